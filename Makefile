@@ -1,0 +1,59 @@
+# Targets make their own virtual environment, and again only when pyproject.toml changed.
+.DEFAULT_GOAL := help
+.PHONY: help train test check bench clean
+SHELL := /bin/sh
+
+PYTHON ?= python3
+VENV := .venv
+BENCH_VENV := .bench-venv
+BIN := $(VENV)/bin
+CORE := $(VENV)/.core
+DEV := $(VENV)/.dev
+BENCH := $(BENCH_VENV)/.bench
+
+# Makes a virtual environment, or says what to install.
+define make_venv
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	{ echo "nnkit needs Python 3.11 or later; '$(PYTHON)' is not. Name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+	{ echo "Python's venv is missing: install the package python3-venv (Debian, Ubuntu) or a full Python." >&2; exit 1; }
+@test -x $(1)/bin/python || $(PYTHON) -m venv $(1)
+endef
+
+help:  ## Show the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(CORE): pyproject.toml
+	$(call make_venv,$(VENV))
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(DEV): pyproject.toml
+	$(call make_venv,$(VENV))
+	$(BIN)/python -m pip install --quiet --editable '.[dev,speed]'
+	@touch $@ $(CORE)
+
+$(BENCH): pyproject.toml
+	$(call make_venv,$(BENCH_VENV))
+	$(BENCH_VENV)/bin/python -m pip install --quiet --editable '.[bench]'
+	@touch $@
+
+train: $(CORE)  ## Train on MNIST, score the network, and read a picture with it
+	$(BIN)/nnkit train configs/mnist-mlp.yaml --resume
+	$(BIN)/nnkit eval mnist-mlp
+	$(BIN)/nnkit predict data/pictures/7.png --checkpoint mnist-mlp
+
+test: $(DEV)  ## Run the whole test suite
+	$(BIN)/pytest
+
+check: $(DEV)  ## Check format, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(BENCH)  ## Measure speed against PyTorch, JAX and scikit-learn
+	$(BENCH_VENV)/bin/python -m benchmarks.speed
+
+clean:  ## Remove environments, caches and runs
+	rm -rf $(VENV) $(BENCH_VENV) runs build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

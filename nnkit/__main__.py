@@ -1,0 +1,5 @@
+"""`python -m nnkit` is `nnkit`."""
+
+from nnkit.cli.app import main
+
+main()

@@ -1,0 +1,83 @@
+"""The `nnkit` program: its commands, and how every error becomes one line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from nnkit.cli import config, data, evaluate, gradcheck, init, predict, runs, train
+from nnkit.errors import NnkitError
+from nnkit.version import __version__
+
+app = typer.Typer(
+    name="nnkit",
+    no_args_is_help=True,
+    help="Train neural networks from YAML, on NumPy alone.",
+    epilog="A first run: nnkit init, then nnkit train config.yaml. Exit codes: 0 done, "
+    "1 unexpected failure, 2 wrong usage or config, 3 bad data or checkpoint, 4 expectation not "
+    "met, 130/143 interrupted after saving.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+app.command("train")(train.train)
+app.command("eval")(evaluate.evaluate)
+app.command("predict")(predict.predict)
+app.add_typer(config.app, name="config")
+app.add_typer(data.app, name="data")
+app.command("gradcheck")(gradcheck.gradcheck)
+app.add_typer(runs.app, name="runs")
+app.command("init")(init.init)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"nnkit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Train neural networks from YAML, on NumPy alone."""
+
+
+def main() -> None:
+    """Runs the program; NNKIT_DEBUG=1 lets tracebacks through."""
+    try:
+        app()
+    except NnkitError as error:
+        _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        _fail("interrupted", 130)
+    except BrokenPipeError:
+        # Whoever read our output has left, as `head` does; there is nobody to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        if os.environ.get("NNKIT_DEBUG"):
+            raise
+        place = f"{error.filename}: " if error.filename else ""
+        _fail(f"{place}{error.strerror or error}", 1)
+    except Exception as error:
+        if os.environ.get("NNKIT_DEBUG"):
+            raise
+        _fail(
+            f"unexpected {type(error).__name__}: {error}\n"
+            "this is a fault in nnkit; NNKIT_DEBUG=1 shows where it happened",
+            1,
+        )
+
+
+def _fail(message: str, code: int) -> None:
+    for line in message.splitlines():
+        print(f"error: {line}", file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,112 @@
+"""`nnkit config`: check a config, show what it comes to, describe it to editors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nnkit.cli.options import ConfigArgument, JsonOption, SetOption
+from nnkit.cli.output import print_json
+
+if TYPE_CHECKING:
+    from nnkit.training.config import Config
+
+app = typer.Typer(no_args_is_help=True, help="Check and show configs.")
+
+
+@app.command()
+def validate(
+    config: ConfigArgument,
+    overrides: SetOption = None,
+    with_data: Annotated[
+        bool, typer.Option("--data", help="Also load the data and check shapes against it.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Check CONFIG and report every error with its position."""
+    import nnkit
+    from nnkit.errors import ConfigError
+
+    try:
+        loaded = nnkit.load_config(config, overrides or ())
+        if with_data:
+            from nnkit.training.run import build
+
+            with loaded.locating():
+                build(loaded)
+    except ConfigError as error:
+        if not as_json:
+            raise
+        problems = [
+            {"position": p.position, "path": list(p.path), "message": p.message}
+            for p in error.problems
+        ]
+        print_json({"config": str(config), "valid": False, "errors": problems})
+        raise typer.Exit(error.exit_code) from None
+    if as_json:
+        print_json({"config": str(config), "valid": True, "errors": []})
+    else:
+        print(f"{config}: valid")
+
+
+@app.command()
+def show(
+    config: ConfigArgument,
+    overrides: SetOption = None,
+    origin: Annotated[
+        bool, typer.Option("--origin", help="Say of each value where it was given.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Print CONFIG resolved: bases laid under, overrides applied, defaults filled in."""
+    import nnkit
+
+    loaded = nnkit.load_config(config, overrides or ())
+    if as_json:
+        print_json(loaded.resolved())
+    elif origin:
+        print("\n".join(_with_origins(loaded)))
+    else:
+        print(loaded.to_yaml(), end="")
+
+
+@app.command()
+def schema() -> None:
+    """Print the config's JSON Schema, by which editors complete and check.
+
+    In an editor with a YAML language server, the first line of a config names it:
+    # yaml-language-server: $schema=config.schema.json
+    """
+    import json
+
+    from nnkit.config.schema import json_schema
+    from nnkit.training.config import Config
+
+    print(json.dumps(json_schema(Config, "nnkit config"), indent=2))
+
+
+def _with_origins(config: Config) -> Iterator[str]:
+    """The resolved YAML, each value followed by where it comes from."""
+    lines = list(_lines(config.resolved(), (), 0, config))
+    width = max(len(text) for text, _ in lines)
+    for text, source in lines:
+        yield f"{text.ljust(min(width, 60))}  # {source}" if source else text
+
+
+def _lines(
+    value: Any, path: tuple[str | int, ...], depth: int, config: Config
+) -> Iterator[tuple[str, str]]:
+    from nnkit.config.yaml import dump_yaml
+
+    indent = "  " * depth
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, child in items:
+        head = f"{indent}{key}:" if isinstance(value, dict) else f"{indent}-"
+        if isinstance(child, dict | list) and child:
+            yield head, ""
+            yield from _lines(child, (*path, key), depth + 1, config)
+            continue
+        shown = dump_yaml(child).removesuffix("...\n").strip()
+        yield f"{head} {shown}", config.origin((*path, key)) or "default"

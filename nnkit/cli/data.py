@@ -1,0 +1,96 @@
+"""`nnkit data`: what data there is, whether it is sound, and fetching what is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nnkit.cli.options import ConfigArgument, JsonOption, SetOption
+from nnkit.cli.output import print_json, say, show_bytes, table
+
+app = typer.Typer(no_args_is_help=True, help="List, check and fetch data.")
+
+
+@app.command("list")
+def list_data(as_json: JsonOption = False) -> None:
+    """List the kinds of data source, and where MNIST was found."""
+    from nnkit.config.base import members
+    from nnkit.data.sources import AnySource
+    from nnkit.data.sources.mnist import find_mnist, places
+
+    kinds = [
+        {"kind": tag, "about": (member.__doc__ or "").strip().splitlines()[0]}
+        for tag, member in members(AnySource).items()
+    ]
+    found = find_mnist()
+    if as_json:
+        looked = [str(place) for place in places()]
+        print_json({"sources": kinds, "mnist": str(found) if found else None, "looked_in": looked})
+        return
+    print(table(("source", "what it is"), [(kind["kind"], kind["about"]) for kind in kinds]))
+    print(f"\nMNIST: {found or 'not found; `nnkit data fetch mnist` downloads it'}")
+
+
+@app.command()
+def check(config: ConfigArgument, overrides: SetOption = None, as_json: JsonOption = False) -> None:
+    """Load CONFIG's data, check it, and report shapes, classes and splits."""
+    import nnkit
+    from nnkit.data.report import describe_data
+    from nnkit.training.task import prepare
+
+    loaded = nnkit.load_config(config, overrides or ())
+    with loaded.locating():
+        task = prepare(loaded)
+        # Preprocessing every set is what reveals a value that no network can take.
+        for samples in task.sets.values():
+            task.preprocessor(samples.inputs, task.dtype)
+    report = describe_data(task.dataset, task.sets, task.input_shape)
+    if as_json:
+        print_json(report)
+        return
+    print(f"source     {loaded.data.source.tag()}")
+    print(
+        f"inputs     {tuple(report['raw_shape'])} raw, {tuple(report['input_shape'])} preprocessed"
+    )
+    print(f"target     {report['target']}")
+    print(f"missing    {report['missing']:,} values")
+    print(f"memory     {show_bytes(report['bytes'])}\n")
+    counts = report["sets"]
+    if report["classes"]:
+        rows = [
+            (name, *(counts[s]["per_class"][i] for s in counts))
+            for i, name in enumerate(report["classes"])
+        ]
+        rows.append(("all", *(counts[s]["samples"] for s in counts)))
+        print(table(("class", *counts), rows))
+    else:
+        print(table(("set", "samples"), [(s, counts[s]["samples"]) for s in counts]))
+
+
+@app.command()
+def fetch(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="mnist")],
+    folder: Annotated[
+        Path | None,
+        typer.Option("--to", metavar="FOLDER", help="By default $NNKIT_DATA or the user's cache."),
+    ] = None,
+    mirror: Annotated[
+        str | None, typer.Option("--mirror", metavar="URL", help="Another place to load it from.")
+    ] = None,
+) -> None:
+    """Download a data set into the user's cache, checked by SHA-256."""
+    import os
+
+    from nnkit.data.fetch import MIRRORS, fetch_mnist
+    from nnkit.errors import UsageError
+    from nnkit.paths import cache_folder
+
+    if name != "mnist":
+        raise UsageError(f"no data set '{name}' to fetch; there is mnist")
+    chosen = os.environ.get("NNKIT_DATA")
+    target = folder or (Path(chosen) if chosen else cache_folder() / "data")
+    for path in fetch_mnist(target, (mirror,) if mirror else MIRRORS):
+        say(f"{path}  {show_bytes(path.stat().st_size)}, checked")
+    print(target / "mnist")

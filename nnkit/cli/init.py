@@ -1,0 +1,42 @@
+"""`nnkit init`: a commented config to start from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nnkit.cli.output import say
+
+
+def init(
+    path: Annotated[Path, typer.Argument(metavar="CONFIG", help="The file to write.")] = Path(
+        "config.yaml"
+    ),
+    csv: Annotated[
+        Path | None,
+        typer.Option("--csv", metavar="FILE", help="Fit the config to this CSV table."),
+    ] = None,
+    label: Annotated[
+        str | None,
+        typer.Option(
+            "--label", metavar="COLUMN", help="The column to predict; by default the last."
+        ),
+    ] = None,
+) -> None:
+    """Write a commented starter config: for MNIST, or with --csv for a table of your own."""
+    from nnkit.errors import UsageError
+    from nnkit.training.starter import starter_for_csv, starter_for_mnist
+
+    if label is not None and csv is None:
+        raise UsageError("--label names a column of the table given with --csv")
+    text = starter_for_csv(csv, label, path.parent) if csv is not None else starter_for_mnist()
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise UsageError(f"{path} exists already; give another name") from None
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from None
+    say(f"wrote {path}; `nnkit train {path}` trains it")

@@ -1,0 +1,51 @@
+"""SIGINT and SIGTERM as a wish that the training loop grants after the step it is in."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+from nnkit.cli.output import say
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interruption:
+    """While entered, notes a signal instead of dying of it; a second one is obeyed at once.
+
+    Attributes:
+        signal: the one that came, or None.
+    """
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        self._before = {number: signal.signal(number, self._note) for number in SIGNALS}
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.signal = number
+        for other, handler in self._before.items():
+            signal.signal(other, handler)
+        say(f"\n{signal.Signals(number).name}: finishing this step and saving …")
+
+    def requested(self) -> bool:
+        """Whether a signal came."""
+        return self.signal is not None
+
+    @property
+    def exit_code(self) -> int:
+        """By the shell's custom: 128 and the signal's number."""
+        return 128 + (self.signal or 0)

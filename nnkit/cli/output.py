@@ -1,0 +1,81 @@
+"""Printing: human text to standard error, results to standard output."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def say(text: str) -> None:
+    """A line for a person, on standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def console() -> Console:
+    """A rich console on standard error; off a terminal, plain and never wrapped."""
+    from rich.console import Console
+
+    width = None if sys.stderr.isatty() else 200
+    return Console(stderr=True, width=width, highlight=False)
+
+
+def print_json(result: Mapping[str, Any]) -> None:
+    """One JSON object on standard output."""
+    print(json.dumps(result))
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A plain table: text to the left, numbers to the right, two spaces between."""
+    cells = [list(headings), *([show(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(headings))]
+    right = [bool(rows) and isinstance(rows[0][i], int | float) for i in range(len(headings))]
+    lines = []
+    for row in cells:
+        padded = [
+            cell.rjust(width) if to_right else cell.ljust(width)
+            for cell, width, to_right in zip(row, widths, right, strict=True)
+        ]
+        lines.append("  ".join(padded).rstrip())
+    return "\n".join(lines)
+
+
+def show(value: object) -> str:
+    """A value as a person reads it: thousands apart, four significant digits."""
+    if isinstance(value, bool) or value is None:
+        return "" if value is None else "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, tuple):
+        return " × ".join(map(str, value))
+    return str(value)
+
+
+def show_figure(name: str, value: float) -> str:
+    """A figure with its unit: accuracies in percent."""
+    if name.rpartition(".")[2] == "accuracy":
+        return f"{100 * value:.2f} %"
+    return f"{value:.4f}"
+
+
+def show_bytes(count: float) -> str:
+    """A number of bytes, as 1.6 MB."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} GB"
+
+
+def show_seconds(seconds: float) -> str:
+    """A duration, as 12.3 s or 4 min 5 s."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"

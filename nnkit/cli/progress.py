@@ -1,0 +1,129 @@
+"""What a person sees of a training: a live bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from nnkit.cli.output import console, say, show_figure, show_seconds
+from nnkit.training.loop import Evaluation, Step
+from nnkit.training.run import Listener, Session
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+REFRESH = 0.1  # seconds between two updates of the bar
+MOST_LINES = 40  # plain lines for a whole training; more evaluations are thinned out
+
+
+def progress_listener(quiet: bool) -> Listener:
+    """The listener that suits where standard error goes."""
+    if quiet:
+        return Listener()
+    return Bar() if sys.stderr.isatty() else Lines()
+
+
+def opening(session: Session) -> str:
+    """The line before the first step."""
+    known = session.summary()
+    return (
+        f"{known['name']}: {known['parameters']:,} parameters, "
+        f"{known['training_samples']:,} training samples, {known['steps']:,} steps "
+        f"({known['epochs']:.4g} epochs of batches of {known['batch_size']}) → {session.run.path}"
+    )
+
+
+def closing(evaluation: Evaluation) -> str:
+    """One evaluation on one line."""
+    figures = {"train.loss": evaluation.train_loss, **evaluation.figures}
+    shown = "  ".join(f"{name} {show_figure(name, value)}" for name, value in figures.items())
+    return f"epoch {evaluation.epoch:6.4g}  step {evaluation.step:7,}  {shown}"
+
+
+class Lines(Listener):
+    """Plain lines: one an evaluation, thinned out where there are many."""
+
+    def started(self, session: Session) -> None:
+        say(opening(session))
+        loop = session.loop
+        if loop.progress.step:
+            say(f"resumed at step {loop.progress.step:,}")
+        evaluations = max(1, loop.steps // loop.evaluate_every)
+        self.every = -(-evaluations // MOST_LINES)
+        self.steps = loop.steps
+        self.count = loop.progress.step // loop.evaluate_every
+
+    def evaluated(self, evaluation: Evaluation, improved: bool) -> None:
+        self.count += 1
+        if self.count % self.every == 0 or evaluation.step == self.steps:
+            say(f"{closing(evaluation)}  {evaluation.samples_per_second:,.0f} samples/s")
+
+
+class Bar(Listener):
+    """A live bar with loss, speed and time left, above it a line an evaluation."""
+
+    progress: Progress
+
+    def started(self, session: Session) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+        self.console = console()
+        self.console.print(opening(session), soft_wrap=True)
+        loop = session.loop
+        self.steps, self.size = loop.steps, loop.batches.batch_size
+        self.first = loop.progress.step
+        if self.first:
+            self.console.print(f"resumed at step {self.first:,}")
+        evaluations = max(1, loop.steps // loop.evaluate_every)
+        self.every = -(-evaluations // MOST_LINES)
+        self.count = self.first // loop.evaluate_every
+        self.progress = Progress(
+            TextColumn("[bold]{task.fields[epoch]}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[status]}"),
+            console=self.console,
+            auto_refresh=False,
+            transient=True,
+        )
+        self.per_epoch = loop.batches.per_epoch
+        self.bar = self.progress.add_task(
+            "", total=self.steps, completed=self.first, status="", epoch="epoch 1"
+        )
+        self.best = ""
+        self.began = self.shown = perf_counter()
+        self.progress.start()
+
+    def stepped(self, step: Step) -> None:
+        now = perf_counter()
+        if now - self.shown < REFRESH:
+            return
+        self.shown = now
+        speed = (step.number - self.first) / max(now - self.began, 1e-9)
+        left = (self.steps - step.number) / max(speed, 1e-9)
+        self._show(
+            step.number,
+            f"loss {step.loss:.4f}{self.best}  {speed * self.size:,.0f} samples/s  "
+            f"{show_seconds(left)} left",
+        )
+
+    def evaluated(self, evaluation: Evaluation, improved: bool) -> None:
+        self.count += 1
+        if improved:
+            *_, (name, value) = {"": 0.0, **evaluation.figures}.items()
+            self.best = f"  best {name} {show_figure(name, value)}" if name else ""
+        if self.count % self.every == 0 or evaluation.step == self.steps:
+            star = " [green]★[/green]" if improved else ""
+            self.console.print(f"{closing(evaluation)}{star}", soft_wrap=True)
+
+    def _show(self, step: int, status: str) -> None:
+        settings: dict[str, Any] = {
+            "status": status,
+            "epoch": f"epoch {step // self.per_epoch + 1}",
+        }
+        self.progress.update(self.bar, completed=step, **settings)
+        self.progress.refresh()
+
+    def ended(self) -> None:
+        self.progress.stop()

@@ -1,0 +1,125 @@
+"""`nnkit train`: a config becomes a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nnkit.cli.options import ConfigArgument, JsonOption, RunsOption, SetOption
+from nnkit.cli.output import print_json, say, show_bytes, show_figure, show_seconds, table
+
+if TYPE_CHECKING:
+    from nnkit.training.run import Run
+
+
+def train(
+    config: ConfigArgument,
+    overrides: SetOption = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where this config's run stopped, or begin.")
+    ] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Begin anew, replacing this config's earlier run.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Build, check, time one step; write nothing.")
+    ] = False,
+    runs: RunsOption = Path("runs"),
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train the network that CONFIG describes.
+
+    Everything that comes of it is kept in runs/NAME-HASH: checkpoints, metrics.jsonl,
+    summary.json. Ctrl-C finishes the step, saves, and exits with 130; --resume goes on from there,
+    bit for bit as if nothing had happened.
+    """
+    import nnkit
+    from nnkit.cli.interruption import Interruption
+    from nnkit.cli.progress import progress_listener
+    from nnkit.errors import GateError, UsageError
+    from nnkit.training.log import LogFile
+
+    if resume and restart:
+        raise UsageError("--resume goes on, --restart begins anew; give one of them")
+    loaded = nnkit.load_config(config, overrides or ())
+    if dry_run:
+        _dry_run(loaded, runs, as_json)
+        return
+    missed: GateError | None = None
+    with Interruption() as interruption:
+        try:
+            run = nnkit.train(
+                loaded,
+                runs=runs,
+                resume=resume,
+                restart=restart,
+                listeners=[progress_listener(quiet), LogFile()],
+                should_stop=interruption.requested,
+            )
+        except GateError as error:
+            missed, run = error, error.run
+    if as_json:
+        print_json({"run": str(run.directory), "interrupted": run.interrupted, **run.summary})
+    elif run.interrupted:
+        _render_interruption(run, config)
+    else:
+        _render(run)
+    if missed is not None:
+        raise missed
+    if run.interrupted:
+        raise typer.Exit(interruption.exit_code)
+
+
+def _render_interruption(run: Run, config: Path) -> None:
+    say(
+        f"saved at step {run.summary['step']:,} of {run.summary['steps']:,}; "
+        f"`nnkit train {config} --resume` goes on from there"
+    )
+
+
+def _render(run: Run) -> None:
+    summary = run.summary
+    say(
+        f"trained {summary['step']:,} steps in {show_seconds(summary['seconds'])} "
+        f"({summary['samples_per_second']:,} samples/s)"
+        + (", stopped early" if summary["outcome"] == "stopped early" else "")
+    )
+    for name, figures in summary["results"].items():
+        print(f"{name:10}  {summary['samples'][name]:6,} samples  {_figures(figures)}")
+    say(f"run: {run.directory}")
+
+
+def _figures(figures: Mapping[str, float]) -> str:
+    shown = [f"{name} {show_figure(name, value)}" for name, value in figures.items()]
+    return "  ".join(shown)
+
+
+def _dry_run(config: Any, runs: Path, as_json: bool) -> None:
+    from nnkit.training.dry_run import dry_run
+
+    result = dry_run(config, runs)
+    if as_json:
+        print_json(result)
+        return
+    print(
+        table(
+            ("layer", "kind", "output", "parameters"),
+            [(r["name"], r["kind"], r["output_shape"], r["parameters"]) for r in result["layers"]],
+        )
+    )
+    memory = result["memory"]
+    sets = ", ".join(f"{count:,} {name}" for name, count in result["samples"].items())
+    print(f"parameters  {result['parameters']:,}")
+    print(
+        f"memory      {show_bytes(sum(memory.values()))} (data {show_bytes(memory['data'])}, "
+        f"parameters, gradients and slots {show_bytes(memory['parameters'])}, "
+        f"buffers {show_bytes(memory['buffers'])})"
+    )
+    print(f"samples     {sets}")
+    print(f"steps       {result['steps']:,} of {result['batch_size']} samples")
+    print(f"one step    loss {result['loss']:.4f}, {1000 * result['seconds']:.3g} ms")
+    say("nothing was written")

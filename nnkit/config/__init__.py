@@ -1,0 +1,1 @@
+"""Configs: YAML with positions, and specs built on pydantic; it knows nothing of networks."""

@@ -1,0 +1,63 @@
+"""The IDX format of the MNIST files (Y. LeCun): a magic number, the dimensions, then the values."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from math import prod
+from pathlib import Path
+
+import numpy as np
+
+from nnkit.data.dataset import Array
+from nnkit.errors import DataError
+
+TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+GZIP_MAGIC = b"\x1f\x8b"
+MAX_BYTES = 1 << 33  # of what a gzip may unpack to
+
+
+def read_idx(path: Path, dimensions: int | None = None) -> Array:
+    """Reads an IDX file, gzip-compressed or not.
+
+    Args:
+        path: the file.
+        dimensions: how many the array must have, or None for any.
+
+    Raises:
+        DataError: missing, not IDX, cut short, or of other dimensions.
+    """
+    raw = read_bytes(path)
+    if len(raw) < 4 or raw[:2] != b"\0\0" or raw[2] not in TYPES:
+        raise DataError(f"{path}: not an IDX file (its magic number is {raw[:4].hex() or 'missing'})")
+    dtype, ndim = np.dtype(TYPES[raw[2]]), raw[3]
+    if dimensions is not None and ndim != dimensions:
+        raise DataError(f"{path}: {ndim} dimensions, expected {dimensions}")
+    header = 4 + 4 * ndim
+    if len(raw) < header:
+        raise DataError(f"{path}: cut short within its header")
+    shape = tuple(int(n) for n in np.frombuffer(raw, ">u4", ndim, offset=4))
+    expected = header + prod(shape) * dtype.itemsize
+    if len(raw) != expected:
+        raise DataError(f"{path}: {len(raw)} bytes, but its header says {expected}; damaged")
+    values = np.frombuffer(raw, dtype, offset=header).reshape(shape)
+    return values.astype(dtype.newbyteorder("="), copy=False)
+
+
+def read_bytes(path: Path) -> bytes:
+    """The file's content, unpacked where it is gzip.
+
+    Raises:
+        DataError: it can't be read, or the gzip is damaged.
+    """
+    try:
+        raw = path.read_bytes()
+        if not raw.startswith(GZIP_MAGIC):
+            return raw
+        with gzip.open(path) as file:
+            content = file.read(MAX_BYTES)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"{path}: damaged gzip ({error})") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+    return content

@@ -1,0 +1,56 @@
+"""Opening a picture that anybody may have made, without trusting it."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from nnkit.errors import DataError
+
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif"})
+MAX_PIXELS = 64_000_000
+
+
+def open_picture(path: Path) -> Image.Image:
+    """The picture upright (by its EXIF orientation) and opaque (on white where it has alpha).
+
+    Raises:
+        DataError: missing, not a picture of a known format, damaged, or too large.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=FORMATS) as picture:
+                if picture.width * picture.height > MAX_PIXELS:
+                    raise DataError(f"{path}: larger than {MAX_PIXELS // 1_000_000} megapixels")
+                picture.load()
+                return _opaque(ImageOps.exif_transpose(picture))
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except UnidentifiedImageError:
+        raise DataError(f"{path}: not a picture in any of {', '.join(FORMATS)}") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise DataError(f"{path}: larger than {MAX_PIXELS // 1_000_000} megapixels") from None
+    except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
+        raise DataError(f"{path}: damaged picture ({error})") from None
+
+
+def _opaque(picture: Image.Image) -> Image.Image:
+    if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
+        return _to_eight_bits(picture)
+    if picture.mode == "P" or "A" in picture.getbands() or "transparency" in picture.info:
+        layered = picture.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", layered.size, "white"), layered).convert("RGB")
+    return picture.convert("L" if picture.mode in ("1", "L") else "RGB")
+
+
+def _to_eight_bits(picture: Image.Image) -> Image.Image:
+    """A picture of deeper grey, its range spread over 0 to 255."""
+    deep = picture.convert("F")
+    low, high = deep.getextrema()
+    assert isinstance(low, float) and isinstance(high, float)
+    spread = 255.0 / (high - low) if high > low else 0.0
+    return deep.point(lambda value: value * spread - low * spread).convert("L")

@@ -1,0 +1,52 @@
+"""A data set described, for a person to see whether it is what they think."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from nnkit.data.dataset import Array, Dataset, Samples, chunks
+
+
+def describe_data(
+    dataset: Dataset, sets: Mapping[str, Samples], input_shape: tuple[int, ...]
+) -> dict[str, Any]:
+    """Shapes, classes, missing values and the size of each set, ready for JSON.
+
+    Args:
+        dataset: as loaded.
+        sets: as split.
+        input_shape: of one sample after preprocessing.
+    """
+    classes = dataset.classes
+    name = f"'{dataset.label}', " if dataset.label else ""
+    kind = f"{len(classes)} classes" if classes else f"{_outputs(dataset)} real number(s)"
+    return {
+        "raw_shape": list(dataset.input_shape),
+        "input_shape": list(input_shape),
+        "target": name + kind,
+        "classes": list(classes) if classes else None,
+        "missing": sum(_missing(samples.inputs) for samples in sets.values()),
+        "bytes": sum(samples.inputs.nbytes for samples in sets.values()),
+        "sets": {
+            name: {
+                "samples": len(samples),
+                "per_class": np.bincount(samples.targets, minlength=len(classes)).tolist()
+                if classes
+                else None,
+            }
+            for name, samples in sets.items()
+        },
+    }
+
+
+def _outputs(dataset: Dataset) -> int:
+    return int(dataset.samples.targets.shape[1])
+
+
+def _missing(inputs: Array) -> int:
+    if inputs.dtype.kind != "f":
+        return 0
+    return sum(int(np.isnan(part).sum()) for part in chunks(inputs))

@@ -1,0 +1,13 @@
+"""The sources of data; adding one is adding its file and its name to the union here."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from nnkit.config.base import Tagged
+from nnkit.data.sources.arrays import Idx, Npy, Npz
+from nnkit.data.sources.csv import Csv
+from nnkit.data.sources.image_folder import ImageFolder
+from nnkit.data.sources.mnist import Mnist
+
+AnySource = Annotated[Mnist | Idx | Npy | Npz | Csv | ImageFolder, Tagged()]

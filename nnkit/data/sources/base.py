@@ -1,0 +1,59 @@
+"""What every source of data has in common."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from pathlib import Path
+
+import numpy as np
+
+from nnkit.config.base import Component
+from nnkit.data.dataset import Array, Dataset, check_pair, class_targets
+from nnkit.errors import DataError
+
+
+class Source(Component):
+    """Where data comes from."""
+
+    @abstractmethod
+    def load(self) -> Dataset:
+        """Reads the data.
+
+        Raises:
+            DataError: missing, damaged, or nothing to train on; says where and what.
+        """
+
+    def read_input(self, path: Path, shape: tuple[int, ...]) -> Array:
+        """A picture as one input of this source's kind, (*shape), for prediction.
+
+        Raises:
+            DataError: not a readable picture, or the source is not one of pictures.
+        """
+        raise DataError(f"{path}: this model reads {self.tag()} data, not pictures")
+
+
+def targets_of(labels: Array, what: str) -> tuple[Array, tuple[str, ...] | None]:
+    """Targets from an array of labels, and class names where they are classes.
+
+    Whole numbers are classes, 0 to their largest; other numbers are real targets.
+    """
+    if labels.dtype.kind == "b" or (labels.dtype.kind in "ui" and labels.ndim == 1):
+        count = int(labels.max(initial=0)) + 1
+        if count > max(1000, len(labels)):
+            raise DataError(f"{what}: label {count - 1} is too large to be a class number")
+        numbers = class_targets(labels, count, what)
+        return numbers, tuple(map(str, range(max(count, 2))))
+    check_pair(labels, labels, what)
+    return np.asarray(labels, dtype=np.float64).reshape(len(labels), -1), None
+
+
+def existing(path: str, what: str) -> Path:
+    """The path, if there is such a file or folder.
+
+    Raises:
+        DataError: there is none.
+    """
+    found = Path(path)
+    if not found.exists():
+        raise DataError(f"{path}: no such {what}")
+    return found

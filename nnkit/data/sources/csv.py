@@ -1,0 +1,194 @@
+"""Tables as CSV: numbers, words and missing values, one label column."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isinf, isnan
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from nnkit.config.base import FilePath, Listed
+from nnkit.data.dataset import Array, Column, Dataset, Samples
+from nnkit.data.sources.base import Source, existing
+from nnkit.errors import DataError
+
+MOST_CLASSES = 20  # whole-number labels of more different values than this are taken as numbers
+
+
+class Csv(Source):
+    """A CSV file: the label column by name or index, all others are inputs.
+
+    A column is of numbers if every cell that is not missing is a number, otherwise of words.
+    """
+
+    kind: Literal["csv"] = "csv"
+    path: FilePath
+    label: str | int = Field(-1, description="The label column: its name, or its index from 0.")
+    task: Literal["classification", "regression"] | None = Field(
+        None,
+        description="By default classification for words and for at most 20 whole numbers.",
+    )
+    header: bool = Field(True, description="Whether the first row names the columns.")
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    missing: Annotated[tuple[str, ...], Listed] = Field(
+        ("", "NA", "N/A", "NaN", "nan", "null", "?"), description="Cells that mean: no value."
+    )
+    ignore: Annotated[tuple[str, ...], Listed] = Field((), description="Columns to leave out.")
+
+    def load(self) -> Dataset:
+        table = read_table(Path(self.path), self.delimiter, self.header)
+        label = table.index(self.label)
+        ignored = {table.index(name) for name in self.ignore}
+        missing = frozenset(self.missing)
+        targets, classes = _targets(table, label, missing, self.task)
+        chosen = [i for i in range(len(table.names)) if i != label and i not in ignored]
+        if not chosen:
+            raise DataError(f"{self.path}: no column is left as input beside the label")
+        columns = [table.column(i, missing) for i in chosen]
+        inputs = np.column_stack([values for _, values in columns])
+        return Dataset(
+            Samples(inputs, targets),
+            classes=classes,
+            columns=tuple(column for column, _ in columns),
+            label=table.names[label],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A CSV file's cells, each row with the line on which it ends."""
+
+    path: Path
+    names: tuple[str, ...]
+    rows: Sequence[Sequence[str]]
+    lines: Sequence[int]
+
+    def index(self, column: str | int) -> int:
+        """The index of a column given by name or index.
+
+        Raises:
+            DataError: there is none; says which there are.
+        """
+        count = len(self.names)
+        if isinstance(column, int):
+            if -count <= column < count:
+                return column % count
+        elif column in self.names:
+            return self.names.index(column)
+        raise DataError(f"{self.path}: no column '{column}'; there are {', '.join(self.names)}")
+
+    def column(
+        self, index: int, missing: frozenset[str], categories: tuple[str, ...] | None = None
+    ) -> tuple[Column, Array]:
+        """A column as float64 (n,), NaN where missing; words as their index.
+
+        Args:
+            index: which column.
+            missing: the cells that mean no value.
+            categories: the words it may hold, `()` for a column of numbers; None to find out.
+
+        Raises:
+            DataError: infinity, or a cell that the categories don't allow; names the line.
+        """
+        name = self.names[index]
+        cells = [row[index].strip() for row in self.rows]
+        if categories is None:
+            present = {cell for cell in cells if cell not in missing}
+            categories = () if all(map(_is_number, present)) else tuple(sorted(present))
+        numbers = {word: float(i) for i, word in enumerate(categories)}
+        values = np.full(len(cells), np.nan)
+        for i, cell in enumerate(cells):
+            if cell in missing:
+                continue
+            where = f"{self.path}:{self.lines[i]}: column '{name}'"
+            if categories:
+                if cell not in numbers:
+                    known = ", ".join(categories[:8])
+                    raise DataError(f"{where}: '{cell}' is not among the known values {known}")
+                values[i] = numbers[cell]
+            elif not _is_number(cell):
+                raise DataError(f"{where}: '{cell}' is not a number")
+            else:
+                values[i] = float(cell)
+                if isinf(values[i]) or isnan(values[i]):
+                    raise DataError(f"{where}: '{cell}' is not a finite number")
+        return Column(name, categories), values
+
+
+def read_table(path: Path, delimiter: str = ",", header: bool = True) -> Table:
+    """Reads a CSV file.
+
+    Raises:
+        DataError: missing, not text, empty, a column twice, or a ragged row (names its line).
+    """
+    existing(str(path), "file")
+    rows: list[list[str]] = []
+    lines: list[int] = []
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file, delimiter=delimiter, strict=True)
+            for row in reader:
+                if not row:
+                    continue
+                if rows and len(row) != len(rows[0]):
+                    raise DataError(
+                        f"{path}:{reader.line_num}: {len(row)} cells, "
+                        f"but the rows above have {len(rows[0])}"
+                    )
+                rows.append(row)
+                lines.append(reader.line_num)
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: not UTF-8 text") from None
+    except csv.Error as error:
+        raise DataError(f"{path}:{reader.line_num}: not CSV: {error}") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+    if not rows:
+        raise DataError(f"{path}: empty")
+    names = [name.strip() for name in rows[0]] if header else list(map(str, range(len(rows[0]))))
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DataError(f"{path}:{lines[0]}: two columns are named '{twice}'")
+    first = 1 if header else 0
+    if len(rows) == first:
+        raise DataError(f"{path}: no rows below the header")
+    return Table(path, tuple(names), rows[first:], lines[first:])
+
+
+def _targets(
+    table: Table, label: int, missing: frozenset[str], task: str | None
+) -> tuple[Array, tuple[str, ...] | None]:
+    cells = [row[label].strip() for row in table.rows]
+    for cell, line in zip(cells, table.lines, strict=True):
+        if cell in missing:
+            raise DataError(f"{table.path}:{line}: the label '{table.names[label]}' is missing")
+    if task is None:
+        task = "classification" if _are_classes(cells) else "regression"
+    if task == "regression":
+        _, values = table.column(label, missing, categories=())
+        return values[:, None], None
+    ordered = sorted(set(cells), key=lambda c: (0, float(c), c) if _is_number(c) else (1, 0.0, c))
+    if len(ordered) < 2:
+        raise DataError(f"{table.path}: every label is '{ordered[0]}'; nothing to tell apart")
+    number = {name: i for i, name in enumerate(ordered)}
+    return np.array([number[cell] for cell in cells], dtype=np.int64), tuple(ordered)
+
+
+def _are_classes(cells: Sequence[str]) -> bool:
+    distinct = set(cells)
+    if not all(map(_is_number, distinct)):
+        return True
+    return len(distinct) <= MOST_CLASSES and all(float(cell).is_integer() for cell in distinct)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return "_" not in cell  # which Python, and nobody else, allows in a number

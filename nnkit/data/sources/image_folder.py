@@ -1,0 +1,67 @@
+"""Pictures in folders, a folder a class."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+
+from nnkit.config.base import Count, FilePath, Listed
+from nnkit.data.dataset import Array, Dataset, Samples
+from nnkit.data.pictures import SUFFIXES, open_picture
+from nnkit.data.sources.base import Source, existing
+from nnkit.errors import DataError
+
+
+class ImageFolder(Source):
+    """Pictures in folders, a folder a class: path/cat/1.png; all brought to one size.
+
+    Where path/train and path/test exist, each of them holds the class folders.
+    """
+
+    kind: Literal["image_folder"] = "image_folder"
+    path: FilePath
+    size: Annotated[tuple[Count, Count], Listed] = (28, 28)
+    mode: Literal["grey", "rgb"] = "grey"
+
+    def load(self) -> Dataset:
+        root = existing(self.path, "folder")
+        train, test = root / "train", root / "test"
+        if not (train.is_dir() and test.is_dir()):
+            classes = _classes(root)
+            return Dataset(self._read(root, classes), classes=classes)
+        classes = _classes(train)
+        if extra := set(_classes(test)) - set(classes):
+            raise DataError(f"{test}: the classes {', '.join(sorted(extra))} are not in {train}")
+        return Dataset(self._read(train, classes), self._read(test, classes), classes)
+
+    def _read(self, root: Path, classes: tuple[str, ...]) -> Samples:
+        files = [
+            (number, file)
+            for number, name in enumerate(classes)
+            for file in sorted((root / name).glob("*"))
+            if file.suffix.lower() in SUFFIXES
+        ]
+        if not files:
+            raise DataError(f"{root}: no pictures ({', '.join(sorted(SUFFIXES))})")
+        channels = 1 if self.mode == "grey" else 3
+        inputs = np.empty((len(files), channels, *self.size), dtype=np.uint8)
+        for i, (_, file) in enumerate(files):
+            inputs[i] = self.read_input(file, inputs.shape[1:])
+        return Samples(inputs, np.array([number for number, _ in files], dtype=np.int64))
+
+    def read_input(self, path: Path, shape: tuple[int, ...]) -> Array:
+        channels, height, width = shape
+        picture = open_picture(path).convert("L" if channels == 1 else "RGB")
+        pixels = np.asarray(picture.resize((width, height)), dtype=np.uint8)
+        return pixels[None] if channels == 1 else np.moveaxis(pixels, -1, 0)
+
+
+def _classes(root: Path) -> tuple[str, ...]:
+    if not root.is_dir():
+        raise DataError(f"{root}: not a folder")
+    names = sorted(child.name for child in root.iterdir() if child.is_dir())
+    if len(names) < 2:
+        raise DataError(f"{root}: expected a folder for each of at least two classes")
+    return tuple(names)

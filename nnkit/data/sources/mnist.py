@@ -1,0 +1,66 @@
+"""MNIST: 70,000 handwritten digits of 28 × 28 grey values."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from nnkit.data.dataset import Array, Dataset, Samples, check_pair, class_targets
+from nnkit.data.digits import read_digit
+from nnkit.data.idx import read_idx
+from nnkit.data.sources.base import Source
+from nnkit.errors import DataError
+from nnkit.paths import cache_folder
+
+FILES = (
+    "train-images-idx3-ubyte.gz",
+    "train-labels-idx1-ubyte.gz",
+    "t10k-images-idx3-ubyte.gz",
+    "t10k-labels-idx1-ubyte.gz",
+)
+
+
+class Mnist(Source):
+    """MNIST (LeCun, Cortes & Burges): 60,000 training and 10,000 test images, (1, 28, 28).
+
+    Looked for in $NNKIT_DATA, ./data and the user's cache; `nnkit data fetch mnist` downloads it.
+    """
+
+    kind: Literal["mnist"] = "mnist"
+
+    def load(self) -> Dataset:
+        folder = find_mnist()
+        if folder is None:
+            looked = ", ".join(str(place) for place in places())
+            raise DataError(
+                f"MNIST is not in any of {looked}; `nnkit data fetch mnist` downloads it (11 MB)"
+            )
+        train, test = (_read(folder, *FILES[i : i + 2]) for i in (0, 2))
+        return Dataset(train, test, classes=tuple("0123456789"), label="digit")
+
+    def read_input(self, path: Path, shape: tuple[int, ...]) -> Array:
+        return read_digit(path, shape)
+
+
+def _read(folder: Path, images_file: str, labels_file: str) -> Samples:
+    images = read_idx(folder / images_file, dimensions=3)
+    if images.shape[1:] != (28, 28):
+        raise DataError(f"{folder / images_file}: images of {images.shape[1:]}, not (28, 28)")
+    labels = read_idx(folder / labels_file, dimensions=1)
+    check_pair(images, labels, str(folder / images_file))
+    return Samples(images[:, None], class_targets(labels, 10, str(folder / labels_file)))
+
+
+def places() -> list[Path]:
+    """The folders in which `mnist/` is looked for, in this order."""
+    chosen = os.environ.get("NNKIT_DATA")
+    return [*([Path(chosen)] if chosen else []), Path("data"), cache_folder() / "data"]
+
+
+def find_mnist() -> Path | None:
+    """The first folder that holds the four files, or None."""
+    for place in places():
+        if all((place / "mnist" / name).is_file() for name in FILES):
+            return place / "mnist"
+    return None

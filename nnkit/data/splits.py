@@ -1,0 +1,107 @@
+"""Cutting samples into training, validation and test sets: seeded, and stratified by class."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from nnkit.config.base import Spec
+from nnkit.data.dataset import Array, Dataset, Samples
+from nnkit.errors import DataError, SettingError
+from nnkit.random import generator
+
+Share = Annotated[float, Field(ge=0)]
+DEFAULT_TEST = 0.2
+
+
+class Split(Spec):
+    """How much to hold out: a share below 1, or a number of samples."""
+
+    validation: Share = Field(0.1, description="Held out to watch training and to choose by.")
+    test: Share | None = Field(
+        None, description="Held out to score with; by default 0.2 where the source has no test set."
+    )
+    seed: int | None = Field(None, description="Of the shuffle; by default the run's seed.")
+
+
+def split_dataset(dataset: Dataset, split: Split, seed: int) -> dict[str, Samples]:
+    """The sets `train`, and where they are held out `validation` and `test`.
+
+    Each class is held out in the proportion in which it occurs.
+
+    Raises:
+        SettingError: a test share for a source with a test set of its own, or a split that leaves
+            a set empty.
+    """
+    samples = dataset.samples
+    if dataset.test is not None and split.test:
+        raise SettingError(
+            ("data", "split", "test"), "this source has a test set of its own, which would be lost"
+        )
+    test_share = split.test
+    if test_share is None:
+        test_share = 0.0 if dataset.test is not None else DEFAULT_TEST
+    counts = {
+        "validation": _count(split.validation, len(samples), "validation"),
+        "test": _count(test_share, len(samples), "test"),
+    }
+    if sum(counts.values()) >= len(samples):
+        raise SettingError(
+            ("data", "split"),
+            f"holding out {sum(counts.values())} of {len(samples)} samples leaves none to train on",
+        )
+    strata = samples.targets if dataset.classes is not None else np.zeros(len(samples), dtype=int)
+    rest = generator(split.seed if split.seed is not None else seed, "split").permutation(
+        len(samples)
+    )
+    sets: dict[str, Samples] = {}
+    for name, count in counts.items():
+        if count:
+            held_out, rest = _hold_out(rest, strata, count)
+            sets[name] = samples.take(np.sort(held_out))
+    if dataset.test is not None:
+        sets["test"] = dataset.test
+    # A memory-mapped file that nothing is held out of stays one.
+    sets["train"] = samples if len(rest) == len(samples) else samples.take(np.sort(rest))
+    return sets
+
+
+def _count(share: float, samples: int, name: str) -> int:
+    count = round(share * samples) if share < 1 else int(share)
+    if share and not count:
+        raise SettingError(
+            ("data", "split", name),
+            f"{share} of {samples} samples is an empty {name} set; 0 says that none is wanted",
+        )
+    if share >= 1 and count != share:
+        raise SettingError(("data", "split", name), f"{share} samples is no whole number")
+    return count
+
+
+def _hold_out(shuffled: Array, strata: Array, count: int) -> tuple[Array, Array]:
+    """`count` of the shuffled indices, from each stratum in proportion, and the rest."""
+    labels = strata[shuffled]
+    sizes = np.bincount(labels)
+    exact = sizes * (count / len(shuffled))
+    quota = np.floor(exact).astype(int)
+    # What rounding down left over goes to the largest remainders.
+    for label in np.argsort(-(exact - quota), kind="stable")[: count - quota.sum()]:
+        quota[label] += 1
+    rank = np.empty(len(shuffled), dtype=int)
+    for label in range(len(sizes)):
+        rank[labels == label] = np.arange(sizes[label])
+    chosen = rank < quota[labels]
+    return shuffled[chosen], shuffled[~chosen]
+
+
+def require(sets: dict[str, Samples], name: str) -> Samples:
+    """The set of that name.
+
+    Raises:
+        DataError: none was held out.
+    """
+    if name not in sets:
+        raise DataError(f"there is no {name} set; data.split.{name} is 0")
+    return sets[name]

@@ -1,0 +1,98 @@
+"""What can go wrong, each kind with the exit code that the command line answers with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nnkit.training.run import Run
+
+SettingPath = tuple[str | int, ...]
+
+
+class NnkitError(Exception):
+    """Base of every error that a user can mend; its text says where and how."""
+
+    exit_code = 1
+
+
+class UsageError(NnkitError):
+    """The command, or its arguments, do not make sense together."""
+
+    exit_code = 2
+
+
+class SettingError(NnkitError):
+    """A setting that only the data or the shapes reveal to be wrong.
+
+    Raised where it is found with the setting's path in the config; `Config.locating()` turns it
+    into a `ConfigError` that names file, line and column.
+    """
+
+    exit_code = 2
+
+    def __init__(self, path: SettingPath, message: str) -> None:
+        super().__init__(f"{dotted(path)}: {message}" if path else message)
+        self.path = path
+        self.message = message
+
+
+class DataError(NnkitError):
+    """Data that is missing, damaged or does not fit."""
+
+    exit_code = 3
+
+
+class CheckpointError(NnkitError):
+    """A checkpoint or run that is missing, damaged or does not fit."""
+
+    exit_code = 3
+
+
+class DivergedError(NnkitError):
+    """The loss became NaN or infinite."""
+
+    exit_code = 1
+
+
+class GateError(NnkitError):
+    """A bound under `expect:` was not met.
+
+    Attributes:
+        run: the run, which is complete nevertheless.
+    """
+
+    exit_code = 4
+
+    def __init__(self, message: str, run: Run) -> None:
+        super().__init__(message)
+        self.run = run
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One fault in a config: where it is (`file:line:column`), in which setting, and what to do."""
+
+    position: str
+    path: SettingPath
+    message: str
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.position, dotted(self.path), self.message) if part)
+
+
+class ConfigError(NnkitError):
+    """Everything that is wrong with a config, all at once."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = tuple(problems)
+
+
+def dotted(path: Sequence[str | int]) -> str:
+    """The path as the user writes it after `--set`: `architecture.layers.3.units`."""
+    return ".".join(map(str, path))

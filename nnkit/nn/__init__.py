@@ -1,0 +1,1 @@
+"""The numerics: parameters, activations, losses, initializers, layers, and their model."""

@@ -1,0 +1,159 @@
+"""The config's `architecture` and `activation` sections, and the chain of layers they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, cast
+
+from pydantic import Field
+
+from nnkit.config.base import Listed, Spec, members
+from nnkit.errors import SettingError, SettingPath
+from nnkit.nn.activations import AnyActivation, Identity, ReLU
+from nnkit.nn.initializers import AnyInitializer, He, Xavier, Zeros
+from nnkit.nn.layers import ActivationLayer, AnyLayer, Dropout
+from nnkit.nn.layers.base import LayerSpec, ShapeError
+from nnkit.nn.losses import Loss
+from nnkit.nn.params import Shape
+
+
+class Architecture(Spec):
+    """The layers, read top to bottom; the input's shape comes from the data."""
+
+    layers: Annotated[tuple[AnyLayer, ...], Listed, Field(min_length=1)]
+    initializer: AnyInitializer | None = Field(
+        None, description="Of all weights; by default He before a rectifier, else Xavier."
+    )
+    bias_initializer: AnyInitializer = Field(Zeros(), description="Of all biases.")
+
+
+class Activations(Spec):
+    """Which activation follows hidden layers, which the output, and which answers at inference."""
+
+    shorthand: ClassVar[str | None] = "hidden"
+    hidden: AnyActivation = Field(
+        ReLU(), description="After every layer with weights but the last."
+    )
+    output: AnyActivation | None = Field(
+        None, description="After the last; by default the one that goes with the loss."
+    )
+    inference: AnyActivation | None = Field(
+        None, description="Applied to the output when predicting, such as sign for a perceptron."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One link of the chain: a layer, its name, and the setting that put it there.
+
+    Attributes:
+        input_shape, output_shape: of one sample.
+    """
+
+    name: str
+    spec: LayerSpec
+    path: SettingPath
+    input_shape: Shape
+    output_shape: Shape
+
+
+def chain(
+    architecture: Architecture,
+    activations: Activations,
+    loss: Loss,
+    dropout: float | None,
+    input_shape: Shape,
+) -> tuple[Stage, ...]:
+    """The layers with activations, dropout and initializers filled in, and shapes known.
+
+    The last stage is always the output activation.
+
+    Args:
+        architecture: the section.
+        activations: the section.
+        loss: names the output activation where the config does not.
+        dropout: rate after every hidden activation, or None.
+        input_shape: of one sample, such as (4,) or (1, 28, 28).
+
+    Raises:
+        SettingError: a layer can't take the shape that reaches it, or there is nothing to train.
+    """
+    stages: list[Stage] = []
+    shape = input_shape
+    for name, spec, path in _links(architecture, activations, loss, dropout):
+        try:
+            output = spec.output_shape(shape)
+        except ShapeError as error:
+            raise SettingError((*path, error.field) if error.field else path, str(error)) from None
+        stages.append(Stage(name, spec, path, shape, output))
+        shape = output
+    return tuple(stages)
+
+
+def _links(
+    architecture: Architecture, activations: Activations, loss: Loss, dropout: float | None
+) -> Iterator[tuple[str, LayerSpec, SettingPath]]:
+    layers = architecture.layers
+    weighted = [index for index, layer in enumerate(layers) if layer.weighted]
+    if not weighted:
+        raise SettingError(
+            ("architecture", "layers"), "no layer here has weights; add '- dense: …'"
+        )
+    output = activations.output or activation_named(loss.output)
+    for index, layer in enumerate(layers):
+        path: SettingPath = ("architecture", "layers", index)
+        follows = _following(layers, index, activations.hidden, output, index == weighted[-1])
+        yield f"layers.{index}", _initialized(layer, architecture, follows), path
+        if follows is None:
+            continue
+        is_output = index == weighted[-1]
+        if not is_output:
+            yield f"layers.{index}.activation", ActivationLayer(function=follows), path
+            if dropout is not None:
+                yield (
+                    f"layers.{index}.dropout",
+                    Dropout(rate=dropout),
+                    ("regularization", "dropout"),
+                )
+    last = getattr(layers[weighted[-1]], "activation", None) or output
+    yield "output", ActivationLayer(function=last), ("activation", "output")
+
+
+def _following(
+    layers: Sequence[LayerSpec],
+    index: int,
+    hidden: AnyActivation,
+    output: AnyActivation,
+    is_output: bool,
+) -> AnyActivation | None:
+    """The activation that comes after a layer, or None where none is placed for it."""
+    if not layers[index].weighted:
+        return None
+    own: AnyActivation | None = getattr(layers[index], "activation", None)
+    if own is not None:
+        return own
+    if is_output:
+        return output
+    explicit = index + 1 < len(layers) and isinstance(layers[index + 1], ActivationLayer)
+    return None if explicit else hidden
+
+
+def _initialized(
+    layer: LayerSpec, architecture: Architecture, follows: AnyActivation | None
+) -> LayerSpec:
+    """The layer with its initializers decided."""
+    if not layer.weighted:
+        return layer
+    usual = He() if (follows or Identity()).rectifier else Xavier()
+    chosen: dict[str, Any] = {
+        "initializer": getattr(layer, "initializer", None) or architecture.initializer or usual,
+        "bias_initializer": getattr(layer, "bias_initializer", None)
+        or architecture.bias_initializer,
+    }
+    return layer.model_copy(update=chosen)
+
+
+def activation_named(tag: str) -> AnyActivation:
+    """The activation of that name, with its default settings."""
+    return cast("AnyActivation", members(AnyActivation)[tag].model_validate({"kind": tag}))

@@ -1,0 +1,132 @@
+"""Backpropagation held against central differences, block by block, in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from nnkit.nn.model import Model, Network
+from nnkit.nn.params import Array, Shape
+from nnkit.random import generator
+
+TOLERANCE = 1e-6  # of the relative error
+STEP = 1e-5  # half the distance between the two points of a central difference
+PER_BLOCK = 40  # entries checked one by one in each block
+FLOOR = 1e-7  # relative to the loss; smaller gradients are compared absolutely
+
+
+@dataclass(frozen=True, slots=True)
+class BlockCheck:
+    """How one block's gradient compares.
+
+    Attributes:
+        name: the parameter block, or `input`.
+        shape: of the block.
+        checked: entries compared one by one (the whole block is compared along one random line).
+        kinks: entries left out, because a corner of the loss (as of ReLU at 0) lies within the step.
+        error: the largest relative error, |a − n| / max(|a|, |n|, floor).
+    """
+
+    name: str
+    shape: Shape
+    checked: int
+    kinks: int
+    error: float
+
+    @property
+    def passed(self) -> bool:
+        return self.error < TOLERANCE
+
+
+def check_gradients(model: Model, X: Array, T: Array, seed: int = 0) -> list[BlockCheck]:
+    """Compares every parameter block's gradient, and the input's, with central differences.
+
+    Dropout and the like draw the same mask at every evaluation, so they are checked as they are.
+
+    Args:
+        model: in float64; its parameters are moved and put back.
+        X: a batch (*input shape, N).
+        T: targets (*output shape, N).
+        seed: chooses the entries to check.
+
+    References:
+        Bishop 2006, §5.3.3.
+    """
+    if model.dtype != np.float64:
+        raise ValueError("gradients are checked in float64")
+    network = Network(model, X.shape[-1], training=True, input_gradient=True)
+    X = np.array(X, dtype=np.float64)
+
+    def loss() -> float:
+        return _loss(network, X, T)
+
+    _loss(network, X, T)
+    dX = network.backward(network.dY)
+    grads = {name: view.copy() for name, view in model.layout.views(model.grads).items()}
+    blocks = [(name, view, grads[name]) for name, view in model.layout.views(model.params).items()]
+    if dX is not None:
+        blocks.append(("input", X, np.array(dX)))
+    scale = abs(loss())
+    return [_check(name, block, grad, loss, scale, seed) for name, block, grad in blocks]
+
+
+def _loss(network: Network, X: Array, T: Array) -> float:
+    Y = X
+    for layer in network.body:
+        Y = layer.forward(Y, 0)
+    return (network.loss.from_logits if network.fused else network.loss)(Y, T, network.dY)
+
+
+def _check(
+    name: str, block: Array, grad: Array, loss: Callable[[], float], scale: float, seed: int
+) -> BlockCheck:
+    rng = generator(seed, f"gradcheck/{name}")
+    entries = rng.permutation(block.size)[:PER_BLOCK]
+    floor = max(FLOOR * scale, 1e-12)
+    errors: list[float] = []
+    kinks = 0
+    for entry in entries:
+        direction = np.zeros(block.size)
+        direction[entry] = 1.0
+        error = _error_along(direction.reshape(block.shape), block, grad, loss, floor)
+        if error is None:
+            kinks += 1
+        else:
+            errors.append(error)
+    line = rng.standard_normal(block.shape)
+    along = _error_along(line / np.linalg.norm(line), block, grad, loss, floor)
+    if along is not None:
+        errors.append(along)
+    return BlockCheck(name, block.shape, len(entries) - kinks, kinks, max(errors, default=np.nan))
+
+
+def _error_along(
+    direction: Array, block: Array, grad: Array, loss: Callable[[], float], floor: float
+) -> float | None:
+    """The relative error of the derivative along a direction, or None at a corner of the loss."""
+    analytic = float(np.vdot(grad, direction))
+    wide = _central_difference(direction, block, loss, STEP)
+    error = abs(analytic - wide) / max(abs(analytic), abs(wide), floor)
+    if error < TOLERANCE:
+        return error
+    # A smooth loss agrees with itself at a shorter step; across a corner it does not, and where
+    # the corner is outside the shorter step, the shorter step's answer is the good one.
+    narrow = _central_difference(direction, block, loss, STEP / 32)
+    closer = abs(analytic - narrow) / max(abs(analytic), abs(narrow), floor)
+    if abs(wide - narrow) <= 1e-4 * max(abs(wide), abs(narrow), floor):
+        return error
+    return closer if closer < TOLERANCE else None
+
+
+def _central_difference(
+    direction: Array, block: Array, loss: Callable[[], float], step: float
+) -> float:
+    start = block.copy()
+    block[...] = start + step * direction
+    above = loss()
+    block[...] = start - step * direction
+    below = loss()
+    block[...] = start
+    return (above - below) / (2 * step)

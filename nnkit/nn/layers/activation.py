@@ -1,0 +1,42 @@
+"""An activation as a layer of its own; the config's `activation:` section places these."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from nnkit.nn.activations import AnyActivation
+from nnkit.nn.layers.base import Binding, Layer, LayerSpec
+from nnkit.nn.params import Array
+
+
+class ActivationLayer(LayerSpec):
+    """Applies an activation function where none would stand by default: `- activation: tanh`."""
+
+    kind: Literal["activation"] = "activation"
+    shorthand: ClassVar[str | None] = "function"
+    function: AnyActivation
+
+    def bind(self, binding: Binding) -> Layer:
+        return BoundActivation(self, binding)
+
+
+class BoundActivation(Layer):
+    """Y = f(Z), in Z's memory where that is free and f′ can be had from Y."""
+
+    def __init__(self, spec: ActivationLayer, binding: Binding) -> None:
+        self.function = spec.function
+        self.in_place = binding.input_is_scratch and self.function.saves == "output"
+        if not self.in_place:
+            self.Y = binding.buffer(*binding.input_shape)
+        if binding.training:
+            self.work = binding.buffer(*binding.input_shape)
+
+    def forward(self, X: Array, step: int | None) -> Array:
+        Y = X if self.in_place else self.Y
+        self.function.forward(X, Y)
+        self.saved = Y if self.function.saves == "output" else X
+        return Y
+
+    def backward(self, dY: Array) -> Array | None:
+        self.function.backward(self.saved, dY, self.work)
+        return dY

@@ -1,0 +1,79 @@
+"""Dense layer: every unit sees every input, Z = W X + b."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from nnkit.config.base import Count
+from nnkit.nn.activations import AnyActivation
+from nnkit.nn.initializers import AnyInitializer, Xavier, Zeros
+from nnkit.nn.layers.base import Binding, Layer, LayerSpec, ShapeError
+from nnkit.nn.params import Array, Parameter, Shape
+
+
+class Dense(LayerSpec):
+    """Every unit sees every input: Z = W X + b, with W (units, inputs) and b (units,)."""
+
+    kind: Literal["dense"] = "dense"
+    shorthand: ClassVar[str | None] = "units"
+    weighted: ClassVar[bool] = True
+    output_is_scratch: ClassVar[bool] = True
+    units: Count
+    bias: bool = True
+    activation: AnyActivation | None = None
+    initializer: AnyInitializer | None = None
+    bias_initializer: AnyInitializer | None = None
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if len(shape) != 1:
+            raise ShapeError(
+                f"a dense layer takes a vector, but each sample here has shape {shape}; "
+                "put '- flatten' before it"
+            )
+        return (self.units,)
+
+    def parameters(self, shape: Shape) -> Sequence[Parameter]:
+        (inputs,) = shape
+        W = Parameter(
+            "W", (self.units, inputs), inputs, self.units, self.initializer or Xavier(), decay=True
+        )
+        if not self.bias:
+            return (W,)
+        initializer = self.bias_initializer or Zeros()
+        return (W, Parameter("b", (self.units,), inputs, self.units, initializer, decay=False))
+
+    def bind(self, binding: Binding) -> Layer:
+        return BoundDense(binding)
+
+
+class BoundDense(Layer):
+    """Z = W X + b; dW = dZ Xᵀ, db = dZ 1, dX = Wᵀ dZ (Rumelhart, Hinton & Williams 1986)."""
+
+    def __init__(self, binding: Binding) -> None:
+        self.W = binding.params["W"]  # (units, inputs)
+        self.b = binding.params["b"][:, None] if "b" in binding.params else None  # (units, 1)
+        units, inputs = self.W.shape
+        self.Z = binding.buffer(units)  # (units, N)
+        if binding.training:
+            self.dW = binding.grads["W"]
+            self.db = binding.grads.get("b")
+            self.ones = np.ones(binding.batch, dtype=binding.dtype)
+        self.dX = binding.buffer(inputs) if binding.input_gradient else None  # (inputs, N)
+
+    def forward(self, X: Array, step: int | None) -> Array:
+        self.X = X
+        np.matmul(self.W, X, out=self.Z)
+        if self.b is not None:
+            np.add(self.Z, self.b, out=self.Z)
+        return self.Z
+
+    def backward(self, dY: Array) -> Array | None:
+        np.matmul(dY, self.X.T, out=self.dW)
+        if self.db is not None:
+            np.matmul(dY, self.ones, out=self.db)  # a product with ones beats a sum over rows
+        if self.dX is not None:
+            np.matmul(self.W.T, dY, out=self.dX)
+        return self.dX

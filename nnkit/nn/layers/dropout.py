@@ -1,0 +1,53 @@
+"""Dropout: in training, each unit is left out with a given probability."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from nnkit.nn.layers.base import Binding, Layer, LayerSpec
+from nnkit.nn.params import Array
+from nnkit.random import philox
+
+LEVELS = 1 << 16  # a unit's fate is one 16-bit draw: four of them to each 64-bit word
+
+
+class Dropout(LayerSpec):
+    """Leaves units out with probability `rate` and scales the rest by 1/(1 − rate).
+
+    So nothing changes at inference (Srivastava et al. 2014, in the "inverted" form). The rate is
+    kept to within 1/65536, and the scale is exact for the rate that is kept.
+    """
+
+    kind: Literal["dropout"] = "dropout"
+    shorthand: ClassVar[str | None] = "rate"
+    rate: Annotated[float, Field(gt=0, lt=1)]
+
+    def bind(self, binding: Binding) -> Layer:
+        return BoundDropout(self, binding)
+
+
+class BoundDropout(Layer):
+    """Y = M ⊙ X and dX = M ⊙ dY, with a mask M (*shape, N) drawn anew at each step."""
+
+    def __init__(self, spec: Dropout, binding: Binding) -> None:
+        self.dropped = min(max(round(spec.rate * LEVELS), 1), LEVELS - 1)
+        self.scale = LEVELS / (LEVELS - self.dropped)
+        self.seed, self.purpose = binding.seed, f"dropout/{binding.name}"
+        if binding.training:
+            self.mask = binding.buffer(*binding.input_shape)
+            self.Y = binding.buffer(*binding.input_shape)
+
+    def forward(self, X: Array, step: int | None) -> Array:
+        if step is None:
+            return X
+        words = philox(self.seed, self.purpose, step).random_raw(-(-X.size // 4))
+        draws = words.view(np.uint16)[: X.size].reshape(X.shape)
+        np.greater_equal(draws, self.dropped, out=self.mask, casting="unsafe")
+        np.multiply(self.mask, self.scale, out=self.mask)
+        return np.multiply(X, self.mask, out=self.Y)
+
+    def backward(self, dY: Array) -> Array | None:
+        return np.multiply(dY, self.mask, out=dY)

@@ -1,0 +1,218 @@
+"""A model: the flat vector of its parameters and the chain of layers that computes with it."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import replace
+from math import isfinite, prod
+from typing import Any
+
+import numpy as np
+
+from nnkit.nn.architecture import Stage
+from nnkit.nn.layers import ActivationLayer
+from nnkit.nn.layers.base import Binding, Layer
+from nnkit.nn.losses import Loss
+from nnkit.nn.params import Array, Layout, Shape
+
+NETWORKS_KEPT = 4  # full and short batch, in training and in evaluation
+
+
+class Model:
+    """Parameters, gradients and layers; `network(n)` gives the buffers for batches of n samples.
+
+    Attributes:
+        stages: the chain of layers; the last is the output activation.
+        loss: what training lowers.
+        layout: where each parameter block lies in the flat vectors.
+        params: all parameters, shape (layout.size,).
+        grads: all gradients, likewise; each backward pass overwrites them.
+    """
+
+    def __init__(self, stages: Sequence[Stage], loss: Loss, seed: int, dtype: str) -> None:
+        self.stages = tuple(stages)
+        self.loss = loss
+        self.seed = seed
+        self.dtype = np.dtype(dtype)
+        self.layout = Layout(
+            replace(parameter, name=f"{stage.name}.{parameter.name}")
+            for stage in self.stages
+            for parameter in stage.spec.parameters(stage.input_shape)
+        )
+        self.params = self.layout.zeros(self.dtype)
+        self.grads = self.layout.zeros(self.dtype)
+        self.layout.initialize(self.params, seed)
+        self._networks: OrderedDict[tuple[int, bool], Network] = OrderedDict()
+
+    @property
+    def input_shape(self) -> Shape:
+        """Of one sample."""
+        return self.stages[0].input_shape
+
+    @property
+    def output_shape(self) -> Shape:
+        """Of one sample's output."""
+        return self.stages[-1].output_shape
+
+    def network(self, batch: int, training: bool) -> Network:
+        """The layers bound to a batch size, made once and kept."""
+        key = (batch, training)
+        if key not in self._networks:
+            self._networks[key] = Network(self, batch, training)
+            while len(self._networks) > NETWORKS_KEPT:
+                self._networks.popitem(last=False)
+        self._networks.move_to_end(key)
+        return self._networks[key]
+
+    def forward(self, X: Array, batch: int = 1000) -> Array:
+        """The outputs for samples of any number.
+
+        Args:
+            X: samples first, (n, *input_shape).
+            batch: how many go through at a time.
+
+        Returns:
+            (n, *output_shape), samples first.
+        """
+        outputs = np.empty((len(X), *self.output_shape), dtype=self.dtype)
+        for start in range(0, len(X), batch):
+            part = np.asarray(X[start : start + batch], dtype=self.dtype)
+            Y = self.network(len(part), training=False).forward(batch_last(part))
+            outputs[start : start + len(part)] = samples_first(Y)
+        return outputs
+
+
+class Network:
+    """A model's layers bound to one batch size N, with all their buffers.
+
+    Where loss and output activation are a canonical pair, `body` ends at the logits and `head` is
+    that activation; otherwise `body` is the whole chain and `head` is None.
+    """
+
+    def __init__(
+        self, model: Model, batch: int, training: bool, input_gradient: bool = False
+    ) -> None:
+        self.loss = model.loss
+        self.names = [stage.name for stage in model.stages]
+        layers = _bind(model, batch, training, input_gradient)
+        output = model.stages[-1].spec
+        assert isinstance(output, ActivationLayer)
+        self.fused = output.function.tag() == model.loss.fused
+        self.body = layers[:-1] if self.fused else layers
+        self.head = layers[-1] if self.fused else None
+        # dE/dY, or dE/d logits: where each backward pass begins, (*output shape, N)
+        self.dY = np.empty((*model.output_shape, batch), dtype=model.dtype)
+
+    def forward(self, X: Array) -> Array:
+        """The network's output Y (*output shape, N) for X (*input shape, N), outside training."""
+        for layer in self.body:
+            X = layer.forward(X, None)
+        return self.head.forward(X, None) if self.head is not None else X
+
+    def evaluate(self, X: Array, T: Array) -> tuple[float, Array]:
+        """The mean loss against targets T, and the output Y, outside training."""
+        for layer in self.body:
+            X = layer.forward(X, None)
+        if self.head is None:
+            return self.loss(X, T, self.dY), X
+        loss = self.loss.from_logits(X, T, self.dY)  # shifts the logits, which no softmax minds
+        return loss, self.head.forward(X, None)
+
+    def loss_and_gradient(self, X: Array, T: Array, step: int) -> float:
+        """The mean loss; the gradients of all parameters are then in the model's `grads`.
+
+        Args:
+            X: inputs (*input shape, N).
+            T: targets (*output shape, N).
+            step: the training step, which keys random draws such as dropout's.
+        """
+        for layer in self.body:
+            X = layer.forward(X, step)
+        measure = self.loss.from_logits if self.fused else self.loss
+        loss = measure(X, T, self.dY)
+        self.backward(self.dY)
+        return loss
+
+    def backward(self, dY: Array) -> Array | None:
+        """Backpropagates from the end of `body`; returns dE/dX if the network was bound for it."""
+        gradient: Array | None = dY
+        for layer in reversed(self.body):
+            if gradient is None:
+                break  # below here there is nothing to train
+            gradient = layer.backward(gradient)
+        return gradient
+
+    def first_nonfinite(self, X: Array, step: int) -> str | None:
+        """The name of the first layer whose output holds a NaN or infinity, or None."""
+        if not np.isfinite(X).all():
+            return "the input"
+        for name, layer in zip(self.names, self.body, strict=False):
+            X = layer.forward(X, step)
+            if not isfinite(float(np.sum(X, dtype=np.float64))):
+                return name
+        return None
+
+
+def _bind(model: Model, batch: int, training: bool, input_gradient: bool) -> list[Layer]:
+    params, grads = model.layout.views(model.params), model.layout.views(model.grads)
+    layers: list[Layer] = []
+    wanted = input_gradient  # does anything from here down need dE/dX of this layer?
+    scratch = False
+    for stage in model.stages:
+        names = [p.name for p in stage.spec.parameters(stage.input_shape)]
+        binding = Binding(
+            input_shape=stage.input_shape,
+            batch=batch,
+            dtype=model.dtype,
+            params={name: params[f"{stage.name}.{name}"] for name in names},
+            grads={name: grads[f"{stage.name}.{name}"] for name in names},
+            training=training,
+            input_gradient=training and wanted,
+            input_is_scratch=scratch,
+            seed=model.seed,
+            name=stage.name,
+        )
+        layers.append(stage.spec.bind(binding))
+        wanted = wanted or bool(names)
+        # A layer without buffers of its own hands on what it was given, or a view of it.
+        scratch = stage.spec.output_is_scratch
+    return layers
+
+
+def batch_last(X: Array) -> Array:
+    """(N, *shape) as a view (*shape, N): the one way in from the samples-first world outside."""
+    return X.T if X.ndim == 2 else np.moveaxis(X, 0, -1)
+
+
+def samples_first(Y: Array) -> Array:
+    """(*shape, N) as a view (N, *shape): the one way out."""
+    return Y.T if Y.ndim == 2 else np.moveaxis(Y, -1, 0)
+
+
+def describe(model: Model) -> list[dict[str, Any]]:
+    """The table a person expects: one row a stage with its output shape and parameter count."""
+    return [
+        {
+            "name": stage.name,
+            "kind": _kind(stage),
+            "output_shape": stage.output_shape,
+            "parameters": sum(p.size for p in stage.spec.parameters(stage.input_shape)),
+        }
+        for stage in model.stages
+    ]
+
+
+def _kind(stage: Stage) -> str:
+    if isinstance(stage.spec, ActivationLayer):
+        return stage.spec.function.tag()
+    return stage.spec.tag()
+
+
+def buffer_bytes(model: Model, batch: int) -> int:
+    """About how much memory one training network of that batch size takes, in bytes.
+
+    Counts, for each stage, its output, as much again for the gradient, and scratch.
+    """
+    values = sum(prod(s.output_shape) + prod(s.input_shape) for s in model.stages[1:])
+    return (values + prod(model.output_shape)) * batch * model.dtype.itemsize

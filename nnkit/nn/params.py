@@ -1,0 +1,84 @@
+"""The layout of all trainable parameters in one flat vector: the only place that knows offsets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnkit.nn.initializers import AnyInitializer
+from nnkit.random import generator
+
+Array = NDArray[Any]
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One block of trainable numbers.
+
+    Attributes:
+        name: unique in the model, such as `layers.0.W`.
+        shape: of the block.
+        fan_in: how many inputs feed one unit.
+        fan_out: how many units one input feeds.
+        initializer: what draws the first values.
+        decay: whether weight penalties apply (to weights, not to biases).
+    """
+
+    name: str
+    shape: Shape
+    fan_in: int
+    fan_out: int
+    initializer: AnyInitializer
+    decay: bool
+
+    @property
+    def size(self) -> int:
+        return prod(self.shape)
+
+
+class Layout:
+    """Places parameter blocks in one flat vector, those that decay first.
+
+    So "all that decays" is one slice, and a penalty is one vector operation.
+
+    Attributes:
+        parameters: the blocks in the order of the vector.
+        size: length of the flat vector.
+        decayed: the slice of it to which weight penalties apply.
+    """
+
+    def __init__(self, parameters: Iterable[Parameter]) -> None:
+        self.parameters: Sequence[Parameter] = sorted(parameters, key=lambda p: not p.decay)
+        self.offsets: dict[str, int] = {}
+        self.size = 0
+        for parameter in self.parameters:
+            self.offsets[parameter.name] = self.size
+            self.size += parameter.size
+        self.decayed = slice(0, sum(p.size for p in self.parameters if p.decay))
+
+    def views(self, flat: Array) -> dict[str, Array]:
+        """Each block as a view of its own shape into `flat`, shape (size,)."""
+        return {
+            parameter.name: flat[start : start + parameter.size].reshape(parameter.shape)
+            for parameter in self.parameters
+            for start in [self.offsets[parameter.name]]
+        }
+
+    def initialize(self, flat: Array, seed: int) -> None:
+        """Draws first values into `flat`, each block from a random stream of its own."""
+        views = self.views(flat)
+        for parameter in self.parameters:
+            rng = generator(seed, f"initial/{parameter.name}")
+            views[parameter.name][...] = parameter.initializer.draw(
+                rng, parameter.shape, parameter.fan_in, parameter.fan_out
+            )
+
+    def zeros(self, dtype: np.dtype[Any]) -> Array:
+        """A flat vector of zeros, for gradients or an optimizer slot."""
+        return np.zeros(self.size, dtype=dtype)

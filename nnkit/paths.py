@@ -1,0 +1,18 @@
+"""Where nnkit keeps what is neither the user's project nor the package."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+
+def cache_folder() -> Path:
+    """The user's cache folder for nnkit, by each system's custom; it may not exist yet."""
+    if os.environ.get("XDG_CACHE_HOME"):
+        return Path(os.environ["XDG_CACHE_HOME"]) / "nnkit"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "nnkit"
+    if sys.platform == "win32" and os.environ.get("LOCALAPPDATA"):
+        return Path(os.environ["LOCALAPPDATA"]) / "nnkit" / "Cache"
+    return Path.home() / ".cache" / "nnkit"

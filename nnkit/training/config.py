@@ -1,0 +1,264 @@
+"""The root of a config: a section for each choice that makes a network, and their agreement."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, PrivateAttr, model_validator
+
+from nnkit.config.base import Count, Listed, Spec
+from nnkit.config.load import load_document, locate, validate
+from nnkit.config.yaml import Node, dump_yaml
+from nnkit.data.preprocess import AnyStep
+from nnkit.data.sources import AnySource
+from nnkit.data.splits import Split
+from nnkit.errors import ConfigError, Problem, SettingError, SettingPath
+from nnkit.nn.activations import Activation
+from nnkit.nn.architecture import Activations, Architecture, activation_named
+from nnkit.nn.layers import ActivationLayer, Dropout
+from nnkit.nn.layers.base import LayerSpec
+from nnkit.nn.losses import AnyLoss, CrossEntropy
+from nnkit.optim.optimizers import Adam, AnyOptimizer
+from nnkit.optim.regularization import Regularization
+
+DEFAULT_EPOCHS = 10
+
+
+class Data(Spec):
+    """What to learn from."""
+
+    source: AnySource = Field(description="Where the samples come from.")
+    split: Split = Field(Split(), description="What is held out of training.")
+    preprocess: Annotated[tuple[AnyStep, ...], Listed] = Field(
+        (), description="Steps in order, fitted on training data, saved in the checkpoint."
+    )
+
+
+class Training(Spec):
+    """How long, in which portions, and what is watched on the way."""
+
+    epochs: Count | None = Field(None, description="Passes over the training set; 10 by default.")
+    steps: Count | None = Field(None, description="Updates, instead of epochs.")
+    batch_size: Count = Field(32, description="Samples per update; at most the whole training set.")
+    evaluate_every: Count | None = Field(
+        None, description="Steps between evaluations; by default one at the end of each epoch."
+    )
+    evaluate_on: Annotated[tuple[Literal["validation", "test"], ...], Listed] = Field(
+        ("validation",), description="The sets that each evaluation scores."
+    )
+    checkpoint_every: Count | None = Field(
+        None, description="Steps between saves beside the one at each evaluation."
+    )
+    monitor: str | None = Field(
+        None,
+        description="The figure that says which checkpoint is best, such as validation.loss; by "
+        "default the accuracy or loss on validation, or without one the training loss.",
+    )
+    precision: Literal["float32", "float64"] = Field("float32", description="Of all numbers.")
+    threads: Count | None = Field(
+        None, description="For matrix products; by default as many as the layers' size is worth."
+    )
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        if self.epochs is not None and self.steps is not None:
+            raise ValueError("epochs and steps both say how long to train; give one of them")
+        return self
+
+
+class Bound(Spec):
+    """What a final figure must reach."""
+
+    min: float | None = None
+    max: float | None = None
+
+    @model_validator(mode="after")
+    def _bounds_something(self) -> Self:
+        if self.min is None and self.max is None:
+            raise ValueError("give a min, a max or both")
+        return self
+
+
+class Config(Spec):
+    """A whole training: what to learn from, the five choices, and how to train.
+
+    The five are architecture, activation, loss, optimizer and regularization.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)] = Field(
+        "run", description="Of the run's folder; by default the file's name."
+    )
+    seed: Annotated[int, Field(ge=0, lt=1 << 63)] = Field(0, description="Of every random draw.")
+    data: Data
+    architecture: Architecture
+    activation: Activations = Activations()
+    loss: AnyLoss = Field(CrossEntropy(), description="What training lowers.")
+    optimizer: AnyOptimizer = Field(Adam(), description="How weights follow their gradients.")
+    regularization: Regularization = Regularization()
+    training: Training = Training()
+    expect: dict[str, Bound] = Field(
+        default_factory=dict,
+        description="Bounds on the final figures, such as test.accuracy: {min: 0.98}; exit 4 else.",
+    )
+    _document: Node | None = PrivateAttr(None)
+
+    def resolved(self) -> dict[str, Any]:
+        """All settings, defaults included, as plain data."""
+        return self.model_dump(mode="json")
+
+    def to_yaml(self) -> str:
+        """The resolved config as YAML that `load_config` reads back as the same config."""
+        return dump_yaml(self.resolved())
+
+    def origin(self, path: SettingPath) -> str:
+        """Where a setting was given, as `file:line:column` or `--set …`; "" if it is a default."""
+        if self._document is None:
+            return ""
+        _, node, exact = locate(self._document, path)
+        return str(node.mark) if exact else ""
+
+    @contextmanager
+    def locating(self) -> Iterator[None]:
+        """Within, a `SettingError` becomes a `ConfigError` that names file, line and column."""
+        try:
+            yield
+        except SettingError as error:
+            raise ConfigError([self._problem(error)]) from None
+
+    def _problem(self, error: SettingError) -> Problem:
+        if self._document is None:
+            return Problem("", error.path, error.message)
+        _, node, exact = locate(self._document, error.path)
+        return Problem(str(node.mark if exact else node.key), error.path, error.message)
+
+    def check(self) -> Self:
+        """Checks what sections must agree on.
+
+        Raises:
+            ConfigError: every disagreement.
+        """
+        if problems := [self._problem(error) for error in conflicts(self)]:
+            raise ConfigError(problems)
+        return self
+
+
+def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
+    """Reads, extends, overrides and validates a config file.
+
+    Args:
+        path: the YAML file.
+        overrides: texts such as `optimizer.lr=0.01`, values in YAML.
+
+    Returns:
+        The config; it remembers where each of its values was written.
+
+    Raises:
+        ConfigError: everything that is wrong, each with file, line and column.
+        UsageError: an override is malformed.
+    """
+    document = load_document(path, overrides)
+    if document.child("name") is None:
+        name = "".join(
+            c if (c.isalnum() and c.isascii()) or c in "._-" else "-" for c in Path(path).stem
+        )
+        named = Node(name.lstrip("._-")[:80] or "run", document.mark, document.mark)
+        document = Node({"name": named, **document.value}, document.mark, document.key)
+    config = validate(Config, document)
+    config._document = document
+    return config.check()
+
+
+def config_from(settings: dict[str, Any]) -> Config:
+    """A config from plain data, such as a checkpoint's.
+
+    Raises:
+        ConfigError: it is no valid config.
+    """
+    from nnkit.config.yaml import parse_yaml
+
+    return validate(Config, parse_yaml(json.dumps(settings), "config")).check()
+
+
+def conflicts(config: Config) -> Iterator[SettingError]:
+    """Settings that another one would overrule, or that can't work together."""
+    layers = config.architecture.layers
+    weighted = [i for i, layer in enumerate(layers) if layer.weighted]
+    if not weighted:
+        yield SettingError(("architecture", "layers"), "no layer has weights; add '- dense: UNITS'")
+        return
+    yield from _activation_conflicts(config, weighted)
+    hidden = weighted[:-1]
+    if config.regularization.dropout is not None:
+        if not hidden:
+            yield SettingError(
+                ("regularization", "dropout"), "has no effect: there is no hidden layer"
+            )
+        if any(isinstance(layer, Dropout) for layer in layers):
+            yield SettingError(
+                ("regularization", "dropout"),
+                "the architecture has dropout layers of its own; keep one of the two",
+            )
+    if config.architecture.initializer is not None and all(
+        getattr(layers[i], "initializer", None) is not None for i in weighted
+    ):
+        yield SettingError(
+            ("architecture", "initializer"), "has no effect: every layer names its own"
+        )
+
+
+def _activation_conflicts(config: Config, weighted: Sequence[int]) -> Iterator[SettingError]:
+    section, layers = config.activation, config.architecture.layers
+    last = layers[weighted[-1]]
+    own = _own_activation(last)
+    if own is not None and section.output is not None:
+        yield SettingError(
+            ("activation", "output"),
+            f"layer {weighted[-1]} names its own activation, '{own.tag()}'; keep one of the two",
+        )
+    if "hidden" in section.model_fields_set and not _hidden_used(config, weighted):
+        yield SettingError(
+            ("activation", "hidden"), "has no effect: no hidden layer is without its own activation"
+        )
+    for path, activation in _trained_activations(config):
+        if not activation.trainable:
+            yield SettingError(
+                path,
+                f"'{activation.tag()}' has no gradient, so nothing below it would learn; "
+                "it can be activation.inference",
+            )
+    output = own or section.output or activation_named(config.loss.output)
+    if config.loss.fused and output.tag() not in ("sigmoid", "softmax"):
+        yield SettingError(
+            ("activation", "output"),
+            f"'{config.loss.tag()}' takes probabilities, which '{output.tag()}' does not give; "
+            f"use '{config.loss.output}'",
+        )
+
+
+def _own_activation(layer: LayerSpec) -> Activation | None:
+    own: Activation | None = getattr(layer, "activation", None)
+    return own
+
+
+def _hidden_used(config: Config, weighted: Sequence[int]) -> bool:
+    layers = config.architecture.layers
+    return any(
+        _own_activation(layers[i]) is None and not isinstance(layers[i + 1], ActivationLayer)
+        for i in weighted[:-1]
+    )
+
+
+def _trained_activations(config: Config) -> Iterator[tuple[SettingPath, Activation]]:
+    yield ("activation", "hidden"), config.activation.hidden
+    if config.activation.output is not None:
+        yield ("activation", "output"), config.activation.output
+    for i, layer in enumerate(config.architecture.layers):
+        path: SettingPath = ("architecture", "layers", i)
+        if (own := _own_activation(layer)) is not None:
+            yield (*path, "activation"), own
+        if isinstance(layer, ActivationLayer):
+            yield (*path, "function"), layer.function

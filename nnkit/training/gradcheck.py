@@ -1,0 +1,41 @@
+"""The gradient check of a config's network, on a batch of its own data."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nnkit.data.dataset import Samples
+from nnkit.nn.gradcheck import BlockCheck, check_gradients
+from nnkit.nn.model import batch_last
+from nnkit.random import generator
+from nnkit.training.config import Config
+from nnkit.training.task import prepare, ready_set
+
+
+def check_config(config: Config, samples: int = 8) -> list[BlockCheck]:
+    """Checks every gradient of the config's network in float64.
+
+    Weights and biases are drawn a little beside their initial values, because at zero many
+    gradients vanish and nothing would be checked.
+
+    Args:
+        config: whose network, loss and data are used.
+        samples: size of the batch.
+
+    Raises:
+        ConfigError: settings, shapes and data do not fit together.
+        DataError: the data is missing or damaged.
+    """
+    with config.locating():
+        task = prepare(config)
+        model = task.model(dtype="float64")
+        train = task.sets["train"]
+        chosen = generator(config.seed, "gradcheck").permutation(len(train))[:samples]
+        batch = Samples(train.inputs[chosen], train.targets[chosen])
+        data = ready_set(batch, task.preprocessor, model, task.dataset.classes, task)
+    nudge = generator(config.seed, "gradcheck/nudge").standard_normal(model.layout.size)
+    model.params += 0.05 * nudge
+    with np.errstate(all="ignore"):
+        return check_gradients(
+            model, batch_last(data.inputs), batch_last(data.coded), seed=config.seed
+        )

@@ -1,0 +1,56 @@
+"""Starter configs: the text that `nnkit init` writes."""
+
+from __future__ import annotations
+
+import os
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+
+from nnkit.config.yaml import dump_yaml
+from nnkit.data.sources.csv import Csv
+
+
+def starter_for_mnist() -> str:
+    """A commented config for handwritten digits."""
+    return _template("mnist")
+
+
+def starter_for_csv(path: Path, label: str | None, folder: Path) -> str:
+    """A commented config fitted to a table: task, classes, words and missing values are found out.
+
+    Args:
+        path: the CSV file.
+        label: the column to predict; None for the last.
+        folder: where the config will be, from which the file's path is told.
+
+    Raises:
+        DataError: the file is missing or no sound CSV.
+    """
+    source = Csv(path=str(path), label=-1 if label is None else label)
+    dataset = source.load()
+    inputs = dataset.samples.inputs
+    steps = [
+        *(["impute"] if np.isnan(inputs).any() else []),
+        *(["one_hot"] if any(column.categories for column in dataset.columns) else []),
+        "standardize",
+    ]
+    return _template("csv").format(
+        path=_scalar(os.path.relpath(str(path), str(folder))),
+        label=_scalar(dataset.label),
+        inputs=len(dataset.columns),
+        samples=len(inputs),
+        task=f"{len(dataset.classes)} classes" if dataset.classes else "a number",
+        steps=", ".join(steps),
+        outputs=len(dataset.classes) if dataset.classes else 1,
+        loss="cross_entropy" if dataset.classes else "squared_error",
+    )
+
+
+def _scalar(text: str) -> str:
+    return dump_yaml(text).removesuffix("...\n").strip()
+
+
+def _template(name: str) -> str:
+    return (files("nnkit.training") / "templates" / f"{name}.yaml").read_text(encoding="utf-8")

@@ -1,0 +1,187 @@
+"""A config meets its data: sets ready for the network, and the model that fits them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from nnkit.data.dataset import Dataset, Samples
+from nnkit.data.preprocess import Preprocessor
+from nnkit.data.splits import split_dataset
+from nnkit.errors import SettingError, SettingPath
+from nnkit.nn.architecture import chain
+from nnkit.nn.layers import ActivationLayer
+from nnkit.nn.model import Model, batch_last
+from nnkit.nn.params import Array, Shape
+from nnkit.training.config import Config
+from nnkit.training.metrics import score
+from nnkit.training.targets import decide, encode
+
+EVALUATION_BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class ReadySet:
+    """One of the sets as the network takes it.
+
+    Attributes:
+        inputs: preprocessed, (n, *input shape).
+        coded: targets as the loss wants them, (n, outputs).
+        targets: as the source gave them: class numbers (n,) or real targets (n, outputs).
+    """
+
+    inputs: Array
+    coded: Array
+    targets: Array
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a config and its data come to.
+
+    Attributes:
+        config: the config.
+        dataset: as its source loaded it.
+        sets: raw samples by set: `train`, `validation`, `test`.
+        preprocessor: fitted on `train`.
+    """
+
+    config: Config
+    dataset: Dataset
+    sets: Mapping[str, Samples]
+    preprocessor: Preprocessor
+
+    @cached_property
+    def dtype(self) -> np.dtype[Any]:
+        return np.dtype(self.config.training.precision)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of the data as loaded."""
+        return self.dataset.fingerprint()
+
+    @cached_property
+    def input_shape(self) -> Shape:
+        """Of one sample, preprocessed."""
+        one = self.preprocessor(self.sets["train"].inputs[:1], self.dtype)
+        return tuple(one.shape[1:])
+
+    @cached_property
+    def last_layer(self) -> SettingPath:
+        """The setting of the last layer with weights."""
+        layers = self.config.architecture.layers
+        return ("architecture", "layers", max(i for i, x in enumerate(layers) if x.weighted))
+
+    def model(self, dtype: str | None = None) -> Model:
+        """A new model with initial weights.
+
+        Raises:
+            SettingError: layers, loss and data do not fit together.
+        """
+        return model_for(self.config, self.input_shape, dtype)
+
+    def ready(self, name: str, model: Model) -> ReadySet:
+        """The set of that name as the model takes it.
+
+        Raises:
+            SettingError: targets and outputs do not fit.
+            DataError: the inputs hold what no network can take.
+        """
+        return ready_set(self.sets[name], self.preprocessor, model, self.dataset.classes, self)
+
+
+def prepare(config: Config) -> Task:
+    """Loads the data, splits it and fits the preprocessing on the training set.
+
+    Raises:
+        DataError: the data is missing or damaged.
+        SettingError: split or preprocessing do not fit it.
+    """
+    dataset = config.data.source.load()
+    sets = split_dataset(dataset, config.data.split, config.seed)
+    for name in config.training.evaluate_on:
+        if name not in sets and "evaluate_on" in config.training.model_fields_set:
+            raise SettingError(
+                ("training", "evaluate_on"), f"there is no {name} set; data.split.{name} is 0"
+            )
+    preprocessor = Preprocessor.fit(config.data.preprocess, sets["train"].inputs, dataset.columns)
+    return Task(config, dataset, sets, preprocessor)
+
+
+def model_for(config: Config, input_shape: Shape, dtype: str | None = None) -> Model:
+    """The config's model for inputs of that shape, with initial weights.
+
+    Raises:
+        SettingError: a layer can't take the shape that reaches it.
+    """
+    stages = chain(
+        config.architecture,
+        config.activation,
+        config.loss,
+        config.regularization.dropout,
+        input_shape,
+    )
+    return Model(stages, config.loss, config.seed, dtype or config.training.precision)
+
+
+def ready_set(
+    samples: Samples,
+    preprocessor: Preprocessor,
+    model: Model,
+    classes: tuple[str, ...] | None,
+    task: Task,
+) -> ReadySet:
+    """Samples preprocessed, their targets coded for the model's loss."""
+    coded = encode(
+        samples.targets, classes, model.loss, model.output_shape, task.last_layer, model.dtype
+    )
+    return ReadySet(preprocessor(samples.inputs, model.dtype), coded, samples.targets)
+
+
+def output_activation(model: Model) -> str:
+    """The kind of the model's output activation."""
+    output = model.stages[-1].spec
+    assert isinstance(output, ActivationLayer)
+    return output.function.tag()
+
+
+def evaluate(model: Model, data: ReadySet, classification: bool) -> dict[str, float]:
+    """Loss and figures over a whole set.
+
+    Args:
+        model: as it is.
+        data: the set.
+        classification: whether targets are class numbers.
+    """
+    total = 0.0
+    outputs = np.empty((len(data), *model.output_shape), dtype=model.dtype)
+    for start in range(0, len(data), EVALUATION_BATCH):
+        part = slice(start, min(start + EVALUATION_BATCH, len(data)))
+        network = model.network(part.stop - start, training=False)
+        loss, Y = network.evaluate(batch_last(data.inputs[part]), batch_last(data.coded[part]))
+        total += loss * (part.stop - start)
+        outputs[part] = Y.T
+    predicted = decide(outputs, model.loss) if classification else None
+    return {"loss": total / len(data), **score(data.targets, outputs, predicted)}
+
+
+def build_model(config: Config, input_shape: Shape | None = None) -> Model:
+    """The config's model with initial weights.
+
+    Args:
+        config: from `load_config`.
+        input_shape: of one preprocessed sample; by default what the config's data gives.
+
+    Raises:
+        ConfigError: a layer can't take the shape that reaches it.
+        DataError: the data, where it must be looked at, is missing or damaged.
+    """
+    with config.locating():
+        return prepare(config).model() if input_shape is None else model_for(config, input_shape)

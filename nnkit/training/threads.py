@@ -1,0 +1,44 @@
+"""How many threads the matrix products get: small ones are slower on two than on one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from math import prod
+
+from threadpoolctl import ThreadpoolController
+
+from nnkit.nn.model import Model
+
+# Multiplications in the largest product below which a second thread costs more than it brings.
+WORTHWHILE = 5_000_000
+
+
+def threads_for(model: Model, batch_size: int, wanted: int | None) -> int:
+    """The number of threads: as wanted, else all available where a product is large enough."""
+    if wanted is not None:
+        return wanted
+    weights = (p for stage in model.stages for p in stage.spec.parameters(stage.input_shape))
+    largest = max((prod(p.shape) * batch_size for p in weights), default=0)
+    return available() if largest >= WORTHWHILE else 1
+
+
+def available() -> int:
+    """The processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+@contextmanager
+def limited_threads(count: int) -> Iterator[None]:
+    """Within, matrix products run on at most `count` threads."""
+    with _controller().limit(limits=count, user_api="blas"):
+        yield

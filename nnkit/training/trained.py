@@ -1,0 +1,247 @@
+"""A trained model: parameters, preprocessing and class names together, ready to predict."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nnkit.data.dataset import Column
+from nnkit.data.preprocess import Preprocessor
+from nnkit.data.sources.csv import Csv, read_table
+from nnkit.errors import CheckpointError, DataError, NnkitError, UsageError
+from nnkit.nn.model import Model
+from nnkit.nn.params import Array, Shape
+from nnkit.runs.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from nnkit.runs.directory import DEFAULT_RUNS, find_checkpoint
+from nnkit.training.config import Config, config_from
+from nnkit.training.targets import confidence, decide
+from nnkit.training.task import evaluate, model_for, output_activation, prepare, ready_set
+from nnkit.version import __version__
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedModel:
+    """A model with all that prediction needs.
+
+    Attributes:
+        model: with its trained parameters.
+        config: that it was trained by.
+        preprocessor: from raw inputs to the network's.
+        classes: class names by number; None for real targets.
+        raw_shape: of one raw sample.
+        info: what else the checkpoint says: step, epoch, figures, versions, data's fingerprint.
+    """
+
+    model: Model
+    config: Config
+    preprocessor: Preprocessor
+    classes: tuple[str, ...] | None
+    raw_shape: Shape
+    info: Mapping[str, Any]
+
+    def outputs(self, X: Any) -> Array:
+        """The network's outputs, such as class probabilities.
+
+        Args:
+            X: raw samples (n, *raw_shape), as the data source gives them; one sample alone is
+                taken as n = 1.
+
+        Returns:
+            (n, outputs).
+
+        Raises:
+            DataError: X is of another shape, or holds NaN or infinity.
+        """
+        X = np.asarray(X)
+        if X.shape == self.raw_shape:
+            X = X[None]
+        if X.shape[1:] != self.raw_shape:
+            wanted = ("n", *self.raw_shape)
+            raise DataError(
+                f"inputs of shape {X.shape}; this model takes ({', '.join(map(str, wanted))})"
+            )
+        if X.dtype.kind not in "buif":
+            raise DataError(f"inputs of type {X.dtype}, which is no number")
+        if X.dtype.kind == "f" and not (np.isfinite(X) | (np.isnan(X) & bool(self.columns))).all():
+            raise DataError("NaN or infinity in the inputs")
+        return self.model.forward(self.preprocessor(X, self.model.dtype))
+
+    def predict(self, X: Any) -> Array:
+        """The answers: class names (n,), or real targets (n, outputs).
+
+        Args:
+            X: as for `outputs`.
+        """
+        outputs = self.outputs(X)
+        if self.classes is None:
+            return outputs
+        return np.asarray(self.classes)[self.decide(outputs)]
+
+    def decide(self, outputs: Array) -> Array:
+        """Class numbers (n,) from outputs (n, outputs), through `activation.inference` if any."""
+        inference = self.config.activation.inference
+        if inference is not None:
+            answered = np.empty_like(outputs.T)
+            inference.forward(np.ascontiguousarray(outputs.T), answered)
+            outputs = answered.T
+        return decide(outputs, self.model.loss)
+
+    def confidence(self, outputs: Array) -> Array | None:
+        """The probability (n,) of each answer; None where outputs are no probabilities."""
+        return confidence(outputs, self.decide(outputs), output_activation(self.model))
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The raw columns of a table; empty for other data."""
+        return self.preprocessor.columns
+
+    def read_picture(self, path: Path) -> Array:
+        """A picture as one raw input (1, *raw_shape).
+
+        Raises:
+            DataError: not a picture, or the model reads none.
+        """
+        return self.config.data.source.read_input(path, self.raw_shape)[None]
+
+    def read_table(self, path: Path) -> Array:
+        """A CSV file's rows as raw inputs (n, columns); columns are found by name.
+
+        Raises:
+            DataError: not CSV, a column is missing, or the model reads no tables.
+        """
+        source = self.config.data.source
+        if not isinstance(source, Csv):
+            raise DataError(f"{path}: this model reads {source.tag()} data, not CSV")
+        table = read_table(path, source.delimiter, source.header)
+        missing = frozenset(source.missing)
+        parts = [
+            table.column(
+                table.index(column.name if source.header else int(column.name)),
+                missing,
+                column.categories,
+            )[1]
+            for column in self.columns
+        ]
+        return np.column_stack(parts)
+
+    def evaluate(self, split: str = "test") -> tuple[int, dict[str, float]]:
+        """Scores the model on one of its data's sets, found and split as in training.
+
+        Args:
+            split: `train`, `validation` or `test`.
+
+        Returns:
+            How many samples, and the figures.
+
+        Raises:
+            DataError: the data is missing or no longer what it was.
+            UsageError: no such set was held out.
+        """
+        with self.config.locating():
+            task = prepare(self.config)
+            if task.fingerprint != self.info["data"]:
+                raise DataError("the data is not what this model was trained and split on")
+            if split not in task.sets:
+                raise UsageError(f"there is no {split} set; there are {', '.join(task.sets)}")
+            data = ready_set(task.sets[split], self.preprocessor, self.model, self.classes, task)
+        return len(data), evaluate(self.model, data, self.classes is not None)
+
+
+def load_checkpoint(what: str | Path, runs: Path = DEFAULT_RUNS) -> TrainedModel:
+    """Loads a trained model.
+
+    Args:
+        what: a checkpoint file, a run's folder (its best checkpoint), or a run's name.
+        runs: where names are looked for.
+
+    Raises:
+        CheckpointError: missing, damaged, or not to be understood.
+    """
+    return trained_from(read_checkpoint(find_checkpoint(str(what), runs)))
+
+
+def trained_from(checkpoint: Checkpoint) -> TrainedModel:
+    """The trained model in a checkpoint.
+
+    Raises:
+        CheckpointError: its parts do not fit together.
+    """
+    header = checkpoint.header
+    try:
+        config = config_from(header["config"])
+        columns = tuple(Column(c["name"], tuple(c["categories"])) for c in header["columns"])
+        classes = None if header["classes"] is None else tuple(header["classes"])
+        model = model_for(config, tuple(header["input_shape"]))
+        copy_params(checkpoint.part("params"), model)
+        statistics: list[dict[str, Array]] = [{} for _ in config.data.preprocess]
+        for name, array in checkpoint.part("preprocess").items():
+            step, _, key = name.partition("/")
+            statistics[int(step)][key] = array
+        preprocessor = Preprocessor(config.data.preprocess, tuple(statistics), columns)
+        raw_shape = tuple(header["raw_shape"])
+    except (KeyError, TypeError, ValueError, IndexError, NnkitError) as error:
+        if isinstance(error, CheckpointError):
+            raise
+        raise CheckpointError(
+            f"{checkpoint.path}: its parts do not fit together ({error})"
+        ) from None
+    return TrainedModel(model, config, preprocessor, classes, raw_shape, header)
+
+
+def copy_params(params: Mapping[str, Array], model: Model) -> None:
+    """Copies parameters by name into the model.
+
+    Raises:
+        CheckpointError: names or shapes differ.
+    """
+    views = model.layout.views(model.params)
+    if {n: a.shape for n, a in params.items()} != {n: v.shape for n, v in views.items()}:
+        raise CheckpointError("the checkpoint's parameters are not those of its config's network")
+    for name, view in views.items():
+        view[...] = params[name]
+
+
+def save_trained(
+    path: Path,
+    trained: TrainedModel,
+    slots: Mapping[str, Array],
+    info: Mapping[str, Any],
+) -> None:
+    """Writes a trained model, with what a training needs to go on.
+
+    Args:
+        path: the file.
+        trained: parameters, preprocessing, config and classes.
+        slots: the optimizer's vectors by name.
+        info: added to the header as it is.
+    """
+    model, preprocessor = trained.model, trained.preprocessor
+    tensors = {f"params/{n}": v for n, v in model.layout.views(model.params).items()}
+    tensors |= {f"slots/{name}": vector for name, vector in slots.items()}
+    for i, statistics in enumerate(preprocessor.statistics):
+        tensors |= {f"preprocess/{i}/{name}": array for name, array in statistics.items()}
+    header = {
+        "config": trained.config.resolved(),
+        "classes": trained.classes,
+        "columns": [{"name": c.name, "categories": c.categories} for c in preprocessor.columns],
+        "raw_shape": trained.raw_shape,
+        "input_shape": model.input_shape,
+        "versions": versions(),
+        **info,
+    }
+    write_checkpoint(path, tensors, header)
+
+
+def versions() -> dict[str, str]:
+    """The versions on which a run's bits depend."""
+    return {
+        "nnkit": __version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+    }
