@@ -63,8 +63,7 @@ def predict(
 def _answers(model: TrainedModel, file: Path) -> list[dict[str, Any]]:
     is_table = file.suffix.lower() in (".csv", ".tsv", ".npy")
     X = _read(model, file)
-    outputs = model.outputs(X)
-    sure = model.confidence(outputs) if model.classes is not None else None
+    sure = model.confidence(X)
     answers = []
     for i, predicted in enumerate(model.predict(X)):
         answer: dict[str, Any] = {"path": str(file)}

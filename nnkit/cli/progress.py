@@ -36,8 +36,8 @@ def opening(session: Session) -> str:
 
 def closing(evaluation: Evaluation) -> str:
     """One evaluation on one line."""
-    figures = {"train.loss": evaluation.train_loss, **evaluation.figures}
-    shown = "  ".join(f"{name} {show_figure(name, value)}" for name, value in figures.items())
+    figures = evaluation.all_figures().items()
+    shown = "  ".join(f"{name} {show_figure(name, value)}" for name, value in figures)
     return f"epoch {evaluation.epoch:6.4g}  step {evaluation.step:7,}  {shown}"
 
 

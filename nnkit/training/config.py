@@ -24,6 +24,7 @@ from nnkit.nn.layers.base import LayerSpec
 from nnkit.nn.losses import AnyLoss, CrossEntropy
 from nnkit.optim.optimizers import Adam, AnyOptimizer
 from nnkit.optim.regularization import Regularization
+from nnkit.training.targets import PROBABILITIES
 
 DEFAULT_EPOCHS = 10
 
@@ -56,7 +57,7 @@ class Training(Spec):
     monitor: str | None = Field(
         None,
         description="The figure that says which checkpoint is best, such as validation.loss; by "
-        "default the accuracy or loss on validation, or without one the training loss.",
+        "default the accuracy or loss on validation, or without one the training objective.",
     )
     precision: Literal["float32", "float64"] = Field("float32", description="Of all numbers.")
     threads: Count | None = Field(
@@ -231,7 +232,7 @@ def _activation_conflicts(config: Config, weighted: Sequence[int]) -> Iterator[S
                 "it can be activation.inference",
             )
     output = own or section.output or activation_named(config.loss.output)
-    if config.loss.fused and output.tag() not in ("sigmoid", "softmax"):
+    if config.loss.fused and output.tag() not in PROBABILITIES:
         yield SettingError(
             ("activation", "output"),
             f"'{config.loss.tag()}' takes probabilities, which '{output.tag()}' does not give; "

@@ -34,6 +34,7 @@ class Evaluation:
         epoch: passes over the training set so far.
         lr: the learning rate of the last step.
         train_loss: mean loss over the samples seen since the last evaluation.
+        penalty: of the weights as they are now.
         figures: such as `validation.accuracy`.
         samples_per_second: training alone, since the last evaluation or the start.
     """
@@ -42,8 +43,16 @@ class Evaluation:
     epoch: float
     lr: float
     train_loss: float
+    penalty: float
     figures: Mapping[str, float]
     samples_per_second: float
+
+    def all_figures(self) -> dict[str, float]:
+        """Training's own figures and those of the sets that are watched."""
+        own = {"train.loss": self.train_loss}
+        if self.penalty:
+            own["train.objective"] = self.train_loss + self.penalty
+        return {**own, **self.figures}
 
     def record(self) -> dict[str, Any]:
         """As one line of metrics.jsonl."""
@@ -51,8 +60,7 @@ class Evaluation:
             "step": self.step,
             "epoch": round(self.epoch, 6),
             "lr": self.lr,
-            "train.loss": self.train_loss,
-            **self.figures,
+            **self.all_figures(),
             "samples_per_second": round(self.samples_per_second, 1),
         }
 
@@ -155,9 +163,14 @@ class Loop:
             epoch=progress.step / self.batches.per_epoch,
             lr=self.optimizer.learning_rate(progress.step - 1, self.steps),
             train_loss=train_loss,
+            penalty=self._penalty(),
             figures=self.evaluate(),
             samples_per_second=samples_per_second,
         )
+
+    def _penalty(self) -> float:
+        weights = self.model.params[self.model.layout.decayed]
+        return self.regularization.penalty(weights) if self.regularization.penalizes else 0.0
 
     def _diverged(self, X: Array, step: int, loss: float) -> DivergedError:
         where = self._first_nonfinite(X, step)

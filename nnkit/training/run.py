@@ -238,7 +238,8 @@ def _needed(config: Config) -> set[str]:
 
 def _monitor(config: Config, watched: Sequence[str], classification: bool) -> str:
     figures = [f"{name}.{figure}" for name in watched for figure in names(classification)]
-    figures.append("train.loss")
+    own = ["train.loss", *(["train.objective"] if config.regularization.penalizes else [])]
+    figures.extend(own)
     wanted = config.training.monitor
     if wanted is not None:
         if wanted not in figures:
@@ -252,13 +253,14 @@ def _monitor(config: Config, watched: Sequence[str], classification: bool) -> st
             "needs a validation set to watch; set data.split.validation, or training.monitor",
         )
     if "validation" not in watched:
-        return "train.loss"
+        return own[-1]
     return "validation.accuracy" if classification else "validation.loss"
 
 
 def _check_expected_names(config: Config, sets: Sequence[str], classification: bool) -> None:
     figures = [f"{name}.{figure}" for name in sets for figure in names(classification)]
-    figures.append("train.objective")
+    if config.regularization.penalizes:
+        figures.append("train.objective")
     for name in config.expect:
         if name not in figures:
             raise SettingError(
@@ -352,8 +354,7 @@ def _record(session: Session, evaluation: Evaluation, listeners: tuple[Listener,
 
 def _note(session: Session, evaluation: Evaluation) -> bool:
     """Takes an evaluation into account; True if it is the best so far."""
-    figures = {"train.loss": evaluation.train_loss, **evaluation.figures}
-    value, best = figures[session.monitor], session.best
+    value, best = evaluation.all_figures()[session.monitor], session.best
     stopping = session.config.regularization.early_stopping
     least = stopping.minimum_change if stopping else 0.0
     higher = session.monitor.rpartition(".")[2] in HIGHER_IS_BETTER
@@ -403,8 +404,10 @@ def _conclude(session: Session, outcome: Outcome) -> dict[str, Any]:
         if name in task.sets:
             data: ReadySet = task.ready(name, model)
             results[name], sizes[name] = evaluate(model, data, classification), len(data)
-    penalty = loop.regularization.penalty(model.params[model.layout.decayed].astype(np.float64))
-    results["train"]["objective"] = results["train"]["loss"] + penalty
+    if loop.regularization.penalizes:
+        weights = model.params[model.layout.decayed].astype(np.float64)
+        penalty = loop.regularization.penalty(weights)
+        results["train"]["objective"] = results["train"]["loss"] + penalty
     records = run.read_metrics()
     return {
         **session.summary(),

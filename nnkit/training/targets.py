@@ -10,7 +10,7 @@ from nnkit.errors import SettingError, SettingPath
 from nnkit.nn.losses import Loss
 from nnkit.nn.params import Array, Shape
 
-LAST_LAYER = "units"
+PROBABILITIES = ("sigmoid", "softmax")  # the output activations that give them
 
 
 def encode(
@@ -40,7 +40,7 @@ def encode(
     (outputs,) = output_shape if len(output_shape) == 1 else (None,)
     if outputs is None:
         raise SettingError(last_layer, f"the output has shape {output_shape}; end in a dense layer")
-    units = (*last_layer, LAST_LAYER)
+    units = (*last_layer, "units")
     if classes is None:
         return _real(targets, loss, outputs, units).astype(dtype)
     single = outputs == 1 and len(classes) == 2 and loss.fused != "softmax"
@@ -85,11 +85,8 @@ def decide(outputs: Array, loss: Loss) -> Array:
     return (outputs[:, 0] > middle).astype(np.int64)
 
 
-def confidence(outputs: Array, numbers: Array, output: str) -> Array | None:
-    """The probability (n,) given to each decided class; None where outputs are no probabilities."""
-    if output not in ("softmax", "sigmoid"):
-        return None
+def confidence(outputs: Array, numbers: Array) -> Array:
+    """The probability (n,) given to each decided class, from probabilities (n, outputs)."""
     if outputs.shape[1] == 1:
         return np.where(numbers == 1, outputs[:, 0], 1 - outputs[:, 0])
-    chosen = np.take_along_axis(outputs, numbers[:, None], axis=1)[:, 0]
-    return np.asarray(chosen)
+    return np.take_along_axis(outputs, numbers[:, None], axis=1)[:, 0]

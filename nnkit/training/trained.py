@@ -19,7 +19,7 @@ from nnkit.nn.params import Array, Shape
 from nnkit.runs.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from nnkit.runs.directory import DEFAULT_RUNS, find_checkpoint
 from nnkit.training.config import Config, config_from
-from nnkit.training.targets import confidence, decide
+from nnkit.training.targets import PROBABILITIES, confidence, decide
 from nnkit.training.task import evaluate, model_for, output_activation, prepare, ready_set
 from nnkit.version import __version__
 
@@ -45,7 +45,7 @@ class TrainedModel:
     info: Mapping[str, Any]
 
     def outputs(self, X: Any) -> Array:
-        """The network's outputs, such as class probabilities.
+        """What the network gives, such as class probabilities, through `activation.inference`.
 
         Args:
             X: raw samples (n, *raw_shape), as the data source gives them; one sample alone is
@@ -57,6 +57,37 @@ class TrainedModel:
         Raises:
             DataError: X is of another shape, or holds NaN or infinity.
         """
+        outputs = self._forward(X)
+        inference = self.config.activation.inference
+        if inference is None:
+            return outputs
+        Z = np.ascontiguousarray(outputs.T)
+        Y = np.empty_like(Z)
+        inference.forward(Z, Y)
+        return np.ascontiguousarray(Y.T)
+
+    def predict(self, X: Any) -> Array:
+        """The answers: class names (n,), or real targets (n, outputs).
+
+        Args:
+            X: as for `outputs`.
+        """
+        if self.classes is None:
+            return self.outputs(X)
+        return np.asarray(self.classes)[decide(self._forward(X), self.model.loss)]
+
+    def confidence(self, X: Any) -> Array | None:
+        """The probability (n,) of each answer; None where outputs are no probabilities of classes.
+
+        Args:
+            X: as for `outputs`.
+        """
+        if self.classes is None or output_activation(self.model) not in PROBABILITIES:
+            return None
+        outputs = self._forward(X)
+        return confidence(outputs, decide(outputs, self.model.loss))
+
+    def _forward(self, X: Any) -> Array:
         X = np.asarray(X)
         if X.shape == self.raw_shape:
             X = X[None]
@@ -70,30 +101,6 @@ class TrainedModel:
         if X.dtype.kind == "f" and not (np.isfinite(X) | (np.isnan(X) & bool(self.columns))).all():
             raise DataError("NaN or infinity in the inputs")
         return self.model.forward(self.preprocessor(X, self.model.dtype))
-
-    def predict(self, X: Any) -> Array:
-        """The answers: class names (n,), or real targets (n, outputs).
-
-        Args:
-            X: as for `outputs`.
-        """
-        outputs = self.outputs(X)
-        if self.classes is None:
-            return outputs
-        return np.asarray(self.classes)[self.decide(outputs)]
-
-    def decide(self, outputs: Array) -> Array:
-        """Class numbers (n,) from outputs (n, outputs), through `activation.inference` if any."""
-        inference = self.config.activation.inference
-        if inference is not None:
-            answered = np.empty_like(outputs.T)
-            inference.forward(np.ascontiguousarray(outputs.T), answered)
-            outputs = answered.T
-        return decide(outputs, self.model.loss)
-
-    def confidence(self, outputs: Array) -> Array | None:
-        """The probability (n,) of each answer; None where outputs are no probabilities."""
-        return confidence(outputs, self.decide(outputs), output_activation(self.model))
 
     @property
     def columns(self) -> tuple[Column, ...]:
