@@ -62,6 +62,8 @@ def main() -> None:
         # Whoever read our output has left, as `head` does; there is nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except MemoryError as error:
+        _fail(f"not enough memory: {error or 'nothing is left'}", 1)
     except OSError as error:
         if os.environ.get("NNKIT_DEBUG"):
             raise
@@ -79,5 +81,7 @@ def main() -> None:
 
 def _fail(message: str, code: int) -> None:
     for line in message.splitlines():
-        print(f"error: {line}", file=sys.stderr)
+        # A control character out of a config or a file's name could play tricks on a terminal.
+        shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+        print(f"error: {shown}", file=sys.stderr)
     sys.exit(code)

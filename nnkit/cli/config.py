@@ -98,15 +98,22 @@ def _with_origins(config: Config) -> Iterator[str]:
 def _lines(
     value: Any, path: tuple[str | int, ...], depth: int, config: Config
 ) -> Iterator[tuple[str, str]]:
-    from nnkit.config.yaml import dump_yaml
-
     indent = "  " * depth
     items = value.items() if isinstance(value, dict) else enumerate(value)
     for key, child in items:
-        head = f"{indent}{key}:" if isinstance(value, dict) else f"{indent}-"
+        head = f"{indent}{_scalar(key)}:" if isinstance(value, dict) else f"{indent}-"
         if isinstance(child, dict | list) and child:
             yield head, ""
             yield from _lines(child, (*path, key), depth + 1, config)
             continue
-        shown = dump_yaml(child).removesuffix("...\n").strip()
-        yield f"{head} {shown}", config.origin((*path, key)) or "default"
+        yield f"{head} {_scalar(child)}", config.origin((*path, key)) or "default"
+
+
+def _scalar(value: Any) -> str:
+    """A value that has no parts, as YAML on one line."""
+    import json
+
+    from nnkit.config.yaml import dump_yaml
+
+    text = dump_yaml([value]).removeprefix("- ").strip()
+    return text if "\n" not in text else json.dumps(value, ensure_ascii=False)

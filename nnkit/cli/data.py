@@ -37,6 +37,7 @@ def list_data(as_json: JsonOption = False) -> None:
 def check(config: ConfigArgument, overrides: SetOption = None, as_json: JsonOption = False) -> None:
     """Load CONFIG's data, check it, and report shapes, classes and splits."""
     import nnkit
+    from nnkit.data.dataset import chunks
     from nnkit.data.report import describe_data
     from nnkit.training.task import prepare
 
@@ -45,7 +46,8 @@ def check(config: ConfigArgument, overrides: SetOption = None, as_json: JsonOpti
         task = prepare(loaded)
         # Preprocessing every set is what reveals a value that no network can take.
         for samples in task.sets.values():
-            task.preprocessor(samples.inputs, task.dtype)
+            for part in chunks(samples.inputs):
+                task.preprocessor(part, task.dtype)
     report = describe_data(task.dataset, task.sets, task.input_shape)
     if as_json:
         print_json(report)

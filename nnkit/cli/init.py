@@ -26,12 +26,15 @@ def init(
     ] = None,
 ) -> None:
     """Write a commented starter config: for MNIST, or with --csv for a table of your own."""
-    from nnkit.errors import UsageError
+    from nnkit.errors import SettingError, UsageError
     from nnkit.training.starter import starter_for_csv, starter_for_mnist
 
     if label is not None and csv is None:
         raise UsageError("--label names a column of the table given with --csv")
-    text = starter_for_csv(csv, label, path.parent) if csv is not None else starter_for_mnist()
+    try:
+        text = starter_for_csv(csv, label, path.parent) if csv is not None else starter_for_mnist()
+    except SettingError as error:
+        raise UsageError(f"--label {label}: {error.message}") from None
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)

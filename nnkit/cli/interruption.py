@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from types import FrameType, TracebackType
 from typing import Any, Self
-
-from nnkit.cli.output import say
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -39,7 +38,8 @@ class Interruption:
         self.signal = number
         for other, handler in self._before.items():
             signal.signal(other, handler)
-        say(f"\n{signal.Signals(number).name}: finishing this step and saving …")
+        # Not by print: the signal may have come in the middle of one, which can't be entered twice.
+        os.write(2, f"\n{signal.Signals(number).name}: finishing this step and saving …\n".encode())
 
     def requested(self) -> bool:
         """Whether a signal came."""

@@ -18,7 +18,7 @@ def predict(
     inputs: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILE...", help="Pictures, or .csv or .npy tables.", show_default=False
+            metavar="FILE", help="Pictures, or .csv or .npy tables.", show_default=False
         ),
     ],
     checkpoint: Annotated[

@@ -11,13 +11,14 @@ from nnkit.training.loop import Evaluation, Step
 from nnkit.training.run import Listener, Session
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress
 
 REFRESH = 0.1  # seconds between two updates of the bar
 MOST_LINES = 40  # plain lines for a whole training; more evaluations are thinned out
 
 
-def progress_listener(quiet: bool) -> Listener:
+def progress_listener(*, quiet: bool) -> Listener:
     """The listener that suits where standard error goes."""
     if quiet:
         return Listener()
@@ -25,12 +26,13 @@ def progress_listener(quiet: bool) -> Listener:
 
 
 def opening(session: Session) -> str:
-    """The line before the first step."""
+    """The lines before the first step."""
     known = session.summary()
     return (
         f"{known['name']}: {known['parameters']:,} parameters, "
         f"{known['training_samples']:,} training samples, {known['steps']:,} steps "
-        f"({known['epochs']:.4g} epochs of batches of {known['batch_size']}) → {session.run.path}"
+        f"({known['epochs']:.4g} epochs of batches of {known['batch_size']})\n"
+        f"run: {session.run.path}"
     )
 
 
@@ -65,10 +67,12 @@ class Bar(Listener):
 
     progress: Progress
 
+    def __init__(self, on: Console | None = None) -> None:
+        self.console = on or console()
+
     def started(self, session: Session) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-        self.console = console()
         self.console.print(opening(session), soft_wrap=True)
         loop = session.loop
         self.steps, self.size = loop.steps, loop.batches.batch_size

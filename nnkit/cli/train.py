@@ -57,7 +57,7 @@ def train(
                 runs=runs,
                 resume=resume,
                 restart=restart,
-                listeners=[progress_listener(quiet), LogFile()],
+                listeners=[progress_listener(quiet=quiet), LogFile()],
                 should_stop=interruption.requested,
             )
         except GateError as error:
@@ -65,7 +65,7 @@ def train(
     if as_json:
         print_json({"run": str(run.directory), "interrupted": run.interrupted, **run.summary})
     elif run.interrupted:
-        _render_interruption(run, config)
+        _render_interruption(run)
     else:
         _render(run)
     if missed is not None:
@@ -74,10 +74,10 @@ def train(
         raise typer.Exit(interruption.exit_code)
 
 
-def _render_interruption(run: Run, config: Path) -> None:
+def _render_interruption(run: Run) -> None:
     say(
         f"saved at step {run.summary['step']:,} of {run.summary['steps']:,}; "
-        f"`nnkit train {config} --resume` goes on from there"
+        "the same command with --resume goes on from there"
     )
 
 

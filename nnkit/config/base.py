@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, cast, get_args
 
@@ -48,22 +48,33 @@ class Spec(BaseModel):
         """The full form of a shorthand; what is not one comes back as it is."""
         if value is None:
             return {}
+        if cls.shorthand is not None and cls.is_short(value):
+            return {cls.shorthand: value}
         if isinstance(value, Mapping):
             if SHORTHAND_KEY in value and cls.shorthand is not None:
-                rest = {name: item for name, item in value.items() if name != SHORTHAND_KEY}
-                return {cls.shorthand: value[SHORTHAND_KEY], **rest}
+                return {cls.shorthand: value[SHORTHAND_KEY], **_without(value, SHORTHAND_KEY)}
             return value
         if isinstance(value, BaseModel):
             return value
-        if cls.shorthand is not None:
-            return {cls.shorthand: value}
-        raise PydanticCustomError(
-            "mapping_expected", "expected a mapping with keys such as {keys}", {"keys": cls._keys()}
-        )
+        raise _mapping_expected("expected a mapping", cls, value)
 
     @classmethod
-    def _keys(cls) -> str:
-        return ", ".join(name for name in cls.model_fields if name != "kind")
+    def is_short(cls, value: Any) -> bool:
+        """Whether a value is that of the shorthand's field alone.
+
+        A mapping is where that field takes a component and this is one: `activation: {kind:
+        leaky_relu, slope: 0.1}` for `activation: {hidden: {kind: leaky_relu, slope: 0.1}}`.
+        """
+        if cls.shorthand is None or value is None or isinstance(value, BaseModel):
+            return False
+        if not isinstance(value, Mapping):
+            return True
+        known = members(cls.model_fields[cls.shorthand].annotation)
+        if "kind" not in value:
+            return len(value) == 1 and not value.keys().isdisjoint(known.keys() - cls.model_fields)
+        if issubclass(cls, Component):  # its own kind, or one that its field may take
+            return value["kind"] != cls.tag() and value["kind"] in [*known]
+        return bool(known)
 
     @classmethod
     def __get_pydantic_json_schema__(
@@ -165,52 +176,87 @@ def members(union: Any) -> dict[str, type[Component]]:
 
 
 def _with_kind(known: Mapping[str, type[Component]], value: Any) -> Any:
+    """A component in full form, whichever of its forms it was written in."""
     if isinstance(value, str):
         return {"kind": str(value)}
-    if not isinstance(value, Mapping) or "kind" in value:
-        return value if isinstance(value, Mapping | BaseModel) else _refuse(known)
+    if isinstance(value, BaseModel):
+        return value
+    if isinstance(value, Mapping) and "kind" in value:
+        if not isinstance(value["kind"], str):
+            raise _refusal(f"the 'kind' must be one of {_quoted(known)}")
+        return value
+    if not isinstance(value, Mapping) or not value:
+        raise _refusal(f"expected one of {_quoted(known)}")
     if isinstance(value.get(SHORTHAND_KEY), str):
-        rest = {name: item for name, item in value.items() if name != SHORTHAND_KEY}
-        return {"kind": str(value[SHORTHAND_KEY]), **rest}
-    if len(value) == 1:
-        (tag, inner), *_ = value.items()
-        member = known.get(tag)
-        if inner is None or member is None:
-            return {"kind": tag}
-        if isinstance(inner, Mapping):
-            return {"kind": tag, **member.expand(inner)}
-        if member.shorthand is None:
-            raise PydanticCustomError(
-                "mapping_expected",
-                "'{tag}' expects a mapping{keys}",
-                {
-                    "tag": tag,
-                    "keys": f" with keys such as {member._keys()}" if member._keys() else "",
-                },
-            )
-        return {"kind": tag, member.shorthand: inner}
-    for tag in [tag for tag in known if tag in value]:
-        inside = ", ".join(f"{name}: …" for name in value if name != tag)
-        raise PydanticCustomError(
-            "tag_with_siblings",
-            "'{tag}' takes its settings inside: {tag}: {{{field}: …, {inside}}}",
-            {"tag": tag, "field": known[tag].shorthand or "…", "inside": inside},
-        )
-    return _refuse(known)
+        return {"kind": str(value[SHORTHAND_KEY]), **_without(value, SHORTHAND_KEY)}
+    tags = [name for name in value if name in known]
+    if not tags:
+        return _guess_tag(known, value)
+    if len(value) > 1:
+        raise _refusal(_siblings(known[tags[0]], value))
+    return _inside(known[tags[0]], value[tags[0]])
 
 
-def _refuse(known: Mapping[str, type[Component]]) -> Any:
-    raise PydanticCustomError(
-        "kind_expected", "expected one of {tags}", {"tags": ", ".join(map(repr, known))}
-    )
+def _inside(member: type[Component], value: Any) -> Any:
+    """The full form of `dense: 128` or `dense: {units: 128}`, given the member and the value."""
+    tag = member.tag()
+    if member.shorthand is None and not isinstance(value, Mapping | None):
+        raise _mapping_expected(f"'{tag}' expects a mapping", member, value)
+    settings = member.expand(value)
+    if settings.get("kind", tag) != tag:
+        raise _refusal(f"'{tag}' cannot be of the kind '{settings['kind']}' as well")
+    return {**settings, "kind": tag}
+
+
+def _guess_tag(known: Mapping[str, type[Component]], value: Mapping[str, Any]) -> Any:
+    """For a mapping without a known tag: a lone unknown key is a misspelt one, unless a setting."""
+    able = [tag for tag, member in known.items() if member.model_fields.keys() >= value.keys()]
+    if len(value) == 1 and not able:
+        return {"kind": next(iter(value))}
+    settings = ", ".join(f"{name}: …" for name in value)
+    example = f", such as {{kind: {able[0]}, {settings}}}" if able else ""
+    raise _refusal(f"this needs a 'kind'{example}; there are {_quoted(known)}")
+
+
+def _siblings(member: type[Component], value: Mapping[str, Any]) -> str:
+    tag, others = member.tag(), [name for name in value if name != member.tag()]
+    if not any(name in member.model_fields for name in others):
+        return f"{_quoted(value)} stand side by side; one of them is to be the kind"
+    own = value[tag]
+    first = [*own] if isinstance(own, Mapping) else [member.shorthand] if member.shorthand else []
+    inside = ", ".join(f"{name}: …" for name in dict.fromkeys([*first, *others]))
+    return f"'{tag}' takes its settings inside: {tag}: {{{inside}}}"
+
+
+def _mapping_expected(expected: str, spec: type[Spec], value: Any) -> PydanticCustomError:
+    keys = ", ".join(name for name in spec.model_fields if name != "kind")
+    with_keys = f" with keys such as {keys}" if keys else ""
+    is_glued = isinstance(value, str) and ":" in value
+    return _refusal(expected + with_keys + ("; a colon needs a space after it" if is_glued else ""))
+
+
+def _refusal(message: str) -> PydanticCustomError:
+    return PydanticCustomError("refusal", "{message}", {"message": message})
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
+
+
+def _without(value: Mapping[str, Any], key: str) -> dict[str, Any]:
+    return {name: item for name, item in value.items() if name != key}
 
 
 def _beside_its_file(path: Any) -> Any:
     """A relative path means: relative to the file that it was written in."""
-    if isinstance(path, WrittenStr) and path:
-        base = Path(path.file).parent if path.file.endswith((".yaml", ".yml")) else Path()
-        return str((base / Path(path).expanduser()).resolve())
-    return path
+    if not isinstance(path, WrittenStr):
+        return path
+    if not path:
+        raise ValueError("must name a file")
+    try:
+        return str((Path(path.file).parent / Path(path).expanduser()).resolve())
+    except (OSError, RuntimeError, ValueError):
+        raise ValueError(f"no file can have the name {str(path)!r}") from None
 
 
 # Field types shared by the specs. `List` and `FilePath` relax the strictness that would refuse a
@@ -219,5 +265,5 @@ FilePath = Annotated[str, BeforeValidator(_beside_its_file)]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, lt=1 << 31)]
 Listed = Strict(False)

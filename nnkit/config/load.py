@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
@@ -11,10 +11,11 @@ from typing import Any, TypeVar, get_args, get_origin
 from pydantic import ValidationError
 
 from nnkit.config.base import SHORTHAND_KEY, Component, Spec, members
-from nnkit.config.yaml import Mark, Node, fault, parse_yaml, read_yaml
-from nnkit.errors import ConfigError, Problem, SettingPath, UsageError
+from nnkit.config.yaml import Mark, Node, fault, parse_yaml, read_yaml, resolve
+from nnkit.errors import ConfigError, Problem, SettingPath, UsageError, dotted
 
 S = TypeVar("S", bound=Spec)
+MAX_SECTION_DEPTH = 3  # how deep a misplaced key's home is looked for
 
 
 def load_document(path: str | Path, overrides: Sequence[str] = ()) -> Node:
@@ -43,9 +44,13 @@ def _read_extended(path: Path, above: tuple[Path, ...]) -> Node:
         raise fault(base.mark, "expected the name of a YAML file", ("extends",))
     chain = (*above, path.resolve())
     base_path = path.parent / base.value
-    if base_path.resolve() in chain:
+    try:
+        circular, exists = base_path.resolve() in chain, base_path.is_file()
+    except (OSError, ValueError, RuntimeError):  # a name that no file can have
+        circular, exists = False, False
+    if circular:
         raise fault(base.mark, "this file extends itself, directly or in a circle", ("extends",))
-    if not base_path.is_file():
+    if not exists:
         raise fault(base.mark, f"no such file: {base_path}", ("extends",))
     own = {name: child for name, child in document.value.items() if name != "extends"}
     return merge(_read_extended(base_path, chain), replace(document, value=own))
@@ -93,24 +98,36 @@ def _marked(node: Node, mark: Mark) -> Node:
 def _put(node: Node, parts: Sequence[str], new: Node, origin: Mark, done: SettingPath) -> Node:
     if not parts:
         return replace(new, key=node.key)
-    part, *rest = parts
     if isinstance(node.value, list):
-        if not (part.isdigit() and int(part) < len(node.value)):
-            last = len(node.value) - 1
-            raise fault(origin, f"there is no item '{part}' here, only 0 to {last}", done)
+        part, rest = parts[0], parts[1:]
+        if not (part.isascii() and part.isdigit() and int(part) < len(node.value)):
+            raise fault(
+                origin,
+                f"no item '{part}' in this list of {len(node.value)}; items go by index, from 0",
+                done,
+            )
         items = list(node.value)
         items[int(part)] = _put(items[int(part)], rest, new, origin, (*done, int(part)))
         return replace(node, value=items)
+    part, rest = _next_key(node, parts)
+    tag = _tag(node) if isinstance(node.value, dict) else node
+    if tag is not None and tag.value == part and node.child(part) is None and rest:
+        return _put(node, rest, new, origin, done)  # `optimizer.adam.lr` where the kind is adam
     if isinstance(node.value, dict):
-        kind = node.child("kind")
-        if kind is not None and kind.value == part and part not in node.value and rest:
-            return _put(node, rest, new, origin, done)
         children = dict(node.value)
     else:
         children = {} if node.value is None else {SHORTHAND_KEY: node}
     child = children.get(part, Node(None, origin, origin))
     children[part] = _put(child, rest, new, origin, (*done, part))
     return replace(node, value=children)
+
+
+def _next_key(node: Node, parts: Sequence[str]) -> tuple[str, Sequence[str]]:
+    """The key to follow, and the parts after it; a key such as `test.accuracy` has a dot itself."""
+    for count in range(len(parts), 1, -1):
+        if node.child(key := ".".join(parts[:count])) is not None:
+            return key, parts[count:]
+    return parts[0], parts[1:]
 
 
 def validate(spec: type[S], document: Node) -> S:
@@ -125,88 +142,216 @@ def validate(spec: type[S], document: Node) -> S:
         found = list(_problems(spec, document, error))
     except RecursionError:
         raise fault(document.mark, "nested too deeply") from None
-    found.sort(key=lambda item: (item[0].file, item[0].line, item[0].column))
-    raise ConfigError([problem for _, problem in found])
+    raise in_file_order(found)
+
+
+def in_file_order(found: Sequence[tuple[Mark, Problem]]) -> ConfigError:
+    """The problems as one error, in the order in which they stand in the files."""
+    ordered = sorted(found, key=lambda item: (item[0].file, item[0].line, item[0].column))
+    return ConfigError([problem for _, problem in ordered])
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One of pydantic's errors, led back to the setting that it is about.
+
+    Attributes:
+        item: the error.
+        path: of the setting, as in the resolved config.
+        holder: the spec that has, or should not have, the last part of the path.
+        branch: where the path leads through an untagged union: its path, and the member tried.
+    """
+
+    item: Mapping[str, Any]
+    path: SettingPath
+    holder: type[Spec] | None
+    branch: tuple[SettingPath, str] | None
 
 
 def _problems(
-    spec: type[Spec], document: Node, error: ValidationError
+    root: type[Spec], document: Node, error: ValidationError
 ) -> Iterator[tuple[Mark, Problem]]:
-    for item in error.errors(include_url=False):
-        location = item["loc"]
-        path, node, exact = locate(document, location)
-        about_key = item["type"] in ("missing", "extra_forbidden", "invalid_key")
+    items = [item for item in error.errors(include_url=False) if not _is_consequence(item)]
+    for same in _by_setting([_fault(root, item) for item in items]):
+        first = same[0]
+        path, node, exact = find_setting(root, document, first.path)
+        about_key = first.item["type"] in ("missing", "extra_forbidden")
+        if about_key and not exact:
+            path = (*path, first.path[-1])
         mark = node.key if about_key else node.mark
-        if item["type"] == "missing" or (not exact and about_key):
-            path = (*path, location[-1])
-        message = describe(spec, item)
-        yield mark, Problem(str(mark), path, message)
+        yield mark, Problem(str(mark), path, describe(root, same))
 
 
-def locate(document: Node, location: Sequence[str | int]) -> tuple[SettingPath, Node, bool]:
-    """Follows a setting's path as far as the document goes.
+def _is_consequence(item: Mapping[str, Any]) -> bool:
+    """Whether a list is called too short only because its items are wrong, each reported itself."""
+    return bool(item["type"] == "too_short" and len(item["input"]) >= item["ctx"]["min_length"])
+
+
+def _fault(root: type[Spec], item: Mapping[str, Any]) -> Fault:
+    """Walks an error's location, in which unions put tags and type names, down the annotations."""
+    annotation: Any = root
+    holder: type[Spec] | None = None
+    path: list[str | int] = []
+    branch: tuple[SettingPath, str] | None = None
+    location = item["loc"]
+    for i, part in enumerate(location):
+        choices = _choices(annotation)
+        spec = _only_spec(annotation)
+        if len(choices) > 1 and part in choices:
+            annotation = choices[part]
+        elif spec is not None and part in spec.model_fields:
+            path.append(part)
+            holder, annotation = spec, spec.model_fields[part].annotation
+        elif spec is not None and item["type"] == "extra_forbidden" and i + 1 == len(location):
+            path.append(part)
+            holder = spec
+        elif (inner := _item_of(annotation, part)) is not None:
+            path.append(part)
+            holder, annotation = None, inner
+        else:
+            branch = branch or (tuple(path), str(part))
+    return Fault(item, tuple(path), holder, branch)
+
+
+def _by_setting(faults: Sequence[Fault]) -> Iterator[list[Fault]]:
+    """The faults, those of one setting in an untagged union together.
+
+    Of such a union only the members that came furthest count: in `kernel: [3, x]` it is the list
+    that the user chose.
+    """
+    furthest: dict[SettingPath, int] = {}
+    for found in faults:
+        if found.branch is not None:
+            place = found.branch[0]
+            furthest[place] = max(furthest.get(place, 0), len(found.path))
+    together: dict[SettingPath, list[Fault]] = {}
+    for found in faults:
+        if found.branch is None:
+            yield [found]
+        elif len(found.path) == furthest[found.branch[0]]:
+            together.setdefault(found.path, []).append(found)
+    yield from together.values()
+
+
+def find_setting(
+    root: type[Spec], document: Node, path: SettingPath
+) -> tuple[SettingPath, Node, bool]:
+    """Finds a setting of the resolved config in the document, through shorthands and tags as keys.
+
+    Args:
+        root: the spec that the document stands for.
+        document: as written.
+        path: such as `("architecture", "layers", 0, "units")`.
 
     Returns:
-        The path as written (union tags that are not written left out), the last node reached,
-        and whether the whole path was there.
+        The path as written, such as `architecture.layers.0.dense`, the last node reached, and
+        whether the setting is written there; False says that it is a default or missing.
     """
+    annotation: Any = root
     node = document
-    path: list[str | int] = []
-    missed = False
-    for part in location:
+    written: list[str | int] = []
+    for part in path:
+        spec = _only_spec(annotation)
+        if choices := _choices(annotation):
+            tag, inner, steps = _opened(choices, node)
+            spec = choices.get(str(tag.value)) if tag is not None else None
+            if part == "kind" and tag is not None:
+                return tuple(written), tag, True
+            node = inner
+            written += steps
         child = node.child(part)
-        missed = child is None
         if child is not None:
-            node = child
-            path.append(part)
-    return tuple(path), node, not missed
+            written.append(part)
+        elif spec is not None and part == spec.shorthand:
+            child = node.child(SHORTHAND_KEY) or (node if spec.is_short(node.plain()) else None)
+        if child is None:
+            return tuple(written), node, False
+        node = child
+        if spec is not None and part in spec.model_fields:
+            annotation = spec.model_fields[str(part)].annotation
+        else:
+            annotation = _item_of(annotation, part)
+    return tuple(written), node, True
 
 
-# pydantic's error types in our words; the rest keep pydantic's message.
+def _opened(
+    choices: Mapping[str, type[Component]], node: Node
+) -> tuple[Node | None, Node, list[str]]:
+    """A component's tag as a node, the node with its settings, and the keys that lead there."""
+    if not isinstance(node.value, dict):
+        is_tag = isinstance(node.value, str)
+        return (node, replace(node, value=None), []) if is_tag else (None, node, [])
+    if (kind := _tag(node)) is not None:
+        return kind, node, []
+    for tag, inner in node.value.items():
+        if tag in choices:
+            return Node(tag, inner.key, inner.key), inner, [tag]
+    return None, node, []
+
+
+def _tag(node: Node) -> Node | None:
+    return node.child("kind") or node.child(SHORTHAND_KEY)
+
+
+# What pydantic's type errors expected, and its other errors, in our words.
+EXPECTED = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+}
 MESSAGES = {
-    "missing": "this key is required",
     "extra_forbidden": "unknown key",
     "greater_than": "must be more than {gt}, got {input}",
     "greater_than_equal": "must be at least {ge}, got {input}",
     "less_than": "must be less than {lt}, got {input}",
     "less_than_equal": "must be at most {le}, got {input}",
-    "int_type": "expected a whole number, got {input}",
-    "int_from_float": "expected a whole number, got {input}",
-    "float_type": "expected a number, got {input}",
-    "bool_type": "expected true or false, got {input}",
-    "string_type": "expected text, got {input}; put quotes around it if it is meant as text",
-    "tuple_type": "expected a list, got {input}",
-    "list_type": "expected a list, got {input}",
-    "dict_type": "expected a mapping, got {input}",
-    "model_type": "expected a mapping, got {input}",
     "finite_number": "must be a finite number, got {input}",
     "too_short": "needs at least {min_length} item(s), got {actual_length}",
     "too_long": "takes at most {max_length} item(s), got {actual_length}",
     "literal_error": "expected {expected}, got {input}",
     "union_tag_invalid": "unknown kind '{tag}'",
     "string_too_short": "must not be empty",
+    "string_too_long": "must be no longer than {max_length} character(s), got {input}",
+    "string_pattern_mismatch": (
+        "must begin with a letter or digit and hold only these, '.', '_' and '-', got {input}"
+    ),
     "int_parsing_size": "too large a number",
 }
 
 
-def describe(spec: type[Spec], item: Mapping[str, Any]) -> str:
-    """One validation error as a sentence, with the remedy where one is at hand."""
-    kind, context = item["type"], item.get("ctx", {})
-    if kind == "union_tag_not_found":
-        return "this needs a 'kind'"
-    if kind == "value_error":
+def describe(root: type[Spec], faults: Sequence[Fault]) -> str:
+    """The faults of one setting as a sentence, with the remedy where one is at hand."""
+    of_type = [found for found in faults if found.item["type"] in EXPECTED]
+    if len(of_type) == len(faults):
+        return _describe_type([found.item for found in of_type])
+    fault = next(found for found in faults if found not in of_type)
+    item, context = fault.item, fault.item.get("ctx", {})
+    if item["type"] == "missing":
+        in_list = isinstance(item["loc"][-1], int)
+        return "the list needs this item too" if in_list else "this key is required"
+    if item["type"] == "value_error":
         return str(context["error"])
-    template = MESSAGES.get(kind)
+    template = MESSAGES.get(item["type"])
     if template is None:
         message: str = item["msg"]
         return message
-    message = template.format(**context | {"input": _shown(item["input"])})
-    if kind == "extra_forbidden":
-        return message + _remedy_for_key(spec, item["loc"])
-    if kind == "union_tag_invalid":
+    shown = {
+        name: f"{value:g}" if isinstance(value, float) else str(value)
+        for name, value in context.items()
+    }
+    message = template.format(**shown | {"input": _shown(item["input"])})
+    if item["type"] == "extra_forbidden":
+        return message + _remedy_for_key(root, fault)
+    if item["type"] == "union_tag_invalid":
         tags = [tag.strip(" '") for tag in context["expected_tags"].split(",")]
         return message + _suggestion(str(context["tag"]), tags)
-    if kind == "literal_error":
+    if item["type"] == "literal_error":
         words = [word.strip(" '") for word in context["expected"].replace(" or ", ",").split(",")]
         close = _close(str(item["input"]), words)
         return message + (f"; did you mean '{close}'?" if close else "")
@@ -224,25 +369,54 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
-def _remedy_for_key(root: type[Spec], location: Sequence[str | int]) -> str:
-    *above, key = location
-    spec = _spec_at(root, above)
-    if spec is None:
+def _describe_type(items: Sequence[Mapping[str, Any]]) -> str:
+    expected = dict.fromkeys(EXPECTED[item["type"]] for item in items)
+    value = items[0]["input"]
+    remedy = ""
+    if "text" in expected and isinstance(value, int | float):
+        remedy = "; put quotes around it if it is meant as text"
+    elif [*expected] == ["a list"] and isinstance(value, str | int | float):
+        remedy = "; put brackets around it"
+    elif isinstance(value, str) and isinstance(resolve(value), int | float):
+        remedy = "; leave the quotes out"
+    return f"expected {' or '.join(expected)}, got {_shown(value)}{remedy}"
+
+
+def _remedy_for_key(root: type[Spec], found: Fault) -> str:
+    key, spec = found.path[-1], found.holder
+    if spec is None or key == "kind":
         return ""
-    names = [name for name in spec.model_fields if name != "kind" or issubclass(spec, Component)]
-    if close := _close(str(key), names):
+    for home, specs in _sections(root):
+        # Where this very spec may stand, the key is that of another kind: it is not misplaced.
+        if spec not in specs and any(key in other.model_fields for other in specs):
+            place = f"in '{dotted((*home, key))}'" if home else "at the top level"
+            return f"; it belongs {place}"
+    names = [name for name in spec.model_fields if name != "kind"]
+    if close := _close(str(key), [*names, "kind"] if issubclass(spec, Component) else names):
         return f"; did you mean '{close}'?"
-    elsewhere = [
-        f"{section}.{key}"
-        for section in root.model_fields
-        if (inner := _spec_at(root, (section,))) is not None and key in inner.model_fields
-    ]
-    if elsewhere and spec is not None:
-        return f"; it belongs in '{elsewhere[0]}'"
+    if not names and issubclass(spec, Component):
+        return f"; '{spec.tag()}' has no settings"
     return f"; the keys here are {', '.join(names)}"
 
 
+def _sections(root: type[Spec]) -> Iterator[tuple[SettingPath, list[type[Spec]]]]:
+    """Every section and the specs it may be, outer ones first; lists are not looked into."""
+    level: list[tuple[SettingPath, list[type[Spec]]]] = [((), [root])]
+    for _ in range(MAX_SECTION_DEPTH + 1):
+        yield from level
+        level = [
+            ((*path, name), _specs(field.annotation))
+            for path, specs in level
+            for spec in specs
+            for name, field in spec.model_fields.items()
+            if _item_of(field.annotation, 0) is None
+        ]
+
+
 def _suggestion(word: str, words: Sequence[str]) -> str:
+    name, colon, _ = word.partition(":")
+    if colon and name in words:
+        return "; a colon needs a space after it"
     close = _close(word, words)
     return f"; did you mean '{close}'?" if close else f"; there are {', '.join(words)}"
 
@@ -253,37 +427,29 @@ def _close(word: str, words: Sequence[str]) -> str | None:
     return plain[found[0]] if found else None
 
 
-def _spec_at(root: Any, location: Sequence[str | int]) -> type[Spec] | None:
-    """The spec that a pydantic error location points into, found by walking the annotations."""
-    annotation: Any = root
-    for part in location:
-        spec = _as_spec(annotation)
-        if spec is not None and part in spec.model_fields:
-            annotation = spec.model_fields[str(part)].annotation
-        elif isinstance(part, str) and (member := members(annotation).get(part)):
-            annotation = member
-        elif (inner := _item_of(annotation)) is not None:
-            annotation = inner
-    return _as_spec(annotation)
+def _choices(annotation: Any) -> Mapping[str, type[Component]]:
+    """The components that may stand here, by tag; none where it is a list of them that stands."""
+    return members(annotation) if _item_of(annotation, 0) is None else {}
 
 
-def _as_spec(annotation: Any) -> type[Spec] | None:
+def _specs(annotation: Any) -> list[type[Spec]]:
+    """All specs that an annotation allows."""
     if isinstance(annotation, type) and issubclass(annotation, Spec):
-        return annotation
-    options = [found for part in get_args(annotation) if (found := _as_spec(part)) is not None]
-    return options[0] if len(options) == 1 or (options and _optional(annotation)) else None
+        return [annotation]
+    return [spec for part in get_args(annotation) for spec in _specs(part)]
 
 
-def _optional(annotation: Any) -> bool:
-    return type(None) in get_args(annotation)
+def _only_spec(annotation: Any) -> type[Spec] | None:
+    """The spec that an annotation, optional or not, allows, if there is just one and no list."""
+    found = _specs(annotation) if _item_of(annotation, 0) is None else []
+    return found[0] if len(found) == 1 else None
 
 
-def _item_of(annotation: Any) -> Any:
-    if get_origin(annotation) in (tuple, list):
-        return get_args(annotation)[0]
-    if get_origin(annotation) is dict:
-        return get_args(annotation)[1]
-    for part in get_args(annotation):
-        if (found := _item_of(part)) is not None:
-            return found
-    return None
+def _item_of(annotation: Any, part: str | int) -> Any:
+    """What stands under an index in a list, or under a key in a mapping; None if it is neither."""
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin in (tuple, list):
+        return parts[0] if isinstance(part, int) else None
+    if origin is dict:
+        return parts[1]
+    return next((item for inner in parts if (item := _item_of(inner, part)) is not None), None)

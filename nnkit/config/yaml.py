@@ -52,12 +52,17 @@ class Node:
     size: int = 1
 
     def plain(self) -> Any:
-        """The value alone; each string remembers its file, against which paths are resolved."""
+        """The value alone; each string remembers its file, against which paths are resolved.
+
+        What was given on the command line has no file: its paths mean the working folder.
+        """
         if isinstance(self.value, dict):
             return {name: child.plain() for name, child in self.value.items()}
         if isinstance(self.value, list):
             return [child.plain() for child in self.value]
-        return WrittenStr(self.value, self.mark.file) if isinstance(self.value, str) else self.value
+        if isinstance(self.value, str):
+            return WrittenStr(self.value, self.mark.file if self.mark.line else "")
+        return self.value
 
     def child(self, name: str | int) -> Node | None:
         """The child under that key or index, or None."""
@@ -70,7 +75,7 @@ class Node:
 
 
 class WrittenStr(str):
-    """A string that remembers the file in which it was written."""
+    """A string that remembers the file in which it was written; "" for none."""
 
     __slots__ = ("file",)
     file: str
@@ -98,16 +103,18 @@ def read_yaml(path: str | Path) -> Node:
             raw = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise fault(Mark(name), "no such file") from None
-    except OSError as error:
-        raise fault(Mark(name), f"cannot be read: {error.strerror or error}") from None
+    except IsADirectoryError:
+        raise fault(Mark(name), "is a folder; name a YAML file in it") from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise fault(Mark(name), f"cannot be read: {why}") from None
     if len(raw) > MAX_BYTES:
         raise fault(Mark(name, 1, 1), "larger than 1 MiB, which no config needs")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        column = error.start - (raw.rfind(b"\n", 0, error.start) + 1) + 1
-        raise fault(Mark(name, line, column), "not UTF-8 text") from None
+        sound = error.object[: error.start].decode()
+        raise fault(Mark(name, *_line_column(sound, len(sound))), "not UTF-8 text") from None
     root = parse_yaml(text, name)
     if root.value is None:
         root = Node({}, root.mark, root.key)
@@ -125,28 +132,91 @@ def parse_yaml(text: str, file: str) -> Node:
     try:
         return Composer(text, file).document()
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        position = Mark(file, mark.line + 1, mark.column + 1) if mark else Mark(file, 1, 1)
-        what = " ".join(part for part in (error.context, error.problem) if part)
-        raise fault(position, f"not YAML: {what}{_hint(text, position)}") from None
+        mark, message = _explain(error, text, file)
+        raise fault(mark, f"not YAML: {message}") from None
+    except UnicodeEncodeError as error:
+        raise fault(Mark(file, *_line_column(text, error.start)), "not UTF-8 text") from None
     except yaml.reader.ReaderError as error:
-        before = text[: error.position] if isinstance(error.position, int) else ""
-        position = Mark(file, before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
-        raise fault(position, f"not YAML: {error.reason}") from None
+        # Its position counts bytes or characters, depending on how PyYAML was built.
+        mark = Mark(file, *_line_column(text, text.find(chr(error.character))))
+        raise fault(mark, f"not YAML: {error.reason}") from None
 
 
-def _hint(text: str, mark: Mark) -> str:
-    lines = text.splitlines()
-    near = "\n".join(lines[max(0, mark.line - 2) : mark.line])
-    if "\t" in near:
-        return " (there is a tab character here; indent with spaces)"
-    if re.search(r"^\s*-?\s*\w+:\S", near, re.MULTILINE):
-        return " (a colon needs a space after it)"
-    return ""
+def _line_column(text: str, index: int) -> tuple[int, int]:
+    return text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index)
+
+
+# Parts of the parser's messages, and what they mean to somebody who does not know its terms;
+# {begin} is where the construct at fault begins, {character} what stands at the fault.
+PLAIN_WORDS = {
+    "expected ',' or '}'": "a comma is missing before this, or the '{{' at {begin} is not closed",
+    "expected ',' or ']'": "a comma is missing before this, or the '[' at {begin} is not closed",
+    "did not find expected key": (
+        "this does not continue the mapping that begins at {begin}; look at the indentation, and "
+        "at quotes and brackets before it"
+    ),
+    "did not find expected '-'": (
+        "this does not continue the list that begins at {begin}; look at the indentation"
+    ),
+    "mapping values are not allowed": (
+        "a colon is out of place here; look at the indentation, and put quotes around a text "
+        "that holds ': '"
+    ),
+    "expected <document start>": "this does not belong to what stands above it",
+    "expected node content": "{character} cannot begin a value; put quotes around the text",
+    "expected alphabetic or numeric": (
+        "a name is missing after '&' or '*'; put quotes around it if it is meant as text"
+    ),
+    "cannot start any token": "{character} cannot begin a value; put quotes around the text",
+}
+# Likewise, where the fault is not where the parser gave up but where the construct begins.
+PLAIN_WORDS_AT_BEGIN = {
+    "could not find expected ':'": "expected a setting such as 'seed: 3', with a colon and a space",
+    "unexpected end of stream": "the quote that opens here is never closed",
+    "unknown escape character": (
+        "a backslash in these double quotes is none of YAML's escapes; use single quotes"
+    ),
+}
+
+
+def _explain(error: yaml.MarkedYAMLError, text: str, file: str) -> tuple[Mark, str]:
+    """Where and why a text is no YAML."""
+    problem, lines = str(error.problem), text.splitlines() or [""]
+    place = error.problem_mark or error.context_mark
+    mark = _mark_of(file, place) if place is not None else Mark(file, 1, 1)
+    begin = _mark_of(file, error.context_mark) if error.context_mark is not None else mark
+    for part, words in PLAIN_WORDS_AT_BEGIN.items():
+        if part in problem:
+            return begin, words
+    if mark.line > len(lines):  # the text ended too early
+        mark = Mark(file, len(lines), len(lines[-1]) + 1)
+        if "flow" in str(error.context):
+            if begin.line <= len(lines):
+                return begin, "the bracket that opens here is never closed"
+            return mark, "the text ends here within brackets"
+    near = lines[max(0, mark.line - 2) : mark.line]
+    if any(re.match(" *\t", line) for line in near):
+        return mark, "there is a tab character here; indent with spaces"
+    for number in range(mark.line, mark.line - len(near), -1):
+        if re.match(r"\s*(- *)?\w+:[^\s:/]", lines[number - 1]):
+            return mark, f"a colon needs a space after it (line {number})"
+    rest = near[-1][mark.column - 1 :]
+    facts = {
+        "begin": f"{begin.line}:{begin.column}",
+        "character": repr(rest[0]) if rest else "this",
+    }
+    for part, words in PLAIN_WORDS.items():
+        if part in problem:
+            return mark, words.format(**facts)
+    return mark, " ".join(part for part in (error.context, problem) if part)
+
+
+def _mark_of(file: str, position: Any) -> Mark:
+    return Mark(file, position.line + 1, position.column + 1)
 
 
 class Composer:
-    """Builds nodes from the parser's events: the place where a YAML's size and depth are bounded."""
+    """Builds nodes from the parser's events; here a YAML's size and depth are bounded."""
 
     def __init__(self, text: str, file: str) -> None:
         self.events: Iterator[Any] = yaml.parse(text, Loader=Loader)
@@ -178,7 +248,7 @@ class Composer:
         if isinstance(event, yaml.ScalarEvent):
             node = Node(self.scalar(event, mark), mark, key or mark)
         elif event.tag not in COLLECTION_TAGS:
-            raise fault(mark, f"the tag '{event.tag}' means nothing here")
+            raise unknown_tag(event.tag, mark)
         elif isinstance(event, yaml.SequenceStartEvent):
             items = list(self.items(depth))
             node = Node(items, mark, key or mark, 1 + sum(item.size for item in items))
@@ -208,7 +278,7 @@ class Composer:
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             key = self.node(event, depth + 1)
             if not isinstance(key.value, str):
-                raise fault(key.mark, "a key must be a word; put quotes around it")
+                raise fault(key.mark, "a key must be text; put quotes around what is not")
             if key.value in children:
                 first = children[key.value].key
                 raise fault(
@@ -220,21 +290,21 @@ class Composer:
 
     def scalar(self, event: Any, mark: Mark) -> Scalar:
         tag = event.tag
-        if tag == "!" or (tag is None and not event.implicit[0]):
-            return str(event.value)
-        if tag is not None and not tag.startswith("tag:yaml.org,2002:"):
-            raise fault(mark, f"the tag '{tag}' means nothing here")
-        if tag is not None and tag.endswith(":str"):
+        if tag in ("!", f"{CORE_TAG}str") or (tag is None and not event.implicit[0]):
             return str(event.value)
         try:
             value = resolve(event.value)
         except ValueError:
             raise fault(mark, "a number with more digits than can be read") from None
-        wanted = tag.rpartition(":")[2] if tag else None
-        if wanted == "float" and type(value) is int:
+        if tag is None:
+            return value
+        wanted = TAGGED_TYPES.get(tag)
+        if wanted is None:
+            raise unknown_tag(tag, mark)
+        if wanted is float and type(value) is int:
             value = float(value)
-        if wanted and type(value) is not TAGGED_TYPES.get(wanted):
-            raise fault(mark, f"'{event.value}' is not of the type that its tag '!!{wanted}' names")
+        if type(value) is not wanted:
+            raise fault(mark, f"'{event.value}' is not of the type that its tag names")
         return value
 
     def spend(self, nodes: int, mark: Mark) -> None:
@@ -243,11 +313,23 @@ class Composer:
             raise fault(mark, f"stands for more than {MAX_NODES} values (aliases written out)")
 
     def mark(self, event: Any) -> Mark:
-        return Mark(self.file, event.start_mark.line + 1, event.start_mark.column + 1)
+        return _mark_of(self.file, event.start_mark)
 
 
-COLLECTION_TAGS = (None, "!", "tag:yaml.org,2002:seq", "tag:yaml.org,2002:map")
-TAGGED_TYPES = {"int": int, "float": float, "bool": bool, "null": type(None)}
+def unknown_tag(tag: str, mark: Mark) -> ConfigError:
+    """The error for a tag beyond YAML's core schema."""
+    return fault(mark, f"the tag '{tag.replace(CORE_TAG, '!!')}' means nothing here")
+
+
+CORE_TAG = "tag:yaml.org,2002:"
+COLLECTION_TAGS = (None, "!", f"{CORE_TAG}seq", f"{CORE_TAG}map")
+TAGGED_TYPES: dict[str, type] = {
+    f"{CORE_TAG}int": int,
+    f"{CORE_TAG}float": float,
+    f"{CORE_TAG}bool": bool,
+    f"{CORE_TAG}null": type(None),
+}
+MAX_BITS = 1024  # of an integer; more would not fit a float either
 NULLS = {"", "~", "null", "Null", "NULL"}
 TRUES = {"true", "True", "TRUE"}
 FALSES = {"false", "False", "FALSE"}
@@ -263,7 +345,10 @@ def resolve(text: str) -> Scalar:
     if text in TRUES or text in FALSES:
         return text in TRUES
     if INTEGER.fullmatch(text):
-        return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+        number = int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+        if number.bit_length() > MAX_BITS:
+            raise ValueError("too large")
+        return number
     if FLOAT.fullmatch(text):
         return float(text)
     if match := SPECIAL_FLOAT.fullmatch(text):
@@ -278,12 +363,14 @@ class _ConfigDumper(Dumper):  # type: ignore[misc, valid-type]
 def _represent_str(dumper: Any, text: str) -> Any:
     # PyYAML quotes what YAML 1.1 would misread; these are what YAML 1.2 would.
     style = None if isinstance(resolve(text), str) else '"'
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+    return dumper.represent_scalar(f"{CORE_TAG}str", text, style=style)
 
 
 def _represent_float(dumper: Any, number: float) -> Any:
     text = {float("inf"): ".inf", float("-inf"): "-.inf"}.get(number, repr(number))
-    return dumper.represent_scalar("tag:yaml.org,2002:float", ".nan" if isnan(number) else text)
+    if "." not in text:  # 1e-08, which YAML 1.1 takes for a string: PyYAML would add a tag
+        text = text.replace("e", ".0e")
+    return dumper.represent_scalar(f"{CORE_TAG}float", ".nan" if isnan(number) else text)
 
 
 _ConfigDumper.add_representer(str, _represent_str)

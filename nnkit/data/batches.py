@@ -1,23 +1,26 @@
-"""Batches for one epoch: shuffled by the epoch's own random stream, so that any batch can be found again."""
+"""Batches of one epoch, shuffled by its own random stream: any batch can be found again."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
 from nnkit.data.dataset import Array
+from nnkit.data.disk import DiskArray
+from nnkit.memory import aligned_empty
 from nnkit.random import generator
 
-GATHERED = 4096  # samples fetched at a time: one large copy costs less than many small ones
+GATHERED = 1 << 20  # bytes fetched at a time: few calls, and the copy is still in the cache
 
 
 @dataclass(frozen=True, slots=True)
 class Batches:
-    """Inputs (n, *shape) and targets (n, *outputs), both ready for the network, cut into batches."""
+    """Inputs (n, *shape) and targets (n, *outputs), ready for the network, cut into batches."""
 
-    inputs: Array
+    inputs: Array | DiskArray
     targets: Array
     batch_size: int
     seed: int
@@ -36,15 +39,25 @@ class Batches:
         """
         order = generator(self.seed, "shuffle", epoch).permutation(len(self.inputs))
         size = self.batch_size
-        rows = min(max(1, GATHERED // size) * size, len(order))
-        X = np.empty((rows, *self.inputs.shape[1:]), dtype=self.inputs.dtype)
-        T = np.empty((rows, *self.targets.shape[1:]), dtype=self.targets.dtype)
+        shape, dtype = self.inputs.shape[1:], self.inputs.dtype
+        wanted = GATHERED // (prod(shape) * dtype.itemsize)
+        rows = min(max(1, wanted // size) * size, len(order))
+        X = aligned_empty((rows, *shape), dtype)
+        T = aligned_empty((rows, *self.targets.shape[1:]), self.targets.dtype)
         X_last, T_last = np.moveaxis(X, 0, -1), np.moveaxis(T, 0, -1)
         for first in range(start * size, len(order), rows):
             chosen = order[first : first + rows]
-            # mode="clip" lets take() write straight into `out`; every index is in range.
-            np.take(self.inputs, chosen, axis=0, out=X[: len(chosen)], mode="clip")
-            np.take(self.targets, chosen, axis=0, out=T[: len(chosen)], mode="clip")
+            gather(self.inputs, chosen, X[: len(chosen)])
+            gather(self.targets, chosen, T[: len(chosen)])
             for at in range(0, len(chosen), size):
                 end = min(at + size, len(chosen))
                 yield X_last[..., at:end], T_last[..., at:end]
+
+
+def gather(source: Array | DiskArray, indices: Array, out: Array) -> None:
+    """Copies the samples at `indices` into `out`."""
+    if isinstance(source, DiskArray):
+        out[...] = source[indices]
+    else:
+        # mode="clip" lets take() write straight into `out`; every index is in range.
+        np.take(source, indices, axis=0, out=out, mode="clip")

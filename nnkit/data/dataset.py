@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nnkit.data.disk import DiskArray, chosen
 from nnkit.errors import DataError
 
 Array = NDArray[Any]
@@ -21,11 +22,11 @@ class Samples:
     """Inputs with their targets.
 
     Attributes:
-        inputs: (n, *shape), of any numeric type, possibly memory-mapped.
+        inputs: (n, *shape), of any numeric type, possibly left on disk.
         targets: class numbers (n,) as int64, or real targets (n, outputs) as float64.
     """
 
-    inputs: Array
+    inputs: Array | DiskArray
     targets: Array
 
     def __len__(self) -> int:
@@ -33,7 +34,7 @@ class Samples:
 
     def take(self, indices: Array) -> Samples:
         """Those samples, in that order."""
-        return Samples(self.inputs[indices], self.targets[indices])
+        return Samples(chosen(self.inputs, indices), self.targets[indices])
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,6 @@ class Dataset:
     classes: tuple[str, ...] | None = None
     columns: tuple[Column, ...] = ()
     label: str = ""
-    notes: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -72,8 +72,8 @@ class Dataset:
         return tuple(self.samples.inputs.shape[1:])
 
     def fingerprint(self) -> str:
-        """A SHA-256 over all samples: two runs on equal data have it in common."""
-        digest = sha256()
+        """A SHA-256 over all samples and their names: runs on equal data have it in common."""
+        digest = sha256(repr((self.classes, self.columns, self.label)).encode())
         for part in filter(None, (self.samples, self.test)):
             for array in (part.inputs, part.targets):
                 digest.update(f"{array.dtype.str}{array.shape}".encode())
@@ -82,45 +82,63 @@ class Dataset:
         return digest.hexdigest()
 
 
-def chunks(array: Array) -> Sequence[Array]:
-    """Views of whole samples, each of about `CHUNK` values."""
+def chunks(array: Array | DiskArray) -> Iterator[Array]:
+    """Whole samples at a time, about `CHUNK` values each."""
     per_sample = max(1, array.size // max(1, len(array)))
     rows = max(1, CHUNK // per_sample)
-    return [array[start : start + rows] for start in range(0, len(array), rows)]
+    for start in range(0, len(array), rows):
+        yield array[start : start + rows]
 
 
-def check_pair(inputs: Array, targets: Array, what: str, missing_allowed: bool = False) -> None:
+def check_pair(inputs: Array, targets: Array, inputs_place: str, targets_place: str) -> None:
     """Refuses samples that no network should be trained on.
+
+    Args:
+        inputs: (n, *shape).
+        targets: (n,) or (n, outputs).
+        inputs_place: where the inputs were read from, as the user knows it.
+        targets_place: where the targets were.
 
     Raises:
         DataError: none at all, counts that differ, a type that is no number, NaN or infinity.
     """
-    if len(inputs) != len(targets):
-        raise DataError(f"{what}: {len(inputs)} inputs but {len(targets)} targets")
-    if not len(inputs):
-        raise DataError(f"{what}: no samples")
-    for name, array in (("inputs", inputs), ("targets", targets)):
+    pair = ((inputs, inputs_place), (targets, targets_place))
+    for array, place in pair:
         if array.dtype.kind not in "buif":
-            raise DataError(f"{what}: the {name} are of type {array.dtype}, which is no number")
-        if array.dtype.kind != "f":
-            continue
-        allowed = missing_allowed and name == "inputs"
-        for start, chunk in zip(_starts(array), chunks(array), strict=True):
-            bad = np.isinf(chunk) if allowed else ~np.isfinite(chunk)
-            if bad.any():
-                position = tuple(int(i) for i in np.argwhere(bad)[0])
-                value = "NaN" if np.isnan(chunk[position]) else "infinity"
-                raise DataError(f"{what}: {value} in the {name}, sample {start + position[0]}")
+            raise DataError(
+                f"{place}: holds values of type {array.dtype}, not numbers; "
+                "store numbers, and classes as 0, 1, 2, …"
+            )
+        if not array.ndim:
+            raise DataError(f"{place}: a single number; expected an array with a sample a row")
+        if not array.size:
+            raise DataError(f"{place}: no samples; its shape is {array.shape}")
+    if len(inputs) != len(targets):
+        raise DataError(
+            f"{inputs_place}: {len(inputs)} samples, but {len(targets)} targets in "
+            f"{targets_place}; each sample needs its target"
+        )
+    for array, place in pair:
+        _check_finite(array, place)
 
 
-def _starts(array: Array) -> list[int]:
-    starts = [0]
-    for chunk in chunks(array)[:-1]:
-        starts.append(starts[-1] + len(chunk))
-    return starts
+def _check_finite(array: Array, place: str) -> None:
+    if array.dtype.kind != "f":
+        return
+    start = 0
+    for chunk in chunks(array):
+        bad = ~np.isfinite(chunk)
+        if bad.any():
+            position = tuple(int(i) for i in np.argwhere(bad)[0])
+            value = "NaN" if np.isnan(chunk[position]) else "infinity"
+            raise DataError(
+                f"{place}: {value} in sample {start + position[0]} (counted from 0); "
+                "leave such samples out, or put numbers in their place"
+            )
+        start += len(chunk)
 
 
-def class_targets(labels: Array, classes: int, what: str) -> Array:
+def class_targets(labels: Array, classes: int, place: str) -> Array:
     """Class numbers as int64 (n,), checked to lie in 0 … classes − 1.
 
     Raises:
@@ -130,7 +148,7 @@ def class_targets(labels: Array, classes: int, what: str) -> Array:
     wrong = np.flatnonzero((numbers < 0) | (numbers >= classes))
     if len(wrong):
         raise DataError(
-            f"{what}: label {numbers[wrong[0]]} of sample {wrong[0]} is out of range; "
-            f"there are {classes} classes, 0 to {classes - 1}"
+            f"{place}: sample {wrong[0]} (counted from 0) has the label {numbers[wrong[0]]}; "
+            f"classes are numbered from 0, here up to {classes - 1}"
         )
     return numbers

@@ -100,8 +100,9 @@ def normalize_digit(ink: Array, size: tuple[int, ...]) -> Array:
     small = np.clip(np.asarray(resized, dtype=np.float64), 0, 255)
     small *= 255 / max(small.max(), 1)
     mass = small.sum()
-    centre_y = (small.sum(axis=1) @ np.arange(small.shape[0]) / mass) + 0.5
-    centre_x = (small.sum(axis=0) @ np.arange(small.shape[1]) / mass) + 0.5
+    centre_y = small.sum(axis=1) @ np.arange(small.shape[0]) / mass
+    centre_x = small.sum(axis=0) @ np.arange(small.shape[1]) / mass
+    # Of an even number of pixels MNIST takes the one past the middle, 14 of 0 … 27.
     top = _placed(height / 2 - centre_y, height - small.shape[0])
     left = _placed(width / 2 - centre_x, width - small.shape[1])
     image = np.zeros((height, width), dtype=np.uint8)

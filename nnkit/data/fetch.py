@@ -6,6 +6,8 @@ import gzip
 import zlib
 from collections.abc import Iterator
 from hashlib import sha256
+from http.client import HTTPException
+from io import BytesIO
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -43,18 +45,23 @@ def fetch_mnist(folder: Path, mirrors: tuple[str, ...] = MIRRORS) -> Iterator[Pa
         mirrors: addresses to try in turn.
 
     Raises:
-        DataError: no mirror answers, or what it sends is not MNIST; nothing is left behind then.
+        DataError: no mirror answers, or what it sends is not MNIST; nothing is left of it then.
     """
-    target = folder / "mnist"
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"{target}: cannot be made: {error.strerror or error}") from None
     for name in FILES:
-        path = target / name
+        path = folder / "mnist" / name
         if not (path.is_file() and _content_sum(path.read_bytes()) == SHA256[name]):
-            write_atomic(path, _download(name, mirrors))
+            _place(path, _download(name, mirrors))
         yield path
+
+
+def _place(path: Path, content: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, content)
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be written: {error.strerror or error}; --to names another folder"
+        ) from None
 
 
 def _download(name: str, mirrors: tuple[str, ...]) -> bytes:
@@ -62,19 +69,21 @@ def _download(name: str, mirrors: tuple[str, ...]) -> bytes:
     for mirror in mirrors:
         address = mirror.rstrip("/") + "/" + name
         try:
-            with urlopen(address, timeout=TIMEOUT) as response:
+            with urlopen(address, timeout=TIMEOUT) as response:  # noqa: S310 (checked by its sum)
                 content: bytes = response.read(LARGEST)
-        except (URLError, OSError, ValueError) as error:
-            failures.append(f"{address}: {getattr(error, 'reason', error)}")
+        except (URLError, OSError, ValueError, HTTPException) as error:
+            failures.append(f"{address}: {getattr(error, 'reason', error) or 'no answer'}")
             continue
         if _content_sum(content) == SHA256[name]:
             return content
         failures.append(f"{address}: what came is not this file (its SHA-256 differs)")
+    failures.append("--mirror names another address")
     raise DataError("MNIST could not be downloaded:\n" + "\n".join(failures))
 
 
 def _content_sum(packed: bytes) -> str:
     try:
-        return sha256(gzip.decompress(packed)).hexdigest()
+        # No further than it may go: a few bytes of gzip can unpack to all of memory.
+        return sha256(gzip.GzipFile(fileobj=BytesIO(packed)).read(LARGEST)).hexdigest()
     except (OSError, EOFError, zlib.error):
         return "not gzip"

@@ -29,17 +29,23 @@ def read_idx(path: Path, dimensions: int | None = None) -> Array:
     """
     raw = read_bytes(path)
     if len(raw) < 4 or raw[:2] != b"\0\0" or raw[2] not in TYPES:
-        raise DataError(f"{path}: not an IDX file (its magic number is {raw[:4].hex() or 'missing'})")
+        raise DataError(
+            f"{path}: not an IDX file, which begins with 00 00 and a type; "
+            f"this begins with {raw[:4].hex(' ') or 'nothing'}"
+        )
     dtype, ndim = np.dtype(TYPES[raw[2]]), raw[3]
-    if dimensions is not None and ndim != dimensions:
-        raise DataError(f"{path}: {ndim} dimensions, expected {dimensions}")
+    if not ndim or dimensions not in (None, ndim):
+        raise DataError(f"{path}: {ndim} dimensions, expected {dimensions or 'at least 1'}")
     header = 4 + 4 * ndim
     if len(raw) < header:
-        raise DataError(f"{path}: cut short within its header")
+        raise DataError(f"{path}: damaged: cut short within its header; download or write it again")
     shape = tuple(int(n) for n in np.frombuffer(raw, ">u4", ndim, offset=4))
     expected = header + prod(shape) * dtype.itemsize
     if len(raw) != expected:
-        raise DataError(f"{path}: {len(raw)} bytes, but its header says {expected}; damaged")
+        raise DataError(
+            f"{path}: damaged: {len(raw)} bytes, but its header says {expected}; "
+            "download or write it again"
+        )
     values = np.frombuffer(raw, dtype, offset=header).reshape(shape)
     return values.astype(dtype.newbyteorder("="), copy=False)
 
@@ -57,7 +63,7 @@ def read_bytes(path: Path) -> bytes:
         with gzip.open(path) as file:
             content = file.read(MAX_BYTES)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{path}: damaged gzip ({error})") from None
+        raise DataError(f"{path}: damaged gzip ({error}); download it again") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
     return content

@@ -22,10 +22,11 @@ def open_picture(path: Path) -> Image.Image:
     """
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd metadata, which is nobody's concern here
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=FORMATS) as picture:
                 if picture.width * picture.height > MAX_PIXELS:
-                    raise DataError(f"{path}: larger than {MAX_PIXELS // 1_000_000} megapixels")
+                    raise _too_large(path)
                 picture.load()
                 return _opaque(ImageOps.exif_transpose(picture))
     except FileNotFoundError:
@@ -33,9 +34,14 @@ def open_picture(path: Path) -> Image.Image:
     except UnidentifiedImageError:
         raise DataError(f"{path}: not a picture in any of {', '.join(FORMATS)}") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise DataError(f"{path}: larger than {MAX_PIXELS // 1_000_000} megapixels") from None
+        raise _too_large(path) from None
     except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
         raise DataError(f"{path}: damaged picture ({error})") from None
+
+
+def _too_large(path: Path) -> DataError:
+    most = MAX_PIXELS // 1_000_000
+    return DataError(f"{path}: more than {most} megapixels; make the picture smaller")
 
 
 def _opaque(picture: Image.Image) -> Image.Image:
@@ -43,7 +49,9 @@ def _opaque(picture: Image.Image) -> Image.Image:
         return _to_eight_bits(picture)
     if picture.mode == "P" or "A" in picture.getbands() or "transparency" in picture.info:
         layered = picture.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", layered.size, "white"), layered).convert("RGB")
+        return Image.alpha_composite(Image.new("RGBA", layered.size, "white"), layered).convert(
+            "RGB"
+        )
     return picture.convert("L" if picture.mode in ("1", "L") else "RGB")
 
 
@@ -51,6 +59,7 @@ def _to_eight_bits(picture: Image.Image) -> Image.Image:
     """A picture of deeper grey, its range spread over 0 to 255."""
     deep = picture.convert("F")
     low, high = deep.getextrema()
-    assert isinstance(low, float) and isinstance(high, float)
+    assert isinstance(low, float)
+    assert isinstance(high, float)
     spread = 255.0 / (high - low) if high > low else 0.0
     return deep.point(lambda value: value * spread - low * spread).convert("L")

@@ -1,16 +1,18 @@
-"""Preprocessing steps: fitted on training data alone, saved with the model, applied alike ever after."""
+"""Preprocessing: fitted on training data alone, saved with the model, applied alike ever after."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial, reduce
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 
 from nnkit.config.base import Component, Positive, Tagged
 from nnkit.data.dataset import Array, Column, chunks
+from nnkit.data.disk import DiskArray, left_on_disk
 from nnkit.errors import DataError, SettingError
 
 Statistics = Mapping[str, Array]
@@ -19,7 +21,7 @@ Statistics = Mapping[str, Array]
 class Step(Component):
     """One preprocessing step over inputs (n, *shape)."""
 
-    def fit(self, X: Array, columns: Sequence[Column]) -> Statistics:
+    def fit(self, X: Array | DiskArray, columns: Sequence[Column]) -> Statistics:
         """What it must know of the training data, as named arrays.
 
         Args:
@@ -56,9 +58,9 @@ class MinMax(Step):
 
     kind: Literal["minmax"] = "minmax"
 
-    def fit(self, X: Array, columns: Sequence[Column]) -> Statistics:
-        low = np.nanmin(X, axis=0).astype(np.float64)
-        return {"low": low, "range": np.nanmax(X, axis=0).astype(np.float64) - low}
+    def fit(self, X: Array | DiskArray, columns: Sequence[Column]) -> Statistics:
+        low, high = _extremes(X)
+        return {"low": low, "range": high - low}
 
     def apply(self, X: Array, statistics: Statistics, columns: Sequence[Column]) -> Array:
         return _affine(X, statistics["low"], statistics["range"])
@@ -69,31 +71,40 @@ class Standardize(Step):
 
     kind: Literal["standardize"] = "standardize"
 
-    def fit(self, X: Array, columns: Sequence[Column]) -> Statistics:
+    def fit(self, X: Array | DiskArray, columns: Sequence[Column]) -> Statistics:
         # By parts, and in float64 whatever the type, so that a memory-mapped file stays on disk.
         present = sum(np.isfinite(part).sum(axis=0) for part in chunks(X))
         count = np.maximum(present, 1)
         mean = sum(np.nansum(part, axis=0, dtype=np.float64) for part in chunks(X)) / count
         square = sum(np.nansum((part - mean) ** 2, axis=0) for part in chunks(X))
-        return {"mean": np.asarray(mean), "deviation": np.sqrt(square / count)}
+        # The mean of many 0.1s is not quite 0.1, and that difference must not be blown up to 1.
+        low, high = _extremes(X)
+        constant = low == high
+        return {
+            "mean": np.where(constant, low, mean),
+            "deviation": np.where(constant, 0.0, np.sqrt(square / count)),
+        }
 
     def apply(self, X: Array, statistics: Statistics, columns: Sequence[Column]) -> Array:
         return _affine(X, statistics["mean"], statistics["deviation"])
 
 
 class OneHot(Step):
-    """Turns each column of words into one column a word, 1 where it is that word."""
+    """Turns each column of words into one column a word, 1 where it is that word.
+
+    A missing word stays missing in all of them.
+    """
 
     kind: Literal["one_hot"] = "one_hot"
 
-    def fit(self, X: Array, columns: Sequence[Column]) -> Statistics:
+    def fit(self, X: Array | DiskArray, columns: Sequence[Column]) -> Statistics:
         if not any(column.categories for column in columns):
-            raise DataError("one_hot: there is no column of words in this data")
+            raise DataError("there is no column of words in this data; leave it out")
         return {}
 
     def apply(self, X: Array, statistics: Statistics, columns: Sequence[Column]) -> Array:
         parts = [
-            np.equal(X[:, i : i + 1], np.arange(len(column.categories))).astype(np.float64)
+            _one_hot(X[:, i : i + 1], len(column.categories))
             if column.categories
             else X[:, i : i + 1]
             for i, column in enumerate(columns)
@@ -118,14 +129,17 @@ class Impute(Step):
     shorthand: ClassVar[str | None] = "strategy"
     strategy: Literal["mean", "median", "most_frequent"] = "mean"
 
-    def fit(self, X: Array, columns: Sequence[Column]) -> Statistics:
+    def fit(self, X: Array | DiskArray, columns: Sequence[Column]) -> Statistics:
         table = np.asarray(X, dtype=np.float64).reshape(len(X), -1)
         fill = np.empty(table.shape[1])
         for i in range(table.shape[1]):
             present = table[~np.isnan(table[:, i]), i]
             name = columns[i].name if i < len(columns) else str(i)
             if not len(present):
-                raise DataError(f"impute: column '{name}' has no value in the training data")
+                raise DataError(
+                    f"column '{name}' has no value at all in the training data; "
+                    "leave it out with data.source.ignore"
+                )
             words = i < len(columns) and columns[i].categories
             fill[i] = _typical(present, "most_frequent" if words else self.strategy)
         return {"fill": fill.reshape(X.shape[1:])}
@@ -146,9 +160,21 @@ def _typical(values: Array, strategy: str) -> float:
     return float(distinct[np.argmax(counts)])
 
 
+def _one_hot(numbers: Array, count: int) -> Array:
+    """Numbers (n, 1) as rows (n, count) of one 1 each; NaN as a row of NaN."""
+    return np.where(np.isnan(numbers), np.nan, numbers == np.arange(count))
+
+
+def _extremes(X: Array | DiskArray) -> tuple[Array, Array]:
+    """Each feature's least and largest value, missing ones left out."""
+    low = reduce(np.fmin, (np.fmin.reduce(part, axis=0) for part in chunks(X)))
+    high = reduce(np.fmax, (np.fmax.reduce(part, axis=0) for part in chunks(X)))
+    return low.astype(np.float64), high.astype(np.float64)
+
+
 def _real(X: Array) -> np.dtype[Any]:
-    """The type to compute in: float64 for tables, float32 for what is stored in few bytes."""
-    return np.dtype(np.float64 if X.dtype.itemsize == 8 else np.float32)
+    """The type to compute in: float32 where it holds every value of X, else float64."""
+    return np.result_type(X.dtype, np.float32)
 
 
 def _affine(X: Array, shift: Array, scale: Array) -> Array:
@@ -156,6 +182,14 @@ def _affine(X: Array, shift: Array, scale: Array) -> Array:
     divisor = np.where(scale > 0, scale, 1.0)
     shifted = np.subtract(X, shift, dtype=dtype, casting="unsafe")
     return np.divide(shifted, divisor.astype(dtype), out=shifted)
+
+
+def _applied(
+    step: Step, X: Array | DiskArray, statistics: Statistics, columns: Sequence[Column]
+) -> Array | DiskArray:
+    if isinstance(X, DiskArray):
+        return X.then(partial(step.apply, statistics=statistics, columns=columns))
+    return step.apply(X, statistics, columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,12 +207,13 @@ class Preprocessor:
     columns: tuple[Column, ...]
 
     @classmethod
-    def fit(cls, steps: Sequence[Step], X: Array, columns: Sequence[Column]) -> Preprocessor:
+    def fit(
+        cls, steps: Sequence[Step], X: Array | DiskArray, columns: Sequence[Column]
+    ) -> Preprocessor:
         """Fits every step on the training inputs X (n, *shape).
 
         Raises:
-            SettingError: a step does not fit such data.
-            DataError: words or missing values would be left; says which step mends it.
+            SettingError: a step does not fit such data, or words would be left.
         """
         fitted: list[Statistics] = []
         now = tuple(columns)
@@ -188,13 +223,14 @@ class Preprocessor:
             except DataError as error:
                 raise SettingError(("data", "preprocess", i), str(error)) from None
             if i + 1 < len(steps):
-                X = step.apply(X, fitted[-1], now)
+                X = _applied(step, X, fitted[-1], now)
             now = step.columns_after(now)
         words = [column.name for column in now if column.categories]
         if words:
-            raise DataError(
-                f"column '{words[0]}' holds words; add 'one_hot' to data.preprocess "
-                "(before any scaling), or leave it out with data.source.ignore"
+            raise SettingError(
+                ("data", "preprocess"),
+                f"column '{words[0]}' holds words; add 'one_hot' (before any scaling), "
+                "or leave the column out with data.source.ignore",
             )
         return cls(tuple(steps), tuple(fitted), tuple(columns))
 
@@ -210,18 +246,18 @@ class Preprocessor:
             columns = step.columns_after(columns)
         X = np.ascontiguousarray(X, dtype=dtype)
         if self.columns and np.isnan(X).any():
-            sample, *position = (int(i) for i in np.argwhere(np.isnan(X))[0])
-            name = columns[position[0]].name if position else "?"
+            first = int(np.flatnonzero(np.isnan(X).any(axis=0))[0])
             raise DataError(
-                f"column '{name}' has a missing value (sample {sample}); "
-                "add 'impute' to data.preprocess, before the steps that compute with it"
+                f"column '{columns[first].name}' has missing values; fill them in, "
+                "or add 'impute' to data.preprocess, before the other steps"
             )
         return X
 
-    @property
-    def output_columns(self) -> tuple[Column, ...]:
-        """The columns after all steps."""
-        columns = self.columns
-        for step in self.steps:
-            columns = step.columns_after(columns)
-        return columns
+    def prepared(self, X: Array | DiskArray, dtype: np.dtype[Any]) -> Array | DiskArray:
+        """Likewise for a whole set; of samples left on disk, each portion as it is read."""
+        on_disk = left_on_disk(X)
+        return (
+            self(np.asarray(X), dtype)
+            if on_disk is None
+            else on_disk.then(partial(self, dtype=dtype))
+        )

@@ -32,8 +32,8 @@ class Activations(Spec):
     """Which activation follows hidden layers, which the output, and which answers at inference."""
 
     shorthand: ClassVar[str | None] = "hidden"
-    hidden: AnyActivation = Field(
-        ReLU(), description="After every layer with weights but the last."
+    hidden: AnyActivation | None = Field(
+        None, description="After every layer with weights but the last; relu by default."
     )
     output: AnyActivation | None = Field(
         None, description="After the last; by default the one that goes with the loss."
@@ -100,10 +100,11 @@ def _links(
         raise SettingError(
             ("architecture", "layers"), "no layer here has weights; add '- dense: …'"
         )
+    hidden = activations.hidden or ReLU()
     output = activations.output or activation_named(loss.output)
     for index, layer in enumerate(layers):
         path: SettingPath = ("architecture", "layers", index)
-        follows = _following(layers, index, activations.hidden, output, index == weighted[-1])
+        follows = _following(layers, index, hidden, output, index == weighted[-1])
         yield f"layers.{index}", _initialized(layer, architecture, follows), path
         if follows is None:
             continue

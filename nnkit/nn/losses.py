@@ -98,10 +98,11 @@ class CrossEntropy(Loss):
     def from_logits(self, Z: Array, T: Array, dZ: Array) -> float:
         # −Σ t_k ln softmax(z)_k = ln Σ_j e^{z_j} − Σ t_k z_k, shifted by the largest z
         samples = Z.shape[-1]
-        Z -= np.maximum.reduce(Z, axis=0)
-        np.exp(Z, out=dZ)
+        np.subtract(Z, np.maximum.reduce(Z, axis=0), out=dZ)
+        wanted = float(np.vdot(T, dZ))
+        np.exp(dZ, out=dZ)
         totals = np.add.reduce(dZ, axis=0)  # (…, N)
-        loss = (float(np.add.reduce(np.log(totals), axis=None)) - float(np.vdot(T, Z))) / samples
+        loss = (float(np.add.reduce(np.log(totals), axis=None)) - wanted) / samples
         np.divide(dZ, totals, out=dZ)
         np.subtract(dZ, T, out=dZ)
         np.multiply(dZ, 1 / samples, out=dZ)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from nnkit.memory import aligned_empty
 from nnkit.nn.architecture import Stage
 from nnkit.nn.layers import ActivationLayer
 from nnkit.nn.layers.base import Binding, Layer
@@ -102,7 +103,7 @@ class Network:
         self.body = layers[:-1] if self.fused else layers
         self.head = layers[-1] if self.fused else None
         # dE/dY, or dE/d logits: where each backward pass begins, (*output shape, N)
-        self.dY = np.empty((*model.output_shape, batch), dtype=model.dtype)
+        self.dY = aligned_empty((*model.output_shape, batch), model.dtype)
 
     def forward(self, X: Array) -> Array:
         """The network's output Y (*output shape, N) for X (*input shape, N), outside training."""
@@ -116,7 +117,7 @@ class Network:
             X = layer.forward(X, None)
         if self.head is None:
             return self.loss(X, T, self.dY), X
-        loss = self.loss.from_logits(X, T, self.dY)  # shifts the logits, which no softmax minds
+        loss = self.loss.from_logits(X, T, self.dY)
         return loss, self.head.forward(X, None)
 
     def loss_and_gradient(self, X: Array, T: Array, step: int) -> float:

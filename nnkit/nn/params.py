@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnkit.memory import aligned_zeros
 from nnkit.nn.initializers import AnyInitializer
 from nnkit.random import generator
 
@@ -81,4 +82,4 @@ class Layout:
 
     def zeros(self, dtype: np.dtype[Any]) -> Array:
         """A flat vector of zeros, for gradients or an optimizer slot."""
-        return np.zeros(self.size, dtype=dtype)
+        return aligned_zeros((self.size,), dtype)

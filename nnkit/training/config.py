@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, PrivateAttr, model_validator
 
 from nnkit.config.base import Count, Listed, Spec
-from nnkit.config.load import load_document, locate, validate
+from nnkit.config.load import find_setting, in_file_order, load_document, validate
 from nnkit.config.yaml import Node, dump_yaml
 from nnkit.data.preprocess import AnyStep
 from nnkit.data.sources import AnySource
@@ -48,8 +48,8 @@ class Training(Spec):
     evaluate_every: Count | None = Field(
         None, description="Steps between evaluations; by default one at the end of each epoch."
     )
-    evaluate_on: Annotated[tuple[Literal["validation", "test"], ...], Listed] = Field(
-        ("validation",), description="The sets that each evaluation scores."
+    evaluate_on: Annotated[tuple[Literal["validation", "test"], ...], Listed] | None = Field(
+        None, description="The sets that each evaluation scores; by default validation, if any."
     )
     checkpoint_every: Count | None = Field(
         None, description="Steps between saves beside the one at each evaluation."
@@ -119,7 +119,7 @@ class Config(Spec):
         """Where a setting was given, as `file:line:column` or `--set …`; "" if it is a default."""
         if self._document is None:
             return ""
-        _, node, exact = locate(self._document, path)
+        _, node, exact = find_setting(Config, self._document, path)
         return str(node.mark) if exact else ""
 
     @contextmanager
@@ -128,13 +128,18 @@ class Config(Spec):
         try:
             yield
         except SettingError as error:
-            raise ConfigError([self._problem(error)]) from None
+            raise self._config_error([error]) from None
 
-    def _problem(self, error: SettingError) -> Problem:
+    def _config_error(self, errors: Sequence[SettingError]) -> ConfigError:
         if self._document is None:
-            return Problem("", error.path, error.message)
-        _, node, exact = locate(self._document, error.path)
-        return Problem(str(node.mark if exact else node.key), error.path, error.message)
+            return ConfigError([Problem("", error.path, error.message) for error in errors])
+        found = []
+        for error in errors:
+            path, node, exact = find_setting(Config, self._document, error.path)
+            mark = node.mark if exact else node.key
+            written = path if exact else error.path
+            found.append((mark, Problem(str(mark), written, error.message)))
+        return in_file_order(found)
 
     def check(self) -> Self:
         """Checks what sections must agree on.
@@ -142,8 +147,8 @@ class Config(Spec):
         Raises:
             ConfigError: every disagreement.
         """
-        if problems := [self._problem(error) for error in conflicts(self)]:
-            raise ConfigError(problems)
+        if errors := list(conflicts(self)):
+            raise self._config_error(errors)
         return self
 
 
@@ -215,12 +220,18 @@ def _activation_conflicts(config: Config, weighted: Sequence[int]) -> Iterator[S
     section, layers = config.activation, config.architecture.layers
     last = layers[weighted[-1]]
     own = _own_activation(last)
+    for i in range(weighted[-1] + 1, len(layers)):
+        if isinstance(layers[i], ActivationLayer):
+            yield SettingError(
+                ("architecture", "layers", i),
+                "the output's activation would follow this one; name it as activation.output",
+            )
     if own is not None and section.output is not None:
         yield SettingError(
             ("activation", "output"),
             f"layer {weighted[-1]} names its own activation, '{own.tag()}'; keep one of the two",
         )
-    if "hidden" in section.model_fields_set and not _hidden_used(config, weighted):
+    if section.hidden is not None and not _hidden_used(config, weighted):
         yield SettingError(
             ("activation", "hidden"), "has no effect: no hidden layer is without its own activation"
         )
@@ -233,8 +244,9 @@ def _activation_conflicts(config: Config, weighted: Sequence[int]) -> Iterator[S
             )
     output = own or section.output or activation_named(config.loss.output)
     if config.loss.fused and output.tag() not in PROBABILITIES:
+        blamed: SettingPath = ("architecture", "layers", weighted[-1], "activation")
         yield SettingError(
-            ("activation", "output"),
+            blamed if own is not None else ("activation", "output"),
             f"'{config.loss.tag()}' takes probabilities, which '{output.tag()}' does not give; "
             f"use '{config.loss.output}'",
         )
@@ -254,7 +266,8 @@ def _hidden_used(config: Config, weighted: Sequence[int]) -> bool:
 
 
 def _trained_activations(config: Config) -> Iterator[tuple[SettingPath, Activation]]:
-    yield ("activation", "hidden"), config.activation.hidden
+    if config.activation.hidden is not None:
+        yield ("activation", "hidden"), config.activation.hidden
     if config.activation.output is not None:
         yield ("activation", "output"), config.activation.output
     for i, layer in enumerate(config.architecture.layers):

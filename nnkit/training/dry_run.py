@@ -1,4 +1,4 @@
-"""What a training would be: shapes, parameters, memory and one timed step; nothing is written."""
+"""What a training would be: shapes, parameters, memory and a timed step; nothing is written."""
 
 from __future__ import annotations
 
@@ -6,21 +6,19 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-
 from nnkit.nn.model import buffer_bytes, describe
 from nnkit.training.config import Config
 from nnkit.training.loop import Step
+from nnkit.training.numerics import numerics
 from nnkit.training.run import build
-from nnkit.training.threads import limited_threads
 
 
 def dry_run(config: Config, runs: Path) -> dict[str, Any]:
-    """Builds everything and takes one step.
+    """Builds everything and takes two steps, of which the second is timed.
 
     Returns:
         `layers` (a row a stage), `parameters`, `memory` in bytes by purpose, `samples` by set,
-        `steps`, `batch_size`, and of the one step `loss` and `seconds`.
+        `steps`, `batch_size`, the first step's `loss` and the second's `seconds`.
 
     Raises:
         ConfigError: settings, shapes and data do not fit together.
@@ -30,11 +28,12 @@ def dry_run(config: Config, runs: Path) -> dict[str, Any]:
     with config.locating():
         session = build(config, runs)
     model, loop = session.model, session.loop
-    with limited_threads(session.threads), np.errstate(all="ignore"):
+    with numerics(session.threads):
+        steps = (event for event in loop.run() if isinstance(event, Step))
+        first = next(steps)  # this one also makes the buffers and shuffles the epoch
         began = perf_counter()
-        first = next(loop.run())
+        next(steps, None)
         seconds = perf_counter() - began
-    assert isinstance(first, Step)
     vectors = 2 + len(loop.slots)
     return {
         "layers": describe(model),

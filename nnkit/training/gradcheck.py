@@ -37,5 +37,5 @@ def check_config(config: Config, samples: int = 8) -> list[BlockCheck]:
     model.params += 0.05 * nudge
     with np.errstate(all="ignore"):
         return check_gradients(
-            model, batch_last(data.inputs), batch_last(data.coded), seed=config.seed
+            model, batch_last(np.asarray(data.inputs)), batch_last(data.coded), seed=config.seed
         )

@@ -17,6 +17,8 @@ from nnkit.nn.params import Array
 from nnkit.optim.optimizers import Optimizer
 from nnkit.optim.regularization import Regularization
 
+REMEDY = "try a smaller optimizer.lr, or data.preprocess: [standardize]"
+
 
 class Step(NamedTuple):
     """One update done: its number from 1, and the batch's mean loss before it."""
@@ -34,7 +36,7 @@ class Evaluation:
         epoch: passes over the training set so far.
         lr: the learning rate of the last step.
         train_loss: mean loss over the samples seen since the last evaluation.
-        penalty: of the weights as they are now.
+        penalty: of the weights as they are now; None where the config has none.
         figures: such as `validation.accuracy`.
         samples_per_second: training alone, since the last evaluation or the start.
     """
@@ -43,14 +45,14 @@ class Evaluation:
     epoch: float
     lr: float
     train_loss: float
-    penalty: float
+    penalty: float | None
     figures: Mapping[str, float]
     samples_per_second: float
 
     def all_figures(self) -> dict[str, float]:
         """Training's own figures and those of the sets that are watched."""
         own = {"train.loss": self.train_loss}
-        if self.penalty:
+        if self.penalty is not None:
             own["train.objective"] = self.train_loss + self.penalty
         return {**own, **self.figures}
 
@@ -110,7 +112,8 @@ class Loop:
         """Trains; yields a `Step` after each update, and an `Evaluation` where one is due.
 
         Raises:
-            DivergedError: the loss became NaN or infinite; parameters are as before that step.
+            DivergedError: the loss, or a figure, became NaN or infinite; parameters are as before
+                that step.
         """
         seconds, samples = 0.0, 0
         for X, T in self._remaining_batches():
@@ -156,6 +159,10 @@ class Loop:
 
     def _evaluation(self, samples_per_second: float) -> Evaluation:
         progress = self.progress
+        figures = self.evaluate()
+        for name, value in figures.items():
+            if not isfinite(value):
+                raise DivergedError(f"{name} became {value} after step {progress.step}; {REMEDY}")
         train_loss = progress.loss_sum / progress.loss_count
         progress.loss_sum, progress.loss_count = 0.0, 0
         return Evaluation(
@@ -164,19 +171,20 @@ class Loop:
             lr=self.optimizer.learning_rate(progress.step - 1, self.steps),
             train_loss=train_loss,
             penalty=self._penalty(),
-            figures=self.evaluate(),
+            figures=figures,
             samples_per_second=samples_per_second,
         )
 
-    def _penalty(self) -> float:
-        weights = self.model.params[self.model.layout.decayed]
-        return self.regularization.penalty(weights) if self.regularization.penalizes else 0.0
+    def _penalty(self) -> float | None:
+        if not self.regularization.penalizes:
+            return None
+        return self.regularization.penalty(self.model.params[self.model.layout.decayed])
 
     def _diverged(self, X: Array, step: int, loss: float) -> DivergedError:
         where = self._first_nonfinite(X, step)
         return DivergedError(
-            f"the loss became {loss} at step {step + 1}; the first NaN or infinity is in {where}; "
-            "try a smaller optimizer.lr, or data.preprocess: [standardize]"
+            f"the loss became {loss} at step {step + 1}; "
+            f"the first NaN or infinity is in {where}; {REMEDY}"
         )
 
     def _first_nonfinite(self, X: Array, step: int) -> str:

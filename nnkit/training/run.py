@@ -21,8 +21,8 @@ from nnkit.runs.directory import DEFAULT_RUNS, RunDirectory, run_hash
 from nnkit.training.config import DEFAULT_EPOCHS, Config
 from nnkit.training.loop import Evaluation, Loop, Progress, Step
 from nnkit.training.metrics import HIGHER_IS_BETTER, names
+from nnkit.training.numerics import numerics, threads_for
 from nnkit.training.task import ReadySet, Task, evaluate, prepare
-from nnkit.training.threads import limited_threads, threads_for
 from nnkit.training.trained import (
     TrainedModel,
     copy_params,
@@ -97,6 +97,7 @@ class Session:
         run: the folder.
         threads: for matrix products.
         monitor: the figure that says which checkpoint is best.
+        ready: the sets that training uses, as the network takes them.
         best: the best so far.
         seconds: that earlier sessions of this run took.
     """
@@ -107,6 +108,7 @@ class Session:
     run: RunDirectory
     threads: int
     monitor: str
+    ready: Mapping[str, ReadySet]
     best: Best = field(default_factory=Best)
     seconds: float = 0.0
 
@@ -177,7 +179,7 @@ def train(
         run.create(config.to_yaml())
         if run.begun:
             restore(session, read_checkpoint(run.last))
-        with limited_threads(session.threads), np.errstate(all="ignore"):
+        with numerics(session.threads):
             result = _fit(session, tuple(listeners), should_stop)
     if not result.interrupted:
         check_expectations(config, result)
@@ -193,12 +195,12 @@ def build(config: Config, runs: Path = DEFAULT_RUNS) -> Session:
     """
     task = prepare(config)
     model = task.model()
-    ready = {name: task.ready(name, model) for name in task.sets if name in _needed(config)}
     training = config.training
+    watched = [name for name in training.evaluate_on or ("validation",) if name in task.sets]
+    ready = {name: task.ready(name, model) for name in ("train", *watched)}
     batch_size = min(training.batch_size, len(ready["train"]))
     batches = Batches(ready["train"].inputs, ready["train"].coded, batch_size, config.seed)
     steps = training.steps or (training.epochs or DEFAULT_EPOCHS) * batches.per_epoch
-    watched = [name for name in training.evaluate_on if name in ready]
     classification = task.dataset.classes is not None
 
     def figures() -> dict[str, float]:
@@ -229,11 +231,8 @@ def build(config: Config, runs: Path = DEFAULT_RUNS) -> Session:
         run=RunDirectory(runs / f"{config.name}-{digest}"),
         threads=threads_for(model, batch_size, training.threads),
         monitor=monitor,
+        ready=ready,
     )
-
-
-def _needed(config: Config) -> set[str]:
-    return {"train", *config.training.evaluate_on}
 
 
 def _monitor(config: Config, watched: Sequence[str], classification: bool) -> str:
@@ -402,7 +401,7 @@ def _conclude(session: Session, outcome: Outcome) -> dict[str, Any]:
     sizes: dict[str, int] = {}
     for name in ("train", "validation", "test"):
         if name in task.sets:
-            data: ReadySet = task.ready(name, model)
+            data = session.ready.get(name) or task.ready(name, model)
             results[name], sizes[name] = evaluate(model, data, classification), len(data)
     if loop.regularization.penalizes:
         weights = model.params[model.layout.decayed].astype(np.float64)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from nnkit.data.dataset import Dataset, Samples
+from nnkit.data.disk import DiskArray
 from nnkit.data.preprocess import Preprocessor
 from nnkit.data.splits import split_dataset
 from nnkit.errors import SettingError, SettingPath
@@ -29,12 +30,12 @@ class ReadySet:
     """One of the sets as the network takes it.
 
     Attributes:
-        inputs: preprocessed, (n, *input shape).
+        inputs: preprocessed, (n, *input shape), or to be preprocessed as they are read.
         coded: targets as the loss wants them, (n, outputs).
         targets: as the source gave them: class numbers (n,) or real targets (n, outputs).
     """
 
-    inputs: Array
+    inputs: Array | DiskArray
     coded: Array
     targets: Array
 
@@ -106,8 +107,8 @@ def prepare(config: Config) -> Task:
     """
     dataset = config.data.source.load()
     sets = split_dataset(dataset, config.data.split, config.seed)
-    for name in config.training.evaluate_on:
-        if name not in sets and "evaluate_on" in config.training.model_fields_set:
+    for name in config.training.evaluate_on or ():
+        if name not in sets:
             raise SettingError(
                 ("training", "evaluate_on"), f"there is no {name} set; data.split.{name} is 0"
             )
@@ -142,7 +143,7 @@ def ready_set(
     coded = encode(
         samples.targets, classes, model.loss, model.output_shape, task.last_layer, model.dtype
     )
-    return ReadySet(preprocessor(samples.inputs, model.dtype), coded, samples.targets)
+    return ReadySet(preprocessor.prepared(samples.inputs, model.dtype), coded, samples.targets)
 
 
 def output_activation(model: Model) -> str:

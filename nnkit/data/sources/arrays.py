@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import struct
 import zipfile
+import zlib
 from abc import abstractmethod
 from pathlib import Path
-from typing import BinaryIO, Literal, Self
+from tokenize import TokenError
+from typing import IO, Literal, Self
 
 import numpy as np
 from pydantic import model_validator
@@ -17,6 +19,21 @@ from nnkit.data.digits import read_digit
 from nnkit.data.idx import read_idx
 from nnkit.data.sources.base import Source, existing, targets_of
 from nnkit.errors import DataError
+
+# What NumPy and zipfile raise at damaged files, among them Python's own parser of .npy headers.
+UNREADABLE = (
+    ValueError,
+    OSError,
+    EOFError,
+    KeyError,
+    OverflowError,
+    SyntaxError,
+    TokenError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+    zipfile.BadZipFile,
+)
 
 
 class _Arrays(Source):
@@ -37,11 +54,34 @@ class _Arrays(Source):
     def read(self, name: str) -> Array:
         """The array that one of the four settings names."""
 
+    def place(self, name: str) -> str:
+        """Where that array is, as the user knows it."""
+        return name
+
     def load(self) -> Dataset:
-        test = None
-        if self.test_inputs is not None and self.test_targets is not None:
-            test = self.read(self.test_inputs), self.read(self.test_targets)
-        return _dataset(self.read(self.inputs), self.read(self.targets), test, self.inputs)
+        samples, classes = self._samples(self.inputs, self.targets)
+        if self.test_inputs is None or self.test_targets is None:
+            return Dataset(samples, classes=classes)
+        test, test_classes = self._samples(self.test_inputs, self.test_targets)
+        shape, test_shape = samples.inputs.shape[1:], test.inputs.shape[1:]
+        if test_shape != shape:
+            raise DataError(
+                f"{self.place(self.test_inputs)}: samples of shape {test_shape}, "
+                f"but those to train on are of shape {shape}"
+            )
+        kinds = len(classes or ()), len(test_classes or ())
+        if kinds[1] > kinds[0] or (kinds[0] and not kinds[1]):
+            names = [f"the classes 0 to {n - 1}" if n else "real numbers" for n in kinds]
+            raise DataError(
+                f"{self.place(self.test_targets)}: holds {names[1]}, but {self.targets} {names[0]}"
+            )
+        return Dataset(samples, test, classes)
+
+    def _samples(self, inputs: str, targets: str) -> tuple[Samples, tuple[str, ...] | None]:
+        X, labels = self.read(inputs), self.read(targets)
+        check_pair(X, labels, self.place(inputs), self.place(targets))
+        numbers, classes = targets_of(labels, self.place(targets))
+        return Samples(_with_channel(X), numbers), classes
 
 
 class Idx(_Arrays):
@@ -84,24 +124,8 @@ class Npz(_Arrays):
     def read(self, name: str) -> Array:
         return read_npz(existing(self.path, "file"), name)
 
-
-def _dataset(inputs: Array, targets: Array, test: tuple[Array, Array] | None, what: str) -> Dataset:
-    check_pair(inputs, targets, what)
-    numbers, classes = targets_of(targets, what)
-    inputs = _with_channel(inputs)
-    if test is None:
-        return Dataset(Samples(inputs, numbers), classes=classes)
-    check_pair(*test, f"{what} (test)")
-    test_inputs = _with_channel(test[0])
-    if test_inputs.shape[1:] != inputs.shape[1:]:
-        raise DataError(
-            f"{what}: test inputs of shape {test_inputs.shape[1:]}, "
-            f"but training inputs of shape {inputs.shape[1:]}"
-        )
-    test_numbers, test_classes = targets_of(test[1], f"{what} (test)")
-    if (classes is None) != (test_classes is None) or len(test_classes or ()) > len(classes or ()):
-        raise DataError(f"{what}: the test targets are of other classes than the training targets")
-    return Dataset(Samples(inputs, numbers), Samples(test_inputs, test_numbers), classes)
+    def place(self, name: str) -> str:
+        return f"{self.path}: array '{name}'"
 
 
 def _with_channel(inputs: Array) -> Array:
@@ -116,12 +140,9 @@ def read_npy(path: str) -> Array:
         DataError: missing, damaged, or an array of Python objects.
     """
     try:
-        array: Array = np.load(existing(path, "file"), mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+        return _mapped(existing(path, "file"), 0)
+    except UNREADABLE as error:
         raise DataError(f"{path}: not a readable .npy file ({error})") from None
-    if not isinstance(array, np.ndarray) or array.ndim == 0:
-        raise DataError(f"{path}: not one array with a sample a row")
-    return array
 
 
 def read_npz(path: Path, name: str) -> Array:
@@ -137,31 +158,39 @@ def read_npz(path: Path, name: str) -> Array:
                 raise DataError(f"{path}: no array '{name}'; there are {', '.join(names)}")
             entry = archive.getinfo(f"{name}.npy")
             if entry.compress_type == zipfile.ZIP_STORED:
-                return _map_entry(path, entry)
+                return _mapped(path, _start(path, entry))
             with archive.open(entry) as file:
+                _npy_header(file)
+                file.seek(0)
                 array: Array = np.lib.format.read_array(file, allow_pickle=False)
-    except (zipfile.BadZipFile, ValueError, OSError, EOFError, KeyError, struct.error) as error:
+                return array
+    except UNREADABLE as error:
         raise DataError(f"{path}: not a readable .npz file ({error})") from None
-    if array.ndim == 0:
-        raise DataError(f"{path}: '{name}' is a single number")
-    return array
 
 
-def _map_entry(path: Path, entry: zipfile.ZipInfo) -> Array:
+def _start(path: Path, entry: zipfile.ZipInfo) -> int:
+    """Where an entry's content begins in the archive."""
     with path.open("rb") as file:
         # The local header: 26 bytes, then the lengths of the name and the extra field after it.
         file.seek(entry.header_offset + 26)
         name_length, extra_length = struct.unpack("<HH", file.read(4))
-        file.seek(entry.header_offset + 30 + name_length + extra_length)
+    return int(entry.header_offset + 30 + name_length + extra_length)
+
+
+def _mapped(path: Path, start: int) -> Array:
+    """The array whose .npy header stands at that byte of a file, memory-mapped."""
+    with path.open("rb") as file:
+        file.seek(start)
         shape, fortran, dtype = _npy_header(file)
-        if dtype.hasobject:
-            raise ValueError("an array of Python objects")
         return np.memmap(path, dtype, "r", file.tell(), shape, order="F" if fortran else "C")
 
 
-def _npy_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
+def _npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0
     if version != (1, 0):
         read = np.lib.format.read_array_header_2_0
-    return read(file)
+    shape, fortran, dtype = read(file)
+    if dtype.hasobject:
+        raise ValueError("it holds Python objects, which are never loaded; save plain numbers")
+    return shape, fortran, dtype

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from nnkit.config.base import Component
-from nnkit.data.dataset import Array, Dataset, check_pair, class_targets
+from nnkit.data.dataset import Array, Dataset, class_targets
 from nnkit.errors import DataError
 
 
@@ -32,18 +32,23 @@ class Source(Component):
         raise DataError(f"{path}: this model reads {self.tag()} data, not pictures")
 
 
-def targets_of(labels: Array, what: str) -> tuple[Array, tuple[str, ...] | None]:
+def targets_of(labels: Array, place: str) -> tuple[Array, tuple[str, ...] | None]:
     """Targets from an array of labels, and class names where they are classes.
 
-    Whole numbers are classes, 0 to their largest; other numbers are real targets.
+    Whole numbers, one a sample, are classes, 0 to their largest; all others are real targets.
+
+    Raises:
+        DataError: a whole number that can't be a class.
     """
-    if labels.dtype.kind == "b" or (labels.dtype.kind in "ui" and labels.ndim == 1):
-        count = int(labels.max(initial=0)) + 1
+    if labels.dtype.kind in "bui" and labels.size == len(labels):
+        count = int(labels.max()) + 1
         if count > max(1000, len(labels)):
-            raise DataError(f"{what}: label {count - 1} is too large to be a class number")
-        numbers = class_targets(labels, count, what)
+            raise DataError(
+                f"{place}: the label {count - 1} is too large to be a class number; "
+                "store targets that are no classes as floating-point numbers"
+            )
+        numbers = class_targets(labels, count, place)
         return numbers, tuple(map(str, range(max(count, 2))))
-    check_pair(labels, labels, what)
     return np.asarray(labels, dtype=np.float64).reshape(len(labels), -1), None
 
 

@@ -15,7 +15,7 @@ from pydantic import Field
 from nnkit.config.base import FilePath, Listed
 from nnkit.data.dataset import Array, Column, Dataset, Samples
 from nnkit.data.sources.base import Source, existing
-from nnkit.errors import DataError
+from nnkit.errors import DataError, SettingError
 
 MOST_CLASSES = 20  # whole-number labels of more different values than this are taken as numbers
 
@@ -42,13 +42,20 @@ class Csv(Source):
 
     def load(self) -> Dataset:
         table = read_table(Path(self.path), self.delimiter, self.header)
-        label = table.index(self.label)
-        ignored = {table.index(name) for name in self.ignore}
+        label = _setting(table, self.label, "label")
+        ignored = {_setting(table, name, "ignore", i) for i, name in enumerate(self.ignore)}
+        if label in ignored:
+            raise SettingError(
+                ("data", "source", "ignore"), f"'{table.names[label]}' is the label, so it is used"
+            )
         missing = frozenset(self.missing)
-        targets, classes = _targets(table, label, missing, self.task)
         chosen = [i for i in range(len(table.names)) if i != label and i not in ignored]
         if not chosen:
-            raise DataError(f"{self.path}: no column is left as input beside the label")
+            raise DataError(
+                f"{self.path}: no column is left as input beside the label "
+                f"'{table.names[label]}'{_one_column_hint(table)}"
+            )
+        targets, classes = _targets(table, label, missing, self.task)
         columns = [table.column(i, missing) for i in chosen]
         inputs = np.column_stack([values for _, values in columns])
         return Dataset(
@@ -80,7 +87,10 @@ class Table:
                 return column % count
         elif column in self.names:
             return self.names.index(column)
-        raise DataError(f"{self.path}: no column '{column}'; there are {', '.join(self.names)}")
+        raise DataError(
+            f"{self.path}: no column '{column}'; there are {_some(self.names)}"
+            + _one_column_hint(self)
+        )
 
     def column(
         self, index: int, missing: frozenset[str], categories: tuple[str, ...] | None = None
@@ -108,7 +118,7 @@ class Table:
             where = f"{self.path}:{self.lines[i]}: column '{name}'"
             if categories:
                 if cell not in numbers:
-                    known = ", ".join(categories[:8])
+                    known = _some(categories)
                     raise DataError(f"{where}: '{cell}' is not among the known values {known}")
                 values[i] = numbers[cell]
             elif not _is_number(cell):
@@ -116,7 +126,9 @@ class Table:
             else:
                 values[i] = float(cell)
                 if isinf(values[i]) or isnan(values[i]):
-                    raise DataError(f"{where}: '{cell}' is not a finite number")
+                    raise DataError(
+                        f"{where}: '{cell}' is not a finite number; empty the cell if it is missing"
+                    )
         return Column(name, categories), values
 
 
@@ -136,28 +148,47 @@ def read_table(path: Path, delimiter: str = ",", header: bool = True) -> Table:
                 if not row:
                     continue
                 if rows and len(row) != len(rows[0]):
+                    remedy = "leave an empty cell for a missing value"
+                    if len(row) > len(rows[0]):
+                        remedy = f"put quotes around a cell that holds a '{delimiter}'"
                     raise DataError(
                         f"{path}:{reader.line_num}: {len(row)} cells, "
-                        f"but the rows above have {len(rows[0])}"
+                        f"but the rows above have {len(rows[0])}; {remedy}"
                     )
                 rows.append(row)
                 lines.append(reader.line_num)
     except UnicodeDecodeError:
-        raise DataError(f"{path}: not UTF-8 text") from None
+        raise DataError(f"{path}: not UTF-8 text; save it as CSV in UTF-8") from None
     except csv.Error as error:
         raise DataError(f"{path}:{reader.line_num}: not CSV: {error}") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
     if not rows:
-        raise DataError(f"{path}: empty")
+        raise DataError(f"{path}: empty; expected a row of column names, then a sample a row")
     names = [name.strip() for name in rows[0]] if header else list(map(str, range(len(rows[0]))))
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise DataError(f"{path}:{lines[0]}: two columns are named '{twice}'")
+        raise DataError(f"{path}:{lines[0]}: two columns are named '{twice}'; rename one")
     first = 1 if header else 0
     if len(rows) == first:
-        raise DataError(f"{path}: no rows below the header")
+        raise DataError(f"{path}: no rows below the header, {_some(names)}")
     return Table(path, tuple(names), rows[first:], lines[first:])
+
+
+def _setting(table: Table, column: str | int, *setting: str | int) -> int:
+    try:
+        return table.index(column)
+    except DataError as error:
+        raise SettingError(("data", "source", *setting), str(error)) from None
+
+
+def _one_column_hint(table: Table) -> str:
+    return "; is data.source.delimiter right?" if len(table.names) == 1 else ""
+
+
+def _some(names: Sequence[str], most: int = 12) -> str:
+    more = f", … ({len(names)} in all)" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def _targets(
@@ -166,7 +197,10 @@ def _targets(
     cells = [row[label].strip() for row in table.rows]
     for cell, line in zip(cells, table.lines, strict=True):
         if cell in missing:
-            raise DataError(f"{table.path}:{line}: the label '{table.names[label]}' is missing")
+            raise DataError(
+                f"{table.path}:{line}: the label '{table.names[label]}' is missing; "
+                "fill it in, or leave the row out"
+            )
     if task is None:
         task = "classification" if _are_classes(cells) else "regression"
     if task == "regression":
@@ -174,7 +208,9 @@ def _targets(
         return values[:, None], None
     ordered = sorted(set(cells), key=lambda c: (0, float(c), c) if _is_number(c) else (1, 0.0, c))
     if len(ordered) < 2:
-        raise DataError(f"{table.path}: every label is '{ordered[0]}'; nothing to tell apart")
+        raise DataError(
+            f"{table.path}: every label is '{ordered[0]}'; data.source.label names another column"
+        )
     number = {name: i for i, name in enumerate(ordered)}
     return np.array([number[cell] for cell in cells], dtype=np.int64), tuple(ordered)
 

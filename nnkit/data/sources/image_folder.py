@@ -32,19 +32,17 @@ class ImageFolder(Source):
             classes = _classes(root)
             return Dataset(self._read(root, classes), classes=classes)
         classes = _classes(train)
-        if extra := set(_classes(test)) - set(classes):
-            raise DataError(f"{test}: the classes {', '.join(sorted(extra))} are not in {train}")
+        if extra := set(_folders(test)) - set(classes):
+            names = ", ".join(sorted(extra))
+            raise DataError(f"{test}: has folders that {train} has not: {names}")
         return Dataset(self._read(train, classes), self._read(test, classes), classes)
 
     def _read(self, root: Path, classes: tuple[str, ...]) -> Samples:
         files = [
-            (number, file)
-            for number, name in enumerate(classes)
-            for file in sorted((root / name).glob("*"))
-            if file.suffix.lower() in SUFFIXES
+            (number, file) for number, name in enumerate(classes) for file in _pictures(root / name)
         ]
         if not files:
-            raise DataError(f"{root}: no pictures ({', '.join(sorted(SUFFIXES))})")
+            raise DataError(f"{root}: no pictures in folders named {', '.join(classes)}")
         channels = 1 if self.mode == "grey" else 3
         inputs = np.empty((len(files), channels, *self.size), dtype=np.uint8)
         for i, (_, file) in enumerate(files):
@@ -58,10 +56,26 @@ class ImageFolder(Source):
         return pixels[None] if channels == 1 else np.moveaxis(pixels, -1, 0)
 
 
-def _classes(root: Path) -> tuple[str, ...]:
+def _pictures(folder: Path) -> list[Path]:
+    if not folder.is_dir():  # a class of which the test set has none
+        return []
+    files = [file for file in folder.iterdir() if not file.name.startswith(".")]
+    found = sorted(file for file in files if file.suffix.lower() in SUFFIXES)
+    if not found:
+        raise DataError(f"{folder}: no pictures in it ({', '.join(sorted(SUFFIXES))})")
+    return found
+
+
+def _folders(root: Path) -> list[str]:
     if not root.is_dir():
         raise DataError(f"{root}: not a folder")
-    names = sorted(child.name for child in root.iterdir() if child.is_dir())
+    names = [child.name for child in root.iterdir() if child.is_dir()]
+    return sorted(name for name in names if not name.startswith("."))
+
+
+def _classes(root: Path) -> tuple[str, ...]:
+    names = _folders(root)
     if len(names) < 2:
-        raise DataError(f"{root}: expected a folder for each of at least two classes")
+        found = f"found only '{names[0]}'" if names else "found none"
+        raise DataError(f"{root}: expected a folder for each of at least two classes, {found}")
     return tuple(names)

@@ -44,12 +44,16 @@ class Mnist(Source):
 
 
 def _read(folder: Path, images_file: str, labels_file: str) -> Samples:
-    images = read_idx(folder / images_file, dimensions=3)
-    if images.shape[1:] != (28, 28):
-        raise DataError(f"{folder / images_file}: images of {images.shape[1:]}, not (28, 28)")
-    labels = read_idx(folder / labels_file, dimensions=1)
-    check_pair(images, labels, str(folder / images_file))
-    return Samples(images[:, None], class_targets(labels, 10, str(folder / labels_file)))
+    images_path, labels_path = folder / images_file, folder / labels_file
+    try:
+        images, labels = read_idx(images_path, dimensions=3), read_idx(labels_path, dimensions=1)
+        if images.shape[1:] != (28, 28):
+            raise DataError(f"{images_path}: images of {images.shape[1:]}, not (28, 28)")
+        check_pair(images, labels, str(images_path), str(labels_path))
+        return Samples(images[:, None], class_targets(labels, 10, str(labels_path)))
+    except DataError as error:
+        mended = f"`nnkit data fetch mnist --to {folder.parent}` replaces damaged files"
+        raise DataError(f"{error}; {mended}") from None
 
 
 def places() -> list[Path]:

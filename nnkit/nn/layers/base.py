@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nnkit.config.base import Component
+from nnkit.memory import aligned_empty
 from nnkit.nn.params import Array, Parameter, Shape
 
 
@@ -55,7 +56,7 @@ class Binding:
 
     def buffer(self, *shape: int) -> Array:
         """A buffer (*shape, N)."""
-        return np.empty((*shape, self.batch), dtype=self.dtype)
+        return aligned_empty((*shape, self.batch), self.dtype)
 
 
 class Layer(ABC):

@@ -65,15 +65,15 @@ class BoundDense(Layer):
 
     def forward(self, X: Array, step: int | None) -> Array:
         self.X = X
-        np.matmul(self.W, X, out=self.Z)
+        np.dot(self.W, X, out=self.Z)
         if self.b is not None:
             np.add(self.Z, self.b, out=self.Z)
         return self.Z
 
     def backward(self, dY: Array) -> Array | None:
-        np.matmul(dY, self.X.T, out=self.dW)
+        np.dot(dY, self.X.T, out=self.dW)
         if self.db is not None:
-            np.matmul(dY, self.ones, out=self.db)  # a product with ones beats a sum over rows
+            np.dot(dY, self.ones, out=self.db)  # a product with ones beats a sum over rows
         if self.dX is not None:
-            np.matmul(self.W.T, dY, out=self.dX)
+            np.dot(self.W.T, dY, out=self.dX)
         return self.dX

@@ -1,4 +1,4 @@
-"""How many threads the matrix products get: small ones are slower on two than on one."""
+"""The setting for fast arithmetic: threads (small products are slower on two), denormals."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from functools import cache
 from math import prod
 
+import numpy as np
 from threadpoolctl import ThreadpoolController
 
+from nnkit.nn.denormals import flushed_denormals
 from nnkit.nn.model import Model
 
 # Multiplications in the largest product below which a second thread costs more than it brings.
@@ -38,7 +40,14 @@ def _controller() -> ThreadpoolController:
 
 
 @contextmanager
-def limited_threads(count: int) -> Iterator[None]:
-    """Within, matrix products run on at most `count` threads."""
-    with _controller().limit(limits=count, user_api="blas"):
+def numerics(threads: int) -> Iterator[None]:
+    """The setting for training: so many threads, no denormals, and no word about overflow.
+
+    NaN and infinity are looked for in the loss, where the message can say more.
+    """
+    with (
+        _controller().limit(limits=threads, user_api="blas"),
+        flushed_denormals(),
+        np.errstate(all="ignore"),
+    ):
         yield

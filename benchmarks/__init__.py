@@ -1,0 +1,1 @@
+"""Measurements of nnkit beside its peers; not part of the package."""

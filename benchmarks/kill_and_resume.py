@@ -1,0 +1,214 @@
+"""Trainings killed at random moments and resumed, compared bit for bit with an uninterrupted one.
+
+python -m benchmarks.kill_and_resume --times 30
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Any
+
+from nnkit.config.yaml import dump_yaml
+from nnkit.runs.checkpoint import read_checkpoint
+from nnkit.runs.directory import RunDirectory, list_runs
+
+DIGITS = Path(__file__).parents[1] / "data" / "tables" / "digits.csv"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What must be the same however often a training was killed.
+
+    Attributes:
+        weights: SHA-256 of the last weights.
+        best_weights: of the best.
+        results: the final figures.
+        metrics: all records, but for the speed.
+    """
+
+    weights: str
+    best_weights: str
+    results: dict[str, Any]
+    metrics: list[dict[str, Any]]
+
+    def differences(self, other: Outcome) -> list[str]:
+        """The names of the attributes that are not the same."""
+        return [name for name in self.__slots__ if getattr(self, name) != getattr(other, name)]
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """A training killed.
+
+    Attributes:
+        step: that its last checkpoint holds; 0 before the first.
+        torn: whether it died while writing a checkpoint.
+    """
+
+    step: int
+    torn: bool
+
+
+def write_config(folder: Path, epochs: int) -> Path:
+    """A network with dropout and Adam that saves every third step: 40 steps an epoch."""
+    config = {
+        "data": {
+            "source": {"kind": "csv", "path": str(DIGITS), "label": "digit"},
+            "preprocess": [{"scale": 16}],
+        },
+        "architecture": {"layers": [{"dense": 64}, {"dense": 10}]},
+        "optimizer": {"kind": "adam", "lr": 0.003},
+        "regularization": {"dropout": 0.25},
+        "training": {"epochs": epochs, "checkpoint_every": 3},
+    }
+    path = folder / "killed.yaml"
+    path.write_text(dump_yaml(config))
+    return path
+
+
+def start(config: Path, runs: Path) -> subprocess.Popen[str]:
+    """`nnkit train CONFIG --resume` in a process of its own."""
+    command = ["-m", "nnkit", "train", str(config), "--resume", "--quiet", "--runs", str(runs)]
+    return subprocess.Popen(
+        [sys.executable, *command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+
+
+def finish(config: Path, runs: Path) -> Outcome:
+    """Trains to the end, from wherever the run stands.
+
+    Raises:
+        RuntimeError: the training failed, or left a temporary file.
+    """
+    with start(config, runs) as process:
+        said = process.communicate()[1]
+    if process.returncode:
+        raise RuntimeError(f"exit code {process.returncode}: {said}")
+    (run,) = list_runs(runs)
+    if left := half_written(runs):
+        raise RuntimeError(f"left behind: {left}")
+    summary, metrics = run.read_summary(), run.read_metrics()
+    assert summary is not None
+    for record in metrics:
+        del record["samples_per_second"]
+    sums = summary["weights_sha256"], summary["best_weights_sha256"]
+    return Outcome(*sums, summary["results"], metrics)
+
+
+def kill(config: Path, runs: Path, seconds: float, in_write: bool) -> Kill | None:
+    """Trains for so long, then kills.
+
+    Args:
+        config: the config.
+        runs: where its run is.
+        seconds: until the kill.
+        in_write: wait further, until a checkpoint is being written.
+
+    Returns:
+        What was killed; None if the training came to its end before.
+
+    Raises:
+        CheckpointError: a checkpoint is not whole after the kill.
+        RuntimeError: the training failed by itself.
+    """
+    before = set(half_written(runs))
+    with start(config, runs) as process:
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            while in_write and process.poll() is None and not set(half_written(runs)) - before:
+                pass
+            process.kill()
+        said = process.communicate()[1]
+    if process.returncode == 0:
+        return None
+    if process.returncode != -signal.SIGKILL:
+        raise RuntimeError(f"exit code {process.returncode}: {said}")
+    step = 0
+    for run in list_runs(runs):
+        step = _whole_checkpoints(run)
+    return Kill(step, bool(set(half_written(runs)) - before))
+
+
+def half_written(runs: Path) -> list[Path]:
+    """The temporary files of checkpoints being written, or left by a killed process."""
+    return list(runs.glob("*/checkpoints/.*"))
+
+
+def _whole_checkpoints(run: RunDirectory) -> int:
+    """Reads every checkpoint; the step of the last."""
+    if run.best.is_file():
+        read_checkpoint(run.best)
+    return int(read_checkpoint(run.last).header["progress"]["step"]) if run.begun else 0
+
+
+def killed_and_resumed(
+    config: Path, runs: Path, kills: int, seconds: float, draw: Random
+) -> tuple[Outcome, list[Kill]]:
+    """A training killed up to so many times, then finished.
+
+    Args:
+        config: the config.
+        runs: where its run is made.
+        kills: how many at most; it may come to its end before.
+        seconds: that it takes uninterrupted.
+        draw: says when to kill, and whether in a write.
+    """
+    done: list[Kill] = []
+    for _ in range(kills):
+        moment = draw.uniform(0, seconds / 2)  # half, so that most trainings die several times
+        killed = kill(config, runs, moment, in_write=draw.random() < 0.5)
+        if killed is None:
+            break
+        done.append(killed)
+    return finish(config, runs), done
+
+
+def main() -> int:
+    """Prints a row a training; 1 if any came to another end than the uninterrupted one."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--times", type=int, default=30, help="trainings")
+    parser.add_argument("--kills", type=int, default=6, help="at most, of each training")
+    parser.add_argument("--epochs", type=int, default=30, help="of each training")
+    parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    options = parser.parse_args()
+    draw, every, done, different = Random(options.seed), [], 0, 0
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        config = write_config(folder, options.epochs)
+        began = perf_counter()
+        expected = finish(config, folder / "whole")
+        seconds = perf_counter() - began
+        print(f"uninterrupted: {seconds:.1f} s, {expected.metrics[-1]['step']} steps")
+        print(f"{'training':>8}  {'end':9}  killed after step (* in the middle of a write)")
+        while done < options.times:
+            began = perf_counter()
+            with TemporaryDirectory(dir=folder) as runs:
+                outcome, kills = killed_and_resumed(
+                    config, Path(runs), options.kills, seconds, draw
+                )
+            if not kills:  # the machine has less to do than when it was measured
+                seconds = min(seconds, perf_counter() - began)
+                continue
+            wrong = expected.differences(outcome)
+            steps = ", ".join(f"{k.step}{'*' * k.torn}" for k in kills)
+            done += 1
+            print(f"{done:8}  {', '.join(wrong) or 'the same':9}  {steps}", flush=True)
+            every += kills
+            different += bool(wrong)
+    torn = sum(k.torn for k in every)
+    print(f"{done} trainings, {len(every)} kills, {torn} of them in a write: ", end="")
+    print(f"{different} came to another end")
+    return 1 if different else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,40 @@
+"""Writes what all contenders of a row start from: `python -m benchmarks.material ROW FOLDER`.
+
+In a process of its own, so that the driver stays small: a worker's peak memory, as Linux counts
+it, is never less than that of the process that started it.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.peers import nnkit_peer
+from benchmarks.peers.protocol import INPUTS, ROWS, Material
+from nnkit.errors import NnkitError
+from nnkit.training.run import build
+
+
+def main() -> None:
+    row, material = ROWS[sys.argv[1]], Material(Path(sys.argv[2]))
+    try:
+        session = build(nnkit_peer.config(row), Path())
+    except NnkitError as error:
+        sys.exit(f"error: {error}")
+    task, model = session.task, session.model
+    weights = list(model.layout.views(model.params).values())
+    for prefix, name in (("", "train"), ("test_", "test")):
+        data = task.ready(name, model)
+        material.save(f"{prefix}inputs", np.asarray(data.inputs).reshape(len(data), INPUTS))
+        material.save(f"{prefix}classes", data.targets)
+    material.save_weights("initial", weights)
+    nnkit_peer.train(session, epochs=1)
+    material.save_weights("trained", weights)
+    images = np.asarray(task.ready("test", model).inputs)
+    material.save("test_outputs", model.forward(images))
+
+
+if __name__ == "__main__":
+    main()

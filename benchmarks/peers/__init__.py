@@ -1,0 +1,1 @@
+"""One module a contender: the same networks, each in its own way."""

@@ -1,0 +1,52 @@
+"""scikit-learn's MLPClassifier: training alone."""
+
+from __future__ import annotations
+
+import warnings
+from importlib.metadata import version
+
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier
+
+from benchmarks.peers.protocol import Array, Material, Row, Training, serve
+
+# With log-loss the gradient lacks the factor σ′ ≤ ¼ of squared error, so the rate is smaller.
+LOG_LOSS_RATE = 0.5
+
+
+class SklearnTraining(Training):
+    """`fit`, which begins at weights of its own."""
+
+    def __init__(self, row: Row, material: Material, mode: str) -> None:
+        super().__init__(row, material)
+        self.X, self.classes = material.load("inputs"), material.load("classes")
+        method = (
+            {"activation": "logistic", "solver": "sgd", "momentum": 0.0}
+            if row.squared
+            else {"activation": "relu", "solver": "adam"}
+        )
+        self.classifier = MLPClassifier(
+            (row.hidden,),
+            **method,
+            learning_rate_init=LOG_LOSS_RATE if row.squared else row.lr,
+            batch_size=row.batch,
+            alpha=0.0,
+            n_iter_no_change=1_000_000,
+            random_state=0,
+        )
+
+    def reset(self) -> None:
+        """`fit` does that."""
+
+    def repeat(self, times: int) -> None:
+        self.classifier.set_params(max_iter=times)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            self.classifier.fit(self.X, self.classes)
+
+    def outputs(self, X: Array) -> Array:
+        return self.classifier.predict_proba(X)
+
+
+if __name__ == "__main__":
+    serve(SklearnTraining, None, {"scikit-learn": version("scikit-learn")})

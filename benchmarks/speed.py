@@ -1,0 +1,250 @@
+"""Training and inference speed of nnkit beside its peers: `python -m benchmarks.speed`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from time import sleep
+from typing import Any
+
+from benchmarks.contenders import CONTENDERS, OURS, Contender
+from benchmarks.peers.protocol import ROWS, Row
+from benchmarks.report import markdown
+from benchmarks.worker import ROOT, Portion, Worker, WorkerError
+
+LARGE_BATCH = 1000  # images, in inference, beside the row's own batch
+TRIALS = 3  # rounds among one contender's settings
+TRIAL_SHARE = 1 / 3  # of a portion's length, for those
+PAUSE = 0.1  # seconds before a portion, in which the threads of the last one fall asleep
+LOWEST_ACCURACY = 0.85
+HIGHEST_DEVIATION = 1e-3  # of outputs from nnkit's with the same weights
+MOST_IDLE = 0.05  # cores; a worker that takes more while it waits disturbs the others
+
+Report = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is measured at a time: all contenders at one job.
+
+    Attributes:
+        row: the network.
+        job: `training` or `inference`.
+        batch: samples at a time.
+        folder: where its data is.
+        rounds: portions of each contender.
+        seconds: that the quickest contender's portion takes; all do as much work.
+    """
+
+    row: Row
+    job: str
+    batch: int
+    folder: Path
+    rounds: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"{self.row.name} {self.job}, batch {self.batch}"
+
+
+def main() -> None:
+    options = _parser().parse_args()
+    contenders = [contender for contender in CONTENDERS if contender.name in options.only]
+    report: Report = {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine(),
+        "rounds": options.rounds,
+        "seconds": options.seconds,
+        "versions": {},
+        "load_before": os.getloadavg()[0],
+        "tasks": [],
+    }
+    for name in options.rows:
+        with TemporaryDirectory(prefix="nnkit-bench-") as folder:
+            for task in tasks(ROWS[name], Path(folder), options.rounds, options.seconds):
+                able = [contender for contender in contenders if contender.settings(task.job)]
+                report["tasks"].append(measure(task, able, report["versions"]))
+    options.output.mkdir(parents=True, exist_ok=True)
+    (options.output / "speed.json").write_text(json.dumps(report, indent=1) + "\n")
+    (options.output / "speed.md").write_text(markdown(report))
+    say(f"written: {options.output / 'speed.md'} and speed.json")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__)
+    names = [contender.name for contender in CONTENDERS]
+    results = Path(__file__).parent / "results"
+    add = parser.add_argument
+    add("--rounds", type=int, default=7, help="portions of each contender; 7")
+    add("--seconds", type=float, default=1.5, help="length of the quickest's portion; 1.5")
+    add("--rows", nargs="+", choices=ROWS, default=[*ROWS], metavar="ROW", help=", ".join(ROWS))
+    add("--only", nargs="+", choices=names, default=names, metavar="NAME", help=", ".join(names))
+    add("--output", type=Path, default=results, metavar="FOLDER", help="for speed.json and .md")
+    return parser
+
+
+def tasks(row: Row, folder: Path, rounds: int, seconds: float) -> Iterator[Task]:
+    """The tasks of a row, when their data is written."""
+    command = [sys.executable, "-m", "benchmarks.material", row.name, str(folder)]
+    if subprocess.run(command, cwd=ROOT, check=False).returncode:
+        sys.exit(1)  # it has said why
+    for job, batch in (
+        ("training", row.batch),
+        ("inference", row.batch),
+        ("inference", LARGE_BATCH),
+    ):
+        yield Task(row, job, batch, folder, rounds, seconds)
+
+
+def measure(task: Task, contenders: Sequence[Contender], versions: dict[str, str]) -> Report:
+    """Measures all contenders in turns, each in its fastest setting.
+
+    Args:
+        task: what they do.
+        contenders: who.
+        versions: filled with theirs.
+    """
+    with ExitStack() as stack:
+        workers: list[Worker] = []
+        trials: dict[str, dict[str, float | str]] = {}
+        for contender in contenders:
+            worker, trials[contender.name] = fastest(task, contender, stack)
+            if worker is not None:
+                workers.append(worker)
+                versions |= worker.versions
+        if not workers:
+            sys.exit("error: there is nobody to measure")
+        times = max(1, round(task.seconds / min(worker.each for worker in workers)))
+        portions = [
+            {worker.contender.name: portion(task, worker, times) for worker in workers}
+            for _ in range(task.rounds)
+        ]
+    speeds = {
+        worker.contender.name: [
+            turn[worker.contender.name]["samples_per_second"] for turn in portions
+        ]
+        for worker in workers
+    }
+    return {
+        "network": task.row.name,
+        "job": task.job,
+        "batch": task.batch,
+        "times": times,
+        "contenders": [
+            summary(worker, [turn[worker.contender.name] for turn in portions], speeds)
+            for worker in workers
+        ],
+        "trials": trials,
+    }
+
+
+def fastest(
+    task: Task, contender: Contender, stack: ExitStack
+) -> tuple[Worker | None, dict[str, float | str]]:
+    """A worker in the contender's fastest setting, which the stack will end.
+
+    Returns:
+        The worker, or None if none could do it; and what became of each setting: samples/s, or
+        why it failed.
+    """
+    workers: dict[str, Worker] = {}
+    outcome: dict[str, float | str] = {}
+    seconds = task.seconds * TRIAL_SHARE
+    for setting in contender.settings(task.job):
+        try:
+            worker = Worker(contender, setting, task.job, task.row, task.batch, task.folder)
+            stack.callback(worker.stop)
+            worker.warm_up(seconds)
+        except WorkerError as error:
+            say(f"{task}: {contender.title}, {setting}: {error}")
+            outcome[str(setting)] = str(error)
+        else:
+            workers[str(setting)] = worker
+    if len(workers) > 1:
+        times = max(1, round(seconds / min(worker.each for worker in workers.values())))
+        speeds: dict[str, list[float]] = {name: [] for name in workers}
+        for _ in range(TRIALS):
+            for name, worker in workers.items():
+                speeds[name].append(portion(task, worker, times)["samples_per_second"])
+        outcome |= {name: max(found) for name, found in speeds.items()}
+        best = max(workers, key=lambda name: max(speeds[name]))
+        for name in workers.keys() - {best}:
+            workers[name].stop()
+        return workers[best], outcome
+    return next(iter(workers.values()), None), outcome
+
+
+def portion(task: Task, worker: Worker, times: int) -> Portion:
+    """One portion of work, checked to have been done."""
+    sleep(PAUSE)
+    done = worker.ask(times)
+    who = f"{worker.contender.title} ({worker.setting})"
+    say(f"{task}: {who}: {done['samples_per_second']:,.0f} samples/s")
+    if (
+        done["accuracy"] < LOWEST_ACCURACY
+        or done.get("loss", 0.0) > task.row.highest_loss
+        or done.get("deviation", 0.0) > HIGHEST_DEVIATION
+    ):
+        sys.exit(f"error: {who} does not do what it is measured for at {task}: {done}")
+    if done["idle_cores"] > MOST_IDLE:
+        say(f"warning: {who} took {done['idle_cores']:.2f} cores while it waited")
+    return done
+
+
+def summary(
+    worker: Worker, portions: Sequence[Portion], speeds: Mapping[str, Sequence[float]]
+) -> Report:
+    """One contender's figures, and by how much ours are faster, round by round."""
+    own = speeds[worker.contender.name]
+    ratios = {}
+    for name in OURS:
+        if name in speeds and worker.contender.name not in OURS:
+            found = [ours / theirs for ours, theirs in zip(speeds[name], own, strict=True)]
+            ratios[name] = {"median": median(found), "lowest": min(found), "highest": max(found)}
+    return {
+        "name": worker.contender.name,
+        "title": worker.contender.title,
+        "setting": str(worker.setting),
+        "samples_per_second": median(own),
+        "ratios": ratios,
+        "busy_cores": median(done["busy_cores"] for done in portions),
+        "idle_cores": max(done["idle_cores"] for done in portions),
+        "peak_bytes": max(done["peak_bytes"] for done in portions),
+        "portions": list(portions),
+    }
+
+
+def machine() -> dict[str, Any]:
+    """What it was measured on."""
+    cpu = platform.processor() or platform.machine()
+    information = Path("/proc/cpuinfo")
+    if information.is_file():
+        for line in information.read_text().splitlines():
+            if line.startswith("model name"):
+                cpu = line.partition(":")[2].strip()
+                break
+    return {
+        "cpu": cpu,
+        "cores": os.cpu_count(),
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "system": platform.platform(),
+    }
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""The driver's end of a worker: a process that does one job in one setting, on request."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryFile
+from threading import Timer
+from typing import Any
+
+from benchmarks.contenders import THREADS, Contender, Setting
+from benchmarks.peers.protocol import Row
+
+ROOT = Path(__file__).resolve().parents[1]
+PATIENCE = 900  # seconds for one answer; compiling on a busy machine takes minutes
+
+Portion = dict[str, Any]
+
+
+class WorkerError(Exception):
+    """A worker died, or did not answer."""
+
+
+class Worker:
+    """A running worker.
+
+    Attributes:
+        versions: of what it computes with.
+        each: seconds that a repetition takes, once `warm_up` was called.
+
+    Raises:
+        WorkerError: it can't start, as where its library is not installed.
+    """
+
+    def __init__(
+        self, contender: Contender, setting: Setting, job: str, row: Row, batch: int, folder: Path
+    ) -> None:
+        self.contender, self.setting = contender, setting
+        environment = {name: value for name, value in os.environ.items() if name not in THREADS}
+        environment |= contender.environment
+        if setting.threads is not None:
+            environment |= dict.fromkeys(THREADS, str(setting.threads))
+        module = f"benchmarks.peers.{contender.module}"
+        arguments = (job, row.name, str(batch), setting.mode, str(folder))
+        self._errors = TemporaryFile()  # noqa: SIM115 (closed by stop)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            encoding="utf-8",
+        )
+        self.versions: dict[str, str] = self._answer()["versions"]
+        self.each = 0.0
+
+    def ask(self, times: int) -> Portion:
+        """Has a portion done: the work so many times over.
+
+        Raises:
+            WorkerError: the worker died.
+        """
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps({"times": times}) + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise self._death() from None
+        return self._answer()
+
+    def warm_up(self, seconds: float) -> None:
+        """Compiles what is compiled at first use, then works for about so long."""
+        self.ask(1)
+        times = max(1, round(seconds / self.ask(1)["seconds"]))
+        self.each = self.ask(times)["seconds"] / times
+
+    def stop(self) -> None:
+        """Ends it; once is enough, twice does no harm."""
+        self._process.kill()
+        self._process.communicate()
+        self._errors.close()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        timer = Timer(PATIENCE, self._process.kill)
+        timer.start()
+        line = self._process.stdout.readline()
+        timer.cancel()
+        if not line:
+            raise self._death()
+        return json.loads(line)
+
+    def _death(self) -> WorkerError:
+        code = self._process.wait()
+        self._errors.seek(0)
+        lines = self._errors.read().decode(errors="replace").strip().splitlines()
+        self.stop()
+        return WorkerError(lines[-1] if lines else f"ended with {code}")

@@ -1,0 +1,80 @@
+"""Draws docs/terminal.svg: a real training caught on a real (pseudo-)terminal.
+
+Run it with `python docs/terminal.py`; it needs pyte, a terminal emulator, beside the `dev` extra.
+"""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import subprocess
+import sys
+import tempfile
+from io import StringIO
+from itertools import groupby
+from pathlib import Path
+
+import pyte
+from rich.console import Console
+from rich.style import Style
+from rich.text import Text
+
+ROOT = Path(__file__).parent.parent
+COLUMNS, LINES = 118, 16
+COMMAND = ("train", "configs/mnist-mlp.yaml")
+CAUGHT_AT = b"epoch     10"  # the picture is taken when this has come, with the bar below it
+
+
+def main() -> None:
+    """Runs the program, catches its screen, and writes the picture."""
+    screen = pyte.Screen(COLUMNS, LINES)
+    with tempfile.TemporaryDirectory() as folder:
+        watch(pyte.ByteStream(screen), folder)
+        console = Console(record=True, width=COLUMNS, file=StringIO())
+        console.print(f"[bold]$ nnkit {' '.join(COMMAND)}[/bold]")
+        for row in range(LINES):
+            console.print(line_of(screen, row))
+    # Rich names a web font; a picture in a repository should ask nobody for anything.
+    svg = re.sub(r"@font-face\s*{[^}]*}", "", console.export_svg(title="nnkit"))
+    svg = svg.replace(folder, "runs")
+    (ROOT / "docs" / "terminal.svg").write_text(svg, encoding="utf-8")
+
+
+def watch(stream: pyte.ByteStream, folder: str) -> None:
+    """Feeds the program's output to the screen until the picture is to be taken."""
+    ours, theirs = pty.openpty()
+    environment = {
+        **os.environ,
+        "COLUMNS": str(COLUMNS),
+        "LINES": str(LINES),
+        "TERM": "xterm-256color",
+    }
+    program = [sys.executable, "-m", "nnkit", *COMMAND, "--runs", folder]
+    process = subprocess.Popen(program, cwd=ROOT, env=environment, stdout=theirs, stderr=theirs)
+    seen = b""
+    try:
+        while CAUGHT_AT not in seen or b"left" not in seen.rpartition(CAUGHT_AT)[2]:
+            part = os.read(ours, 4096)
+            seen += part
+            stream.feed(part)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def line_of(screen: pyte.Screen, row: int) -> Text:
+    """A row of the emulated screen with its colours."""
+    line = Text()
+    cells = (screen.buffer[row][column] for column in range(screen.columns))
+    for (colour, bold), run in groupby(cells, key=lambda cell: (cell.fg, cell.bold)):
+        named = {"default": None, "brown": "yellow"}.get(colour, colour)
+        if re.fullmatch("[0-9a-f]{6}", colour):
+            named = f"#{colour}"
+        line.append("".join(cell.data for cell in run), Style(color=named, bold=bold))
+    line.rstrip()
+    return line
+
+
+if __name__ == "__main__":
+    main()

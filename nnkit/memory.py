@@ -1,0 +1,26 @@
+"""Arrays that begin on a cache line, where vector instructions and matrix products are fastest."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+LINE = 64  # bytes; NumPy itself promises 16, which cost a product of 30 × 10 × 784 a third
+
+
+def aligned_empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """An uninitialized C-ordered array whose memory begins on a cache line."""
+    size = prod(shape) * dtype.itemsize
+    memory = np.empty(size + LINE, dtype=np.uint8)
+    start = -memory.ctypes.data % LINE
+    return memory[start : start + size].view(dtype).reshape(shape)
+
+
+def aligned_zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Likewise, of zeros."""
+    array = aligned_empty(shape, dtype)
+    array.fill(0)
+    return array

@@ -1,0 +1,61 @@
+"""Numbers too small for full precision taken as zero, as the big frameworks do.
+
+An optimizer's moments decay towards zero wherever gradients stop, as at the border of images, and
+then linger for ever among the denormals (below 1.2e-38 in float32), on which most processors are a
+hundred times slower. With them a training of 784-1024-10 on MNIST ran at a sixth of its speed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+import numpy as np
+
+# Bits of the x86-64 control register MXCSR: results that are denormal become zero (FTZ), and so do
+# operands (DAZ). Intel 64 and IA-32 Architectures Software Developer's Manual, vol. 1, §10.2.3.
+FLUSH_TO_ZERO = 1 << 15
+DENORMALS_ARE_ZERO = 1 << 6
+# fenv_t of glibc and musl on x86-64: 28 bytes of x87 state, then MXCSR.
+WORDS = 8
+MXCSR = 7
+
+
+@contextmanager
+def flushed_denormals() -> Iterator[None]:
+    """Within, this thread's arithmetic flushes denormals, where the system lets us say so.
+
+    Elsewhere than on Linux on x86-64 nothing happens: results differ by less than 1e-37, and
+    training may be slower.
+    """
+    library = _library()
+    if library is None:
+        yield
+        return
+    before = (ctypes.c_uint32 * WORDS)()
+    library.fegetenv(before)
+    flushing = (ctypes.c_uint32 * WORDS)(*before)
+    flushing[MXCSR] |= FLUSH_TO_ZERO | DENORMALS_ARE_ZERO
+    library.fesetenv(flushing)
+    try:
+        yield
+    finally:
+        library.fesetenv(before)
+
+
+@cache
+def _library() -> ctypes.CDLL | None:
+    """The C mathematics library, where it has what is needed."""
+    if sys.platform != "linux" or platform.machine() != "x86_64":
+        return None
+    for dtype in (np.float32, np.float64):
+        np.finfo(dtype).smallest_subnormal  # noqa: B018 (measured once, and not while flushed)
+    try:
+        library = ctypes.CDLL("libm.so.6")
+    except OSError:
+        return None
+    return library if hasattr(library, "fegetenv") and hasattr(library, "fesetenv") else None

@@ -1,0 +1,1 @@
+"""What stays of a training: its folder and its checkpoints."""

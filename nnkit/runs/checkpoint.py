@@ -1,0 +1,114 @@
+"""Checkpoints: one safetensors file whose every byte is under a SHA-256."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from nnkit.errors import CheckpointError
+from nnkit.files import write_atomic
+
+Array = NDArray[Any]
+
+FORMAT = 1
+HEADER_KEY = "nnkit"  # a single key, because safetensors keeps no order among several
+BLANK = "0" * 64
+MAX_BYTES = 1 << 34
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What a checkpoint file holds.
+
+    Attributes:
+        tensors: arrays by name: `params/…`, `slots/…`, `preprocess/…`.
+        header: everything else, as JSON: config, classes, step, metrics, versions.
+        path: where it was read from.
+    """
+
+    tensors: Mapping[str, Array]
+    header: Mapping[str, Any]
+    path: Path
+
+    def part(self, prefix: str) -> dict[str, Array]:
+        """The tensors under `prefix/`, by the rest of their names."""
+        start = prefix + "/"
+        return {n.removeprefix(start): a for n, a in self.tensors.items() if n.startswith(start)}
+
+
+def write_checkpoint(path: Path, tensors: Mapping[str, Array], header: Mapping[str, Any]) -> None:
+    """Writes a checkpoint atomically; equal contents give equal bytes.
+
+    Raises:
+        OSError: it can't be written; a file that was there is untouched.
+    """
+    described = json.dumps({"format": FORMAT, "sha256": BLANK, **header}, allow_nan=False)
+    # safetensors writes an array's memory as it lies, whatever its order: it must lie in C order.
+    ordered = {name: np.asarray(array, order="C") for name, array in tensors.items()}
+    blank = save(ordered, metadata={HEADER_KEY: described})
+    start = blank.index(BLANK.encode())
+    digest = sha256(blank).hexdigest().encode()
+    write_atomic(path, blank[:start] + digest + blank[start + len(digest) :])
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Reads a checkpoint and checks that not one byte of it has changed.
+
+    Raises:
+        CheckpointError: missing, not a checkpoint, damaged, or of a later format.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise CheckpointError(f"{path}: too large for a checkpoint")
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: no such checkpoint") from None
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from None
+    header = _header(content, path)
+    digest = str(header.get("sha256", "")).encode(errors="replace")
+    if len(digest) != len(BLANK) or content.count(digest) != 1:
+        raise CheckpointError(f"{path}: damaged (no checksum)")
+    if sha256(content.replace(digest, BLANK.encode())).hexdigest().encode() != digest:
+        raise CheckpointError(
+            f"{path}: damaged (its checksum does not match its contents); "
+            "take another checkpoint, or train again"
+        )
+    if header.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{path}: written in format {header.get('format')}; this nnkit reads format {FORMAT}, "
+            "a later one may read it"
+        )
+    try:
+        tensors = load(content)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise CheckpointError(f"{path}: damaged ({error})") from None
+    return Checkpoint(tensors, header, path)
+
+
+def _header(content: bytes, path: Path) -> dict[str, Any]:
+    """What nnkit put into the safetensors header: 8 bytes of length, then JSON."""
+    not_ours = CheckpointError(f"{path}: not an nnkit checkpoint, or damaged")
+    if len(content) < 8:
+        raise not_ours
+    (length,) = struct.unpack("<Q", content[:8])
+    if length > len(content) - 8:
+        raise not_ours
+    try:
+        outer = json.loads(content[8 : 8 + length])
+        header = json.loads(outer["__metadata__"][HEADER_KEY])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise not_ours from None
+    if not isinstance(header, dict):
+        raise not_ours
+    return header

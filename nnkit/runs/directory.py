@@ -1,0 +1,175 @@
+"""A run's folder: what is in it, and how it survives being interrupted at any moment."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import IO, Any
+
+from nnkit.errors import CheckpointError, UsageError
+from nnkit.files import remove_torn, write_atomic
+
+DEFAULT_RUNS = Path("runs")
+# The settings of a source that say where its data lies.
+PLACES = frozenset({"path", "inputs", "targets", "test_inputs", "test_targets"})
+
+
+class RunDirectory:
+    """runs/NAME-HASH with config.yaml, metrics.jsonl, summary.json, log.txt and checkpoints/."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = path / "config.yaml"
+        self.metrics = path / "metrics.jsonl"
+        self.summary = path / "summary.json"
+        self.log = path / "log.txt"
+        self.best = path / "checkpoints" / "best.safetensors"
+        self.last = path / "checkpoints" / "last.safetensors"
+        self.diverged = path / "checkpoints" / "diverged.safetensors"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the training in it came to its end; the summary is written last."""
+        return self.summary.is_file()
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is something to resume from."""
+        return self.last.is_file()
+
+    def create(self, config_yaml: str) -> None:
+        """Makes the folder and writes the resolved config."""
+        self.best.parent.mkdir(parents=True, exist_ok=True)
+        for file in (self.config, self.summary, self.metrics, self.best, self.last, self.diverged):
+            remove_torn(file)
+        write_atomic(self.config, config_yaml.encode())
+
+    def clear(self) -> None:
+        """Removes what an earlier training left, the sign of its being finished first."""
+        for file in (self.summary, self.last, self.best, self.diverged, self.metrics, self.log):
+            file.unlink(missing_ok=True)
+
+    def append_metrics(self, record: Mapping[str, Any]) -> None:
+        """Adds one line to metrics.jsonl."""
+        with self.metrics.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+            file.flush()
+            os.fsync(file.fileno())  # before a checkpoint that counts on it
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """The lines of metrics.jsonl; a last line torn by a crash is left out."""
+        if not self.metrics.is_file():
+            return []
+        records = []
+        for line in self.metrics.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                records.append(json.loads(line))
+            except ValueError:
+                break
+        return records
+
+    def rewind_metrics(self, step: int) -> None:
+        """Drops what was logged after a step that training is taken up from again."""
+        kept = [record for record in self.read_metrics() if record["step"] <= step]
+        lines = "".join(json.dumps(record) + "\n" for record in kept)
+        write_atomic(self.metrics, lines.encode())
+
+    def write_summary(self, summary: Mapping[str, Any]) -> None:
+        """Writes summary.json, which marks the run as finished."""
+        write_atomic(self.summary, (json.dumps(summary, indent=2) + "\n").encode())
+
+    def read_summary(self) -> dict[str, Any] | None:
+        """The summary, or None if the run is not finished."""
+        try:
+            summary = json.loads(self.summary.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return summary if isinstance(summary, dict) else None
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Within, no other process trains in this folder.
+
+        Raises:
+            UsageError: one does.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / ".lock").open("w") as file:
+            if not _try_lock(file):
+                raise UsageError(f"{self.path}: another process is training here")
+            yield
+
+
+def _try_lock(file: IO[str]) -> bool:
+    if os.name == "nt":
+        import msvcrt
+
+        lock = getattr(msvcrt, "locking")  # noqa: B009 (unknown to type checkers elsewhere)
+        try:
+            lock(file.fileno(), getattr(msvcrt, "LK_NBLCK"), 1)  # noqa: B009
+        except OSError:
+            return False
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def run_hash(config: Mapping[str, Any], fingerprint: str, version: str) -> str:
+    """Eight hexadecimal digits that tell runs apart by config, data and code.
+
+    A file's place is left out: the fingerprint stands for what is in it.
+    """
+    source = {k: v for k, v in config["data"]["source"].items() if k not in PLACES}
+    known = {**config, "name": "", "data": {**config["data"], "source": source}}
+    text = json.dumps([known, fingerprint, version], sort_keys=True)
+    return sha256(text.encode()).hexdigest()[:8]
+
+
+def list_runs(runs: Path) -> list[RunDirectory]:
+    """All runs in a folder, the one trained last at the end."""
+    if not runs.is_dir():
+        return []
+    found = [RunDirectory(path) for path in runs.iterdir() if (path / "config.yaml").is_file()]
+    return sorted(found, key=lambda run: (_touched(run), run.path.name))
+
+
+def _touched(run: RunDirectory) -> float:
+    newest = run.last if run.last.is_file() else run.config
+    return newest.stat().st_mtime
+
+
+def find_checkpoint(what: str, runs: Path = DEFAULT_RUNS) -> Path:
+    """The checkpoint file that a run's folder, a file, or a run's name stands for.
+
+    A run stands for its best checkpoint; a name without its hash for the run trained last.
+
+    Raises:
+        CheckpointError: there is none; says which runs there are.
+    """
+    path = Path(what)
+    if path.is_file():
+        return path
+    named = [path] if path.is_dir() else []
+    named += [run.path for run in reversed(list_runs(runs)) if _goes_by(run, what)]
+    for run in map(RunDirectory, named):
+        for checkpoint in (run.best, run.last):
+            if checkpoint.is_file():
+                return checkpoint
+    names = ", ".join(run.path.name for run in list_runs(runs)[-5:])
+    known = (
+        f"; the latest runs in {runs}/ are {names}" if names else f"; there are no runs in {runs}/"
+    )
+    raise CheckpointError(f"{what}: no such checkpoint or run{known}")
+
+
+def _goes_by(run: RunDirectory, what: str) -> bool:
+    return what in (run.path.name, run.path.name.rpartition("-")[0])

@@ -1,0 +1,122 @@
+"""The program as such: help, exit codes, and what goes to which stream."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nnkit.version import __version__
+from tests.cli.program import IRIS, SHORT, Program, plain_environment, process
+
+
+def test_without_arguments_it_prints_its_help(tmp_path: Path) -> None:
+    answer = process(folder=tmp_path)
+    for name in ("train", "eval", "predict", "gradcheck", "init", "config", "data", "runs"):
+        assert f" {name} " in answer.out
+    assert "A first run: nnkit init" in answer.out
+    assert answer.err == ""
+
+
+def test_results_and_remarks_go_to_streams_of_their_own_without_control_codes(
+    tmp_path: Path,
+) -> None:
+    answer = process("train", IRIS, *SHORT, folder=tmp_path)
+    assert answer.code == 0
+    assert [line.split()[0] for line in answer.out.splitlines()] == ["train", "validation", "test"]
+    assert "epoch      1" in answer.err
+    assert (answer.out + answer.err).replace("\n", "").isprintable()
+
+
+def test_errors_of_usage_go_to_standard_error_without_control_codes(tmp_path: Path) -> None:
+    answer = process("train", "--no-such-option", folder=tmp_path)
+    assert (answer.code, answer.out) == (2, "")
+    assert "No such option" in answer.err
+    assert answer.err.replace("\n", "").isprintable()
+
+
+def test_a_reader_that_leaves_early_is_no_error_to_tell(tmp_path: Path) -> None:
+    show = [sys.executable, "-m", "nnkit", "config", "schema"]
+    with subprocess.Popen(
+        show,
+        cwd=tmp_path,
+        env=plain_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.close()
+        assert running.stderr.read() == b""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "unwanted"),
+    [
+        (["--help"], {"numpy", "pydantic", "yaml", "nnkit.training"}),
+        (["train", "--help"], {"numpy", "yaml", "nnkit.training"}),
+    ],
+)
+def test_help_does_not_wait_for_what_it_does_not_need(
+    tmp_path: Path, arguments: list[str], unwanted: set[str]
+) -> None:
+    code = f"""
+import sys
+from nnkit.cli.app import main
+sys.argv = ["nnkit", *{arguments!r}]
+try:
+    main()
+finally:
+    print(*sorted({unwanted!r} & set(sys.modules)), file=sys.stderr)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=plain_environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "Usage: nnkit" in ended.stdout
+    assert ended.stderr == "\n"
+
+
+def test_version(program: Program) -> None:
+    assert program("--version").out == f"nnkit {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["no-such-command"], ["train"], ["train", "a", "b"], ["eval", "--splt"], ["gradcheck", "x"]],
+)
+def test_wrong_usage_is_exit_2(program: Program, arguments: list[str]) -> None:
+    answer = program(*arguments)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err
+
+
+def test_a_system_error_names_the_file(program: Program, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file where a folder should be")
+    answer = program("train", IRIS, *SHORT, "--runs", "taken/runs")
+    assert answer.code == 1
+    (line,) = answer.errors
+    assert "taken" in line
+    assert "Not a directory" in line
+
+
+def test_too_little_memory_is_no_fault_of_the_program(program: Program) -> None:
+    # 6 million × 6 million float32 are 144 TB, beyond the addresses of today's machines.
+    layers = "architecture.layers=[dense: 6000000, dense: 6000000, dense: 3]"
+    answer = program("train", IRIS, "--set", layers)
+    assert answer.code == 1
+    (line,) = answer.errors
+    assert line.startswith("not enough memory: Unable to allocate")
+
+
+def test_control_characters_do_not_reach_the_terminal(program: Program, tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text('"a\\e[31m": 1\n')
+    answer = program("config", "validate", "c.yaml")
+    assert answer.code == 2
+    assert r"a\x1b[31m: unknown key" in answer.errors[-1]

@@ -1,0 +1,77 @@
+"""A training that is interrupted saves, says so by its exit code, and can be resumed."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.program import IRIS, Answer, Program, command, plain_environment
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+
+# Some seconds of training, its figures written down from the first of them on.
+LONG = {
+    "training": "{steps: 20000, batch_size: 16, evaluate_every: 500}",
+    "regularization.early_stopping": "null",
+}
+TRAIN = ("train", IRIS, *(part for name in LONG for part in ("--set", f"{name}={LONG[name]}")))
+
+
+def interrupted(number: signal.Signals, folder: Path, *more: str) -> Answer:
+    """A long training that gets a signal once it has written its first figures."""
+    with subprocess.Popen(
+        command(*TRAIN, *more),
+        cwd=folder,
+        env=plain_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as training:
+        while not list(folder.glob("runs/*/metrics.jsonl")):
+            try:
+                training.wait(timeout=0.02)
+            except subprocess.TimeoutExpired:
+                continue
+            break
+        training.send_signal(number)
+        out, err = training.communicate(timeout=60)
+    return Answer(training.returncode, out.decode(), err.decode())
+
+
+def test_ctrl_c_saves_and_resume_finishes(program: Program, tmp_path: Path) -> None:
+    answer = interrupted(signal.SIGINT, tmp_path)
+    assert answer.code == 130, answer.err
+    assert answer.out == ""
+    assert "SIGINT: finishing this step and saving …" in answer.err
+    assert "the same command with --resume goes on from there" in answer.err
+
+    (listed,) = program("runs", "list", "--json").json["runs"]
+    assert listed["state"] == "interrupted"
+    (run,) = (tmp_path / "runs").iterdir()
+    assert not (run / "summary.json").exists()
+
+    again = program(*TRAIN)
+    assert again.code == 2
+    assert again.errors == [
+        f"runs/{run.name} was interrupted; --resume goes on where it stopped, --restart begins anew"
+    ]
+
+    resumed = program(*TRAIN, "--resume")
+    assert resumed.code == 0
+    assert "resumed at step " in resumed.err
+    lines = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    steps = [json.loads(line)["step"] for line in lines]
+    assert steps == list(range(500, 20_001, 500))
+
+
+def test_a_polite_kill_does_likewise(tmp_path: Path) -> None:
+    answer = interrupted(signal.SIGTERM, tmp_path, "--json", "--quiet")
+    assert answer.code == 143, answer.err
+    assert answer.err == "\nSIGTERM: finishing this step and saving …\n"
+    assert answer.json["interrupted"] is True
+    assert 500 <= answer.json["step"] < answer.json["steps"] == 20_000
+    assert (tmp_path / answer.json["run"] / "checkpoints" / "last.safetensors").is_file()

@@ -1,0 +1,158 @@
+"""`nnkit train`: a config becomes a run, once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.program import IRIS, SHORT, Answer, Program
+
+SMALL = ("train", IRIS, *SHORT)
+
+
+def only_run(folder: Path) -> Path:
+    (run,) = (folder / "runs").iterdir()
+    return run
+
+
+def test_it_leaves_a_run_and_prints_how_good_it_is(program: Program, tmp_path: Path) -> None:
+    answer = program(*SMALL)
+    assert answer.code == 0
+    assert [line.split()[0] for line in answer.out.splitlines()] == ["train", "validation", "test"]
+    run = only_run(tmp_path)
+    assert f"run: runs/{run.name}" in answer.err
+    assert {path.name for path in run.iterdir()} >= {
+        "config.yaml",
+        "metrics.jsonl",
+        "summary.json",
+        "log.txt",
+        "checkpoints",
+    }
+
+
+def test_as_json(program: Program, tmp_path: Path) -> None:
+    found = program(*SMALL, "--json").json
+    assert Path(found["run"]) == only_run(tmp_path).relative_to(tmp_path)
+    assert (found["outcome"], found["interrupted"], found["epochs"]) == ("completed", False, 2.0)
+    assert set(found["results"]) == {"train", "validation", "test"}
+
+
+def test_quiet(program: Program) -> None:
+    answer = program(*SMALL, "--quiet")
+    assert "epoch " not in answer.err
+
+
+@pytest.mark.parametrize("form", [["--runs", "elsewhere"], []])
+def test_runs_are_kept_where_asked(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: list[str]
+) -> None:
+    if not form:
+        monkeypatch.setenv("NNKIT_RUNS", "elsewhere")
+    assert program(*SMALL, *form).code == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["elsewhere"]
+
+
+class TestASecondTime:
+    def test_it_is_refused_with_the_remedy(self, program: Program, tmp_path: Path) -> None:
+        program(*SMALL)
+        answer = program(*SMALL)
+        assert (answer.code, answer.out) == (2, "")
+        run = only_run(tmp_path).relative_to(tmp_path)
+        assert answer.errors == [f"{run} was trained before; --restart begins anew"]
+
+    def test_resume_gives_the_finished_run(self, program: Program) -> None:
+        first = program(*SMALL, "--json").json
+        assert program(*SMALL, "--resume", "--json").json == first
+
+    def test_restart_trains_again_to_the_same_weights(self, program: Program) -> None:
+        first = program(*SMALL, "--json").json
+        again = program(*SMALL, "--restart", "--json").json
+        assert again["weights_sha256"] == first["weights_sha256"]
+
+    def test_not_both(self, program: Program, tmp_path: Path) -> None:
+        answer = program(*SMALL, "--resume", "--restart")
+        assert answer.code == 2
+        assert answer.errors == ["--resume goes on, --restart begins anew; give one of them"]
+        assert not (tmp_path / "runs").exists()
+
+    @pytest.mark.parametrize("flag", ["--resume", "--restart"])
+    def test_either_begins_where_there_is_nothing(self, program: Program, flag: str) -> None:
+        assert program(*SMALL, flag).code == 0
+
+    def test_another_setting_is_another_run(self, program: Program, tmp_path: Path) -> None:
+        program(*SMALL)
+        assert program(*SMALL, "--set", "seed=1").code == 0
+        assert len(list((tmp_path / "runs").iterdir())) == 2
+
+
+class TestDryRun:
+    def test_it_says_what_would_be_and_writes_nothing(
+        self, program: Program, tmp_path: Path
+    ) -> None:
+        answer = program(*SMALL, "--dry-run")
+        assert answer.code == 0
+        for word in ("layers.0", "dense", "parameters  131", "memory", "98 train", "one step"):
+            assert word in answer.out
+        assert answer.err == "nothing was written\n"
+        assert list(tmp_path.iterdir()) == []
+
+    def test_as_json(self, program: Program, tmp_path: Path) -> None:
+        found = program(*SMALL, "--dry-run", "--json").json
+        assert (found["parameters"], found["steps"], found["samples"]["train"]) == (131, 14, 98)
+        assert list(tmp_path.iterdir()) == []
+
+
+class TestExpectations:
+    def train(self, program: Program, bound: str, *more: object) -> Answer:
+        return program(*SMALL, "--set", f"expect={{test.accuracy: {bound}}}", *more)
+
+    def test_met(self, program: Program) -> None:
+        assert self.train(program, "{min: 0.1, max: 1}").code == 0
+
+    def test_missed_is_exit_4_after_the_run_is_complete(
+        self, program: Program, tmp_path: Path
+    ) -> None:
+        answer = self.train(program, "{min: 1.5}", "--quiet")
+        assert answer.code == 4
+        last = answer.err.splitlines()[-1]
+        assert last.startswith("error: test.accuracy is ")
+        assert last.endswith("expected at least 1.5")
+        assert answer.out.count("accuracy") == 3
+        assert (only_run(tmp_path) / "summary.json").is_file()
+
+    def test_missed_as_json(self, program: Program) -> None:
+        answer = self.train(program, "{max: 0.01}", "--json", "--quiet")
+        assert (answer.code, answer.json["outcome"]) == (4, "completed")
+
+    def test_missed_again_when_the_finished_run_is_resumed(self, program: Program) -> None:
+        self.train(program, "{min: 1.5}")
+        assert self.train(program, "{min: 1.5}", "--resume").code == 4
+
+    def test_of_a_figure_that_is_not_is_refused_before_training(
+        self, program: Program, tmp_path: Path
+    ) -> None:
+        answer = program(*SMALL, "--set", "expect={test.acc: {min: 1}}")
+        assert answer.code == 2
+        assert "expect.test.acc: no such figure; there are test.accuracy," in answer.errors[0]
+        assert not (tmp_path / "runs").exists()
+
+
+def test_a_broken_config_is_exit_2_with_its_position(program: Program, tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("data: {source: mnist}\n")
+    answer = program("train", "c.yaml")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.errors == ["c.yaml:1:1: architecture: this key is required"]
+
+
+def test_missing_data_is_exit_3(program: Program, tmp_path: Path) -> None:
+    answer = program(*SMALL, "--set", "data.source.path=nowhere.csv")
+    assert (answer.code, answer.out) == (3, "")
+    assert answer.errors == [f"{tmp_path / 'nowhere.csv'}: no such file"]
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_loss_beyond_all_bounds_is_exit_1_with_a_remedy(program: Program) -> None:
+    answer = program(*SMALL, "-q", "--set", "optimizer={kind: sgd, lr: 1e30}")
+    assert (answer.code, answer.out) == (1, "")
+    assert "try a smaller optimizer.lr" in answer.errors[0]

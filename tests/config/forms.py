@@ -1,0 +1,111 @@
+"""Every member of every tagged union that a config can hold, found by walking the annotations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import NoneType
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from pydantic import create_model
+from pydantic.fields import FieldInfo
+
+from nnkit.config.base import Component, Spec, Tagged, members
+from nnkit.training.config import Config
+
+
+@dataclass(frozen=True)
+class Case:
+    """One member of a union.
+
+    Attributes:
+        holder: a spec whose only field, `it`, is of that union.
+        member: the member.
+        settings: the least that it must be given, as plain data.
+    """
+
+    holder: type[Spec]
+    member: type[Component]
+    settings: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.member.__module__.rpartition('.')[2]}.{self.member.tag()}"
+
+    def forms(self) -> Iterator[Any]:
+        """The same component in each of the forms in which YAML may give it."""
+        tag, shorthand = self.member.tag(), self.member.shorthand
+        yield {"kind": tag, **self.settings}
+        yield {tag: self.settings}
+        if not self.settings:
+            yield tag
+            yield {tag: None}
+        if shorthand is not None and self.settings.keys() == {shorthand}:
+            yield {tag: self.settings[shorthand]}
+
+    def short(self) -> tuple[Any, Any] | None:
+        """The member with its shorthand's field alone, in short and in full."""
+        tag, shorthand = self.member.tag(), self.member.shorthand
+        if shorthand is None:
+            return None
+        value = example(annotation_of(self.member.model_fields[shorthand]))
+        return {tag: value}, {"kind": tag, **self.settings, shorthand: value}
+
+
+def cases() -> list[Case]:
+    """All members of all unions reachable from `Config`."""
+    found: list[Case] = []
+    for union in {tuple(members(u)): u for u in unions(Config, set())}.values():
+        holder = create_model("Holder", __base__=Spec, it=(union, ...))
+        found += [Case(holder, member, required(member)) for member in members(union).values()]
+    return found
+
+
+def unions(annotation: Any, seen: set[type[Spec]]) -> Iterator[Any]:
+    """Every union marked as `Tagged` within an annotation and the specs it leads to."""
+    if get_origin(annotation) is Annotated:
+        if any(isinstance(mark, Tagged) for mark in annotation.__metadata__):
+            yield annotation
+        annotation = get_args(annotation)[0]
+    for part in get_args(annotation):
+        yield from unions(part, seen)
+    if isinstance(annotation, type) and issubclass(annotation, Spec) and annotation not in seen:
+        seen.add(annotation)
+        for field in annotation.model_fields.values():
+            yield from unions(annotation_of(field), seen)
+
+
+def annotation_of(field: FieldInfo) -> Any:
+    """A field's annotation with its metadata put back."""
+    annotation = field.annotation
+    for mark in field.metadata:
+        annotation = Annotated[annotation, mark]  # type: ignore[assignment]
+    return annotation
+
+
+def required(spec: type[Spec]) -> dict[str, Any]:
+    """A value for every field that has no default."""
+    return {
+        name: example(annotation_of(field))
+        for name, field in spec.model_fields.items()
+        if field.is_required()
+    }
+
+
+def example(annotation: Any) -> Any:
+    """Plain data that an annotation allows."""
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return example(parts[0])
+    if origin is Literal:
+        return parts[0]
+    if origin is tuple:
+        return [example(part) for part in parts if part is not ...]
+    if origin is dict:
+        return {"a": example(parts[1])}
+    if parts:
+        return example(next(part for part in parts if part is not NoneType))
+    if issubclass(annotation, Component):
+        return {"kind": annotation.tag(), **required(annotation)}
+    if issubclass(annotation, Spec):
+        return required(annotation)
+    return {bool: True, int: 3, float: 0.5, str: "some"}[annotation]

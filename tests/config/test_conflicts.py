@@ -1,0 +1,126 @@
+"""Settings that another one would overrule: each conflict points at the setting to change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nnkit.errors import ConfigError
+from nnkit.training.config import load_config
+
+DATA = "data: {source: mnist}\n"
+
+
+def layers(text: str) -> str:
+    return f"architecture: {{layers: [{text}]}}\n"
+
+
+DEEP = layers("dense: 8, dense: 3")
+FLAT = layers("dense: 3")
+
+
+def refusal(folder: Path, text: str, *overrides: str) -> list[str]:
+    path = folder / "c.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, overrides)
+    return [line.removeprefix(f"{folder}/") for line in str(caught.value).splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("text", "position", "words"),
+    [
+        (layers("flatten"), "2:24", "no layer has weights"),
+        (DEEP + "activation: {hidden: sign}", "3:22", "'sign' has no gradient"),
+        (DEEP + "activation: step", "3:13", "'step' has no gradient"),
+        (layers("dense: {units: 8, activation: sign}, dense: 3"), "2:55", "'sign' has no gradient"),
+        (
+            layers("{kind: dense, units: 8, activation: sign}, dense: 3"),
+            "2:61",
+            "'sign' has no gradient",
+        ),
+        (layers("dense: 8, activation: sign, dense: 3"), "2:47", "'sign' has no gradient"),
+        (FLAT + "activation: {hidden: relu}", "3:22", "has no effect: no hidden layer"),
+        (FLAT + "activation: relu", "3:13", "has no effect: no hidden layer"),
+        (
+            layers("dense: 8, dense: {units: 3, activation: softmax}")
+            + "activation: {output: softmax}",
+            "3:22",
+            "layer 1 names its own activation, 'softmax'",
+        ),
+        (
+            DEEP + "activation: {output: tanh}",
+            "3:22",
+            "'cross_entropy' takes probabilities, which 'tanh' does not",
+        ),
+        (
+            layers("dense: {units: 3, activation: tanh}"),
+            "2:55",
+            "'cross_entropy' takes probabilities",
+        ),
+        (
+            layers("dense: 3, activation: softmax"),
+            "2:35",
+            "the output's activation would follow this one",
+        ),
+        (
+            FLAT + "regularization: {dropout: 0.5}",
+            "3:27",
+            "has no effect: there is no hidden layer",
+        ),
+        (
+            layers("dense: 8, dropout: 0.5, dense: 3") + "regularization: {dropout: 0.5}",
+            "3:27",
+            "the architecture has dropout layers of its own",
+        ),
+        (
+            "architecture: {initializer: he, layers: [dense: {units: 3, initializer: he}]}",
+            "2:29",
+            "has no effect: every layer names its own",
+        ),
+    ],
+)
+def test_a_conflict_points_at_its_setting(
+    tmp_path: Path, text: str, position: str, words: str
+) -> None:
+    (line,) = refusal(tmp_path, f"{DATA}{text}\n")
+    assert line.startswith(f"c.yaml:{position}: ")
+    assert words in line
+
+
+def test_all_come_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
+    text = "regularization: {dropout: 0.5}\n" + FLAT + "activation: {output: tanh, hidden: relu}\n"
+    assert [line.split(" ")[0] for line in refusal(tmp_path, DATA + text)] == [
+        "c.yaml:2:27:",
+        "c.yaml:4:22:",
+        "c.yaml:4:36:",
+    ]
+
+
+def test_in_a_base_and_on_the_command_line(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text(f"{DATA}{FLAT}activation: {{hidden: relu}}\n")
+    overrides = ["regularization.dropout=0.5"]
+    lines = refusal(tmp_path, "extends: base.yaml\n", *overrides)
+    assert [line.split(": ")[0] for line in lines] == [
+        "--set regularization.dropout=0.5",
+        "base.yaml:3:22",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        DEEP,
+        DEEP + "activation: tanh\nregularization: {dropout: 0.5}\n",
+        FLAT + "activation: {output: identity, inference: sign}\nloss: hinge\n",
+        layers("dense: 8, activation: tanh, dense: {units: 3, activation: softmax}"),
+        FLAT + "activation: {output: sigmoid}\nloss: squared_error\n",
+    ],
+)
+def test_no_conflict_and_none_once_resolved(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(DATA + text)
+    config = load_config(path)
+    path.write_text(config.to_yaml())
+    assert load_config(path).resolved() == config.resolved()

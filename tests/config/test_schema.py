@@ -1,0 +1,100 @@
+"""The JSON Schema: valid itself, and of one mind with the parser."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from nnkit.config.load import validate
+from nnkit.config.schema import json_schema
+from nnkit.config.yaml import dump_yaml, parse_yaml, read_yaml
+from nnkit.errors import ConfigError
+from nnkit.training.config import Config
+from tests.config.forms import Case, cases
+from tests.config.rich import RICH
+
+FOLDER = Path(__file__).parents[2] / "configs"
+CONFIGS = sorted(FOLDER.glob("**/*.yaml"))
+SCHEMA = Draft202012Validator(json_schema(Config, "nnkit config"))
+
+
+def shipped() -> dict[str, Any]:
+    documents = {path.stem: read_yaml(path).plain() for path in CONFIGS}
+    return {**documents, "rich": parse_yaml(RICH, "rich.yaml").plain()}
+
+
+def test_it_is_a_valid_schema_of_the_draft_that_it_names() -> None:
+    schema = json_schema(Config, "nnkit config")
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    Draft202012Validator.check_schema(schema)
+
+
+def test_the_shipped_one_is_up_to_date() -> None:
+    """`nnkit config schema > configs/schema.json` brings it up to date."""
+    shipped = json.loads((FOLDER / "schema.json").read_text(encoding="utf-8"))
+    assert shipped == json_schema(Config, "nnkit config")
+
+
+def test_there_are_configs_to_check() -> None:
+    assert CONFIGS
+
+
+@pytest.mark.parametrize("document", shipped().values(), ids=shipped())
+def test_every_shipped_config_fits(document: Any) -> None:
+    SCHEMA.validate(document)
+
+
+def test_a_config_that_extends_another_may_leave_out_what_is_required() -> None:
+    SCHEMA.validate({"extends": "base.yaml", "seed": 3})
+
+
+@pytest.mark.parametrize("document", shipped().values(), ids=shipped())
+def test_so_does_every_resolved_one(document: Any) -> None:
+    config = validate(Config, parse_yaml(dump_yaml(document), "c.yaml"))
+    SCHEMA.validate(config.resolved())
+
+
+@pytest.mark.parametrize("document", shipped().values(), ids=shipped())
+def test_a_key_that_the_parser_does_not_know_the_schema_does_not_either(document: Any) -> None:
+    spoilt = list(with_unknown_keys(document))
+    assert len(spoilt) > 5
+    for broken in spoilt:
+        with pytest.raises(ConfigError):
+            validate(Config, parse_yaml(dump_yaml(broken), "c.yaml"))
+        assert not SCHEMA.is_valid(broken)
+
+
+def with_unknown_keys(document: Any) -> Iterator[Any]:
+    """The document again and again, each time with an unknown key in another of its mappings."""
+    if isinstance(document, dict):
+        yield {**document, "no_such_key": 1}
+        for name, child in document.items():
+            yield from ({**document, name: broken} for broken in with_unknown_keys(child))
+    elif isinstance(document, list):
+        for i, child in enumerate(document):
+            for broken in with_unknown_keys(child):
+                yield [*document[:i], broken, *document[i + 1 :]]
+
+
+@pytest.mark.parametrize("case", cases(), ids=str)
+def test_it_takes_every_component_in_every_form(case: Case) -> None:
+    schema = Draft202012Validator(json_schema(case.holder, "holder"))
+    forms = [*case.forms(), *(case.short() or ())]
+    for form in forms:
+        schema.validate({"it": form})
+    for form in ("no_such_kind", {"no_such_kind": 1}, {"kind": "no_such_kind"}, 3, [], None):
+        assert not schema.is_valid({"it": form})
+    for settings in ({"no_such_key": 1}, {"kind": "no_such_kind"}):
+        assert not schema.is_valid({"it": {case.member.tag(): case.settings | settings}})
+
+
+@pytest.mark.parametrize("section", ["optimizer", "loss", "activation"])
+def test_a_shorthand_that_the_parser_takes_the_schema_takes(section: str) -> None:
+    document = parse_yaml(RICH, "rich.yaml").plain()
+    for form in ("leaky_relu", {"leaky_relu": 0.1}, {"kind": "leaky_relu", "slope": 0.1}):
+        assert SCHEMA.is_valid(document | {section: form}) is (section == "activation")

@@ -1,0 +1,152 @@
+"""Arrays on disk: read as they were written, and left on disk where that is possible."""
+
+from __future__ import annotations
+
+import random
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nnkit.data.dataset import Array, Dataset
+from nnkit.data.sources.arrays import Idx, Npy, Npz
+from nnkit.errors import ConfigError, DataError
+from tests.data.files import write_npy
+from tests.data.small import DATA, small_config
+
+IMAGES = np.arange(4 * 5 * 6, dtype=np.float32).reshape(4, 5, 6)
+LABELS = np.array([0, 2, 1, 0])
+
+
+def load_npz(folder: Path, **arrays: Any) -> Dataset:
+    np.savez(folder / "data.npz", **arrays)
+    return Npz(path=str(folder / "data.npz")).load()
+
+
+def test_npy_is_memory_mapped(tmp_path: Path) -> None:
+    dataset = Npy(**write_npy(tmp_path, inputs=IMAGES, targets=LABELS)).load()
+    assert isinstance(dataset.samples.inputs, np.memmap)
+    np.testing.assert_array_equal(dataset.samples.inputs, IMAGES[:, None])
+    np.testing.assert_array_equal(dataset.samples.targets, LABELS)
+    assert dataset.classes == ("0", "1", "2")
+
+
+def test_stored_npz_is_memory_mapped(tmp_path: Path) -> None:
+    dataset = load_npz(tmp_path, other=np.ones(3), inputs=IMAGES, targets=LABELS)
+    assert isinstance(dataset.samples.inputs, np.memmap)
+    np.testing.assert_array_equal(dataset.samples.inputs, IMAGES[:, None])
+    np.testing.assert_array_equal(dataset.samples.targets, LABELS)
+
+
+def test_compressed_npz_is_read(tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "data.npz", x=IMAGES, y=LABELS)
+    source = Npz(path=str(tmp_path / "data.npz"), inputs="x", targets="y")
+    dataset = source.load()
+    assert not isinstance(dataset.samples.inputs, np.memmap)
+    np.testing.assert_array_equal(dataset.samples.inputs, IMAGES[:, None])
+
+
+@pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
+def test_every_version_of_npy_is_read(version: tuple[int, int], tmp_path: Path) -> None:
+    settings = write_npy(tmp_path, inputs=IMAGES, targets=LABELS)
+    with Path(settings["inputs"]).open("wb") as file:
+        np.lib.format.write_array(file, IMAGES, version)
+    np.testing.assert_array_equal(Npy(**settings).load().samples.inputs, IMAGES[:, None])
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_fortran_order_is_read_as_it_was_meant(compressed: bool, tmp_path: Path) -> None:
+    fortran = np.asfortranarray(IMAGES)
+    settings = write_npy(tmp_path, inputs=fortran, targets=LABELS)
+    np.testing.assert_array_equal(Npy(**settings).load().samples.inputs, IMAGES[:, None])
+    save = np.savez_compressed if compressed else np.savez
+    save(tmp_path / "data.npz", inputs=fortran, targets=LABELS)
+    dataset = Npz(path=str(tmp_path / "data.npz")).load()
+    np.testing.assert_array_equal(dataset.samples.inputs, IMAGES[:, None])
+
+
+@pytest.mark.parametrize("dtype", ["?", "u1", "i2", "<i4", ">i4", "u8", "f2", ">f4", "f8"])
+def test_every_type_of_number_is_taken(dtype: str, tmp_path: Path) -> None:
+    inputs = IMAGES.astype(dtype)
+    dataset = Npy(**write_npy(tmp_path, inputs=inputs, targets=LABELS)).load()
+    np.testing.assert_array_equal(dataset.samples.inputs, inputs[:, None])
+    assert len(dataset.fingerprint()) == 64
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        (np.array([0, 2, 1, 0], dtype=np.uint8), ("0", "1", "2")),
+        (np.array([[0], [2], [1], [0]]), ("0", "1", "2")),
+        (np.array([True, False, True, True]), ("0", "1")),
+        (np.zeros(4, dtype=int), ("0", "1")),
+        (np.array([0.0, 2.0, 1.0, 0.0]), None),
+        (np.ones((4, 3), dtype=bool), None),
+        (np.ones((4, 3), dtype=int), None),
+    ],
+)
+def test_whole_numbers_are_classes_and_others_real_targets(
+    labels: Array, classes: tuple[str, ...] | None, tmp_path: Path
+) -> None:
+    dataset = load_npz(tmp_path, inputs=IMAGES, targets=labels)
+    assert dataset.classes == classes
+    expected = labels.reshape(-1) if classes else labels.reshape(4, -1)
+    np.testing.assert_array_equal(dataset.samples.targets, expected)
+    assert dataset.samples.targets.dtype == (np.int64 if classes else np.float64)
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [((4,), (1,)), ((4, 3), (3,)), ((4, 5, 6), (1, 5, 6)), ((4, 3, 5, 6), (3, 5, 6))],
+)
+def test_grey_images_get_their_channel(
+    shape: tuple[int, ...], expected: tuple[int, ...], tmp_path: Path
+) -> None:
+    dataset = load_npz(tmp_path, inputs=np.zeros(shape), targets=LABELS)
+    assert dataset.input_shape == expected
+
+
+def test_a_test_set_of_its_own(tmp_path: Path) -> None:
+    np.savez(tmp_path / "d.npz", inputs=IMAGES, targets=LABELS, tx=IMAGES[:2], ty=LABELS[:2])
+    source = Npz(path=str(tmp_path / "d.npz"), test_inputs="tx", test_targets="ty")
+    dataset = source.load()
+    assert dataset.test is not None
+    np.testing.assert_array_equal(dataset.test.inputs, IMAGES[:2, None])
+    np.testing.assert_array_equal(dataset.test.targets, LABELS[:2])
+
+
+def test_half_a_test_set_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="test_inputs and test_targets go together"):
+        small_config({"kind": "npz", "path": "data.npz", "test_inputs": "x"})
+
+
+def test_idx_reads_mnist(mnist: Dataset) -> None:
+    assert mnist.test is not None
+    folder = DATA / "mnist"
+    source = Idx(
+        inputs=str(folder / "t10k-images-idx3-ubyte.gz"),
+        targets=str(folder / "t10k-labels-idx1-ubyte.gz"),
+    )
+    dataset = source.load()
+    np.testing.assert_array_equal(dataset.samples.inputs, mnist.test.inputs)
+    np.testing.assert_array_equal(dataset.samples.targets, mnist.test.targets)
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "npz compressed"])
+def test_a_damaged_file_is_read_or_refused_and_nothing_else(kind: str, tmp_path: Path) -> None:
+    settings = write_npy(tmp_path, inputs=IMAGES, targets=LABELS)
+    path = tmp_path / "inputs.npy"
+    if kind != "npy":
+        path = tmp_path / "data.npz"
+        save = np.savez if kind == "npz" else np.savez_compressed
+        save(path, inputs=IMAGES, targets=LABELS)
+    whole, draw = path.read_bytes(), random.Random(0)
+    for _ in range(300):
+        damaged = bytearray(whole)
+        damaged[draw.randrange(min(len(whole), 400))] ^= 1 << draw.randrange(8)
+        path.write_bytes(damaged[: draw.choice([len(whole), draw.randrange(len(whole))])])
+        source = Npy(**settings) if kind == "npy" else Npz(path=str(path))
+        with suppress(DataError):
+            source.load()

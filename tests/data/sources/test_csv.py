@@ -1,0 +1,167 @@
+"""Tables: what becomes of each column, in training and when rows come to be predicted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nnkit
+from nnkit.data.dataset import Column, Dataset
+from nnkit.data.sources.csv import Csv
+from nnkit.errors import DataError
+from tests.data.small import DATA, small_config
+
+MIXED = """\
+length,colour,width,kind
+1.5,red,2,cat
+2.5,,3,dog
+,blue,4,cat
+4.5,red,NA,dog
+"""
+NAN = np.nan
+
+
+def load(folder: Path, text: str, **settings: Any) -> Dataset:
+    path = folder / "table.csv"
+    path.write_text(text, encoding="utf-8")
+    return Csv(path=str(path), **settings).load()
+
+
+def test_mixed_columns_and_missing_values(tmp_path: Path) -> None:
+    dataset = load(tmp_path, MIXED)
+    assert dataset.columns == (Column("length"), Column("colour", ("blue", "red")), Column("width"))
+    np.testing.assert_array_equal(
+        dataset.samples.inputs, [[1.5, 1, 2], [2.5, NAN, 3], [NAN, 0, 4], [4.5, 1, NAN]]
+    )
+    assert dataset.classes == ("cat", "dog")
+    assert dataset.samples.targets.tolist() == [0, 1, 0, 1]
+    assert dataset.label == "kind"
+
+
+@pytest.mark.parametrize("label", ["width", 2, -2])
+def test_the_label_goes_by_name_or_index(label: str | int, tmp_path: Path) -> None:
+    dataset = load(tmp_path, MIXED.replace("NA", "5"), label=label)
+    assert dataset.label == "width"
+    assert [column.name for column in dataset.columns] == ["length", "colour", "kind"]
+    assert dataset.classes == ("2", "3", "4", "5")
+
+
+def test_what_is_a_class_and_what_a_number(tmp_path: Path) -> None:
+    whole = "x,y\n" + "".join(f"{i},{i % 20}\n" for i in range(40))
+    assert load(tmp_path, whole).classes == tuple(map(str, range(20)))
+    many = "x,y\n" + "".join(f"{i},{i % 21}\n" for i in range(42))
+    assert load(tmp_path, many).classes is None
+    assert len(load(tmp_path, many, task="classification").classes or ()) == 21
+    halves = load(tmp_path, "x,y\n1,0.5\n2,1\n")
+    assert halves.classes is None
+    np.testing.assert_array_equal(halves.samples.targets, [[0.5], [1]])
+    np.testing.assert_array_equal(
+        load(tmp_path, "x,y\n1,0\n2,1\n", task="regression").samples.targets, [[0], [1]]
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "settings"),
+    [
+        ("1,2,a\n3,4,b\n", {"header": False}),
+        ("\ufeffx,y,z\n1,2,a\n3,4,b\n", {}),
+        ("x,y,z\r\n1,2,a\r\n\r\n3,4,b\r\n", {}),
+        ('"x","y","z"\n"1"," 2 ","a"\n 3,4,"b"', {}),
+        ("x;y;z\n1;2;a\n3;4;b\n", {"delimiter": ";"}),
+        ("x\ty\tz\n1\t2\ta\n3\t4\tb\n", {"delimiter": "\t"}),
+        ("no,x,y,z\n7,1,2,a\n8,3,4,b\n", {"ignore": ("no",)}),
+    ],
+)
+def test_the_same_table_written_in_other_ways(
+    text: str, settings: dict[str, Any], tmp_path: Path
+) -> None:
+    dataset = load(tmp_path, text, **settings)
+    np.testing.assert_array_equal(dataset.samples.inputs, [[1, 2], [3, 4]])
+    assert dataset.classes == ("a", "b")
+    if settings.get("header", True):
+        assert [column.name for column in dataset.columns] == ["x", "y"]
+
+
+def test_quoted_cells_may_hold_delimiters_quotes_and_lines(tmp_path: Path) -> None:
+    dataset = load(tmp_path, 'x,y\n1,"a, ""b"""\n2,"c\nd"\n')
+    assert dataset.classes == ('a, "b"', "c\nd")
+
+
+def test_a_column_without_any_value_is_one_of_numbers(tmp_path: Path) -> None:
+    dataset = load(tmp_path, "x,gone,y\n1,,a\n2,?,b\n")
+    assert dataset.columns == (Column("x"), Column("gone"))
+    assert np.isnan(dataset.samples.inputs[:, 1]).all()
+
+
+@pytest.mark.parametrize(
+    ("table", "label", "shape", "classes"),
+    [
+        ("iris", "species", (150, 4), 3),
+        ("wine", "cultivar", (178, 13), 3),
+        ("breast_cancer", "diagnosis", (569, 30), 2),
+        ("digits", "digit", (1797, 64), 10),
+        ("diabetes", "progression", (442, 10), None),
+    ],
+)
+def test_the_tables_that_come_along(
+    table: str, label: str, shape: tuple[int, int], classes: int | None
+) -> None:
+    dataset = Csv(path=str(DATA / "tables" / f"{table}.csv"), label=label).load()
+    assert dataset.samples.inputs.shape == shape
+    assert (len(dataset.classes) if dataset.classes else None) == classes
+    assert np.isfinite(dataset.samples.inputs).all()
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> nnkit.TrainedModel:
+    folder = tmp_path_factory.mktemp("mixed")
+    path = folder / "table.csv"
+    path.write_text(MIXED + MIXED.partition("\n")[2] * 5, encoding="utf-8")
+    steps = ["impute", "one_hot", "standardize"]
+    return nnkit.train(
+        small_config({"csv": {"path": str(path)}}, preprocess=steps), runs=folder
+    ).load()
+
+
+def rows(folder: Path, text: str) -> Path:
+    path = folder / "rows.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_rows_to_predict_are_found_by_column_name(
+    trained: nnkit.TrainedModel, tmp_path: Path
+) -> None:
+    path = rows(tmp_path, "width,note,colour,length\n2,hello,red,1.5\n?,,,\n")
+    table = trained.read_table(path)
+    np.testing.assert_array_equal(table, [[1.5, 1, 2], [NAN, NAN, NAN]])
+    assert set(trained.predict(table)) <= {"cat", "dog"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "length,colour,width\n1,red,2\n1,purple,2\n",
+            ":3: column 'colour': 'purple' is not among",
+        ),
+        ("length,colour,width\nlong,red,2\n", ":2: column 'length': 'long' is not a number"),
+        ("length,colour,width\ninf,red,2\n", ":2: column 'length': 'inf' is not a finite number"),
+        ("length,width\n1,2\n", ": no column 'colour'; there are length, width"),
+        ("length;colour;width\n1;red;2\n", "is data.source.delimiter right"),
+        ("length,colour,width\n", ": no rows below the header"),
+    ],
+)
+def test_rows_that_can_not_be_predicted(
+    trained: nnkit.TrainedModel, text: str, message: str, tmp_path: Path
+) -> None:
+    path = rows(tmp_path, text)
+    with pytest.raises(DataError) as caught:
+        trained.read_table(path)
+    assert str(caught.value).startswith(str(path))
+    assert message in str(caught.value)
+    with pytest.raises(DataError, match="reads csv data, not pictures"):
+        trained.read_picture(path)

@@ -1,0 +1,83 @@
+"""Pictures in folders: each folder a class."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import nnkit
+from nnkit.data.sources.image_folder import ImageFolder
+from nnkit.errors import DataError
+from tests.data.small import small_config
+
+COLOURS = {"green": (0, 200, 0), "red": (200, 0, 0)}
+
+
+def paint(folder: Path, counts: dict[str, int]) -> Path:
+    """A folder for each colour, with so many pictures of it, of different sizes and formats."""
+    for name, count in counts.items():
+        (folder / name).mkdir(parents=True)
+        for i in range(count):
+            suffix = (".png", ".jpg", ".bmp")[i % 3]
+            Image.new("RGB", (10 + i, 20), COLOURS[name]).save(folder / name / f"{i}{suffix}")
+    return folder
+
+
+def test_folders_are_classes(tmp_path: Path) -> None:
+    root = paint(tmp_path, {"red": 3, "green": 2})
+    (root / "red" / "notes.txt").write_text("no picture")
+    (root / "red" / "._0.png").write_text("no picture either")
+    (root / ".cache").mkdir()
+    dataset = ImageFolder(path=str(root), size=(6, 4)).load()
+    assert dataset.classes == ("green", "red")
+    assert dataset.samples.inputs.shape == (5, 1, 6, 4)
+    assert dataset.samples.inputs.dtype == np.uint8
+    assert dataset.samples.targets.tolist() == [0, 0, 1, 1, 1]
+    assert dataset.test is None
+
+
+def test_colours_stay_apart(tmp_path: Path) -> None:
+    root = paint(tmp_path, {"red": 3, "green": 3})
+    dataset = ImageFolder(path=str(root), size=(5, 5), mode="rgb").load()
+    means = dataset.samples.inputs.mean(axis=(2, 3))
+    np.testing.assert_allclose(means[:3], [COLOURS["green"]] * 3, atol=2)
+    np.testing.assert_allclose(means[3:], [COLOURS["red"]] * 3, atol=2)
+
+
+def test_a_test_folder_is_the_test_set(tmp_path: Path) -> None:
+    paint(tmp_path / "train", {"red": 2, "green": 2})
+    paint(tmp_path / "test", {"red": 1})
+    dataset = ImageFolder(path=str(tmp_path)).load()
+    assert dataset.classes == ("green", "red")
+    assert dataset.samples.targets.tolist() == [0, 0, 1, 1]
+    assert dataset.test is not None
+    assert dataset.test.targets.tolist() == [1]
+
+
+def test_an_empty_test_folder_is_refused(tmp_path: Path) -> None:
+    paint(tmp_path / "train", {"red": 2, "green": 2})
+    (tmp_path / "test").mkdir()
+    with pytest.raises(DataError, match="test: no pictures in folders named green, red"):
+        ImageFolder(path=str(tmp_path)).load()
+
+
+def test_a_picture_is_predicted_as_it_was_trained_on(tmp_path: Path) -> None:
+    root = paint(tmp_path / "pictures", {"red": 12, "green": 12})
+    source = {"image_folder": {"path": str(root), "mode": "rgb", "size": [4, 4]}}
+    model = nnkit.train(small_config(source, preprocess=["scale"]), runs=tmp_path).load()
+    dataset = model.config.data.source.load()
+    np.testing.assert_array_equal(
+        model.read_picture(root / "red" / "0.png")[0], dataset.samples.inputs[12]
+    )
+
+
+def test_an_unreadable_picture_is_named(tmp_path: Path) -> None:
+    root = paint(tmp_path, {"red": 3, "green": 3})
+    broken = root / "red" / "1.png"
+    broken.write_text("not a picture")
+    with pytest.raises(DataError, match="not a picture in any of PNG") as caught:
+        ImageFolder(path=str(root)).load()
+    assert str(caught.value).startswith(str(broken))

@@ -1,0 +1,78 @@
+"""Batches: each epoch holds every sample once, and any batch can be found again."""
+
+from __future__ import annotations
+
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nnkit.data.batches import GATHERED, Batches
+from nnkit.data.dataset import Array
+
+SIZES = st.tuples(st.integers(1, 200), st.integers(1, 60)).map(lambda pair: (sum(pair), pair[1]))
+
+
+def numbered(samples: int, batch_size: int, seed: int = 0) -> Batches:
+    """Inputs (n, 2) and targets (n, 1) that tell their own number."""
+    numbers = np.arange(samples)
+    return Batches(np.column_stack([numbers, -numbers]), numbers[:, None], batch_size, seed)
+
+
+def epoch(batches: Batches, number: int, start: int = 0) -> list[list[int]]:
+    """The sample numbers in each batch, after a check that inputs and targets belong together."""
+    found = []
+    for X, T in batches.epoch(number, start):
+        np.testing.assert_array_equal(X, np.concatenate([T, -T]))
+        found.append(T[0].tolist())
+    return found
+
+
+@given(SIZES, st.integers(0, 9))
+def test_an_epoch_is_a_permutation(sizes: tuple[int, int], number: int) -> None:
+    samples, size = sizes
+    batches = numbered(samples, size)
+    found = epoch(batches, number)
+    assert sorted(chain(*found)) == list(range(samples))
+    assert len(found) == batches.per_epoch
+    assert [len(batch) for batch in found[:-1]] == [size] * (len(found) - 1)
+
+
+@given(SIZES, st.integers(0, 9), st.data())
+def test_a_start_gives_the_tail(sizes: tuple[int, int], number: int, data: st.DataObject) -> None:
+    batches = numbered(*sizes)
+    start = data.draw(st.integers(0, batches.per_epoch))
+    assert epoch(batches, number, start) == epoch(batches, number)[start:]
+
+
+def test_many_batches_are_gathered_at_once_and_come_out_the_same() -> None:
+    batches = numbered(2 * GATHERED + 100, 48)
+    whole = epoch(batches, 3)
+    assert sorted(chain(*whole)) == list(range(2 * GATHERED + 100))
+    for start in (1, GATHERED // 48, GATHERED // 48 + 1, batches.per_epoch - 1):
+        assert epoch(batches, 3, start) == whole[start:]
+
+
+def test_seed_and_epoch_key_the_order() -> None:
+    orders = {str(epoch(numbered(50, 50, seed), e)) for seed in range(5) for e in range(5)}
+    assert len(orders) == 25
+    assert epoch(numbered(50, 7, seed=3), 4) == epoch(numbered(50, 7, seed=3), 4)
+
+
+def test_the_batch_size_does_not_change_the_order() -> None:
+    assert [*chain(*epoch(numbered(50, 7), 2))] == [*chain(*epoch(numbered(50, 50), 2))]
+
+
+def test_positions_of_an_image_stay_in_place() -> None:
+    images: Array = np.arange(6 * 2 * 3 * 4).reshape(6, 2, 3, 4)
+    for X, T in Batches(images, np.arange(6)[:, None], 4, seed=0).epoch(0):
+        np.testing.assert_array_equal(X, np.moveaxis(images[T[0]], 0, -1))
+
+
+def test_a_memory_mapped_file_gives_the_same_batches(tmp_path: Path) -> None:
+    batches = numbered(100, 8)
+    np.save(tmp_path / "x.npy", np.asfortranarray(batches.inputs))
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    assert epoch(Batches(mapped, batches.targets, 8, seed=0), 5) == epoch(batches, 5)

@@ -1,0 +1,49 @@
+"""What a source hands over: checked in parts, and known by its fingerprint."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from nnkit.data.dataset import CHUNK, Column, Dataset, Samples, check_pair, chunks
+from nnkit.errors import DataError
+
+SAMPLES = Samples(np.arange(12.0).reshape(4, 3), np.array([0, 1, 0, 1]))
+DATASET = Dataset(SAMPLES, classes=("a", "b"), columns=(Column("x"), Column("y", ("u", "v"))))
+
+
+def test_chunks_are_whole_samples_in_order() -> None:
+    array = np.arange(3 * CHUNK, dtype=np.uint8).reshape(-1, CHUNK // 2)
+    parts = list(chunks(array))
+    assert [len(part) for part in parts] == [2, 2, 2]
+    assert all(np.shares_memory(part, array) for part in parts)
+    np.testing.assert_array_equal(np.concatenate(parts), array)
+
+
+def test_a_bad_value_far_down_is_found() -> None:
+    inputs = np.zeros((3 * CHUNK, 1), dtype=np.float32)
+    inputs[2 * CHUNK + 5] = np.inf
+    with pytest.raises(DataError, match=f"x: infinity in sample {2 * CHUNK + 5} "):
+        check_pair(inputs, np.zeros(len(inputs)), "x", "y")
+
+
+def test_equal_data_has_one_fingerprint_and_other_data_another() -> None:
+    fingerprint = DATASET.fingerprint()
+    again = Samples(np.asfortranarray(SAMPLES.inputs), SAMPLES.targets.copy())
+    assert replace(DATASET, samples=again).fingerprint() == fingerprint
+    changed = SAMPLES.inputs.copy()
+    changed[3, 2] = np.nextafter(changed[3, 2], 99)
+    others = [
+        replace(DATASET, samples=replace(SAMPLES, inputs=changed)),
+        replace(DATASET, samples=replace(SAMPLES, inputs=SAMPLES.inputs.astype(np.float32))),
+        replace(DATASET, samples=replace(SAMPLES, inputs=SAMPLES.inputs.reshape(4, 1, 3))),
+        replace(DATASET, samples=replace(SAMPLES, targets=SAMPLES.targets[::-1])),
+        replace(DATASET, samples=SAMPLES.take(np.array([1, 0, 2, 3]))),
+        replace(DATASET, test=SAMPLES),
+        replace(DATASET, classes=("a", "c")),
+        replace(DATASET, columns=(Column("x"), Column("y", ("u", "w")))),
+        replace(DATASET, label="kind"),
+    ]
+    assert len({fingerprint, *(other.fingerprint() for other in others)}) == 1 + len(others)

@@ -1,0 +1,57 @@
+"""Samples left on disk give what samples in memory give."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nnkit
+from nnkit.data import disk
+from nnkit.data.disk import DiskArray
+from nnkit.training.config import config_from
+
+
+def mapped(path: Path, array: disk.Array) -> disk.Array:
+    np.save(path, array)
+    loaded: disk.Array = np.load(path, mmap_mode="r")
+    return loaded
+
+
+def test_it_is_indexed_like_the_array_it_stands_for(tmp_path: Path) -> None:
+    array = np.arange(60.0).reshape(20, 3)
+    indices = np.array([7, 3, 3, 19])
+    on_disk = DiskArray(mapped(tmp_path / "x.npy", array), indices).then(lambda X: X[:, :2] + 1)
+    expected = array[indices][:, :2] + 1
+    assert on_disk.shape == expected.shape
+    assert on_disk.dtype == expected.dtype
+    np.testing.assert_array_equal(on_disk[1:3], expected[1:3])
+    np.testing.assert_array_equal(on_disk[np.array([2, 0])], expected[[2, 0]])
+    np.testing.assert_array_equal(np.asarray(on_disk), expected)
+
+
+def test_training_from_disk_gives_the_same_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.random((300, 5), dtype=np.float32)
+    np.save(tmp_path / "x.npy", X)
+    np.save(tmp_path / "y.npy", (X[:, 0] > 0.5).astype(np.int64))
+    config = config_from(
+        {
+            "data": {
+                "source": {
+                    "kind": "npy",
+                    "inputs": str(tmp_path / "x.npy"),
+                    "targets": str(tmp_path / "y.npy"),
+                },
+                "preprocess": ["scale", "standardize", "minmax"],
+            },
+            "architecture": {"layers": [{"dense": 4}, {"dense": 2}]},
+            "training": {"epochs": 2},
+        }
+    )
+    in_memory = nnkit.train(config, runs=tmp_path / "memory")
+    monkeypatch.setattr(disk, "IN_MEMORY", 0)
+    from_disk = nnkit.train(config, runs=tmp_path / "disk")
+    assert from_disk.summary["weights_sha256"] == in_memory.summary["weights_sha256"]
+    assert from_disk.summary["results"] == in_memory.summary["results"]

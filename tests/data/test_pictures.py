@@ -1,0 +1,152 @@
+"""Opening pictures: every kind in use comes out the same, and whatever is none is refused."""
+
+from __future__ import annotations
+
+import random
+import struct
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nnkit.data.pictures import MAX_PIXELS, open_picture
+from nnkit.errors import DataError
+
+# Six grey levels, in blocks large enough for JPEG: upright, with no symmetry.
+LEVELS = np.kron(
+    np.array([[0, 50, 100], [150, 200, 255]], dtype=np.uint8), np.ones((16, 16), np.uint8)
+)
+GREY = Image.fromarray(LEVELS)
+SIXTEEN = LEVELS.astype(np.uint16) * 257
+
+
+def with_alpha() -> Image.Image:
+    """The same on white, as black ink of varying opacity."""
+    picture = Image.new("LA", GREY.size, 0)
+    picture.putalpha(Image.fromarray(255 - LEVELS))
+    return picture
+
+
+def palette_with_transparency(path: Path) -> None:
+    picture = GREY.quantize(6)
+    colours = picture.getpalette() or []
+    picture.save(path, transparency=colours[::3].index(255))
+
+
+def turned(orientation: int, transpose: Image.Transpose) -> Callable[[Path], None]:
+    """The picture as a camera stores it: turned, with a note how to turn it back."""
+
+    def save(path: Path) -> None:
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        GREY.transpose(transpose).save(path, exif=exif, quality=100)
+
+    return save
+
+
+def animation(path: Path) -> None:
+    GREY.save(path, save_all=True, append_images=[Image.new("L", GREY.size)] * 3, duration=10)
+
+
+SAVED: dict[str, Callable[[Path], None]] = {
+    "grey.png": GREY.save,
+    "colour.png": GREY.convert("RGB").save,
+    "palette.png": GREY.quantize(6).save,
+    "sixteen.png": Image.fromarray(SIXTEEN).save,
+    "sixteen.tif": Image.fromarray(SIXTEEN).save,
+    "sixteen-big-endian.tif": Image.fromarray(SIXTEEN.astype(">u2")).save,
+    "float.tif": Image.fromarray(LEVELS.astype(np.float32) / 255).save,
+    "integer.tif": Image.fromarray(LEVELS.astype(np.int32) * 9).save,
+    "alpha.png": lambda path: with_alpha().save(path),
+    "alpha.webp": lambda path: with_alpha().convert("RGBA").save(path, lossless=True),
+    "transparent-palette.png": palette_with_transparency,
+    "grey.jpg": lambda path: GREY.save(path, quality=100),
+    "cmyk.jpg": lambda path: GREY.convert("RGB").convert("CMYK").save(path, quality=100),
+    "grey.bmp": GREY.save,
+    "grey.webp": lambda path: GREY.save(path, lossless=True),
+    "packed.tif": lambda path: GREY.save(path, compression="tiff_lzw"),
+    "animation.gif": animation,
+    "turned-left.jpg": turned(6, Image.Transpose.ROTATE_90),
+    "turned-over.png": turned(3, Image.Transpose.ROTATE_180),
+    "mirrored.webp": turned(2, Image.Transpose.FLIP_LEFT_RIGHT),
+    "grey.png.jpg": lambda path: GREY.save(path, format="PNG"),
+    "no-suffix": lambda path: GREY.save(path, format="BMP"),
+}
+
+
+@pytest.mark.parametrize("name", SAVED)
+def test_every_kind_of_picture_comes_out_the_same(name: str, tmp_path: Path) -> None:
+    SAVED[name](tmp_path / name)
+    picture = open_picture(tmp_path / name)
+    assert picture.mode in ("L", "RGB")
+    np.testing.assert_allclose(np.asarray(picture.convert("L"), dtype=int), LEVELS, atol=3)
+
+
+def test_one_bit_a_pixel(tmp_path: Path) -> None:
+    GREY.point(lambda level: 255 * (level > 120)).convert("1").save(tmp_path / "bits.png")
+    np.testing.assert_array_equal(open_picture(tmp_path / "bits.png"), 255 * (LEVELS > 120))
+
+
+def png(width: int, height: int) -> bytes:
+    """A PNG that says it is of this size, and holds but one row of one pixel."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        checked = kind + content
+        return struct.pack(">I", len(content)) + checked + struct.pack(">I", zlib.crc32(checked))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0\0")) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "not a picture in any of PNG, JPEG, WEBP, TIFF, BMP, GIF"),
+        (b"just text", "not a picture"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a picture"),
+        (png(8000, 8001), "more than 64 megapixels; make the picture smaller"),
+        (png(9400, 9400), "more than 64 megapixels"),
+        (png(60_000, 60_000), "more than 64 megapixels"),
+        (png(2**31 - 1, 2**31 - 1), "more than 64 megapixels"),
+        (png(50, 50), "damaged picture"),
+        (png(0, 5), "not a picture|damaged picture"),
+    ],
+)
+def test_what_is_no_picture_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "digit.png"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=message) as caught:
+        open_picture(path)
+    assert str(caught.value).startswith(f"{path}: ")
+
+
+def test_the_largest_picture_is_still_opened(tmp_path: Path) -> None:
+    Image.new("1", (MAX_PIXELS // 1000, 1000)).save(tmp_path / "large.png")
+    assert open_picture(tmp_path / "large.png").size == (MAX_PIXELS // 1000, 1000)
+
+
+def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such file"):
+        open_picture(tmp_path / "none.png")
+    with pytest.raises(DataError, match="Is a directory"):
+        open_picture(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name", ["grey.png", "grey.jpg", "grey.webp", "packed.tif", "grey.bmp", "animation.gif"]
+)
+def test_a_damaged_picture_is_opened_or_refused_and_nothing_else(name: str, tmp_path: Path) -> None:
+    SAVED[name](tmp_path / name)
+    path, draw = tmp_path / name, random.Random(0)
+    whole = path.read_bytes()
+    for _ in range(150):
+        damaged = bytearray(whole)
+        damaged[draw.randrange(min(len(whole), 200))] ^= 1 << draw.randrange(8)
+        path.write_bytes(damaged[: draw.choice([len(whole), draw.randrange(len(whole))])])
+        with suppress(DataError):
+            open_picture(path)

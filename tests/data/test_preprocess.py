@@ -1,0 +1,207 @@
+"""Preprocessing: right by scikit-learn, fitted on training data alone, and kept with the model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.impute import SimpleImputer
+from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
+
+import nnkit
+from nnkit.config.base import members
+from nnkit.data.dataset import Array, Column
+from nnkit.data.preprocess import (
+    AnyStep,
+    Impute,
+    MinMax,
+    OneHot,
+    Preprocessor,
+    Scale,
+    Standardize,
+    Step,
+)
+from nnkit.errors import DataError
+from nnkit.random import generator
+from nnkit.training.task import Task, prepare
+from tests.data.small import small_config
+
+STEPS = members(AnyStep)
+WORDS = ("blue", "green", "red")
+COLUMNS = (Column("row"), Column("colour", WORDS), Column("weight"))
+FLOAT64 = np.dtype("float64")
+
+
+def step_of(tag: str) -> Step:
+    step = STEPS[tag](kind=tag)
+    assert isinstance(step, Step)
+    return step
+
+
+def draw(purpose: str, *shape: int) -> Array:
+    return generator(0, purpose).normal(3, 20, shape)
+
+
+def table(rows: int) -> Array:
+    """Row number, index of a word, and a number; some of the latter two missing."""
+    dice = generator(0, "table")
+    X = np.column_stack([np.arange(rows), dice.integers(0, 3, rows), dice.normal(5, 2, rows)])
+    X[dice.random(rows) < 0.2, 1] = np.nan
+    X[dice.random(rows) < 0.2, 2] = np.nan
+    return X
+
+
+def write_csv(path: Path, X: Array) -> dict[str, Any]:
+    """The table as a CSV file, with a label to learn."""
+    lines = [",".join([column.name for column in COLUMNS] + ["kind"])]
+    for row, word, weight in X:
+        colour = "" if np.isnan(word) else WORDS[int(word)]
+        lines.append(f"{row:g},{colour},{'' if np.isnan(weight) else weight},{row % 2:g}")
+    path.write_text("\n".join(lines))
+    return {"kind": "csv", "path": str(path)}
+
+
+def statistics(task: Task) -> list[dict[str, list[Any]]]:
+    return [{n: a.tolist() for n, a in s.items()} for s in task.preprocessor.statistics]
+
+
+@pytest.mark.parametrize("tag", STEPS)
+def test_only_training_rows_are_fitted_on(tag: str, tmp_path: Path) -> None:
+    X = table(100)
+    steps = list(dict.fromkeys(["one_hot", tag]))
+    before = prepare(small_config(write_csv(tmp_path / "t.csv", X), preprocess=steps))
+    training = before.sets["train"].inputs[:, 0].astype(int)
+    held_out = np.setdiff1d(np.arange(100), training)
+    assert len(held_out) == 30
+    X[held_out, 1:] = [2, 1e6]
+    after = prepare(small_config(write_csv(tmp_path / "t.csv", X), preprocess=steps))
+    assert after.sets["test"].inputs[:, 2].tolist() == [1e6] * 20
+    assert statistics(after) == statistics(before)
+    if tag not in ("scale", "one_hot"):
+        X[training[0], 2] = 1e6
+        changed = prepare(small_config(write_csv(tmp_path / "t.csv", X), preprocess=steps))
+        assert statistics(changed) != statistics(before)
+
+
+@pytest.mark.parametrize("tag", STEPS)
+def test_the_input_is_left_as_it_is(tag: str) -> None:
+    step, X = step_of(tag), table(20)
+    X.flags.writeable = False
+    Y = step.apply(X, step.fit(X, COLUMNS), COLUMNS)
+    assert Y.dtype == FLOAT64
+    assert len(Y) == 20
+
+
+@pytest.mark.parametrize("tag", [tag for tag in STEPS if tag != "one_hot"])
+@pytest.mark.parametrize("dtype", ["?", "u1", "i4", "i8", "f2", "f4", "f8"])
+def test_every_type_and_shape_of_number_is_taken(dtype: str, tag: str) -> None:
+    step = step_of(tag)
+    X = generator(0, tag).integers(0, 200, (10, 2, 3)).astype(dtype)
+    Y = step.apply(X, step.fit(X, ()), ())
+    exact = step.apply(X.astype(np.float64), step.fit(X.astype(np.float64), ()), ())
+    np.testing.assert_allclose(Y, exact, rtol=1e-6, atol=1e-6)
+
+
+def test_large_whole_numbers_keep_their_differences() -> None:
+    X = np.array([[10**9], [10**9 + 1], [10**9 + 2]], dtype=np.int32)
+    step = MinMax()
+    np.testing.assert_array_equal(step.apply(X, step.fit(X, ()), ()), [[0], [0.5], [1]])
+
+
+def test_scale_divides_by_its_constant() -> None:
+    X = np.arange(256, dtype=np.uint8).reshape(1, -1)
+    np.testing.assert_allclose(Scale().apply(X, {}, ()), np.arange(256)[None] / 255, rtol=1e-6)
+    np.testing.assert_allclose(Scale(by=2.0).apply(X, {}, ())[0, :3], [0, 0.5, 1])
+
+
+@pytest.mark.parametrize(
+    ("step", "peer"), [(Standardize(), StandardScaler()), (MinMax(), MinMaxScaler())]
+)
+def test_against_scikit_learn(step: Step, peer: Any) -> None:
+    X = draw("train", 500, 6) * [1, 1e-6, 1e6, 1, 1, 1] + [0, 0, 0, 1e3, -1e3, 0]
+    X[:, 5] = 0.1
+    X[generator(0, "holes").random(X.shape) < 0.05] = np.nan
+    other = draw("test", 50, 6)
+    peer.fit(X)
+    fitted = step.fit(X, ())
+    for inputs in (X, other):
+        found = step.apply(inputs, fitted, ())
+        np.testing.assert_allclose(found, peer.transform(inputs), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("strategy", ["mean", "median", "most_frequent"])
+def test_impute_against_scikit_learn(strategy: Any) -> None:
+    X = np.round(draw("train", 200, 4) / 20)
+    X[generator(0, "holes").random(X.shape) < 0.3] = np.nan
+    step = Impute(strategy=strategy)
+    expected = SimpleImputer(strategy=strategy).fit_transform(X)
+    np.testing.assert_allclose(step.apply(X, step.fit(X, ()), ()), expected, rtol=1e-12)
+
+
+def test_one_hot_against_scikit_learn() -> None:
+    columns = (Column("a", ("x", "y")), Column("n"), Column("b", WORDS))
+    dice = generator(0, "words")
+    X = np.column_stack([dice.integers(0, k, 30) for k in (2, 9, 3)]).astype(np.float64)
+    Y = OneHot().apply(X, {}, columns)
+    encoder = OneHotEncoder(sparse_output=False)
+    np.testing.assert_array_equal(Y[:, [0, 1, 3, 4, 5]], encoder.fit_transform(X[:, [0, 2]]))
+    np.testing.assert_array_equal(Y[:, 2], X[:, 1])
+    names = ["a=x", "a=y", "n", "b=blue", "b=green", "b=red"]
+    assert [column.name for column in OneHot().columns_after(columns)] == names
+
+
+def test_a_missing_word_is_not_taken_for_none_of_the_words() -> None:
+    columns = (Column("colour", WORDS),)
+    preprocessor = Preprocessor.fit([OneHot()], np.array([[0.0], [2.0]]), columns)
+    with pytest.raises(DataError, match="column 'colour=blue' has missing values"):
+        preprocessor(np.array([[np.nan]]), FLOAT64)
+
+
+def test_words_are_imputed_with_the_most_frequent() -> None:
+    X = np.array([[0.0, 1.0], [2.0, np.nan], [2.0, 3.0], [np.nan, np.nan]])
+    columns = (Column("colour", WORDS), Column("n"))
+    step = Impute(strategy="mean")
+    expected = [[0, 1], [2, 2], [2, 3], [2, 2]]
+    np.testing.assert_array_equal(step.apply(X, step.fit(X, columns), columns), expected)
+
+
+@given(st.floats(-1e100, 1e100), st.integers(1, 200))
+def test_a_feature_that_never_changes_becomes_0(value: float, rows: int) -> None:
+    X = np.full((rows, 1), value)
+    for step in (Standardize(), MinMax()):
+        np.testing.assert_array_equal(step.apply(X, step.fit(X, ()), ()), np.zeros((rows, 1)))
+
+
+def test_a_memory_mapped_file_is_fitted_as_the_array_in_it(tmp_path: Path) -> None:
+    X = draw("mapped", 300, 7).astype(np.float32)
+    np.save(tmp_path / "x.npy", X)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    for step in (Standardize(), MinMax(), Impute()):
+        for name, array in step.fit(X, ()).items():
+            np.testing.assert_array_equal(step.fit(mapped, ())[name], array)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        ["impute", "one_hot", "standardize"],
+        ["one_hot", {"impute": "median"}, "minmax", {"scale": 3}],
+        [{"impute": "most_frequent"}, "one_hot", "minmax", "standardize"],
+    ],
+)
+def test_statistics_are_kept_with_the_model(steps: list[Any], tmp_path: Path) -> None:
+    config = small_config(write_csv(tmp_path / "t.csv", table(60)), preprocess=steps)
+    run = nnkit.train(config, runs=tmp_path / "runs")
+    task, model = prepare(config), run.load()
+    assert model.columns == task.dataset.columns
+    for samples in task.sets.values():
+        expected = task.preprocessor(samples.inputs, model.model.dtype)
+        np.testing.assert_array_equal(
+            model.preprocessor(samples.inputs, model.model.dtype), expected
+        )
+    right = model.predict(task.sets["test"].inputs) == task.sets["test"].targets.astype(str)
+    assert right.mean() == run.summary["results"]["test"]["accuracy"]

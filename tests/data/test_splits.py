@@ -1,0 +1,142 @@
+"""Splits: every sample in exactly one set, each class in proportion, the same for the same seed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nnkit.data.dataset import Dataset, Samples
+from nnkit.data.splits import DEFAULT_TEST, Split, split_dataset
+from nnkit.errors import SettingError
+
+CUTS = ("validation", "test")
+
+
+def numbered(labels: list[int]) -> Dataset:
+    """Samples whose input is their own number."""
+    classes = tuple(map(str, range(max(labels) + 1)))
+    return Dataset(Samples(np.arange(len(labels)), np.array(labels)), classes=classes)
+
+
+def labels_of(
+    sets: Mapping[str, Samples], *names: str
+) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    return np.concatenate([sets[name].targets for name in names if name in sets])
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[list[int], Split]:
+    """Labels of a few classes, and a split by shares or counts that leaves some to train on."""
+    labels = draw(st.lists(st.integers(0, 4), min_size=3, max_size=200))
+    held_out: dict[str, Any] = {}
+    left = len(labels) - 1
+    for name in CUTS:
+        count = draw(st.integers(0, left // 2))
+        left -= count
+        share = draw(st.booleans())
+        held_out[name] = count / len(labels) if share else float(count)
+    return labels, Split(**held_out)
+
+
+@given(cases(), st.integers(0, 2**63 - 1))
+def test_a_split_is_a_partition_of_exact_sizes(case: tuple[list[int], Split], seed: int) -> None:
+    labels, split = case
+    sets = split_dataset(numbered(labels), split, seed)
+    numbers = np.concatenate([samples.inputs for samples in sets.values()])
+    assert sorted(numbers) == list(range(len(labels)))
+    for samples in sets.values():
+        np.testing.assert_array_equal(samples.targets, np.array(labels)[samples.inputs])
+    for name in CUTS:
+        share = getattr(split, name)
+        size = round(share * len(labels)) if share < 1 else share
+        assert len(sets.get(name, ())) == size
+
+
+@given(cases(), st.integers(0, 2**63 - 1))
+def test_each_class_is_held_out_in_proportion(case: tuple[list[int], Split], seed: int) -> None:
+    labels, split = case
+    sets = split_dataset(numbered(labels), split, seed)
+    for name, whole in (
+        ("validation", ("validation", "test", "train")),
+        ("test", ("test", "train")),
+    ):
+        if name in sets:
+            pool = np.bincount(labels_of(sets, *whole), minlength=5)
+            cut = np.bincount(sets[name].targets, minlength=5)
+            assert (np.abs(cut - pool * len(sets[name]) / pool.sum()) < 1).all()
+
+
+@given(cases(), st.integers(0, 2**63 - 1))
+def test_the_seed_alone_decides(case: tuple[list[int], Split], seed: int) -> None:
+    labels, split = case
+    dataset = numbered(labels)
+    first, again = split_dataset(dataset, split, seed), split_dataset(dataset, split, seed)
+    own_seed = split_dataset(dataset, split.model_copy(update={"seed": seed}), seed=0)
+    for name, samples in first.items():
+        np.testing.assert_array_equal(samples.inputs, again[name].inputs)
+        np.testing.assert_array_equal(samples.inputs, own_seed[name].inputs)
+
+
+def test_another_seed_gives_another_split() -> None:
+    dataset = numbered([0, 1] * 50)
+    held_out = [tuple(split_dataset(dataset, Split(), seed)["test"].inputs) for seed in range(20)]
+    assert len(set(held_out)) == 20
+
+
+def test_every_sample_is_held_out_by_some_seed() -> None:
+    dataset = numbered([0, 1, 1] * 10)
+    seen = [split_dataset(dataset, Split(), seed)["test"].inputs for seed in range(40)]
+    assert set(np.concatenate(seen)) == set(range(30))
+
+
+def test_real_targets_are_split_too() -> None:
+    dataset = Dataset(Samples(np.arange(50), np.linspace(0, 1, 50)[:, None]))
+    sets = split_dataset(dataset, Split(validation=7, test=0.5), seed=0)
+    assert {name: len(samples) for name, samples in sets.items()} == {
+        "validation": 7,
+        "test": 25,
+        "train": 18,
+    }
+
+
+def test_defaults_hold_out_a_tenth_and_a_fifth() -> None:
+    sets = split_dataset(numbered([0, 1] * 50), Split(), seed=0)
+    assert (len(sets["validation"]), len(sets["test"])) == (10, 100 * DEFAULT_TEST)
+
+
+def test_a_test_set_of_its_own_is_kept() -> None:
+    dataset = numbered([0, 1] * 50)
+    own = Dataset(dataset.samples, test=dataset.samples.take(np.arange(5)), classes=dataset.classes)
+    sets = split_dataset(own, Split(), seed=0)
+    assert sets["test"] is own.test
+    assert len(sets["train"]) == 90
+    with pytest.raises(SettingError, match="has a test set of its own"):
+        split_dataset(own, Split(test=0.2), seed=0)
+
+
+def test_what_nothing_is_held_out_of_stays_where_it_is() -> None:
+    dataset = numbered([0, 1] * 5)
+    sets = split_dataset(dataset, Split(validation=0, test=0), seed=0)
+    assert set(sets) == {"train"}
+    assert sets["train"] is dataset.samples
+
+
+@pytest.mark.parametrize(
+    ("split", "path", "message"),
+    [
+        (Split(validation=0.001), "validation", "0.001 of 20 samples is an empty validation set"),
+        (Split(test=0.01), "test", "0.01 of 20 samples is an empty test set"),
+        (Split(test=1.5), "test", "1.5 samples is no whole number"),
+        (Split(validation=0.5, test=0.5), "split", "holding out 20 of 20 samples leaves none"),
+        (Split(validation=0, test=21), "split", "holding out 21 of 20 samples leaves none"),
+    ],
+)
+def test_a_split_that_leaves_a_set_empty_is_refused(split: Split, path: str, message: str) -> None:
+    with pytest.raises(SettingError, match=message) as caught:
+        split_dataset(numbered([0, 1] * 10), split, seed=0)
+    assert caught.value.path[-1] == path

@@ -1,0 +1,122 @@
+"""Examples of every member of a union, made from its fields: a member added later is among them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Any, Literal, get_args, get_origin
+
+import numpy as np
+from pydantic import ValidationError
+
+from nnkit.config.base import Component, members
+from nnkit.nn.architecture import Activations, Architecture, chain
+from nnkit.nn.layers.base import LayerSpec, ShapeError
+from nnkit.nn.losses import AnyLoss, Loss
+from nnkit.nn.model import Model
+from nnkit.nn.params import Array, Shape
+from nnkit.random import generator
+
+# Tried in turn for a field that has no default, and for a layer's input.
+VALUES = (3, 0.5, "tanh")
+INPUT_SHAPES: tuple[Shape, ...] = ((5,), (2, 6, 6), (3, 5))
+
+
+def examples(union: Any) -> list[Any]:
+    """Each member with its defaults, and once more for every other value of each of its switches.
+
+    A switch is a setting that is true or false, or one of a few words.
+    """
+    return [example for member in members(union).values() for example in _examples(member)]
+
+
+def _examples(member: type[Component]) -> Iterator[Component]:
+    required = [name for name, field in member.model_fields.items() if field.is_required()]
+    plain: dict[str, Any] | None = None
+    for values in product(VALUES, repeat=len(required)):
+        plain = dict(zip(required, values, strict=True))
+        if _valid(member, plain):
+            break
+    assert plain is not None
+    yield member.model_validate(plain)
+    for name, field in member.model_fields.items():
+        for value in _choices(field.annotation):
+            changed = {**plain, name: value}
+            if name != "kind" and value != field.default and _valid(member, changed):
+                yield member.model_validate(changed)
+
+
+def _choices(annotation: Any) -> tuple[Any, ...]:
+    if annotation is bool:
+        return (False, True)
+    return get_args(annotation) if get_origin(annotation) is Literal else ()
+
+
+def _valid(member: type[Component], settings: dict[str, Any]) -> bool:
+    try:
+        member.model_validate(settings)
+    except ValidationError:
+        return False
+    return True
+
+
+def name(component: Component) -> str:
+    """A test's name: the kind, and what is set."""
+    settings = [
+        f"{key}={name(value) if isinstance(value, Component) else value}"
+        for key in sorted(component.model_fields_set - {"kind"})
+        for value in [getattr(component, key)]
+    ]
+    return "-".join([component.tag(), *settings])
+
+
+def input_shape(layer: LayerSpec) -> Shape:
+    """A shape that the layer takes."""
+    for shape in INPUT_SHAPES:
+        try:
+            layer.output_shape(shape)
+        except ShapeError:
+            continue
+        return shape
+    raise AssertionError(f"{layer.tag()} takes none of {INPUT_SHAPES}")
+
+
+def loss_of(kind: str) -> Loss:
+    """The loss of that kind, with its default settings."""
+    loss = members(AnyLoss)[kind].model_validate({"kind": kind})
+    assert isinstance(loss, Loss)
+    return loss
+
+
+def model_of(
+    layers: list[Any],
+    shape: Shape,
+    *,
+    activation: Any = "tanh",
+    loss: Loss | str = "cross_entropy",
+    dtype: str = "float64",
+    dropout: float | None = None,
+    seed: int = 0,
+) -> Model:
+    """A model of layers given as in YAML, its biases drawn too, so that none of them is at zero."""
+    chosen = loss if isinstance(loss, Loss) else loss_of(loss)
+    architecture = Architecture.model_validate({"layers": layers, "bias_initializer": "normal"})
+    activations = Activations.model_validate({"hidden": activation})
+    return Model(chain(architecture, activations, chosen, dropout, shape), chosen, seed, dtype)
+
+
+def batch_of(model: Model, samples: int, seed: int = 0) -> tuple[Array, Array]:
+    """Random inputs (*input shape, N) and targets (outputs, N) such as the model's loss takes."""
+    rng = generator(seed, "test batch")
+    X = rng.normal(size=(*model.input_shape, samples)).astype(model.dtype)
+    return X, targets_for(model.loss, (*model.output_shape, samples), seed).astype(model.dtype)
+
+
+def targets_for(loss: Loss, shape: Shape, seed: int = 0) -> Array:
+    """Targets (outputs, …, N) as the loss is meant for: real numbers, one-hot, or ±1."""
+    rng = generator(seed, "test targets")
+    if loss.coding == "number":
+        return rng.normal(size=shape)
+    chosen = rng.integers(shape[0], size=shape[1:])
+    on = chosen == np.arange(shape[0]).reshape(-1, *[1] * (len(shape) - 1))
+    return np.where(on, 1.0, -1.0 if loss.coding == "signed" else 0.0)

@@ -1,0 +1,111 @@
+"""Activations: their derivatives, their reach, and PyTorch's values for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import TypeAdapter
+
+from nnkit.nn.activations import Activation, AnyActivation, Softmax
+from nnkit.nn.params import Array
+from nnkit.random import generator
+from tests.golden import case_name, torch_vectors
+from tests.nn.differences import assert_close, central_differences
+from tests.nn.examples import examples, name
+
+ACTIVATIONS: list[Activation] = examples(AnyActivation)
+every = pytest.mark.parametrize("activation", ACTIVATIONS, ids=name)
+every_in_place = pytest.mark.parametrize(
+    "activation", [a for a in ACTIVATIONS if a.saves == "output"], ids=name
+)
+TOLERANCE = {"float64": 1e-10, "float32": 1e-6}
+
+
+def forward(activation: Activation, Z: Array) -> Array:
+    """f(Z) in fresh memory that held no number before."""
+    Y = np.full_like(Z, np.nan)
+    activation.forward(Z, Y)
+    return Y
+
+
+def backward(activation: Activation, Z: Array, dY: Array) -> Array:
+    """dE/dZ, out of place, from fresh scratch."""
+    saved = Z if activation.saves == "input" else forward(activation, Z)
+    dZ = dY.copy()
+    activation.backward(saved, dZ, np.full_like(Z, np.nan))
+    return dZ
+
+
+@pytest.fixture
+def Z() -> Array:
+    """(4, 6), away from the corner that rectifiers have at 0."""
+    return generator(0, "Z").permutation(np.linspace(-4, 4, 24)).reshape(4, 6)
+
+
+@pytest.fixture
+def dY() -> Array:
+    return generator(0, "dY").normal(size=(4, 6))
+
+
+@every
+def test_derivative_is_that_of_the_value(activation: Activation, Z: Array, dY: Array) -> None:
+    numeric = central_differences(lambda: float(np.vdot(dY, forward(activation, Z))), Z)
+    assert_close(backward(activation, Z, dY), numeric)
+
+
+@every_in_place
+def test_in_place_is_as_out_of_place(activation: Activation, Z: Array, dY: Array) -> None:
+    Y, dZ = forward(activation, Z), backward(activation, Z, dY)
+    activation.forward(Z, Z)
+    np.testing.assert_array_equal(Z, Y)
+    activation.backward(Z, dY, np.full_like(Z, np.nan))
+    np.testing.assert_array_equal(dY, dZ)
+    np.testing.assert_array_equal(Z, Y)
+
+
+@every
+def test_leaves_its_input_alone(activation: Activation, Z: Array) -> None:
+    before = Z.copy()
+    forward(activation, Z)
+    np.testing.assert_array_equal(Z, before)
+
+
+@every
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_extreme_values_give_numbers(activation: Activation, dtype: str) -> None:
+    sizes = [0, float(np.finfo(dtype).tiny), 1, 20, 100, 1e4, float(np.finfo(dtype).max) / 4]
+    extremes = np.array([sign * size for size in sizes for sign in (1, -1)], dtype)
+    Z = np.stack([extremes, extremes[::-1], np.roll(extremes, 3)])
+    Y = forward(activation, Z)
+    assert not np.isnan(Y).any()
+    assert not np.isnan(backward(activation, Z, np.ones_like(Z))).any()
+
+
+@every
+def test_works_on_images_as_on_vectors(activation: Activation) -> None:
+    Z = generator(0, "images").normal(size=(4, 3, 2, 5))
+    flat = np.ascontiguousarray(Z.reshape(4, -1))
+    Y = forward(activation, Z)
+    np.testing.assert_array_equal(Y.reshape(4, -1), forward(activation, flat))
+    dY = np.cos(Y)
+    np.testing.assert_array_equal(
+        backward(activation, Z, dY).reshape(4, -1),
+        backward(activation, flat, dY.reshape(4, -1)),
+    )
+
+
+def test_softmax_is_a_distribution_and_minds_no_shift(Z: Array) -> None:
+    Y = forward(Softmax(), Z)
+    np.testing.assert_allclose(Y.sum(axis=0), 1)
+    np.testing.assert_allclose(forward(Softmax(), Z + 1e3), Y)
+
+
+@pytest.mark.parametrize("case", torch_vectors("activations"), ids=case_name)
+def test_as_pytorch_computes_it(case: dict[str, Any]) -> None:
+    activation: Activation = TypeAdapter(AnyActivation).validate_python(case["spec"])
+    Z, dY, Y, dZ = (np.array(case[key], case["dtype"]) for key in ("Z", "dY", "Y", "dZ"))
+    tolerance = TOLERANCE[case["dtype"]]
+    np.testing.assert_allclose(forward(activation, Z), Y, rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(backward(activation, Z, dY), dZ, rtol=tolerance, atol=tolerance)

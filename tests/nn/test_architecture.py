@@ -1,0 +1,112 @@
+"""From the config's sections to the chain of layers: what is filled in, and what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from nnkit.errors import SettingError
+from nnkit.nn.architecture import Activations, Architecture, Stage, chain
+from nnkit.nn.initializers import He, Normal, Uniform, Xavier, Zeros
+from nnkit.nn.layers import ActivationLayer, Dense
+from tests.nn.examples import loss_of
+
+
+def stages(
+    *layers: Any,
+    activation: Any = "relu",
+    loss: str = "cross_entropy",
+    dropout: float | None = None,
+    shape: tuple[int, ...] = (5,),
+    **settings: Any,
+) -> tuple[Stage, ...]:
+    architecture = Architecture.model_validate({"layers": layers, **settings})
+    section = Activations.model_validate(activation)
+    return chain(architecture, section, loss_of(loss), dropout, shape)
+
+
+def names(links: tuple[Stage, ...]) -> list[str]:
+    return [
+        stage.spec.function.tag() if isinstance(stage.spec, ActivationLayer) else stage.spec.tag()
+        for stage in links
+    ]
+
+
+def initializers(links: tuple[Stage, ...]) -> list[Any]:
+    return [stage.spec.initializer for stage in links if isinstance(stage.spec, Dense)]
+
+
+def test_hidden_layers_get_the_hidden_activation_and_the_last_the_losss() -> None:
+    links = stages("flatten", {"dense": 4}, {"dense": 3}, shape=(1, 2, 3))
+    assert names(links) == ["flatten", "dense", "relu", "dense", "softmax"]
+    assert [stage.input_shape for stage in links[1:]] == [s.output_shape for s in links[:-1]]
+
+
+@pytest.mark.parametrize(
+    ("loss", "output"),
+    [("squared_error", "identity"), ("binary_cross_entropy", "sigmoid"), ("hinge", "identity")],
+)
+def test_the_loss_brings_its_output(loss: str, output: str) -> None:
+    assert names(stages({"dense": 3}, loss=loss)) == ["dense", output]
+
+
+def test_a_layers_own_activation_comes_first() -> None:
+    links = stages(
+        {"dense": {"units": 4, "activation": "tanh"}},
+        {"dense": {"units": 3, "activation": "sigmoid"}},
+    )
+    assert names(links) == ["dense", "tanh", "dense", "sigmoid"]
+
+
+def test_an_activation_that_is_written_stands_for_the_usual_one() -> None:
+    links = stages({"dense": 4}, {"activation": "tanh"}, {"dense": 3}, {"activation": "tanh"})
+    assert names(links) == ["dense", "tanh", "dense", "tanh", "softmax"]
+
+
+def test_the_sections_output_overrides_the_losss() -> None:
+    links = stages({"dense": 3}, activation={"output": "sigmoid"}, loss="squared_error")
+    assert names(links) == ["dense", "sigmoid"]
+
+
+def test_dropout_follows_every_hidden_activation() -> None:
+    links = stages({"dense": 4}, {"dense": 4}, {"dense": 3}, dropout=0.5)
+    hidden = ["dense", "relu", "dropout"]
+    assert names(links) == [*hidden, *hidden, "dense", "softmax"]
+
+
+def test_weights_start_by_he_before_rectifiers_else_by_xavier() -> None:
+    links = stages({"dense": 4}, {"dense": {"units": 4, "activation": "tanh"}}, {"dense": 3})
+    assert initializers(links) == [He(), Xavier(), Xavier()]
+
+
+def test_an_initializer_is_taken_from_the_layer_then_from_the_section() -> None:
+    layers = {"dense": {"units": 4, "initializer": {"normal": 0.1}}}, {"dense": 3}
+    links = stages(*layers, initializer="uniform")
+    assert initializers(links) == [Normal(std=0.1), Uniform()]
+
+
+def test_biases_start_at_zero_unless_told_otherwise() -> None:
+    (first, *_), (other, *_) = stages({"dense": 3}), stages({"dense": 3}, bias_initializer="normal")
+    assert [
+        first.spec.parameters((5,))[1].initializer,
+        other.spec.parameters((5,))[1].initializer,
+    ] == [
+        Zeros(),
+        Normal(),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("layers", "path", "message"),
+    [
+        (["flatten"], ("architecture", "layers"), "no layer here has weights"),
+        ([{"dense": 3}], ("architecture", "layers", 0), "put '- flatten' before it"),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_its_place(
+    layers: list[Any], path: tuple[str | int, ...], message: str
+) -> None:
+    with pytest.raises(SettingError, match=message) as caught:
+        stages(*layers, shape=(1, 2, 3))
+    assert caught.value.path == path

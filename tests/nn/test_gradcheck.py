@@ -1,0 +1,86 @@
+"""The gradient check: it passes what is right, and reports what is not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from nnkit.nn.activations import Activation, AnyActivation
+from nnkit.nn.gradcheck import BlockCheck, check_gradients
+from nnkit.nn.layers import Dense
+from nnkit.nn.layers.base import Binding, Layer
+from nnkit.nn.layers.dense import BoundDense
+from nnkit.nn.losses import AnyLoss, Loss
+from nnkit.nn.model import Model
+from nnkit.nn.params import Array
+from tests.nn.examples import batch_of, examples, model_of, name
+
+
+def check(model: Model, samples: int = 7) -> list[BlockCheck]:
+    return check_gradients(model, *batch_of(model, samples))
+
+
+@pytest.mark.parametrize("loss", examples(AnyLoss), ids=name)
+@pytest.mark.parametrize(
+    "activation", [a for a in examples(AnyActivation) if a.trainable], ids=name
+)
+def test_every_activation_passes_with_every_loss(activation: Activation, loss: Loss) -> None:
+    model = model_of(
+        [{"dense": 6}, {"dense": 4}, {"dense": 3}], (5,), activation=activation, loss=loss
+    )
+    checks = check(model)
+    assert [c.name for c in checks] == [*model.layout.offsets, "input"]
+    assert [c for c in checks if not c.passed] == []
+
+
+class BoundWrong(BoundDense):
+    """A dense layer with one gradient off by one part in ten thousand."""
+
+    def backward(self, dY: Array) -> Array | None:
+        dX = super().backward(dY)
+        self.dW[1, 2] *= 1.0001
+        return dX
+
+
+class Wrong(Dense):
+    def bind(self, binding: Binding) -> Layer:
+        return BoundWrong(binding)
+
+
+def test_a_wrong_gradient_is_reported_where_it_is() -> None:
+    right = model_of([{"dense": 4}, {"dense": 3}], (5,))
+    stages = [
+        replace(stage, spec=Wrong(units=4)) if stage.name == "layers.0" else stage
+        for stage in right.stages
+    ]
+    checks = check(Model(stages, right.loss, seed=0, dtype="float64"))
+    assert [c.name for c in checks if not c.passed] == ["layers.0.W"]
+    assert max(c.error for c in checks) == pytest.approx(1e-4, rel=0.01)
+
+
+@pytest.mark.parametrize("beside", [0, 1e-7, 3e-6])
+def test_a_corner_is_not_held_against_the_gradient(beside: float) -> None:
+    model = model_of([{"dense": 4}, {"dense": 3}], (5,), activation="relu")
+    X, T = batch_of(model, 7)
+    views = model.layout.views(model.params)
+    # Of the first sample, unit 0 stands at its corner or close by.
+    views["layers.0.b"][0] = beside - views["layers.0.W"][0] @ X[:, 0]
+    checks = check_gradients(model, X, T)
+    assert (sum(c.kinks for c in checks) > 0) == (beside < 1e-6)
+    assert [c for c in checks if not c.passed] == []
+
+
+def test_parameters_and_batch_are_put_back() -> None:
+    model = model_of([{"dense": 4}, {"dense": 3}], (5,))
+    X, T = batch_of(model, 7)
+    before = X.copy(), model.params.copy()
+    check_gradients(model, X, T)
+    np.testing.assert_array_equal(X, before[0])
+    np.testing.assert_array_equal(model.params, before[1])
+
+
+def test_float32_is_refused() -> None:
+    with pytest.raises(ValueError, match="float64"):
+        check(model_of([{"dense": 3}], (5,), dtype="float32"))

@@ -1,0 +1,145 @@
+"""Losses: their gradients, their fused forms, and PyTorch's values for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import TypeAdapter
+
+from nnkit.nn.architecture import activation_named
+from nnkit.nn.losses import AnyLoss, Loss
+from nnkit.nn.params import Array
+from nnkit.random import generator
+from tests.golden import case_name, torch_vectors
+from tests.nn.differences import assert_close, central_differences
+from tests.nn.examples import examples, name, targets_for
+
+LOSSES: list[Loss] = examples(AnyLoss)
+every = pytest.mark.parametrize("loss", LOSSES, ids=name)
+every_fused = pytest.mark.parametrize("loss", [loss for loss in LOSSES if loss.fused], ids=name)
+
+
+def logits(*shape: int) -> Array:
+    return generator(0, "logits").normal(scale=2, size=shape)
+
+
+def outputs(loss: Loss, *shape: int) -> Array:
+    """Outputs (outputs, …, N) as the activation that goes with the loss gives them."""
+    Y = logits(*shape)
+    activation_named(loss.output).forward(Y, Y)
+    return Y
+
+
+def value_and_gradient(loss: Loss, Y: Array, T: Array) -> tuple[float, Array]:
+    dY = np.full_like(Y, np.nan)
+    return loss(Y, T, dY), dY
+
+
+def fused(loss: Loss, Z: Array, T: Array) -> tuple[float, Array]:
+    dZ = np.full_like(Z, np.nan)
+    return loss.from_logits(Z, T, dZ), dZ
+
+
+@every
+def test_gradient_is_that_of_the_value(loss: Loss) -> None:
+    Y, T = outputs(loss, 4, 5), targets_for(loss, (4, 5))
+    numeric = central_differences(lambda: value_and_gradient(loss, Y, T)[0], Y)
+    assert_close(value_and_gradient(loss, Y, T)[1], numeric)
+
+
+@every_fused
+def test_fused_gradient_is_that_of_the_fused_value(loss: Loss) -> None:
+    Z, T = logits(4, 5), targets_for(loss, (4, 5))
+    assert_close(fused(loss, Z, T)[1], central_differences(lambda: fused(loss, Z, T)[0], Z))
+
+
+@every_fused
+def test_fused_form_equals_the_loss_of_the_activation(loss: Loss) -> None:
+    assert loss.fused is not None
+    activation = activation_named(loss.fused)
+    Z, T = logits(4, 6), targets_for(loss, (4, 6))
+    Y = np.empty_like(Z)
+    activation.forward(Z, Y)
+    value, dZ = value_and_gradient(loss, Y, T)
+    activation.backward(Y, dZ, np.empty_like(Z))
+    fused_value, fused_dZ = fused(loss, Z, T)
+    assert fused_value == pytest.approx(value, rel=1e-12)
+    np.testing.assert_allclose(fused_dZ, dZ, rtol=1e-9, atol=1e-14)
+
+
+@every_fused
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_huge_logits_give_finite_numbers(loss: Loss, dtype: str) -> None:
+    Z = np.array([[1e30, -1e30, 1e4, 0], [-1e30, -1e30, 9e3, 0], [0, 1e30, -1e4, 0]], dtype)
+    for shift in range(3):
+        T = np.roll(np.eye(3, 4), shift, axis=0).astype(dtype)
+        value, dZ = fused(loss, Z, T)
+        assert np.isfinite(value)
+        assert np.abs(dZ).max() <= 1 / 4
+
+
+@every_fused
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_outputs_of_exactly_0_and_1_give_finite_numbers(loss: Loss, dtype: str) -> None:
+    Y = np.array([[1, 0], [0, 1]], dtype)
+    for T in (Y.copy(), 1 - Y):
+        value, dY = value_and_gradient(loss, Y, T)
+        assert np.isfinite(value)
+        assert np.isfinite(dY).all()
+
+
+@every
+def test_mean_over_the_batch(loss: Loss) -> None:
+    Y, T = outputs(loss, 3, 5), targets_for(loss, (3, 5))
+    value, dY = value_and_gradient(loss, Y, T)
+    twice, dY_twice = value_and_gradient(loss, np.hstack([Y, Y]), np.hstack([T, T]))
+    assert twice == pytest.approx(value, rel=1e-14)
+    np.testing.assert_allclose(2 * dY_twice, np.hstack([dY, dY]), rtol=1e-14)
+    if loss.fused:
+        Z = logits(3, 5)
+        assert fused(loss, np.hstack([Z, Z]), np.hstack([T, T]))[0] == pytest.approx(
+            fused(loss, Z, T)[0], rel=1e-14
+        )
+
+
+@every
+def test_positions_of_a_sample_add_up(loss: Loss) -> None:
+    Y, T = outputs(loss, 3, 4, 5), targets_for(loss, (3, 4, 5))
+    at_each = [value_and_gradient(loss, Y[:, i], T[:, i])[0] for i in range(4)]
+    assert value_and_gradient(loss, Y, T)[0] == pytest.approx(sum(at_each))
+
+
+@every
+def test_leaves_outputs_and_targets_alone(loss: Loss) -> None:
+    Y, T = outputs(loss, 3, 5), targets_for(loss, (3, 5))
+    before = Y.copy(), T.copy()
+    value_and_gradient(loss, Y, T)
+    if loss.fused:
+        fused(loss, Y, T)
+    np.testing.assert_array_equal(Y, before[0])
+    np.testing.assert_array_equal(T, before[1])
+
+
+@every
+def test_takes_targets_in_any_memory_order(loss: Loss) -> None:
+    Y, T = outputs(loss, 3, 5), targets_for(loss, (3, 5))
+    samples_first = np.ascontiguousarray(T.T).T
+    value, dY = value_and_gradient(loss, Y, samples_first)
+    assert value == value_and_gradient(loss, Y, T)[0]
+    np.testing.assert_array_equal(dY, value_and_gradient(loss, Y, T)[1])
+
+
+@pytest.mark.parametrize("case", torch_vectors("losses"), ids=case_name)
+def test_as_pytorch_computes_it(case: dict[str, Any]) -> None:
+    loss: Loss = TypeAdapter(AnyLoss).validate_python(case["spec"])
+    T = np.array(case["T"])
+    value, dY = value_and_gradient(loss, np.array(case["Y"]), T)
+    assert value == pytest.approx(case["loss"], rel=1e-10)
+    np.testing.assert_allclose(dY, case["dY"], rtol=1e-10, atol=1e-10)
+    assert (loss.fused is not None) == ("dZ" in case)
+    if loss.fused:
+        value, dZ = fused(loss, np.array(case["Z"]), T)
+        assert value == pytest.approx(case["loss"], rel=1e-10)
+        np.testing.assert_allclose(dZ, case["dZ"], rtol=1e-10, atol=1e-10)

@@ -1,0 +1,145 @@
+"""Models: what they compute, what they keep in memory, and what they leave alone."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+import weakref
+
+import numpy as np
+import pytest
+
+from nnkit.nn.losses import AnyLoss, Loss
+from nnkit.nn.model import NETWORKS_KEPT, batch_last, buffer_bytes, describe, samples_first
+from nnkit.nn.params import Array
+from tests.nn.examples import batch_of, examples, model_of, name
+
+LAYERS = [{"dense": {"units": 4, "activation": "relu"}}, {"dense": 6}, {"dense": 3}]
+
+
+def expected(X: Array, P: dict[str, Array]) -> Array:
+    """What a network of `LAYERS` gives for X (N, 5), written out samples first."""
+    H = np.maximum(X @ P["layers.0.W"].T + P["layers.0.b"], 0)
+    H = np.tanh(H @ P["layers.1.W"].T + P["layers.1.b"])
+    E = np.exp(H @ P["layers.2.W"].T + P["layers.2.b"])
+    return E / E.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("batch", [1, 4, 7, 10, 1000])
+def test_forward_equals_the_formula(batch: int) -> None:
+    model = model_of(LAYERS, (5,))
+    X = batch_of(model, 10)[0].T
+    np.testing.assert_allclose(
+        model.forward(X, batch), expected(X, model.layout.views(model.params)), rtol=1e-12
+    )
+
+
+def test_forward_of_images_takes_them_samples_first() -> None:
+    model = model_of(["flatten", *LAYERS], (2, 3, 4))
+    as_vectors = model_of(LAYERS, (24,))
+    as_vectors.params[:] = model.params
+    X = np.moveaxis(batch_of(model, 10)[0], -1, 0)
+    np.testing.assert_allclose(model.forward(X), as_vectors.forward(X.reshape(10, 24)), rtol=1e-12)
+
+
+def test_forward_of_nothing_is_nothing() -> None:
+    assert model_of(LAYERS, (5,)).forward(np.empty((0, 5))).shape == (0, 3)
+
+
+def test_dropout_is_in_training_alone() -> None:
+    plain, dropping = model_of(LAYERS, (5,)), model_of(LAYERS, (5,), dropout=0.5)
+    dropping.params[:] = plain.params
+    X, T = batch_of(plain, 10)
+    np.testing.assert_array_equal(dropping.forward(X.T), plain.forward(X.T))
+    with_all = plain.network(10, training=True).loss_and_gradient(X, T, step=0)
+    assert dropping.network(10, training=True).loss_and_gradient(X, T, step=0) != with_all
+
+
+@pytest.mark.parametrize("loss", examples(AnyLoss), ids=name)
+def test_evaluation_agrees_with_training_and_forward(loss: Loss) -> None:
+    model = model_of(LAYERS, (5,), loss=loss)
+    X, T = batch_of(model, 10)
+    value, Y = model.network(10, training=False).evaluate(X, T)
+    trained = model.network(10, training=True).loss_and_gradient(X, T, step=0)
+    assert value == pytest.approx(trained, rel=1e-14)
+    np.testing.assert_array_equal(samples_first(Y), model.forward(samples_first(X)))
+
+
+def test_same_seed_same_weights() -> None:
+    first, same, other = (model_of(LAYERS, (5,), seed=seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first.params, same.params)
+    assert not np.isin(other.params, first.params).any()
+
+
+def test_float32_weights_are_the_float64_ones_rounded() -> None:
+    exact, rounded = model_of(LAYERS, (5,)), model_of(LAYERS, (5,), dtype="float32")
+    np.testing.assert_array_equal(rounded.params, exact.params.astype("float32"))
+
+
+def test_a_network_is_made_once_for_each_batch_size() -> None:
+    model = model_of(LAYERS, (5,))
+    assert model.network(3, training=True) is model.network(3, training=True)
+    assert model.network(3, training=True) is not model.network(3, training=False)
+
+
+def test_buffers_of_few_batch_sizes_are_kept() -> None:
+    model = model_of(LAYERS, (5,))
+    networks = [weakref.ref(model.network(size, training=True)) for size in range(1, 20)]
+    gc.collect()
+    alive = [network() is not None for network in networks]
+    assert sum(alive) == NETWORKS_KEPT
+    assert all(alive[-NETWORKS_KEPT:])
+
+
+def test_a_training_step_allocates_nothing_of_batch_size() -> None:
+    model = model_of([{"dense": 128}, {"dense": 10}], (784,), activation="relu", dtype="float32")
+    X, T = batch_of(model, 256)
+    network = model.network(256, training=True)
+    for step in range(3):
+        network.loss_and_gradient(X, T, step)
+    tracemalloc.start()
+    try:
+        network.loss_and_gradient(X, T, step=3)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (
+        peak < 48_000
+    )  # NumPy's own buffers of 8192 numbers; the smaller of ours has 131,072 bytes
+
+
+def test_layer_with_the_first_infinity_is_named() -> None:
+    model = model_of(LAYERS, (5,))
+    network = model.network(10, training=True)
+    X, _ = batch_of(model, 10)
+    assert network.first_nonfinite(X, step=0) is None
+    model.layout.views(model.params)["layers.1.W"][2, 3] = np.inf
+    with np.errstate(invalid="ignore"):
+        assert network.first_nonfinite(X, step=0) == "layers.1"
+    X[0, 0] = np.nan
+    assert network.first_nonfinite(X, step=0) == "the input"
+
+
+def test_description_has_a_row_for_each_stage() -> None:
+    model = model_of(["flatten", *LAYERS], (1, 5))
+    rows = describe(model)
+    assert [(row["name"], row["kind"], row["output_shape"]) for row in rows[:3]] == [
+        ("layers.0", "flatten", (5,)),
+        ("layers.1", "dense", (4,)),
+        ("layers.1.activation", "relu", (4,)),
+    ]
+    assert (rows[-1]["name"], rows[-1]["kind"]) == ("output", "softmax")
+    assert sum(row["parameters"] for row in rows) == model.layout.size
+
+
+def test_buffers_grow_with_the_batch() -> None:
+    model = model_of(LAYERS, (5,))
+    assert buffer_bytes(model, 20) == 2 * buffer_bytes(model, 10) > 0
+
+
+@pytest.mark.parametrize("shape", [(7, 5), (7, 2, 3), (7, 1, 4, 4)])
+def test_batch_last_and_back_is_a_view(shape: tuple[int, ...]) -> None:
+    X = np.arange(np.prod(shape)).reshape(shape)
+    assert batch_last(X).shape == (*shape[1:], 7)
+    assert np.shares_memory(batch_last(X), X)
+    np.testing.assert_array_equal(samples_first(batch_last(X)), X)

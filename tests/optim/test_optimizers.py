@@ -1,0 +1,127 @@
+"""Optimizers: PyTorch's trajectories, minima they must find, and the cut into blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from nnkit.nn.params import Array
+from nnkit.optim.optimizers import BLOCK, SGD, Adam, AnyOptimizer, Optimizer, blocks
+from nnkit.optim.regularization import Regularization
+from nnkit.random import generator
+from tests.golden import case_name, torch_vectors
+from tests.nn.examples import examples, name
+
+OPTIMIZERS: list[Optimizer] = [
+    *examples(AnyOptimizer),
+    SGD(momentum=0.9),
+    SGD(momentum=0.9, nesterov=True),
+    Adam(beta1=0.5, beta2=0.9),
+]
+every = pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=name)
+
+
+def slots_for(optimizer: Optimizer, params: Array) -> tuple[Array, ...]:
+    return tuple(np.zeros_like(params) for _ in optimizer.slots)
+
+
+def minimize(
+    optimizer: Optimizer, gradient: Callable[[Array], Array], start: Array, lr: float, steps: int
+) -> Array:
+    """Where the optimizer stands after so many steps, the rate falling evenly to nothing."""
+    params, slots = start.copy(), slots_for(optimizer, start)
+    for t in range(1, steps + 1):
+        optimizer.step(params, gradient(params), slots, t, lr * (1 - t / steps))
+    return params
+
+
+@pytest.mark.parametrize("case", torch_vectors("optimizers"), ids=case_name)
+def test_goes_where_pytorch_goes(case: dict[str, Any]) -> None:
+    optimizer: Optimizer = TypeAdapter(AnyOptimizer).validate_python(case["spec"])
+    penalty = Regularization(l2=case["l2"])
+    params = np.array(case["start"])
+    slots = slots_for(optimizer, params)
+    trajectory = []
+    for t, gradient in enumerate(case["gradients"], start=1):
+        grads = np.array(gradient)
+        penalty.add_gradient(params, grads)
+        optimizer.step(params, grads, slots, t, optimizer.learning_rate(t - 1, len(gradient)))
+        trajectory.append(params.copy())
+    np.testing.assert_allclose(trajectory, case["trajectory"], rtol=1e-10, atol=1e-10)
+
+
+@every
+def test_finds_the_bottom_of_a_parabola(optimizer: Optimizer) -> None:
+    bottom, curvature = np.array([1.0, -2.0, 0.5]), np.array([0.5, 1.0, 2.0])
+    found = minimize(optimizer, lambda p: curvature * (p - bottom), np.zeros(3), 0.05, 1000)
+    np.testing.assert_allclose(found, bottom, atol=1e-3)
+
+
+@every
+def test_follows_rosenbrocks_valley(optimizer: Optimizer) -> None:
+    def gradient(p: Array) -> Array:
+        x, y = p
+        return np.array([2 * (x - 1) - 400 * x * (y - x**2), 200 * (y - x**2)])
+
+    found = minimize(optimizer, gradient, np.array([-1.2, 1.0]), 1e-3, 30_000)
+    np.testing.assert_allclose(found, [1, 1], atol=0.01)
+
+
+@every
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_works_in_place_and_keeps_the_type(optimizer: Optimizer, dtype: str) -> None:
+    params = np.ones(7, dtype)
+    slots = slots_for(optimizer, params)
+    kept = params, *slots
+    optimizer.step(params, np.ones(7, dtype), slots, 1, 0.1)
+    assert all(vector.dtype == dtype for vector in kept)
+    assert (params < 1).all()
+    assert all(slot.any() for slot in slots)
+
+
+@every
+def test_each_parameter_goes_its_own_way_whatever_the_block(optimizer: Optimizer) -> None:
+    """A vector of several blocks moves as its parts do alone."""
+    size = 2 * BLOCK + 5
+    rng = generator(0, "long")
+    start, gradients = rng.normal(size=size), rng.normal(size=(3, size))
+
+    def trained(part: slice) -> Array:
+        params = start[part].copy()
+        slots = slots_for(optimizer, params)
+        for t in (1, 2, 3):
+            optimizer.step(params, gradients[t - 1, part].copy(), slots, t, 0.01)
+        return params
+
+    cuts = [slice(0, 100), slice(BLOCK - 50, BLOCK + 50), slice(size - 100, size)]
+    whole = trained(slice(None))
+    for cut in cuts:
+        np.testing.assert_array_equal(whole[cut], trained(cut))
+
+
+@given(st.sampled_from([1, BLOCK, 2 * BLOCK]), st.integers(0, 3), st.integers(1, 3))
+def test_blocks_cover_everything_once(size: int, more: int, vectors: int) -> None:
+    whole = [np.zeros(size + more, np.int8) for _ in range(vectors)]
+    for parts in blocks(*whole):
+        assert len({len(part) for part in parts}) == 1
+        for part in parts:
+            part += 1
+    assert all((vector == 1).all() for vector in whole)
+
+
+def test_learning_rate_follows_the_schedule() -> None:
+    optimizer = TypeAdapter[Optimizer](AnyOptimizer).validate_python(
+        {"kind": "sgd", "lr": 0.5, "schedule": {"kind": "inverse_scaling", "power": 1.0}}
+    )
+    assert [optimizer.learning_rate(step, 10) for step in range(3)] == [0.5, 0.25, 0.5 / 3]
+
+
+def test_nesterov_without_momentum_is_refused() -> None:
+    with pytest.raises(ValidationError, match="nesterov has no effect without momentum"):
+        SGD(nesterov=True)

@@ -1,0 +1,25 @@
+"""A training killed at any moment and resumed ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from random import Random
+from time import perf_counter
+
+import pytest
+
+from benchmarks.kill_and_resume import finish, kill, killed_and_resumed, write_config
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no SIGKILL")
+def test_killed_and_resumed_bit_for_bit(tmp_path: Path) -> None:
+    config = write_config(tmp_path, epochs=4)
+    began = perf_counter()
+    expected = finish(config, tmp_path / "whole")
+    seconds = perf_counter() - began
+    runs = tmp_path / "killed"
+    kill(config, runs, seconds=0, in_write=True)
+    outcome, _ = killed_and_resumed(config, runs, kills=2, seconds=seconds, draw=Random(0))
+    assert expected.differences(outcome) == []
+    assert [record["step"] for record in outcome.metrics] == [40, 80, 120, 160]

@@ -1,0 +1,131 @@
+"""Imports go one way, and training needs no package beyond the declared few."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+PACKAGE = Path(__file__).parents[1] / "nnkit"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+# What each folder may import beside itself and the modules at the root.
+MAY_IMPORT = {
+    "config": set[str](),
+    "nn": {"config"},
+    "optim": {"config"},
+    "data": {"config"},
+    "runs": {"config"},
+    "training": {"config", "nn", "optim", "data", "runs"},
+    "cli": {"config", "nn", "optim", "data", "runs", "training"},
+}
+# The package's face, which imports what it offers when it is asked for.
+FACE = {PACKAGE / "__init__.py", PACKAGE / "__main__.py"}
+ROOT_MODULES = {path.stem for path in set(PACKAGE.glob("*.py")) - FACE}
+
+THIRD_PARTY = {
+    "numpy",
+    "pillow",
+    "pydantic",
+    "pyyaml",
+    "rich",
+    "safetensors",
+    "threadpoolctl",
+    "typer",
+}
+
+
+def imported(module: Path) -> Iterator[str]:
+    """What a module imports of nnkit, by the first name after `nnkit`; type hints left out."""
+    tree = ast.parse(module.read_text(encoding="utf-8"))
+    for node in _executed(tree):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: imports are written in full"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        for name in names:
+            if name.startswith("nnkit."):
+                yield name.split(".")[1]
+
+
+def _executed(node: ast.AST) -> Iterator[ast.AST]:
+    if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+        return
+    yield node
+    for child in ast.iter_child_nodes(node):
+        yield from _executed(child)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_nothing_imports_upwards(module: Path) -> None:
+    folder = module.relative_to(PACKAGE).parts[0]
+    if module in FACE:
+        return
+    if folder in MAY_IMPORT:
+        allowed = {folder, *ROOT_MODULES, *MAY_IMPORT[folder]}
+    else:
+        allowed = ROOT_MODULES
+    assert set(imported(module)) <= allowed
+
+
+def test_every_folder_has_its_place() -> None:
+    folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert folders <= set(MAY_IMPORT), "say in MAY_IMPORT what the new folder may import"
+
+
+def test_face_imports_nothing_heavy() -> None:
+    assert set(imported(PACKAGE / "__init__.py")) == {"version"}
+
+
+def modules_after(statement: str) -> set[str]:
+    """The packages that a fresh Python has imported after a statement."""
+    script = (
+        f"import sys; before = set(sys.modules); {statement}; print(*set(sys.modules) - before)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    return {module.split(".")[0] for module in result.stdout.split()}
+
+
+def normal(distribution: str) -> str:
+    return distribution.lower().replace("_", "-")
+
+
+def closure(distributions: set[str]) -> set[str]:
+    """Distributions with all that they need."""
+    found: set[str] = set()
+    waiting = set(distributions)
+    while waiting:
+        name = waiting.pop()
+        found.add(name)
+        try:
+            needed = requires(name) or []
+        except PackageNotFoundError:
+            continue  # needed on other systems only
+        for requirement in map(Requirement, needed):
+            wanted = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+            dependency = normal(requirement.name)
+            if wanted and dependency not in found:
+                waiting.add(dependency)
+    return found
+
+
+def test_training_needs_no_package_beyond_the_declared_few() -> None:
+    modules = modules_after("import nnkit, nnkit.training.run") - sys.stdlib_module_names
+    home = packages_distributions()
+    distributions = {normal(home[module][0]) for module in modules if module in home}
+    assert "numpy" in distributions
+    assert distributions - closure(THIRD_PARTY) <= {"nnkit"}
+
+
+def test_importing_nnkit_alone_does_not_wait_for_numpy() -> None:
+    assert "numpy" not in modules_after("import nnkit")

@@ -1,0 +1,50 @@
+"""Configs to train by, on the tables that lie in the repository."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from nnkit.training.config import Config, config_from
+
+TABLES = Path(__file__).parents[2] / "data" / "tables"
+
+IRIS: dict[str, Any] = {
+    "name": "iris",
+    "data": {
+        "source": {"kind": "csv", "path": str(TABLES / "iris.csv"), "label": "species"},
+        "preprocess": ["standardize"],
+    },
+    "architecture": {"layers": [{"dense": 8}, {"dense": 3}]},
+    "training": {"epochs": 3, "batch_size": 16},
+}
+
+DIABETES: dict[str, Any] = {
+    "name": "diabetes",
+    "data": {
+        "source": {"kind": "csv", "path": str(TABLES / "diabetes.csv"), "task": "regression"},
+        "preprocess": ["standardize"],
+    },
+    "architecture": {"layers": [{"dense": 8}, {"dense": 1}]},
+    "loss": "squared_error",
+    "training": {"epochs": 3},
+}
+
+
+def iris(**sections: Any) -> Config:
+    """Three classes of flowers; a section given is laid over the usual one."""
+    return config_from(laid_over(IRIS, sections))
+
+
+def diabetes(**sections: Any) -> Config:
+    """A number to predict."""
+    return config_from(laid_over(DIABETES, sections))
+
+
+def laid_over(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Mappings key by key, everything else replaced."""
+    merged = dict(base)
+    for key, value in changes.items():
+        both = isinstance(value, dict) and isinstance(base.get(key), dict)
+        merged[key] = laid_over(base[key], value) if both else value
+    return merged

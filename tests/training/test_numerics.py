@@ -1,0 +1,38 @@
+"""The setting for fast arithmetic: how many threads, and what holds only inside."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info
+
+from nnkit.training.numerics import available, numerics, threads_for
+from tests.nn.examples import model_of
+
+SMALL = model_of([{"dense": 10}], (4,))
+LARGE = model_of([{"dense": 1000}, {"dense": 10}], (784,))
+
+
+def test_threads_are_as_wanted_or_as_the_largest_product_is_worth() -> None:
+    assert threads_for(SMALL, 64, wanted=7) == 7
+    assert threads_for(SMALL, 64, wanted=None) == 1
+    assert threads_for(LARGE, 64, wanted=None) == available() >= 1
+
+
+def blas_threads() -> set[int]:
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+
+def test_threads_are_limited_within_alone() -> None:
+    before = blas_threads()
+    with numerics(1):
+        assert blas_threads() == {1}
+    assert blas_threads() == before
+
+
+def test_overflow_is_silent_within_alone() -> None:
+    huge = np.array([1e300])
+    with numerics(1):
+        assert np.isinf(huge * huge).all()
+    with pytest.warns(RuntimeWarning, match="overflow"):
+        huge * huge

@@ -1,0 +1,283 @@
+"""A run from config to summary: early stopping, divergence, listeners, gates and resuming."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nnkit
+from nnkit.errors import ConfigError, DivergedError, GateError, UsageError
+from nnkit.runs.directory import RunDirectory
+from nnkit.training.config import Config
+from nnkit.training.loop import Evaluation, Step
+from nnkit.training.run import Listener, Session, weights_sum
+from tests.training.configs import diabetes, iris
+
+
+def records(run: nnkit.Run) -> list[dict[str, Any]]:
+    """The lines of metrics.jsonl without how fast they came."""
+    lines = RunDirectory(run.directory).read_metrics()
+    return [{key: line[key] for key in line if key != "samples_per_second"} for line in lines]
+
+
+def timeless(summary: Any) -> dict[str, Any]:
+    return {k: v for k, v in summary.items() if k not in ("seconds", "samples_per_second")}
+
+
+class StopAfter:
+    """Asks a training to stop after so many of its steps."""
+
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+
+    def __call__(self) -> bool:
+        self.left -= 1
+        return self.left <= 0
+
+
+# Resuming
+
+
+@pytest.mark.parametrize("optimizer", [{"kind": "sgd", "momentum": 0.9}, {"kind": "adam"}])
+def test_interrupted_and_resumed_is_as_never_interrupted(
+    tmp_path: Path, optimizer: dict[str, Any]
+) -> None:
+    config = iris(optimizer=optimizer, regularization={"dropout": 0.25})
+    whole = nnkit.train(config, runs=tmp_path / "whole")
+    parts = tmp_path / "parts"
+    for steps in (3, 4, 6):  # in the midst of an epoch, at its end, in the midst again
+        part = nnkit.train(config, runs=parts, resume=True, should_stop=StopAfter(steps))
+        assert part.interrupted
+    finished = nnkit.train(config, runs=parts, resume=True)
+    assert not finished.interrupted
+    assert timeless(finished.summary) == timeless(whole.summary)
+    assert records(finished) == records(whole)
+
+
+def test_a_finished_run_is_handed_back_or_made_anew(tmp_path: Path) -> None:
+    config = iris()
+    first = nnkit.train(config, runs=tmp_path)
+    assert nnkit.train(config, runs=tmp_path, resume=True).summary == first.summary
+    with pytest.raises(UsageError, match="was trained before; --restart begins anew"):
+        nnkit.train(config, runs=tmp_path)
+    again = nnkit.train(config, runs=tmp_path, restart=True)
+    assert timeless(again.summary) == timeless(first.summary)
+    assert records(again) == records(first)
+
+
+# Seeds
+
+
+def test_same_seed_same_bits_other_seed_other_bits(tmp_path: Path) -> None:
+    def weights(folder: str, seed: int) -> str:
+        run = nnkit.train(iris(seed=seed), runs=tmp_path / folder)
+        return str(run.summary["weights_sha256"])
+
+    first = weights("first", 1)
+    assert weights("second", 1) == first
+    assert weights("second", 2) != first
+
+
+# Early stopping
+
+
+def test_stops_when_patience_is_out_and_keeps_the_best(tmp_path: Path) -> None:
+    config = iris(
+        regularization={"early_stopping": 4},
+        training={"epochs": 200, "monitor": "validation.loss"},
+        optimizer={"kind": "adam", "lr": 0.05},
+    )
+    run = nnkit.train(config, runs=tmp_path)
+    losses = [record["validation.loss"] for record in records(run)]
+    best = int(np.argmin(losses))
+    assert len(losses) == best + 1 + 4 < 200
+    assert run.summary["outcome"] == "stopped early"
+    assert run.summary["best"] == {"step": 7 * (best + 1), "validation.loss": losses[best]}
+    assert run.summary["results"]["validation"]["loss"] == losses[best]
+    assert run.summary["best_weights_sha256"] != run.summary["weights_sha256"]
+    assert weights_sum(run.load().model.params) == run.summary["best_weights_sha256"]
+
+
+def test_a_change_that_is_too_small_counts_as_none(tmp_path: Path) -> None:
+    stopping = {"patience": 2, "minimum_change": 10.0}
+    run = nnkit.train(iris(regularization={"early_stopping": stopping}), runs=tmp_path)
+    assert len(records(run)) == 3
+    assert run.summary["best"]["step"] == 7
+
+
+def test_what_is_only_as_good_counts_as_no_improvement(tmp_path: Path) -> None:
+    config = iris(training={"epochs": 20}, optimizer={"kind": "adam", "lr": 0.02})
+    run = nnkit.train(config, runs=tmp_path)
+    accuracies = [record["validation.accuracy"] for record in records(run)]
+    assert accuracies.count(max(accuracies)) > 1
+    assert run.summary["best"]["step"] == 7 * (int(np.argmax(accuracies)) + 1)
+
+
+def test_a_run_stopped_early_is_not_taken_up_again(tmp_path: Path) -> None:
+    config = iris(
+        regularization={"early_stopping": {"patience": 1, "minimum_change": 10.0}},
+        training={"epochs": 20},
+    )
+    whole = nnkit.train(config, runs=tmp_path)
+    directory = RunDirectory(whole.directory)
+    directory.summary.unlink()  # as if the power had failed before it was written
+    resumed = nnkit.train(config, runs=tmp_path, resume=True)
+    assert timeless(resumed.summary) == timeless(whole.summary)
+
+
+def test_early_stopping_needs_something_to_watch(tmp_path: Path) -> None:
+    config = iris(data={"split": {"validation": 0}}, regularization={"early_stopping": 3})
+    with pytest.raises(ConfigError, match=r"early_stopping: needs a validation set"):
+        nnkit.train(config, runs=tmp_path)
+
+
+# Divergence
+
+
+class Copies(Listener):
+    """Keeps what the checkpoints hold at each evaluation."""
+
+    def started(self, session: Session) -> None:
+        self.run = session.run
+        self.kept: tuple[bytes, bytes] | None = None
+
+    def evaluated(self, evaluation: Evaluation, improved: bool) -> None:
+        self.kept = self.run.best.read_bytes(), self.run.last.read_bytes()
+
+
+def test_divergence_leaves_the_checkpoints_alone(tmp_path: Path) -> None:
+    config = iris(
+        optimizer={"kind": "sgd", "lr": 1e10},
+        data={"split": {"validation": 0}},
+        training={"evaluate_every": 1},
+    )
+    copies = Copies()
+    with pytest.raises(DivergedError, match=r"step 3;.*in layers\.1;") as caught:
+        nnkit.train(config, runs=tmp_path, listeners=[copies])
+    run = copies.run
+    assert copies.kept == (run.best.read_bytes(), run.last.read_bytes())
+    assert str(run.diverged) in str(caught.value)
+    assert nnkit.load_checkpoint(run.diverged).info["progress"]["step"] == 2
+    assert not run.finished
+
+
+def test_an_evaluation_without_a_number_is_divergence_too(tmp_path: Path) -> None:
+    config = iris(optimizer={"kind": "sgd", "lr": 1e30}, training={"evaluate_every": 1})
+    with pytest.raises(DivergedError, match=r"validation\.loss"):
+        nnkit.train(config, runs=tmp_path)
+
+
+# Listeners
+
+
+class Meddler(Listener):
+    """Does everything that a listener might, short of writing into the model."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+
+    def started(self, session: Session) -> None:
+        self.session = session
+        self.events.append("started")
+
+    def stepped(self, step: Step) -> None:
+        np.random.default_rng(step.number)
+        model = self.session.model
+        for batch in (1, 2, 3, 5, 7):  # drives the training's own buffers out
+            model.forward(np.ones((7, *model.input_shape)), batch)
+        model.grads.fill(np.nan)
+        self.events.append("stepped")
+
+    def evaluated(self, evaluation: Evaluation, improved: bool) -> None:
+        self.events.append("evaluated")
+
+    def ended(self) -> None:
+        self.events.append("ended")
+
+
+@pytest.mark.parametrize("listeners", [[Listener()], [Meddler()], [Meddler(), Copies()]])
+def test_listeners_change_no_number(tmp_path: Path, listeners: Sequence[Listener]) -> None:
+    config = iris(regularization={"dropout": 0.25})
+    alone = nnkit.train(config, runs=tmp_path / "alone")
+    heard = nnkit.train(config, runs=tmp_path / "heard", listeners=listeners)
+    assert timeless(heard.summary) == timeless(alone.summary)
+
+
+def test_listeners_hear_of_everything_in_order(tmp_path: Path) -> None:
+    meddler = Meddler()
+    nnkit.train(iris(training={"epochs": 2}), runs=tmp_path, listeners=[meddler])
+    epoch = ["stepped"] * 7 + ["evaluated"]
+    assert meddler.events == ["started", *epoch, *epoch, "ended"]
+
+
+# Gates
+
+
+def with_bounds(**bounds: Any) -> Config:
+    return iris(expect={name.replace("_", "."): bound for name, bound in bounds.items()})
+
+
+def test_bounds_that_hold_say_nothing(tmp_path: Path) -> None:
+    nnkit.train(with_bounds(test_accuracy={"min": 0.0, "max": 1.0}), runs=tmp_path)
+
+
+def test_a_missed_bound_is_an_error_with_the_run_complete(tmp_path: Path) -> None:
+    config = with_bounds(test_accuracy={"min": 1.01}, train_loss={"max": 0.0}, test_loss={"min": 0})
+    with pytest.raises(GateError) as caught:
+        nnkit.train(config, runs=tmp_path)
+    first, second = str(caught.value).splitlines()
+    assert first.startswith("test.accuracy is ")
+    assert first.endswith("expected at least 1.01")
+    assert second.startswith("train.loss is ")
+    assert second.endswith("expected at most 0")
+    run = caught.value.run
+    assert RunDirectory(run.directory).read_summary() == run.summary
+    assert run.summary["outcome"] == "completed"
+    run.load()
+    with pytest.raises(GateError):  # and so it is when the finished run is asked for
+        nnkit.train(config, runs=tmp_path, resume=True)
+
+
+def test_a_bound_on_a_figure_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no such figure; there are .*test\.accuracy"):
+        nnkit.train(with_bounds(test_r2={"min": 0.5}), runs=tmp_path)
+
+
+# The summary
+
+
+def test_the_monitored_figure_is_that_of_the_task(tmp_path: Path) -> None:
+    unwatched: dict[str, Any] = {"data": {"split": {"validation": 0}}}
+    monitors = {
+        nnkit.train(config, runs=tmp_path).summary["monitor"]
+        for config in (iris(), diabetes(), iris(**unwatched))
+    }
+    assert monitors == {"validation.accuracy", "validation.loss", "train.loss"}
+
+
+def test_a_monitor_that_is_no_figure_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no figure 'test\.loss'; there are validation\.loss"):
+        nnkit.train(iris(training={"monitor": "test.loss"}), runs=tmp_path)
+
+
+def test_the_summary_scores_every_set_with_the_best_weights(tmp_path: Path) -> None:
+    run = nnkit.train(iris(), runs=tmp_path)
+    summary = run.summary
+    trained = run.load()
+    assert summary["samples"] == {"train": 105, "validation": 15, "test": 30}
+    for split, size in summary["samples"].items():
+        assert trained.evaluate(split) == (size, summary["results"][split])
+    assert summary["parameters"] == 4 * 8 + 8 + 8 * 3 + 3
+    assert (summary["steps"], summary["step"], summary["epochs"]) == (21, 21, 3)
+
+
+def test_the_objective_is_loss_and_penalty(tmp_path: Path) -> None:
+    run = nnkit.train(iris(regularization={"l2": 0.01}), runs=tmp_path)
+    model = run.load().model
+    weights = model.params[model.layout.decayed].astype(float)
+    figures = run.summary["results"]["train"]
+    assert figures["objective"] == pytest.approx(figures["loss"] + 0.005 * (weights**2).sum())

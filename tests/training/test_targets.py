@@ -1,0 +1,100 @@
+"""Targets coded for the loss, and outputs decided: there and back again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nnkit.errors import SettingError
+from nnkit.nn.losses import AnyLoss, Loss
+from nnkit.nn.params import Array
+from nnkit.training.targets import confidence, decide, encode
+from tests.nn.examples import examples, loss_of, name
+
+LAST = ("architecture", "layers", 1)
+CLASSES = ("no", "yes", "maybe")
+LOSSES: list[Loss] = examples(AnyLoss)
+
+
+def coded(targets: Any, classes: int | None, loss: Loss, *shape: int) -> Array:
+    names = None if classes is None else CLASSES[:classes]
+    return encode(np.array(targets), names, loss, shape, LAST, np.dtype("float32"))
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=name)
+@pytest.mark.parametrize("classes", [2, 3])
+@given(numbers=st.lists(st.integers(0, 1), min_size=1, max_size=20))
+def test_deciding_undoes_coding(loss: Loss, classes: int, numbers: list[int]) -> None:
+    targets = np.array(numbers) * (classes - 1)
+    np.testing.assert_array_equal(decide(coded(targets, classes, loss, classes), loss), targets)
+    if classes == 2 and loss.fused != "softmax":
+        np.testing.assert_array_equal(decide(coded(targets, 2, loss, 1), loss), targets)
+
+
+@pytest.mark.parametrize(
+    ("loss", "outputs", "expected"),
+    [
+        ("cross_entropy", 2, [[1, 0], [0, 1]]),
+        ("squared_error", 2, [[1, 0], [0, 1]]),
+        ("hinge", 2, [[1, -1], [-1, 1]]),
+        ("perceptron", 2, [[1, -1], [-1, 1]]),
+        ("binary_cross_entropy", 1, [[0], [1]]),
+        ("squared_error", 1, [[0], [1]]),
+        ("hinge", 1, [[-1], [1]]),
+    ],
+)
+def test_classes_are_on_and_off(loss: str, outputs: int, expected: list[list[float]]) -> None:
+    result = coded([0, 1], 2, loss_of(loss), outputs)
+    assert result.dtype == np.float32
+    assert result.tolist() == expected
+
+
+def test_real_targets_stay_as_they_are() -> None:
+    targets = [[0.5, -1.0], [2.0, 3.0]]
+    assert coded(targets, None, loss_of("squared_error"), 2).tolist() == targets
+
+
+@pytest.mark.parametrize(
+    ("classes", "loss", "shape", "path", "message"),
+    [
+        (
+            3,
+            "cross_entropy",
+            (2,),
+            "units",
+            "2 output units, but the data has 3 classes; make it 3",
+        ),
+        (3, "hinge", (1,), "units", "1 output unit, but the data has 3 classes; make it 3"),
+        (2, "hinge", (3,), "units", r"3 output units.*make it 1 \(a yes or no\) or 2"),
+        (2, "cross_entropy", (1,), "units", "make it 2, or use binary_cross_entropy with 1"),
+        (None, "squared_error", (2,), "units", "2 output units, but each sample has 1 target"),
+        (None, "cross_entropy", (1,), "loss", "targets are real numbers; use squared_error"),
+        (3, "cross_entropy", (3, 4), None, "end in a dense layer"),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_its_place(
+    classes: int | None, loss: str, shape: tuple[int, ...], path: str | None, message: str
+) -> None:
+    targets = [[1.0]] if classes is None else [0]
+    with pytest.raises(SettingError, match=message) as caught:
+        coded(targets, classes, loss_of(loss), *shape)
+    places = {"units": (*LAST, "units"), "loss": ("loss",), None: LAST}
+    assert caught.value.path == places[path]
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=name)
+def test_one_unit_says_yes_past_the_middle(loss: Loss) -> None:
+    middle = coded([0, 1], 2, loss, 1).mean() if loss.fused != "softmax" else 0.5
+    outputs = middle + np.array([[-0.1], [0.1]])
+    np.testing.assert_array_equal(decide(outputs, loss), [0, 1])
+
+
+def test_confidence_is_the_probability_of_the_answer() -> None:
+    outputs, numbers = np.array([[0.2, 0.8], [0.9, 0.1]]), np.array([1, 0])
+    np.testing.assert_array_equal(confidence(outputs, numbers), [0.8, 0.9])
+    single = np.array([[0.8], [0.3]])
+    np.testing.assert_allclose(confidence(single, numbers), [0.8, 0.7])

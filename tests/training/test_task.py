@@ -1,0 +1,92 @@
+"""Where config and data meet: the sets, the model, and its score over a whole set."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nnkit.errors import ConfigError, SettingError
+from nnkit.nn.losses import AnyLoss, Loss
+from nnkit.random import generator
+from nnkit.training.task import EVALUATION_BATCH, ReadySet, build_model, evaluate, prepare
+from tests.nn.examples import batch_of, examples, model_of, name
+from tests.training.configs import diabetes, iris
+
+
+def test_evaluation_equals_the_formula() -> None:
+    """Cross-entropy and accuracy over more samples than go through at a time."""
+    model = model_of([{"dense": 4}, {"dense": 3}], (5,))
+    rng = generator(0, "set")
+    inputs = rng.normal(size=(2 * EVALUATION_BATCH + 345, 5))
+    targets = rng.integers(3, size=len(inputs))
+    figures = evaluate(model, ReadySet(inputs, np.eye(3)[targets], targets), classification=True)
+    P = model.layout.views(model.params)
+    H = np.tanh(inputs @ P["layers.0.W"].T + P["layers.0.b"])
+    Z = H @ P["layers.1.W"].T + P["layers.1.b"]
+    logarithms = Z - np.log(np.exp(Z).sum(axis=1, keepdims=True))
+    assert figures == pytest.approx(
+        {
+            "loss": -logarithms[np.arange(len(inputs)), targets].mean(),
+            "accuracy": (Z.argmax(axis=1) == targets).mean(),
+        },
+        rel=1e-12,
+    )
+
+
+@pytest.mark.parametrize("loss", examples(AnyLoss), ids=name)
+def test_evaluation_in_parts_is_that_of_the_whole(loss: Loss) -> None:
+    model = model_of([{"dense": 4}, {"dense": 3}], (5,), loss=loss)
+    samples = EVALUATION_BATCH + 1
+    X, T = batch_of(model, samples)
+    whole, _ = model.network(samples, training=False).evaluate(X, T)
+    figures = evaluate(model, ReadySet(X.T, T.T, T.T), classification=False)
+    assert figures["loss"] == pytest.approx(whole, rel=1e-12)
+
+
+def test_preparation_gives_disjoint_sets_that_hold_everything() -> None:
+    task = prepare(iris())
+    sizes = {name: len(samples) for name, samples in task.sets.items()}
+    assert sizes == {"train": 105, "validation": 15, "test": 30}
+    rows = np.concatenate([samples.inputs for samples in task.sets.values()])
+    everything = task.dataset.samples.inputs
+    np.testing.assert_array_equal(np.sort(rows, axis=0), np.sort(everything, axis=0))
+
+
+def test_preprocessing_is_fitted_on_the_training_set_alone() -> None:
+    task = prepare(iris())
+    model = task.model()
+    inputs = np.asarray(task.ready("train", model).inputs)
+    np.testing.assert_allclose(inputs.mean(axis=0), 0, atol=1e-6)
+    np.testing.assert_allclose(inputs.std(axis=0), 1, rtol=1e-6)
+    held_out = np.asarray(task.ready("test", model).inputs)
+    assert abs(held_out.mean(axis=0)).max() > 1e-3
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_ready_sets_are_of_the_networks_precision(precision: str) -> None:
+    task = prepare(iris(training={"precision": precision}))
+    ready = task.ready("train", task.model())
+    assert ready.inputs.dtype == ready.coded.dtype == precision
+    assert np.asarray(ready.inputs).flags.c_contiguous
+
+
+def test_regression_keeps_the_targets_in_their_unit() -> None:
+    task = prepare(diabetes())
+    ready = task.ready("test", task.model())
+    np.testing.assert_array_equal(ready.targets, task.sets["test"].targets)
+
+
+def test_a_set_to_evaluate_on_must_be_held_out() -> None:
+    config = iris(data={"split": {"test": 0}}, training={"evaluate_on": ["test"]})
+    with pytest.raises(SettingError, match=r"there is no test set; data\.split\.test is 0"):
+        prepare(config)
+
+
+def test_a_model_is_built_with_and_without_the_data() -> None:
+    with_data, without = build_model(iris()), build_model(iris(), input_shape=(4,))
+    np.testing.assert_array_equal(with_data.params, without.params)
+
+
+def test_a_model_that_does_not_fit_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"architecture\.layers\.0.*put '- flatten' before it"):
+        build_model(iris(), input_shape=(1, 2, 2))
