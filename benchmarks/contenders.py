@@ -26,7 +26,7 @@ class Setting:
     threads: int | None = None
 
     def __str__(self) -> str:
-        threads = "its own choice of threads" if self.threads is None else "1 thread"
+        threads = "default threads" if self.threads is None else "1 thread"
         return f"{self.mode}, {threads}" if self.mode else threads
 
 
@@ -78,6 +78,8 @@ CONTENDERS = (
         "jax_peer",
         training=settings("scan, unroll 1", "scan, unroll 4"),
         inference=settings("a call a batch", "lax.map"),
+        # On a processor as the others are, and in an error the error itself last.
+        environment={"JAX_PLATFORMS": "cpu", "JAX_TRACEBACK_FILTERING": "off"},
     ),
     Contender("sklearn", "scikit-learn", "sklearn_peer", settings(""), ()),
 )

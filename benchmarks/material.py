@@ -24,7 +24,7 @@ def main() -> None:
     except NnkitError as error:
         sys.exit(f"error: {error}")
     task, model = session.task, session.model
-    weights = list(model.layout.views(model.params).values())
+    weights = nnkit_peer.blocks(model)
     for prefix, name in (("", "train"), ("test_", "test")):
         data = task.ready(name, model)
         material.save(f"{prefix}inputs", np.asarray(data.inputs).reshape(len(data), INPUTS))

@@ -16,26 +16,32 @@ def markdown(report: dict[str, Any]) -> str:
     Args:
         report: what `benchmarks.speed` writes to speed.json.
     """
-    machine = report["machine"]
+    rounds, machine = report["rounds"], report["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
-    parts = [
-        "# Speed on MNIST",
-        "More is better: samples a second are medians of "
-        f"{report['rounds']} rounds in which all contenders took turns, and nnkit ÷ a contender "
-        "is the median of the ratios within each round (in brackets the lowest and highest).",
-        "## Training",
-        _table(report, "training"),
-        "## Inference",
-        _table(report, "inference"),
-        "## Where",
-        f"- {machine['cpu']}, {machine['cores']} cores, {machine['memory_bytes'] / 1e9:.0f} GB\n"
-        f"- {machine['system']}\n- {versions}\n- {report['date']}; load before: "
-        f"{report['load_before']:.2f}",
-        "## Again",
-        "`make bench` measures this anew; [how it is done](../README.md), "
-        "[all figures](speed.json).",
-    ]
-    return "\n\n".join(parts) + "\n"
+    memory = f"{machine['memory_bytes'] / 1e9:.0f} GB"
+    return f"""# Speed on MNIST
+
+Samples/s are medians of {rounds} rounds in which all contenders took turns. *nnkit ÷* is by how much
+nnkit is faster than that contender: the median of the rounds' ratios, and the lowest and highest.
+
+## Training
+
+{_table(report, "training")}
+
+## Inference
+
+{_table(report, "inference")}
+{_missing(report)}
+## Where
+
+- {machine["cpu"]}, {machine["cores"]} cores, {memory}; {machine["system"]}
+- {versions}
+- {report["date"]}, load before {report["load_before"]:.2f}
+
+## Again
+
+`make bench` measures this anew. [How it is done](../README.md), [all figures](speed.json).
+"""
 
 
 def _table(report: dict[str, Any], job: str) -> str:
@@ -61,6 +67,18 @@ def _table(report: dict[str, Any], job: str) -> str:
                 )
             )
     return "\n".join(lines)
+
+
+def _missing(report: dict[str, Any]) -> str:
+    """The settings that failed, and why."""
+    lines = [
+        f"- {task['network']} {task['job']}, batch {task['batch']}: {TITLES[name]} ({setting}): {why}"
+        for task in report["tasks"]
+        for name, trials in task["trials"].items()
+        for setting, why in trials.items()
+        if isinstance(why, str)
+    ]
+    return "\n".join(["", "Not measured:", "", *lines, ""]) if lines else ""
 
 
 def _ratio(ratio: dict[str, float] | None) -> str:

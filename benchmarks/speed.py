@@ -29,7 +29,7 @@ TRIAL_SHARE = 1 / 3  # of a portion's length, for those
 PAUSE = 0.1  # seconds before a portion, in which the threads of the last one fall asleep
 LOWEST_ACCURACY = 0.85
 HIGHEST_DEVIATION = 1e-3  # of outputs from nnkit's with the same weights
-MOST_IDLE = 0.05  # cores; a worker that takes more while it waits disturbs the others
+MOST_IDLE = 0.5  # cores that a worker may take while it waits; a thread that spins takes 1
 
 Report = dict[str, Any]
 

@@ -11,6 +11,7 @@ from typing import Any
 from threadpoolctl import threadpool_info
 
 from benchmarks.peers.protocol import Array, Inference, Material, Row, Training, serve
+from nnkit.nn.model import Model
 from nnkit.optim import kernels
 from nnkit.training.config import Config, config_from
 from nnkit.training.loop import Progress
@@ -43,6 +44,12 @@ def config(row: Row) -> Config:
         **(nielsen if row.squared else {"optimizer": {"kind": "adam", "lr": row.lr}}),
     }
     return config_from(settings)
+
+
+def blocks(model: Model) -> list[Array]:
+    """W and b of the hidden and the output layer, as views."""
+    views = model.layout.views(model.params)
+    return [views[f"layers.{layer}.{block}"] for layer in (1, 2) for block in "Wb"]
 
 
 def train(session: Session, epochs: int) -> None:
@@ -80,8 +87,7 @@ class NnkitInference(Inference):
     def __init__(self, row: Row, material: Material, mode: str, batch: int) -> None:
         super().__init__(material, batch)
         self.model = build_model(config(row), input_shape=(1, 28, 28))
-        blocks = self.model.layout.views(self.model.params).values()
-        for block, weights in zip(blocks, material.weights("trained"), strict=True):
+        for block, weights in zip(blocks(self.model), material.weights("trained"), strict=True):
             block[...] = weights
         self.images = self.X.reshape(-1, 1, 28, 28)
 

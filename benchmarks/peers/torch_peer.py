@@ -30,7 +30,7 @@ BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
 
 inductor.compile_threads = 1  # no pool of compilers that would stay behind
 # Before there are other threads, because they inherit it.
-torch.set_flush_denormal(True)  # noqa: FBT003
+torch.set_flush_denormal(True)
 
 
 def network(row: Row, weights: Weights) -> Any:

@@ -56,8 +56,8 @@ class Training(Spec):
     )
     monitor: str | None = Field(
         None,
-        description="The figure that says which checkpoint is best, such as validation.loss; by "
-        "default the accuracy or loss on validation, or without one the training objective.",
+        description="The figure that says which checkpoint is best, such as validation.accuracy; "
+        "by default validation.loss, or without a validation set the training objective.",
     )
     precision: Literal["float32", "float64"] = Field("float32", description="Of all numbers.")
     threads: Count | None = Field(

@@ -63,7 +63,7 @@ class Evaluation:
             "epoch": round(self.epoch, 6),
             "lr": self.lr,
             **self.all_figures(),
-            "samples_per_second": round(self.samples_per_second, 1),
+            "samples_per_second": round(self.samples_per_second),
         }
 
 

@@ -251,9 +251,8 @@ def _monitor(config: Config, watched: Sequence[str], classification: bool) -> st
             ("regularization", "early_stopping"),
             "needs a validation set to watch; set data.split.validation, or training.monitor",
         )
-    if "validation" not in watched:
-        return own[-1]
-    return "validation.accuracy" if classification else "validation.loss"
+    # The loss, because accuracy on a small validation set says "equal" too often.
+    return "validation.loss" if "validation" in watched else own[-1]
 
 
 def _check_expected_names(config: Config, sets: Sequence[str], classification: bool) -> None:

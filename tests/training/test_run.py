@@ -110,7 +110,10 @@ def test_a_change_that_is_too_small_counts_as_none(tmp_path: Path) -> None:
 
 
 def test_what_is_only_as_good_counts_as_no_improvement(tmp_path: Path) -> None:
-    config = iris(training={"epochs": 20}, optimizer={"kind": "adam", "lr": 0.02})
+    config = iris(
+        training={"epochs": 20, "monitor": "validation.accuracy"},
+        optimizer={"kind": "adam", "lr": 0.02},
+    )
     run = nnkit.train(config, runs=tmp_path)
     accuracies = [record["validation.accuracy"] for record in records(run)]
     assert accuracies.count(max(accuracies)) > 1
@@ -250,13 +253,14 @@ def test_a_bound_on_a_figure_that_does_not_exist_is_refused(tmp_path: Path) -> N
 # The summary
 
 
-def test_the_monitored_figure_is_that_of_the_task(tmp_path: Path) -> None:
+def test_what_is_monitored_by_default(tmp_path: Path) -> None:
     unwatched: dict[str, Any] = {"data": {"split": {"validation": 0}}}
-    monitors = {
+    penalized = {**unwatched, "regularization": {"l2": 0.1}}
+    monitors = [
         nnkit.train(config, runs=tmp_path).summary["monitor"]
-        for config in (iris(), diabetes(), iris(**unwatched))
-    }
-    assert monitors == {"validation.accuracy", "validation.loss", "train.loss"}
+        for config in (iris(), diabetes(), iris(**unwatched), iris(**penalized))
+    ]
+    assert monitors == ["validation.loss", "validation.loss", "train.loss", "train.objective"]
 
 
 def test_a_monitor_that_is_no_figure_is_refused(tmp_path: Path) -> None:
