@@ -33,12 +33,16 @@ def test_equal_data_has_one_fingerprint_and_other_data_another() -> None:
     fingerprint = DATASET.fingerprint()
     again = Samples(np.asfortranarray(SAMPLES.inputs), SAMPLES.targets.copy())
     assert replace(DATASET, samples=again).fingerprint() == fingerprint
-    changed = SAMPLES.inputs.copy()
+    changed = np.asarray(SAMPLES.inputs).copy()
     changed[3, 2] = np.nextafter(changed[3, 2], 99)
     others = [
         replace(DATASET, samples=replace(SAMPLES, inputs=changed)),
-        replace(DATASET, samples=replace(SAMPLES, inputs=SAMPLES.inputs.astype(np.float32))),
-        replace(DATASET, samples=replace(SAMPLES, inputs=SAMPLES.inputs.reshape(4, 1, 3))),
+        replace(
+            DATASET, samples=replace(SAMPLES, inputs=np.asarray(SAMPLES.inputs).astype(np.float32))
+        ),
+        replace(
+            DATASET, samples=replace(SAMPLES, inputs=np.asarray(SAMPLES.inputs).reshape(4, 1, 3))
+        ),
         replace(DATASET, samples=replace(SAMPLES, targets=SAMPLES.targets[::-1])),
         replace(DATASET, samples=SAMPLES.take(np.array([1, 0, 2, 3]))),
         replace(DATASET, test=SAMPLES),

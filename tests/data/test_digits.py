@@ -56,7 +56,7 @@ def test_a_picture_takes_mnists_form(path: Path) -> None:
 
 def test_mnist_is_in_that_form_already(mnist: Dataset) -> None:
     assert mnist.test is not None
-    for image in mnist.test.inputs[:500, 0]:
+    for image in np.asarray(mnist.test.inputs)[:500, 0]:
         again = normalize_digit(image.astype(float), (28, 28))
         assert np.corrcoef(again.ravel(), image.ravel())[0, 1] > 0.9, "in place to the pixel"
 

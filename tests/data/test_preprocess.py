@@ -74,12 +74,12 @@ def test_only_training_rows_are_fitted_on(tag: str, tmp_path: Path) -> None:
     X = table(100)
     steps = list(dict.fromkeys(["one_hot", tag]))
     before = prepare(small_config(write_csv(tmp_path / "t.csv", X), preprocess=steps))
-    training = before.sets["train"].inputs[:, 0].astype(int)
+    training = np.asarray(before.sets["train"].inputs)[:, 0].astype(int)
     held_out = np.setdiff1d(np.arange(100), training)
     assert len(held_out) == 30
     X[held_out, 1:] = [2, 1e6]
     after = prepare(small_config(write_csv(tmp_path / "t.csv", X), preprocess=steps))
-    assert after.sets["test"].inputs[:, 2].tolist() == [1e6] * 20
+    assert np.asarray(after.sets["test"].inputs)[:, 2].tolist() == [1e6] * 20
     assert statistics(after) == statistics(before)
     if tag not in ("scale", "one_hot"):
         X[training[0], 2] = 1e6
@@ -199,9 +199,9 @@ def test_statistics_are_kept_with_the_model(steps: list[Any], tmp_path: Path) ->
     task, model = prepare(config), run.load()
     assert model.columns == task.dataset.columns
     for samples in task.sets.values():
-        expected = task.preprocessor(samples.inputs, model.model.dtype)
+        expected = task.preprocessor(np.asarray(samples.inputs), model.model.dtype)
         np.testing.assert_array_equal(
-            model.preprocessor(samples.inputs, model.model.dtype), expected
+            model.preprocessor(np.asarray(samples.inputs), model.model.dtype), expected
         )
     right = model.predict(task.sets["test"].inputs) == task.sets["test"].targets.astype(str)
     assert right.mean() == run.summary["results"]["test"]["accuracy"]

@@ -84,7 +84,10 @@ def test_the_seed_alone_decides(case: tuple[list[int], Split], seed: int) -> Non
 
 def test_another_seed_gives_another_split() -> None:
     dataset = numbered([0, 1] * 50)
-    held_out = [tuple(split_dataset(dataset, Split(), seed)["test"].inputs) for seed in range(20)]
+    held_out = [
+        tuple(np.asarray(split_dataset(dataset, Split(), seed)["test"].inputs))
+        for seed in range(20)
+    ]
     assert len(set(held_out)) == 20
 
 

@@ -93,7 +93,7 @@ def test_quoted_cells_may_hold_delimiters_quotes_and_lines(tmp_path: Path) -> No
 def test_a_column_without_any_value_is_one_of_numbers(tmp_path: Path) -> None:
     dataset = load(tmp_path, "x,gone,y\n1,,a\n2,?,b\n")
     assert dataset.columns == (Column("x"), Column("gone"))
-    assert np.isnan(dataset.samples.inputs[:, 1]).all()
+    assert np.isnan(np.asarray(dataset.samples.inputs)[:, 1]).all()
 
 
 @pytest.mark.parametrize(

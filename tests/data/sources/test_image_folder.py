@@ -42,7 +42,7 @@ def test_folders_are_classes(tmp_path: Path) -> None:
 def test_colours_stay_apart(tmp_path: Path) -> None:
     root = paint(tmp_path, {"red": 3, "green": 3})
     dataset = ImageFolder(path=str(root), size=(5, 5), mode="rgb").load()
-    means = dataset.samples.inputs.mean(axis=(2, 3))
+    means = np.asarray(dataset.samples.inputs).mean(axis=(2, 3))
     np.testing.assert_allclose(means[:3], [COLOURS["green"]] * 3, atol=2)
     np.testing.assert_allclose(means[3:], [COLOURS["red"]] * 3, atol=2)
 
@@ -70,7 +70,7 @@ def test_a_picture_is_predicted_as_it_was_trained_on(tmp_path: Path) -> None:
     model = nnkit.train(small_config(source, preprocess=["scale"]), runs=tmp_path).load()
     dataset = model.config.data.source.load()
     np.testing.assert_array_equal(
-        model.read_picture(root / "red" / "0.png")[0], dataset.samples.inputs[12]
+        model.read_picture(root / "red" / "0.png")[0], np.asarray(dataset.samples.inputs)[12]
     )
 
 

@@ -30,7 +30,7 @@ def test_class_counts(mnist: Dataset) -> None:
 
 def test_images_go_with_their_labels(mnist: Dataset) -> None:
     """A 0 is empty in the middle, and a 1 takes the least ink."""
-    images, labels = mnist.samples.inputs, mnist.samples.targets
+    images, labels = np.asarray(mnist.samples.inputs), mnist.samples.targets
     middle = images[:, 0, 12:16, 12:16].mean(axis=(1, 2))
     ink = images.mean(axis=(1, 2, 3))
     assert np.argmin([middle[labels == digit].mean() for digit in range(10)]) == 0
