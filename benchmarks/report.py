@@ -21,8 +21,8 @@ def markdown(report: dict[str, Any]) -> str:
     memory = f"{machine['memory_bytes'] / 1e9:.0f} GB"
     return f"""# Speed on MNIST
 
-Samples/s are medians of {rounds} rounds in which all contenders took turns. *nnkit ÷* is by how much
-nnkit is faster than that contender: the median of the rounds' ratios, and the lowest and highest.
+Samples/s are medians of {rounds} rounds in which all contenders took turns. *nnkit ÷* is how many
+times as fast as that contender nnkit is: the median of the ratios, their lowest and highest.
 
 ## Training
 
@@ -31,7 +31,13 @@ nnkit is faster than that contender: the median of the rounds' ratios, and the l
 ## Inference
 
 {_table(report, "inference")}
-{_missing(report)}
+
+## Settings
+
+The fastest of these was measured above; these figures are the best of a few shorter portions.
+
+{_trials(report)}
+
 ## Where
 
 - {machine["cpu"]}, {machine["cores"]} cores, {memory}; {machine["system"]}
@@ -69,16 +75,19 @@ def _table(report: dict[str, Any], job: str) -> str:
     return "\n".join(lines)
 
 
-def _missing(report: dict[str, Any]) -> str:
-    """The settings that failed, and why."""
-    lines = [
-        f"- {task['network']} {task['job']}, batch {task['batch']}: {TITLES[name]} ({setting}): {why}"
-        for task in report["tasks"]
-        for name, trials in task["trials"].items()
-        for setting, why in trials.items()
-        if isinstance(why, str)
-    ]
-    return "\n".join(["", "Not measured:", "", *lines, ""]) if lines else ""
+def _trials(report: dict[str, Any]) -> str:
+    """What became of each setting, where there was a choice or a failure."""
+    lines = [_line(("network", "task", "contender", "samples/s")), _line(("---",) * 4)]
+    for task in report["tasks"]:
+        for name, trials in task["trials"].items():
+            found = [
+                f"{setting}: {outcome if isinstance(outcome, str) else f'{outcome:,.0f}'}"
+                for setting, outcome in trials.items()
+            ]
+            if found:
+                job = f"{task['job']}, batch {task['batch']}"
+                lines.append(_line((task["network"], job, TITLES[name], "; ".join(found))))
+    return "\n".join(lines)
 
 
 def _ratio(ratio: dict[str, float] | None) -> str:

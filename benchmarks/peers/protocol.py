@@ -80,6 +80,10 @@ class Material:
         """
         return np.load(self.folder / f"{name}.npy")
 
+    def first(self, name: str, count: int) -> Array:
+        """The first entries of an array, without reading the rest."""
+        return np.array(np.load(self.folder / f"{name}.npy", mmap_mode="r")[:count])
+
     def save_weights(self, name: str, weights: Weights) -> None:
         for i, block in enumerate(weights):
             self.save(f"{name}_{i}", block)
@@ -124,8 +128,8 @@ class Training(Job):
         """What the network gives (n, 10) for inputs (n, 784)."""
 
     def figures(self) -> dict[str, float]:
-        X = self.material.load("inputs")[:CHECKED]
-        Y, T = self.outputs(X), one_hot(self.material.load("classes")[:CHECKED])
+        Y = self.outputs(self.material.first("inputs", CHECKED))
+        T = one_hot(self.material.first("classes", CHECKED))
         if self.row.squared:
             errors = 0.5 * np.sum((Y - T) ** 2, axis=1)
         else:

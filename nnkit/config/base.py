@@ -111,10 +111,14 @@ class Tagged:
     """Annotation that turns a union of `Component`s into one told apart by `kind`.
 
     Beside the full form, `{kind: dense, units: 128}`, it accepts the tag alone, `flatten`, and
-    the tag as the only key, `dense: 128` or `dense: {units: 128}`.
+    the tag as the only key, `dense: 128` or `dense: {units: 128}`. A union with a default also
+    takes that member's settings alone, `{lr: 0.1}`.
 
     Use: `Layer = Annotated[Dense | Dropout, Tagged()]`.
     """
+
+    def __init__(self, default: str | None = None) -> None:
+        self.default = default
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
@@ -125,7 +129,7 @@ class Tagged:
         known = members(source)
 
         def expand(value: Any) -> Any:
-            return _with_kind(known, value)
+            return _with_kind(known, value, self.default)
 
         return core_schema.no_info_before_validator_function(expand, union)
 
@@ -147,7 +151,12 @@ class Tagged:
                 for tag, choice in zip(tags, choices, strict=True)
             },
         }
-        full = [{"allOf": [{"type": "object", "required": ["kind"]}, choice]} for choice in choices]
+        full = [
+            choice
+            if tag == self.default
+            else {"allOf": [{"type": "object", "required": ["kind"]}, choice]}
+            for tag, choice in zip(tags, choices, strict=True)
+        ]
         return {"anyOf": [*([{"enum": bare}] if bare else []), *full, single]}
 
 
@@ -175,7 +184,7 @@ def members(union: Any) -> dict[str, type[Component]]:
     return found
 
 
-def _with_kind(known: Mapping[str, type[Component]], value: Any) -> Any:
+def _with_kind(known: Mapping[str, type[Component]], value: Any, default: str | None) -> Any:
     """A component in full form, whichever of its forms it was written in."""
     if isinstance(value, str):
         return {"kind": str(value)}
@@ -190,11 +199,18 @@ def _with_kind(known: Mapping[str, type[Component]], value: Any) -> Any:
     if isinstance(value.get(SHORTHAND_KEY), str):
         return {"kind": str(value[SHORTHAND_KEY]), **_without(value, SHORTHAND_KEY)}
     tags = [name for name in value if name in known]
+    if not tags and default is not None and _are_settings(value):
+        return {"kind": default, **value}
     if not tags:
         return _guess_tag(known, value)
     if len(value) > 1:
         raise _refusal(_siblings(known[tags[0]], value))
     return _inside(known[tags[0]], value[tags[0]])
+
+
+def _are_settings(value: Mapping[str, Any]) -> bool:
+    """Whether a mapping without a tag holds settings, rather than one misspelt tag with its own."""
+    return len(value) > 1 or not isinstance(next(iter(value.values())), Mapping)
 
 
 def _inside(member: type[Component], value: Any) -> Any:

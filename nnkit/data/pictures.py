@@ -5,17 +5,18 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, ImageStat, UnidentifiedImageError
 
 from nnkit.errors import DataError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif"})
+LIGHT = 170  # grey level above which ink on a transparent ground is taken for chalk
 MAX_PIXELS = 64_000_000
 
 
 def open_picture(path: Path) -> Image.Image:
-    """The picture upright (by its EXIF orientation) and opaque (on white where it has alpha).
+    """The picture upright (by its EXIF orientation) and opaque (laid on paper if it has alpha).
 
     Raises:
         DataError: missing, not a picture of a known format, damaged, or too large.
@@ -49,10 +50,15 @@ def _opaque(picture: Image.Image) -> Image.Image:
         return _to_eight_bits(picture)
     if picture.mode == "P" or "A" in picture.getbands() or "transparency" in picture.info:
         layered = picture.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", layered.size, "white"), layered).convert(
-            "RGB"
-        )
+        paper = Image.new("RGBA", layered.size, _paper(layered))
+        return Image.alpha_composite(paper, layered).convert("RGB")
     return picture.convert("L" if picture.mode in ("1", "L") else "RGB")
+
+
+def _paper(layered: Image.Image) -> str:
+    """What a transparent picture is laid on: white, or black under light ink."""
+    ink = ImageStat.Stat(layered.convert("L"), layered.getchannel("A").point(lambda a: a > 0))
+    return "black" if ink.count[0] and ink.mean[0] > LIGHT else "white"
 
 
 def _to_eight_bits(picture: Image.Image) -> Image.Image:

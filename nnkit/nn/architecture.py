@@ -17,6 +17,8 @@ from nnkit.nn.layers.base import LayerSpec, ShapeError
 from nnkit.nn.losses import Loss
 from nnkit.nn.params import Shape
 
+MOST_PARAMETERS = 1 << 31  # in one layer: 8 GiB in float32, and as much again for gradients
+
 
 class Architecture(Spec):
     """The layers, read top to bottom; the input's shape comes from the data."""
@@ -86,6 +88,9 @@ def chain(
             output = spec.output_shape(shape)
         except ShapeError as error:
             raise SettingError((*path, error.field) if error.field else path, str(error)) from None
+        count = sum(parameter.size for parameter in spec.parameters(shape))
+        if count > MOST_PARAMETERS:
+            raise SettingError(path, f"{count:,} parameters are more than fit into memory")
         stages.append(Stage(name, spec, path, shape, output))
         shape = output
     return tuple(stages)

@@ -148,4 +148,4 @@ def blocks(*vectors: Array) -> Iterator[tuple[Array, ...]]:
         yield tuple(vector[start : start + BLOCK] for vector in vectors)
 
 
-AnyOptimizer = Annotated[SGD | Adam, Tagged()]
+AnyOptimizer = Annotated[SGD | Adam, Tagged(default="adam")]

@@ -60,4 +60,4 @@ class InverseScaling(Schedule):
         return float((step + 1) ** -self.power)
 
 
-AnySchedule = Annotated[Constant | Cosine | InverseScaling, Tagged()]
+AnySchedule = Annotated[Constant | Cosine | InverseScaling, Tagged(default="constant")]

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
 from nnkit.config.base import Count, Listed, Spec
 from nnkit.config.load import find_setting, in_file_order, load_document, validate
-from nnkit.config.yaml import Node, dump_yaml
+from nnkit.config.yaml import Mark, Node, dump_yaml, parse_yaml
 from nnkit.data.preprocess import AnyStep
 from nnkit.data.sources import AnySource
 from nnkit.data.splits import Split
@@ -84,6 +83,21 @@ class Bound(Spec):
         return self
 
 
+def _is_mapping(value: Any) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _dotted_keys(bounds: Any) -> Any:
+    """`{test: {accuracy: …}}`, which `--set expect.test.accuracy.min=…` makes, in one key."""
+    if not isinstance(bounds, Mapping):
+        return bounds
+    flat: dict[str, Any] = {}
+    for name, bound in bounds.items():
+        nested = isinstance(bound, Mapping) and bound and all(map(_is_mapping, bound.values()))
+        flat |= {f"{name}.{figure}": b for figure, b in bound.items()} if nested else {name: bound}
+    return flat
+
+
 class Config(Spec):
     """A whole training: what to learn from, the five choices, and how to train.
 
@@ -101,7 +115,7 @@ class Config(Spec):
     optimizer: AnyOptimizer = Field(Adam(), description="How weights follow their gradients.")
     regularization: Regularization = Regularization()
     training: Training = Training()
-    expect: dict[str, Bound] = Field(
+    expect: Annotated[dict[str, Bound], BeforeValidator(_dotted_keys)] = Field(
         default_factory=dict,
         description="Bounds on the final figures, such as test.accuracy: {min: 0.98}; exit 4 else.",
     )
@@ -171,7 +185,8 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
         name = "".join(
             c if (c.isalnum() and c.isascii()) or c in "._-" else "-" for c in Path(path).stem
         )
-        named = Node(name.lstrip("._-")[:80] or "run", document.mark, document.mark)
+        origin = Mark("the file's name")
+        named = Node(name.lstrip("._-")[:80] or "run", origin, origin)
         document = Node({"name": named, **document.value}, document.mark, document.key)
     config = validate(Config, document)
     config._document = document
@@ -184,9 +199,7 @@ def config_from(settings: dict[str, Any]) -> Config:
     Raises:
         ConfigError: it is no valid config.
     """
-    from nnkit.config.yaml import parse_yaml
-
-    return validate(Config, parse_yaml(json.dumps(settings), "config")).check()
+    return validate(Config, parse_yaml(dump_yaml(settings), "config")).check()
 
 
 def conflicts(config: Config) -> Iterator[SettingError]:

@@ -91,6 +91,8 @@ class TrainedModel:
         X = np.asarray(X)
         if X.shape == self.raw_shape:
             X = X[None]
+        if self.raw_shape[0] == 1 and X.shape[1:] == self.raw_shape[1:]:
+            X = X[:, None]  # grey images (n, H, W), as the sources of arrays take them too
         if X.shape[1:] != self.raw_shape:
             wanted = ("n", *self.raw_shape)
             raise DataError(
@@ -191,6 +193,11 @@ def trained_from(checkpoint: Checkpoint) -> TrainedModel:
             statistics[int(step)][key] = array
         preprocessor = Preprocessor(config.data.preprocess, tuple(statistics), columns)
         raw_shape = tuple(header["raw_shape"])
+        blank = preprocessor(np.zeros((1, *raw_shape)), model.dtype)
+        if blank.shape[1:] != model.input_shape:
+            raise ValueError("the preprocessing does not give what the network takes")
+        if classes is not None and len(classes) != max(2, *model.output_shape):
+            raise ValueError(f"{len(classes)} classes, but outputs of {model.output_shape}")
     except (KeyError, TypeError, ValueError, IndexError, NnkitError) as error:
         if isinstance(error, CheckpointError):
             raise

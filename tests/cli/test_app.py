@@ -107,12 +107,20 @@ def test_a_system_error_names_the_file(program: Program, tmp_path: Path) -> None
 
 
 def test_too_little_memory_is_no_fault_of_the_program(program: Program) -> None:
-    # 6 million × 6 million float32 are 144 TB, beyond the addresses of today's machines.
-    layers = "architecture.layers=[dense: 6000000, dense: 6000000, dense: 3]"
-    answer = program("train", IRIS, "--set", layers)
+    # Two thousand layers of 2.1 billion weights are 17 TB, which no machine hands out.
+    layers = ", ".join(["dense: 46000"] * 2000)
+    answer = program("train", IRIS, "--set", f"architecture.layers=[{layers}, dense: 3]")
     assert answer.code == 1
     (line,) = answer.errors
     assert line.startswith("not enough memory: Unable to allocate")
+
+
+def test_a_layer_of_absurd_size_is_refused_where_it_is_written(program: Program) -> None:
+    layers = "architecture.layers=[dense: 6000000, dense: 6000000, dense: 3]"
+    answer = program("train", IRIS, "--set", layers)
+    assert answer.code == 2
+    (line,) = answer.errors
+    assert "architecture.layers.1: 36,000,006,000,000 parameters are more than" in line
 
 
 def test_control_characters_do_not_reach_the_terminal(program: Program, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from nnkit.config.base import Listed, Spec
 from nnkit.config.load import apply_override, find_setting, load_document, validate
 from nnkit.config.yaml import Node, parse_yaml
 from nnkit.errors import ConfigError, NnkitError, SettingPath, UsageError
-from nnkit.training.config import Config, load_config
+from nnkit.training.config import Config, config_from, load_config
 
 BASE = "data: {source: mnist}\narchitecture: {layers: [dense: 8, dense: 3]}\n"
 
@@ -430,9 +430,39 @@ def test_a_setting_given_by_an_override_within_a_shorthand_is_found() -> None:
     assert position("architecture", "layers", 0, "activation", "kind") == f"--set {override}"
 
 
+def test_plain_data_may_hold_any_character(write: Write) -> None:
+    config = load_config(write(BASE.replace("mnist", "{kind: csv, path: 😀.csv}")))
+    assert config_from(config.resolved()).resolved() == config.resolved()
+
+
 def test_a_document_too_deep_for_validation_is_an_error() -> None:
     node = parse_yaml("a: 1", "f")
     for _ in range(5000):
         node = Node({"expect": node}, node.mark, node.key)
     with pytest.raises(ConfigError, match="nested too deeply"):
         validate(Config, node)
+
+
+class TestDefaultMember:
+    def test_settings_alone_are_those_of_the_default(self, write: Write) -> None:
+        config = load_config(write(BASE + "optimizer: {lr: 0.5}\n"))
+        assert (config.optimizer.kind, config.optimizer.lr) == ("adam", 0.5)
+
+    def test_an_override_needs_no_section(self, write: Write) -> None:
+        config = load_config(write(BASE), ["optimizer.lr=0.5"])
+        assert (config.optimizer.kind, config.optimizer.lr) == ("adam", 0.5)
+
+    @pytest.mark.parametrize(
+        ("override", "message"),
+        [("optimizer.lrr=1", "did you mean 'lr'"), ("optimizer.adm.lr=1", "did you mean 'adam'")],
+    )
+    def test_a_misspelt_setting_or_tag_is_told_apart(
+        self, write: Write, override: str, message: str
+    ) -> None:
+        with pytest.raises(ConfigError, match=message):
+            load_config(write(BASE), [override])
+
+
+def test_a_bound_may_be_set_on_the_command_line(write: Write) -> None:
+    config = load_config(write(BASE), ["expect.test.accuracy.min=0.9"])
+    assert config.expect["test.accuracy"].min == 0.9
