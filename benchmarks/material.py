@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.peers import nnkit_peer
 from benchmarks.peers.protocol import INPUTS, ROWS, Material
 from nnkit.errors import NnkitError
-from nnkit.training.run import build
+from nnkit.training.session import build
 
 
 def main() -> None:

@@ -14,20 +14,40 @@ from typing import TYPE_CHECKING, Any
 from nnkit.version import __version__
 
 if TYPE_CHECKING:
-    from nnkit.errors import NnkitError
+    from nnkit.errors import (
+        CheckpointError,
+        ConfigError,
+        DataError,
+        DivergedError,
+        GateError,
+        NnkitError,
+        UsageError,
+    )
     from nnkit.training.config import Config, load_config
-    from nnkit.training.run import Listener, Run, train
-    from nnkit.training.task import build_model
+    from nnkit.training.dry_run import dry_run
+    from nnkit.training.gradcheck import check_gradients
+    from nnkit.training.listeners import Listener
+    from nnkit.training.run import Run, train
+    from nnkit.training.task import build_model, check_data
     from nnkit.training.trained import TrainedModel, load_checkpoint
 
 __all__ = [
+    "CheckpointError",
     "Config",
+    "ConfigError",
+    "DataError",
+    "DivergedError",
+    "GateError",
     "Listener",
     "NnkitError",
     "Run",
     "TrainedModel",
+    "UsageError",
     "__version__",
     "build_model",
+    "check_data",
+    "check_gradients",
+    "dry_run",
     "load_checkpoint",
     "load_config",
     "train",
@@ -35,19 +55,19 @@ __all__ = [
 
 # Imported at first use, so that `nnkit --help` does not wait for NumPy.
 _HOMES = {
-    "Config": "nnkit.training.config",
-    "Listener": "nnkit.training.run",
-    "NnkitError": "nnkit.errors",
-    "Run": "nnkit.training.run",
-    "TrainedModel": "nnkit.training.trained",
-    "build_model": "nnkit.training.task",
-    "load_checkpoint": "nnkit.training.trained",
-    "load_config": "nnkit.training.config",
-    "train": "nnkit.training.run",
+    "nnkit.errors": [name for name in __all__ if name.endswith("Error")],
+    "nnkit.training.config": ["Config", "load_config"],
+    "nnkit.training.dry_run": ["dry_run"],
+    "nnkit.training.gradcheck": ["check_gradients"],
+    "nnkit.training.listeners": ["Listener"],
+    "nnkit.training.run": ["Run", "train"],
+    "nnkit.training.task": ["build_model", "check_data"],
+    "nnkit.training.trained": ["TrainedModel", "load_checkpoint"],
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(home), name)
     raise AttributeError(f"module 'nnkit' has no attribute '{name}'")

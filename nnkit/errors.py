@@ -33,10 +33,11 @@ class SettingError(NnkitError):
 
     exit_code = 2
 
-    def __init__(self, path: SettingPath, message: str) -> None:
+    def __init__(self, path: SettingPath, message: str, exit_code: int = 2) -> None:
         super().__init__(f"{dotted(path)}: {message}" if path else message)
         self.path = path
         self.message = message
+        self.exit_code = exit_code  # 3 where it is the data that the setting does not fit
 
 
 class DataError(NnkitError):
@@ -88,9 +89,10 @@ class ConfigError(NnkitError):
 
     exit_code = 2
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Sequence[Problem], exit_code: int = 2) -> None:
         super().__init__("\n".join(map(str, problems)))
         self.problems = tuple(problems)
+        self.exit_code = exit_code
 
 
 def dotted(path: Sequence[str | int]) -> str:

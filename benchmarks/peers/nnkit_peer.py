@@ -16,7 +16,7 @@ from nnkit.optim import kernels
 from nnkit.training.config import Config, config_from
 from nnkit.training.loop import Progress
 from nnkit.training.numerics import numerics
-from nnkit.training.run import Session, build
+from nnkit.training.session import Session, build
 from nnkit.training.task import build_model
 
 MNIST = 60_000

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from nnkit.cli import config, data, evaluate, gradcheck, init, predict, runs, train
+from nnkit.cli.output import print_json
 from nnkit.errors import NnkitError
 from nnkit.version import __version__
 
@@ -80,6 +81,8 @@ def main() -> None:
 
 
 def _fail(message: str, code: int) -> None:
+    if "--json" in sys.argv[1:]:
+        print_json({"error": message, "exit_code": code})
     for line in message.splitlines():
         # A control character out of a config or a file's name could play tricks on a terminal.
         shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)

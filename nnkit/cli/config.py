@@ -32,7 +32,7 @@ def validate(
     try:
         loaded = nnkit.load_config(config, overrides or ())
         if with_data:
-            from nnkit.training.run import build
+            from nnkit.training.session import build
 
             with loaded.locating():
                 build(loaded)

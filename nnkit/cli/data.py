@@ -37,18 +37,9 @@ def list_data(as_json: JsonOption = False) -> None:
 def check(config: ConfigArgument, overrides: SetOption = None, as_json: JsonOption = False) -> None:
     """Load CONFIG's data, check it, and report shapes, classes and splits."""
     import nnkit
-    from nnkit.data.dataset import chunks
-    from nnkit.data.report import describe_data
-    from nnkit.training.task import prepare
 
     loaded = nnkit.load_config(config, overrides or ())
-    with loaded.locating():
-        task = prepare(loaded)
-        # Preprocessing every set is what reveals a value that no network can take.
-        for samples in task.sets.values():
-            for part in chunks(samples.inputs):
-                task.preprocessor(part, task.dtype)
-    report = describe_data(task.dataset, task.sets, task.input_shape)
+    report = nnkit.check_data(loaded)
     if as_json:
         print_json(report)
         return

@@ -23,9 +23,8 @@ def gradcheck(
     """
     import nnkit
     from nnkit.nn.gradcheck import TOLERANCE
-    from nnkit.training.gradcheck import check_config
 
-    checks = check_config(nnkit.load_config(config, overrides or ()), samples)
+    checks = nnkit.check_gradients(nnkit.load_config(config, overrides or ()), samples)
     passed = all(check.passed for check in checks)
     if as_json:
         rows = [

@@ -40,8 +40,11 @@ def predict(
     light on dark, colour or transparent. A table has a sample a row.
     """
     import nnkit
+    from nnkit.errors import DataError
     from nnkit.runs.directory import find_checkpoint
 
+    if missing := [file for file in inputs if not file.exists()]:
+        raise DataError(f"{missing[0]}: no such file")
     if checkpoint is None:
         path = _latest(runs, inputs[0])
         say(f"using {path}")
@@ -98,19 +101,18 @@ def _latest(runs: Path, file: Path) -> Path:
     """The checkpoint of the run trained last that reads files of this kind."""
     from nnkit.errors import CheckpointError, UsageError
     from nnkit.runs.checkpoint import read_checkpoint
-    from nnkit.runs.directory import list_runs
+    from nnkit.runs.directory import find_checkpoint, list_runs
 
     readers = {".csv": {"csv"}, ".tsv": {"csv"}, ".npy": {"npy", "npz", "mnist", "idx"}}
     wanted = readers.get(file.suffix.lower(), {"mnist", "idx", "image_folder"})
     for run in reversed(list_runs(runs)):
-        if not run.best.is_file():
-            continue
         try:
-            header = read_checkpoint(run.best).header
+            path = find_checkpoint(str(run.path))
+            header = read_checkpoint(path).header
         except CheckpointError:
             continue
         if header["config"]["data"]["source"]["kind"] in wanted:
-            return run.best
+            return path
     raise UsageError(
         f"no run in {runs}/ can read {file.name}; train one first, such as "
         "`nnkit train configs/mnist-mlp.yaml`, or name one with --checkpoint"

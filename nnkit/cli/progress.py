@@ -7,8 +7,9 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from nnkit.cli.output import console, say, show_figure, show_seconds
+from nnkit.training.listeners import Listener
 from nnkit.training.loop import Evaluation, Step
-from nnkit.training.run import Listener, Session
+from nnkit.training.session import Session
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,7 +33,7 @@ def opening(session: Session) -> str:
         f"{known['name']}: {known['parameters']:,} parameters, "
         f"{known['training_samples']:,} training samples, {known['steps']:,} steps "
         f"({known['epochs']:.4g} epochs of batches of {known['batch_size']})\n"
-        f"run: {session.run.path}"
+        f"run: {session.run.path}" + "".join(f"\n{notice}" for notice in session.notices)
     )
 
 
@@ -73,7 +74,8 @@ class Bar(Listener):
     def started(self, session: Session) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-        self.console.print(opening(session), soft_wrap=True)
+        self.console.print(opening(session), soft_wrap=True, markup=False)
+        self.monitor = session.monitor
         loop = session.loop
         self.steps, self.size = loop.steps, loop.batches.batch_size
         self.first = loop.progress.step
@@ -115,8 +117,8 @@ class Bar(Listener):
     def evaluated(self, evaluation: Evaluation, improved: bool) -> None:
         self.count += 1
         if improved:
-            *_, (name, value) = {"": 0.0, **evaluation.figures}.items()
-            self.best = f"  best {name} {show_figure(name, value)}" if name else ""
+            value = evaluation.all_figures()[self.monitor]
+            self.best = f"  best {self.monitor} {show_figure(self.monitor, value)}"
         if self.count % self.every == 0 or evaluation.step == self.steps:
             star = " [green]★[/green]" if improved else ""
             self.console.print(f"{closing(evaluation)}{star}", soft_wrap=True)

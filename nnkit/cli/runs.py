@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from nnkit.cli.options import CheckpointArgument, JsonOption, RunsOption
 from nnkit.cli.output import print_json, show_figure, show_seconds, table
+
+if TYPE_CHECKING:
+    from nnkit.runs.directory import RunDirectory
 
 app = typer.Typer(no_args_is_help=True, help="List and show runs.")
 
@@ -20,15 +24,13 @@ def list_all(runs: RunsOption = Path("runs"), as_json: JsonOption = False) -> No
     found = []
     for run in list_runs(runs):
         summary = run.read_summary() or {}
-        records = run.read_metrics()
-        state = "finished" if run.finished else "interrupted" if run.begun else "not begun"
         results = summary.get("results", {})
         judged = next((s for s in ("test", "validation", "train") if s in results), None)
         found.append(
             {
                 "run": run.path.name,
-                "state": state,
-                "step": records[-1]["step"] if records else 0,
+                "state": run.state,
+                "step": _steps(run),
                 "seconds": summary.get("seconds"),
                 "set": judged,
                 "figures": results[judged] if judged else {},
@@ -40,6 +42,18 @@ def list_all(runs: RunsOption = Path("runs"), as_json: JsonOption = False) -> No
         print(f"no runs in {runs}/")
     else:
         print(table(("run", "state", "steps", "time", "score"), [_row(entry) for entry in found]))
+
+
+def _steps(run: RunDirectory) -> int:
+    """How far the run came: by its last save, or where that can't be read its last evaluation."""
+    from nnkit.errors import CheckpointError
+    from nnkit.runs.checkpoint import read_checkpoint
+
+    try:
+        return int(read_checkpoint(run.last).header["progress"]["step"])
+    except (CheckpointError, KeyError):
+        records = run.read_metrics()
+        return int(records[-1]["step"]) if records else 0
 
 
 def _row(entry: dict[str, object]) -> tuple[object, ...]:
@@ -57,15 +71,15 @@ def show(
     name: CheckpointArgument, runs: RunsOption = Path("runs"), as_json: JsonOption = False
 ) -> None:
     """Show one run: its figures over time, and its summary."""
-    from nnkit.runs.directory import RunDirectory, find_checkpoint
+    from nnkit.runs.directory import find_run
 
-    run = RunDirectory(find_checkpoint(name, runs).parent.parent)
+    run = find_run(name, runs)
     summary, records = run.read_summary(), run.read_metrics()
     if as_json:
         print_json({"run": str(run.path), "summary": summary, "metrics": records})
         return
     print(f"run    {run.path}")
-    print(f"state  {'finished' if run.finished else 'interrupted'}\n")
+    print(f"state  {run.state} at step {_steps(run):,}\n")
     if records:
         shown = records[:: max(1, len(records) // 20)]
         if shown[-1] is not records[-1]:

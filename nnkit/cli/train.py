@@ -41,10 +41,11 @@ def train(
     from nnkit.cli.interruption import Interruption
     from nnkit.cli.progress import progress_listener
     from nnkit.errors import GateError, UsageError
-    from nnkit.training.log import LogFile
 
     if resume and restart:
         raise UsageError("--resume goes on, --restart begins anew; give one of them")
+    if dry_run and (resume or restart):
+        raise UsageError("--dry-run trains nothing; leave --resume and --restart out")
     loaded = nnkit.load_config(config, overrides or ())
     if dry_run:
         _dry_run(loaded, runs, as_json)
@@ -57,19 +58,22 @@ def train(
                 runs=runs,
                 resume=resume,
                 restart=restart,
-                listeners=[progress_listener(quiet=quiet), LogFile()],
+                listeners=[progress_listener(quiet=quiet)],
                 should_stop=interruption.requested,
             )
         except GateError as error:
             missed, run = error, error.run
     if as_json:
-        print_json({"run": str(run.directory), "interrupted": run.interrupted, **run.summary})
+        known = {"run": str(run.directory), "interrupted": run.interrupted, **run.summary}
+        print_json({**known, "missed": str(missed).splitlines() if missed else []})
     elif run.interrupted:
         _render_interruption(run)
     else:
         _render(run)
     if missed is not None:
-        raise missed
+        for line in str(missed).splitlines():
+            say(f"error: {line}")
+        raise typer.Exit(missed.exit_code)
     if run.interrupted:
         raise typer.Exit(interruption.exit_code)
 
@@ -99,9 +103,9 @@ def _figures(figures: Mapping[str, float]) -> str:
 
 
 def _dry_run(config: Any, runs: Path, as_json: bool) -> None:
-    from nnkit.training.dry_run import dry_run
+    import nnkit
 
-    result = dry_run(config, runs)
+    result = nnkit.dry_run(config, runs)
     if as_json:
         print_json(result)
         return

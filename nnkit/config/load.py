@@ -145,10 +145,10 @@ def validate(spec: type[S], document: Node) -> S:
     raise in_file_order(found)
 
 
-def in_file_order(found: Sequence[tuple[Mark, Problem]]) -> ConfigError:
+def in_file_order(found: Sequence[tuple[Mark, Problem]], exit_code: int = 2) -> ConfigError:
     """The problems as one error, in the order in which they stand in the files."""
     ordered = sorted(found, key=lambda item: (item[0].file, item[0].line, item[0].column))
-    return ConfigError([problem for _, problem in ordered])
+    return ConfigError([problem for _, problem in ordered], exit_code)
 
 
 @dataclass(frozen=True, slots=True)

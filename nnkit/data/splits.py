@@ -9,7 +9,7 @@ from pydantic import Field
 
 from nnkit.config.base import Spec
 from nnkit.data.dataset import Array, Dataset, Samples
-from nnkit.errors import DataError, SettingError
+from nnkit.errors import SettingError
 from nnkit.random import generator
 
 Share = Annotated[float, Field(ge=0)]
@@ -21,7 +21,9 @@ class Split(Spec):
 
     validation: Share = Field(0.1, description="Held out to watch training and to choose by.")
     test: Share | None = Field(
-        None, description="Held out to score with; by default 0.2 where the source has no test set."
+        None,
+        description="Held out to score with; by default 0.2 where the source has no test set. "
+        "0 says that none is wanted.",
     )
     seed: int | None = Field(None, description="Of the shuffle; by default the run's seed.")
 
@@ -51,6 +53,7 @@ def split_dataset(dataset: Dataset, split: Split, seed: int) -> dict[str, Sample
         raise SettingError(
             ("data", "split"),
             f"holding out {sum(counts.values())} of {len(samples)} samples leaves none to train on",
+            exit_code=3,
         )
     strata = samples.targets if dataset.classes is not None else np.zeros(len(samples), dtype=int)
     rest = generator(split.seed if split.seed is not None else seed, "split").permutation(
@@ -61,7 +64,7 @@ def split_dataset(dataset: Dataset, split: Split, seed: int) -> dict[str, Sample
         if count:
             held_out, rest = _hold_out(rest, strata, count)
             sets[name] = samples.take(np.sort(held_out))
-    if dataset.test is not None:
+    if dataset.test is not None and split.test is None:
         sets["test"] = dataset.test
     # A memory-mapped file that nothing is held out of stays one.
     sets["train"] = samples if len(rest) == len(samples) else samples.take(np.sort(rest))
@@ -74,6 +77,7 @@ def _count(share: float, samples: int, name: str) -> int:
         raise SettingError(
             ("data", "split", name),
             f"{share} of {samples} samples is an empty {name} set; 0 says that none is wanted",
+            exit_code=3,
         )
     if share >= 1 and count != share:
         raise SettingError(("data", "split", name), f"{share} samples is no whole number")
@@ -94,14 +98,3 @@ def _hold_out(shuffled: Array, strata: Array, count: int) -> tuple[Array, Array]
         rank[labels == label] = np.arange(sizes[label])
     chosen = rank < quota[labels]
     return shuffled[chosen], shuffled[~chosen]
-
-
-def require(sets: dict[str, Samples], name: str) -> Samples:
-    """The set of that name.
-
-    Raises:
-        DataError: none was held out.
-    """
-    if name not in sets:
-        raise DataError(f"there is no {name} set; data.split.{name} is 0")
-    return sets[name]

@@ -21,11 +21,13 @@ class Activation(Component):
         trainable: False where the derivative is zero almost everywhere, so that no gradient
             passes and it can only serve for inference.
         rectifier: whether it cuts negative values, for which He initialization is made.
+        probability: whether its outputs are probabilities.
     """
 
     saves: ClassVar[Literal["input", "output"]] = "output"
     trainable: ClassVar[bool] = True
     rectifier: ClassVar[bool] = False
+    probability: ClassVar[bool] = False
 
     @abstractmethod
     def forward(self, Z: Array, Y: Array) -> None:
@@ -87,6 +89,7 @@ class Sigmoid(Activation):
     """f(z) = 1/(1 + e^−z); f′ = y(1 − y)."""
 
     kind: Literal["sigmoid"] = "sigmoid"
+    probability: ClassVar[bool] = True
 
     def forward(self, Z: Array, Y: Array) -> None:
         # σ(z) = ½ + ½ tanh(z/2): cannot overflow, and tanh is vectorized.
@@ -154,6 +157,7 @@ class Softmax(Activation):
     """f(z)_k = e^{z_k} / Σ_j e^{z_j} over the units; dZ = y ⊙ (dY − Σ_j dY_j y_j)."""
 
     kind: Literal["softmax"] = "softmax"
+    probability: ClassVar[bool] = True
 
     def forward(self, Z: Array, Y: Array) -> None:
         np.subtract(Z, np.maximum.reduce(Z, axis=0), out=Y)

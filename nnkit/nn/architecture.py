@@ -10,10 +10,10 @@ from pydantic import Field
 
 from nnkit.config.base import Listed, Spec, members
 from nnkit.errors import SettingError, SettingPath
-from nnkit.nn.activations import AnyActivation, Identity, ReLU
+from nnkit.nn.activations import AnyActivation, ReLU
 from nnkit.nn.initializers import AnyInitializer, He, Xavier, Zeros
 from nnkit.nn.layers import ActivationLayer, AnyLayer, Dropout
-from nnkit.nn.layers.base import LayerSpec, ShapeError
+from nnkit.nn.layers.base import LayerSpec, ShapeError, WeightedLayer
 from nnkit.nn.losses import Loss
 from nnkit.nn.params import Shape
 
@@ -28,6 +28,24 @@ class Architecture(Spec):
         None, description="Of all weights; by default He before a rectifier, else Xavier."
     )
     bias_initializer: AnyInitializer = Field(Zeros(), description="Of all biases.")
+
+    @property
+    def weighted(self) -> tuple[int, ...]:
+        """The indices of the layers with weights."""
+        return tuple(i for i, x in enumerate(self.layers) if isinstance(x, WeightedLayer))
+
+    @property
+    def last(self) -> int:
+        """The index of the last layer with weights, whose outputs are the network's.
+
+        Raises:
+            SettingError: no layer has weights.
+        """
+        if not self.weighted:
+            raise SettingError(
+                ("architecture", "layers"), "no layer here has weights; add '- dense: …'"
+            )
+        return self.weighted[-1]
 
 
 class Activations(Spec):
@@ -99,63 +117,46 @@ def chain(
 def _links(
     architecture: Architecture, activations: Activations, loss: Loss, dropout: float | None
 ) -> Iterator[tuple[str, LayerSpec, SettingPath]]:
-    layers = architecture.layers
-    weighted = [index for index, layer in enumerate(layers) if layer.weighted]
-    if not weighted:
-        raise SettingError(
-            ("architecture", "layers"), "no layer here has weights; add '- dense: …'"
-        )
+    layers, last = architecture.layers, architecture.last
     hidden = activations.hidden or ReLU()
-    output = activations.output or activation_named(loss.output)
+    output = own_activation(layers[last]) or activations.output or activation_named(loss.output)
     for index, layer in enumerate(layers):
-        path: SettingPath = ("architecture", "layers", index)
-        follows = _following(layers, index, hidden, output, index == weighted[-1])
-        yield f"layers.{index}", _initialized(layer, architecture, follows), path
-        if follows is None:
-            continue
-        is_output = index == weighted[-1]
-        if not is_output:
-            yield f"layers.{index}.activation", ActivationLayer(function=follows), path
-            if dropout is not None:
-                yield (
-                    f"layers.{index}.dropout",
-                    Dropout(rate=dropout),
-                    ("regularization", "dropout"),
-                )
-    last = getattr(layers[weighted[-1]], "activation", None) or output
-    yield "output", ActivationLayer(function=last), ("activation", "output")
+        name, path = f"layers.{index}", ("architecture", "layers", index)
+        written = written_activation(layers, index)  # as a layer of its own, after this one
+        if not isinstance(layer, WeightedLayer):
+            yield name, layer, path
+        elif index == last:
+            yield name, _initialized(layer, architecture, output), path
+        else:
+            follows = layer.activation or written or hidden
+            yield name, _initialized(layer, architecture, follows), path
+            if layer.activation is not None or written is None:
+                yield f"{name}.activation", ActivationLayer(function=follows), path
+        activated = isinstance(layer, WeightedLayer | ActivationLayer) and written is None
+        if dropout is not None and activated and index < last:
+            yield f"{name}.dropout", Dropout(rate=dropout), ("regularization", "dropout")
+    yield "output", ActivationLayer(function=output), ("activation", "output")
 
 
-def _following(
-    layers: Sequence[LayerSpec],
-    index: int,
-    hidden: AnyActivation,
-    output: AnyActivation,
-    is_output: bool,
-) -> AnyActivation | None:
-    """The activation that comes after a layer, or None where none is placed for it."""
-    if not layers[index].weighted:
-        return None
-    own: AnyActivation | None = getattr(layers[index], "activation", None)
-    if own is not None:
-        return own
-    if is_output:
-        return output
-    explicit = index + 1 < len(layers) and isinstance(layers[index + 1], ActivationLayer)
-    return None if explicit else hidden
+def own_activation(layer: LayerSpec) -> AnyActivation | None:
+    """The activation that a layer with weights names itself, or None."""
+    return layer.activation if isinstance(layer, WeightedLayer) else None
+
+
+def written_activation(layers: Sequence[LayerSpec], index: int) -> AnyActivation | None:
+    """The activation that the config writes as a layer right after this one, or None."""
+    following = layers[index + 1] if index + 1 < len(layers) else None
+    return following.function if isinstance(following, ActivationLayer) else None
 
 
 def _initialized(
-    layer: LayerSpec, architecture: Architecture, follows: AnyActivation | None
-) -> LayerSpec:
+    layer: WeightedLayer, architecture: Architecture, follows: AnyActivation
+) -> WeightedLayer:
     """The layer with its initializers decided."""
-    if not layer.weighted:
-        return layer
-    usual = He() if (follows or Identity()).rectifier else Xavier()
+    usual = He() if follows.rectifier else Xavier()
     chosen: dict[str, Any] = {
-        "initializer": getattr(layer, "initializer", None) or architecture.initializer or usual,
-        "bias_initializer": getattr(layer, "bias_initializer", None)
-        or architecture.bias_initializer,
+        "initializer": layer.initializer or architecture.initializer or usual,
+        "bias_initializer": layer.bias_initializer or architecture.bias_initializer,
     }
     return layer.model_copy(update=chosen)
 

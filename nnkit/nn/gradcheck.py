@@ -42,7 +42,7 @@ class BlockCheck:
         return self.error < TOLERANCE
 
 
-def check_gradients(model: Model, X: Array, T: Array, seed: int = 0) -> list[BlockCheck]:
+def check_model(model: Model, X: Array, T: Array, seed: int = 0) -> list[BlockCheck]:
     """Compares every parameter block's gradient, and the input's, with central differences.
 
     Dropout and the like draw the same mask at every evaluation, so they are checked as they are.

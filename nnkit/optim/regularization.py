@@ -38,9 +38,8 @@ class Regularization(Spec):
 
     def penalty(self, weights: Array) -> float:
         """λ₁·Σ|w| + ½λ₂·Σw² of the decayed part of the parameters."""
-        return self.l1 * float(np.abs(weights).sum()) + 0.5 * self.l2 * float(
-            np.vdot(weights, weights)
-        )
+        exact = weights.astype(np.float64)
+        return self.l1 * float(np.abs(exact).sum()) + 0.5 * self.l2 * float(np.vdot(exact, exact))
 
     def add_gradient(self, weights: Array, grads: Array) -> None:
         """Adds the penalty's gradient, λ₁·sign(w) + λ₂·w, to `grads`, both of one length."""

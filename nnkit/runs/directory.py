@@ -41,6 +41,15 @@ class RunDirectory:
         """Whether there is something to resume from."""
         return self.last.is_file()
 
+    @property
+    def state(self) -> str:
+        """In one or two words: finished, diverged, interrupted or not begun."""
+        if self.finished:
+            return "finished"
+        if self.diverged.is_file():
+            return "diverged"
+        return "interrupted" if self.begun else "not begun"
+
     def create(self, config_yaml: str) -> None:
         """Makes the folder and writes the resolved config."""
         self.best.parent.mkdir(parents=True, exist_ok=True)
@@ -56,7 +65,7 @@ class RunDirectory:
     def append_metrics(self, record: Mapping[str, Any]) -> None:
         """Adds one line to metrics.jsonl."""
         with self.metrics.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+            file.write(json.dumps(record, allow_nan=False) + "\n")
             file.flush()
             os.fsync(file.fileno())  # before a checkpoint that counts on it
 
@@ -75,12 +84,12 @@ class RunDirectory:
     def rewind_metrics(self, step: int) -> None:
         """Drops what was logged after a step that training is taken up from again."""
         kept = [record for record in self.read_metrics() if record["step"] <= step]
-        lines = "".join(json.dumps(record) + "\n" for record in kept)
+        lines = "".join(json.dumps(record, allow_nan=False) + "\n" for record in kept)
         write_atomic(self.metrics, lines.encode())
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         """Writes summary.json, which marks the run as finished."""
-        write_atomic(self.summary, (json.dumps(summary, indent=2) + "\n").encode())
+        write_atomic(self.summary, (json.dumps(summary, indent=2, allow_nan=False) + "\n").encode())
 
     def read_summary(self) -> dict[str, Any] | None:
         """The summary, or None if the run is not finished."""
@@ -147,28 +156,38 @@ def _touched(run: RunDirectory) -> float:
     return newest.stat().st_mtime
 
 
-def find_checkpoint(what: str, runs: Path = DEFAULT_RUNS) -> Path:
-    """The checkpoint file that a run's folder, a file, or a run's name stands for.
-
-    A run stands for its best checkpoint; a name without its hash for the run trained last.
+def find_run(what: str, runs: Path = DEFAULT_RUNS) -> RunDirectory:
+    """The run that a folder or a name stands for; a name without its hash is the one trained last.
 
     Raises:
         CheckpointError: there is none; says which runs there are.
     """
-    path = Path(what)
-    if path.is_file():
-        return path
-    named = [path] if path.is_dir() else []
-    named += [run.path for run in reversed(list_runs(runs)) if _goes_by(run, what)]
-    for run in map(RunDirectory, named):
-        for checkpoint in (run.best, run.last):
-            if checkpoint.is_file():
-                return checkpoint
-    names = ", ".join(run.path.name for run in list_runs(runs)[-5:])
-    known = (
-        f"; the latest runs in {runs}/ are {names}" if names else f"; there are no runs in {runs}/"
-    )
-    raise CheckpointError(f"{what}: no such checkpoint or run{known}")
+    if (Path(what) / "config.yaml").is_file():
+        return RunDirectory(Path(what))
+    known = list_runs(runs)
+    for run in reversed(known):
+        if _goes_by(run, what):
+            return run
+    names = ", ".join(run.path.name for run in known[-5:])
+    there = f"the latest runs in {runs}/ are {names}" if names else f"there are no runs in {runs}/"
+    raise CheckpointError(f"{what}: no such checkpoint or run; {there}")
+
+
+def find_checkpoint(what: str, runs: Path = DEFAULT_RUNS) -> Path:
+    """The checkpoint file that a file, a run's folder, or a run's name stands for.
+
+    A run stands for its best checkpoint.
+
+    Raises:
+        CheckpointError: there is none; says which runs there are.
+    """
+    if Path(what).is_file():
+        return Path(what)
+    run = find_run(what, runs)
+    for checkpoint in (run.best, run.last):
+        if checkpoint.is_file():
+            return checkpoint
+    raise CheckpointError(f"{run.path}: this run has no checkpoint yet")
 
 
 def _goes_by(run: RunDirectory, what: str) -> bool:

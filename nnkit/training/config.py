@@ -17,13 +17,18 @@ from nnkit.data.sources import AnySource
 from nnkit.data.splits import Split
 from nnkit.errors import ConfigError, Problem, SettingError, SettingPath
 from nnkit.nn.activations import Activation
-from nnkit.nn.architecture import Activations, Architecture, activation_named
-from nnkit.nn.layers import ActivationLayer, Dropout
-from nnkit.nn.layers.base import LayerSpec
+from nnkit.nn.architecture import (
+    Activations,
+    Architecture,
+    activation_named,
+    own_activation,
+    written_activation,
+)
+from nnkit.nn.layers import ActivationLayer, Dense, Dropout
+from nnkit.nn.layers.base import WeightedLayer
 from nnkit.nn.losses import AnyLoss, CrossEntropy
 from nnkit.optim.optimizers import Adam, AnyOptimizer
 from nnkit.optim.regularization import Regularization
-from nnkit.training.targets import PROBABILITIES
 
 DEFAULT_EPOCHS = 10
 
@@ -80,6 +85,8 @@ class Bound(Spec):
     def _bounds_something(self) -> Self:
         if self.min is None and self.max is None:
             raise ValueError("give a min, a max or both")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"no figure is at least {self.min:g} and at most {self.max:g}")
         return self
 
 
@@ -145,15 +152,16 @@ class Config(Spec):
             raise self._config_error([error]) from None
 
     def _config_error(self, errors: Sequence[SettingError]) -> ConfigError:
+        code = max(error.exit_code for error in errors)
         if self._document is None:
-            return ConfigError([Problem("", error.path, error.message) for error in errors])
+            return ConfigError([Problem("", error.path, error.message) for error in errors], code)
         found = []
         for error in errors:
             path, node, exact = find_setting(Config, self._document, error.path)
             mark = node.mark if exact else node.key
             written = path if exact else error.path
             found.append((mark, Problem(str(mark), written, error.message)))
-        return in_file_order(found)
+        return in_file_order(found, code)
 
     def check(self) -> Self:
         """Checks what sections must agree on.
@@ -204,47 +212,40 @@ def config_from(settings: dict[str, Any]) -> Config:
 
 def conflicts(config: Config) -> Iterator[SettingError]:
     """Settings that another one would overrule, or that can't work together."""
-    layers = config.architecture.layers
-    weighted = [i for i, layer in enumerate(layers) if layer.weighted]
-    if not weighted:
+    architecture, dropout = config.architecture, config.regularization.dropout
+    if not architecture.weighted:
         yield SettingError(("architecture", "layers"), "no layer has weights; add '- dense: UNITS'")
         return
-    yield from _activation_conflicts(config, weighted)
-    hidden = weighted[:-1]
-    if config.regularization.dropout is not None:
-        if not hidden:
-            yield SettingError(
-                ("regularization", "dropout"), "has no effect: there is no hidden layer"
-            )
-        if any(isinstance(layer, Dropout) for layer in layers):
-            yield SettingError(
-                ("regularization", "dropout"),
-                "the architecture has dropout layers of its own; keep one of the two",
-            )
-    if config.architecture.initializer is not None and all(
-        getattr(layers[i], "initializer", None) is not None for i in weighted
-    ):
+    yield from _activation_conflicts(config)
+    yield from _output_conflicts(config)
+    if dropout is not None and len(architecture.weighted) == 1:
+        yield SettingError(("regularization", "dropout"), "has no effect: there is no hidden layer")
+    if dropout is not None and any(isinstance(layer, Dropout) for layer in architecture.layers):
+        yield SettingError(
+            ("regularization", "dropout"),
+            "the architecture has dropout layers of its own; keep one of the two",
+        )
+    weighted = [layer for layer in architecture.layers if isinstance(layer, WeightedLayer)]
+    if architecture.initializer is not None and all(layer.initializer for layer in weighted):
         yield SettingError(
             ("architecture", "initializer"), "has no effect: every layer names its own"
         )
 
 
-def _activation_conflicts(config: Config, weighted: Sequence[int]) -> Iterator[SettingError]:
-    section, layers = config.activation, config.architecture.layers
-    last = layers[weighted[-1]]
-    own = _own_activation(last)
-    for i in range(weighted[-1] + 1, len(layers)):
+def _activation_conflicts(config: Config) -> Iterator[SettingError]:
+    section, layers, last = config.activation, config.architecture.layers, config.architecture.last
+    for i in range(last + 1, len(layers)):
         if isinstance(layers[i], ActivationLayer):
             yield SettingError(
                 ("architecture", "layers", i),
                 "the output's activation would follow this one; name it as activation.output",
             )
-    if own is not None and section.output is not None:
-        yield SettingError(
-            ("activation", "output"),
-            f"layer {weighted[-1]} names its own activation, '{own.tag()}'; keep one of the two",
-        )
-    if section.hidden is not None and not _hidden_used(config, weighted):
+    unnamed = (
+        i
+        for i in config.architecture.weighted[:-1]
+        if own_activation(layers[i]) is None and written_activation(layers, i) is None
+    )
+    if section.hidden is not None and not any(True for _ in unnamed):
         yield SettingError(
             ("activation", "hidden"), "has no effect: no hidden layer is without its own activation"
         )
@@ -255,27 +256,46 @@ def _activation_conflicts(config: Config, weighted: Sequence[int]) -> Iterator[S
                 f"'{activation.tag()}' has no gradient, so nothing below it would learn; "
                 "it can be activation.inference",
             )
-    output = own or section.output or activation_named(config.loss.output)
-    if config.loss.fused and output.tag() not in PROBABILITIES:
-        blamed: SettingPath = ("architecture", "layers", weighted[-1], "activation")
+
+
+def _output_conflicts(config: Config) -> Iterator[SettingError]:
+    """Output activations that the loss can't learn from."""
+    loss, last = config.loss, config.architecture.last
+    layer = config.architecture.layers[last]
+    own = own_activation(layer)
+    if own is not None and config.activation.output is not None:
         yield SettingError(
-            blamed if own is not None else ("activation", "output"),
-            f"'{config.loss.tag()}' takes probabilities, which '{output.tag()}' does not give; "
-            f"use '{config.loss.output}'",
+            ("activation", "output"),
+            f"layer {last} names its own activation, '{own.tag()}'; keep one of the two",
         )
-
-
-def _own_activation(layer: LayerSpec) -> Activation | None:
-    own: Activation | None = getattr(layer, "activation", None)
-    return own
-
-
-def _hidden_used(config: Config, weighted: Sequence[int]) -> bool:
-    layers = config.architecture.layers
-    return any(
-        _own_activation(layers[i]) is None and not isinstance(layers[i + 1], ActivationLayer)
-        for i in weighted[:-1]
-    )
+    blamed: SettingPath = ("activation", "output")
+    if own is not None:
+        blamed = ("architecture", "layers", last, "activation")
+    output = own or config.activation.output or activation_named(loss.output)
+    pair = f"'{loss.tag()}' takes"
+    if loss.fused and not output.probability:
+        yield SettingError(
+            blamed,
+            f"{pair} probabilities, which '{output.tag()}' does not give; use '{loss.output}'",
+        )
+    elif loss.fused == "softmax" and output.tag() != "softmax":
+        yield SettingError(
+            blamed,
+            f"{pair} one distribution over all classes, which '{output.tag()}' does not give; "
+            f"use 'softmax', or binary_cross_entropy",
+        )
+    elif loss.coding == "signed" and output.probability:
+        yield SettingError(
+            blamed,
+            f"{pair} distances of either sign, but '{output.tag()}' is never negative; "
+            "use 'identity'",
+        )
+    if output.tag() == "softmax" and isinstance(layer, Dense) and layer.units == 1:
+        yield SettingError(
+            ("architecture", "layers", last, "units"),
+            "softmax over 1 unit is always 1; give a unit to each class, or use "
+            "binary_cross_entropy with 1",
+        )
 
 
 def _trained_activations(config: Config) -> Iterator[tuple[SettingPath, Activation]]:
@@ -285,7 +305,7 @@ def _trained_activations(config: Config) -> Iterator[tuple[SettingPath, Activati
         yield ("activation", "output"), config.activation.output
     for i, layer in enumerate(config.architecture.layers):
         path: SettingPath = ("architecture", "layers", i)
-        if (own := _own_activation(layer)) is not None:
+        if (own := own_activation(layer)) is not None:
             yield (*path, "activation"), own
         if isinstance(layer, ActivationLayer):
             yield (*path, "function"), layer.function

@@ -8,9 +8,8 @@ from typing import Any
 
 from nnkit.nn.model import buffer_bytes, describe
 from nnkit.training.config import Config
-from nnkit.training.loop import Step
 from nnkit.training.numerics import numerics
-from nnkit.training.run import build
+from nnkit.training.session import build
 
 
 def dry_run(config: Config, runs: Path) -> dict[str, Any]:
@@ -29,23 +28,23 @@ def dry_run(config: Config, runs: Path) -> dict[str, Any]:
         session = build(config, runs)
     model, loop = session.model, session.loop
     with numerics(session.threads):
-        steps = (event for event in loop.run() if isinstance(event, Step))
-        first = next(steps)  # this one also makes the buffers and shuffles the epoch
+        X, T = next(loop.batches.epoch(0))
+        loss = loop.step(X, T)  # this one also makes the buffers
         began = perf_counter()
-        next(steps, None)
+        loop.step(X, T)
         seconds = perf_counter() - began
     vectors = 2 + len(loop.slots)
     return {
         "layers": describe(model),
         "parameters": model.layout.size,
         "memory": {
-            "data": loop.batches.inputs.nbytes + loop.batches.targets.nbytes,
+            "data": sum(x.inputs.nbytes + x.coded.nbytes for x in session.ready.values()),
             "parameters": vectors * model.params.nbytes,
             "buffers": buffer_bytes(model, loop.batches.batch_size),
         },
         "samples": {name: len(samples) for name, samples in session.task.sets.items()},
         "steps": loop.steps,
         "batch_size": loop.batches.batch_size,
-        "loss": first.loss,
+        "loss": loss,
         "seconds": seconds,
     }

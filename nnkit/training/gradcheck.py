@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from nnkit.data.dataset import Samples
-from nnkit.nn.gradcheck import BlockCheck, check_gradients
+from nnkit.nn.gradcheck import BlockCheck, check_model
 from nnkit.nn.model import batch_last
 from nnkit.random import generator
 from nnkit.training.config import Config
 from nnkit.training.task import prepare, ready_set
 
 
-def check_config(config: Config, samples: int = 8) -> list[BlockCheck]:
+def check_gradients(config: Config, samples: int = 8) -> list[BlockCheck]:
     """Checks every gradient of the config's network in float64.
 
     Weights and biases are drawn a little beside their initial values, because at zero many
@@ -32,10 +32,10 @@ def check_config(config: Config, samples: int = 8) -> list[BlockCheck]:
         train = task.sets["train"]
         chosen = generator(config.seed, "gradcheck").permutation(len(train))[:samples]
         batch = Samples(train.inputs[chosen], train.targets[chosen])
-        data = ready_set(batch, task.preprocessor, model, task.dataset.classes, task)
+        data = ready_set(batch, task.preprocessor, model, task.dataset.classes, config)
     nudge = generator(config.seed, "gradcheck/nudge").standard_normal(model.layout.size)
     model.params += 0.05 * nudge
     with np.errstate(all="ignore"):
-        return check_gradients(
+        return check_model(
             model, batch_last(np.asarray(data.inputs)), batch_last(data.coded), seed=config.seed
         )

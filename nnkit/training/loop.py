@@ -75,11 +75,13 @@ class Progress:
         step: updates done.
         loss_sum: sum of losses over the samples since the last evaluation.
         loss_count: how many samples these were.
+        samples: seen in all.
     """
 
     step: int = 0
     loss_sum: float = 0.0
     loss_count: int = 0
+    samples: int = 0
 
 
 @dataclass(slots=True)
@@ -112,13 +114,12 @@ class Loop:
         """Trains; yields a `Step` after each update, and an `Evaluation` where one is due.
 
         Raises:
-            DivergedError: the loss, or a figure, became NaN or infinite; parameters are as before
-                that step.
+            DivergedError: a loss, before its update, or an evaluation's figure is NaN or infinite.
         """
         seconds, samples = 0.0, 0
         for X, T in self._remaining_batches():
             began = perf_counter()
-            loss = self._step(X, T)
+            loss = self.step(X, T)
             seconds += perf_counter() - began
             samples += X.shape[-1]
             yield Step(self.progress.step, loss)
@@ -141,7 +142,12 @@ class Loop:
                 if self.progress.step == self.steps:
                     return
 
-    def _step(self, X: Array, T: Array) -> float:
+    def step(self, X: Array, T: Array) -> float:
+        """One update from a batch; returns its mean loss before it.
+
+        Raises:
+            DivergedError: the loss is NaN or infinite; nothing was updated.
+        """
         model, progress = self.model, self.progress
         step, size = progress.step, X.shape[-1]
         loss = model.network(size, training=True).loss_and_gradient(X, T, step)
@@ -155,25 +161,26 @@ class Loop:
         progress.step = step + 1
         progress.loss_sum += loss * size
         progress.loss_count += size
+        progress.samples += size
         return loss
 
     def _evaluation(self, samples_per_second: float) -> Evaluation:
         progress = self.progress
-        figures = self.evaluate()
-        for name, value in figures.items():
-            if not isfinite(value):
-                raise DivergedError(f"{name} became {value} after step {progress.step}; {REMEDY}")
         train_loss = progress.loss_sum / progress.loss_count
         progress.loss_sum, progress.loss_count = 0.0, 0
-        return Evaluation(
+        evaluation = Evaluation(
             step=progress.step,
             epoch=progress.step / self.batches.per_epoch,
             lr=self.optimizer.learning_rate(progress.step - 1, self.steps),
             train_loss=train_loss,
             penalty=self._penalty(),
-            figures=figures,
+            figures=self.evaluate(),
             samples_per_second=samples_per_second,
         )
+        for name, value in evaluation.all_figures().items():
+            if not isfinite(value):
+                raise DivergedError(f"{name} became {value} after step {progress.step}; {REMEDY}")
+        return evaluation
 
     def _penalty(self) -> float | None:
         if not self.regularization.penalizes:

@@ -38,7 +38,7 @@ REGRESSION = ("loss", "mae", "rmse", "r2")
 HIGHER_IS_BETTER = frozenset({"accuracy", "r2"})
 
 
-def names(classification: bool) -> tuple[str, ...]:
+def names(*, classification: bool) -> tuple[str, ...]:
     """The figures that an evaluation gives."""
     return CLASSIFICATION if classification else REGRESSION
 

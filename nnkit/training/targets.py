@@ -10,8 +10,6 @@ from nnkit.errors import SettingError, SettingPath
 from nnkit.nn.losses import Loss
 from nnkit.nn.params import Array, Shape
 
-PROBABILITIES = ("sigmoid", "softmax")  # the output activations that give them
-
 
 def encode(
     targets: Array,
@@ -63,10 +61,12 @@ def encode(
 
 def _real(targets: Array, loss: Loss, outputs: int, units: SettingPath) -> Array:
     if loss.coding != "number":
+        whole = bool(np.all(targets == np.rint(targets)))
+        hint = ", or store them as whole numbers to mean classes" if whole else ""
         raise SettingError(
             ("loss",),
             f"'{loss.tag()}' is a loss for classes, but the targets are real numbers; "
-            "use squared_error",
+            f"use squared_error{hint}",
         )
     if outputs != targets.shape[1]:
         raise SettingError(

@@ -9,17 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from nnkit.data.dataset import Dataset, Samples
+from nnkit.data.dataset import Dataset, Samples, chunks
 from nnkit.data.disk import DiskArray
 from nnkit.data.preprocess import Preprocessor
+from nnkit.data.report import describe_data
 from nnkit.data.splits import split_dataset
-from nnkit.errors import SettingError, SettingPath
+from nnkit.errors import SettingError
+from nnkit.nn.activations import AnyActivation
 from nnkit.nn.architecture import chain
 from nnkit.nn.layers import ActivationLayer
-from nnkit.nn.model import Model, batch_last
+from nnkit.nn.model import Model, batch_last, samples_first
 from nnkit.nn.params import Array, Shape
 from nnkit.training.config import Config
-from nnkit.training.metrics import score
+from nnkit.training.metrics import names, score
 from nnkit.training.targets import decide, encode
 
 EVALUATION_BATCH = 1000
@@ -41,6 +43,11 @@ class ReadySet:
 
     def __len__(self) -> int:
         return len(self.inputs)
+
+    @property
+    def are_classes(self) -> bool:
+        """Whether the targets are class numbers."""
+        return self.targets.ndim == 1
 
 
 @dataclass(frozen=True)
@@ -74,11 +81,10 @@ class Task:
         one = self.preprocessor(self.sets["train"].inputs[:1], self.dtype)
         return tuple(one.shape[1:])
 
-    @cached_property
-    def last_layer(self) -> SettingPath:
-        """The setting of the last layer with weights."""
-        layers = self.config.architecture.layers
-        return ("architecture", "layers", max(i for i, x in enumerate(layers) if x.weighted))
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """The names of the figures by which its networks are judged."""
+        return names(classification=self.dataset.classes is not None)
 
     def model(self, dtype: str | None = None) -> Model:
         """A new model with initial weights.
@@ -95,7 +101,9 @@ class Task:
             SettingError: targets and outputs do not fit.
             DataError: the inputs hold what no network can take.
         """
-        return ready_set(self.sets[name], self.preprocessor, model, self.dataset.classes, self)
+        return ready_set(
+            self.sets[name], self.preprocessor, model, self.dataset.classes, self.config
+        )
 
 
 def prepare(config: Config) -> Task:
@@ -137,29 +145,29 @@ def ready_set(
     preprocessor: Preprocessor,
     model: Model,
     classes: tuple[str, ...] | None,
-    task: Task,
+    config: Config,
 ) -> ReadySet:
     """Samples preprocessed, their targets coded for the model's loss."""
+    last_layer = ("architecture", "layers", config.architecture.last)
     coded = encode(
-        samples.targets, classes, model.loss, model.output_shape, task.last_layer, model.dtype
+        samples.targets, classes, model.loss, model.output_shape, last_layer, model.dtype
     )
     return ReadySet(preprocessor.prepared(samples.inputs, model.dtype), coded, samples.targets)
 
 
-def output_activation(model: Model) -> str:
-    """The kind of the model's output activation."""
+def output_activation(model: Model) -> AnyActivation:
+    """The model's output activation."""
     output = model.stages[-1].spec
     assert isinstance(output, ActivationLayer)
-    return output.function.tag()
+    return output.function
 
 
-def evaluate(model: Model, data: ReadySet, classification: bool) -> dict[str, float]:
+def evaluate(model: Model, data: ReadySet) -> dict[str, float]:
     """Loss and figures over a whole set.
 
     Args:
         model: as it is.
         data: the set.
-        classification: whether targets are class numbers.
     """
     total = 0.0
     outputs = np.empty((len(data), *model.output_shape), dtype=model.dtype)
@@ -168,8 +176,8 @@ def evaluate(model: Model, data: ReadySet, classification: bool) -> dict[str, fl
         network = model.network(part.stop - start, training=False)
         loss, Y = network.evaluate(batch_last(data.inputs[part]), batch_last(data.coded[part]))
         total += loss * (part.stop - start)
-        outputs[part] = Y.T
-    predicted = decide(outputs, model.loss) if classification else None
+        outputs[part] = samples_first(Y)
+    predicted = decide(outputs, model.loss) if data.are_classes else None
     return {"loss": total / len(data), **score(data.targets, outputs, predicted)}
 
 
@@ -186,3 +194,22 @@ def build_model(config: Config, input_shape: Shape | None = None) -> Model:
     """
     with config.locating():
         return prepare(config).model() if input_shape is None else model_for(config, input_shape)
+
+
+def check_data(config: Config) -> dict[str, Any]:
+    """Loads the config's data, runs every sample through the preprocessing, and describes it.
+
+    Returns:
+        `raw_shape` and `input_shape` of one sample, `target` in words, `classes`, the number of
+        `missing` values, `bytes`, and for each of `sets` its `samples` and those `per_class`.
+
+    Raises:
+        ConfigError: split or preprocessing do not fit the data.
+        DataError: the data is missing or damaged, or holds what no network can take.
+    """
+    with config.locating():
+        task = prepare(config)
+        for samples in task.sets.values():
+            for part in chunks(samples.inputs):
+                task.preprocessor(part, task.dtype)
+    return describe_data(task.dataset, task.sets, task.input_shape)

@@ -19,8 +19,8 @@ from nnkit.nn.params import Array, Shape
 from nnkit.runs.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from nnkit.runs.directory import DEFAULT_RUNS, find_checkpoint
 from nnkit.training.config import Config, config_from
-from nnkit.training.targets import PROBABILITIES, confidence, decide
-from nnkit.training.task import evaluate, model_for, output_activation, prepare, ready_set
+from nnkit.training.targets import confidence, decide
+from nnkit.training.task import Task, evaluate, model_for, output_activation, prepare, ready_set
 from nnkit.version import __version__
 
 
@@ -34,7 +34,7 @@ class TrainedModel:
         preprocessor: from raw inputs to the network's.
         classes: class names by number; None for real targets.
         raw_shape: of one raw sample.
-        info: what else the checkpoint says: step, epoch, figures, versions, data's fingerprint.
+        info: what else the checkpoint says: progress, best, figures, versions, data's fingerprint.
     """
 
     model: Model
@@ -82,13 +82,16 @@ class TrainedModel:
         Args:
             X: as for `outputs`.
         """
-        if self.classes is None or output_activation(self.model) not in PROBABILITIES:
+        if self.classes is None or not output_activation(self.model).probability:
             return None
         outputs = self._forward(X)
         return confidence(outputs, decide(outputs, self.model.loss))
 
     def _forward(self, X: Any) -> Array:
-        X = np.asarray(X)
+        try:
+            X = np.asarray(X)
+        except ValueError:
+            raise DataError("the samples are not all of one shape") from None
         if X.shape == self.raw_shape:
             X = X[None]
         if self.raw_shape[0] == 1 and X.shape[1:] == self.raw_shape[1:]:
@@ -102,7 +105,12 @@ class TrainedModel:
             raise DataError(f"inputs of type {X.dtype}, which is no number")
         if X.dtype.kind == "f" and not (np.isfinite(X) | (np.isnan(X) & bool(self.columns))).all():
             raise DataError("NaN or infinity in the inputs")
-        return self.model.forward(self.preprocessor(X, self.model.dtype))
+        with np.errstate(all="ignore"):  # what overflows is looked for, and said, just below
+            prepared = self.preprocessor(X, self.model.dtype)
+            outputs = self.model.forward(prepared)
+        if not np.isfinite(outputs).all():
+            raise DataError("the inputs are so large that the network's outputs are not finite")
+        return outputs
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -157,8 +165,10 @@ class TrainedModel:
                 raise DataError("the data is not what this model was trained and split on")
             if split not in task.sets:
                 raise UsageError(f"there is no {split} set; there are {', '.join(task.sets)}")
-            data = ready_set(task.sets[split], self.preprocessor, self.model, self.classes, task)
-        return len(data), evaluate(self.model, data, self.classes is not None)
+            data = ready_set(
+                task.sets[split], self.preprocessor, self.model, self.classes, self.config
+            )
+        return len(data), evaluate(self.model, data)
 
 
 def load_checkpoint(what: str | Path, runs: Path = DEFAULT_RUNS) -> TrainedModel:
@@ -222,7 +232,8 @@ def copy_params(params: Mapping[str, Array], model: Model) -> None:
 
 def save_trained(
     path: Path,
-    trained: TrainedModel,
+    model: Model,
+    task: Task,
     slots: Mapping[str, Array],
     info: Mapping[str, Any],
 ) -> None:
@@ -230,21 +241,23 @@ def save_trained(
 
     Args:
         path: the file.
-        trained: parameters, preprocessing, config and classes.
+        model: the parameters as they are.
+        task: config, preprocessing and classes.
         slots: the optimizer's vectors by name.
         info: added to the header as it is.
     """
-    model, preprocessor = trained.model, trained.preprocessor
     tensors = {f"params/{n}": v for n, v in model.layout.views(model.params).items()}
     tensors |= {f"slots/{name}": vector for name, vector in slots.items()}
-    for i, statistics in enumerate(preprocessor.statistics):
+    for i, statistics in enumerate(task.preprocessor.statistics):
         tensors |= {f"preprocess/{i}/{name}": array for name, array in statistics.items()}
     header = {
-        "config": trained.config.resolved(),
-        "classes": trained.classes,
-        "columns": [{"name": c.name, "categories": c.categories} for c in preprocessor.columns],
-        "raw_shape": trained.raw_shape,
+        "config": task.config.resolved(),
+        "classes": task.dataset.classes,
+        "columns": [{"name": c.name, "categories": c.categories} for c in task.dataset.columns],
+        "raw_shape": task.dataset.input_shape,
         "input_shape": model.input_shape,
+        "label": task.dataset.label,
+        "data": task.fingerprint,
         "versions": versions(),
         **info,
     }

@@ -35,7 +35,7 @@ def test_show(program: Program, trained: Path) -> None:
     answer = program("runs", "show", "iris-mlp", "--runs", trained.parent)
     assert (answer.code, answer.err) == (0, "")
     lines = answer.out.splitlines()
-    assert lines[:2] == [f"run    {trained}", "state  finished"]
+    assert lines[:2] == [f"run    {trained}", "state  finished at step 14"]
     assert lines[3].split()[:3] == ["step", "epoch", "lr"]
     assert [line.split()[0] for line in lines[-3:]] == ["train", "validation", "test"]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nnkit.nn.activations import Activation, AnyActivation
-from nnkit.nn.gradcheck import BlockCheck, check_gradients
+from nnkit.nn.gradcheck import BlockCheck, check_model
 from nnkit.nn.layers import Dense
 from nnkit.nn.layers.base import Binding, Layer
 from nnkit.nn.layers.dense import BoundDense
@@ -19,7 +19,7 @@ from tests.nn.examples import batch_of, examples, model_of, name
 
 
 def check(model: Model, samples: int = 7) -> list[BlockCheck]:
-    return check_gradients(model, *batch_of(model, samples))
+    return check_model(model, *batch_of(model, samples))
 
 
 @pytest.mark.parametrize("loss", examples(AnyLoss), ids=name)
@@ -67,7 +67,7 @@ def test_a_corner_is_not_held_against_the_gradient(beside: float) -> None:
     views = model.layout.views(model.params)
     # Of the first sample, unit 0 stands at its corner or close by.
     views["layers.0.b"][0] = beside - views["layers.0.W"][0] @ X[:, 0]
-    checks = check_gradients(model, X, T)
+    checks = check_model(model, X, T)
     assert (sum(c.kinks for c in checks) > 0) == (beside < 1e-6)
     assert [c for c in checks if not c.passed] == []
 
@@ -76,7 +76,7 @@ def test_parameters_and_batch_are_put_back() -> None:
     model = model_of([{"dense": 4}, {"dense": 3}], (5,))
     X, T = batch_of(model, 7)
     before = X.copy(), model.params.copy()
-    check_gradients(model, X, T)
+    check_model(model, X, T)
     np.testing.assert_array_equal(X, before[0])
     np.testing.assert_array_equal(model.params, before[1])
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nnkit.nn.activations import AnyActivation
-from nnkit.nn.gradcheck import check_gradients
+from nnkit.nn.gradcheck import check_model
 from nnkit.nn.layers import ActivationLayer, AnyLayer, Dense, Dropout, Flatten
 from nnkit.nn.layers.base import LayerSpec, ShapeError
 from nnkit.nn.model import Model
@@ -39,9 +39,7 @@ def starting_with(layer: LayerSpec, dtype: str = "float64") -> Model:
 
 
 def assert_gradients_are_right(model: Model, samples: int = 3) -> None:
-    failed = [
-        check for check in check_gradients(model, *batch_of(model, samples)) if not check.passed
-    ]
+    failed = [check for check in check_model(model, *batch_of(model, samples)) if not check.passed]
     assert not failed
 
 

@@ -17,7 +17,7 @@ from nnkit.config.base import FilePath, members
 from nnkit.data.sources import AnySource
 from nnkit.errors import CheckpointError, UsageError
 from nnkit.runs.directory import PLACES, RunDirectory, find_checkpoint, list_runs, run_hash
-from nnkit.training.run import Listener
+from nnkit.training.listeners import Listener
 from tests.runs.iris import iris_config
 
 
@@ -67,7 +67,9 @@ def test_a_checkpoint_goes_by_many_names(tmp_path: Path, monkeypatch: pytest.Mon
     assert find_checkpoint("my-net") == new.best
     assert find_checkpoint("begun") == begun.last
     assert find_checkpoint("my-net", Path("runs").absolute()).samefile(new.best)
-    for name in ("empty", "my", "my-net-", "runs", "runs/my-net", ""):
+    with pytest.raises(CheckpointError, match="empty-00000004: this run has no checkpoint yet"):
+        find_checkpoint("empty")
+    for name in ("my", "my-net-", "runs", "runs/my-net", ""):
         with pytest.raises(CheckpointError, match="the latest runs in runs/ are my-net-0"):
             find_checkpoint(name)
     with pytest.raises(CheckpointError, match="there are no runs in elsewhere/"):

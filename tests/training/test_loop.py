@@ -14,7 +14,7 @@ from nnkit.nn.model import samples_first
 from nnkit.runs.checkpoint import read_checkpoint
 from nnkit.training.loop import Evaluation, Loop, Step
 from nnkit.training.numerics import numerics
-from nnkit.training.run import Session, build, restore, save
+from nnkit.training.session import Session, build, restore, save
 from tests.training.configs import iris
 
 WITH_DROPOUT = {"regularization": {"dropout": 0.25, "l2": 1e-3}, "training": {"batch_size": 10}}

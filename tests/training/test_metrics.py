@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
 from nnkit.random import generator
-from nnkit.training.metrics import HIGHER_IS_BETTER, names, score
+from nnkit.training.metrics import CLASSIFICATION, HIGHER_IS_BETTER, REGRESSION, names, score
 
 seeds = st.integers(0, 1000)
 
@@ -53,5 +53,5 @@ def test_targets_that_never_change_explain_nothing() -> None:
 def test_names_are_those_of_the_figures(classification: bool) -> None:
     targets = np.zeros(3) if classification else np.zeros((3, 1))
     figures = score(targets, np.zeros((3, 1)), np.zeros(3) if classification else None)
-    assert names(classification) == ("loss", *figures)
-    assert set(names(True)) | set(names(False)) >= HIGHER_IS_BETTER
+    assert names(classification=classification) == ("loss", *figures)
+    assert set(CLASSIFICATION + REGRESSION) >= HIGHER_IS_BETTER

@@ -13,8 +13,10 @@ import nnkit
 from nnkit.errors import ConfigError, DivergedError, GateError, UsageError
 from nnkit.runs.directory import RunDirectory
 from nnkit.training.config import Config
+from nnkit.training.listeners import Listener
 from nnkit.training.loop import Evaluation, Step
-from nnkit.training.run import Listener, Session, weights_sum
+from nnkit.training.session import Session
+from nnkit.training.summary import weights_sum
 from tests.training.configs import diabetes, iris
 
 

@@ -206,6 +206,8 @@ def _targets(
     if task == "regression":
         _, values = table.column(label, missing, categories=())
         return values[:, None], None
+    if all(map(_is_number, set(cells))):
+        cells = [_plain(float(cell)) for cell in cells]  # 1 and 1.0 are one class
     ordered = sorted(set(cells), key=lambda c: (0, float(c), c) if _is_number(c) else (1, 0.0, c))
     if len(ordered) < 2:
         raise DataError(
@@ -213,6 +215,10 @@ def _targets(
         )
     number = {name: i for i, name in enumerate(ordered)}
     return np.array([number[cell] for cell in cells], dtype=np.int64), tuple(ordered)
+
+
+def _plain(number: float) -> str:
+    return str(int(number)) if number.is_integer() else repr(number)
 
 
 def _are_classes(cells: Sequence[str]) -> bool:

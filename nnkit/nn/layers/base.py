@@ -11,6 +11,8 @@ import numpy as np
 
 from nnkit.config.base import Component
 from nnkit.memory import aligned_empty
+from nnkit.nn.activations import AnyActivation
+from nnkit.nn.initializers import AnyInitializer
 from nnkit.nn.params import Array, Parameter, Shape
 
 
@@ -84,12 +86,10 @@ class LayerSpec(Component):
     """The YAML side of a layer.
 
     Attributes:
-        weighted: whether an activation follows it by default, as it does dense layers.
         output_is_scratch: whether the next layer may overwrite its output, because it is a buffer
             of its own that its backward pass does not read.
     """
 
-    weighted: ClassVar[bool] = False
     output_is_scratch: ClassVar[bool] = False
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -107,3 +107,11 @@ class LayerSpec(Component):
     @abstractmethod
     def bind(self, binding: Binding) -> Layer:
         """The layer ready to compute."""
+
+
+class WeightedLayer(LayerSpec):
+    """A layer with weights: an activation follows it, its own or the config's."""
+
+    activation: AnyActivation | None = None
+    initializer: AnyInitializer | None = None
+    bias_initializer: AnyInitializer | None = None

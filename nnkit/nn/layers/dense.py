@@ -8,24 +8,19 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from nnkit.config.base import Count
-from nnkit.nn.activations import AnyActivation
-from nnkit.nn.initializers import AnyInitializer, Xavier, Zeros
-from nnkit.nn.layers.base import Binding, Layer, LayerSpec, ShapeError
+from nnkit.nn.initializers import Xavier, Zeros
+from nnkit.nn.layers.base import Binding, Layer, ShapeError, WeightedLayer
 from nnkit.nn.params import Array, Parameter, Shape
 
 
-class Dense(LayerSpec):
+class Dense(WeightedLayer):
     """Every unit sees every input: Z = W X + b, with W (units, inputs) and b (units,)."""
 
     kind: Literal["dense"] = "dense"
     shorthand: ClassVar[str | None] = "units"
-    weighted: ClassVar[bool] = True
     output_is_scratch: ClassVar[bool] = True
     units: Count
     bias: bool = True
-    activation: AnyActivation | None = None
-    initializer: AnyInitializer | None = None
-    bias_initializer: AnyInitializer | None = None
 
     def output_shape(self, shape: Shape) -> Shape:
         if len(shape) != 1:

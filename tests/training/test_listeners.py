@@ -6,12 +6,11 @@ from pathlib import Path
 
 import nnkit
 from nnkit.runs.directory import RunDirectory
-from nnkit.training.log import LogFile
 from tests.training.configs import iris
 
 
 def test_tells_the_runs_story_in_lines(tmp_path: Path) -> None:
-    run = nnkit.train(iris(), runs=tmp_path, listeners=[LogFile()])
+    run = nnkit.train(iris(), runs=tmp_path)
     first, *evaluations = RunDirectory(run.directory).log.read_text(encoding="utf-8").splitlines()
     assert first == "iris: 67 parameters, 21 steps of 16 samples, from step 0"
     assert [line.split()[:2] for line in evaluations] == [["step", n] for n in ("7", "14", "21")]

@@ -1,0 +1,51 @@
+"""Listeners: told of what happens in a training, and unable to change the numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nnkit.training.loop import Evaluation, Step
+
+if TYPE_CHECKING:
+    from nnkit.training.session import Session
+
+
+class Listener:
+    """Told of what happens in a training; what it does cannot change the numbers."""
+
+    def started(self, session: Session) -> None:
+        """Everything is built and checked; the first step comes next."""
+
+    def stepped(self, step: Step) -> None:
+        """An update was done."""
+
+    def evaluated(self, evaluation: Evaluation, improved: bool) -> None:
+        """An evaluation was made; `improved` says that it is the best so far."""
+
+    def ended(self) -> None:
+        """Training is over, for whatever reason."""
+
+
+class LogFile(Listener):
+    """Writes log.txt: the run's story in plain lines, one an evaluation."""
+
+    path: Path
+
+    def started(self, session: Session) -> None:
+        self.path = session.run.log
+        known = session.summary()
+        self._write(
+            f"{known['name']}: {known['parameters']} parameters, {known['steps']} steps of "
+            f"{known['batch_size']} samples, from step {session.loop.progress.step}"
+        )
+        for notice in session.notices:
+            self._write(notice)
+
+    def evaluated(self, evaluation: Evaluation, improved: bool) -> None:
+        shown = "  ".join(f"{name} {value:.6g}" for name, value in evaluation.record().items())
+        self._write(shown + ("  best so far" if improved else ""))
+
+    def _write(self, line: str) -> None:
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")

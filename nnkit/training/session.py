@@ -1,0 +1,204 @@
+"""A training session: config, data and model, checked against each other and ready to train."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nnkit.data.batches import Batches
+from nnkit.errors import CheckpointError, SettingError
+from nnkit.nn.model import Model
+from nnkit.runs.checkpoint import Checkpoint
+from nnkit.runs.directory import DEFAULT_RUNS, RunDirectory, run_hash
+from nnkit.training.config import DEFAULT_EPOCHS, Config
+from nnkit.training.loop import Evaluation, Loop, Progress
+from nnkit.training.numerics import threads_for
+from nnkit.training.task import ReadySet, Task, evaluate, prepare
+from nnkit.training.trained import copy_params, save_trained, versions
+from nnkit.version import __version__
+
+
+@dataclass(slots=True)
+class Best:
+    """The best evaluation so far.
+
+    Attributes:
+        value: of the monitored figure, None before the first evaluation.
+        step: at which it was reached.
+        evaluations_since: how many evaluations were no better.
+    """
+
+    value: float | None = None
+    step: int = 0
+    evaluations_since: int = 0
+
+
+@dataclass
+class Session:
+    """A config, its data and a model, built and checked: ready to train.
+
+    Attributes:
+        task: config and data.
+        model: with initial weights, or those it resumes from.
+        loop: the training loop.
+        run: the folder.
+        threads: for matrix products.
+        monitor: the figure that says which checkpoint is best.
+        ready: the sets that training uses, as the network takes them.
+        best: the best so far.
+        seconds: of training, those of earlier sessions included.
+        notices: what the user should know before the first step.
+    """
+
+    task: Task
+    model: Model
+    loop: Loop
+    run: RunDirectory
+    threads: int
+    monitor: str
+    ready: Mapping[str, ReadySet]
+    best: Best = field(default_factory=Best)
+    seconds: float = 0.0
+    notices: list[str] = field(default_factory=list)
+
+    @property
+    def config(self) -> Config:
+        return self.task.config
+
+    def summary(self) -> dict[str, Any]:
+        """What is known before the first step."""
+        loop = self.loop
+        return {
+            "name": self.config.name,
+            "parameters": self.model.layout.size,
+            "training_samples": len(loop.batches.inputs),
+            "batch_size": loop.batches.batch_size,
+            "steps": loop.steps,
+            "epochs": loop.steps / loop.batches.per_epoch,
+            "threads": self.threads,
+        }
+
+
+def build(config: Config, runs: Path = DEFAULT_RUNS) -> Session:
+    """Loads the data and builds the model, checking all that can be checked before the first step.
+
+    Raises:
+        SettingError: settings, shapes and data do not fit together.
+        DataError: the data is missing or damaged.
+    """
+    task = prepare(config)
+    model = task.model()
+    training = config.training
+    wanted = ("validation",) if training.evaluate_on is None else training.evaluate_on
+    watched = [name for name in wanted if name in task.sets]
+    # All of them now: what is wrong with the test set had better be known before training.
+    ready = {name: task.ready(name, model) for name in task.sets}
+    batch_size = min(training.batch_size, len(ready["train"]))
+    batches = Batches(ready["train"].inputs, ready["train"].coded, batch_size, config.seed)
+    steps = training.steps or (training.epochs or DEFAULT_EPOCHS) * batches.per_epoch
+
+    def figures() -> dict[str, float]:
+        return {
+            f"{name}.{figure}": value
+            for name in watched
+            for figure, value in evaluate(model, ready[name]).items()
+        }
+
+    optimizer = config.optimizer
+    loop = Loop(
+        model=model,
+        optimizer=optimizer,
+        slots=tuple(model.layout.zeros(model.dtype) for _ in optimizer.slots),
+        regularization=config.regularization,
+        batches=batches,
+        steps=steps,
+        evaluate_every=training.evaluate_every or batches.per_epoch,
+        evaluate=figures,
+    )
+    monitor = _monitor(config, watched, task.figures)
+    _check_expected_names(config, list(task.sets), task.figures)
+    digest = run_hash(config.resolved(), task.fingerprint, __version__)
+    return Session(
+        task=task,
+        model=model,
+        loop=loop,
+        run=RunDirectory(runs / f"{config.name}-{digest}"),
+        threads=threads_for(model, batch_size, training.threads),
+        monitor=monitor,
+        ready=ready,
+    )
+
+
+def _monitor(config: Config, watched: Sequence[str], names: Sequence[str]) -> str:
+    figures = [f"{name}.{figure}" for name in watched for figure in names]
+    own = ["train.loss", *(["train.objective"] if config.regularization.penalizes else [])]
+    figures.extend(own)
+    wanted = config.training.monitor
+    if wanted is not None:
+        if wanted not in figures:
+            raise SettingError(
+                ("training", "monitor"), f"no figure '{wanted}'; there are {', '.join(figures)}"
+            )
+        return wanted
+    if config.regularization.early_stopping is not None and "validation" not in watched:
+        raise SettingError(
+            ("regularization", "early_stopping"),
+            "needs a validation set to watch; set data.split.validation, or training.monitor",
+        )
+    # The loss, because accuracy on a small validation set says "equal" too often.
+    return "validation.loss" if "validation" in watched else own[-1]
+
+
+def _check_expected_names(config: Config, sets: Sequence[str], names: Sequence[str]) -> None:
+    figures = [f"{name}.{figure}" for name in sets for figure in names]
+    if config.regularization.penalizes:
+        figures.append("train.objective")
+    for name in config.expect:
+        if name not in figures:
+            raise SettingError(
+                ("expect", name), f"no such figure; there are {', '.join(sorted(figures))}"
+            )
+
+
+def restore(session: Session, checkpoint: Checkpoint) -> None:
+    """Puts a session where a checkpoint of the same run left off.
+
+    Raises:
+        CheckpointError: it is of another network or lacks what training needs.
+    """
+    loop, header = session.loop, checkpoint.header
+    copy_params(checkpoint.part("params"), session.model)
+    slots = checkpoint.part("slots")
+    try:
+        for name, vector in zip(loop.optimizer.slots, loop.slots, strict=True):
+            vector[...] = slots[name]
+        loop.progress = Progress(**header["progress"])
+        session.best = Best(**header["best"])
+        session.seconds = float(header["seconds"])
+        session.threads = int(header["threads"])  # other threads could round differently
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{checkpoint.path}: cannot be resumed from ({error})") from None
+    before, now = header.get("versions", {}), versions()
+    if changed := [
+        f"{name} {before.get(name)} → {now[name]}" for name in now if now[name] != before.get(name)
+    ]:
+        session.notices.append(
+            f"resumed on other versions, so bits may differ: {', '.join(changed)}"
+        )
+    session.run.rewind_metrics(loop.progress.step)
+
+
+def save(session: Session, path: Path, evaluation: Evaluation | None = None) -> None:
+    """Writes a checkpoint from which this session can be resumed."""
+    loop = session.loop
+    info = {
+        "progress": asdict(loop.progress),
+        "best": asdict(session.best),
+        "seconds": round(session.seconds, 3),
+        "threads": session.threads,
+        "figures": dict(evaluation.figures) if evaluation else {},
+    }
+    slots = dict(zip(loop.optimizer.slots, loop.slots, strict=True))
+    save_trained(path, session.model, session.task, slots, info)

@@ -1,0 +1,77 @@
+"""The summary of a finished run: its final figures, and how it came to them."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from math import isfinite
+from typing import Any
+
+from nnkit.errors import DivergedError
+from nnkit.nn.params import Array
+from nnkit.runs.checkpoint import read_checkpoint
+from nnkit.training.loop import REMEDY
+from nnkit.training.metrics import HIGHER_IS_BETTER
+from nnkit.training.session import Session
+from nnkit.training.task import evaluate
+from nnkit.training.trained import copy_params, versions
+
+
+def conclude(session: Session, outcome: str) -> dict[str, Any]:
+    """The finished run's summary, scored with its best weights, which the model then has.
+
+    Args:
+        session: at its end.
+        outcome: how it came to that.
+
+    Raises:
+        DivergedError: a figure is NaN or infinite.
+    """
+    task, model, loop, run = session.task, session.model, session.loop, session.run
+    last_sum = weights_sum(model.params)
+    copy_params(read_checkpoint(run.best).part("params"), model)
+    results: dict[str, dict[str, float]] = {}
+    sizes: dict[str, int] = {}
+    for name in ("train", "validation", "test"):
+        if name in task.sets:
+            data = session.ready[name]
+            results[name], sizes[name] = evaluate(model, data), len(data)
+    if loop.regularization.penalizes:
+        penalty = loop.regularization.penalty(model.params[model.layout.decayed])
+        results["train"]["objective"] = results["train"]["loss"] + penalty
+    for name, figures in results.items():
+        for figure, value in figures.items():
+            if not isfinite(value):
+                raise DivergedError(f"{name}.{figure} is {value} with the best weights; {REMEDY}")
+    records = run.read_metrics()
+    return {
+        **session.summary(),
+        "outcome": outcome,
+        "step": loop.progress.step,
+        "seconds": round(session.seconds, 3),
+        "samples_per_second": round(loop.progress.samples / max(session.seconds, 1e-9)),
+        "monitor": session.monitor,
+        "best": {"step": session.best.step, session.monitor: session.best.value},
+        "results": results,
+        "samples": sizes,
+        "peak": _peaks(records),
+        "weights_sha256": last_sum,
+        "best_weights_sha256": weights_sum(model.params),
+        "versions": versions(),
+    }
+
+
+def _peaks(records: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """For each figure watched during training, its best value and when that was."""
+    peaks: dict[str, dict[str, float]] = {}
+    for key in records[0] if records else ():
+        if key in ("step", "epoch", "lr", "samples_per_second"):
+            continue
+        sign = 1 if key.rpartition(".")[2] in HIGHER_IS_BETTER else -1
+        top = max(records, key=lambda record: sign * record[key])
+        peaks[key] = {"value": top[key], "step": top["step"], "epoch": top["epoch"]}
+    return peaks
+
+
+def weights_sum(params: Array) -> str:
+    """SHA-256 over a flat parameter vector: equal only if every bit is."""
+    return sha256(params.tobytes()).hexdigest()
