@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -169,6 +170,8 @@ def fastest(
         except WorkerError as error:
             say(f"{task}: {contender.title}, {setting}: {error}")
             outcome[str(setting)] = str(error)
+            if str(error).startswith("ModuleNotFoundError"):
+                break  # not installed, in any setting
         else:
             workers[str(setting)] = worker
     if len(workers) > 1:
@@ -247,4 +250,8 @@ def say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))  # ends the workers too
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

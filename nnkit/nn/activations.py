@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import cache
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -11,6 +12,12 @@ from numpy.typing import NDArray
 from nnkit.config.base import Component, NonNegative, Tagged
 
 Array = NDArray[Any]
+
+
+@cache
+def constant(value: float, dtype: np.dtype[Any]) -> Array:
+    """A number as an array: NumPy converts a Python number anew at each call, for 0.3 µs."""
+    return np.array(value, dtype=dtype)
 
 
 class Activation(Component):
@@ -93,13 +100,14 @@ class Sigmoid(Activation):
 
     def forward(self, Z: Array, Y: Array) -> None:
         # σ(z) = ½ + ½ tanh(z/2): cannot overflow, and tanh is vectorized.
-        np.multiply(Z, 0.5, out=Y)
+        half = constant(0.5, Y.dtype)
+        np.multiply(Z, half, out=Y)
         np.tanh(Y, out=Y)
-        np.multiply(Y, 0.5, out=Y)
-        np.add(Y, 0.5, out=Y)
+        np.multiply(Y, half, out=Y)
+        np.add(Y, half, out=Y)
 
     def backward(self, saved: Array, dY: Array, work: Array) -> None:
-        np.subtract(1, saved, out=work)
+        np.subtract(constant(1.0, work.dtype), saved, out=work)
         np.multiply(work, saved, out=work)
         np.multiply(dY, work, out=dY)
 
@@ -125,7 +133,7 @@ class ReLU(Activation):
     rectifier: ClassVar[bool] = True
 
     def forward(self, Z: Array, Y: Array) -> None:
-        np.maximum(Z, 0, out=Y)
+        np.maximum(Z, constant(0.0, Y.dtype), out=Y)
 
     def backward(self, saved: Array, dY: Array, work: Array) -> None:
         np.sign(saved, out=work)  # 1 where the unit is on, 0 where it is off

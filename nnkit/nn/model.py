@@ -59,12 +59,13 @@ class Model:
     def network(self, batch: int, training: bool) -> Network:
         """The layers bound to a batch size, made once and kept."""
         key = (batch, training)
-        if key not in self._networks:
-            self._networks[key] = Network(self, batch, training)
+        network = self._networks.get(key)
+        if network is None:
+            network = self._networks[key] = Network(self, batch, training)
             while len(self._networks) > NETWORKS_KEPT:
                 self._networks.popitem(last=False)
         self._networks.move_to_end(key)
-        return self._networks[key]
+        return network
 
     def forward(self, X: Array, batch: int = 1000) -> Array:
         """The outputs for samples of any number.

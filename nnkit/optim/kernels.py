@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from nnkit.paths import cache_folder
 
 # Importing numba takes half a second: only a model of this many parameters earns it back.
-WORTHWHILE = 50_000
+WORTHWHILE = 20_000
 
 Kernel = Callable[..., None]
 
@@ -28,6 +28,11 @@ Kernel = Callable[..., None]
 def adam(params: NDArray[Any]) -> Kernel | None:
     """The compiled Adam pass, or None where it is not installed or not worthwhile."""
     return _compile(_adam) if params.size >= WORTHWHILE and available() else None
+
+
+def sgd(params: NDArray[Any]) -> Kernel | None:
+    """The compiled plain SGD pass, or None likewise."""
+    return _compile(_sgd) if params.size >= WORTHWHILE and available() else None
 
 
 @cache
@@ -45,6 +50,11 @@ def _compile(function: Kernel) -> Kernel:
     # Without NumPy's error model each division is tested for zero, which keeps it from vectorizing.
     compiled: Kernel = numba.njit(cache=True, error_model="numpy")(function)
     return compiled
+
+
+def _sgd(p: Any, g: Any, lr: Any) -> None:
+    for i in range(p.size):
+        p[i] = p[i] - g[i] * lr
 
 
 def _adam(p: Any, g: Any, m: Any, v: Any, beta1: Any, beta2: Any, rate: Any, eps: Any) -> None:

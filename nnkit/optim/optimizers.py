@@ -76,6 +76,10 @@ class SGD(Optimizer):
     def step(
         self, params: Array, grads: Array, slots: tuple[Array, ...], t: int, lr: float
     ) -> None:
+        compiled = None if self.momentum else kernels.sgd(params)
+        if compiled is not None:
+            compiled(params, grads, params.dtype.type(lr))
+            return
         for p, g, *v in blocks(params, grads, *slots):
             if v:
                 np.multiply(v[0], self.momentum, out=v[0])

@@ -20,7 +20,7 @@ class Schedule(Component):
 
     def factor(self, step: int, steps: int) -> float:
         """The factor for step `step` (from 0) of `steps`."""
-        rising = int(self.warmup * steps)
+        rising = int(self.warmup * steps) if self.warmup else 0
         if step < rising:
             return (step + 1) / (rising + 1)
         return self.after_warmup(step - rising, max(steps - rising, 1))
