@@ -75,11 +75,17 @@ def main() -> None:
         with TemporaryDirectory(prefix="nnkit-bench-") as folder:
             for task in tasks(ROWS[name], Path(folder), options.rounds, options.seconds):
                 able = [contender for contender in contenders if contender.settings(task.job)]
-                report["tasks"].append(measure(task, able, report["versions"]))
-    options.output.mkdir(parents=True, exist_ok=True)
-    (options.output / "speed.json").write_text(json.dumps(report, indent=1) + "\n")
-    (options.output / "speed.md").write_text(markdown(report))
+                if able:
+                    report["tasks"].append(measure(task, able, report["versions"]))
+                    write(report, options.output)
     say(f"written: {options.output / 'speed.md'} and speed.json")
+
+
+def write(report: Report, folder: Path) -> None:
+    """Writes what is known so far, so that an interrupted measurement is not lost."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "speed.json").write_text(json.dumps(report, indent=1) + "\n")
+    (folder / "speed.md").write_text(markdown(report))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -254,4 +260,7 @@ if __name__ == "__main__":
     try:
         main()
     except KeyboardInterrupt:
+        say("interrupted")
         sys.exit(130)
+    except WorkerError as error:
+        sys.exit(f"error: a worker ended: {error}")

@@ -89,8 +89,10 @@ class Worker:
         assert self._process.stdout is not None
         timer = Timer(PATIENCE, self._process.kill)
         timer.start()
-        line = self._process.stdout.readline()
-        timer.cancel()
+        try:
+            line = self._process.stdout.readline()
+        finally:
+            timer.cancel()
         if not line:
             raise self._death()
         return json.loads(line)

@@ -14,8 +14,11 @@ from threadpoolctl import ThreadpoolController
 from nnkit.nn.denormals import flushed_denormals
 from nnkit.nn.model import Model
 
-# Multiplications in the largest product below which a second thread costs more than it brings.
-WORTHWHILE = 5_000_000
+# Multiplications in the largest product below which a second thread is not worth it. On an idle
+# machine it pays from some 20 million on; but where another process wants the second processor,
+# OpenBLAS's threads wait for each other at every product, and 784-512-10 trained at an eighth of
+# its speed. One thread is never far behind there.
+WORTHWHILE = 80_000_000
 
 
 def threads_for(model: Model, batch_size: int, wanted: int | None) -> int:
