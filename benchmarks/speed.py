@@ -71,6 +71,8 @@ def main() -> None:
         "load_before": os.getloadavg()[0],
         "tasks": [],
     }
+    if report["load_before"] > MOST_IDLE:
+        say("warning: something else is running; ratios will scatter")
     for name in options.rows:
         with TemporaryDirectory(prefix="nnkit-bench-") as folder:
             for task in tasks(ROWS[name], Path(folder), options.rounds, options.seconds):
