@@ -62,9 +62,9 @@ def check_model(model: Model, X: Array, T: Array, seed: int = 0) -> list[BlockCh
     X = np.array(X, dtype=np.float64)
 
     def loss() -> float:
-        return _loss(network, X, T)
+        return network.training_loss(X, T, step=0)
 
-    _loss(network, X, T)
+    loss()
     dX = network.backward(network.dY)
     grads = {name: view.copy() for name, view in model.layout.views(model.grads).items()}
     blocks = [(name, view, grads[name]) for name, view in model.layout.views(model.params).items()]
@@ -72,13 +72,6 @@ def check_model(model: Model, X: Array, T: Array, seed: int = 0) -> list[BlockCh
         blocks.append(("input", X, np.array(dX)))
     scale = abs(loss())
     return [_check(name, block, grad, loss, scale, seed) for name, block, grad in blocks]
-
-
-def _loss(network: Network, X: Array, T: Array) -> float:
-    Y = X
-    for layer in network.body:
-        Y = layer.forward(Y, 0)
-    return (network.loss.from_logits if network.fused else network.loss)(Y, T, network.dY)
 
 
 def _check(

@@ -129,12 +129,16 @@ class Network:
             T: targets (*output shape, N).
             step: the training step, which keys random draws such as dropout's.
         """
+        loss = self.training_loss(X, T, step)
+        self.backward(self.dY)
+        return loss
+
+    def training_loss(self, X: Array, T: Array, step: int) -> float:
+        """The mean loss in training, likewise; its gradient by the end of `body` is then in dY."""
         for layer in self.body:
             X = layer.forward(X, step)
         measure = self.loss.from_logits if self.fused else self.loss
-        loss = measure(X, T, self.dY)
-        self.backward(self.dY)
-        return loss
+        return measure(X, T, self.dY)
 
     def backward(self, dY: Array) -> Array | None:
         """Backpropagates from the end of `body`; returns dE/dX if the network was bound for it."""

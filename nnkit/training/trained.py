@@ -19,6 +19,7 @@ from nnkit.nn.params import Array, Shape
 from nnkit.runs.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from nnkit.runs.directory import DEFAULT_RUNS, find_checkpoint
 from nnkit.training.config import Config, config_from
+from nnkit.training.numerics import numerics
 from nnkit.training.targets import confidence, decide
 from nnkit.training.task import Task, evaluate, model_for, output_activation, prepare, ready_set
 from nnkit.version import __version__
@@ -105,7 +106,7 @@ class TrainedModel:
             raise DataError(f"inputs of type {X.dtype}, which is no number")
         if X.dtype.kind == "f" and not (np.isfinite(X) | (np.isnan(X) & bool(self.columns))).all():
             raise DataError("NaN or infinity in the inputs")
-        with np.errstate(all="ignore"):  # what overflows is looked for, and said, just below
+        with numerics(self.info["threads"]):  # what overflows is looked for, and said, below
             prepared = self.preprocessor(X, self.model.dtype)
             outputs = self.model.forward(prepared)
         if not np.isfinite(outputs).all():
@@ -168,7 +169,8 @@ class TrainedModel:
             data = ready_set(
                 task.sets[split], self.preprocessor, self.model, self.classes, self.config
             )
-        return len(data), evaluate(self.model, data)
+        with numerics(self.info["threads"]):  # as in training, so that the figures are the same
+            return len(data), evaluate(self.model, data)
 
 
 def load_checkpoint(what: str | Path, runs: Path = DEFAULT_RUNS) -> TrainedModel:

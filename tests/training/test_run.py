@@ -227,7 +227,8 @@ def with_bounds(**bounds: Any) -> Config:
 
 
 def test_bounds_that_hold_say_nothing(tmp_path: Path) -> None:
-    nnkit.train(with_bounds(test_accuracy={"min": 0.0, "max": 1.0}), runs=tmp_path)
+    run = nnkit.train(with_bounds(test_accuracy={"min": 0.0, "max": 1.0}), runs=tmp_path)
+    assert run.summary["outcome"] == "completed"
 
 
 def test_a_missed_bound_is_an_error_with_the_run_complete(tmp_path: Path) -> None:
