@@ -65,7 +65,7 @@ class Activations(Spec):
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One link of the chain: a layer, its name, and the setting that put it there.
+    """One link of the chain: a layer and its name.
 
     Attributes:
         input_shape, output_shape: of one sample.
@@ -73,7 +73,6 @@ class Stage:
 
     name: str
     spec: LayerSpec
-    path: SettingPath
     input_shape: Shape
     output_shape: Shape
 
@@ -109,7 +108,7 @@ def chain(
         count = sum(parameter.size for parameter in spec.parameters(shape))
         if count > MOST_PARAMETERS:
             raise SettingError(path, f"{count:,} parameters are more than fit into memory")
-        stages.append(Stage(name, spec, path, shape, output))
+        stages.append(Stage(name, spec, shape, output))
         shape = output
     return tuple(stages)
 
