@@ -70,13 +70,11 @@ CONTENDERS = (
         "PyTorch",
         "torch_peer",
         training=settings("eager"),
-        inference=settings("eager", "TorchScript"),
+        inference=settings("eager", "TorchScript", "compiled"),
     ),
     # Whole training steps written as functions for torch.compile: another program, far from what
     # the documentation shows, so it is measured beside PyTorch and not as PyTorch.
-    Contender(
-        "torch-steps", "PyTorch, steps compiled", "torch_peer", (Setting("compiled", 1),), ()
-    ),
+    Contender("torch-steps", "PyTorch, steps compiled", "torch_peer", settings("compiled"), ()),
     Contender(
         "jax",
         "JAX",

@@ -11,8 +11,8 @@ from typing import Any
 from threadpoolctl import threadpool_info
 
 from benchmarks.peers.protocol import Array, Inference, Material, Row, Training, serve
+from nnkit import compiled
 from nnkit.nn.model import Model
-from nnkit.optim import kernels
 from nnkit.training.config import Config, config_from
 from nnkit.training.loop import Progress
 from nnkit.training.numerics import numerics
@@ -99,7 +99,7 @@ def _versions() -> dict[str, str]:
     blas = next(info for info in threadpool_info() if info["user_api"] == "blas")
     found = {name: version(name) for name in ("nnkit", "numpy")}
     found["NumPy's BLAS"] = f"{blas['internal_api']} {blas['version']}"
-    if kernels.available():
+    if compiled.available():
         found["numba"] = version("numba")
     return found
 

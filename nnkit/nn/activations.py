@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from functools import cache
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -10,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnkit.config.base import Component, NonNegative, Tagged
+from nnkit.nn import kernels
 
 Array = NDArray[Any]
+GradientKernel = Callable[[Array, Array], None]  # (saved, dY)
 
 
 @cache
@@ -49,6 +52,10 @@ class Activation(Component):
             dY: dE/dY on entry, dE/dZ on return.
             work: scratch of the same shape and type.
         """
+
+    def kernel(self) -> GradientKernel | None:
+        """What does the work of `backward` without scratch, once it is compiled; None if none."""
+        return None
 
 
 class Identity(Activation):
@@ -111,6 +118,9 @@ class Sigmoid(Activation):
         np.multiply(work, saved, out=work)
         np.multiply(dY, work, out=dY)
 
+    def kernel(self) -> GradientKernel:
+        return kernels.sigmoid_gradient
+
 
 class Tanh(Activation):
     """f(z) = tanh z; f′ = 1 − y²."""
@@ -138,6 +148,9 @@ class ReLU(Activation):
     def backward(self, saved: Array, dY: Array, work: Array) -> None:
         np.sign(saved, out=work)  # 1 where the unit is on, 0 where it is off
         np.multiply(dY, work, out=dY)
+
+    def kernel(self) -> GradientKernel:
+        return kernels.relu_gradient
 
 
 class LeakyReLU(Activation):

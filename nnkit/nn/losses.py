@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nnkit.compiled import compiled
 from nnkit.config.base import Component, Tagged
+from nnkit.nn import kernels
 
 Array = NDArray[Any]
+Measure = Callable[[Array, Array, Array], float]  # (Y or logits, T, their gradient) → mean loss
 
 
 class Loss(Component):
@@ -36,6 +40,16 @@ class Loss(Component):
         """The mean loss of f(Z), f the `fused` activation; writes dE/dZ into dZ."""
         raise NotImplementedError(f"{self.tag()} has no fused form")
 
+    def measure(self, dY: Array, fused: bool, quick: bool) -> Measure:
+        """`from_logits` or `__call__`, or a compiled twin: gradients have the same bits.
+
+        Args:
+            dY: shaped like the gradients that it will write.
+            fused: whether it is given logits.
+            quick: whether a compiled kernel is wanted, should there be one.
+        """
+        return self.from_logits if fused else self.__call__
+
 
 class SquaredError(Loss):
     """E = ½ Σ_k (y_k − t_k)², summed over outputs; without the ½ if `half` is false."""
@@ -50,6 +64,14 @@ class SquaredError(Loss):
         loss = float(np.vdot(dY, dY)) * scale
         np.multiply(dY, 2 * scale, out=dY)
         return loss
+
+    def measure(self, dY: Array, fused: bool, quick: bool) -> Measure:
+        if not quick or dY.ndim != 2:
+            return super().measure(dY, fused, quick)
+        kernel = compiled(kernels.squared_error)
+        scale = (0.5 if self.half else 1.0) / dY.shape[-1]
+        slope = dY.dtype.type(2 * scale)
+        return lambda Y, T, dY: kernel(Y, T, dY, slope) * scale
 
 
 class BinaryCrossEntropy(Loss):
@@ -107,6 +129,20 @@ class CrossEntropy(Loss):
         np.subtract(dZ, T, out=dZ)
         np.multiply(dZ, 1 / samples, out=dZ)
         return loss
+
+    def measure(self, dY: Array, fused: bool, quick: bool) -> Measure:
+        if not quick or not fused or dY.ndim != 2:
+            return super().measure(dY, fused, quick)
+        shift, finish = compiled(kernels.shift_logits), compiled(kernels.softmax_gradient)
+        samples = dY.shape[-1]
+        share, scratch = dY.dtype.type(1 / samples), np.empty(samples, dY.dtype)
+
+        def from_logits(Z: Array, T: Array, dZ: Array) -> float:
+            wanted = shift(Z, T, dZ, scratch)
+            np.exp(dZ, out=dZ)  # NumPy's, whose bits no other has
+            return (finish(dZ, T, share, scratch) - wanted) / samples
+
+        return from_logits
 
 
 class Hinge(Loss):

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from nnkit.compiled import worthwhile
 from nnkit.memory import aligned_empty
 from nnkit.nn.architecture import Stage
 from nnkit.nn.layers import ActivationLayer
@@ -29,6 +30,7 @@ class Model:
         layout: where each parameter block lies in the flat vectors.
         params: all parameters, shape (layout.size,).
         grads: all gradients, likewise; each backward pass overwrites them.
+        compiled: whether its networks use compiled kernels.
     """
 
     def __init__(self, stages: Sequence[Stage], loss: Loss, seed: int, dtype: str) -> None:
@@ -44,6 +46,7 @@ class Model:
         self.params = self.layout.zeros(self.dtype)
         self.grads = self.layout.zeros(self.dtype)
         self.layout.initialize(self.params, seed)
+        self.compiled = worthwhile(self.layout.size)
         self._networks: OrderedDict[tuple[int, bool], Network] = OrderedDict()
 
     @property
@@ -105,6 +108,7 @@ class Network:
         self.head = layers[-1] if self.fused else None
         # dE/dY, or dE/d logits: where each backward pass begins, (*output shape, N)
         self.dY = aligned_empty((*model.output_shape, batch), model.dtype)
+        self.measure = self.loss.measure(self.dY, self.fused, training and model.compiled)
 
     def forward(self, X: Array) -> Array:
         """The network's output Y (*output shape, N) for X (*input shape, N), outside training."""
@@ -137,8 +141,7 @@ class Network:
         """The mean loss in training, likewise; its gradient by the end of `body` is then in dY."""
         for layer in self.body:
             X = layer.forward(X, step)
-        measure = self.loss.from_logits if self.fused else self.loss
-        return measure(X, T, self.dY)
+        return self.measure(X, T, self.dY)
 
     def backward(self, dY: Array) -> Array | None:
         """Backpropagates from the end of `body`; returns dE/dX if the network was bound for it."""
@@ -164,7 +167,7 @@ def _bind(model: Model, batch: int, training: bool, input_gradient: bool) -> lis
     params, grads = model.layout.views(model.params), model.layout.views(model.grads)
     layers: list[Layer] = []
     wanted = input_gradient  # does anything from here down need dE/dX of this layer?
-    scratch = False
+    scratch, samples_first = False, True
     for stage in model.stages:
         names = [p.name for p in stage.spec.parameters(stage.input_shape)]
         binding = Binding(
@@ -176,6 +179,8 @@ def _bind(model: Model, batch: int, training: bool, input_gradient: bool) -> lis
             training=training,
             input_gradient=training and wanted,
             input_is_scratch=scratch,
+            samples_first=samples_first,
+            compiled=model.compiled,
             seed=model.seed,
             name=stage.name,
         )
@@ -183,6 +188,7 @@ def _bind(model: Model, batch: int, training: bool, input_gradient: bool) -> lis
         wanted = wanted or bool(names)
         # A layer without buffers of its own hands on what it was given, or a view of it.
         scratch = stage.spec.output_is_scratch
+        samples_first = samples_first and stage.spec.output_is_view
     return layers
 
 

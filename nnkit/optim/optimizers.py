@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from nnkit.compiled import compiled, worthwhile
 from nnkit.config.base import Component, Fraction, Positive, Tagged
 from nnkit.optim import kernels
 from nnkit.optim.schedules import AnySchedule, Constant
@@ -76,9 +77,8 @@ class SGD(Optimizer):
     def step(
         self, params: Array, grads: Array, slots: tuple[Array, ...], t: int, lr: float
     ) -> None:
-        compiled = None if self.momentum else kernels.sgd(params)
-        if compiled is not None:
-            compiled(params, grads, params.dtype.type(lr))
+        if not self.momentum and worthwhile(params.size):
+            compiled(kernels.sgd)(params, grads, params.dtype.type(lr))
             return
         for p, g, *v in blocks(params, grads, *slots):
             if v:
@@ -118,9 +118,8 @@ class Adam(Optimizer):
         stretch = sqrt((1 - self.beta2**t) / (1 - self.beta2))
         rate = lr * (1 - self.beta1) / (1 - self.beta1**t) * stretch
         scalars = (self.beta1, self.beta2, rate, self.eps * stretch)
-        compiled = kernels.adam(params)
-        if compiled is not None:
-            compiled(params, grads, *slots, *map(params.dtype.type, scalars))
+        if worthwhile(params.size):
+            compiled(kernels.adam)(params, grads, *slots, *map(params.dtype.type, scalars))
             return
         for p, g, m, v in blocks(params, grads, *slots):
             adam_pass(p, g, m, v, *scalars)

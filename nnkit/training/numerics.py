@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from math import prod
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
+from nnkit.blas import controller
 from nnkit.nn.denormals import flushed_denormals
 from nnkit.nn.model import Model
 
@@ -37,11 +36,6 @@ def available() -> int:
     return os.cpu_count() or 1
 
 
-@cache
-def _controller() -> ThreadpoolController:
-    return ThreadpoolController()
-
-
 @contextmanager
 def numerics(threads: int) -> Iterator[None]:
     """The setting for training: so many threads, no denormals, and no word about overflow.
@@ -49,7 +43,7 @@ def numerics(threads: int) -> Iterator[None]:
     NaN and infinity are looked for in the loss, where the message can say more.
     """
     with (
-        _controller().limit(limits=threads, user_api="blas"),
+        controller().limit(limits=threads, user_api="blas"),
         flushed_denormals(),
         np.errstate(all="ignore"),
     ):

@@ -8,26 +8,26 @@ from contextlib import AbstractContextManager, nullcontext
 import numpy as np
 import pytest
 
+from nnkit import compiled
 from nnkit.nn.denormals import flushed_denormals
 from nnkit.nn.params import Array
-from nnkit.optim import kernels
-from nnkit.optim.optimizers import Adam
+from nnkit.optim.optimizers import Adam, AnyOptimizer, Optimizer
 from nnkit.random import generator
-from tests.nn.examples import name
+from tests.nn.examples import examples, name
 
-SIZE = kernels.WORTHWHILE + 3
+SIZE = compiled.WORTHWHILE + 3
 STEPS = 40
 
 
 @pytest.fixture(autouse=True)
 def asked_anew() -> Iterator[None]:
     """Whether kernels are available is found out once; these tests change the answer."""
-    kernels.available.cache_clear()
+    compiled.available.cache_clear()
     yield
-    kernels.available.cache_clear()
+    compiled.available.cache_clear()
 
 
-def trained(optimizer: Adam, dtype: str) -> list[Array]:
+def trained(optimizer: Optimizer, dtype: str) -> list[Array]:
     """Parameters and slots after many steps on gradients of very different sizes."""
     rng = generator(0, "kernels")
     params = rng.normal(size=SIZE).astype(dtype)
@@ -40,26 +40,24 @@ def trained(optimizer: Adam, dtype: str) -> list[Array]:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("optimizer", [Adam(), Adam(beta1=0.5, beta2=0.9, eps=1e-4)], ids=name)
+@pytest.mark.parametrize(
+    "optimizer", [*examples(AnyOptimizer), Adam(beta1=0.5, beta2=0.9, eps=1e-4)], ids=name
+)
 @pytest.mark.parametrize("denormals", [nullcontext, flushed_denormals])
 def test_same_bits_with_and_without(
-    optimizer: Adam,
+    optimizer: Optimizer,
     dtype: str,
     denormals: Callable[[], AbstractContextManager[None]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pytest.importorskip("numba")
     monkeypatch.delenv("NNKIT_COMPILED", raising=False)
-    assert kernels.adam(np.zeros(SIZE, dtype)) is not None
+    assert compiled.worthwhile(SIZE)
     with denormals():
-        compiled = trained(optimizer, dtype)
+        quick = trained(optimizer, dtype)
     monkeypatch.setenv("NNKIT_COMPILED", "0")
-    kernels.available.cache_clear()
-    assert kernels.adam(np.zeros(SIZE, dtype)) is None
+    compiled.available.cache_clear()
+    assert not compiled.worthwhile(SIZE)
     with denormals():
         plain = trained(optimizer, dtype)
-    assert [vector.tobytes() for vector in compiled] == [vector.tobytes() for vector in plain]
-
-
-def test_a_small_model_does_not_wait_for_the_compiler() -> None:
-    assert kernels.adam(np.zeros(kernels.WORTHWHILE - 1)) is None
+    assert [vector.tobytes() for vector in quick] == [vector.tobytes() for vector in plain]

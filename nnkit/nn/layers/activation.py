@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from nnkit.compiled import compiled
 from nnkit.nn.activations import AnyActivation
 from nnkit.nn.layers.base import Binding, Layer, LayerSpec
 from nnkit.nn.params import Array
@@ -28,7 +29,9 @@ class BoundActivation(Layer):
         self.in_place = binding.input_is_scratch and self.function.saves == "output"
         if not self.in_place:
             self.Y = binding.buffer(*binding.input_shape)
-        if binding.training:
+        kernel = self.function.kernel() if binding.training and binding.compiled else None
+        self.kernel = compiled(kernel) if kernel is not None else None
+        if binding.training and kernel is None:
             self.work = binding.buffer(*binding.input_shape)
 
     def forward(self, X: Array, step: int | None) -> Array:
@@ -38,5 +41,8 @@ class BoundActivation(Layer):
         return Y
 
     def backward(self, dY: Array) -> Array | None:
-        self.function.backward(self.saved, dY, self.work)
+        if self.kernel is not None:
+            self.kernel(self.saved, dY)
+        else:
+            self.function.backward(self.saved, dY, self.work)
         return dY

@@ -41,6 +41,9 @@ class Binding:
         training: whether backward will be called.
         input_gradient: whether backward shall return dE/dX; a first layer's is wanted by nobody.
         input_is_scratch: whether forward may overwrite its input, because nobody else needs it.
+        samples_first: whether the input is a view of memory that lies samples first, as batches
+            come; else it is C-ordered.
+        compiled: whether kernels shall be compiled.
         seed: of the run, for layers that draw random numbers.
         name: of the layer, which keys those draws.
     """
@@ -53,6 +56,8 @@ class Binding:
     training: bool
     input_gradient: bool
     input_is_scratch: bool
+    samples_first: bool
+    compiled: bool
     seed: int
     name: str
 
@@ -88,9 +93,11 @@ class LayerSpec(Component):
     Attributes:
         output_is_scratch: whether the next layer may overwrite its output, because it is a buffer
             of its own that its backward pass does not read.
+        output_is_view: whether its output is a view of its input.
     """
 
     output_is_scratch: ClassVar[bool] = False
+    output_is_view: ClassVar[bool] = False
 
     def output_shape(self, shape: Shape) -> Shape:
         """The shape of one output sample for an input sample of the given shape.

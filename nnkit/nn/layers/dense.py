@@ -11,6 +11,7 @@ from nnkit.config.base import Count
 from nnkit.nn.initializers import Xavier, Zeros
 from nnkit.nn.layers.base import Binding, Layer, ShapeError, WeightedLayer
 from nnkit.nn.params import Array, Parameter, Shape
+from nnkit.nn.products import product
 
 
 class Dense(WeightedLayer):
@@ -50,25 +51,28 @@ class BoundDense(Layer):
     def __init__(self, binding: Binding) -> None:
         self.W = binding.params["W"]  # (units, inputs)
         self.b = binding.params["b"][:, None] if "b" in binding.params else None  # (units, 1)
-        units, inputs = self.W.shape
+        (units, inputs), N, dtype = self.W.shape, binding.batch, binding.dtype
         self.Z = binding.buffer(units)  # (units, N)
+        self.for_Z = product(units, inputs, N, dtype, transposed=binding.samples_first)
         if binding.training:
             self.dW = binding.grads["W"]
             self.db = binding.grads.get("b")
-            self.ones = np.ones(binding.batch, dtype=binding.dtype)
+            self.ones = np.ones(N, dtype=dtype)
+            self.for_dW = product(units, N, inputs, dtype, transposed=not binding.samples_first)
+            self.for_dX = product(inputs, units, N, dtype)
         self.dX = binding.buffer(inputs) if binding.input_gradient else None  # (inputs, N)
 
     def forward(self, X: Array, step: int | None) -> Array:
         self.X = X
-        np.dot(self.W, X, out=self.Z)
+        self.for_Z(self.W, X, self.Z)
         if self.b is not None:
             np.add(self.Z, self.b, out=self.Z)
         return self.Z
 
     def backward(self, dY: Array) -> Array | None:
-        np.dot(dY, self.X.T, out=self.dW)
+        self.for_dW(dY, self.X.T, self.dW)
         if self.db is not None:
             np.dot(dY, self.ones, out=self.db)  # a product with ones beats a sum over rows
         if self.dX is not None:
-            np.dot(self.W.T, dY, out=self.dX)
+            self.for_dX(self.W.T, dY, self.dX)
         return self.dX

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Literal
+from typing import ClassVar, Literal
 
 from nnkit.nn.layers.base import Binding, Layer, LayerSpec
 from nnkit.nn.params import Array, Shape
@@ -13,6 +13,7 @@ class Flatten(LayerSpec):
     """A sample of any shape as one vector, channels slowest: (C, H, W) → (C·H·W,)."""
 
     kind: Literal["flatten"] = "flatten"
+    output_is_view: ClassVar[bool] = True
 
     def output_shape(self, shape: Shape) -> Shape:
         return (prod(shape),)

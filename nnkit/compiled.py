@@ -1,0 +1,44 @@
+"""Compiling with numba (the `speed` extra), where it is installed and worth the time.
+
+NumPy makes one pass over memory per operation, at half a microsecond a call; a compiled kernel
+makes one in all. Kernels stand beside the NumPy code that they replace (`nn/kernels.py`,
+`optim/kernels.py`) and do its operations in the same order without fusing multiply and add, so
+that parameters get the same bits from both, and a run may be resumed with or without numba.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import cache
+from importlib.util import find_spec
+from typing import TypeVar
+
+from nnkit.paths import cache_folder
+
+# Importing numba takes half a second: only a model of this many parameters earns it back.
+WORTHWHILE = 20_000
+
+Kernel = TypeVar("Kernel", bound=Callable[..., object])
+
+
+def worthwhile(parameters: int) -> bool:
+    """Whether a model of so many parameters shall use compiled kernels."""
+    return parameters >= WORTHWHILE and available()
+
+
+@cache
+def available() -> bool:
+    """Whether numba is installed and not switched off by NNKIT_COMPILED=0."""
+    return os.environ.get("NNKIT_COMPILED", "1") != "0" and find_spec("numba") is not None
+
+
+@cache
+def compiled(function: Kernel) -> Kernel:
+    """The function compiled for whatever types it is called with; machine code is kept on disk."""
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_folder() / "numba"))
+    import numba
+
+    # Without NumPy's error model each division is tested for zero, which keeps it from vectorizing.
+    result: Kernel = numba.njit(cache=True, error_model="numpy")(function)
+    return result

@@ -1,0 +1,67 @@
+"""Matrix products, cut into blocks of rows where that is faster.
+
+For products of up to a million multiplications OpenBLAS has kernels that work on the matrices as
+they lie in memory, where its usual ones first copy both into another order. Networks of this
+package's size multiply a few million at a time: in blocks that suit those kernels, they need
+between a half and nine tenths of the time (`python -m benchmarks.products`; one thread, AVX-512).
+On processors without such kernels blocks would be slower, so there are none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from nnkit.blas import has_small_kernels
+from nnkit.nn.params import Array
+
+SMALL = 1_000_000  # multiplications in the largest product that those kernels take
+# With a transposed right factor they also want a small result and a long sum.
+LARGEST_RESULT, SHORTEST_SUM = 1200, 32
+# Beyond this many multiplications packing is worth its time.
+LARGE = 7_000_000
+FEWEST_ROWS = 4  # in a block; with fewer, calling takes longer than multiplying
+
+Product = Callable[[Array, Array, Array], Array]
+
+
+def product(
+    rows: int, inner: int, columns: int, dtype: np.dtype[Any], transposed: bool = False
+) -> Product:
+    """A function of A (rows, inner), B (inner, columns) and `out` that writes A B into `out`.
+
+    Args:
+        rows: of A.
+        inner: columns of A, rows of B.
+        columns: of B.
+        dtype: of all three.
+        transposed: whether B is a transposed view, so that its columns lie one after the other.
+    """
+    if dtype != np.float32 or not has_small_kernels():
+        return np.dot
+    count = blocks(rows, inner, columns, transposed)
+    if count == 1:
+        return np.dot
+    height = rows // count
+
+    def in_blocks(A: Array, B: Array, out: Array) -> Array:
+        return np.matmul(
+            A.reshape(count, height, inner), B, out=out.reshape(count, height, columns)
+        )
+
+    return in_blocks
+
+
+def blocks(rows: int, inner: int, columns: int, transposed: bool) -> int:
+    """Into how many blocks of equally many rows a product is best cut; 1 is no cut."""
+    size = rows * inner * columns
+    if not SMALL < size <= LARGE or (transposed and inner < SHORTEST_SUM):
+        return 1
+    for count in range(2, rows // FEWEST_ROWS + 1):
+        height = rows // count
+        fits = size // count <= SMALL and not (transposed and height * columns > LARGEST_RESULT)
+        if rows % count == 0 and fits:
+            return count
+    return 1
