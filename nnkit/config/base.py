@@ -112,7 +112,7 @@ class Tagged:
 
     Beside the full form, `{kind: dense, units: 128}`, it accepts the tag alone, `flatten`, and
     the tag as the only key, `dense: 128` or `dense: {units: 128}`. A union with a default also
-    takes that member's settings alone, `{lr: 0.1}`.
+    takes that member's settings alone, `{lr: 0.1}`, or the number that its shorthand stands for.
 
     Use: `Layer = Annotated[Dense | Dropout, Tagged()]`.
     """
@@ -194,6 +194,8 @@ def _with_kind(known: Mapping[str, type[Component]], value: Any, default: str | 
         if not isinstance(value["kind"], str):
             raise _refusal(f"the 'kind' must be one of {_quoted(known)}")
         return value
+    if isinstance(value, int | float) and not isinstance(value, bool) and default is not None:
+        return _inside(known[default], value)
     if not isinstance(value, Mapping) or not value:
         raise _refusal(f"expected one of {_quoted(known)}")
     if isinstance(value.get(SHORTHAND_KEY), str):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,22 +17,45 @@ from nnkit.random import generator
 GATHERED = 1 << 20  # bytes fetched at a time: few calls, and the copy is still in the cache
 
 
+class Batch(NamedTuple):
+    """Samples of one update, as views of memory used again.
+
+    Attributes:
+        X: inputs (*shape, N).
+        T: targets (*outputs, N).
+        weights: how much each counts, (N,), or None.
+    """
+
+    X: Array
+    T: Array
+    weights: Array | None
+
+
 @dataclass(frozen=True, slots=True)
 class Batches:
-    """Inputs (n, *shape) and targets (n, *outputs), ready for the network, cut into batches."""
+    """Samples ready for the network, cut into batches.
+
+    Attributes:
+        inputs: (n, *shape).
+        targets: (n, *outputs).
+        batch_size: samples in each, but for a short last one.
+        seed: keys the shuffles.
+        weights: how much each sample counts, (n,), or None.
+    """
 
     inputs: Array | DiskArray
     targets: Array
     batch_size: int
     seed: int
+    weights: Array | None = None
 
     @property
     def per_epoch(self) -> int:
         """How many batches an epoch has, a short last one included."""
         return -(-len(self.inputs) // self.batch_size)
 
-    def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Array, Array]]:
-        """The batches of an epoch (X, T), each (*shape, N) as a view of memory used again.
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch.
 
         Args:
             epoch: its number from 0, which keys the shuffle.
@@ -49,9 +73,11 @@ class Batches:
             chosen = order[first : first + rows]
             gather(self.inputs, chosen, X[: len(chosen)])
             gather(self.targets, chosen, T[: len(chosen)])
+            weights = None if self.weights is None else self.weights[chosen]
             for at in range(0, len(chosen), size):
                 end = min(at + size, len(chosen))
-                yield X_last[..., at:end], T_last[..., at:end]
+                counts = None if weights is None else weights[at:end]
+                yield Batch(X_last[..., at:end], T_last[..., at:end], counts)
 
 
 def gather(source: Array | DiskArray, indices: Array, out: Array) -> None:

@@ -24,17 +24,20 @@ class Samples:
     Attributes:
         inputs: (n, *shape), of any numeric type, possibly left on disk.
         targets: class numbers (n,) as int64, or real targets (n, outputs) as float64.
+        weights: how much each sample counts, (n,) as float64; None for all the same.
     """
 
     inputs: Array | DiskArray
     targets: Array
+    weights: Array | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)
 
     def take(self, indices: Array) -> Samples:
         """Those samples, in that order."""
-        return Samples(chosen(self.inputs, indices), self.targets[indices])
+        weights = None if self.weights is None else self.weights[indices]
+        return Samples(chosen(self.inputs, indices), self.targets[indices], weights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,9 @@ class Dataset:
         """A SHA-256 over all samples and their names: runs on equal data have it in common."""
         digest = sha256(repr((self.classes, self.columns, self.label)).encode())
         for part in filter(None, (self.samples, self.test)):
-            for array in (part.inputs, part.targets):
+            for array in (part.inputs, part.targets, part.weights):
+                if array is None:
+                    continue
                 digest.update(f"{array.dtype.str}{array.shape}".encode())
                 for chunk in chunks(array):
                     digest.update(np.ascontiguousarray(chunk).data)

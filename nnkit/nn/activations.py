@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Annotated, Any, ClassVar, Literal
+from math import pi, sqrt
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, model_validator
 
-from nnkit.config.base import Component, NonNegative, Tagged
+from nnkit.compiled import compiled
+from nnkit.config.base import Component, Count, NonNegative, Positive, Tagged
 from nnkit.nn import kernels
+from nnkit.nn.initializers import Constant
+from nnkit.nn.layer import Binding, Layer, ShapeError
+from nnkit.nn.params import Parameter, Shape
+from nnkit.nn.special import erf
 
 Array = NDArray[Any]
 GradientKernel = Callable[[Array, Array], None]  # (saved, dY)
@@ -24,20 +31,44 @@ def constant(value: float, dtype: np.dtype[Any]) -> Array:
 
 
 class Activation(Component):
-    """An activation Y = f(Z) over arrays (units, …, N).
+    """What stands between layers with weights and makes them more than one product of matrices.
 
     Attributes:
-        saves: what its derivative is computed from; with `output`, Y may overwrite Z.
         trainable: False where the derivative is zero almost everywhere, so that no gradient
             passes and it can only serve for inference.
         rectifier: whether it cuts negative values, for which He initialization is made.
         probability: whether its outputs are probabilities.
     """
 
-    saves: ClassVar[Literal["input", "output"]] = "output"
     trainable: ClassVar[bool] = True
     rectifier: ClassVar[bool] = False
     probability: ClassVar[bool] = False
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """The shape of one output sample for an input sample of the given shape.
+
+        Raises:
+            ShapeError: it can't take that shape.
+        """
+        return shape
+
+    def parameters(self, shape: Shape) -> Sequence[Parameter]:
+        """What of it is trained, for inputs of that shape, by short names."""
+        return ()
+
+    @abstractmethod
+    def bind(self, binding: Binding) -> Layer:
+        """It as a layer ready to compute."""
+
+
+class Function(Activation):
+    """An activation Y = f(Z) without parameters, over arrays (units, …, N).
+
+    Attributes:
+        saves: what its derivative is computed from; with `output`, Y may overwrite Z.
+    """
+
+    saves: ClassVar[Literal["input", "output"]] = "output"
 
     @abstractmethod
     def forward(self, Z: Array, Y: Array) -> None:
@@ -57,8 +88,38 @@ class Activation(Component):
         """What does the work of `backward` without scratch, once it is compiled; None if none."""
         return None
 
+    def bind(self, binding: Binding) -> Layer:
+        return BoundFunction(self, binding)
 
-class Identity(Activation):
+
+class BoundFunction(Layer):
+    """Y = f(Z), in Z's memory where that is free and f′ can be had from Y."""
+
+    def __init__(self, function: Function, binding: Binding) -> None:
+        self.function = function
+        self.in_place = binding.input_is_scratch and function.saves == "output"
+        if not self.in_place:
+            self.Y = binding.buffer(*binding.input_shape)
+        kernel = function.kernel() if binding.training and binding.compiled else None
+        self.kernel = compiled(kernel) if kernel is not None else None
+        if binding.training and kernel is None:
+            self.work = binding.buffer(*binding.input_shape)
+
+    def forward(self, X: Array, step: int | None) -> Array:
+        Y = X if self.in_place else self.Y
+        self.function.forward(X, Y)
+        self.saved = Y if self.function.saves == "output" else X
+        return Y
+
+    def backward(self, dY: Array) -> Array | None:
+        if self.kernel is not None:
+            self.kernel(self.saved, dY)
+        else:
+            self.function.backward(self.saved, dY, self.work)
+        return dY
+
+
+class Identity(Function):
     """f(z) = z."""
 
     kind: Literal["identity"] = "identity"
@@ -71,7 +132,7 @@ class Identity(Activation):
         pass
 
 
-class Sign(Activation):
+class Sign(Function):
     """f(z) = 1 for z > 0, else −1: the answer of a perceptron or SVM (for inference)."""
 
     kind: Literal["sign"] = "sign"
@@ -86,7 +147,7 @@ class Sign(Activation):
         dY.fill(0)
 
 
-class Step(Activation):
+class Step(Function):
     """f(z) = 1 for z > 0, else 0: the unit of McCulloch & Pitts 1943 (for inference)."""
 
     kind: Literal["step"] = "step"
@@ -99,7 +160,7 @@ class Step(Activation):
         dY.fill(0)
 
 
-class Sigmoid(Activation):
+class Sigmoid(Function):
     """f(z) = 1/(1 + e^−z); f′ = y(1 − y)."""
 
     kind: Literal["sigmoid"] = "sigmoid"
@@ -122,7 +183,24 @@ class Sigmoid(Activation):
         return kernels.sigmoid_gradient
 
 
-class Tanh(Activation):
+class HardSigmoid(Function):
+    """f(z) = z/6 + ½, cut to [0, 1] (as in PyTorch and Keras 3; in ONNX the slope is 1/5)."""
+
+    kind: Literal["hard_sigmoid"] = "hard_sigmoid"
+    probability: ClassVar[bool] = True
+    slope: Positive = 1 / 6
+
+    def forward(self, Z: Array, Y: Array) -> None:
+        np.multiply(Z, self.slope, out=Y)
+        np.add(Y, 0.5, out=Y)
+        np.clip(Y, 0, 1, out=Y)
+
+    def backward(self, saved: Array, dY: Array, work: Array) -> None:
+        np.multiply((saved > 0) & (saved < 1), self.slope, out=work, casting="unsafe")
+        np.multiply(dY, work, out=dY)
+
+
+class Tanh(Function):
     """f(z) = tanh z; f′ = 1 − y²."""
 
     kind: Literal["tanh"] = "tanh"
@@ -136,7 +214,48 @@ class Tanh(Activation):
         np.multiply(dY, work, out=dY)
 
 
-class ReLU(Activation):
+class HardTanh(Function):
+    """f(z) = z, cut to [low, high] (Collobert 2004)."""
+
+    kind: Literal["hard_tanh"] = "hard_tanh"
+    low: float = -1.0
+    high: float = 1.0
+
+    @model_validator(mode="after")
+    def _low_is_below_high(self) -> Self:
+        if self.low >= self.high:
+            raise ValueError("low must be below high")
+        return self
+
+    def forward(self, Z: Array, Y: Array) -> None:
+        np.clip(Z, self.low, self.high, out=Y)
+
+    def backward(self, saved: Array, dY: Array, work: Array) -> None:
+        np.multiply(dY, (saved > self.low) & (saved < self.high), out=dY)
+
+
+class ScaledTanh(Function):
+    """f(z) = 1.7159 · tanh(⅔ z): f(±1) = ±1, where f″ is largest (LeCun et al. 1998, §4.4)."""
+
+    kind: Literal["scaled_tanh"] = "scaled_tanh"
+    amplitude: Positive = 1.7159
+    slope: Positive = 2 / 3
+
+    def forward(self, Z: Array, Y: Array) -> None:
+        np.multiply(Z, self.slope, out=Y)
+        np.tanh(Y, out=Y)
+        np.multiply(Y, self.amplitude, out=Y)
+
+    def backward(self, saved: Array, dY: Array, work: Array) -> None:
+        # f′ = slope · (amplitude − y²/amplitude)
+        np.multiply(saved, saved, out=work)
+        np.divide(work, -self.amplitude, out=work)
+        np.add(work, self.amplitude, out=work)
+        np.multiply(work, self.slope, out=work)
+        np.multiply(dY, work, out=dY)
+
+
+class ReLU(Function):
     """f(z) = max(0, z) (Nair & Hinton 2010); f′(0) is taken as 0."""
 
     kind: Literal["relu"] = "relu"
@@ -153,7 +272,20 @@ class ReLU(Activation):
         return kernels.relu_gradient
 
 
-class LeakyReLU(Activation):
+class ReLU6(Function):
+    """f(z) = min(max(0, z), 6) (Krizhevsky 2010)."""
+
+    kind: Literal["relu6"] = "relu6"
+    rectifier: ClassVar[bool] = True
+
+    def forward(self, Z: Array, Y: Array) -> None:
+        np.clip(Z, 0, 6, out=Y)
+
+    def backward(self, saved: Array, dY: Array, work: Array) -> None:
+        np.multiply(dY, (saved > 0) & (saved < 6), out=dY)
+
+
+class LeakyReLU(Function):
     """f(z) = z for z > 0, else slope · z (Maas et al. 2013)."""
 
     kind: Literal["leaky_relu"] = "leaky_relu"
@@ -174,7 +306,255 @@ class LeakyReLU(Activation):
         np.multiply(dY, work, out=dY)
 
 
-class Softmax(Activation):
+class PReLU(Activation):
+    """f(z) = z for z > 0, else a · z, with a trained for each channel (He et al. 2015, eq. 1)."""
+
+    kind: Literal["prelu"] = "prelu"
+    rectifier: ClassVar[bool] = True
+    slope: float = Field(0.25, description="Where training begins.")
+    shared: bool = Field(False, description="One slope for all channels.")
+
+    def parameters(self, shape: Shape) -> Sequence[Parameter]:
+        slopes = 1 if self.shared else shape[0]
+        initial = Constant(value=self.slope)
+        # No decay, as He et al. have it: that would pull a towards plain ReLU.
+        return (Parameter("slope", (slopes,), 1, 1, initial, decay=False),)
+
+    def bind(self, binding: Binding) -> Layer:
+        return BoundPReLU(binding)
+
+
+class BoundPReLU(Layer):
+    """Y = max(0, Z) + a·min(0, Z); da = Σ dY·min(0, Z), over all that share it."""
+
+    def __init__(self, binding: Binding) -> None:
+        ones = [1] * len(binding.input_shape)  # an axis for each position, and for the batch
+        self.slope = binding.params["slope"].reshape(-1, *ones)
+        self.Y = binding.buffer(*binding.input_shape)
+        if binding.training:
+            self.dslope = binding.grads["slope"]
+            self.work = binding.buffer(*binding.input_shape)
+
+    def forward(self, X: Array, step: int | None) -> Array:
+        self.Z = X
+        np.minimum(X, 0, out=self.Y)
+        np.multiply(self.Y, self.slope - 1, out=self.Y)
+        return np.add(self.Y, X, out=self.Y)
+
+    def backward(self, dY: Array) -> Array | None:
+        np.minimum(self.Z, 0, out=self.work)
+        np.multiply(self.work, dY, out=self.work)
+        of_channels = self.work.reshape(len(self.work), -1).sum(axis=1)
+        self.dslope[...] = of_channels.sum() if len(self.dslope) == 1 else of_channels
+        np.multiply(dY, np.where(self.Z > 0, self.work.dtype.type(1), self.slope), out=dY)
+        return dY
+
+
+class ELU(Function):
+    """f(z) = z for z > 0, else α(e^z − 1) (Clevert et al. 2016, eq. 13)."""
+
+    kind: Literal["elu"] = "elu"
+    shorthand: ClassVar[str | None] = "alpha"
+    rectifier: ClassVar[bool] = True
+    alpha: Positive = 1.0
+
+    def forward(self, Z: Array, Y: Array) -> None:
+        negative = np.expm1(np.minimum(Z, 0))
+        np.multiply(negative, self.alpha, out=negative)
+        np.maximum(Z, 0, out=Y)
+        np.add(Y, negative, out=Y)
+
+    def backward(self, saved: Array, dY: Array, work: Array) -> None:
+        np.minimum(saved, 0, out=work)  # f′ = y + α where y ≤ 0
+        np.add(work, self.alpha, out=work)
+        work[saved > 0] = 1
+        np.multiply(dY, work, out=dY)
+
+
+class SELU(Function):
+    """f(z) = λ·z for z > 0, else λα(e^z − 1), with λ and α that keep mean 0 and variance 1.
+
+    Meant for weights of variance 1/fan_in, the `lecun` initializer (Klambauer et al. 2017, eq. 2).
+    """
+
+    kind: Literal["selu"] = "selu"
+    alpha: ClassVar[float] = 1.6732632423543772
+    scale: ClassVar[float] = 1.0507009873554805
+
+    def forward(self, Z: Array, Y: Array) -> None:
+        negative = np.expm1(np.minimum(Z, 0))
+        np.multiply(negative, self.alpha, out=negative)
+        np.maximum(Z, 0, out=Y)
+        np.add(Y, negative, out=Y)
+        np.multiply(Y, self.scale, out=Y)
+
+    def backward(self, saved: Array, dY: Array, work: Array) -> None:
+        np.minimum(saved, 0, out=work)  # f′ = y + λα where y ≤ 0
+        np.add(work, self.scale * self.alpha, out=work)
+        work[saved > 0] = self.scale
+        np.multiply(dY, work, out=dY)
+
+
+class CELU(Function):
+    """f(z) = max(0, z) + min(0, α(e^{z/α} − 1)): ELU without its kink (Barron 2017, eq. 2)."""
+
+    kind: Literal["celu"] = "celu"
+    shorthand: ClassVar[str | None] = "alpha"
+    rectifier: ClassVar[bool] = True
+    alpha: Positive = 1.0
+
+    def forward(self, Z: Array, Y: Array) -> None:
+        negative = np.expm1(np.minimum(Z, 0) / Y.dtype.type(self.alpha))
+        np.multiply(negative, self.alpha, out=negative)
+        np.maximum(Z, 0, out=Y)
+        np.add(Y, negative, out=Y)
+
+    def backward(self, saved: Array, dY: Array, work: Array) -> None:
+        np.minimum(saved, 0, out=work)  # f′ = y/α + 1 where y ≤ 0
+        np.divide(work, self.alpha, out=work)
+        np.add(work, 1, out=work)
+        np.multiply(dY, work, out=dY)
+
+
+class GELU(Function):
+    """f(z) = z·Φ(z), Φ the normal distribution (Hendrycks & Gimpel 2016).
+
+    With `form: tanh`, Φ(z) ≈ ½(1 + tanh(√(2/π)(z + 0.044715 z³))).
+    """
+
+    kind: Literal["gelu"] = "gelu"
+    shorthand: ClassVar[str | None] = "form"
+    saves: ClassVar[Literal["input", "output"]] = "input"
+    rectifier: ClassVar[bool] = True
+    form: Literal["exact", "tanh"] = "exact"
+
+    def forward(self, Z: Array, Y: Array) -> None:
+        np.multiply(Z, self._distribution(Z)[0], out=Y)
+
+    def backward(self, saved: Array, dY: Array, work: Array) -> None:
+        distribution, density = self._distribution(saved)
+        np.multiply(saved, density, out=work)
+        np.add(work, distribution, out=work)
+        np.multiply(dY, work, out=dY)
+
+    def _distribution(self, Z: Array) -> tuple[Array, Array]:
+        """Φ(z), or what stands for it, and its derivative."""
+        real = Z.dtype.type
+        if self.form == "exact":
+            half = real(0.5)
+            density = np.exp(-half * Z * Z) * real(1 / sqrt(2 * pi))
+            return half * (1 + erf(Z * real(sqrt(0.5)))), density
+        # |z| > 10³ is as good as 10³, and its cube does not overflow
+        near = np.clip(Z, -1e3, 1e3).astype(Z.dtype)
+        T = np.tanh(real(sqrt(2 / pi)) * (near + real(0.044715) * near**3))
+        slope = real(sqrt(2 / pi)) * (1 + real(3 * 0.044715) * near**2)
+        return real(0.5) * (1 + T), real(0.5) * (1 - T * T) * slope
+
+
+class SiLU(Function):
+    """f(z) = z·σ(βz): SiLU (Elfwing et al. 2018), with β Swish (Ramachandran et al. 2017)."""
+
+    kind: Literal["silu"] = "silu"
+    shorthand: ClassVar[str | None] = "beta"
+    saves: ClassVar[Literal["input", "output"]] = "input"
+    rectifier: ClassVar[bool] = True
+    beta: Positive = 1.0
+
+    def forward(self, Z: Array, Y: Array) -> None:
+        np.multiply(Z, _sigmoid(Z * Z.dtype.type(self.beta)), out=Y)
+
+    def backward(self, saved: Array, dY: Array, work: Array) -> None:
+        scaled = saved * saved.dtype.type(self.beta)
+        S = _sigmoid(scaled)  # f′ = σ + βz·σ(1 − σ)
+        np.subtract(1, S, out=work)
+        np.multiply(work, scaled, out=work)
+        np.add(work, 1, out=work)
+        np.multiply(work, S, out=work)
+        np.multiply(dY, work, out=dY)
+
+
+class Mish(Function):
+    """f(z) = z·tanh(ln(1 + e^z)) (Misra 2020)."""
+
+    kind: Literal["mish"] = "mish"
+    saves: ClassVar[Literal["input", "output"]] = "input"
+    rectifier: ClassVar[bool] = True
+
+    def forward(self, Z: Array, Y: Array) -> None:
+        np.multiply(Z, np.tanh(_softplus(Z)), out=Y)
+
+    def backward(self, saved: Array, dY: Array, work: Array) -> None:
+        T = np.tanh(_softplus(saved))  # f′ = t + z(1 − t²)σ
+        np.multiply(T, T, out=work)
+        np.subtract(1, work, out=work)
+        np.multiply(work, _sigmoid(saved), out=work)
+        np.multiply(work, saved, out=work)
+        np.add(work, T, out=work)
+        np.multiply(dY, work, out=dY)
+
+
+class Softplus(Function):
+    """f(z) = ln(1 + e^{βz})/β (Dugas et al. 2001); f′ = σ(βz)."""
+
+    kind: Literal["softplus"] = "softplus"
+    shorthand: ClassVar[str | None] = "beta"
+    saves: ClassVar[Literal["input", "output"]] = "input"
+    rectifier: ClassVar[bool] = True
+    beta: Positive = 1.0
+
+    def forward(self, Z: Array, Y: Array) -> None:
+        np.divide(_softplus(Z * Z.dtype.type(self.beta)), self.beta, out=Y)
+
+    def backward(self, saved: Array, dY: Array, work: Array) -> None:
+        np.multiply(dY, _sigmoid(saved * saved.dtype.type(self.beta)), out=dY)
+
+
+class Softsign(Function):
+    """f(z) = z/(1 + |z|) (Turian et al. 2009); f′ = (1 − |y|)²."""
+
+    kind: Literal["softsign"] = "softsign"
+
+    def forward(self, Z: Array, Y: Array) -> None:
+        np.divide(Z, 1 + np.abs(Z), out=Y)
+
+    def backward(self, saved: Array, dY: Array, work: Array) -> None:
+        np.abs(saved, out=work)
+        np.subtract(1, work, out=work)
+        np.multiply(work, work, out=work)
+        np.multiply(dY, work, out=dY)
+
+
+class HardSwish(Function):
+    """f(z) = z · (z/6 + ½, cut to [0, 1]) (Howard et al. 2019, MobileNetV3)."""
+
+    kind: Literal["hard_swish"] = "hard_swish"
+    saves: ClassVar[Literal["input", "output"]] = "input"
+    rectifier: ClassVar[bool] = True
+
+    def forward(self, Z: Array, Y: Array) -> None:
+        np.multiply(Z, np.clip(Z / 6 + Z.dtype.type(0.5), 0, 1), out=Y)
+
+    def backward(self, saved: Array, dY: Array, work: Array) -> None:
+        np.divide(saved, 3, out=work)  # f′ = z/3 + ½ between −3 and 3
+        np.add(work, 0.5, out=work)
+        work[saved <= -3] = 0
+        work[saved >= 3] = 1
+        np.multiply(dY, work, out=dY)
+
+
+class Exponential(Function):
+    """f(z) = e^z: for outputs that are rates or counts, with the loss `poisson`; f′ = y."""
+
+    kind: Literal["exponential"] = "exponential"
+
+    def forward(self, Z: Array, Y: Array) -> None:
+        np.exp(Z, out=Y)
+
+    def backward(self, saved: Array, dY: Array, work: Array) -> None:
+        np.multiply(dY, saved, out=dY)
+
+
+class Softmax(Function):
     """f(z)_k = e^{z_k} / Σ_j e^{z_j} over the units; dZ = y ⊙ (dY − Σ_j dY_j y_j)."""
 
     kind: Literal["softmax"] = "softmax"
@@ -191,6 +571,98 @@ class Softmax(Activation):
         np.multiply(dY, saved, out=dY)
 
 
+class LogSoftmax(Function):
+    """f(z)_k = z_k − ln Σ_j e^{z_j} over the units; dZ = dY − e^y Σ_j dY_j."""
+
+    kind: Literal["log_softmax"] = "log_softmax"
+
+    def forward(self, Z: Array, Y: Array) -> None:
+        np.subtract(Z, np.maximum.reduce(Z, axis=0), out=Y)
+        np.subtract(Y, np.log(np.add.reduce(np.exp(Y), axis=0)), out=Y)
+
+    def backward(self, saved: Array, dY: Array, work: Array) -> None:
+        np.exp(saved, out=work)
+        np.multiply(work, np.add.reduce(dY, axis=0), out=work)
+        np.subtract(dY, work, out=dY)
+
+
+class Maxout(Activation):
+    """f(z) = the largest of each `pieces` units, which become one (Goodfellow et al. 2013).
+
+    So a dense layer of 128 units with `maxout: 2` has 64 outputs.
+    """
+
+    kind: Literal["maxout"] = "maxout"
+    shorthand: ClassVar[str | None] = "pieces"
+    rectifier: ClassVar[bool] = True
+    pieces: Count = 2
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if not shape or shape[0] % self.pieces:
+            units = shape[0] if shape else 0
+            raise ShapeError(f"{units} units can't be taken {self.pieces} at a time", "pieces")
+        return (shape[0] // self.pieces, *shape[1:])
+
+    def bind(self, binding: Binding) -> Layer:
+        return BoundMaxout(self.pieces, binding)
+
+
+class BoundMaxout(Layer):
+    """Y_j = max over the pieces Z_{j,i}; all of dY_j goes to the first that is largest."""
+
+    def __init__(self, pieces: int, binding: Binding) -> None:
+        units, *positions = binding.input_shape
+        self.grouped = (units // pieces, pieces, *positions, binding.batch)
+        self.Y = binding.buffer(units // pieces, *positions)
+        if binding.training:
+            self.dX = binding.buffer(units, *positions)
+
+    def forward(self, X: Array, step: int | None) -> Array:
+        self.X = X
+        return np.maximum.reduce(X.reshape(self.grouped), axis=1, out=self.Y)
+
+    def backward(self, dY: Array) -> Array | None:
+        largest = np.argmax(self.X.reshape(self.grouped), axis=1)[:, None]
+        self.dX.fill(0)
+        np.put_along_axis(self.dX.reshape(self.grouped), largest, dY[:, None], axis=1)
+        return self.dX
+
+
+def _sigmoid(Z: Array) -> Array:
+    half = Z.dtype.type(0.5)
+    return half + half * np.tanh(half * Z)
+
+
+def _softplus(Z: Array) -> Array:
+    """The softplus ln(1 + e^z), without overflow."""
+    return np.maximum(Z, 0) + np.log1p(np.exp(-np.abs(Z)))
+
+
 AnyActivation = Annotated[
-    Identity | Sign | Step | Sigmoid | Tanh | ReLU | LeakyReLU | Softmax, Tagged()
+    Identity
+    | Sign
+    | Step
+    | Sigmoid
+    | HardSigmoid
+    | Tanh
+    | HardTanh
+    | ScaledTanh
+    | ReLU
+    | ReLU6
+    | LeakyReLU
+    | PReLU
+    | ELU
+    | SELU
+    | CELU
+    | GELU
+    | SiLU
+    | Mish
+    | Softplus
+    | Softsign
+    | HardSwish
+    | Exponential
+    | Softmax
+    | LogSoftmax
+    | Maxout,
+    Tagged(),
 ]

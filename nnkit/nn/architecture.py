@@ -12,8 +12,9 @@ from nnkit.config.base import Listed, Spec, members
 from nnkit.errors import SettingError, SettingPath
 from nnkit.nn.activations import AnyActivation, ReLU
 from nnkit.nn.initializers import AnyInitializer, He, Xavier, Zeros
-from nnkit.nn.layers import ActivationLayer, AnyLayer, Dropout
-from nnkit.nn.layers.base import LayerSpec, ShapeError, WeightedLayer
+from nnkit.nn.layer import LayerSpec, ShapeError
+from nnkit.nn.layers import ActivationLayer, AnyLayer, Dropout, Noise
+from nnkit.nn.layers.base import WeightedLayer
 from nnkit.nn.losses import Loss
 from nnkit.nn.params import Shape
 
@@ -81,8 +82,9 @@ def chain(
     architecture: Architecture,
     activations: Activations,
     loss: Loss,
-    dropout: float | None,
     input_shape: Shape,
+    dropout: float | None = None,
+    input_noise: float | None = None,
 ) -> tuple[Stage, ...]:
     """The layers with activations, dropout and initializers filled in, and shapes known.
 
@@ -92,15 +94,16 @@ def chain(
         architecture: the section.
         activations: the section.
         loss: names the output activation where the config does not.
-        dropout: rate after every hidden activation, or None.
         input_shape: of one sample, such as (4,) or (1, 28, 28).
+        dropout: rate after every hidden activation, or None.
+        input_noise: standard deviation of noise on the inputs, or None.
 
     Raises:
         SettingError: a layer can't take the shape that reaches it, or there is nothing to train.
     """
     stages: list[Stage] = []
     shape = input_shape
-    for name, spec, path in _links(architecture, activations, loss, dropout):
+    for name, spec, path in _links(architecture, activations, loss, dropout, input_noise):
         try:
             output = spec.output_shape(shape)
         except ShapeError as error:
@@ -114,24 +117,35 @@ def chain(
 
 
 def _links(
-    architecture: Architecture, activations: Activations, loss: Loss, dropout: float | None
+    architecture: Architecture,
+    activations: Activations,
+    loss: Loss,
+    dropout: float | None,
+    input_noise: float | None,
 ) -> Iterator[tuple[str, LayerSpec, SettingPath]]:
     layers, last = architecture.layers, architecture.last
     hidden = activations.hidden or ReLU()
     output = own_activation(layers[last]) or activations.output or activation_named(loss.output)
+    if input_noise is not None:
+        yield "input.noise", Noise(std=input_noise), ("regularization", "input_noise")
+    awaited: tuple[str, AnyActivation, SettingPath] | None = None  # an activation yet to come
     for index, layer in enumerate(layers):
         name, path = f"layers.{index}", ("architecture", "layers", index)
-        written = written_activation(layers, index)  # as a layer of its own, after this one
+        activated = isinstance(layer, ActivationLayer)
         if not isinstance(layer, WeightedLayer):
             yield name, layer, path
         elif index == last:
             yield name, _initialized(layer, architecture, output), path
         else:
+            written = written_activation(layers, index)  # as a layer of its own, after this one
             follows = layer.activation or written or hidden
             yield name, _initialized(layer, architecture, follows), path
             if layer.activation is not None or written is None:
-                yield f"{name}.activation", ActivationLayer(function=follows), path
-        activated = isinstance(layer, WeightedLayer | ActivationLayer) and written is None
+                awaited = f"{name}.activation", follows, path
+        if awaited is not None and not _normalization_follows(layers, index):
+            yield awaited[0], ActivationLayer(function=awaited[1]), awaited[2]
+            awaited, activated = None, True
+        activated = activated and written_activation(layers, index) is None
         if dropout is not None and activated and index < last:
             yield f"{name}.dropout", Dropout(rate=dropout), ("regularization", "dropout")
     yield "output", ActivationLayer(function=output), ("activation", "output")
@@ -143,9 +157,18 @@ def own_activation(layer: LayerSpec) -> AnyActivation | None:
 
 
 def written_activation(layers: Sequence[LayerSpec], index: int) -> AnyActivation | None:
-    """The activation that the config writes as a layer right after this one, or None."""
+    """The activation that the config writes as a layer after this one, or None.
+
+    A normalization may stand between the two.
+    """
+    while _normalization_follows(layers, index):
+        index += 1
     following = layers[index + 1] if index + 1 < len(layers) else None
     return following.function if isinstance(following, ActivationLayer) else None
+
+
+def _normalization_follows(layers: Sequence[LayerSpec], index: int) -> bool:
+    return index + 1 < len(layers) and layers[index + 1].normalizes
 
 
 def _initialized(

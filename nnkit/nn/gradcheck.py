@@ -42,7 +42,9 @@ class BlockCheck:
         return self.error < TOLERANCE
 
 
-def check_model(model: Model, X: Array, T: Array, seed: int = 0) -> list[BlockCheck]:
+def check_model(
+    model: Model, X: Array, T: Array, weights: Array | None = None, seed: int = 0
+) -> list[BlockCheck]:
     """Compares every parameter block's gradient, and the input's, with central differences.
 
     Dropout and the like draw the same mask at every evaluation, so they are checked as they are.
@@ -51,6 +53,7 @@ def check_model(model: Model, X: Array, T: Array, seed: int = 0) -> list[BlockCh
         model: in float64; its parameters are moved and put back.
         X: a batch (*input shape, N).
         T: targets (*output shape, N).
+        weights: how much each sample counts, (N,); None for all the same.
         seed: chooses the entries to check.
 
     References:
@@ -62,7 +65,7 @@ def check_model(model: Model, X: Array, T: Array, seed: int = 0) -> list[BlockCh
     X = np.array(X, dtype=np.float64)
 
     def loss() -> float:
-        return network.training_loss(X, T, step=0)
+        return network.training_loss(X, T, 0, weights)
 
     loss()
     dX = network.backward(network.dY)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from math import sqrt
+from math import prod, sqrt
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnkit.config.base import Component, Positive, Tagged
+from nnkit.config.base import Component, Count, Positive, Tagged
 
 
 class Initializer(Component):
@@ -40,6 +40,19 @@ class Zeros(Initializer):
         return np.zeros(shape)
 
 
+class Constant(Initializer):
+    """All the same number."""
+
+    kind: Literal["constant"] = "constant"
+    shorthand: ClassVar[str | None] = "value"
+    value: float
+
+    def draw(
+        self, rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int
+    ) -> NDArray[np.float64]:
+        return np.full(shape, self.value)
+
+
 class Normal(Initializer):
     """Gaussian N(mean, std²)."""
 
@@ -67,6 +80,23 @@ class Uniform(Initializer):
         return rng.uniform(-self.bound, self.bound, shape)
 
 
+class TruncatedNormal(Initializer):
+    """Gaussian N(mean, std²), drawn again where it is more than two standard deviations away."""
+
+    kind: Literal["truncated_normal"] = "truncated_normal"
+    shorthand: ClassVar[str | None] = "std"
+    std: Positive = 0.05
+    mean: float = 0.0
+
+    def draw(
+        self, rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int
+    ) -> NDArray[np.float64]:
+        values = rng.standard_normal(shape)
+        while (far := np.abs(values) > 2).any():
+            values[far] = rng.standard_normal(int(far.sum()))
+        return self.mean + self.std * values
+
+
 class _VarianceScaling(Initializer):
     """Zero mean and a variance that keeps a signal's size from layer to layer."""
 
@@ -83,6 +113,15 @@ class _VarianceScaling(Initializer):
         if self.distribution == "normal":
             return rng.normal(0.0, std, shape)
         return rng.uniform(-sqrt(3.0) * std, sqrt(3.0) * std, shape)
+
+
+class LeCun(_VarianceScaling):
+    """Variance 1/fan_in (LeCun et al. 1998, eq. 16), for scaled tanh and SELU."""
+
+    kind: Literal["lecun"] = "lecun"
+
+    def variance(self, fan_in: int, fan_out: int) -> float:
+        return 1.0 / fan_in
 
 
 class He(_VarianceScaling):
@@ -103,4 +142,84 @@ class Xavier(_VarianceScaling):
         return 2.0 / (fan_in + fan_out)
 
 
-AnyInitializer = Annotated[Zeros | Normal | Uniform | He | Xavier, Tagged()]
+class Orthogonal(Initializer):
+    """Rows (or columns, if these are fewer) at right angles, of length `gain` (Saxe et al. 2014).
+
+    A block of more than two axes is taken as the matrix of its first axis against all others.
+    """
+
+    kind: Literal["orthogonal"] = "orthogonal"
+    shorthand: ClassVar[str | None] = "gain"
+    gain: Positive = 1.0
+
+    def draw(
+        self, rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int
+    ) -> NDArray[np.float64]:
+        rows, columns = shape[0], prod(shape[1:])
+        tall = rng.standard_normal((max(rows, columns), min(rows, columns)))
+        Q, R = np.linalg.qr(tall)
+        Q *= np.sign(np.diag(R))  # so that every rotation is as likely (Mezzadri 2007)
+        return self.gain * (Q if rows >= columns else Q.T).reshape(shape)
+
+
+class Identity(Initializer):
+    """The identity matrix times `gain` (Le, Jaitly & Hinton 2015, for recurrent layers)."""
+
+    kind: Literal["identity"] = "identity"
+    shorthand: ClassVar[str | None] = "gain"
+    gain: float = 1.0
+
+    def draw(
+        self, rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int
+    ) -> NDArray[np.float64]:
+        return self.gain * np.eye(shape[0], prod(shape[1:])).reshape(shape)
+
+
+class Sparse(Initializer):
+    """Each unit sees `inputs` of its inputs, by weights N(0, std²), others 0 (Martens 2010)."""
+
+    kind: Literal["sparse"] = "sparse"
+    shorthand: ClassVar[str | None] = "inputs"
+    inputs: Count = 15
+    std: Positive = 1.0
+
+    def draw(
+        self, rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int
+    ) -> NDArray[np.float64]:
+        units, per_unit = shape[0], prod(shape[1:])
+        seen = np.argsort(rng.random((units, per_unit)), axis=1) < self.inputs
+        return np.where(seen, rng.normal(0, self.std, (units, per_unit)), 0.0).reshape(shape)
+
+
+class Nielsen(Initializer):
+    """As in Nielsen's book: `old` N(0, 1), chapter 1; `new` N(0, 1/fan_in), chapter 3.
+
+    Biases are N(0, 1) in both.
+    """
+
+    kind: Literal["nielsen"] = "nielsen"
+    shorthand: ClassVar[str | None] = "form"
+    form: Literal["old", "new"] = "new"
+
+    def draw(
+        self, rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int
+    ) -> NDArray[np.float64]:
+        weights = len(shape) > 1
+        return rng.normal(0, sqrt(1 / fan_in) if weights and self.form == "new" else 1.0, shape)
+
+
+AnyInitializer = Annotated[
+    Zeros
+    | Constant
+    | Normal
+    | Uniform
+    | TruncatedNormal
+    | LeCun
+    | Xavier
+    | He
+    | Orthogonal
+    | Identity
+    | Sparse
+    | Nielsen,
+    Tagged(),
+]

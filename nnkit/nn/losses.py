@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
+from math import log
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from nnkit.compiled import compiled
-from nnkit.config.base import Component, Tagged
+from nnkit.config.base import Component, Fraction, NonNegative, Positive, Tagged
 from nnkit.nn import kernels
 
 Array = NDArray[Any]
-Measure = Callable[[Array, Array, Array], float]  # (Y or logits, T, their gradient) → mean loss
+# (Y or logits, T, their gradient, weights) → mean loss
+Measure = Callable[[Array, Array, Array, Array | None], float]
+Coding = Literal["binary", "signed", "number"]
+PROBABILITIES = frozenset({"sigmoid", "hard_sigmoid", "softmax"})
 
 
 class Loss(Component):
     """A loss E(Y, T), averaged over the N samples of a batch; Y and T have shape (outputs, …, N).
+
+    With weights w (N,) the average is Σ w_n ℓ_n / Σ w_n, as PyTorch has it for class weights.
 
     Attributes:
         output: the output activation that goes with it, used where the config names none.
@@ -26,19 +33,35 @@ class Loss(Component):
             logits, because that is stable and cheap; `from_logits` then stands in for `__call__`.
         coding: what the two classes of a yes/no unit are: `binary` 0 and 1, `signed` −1 and 1;
             `number` where targets are not classes by nature.
+        soft: whether targets between the codes make sense, such as probabilities.
+        single: whether one unit can stand for two classes.
+        outputs: the output activations it can learn from; None for any.
+        wants: what these give.
     """
 
     output: ClassVar[str] = "identity"
     fused: ClassVar[str | None] = None
-    coding: ClassVar[Literal["binary", "signed", "number"]] = "binary"
+    coding: ClassVar[Coding] = "number"
+    soft: ClassVar[bool] = False
+    single: ClassVar[bool] = True
+    outputs: ClassVar[frozenset[str] | None] = None
+    wants: ClassVar[str] = "numbers"
 
     @abstractmethod
-    def __call__(self, Y: Array, T: Array, dY: Array) -> float:
-        """The mean loss; writes dE/dY, same shape as Y, into dY."""
+    def per_sample(self, Y: Array, T: Array, dY: Array) -> Array:
+        """Each sample's loss ℓ, (N,); writes dℓ/dY, same shape as Y, into dY."""
 
-    def from_logits(self, Z: Array, T: Array, dZ: Array) -> float:
-        """The mean loss of f(Z), f the `fused` activation; writes dE/dZ into dZ."""
+    def per_sample_from_logits(self, Z: Array, T: Array, dZ: Array) -> Array:
+        """Likewise of f(Z), f the `fused` activation; writes dℓ/dZ into dZ."""
         raise NotImplementedError(f"{self.tag()} has no fused form")
+
+    def __call__(self, Y: Array, T: Array, dY: Array, weights: Array | None = None) -> float:
+        """The mean loss; writes dE/dY, same shape as Y, into dY."""
+        return mean(self.per_sample(Y, T, dY), dY, weights)
+
+    def from_logits(self, Z: Array, T: Array, dZ: Array, weights: Array | None = None) -> float:
+        """The mean loss of f(Z), f the `fused` activation; writes dE/dZ into dZ."""
+        return mean(self.per_sample_from_logits(Z, T, dZ), dZ, weights)
 
     def measure(self, dY: Array, fused: bool, quick: bool) -> Measure:
         """`from_logits` or `__call__`, or a compiled twin: gradients have the same bits.
@@ -50,15 +73,49 @@ class Loss(Component):
         """
         return self.from_logits if fused else self.__call__
 
+    def objection(self, T: Array) -> str | None:
+        """What is wrong with real targets T, as the end of a sentence about them; None if nothing.
+
+        Args:
+            T: (n, outputs).
+        """
+        return None
+
+
+def mean(losses: Array, gradient: Array, weights: Array | None) -> float:
+    """The (weighted) mean of losses (N,), their gradients (…, N) scaled to be the mean's."""
+    if weights is None:
+        np.multiply(gradient, gradient.dtype.type(1 / len(losses)), out=gradient)
+        return float(np.add.reduce(losses)) / len(losses)
+    total = float(np.add.reduce(weights))
+    if total == 0:  # a batch of nothing but ignored samples
+        gradient.fill(0)
+        return 0.0
+    np.multiply(gradient, weights / gradient.dtype.type(total), out=gradient)
+    return float(np.dot(weights, losses)) / total
+
+
+def over_samples(values: Array) -> Array:
+    """Sums (outputs, …, N) over all but the samples, to (N,)."""
+    return np.add.reduce(values.reshape(-1, values.shape[-1]), axis=0)
+
 
 class SquaredError(Loss):
     """E = ½ Σ_k (y_k − t_k)², summed over outputs; without the ½ if `half` is false."""
 
     kind: Literal["squared_error"] = "squared_error"
-    coding: ClassVar[Literal["binary", "signed", "number"]] = "number"
     half: bool = True
 
-    def __call__(self, Y: Array, T: Array, dY: Array) -> float:
+    def per_sample(self, Y: Array, T: Array, dY: Array) -> Array:
+        scale = dY.dtype.type(0.5 if self.half else 1)
+        np.subtract(Y, T, out=dY)
+        losses = over_samples(dY * dY) * scale
+        np.multiply(dY, 2 * scale, out=dY)
+        return losses
+
+    def __call__(self, Y: Array, T: Array, dY: Array, weights: Array | None = None) -> float:
+        if weights is not None:
+            return super().__call__(Y, T, dY, weights)
         scale = (0.5 if self.half else 1.0) / Y.shape[-1]
         np.subtract(Y, T, out=dY)
         loss = float(np.vdot(dY, dY)) * scale
@@ -71,54 +128,271 @@ class SquaredError(Loss):
         kernel = compiled(kernels.squared_error)
         scale = (0.5 if self.half else 1.0) / dY.shape[-1]
         slope = dY.dtype.type(2 * scale)
-        return lambda Y, T, dY: kernel(Y, T, dY, slope) * scale
+
+        def squared_error(Y: Array, T: Array, dY: Array, weights: Array | None = None) -> float:
+            if weights is not None:
+                return self(Y, T, dY, weights)
+            return kernel(Y, T, dY, slope) * scale
+
+        return squared_error
 
 
-class BinaryCrossEntropy(Loss):
-    """E = −Σ_k [t_k ln y_k + (1 − t_k) ln(1 − y_k)], each output a probability of its own."""
+class _Residual(Loss):
+    """A loss Σ_k ρ(y_k − t_k) of the residuals, for regression."""
+
+    @abstractmethod
+    def penalty(self, R: Array, slope: Array) -> Array:
+        """ρ(r) for residuals (outputs, …, N), which it may overwrite; ρ′(r) into `slope`."""
+
+    def per_sample(self, Y: Array, T: Array, dY: Array) -> Array:
+        return over_samples(self.penalty(Y - T, dY))
+
+
+class AbsoluteError(_Residual):
+    """E = Σ_k |y_k − t_k|, whose minimum is the median; the derivative at 0 is taken as 0."""
+
+    kind: Literal["absolute_error"] = "absolute_error"
+
+    def penalty(self, R: Array, slope: Array) -> Array:
+        np.sign(R, out=slope)
+        return np.abs(R)
+
+
+class Huber(_Residual):
+    """E = Σ_k ½r² where |r| ≤ δ, else δ(|r| − ½δ), with r = y − t (Huber 1964)."""
+
+    kind: Literal["huber"] = "huber"
+    shorthand: ClassVar[str | None] = "delta"
+    delta: Positive = 1.0
+
+    def penalty(self, R: Array, slope: Array) -> Array:
+        np.clip(R, -self.delta, self.delta, out=slope)
+        return slope * (R - slope / 2)
+
+
+class LogCosh(_Residual):
+    """E = Σ_k ln cosh(y_k − t_k): ½r² for small r, |r| − ln 2 for large ones; ρ′ = tanh r."""
+
+    kind: Literal["log_cosh"] = "log_cosh"
+
+    def penalty(self, R: Array, slope: Array) -> Array:
+        np.tanh(R, out=slope)
+        size = np.abs(R)
+        return size + np.log1p(np.exp(-2 * size)) - R.dtype.type(log(2))
+
+
+class Quantile(_Residual):
+    """E = Σ_k level·(t − y) where t > y, else (1 − level)·(y − t) (Koenker & Bassett 1978).
+
+    Its minimum is the quantile of that level; the derivative at 0 is taken as 1 − level.
+    """
+
+    kind: Literal["quantile"] = "quantile"
+    shorthand: ClassVar[str | None] = "level"
+    level: Annotated[float, Field(gt=0, lt=1)] = 0.5
+
+    def penalty(self, R: Array, slope: Array) -> Array:
+        np.copyto(slope, np.where(R < 0, -self.level, 1 - self.level))
+        return R * slope
+
+
+class Cosine(Loss):
+    """E = 1 − cos(y, t), the angle between outputs and target taken as vectors."""
+
+    kind: Literal["cosine"] = "cosine"
+    smallest: ClassVar[float] = 1e-8  # length, so that a vector of zeros has an angle
+
+    def per_sample(self, Y: Array, T: Array, dY: Array) -> Array:
+        y, t = (np.maximum(np.linalg.norm(A, axis=0), self.smallest) for A in (Y, T))  # lengths
+        cosine = np.add.reduce(Y * T, axis=0) / (y * t)
+        np.subtract((cosine / y) * (Y / y), T / (y * t), out=dY)
+        return over_samples((1 - cosine)[None])
+
+
+class Poisson(Loss):
+    """E = Σ_k y_k − t_k ln y_k, for counts t with the expected count y = e^z (McCullagh & Nelder).
+
+    The constant ln t! is left out, as in PyTorch.
+    """
+
+    kind: Literal["poisson"] = "poisson"
+    output: ClassVar[str] = "exponential"
+    fused: ClassVar[str | None] = "exponential"
+    outputs: ClassVar[frozenset[str] | None] = frozenset({"exponential", "softplus"})
+    wants: ClassVar[str] = "rates above 0"
+
+    def per_sample(self, Y: Array, T: Array, dY: Array) -> Array:
+        rates = np.maximum(Y, np.finfo(Y.dtype).tiny)
+        np.subtract(1, T / rates, out=dY)
+        return over_samples(Y - T * np.log(rates))
+
+    def per_sample_from_logits(self, Z: Array, T: Array, dZ: Array) -> Array:
+        rates = np.exp(Z)
+        np.subtract(rates, T, out=dZ)
+        return over_samples(rates - T * Z)
+
+    def objection(self, T: Array) -> str | None:
+        return None if (T >= 0).all() else f"but counts are never negative; found {T.min():g}"
+
+
+class ClassLoss(Loss):
+    """A loss for targets that are classes, which may count differently."""
+
+    coding: ClassVar[Coding] = "binary"
+    class_weights: Literal["balanced"] | dict[str, NonNegative] | None = Field(
+        None,
+        description="How much samples of each class count; 1 where not named. `balanced` makes "
+        "every class count the same in all of the training set.",
+    )
+    ignored: str | None = Field(None, description="A class whose samples do not count.")
+
+
+class BinaryCrossEntropy(ClassLoss):
+    """E = −Σ_k [ρ t_k ln y_k + (1 − t_k) ln(1 − y_k)], each output a probability of its own.
+
+    ρ is `positive_weight`; `label_smoothing` ε moves 0 and 1 to ε/2 and 1 − ε/2.
+    """
 
     kind: Literal["binary_cross_entropy"] = "binary_cross_entropy"
     output: ClassVar[str] = "sigmoid"
     fused: ClassVar[str | None] = "sigmoid"
+    outputs: ClassVar[frozenset[str] | None] = PROBABILITIES
+    wants: ClassVar[str] = "probabilities"
+    soft: ClassVar[bool] = True
+    positive_weight: Positive = 1.0
+    label_smoothing: Fraction = 0.0
 
-    def __call__(self, Y: Array, T: Array, dY: Array) -> float:
+    def per_sample(self, Y: Array, T: Array, dY: Array) -> Array:
+        T = self._smoothed(T)
         smallest = np.finfo(Y.dtype).eps  # a probability of exactly 0 or 1 would make it infinite
         P = np.clip(Y, smallest, 1 - smallest)
-        loss = -float(np.sum(T * np.log(P) + (1 - T) * np.log1p(-P))) / Y.shape[-1]
-        np.divide(P - T, P * (1 - P) * Y.shape[-1], out=dY)
-        return loss
+        yes = Y.dtype.type(self.positive_weight) * T
+        np.subtract((1 - T) / (1 - P), yes / P, out=dY)
+        return over_samples(-yes * np.log(P) - (1 - T) * np.log1p(-P))
 
-    def from_logits(self, Z: Array, T: Array, dZ: Array) -> float:
-        # −t ln σ(z) − (1−t) ln(1−σ(z)) = max(z, 0) − t z + ln(1 + e^−|z|)
-        samples = Z.shape[-1]
-        np.abs(Z, out=dZ)
-        np.negative(dZ, out=dZ)
-        np.exp(dZ, out=dZ)  # e^−|z|
-        loss = float(np.sum(np.maximum(Z, 0) - T * Z + np.log1p(dZ))) / samples
+    def per_sample_from_logits(self, Z: Array, T: Array, dZ: Array) -> Array:
+        # −ln σ(z) = max(−z, 0) + ln(1 + e^−|z|), and −ln(1 − σ(z)) is that plus z
+        T = self._smoothed(T)
+        E = np.exp(-np.abs(Z))
+        yes = Z.dtype.type(self.positive_weight) * T
         # σ(z) = 1/(1 + e^−|z|) for z ≥ 0, and 1 minus that for z < 0
-        np.divide(np.where(Z >= 0, 1, dZ), 1 + dZ, out=dZ)
-        np.subtract(dZ, T, out=dZ)
-        np.divide(dZ, samples, out=dZ)
-        return loss
+        P = np.where(Z >= 0, 1, E) / (1 + E)
+        Q = np.where(Z >= 0, E, 1) / (1 + E)  # 1 − σ(z), without cancellation
+        np.subtract((1 - T) * P, yes * Q, out=dZ)
+        softplus = np.log1p(E)
+        return over_samples(
+            yes * (softplus + np.maximum(-Z, 0)) + (1 - T) * (softplus + np.maximum(Z, 0))
+        )
+
+    def _smoothed(self, T: Array) -> Array:
+        epsilon = T.dtype.type(self.label_smoothing)
+        return T * (1 - epsilon) + epsilon / 2 if epsilon else T
+
+    def objection(self, T: Array) -> str | None:
+        if ((T >= 0) & (T <= 1)).all():
+            return None
+        return f"but probabilities lie between 0 and 1; found {T.min():g} to {T.max():g}"
 
 
-class CrossEntropy(Loss):
-    """E = −Σ_k t_k ln y_k, the outputs one distribution over classes (Bishop 2006, eq. 4.108)."""
+class BinaryFocal(ClassLoss):
+    """E = −Σ_k α_t (1 − p_t)^γ ln p_t, p_t the probability of what is so (Lin et al. 2017, eq. 5).
 
-    kind: Literal["cross_entropy"] = "cross_entropy"
+    α_t is `alpha` for yes and 1 − `alpha` for no; without `alpha` it is 1 for both.
+    """
+
+    kind: Literal["binary_focal"] = "binary_focal"
+    shorthand: ClassVar[str | None] = "gamma"
+    output: ClassVar[str] = "sigmoid"
+    fused: ClassVar[str | None] = "sigmoid"
+    outputs: ClassVar[frozenset[str] | None] = PROBABILITIES
+    wants: ClassVar[str] = "probabilities"
+    gamma: NonNegative = 2.0
+    alpha: Annotated[float, Field(gt=0, lt=1)] | None = None
+
+    def per_sample(self, Y: Array, T: Array, dY: Array) -> Array:
+        smallest = np.finfo(Y.dtype).eps
+        P = np.clip(Y, smallest, 1 - smallest)
+        right = np.where(T > 0.5, P, 1 - P)
+        losses, slope = _focal(right, np.log(right), self._balance(T), self.gamma)
+        np.multiply(np.where(T > 0.5, 1, -1), slope / right, out=dY)
+        return over_samples(losses)
+
+    def per_sample_from_logits(self, Z: Array, T: Array, dZ: Array) -> Array:
+        towards = np.where(T > 0.5, Z, -Z)  # p_t = σ(towards)
+        log_right = np.minimum(towards, 0) - np.log1p(np.exp(-np.abs(towards)))
+        right = np.exp(log_right)
+        losses, slope = _focal(right, log_right, self._balance(T), self.gamma)
+        np.multiply(np.where(T > 0.5, 1, -1), slope * (1 - right), out=dZ)
+        return over_samples(losses)
+
+    def _balance(self, T: Array) -> Array:
+        alpha = 1.0 if self.alpha is None else np.where(T > 0.5, self.alpha, 1 - self.alpha)
+        return np.broadcast_to(np.asarray(alpha, dtype=T.dtype), T.shape)
+
+
+def _focal(P: Array, log_P: Array, weight: Array, gamma: float) -> tuple[Array, Array]:
+    """−weight·(1 − p)^γ ln p, and its derivative by ln p."""
+    wrong = 1 - P
+    factor = weight * wrong**gamma
+    # (1 − p)^(γ−1) is infinite at p = 1 for γ < 1; the term's limit there is 0, since ln 1 = 0
+    bend = np.where(wrong > 0, gamma * wrong ** (gamma - 1), 0) if gamma else 0 * P
+    return -factor * log_P, weight * bend * P * log_P - factor
+
+
+class _Softmax(ClassLoss):
+    """A loss of one distribution over classes."""
+
     output: ClassVar[str] = "softmax"
     fused: ClassVar[str | None] = "softmax"
+    single: ClassVar[bool] = False
+    outputs: ClassVar[frozenset[str] | None] = frozenset({"softmax"})
+    wants: ClassVar[str] = "one distribution over all classes"
 
-    def __call__(self, Y: Array, T: Array, dY: Array) -> float:
-        samples = Y.shape[-1]
+    def objection(self, T: Array) -> str | None:
+        if (T < 0).any():
+            return f"but probabilities are never negative; found {T.min():g}"
+        sums = T.sum(axis=1)
+        wrong = np.flatnonzero(np.abs(sums - 1) > 1e-3)
+        if len(wrong):
+            return f"but probabilities sum to 1; those of sample {wrong[0]} to {sums[wrong[0]]:g}"
+        return None
+
+
+def _shifted(Z: Array) -> tuple[Array, Array, Array]:
+    """Logits less their largest, the exponentials of these, and their sums over the classes."""
+    shifted = Z - np.maximum.reduce(Z, axis=0)
+    exponentials = np.exp(shifted)
+    return shifted, exponentials, np.add.reduce(exponentials, axis=0)
+
+
+class CrossEntropy(_Softmax):
+    """E = −Σ_k t_k ln y_k, the outputs one distribution over classes (Bishop 2006, eq. 4.108).
+
+    With `label_smoothing` ε over K classes, t_k becomes (1 − ε) t_k + ε/K (Szegedy et al. 2016).
+    """
+
+    kind: Literal["cross_entropy"] = "cross_entropy"
+    soft: ClassVar[bool] = True
+    label_smoothing: Fraction = 0.0
+
+    def per_sample(self, Y: Array, T: Array, dY: Array) -> Array:
+        T = self._smoothed(T)
         P = np.maximum(Y, np.finfo(Y.dtype).tiny)
-        loss = -float(np.vdot(T, np.log(P))) / samples
-        np.divide(T, P, out=dY)
-        np.divide(dY, -samples, out=dY)
-        return loss
+        np.divide(T, -P, out=dY)
+        return -over_samples(T * np.log(P))
 
-    def from_logits(self, Z: Array, T: Array, dZ: Array) -> float:
-        # −Σ t_k ln softmax(z)_k = ln Σ_j e^{z_j} − Σ t_k z_k, shifted by the largest z
+    def per_sample_from_logits(self, Z: Array, T: Array, dZ: Array) -> Array:
+        # −Σ t_k ln softmax(z)_k = Σ t_k · (ln Σ_j e^{z_j} − z_k), shifted by the largest z
+        T = self._smoothed(T)
+        shifted, exponentials, totals = _shifted(Z)
+        np.divide(exponentials, totals, out=dZ)
+        np.subtract(dZ, T, out=dZ)
+        return over_samples(np.log(totals)[None]) - over_samples(T * shifted)
+
+    def from_logits(self, Z: Array, T: Array, dZ: Array, weights: Array | None = None) -> float:
+        if weights is not None:
+            return super().from_logits(Z, T, dZ, weights)
+        T = self._smoothed(T)
         samples = Z.shape[-1]
         np.subtract(Z, np.maximum.reduce(Z, axis=0), out=dZ)
         wanted = float(np.vdot(T, dZ))
@@ -131,48 +405,180 @@ class CrossEntropy(Loss):
         return loss
 
     def measure(self, dY: Array, fused: bool, quick: bool) -> Measure:
-        if not quick or not fused or dY.ndim != 2:
+        if not quick or not fused or dY.ndim != 2 or self.label_smoothing:
             return super().measure(dY, fused, quick)
         shift, finish = compiled(kernels.shift_logits), compiled(kernels.softmax_gradient)
         samples = dY.shape[-1]
         share, scratch = dY.dtype.type(1 / samples), np.empty(samples, dY.dtype)
 
-        def from_logits(Z: Array, T: Array, dZ: Array) -> float:
+        def from_logits(Z: Array, T: Array, dZ: Array, weights: Array | None = None) -> float:
+            if weights is not None:
+                return self.from_logits(Z, T, dZ, weights)
             wanted = shift(Z, T, dZ, scratch)
             np.exp(dZ, out=dZ)  # NumPy's, whose bits no other has
             return (finish(dZ, T, share, scratch) - wanted) / samples
 
         return from_logits
 
+    def _smoothed(self, T: Array) -> Array:
+        if not self.label_smoothing:
+            return T
+        epsilon = T.dtype.type(self.label_smoothing)
+        return T * (1 - epsilon) + epsilon / len(T)
 
-class Hinge(Loss):
+
+class Focal(_Softmax):
+    """E = −Σ_k t_k (1 − y_k)^γ ln y_k: what is right already counts less (Lin et al. 2017)."""
+
+    kind: Literal["focal"] = "focal"
+    shorthand: ClassVar[str | None] = "gamma"
+    gamma: NonNegative = 2.0
+
+    def per_sample(self, Y: Array, T: Array, dY: Array) -> Array:
+        P = np.maximum(Y, np.finfo(Y.dtype).tiny)
+        losses, slope = _focal(P, np.log(P), T, self.gamma)
+        np.divide(slope, P, out=dY)
+        return over_samples(losses)
+
+    def per_sample_from_logits(self, Z: Array, T: Array, dZ: Array) -> Array:
+        shifted, exponentials, totals = _shifted(Z)
+        P = exponentials / totals
+        losses, slope = _focal(P, shifted - np.log(totals), T, self.gamma)
+        np.subtract(slope, P * np.add.reduce(slope, axis=0), out=dZ)
+        return over_samples(losses)
+
+
+class KLDivergence(_Softmax):
+    """E = Σ_k t_k ln(t_k/y_k): cross-entropy less the targets' own entropy (Kullback & Leibler)."""
+
+    kind: Literal["kl_divergence"] = "kl_divergence"
+    soft: ClassVar[bool] = True
+
+    def per_sample(self, Y: Array, T: Array, dY: Array) -> Array:
+        P = np.maximum(Y, np.finfo(Y.dtype).tiny)
+        np.divide(T, -P, out=dY)
+        return over_samples(_t_log_t(T) - T * np.log(P))
+
+    def per_sample_from_logits(self, Z: Array, T: Array, dZ: Array) -> Array:
+        shifted, exponentials, totals = _shifted(Z)
+        np.multiply(exponentials / totals, np.add.reduce(T, axis=0), out=dZ)
+        np.subtract(dZ, T, out=dZ)
+        return over_samples(_t_log_t(T) - T * (shifted - np.log(totals)))
+
+
+def _t_log_t(T: Array) -> Array:
+    """T · ln t, and 0 where t is 0."""
+    return T * np.log(np.where(T > 0, T, 1))
+
+
+class NegativeLogLikelihood(_Softmax):
+    """E = −Σ_k t_k y_k, the outputs log-probabilities of the classes, as of `log_softmax`."""
+
+    kind: Literal["negative_log_likelihood"] = "negative_log_likelihood"
+    output: ClassVar[str] = "log_softmax"
+    fused: ClassVar[str | None] = None
+    soft: ClassVar[bool] = True
+    outputs: ClassVar[frozenset[str] | None] = frozenset({"log_softmax"})
+    wants: ClassVar[str] = "log-probabilities of all classes"
+
+    def per_sample(self, Y: Array, T: Array, dY: Array) -> Array:
+        np.negative(T, out=dY)
+        return -over_samples(T * Y)
+
+
+class _Margin(ClassLoss):
+    """A loss Σ_k ρ(t_k y_k) of the margins t·y, with t = ±1."""
+
+    coding: ClassVar[Coding] = "signed"
+
+    @abstractmethod
+    def penalty(self, margin: Array, slope: Array) -> Array:
+        """ρ(m) for margins (outputs, …, N); ρ′(m) into `slope`."""
+
+    def per_sample(self, Y: Array, T: Array, dY: Array) -> Array:
+        losses = over_samples(self.penalty(T * Y, dY))
+        np.multiply(dY, T, out=dY)
+        return losses
+
+    def objection(self, T: Array) -> str | None:
+        return None if np.isin(T, (-1, 1)).all() else "but it wants −1 and 1"
+
+
+class Hinge(_Margin):
     """E = Σ_k max(0, 1 − t_k y_k) with t = ±1: the linear SVM (Cortes & Vapnik 1995)."""
 
     kind: Literal["hinge"] = "hinge"
-    coding: ClassVar[Literal["binary", "signed", "number"]] = "signed"
 
-    def __call__(self, Y: Array, T: Array, dY: Array) -> float:
-        margin = 1 - T * Y
-        active = margin > 0
-        np.multiply(T, active, out=dY)
-        np.divide(dY, -Y.shape[-1], out=dY)
-        return float(np.sum(margin, where=active)) / Y.shape[-1]
+    def penalty(self, margin: Array, slope: Array) -> Array:
+        np.negative(margin < 1, out=slope, casting="unsafe", dtype=slope.dtype)
+        return np.maximum(1 - margin, 0)
 
 
-class PerceptronCriterion(Loss):
+class SquaredHinge(_Margin):
+    """E = Σ_k max(0, 1 − t_k y_k)² with t = ±1: the L2-SVM (Tang 2013)."""
+
+    kind: Literal["squared_hinge"] = "squared_hinge"
+
+    def penalty(self, margin: Array, slope: Array) -> Array:
+        short = np.maximum(1 - margin, 0)
+        np.multiply(short, -2, out=slope)
+        return short * short
+
+
+class PerceptronCriterion(_Margin):
     """E = Σ_k max(0, −t_k y_k) with t = ±1 (Rosenblatt 1958); a unit at 0 counts as a mistake."""
 
     kind: Literal["perceptron"] = "perceptron"
-    coding: ClassVar[Literal["binary", "signed", "number"]] = "signed"
 
-    def __call__(self, Y: Array, T: Array, dY: Array) -> float:
-        margin = T * Y
-        mistaken = margin <= 0
-        np.multiply(T, mistaken, out=dY)
-        np.divide(dY, -Y.shape[-1], out=dY)
-        return -float(np.sum(margin, where=mistaken)) / Y.shape[-1]
+    def penalty(self, margin: Array, slope: Array) -> Array:
+        np.negative(margin <= 0, out=slope, casting="unsafe", dtype=slope.dtype)
+        return np.maximum(-margin, 0)
+
+
+class MultiClassHinge(ClassLoss):
+    """A hinge over all classes: how far others come within the margin of the right one's output.
+
+    `crammer_singer` counts the worst, max(0, margin + max_{j≠c} y_j − y_c) (2001, eq. 3);
+    `weston_watkins` all of them, Σ_{j≠c} max(0, margin + y_j − y_c) (1999; PyTorch divides by K).
+    """
+
+    kind: Literal["multiclass_hinge"] = "multiclass_hinge"
+    shorthand: ClassVar[str | None] = "form"
+    single: ClassVar[bool] = False
+    form: Literal["crammer_singer", "weston_watkins"] = "crammer_singer"
+    margin: NonNegative = 1.0
+
+    def per_sample(self, Y: Array, T: Array, dY: Array) -> Array:
+        right = T > 0.5
+        excess = Y - np.add.reduce(Y * right, axis=0) + Y.dtype.type(self.margin)
+        excess[right] = 0
+        if self.form == "crammer_singer":
+            worst = np.argmax(excess, axis=0)[None]
+            others = np.zeros_like(excess)
+            np.put_along_axis(others, worst, np.take_along_axis(excess, worst, axis=0), axis=0)
+            excess = others
+        np.greater(excess, 0, out=dY, casting="unsafe")
+        np.subtract(dY, right * np.add.reduce(dY, axis=0), out=dY)
+        return over_samples(np.maximum(excess, 0))
 
 
 AnyLoss = Annotated[
-    SquaredError | BinaryCrossEntropy | CrossEntropy | Hinge | PerceptronCriterion, Tagged()
+    SquaredError
+    | AbsoluteError
+    | Huber
+    | LogCosh
+    | Quantile
+    | Cosine
+    | Poisson
+    | BinaryCrossEntropy
+    | BinaryFocal
+    | CrossEntropy
+    | Focal
+    | KLDivergence
+    | NegativeLogLikelihood
+    | Hinge
+    | SquaredHinge
+    | PerceptronCriterion
+    | MultiClassHinge,
+    Tagged(),
 ]

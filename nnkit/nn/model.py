@@ -13,8 +13,8 @@ import numpy as np
 from nnkit.compiled import worthwhile
 from nnkit.memory import aligned_empty
 from nnkit.nn.architecture import Stage
+from nnkit.nn.layer import Binding, Layer
 from nnkit.nn.layers import ActivationLayer
-from nnkit.nn.layers.base import Binding, Layer
 from nnkit.nn.losses import Loss
 from nnkit.nn.params import Array, Layout, Shape
 
@@ -30,6 +30,8 @@ class Model:
         layout: where each parameter block lies in the flat vectors.
         params: all parameters, shape (layout.size,).
         grads: all gradients, likewise; each backward pass overwrites them.
+        state: what changes in training without being trained, such as running means; where each
+            block of it lies says `state_layout`.
         compiled: whether its networks use compiled kernels.
     """
 
@@ -43,11 +45,22 @@ class Model:
             for stage in self.stages
             for parameter in stage.spec.parameters(stage.input_shape)
         )
+        self.state_layout = Layout(
+            replace(parameter, name=f"{stage.name}.{parameter.name}")
+            for stage in self.stages
+            for parameter in stage.spec.state(stage.input_shape)
+        )
         self.params = self.layout.zeros(self.dtype)
         self.grads = self.layout.zeros(self.dtype)
-        self.layout.initialize(self.params, seed)
+        self.state = self.state_layout.zeros(self.dtype)
+        self.initialize()
         self.compiled = worthwhile(self.layout.size)
         self._networks: OrderedDict[tuple[int, bool], Network] = OrderedDict()
+
+    def initialize(self) -> None:
+        """Gives parameters and running state their first values."""
+        self.layout.initialize(self.params, self.seed)
+        self.state_layout.initialize(self.state, self.seed)
 
     @property
     def input_shape(self) -> Shape:
@@ -116,32 +129,35 @@ class Network:
             X = layer.forward(X, None)
         return self.head.forward(X, None) if self.head is not None else X
 
-    def evaluate(self, X: Array, T: Array) -> tuple[float, Array]:
+    def evaluate(self, X: Array, T: Array, weights: Array | None = None) -> tuple[float, Array]:
         """The mean loss against targets T, and the output Y, outside training."""
         for layer in self.body:
             X = layer.forward(X, None)
         if self.head is None:
-            return self.loss(X, T, self.dY), X
-        loss = self.loss.from_logits(X, T, self.dY)
+            return self.loss(X, T, self.dY, weights), X
+        loss = self.loss.from_logits(X, T, self.dY, weights)
         return loss, self.head.forward(X, None)
 
-    def loss_and_gradient(self, X: Array, T: Array, step: int) -> float:
+    def loss_and_gradient(
+        self, X: Array, T: Array, step: int, weights: Array | None = None
+    ) -> float:
         """The mean loss; the gradients of all parameters are then in the model's `grads`.
 
         Args:
             X: inputs (*input shape, N).
             T: targets (*output shape, N).
             step: the training step, which keys random draws such as dropout's.
+            weights: how much each sample counts, (N,); None for all the same.
         """
-        loss = self.training_loss(X, T, step)
+        loss = self.training_loss(X, T, step, weights)
         self.backward(self.dY)
         return loss
 
-    def training_loss(self, X: Array, T: Array, step: int) -> float:
+    def training_loss(self, X: Array, T: Array, step: int, weights: Array | None = None) -> float:
         """The mean loss in training, likewise; its gradient by the end of `body` is then in dY."""
         for layer in self.body:
             X = layer.forward(X, step)
-        return self.measure(X, T, self.dY)
+        return self.measure(X, T, self.dY, weights)
 
     def backward(self, dY: Array) -> Array | None:
         """Backpropagates from the end of `body`; returns dE/dX if the network was bound for it."""
@@ -165,17 +181,23 @@ class Network:
 
 def _bind(model: Model, batch: int, training: bool, input_gradient: bool) -> list[Layer]:
     params, grads = model.layout.views(model.params), model.layout.views(model.grads)
+    state = model.state_layout.views(model.state)
     layers: list[Layer] = []
     wanted = input_gradient  # does anything from here down need dE/dX of this layer?
     scratch, samples_first = False, True
     for stage in model.stages:
-        names = [p.name for p in stage.spec.parameters(stage.input_shape)]
+        trained = stage.spec.parameters(stage.input_shape)
+        names = [parameter.name for parameter in trained]
         binding = Binding(
             input_shape=stage.input_shape,
             batch=batch,
             dtype=model.dtype,
             params={name: params[f"{stage.name}.{name}"] for name in names},
             grads={name: grads[f"{stage.name}.{name}"] for name in names},
+            state={
+                parameter.name: state[f"{stage.name}.{parameter.name}"]
+                for parameter in stage.spec.state(stage.input_shape)
+            },
             training=training,
             input_gradient=training and wanted,
             input_is_scratch=scratch,
@@ -185,7 +207,7 @@ def _bind(model: Model, batch: int, training: bool, input_gradient: bool) -> lis
             name=stage.name,
         )
         layers.append(stage.spec.bind(binding))
-        wanted = wanted or bool(names)
+        wanted = wanted or any(parameter.lr_factor for parameter in trained)
         # A layer without buffers of its own hands on what it was given, or a view of it.
         scratch = stage.spec.output_is_scratch
         samples_first = samples_first and stage.spec.output_is_view

@@ -29,6 +29,7 @@ class Parameter:
         fan_out: how many units one input feeds.
         initializer: what draws the first values.
         decay: whether weight penalties apply (to weights, not to biases).
+        lr_factor: on the learning rate; 0 keeps it as it is.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Parameter:
     fan_out: int
     initializer: AnyInitializer
     decay: bool
+    lr_factor: float = 1.0
 
     @property
     def size(self) -> int:

@@ -2,102 +2,194 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Iterator
 from math import sqrt
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from nnkit.compiled import compiled, worthwhile
-from nnkit.config.base import Component, Fraction, Positive, Tagged
+from nnkit.config.base import Fraction, NonNegative, Positive, Tagged
 from nnkit.optim import kernels
-from nnkit.optim.schedules import AnySchedule, Constant
-
-Array = NDArray[Any]
+from nnkit.optim.base import Array, Optimizer, Slots
+from nnkit.optim.lbfgs import LBFGS
 
 # Beyond the cache a long update is bound by memory: do all its passes over one part, then the next.
 # Four vectors of this many float32 fill half of a 2 MB second-level cache.
 BLOCK = 1 << 16
 
 
-class Optimizer(Component):
-    """An update rule; its memory between steps is in slots, vectors as long as the parameters."""
-
-    lr: Positive
-    schedule: AnySchedule = Field(Constant(), description="How lr changes over the run.")
-
-    @property
-    def slots(self) -> tuple[str, ...]:
-        """The names of the slots it keeps, zero at the start."""
-        return ()
-
-    def learning_rate(self, step: int, steps: int) -> float:
-        """The learning rate at step `step` (from 0) of `steps`."""
-        return self.lr * self.schedule.factor(step, steps)
-
-    @abstractmethod
-    def step(
-        self, params: Array, grads: Array, slots: tuple[Array, ...], t: int, lr: float
-    ) -> None:
-        """Updates `params` in place.
-
-        Args:
-            params: all parameters, shape (P,).
-            grads: their gradients, shape (P,); used as scratch.
-            slots: as named by `slots`, each of shape (P,), updated in place.
-            t: the number of this step, from 1.
-            lr: the learning rate at this step.
-        """
-
-
 class SGD(Optimizer):
-    """Stochastic gradient descent: p ← p − lr·v with v ← momentum·v + g.
+    """Stochastic gradient descent: p ← p − lr·v with v ← momentum·v + (1 − dampening)·g.
 
-    Nesterov's form steps along g + momentum·v (Sutskever et al. 2013, as PyTorch writes it).
+    Nesterov's form steps along g + momentum·v (Sutskever et al. 2013, as PyTorch writes it). With
+    `lr_inside`, v holds the step itself, v ← momentum·v + lr·g, which differs where lr changes
+    (so in Sutskever et al., Keras and scikit-learn). The first v is g, undampened, as in PyTorch.
     """
 
     kind: Literal["sgd"] = "sgd"
     lr: Positive = 0.1
     momentum: Fraction = 0.0
     nesterov: bool = False
+    dampening: Fraction = 0.0
+    lr_inside: bool = False
 
     @model_validator(mode="after")
-    def _nesterov_needs_momentum(self) -> Self:
-        if self.nesterov and not self.momentum:
+    def _momentum_is_there(self) -> Self:
+        if self.momentum:
+            if self.nesterov and self.dampening:
+                raise ValueError("nesterov allows no dampening; leave one of them out")
+            return self
+        if self.nesterov:
             raise ValueError("nesterov has no effect without momentum; set momentum, such as 0.9")
+        if self.dampening or self.lr_inside:
+            raise ValueError("dampening and lr_inside have no effect without momentum")
         return self
 
     @property
     def slots(self) -> tuple[str, ...]:
         return ("velocity",) if self.momentum else ()
 
-    def step(
-        self, params: Array, grads: Array, slots: tuple[Array, ...], t: int, lr: float
-    ) -> None:
+    def update(self, params: Array, grads: Array, slots: Slots, t: int, lr: float) -> None:
         if not self.momentum and worthwhile(params.size):
             compiled(kernels.sgd)(params, grads, params.dtype.type(lr))
             return
+        if self.lr_inside:
+            np.multiply(grads, lr, out=grads)
+            lr = 1.0
         for p, g, *v in blocks(params, grads, *slots):
             if v:
-                np.multiply(v[0], self.momentum, out=v[0])
-                np.add(v[0], g, out=v[0])
-                if self.nesterov:
-                    np.multiply(g, lr, out=g)
-                    np.subtract(p, g, out=p)
-                np.multiply(v[0], lr * self.momentum if self.nesterov else lr, out=g)
+                self._accelerate(p, g, v[0], t, lr)
             else:
                 np.multiply(g, lr, out=g)
+                np.subtract(p, g, out=p)
+
+    def _accelerate(self, p: Array, g: Array, v: Array, t: int, lr: float) -> None:
+        np.multiply(v, self.momentum, out=v)
+        if self.nesterov:
+            np.add(v, g, out=v)
+            np.multiply(g, lr, out=g)
             np.subtract(p, g, out=p)
+            np.multiply(v, lr * self.momentum, out=g)
+        else:
+            if self.dampening and t > 1:
+                np.multiply(g, 1 - self.dampening, out=g)
+            np.add(v, g, out=v)
+            np.multiply(v, lr, out=g)
+        np.subtract(p, g, out=p)
+
+
+class Pegasos(Optimizer):
+    """SGD with the step 1/(λt), for the penalty ½λ‖w‖² (Shalev-Shwartz et al. 2011).
+
+    Set `regularization.l2` to the same λ; lr is a factor on the step. With `project`, w is brought
+    back to the ball ‖w‖ ≤ 1/√λ, in which the optimum of a linear SVM lies.
+    """
+
+    kind: Literal["pegasos"] = "pegasos"
+    elementwise: ClassVar[bool] = False  # the projection takes all of them together
+    shorthand: ClassVar[str | None] = "strength"
+    strength: Positive = Field(description="λ.")
+    lr: Positive = 1.0
+    project: bool = True
+
+    def update(self, params: Array, grads: Array, slots: Slots, t: int, lr: float) -> None:
+        np.multiply(grads, lr / (self.strength * t), out=grads)
+        np.subtract(params, grads, out=params)
+        if self.project:
+            length, radius = float(np.linalg.norm(params)), 1 / sqrt(self.strength)
+            if length > radius:
+                np.multiply(params, radius / length, out=params)
+
+
+class Adagrad(Optimizer):
+    """p ← p − lr·g/(√Σg² + ε): each parameter by its own history (Duchi et al. 2011)."""
+
+    kind: Literal["adagrad"] = "adagrad"
+    lr: Positive = 0.01
+    initial: NonNegative = Field(0.0, description="Where the sum of squares begins.")
+    eps: Positive = 1e-10
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        return ("sum_of_squares",)
+
+    def update(self, params: Array, grads: Array, slots: Slots, t: int, lr: float) -> None:
+        if t == 1 and self.initial:
+            slots[0].fill(self.initial)
+        for p, g, s in blocks(params, grads, *slots):
+            s += g * g
+            np.multiply(g, lr, out=g)
+            p -= g / (np.sqrt(s) + self.eps)
+
+
+class Adadelta(Optimizer):
+    """Steps in proportion to those before, over the root mean square of gradients (Zeiler 2012).
+
+    p ← p − lr·Δ with Δ = √(E[Δ²] + ε)/√(E[g²] + ε) · g, the means running with ρ.
+    """
+
+    kind: Literal["adadelta"] = "adadelta"
+    lr: Positive = 1.0
+    rho: Fraction = 0.9
+    eps: Positive = 1e-6
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        return ("mean_square", "mean_square_step")
+
+    def update(self, params: Array, grads: Array, slots: Slots, t: int, lr: float) -> None:
+        for p, g, s, d in blocks(params, grads, *slots):
+            _run(s, g * g, self.rho)
+            np.multiply(g, np.sqrt(d + self.eps) / np.sqrt(s + self.eps), out=g)
+            _run(d, g * g, self.rho)
+            p -= lr * g
+
+
+class RMSprop(Optimizer):
+    """p ← p − lr·g/(√E[g²] + ε), the mean running with ρ (Tieleman & Hinton 2012).
+
+    `centered` takes the variance, E[g²] − E[g]² (Graves 2013, eq. 39), instead of the mean square;
+    `momentum` accumulates the steps. ε stands outside the root, as in PyTorch.
+    """
+
+    kind: Literal["rmsprop"] = "rmsprop"
+    lr: Positive = 0.01
+    rho: Fraction = 0.99
+    momentum: Fraction = 0.0
+    centered: bool = False
+    eps: Positive = 1e-8
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        momentum = ("velocity",) if self.momentum else ()
+        return ("mean_square", *(("mean",) if self.centered else ()), *momentum)
+
+    def update(self, params: Array, grads: Array, slots: Slots, t: int, lr: float) -> None:
+        for p, g, s, *more in blocks(params, grads, *slots):
+            _run(s, g * g, self.rho)
+            variance = s
+            if self.centered:
+                _run(more[0], g, self.rho)
+                # rounding can bring a variance of nothing below 0
+                variance = np.maximum(s - more[0] * more[0], 0)
+            np.divide(g, np.sqrt(variance) + self.eps, out=g)
+            if self.momentum:
+                v = more[-1]
+                np.multiply(v, self.momentum, out=v)
+                v += g
+                g = v
+            p -= lr * g
 
 
 class Adam(Optimizer):
     """Adam (Kingma & Ba 2015, algorithm 1): steps scaled by running moments of the gradient.
 
-    The slots hold m/(1 − β₁) and v/(1 − β₂), which saves two passes over memory; the constants are
-    put back, with the bias corrections, into the two scalars of the update.
+    With `amsgrad` the largest second moment so far is used (Reddi et al. 2018, algorithm 2, with
+    bias correction as in PyTorch). The slots hold m/(1 − β₁) and v/(1 − β₂), which saves two
+    passes over memory; the constants are put back, with the bias corrections, into the two scalars
+    of the update.
     """
 
     kind: Literal["adam"] = "adam"
@@ -105,28 +197,36 @@ class Adam(Optimizer):
     beta1: Fraction = 0.9
     beta2: Fraction = 0.999
     eps: Positive = 1e-8
+    amsgrad: bool = False
 
     @property
     def slots(self) -> tuple[str, ...]:
-        return ("first_moment", "second_moment")
+        largest = ("largest_second_moment",) if self.amsgrad else ()
+        return ("first_moment", "second_moment", *largest)
 
-    def step(
-        self, params: Array, grads: Array, slots: tuple[Array, ...], t: int, lr: float
-    ) -> None:
+    def update(self, params: Array, grads: Array, slots: Slots, t: int, lr: float) -> None:
         # With M = m/(1−β₁) and V = v/(1−β₂):
         # lr · m̂/(√v̂ + ε) = rate · M/(√V + ε·stretch)
         stretch = sqrt((1 - self.beta2**t) / (1 - self.beta2))
         rate = lr * (1 - self.beta1) / (1 - self.beta1**t) * stretch
         scalars = (self.beta1, self.beta2, rate, self.eps * stretch)
-        if worthwhile(params.size):
+        if worthwhile(params.size) and not self.amsgrad:
             compiled(kernels.adam)(params, grads, *slots, *map(params.dtype.type, scalars))
             return
-        for p, g, m, v in blocks(params, grads, *slots):
-            adam_pass(p, g, m, v, *scalars)
+        for p, g, m, v, *largest in blocks(params, grads, *slots):
+            adam_pass(p, g, m, v, *scalars, *largest)
 
 
 def adam_pass(
-    p: Array, g: Array, m: Array, v: Array, beta1: float, beta2: float, rate: float, eps: float
+    p: Array,
+    g: Array,
+    m: Array,
+    v: Array,
+    beta1: float,
+    beta2: float,
+    rate: float,
+    eps: float,
+    largest: Array | None = None,
 ) -> None:
     """Adam's ten vector operations; the compiled kernel does the same in one pass, bit for bit."""
     np.multiply(m, beta1, out=m)
@@ -134,11 +234,191 @@ def adam_pass(
     np.multiply(v, beta2, out=v)
     np.multiply(g, g, out=g)
     np.add(v, g, out=v)
+    if largest is not None:
+        v = np.maximum(largest, v, out=largest)
     np.sqrt(v, out=g)
     np.add(g, eps, out=g)
     np.divide(m, g, out=g)
     np.multiply(g, rate, out=g)
     np.subtract(p, g, out=p)
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay, p ← p − lr·λ·p (Loshchilov & Hutter 2019, algorithm 2)."""
+
+    kind: Literal["adamw"] = "adamw"  # type: ignore[assignment]
+    weight_decay: NonNegative = 0.01
+
+    @property
+    def decay(self) -> float:
+        return self.weight_decay
+
+
+class Adamax(Optimizer):
+    """Adam by the largest gradient instead of the mean square (Kingma & Ba 2015, algorithm 2).
+
+    u ← max(β₂u, |g| + ε), with ε as in PyTorch; p ← p − lr/(1 − β₁ᵗ) · m/u.
+    """
+
+    kind: Literal["adamax"] = "adamax"
+    lr: Positive = 2e-3
+    beta1: Fraction = 0.9
+    beta2: Fraction = 0.999
+    eps: Positive = 1e-8
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        return ("first_moment", "largest")
+
+    def update(self, params: Array, grads: Array, slots: Slots, t: int, lr: float) -> None:
+        rate = lr / (1 - self.beta1**t)
+        for p, g, m, u in blocks(params, grads, *slots):
+            _run(m, g, self.beta1)
+            np.multiply(u, self.beta2, out=u)
+            np.maximum(u, np.abs(g) + self.eps, out=u)
+            p -= rate * (m / u)
+
+
+class NAdam(Optimizer):
+    """Adam with Nesterov's momentum (Dozat 2016), its β₁ rising by the schedule of `psi`.
+
+    μ_t = β₁(1 − ½·0.96^{tψ}), as in PyTorch.
+    """
+
+    kind: Literal["nadam"] = "nadam"
+    lr: Positive = 2e-3
+    beta1: Fraction = 0.9
+    beta2: Fraction = 0.999
+    eps: Positive = 1e-8
+    psi: NonNegative = 4e-3
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        return ("first_moment", "second_moment")
+
+    def update(self, params: Array, grads: Array, slots: Slots, t: int, lr: float) -> None:
+        now, following = (_nadam_mu(self.beta1, self.psi, i) for i in (t, t + 1))
+        product = _nadam_product(self.beta1, self.psi, t)
+        for_gradient = lr * (1 - now) / (1 - product)
+        for_moment = lr * following / (1 - product * following)
+        for p, g, m, v in blocks(params, grads, *slots):
+            _run(m, g, self.beta1)
+            _run(v, g * g, self.beta2)
+            root = np.sqrt(v / (1 - self.beta2**t)) + self.eps
+            p -= (for_gradient * g + for_moment * m) / root
+
+
+def _nadam_mu(beta1: float, psi: float, t: int) -> float:
+    return beta1 * (1 - 0.5 * 0.96 ** (t * psi))
+
+
+_PRODUCTS: dict[tuple[float, float], list[float]] = {}
+
+
+def _nadam_product(beta1: float, psi: float, t: int) -> float:
+    """μ₁ · … · μ_t; what was multiplied before is kept, so that a step takes one product."""
+    products = _PRODUCTS.setdefault((beta1, psi), [1.0])
+    for i in range(len(products), t + 1):
+        products.append(products[-1] * _nadam_mu(beta1, psi, i))
+    return products[t]
+
+
+class RAdam(Optimizer):
+    """Adam that begins as SGD, until its second moment can be trusted (Liu et al. 2020)."""
+
+    kind: Literal["radam"] = "radam"
+    lr: Positive = 1e-3
+    beta1: Fraction = 0.9
+    beta2: Annotated[float, Field(gt=0, lt=1)] = 0.999
+    eps: Positive = 1e-8
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        return ("first_moment", "second_moment")
+
+    def update(self, params: Array, grads: Array, slots: Slots, t: int, lr: float) -> None:
+        longest = 2 / (1 - self.beta2) - 1  # ρ∞, the length of the simple moving average
+        correction = 1 - self.beta2**t
+        length = longest - 2 * t * self.beta2**t / correction
+        rate = lr / (1 - self.beta1**t)
+        trusted = length > 5
+        if trusted:
+            rate *= sqrt(
+                (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
+            )
+        for p, g, m, v in blocks(params, grads, *slots):
+            _run(m, g, self.beta1)
+            _run(v, g * g, self.beta2)
+            p -= rate * sqrt(correction) * m / (np.sqrt(v) + self.eps) if trusted else rate * m
+
+
+class Lion(Optimizer):
+    """p ← p − lr·sign(β₁m + (1 − β₁)g), then m ← β₂m + (1 − β₂)g (Chen et al. 2023, alg. 2)."""
+
+    kind: Literal["lion"] = "lion"
+    lr: Positive = 1e-4
+    beta1: Fraction = 0.9
+    beta2: Fraction = 0.99
+    weight_decay: NonNegative = 0.0
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        return ("momentum",)
+
+    @property
+    def decay(self) -> float:
+        return self.weight_decay
+
+    def update(self, params: Array, grads: Array, slots: Slots, t: int, lr: float) -> None:
+        for p, g, m in blocks(params, grads, *slots):
+            p -= lr * np.sign(self.beta1 * m + (1 - self.beta1) * g)
+            _run(m, g, self.beta2)
+
+
+class LAMB(Optimizer):
+    """Adam's step, made as long as the block's weights: for very large batches (You et al. 2020).
+
+    r = m̂/(√v̂ + ε) + λw; w ← w − lr·(‖w‖/‖r‖)·r, block by block; where one length is 0, the
+    quotient is 1.
+    """
+
+    kind: Literal["lamb"] = "lamb"
+    elementwise: ClassVar[bool] = False
+    per_block: ClassVar[bool] = True
+    lr: Positive = 1e-3
+    beta1: Fraction = 0.9
+    beta2: Fraction = 0.999
+    eps: Positive = 1e-6
+    weight_decay: NonNegative = 0.01
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        return ("first_moment", "second_moment")
+
+    @property
+    def decay(self) -> float:
+        return self.weight_decay
+
+    def step(
+        self, params: Array, grads: Array, slots: Slots, t: int, lr: float, decay: float = 0.0
+    ) -> None:
+        m, v = slots
+        _run(m, grads, self.beta1)
+        _run(v, grads * grads, self.beta2)
+        root = np.sqrt(v / (1 - self.beta2**t)) + self.eps
+        step = m / (1 - self.beta1**t) / root + decay * params
+        lengths = float(np.linalg.norm(params)), float(np.linalg.norm(step))
+        trust = lengths[0] / lengths[1] if all(lengths) else 1.0
+        params -= lr * trust * step
+
+    def update(self, params: Array, grads: Array, slots: Slots, t: int, lr: float) -> None:
+        self.step(params, grads, slots, t, lr)
+
+
+def _run(mean: Array, value: Array, rate: float) -> None:
+    """In place, the running mean: mean ← rate·mean + (1 − rate)·value."""
+    np.multiply(mean, rate, out=mean)
+    mean += (1 - rate) * value
 
 
 def blocks(*vectors: Array) -> Iterator[tuple[Array, ...]]:
@@ -151,4 +431,19 @@ def blocks(*vectors: Array) -> Iterator[tuple[Array, ...]]:
         yield tuple(vector[start : start + BLOCK] for vector in vectors)
 
 
-AnyOptimizer = Annotated[SGD | Adam, Tagged(default="adam")]
+AnyOptimizer = Annotated[
+    SGD
+    | Pegasos
+    | Adagrad
+    | Adadelta
+    | RMSprop
+    | Adam
+    | AdamW
+    | Adamax
+    | NAdam
+    | RAdam
+    | Lion
+    | LAMB
+    | LBFGS,
+    Tagged(default="adam"),
+]

@@ -1,14 +1,14 @@
-"""The config's `regularization` section, and weight penalties as operations on the flat vectors."""
+"""The config's `regularization` section, and what of it are operations on parameters."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from nnkit.config.base import Count, NonNegative, Spec
+from nnkit.config.base import Count, NonNegative, Positive, Spec
 
 Array = NDArray[Any]
 
@@ -21,29 +21,107 @@ class EarlyStopping(Spec):
     minimum_change: NonNegative = Field(0.0, description="A smaller improvement does not count.")
 
 
+class L1(Spec):
+    """The penalty λ·Σ|w|, by its subgradient λ·sign(w), or by a proximal step after each update.
+
+    The proximal step w ← sign(w)·max(0, |w| − lr·λ) makes weights exactly 0 (Tibshirani 1996;
+    Parikh & Boyd 2014, §4.2).
+    """
+
+    shorthand: ClassVar[str | None] = "strength"
+    strength: NonNegative = 0.0
+    proximal: bool = False
+
+
+class ElasticNet(Spec):
+    """λ(ρ·Σ|w| + ½(1 − ρ)·Σw²), ρ the `ratio` of the L1 part (Zou & Hastie 2005)."""
+
+    shorthand: ClassVar[str | None] = "strength"
+    strength: Positive
+    ratio: Annotated[float, Field(ge=0, le=1)] = 0.5
+    proximal: bool = True
+
+
 class Regularization(Spec):
     """What keeps a network from learning its training data by heart."""
 
-    l1: NonNegative = Field(0.0, description="λ of the penalty λ·Σ|w|, over weights, not biases.")
+    l1: L1 = Field(L1(), description="λ of the penalty λ·Σ|w|, over weights, not biases.")
     l2: NonNegative = Field(0.0, description="λ of the penalty ½λ·Σw², over weights, not biases.")
+    elastic_net: ElasticNet | None = Field(
+        None, description="Both penalties, instead of l1 and l2."
+    )
+    weight_decay: NonNegative = Field(
+        0.0, description="λ of w ← w − lr·λ·w before each update, apart from the gradient."
+    )
+    max_norm: Positive | None = Field(
+        None, description="The greatest length of the weights that lead to one unit."
+    )
     dropout: Annotated[float, Field(gt=0, lt=1)] | None = Field(
         None, description="The rate at which units are left out after each hidden activation."
     )
+    input_noise: Positive | None = Field(
+        None, description="Standard deviation of noise on the inputs, in training alone."
+    )
+    weight_noise: Positive | None = Field(
+        None, description="Standard deviation of noise on all parameters while a gradient is taken."
+    )
     early_stopping: EarlyStopping | None = None
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Self:
+        if self.elastic_net is not None and (self.l1.strength or self.l2):
+            raise ValueError("elastic_net stands for l1 and l2; leave those out")
+        return self
+
+    @property
+    def l1_strength(self) -> float:
+        """λ of Σ|w|."""
+        if self.elastic_net is not None:
+            return self.elastic_net.strength * self.elastic_net.ratio
+        return self.l1.strength
+
+    @property
+    def l2_strength(self) -> float:
+        """λ of ½Σw²."""
+        if self.elastic_net is not None:
+            return self.elastic_net.strength * (1 - self.elastic_net.ratio)
+        return self.l2
+
+    @property
+    def l1_is_proximal(self) -> bool:
+        """Whether the L1 penalty is a proximal step rather than a gradient."""
+        net = self.elastic_net
+        return bool(self.l1_strength) and (net.proximal if net is not None else self.l1.proximal)
 
     @property
     def penalizes(self) -> bool:
         """Whether there is a penalty on weights."""
-        return bool(self.l1 or self.l2)
+        return bool(self.l1_strength or self.l2_strength)
 
     def penalty(self, weights: Array) -> float:
         """λ₁·Σ|w| + ½λ₂·Σw² of the decayed part of the parameters."""
         exact = weights.astype(np.float64)
-        return self.l1 * float(np.abs(exact).sum()) + 0.5 * self.l2 * float(np.vdot(exact, exact))
+        squares = 0.5 * self.l2_strength * float(np.vdot(exact, exact))
+        return self.l1_strength * float(np.abs(exact).sum()) + squares
 
     def add_gradient(self, weights: Array, grads: Array) -> None:
         """Adds the penalty's gradient, λ₁·sign(w) + λ₂·w, to `grads`, both of one length."""
-        if self.l2:
-            grads += self.l2 * weights
-        if self.l1:
-            grads += self.l1 * np.sign(weights)
+        if self.l2_strength:
+            grads += self.l2_strength * weights
+        if self.l1_strength and not self.l1_is_proximal:
+            grads += self.l1_strength * np.sign(weights)
+
+    def shrink(self, weights: Array, lr: float) -> None:
+        """The proximal step of the L1 penalty, in place."""
+        reduced = np.maximum(np.abs(weights) - lr * self.l1_strength, 0)
+        np.multiply(np.sign(weights), reduced, out=weights)
+
+    def bound(self, W: Array) -> None:
+        """Shortens each unit's weights to `max_norm`, in place; W is (units, …)."""
+        if self.max_norm is None:
+            return
+        rows = W.reshape(len(W), -1)
+        lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+        np.multiply(
+            rows, np.minimum(1, self.max_norm / np.maximum(lengths, 1e-30))[:, None], out=rows
+        )

@@ -3,31 +3,45 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import dataclass
+from itertools import pairwise
 from math import cos, pi
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from nnkit.config.base import Component, Fraction, NonNegative, Tagged
+from pydantic import Field, model_validator
+
+from nnkit.config.base import Component, Count, Fraction, Listed, NonNegative, Positive, Tagged
 
 
 class Schedule(Component):
-    """The learning rate at a step, as a factor on `lr`.
+    """The learning rate over a run, as a factor on `lr`.
 
     Every schedule may begin with a warm-up: the factor rises linearly over the first share
     `warmup` of all steps, and the schedule proper takes the steps that remain.
+
+    Attributes:
+        falls: whether it begins at lr and never rises.
     """
 
+    falls: ClassVar[bool] = True
     warmup: Fraction = 0.0
+    per: Literal["step", "epoch"] = Field(
+        "step", description="What its time is counted in: it changes at each step or each epoch."
+    )
 
-    def factor(self, step: int, steps: int) -> float:
-        """The factor for step `step` (from 0) of `steps`."""
+    def factor(self, step: int, steps: int, per_epoch: int = 1) -> float:
+        """The factor for step `step` (from 0) of `steps`, `per_epoch` of them in an epoch."""
         rising = int(self.warmup * steps) if self.warmup else 0
         if step < rising:
             return (step + 1) / (rising + 1)
-        return self.after_warmup(step - rising, max(steps - rising, 1))
+        time, duration = step - rising, max(steps - rising, 1)
+        if self.per == "epoch":
+            time, duration = time // per_epoch, -(-duration // per_epoch)
+        return self.after_warmup(time, duration)
 
     @abstractmethod
-    def after_warmup(self, step: int, steps: int) -> float:
-        """The factor once the warm-up is over."""
+    def after_warmup(self, time: int, duration: int) -> float:
+        """The factor once the warm-up is over, at `time` (from 0) of `duration`."""
 
 
 class Constant(Schedule):
@@ -35,8 +49,77 @@ class Constant(Schedule):
 
     kind: Literal["constant"] = "constant"
 
-    def after_warmup(self, step: int, steps: int) -> float:
+    def after_warmup(self, time: int, duration: int) -> float:
         return 1.0
+
+
+class StepDecay(Schedule):
+    """lr · gamma^⌊t/every⌋."""
+
+    kind: Literal["step"] = "step"
+    shorthand: ClassVar[str | None] = "every"
+    every: Count
+    gamma: Positive = 0.1
+
+    def after_warmup(self, time: int, duration: int) -> float:
+        return float(self.gamma ** (time // self.every))
+
+
+class MultiStep(Schedule):
+    """lr · gamma^n after n of the milestones."""
+
+    kind: Literal["multi_step"] = "multi_step"
+    shorthand: ClassVar[str | None] = "milestones"
+    milestones: Annotated[tuple[Count, ...], Listed, Field(min_length=1)]
+    gamma: Positive = 0.1
+
+    @model_validator(mode="after")
+    def _milestones_rise(self) -> Self:
+        if any(a >= b for a, b in pairwise(self.milestones)):
+            raise ValueError("milestones must rise")
+        return self
+
+    def after_warmup(self, time: int, duration: int) -> float:
+        return float(self.gamma ** sum(time >= milestone for milestone in self.milestones))
+
+
+class Exponential(Schedule):
+    """lr · gamma^t."""
+
+    kind: Literal["exponential"] = "exponential"
+    shorthand: ClassVar[str | None] = "gamma"
+    gamma: Annotated[float, Field(gt=0, le=1)] = 0.999
+
+    def after_warmup(self, time: int, duration: int) -> float:
+        return float(self.gamma**time)
+
+
+class Polynomial(Schedule):
+    """lr · (floor + (1 − floor)(1 − t/T)^power); with power 1 a straight line down."""
+
+    kind: Literal["polynomial"] = "polynomial"
+    shorthand: ClassVar[str | None] = "power"
+    power: Positive = 1.0
+    floor: Fraction = 0.0
+
+    def after_warmup(self, time: int, duration: int) -> float:
+        return self.floor + (1 - self.floor) * float((1 - time / duration) ** self.power)
+
+
+class InverseScaling(Schedule):
+    """lr / (1 + scale · t)^power (Robbins & Monro 1951).
+
+    scikit-learn's `invscaling` counts samples but changes once an epoch: that is `per: epoch` with
+    the number of training samples as `scale`.
+    """
+
+    kind: Literal["inverse_scaling"] = "inverse_scaling"
+    shorthand: ClassVar[str | None] = "power"
+    power: NonNegative = 0.5
+    scale: Positive = 1.0
+
+    def after_warmup(self, time: int, duration: int) -> float:
+        return float((1 + self.scale * time) ** -self.power)
 
 
 class Cosine(Schedule):
@@ -45,19 +128,111 @@ class Cosine(Schedule):
     kind: Literal["cosine"] = "cosine"
     floor: Fraction = 0.0
 
-    def after_warmup(self, step: int, steps: int) -> float:
-        return self.floor + (1 - self.floor) * 0.5 * (1 + cos(pi * step / steps))
+    def after_warmup(self, time: int, duration: int) -> float:
+        return _half_cosine(1.0, self.floor, time / duration)
 
 
-class InverseScaling(Schedule):
-    """lr / (step + 1)^power (Robbins & Monro 1951)."""
+class CosineRestarts(Schedule):
+    """Half a cosine, begun anew after `first` steps or epochs, then ever `growth` times as long.
 
-    kind: Literal["inverse_scaling"] = "inverse_scaling"
-    shorthand: ClassVar[str | None] = "power"
-    power: NonNegative = 0.5
+    SGDR (Loshchilov & Hutter 2017, eq. 5).
+    """
 
-    def after_warmup(self, step: int, steps: int) -> float:
-        return float((step + 1) ** -self.power)
+    falls: ClassVar[bool] = False
+    kind: Literal["cosine_restarts"] = "cosine_restarts"
+    shorthand: ClassVar[str | None] = "first"
+    first: Count
+    growth: Count = 1
+    floor: Fraction = 0.0
+
+    def after_warmup(self, time: int, duration: int) -> float:
+        length = self.first
+        while time >= length:
+            time -= length
+            length *= self.growth
+        return _half_cosine(1.0, self.floor, time / length)
 
 
-AnySchedule = Annotated[Constant | Cosine | InverseScaling, Tagged(default="constant")]
+class OneCycle(Schedule):
+    """Up from lr/start to lr over the share `rise`, down to lr/(start · end), as half cosines.
+
+    So `lr` is the peak (Smith & Topin 2019; the shape and the numbers as in PyTorch).
+    """
+
+    falls: ClassVar[bool] = False
+    kind: Literal["one_cycle"] = "one_cycle"
+    rise: Annotated[float, Field(gt=0, lt=1)] = 0.3
+    start: Annotated[float, Field(gt=1)] = 25.0
+    end: Annotated[float, Field(ge=1)] = 10_000.0
+
+    @model_validator(mode="after")
+    def _no_other_warmup(self) -> Self:
+        if self.warmup:
+            raise ValueError("one_cycle rises by itself; leave warmup out")
+        return self
+
+    def after_warmup(self, time: int, duration: int) -> float:
+        peak, last = self.rise * duration - 1, duration - 1
+        if time <= peak:
+            return _half_cosine(1 / self.start, 1.0, time / peak if peak else 1.0)
+        return _half_cosine(1.0, 1 / (self.start * self.end), (time - peak) / (last - peak))
+
+
+@dataclass(frozen=True, slots=True)
+class PlateauState:
+    """Where `plateau` stands.
+
+    Attributes:
+        factor: on the learning rate.
+        best: value of the watched figure so far; None before the first evaluation.
+        waited: evaluations since then.
+    """
+
+    factor: float = 1.0
+    best: float | None = None
+    waited: int = 0
+
+
+class Plateau(Schedule):
+    """lr · gamma whenever `training.monitor` has not improved for over `patience` evaluations."""
+
+    kind: Literal["plateau"] = "plateau"
+    shorthand: ClassVar[str | None] = "patience"
+    patience: Annotated[int, Field(ge=0)] = 10
+    gamma: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    minimum_change: NonNegative = Field(1e-4, description="A smaller share of improvement is none.")
+    floor: Fraction = Field(0.0, description="The factor never falls below this.")
+
+    def after_warmup(self, time: int, duration: int) -> float:
+        return 1.0  # what it has seen is in the state, which the loop multiplies by
+
+    def observe(self, state: PlateauState, value: float, higher_is_better: bool) -> PlateauState:
+        """The state after an evaluation."""
+        sign = -1.0 if higher_is_better else 1.0
+        change = self.minimum_change * abs(state.best or 0.0)
+        if state.best is None or sign * value < sign * state.best - change:
+            return PlateauState(state.factor, value, 0)
+        waited = state.waited + 1
+        if waited <= self.patience:
+            return PlateauState(state.factor, state.best, waited)
+        return PlateauState(max(state.factor * self.gamma, self.floor), state.best, 0)
+
+
+def _half_cosine(first: float, last: float, share: float) -> float:
+    """From `first` to `last` along half a cosine."""
+    return last + (first - last) * 0.5 * (1 + cos(pi * share))
+
+
+AnySchedule = Annotated[
+    Constant
+    | StepDecay
+    | MultiStep
+    | Exponential
+    | Polynomial
+    | InverseScaling
+    | Cosine
+    | CosineRestarts
+    | OneCycle
+    | Plateau,
+    Tagged(default="constant"),
+]

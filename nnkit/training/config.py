@@ -16,7 +16,7 @@ from nnkit.data.preprocess import AnyStep
 from nnkit.data.sources import AnySource
 from nnkit.data.splits import Split
 from nnkit.errors import ConfigError, Problem, SettingError, SettingPath
-from nnkit.nn.activations import Activation
+from nnkit.nn.activations import Activation, Function
 from nnkit.nn.architecture import (
     Activations,
     Architecture,
@@ -27,8 +27,10 @@ from nnkit.nn.architecture import (
 from nnkit.nn.layers import ActivationLayer, Dense, Dropout
 from nnkit.nn.layers.base import WeightedLayer
 from nnkit.nn.losses import AnyLoss, CrossEntropy
-from nnkit.optim.optimizers import Adam, AnyOptimizer
+from nnkit.optim.lbfgs import FullBatch
+from nnkit.optim.optimizers import Adam, AnyOptimizer, Pegasos
 from nnkit.optim.regularization import Regularization
+from nnkit.training.averaging import AnyAveraging
 
 DEFAULT_EPOCHS = 10
 
@@ -62,6 +64,10 @@ class Training(Spec):
         None,
         description="The figure that says which checkpoint is best, such as validation.accuracy; "
         "by default validation.loss, or without a validation set the training objective.",
+    )
+    accumulate: Count = Field(1, description="Batches whose mean gradient makes one update.")
+    averaging: AnyAveraging | None = Field(
+        None, description="Evaluate and save an average of the weights over the steps."
     )
     precision: Literal["float32", "float64"] = Field("float32", description="Of all numbers.")
     threads: Count | None = Field(
@@ -225,10 +231,47 @@ def conflicts(config: Config) -> Iterator[SettingError]:
             ("regularization", "dropout"),
             "the architecture has dropout layers of its own; keep one of the two",
         )
+    yield from _optimizer_conflicts(config)
     weighted = [layer for layer in architecture.layers if isinstance(layer, WeightedLayer)]
+    if all(layer.lr_factor == 0 for layer in weighted):
+        first = architecture.weighted[0]
+        yield SettingError(
+            ("architecture", "layers", first, "lr_factor"), "every layer is frozen at 0"
+        )
     if architecture.initializer is not None and all(layer.initializer for layer in weighted):
         yield SettingError(
             ("architecture", "initializer"), "has no effect: every layer names its own"
+        )
+
+
+def _optimizer_conflicts(config: Config) -> Iterator[SettingError]:
+    """Settings that the optimizer has no use for, or needs."""
+    optimizer, regularization, training = config.optimizer, config.regularization, config.training
+    if isinstance(optimizer, Pegasos) and regularization.l2_strength != optimizer.strength:
+        yield SettingError(
+            ("optimizer", "strength"),
+            f"pegasos minimizes with the penalty λ/2·|w|²: set regularization.l2 to the same "
+            f"{optimizer.strength:g}",
+        )
+    if not isinstance(optimizer, FullBatch):
+        return
+    unused: list[tuple[SettingPath, bool]] = [
+        (("training", "batch_size"), "batch_size" in training.model_fields_set),
+        (("training", "accumulate"), training.accumulate > 1),
+        (("optimizer", "clip"), optimizer.clip is not None),
+        (("regularization", "weight_decay"), bool(regularization.weight_decay)),
+        (("regularization", "weight_noise"), regularization.weight_noise is not None),
+    ]
+    for path, given in unused:
+        if given:
+            yield SettingError(
+                path, f"has no effect: '{optimizer.tag()}' takes whole steps over all samples"
+            )
+    if regularization.l1_strength:
+        yield SettingError(
+            ("regularization",),
+            f"'{optimizer.tag()}' needs a smooth objective, and the l1 penalty has a corner at 0; "
+            "use sgd with l1: {proximal: true}",
         )
 
 
@@ -248,6 +291,12 @@ def _activation_conflicts(config: Config) -> Iterator[SettingError]:
     if section.hidden is not None and not any(True for _ in unnamed):
         yield SettingError(
             ("activation", "hidden"), "has no effect: no hidden layer is without its own activation"
+        )
+    inference = section.inference
+    if inference is not None and not isinstance(inference, Function):
+        yield SettingError(
+            ("activation", "inference"),
+            f"'{inference.tag()}' is more than a function of the output; name it in the network",
         )
     for path, activation in _trained_activations(config):
         if not activation.trainable:
@@ -273,16 +322,12 @@ def _output_conflicts(config: Config) -> Iterator[SettingError]:
         blamed = ("architecture", "layers", last, "activation")
     output = own or config.activation.output or activation_named(loss.output)
     pair = f"'{loss.tag()}' takes"
-    if loss.fused and not output.probability:
+    if loss.outputs is not None and output.tag() not in loss.outputs:
+        instead = ", or binary_cross_entropy" if loss.output == "softmax" else ""
         yield SettingError(
             blamed,
-            f"{pair} probabilities, which '{output.tag()}' does not give; use '{loss.output}'",
-        )
-    elif loss.fused == "softmax" and output.tag() != "softmax":
-        yield SettingError(
-            blamed,
-            f"{pair} one distribution over all classes, which '{output.tag()}' does not give; "
-            f"use 'softmax', or binary_cross_entropy",
+            f"{pair} {loss.wants}, which '{output.tag()}' does not give; "
+            f"use '{loss.output}'{instead}",
         )
     elif loss.coding == "signed" and output.probability:
         yield SettingError(

@@ -28,10 +28,10 @@ def dry_run(config: Config, runs: Path) -> dict[str, Any]:
         session = build(config, runs)
     model, loop = session.model, session.loop
     with numerics(session.threads):
-        X, T = next(loop.batches.epoch(0))
-        loss = loop.step(X, T)  # this one also makes the buffers
+        batch = next(loop.batches.epoch(0))
+        loss = loop.step((batch,))  # this one also makes the buffers
         began = perf_counter()
-        loop.step(X, T)
+        loop.step((batch,))
         seconds = perf_counter() - began
     vectors = 2 + len(loop.slots)
     return {

@@ -31,11 +31,12 @@ def check_gradients(config: Config, samples: int = 8) -> list[BlockCheck]:
         model = task.model(dtype="float64")
         train = task.sets["train"]
         chosen = generator(config.seed, "gradcheck").permutation(len(train))[:samples]
-        batch = Samples(train.inputs[chosen], train.targets[chosen])
-        data = ready_set(batch, task.preprocessor, model, task.dataset.classes, config)
+        weights = None if train.weights is None else train.weights[chosen]
+        batch = Samples(train.inputs[chosen], train.targets[chosen], weights)
+        classes = task.dataset.classes
+        data = ready_set(batch, task.preprocessor, model, classes, config, task.class_weights)
     nudge = generator(config.seed, "gradcheck/nudge").standard_normal(model.layout.size)
     model.params += 0.05 * nudge
     with np.errstate(all="ignore"):
-        return check_model(
-            model, batch_last(np.asarray(data.inputs)), batch_last(data.coded), seed=config.seed
-        )
+        X, T = batch_last(np.asarray(data.inputs)), batch_last(data.coded)
+        return check_model(model, X, T, data.weights, config.seed)

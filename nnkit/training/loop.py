@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from math import isfinite
+from itertools import chain, islice
+from math import inf, isfinite
 from time import perf_counter
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from nnkit.data.batches import Batches
+from nnkit.data.batches import Batch, Batches
 from nnkit.errors import DivergedError
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array
-from nnkit.optim.optimizers import Optimizer
+from nnkit.optim.base import Optimizer
+from nnkit.optim.lbfgs import FullBatch
 from nnkit.optim.regularization import Regularization
+from nnkit.optim.schedules import Plateau, PlateauState
+from nnkit.optim.update import Block, Update
+from nnkit.training.averaging import Average
+from nnkit.training.metrics import HIGHER_IS_BETTER
+from nnkit.training.weight_noise import NoisyWeights
 
 REMEDY = "try a smaller optimizer.lr, or data.preprocess: [standardize]"
 
@@ -74,14 +81,16 @@ class Progress:
     Attributes:
         step: updates done.
         loss_sum: sum of losses over the samples since the last evaluation.
-        loss_count: how many samples these were.
+        loss_count: how many samples these were, by their weights.
         samples: seen in all.
+        plateau: where the schedule `plateau` stands.
     """
 
     step: int = 0
     loss_sum: float = 0.0
-    loss_count: int = 0
+    loss_count: float = 0
     samples: int = 0
+    plateau: PlateauState = field(default_factory=PlateauState)
 
 
 @dataclass(slots=True)
@@ -92,11 +101,14 @@ class Loop:
         model: its parameters are updated in place.
         optimizer: the update rule.
         slots: the optimizer's vectors, updated in place.
-        regularization: weight penalties.
+        regularization: weight penalties, and what is done to weights after an update.
         batches: of the training set.
         steps: how many in all.
         evaluate_every: steps between evaluations.
         evaluate: gives the figures of an evaluation.
+        monitor: the figure that a schedule may watch.
+        accumulate: batches whose gradients make one update.
+        average: the running average of the parameters, if one is kept.
         progress: where to begin, and from then on where it is.
     """
 
@@ -108,7 +120,30 @@ class Loop:
     steps: int
     evaluate_every: int
     evaluate: Callable[[], Mapping[str, float]]
+    monitor: str = "train.loss"
+    accumulate: int = 1
+    average: Average | None = None
     progress: Progress = field(default_factory=Progress)
+    update: Update = field(init=False)
+    noisy: NoisyWeights | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        model = self.model
+        blocks = [
+            Block(start, start + p.size, p.shape, p.lr_factor, p.decay)
+            for p in model.layout.parameters
+            for start in [model.layout.offsets[p.name]]
+        ]
+        self.update = Update(
+            model.params, model.grads, self.slots, blocks, self.optimizer, self.regularization
+        )
+        noise = self.regularization.weight_noise
+        self.noisy = NoisyWeights(model.params, noise, model.seed) if noise else None
+
+    @property
+    def per_epoch(self) -> int:
+        """How many updates an epoch has."""
+        return -(-self.batches.per_epoch // self.accumulate)
 
     def run(self) -> Iterator[Step | Evaluation]:
         """Trains; yields a `Step` after each update, and an `Evaluation` where one is due.
@@ -116,16 +151,16 @@ class Loop:
         Raises:
             DivergedError: a loss, before its update, or an evaluation's figure is NaN or infinite.
         """
-        seconds, samples = 0.0, 0
-        for X, T in self._remaining_batches():
+        seconds, before = 0.0, self.progress.samples
+        for batches in self._remaining():
             began = perf_counter()
-            loss = self.step(X, T)
+            loss = self.step(batches)
             seconds += perf_counter() - began
-            samples += X.shape[-1]
             yield Step(self.progress.step, loss)
             if self.evaluation_due:
+                samples = self.progress.samples - before
                 yield self._evaluation(samples / max(seconds, 1e-9))
-                seconds, samples = 0.0, 0
+                seconds, before = 0.0, self.progress.samples
 
     @property
     def evaluation_due(self) -> bool:
@@ -133,45 +168,117 @@ class Loop:
         step = self.progress.step
         return step % self.evaluate_every == 0 or step == self.steps
 
-    def _remaining_batches(self) -> Iterator[tuple[Array, Array]]:
-        per_epoch = self.batches.per_epoch
+    def _remaining(self) -> Iterator[Iterable[Batch]]:
+        """For each step the batches of its update; each is to be used before the next is taken."""
         while self.progress.step < self.steps:
-            epoch, start = divmod(self.progress.step, per_epoch)
-            for batch in self.batches.epoch(epoch, start):
-                yield batch
+            epoch, update = divmod(self.progress.step, self.per_epoch)
+            batches = self.batches.epoch(epoch, update * self.accumulate)
+            for batch in batches:
+                if self.accumulate == 1:
+                    yield (batch,)
+                else:
+                    yield chain((batch,), islice(batches, self.accumulate - 1))
                 if self.progress.step == self.steps:
                     return
 
-    def step(self, X: Array, T: Array) -> float:
-        """One update from a batch; returns its mean loss before it.
+    def step(self, batches: Iterable[Batch]) -> float:
+        """One update from the samples of one or more batches; returns their mean loss before it.
 
         Raises:
             DivergedError: the loss is NaN or infinite; nothing was updated.
         """
-        model, progress = self.model, self.progress
-        step, size = progress.step, X.shape[-1]
-        loss = model.network(size, training=True).loss_and_gradient(X, T, step)
-        if not isfinite(loss):
-            raise self._diverged(X, step, loss)
-        if self.regularization.penalizes:
-            decayed = model.layout.decayed
-            self.regularization.add_gradient(model.params[decayed], model.grads[decayed])
-        lr = self.optimizer.learning_rate(step, self.steps)
-        self.optimizer.step(model.params, model.grads, self.slots, step + 1, lr)
+        progress, step = self.progress, self.progress.step
+        lr = self.learning_rate(step)
+        if isinstance(self.optimizer, FullBatch):
+            loss, count = self._descend(self.optimizer, batches, lr)
+        else:
+            loss, count = self._loss_and_gradient(batches, step)
+            self._add_penalty()
+            self.update(step + 1, lr)
+        if self.average is not None:
+            self.average.add(self.model.params, step + 1, self.steps)
         progress.step = step + 1
-        progress.loss_sum += loss * size
-        progress.loss_count += size
-        progress.samples += size
+        progress.loss_sum += loss * count
+        progress.loss_count += count
         return loss
+
+    def learning_rate(self, step: int) -> float:
+        """The learning rate at a step, counted from 0."""
+        by_schedule = self.optimizer.learning_rate(step, self.steps, self.per_epoch)
+        return by_schedule * self.progress.plateau.factor
+
+    def _loss_and_gradient(self, batches: Iterable[Batch], step: int) -> tuple[float, float]:
+        """The mean loss over batches and how much they count; the mean gradient is in the model."""
+        if self.noisy is None:
+            return self._mean(batches, step)
+        with self.noisy.at(step):
+            return self._mean(batches, step)
+
+    def _mean(self, batches: Iterable[Batch], step: int) -> tuple[float, float]:
+        if self.accumulate == 1:
+            for batch in batches:
+                return self._of_batch(batch, step)
+        grads, total, counted = self.model.grads, 0.0, 0.0
+        sums = np.zeros_like(grads)
+        for part, batch in enumerate(batches):
+            loss, count = self._of_batch(batch, step * self.accumulate + part)
+            total, counted = total + loss * count, counted + count
+            sums += count * grads
+        np.divide(sums, max(counted, 1e-30), out=grads)
+        return total / max(counted, 1e-30), counted
+
+    def _of_batch(self, batch: Batch, draw: int) -> tuple[float, float]:
+        """Its mean loss and how much it counts.
+
+        Args:
+            batch: the samples.
+            draw: keys random draws such as dropout's.
+        """
+        X, T, weights = batch
+        size = X.shape[-1]
+        network = self.model.network(size, training=True)
+        loss = network.loss_and_gradient(X, T, draw, weights)
+        if not isfinite(loss):
+            raise self._diverged(X, draw, loss)
+        self.progress.samples += size
+        return loss, size if weights is None else float(np.add.reduce(weights))
+
+    def _add_penalty(self) -> None:
+        if self.regularization.penalizes:
+            decayed = self.model.layout.decayed
+            self.regularization.add_gradient(self.model.params[decayed], self.model.grads[decayed])
+
+    def _descend(
+        self, optimizer: FullBatch, batches: Iterable[Batch], lr: float
+    ) -> tuple[float, float]:
+        """One step of an optimizer that looks at the objective more than once."""
+        step, whole = self.progress.step, tuple(batches)
+        first: list[tuple[float, float]] = []
+
+        def objective() -> float:
+            try:
+                loss, count = self._loss_and_gradient(whole, step)
+            except DivergedError:
+                if not first:
+                    raise
+                return inf  # a point tried too far away, which the line search will leave
+            first.append((loss, count))
+            self._add_penalty()
+            return loss + (self._penalty() or 0.0)
+
+        model = self.model
+        optimizer.descend(objective, model.params, model.grads, self.slots, step + 1, lr)
+        self.update.constrain(lr)
+        return first[0]
 
     def _evaluation(self, samples_per_second: float) -> Evaluation:
         progress = self.progress
-        train_loss = progress.loss_sum / progress.loss_count
+        train_loss = progress.loss_sum / max(progress.loss_count, 1e-30)
         progress.loss_sum, progress.loss_count = 0.0, 0
         evaluation = Evaluation(
             step=progress.step,
-            epoch=progress.step / self.batches.per_epoch,
-            lr=self.optimizer.learning_rate(progress.step - 1, self.steps),
+            epoch=progress.step / self.per_epoch,
+            lr=self.learning_rate(progress.step - 1),
             train_loss=train_loss,
             penalty=self._penalty(),
             figures=self.evaluate(),
@@ -180,6 +287,11 @@ class Loop:
         for name, value in evaluation.all_figures().items():
             if not isfinite(value):
                 raise DivergedError(f"{name} became {value} after step {progress.step}; {REMEDY}")
+        schedule = self.optimizer.schedule
+        if isinstance(schedule, Plateau):
+            value = evaluation.all_figures()[self.monitor]
+            higher = self.monitor.rpartition(".")[2] in HIGHER_IS_BETTER
+            progress.plateau = schedule.observe(progress.plateau, value, higher)
         return evaluation
 
     def _penalty(self) -> float | None:

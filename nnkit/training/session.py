@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,19 @@ from typing import Any
 from nnkit.data.batches import Batches
 from nnkit.errors import CheckpointError, SettingError
 from nnkit.nn.model import Model
+from nnkit.optim.lbfgs import FullBatch
+from nnkit.optim.schedules import PlateauState
 from nnkit.runs.checkpoint import Checkpoint
 from nnkit.runs.directory import DEFAULT_RUNS, RunDirectory, run_hash
+from nnkit.training.averaging import Average
 from nnkit.training.config import DEFAULT_EPOCHS, Config
 from nnkit.training.loop import Evaluation, Loop, Progress
 from nnkit.training.numerics import threads_for
 from nnkit.training.task import ReadySet, Task, evaluate, prepare
 from nnkit.training.trained import copy_params, save_trained, versions
 from nnkit.version import __version__
+
+CURRENT = "current"  # the slot with the parameters themselves, where a checkpoint has an average
 
 
 @dataclass(slots=True)
@@ -95,18 +101,26 @@ def build(config: Config, runs: Path = DEFAULT_RUNS) -> Session:
     watched = [name for name in wanted if name in task.sets]
     # All of them now: what is wrong with the test set had better be known before training.
     ready = {name: task.ready(name, model) for name in task.sets}
-    batch_size = min(training.batch_size, len(ready["train"]))
-    batches = Batches(ready["train"].inputs, ready["train"].coded, batch_size, config.seed)
-    steps = training.steps or (training.epochs or DEFAULT_EPOCHS) * batches.per_epoch
+    train, optimizer = ready["train"], config.optimizer
+    batch_size = min(training.batch_size, len(train))
+    if isinstance(optimizer, FullBatch):
+        batch_size = len(train)
+    batches = Batches(train.inputs, train.coded, batch_size, config.seed, train.weights)
+    per_epoch = -(-batches.per_epoch // training.accumulate)
+    steps = training.steps or (training.epochs or DEFAULT_EPOCHS) * per_epoch
+    average = None
+    if training.averaging is not None:
+        average = Average(training.averaging, model.params.copy())
 
     def figures() -> dict[str, float]:
-        return {
-            f"{name}.{figure}": value
-            for name in watched
-            for figure, value in evaluate(model, ready[name]).items()
-        }
+        with average.inside(model.params) if average is not None else nullcontext():
+            return {
+                f"{name}.{figure}": value
+                for name in watched
+                for figure, value in evaluate(model, ready[name]).items()
+            }
 
-    optimizer = config.optimizer
+    monitor = _monitor(config, watched, task.figures)
     loop = Loop(
         model=model,
         optimizer=optimizer,
@@ -114,10 +128,12 @@ def build(config: Config, runs: Path = DEFAULT_RUNS) -> Session:
         regularization=config.regularization,
         batches=batches,
         steps=steps,
-        evaluate_every=training.evaluate_every or batches.per_epoch,
+        evaluate_every=training.evaluate_every or per_epoch,
         evaluate=figures,
+        monitor=monitor,
+        accumulate=training.accumulate,
+        average=average,
     )
-    monitor = _monitor(config, watched, task.figures)
     _check_expected_names(config, list(task.sets), task.figures)
     digest = run_hash(config.resolved(), task.fingerprint, __version__)
     return Session(
@@ -169,12 +185,16 @@ def restore(session: Session, checkpoint: Checkpoint) -> None:
         CheckpointError: it is of another network or lacks what training needs.
     """
     loop, header = session.loop, checkpoint.header
-    copy_params(checkpoint.part("params"), session.model)
+    copy_params(checkpoint, session.model)
     slots = checkpoint.part("slots")
     try:
         for name, vector in zip(loop.optimizer.slots, loop.slots, strict=True):
             vector[...] = slots[name]
-        loop.progress = Progress(**header["progress"])
+        if loop.average is not None:  # what the checkpoint calls parameters is their average
+            loop.average.values[...] = session.model.params
+            session.model.params[...] = slots[CURRENT]
+        progress = header["progress"]
+        loop.progress = Progress(**{**progress, "plateau": PlateauState(**progress["plateau"])})
         session.best = Best(**header["best"])
         session.seconds = float(header["seconds"])
         session.threads = int(header["threads"])  # other threads could round differently
@@ -201,4 +221,10 @@ def save(session: Session, path: Path, evaluation: Evaluation | None = None) -> 
         "figures": dict(evaluation.figures) if evaluation else {},
     }
     slots = dict(zip(loop.optimizer.slots, loop.slots, strict=True))
-    save_trained(path, session.model, session.task, slots, info)
+    model = session.model
+    if loop.average is None:
+        save_trained(path, model, session.task, slots, info)
+        return
+    slots[CURRENT] = model.params.copy()
+    with loop.average.inside(model.params):
+        save_trained(path, model, session.task, slots, info)

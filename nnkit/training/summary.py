@@ -28,7 +28,7 @@ def conclude(session: Session, outcome: str) -> dict[str, Any]:
     """
     task, model, loop, run = session.task, session.model, session.loop, session.run
     last_sum = weights_sum(model.params)
-    copy_params(read_checkpoint(run.best).part("params"), model)
+    copy_params(read_checkpoint(run.best), model)
     results: dict[str, dict[str, float]] = {}
     sizes: dict[str, int] = {}
     for name in ("train", "validation", "test"):

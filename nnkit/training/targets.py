@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from nnkit.errors import SettingError, SettingPath
-from nnkit.nn.losses import Loss
+from nnkit.nn.losses import ClassLoss, Loss
 from nnkit.nn.params import Array, Shape
 
 
@@ -22,7 +23,8 @@ def encode(
     """Targets (n, outputs) for the loss.
 
     Class numbers become one-hot rows, or one column for two classes and one output; on and off
-    are 1 and 0, or 1 and −1 where the loss is `signed`.
+    are 1 and 0, or 1 and −1 where the loss is `signed`. Real targets stay, but for a loss of
+    classes they must be what it can take: yes and no in either coding, or probabilities.
 
     Args:
         targets: class numbers (n,), or real targets (n, outputs).
@@ -41,10 +43,10 @@ def encode(
     units = (*last_layer, "units")
     if classes is None:
         return _real(targets, loss, outputs, units).astype(dtype)
-    single = outputs == 1 and len(classes) == 2 and loss.fused != "softmax"
+    single = outputs == 1 and len(classes) == 2 and loss.single
     if not single and outputs != len(classes):
         hint = ""
-        if len(classes) == 2 and loss.fused != "softmax":
+        if len(classes) == 2 and loss.single:
             hint = "; make it 1 (a yes or no) or 2"
         elif outputs == 1 and len(classes) == 2:
             hint = f"; with '{loss.tag()}' make it 2, or use binary_cross_entropy with 1"
@@ -60,21 +62,81 @@ def encode(
 
 
 def _real(targets: Array, loss: Loss, outputs: int, units: SettingPath) -> Array:
-    if loss.coding != "number":
-        whole = bool(np.all(targets == np.rint(targets)))
-        hint = ", or store them as whole numbers to mean classes" if whole else ""
-        raise SettingError(
-            ("loss",),
-            f"'{loss.tag()}' is a loss for classes, but the targets are real numbers; "
-            f"use squared_error{hint}",
-        )
     if outputs != targets.shape[1]:
         raise SettingError(
             units,
             f"{outputs} output unit{'s' * (outputs != 1)}, "
             f"but each sample has {targets.shape[1]} target{'s' * (targets.shape[1] != 1)}",
         )
+    if loss.coding != "number":
+        targets = _recoded(targets, loss)
+    objection = loss.objection(targets)
+    if objection is not None:
+        raise SettingError(("loss",), f"'{loss.tag()}' is given real targets, {objection}")
     return targets
+
+
+def _recoded(targets: Array, loss: Loss) -> Array:
+    """Real targets for a loss of classes: yes and no in the loss's own coding, or probabilities."""
+    found = np.unique(targets)
+    codes = set(found[:3].tolist())
+    if len(found) <= 2 and codes <= {0.0, 1.0}:
+        return 2 * targets - 1 if loss.coding == "signed" else targets
+    if len(found) <= 2 and codes <= {-1.0, 1.0}:
+        return targets if loss.coding == "signed" else (targets + 1) / 2
+    if loss.soft and found[0] >= 0 and found[-1] <= 1:
+        return targets
+    whole = bool(np.all(targets == np.rint(targets)))
+    hint = ", or store them as whole numbers to mean classes" if whole else ""
+    raise SettingError(
+        ("loss",),
+        f"'{loss.tag()}' is a loss for classes, but the targets are real numbers from "
+        f"{found[0]:g} to {found[-1]:g}; use squared_error{hint}",
+    )
+
+
+def class_weights(loss: Loss, classes: Sequence[str] | None, targets: Array) -> Array | None:
+    """How much samples of each class count, (classes,); None where all count the same.
+
+    Args:
+        loss: names the weights.
+        classes: the class names, or None for real targets.
+        targets: of the training set, whose classes `balanced` counts.
+
+    Raises:
+        SettingError: it names a class that is not there, or there are none.
+    """
+    if not isinstance(loss, ClassLoss) or (loss.class_weights is None and loss.ignored is None):
+        return None
+    setting = "ignored" if loss.class_weights is None else "class_weights"
+    if classes is None:
+        raise SettingError(("loss", setting), "has no effect: the targets are real numbers")
+    weights = np.ones(len(classes))
+    if loss.class_weights == "balanced":
+        counts = np.bincount(targets, minlength=len(classes))
+        # As scikit-learn has it; classes that are not in the training set count nothing
+        weights = np.where(counts > 0, len(targets) / (len(classes) * np.maximum(counts, 1)), 0.0)
+    elif loss.class_weights is not None:
+        for name, weight in loss.class_weights.items():
+            weights[_class(name, classes, ("loss", "class_weights", name))] = weight
+    if loss.ignored is not None:
+        weights[_class(loss.ignored, classes, ("loss", "ignored"))] = 0.0
+    return weights
+
+
+def _class(name: str, classes: Sequence[str], path: SettingPath) -> int:
+    if name not in classes:
+        raise SettingError(path, f"there is no class '{name}'; there are {', '.join(classes)}")
+    return list(classes).index(name)
+
+
+def weights_of(
+    targets: Array, weights: Array | None, by_class: Array | None, dtype: np.dtype[Any]
+) -> Array | None:
+    """How much each sample counts, (n,): by itself times by its class; None for all the same."""
+    if by_class is not None:
+        weights = by_class[targets] * (1.0 if weights is None else weights)
+    return None if weights is None else weights.astype(dtype)
 
 
 def decide(outputs: Array, loss: Loss) -> Array:

@@ -22,7 +22,7 @@ from nnkit.nn.model import Model, batch_last, samples_first
 from nnkit.nn.params import Array, Shape
 from nnkit.training.config import Config
 from nnkit.training.metrics import names, score
-from nnkit.training.targets import decide, encode
+from nnkit.training.targets import class_weights, decide, encode, weights_of
 
 EVALUATION_BATCH = 1000
 
@@ -35,11 +35,13 @@ class ReadySet:
         inputs: preprocessed, (n, *input shape), or to be preprocessed as they are read.
         coded: targets as the loss wants them, (n, outputs).
         targets: as the source gave them: class numbers (n,) or real targets (n, outputs).
+        weights: how much each sample counts, (n,); None for all the same.
     """
 
     inputs: Array | DiskArray
     coded: Array
     targets: Array
+    weights: Array | None
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -81,6 +83,12 @@ class Task:
         one = self.preprocessor(self.sets["train"].inputs[:1], self.dtype)
         return tuple(one.shape[1:])
 
+    @cached_property
+    def class_weights(self) -> Array | None:
+        """How much samples of each class count; None for all the same."""
+        targets = self.sets["train"].targets
+        return class_weights(self.config.loss, self.dataset.classes, targets)
+
     @property
     def figures(self) -> tuple[str, ...]:
         """The names of the figures by which its networks are judged."""
@@ -102,7 +110,12 @@ class Task:
             DataError: the inputs hold what no network can take.
         """
         return ready_set(
-            self.sets[name], self.preprocessor, model, self.dataset.classes, self.config
+            self.sets[name],
+            self.preprocessor,
+            model,
+            self.dataset.classes,
+            self.config,
+            self.class_weights,
         )
 
 
@@ -134,8 +147,9 @@ def model_for(config: Config, input_shape: Shape, dtype: str | None = None) -> M
         config.architecture,
         config.activation,
         config.loss,
-        config.regularization.dropout,
         input_shape,
+        config.regularization.dropout,
+        config.regularization.input_noise,
     )
     return Model(stages, config.loss, config.seed, dtype or config.training.precision)
 
@@ -146,13 +160,25 @@ def ready_set(
     model: Model,
     classes: tuple[str, ...] | None,
     config: Config,
+    by_class: Array | None = None,
 ) -> ReadySet:
-    """Samples preprocessed, their targets coded for the model's loss."""
+    """Samples preprocessed, their targets coded for the model's loss.
+
+    Args:
+        samples: raw.
+        preprocessor: fitted.
+        model: that will take them.
+        classes: the class names; None for real targets.
+        config: names the layer to blame for a wrong number of outputs.
+        by_class: how much samples of each class count.
+    """
     last_layer = ("architecture", "layers", config.architecture.last)
     coded = encode(
         samples.targets, classes, model.loss, model.output_shape, last_layer, model.dtype
     )
-    return ReadySet(preprocessor.prepared(samples.inputs, model.dtype), coded, samples.targets)
+    weights = weights_of(samples.targets, samples.weights, by_class, model.dtype)
+    inputs = preprocessor.prepared(samples.inputs, model.dtype)
+    return ReadySet(inputs, coded, samples.targets, weights)
 
 
 def output_activation(model: Model) -> AnyActivation:
@@ -169,16 +195,21 @@ def evaluate(model: Model, data: ReadySet) -> dict[str, float]:
         model: as it is.
         data: the set.
     """
-    total = 0.0
+    total = counted = 0.0
     outputs = np.empty((len(data), *model.output_shape), dtype=model.dtype)
     for start in range(0, len(data), EVALUATION_BATCH):
         part = slice(start, min(start + EVALUATION_BATCH, len(data)))
         network = model.network(part.stop - start, training=False)
-        loss, Y = network.evaluate(batch_last(data.inputs[part]), batch_last(data.coded[part]))
-        total += loss * (part.stop - start)
+        weights = None if data.weights is None else data.weights[part]
+        loss, Y = network.evaluate(
+            batch_last(data.inputs[part]), batch_last(data.coded[part]), weights
+        )
+        count = part.stop - start if weights is None else float(np.sum(weights))
+        total += loss * count
+        counted += count
         outputs[part] = samples_first(Y)
     predicted = decide(outputs, model.loss) if data.are_classes else None
-    return {"loss": total / len(data), **score(data.targets, outputs, predicted)}
+    return {"loss": total / counted if counted else 0.0, **score(data.targets, outputs, predicted)}
 
 
 def build_model(config: Config, input_shape: Shape | None = None) -> Model:

@@ -14,6 +14,7 @@ from nnkit.data.dataset import Column
 from nnkit.data.preprocess import Preprocessor
 from nnkit.data.sources.csv import Csv, read_table
 from nnkit.errors import CheckpointError, DataError, NnkitError, UsageError
+from nnkit.nn.activations import Function
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array, Shape
 from nnkit.runs.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
@@ -64,6 +65,7 @@ class TrainedModel:
             return outputs
         Z = np.ascontiguousarray(outputs.T)
         Y = np.empty_like(Z)
+        assert isinstance(inference, Function)
         inference.forward(Z, Y)
         return np.ascontiguousarray(Y.T)
 
@@ -167,7 +169,12 @@ class TrainedModel:
             if split not in task.sets:
                 raise UsageError(f"there is no {split} set; there are {', '.join(task.sets)}")
             data = ready_set(
-                task.sets[split], self.preprocessor, self.model, self.classes, self.config
+                task.sets[split],
+                self.preprocessor,
+                self.model,
+                self.classes,
+                self.config,
+                task.class_weights,
             )
         with numerics(self.info["threads"]):  # as in training, so that the figures are the same
             return len(data), evaluate(self.model, data)
@@ -198,7 +205,7 @@ def trained_from(checkpoint: Checkpoint) -> TrainedModel:
         columns = tuple(Column(c["name"], tuple(c["categories"])) for c in header["columns"])
         classes = None if header["classes"] is None else tuple(header["classes"])
         model = model_for(config, tuple(header["input_shape"]))
-        copy_params(checkpoint.part("params"), model)
+        copy_params(checkpoint, model)
         statistics: list[dict[str, Array]] = [{} for _ in config.data.preprocess]
         for name, array in checkpoint.part("preprocess").items():
             step, _, key = name.partition("/")
@@ -219,17 +226,23 @@ def trained_from(checkpoint: Checkpoint) -> TrainedModel:
     return TrainedModel(model, config, preprocessor, classes, raw_shape, header)
 
 
-def copy_params(params: Mapping[str, Array], model: Model) -> None:
-    """Copies parameters by name into the model.
+def copy_params(checkpoint: Checkpoint, model: Model) -> None:
+    """Copies parameters and running state by name into the model.
 
     Raises:
         CheckpointError: names or shapes differ.
     """
-    views = model.layout.views(model.params)
-    if {n: a.shape for n, a in params.items()} != {n: v.shape for n, v in views.items()}:
-        raise CheckpointError("the checkpoint's parameters are not those of its config's network")
-    for name, view in views.items():
-        view[...] = params[name]
+    for part, layout, flat in (
+        ("params", model.layout, model.params),
+        ("state", model.state_layout, model.state),
+    ):
+        saved, views = checkpoint.part(part), layout.views(flat)
+        if {n: a.shape for n, a in saved.items()} != {n: v.shape for n, v in views.items()}:
+            raise CheckpointError(
+                "the checkpoint's parameters are not those of its config's network"
+            )
+        for name, view in views.items():
+            view[...] = saved[name]
 
 
 def save_trained(
@@ -249,6 +262,7 @@ def save_trained(
         info: added to the header as it is.
     """
     tensors = {f"params/{n}": v for n, v in model.layout.views(model.params).items()}
+    tensors |= {f"state/{n}": v for n, v in model.state_layout.views(model.state).items()}
     tensors |= {f"slots/{name}": vector for name, vector in slots.items()}
     for i, statistics in enumerate(task.preprocessor.statistics):
         tensors |= {f"preprocess/{i}/{name}": array for name, array in statistics.items()}

@@ -52,12 +52,12 @@ def refusal(folder: Path, text: str, *overrides: str) -> list[str]:
         (
             DEEP + "activation: {output: tanh}",
             "3:22",
-            "'cross_entropy' takes probabilities, which 'tanh' does not",
+            "'cross_entropy' takes one distribution over all classes, which 'tanh' does not",
         ),
         (
             layers("dense: {units: 3, activation: tanh}"),
             "2:55",
-            "'cross_entropy' takes probabilities",
+            "'cross_entropy' takes one distribution",
         ),
         (
             layers("dense: 3, activation: softmax"),

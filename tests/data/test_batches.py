@@ -24,7 +24,7 @@ def numbered(samples: int, batch_size: int, seed: int = 0) -> Batches:
 def epoch(batches: Batches, number: int, start: int = 0) -> list[list[int]]:
     """The sample numbers in each batch, after a check that inputs and targets belong together."""
     found = []
-    for X, T in batches.epoch(number, start):
+    for X, T, _ in batches.epoch(number, start):
         np.testing.assert_array_equal(X, np.concatenate([T, -T]))
         found.append(T[0].tolist())
     return found
@@ -67,7 +67,7 @@ def test_the_batch_size_does_not_change_the_order() -> None:
 
 def test_positions_of_an_image_stay_in_place() -> None:
     images: Array = np.arange(6 * 2 * 3 * 4).reshape(6, 2, 3, 4)
-    for X, T in Batches(images, np.arange(6)[:, None], 4, seed=0).epoch(0):
+    for X, T, _ in Batches(images, np.arange(6)[:, None], 4, seed=0).epoch(0):
         np.testing.assert_array_equal(X, np.moveaxis(images[T[0]], 0, -1))
 
 

@@ -11,14 +11,14 @@ from pydantic import ValidationError
 
 from nnkit.config.base import Component, members
 from nnkit.nn.architecture import Activations, Architecture, chain
-from nnkit.nn.layers.base import LayerSpec, ShapeError
+from nnkit.nn.layer import LayerSpec, ShapeError
 from nnkit.nn.losses import AnyLoss, Loss
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array, Shape
 from nnkit.random import generator
 
 # Tried in turn for a field that has no default, and for a layer's input.
-VALUES = (3, 0.5, "tanh")
+VALUES = (3, 0.5, "tanh", (1, 2))
 INPUT_SHAPES: tuple[Shape, ...] = ((5,), (2, 6, 6), (3, 5))
 
 
@@ -102,7 +102,8 @@ def model_of(
     chosen = loss if isinstance(loss, Loss) else loss_of(loss)
     architecture = Architecture.model_validate({"layers": layers, "bias_initializer": "normal"})
     activations = Activations.model_validate({"hidden": activation})
-    return Model(chain(architecture, activations, chosen, dropout, shape), chosen, seed, dtype)
+    stages = chain(architecture, activations, chosen, shape, dropout)
+    return Model(stages, chosen, seed, dtype)
 
 
 def batch_of(model: Model, samples: int, seed: int = 0) -> tuple[Array, Array]:
@@ -116,7 +117,8 @@ def targets_for(loss: Loss, shape: Shape, seed: int = 0) -> Array:
     """Targets (outputs, …, N) as the loss is meant for: real numbers, one-hot, or ±1."""
     rng = generator(seed, "test targets")
     if loss.coding == "number":
-        return rng.normal(size=shape)
+        real = rng.normal(size=shape)
+        return real if loss.objection(real) is None else rng.poisson(2, size=shape).astype(float)
     chosen = rng.integers(shape[0], size=shape[1:])
     on = chosen == np.arange(shape[0]).reshape(-1, *[1] * (len(shape) - 1))
     return np.where(on, 1.0, -1.0 if loss.coding == "signed" else 0.0)

@@ -23,7 +23,7 @@ def stages(
 ) -> tuple[Stage, ...]:
     architecture = Architecture.model_validate({"layers": layers, **settings})
     section = Activations.model_validate(activation)
-    return chain(architecture, section, loss_of(loss), dropout, shape)
+    return chain(architecture, section, loss_of(loss), shape, dropout)
 
 
 def names(links: tuple[Stage, ...]) -> list[str]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nnkit.nn.activations import Activation, AnyActivation
+from nnkit.nn.activations import Activation, AnyActivation, Function
 from nnkit.nn.losses import AnyLoss, Loss
 from nnkit.nn.model import Network
 from tests.nn.examples import batch_of, examples, model_of, name
 
-LAYERS = [{"dense": 9}, {"dense": 6}, {"dense": 3}]
+LAYERS = [{"dense": 8}, {"dense": 6}, {"dense": 3}]
 
 
 def gradients(function: Activation, loss: Loss, dtype: str, compiled: bool) -> tuple[float, bytes]:
@@ -18,6 +18,7 @@ def gradients(function: Activation, loss: Loss, dtype: str, compiled: bool) -> t
     pytest.importorskip("numba")
     model = model_of(LAYERS, (5,), loss=loss, activation=function.model_dump(), dtype=dtype)
     model.compiled = compiled  # small as it is
+    model.params *= 0.3  # e^z of e^z stays a number
     X, T = batch_of(model, 7)
     value = Network(model, 7, training=True).loss_and_gradient(X, T, step=0)
     return value, model.grads.tobytes()
@@ -36,4 +37,5 @@ def test_same_gradients_to_the_bit(function: Activation, loss: Loss, dtype: str)
 
 
 def test_some_activations_have_kernels() -> None:
-    assert [function for function in TRAINABLE if function.kernel() is not None]
+    functions = [function for function in TRAINABLE if isinstance(function, Function)]
+    assert [function for function in functions if function.kernel() is not None]

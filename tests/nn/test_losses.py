@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
+from nnkit.nn.activations import Function
 from nnkit.nn.architecture import activation_named
 from nnkit.nn.losses import AnyLoss, Loss
 from nnkit.nn.params import Array
@@ -16,9 +17,22 @@ from tests.golden import case_name, torch_vectors
 from tests.nn.differences import assert_close, central_differences
 from tests.nn.examples import examples, name, targets_for
 
+
+def function_named(tag: str | None) -> Function:
+    """The activation of that name, which has no parameters."""
+    assert tag is not None
+    function = activation_named(tag)
+    assert isinstance(function, Function)
+    return function
+
+
 LOSSES: list[Loss] = examples(AnyLoss)
 every = pytest.mark.parametrize("loss", LOSSES, ids=name)
-every_fused = pytest.mark.parametrize("loss", [loss for loss in LOSSES if loss.fused], ids=name)
+FUSED = [loss for loss in LOSSES if loss.fused]
+every_fused = pytest.mark.parametrize("loss", FUSED, ids=name)
+every_probability = pytest.mark.parametrize(
+    "loss", [loss for loss in FUSED if function_named(loss.fused).probability], ids=name
+)
 
 
 def logits(*shape: int) -> Array:
@@ -27,8 +41,8 @@ def logits(*shape: int) -> Array:
 
 def outputs(loss: Loss, *shape: int) -> Array:
     """Outputs (outputs, …, N) as the activation that goes with the loss gives them."""
-    Y = logits(*shape)
-    activation_named(loss.output).forward(Y, Y)
+    Y = logits(*shape) / 2
+    function_named(loss.output).forward(Y, Y)
     return Y
 
 
@@ -58,7 +72,7 @@ def test_fused_gradient_is_that_of_the_fused_value(loss: Loss) -> None:
 @every_fused
 def test_fused_form_equals_the_loss_of_the_activation(loss: Loss) -> None:
     assert loss.fused is not None
-    activation = activation_named(loss.fused)
+    activation = function_named(loss.fused)
     Z, T = logits(4, 6), targets_for(loss, (4, 6))
     Y = np.empty_like(Z)
     activation.forward(Z, Y)
@@ -69,7 +83,7 @@ def test_fused_form_equals_the_loss_of_the_activation(loss: Loss) -> None:
     np.testing.assert_allclose(fused_dZ, dZ, rtol=1e-9, atol=1e-14)
 
 
-@every_fused
+@every_probability
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_huge_logits_give_finite_numbers(loss: Loss, dtype: str) -> None:
     Z = np.array([[1e30, -1e30, 1e4, 0], [-1e30, -1e30, 9e3, 0], [0, 1e30, -1e4, 0]], dtype)
@@ -77,10 +91,10 @@ def test_huge_logits_give_finite_numbers(loss: Loss, dtype: str) -> None:
         T = np.roll(np.eye(3, 4), shift, axis=0).astype(dtype)
         value, dZ = fused(loss, Z, T)
         assert np.isfinite(value)
-        assert np.abs(dZ).max() <= 1 / 4
+        assert np.abs(dZ).max() <= 2 / 4
 
 
-@every_fused
+@every_probability
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_outputs_of_exactly_0_and_1_give_finite_numbers(loss: Loss, dtype: str) -> None:
     Y = np.array([[1, 0], [0, 1]], dtype)
@@ -102,6 +116,34 @@ def test_mean_over_the_batch(loss: Loss) -> None:
         assert fused(loss, np.hstack([Z, Z]), np.hstack([T, T]))[0] == pytest.approx(
             fused(loss, Z, T)[0], rel=1e-14
         )
+
+
+@every
+def test_weights_count_samples_as_repeating_them_would(loss: Loss) -> None:
+    Y, T = outputs(loss, 3, 4), targets_for(loss, (3, 4))
+    times = np.array([2, 0, 1, 3])
+    dY = np.full_like(Y, np.nan)
+    value = loss(Y, T, dY, times.astype(float))
+    repeated, dY_repeated = value_and_gradient(loss, *(np.repeat(A, times, axis=1) for A in (Y, T)))
+    assert value == pytest.approx(repeated, rel=1e-12)
+    first = [0, 2, 3]  # where each sample that counts begins among the repeated ones
+    np.testing.assert_allclose(
+        dY[:, first] / times[first], dY_repeated[:, [0, 2, 3]], rtol=1e-12, atol=1e-15
+    )
+    assert not dY[:, 1].any()
+    if loss.fused:
+        Z, dZ = logits(3, 4), np.full_like(Y, np.nan)
+        of_logits = loss.from_logits(Z, T, dZ, times.astype(float))
+        again, _ = fused(loss, *(np.repeat(A, times, axis=1) for A in (Z, T)))
+        assert of_logits == pytest.approx(again, rel=1e-12)
+
+
+@every
+def test_a_batch_that_does_not_count_changes_nothing(loss: Loss) -> None:
+    Y, T = outputs(loss, 3, 4), targets_for(loss, (3, 4))
+    dY = np.full_like(Y, np.nan)
+    assert loss(Y, T, dY, np.zeros(4)) == 0
+    assert not dY.any()
 
 
 @every

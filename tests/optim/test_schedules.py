@@ -9,11 +9,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from nnkit.optim.schedules import AnySchedule, Cosine, InverseScaling, Schedule
+from nnkit.optim.schedules import (
+    AnySchedule,
+    Cosine,
+    InverseScaling,
+    OneCycle,
+    Plateau,
+    PlateauState,
+    Schedule,
+    StepDecay,
+)
 from tests.golden import case_name, torch_vectors
 from tests.nn.examples import examples, name
 
-every = pytest.mark.parametrize("schedule", examples(AnySchedule), ids=name)
+SCHEDULES: list[Schedule] = examples(AnySchedule)
+every = pytest.mark.parametrize("schedule", SCHEDULES, ids=name)
+every_falling = pytest.mark.parametrize("schedule", [s for s in SCHEDULES if s.falls], ids=name)
 warmups = st.floats(0, 0.99)
 lengths = st.integers(1, 300)
 
@@ -29,7 +40,7 @@ def test_stays_between_0_and_1_and_above_0(schedule: Schedule, warmup: float, st
     assert all(0 < factor <= 1 for factor in factors(warming, steps))
 
 
-@every
+@every_falling
 @given(warmup=warmups, steps=lengths)
 def test_warm_up_rises_evenly_to_where_the_schedule_begins(
     schedule: Schedule, warmup: float, steps: int
@@ -42,7 +53,7 @@ def test_warm_up_rises_evenly_to_where_the_schedule_begins(
     assert climb[-1] == pytest.approx(schedule.factor(0, steps - rising))
 
 
-@every
+@every_falling
 def test_without_warm_up_it_begins_at_the_full_rate_and_never_rises(schedule: Schedule) -> None:
     course = factors(schedule, 100)
     assert course[0] == 1
@@ -68,3 +79,43 @@ def test_the_course_after_warm_up_takes_the_steps_that_remain() -> None:
 def test_as_pytorch_computes_it(case: dict[str, Any]) -> None:
     schedule: Schedule = TypeAdapter(AnySchedule).validate_python(case["spec"])
     assert factors(schedule, len(case["factors"])) == pytest.approx(case["factors"], abs=1e-12)
+
+
+@pytest.mark.parametrize("case", torch_vectors("plateaus"), ids=case_name)
+def test_plateaus_as_pytorch_finds_them(case: dict[str, Any]) -> None:
+    schedule = TypeAdapter(AnySchedule).validate_python(case["spec"])
+    assert isinstance(schedule, Plateau)
+    state, found = PlateauState(), []
+    for figure in case["figures"]:
+        state = schedule.observe(state, figure, higher_is_better=False)
+        found.append(state.factor)
+    assert found == pytest.approx(case["factors"], abs=1e-12)
+
+
+def test_a_plateau_of_what_should_rise() -> None:
+    schedule, state = Plateau(patience=0, gamma=0.5), PlateauState()
+    for accuracy in (0.5, 0.6, 0.7, 0.7):
+        state = schedule.observe(state, accuracy, higher_is_better=True)
+    assert state == PlateauState(0.5, 0.7, 0)
+
+
+@every
+@given(steps=lengths, per_epoch=st.integers(1, 40))
+def test_per_epoch_it_changes_at_the_end_of_each(
+    schedule: Schedule, steps: int, per_epoch: int
+) -> None:
+    by_epoch = schedule.model_copy(update={"per": "epoch"})
+    by_step = schedule.model_copy(update={"per": "step"})
+    epochs = -(-steps // per_epoch)
+    for step in range(steps):
+        found = by_epoch.factor(step, steps, per_epoch)
+        assert found == by_step.factor(step // per_epoch, epochs)
+
+
+def test_steps_are_counted_from_0() -> None:
+    assert factors(StepDecay(every=2, gamma=0.5), 5) == [1, 1, 0.5, 0.5, 0.25]
+
+
+def test_one_cycle_has_no_other_warm_up() -> None:
+    with pytest.raises(ValueError, match="rises by itself"):
+        OneCycle(warmup=0.1)

@@ -48,7 +48,7 @@ def test_steps_go_against_gradient_and_penalty_at_the_scheduled_rate(
     model, loop = build(config, tmp_path).model, build(config, tmp_path).loop
     decayed = model.layout.decayed
     events = advance(loop, 3)
-    for step, (X, T) in enumerate(islice(loop.batches.epoch(0), 3)):
+    for step, (X, T, _) in enumerate(islice(loop.batches.epoch(0), 3)):
         loss = model.network(16, training=True).loss_and_gradient(X, T, step)
         event = events[step]
         assert isinstance(event, Step)
@@ -133,7 +133,7 @@ def test_order_of_the_samples_follows_seed_and_epoch(tmp_path: Path) -> None:
     def order(seed: int, epoch: int) -> list[bytes]:
         split = {"split": {"seed": 0}}
         batches = build(iris(seed=seed, data=split), tmp_path).loop.batches
-        return [row.tobytes() for X, _ in batches.epoch(epoch) for row in samples_first(X)]
+        return [row.tobytes() for X, _, _ in batches.epoch(epoch) for row in samples_first(X)]
 
     assert order(0, 0) == order(0, 0)
     assert order(0, 0) != order(0, 1)

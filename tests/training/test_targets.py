@@ -31,7 +31,7 @@ def coded(targets: Any, classes: int | None, loss: Loss, *shape: int) -> Array:
 def test_deciding_undoes_coding(loss: Loss, classes: int, numbers: list[int]) -> None:
     targets = np.array(numbers) * (classes - 1)
     np.testing.assert_array_equal(decide(coded(targets, classes, loss, classes), loss), targets)
-    if classes == 2 and loss.fused != "softmax":
+    if classes == 2 and loss.single:
         np.testing.assert_array_equal(decide(coded(targets, 2, loss, 1), loss), targets)
 
 
@@ -72,14 +72,20 @@ def test_real_targets_stay_as_they_are() -> None:
         (2, "hinge", (3,), "units", r"3 output units.*make it 1 \(a yes or no\) or 2"),
         (2, "cross_entropy", (1,), "units", "make it 2, or use binary_cross_entropy with 1"),
         (None, "squared_error", (2,), "units", "2 output units, but each sample has 1 target"),
-        (None, "cross_entropy", (1,), "loss", "targets are real numbers; use squared_error"),
+        (
+            None,
+            "cross_entropy",
+            (1,),
+            "loss",
+            "targets are real numbers from 1.5 to 1.5; use squared_error",
+        ),
         (3, "cross_entropy", (3, 4), None, "end in a dense layer"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_its_place(
     classes: int | None, loss: str, shape: tuple[int, ...], path: str | None, message: str
 ) -> None:
-    targets = [[1.0]] if classes is None else [0]
+    targets = [[1.5]] if classes is None else [0]
     with pytest.raises(SettingError, match=message) as caught:
         coded(targets, classes, loss_of(loss), *shape)
     places = {"units": (*LAST, "units"), "loss": ("loss",), None: LAST}
@@ -88,7 +94,7 @@ def test_what_does_not_fit_is_refused_with_its_place(
 
 @pytest.mark.parametrize("loss", LOSSES, ids=name)
 def test_one_unit_says_yes_past_the_middle(loss: Loss) -> None:
-    middle = coded([0, 1], 2, loss, 1).mean() if loss.fused != "softmax" else 0.5
+    middle = coded([0, 1], 2, loss, 1).mean() if loss.single else 0.5
     outputs = middle + np.array([[-0.1], [0.1]])
     np.testing.assert_array_equal(decide(outputs, loss), [0, 1])
 

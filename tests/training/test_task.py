@@ -19,7 +19,7 @@ def test_evaluation_equals_the_formula() -> None:
     rng = generator(0, "set")
     inputs = rng.normal(size=(2 * EVALUATION_BATCH + 345, 5))
     targets = rng.integers(3, size=len(inputs))
-    figures = evaluate(model, ReadySet(inputs, np.eye(3)[targets], targets))
+    figures = evaluate(model, ReadySet(inputs, np.eye(3)[targets], targets, None))
     P = model.layout.views(model.params)
     H = np.tanh(inputs @ P["layers.0.W"].T + P["layers.0.b"])
     Z = H @ P["layers.1.W"].T + P["layers.1.b"]
@@ -39,7 +39,7 @@ def test_evaluation_in_parts_is_that_of_the_whole(loss: Loss) -> None:
     samples = EVALUATION_BATCH + 1
     X, T = batch_of(model, samples)
     whole, _ = model.network(samples, training=False).evaluate(X, T)
-    figures = evaluate(model, ReadySet(X.T, T.T, T.T))
+    figures = evaluate(model, ReadySet(X.T, T.T, T.T, None))
     assert figures["loss"] == pytest.approx(whole, rel=1e-12)
 
 

@@ -9,7 +9,20 @@ from nnkit.nn.layers.activation import ActivationLayer
 from nnkit.nn.layers.dense import Dense
 from nnkit.nn.layers.dropout import Dropout
 from nnkit.nn.layers.flatten import Flatten
+from nnkit.nn.layers.noise import Noise
+from nnkit.nn.layers.normalization import BatchNorm, LayerNorm
 
-__all__ = ["ActivationLayer", "AnyLayer", "Dense", "Dropout", "Flatten"]
+__all__ = [
+    "ActivationLayer",
+    "AnyLayer",
+    "BatchNorm",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "LayerNorm",
+    "Noise",
+]
 
-AnyLayer = Annotated[Dense | Flatten | Dropout | ActivationLayer, Tagged()]
+AnyLayer = Annotated[
+    Dense | Flatten | Dropout | Noise | BatchNorm | LayerNorm | ActivationLayer, Tagged()
+]

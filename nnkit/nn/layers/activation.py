@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
-from nnkit.compiled import compiled
 from nnkit.nn.activations import AnyActivation
-from nnkit.nn.layers.base import Binding, Layer, LayerSpec
-from nnkit.nn.params import Array
+from nnkit.nn.layer import Binding, Layer, LayerSpec
+from nnkit.nn.params import Parameter, Shape
 
 
 class ActivationLayer(LayerSpec):
@@ -17,32 +17,11 @@ class ActivationLayer(LayerSpec):
     shorthand: ClassVar[str | None] = "function"
     function: AnyActivation
 
+    def output_shape(self, shape: Shape) -> Shape:
+        return self.function.output_shape(shape)
+
+    def parameters(self, shape: Shape) -> Sequence[Parameter]:
+        return self.function.parameters(shape)
+
     def bind(self, binding: Binding) -> Layer:
-        return BoundActivation(self, binding)
-
-
-class BoundActivation(Layer):
-    """Y = f(Z), in Z's memory where that is free and f′ can be had from Y."""
-
-    def __init__(self, spec: ActivationLayer, binding: Binding) -> None:
-        self.function = spec.function
-        self.in_place = binding.input_is_scratch and self.function.saves == "output"
-        if not self.in_place:
-            self.Y = binding.buffer(*binding.input_shape)
-        kernel = self.function.kernel() if binding.training and binding.compiled else None
-        self.kernel = compiled(kernel) if kernel is not None else None
-        if binding.training and kernel is None:
-            self.work = binding.buffer(*binding.input_shape)
-
-    def forward(self, X: Array, step: int | None) -> Array:
-        Y = X if self.in_place else self.Y
-        self.function.forward(X, Y)
-        self.saved = Y if self.function.saves == "output" else X
-        return Y
-
-    def backward(self, dY: Array) -> Array | None:
-        if self.kernel is not None:
-            self.kernel(self.saved, dY)
-        else:
-            self.function.backward(self.saved, dY, self.work)
-        return dY
+        return self.function.bind(binding)

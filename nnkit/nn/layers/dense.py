@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from nnkit.config.base import Count
-from nnkit.nn.initializers import Xavier, Zeros
-from nnkit.nn.layers.base import Binding, Layer, ShapeError, WeightedLayer
+from nnkit.nn.layer import Binding, Layer, ShapeError
+from nnkit.nn.layers.base import WeightedLayer
 from nnkit.nn.params import Array, Parameter, Shape
 from nnkit.nn.products import product
 
@@ -33,13 +33,7 @@ class Dense(WeightedLayer):
 
     def parameters(self, shape: Shape) -> Sequence[Parameter]:
         (inputs,) = shape
-        W = Parameter(
-            "W", (self.units, inputs), inputs, self.units, self.initializer or Xavier(), decay=True
-        )
-        if not self.bias:
-            return (W,)
-        initializer = self.bias_initializer or Zeros()
-        return (W, Parameter("b", (self.units,), inputs, self.units, initializer, decay=False))
+        return self.weights_and_bias((self.units, inputs), inputs, self.units, self.bias)
 
     def bind(self, binding: Binding) -> Layer:
         return BoundDense(binding)

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from nnkit.nn.layers.base import Binding, Layer, LayerSpec
+from nnkit.nn.layer import Binding, Layer, LayerSpec
 from nnkit.nn.params import Array
 from nnkit.random import philox
 

@@ -1,0 +1,122 @@
+"""What a layer is: a spec that knows shapes and parameters, and a bound layer that computes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from nnkit.config.base import Component
+from nnkit.memory import aligned_empty
+from nnkit.nn.params import Array, Parameter, Shape
+
+
+class ShapeError(Exception):
+    """A layer can't take the shape it is given.
+
+    Attributes:
+        field: the layer's setting at fault, or "" where it is the layer as such.
+    """
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """All that a layer needs to allocate its buffers, once per batch size.
+
+    Attributes:
+        input_shape: of one sample, such as (features,) or (C, H, W).
+        batch: how many samples, N.
+        dtype: of parameters and buffers.
+        params: the layer's blocks by their short name, such as `W`; views into the flat vector.
+        grads: likewise for the gradients; backward overwrites them.
+        state: the layer's running state by short name, which is not trained but saved.
+        training: whether backward will be called.
+        input_gradient: whether backward shall return dE/dX; a first layer's is wanted by nobody.
+        input_is_scratch: whether forward may overwrite its input, because nobody else needs it.
+        samples_first: whether the input is a view of memory that lies samples first, as batches
+            come; else it is C-ordered.
+        compiled: whether kernels shall be compiled.
+        seed: of the run, for layers that draw random numbers.
+        name: of the layer, which keys those draws.
+    """
+
+    input_shape: Shape
+    batch: int
+    dtype: np.dtype[Any]
+    params: Mapping[str, Array]
+    grads: Mapping[str, Array]
+    state: Mapping[str, Array]
+    training: bool
+    input_gradient: bool
+    input_is_scratch: bool
+    samples_first: bool
+    compiled: bool
+    seed: int
+    name: str
+
+    def buffer(self, *shape: int) -> Array:
+        """A buffer (*shape, N)."""
+        return aligned_empty((*shape, self.batch), self.dtype)
+
+
+class Layer(ABC):
+    """A layer bound to parameters and to one batch size; buffers are its own and used again."""
+
+    @abstractmethod
+    def forward(self, X: Array, step: int | None) -> Array:
+        """Y (*output shape, N) for X (*input shape, N).
+
+        Args:
+            X: the layer's input; overwritten only where the binding allows it.
+            step: the training step, which keys random draws; None outside training.
+        """
+
+    @abstractmethod
+    def backward(self, dY: Array) -> Array | None:
+        """dE/dX for dE/dY, which it may overwrite; writes the parameters' gradients.
+
+        Returns:
+            dE/dX (*input shape, N), or None where the binding wants none.
+        """
+
+
+class LayerSpec(Component):
+    """The YAML side of a layer.
+
+    Attributes:
+        output_is_scratch: whether the next layer may overwrite its output, because it is a buffer
+            of its own that its backward pass does not read.
+        output_is_view: whether its output is a view of its input.
+        normalizes: whether it stands between a layer with weights and its activation.
+    """
+
+    output_is_scratch: ClassVar[bool] = False
+    output_is_view: ClassVar[bool] = False
+    normalizes: ClassVar[bool] = False
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """The shape of one output sample for an input sample of the given shape.
+
+        Raises:
+            ShapeError: the layer can't take that shape.
+        """
+        return shape
+
+    def parameters(self, shape: Shape) -> Sequence[Parameter]:
+        """The trainable blocks for inputs of that shape, by their short names."""
+        return ()
+
+    def state(self, shape: Shape) -> Sequence[Parameter]:
+        """The blocks that are not trained but change in training, such as running means."""
+        return ()
+
+    @abstractmethod
+    def bind(self, binding: Binding) -> Layer:
+        """The layer ready to compute."""

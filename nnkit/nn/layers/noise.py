@@ -1,0 +1,45 @@
+"""Noise: in training, random numbers are added to every unit."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from nnkit.config.base import Positive
+from nnkit.nn.layer import Binding, Layer, LayerSpec
+from nnkit.nn.params import Array
+from nnkit.random import generator
+
+
+class Noise(LayerSpec):
+    """Adds N(0, std²) to every unit, in training alone (Sietsma & Dow 1991; Bishop 1995)."""
+
+    kind: Literal["noise"] = "noise"
+    shorthand: ClassVar[str | None] = "std"
+    std: Positive = 0.1
+
+    def bind(self, binding: Binding) -> Layer:
+        return BoundNoise(self, binding)
+
+
+class BoundNoise(Layer):
+    """Y = X + std · ξ, with ξ drawn anew at each step; dX = dY."""
+
+    def __init__(self, spec: Noise, binding: Binding) -> None:
+        self.std = spec.std
+        self.seed, self.purpose = binding.seed, f"noise/{binding.name}"
+        if binding.training:
+            self.Y = binding.buffer(*binding.input_shape)
+
+    def forward(self, X: Array, step: int | None) -> Array:
+        if step is None:
+            return X
+        generator(self.seed, self.purpose, step).standard_normal(
+            out=self.Y, dtype=self.Y.dtype.type
+        )
+        np.multiply(self.Y, self.std, out=self.Y)
+        return np.add(self.Y, X, out=self.Y)
+
+    def backward(self, dY: Array) -> Array | None:
+        return dY

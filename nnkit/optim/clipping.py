@@ -1,0 +1,67 @@
+"""Gradient clipping: what keeps one steep batch from throwing the parameters far away."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnkit.config.base import Component, Positive, Tagged
+
+Array = NDArray[Any]
+
+
+class Clipping(Component):
+    """A bound on gradients, applied in place before the update."""
+
+    shorthand: ClassVar[str | None] = "limit"
+    limit: Positive
+
+    @abstractmethod
+    def clip(self, grads: Array, blocks: Sequence[Array]) -> None:
+        """Bounds the gradients.
+
+        Args:
+            grads: all of them, (P,).
+            blocks: views of it, one a parameter block.
+        """
+
+
+class ClipValue(Clipping):
+    """Each number to [−limit, limit]."""
+
+    kind: Literal["value"] = "value"
+
+    def clip(self, grads: Array, blocks: Sequence[Array]) -> None:
+        np.clip(grads, -self.limit, self.limit, out=grads)
+
+
+class ClipNorm(Clipping):
+    """Each parameter block to a length of at most `limit`."""
+
+    kind: Literal["norm"] = "norm"
+
+    def clip(self, grads: Array, blocks: Sequence[Array]) -> None:
+        for block in blocks:
+            _shorten(block, self.limit)
+
+
+class ClipGlobalNorm(Clipping):
+    """All gradients as one vector to a length of at most `limit` (Pascanu et al. 2013, alg. 1)."""
+
+    kind: Literal["global_norm"] = "global_norm"
+
+    def clip(self, grads: Array, blocks: Sequence[Array]) -> None:
+        _shorten(grads, self.limit)
+
+
+def _shorten(vector: Array, limit: float) -> None:
+    length = float(np.sqrt(np.vdot(vector, vector)))
+    if length > limit:
+        np.multiply(vector, limit / length, out=vector)
+
+
+AnyClipping = Annotated[ClipValue | ClipNorm | ClipGlobalNorm, Tagged(default="global_norm")]

@@ -1,0 +1,40 @@
+"""Noise on the weights while a gradient is taken (An 1996; Graves 2013, §4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+from nnkit.nn.params import Array
+from nnkit.random import generator
+
+
+@dataclass(frozen=True, slots=True)
+class NoisyWeights:
+    """Parameters that can be disturbed for a while.
+
+    Attributes:
+        params: all of them, (P,).
+        std: of the noise.
+        seed: keys it.
+    """
+
+    params: Array
+    std: float
+    seed: int
+
+    @contextmanager
+    def at(self, step: int) -> Iterator[None]:
+        """Within, the parameters carry that step's noise."""
+        kept = self.params.copy()
+        noise = generator(self.seed, "weight noise", step).standard_normal(
+            len(kept), dtype=kept.dtype.type
+        )
+        np.add(self.params, self.std * noise, out=self.params)
+        try:
+            yield
+        finally:
+            self.params[...] = kept
