@@ -20,7 +20,7 @@ from nnkit.nn.losses import SquaredError
 from nnkit.nn.model import Model, Network
 from nnkit.nn.params import Array
 from nnkit.random import generator
-from tests.golden import case_name, torch_vectors
+from tests.golden import case_name, onnx_vectors, torch_vectors
 from tests.nn.examples import (
     INPUT_SHAPES,
     batch_of,
@@ -150,7 +150,7 @@ def test_flatten_keeps_the_order_of_each_sample() -> None:
     np.testing.assert_array_equal(Y, X.reshape(24, 5))
 
 
-# PyTorch's values
+# Other libraries' values
 
 PYTORCHS = {
     "batch_norm": {"weight": "scale", "bias": "shift"},
@@ -183,6 +183,22 @@ def test_as_pytorch_computes_it(case: dict[str, Any]) -> None:
                 ours = grads[f"only.{names[theirs]}"]
                 wanted = np.reshape(values, ours.shape)
                 np.testing.assert_allclose(ours, wanted, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("case", onnx_vectors("layers"), ids=case_name)
+def test_as_onnx_has_it(case: dict[str, Any]) -> None:
+    layer: LayerSpec = TypeAdapter(AnyLayer).validate_python(case["spec"])
+    X = np.array(case["X"], np.float32)
+    model = alone(layer, X.shape[:-1], "float32")
+    params, state = model.layout.views(model.params), model.state_layout.views(model.state)
+    for views, part in ((params, "params"), (state, "state")):
+        for given, values in case.get(part, {}).items():
+            views[f"only.{given}"][...] = values
+    bound = model.network(X.shape[-1], case["training"]).body[0]
+    Y = bound.forward(X, 0 if case["training"] else None)
+    np.testing.assert_allclose(Y, case["Y"], rtol=1e-5, atol=2e-6)
+    if "mean_after" in case:
+        np.testing.assert_allclose(state["only.mean"], case["mean_after"], rtol=1e-5, atol=1e-6)
 
 
 def alone(layer: LayerSpec, shape: tuple[int, ...], dtype: str = "float64") -> Model:

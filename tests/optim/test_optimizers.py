@@ -17,7 +17,7 @@ from nnkit.optim.lbfgs import FullBatch
 from nnkit.optim.optimizers import BLOCK, SGD, Adam, AnyOptimizer, Pegasos, blocks
 from nnkit.optim.regularization import Regularization
 from nnkit.random import generator
-from tests.golden import case_name, keras_vectors, torch_vectors
+from tests.golden import case_name, keras_vectors, onnx_vectors, torch_vectors
 from tests.nn.examples import examples, name
 
 OPTIMIZERS: list[Optimizer] = [
@@ -67,6 +67,23 @@ def test_goes_where_pytorch_goes(case: dict[str, Any]) -> None:
 @pytest.mark.parametrize("case", keras_vectors("optimizers"), ids=case_name)
 def test_goes_where_keras_and_optax_go(case: dict[str, Any]) -> None:
     np.testing.assert_allclose(trajectory(case), case["trajectory"], rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("case", onnx_vectors("optimizers"), ids=case_name)
+def test_steps_as_onnx_steps(case: dict[str, Any]) -> None:
+    """One step from given slots; for Adam so late that no bias is left to correct."""
+    optimizer: Optimizer = TypeAdapter(AnyOptimizer).validate_python(case["spec"])
+    params, grads = (np.array(case[key], np.float32) for key in ("start", "gradient"))
+    scales, t = [1.0], 1
+    if isinstance(optimizer, Adam):  # whose slots are m/(1 − β₁) and v/(1 − β₂)
+        scales, t = [1 - optimizer.beta1, 1 - optimizer.beta2], 10**6
+    given = zip(case["slots"], scales, strict=True)
+    slots = tuple(np.array(slot, np.float32) / np.float32(scale) for slot, scale in given)
+    Regularization(l2=case["l2"]).add_gradient(params, grads)
+    optimizer.step(params, grads, slots, t, optimizer.lr)
+    np.testing.assert_allclose(params, case["end"], rtol=1e-5, atol=1e-6)
+    for slot, scale, wanted in zip(slots, scales, case["slots_after"], strict=True):
+        np.testing.assert_allclose(slot * scale, wanted, rtol=1e-5, atol=1e-6)
 
 
 # With one gradient of 0.01, then 0.1, 0.2, …, 1.0, from 1 on: where Keras's own tests find each of
