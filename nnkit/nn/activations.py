@@ -295,15 +295,11 @@ class LeakyReLU(Function):
     slope: NonNegative = 0.01
 
     def forward(self, Z: Array, Y: Array) -> None:
-        np.minimum(Z, 0, out=Y)
-        np.multiply(Y, self.slope - 1, out=Y)
-        np.add(Y, Z, out=Y)
+        np.multiply(Z, self.slope, out=Y)
+        np.copyto(Y, Z, where=Z > 0)
 
     def backward(self, saved: Array, dY: Array, work: Array) -> None:
-        np.less_equal(saved, 0, out=work, casting="unsafe")
-        np.multiply(work, self.slope - 1, out=work)
-        np.add(work, 1, out=work)
-        np.multiply(dY, work, out=dY)
+        np.multiply(dY, self.slope, out=dY, where=saved <= 0)
 
 
 class PReLU(Activation):
@@ -337,9 +333,9 @@ class BoundPReLU(Layer):
 
     def forward(self, X: Array, step: int | None) -> Array:
         self.Z = X
-        np.minimum(X, 0, out=self.Y)
-        np.multiply(self.Y, self.slope - 1, out=self.Y)
-        return np.add(self.Y, X, out=self.Y)
+        np.multiply(X, self.slope, out=self.Y)
+        np.copyto(self.Y, X, where=X > 0)
+        return self.Y
 
     def backward(self, dY: Array) -> Array | None:
         np.minimum(self.Z, 0, out=self.work)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -63,6 +64,13 @@ class Optimizer(Component):
         if decay:
             np.multiply(params, 1 - lr * decay, out=params)
         self.update(params, grads, slots, t, lr)
+
+    def constrain(self, weights: Sequence[Array]) -> None:
+        """Brings weights back to where the rule wants them, after a step; by default anywhere.
+
+        Args:
+            weights: the blocks that are penalized, updated in place.
+        """
 
     @abstractmethod
     def update(self, params: Array, grads: Array, slots: Slots, t: int, lr: float) -> None:

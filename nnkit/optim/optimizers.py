@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from math import sqrt
+from collections.abc import Iterator, Sequence
+from math import hypot, sqrt
 from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
@@ -83,12 +83,12 @@ class SGD(Optimizer):
 class Pegasos(Optimizer):
     """SGD with the step 1/(λt), for the penalty ½λ‖w‖² (Shalev-Shwartz et al. 2011).
 
-    Set `regularization.l2` to the same λ; lr is a factor on the step. With `project`, w is brought
-    back to the ball ‖w‖ ≤ 1/√λ, in which the optimum of a linear SVM lies.
+    Set `regularization.l2` to the same λ; lr is a factor on the step. With `project`, the weights
+    that are penalized are brought back to the ball ‖w‖ ≤ 1/√λ, in which the optimum of a linear
+    SVM lies.
     """
 
     kind: Literal["pegasos"] = "pegasos"
-    elementwise: ClassVar[bool] = False  # the projection takes all of them together
     shorthand: ClassVar[str | None] = "strength"
     strength: Positive = Field(description="λ.")
     lr: Positive = 1.0
@@ -97,10 +97,14 @@ class Pegasos(Optimizer):
     def update(self, params: Array, grads: Array, slots: Slots, t: int, lr: float) -> None:
         np.multiply(grads, lr / (self.strength * t), out=grads)
         np.subtract(params, grads, out=params)
-        if self.project:
-            length, radius = float(np.linalg.norm(params)), 1 / sqrt(self.strength)
-            if length > radius:
-                np.multiply(params, radius / length, out=params)
+
+    def constrain(self, weights: Sequence[Array]) -> None:
+        if not self.project:
+            return
+        length, radius = hypot(*map(np.linalg.norm, weights)), 1 / sqrt(self.strength)
+        if length > radius:
+            for block in weights:
+                np.multiply(block, radius / length, out=block)
 
 
 class Adagrad(Optimizer):

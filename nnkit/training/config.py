@@ -260,7 +260,7 @@ def _optimizer_conflicts(config: Config) -> Iterator[SettingError]:
     if not isinstance(optimizer, FullBatch):
         return
     unused: list[tuple[SettingPath, bool]] = [
-        (("training", "batch_size"), "batch_size" in training.model_fields_set),
+        (("training", "batch_size"), training.batch_size != Training().batch_size),
         (("training", "accumulate"), training.accumulate > 1),
         (("optimizer", "clip"), optimizer.clip is not None),
         (("regularization", "weight_decay"), bool(regularization.weight_decay)),
@@ -271,9 +271,15 @@ def _optimizer_conflicts(config: Config) -> Iterator[SettingError]:
             yield SettingError(
                 path, f"has no effect: '{optimizer.tag()}' takes whole steps over all samples"
             )
+    for i, layer in enumerate(config.architecture.layers):
+        if isinstance(layer, WeightedLayer) and layer.lr_factor not in (0, 1):
+            yield SettingError(
+                ("architecture", "layers", i, "lr_factor"),
+                f"'{optimizer.tag()}' has one step for all layers; 1 or, to freeze it, 0",
+            )
     if regularization.l1_strength:
         yield SettingError(
-            ("regularization",),
+            ("regularization", "elastic_net" if regularization.elastic_net else "l1"),
             f"'{optimizer.tag()}' needs a smooth objective, and the l1 penalty has a corner at 0; "
             "use sgd with l1: {proximal: true}",
         )

@@ -1,4 +1,4 @@
-"""Losses: their gradients, their fused forms, and PyTorch's values for them."""
+"""Losses: their gradients, their fused forms, and other libraries' values for them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from nnkit.nn.architecture import activation_named
 from nnkit.nn.losses import AnyLoss, Loss
 from nnkit.nn.params import Array
 from nnkit.random import generator
-from tests.golden import case_name, torch_vectors
+from nnkit.training.targets import class_weights, weights_of
+from tests.golden import case_name, keras_vectors, onnx_vectors, torch_vectors
 from tests.nn.differences import assert_close, central_differences
 from tests.nn.examples import examples, name, targets_for
 
@@ -185,3 +186,31 @@ def test_as_pytorch_computes_it(case: dict[str, Any]) -> None:
         value, dZ = fused(loss, np.array(case["Z"]), T)
         assert value == pytest.approx(case["loss"], rel=1e-10)
         np.testing.assert_allclose(dZ, case["dZ"], rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("case", keras_vectors("losses"), ids=case_name)
+def test_as_keras_computes_it(case: dict[str, Any]) -> None:
+    """To float32's precision, in which Keras takes its means."""
+    loss: Loss = TypeAdapter(AnyLoss).validate_python(case["spec"])
+    letter, computed = ("Z", fused) if "Z" in case else ("Y", value_and_gradient)
+    value, gradient = computed(loss, np.array(case[letter]), np.array(case["T"]))
+    assert value == pytest.approx(case["loss"], rel=1e-6)
+    np.testing.assert_allclose(gradient, case[f"d{letter}"], rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("case", onnx_vectors("losses"), ids=case_name)
+def test_as_onnx_has_it(case: dict[str, Any]) -> None:
+    """Among them class weights, and a class that does not count."""
+    loss: Loss = TypeAdapter(AnyLoss).validate_python(case["spec"])
+    Z, classes = np.array(case["Z"], np.float32), np.array(case["classes"])
+    T = (np.arange(len(Z))[:, None] == classes).astype(np.float32)
+    by_class = class_weights(loss, [str(i) for i in range(len(Z))], classes)
+    weights = weights_of(classes, None, by_class, Z.dtype)
+    dZ = np.empty_like(Z)
+    if case["reduction"] == "mean":
+        found: Any = (loss.from_logits if loss.fused else loss)(Z, T, dZ, weights)
+    else:
+        found = (loss.per_sample_from_logits if loss.fused else loss.per_sample)(Z, T, dZ)
+        found = found if weights is None else weights * found
+        found = found.sum() if case["reduction"] == "sum" else found
+    np.testing.assert_allclose(found, case["loss"], rtol=1e-5, atol=1e-6)
