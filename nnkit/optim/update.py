@@ -86,8 +86,6 @@ class Update:
             if decays and regularization.l1_is_proximal
         )
 
-        self.constrains = bool(self.shrunk or self.weights)
-
     def __call__(self, t: int, lr: float) -> None:
         """Updates the parameters by the gradients, which serve as scratch.
 
@@ -101,8 +99,7 @@ class Update:
         for run in self.runs:
             rate = lr * run.lr_factor
             self.optimizer.step(run.params, run.grads, run.slots, t, rate, run.decay)
-        if self.constrains:
-            self.constrain(lr)
+        self.constrain(lr)
 
     def leave_out_frozen(self) -> None:
         """Makes the gradients of what is not updated 0, for rules that look at all of them."""
