@@ -59,7 +59,7 @@ def show(value: object) -> str:
 
 def show_figure(name: str, value: float) -> str:
     """A figure with its unit: accuracies in percent."""
-    if name.rpartition(".")[2] == "accuracy":
+    if name.endswith("accuracy"):
         return f"{100 * value:.2f} %"
     return f"{value:.4f}"
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from nnkit.data.batches import Batch, Batches
 from nnkit.errors import DivergedError
+from nnkit.metrics import higher_is_better
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array
 from nnkit.optim.base import Optimizer
@@ -21,7 +22,6 @@ from nnkit.optim.regularization import Regularization
 from nnkit.optim.schedules import Plateau, PlateauState
 from nnkit.optim.update import Block, Update
 from nnkit.training.averaging import Average
-from nnkit.training.metrics import HIGHER_IS_BETTER
 from nnkit.training.weight_noise import NoisyWeights
 
 REMEDY = "try a smaller optimizer.lr, or data.preprocess: [standardize]"
@@ -291,7 +291,7 @@ class Loop:
         schedule = self.optimizer.schedule
         if isinstance(schedule, Plateau):
             value = evaluation.all_figures()[self.monitor]
-            higher = self.monitor.rpartition(".")[2] in HIGHER_IS_BETTER
+            higher = higher_is_better(self.monitor)
             progress.plateau = schedule.observe(progress.plateau, value, higher)
         return evaluation
 

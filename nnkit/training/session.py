@@ -120,7 +120,7 @@ def build(config: Config, runs: Path = DEFAULT_RUNS) -> Session:
             return {
                 f"{name}.{figure}": value
                 for name in watched
-                for figure, value in evaluate(model, ready[name]).items()
+                for figure, value in evaluate(model, ready[name], task.metrics).items()
             }
 
     monitor = _monitor(config, watched, task.figures)
