@@ -184,7 +184,7 @@ class Sigmoid(Function):
 
 
 class HardSigmoid(Function):
-    """f(z) = z/6 + ½, cut to [0, 1] (as in PyTorch and Keras 3; in ONNX the slope is 1/5)."""
+    """f(z) = slope · z + ½, cut to [0, 1] (1/6 as in PyTorch and Keras 3; 1/5 in ONNX)."""
 
     kind: Literal["hard_sigmoid"] = "hard_sigmoid"
     probability: ClassVar[bool] = True
@@ -235,7 +235,10 @@ class HardTanh(Function):
 
 
 class ScaledTanh(Function):
-    """f(z) = 1.7159 · tanh(⅔ z): f(±1) = ±1, where f″ is largest (LeCun et al. 1998, §4.4)."""
+    """f(z) = amplitude · tanh(slope · z) (LeCun et al. 1998, §4.4).
+
+    With 1.7159 and ⅔, f(±1) = ±1, and f″ is largest there.
+    """
 
     kind: Literal["scaled_tanh"] = "scaled_tanh"
     amplitude: Positive = 1.7159

@@ -8,12 +8,13 @@ from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from nnkit.config.base import Component, Count, Positive, Tagged
 
 
 class Initializer(Component):
-    """Draws a block of parameters."""
+    """What draws the first values of a block of parameters."""
 
     @abstractmethod
     def draw(
@@ -41,7 +42,7 @@ class Zeros(Initializer):
 
 
 class Constant(Initializer):
-    """All the same number."""
+    """All the same number, `value`."""
 
     kind: Literal["constant"] = "constant"
     shorthand: ClassVar[str | None] = "value"
@@ -54,7 +55,7 @@ class Constant(Initializer):
 
 
 class Normal(Initializer):
-    """Gaussian N(mean, std²)."""
+    """Gaussian N(mean, std²), std the standard deviation."""
 
     kind: Literal["normal"] = "normal"
     shorthand: ClassVar[str | None] = "std"
@@ -100,7 +101,9 @@ class TruncatedNormal(Initializer):
 class _VarianceScaling(Initializer):
     """Zero mean and a variance that keeps a signal's size from layer to layer."""
 
-    distribution: Literal["normal", "uniform"] = "normal"
+    distribution: Literal["normal", "uniform"] = Field(
+        "normal", description="Gaussian, or uniform of the same variance."
+    )
 
     @abstractmethod
     def variance(self, fan_in: int, fan_out: int) -> float:
@@ -194,7 +197,7 @@ class Sparse(Initializer):
 class Nielsen(Initializer):
     """As in Nielsen's book: `old` N(0, 1), chapter 1; `new` N(0, 1/fan_in), chapter 3.
 
-    Biases are N(0, 1) in both.
+    Those are the two of `form`. Biases are N(0, 1) in both.
     """
 
     kind: Literal["nielsen"] = "nielsen"

@@ -538,8 +538,9 @@ class PerceptronCriterion(_Margin):
 class MultiClassHinge(ClassLoss):
     """A hinge over all classes: how far others come within the margin of the right one's output.
 
-    `crammer_singer` counts the worst, max(0, margin + max_{j≠c} y_j − y_c) (2001, eq. 3);
-    `weston_watkins` all of them, Σ_{j≠c} max(0, margin + y_j − y_c) (1999; PyTorch divides by K).
+    By `form`, `crammer_singer` counts the worst, max(0, margin + max_{j≠c} y_j − y_c) (2001,
+    eq. 3); `weston_watkins` all of them, Σ_{j≠c} max(0, margin + y_j − y_c) (1999; PyTorch
+    divides by K).
     """
 
     kind: Literal["multiclass_hinge"] = "multiclass_hinge"

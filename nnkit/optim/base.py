@@ -29,7 +29,7 @@ class Optimizer(Component):
 
     elementwise: ClassVar[bool] = True
     per_block: ClassVar[bool] = False
-    lr: Positive
+    lr: Positive = Field(description="The learning rate: the size of a step, before the schedule.")
     schedule: AnySchedule = Field(Constant(), description="How lr changes over the run.")
     clip: AnyClipping | None = Field(None, description="A bound on gradients before each update.")
 

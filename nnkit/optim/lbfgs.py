@@ -9,6 +9,7 @@ from math import inf, isfinite, sqrt
 from typing import ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
 from nnkit.config.base import Count, NonNegative, Positive
 from nnkit.errors import UsageError
@@ -52,10 +53,12 @@ class LBFGS(FullBatch):
 
     kind: Literal["lbfgs"] = "lbfgs"
     lr: Positive = 1.0
-    memory: Count = 10
-    tolerance: NonNegative = 1e-9
+    memory: Count = Field(10, description="Steps remembered.")
+    tolerance: NonNegative = Field(
+        1e-9, description="It rests where no entry of the gradient is larger."
+    )
     engine: Literal["own", "scipy"] = "own"
-    iterations: Count = 20
+    iterations: Count = Field(20, description="Of SciPy's, in one step.")
     evaluations: ClassVar[int] = 25  # of the objective in one line search, at most
 
     @property

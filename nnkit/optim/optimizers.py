@@ -31,7 +31,7 @@ class SGD(Optimizer):
     kind: Literal["sgd"] = "sgd"
     lr: Positive = 0.1
     momentum: Fraction = 0.0
-    nesterov: bool = False
+    nesterov: bool = Field(False, description="Whether steps look ahead along the velocity.")
     dampening: Fraction = 0.0
     lr_inside: bool = False
 
@@ -188,7 +188,10 @@ class RMSprop(Optimizer):
 
 
 class Adam(Optimizer):
-    """Adam (Kingma & Ba 2015, algorithm 1): steps scaled by running moments of the gradient.
+    """p ← p − lr·m̂/(√v̂ + ε), m and v the running means of g and g² (Kingma & Ba 2015, alg. 1).
+
+    m ← β₁m + (1 − β₁)g and v ← β₂v + (1 − β₂)g²; as both begin at 0, m̂ = m/(1 − β₁ᵗ) and
+    v̂ = v/(1 − β₂ᵗ) correct their bias.
 
     With `amsgrad` the largest second moment so far is used (Reddi et al. 2018, algorithm 2, with
     bias correction as in PyTorch). The slots hold m/(1 − β₁) and v/(1 − β₂), which saves two
@@ -251,7 +254,7 @@ class AdamW(Adam):
     """Adam with decoupled weight decay, p ← p − lr·λ·p (Loshchilov & Hutter 2019, algorithm 2)."""
 
     kind: Literal["adamw"] = "adamw"  # type: ignore[assignment]
-    weight_decay: NonNegative = 0.01
+    weight_decay: NonNegative = Field(0.01, description="λ: w ← w − lr·λ·w as well.")
 
     @property
     def decay(self) -> float:
@@ -286,7 +289,8 @@ class Adamax(Optimizer):
 class NAdam(Optimizer):
     """Adam with Nesterov's momentum (Dozat 2016), its β₁ rising by the schedule of `psi`.
 
-    μ_t = β₁(1 − ½·0.96^{tψ}), as in PyTorch.
+    p ← p − lr·[(1 − μ_t)g/(1 − Πμ) + μ_{t+1}·m/(1 − μ_{t+1}Πμ)]/(√v̂ + ε) with m and v as in Adam
+    (β₁, β₂), Πμ = μ₁·…·μ_t and μ_t = β₁(1 − ½·0.96^{tψ}), as in PyTorch.
     """
 
     kind: Literal["nadam"] = "nadam"
@@ -328,7 +332,11 @@ def _nadam_product(beta1: float, psi: float, t: int) -> float:
 
 
 class RAdam(Optimizer):
-    """Adam that begins as SGD, until its second moment can be trusted (Liu et al. 2020)."""
+    """Adam that begins without its second moment, until that can be trusted (Liu et al. 2020).
+
+    m, v, β₁, β₂ and ε are Adam's. While the average behind v has a length ρ_t ≤ 5, p ← p − lr·m̂;
+    then p ← p − lr·r_t·m̂/√v̂, r_t the rectification of algorithm 2.
+    """
 
     kind: Literal["radam"] = "radam"
     lr: Positive = 1e-3
@@ -363,7 +371,7 @@ class Lion(Optimizer):
     lr: Positive = 1e-4
     beta1: Fraction = 0.9
     beta2: Fraction = 0.99
-    weight_decay: NonNegative = 0.0
+    weight_decay: NonNegative = Field(0.0, description="λ: w ← w − lr·λ·w as well.")
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -382,8 +390,8 @@ class Lion(Optimizer):
 class LAMB(Optimizer):
     """Adam's step, made as long as the block's weights: for very large batches (You et al. 2020).
 
-    r = m̂/(√v̂ + ε) + λw; w ← w − lr·(‖w‖/‖r‖)·r, block by block; where one length is 0, the
-    quotient is 1.
+    r = m̂/(√v̂ + ε) + λw with Adam's m̂ and v̂ (β₁, β₂); w ← w − lr·(‖w‖/‖r‖)·r, block by block;
+    where one length is 0, the quotient is 1.
     """
 
     kind: Literal["lamb"] = "lamb"
@@ -393,7 +401,7 @@ class LAMB(Optimizer):
     beta1: Fraction = 0.9
     beta2: Fraction = 0.999
     eps: Positive = 1e-6
-    weight_decay: NonNegative = 0.01
+    weight_decay: NonNegative = Field(0.01, description="λ: w ← w − lr·λ·w as well.")
 
     @property
     def slots(self) -> tuple[str, ...]:

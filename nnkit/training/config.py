@@ -95,8 +95,8 @@ class Training(Spec):
 class Bound(Spec):
     """What a final figure must reach."""
 
-    min: float | None = None
-    max: float | None = None
+    min: float | None = Field(None, description="At least this.")
+    max: float | None = Field(None, description="At most this.")
 
     @model_validator(mode="after")
     def _bounds_something(self) -> Self:

@@ -11,7 +11,7 @@ from tokenize import TokenError
 from typing import IO, Literal, Self
 
 import numpy as np
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from nnkit.config.base import FilePath
 from nnkit.data.dataset import Array, Dataset, Samples, check_pair
@@ -39,10 +39,13 @@ UNREADABLE = (
 class _Arrays(Source):
     """Inputs and targets from two arrays, and a test set from two more where there is one."""
 
-    inputs: str
-    targets: str
-    test_inputs: str | None = None
-    test_targets: str | None = None
+    inputs: str = Field(description="Samples first, (n, …).", examples=["inputs"])
+    targets: str = Field(
+        description="Whole numbers, one a sample, are classes; all others are numbers to predict.",
+        examples=["targets"],
+    )
+    test_inputs: str | None = Field(None, description="Of a test set, likewise.")
+    test_targets: str | None = Field(None, description="Of a test set, likewise.")
 
     @model_validator(mode="after")
     def _test_is_a_pair(self) -> Self:
@@ -117,7 +120,7 @@ class Npz(_Arrays):
     """One .npz archive, memory-mapped where it is not compressed; the names are its arrays'."""
 
     kind: Literal["npz"] = "npz"
-    path: FilePath
+    path: FilePath = Field(description="The archive.", examples=["data.npz"])
     inputs: str = "inputs"
     targets: str = "targets"
 

@@ -27,14 +27,16 @@ class Csv(Source):
     """
 
     kind: Literal["csv"] = "csv"
-    path: FilePath
+    path: FilePath = Field(description="The file.", examples=["table.csv"])
     label: str | int = Field(-1, description="The label column: its name, or its index from 0.")
     task: Literal["classification", "regression"] | None = Field(
         None,
         description="By default classification for words and for at most 20 whole numbers.",
     )
     header: bool = Field(True, description="Whether the first row names the columns.")
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = Field(
+        ",", description="What parts the cells of a row."
+    )
     missing: Annotated[tuple[str, ...], Listed] = Field(
         ("", "NA", "N/A", "NaN", "nan", "null", "?"), description="Cells that mean: no value."
     )

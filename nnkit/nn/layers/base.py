@@ -16,9 +16,15 @@ from nnkit.nn.params import Parameter, Shape
 class WeightedLayer(LayerSpec):
     """A layer with weights: an activation follows it, its own or the config's."""
 
-    activation: AnyActivation | None = None
-    initializer: AnyInitializer | None = None
-    bias_initializer: AnyInitializer | None = None
+    activation: AnyActivation | None = Field(
+        None, description="What follows it; by default `activation.hidden` or `activation.output`."
+    )
+    initializer: AnyInitializer | None = Field(
+        None, description="Of its weights; by default `architecture.initializer`."
+    )
+    bias_initializer: AnyInitializer | None = Field(
+        None, description="Of its biases; by default `architecture.bias_initializer`."
+    )
     lr_factor: NonNegative = Field(1.0, description="On the learning rate; 0 freezes the layer.")
     decay: bool = Field(
         True, description="Whether penalties and weight decay apply to its weights."
