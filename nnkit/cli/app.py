@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from nnkit.cli import config, data, evaluate, gradcheck, init, predict, runs, train
+from nnkit.cli import config, data, evaluate, gradcheck, init, predict, runs, show, train
 from nnkit.cli.output import print_json
 from nnkit.errors import NnkitError
 from nnkit.version import __version__
@@ -30,6 +30,7 @@ app.add_typer(config.app, name="config")
 app.add_typer(data.app, name="data")
 app.command("gradcheck")(gradcheck.gradcheck)
 app.add_typer(runs.app, name="runs")
+app.add_typer(show.app, name="show")
 app.command("init")(init.init)
 
 

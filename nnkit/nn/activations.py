@@ -38,11 +38,13 @@ class Activation(Component):
             passes and it can only serve for inference.
         rectifier: whether it cuts negative values, for which He initialization is made.
         probability: whether its outputs are probabilities.
+        elementwise: whether each output depends on one input alone, so that it is a curve.
     """
 
     trainable: ClassVar[bool] = True
     rectifier: ClassVar[bool] = False
     probability: ClassVar[bool] = False
+    elementwise: ClassVar[bool] = True
 
     def output_shape(self, shape: Shape) -> Shape:
         """The shape of one output sample for an input sample of the given shape.
@@ -558,6 +560,7 @@ class Softmax(Function):
 
     kind: Literal["softmax"] = "softmax"
     probability: ClassVar[bool] = True
+    elementwise: ClassVar[bool] = False
 
     def forward(self, Z: Array, Y: Array) -> None:
         np.subtract(Z, np.maximum.reduce(Z, axis=0), out=Y)
@@ -574,6 +577,7 @@ class LogSoftmax(Function):
     """f(z)_k = z_k − ln Σ_j e^{z_j} over the units; dZ = dY − e^y Σ_j dY_j."""
 
     kind: Literal["log_softmax"] = "log_softmax"
+    elementwise: ClassVar[bool] = False
 
     def forward(self, Z: Array, Y: Array) -> None:
         np.subtract(Z, np.maximum.reduce(Z, axis=0), out=Y)
@@ -594,6 +598,7 @@ class Maxout(Activation):
     kind: Literal["maxout"] = "maxout"
     shorthand: ClassVar[str | None] = "pieces"
     rectifier: ClassVar[bool] = True
+    elementwise: ClassVar[bool] = False
     pieces: Count = 2
 
     def output_shape(self, shape: Shape) -> Shape:
