@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import NamedTuple
 
 import numpy as np
 
+from nnkit.data.augment import Augmentation
 from nnkit.data.dataset import Array
 from nnkit.data.disk import DiskArray
 from nnkit.memory import aligned_empty
@@ -41,6 +42,7 @@ class Batches:
         batch_size: samples in each, but for a short last one.
         seed: keys the shuffles.
         weights: how much each sample counts, (n,), or None.
+        augment: what changes inputs each time anew.
     """
 
     inputs: Array | DiskArray
@@ -48,6 +50,7 @@ class Batches:
     batch_size: int
     seed: int
     weights: Array | None = None
+    augment: Sequence[Augmentation] = ()
 
     @property
     def per_epoch(self) -> int:
@@ -76,6 +79,10 @@ class Batches:
             weights = None if self.weights is None else self.weights[chosen]
             for at in range(0, len(chosen), size):
                 end = min(at + size, len(chosen))
+                for i, augmentation in enumerate(self.augment):
+                    number = (first + at) // size
+                    draw = generator(self.seed, f"augment/{i}", epoch, number)
+                    augmentation.apply(X[at:end], draw)
                 counts = None if weights is None else weights[at:end]
                 yield Batch(X_last[..., at:end], T_last[..., at:end], counts)
 

@@ -31,10 +31,12 @@ class Schedule(Component):
 
     def factor(self, step: int, steps: int, per_epoch: int = 1) -> float:
         """The factor for step `step` (from 0) of `steps`, `per_epoch` of them in an epoch."""
-        rising = int(self.warmup * steps) if self.warmup else 0
-        if step < rising:
-            return (step + 1) / (rising + 1)
-        time, duration = step - rising, max(steps - rising, 1)
+        time, duration = step, steps
+        if self.warmup:
+            rising = int(self.warmup * steps)
+            if step < rising:
+                return (step + 1) / (rising + 1)
+            time, duration = step - rising, max(steps - rising, 1)
         if self.per == "epoch":
             time, duration = time // per_epoch, -(-duration // per_epoch)
         return self.after_warmup(time, duration)

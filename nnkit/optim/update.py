@@ -83,6 +83,8 @@ class Update:
             if decays and regularization.l1_is_proximal
         )
 
+        self.constrains = bool(self.shrunk or self.weights)
+
     def __call__(self, t: int, lr: float) -> None:
         """Updates the parameters by the gradients, which serve as scratch.
 
@@ -97,7 +99,8 @@ class Update:
         for run in self.runs:
             rate = lr * run.lr_factor
             self.optimizer.step(run.params, run.grads, run.slots, t, rate, run.decay)
-        self.constrain(lr)
+        if self.constrains:
+            self.constrain(lr)
 
     def constrain(self, lr: float) -> None:
         """What brings parameters back to where they are allowed, after they were moved."""

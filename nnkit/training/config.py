@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 from nnkit.config.base import Count, Listed, Spec
 from nnkit.config.load import find_setting, in_file_order, load_document, validate
 from nnkit.config.yaml import Mark, Node, dump_yaml, parse_yaml
+from nnkit.data.augment import AnyAugmentation
 from nnkit.data.preprocess import AnyStep
 from nnkit.data.sources import AnySource
 from nnkit.data.splits import Split
@@ -43,6 +44,8 @@ class Data(Spec):
     preprocess: Annotated[tuple[AnyStep, ...], Listed] = Field(
         (), description="Steps in order, fitted on training data, saved in the checkpoint."
     )
+    augment: Annotated[tuple[AnyAugmentation, ...], Listed] = Field(
+        (), description="Random changes of training samples, each time they are seen."
     targets: Literal["labels", "inputs"] = Field(
         "labels",
         description="What the network learns to give: the source's labels or numbers, or each "

@@ -110,6 +110,9 @@ class Loop:
         accumulate: batches whose gradients make one update.
         average: the running average of the parameters, if one is kept.
         progress: where to begin, and from then on where it is.
+        per_epoch: how many updates an epoch has.
+        update: the optimizer's step over all parameters, prepared.
+        noisy: the parameters with noise on them, where the config wants some.
     """
 
     model: Model
@@ -124,11 +127,13 @@ class Loop:
     accumulate: int = 1
     average: Average | None = None
     progress: Progress = field(default_factory=Progress)
+    per_epoch: int = field(init=False)
     update: Update = field(init=False)
     noisy: NoisyWeights | None = field(init=False)
 
     def __post_init__(self) -> None:
         model = self.model
+        self.per_epoch = -(-self.batches.per_epoch // self.accumulate)
         blocks = [
             Block(start, start + p.size, p.shape, p.lr_factor, p.decay)
             for p in model.layout.parameters
@@ -139,11 +144,6 @@ class Loop:
         )
         noise = self.regularization.weight_noise
         self.noisy = NoisyWeights(model.params, noise, model.seed) if noise else None
-
-    @property
-    def per_epoch(self) -> int:
-        """How many updates an epoch has."""
-        return -(-self.batches.per_epoch // self.accumulate)
 
     def run(self) -> Iterator[Step | Evaluation]:
         """Trains; yields a `Step` after each update, and an `Evaluation` where one is due.

@@ -105,7 +105,10 @@ def build(config: Config, runs: Path = DEFAULT_RUNS) -> Session:
     batch_size = min(training.batch_size, len(train))
     if isinstance(optimizer, FullBatch):
         batch_size = len(train)
-    batches = Batches(train.inputs, train.coded, batch_size, config.seed, train.weights)
+    augment = config.data.augment
+    for i, augmentation in enumerate(augment):
+        augmentation.check(model.input_shape, i)
+    batches = Batches(train.inputs, train.coded, batch_size, config.seed, train.weights, augment)
     per_epoch = -(-batches.per_epoch // training.accumulate)
     steps = training.steps or (training.epochs or DEFAULT_EPOCHS) * per_epoch
     average = None

@@ -27,13 +27,15 @@ class BoundFlatten(Layer):
 
     def __init__(self, binding: Binding) -> None:
         self.shape = binding.input_shape
+        positions = len(self.shape)
+        self.samples_first = (positions, *range(positions))
 
     def forward(self, X: Array, step: int | None) -> Array:
         # A batch lies in memory as (N, *shape) with N moved last; there it flattens without a copy.
         samples = X.shape[-1]
         if X.flags.c_contiguous:
             return X.reshape(-1, samples)
-        return X.transpose(-1, *range(X.ndim - 1)).reshape(samples, -1).T
+        return X.transpose(self.samples_first).reshape(samples, -1).T
 
     def backward(self, dY: Array) -> Array | None:
         return dY.reshape(*self.shape, -1)
