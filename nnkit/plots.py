@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import groupby, pairwise
@@ -257,7 +257,7 @@ def picture_format(path: Path) -> str:
     if path.suffix.lower() not in PICTURES:
         raise UsageError(f"{path}: pictures are drawn as {' or '.join(PICTURES)}")
     try:
-        import matplotlib  # noqa: F401
+        import matplotlib as mpl  # noqa: F401
     except ImportError:
         raise UsageError("pictures need matplotlib: pip install 'nnkit[plot]'") from None
     return path.suffix.lower().removeprefix(".")

@@ -49,6 +49,12 @@ class Data(Spec):
     augment: Annotated[tuple[AnyAugmentation, ...], Listed] = Field(
         (), description="Random changes of training samples, each time they are seen."
     )
+    targets: Literal["labels", "inputs"] = Field(
+        "labels",
+        description="What the network learns to give: the source's labels or numbers, or each "
+        "sample's own inputs, preprocessed and in a row, as an autoencoder does. Noise and augment "
+        "change what it sees, not what it is to give.",
+    )
 
 
 class Training(Spec):
@@ -266,8 +272,9 @@ def _optimizer_conflicts(config: Config) -> Iterator[SettingError]:
         )
     if not isinstance(optimizer, FullBatch):
         return
+    usual = Training.model_fields["batch_size"].default  # which a resolved config spells out
     unused: list[tuple[SettingPath, bool]] = [
-        (("training", "batch_size"), training.batch_size != Training().batch_size),
+        (("training", "batch_size"), training.batch_size != usual),
         (("training", "accumulate"), training.accumulate > 1),
         (("optimizer", "clip"), optimizer.clip is not None),
         (("regularization", "weight_decay"), bool(regularization.weight_decay)),

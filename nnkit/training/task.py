@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,7 +37,8 @@ class ReadySet:
     Attributes:
         inputs: preprocessed, (n, *input shape), or to be preprocessed as they are read.
         coded: targets as the loss wants them, (n, outputs).
-        targets: as the source gave them: class numbers (n,) or real targets (n, outputs).
+        targets: as the source gave them: class numbers (n,) or real targets (n, outputs); of an
+            autoencoder its inputs, each sample in a row.
         weights: how much each sample counts in the loss, (n,); None for all the same.
         counted: how much it counts in other figures, whatever its class: (n,), or None likewise.
     """
@@ -87,11 +89,15 @@ class Task:
         one = self.preprocessor(self.sets["train"].inputs[:1], self.dtype)
         return tuple(one.shape[1:])
 
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """The class names that the network tells apart; None for real targets."""
+        return None if self.config.data.targets == "inputs" else self.dataset.classes
+
     @cached_property
     def class_weights(self) -> Array | None:
         """How much samples of each class count; None for all the same."""
-        targets = self.sets["train"].targets
-        return class_weights(self.config.loss, self.dataset.classes, targets)
+        return class_weights(self.config.loss, self.classes, self.sets["train"].targets)
 
     @property
     def figures(self) -> tuple[str, ...]:
@@ -101,7 +107,7 @@ class Task:
     @cached_property
     def metrics(self) -> tuple[Metric[Any], ...]:
         """The metrics of each evaluation."""
-        return chosen(self.config.training.metrics, for_classes=self.dataset.classes is not None)
+        return chosen(self.config.training.metrics, for_classes=self.classes is not None)
 
     def model(self, dtype: str | None = None) -> Model:
         """A new model with initial weights.
@@ -122,7 +128,7 @@ class Task:
             self.sets[name],
             self.preprocessor,
             model,
-            self.dataset.classes,
+            self.classes,
             self.config,
             self.class_weights,
         )
@@ -193,17 +199,19 @@ def ready_set(
         preprocessor: fitted.
         model: that will take them.
         classes: the class names; None for real targets.
-        config: names the layer to blame for a wrong number of outputs.
+        config: says what the targets are, and names the layer to blame for a wrong number of
+            outputs.
         by_class: how much samples of each class count.
     """
+    inputs = preprocessor.prepared(samples.inputs, model.dtype)
+    targets = samples.targets
+    if config.data.targets == "inputs":
+        targets = np.asarray(inputs).reshape(len(inputs), -1)
     last_layer = ("architecture", "layers", config.architecture.last)
-    coded = encode(
-        samples.targets, classes, model.loss, model.output_shape, last_layer, model.dtype
-    )
+    coded = encode(targets, classes, model.loss, model.output_shape, last_layer, model.dtype)
     weights = weights_of(samples.targets, samples.weights, by_class, model.dtype)
     counts = counted(samples.targets, samples.weights, model.loss, classes)
-    inputs = preprocessor.prepared(samples.inputs, model.dtype)
-    return ReadySet(inputs, coded, samples.targets, weights, counts)
+    return ReadySet(inputs, coded, targets, weights, counts)
 
 
 def output_activation(model: Model) -> AnyActivation:
@@ -306,4 +314,7 @@ def check_data(config: Config) -> dict[str, Any]:
         for samples in task.sets.values():
             for part in chunks(samples.inputs):
                 task.preprocessor(part, task.dtype)
-    return describe_data(task.dataset, task.sets, task.input_shape)
+    report = describe_data(task.dataset, task.sets, task.input_shape)
+    if config.data.targets == "inputs":
+        report["target"] = f"the inputs, {prod(task.input_shape)} real number(s)"
+    return report

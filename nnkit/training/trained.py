@@ -268,7 +268,7 @@ def save_trained(
         tensors |= {f"preprocess/{i}/{name}": array for name, array in statistics.items()}
     header = {
         "config": task.config.resolved(),
-        "classes": task.dataset.classes,
+        "classes": task.classes,
         "columns": [{"name": c.name, "categories": c.categories} for c in task.dataset.columns],
         "raw_shape": task.dataset.input_shape,
         "input_shape": model.input_shape,

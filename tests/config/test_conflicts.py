@@ -79,6 +79,11 @@ def refusal(folder: Path, text: str, *overrides: str) -> list[str]:
             "2:29",
             "has no effect: every layer names its own",
         ),
+        (
+            FLAT + "optimizer: lbfgs\ntraining: {batch_size: 64}",
+            "4:24",
+            "has no effect: 'lbfgs' takes whole steps over all samples",
+        ),
     ],
 )
 def test_a_conflict_points_at_its_setting(
@@ -116,6 +121,7 @@ def test_in_a_base_and_on_the_command_line(tmp_path: Path) -> None:
         FLAT + "activation: {output: identity, inference: sign}\nloss: hinge\n",
         layers("dense: 8, activation: tanh, dense: {units: 3, activation: softmax}"),
         FLAT + "activation: {output: sigmoid}\nloss: squared_error\n",
+        FLAT + "optimizer: lbfgs\n",
     ],
 )
 def test_no_conflict_and_none_once_resolved(tmp_path: Path, text: str) -> None:

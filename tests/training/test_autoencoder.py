@@ -1,0 +1,119 @@
+"""`data.targets: inputs`: networks that learn to give what they are given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nnkit
+from nnkit.errors import ConfigError
+from nnkit.nn.params import Array
+from nnkit.random import generator
+from nnkit.training.config import Config, config_from
+from nnkit.training.gradcheck import check_gradients
+from nnkit.training.task import check_data, prepare
+from tests.training.configs import iris
+
+TO_INPUTS: dict[str, Any] = {
+    "data": {"targets": "inputs"},
+    "architecture": {"layers": [{"dense": 2}, {"dense": 4}]},
+    "loss": "squared_error",
+}
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> tuple[Array, Config]:
+    """Forty pictures of 3 × 5 pixels, and the config of a network that restores them."""
+    X = generator(0, "pictures").integers(0, 256, size=(40, 3, 5), dtype=np.uint8)
+    np.save(tmp_path / "x.npy", X)
+    np.save(tmp_path / "t.npy", np.arange(40) % 2)
+    source = {"kind": "npy", "inputs": str(tmp_path / "x.npy"), "targets": str(tmp_path / "t.npy")}
+    settings = {
+        "data": {"source": source, "preprocess": ["scale"], "targets": "inputs"},
+        "architecture": {"layers": ["flatten", {"dense": 4}, {"dense": 15}]},
+        "activation": {"output": "sigmoid"},
+        "loss": "binary_cross_entropy",
+        "training": {"epochs": 2},
+    }
+    return X, config_from(settings)
+
+
+def test_targets_are_the_preprocessed_inputs() -> None:
+    task = prepare(iris(**TO_INPUTS))
+    for name in task.sets:
+        ready = task.ready(name, task.model())
+        np.testing.assert_array_equal(ready.coded, ready.inputs)
+        np.testing.assert_array_equal(ready.targets, ready.inputs)
+
+
+def test_pictures_are_given_in_a_row(pictures: tuple[Array, Config], tmp_path: Path) -> None:
+    X, config = pictures
+    model = nnkit.train(config, runs=tmp_path).load()
+    assert model.classes is None
+    outputs = model.predict(X)
+    assert outputs.shape == (40, 15)
+    assert model.confidence(X) is None
+    count, figures = model.evaluate("train")
+    task = prepare(config)
+    wanted = task.sets["train"].inputs[:].reshape(count, -1) / 255
+    restored = model.predict(task.sets["train"].inputs)
+    assert figures["rmse"] == pytest.approx(np.sqrt(np.mean((restored - wanted) ** 2)), rel=1e-5)
+
+
+def test_classes_are_no_part_of_it(tmp_path: Path) -> None:
+    """Neither of the figures nor of the checkpoint; the split goes by them nevertheless."""
+    run = nnkit.train(iris(**TO_INPUTS), runs=tmp_path)
+    assert set(run.summary["results"]["test"]) == {"loss", "mae", "rmse", "r2"}
+    assert run.load().classes is None
+    described = check_data(iris(**TO_INPUTS))
+    assert described["target"] == "the inputs, 4 real number(s)"
+    assert described["sets"]["test"]["per_class"] == [10, 10, 10]
+
+
+def test_every_gradient_agrees() -> None:
+    assert all(block.passed for block in check_gradients(iris(**TO_INPUTS)))
+
+
+def test_an_interrupted_training_goes_on(tmp_path: Path) -> None:
+    config, calls = iris(**TO_INPUTS), iter([False, False, True])
+    stopped = nnkit.train(config, runs=tmp_path / "a", should_stop=lambda: next(calls))
+    assert stopped.interrupted
+    resumed = nnkit.train(config, runs=tmp_path / "a", resume=True)
+    whole = nnkit.train(config, runs=tmp_path / "b")
+    assert resumed.summary["weights_sha256"] == whole.summary["weights_sha256"]
+
+
+CONFIG = """\
+data:
+  source: {{kind: csv, path: {table}, label: species}}
+  targets: inputs
+architecture: {{layers: [dense: 2, dense: {units}]}}
+loss: {loss}
+"""
+
+
+@pytest.mark.parametrize(
+    ("units", "loss", "position", "words"),
+    [
+        (3, "squared_error", "4:42", "3 output units, but each sample has 4 targets"),
+        (4, "hinge", "5:7", "'hinge' is a loss for classes, but the targets are real numbers"),
+        (
+            4,
+            "{kind: squared_hinge, class_weights: balanced}",
+            "5:44",
+            "has no effect: the targets are real numbers",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_its_position(
+    tmp_path: Path, units: int, loss: str, position: str, words: str
+) -> None:
+    table = Path(__file__).parents[2] / "data" / "tables" / "iris.csv"
+    path = tmp_path / "c.yaml"
+    path.write_text(CONFIG.format(table=table, units=units, loss=loss))
+    with pytest.raises(ConfigError, match=words) as caught:
+        nnkit.train(nnkit.load_config(path), runs=tmp_path)
+    assert str(caught.value).startswith(f"{path}:{position}: ")
