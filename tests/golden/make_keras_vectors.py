@@ -85,14 +85,24 @@ TRANSFORMATIONS: list[tuple[Spec, Any]] = [
     ),
 ]
 
-# Each row: nnkit's spec, which targets it takes, what the network gives (`logits` for a fused loss),
-# and the losses of samples (N,), summed over their K outputs.
+# Each row: nnkit's spec, which targets it takes, what the network gives (`logits` for a fused
+# loss), and the losses of samples (N,), summed over their K outputs.
 Of = Callable[[Any, Any], Any]
 K, SAMPLES = 4, 6
 losses_of = keras.losses
 LOSSES: list[tuple[Spec, str, str, Of]] = [
-    ({"kind": "squared_error"}, "real", "real", lambda T, Y: K / 2 * losses_of.mean_squared_error(T, Y)),
-    ({"kind": "absolute_error"}, "real", "real", lambda T, Y: K * losses_of.mean_absolute_error(T, Y)),
+    (
+        {"kind": "squared_error"},
+        "real",
+        "real",
+        lambda T, Y: K / 2 * losses_of.mean_squared_error(T, Y),
+    ),
+    (
+        {"kind": "absolute_error"},
+        "real",
+        "real",
+        lambda T, Y: K * losses_of.mean_absolute_error(T, Y),
+    ),
     ({"kind": "huber", "delta": 1.5}, "real", "real", lambda T, Y: K * losses_of.huber(T, Y, 1.5)),
     ({"kind": "log_cosh"}, "real", "real", lambda T, Y: K * losses_of.log_cosh(T, Y)),
     ({"kind": "cosine"}, "real", "real", lambda T, Y: 1 + losses_of.cosine_similarity(T, Y)),
@@ -102,13 +112,13 @@ LOSSES: list[tuple[Spec, str, str, Of]] = [
         {"kind": "multiclass_hinge"},
         "one_hot",
         "distribution",
-        lambda T, Y: losses_of.categorical_hinge(T, Y),
+        losses_of.categorical_hinge,
     ),
     (
         {"kind": "kl_divergence"},
         "distribution",
         "distribution",
-        lambda T, Y: losses_of.kl_divergence(T, Y),
+        losses_of.kl_divergence,
     ),
     (
         {"kind": "binary_cross_entropy", "label_smoothing": 0.2},

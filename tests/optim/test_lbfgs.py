@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from math import inf
 
 import numpy as np
@@ -93,11 +94,9 @@ def test_needs_about_as_many_evaluations_as_scipy(function: Function, start: Arr
 
 
 @every_problem
-def test_accepted_points_meet_the_strong_wolfe_conditions(
-    function: Function, start: Array
-) -> None:
+def test_accepted_points_meet_the_strong_wolfe_conditions(function: Function, start: Array) -> None:
     points, _ = descended(LBFGS(), function, start, 12)
-    for before, after in zip(points, points[1:], strict=False):
+    for before, after in pairwise(points):
         (value, gradient), (new_value, new_gradient) = function(before), function(after)
         step = after - before
         slope = float(gradient @ step)

@@ -73,7 +73,9 @@ def of(block: Block) -> slice:
 def test_what_is_frozen_keeps_its_bits(optimizer: Optimizer) -> None:
     blocks = [replace(FIRST, lr_factor=0.0), SECOND, replace(BIASES[0], lr_factor=0.0), BIASES[1]]
     penalties: dict[str, Any] = {"weight_decay": 0.3, "max_norm": 0.01}
-    params = updated(optimizer, blocks, Regularization(l1=L1(strength=1, proximal=True), **penalties))
+    params = updated(
+        optimizer, blocks, Regularization(l1=L1(strength=1, proximal=True), **penalties)
+    )
     start = numbers("params")
     for block in (FIRST, BIASES[0]):
         assert params[of(block)].tobytes() == start[of(block)].tobytes()
@@ -90,7 +92,9 @@ def test_a_layers_own_rate(optimizer: Optimizer) -> None:
     np.testing.assert_allclose(
         params[of(FIRST)], alone(unprojected, of(FIRST), decay, lr=0.025), rtol=1e-12
     )
-    np.testing.assert_allclose(params[of(SECOND)], alone(unprojected, of(SECOND), decay), rtol=1e-12)
+    np.testing.assert_allclose(
+        params[of(SECOND)], alone(unprojected, of(SECOND), decay), rtol=1e-12
+    )
 
 
 @every

@@ -35,7 +35,9 @@ def averages(averaging: Averaging, course: Array) -> list[Array]:
 
 @pytest.mark.parametrize("case", torch_vectors("averagings"), ids=case_name)
 def test_as_pytorch_averages(case: dict[str, Any]) -> None:
-    found = averages(TypeAdapter(AnyAveraging).validate_python(case["spec"]), np.array(case["course"]))
+    found = averages(
+        TypeAdapter(AnyAveraging).validate_python(case["spec"]), np.array(case["course"])
+    )
     assert case["averages"]
     for step, average in case["averages"].items():
         np.testing.assert_allclose(found[int(step) - 1], average, rtol=1e-12)
