@@ -82,7 +82,7 @@ class Session:
             "training_samples": len(loop.batches.inputs),
             "batch_size": loop.batches.batch_size,
             "steps": loop.steps,
-            "epochs": loop.steps / loop.batches.per_epoch,
+            "epochs": loop.steps / loop.per_epoch,
             "threads": self.threads,
         }
 

@@ -136,6 +136,11 @@ def test_accumulating_resumes_to_the_last_bit(tmp_path: Path, stop: int) -> None
     assert_resumes(config, tmp_path, stop)
 
 
+def test_an_epoch_is_an_epoch_whatever_is_accumulated(tmp_path: Path) -> None:
+    run = nnkit.train(iris(training={"batch_size": 10, "accumulate": 4}), runs=tmp_path)
+    assert (run.summary["steps"], run.summary["epochs"]) == (9, 3)
+
+
 def assert_resumes(config: Config, folder: Path, stop: int) -> None:
     whole = trained(config, folder)
     first = build(config, folder)
@@ -148,6 +153,21 @@ def assert_resumes(config: Config, folder: Path, stop: int) -> None:
     advance(second.loop, second.loop.steps)
     assert state(second) == state(whole)
     assert second.model.state.tobytes() == whole.model.state.tobytes()
+
+
+# A schedule that watches
+
+
+@pytest.mark.parametrize("stop", [3, 8, 14, 20])
+def test_a_plateau_is_found_and_resumed(tmp_path: Path, stop: int) -> None:
+    """With steps too large to improve on, the rate falls at each evaluation."""
+    schedule = {"kind": "plateau", "patience": 0, "gamma": 0.5, "warmup": 0.1}
+    config = iris(optimizer={"kind": "adam", "lr": 2.0, "schedule": schedule})
+    session = build(config, tmp_path)
+    advance(session.loop, session.loop.steps)
+    assert session.loop.progress.plateau.factor < 1
+    assert session.loop.learning_rate(20) == 2.0 * session.loop.progress.plateau.factor
+    assert_resumes(config, tmp_path, stop)
 
 
 # Noise
