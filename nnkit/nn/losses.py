@@ -335,7 +335,7 @@ def _focal(P: Array, log_P: Array, weight: Array, gamma: float) -> tuple[Array, 
     wrong = 1 - P
     factor = weight * wrong**gamma
     # (1 − p)^(γ−1) is infinite at p = 1 for γ < 1; the term's limit there is 0, since ln 1 = 0
-    bend = np.where(wrong > 0, gamma * wrong ** (gamma - 1), 0) if gamma else 0 * P
+    bend = gamma * np.where(wrong > 0, wrong, 1) ** (gamma - 1)
     return -factor * log_P, weight * bend * P * log_P - factor
 
 

@@ -87,13 +87,18 @@ class LBFGS(FullBatch):
         if not pairs:  # nothing known of the scale yet
             lr *= min(1.0, 1 / float(np.abs(gradient).sum()))
 
+        stands = 0.0
+
         def along(length: float) -> _Point:
+            nonlocal stands
+            stands = length
             np.add(start, length * direction, out=params)
             value = objective()
             return _Point(length, value, float(np.dot(grads, direction)))
 
         found = _wolfe(along, _Point(0.0, began, slope), lr, self.evaluations)
-        along(found.length)  # the last point tried may be another
+        if stands != found.length:  # the last point tried may be another
+            along(found.length)
         newest = (t - 1) % self.memory
         np.subtract(params, start, out=steps[newest])
         np.subtract(grads, gradient, out=changes[newest])

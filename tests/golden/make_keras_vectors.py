@@ -85,8 +85,8 @@ TRANSFORMATIONS: list[tuple[Spec, Any]] = [
     ),
 ]
 
-# Each row: nnkit's spec, which targets it takes, what the network gives (`logits` for a fused loss),
-# and the losses of samples (N,), summed over their K outputs.
+# Each row: nnkit's spec, which targets it takes, what the network gives (`logits` for a fused
+# loss), and the losses of samples (N,), summed over their K outputs.
 Of = Callable[[Any, Any], Any]
 K, SAMPLES = 4, 6
 losses_of = keras.losses

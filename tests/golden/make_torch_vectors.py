@@ -523,10 +523,12 @@ def layers() -> Iterator[dict[str, Any]]:
 
 def clippings() -> Iterator[dict[str, Any]]:
     shapes = (3, 4), (3,), (2, 3), (2,)
-    gradients = [size * torch.randn(*shape) for size, shape in zip((1, 0.1, 3, 1), shapes, strict=False)]
+    gradients = [
+        size * torch.randn(*shape) for size, shape in zip((1, 0.1, 3, 1), shapes, strict=True)
+    ]
     for spec, clip in CLIPPINGS:
         params = [torch.zeros_like(gradient).requires_grad_() for gradient in gradients]
-        for p, gradient in zip(params, gradients, strict=False):
+        for p, gradient in zip(params, gradients, strict=True):
             p.grad = gradient.clone()
         clip(params)
         yield {

@@ -140,6 +140,6 @@ def bound(layer: ActivationLayer, Z: Array, params: Mapping[str, Any] | None = N
         Stage("output", ActivationLayer(function=Identity()), output, output),
     ]
     model = Model(stages, SquaredError(), 0, str(Z.dtype))
-    for name, values in (params or {}).items():
-        model.layout.views(model.params)[f"only.{name}"][...] = values
+    for given, values in (params or {}).items():
+        model.layout.views(model.params)[f"only.{given}"][...] = values
     return Network(model, samples, training=True, input_gradient=True).body[0]

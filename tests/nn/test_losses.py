@@ -105,6 +105,24 @@ def test_outputs_of_exactly_0_and_1_give_finite_numbers(loss: Loss, dtype: str) 
         assert np.isfinite(dY).all()
 
 
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("kind", ["focal", "binary_focal"])
+def test_a_focal_loss_of_any_bend(kind: str, gamma: float) -> None:
+    """With γ = 0 it is the cross-entropy; with γ < 1 certainty has no infinite slope."""
+    loss = TypeAdapter[Loss](AnyLoss).validate_python({"kind": kind, "gamma": gamma})
+    plain: Loss = TypeAdapter(AnyLoss).validate_python(
+        {"focal": "cross_entropy", "binary_focal": "binary_cross_entropy"}[kind]
+    )
+    Z, T = logits(4, 5), targets_for(loss, (4, 5))
+    assert_close(fused(loss, Z, T)[1], central_differences(lambda: fused(loss, Z, T)[0], Z))
+    if not gamma:
+        assert fused(loss, Z, T)[0] == pytest.approx(fused(plain, Z, T)[0], rel=1e-12)
+    certain = 100.0 * (2 * T - 1)
+    value, dZ = fused(loss, certain, T)
+    assert value == pytest.approx(0, abs=1e-30)
+    assert not dZ.any() or np.abs(dZ).max() < 1e-30
+
+
 @every
 def test_mean_over_the_batch(loss: Loss) -> None:
     Y, T = outputs(loss, 3, 5), targets_for(loss, (3, 5))

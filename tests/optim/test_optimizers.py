@@ -10,7 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
+from sklearn.datasets import load_breast_cancer
+from sklearn.svm import LinearSVC
 
+from nnkit.nn.losses import Hinge
 from nnkit.nn.params import Array
 from nnkit.optim.base import Optimizer
 from nnkit.optim.lbfgs import FullBatch
@@ -200,6 +203,40 @@ def test_learning_rate_follows_the_schedule() -> None:
         {"kind": "sgd", "lr": 0.5, "schedule": {"kind": "inverse_scaling", "power": 1.0}}
     )
     assert [optimizer.learning_rate(step, 10) for step in range(3)] == [0.5, 0.25, 0.5 / 3]
+
+
+@pytest.mark.parametrize("project", [True, False])
+@pytest.mark.parametrize(("C", "optimum"), [(0.01, 0.164146), (0.1, 0.078188)])
+def test_pegasos_reaches_the_optimum_of_the_linear_svm(
+    C: float, optimum: float, project: bool
+) -> None:
+    """Of scikit-learn's LinearSVC: λ/2·|w|² + mean hinge loss, λ = 1/(nC), without an intercept.
+
+    The last of Pegasos's points wander by 1/(λt); what approaches the optimum is their mean
+    (Shalev-Shwartz et al. 2011, §2.4).
+    """
+    X, y = load_breast_cancer(return_X_y=True)
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    T = (2.0 * y - 1)[None]
+    strength = 1 / (len(X) * C)
+    penalty = Regularization(l2=strength)
+    w, slope, average = np.zeros(X.shape[1]), np.empty_like(T), np.zeros(X.shape[1])
+
+    def objective(w: Array) -> float:
+        return Hinge()((X @ w)[None], T, slope) + penalty.penalty(w)
+
+    svm = LinearSVC(loss="hinge", C=C, fit_intercept=False, tol=1e-8, max_iter=10**6).fit(X, y)
+    assert objective(svm.coef_[0]) == pytest.approx(optimum, abs=1e-6)
+    optimizer, steps = Pegasos(strength=strength, project=project), 6000
+    for t in range(1, steps + 1):
+        objective(w)
+        grads = slope[0] @ X
+        penalty.add_gradient(w, grads)
+        optimizer.step(w, grads, (), t, 1.0)
+        optimizer.constrain([w])
+        if t > steps // 2:
+            average += w * 2 / steps
+    assert 0 <= objective(average) - optimum + 1e-6 < 1e-3
 
 
 def test_nesterov_without_momentum_is_refused() -> None:
