@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from nnkit.nn.layers import ActivationLayer
 from nnkit.nn.model import Model, batch_last, samples_first
 from nnkit.nn.params import Array, Shape
 from nnkit.training.config import Config
-from nnkit.training.targets import answer, class_weights, counted, encode, weights_of
+from nnkit.training.targets import answers, class_weights, counted, encode, weights_of
 
 EVALUATION_BATCH = 1000
 
@@ -213,35 +213,6 @@ def output_activation(model: Model) -> AnyActivation:
     return output.function
 
 
-class Part(NamedTuple):
-    """Some samples of a set, scored.
-
-    Attributes:
-        place: which ones.
-        loss: the sum of their losses, each times its weight.
-        weight: the sum of these weights.
-        outputs: of the network, (n, outputs).
-    """
-
-    place: slice
-    loss: float
-    weight: float
-    outputs: Array
-
-
-def scored(model: Model, data: ReadySet) -> Iterator[Part]:
-    """Runs a whole set through the model, a thousand samples at a time."""
-    for start in range(0, len(data), EVALUATION_BATCH):
-        place = slice(start, min(start + EVALUATION_BATCH, len(data)))
-        network = model.network(place.stop - start, training=False)
-        weights = None if data.weights is None else data.weights[place]
-        loss, Y = network.evaluate(
-            batch_last(data.inputs[place]), batch_last(data.coded[place]), weights
-        )
-        weight = place.stop - start if weights is None else float(np.sum(weights))
-        yield Part(place, loss * weight, weight, samples_first(Y).copy())
-
-
 def evaluate(
     model: Model, data: ReadySet, metrics: Sequence[Metric[Any]] | None = None
 ) -> dict[str, float]:
@@ -255,24 +226,42 @@ def evaluate(
     if metrics is None:
         metrics = chosen((), for_classes=data.are_classes)
     tally = Tally(metrics, width_of(model, data))
-    loss = weight = 0.0
-    for part in scored(model, data):
-        loss, weight = loss + part.loss, weight + part.weight
-        add_to(tally, part, model, data)
-    return {"loss": loss / weight if weight else 0.0, **tally.figures()}
+    return {"loss": judge(model, data, tally), **tally.figures()}
+
+
+def judge(model: Model, data: ReadySet, tally: Tally, kept: Array | None = None) -> float:
+    """Runs a whole set through the model, a thousand samples at a time; returns its mean loss.
+
+    Args:
+        model: as it is.
+        data: the set.
+        tally: is told of targets and answers.
+        kept: filled with the outputs (n, outputs), where they are wanted.
+    """
+    activation = output_activation(model)
+    total = counted = 0.0
+    for start in range(0, len(data), EVALUATION_BATCH):
+        part = slice(start, min(start + EVALUATION_BATCH, len(data)))
+        network = model.network(part.stop - start, training=False)
+        weights = None if data.weights is None else data.weights[part]
+        loss, Y = network.evaluate(
+            batch_last(data.inputs[part]), batch_last(data.coded[part]), weights
+        )
+        count = part.stop - start if weights is None else float(np.sum(weights))
+        total += loss * count
+        counted += count
+        outputs = samples_first(Y)
+        form = partial(answers, outputs, loss=model.loss, activation=activation)
+        tally.add(data.targets[part], form, None if data.counted is None else data.counted[part])
+        if kept is not None:
+            kept[part] = outputs
+    return total / counted if counted else 0.0
 
 
 def width_of(model: Model, data: ReadySet) -> int:
     """How many classes there are, or outputs."""
     (outputs,) = model.output_shape
     return max(2, outputs) if data.are_classes else outputs
-
-
-def add_to(tally: Tally, part: Part, model: Model, data: ReadySet) -> None:
-    """Takes a part of a set into account."""
-    form = partial(answer, part.outputs, loss=model.loss, activation=output_activation(model))
-    counts = None if data.counted is None else data.counted[part.place]
-    tally.add(data.targets[part.place], form, counts)
 
 
 def build_model(config: Config, input_shape: Shape | None = None) -> Model:

@@ -14,6 +14,7 @@ from nnkit.data.dataset import Column
 from nnkit.data.preprocess import Preprocessor
 from nnkit.data.sources.csv import Csv, read_table
 from nnkit.errors import CheckpointError, DataError, NnkitError, UsageError
+from nnkit.metrics import chosen
 from nnkit.nn.activations import Function
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array, Shape
@@ -21,8 +22,17 @@ from nnkit.runs.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from nnkit.runs.directory import DEFAULT_RUNS, find_checkpoint
 from nnkit.training.config import Config, config_from
 from nnkit.training.numerics import numerics
+from nnkit.training.report import Report, report_on
 from nnkit.training.targets import confidence, decide
-from nnkit.training.task import Task, evaluate, model_for, output_activation, prepare, ready_set
+from nnkit.training.task import (
+    ReadySet,
+    Task,
+    evaluate,
+    model_for,
+    output_activation,
+    prepare,
+    ready_set,
+)
 from nnkit.version import __version__
 
 
@@ -156,19 +166,35 @@ class TrainedModel:
             split: `train`, `validation` or `test`.
 
         Returns:
-            How many samples, and the figures.
+            How many samples, and the figures that training gave.
 
         Raises:
             DataError: the data is missing or no longer what it was.
             UsageError: no such set was held out.
         """
+        data = self._ready(split)
+        metrics = chosen(self.config.training.metrics, for_classes=self.classes is not None)
+        with numerics(self.info["threads"]):  # as in training, so that the figures are the same
+            return len(data), evaluate(self.model, data, metrics)
+
+    def report(self, split: str = "test") -> Report:
+        """Judges the model in full on one of its data's sets: all metrics, by class, confusions.
+
+        Args:
+            split: as for `evaluate`, which says what is raised.
+        """
+        data = self._ready(split)
+        with numerics(self.info["threads"]):
+            return report_on(self.model, data, split, self.classes)
+
+    def _ready(self, split: str) -> ReadySet:
         with self.config.locating():
             task = prepare(self.config)
             if task.fingerprint != self.info["data"]:
                 raise DataError("the data is not what this model was trained and split on")
             if split not in task.sets:
                 raise UsageError(f"there is no {split} set; there are {', '.join(task.sets)}")
-            data = ready_set(
+            return ready_set(
                 task.sets[split],
                 self.preprocessor,
                 self.model,
@@ -176,8 +202,6 @@ class TrainedModel:
                 self.config,
                 task.class_weights,
             )
-        with numerics(self.info["threads"]):  # as in training, so that the figures are the same
-            return len(data), evaluate(self.model, data)
 
 
 def load_checkpoint(what: str | Path, runs: Path = DEFAULT_RUNS) -> TrainedModel:

@@ -70,8 +70,8 @@ def test_as_scikit_learn_computes_it_of_any_numbers(
     metric: Metric[Any], seed: int, samples: int, width: int
 ) -> None:
     rng = generator(seed, "numbers")
-    targets = rng.integers(width, size=samples)
-    answers = rng.normal(size=(samples, width))
+    targets: Array = rng.integers(width, size=samples)
+    answers: Array = rng.normal(size=(samples, width))
     if metric.statistic.takes == "decisions":
         answers = answers.argmax(axis=1)
     elif metric.statistic.takes == "probabilities":
@@ -132,12 +132,8 @@ def test_without_weight_it_is_a_number_still(metric: Metric[Any]) -> None:
 @every_metric
 def test_perfect_answers_are_no_worse_than_any(metric: Metric[Any]) -> None:
     targets, answers, weights = drawn(metric, 1, 60, 12, 12, 5)
-    perfect: Array = {
-        "decisions": lambda: targets,
-        "outputs": lambda: targets,
-        "scores": lambda: np.eye(12)[targets],
-        "probabilities": lambda: np.eye(12)[targets],
-    }[metric.statistic.takes]()
+    per_class = metric.statistic.takes in ("scores", "probabilities")
+    perfect = np.eye(12)[targets] if per_class else targets
     best = metric(targets, perfect, weights, classes=12)
     other = metric(targets, answers, weights, classes=12)
     assert best == pytest.approx(1 if metric.higher_is_better else 0, abs=1e-12)
