@@ -36,7 +36,7 @@ class ReadySet:
     Attributes:
         inputs: preprocessed, (n, *input shape), or to be preprocessed as they are read.
         coded: targets as the loss wants them, (n, outputs).
-        targets: as the source gave them: class numbers (n,) or real targets (n, outputs).
+        targets: as figures want them: class numbers (n,) or real targets (n, outputs).
         weights: how much each sample counts in the loss, (n,); None for all the same.
         counted: how much it counts in other figures, whatever its class: (n,), or None likewise.
     """
@@ -202,8 +202,11 @@ def ready_set(
     )
     weights = weights_of(samples.targets, samples.weights, by_class, model.dtype)
     counts = counted(samples.targets, samples.weights, model.loss, classes)
+    targets = samples.targets
+    if classes is None and model.loss.coding != "number":
+        targets = coded.astype(np.float64)  # yes and no as the outputs say them
     inputs = preprocessor.prepared(samples.inputs, model.dtype)
-    return ReadySet(inputs, coded, samples.targets, weights, counts)
+    return ReadySet(inputs, coded, targets, weights, counts)
 
 
 def output_activation(model: Model) -> AnyActivation:

@@ -352,7 +352,7 @@ def test_the_plateau_schedule_follows_a_metric_upwards(tmp_path: Path) -> None:
         ),
         (
             lambda: diabetes(training={"metrics": ["f1"]}),
-            "'f1' judges classes, but the targets are real numbers; there are mae, rmse, r2, expl",
+            "'f1' judges classes, but the targets are real numbers; there are mae, rmse",
         ),
         (
             lambda: iris(training={"metrics": ["brier"]}, loss="hinge"),
