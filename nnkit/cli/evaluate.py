@@ -23,6 +23,14 @@ def evaluate(
     split: Annotated[
         str, typer.Option("--split", metavar="SET", help="train, validation or test.")
     ] = "test",
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            metavar="PLACE",
+            help="Where the data is now, if it was moved: its file, or its folder.",
+        ),
+    ] = None,
     predictions: Annotated[
         Path | None,
         typer.Option(
@@ -45,7 +53,7 @@ def evaluate(
     if predictions is not None:
         _check_free(predictions)
     path = find_checkpoint(checkpoint, runs)
-    report = nnkit.load_checkpoint(path).report(split)
+    report = nnkit.load_checkpoint(path).report(split, data)
     if predictions is not None:
         _write(predictions, report)
     if as_json:

@@ -159,11 +159,14 @@ class TrainedModel:
         ]
         return np.column_stack(parts)
 
-    def evaluate(self, split: str = "test") -> tuple[int, dict[str, float]]:
+    def evaluate(
+        self, split: str = "test", data: Path | None = None
+    ) -> tuple[int, dict[str, float]]:
         """Scores the model on one of its data's sets, found and split as in training.
 
         Args:
             split: `train`, `validation` or `test`.
+            data: where the data is now, if it was moved.
 
         Returns:
             How many samples, and the figures that training gave.
@@ -172,24 +175,29 @@ class TrainedModel:
             DataError: the data is missing or no longer what it was.
             UsageError: no such set was held out.
         """
-        data = self._ready(split)
+        ready = self._ready(split, data)
         metrics = chosen(self.config.training.metrics, for_classes=self.classes is not None)
         with numerics(self.info["threads"]):  # as in training, so that the figures are the same
-            return len(data), evaluate(self.model, data, metrics)
+            return len(ready), evaluate(self.model, ready, metrics)
 
-    def report(self, split: str = "test") -> Report:
+    def report(self, split: str = "test", data: Path | None = None) -> Report:
         """Judges the model in full on one of its data's sets: all metrics, by class, confusions.
 
         Args:
             split: as for `evaluate`, which says what is raised.
+            data: likewise.
         """
-        data = self._ready(split)
+        ready = self._ready(split, data)
         with numerics(self.info["threads"]):
-            return report_on(self.model, data, split, self.classes)
+            return report_on(self.model, ready, split, self.classes)
 
-    def _ready(self, split: str) -> ReadySet:
-        with self.config.locating():
-            task = prepare(self.config)
+    def _ready(self, split: str, place: Path | None) -> ReadySet:
+        config = self.config
+        if place is not None:
+            moved = config.data.model_copy(update={"source": config.data.source.moved(place)})
+            config = config.model_copy(update={"data": moved})
+        with config.locating():
+            task = prepare(config)
             if task.fingerprint != self.info["data"]:
                 raise DataError("the data is not what this model was trained and split on")
             if split not in task.sets:
@@ -199,7 +207,7 @@ class TrainedModel:
                 self.preprocessor,
                 self.model,
                 self.classes,
-                self.config,
+                config,
                 task.class_weights,
             )
 

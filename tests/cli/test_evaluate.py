@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -183,3 +184,22 @@ def test_predictions_that_cannot_be_written(program: Program, trained: Path) -> 
     answer = program("eval", trained, "--predictions", name)
     assert (answer.code, answer.out) == (2, "")
     assert answer.errors == [f"{name}: cannot be written: File name too long"]
+
+
+# Data that was moved
+
+
+def test_data_that_was_moved(program: Program, tmp_path: Path) -> None:
+    here, there = tmp_path / "here.csv", tmp_path / "there.csv"
+    shutil.copy(TABLES / "iris.csv", here)
+    source = f"data.source={{kind: csv, path: {here}, label: species}}"
+    arguments = ("--set", source, "--set", "training.epochs=1")
+    run = program("train", IRIS, *arguments, "--json").json["run"]
+    before = program("eval", run, "--json").json
+    here.rename(there)
+    gone = program("eval", run)
+    assert (gone.code, gone.errors) == (3, [f"{here}: no such file"])
+    assert program("eval", run, "--data", "there.csv", "--json").json == before
+    other = program("eval", run, "--data", TABLES / "wine.csv")
+    assert other.code in (2, 3)
+    assert other.out == ""

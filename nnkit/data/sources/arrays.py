@@ -83,6 +83,16 @@ class _Arrays(Source):
             )
         return Dataset(samples, test, classes)
 
+    def moved(self, place: Path) -> Self:
+        """Likewise; of several files the folder that they are in now, under the same names."""
+        if "path" in type(self).model_fields:
+            return super().moved(place)
+        named = {name: getattr(self, name) for name in type(self).model_fields if name != "kind"}
+        folder = place.resolve()
+        return self.model_copy(
+            update={name: str(folder / Path(file).name) for name, file in named.items() if file}
+        )
+
     def _samples(
         self, inputs: str, targets: str, weights: str | None
     ) -> tuple[Samples, tuple[str, ...] | None]:
