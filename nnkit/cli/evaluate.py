@@ -44,8 +44,8 @@ def evaluate(
 ) -> None:
     """Score CHECKPOINT on held-out data, split and preprocessed as in training.
 
-    Shows the figures that suit the network; of classes also how each of them fares and which are
-    taken for which. --json holds all figures there are.
+    Shows the figures that suit the network, of classes also how each fares and
+    which are taken for which; --json holds all there are.
     """
     import nnkit
     from nnkit.runs.directory import find_checkpoint
