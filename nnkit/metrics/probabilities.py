@@ -65,9 +65,10 @@ def brier(sums: ProbabilitySums) -> float:
 
 @metric(ProbabilitySums, higher_is_better=False)
 def expected_calibration_error(sums: ProbabilitySums) -> float:
-    """Σ over bins of their weight times |share right − mean confidence|, 15 bins of equal width.
+    """Mean distance of confidence from the share right, over 15 bins of the confidence.
 
-    Guo et al. 2017, On calibration of modern neural networks, eq. 3.
+    Σ_b w_b |right_b − confidence_b| / Σ w, the confidence being the largest probability. Guo et al.
+    2017, On calibration of modern neural networks, eq. 3.
     """
     _, confidence, right = sums.bins
     return share(np.abs(right - confidence).sum(), sums.total)

@@ -60,7 +60,7 @@ class Errors(Statistic):
 
 @metric(Errors, higher_is_better=False)
 def mae(sums: Errors) -> float:
-    """Mean absolute error, of |y − t|, in the targets' unit."""
+    """Mean absolute error: that of the distance of y from t."""
     return share(sums.absolute.mean(), sums.errors.weight)
 
 

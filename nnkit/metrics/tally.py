@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nnkit.metrics.base import Answer, Array, Metric, Statistic
+from nnkit.metrics.base import Answer, Array, Metric, S, Statistic
 
 
 class Tally:
@@ -16,13 +16,15 @@ class Tally:
     Args:
         metrics: those wanted.
         width: the number of classes, or of outputs.
+        also: statistics to keep beside those that the metrics need.
     """
 
-    def __init__(self, metrics: Iterable[Metric[Any]], width: int) -> None:
+    def __init__(
+        self, metrics: Iterable[Metric[Any]], width: int, also: Iterable[type[Statistic]] = ()
+    ) -> None:
         self.metrics = tuple(metrics)
-        self.statistics: dict[type[Statistic], Statistic] = {
-            kind: kind(width) for kind in {metric.statistic: None for metric in self.metrics}
-        }
+        kinds = dict.fromkeys((*(metric.statistic for metric in self.metrics), *also))
+        self.statistics: dict[type[Statistic], Statistic] = {kind: kind(width) for kind in kinds}
 
     def add(
         self, targets: Array, answers: Callable[[Answer], Array], weights: Array | None
@@ -38,6 +40,12 @@ class Tally:
         forms = {form: answers(form) for form in {kind.takes for kind in self.statistics}}
         for kind, statistic in self.statistics.items():
             statistic.add(targets, forms[kind.takes], counts)
+
+    def kept(self, kind: type[S]) -> S:
+        """What was kept in a statistic of that kind."""
+        statistic = self.statistics[kind]
+        assert isinstance(statistic, kind)
+        return statistic
 
     def figures(self) -> dict[str, float]:
         """The figures by name, in the order in which they were asked for."""

@@ -562,6 +562,12 @@ class MultiClassHinge(ClassLoss):
         np.subtract(dY, right * np.add.reduce(dY, axis=0), out=dY)
         return over_samples(np.maximum(excess, 0))
 
+    def objection(self, T: Array) -> str | None:
+        wrong = np.flatnonzero((T > 0.5).sum(axis=1) != 1)
+        if not len(wrong):
+            return None
+        return f"but each sample is to be of one class; sample {wrong[0]} is of more, or of none"
+
 
 AnyLoss = Annotated[
     SquaredError

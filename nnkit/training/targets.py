@@ -158,7 +158,7 @@ def counted(
     return kept * (1.0 if weights is None else weights)
 
 
-def answer(outputs: Array, form: Answer, loss: Loss, activation: Activation) -> Array:
+def answers(outputs: Array, form: Answer, loss: Loss, activation: Activation) -> Array:
     """A network's outputs (n, outputs) in the form that a metric takes.
 
     Args:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from nnkit.nn.layers import ActivationLayer
 from nnkit.nn.model import Model, batch_last, samples_first
 from nnkit.nn.params import Array, Shape
 from nnkit.training.config import Config
-from nnkit.training.targets import answer, class_weights, counted, encode, weights_of
+from nnkit.training.targets import answers, class_weights, counted, encode, weights_of
 
 EVALUATION_BATCH = 1000
 
@@ -37,7 +37,7 @@ class ReadySet:
     Attributes:
         inputs: preprocessed, (n, *input shape), or to be preprocessed as they are read.
         coded: targets as the loss wants them, (n, outputs).
-        targets: as the source gave them: class numbers (n,) or real targets (n, outputs); of an
+        targets: as figures want them: class numbers (n,) or real targets (n, outputs); of an
             autoencoder its inputs, each sample in a row.
         weights: how much each sample counts in the loss, (n,); None for all the same.
         counted: how much it counts in other figures, whatever its class: (n,), or None likewise.
@@ -211,6 +211,8 @@ def ready_set(
     coded = encode(targets, classes, model.loss, model.output_shape, last_layer, model.dtype)
     weights = weights_of(samples.targets, samples.weights, by_class, model.dtype)
     counts = counted(samples.targets, samples.weights, model.loss, classes)
+    if classes is None and model.loss.coding != "number":
+        targets = coded.astype(np.float64)  # yes and no as the outputs say them
     return ReadySet(inputs, coded, targets, weights, counts)
 
 
@@ -219,35 +221,6 @@ def output_activation(model: Model) -> AnyActivation:
     output = model.stages[-1].spec
     assert isinstance(output, ActivationLayer)
     return output.function
-
-
-class Part(NamedTuple):
-    """Some samples of a set, scored.
-
-    Attributes:
-        place: which ones.
-        loss: the sum of their losses, each times its weight.
-        weight: the sum of these weights.
-        outputs: of the network, (n, outputs).
-    """
-
-    place: slice
-    loss: float
-    weight: float
-    outputs: Array
-
-
-def scored(model: Model, data: ReadySet) -> Iterator[Part]:
-    """Runs a whole set through the model, a thousand samples at a time."""
-    for start in range(0, len(data), EVALUATION_BATCH):
-        place = slice(start, min(start + EVALUATION_BATCH, len(data)))
-        network = model.network(place.stop - start, training=False)
-        weights = None if data.weights is None else data.weights[place]
-        loss, Y = network.evaluate(
-            batch_last(data.inputs[place]), batch_last(data.coded[place]), weights
-        )
-        weight = place.stop - start if weights is None else float(np.sum(weights))
-        yield Part(place, loss * weight, weight, samples_first(Y).copy())
 
 
 def evaluate(
@@ -263,24 +236,42 @@ def evaluate(
     if metrics is None:
         metrics = chosen((), for_classes=data.are_classes)
     tally = Tally(metrics, width_of(model, data))
-    loss = weight = 0.0
-    for part in scored(model, data):
-        loss, weight = loss + part.loss, weight + part.weight
-        add_to(tally, part, model, data)
-    return {"loss": loss / weight if weight else 0.0, **tally.figures()}
+    return {"loss": judge(model, data, tally), **tally.figures()}
+
+
+def judge(model: Model, data: ReadySet, tally: Tally, kept: Array | None = None) -> float:
+    """Runs a whole set through the model, a thousand samples at a time; returns its mean loss.
+
+    Args:
+        model: as it is.
+        data: the set.
+        tally: is told of targets and answers.
+        kept: filled with the outputs (n, outputs), where they are wanted.
+    """
+    activation = output_activation(model)
+    total = counted = 0.0
+    for start in range(0, len(data), EVALUATION_BATCH):
+        part = slice(start, min(start + EVALUATION_BATCH, len(data)))
+        network = model.network(part.stop - start, training=False)
+        weights = None if data.weights is None else data.weights[part]
+        loss, Y = network.evaluate(
+            batch_last(data.inputs[part]), batch_last(data.coded[part]), weights
+        )
+        count = part.stop - start if weights is None else float(np.sum(weights))
+        total += loss * count
+        counted += count
+        outputs = samples_first(Y)
+        form = partial(answers, outputs, loss=model.loss, activation=activation)
+        tally.add(data.targets[part], form, None if data.counted is None else data.counted[part])
+        if kept is not None:
+            kept[part] = outputs
+    return total / counted if counted else 0.0
 
 
 def width_of(model: Model, data: ReadySet) -> int:
     """How many classes there are, or outputs."""
     (outputs,) = model.output_shape
     return max(2, outputs) if data.are_classes else outputs
-
-
-def add_to(tally: Tally, part: Part, model: Model, data: ReadySet) -> None:
-    """Takes a part of a set into account."""
-    form = partial(answer, part.outputs, loss=model.loss, activation=output_activation(model))
-    counts = None if data.counted is None else data.counted[part.place]
-    tally.add(data.targets[part.place], form, counts)
 
 
 def build_model(config: Config, input_shape: Shape | None = None) -> Model:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -70,8 +71,8 @@ def test_as_scikit_learn_computes_it_of_any_numbers(
     metric: Metric[Any], seed: int, samples: int, width: int
 ) -> None:
     rng = generator(seed, "numbers")
-    targets = rng.integers(width, size=samples)
-    answers = rng.normal(size=(samples, width))
+    targets: Array = rng.integers(width, size=samples)
+    answers: Array = rng.normal(size=(samples, width))
     if metric.statistic.takes == "decisions":
         answers = answers.argmax(axis=1)
     elif metric.statistic.takes == "probabilities":
@@ -132,12 +133,8 @@ def test_without_weight_it_is_a_number_still(metric: Metric[Any]) -> None:
 @every_metric
 def test_perfect_answers_are_no_worse_than_any(metric: Metric[Any]) -> None:
     targets, answers, weights = drawn(metric, 1, 60, 12, 12, 5)
-    perfect: Array = {
-        "decisions": lambda: targets,
-        "outputs": lambda: targets,
-        "scores": lambda: np.eye(12)[targets],
-        "probabilities": lambda: np.eye(12)[targets],
-    }[metric.statistic.takes]()
+    per_class = metric.statistic.takes in ("scores", "probabilities")
+    perfect = np.eye(12)[targets] if per_class else targets
     best = metric(targets, perfect, weights, classes=12)
     other = metric(targets, answers, weights, classes=12)
     assert best == pytest.approx(1 if metric.higher_is_better else 0, abs=1e-12)
@@ -216,3 +213,10 @@ def test_which_way_is_better() -> None:
     assert higher_is_better("validation.f1")
     assert not higher_is_better("test.brier")
     assert not higher_is_better("train.objective")
+
+
+def test_the_documentation_names_every_metric() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
+    for metric in METRICS.values():
+        better = "more" if metric.higher_is_better else "less"
+        assert f"| `{metric.name}` | {better} | {metric.about} |" in text
