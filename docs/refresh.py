@@ -27,7 +27,7 @@ BLOCK = re.compile(
     r"```(?P<language>\w+)\n(?P<content>.*?)```\n",
     re.DOTALL,
 )
-LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "build", "dist")
+LEFT_OUT = shutil.ignore_patterns(".*", "build", "dist")
 
 
 def main() -> None:
