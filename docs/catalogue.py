@@ -1,4 +1,4 @@
-"""Writes docs/catalogue.md from the specs themselves: `python docs/catalogue.py`.
+"""Writes docs/catalogue.md, and README's overview, from the specs: `python docs/catalogue.py`.
 
 Every tagged union that a config can hold is a family, every member of it a row: its docstring is
 the definition, its fields are the settings.
@@ -23,6 +23,8 @@ from nnkit.training.config import Config
 
 IS_PATH = get_args(FilePath)[1]
 PAGE = Path(__file__).parent / "catalogue.md"
+README = PAGE.parents[1] / "README.md"
+OVERVIEW = re.compile(r"(?P<begin><!-- catalogue -->)\n.*?(?P<end><!-- end -->)", re.DOTALL)
 COMMAND = "python docs/catalogue.py"
 MAX_INTEGER = 1 << 31  # bounds from here on only keep numbers within their type
 
@@ -215,7 +217,8 @@ def page(root: type[Spec] = Config) -> str:
     families = sorted(catalogue.families.values(), key=lambda family: family.title)
     links = {family.base.__name__: (family.noun, family.title) for family in families}
     links |= {section.spec.__name__: ("section", section.title) for section in catalogue.sections}
-    text = [INTRODUCTION, *_contents(families)]
+    text = [INTRODUCTION, *_contents(families, "")]
+    text += ["| [Sections](#sections) | where they stand, and what is a number or a word |\n"]
     for family in families:
         text += _family(family, links)
     text += ["## Sections\n", "Where all of these stand, with what is no choice between kinds.\n"]
@@ -227,13 +230,20 @@ def page(root: type[Spec] = Config) -> str:
     return "\n".join(text)
 
 
-def _contents(families: Iterable[Family]) -> Iterator[str]:
+def overview(readme: str) -> str:
+    """README with its table of families as it should be."""
+    families = sorted(Catalogue.of(Config).families.values(), key=lambda family: family.title)
+    table = "\n".join(_contents(families, f"docs/{PAGE.name}"))
+    return OVERVIEW.sub(lambda found: f"{found['begin']}\n{table}\n{found['end']}", readme)
+
+
+def _contents(families: Iterable[Family], place: str) -> Iterator[str]:
     yield "| family | kinds |"
     yield "|---|---|"
     for family in families:
         kinds = ", ".join(f"`{tag}`" for tag in family.members)
-        yield f"| [{family.title}](#{anchor(family.title)}) | {len(family.members)}: {kinds} |"
-    yield "| [Sections](#sections) | where they stand, and all that is a number or a word |\n"
+        address = f"{place}#{anchor(family.title)}"
+        yield f"| [{family.title}]({address}) | {len(family.members)}: {kinds} |"
 
 
 def _family(family: Family, links: Links) -> Iterator[str]:
@@ -535,3 +545,4 @@ def spaced(name: str) -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(page(), encoding="utf-8")
+    README.write_text(overview(README.read_text(encoding="utf-8")), encoding="utf-8")

@@ -9,11 +9,14 @@ from pydantic import create_model
 
 from docs.catalogue import (
     COMMAND,
+    OVERVIEW,
     PAGE,
+    README,
     Catalogue,
     anchor,
     forms,
     meaning,
+    overview,
     own_fields,
     page,
     symbol,
@@ -41,6 +44,12 @@ LEAST = "data: {source: mnist}\narchitecture: {layers: [{dense: 3}]}\n"
 
 def test_it_is_up_to_date() -> None:
     assert page() == TEXT, f"a component has changed: `{COMMAND}` writes the page anew"
+
+
+def test_so_is_the_overview_in_the_readme() -> None:
+    readme = README.read_text(encoding="utf-8")
+    assert OVERVIEW.search(readme)
+    assert overview(readme) == readme, f"`{COMMAND}` writes it anew"
 
 
 def test_it_has_every_member_of_every_union() -> None:
