@@ -46,6 +46,7 @@ class Data(Spec):
     )
     augment: Annotated[tuple[AnyAugmentation, ...], Listed] = Field(
         (), description="Random changes of training samples, each time they are seen."
+    )
     targets: Literal["labels", "inputs"] = Field(
         "labels",
         description="What the network learns to give: the source's labels or numbers, or each "
