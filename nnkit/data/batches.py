@@ -57,6 +57,10 @@ class Batches:
         """How many batches an epoch has, a short last one included."""
         return -(-len(self.inputs) // self.batch_size)
 
+    def order(self, epoch: int) -> Array:
+        """The samples' indices (n,) in the order in which that epoch takes them."""
+        return generator(self.seed, "shuffle", epoch).permutation(len(self.inputs))
+
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch.
 
@@ -64,7 +68,7 @@ class Batches:
             epoch: its number from 0, which keys the shuffle.
             start: the first batch wanted; those before it are skipped at no cost.
         """
-        order = generator(self.seed, "shuffle", epoch).permutation(len(self.inputs))
+        order = self.order(epoch)
         size = self.batch_size
         shape, dtype = self.inputs.shape[1:], self.inputs.dtype
         wanted = GATHERED // (prod(shape) * dtype.itemsize)

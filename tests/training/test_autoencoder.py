@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import nnkit
+from nnkit.data import disk
 from nnkit.errors import ConfigError
 from nnkit.nn.params import Array
 from nnkit.random import generator
@@ -61,6 +62,16 @@ def test_pictures_are_given_in_a_row(pictures: tuple[Array, Config], tmp_path: P
     wanted = task.sets["train"].inputs[:].reshape(count, -1) / 255
     restored = model.predict(task.sets["train"].inputs)
     assert figures["rmse"] == pytest.approx(np.sqrt(np.mean((restored - wanted) ** 2)), rel=1e-5)
+
+
+def test_pictures_left_on_disk_give_the_same_weights(
+    pictures: tuple[Array, Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, config = pictures
+    in_memory = nnkit.train(config, runs=tmp_path / "memory")
+    monkeypatch.setattr(disk, "IN_MEMORY", 0)
+    on_disk = nnkit.train(config, runs=tmp_path / "disk")
+    assert on_disk.summary["weights_sha256"] == in_memory.summary["weights_sha256"]
 
 
 def test_classes_are_no_part_of_it(tmp_path: Path) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from pathlib import Path
 
 import pytest
 
 import nnkit
 from nnkit.errors import ConfigError
+from nnkit.training.config import load_config
 from nnkit.training.dry_run import dry_run
 from tests.training.configs import iris
+
+CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("**/*.yaml"))
 
 
 def test_foretells_what_the_run_then_is(tmp_path: Path) -> None:
@@ -25,3 +29,9 @@ def test_foretells_what_the_run_then_is(tmp_path: Path) -> None:
 def test_says_what_does_not_fit(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="2 output units, but the data has 3 classes; make it 3"):
         dry_run(iris(architecture={"layers": [{"dense": 2}]}), tmp_path)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_shipped_config_takes_a_first_step(tmp_path: Path, path: Path) -> None:
+    """Real parser, real data; a training starts from a loss that is neither NaN nor infinite."""
+    assert isfinite(dry_run(load_config(path), tmp_path)["loss"])

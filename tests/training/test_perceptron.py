@@ -1,0 +1,89 @@
+"""The perceptron on separable data: it stops, and makes no more mistakes than Novikoff allows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+import nnkit
+from nnkit.nn.params import Array
+from nnkit.random import generator
+from nnkit.training.config import Config, config_from
+from nnkit.training.loop import Step
+from nnkit.training.session import build
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+
+
+def separable(seed: int, samples: int, features: int, margin: float) -> tuple[Array, Array, float]:
+    """Points (n, d), their sides (n,) of a plane through 0, and how near to it the nearest lies."""
+    rng = generator(seed, "separable")
+    normal = rng.standard_normal(features)
+    normal /= np.linalg.norm(normal)
+    X = rng.uniform(-1, 1, (samples, features))
+    sides = np.where(X @ normal > 0, 1.0, -1.0)
+    X += margin * sides[:, None] * normal
+    return X, sides, float((sides * (X @ normal)).min())
+
+
+def perceptron(folder: Path, X: Array, sides: Array, epochs: int) -> Config:
+    """A perceptron on those points, which it takes from files as any other."""
+    np.save(folder / "x.npy", X)
+    np.save(folder / "t.npy", (sides > 0).astype(np.int64))
+    source = {"kind": "npy", "inputs": str(folder / "x.npy"), "targets": str(folder / "t.npy")}
+    return config_from(
+        {
+            "data": {"source": source, "split": {"validation": 0, "test": 0}},
+            "architecture": {
+                "layers": [{"dense": {"units": 1, "bias": False}}],
+                "initializer": "zeros",
+            },
+            "activation": {"output": "identity", "inference": "sign"},
+            "loss": "perceptron",
+            "optimizer": {"kind": "sgd", "lr": 1.0},
+            "training": {"epochs": epochs, "batch_size": 1, "precision": "float64"},
+        }
+    )
+
+
+@settings(max_examples=25)
+@given(
+    seed=st.integers(0, 1 << 32),
+    samples=st.integers(2, 40),
+    features=st.integers(1, 6),
+    margin=st.floats(0.05, 1.0),
+)
+def test_it_makes_at_most_so_many_mistakes_and_then_none(
+    seed: int, samples: int, features: int, margin: float
+) -> None:
+    """(R/γ)², R the longest input and γ the margin of any plane that parts them (Novikoff 1962).
+
+    So an epoch without a mistake comes after at most that many others; then it stays.
+    """
+    X, sides, gamma = separable(seed, samples, features, margin)
+    assume(len(np.unique(sides)) == 2)
+    bound = float((X**2).sum(axis=1).max()) / gamma**2
+    epochs = int(bound) + 2
+    assume(epochs * samples <= 20_000)
+    with TemporaryDirectory() as folder:
+        session = build(perceptron(Path(folder), X, sides, epochs))
+        W, mistakes = session.model.params, []
+        before = W.copy()
+        for event in session.loop.run():
+            if isinstance(event, Step):
+                mistakes.append(not np.array_equal(W, before))
+                before = W.copy()
+    assert sum(mistakes) <= bound
+    assert not any(mistakes[-samples:])
+    assert (sides * (X @ W) > 0).all()
+
+
+def test_on_the_wines_it_makes_no_mistake_in_the_end(tmp_path: Path) -> None:
+    run = nnkit.train(nnkit.load_config(CONFIGS / "perceptron.yaml"), runs=tmp_path)
+    assert run.summary["outcome"] == "stopped early"
+    assert run.summary["results"]["train"] == pytest.approx({"loss": 0, "accuracy": 1})
