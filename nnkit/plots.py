@@ -28,6 +28,7 @@ PICTURES = (".png", ".svg")
 # chose colours that everyone can tell apart.
 TERMINAL_COLOURS = ("cyan", "magenta", "yellow")
 PICTURE_COLOURS = ("#0072B2", "#D55E00", "#009E73")
+MARK_LINES = "│┆"
 SAMPLES = {"line": "━━", "dashed": "╍╍", "points": "··"}
 
 
@@ -63,7 +64,7 @@ class Chart:
         y_label: in pictures.
         log_x: whether x is on a logarithmic scale; it is then positive.
         from_zero: whether the y axis begins at 0.
-        marks: upright lines.
+        marks: upright lines, at most two.
         second_x: another unit for x: its name, and how many of the first make one of it.
     """
 
@@ -168,7 +169,11 @@ def _legend(chart: Chart) -> list[Text]:
         ]
         lines.append(Text.assemble(*named))
     if chart.marks:
-        lines.append(Text.assemble(*((f"│ {mark.name}   ", "green") for mark in chart.marks)))
+        named = [
+            (f"{line} {mark.name}   ", "green")
+            for line, mark in zip(MARK_LINES, chart.marks, strict=False)
+        ]
+        lines.append(Text.assemble(*named))
     for line in lines:
         line.rstrip()
     return lines
@@ -185,9 +190,9 @@ def _cells(chart: Chart, x_scale: Scale, y_scale: Scale) -> tuple[Array, Array]:
     if not x_scale.log and x_scale.low < 0 < x_scale.high:
         column = int(x_scale.place(0.0)) // 2
         cells[:, column], styles[:, column] = "╎", "bright_black"
-    for mark in chart.marks:
+    for line, mark in zip(MARK_LINES, chart.marks, strict=False):
         column = int(x_scale.place(mark.x)) // 2
-        cells[:, column], styles[:, column] = "│", "green"
+        cells[:, column], styles[:, column] = line, "green"
     dots = np.zeros((rows, columns), dtype=np.int64)
     for i, curve in enumerate(chart.curves):
         across, up = _dots(curve, x_scale, y_scale)
@@ -273,8 +278,9 @@ def write_picture(chart: Chart, path: Path) -> None:
     kind = picture_format(path)
     import matplotlib as mpl
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    figure = Figure(figsize=(7, 4.2), layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1))
     _draw(chart, figure.add_subplot())
     content = BytesIO()
     # The same chart makes the same bytes.
@@ -288,14 +294,15 @@ def _draw(chart: Chart, axes: Axes) -> None:
     if chart.log_x:
         axes.set_xscale("log")
     low, high = chart.y_range()
-    axes.axhline(0, color="0.75", linewidth=0.8) if low < 0 < high else None
+    if low < 0 < high:
+        axes.axhline(0, color="0.75", linewidth=0.8)
     for curve, colour in zip(chart.curves, PICTURE_COLOURS, strict=False):
         if curve.style == "points":
             axes.plot(curve.x, curve.y, ".", color=colour, alpha=0.35, label=curve.name, zorder=1)
         else:
             line = "--" if curve.style == "dashed" else "-"
             axes.plot(curve.x, curve.y, line, color=colour, linewidth=2, label=curve.name)
-    for mark, line in zip(chart.marks, ("-.", ":", "--"), strict=False):
+    for mark, line in zip(chart.marks, ("-", ":"), strict=False):
         axes.axvline(mark.x, color="0.35", linestyle=line, linewidth=1.2, label=mark.name)
     axes.set(title=chart.title, xlabel=chart.x_label, ylabel=chart.y_label)
     axes.set(xlim=chart.x_range(), ylim=(low, high))
@@ -304,6 +311,6 @@ def _draw(chart: Chart, axes: Axes) -> None:
         second = axes.secondary_xaxis("top", functions=(lambda x: x / unit, lambda x: x * unit))
         second.set_xlabel(name)
     axes.grid(alpha=0.25)
-    axes.spines[["right"]].set_visible(False)
+    axes.spines[["top", "right"]].set_visible(False)
     if len(chart.curves) + len(chart.marks) > 1:
         axes.legend(frameon=False)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from nnkit.config.base import Component, Count, Positive, Tagged
+from nnkit.config.base import Component, Count, Listed, Positive, Tagged
 
 
 class Initializer(Component):
@@ -28,6 +28,10 @@ class Initializer(Component):
             fan_in: how many inputs feed one unit.
             fan_out: how many units one input feeds.
         """
+
+    def objection(self, shape: tuple[int, ...]) -> str | None:
+        """Why it can't fill a block of that shape, as a sentence; None if it can."""
+        return None
 
 
 class Zeros(Initializer):
@@ -211,6 +215,26 @@ class Nielsen(Initializer):
         return rng.normal(0, sqrt(1 / fan_in) if weights and self.form == "new" else 1.0, shape)
 
 
+class Values(Initializer):
+    """The numbers given, row by row: W[1,1], W[1,2], …, W[2,1], …; for examples done by hand."""
+
+    kind: Literal["values"] = "values"
+    shorthand: ClassVar[str | None] = "values"
+    values: Annotated[tuple[float, ...], Listed, Field(min_length=1)]
+
+    def draw(
+        self, rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int
+    ) -> NDArray[np.float64]:
+        return np.array(self.values).reshape(shape)
+
+    def objection(self, shape: tuple[int, ...]) -> str | None:
+        given, wanted = len(self.values), prod(shape)
+        if given == wanted:
+            return None
+        block = " × ".join(map(str, shape))
+        return f"{given} value{'s' * (given != 1)} for a block of {block}, which takes {wanted}"
+
+
 AnyInitializer = Annotated[
     Zeros
     | Constant
@@ -223,6 +247,7 @@ AnyInitializer = Annotated[
     | Orthogonal
     | Identity
     | Sparse
-    | Nielsen,
+    | Nielsen
+    | Values,
     Tagged(),
 ]

@@ -9,7 +9,7 @@ from pydantic import Field
 from nnkit.config.base import NonNegative
 from nnkit.nn.activations import AnyActivation
 from nnkit.nn.initializers import AnyInitializer, Xavier, Zeros
-from nnkit.nn.layer import LayerSpec
+from nnkit.nn.layer import LayerSpec, ShapeError
 from nnkit.nn.params import Parameter, Shape
 
 
@@ -33,10 +33,22 @@ class WeightedLayer(LayerSpec):
     def weights_and_bias(
         self, shape: Shape, fan_in: int, fan_out: int, bias: bool
     ) -> Sequence[Parameter]:
-        """The blocks W, of that shape, and b, one for each of its first axis."""
+        """The blocks W, of that shape, and b, one for each of its first axis.
+
+        Raises:
+            ShapeError: an initializer can't fill them.
+        """
         initial = self.initializer or Xavier()
+        _check(initial, shape, "initializer")
         W = Parameter("W", shape, fan_in, fan_out, initial, self.decay, self.lr_factor)
         if not bias:
             return (W,)
         initial = self.bias_initializer or Zeros()
+        _check(initial, shape[:1], "bias_initializer")
         return (W, Parameter("b", shape[:1], fan_in, fan_out, initial, False, self.lr_factor))
+
+
+def _check(initializer: AnyInitializer, shape: Shape, field: str) -> None:
+    objection = initializer.objection(shape)
+    if objection is not None:
+        raise ShapeError(objection, field)
