@@ -123,8 +123,10 @@ def draw_schedule(config: Config) -> tuple[Rates, Chart, list[str]]:
     schedule = optimizer.schedule
     title = f"{config.name}: {optimizer.tag()}, lr {optimizer.lr:g}, schedule {schedule.tag()}"
     remarks = [
-        (f"{planned.steps:,} steps of {planned.batch_size * config.training.accumulate} samples, "
-        f"{planned.per_epoch:,} to an epoch")
+        (
+            f"{planned.steps:,} steps of {planned.batch_size * config.training.accumulate} samples, "
+            f"{planned.per_epoch:,} to an epoch"
+        )
     ]
     if isinstance(schedule, Plateau):
         remarks.append(
