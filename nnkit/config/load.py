@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import ValidationError
 
@@ -205,6 +206,8 @@ def _fault(root: type[Spec], item: Mapping[str, Any]) -> Fault:
         elif spec is not None and item["type"] == "extra_forbidden" and i + 1 == len(location):
             path.append(part)
             holder = spec
+        elif branch is None and isinstance(part, str) and _is_untagged_union(annotation):
+            branch = (tuple(path), part)  # the name of a type, not a key
         elif (inner := _item_of(annotation, part)) is not None:
             path.append(part)
             holder, annotation = None, inner
@@ -435,6 +438,13 @@ def _close(word: str, words: Sequence[str]) -> str | None:
 def _choices(annotation: Any) -> Mapping[str, type[Component]]:
     """The components that may stand here, by tag; none where it is a list of them that stands."""
     return members(annotation) if _item_of(annotation, 0) is None else {}
+
+
+def _is_untagged_union(annotation: Any) -> bool:
+    """Whether values of several types may stand here, a mapping with free keys among them."""
+    types = [part for part in get_args(annotation) if part is not NoneType]
+    is_union = get_origin(annotation) in (Union, UnionType)
+    return is_union and len(types) > 1 and any(get_origin(part) is dict for part in types)
 
 
 def _specs(annotation: Any) -> list[type[Spec]]:

@@ -133,7 +133,7 @@ def _links(
         name, path = f"layers.{index}", ("architecture", "layers", index)
         activated = isinstance(layer, ActivationLayer)
         if not isinstance(layer, WeightedLayer):
-            yield name, layer, path
+            yield name, layer, (*path, "function") if activated else path
         elif index == last:
             yield name, _initialized(layer, architecture, output), path
         else:
@@ -141,14 +141,24 @@ def _links(
             follows = layer.activation or written or hidden
             yield name, _initialized(layer, architecture, follows), path
             if layer.activation is not None or written is None:
-                awaited = f"{name}.activation", follows, path
+                awaited = f"{name}.activation", follows, _place(layer, activations, path)
         if awaited is not None and not _normalization_follows(layers, index):
             yield awaited[0], ActivationLayer(function=awaited[1]), awaited[2]
             awaited, activated = None, True
         activated = activated and written_activation(layers, index) is None
         if dropout is not None and activated and index < last:
             yield f"{name}.dropout", Dropout(rate=dropout), ("regularization", "dropout")
-    yield "output", ActivationLayer(function=output), ("activation", "output")
+    place: SettingPath = ("activation", "output")
+    if own_activation(layers[last]) is not None:
+        place = ("architecture", "layers", last, "activation")
+    yield "output", ActivationLayer(function=output), place
+
+
+def _place(layer: LayerSpec, activations: Activations, path: SettingPath) -> SettingPath:
+    """The setting that says what follows a hidden layer."""
+    if own_activation(layer) is not None:
+        return (*path, "activation")
+    return ("activation", "hidden") if activations.hidden is not None else path
 
 
 def own_activation(layer: LayerSpec) -> AnyActivation | None:

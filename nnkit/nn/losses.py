@@ -197,7 +197,10 @@ class Quantile(_Residual):
 
 
 class Cosine(Loss):
-    """E = 1 − cos(y, t), the angle between outputs and target taken as vectors."""
+    """E = 1 − cos(y, t), the angle between outputs and target taken as vectors.
+
+    Never negative, as in PyTorch; Keras leaves out the 1.
+    """
 
     kind: Literal["cosine"] = "cosine"
     smallest: ClassVar[float] = 1e-8  # length, so that a vector of zeros has an angle

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from math import isfinite
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -60,6 +61,8 @@ class ClipGlobalNorm(Clipping):
 
 def _shorten(vector: Array, limit: float) -> None:
     length = float(np.sqrt(np.vdot(vector, vector)))
+    if not isfinite(length):  # the squares of a float32 end at 10³⁸
+        length = float(np.linalg.norm(vector.astype(np.float64)))
     if length > limit:
         np.multiply(vector, limit / length, out=vector)
 

@@ -108,7 +108,10 @@ class Pegasos(Optimizer):
 
 
 class Adagrad(Optimizer):
-    """p ← p − lr·g/(√Σg² + ε): each parameter by its own history (Duchi et al. 2011)."""
+    """p ← p − lr·g/(√Σg² + ε): each parameter by its own history (Duchi et al. 2011).
+
+    ε stands outside the root, as in PyTorch; in Keras it is inside.
+    """
 
     kind: Literal["adagrad"] = "adagrad"
     lr: Positive = 0.01
@@ -193,6 +196,7 @@ class Adam(Optimizer):
     m ← β₁m + (1 − β₁)g and v ← β₂v + (1 − β₂)g²; as both begin at 0, m̂ = m/(1 − β₁ᵗ) and
     v̂ = v/(1 − β₂ᵗ) correct their bias.
 
+    ε is added to √v̂, as there and in PyTorch; Keras adds it to √v, before the bias is corrected.
     With `amsgrad` the largest second moment so far is used (Reddi et al. 2018, algorithm 2, with
     bias correction as in PyTorch). The slots hold m/(1 − β₁) and v/(1 − β₂), which saves two
     passes over memory; the constants are put back, with the bias corrections, into the two scalars
@@ -391,7 +395,8 @@ class LAMB(Optimizer):
     """Adam's step, made as long as the block's weights: for very large batches (You et al. 2020).
 
     r = m̂/(√v̂ + ε) + λw with Adam's m̂ and v̂ (β₁, β₂); w ← w − lr·(‖w‖/‖r‖)·r, block by block;
-    where one length is 0, the quotient is 1.
+    where one length is 0, the quotient is 1. So in the paper and in Optax; Keras has λ apart from
+    r.
     """
 
     kind: Literal["lamb"] = "lamb"

@@ -163,3 +163,27 @@ def test_weights_before_a_normalization_suit_the_activation_after_it() -> None:
     for follows, initializer in (("tanh", Xavier()), ("relu", He())):
         links = stages({"dense": 4}, "batch_norm", {"activation": follows}, {"dense": 3})
         assert initializers(links)[0] == initializer
+
+
+@pytest.mark.parametrize(
+    ("layers", "hidden", "path"),
+    [
+        ([{"dense": 8}, {"dense": 3}], {"maxout": 3}, ("activation", "hidden")),
+        (
+            [{"dense": {"units": 8, "activation": {"maxout": 3}}}, {"dense": 3}],
+            "relu",
+            ("architecture", "layers", 0, "activation"),
+        ),
+        (
+            [{"dense": 8}, {"activation": {"maxout": 3}}, {"dense": 3}],
+            "relu",
+            ("architecture", "layers", 1, "function"),
+        ),
+    ],
+)
+def test_an_activation_that_does_not_fit_is_blamed_itself(
+    layers: list[Any], hidden: Any, path: tuple[Any, ...]
+) -> None:
+    with pytest.raises(SettingError, match="8 units can't be taken 3 at a time") as caught:
+        stages(*layers, activation={"hidden": hidden})
+    assert caught.value.path == (*path, "pieces")

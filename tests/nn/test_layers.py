@@ -15,7 +15,16 @@ from nnkit.nn.activations import AnyActivation, Identity
 from nnkit.nn.architecture import Stage
 from nnkit.nn.gradcheck import check_model
 from nnkit.nn.layer import LayerSpec, ShapeError
-from nnkit.nn.layers import ActivationLayer, AnyLayer, Dense, Dropout, Flatten, LayerNorm, Noise
+from nnkit.nn.layers import (
+    ActivationLayer,
+    AnyLayer,
+    BatchNorm,
+    Dense,
+    Dropout,
+    Flatten,
+    LayerNorm,
+    Noise,
+)
 from nnkit.nn.losses import SquaredError
 from nnkit.nn.model import Model, Network
 from nnkit.nn.params import Array
@@ -226,6 +235,15 @@ def test_a_gradient_in_any_memory_order_is_as_good() -> None:
         dX = bound.backward(np.asfortranarray(dY))
         assert dX is not None
         np.testing.assert_allclose(dX, expected, rtol=1e-12, atol=1e-12, err_msg=name(layer))
+
+
+def test_a_batch_of_one_says_nothing_of_the_variance() -> None:
+    model = alone(BatchNorm(), (5,))
+    X = generator(0, "one").normal(size=(5, 1))
+    model.network(1, training=True).body[0].forward(X, 0)
+    state = model.state_layout.views(model.state)
+    np.testing.assert_allclose(state["only.mean"], 0.1 * X[:, 0])
+    np.testing.assert_array_equal(state["only.variance"], 1)
 
 
 def test_the_scales_of_images_are_no_matrix_of_weights() -> None:

@@ -59,3 +59,12 @@ def test_long_gradients_are_bounded(clipping: Clipping) -> None:
         "global_norm": np.linalg.norm(flat),
     }
     assert sizes[clipping.tag()] == pytest.approx(clipping.limit)
+
+
+@every
+def test_gradients_whose_squares_overflow_keep_their_direction(clipping: Clipping) -> None:
+    signs = np.array([1, -1, 1, 1, -1], np.float32)
+    flat = np.float32(1e25) * signs
+    clipping.clip(flat, [flat])
+    np.testing.assert_array_equal(np.sign(flat), signs)
+    assert np.abs(flat).max() <= clipping.limit

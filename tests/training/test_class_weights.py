@@ -69,6 +69,8 @@ def test_weights_go_along_with_their_samples() -> None:
     ("settings", "message"),
     [
         ("class_weights: {setosa: 1, rosa: 2}", "3:62: loss.class_weights.rosa: there is no class"),
+        ("class_weights: {setosa: -1}", "3:53: loss.class_weights.setosa: must be at least 0"),
+        ("class_weights: balnced", "3:44: loss.class_weights: expected 'balanced', got 'balnced'"),
         ("ignored: rosa", "3:38: loss.ignored: there is no class 'rosa'; there are setosa"),
     ],
 )
@@ -83,7 +85,8 @@ def test_an_unknown_class_is_an_error_at_its_place(
     )
     with pytest.raises(ConfigError) as caught:
         nnkit.train(load_config(path), runs=tmp_path)
-    assert message in str(caught.value)
+    (line,) = str(caught.value).splitlines()
+    assert message in line
 
 
 @pytest.mark.parametrize("setting", [{"class_weights": "balanced"}, {"ignored": "a"}])

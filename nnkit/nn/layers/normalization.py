@@ -80,10 +80,10 @@ class BoundBatchNorm(Layer):
         return self.Y
 
     def _remember(self, mean: Array, variance: Array, count: int) -> None:
-        momentum = self.spec.momentum
-        unbiased = variance * (count / max(count - 1, 1))
-        for running, value in ((self.mean, mean), (self.variance, unbiased)):
-            running += momentum * (value - running)
+        self.mean += self.spec.momentum * (mean - self.mean)
+        if count > 1:  # one number alone says nothing of a variance
+            unbiased = variance * (count / (count - 1))
+            self.variance += self.spec.momentum * (unbiased - self.variance)
 
     def backward(self, dY: Array) -> Array | None:
         rows = dY.reshape(self.channels, -1)
