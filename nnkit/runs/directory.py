@@ -15,7 +15,9 @@ from nnkit.files import remove_torn, write_atomic
 
 DEFAULT_RUNS = Path("runs")
 # The settings of a source that say where its data lies.
-PLACES = frozenset({"path", "inputs", "targets", "test_inputs", "test_targets"})
+PLACES = frozenset(
+    {"path", "inputs", "targets", "weights", "test_inputs", "test_targets", "test_weights"}
+)
 
 
 class RunDirectory:

@@ -187,7 +187,7 @@ def gives_probabilities(activation: Activation) -> bool:
 
 
 def _probabilities(numbers: Array, *, logarithms: bool) -> Array:
-    """(n, classes), rows that sum to 1, from (n, outputs), one output being that of the second.
+    """(n, classes), rows that sum to 1, from (n, outputs); one output alone is the second class's.
 
     Of outputs that are each a probability of its own the sum is brought to 1.
     """

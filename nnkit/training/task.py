@@ -156,9 +156,8 @@ def prepare(config: Config) -> Task:
 def _check_metrics(names: Sequence[str], *, for_classes: bool) -> None:
     for i, name in enumerate(names):
         if METRICS[name].for_classes != for_classes:
-            judged, given = "classes", "real numbers"
-            if for_classes:
-                judged, given = given, judged
+            kinds = ("real numbers", "classes")
+            judged, given = kinds[not for_classes], kinds[for_classes]
             fitting = [m.name for m in METRICS.values() if m.for_classes == for_classes]
             raise SettingError(
                 ("training", "metrics", i),
