@@ -1,4 +1,6 @@
-"""Runs the commands that README.md shows and puts their real output back: `python docs/refresh.py`.
+"""Runs the commands that a document shows and puts their real output back.
+
+`python docs/refresh.py` does README.md, `python docs/refresh.py FILE…` others.
 
 A comment `<!-- run: COMMAND -->` above a fenced block says what made it; several commands are
 parted by ` ;; `. They run in a copy of the repository, so nothing of the reader's is touched.
@@ -20,8 +22,13 @@ LEFT_OUT = shutil.ignore_patterns(".*", "runs", "*.pyc", "build", "dist")
 
 
 def main() -> None:
-    """Refreshes every block of README.md, in order; later ones see what earlier ones made."""
-    readme = ROOT / "README.md"
+    """Refreshes the documents named on the command line."""
+    for document in sys.argv[1:] or ["README.md"]:
+        refresh(ROOT / document)
+
+
+def refresh(document: Path) -> None:
+    """Refreshes every block of a document, in order; later ones see what earlier ones made."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "nnkit"
         shutil.copytree(ROOT, copy, ignore=LEFT_OUT)
@@ -31,8 +38,8 @@ def main() -> None:
             shown = "\n\n".join(output_of(command, copy) for command in commands.split(" ;; "))
             return f"<!-- run: {commands} -->\n```text\n{shown}\n```\n"
 
-        text = BLOCK.sub(fresh, readme.read_text(encoding="utf-8"))
-    readme.write_text(text, encoding="utf-8")
+        text = BLOCK.sub(fresh, document.read_text(encoding="utf-8"))
+    document.write_text(text, encoding="utf-8")
 
 
 def output_of(command: str, folder: Path) -> str:

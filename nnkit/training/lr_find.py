@@ -21,7 +21,7 @@ from nnkit.training.session import build
 
 WORSE = 4.0  # times the best smoothed loss, at which the test has seen enough
 MEMORY = 0.8  # of the running mean that smooths the loss
-BEGUN = 0.25  # of the whole fall, after which it counts as begun
+BEGUN = 0.25  # of the whole fall, after which it counts as one
 FEWEST = 10  # steps from which a slope can be read
 
 Ending = Literal["the rates were through", "the loss rose", "the loss was not finite"]
@@ -62,12 +62,14 @@ class RangeTest:
     def steepest(self) -> float | None:
         """The rate around which the smoothed loss falls fastest; None if it never falls.
 
-        It is looked for where the loss goes down to its minimum for good, and a slope is taken
-        over half a decade: what noise is left may fall faster, but not far.
+        It is looked for where the loss goes down to its minimum for good, a quarter of the way
+        from where it was before; and a slope is taken over three quarters of a decade. What noise
+        is left may fall faster, but not far.
         """
         x, y, best = np.log10(self.lr), self.smoothed, self.best
-        top = y[: best + 1].max()
-        begun = np.flatnonzero(y[: best + 1] >= top - BEGUN * (top - y[best]))[-1]
+        before = float(np.median(y[: best + 1]))  # most rates are too small to change it
+        fallen = before - BEGUN * (before - y[best])
+        begun = int(np.flatnonzero(y[: best + 1] >= fallen)[-1])
         half = np.searchsorted(x, x[0] + 0.375)
         within = np.arange(max(begun, min(half, best)), best + 1)
         left, right = np.maximum(within - half, 0), np.minimum(within + half, len(x) - 1)

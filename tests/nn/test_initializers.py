@@ -10,6 +10,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from nnkit.nn.initializers import AnyInitializer, Initializer, Values
+from nnkit.nn.layer import ShapeError
+from nnkit.nn.layers import Dense
 from nnkit.nn.params import Array
 from nnkit.random import generator
 from tests.nn.examples import examples, name
@@ -68,3 +70,27 @@ def test_mean_and_variance(spec: Any, mean: float, variance: float) -> None:
 def test_uniform_draws_fill_their_bounds(spec: Any, bound: float) -> None:
     drawn = draw(TypeAdapter(AnyInitializer).validate_python(spec), FAN_OUT, FAN_IN)
     assert 0.999 * bound < np.abs(drawn).max() <= bound
+
+
+def test_values_fill_a_block_row_by_row() -> None:
+    drawn = draw(Values(values=(1.0, 2.0, 3.0, 4.0, 5.0, 6.0)), 2, 3)
+    np.testing.assert_array_equal(drawn, [[1, 2, 3], [4, 5, 6]])
+
+
+@pytest.mark.parametrize(
+    ("layer", "message", "field"),
+    [
+        (
+            {"initializer": {"values": [1, 2, 3]}},
+            "3 values for a block of 2 × 3, which takes 6",
+            "",
+        ),
+        ({"bias_initializer": {"values": [1]}}, "1 value for a block of 2, which takes 2", "bias_"),
+    ],
+)
+def test_values_of_another_number_are_refused(
+    layer: dict[str, Any], message: str, field: str
+) -> None:
+    with pytest.raises(ShapeError, match=message) as error:
+        Dense.model_validate({"units": 2, **layer}).parameters((3,))
+    assert error.value.field == f"{field}initializer"
