@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import groupby, pairwise
@@ -138,7 +138,7 @@ def in_terminal(chart: Chart, width: int = 80, height: int = 22) -> Text:
     y_scale = Scale(*chart.y_range(), 4 * rows)
     y_ticks = {rows - 1 - int(y_scale.place(y)) // 4: _number(y) for y in y_scale.ticks(rows // 4)}
     margin = max(map(len, [*y_ticks.values(), *(name for name, _ in x_axes)])) + 1
-    columns = max(16, width - margin - 2)
+    columns = max(16, width - margin - 1)
     x_scale = Scale(*chart.x_range(), 2 * columns, chart.log_x)
     text = Text(f"{chart.title}\n", style="bold") if chart.title else Text()
     text = Text.assemble(text, *(part for line in legend for part in (line, "\n")))
@@ -239,11 +239,12 @@ def _append_row(text: Text, cells: Array, styles: Array) -> None:
 
 def _tick_labels(scale: Scale, columns: int) -> str:
     """The numbers below an axis, each centred on its place, as many as have room."""
-    line, free = [" "] * (columns + 4), 0
+    line, free = [" "] * columns, 0
     for value in scale.ticks(max(2, columns // 12)):
         label = _number(value)
-        start = max(0, int(scale.place(value)) // 2 - len(label) // 2)
-        if start >= free and start + len(label) <= len(line):
+        centred = int(scale.place(value)) // 2 - len(label) // 2
+        start = min(max(0, centred), columns - len(label))
+        if start >= free:
             line[start : start + len(label)] = label
             free = start + len(label) + 1
     return "".join(line).rstrip()
@@ -308,9 +309,14 @@ def _draw(chart: Chart, axes: Axes) -> None:
     axes.set(xlim=chart.x_range(), ylim=(low, high))
     if chart.second_x is not None:
         name, unit = chart.second_x
-        second = axes.secondary_xaxis("top", functions=(lambda x: x / unit, lambda x: x * unit))
+        second = axes.secondary_xaxis("top", functions=_conversions(unit))
         second.set_xlabel(name)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     if len(chart.curves) + len(chart.marks) > 1:
         axes.legend(frameon=False)
+
+
+def _conversions(unit: float) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
+    """To another unit of so many of the first, and back."""
+    return lambda x: x / unit, lambda x: x * unit

@@ -132,4 +132,4 @@ def _print(found: Trace, digits: int, form: Format) -> None:
                     column.justify, column.no_wrap = "right", True
                 for row in table.rows:
                     drawn.add_row(*row)
-                screen.print(Padding(drawn, (1, 0, 0, 2)))
+                screen.print(Padding(drawn, (1, 0, 0, 2), expand=False))

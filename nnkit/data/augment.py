@@ -14,7 +14,7 @@ from nnkit.errors import SettingError
 
 
 class Augmentation(Component):
-    """A random change of inputs that leaves their targets right."""
+    """A random change of images that leaves their targets right."""
 
     def check(self, shape: tuple[int, ...], index: int) -> None:
         """Whether samples of that shape can be changed so.
@@ -24,16 +24,8 @@ class Augmentation(Component):
             index: its own place in `data.augment`.
 
         Raises:
-            SettingError: they can't.
+            SettingError: they are no images.
         """
-
-    @abstractmethod
-    def apply(self, X: Array, rng: np.random.Generator) -> None:
-        """Changes samples (N, *shape) in place."""
-
-
-class _OfImages(Augmentation):
-    def check(self, shape: tuple[int, ...], index: int) -> None:
         if len(shape) != 3:
             raise SettingError(
                 ("data", "augment", index),
@@ -41,8 +33,12 @@ class _OfImages(Augmentation):
                 f"but each sample has shape {shape}",
             )
 
+    @abstractmethod
+    def apply(self, X: Array, rng: np.random.Generator) -> None:
+        """Changes samples (N, *shape) in place."""
 
-class Shift(_OfImages):
+
+class Shift(Augmentation):
     """Moves each image by up to `pixels` in both directions; what comes into view is `fill`."""
 
     kind: Literal["shift"] = "shift"
@@ -64,7 +60,7 @@ def _to(move: int) -> slice:
     return slice(move, None) if move > 0 else slice(None, move or None)
 
 
-class Flip(_OfImages):
+class Flip(Augmentation):
     """Mirrors each image left to right with probability `rate`."""
 
     kind: Literal["flip"] = "flip"

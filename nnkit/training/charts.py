@@ -58,7 +58,8 @@ def draw_activation(
 
     Args:
         activation: any.
-        low, high: of its input.
+        low: its smallest input.
+        high: its largest.
 
     Raises:
         UsageError: the range is none.
@@ -122,12 +123,8 @@ def draw_schedule(config: Config) -> tuple[Rates, Chart, list[str]]:
     found = Rates(steps, np.array(rates), planned)
     schedule = optimizer.schedule
     title = f"{config.name}: {optimizer.tag()}, lr {optimizer.lr:g}, schedule {schedule.tag()}"
-    remarks = [
-        (
-            f"{planned.steps:,} steps of {planned.batch_size * config.training.accumulate} samples, "
-            f"{planned.per_epoch:,} to an epoch"
-        )
-    ]
+    samples = planned.batch_size * config.training.accumulate
+    remarks = [f"{planned.steps:,} steps of {samples} samples, {planned.per_epoch:,} to an epoch"]
     if isinstance(schedule, Plateau):
         remarks.append(
             f"plateau depends on the figures: drawn is the lr as long as they improve. It falls to "

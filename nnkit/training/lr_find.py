@@ -1,10 +1,10 @@
-"""The learning-rate range test: train while the rate rises, and see where the loss falls fastest."""
+"""The learning-rate range test: train while the rate rises, and see where the loss falls."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from math import isfinite
+from math import inf
 from typing import Literal
 
 import numpy as np
@@ -21,6 +21,7 @@ from nnkit.training.session import build
 
 WORSE = 4.0  # times the best smoothed loss, at which the test has seen enough
 MEMORY = 0.8  # of the running mean that smooths the loss
+BEGUN = 0.25  # of the whole fall, after which it counts as one
 FEWEST = 10  # steps from which a slope can be read
 
 Ending = Literal["the rates were through", "the loss rose", "the loss was not finite"]
@@ -59,10 +60,22 @@ class RangeTest:
 
     @property
     def steepest(self) -> float | None:
-        """The rate at which the smoothed loss falls fastest; None if it never falls."""
-        slope = np.gradient(self.smoothed, np.log10(self.lr))[: self.best + 1]
-        i = int(np.argmin(slope))
-        return float(self.lr[i]) if slope[i] < 0 else None
+        """The rate around which the smoothed loss falls fastest; None if it never falls.
+
+        It is looked for where the loss goes down to its minimum for good, a quarter of the way
+        from where it was before; and a slope is taken over three quarters of a decade. What noise
+        is left may fall faster, but not far.
+        """
+        x, y, best = np.log10(self.lr), self.smoothed, self.best
+        before = float(np.median(y[: best + 1]))  # most rates are too small to change it
+        fallen = before - BEGUN * (before - y[best])
+        begun = int(np.flatnonzero(y[: best + 1] >= fallen)[-1])
+        half = np.searchsorted(x, x[0] + 0.375)
+        within = np.arange(max(begun, min(half, best)), best + 1)
+        left, right = np.maximum(within - half, 0), np.minimum(within + half, len(x) - 1)
+        slope = (y[right] - y[left]) / (x[right] - x[left])
+        steepest = int(np.argmin(slope))
+        return float(self.lr[within[steepest]]) if slope[steepest] < 0 else None
 
     @property
     def tenth_of_minimum(self) -> float:
@@ -86,13 +99,13 @@ def find_lr(config: Config, low: float = 1e-7, high: float = 10.0, steps: int = 
         ConfigError: settings, shapes and data do not fit together, or the optimizer looks for its
             steps' length itself.
         DataError: the data is missing or damaged.
-        DivergedError: the loss is not finite before any step.
+        DivergedError: the loss is not finite from the start, or after too few steps.
         UsageError: there is no such range.
 
     References:
         Smith 2017, "Cyclical learning rates for training neural networks", §3.3.
     """
-    if not (0 < low < high < float("inf")):
+    if not (0 < low < high < inf):
         raise UsageError(f"the rates must rise from above 0, not go from {low:g} to {high:g}")
     if steps < FEWEST:
         raise UsageError(f"{steps} steps are too few to read a slope from; take {FEWEST} or more")
@@ -117,16 +130,24 @@ def find_lr(config: Config, low: float = 1e-7, high: float = 10.0, steps: int = 
     )
     losses: list[float] = []
     ending: Ending = "the rates were through"
+    mean, best = RunningMean(), inf
     with numerics(session.threads):
         try:
             for loss in _losses(loop):
                 losses.append(loss)
-                if _much_worse(losses):
+                smoothed = mean.after(loss)
+                best = min(best, smoothed)
+                if len(losses) > FEWEST and smoothed > WORSE * best:
                     ending = "the loss rose"
                     break
         except DivergedError:
-            if len(losses) <= FEWEST:
+            if not losses:
                 raise
+            if len(losses) <= FEWEST:
+                raise DivergedError(
+                    f"the loss was not finite after {len(losses)} steps, at lr "
+                    f"{low * growth ** (len(losses) - 1):.2g}; begin at lower rates (--from)"
+                ) from None
             ending = "the loss was not finite"
     followed = np.array(losses[1:])
     rates = low * growth ** np.arange(len(followed))
@@ -142,28 +163,33 @@ def _losses(loop: Loop) -> Iterator[float]:
             return
 
 
-def _much_worse(losses: list[float]) -> bool:
-    means = running_mean(np.array(losses))
-    return len(losses) > FEWEST and bool(means[-1] > WORSE * means.min())
+class RunningMean:
+    """The mean of each value and those before it, ever less of what is longer ago."""
+
+    def __init__(self) -> None:
+        self.total = self.weight = 0.0
+
+    def after(self, value: float) -> float:
+        """The mean, now that this value has come."""
+        self.total, self.weight = MEMORY * self.total + value, MEMORY * self.weight + 1
+        return self.total / self.weight
 
 
 def running_mean(values: Array) -> Array:
-    """The mean of each value and those before it, ever less of what is longer ago, (n,)."""
-    means = np.empty(len(values))
-    total = weight = 0.0
-    for i, value in enumerate(values):
-        total, weight = MEMORY * total + value, MEMORY * weight + 1
-        means[i] = total / weight
-    return means
+    """It after each of the values, (n,)."""
+    mean = RunningMean()
+    return np.array([mean.after(value) for value in values])
 
 
 def smooth(losses: Array) -> Array:
     """Losses (n,) without their noise: the mean of a running mean forwards and one backwards.
 
-    So the curve does not lag behind the rates, as one running mean would. What is beyond the limit
-    of the test counts as that limit, so that one huge loss does not reach far back.
+    So the curve does not lag behind the rates, as one running mean would. Past the minimum, what
+    is beyond the limit of the test counts as that limit, so that one huge loss reaches not far back.
     """
-    capped = np.minimum(losses, WORSE * running_mean(losses).min())
+    means, capped = running_mean(losses), losses.copy()
+    lowest = int(np.argmin(means))
+    capped[lowest:] = np.minimum(losses[lowest:], WORSE * means[lowest])
     return (running_mean(capped) + running_mean(capped[::-1])[::-1]) / 2
 
 

@@ -12,6 +12,8 @@ from pydantic import TypeAdapter
 from scipy import stats
 
 from nnkit.nn.initializers import AnyInitializer, Initializer, Values
+from nnkit.nn.layer import ShapeError
+from nnkit.nn.layers import Dense
 from nnkit.nn.params import Array
 from nnkit.random import generator
 from tests.nn.examples import examples, name
@@ -149,10 +151,14 @@ ORACLES: list[tuple[Any, Callable[[Array], None]]] = [
     ({"sparse": {"inputs": 3, "std": 0.1}}, sparse(3, 0.1)),
     ({"nielsen": "old"}, distributed(stats.norm())),
     ({"nielsen": "new"}, distributed(stats.norm(0, sqrt(1 / FAN_IN)))),
+    (
+        {"values": [i / 7 for i in range(FAN_OUT * FAN_IN)]},
+        lambda W: np.testing.assert_array_equal(W.ravel(), np.arange(W.size) / 7),
+    ),
 ]
 
 
-@pytest.mark.parametrize(("spec", "check"), ORACLES, ids=[str(spec) for spec, _ in ORACLES])
+@pytest.mark.parametrize(("spec", "check"), ORACLES, ids=[str(spec)[:60] for spec, _ in ORACLES])
 def test_draws_what_it_says(spec: Any, check: Callable[[Array], None]) -> None:
     check(draw(TypeAdapter(AnyInitializer).validate_python(spec), FAN_OUT, FAN_IN))
 
@@ -173,3 +179,27 @@ def test_nielsens_biases_are_of_variance_1(form: str) -> None:
 
 def test_more_inputs_than_there_are_is_all_of_them() -> None:
     assert (draw(TypeAdapter(AnyInitializer).validate_python({"sparse": 15}), 4, 7) != 0).all()
+
+
+def test_values_fill_a_block_row_by_row() -> None:
+    drawn = draw(Values(values=(1.0, 2.0, 3.0, 4.0, 5.0, 6.0)), 2, 3)
+    np.testing.assert_array_equal(drawn, [[1, 2, 3], [4, 5, 6]])
+
+
+@pytest.mark.parametrize(
+    ("layer", "message", "field"),
+    [
+        (
+            {"initializer": {"values": [1, 2, 3]}},
+            "3 values for a block of 2 × 3, which takes 6",
+            "",
+        ),
+        ({"bias_initializer": {"values": [1]}}, "1 value for a block of 2, which takes 2", "bias_"),
+    ],
+)
+def test_values_of_another_number_are_refused(
+    layer: dict[str, Any], message: str, field: str
+) -> None:
+    with pytest.raises(ShapeError, match=message) as error:
+        Dense.model_validate({"units": 2, **layer}).parameters((3,))
+    assert error.value.field == f"{field}initializer"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from nnkit.optim.base import Optimizer
+from nnkit.optim.optimizers import Pegasos
 from nnkit.training.config import Config, config_from
 
 TABLES = Path(__file__).parents[2] / "data" / "tables"
@@ -34,6 +36,14 @@ DIABETES: dict[str, Any] = {
 def iris(**sections: Any) -> Config:
     """Three classes of flowers; a section given is laid over the usual one."""
     return config_from(laid_over(IRIS, sections))
+
+
+def optimized(optimizer: Optimizer, **sections: Any) -> Config:
+    """Flowers again, by any optimizer: with what it wants of other sections."""
+    base = {**IRIS, "training": {"epochs": 3}, "optimizer": optimizer.model_dump()}
+    if isinstance(optimizer, Pegasos):
+        base["regularization"] = {"l2": optimizer.strength}
+    return config_from(laid_over(base, sections))
 
 
 def diabetes(**sections: Any) -> Config:
