@@ -213,9 +213,10 @@ class Cosine(Loss):
 
 
 class Poisson(Loss):
-    """E = Σ_k y_k − t_k ln y_k, for counts t with the expected count y = e^z (McCullagh & Nelder).
+    """E = Σ_k y_k − t_k ln y_k, for counts t with the expected count y = e^z.
 
-    The constant ln t! is left out, as in PyTorch.
+    Poisson regression (McCullagh & Nelder 1989, ch. 6). The constant ln t! is left out, as in
+    PyTorch.
     """
 
     kind: Literal["poisson"] = "poisson"
@@ -452,7 +453,10 @@ class Focal(_Softmax):
 
 
 class KLDivergence(_Softmax):
-    """E = Σ_k t_k ln(t_k/y_k): cross-entropy less the targets' own entropy (Kullback & Leibler)."""
+    """E = Σ_k t_k ln(t_k/y_k) (Kullback & Leibler 1951).
+
+    That is cross-entropy less the targets' own entropy.
+    """
 
     kind: Literal["kl_divergence"] = "kl_divergence"
     soft: ClassVar[bool] = True

@@ -17,7 +17,8 @@ class Schedule(Component):
     """The learning rate over a run, as a factor on `lr`.
 
     Every schedule may begin with a warm-up: the factor rises linearly over the first share
-    `warmup` of all steps, and the schedule proper takes the steps that remain.
+    `warmup` of all steps, and the schedule proper takes the steps that remain. Of these, T in all,
+    or of their epochs, t have passed.
 
     Attributes:
         falls: whether it begins at lr and never rises.

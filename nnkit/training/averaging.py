@@ -27,10 +27,11 @@ class Averaging(Component):
 
 
 class EMA(Averaging):
-    """Exponential moving average: a ← decay·a + (1 − decay)·p after each step (Polyak & Juditsky).
+    """Exponential moving average: a ← decay·a + (1 − decay)·p after each step.
 
-    It begins as the parameters after the first step; until 1/(1 − decay) steps have passed it is
-    the plain mean, so that the beginning does not weigh on it.
+    Averages of the weights as such: Polyak & Juditsky 1992. It begins as the parameters after the
+    first step; until 1/(1 − decay) steps have passed it is the plain mean, so that the beginning
+    does not weigh on it.
     """
 
     kind: Literal["ema"] = "ema"

@@ -129,8 +129,8 @@ class Idx(_Arrays):
     """Images and labels in IDX files, gzip-compressed or not."""
 
     kind: Literal["idx"] = "idx"
-    inputs: FilePath
-    targets: FilePath
+    inputs: FilePath = Field(examples=["images.idx.gz"])
+    targets: FilePath = Field(examples=["labels.idx.gz"])
     test_inputs: FilePath | None = None
     test_targets: FilePath | None = None
 
@@ -148,8 +148,8 @@ class Npy(_Weighted):
     """
 
     kind: Literal["npy"] = "npy"
-    inputs: FilePath
-    targets: FilePath
+    inputs: FilePath = Field(examples=["inputs.npy"])
+    targets: FilePath = Field(examples=["targets.npy"])
     test_inputs: FilePath | None = None
     test_targets: FilePath | None = None
     weights: FilePath | None = Field(None, description="How much each sample counts.")
