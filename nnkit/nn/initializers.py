@@ -220,7 +220,9 @@ class Values(Initializer):
 
     kind: Literal["values"] = "values"
     shorthand: ClassVar[str | None] = "values"
-    values: Annotated[tuple[float, ...], Listed, Field(min_length=1)]
+    values: Annotated[tuple[float, ...], Listed, Field(min_length=1)] = Field(
+        examples=[[0.15, 0.2, 0.25, 0.3]]
+    )
 
     def draw(
         self, rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int

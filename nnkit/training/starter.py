@@ -17,6 +17,9 @@ def starter_for_mnist() -> str:
     return _template("mnist")
 
 
+FEWEST_TO_SPLIT = 20  # rows, below which a tenth of them would hardly say anything
+
+
 def starter_for_csv(path: Path, label: str | None, folder: Path) -> str:
     """A commented config fitted to a table: task, classes, words and missing values are found out.
 
@@ -36,7 +39,14 @@ def starter_for_csv(path: Path, label: str | None, folder: Path) -> str:
         *(["one_hot"] if any(column.categories for column in dataset.columns) else []),
         "standardize",
     ]
+    split = "{validation: 0.1, test: 0.2}  # held out to watch by, and to score with at the end"
+    regularization = "{l2: 0.0001, early_stopping: 20}"
+    if len(inputs) < FEWEST_TO_SPLIT:
+        split = "{validation: 0, test: 0}  # too few rows to hold any out"
+        regularization = "{l2: 0.0001}"
     return _template("csv").format(
+        split=split,
+        regularization=regularization,
         path=_scalar(os.path.relpath(str(path), str(folder))),
         label=_scalar(dataset.label),
         inputs=len(dataset.columns),

@@ -112,7 +112,7 @@ class _Weighted(_Arrays):
     """Likewise, and how much each sample counts, (n,), in arrays of their own."""
 
     weights: str | None = None
-    test_weights: str | None = None
+    test_weights: str | None = Field(None, description="Likewise of the test set.")
 
     @property
     def weight_names(self) -> tuple[str | None, str | None]:
@@ -153,7 +153,7 @@ class Npy(_Weighted):
     test_inputs: FilePath | None = None
     test_targets: FilePath | None = None
     weights: FilePath | None = Field(None, description="How much each sample counts.")
-    test_weights: FilePath | None = None
+    test_weights: FilePath | None = Field(None, description="Likewise of the test set.")
 
     def read(self, name: str) -> Array:
         return read_npy(name)
