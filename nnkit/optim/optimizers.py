@@ -184,7 +184,7 @@ class RMSprop(Optimizer):
 
 
 class Adam(Optimizer):
-    """Adam (Kingma & Ba 2015, algorithm 1): steps scaled by running moments of the gradient.
+    """Adam (Kingma & Ba 2015, algorithm 1): p ← p − lr·m̂/(√v̂ + ε), from running moments of g.
 
     With `amsgrad` the largest second moment so far is used (Reddi et al. 2018, algorithm 2, with
     bias correction as in PyTorch). The slots hold m/(1 − β₁) and v/(1 − β₂), which saves two
