@@ -191,7 +191,7 @@ class RMSprop(Optimizer):
 
 
 class Adam(Optimizer):
-    """p ← p − lr·m̂/(√v̂ + ε), m and v the running means of g and g² (Kingma & Ba 2015, alg. 1).
+    """Adam (Kingma & Ba 2015, algorithm 1): p ← p − lr·m̂/(√v̂ + ε), from running moments of g.
 
     m ← β₁m + (1 − β₁)g and v ← β₂v + (1 − β₂)g²; as both begin at 0, m̂ = m/(1 − β₁ᵗ) and
     v̂ = v/(1 − β₂ᵗ) correct their bias.

@@ -22,6 +22,7 @@ from nnkit.training.session import build
 WORSE = 4.0  # times the best smoothed loss, at which the test has seen enough
 MEMORY = 0.8  # of the running mean that smooths the loss
 BEGUN = 0.25  # of the whole fall, after which it counts as one
+WIDEST = 1e100  # range of rates, highest by lowest
 FEWEST = 10  # steps from which a slope can be read
 
 Ending = Literal["the rates were through", "the loss rose", "the loss was not finite"]
@@ -107,6 +108,8 @@ def find_lr(config: Config, low: float = 1e-7, high: float = 10.0, steps: int = 
     """
     if not (0 < low < high < inf):
         raise UsageError(f"the rates must rise from above 0, not go from {low:g} to {high:g}")
+    if high / low > WIDEST:
+        raise UsageError(f"from {low:g} to {high:g} is too wide a range; take {WIDEST:g} at most")
     if steps < FEWEST:
         raise UsageError(f"{steps} steps are too few to read a slope from; take {FEWEST} or more")
     with config.locating():
@@ -137,7 +140,7 @@ def find_lr(config: Config, low: float = 1e-7, high: float = 10.0, steps: int = 
                 losses.append(loss)
                 smoothed = mean.after(loss)
                 best = min(best, smoothed)
-                if len(losses) > FEWEST and smoothed > WORSE * best:
+                if len(losses) > FEWEST and smoothed > limit(best):
                     ending = "the loss rose"
                     break
         except DivergedError:
@@ -163,6 +166,11 @@ def _losses(loop: Loop) -> Iterator[float]:
             return
 
 
+def limit(best: float) -> float:
+    """Four times the best loss; as far above it where that is negative, as Poisson's can be."""
+    return best + (WORSE - 1) * abs(best)
+
+
 class RunningMean:
     """The mean of each value and those before it, ever less of what is longer ago."""
 
@@ -185,11 +193,11 @@ def smooth(losses: Array) -> Array:
     """Losses (n,) without their noise: the mean of a running mean forwards and one backwards.
 
     So the curve does not lag behind the rates, as one running mean would. Past the minimum, what
-    is beyond the limit of the test counts as that limit, so that one huge loss reaches not far back.
+    is beyond the limit of the test counts as that limit: one huge loss shall not reach far back.
     """
     means, capped = running_mean(losses), losses.copy()
     lowest = int(np.argmin(means))
-    capped[lowest:] = np.minimum(losses[lowest:], WORSE * means[lowest])
+    capped[lowest:] = np.minimum(losses[lowest:], limit(means[lowest]))
     return (running_mean(capped) + running_mean(capped[::-1])[::-1]) / 2
 
 

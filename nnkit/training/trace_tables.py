@@ -62,7 +62,7 @@ def chapters(trace: Trace, digits: int = 4) -> list[Chapter]:
     return [
         Chapter("Forward", tuple(forward)),
         Chapter("Loss", (teller.loss(),)),
-        Chapter("Backward", tuple(section for section in backward if section is not None)),
+        Chapter("Backward", tuple(backward)),
         Chapter("Update", tuple(teller.update())),
     ]
 
@@ -95,7 +95,7 @@ class _Teller:
             table = self.of_units(layer, "value", {}, {"z": layer.output})
             return Section(self.title(layer), (formula,), (table,))
         if isinstance(layer.spec, ActivationLayer):
-            symbol = "y" if layer is self.trace.layers[-1] else f"a{name}"
+            symbol = self.activated(i)
             formulas = (f"{symbol} = f(z{name})", first_line(layer.spec.function))
             return Section(self.title(layer), formulas, self.pair(layer, "z", symbol[0]))
         tables = self.pair(layer, "in", "out")
@@ -128,41 +128,50 @@ class _Teller:
             config.loss.tag(), tuple(formulas), self.side_by_side(columns | {symbol: gradient})
         )
 
-    def backward(self, i: int) -> Section | None:
-        layer, number = self.trace.layers[i], self.numbers[i]
-        name, above = self.raised(number), self.raised(number + 1)
+    def backward(self, i: int) -> Section:
+        layer = self.trace.layers[i]
         assert layer.output_gradient is not None
         if isinstance(layer.spec, Dense):
-            source = "x" if number == 1 else f"a{self.raised(number - 1)}"
-            bias = f", ∂E/∂b{name} = δ{name}" if "b" in layer.parameters else ""
-            formulas = [f"∂E/∂W{name} = δ{name} {source}ᵀ{bias}"]
-            table = self.of_units(layer, "gradient", {"δ": layer.output_gradient}, {})
-            tables = (table,) if len(table.headings) > 2 else (table, *self.listed(layer))
-            return Section(self.title(layer), tuple(formulas), tables)
+            return self.dense_backward(i, layer.output_gradient)
         if isinstance(layer.spec, ActivationLayer):
-            output = layer is self.trace.layers[-1]
-            columns = {f"∂E/∂{'y' if output else 'a'}": layer.output_gradient}
-            if layer.slope is None:
-                formula = f"δ{name} = ∂E/∂z{name} = (∂a/∂z)ᵀ ∂E/∂a"
-            elif output:
-                formula = f"δ{name} = ∂E/∂z{name} = ∂E/∂y ⊙ f′(z{name})"
-            elif self.next_is_dense(i):
-                formula = f"δ{name} = ∂E/∂z{name} = (W{above}ᵀ δ{above}) ⊙ f′(z{name})"
-            else:
-                formula = f"δ{name} = ∂E/∂z{name} = ∂E/∂a{name} ⊙ f′(z{name})"
-            if layer.slope is not None:
-                columns["f′(z)"] = layer.slope
-            if layer.input_gradient is not None:
-                columns["δ"] = layer.input_gradient
-            tables = (*self.side_by_side(columns), *self.listed(layer))
-            return Section(self.title(layer), (formula,), tables)
+            return self.activation_backward(i, layer.output_gradient)
         columns = {"∂E/∂out": layer.output_gradient}
         if layer.input_gradient is not None:
             columns["∂E/∂in"] = layer.input_gradient
         return Section(self.title(layer), (), (*self.side_by_side(columns), *self.listed(layer)))
 
-    def next_is_dense(self, i: int) -> bool:
-        return isinstance(self.trace.layers[i + 1].spec, Dense)
+    def dense_backward(self, i: int, delta: Array) -> Section:
+        layer, number = self.trace.layers[i], self.numbers[i]
+        name = self.raised(number)
+        source = "x" if number == 1 else f"a{self.raised(number - 1)}"
+        bias = f", ∂E/∂b{name} = δ{name}" if "b" in layer.parameters else ""
+        table = self.of_units(layer, "gradient", {"δ": delta}, {})
+        formula = f"∂E/∂W{name} = δ{name} {source}ᵀ{bias}"
+        return Section(self.title(layer), (formula,), (table, *self.listed(layer)))
+
+    def activation_backward(self, i: int, gradient: Array) -> Section:
+        layer, name = self.trace.layers[i], self.raised(self.numbers[i])
+        above, symbol = self.raised(self.numbers[i] + 1), self.activated(i)
+        columns = {f"∂E/∂{symbol[0]}": gradient}
+        if layer.slope is None:
+            derived = f"(∂{symbol}/∂z{name})ᵀ ∂E/∂{symbol}"
+        else:
+            columns["f′(z)"] = layer.slope
+            derived = f"∂E/∂{symbol} ⊙ f′(z{name})"
+            if self.dense_follows(i):
+                derived = f"(W{above}ᵀ δ{above}) ⊙ f′(z{name})"
+        if layer.input_gradient is not None:
+            columns["δ"] = layer.input_gradient
+        tables = (*self.side_by_side(columns), *self.listed(layer))
+        return Section(self.title(layer), (f"δ{name} = ∂E/∂z{name} = {derived}",), tables)
+
+    def activated(self, i: int) -> str:
+        """The letter of an activation's output."""
+        last = i == len(self.trace.layers) - 1
+        return "y" if last else f"a{self.raised(self.numbers[i])}"
+
+    def dense_follows(self, i: int) -> bool:
+        return isinstance(self.trace.layers[min(i + 1, len(self.numbers) - 1)].spec, Dense)
 
     def update(self) -> Iterator[Section]:
         trace, optimizer = self.trace, self.trace.config.optimizer

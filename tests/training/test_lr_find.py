@@ -16,10 +16,10 @@ from nnkit.optim.lbfgs import FullBatch
 from nnkit.optim.optimizers import AnyOptimizer
 from nnkit.training.config import Config
 from nnkit.training.loop import Step
-from nnkit.training.lr_find import RangeTest, draw, find_lr, smooth
+from nnkit.training.lr_find import RangeTest, draw, find_lr, limit, smooth
 from nnkit.training.session import build
 from tests.nn.examples import examples, name
-from tests.training.configs import TABLES, iris, optimized
+from tests.training.configs import TABLES, diabetes, iris, optimized
 
 BY_BATCH = [o for o in examples(AnyOptimizer) if not isinstance(o, FullBatch)]
 FULL_BATCH = [o for o in examples(AnyOptimizer) if isinstance(o, FullBatch)]
@@ -102,8 +102,13 @@ def test_it_ends_when_the_loss_has_risen_to_four_times_its_best() -> None:
     assert len(found.lr) < 200
 
 
+@pytest.mark.parametrize(("best", "expected"), [(0.5, 2.0), (0.0, 0.0), (-2.0, 4.0)])
+def test_four_times_a_loss_is_above_it_whatever_its_sign(best: float, expected: float) -> None:
+    assert limit(best) == expected
+
+
 def test_it_ends_when_the_loss_is_no_number() -> None:
-    found = find_lr(iris(optimizer="sgd", loss="squared_error"), 1e-4, 1e10, 36)
+    found = find_lr(diabetes(loss="poisson", optimizer="sgd"), 1e-20, 1e15, 25)
     assert found.ending == "the loss was not finite"
     assert np.isfinite(found.smoothed).all()
 
@@ -135,6 +140,7 @@ def test_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         (0.0, 1.0, 50, "must rise from above 0"),
         (1.0, 0.1, 50, "not go from 1 to 0.1"),
         (1e-3, float("inf"), 50, "must rise"),
+        (1e-200, 1.0, 50, "too wide a range"),
         (1e-3, 1.0, 9, "9 steps are too few"),
     ],
 )
