@@ -8,7 +8,19 @@ from typing import Annotated
 
 import typer
 
-from nnkit.cli import config, data, evaluate, gradcheck, init, predict, runs, train
+from nnkit.cli import (
+    config,
+    data,
+    evaluate,
+    gradcheck,
+    init,
+    lr_find,
+    predict,
+    runs,
+    show,
+    trace,
+    train,
+)
 from nnkit.cli.output import print_json
 from nnkit.errors import NnkitError
 from nnkit.version import __version__
@@ -28,8 +40,11 @@ app.command("eval")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.add_typer(config.app, name="config")
 app.add_typer(data.app, name="data")
+app.command("lr-find")(lr_find.lr_find)
 app.command("gradcheck")(gradcheck.gradcheck)
 app.add_typer(runs.app, name="runs")
+app.add_typer(show.app, name="show")
+app.command("trace")(trace.trace)
 app.command("init")(init.init)
 
 

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nnkit.cli.options import CheckpointArgument, JsonOption, RunsOption
-from nnkit.cli.output import print_json, show_figure
+from nnkit.cli.output import print_json, say, show_figure, table
+
+if TYPE_CHECKING:
+    from nnkit.training.report import ClassReport, Report
+
+MOST_IN_A_MATRIX = 20  # classes; of more, the pairs most often confused are shown
+MOST_PAIRS = 10
+WIDEST = 72  # letters of all class names above the matrix; if they are longer, numbers stand there
 
 
 def evaluate(
@@ -16,28 +23,121 @@ def evaluate(
     split: Annotated[
         str, typer.Option("--split", metavar="SET", help="train, validation or test.")
     ] = "test",
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            metavar="PLACE",
+            help="Where the data is now, if it was moved: its file, or its folder.",
+        ),
+    ] = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(
+            "--predictions",
+            metavar="FILE",
+            help="Write every prediction to a CSV file, which must not exist yet.",
+        ),
+    ] = None,
     runs: RunsOption = Path("runs"),
     as_json: JsonOption = False,
 ) -> None:
-    """Score CHECKPOINT on held-out data, split and preprocessed as in training."""
+    """Score CHECKPOINT on held-out data, split and preprocessed as in training.
+
+    Shows the figures that suit the network, of classes also how each fares and
+    which are taken for which; --json holds all there are.
+    """
     import nnkit
     from nnkit.runs.directory import find_checkpoint
 
+    if predictions is not None:
+        _check_free(predictions)
     path = find_checkpoint(checkpoint, runs)
-    samples, figures = nnkit.load_checkpoint(path).evaluate(split)
+    report = nnkit.load_checkpoint(path).report(split, data)
+    if predictions is not None:
+        _write(predictions, report)
     if as_json:
-        others = {name: value for name, value in figures.items() if name != "loss"}
-        print_json(
-            {
-                "checkpoint": str(path),
-                "split": split,
-                "samples": samples,
-                "loss": figures["loss"],
-                "metrics": others,
-            }
-        )
-        return
-    print(f"checkpoint  {path}")
-    print(f"samples     {samples:,} ({split})")
-    for name, value in figures.items():
-        print(f"{name:10}  {show_figure(name, value)}")
+        print_json({"checkpoint": str(path), **report.record()})
+    else:
+        _render(path, report)
+    if predictions is not None:
+        say(f"wrote {predictions}: {len(report):,} predictions")
+
+
+def _check_free(path: Path) -> None:
+    """Before any work is done: the file must not be there, its folder must."""
+    from nnkit.errors import UsageError
+
+    if path.exists():
+        raise UsageError(f"{path} exists already; give another name")
+    if not path.parent.is_dir():
+        raise UsageError(f"{path}: there is no folder {path.parent}")
+
+
+def _write(path: Path, report: Report) -> None:
+    from nnkit.errors import UsageError
+    from nnkit.files import write_atomic
+
+    try:
+        write_atomic(path, report.predictions())
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def _render(path: Path, report: Report) -> None:
+    rows = [("checkpoint", str(path)), ("samples", f"{len(report):,} ({report.split})")]
+    rows += [(name, show_figure(name, report.figures[name])) for name in _headline(report)]
+    width = max(len(name) for name, _ in rows)
+    for name, shown in rows:
+        print(f"{name:{width}}  {shown}")
+    if report.by_class is not None:
+        print(f"\n{_by_class(report.by_class, report)}")
+        print(f"\n{_confusions(report.by_class)}")
+
+
+def _headline(report: Report) -> list[str]:
+    """The figures shown first: all but those in the table, and those that say nothing here."""
+    if report.by_class is None:
+        return list(report.figures)
+    few = len(report.by_class.names) // 2
+    return [
+        name
+        for name in report.figures
+        if name.partition("_")[0] not in ("precision", "recall", "f1")
+        and not (name.startswith("top_") and int(name.split("_")[1]) > few)
+    ]
+
+
+def _by_class(by_class: ClassReport, report: Report) -> str:
+    shares = ("precision", "recall", "f1")
+    rows = by_class.rows()
+    everything = sum(row["support"] for row in rows)
+    means = by_class.averages(report.figures)
+    rows += [
+        {"class": f"{kind} mean", "support": everything, **values} for kind, values in means.items()
+    ]
+    return table(
+        ("class", *shares, "support"),
+        [
+            (row["class"], *(f"{row[share]:.4f}" for share in shares), row["support"])
+            for row in rows
+        ],
+    )
+
+
+def _confusions(by_class: ClassReport) -> str:
+    """The confusion matrix, or of many classes the pairs that are confused most."""
+    names, matrix = by_class.names, by_class.matrix()
+    if len(names) <= MOST_IN_A_MATRIX and matrix is not None:
+        headings = names
+        if sum(map(len, names)) + 2 * len(names) > WIDEST:
+            headings = tuple(map(str, range(len(names))))
+            names = tuple(f"{i} {name}" for i, name in enumerate(names))
+        rows = [(name, *row) for name, row in zip(names, matrix, strict=True)]
+        return table(("target \\ answer", *headings), rows)
+    pairs = by_class.confused()
+    if not pairs:
+        return "no class is taken for another"
+    most = pairs[:MOST_PAIRS]
+    more = f"\n… and {len(pairs) - len(most):,} other pairs" if len(pairs) > len(most) else ""
+    return table(("target", "answered", "samples"), [tuple(pair.values()) for pair in most]) + more

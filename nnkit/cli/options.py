@@ -34,3 +34,13 @@ RunsOption = Annotated[
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON object to standard output.")
 ]
+PictureOption = Annotated[
+    Path | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="Draw a .png or .svg picture instead; needs nnkit[plot].",
+        show_default=False,
+    ),
+]

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from nnkit.plots import Chart
+
 
 def say(text: str) -> None:
     """A line for a person, on standard error."""
@@ -22,6 +24,23 @@ def console() -> Console:
 
     width = None if sys.stderr.isatty() else 200
     return Console(stderr=True, width=width, highlight=False)
+
+
+def results() -> Console:
+    """A rich console on standard output; off a terminal, plain and 80 wide."""
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else 80
+    return Console(file=sys.stdout, width=width, highlight=False, emoji=False, markup=False)
+
+
+def show_chart(chart: Chart) -> None:
+    """A chart on standard output: as wide as the terminal, up to 100, and 22 lines high at most."""
+    from nnkit.plots import in_terminal
+
+    screen = results()
+    height = min(22, max(screen.height - 2, 12)) if screen.is_terminal else 22
+    screen.print(in_terminal(chart, min(screen.width, 100), height), soft_wrap=True)
 
 
 def print_json(result: Mapping[str, Any]) -> None:
@@ -59,7 +78,7 @@ def show(value: object) -> str:
 
 def show_figure(name: str, value: float) -> str:
     """A figure with its unit: accuracies in percent."""
-    if name.rpartition(".")[2] == "accuracy":
+    if name.endswith("accuracy"):
         return f"{100 * value:.2f} %"
     return f"{value:.4f}"
 

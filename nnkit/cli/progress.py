@@ -93,7 +93,7 @@ class Bar(Listener):
             auto_refresh=False,
             transient=True,
         )
-        self.per_epoch = loop.batches.per_epoch
+        self.per_epoch = loop.per_epoch
         self.bar = self.progress.add_task(
             "", total=self.steps, completed=self.first, status="", epoch="epoch 1"
         )

@@ -107,6 +107,33 @@ class Component(Spec):
         return not any(field.is_required() for field in cls.model_fields.values())
 
 
+class OneOf:
+    """Annotation of a text that must be one of the names in a table.
+
+    Use: `Annotated[str, OneOf("metric", METRICS)]`.
+    """
+
+    def __init__(self, what: str, names: Iterable[str]) -> None:
+        self.what = what
+        self.names = tuple(names)
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._known, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"type": "string", "enum": list(self.names)}
+
+    def _known(self, name: str) -> str:
+        if name not in self.names:
+            context = {"what": self.what, "name": str(name), "known": ",".join(self.names)}
+            raise PydanticCustomError("unknown_name", "unknown {what} '{name}'", context)
+        return str(name)
+
+
 class Tagged:
     """Annotation that turns a union of `Component`s into one told apart by `kind`.
 

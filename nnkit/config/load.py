@@ -316,6 +316,7 @@ MESSAGES = {
     "too_long": "takes at most {max_length} item(s), got {actual_length}",
     "literal_error": "expected {expected}, got {input}",
     "union_tag_invalid": "unknown kind '{tag}'",
+    "unknown_name": "unknown {what} '{name}'",
     "string_too_short": "must not be empty",
     "string_too_long": "must be no longer than {max_length} character(s), got {input}",
     "string_pattern_mismatch": (
@@ -323,6 +324,10 @@ MESSAGES = {
     ),
     "int_parsing_size": "too large a number",
 }
+
+
+# Errors about a word that is not among those known: where the context keeps the word, and these.
+ONE_OF = {"union_tag_invalid": ("tag", "expected_tags"), "unknown_name": ("name", "known")}
 
 
 def describe(root: type[Spec], faults: Sequence[Fault]) -> str:
@@ -348,9 +353,9 @@ def describe(root: type[Spec], faults: Sequence[Fault]) -> str:
     message = template.format(**shown | {"input": _shown(item["input"])})
     if item["type"] == "extra_forbidden":
         return message + _remedy_for_key(root, fault)
-    if item["type"] == "union_tag_invalid":
-        tags = [tag.strip(" '") for tag in context["expected_tags"].split(",")]
-        return message + _suggestion(str(context["tag"]), tags)
+    if item["type"] in ONE_OF:
+        word, known = (str(context[key]) for key in ONE_OF[item["type"]])
+        return message + _suggestion(word, [name.strip(" '") for name in known.split(",")])
     if item["type"] == "literal_error":
         words = [word.strip(" '") for word in context["expected"].replace(" or ", ",").split(",")]
         close = _close(str(item["input"]), words)

@@ -143,6 +143,29 @@ def _check_finite(array: Array, place: str) -> None:
         start += len(chunk)
 
 
+def sample_weights(weights: Array, samples: int, place: str) -> Array:
+    """Weights as float64 (n,), checked.
+
+    Raises:
+        DataError: not one for each sample, no numbers, NaN, infinity, negative, or nothing but 0.
+    """
+    if weights.dtype.kind not in "buif":
+        raise DataError(f"{place}: weights of type {weights.dtype}, which is no number")
+    if weights.shape not in ((samples,), (samples, 1)):
+        raise DataError(f"{place}: weights of shape {weights.shape} for {samples} samples")
+    _check_finite(weights, place)
+    numbers = np.asarray(weights, dtype=np.float64).reshape(-1)
+    if (numbers < 0).any():
+        wrong = int(np.argmax(numbers < 0))
+        raise DataError(
+            f"{place}: sample {wrong} (counted from 0) has the weight {numbers[wrong]:g}; "
+            "0 is the least there is"
+        )
+    if not numbers.any():
+        raise DataError(f"{place}: every weight is 0, so there is nothing to learn")
+    return numbers
+
+
 def class_targets(labels: Array, classes: int, place: str) -> Array:
     """Class numbers as int64 (n,), checked to lie in 0 … classes − 1.
 

@@ -9,6 +9,7 @@ from functools import partial, reduce
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
 from nnkit.config.base import Component, Positive, Tagged
 from nnkit.data.dataset import Array, Column, chunks
@@ -127,7 +128,9 @@ class Impute(Step):
 
     kind: Literal["impute"] = "impute"
     shorthand: ClassVar[str | None] = "strategy"
-    strategy: Literal["mean", "median", "most_frequent"] = "mean"
+    strategy: Literal["mean", "median", "most_frequent"] = Field(
+        "mean", description="Which of them it fills in."
+    )
 
     def fit(self, X: Array | DiskArray, columns: Sequence[Column]) -> Statistics:
         table = np.asarray(X, dtype=np.float64).reshape(len(X), -1)

@@ -38,11 +38,13 @@ class Activation(Component):
             passes and it can only serve for inference.
         rectifier: whether it cuts negative values, for which He initialization is made.
         probability: whether its outputs are probabilities.
+        elementwise: whether each output depends on one input alone, so that it is a curve.
     """
 
     trainable: ClassVar[bool] = True
     rectifier: ClassVar[bool] = False
     probability: ClassVar[bool] = False
+    elementwise: ClassVar[bool] = True
 
     def output_shape(self, shape: Shape) -> Shape:
         """The shape of one output sample for an input sample of the given shape.
@@ -184,7 +186,7 @@ class Sigmoid(Function):
 
 
 class HardSigmoid(Function):
-    """f(z) = z/6 + ½, cut to [0, 1] (as in PyTorch and Keras 3; in ONNX the slope is 1/5)."""
+    """f(z) = slope · z + ½, cut to [0, 1] (1/6 as in PyTorch and Keras 3; 1/5 in ONNX)."""
 
     kind: Literal["hard_sigmoid"] = "hard_sigmoid"
     probability: ClassVar[bool] = True
@@ -235,7 +237,10 @@ class HardTanh(Function):
 
 
 class ScaledTanh(Function):
-    """f(z) = 1.7159 · tanh(⅔ z): f(±1) = ±1, where f″ is largest (LeCun et al. 1998, §4.4)."""
+    """f(z) = amplitude · tanh(slope · z) (LeCun et al. 1998, §4.4).
+
+    With 1.7159 and ⅔, f(±1) = ±1, and f″ is largest there.
+    """
 
     kind: Literal["scaled_tanh"] = "scaled_tanh"
     amplitude: Positive = 1.7159
@@ -295,15 +300,11 @@ class LeakyReLU(Function):
     slope: NonNegative = 0.01
 
     def forward(self, Z: Array, Y: Array) -> None:
-        np.minimum(Z, 0, out=Y)
-        np.multiply(Y, self.slope - 1, out=Y)
-        np.add(Y, Z, out=Y)
+        np.multiply(Z, self.slope, out=Y)
+        np.copyto(Y, Z, where=Z > 0)
 
     def backward(self, saved: Array, dY: Array, work: Array) -> None:
-        np.less_equal(saved, 0, out=work, casting="unsafe")
-        np.multiply(work, self.slope - 1, out=work)
-        np.add(work, 1, out=work)
-        np.multiply(dY, work, out=dY)
+        np.multiply(dY, self.slope, out=dY, where=saved <= 0)
 
 
 class PReLU(Activation):
@@ -337,9 +338,9 @@ class BoundPReLU(Layer):
 
     def forward(self, X: Array, step: int | None) -> Array:
         self.Z = X
-        np.minimum(X, 0, out=self.Y)
-        np.multiply(self.Y, self.slope - 1, out=self.Y)
-        return np.add(self.Y, X, out=self.Y)
+        np.multiply(X, self.slope, out=self.Y)
+        np.copyto(self.Y, X, where=X > 0)
+        return self.Y
 
     def backward(self, dY: Array) -> Array | None:
         np.minimum(self.Z, 0, out=self.work)
@@ -559,6 +560,7 @@ class Softmax(Function):
 
     kind: Literal["softmax"] = "softmax"
     probability: ClassVar[bool] = True
+    elementwise: ClassVar[bool] = False
 
     def forward(self, Z: Array, Y: Array) -> None:
         np.subtract(Z, np.maximum.reduce(Z, axis=0), out=Y)
@@ -575,6 +577,7 @@ class LogSoftmax(Function):
     """f(z)_k = z_k − ln Σ_j e^{z_j} over the units; dZ = dY − e^y Σ_j dY_j."""
 
     kind: Literal["log_softmax"] = "log_softmax"
+    elementwise: ClassVar[bool] = False
 
     def forward(self, Z: Array, Y: Array) -> None:
         np.subtract(Z, np.maximum.reduce(Z, axis=0), out=Y)
@@ -595,6 +598,7 @@ class Maxout(Activation):
     kind: Literal["maxout"] = "maxout"
     shorthand: ClassVar[str | None] = "pieces"
     rectifier: ClassVar[bool] = True
+    elementwise: ClassVar[bool] = False
     pieces: Count = 2
 
     def output_shape(self, shape: Shape) -> Shape:

@@ -106,9 +106,9 @@ def chain(
     for name, spec, path in _links(architecture, activations, loss, dropout, input_noise):
         try:
             output = spec.output_shape(shape)
+            count = sum(parameter.size for parameter in spec.parameters(shape))
         except ShapeError as error:
             raise SettingError((*path, error.field) if error.field else path, str(error)) from None
-        count = sum(parameter.size for parameter in spec.parameters(shape))
         if count > MOST_PARAMETERS:
             raise SettingError(path, f"{count:,} parameters are more than fit into memory")
         stages.append(Stage(name, spec, shape, output))

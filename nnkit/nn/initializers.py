@@ -8,12 +8,13 @@ from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-from nnkit.config.base import Component, Count, Positive, Tagged
+from nnkit.config.base import Component, Count, Listed, Positive, Tagged
 
 
 class Initializer(Component):
-    """Draws a block of parameters."""
+    """What draws the first values of a block of parameters."""
 
     @abstractmethod
     def draw(
@@ -28,6 +29,10 @@ class Initializer(Component):
             fan_out: how many units one input feeds.
         """
 
+    def objection(self, shape: tuple[int, ...]) -> str | None:
+        """Why it can't fill a block of that shape, as a sentence; None if it can."""
+        return None
+
 
 class Zeros(Initializer):
     """All zeros: right for biases and for single-layer convex models, never for hidden weights."""
@@ -41,7 +46,7 @@ class Zeros(Initializer):
 
 
 class Constant(Initializer):
-    """All the same number."""
+    """All the same number, `value`."""
 
     kind: Literal["constant"] = "constant"
     shorthand: ClassVar[str | None] = "value"
@@ -54,7 +59,7 @@ class Constant(Initializer):
 
 
 class Normal(Initializer):
-    """Gaussian N(mean, std²)."""
+    """Gaussian N(mean, std²), std the standard deviation."""
 
     kind: Literal["normal"] = "normal"
     shorthand: ClassVar[str | None] = "std"
@@ -100,7 +105,9 @@ class TruncatedNormal(Initializer):
 class _VarianceScaling(Initializer):
     """Zero mean and a variance that keeps a signal's size from layer to layer."""
 
-    distribution: Literal["normal", "uniform"] = "normal"
+    distribution: Literal["normal", "uniform"] = Field(
+        "normal", description="Gaussian, or uniform of the same variance."
+    )
 
     @abstractmethod
     def variance(self, fan_in: int, fan_out: int) -> float:
@@ -194,7 +201,7 @@ class Sparse(Initializer):
 class Nielsen(Initializer):
     """As in Nielsen's book: `old` N(0, 1), chapter 1; `new` N(0, 1/fan_in), chapter 3.
 
-    Biases are N(0, 1) in both.
+    Those are the two of `form`. Biases are N(0, 1) in both.
     """
 
     kind: Literal["nielsen"] = "nielsen"
@@ -206,6 +213,26 @@ class Nielsen(Initializer):
     ) -> NDArray[np.float64]:
         weights = len(shape) > 1
         return rng.normal(0, sqrt(1 / fan_in) if weights and self.form == "new" else 1.0, shape)
+
+
+class Values(Initializer):
+    """The numbers given, row by row: W[1,1], W[1,2], …, W[2,1], …; for examples done by hand."""
+
+    kind: Literal["values"] = "values"
+    shorthand: ClassVar[str | None] = "values"
+    values: Annotated[tuple[float, ...], Listed, Field(min_length=1)]
+
+    def draw(
+        self, rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int
+    ) -> NDArray[np.float64]:
+        return np.array(self.values).reshape(shape)
+
+    def objection(self, shape: tuple[int, ...]) -> str | None:
+        given, wanted = len(self.values), prod(shape)
+        if given == wanted:
+            return None
+        block = " × ".join(map(str, shape))
+        return f"{given} value{'s' * (given != 1)} for a block of {block}, which takes {wanted}"
 
 
 AnyInitializer = Annotated[
@@ -220,6 +247,7 @@ AnyInitializer = Annotated[
     | Orthogonal
     | Identity
     | Sparse
-    | Nielsen,
+    | Nielsen
+    | Values,
     Tagged(),
 ]

@@ -88,7 +88,7 @@ class Layer(ABC):
 
 
 class LayerSpec(Component):
-    """The YAML side of a layer.
+    """A link of the chain from input to output: the YAML side of a layer.
 
     Attributes:
         output_is_scratch: whether the next layer may overwrite its output, because it is a buffer

@@ -335,7 +335,7 @@ def _focal(P: Array, log_P: Array, weight: Array, gamma: float) -> tuple[Array, 
     wrong = 1 - P
     factor = weight * wrong**gamma
     # (1 − p)^(γ−1) is infinite at p = 1 for γ < 1; the term's limit there is 0, since ln 1 = 0
-    bend = np.where(wrong > 0, gamma * wrong ** (gamma - 1), 0) if gamma else 0 * P
+    bend = gamma * np.where(wrong > 0, wrong, 1) ** (gamma - 1)
     return -factor * log_P, weight * bend * P * log_P - factor
 
 
@@ -538,8 +538,9 @@ class PerceptronCriterion(_Margin):
 class MultiClassHinge(ClassLoss):
     """A hinge over all classes: how far others come within the margin of the right one's output.
 
-    `crammer_singer` counts the worst, max(0, margin + max_{j≠c} y_j − y_c) (2001, eq. 3);
-    `weston_watkins` all of them, Σ_{j≠c} max(0, margin + y_j − y_c) (1999; PyTorch divides by K).
+    By `form`, `crammer_singer` counts the worst, max(0, margin + max_{j≠c} y_j − y_c) (2001,
+    eq. 3); `weston_watkins` all of them, Σ_{j≠c} max(0, margin + y_j − y_c) (1999; PyTorch
+    divides by K).
     """
 
     kind: Literal["multiclass_hinge"] = "multiclass_hinge"
@@ -560,6 +561,12 @@ class MultiClassHinge(ClassLoss):
         np.greater(excess, 0, out=dY, casting="unsafe")
         np.subtract(dY, right * np.add.reduce(dY, axis=0), out=dY)
         return over_samples(np.maximum(excess, 0))
+
+    def objection(self, T: Array) -> str | None:
+        wrong = np.flatnonzero((T > 0.5).sum(axis=1) != 1)
+        if not len(wrong):
+            return None
+        return f"but each sample is to be of one class; sample {wrong[0]} is of more, or of none"
 
 
 AnyLoss = Annotated[

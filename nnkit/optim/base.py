@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -28,7 +29,7 @@ class Optimizer(Component):
 
     elementwise: ClassVar[bool] = True
     per_block: ClassVar[bool] = False
-    lr: Positive
+    lr: Positive = Field(description="The learning rate: the size of a step, before the schedule.")
     schedule: AnySchedule = Field(Constant(), description="How lr changes over the run.")
     clip: AnyClipping | None = Field(None, description="A bound on gradients before each update.")
 
@@ -63,6 +64,13 @@ class Optimizer(Component):
         if decay:
             np.multiply(params, 1 - lr * decay, out=params)
         self.update(params, grads, slots, t, lr)
+
+    def constrain(self, weights: Sequence[Array]) -> None:
+        """Brings weights back to where the rule wants them, after a step; by default anywhere.
+
+        Args:
+            weights: the blocks that are penalized, updated in place.
+        """
 
     @abstractmethod
     def update(self, params: Array, grads: Array, slots: Slots, t: int, lr: float) -> None:

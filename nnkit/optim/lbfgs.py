@@ -9,6 +9,7 @@ from math import inf, isfinite, sqrt
 from typing import ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
 from nnkit.config.base import Count, NonNegative, Positive
 from nnkit.errors import UsageError
@@ -52,10 +53,12 @@ class LBFGS(FullBatch):
 
     kind: Literal["lbfgs"] = "lbfgs"
     lr: Positive = 1.0
-    memory: Count = 10
-    tolerance: NonNegative = 1e-9
+    memory: Count = Field(10, description="Steps remembered.")
+    tolerance: NonNegative = Field(
+        1e-9, description="It rests where no entry of the gradient is larger."
+    )
     engine: Literal["own", "scipy"] = "own"
-    iterations: Count = 20
+    iterations: Count = Field(20, description="Of SciPy's, in one step.")
     evaluations: ClassVar[int] = 25  # of the objective in one line search, at most
 
     @property
@@ -84,13 +87,18 @@ class LBFGS(FullBatch):
         if not pairs:  # nothing known of the scale yet
             lr *= min(1.0, 1 / float(np.abs(gradient).sum()))
 
+        stands = 0.0
+
         def along(length: float) -> _Point:
+            nonlocal stands
+            stands = length
             np.add(start, length * direction, out=params)
             value = objective()
             return _Point(length, value, float(np.dot(grads, direction)))
 
         found = _wolfe(along, _Point(0.0, began, slope), lr, self.evaluations)
-        along(found.length)  # the last point tried may be another
+        if stands != found.length:  # the last point tried may be another
+            along(found.length)
         newest = (t - 1) % self.memory
         np.subtract(params, start, out=steps[newest])
         np.subtract(grads, gradient, out=changes[newest])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from math import sqrt
+from collections.abc import Iterator, Sequence
+from math import hypot, sqrt
 from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
@@ -31,7 +31,7 @@ class SGD(Optimizer):
     kind: Literal["sgd"] = "sgd"
     lr: Positive = 0.1
     momentum: Fraction = 0.0
-    nesterov: bool = False
+    nesterov: bool = Field(False, description="Whether steps look ahead along the velocity.")
     dampening: Fraction = 0.0
     lr_inside: bool = False
 
@@ -83,12 +83,12 @@ class SGD(Optimizer):
 class Pegasos(Optimizer):
     """SGD with the step 1/(λt), for the penalty ½λ‖w‖² (Shalev-Shwartz et al. 2011).
 
-    Set `regularization.l2` to the same λ; lr is a factor on the step. With `project`, w is brought
-    back to the ball ‖w‖ ≤ 1/√λ, in which the optimum of a linear SVM lies.
+    Set `regularization.l2` to the same λ; lr is a factor on the step. With `project`, the weights
+    that are penalized are brought back to the ball ‖w‖ ≤ 1/√λ, in which the optimum of a linear
+    SVM lies.
     """
 
     kind: Literal["pegasos"] = "pegasos"
-    elementwise: ClassVar[bool] = False  # the projection takes all of them together
     shorthand: ClassVar[str | None] = "strength"
     strength: Positive = Field(description="λ.")
     lr: Positive = 1.0
@@ -97,10 +97,14 @@ class Pegasos(Optimizer):
     def update(self, params: Array, grads: Array, slots: Slots, t: int, lr: float) -> None:
         np.multiply(grads, lr / (self.strength * t), out=grads)
         np.subtract(params, grads, out=params)
-        if self.project:
-            length, radius = float(np.linalg.norm(params)), 1 / sqrt(self.strength)
-            if length > radius:
-                np.multiply(params, radius / length, out=params)
+
+    def constrain(self, weights: Sequence[Array]) -> None:
+        if not self.project:
+            return
+        length, radius = hypot(*map(np.linalg.norm, weights)), 1 / sqrt(self.strength)
+        if length > radius:
+            for block in weights:
+                np.multiply(block, radius / length, out=block)
 
 
 class Adagrad(Optimizer):
@@ -184,7 +188,10 @@ class RMSprop(Optimizer):
 
 
 class Adam(Optimizer):
-    """Adam (Kingma & Ba 2015, algorithm 1): steps scaled by running moments of the gradient.
+    """p ← p − lr·m̂/(√v̂ + ε), m and v the running means of g and g² (Kingma & Ba 2015, alg. 1).
+
+    m ← β₁m + (1 − β₁)g and v ← β₂v + (1 − β₂)g²; as both begin at 0, m̂ = m/(1 − β₁ᵗ) and
+    v̂ = v/(1 − β₂ᵗ) correct their bias.
 
     With `amsgrad` the largest second moment so far is used (Reddi et al. 2018, algorithm 2, with
     bias correction as in PyTorch). The slots hold m/(1 − β₁) and v/(1 − β₂), which saves two
@@ -247,7 +254,7 @@ class AdamW(Adam):
     """Adam with decoupled weight decay, p ← p − lr·λ·p (Loshchilov & Hutter 2019, algorithm 2)."""
 
     kind: Literal["adamw"] = "adamw"  # type: ignore[assignment]
-    weight_decay: NonNegative = 0.01
+    weight_decay: NonNegative = Field(0.01, description="λ: w ← w − lr·λ·w as well.")
 
     @property
     def decay(self) -> float:
@@ -282,7 +289,8 @@ class Adamax(Optimizer):
 class NAdam(Optimizer):
     """Adam with Nesterov's momentum (Dozat 2016), its β₁ rising by the schedule of `psi`.
 
-    μ_t = β₁(1 − ½·0.96^{tψ}), as in PyTorch.
+    p ← p − lr·[(1 − μ_t)g/(1 − Πμ) + μ_{t+1}·m/(1 − μ_{t+1}Πμ)]/(√v̂ + ε) with m and v as in Adam
+    (β₁, β₂), Πμ = μ₁·…·μ_t and μ_t = β₁(1 − ½·0.96^{tψ}), as in PyTorch.
     """
 
     kind: Literal["nadam"] = "nadam"
@@ -324,7 +332,11 @@ def _nadam_product(beta1: float, psi: float, t: int) -> float:
 
 
 class RAdam(Optimizer):
-    """Adam that begins as SGD, until its second moment can be trusted (Liu et al. 2020)."""
+    """Adam that begins without its second moment, until that can be trusted (Liu et al. 2020).
+
+    m, v, β₁, β₂ and ε are Adam's. While the average behind v has a length ρ_t ≤ 5, p ← p − lr·m̂;
+    then p ← p − lr·r_t·m̂/√v̂, r_t the rectification of algorithm 2.
+    """
 
     kind: Literal["radam"] = "radam"
     lr: Positive = 1e-3
@@ -359,7 +371,7 @@ class Lion(Optimizer):
     lr: Positive = 1e-4
     beta1: Fraction = 0.9
     beta2: Fraction = 0.99
-    weight_decay: NonNegative = 0.0
+    weight_decay: NonNegative = Field(0.0, description="λ: w ← w − lr·λ·w as well.")
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -378,8 +390,8 @@ class Lion(Optimizer):
 class LAMB(Optimizer):
     """Adam's step, made as long as the block's weights: for very large batches (You et al. 2020).
 
-    r = m̂/(√v̂ + ε) + λw; w ← w − lr·(‖w‖/‖r‖)·r, block by block; where one length is 0, the
-    quotient is 1.
+    r = m̂/(√v̂ + ε) + λw with Adam's m̂ and v̂ (β₁, β₂); w ← w − lr·(‖w‖/‖r‖)·r, block by block;
+    where one length is 0, the quotient is 1.
     """
 
     kind: Literal["lamb"] = "lamb"
@@ -389,7 +401,7 @@ class LAMB(Optimizer):
     beta1: Fraction = 0.9
     beta2: Fraction = 0.999
     eps: Positive = 1e-6
-    weight_decay: NonNegative = 0.01
+    weight_decay: NonNegative = Field(0.01, description="λ: w ← w − lr·λ·w as well.")
 
     @property
     def slots(self) -> tuple[str, ...]:

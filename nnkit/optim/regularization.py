@@ -30,7 +30,7 @@ class L1(Spec):
 
     shorthand: ClassVar[str | None] = "strength"
     strength: NonNegative = 0.0
-    proximal: bool = False
+    proximal: bool = Field(False, description="The second, which makes weights exactly 0.")
 
 
 class ElasticNet(Spec):
@@ -39,7 +39,7 @@ class ElasticNet(Spec):
     shorthand: ClassVar[str | None] = "strength"
     strength: Positive
     ratio: Annotated[float, Field(ge=0, le=1)] = 0.5
-    proximal: bool = True
+    proximal: bool = Field(True, description="The L1 part by a proximal step, as for `l1`.")
 
 
 class Regularization(Spec):

@@ -24,7 +24,7 @@ class Schedule(Component):
     """
 
     falls: ClassVar[bool] = True
-    warmup: Fraction = 0.0
+    warmup: Fraction = Field(0.0, description="The share of all steps in which it rises to lr.")
     per: Literal["step", "epoch"] = Field(
         "step", description="What its time is counted in: it changes at each step or each epoch."
     )
@@ -137,7 +137,7 @@ class Cosine(Schedule):
 class CosineRestarts(Schedule):
     """Half a cosine, begun anew after `first` steps or epochs, then ever `growth` times as long.
 
-    SGDR (Loshchilov & Hutter 2017, eq. 5).
+    It falls to lr · floor each time. SGDR (Loshchilov & Hutter 2017, eq. 5).
     """
 
     falls: ClassVar[bool] = False

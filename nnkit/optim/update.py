@@ -75,15 +75,16 @@ class Update:
         )
         self.of_blocks = tuple(block.of(grads) for block in blocks)
         self.frozen = tuple(block.of(grads) for block in blocks if not block.lr_factor)
-        weights = [block for block in blocks if len(block.shape) > 1]
+        weights = [block for block in blocks if len(block.shape) > 1 and block.lr_factor]
         self.weights = tuple(b.of(params) for b in weights) if regularization.max_norm else ()
+        self.penalized = tuple(
+            params[block.start : block.stop] for block in blocks if block.decays and block.lr_factor
+        )
         self.shrunk = tuple(
             (params[start:stop], lr_factor)
             for start, stop, lr_factor, decays in _runs(blocks, False, True)
             if decays and regularization.l1_is_proximal
         )
-
-        self.constrains = bool(self.shrunk or self.weights)
 
     def __call__(self, t: int, lr: float) -> None:
         """Updates the parameters by the gradients, which serve as scratch.
@@ -93,19 +94,23 @@ class Update:
             lr: the learning rate.
         """
         if self.optimizer.clip is not None:
-            for block in self.frozen:  # what is not updated does not count
-                block.fill(0)
+            self.leave_out_frozen()
             self.optimizer.clip.clip(self.grads, self.of_blocks)
         for run in self.runs:
             rate = lr * run.lr_factor
             self.optimizer.step(run.params, run.grads, run.slots, t, rate, run.decay)
-        if self.constrains:
-            self.constrain(lr)
+        self.constrain(lr)
+
+    def leave_out_frozen(self) -> None:
+        """Makes the gradients of what is not updated 0, for rules that look at all of them."""
+        for block in self.frozen:
+            block.fill(0)
 
     def constrain(self, lr: float) -> None:
         """What brings parameters back to where they are allowed, after they were moved."""
         for params, lr_factor in self.shrunk:
             self.regularization.shrink(params, lr * lr_factor)
+        self.optimizer.constrain(self.penalized)
         for W in self.weights:
             self.regularization.bound(W)
 

@@ -16,7 +16,10 @@ from nnkit.nn.params import Array
 
 
 class Averaging(Component):
-    """How parameters are averaged over the steps; evaluations and checkpoints have the average."""
+    """How parameters are averaged over the steps; evaluations and checkpoints have the average.
+
+    Running means, as of batch normalization, stay those of the parameters themselves.
+    """
 
     @abstractmethod
     def share(self, step: int, steps: int) -> float:

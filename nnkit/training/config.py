@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
-from nnkit.config.base import Count, Listed, Spec
+from nnkit.config.base import Count, Listed, OneOf, Spec
 from nnkit.config.load import find_setting, in_file_order, load_document, validate
 from nnkit.config.yaml import Mark, Node, dump_yaml, parse_yaml
 from nnkit.data.augment import AnyAugmentation
@@ -17,6 +17,7 @@ from nnkit.data.preprocess import AnyStep
 from nnkit.data.sources import AnySource
 from nnkit.data.splits import Split
 from nnkit.errors import ConfigError, Problem, SettingError, SettingPath
+from nnkit.metrics import METRICS
 from nnkit.nn.activations import Activation, Function
 from nnkit.nn.architecture import (
     Activations,
@@ -32,6 +33,7 @@ from nnkit.optim.lbfgs import FullBatch
 from nnkit.optim.optimizers import Adam, AnyOptimizer, Pegasos
 from nnkit.optim.regularization import Regularization
 from nnkit.training.averaging import AnyAveraging
+from nnkit.training.targets import gives_probabilities
 
 DEFAULT_EPOCHS = 10
 
@@ -67,6 +69,11 @@ class Training(Spec):
     evaluate_on: Annotated[tuple[Literal["validation", "test"], ...], Listed] | None = Field(
         None, description="The sets that each evaluation scores; by default validation, if any."
     )
+    metrics: Annotated[tuple[Annotated[str, OneOf("metric", METRICS)], ...], Listed] = Field(
+        (),
+        description="Figures of each evaluation beside the usual loss and accuracy, or mae, rmse "
+        "and r2.",
+    )
     checkpoint_every: Count | None = Field(
         None, description="Steps between saves beside the one at each evaluation."
     )
@@ -94,8 +101,8 @@ class Training(Spec):
 class Bound(Spec):
     """What a final figure must reach."""
 
-    min: float | None = None
-    max: float | None = None
+    min: float | None = Field(None, description="At least this.")
+    max: float | None = Field(None, description="At most this.")
 
     @model_validator(mode="after")
     def _bounds_something(self) -> Self:
@@ -278,9 +285,15 @@ def _optimizer_conflicts(config: Config) -> Iterator[SettingError]:
             yield SettingError(
                 path, f"has no effect: '{optimizer.tag()}' takes whole steps over all samples"
             )
+    for i, layer in enumerate(config.architecture.layers):
+        if isinstance(layer, WeightedLayer) and layer.lr_factor not in (0, 1):
+            yield SettingError(
+                ("architecture", "layers", i, "lr_factor"),
+                f"'{optimizer.tag()}' has one step for all layers; 1 or, to freeze it, 0",
+            )
     if regularization.l1_strength:
         yield SettingError(
-            ("regularization",),
+            ("regularization", "elastic_net" if regularization.elastic_net else "l1"),
             f"'{optimizer.tag()}' needs a smooth objective, and the l1 penalty has a corner at 0; "
             "use sgd with l1: {proximal: true}",
         )
@@ -346,6 +359,13 @@ def _output_conflicts(config: Config) -> Iterator[SettingError]:
             f"{pair} distances of either sign, but '{output.tag()}' is never negative; "
             "use 'identity'",
         )
+    if not gives_probabilities(output):
+        for i, name in enumerate(config.training.metrics):
+            if METRICS[name].statistic.takes == "probabilities":
+                yield SettingError(
+                    ("training", "metrics", i),
+                    f"'{name}' judges probabilities, which '{output.tag()}' does not give",
+                )
     if output.tag() == "softmax" and isinstance(layer, Dense) and layer.units == 1:
         yield SettingError(
             ("architecture", "layers", last, "units"),

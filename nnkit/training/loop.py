@@ -13,6 +13,7 @@ import numpy as np
 
 from nnkit.data.batches import Batch, Batches
 from nnkit.errors import DivergedError
+from nnkit.metrics import higher_is_better
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array
 from nnkit.optim.base import Optimizer
@@ -21,7 +22,6 @@ from nnkit.optim.regularization import Regularization
 from nnkit.optim.schedules import Plateau, PlateauState
 from nnkit.optim.update import Block, Update
 from nnkit.training.averaging import Average
-from nnkit.training.metrics import HIGHER_IS_BETTER
 from nnkit.training.weight_noise import NoisyWeights
 
 REMEDY = "try a smaller optimizer.lr, or data.preprocess: [standardize]"
@@ -264,6 +264,7 @@ class Loop:
                 return inf  # a point tried too far away, which the line search will leave
             first.append((loss, count))
             self._add_penalty()
+            self.update.leave_out_frozen()
             return loss + (self._penalty() or 0.0)
 
         model = self.model
@@ -290,7 +291,7 @@ class Loop:
         schedule = self.optimizer.schedule
         if isinstance(schedule, Plateau):
             value = evaluation.all_figures()[self.monitor]
-            higher = self.monitor.rpartition(".")[2] in HIGHER_IS_BETTER
+            higher = higher_is_better(self.monitor)
             progress.plateau = schedule.observe(progress.plateau, value, higher)
         return evaluation
 

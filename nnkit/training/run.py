@@ -10,12 +10,12 @@ from time import perf_counter
 from typing import Any, Literal
 
 from nnkit.errors import DivergedError, GateError, UsageError
+from nnkit.metrics import higher_is_better
 from nnkit.runs.checkpoint import read_checkpoint
 from nnkit.runs.directory import DEFAULT_RUNS, RunDirectory
 from nnkit.training.config import Config
 from nnkit.training.listeners import Listener, LogFile
 from nnkit.training.loop import Evaluation
-from nnkit.training.metrics import HIGHER_IS_BETTER
 from nnkit.training.numerics import numerics
 from nnkit.training.session import Best, Session, build, restore, save
 from nnkit.training.summary import conclude
@@ -168,11 +168,12 @@ def _note(session: Session, evaluation: Evaluation) -> bool:
     value, best = evaluation.all_figures()[session.monitor], session.best
     stopping = session.config.regularization.early_stopping
     least = stopping.minimum_change if stopping else 0.0
-    higher = session.monitor.rpartition(".")[2] in HIGHER_IS_BETTER
     if best.value is None:
         gain = inf
     else:
-        gain = value - best.value if higher else best.value - value
+        gain = value - best.value
+        if not higher_is_better(session.monitor):
+            gain = -gain
     if gain > least:
         session.best = Best(value, evaluation.step, 0)
         return True

@@ -82,9 +82,36 @@ class Session:
             "training_samples": len(loop.batches.inputs),
             "batch_size": loop.batches.batch_size,
             "steps": loop.steps,
-            "epochs": loop.steps / loop.batches.per_epoch,
+            "epochs": loop.steps / loop.per_epoch,
             "threads": self.threads,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a training goes through its samples.
+
+    Attributes:
+        batch_size: samples in a batch.
+        per_epoch: updates in an epoch.
+        steps: updates in all.
+    """
+
+    batch_size: int
+    per_epoch: int
+    steps: int
+
+
+def pace(config: Config, samples: int) -> Pace:
+    """The pace of a config's training on so many samples."""
+    training = config.training
+    batch_size = min(training.batch_size, samples)
+    if isinstance(config.optimizer, FullBatch):
+        batch_size = samples
+    per_epoch = -(-samples // (batch_size * training.accumulate))
+    return Pace(
+        batch_size, per_epoch, training.steps or (training.epochs or DEFAULT_EPOCHS) * per_epoch
+    )
 
 
 def build(config: Config, runs: Path = DEFAULT_RUNS) -> Session:
@@ -94,7 +121,12 @@ def build(config: Config, runs: Path = DEFAULT_RUNS) -> Session:
         SettingError: settings, shapes and data do not fit together.
         DataError: the data is missing or damaged.
     """
-    task = prepare(config)
+    return assemble(prepare(config), runs)
+
+
+def assemble(task: Task, runs: Path = DEFAULT_RUNS) -> Session:
+    """Likewise, where the data is loaded."""
+    config = task.config
     model = task.model()
     training = config.training
     wanted = ("validation",) if training.evaluate_on is None else training.evaluate_on
@@ -102,15 +134,12 @@ def build(config: Config, runs: Path = DEFAULT_RUNS) -> Session:
     # All of them now: what is wrong with the test set had better be known before training.
     ready = {name: task.ready(name, model) for name in task.sets}
     train, optimizer = ready["train"], config.optimizer
-    batch_size = min(training.batch_size, len(train))
-    if isinstance(optimizer, FullBatch):
-        batch_size = len(train)
     augment = config.data.augment
     for i, augmentation in enumerate(augment):
         augmentation.check(model.input_shape, i)
-    batches = Batches(train.inputs, train.coded, batch_size, config.seed, train.weights, augment)
-    per_epoch = -(-batches.per_epoch // training.accumulate)
-    steps = training.steps or (training.epochs or DEFAULT_EPOCHS) * per_epoch
+    planned = pace(config, len(train))
+    size = planned.batch_size
+    batches = Batches(train.inputs, train.coded, size, config.seed, train.weights, augment)
     average = None
     if training.averaging is not None:
         average = Average(training.averaging, model.params.copy())
@@ -120,7 +149,7 @@ def build(config: Config, runs: Path = DEFAULT_RUNS) -> Session:
             return {
                 f"{name}.{figure}": value
                 for name in watched
-                for figure, value in evaluate(model, ready[name]).items()
+                for figure, value in evaluate(model, ready[name], task.metrics).items()
             }
 
     monitor = _monitor(config, watched, task.figures)
@@ -130,8 +159,8 @@ def build(config: Config, runs: Path = DEFAULT_RUNS) -> Session:
         slots=tuple(model.layout.zeros(model.dtype) for _ in optimizer.slots),
         regularization=config.regularization,
         batches=batches,
-        steps=steps,
-        evaluate_every=training.evaluate_every or per_epoch,
+        steps=planned.steps,
+        evaluate_every=training.evaluate_every or planned.per_epoch,
         evaluate=figures,
         monitor=monitor,
         accumulate=training.accumulate,
@@ -144,7 +173,7 @@ def build(config: Config, runs: Path = DEFAULT_RUNS) -> Session:
         model=model,
         loop=loop,
         run=RunDirectory(runs / f"{config.name}-{digest}"),
-        threads=threads_for(model, batch_size, training.threads),
+        threads=threads_for(model, planned.batch_size, training.threads),
         monitor=monitor,
         ready=ready,
     )

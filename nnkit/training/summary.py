@@ -7,10 +7,10 @@ from math import isfinite
 from typing import Any
 
 from nnkit.errors import DivergedError
+from nnkit.metrics import higher_is_better
 from nnkit.nn.params import Array
 from nnkit.runs.checkpoint import read_checkpoint
 from nnkit.training.loop import REMEDY
-from nnkit.training.metrics import HIGHER_IS_BETTER
 from nnkit.training.session import Session
 from nnkit.training.task import evaluate
 from nnkit.training.trained import copy_params, versions
@@ -34,7 +34,7 @@ def conclude(session: Session, outcome: str) -> dict[str, Any]:
     for name in ("train", "validation", "test"):
         if name in task.sets:
             data = session.ready[name]
-            results[name], sizes[name] = evaluate(model, data), len(data)
+            results[name], sizes[name] = evaluate(model, data, task.metrics), len(data)
     if loop.regularization.penalizes:
         penalty = loop.regularization.penalty(model.params[model.layout.decayed])
         results["train"]["objective"] = results["train"]["loss"] + penalty
@@ -66,7 +66,7 @@ def _peaks(records: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
     for key in records[0] if records else ():
         if key in ("step", "epoch", "lr", "samples_per_second"):
             continue
-        sign = 1 if key.rpartition(".")[2] in HIGHER_IS_BETTER else -1
+        sign = 1 if higher_is_better(key) else -1
         top = max(records, key=lambda record: sign * record[key])
         peaks[key] = {"value": top[key], "step": top["step"], "epoch": top["epoch"]}
     return peaks

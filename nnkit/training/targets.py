@@ -8,8 +8,12 @@ from typing import Any
 import numpy as np
 
 from nnkit.errors import SettingError, SettingPath
+from nnkit.metrics.base import Answer
+from nnkit.nn.activations import Activation
 from nnkit.nn.losses import ClassLoss, Loss
 from nnkit.nn.params import Array, Shape
+
+LOGARITHMS = frozenset({"log_softmax"})  # output activations that give ln of probabilities
 
 
 def encode(
@@ -137,6 +141,62 @@ def weights_of(
     if by_class is not None:
         weights = by_class[targets] * (1.0 if weights is None else weights)
     return None if weights is None else weights.astype(dtype)
+
+
+def counted(
+    targets: Array, weights: Array | None, loss: Loss, classes: Sequence[str] | None
+) -> Array | None:
+    """How much each sample counts in figures other than the loss, (n,); None for all the same.
+
+    Its own weight, and nothing where the loss ignores its class. Class weights are left out: they
+    are a means of training, and figures are to be those of the data.
+    """
+    ignored = loss.ignored if isinstance(loss, ClassLoss) else None
+    if ignored is None or classes is None:
+        return weights
+    kept = targets != _class(ignored, classes, ("loss", "ignored"))
+    return kept * (1.0 if weights is None else weights)
+
+
+def answers(outputs: Array, form: Answer, loss: Loss, activation: Activation) -> Array:
+    """A network's outputs (n, outputs) in the form that a metric takes.
+
+    Args:
+        outputs: as the network gives them.
+        form: which.
+        loss: that the network was trained by.
+        activation: of the output.
+    """
+    if form == "decisions":
+        return decide(outputs, loss)
+    numbers = outputs.astype(np.float64)
+    if form == "outputs":
+        return numbers
+    if gives_probabilities(activation):
+        return _probabilities(numbers, logarithms=activation.tag() in LOGARITHMS)
+    assert form == "scores"
+    if numbers.shape[1] > 2:
+        return numbers
+    yes = numbers[:, -1:] - (numbers[:, :1] if numbers.shape[1] == 2 else 0)
+    return np.hstack([-yes, yes])
+
+
+def gives_probabilities(activation: Activation) -> bool:
+    """Whether an output activation gives probabilities of classes, or their logarithms."""
+    return activation.probability or activation.tag() in LOGARITHMS
+
+
+def _probabilities(numbers: Array, *, logarithms: bool) -> Array:
+    """(n, classes), rows that sum to 1, from (n, outputs), one output being that of the second.
+
+    Of outputs that are each a probability of its own the sum is brought to 1.
+    """
+    if logarithms:
+        numbers = np.exp(numbers)
+    if numbers.shape[1] == 1:
+        return np.hstack([1 - numbers, numbers])
+    total = numbers.sum(axis=1, keepdims=True)
+    return np.where(total > 0, numbers / np.where(total > 0, total, 1), 1 / numbers.shape[1])
 
 
 def decide(outputs: Array, loss: Loss) -> Array:

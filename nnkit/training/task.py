@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from math import prod
 from typing import Any
 
@@ -16,14 +16,16 @@ from nnkit.data.preprocess import Preprocessor
 from nnkit.data.report import describe_data
 from nnkit.data.splits import split_dataset
 from nnkit.errors import SettingError
+from nnkit.metrics import METRICS, chosen
+from nnkit.metrics.base import Metric
+from nnkit.metrics.tally import Tally
 from nnkit.nn.activations import AnyActivation
 from nnkit.nn.architecture import chain
 from nnkit.nn.layers import ActivationLayer
 from nnkit.nn.model import Model, batch_last, samples_first
 from nnkit.nn.params import Array, Shape
 from nnkit.training.config import Config
-from nnkit.training.metrics import names, score
-from nnkit.training.targets import class_weights, decide, encode, weights_of
+from nnkit.training.targets import answers, class_weights, counted, encode, weights_of
 
 EVALUATION_BATCH = 1000
 
@@ -35,15 +37,17 @@ class ReadySet:
     Attributes:
         inputs: preprocessed, (n, *input shape), or to be preprocessed as they are read.
         coded: targets as the loss wants them, (n, outputs).
-        targets: as the source gave them: class numbers (n,) or real targets (n, outputs); of an
+        targets: as figures want them: class numbers (n,) or real targets (n, outputs); of an
             autoencoder its inputs, each sample in a row.
-        weights: how much each sample counts, (n,); None for all the same.
+        weights: how much each sample counts in the loss, (n,); None for all the same.
+        counted: how much it counts in other figures, whatever its class: (n,), or None likewise.
     """
 
     inputs: Array | DiskArray
     coded: Array
     targets: Array
     weights: Array | None
+    counted: Array | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -98,7 +102,12 @@ class Task:
     @property
     def figures(self) -> tuple[str, ...]:
         """The names of the figures by which its networks are judged."""
-        return names(classification=self.classes is not None)
+        return ("loss", *(metric.name for metric in self.metrics))
+
+    @cached_property
+    def metrics(self) -> tuple[Metric[Any], ...]:
+        """The metrics of each evaluation."""
+        return chosen(self.config.training.metrics, for_classes=self.classes is not None)
 
     def model(self, dtype: str | None = None) -> Model:
         """A new model with initial weights.
@@ -139,8 +148,23 @@ def prepare(config: Config) -> Task:
             raise SettingError(
                 ("training", "evaluate_on"), f"there is no {name} set; data.split.{name} is 0"
             )
+    _check_metrics(config.training.metrics, for_classes=dataset.classes is not None)
     preprocessor = Preprocessor.fit(config.data.preprocess, sets["train"].inputs, dataset.columns)
     return Task(config, dataset, sets, preprocessor)
+
+
+def _check_metrics(names: Sequence[str], *, for_classes: bool) -> None:
+    for i, name in enumerate(names):
+        if METRICS[name].for_classes != for_classes:
+            judged, given = "classes", "real numbers"
+            if for_classes:
+                judged, given = given, judged
+            fitting = [m.name for m in METRICS.values() if m.for_classes == for_classes]
+            raise SettingError(
+                ("training", "metrics", i),
+                f"'{name}' judges {judged}, but the targets are {given}; "
+                f"there are {', '.join(fitting)}",
+            )
 
 
 def model_for(config: Config, input_shape: Shape, dtype: str | None = None) -> Model:
@@ -186,7 +210,10 @@ def ready_set(
     last_layer = ("architecture", "layers", config.architecture.last)
     coded = encode(targets, classes, model.loss, model.output_shape, last_layer, model.dtype)
     weights = weights_of(samples.targets, samples.weights, by_class, model.dtype)
-    return ReadySet(inputs, coded, targets, weights)
+    counts = counted(samples.targets, samples.weights, model.loss, classes)
+    if classes is None and model.loss.coding != "number":
+        targets = coded.astype(np.float64)  # yes and no as the outputs say them
+    return ReadySet(inputs, coded, targets, weights, counts)
 
 
 def output_activation(model: Model) -> AnyActivation:
@@ -196,15 +223,33 @@ def output_activation(model: Model) -> AnyActivation:
     return output.function
 
 
-def evaluate(model: Model, data: ReadySet) -> dict[str, float]:
+def evaluate(
+    model: Model, data: ReadySet, metrics: Sequence[Metric[Any]] | None = None
+) -> dict[str, float]:
     """Loss and figures over a whole set.
 
     Args:
         model: as it is.
         data: the set.
+        metrics: which figures; by default those of every evaluation.
     """
+    if metrics is None:
+        metrics = chosen((), for_classes=data.are_classes)
+    tally = Tally(metrics, width_of(model, data))
+    return {"loss": judge(model, data, tally), **tally.figures()}
+
+
+def judge(model: Model, data: ReadySet, tally: Tally, kept: Array | None = None) -> float:
+    """Runs a whole set through the model, a thousand samples at a time; returns its mean loss.
+
+    Args:
+        model: as it is.
+        data: the set.
+        tally: is told of targets and answers.
+        kept: filled with the outputs (n, outputs), where they are wanted.
+    """
+    activation = output_activation(model)
     total = counted = 0.0
-    outputs = np.empty((len(data), *model.output_shape), dtype=model.dtype)
     for start in range(0, len(data), EVALUATION_BATCH):
         part = slice(start, min(start + EVALUATION_BATCH, len(data)))
         network = model.network(part.stop - start, training=False)
@@ -215,9 +260,18 @@ def evaluate(model: Model, data: ReadySet) -> dict[str, float]:
         count = part.stop - start if weights is None else float(np.sum(weights))
         total += loss * count
         counted += count
-        outputs[part] = samples_first(Y)
-    predicted = decide(outputs, model.loss) if data.are_classes else None
-    return {"loss": total / counted if counted else 0.0, **score(data.targets, outputs, predicted)}
+        outputs = samples_first(Y)
+        form = partial(answers, outputs, loss=model.loss, activation=activation)
+        tally.add(data.targets[part], form, None if data.counted is None else data.counted[part])
+        if kept is not None:
+            kept[part] = outputs
+    return total / counted if counted else 0.0
+
+
+def width_of(model: Model, data: ReadySet) -> int:
+    """How many classes there are, or outputs."""
+    (outputs,) = model.output_shape
+    return max(2, outputs) if data.are_classes else outputs
 
 
 def build_model(config: Config, input_shape: Shape | None = None) -> Model:

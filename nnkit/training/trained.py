@@ -14,6 +14,7 @@ from nnkit.data.dataset import Column
 from nnkit.data.preprocess import Preprocessor
 from nnkit.data.sources.csv import Csv, read_table
 from nnkit.errors import CheckpointError, DataError, NnkitError, UsageError
+from nnkit.metrics import chosen
 from nnkit.nn.activations import Function
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array, Shape
@@ -21,8 +22,17 @@ from nnkit.runs.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from nnkit.runs.directory import DEFAULT_RUNS, find_checkpoint
 from nnkit.training.config import Config, config_from
 from nnkit.training.numerics import numerics
+from nnkit.training.report import Report, report_on
 from nnkit.training.targets import confidence, decide
-from nnkit.training.task import Task, evaluate, model_for, output_activation, prepare, ready_set
+from nnkit.training.task import (
+    ReadySet,
+    Task,
+    evaluate,
+    model_for,
+    output_activation,
+    prepare,
+    ready_set,
+)
 from nnkit.version import __version__
 
 
@@ -149,35 +159,57 @@ class TrainedModel:
         ]
         return np.column_stack(parts)
 
-    def evaluate(self, split: str = "test") -> tuple[int, dict[str, float]]:
+    def evaluate(
+        self, split: str = "test", data: Path | None = None
+    ) -> tuple[int, dict[str, float]]:
         """Scores the model on one of its data's sets, found and split as in training.
 
         Args:
             split: `train`, `validation` or `test`.
+            data: where the data is now, if it was moved.
 
         Returns:
-            How many samples, and the figures.
+            How many samples, and the figures that training gave.
 
         Raises:
             DataError: the data is missing or no longer what it was.
             UsageError: no such set was held out.
         """
-        with self.config.locating():
-            task = prepare(self.config)
+        ready = self._ready(split, data)
+        metrics = chosen(self.config.training.metrics, for_classes=self.classes is not None)
+        with numerics(self.info["threads"]):  # as in training, so that the figures are the same
+            return len(ready), evaluate(self.model, ready, metrics)
+
+    def report(self, split: str = "test", data: Path | None = None) -> Report:
+        """Judges the model in full on one of its data's sets: all metrics, by class, confusions.
+
+        Args:
+            split: as for `evaluate`, which says what is raised.
+            data: likewise.
+        """
+        ready = self._ready(split, data)
+        with numerics(self.info["threads"]):
+            return report_on(self.model, ready, split, self.classes)
+
+    def _ready(self, split: str, place: Path | None) -> ReadySet:
+        config = self.config
+        if place is not None:
+            moved = config.data.model_copy(update={"source": config.data.source.moved(place)})
+            config = config.model_copy(update={"data": moved})
+        with config.locating():
+            task = prepare(config)
             if task.fingerprint != self.info["data"]:
                 raise DataError("the data is not what this model was trained and split on")
             if split not in task.sets:
                 raise UsageError(f"there is no {split} set; there are {', '.join(task.sets)}")
-            data = ready_set(
+            return ready_set(
                 task.sets[split],
                 self.preprocessor,
                 self.model,
                 self.classes,
-                self.config,
+                config,
                 task.class_weights,
             )
-        with numerics(self.info["threads"]):  # as in training, so that the figures are the same
-            return len(data), evaluate(self.model, data)
 
 
 def load_checkpoint(what: str | Path, runs: Path = DEFAULT_RUNS) -> TrainedModel:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from tests.cli.program import IRIS, Program
+from tests.cli.program import IRIS, TABLES, Program
+
+CLASSES = ["setosa", "versicolor", "virginica"]
 
 
 @pytest.mark.parametrize("form", ["name", "hashed name", "folder", "file"])
@@ -21,13 +26,15 @@ def test_a_checkpoint_goes_by_name_folder_or_file(
     }[form]
     answer = program("eval", what, "--runs", trained.parent)
     assert (answer.code, answer.err) == (0, "")
-    assert "samples     30 (test)" in answer.out
-    assert "accuracy" in answer.out
+    lines = answer.out.splitlines()
+    assert lines[0].split() == ["checkpoint", str(trained / "checkpoints" / "best.safetensors")]
+    assert lines[1].split() == ["samples", "30", "(test)"]
 
 
 def test_as_json(program: Program, trained: Path) -> None:
     found = program("eval", trained, "--json").json
-    assert list(found) == ["checkpoint", "split", "samples", "loss", "metrics"]
+    usual = ["checkpoint", "split", "samples", "loss", "metrics"]
+    assert list(found) == [*usual, "classes", "averages", "confusion", "confused"]
     assert found["checkpoint"] == str(trained / "checkpoints" / "best.safetensors")
     assert (found["split"], found["samples"]) == ("test", 30)
     assert 0 <= found["metrics"]["accuracy"] <= 1
@@ -68,3 +75,131 @@ def test_a_network_trained_without_a_validation_set(program: Program, tmp_path: 
     arguments = [part for change in changes for part in ("--set", change)]
     run = program("train", IRIS, *arguments, "--json").json["run"]
     assert program("eval", run).code == 0
+
+
+# What is shown
+
+
+def test_shows_figures_classes_and_confusions(program: Program, trained: Path) -> None:
+    out = program("eval", trained).out
+    found = program("eval", trained, "--json").json
+    figures, by_class, matrix = (block.splitlines() for block in out.split("\n\n"))
+    shown = {line.split()[0]: line.split()[1] for line in figures[2:]}
+    assert shown["loss"] == f"{found['loss']:.4f}"
+    assert shown["accuracy"] == f"{100 * found['metrics']['accuracy']:.2f}"
+    assert shown["mcc"] == f"{found['metrics']['mcc']:.4f}"
+    assert [line.split()[0] for line in by_class] == ["class", *CLASSES, "macro", "weighted"]
+    for line, row in zip(by_class[1:4], found["classes"], strict=True):
+        figures = [f"{row[name]:.4f}" for name in ("precision", "recall", "f1")]
+        assert line.split() == [row["class"], *figures, "10"]
+    assert matrix[0].split() == ["target", "\\", "answer", *CLASSES]
+    rows = [[int(cell) for cell in line.split()[1:]] for line in matrix[1:]]
+    assert rows == found["confusion"]
+
+
+def test_numbers_are_judged_by_their_own_figures(program: Program, tmp_path: Path) -> None:
+    table = f"{{kind: csv, path: {TABLES / 'diabetes.csv'}, task: regression}}"
+    layers = "architecture.layers=[dense: 4, dense: 1]"
+    run = program(
+        *("train", IRIS, "--set", f"data.source={table}", "--set", layers, "--set", "expect={}"),
+        *("--set", "loss=squared_error", "--set", "training={epochs: 1}", "--json"),
+    ).json["run"]
+    names = [line.split()[0] for line in program("eval", run).out.splitlines()]
+    wanted = ["loss", "mae", "rmse", "r2", "explained_variance"]
+    assert names == ["checkpoint", "samples", *wanted]
+    assert list(program("eval", run, "--json").json["metrics"]) == wanted[1:]
+    assert program("eval", run, "--predictions", "p.csv").code == 0
+    assert rows_of(tmp_path / "p.csv")[0].keys() == {"index", "target", "predicted"}
+
+
+def write_letters(path: Path, classes: int) -> None:
+    """A table in which each class has its own number."""
+    names = [f"class-{k}" for k in range(classes)]
+    rows = [f"{k},{k % 7},{name}" for _ in range(10) for k, name in enumerate(names)]
+    path.write_text("\n".join(["x,y,name", *rows]) + "\n", encoding="utf-8")
+
+
+@pytest.mark.parametrize(("classes", "heading"), [(15, "0"), (25, "samples")])
+def test_many_classes(program: Program, tmp_path: Path, classes: int, heading: str) -> None:
+    """Columns go by number where names are long; the matrix gives way to a list of pairs."""
+    write_letters(tmp_path / "t.csv", classes)
+    source = f"data.source={{kind: csv, path: {tmp_path / 't.csv'}, label: name}}"
+    layers = f"architecture.layers=[dense: {classes}]"
+    changes = ("activation={}", "training={epochs: 1}", "regularization={}")
+    run = program(
+        *("train", IRIS, "--json", "--set", source, "--set", layers),
+        *(part for change in changes for part in ("--set", change)),
+    ).json["run"]
+    last = program("eval", run).out.split("\n\n")[-1].splitlines()
+    assert heading in last[0].split()
+    found = program("eval", run, "--json").json
+    if classes == 25:
+        pairs = [line.split() for line in last[1:11]]
+        assert [*map(list, (p.values() for p in found["confused"]))][:3] == [
+            [target, answer, int(samples)] for target, answer, samples in pairs[:3]
+        ]
+        assert last[11] == f"… and {len(found['confused']) - 10} other pairs"
+    else:
+        assert last[1].split()[:2] == ["0", "class-0"]
+
+
+# Every prediction
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_writes_every_prediction(program: Program, trained: Path, tmp_path: Path) -> None:
+    answer = program("eval", trained, "--predictions", "p.csv", "--json")
+    assert answer.err == "wrote p.csv: 30 predictions\n"
+    rows = rows_of(tmp_path / "p.csv")
+    assert [row["index"] for row in rows] == [str(i) for i in range(30)]
+    right = np.mean([row["target"] == row["predicted"] for row in rows])
+    assert right == answer.json["metrics"]["accuracy"]
+    for row in rows:
+        probabilities = {name: float(row[f"probability_{name}"]) for name in CLASSES}
+        assert float(row["confidence"]) == probabilities[row["predicted"]]
+        assert row["predicted"] == max(probabilities, key=lambda name: probabilities[name])
+        assert sum(probabilities.values()) == pytest.approx(1, abs=1e-6)
+
+
+def test_predictions_overwrite_nothing(program: Program, trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("mine")
+    answer = program("eval", trained, "--predictions", "p.csv")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.errors == ["p.csv exists already; give another name"]
+    assert (tmp_path / "p.csv").read_text() == "mine"
+
+
+def test_predictions_into_no_folder(program: Program, trained: Path) -> None:
+    answer = program("eval", trained, "--predictions", "no/p.csv")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.errors == ["no/p.csv: there is no folder no"]
+
+
+def test_predictions_that_cannot_be_written(program: Program, trained: Path) -> None:
+    name = "p" * 250 + ".csv"  # too long once more letters are added for the temporary file
+    answer = program("eval", trained, "--predictions", name)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.errors == [f"{name}: cannot be written: File name too long"]
+
+
+# Data that was moved
+
+
+def test_data_that_was_moved(program: Program, tmp_path: Path) -> None:
+    here, there = tmp_path / "here.csv", tmp_path / "there.csv"
+    shutil.copy(TABLES / "iris.csv", here)
+    source = f"data.source={{kind: csv, path: {here}, label: species}}"
+    arguments = ("--set", source, "--set", "training.epochs=1")
+    run = program("train", IRIS, *arguments, "--json").json["run"]
+    before = program("eval", run, "--json").json
+    here.rename(there)
+    gone = program("eval", run)
+    assert (gone.code, gone.errors) == (3, [f"{here}: no such file"])
+    assert program("eval", run, "--data", "there.csv", "--json").json == before
+    other = program("eval", run, "--data", TABLES / "wine.csv")
+    assert other.code in (2, 3)
+    assert other.out == ""

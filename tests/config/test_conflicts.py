@@ -80,9 +80,54 @@ def refusal(folder: Path, text: str, *overrides: str) -> list[str]:
             "has no effect: every layer names its own",
         ),
         (
-            FLAT + "optimizer: lbfgs\ntraining: {batch_size: 64}",
+            FLAT + "optimizer: {pegasos: 0.01}\nloss: hinge",
+            "3:22",
+            "set regularization.l2 to the same 0.01",
+        ),
+        (
+            FLAT + "optimizer: lbfgs\ntraining: {batch_size: 7}",
             "4:24",
-            "has no effect: 'lbfgs' takes whole steps over all samples",
+            "has no effect: 'lbfgs' takes whole steps",
+        ),
+        (
+            FLAT + "optimizer: lbfgs\ntraining: {accumulate: 2}",
+            "4:24",
+            "has no effect: 'lbfgs' takes whole steps",
+        ),
+        (
+            FLAT + "optimizer: {lbfgs: {clip: 1.0}}",
+            "3:27",
+            "has no effect: 'lbfgs' takes whole steps",
+        ),
+        (
+            FLAT + "optimizer: lbfgs\nregularization: {weight_decay: 0.1}",
+            "4:32",
+            "has no effect: 'lbfgs' takes whole steps",
+        ),
+        (
+            FLAT + "optimizer: lbfgs\nregularization: {weight_noise: 0.1}",
+            "4:32",
+            "has no effect: 'lbfgs' takes whole steps",
+        ),
+        (
+            FLAT + "optimizer: lbfgs\nregularization: {l1: 0.1}",
+            "4:22",
+            "needs a smooth objective",
+        ),
+        (
+            FLAT + "optimizer: lbfgs\nregularization: {elastic_net: 0.1}",
+            "4:31",
+            "needs a smooth objective",
+        ),
+        (
+            layers("dense: {units: 8, lr_factor: 0.5}, dense: 3") + "optimizer: lbfgs",
+            "2:54",
+            "'lbfgs' has one step for all layers",
+        ),
+        (
+            layers("dense: {units: 8, lr_factor: 0}, dense: {units: 3, lr_factor: 0}"),
+            "2:54",
+            "every layer is frozen",
         ),
     ],
 )
@@ -121,7 +166,9 @@ def test_in_a_base_and_on_the_command_line(tmp_path: Path) -> None:
         FLAT + "activation: {output: identity, inference: sign}\nloss: hinge\n",
         layers("dense: 8, activation: tanh, dense: {units: 3, activation: softmax}"),
         FLAT + "activation: {output: sigmoid}\nloss: squared_error\n",
-        FLAT + "optimizer: lbfgs\n",
+        FLAT + "optimizer: lbfgs\nregularization: {l2: 0.1}\n",
+        layers("dense: {units: 8, lr_factor: 0}, dense: 3") + "optimizer: lbfgs\n",
+        FLAT + "optimizer: {pegasos: 0.01}\nloss: hinge\nregularization: {l2: 0.01}\n",
     ],
 )
 def test_no_conflict_and_none_once_resolved(tmp_path: Path, text: str) -> None:

@@ -118,6 +118,17 @@ def test_an_empty_file_lacks_what_is_required(write: Write) -> None:
             "optimizer: {kind: sgd, nesterov: yes}",
             "3:34: optimizer.nesterov: expected true or false, got 'yes'",
         ),
+        # names
+        (
+            "training: {metrics: [accuracy, f1_makro]}",
+            "3:32: training.metrics.1: unknown metric 'f1_makro'; did you mean 'f1_macro'?",
+        ),
+        (
+            "training: {metrics: [speed]}",
+            "3:22: training.metrics.0: unknown metric 'speed'; there are accuracy, balanced_",
+        ),
+        ("training: {metrics: f1}", "3:21: training.metrics: expected a list, got 'f1'; put"),
+        ("training: {metrics: [1]}", "3:22: training.metrics.0: expected text, got 1; put quotes"),
         # ranges
         ("seed: -1", "3:7: seed: must be at least 0, got -1"),
         ("training: {epochs: 0}", "3:20: training.epochs: must be at least 1, got 0"),

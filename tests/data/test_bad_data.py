@@ -45,11 +45,11 @@ def npz(**arrays: Any) -> Callable[[Path], Source]:
     return make
 
 
-def csv(text: str | bytes) -> Callable[[Path], Source]:
+def csv(text: str | bytes, **settings: Any) -> Callable[[Path], Source]:
     def make(folder: Path) -> Source:
         path = folder / "t.csv"
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return {"kind": "csv", "path": str(path)}
+        return {"kind": "csv", "path": str(path), **settings}
 
     return make
 
@@ -133,6 +133,56 @@ BAD: dict[str, tuple[Callable[[Path], Source], str, str]] = {
         "holds the classes 0 to 2",
     ),
     "npz missing": (nothing({"kind": "npz", "path": "a.npz"}), "a.npz: ", "no such file"),
+    "npy weights missing": (
+        lambda folder: {**npy()(folder), "weights": str(folder / "w.npy")},
+        "w.npy: ",
+        "no such file",
+    ),
+    "npy weights negative": (
+        npy(weights=altered(np.ones(12), 4, -2)),
+        "weights.npy: ",
+        "sample 4 (counted from 0) has the weight -2",
+    ),
+    "npy weights nan": (npy(weights=altered(np.ones(12), 4, np.nan)), "weights.npy: ", "NaN in"),
+    "npy weights counts": (
+        npy(weights=np.ones(11)),
+        "weights.npy: ",
+        "weights of shape (11,) for 12 samples",
+    ),
+    "npy weights words": (npy(weights=np.array(["a"] * 12)), "weights.npy: ", "which is no number"),
+    "npy weights zero": (npy(weights=np.zeros(12)), "weights.npy: ", "every weight is 0"),
+    "npy test weights": (
+        npy(test_inputs=X[:3], test_targets=Y[:3], test_weights=np.ones(4)),
+        "test_weights.npy: ",
+        "weights of shape (4,) for 3 samples",
+    ),
+    "npz weights missing": (
+        lambda folder: {**npz()(folder), "weights": "w"},
+        "d.npz: ",
+        "no array 'w'; there are inputs, targets",
+    ),
+    "csv weight missing": (csv("a,w,kind\n1,2,x\n1,,y\n", weights="w"), "t.csv:3: ", "is missing"),
+    "csv weight word": (
+        csv("a,w,kind\n1,2,x\n1,two,y\n", weights="w"),
+        "t.csv:3: ",
+        "column 'w': 'two' is not a number",
+    ),
+    "csv weight negative": (
+        csv("a,w,kind\n1,2,x\n1,-1,y\n", weights="w"),
+        "t.csv:3: ",
+        "the weight 'w' is -1; 0 is the least",
+    ),
+    "csv weights zero": (csv("a,w,kind\n1,0,x\n1,0,y\n", weights="w"), "t.csv: ", "in every row"),
+    "csv several labels": (
+        csv("a,b,c\n1,2,3\n1,two,3\n", label=["b", "c"]),
+        "t.csv:3: ",
+        "column 'b': 'two' is not a number",
+    ),
+    "csv several labels missing": (
+        csv("a,b,c\n1,2,3\n1,2,\n", label=["b", "c"]),
+        "t.csv:3: ",
+        "the label 'c' is missing",
+    ),
     "npz nan": (npz(inputs=altered(X, 7, np.nan)), "d.npz: array 'inputs': ", "NaN in sample 7"),
     "npz objects": (npz(targets=np.array([None] * 12)), "d.npz: ", "save plain numbers"),
     "npz one number": (npz(targets=3), "d.npz: array 'targets': ", "a single number"),
@@ -219,7 +269,43 @@ FAULTS: dict[str, tuple[str, Source, dict[str, Any], str]] = {
         NUMBERS,
         {"ignore": ["kind"]},
         {},
-        ":6:5: data.source.ignore: 'kind' is the label, so it is used",
+        ":6:7: data.source.ignore.0: 'kind' is data.source.label already",
+    ),
+    "one of several labels": (
+        NUMBERS,
+        {"label": ["a", "c"]},
+        {},
+        ":7:7: data.source.label.1: t.csv: no column 'c'; there are a, b, kind",
+    ),
+    "a label twice": (
+        NUMBERS,
+        {"label": ["a", 0]},
+        {},
+        ":7:7: data.source.label.1: 'a' is data.source.label already",
+    ),
+    "several columns of classes": (
+        NUMBERS,
+        {"label": ["a", "b"], "task": "classification"},
+        {},
+        ":8:11: data.source.task: classes are in one column, but data.source.label names 2",
+    ),
+    "weights": (
+        NUMBERS,
+        {"weights": "wheight"},
+        {},
+        ":5:14: data.source.weights: t.csv: no column 'wheight'; there are a, b, kind",
+    ),
+    "weights that are the label": (
+        NUMBERS,
+        {"weights": "kind"},
+        {},
+        ":5:14: data.source.weights: 'kind' is data.source.label already",
+    ),
+    "weights left out": (
+        NUMBERS,
+        {"weights": "a", "ignore": ["a"]},
+        {},
+        ":7:7: data.source.ignore.0: 'a' is data.source.weights already",
     ),
     "words": (
         WORDS,

@@ -382,6 +382,32 @@ LAYERS: list[tuple[Spec, tuple[int, ...], Callable[[], Any]]] = [
     ({"kind": "layer_norm"}, (5,), lambda: torch.nn.LayerNorm(5)),
     ({"kind": "layer_norm", "eps": 0.01}, (3, 2, 4), lambda: torch.nn.LayerNorm((3, 2, 4), 0.01)),
     ({"kind": "dense", "units": 3}, (5,), lambda: torch.nn.Linear(5, 3)),
+    ({"kind": "flatten"}, (3, 2, 4), torch.nn.Flatten),
+]
+
+# Each row: nnkit's spec, and PyTorch's function that clips the gradients of parameters in place.
+CLIPPINGS: list[tuple[Spec, Callable[[list[Tensor]], Any]]] = [
+    ({"kind": "value", "limit": 0.5}, lambda p: torch.nn.utils.clip_grad_value_(p, 0.5)),
+    (
+        {"kind": "norm", "limit": 1.5},
+        lambda p: [torch.nn.utils.clip_grad_norm_(one, 1.5) for one in p],
+    ),
+    ({"kind": "global_norm", "limit": 1.5}, lambda p: torch.nn.utils.clip_grad_norm_(p, 1.5)),
+    ({"kind": "global_norm", "limit": 100.0}, lambda p: torch.nn.utils.clip_grad_norm_(p, 100.0)),
+]
+
+# Each row: nnkit's spec, steps before the averaging begins and between two that count, and
+# PyTorch's function of averages.
+# PyTorch's exponential average has no plain mean at its beginning; nnkit's has none with 0.5.
+AVERAGINGS: list[tuple[Spec, int, int, Any]] = [
+    ({"kind": "swa", "start": 0.25}, 5, 1, torch.optim.swa_utils.get_swa_multi_avg_fn()),
+    (
+        {"kind": "swa", "start": 0.25, "every": 3},
+        5,
+        3,
+        torch.optim.swa_utils.get_swa_multi_avg_fn(),
+    ),
+    ({"kind": "ema", "decay": 0.5}, 0, 1, torch.optim.swa_utils.get_ema_multi_avg_fn(0.5)),
 ]
 
 
@@ -495,6 +521,38 @@ def layers() -> Iterator[dict[str, Any]]:
         yield case
 
 
+def clippings() -> Iterator[dict[str, Any]]:
+    shapes = (3, 4), (3,), (2, 3), (2,)
+    gradients = [
+        size * torch.randn(*shape) for size, shape in zip((1, 0.1, 3, 1), shapes, strict=True)
+    ]
+    for spec, clip in CLIPPINGS:
+        params = [torch.zeros_like(gradient).requires_grad_() for gradient in gradients]
+        for p, gradient in zip(params, gradients, strict=True):
+            p.grad = gradient.clone()
+        clip(params)
+        yield {
+            "spec": spec,
+            "gradients": [gradient.tolist() for gradient in gradients],
+            "clipped": [p.grad.tolist() for p in params],
+        }
+
+
+def averagings() -> Iterator[dict[str, Any]]:
+    """After each of STEPS the parameters, and what the average of them is from its begin on."""
+    course = torch.randn(STEPS, 5)
+    for spec, begin, every, function in AVERAGINGS:
+        model = torch.nn.ParameterList([torch.zeros(5)])
+        averaged = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=function)
+        averages = {}
+        for step, params in enumerate(course, start=1):
+            model[0].data.copy_(params)
+            if step > begin and (step - begin) % every == 0:
+                averaged.update_parameters(model)
+                averages[step] = averaged.module[0].tolist()
+        yield {"spec": spec, "course": course.tolist(), "averages": averages}
+
+
 def last(samples_first: Tensor) -> Tensor:
     return samples_first.movedim(0, -1)
 
@@ -514,6 +572,8 @@ def main() -> None:
         "schedules": list(schedules()),
         "plateaus": list(plateaus()),
         "layers": list(layers()),
+        "clippings": list(clippings()),
+        "averagings": list(averagings()),
     }
     text = ",\n".join(f"{json.dumps(name)}: {_rows(cases)}" for name, cases in vectors.items())
     Path(__file__).with_name("torch.json").write_text("{" + text + "}\n", encoding="utf-8")

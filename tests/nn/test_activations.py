@@ -1,7 +1,8 @@
-"""Activations: their derivatives, their reach, and PyTorch's values for them."""
+"""Activations: their derivatives, their reach, and other libraries' values for them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from nnkit.nn.losses import SquaredError
 from nnkit.nn.model import Model, Network
 from nnkit.nn.params import Array
 from nnkit.random import generator
-from tests.golden import case_name, torch_vectors
+from tests.golden import case_name, onnx_vectors, torch_vectors
 from tests.nn.differences import assert_close, central_differences
 from tests.nn.examples import examples, name
 
@@ -122,7 +123,15 @@ def test_as_pytorch_computes_it(case: dict[str, Any]) -> None:
     np.testing.assert_allclose(found, dZ, rtol=tolerance, atol=tolerance)
 
 
-def bound(layer: ActivationLayer, Z: Array) -> Layer:
+@pytest.mark.parametrize("case", onnx_vectors("activations"), ids=case_name)
+def test_as_onnx_has_it(case: dict[str, Any]) -> None:
+    activation = TypeAdapter(AnyActivation).validate_python(case["spec"])
+    Z = np.array(case["Z"], np.float32)
+    layer = bound(ActivationLayer(function=activation), Z, case.get("params", {}))
+    np.testing.assert_allclose(layer.forward(Z, 0), case["Y"], rtol=1e-5, atol=1e-6)
+
+
+def bound(layer: ActivationLayer, Z: Array, params: Mapping[str, Any] | None = None) -> Layer:
     """It as the only layer of a network, ready to train on batches like Z (units, N)."""
     units, samples = Z.shape
     output = layer.output_shape((units,))
@@ -131,4 +140,6 @@ def bound(layer: ActivationLayer, Z: Array) -> Layer:
         Stage("output", ActivationLayer(function=Identity()), output, output),
     ]
     model = Model(stages, SquaredError(), 0, str(Z.dtype))
+    for given, values in (params or {}).items():
+        model.layout.views(model.params)[f"only.{given}"][...] = values
     return Network(model, samples, training=True, input_gradient=True).body[0]

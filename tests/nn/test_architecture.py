@@ -110,3 +110,56 @@ def test_what_does_not_fit_is_refused_with_its_place(
     with pytest.raises(SettingError, match=message) as caught:
         stages(*layers, shape=(1, 2, 3))
     assert caught.value.path == path
+
+
+@pytest.mark.parametrize(
+    ("layers", "expected"),
+    [
+        (
+            [{"dense": 4}, "batch_norm", {"dense": 3}],
+            ["dense", "batch_norm", "relu", "dense", "softmax"],
+        ),
+        (
+            [{"dense": 4}, "batch_norm", "layer_norm", {"dense": 3}],
+            ["dense", "batch_norm", "layer_norm", "relu", "dense", "softmax"],
+        ),
+        (  # its own activation waits as well
+            [{"dense": {"units": 4, "activation": "tanh"}}, "batch_norm", {"dense": 3}],
+            ["dense", "batch_norm", "tanh", "dense", "softmax"],
+        ),
+        (  # and so does one that is written after the normalization
+            [{"dense": 4}, "batch_norm", {"activation": "elu"}, {"dense": 3}],
+            ["dense", "batch_norm", "elu", "dense", "softmax"],
+        ),
+        (  # one written before it stays there
+            [{"dense": 4}, {"activation": "elu"}, "batch_norm", {"dense": 3}],
+            ["dense", "elu", "batch_norm", "dense", "softmax"],
+        ),
+        (
+            [{"dense": 4}, {"noise": 0.1}, "batch_norm", {"dense": 3}],
+            ["dense", "relu", "noise", "batch_norm", "dense", "softmax"],
+        ),
+        (
+            ["batch_norm", {"dense": 4}, {"dense": 3}, "batch_norm"],
+            ["batch_norm", "dense", "relu", "dense", "batch_norm", "softmax"],
+        ),
+    ],
+)
+def test_a_normalization_comes_before_the_activation(layers: list[Any], expected: Any) -> None:
+    assert names(stages(*layers)) == expected
+
+
+def test_dropout_follows_the_activation_that_waited_for_a_normalization() -> None:
+    links = stages({"dense": 4}, "batch_norm", {"dense": 4}, {"dense": 3}, dropout=0.5)
+    assert names(links) == [
+        *("dense", "batch_norm", "relu", "dropout"),
+        *("dense", "relu", "dropout"),
+        *("dense", "softmax"),
+    ]
+    assert len({link.name for link in links}) == len(links)
+
+
+def test_weights_before_a_normalization_suit_the_activation_after_it() -> None:
+    for follows, initializer in (("tanh", Xavier()), ("relu", He())):
+        links = stages({"dense": 4}, "batch_norm", {"activation": follows}, {"dense": 3})
+        assert initializers(links)[0] == initializer

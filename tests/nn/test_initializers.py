@@ -1,21 +1,25 @@
-"""Initializers: shape, moments, and draws that depend on nothing but seed and name."""
+"""Initializers: what each is meant to draw, and draws that depend on nothing but seed and name."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import sqrt
 from typing import Any
 
 import numpy as np
 import pytest
 from pydantic import TypeAdapter
+from scipy import stats
 
-from nnkit.nn.initializers import AnyInitializer, Initializer
+from nnkit.nn.initializers import AnyInitializer, Initializer, Values
 from nnkit.nn.params import Array
 from nnkit.random import generator
 from tests.nn.examples import examples, name
 
 FAN_IN, FAN_OUT = 300, 200
-every = pytest.mark.parametrize("initializer", examples(AnyInitializer), ids=name)
+# All but the one that is no draw: it is given as many numbers as its block has.
+DRAWN = [example for example in examples(AnyInitializer) if not isinstance(example, Values)]
+every = pytest.mark.parametrize("initializer", DRAWN, ids=name)
 
 
 def draw(initializer: Initializer, *shape: int, seed: int = 0) -> Array:
@@ -66,3 +70,106 @@ def test_mean_and_variance(spec: Any, mean: float, variance: float) -> None:
 def test_uniform_draws_fill_their_bounds(spec: Any, bound: float) -> None:
     drawn = draw(TypeAdapter(AnyInitializer).validate_python(spec), FAN_OUT, FAN_IN)
     assert 0.999 * bound < np.abs(drawn).max() <= bound
+
+
+# What each is meant to draw, said by another library or by the definition: (spec, check of a block
+# (FAN_OUT, FAN_IN)). tests/test_oracles.py asks that every initializer is among them.
+
+
+def distributed(expected: Any) -> Callable[[Array], None]:
+    """Whether the numbers are a sample of SciPy's distribution (Kolmogorov & Smirnov)."""
+
+    def check(W: Array) -> None:
+        assert stats.kstest(W.ravel(), expected.cdf).pvalue > 0.01
+        assert W.min() >= expected.support()[0]
+        assert W.max() <= expected.support()[1]
+
+    return check
+
+
+def uniform(bound: float) -> Callable[[Array], None]:
+    return distributed(stats.uniform(-bound, 2 * bound))
+
+
+def constantly(value: float) -> Callable[[Array], None]:
+    return lambda W: np.testing.assert_array_equal(W, value)
+
+
+def orthogonal(gain: float) -> Callable[[Array], None]:
+    """Rows of that length at right angles, in directions that none is preferred among."""
+
+    def check(W: Array) -> None:
+        np.testing.assert_allclose(W @ W.T, gain**2 * np.eye(len(W)), atol=1e-12)
+        # an entry of a random unit vector in n dimensions, squared, is Beta(½, (n − 1)/2)
+        squares = (W[:, 0] / gain) ** 2
+        assert stats.kstest(squares, stats.beta(0.5, (W.shape[1] - 1) / 2).cdf).pvalue > 0.01
+        assert abs(np.sign(W[0]).sum()) < 4 * sqrt(W.shape[1])
+
+    return check
+
+
+def identity(gain: float) -> Callable[[Array], None]:
+    return lambda W: np.testing.assert_array_equal(W, gain * np.eye(*W.shape))
+
+
+def sparse(inputs: int, std: float) -> Callable[[Array], None]:
+    """So many weights to each unit, every input as likely."""
+
+    def check(W: Array) -> None:
+        np.testing.assert_array_equal((W != 0).sum(axis=1), inputs)
+        distributed(stats.norm(0, std))(W[W != 0])
+        seen = (W != 0).sum(axis=0)
+        assert stats.chisquare(seen).pvalue > 0.01
+
+    return check
+
+
+ORACLES: list[tuple[Any, Callable[[Array], None]]] = [
+    ("zeros", constantly(0.0)),
+    ({"constant": -0.3}, constantly(-0.3)),
+    ("normal", distributed(stats.norm())),
+    ({"normal": {"std": 0.2, "mean": 3.0}}, distributed(stats.norm(3.0, 0.2))),
+    ({"uniform": 0.3}, uniform(0.3)),
+    ("truncated_normal", distributed(stats.truncnorm(-2, 2, 0, 0.05))),
+    (
+        {"truncated_normal": {"std": 0.5, "mean": -1.0}},
+        distributed(stats.truncnorm(-2, 2, -1.0, 0.5)),
+    ),
+    ("lecun", distributed(stats.norm(0, sqrt(1 / FAN_IN)))),
+    ({"lecun": {"distribution": "uniform"}}, uniform(sqrt(3 / FAN_IN))),
+    ("he", distributed(stats.norm(0, sqrt(2 / FAN_IN)))),
+    ({"he": {"distribution": "uniform"}}, uniform(sqrt(6 / FAN_IN))),
+    ("xavier", distributed(stats.norm(0, sqrt(2 / (FAN_IN + FAN_OUT))))),
+    ({"xavier": {"distribution": "uniform"}}, uniform(sqrt(6 / (FAN_IN + FAN_OUT)))),
+    ("orthogonal", orthogonal(1.0)),
+    ({"orthogonal": 1.7}, orthogonal(1.7)),
+    ("identity", identity(1.0)),
+    ({"identity": 0.5}, identity(0.5)),
+    ("sparse", sparse(15, 1.0)),
+    ({"sparse": {"inputs": 3, "std": 0.1}}, sparse(3, 0.1)),
+    ({"nielsen": "old"}, distributed(stats.norm())),
+    ({"nielsen": "new"}, distributed(stats.norm(0, sqrt(1 / FAN_IN)))),
+]
+
+
+@pytest.mark.parametrize(("spec", "check"), ORACLES, ids=[str(spec) for spec, _ in ORACLES])
+def test_draws_what_it_says(spec: Any, check: Callable[[Array], None]) -> None:
+    check(draw(TypeAdapter(AnyInitializer).validate_python(spec), FAN_OUT, FAN_IN))
+
+
+@pytest.mark.parametrize("shape", [(30, 20), (20, 30), (20, 5, 3, 2), (7,)])
+def test_an_orthogonal_block_of_any_shape(shape: tuple[int, ...]) -> None:
+    W = draw(TypeAdapter(AnyInitializer).validate_python("orthogonal"), *shape)
+    matrix = W.reshape(len(W), -1)
+    smaller = matrix @ matrix.T if len(matrix) <= matrix.shape[1] else matrix.T @ matrix
+    np.testing.assert_allclose(smaller, np.eye(len(smaller)), atol=1e-12)
+
+
+@pytest.mark.parametrize("form", ["old", "new"])
+def test_nielsens_biases_are_of_variance_1(form: str) -> None:
+    b = draw(TypeAdapter(AnyInitializer).validate_python({"nielsen": form}), 5000)
+    distributed(stats.norm())(b)
+
+
+def test_more_inputs_than_there_are_is_all_of_them() -> None:
+    assert (draw(TypeAdapter(AnyInitializer).validate_python({"sparse": 15}), 4, 7) != 0).all()

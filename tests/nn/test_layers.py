@@ -1,19 +1,26 @@
-"""What every layer keeps to, as first, middle and last one of a network; and dropout's draws."""
+"""What every layer keeps to, wherever it stands; PyTorch's values; what dropout and noise draw."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import TypeAdapter
+from scipy import stats
 
-from nnkit.nn.activations import AnyActivation
+from nnkit.nn.activations import AnyActivation, Identity
+from nnkit.nn.architecture import Stage
 from nnkit.nn.gradcheck import check_model
 from nnkit.nn.layer import LayerSpec, ShapeError
-from nnkit.nn.layers import ActivationLayer, AnyLayer, Dense, Dropout, Flatten
-from nnkit.nn.model import Model
+from nnkit.nn.layers import ActivationLayer, AnyLayer, Dense, Dropout, Flatten, LayerNorm, Noise
+from nnkit.nn.losses import SquaredError
+from nnkit.nn.model import Model, Network
 from nnkit.nn.params import Array
+from nnkit.random import generator
+from tests.golden import case_name, onnx_vectors, torch_vectors
 from tests.nn.examples import (
     INPUT_SHAPES,
     batch_of,
@@ -141,6 +148,111 @@ def test_flatten_keeps_the_order_of_each_sample() -> None:
     X, _ = batch_of(model, 5)
     Y = model.network(5, training=False).body[0].forward(X, None)
     np.testing.assert_array_equal(Y, X.reshape(24, 5))
+
+
+# Other libraries' values
+
+PYTORCHS = {
+    "batch_norm": {"weight": "scale", "bias": "shift"},
+    "layer_norm": {"weight": "scale", "bias": "shift"},
+    "dense": {"weight": "W", "bias": "b"},
+    "flatten": {},
+}
+
+
+@pytest.mark.parametrize("case", torch_vectors("layers"), ids=case_name)
+def test_as_pytorch_computes_it(case: dict[str, Any]) -> None:
+    """Two batches in training, then one outside it, which sees the running state of those two."""
+    layer: LayerSpec = TypeAdapter(AnyLayer).validate_python(case["spec"])
+    shape, names = tuple(case["shape"]), PYTORCHS[layer.tag()]
+    model = alone(layer, shape)
+    params, grads = (model.layout.views(flat) for flat in (model.params, model.grads))
+    for theirs, values in case["params"].items():
+        view = params[f"only.{names[theirs]}"]
+        view[...] = np.reshape(values, view.shape)
+    for batch in case["batches"]:
+        X, Y = np.array(batch["X"]), np.array(batch["Y"])
+        bound = Network(model, X.shape[-1], batch["training"], input_gradient=True).body[0]
+        found = bound.forward(X, 0 if batch["training"] else None)
+        np.testing.assert_allclose(found, Y, rtol=1e-10, atol=1e-10)
+        if batch["training"]:
+            dX = bound.backward(np.array(batch["dY"]))
+            assert dX is not None
+            np.testing.assert_allclose(dX, batch["dX"], rtol=1e-10, atol=1e-10)
+            for theirs, values in batch["grads"].items():
+                ours = grads[f"only.{names[theirs]}"]
+                wanted = np.reshape(values, ours.shape)
+                np.testing.assert_allclose(ours, wanted, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("case", onnx_vectors("layers"), ids=case_name)
+def test_as_onnx_has_it(case: dict[str, Any]) -> None:
+    layer: LayerSpec = TypeAdapter(AnyLayer).validate_python(case["spec"])
+    X = np.array(case["X"], np.float32)
+    model = alone(layer, X.shape[:-1], "float32")
+    params, state = model.layout.views(model.params), model.state_layout.views(model.state)
+    for views, part in ((params, "params"), (state, "state")):
+        for given, values in case.get(part, {}).items():
+            views[f"only.{given}"][...] = values
+    bound = model.network(X.shape[-1], case["training"]).body[0]
+    Y = bound.forward(X, 0 if case["training"] else None)
+    np.testing.assert_allclose(Y, case["Y"], rtol=1e-5, atol=2e-6)
+    if "mean_after" in case:
+        np.testing.assert_allclose(state["only.mean"], case["mean_after"], rtol=1e-5, atol=1e-6)
+
+
+def alone(layer: LayerSpec, shape: tuple[int, ...], dtype: str = "float64") -> Model:
+    """A network of that layer only, before an output that does nothing."""
+    output = layer.output_shape(shape)
+    stages = [
+        Stage("only", layer, shape, output),
+        Stage("output", ActivationLayer(function=Identity()), output, output),
+    ]
+    return Model(stages, SquaredError(), 0, dtype)
+
+
+def test_a_gradient_in_any_memory_order_is_as_good() -> None:
+    """What comes back from a layer above need not lie in memory as this one would have it."""
+    for layer in LAYERS:
+        shape = input_shape(layer)
+        bound = Network(alone(layer, shape), 4, training=True, input_gradient=True).body[0]
+        rng = generator(0, "order")
+        X = rng.normal(size=(*shape, 4))
+        dY = rng.normal(size=bound.forward(X.copy(), 0).shape)
+        dX = bound.backward(dY.copy())
+        assert dX is not None
+        expected = dX.copy()
+        bound.forward(X.copy(), 0)
+        dX = bound.backward(np.asfortranarray(dY))
+        assert dX is not None
+        np.testing.assert_allclose(dX, expected, rtol=1e-12, atol=1e-12, err_msg=name(layer))
+
+
+def test_the_scales_of_images_are_no_matrix_of_weights() -> None:
+    """So that a bound on the weights of a unit, max_norm, does not take them for some."""
+    assert {len(p.shape) for p in LayerNorm().parameters((3, 2, 4))} == {1}
+
+
+# Noise
+
+
+def noisy(std: float, step: int | None, seed: int = 0) -> Array:
+    """Zeros after noise."""
+    model = model_of([Noise(std=std), {"dense": 2}], (20,), seed=seed)
+    zeros = np.zeros((20, 500))
+    return model.network(500, training=True).body[0].forward(zeros, step).copy()
+
+
+def test_noise_is_gaussian_and_follows_step_and_seed() -> None:
+    drawn = noisy(0.3, step=2)
+    assert stats.kstest(drawn.ravel(), stats.norm(0, 0.3).cdf).pvalue > 0.01
+    np.testing.assert_array_equal(noisy(0.3, step=2), drawn)
+    for other in (noisy(0.3, step=3), noisy(0.3, step=2, seed=1)):
+        assert abs(np.corrcoef(other.ravel(), drawn.ravel())[0, 1]) < 0.05
+
+
+def test_noise_is_of_training_alone() -> None:
+    assert not noisy(0.3, step=None).any()
 
 
 # Dropout

@@ -1,4 +1,4 @@
-"""Losses: their gradients, their fused forms, and PyTorch's values for them."""
+"""Losses: their gradients, their fused forms, and other libraries' values for them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from nnkit.nn.architecture import activation_named
 from nnkit.nn.losses import AnyLoss, Loss
 from nnkit.nn.params import Array
 from nnkit.random import generator
-from tests.golden import case_name, torch_vectors
+from nnkit.training.targets import class_weights, weights_of
+from tests.golden import case_name, keras_vectors, onnx_vectors, torch_vectors
 from tests.nn.differences import assert_close, central_differences
 from tests.nn.examples import examples, name, targets_for
 
@@ -104,6 +105,24 @@ def test_outputs_of_exactly_0_and_1_give_finite_numbers(loss: Loss, dtype: str) 
         assert np.isfinite(dY).all()
 
 
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("kind", ["focal", "binary_focal"])
+def test_a_focal_loss_of_any_bend(kind: str, gamma: float) -> None:
+    """With γ = 0 it is the cross-entropy; with γ < 1 certainty has no infinite slope."""
+    loss = TypeAdapter[Loss](AnyLoss).validate_python({"kind": kind, "gamma": gamma})
+    plain: Loss = TypeAdapter(AnyLoss).validate_python(
+        {"focal": "cross_entropy", "binary_focal": "binary_cross_entropy"}[kind]
+    )
+    Z, T = logits(4, 5), targets_for(loss, (4, 5))
+    assert_close(fused(loss, Z, T)[1], central_differences(lambda: fused(loss, Z, T)[0], Z))
+    if not gamma:
+        assert fused(loss, Z, T)[0] == pytest.approx(fused(plain, Z, T)[0], rel=1e-12)
+    certain = 100.0 * (2 * T - 1)
+    value, dZ = fused(loss, certain, T)
+    assert value == pytest.approx(0, abs=1e-30)
+    assert not dZ.any() or np.abs(dZ).max() < 1e-30
+
+
 @every
 def test_mean_over_the_batch(loss: Loss) -> None:
     Y, T = outputs(loss, 3, 5), targets_for(loss, (3, 5))
@@ -185,3 +204,31 @@ def test_as_pytorch_computes_it(case: dict[str, Any]) -> None:
         value, dZ = fused(loss, np.array(case["Z"]), T)
         assert value == pytest.approx(case["loss"], rel=1e-10)
         np.testing.assert_allclose(dZ, case["dZ"], rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("case", keras_vectors("losses"), ids=case_name)
+def test_as_keras_computes_it(case: dict[str, Any]) -> None:
+    """To float32's precision, in which Keras takes its means."""
+    loss: Loss = TypeAdapter(AnyLoss).validate_python(case["spec"])
+    letter, computed = ("Z", fused) if "Z" in case else ("Y", value_and_gradient)
+    value, gradient = computed(loss, np.array(case[letter]), np.array(case["T"]))
+    assert value == pytest.approx(case["loss"], rel=1e-6)
+    np.testing.assert_allclose(gradient, case[f"d{letter}"], rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("case", onnx_vectors("losses"), ids=case_name)
+def test_as_onnx_has_it(case: dict[str, Any]) -> None:
+    """Among them class weights, and a class that does not count."""
+    loss: Loss = TypeAdapter(AnyLoss).validate_python(case["spec"])
+    Z, classes = np.array(case["Z"], np.float32), np.array(case["classes"])
+    T = (np.arange(len(Z))[:, None] == classes).astype(np.float32)
+    by_class = class_weights(loss, [str(i) for i in range(len(Z))], classes)
+    weights = weights_of(classes, None, by_class, Z.dtype)
+    dZ = np.empty_like(Z)
+    if case["reduction"] == "mean":
+        found: Any = (loss.from_logits if loss.fused else loss)(Z, T, dZ, weights)
+    else:
+        found = (loss.per_sample_from_logits if loss.fused else loss.per_sample)(Z, T, dZ)
+        found = found if weights is None else weights * found
+        found = found.sum() if case["reduction"] == "sum" else found
+    np.testing.assert_allclose(found, case["loss"], rtol=1e-5, atol=1e-6)

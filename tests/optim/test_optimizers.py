@@ -10,14 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
+from sklearn.datasets import load_breast_cancer
+from sklearn.svm import LinearSVC
 
+from nnkit.nn.losses import Hinge
 from nnkit.nn.params import Array
 from nnkit.optim.base import Optimizer
 from nnkit.optim.lbfgs import FullBatch
 from nnkit.optim.optimizers import BLOCK, SGD, Adam, AnyOptimizer, Pegasos, blocks
 from nnkit.optim.regularization import Regularization
 from nnkit.random import generator
-from tests.golden import case_name, torch_vectors
+from tests.golden import case_name, keras_vectors, onnx_vectors, torch_vectors
 from tests.nn.examples import examples, name
 
 OPTIMIZERS: list[Optimizer] = [
@@ -43,20 +46,80 @@ def minimize(
     return params
 
 
+def trajectory(case: dict[str, Any], dtype: str = "float64") -> list[Array]:
+    """The parameters after each step along a case's gradients."""
+    optimizer: Optimizer = TypeAdapter(AnyOptimizer).validate_python(case["spec"])
+    penalty = Regularization(l2=case.get("l2", 0.0))
+    params = np.array(case["start"], dtype)
+    slots = slots_for(optimizer, params)
+    points = []
+    for t, gradient in enumerate(case["gradients"], start=1):
+        grads = np.array(gradient, dtype)
+        penalty.add_gradient(params, grads)
+        lr = optimizer.learning_rate(t - 1, len(case["gradients"]))
+        optimizer.step(params, grads, slots, t, lr, optimizer.decay)
+        points.append(params.copy())
+    return points
+
+
 @pytest.mark.parametrize("case", torch_vectors("optimizers"), ids=case_name)
 def test_goes_where_pytorch_goes(case: dict[str, Any]) -> None:
+    np.testing.assert_allclose(trajectory(case), case["trajectory"], rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("case", keras_vectors("optimizers"), ids=case_name)
+def test_goes_where_keras_and_optax_go(case: dict[str, Any]) -> None:
+    np.testing.assert_allclose(trajectory(case), case["trajectory"], rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("case", onnx_vectors("optimizers"), ids=case_name)
+def test_steps_as_onnx_steps(case: dict[str, Any]) -> None:
+    """One step from given slots; for Adam so late that no bias is left to correct."""
     optimizer: Optimizer = TypeAdapter(AnyOptimizer).validate_python(case["spec"])
-    penalty = Regularization(l2=case["l2"])
-    params = np.array(case["start"])
-    slots = slots_for(optimizer, params)
-    trajectory = []
-    for t, gradient in enumerate(case["gradients"], start=1):
-        grads = np.array(gradient)
-        penalty.add_gradient(params, grads)
-        lr = optimizer.learning_rate(t - 1, len(gradient))
-        optimizer.step(params, grads, slots, t, lr, optimizer.decay)
-        trajectory.append(params.copy())
-    np.testing.assert_allclose(trajectory, case["trajectory"], rtol=1e-10, atol=1e-10)
+    params, grads = (np.array(case[key], np.float32) for key in ("start", "gradient"))
+    scales, t = [1.0], 1
+    if isinstance(optimizer, Adam):  # whose slots are m/(1 − β₁) and v/(1 − β₂)
+        scales, t = [1 - optimizer.beta1, 1 - optimizer.beta2], 10**6
+    given = zip(case["slots"], scales, strict=True)
+    slots = tuple(np.array(slot, np.float32) / np.float32(scale) for slot, scale in given)
+    Regularization(l2=case["l2"]).add_gradient(params, grads)
+    optimizer.step(params, grads, slots, t, optimizer.lr)
+    np.testing.assert_allclose(params, case["end"], rtol=1e-5, atol=1e-6)
+    for slot, scale, wanted in zip(slots, scales, case["slots_after"], strict=True):
+        np.testing.assert_allclose(slot * scale, wanted, rtol=1e-5, atol=1e-6)
+
+
+# With one gradient of 0.01, then 0.1, 0.2, …, 1.0, from 1 on: where Keras's own tests find each of
+# its optimizers after each step (keras/src/optimizers/*_test.py, to 5e-4).
+KERAS_PUBLISHED: list[tuple[dict[str, Any], list[float]]] = [
+    (
+        {"kind": "adadelta", "lr": 1.0, "rho": 0.8, "eps": 1e-6},
+        [0.9978, 0.9947, 0.9915, 0.9882, 0.9849],
+    ),
+    (
+        {"kind": "rmsprop", "lr": 0.001, "rho": 0.9, "eps": 1e-7, "centered": True},
+        [0.9967, 0.9933, 0.9908, 0.9885, 0.9864],
+    ),
+    (
+        {"kind": "adam", "lr": 0.001, "eps": 1e-7, "amsgrad": True},
+        [0.9990, 0.9982, 0.9974, 0.9965, 0.9955],
+    ),
+]
+
+
+@pytest.mark.parametrize(("spec", "published"), KERAS_PUBLISHED)
+def test_as_keras_publishes_it(spec: dict[str, Any], published: list[float]) -> None:
+    gradients = [np.full(10, 0.01), *[np.arange(0.1, 1.05, 0.1)] * 4]
+    points = trajectory({"spec": spec, "start": np.ones(10), "gradients": gradients})
+    for point, number in zip(points, published, strict=True):
+        np.testing.assert_allclose(point, number, rtol=5e-4, atol=5e-4)
+
+
+@pytest.mark.parametrize("case", torch_vectors("optimizers"), ids=case_name)
+def test_float32_goes_where_pytorch_goes(case: dict[str, Any]) -> None:
+    """To float32's precision: of a step's rounding and of what a root makes of small numbers."""
+    found = trajectory(case, "float32")
+    np.testing.assert_allclose(found, case["trajectory"], rtol=1e-4, atol=1e-4)
 
 
 RATES = (0.05, 1.0, 50.0)  # what is a small step to one optimizer is a large one to another
@@ -140,6 +203,40 @@ def test_learning_rate_follows_the_schedule() -> None:
         {"kind": "sgd", "lr": 0.5, "schedule": {"kind": "inverse_scaling", "power": 1.0}}
     )
     assert [optimizer.learning_rate(step, 10) for step in range(3)] == [0.5, 0.25, 0.5 / 3]
+
+
+@pytest.mark.parametrize("project", [True, False])
+@pytest.mark.parametrize(("C", "optimum"), [(0.01, 0.164146), (0.1, 0.078188)])
+def test_pegasos_reaches_the_optimum_of_the_linear_svm(
+    C: float, optimum: float, project: bool
+) -> None:
+    """Of scikit-learn's LinearSVC: λ/2·|w|² + mean hinge loss, λ = 1/(nC), without an intercept.
+
+    The last of Pegasos's points wander by 1/(λt); what approaches the optimum is their mean
+    (Shalev-Shwartz et al. 2011, §2.4).
+    """
+    X, y = load_breast_cancer(return_X_y=True)
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    T = (2.0 * y - 1)[None]
+    strength = 1 / (len(X) * C)
+    penalty = Regularization(l2=strength)
+    w, slope, average = np.zeros(X.shape[1]), np.empty_like(T), np.zeros(X.shape[1])
+
+    def objective(w: Array) -> float:
+        return Hinge()((X @ w)[None], T, slope) + penalty.penalty(w)
+
+    svm = LinearSVC(loss="hinge", C=C, fit_intercept=False, tol=1e-8, max_iter=10**6).fit(X, y)
+    assert objective(svm.coef_[0]) == pytest.approx(optimum, abs=1e-6)
+    optimizer, steps = Pegasos(strength=strength, project=project), 6000
+    for t in range(1, steps + 1):
+        objective(w)
+        grads = slope[0] @ X
+        penalty.add_gradient(w, grads)
+        optimizer.step(w, grads, (), t, 1.0)
+        optimizer.constrain([w])
+        if t > steps // 2:
+            average += w * 2 / steps
+    assert 0 <= objective(average) - optimum + 1e-6 < 1e-3
 
 
 def test_nesterov_without_momentum_is_refused() -> None:

@@ -288,3 +288,78 @@ def test_the_objective_is_loss_and_penalty(tmp_path: Path) -> None:
     weights = model.params[model.layout.decayed].astype(float)
     figures = run.summary["results"]["train"]
     assert figures["objective"] == pytest.approx(figures["loss"] + 0.005 * (weights**2).sum())
+
+
+# Figures asked for by name
+
+MORE = {"metrics": ["f1", "balanced_accuracy", "log_loss"]}
+
+
+def test_more_metrics_are_in_every_record_and_the_summary(tmp_path: Path) -> None:
+    run = nnkit.train(iris(training=MORE), runs=tmp_path)
+    names = ["loss", "accuracy", *MORE["metrics"]]
+    for record in records(run):
+        assert [key for key in record if key.startswith("validation.")] == [
+            f"validation.{name}" for name in names
+        ]
+    assert all([*run.summary["results"][split]] == names for split in ("train", "test"))
+    assert run.load().evaluate()[1] == run.summary["results"]["test"]
+
+
+def test_a_metric_named_that_comes_anyway_comes_once(tmp_path: Path) -> None:
+    run = nnkit.train(iris(training={"metrics": ["accuracy", "f1", "f1"]}), runs=tmp_path)
+    assert [*run.summary["results"]["test"]] == ["loss", "accuracy", "f1"]
+
+
+@pytest.mark.parametrize(("metric", "best"), [("f1", max), ("log_loss", min)])
+def test_a_metric_can_choose_the_best(tmp_path: Path, metric: str, best: Any) -> None:
+    training = {**MORE, "epochs": 12, "monitor": f"validation.{metric}"}
+    run = nnkit.train(iris(training=training, optimizer={"lr": 0.05}), runs=tmp_path)
+    values = [record[f"validation.{metric}"] for record in records(run)]
+    assert run.summary["best"][f"validation.{metric}"] == best(values)
+    assert run.summary["peak"][f"validation.{metric}"]["value"] == best(values)
+
+
+def test_a_metric_can_be_a_gate(tmp_path: Path) -> None:
+    config = iris(training=MORE, expect={"test.f1": {"min": 1.01}})
+    with pytest.raises(GateError, match=r"test\.f1 is 0\.\d+, expected at least 1\.01"):
+        nnkit.train(config, runs=tmp_path)
+
+
+def test_the_plateau_schedule_follows_a_metric_upwards(tmp_path: Path) -> None:
+    """While f1 rises nothing is cut; were it taken for a loss, each rise would count against it."""
+    schedule = {"kind": "plateau", "gamma": 0.5, "patience": 1, "minimum_change": 0}
+    config = iris(
+        training={**MORE, "epochs": 6, "monitor": "validation.f1"},
+        optimizer={"kind": "sgd", "lr": 0.01, "schedule": schedule},
+    )
+    found = records(nnkit.train(config, runs=tmp_path))
+    values = [record["validation.f1"] for record in found]
+    best, waited, factor = -np.inf, 0, 1.0
+    for value, record in zip(values, found, strict=True):
+        assert record["lr"] == pytest.approx(0.01 * factor)
+        best, waited = (value, 0) if value > best else (best, waited + 1)
+        if waited > 1:
+            factor, waited = factor / 2, 0
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (
+            lambda: iris(training={"metrics": ["f1", "rmse"]}),
+            r"training\.metrics\.1: 'rmse' judges real numbers, but the targets are classes",
+        ),
+        (
+            lambda: diabetes(training={"metrics": ["f1"]}),
+            "'f1' judges classes, but the targets are real numbers; there are mae, rmse",
+        ),
+        (
+            lambda: iris(training={"metrics": ["brier"]}, loss="hinge"),
+            r"training\.metrics\.0: 'brier' judges probabilities, which 'identity' does not give",
+        ),
+    ],
+)
+def test_a_metric_that_does_not_suit_is_refused(tmp_path: Path, config: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        nnkit.train(config(), runs=tmp_path)

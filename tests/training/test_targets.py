@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnkit.errors import SettingError
-from nnkit.nn.losses import AnyLoss, Loss
+from nnkit.nn.losses import AnyLoss, CrossEntropy, Loss
 from nnkit.nn.params import Array
-from nnkit.training.targets import confidence, decide, encode
+from nnkit.training.targets import confidence, counted, decide, encode
 from tests.nn.examples import examples, loss_of, name
 
 LAST = ("architecture", "layers", 1)
@@ -104,3 +104,67 @@ def test_confidence_is_the_probability_of_the_answer() -> None:
     np.testing.assert_array_equal(confidence(outputs, numbers), [0.8, 0.9])
     single = np.array([[0.8], [0.3]])
     np.testing.assert_allclose(confidence(single, numbers), [0.8, 0.7])
+
+
+# Real targets for losses of classes
+
+
+@pytest.mark.parametrize(
+    ("loss", "targets", "expected"),
+    [
+        ("hinge", [[0], [1]], [[-1], [1]]),
+        ("hinge", [[-1], [1]], [[-1], [1]]),
+        ("perceptron", [[0, 1], [1, 1]], [[-1, 1], [1, 1]]),
+        ("binary_cross_entropy", [[-1], [1]], [[0], [1]]),
+        ("binary_cross_entropy", [[0], [1]], [[0], [1]]),
+        ("binary_cross_entropy", [[0.25, 1], [0, 0.5]], [[0.25, 1], [0, 0.5]]),
+        ("binary_focal", [[-1, 1], [1, 1]], [[0, 1], [1, 1]]),
+        ("cross_entropy", [[0.25, 0.75], [1, 0]], [[0.25, 0.75], [1, 0]]),
+        ("kl_divergence", [[0.5, 0.5], [0.125, 0.875]], [[0.5, 0.5], [0.125, 0.875]]),
+        ("negative_log_likelihood", [[0.5, 0.5], [0, 1]], [[0.5, 0.5], [0, 1]]),
+        ("multiclass_hinge", [[-1, 1], [1, -1]], [[0, 1], [1, 0]]),
+        ("poisson", [[0], [3], [12]], [[0], [3], [12]]),
+    ],
+)
+def test_yes_and_no_in_either_coding_and_probabilities(
+    loss: str, targets: list[list[float]], expected: list[list[float]]
+) -> None:
+    assert coded(targets, None, loss_of(loss), len(targets[0])).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("loss", "targets", "message"),
+    [
+        ("hinge", [[0.5], [1]], "real numbers from 0.5 to 1; use squared_error"),
+        ("hinge", [[-1], [0], [1]], "from -1 to 1; use squared_error, or store them as whole"),
+        ("binary_cross_entropy", [[0.5], [2.5]], "real numbers from 0.5 to 2.5"),
+        ("binary_cross_entropy", [[1], [2]], "from 1 to 2; .*store them as whole numbers to mean"),
+        ("binary_focal", [[0.5], [1]], "from 0.5 to 1"),
+        ("cross_entropy", [[0.5, 0.25]], "probabilities sum to 1; those of sample 0 to 0.75"),
+        ("cross_entropy", [[1, 0], [1, 1]], "probabilities sum to 1; those of sample 1 to 2"),
+        ("kl_divergence", [[0.5, 0.6]], "those of sample 0 to 1.1"),
+        ("focal", [[0.5, 0.5], [1, 0]], "from 0 to 1; use squared_error"),
+        ("multiclass_hinge", [[0, 1], [1, 1]], "sample 1 is of more, or of none"),
+        ("poisson", [[3], [-2]], "counts are never negative; found -2"),
+    ],
+)
+def test_what_a_loss_cannot_take_is_said_with_what_was_found(
+    loss: str, targets: list[list[float]], message: str
+) -> None:
+    with pytest.raises(SettingError, match=message) as caught:
+        coded(targets, None, loss_of(loss), len(targets[0]))
+    assert caught.value.path == ("loss",)
+
+
+# How much samples count
+
+
+def test_figures_count_samples_by_their_own_weight_alone() -> None:
+    targets, weights = np.array([0, 1, 2, 1]), np.array([1.0, 2.0, 0.5, 1.0])
+    plain, balanced = loss_of("cross_entropy"), CrossEntropy(class_weights="balanced")
+    for loss in (plain, balanced):
+        assert counted(targets, None, loss, CLASSES) is None
+        np.testing.assert_array_equal(counted(targets, weights, loss, CLASSES), weights)
+    ignoring = CrossEntropy(ignored="yes")
+    np.testing.assert_array_equal(counted(targets, weights, ignoring, CLASSES), [1, 0, 0.5, 0])
+    np.testing.assert_array_equal(counted(targets, None, ignoring, CLASSES), [1, 0, 1, 0])

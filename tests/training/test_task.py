@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+import nnkit
 from nnkit.errors import ConfigError, SettingError
+from nnkit.metrics import METRICS
 from nnkit.nn.losses import AnyLoss, Loss
 from nnkit.random import generator
+from nnkit.training.config import config_from
 from nnkit.training.task import EVALUATION_BATCH, ReadySet, build_model, evaluate, prepare
 from tests.nn.examples import batch_of, examples, model_of, name
 from tests.training.configs import diabetes, iris
@@ -90,3 +96,93 @@ def test_a_model_is_built_with_and_without_the_data() -> None:
 def test_a_model_that_does_not_fit_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"architecture\.layers\.0.*put '- flatten' before it"):
         build_model(iris(), input_shape=(1, 2, 2))
+
+
+# Weights and several targets from the source
+
+
+def write_table(path: Path, rows: Sequence[tuple[float, ...]], header: str) -> str:
+    lines = [",".join(map(str, row)) for row in rows]
+    path.write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
+    return str(path)
+
+
+def test_a_weight_of_two_is_a_row_twice(tmp_path: Path) -> None:
+    """Trained on all rows at once, figures and weights of the network are the same."""
+    rng = generator(0, "rows")
+    rows = [(*rng.normal(size=2), int(rng.integers(2)), 1 + i % 3) for i in range(30)]
+    twice = [row for row in rows for _ in range(row[-1])]
+    summaries = []
+    for kind, table, settings in (
+        ("weighted", rows, {"weights": "w"}),
+        ("repeated", twice, {"ignore": ["w"]}),
+    ):
+        path = write_table(tmp_path / f"{kind}.csv", table, "a,b,kind,w")
+        config = config_from(
+            {
+                "data": {
+                    "source": {"kind": "csv", "path": path, "label": "kind", **settings},
+                    "split": {"validation": 0, "test": 0},
+                },
+                "architecture": {"layers": [{"dense": 3}, {"dense": 2}]},
+                "training": {
+                    "steps": 20,
+                    "batch_size": 1000,
+                    "precision": "float64",
+                    "metrics": [key for key, metric in METRICS.items() if metric.for_classes],
+                },
+            }
+        )
+        summaries.append(nnkit.train(config, runs=tmp_path / "runs").summary["results"]["train"])
+    assert summaries[0] == pytest.approx(summaries[1], rel=1e-9)
+
+
+def test_several_columns_are_learned_at_once(tmp_path: Path) -> None:
+    rng = generator(0, "rows")
+    X = rng.normal(size=(60, 2))
+    rows = [(*x, x[0] + x[1], x[0] - x[1]) for x in X]
+    path = write_table(tmp_path / "t.csv", rows, "a,b,sum,difference")
+    config = config_from(
+        {
+            "data": {"source": {"kind": "csv", "path": path, "label": ["sum", "difference"]}},
+            "architecture": {"layers": [{"dense": 2}]},
+            "loss": "squared_error",
+            "optimizer": {"lr": 0.1},
+            "training": {"epochs": 100, "batch_size": 100},
+        }
+    )
+    trained = nnkit.train(config, runs=tmp_path / "runs").load()
+    assert trained.evaluate()[1]["r2"] > 0.99
+    np.testing.assert_allclose(trained.predict([[1.0, 2.0]]), [[3, -1]], atol=0.1)
+
+
+def test_probabilities_as_targets(tmp_path: Path) -> None:
+    rng = generator(0, "rows")
+    rows = [(x, p, 1 - p) for x in rng.normal(size=60) for p in [1 / (1 + np.exp(-x))]]
+    path = write_table(tmp_path / "t.csv", rows, "x,yes,no")
+    config = config_from(
+        {
+            "data": {"source": {"kind": "csv", "path": path, "label": ["yes", "no"]}},
+            "architecture": {"layers": [{"dense": 2}]},
+            "optimizer": {"lr": 0.1},
+            "training": {"epochs": 100, "batch_size": 100},
+        }
+    )
+    trained = nnkit.train(config, runs=tmp_path / "runs").load()
+    assert trained.evaluate()[1]["mae"] < 0.02
+    np.testing.assert_allclose(trained.predict([[0.0]]), [[0.5, 0.5]], atol=0.02)
+
+
+def test_yes_and_no_are_judged_as_the_outputs_say_them(tmp_path: Path) -> None:
+    rows = [(x, -1.0 if x < 0 else 1.0) for x in generator(0, "rows").normal(size=60)]
+    path = write_table(tmp_path / "t.csv", rows, "x,y")
+    source = {"kind": "csv", "path": path, "label": "y", "task": "regression"}
+    config = config_from(
+        {
+            "data": {"source": source},
+            "architecture": {"layers": [{"dense": 1}]},
+            "loss": "binary_cross_entropy",
+        }
+    )
+    task = prepare(config)
+    assert set(np.unique(task.ready("train", task.model()).targets)) == {0.0, 1.0}

@@ -11,10 +11,10 @@ from tokenize import TokenError
 from typing import IO, Literal, Self
 
 import numpy as np
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from nnkit.config.base import FilePath
-from nnkit.data.dataset import Array, Dataset, Samples, check_pair
+from nnkit.data.dataset import Array, Dataset, Samples, check_pair, sample_weights
 from nnkit.data.digits import read_digit
 from nnkit.data.idx import read_idx
 from nnkit.data.sources.base import Source, existing, targets_of
@@ -39,16 +39,24 @@ UNREADABLE = (
 class _Arrays(Source):
     """Inputs and targets from two arrays, and a test set from two more where there is one."""
 
-    inputs: str
-    targets: str
-    test_inputs: str | None = None
-    test_targets: str | None = None
+    inputs: str = Field(description="Samples first, (n, …).", examples=["inputs"])
+    targets: str = Field(
+        description="Whole numbers, one a sample, are classes; all others are numbers to predict.",
+        examples=["targets"],
+    )
+    test_inputs: str | None = Field(None, description="Of a test set, likewise.")
+    test_targets: str | None = Field(None, description="Of a test set, likewise.")
 
     @model_validator(mode="after")
     def _test_is_a_pair(self) -> Self:
         if (self.test_inputs is None) != (self.test_targets is None):
             raise ValueError("test_inputs and test_targets go together")
         return self
+
+    @property
+    def weight_names(self) -> tuple[str | None, str | None]:
+        """The arrays of weights: of the samples, and of the test set."""
+        return None, None
 
     @abstractmethod
     def read(self, name: str) -> Array:
@@ -59,10 +67,11 @@ class _Arrays(Source):
         return name
 
     def load(self) -> Dataset:
-        samples, classes = self._samples(self.inputs, self.targets)
+        weights, test_weights = self.weight_names
+        samples, classes = self._samples(self.inputs, self.targets, weights)
         if self.test_inputs is None or self.test_targets is None:
             return Dataset(samples, classes=classes)
-        test, test_classes = self._samples(self.test_inputs, self.test_targets)
+        test, test_classes = self._samples(self.test_inputs, self.test_targets, test_weights)
         shape, test_shape = samples.inputs.shape[1:], test.inputs.shape[1:]
         if test_shape != shape:
             raise DataError(
@@ -77,11 +86,43 @@ class _Arrays(Source):
             )
         return Dataset(samples, test, classes)
 
-    def _samples(self, inputs: str, targets: str) -> tuple[Samples, tuple[str, ...] | None]:
+    def moved(self, place: Path) -> Self:
+        """Likewise; of several files the folder that they are in now, under the same names."""
+        if "path" in type(self).model_fields:
+            return super().moved(place)
+        named = {name: getattr(self, name) for name in type(self).model_fields if name != "kind"}
+        folder = place.resolve()
+        return self.model_copy(
+            update={name: str(folder / Path(file).name) for name, file in named.items() if file}
+        )
+
+    def _samples(
+        self, inputs: str, targets: str, weights: str | None
+    ) -> tuple[Samples, tuple[str, ...] | None]:
         X, labels = self.read(inputs), self.read(targets)
         check_pair(X, labels, self.place(inputs), self.place(targets))
         numbers, classes = targets_of(labels, self.place(targets))
-        return Samples(_with_channel(X), numbers), classes
+        counts = None
+        if weights is not None:
+            counts = sample_weights(self.read(weights), len(X), self.place(weights))
+        return Samples(_with_channel(X), numbers, counts), classes
+
+
+class _Weighted(_Arrays):
+    """Likewise, and how much each sample counts, (n,), in arrays of their own."""
+
+    weights: str | None = None
+    test_weights: str | None = None
+
+    @property
+    def weight_names(self) -> tuple[str | None, str | None]:
+        return self.weights, self.test_weights
+
+    @model_validator(mode="after")
+    def _test_weights_have_a_test(self) -> Self:
+        if self.test_weights is not None and self.test_inputs is None:
+            raise ValueError("test_weights go with test_inputs and test_targets")
+        return self
 
 
 class Idx(_Arrays):
@@ -100,26 +141,32 @@ class Idx(_Arrays):
         return read_digit(path, shape)
 
 
-class Npy(_Arrays):
-    """Two .npy files, memory-mapped: inputs (n, …), and targets (n,) or (n, outputs)."""
+class Npy(_Weighted):
+    """Two .npy files, memory-mapped: inputs (n, …), and targets (n,) or (n, outputs).
+
+    A third may hold weights (n,), how much each sample counts.
+    """
 
     kind: Literal["npy"] = "npy"
     inputs: FilePath
     targets: FilePath
     test_inputs: FilePath | None = None
     test_targets: FilePath | None = None
+    weights: FilePath | None = Field(None, description="How much each sample counts.")
+    test_weights: FilePath | None = None
 
     def read(self, name: str) -> Array:
         return read_npy(name)
 
 
-class Npz(_Arrays):
+class Npz(_Weighted):
     """One .npz archive, memory-mapped where it is not compressed; the names are its arrays'."""
 
     kind: Literal["npz"] = "npz"
-    path: FilePath
+    path: FilePath = Field(description="The archive.", examples=["data.npz"])
     inputs: str = "inputs"
     targets: str = "targets"
+    weights: str | None = Field(None, description="The array of how much each sample counts.")
 
     def read(self, name: str) -> Array:
         return read_npz(existing(self.path, "file"), name)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
 from nnkit.config.base import Component
 from nnkit.data.dataset import Array, Dataset, class_targets
-from nnkit.errors import DataError
+from nnkit.errors import DataError, UsageError
 
 
 class Source(Component):
@@ -22,6 +23,16 @@ class Source(Component):
         Raises:
             DataError: missing, damaged, or nothing to train on; says where and what.
         """
+
+    def moved(self, place: Path) -> Self:
+        """The same data in another place: the file or folder that `path` named.
+
+        Raises:
+            UsageError: the source names no place.
+        """
+        if "path" not in type(self).model_fields:
+            raise UsageError(f"'{self.tag()}' data is at no place that a config names")
+        return self.model_copy(update={"path": str(place.resolve())})
 
     def read_input(self, path: Path, shape: tuple[int, ...]) -> Array:
         """A picture as one input of this source's kind, (*shape), for prediction.

@@ -1,4 +1,4 @@
-"""Tables as CSV: numbers, words and missing values, one label column."""
+"""Tables as CSV: numbers, words and missing values; columns of labels, and of weights."""
 
 from __future__ import annotations
 
@@ -21,49 +21,90 @@ MOST_CLASSES = 20  # whole-number labels of more different values than this are 
 
 
 class Csv(Source):
-    """A CSV file: the label column by name or index, all others are inputs.
+    """A CSV file: label and weights columns by name or index, all others are inputs.
 
     A column is of numbers if every cell that is not missing is a number, otherwise of words.
     """
 
     kind: Literal["csv"] = "csv"
-    path: FilePath
-    label: str | int = Field(-1, description="The label column: its name, or its index from 0.")
+    path: FilePath = Field(description="The file.", examples=["table.csv"])
+    label: str | int | Annotated[tuple[str | int, ...], Listed, Field(min_length=1)] = Field(
+        -1,
+        description="The label column: its name, or its index from 0; a list of columns where each "
+        "row has several numbers to predict.",
+    )
     task: Literal["classification", "regression"] | None = Field(
         None,
         description="By default classification for words and for at most 20 whole numbers.",
     )
     header: bool = Field(True, description="Whether the first row names the columns.")
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = Field(
+        ",", description="What parts the cells of a row."
+    )
     missing: Annotated[tuple[str, ...], Listed] = Field(
         ("", "NA", "N/A", "NaN", "nan", "null", "?"), description="Cells that mean: no value."
+    )
+    weights: str | int | None = Field(
+        None, description="A column that says how much each row counts: numbers, none negative."
     )
     ignore: Annotated[tuple[str, ...], Listed] = Field((), description="Columns to leave out.")
 
     def load(self) -> Dataset:
         table = read_table(Path(self.path), self.delimiter, self.header)
-        label = _setting(table, self.label, "label")
-        ignored = {_setting(table, name, "ignore", i) for i, name in enumerate(self.ignore)}
-        if label in ignored:
-            raise SettingError(
-                ("data", "source", "ignore"), f"'{table.names[label]}' is the label, so it is used"
-            )
+        roles = self._roles(table)
+        labels = [i for i, role in roles.items() if role == "label"]
+        label = ", ".join(table.names[i] for i in labels)
         missing = frozenset(self.missing)
-        chosen = [i for i in range(len(table.names)) if i != label and i not in ignored]
+        chosen = [i for i in range(len(table.names)) if i not in roles]
         if not chosen:
             raise DataError(
                 f"{self.path}: no column is left as input beside the label "
-                f"'{table.names[label]}'{_one_column_hint(table)}"
+                f"'{label}'{_one_column_hint(table)}"
             )
-        targets, classes = _targets(table, label, missing, self.task)
+        if len(labels) > 1:
+            targets, classes = self._several(table, labels), None
+        else:
+            targets, classes = _targets(table, labels[0], missing, self.task)
+        weights = [i for i, role in roles.items() if role == "weights"]
         columns = [table.column(i, missing) for i in chosen]
         inputs = np.column_stack([values for _, values in columns])
         return Dataset(
-            Samples(inputs, targets),
+            Samples(inputs, targets, _weights(table, weights[0], missing) if weights else None),
             classes=classes,
             columns=tuple(column for column, _ in columns),
-            label=table.names[label],
+            label=label,
         )
+
+    def _roles(self, table: Table) -> dict[int, str]:
+        """What the columns that are no inputs are, by index: `label`, `weights` or `ignore`."""
+        several = isinstance(self.label, tuple)
+        labels = self.label if isinstance(self.label, tuple) else (self.label,)
+        named: list[tuple[str | int, tuple[str | int, ...]]] = [
+            *((name, ("label", i) if several else ("label",)) for i, name in enumerate(labels)),
+            *([] if self.weights is None else [(self.weights, ("weights",))]),
+            *((name, ("ignore", i)) for i, name in enumerate(self.ignore)),
+        ]
+        roles: dict[int, str] = {}
+        for name, setting in named:
+            column, role = _setting(table, name, *setting), str(setting[0])
+            taken = roles.get(column)
+            if taken is not None and (taken, role) != ("ignore", "ignore"):
+                raise SettingError(
+                    ("data", "source", *setting),
+                    f"'{table.names[column]}' is data.source.{taken} already",
+                )
+            roles[column] = role
+        return roles
+
+    def _several(self, table: Table, labels: Sequence[int]) -> Array:
+        """Real targets (n, labels), one column each."""
+        if self.task == "classification":
+            raise SettingError(
+                ("data", "source", "task"),
+                f"classes are in one column, but data.source.label names {len(labels)}",
+            )
+        missing = frozenset(self.missing)
+        return np.hstack([_targets(table, label, missing, "regression")[0] for label in labels])
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +256,22 @@ def _targets(
         )
     number = {name: i for i, name in enumerate(ordered)}
     return np.array([number[cell] for cell in cells], dtype=np.int64), tuple(ordered)
+
+
+def _weights(table: Table, index: int, missing: frozenset[str]) -> Array:
+    """How much each row counts, (n,)."""
+    _, weights = table.column(index, missing, categories=())
+    name = f"the weight '{table.names[index]}'"
+    for weight, line in zip(weights, table.lines, strict=True):
+        if isnan(weight):
+            raise DataError(
+                f"{table.path}:{line}: {name} is missing; fill it in, or leave the row out"
+            )
+        if weight < 0:
+            raise DataError(f"{table.path}:{line}: {name} is {weight:g}; 0 is the least there is")
+    if not weights.any():
+        raise DataError(f"{table.path}: {name} is 0 in every row, so there is nothing to learn")
+    return weights
 
 
 def _plain(number: float) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field
 
 from nnkit.config.base import Count, FilePath, Listed
 from nnkit.data.dataset import Array, Dataset, Samples
@@ -21,9 +22,11 @@ class ImageFolder(Source):
     """
 
     kind: Literal["image_folder"] = "image_folder"
-    path: FilePath
-    size: Annotated[tuple[Count, Count], Listed] = (28, 28)
-    mode: Literal["grey", "rgb"] = "grey"
+    path: FilePath = Field(description="The folder.", examples=["pictures"])
+    size: Annotated[tuple[Count, Count], Listed] = Field(
+        (28, 28), description="Height and width that each picture is brought to, in pixels."
+    )
+    mode: Literal["grey", "rgb"] = Field("grey", description="One channel, or three.")
 
     def load(self) -> Dataset:
         root = existing(self.path, "folder")

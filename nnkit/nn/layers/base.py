@@ -9,16 +9,22 @@ from pydantic import Field
 from nnkit.config.base import NonNegative
 from nnkit.nn.activations import AnyActivation
 from nnkit.nn.initializers import AnyInitializer, Xavier, Zeros
-from nnkit.nn.layer import LayerSpec
+from nnkit.nn.layer import LayerSpec, ShapeError
 from nnkit.nn.params import Parameter, Shape
 
 
 class WeightedLayer(LayerSpec):
     """A layer with weights: an activation follows it, its own or the config's."""
 
-    activation: AnyActivation | None = None
-    initializer: AnyInitializer | None = None
-    bias_initializer: AnyInitializer | None = None
+    activation: AnyActivation | None = Field(
+        None, description="What follows it; by default `activation.hidden` or `activation.output`."
+    )
+    initializer: AnyInitializer | None = Field(
+        None, description="Of its weights; by default `architecture.initializer`."
+    )
+    bias_initializer: AnyInitializer | None = Field(
+        None, description="Of its biases; by default `architecture.bias_initializer`."
+    )
     lr_factor: NonNegative = Field(1.0, description="On the learning rate; 0 freezes the layer.")
     decay: bool = Field(
         True, description="Whether penalties and weight decay apply to its weights."
@@ -27,10 +33,22 @@ class WeightedLayer(LayerSpec):
     def weights_and_bias(
         self, shape: Shape, fan_in: int, fan_out: int, bias: bool
     ) -> Sequence[Parameter]:
-        """The blocks W, of that shape, and b, one for each of its first axis."""
+        """The blocks W, of that shape, and b, one for each of its first axis.
+
+        Raises:
+            ShapeError: an initializer can't fill them.
+        """
         initial = self.initializer or Xavier()
+        _check(initial, shape, "initializer")
         W = Parameter("W", shape, fan_in, fan_out, initial, self.decay, self.lr_factor)
         if not bias:
             return (W,)
         initial = self.bias_initializer or Zeros()
+        _check(initial, shape[:1], "bias_initializer")
         return (W, Parameter("b", shape[:1], fan_in, fan_out, initial, False, self.lr_factor))
+
+
+def _check(initializer: AnyInitializer, shape: Shape, field: str) -> None:
+    objection = initializer.objection(shape)
+    if objection is not None:
+        raise ShapeError(objection, field)

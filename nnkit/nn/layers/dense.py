@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
 from nnkit.config.base import Count
 from nnkit.nn.layer import Binding, Layer, ShapeError
@@ -21,7 +22,7 @@ class Dense(WeightedLayer):
     shorthand: ClassVar[str | None] = "units"
     output_is_scratch: ClassVar[bool] = True
     units: Count
-    bias: bool = True
+    bias: bool = Field(True, description="Whether it has b.")
 
     def output_shape(self, shape: Shape) -> Shape:
         if len(shape) != 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -93,7 +94,7 @@ class BoundBatchNorm(Layer):
         rows -= np.mean(rows, axis=1)[:, None]
         rows -= self.normalized * along
         rows *= self.spread[:, None]
-        return dY
+        return rows.reshape(dY.shape)
 
 
 class LayerNorm(_Normalization):
@@ -105,7 +106,7 @@ class LayerNorm(_Normalization):
     kind: Literal["layer_norm"] = "layer_norm"
 
     def parameters(self, shape: Shape) -> Sequence[Parameter]:
-        return self._scale_and_shift(shape)
+        return self._scale_and_shift((prod(shape),))
 
     def bind(self, binding: Binding) -> Layer:
         return BoundLayerNorm(self, binding)
@@ -136,7 +137,7 @@ class BoundLayerNorm(Layer):
         columns -= np.mean(columns, axis=0)
         columns -= self.normalized * along
         columns *= self.spread
-        return dY
+        return columns.reshape(dY.shape)
 
 
 class _Affine:

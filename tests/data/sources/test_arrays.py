@@ -12,7 +12,8 @@ import pytest
 
 from nnkit.data.dataset import Array, Dataset
 from nnkit.data.sources.arrays import Idx, Npy, Npz
-from nnkit.errors import ConfigError, DataError
+from nnkit.data.sources.mnist import Mnist
+from nnkit.errors import ConfigError, DataError, UsageError
 from tests.data.files import write_npy
 from tests.data.small import DATA, small_config
 
@@ -150,3 +151,50 @@ def test_a_damaged_file_is_read_or_refused_and_nothing_else(kind: str, tmp_path:
         source = Npy(**settings) if kind == "npy" else Npz(path=str(path))
         with suppress(DataError):
             source.load()
+
+
+# Weights
+
+WEIGHTS = np.array([1, 0, 2, 0.5])
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 1)])
+def test_npy_weights(shape: tuple[int, ...], tmp_path: Path) -> None:
+    arrays = {"inputs": IMAGES, "targets": LABELS, "weights": WEIGHTS.reshape(shape)}
+    test = {"test_inputs": IMAGES[:2], "test_targets": LABELS[:2], "test_weights": WEIGHTS[2:]}
+    dataset = Npy(**write_npy(tmp_path, **arrays, **test)).load()
+    np.testing.assert_array_equal(dataset.samples.weights, WEIGHTS)
+    assert dataset.test is not None
+    np.testing.assert_array_equal(dataset.test.weights, WEIGHTS[2:])
+
+
+def test_npz_weights(tmp_path: Path) -> None:
+    np.savez(tmp_path / "d.npz", inputs=IMAGES, targets=LABELS, w=WEIGHTS.astype("u1"))
+    samples = Npz(path=str(tmp_path / "d.npz"), weights="w").load().samples
+    assert samples.weights is not None
+    assert samples.weights.dtype == np.float64
+    np.testing.assert_array_equal(samples.weights, [1, 0, 2, 0])
+
+
+def test_weights_of_a_test_set_that_is_not() -> None:
+    with pytest.raises(ConfigError, match="test_weights go with test_inputs and test_targets"):
+        small_config({"kind": "npz", "path": "d.npz", "test_weights": "w"})
+
+
+# Another place
+
+
+def test_files_that_were_moved_keep_their_names(tmp_path: Path) -> None:
+    before = Npy(**write_npy(tmp_path, inputs=IMAGES, targets=LABELS))
+    (tmp_path / "new").mkdir()
+    for file in tmp_path.glob("*.npy"):
+        file.rename(tmp_path / "new" / file.name)
+    moved = before.moved(tmp_path / "new")
+    np.testing.assert_array_equal(moved.load().samples.targets, LABELS)
+    archive = Npz(path="old.npz").moved(tmp_path / "new.npz")
+    assert (archive.path, archive.inputs) == (str(tmp_path / "new.npz"), "inputs")
+
+
+def test_what_has_no_place_cannot_be_moved(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="'mnist' data is at no place that a config names"):
+        Mnist().moved(tmp_path)

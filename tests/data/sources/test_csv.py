@@ -49,6 +49,29 @@ def test_the_label_goes_by_name_or_index(label: str | int, tmp_path: Path) -> No
     assert dataset.classes == ("2", "3", "4", "5")
 
 
+@pytest.mark.parametrize("label", [["width", "length"], [2, 0], ["width", -4]])
+def test_several_columns_of_labels_are_real_targets(label: list[str | int], tmp_path: Path) -> None:
+    text = MIXED.replace("NA", "5").replace("\n,", "\n3.5,")
+    dataset = load(tmp_path, text, label=tuple(label))
+    assert dataset.classes is None
+    assert dataset.label == "width, length"
+    assert [column.name for column in dataset.columns] == ["colour", "kind"]
+    np.testing.assert_array_equal(dataset.samples.targets, [[2, 1.5], [3, 2.5], [4, 3.5], [5, 4.5]])
+
+
+def test_a_list_of_one_label_is_that_label(tmp_path: Path) -> None:
+    assert load(tmp_path, MIXED, label=("kind",)).classes == ("cat", "dog")
+
+
+@pytest.mark.parametrize("weights", ["width", 2])
+def test_a_column_of_weights_is_no_input(weights: str | int, tmp_path: Path) -> None:
+    dataset = load(tmp_path, MIXED.replace("NA", "0"), weights=weights)
+    assert [column.name for column in dataset.columns] == ["length", "colour"]
+    assert dataset.samples.weights is not None
+    np.testing.assert_array_equal(dataset.samples.weights, [2, 3, 4, 0])
+    assert dataset.fingerprint() != load(tmp_path, MIXED, ignore=("width",)).fingerprint()
+
+
 def test_what_is_a_class_and_what_a_number(tmp_path: Path) -> None:
     whole = "x,y\n" + "".join(f"{i},{i % 20}\n" for i in range(40))
     assert load(tmp_path, whole).classes == tuple(map(str, range(20)))

@@ -1,0 +1,548 @@
+"""Writes docs/catalogue.md, and README's overview, from the specs: `python docs/catalogue.py`.
+
+Every tagged union that a config can hold is a family, every member of it a row: its docstring is
+the definition, its fields are the settings.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from inspect import cleandoc
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic.fields import FieldInfo
+
+from nnkit.config.base import Component, FilePath, Spec, Tagged, members
+from nnkit.config.yaml import dump_yaml
+from nnkit.training.config import Config
+
+IS_PATH = get_args(FilePath)[1]
+PAGE = Path(__file__).parent / "catalogue.md"
+README = PAGE.parents[1] / "README.md"
+OVERVIEW = re.compile(r"(?P<begin><!-- catalogue -->)\n.*?(?P<end><!-- end -->)", re.DOTALL)
+COMMAND = "python docs/catalogue.py"
+MAX_INTEGER = 1 << 31  # bounds from here on only keep numbers within their type
+
+# The word for a member of a family, by its base class, and for several of them; where none is
+# given it is the base class's own name.
+NOUNS = {
+    "LayerSpec": ("layer", "layers"),
+    "Loss": ("loss", "losses"),
+    "Clipping": ("clipping", "gradient clipping"),
+    "Averaging": ("averaging", "weight averaging"),
+    "Step": ("preprocessing step", "preprocessing steps"),
+    "Source": ("data source", "data sources"),
+}
+# How a formula writes a setting.
+SYMBOLS = {
+    "alpha": "α",
+    "beta": "β",
+    "beta1": "β₁",
+    "beta2": "β₂",
+    "delta": "δ",
+    "eps": "ε",
+    "gamma": "γ",
+    "psi": "ψ",
+    "rho": "ρ",
+    "strength": "λ",
+}
+
+INTRODUCTION = f"""\
+# Catalogue
+
+Everything that a config can hold, written from the code by `{COMMAND}`.
+
+A member of a family is written by its kind, in whichever form is shortest:
+
+```yaml
+activation: leaky_relu                              # the kind alone, with default settings
+activation: {{leaky_relu: 0.02}}                      # with its main setting, the shorthand
+activation: {{leaky_relu: {{slope: 0.02}}}}             # with any settings
+activation: {{kind: leaky_relu, slope: 0.02}}         # in full
+```
+
+In formulas z and y are a unit's input and output, t its target, p a parameter and w a weight, g the
+gradient, and E the loss, a mean over the samples of a batch.
+"""
+
+
+# What to call a family or section in a link, and its heading, by the name of its (base) class.
+Links = Mapping[str, tuple[str, str]]
+
+
+@dataclass
+class Family:
+    """A tagged union.
+
+    Attributes:
+        union: its annotation.
+        base: the class that all members have in common.
+        places: where a config can hold one.
+        wrap: puts a member's settings into a config's.
+    """
+
+    union: Any
+    base: type[Component]
+    wrap: Callable[[Any], dict[str, Any]]
+    places: list[str] = field(default_factory=list)
+
+    @property
+    def members(self) -> Mapping[str, type[Component]]:
+        return members(self.union)
+
+    @property
+    def noun(self) -> str:
+        return NOUNS.get(self.base.__name__, (spaced(self.base.__name__), ""))[0]
+
+    @property
+    def title(self) -> str:
+        plural = NOUNS.get(self.base.__name__, ("", f"{self.noun}s"))[1]
+        return plural[0].upper() + plural[1:]
+
+    @property
+    def default(self) -> str | None:
+        """The member whose settings may stand without its kind."""
+        return next(m.default for m in get_args(self.union)[1:] if isinstance(m, Tagged))
+
+
+@dataclass(frozen=True)
+class Section:
+    """A spec that is no member of a family.
+
+    Attributes:
+        path: where it stands in a config, "" for the whole.
+    """
+
+    spec: type[Spec]
+    path: str
+
+    @property
+    def title(self) -> str:
+        return f"`{self.path}`" if self.path else "The whole config"
+
+
+@dataclass
+class Catalogue:
+    """All families and sections, in the order in which a config comes upon them."""
+
+    families: dict[tuple[type[Component], ...], Family] = field(default_factory=dict)
+    sections: list[Section] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, root: type[Spec]) -> Catalogue:
+        """All that a config can hold."""
+        found = cls()
+        found._explore(root, "", lambda data: data)
+        return found
+
+    def _explore(self, spec: type[Spec], path: str, wrap: Callable[[Any], dict[str, Any]]) -> None:
+        if not issubclass(spec, Component):
+            self.sections.append(Section(spec, path))
+        for name, info in spec.model_fields.items():
+            inner, listed = f"{path}.{name}".lstrip("."), "tuple" in str(info.annotation)
+
+            def inside(data: Any, name: str = name, listed: bool = listed) -> dict[str, Any]:
+                return wrap({name: [data] if listed else data})
+
+            for union, plain in parts(annotation_of(info)):
+                if plain is not None:
+                    if all(section.spec is not plain for section in self.sections):
+                        self._explore(plain, inner, inside)
+                    continue
+                place = f"`{inner}`"
+                if issubclass(spec, Component):
+                    place = f"`{name}` of {self._holder(spec, name)}"
+                self._enter(union, place, inside)
+
+    def _enter(self, union: Any, place: str, wrap: Callable[[Any], dict[str, Any]]) -> None:
+        key = tuple(members(union).values())
+        family = self.families.get(key)
+        if family is not None:
+            if place not in family.places:
+                family.places.append(place)
+            if " of " in family.places[0] and " of " not in place:  # a section says more
+                family.wrap = wrap
+                family.places.sort(key=lambda place: " of " in place)
+            return
+        family = self.families[key] = Family(union, common_base(key), wrap, [place])
+        for member in key:
+
+            def inside(data: Any, member: type[Component] = member) -> dict[str, Any]:
+                return family.wrap({"kind": member.tag(), **required(member), **data})
+
+            self._explore(member, "", inside)
+
+    def _holder(self, spec: type[Component], name: str) -> str:
+        for family in self.families.values():
+            if name in family.base.model_fields and spec in family.members.values():
+                return f"every {family.noun}"
+        return f"`{spec.tag()}`"
+
+
+def parts(annotation: Any) -> Iterator[tuple[Any, type[Spec] | None]]:
+    """The tagged unions (first) and plain specs (second) right within an annotation."""
+    if get_origin(annotation) is Annotated:
+        if any(isinstance(mark, Tagged) for mark in annotation.__metadata__):
+            yield annotation, None
+            return
+        annotation = get_args(annotation)[0]
+    for part in get_args(annotation):
+        yield from parts(part)
+    if isinstance(annotation, type) and issubclass(annotation, Spec):
+        yield None, annotation
+
+
+def annotation_of(info: FieldInfo) -> Any:
+    """A field's annotation with its metadata put back."""
+    return Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
+
+
+def common_base(classes: Iterable[type[Component]]) -> type[Component]:
+    """The nearest class that all derive from."""
+    first, *others = classes
+    return next(k for k in first.__mro__[1:] if all(issubclass(other, k) for other in others))
+
+
+# What stands in the page
+
+
+def page(root: type[Spec] = Config) -> str:
+    """The whole page."""
+    catalogue = Catalogue.of(root)
+    families = sorted(catalogue.families.values(), key=lambda family: family.title)
+    links = {family.base.__name__: (family.noun, family.title) for family in families}
+    links |= {section.spec.__name__: ("section", section.title) for section in catalogue.sections}
+    text = [INTRODUCTION, *_contents(families, "")]
+    text += ["| [Sections](#sections) | where they stand, and what is a number or a word |\n"]
+    for family in families:
+        text += _family(family, links)
+    text += ["## Sections\n", "Where all of these stand, with what is no choice between kinds.\n"]
+    for section in catalogue.sections:
+        text += [f"### {section.title}\n", paragraphs(section.spec)[0] + "\n"]
+        if section.spec.shorthand is not None:
+            text.append(f"Written short, it is its `{section.spec.shorthand}` alone.\n")
+        text += _table(section.spec, section.spec.model_fields, links)
+    return "\n".join(text)
+
+
+def overview(readme: str) -> str:
+    """README with its table of families as it should be."""
+    families = sorted(Catalogue.of(Config).families.values(), key=lambda family: family.title)
+    table = "\n".join(_contents(families, f"docs/{PAGE.name}"))
+    return OVERVIEW.sub(lambda found: f"{found['begin']}\n{table}\n{found['end']}", readme)
+
+
+def _contents(families: Iterable[Family], place: str) -> Iterator[str]:
+    yield "| family | kinds |"
+    yield "|---|---|"
+    for family in families:
+        kinds = ", ".join(f"`{tag}`" for tag in family.members)
+        address = f"{place}#{anchor(family.title)}"
+        yield f"| [{family.title}]({address}) | {len(family.members)}: {kinds} |"
+
+
+def _family(family: Family, links: Links) -> Iterator[str]:
+    yield f"## {family.title}\n"
+    yield from (text + "\n" for text in paragraphs(family.base))
+    yield f"Written at {listed(family.places)}.\n"
+    yield f"```yaml\n{dump_yaml(family.wrap(_sample(family)))}```\n"
+    telling = any(shortest(member) != tag for tag, member in family.members.items())
+    yield f"| kind | definition |{' in YAML |' * telling}"
+    yield f"|---|---|{'---|' * telling}"
+    for tag, member in family.members.items():
+        kind = f"`{tag}`"
+        if own_fields(family, member) or paragraphs(member)[1:]:
+            kind = f"[`{tag}`](#{anchor(f'{family.noun} {tag}')})"
+        written = f" `{shortest(member)}` |" * telling
+        yield f"| {kind} | {cell(paragraphs(member)[0])} |{written}"
+    yield ""
+    for fields, holders in shared_fields(family):
+        everyone = len(holders) == len(family.members)
+        who = f"Every {family.noun}" if everyone else listed(f"`{tag}`" for tag in holders)
+        yield f"{who} also {'takes' if everyone or len(holders) == 1 else 'take'}:\n"
+        yield from _table(family.members[holders[0]], fields, links)
+    for member in family.members.values():
+        yield from _member(family, member, links)
+
+
+def _member(family: Family, member: type[Component], links: Links) -> Iterator[str]:
+    fields, more = own_fields(family, member), paragraphs(member)[1:]
+    if not fields and not more:
+        return
+    yield f"#### {family.noun} `{member.tag()}`\n"
+    yield from (text + "\n" for text in paragraphs(member))
+    if fields:
+        yield from _table(member, fields, links)
+        yield f"Written {' or '.join(f'`{form}`' for form in forms(member, fields))}.\n"
+
+
+def _table(spec: type[Spec], fields: Iterable[str], links: Links) -> Iterator[str]:
+    yield "| setting | type | default | meaning |"
+    yield "|---|---|---|---|"
+    for name in fields:
+        info = spec.model_fields[name]
+        cells = (
+            f"`{name}`",
+            type_text(annotation_of(info), links),
+            default_text(info),
+            cell(meaning(spec, name) or symbol(spec, name)),
+        )
+        yield f"| {' | '.join(cells)} |"
+    yield ""
+
+
+def shared_fields(family: Family) -> list[tuple[list[str], list[str]]]:
+    """Fields that several members have from a base of two or more, with the kinds that have it.
+
+    The base's fields are told once; those that a member redefines are its own.
+    """
+    found: list[tuple[list[str], list[str]]] = []
+    values = list(family.members.values())
+    bases = dict.fromkeys(k for member in values for k in member.__mro__)
+    for base in bases:
+        if base in values or not issubclass(base, Component) or base is Component:
+            continue
+        holders = [m for m in values if issubclass(m, base)]
+        names = [
+            name
+            for name in base.__annotations__
+            if name in base.model_fields and not any(redefines(m, base, name) for m in holders)
+        ]
+        if len(holders) > 1 and len(names) > 1:
+            found.append((names, [m.tag() for m in holders]))
+    return sorted(found, key=lambda shared: -len(shared[1]))
+
+
+def redefines(member: type[Component], base: type, name: str) -> bool:
+    """Whether a class between the two has the field anew."""
+    return any(
+        name in vars(k).get("__annotations__", {})
+        for k in member.__mro__[: member.__mro__.index(base)]
+    )
+
+
+def own_fields(family: Family, member: type[Component]) -> list[str]:
+    """The fields of a member that are not told for several at once."""
+    shared = {
+        name for names, tags in shared_fields(family) if member.tag() in tags for name in names
+    }
+    own = [name for name in member.model_fields if name != "kind" and name not in shared]
+    return sorted(own, key=lambda name: name not in member.__annotations__)
+
+
+# Words
+
+
+def paragraphs(spec: type[Spec]) -> list[str]:
+    """The paragraphs of a docstring, each on one line, without its lists of attributes."""
+    text = cleandoc(spec.__doc__ or "").split("\n\nAttributes:")[0]
+    return [" ".join(paragraph.split("\n")) for paragraph in text.split("\n\n")]
+
+
+def meaning(spec: type[Spec], name: str) -> str:
+    """A field's description, its own or that of the class from which it is."""
+    for k in spec.__mro__:
+        info = getattr(k, "model_fields", {}).get(name)
+        if info is not None and info.description:
+            return str(info.description)
+    within = parts(annotation_of(spec.model_fields[name]))
+    return next((paragraphs(plain)[0] for _, plain in within if plain is not None), "")
+
+
+def symbol(spec: type[Spec], name: str) -> str:
+    """How the definition names a setting that has no description; "" where it does not."""
+    told = " ".join(k.__doc__ or "" for k in spec.__mro__ if issubclass(k, Spec) and k is not Spec)
+    if (sign := SYMBOLS.get(name)) and sign in told:
+        return f"{sign} in the definition"
+    told_as = rf"(?<![a-zA-Z_]){name}(?![a-zA-Z_])"  # also in std²
+    return "see the definition" if re.search(told_as, told) else ""
+
+
+def type_text(annotation: Any, links: Links, marks: tuple[Any, ...] = ()) -> str:
+    """What a setting may be, in words."""
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        base, *outer = inner
+        if any(isinstance(mark, Tagged) for mark in outer):
+            return link(*links[common_base(members(annotation).values()).__name__])
+        return type_text(base, links, (*outer, *marks))
+    if origin in (Union, UnionType):
+        return " or ".join(type_text(p, links, marks) for p in inner if p is not NoneType)
+    if origin is Literal:
+        return " or ".join(f"`{word}`" for word in inner)
+    if origin is dict:
+        return f"names, each with a {type_text(inner[1], links)}"
+    if origin is tuple:
+        items = [type_text(part, links) for part in inner if part is not ...]
+        return f"list, of {items[0]}" if ... in inner else f"[{', '.join(items)}]"
+    return _plain_type(annotation, links, marks)
+
+
+def _plain_type(kind: type, links: Links, marks: tuple[Any, ...]) -> str:
+    if issubclass(kind, Spec):
+        return link(*links[kind.__name__])
+    if kind is str:
+        return "file or folder" if IS_PATH in marks else "text"
+    return {bool: "true or false", int: "whole number", float: "number"}[kind] + bounds(marks)
+
+
+def bounds(marks: Iterable[Any]) -> str:
+    """The bounds on a number, such as ` ≥ 0, < 1`."""
+    flat = [m for mark in marks for m in (mark.metadata if isinstance(mark, FieldInfo) else [mark])]
+    signs = {Gt: ("> ", "gt"), Ge: ("≥ ", "ge"), Lt: ("< ", "lt"), Le: ("≤ ", "le")}
+    told = [
+        sign + plain(getattr(mark, attribute))
+        for kind, (sign, attribute) in signs.items()
+        for mark in flat
+        if isinstance(mark, kind) and getattr(mark, attribute) < MAX_INTEGER
+    ]
+    return f" {', '.join(told)}" if told else ""
+
+
+def default_text(info: FieldInfo) -> str:
+    """A field's default as YAML."""
+    if info.is_required():
+        return "required"
+    default = info.get_default(call_default_factory=True)
+    if default is None or default in ((), {}):
+        return "–"
+    if isinstance(default, Component):
+        return f"`{default.tag()}`"
+    return "–" if isinstance(default, Spec) else f"`{flow(default)}`"
+
+
+def plain(number: float) -> str:
+    """A number in at most six digits."""
+    return f"{number:.6g}".replace("e-0", "e-")
+
+
+def flow(value: Any) -> str:
+    """A value as YAML on one line."""
+    if isinstance(value, float):
+        return plain(value)
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(map(flow, value))}]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name}: {flow(item)}" for name, item in value.items()) + "}"
+    return dump_yaml([value]).removeprefix("- ").strip()
+
+
+# Examples
+
+
+def shortest(member: type[Component]) -> str:
+    """The shortest form in which a member can be written."""
+    if member.needs_nothing():
+        return member.tag()
+    needed = required(member)
+    if needed.keys() == {member.shorthand}:
+        return flow({member.tag(): needed[str(member.shorthand)]})[1:-1]
+    return flow({member.tag(): needed})[1:-1]
+
+
+def forms(member: type[Component], fields: Iterable[str]) -> list[str]:
+    """The forms in which a member can be written, the shortest first."""
+    settings = {name: value for name in fields if (value := example(member, name)) is not None}
+    found = [shortest(member)]
+    if (short := member.shorthand) is not None and required(member).keys() <= {short}:
+        found.append(flow({member.tag(): settings.get(short, example(member, short))})[1:-1])
+    switches = {name: settings[name] for name in settings if not allows_no_other(member, settings)}
+    full = {"kind": member.tag(), **required(member), **(switches or {})}
+    found.append(flow(full))
+    return list(dict.fromkeys(found))
+
+
+def allows_no_other(member: type[Component], settings: dict[str, Any]) -> bool:
+    """Whether the defaults and examples can't stand beside each other, spelt out."""
+    try:
+        member.model_validate({"kind": member.tag(), **settings})
+    except ValueError:
+        return True
+    return False
+
+
+def example(spec: type[Spec], name: str) -> Any:
+    """A field's default as plain data, or an example where it must be given; None where neither."""
+    info = spec.model_fields[name]
+    if not info.is_required():
+        default = info.get_default(call_default_factory=True)
+        if isinstance(default, Component):
+            return default.tag()
+        return None if isinstance(default, Spec) or default in ((), {}) else default
+    for k in spec.__mro__:
+        found = getattr(k, "model_fields", {}).get(name)
+        if found is not None and found.examples:
+            return found.examples[0]
+    return some(annotation_of(info))
+
+
+def some(annotation: Any) -> Any:
+    """Plain data that an annotation allows."""
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return some(inner[0])
+    if origin is Literal:
+        return inner[0]
+    if origin is tuple:
+        return [some(part) for part in inner if part is not ...]
+    if inner:
+        return some(next(part for part in inner if part is not NoneType))
+    if issubclass(annotation, Component):
+        return shortest(annotation)
+    if issubclass(annotation, Spec):
+        return required(annotation)
+    return {bool: True, int: 3, float: 0.5, str: "some"}[annotation]
+
+
+def required(spec: type[Spec]) -> dict[str, Any]:
+    """Examples for the fields that have no default."""
+    fields = spec.model_fields.items()
+    return {name: example(spec, name) for name, info in fields if info.is_required()}
+
+
+def _sample(family: Family) -> Any:
+    """A member as plain data, to show where the family stands."""
+    chosen = (
+        family.members[family.default] if family.default else next(iter(family.members.values()))
+    )
+    needed = required(chosen)
+    return {"kind": chosen.tag(), **needed} if needed else chosen.tag()
+
+
+# Markdown
+
+
+def cell(text: str) -> str:
+    """Text within a table."""
+    return text.replace("|", "\\|").replace("*", "\\*")
+
+
+def anchor(heading: str) -> str:
+    """The address that GitHub gives a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def link(text: str, heading: str) -> str:
+    """A link to a heading of the page."""
+    return f"[{text}](#{anchor(heading)})"
+
+
+def listed(words: Iterable[str]) -> str:
+    """Words as an enumeration."""
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def spaced(name: str) -> str:
+    """`SomeName` as `some name`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
+    README.write_text(overview(README.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,0 +1,71 @@
+"""`nnkit lr-find`: a learning rate to begin with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nnkit.cli.options import ConfigArgument, JsonOption, PictureOption, SetOption
+from nnkit.cli.output import print_json, say, show_chart
+
+if TYPE_CHECKING:
+    from nnkit.training.lr_find import RangeTest
+
+
+def lr_find(
+    config: ConfigArgument,
+    overrides: SetOption = None,
+    low: Annotated[float, typer.Option("--from", help="The first rate.")] = 1e-7,
+    high: Annotated[float, typer.Option("--to", help="The last rate.")] = 10.0,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Updates, a batch each.")] = 100,
+    output: PictureOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find a learning rate for CONFIG: train while it rises, and see where the loss falls.
+
+    The range test of Smith 2017. It ends early where the smoothed loss is over four times its best.
+    Nothing is written but the picture.
+    """
+    import nnkit
+    from nnkit.plots import picture_format, write_picture
+    from nnkit.training.lr_find import draw, find_lr
+
+    if output is not None:
+        picture_format(output)  # which had better be known before the test
+    loaded = nnkit.load_config(config, overrides or ())
+    found = find_lr(loaded, low, high, steps)
+    chart = draw(found, loaded.name)
+    if as_json:
+        print_json(
+            {
+                "suggestion": found.steepest,
+                "steepest": found.steepest,
+                "tenth_of_minimum": found.tenth_of_minimum,
+                "minimum": float(found.lr[found.best]),
+                "ending": found.ending,
+                "lr": found.lr.tolist(),
+                "loss": found.loss.tolist(),
+                "smoothed": found.smoothed.tolist(),
+            }
+        )
+    elif output is None:
+        show_chart(chart)
+    if output is not None:
+        write_picture(chart, output)
+        say(f"wrote {output}")
+    if not as_json:
+        _explain(found)
+
+
+def _explain(found: RangeTest) -> None:
+    tenth, minimum = found.tenth_of_minimum, float(found.lr[found.best])
+    print(f"\nended after {len(found.lr)} steps at lr {found.lr[-1]:.2g}: {found.ending}")
+    if found.steepest is None:
+        print("The loss never fell: try lower rates with --from, or more --steps.")
+        return
+    print(f"{found.steepest:8.2g}  steepest descent: where the smoothed loss falls fastest")
+    print(f"{tenth:8.2g}  a tenth of {minimum:.2g}, where it is lowest and about to rise")
+    print(f"try --set optimizer.lr={found.steepest:.2g}")
+    if found.best == len(found.lr) - 1:
+        print("The loss was still falling at the end: higher rates may do, see --to.")

@@ -1,0 +1,96 @@
+"""`nnkit show`: what networks are made of, drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nnkit.cli.options import ConfigArgument, JsonOption, PictureOption, SetOption
+from nnkit.cli.output import print_json, say, show_chart
+
+if TYPE_CHECKING:
+    from nnkit.plots import Chart
+
+app = typer.Typer(no_args_is_help=True, help="Draw what networks are made of.")
+
+
+@app.command()
+def activation(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="ACTIVATION",
+            help="As a config has it: gelu, or with a setting 'leaky_relu: 0.2', "
+            "'{kind: elu, alpha: 2}'.",
+            show_default=False,
+        ),
+    ],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="One of its settings, as slope=0.2; may be given several times.",
+            show_default=False,
+        ),
+    ] = None,
+    low: Annotated[float, typer.Option("--from", help="The smallest input.")] = -5.0,
+    high: Annotated[float, typer.Option("--to", help="The largest input.")] = 5.0,
+    output: PictureOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Draw an activation function and its derivative.
+
+    The derivative is that of the backward pass with which networks are trained. An activation that
+    takes several units together, as softmax, is drawn for one of them, the others at 0.
+    """
+    from nnkit.training.charts import activation_from, draw_activation, numbers
+
+    chosen = activation_from(name, overrides or ())
+    found, chart, remarks = draw_activation(chosen, low, high)
+    if as_json:
+        curves = {"z": found.z, "value": found.value, "derivative": found.derivative}
+        result = {name: numbers(values) for name, values in curves.items()}
+        print_json({"activation": chosen.model_dump(), "units": found.units, **result})
+    _render(chart, remarks, output, as_json)
+
+
+@app.command()
+def schedule(
+    config: ConfigArgument,
+    overrides: SetOption = None,
+    output: PictureOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Draw the learning rate of CONFIG over its run, by steps and epochs."""
+    import nnkit
+    from nnkit.training.charts import draw_schedule, numbers
+
+    found, chart, remarks = draw_schedule(nnkit.load_config(config, overrides or ()))
+    if as_json:
+        print_json(
+            {
+                "steps": found.pace.steps,
+                "steps_per_epoch": found.pace.per_epoch,
+                "batch_size": found.pace.batch_size,
+                "step": numbers(found.step),
+                "lr": numbers(found.lr),
+            }
+        )
+    _render(chart, remarks, output, as_json)
+
+
+def _render(chart: Chart, remarks: Sequence[str], output: Path | None, as_json: bool) -> None:
+    from nnkit.plots import write_picture
+
+    if output is not None:
+        write_picture(chart, output)
+    elif not as_json:
+        show_chart(chart)
+    for remark in remarks:
+        say(remark)
+    if output is not None:
+        say(f"wrote {output}")

@@ -1,0 +1,135 @@
+"""`nnkit trace`: one sample through the network and back, with every number."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nnkit.cli.options import JsonOption, RunsOption, SetOption
+from nnkit.cli.output import print_json, results, say
+
+if TYPE_CHECKING:
+    from nnkit.training.trace import Trace
+
+
+class Format(StrEnum):
+    """How a trace is printed."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+
+
+def trace(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="CONFIG|CHECKPOINT",
+            help="A config, whose network has its initial weights; or a checkpoint file, a run's "
+            "folder, or a run's name.",
+            show_default=False,
+        ),
+    ],
+    sample: Annotated[
+        int, typer.Option("--sample", min=0, metavar="I", help="Which sample, from 0.")
+    ] = 0,
+    split: Annotated[
+        str, typer.Option("--split", metavar="SET", help="train, validation or test.")
+    ] = "train",
+    overrides: SetOption = None,
+    digits: Annotated[
+        int, typer.Option("--digits", min=1, max=17, help="Significant digits of each number.")
+    ] = 4,
+    form: Annotated[Format, typer.Option("--format", help="Of what is printed.")] = Format.TEXT,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="Write a page that needs nothing beside itself, .html, or .md, instead.",
+            show_default=False,
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also for a network of over 1,000 parameters.")
+    ] = False,
+    runs: RunsOption = Path("runs"),
+    as_json: JsonOption = False,
+) -> None:
+    """Follow one sample through one training step, number by number, in float64.
+
+    Forward: each layer's z and a, and the loss. Backward: f′(z), δ and the gradient of every
+    parameter. Then the update of the config's optimizer at its first step. Formulas stand beside.
+    """
+    from nnkit.errors import UsageError
+
+    if output is not None and output.suffix.lower() not in (".html", ".md"):
+        raise UsageError(f"{output}: a trace is written as .html or .md")
+    found = _trace(what, sample, split, overrides or (), runs, force)
+    if as_json:
+        from nnkit.training.trace_tables import as_json as in_full
+
+        print_json(in_full(found))
+    if output is not None:
+        _write(found, digits, output)
+    elif not as_json:
+        _print(found, digits, form)
+
+
+def _trace(
+    what: str,
+    sample: int,
+    split: str,
+    overrides: list[str] | tuple[str, ...],
+    runs: Path,
+    force: bool,
+) -> Trace:
+    import nnkit
+    from nnkit.errors import UsageError
+    from nnkit.training.trace import trace, trace_checkpoint
+
+    path = Path(what)
+    if path.suffix in (".yaml", ".yml") or (path.is_file() and path.suffix != ".safetensors"):
+        return trace(nnkit.load_config(path, overrides), sample, split, force=force)
+    if overrides:
+        raise UsageError("--set changes a config; a checkpoint's is fixed")
+    return trace_checkpoint(what, sample, split, runs, force=force)
+
+
+def _write(found: Trace, digits: int, path: Path) -> None:
+    from nnkit.files import write_atomic
+    from nnkit.training.trace_tables import as_html, as_markdown
+
+    made = as_html if path.suffix.lower() == ".html" else as_markdown
+    write_atomic(path, made(found, digits).encode())
+    say(f"wrote {path}")
+
+
+def _print(found: Trace, digits: int, form: Format) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.padding import Padding
+    from rich.table import Table
+
+    from nnkit.training.trace_tables import as_markdown, chapters, title_of
+
+    if form is Format.MARKDOWN:
+        print(as_markdown(found, digits), end="")
+        return
+    screen = results()
+    screen.print(title_of(found), style="bold", soft_wrap=True)
+    for chapter in chapters(found, digits):
+        screen.print(f"\n{chapter.title.upper()}", style="bold cyan")
+        for section in chapter.sections:
+            screen.print(f"\n{section.title}", style="bold")
+            for formula in section.formulas:
+                screen.print(f"  {formula}", style="green", soft_wrap=True)
+            for table in section.tables:
+                drawn = Table(*table.headings, box=SIMPLE_HEAD, show_edge=False)
+                for column in drawn.columns:
+                    column.justify, column.no_wrap = "right", True
+                for row in table.rows:
+                    drawn.add_row(*row)
+                screen.print(Padding(drawn, (1, 0, 0, 2)))

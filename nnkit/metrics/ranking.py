@@ -1,0 +1,120 @@
+"""Metrics of the order in which scores put classes or samples."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from nnkit.metrics.base import Answer, Array, Statistic, metric, ratio, share
+
+
+class Ranks(Statistic):
+    """How often the target's class came first, second, … by its score.
+
+    Of equal scores the higher class number comes first, as in scikit-learn.
+
+    Attributes:
+        by_rank: Σ w of the samples whose target has that rank, (classes,).
+    """
+
+    takes: ClassVar[Answer] = "scores"
+
+    def __init__(self, width: int) -> None:
+        self.by_rank = np.zeros(width)
+
+    def add(self, targets: Array, answers: Array, weights: Array) -> None:
+        own = np.take_along_axis(answers, targets[:, None], axis=1)
+        later = np.arange(answers.shape[1]) > targets[:, None]
+        ranks = ((answers > own) | ((answers == own) & later)).sum(axis=1)
+        self.by_rank += np.bincount(ranks, weights, len(self.by_rank))
+
+    def top(self, k: int) -> float:
+        """The share of samples whose class is among the k of the highest scores."""
+        return share(self.by_rank[:k].sum(), self.by_rank.sum())
+
+
+@metric(Ranks, higher_is_better=True)
+def top_2_accuracy(ranks: Ranks) -> float:
+    """Share of samples whose class is among the 2 highest scores."""
+    return ranks.top(2)
+
+
+@metric(Ranks, higher_is_better=True)
+def top_3_accuracy(ranks: Ranks) -> float:
+    """Share of samples whose class is among the 3 highest scores."""
+    return ranks.top(3)
+
+
+@metric(Ranks, higher_is_better=True)
+def top_5_accuracy(ranks: Ranks) -> float:
+    """Share of samples whose class is among the 5 highest scores."""
+    return ranks.top(5)
+
+
+@metric(Ranks, higher_is_better=True)
+def top_10_accuracy(ranks: Ranks) -> float:
+    """Share of samples whose class is among the 10 highest scores."""
+    return ranks.top(10)
+
+
+class Scores(Statistic):
+    """All scores, because a rank among the samples is known only when the last one is seen."""
+
+    takes: ClassVar[Answer] = "scores"
+
+    def __init__(self, width: int) -> None:
+        self.classes = width
+        self.parts: list[tuple[Array, Array, Array]] = []
+
+    def add(self, targets: Array, answers: Array, weights: Array) -> None:
+        self.parts.append((targets, answers, weights))
+
+    def curves(self) -> dict[int, tuple[Array, Array]]:
+        """For each class: what there is of it, and of all others, by falling score.
+
+        Both are (different scores,), the weight of the samples of that score. Of two classes only
+        the second is looked at, whose mirror image the first is.
+        """
+        targets, scores, weights = map(np.concatenate, zip(*self.parts, strict=True))
+        looked_at = (1,) if self.classes == 2 else range(self.classes)
+        return {k: _by_score(targets == k, scores[:, k], weights) for k in looked_at}
+
+
+def _by_score(positive: Array, scores: Array, weights: Array) -> tuple[Array, Array]:
+    order = np.argsort(-scores, kind="stable")
+    changes = np.diff(scores[order], prepend=np.inf) != 0
+    place = np.cumsum(changes) - 1
+    weights, positive = weights[order], positive[order]
+    return np.bincount(place, weights * positive), np.bincount(place, weights * ~positive)
+
+
+@metric(Scores, higher_is_better=True)
+def roc_auc(scores: Scores) -> float:
+    """Probability that a sample of the class has a higher score than one of another, ties half.
+
+    Of two classes the second's; of more the mean over those of which there are samples and others
+    (one against the rest); 0.5, that of chance, where there is no such class. Hanley & McNeil 1982,
+    The meaning and use of the area under a receiver operating characteristic (ROC) curve.
+    """
+    areas = [
+        float((others * (np.cumsum(own) - own / 2)).sum() / (own.sum() * others.sum()))
+        for own, others in scores.curves().values()
+        if own.sum() > 0 and others.sum() > 0
+    ]
+    return float(np.mean(areas)) if areas else 0.5
+
+
+@metric(Scores, higher_is_better=True)
+def average_precision(scores: Scores) -> float:
+    """Σ (R_i − R_{i−1}) P_i over thresholds at each score, precision P and recall R at or above it.
+
+    Of two classes the second's; of more the mean over classes (one against the rest). 0 for a class
+    without samples. Manning, Raghavan & Schütze 2008, Introduction to information retrieval, § 8.4.
+    """
+    values = []
+    for own, others in scores.curves().values():
+        found = np.cumsum(own)
+        precision = ratio(found, found + np.cumsum(others))
+        values.append(share(float(precision @ own), own.sum()))
+    return float(np.mean(values))

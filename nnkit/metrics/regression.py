@@ -1,0 +1,95 @@
+"""Metrics of real outputs y against targets t, from sums over samples. Without samples they are 0.
+
+Where there are several outputs, each figure is the mean over them; the targets' unit stays.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from nnkit.metrics.base import Answer, Array, Statistic, metric, ratio, share
+
+
+class Moments:
+    """Weight, mean and Σ w (x − mean)² of values seen part by part, (outputs,).
+
+    Parts are joined as by Chan, Golub & LeVeque 1979, Updating formulae and a pairwise algorithm,
+    eq. 2.1, so that nothing is lost where the mean is far from 0.
+    """
+
+    def __init__(self, width: int) -> None:
+        self.weight = 0.0
+        self.mean, self.squares = np.zeros((2, width))
+
+    def add(self, values: Array, weights: Array) -> None:
+        """Takes more values (n, outputs) of weights (n,) into account."""
+        weight = float(weights.sum())
+        if weight == 0:
+            return
+        origin = values[0]  # from which equal values differ by exactly 0
+        mean = origin + weights @ (values - origin) / weight
+        apart, total = mean - self.mean, self.weight + weight
+        self.squares += weights @ (values - mean) ** 2
+        self.squares += apart**2 * (self.weight * weight / total)
+        self.mean += apart * (weight / total)
+        self.weight = total
+
+    @property
+    def mean_square(self) -> Array:
+        """Mean of x², (outputs,)."""
+        return self.mean**2 + self.squares / (self.weight or 1.0)
+
+
+class Errors(Statistic):
+    """Moments of the targets t and of the errors y − t, and Σ w |y − t|, (outputs,)."""
+
+    takes: ClassVar[Answer] = "outputs"
+
+    def __init__(self, width: int) -> None:
+        self.targets, self.errors = Moments(width), Moments(width)
+        self.absolute = np.zeros(width)
+
+    def add(self, targets: Array, answers: Array, weights: Array) -> None:
+        errors = answers - targets
+        self.targets.add(targets, weights)
+        self.errors.add(errors, weights)
+        self.absolute += weights @ np.abs(errors)
+
+
+@metric(Errors, higher_is_better=False)
+def mae(sums: Errors) -> float:
+    """Mean absolute error: that of the distance of y from t."""
+    return share(sums.absolute.mean(), sums.errors.weight)
+
+
+@metric(Errors, higher_is_better=False)
+def rmse(sums: Errors) -> float:
+    """Root mean squared error: the root of the mean of (y − t)² over samples and outputs."""
+    return float(np.sqrt(sums.errors.mean_square.mean()))
+
+
+@metric(Errors, higher_is_better=True)
+def r2(sums: Errors) -> float:
+    """Coefficient of determination, 1 − Σ (y − t)² / Σ (t − t̄)².
+
+    An output whose targets never change has 1 if they are met exactly, and else 0. Draper & Smith
+    1998, Applied regression analysis, § 1.3.
+    """
+    return _explained(sums.errors.mean_square * sums.errors.weight, sums.targets.squares)
+
+
+@metric(Errors, higher_is_better=True)
+def explained_variance(sums: Errors) -> float:
+    """1 − Var(y − t) / Var(t): r2 where errors are 0 on average, and higher where they are not.
+
+    An output whose targets never change has 1 if its errors do not either, and else 0.
+    """
+    return _explained(sums.errors.squares, sums.targets.squares)
+
+
+def _explained(left: Array, total: Array) -> float:
+    """The mean over outputs of 1 − left/total."""
+    of_constants = np.where(left == 0, 1.0, 0.0)
+    return float(np.where(total > 0, 1 - ratio(left, total), of_constants).mean())

@@ -1,0 +1,70 @@
+"""An activation as curves: its value and its derivative over a range of inputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nnkit.nn.activations import AnyActivation
+from nnkit.nn.architecture import Stage
+from nnkit.nn.layer import ShapeError
+from nnkit.nn.layers import ActivationLayer
+from nnkit.nn.losses import SquaredError
+from nnkit.nn.model import Model, Network
+from nnkit.nn.params import Array
+
+MOST_UNITS = 64  # that are tried for an activation that takes several together
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationCurve:
+    """What an activation does to one number.
+
+    Attributes:
+        z: inputs (n,).
+        value: f(z), (n,).
+        derivative: f′(z), (n,), by the backward pass with which networks train.
+        units: how many inputs it was given: 1 for a function of one number; else z is the first,
+            all others are 0, and value and derivative are those of the first output by z.
+        parameters: its trained numbers by name, at the values with which training begins.
+    """
+
+    z: Array
+    value: Array
+    derivative: Array
+    units: int
+    parameters: dict[str, float]
+
+
+def activation_curve(activation: AnyActivation, z: Array) -> ActivationCurve:
+    """The curves of an activation over inputs z, (n,), in float64."""
+    units = 1 if activation.elementwise else _units(activation)
+    layer = ActivationLayer(function=activation)
+    output = layer.output_shape((units,))
+    model = Model([Stage("activation", layer, (units,), output)], SquaredError(), 0, "float64")
+    network = Network(model, len(z), training=True, input_gradient=True)
+    Z = np.zeros((units, len(z)))
+    Z[0] = z
+    dY = np.zeros((*output, len(z)))
+    dY[0] = 1.0
+    with np.errstate(all="ignore"):  # e^z may well be infinite
+        value = network.forward(Z)[0].copy()
+        dZ = network.backward(dY)
+    assert dZ is not None
+    parameters = {
+        name.rpartition(".")[2]: float(block.flat[0])
+        for name, block in model.layout.views(model.params).items()
+    }
+    return ActivationCurve(np.array(z), value, dZ[0].copy(), units, parameters)
+
+
+def _units(activation: AnyActivation) -> int:
+    """The fewest inputs, more than one, that it takes together."""
+    for units in range(2, MOST_UNITS + 1):
+        try:
+            activation.output_shape((units,))
+        except ShapeError:
+            continue
+        return units
+    raise ShapeError(f"'{activation.tag()}' takes more than {MOST_UNITS} units together")

@@ -1,0 +1,316 @@
+"""Charts of a few curves: drawn in the terminal with braille dots, or by matplotlib to a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from itertools import groupby, pairwise
+from math import ceil, floor, log10
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.text import Text
+
+from nnkit.errors import UsageError
+from nnkit.files import write_atomic
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Array = NDArray[Any]
+Style = Literal["line", "dashed", "points"]
+
+PICTURES = (".png", ".svg")
+# Of the curves in order, in the terminal and in pictures; the latter by Okabe & Ito (2008), who
+# chose colours that everyone can tell apart.
+TERMINAL_COLOURS = ("cyan", "magenta", "yellow")
+PICTURE_COLOURS = ("#0072B2", "#D55E00", "#009E73")
+MARK_LINES = "│┆"
+SAMPLES = {"line": "━━", "dashed": "╍╍", "points": "··"}
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Points (x, y), each (n,), joined or not; where y is no number the curve has a gap.
+
+    The style tells curves apart where there is no colour.
+    """
+
+    name: str
+    x: Array
+    y: Array
+    style: Style = "line"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place on the x axis with a name of its own."""
+
+    name: str
+    x: float
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """What is to be drawn.
+
+    Attributes:
+        title: above it.
+        x_label: a short word, as it stands beside the ticks.
+        curves: at most three.
+        y_label: in pictures.
+        log_x: whether x is on a logarithmic scale; it is then positive.
+        from_zero: whether the y axis begins at 0.
+        marks: upright lines, at most two.
+        second_x: another unit for x: its name, and how many of the first make one of it.
+    """
+
+    title: str
+    x_label: str
+    curves: tuple[Curve, ...]
+    y_label: str = ""
+    log_x: bool = False
+    from_zero: bool = False
+    marks: tuple[Mark, ...] = ()
+    second_x: tuple[str, float] | None = None
+
+    def x_range(self) -> tuple[float, float]:
+        """Of all curves."""
+        return _range(curve.x for curve in self.curves)
+
+    def y_range(self) -> tuple[float, float]:
+        """Of all curves, with a little space above and below."""
+        low, high = _range(curve.y for curve in self.curves)
+        if self.from_zero:
+            low = min(low, 0.0)
+        space = 0.04 * (high - low) or abs(high) / 2 or 1.0
+        return (low if self.from_zero and low == 0 else low - space), high + space
+
+
+def _range(values: Iterator[Array]) -> tuple[float, float]:
+    every = np.concatenate(list(values))
+    every = every[np.isfinite(every)]
+    return (float(every.min()), float(every.max())) if len(every) else (0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Where values lie on an axis of `size` places: `low` on the first, `high` on the last."""
+
+    low: float
+    high: float
+    size: int
+    log: bool = False
+
+    def place(self, values: Array | float) -> Array:
+        """Places from 0 to size − 1, whole numbers; what is outside lies outside."""
+        low, high, values = self.low, self.high, np.asarray(values, dtype=np.float64)
+        if self.log:
+            low, high, values = log10(low), log10(high), np.log10(values)
+        share = (values - low) / ((high - low) or 1.0)
+        return np.rint(share * (self.size - 1)).astype(np.int64)
+
+    def ticks(self, count: int) -> list[float]:
+        """About `count` round values: 1, 2 or 5 times a power of ten, or powers of ten alone."""
+        if self.log:
+            first, last = ceil(log10(self.low) - 1e-9), floor(log10(self.high) + 1e-9)
+            every = max(1, ceil((last - first + 1) / max(count, 1)))
+            return [10.0**power for power in range(first, last + 1, every)]
+        rough = ((self.high - self.low) or 1.0) / max(count, 1)
+        power = 10.0 ** floor(log10(rough))
+        step = next(step * power for step in (1, 2, 5, 10) if step * power >= rough * 0.999)
+        first, last = ceil(self.low / step - 1e-9), floor(self.high / step + 1e-9)
+        return [number * step for number in range(first, last + 1)]
+
+
+def in_terminal(chart: Chart, width: int = 80, height: int = 22) -> Text:
+    """The chart as lines of text, at most `width` wide and `height` high.
+
+    A cell of the terminal is a braille character of 2 × 4 dots, in the colour of the curve that
+    was drawn there last.
+    """
+    x_axes = [(chart.x_label, 1.0), *([chart.second_x] if chart.second_x else [])]
+    legend = _legend(chart)
+    rows = max(4, height - 2 - len(legend) - len(x_axes))
+    y_scale = Scale(*chart.y_range(), 4 * rows)
+    y_ticks = {rows - 1 - int(y_scale.place(y)) // 4: _number(y) for y in y_scale.ticks(rows // 4)}
+    margin = max(map(len, [*y_ticks.values(), *(name for name, _ in x_axes)])) + 1
+    columns = max(16, width - margin - 2)
+    x_scale = Scale(*chart.x_range(), 2 * columns, chart.log_x)
+    text = Text(f"{chart.title}\n", style="bold") if chart.title else Text()
+    text = Text.assemble(text, *(part for line in legend for part in (line, "\n")))
+    cells, styles = _cells(chart, x_scale, y_scale)
+    for row in range(rows):
+        label = y_ticks.get(row)
+        text.append(f"{label or '':>{margin}}{'┤' if label else '│'}")
+        _append_row(text, cells[row], styles[row])
+    x_ticks = x_scale.ticks(max(2, columns // 12))
+    below = [" "] * columns
+    for x in x_ticks:
+        below[int(x_scale.place(x)) // 2] = "┬"
+    text.append(" " * margin + "└" + "".join(below).replace(" ", "─") + "\n")
+    for name, unit in x_axes:
+        scale = Scale(x_scale.low / unit, x_scale.high / unit, 2 * columns, chart.log_x)
+        text.append(f"{name:>{margin}} {_tick_labels(scale, columns)}\n", style="")
+    text.rstrip()
+    return text
+
+
+def _legend(chart: Chart) -> list[Text]:
+    """A line for the curves, where there are several or they have a style, and one for marks."""
+    lines = []
+    if len(chart.curves) > 1:
+        named = [
+            (f"{SAMPLES[curve.style]} {curve.name}   ", TERMINAL_COLOURS[i])
+            for i, curve in enumerate(chart.curves)
+        ]
+        lines.append(Text.assemble(*named))
+    if chart.marks:
+        named = [
+            (f"{line} {mark.name}   ", "green")
+            for line, mark in zip(MARK_LINES, chart.marks, strict=False)
+        ]
+        lines.append(Text.assemble(*named))
+    for line in lines:
+        line.rstrip()
+    return lines
+
+
+def _cells(chart: Chart, x_scale: Scale, y_scale: Scale) -> tuple[Array, Array]:
+    """Characters and styles, each (rows, columns)."""
+    rows, columns = y_scale.size // 4, x_scale.size // 2
+    cells = np.full((rows, columns), " ", dtype="<U1")
+    styles = np.full((rows, columns), "", dtype="<U16")
+    if y_scale.low < 0 < y_scale.high:
+        row = rows - 1 - int(y_scale.place(0.0)) // 4
+        cells[row], styles[row] = "╌", "bright_black"
+    if not x_scale.log and x_scale.low < 0 < x_scale.high:
+        column = int(x_scale.place(0.0)) // 2
+        cells[:, column], styles[:, column] = "╎", "bright_black"
+    for line, mark in zip(MARK_LINES, chart.marks, strict=False):
+        column = int(x_scale.place(mark.x)) // 2
+        cells[:, column], styles[:, column] = line, "green"
+    dots = np.zeros((rows, columns), dtype=np.int64)
+    for i, curve in enumerate(chart.curves):
+        across, up = _dots(curve, x_scale, y_scale)
+        down = y_scale.size - 1 - up
+        np.bitwise_or.at(dots, (down // 4, across // 2), BRAILLE[down % 4, across % 2])
+        styles[down // 4, across // 2] = TERMINAL_COLOURS[i]
+    filled = dots > 0
+    cells[filled] = [chr(0x2800 + pattern) for pattern in dots[filled]]
+    return cells, styles
+
+
+# The bit of each dot in a braille character (Unicode block 2800), by row from the top and column.
+BRAILLE = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
+
+
+def _dots(curve: Curve, x_scale: Scale, y_scale: Scale) -> tuple[Array, Array]:
+    """The places of the dots that make a curve: across from the left, and up from the bottom."""
+    real = np.isfinite(curve.x) & np.isfinite(curve.y)
+    if x_scale.log:
+        real &= curve.x > 0
+    across = x_scale.place(np.where(real, curve.x, x_scale.low))
+    up = y_scale.place(np.where(real, curve.y, y_scale.low))
+    if curve.style == "points":
+        return across[real], up[real]
+    path: list[tuple[Array, Array]] = [(across[real][:1], up[real][:1])]
+    for a, b in pairwise(range(len(real))):
+        if real[a] and real[b]:
+            count = max(abs(across[b] - across[a]), abs(up[b] - up[a])) + 1
+            line = (np.linspace(p[a], p[b], count)[1:] for p in (across, up))
+            path.append(tuple(np.rint(part).astype(np.int64) for part in line))  # type: ignore[arg-type]
+    across, up = (np.concatenate(parts) for parts in zip(*path, strict=True))
+    if curve.style == "dashed":
+        drawn = np.arange(len(across)) % 9 < 6
+        return across[drawn], up[drawn]
+    return across, up
+
+
+def _append_row(text: Text, cells: Array, styles: Array) -> None:
+    for style, run in groupby(zip(cells, styles, strict=True), key=lambda cell: cell[1]):
+        text.append("".join(character for character, _ in run), style=style or None)
+    text.rstrip()
+    text.append("\n")
+
+
+def _tick_labels(scale: Scale, columns: int) -> str:
+    """The numbers below an axis, each centred on its place, as many as have room."""
+    line, free = [" "] * (columns + 4), 0
+    for value in scale.ticks(max(2, columns // 12)):
+        label = _number(value)
+        start = max(0, int(scale.place(value)) // 2 - len(label) // 2)
+        if start >= free and start + len(label) <= len(line):
+            line[start : start + len(label)] = label
+            free = start + len(label) + 1
+    return "".join(line).rstrip()
+
+
+def _number(value: float) -> str:
+    return f"{value:g}".replace("-", "−") if value else "0"
+
+
+def picture_format(path: Path) -> str:
+    """The format that a file's name asks for, `png` or `svg`, once matplotlib is known to be there.
+
+    Raises:
+        UsageError: another one, or no matplotlib.
+    """
+    if path.suffix.lower() not in PICTURES:
+        raise UsageError(f"{path}: pictures are drawn as {' or '.join(PICTURES)}")
+    try:
+        import matplotlib as mpl  # noqa: F401
+    except ImportError:
+        raise UsageError("pictures need matplotlib: pip install 'nnkit[plot]'") from None
+    return path.suffix.lower().removeprefix(".")
+
+
+def write_picture(chart: Chart, path: Path) -> None:
+    """Draws the chart into a .png or .svg file.
+
+    Raises:
+        UsageError: another kind of file, or no matplotlib.
+        OSError: it can't be written.
+    """
+    kind = picture_format(path)
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    figure = Figure(figsize=(7, 4.2), layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1))
+    _draw(chart, figure.add_subplot())
+    content = BytesIO()
+    # The same chart makes the same bytes.
+    metadata: dict[str, Any] = {"Date": None} if kind == "svg" else {"Software": None}
+    with mpl.rc_context({"svg.hashsalt": "nnkit"}):
+        figure.savefig(content, format=kind, dpi=160, metadata=metadata)
+    write_atomic(path, content.getvalue())
+
+
+def _draw(chart: Chart, axes: Axes) -> None:
+    if chart.log_x:
+        axes.set_xscale("log")
+    low, high = chart.y_range()
+    if low < 0 < high:
+        axes.axhline(0, color="0.75", linewidth=0.8)
+    for curve, colour in zip(chart.curves, PICTURE_COLOURS, strict=False):
+        if curve.style == "points":
+            axes.plot(curve.x, curve.y, ".", color=colour, alpha=0.35, label=curve.name, zorder=1)
+        else:
+            line = "--" if curve.style == "dashed" else "-"
+            axes.plot(curve.x, curve.y, line, color=colour, linewidth=2, label=curve.name)
+    for mark, line in zip(chart.marks, ("-", ":"), strict=False):
+        axes.axvline(mark.x, color="0.35", linestyle=line, linewidth=1.2, label=mark.name)
+    axes.set(title=chart.title, xlabel=chart.x_label, ylabel=chart.y_label)
+    axes.set(xlim=chart.x_range(), ylim=(low, high))
+    if chart.second_x is not None:
+        name, unit = chart.second_x
+        second = axes.secondary_xaxis("top", functions=(lambda x: x / unit, lambda x: x * unit))
+        second.set_xlabel(name)
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    if len(chart.curves) + len(chart.marks) > 1:
+        axes.legend(frameon=False)

@@ -1,0 +1,104 @@
+"""docs/catalogue.md: up to date, complete, and right in what it says to write."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from pydantic import create_model
+
+from docs.catalogue import (
+    COMMAND,
+    OVERVIEW,
+    PAGE,
+    README,
+    Catalogue,
+    anchor,
+    forms,
+    meaning,
+    overview,
+    own_fields,
+    page,
+    symbol,
+)
+from nnkit.config.base import Component, Spec
+from nnkit.config.load import merge, validate
+from nnkit.config.yaml import parse_yaml
+from nnkit.training.config import Config
+from tests.config.forms import cases
+
+CATALOGUE = Catalogue.of(Config)
+FAMILIES = {family.title: family for family in CATALOGUE.families.values()}
+MEMBERS = {
+    f"{family.noun}-{tag}": (family, member)
+    for family in FAMILIES.values()
+    for tag, member in family.members.items()
+}
+SPECS = {
+    **{name: member for name, (_, member) in MEMBERS.items()},
+    **{section.title: section.spec for section in CATALOGUE.sections},
+}
+TEXT = PAGE.read_text(encoding="utf-8")
+LEAST = "data: {source: mnist}\narchitecture: {layers: [{dense: 3}]}\n"
+
+
+def test_it_is_up_to_date() -> None:
+    assert page() == TEXT, f"a component has changed: `{COMMAND}` writes the page anew"
+
+
+def test_so_is_the_overview_in_the_readme() -> None:
+    readme = README.read_text(encoding="utf-8")
+    assert OVERVIEW.search(readme)
+    assert overview(readme) == readme, f"`{COMMAND}` writes it anew"
+
+
+def test_it_has_every_member_of_every_union() -> None:
+    told = {member for _, member in MEMBERS.values()}
+    assert told == {case.member for case in cases()}
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_every_member_says_what_it_is(name: str) -> None:
+    _, member = MEMBERS[name]
+    assert vars(member).get("__doc__"), f"{member.__name__} has no docstring of its own"
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_every_setting_is_explained(name: str) -> None:
+    """By its description, or by the docstring that has its name or its letter."""
+    spec = SPECS[name]
+    fields = spec.model_fields.keys() - {"kind"}
+    bare = {field for field in fields if not (meaning(spec, field) or symbol(spec, field))}
+    assert not bare, f"{spec.__name__}: give these a Field(description=…)"
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_what_it_says_to_write_is_that_member(name: str) -> None:
+    family, member = MEMBERS[name]
+    holder = create_model("Holder", __base__=Spec, it=(family.union, ...))
+    written = forms(member, own_fields(family, member))
+    assert f"`{written[0]}`" in TEXT
+    for form in written:
+        text = f"it: {form}" if form[0] == "{" or ": " not in form else f"it: {{{form}}}"
+        it = vars(validate(holder, parse_yaml(text, "it.yaml")))["it"]
+        assert isinstance(it, Component)
+        assert type(it) is member
+
+
+def test_every_example_in_place_is_a_config() -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
+    assert len(blocks) == len(FAMILIES) + 1
+    for block in blocks[1:]:
+        validate(Config, merge(parse_yaml(LEAST, "least.yaml"), parse_yaml(block, "c.yaml")))
+    for line in blocks[0].splitlines():
+        config = validate(Config, parse_yaml(LEAST + line, "c.yaml"))
+        assert config.activation.hidden is not None
+        assert config.activation.hidden.tag() == "leaky_relu"
+
+
+def test_every_link_leads_to_a_heading() -> None:
+    anchors = [anchor(heading) for heading in re.findall(r"^#+ (.*)$", TEXT, re.MULTILINE)]
+    assert len(set(anchors)) == len(anchors)
+    links = set(re.findall(r"\]\(#([^)]*)\)", TEXT))
+    assert links
+    assert links <= set(anchors)

@@ -1,0 +1,229 @@
+"""Writes onnx.json: the cases with which ONNX tests its backends, for what nnkit has too.
+
+Run it where ONNX is installed (nnkit need not be):
+
+    python tests/golden/make_onnx_vectors.py
+
+Left out is what ONNX has otherwise (a hard sigmoid through another point, SELU of other constants,
+labels that are no class) and what is large. Arrays have channels first and samples last.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx.backend.test.loader import load_model_tests
+from onnx.helper import get_attribute_value
+
+Spec = dict[str, Any]
+Settings = Mapping[str, Any]
+Arrays = list[Any]
+LARGEST = 600  # numbers in one array
+
+# Each row: ONNX's operator, and nnkit's spec for its attributes; None where nnkit has none such.
+ACTIVATIONS: dict[str, Callable[[Settings], Spec | None]] = {
+    "Celu": lambda a: {"kind": "celu", "alpha": a.get("alpha", 1.0)},
+    "Elu": lambda a: {"kind": "elu", "alpha": a.get("alpha", 1.0)},
+    "Exp": lambda a: {"kind": "exponential"},
+    "Gelu": lambda a: {"kind": "gelu", "form": "tanh" if "approximate" in a else "exact"},
+    "HardSigmoid": lambda a: (
+        {"kind": "hard_sigmoid", "slope": a.get("alpha", 0.2)} if "beta" not in a else None
+    ),
+    "HardSwish": lambda a: {"kind": "hard_swish"},
+    "Identity": lambda a: {"kind": "identity"},
+    "LeakyRelu": lambda a: {"kind": "leaky_relu", "slope": a.get("alpha", 0.01)},
+    "LogSoftmax": lambda a: {"kind": "log_softmax"},
+    "Mish": lambda a: {"kind": "mish"},
+    "Relu": lambda a: {"kind": "relu"},
+    "Selu": lambda a: {"kind": "selu"} if "alpha" not in a else None,
+    "Sigmoid": lambda a: {"kind": "sigmoid"},
+    "Softmax": lambda a: {"kind": "softmax"},
+    "Softplus": lambda a: {"kind": "softplus"},
+    "Softsign": lambda a: {"kind": "softsign"},
+    "Swish": lambda a: {"kind": "silu", "beta": a.get("alpha", 1.0)},
+    "Tanh": lambda a: {"kind": "tanh"},
+}
+LOSSES = {
+    "NegativeLogLikelihoodLoss": "negative_log_likelihood",
+    "SoftmaxCrossEntropyLoss": "cross_entropy",
+}
+# Each row: nnkit's spec, and how many arrays each parameter has (itself, its gradient, its state).
+OPTIMIZERS: dict[str, Callable[[Settings], Spec]] = {
+    "Adagrad": lambda a: {"kind": "adagrad", "eps": a["epsilon"]},
+    "Adam": lambda a: {
+        "kind": "adam",
+        "beta1": a["alpha"],
+        "beta2": a["beta"],
+        "eps": a["epsilon"],
+    },
+    "Momentum": lambda a: {
+        "kind": "sgd",
+        "momentum": a["alpha"],
+        "nesterov": a["mode"] == "nesterov",
+    },
+}
+
+
+def activation(spec: Spec, settings: Settings, inputs: Arrays, outputs: Arrays) -> Spec | None:
+    (Z,), (Y,) = inputs, outputs
+    if not isinstance(Z, np.ndarray) or Z.dtype != np.float32:
+        return None
+    if spec["kind"] in ("softmax", "log_softmax"):
+        axis = settings.get("axis", -1)
+    else:
+        axis = 0
+        Z, Y = Z[:: max(len(Z) // 50, 1)], Y[:: max(len(Y) // 50, 1)]
+    return {"spec": spec, "Z": matrix(Z, axis), "Y": matrix(Y, axis)}
+
+
+def loss(kind: str, settings: Settings, inputs: Arrays, outputs: Arrays) -> Spec | None:
+    Z, T, *weights = inputs
+    if T.min() < 0 or T.max() >= Z.shape[1] or Z.size > LARGEST:
+        return None
+    spec: Spec = {"kind": kind}
+    if weights:
+        spec["class_weights"] = {str(i): number(w) for i, w in enumerate(weights[0])}
+    if "ignore_index" in settings:
+        spec["ignored"] = str(settings["ignore_index"])
+    reduction = settings["reduction"]
+    value = outputs[0].ravel().tolist() if reduction == "none" else number(outputs[0])
+    return {
+        "spec": spec,
+        "reduction": reduction,
+        "Z": matrix(Z, 1),
+        "classes": T.ravel().tolist(),
+        "loss": value,
+    }
+
+
+def optimizer(spec: Spec, settings: Settings, inputs: Arrays, outputs: Arrays) -> Spec:
+    (rate, updates, *rest), states = inputs, {"adam": 2}.get(spec["kind"], 1)
+    assert updates == 0  # before which no bias is corrected, and nothing decayed
+    parameters = len(rest) // (2 + states)
+    groups = [flat(rest[i : i + parameters]) for i in range(0, len(rest), parameters)]
+    after = [flat(outputs[i : i + parameters]) for i in range(0, len(outputs), parameters)]
+    return {
+        "spec": {**spec, "lr": number(rate)},
+        "l2": settings["norm_coefficient"],
+        "start": groups[0],
+        "gradient": groups[1],
+        "slots": groups[2:],
+        "end": after[0],
+        "slots_after": after[1:],
+    }
+
+
+def batch_norm(settings: Settings, inputs: Arrays, outputs: Arrays) -> Spec:
+    X, scale, shift, mean, variance = inputs
+    case = {
+        "spec": {"kind": "batch_norm", "eps": settings.get("epsilon", 1e-5)},
+        "training": bool(settings.get("training_mode", 0)),
+        "params": {"scale": rounded(scale), "shift": rounded(shift)},
+        "state": {"mean": rounded(mean), "variance": rounded(variance)},
+        "X": rounded(np.moveaxis(X, 0, -1)),
+        "Y": rounded(np.moveaxis(outputs[0], 0, -1)),
+    }
+    # of the running variance ONNX takes the biased one
+    return case | ({"mean_after": rounded(outputs[1])} if len(outputs) > 1 else {})
+
+
+def layer_norm(settings: Settings, inputs: Arrays, outputs: Arrays) -> Spec | None:
+    X, scale, shift = inputs
+    if settings.get("axis", -1) % X.ndim != 1:
+        return None
+    return {
+        "spec": {"kind": "layer_norm", "eps": settings.get("epsilon", 1e-5)},
+        "training": True,
+        "params": {"scale": rounded(scale.ravel()), "shift": rounded(shift.ravel())},
+        "X": rounded(np.moveaxis(X, 0, -1)),
+        "Y": rounded(np.moveaxis(outputs[0], 0, -1)),
+    }
+
+
+def prelu(inputs: Arrays, outputs: Arrays) -> Spec | None:
+    Z, slope = inputs
+    if slope.ndim != 1:
+        return None
+    return {
+        "spec": {"kind": "prelu"},
+        "params": {"slope": rounded(slope)},
+        "Z": matrix(Z, -1),
+        "Y": matrix(outputs[0], -1),
+    }
+
+
+def converted(
+    operator: str, settings: Settings, inputs: Arrays, outputs: Arrays
+) -> tuple[str, Spec | None]:
+    """The family of a case, and the case in nnkit's terms."""
+    if operator in ACTIVATIONS:
+        spec = ACTIVATIONS[operator](settings)
+        return "activations", spec and activation(spec, settings, inputs, outputs)
+    if operator == "PRelu":
+        return "activations", prelu(inputs, outputs)
+    if operator in LOSSES:
+        return "losses", loss(LOSSES[operator], settings, inputs, outputs)
+    if operator in OPTIMIZERS:
+        return "optimizers", optimizer(OPTIMIZERS[operator](settings), settings, inputs, outputs)
+    if operator == "BatchNormalization":
+        return "layers", batch_norm(settings, inputs, outputs)
+    if operator == "LayerNormalization":
+        return "layers", layer_norm(settings, inputs, outputs)
+    return "others", None
+
+
+def cases() -> Iterator[tuple[str, Spec]]:
+    for test in load_model_tests(kind="node"):
+        if "expanded" in test.name or len(test.model.graph.node) != 1:
+            continue
+        (node,) = test.model.graph.node
+        settings = {a.name: plain(get_attribute_value(a)) for a in node.attribute}
+        family, case = converted(node.op_type, settings, *test.data_sets[0])
+        if case is not None:
+            yield family, {"name": test.name.removeprefix("test_"), **case}
+
+
+def plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return number(value)
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def number(value: Any) -> float:
+    """As few digits as a float32 needs."""
+    found = float(str(np.float32(value)))
+    assert math.isfinite(found)
+    return found
+
+
+def rounded(array: Any) -> Any:
+    return [rounded(row) for row in array] if np.ndim(array) else number(array)
+
+
+def matrix(array: Any, channels: int) -> Any:
+    """The axis of the channels first, all others as samples."""
+    first = np.moveaxis(array, channels, 0)
+    return rounded(first.reshape(len(first), -1))
+
+
+def flat(arrays: Arrays) -> Any:
+    return rounded(np.concatenate(arrays))
+
+
+def main() -> None:
+    families: dict[str, list[str]] = {}
+    for family, case in cases():
+        families.setdefault(family, []).append(json.dumps(case))
+    rows = [f'"{name}": [\n' + ",\n".join(found) + "\n]" for name, found in families.items()]
+    text = ",\n".join([f'"made_with": "ONNX {onnx.__version__}"', *rows])
+    Path(__file__).with_name("onnx.json").write_text("{" + text + "}\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

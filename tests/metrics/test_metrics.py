@@ -1,0 +1,222 @@
+"""Every metric held against scikit-learn, and batch by batch against the whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import confusion_matrix
+
+from nnkit.metrics import ALWAYS, METRICS, chosen, higher_is_better
+from nnkit.metrics.base import Answer, Metric
+from nnkit.metrics.counts import Confusion
+from nnkit.metrics.tally import Tally
+from nnkit.nn.params import Array
+from nnkit.random import generator
+from tests.metrics.oracles import ORACLES, expected
+
+seeds = st.integers(0, 10_000)
+every_metric = pytest.mark.parametrize("metric", METRICS.values(), ids=list(METRICS))
+
+
+def drawn(
+    metric: Metric[Any], seed: int, samples: int, width: int, targets_of: int, levels: int
+) -> tuple[Array, Array, Array]:
+    """Targets, answers and weights, in quarters, so that sums are exact and ties are many.
+
+    Args:
+        metric: whose form of answers is wanted.
+        seed: of the draw.
+        samples: how many.
+        width: classes or outputs.
+        targets_of: how many classes, or different numbers, the targets have.
+        levels: how many different scores, or numbers, the answers have.
+    """
+    rng = generator(seed, "metric")
+    weights = rng.integers(1, 9, size=samples) / 4
+    numbers = rng.integers(levels, size=(samples, width)) / 4
+    if not metric.for_classes:
+        return rng.integers(targets_of, size=(samples, width)) / 4, numbers, weights
+    targets = rng.integers(min(width, targets_of), size=samples)
+    if metric.statistic.takes == "decisions":
+        return targets, rng.integers(min(width, levels), size=samples), weights
+    if metric.statistic.takes == "probabilities" or rng.integers(2):
+        numbers = (numbers + 0.25) / (numbers + 0.25).sum(axis=1, keepdims=True)
+    return targets, numbers, weights
+
+
+@every_metric
+@settings(max_examples=50)
+@given(seeds, st.integers(2, 60), st.integers(2, 12), st.integers(1, 12), st.integers(1, 9))
+def test_as_scikit_learn_computes_it(
+    metric: Metric[Any], seed: int, samples: int, width: int, targets_of: int, levels: int
+) -> None:
+    """Random sets, among them: classes missing, a single class, ties, answers all the same."""
+    targets, answers, weights = drawn(metric, seed, samples, width, targets_of, levels)
+    for counts in (weights, np.ones(samples)):
+        wanted = expected(metric.name, targets, answers, counts, width)
+        found = metric(targets, answers, counts, classes=width)
+        assert found == pytest.approx(wanted, rel=1e-12, abs=1e-12)
+    assert metric(targets, answers, classes=width) == found
+
+
+@every_metric
+@settings(max_examples=10)
+@given(seeds, st.integers(2, 200), st.integers(2, 4))
+def test_as_scikit_learn_computes_it_of_any_numbers(
+    metric: Metric[Any], seed: int, samples: int, width: int
+) -> None:
+    rng = generator(seed, "numbers")
+    targets: Array = rng.integers(width, size=samples)
+    answers: Array = rng.normal(size=(samples, width))
+    if metric.statistic.takes == "decisions":
+        answers = answers.argmax(axis=1)
+    elif metric.statistic.takes == "probabilities":
+        answers = np.exp(5 * answers) / np.exp(5 * answers).sum(axis=1, keepdims=True)
+    elif metric.statistic.takes == "outputs":
+        targets = rng.normal(loc=1e4, size=(samples, width))
+        answers = targets + answers
+    weights = np.rint(4 * rng.exponential(size=samples)) / 4 + 0.25
+    wanted = expected(metric.name, targets, answers, weights, width)
+    assert metric(targets, answers, weights, classes=width) == pytest.approx(
+        wanted, rel=1e-12, abs=1e-12
+    )
+
+
+def test_every_metric_has_an_oracle() -> None:
+    assert ORACLES.keys() == METRICS.keys()
+
+
+@every_metric
+@settings(max_examples=30)
+@given(seeds, st.lists(st.integers(1, 30), min_size=1, max_size=6), st.integers(2, 5))
+def test_batch_by_batch_is_the_whole(
+    metric: Metric[Any], seed: int, sizes: list[int], width: int
+) -> None:
+    targets, answers, weights = drawn(metric, seed, sum(sizes), width, width, 5)
+    tally = Tally([metric], width)
+    for end, size in zip(np.cumsum(sizes), sizes, strict=True):
+        part = slice(end - size, end)
+        tally.add(targets[part], _only(metric, answers[part]), weights[part])
+    whole = metric(targets, answers, weights, classes=width)
+    assert tally.figures() == {metric.name: pytest.approx(whole, rel=1e-12, abs=1e-12)}
+
+
+def _only(metric: Metric[Any], answers: Array) -> Any:
+    def form(takes: Answer) -> Array:
+        assert takes == metric.statistic.takes
+        return answers
+
+    return form
+
+
+@every_metric
+def test_samples_that_weigh_nothing_do_not_count(metric: Metric[Any]) -> None:
+    targets, answers, weights = drawn(metric, 0, 40, 3, 3, 5)
+    kept = np.arange(40) % 3 > 0
+    whole = metric(targets, answers, weights * kept, classes=3)
+    part = metric(targets[kept], answers[kept], weights[kept], classes=3)
+    assert whole == pytest.approx(part, rel=1e-12)
+
+
+@every_metric
+def test_without_weight_it_is_a_number_still(metric: Metric[Any]) -> None:
+    targets, answers, _ = drawn(metric, 0, 10, 3, 3, 5)
+    undefined = {"roc_auc": 0.5, "r2": 1.0, "explained_variance": 1.0}
+    assert metric(targets, answers, np.zeros(10), classes=3) == undefined.get(metric.name, 0.0)
+
+
+@every_metric
+def test_perfect_answers_are_no_worse_than_any(metric: Metric[Any]) -> None:
+    targets, answers, weights = drawn(metric, 1, 60, 12, 12, 5)
+    per_class = metric.statistic.takes in ("scores", "probabilities")
+    perfect = np.eye(12)[targets] if per_class else targets
+    best = metric(targets, perfect, weights, classes=12)
+    other = metric(targets, answers, weights, classes=12)
+    assert best == pytest.approx(1 if metric.higher_is_better else 0, abs=1e-12)
+    assert best > other if metric.higher_is_better else best < other
+
+
+@every_metric
+def test_says_what_it_is(metric: Metric[Any]) -> None:
+    assert metric.about.endswith(
+        (".", "ties half.", "halved for two classes, which is (y_1 − t)².")
+    )
+
+
+# Where scikit-learn is undefined or loses digits
+
+
+def test_float32_outputs_are_scored_in_float64() -> None:
+    targets = generator(0, "large").normal(loc=1e4, size=(1000, 1))
+    outputs = targets.astype(np.float32).astype(np.float64)
+    wanted = expected("r2", targets, outputs, np.ones(1000), 1)
+    assert METRICS["r2"](targets, outputs) == pytest.approx(wanted, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["r2", "explained_variance"])
+def test_targets_that_never_change_explain_nothing(name: str) -> None:
+    targets = np.full((7, 1), 0.1)
+    assert METRICS[name](targets, targets) == 1
+    assert METRICS[name](targets, np.arange(7.0)[:, None]) == 0
+
+
+@pytest.mark.parametrize("name", ["mcc", "cohen_kappa"])
+def test_constant_answers_agree_by_chance_alone(name: str) -> None:
+    targets = np.array([0, 1, 2] * 10)
+    weights = generator(0, "uneven").random(30)
+    assert METRICS[name](targets, np.zeros(30, int), weights) == pytest.approx(0, abs=1e-12)
+    assert METRICS[name](np.zeros(30, int), np.zeros(30, int), weights) == 0
+
+
+def test_one_class_alone_cannot_be_ranked() -> None:
+    scores = generator(0, "scores").random((10, 2))
+    assert METRICS["roc_auc"](np.ones(10, int), scores) == 0.5
+    assert METRICS["average_precision"](np.zeros(10, int), scores) == 0
+
+
+# The confusion matrix
+
+
+@given(seeds, st.integers(1, 50), st.integers(2, 5))
+def test_confusion_as_scikit_learn_has_it(seed: int, samples: int, classes: int) -> None:
+    rng = generator(seed, "confusion")
+    targets, answers = rng.integers(classes, size=(2, samples))
+    weights = rng.integers(1, 5, size=samples) / 4
+    confusion = Confusion(classes)
+    for part in (slice(0, samples // 2), slice(samples // 2, samples)):
+        confusion.add(targets[part], answers[part], weights[part])
+    wanted = confusion_matrix(targets, answers, labels=range(classes), sample_weight=weights)
+    np.testing.assert_array_equal(confusion.matrix(), wanted)
+    mistakes = confusion.mistakes()
+    assert sum(weight for *_, weight in mistakes) == weights[targets != answers].sum()
+    assert [m[2] for m in mistakes] == sorted((m[2] for m in mistakes), reverse=True)
+    assert all(wanted[target, answer] == weight for target, answer, weight in mistakes)
+
+
+# The table
+
+
+@pytest.mark.parametrize("for_classes", [True, False])
+def test_every_evaluation_gives_the_usual_ones_first(for_classes: bool) -> None:
+    usual = ALWAYS[for_classes]
+    more = [name for name, metric in METRICS.items() if metric.for_classes == for_classes]
+    assert [m.name for m in chosen(more, for_classes=for_classes)][: len(usual)] == [*usual]
+    assert {m.name for m in chosen(more, for_classes=for_classes)} == {*more}
+
+
+def test_which_way_is_better() -> None:
+    assert higher_is_better("validation.f1")
+    assert not higher_is_better("test.brier")
+    assert not higher_is_better("train.objective")
+
+
+def test_the_documentation_names_every_metric() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
+    for metric in METRICS.values():
+        better = "more" if metric.higher_is_better else "less"
+        assert f"| `{metric.name}` | {better} | {metric.about} |" in text

@@ -1,0 +1,88 @@
+"""No component without an oracle: something that nobody here wrote says what it computes.
+
+A member of a union that is new fails here until another library's values for it are in
+tests/golden, or a test of its own is named below.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from pydantic import TypeAdapter
+
+from nnkit.config.base import Component, members
+from nnkit.nn.activations import AnyActivation
+from nnkit.nn.initializers import AnyInitializer
+from nnkit.nn.layers import AnyLayer
+from nnkit.nn.losses import AnyLoss
+from nnkit.optim.clipping import AnyClipping
+from nnkit.optim.optimizers import AnyOptimizer
+from nnkit.optim.schedules import AnySchedule
+from nnkit.training.averaging import AnyAveraging
+from tests.golden import Library, vectors
+from tests.nn import test_initializers
+
+TESTS = Path(__file__).parent
+
+# Of each union, the families in tests/golden that hold other libraries' values for its members.
+FAMILIES: dict[str, tuple[Any, tuple[str, ...]]] = {
+    "activations": (AnyActivation, ("activations",)),
+    "losses": (AnyLoss, ("losses",)),
+    "optimizers": (AnyOptimizer, ("optimizers",)),
+    "schedules": (AnySchedule, ("schedules", "plateaus")),
+    "layers": (AnyLayer, ("layers",)),
+    "clippings": (AnyClipping, ("clippings",)),
+    "averagings": (AnyAveraging, ("averagings",)),
+    "initializers": (AnyInitializer, ()),
+}
+
+# What is proved otherwise: by the tag, the test that holds it against another program while it
+# runs, against a distribution, or against the formula of its paper written out.
+TESTED: dict[str, dict[str, str]] = {
+    "optimizers": {
+        "lbfgs": "optim/test_lbfgs.py::test_finds_scipys_minimum",
+        "pegasos": "optim/test_optimizers.py::test_pegasos_reaches_the_optimum_of_the_linear_svm",
+    },
+    "layers": {
+        "dropout": "nn/test_layers.py::test_dropout_keeps_the_mean_and_the_rate",
+        "noise": "nn/test_layers.py::test_noise_is_gaussian_and_follows_step_and_seed",
+        "activation": "nn/test_activations.py::test_as_pytorch_computes_it",
+    },
+    "initializers": {
+        TypeAdapter(AnyInitializer).validate_python(spec).tag(): (
+            "nn/test_initializers.py::test_draws_what_it_says"
+        )
+        for spec, _ in test_initializers.ORACLES
+    },
+}
+
+
+def golden(families: Iterable[str]) -> set[str]:
+    """The tags for which another library's values are stored."""
+    libraries: tuple[Library, ...] = get_args(Library)
+    return {
+        case["spec"]["kind"]
+        for library in libraries
+        for family in families
+        for case in vectors(library, family)
+    }
+
+
+@pytest.mark.parametrize("union", FAMILIES)
+def test_every_member_has_an_oracle(union: str) -> None:
+    annotation, families = FAMILIES[union]
+    known: Mapping[str, type[Component]] = members(annotation)
+    proved = golden(families) | set(TESTED.get(union, {}))
+    assert set(known) - proved == set(), "add a case to tests/golden, or a test to TESTED"
+    assert proved - set(known) == set(), "the union has lost these"
+
+
+@pytest.mark.parametrize("test", sorted({t for named in TESTED.values() for t in named.values()}))
+def test_a_test_that_is_named_is_there(test: str) -> None:
+    path, _, function = test.partition("::")
+    tree = ast.parse((TESTS / path).read_text(encoding="utf-8"))
+    assert function in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}

@@ -1,0 +1,116 @@
+"""Every member of every union trains through the real `train`, is interrupted, and resumes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import nnkit
+from nnkit.config.base import Component
+from nnkit.nn.activations import AnyActivation
+from nnkit.nn.architecture import activation_named
+from nnkit.nn.initializers import AnyInitializer
+from nnkit.nn.layers import AnyLayer
+from nnkit.nn.losses import AnyLoss, Loss
+from nnkit.optim.clipping import AnyClipping
+from nnkit.optim.lbfgs import FullBatch
+from nnkit.optim.optimizers import AnyOptimizer, Pegasos
+from nnkit.optim.schedules import AnySchedule
+from nnkit.runs.checkpoint import read_checkpoint
+from nnkit.runs.directory import RunDirectory
+from nnkit.training.averaging import AnyAveraging
+from nnkit.training.config import Config, config_from
+from tests.nn.examples import examples, name
+from tests.training.configs import DIABETES, IRIS, laid_over
+from tests.training.test_run import StopAfter, records, timeless
+
+Sections = dict[str, Any]
+
+
+def dumped(component: Component) -> Sections:
+    return component.model_dump(mode="json")
+
+
+def with_optimizer(optimizer: Any) -> Sections:
+    settings = dumped(optimizer)
+    if isinstance(optimizer, FullBatch):
+        return {"optimizer": settings, "training": {"batch_size": 32}}
+    if isinstance(optimizer, Pegasos):
+        settings["strength"] = 0.1
+        return {"optimizer": settings, "regularization": {"l2": 0.1}}
+    return {"optimizer": settings}
+
+
+def by_adam(**settings: Any) -> Sections:
+    return {"optimizer": {"kind": "adam", "lr": 0.01, **settings}}
+
+
+def with_activation(activation: Any) -> Sections:
+    if activation.trainable:
+        return {"activation": {"hidden": dumped(activation)}}
+    return {"activation": {"inference": dumped(activation)}}
+
+
+def with_layer(layer: Any) -> Sections:
+    settings = dumped(layer)
+    return {"architecture": {"layers": [{"dense": 6}, settings, {"dense": 3}]}}
+
+
+def cases() -> Iterator[tuple[str, Sections]]:
+    """A test's name, and the sections of the config that it is about."""
+    for optimizer in examples(AnyOptimizer):
+        yield f"optimizer-{name(optimizer)}", with_optimizer(optimizer)
+    for schedule in examples(AnySchedule):
+        yield f"schedule-{name(schedule)}", by_adam(schedule=dumped(schedule))
+    for clipping in examples(AnyClipping):
+        yield f"clip-{name(clipping)}", by_adam(clip=dumped(clipping))
+    for averaging in examples(AnyAveraging):
+        yield f"averaging-{name(averaging)}", {"training": {"averaging": dumped(averaging)}}
+    for loss in examples(AnyLoss):
+        yield f"loss-{name(loss)}", {"loss": dumped(loss)}
+    for activation in examples(AnyActivation):
+        yield f"activation-{name(activation)}", with_activation(activation)
+    for initializer in examples(AnyInitializer):
+        architecture = {"initializer": dumped(initializer)}
+        yield f"initializer-{name(initializer)}", {"architecture": architecture}
+    for layer in examples(AnyLayer):
+        yield f"layer-{name(layer)}", with_layer(layer)
+
+
+def config(sections: Sections) -> Config:
+    """Iris with those sections, two short epochs of it."""
+    short = laid_over(IRIS, {"training": {"epochs": 2, "batch_size": 32}})
+    return config_from(laid_over(short, sections))
+
+
+CASES = dict(cases())
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_trains_and_resumes_to_the_last_bit(tmp_path: Path, case: str) -> None:
+    wanted = config(CASES[case])
+    whole = nnkit.train(wanted, runs=tmp_path / "whole")
+    part = nnkit.train(wanted, runs=tmp_path / "parts", should_stop=StopAfter(1))
+    assert part.interrupted
+    finished = nnkit.train(wanted, runs=tmp_path / "parts", resume=True)
+    assert timeless(finished.summary) == timeless(whole.summary)
+    assert records(finished) == records(whole)
+    last, resumed = (
+        read_checkpoint(RunDirectory(run.directory).last).tensors for run in (whole, finished)
+    )
+    assert {k: v.tobytes() for k, v in last.items()} == {k: v.tobytes() for k, v in resumed.items()}
+    whole.load().predict([[5.1, 3.5, 1.4, 0.2]])
+
+
+@pytest.mark.parametrize("loss", [x for x in examples(AnyLoss) if x.coding == "number"], ids=name)
+def test_losses_of_numbers_train_on_numbers(tmp_path: Path, loss: Loss) -> None:
+    """Those that want an output above 0 among them, by the activation that goes with them."""
+    assert activation_named(loss.output).trainable
+    settings = laid_over(DIABETES, {"loss": dumped(loss), "training": {"epochs": 2}})
+    if loss.tag() == "poisson":  # e^z of a thousand is out of reach
+        settings = laid_over(settings, {"optimizer": {"lr": 1e-4}})
+    run = nnkit.train(config_from(settings), runs=tmp_path)
+    assert run.summary["outcome"] == "completed"

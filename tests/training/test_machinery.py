@@ -1,0 +1,289 @@
+"""What stands around a step in the real loop: freezing, accumulation, noise, running means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nnkit
+from nnkit.nn.model import batch_last
+from nnkit.nn.params import Array
+from nnkit.runs.checkpoint import read_checkpoint
+from nnkit.training.config import Config
+from nnkit.training.numerics import numerics
+from nnkit.training.session import Session, build, restore, save
+from tests.training.configs import diabetes, iris
+from tests.training.test_loop import advance, state
+
+OPTIMIZERS: list[dict[str, Any]] = [{"kind": "adam", "lr": 0.05}, {"kind": "lbfgs"}]
+ENGINES = [*OPTIMIZERS, {"kind": "lbfgs", "engine": "scipy", "iterations": 3}]
+NORMALIZED: dict[str, Any] = {"layers": [{"dense": 8}, "batch_norm", {"dense": 3}]}
+
+
+def iris_by(optimizer: dict[str, Any], **sections: Any) -> Config:
+    """Iris, with no batch size where the optimizer takes all samples at once."""
+    if optimizer["kind"] == "lbfgs":
+        sections["training"] = {"batch_size": 32, **sections.get("training", {})}
+    return iris(optimizer=optimizer, **sections)
+
+
+def trained(config: Config, folder: Path) -> Session:
+    session = build(config, folder)
+    advance(session.loop, session.loop.steps)
+    return session
+
+
+def blocks(session: Session) -> dict[str, Array]:
+    return session.model.layout.views(session.model.params)
+
+
+# Freezing
+
+
+@pytest.mark.parametrize("optimizer", ENGINES, ids=str)
+@pytest.mark.parametrize("frozen", [0, 1])
+def test_a_frozen_layer_keeps_its_bits_and_others_learn(
+    tmp_path: Path, optimizer: dict[str, Any], frozen: int
+) -> None:
+    layers: list[dict[str, Any]] = [{"kind": "dense", "units": units} for units in (8, 8, 3)]
+    layers[frozen]["lr_factor"] = 0.0
+    config = iris_by(
+        optimizer,
+        architecture={"layers": layers},
+        regularization={"l2": 0.01, "max_norm": 0.05},
+    )
+    start, end = blocks(build(config, tmp_path)), blocks(trained(config, tmp_path))
+    for name, block in end.items():
+        same = block.tobytes() == start[name].tobytes()
+        assert same == name.startswith(f"layers.{frozen}.")
+
+
+def test_nothing_below_a_frozen_stack_is_backpropagated(tmp_path: Path) -> None:
+    frozen = {"kind": "dense", "units": 8, "lr_factor": 0.0}
+    session = build(iris(architecture={"layers": [frozen, frozen, {"dense": 3}]}), tmp_path)
+    (X, T, _), *_ = session.loop.batches.epoch(0)
+    network = session.model.network(X.shape[-1], training=True)
+    session.model.grads.fill(np.nan)
+    network.loss_and_gradient(X, T, 0)
+    written = session.model.layout.views(session.model.grads)
+    assert {name for name, block in written.items() if np.isfinite(block).all()} == {
+        "layers.2.W",
+        "layers.2.b",
+    }
+
+
+def test_a_layers_rate_scales_its_first_step(tmp_path: Path) -> None:
+    def moved(factor: float) -> Array:
+        first = {"kind": "dense", "units": 8, "lr_factor": factor}
+        config = iris(
+            architecture={"layers": [first, {"dense": 3}]},
+            optimizer={"kind": "sgd", "lr": 0.1},
+            training={"precision": "float64", "epochs": None, "steps": 1},
+        )
+        start, end = blocks(build(config, tmp_path)), blocks(trained(config, tmp_path))
+        return end["layers.0.W"] - start["layers.0.W"]
+
+    np.testing.assert_allclose(moved(0.5), 0.5 * moved(1.0), rtol=1e-9, atol=1e-15)
+
+
+def test_a_layer_without_decay_has_no_penalty(tmp_path: Path) -> None:
+    def penalty(decay: bool) -> float:
+        first = {"kind": "dense", "units": 8, "decay": decay}
+        config = iris(architecture={"layers": [first, {"dense": 3}]}, regularization={"l2": 2.0})
+        session = build(config, tmp_path)
+        decayed = session.model.params[session.model.layout.decayed]
+        return session.loop.regularization.penalty(decayed)
+
+    views = blocks(build(iris(), tmp_path))
+    squares = {name: float((block.astype(float) ** 2).sum()) for name, block in views.items()}
+    assert penalty(True) == pytest.approx(squares["layers.0.W"] + squares["layers.1.W"])
+    assert penalty(False) == pytest.approx(squares["layers.1.W"])
+
+
+# Accumulation
+
+
+@pytest.mark.parametrize("weights", [None, "balanced", {"setosa": 3.0, "virginica": 0.0}])
+def test_batches_accumulated_are_one_batch(tmp_path: Path, weights: Any) -> None:
+    """k batches of n are one of k·n, whatever their samples count; the last is shorter."""
+
+    def session(accumulate: int, batch_size: int) -> Session:
+        return trained(
+            iris(
+                loss={"kind": "cross_entropy", "class_weights": weights},
+                optimizer={"kind": "adam", "lr": 0.01},
+                regularization={"l2": 0.01},
+                training={
+                    "precision": "float64",
+                    "batch_size": batch_size,
+                    "accumulate": accumulate,
+                },
+            ),
+            tmp_path,
+        )
+
+    few, many = session(1, 24), session(4, 6)
+    assert few.loop.steps == many.loop.steps
+    np.testing.assert_allclose(many.model.params, few.model.params, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("stop", [2, 5, 7])
+def test_accumulating_resumes_to_the_last_bit(tmp_path: Path, stop: int) -> None:
+    config = iris(training={"batch_size": 10, "accumulate": 3}, regularization={"dropout": 0.25})
+    assert_resumes(config, tmp_path, stop)
+
+
+def test_an_epoch_is_an_epoch_whatever_is_accumulated(tmp_path: Path) -> None:
+    run = nnkit.train(iris(training={"batch_size": 10, "accumulate": 4}), runs=tmp_path)
+    assert (run.summary["steps"], run.summary["epochs"]) == (9, 3)
+
+
+def assert_resumes(config: Config, folder: Path, stop: int) -> None:
+    whole = trained(config, folder)
+    first = build(config, folder)
+    advance(first.loop, stop)
+    first.run.create(config.to_yaml())
+    save(first, first.run.last)
+    second = build(config, folder)
+    restore(second, read_checkpoint(first.run.last))
+    assert second.model.state.tobytes() == first.model.state.tobytes()
+    advance(second.loop, second.loop.steps)
+    assert state(second) == state(whole)
+    assert second.model.state.tobytes() == whole.model.state.tobytes()
+
+
+# A schedule that watches
+
+
+@pytest.mark.parametrize("stop", [3, 8, 14, 20])
+def test_a_plateau_is_found_and_resumed(tmp_path: Path, stop: int) -> None:
+    """With steps too large to improve on, the rate falls at each evaluation."""
+    schedule = {"kind": "plateau", "patience": 0, "gamma": 0.5, "warmup": 0.1}
+    config = iris(optimizer={"kind": "adam", "lr": 2.0, "schedule": schedule})
+    session = build(config, tmp_path)
+    advance(session.loop, session.loop.steps)
+    assert session.loop.progress.plateau.factor < 1
+    assert session.loop.learning_rate(20) == 2.0 * session.loop.progress.plateau.factor
+    assert_resumes(config, tmp_path, stop)
+
+
+# Noise
+
+
+@pytest.mark.parametrize("kind", ["weight_noise", "input_noise"])
+def test_noise_is_reproducible_and_of_training_alone(tmp_path: Path, kind: str) -> None:
+    config = iris(regularization={kind: 0.3})
+    noisy = trained(config, tmp_path)
+    assert state(noisy) == state(trained(config, tmp_path))
+    assert state(noisy) != state(trained(iris(), tmp_path))
+    assert_resumes(config, tmp_path, 5)
+    plain = build(iris(), tmp_path)
+    plain.model.params[...] = noisy.model.params
+    with numerics(1):
+        assert dict(noisy.loop.evaluate()) == dict(plain.loop.evaluate())
+
+
+def test_weight_noise_is_gone_when_the_gradient_is_taken(tmp_path: Path) -> None:
+    config = iris(
+        regularization={"weight_noise": 0.3},
+        optimizer={"kind": "sgd", "lr": 1e-12},
+        training={"precision": "float64"},
+    )
+    start, session = build(config, tmp_path), trained(config, tmp_path)
+    np.testing.assert_allclose(session.model.params, start.model.params, atol=1e-9)
+
+
+def test_weight_noise_takes_the_gradient_where_it_says(tmp_path: Path) -> None:
+    config = iris(
+        regularization={"weight_noise": 0.3},
+        optimizer={"kind": "sgd", "lr": 1.0},
+        training={"precision": "float64", "epochs": None, "steps": 1},
+    )
+    session, other = build(config, tmp_path), build(config, tmp_path)
+    assert other.loop.noisy is not None
+    (X, T, _), *_ = other.loop.batches.epoch(0)
+    before = other.model.params.copy()
+    with numerics(1), other.loop.noisy.at(0):
+        assert np.std(other.model.params - before) == pytest.approx(0.3, rel=0.3)
+        other.model.network(X.shape[-1], training=True).loss_and_gradient(X, T, 0)
+    advance(session.loop, 1)
+    np.testing.assert_allclose(session.model.params, before - other.model.grads, rtol=1e-12)
+
+
+# Running means
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)
+@pytest.mark.parametrize("stop", [1, 3])
+def test_batch_normalization_resumes_to_the_last_bit(
+    tmp_path: Path, optimizer: dict[str, Any], stop: int
+) -> None:
+    config = iris_by(optimizer, architecture=NORMALIZED, training={"epochs": None, "steps": 6})
+    assert_resumes(config, tmp_path, stop)
+
+
+def test_running_means_are_saved_and_answer_at_inference(tmp_path: Path) -> None:
+    config = iris(architecture=NORMALIZED, training={"precision": "float64"})
+    run = nnkit.train(config, runs=tmp_path)
+    model = run.load()
+    running = model.model.state_layout.views(model.model.state)
+    assert sorted(running) == ["layers.1.mean", "layers.1.variance"]
+    assert (running["layers.1.variance"] != 1).all()
+    raw = np.asarray(build(config, tmp_path / "again").task.sets["test"].inputs)
+    P = model.model.layout.views(model.model.params)
+    X = batch_last(model.preprocessor(raw, np.dtype("float64")))
+    Z = P["layers.0.W"] @ X + P["layers.0.b"][:, None]
+    mean, variance = (running[f"layers.1.{what}"][:, None] for what in ("mean", "variance"))
+    scale, shift = (P[f"layers.1.{what}"][:, None] for what in ("scale", "shift"))
+    H = np.maximum(scale * (Z - mean) / np.sqrt(variance + 1e-5) + shift, 0)
+    E = np.exp(P["layers.2.W"] @ H + P["layers.2.b"][:, None])
+    np.testing.assert_allclose(model.outputs(raw), (E / E.sum(axis=0)).T, rtol=1e-10)
+    assert model.outputs(raw[:1])[0] == pytest.approx(model.outputs(raw)[0])  # by itself, too
+
+
+# L-BFGS, from config to answer
+
+
+@pytest.mark.parametrize("optimizer", ENGINES[1:], ids=str)
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_lbfgs_trains_iris_and_its_model_loads(
+    tmp_path: Path, optimizer: dict[str, Any], precision: str
+) -> None:
+    config = iris_by(
+        optimizer,
+        regularization={"l2": 1e-3},
+        training={"precision": precision, "epochs": None, "steps": 25},
+    )
+    run = nnkit.train(config, runs=tmp_path)
+    assert run.summary["results"]["train"]["accuracy"] > 0.97
+    assert run.summary["batch_size"] == run.summary["samples"]["train"]
+    assert run.load().evaluate("test")[1]["accuracy"] > 0.9
+
+
+@pytest.mark.parametrize("optimizer", ENGINES[1:], ids=str)
+@pytest.mark.parametrize("stop", [1, 4, 13])
+def test_lbfgs_resumes_to_the_last_bit(
+    tmp_path: Path, optimizer: dict[str, Any], stop: int
+) -> None:
+    """Within its memory, and when that is full."""
+    config = iris_by(optimizer, regularization={"l2": 1e-3}, training={"epochs": None, "steps": 16})
+    assert_resumes(config, tmp_path, stop)
+
+
+def test_lbfgs_finds_the_optimum_of_ridge_regression(tmp_path: Path) -> None:
+    """The one minimum that a formula gives, w = (XᵀX/n + λ)⁻¹ Xᵀt/n; the bias has no penalty."""
+    config = diabetes(
+        architecture={"layers": [{"dense": 1}]},
+        optimizer="lbfgs",
+        regularization={"l2": 0.1},
+        training={"precision": "float64", "epochs": None, "steps": 40},
+    )
+    session = trained(config, tmp_path)
+    X, T = np.asarray(session.ready["train"].inputs), session.ready["train"].coded[:, 0]
+    centred, shifted = X - X.mean(axis=0), T - T.mean()
+    gram = centred.T @ centred / len(X) + 0.1 * np.eye(X.shape[1])
+    wanted = np.linalg.solve(gram, centred.T @ shifted / len(X))
+    np.testing.assert_allclose(blocks(session)["layers.0.W"][0], wanted, rtol=1e-5, atol=1e-5)
