@@ -68,7 +68,7 @@ def test_digits_are_learnt_as_well_as_scikit_learn_learns_them(
     is the default in both.
 
     Not so under inverse scaling, which all but stops after an epoch, at an accuracy that is the
-    draw's: over ten seeds it scatters by .04. There only equal draws compare, as below.
+    draw's: over fifty seeds it scatters by .04. There only equal draws compare, as below.
     """
     run = nnkit.train(digits(optimizer), runs=tmp_path)
     assert run.summary["results"]["train"]["accuracy"] == pytest.approx(accuracy, abs=0.005)
