@@ -40,7 +40,7 @@ PictureOption = Annotated[
         "-o",
         "--output",
         metavar="FILE",
-        help="Draw a .png or .svg picture instead; needs nnkit[plot].",
+        help="Draw a .png or .svg picture instead; needs the extra `plot`.",
         show_default=False,
     ),
 ]

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from nnkit.training.trace import Trace
 
 
+WIDEST = 400  # of a table: better folded by a narrow terminal than with its numbers cut
+
+
 class Format(StrEnum):
     """How a trace is printed."""
 
@@ -119,6 +122,7 @@ def _print(found: Trace, digits: int, form: Format) -> None:
         print(as_markdown(found, digits), end="")
         return
     screen = results()
+    screen.width = max(screen.width, WIDEST)
     screen.print(title_of(found), style="bold", soft_wrap=True)
     for chapter in chapters(found, digits):
         screen.print(f"\n{chapter.title.upper()}", style="bold cyan")

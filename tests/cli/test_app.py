@@ -14,7 +14,8 @@ from tests.cli.program import IRIS, SHORT, Program, plain_environment, process
 
 def test_without_arguments_it_prints_its_help(tmp_path: Path) -> None:
     answer = process(folder=tmp_path)
-    for name in ("train", "eval", "predict", "gradcheck", "init", "config", "data", "runs"):
+    names = "train eval predict lr-find gradcheck trace init config data runs show"
+    for name in names.split():
         assert f" {name} " in answer.out
     assert "A first run: nnkit init" in answer.out
     assert answer.err == ""
@@ -57,6 +58,9 @@ def test_a_reader_that_leaves_early_is_no_error_to_tell(tmp_path: Path) -> None:
     [
         (["--help"], {"numpy", "pydantic", "yaml", "nnkit.training"}),
         (["train", "--help"], {"numpy", "yaml", "nnkit.training"}),
+        (["show", "activation", "--help"], {"numpy", "matplotlib", "yaml", "nnkit.training"}),
+        (["trace", "--help"], {"numpy", "yaml", "nnkit.training"}),
+        (["lr-find", "--help"], {"numpy", "matplotlib", "yaml", "nnkit.training"}),
     ],
 )
 def test_help_does_not_wait_for_what_it_does_not_need(

