@@ -27,8 +27,11 @@ if TYPE_CHECKING:
     from nnkit.training.dry_run import dry_run
     from nnkit.training.gradcheck import check_gradients
     from nnkit.training.listeners import Listener
+    from nnkit.training.lr_find import RangeTest, find_lr
+    from nnkit.training.report import Report
     from nnkit.training.run import Run, train
     from nnkit.training.task import build_model, check_data
+    from nnkit.training.trace import Trace, trace, trace_checkpoint
     from nnkit.training.trained import TrainedModel, load_checkpoint
 
 __all__ = [
@@ -40,7 +43,10 @@ __all__ = [
     "GateError",
     "Listener",
     "NnkitError",
+    "RangeTest",
+    "Report",
     "Run",
+    "Trace",
     "TrainedModel",
     "UsageError",
     "__version__",
@@ -48,8 +54,11 @@ __all__ = [
     "check_data",
     "check_gradients",
     "dry_run",
+    "find_lr",
     "load_checkpoint",
     "load_config",
+    "trace",
+    "trace_checkpoint",
     "train",
 ]
 
@@ -60,8 +69,11 @@ _HOMES = {
     "nnkit.training.dry_run": ["dry_run"],
     "nnkit.training.gradcheck": ["check_gradients"],
     "nnkit.training.listeners": ["Listener"],
+    "nnkit.training.lr_find": ["RangeTest", "find_lr"],
+    "nnkit.training.report": ["Report"],
     "nnkit.training.run": ["Run", "train"],
     "nnkit.training.task": ["build_model", "check_data"],
+    "nnkit.training.trace": ["Trace", "trace", "trace_checkpoint"],
     "nnkit.training.trained": ["TrainedModel", "load_checkpoint"],
 }
 

@@ -26,6 +26,10 @@ from nnkit.config.yaml import WrittenStr
 SHORTHAND_KEY = "="
 
 
+# Our tags for each name from elsewhere.
+NAMES_ELSEWHERE: dict[str, list[str]] = {}
+
+
 class Spec(BaseModel):
     """Base of every section and component: unknown keys refused, types not coerced, immutable.
 
@@ -92,9 +96,20 @@ class Spec(BaseModel):
 
 
 class Component(Spec):
-    """A member of a tagged union: `kind` says which."""
+    """A member of a tagged union: `kind` says which.
 
+    Attributes:
+        elsewhere: what it is called in other programs, for an error that says what it is here.
+    """
+
+    elsewhere: ClassVar[tuple[str, ...]] = ()
     kind: str
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        for name in cls.__dict__.get("elsewhere", ()):
+            NAMES_ELSEWHERE.setdefault(name, []).append(cls.tag())
 
     @classmethod
     def tag(cls) -> str:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import ValidationError
 
-from nnkit.config.base import SHORTHAND_KEY, Component, Spec, members
+from nnkit.config.base import NAMES_ELSEWHERE, SHORTHAND_KEY, Component, Spec, members
 from nnkit.config.yaml import Mark, Node, fault, parse_yaml, read_yaml, resolve
 from nnkit.errors import ConfigError, Problem, SettingPath, UsageError, dotted
 
@@ -426,6 +426,9 @@ def _suggestion(word: str, words: Sequence[str]) -> str:
     if colon and name in words:
         return "; a colon needs a space after it"
     close = _close(word, words)
+    for meant in NAMES_ELSEWHERE.get(word.lower(), ()):
+        if meant in words:
+            close = meant
     return f"; did you mean '{close}'?" if close else f"; there are {', '.join(words)}"
 
 

@@ -124,6 +124,7 @@ class BoundFunction(Layer):
 class Identity(Function):
     """f(z) = z."""
 
+    elsewhere: ClassVar[tuple[str, ...]] = ("linear", "none")
     kind: Literal["identity"] = "identity"
 
     def forward(self, Z: Array, Y: Array) -> None:
@@ -165,6 +166,7 @@ class Step(Function):
 class Sigmoid(Function):
     """f(z) = 1/(1 + e^−z); f′ = y(1 − y)."""
 
+    elsewhere: ClassVar[tuple[str, ...]] = ("logistic",)
     kind: Literal["sigmoid"] = "sigmoid"
     probability: ClassVar[bool] = True
 
@@ -263,6 +265,7 @@ class ScaledTanh(Function):
 class ReLU(Function):
     """f(z) = max(0, z) (Nair & Hinton 2010); f′(0) is taken as 0."""
 
+    elsewhere: ClassVar[tuple[str, ...]] = ("rectifier",)
     kind: Literal["relu"] = "relu"
     rectifier: ClassVar[bool] = True
 
@@ -455,6 +458,7 @@ class GELU(Function):
 class SiLU(Function):
     """f(z) = z·σ(βz): SiLU (Elfwing et al. 2018), with β Swish (Ramachandran et al. 2017)."""
 
+    elsewhere: ClassVar[tuple[str, ...]] = ("swish",)
     kind: Literal["silu"] = "silu"
     shorthand: ClassVar[str | None] = "beta"
     saves: ClassVar[Literal["input", "output"]] = "input"
@@ -528,6 +532,7 @@ class Softsign(Function):
 class HardSwish(Function):
     """f(z) = z · (z/6 + ½, cut to [0, 1]) (Howard et al. 2019, MobileNetV3)."""
 
+    elsewhere: ClassVar[tuple[str, ...]] = ("hardswish",)
     kind: Literal["hard_swish"] = "hard_swish"
     saves: ClassVar[Literal["input", "output"]] = "input"
     rectifier: ClassVar[bool] = True
@@ -546,6 +551,7 @@ class HardSwish(Function):
 class Exponential(Function):
     """f(z) = e^z: for outputs that are rates or counts, with the loss `poisson`; f′ = y."""
 
+    elsewhere: ClassVar[tuple[str, ...]] = ("exp",)
     kind: Literal["exponential"] = "exponential"
 
     def forward(self, Z: Array, Y: Array) -> None:

@@ -37,6 +37,7 @@ class Initializer(Component):
 class Zeros(Initializer):
     """All zeros: right for biases and for single-layer convex models, never for hidden weights."""
 
+    elsewhere: ClassVar[tuple[str, ...]] = ("zero",)
     kind: Literal["zeros"] = "zeros"
 
     def draw(
@@ -48,6 +49,7 @@ class Zeros(Initializer):
 class Constant(Initializer):
     """All the same number, `value`."""
 
+    elsewhere: ClassVar[tuple[str, ...]] = ("ones",)
     kind: Literal["constant"] = "constant"
     shorthand: ClassVar[str | None] = "value"
     value: float
@@ -134,6 +136,13 @@ class LeCun(_VarianceScaling):
 class He(_VarianceScaling):
     """Variance 2/fan_in, for ReLU and its kin (He et al. 2015, eq. 10)."""
 
+    elsewhere: ClassVar[tuple[str, ...]] = (
+        "kaiming",
+        "kaiming_uniform",
+        "kaiming_normal",
+        "he_uniform",
+        "he_normal",
+    )
     kind: Literal["he"] = "he"
 
     def variance(self, fan_in: int, fan_out: int) -> float:
@@ -143,6 +152,7 @@ class He(_VarianceScaling):
 class Xavier(_VarianceScaling):
     """Variance 2/(fan_in + fan_out), for tanh and sigmoid (Glorot & Bengio 2010, eq. 12 and 16)."""
 
+    elsewhere: ClassVar[tuple[str, ...]] = ("glorot", "glorot_uniform", "glorot_normal")
     kind: Literal["xavier"] = "xavier"
 
     def variance(self, fan_in: int, fan_out: int) -> float:

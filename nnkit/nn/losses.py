@@ -103,6 +103,7 @@ def over_samples(values: Array) -> Array:
 class SquaredError(Loss):
     """E = ½ Σ_k (y_k − t_k)², summed over outputs; without the ½ if `half` is false."""
 
+    elsewhere: ClassVar[tuple[str, ...]] = ("mse", "mean_squared_error", "mse_loss", "l2")
     kind: Literal["squared_error"] = "squared_error"
     half: bool = True
 
@@ -151,6 +152,7 @@ class _Residual(Loss):
 class AbsoluteError(_Residual):
     """E = Σ_k |y_k − t_k|, whose minimum is the median; the derivative at 0 is taken as 0."""
 
+    elsewhere: ClassVar[tuple[str, ...]] = ("mae", "mean_absolute_error", "l1", "l1_loss")
     kind: Literal["absolute_error"] = "absolute_error"
 
     def penalty(self, R: Array, slope: Array) -> Array:
@@ -161,6 +163,7 @@ class AbsoluteError(_Residual):
 class Huber(_Residual):
     """E = Σ_k ½r² where |r| ≤ δ, else δ(|r| − ½δ), with r = y − t (Huber 1964)."""
 
+    elsewhere: ClassVar[tuple[str, ...]] = ("smooth_l1",)
     kind: Literal["huber"] = "huber"
     shorthand: ClassVar[str | None] = "delta"
     delta: Positive = 1.0
@@ -187,6 +190,7 @@ class Quantile(_Residual):
     Its minimum is the quantile of that level; the derivative at 0 is taken as 1 − level.
     """
 
+    elsewhere: ClassVar[tuple[str, ...]] = ("pinball",)
     kind: Literal["quantile"] = "quantile"
     shorthand: ClassVar[str | None] = "level"
     level: Annotated[float, Field(gt=0, lt=1)] = 0.5
@@ -202,6 +206,7 @@ class Cosine(Loss):
     Never negative, as in PyTorch; Keras leaves out the 1.
     """
 
+    elsewhere: ClassVar[tuple[str, ...]] = ("cosine_similarity",)
     kind: Literal["cosine"] = "cosine"
     smallest: ClassVar[float] = 1e-8  # length, so that a vector of zeros has an angle
 
@@ -219,6 +224,7 @@ class Poisson(Loss):
     PyTorch.
     """
 
+    elsewhere: ClassVar[tuple[str, ...]] = ("poisson_nll",)
     kind: Literal["poisson"] = "poisson"
     output: ClassVar[str] = "exponential"
     fused: ClassVar[str | None] = "exponential"
@@ -257,6 +263,12 @@ class BinaryCrossEntropy(ClassLoss):
     ρ is `positive_weight`; `label_smoothing` ε moves 0 and 1 to ε/2 and 1 − ε/2.
     """
 
+    elsewhere: ClassVar[tuple[str, ...]] = (
+        "bce",
+        "log_loss",
+        "binary_crossentropy",
+        "bce_with_logits",
+    )
     kind: Literal["binary_cross_entropy"] = "binary_cross_entropy"
     output: ClassVar[str] = "sigmoid"
     fused: ClassVar[str | None] = "sigmoid"
@@ -375,6 +387,12 @@ class CrossEntropy(_Softmax):
     With `label_smoothing` ε over K classes, t_k becomes (1 − ε) t_k + ε/K (Szegedy et al. 2016).
     """
 
+    elsewhere: ClassVar[tuple[str, ...]] = (
+        "ce",
+        "categorical_crossentropy",
+        "sparse_categorical_crossentropy",
+        "softmax",
+    )
     kind: Literal["cross_entropy"] = "cross_entropy"
     soft: ClassVar[bool] = True
     label_smoothing: Fraction = 0.0
@@ -458,6 +476,7 @@ class KLDivergence(_Softmax):
     That is cross-entropy less the targets' own entropy.
     """
 
+    elsewhere: ClassVar[tuple[str, ...]] = ("kl", "kld", "kl_div")
     kind: Literal["kl_divergence"] = "kl_divergence"
     soft: ClassVar[bool] = True
 
@@ -481,6 +500,7 @@ def _t_log_t(T: Array) -> Array:
 class NegativeLogLikelihood(_Softmax):
     """E = −Σ_k t_k y_k, the outputs log-probabilities of the classes, as of `log_softmax`."""
 
+    elsewhere: ClassVar[tuple[str, ...]] = ("nll", "nll_loss")
     kind: Literal["negative_log_likelihood"] = "negative_log_likelihood"
     output: ClassVar[str] = "log_softmax"
     fused: ClassVar[str | None] = None
@@ -550,6 +570,12 @@ class MultiClassHinge(ClassLoss):
     divides by K).
     """
 
+    elsewhere: ClassVar[tuple[str, ...]] = (
+        "categorical_hinge",
+        "multi_margin",
+        "crammer_singer",
+        "weston_watkins",
+    )
     kind: Literal["multiclass_hinge"] = "multiclass_hinge"
     shorthand: ClassVar[str | None] = "form"
     single: ClassVar[bool] = False

@@ -28,6 +28,7 @@ class SGD(Optimizer):
     (so in Sutskever et al., Keras and scikit-learn). The first v is g, undampened, as in PyTorch.
     """
 
+    elsewhere: ClassVar[tuple[str, ...]] = ("momentum", "nesterov")
     kind: Literal["sgd"] = "sgd"
     lr: Positive = 0.1
     momentum: Fraction = 0.0

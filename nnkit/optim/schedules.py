@@ -116,6 +116,7 @@ class InverseScaling(Schedule):
     the number of training samples as `scale`.
     """
 
+    elsewhere: ClassVar[tuple[str, ...]] = ("invscaling",)
     kind: Literal["inverse_scaling"] = "inverse_scaling"
     shorthand: ClassVar[str | None] = "power"
     power: NonNegative = 0.5
@@ -128,6 +129,7 @@ class InverseScaling(Schedule):
 class Cosine(Schedule):
     """Half a cosine, from lr to lr · floor (Loshchilov & Hutter 2017, eq. 5, without restarts)."""
 
+    elsewhere: ClassVar[tuple[str, ...]] = ("cosine_annealing",)
     kind: Literal["cosine"] = "cosine"
     floor: Fraction = 0.0
 
@@ -142,6 +144,7 @@ class CosineRestarts(Schedule):
     """
 
     falls: ClassVar[bool] = False
+    elsewhere: ClassVar[tuple[str, ...]] = ("sgdr", "cosine_annealing_warm_restarts")
     kind: Literal["cosine_restarts"] = "cosine_restarts"
     shorthand: ClassVar[str | None] = "first"
     first: Count
@@ -199,6 +202,7 @@ class PlateauState:
 class Plateau(Schedule):
     """lr · gamma whenever `training.monitor` has not improved for over `patience` evaluations."""
 
+    elsewhere: ClassVar[tuple[str, ...]] = ("reduce_on_plateau", "reduce_lr_on_plateau")
     kind: Literal["plateau"] = "plateau"
     shorthand: ClassVar[str | None] = "patience"
     patience: Annotated[int, Field(ge=0)] = 10

@@ -16,6 +16,8 @@ from nnkit.training.config import Config, config_from, load_config
 
 BASE = "data: {source: mnist}\narchitecture: {layers: [dense: 8, dense: 3]}\n"
 
+CONFIGS = Path(__file__).parents[2] / "configs"
+
 Write = Callable[..., Path]
 
 
@@ -477,3 +479,20 @@ class TestDefaultMember:
 def test_a_bound_may_be_set_on_the_command_line(write: Write) -> None:
     config = load_config(write(BASE), ["expect.test.accuracy.min=0.9"])
     assert config.expect["test.accuracy"].min == 0.9
+
+
+@pytest.mark.parametrize(
+    ("override", "meant"),
+    [
+        ("loss=mse", "squared_error"),
+        ("loss=NLL", "negative_log_likelihood"),
+        ("activation=swish", "silu"),
+        ("activation.output=linear", "identity"),
+        ("architecture.layers=[linear: 3]", "dense"),
+        ("architecture.initializer=glorot", "xavier"),
+        ("optimizer.schedule=sgdr", "cosine_restarts"),
+    ],
+)
+def test_names_from_elsewhere_are_known_to_errors(override: str, meant: str) -> None:
+    with pytest.raises(ConfigError, match=f"did you mean '{meant}'"):
+        load_config(CONFIGS / "iris-mlp.yaml", [override])

@@ -18,6 +18,7 @@ from nnkit.nn.products import product
 class Dense(WeightedLayer):
     """Every unit sees every input: Z = W X + b, with W (units, inputs) and b (units,)."""
 
+    elsewhere: ClassVar[tuple[str, ...]] = ("linear", "fc", "fully_connected")
     kind: Literal["dense"] = "dense"
     shorthand: ClassVar[str | None] = "units"
     output_is_scratch: ClassVar[bool] = True

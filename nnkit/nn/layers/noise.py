@@ -15,6 +15,7 @@ from nnkit.random import generator
 class Noise(LayerSpec):
     """Adds N(0, std²) to every unit, in training alone (Sietsma & Dow 1991; Bishop 1995)."""
 
+    elsewhere: ClassVar[tuple[str, ...]] = ("gaussian_noise",)
     kind: Literal["noise"] = "noise"
     shorthand: ClassVar[str | None] = "std"
     std: Positive = 0.1

@@ -37,6 +37,7 @@ class BatchNorm(_Normalization):
     r ← (1 − momentum)·r + momentum·(batch), σ² without bias there, as in PyTorch.
     """
 
+    elsewhere: ClassVar[tuple[str, ...]] = ("bn",)
     kind: Literal["batch_norm"] = "batch_norm"
     momentum: Annotated[float, Field(gt=0, le=1)] = 0.1
 
