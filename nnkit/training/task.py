@@ -148,9 +148,10 @@ def prepare(config: Config) -> Task:
             raise SettingError(
                 ("training", "evaluate_on"), f"there is no {name} set; data.split.{name} is 0"
             )
-    _check_metrics(config.training.metrics, for_classes=dataset.classes is not None)
     preprocessor = Preprocessor.fit(config.data.preprocess, sets["train"].inputs, dataset.columns)
-    return Task(config, dataset, sets, preprocessor)
+    task = Task(config, dataset, sets, preprocessor)
+    _check_metrics(config.training.metrics, for_classes=task.classes is not None)
+    return task
 
 
 def _check_metrics(names: Sequence[str], *, for_classes: bool) -> None:

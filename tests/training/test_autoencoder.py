@@ -15,6 +15,7 @@ from nnkit.nn.params import Array
 from nnkit.random import generator
 from nnkit.training.config import Config, config_from
 from nnkit.training.gradcheck import check_gradients
+from nnkit.training.session import build
 from nnkit.training.task import check_data, prepare
 from tests.training.configs import iris
 
@@ -128,3 +129,22 @@ def test_what_does_not_fit_is_refused_with_its_position(
     with pytest.raises(ConfigError, match=words) as caught:
         nnkit.train(nnkit.load_config(path), runs=tmp_path)
     assert str(caught.value).startswith(f"{path}:{position}: ")
+
+
+def test_it_is_judged_by_metrics_of_numbers() -> None:
+    judged = iris(**TO_INPUTS, training={"metrics": ["explained_variance"]})
+    assert "explained_variance" in prepare(judged).figures
+    with pytest.raises(ConfigError, match="'f1' judges classes, but the targets are real numbers"):
+        check_data(iris(**TO_INPUTS, training={"metrics": ["f1"]}))
+
+
+def test_augmented_pictures_are_to_be_given_as_they_were(pictures: tuple[Array, Config]) -> None:
+    _, config = pictures
+    settings = config.resolved()
+    settings["data"]["augment"] = [{"flip": 1.0}]
+    batches = build(config_from(settings)).loop.batches
+    batch = next(batches.epoch(0))
+    pictures_seen = np.moveaxis(batch.X, -1, 0)
+    np.testing.assert_array_equal(
+        pictures_seen[..., ::-1].reshape(len(pictures_seen), -1), batch.T.T
+    )
