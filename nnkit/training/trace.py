@@ -178,7 +178,7 @@ def _trace(session: Session, sample: int, split: str, origin: str) -> Trace:
         loop.step((batch,))
         after = model.params.copy()
         loss_after = network.training_loss(batch.X, batch.T, 0, batch.weights)
-    classes = session.task.dataset.classes
+    classes = session.task.classes
     target = ready.targets[sample]
     views = [model.layout.views(vector) for vector in (before, gradients, after)]
     return Trace(
