@@ -38,12 +38,14 @@ class Activation(Component):
             passes and it can only serve for inference.
         rectifier: whether it cuts negative values, for which He initialization is made.
         probability: whether its outputs are probabilities.
+        nonnegative: whether its outputs are never below 0.
         elementwise: whether each output depends on one input alone, so that it is a curve.
     """
 
     trainable: ClassVar[bool] = True
     rectifier: ClassVar[bool] = False
     probability: ClassVar[bool] = False
+    nonnegative: ClassVar[bool] = False
     elementwise: ClassVar[bool] = True
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -154,6 +156,7 @@ class Step(Function):
     """f(z) = 1 for z > 0, else 0: the unit of McCulloch & Pitts 1943 (for inference)."""
 
     kind: Literal["step"] = "step"
+    nonnegative: ClassVar[bool] = True
     trainable: ClassVar[bool] = False
 
     def forward(self, Z: Array, Y: Array) -> None:
@@ -168,15 +171,16 @@ class Sigmoid(Function):
 
     elsewhere: ClassVar[tuple[str, ...]] = ("logistic",)
     kind: Literal["sigmoid"] = "sigmoid"
+    nonnegative: ClassVar[bool] = True
     probability: ClassVar[bool] = True
 
     def forward(self, Z: Array, Y: Array) -> None:
-        # σ(z) = ½ + ½ tanh(z/2): cannot overflow, and tanh is vectorized.
-        half = constant(0.5, Y.dtype)
-        np.multiply(Z, half, out=Y)
-        np.tanh(Y, out=Y)
-        np.multiply(Y, half, out=Y)
-        np.add(Y, half, out=Y)
+        # Where e^−z overflows, 1/∞ is the 0 that is wanted; ½ + ½ tanh(z/2), which cannot, would
+        # lose the tail towards 0 to rounding.
+        np.negative(Z, out=Y)
+        np.exp(Y, out=Y)
+        np.add(Y, constant(1.0, Y.dtype), out=Y)
+        np.reciprocal(Y, out=Y)
 
     def backward(self, saved: Array, dY: Array, work: Array) -> None:
         np.subtract(constant(1.0, work.dtype), saved, out=work)
@@ -191,6 +195,7 @@ class HardSigmoid(Function):
     """f(z) = slope · z + ½, cut to [0, 1] (1/6 as in PyTorch and Keras 3; 1/5 in ONNX)."""
 
     kind: Literal["hard_sigmoid"] = "hard_sigmoid"
+    nonnegative: ClassVar[bool] = True
     probability: ClassVar[bool] = True
     slope: Positive = 1 / 6
 
@@ -267,6 +272,7 @@ class ReLU(Function):
 
     elsewhere: ClassVar[tuple[str, ...]] = ("rectifier",)
     kind: Literal["relu"] = "relu"
+    nonnegative: ClassVar[bool] = True
     rectifier: ClassVar[bool] = True
 
     def forward(self, Z: Array, Y: Array) -> None:
@@ -284,6 +290,7 @@ class ReLU6(Function):
     """f(z) = min(max(0, z), 6) (Krizhevsky 2010)."""
 
     kind: Literal["relu6"] = "relu6"
+    nonnegative: ClassVar[bool] = True
     rectifier: ClassVar[bool] = True
 
     def forward(self, Z: Array, Y: Array) -> None:
@@ -502,6 +509,7 @@ class Softplus(Function):
     """f(z) = ln(1 + e^{βz})/β (Dugas et al. 2001); f′ = σ(βz)."""
 
     kind: Literal["softplus"] = "softplus"
+    nonnegative: ClassVar[bool] = True
     shorthand: ClassVar[str | None] = "beta"
     saves: ClassVar[Literal["input", "output"]] = "input"
     rectifier: ClassVar[bool] = True
@@ -553,6 +561,7 @@ class Exponential(Function):
 
     elsewhere: ClassVar[tuple[str, ...]] = ("exp",)
     kind: Literal["exponential"] = "exponential"
+    nonnegative: ClassVar[bool] = True
 
     def forward(self, Z: Array, Y: Array) -> None:
         np.exp(Z, out=Y)
@@ -565,6 +574,7 @@ class Softmax(Function):
     """f(z)_k = e^{z_k} / Σ_j e^{z_j} over the units; dZ = y ⊙ (dY − Σ_j dY_j y_j)."""
 
     kind: Literal["softmax"] = "softmax"
+    nonnegative: ClassVar[bool] = True
     probability: ClassVar[bool] = True
     elementwise: ClassVar[bool] = False
 
@@ -639,8 +649,9 @@ class BoundMaxout(Layer):
 
 
 def _sigmoid(Z: Array) -> Array:
-    half = Z.dtype.type(0.5)
-    return half + half * np.tanh(half * Z)
+    """1/(1 + e^−z), by e^−|z|, which cannot overflow."""
+    E = np.exp(-np.abs(Z))
+    return np.where(Z >= 0, 1, E) / (1 + E)
 
 
 def _softplus(Z: Array) -> Array:

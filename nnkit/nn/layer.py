@@ -94,11 +94,13 @@ class LayerSpec(Component):
         output_is_scratch: whether the next layer may overwrite its output, because it is a buffer
             of its own that its backward pass does not read.
         output_is_view: whether its output is a view of its input.
+        needs_batch: whether it compares the samples of a batch, so that one alone says nothing.
         normalizes: whether it stands between a layer with weights and its activation.
     """
 
     output_is_scratch: ClassVar[bool] = False
     output_is_view: ClassVar[bool] = False
+    needs_batch: ClassVar[bool] = False
     normalizes: ClassVar[bool] = False
 
     def output_shape(self, shape: Shape) -> Shape:

@@ -232,7 +232,7 @@ class Poisson(Loss):
     wants: ClassVar[str] = "rates above 0"
 
     def per_sample(self, Y: Array, T: Array, dY: Array) -> Array:
-        rates = np.maximum(Y, np.finfo(Y.dtype).tiny)
+        rates = np.maximum(Y, np.finfo(Y.dtype).eps ** 2)  # so that t/y stays a number
         np.subtract(1, T / rates, out=dY)
         return over_samples(Y - T * np.log(rates))
 

@@ -6,14 +6,16 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite, sqrt
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nnkit.config.base import Count, NonNegative, Positive
 from nnkit.errors import UsageError
 from nnkit.optim.base import Array, Optimizer, Slots
+
+ITERATIONS = 20  # of SciPy's, in one step
 
 # Computes the objective at the parameters as they are; their gradient is then in `grads`.
 Objective = Callable[[], float]
@@ -58,7 +60,18 @@ class LBFGS(FullBatch):
         1e-9, description="It rests where no entry of the gradient is larger."
     )
     engine: Literal["own", "scipy"] = "own"
-    iterations: Count = Field(20, description="Of SciPy's, in one step.")
+    iterations: Count = Field(ITERATIONS, description="Of SciPy's, in one step.")
+
+    @model_validator(mode="after")
+    def _settings_of_its_engine(self) -> Self:
+        if self.engine == "own" and self.iterations != ITERATIONS:
+            raise ValueError("iterations are those of 'engine: scipy'; a step of our own is one")
+        if self.engine == "scipy" and (self.lr != 1 or self.schedule.tag() != "constant"):
+            raise ValueError(
+                "'engine: scipy' finds its own step lengths; leave lr and schedule out"
+            )
+        return self
+
     evaluations: ClassVar[int] = 25  # of the objective in one line search, at most
 
     @property

@@ -21,6 +21,10 @@ class Averaging(Component):
     Running means, as of batch normalization, stay those of the parameters themselves.
     """
 
+    def begun(self, step: int, steps: int) -> bool:
+        """Whether after step `step` (from 1) of `steps` the average is more than the parameters."""
+        return True
+
     @abstractmethod
     def share(self, step: int, steps: int) -> float:
         """How far the average moves to the parameters after step `step` (from 1) of `steps`."""
@@ -54,10 +58,13 @@ class SWA(Averaging):
     start: Fraction = 0.75
     every: Count = 1
 
+    def begun(self, step: int, steps: int) -> bool:
+        return step >= int(self.start * steps) + self.every
+
     def share(self, step: int, steps: int) -> float:
+        if not self.begun(step, steps):
+            return 1.0
         counted = step - int(self.start * steps)
-        if counted <= 0:
-            return 1.0  # until it begins, the parameters themselves
         # the k-th of them moves the mean by 1/k
         return 0.0 if counted % self.every else 1 / (counted // self.every)
 

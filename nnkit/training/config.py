@@ -18,7 +18,7 @@ from nnkit.data.sources import AnySource
 from nnkit.data.splits import Split
 from nnkit.errors import ConfigError, Problem, SettingError, SettingPath
 from nnkit.metrics import METRICS
-from nnkit.nn.activations import Activation, Function
+from nnkit.nn.activations import Activation, Function, Sign, Step
 from nnkit.nn.architecture import (
     Activations,
     Architecture,
@@ -270,6 +270,14 @@ def _optimizer_conflicts(config: Config) -> Iterator[SettingError]:
             f"pegasos minimizes with the penalty λ/2·|w|²: set regularization.l2 to the same "
             f"{optimizer.strength:g}",
         )
+    decay = optimizer.decay + regularization.weight_decay
+    if optimizer.lr * decay >= 1:
+        inside = ("optimizer", "weight_decay") if optimizer.decay else None
+        yield SettingError(
+            inside or ("regularization", "weight_decay"),
+            f"with lr {optimizer.lr:g} each step would take away {optimizer.lr * decay:g} of every "
+            "weight; lr times weight_decay must stay below 1",
+        )
     if not isinstance(optimizer, FullBatch):
         return
     usual = Training.model_fields["batch_size"].default  # which a resolved config spells out
@@ -279,6 +287,7 @@ def _optimizer_conflicts(config: Config) -> Iterator[SettingError]:
         (("optimizer", "clip"), optimizer.clip is not None),
         (("regularization", "weight_decay"), bool(regularization.weight_decay)),
         (("regularization", "weight_noise"), regularization.weight_noise is not None),
+        (("regularization", "max_norm"), regularization.max_norm is not None),
     ]
     for path, given in unused:
         if given:
@@ -353,7 +362,7 @@ def _output_conflicts(config: Config) -> Iterator[SettingError]:
             f"{pair} {loss.wants}, which '{output.tag()}' does not give; "
             f"use '{loss.output}'{instead}",
         )
-    elif loss.coding == "signed" and output.probability:
+    elif loss.coding == "signed" and output.nonnegative:
         yield SettingError(
             blamed,
             f"{pair} distances of either sign, but '{output.tag()}' is never negative; "
@@ -366,6 +375,13 @@ def _output_conflicts(config: Config) -> Iterator[SettingError]:
                     ("training", "metrics", i),
                     f"'{name}' judges probabilities, which '{output.tag()}' does not give",
                 )
+    inference = config.activation.inference
+    if isinstance(inference, Sign | Step) and output.nonnegative:
+        yield SettingError(
+            ("activation", "inference"),
+            f"'{inference.tag()}' parts outputs at 0, but '{output.tag()}' is never negative; "
+            "leave it out",
+        )
     if output.tag() == "softmax" and isinstance(layer, Dense) and layer.units == 1:
         yield SettingError(
             ("architecture", "layers", last, "units"),

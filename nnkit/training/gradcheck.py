@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nnkit.data.dataset import Samples
+from nnkit.errors import UsageError
 from nnkit.nn.gradcheck import BlockCheck, check_model
 from nnkit.nn.model import batch_last
 from nnkit.random import generator
@@ -29,6 +30,8 @@ def check_gradients(config: Config, samples: int = 8) -> list[BlockCheck]:
     with config.locating():
         task = prepare(config)
         model = task.model(dtype="float64")
+        if samples < 2 and any(stage.spec.needs_batch for stage in model.stages):
+            raise UsageError("batch normalization compares samples; check it on 2 or more")
         train = task.sets["train"]
         chosen = generator(config.seed, "gradcheck").permutation(len(train))[:samples]
         weights = None if train.weights is None else train.weights[chosen]

@@ -253,9 +253,11 @@ class Loop:
     ) -> tuple[float, float]:
         """One step of an optimizer that looks at the objective more than once."""
         step, whole = self.progress.step, tuple(batches)
+        state = self.model.state.copy()
         first: list[tuple[float, float]] = []
 
         def objective() -> float:
+            self.model.state[...] = state  # a point that is only tried leaves no trace in it
             try:
                 loss, count = self._loss_and_gradient(whole, step)
             except DivergedError:

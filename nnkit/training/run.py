@@ -166,6 +166,8 @@ def _record(session: Session, evaluation: Evaluation, listeners: tuple[Listener,
 def _note(session: Session, evaluation: Evaluation) -> bool:
     """Takes an evaluation into account; True if it is the best so far."""
     value, best = evaluation.all_figures()[session.monitor], session.best
+    if _before_averaging(session, best.step):  # another kind of weights: no comparison
+        best = Best()
     stopping = session.config.regularization.early_stopping
     least = stopping.minimum_change if stopping else 0.0
     if best.value is None:
@@ -174,11 +176,17 @@ def _note(session: Session, evaluation: Evaluation) -> bool:
         gain = value - best.value
         if not higher_is_better(session.monitor):
             gain = -gain
-    if gain > least:
+    if gain > least or _before_averaging(session, evaluation.step):
         session.best = Best(value, evaluation.step, 0)
         return True
     best.evaluations_since += 1
     return False
+
+
+def _before_averaging(session: Session, step: int) -> bool:
+    """Whether at that step an average that the config wants had not begun."""
+    averaging = session.config.training.averaging
+    return averaging is not None and not averaging.begun(step, session.loop.steps)
 
 
 def check_expectations(config: Config, run: Run) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
+from math import prod
 from pathlib import Path
 from typing import Any
 
 from nnkit.data.batches import Batches
 from nnkit.errors import CheckpointError, SettingError
+from nnkit.metrics import METRICS
 from nnkit.nn.model import Model
 from nnkit.optim.lbfgs import FullBatch
 from nnkit.optim.schedules import PlateauState
@@ -138,6 +140,8 @@ def assemble(task: Task, runs: Path = DEFAULT_RUNS) -> Session:
     for i, augmentation in enumerate(augment):
         augmentation.check(model.input_shape, i)
     planned = pace(config, len(train))
+    _check_batches(model, planned.batch_size, len(train))
+    _check_counted(ready)
     size = planned.batch_size
     batches = Batches(train.inputs, train.coded, size, config.seed, train.weights, augment)
     average = None
@@ -179,6 +183,26 @@ def assemble(task: Task, runs: Path = DEFAULT_RUNS) -> Session:
     )
 
 
+def _check_batches(model: Model, batch_size: int, samples: int) -> None:
+    alone = batch_size == 1 or samples % batch_size == 1
+    for stage in model.stages:
+        if alone and stage.spec.needs_batch and prod(stage.input_shape[1:]) == 1:
+            which = "each batch" if batch_size == 1 else f"the last of {samples} samples"
+            raise SettingError(
+                ("training", "batch_size"),
+                f"'{stage.spec.tag()}' compares the samples of a batch, but {which} would be alone "
+                "in one; take another batch_size",
+            )
+
+
+def _check_counted(ready: Mapping[str, ReadySet]) -> None:
+    for name, data in ready.items():
+        if data.weights is not None and not data.weights.any():
+            raise SettingError(
+                ("loss",), f"no sample of the {name} set counts: every weight there is 0"
+            )
+
+
 def _monitor(config: Config, watched: Sequence[str], names: Sequence[str]) -> str:
     figures = [f"{name}.{figure}" for name in watched for figure in names]
     own = ["train.loss", *(["train.objective"] if config.regularization.penalizes else [])]
@@ -187,7 +211,9 @@ def _monitor(config: Config, watched: Sequence[str], names: Sequence[str]) -> st
     if wanted is not None:
         if wanted not in figures:
             raise SettingError(
-                ("training", "monitor"), f"no figure '{wanted}'; there are {', '.join(figures)}"
+                ("training", "monitor"),
+                f"no figure '{wanted}'; there are {', '.join(figures)}"
+                + _metric_hint(wanted, watched),
             )
         return wanted
     if config.regularization.early_stopping is not None and "validation" not in watched:
@@ -197,6 +223,11 @@ def _monitor(config: Config, watched: Sequence[str], names: Sequence[str]) -> st
         )
     # The loss, because accuracy on a small validation set says "equal" too often.
     return "validation.loss" if "validation" in watched else own[-1]
+
+
+def _metric_hint(wanted: str, watched: Sequence[str]) -> str:
+    split, _, name = wanted.rpartition(".")
+    return f"; training.metrics: [{name}] adds it" if name in METRICS and split in watched else ""
 
 
 def _check_expected_names(config: Config, sets: Sequence[str], names: Sequence[str]) -> None:

@@ -149,7 +149,13 @@ def trace_checkpoint(
 def _session(config: Config, force: bool) -> Session:
     training = config.training.model_copy(update={"precision": "float64"})
     task = prepare(config.model_copy(update={"training": training}))
-    size = task.model().layout.size
+    model = task.model()
+    if any(stage.spec.needs_batch for stage in model.stages):
+        raise UsageError(
+            "batch normalization compares the samples of a batch, so one sample cannot be followed "
+            "through it alone; layer_norm could be"
+        )
+    size = model.layout.size
     if size > MOST_PARAMETERS and not force:
         raise UsageError(
             f"this network has {size:,} parameters; a trace lists every one, which nobody reads "

@@ -143,3 +143,19 @@ def bound(layer: ActivationLayer, Z: Array, params: Mapping[str, Any] | None = N
     for given, values in (params or {}).items():
         model.layout.views(model.params)[f"only.{given}"][...] = values
     return Network(model, samples, training=True, input_gradient=True).body[0]
+
+
+@every
+def test_says_whether_its_outputs_are_never_negative(activation: Function) -> None:
+    Z = np.linspace(-6, 6, 200).reshape(4, 50)
+    assert activation.nonnegative == bool((forward(activation, Z) >= 0).all())
+
+
+@pytest.mark.parametrize("kind", ["sigmoid", "softplus", "silu"])
+def test_small_values_keep_their_digits(kind: str) -> None:
+    """In float32 as in float64, relative to the value, however small it is."""
+    activation = TypeAdapter(AnyActivation).validate_python(kind)
+    assert isinstance(activation, Function)
+    Z = np.array([[-80.0, -40.0, -20.0, -10.0, -3.0]])
+    for of in (forward, lambda a, z: backward(a, z, np.ones_like(z))):
+        np.testing.assert_allclose(of(activation, Z.astype("f4")), of(activation, Z), rtol=2e-5)

@@ -51,7 +51,8 @@ def by_adam(**settings: Any) -> Sections:
 def with_activation(activation: Any) -> Sections:
     if activation.trainable:
         return {"activation": {"hidden": dumped(activation)}}
-    return {"activation": {"inference": dumped(activation)}}
+    inference = {"output": "identity", "inference": dumped(activation)}
+    return {"activation": inference, "loss": "squared_error"}
 
 
 def with_layer(layer: Any) -> Sections:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import nnkit
+from nnkit.errors import ConfigError, dotted
 from nnkit.nn.model import batch_last
 from nnkit.nn.params import Array
 from nnkit.runs.checkpoint import read_checkpoint
@@ -50,10 +51,9 @@ def test_a_frozen_layer_keeps_its_bits_and_others_learn(
 ) -> None:
     layers: list[dict[str, Any]] = [{"kind": "dense", "units": units} for units in (8, 8, 3)]
     layers[frozen]["lr_factor"] = 0.0
+    bounded = {} if optimizer["kind"] == "lbfgs" else {"max_norm": 0.05}  # which it refuses
     config = iris_by(
-        optimizer,
-        architecture={"layers": layers},
-        regularization={"l2": 0.01, "max_norm": 0.05},
+        optimizer, architecture={"layers": layers}, regularization={"l2": 0.01, **bounded}
     )
     start, end = blocks(build(config, tmp_path)), blocks(trained(config, tmp_path))
     for name, block in end.items():
@@ -287,3 +287,67 @@ def test_lbfgs_finds_the_optimum_of_ridge_regression(tmp_path: Path) -> None:
     gram = centred.T @ centred / len(X) + 0.1 * np.eye(X.shape[1])
     wanted = np.linalg.solve(gram, centred.T @ shifted / len(X))
     np.testing.assert_allclose(blocks(session)["layers.0.W"][0], wanted, rtol=1e-5, atol=1e-5)
+
+
+# What would train nothing, or something else than it says
+
+
+@pytest.mark.parametrize(
+    ("sections", "path", "message"),
+    [
+        (
+            {"training": {"batch_size": 1}},
+            "training.batch_size",
+            "each batch would be alone",
+        ),
+        (
+            {"training": {"batch_size": 149}, "data": {"split": {"validation": 0, "test": 0}}},
+            "training.batch_size",
+            "the last of 150 samples would be alone",
+        ),
+    ],
+)
+def test_batch_norm_wants_company(sections: dict[str, Any], path: str, message: str) -> None:
+    layers = {"layers": [{"dense": 8}, "batch_norm", {"dense": 3}]}
+    config = iris(architecture=layers, **sections)
+    with pytest.raises(ConfigError, match=message) as caught, config.locating():
+        build(config)
+    assert dotted(caught.value.problems[0].path) == path
+
+
+def test_a_set_of_which_no_sample_counts_is_refused() -> None:
+    weights = dict.fromkeys(("setosa", "versicolor", "virginica"), 0.0)
+    config = iris(loss={"kind": "cross_entropy", "class_weights": weights})
+    with pytest.raises(ConfigError, match="no sample of the .* set counts"), config.locating():
+        build(config)
+
+
+@pytest.mark.parametrize(
+    ("sections", "message"),
+    [
+        ({"optimizer": {"kind": "adamw", "lr": 1.0, "weight_decay": 3.0}}, "would take away 3"),
+        ({"regularization": {"weight_decay": 1e4}}, "would take away 10"),
+        ({"optimizer": {"kind": "lbfgs", "engine": "scipy", "lr": 0.1}}, "leave lr and schedule"),
+        ({"optimizer": {"kind": "lbfgs", "iterations": 3}}, "iterations are those of"),
+        (
+            {"activation": {"output": "sigmoid", "inference": "sign"}, "loss": "squared_error"},
+            "never negative",
+        ),
+        ({"activation": {"output": "softplus"}, "loss": "hinge"}, "never negative"),
+    ],
+)
+def test_settings_that_cannot_work_together(sections: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        iris(**sections)
+
+
+def test_weights_from_before_an_average_are_not_the_best(tmp_path: Path) -> None:
+    averaging = {"kind": "swa", "start": 0.9}
+    stopping = {"early_stopping": {"patience": 1}}
+    training = {"averaging": averaging, "epochs": 20}
+    run = nnkit.train(
+        iris(training=training, regularization=stopping, data={"split": {"validation": 0.2}}),
+        runs=tmp_path,
+    )
+    steps = run.summary["steps"]
+    assert run.summary["best"]["step"] > 0.9 * steps

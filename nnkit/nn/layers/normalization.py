@@ -38,6 +38,7 @@ class BatchNorm(_Normalization):
     """
 
     elsewhere: ClassVar[tuple[str, ...]] = ("bn",)
+    needs_batch: ClassVar[bool] = True
     kind: Literal["batch_norm"] = "batch_norm"
     momentum: Annotated[float, Field(gt=0, le=1)] = 0.1
 
