@@ -86,6 +86,9 @@ class Update:
             if decays and regularization.l1_is_proximal
         )
 
+        own = type(optimizer).constrain is not Optimizer.constrain
+        self.constrains = own or bool(self.shrunk or self.weights)
+
     def __call__(self, t: int, lr: float) -> None:
         """Updates the parameters by the gradients, which serve as scratch.
 
@@ -99,7 +102,8 @@ class Update:
         for run in self.runs:
             rate = lr * run.lr_factor
             self.optimizer.step(run.params, run.grads, run.slots, t, rate, run.decay)
-        self.constrain(lr)
+        if self.constrains:
+            self.constrain(lr)
 
     def leave_out_frozen(self) -> None:
         """Makes the gradients of what is not updated 0, for rules that look at all of them."""

@@ -210,14 +210,14 @@ class Loop:
     def _loss_and_gradient(self, batches: Iterable[Batch], step: int) -> tuple[float, float]:
         """The mean loss over batches and how much they count; the mean gradient is in the model."""
         if self.noisy is None:
+            if self.accumulate == 1:
+                (batch,) = batches
+                return self._of_batch(batch, step)
             return self._mean(batches, step)
         with self.noisy.at(step):
             return self._mean(batches, step)
 
     def _mean(self, batches: Iterable[Batch], step: int) -> tuple[float, float]:
-        if self.accumulate == 1:
-            for batch in batches:
-                return self._of_batch(batch, step)
         grads, total, counted = self.model.grads, 0.0, 0.0
         sums = np.zeros_like(grads)
         for part, batch in enumerate(batches):
