@@ -370,10 +370,7 @@ class ELU(Function):
     alpha: Positive = 1.0
 
     def forward(self, Z: Array, Y: Array) -> None:
-        negative = np.expm1(np.minimum(Z, 0))
-        np.multiply(negative, self.alpha, out=negative)
-        np.maximum(Z, 0, out=Y)
-        np.add(Y, negative, out=Y)
+        _elu(Z, Y, np.minimum(Z, 0), self.alpha)
 
     def backward(self, saved: Array, dY: Array, work: Array) -> None:
         np.minimum(saved, 0, out=work)  # f′ = y + α where y ≤ 0
@@ -393,10 +390,7 @@ class SELU(Function):
     scale: ClassVar[float] = 1.0507009873554805
 
     def forward(self, Z: Array, Y: Array) -> None:
-        negative = np.expm1(np.minimum(Z, 0))
-        np.multiply(negative, self.alpha, out=negative)
-        np.maximum(Z, 0, out=Y)
-        np.add(Y, negative, out=Y)
+        _elu(Z, Y, np.minimum(Z, 0), self.alpha)
         np.multiply(Y, self.scale, out=Y)
 
     def backward(self, saved: Array, dY: Array, work: Array) -> None:
@@ -415,10 +409,7 @@ class CELU(Function):
     alpha: Positive = 1.0
 
     def forward(self, Z: Array, Y: Array) -> None:
-        negative = np.expm1(np.minimum(Z, 0) / Y.dtype.type(self.alpha))
-        np.multiply(negative, self.alpha, out=negative)
-        np.maximum(Z, 0, out=Y)
-        np.add(Y, negative, out=Y)
+        _elu(Z, Y, np.minimum(Z, 0) / Y.dtype.type(self.alpha), self.alpha)
 
     def backward(self, saved: Array, dY: Array, work: Array) -> None:
         np.minimum(saved, 0, out=work)  # f′ = y/α + 1 where y ≤ 0
@@ -646,6 +637,14 @@ class BoundMaxout(Layer):
         self.dX.fill(0)
         np.put_along_axis(self.dX.reshape(self.grouped), largest, dY[:, None], axis=1)
         return self.dX
+
+
+def _elu(Z: Array, Y: Array, exponent: Array, alpha: float) -> None:
+    """Writes max(0, z) + α(e^exponent − 1) into Y, for an exponent that is 0 where z > 0."""
+    negative = np.expm1(exponent, out=exponent)
+    np.multiply(negative, alpha, out=negative)
+    np.maximum(Z, 0, out=Y)
+    np.add(Y, negative, out=Y)
 
 
 def _sigmoid(Z: Array) -> Array:

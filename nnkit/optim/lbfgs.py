@@ -53,6 +53,7 @@ class LBFGS(FullBatch):
     `training.precision: float64`: in float32 it comes to a stand earlier.
     """
 
+    evaluations: ClassVar[int] = 25  # of the objective in one line search, at most
     kind: Literal["lbfgs"] = "lbfgs"
     lr: Positive = 1.0
     memory: Count = Field(10, description="Steps remembered.")
@@ -71,8 +72,6 @@ class LBFGS(FullBatch):
                 "'engine: scipy' finds its own step lengths; leave lr and schedule out"
             )
         return self
-
-    evaluations: ClassVar[int] = 25  # of the objective in one line search, at most
 
     @property
     def slots(self) -> tuple[str, ...]:

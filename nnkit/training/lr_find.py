@@ -106,12 +106,7 @@ def find_lr(config: Config, low: float = 1e-7, high: float = 10.0, steps: int = 
     References:
         Smith 2017, "Cyclical learning rates for training neural networks", §3.3.
     """
-    if not (0 < low < high < inf):
-        raise UsageError(f"the rates must rise from above 0, not go from {low:g} to {high:g}")
-    if high / low > WIDEST:
-        raise UsageError(f"from {low:g} to {high:g} is too wide a range; take {WIDEST:g} at most")
-    if steps < FEWEST:
-        raise UsageError(f"{steps} steps are too few to read a slope from; take {FEWEST} or more")
+    _check_range(low, high, steps)
     with config.locating():
         if isinstance(config.optimizer, FullBatch):
             raise SettingError(
@@ -155,6 +150,15 @@ def find_lr(config: Config, low: float = 1e-7, high: float = 10.0, steps: int = 
     followed = np.array(losses[1:])
     rates = low * growth ** np.arange(len(followed))
     return RangeTest(rates, followed, smooth(followed), ending)
+
+
+def _check_range(low: float, high: float, steps: int) -> None:
+    if not (0 < low < high < inf):
+        raise UsageError(f"the rates must rise from above 0, not go from {low:g} to {high:g}")
+    if high / low > WIDEST:
+        raise UsageError(f"from {low:g} to {high:g} is too wide a range; take {WIDEST:g} at most")
+    if steps < FEWEST:
+        raise UsageError(f"{steps} steps are too few to read a slope from; take {FEWEST} or more")
 
 
 def _losses(loop: Loop) -> Iterator[float]:
