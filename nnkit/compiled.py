@@ -19,6 +19,9 @@ from nnkit.paths import cache_folder
 # Importing numba takes half a second: only a model of this many parameters earns it back.
 WORTHWHILE = 20_000
 
+# What an inexact kernel may do: NaN and infinity stay what they are.
+INEXACT = {"contract", "nsz", "reassoc"}
+
 Kernel = TypeVar("Kernel", bound=Callable[..., object])
 
 
@@ -33,12 +36,35 @@ def available() -> bool:
     return os.environ.get("NNKIT_COMPILED", "1") != "0" and find_spec("numba") is not None
 
 
+def compiled(function: Kernel, exact: bool = True) -> Kernel:
+    """The function compiled for whatever types it is called with; machine code is kept on disk.
+
+    Args:
+        function: plain Python that numba understands.
+        exact: whether it shall round as NumPy does; else sums may be taken in any order, and a
+            product and a sum be rounded at once.
+    """
+    return _compiled(function, exact)
+
+
 @cache
-def compiled(function: Kernel) -> Kernel:
-    """The function compiled for whatever types it is called with; machine code is kept on disk."""
+def _compiled(function: Kernel, exact: bool) -> Kernel:
     os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_folder() / "numba"))
+    _prefer_wide_vectors()
     import numba
 
     # Without NumPy's error model each division is tested for zero, which keeps it from vectorizing.
-    result: Kernel = numba.njit(cache=True, error_model="numpy")(function)
+    result: Kernel = numba.njit(
+        cache=True, error_model="numpy", nogil=True, fastmath=False if exact else INEXACT
+    )(function)
     return result
+
+
+def _prefer_wide_vectors() -> None:
+    """Lets AVX-512 use its full width: LLVM prefers half of it, from the days when it ran hot."""
+    import llvmlite.binding as llvm
+
+    features = llvm.get_host_cpu_features()
+    if features.get("avx512f") and "NUMBA_CPU_FEATURES" not in os.environ:
+        os.environ["NUMBA_CPU_NAME"] = llvm.get_host_cpu_name()
+        os.environ["NUMBA_CPU_FEATURES"] = features.flatten() + ",-prefer-256-bit"

@@ -55,7 +55,7 @@ def blocks(model: Model) -> list[Array]:
 def train(session: Session, epochs: int) -> None:
     """Trains as `nnkit.train` does, without its files."""
     loop = session.loop
-    with numerics(session.threads):
+    with numerics(session.threads, session.model):
         for _ in islice(loop.run(), epochs * loop.batches.per_epoch):
             pass
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, cast
+from typing import Annotated, ClassVar, cast
 
 from pydantic import Field
 
@@ -13,8 +13,8 @@ from nnkit.errors import SettingError, SettingPath
 from nnkit.nn.activations import AnyActivation, ReLU
 from nnkit.nn.initializers import AnyInitializer, He, Xavier, Zeros
 from nnkit.nn.layer import LayerSpec, ShapeError
-from nnkit.nn.layers import ActivationLayer, AnyLayer, Dropout, Noise
-from nnkit.nn.layers.base import WeightedLayer
+from nnkit.nn.layers import ActivationLayer, AnyLayer, Dropout, Noise, Residual
+from nnkit.nn.layers.base import ActivatedLayer, WeightedLayer
 from nnkit.nn.losses import Loss
 from nnkit.nn.params import Shape
 
@@ -33,7 +33,7 @@ class Architecture(Spec):
     @property
     def weighted(self) -> tuple[int, ...]:
         """The indices of the layers with weights."""
-        return tuple(i for i, x in enumerate(self.layers) if isinstance(x, WeightedLayer))
+        return tuple(i for i, x in enumerate(self.layers) if isinstance(x, ActivatedLayer))
 
     @property
     def last(self) -> int:
@@ -108,7 +108,7 @@ def chain(
             output = spec.output_shape(shape)
             count = sum(parameter.size for parameter in spec.parameters(shape))
         except ShapeError as error:
-            raise SettingError((*path, error.field) if error.field else path, str(error)) from None
+            raise SettingError((*path, *error.path), str(error)) from None
         if count > MOST_PARAMETERS:
             raise SettingError(path, f"{count:,} parameters are more than fit into memory")
         stages.append(Stage(name, spec, shape, output))
@@ -124,34 +124,87 @@ def _links(
     input_noise: float | None,
 ) -> Iterator[tuple[str, LayerSpec, SettingPath]]:
     layers, last = architecture.layers, architecture.last
-    hidden = activations.hidden or ReLU()
     output = own_activation(layers[last]) or activations.output or activation_named(loss.output)
     if input_noise is not None:
         yield "input.noise", Noise(std=input_noise), ("regularization", "input_noise")
-    awaited: tuple[str, AnyActivation, SettingPath] | None = None  # an activation yet to come
-    for index, layer in enumerate(layers):
-        name, path = f"layers.{index}", ("architecture", "layers", index)
-        activated = isinstance(layer, ActivationLayer)
-        if not isinstance(layer, WeightedLayer):
-            yield name, layer, (*path, "function") if activated else path
-        elif index == last:
-            yield name, _initialized(layer, architecture, output), path
-        else:
-            written = written_activation(layers, index)  # as a layer of its own, after this one
-            follows = layer.activation or written or hidden
-            yield name, _initialized(layer, architecture, follows), path
-            if layer.activation is not None or written is None:
-                awaited = f"{name}.activation", follows, _place(layer, activations, path)
-        if awaited is not None and not _normalization_follows(layers, index):
-            yield awaited[0], ActivationLayer(function=awaited[1]), awaited[2]
-            awaited, activated = None, True
-        activated = activated and written_activation(layers, index) is None
-        if dropout is not None and activated and index < last:
-            yield f"{name}.dropout", Dropout(rate=dropout), ("regularization", "dropout")
+    filling = _Filling(architecture, activations, dropout)
+    for index, suffix, spec, path in filling.filled(layers, last, output, ("architecture",)):
+        yield f"layers.{index}{suffix}", spec, path
     place: SettingPath = ("activation", "output")
     if own_activation(layers[last]) is not None:
         place = ("architecture", "layers", last, "activation")
     yield "output", ActivationLayer(function=output), place
+
+
+@dataclass(frozen=True, slots=True)
+class _Filling:
+    """What stands in a list of layers unwritten: activations, dropout, initializers."""
+
+    architecture: Architecture
+    activations: Activations
+    dropout: float | None
+
+    def filled(
+        self,
+        layers: Sequence[LayerSpec],
+        last: int | None,
+        final: AnyActivation,
+        place: SettingPath,
+    ) -> Iterator[tuple[int, str, LayerSpec, SettingPath]]:
+        """The layers with what stands between them.
+
+        Args:
+            layers: as the config lists them.
+            last: the one whose activation, `final`, comes later.
+            final: the activation that follows the last.
+            place: of the setting `layers` whose they are.
+
+        Yields:
+            The index in `layers` to which a layer belongs, what of it this is, the layer, and the
+            setting that stands for it.
+        """
+        hidden = self.activations.hidden or ReLU()
+        awaited: tuple[int, AnyActivation, SettingPath] | None = None  # an activation yet to come
+        for index, layer in enumerate(layers):
+            path = (*place, "layers", index)
+            activated = isinstance(layer, ActivationLayer)
+            if not isinstance(layer, ActivatedLayer):
+                yield index, "", layer, (*path, "function") if activated else path
+            elif index == last:
+                yield index, "", self._decided(layer, final, path), path
+            else:
+                written = written_activation(layers, index)  # as a layer of its own, after this
+                follows = layer.activation or written or hidden
+                yield index, "", self._decided(layer, follows, path), path
+                if layer.activation is not None or written is None:
+                    awaited = index, follows, _place(layer, self.activations, path)
+            if awaited is not None and not _postponed(awaited[1], layers, index):
+                yield awaited[0], ".activation", ActivationLayer(function=awaited[1]), awaited[2]
+                awaited, activated = None, True
+            activated = activated and written_activation(layers, index) is None
+            if self.dropout is not None and activated and (last is None or index < last):
+                dropout = Dropout(rate=self.dropout)
+                yield index, ".dropout", dropout, ("regularization", "dropout")
+
+    def _decided(
+        self, layer: ActivatedLayer, follows: AnyActivation, path: SettingPath
+    ) -> LayerSpec:
+        """The layer with its initializers decided, and a block with what stands inside."""
+        usual = He() if follows.rectifier else Xavier()
+        initializer = self.architecture.initializer or usual
+        if isinstance(layer, Residual):
+            weighted = [i for i, x in enumerate(layer.layers) if isinstance(x, ActivatedLayer)]
+            last = weighted[-1] if weighted else None
+            if last is not None and own_activation(layer.layers[last]) is not None:
+                last = None
+            inside = self.filled(layer.layers, last, follows, path)
+            return layer.filled_in(
+                [(index, spec) for index, _, spec, _ in inside], layer.initializer or initializer
+            )
+        assert isinstance(layer, WeightedLayer)
+        bias = layer.bias_initializer or self.architecture.bias_initializer
+        chosen = {"initializer": layer.initializer or initializer, "bias_initializer": bias}
+        return layer.model_copy(update=chosen)
 
 
 def _place(layer: LayerSpec, activations: Activations, path: SettingPath) -> SettingPath:
@@ -163,7 +216,7 @@ def _place(layer: LayerSpec, activations: Activations, path: SettingPath) -> Set
 
 def own_activation(layer: LayerSpec) -> AnyActivation | None:
     """The activation that a layer with weights names itself, or None."""
-    return layer.activation if isinstance(layer, WeightedLayer) else None
+    return layer.activation if isinstance(layer, ActivatedLayer) else None
 
 
 def written_activation(layers: Sequence[LayerSpec], index: int) -> AnyActivation | None:
@@ -181,16 +234,16 @@ def _normalization_follows(layers: Sequence[LayerSpec], index: int) -> bool:
     return index + 1 < len(layers) and layers[index + 1].normalizes
 
 
-def _initialized(
-    layer: WeightedLayer, architecture: Architecture, follows: AnyActivation
-) -> WeightedLayer:
-    """The layer with its initializers decided."""
-    usual = He() if follows.rectifier else Xavier()
-    chosen: dict[str, Any] = {
-        "initializer": layer.initializer or architecture.initializer or usual,
-        "bias_initializer": layer.bias_initializer or architecture.bias_initializer,
-    }
-    return layer.model_copy(update=chosen)
+def _postponed(activation: AnyActivation, layers: Sequence[LayerSpec], index: int) -> bool:
+    """Whether an activation after this layer stands behind the next one.
+
+    A normalization comes before it. And the largest of several numbers is, under ReLU, the largest
+    of their ReLUs, with the same gradients: taken first, there are fewer numbers to rectify.
+    """
+    if _normalization_follows(layers, index):
+        return True
+    selects = index + 1 < len(layers) and layers[index + 1].selects
+    return selects and isinstance(activation, ReLU)
 
 
 def activation_named(tag: str) -> AnyActivation:

@@ -68,3 +68,42 @@ def softmax_gradient(E: Any, T: Any, scale: Any, totals: Any) -> float:
         for n in range(E.shape[1]):
             E[k, n] = (E[k, n] / totals[n] - T[k, n]) * scale
     return sum_of_logs
+
+
+def max_of_quarters(X: Any, Y: Any, chosen: Any) -> None:
+    """The largest of each 2 × 2 window of X (C, H, W, N) into Y (C, H/2, W/2, N).
+
+    Which of the four it was, 0 to 3 by rows and the first of equals, goes into `chosen`. A NaN
+    counts as largest.
+    """
+    channels, rows, columns, samples = Y.shape
+    for c in range(channels):
+        for i in range(rows):
+            for j in range(columns):
+                x0, x1 = X[c, 2 * i, 2 * j], X[c, 2 * i, 2 * j + 1]
+                x2, x3 = X[c, 2 * i + 1, 2 * j], X[c, 2 * i + 1, 2 * j + 1]
+                y, which = Y[c, i, j], chosen[c, i, j]
+                for n in range(samples):
+                    best, k = x0[n], 0
+                    if x1[n] > best or x1[n] != x1[n]:
+                        best, k = x1[n], 1
+                    if x2[n] > best or x2[n] != x2[n]:
+                        best, k = x2[n], 2
+                    if x3[n] > best or x3[n] != x3[n]:
+                        best, k = x3[n], 3
+                    y[n] = best
+                    which[n] = k
+
+
+def max_of_quarters_gradient(dY: Any, chosen: Any, dX: Any) -> None:
+    """Each gradient to the entry that was chosen, 0 to the other three."""
+    channels, rows, columns, samples = dY.shape
+    zero = dY.dtype.type(0)
+    for c in range(channels):
+        for i in range(rows):
+            for j in range(columns):
+                d, which = dY[c, i, j], chosen[c, i, j]
+                for k in range(4):  # a loop for each, or the compiler would not use vectors
+                    x = dX[c, 2 * i + k // 2, 2 * j + k % 2]
+                    for n in range(samples):
+                        x[n] = d[n] if which[n] == k else zero

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import prod
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,15 +16,15 @@ from nnkit.nn.params import Array, Parameter, Shape
 
 
 class ShapeError(Exception):
-    """A layer can't take the shape it is given.
+    """A layer can't take the shape that it is given.
 
     Attributes:
-        field: the layer's setting at fault, or "" where it is the layer as such.
+        path: to the layer's setting at fault; empty where it is the layer as such.
     """
 
-    def __init__(self, message: str, field: str = "") -> None:
+    def __init__(self, message: str, *path: str | int) -> None:
         super().__init__(message)
-        self.field = field
+        self.path = path
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +95,25 @@ class LayerSpec(Component):
         output_is_scratch: whether the next layer may overwrite its output, because it is a buffer
             of its own that its backward pass does not read.
         output_is_view: whether its output is a view of its input.
-        needs_batch: whether it compares the samples of a batch, so that one alone says nothing.
         normalizes: whether it stands between a layer with weights and its activation.
+        selects: whether it picks the largest of several inputs, so that a rising activation does
+            as well after it, where there are fewer numbers.
     """
 
     output_is_scratch: ClassVar[bool] = False
     output_is_view: ClassVar[bool] = False
-    needs_batch: ClassVar[bool] = False
     normalizes: ClassVar[bool] = False
+    selects: ClassVar[bool] = False
+
+    @property
+    def needs_batch(self) -> bool:
+        """Whether it compares the samples of a batch, so that one alone says nothing."""
+        return False
+
+    @property
+    def is_spatial(self) -> bool:
+        """Whether it works position by position over images or sequences."""
+        return False
 
     def output_shape(self, shape: Shape) -> Shape:
         """The shape of one output sample for an input sample of the given shape.
@@ -119,6 +131,59 @@ class LayerSpec(Component):
         """The blocks that are not trained but change in training, such as running means."""
         return ()
 
+    def multiplications(self, shape: Shape) -> int:
+        """How many numbers it multiplies by weights, for one sample of that shape."""
+        return sum(prod(p.shape) for p in self.parameters(shape) if len(p.shape) > 1)
+
+    def reach(self, shape: Shape) -> tuple[Shape, Shape] | None:
+        """How far an output sees along each axis, and from one output to the next.
+
+        None where it works on units one by one, or sees all.
+        """
+        return None
+
     @abstractmethod
     def bind(self, binding: Binding) -> Layer:
         """The layer ready to compute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A layer in its place in a chain.
+
+    Attributes:
+        name: unique in the chain; its blocks are `name.W` and so on.
+        spec: the layer.
+        input_shape: of one sample, as it reaches the layer.
+    """
+
+    name: str
+    spec: LayerSpec
+    input_shape: Shape
+
+
+def bind_chain(links: Sequence[Link], binding: Binding) -> list[Layer]:
+    """The layers of a chain, each bound to its part of what the chain as a whole is bound to."""
+    layers: list[Layer] = []
+    wanted = binding.input_gradient  # does anything from here down need dE/dX of this layer?
+    scratch, samples_first = binding.input_is_scratch, binding.samples_first
+    for link in links:
+        spec, shape = link.spec, link.input_shape
+        trained, running = spec.parameters(shape), spec.state(shape)
+        own = replace(
+            binding,
+            input_shape=shape,
+            params={p.name: binding.params[f"{link.name}.{p.name}"] for p in trained},
+            grads={p.name: binding.grads[f"{link.name}.{p.name}"] for p in trained},
+            state={p.name: binding.state[f"{link.name}.{p.name}"] for p in running},
+            input_gradient=binding.training and wanted,
+            input_is_scratch=scratch,
+            samples_first=samples_first,
+            name=f"{binding.name}.{link.name}" if binding.name else link.name,
+        )
+        layers.append(spec.bind(own))
+        wanted = wanted or any(parameter.lr_factor for parameter in trained)
+        # A layer without buffers of its own hands on what it was given, or a view of it.
+        scratch = spec.output_is_scratch
+        samples_first = samples_first and spec.output_is_view
+    return layers

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from math import isfinite, prod
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from nnkit.compiled import worthwhile
 from nnkit.memory import aligned_empty
 from nnkit.nn.architecture import Stage
-from nnkit.nn.layer import Binding, Layer
+from nnkit.nn.layer import Binding, Layer, Link, bind_chain
 from nnkit.nn.layers import ActivationLayer
 from nnkit.nn.losses import Loss
 from nnkit.nn.params import Array, Layout, Shape
+from nnkit.nn.pieces import Pieces
 
 NETWORKS_KEPT = 4  # full and short batch, in training and in evaluation
+CACHE = 1 << 21  # bytes of a piece's buffers, about what a processor keeps at hand
+STEP = 16  # samples: a piece is a multiple of it, one vector of the widest kind
+
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
 
 
 class Model:
@@ -33,6 +39,7 @@ class Model:
         state: what changes in training without being trained, such as running means; where each
             block of it lies says `state_layout`.
         compiled: whether its networks use compiled kernels.
+        threads: how many share the pieces of a batch, where batches are cut.
     """
 
     def __init__(self, stages: Sequence[Stage], loss: Loss, seed: int, dtype: str) -> None:
@@ -54,8 +61,10 @@ class Model:
         self.grads = self.layout.zeros(self.dtype)
         self.state = self.state_layout.zeros(self.dtype)
         self.initialize()
-        self.compiled = worthwhile(self.layout.size)
+        self.compiled = worthwhile(self.multiplications)
+        self.threads = 1
         self._networks: OrderedDict[tuple[int, bool], Network] = OrderedDict()
+        self._cut: OrderedDict[tuple[int, bool, int], Pieces] = OrderedDict()
 
     def initialize(self) -> None:
         """Gives parameters and running state their first values."""
@@ -72,16 +81,53 @@ class Model:
         """Of one sample's output."""
         return self.stages[-1].output_shape
 
+    @property
+    def multiplications(self) -> int:
+        """How many numbers are multiplied by weights, for one sample."""
+        return sum(stage.spec.multiplications(stage.input_shape) for stage in self.stages)
+
+    @property
+    def cuts_batches(self) -> bool:
+        """Whether batches of training go through in pieces: samples must not see each other."""
+        return self.spatial and not any(stage.spec.needs_batch for stage in self.stages)
+
+    @property
+    def spatial(self) -> bool:
+        """Whether it works on images or sequences, position by position."""
+        return any(stage.spec.is_spatial for stage in self.stages)
+
     def network(self, batch: int, training: bool) -> Network:
         """The layers bound to a batch size, made once and kept."""
-        key = (batch, training)
-        network = self._networks.get(key)
-        if network is None:
-            network = self._networks[key] = Network(self, batch, training)
-            while len(self._networks) > NETWORKS_KEPT:
-                self._networks.popitem(last=False)
-        self._networks.move_to_end(key)
-        return network
+        return _kept(
+            self._networks, (batch, training), lambda: self.bound(batch, training, self.grads)
+        )
+
+    def bound(self, batch: int, training: bool, grads: Array) -> Network:
+        """The layers bound to a batch size, which write gradients into `grads`."""
+        return Network(self, batch, training, grads=grads)
+
+    def in_pieces(self, batch: int, training: bool) -> Network | Pieces:
+        """Likewise, or where it is faster the batch in pieces, shared out among threads."""
+        size = self.piece(batch, training)
+        if size >= batch:
+            return self.network(batch, training)
+        return _kept(
+            self._cut,
+            (batch, training, self.threads),
+            lambda: Pieces(self, batch, training, size, self.threads),
+        )
+
+    def piece(self, batch: int, training: bool) -> int:
+        """How many samples of a batch go through at a time.
+
+        All of them, unless the network is spatial and its samples do not see each other.
+        """
+        if not self.spatial or (training and not self.cuts_batches):
+            return batch
+        per_sample = buffer_bytes(self, 1)
+        fitting = CACHE // per_sample // STEP * STEP
+        even = -(-batch // self.threads)
+        return min(max(fitting, STEP), -(-even // STEP) * STEP, batch)
 
     def forward(self, X: Array, batch: int = 1000) -> Array:
         """The outputs for samples of any number.
@@ -96,7 +142,7 @@ class Model:
         outputs = np.empty((len(X), *self.output_shape), dtype=self.dtype)
         for start in range(0, len(X), batch):
             part = np.asarray(X[start : start + batch], dtype=self.dtype)
-            Y = self.network(len(part), training=False).forward(batch_last(part))
+            Y = self.in_pieces(len(part), training=False).forward(batch_last(part))
             outputs[start : start + len(part)] = samples_first(Y)
         return outputs
 
@@ -109,11 +155,17 @@ class Network:
     """
 
     def __init__(
-        self, model: Model, batch: int, training: bool, input_gradient: bool = False
+        self,
+        model: Model,
+        batch: int,
+        training: bool,
+        input_gradient: bool = False,
+        grads: Array | None = None,
     ) -> None:
         self.loss = model.loss
         self.names = [stage.name for stage in model.stages]
-        layers = _bind(model, batch, training, input_gradient)
+        target = model.grads if grads is None else grads
+        layers = _bind(model, batch, training, input_gradient, target)
         output = model.stages[-1].spec
         assert isinstance(output, ActivationLayer)
         self.fused = output.function.tag() == model.loss.fused
@@ -179,39 +231,36 @@ class Network:
         return None
 
 
-def _bind(model: Model, batch: int, training: bool, input_gradient: bool) -> list[Layer]:
-    params, grads = model.layout.views(model.params), model.layout.views(model.grads)
-    state = model.state_layout.views(model.state)
-    layers: list[Layer] = []
-    wanted = input_gradient  # does anything from here down need dE/dX of this layer?
-    scratch, samples_first = False, True
-    for stage in model.stages:
-        trained = stage.spec.parameters(stage.input_shape)
-        names = [parameter.name for parameter in trained]
-        binding = Binding(
-            input_shape=stage.input_shape,
-            batch=batch,
-            dtype=model.dtype,
-            params={name: params[f"{stage.name}.{name}"] for name in names},
-            grads={name: grads[f"{stage.name}.{name}"] for name in names},
-            state={
-                parameter.name: state[f"{stage.name}.{parameter.name}"]
-                for parameter in stage.spec.state(stage.input_shape)
-            },
-            training=training,
-            input_gradient=training and wanted,
-            input_is_scratch=scratch,
-            samples_first=samples_first,
-            compiled=model.compiled,
-            seed=model.seed,
-            name=stage.name,
-        )
-        layers.append(stage.spec.bind(binding))
-        wanted = wanted or any(parameter.lr_factor for parameter in trained)
-        # A layer without buffers of its own hands on what it was given, or a view of it.
-        scratch = stage.spec.output_is_scratch
-        samples_first = samples_first and stage.spec.output_is_view
-    return layers
+def _kept(cache: OrderedDict[Key, Value], key: Key, make: Callable[[], Value]) -> Value:
+    """What a cache of a few has under a key, made where it is missing."""
+    if key not in cache:
+        cache[key] = make()
+        while len(cache) > NETWORKS_KEPT:
+            cache.popitem(last=False)
+    cache.move_to_end(key)
+    return cache[key]
+
+
+def _bind(
+    model: Model, batch: int, training: bool, input_gradient: bool, target: Array
+) -> list[Layer]:
+    whole = Binding(
+        input_shape=model.input_shape,
+        batch=batch,
+        dtype=model.dtype,
+        params=model.layout.views(model.params),
+        grads=model.layout.views(target),
+        state=model.state_layout.views(model.state),
+        training=training,
+        input_gradient=input_gradient,
+        input_is_scratch=False,
+        samples_first=True,
+        compiled=model.compiled,
+        seed=model.seed,
+        name="",
+    )
+    links = [Link(stage.name, stage.spec, stage.input_shape) for stage in model.stages]
+    return bind_chain(links, whole)
 
 
 def batch_last(X: Array) -> Array:

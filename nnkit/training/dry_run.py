@@ -27,7 +27,7 @@ def dry_run(config: Config, runs: Path) -> dict[str, Any]:
     with config.locating():
         session = build(config, runs)
     model, loop = session.model, session.loop
-    with numerics(session.threads):
+    with numerics(session.threads, model):
         batch = next(loop.batches.epoch(0))
         loss = loop.step((batch,))  # this one also makes the buffers
         began = perf_counter()

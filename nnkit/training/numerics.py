@@ -18,12 +18,16 @@ from nnkit.nn.model import Model
 # OpenBLAS's threads wait for each other at every product, and 784-512-10 trained at an eighth of
 # its speed. One thread is never far behind there.
 WORTHWHILE = 80_000_000
+# Likewise in a whole batch, where it is cut into pieces: handing one over takes some 100 µs.
+WORTH_CUTTING = 4_000_000
 
 
 def threads_for(model: Model, batch_size: int, wanted: int | None) -> int:
-    """The number of threads: as wanted, else all available where a product is large enough."""
+    """The number of threads: as wanted, else all available where there is enough for them."""
     if wanted is not None:
         return wanted
+    if model.cuts_batches:
+        return available() if model.multiplications * batch_size >= WORTH_CUTTING else 1
     weights = (p for stage in model.stages for p in stage.spec.parameters(stage.input_shape))
     largest = max((prod(p.shape) * batch_size for p in weights), default=0)
     return available() if largest >= WORTHWHILE else 1
@@ -37,11 +41,19 @@ def available() -> int:
 
 
 @contextmanager
-def numerics(threads: int) -> Iterator[None]:
+def numerics(threads: int, model: Model | None = None) -> Iterator[None]:
     """The setting for training: so many threads, no denormals, and no word about overflow.
 
     NaN and infinity are looked for in the loss, where the message can say more.
+
+    Args:
+        threads: for matrix products; or for the pieces of the model's batches, if it cuts them.
+        model: that is at work.
     """
+    if model is not None:
+        model.threads = threads
+        if model.cuts_batches:
+            threads = 1
     with (
         controller().limit(limits=threads, user_api="blas"),
         flushed_denormals(),

@@ -252,7 +252,7 @@ def judge(model: Model, data: ReadySet, tally: Tally, kept: Array | None = None)
     total = counted = 0.0
     for start in range(0, len(data), EVALUATION_BATCH):
         part = slice(start, min(start + EVALUATION_BATCH, len(data)))
-        network = model.network(part.stop - start, training=False)
+        network = model.in_pieces(part.stop - start, training=False)
         weights = None if data.weights is None else data.weights[part]
         loss, Y = network.evaluate(
             batch_last(data.inputs[part]), batch_last(data.coded[part]), weights

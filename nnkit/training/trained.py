@@ -118,7 +118,9 @@ class TrainedModel:
             raise DataError(f"inputs of type {X.dtype}, which is no number")
         if X.dtype.kind == "f" and not (np.isfinite(X) | (np.isnan(X) & bool(self.columns))).all():
             raise DataError("NaN or infinity in the inputs")
-        with numerics(self.info["threads"]):  # what overflows is looked for, and said, below
+        with numerics(
+            self.info["threads"], self.model
+        ):  # what overflows is looked for, and said, below
             prepared = self.preprocessor(X, self.model.dtype)
             outputs = self.model.forward(prepared)
         if not np.isfinite(outputs).all():
@@ -177,7 +179,9 @@ class TrainedModel:
         """
         ready = self._ready(split, data)
         metrics = chosen(self.config.training.metrics, for_classes=self.classes is not None)
-        with numerics(self.info["threads"]):  # as in training, so that the figures are the same
+        with numerics(
+            self.info["threads"], self.model
+        ):  # as in training, so that the figures are the same
             return len(ready), evaluate(self.model, ready, metrics)
 
     def report(self, split: str = "test", data: Path | None = None) -> Report:
@@ -188,7 +192,7 @@ class TrainedModel:
             data: likewise.
         """
         ready = self._ready(split, data)
-        with numerics(self.info["threads"]):
+        with numerics(self.info["threads"], self.model):
             return report_on(self.model, ready, split, self.classes)
 
     def _ready(self, split: str, place: Path | None) -> ReadySet:

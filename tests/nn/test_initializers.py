@@ -202,4 +202,4 @@ def test_values_of_another_number_are_refused(
 ) -> None:
     with pytest.raises(ShapeError, match=message) as error:
         Dense.model_validate({"units": 2, **layer}).parameters((3,))
-    assert error.value.field == f"{field}initializer"
+    assert error.value.path == (f"{field}initializer",)

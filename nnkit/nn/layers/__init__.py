@@ -6,23 +6,59 @@ from typing import Annotated
 
 from nnkit.config.base import Tagged
 from nnkit.nn.layers.activation import ActivationLayer
+from nnkit.nn.layers.conv import Conv
+from nnkit.nn.layers.conv_transpose import ConvTranspose
 from nnkit.nn.layers.dense import Dense
-from nnkit.nn.layers.dropout import Dropout
+from nnkit.nn.layers.dropout import Dropout, SpatialDropout
 from nnkit.nn.layers.flatten import Flatten
 from nnkit.nn.layers.noise import Noise
 from nnkit.nn.layers.normalization import BatchNorm, LayerNorm
+from nnkit.nn.layers.pooling import AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool, Subsample
+from nnkit.nn.layers.residual import Residual
+from nnkit.nn.layers.resizing import UpSample, ZeroPad
 
 __all__ = [
     "ActivationLayer",
     "AnyLayer",
+    "AvgPool",
     "BatchNorm",
+    "Conv",
+    "ConvTranspose",
     "Dense",
     "Dropout",
     "Flatten",
+    "GlobalAvgPool",
+    "GlobalMaxPool",
     "LayerNorm",
+    "MaxPool",
     "Noise",
+    "Residual",
+    "SpatialDropout",
+    "Subsample",
+    "UpSample",
+    "ZeroPad",
 ]
 
 AnyLayer = Annotated[
-    Dense | Flatten | Dropout | Noise | BatchNorm | LayerNorm | ActivationLayer, Tagged()
+    Dense
+    | Conv
+    | ConvTranspose
+    | MaxPool
+    | AvgPool
+    | GlobalMaxPool
+    | GlobalAvgPool
+    | Subsample
+    | Residual
+    | Flatten
+    | ZeroPad
+    | UpSample
+    | Dropout
+    | SpatialDropout
+    | Noise
+    | BatchNorm
+    | LayerNorm
+    | ActivationLayer,
+    Tagged(),
 ]
+
+Residual.model_rebuild()  # which holds layers itself

@@ -1,4 +1,4 @@
-"""What layers with weights have in common."""
+"""What layers have in common that are spatial, have weights, or an activation after them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,25 @@ from nnkit.nn.layer import LayerSpec, ShapeError
 from nnkit.nn.params import Parameter, Shape
 
 
-class WeightedLayer(LayerSpec):
-    """A layer with weights: an activation follows it, its own or the config's."""
+class SpatialLayer(LayerSpec):
+    """A layer over images (channels, height, width) or sequences (channels, length)."""
+
+    @property
+    def is_spatial(self) -> bool:
+        return True
+
+
+class ActivatedLayer(LayerSpec):
+    """A layer that an activation follows, its own or the config's."""
 
     activation: AnyActivation | None = Field(
         None, description="What follows it; by default `activation.hidden` or `activation.output`."
     )
+
+
+class WeightedLayer(ActivatedLayer):
+    """A layer with weights."""
+
     initializer: AnyInitializer | None = Field(
         None, description="Of its weights; by default `architecture.initializer`."
     )
@@ -31,9 +44,9 @@ class WeightedLayer(LayerSpec):
     )
 
     def weights_and_bias(
-        self, shape: Shape, fan_in: int, fan_out: int, bias: bool
+        self, shape: Shape, fan_in: int, fan_out: int, bias: bool, units: int | None = None
     ) -> Sequence[Parameter]:
-        """The blocks W, of that shape, and b, one for each of its first axis.
+        """The blocks W, of that shape, and b, one for each unit; by default for W's first axis.
 
         Raises:
             ShapeError: an initializer can't fill them.
@@ -44,8 +57,9 @@ class WeightedLayer(LayerSpec):
         if not bias:
             return (W,)
         initial = self.bias_initializer or Zeros()
-        _check(initial, shape[:1], "bias_initializer")
-        return (W, Parameter("b", shape[:1], fan_in, fan_out, initial, False, self.lr_factor))
+        each = shape[:1] if units is None else (units,)
+        _check(initial, each, "bias_initializer")
+        return (W, Parameter("b", each, fan_in, fan_out, initial, False, self.lr_factor))
 
 
 def _check(initializer: AnyInitializer, shape: Shape, field: str) -> None:

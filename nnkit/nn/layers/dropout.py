@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from nnkit.nn.layer import Binding, Layer, LayerSpec
-from nnkit.nn.params import Array
+from nnkit.nn.params import Array, Shape
 from nnkit.random import philox
 
 LEVELS = 1 << 16  # a unit's fate is one 16-bit draw: four of them to each 64-bit word
@@ -26,25 +26,45 @@ class Dropout(LayerSpec):
     rate: Annotated[float, Field(gt=0, lt=1)]
 
     def bind(self, binding: Binding) -> Layer:
-        return BoundDropout(self, binding)
+        return BoundDropout(self.rate, binding, binding.input_shape)
+
+
+class SpatialDropout(LayerSpec):
+    """Leaves whole channels out, all positions of a map at once, and scales the rest likewise.
+
+    Neighbours in a map say nearly the same, so that leaving out single ones hides little (Tompson
+    et al. 2015, §3.2).
+    """
+
+    elsewhere: ClassVar[tuple[str, ...]] = ("dropout2d", "spatial_dropout2d", "channel_dropout")
+    kind: Literal["spatial_dropout"] = "spatial_dropout"
+    shorthand: ClassVar[str | None] = "rate"
+    rate: Annotated[float, Field(gt=0, lt=1)]
+
+    def bind(self, binding: Binding) -> Layer:
+        channels, *positions = binding.input_shape
+        return BoundDropout(self.rate, binding, (channels, *[1] * len(positions)))
 
 
 class BoundDropout(Layer):
-    """Y = M ⊙ X and dX = M ⊙ dY, with a mask M (*shape, N) drawn anew at each step."""
+    """Y = M ⊙ X and dX = M ⊙ dY, with a mask M drawn anew at each step.
 
-    def __init__(self, spec: Dropout, binding: Binding) -> None:
-        self.dropped = min(max(round(spec.rate * LEVELS), 1), LEVELS - 1)
+    M is (*shape, N), or has a single entry along axes whose units share their fate.
+    """
+
+    def __init__(self, rate: float, binding: Binding, mask_shape: Shape) -> None:
+        self.dropped = min(max(round(rate * LEVELS), 1), LEVELS - 1)
         self.scale = LEVELS / (LEVELS - self.dropped)
         self.seed, self.purpose = binding.seed, f"dropout/{binding.name}"
         if binding.training:
-            self.mask = binding.buffer(*binding.input_shape)
+            self.mask = binding.buffer(*mask_shape)
             self.Y = binding.buffer(*binding.input_shape)
 
     def forward(self, X: Array, step: int | None) -> Array:
         if step is None:
             return X
-        words = philox(self.seed, self.purpose, step).random_raw(-(-X.size // 4))
-        draws = words.view(np.uint16)[: X.size].reshape(X.shape)
+        words = philox(self.seed, self.purpose, step).random_raw(-(-self.mask.size // 4))
+        draws = words.view(np.uint16)[: self.mask.size].reshape(self.mask.shape)
         np.greater_equal(draws, self.dropped, out=self.mask, casting="unsafe")
         np.multiply(self.mask, self.scale, out=self.mask)
         return np.multiply(X, self.mask, out=self.Y)

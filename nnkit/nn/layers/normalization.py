@@ -38,9 +38,12 @@ class BatchNorm(_Normalization):
     """
 
     elsewhere: ClassVar[tuple[str, ...]] = ("bn",)
-    needs_batch: ClassVar[bool] = True
     kind: Literal["batch_norm"] = "batch_norm"
     momentum: Annotated[float, Field(gt=0, le=1)] = 0.1
+
+    @property
+    def needs_batch(self) -> bool:
+        return True
 
     def parameters(self, shape: Shape) -> Sequence[Parameter]:
         return self._scale_and_shift(shape[:1])

@@ -1,0 +1,295 @@
+"""Convolution: each unit sees a window of the input, and all windows share their weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from nnkit.compiled import compiled
+from nnkit.config.base import Count, Listed
+from nnkit.nn import convolution
+from nnkit.nn.columns import Columns, Padded
+from nnkit.nn.layer import Binding, Layer, ShapeError
+from nnkit.nn.layers.base import SpatialLayer, WeightedLayer
+from nnkit.nn.params import Array, Parameter, Shape
+from nnkit.nn.products import product
+from nnkit.nn.windows import Padding, PerAxis, Sizes, Windows, positions_of, windows
+
+# Which of the six maps below each of the sixteen of LeNet-5's C3 sees (LeCun et al. 1998, table I).
+LENET_5 = (
+    *((i, (i + 1) % 6, (i + 2) % 6) for i in range(6)),
+    *(tuple(sorted((i + j) % 6 for j in range(4))) for i in range(6)),
+    *((0, 1, 3, 4), (1, 2, 4, 5), (0, 2, 3, 5)),
+    (0, 1, 2, 3, 4, 5),
+)
+
+Connections = tuple[Annotated[tuple[int, ...], Listed], ...]
+
+
+class Conv(SpatialLayer, WeightedLayer):
+    """Each unit sees a window: Z[f, p] = Σ_{c,k} W[f, c, k] X[c, s·p + d·k] + b[f].
+
+    Over images (channels, height, width) or sequences (channels, length), as the input is. W is
+    (filters, channels/groups, *kernel) (LeCun et al. 1989; as in other libraries the window is not
+    mirrored, so strictly speaking it is a cross-correlation).
+    """
+
+    elsewhere: ClassVar[tuple[str, ...]] = (
+        "conv2d",
+        "conv1d",
+        "convolution",
+        "convolution2d",
+        "conv_2d",
+        "conv_1d",
+        "depthwise_conv",
+    )
+    kind: Literal["conv"] = "conv"
+    output_is_scratch: ClassVar[bool] = True
+    filters: Count = Field(description="How many maps it computes, its output's channels.")
+    kernel: Annotated[Sizes, PerAxis(1)] = Field(description="A window's size, 5 or [5, 3].")
+    stride: Annotated[Sizes, PerAxis(1)] = Field(1, description="From one window to the next.")
+    padding: Annotated[Padding, PerAxis(0, ("valid", "same"))] = Field(
+        "valid", description="Zeros around the input: none, as many as keep its size, or a number."
+    )
+    dilation: Annotated[Sizes, PerAxis(1)] = Field(
+        1, description="From one entry of a window to the next."
+    )
+    groups: Count | Literal["depthwise"] = Field(
+        1,
+        description="Into how many groups channels and filters are parted, each seeing its own; "
+        "`depthwise` is one for each channel.",
+    )
+    connections: Literal["lenet-5"] | Annotated[Connections, Listed] | None = Field(
+        None,
+        description="For each filter the channels that it sees, or `lenet-5` for the table of "
+        "LeNet-5's C3 (LeCun et al. 1998, table I); by default all.",
+    )
+    bias: bool = Field(True, description="Whether it has b.")
+
+    def windows(self, shape: Shape) -> Windows:
+        """The windows over an input sample of that shape.
+
+        Raises:
+            ShapeError: it can't take that shape.
+        """
+        size = positions_of(shape, self.tag())
+        return windows(size, self.kernel, self.stride, self.padding, self.dilation)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        found = self.windows(shape)
+        channels, groups = shape[0], self._groups(shape[0])
+        for count, what in ((channels, "channels of the input"), (self.filters, "filters")):
+            if count % groups:
+                raise ShapeError(f"{count} {what} can't be parted into {groups} groups", "groups")
+        self._check_connections(channels, groups)
+        return (self.filters, *found.count)
+
+    def parameters(self, shape: Shape) -> Sequence[Parameter]:
+        kernel, table = self.windows(shape).kernel, self.table
+        groups = self._groups(shape[0])
+        taps, seen = prod(kernel), shape[0] // groups
+        if table is None:
+            fan_in, fan_out = seen * taps, self.filters // groups * taps
+            weights: Shape = (self.filters, seen, *kernel)
+        else:  # a block of weights for each connection
+            count = sum(map(len, table))
+            weights = (count, *kernel)
+            fan_in, fan_out = count * taps // self.filters, count * taps // shape[0]
+        return self.weights_and_bias(weights, fan_in, fan_out, self.bias, self.filters)
+
+    def multiplications(self, shape: Shape) -> int:
+        (W, *_), found = self.parameters(shape), self.windows(shape)
+        return W.size * prod(found.count)
+
+    def reach(self, shape: Shape) -> tuple[Shape, Shape]:
+        found = self.windows(shape)
+        return found.reach, found.stride
+
+    @property
+    def table(self) -> Connections | None:
+        """For each filter the channels that it sees, or None for all."""
+        return LENET_5 if self.connections == "lenet-5" else self.connections
+
+    def _groups(self, channels: int) -> int:
+        return channels if self.groups == "depthwise" else self.groups
+
+    def _check_connections(self, channels: int, groups: int) -> None:
+        table = self.table
+        if table is None:
+            return
+        if groups > 1:
+            raise ShapeError("either groups or connections say what a filter sees", "connections")
+        if len(table) != self.filters:
+            raise ShapeError(
+                f"has {len(table)} rows, but there are {self.filters} filters", "connections"
+            )
+        for filter_, seen in enumerate(table):
+            if not seen or len(set(seen)) < len(seen) or not set(seen) <= set(range(channels)):
+                raise ShapeError(
+                    f"row {filter_} must name channels from 0 to {channels - 1}, each once",
+                    "connections",
+                )
+
+    def bind(self, binding: Binding) -> Layer:
+        windows, groups = self.windows(binding.input_shape), self._groups(binding.input_shape[0])
+        weights = Weights(binding, self.table)
+        if binding.compiled and windows.stride[-1] == 1 and not windows.are_points:
+            return BoundDirect(binding, windows, groups, weights)
+        return BoundColumns(binding, windows, groups, weights)
+
+
+class Weights:
+    """The weights of all connections as they are trained, and as one block W (F, C/groups, taps).
+
+    Where a table leaves connections out, W is a copy with zeros in their places.
+    """
+
+    def __init__(self, binding: Binding, table: Connections | None) -> None:
+        self.trained = binding.params["W"]
+        self.gradient = binding.grads.get("W")
+        self.table = table
+        if table is None:
+            self.W = self.trained.reshape(*self.trained.shape[:2], -1)
+            self.dW: Array | None = None
+            if self.gradient is not None:
+                self.dW = self.gradient.reshape(self.W.shape)
+            return
+        pairs = [(f, c) for f, seen in enumerate(table) for c in seen]
+        self.places = tuple(np.array(pairs).T)
+        shape = (len(table), binding.input_shape[0], prod(self.trained.shape[1:]))
+        self.W = np.zeros(shape, binding.dtype)
+        self.dW = np.zeros(shape, binding.dtype)
+
+    def current(self) -> Array:
+        """W, (filters, channels of a group, taps)."""
+        if self.table is not None:
+            self.W[self.places] = self.trained.reshape(len(self.trained), -1)
+        return self.W
+
+    def pick_gradient(self) -> None:
+        """Takes the gradients of the connections that there are out of dW."""
+        if self.table is not None and self.gradient is not None and self.dW is not None:
+            self.gradient.reshape(len(self.gradient), -1)[...] = self.dW[self.places]
+
+
+class _BoundConv(Layer):
+    """What both ways to compute have in common: weights, bias, Z (filters, *positions, N)."""
+
+    def __init__(self, binding: Binding, windows: Windows, groups: int, weights: Weights) -> None:
+        self.windows, self.groups, self.weights = windows, groups, weights
+        self.filters = len(weights.W)
+        self.b = binding.params.get("b")
+        self.db = binding.grads.get("b") if binding.training else None
+        self.Z = binding.buffer(self.filters, *windows.count)
+        self.points = prod(windows.count) * binding.batch  # in each map, over all samples
+        if binding.training:
+            self.ones = np.ones(self.points, dtype=binding.dtype)
+        self.dX = binding.buffer(*binding.input_shape) if binding.input_gradient else None
+
+    def _bias_gradient(self, dZ: Array) -> None:
+        if self.db is not None:
+            np.dot(dZ.reshape(self.filters, -1), self.ones, out=self.db)
+
+
+class BoundColumns(_BoundConv):
+    """Z = W · columns(X); dW = dZ · columns(X)ᵀ, dX = columns⁻¹(Wᵀ dZ)."""
+
+    def __init__(self, binding: Binding, windows: Windows, groups: int, weights: Weights) -> None:
+        super().__init__(binding, windows, groups, weights)
+        self.columns = Columns(windows, binding.input_shape[0], binding.batch, binding.dtype)
+        (_, seen, taps), dtype = weights.W.shape, binding.dtype
+        rows = self.filters // groups
+        self.W_shape = (groups, rows, seen * taps)
+        self.for_Z = product(rows, seen * taps, self.points, dtype)
+        if binding.training:
+            self.for_dW = product(rows, self.points, seen * taps, dtype, transposed=True)
+            self.for_dX = product(seen * taps, rows, self.points, dtype)
+
+    def forward(self, X: Array, step: int | None) -> Array:
+        self.seen = self.columns.gather(X).reshape(self.groups, -1, self.points)
+        W = self.weights.current().reshape(self.W_shape)
+        Z = self.Z.reshape(self.groups, -1, self.points)
+        for group in range(self.groups):
+            self.for_Z(W[group], self.seen[group], Z[group])
+        if self.b is not None:
+            rows = self.Z.reshape(self.filters, -1)
+            np.add(rows, self.b[:, None], out=rows)
+        return self.Z
+
+    def backward(self, dY: Array) -> Array | None:
+        dZ = dY.reshape(self.groups, -1, self.points)
+        self._bias_gradient(dY)
+        W, dW = self.weights.W.reshape(self.W_shape), self.weights.dW
+        assert dW is not None
+        dW = dW.reshape(self.W_shape)
+        for group in range(self.groups):
+            self.for_dW(dZ[group], self.seen[group].T, dW[group])
+        self.weights.pick_gradient()
+        if self.dX is None:
+            return None
+        # The columns have served; their place takes those of the gradient.
+        columns = np.empty_like(self.seen) if self.windows.are_points else self.seen
+        for group in range(self.groups):
+            self.for_dX(W[group].T, dZ[group], columns[group])
+        self.columns.scatter(columns.reshape(self.columns.shape), self.dX)
+        return self.dX
+
+
+class BoundDirect(_BoundConv):
+    """The same sums by compiled kernels, straight from the (padded) input.
+
+    A window's entry is, for all windows of an output row and all samples, one run of memory. So a
+    row of Z is a sum of such runs, which needs no copy, and where a window has few entries it is
+    several times faster than a product of matrices so far from square.
+    """
+
+    def __init__(self, binding: Binding, windows: Windows, groups: int, weights: Weights) -> None:
+        super().__init__(binding, windows, groups, weights)
+        channels, N, dtype = binding.input_shape[0], binding.batch, binding.dtype
+        is_copied = windows.is_padded or binding.samples_first
+        self.padded = Padded(windows, channels, N, dtype) if is_copied else None
+        self.inside = (slice(None), *windows.inside)
+        self.around = binding.buffer(channels, *windows.padded) if self.dX is not None else None
+        if not windows.is_padded:
+            self.around = self.dX
+        self.runs = convolution.runs(windows, channels // groups, N)
+        self.correlate = compiled(convolution.correlate, exact=False)
+        self.correlate_gradient = compiled(convolution.weight_gradient, exact=False)
+        self.spread = compiled(convolution.input_gradient, exact=False)
+        self.no_bias = np.zeros(self.filters, dtype)
+        self.scratch = np.empty(self.runs.longest, dtype)
+
+    def forward(self, X: Array, step: int | None) -> Array:
+        X = self.padded(X) if self.padded is not None else X
+        self.X = X.reshape(self.groups, -1)
+        W = self.weights.current().reshape(self.groups, self.filters // self.groups, -1)
+        b = (self.no_bias if self.b is None else self.b).reshape(self.groups, -1)
+        Z = self.Z.reshape(*W.shape[:2], self.runs.rows, -1)
+        for group in range(self.groups):
+            self.correlate(
+                self.X[group], W[group], b[group], *self.runs.forward, Z[group], self.scratch
+            )
+        return self.Z
+
+    def backward(self, dY: Array) -> Array | None:
+        self._bias_gradient(dY)
+        W, dW = self.weights.W, self.weights.dW
+        assert dW is not None
+        W = W.reshape(self.groups, self.filters // self.groups, -1)
+        dZ = np.ascontiguousarray(dY).reshape(*W.shape[:2], self.runs.rows, -1)
+        dW = dW.reshape(W.shape)
+        for group in range(self.groups):
+            self.correlate_gradient(self.X[group], dZ[group], *self.runs.forward, dW[group])
+        self.weights.pick_gradient()
+        if self.dX is None or self.around is None:
+            return None
+        around = self.around.reshape(self.groups, -1)
+        for group in range(self.groups):
+            self.spread(W[group], dZ[group], *self.runs.backward, around[group], self.scratch)
+        if self.around is not self.dX:
+            self.dX[...] = self.around[self.inside]
+        return self.dX

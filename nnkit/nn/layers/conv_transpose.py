@@ -1,0 +1,133 @@
+"""Transposed convolution: a convolution's backward pass as a layer, which makes images larger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from nnkit.config.base import Count
+from nnkit.nn.columns import Columns
+from nnkit.nn.layer import Binding, Layer, ShapeError
+from nnkit.nn.layers.base import SpatialLayer, WeightedLayer
+from nnkit.nn.params import Array, Parameter, Shape
+from nnkit.nn.windows import PerAxis, Sizes, Windows, per_axis, positions_of, windows
+
+
+class ConvTranspose(SpatialLayer, WeightedLayer):
+    """Each unit is spread over a window of the output: Z[f, s·p + d·k] += W[c, f, k] X[c, p].
+
+    The transpose of the matrix of a convolution with these windows, plus b[f]; W is
+    (channels, filters/groups, *kernel) (Zeiler et al. 2010; Dumoulin & Visin 2016, ch. 4).
+    """
+
+    elsewhere: ClassVar[tuple[str, ...]] = (
+        "conv_transpose2d",
+        "conv2d_transpose",
+        "deconvolution",
+        "deconv",
+        "conv_transpose1d",
+        "conv1d_transpose",
+    )
+    kind: Literal["conv_transpose"] = "conv_transpose"
+    output_is_scratch: ClassVar[bool] = True
+    filters: Count = Field(description="How many maps it computes, its output's channels.")
+    kernel: Annotated[Sizes, PerAxis(1)] = Field(description="A window's size, 5 or [5, 3].")
+    stride: Annotated[Sizes, PerAxis(1)] = Field(
+        1, description="From one window to the next; as many times larger the output."
+    )
+    padding: Annotated[Sizes, PerAxis(0)] = Field(
+        0, description="How much is cut off around the output."
+    )
+    output_padding: Annotated[Sizes, PerAxis(0)] = Field(
+        0, description="How much is added behind the output, less than stride or dilation."
+    )
+    dilation: Annotated[Sizes, PerAxis(1)] = Field(
+        1, description="From one entry of a window to the next."
+    )
+    groups: Count = Field(1, description="Into how many groups channels and filters are parted.")
+    bias: bool = Field(True, description="Whether it has b.")
+
+    def windows(self, shape: Shape) -> Windows:
+        """The windows over the *output*, one for each position of an input of that shape.
+
+        Raises:
+            ShapeError: it can't take that shape.
+        """
+        size = positions_of(shape, self.tag())
+        kernel, stride, padding, extra, dilation = (
+            per_axis(getattr(self, field), len(size), field)
+            for field in ("kernel", "stride", "padding", "output_padding", "dilation")
+        )
+        if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
+            raise ShapeError("must be less than the stride or the dilation", "output_padding")
+        output = tuple(
+            (n - 1) * s - 2 * p + d * (k - 1) + e + 1
+            for n, s, p, d, k, e in zip(size, stride, padding, dilation, kernel, extra, strict=True)
+        )
+        if min(output) < 1:
+            raise ShapeError("cuts off more than there is", "padding")
+        return windows(output, kernel, stride, padding, dilation)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        found = self.windows(shape)
+        for count, what in ((shape[0], "channels of the input"), (self.filters, "filters")):
+            if count % self.groups:
+                raise ShapeError(
+                    f"{count} {what} can't be parted into {self.groups} groups", "groups"
+                )
+        return (self.filters, *found.size)
+
+    def parameters(self, shape: Shape) -> Sequence[Parameter]:
+        found = self.windows(shape)
+        each = self.filters // self.groups
+        fan_in, fan_out = shape[0] // self.groups * found.taps, each * found.taps
+        weights = (shape[0], each, *found.kernel)
+        return self.weights_and_bias(weights, fan_in, fan_out, self.bias, self.filters)
+
+    def multiplications(self, shape: Shape) -> int:
+        (W, *_) = self.parameters(shape)
+        return W.size * prod(shape[1:])
+
+    def bind(self, binding: Binding) -> Layer:
+        return BoundConvTranspose(binding, self.windows(binding.input_shape), self.groups)
+
+
+class BoundConvTranspose(Layer):
+    """Z = columns⁻¹(Wᵀ X) + b; dW = X · columns(dZ)ᵀ, dX = W · columns(dZ)."""
+
+    def __init__(self, binding: Binding, windows: Windows, groups: int) -> None:
+        W = binding.params["W"]
+        channels, N, dtype = len(W), binding.batch, binding.dtype
+        self.filters = W.shape[1] * groups
+        self.columns = Columns(windows, self.filters, N, dtype)
+        self.W = W.reshape(groups, channels // groups, -1)  # (groups, C/groups, F/groups · taps)
+        self.grouped = (groups, -1, prod(binding.input_shape[1:]) * N)
+        self.Z = binding.buffer(self.filters, *windows.size)
+        self.spread = np.empty((groups, self.W.shape[2], self.grouped[2]), dtype)
+        self.b = binding.params.get("b")
+        if binding.training:
+            self.dW = binding.grads["W"].reshape(self.W.shape)
+            self.db = binding.grads.get("b")
+        self.dX = binding.buffer(*binding.input_shape) if binding.input_gradient else None
+
+    def forward(self, X: Array, step: int | None) -> Array:
+        self.X = X.reshape(self.grouped)
+        np.matmul(self.W.transpose(0, 2, 1), self.X, out=self.spread)
+        self.columns.scatter(self.spread.reshape(self.columns.shape), self.Z)
+        if self.b is not None:
+            rows = self.Z.reshape(self.filters, -1)
+            np.add(rows, self.b[:, None], out=rows)
+        return self.Z
+
+    def backward(self, dY: Array) -> Array | None:
+        if self.db is not None:
+            np.sum(dY.reshape(self.filters, -1), axis=1, out=self.db)
+        columns = self.columns.gather(dY).reshape(self.spread.shape)
+        np.matmul(self.X, columns.transpose(0, 2, 1), out=self.dW)
+        if self.dX is not None:
+            np.matmul(self.W, columns, out=self.dX.reshape(self.grouped))
+        return self.dX

@@ -1,0 +1,354 @@
+"""Pooling: what a window holds, as one number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from nnkit.compiled import compiled
+from nnkit.memory import aligned_empty
+from nnkit.nn import kernels
+from nnkit.nn.columns import Padded
+from nnkit.nn.initializers import AnyInitializer, Constant
+from nnkit.nn.layer import Binding, Layer, ShapeError
+from nnkit.nn.layers.base import SpatialLayer, WeightedLayer
+from nnkit.nn.params import Array, Parameter, Shape
+from nnkit.nn.windows import PerAxis, Sizes, Windows, positions_of, windows
+
+
+class _Pooling(SpatialLayer):
+    shorthand: ClassVar[str | None] = "size"
+    output_is_scratch: ClassVar[bool] = True
+    size: Annotated[Sizes, PerAxis(1)] = Field(2, description="Of a window, 2 or [2, 1].")
+    stride: Annotated[Sizes, PerAxis(1)] | None = Field(
+        None, description="From one window to the next; by default as far as a window reaches."
+    )
+    padding: Annotated[Sizes, PerAxis(0)] = Field(
+        0, description="Zeros around the input (for max-pooling −∞), at most half a window."
+    )
+
+    def windows(self, shape: Shape) -> Windows:
+        """The windows over an input sample of that shape.
+
+        Raises:
+            ShapeError: it can't take that shape.
+        """
+        size = positions_of(shape, self.tag())
+        stride = self.size if self.stride is None else self.stride
+        found = windows(size, self.size, stride, self.padding, kernel_field="size")
+        if any(2 * b > k for b, k in zip(found.before, found.kernel, strict=True)):
+            raise ShapeError("must be at most half a window, or some would hold nothing", "padding")
+        return found
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return (shape[0], *self.windows(shape).count) if shape else self.windows(shape).count
+
+    def reach(self, shape: Shape) -> tuple[Shape, Shape]:
+        found = self.windows(shape)
+        return found.reach, found.stride
+
+
+class MaxPool(_Pooling):
+    """The largest number in each window; of several that are equal the first gets the gradient.
+
+    Ranzato et al. 2007. Windows that would go over the end are left out, as in PyTorch.
+    """
+
+    elsewhere: ClassVar[tuple[str, ...]] = (
+        "maxpool",
+        "max_pooling",
+        "maxpool2d",
+        "maxpool1d",
+        "max_pooling2d",
+        "max_pooling1d",
+        "pool",
+    )
+    kind: Literal["max_pool"] = "max_pool"
+    selects: ClassVar[bool] = True
+
+    def bind(self, binding: Binding) -> Layer:
+        found = self.windows(binding.input_shape)
+        tiles = found.kernel == found.stride == (2, 2) and not found.is_padded
+        if binding.compiled and tiles:
+            return BoundQuarters(binding, found)
+        return BoundMaxPool(binding, found)
+
+
+class BoundMaxPool(Layer):
+    """Y = max over the entries of a window, and for each entry a mask of where it was chosen."""
+
+    def __init__(self, binding: Binding, windows: Windows) -> None:
+        channels, N, dtype = binding.input_shape[0], binding.batch, binding.dtype
+        self.slices = [(slice(None), *entry) for entry in windows.slices()]
+        self.inside = (slice(None), *windows.inside)
+        self.padded = Padded(windows, channels, N, dtype) if windows.is_padded else None
+        if self.padded is not None:
+            self.padded.buffer.fill(-np.inf)
+        self.Y = binding.buffer(channels, *windows.count)
+        self.training = binding.training
+        if binding.training:
+            self.chosen = np.empty((len(self.slices), *self.Y.shape), dtype=bool)
+            self.free = np.empty(self.Y.shape, dtype=bool)
+            self.work = np.empty_like(self.Y)
+            self.around = binding.buffer(channels, *windows.padded)
+
+    def forward(self, X: Array, step: int | None) -> Array:
+        X = self.padded(X) if self.padded is not None else X
+        first, *others = self.slices
+        np.copyto(self.Y, X[first])
+        for entry in others:
+            np.maximum(self.Y, X[entry], out=self.Y)
+        if self.training:
+            self.free.fill(True)
+            for entry, chosen in zip(self.slices, self.chosen, strict=True):
+                np.equal(X[entry], self.Y, out=chosen)
+                np.logical_and(chosen, self.free, out=chosen)
+                np.logical_xor(self.free, chosen, out=self.free)
+        return self.Y
+
+    def backward(self, dY: Array) -> Array | None:
+        self.around.fill(0)
+        for entry, chosen in zip(self.slices, self.chosen, strict=True):
+            np.multiply(dY, chosen, out=self.work)
+            self.around[entry] += self.work
+        if self.padded is None:
+            return self.around
+        return np.ascontiguousarray(self.around[self.inside])
+
+
+class BoundQuarters(Layer):
+    """The commonest windows, 2 × 2 side by side, by compiled kernels."""
+
+    def __init__(self, binding: Binding, windows: Windows) -> None:
+        self.Y = binding.buffer(binding.input_shape[0], *windows.count)
+        self.chosen = np.empty(self.Y.shape, np.uint8)
+        self.choose = compiled(kernels.max_of_quarters)
+        self.give = compiled(kernels.max_of_quarters_gradient)
+        if binding.training:
+            self.dX = binding.buffer(*binding.input_shape)
+            self.dX.fill(0)  # rows and columns that no window reaches stay so
+
+    def forward(self, X: Array, step: int | None) -> Array:
+        self.choose(np.ascontiguousarray(X), self.Y, self.chosen)
+        return self.Y
+
+    def backward(self, dY: Array) -> Array | None:
+        self.give(np.ascontiguousarray(dY), self.chosen, self.dX)
+        return self.dX
+
+
+class AvgPool(_Pooling):
+    """The mean of each window."""
+
+    elsewhere: ClassVar[tuple[str, ...]] = (
+        "average_pool",
+        "average_pooling",
+        "avgpool",
+        "avg_pool2d",
+        "avgpool2d",
+        "average_pooling2d",
+        "mean_pool",
+    )
+    kind: Literal["avg_pool"] = "avg_pool"
+    count_padding: bool = Field(
+        True,
+        description="Whether zeros of the padding count as entries, as in PyTorch; Keras leaves "
+        "them out.",
+    )
+
+    def bind(self, binding: Binding) -> Layer:
+        found = self.windows(binding.input_shape)
+        return BoundAvgPool(binding, found, _counts(found, self.count_padding))
+
+
+def _counts(found: Windows, count_padding: bool) -> Array:
+    """How many entries count in each window, (*positions, 1)."""
+    inside = np.full(found.padded, float(count_padding))
+    inside[found.inside] = 1
+    return np.sum([inside[entry] for entry in found.slices()], axis=0)[..., None]
+
+
+class BoundAvgPool(Layer):
+    """Y = Σ entries / counts."""
+
+    def __init__(self, binding: Binding, windows: Windows, counts: Array) -> None:
+        self.sums = Sums(binding, windows)
+        self.share = (1 / counts).astype(binding.dtype)
+
+    def forward(self, X: Array, step: int | None) -> Array:
+        Y = self.sums.forward(X)
+        return np.multiply(Y, self.share, out=Y)
+
+    def backward(self, dY: Array) -> Array | None:
+        return self.sums.backward(np.multiply(dY, self.share, out=dY))
+
+
+class Sums:
+    """The sum of each window's entries, and the gradient back to them."""
+
+    def __init__(self, binding: Binding, windows: Windows) -> None:
+        channels, N, dtype = binding.input_shape[0], binding.batch, binding.dtype
+        self.slices = [(slice(None), *entry) for entry in windows.slices()]
+        self.inside = (slice(None), *windows.inside)
+        self.padded = Padded(windows, channels, N, dtype) if windows.is_padded else None
+        self.Y = binding.buffer(channels, *windows.count)
+        if binding.training:
+            self.around = aligned_empty((channels, *windows.padded, N), dtype)
+
+    def forward(self, X: Array) -> Array:
+        """Y (C, *windows, N) for X (C, *positions, N)."""
+        X = self.padded(X) if self.padded is not None else X
+        first, *others = self.slices
+        np.copyto(self.Y, X[first])
+        for entry in others:
+            np.add(self.Y, X[entry], out=self.Y)
+        return self.Y
+
+    def backward(self, dY: Array) -> Array:
+        """DX for dY, of those shapes."""
+        self.around.fill(0)
+        for entry in self.slices:
+            self.around[entry] += dY
+        if self.padded is None:
+            return self.around
+        return np.ascontiguousarray(self.around[self.inside])
+
+
+class Subsample(SpatialLayer, WeightedLayer):
+    """The sum of each window, times a trained coefficient, plus a trained bias: LeNet's S layers.
+
+    Y = coefficient[c] · Σ window + bias[c]; an activation follows (LeCun et al. 1998, §II.B).
+    """
+
+    kind: Literal["subsample"] = "subsample"
+    shorthand: ClassVar[str | None] = "size"
+    output_is_scratch: ClassVar[bool] = True
+    size: Annotated[Sizes, PerAxis(1)] = Field(2, description="Of a window, 2 or [2, 1].")
+
+    def windows(self, shape: Shape) -> Windows:
+        """The windows over an input sample of that shape.
+
+        Raises:
+            ShapeError: it can't take that shape.
+        """
+        size = positions_of(shape, self.tag())
+        return windows(size, self.size, self.size, kernel_field="size")
+
+    def output_shape(self, shape: Shape) -> Shape:
+        found = self.windows(shape)
+        return (shape[0], *found.count)
+
+    def parameters(self, shape: Shape) -> Sequence[Parameter]:
+        taps, channels = self.windows(shape).taps, shape[:1]
+        mean: AnyInitializer = Constant(value=1 / taps)
+        if isinstance(self.initializer, Constant):
+            mean = self.initializer
+        _, b = self.weights_and_bias(channels, taps, 1, bias=True)
+        W = Parameter("W", channels, taps, 1, mean, decay=False, lr_factor=self.lr_factor)
+        return W, b
+
+    def multiplications(self, shape: Shape) -> int:
+        return prod(self.output_shape(shape))
+
+    def reach(self, shape: Shape) -> tuple[Shape, Shape]:
+        found = self.windows(shape)
+        return found.reach, found.stride
+
+    def bind(self, binding: Binding) -> Layer:
+        return BoundSubsample(binding, self.windows(binding.input_shape))
+
+
+class BoundSubsample(Layer):
+    """Y = W[c] · Σ entries + b[c]; dW = Σ dY · Σ entries, db = Σ dY."""
+
+    def __init__(self, binding: Binding, windows: Windows) -> None:
+        self.sums = Sums(binding, windows)
+        each = (-1, *[1] * (len(binding.input_shape)))  # one number for each channel
+        self.W, self.b = binding.params["W"].reshape(each), binding.params["b"].reshape(each)
+        self.Y = np.empty_like(self.sums.Y)
+        if binding.training:
+            self.dW, self.db = binding.grads["W"], binding.grads["b"]
+
+    def forward(self, X: Array, step: int | None) -> Array:
+        np.multiply(self.sums.forward(X), self.W, out=self.Y)
+        return np.add(self.Y, self.b, out=self.Y)
+
+    def backward(self, dY: Array) -> Array | None:
+        rows, sums = dY.reshape(len(self.dW), -1), self.sums.Y.reshape(len(self.dW), -1)
+        np.einsum("ij,ij->i", rows, sums, out=self.dW)
+        np.sum(rows, axis=1, out=self.db)
+        return self.sums.backward(np.multiply(dY, self.W, out=dY))
+
+
+class _GlobalPooling(SpatialLayer):
+    output_is_scratch: ClassVar[bool] = True
+
+    def output_shape(self, shape: Shape) -> Shape:
+        positions_of(shape, self.tag())
+        return shape[:1]
+
+
+class GlobalAvgPool(_GlobalPooling):
+    """The mean of each channel over all positions, (C, H, W) → (C,) (Lin, Chen & Yan 2014)."""
+
+    elsewhere: ClassVar[tuple[str, ...]] = (
+        "global_average_pooling2d",
+        "global_average_pool",
+        "adaptive_avg_pool2d",
+    )
+    kind: Literal["global_avg_pool"] = "global_avg_pool"
+
+    def bind(self, binding: Binding) -> Layer:
+        return BoundGlobalAvgPool(binding)
+
+
+class BoundGlobalAvgPool(Layer):
+    """Y = mean over positions; dX = dY / positions at each of them."""
+
+    def __init__(self, binding: Binding) -> None:
+        self.shape = (*binding.input_shape, binding.batch)
+        self.Y = binding.buffer(binding.input_shape[0])
+        self.dX = binding.buffer(*binding.input_shape) if binding.training else None
+        self.positions = prod(binding.input_shape[1:])
+
+    def forward(self, X: Array, step: int | None) -> Array:
+        return np.mean(X.reshape(len(X), -1, X.shape[-1]), axis=1, out=self.Y)
+
+    def backward(self, dY: Array) -> Array | None:
+        assert self.dX is not None
+        np.multiply(dY, dY.dtype.type(1 / self.positions), out=dY)
+        self.dX.reshape(len(dY), -1, dY.shape[-1])[...] = dY[:, None]
+        return self.dX
+
+
+class GlobalMaxPool(_GlobalPooling):
+    """The largest of each channel, (C, H, W) → (C,); the first of equals has the gradient."""
+
+    elsewhere: ClassVar[tuple[str, ...]] = ("global_max_pooling2d", "adaptive_max_pool2d")
+    kind: Literal["global_max_pool"] = "global_max_pool"
+
+    def bind(self, binding: Binding) -> Layer:
+        return BoundGlobalMaxPool(binding)
+
+
+class BoundGlobalMaxPool(Layer):
+    """Y = max over positions; dX = dY where that was found."""
+
+    def __init__(self, binding: Binding) -> None:
+        self.dX = binding.buffer(*binding.input_shape) if binding.training else None
+
+    def forward(self, X: Array, step: int | None) -> Array:
+        rows = X.reshape(len(X), -1, X.shape[-1])
+        self.chosen = np.argmax(rows, axis=1)[:, None]  # (C, 1, N)
+        return np.take_along_axis(rows, self.chosen, axis=1)[:, 0]
+
+    def backward(self, dY: Array) -> Array | None:
+        assert self.dX is not None
+        self.dX.fill(0)
+        rows = self.dX.reshape(len(dY), -1, dY.shape[-1])
+        np.put_along_axis(rows, self.chosen, dY[:, None], axis=1)
+        return self.dX

@@ -1,0 +1,190 @@
+"""Residual block: what its layers compute is added to their input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field, PrivateAttr
+
+from nnkit.config.base import Listed
+from nnkit.nn.initializers import AnyInitializer
+from nnkit.nn.layer import Binding, Layer, LayerSpec, Link, ShapeError, bind_chain
+from nnkit.nn.layers.base import ActivatedLayer
+from nnkit.nn.layers.conv import Conv
+from nnkit.nn.layers.dense import Dense
+from nnkit.nn.params import Array, Parameter, Shape
+
+if TYPE_CHECKING:
+    from nnkit.nn.layers import AnyLayer
+
+
+class Residual(ActivatedLayer):
+    """Y = F(X) + X, with F the layers inside (He, Zhang, Ren & Sun 2016, eq. 1).
+
+    Inside, the hidden activation follows every layer with weights but the last; after the sum it
+    follows too. Where F changes the shape, X goes through a 1 × 1 convolution without bias, or a
+    dense layer (eq. 2).
+    """
+
+    elsewhere: ClassVar[tuple[str, ...]] = ("resnet_block", "skip", "residual_block")
+    kind: Literal["residual"] = "residual"
+    shorthand: ClassVar[str | None] = "layers"
+    output_is_scratch: ClassVar[bool] = True
+    layers: Annotated[tuple[AnyLayer, ...], Listed, Field(min_length=1)] = Field(
+        description="The layers of F, top to bottom."
+    )
+    initializer: AnyInitializer | None = Field(
+        None, description="Of X's own weights; by default `architecture.initializer`."
+    )
+
+    # Where in the config each layer stands, once activations stand between them.
+    _places: tuple[int, ...] = PrivateAttr(())
+
+    def filled_in(
+        self, layers: Sequence[tuple[int, LayerSpec]], initializer: AnyInitializer
+    ) -> Residual:
+        """The block with its activations and initializers decided.
+
+        Args:
+            layers: each with the index of the one in the config to which it belongs.
+            initializer: of X's own weights.
+        """
+        inside = tuple(layer for _, layer in layers)
+        block = self.model_copy(update={"layers": inside, "initializer": initializer})
+        block._places = tuple(place for place, _ in layers)
+        return block
+
+    @property
+    def needs_batch(self) -> bool:
+        return any(layer.needs_batch for layer in self.layers)
+
+    @property
+    def is_spatial(self) -> bool:
+        return any(layer.is_spatial for layer in self.layers)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        *_, last = self._inside(shape)
+        return last.spec.output_shape(last.input_shape)
+
+    def _inside(self, shape: Shape) -> Iterator[Link]:
+        """The layers of F with the shapes that reach them."""
+        for index, layer in enumerate(self.layers):
+            yield Link(f"layers.{index}", layer, shape)
+            try:
+                shape = layer.output_shape(shape)
+            except ShapeError as error:
+                place = self._places[index] if self._places else index
+                raise ShapeError(str(error), "layers", place, *error.path) from None
+
+    def _beside(self, shape: Shape) -> Link | None:
+        """What X goes through on its way past F, if anything."""
+        output = self.output_shape(shape)
+        if output == shape:
+            return None
+        if len(shape) == len(output) == 1:
+            layer: LayerSpec = Dense(units=output[0], bias=False, initializer=self.initializer)
+        elif len(shape) == len(output):
+            stride = tuple(-(-n // m) for n, m in zip(shape[1:], output[1:], strict=True))
+            layer = Conv(
+                filters=output[0],
+                kernel=1,
+                stride=stride,
+                bias=False,
+                initializer=self.initializer,
+            )
+        if len(shape) != len(output) or layer.output_shape(shape) != output:
+            raise ShapeError(
+                f"turns {shape} into {output}, to which its input can't be added; "
+                "pad the layers inside with 'same'"
+            )
+        return Link("shortcut", layer, shape)
+
+    def _links(self, shape: Shape) -> list[Link]:
+        beside = self._beside(shape)
+        return [*self._inside(shape), *([beside] if beside is not None else [])]
+
+    def parameters(self, shape: Shape) -> Sequence[Parameter]:
+        return [
+            replace(parameter, name=f"{link.name}.{parameter.name}")
+            for link in self._links(shape)
+            for parameter in link.spec.parameters(link.input_shape)
+        ]
+
+    def state(self, shape: Shape) -> Sequence[Parameter]:
+        return [
+            replace(parameter, name=f"{link.name}.{parameter.name}")
+            for link in self._inside(shape)
+            for parameter in link.spec.state(link.input_shape)
+        ]
+
+    def multiplications(self, shape: Shape) -> int:
+        return sum(link.spec.multiplications(link.input_shape) for link in self._links(shape))
+
+    def reach(self, shape: Shape) -> tuple[Shape, Shape] | None:
+        return chained_reach(link.spec.reach(link.input_shape) for link in self._inside(shape))
+
+    def bind(self, binding: Binding) -> Layer:
+        shape = binding.input_shape
+        return BoundResidual(
+            binding, list(self._inside(shape)), self._beside(shape), self.output_shape(shape)
+        )
+
+
+def chained_reach(
+    layers: Iterator[tuple[Shape, Shape] | None],
+) -> tuple[Shape, Shape] | None:
+    """How far one layer after the other sees, and from one output to the next.
+
+    r ← r + (k − 1)·s and s ← s·t, for a window of k and a stride of t (Araujo et al. 2019, eq. 2).
+    """
+    total: tuple[Shape, Shape] | None = None
+    for found in layers:
+        if found is None:
+            continue
+        if total is None:
+            total = found
+            continue
+        (reach, stride), (k, t) = total, found
+        total = (
+            tuple(r + (n - 1) * s for r, n, s in zip(reach, k, stride, strict=True)),
+            tuple(s * m for s, m in zip(stride, t, strict=True)),
+        )
+    return total
+
+
+class BoundResidual(Layer):
+    """Y = F(X) + S(X); dX = Fᵀ dY + Sᵀ dY."""
+
+    def __init__(
+        self, binding: Binding, inside: Sequence[Link], beside: Link | None, output: Shape
+    ) -> None:
+        kept = replace(binding, input_is_scratch=False)  # both ways begin at X
+        self.inside = bind_chain(inside, kept)
+        self.beside = bind_chain([beside], kept)[0] if beside is not None else None
+        self.Y = binding.buffer(*output)
+        self.dY = binding.buffer(*output)
+        self.wants_dX = binding.input_gradient
+
+    def forward(self, X: Array, step: int | None) -> Array:
+        Y = X
+        for layer in self.inside:
+            Y = layer.forward(Y, step)
+        past = X if self.beside is None else self.beside.forward(X, step)
+        return np.add(Y, past, out=self.Y)
+
+    def backward(self, dY: Array) -> Array | None:
+        np.copyto(self.dY, dY)  # F's layers may overwrite theirs
+        inside: Any = dY
+        for layer in reversed(self.inside):
+            if inside is None:
+                break
+            inside = layer.backward(inside)
+        past = self.dY if self.beside is None else self.beside.backward(self.dY)
+        if not self.wants_dX:
+            return None
+        if inside is None or past is None:
+            return past if inside is None else inside
+        return np.add(inside, past, out=past)

@@ -1,0 +1,127 @@
+"""Layers that make images and sequences larger without weights: zeros around them, more points."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from nnkit.nn.layer import Binding, Layer
+from nnkit.nn.layers.base import SpatialLayer
+from nnkit.nn.params import Array, Shape
+from nnkit.nn.windows import PerAxis, Sizes, per_axis, positions_of
+
+
+class ZeroPad(SpatialLayer):
+    """Zeros around an image or sequence: `size` ahead of it and `behind` behind it."""
+
+    elsewhere: ClassVar[tuple[str, ...]] = ("zero_padding2d", "zero_pad2d", "pad", "zero_padding")
+    kind: Literal["zero_pad"] = "zero_pad"
+    shorthand: ClassVar[str | None] = "size"
+    output_is_scratch: ClassVar[bool] = True
+    size: Annotated[Sizes, PerAxis(0)] = Field(1, description="How many, 2 or [2, 1].")
+    behind: Annotated[Sizes, PerAxis(0)] | None = Field(
+        None, description="How many behind; by default as many as ahead."
+    )
+
+    def output_shape(self, shape: Shape) -> Shape:
+        positions = positions_of(shape, self.tag())
+        before, after = self.sizes(len(positions))
+        return (
+            shape[0],
+            *(b + n + a for b, n, a in zip(before, positions, after, strict=True)),
+        )
+
+    def sizes(self, axes: int) -> tuple[Shape, Shape]:
+        """How many zeros stand ahead and behind, for each axis."""
+        before = per_axis(self.size, axes, "size")
+        after = before if self.behind is None else per_axis(self.behind, axes, "behind")
+        return before, after
+
+    def bind(self, binding: Binding) -> Layer:
+        positions = binding.input_shape[1:]
+        before, _ = self.sizes(len(positions))
+        inside = tuple(slice(b, b + n) for b, n in zip(before, positions, strict=True))
+        return BoundZeroPad(binding, self.output_shape(binding.input_shape), inside)
+
+
+class BoundZeroPad(Layer):
+    """Y holds X in its middle; dX is the middle of dY."""
+
+    def __init__(self, binding: Binding, shape: Shape, inside: tuple[slice, ...]) -> None:
+        self.Y = binding.buffer(*shape)
+        self.inside = (slice(None), *inside)
+
+    def forward(self, X: Array, step: int | None) -> Array:
+        self.Y.fill(0)  # what follows may have overwritten it
+        self.Y[self.inside] = X
+        return self.Y
+
+    def backward(self, dY: Array) -> Array | None:
+        return np.ascontiguousarray(dY[self.inside])
+
+
+class UpSample(SpatialLayer):
+    """Each point `size` times along each axis: repeated, or interpolated between their centres.
+
+    `bilinear` is PyTorch's with `align_corners=False`, half-pixel centres; at the rim the nearest
+    point counts alone.
+    """
+
+    elsewhere: ClassVar[tuple[str, ...]] = ("upsample", "up_sampling2d", "upsampling", "resize")
+    kind: Literal["up_sample"] = "up_sample"
+    shorthand: ClassVar[str | None] = "size"
+    output_is_scratch: ClassVar[bool] = True
+    size: Annotated[Sizes, PerAxis(1)] = Field(2, description="How many times, 2 or [2, 1].")
+    method: Literal["nearest", "bilinear"] = Field("nearest", description="How points are found.")
+
+    def output_shape(self, shape: Shape) -> Shape:
+        positions = positions_of(shape, self.tag())
+        times = per_axis(self.size, len(positions), "size")
+        return (shape[0], *(n * t for n, t in zip(positions, times, strict=True)))
+
+    def bind(self, binding: Binding) -> Layer:
+        old, new = binding.input_shape[1:], self.output_shape(binding.input_shape)[1:]
+        matrices = [
+            interpolation(n, m, self.method).astype(binding.dtype)
+            for n, m in zip(old, new, strict=True)
+        ]
+        return BoundUpSample(matrices)
+
+
+def interpolation(old: int, new: int, method: str) -> Array:
+    """The matrix (new, old) that takes `old` points to `new` ones along one axis."""
+    places = (np.arange(new) + 0.5) * old / new - 0.5  # of the new points among the old
+    if method == "nearest":
+        places = np.rint(places)
+    below = np.floor(places).astype(int)
+    share = places - below
+    matrix = np.zeros((new, old))
+    for index, weight in ((below, 1 - share), (below + 1, share)):
+        np.add.at(matrix, (np.arange(new), np.clip(index, 0, old - 1)), weight)
+    return matrix
+
+
+class BoundUpSample(Layer):
+    """Y = A X along each axis, dX = Aᵀ dY."""
+
+    def __init__(self, matrices: list[Array]) -> None:
+        self.matrices = matrices
+
+    def forward(self, X: Array, step: int | None) -> Array:
+        for axis, matrix in enumerate(self.matrices, start=1):
+            X = _along(matrix, X, axis)
+        return X
+
+    def backward(self, dY: Array) -> Array | None:
+        for axis, matrix in enumerate(self.matrices, start=1):
+            dY = _along(matrix.T, dY, axis)
+        return dY
+
+
+def _along(matrix: Array, X: Array, axis: int) -> Array:
+    """The product of a matrix with X along one axis."""
+    before, after = X.shape[:axis], X.shape[axis + 1 :]
+    flat: Any = np.matmul(matrix, X.reshape(*before, X.shape[axis], -1))
+    return flat.reshape(*before, len(matrix), *after)

@@ -1,0 +1,198 @@
+"""Where the windows of a convolution or a pooling lie on its input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+from typing import Any, Literal
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from nnkit.nn.layer import ShapeError
+from nnkit.nn.params import Shape
+
+Sizes = int | tuple[int, ...]  # one number for all axes, or one for each
+Padding = Literal["valid", "same"] | int | tuple[int, ...]
+MOST = 1 << 31
+
+
+class PerAxis:
+    """Annotation of a setting that is one whole number for all axes, or a list of one for each.
+
+    Use: `Annotated[Sizes, PerAxis(least=1)]`.
+    """
+
+    def __init__(self, least: int, words: Sequence[str] = ()) -> None:
+        self.least = least
+        self.words = tuple(words)
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self._checked)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        number = {"type": "integer", "minimum": self.least}
+        several = {"type": "array", "items": number, "minItems": 1, "maxItems": 2}
+        return {"anyOf": [*([{"enum": list(self.words)}] if self.words else []), number, several]}
+
+    def _checked(self, value: Any) -> Any:
+        if isinstance(value, str) and value in self.words:
+            return str(value)
+        if self._fits(value):
+            return value
+        if isinstance(value, list | tuple) and 1 <= len(value) <= 2 and all(map(self._fits, value)):
+            return tuple(value)
+        words = "".join(f"'{word}', " for word in self.words)
+        raise PydanticCustomError(
+            "per_axis",
+            "expected {words}a whole number of at least {least}, or a list of one for each axis, "
+            "such as [3, 5]",
+            {"words": words, "least": self.least},
+        )
+
+    def _fits(self, value: Any) -> bool:
+        is_whole = isinstance(value, int) and not isinstance(value, bool)
+        return is_whole and self.least <= value < MOST
+
+
+def per_axis(value: Sizes, axes: int, field: str) -> Shape:
+    """A setting as one number for each axis.
+
+    Raises:
+        ShapeError: it lists another number of axes.
+    """
+    if isinstance(value, int):
+        return (value,) * axes
+    if len(value) != axes:
+        raise ShapeError(
+            f"{len(value)} numbers, but each sample has {axes} axis(es) beside its channels", field
+        )
+    return value
+
+
+def positions_of(shape: Shape, kind: str) -> Shape:
+    """The positions (H, W) or (L,) of an image or sequence (C, *positions).
+
+    Raises:
+        ShapeError: it is none.
+    """
+    if len(shape) not in (2, 3):
+        raise ShapeError(
+            f"'{kind}' takes images (channels, height, width) or sequences (channels, length), "
+            f"but each sample here has shape {shape}"
+        )
+    return shape[1:]
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """A grid of windows over an input; all attributes have one entry for each axis.
+
+    Attributes:
+        size: of the input, such as (H, W).
+        kernel: entries of a window.
+        stride: from one window to the next.
+        dilation: from one entry of a window to the next.
+        before: zeros ahead of the input.
+        after: zeros behind it.
+    """
+
+    size: Shape
+    kernel: Shape
+    stride: Shape
+    dilation: Shape
+    before: Shape
+    after: Shape
+
+    @property
+    def reach(self) -> Shape:
+        """From a window's first entry to behind its last."""
+        return tuple((k - 1) * d + 1 for k, d in zip(self.kernel, self.dilation, strict=True))
+
+    @property
+    def padded(self) -> Shape:
+        """The input's size with its zeros."""
+        return tuple(b + n + a for b, n, a in zip(self.before, self.size, self.after, strict=True))
+
+    @property
+    def count(self) -> Shape:
+        """How many windows there are; the output's size."""
+        return tuple(
+            (n - r) // s + 1 for n, r, s in zip(self.padded, self.reach, self.stride, strict=True)
+        )
+
+    @property
+    def taps(self) -> int:
+        """How many entries a window has."""
+        return prod(self.kernel)
+
+    @property
+    def is_padded(self) -> bool:
+        """Whether there are any zeros around the input."""
+        return any(self.before) or any(self.after)
+
+    @property
+    def are_points(self) -> bool:
+        """Whether each window is just one entry of the input, and each entry has its window."""
+        return self.taps == 1 and set(self.stride) == {1} and not self.is_padded
+
+    @property
+    def inside(self) -> tuple[slice, ...]:
+        """The input's place in the padded input."""
+        return tuple(slice(b, b + n) for b, n in zip(self.before, self.size, strict=True))
+
+    def slices(self) -> Iterator[tuple[slice, ...]]:
+        """For each entry of a window, its places in the padded input over all windows."""
+        for entry in product(*(range(k) for k in self.kernel)):
+            yield tuple(
+                slice(e * d, e * d + (n - 1) * s + 1, s)
+                for e, d, s, n in zip(entry, self.dilation, self.stride, self.count, strict=True)
+            )
+
+
+def windows(
+    size: Shape,
+    kernel: Sizes,
+    stride: Sizes = 1,
+    padding: Padding = "valid",
+    dilation: Sizes = 1,
+    kernel_field: str = "kernel",
+) -> Windows:
+    """The windows that a layer's settings put over an input of that size.
+
+    With `same` there is one window for each `stride` entries, and where the zeros can't be shared
+    evenly one more of them stands behind (as in PyTorch, Keras and ONNX's SAME_UPPER).
+
+    Raises:
+        ShapeError: the settings do not fit the input, or no window does.
+    """
+    axes = len(size)
+    kernels, strides = per_axis(kernel, axes, kernel_field), per_axis(stride, axes, "stride")
+    dilations = per_axis(dilation, axes, "dilation")
+    reach = [(k - 1) * d + 1 for k, d in zip(kernels, dilations, strict=True)]
+    if padding == "same":
+        total = [
+            max((-(-n // s) - 1) * s + r - n, 0)
+            for n, s, r in zip(size, strides, reach, strict=True)
+        ]
+        before = tuple(t // 2 for t in total)
+        after = tuple(t - b for t, b in zip(total, before, strict=True))
+    else:
+        before = after = per_axis(0 if padding == "valid" else padding, axes, "padding")
+    found = Windows(size, kernels, strides, dilations, before, after)
+    if any(n < r for n, r in zip(found.padded, reach, strict=True)):
+        raise ShapeError(
+            f"a window of {_times(reach)} does not fit into {_times(found.padded)}", kernel_field
+        )
+    return found
+
+
+def _times(sizes: Sequence[int]) -> str:
+    return " × ".join(map(str, sizes))
