@@ -7,7 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-Library = Literal["torch", "keras", "onnx"]
+# A name of a file; PyTorch has two of them.
+Library = Literal["torch", "torch_conv", "keras", "onnx"]
 
 
 @cache
@@ -26,6 +27,11 @@ def vectors(library: Library, family: str) -> list[dict[str, Any]]:
 def torch_vectors(family: str) -> list[dict[str, Any]]:
     """PyTorch's cases."""
     return vectors("torch", family)
+
+
+def torch_conv_vectors() -> list[dict[str, Any]]:
+    """PyTorch's cases of the layers that see images and sequences, with samples first."""
+    return vectors("torch_conv", "layers")
 
 
 def keras_vectors(family: str) -> list[dict[str, Any]]:

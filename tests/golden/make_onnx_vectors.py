@@ -5,7 +5,8 @@ Run it where ONNX is installed (nnkit need not be):
     python tests/golden/make_onnx_vectors.py
 
 Left out is what ONNX has otherwise (a hard sigmoid through another point, SELU of other constants,
-labels that are no class) and what is large. Arrays have channels first and samples last.
+labels that are no class, padding that differs from side to side) and what is large. Arrays have
+channels first and samples last.
 """
 
 from __future__ import annotations
@@ -146,6 +147,117 @@ def layer_norm(settings: Settings, inputs: Arrays, outputs: Arrays) -> Spec | No
     }
 
 
+def convolution(settings: Settings, inputs: Arrays, outputs: Arrays) -> Spec | None:
+    X, W = inputs
+    padding = number_padded(settings, X, W.shape[2:])
+    if padding is None:
+        return None
+    return {
+        "spec": {
+            "kind": "conv",
+            "filters": W.shape[0],
+            "kernel": per_axis(W.shape[2:]),
+            "stride": per_axis(settings.get("strides", [1])),
+            "padding": padding,
+            "bias": False,
+        },
+        "params": {"W": rounded(W)},
+        **both_ends(X, outputs[0]),
+    }
+
+
+def transposed_convolution(settings: Settings, inputs: Arrays, outputs: Arrays) -> Spec | None:
+    X, W = inputs
+    if {"output_shape", "auto_pad", "pads"} & set(settings):
+        return None
+    groups = settings.get("group", 1)
+    return {
+        "spec": {
+            "kind": "conv_transpose",
+            "filters": W.shape[1] * groups,
+            "kernel": per_axis(W.shape[2:]),
+            "stride": per_axis(settings.get("strides", [1])),
+            "output_padding": per_axis(settings.get("output_padding", [0])),
+            "dilation": per_axis(settings.get("dilations", [1])),
+            "groups": groups,
+            "bias": False,
+        },
+        "params": {"W": rounded(W)},
+        **both_ends(X, outputs[0]),
+    }
+
+
+def pool(kind: str, settings: Settings, inputs: Arrays, outputs: Arrays) -> Spec | None:
+    (X,), size = inputs, settings["kernel_shape"]
+    padding = number_padded(settings, X, size)
+    if padding is None or settings.get("ceil_mode") or "dilations" in settings:
+        return None
+    spec = {
+        "kind": kind,
+        "size": per_axis(size),
+        "stride": per_axis(settings.get("strides", [1])),
+        "padding": padding,
+    }
+    if kind == "avg_pool":
+        spec["count_padding"] = bool(settings.get("count_include_pad", 0))
+    return {"spec": spec, **both_ends(X, outputs[0])}
+
+
+def global_pool(kind: str, inputs: Arrays, outputs: Arrays) -> Spec:
+    (X,), (Y,) = inputs, outputs
+    return {"spec": {"kind": kind}, **both_ends(X, Y.reshape(Y.shape[:2]))}
+
+
+def zero_pad(settings: Settings, inputs: Arrays, outputs: Arrays) -> Spec | None:
+    """Padding with another constant is padding with zeros what lies above it."""
+    X, pads, *constant = inputs
+    if settings["mode"] != "constant" or len(constant) != 1:
+        return None
+    pairs = pads.reshape(2, X.ndim).T.tolist()
+    assert pairs[:2] == [[0, 0], [0, 0]]
+    spec = {"kind": "zero_pad", "size": pairs[2:]}
+    return {"spec": spec, **both_ends(X - constant[0], outputs[0] - constant[0])}
+
+
+def up_sample(settings: Settings, inputs: Arrays, outputs: Arrays) -> Spec | None:
+    X, factors = inputs[0], inputs[-1]
+    methods = {"nearest": "nearest", "linear": "bilinear"}
+    otherwise = set(settings) - {"mode", "axes"}
+    if settings["mode"] not in methods or otherwise or factors.dtype != np.float32:
+        return None
+    by_axis = dict(zip(settings.get("axes", range(X.ndim)), factors.tolist(), strict=True))
+    size = [by_axis[axis] for axis in (2, 3)]
+    if not all(factor.is_integer() for factor in size):
+        return None
+    spec = {
+        "kind": "up_sample",
+        "size": per_axis([int(factor) for factor in size]),
+        "method": methods[settings["mode"]],
+    }
+    return {"spec": spec, **both_ends(X, outputs[0])}
+
+
+def number_padded(settings: Settings, X: Any, kernel: Any) -> int | None:
+    """The padding of all sides if it is one number."""
+    strides = settings.get("strides", [1] * len(kernel))
+    if "auto_pad" in settings:
+        sizes = zip(X.shape[2:], kernel, strides, strict=True)
+        pads = [((math.ceil(n / s) - 1) * s + k - n) / 2 for n, k, s in sizes]
+    else:
+        pads = settings.get("pads", [0])
+    return int(pads[0]) if len(set(pads)) == 1 and float(pads[0]).is_integer() else None
+
+
+def per_axis(sizes: Any) -> int | list[int]:
+    found = list(sizes)
+    return found[0] if len(set(found)) == 1 else found
+
+
+def both_ends(X: Any, Y: Any) -> Spec:
+    ends = {name: rounded(np.moveaxis(array, 0, -1)) for name, array in (("X", X), ("Y", Y))}
+    return {"training": True, **ends}
+
+
 def prelu(inputs: Arrays, outputs: Arrays) -> Spec | None:
     Z, slope = inputs
     if slope.ndim != 1:
@@ -156,6 +268,19 @@ def prelu(inputs: Arrays, outputs: Arrays) -> Spec | None:
         "Z": matrix(Z, -1),
         "Y": matrix(outputs[0], -1),
     }
+
+
+IMAGES: dict[str, Callable[[Settings, Arrays, Arrays], Spec | None]] = {
+    "Conv": convolution,
+    "ConvTranspose": transposed_convolution,
+    "MaxPool": lambda a, inputs, outputs: pool("max_pool", a, inputs, outputs),
+    "AveragePool": lambda a, inputs, outputs: pool("avg_pool", a, inputs, outputs),
+    "GlobalMaxPool": lambda a, inputs, outputs: global_pool("global_max_pool", inputs, outputs),
+    "GlobalAveragePool": lambda a, inputs, outputs: global_pool("global_avg_pool", inputs, outputs),
+    "Pad": zero_pad,
+    "Resize": up_sample,
+    "Upsample": up_sample,
+}
 
 
 def converted(
@@ -175,7 +300,16 @@ def converted(
         return "layers", batch_norm(settings, inputs, outputs)
     if operator == "LayerNormalization":
         return "layers", layer_norm(settings, inputs, outputs)
+    if operator in IMAGES and small_floats(*inputs, *outputs):
+        return "layers", IMAGES[operator](settings, inputs, outputs)
     return "others", None
+
+
+def small_floats(*arrays: Any) -> bool:
+    """Whether the first is of float32, and none is large or of more than two positions."""
+    return arrays[0].dtype == np.float32 and all(
+        array.size <= LARGEST and array.ndim <= 4 for array in arrays
+    )
 
 
 def cases() -> Iterator[tuple[str, Spec]]:

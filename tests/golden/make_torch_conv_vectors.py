@@ -1,0 +1,373 @@
+"""Writes torch_conv.json: what PyTorch computes for the layers that see images and sequences.
+
+Run it where PyTorch is installed (nnkit need not be), after adding a row to one of the tables:
+
+    python -m tests.golden.make_torch_conv_vectors
+
+Numbers that are drawn are small integers where a layer is linear or picks, which keeps the file
+small and its sums exact. Arrays have samples first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+Spec = dict[str, Any]
+Shape = tuple[int, ...]
+Tensor = Any
+Draw = Callable[..., Tensor]
+Row = tuple[Spec, Shape]  # nnkit's spec, and the shape of a sample
+SAMPLES = 2
+
+CONVOLUTIONS: list[Row] = [
+    ({"kind": "conv", **spec}, shape)
+    for spec, shape in (
+        # the kernels of images
+        ({"filters": 2, "kernel": 1, "padding": "valid"}, (3, 5, 7)),
+        ({"filters": 3, "kernel": 2, "padding": "valid"}, (2, 9, 6)),
+        ({"filters": 3, "kernel": 3, "padding": "valid"}, (2, 5, 7)),
+        ({"filters": 2, "kernel": [3, 2], "padding": "valid"}, (1, 9, 6)),
+        ({"filters": 2, "kernel": 5, "padding": "valid", "bias": False}, (2, 5, 7)),
+        # padding; of an even kernel's, PyTorch puts the odd one at the end
+        ({"filters": 2, "kernel": 1, "padding": "same"}, (2, 5, 7)),
+        ({"filters": 2, "kernel": 2, "padding": "same"}, (2, 5, 7)),
+        ({"filters": 2, "kernel": 3, "padding": "same", "bias": False}, (2, 9, 6)),
+        ({"filters": 2, "kernel": [3, 2], "padding": "same"}, (2, 5, 7)),
+        ({"filters": 1, "kernel": 5, "padding": "same"}, (2, 5, 7)),
+        ({"filters": 2, "kernel": 3, "padding": 1}, (2, 5, 7)),
+        ({"filters": 2, "kernel": 2, "padding": 2}, (1, 5, 7)),
+        ({"filters": 2, "kernel": [3, 2], "padding": 1}, (2, 9, 6)),
+        ({"filters": 1, "kernel": 3, "padding": "same"}, (1, 1, 1)),
+        # strides that divide and strides that leave a rest
+        ({"filters": 2, "kernel": 1, "padding": "valid", "stride": 2}, (2, 5, 7)),
+        ({"filters": 2, "kernel": 2, "padding": "valid", "stride": 2}, (2, 5, 7)),
+        ({"filters": 2, "kernel": 3, "padding": 1, "stride": 2}, (2, 9, 6)),
+        ({"filters": 2, "kernel": 3, "padding": "valid", "stride": [2, 1]}, (2, 5, 7)),
+        ({"filters": 2, "kernel": 2, "padding": "valid", "stride": 3, "bias": False}, (2, 9, 6)),
+        ({"filters": 2, "kernel": 5, "padding": 2, "stride": 3}, (1, 9, 6)),
+        # dilation
+        ({"filters": 2, "kernel": 3, "padding": "valid", "dilation": 2}, (2, 5, 7)),
+        ({"filters": 2, "kernel": 3, "padding": "same", "dilation": [1, 2]}, (2, 5, 7)),
+        ({"filters": 2, "kernel": 2, "padding": "same", "dilation": 2}, (2, 5, 7)),
+        ({"filters": 2, "kernel": [3, 2], "padding": 2, "dilation": 2, "stride": 2}, (2, 9, 6)),
+        # groups
+        ({"filters": 4, "kernel": 3, "padding": "valid", "groups": 2}, (2, 5, 7)),
+        ({"filters": 2, "kernel": 3, "padding": 1, "groups": 2, "bias": False}, (4, 5, 7)),
+        (
+            {
+                "filters": 4,
+                "kernel": [3, 2],
+                "stride": [2, 1],
+                "padding": 1,
+                "dilation": [1, 2],
+                "groups": 2,
+            },
+            (4, 9, 6),
+        ),
+        ({"filters": 3, "kernel": 3, "padding": "same", "groups": "depthwise"}, (3, 5, 7)),
+        (
+            {"filters": 4, "kernel": 2, "padding": "valid", "stride": 2, "groups": "depthwise"},
+            (2, 9, 6),
+        ),
+        # which maps of LeNet-5's S2 a map of its C3 sees
+        ({"filters": 16, "kernel": 5, "padding": "valid", "connections": "lenet-5"}, (6, 6, 5)),
+        # sequences
+        ({"filters": 3, "kernel": 1, "padding": "valid"}, (2, 7)),
+        ({"filters": 3, "kernel": 3, "padding": "valid"}, (2, 7)),
+        ({"filters": 2, "kernel": 2, "padding": "same"}, (3, 9)),
+        ({"filters": 2, "kernel": 5, "padding": "same", "bias": False}, (3, 9)),
+        ({"filters": 2, "kernel": 3, "padding": 1, "stride": 2}, (3, 9)),
+        ({"filters": 2, "kernel": 2, "padding": "valid", "stride": 3}, (2, 9)),
+        ({"filters": 2, "kernel": 3, "padding": 2, "dilation": 2}, (2, 9)),
+        ({"filters": 4, "kernel": 3, "padding": "same", "groups": 2}, (4, 9)),
+        ({"filters": 3, "kernel": 3, "padding": "valid", "groups": "depthwise"}, (3, 7)),
+    )
+]
+
+TRANSPOSED: list[Row] = [
+    ({"kind": "conv_transpose", **spec}, shape)
+    for spec, shape in (
+        ({"filters": 2, "kernel": 1}, (3, 3, 4)),
+        ({"filters": 3, "kernel": 3}, (2, 3, 4)),
+        ({"filters": 2, "kernel": 2, "stride": 2}, (3, 3, 4)),
+        ({"filters": 2, "kernel": [3, 2], "stride": [2, 1], "bias": False}, (2, 3, 4)),
+        ({"filters": 2, "kernel": 3, "stride": 3}, (2, 2, 3)),
+        ({"filters": 2, "kernel": 2, "stride": 3}, (2, 2, 3)),
+        ({"filters": 2, "kernel": 3, "padding": 1}, (2, 3, 4)),
+        ({"filters": 2, "kernel": 3, "stride": 2, "padding": 1, "output_padding": 1}, (2, 3, 4)),
+        ({"filters": 1, "kernel": 5, "stride": 2, "padding": 2, "output_padding": 1}, (2, 3, 2)),
+        ({"filters": 2, "kernel": 3, "dilation": 2}, (2, 2, 3)),
+        ({"filters": 2, "kernel": 2, "stride": 2, "dilation": [1, 2], "padding": 1}, (2, 3, 4)),
+        ({"filters": 4, "kernel": 3, "stride": 2, "groups": 2}, (2, 2, 3)),
+        ({"filters": 2, "kernel": 3, "padding": 1, "groups": 2, "bias": False}, (4, 3, 4)),
+        ({"filters": 2, "kernel": 3}, (3, 5)),
+        ({"filters": 2, "kernel": 3, "stride": 2, "padding": 1, "output_padding": 1}, (2, 5)),
+        ({"filters": 2, "kernel": 2, "stride": 3, "dilation": 2, "bias": False}, (2, 4)),
+        ({"filters": 4, "kernel": 3, "stride": 2, "groups": 2}, (4, 4)),
+    )
+]
+
+WINDOWS: list[Row] = [
+    ({"size": 2}, (2, 4, 6)),
+    ({"size": 2}, (2, 5, 7)),
+    ({"size": 3, "stride": 2}, (2, 5, 7)),
+    ({"size": 3, "stride": 1}, (1, 5, 7)),
+    ({"size": [3, 2]}, (2, 9, 6)),
+    ({"size": 2, "stride": 3}, (2, 9, 6)),
+    ({"size": 3, "stride": [2, 1], "padding": 1}, (2, 5, 7)),
+    ({"size": 2, "stride": 2, "padding": 1}, (2, 5, 7)),
+    ({"size": 3, "stride": 2, "padding": 1}, (2, 9, 6)),
+    ({"size": 2}, (2, 7)),
+    ({"size": 3, "stride": 2, "padding": 1}, (2, 9)),
+]
+MAX_POOLS: list[Row] = [
+    *(({"kind": "max_pool", **spec}, shape) for spec, shape in WINDOWS),
+    ({"kind": "global_max_pool"}, (3, 5, 7)),
+    ({"kind": "global_max_pool"}, (3, 7)),
+]
+AVERAGE_POOLS: list[Row] = [
+    *(
+        ({"kind": "avg_pool", **spec, **({"count_padding": counted} if padded else {})}, shape)
+        for spec, shape in WINDOWS
+        for padded in ["padding" in spec]
+        for counted in ((False, True) if padded else (False,))
+    ),
+    ({"kind": "global_avg_pool"}, (3, 5, 7)),
+    ({"kind": "global_avg_pool"}, (3, 7)),
+]
+
+RESIZED: list[Row] = [
+    ({"kind": "up_sample", "size": 2, "method": "nearest"}, (2, 3, 5)),
+    ({"kind": "up_sample", "size": [3, 2], "method": "nearest"}, (2, 3, 2)),
+    ({"kind": "up_sample", "size": 2, "method": "nearest"}, (2, 5)),
+    ({"kind": "up_sample", "size": 2, "method": "bilinear"}, (2, 3, 5)),
+    ({"kind": "up_sample", "size": [3, 2], "method": "bilinear"}, (2, 3, 2)),
+    ({"kind": "up_sample", "size": 4, "method": "bilinear"}, (1, 1, 3)),
+    ({"kind": "zero_pad", "size": 2}, (2, 3, 2)),
+    ({"kind": "zero_pad", "size": [2, 1]}, (2, 3, 2)),
+    ({"kind": "zero_pad", "size": [[1, 2], [0, 1]]}, (2, 3, 2)),
+    ({"kind": "zero_pad", "size": 2}, (2, 5)),
+]
+
+NORMALIZATIONS: list[Row] = [
+    ({"kind": "batch_norm"}, (2, 3, 5)),
+    ({"kind": "batch_norm", "momentum": 0.3, "eps": 0.01}, (3, 3, 2)),
+    ({"kind": "batch_norm", "affine": False}, (2, 3, 2)),
+    ({"kind": "batch_norm"}, (3, 5)),
+    ({"kind": "layer_norm"}, (2, 3, 5)),
+    ({"kind": "layer_norm", "eps": 0.01, "affine": False}, (3, 3, 2)),
+]
+
+# LeCun, Bottou, Bengio & Haffner (1998), "Gradient-based learning applied to document
+# recognition", table I: a row for each map of S2, a column for each map of C3.
+LENET_5 = (
+    "X...XXX..XXXX.XX",
+    "XX...XXX..XXXX.X",
+    "XXX...XXX..X.XXX",
+    ".XXX..XXXX..X.XX",
+    "..XXX..XXXX.XX.X",
+    "...XXX..XXXX.XXX",
+)
+
+
+def connected() -> Tensor:
+    """1 where a map of C3 (16) sees one of S2 (6), else 0; with axes for the kernel."""
+    seen = torch.tensor([[float(mark == "X") for mark in row] for row in LENET_5])
+    return seen.T[:, :, None, None]
+
+
+def convolution(spec: Spec, shape: Shape) -> Any:
+    channels, groups = shape[0], spec.get("groups", 1)
+    make = torch.nn.Conv1d if len(shape) == 2 else torch.nn.Conv2d
+    module = make(
+        channels,
+        spec["filters"],
+        per_axis(spec["kernel"]),
+        stride=per_axis(spec.get("stride", 1)),
+        padding=spec["padding"],
+        dilation=per_axis(spec.get("dilation", 1)),
+        groups=channels if groups == "depthwise" else groups,
+        bias=spec.get("bias", True),
+    )
+    if "connections" in spec:
+        module.weight.register_hook(lambda gradient: gradient * connected())
+    return module
+
+
+def transposed_convolution(spec: Spec, shape: Shape) -> Any:
+    make = torch.nn.ConvTranspose1d if len(shape) == 2 else torch.nn.ConvTranspose2d
+    return make(
+        shape[0],
+        spec["filters"],
+        per_axis(spec["kernel"]),
+        stride=per_axis(spec.get("stride", 1)),
+        padding=spec.get("padding", 0),
+        output_padding=spec.get("output_padding", 0),
+        dilation=per_axis(spec.get("dilation", 1)),
+        groups=spec.get("groups", 1),
+        bias=spec.get("bias", True),
+    )
+
+
+def max_pool(spec: Spec, shape: Shape) -> Any:
+    make = torch.nn.MaxPool1d if len(shape) == 2 else torch.nn.MaxPool2d
+    return make(*window(spec))
+
+
+def average_pool(spec: Spec, shape: Shape) -> Any:
+    make = torch.nn.AvgPool1d if len(shape) == 2 else torch.nn.AvgPool2d
+    return make(*window(spec), count_include_pad=spec.get("count_padding", False))
+
+
+def window(spec: Spec) -> tuple[Any, Any, int]:
+    size = per_axis(spec["size"])
+    return size, per_axis(spec.get("stride", size)), spec.get("padding", 0)
+
+
+def global_max_pool(spec: Spec, shape: Shape) -> Any:
+    make = torch.nn.AdaptiveMaxPool1d if len(shape) == 2 else torch.nn.AdaptiveMaxPool2d
+    return torch.nn.Sequential(make(1), torch.nn.Flatten())
+
+
+def global_average_pool(spec: Spec, shape: Shape) -> Any:
+    make = torch.nn.AdaptiveAvgPool1d if len(shape) == 2 else torch.nn.AdaptiveAvgPool2d
+    return torch.nn.Sequential(make(1), torch.nn.Flatten())
+
+
+def up_sample(spec: Spec, shape: Shape) -> Any:
+    return torch.nn.Upsample(scale_factor=per_axis(spec["size"]), mode=spec["method"])
+
+
+def zero_pad(spec: Spec, shape: Shape) -> Any:
+    axes, size = len(shape) - 1, spec["size"]
+    sizes = size if isinstance(size, list) else [size] * axes
+    pairs = [pair if isinstance(pair, list) else [pair, pair] for pair in sizes]
+    last_axis_first = [number for pair in reversed(pairs) for number in pair]
+    return torch.nn.ConstantPad1d(tuple(last_axis_first), 0.0)  # of any number of axes
+
+
+def batch_norm(spec: Spec, shape: Shape) -> Any:
+    make = torch.nn.BatchNorm1d if len(shape) == 2 else torch.nn.BatchNorm2d
+    settings = {name: value for name, value in spec.items() if name != "kind"}
+    return make(shape[0], **settings)
+
+
+def layer_norm(spec: Spec, shape: Shape) -> Any:
+    return torch.nn.LayerNorm(shape, spec.get("eps", 1e-5), spec.get("affine", True))
+
+
+MODULES: dict[str, Callable[[Spec, Shape], Any]] = {
+    "conv": convolution,
+    "conv_transpose": transposed_convolution,
+    "max_pool": max_pool,
+    "avg_pool": average_pool,
+    "global_max_pool": global_max_pool,
+    "global_avg_pool": global_average_pool,
+    "up_sample": up_sample,
+    "zero_pad": zero_pad,
+    "batch_norm": batch_norm,
+    "layer_norm": layer_norm,
+}
+# By a layer, PyTorch's names of its parameters and nnkit's.
+NAMES = {
+    "conv": {"weight": "W", "bias": "b"},
+    "conv_transpose": {"weight": "W", "bias": "b"},
+    "batch_norm": {"weight": "scale", "bias": "shift"},
+    "layer_norm": {"weight": "scale", "bias": "shift"},
+}
+
+
+def per_axis(size: int | list[int]) -> int | tuple[int, ...]:
+    return tuple(size) if isinstance(size, list) else size
+
+
+def integers(*shape: int) -> Tensor:
+    return torch.randint(-9, 10, shape).to(torch.get_default_dtype())
+
+
+def distinct(*shape: int) -> Tensor:
+    """No two alike, so that every maximum is one place's alone."""
+    count = torch.Size(shape).numel()
+    return (torch.randperm(count) - count // 2).reshape(shape).to(torch.get_default_dtype())
+
+
+def few(*shape: int) -> Tensor:
+    """Of so few values that a maximum is often in several places: the gradient is the first's."""
+    return torch.randint(-1, 2, shape).to(torch.get_default_dtype())
+
+
+def real(*shape: int) -> Tensor:
+    return 3 * torch.randn(*shape) + 1
+
+
+def cases(rows: list[Row], draw: Draw, upstream: Draw = integers) -> Iterator[dict[str, Any]]:
+    """Each row with parameters of its own; one that normalizes trains twice, then infers."""
+    for spec, shape in rows:
+        module = MODULES[spec["kind"]](spec, shape)
+        names = NAMES.get(spec["kind"], {})
+        for parameter in module.parameters():
+            parameter.data.copy_(upstream(*parameter.shape))
+        if "connections" in spec:
+            module.weight.data.mul_(connected())
+        params = {names[name]: plain(p) for name, p in module.named_parameters()}
+        passes = (True, True, False) if spec["kind"].endswith("_norm") else (True,)
+        batches = [batch(module, draw(SAMPLES, *shape), upstream, names, t) for t in passes]
+        yield {"spec": spec, "shape": shape, "params": params, "batches": batches}
+
+
+def batch(
+    module: Any, X: Tensor, upstream: Draw, names: dict[str, str], training: bool
+) -> dict[str, Any]:
+    """One batch forward, and in training backward; what state it leaves."""
+    module.train(training)
+    X.requires_grad_()
+    Y = module(X)
+    found = {"training": training, "X": plain(X), "Y": plain(Y)}
+    if training:
+        dY = upstream(*Y.shape)
+        module.zero_grad()
+        Y.backward(dY)
+        found |= {"dY": plain(dY), "dX": plain(X.grad)}
+        found["grads"] = {names[name]: plain(p.grad) for name, p in module.named_parameters()}
+        state = {"mean": "running_mean", "variance": "running_var"}
+        buffers = dict(module.named_buffers())
+        found["state"] = {ours: plain(buffers[n]) for ours, n in state.items() if n in buffers}
+    return found
+
+
+def plain(tensor: Tensor) -> Any:
+    """Nested lists; whole numbers without their point, which makes them short."""
+
+    def short(values: Any) -> Any:
+        if isinstance(values, list):
+            return [short(value) for value in values]
+        return int(values) if values.is_integer() else values
+
+    return short(tensor.detach().tolist())
+
+
+def main() -> None:
+    torch.manual_seed(1)
+    torch.set_default_dtype(torch.float64)
+    layers = [
+        *cases(CONVOLUTIONS, integers),
+        *cases([CONVOLUTIONS[2], TRANSPOSED[1]], real, real),
+        *cases(TRANSPOSED, integers),
+        *cases(MAX_POOLS, distinct),
+        *cases(MAX_POOLS, few),
+        *cases(AVERAGE_POOLS, integers),
+        *cases(RESIZED, integers),
+        *cases(NORMALIZATIONS, real, real),
+    ]
+    rows = ",\n".join(json.dumps(case, separators=(",", ":")) for case in layers)
+    text = f'{{"made_with": "PyTorch {torch.__version__}",\n"layers": [\n{rows}\n]}}\n'
+    Path(__file__).with_name("torch_conv.json").write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""Layers over images and sequences, held against what PyTorch computes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import TypeAdapter
+
+from nnkit.nn.layer import LayerSpec
+from nnkit.nn.layers import AnyLayer
+from nnkit.nn.model import Model, Network
+from nnkit.nn.params import Array
+from tests.golden import case_name, torch_conv_vectors
+from tests.nn.test_layers import alone
+
+TOLERANCES = {"float64": 1e-10, "float32": 1e-5}
+CASES = torch_conv_vectors()
+STATELESS = [case for case in CASES if all(batch["training"] for batch in case["batches"])]
+in_both_types = pytest.mark.parametrize("dtype", TOLERANCES)
+
+
+def model_of(case: dict[str, Any], dtype: str) -> Model:
+    """The layer of the case alone, with PyTorch's parameters."""
+    layer: LayerSpec = TypeAdapter(AnyLayer).validate_python(case["spec"])
+    model = alone(layer, tuple(case["shape"]), dtype)
+    params = model.layout.views(model.params)
+    assert set(params) == {f"only.{name}" for name in case["params"]}
+    for name, values in case["params"].items():
+        params[f"only.{name}"][...] = np.reshape(values, params[f"only.{name}"].shape)
+    return model
+
+
+def batch_last(samples_first: Any, dtype: str) -> Array:
+    return np.moveaxis(np.array(samples_first, dtype), 0, -1).copy()
+
+
+def assert_close(found: Array, wanted: Array) -> None:
+    """To the tolerance of their type, in terms of the greatest of them."""
+    tolerance = TOLERANCES[found.dtype.name]
+    scale = max(1.0, float(np.max(np.abs(wanted))))
+    assert found.shape == wanted.shape
+    np.testing.assert_allclose(found, wanted, rtol=tolerance, atol=tolerance * scale)
+
+
+@in_both_types
+@pytest.mark.parametrize("case", CASES, ids=case_name)
+def test_forward_and_backward_as_pytorch(case: dict[str, Any], dtype: str) -> None:
+    model = model_of(case, dtype)
+    grads = model.layout.views(model.grads)
+    state = model.state_layout.views(model.state)
+    for batch in case["batches"]:
+        training = batch["training"]
+        X, Y = batch_last(batch["X"], dtype), batch_last(batch["Y"], dtype)
+        bound = Network(model, X.shape[-1], training, input_gradient=True).body[0]
+        assert_close(bound.forward(X, 0 if training else None), Y)
+        if training:
+            dX = bound.backward(batch_last(batch["dY"], dtype))
+            assert dX is not None
+            assert_close(dX, batch_last(batch["dX"], dtype))
+            for name, values in batch["grads"].items():
+                found = grads[f"only.{name}"]
+                assert_close(found, np.reshape(values, found.shape))
+            for name, values in batch["state"].items():
+                assert_close(state[f"only.{name}"], np.array(values))
+
+
+@in_both_types
+@pytest.mark.parametrize("case", STATELESS, ids=case_name)
+def test_inference_as_pytorch(case: dict[str, Any], dtype: str) -> None:
+    (batch,) = case["batches"]
+    X = batch_last(batch["X"], dtype)
+    bound = model_of(case, dtype).network(X.shape[-1], training=False).body[0]
+    assert_close(bound.forward(X, None), batch_last(batch["Y"], dtype))
