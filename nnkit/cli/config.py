@@ -60,7 +60,11 @@ def show(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Print CONFIG resolved: bases laid under, overrides applied, defaults filled in."""
+    """Print CONFIG resolved: bases laid under, overrides applied, defaults filled in.
+
+    Below it, as a comment, stands the table of the network's layers: output shapes, parameters,
+    millions of operations and memory for one sample, and how much of the input an output sees.
+    """
     import nnkit
 
     loaded = nnkit.load_config(config, overrides or ())
@@ -70,6 +74,7 @@ def show(
         print("\n".join(_with_origins(loaded)))
     else:
         print(loaded.to_yaml(), end="")
+        print("\n" + "\n".join(f"# {line}".rstrip() for line in _layers(loaded)))
 
 
 @app.command()
@@ -85,6 +90,19 @@ def schema() -> None:
     from nnkit.training.config import Config
 
     print(json.dumps(json_schema(Config, "nnkit config"), indent=2))
+
+
+def _layers(config: Config) -> list[str]:
+    """The lines of the layers' table; their shapes are known where the data is at hand."""
+    import nnkit
+    from nnkit.cli.layers import layer_table
+    from nnkit.errors import DataError
+    from nnkit.nn.model import describe
+
+    try:
+        return layer_table(describe(nnkit.build_model(config))).splitlines()
+    except DataError as error:
+        return [f"the layers' shapes are not known: {error}"]
 
 
 def _with_origins(config: Config) -> Iterator[str]:

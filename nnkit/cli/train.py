@@ -104,17 +104,13 @@ def _figures(figures: Mapping[str, float]) -> str:
 
 def _dry_run(config: Any, runs: Path, as_json: bool) -> None:
     import nnkit
+    from nnkit.cli.layers import layer_table
 
     result = nnkit.dry_run(config, runs)
     if as_json:
         print_json(result)
         return
-    print(
-        table(
-            ("layer", "kind", "output", "parameters"),
-            [(r["name"], r["kind"], r["output_shape"], r["parameters"]) for r in result["layers"]],
-        )
-    )
+    print(layer_table(result["layers"]))
     memory = result["memory"]
     sets = ", ".join(f"{count:,} {name}" for name, count in result["samples"].items())
     print(f"parameters  {result['parameters']:,}")

@@ -88,6 +88,35 @@ class Layer(ABC):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far an output of a layer or chain sees, along each axis of positions.
+
+    Attributes:
+        width: how many inputs it sees; infinite where it sees all.
+        stride: how many inputs lie from one output to the next.
+    """
+
+    width: tuple[float, ...]
+    stride: tuple[float, ...]
+
+    def then(self, layer: Reach | None) -> Reach:
+        """That of this one and a layer after it: r ← r + (k − 1)·s and s ← s·t.
+
+        Araujo, Norris & Sim 2019, *Computing receptive fields of convolutional neural networks*,
+        eq. 2.
+        """
+        if layer is None:
+            return self
+        return Reach(
+            tuple(
+                r + (k - 1) * s
+                for r, k, s in zip(self.width, layer.width, self.stride, strict=True)
+            ),
+            tuple(s * t for s, t in zip(self.stride, layer.stride, strict=True)),
+        )
+
+
 class LayerSpec(Component):
     """A link of the chain from input to output: the YAML side of a layer.
 
@@ -135,11 +164,8 @@ class LayerSpec(Component):
         """How many numbers it multiplies by weights, for one sample of that shape."""
         return sum(prod(p.shape) for p in self.parameters(shape) if len(p.shape) > 1)
 
-    def reach(self, shape: Shape) -> tuple[Shape, Shape] | None:
-        """How far an output sees along each axis, and from one output to the next.
-
-        None where it works on units one by one, or sees all.
-        """
+    def reach(self, shape: Shape) -> Reach | None:
+        """How far an output sees, for inputs of that shape; None where units go one by one."""
         return None
 
     @abstractmethod

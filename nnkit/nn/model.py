@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
-from math import isfinite, prod
+from math import ceil, isfinite, prod
 from typing import Any, TypeVar
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from nnkit.compiled import worthwhile
 from nnkit.memory import aligned_empty
 from nnkit.nn.architecture import Stage
-from nnkit.nn.layer import Binding, Layer, Link, bind_chain
+from nnkit.nn.layer import Binding, Layer, Link, Reach, bind_chain
 from nnkit.nn.layers import ActivationLayer
 from nnkit.nn.losses import Loss
 from nnkit.nn.params import Array, Layout, Shape
@@ -274,16 +274,39 @@ def samples_first(Y: Array) -> Array:
 
 
 def describe(model: Model) -> list[dict[str, Any]]:
-    """The table a person expects: one row a stage with its output shape and parameter count."""
-    return [
-        {
-            "name": stage.name,
-            "kind": _kind(stage),
-            "output_shape": stage.output_shape,
-            "parameters": sum(p.size for p in stage.spec.parameters(stage.input_shape)),
-        }
-        for stage in model.stages
-    ]
+    """The table a person expects: one row a stage.
+
+    Each has its `name`, `kind`, `output_shape`, number of `parameters`, `mflops` (millions of
+    multiplications and additions forward, for one sample), `bytes` of its output for one sample,
+    and `receptive_field`: how much of the input an output sees, None for vectors.
+    """
+    positions = model.input_shape[1:]
+    seen = Reach((1,) * len(positions), (1,) * len(positions))
+    sees_all = not positions
+    rows = []
+    for stage in model.stages:
+        sees_all = sees_all or (len(stage.input_shape) == 1 and bool(_weights(stage)))
+        if not sees_all:
+            seen = seen.then(stage.spec.reach(stage.input_shape))
+        field = tuple(
+            n if sees_all else min(ceil(r), n) for r, n in zip(seen.width, positions, strict=True)
+        )
+        rows.append(
+            {
+                "name": stage.name,
+                "kind": _kind(stage),
+                "output_shape": stage.output_shape,
+                "parameters": sum(p.size for p in stage.spec.parameters(stage.input_shape)),
+                "mflops": 2e-6 * stage.spec.multiplications(stage.input_shape),
+                "bytes": prod(stage.output_shape) * model.dtype.itemsize,
+                "receptive_field": field or None,
+            }
+        )
+    return rows
+
+
+def _weights(stage: Stage) -> int:
+    return stage.spec.multiplications(stage.input_shape)
 
 
 def _kind(stage: Stage) -> str:

@@ -213,9 +213,9 @@ def zero_pad(settings: Settings, inputs: Arrays, outputs: Arrays) -> Spec | None
     X, pads, *constant = inputs
     if settings["mode"] != "constant" or len(constant) != 1:
         return None
-    pairs = pads.reshape(2, X.ndim).T.tolist()
-    assert pairs[:2] == [[0, 0], [0, 0]]
-    spec = {"kind": "zero_pad", "size": pairs[2:]}
+    ahead, behind = pads.reshape(2, X.ndim).tolist()
+    assert ahead[:2] == behind[:2] == [0, 0]
+    spec = {"kind": "zero_pad", "size": ahead[2:], "behind": behind[2:]}
     return {"spec": spec, **both_ends(X - constant[0], outputs[0] - constant[0])}
 
 

@@ -150,7 +150,7 @@ RESIZED: list[Row] = [
     ({"kind": "up_sample", "size": 4, "method": "bilinear"}, (1, 1, 3)),
     ({"kind": "zero_pad", "size": 2}, (2, 3, 2)),
     ({"kind": "zero_pad", "size": [2, 1]}, (2, 3, 2)),
-    ({"kind": "zero_pad", "size": [[1, 2], [0, 1]]}, (2, 3, 2)),
+    ({"kind": "zero_pad", "size": [1, 0], "behind": [2, 1]}, (2, 3, 2)),
     ({"kind": "zero_pad", "size": 2}, (2, 5)),
 ]
 
@@ -161,6 +161,39 @@ NORMALIZATIONS: list[Row] = [
     ({"kind": "batch_norm"}, (3, 5)),
     ({"kind": "layer_norm"}, (2, 3, 5)),
     ({"kind": "layer_norm", "eps": 0.01, "affine": False}, (3, 3, 2)),
+]
+
+SUBSAMPLED: list[Row] = [
+    ({"kind": "subsample", "size": 2}, (3, 4, 5)),
+    ({"kind": "subsample", "size": [3, 2]}, (2, 7, 4)),
+]
+
+RELU: Spec = {"kind": "activation", "function": "relu"}
+BLOCKS: list[Row] = [
+    (
+        {
+            "kind": "residual",
+            "layers": [
+                {"kind": "conv", "filters": 3, "kernel": 3, "padding": 1, "stride": 2},
+                {"kind": "batch_norm"},
+                RELU,
+                {"kind": "conv", "filters": 3, "kernel": 3, "padding": 1, "bias": False},
+                {"kind": "batch_norm"},
+            ],
+        },
+        (2, 5, 6),
+    ),
+    (
+        {
+            "kind": "residual",
+            "layers": [
+                {"kind": "conv", "filters": 2, "kernel": 3, "padding": 1},
+                RELU,
+                {"kind": "conv", "filters": 2, "kernel": 1, "padding": 0},
+            ],
+        },
+        (2, 4, 3),
+    ),
 ]
 
 # LeCun, Bottou, Bengio & Haffner (1998), "Gradient-based learning applied to document
@@ -245,9 +278,10 @@ def up_sample(spec: Spec, shape: Shape) -> Any:
 
 def zero_pad(spec: Spec, shape: Shape) -> Any:
     axes, size = len(shape) - 1, spec["size"]
-    sizes = size if isinstance(size, list) else [size] * axes
-    pairs = [pair if isinstance(pair, list) else [pair, pair] for pair in sizes]
-    last_axis_first = [number for pair in reversed(pairs) for number in pair]
+    ahead = size if isinstance(size, list) else [size] * axes
+    behind = spec.get("behind", ahead)
+    pairs = zip(reversed(ahead), reversed(behind), strict=True)  # the last axis first
+    last_axis_first = [number for pair in pairs for number in pair]
     return torch.nn.ConstantPad1d(tuple(last_axis_first), 0.0)  # of any number of axes
 
 
@@ -261,6 +295,56 @@ def layer_norm(spec: Spec, shape: Shape) -> Any:
     return torch.nn.LayerNorm(shape, spec.get("eps", 1e-5), spec.get("affine", True))
 
 
+class Subsample(torch.nn.Module):
+    """The sum of each window, times a coefficient, plus a bias."""
+
+    def __init__(self, spec: Spec, shape: Shape) -> None:
+        super().__init__()
+        self.size = per_axis(spec["size"])
+        self.weight = torch.nn.Parameter(torch.ones(shape[0]))
+        self.bias = torch.nn.Parameter(torch.zeros(shape[0]))
+
+    def forward(self, X: Tensor) -> Tensor:
+        sums = torch.nn.functional.avg_pool2d(X, self.size, divisor_override=1)
+        return sums * self.weight[:, None, None] + self.bias[:, None, None]
+
+
+class Block(torch.nn.Module):
+    """Layers beside which their input goes past, by a 1 × 1 convolution if it must change shape."""
+
+    def __init__(self, spec: Spec, shape: Shape) -> None:
+        super().__init__()
+        self.layers = torch.nn.ModuleList()
+        X = torch.zeros(SAMPLES, *shape)
+        for layer in spec["layers"]:
+            is_relu = layer["kind"] == "activation"
+            made = torch.nn.ReLU() if is_relu else MODULES[layer["kind"]](layer, X.shape[1:])
+            self.layers.append(made)
+            X = made.eval()(X)  # which leaves no trace in running means
+        self.shortcut: Any = torch.nn.Identity()
+        if X.shape[1:] != shape:
+            stride = -(-shape[1] // X.shape[2])
+            self.shortcut = torch.nn.Conv2d(shape[0], X.shape[1], 1, stride, bias=False)
+
+    def forward(self, X: Tensor) -> Tensor:
+        Y = X
+        for layer in self.layers:
+            Y = layer(Y)
+        return Y + self.shortcut(X)
+
+
+def names_of(spec: Spec) -> dict[str, str]:
+    """PyTorch's names of a layer's parameters, and nnkit's."""
+    if spec["kind"] != "residual":
+        return NAMES.get(spec["kind"], {})
+    inside = {
+        f"layers.{index}.{theirs}": f"layers.{index}.{ours}"
+        for index, layer in enumerate(spec["layers"])
+        for theirs, ours in names_of(layer).items()
+    }
+    return inside | {"shortcut.weight": "shortcut.W"}
+
+
 MODULES: dict[str, Callable[[Spec, Shape], Any]] = {
     "conv": convolution,
     "conv_transpose": transposed_convolution,
@@ -272,6 +356,8 @@ MODULES: dict[str, Callable[[Spec, Shape], Any]] = {
     "zero_pad": zero_pad,
     "batch_norm": batch_norm,
     "layer_norm": layer_norm,
+    "subsample": Subsample,
+    "residual": Block,
 }
 # By a layer, PyTorch's names of its parameters and nnkit's.
 NAMES = {
@@ -279,6 +365,7 @@ NAMES = {
     "conv_transpose": {"weight": "W", "bias": "b"},
     "batch_norm": {"weight": "scale", "bias": "shift"},
     "layer_norm": {"weight": "scale", "bias": "shift"},
+    "subsample": {"weight": "W", "bias": "b"},
 }
 
 
@@ -309,13 +396,14 @@ def cases(rows: list[Row], draw: Draw, upstream: Draw = integers) -> Iterator[di
     """Each row with parameters of its own; one that normalizes trains twice, then infers."""
     for spec, shape in rows:
         module = MODULES[spec["kind"]](spec, shape)
-        names = NAMES.get(spec["kind"], {})
+        names = names_of(spec)
         for parameter in module.parameters():
             parameter.data.copy_(upstream(*parameter.shape))
         if "connections" in spec:
             module.weight.data.mul_(connected())
         params = {names[name]: plain(p) for name, p in module.named_parameters()}
-        passes = (True, True, False) if spec["kind"].endswith("_norm") else (True,)
+        normalizes = "_norm" in json.dumps(spec)
+        passes = (True, True, False) if normalizes else (True,)
         batches = [batch(module, draw(SAMPLES, *shape), upstream, names, t) for t in passes]
         yield {"spec": spec, "shape": shape, "params": params, "batches": batches}
 
@@ -363,6 +451,8 @@ def main() -> None:
         *cases(AVERAGE_POOLS, integers),
         *cases(RESIZED, integers),
         *cases(NORMALIZATIONS, real, real),
+        *cases(SUBSAMPLED, integers),
+        *cases(BLOCKS, real, real),
     ]
     rows = ",\n".join(json.dumps(case, separators=(",", ":")) for case in layers)
     text = f'{{"made_with": "PyTorch {torch.__version__}",\n"layers": [\n{rows}\n]}}\n'

@@ -24,6 +24,7 @@ from nnkit.nn.layers import (
     Flatten,
     LayerNorm,
     Noise,
+    SpatialDropout,
 )
 from nnkit.nn.losses import SquaredError
 from nnkit.nn.model import Model, Network
@@ -327,3 +328,18 @@ def test_dropout_lets_the_gradient_through_where_it_let_the_value() -> None:
     dX = layer.backward(np.ones((20, 50)))
     assert dX is not None
     np.testing.assert_array_equal(dX, Y)
+
+
+def test_spatial_dropout_leaves_out_whole_channels() -> None:
+    model = alone(SpatialDropout(rate=0.25), (40, 3, 5))
+    layer = model.network(50, training=True).body[0]
+    ones = np.ones((40, 3, 5, 50))
+    Y = layer.forward(ones.copy(), 3).copy()
+    assert (Y == Y[:, :1, :1]).all()
+    kept = Y[:, 0, 0] > 0
+    assert abs(kept.mean() - 0.75) < 4 * np.sqrt(0.75 * 0.25 / kept.size)
+    np.testing.assert_allclose(Y[:, 0, 0][kept], 4 / 3)
+    dX = layer.backward(ones.copy())
+    assert dX is not None
+    np.testing.assert_array_equal(dX, Y)
+    np.testing.assert_array_equal(layer.forward(ones.copy(), None), ones)

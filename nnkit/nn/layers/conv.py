@@ -13,7 +13,7 @@ from nnkit.compiled import compiled
 from nnkit.config.base import Count, Listed
 from nnkit.nn import convolution
 from nnkit.nn.columns import Columns, Padded
-from nnkit.nn.layer import Binding, Layer, ShapeError
+from nnkit.nn.layer import Binding, Layer, Reach, ShapeError
 from nnkit.nn.layers.base import SpatialLayer, WeightedLayer
 from nnkit.nn.params import Array, Parameter, Shape
 from nnkit.nn.products import product
@@ -21,7 +21,7 @@ from nnkit.nn.windows import Padding, PerAxis, Sizes, Windows, positions_of, win
 
 # Which of the six maps below each of the sixteen of LeNet-5's C3 sees (LeCun et al. 1998, table I).
 LENET_5 = (
-    *((i, (i + 1) % 6, (i + 2) % 6) for i in range(6)),
+    *(tuple(sorted((i + j) % 6 for j in range(3))) for i in range(6)),
     *(tuple(sorted((i + j) % 6 for j in range(4))) for i in range(6)),
     *((0, 1, 3, 4), (1, 2, 4, 5), (0, 2, 3, 5)),
     (0, 1, 2, 3, 4, 5),
@@ -105,9 +105,9 @@ class Conv(SpatialLayer, WeightedLayer):
         (W, *_), found = self.parameters(shape), self.windows(shape)
         return W.size * prod(found.count)
 
-    def reach(self, shape: Shape) -> tuple[Shape, Shape]:
+    def reach(self, shape: Shape) -> Reach:
         found = self.windows(shape)
-        return found.reach, found.stride
+        return Reach(found.reach, found.stride)
 
     @property
     def table(self) -> Connections | None:

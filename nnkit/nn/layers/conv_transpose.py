@@ -11,7 +11,7 @@ from pydantic import Field
 
 from nnkit.config.base import Count
 from nnkit.nn.columns import Columns
-from nnkit.nn.layer import Binding, Layer, ShapeError
+from nnkit.nn.layer import Binding, Layer, Reach, ShapeError
 from nnkit.nn.layers.base import SpatialLayer, WeightedLayer
 from nnkit.nn.params import Array, Parameter, Shape
 from nnkit.nn.windows import PerAxis, Sizes, Windows, per_axis, positions_of, windows
@@ -91,6 +91,11 @@ class ConvTranspose(SpatialLayer, WeightedLayer):
     def multiplications(self, shape: Shape) -> int:
         (W, *_) = self.parameters(shape)
         return W.size * prod(shape[1:])
+
+    def reach(self, shape: Shape) -> Reach:
+        found = self.windows(shape)
+        seen = tuple(-(-r // s) for r, s in zip(found.reach, found.stride, strict=True))
+        return Reach(seen, tuple(1 / s for s in found.stride))
 
     def bind(self, binding: Binding) -> Layer:
         return BoundConvTranspose(binding, self.windows(binding.input_shape), self.groups)

@@ -14,7 +14,7 @@ from nnkit.memory import aligned_empty
 from nnkit.nn import kernels
 from nnkit.nn.columns import Padded
 from nnkit.nn.initializers import AnyInitializer, Constant
-from nnkit.nn.layer import Binding, Layer, ShapeError
+from nnkit.nn.layer import Binding, Layer, Reach, ShapeError
 from nnkit.nn.layers.base import SpatialLayer, WeightedLayer
 from nnkit.nn.params import Array, Parameter, Shape
 from nnkit.nn.windows import PerAxis, Sizes, Windows, positions_of, windows
@@ -45,11 +45,12 @@ class _Pooling(SpatialLayer):
         return found
 
     def output_shape(self, shape: Shape) -> Shape:
-        return (shape[0], *self.windows(shape).count) if shape else self.windows(shape).count
-
-    def reach(self, shape: Shape) -> tuple[Shape, Shape]:
         found = self.windows(shape)
-        return found.reach, found.stride
+        return (shape[0], *found.count)
+
+    def reach(self, shape: Shape) -> Reach:
+        found = self.windows(shape)
+        return Reach(found.reach, found.stride)
 
 
 class MaxPool(_Pooling):
@@ -254,9 +255,9 @@ class Subsample(SpatialLayer, WeightedLayer):
     def multiplications(self, shape: Shape) -> int:
         return prod(self.output_shape(shape))
 
-    def reach(self, shape: Shape) -> tuple[Shape, Shape]:
+    def reach(self, shape: Shape) -> Reach:
         found = self.windows(shape)
-        return found.reach, found.stride
+        return Reach(found.reach, found.stride)
 
     def bind(self, binding: Binding) -> Layer:
         return BoundSubsample(binding, self.windows(binding.input_shape))
@@ -290,6 +291,9 @@ class _GlobalPooling(SpatialLayer):
     def output_shape(self, shape: Shape) -> Shape:
         positions_of(shape, self.tag())
         return shape[:1]
+
+    def reach(self, shape: Shape) -> Reach:
+        return Reach(shape[1:], (1,) * len(shape[1:]))
 
 
 class GlobalAvgPool(_GlobalPooling):

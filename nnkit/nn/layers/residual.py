@@ -11,7 +11,7 @@ from pydantic import Field, PrivateAttr
 
 from nnkit.config.base import Listed
 from nnkit.nn.initializers import AnyInitializer
-from nnkit.nn.layer import Binding, Layer, LayerSpec, Link, ShapeError, bind_chain
+from nnkit.nn.layer import Binding, Layer, LayerSpec, Link, Reach, ShapeError, bind_chain
 from nnkit.nn.layers.base import ActivatedLayer
 from nnkit.nn.layers.conv import Conv
 from nnkit.nn.layers.dense import Dense
@@ -123,36 +123,18 @@ class Residual(ActivatedLayer):
     def multiplications(self, shape: Shape) -> int:
         return sum(link.spec.multiplications(link.input_shape) for link in self._links(shape))
 
-    def reach(self, shape: Shape) -> tuple[Shape, Shape] | None:
-        return chained_reach(link.spec.reach(link.input_shape) for link in self._inside(shape))
+    def reach(self, shape: Shape) -> Reach | None:
+        axes = len(shape) - 1
+        seen = Reach((1,) * axes, (1,) * axes)
+        for link in self._inside(shape):
+            seen = seen.then(link.spec.reach(link.input_shape))
+        return seen
 
     def bind(self, binding: Binding) -> Layer:
         shape = binding.input_shape
         return BoundResidual(
             binding, list(self._inside(shape)), self._beside(shape), self.output_shape(shape)
         )
-
-
-def chained_reach(
-    layers: Iterator[tuple[Shape, Shape] | None],
-) -> tuple[Shape, Shape] | None:
-    """How far one layer after the other sees, and from one output to the next.
-
-    r ← r + (k − 1)·s and s ← s·t, for a window of k and a stride of t (Araujo et al. 2019, eq. 2).
-    """
-    total: tuple[Shape, Shape] | None = None
-    for found in layers:
-        if found is None:
-            continue
-        if total is None:
-            total = found
-            continue
-        (reach, stride), (k, t) = total, found
-        total = (
-            tuple(r + (n - 1) * s for r, n, s in zip(reach, k, stride, strict=True)),
-            tuple(s * m for s, m in zip(stride, t, strict=True)),
-        )
-    return total
 
 
 class BoundResidual(Layer):

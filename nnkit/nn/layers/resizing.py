@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from nnkit.nn.layer import Binding, Layer
+from nnkit.nn.layer import Binding, Layer, Reach
 from nnkit.nn.layers.base import SpatialLayer
 from nnkit.nn.params import Array, Shape
 from nnkit.nn.windows import PerAxis, Sizes, per_axis, positions_of
@@ -80,6 +80,11 @@ class UpSample(SpatialLayer):
         positions = positions_of(shape, self.tag())
         times = per_axis(self.size, len(positions), "size")
         return (shape[0], *(n * t for n, t in zip(positions, times, strict=True)))
+
+    def reach(self, shape: Shape) -> Reach:
+        times = per_axis(self.size, len(shape) - 1, "size")
+        seen = tuple(1 if t == 1 or self.method == "nearest" else 2 for t in times)
+        return Reach(seen, tuple(1 / t for t in times))
 
     def bind(self, binding: Binding) -> Layer:
         old, new = binding.input_shape[1:], self.output_shape(binding.input_shape)[1:]

@@ -1,0 +1,35 @@
+"""The table of a network's layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nnkit.cli.output import show_bytes, table
+
+
+def layer_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The rows of `nnkit.nn.model.describe` and their sums, as a plain table."""
+    headings = ["layer", "kind", "output", "parameters", "MFLOPs", "memory", "sees"]
+    shown = [
+        (
+            row["name"],
+            row["kind"],
+            row["output_shape"],
+            row["parameters"],
+            row["mflops"],
+            show_bytes(row["bytes"]),
+            row["receptive_field"] or "",
+        )
+        for row in rows
+    ]
+    sums = (
+        "in all",
+        "",
+        "",
+        sum(row["parameters"] for row in rows),
+        float(sum(row["mflops"] for row in rows)),
+        show_bytes(sum(row["bytes"] for row in rows)),
+        "",
+    )
+    return table(headings, [*shown, sums])
