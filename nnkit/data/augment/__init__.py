@@ -7,10 +7,10 @@ from typing import Annotated
 from nnkit.config.base import Tagged
 from nnkit.data.augment.base import Augmentation
 from nnkit.data.augment.geometric import Elastic, Flip, Rotate, Scale, Shear, Shift
-from nnkit.data.augment.pipeline import augment
+from nnkit.data.augment.pipeline import augment, check
 from nnkit.data.augment.values import Brightness, Contrast, Erase, Noise
 
-__all__ = ["AnyAugmentation", "Augmentation", "augment"]
+__all__ = ["AnyAugmentation", "Augmentation", "augment", "check"]
 
 AnyAugmentation = Annotated[
     Shift | Flip | Rotate | Scale | Shear | Elastic | Noise | Brightness | Contrast | Erase,

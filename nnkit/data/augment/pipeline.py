@@ -46,6 +46,16 @@ def augment(
                 _move(images, [a for a in group if isinstance(a, Movement)], own, quick=quick)
 
 
+def check(augmentations: Sequence[Augmentation], shape: tuple[int, ...]) -> None:
+    """Whether samples of that shape can be changed so.
+
+    Raises:
+        SettingError: one of the augmentations can't.
+    """
+    for i, augmentation in enumerate(augmentations):
+        augmentation.check(shape, i)
+
+
 def _move(
     X: Array, movements: Sequence[Movement], draws: Sequence[np.random.Generator], *, quick: bool
 ) -> None:
