@@ -386,6 +386,9 @@ def test_no_image_is_moved_out_of_view() -> None:
     [
         ("rotate", {"degrees": 400.0}),
         ("shear", {"degrees": 90.0}),
+        ("elastic", {"alpha": 1e300}),
+        ("elastic", {"sigma": 1e9}),
+        ("scale", {"factor": (1e-300, 1.0)}),
         ("scale", {"factor": (1.1, 0.9)}),
         ("contrast", {"factor": (0.0, 1.0)}),
         ("erase", {"area": (0.1, 1.5)}),

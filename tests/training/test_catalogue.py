@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 import nnkit
 from nnkit.config.base import Component
@@ -128,7 +129,11 @@ AUGMENTATIONS = examples(AnyAugmentation)
 def test_augmented_pictures_are_the_same_in_a_resumed_run(
     tmp_path: Path, augmentations: list[Any]
 ) -> None:
-    resumes(with_augmentations(tmp_path, augmentations), tmp_path)
+    trained = resumes(with_augmentations(tmp_path, augmentations), tmp_path).load()
+    X = np.load(tmp_path / "pictures.npz")["inputs"]  # prediction sees them as they are
+    W, b = trained.model.layout.views(trained.model.params).values()
+    expected = softmax(X.reshape(64, -1) @ W.T + b, axis=1)
+    np.testing.assert_allclose(trained.outputs(X), expected, atol=1e-5)
 
 
 def resumes(wanted: Config, folder: Path) -> Run:

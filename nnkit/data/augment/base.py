@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from pydantic import AfterValidator, Field
 
-from nnkit.config.base import Component, Listed, Positive
+from nnkit.config.base import Component, Listed
 from nnkit.data.dataset import Array
 from nnkit.errors import SettingError
 
@@ -22,7 +22,8 @@ def _in_order(pair: tuple[float, float]) -> tuple[float, float]:
     return pair
 
 
-Range = Annotated[tuple[Positive, Positive], Listed, AfterValidator(_in_order)]
+Factor = Annotated[float, Field(ge=0.01, le=100)]
+Range = Annotated[tuple[Factor, Factor], Listed, AfterValidator(_in_order)]
 
 
 class Augmentation(Component):
@@ -51,11 +52,11 @@ class Augmentation(Component):
                 f"but each sample has shape {shape}",
             )
 
-    def sometimes(self, amounts: Any, neutral: float, rng: np.random.Generator) -> Array:
-        """The amounts (N, …) as they are with probability `rate`, and else neutral."""
+    def sometimes(self, amounts: Array, neutral: float, rng: np.random.Generator) -> Array:
+        """The amounts (N, …), in place neutral but with probability `rate`."""
         if self.rate < 1:
             amounts[rng.random(len(amounts)) >= self.rate] = neutral
-        return np.asarray(amounts)
+        return amounts
 
 
 class Direct(Augmentation):

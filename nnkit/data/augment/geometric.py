@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from nnkit.config.base import Count, Positive
+from nnkit.config.base import Count
 from nnkit.data.augment.base import Augmentation, Direct, Range, Rate, log_uniform
 from nnkit.data.augment.resample import Fill, Warp, pick
 from nnkit.data.dataset import Array
@@ -145,7 +145,7 @@ class Shear(Affine, Filled):
     kind: Literal["shear"] = "shear"
     shorthand: ClassVar[str | None] = "degrees"
     elsewhere: ClassVar[tuple[str, ...]] = ("skew", "slant")
-    degrees: Annotated[float, Field(gt=0, lt=90)] = Field(
+    degrees: Annotated[float, Field(gt=0, le=85)] = Field(
         10.0, description="The largest angle of an upright line, in either direction."
     )
 
@@ -168,8 +168,10 @@ class Elastic(Filled):
     kind: Literal["elastic"] = "elastic"
     shorthand: ClassVar[str | None] = "alpha"
     elsewhere: ClassVar[tuple[str, ...]] = ("elastic_transform", "elastic_distortion")
-    alpha: Positive = Field(34.0, description="How strong: d has a deviation near 0.16 α/σ pixels.")
-    sigma: Positive = Field(4.0, description="How smooth, in pixels.")
+    alpha: Annotated[float, Field(gt=0, le=10_000)] = Field(
+        34.0, description="How strong: d has a deviation near 0.16 α/σ pixels."
+    )
+    sigma: Annotated[float, Field(gt=0, le=1000)] = Field(4.0, description="How smooth, in pixels.")
 
     def bend(
         self, warp: Warp, shape: tuple[int, ...], dtype: np.dtype[Any], rng: np.random.Generator
@@ -182,10 +184,7 @@ class Elastic(Filled):
         along_columns = gaussian(height, self.sigma, dtype) @ u.reshape(height, -1)
         along_rows = gaussian(width, self.sigma, dtype) * dtype.type(self.alpha)
         d = (along_columns.reshape(-1, width) @ along_rows).reshape(u.shape)
-        strengths = self.sometimes(np.ones(count, dtype), 0.0, rng)
-        if self.rate < 1:
-            d *= strengths[:, None]
-        warp.then_displace(d.transpose(1, 2, 0, 3))
+        warp.then_displace(self.sometimes(d.transpose(2, 1, 0, 3), 0.0, rng).swapaxes(0, 1))
 
 
 @lru_cache(maxsize=8)

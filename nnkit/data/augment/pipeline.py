@@ -62,7 +62,7 @@ def _move(
     warp = Warp(len(X))
     for movement, rng in zip(movements, draws, strict=True):
         movement.bend(warp, X.shape, X.dtype, rng)
-    (fill,) = _fills(movements)
+    (fill,) = _fills(movements)  # whatever needs an interpolation has one
     resample(X, warp, fill, quick=quick)
 
 
