@@ -1,9 +1,9 @@
 """Compiling with numba (the `speed` extra), where it is installed and worth the time.
 
 NumPy makes one pass over memory per operation, at half a microsecond a call; a compiled kernel
-makes one in all. Kernels stand beside the NumPy code that they replace (`nn/kernels.py`,
-`optim/kernels.py`) and do its operations in the same order without fusing multiply and add, so
-that parameters get the same bits from both, and a run may be resumed with or without numba.
+makes one in all. Kernels stand beside the NumPy code that they replace, in a `kernels.py`, and do
+its operations in the same order without fusing multiply and add, so that parameters get the same
+bits from both, and a run may be resumed with or without numba.
 """
 
 from __future__ import annotations

@@ -1,16 +1,19 @@
-"""`nnkit data`: what data there is, whether it is sound, and fetching what is missing."""
+"""`nnkit data`: what data there is, what it looks like, and fetching what is missing."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nnkit.cli.options import ConfigArgument, JsonOption, SetOption
-from nnkit.cli.output import print_json, say, show_bytes, table
+from nnkit.cli.output import print_json, results, say, show_bytes, table
 
-app = typer.Typer(no_args_is_help=True, help="List, check and fetch data.")
+if TYPE_CHECKING:
+    from nnkit.training.samples import Shown
+
+app = typer.Typer(no_args_is_help=True, help="List, check, show and fetch data.")
 
 
 @app.command("list")
@@ -60,6 +63,87 @@ def check(config: ConfigArgument, overrides: SetOption = None, as_json: JsonOpti
         print(table(("class", *counts), rows))
     else:
         print(table(("set", "samples"), [(s, counts[s]["samples"]) for s in counts]))
+
+
+@app.command("show")
+def show_data(
+    config: ConfigArgument,
+    augmented: Annotated[
+        bool, typer.Option("--augment", help="What data.augment makes of them, beside each.")
+    ] = False,
+    samples: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--sample",
+            metavar="I",
+            help="A training sample by its number, from 0; may be given several times.",
+            show_default=False,
+        ),
+    ] = None,
+    count: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="How many samples of the whole set; 10, or 5 with --augment.",
+            show_default=False,
+        ),
+    ] = None,
+    versions: Annotated[
+        int, typer.Option(min=1, help="How many changed versions of each, at most.")
+    ] = 9,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="Draw a .png picture instead.",
+            show_default=False,
+        ),
+    ] = None,
+    overrides: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show training samples of CONFIG: pictures, drawn in dots, or the rows of a table."""
+    import nnkit
+    from nnkit.data.sheet import in_dots, write_sheet
+    from nnkit.training.samples import show_samples
+
+    shown = show_samples(
+        nnkit.load_config(config, overrides or ()),
+        samples or (),
+        count or (5 if augmented else 10),
+        versions if augmented else 0,
+    )
+    if output is not None:
+        write_sheet(shown.sheet(), output)
+    if as_json:
+        print_json(shown.summary())
+    elif output is not None:
+        say(f"wrote {output}")
+    elif shown.rows:
+        _print_rows(shown)
+    else:
+        print("\n".join(in_dots(shown.sheet(results().width))))
+
+
+def _print_rows(shown: Shown) -> None:
+    """The rows of a table, with as many columns as fit in a line."""
+    width = results().width
+    headings = ["sample", shown.label, *shown.columns]
+    rows = [
+        (i, target, *row)
+        for i, target, row in zip(shown.indices, shown.targets, shown.rows, strict=True)
+    ]
+    columns = min(len(headings), width // 3 + 1)  # none is narrower
+    while True:
+        text = table(headings[:columns], [row[:columns] for row in rows])
+        if columns <= 2 or max(map(len, text.splitlines())) <= width:
+            break
+        columns -= 1
+    print(text)
+    if columns < len(headings):
+        say(f"{len(headings) - columns} more columns do not fit; --json shows all")
 
 
 @app.command()

@@ -9,13 +9,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nnkit.data.augment import Augmentation
+from nnkit.compiled import available
+from nnkit.data.augment import Augmentation, augment
 from nnkit.data.dataset import Array
 from nnkit.data.disk import DiskArray
 from nnkit.memory import aligned_empty
 from nnkit.random import generator
 
 GATHERED = 1 << 20  # bytes fetched at a time: few calls, and the copy is still in the cache
+COMPILED = 10_000_000  # values in a training set whose augmentation is worth numba's start
 
 
 class Batch(NamedTuple):
@@ -83,12 +85,18 @@ class Batches:
             weights = None if self.weights is None else self.weights[chosen]
             for at in range(0, len(chosen), size):
                 end = min(at + size, len(chosen))
-                for i, augmentation in enumerate(self.augment):
-                    number = (first + at) // size
-                    draw = generator(self.seed, f"augment/{i}", epoch, number)
-                    augmentation.apply(X[at:end], draw)
+                if self.augment:
+                    self._augment(X[at:end], epoch, (first + at) // size)
                 counts = None if weights is None else weights[at:end]
                 yield Batch(X_last[..., at:end], T_last[..., at:end], counts)
+
+    def _augment(self, X: Array, epoch: int, number: int) -> None:
+        """Changes the batch of that number as only this epoch does, in place."""
+        draws = [
+            generator(self.seed, f"augment/{i}", epoch, number) for i in range(len(self.augment))
+        ]
+        quick = self.inputs.size >= COMPILED and available()
+        augment(X, self.augment, draws, quick=quick)
 
 
 def gather(source: Array | DiskArray, indices: Array, out: Array) -> None:

@@ -9,6 +9,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from nnkit.data import augment as augmentation
 from nnkit.data.batches import Batches
 from nnkit.errors import CheckpointError, SettingError
 from nnkit.metrics import METRICS
@@ -137,8 +138,7 @@ def assemble(task: Task, runs: Path = DEFAULT_RUNS) -> Session:
     ready = {name: task.ready(name, model) for name in task.sets}
     train, optimizer = ready["train"], config.optimizer
     augment = config.data.augment
-    for i, augmentation in enumerate(augment):
-        augmentation.check(model.input_shape, i)
+    augmentation.check(augment, model.input_shape)
     planned = pace(config, len(train))
     _check_batches(model, planned.batch_size, len(train))
     _check_counted(ready)

@@ -1,12 +1,13 @@
-"""`nnkit data`: list, check, fetch."""
+"""`nnkit data`: list, check, show, fetch."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from tests.cli.program import IRIS, ROOT, Program
+from tests.cli.program import IRIS, ROOT, TABLES, Program
 
 
 def test_list_names_every_kind_of_source_and_where_mnist_is(
@@ -66,6 +67,58 @@ def test_check_of_a_missing_value_names_the_remedy(program: Program, tmp_path: P
     assert answer.code == 3
     assert "column 'a' has" in answer.errors[0]
     assert "add 'impute' to data.preprocess" in answer.errors[0]
+
+
+MNIST = ROOT / "configs" / "mnist-mlp.yaml"
+TURNED = ("--set", "data.augment=[{rotate: 20}]")
+
+
+def test_show_draws_pictures_in_dots_no_wider_than_the_page(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NNKIT_DATA", str(ROOT / "data"))
+    answer = program("data", "show", MNIST, "--count", "5")
+    assert (answer.code, answer.err) == (0, "")
+    *dots, captions = answer.out.splitlines()
+    assert captions.split()[::2] == ["0:", "10800:", "21600:", "32400:", "43200:"]
+    assert 6 <= len(dots) <= 7
+    assert max(map(len, dots)) <= 80
+
+
+def test_show_writes_a_sheet_of_augmented_pictures(
+    program: Program, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("NNKIT_DATA", str(ROOT / "data"))
+    options = ("--sample", 7, "--sample", 8, "--augment", "--versions", 3, "-o", "sheet.png")
+    answer = program("data", "show", MNIST, *options, *TURNED)
+    assert (answer.code, answer.out, answer.err) == (0, "", "wrote sheet.png\n")
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.size == (4 * 90 + 6, 2 * 106 + 6)
+
+
+def test_show_prints_rows_as_far_as_they_fit(program: Program) -> None:
+    answer = program("data", "show", IRIS, "--sample", 3)
+    assert (answer.code, answer.err) == (0, "")
+    assert [line.split()[:3] for line in answer.out.splitlines()] == [
+        ["sample", "species", "sepal_length"],
+        ["3", "setosa", "5"],
+    ]
+    wide = f"data.source={{kind: csv, path: {TABLES / 'breast_cancer.csv'}}}"
+    answer = program("data", "show", IRIS, "--set", wide)
+    assert answer.err == "26 more columns do not fit; --json shows all\n"
+    assert len(program("data", "show", IRIS, "--set", wide, "--json").json["samples"]) == 10
+
+
+def test_show_says_what_can_not_be_shown(program: Program) -> None:
+    for options, message in (
+        (("--augment",), "data.augment is empty"),
+        (("--sample", 98), "there is no sample 98: the training set has 98, counted from 0"),
+        (("-o", "sheet.png"), "samples of shape (4,) are no pictures"),
+        (("--augment", *TURNED), "'rotate' changes images"),
+    ):
+        answer = program("data", "show", IRIS, *options)
+        assert answer.code in (2, 3)
+        assert message in answer.errors[0]
 
 
 def test_only_known_data_can_be_fetched(program: Program) -> None:

@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from scipy.special import softmax
 
 import nnkit
 from nnkit.config.base import Component
+from nnkit.data.augment import AnyAugmentation
 from nnkit.nn.activations import AnyActivation
 from nnkit.nn.architecture import activation_named
 from nnkit.nn.initializers import AnyInitializer
@@ -19,10 +22,12 @@ from nnkit.optim.clipping import AnyClipping
 from nnkit.optim.lbfgs import FullBatch
 from nnkit.optim.optimizers import AnyOptimizer, Pegasos
 from nnkit.optim.schedules import AnySchedule
+from nnkit.random import generator
 from nnkit.runs.checkpoint import read_checkpoint
 from nnkit.runs.directory import RunDirectory
 from nnkit.training.averaging import AnyAveraging
 from nnkit.training.config import Config, config_from
+from nnkit.training.run import Run
 from tests.nn.examples import examples, name
 from tests.training.configs import DIABETES, IRIS, laid_over
 from tests.training.test_run import StopAfter, records, timeless
@@ -60,6 +65,22 @@ def with_layer(layer: Any) -> Sections:
     return {"architecture": {"layers": [{"dense": 6}, settings, {"dense": 3}]}}
 
 
+def with_augmentations(folder: Path, augmentations: list[Any]) -> Config:
+    """Two short epochs of small coloured pictures, changed so."""
+    rng = generator(0, "pictures")
+    np.savez(
+        folder / "pictures.npz", inputs=rng.random((64, 3, 6, 7)), targets=rng.integers(3, size=64)
+    )
+    source = {"kind": "npz", "path": str(folder / "pictures.npz")}
+    return config_from(
+        {
+            "data": {"source": source, "augment": list(map(dumped, augmentations))},
+            "architecture": {"layers": ["flatten", {"dense": 3}]},
+            "training": {"epochs": 2, "batch_size": 16},
+        }
+    )
+
+
 def cases() -> Iterator[tuple[str, Sections]]:
     """A test's name, and the sections of the config that it is about."""
     for optimizer in examples(AnyOptimizer):
@@ -94,18 +115,40 @@ CASES = dict(cases())
 
 @pytest.mark.parametrize("case", CASES)
 def test_trains_and_resumes_to_the_last_bit(tmp_path: Path, case: str) -> None:
-    wanted = config(CASES[case])
-    whole = nnkit.train(wanted, runs=tmp_path / "whole")
-    part = nnkit.train(wanted, runs=tmp_path / "parts", should_stop=StopAfter(1))
+    resumes(config(CASES[case]), tmp_path).load().predict([[5.1, 3.5, 1.4, 0.2]])
+
+
+AUGMENTATIONS = examples(AnyAugmentation)
+
+
+@pytest.mark.parametrize(
+    "augmentations",
+    [*([one] for one in AUGMENTATIONS), AUGMENTATIONS],
+    ids=[*map(name, AUGMENTATIONS), "all"],
+)
+def test_augmented_pictures_are_the_same_in_a_resumed_run(
+    tmp_path: Path, augmentations: list[Any]
+) -> None:
+    trained = resumes(with_augmentations(tmp_path, augmentations), tmp_path).load()
+    X = np.load(tmp_path / "pictures.npz")["inputs"]  # prediction sees them as they are
+    W, b = trained.model.layout.views(trained.model.params).values()
+    expected = softmax(X.reshape(64, -1) @ W.T + b, axis=1)
+    np.testing.assert_allclose(trained.outputs(X), expected, atol=1e-5)
+
+
+def resumes(wanted: Config, folder: Path) -> Run:
+    """A run, once it is found to be bit for bit what it is with an interruption."""
+    whole = nnkit.train(wanted, runs=folder / "whole")
+    part = nnkit.train(wanted, runs=folder / "parts", should_stop=StopAfter(1))
     assert part.interrupted
-    finished = nnkit.train(wanted, runs=tmp_path / "parts", resume=True)
+    finished = nnkit.train(wanted, runs=folder / "parts", resume=True)
     assert timeless(finished.summary) == timeless(whole.summary)
     assert records(finished) == records(whole)
     last, resumed = (
         read_checkpoint(RunDirectory(run.directory).last).tensors for run in (whole, finished)
     )
     assert {k: v.tobytes() for k, v in last.items()} == {k: v.tobytes() for k, v in resumed.items()}
-    whole.load().predict([[5.1, 3.5, 1.4, 0.2]])
+    return whole
 
 
 @pytest.mark.parametrize("loss", [x for x in examples(AnyLoss) if x.coding == "number"], ids=name)

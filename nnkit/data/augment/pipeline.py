@@ -1,0 +1,83 @@
+"""Several augmentations in a row, with one interpolation for those that move pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nnkit.data.augment.base import Augmentation, Direct
+from nnkit.data.augment.geometric import Filled, Movement
+from nnkit.data.augment.resample import Fill, Warp, resample
+from nnkit.data.dataset import Array
+
+AT_ONCE = 1 << 17  # pixels changed at a time: what is computed of each stays in the cache
+
+
+def augment(
+    X: Array,
+    augmentations: Sequence[Augmentation],
+    draws: Sequence[np.random.Generator],
+    *,
+    quick: bool = False,
+) -> None:
+    """Changes images (N, C, H, W) in place by every augmentation in turn.
+
+    The movements of consecutive ones that move pixels and have the same `fill` are put together
+    and interpolated once, because every interpolation blurs.
+
+    Args:
+        X: the images.
+        augmentations: in order.
+        draws: the random draws of each.
+        quick: whether to use the compiled kernel, which gives the same bits.
+    """
+    groups = together(augmentations)
+    rows = max(1, AT_ONCE // (X.shape[2] * X.shape[3]))
+    for start in range(0, len(X), rows):
+        images, rest = X[start : start + rows], iter(draws)
+        for group in groups:
+            own = [next(rest) for _ in group]
+            direct = [a for a in group if isinstance(a, Direct)]
+            if len(direct) == len(group):
+                for augmentation, rng in zip(direct, own, strict=True):
+                    augmentation.apply(images, rng)
+            else:
+                _move(images, [a for a in group if isinstance(a, Movement)], own, quick=quick)
+
+
+def check(augmentations: Sequence[Augmentation], shape: tuple[int, ...]) -> None:
+    """Whether samples of that shape can be changed so.
+
+    Raises:
+        SettingError: one of the augmentations can't.
+    """
+    for i, augmentation in enumerate(augmentations):
+        augmentation.check(shape, i)
+
+
+def _move(
+    X: Array, movements: Sequence[Movement], draws: Sequence[np.random.Generator], *, quick: bool
+) -> None:
+    warp = Warp(len(X))
+    for movement, rng in zip(movements, draws, strict=True):
+        movement.bend(warp, X.shape, X.dtype, rng)
+    (fill,) = _fills(movements)  # whatever needs an interpolation has one
+    resample(X, warp, fill, quick=quick)
+
+
+def together(augmentations: Sequence[Augmentation]) -> list[list[Augmentation]]:
+    """Them in order, consecutive movements with one fill in one group, each other in its own."""
+    groups: list[list[Augmentation]] = []
+    for augmentation in augmentations:
+        last = groups[-1] if groups else []
+        joined = [*last, augmentation]
+        if last and all(isinstance(a, Movement) for a in joined) and len(_fills(joined)) <= 1:
+            last.append(augmentation)
+        else:
+            groups.append([augmentation])
+    return groups
+
+
+def _fills(augmentations: Sequence[Augmentation]) -> set[Fill]:
+    return {a.fill for a in augmentations if isinstance(a, Filled)}

@@ -1,0 +1,146 @@
+"""Moving the pixels of images: where each is taken from, and one bilinear interpolation there."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from nnkit.compiled import compiled
+from nnkit.data.augment import kernels
+from nnkit.data.dataset import Array
+
+Fill = float | Literal["edge"]
+
+
+class Warp:
+    """For N images of one size, the place in the original from which each pixel is taken.
+
+    With p the pixel's place relative to the image's centre, that is A·p + t + d(p).
+
+    Attributes:
+        linear: A, (N, 2, 2); rows before columns.
+        offset: t in pixels, (N, 2).
+        displacement: d in pixels, (2, N, H, W); None for none.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.linear: Array = np.broadcast_to(np.eye(2), (count, 2, 2))
+        self.offset: Array = np.zeros((count, 2))
+        self.displacement: Array | None = None
+
+    def then_affine(self, linear: Array, offset: Array) -> None:
+        """Changes the images further: their pixel p is what was so far at linear·p + offset."""
+        self.offset = self.offset + np.matmul(self.linear, offset[:, :, None])[:, :, 0]
+        self.linear = np.matmul(self.linear, linear)
+
+    def then_displace(self, displacement: Array) -> None:
+        """Displaces each pixel further, by numbers of the original's pixels (2, N, H, W)."""
+        if self.displacement is None:
+            self.displacement = displacement
+        else:
+            self.displacement = self.displacement + displacement
+
+
+def resample(X: Array, warp: Warp, fill: Fill, *, quick: bool = False) -> None:
+    """Takes every pixel of images X (N, C, H, W) from where the warp says, in place.
+
+    Places between pixels are interpolated bilinearly. Beyond the image lies `fill`; for "edge"
+    its nearest pixel.
+
+    Args:
+        X: the images.
+        warp: for them.
+        fill: what comes into view.
+        quick: whether to use the compiled kernel, which gives the same bits.
+    """
+    P, lows, highs = _padded(X, fill)
+    centre = (np.array(X.shape[2:]) - 1) / 2
+    offset = warp.offset + centre + 1 - warp.linear @ centre
+    displacement = warp.displacement
+    if displacement is None:
+        displacement = np.empty((2, 0, 0, 0), X.dtype)
+    interpolate = compiled(kernels.warp) if quick else _interpolate
+    linear, offset, lows, highs = (
+        np.ascontiguousarray(a, dtype=X.dtype) for a in (warp.linear, offset, lows, highs)
+    )
+    interpolate(P, linear, offset, displacement, lows, highs, X)
+
+
+def pick(X: Array, rows: Array, columns: Array, fill: Fill) -> None:
+    """Takes pixel (i, j) of image n from (rows[n, i], columns[n, j]), whole numbers, in place.
+
+    Args:
+        X: images (N, C, H, W).
+        rows: (N, H), possibly beyond the image.
+        columns: (N, W), likewise.
+        fill: what lies there, as for `resample`.
+    """
+    P, lows, highs = _padded(X, fill)
+    rows = np.clip(rows + 1, lows[0], highs[0])
+    columns = np.clip(columns + 1, lows[1], highs[1])
+    at = _starts(P) + (rows * P.shape[3])[:, :, None] + columns[:, None]
+    for c in range(len(P)):
+        X[:, c] = np.take(P[c].reshape(-1), at)
+
+
+def _padded(X: Array, fill: Fill) -> tuple[Array, Array, Array]:
+    """The images with a border: (C, N, H + 3, W + 3), begun a pixel before them.
+
+    Also the least and the largest place within it, (2,), that pixels may be taken from.
+    """
+    size = np.array(X.shape[2:])
+    at_edge = fill == "edge"
+    P = np.full((X.shape[1], len(X), *(size + 3)), 0 if at_edge else fill, dtype=X.dtype)
+    P[:, :, 1:-2, 1:-2] = np.swapaxes(X, 0, 1)
+    # Taking from the edge at the furthest, the border comes in with no weight.
+    return P, np.full(2, int(at_edge)), size + (not at_edge)
+
+
+def _starts(P: Array) -> Array:
+    """Where the images begin in a channel of P, (N, 1, 1)."""
+    return (np.arange(P.shape[1]) * (P.shape[2] * P.shape[3]))[:, None, None]
+
+
+def _interpolate(
+    P: Array,
+    linear: Array,
+    offset: Array,
+    D: Array,
+    lows: Array,
+    highs: Array,
+    X: Array,
+) -> None:
+    """What `kernels.warp` does, in NumPy."""
+    width = P.shape[3]
+    rows, columns = (a.astype(X.dtype) for a in np.ogrid[: X.shape[2], : X.shape[3]])
+    starts, parts = [], []
+    for k in range(2):
+        along = linear[:, k, :, None, None]
+        place = (along[:, 0] * rows + offset[:, k, None, None]) + along[:, 1] * columns
+        if D.size:
+            place += D[k]
+        np.clip(place, lows[k], highs[k], out=place)
+        whole = np.trunc(place)
+        parts.append(np.subtract(place, whole, out=place))
+        starts.append(whole.astype(np.intp))
+    y, x = parts
+    at = starts[0]
+    at *= width
+    at += starts[1]
+    at += _starts(P)
+    for c in range(len(P)):
+        pixels = P[c].reshape(-1)
+        above, below = (_between(pixels[row:], at, x) for row in (0, width))
+        below -= above
+        below *= y
+        np.add(below, above, out=X[:, c])
+
+
+def _between(pixels: Array, at: Array, x: Array) -> Array:
+    """Pixels at `at`, and the share x of the way to their right neighbours."""
+    left, right = (np.take(pixels[i:], at, mode="clip") for i in (0, 1))
+    right -= left
+    right *= x
+    right += left
+    return right

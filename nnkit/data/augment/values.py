@@ -1,0 +1,116 @@
+"""Augmentations that change what pixels hold: noise, brightness, contrast, and erasing a part."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from nnkit.config.base import Positive
+from nnkit.data.augment.base import Direct, Range, Rate, log_uniform
+from nnkit.data.dataset import Array
+
+
+class Noise(Direct):
+    """Adds Gaussian noise, mean 0 and deviation `std`, to every value."""
+
+    kind: Literal["noise"] = "noise"
+    shorthand: ClassVar[str | None] = "std"
+    std: Positive = Field(0.1, description="Its deviation, in values after preprocessing.")
+
+    def apply(self, X: Array, rng: np.random.Generator) -> None:
+        noise = rng.standard_normal(X.shape, dtype=X.dtype.type)
+        noise *= self.std
+        X += self.sometimes(noise, 0.0, rng)
+
+
+class Brightness(Direct):
+    """Adds to all values of an image the same b, uniform between ∓`by`."""
+
+    kind: Literal["brightness"] = "brightness"
+    shorthand: ClassVar[str | None] = "by"
+    elsewhere: ClassVar[tuple[str, ...]] = ("random_brightness",)
+    by: Positive = Field(0.2, description="The most it adds, in values after preprocessing.")
+
+    def apply(self, X: Array, rng: np.random.Generator) -> None:
+        added = self.sometimes(rng.uniform(-self.by, self.by, len(X)), 0.0, rng)
+        X += added.astype(X.dtype)[:, None, None, None]
+
+
+class Contrast(Direct):
+    """Makes each value x of an image m + f·(x − m), m its channel's mean, f as for `scale`."""
+
+    kind: Literal["contrast"] = "contrast"
+    shorthand: ClassVar[str | None] = "factor"
+    elsewhere: ClassVar[tuple[str, ...]] = ("random_contrast",)
+    factor: Range = Field((0.8, 1.25), description="The smallest and the largest factor.")
+
+    def apply(self, X: Array, rng: np.random.Generator) -> None:
+        drawn = log_uniform(self.factor, (len(X),), rng)
+        factors = self.sometimes(drawn, 1.0, rng).astype(X.dtype)[:, None, None, None]
+        deviations = X - X.mean(axis=(2, 3), keepdims=True)
+        deviations *= factors - 1
+        X += deviations
+
+
+class Erase(Direct):
+    """Puts a rectangle of noise over half of the images, somewhere (Zhong et al. 2020).
+
+    Its share of the area is uniform in `area`, its height by its width log-uniform in `aspect`;
+    one too long for the image is cut short.
+
+    Zhong, Zheng, Kang, Li & Yang 2020, *Random erasing data augmentation*, AAAI; the defaults are
+    theirs.
+    """
+
+    kind: Literal["erase"] = "erase"
+    shorthand: ClassVar[str | None] = "rate"
+    elsewhere: ClassVar[tuple[str, ...]] = ("random_erasing", "cutout")
+    rate: Rate = Field(0.5, description="The probability with which it changes an image.")
+    area: Range = Field((0.02, 0.4), description="The smallest and the largest share of the area.")
+    aspect: Range = Field((0.3, 3.3), description="The smallest and the largest height by width.")
+    fill: float | Literal["noise"] = Field(
+        "noise",
+        description="What it holds: a number as it is after preprocessing, or `noise`, uniform "
+        "between the image's least and largest value.",
+    )
+
+    @model_validator(mode="after")
+    def _within_the_image(self) -> Self:
+        if self.area[1] > 1:
+            raise ValueError(f"no rectangle in an image has {self.area[1]:g} times its area")
+        return self
+
+    def apply(self, X: Array, rng: np.random.Generator) -> None:
+        size = X.shape[2] * X.shape[3]
+        area = rng.uniform(*self.area, len(X)) * size
+        aspect = log_uniform(self.aspect, (len(X),), rng)
+        covered = [
+            _stretch(length, np.sqrt(extent), rng)
+            for length, extent in zip(X.shape[2:], (area * aspect, area / aspect), strict=True)
+        ]
+        rows, columns = covered
+        mask = self.sometimes(rows[:, :, None] & columns[:, None], 0, rng)[:, None]
+        np.copyto(X, self._content(X, rng), where=mask)
+
+    def _content(self, X: Array, rng: np.random.Generator) -> Array:
+        if self.fill != "noise":
+            return np.asarray(self.fill, dtype=X.dtype)
+        low, high = X.min(axis=(1, 2, 3), keepdims=True), X.max(axis=(1, 2, 3), keepdims=True)
+        noise = rng.random(X.shape, dtype=X.dtype.type)
+        noise *= high - low
+        noise += low
+        return noise
+
+
+def _stretch(size: int, lengths: Array, rng: np.random.Generator) -> Array:
+    """For each length (N,), a stretch so long of `size` pixels, somewhere: whether each is in it.
+
+    Returns:
+        (N, size), at least one pixel in each.
+    """
+    lengths = np.clip(np.rint(lengths), 1, size)
+    starts = np.floor(rng.random(len(lengths)) * (size - lengths + 1))
+    pixels = np.arange(size)
+    return (pixels >= starts[:, None]) & (pixels < (starts + lengths)[:, None])
