@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nnkit.cli.options import ConfigArgument, JsonOption, RunsOption, SetOption
-from nnkit.cli.output import print_json, say, show_bytes, show_figure, show_seconds, table
+from nnkit.cli.output import print_json, say, show_bytes, show_figure, show_seconds
 
 if TYPE_CHECKING:
     from nnkit.training.run import Run

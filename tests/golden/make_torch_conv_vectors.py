@@ -295,7 +295,7 @@ def layer_norm(spec: Spec, shape: Shape) -> Any:
     return torch.nn.LayerNorm(shape, spec.get("eps", 1e-5), spec.get("affine", True))
 
 
-class Subsample(torch.nn.Module):
+class Subsample(torch.nn.Module):  # type: ignore[misc]
     """The sum of each window, times a coefficient, plus a bias."""
 
     def __init__(self, spec: Spec, shape: Shape) -> None:
@@ -309,7 +309,7 @@ class Subsample(torch.nn.Module):
         return sums * self.weight[:, None, None] + self.bias[:, None, None]
 
 
-class Block(torch.nn.Module):
+class Block(torch.nn.Module):  # type: ignore[misc]
     """Layers beside which their input goes past, by a 1 × 1 convolution if it must change shape."""
 
     def __init__(self, spec: Spec, shape: Shape) -> None:

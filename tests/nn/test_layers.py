@@ -335,7 +335,7 @@ def test_spatial_dropout_leaves_out_whole_channels() -> None:
     layer = model.network(50, training=True).body[0]
     ones = np.ones((40, 3, 5, 50))
     Y = layer.forward(ones.copy(), 3).copy()
-    assert (Y == Y[:, :1, :1]).all()
+    assert (Y[:, :1, :1] == Y).all()
     kept = Y[:, 0, 0] > 0
     assert abs(kept.mean() - 0.75) < 4 * np.sqrt(0.75 * 0.25 / kept.size)
     np.testing.assert_allclose(Y[:, 0, 0][kept], 4 / 3)

@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, WithJsonSchema
 
 from nnkit.config.base import Listed
+from nnkit.config.schema import DESCRIBED_AT
 from nnkit.nn.initializers import AnyInitializer
 from nnkit.nn.layer import Binding, Layer, LayerSpec, Link, Reach, ShapeError, bind_chain
 from nnkit.nn.layers.base import ActivatedLayer
@@ -19,6 +20,14 @@ from nnkit.nn.params import Array, Parameter, Shape
 
 if TYPE_CHECKING:
     from nnkit.nn.layers import AnyLayer
+
+
+# A block may hold blocks: its layers are described where a config's own are.
+LAYERS_SCHEMA = {
+    "type": "array",
+    "minItems": 1,
+    "items": {DESCRIBED_AT: "#/$defs/Architecture/properties/layers/items"},
+}
 
 
 class Residual(ActivatedLayer):
@@ -33,9 +42,9 @@ class Residual(ActivatedLayer):
     kind: Literal["residual"] = "residual"
     shorthand: ClassVar[str | None] = "layers"
     output_is_scratch: ClassVar[bool] = True
-    layers: Annotated[tuple[AnyLayer, ...], Listed, Field(min_length=1)] = Field(
-        description="The layers of F, top to bottom."
-    )
+    layers: Annotated[
+        tuple[AnyLayer, ...], Listed, Field(min_length=1), WithJsonSchema(LAYERS_SCHEMA)
+    ] = Field(description="The layers of F, top to bottom.")
     initializer: AnyInitializer | None = Field(
         None, description="Of X's own weights; by default `architecture.initializer`."
     )
