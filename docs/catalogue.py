@@ -493,7 +493,8 @@ def some(annotation: Any) -> Any:
     if inner:
         return some(next(part for part in inner if part is not NoneType))
     if issubclass(annotation, Component):
-        return shortest(annotation)
+        needed = required(annotation)
+        return {"kind": annotation.tag(), **needed} if needed else annotation.tag()
     if issubclass(annotation, Spec):
         return required(annotation)
     return {bool: True, int: 3, float: 0.5, str: "some"}[annotation]

@@ -6,7 +6,6 @@ from typing import Any
 
 from nnkit.config.base import Spec
 
-
 # The key of a part that is described elsewhere in the same schema: pydantic would look for the
 # target of a `$ref` among its own definitions only.
 DESCRIBED_AT = "$comment"

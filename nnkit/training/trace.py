@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from nnkit.training.session import Session, assemble
 from nnkit.training.task import prepare
 from nnkit.training.trained import load_checkpoint
 
-MOST_PARAMETERS = 1000  # of a network whose trace a person may want to read
+MOST = 1000  # of a network whose trace a person may want to read
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +156,13 @@ def _session(config: Config, force: bool) -> Session:
             "batch normalization compares the samples of a batch, so one sample cannot be followed "
             "through it alone; layer_norm could be"
         )
-    size = model.layout.size
-    if size > MOST_PARAMETERS and not force:
-        raise UsageError(
-            f"this network has {size:,} parameters; a trace lists every one, which nobody reads "
-            f"past {MOST_PARAMETERS:,} (--force does it nevertheless)"
-        )
+    units = sum(prod(stage.output_shape) for stage in model.stages)
+    for count, what in ((model.layout.size, "parameters"), (units, "units")):
+        if count > MOST and not force:
+            raise UsageError(
+                f"this network has {count:,} {what}; a trace lists every one, which nobody reads "
+                f"past {MOST:,} (--force does it nevertheless)"
+            )
     return assemble(task)
 
 

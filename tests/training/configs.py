@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nnkit.optim.base import Optimizer
 from nnkit.optim.optimizers import Pegasos
+from nnkit.random import generator
 from nnkit.training.config import Config, config_from
 
 TABLES = Path(__file__).parents[2] / "data" / "tables"
@@ -49,6 +52,19 @@ def optimized(optimizer: Optimizer, **sections: Any) -> Config:
 def diabetes(**sections: Any) -> Config:
     """A number to predict."""
     return config_from(laid_over(DIABETES, sections))
+
+
+def pictures(folder: Path, **sections: Any) -> Config:
+    """Small coloured pictures, two short epochs of them."""
+    rng = generator(0, "pictures")
+    path = folder / "pictures.npz"
+    np.savez(path, inputs=rng.random((64, 3, 6, 7)), targets=rng.integers(3, size=64))
+    base: dict[str, Any] = {
+        "data": {"source": {"kind": "npz", "path": str(path)}},
+        "architecture": {"layers": ["flatten", {"dense": 3}]},
+        "training": {"epochs": 2, "batch_size": 16},
+    }
+    return config_from(laid_over(base, sections))
 
 
 def laid_over(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -22,14 +22,13 @@ from nnkit.optim.clipping import AnyClipping
 from nnkit.optim.lbfgs import FullBatch
 from nnkit.optim.optimizers import AnyOptimizer, Pegasos
 from nnkit.optim.schedules import AnySchedule
-from nnkit.random import generator
 from nnkit.runs.checkpoint import read_checkpoint
 from nnkit.runs.directory import RunDirectory
 from nnkit.training.averaging import AnyAveraging
 from nnkit.training.config import Config, config_from
 from nnkit.training.run import Run
-from tests.nn.examples import examples, name
-from tests.training.configs import DIABETES, IRIS, laid_over
+from tests.nn.examples import examples, input_shape, name
+from tests.training.configs import DIABETES, IRIS, laid_over, pictures
 from tests.training.test_run import StopAfter, records, timeless
 
 Sections = dict[str, Any]
@@ -60,25 +59,15 @@ def with_activation(activation: Any) -> Sections:
     return {"activation": inference, "loss": "squared_error"}
 
 
-def with_layer(layer: Any) -> Sections:
+def with_layer(layer: Any, folder: Path) -> Config:
+    """Flowers behind a dense layer, or pictures where the layer wants those."""
     settings = dumped(layer)
-    return {"architecture": {"layers": [{"dense": 6}, settings, {"dense": 3}]}}
-
-
-def with_augmentations(folder: Path, augmentations: list[Any]) -> Config:
-    """Two short epochs of small coloured pictures, changed so."""
-    rng = generator(0, "pictures")
-    np.savez(
-        folder / "pictures.npz", inputs=rng.random((64, 3, 6, 7)), targets=rng.integers(3, size=64)
-    )
-    source = {"kind": "npz", "path": str(folder / "pictures.npz")}
-    return config_from(
-        {
-            "data": {"source": source, "augment": list(map(dumped, augmentations))},
-            "architecture": {"layers": ["flatten", {"dense": 3}]},
-            "training": {"epochs": 2, "batch_size": 16},
-        }
-    )
+    if input_shape(layer) == (5,):
+        return config({"architecture": {"layers": [{"dense": 6}, settings, {"dense": 3}]}})
+    layers = [settings, {"conv": {"filters": 2, "kernel": 1}}, settings, "flatten", {"dense": 3}]
+    if len(layer.output_shape((3, 6, 7))) == 1:
+        layers = [settings, {"dense": 3}]
+    return pictures(folder, architecture={"layers": layers})
 
 
 def cases() -> Iterator[tuple[str, Sections]]:
@@ -100,8 +89,6 @@ def cases() -> Iterator[tuple[str, Sections]]:
             continue
         architecture = {"initializer": dumped(initializer)}
         yield f"initializer-{name(initializer)}", {"architecture": architecture}
-    for layer in examples(AnyLayer):
-        yield f"layer-{name(layer)}", with_layer(layer)
 
 
 def config(sections: Sections) -> Config:
@@ -111,6 +98,11 @@ def config(sections: Sections) -> Config:
 
 
 CASES = dict(cases())
+
+
+@pytest.mark.parametrize("layer", examples(AnyLayer), ids=name)
+def test_a_network_with_it_resumes_to_the_last_bit(tmp_path: Path, layer: Any) -> None:
+    resumes(with_layer(layer, tmp_path), tmp_path / "runs")
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -129,7 +121,8 @@ AUGMENTATIONS = examples(AnyAugmentation)
 def test_augmented_pictures_are_the_same_in_a_resumed_run(
     tmp_path: Path, augmentations: list[Any]
 ) -> None:
-    trained = resumes(with_augmentations(tmp_path, augmentations), tmp_path).load()
+    changed = pictures(tmp_path, data={"augment": [dumped(one) for one in augmentations]})
+    trained = resumes(changed, tmp_path).load()
     X = np.load(tmp_path / "pictures.npz")["inputs"]  # prediction sees them as they are
     W, b = trained.model.layout.views(trained.model.params).values()
     expected = softmax(X.reshape(64, -1) @ W.T + b, axis=1)

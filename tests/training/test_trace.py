@@ -21,8 +21,8 @@ from nnkit.training.session import assemble
 from nnkit.training.task import prepare
 from nnkit.training.trace import Trace, trace, trace_checkpoint
 from nnkit.training.trace_tables import as_html, as_json, as_markdown, chapters
-from tests.nn.examples import examples, name
-from tests.training.configs import diabetes, iris, laid_over, optimized
+from tests.nn.examples import examples, input_shape, name
+from tests.training.configs import diabetes, iris, laid_over, optimized, pictures
 
 XOR = Path(__file__).parents[2] / "configs" / "xor.yaml"
 
@@ -204,13 +204,16 @@ def test_the_update_is_that_of_a_training_on_this_sample(optimizer: Optimizer) -
 
 
 @pytest.mark.parametrize("layer", examples(AnyLayer), ids=name)
-def test_every_layer_can_be_traced_and_shown(layer: LayerSpec) -> None:
+def test_every_layer_can_be_traced_and_shown(layer: LayerSpec, tmp_path: Path) -> None:
     config = iris(architecture={"layers": [{"dense": 6}, layer.model_dump(), {"dense": 3}]})
+    if input_shape(layer) != (5,):
+        layers = [layer.model_dump(), "flatten", {"dense": 3}]
+        config = pictures(tmp_path, architecture={"layers": layers})
     if layer.needs_batch:
         with pytest.raises(UsageError, match="one sample cannot be followed"):
             trace(config, 0)
         return
-    found = trace(config, 0)
+    found = trace(config, 0, force=True)
     for text in (as_markdown(found), as_html(found)):
         for x in found.layers:
             assert x.name in text

@@ -30,7 +30,7 @@ class Dropout(LayerSpec):
 
 
 class SpatialDropout(LayerSpec):
-    """Leaves whole channels out, all positions of a map at once, and scales the rest likewise.
+    """Leaves whole channels out with probability `rate`, and scales the rest by 1/(1 − rate).
 
     Neighbours in a map say nearly the same, so that leaving out single ones hides little (Tompson
     et al. 2015, §3.2).
