@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import median
 from typing import Any
 
 from benchmarks.contenders import CONTENDERS, OURS
@@ -23,6 +24,7 @@ def markdown(report: dict[str, Any]) -> str:
 
 Samples/s are medians of {rounds} rounds in which all contenders took turns. *nnkit ÷* is how many
 times as fast as that contender nnkit is: the median of the ratios, their lowest and highest.
+*Of the peak* is what share of the machine's fastest matrix product, on as many threads, is reached.
 
 ## Training
 
@@ -42,6 +44,7 @@ The fastest of these was measured above; these figures are the best of a few sho
 
 - {machine["cpu"]}, {machine["cores"]} cores, {memory}; {machine["system"]}
 - {versions}
+- Matrix products of 2048 × 2048 in float32: {_peaks(report)}
 - {report["date"]}, load before {report["load_before"]:.2f}
 
 ## Again
@@ -52,7 +55,8 @@ The fastest of these was measured above; these figures are the best of a few sho
 
 def _table(report: dict[str, Any], job: str) -> str:
     ours = [f"{TITLES[name]} ÷" for name in OURS]
-    head = ("network", "batch", "contender", "samples/s", *ours, "cores busy", "peak memory")
+    last = ("cores busy", "of the peak", "peak memory")
+    head = ("network", "batch", "contender", "samples/s", *ours, *last)
     lines = [_line(head), _line(["---"] * 3 + ["---:"] * (len(head) - 3))]
     for task in report["tasks"]:
         if task["job"] != job:
@@ -68,11 +72,24 @@ def _table(report: dict[str, Any], job: str) -> str:
                         f"{figures['samples_per_second']:,.0f}",
                         *(_ratio(figures["ratios"].get(name)) for name in OURS),
                         f"{figures['busy_cores']:.1f}",
+                        f"{figures['share_of_peak']:.0%}",
                         f"{figures['peak_bytes'] / 1e6:,.0f} MB",
                     ]
                 )
             )
     return "\n".join(lines)
+
+
+def _peaks(report: dict[str, Any]) -> str:
+    """The median of what was measured after each task, by the number of threads."""
+    found: dict[str, list[float]] = {}
+    for task in report["tasks"]:
+        for threads, peak in task["peak_operations_per_second"].items():
+            found.setdefault(str(threads), []).append(peak / 1e9)
+    return ", ".join(
+        f"{median(peaks):.0f} GFLOP/s on {threads} thread{'' if threads == '1' else 's'}"
+        for threads, peaks in sorted(found.items())
+    )
 
 
 def _trials(report: dict[str, Any]) -> str:
