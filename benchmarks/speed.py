@@ -150,20 +150,14 @@ def measure(task: Task, contenders: Sequence[Contender], versions: dict[str, str
         summary(worker, [turn[worker.contender.name] for turn in portions], speeds)
         for worker in workers
     ]
-    operations = task.row.operations(task.job)
-    peaks = {
-        threads: measured_peak(threads) for threads in {found["threads"] for found in summaries}
-    }
-    for found in summaries:
-        achieved = found["samples_per_second"] * operations
-        found["share_of_peak"] = achieved / peaks[found["threads"]]
+    threads = {found["threads"] for found in summaries}
     return {
         "network": task.row.name,
         "job": task.job,
         "batch": task.batch,
         "times": times,
-        "operations_per_sample": operations,
-        "peak_operations_per_second": peaks,
+        "operations_per_sample": task.row.operations(task.job),
+        "peak_operations_per_second": {str(count): measured_peak(count) for count in threads},
         "contenders": summaries,
         "trials": trials,
     }

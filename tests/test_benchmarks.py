@@ -71,11 +71,25 @@ def test_report_tells_every_figure() -> None:
             "name": name,
             "title": title,
             "setting": "eager, channels last, 1 thread",
-            "samples_per_second": 1234.5,
+            "samples_per_second": 10_000.0,
             "ratios": ratios,
             "busy_cores": 1.04,
-            "share_of_peak": 0.256,
+            "threads": 1,
             "peak_bytes": 300e6,
+        }
+
+    def task(batch: int, peak: float) -> dict[str, Any]:
+        return {
+            "network": "lenet",
+            "job": "training",
+            "batch": batch,
+            "operations_per_sample": 2_500_000,
+            "peak_operations_per_second": {"1": peak, "2": 99.6e9},
+            "contenders": [
+                figures("nnkit", "nnkit", {}),
+                figures("torch", "PyTorch", {"nnkit": ratio}),
+            ],
+            "trials": {"nnkit": {}, "torch": {"eager, 1 thread": 1000.0}},
         }
 
     ratio = {"median": 1.5, "lowest": 1.2, "highest": 1.75}
@@ -86,21 +100,9 @@ def test_report_tells_every_figure() -> None:
             "rounds": 3,
             "versions": {"torch": "2"},
             "load_before": 0.1,
-            "tasks": [
-                {
-                    "network": "lenet",
-                    "job": "training",
-                    "batch": 64,
-                    "peak_operations_per_second": {1: 50e9, 2: 99.6e9},
-                    "contenders": [
-                        figures("nnkit", "nnkit", {}),
-                        figures("torch", "PyTorch", {"nnkit": ratio}),
-                    ],
-                    "trials": {"nnkit": {}, "torch": {"eager, 1 thread": 1000.0}},
-                }
-            ],
+            "tasks": [task(64, 40e9), task(256, 50e9)],
         }
     )
-    assert "| lenet | 64 | nnkit | 1,234 |  |  | 1.0 | 26% | 300 MB |" in page
-    assert "PyTorch (eager, channels last, 1 thread) | 1,234 | **1.50** (1.20–1.75) |  |" in page
+    assert "| lenet | 64 | nnkit | 10,000 |  |  | 1.0 | 50% | 300 MB |" in page
+    assert "PyTorch (eager, channels last, 1 thread) | 10,000 | **1.50** (1.20–1.75) |  |" in page
     assert "50 GFLOP/s on 1 thread, 100 GFLOP/s on 2 threads" in page
