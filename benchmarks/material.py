@@ -20,11 +20,11 @@ from nnkit.training.session import build
 def main() -> None:
     row, material = ROWS[sys.argv[1]], Material(Path(sys.argv[2]))
     try:
-        session = build(nnkit_peer.config(row), Path())
+        session = build(nnkit_peer.config(row, row.batches[0]), Path())
     except NnkitError as error:
         sys.exit(f"error: {error}")
     task, model = session.task, session.model
-    weights = nnkit_peer.blocks(model)
+    weights = nnkit_peer.blocks(model, row)
     for prefix, name in (("", "train"), ("test_", "test")):
         data = task.ready(name, model)
         material.save(f"{prefix}inputs", np.asarray(data.inputs).reshape(len(data), INPUTS))

@@ -18,11 +18,16 @@ def markdown(report: dict[str, Any]) -> str:
     """
     rounds, machine = report["rounds"], report["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
+    peaks = ", ".join(
+        f"{peak / 1e9:.0f} GFLOP/s on {threads} thread{'' if threads == '1' else 's'}"
+        for threads, peak in _peaks(report).items()
+    )
     memory = f"{machine['memory_bytes'] / 1e9:.0f} GB"
     return f"""# Speed on MNIST
 
 Samples/s are medians of {rounds} rounds in which all contenders took turns. *nnkit ÷* is how many
 times as fast as that contender nnkit is: the median of the ratios, their lowest and highest.
+*Of the peak* is what share of the machine's fastest matrix product, on as many threads, is reached.
 
 ## Training
 
@@ -42,6 +47,7 @@ The fastest of these was measured above; these figures are the best of a few sho
 
 - {machine["cpu"]}, {machine["cores"]} cores, {memory}; {machine["system"]}
 - {versions}
+- Matrix products of 2048 × 2048 in float32: {peaks}
 - {report["date"]}, load before {report["load_before"]:.2f}
 
 ## Again
@@ -52,12 +58,15 @@ The fastest of these was measured above; these figures are the best of a few sho
 
 def _table(report: dict[str, Any], job: str) -> str:
     ours = [f"{TITLES[name]} ÷" for name in OURS]
-    head = ("network", "batch", "contender", "samples/s", *ours, "cores busy", "peak memory")
+    last = ("cores busy", "of the peak", "peak memory")
+    head = ("network", "batch", "contender", "samples/s", *ours, *last)
     lines = [_line(head), _line(["---"] * 3 + ["---:"] * (len(head) - 3))]
+    peaks = _peaks(report)
     for task in report["tasks"]:
         if task["job"] != job:
             continue
         for i, figures in enumerate(task["contenders"]):
+            achieved = figures["samples_per_second"] * task["operations_per_sample"]
             setting = "" if figures["name"] in OURS else f" ({figures['setting']})"
             first = (task["network"], str(task["batch"])) if i == 0 else ("", "")
             lines.append(
@@ -68,11 +77,21 @@ def _table(report: dict[str, Any], job: str) -> str:
                         f"{figures['samples_per_second']:,.0f}",
                         *(_ratio(figures["ratios"].get(name)) for name in OURS),
                         f"{figures['busy_cores']:.1f}",
+                        f"{achieved / peaks[str(figures['threads'])]:.0%}",
                         f"{figures['peak_bytes'] / 1e6:,.0f} MB",
                     ]
                 )
             )
     return "\n".join(lines)
+
+
+def _peaks(report: dict[str, Any]) -> dict[str, float]:
+    """The greatest that was measured after any task, in operations a second, by the threads."""
+    found: dict[str, float] = {}
+    for task in report["tasks"]:
+        for threads, peak in task["peak_operations_per_second"].items():
+            found[threads] = max(peak, found.get(threads, 0.0))
+    return dict(sorted(found.items()))
 
 
 def _trials(report: dict[str, Any]) -> str:

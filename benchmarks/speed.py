@@ -20,11 +20,12 @@ from time import sleep
 from typing import Any
 
 from benchmarks.contenders import CONTENDERS, OURS, Contender
+from benchmarks.peak import measured_peak
 from benchmarks.peers.protocol import ROWS, Row
 from benchmarks.report import markdown
 from benchmarks.worker import ROOT, Portion, Worker, WorkerError
 
-LARGE_BATCH = 1000  # images, in inference, beside the row's own batch
+LARGE_BATCH = 1000  # images, in inference, beside the row's own batches
 TRIALS = 3  # rounds among one contender's settings
 TRIAL_SHARE = 1 / 3  # of a portion's length, for those
 PAUSE = 0.1  # seconds before a portion, in which the threads of the last one fall asleep
@@ -76,7 +77,9 @@ def main() -> None:
     for name in options.rows:
         with TemporaryDirectory(prefix="nnkit-bench-") as folder:
             for task in tasks(ROWS[name], Path(folder), options.rounds, options.seconds):
-                able = [contender for contender in contenders if contender.settings(task.job)]
+                able = [
+                    contender for contender in contenders if contender.settings(task.row, task.job)
+                ]
                 if able:
                     report["tasks"].append(measure(task, able, report["versions"]))
                     write(report, options.output)
@@ -108,12 +111,10 @@ def tasks(row: Row, folder: Path, rounds: int, seconds: float) -> Iterator[Task]
     command = [sys.executable, "-m", "benchmarks.material", row.name, str(folder)]
     if subprocess.run(command, cwd=ROOT, check=False).returncode:
         sys.exit(1)  # it has said why
-    for job, batch in (
-        ("training", row.batch),
-        ("inference", row.batch),
-        ("inference", LARGE_BATCH),
-    ):
-        yield Task(row, job, batch, folder, rounds, seconds)
+    for batch in row.batches:
+        yield Task(row, "training", batch, folder, rounds, seconds)
+    for batch in (*row.batches, LARGE_BATCH):
+        yield Task(row, "inference", batch, folder, rounds, seconds)
 
 
 def measure(task: Task, contenders: Sequence[Contender], versions: dict[str, str]) -> Report:
@@ -145,15 +146,19 @@ def measure(task: Task, contenders: Sequence[Contender], versions: dict[str, str
         ]
         for worker in workers
     }
+    summaries = [
+        summary(worker, [turn[worker.contender.name] for turn in portions], speeds)
+        for worker in workers
+    ]
+    threads = {found["threads"] for found in summaries}
     return {
         "network": task.row.name,
         "job": task.job,
         "batch": task.batch,
         "times": times,
-        "contenders": [
-            summary(worker, [turn[worker.contender.name] for turn in portions], speeds)
-            for worker in workers
-        ],
+        "operations_per_sample": task.row.operations(task.job),
+        "peak_operations_per_second": {str(count): measured_peak(count) for count in threads},
+        "contenders": summaries,
         "trials": trials,
     }
 
@@ -170,7 +175,7 @@ def fastest(
     workers: dict[str, Worker] = {}
     outcome: dict[str, float | str] = {}
     seconds = task.seconds * TRIAL_SHARE
-    for setting in contender.settings(task.job):
+    for setting in contender.settings(task.row, task.job):
         try:
             worker = Worker(contender, setting, task.job, task.row, task.batch, task.folder)
             stack.callback(worker.stop)
@@ -218,6 +223,7 @@ def summary(
 ) -> Report:
     """One contender's figures, and by how much ours are faster, round by round."""
     own = speeds[worker.contender.name]
+    busy = median(done["busy_cores"] for done in portions)
     ratios = {}
     for name in OURS:
         if name in speeds and worker.contender.name not in OURS:
@@ -229,7 +235,8 @@ def summary(
         "setting": str(worker.setting),
         "samples_per_second": median(own),
         "ratios": ratios,
-        "busy_cores": median(done["busy_cores"] for done in portions),
+        "busy_cores": busy,
+        "threads": min(max(1, round(busy)), os.cpu_count() or 1),
         "idle_cores": max(done["idle_cores"] for done in portions),
         "peak_bytes": max(done["peak_bytes"] for done in portions),
         "portions": list(portions),

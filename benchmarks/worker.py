@@ -12,12 +12,18 @@ from threading import Timer
 from typing import Any
 
 from benchmarks.contenders import THREADS, Contender, Setting
-from benchmarks.peers.protocol import Row
+from benchmarks.peers.protocol import Assignment, Material, Row
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE = 900  # seconds for one answer; compiling on a busy machine takes minutes
 
 Portion = dict[str, Any]
+
+
+def threads_limited(threads: int | None) -> dict[str, str]:
+    """The variables of this process, but with so many threads for whoever is given them."""
+    environment = {name: value for name, value in os.environ.items() if name not in THREADS}
+    return environment | ({} if threads is None else dict.fromkeys(THREADS, str(threads)))
 
 
 class WorkerError(Exception):
@@ -39,15 +45,12 @@ class Worker:
         self, contender: Contender, setting: Setting, job: str, row: Row, batch: int, folder: Path
     ) -> None:
         self.contender, self.setting = contender, setting
-        environment = {name: value for name, value in os.environ.items() if name not in THREADS}
-        environment |= contender.environment
-        if setting.threads is not None:
-            environment |= dict.fromkeys(THREADS, str(setting.threads))
+        environment = {**threads_limited(setting.threads), **contender.environment}
         module = f"benchmarks.peers.{contender.module}"
-        arguments = (job, row.name, str(batch), setting.mode, str(folder))
+        given = Assignment(job, row, batch, setting.mode, setting.layout, Material(folder))
         self._errors = TemporaryFile()  # noqa: SIM115 (closed by stop)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
+            [sys.executable, "-m", module, *given.arguments()],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.PIPE,

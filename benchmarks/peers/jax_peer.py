@@ -13,8 +13,12 @@ from jax import lax
 
 from benchmarks.peers.protocol import (
     Array,
+    Assignment,
+    Conv,
+    Dense,
     Inference,
-    Material,
+    Layout,
+    MaxPool,
     Row,
     Training,
     Weights,
@@ -26,23 +30,49 @@ from benchmarks.peers.protocol import (
 BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
 
 
-def logits(params: Any, X: Any, row: Row) -> Any:
-    """The output layer's sums (N, 10) for inputs (N, 784)."""
-    W1, b1, W2, b2 = params
-    hidden = jax.nn.sigmoid if row.squared else jax.nn.relu
-    return hidden(X @ W1 + b1) @ W2 + b2
+def logits(params: Any, X: Any, row: Row, layout: Layout) -> Any:
+    """The output layer's sums (N, 10) for inputs as `placed` has them."""
+    blocks, follows = iter(params), jax.nn.sigmoid if row.squared else jax.nn.relu
+    for layer in row.layers:
+        match layer:
+            case MaxPool(size):
+                X = max_pool(X, size, layout)
+                continue
+            case Conv(_, _, padding):
+                X = convolution(X, next(blocks), padding, layout)
+            case Dense():
+                X = X.reshape(len(X), -1) @ next(blocks)
+        X = X + next(blocks)
+        X = X if layer is row.layers[-1] else follows(X)
+    return X
 
 
-def answers(params: Any, X: Any, row: Row) -> Any:
+def convolution(X: Any, W: Any, padding: str, layout: Layout) -> Any:
+    names = ("NHWC", "HWIO", "NHWC") if layout == "channels last" else ("NCHW", "OIHW", "NCHW")
+    return lax.conv_general_dilated(X, W, (1, 1), padding.upper(), dimension_numbers=names)
+
+
+def max_pool(X: Any, size: int, layout: Layout) -> Any:
+    """By `max` over axes: with `lax.reduce_window` a training step takes twice as long."""
+    first = 1 if layout == "channels last" else 2
+    shape = X.shape
+    counts = [length // size for length in shape[first : first + 2]]
+    for axis, count in enumerate(counts, start=first):
+        X = lax.slice_in_dim(X, 0, count * size, axis=axis)
+    windows = (counts[0], size, counts[1], size)
+    return X.reshape(*shape[:first], *windows, *shape[first + 2 :]).max((first + 1, first + 3))
+
+
+def answers(params: Any, X: Any, row: Row, layout: Layout) -> Any:
     """The network's outputs (N, 10)."""
-    Z = logits(params, X, row)
+    Z = logits(params, X, row, layout)
     return jax.nn.sigmoid(Z) if row.squared else jax.nn.softmax(Z)
 
 
-def loss(params: Any, X: Any, T: Any, row: Row) -> Any:
+def loss(params: Any, X: Any, T: Any, row: Row, layout: Layout) -> Any:
     if row.squared:
-        return 0.5 * jnp.sum((answers(params, X, row) - T) ** 2) / len(X)
-    return -jnp.sum(T * jax.nn.log_softmax(logits(params, X, row))) / len(X)
+        return 0.5 * jnp.sum((answers(params, X, row, layout) - T) ** 2) / len(X)
+    return -jnp.sum(T * jax.nn.log_softmax(logits(params, X, row, layout))) / len(X)
 
 
 def sgd(state: Any, grads: Any, lr: float) -> Any:
@@ -63,33 +93,58 @@ def adam(state: Any, grads: Any, lr: float) -> Any:
     return params, first, second, steps
 
 
-def on_device(weights: Weights) -> list[Any]:
-    """W1 (784, hidden), b1, W2 (hidden, 10), b2."""
-    return [jnp.array(block.T) for block in weights]
+def on_device(row: Row, weights: Weights, layout: Layout) -> list[Any]:
+    """W and b of each layer that has them, for X @ W + b, and for convolutions in the layout."""
+    blocks, given = [], iter(weights)
+    for layer, before, _ in row.shapes():
+        if isinstance(layer, MaxPool):
+            continue
+        W, b = next(given), next(given)
+        if isinstance(layer, Conv):
+            if layout == "channels last":
+                W = W.transpose(2, 3, 1, 0)
+            else:
+                b = b.reshape(-1, 1, 1)
+        else:
+            if layout == "channels last" and len(before) > 1:
+                W = W.reshape(-1, *before).transpose(0, 2, 3, 1).reshape(len(W), -1)
+            W = W.T
+        blocks += [jnp.array(W), jnp.array(b)]
+    return blocks
+
+
+def placed(row: Row, X: Array, layout: Layout) -> Any:
+    """Inputs (n, 784) on the device, as the network takes them."""
+    X = row.shaped(X)
+    return jnp.array(np.moveaxis(X, 1, -1) if layout == "channels last" else X)
 
 
 class JaxTraining(Training):
-    """One call an epoch; the mode says how many steps of the scan are unrolled."""
+    """One call an epoch, where the mode says how many steps are unrolled, or one call a step."""
 
-    def __init__(self, row: Row, material: Material, mode: str) -> None:
-        super().__init__(row, material)
-        self.X = jnp.array(material.load("inputs"))
-        self.T = jnp.array(one_hot(material.load("classes")))
+    def __init__(self, given: Assignment) -> None:
+        super().__init__(given)
+        row, self.layout = self.row, given.layout
+        self.X = placed(row, self.material.load("inputs"), self.layout)
+        self.T = jnp.array(one_hot(self.material.load("classes")))
         self.random = np.random.default_rng(0)
-        update = sgd if row.squared else adam
+        self.scanned = given.mode.startswith("scan")
+        update, layout = sgd if row.squared else adam, self.layout
+
+        def step(state: Any, X: Any, T: Any, chosen: Any) -> Any:
+            value, grads = jax.value_and_grad(loss)(state[0], X[chosen], T[chosen], row, layout)
+            return update(state, grads, row.lr), value
 
         def epoch(state: Any, X: Any, T: Any, order: Any) -> Any:
-            def step(state: Any, chosen: Any) -> Any:
-                value, grads = jax.value_and_grad(loss)(state[0], X[chosen], T[chosen], row)
-                return update(state, grads, row.lr), value
+            unroll = int(given.mode.rpartition(" ")[2])
+            return lax.scan(lambda s, chosen: step(s, X, T, chosen), state, order, unroll=unroll)
 
-            return lax.scan(step, state, order, unroll=int(mode.rpartition(" ")[2]))
-
-        self.epoch = jax.jit(epoch, donate_argnums=0)
+        self.steps = jax.jit(epoch if self.scanned else step, donate_argnums=0)
+        self.answers = jax.jit(lambda params, X: answers(params, X, row, layout))
         self.reset()
 
     def reset(self) -> None:
-        params = on_device(self.material.weights("initial"))
+        params = on_device(self.row, self.material.weights("initial"), self.layout)
         moments = [[jnp.zeros_like(p) for p in params] for _ in range(2)]
         self.state: Any = (params,) if self.row.squared else (params, *moments, jnp.zeros(()))
         jax.block_until_ready(self.state)
@@ -97,27 +152,33 @@ class JaxTraining(Training):
     def repeat(self, times: int) -> None:
         for _ in range(times):
             order = self.random.permutation(self.samples).astype(np.int32)
-            order = order.reshape(-1, self.row.batch)
-            self.state, losses = self.epoch(self.state, self.X, self.T, order)
+            order = order.reshape(-1, self.batch)
+            for chosen in [order] if self.scanned else order:
+                self.state, losses = self.steps(self.state, self.X, self.T, chosen)
         jax.block_until_ready((self.state, losses))
 
     def outputs(self, X: Array) -> Array:
-        return np.asarray(answers(self.state[0], jnp.array(X), self.row))
+        return np.asarray(self.answers(self.state[0], placed(self.row, X, self.layout)))
 
 
 class JaxInference(Inference):
     """Either a call a batch, with the batches on the device already, or one `lax.map` over all."""
 
-    def __init__(self, row: Row, material: Material, mode: str, batch: int) -> None:
-        super().__init__(material, batch)
-        self.params = on_device(material.weights("trained"))
-        whole = mode == "lax.map"
-        self.parts = [jnp.array(part) for part in batches(self.X, len(self.X) if whole else batch)]
+    def __init__(self, given: Assignment) -> None:
+        super().__init__(given)
+        row, layout, batch = self.row, given.layout, self.batch
+        self.params = on_device(row, self.material.weights("trained"), layout)
+        whole = given.mode == "lax.map"
+        self.parts = [
+            placed(row, part, layout) for part in batches(self.X, len(self.X) if whole else batch)
+        ]
 
         def answer(params: Any, X: Any) -> Any:
             if whole:
-                return lax.map(lambda x: answers(params, x, row), X, batch_size=batch)
-            return answers(params, X, row)
+                return lax.map(
+                    lambda x: answers(params, x[None], row, layout)[0], X, batch_size=batch
+                )
+            return answers(params, X, row, layout)
 
         self.answer = jax.jit(answer)
 

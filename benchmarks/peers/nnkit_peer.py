@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
@@ -10,7 +10,19 @@ from typing import Any
 
 from threadpoolctl import threadpool_info
 
-from benchmarks.peers.protocol import Array, Inference, Material, Row, Training, serve
+from benchmarks.peers.protocol import (
+    IMAGE,
+    MNIST,
+    Array,
+    Assignment,
+    Conv,
+    Dense,
+    Inference,
+    MaxPool,
+    Row,
+    Training,
+    serve,
+)
 from nnkit import compiled
 from nnkit.nn.model import Model
 from nnkit.training.config import Config, config_from
@@ -19,15 +31,11 @@ from nnkit.training.numerics import numerics
 from nnkit.training.session import Session, build
 from nnkit.training.task import build_model
 
-MNIST = 60_000
 ENDLESS = 1_000_000_000  # steps: each portion takes as many as it wants
 
 
-def config(row: Row) -> Config:
-    """The row as a config.
-
-    A last, short batch is what a compiled peer can't have, so that many samples are held out.
-    """
+def config(row: Row, batch: int) -> Config:
+    """The row as a config; the images that it does without are held out."""
     nielsen = {
         "activation": {"hidden": "sigmoid", "output": "sigmoid"},
         "loss": "squared_error",
@@ -36,20 +44,39 @@ def config(row: Row) -> Config:
     settings: dict[str, Any] = {
         "data": {
             "source": "mnist",
-            "split": {"validation": MNIST % row.batch},
+            "split": {"validation": MNIST - row.images},
             "preprocess": ["scale"],
         },
-        "architecture": {"layers": ["flatten", {"dense": row.hidden}, {"dense": 10}]},
-        "training": {"batch_size": row.batch, "steps": ENDLESS, "evaluate_every": ENDLESS},
+        "architecture": {
+            "layers": [{kind: given} if given else kind for kind, given in _layers(row)]
+        },
+        "training": {"batch_size": batch, "steps": ENDLESS, "evaluate_every": ENDLESS},
         **(nielsen if row.squared else {"optimizer": {"kind": "adam", "lr": row.lr}}),
     }
     return config_from(settings)
 
 
-def blocks(model: Model) -> list[Array]:
-    """W and b of the hidden and the output layer, as views."""
+def _layers(row: Row) -> Iterator[tuple[str, Any]]:
+    """Each layer's kind and its settings in the grammar of a config; `flatten` has none."""
+    flat = False
+    for layer in row.layers:
+        match layer:
+            case Conv(filters, kernel, padding):
+                yield "conv", {"filters": filters, "kernel": kernel, "padding": padding}
+            case MaxPool(size):
+                yield "max_pool", size
+            case Dense(units):
+                if not flat:
+                    yield "flatten", None
+                flat = True
+                yield "dense", units
+
+
+def blocks(model: Model, row: Row) -> list[Array]:
+    """W and b of each layer that has them, as views."""
     views = model.layout.views(model.params)
-    return [views[f"layers.{layer}.{block}"] for layer in (1, 2) for block in "Wb"]
+    weighted = [i for i, (kind, _) in enumerate(_layers(row)) if kind in ("conv", "dense")]
+    return [views[f"layers.{i}.{block}"] for i in weighted for block in "Wb"]
 
 
 def train(session: Session, epochs: int) -> None:
@@ -63,9 +90,9 @@ def train(session: Session, epochs: int) -> None:
 class NnkitTraining(Training):
     """The training loop of a session."""
 
-    def __init__(self, row: Row, material: Material, mode: str) -> None:
-        super().__init__(row, material)
-        self.session = build(config(row), Path())
+    def __init__(self, given: Assignment) -> None:
+        super().__init__(given)
+        self.session = build(config(self.row, self.batch), Path())
 
     def reset(self) -> None:
         model, loop = self.session.model, self.session.loop
@@ -78,18 +105,19 @@ class NnkitTraining(Training):
         train(self.session, times)
 
     def outputs(self, X: Array) -> Array:
-        return self.session.model.forward(X.reshape(-1, 1, 28, 28))
+        return self.session.model.forward(X.reshape(-1, *IMAGE), self.batch)
 
 
 class NnkitInference(Inference):
     """The forward pass of a model."""
 
-    def __init__(self, row: Row, material: Material, mode: str, batch: int) -> None:
-        super().__init__(material, batch)
-        self.model = build_model(config(row), input_shape=(1, 28, 28))
-        for block, weights in zip(blocks(self.model), material.weights("trained"), strict=True):
+    def __init__(self, given: Assignment) -> None:
+        super().__init__(given)
+        self.model = build_model(config(self.row, self.batch), input_shape=IMAGE)
+        trained = self.material.weights("trained")
+        for block, weights in zip(blocks(self.model, self.row), trained, strict=True):
             block[...] = weights
-        self.images = self.X.reshape(-1, 1, 28, 28)
+        self.images = self.X.reshape(-1, *IMAGE)
 
     def forward(self) -> Sequence[Array]:
         return [self.model.forward(self.images, self.batch)]

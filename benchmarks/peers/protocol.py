@@ -16,19 +16,52 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from time import perf_counter, process_time
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-Weights = Sequence[Array]  # W (units, inputs) and b (units,) of the hidden and the output layer
+Weights = Sequence[Array]  # W and b of each layer that has them, in order
 
-INPUTS, CLASSES = 784, 10
+IMAGE, CLASSES = (1, 28, 28), 10
+INPUTS = prod(IMAGE)
+MNIST = 60_000  # training images
 CHECKED = 10_000  # training samples that the loss after training is taken over
 SMALLEST = 1e-12  # of a probability in that loss
+
+
+@dataclass(frozen=True, slots=True)
+class Conv:
+    """A convolution of square kernels with stride 1: W (filters, channels, kernel, kernel).
+
+    `same` padding keeps height and width; `valid` has none.
+    """
+
+    filters: int
+    kernel: int
+    padding: Literal["same", "valid"]
+
+
+@dataclass(frozen=True, slots=True)
+class MaxPool:
+    """The maximum of windows side by side; what does not fill one is left out."""
+
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dense:
+    """W (units, inputs); an image before it is flattened, channel by channel."""
+
+    units: int
+
+
+Layer = Conv | MaxPool | Dense
+Layout = Literal["", "channels first", "channels last"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +69,11 @@ class Row:
     """A network and how it is trained.
 
     Attributes:
-        name: inputs, hidden units and outputs.
-        hidden: how many hidden units.
-        batch: samples an update.
+        name: of the network.
+        layers: from the image to the 10 outputs. A convolution and a dense layer have biases, and
+            all but the last an activation.
+        batches: samples an update; it is measured with each.
+        images: to train on, a multiple of every batch, for a compiled peer can't have a short one.
         lr: the learning rate.
         squared: sigmoid units, ½ Σ(y − t)² and plain SGD (Nielsen's first network); else ReLU,
             softmax with cross-entropy, and Adam.
@@ -46,19 +81,94 @@ class Row:
     """
 
     name: str
-    hidden: int
-    batch: int
+    layers: tuple[Layer, ...]
+    batches: tuple[int, ...]
+    images: int
     lr: float
-    squared: bool
     highest_loss: float
+    squared: bool = False
+
+    @property
+    def convolutional(self) -> bool:
+        return any(isinstance(layer, Conv) for layer in self.layers)
+
+    def shaped(self, X: Array) -> Array:
+        """Inputs (n, 784) as the first layer takes them: (n, 1, 28, 28), or as they are."""
+        return X.reshape(-1, *IMAGE) if self.convolutional else X
+
+    def shapes(self) -> Iterator[tuple[Layer, tuple[int, ...], tuple[int, ...]]]:
+        """Each layer with the shape of a sample before it and after it."""
+        shape: tuple[int, ...] = IMAGE
+        for layer in self.layers:
+            before = shape
+            match layer:
+                case Conv(filters, kernel, padding):
+                    lost = 0 if padding == "same" else kernel - 1
+                    shape = (filters, *(size - lost for size in before[1:]))
+                case MaxPool(size):
+                    shape = (before[0], *(length // size for length in before[1:]))
+                case Dense(units):
+                    shape = (units,)
+            yield layer, before, shape
+
+    def operations(self, job: str) -> int:
+        """Floating-point operations that a sample's matrix products and convolutions need.
+
+        A multiply-add is two. Training takes as many again for the gradients of the weights, and
+        for those of the inputs of all layers but the first. Biases, activations, pooling, the loss
+        and the update, which are a small part, are not counted.
+        """
+        forward = [
+            2 * _multiplications(layer, before, after) for layer, before, after in self.shapes()
+        ]
+        if job == "inference":
+            return sum(forward)
+        return 3 * sum(forward) - next(count for count in forward if count)
+
+
+def _multiplications(layer: Layer, before: Sequence[int], after: Sequence[int]) -> int:
+    match layer:
+        case Conv(_, kernel):
+            return prod(after) * before[0] * kernel**2  # those with padding among them
+        case Dense():
+            return prod(before) * after[0]
+    return 0
+
+
+def _perceptron(name: str, hidden: int, batch: int, lr: float, **more: Any) -> Row:
+    """A row of one hidden layer, which has all of MNIST but for what fills no batch."""
+    images = MNIST - MNIST % batch
+    return Row(name, (Dense(hidden), Dense(CLASSES)), (batch,), images, lr, **more)
 
 
 ROWS = {
     row.name: row
     for row in (
-        Row("784-30-10", 30, 10, 3.0, squared=True, highest_loss=0.15),
-        Row("784-128-10", 128, 32, 1e-3, squared=False, highest_loss=0.4),
-        Row("784-1024-10", 1024, 128, 1e-3, squared=False, highest_loss=0.4),
+        _perceptron("784-30-10", 30, 10, 3.0, squared=True, highest_loss=0.15),
+        _perceptron("784-128-10", 128, 32, 1e-3, highest_loss=0.4),
+        _perceptron("784-1024-10", 1024, 128, 1e-3, highest_loss=0.4),
+        Row(
+            "lenet",
+            (
+                *(Conv(6, 5, "same"), MaxPool(2), Conv(16, 5, "valid"), MaxPool(2)),
+                *(Dense(120), Dense(84), Dense(CLASSES)),
+            ),
+            batches=(64, 256, 16),
+            images=25_600,
+            lr=1e-3,
+            highest_loss=0.4,
+        ),
+        Row(
+            "conv32-conv64-128",
+            (
+                *(Conv(32, 3, "valid"), MaxPool(2), Conv(64, 3, "valid"), MaxPool(2)),
+                *(Dense(128), Dense(CLASSES)),
+            ),
+            batches=(64,),
+            images=12_800,
+            lr=1e-3,
+            highest_loss=0.4,
+        ),
     )
 }
 
@@ -90,7 +200,8 @@ class Material:
 
     def weights(self, name: str) -> list[Array]:
         """The `initial` or the `trained` weights."""
-        return [self.load(f"{name}_{i}") for i in range(4)]
+        count = len([*self.folder.glob(f"{name}_*.npy")])
+        return [self.load(f"{name}_{i}") for i in range(count)]
 
 
 def one_hot(classes: Array) -> Array:
@@ -98,10 +209,45 @@ def one_hot(classes: Array) -> Array:
     return np.eye(CLASSES, dtype=np.float32)[classes]
 
 
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What a worker is to do.
+
+    Attributes:
+        job: `training` or `inference`.
+        row: the network.
+        batch: samples at a time.
+        mode: which of the contender's ways.
+        layout: of images in memory; "" leaves it to the contender.
+        material: data and weights.
+    """
+
+    job: str
+    row: Row
+    batch: int
+    mode: str
+    layout: Layout
+    material: Material
+
+    def arguments(self) -> list[str]:
+        """Itself, as a worker's command line has it."""
+        row, batch, folder = self.row.name, str(self.batch), str(self.material.folder)
+        return [self.job, row, batch, self.mode, self.layout, folder]
+
+    @classmethod
+    def read(cls, arguments: Sequence[str]) -> Assignment:
+        job, row, batch, mode, layout, folder = arguments
+        chosen: Layout = next(known for known in get_args(Layout) if known == layout)
+        return cls(job, ROWS[row], int(batch), mode, chosen, Material(Path(folder)))
+
+
 class Job(ABC):
     """What a worker does over and over."""
 
     samples: int  # in one repetition
+
+    def __init__(self, given: Assignment) -> None:
+        self.row, self.batch, self.material = given.row, given.batch, given.material
 
     @abstractmethod
     def reset(self) -> None:
@@ -119,34 +265,38 @@ class Job(ABC):
 class Training(Job):
     """Training; a repetition is an epoch, and every portion begins at the same weights."""
 
-    def __init__(self, row: Row, material: Material) -> None:
-        self.row, self.material = row, material
-        self.samples = len(material.load("classes"))
+    def __init__(self, given: Assignment) -> None:
+        super().__init__(given)
+        self.samples = len(self.material.load("classes"))
 
     @abstractmethod
     def outputs(self, X: Array) -> Array:
-        """What the network gives (n, 10) for inputs (n, 784)."""
+        """What the network gives (n, 10) for inputs (n, 784), at most a batch of them."""
 
     def figures(self) -> dict[str, float]:
-        Y = self.outputs(self.material.first("inputs", CHECKED))
+        Y = self._all_outputs(self.material.first("inputs", CHECKED))
         T = one_hot(self.material.first("classes", CHECKED))
         if self.row.squared:
             errors = 0.5 * np.sum((Y - T) ** 2, axis=1)
         else:
             errors = -np.sum(T * np.log(np.maximum(Y, SMALLEST)), axis=1)
-        test = self.outputs(self.material.load("test_inputs"))
+        test = self._all_outputs(self.material.load("test_inputs"))
         return {
             "loss": float(np.mean(errors)),
             "accuracy": _accuracy(test, self.material.load("test_classes")),
         }
 
+    def _all_outputs(self, X: Array) -> Array:
+        """In batches like those of the training, so that they take no more memory than it does."""
+        return np.concatenate([self.outputs(part) for part in batches(X, self.batch)])
+
 
 class Inference(Job):
     """Inference with the trained weights; a repetition is all test images in batches."""
 
-    def __init__(self, material: Material, batch: int) -> None:
-        self.material, self.batch = material, batch
-        self.X = material.load("test_inputs")  # (10000, 784)
+    def __init__(self, given: Assignment) -> None:
+        super().__init__(given)
+        self.X = self.material.load("test_inputs")  # (10000, 784)
         self.samples = len(self.X)
         self.answers: Sequence[Any] = ()
 
@@ -180,25 +330,22 @@ def batches(X: Array, size: int) -> Iterator[Array]:
 
 
 def serve(
-    training: Callable[[Row, Material, str], Training],
-    inference: Callable[[Row, Material, str, int], Inference] | None,
+    training: Callable[[Assignment], Training],
+    inference: Callable[[Assignment], Inference] | None,
     versions: Mapping[str, str],
 ) -> None:
-    """Runs a worker: `python -m benchmarks.peers.NAME_peer JOB ROW BATCH MODE FOLDER`.
+    """Runs a worker: `python -m benchmarks.peers.NAME_peer JOB ROW BATCH MODE LAYOUT FOLDER`.
 
     Args:
-        training: makes the job for a row, its data and a mode.
-        inference: likewise, and for a batch size; None if this contender has none.
+        training: makes the job that is assigned.
+        inference: likewise; None if this contender has none.
         versions: of what it computes with.
     """
     answers = _claim_stdout()
-    kind, name, batch, mode, folder = sys.argv[1:]
-    row, material = ROWS[name], Material(Path(folder))
-    if kind == "training":
-        job: Job = training(row, material, mode)
-    else:
-        assert inference is not None
-        job = inference(row, material, mode, int(batch))
+    given = Assignment.read(sys.argv[1:])
+    make = training if given.job == "training" else inference
+    assert make is not None
+    job: Job = make(given)
     _answer(answers, {"versions": {"Python": platform.python_version(), **versions}})
     idle_since, idle_cpu = perf_counter(), process_time()
     for line in sys.stdin:

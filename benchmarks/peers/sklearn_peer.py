@@ -8,7 +8,7 @@ from importlib.metadata import version
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
-from benchmarks.peers.protocol import Array, Material, Row, Training, serve
+from benchmarks.peers.protocol import Array, Assignment, Dense, Training, serve
 
 # With log-loss the gradient lacks the factor σ′ ≤ ¼ of squared error, so the rate is smaller.
 LOG_LOSS_RATE = 0.5
@@ -17,19 +17,21 @@ LOG_LOSS_RATE = 0.5
 class SklearnTraining(Training):
     """`fit`, which begins at weights of its own."""
 
-    def __init__(self, row: Row, material: Material, mode: str) -> None:
-        super().__init__(row, material)
+    def __init__(self, given: Assignment) -> None:
+        super().__init__(given)
+        row, material = self.row, self.material
         self.X, self.classes = material.load("inputs"), material.load("classes")
+        *hidden, _ = (layer.units for layer in row.layers if isinstance(layer, Dense))
         method = (
             {"activation": "logistic", "solver": "sgd", "momentum": 0.0}
             if row.squared
             else {"activation": "relu", "solver": "adam"}
         )
         self.classifier = MLPClassifier(
-            (row.hidden,),
+            hidden,
             **method,
             learning_rate_init=LOG_LOSS_RATE if row.squared else row.lr,
-            batch_size=row.batch,
+            batch_size=self.batch,
             alpha=0.0,
             n_iter_no_change=1_000_000,
             random_state=0,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,12 @@ from torch.nn import functional
 
 from benchmarks.peers.protocol import (
     Array,
+    Assignment,
+    Conv,
+    Dense,
     Inference,
-    Material,
+    Layout,
+    MaxPool,
     Row,
     Training,
     Weights,
@@ -27,23 +32,43 @@ from benchmarks.peers.protocol import (
 GATHERED = 4096  # samples fetched at a time: a large copy costs less than many small ones
 MOST_UNROLLED = 8  # steps compiled into one call; more take minutes to compile
 BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
+MEMORY = {
+    "": torch.preserve_format,
+    "channels first": torch.contiguous_format,
+    "channels last": torch.channels_last,
+}
 
 inductor.compile_threads = 1  # no pool of compilers that would stay behind
 # Before there are other threads, because they inherit it.
 torch.set_flush_denormal(True)
 
 
-def network(row: Row, weights: Weights) -> Any:
+def network(row: Row, weights: Weights, layout: Layout) -> Any:
     """The layers up to the logits; with squared error, to the outputs."""
-    hidden, last = nn.Linear(784, row.hidden), nn.Linear(row.hidden, 10)
-    layers = (
-        [hidden, nn.Sigmoid(), last, nn.Sigmoid()] if row.squared else [hidden, nn.ReLU(), last]
-    )
-    model = nn.Sequential(*layers)
+    layers: list[Any] = []
+    follows = nn.Sigmoid if row.squared else nn.ReLU
+    for layer, before, _ in row.shapes():
+        match layer:
+            case Conv(filters, kernel, padding):
+                layers += [nn.Conv2d(before[0], filters, kernel, padding=padding), follows()]
+            case MaxPool(size):
+                layers.append(nn.MaxPool2d(size))
+            case Dense(units):
+                if layers and len(before) > 1:
+                    layers.append(nn.Flatten())
+                layers += [nn.Linear(prod(before), units), follows()]
+    if not row.squared:
+        layers.pop()
+    model = nn.Sequential(*layers).to(memory_format=MEMORY[layout])
     with torch.no_grad():
         for parameter, block in zip(model.parameters(), weights, strict=True):
             parameter.copy_(torch.from_numpy(block))
     return model
+
+
+def tensor(row: Row, X: Array, layout: Layout) -> Any:
+    """Inputs (n, 784) as the network takes them."""
+    return torch.from_numpy(row.shaped(X)).to(memory_format=MEMORY[layout])
 
 
 def squared_error(Y: Any, T: Any) -> Any:
@@ -59,17 +84,18 @@ class TorchTraining(Training):
 
     call: int
 
-    def __init__(self, row: Row, material: Material, mode: str) -> None:
-        super().__init__(row, material)
+    def __init__(self, given: Assignment) -> None:
+        super().__init__(given)
         torch.manual_seed(0)
-        classes = material.load("classes").astype(np.int64)
-        self.X = torch.from_numpy(material.load("inputs"))
+        row, self.layout = self.row, given.layout
+        classes = self.material.load("classes").astype(np.int64)
+        self.X = tensor(row, self.material.load("inputs"), self.layout)
         self.T = torch.from_numpy(one_hot(classes) if row.squared else classes)
         self.loss = squared_error if row.squared else functional.cross_entropy
         self.reset()
 
     def reset(self) -> None:
-        self.model = network(self.row, self.material.weights("initial"))
+        self.model = network(self.row, self.material.weights("initial"), self.layout)
 
     def portions(self) -> Iterator[tuple[Any, Any]]:
         """An epoch's inputs and targets in new order, `call` at a time."""
@@ -80,7 +106,7 @@ class TorchTraining(Training):
 
     def outputs(self, X: Array) -> Array:
         with torch.inference_mode():
-            Y = self.model(torch.from_numpy(X))
+            Y = self.model(tensor(self.row, X, self.layout))
             return (Y if self.row.squared else torch.softmax(Y, 1)).numpy()
 
 
@@ -89,7 +115,7 @@ class Eager(TorchTraining):
 
     def reset(self) -> None:
         super().reset()
-        self.call = self.row.batch
+        self.call = self.batch
         optimizer = torch.optim.SGD if self.row.squared else torch.optim.Adam
         self.optimizer = optimizer(self.model.parameters(), lr=self.row.lr, fused=True)
 
@@ -105,16 +131,17 @@ class Eager(TorchTraining):
 class Compiled(TorchTraining):
     """Several whole steps, update included, as one function through `torch.compile`."""
 
-    def __init__(self, row: Row, material: Material, mode: str) -> None:
-        super().__init__(row, material, mode)
+    def __init__(self, given: Assignment) -> None:
+        super().__init__(given)
         inductor.cpp_wrapper = True
         self.steps = torch.compile(self._steps(), fullgraph=True, dynamic=False)
 
     def reset(self) -> None:
         super().reset()
-        steps = self.samples // self.row.batch
-        unrolled = max(n for n in range(1, MOST_UNROLLED + 1) if steps % n == 0)
-        self.call = unrolled * self.row.batch
+        steps = self.samples // self.batch
+        most = 1 if self.row.convolutional else MOST_UNROLLED  # whose steps outlast any call
+        unrolled = max(n for n in range(1, most + 1) if steps % n == 0)
+        self.call = unrolled * self.batch
         self.params = {name: p.detach() for name, p in self.model.named_parameters()}
         self.moments = [
             {name: torch.zeros_like(p) for name, p in self.params.items()} for _ in range(2)
@@ -128,11 +155,11 @@ class Compiled(TorchTraining):
                     self.steps(self.params, self.moments, self.count, X, T)
 
     def _steps(self) -> Callable[..., None]:
-        row, model, loss = self.row, self.model, self.loss
+        row, batch, model, loss = self.row, self.batch, self.model, self.loss
         update = sgd if row.squared else adam
 
         def steps(params: Any, moments: Any, count: Any, X: Any, T: Any) -> None:
-            for x, t in zip(X.split(row.batch), T.split(row.batch), strict=True):
+            for x, t in zip(X.split(batch), T.split(batch), strict=True):
                 gradient = grad_and_value(
                     lambda p, x=x, t=t: loss(functional_call(model, p, (x,)), t)
                 )
@@ -160,13 +187,14 @@ def adam(params: Any, grads: Any, lr: float, moments: Any, count: Any) -> None:
 class TorchInference(Inference):
     """The model as it is, traced and frozen by TorchScript, or compiled with frozen weights."""
 
-    def __init__(self, row: Row, material: Material, mode: str, batch: int) -> None:
-        super().__init__(material, batch)
-        self.images = torch.from_numpy(self.X)
-        model = network(row, material.weights("trained"))
+    def __init__(self, given: Assignment) -> None:
+        super().__init__(given)
+        row, mode, layout = self.row, given.mode, given.layout
+        self.images = tensor(row, self.X, layout)
+        model = network(row, self.material.weights("trained"), layout)
         model = (model if row.squared else nn.Sequential(model, nn.Softmax(1))).eval()
         if mode == "TorchScript":
-            traced = torch.jit.trace(model, self.images[:batch])
+            traced = torch.jit.trace(model, self.images[: self.batch])
             model = torch.jit.optimize_for_inference(torch.jit.freeze(traced))
         elif mode == "compiled":
             inductor.freezing = True
@@ -178,8 +206,8 @@ class TorchInference(Inference):
             return [self.model(part) for part in self.images.split(self.batch)]
 
 
-def training(row: Row, material: Material, mode: str) -> TorchTraining:
-    return (Compiled if mode == "compiled" else Eager)(row, material, mode)
+def training(given: Assignment) -> TorchTraining:
+    return (Compiled if given.mode == "compiled" else Eager)(given)
 
 
 if __name__ == "__main__":
