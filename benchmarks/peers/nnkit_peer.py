@@ -27,7 +27,7 @@ from nnkit import compiled
 from nnkit.nn.model import Model
 from nnkit.training.config import Config, config_from
 from nnkit.training.loop import Progress
-from nnkit.training.numerics import numerics
+from nnkit.training.numerics import numerics, threads_for
 from nnkit.training.session import Session, build
 from nnkit.training.task import build_model
 
@@ -120,7 +120,9 @@ class NnkitInference(Inference):
         self.images = self.X.reshape(-1, *IMAGE)
 
     def forward(self) -> Sequence[Array]:
-        return [self.model.forward(self.images, self.batch)]
+        threads = threads_for(self.model, self.batch, wanted=None)
+        with numerics(threads, self.model):  # as a trained model predicts
+            return [self.model.forward(self.images, self.batch)]
 
 
 def _versions() -> dict[str, str]:

@@ -68,9 +68,14 @@ class MinMax(Step):
 
 
 class Standardize(Step):
-    """Gives each feature mean 0 and variance 1 over the training data; a constant one becomes 0."""
+    """Gives each feature mean 0 and variance 1 over the training data; a constant one becomes 0.
+
+    With `per: all` one mean and one variance serve all features, which keeps the looks of images.
+    """
 
     kind: Literal["standardize"] = "standardize"
+    shorthand: ClassVar[str | None] = "per"
+    per: Literal["feature", "all"] = "feature"
 
     def fit(self, X: Array | DiskArray, columns: Sequence[Column]) -> Statistics:
         # By parts, and in float64 whatever the type, so that a memory-mapped file stays on disk.
@@ -78,6 +83,14 @@ class Standardize(Step):
         count = np.maximum(present, 1)
         mean = sum(np.nansum(part, axis=0, dtype=np.float64) for part in chunks(X)) / count
         square = sum(np.nansum((part - mean) ** 2, axis=0) for part in chunks(X))
+        if self.per == "all":
+            numbers = max(float(np.sum(count)), 1.0)
+            centre = float(np.sum(mean * count)) / numbers
+            spread = np.sum(square + count * (mean - centre) ** 2) / numbers
+            return {
+                "mean": np.full_like(mean, centre),
+                "deviation": np.full_like(mean, np.sqrt(spread)),
+            }
         # The mean of many 0.1s is not quite 0.1, and that difference must not be blown up to 1.
         low, high = _extremes(X)
         constant = low == high

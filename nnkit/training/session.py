@@ -263,7 +263,7 @@ def restore(session: Session, checkpoint: Checkpoint) -> None:
         session.threads = int(header["threads"])  # other threads could round differently
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{checkpoint.path}: cannot be resumed from ({error})") from None
-    before, now = header.get("versions", {}), versions()
+    before, now = header.get("versions", {}), versions(session.model)
     if changed := [
         f"{name} {before.get(name)} → {now[name]}" for name in now if now[name] != before.get(name)
     ]:

@@ -56,7 +56,7 @@ def conclude(session: Session, outcome: str) -> dict[str, Any]:
         "peak": _peaks(records),
         "weights_sha256": last_sum,
         "best_weights_sha256": weights_sum(model.params),
-        "versions": versions(),
+        "versions": versions(model),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -310,17 +311,21 @@ def save_trained(
         "input_shape": model.input_shape,
         "label": task.dataset.label,
         "data": task.fingerprint,
-        "versions": versions(),
+        "versions": versions(model),
         **info,
     }
     write_checkpoint(path, tensors, header)
 
 
-def versions() -> dict[str, str]:
-    """The versions on which a run's bits depend."""
+def versions(model: Model) -> dict[str, str]:
+    """The versions on which the bits of a model's training depend."""
+    inexact = {}
+    if model.spatial:  # other compiled kernels have the bits of NumPy
+        inexact["kernels"] = f"numba {version('numba')}" if model.compiled else "NumPy"
     return {
         "nnkit": __version__,
         "numpy": np.__version__,
         "python": platform.python_version(),
         "machine": platform.machine(),
+        **inexact,
     }
