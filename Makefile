@@ -1,6 +1,6 @@
 # Targets make their own virtual environment, and again only when pyproject.toml changed.
 .DEFAULT_GOAL := help
-.PHONY: help train test check bench clean
+.PHONY: help train pretrained test check bench clean
 SHELL := /bin/sh
 
 PYTHON ?= python3
@@ -21,7 +21,7 @@ define make_venv
 endef
 
 help:  ## Show the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(CORE): pyproject.toml
 	$(call make_venv,$(VENV))
@@ -42,6 +42,10 @@ train: $(CORE)  ## Train on MNIST, score the network, and read a picture with it
 	$(BIN)/nnkit train configs/mnist-mlp.yaml --resume
 	$(BIN)/nnkit eval mnist-mlp
 	$(BIN)/nnkit predict data/pictures/7.png --checkpoint mnist-mlp
+
+pretrained: $(DEV)  ## Train anew the network that reads pictures of digits
+	$(BIN)/nnkit train configs/digits.yaml --resume
+	$(BIN)/python -m nnkit.pretrained digits
 
 test: $(DEV)  ## Run the whole test suite
 	$(BIN)/pytest

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnkit.cli.options import ConfigArgument, JsonOption, PictureOption, SetOption
+from nnkit.cli.options import ConfigArgument, JsonOption, PictureOption, RunsOption, SetOption
 from nnkit.cli.output import print_json, say, show_chart
 
 if TYPE_CHECKING:
@@ -81,6 +81,42 @@ def schedule(
             }
         )
     _render(chart, remarks, output, as_json)
+
+
+@app.command()
+def filters(
+    image: Annotated[
+        Path, typer.Argument(metavar="IMAGE", help="The picture.", show_default=False)
+    ],
+    checkpoint: Annotated[
+        str | None,
+        typer.Option(
+            "--checkpoint",
+            "-c",
+            metavar="CHECKPOINT",
+            help="Whose first layer is shown too: a checkpoint file, a run's folder or name; by "
+            "default that of the network which reads digits.",
+        ),
+    ] = None,
+    runs: RunsOption = Path("runs"),
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help="The .png that is drawn.")
+    ] = Path("filters.png"),
+) -> None:
+    """Draw what convolution does: IMAGE through classic filters, and those that a network learned.
+
+    Where a filter finds nothing there is grey, lighter where what it looks for is there and darker
+    where its opposite is.
+    """
+    import nnkit
+    from nnkit.data.sheet import write_sheet
+    from nnkit.pretrained import DIGITS
+    from nnkit.training.filters import filtered
+
+    model = nnkit.load_checkpoint(DIGITS if checkpoint is None else checkpoint, runs)
+    sheet = filtered(image, model)
+    write_sheet(sheet, output)
+    print(f"{output}: {len(sheet.captions)} filters")
 
 
 def _render(chart: Chart, remarks: Sequence[str], output: Path | None, as_json: bool) -> None:

@@ -152,6 +152,8 @@ RESIZED: list[Row] = [
     ({"kind": "zero_pad", "size": [2, 1]}, (2, 3, 2)),
     ({"kind": "zero_pad", "size": [1, 0], "behind": [2, 1]}, (2, 3, 2)),
     ({"kind": "zero_pad", "size": 2}, (2, 5)),
+    ({"kind": "reshape", "shape": [2, 3, 2]}, (12,)),
+    ({"kind": "reshape", "shape": [6, 2]}, (3, 2, 2)),
 ]
 
 NORMALIZATIONS: list[Row] = [
@@ -285,6 +287,10 @@ def zero_pad(spec: Spec, shape: Shape) -> Any:
     return torch.nn.ConstantPad1d(tuple(last_axis_first), 0.0)  # of any number of axes
 
 
+def reshape(spec: Spec, shape: Shape) -> Any:
+    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Unflatten(1, spec["shape"]))
+
+
 def batch_norm(spec: Spec, shape: Shape) -> Any:
     make = torch.nn.BatchNorm1d if len(shape) == 2 else torch.nn.BatchNorm2d
     settings = {name: value for name, value in spec.items() if name != "kind"}
@@ -354,6 +360,7 @@ MODULES: dict[str, Callable[[Spec, Shape], Any]] = {
     "global_avg_pool": global_average_pool,
     "up_sample": up_sample,
     "zero_pad": zero_pad,
+    "reshape": reshape,
     "batch_norm": batch_norm,
     "layer_norm": layer_norm,
     "subsample": Subsample,

@@ -19,7 +19,7 @@ from nnkit.random import generator
 
 # Tried in turn for a field that has no default, and for a layer's input.
 VALUES = (3, 0.5, "tanh", (1, 2), ({"dense": 5},))
-INPUT_SHAPES: tuple[Shape, ...] = ((5,), (2, 6, 6), (3, 5))
+INPUT_SHAPES: tuple[Shape, ...] = ((5,), (2, 6, 6), (3, 5), (2,))
 
 
 def examples(union: Any) -> list[Any]:

@@ -62,9 +62,16 @@ def with_activation(activation: Any) -> Sections:
 def with_layer(layer: Any, folder: Path) -> Config:
     """Flowers behind a dense layer, or pictures where the layer wants those."""
     settings = dumped(layer)
-    if input_shape(layer) == (5,):
-        return config({"architecture": {"layers": [{"dense": 6}, settings, {"dense": 3}]}})
-    layers = [settings, {"conv": {"filters": 2, "kernel": 1}}, settings, "flatten", {"dense": 3}]
+    if len(wanted := input_shape(layer)) == 1:
+        layers = [{"dense": wanted[0]}, settings, "flatten", {"dense": 3}]
+        return config({"architecture": {"layers": layers}})
+    layers: list[Any] = [
+        settings,
+        {"conv": {"filters": 2, "kernel": 1}},
+        settings,
+        "flatten",
+        {"dense": 3},
+    ]
     if len(layer.output_shape((3, 6, 7))) == 1:
         layers = [settings, {"dense": 3}]
     return pictures(folder, architecture={"layers": layers})

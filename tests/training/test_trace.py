@@ -205,8 +205,10 @@ def test_the_update_is_that_of_a_training_on_this_sample(optimizer: Optimizer) -
 
 @pytest.mark.parametrize("layer", examples(AnyLayer), ids=name)
 def test_every_layer_can_be_traced_and_shown(layer: LayerSpec, tmp_path: Path) -> None:
-    config = iris(architecture={"layers": [{"dense": 6}, layer.model_dump(), {"dense": 3}]})
-    if input_shape(layer) != (5,):
+    wanted = input_shape(layer)
+    layers = [{"dense": wanted[0]}, layer.model_dump(), "flatten", {"dense": 3}]
+    config = iris(architecture={"layers": layers})
+    if len(wanted) > 1:
         layers = [layer.model_dump(), "flatten", {"dense": 3}]
         config = pictures(tmp_path, architecture={"layers": layers})
     if layer.needs_batch:

@@ -10,7 +10,7 @@ from nnkit.nn.layers.conv import Conv
 from nnkit.nn.layers.conv_transpose import ConvTranspose
 from nnkit.nn.layers.dense import Dense
 from nnkit.nn.layers.dropout import Dropout, SpatialDropout
-from nnkit.nn.layers.flatten import Flatten
+from nnkit.nn.layers.flatten import Flatten, Reshape
 from nnkit.nn.layers.noise import Noise
 from nnkit.nn.layers.normalization import BatchNorm, LayerNorm
 from nnkit.nn.layers.pooling import AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool, Subsample
@@ -32,6 +32,7 @@ __all__ = [
     "LayerNorm",
     "MaxPool",
     "Noise",
+    "Reshape",
     "Residual",
     "SpatialDropout",
     "Subsample",
@@ -50,6 +51,7 @@ AnyLayer = Annotated[
     | Subsample
     | Residual
     | Flatten
+    | Reshape
     | ZeroPad
     | UpSample
     | Dropout

@@ -1,11 +1,15 @@
-"""Flatten: a sample of any shape as one vector."""
+"""Flatten and reshape: the numbers of a sample in another arrangement."""
 
 from __future__ import annotations
 
 from math import prod
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from nnkit.nn.layer import Binding, Layer, LayerSpec
+import numpy as np
+from pydantic import Field
+
+from nnkit.config.base import Count, Listed
+from nnkit.nn.layer import Binding, Layer, LayerSpec, ShapeError
 from nnkit.nn.params import Array, Shape
 
 
@@ -19,23 +23,48 @@ class Flatten(LayerSpec):
         return (prod(shape),)
 
     def bind(self, binding: Binding) -> Layer:
-        return BoundFlatten(binding)
+        return BoundReshape(binding, (prod(binding.input_shape),))
 
 
-class BoundFlatten(Layer):
-    """(*shape, N) → (features, N) and back; both are views wherever the memory allows."""
+class Reshape(LayerSpec):
+    """A sample's numbers, in the order in which they are, as an array of the given shape.
 
-    def __init__(self, binding: Binding) -> None:
-        self.shape = binding.input_shape
-        positions = len(self.shape)
-        self.samples_first = (positions, *range(positions))
+    So a table with a column for each pixel becomes images: `- reshape: [1, 8, 8]`.
+    """
+
+    elsewhere: ClassVar[tuple[str, ...]] = ("unflatten", "view")
+    kind: Literal["reshape"] = "reshape"
+    shorthand: ClassVar[str | None] = "shape"
+    output_is_view: ClassVar[bool] = True
+    shape: Annotated[tuple[Count, ...], Listed, Field(min_length=1, max_length=3)] = Field(
+        description="Channels first: [channels, height, width]."
+    )
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if prod(shape) != prod(self.shape):
+            raise ShapeError(
+                f"{' × '.join(map(str, self.shape))} makes {prod(self.shape)}, but each sample here "
+                f"has {prod(shape)} numbers",
+                "shape",
+            )
+        return self.shape
+
+    def bind(self, binding: Binding) -> Layer:
+        return BoundReshape(binding, self.shape)
+
+
+class BoundReshape(Layer):
+    """(*shape, N) → (*other shape, N) and back; both are views wherever the memory allows."""
+
+    def __init__(self, binding: Binding, shape: Shape) -> None:
+        self.before, self.after = binding.input_shape, shape
 
     def forward(self, X: Array, step: int | None) -> Array:
-        # A batch lies in memory as (N, *shape) with N moved last; there it flattens without a copy.
+        # A batch lies in memory as (N, *shape) with N moved last; that needs no copy either.
         samples = X.shape[-1]
         if X.flags.c_contiguous:
-            return X.reshape(-1, samples)
-        return X.transpose(self.samples_first).reshape(samples, -1).T
+            return X.reshape(*self.after, samples)
+        return np.moveaxis(np.moveaxis(X, -1, 0).reshape(samples, *self.after), 0, -1)
 
     def backward(self, dY: Array) -> Array | None:
-        return dY.reshape(*self.shape, -1)
+        return dY.reshape(*self.before, -1)

@@ -1,0 +1,70 @@
+"""Where windows lie, held against counting them one by one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from nnkit.nn.layer import ShapeError
+from nnkit.nn.layers import Conv, MaxPool
+from nnkit.nn.windows import windows
+
+small = st.integers(1, 4)
+
+
+@given(st.integers(1, 20), small, small, st.integers(0, 3), small)
+def test_count_and_places(size: int, kernel: int, stride: int, padding: int, dilation: int) -> None:
+    starts = [
+        start
+        for start in range(0, size + 2 * padding, stride)
+        if start + (kernel - 1) * dilation < size + 2 * padding
+    ]
+    if not starts:
+        with pytest.raises(ShapeError, match="does not fit"):
+            windows((size,), kernel, stride, padding, dilation)
+        return
+    found = windows((size,), kernel, stride, padding, dilation)
+    assert found.count == (len(starts),)
+    for entry, (places,) in enumerate(found.slices()):
+        assert [*range(*places.indices(*found.padded))] == [s + entry * dilation for s in starts]
+
+
+@given(st.integers(1, 20), small, small, small)
+def test_same_gives_one_window_for_each_stride(
+    size: int, kernel: int, stride: int, dilation: int
+) -> None:
+    found = windows((size,), kernel, stride, "same", dilation)
+    assert found.count == (-(-size // stride),)
+    assert 0 <= found.after[0] - found.before[0] <= 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "shape", "message"),
+    [
+        ({"filters": 2, "kernel": 7}, (1, 5, 5), "a window of 7 × 7 does not fit into 5 × 5"),
+        ({"filters": 2, "kernel": [3, 3]}, (1, 9), r"2 numbers, but each sample has 1 axis"),
+        ({"filters": 2, "kernel": 3}, (9,), r"takes images .* each sample here has shape \(9,\)"),
+        ({"filters": 3, "kernel": 1, "groups": 2}, (2, 5), "3 filters can't be parted into 2"),
+        ({"filters": 2, "kernel": 1, "groups": 2}, (3, 5), "3 channels of the input can't be"),
+        ({"filters": 2, "kernel": 1, "connections": [[0]]}, (2, 5), "has 1 rows, but there are 2"),
+        ({"filters": 1, "kernel": 1, "connections": [[2]]}, (2, 5), "row 0 must name channels"),
+    ],
+)
+def test_what_does_not_fit_is_said(settings: Any, shape: tuple[int, ...], message: str) -> None:
+    with pytest.raises(ShapeError, match=message):
+        Conv.model_validate({"kind": "conv", **settings}).output_shape(shape)
+
+
+def test_more_padding_than_half_a_window_would_pool_nothing() -> None:
+    with pytest.raises(ShapeError, match="at most half a window"):
+        MaxPool(size=2, padding=2).output_shape((1, 5, 5))
+
+
+@pytest.mark.parametrize("kernel", [0, -1, 2.5, "5", True, [1, 2, 3], [], [0, 1], None])
+def test_a_size_is_a_whole_number_or_one_for_each_axis(kernel: Any) -> None:
+    with pytest.raises(ValidationError):
+        Conv.model_validate({"kind": "conv", "filters": 2, "kernel": kernel})
