@@ -63,18 +63,12 @@ def with_layer(layer: Any, folder: Path) -> Config:
     """Flowers behind a dense layer, or pictures where the layer wants those."""
     settings = dumped(layer)
     if len(wanted := input_shape(layer)) == 1:
-        layers = [{"dense": wanted[0]}, settings, "flatten", {"dense": 3}]
-        return config({"architecture": {"layers": layers}})
-    layers: list[Any] = [
-        settings,
-        {"conv": {"filters": 2, "kernel": 1}},
-        settings,
-        "flatten",
-        {"dense": 3},
-    ]
+        vectors = [{"dense": wanted[0]}, settings, "flatten", {"dense": 3}]
+        return config({"architecture": {"layers": vectors}})
+    between = [{"conv": {"filters": 2, "kernel": 1}}, settings, "flatten"]
     if len(layer.output_shape((3, 6, 7))) == 1:
-        layers = [settings, {"dense": 3}]
-    return pictures(folder, architecture={"layers": layers})
+        between = []
+    return pictures(folder, architecture={"layers": [settings, *between, {"dense": 3}]})
 
 
 def cases() -> Iterator[tuple[str, Sections]]:

@@ -43,8 +43,7 @@ class Reshape(LayerSpec):
     def output_shape(self, shape: Shape) -> Shape:
         if prod(shape) != prod(self.shape):
             raise ShapeError(
-                f"{' × '.join(map(str, self.shape))} makes {prod(self.shape)}, but each sample here "
-                f"has {prod(shape)} numbers",
+                f"makes {prod(self.shape)} numbers, but each sample here has {prod(shape)}",
                 "shape",
             )
         return self.shape
