@@ -359,6 +359,21 @@ def test_each_epoch_sees_others_and_any_batch_can_be_found_again(
     np.testing.assert_array_equal(X, images(40))
 
 
+def test_a_large_training_set_gets_the_same_bits_from_the_kernel(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("numba")
+    row = tuple(INTERPOLATED)
+
+    def seen() -> list[bytes]:
+        batches = Batches(images(40), np.arange(40)[:, None], 8, seed=3, augment=row)
+        return [np.ascontiguousarray(batch.X).tobytes() for batch in batches.epoch(0)]
+
+    plain = seen()
+    monkeypatch.setattr("nnkit.data.batches.COMPILED", 0)
+    assert seen() == plain
+
+
 def test_targets_go_with_their_images() -> None:
     X = np.broadcast_to(np.arange(40.0)[:, None, None, None], (40, 1, 5, 5))
     every_movement = tuple(MOVEMENTS)
