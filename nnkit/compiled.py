@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from nnkit.paths import cache_folder
 
-# Importing numba takes half a second: only a model of this many parameters earns it back.
+# Importing numba takes half a second: only so many multiplications for a sample earn it back.
 WORTHWHILE = 20_000
 
 # What an inexact kernel may do: NaN and infinity stay what they are.
@@ -25,9 +25,9 @@ INEXACT = {"contract", "nsz", "reassoc"}
 Kernel = TypeVar("Kernel", bound=Callable[..., object])
 
 
-def worthwhile(parameters: int) -> bool:
-    """Whether a model of so many parameters shall use compiled kernels."""
-    return parameters >= WORTHWHILE and available()
+def worthwhile(multiplications: int) -> bool:
+    """Whether a model that multiplies so often for a sample shall use compiled kernels."""
+    return multiplications >= WORTHWHILE and available()
 
 
 @cache

@@ -23,8 +23,9 @@ MAY_IMPORT = {
     "optim": {"config"},
     "data": {"config"},
     "runs": {"config"},
+    "pretrained": {"runs"},
     "training": {"config", "metrics", "nn", "optim", "data", "runs"},
-    "cli": {"config", "metrics", "nn", "optim", "data", "runs", "training"},
+    "cli": {"config", "metrics", "nn", "optim", "data", "runs", "pretrained", "training"},
 }
 # The package's face, which imports what it offers when it is asked for.
 FACE = {PACKAGE / "__init__.py", PACKAGE / "__main__.py"}

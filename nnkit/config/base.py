@@ -21,6 +21,10 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from nnkit.config.yaml import WrittenStr
 
+# In a JSON Schema, a part that says `{HELD: name}` is the one that says `{NAMED: name}`: pydantic
+# would look for the target of a `$ref` among its own definitions only.
+NAMED, HELD = "x-named", "x-held"
+
 # Under this key an override keeps the scalar that it turned into a mapping: after
 # `--set …dense.activation=tanh`, `dense: 128` has become `dense: {=: 128, activation: tanh}`.
 SHORTHAND_KEY = "="
@@ -157,10 +161,13 @@ class Tagged:
     takes that member's settings alone, `{lr: 0.1}`, or the number that its shorthand stands for.
 
     Use: `Layer = Annotated[Dense | Dropout, Tagged()]`.
+
+    A union whose members may hold it again needs a name, by which its JSON Schema refers to itself.
     """
 
-    def __init__(self, default: str | None = None) -> None:
+    def __init__(self, default: str | None = None, name: str | None = None) -> None:
         self.default = default
+        self.name = name
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
@@ -199,7 +206,8 @@ class Tagged:
             else {"allOf": [{"type": "object", "required": ["kind"]}, choice]}
             for tag, choice in zip(tags, choices, strict=True)
         ]
-        return {"anyOf": [*([{"enum": bare}] if bare else []), *full, single]}
+        named = {} if self.name is None else {NAMED: self.name}
+        return {**named, "anyOf": [*([{"enum": bare}] if bare else []), *full, single]}
 
 
 def choice_tag(choice: dict[str, Any], handler: GetJsonSchemaHandler) -> str:

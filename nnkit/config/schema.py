@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from nnkit.config.base import Spec
-
-# The key of a part that is described elsewhere in the same schema: pydantic would look for the
-# target of a `$ref` among its own definitions only.
-DESCRIBED_AT = "$comment"
+from nnkit.config.base import HELD, NAMED, Spec
 
 
 def json_schema(spec: type[Spec], title: str) -> dict[str, Any]:
@@ -28,9 +25,29 @@ def json_schema(spec: type[Spec], title: str) -> dict[str, Any]:
     return schema
 
 
-def _with_references(part: Any) -> Any:
-    if isinstance(part, dict):
-        if part.keys() == {DESCRIBED_AT}:
-            return {"$ref": part[DESCRIBED_AT]}
-        return {key: _with_references(value) for key, value in part.items()}
-    return [_with_references(item) for item in part] if isinstance(part, list) else part
+def _with_references(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema with `$ref`s to the parts that have names."""
+    places = dict(_named(schema, "#"))
+
+    def referring(part: Any) -> Any:
+        if isinstance(part, list):
+            return [referring(item) for item in part]
+        if not isinstance(part, dict):
+            return part
+        if part.keys() == {HELD}:
+            return {"$ref": places[part[HELD]]}
+        return {key: referring(value) for key, value in part.items() if key != NAMED}
+
+    referred: dict[str, Any] = referring(schema)
+    return referred
+
+
+def _named(part: Any, pointer: str) -> Iterator[tuple[str, str]]:
+    """The names in a schema and the JSON Pointers to where they stand."""
+    if isinstance(part, dict) and NAMED in part:
+        yield part[NAMED], pointer
+    inner = (
+        part if isinstance(part, dict) else dict(enumerate(part)) if isinstance(part, list) else {}
+    )
+    for key, value in inner.items():
+        yield from _named(value, f"{pointer}/{key}")

@@ -60,7 +60,7 @@ AnyLayer = Annotated[
     | BatchNorm
     | LayerNorm
     | ActivationLayer,
-    Tagged(),
+    Tagged(name="layer"),
 ]
 
 Residual.model_rebuild()  # which holds layers itself

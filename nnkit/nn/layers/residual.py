@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field, PrivateAttr, WithJsonSchema
 
-from nnkit.config.base import Listed
-from nnkit.config.schema import DESCRIBED_AT
+from nnkit.config.base import HELD, Listed
 from nnkit.nn.initializers import AnyInitializer
 from nnkit.nn.layer import Binding, Layer, LayerSpec, Link, Reach, ShapeError, bind_chain
 from nnkit.nn.layers.base import ActivatedLayer
@@ -22,12 +21,8 @@ if TYPE_CHECKING:
     from nnkit.nn.layers import AnyLayer
 
 
-# A block may hold blocks: its layers are described where a config's own are.
-LAYERS_SCHEMA = {
-    "type": "array",
-    "minItems": 1,
-    "items": {DESCRIBED_AT: "#/$defs/Architecture/properties/layers/items"},
-}
+# A block may hold blocks.
+LAYERS_SCHEMA = {"type": "array", "minItems": 1, "items": {HELD: "layer"}}
 
 
 class Residual(ActivatedLayer):
