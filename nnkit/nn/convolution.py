@@ -22,9 +22,6 @@ import numpy as np
 from nnkit.nn.params import Array
 from nnkit.nn.windows import Windows
 
-TOGETHER = 5  # runs of the input added at a time: a row of the commonest window
-ROWS_TOGETHER = 4  # runs of the output's gradient added at a time
-
 
 @dataclass(frozen=True, slots=True)
 class Runs:
@@ -82,7 +79,12 @@ def runs(windows: Windows, channels: int, batch: int) -> Runs:
 
 
 def correlate(X: Any, W: Any, b: Any, offsets: Any, step: int, Z: Any, scratch: Any) -> None:
-    """Writes Z[f, y] = b[f] + Σ_k W[f, k] · (run k of row y), two filters at a time."""
+    """Writes Z[f, y] = b[f] + Σ_k W[f, k] · (run k of row y).
+
+    Two filters and five runs at a time: as much as stays in registers, and five is a row of the
+    commonest window. Where fewer are left, the last run is taken again with a weight of 0, and
+    what would be the second filter goes into `scratch`, (run,).
+    """
     filters, rows, length = Z.shape
     taps = offsets.size
     zero = W.dtype.type(0)
@@ -96,21 +98,16 @@ def correlate(X: Any, W: Any, b: Any, offsets: Any, step: int, Z: Any, scratch: 
                 z[t] = g
                 u[t] = c
             for k in range(0, taps, 5):
-                i0, i1, i2, i3, i4 = (
-                    k,
-                    min(k + 1, taps - 1),
-                    min(k + 2, taps - 1),
-                    min(k + 3, taps - 1),
-                    min(k + 4, taps - 1),
-                )
+                i1, i2 = min(k + 1, taps - 1), min(k + 2, taps - 1)
+                i3, i4 = min(k + 3, taps - 1), min(k + 4, taps - 1)
                 base = y * step
-                x0 = X[base + offsets[i0] : base + offsets[i0] + length]
+                x0 = X[base + offsets[k] : base + offsets[k] + length]
                 x1 = X[base + offsets[i1] : base + offsets[i1] + length]
                 x2 = X[base + offsets[i2] : base + offsets[i2] + length]
                 x3 = X[base + offsets[i3] : base + offsets[i3] + length]
                 x4 = X[base + offsets[i4] : base + offsets[i4] + length]
                 e = min(f + 1, filters - 1)
-                w0, v0 = W[f, i0], W[e, i0]
+                w0, v0 = W[f, k], W[e, k]
                 w1 = w2 = w3 = w4 = v1 = v2 = v3 = v4 = zero
                 if k + 1 < taps:
                     w1, v1 = W[f, i1], W[e, i1]
@@ -126,7 +123,7 @@ def correlate(X: Any, W: Any, b: Any, offsets: Any, step: int, Z: Any, scratch: 
 
 
 def weight_gradient(X: Any, dZ: Any, offsets: Any, step: int, dW: Any) -> None:
-    """Writes dW[f, k] = Σ_y (dZ[f, y] · run k of row y), two filters at a time."""
+    """Writes dW[f, k] = Σ_y (dZ[f, y] · run k of row y), two filters and five runs at a time."""
     filters, rows, length = dZ.shape
     taps = offsets.size
     zero = dZ.dtype.type(0)
@@ -174,9 +171,10 @@ def input_gradient(
     dX: Any,
     scratch: Any,
 ) -> None:
-    """Writes dX = Σ_{f,k} W[f, k] · dZ[f], each run where it came from; two channels at a time.
+    """Writes dX = Σ_{f,k} W[f, k] · dZ[f], each run where it came from.
 
-    dX is flat, (channels · area); `entries` are the offsets within one channel.
+    Two channels and four filters at a time. dX is flat, (channels · area); `entries` are the
+    offsets within one channel, and `scratch` takes what would be the second of two channels.
     """
     filters, rows, length = dZ.shape
     taps = entries.size

@@ -20,7 +20,8 @@ from nnkit.nn.params import Array, Layout, Shape
 from nnkit.nn.pieces import Pieces
 
 NETWORKS_KEPT = 4  # full and short batch, in training and in evaluation
-CACHE = 1 << 21  # bytes of a piece's buffers, about what a processor keeps at hand
+LARGEST_PIECE = 64  # samples that go through together; smaller ones make products of small matrices
+CACHE = 1 << 25  # bytes of a piece's buffers at most
 STEP = 16  # samples: a piece is a multiple of it, one vector of the widest kind
 
 Key = TypeVar("Key", bound=Hashable)
@@ -124,10 +125,11 @@ class Model:
         """
         if not self.spatial or (training and not self.cuts_batches):
             return batch
-        per_sample = buffer_bytes(self, 1)
-        fitting = CACHE // per_sample // STEP * STEP
-        even = -(-batch // self.threads)
-        return min(max(fitting, STEP), -(-even // STEP) * STEP, batch)
+        fitting = min(max(CACHE // buffer_bytes(self, 1), STEP), LARGEST_PIECE)
+        each = -(
+            -batch // self.threads
+        )  # samples for a thread, in as many equal pieces as it takes
+        return min(_multiple(-(-each // -(-each // fitting)), STEP), batch)
 
     def forward(self, X: Array, batch: int = 1000) -> Array:
         """The outputs for samples of any number.
@@ -229,6 +231,11 @@ class Network:
             if not isfinite(float(np.sum(X, dtype=np.float64))):
                 return name
         return None
+
+
+def _multiple(number: int, of: int) -> int:
+    """The next multiple from there up."""
+    return -(-number // of) * of
 
 
 def _kept(cache: OrderedDict[Key, Value], key: Key, make: Callable[[], Value]) -> Value:

@@ -88,7 +88,9 @@ class Training(Spec):
     )
     precision: Literal["float32", "float64"] = Field("float32", description="Of all numbers.")
     threads: Count | None = Field(
-        None, description="For matrix products; by default as many as the layers' size is worth."
+        None,
+        description="For matrix products, or the pieces of a batch of images; by default as many "
+        "as the layers' size is worth.",
     )
 
     @model_validator(mode="after")

@@ -34,13 +34,14 @@ def dry_run(config: Config, runs: Path) -> dict[str, Any]:
         loop.step((batch,))
         seconds = perf_counter() - began
     vectors = 2 + len(loop.slots)
+    size, threads = loop.batches.batch_size, session.threads
     return {
         "layers": describe(model),
         "parameters": model.layout.size,
         "memory": {
             "data": sum(x.inputs.nbytes + x.coded.nbytes for x in session.ready.values()),
             "parameters": vectors * model.params.nbytes,
-            "buffers": buffer_bytes(model, loop.batches.batch_size),
+            "buffers": buffer_bytes(model, min(size, model.piece(size, training=True) * threads)),
         },
         "samples": {name: len(samples) for name, samples in session.task.sets.items()},
         "steps": loop.steps,
