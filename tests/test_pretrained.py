@@ -1,0 +1,24 @@
+"""The network that comes with the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nnkit
+from nnkit.pretrained import DIGITS
+from nnkit.runs.checkpoint import read_checkpoint
+
+CONFIG = Path(__file__).parents[1] / "configs" / "digits.yaml"
+
+
+def test_is_small_and_made_by_the_shipped_config() -> None:
+    assert DIGITS.stat().st_size <= 400_000
+    checkpoint = read_checkpoint(DIGITS)
+    assert checkpoint.header["config"] == nnkit.load_config(CONFIG).resolved()
+    assert not checkpoint.part("slots")
+
+
+def test_reads_the_test_images() -> None:
+    count, figures = nnkit.load_checkpoint(DIGITS).evaluate("test")
+    assert count == 10_000
+    assert figures["accuracy"] >= 0.994
