@@ -64,8 +64,8 @@ class Model:
         self.initialize()
         self.compiled = worthwhile(self.multiplications)
         self.threads = 1
-        self._networks: OrderedDict[tuple[int, bool], Network] = OrderedDict()
-        self._cut: OrderedDict[tuple[int, bool, int], Pieces] = OrderedDict()
+        self._networks: OrderedDict[tuple[int, bool, bool], Network] = OrderedDict()
+        self._cut: OrderedDict[tuple[int, bool, bool, int], Pieces] = OrderedDict()
 
     def initialize(self) -> None:
         """Gives parameters and running state their first values."""
@@ -99,9 +99,8 @@ class Model:
 
     def network(self, batch: int, training: bool) -> Network:
         """The layers bound to a batch size, made once and kept."""
-        return _kept(
-            self._networks, (batch, training), lambda: self.bound(batch, training, self.grads)
-        )
+        key = (batch, training, self.compiled)
+        return _kept(self._networks, key, lambda: self.bound(batch, training, self.grads))
 
     def bound(self, batch: int, training: bool, grads: Array) -> Network:
         """The layers bound to a batch size, which write gradients into `grads`."""
@@ -114,7 +113,7 @@ class Model:
             return self.network(batch, training)
         return _kept(
             self._cut,
-            (batch, training, self.threads),
+            (batch, training, self.compiled, self.threads),
             lambda: Pieces(self, batch, training, size, self.threads),
         )
 

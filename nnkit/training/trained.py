@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from nnkit.compiled import available
 from nnkit.data.dataset import Column
 from nnkit.data.preprocess import Preprocessor
 from nnkit.data.sources.csv import Csv, read_table
@@ -35,6 +37,9 @@ from nnkit.training.task import (
     ready_set,
 )
 from nnkit.version import __version__
+
+# Multiplications of a prediction beyond which compiled kernels save more time than they cost.
+WORTH_COMPILING = 10_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +124,7 @@ class TrainedModel:
             raise DataError(f"inputs of type {X.dtype}, which is no number")
         if X.dtype.kind == "f" and not (np.isfinite(X) | (np.isnan(X) & bool(self.columns))).all():
             raise DataError("NaN or infinity in the inputs")
-        with numerics(
-            self.info["threads"], self.model
-        ):  # what overflows is looked for, and said, below
+        with self._numerics(len(X)):  # what overflows is looked for, and said, below
             prepared = self.preprocessor(X, self.model.dtype)
             outputs = self.model.forward(prepared)
         if not np.isfinite(outputs).all():
@@ -180,9 +183,7 @@ class TrainedModel:
         """
         ready = self._ready(split, data)
         metrics = chosen(self.config.training.metrics, for_classes=self.classes is not None)
-        with numerics(
-            self.info["threads"], self.model
-        ):  # as in training, so that the figures are the same
+        with self._numerics(len(ready)):
             return len(ready), evaluate(self.model, ready, metrics)
 
     def report(self, split: str = "test", data: Path | None = None) -> Report:
@@ -193,8 +194,17 @@ class TrainedModel:
             data: likewise.
         """
         ready = self._ready(split, data)
-        with numerics(self.info["threads"], self.model):
+        with self._numerics(len(ready)):
             return report_on(self.model, ready, split, self.classes)
+
+    def _numerics(self, samples: int) -> AbstractContextManager[None]:
+        """The setting of training; with its compiled kernels where samples are worth loading them.
+
+        Else a picture would wait for numba longer than for its answer.
+        """
+        work = self.model.multiplications * samples
+        self.model.compiled = work >= WORTH_COMPILING and available()
+        return numerics(self.info["threads"], self.model)
 
     def _ready(self, split: str, place: Path | None) -> ReadySet:
         config = self.config
