@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from math import ceil, isfinite, prod
 from typing import Any, TypeVar
@@ -39,6 +39,7 @@ class Model:
         grads: all gradients, likewise; each backward pass overwrites them.
         state: what changes in training without being trained, such as running means; where each
             block of it lies says `state_layout`.
+        spatial: whether it works on images or sequences, position by position.
         compiled: whether its networks use compiled kernels.
         threads: how many share the pieces of a batch, where batches are cut.
     """
@@ -62,10 +63,11 @@ class Model:
         self.grads = self.layout.zeros(self.dtype)
         self.state = self.state_layout.zeros(self.dtype)
         self.initialize()
+        self.spatial = any(stage.spec.is_spatial for stage in self.stages)
         self.compiled = worthwhile(self.multiplications)
         self.threads = 1
         self._networks: OrderedDict[tuple[int, bool, bool], Network] = OrderedDict()
-        self._cut: OrderedDict[tuple[int, bool, bool, int], Pieces] = OrderedDict()
+        self._cut: OrderedDict[tuple[int, bool, bool, int], Network | Pieces] = OrderedDict()
 
     def initialize(self) -> None:
         """Gives parameters and running state their first values."""
@@ -92,15 +94,14 @@ class Model:
         """Whether batches of training go through in pieces: samples must not see each other."""
         return self.spatial and not any(stage.spec.needs_batch for stage in self.stages)
 
-    @property
-    def spatial(self) -> bool:
-        """Whether it works on images or sequences, position by position."""
-        return any(stage.spec.is_spatial for stage in self.stages)
-
     def network(self, batch: int, training: bool) -> Network:
         """The layers bound to a batch size, made once and kept."""
         key = (batch, training, self.compiled)
-        return _kept(self._networks, key, lambda: self.bound(batch, training, self.grads))
+        network = self._networks.get(key)
+        if network is None:
+            network = _keep(self._networks, key, self.bound(batch, training, self.grads))
+        self._networks.move_to_end(key)
+        return network
 
     def bound(self, batch: int, training: bool, grads: Array) -> Network:
         """The layers bound to a batch size, which write gradients into `grads`."""
@@ -108,14 +109,20 @@ class Model:
 
     def in_pieces(self, batch: int, training: bool) -> Network | Pieces:
         """Likewise, or where it is faster the batch in pieces, shared out among threads."""
+        if not self.spatial:
+            return self.network(batch, training)
+        key = (batch, training, self.compiled, self.threads)
+        found = self._cut.get(key)
+        if found is None:
+            found = _keep(self._cut, key, self._cut_or_whole(batch, training))
+        self._cut.move_to_end(key)
+        return found
+
+    def _cut_or_whole(self, batch: int, training: bool) -> Network | Pieces:
         size = self.piece(batch, training)
         if size >= batch:
             return self.network(batch, training)
-        return _kept(
-            self._cut,
-            (batch, training, self.compiled, self.threads),
-            lambda: Pieces(self, batch, training, size, self.threads),
-        )
+        return Pieces(self, batch, training, size, self.threads)
 
     def piece(self, batch: int, training: bool) -> int:
         """How many samples of a batch go through at a time.
@@ -125,10 +132,9 @@ class Model:
         if not self.spatial or (training and not self.cuts_batches):
             return batch
         fitting = min(max(CACHE // buffer_bytes(self, 1), STEP), LARGEST_PIECE)
-        each = -(
-            -batch // self.threads
-        )  # samples for a thread, in as many equal pieces as it takes
-        return min(_multiple(-(-each // -(-each // fitting)), STEP), batch)
+        each = ceil(batch / self.threads)  # samples for a thread, …
+        equal = ceil(each / ceil(each / fitting))  # … in as many equal pieces as it takes
+        return min(ceil(equal / STEP) * STEP, batch)
 
     def forward(self, X: Array, batch: int = 1000) -> Array:
         """The outputs for samples of any number.
@@ -232,19 +238,12 @@ class Network:
         return None
 
 
-def _multiple(number: int, of: int) -> int:
-    """The next multiple from there up."""
-    return -(-number // of) * of
-
-
-def _kept(cache: OrderedDict[Key, Value], key: Key, make: Callable[[], Value]) -> Value:
-    """What a cache of a few has under a key, made where it is missing."""
-    if key not in cache:
-        cache[key] = make()
-        while len(cache) > NETWORKS_KEPT:
-            cache.popitem(last=False)
-    cache.move_to_end(key)
-    return cache[key]
+def _keep(cache: OrderedDict[Key, Value], key: Key, value: Value) -> Value:
+    """Puts a value into a cache of a few."""
+    cache[key] = value
+    while len(cache) > NETWORKS_KEPT:
+        cache.popitem(last=False)
+    return value
 
 
 def _bind(
