@@ -1,0 +1,140 @@
+"""Reading what is written in a picture, stage by stage, each in a module of its own:
+
+1. `ink`: what is ink and what is paper, under uneven light, in any colours, dark or light;
+2. `clean`: ruled lines and specks taken away;
+3. `components`: what hangs together;
+4. `lines`: lines of writing in reading order, levelled, straightened, brought to one height;
+5. `cuts`: a line cut into pieces, more than it has digits;
+6. `normal`: what may be a digit, in the form in which MNIST was made;
+7. `path`: of all ways to join pieces, the one that the network finds most probable;
+8. `reading`: what comes of it: text, lines, digits with their boxes.
+
+The network is a function from images to probabilities: nothing here knows how it works.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from nnkit.data.dataset import Array
+from nnkit.data.segment.clean import without_rules, written
+from nnkit.data.segment.cuts import Pieces, cut
+from nnkit.data.segment.ink import ink_of
+from nnkit.data.segment.lines import HEIGHT, Strip, lines_of
+from nnkit.data.segment.path import Candidate, Classify, best_path, candidates_of
+from nnkit.data.segment.reading import UNREADABLE, Box, Digit, Line, Reading
+from nnkit.data.segment.stages import Stages, outline
+
+REJECT = 0.3  # of the probability that it is one whole digit, and this one
+SPACE = 0.7  # of the digits' height that a gap must measure to be a space …
+WIDER = 2.0  # … and times the line's median gap
+
+__all__ = ["REJECT", "Classify", "Digit", "Line", "Reading", "Stages", "read_picture"]
+
+
+def read_picture(
+    picture: Image.Image,
+    classify: Classify,
+    classes: Sequence[str],
+    size: tuple[int, int],
+    reject: float = REJECT,
+    stages: Stages | None = None,
+) -> Reading:
+    """Reads the digits in a picture.
+
+    Args:
+        picture: upright and opaque, as `open_picture` gives it.
+        classify: the network: images (n, H, W) uint8, as MNIST's, to probabilities (n, classes).
+        classes: their names.
+        size: H, W.
+        reject: the least probability that something is one whole digit and the one it is taken
+            for; what is below is read as `?`.
+        stages: that are told what each stage makes of the picture.
+    """
+    stages = stages or Stages()
+    lines = pieces_of(picture, stages)
+    if not lines:
+        return Reading(())
+    found = candidates_of(lines, classify, size)
+    read = [
+        _line(pieces, best_path(pieces, candidates), classes, reject, picture.size)
+        for pieces, candidates in zip(lines, found, strict=True)
+    ]
+    return Reading(tuple(line for line in read if line.digits))
+
+
+def pieces_of(picture: Image.Image, stages: Stages) -> list[Pieces]:
+    """The lines of a picture in pieces, from top to bottom: all that comes before the network."""
+    ink = ink_of(picture, stages)
+    if ink is None:
+        return []
+    ink = without_rules(ink)
+    stages.show("without-rules", ink.solid)
+    found = written(ink)
+    if not len(found):
+        return []
+    stages.show_marked("components", found.labels > 0, [outline(box) for box in found.boxes])
+    strips = lines_of(ink, found)
+    stages.show_marked(
+        "lines",
+        ink.amount,
+        [_outline(strip, ink.scale) for strip in strips],
+    )
+    lines = []
+    for strip in strips:
+        pieces = cut(strip)
+        if pieces is not None:
+            lines.append(pieces)
+            seams = [[(float(x), float(y)) for x, y in seam] for seam in pieces.seams]
+            stages.show_marked(f"cuts-{len(lines)}", strip.amount, seams)
+    return lines
+
+
+def _outline(strip: Strip, scale: float) -> list[tuple[float, float]]:
+    height, width = strip.solid.shape
+    corners = np.array([(0, 0), (width, 0), (width, height), (0, height), (0, 0)], dtype=float)
+    return [(float(x), float(y)) for x, y in strip.points_in_picture(corners) / scale]
+
+
+def _line(
+    pieces: Pieces,
+    path: Sequence[Candidate],
+    classes: Sequence[str],
+    reject: float,
+    limits: tuple[int, int],
+) -> Line:
+    digits = [_digit(pieces, candidate, classes, reject, limits) for candidate in path]
+    gaps = np.array([b.box[0] - a.box[2] for a, b in zip(path, path[1:], strict=False)])
+    wide = gaps > max(SPACE * HEIGHT, WIDER * float(np.median(gaps)) if len(gaps) > 1 else 0)
+    text = "".join(
+        digit.label + (" " if spaced else "")
+        for digit, spaced in zip(digits, [*wide, False], strict=True)
+    )
+    return Line(text, tuple(digits))
+
+
+def _digit(
+    pieces: Pieces,
+    candidate: Candidate,
+    classes: Sequence[str],
+    reject: float,
+    limits: tuple[int, int],
+) -> Digit:
+    order = np.argsort(candidate.probabilities)
+    guess, runner_up = classes[order[-1]], classes[order[-2]]
+    confidence = float(candidate.probabilities[order[-1]])
+    label = guess if confidence * candidate.whole >= reject else UNREADABLE
+    box = _rounded(pieces.strip.box_in_picture(candidate.box), limits)
+    return Digit(label, confidence, box, guess, runner_up)
+
+
+def _rounded(box: tuple[float, float, float, float], limits: tuple[int, int]) -> Box:
+    """Whole pixels around it, within the picture."""
+    x0, y0, x1, y1 = box
+    width, height = limits
+    left, top = (min(max(int(np.floor(v)), 0), n - 1) for v, n in ((x0, width), (y0, height)))
+    right, bottom = (min(max(int(np.ceil(v)), 1), n) for v, n in ((x1, width), (y1, height)))
+    return left, top, max(right, left + 1), max(bottom, top + 1)
