@@ -82,8 +82,9 @@ def trained(X: Array, y: Array) -> dict[str, Any]:
         print(f"{len(y)} candidates, {100 * y.mean():.1f} % whole: {run.summary['results']}")
         model = run.load()
     mean, deviation = X.mean(axis=0), np.maximum(X.std(axis=0), 1e-6)
-    names = model.model.layout.views(model.model.params)
-    (W1, b1), (W2, b2) = list(zip(*[iter(names.values())] * 2, strict=True))
+    views = model.model.layout.views(model.model.params).values()
+    W1, W2 = (view for view in views if view.ndim == 2)
+    b1, b2 = (view for view in views if view.ndim == 1)
     W = W1 / deviation
     return {
         "W1": np.round(W, 4).tolist(),

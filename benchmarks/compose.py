@@ -147,7 +147,7 @@ def _line(
         gap = round(size * rng.uniform(*condition.gap))
         left = right + (0 if i == 0 else gap)
         if i and touches[i]:
-            left = _contact(page, glyph, top, right) - round(rng.uniform(0, 0.04) * size)
+            left = _contact(page, glyph, top, right, size) - round(rng.uniform(0, 0.04) * size)
         part = page[top : top + h, left : left + w]
         np.maximum(part, glyph, out=part)
         boxes.append((left, top, left + w, top + h))
@@ -155,10 +155,10 @@ def _line(
     return page[:, : right + margin], boxes
 
 
-def _contact(page: Array, glyph: Array, top: int, right: int) -> int:
+def _contact(page: Array, glyph: Array, top: int, right: int, size: float) -> int:
     """Where the digit, moved to the left, first meets the ink that is there; not too far in."""
     ink, own = page[top : top + glyph.shape[0]] > 0.5, glyph > 0.5
-    deepest = right - round(0.3 * glyph.shape[0])
+    deepest = right - round(0.15 * size)
     for left in range(right, max(deepest, 0), -1):
         width = min(glyph.shape[1], page.shape[1] - left)
         if (ink[:, left : left + width] & own[:, :width]).any():

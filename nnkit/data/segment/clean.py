@@ -18,7 +18,7 @@ SAMPLED = 400  # columns in which ruled lines are looked for
 SPECK = 0.1  # of the digits' height that something must measure
 DUST = 0.3  # of the digits' height below which it must be near something larger …
 NEAR = 0.3  # … at this distance
-DARK = 0.55  # of the ink's darkness that a stroke must reach somewhere
+DARK = 0.5  # of the ink's darkness that a stroke must reach somewhere
 
 
 def without_rules(ink: Ink) -> Ink:

@@ -23,6 +23,9 @@ ASKEW = 0.12  # of a full stroke that a step aside costs
 MOST_INK = 0.7 * HEIGHT  # that a cut may cross, in pixels of full stroke
 DISTINCT = 6  # pixels that cuts differ by on the average
 DENSITY = 5  # cuts at most in a width of `HEIGHT`
+THINNEST = 4.0  # pixels of stroke below which it is thickened for the network
+THICKEST = 13.0  # above which it is thinned
+FAINTEST = 0.2  # of its ink that a thinned stroke keeps, lest a thin one vanish
 SOFT = 0.12  # ink that is still of the stroke beside it
 
 
@@ -32,6 +35,7 @@ class Pieces:
 
     Attributes:
         strip: the line.
+        amount: its ink, float32 (h, w), with strokes about as thick as MNIST's.
         number: int32 (h, w), the piece of each pixel, from 1; 0 for paper.
         boxes: (n, 4) in the strip.
         inks: the ink in each, (n,).
@@ -41,6 +45,7 @@ class Pieces:
     """
 
     strip: Strip
+    amount: Array
     number: Array
     boxes: Array
     inks: Array
@@ -53,7 +58,7 @@ class Pieces:
         x1, y1 = self.boxes[first : last + 1, 2:].max(axis=0)
         number = self.number[y0:y1, x0:x1]
         inside = (number > first) & (number <= last + 1)
-        return np.where(inside, self.strip.amount[y0:y1, x0:x1], 0)
+        return np.where(inside, self.amount[y0:y1, x0:x1], 0)
 
 
 def cut(strip: Strip) -> Pieces | None:
@@ -80,10 +85,11 @@ def cut(strip: Strip) -> Pieces | None:
         seams += [np.stack([path + group.left, rows], axis=1) for path in paths]
         count += len(used)
         right = max(right, group.right)
-    number = _softened(number, strip.amount)
+    amount = _usual_stroke(strip)
+    number = _softened(number, amount)
     boxes = label_boxes(number, count)
-    inks = np.bincount(number.ravel(), strip.amount.ravel(), minlength=count + 1)[1:]
-    return Pieces(strip, number, boxes, inks, np.array(joints), tuple(seams))
+    inks = np.bincount(number.ravel(), amount.ravel(), minlength=count + 1)[1:]
+    return Pieces(strip, amount, number, boxes, inks, np.array(joints), tuple(seams))
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,13 +214,34 @@ def _seams(costs: Array) -> tuple[Array, Array]:
     return paths, ends
 
 
+def _usual_stroke(strip: Strip) -> Array:
+    """The line's ink, its strokes made thicker or thinner towards what MNIST's digits have."""
+    solid = np.pad(strip.solid, 1)
+    edges = sum(int((np.diff(solid, axis=axis) != 0).sum()) for axis in (0, 1))
+    # A long stroke's area is half its outline times its width; a slanting outline has up to √2
+    # times as many edges.
+    width = 2 * 1.2 * int(solid.sum()) / max(edges, 1)
+    amount = strip.amount
+    for _ in range(2):
+        if width < THINNEST:
+            amount, width = _around(amount, np.maximum), width + 2
+        elif width > THICKEST:
+            thinner = _around(amount, np.minimum)
+            amount, width = np.maximum(thinner, FAINTEST * amount), width - 2
+    return amount
+
+
+def _around(values: Array, extreme: np.ufunc) -> Array:
+    """The greatest or least of each pixel and the four beside it."""
+    padded = np.pad(values, 1, mode="edge")
+    up, down = padded[:-2, 1:-1], padded[2:, 1:-1]
+    left, right = padded[1:-1, :-2], padded[1:-1, 2:]
+    return extreme.reduce([values, up, down, left, right])
+
+
 def _softened(number: Array, amount: Array) -> Array:
     """Pieces with the fading edge of their strokes: two pixels of lighter ink around them."""
     soft = amount > SOFT
-    for _ in range(2):
-        padded = np.pad(number, 1)
-        around = np.maximum.reduce(
-            [padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]]
-        )
-        number = np.where((number == 0) & soft, around, number)
+    for _ in range(3):
+        number = np.where((number == 0) & soft, _around(number, np.maximum), number)
     return number

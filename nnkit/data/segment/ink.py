@@ -15,7 +15,7 @@ CELLS = 96  # of the coarse grid on which light is measured, along the longer si
 REACH = 0.35  # of a stroke's width that paper is looked for around, against √(width · height)
 LEAST_CONTRAST = 18  # grey levels between ink and paper
 LEAST_NOISE = 4.0  # standard deviations of the paper's noise above which something may be ink
-SOLID = 0.45  # of the ink's darkness above which a pixel belongs to a stroke
+SOLID = 0.35  # of the ink's darkness above which a pixel belongs to a stroke
 NOISY = 0.06  # of the ink's darkness above which noise is smoothed first
 
 

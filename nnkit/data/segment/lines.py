@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from nnkit.data.dataset import Array
-from nnkit.data.segment.clean import digit_height
+from nnkit.data.segment.clean import NEAR, digit_height
 from nnkit.data.segment.components import Components
 from nnkit.data.segment.ink import SOLID, Ink
 
@@ -17,7 +17,8 @@ MARGIN = 8  # pixels around it
 TALL = 0.5  # of the digits' height from which on a component tells where a line is
 STEEPEST = 0.35  # slope of a line that is levelled (19°)
 MOST_SLANT = 0.7  # (35°)
-LEAST_SLANT = 0.25  # that is straightened (14°); less than that, MNIST's digits slant too
+USUAL_SLANT = 0.35  # (19°) that MNIST's digits have too; what is beyond is straightened
+LEAST_TILT = 0.03  # that is levelled (2°)
 LEAST_ASPECT = 0.1  # of a line's height to its longest component, or it would be a mere dash
 LONGEST = 30_000  # pixels of a strip
 
@@ -58,7 +59,7 @@ def lines_of(ink: Ink, found: Components) -> list[Strip]:
     belong to the nearest line. Slant is the shear under which columns of ink stand out most.
     """
     height = digit_height(found.heights, found.areas)
-    tall = np.maximum(found.heights, found.widths) >= TALL * height
+    tall = found.heights >= min(TALL * height, found.heights.max())
     tilt = _tilt(found.boxes[tall])
     line_of = _grouped(found.boxes, tall, tilt)
     strips = [
@@ -71,17 +72,19 @@ def _tilt(boxes: Array) -> float:
     """The slope of lines, 0 where there are too few digits to tell."""
     x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
     height = np.median(boxes[:, 3] - boxes[:, 1])
-    chains = _chains(boxes, x, y, float(height))
-    moments = products = 0.0
-    for chain in chains:
+    moments = products = rest = count = 0.0
+    for chain in _chains(boxes, x, y, float(height)):
         if len(chain) >= 3:
             dx, dy = x[chain] - x[chain].mean(), y[chain] - y[chain].mean()
             moments += float(dx @ dx)
             products += float(dx @ dy)
+            rest += float(dy @ dy)
+            count += len(chain) - 2
     if moments <= (1.2 * height) ** 2:
         return 0.0
     slope = products / moments
-    return float(slope) if abs(slope) <= STEEPEST else 0.0
+    error = (max(rest - slope * products, 0) / count / moments) ** 0.5
+    return slope if max(LEAST_TILT, 2 * error) < abs(slope) <= STEEPEST else 0.0
 
 
 def _chains(boxes: Array, x: Array, y: Array, height: float) -> list[list[int]]:
@@ -107,29 +110,24 @@ def _grouped(boxes: Array, tall: Array, tilt: float) -> Array:
     """The line of each component, (n,), counted from the top."""
     x = (boxes[:, 0] + boxes[:, 2]) / 2
     tops, bottoms = boxes[:, 1] - tilt * x, boxes[:, 3] - tilt * x
-    lines: list[list[int]] = []
-    spans: list[tuple[float, float]] = []
-    order = np.flatnonzero(tall)
-    for i in order[np.argsort(-(bottoms - tops)[order], kind="stable")]:
-        shared = [min(b, bottoms[i]) - max(t, tops[i]) for t, b in spans]
-        best = int(np.argmax(shared)) if shared else -1
-        if best >= 0 and shared[best] >= 0.5 * (bottoms[i] - tops[i]):
-            lines[best].append(int(i))
-        else:
-            lines.append([int(i)])
-            spans.append((float(tops[i]), float(bottoms[i])))
-    middles = np.array([(t + b) / 2 for t, b in spans])
-    ranks = np.argsort(np.argsort(middles))
     line_of = np.empty(len(boxes), dtype=np.int64)
-    for rank, line in zip(ranks, lines, strict=True):
-        line_of[line] = rank
-    by_rank = np.sort(middles)
-    for i in np.flatnonzero(~tall):
-        line_of[i] = int(np.argmin(np.abs(by_rank - (tops[i] + bottoms[i]) / 2)))
-    return line_of
+    spans: list[tuple[float, float]] = []
+    for i in np.lexsort((tops - bottoms, ~tall)):  # the tall ones first, the tallest of them first
+        height = bottoms[i] - tops[i]
+        room = 0 if tall[i] else NEAR * np.median((bottoms - tops)[tall])
+        shared = [min(b + room, bottoms[i]) - max(t - room, tops[i]) for t, b in spans]
+        best = int(np.argmax(shared)) if shared else -1
+        if best < 0 or shared[best] < 0.5 * height:
+            best = len(spans)
+            spans.append((float(tops[i]), float(bottoms[i])))
+        line_of[i] = best
+    ranks = np.argsort(np.argsort([top + bottom for top, bottom in spans]))
+    return ranks[line_of]
 
 
 def _strip(ink: Ink, found: Components, own: Array, tall: Array, tilt: float) -> Strip:
+    if not (own & tall).any():
+        tall = own
     left, top = found.boxes[own, :2].min(axis=0)
     right, bottom = found.boxes[own, 2:].max(axis=0)
     part = np.s_[top:bottom, left:right]
@@ -179,7 +177,7 @@ def _slant(u: Array, v: Array, height: float) -> float:
         counts = np.bincount((places - places.min()).astype(np.int64))
         scores.append(float((counts.astype(float) ** 2).sum()))
     best = float(shears[int(np.argmax(scores))])
-    return best if abs(best) > LEAST_SLANT else 0.0
+    return float(np.sign(best)) * max(0.0, abs(best) - USUAL_SLANT)
 
 
 def _widened(mask: Array) -> Array:
