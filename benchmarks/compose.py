@@ -87,7 +87,9 @@ class Composed:
         return "".join(map(str, self.labels))
 
 
-def compose(images: Array, labels: Array, condition: Condition, rng: np.random.Generator) -> Composed:
+def compose(
+    images: Array, labels: Array, condition: Condition, rng: np.random.Generator
+) -> Composed:
     """A picture of digits drawn at random.
 
     Args:
@@ -191,7 +193,7 @@ def _on_paper(
     if condition.rules[1]:
         page = _ruled(page, size * rng.uniform(*condition.rules), size, rng)
     page = page * (1 - ink) + pen * ink
-    y, x = np.mgrid[0:1:height * 1j, 0:1:width * 1j]
+    y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
     angle, bend = rng.uniform(0, 2 * np.pi), rng.uniform(0.5, 2)
     slope = (x - 0.5) * np.cos(angle) + (y - 0.5) * np.sin(angle)
     slope = ((slope - slope.min()) / np.ptp(slope)) ** bend

@@ -53,14 +53,18 @@ def main() -> None:
     network, classes, size = reader(options.checkpoint)
     images, labels = images_of(options.split)
     alone = float(np.mean(np.argmax(network(images), axis=1) == labels))
-    print(f"{options.pictures} pictures each; the network alone reads {100 * alone:.2f} % of digits")
+    print(
+        f"{options.pictures} pictures each; the network alone reads {100 * alone:.2f} % of digits"
+    )
     print()
     print("| condition | pictures | whole text | as many digits | digits | ms |")
     print("|---|---|---:|---:|---:|---:|")
     for name in options.condition:
         number = list(CONDITIONS).index(name)
         rng = np.random.default_rng((options.seed, number))
-        score = scored(images, labels, CONDITIONS[name], options.pictures, rng, network, classes, size)
+        score = scored(
+            images, labels, CONDITIONS[name], options.pictures, rng, network, classes, size
+        )
         print(row(name, CONDITIONS[name].what, score), flush=True)
 
 

@@ -15,6 +15,7 @@ The network is a function from images to probabilities: nothing here knows how i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
@@ -24,7 +25,7 @@ from nnkit.data.segment.clean import without_rules, written
 from nnkit.data.segment.cuts import Pieces, cut
 from nnkit.data.segment.ink import ink_of
 from nnkit.data.segment.lines import HEIGHT, Strip, lines_of
-from nnkit.data.segment.path import Candidate, Classify, best_path, candidates_of
+from nnkit.data.segment.path import Candidate, Classify, best_path, candidates_of, doubtful
 from nnkit.data.segment.reading import UNREADABLE, Box, Digit, Line, Reading
 from nnkit.data.segment.stages import Stages, outline
 
@@ -42,6 +43,8 @@ def read_picture(
     size: tuple[int, int],
     reject: float = REJECT,
     stages: Stages | None = None,
+    *,
+    certain: bool = True,
 ) -> Reading:
     """Reads the digits in a picture.
 
@@ -53,21 +56,28 @@ def read_picture(
         reject: the least probability that something is one whole digit and the one it is taken
             for; what is below is read as `?`.
         stages: that are told what each stage makes of the picture.
+        certain: whether these are probabilities indeed, and no mere decisions.
     """
     stages = stages or Stages()
-    lines = pieces_of(picture, stages)
-    if not lines:
-        return Reading(())
+    strips = strips_of(picture, stages)
+    lines = [cut(strip) for strip in strips]
     found = candidates_of(lines, classify, size)
+    lines = [
+        cut(strip, doubtful(pieces, candidates))
+        for strip, pieces, candidates in zip(strips, lines, found, strict=True)
+    ]
+    _show_cuts(lines, stages)
+    found = candidates_of(lines, classify, size)
+    answer = _Answer(classes, reject, picture.size, certain)
     read = [
-        _line(pieces, best_path(pieces, candidates), classes, reject, picture.size)
+        _line(pieces, best_path(pieces, candidates), answer)
         for pieces, candidates in zip(lines, found, strict=True)
     ]
     return Reading(tuple(line for line in read if line.digits))
 
 
-def pieces_of(picture: Image.Image, stages: Stages) -> list[Pieces]:
-    """The lines of a picture in pieces, from top to bottom: all that comes before the network."""
+def strips_of(picture: Image.Image, stages: Stages) -> list[Strip]:
+    """The lines of a picture from top to bottom: all that comes before the network."""
     ink = ink_of(picture, stages)
     if ink is None:
         return []
@@ -78,19 +88,14 @@ def pieces_of(picture: Image.Image, stages: Stages) -> list[Pieces]:
         return []
     stages.show_marked("components", found.labels > 0, [outline(box) for box in found.boxes])
     strips = lines_of(ink, found)
-    stages.show_marked(
-        "lines",
-        ink.amount,
-        [_outline(strip, ink.scale) for strip in strips],
-    )
-    lines = []
-    for strip in strips:
-        pieces = cut(strip)
-        if pieces is not None:
-            lines.append(pieces)
-            seams = [[(float(x), float(y)) for x, y in seam] for seam in pieces.seams]
-            stages.show_marked(f"cuts-{len(lines)}", strip.amount, seams)
-    return lines
+    stages.show_marked("lines", ink.amount, [_outline(strip, ink.scale) for strip in strips])
+    return strips
+
+
+def _show_cuts(lines: Sequence[Pieces], stages: Stages) -> None:
+    for number, pieces in enumerate(lines, 1):
+        seams = [[(float(x), float(y)) for x, y in seam] for seam in pieces.seams]
+        stages.show_marked(f"cuts-{number}", pieces.strip.amount, seams)
 
 
 def _outline(strip: Strip, scale: float) -> list[tuple[float, float]]:
@@ -99,36 +104,34 @@ def _outline(strip: Strip, scale: float) -> list[tuple[float, float]]:
     return [(float(x), float(y)) for x, y in strip.points_in_picture(corners) / scale]
 
 
-def _line(
-    pieces: Pieces,
-    path: Sequence[Candidate],
-    classes: Sequence[str],
-    reject: float,
-    limits: tuple[int, int],
-) -> Line:
-    digits = [_digit(pieces, candidate, classes, reject, limits) for candidate in path]
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """How candidates become digits: `read_picture`'s settings, and the picture's size."""
+
+    classes: Sequence[str]
+    reject: float
+    limits: tuple[int, int]
+    certain: bool
+
+    def digit(self, strip: Strip, candidate: Candidate) -> Digit:
+        order = np.argsort(candidate.probabilities)
+        guess, runner_up = self.classes[order[-1]], self.classes[order[-2]]
+        confidence = float(candidate.probabilities[order[-1]])
+        read = confidence * candidate.whole >= self.reject
+        box = _rounded(strip.box_in_picture(candidate.box), self.limits)
+        label = guess if read else UNREADABLE
+        return Digit(label, confidence if self.certain else None, box, guess, runner_up)
+
+
+def _line(pieces: Pieces, path: Sequence[Candidate], answer: _Answer) -> Line:
+    digits = [answer.digit(pieces.strip, candidate) for candidate in path]
     gaps = np.array([b.box[0] - a.box[2] for a, b in zip(path, path[1:], strict=False)])
-    wide = gaps > max(SPACE * HEIGHT, WIDER * float(np.median(gaps)) if len(gaps) > 1 else 0)
+    usual = float(np.median(gaps)) if len(gaps) > 1 else 0.0
+    spaced = [*(gaps > max(SPACE * HEIGHT, WIDER * usual)), False]
     text = "".join(
-        digit.label + (" " if spaced else "")
-        for digit, spaced in zip(digits, [*wide, False], strict=True)
+        digit.label + " " * bool(wide) for digit, wide in zip(digits, spaced, strict=True)
     )
     return Line(text, tuple(digits))
-
-
-def _digit(
-    pieces: Pieces,
-    candidate: Candidate,
-    classes: Sequence[str],
-    reject: float,
-    limits: tuple[int, int],
-) -> Digit:
-    order = np.argsort(candidate.probabilities)
-    guess, runner_up = classes[order[-1]], classes[order[-2]]
-    confidence = float(candidate.probabilities[order[-1]])
-    label = guess if confidence * candidate.whole >= reject else UNREADABLE
-    box = _rounded(pieces.strip.box_in_picture(candidate.box), limits)
-    return Digit(label, confidence, box, guess, runner_up)
 
 
 def _rounded(box: tuple[float, float, float, float], limits: tuple[int, int]) -> Box:

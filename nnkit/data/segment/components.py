@@ -103,3 +103,14 @@ def _united(count: int, first: Array, second: Array) -> Array:
         np.minimum.at(parents, np.maximum(a, b), np.minimum(a, b))
         while (parents != parents[parents]).any():
             parents = parents[parents]
+
+
+def widened(mask: Array) -> Array:
+    """The mask and the pixels beside it, where a stroke's edge fades."""
+    wide = mask.copy()
+    wide[1:] |= mask[:-1]
+    wide[:-1] |= mask[1:]
+    wider = wide.copy()
+    wider[:, 1:] |= wide[:, :-1]
+    wider[:, :-1] |= wide[:, 1:]
+    return wider

@@ -17,12 +17,12 @@ from nnkit.data.segment.lines import HEIGHT, Strip
 OVERLAP = 0.5  # of the narrower one's width that two parts of one digit share
 PART = 0.5  # of the digits' height below which a component is a part of something
 UNCUT = 0.42 * HEIGHT  # pixels of width up to which nothing is cut
-APART = 3  # pixels between the places that cuts are tried from
-SWAY = 7  # pixels that a cut may move to either side
-ASKEW = 0.12  # of a full stroke that a step aside costs
+APART = 2  # pixels between the places that cuts are tried from
+SWAY = 4  # pixels that a cut may move to either side
+ASKEW = 0.04  # of a full stroke that a step aside costs
 MOST_INK = 0.7 * HEIGHT  # that a cut may cross, in pixels of full stroke
-DISTINCT = 6  # pixels that cuts differ by on the average
-DENSITY = 5  # cuts at most in a width of `HEIGHT`
+DISTINCT = 3  # pixels that cuts differ by on the average
+DENSITY = 9  # cuts at most in a width of `HEIGHT`
 THINNEST = 4.0  # pixels of stroke below which it is thickened for the network
 THICKEST = 13.0  # above which it is thinned
 FAINTEST = 0.2  # of its ink that a thinned stroke keeps, lest a thin one vanish
@@ -61,18 +61,23 @@ class Pieces:
         return np.where(inside, self.amount[y0:y1, x0:x1], 0)
 
 
-def cut(strip: Strip) -> Pieces | None:
-    """Cuts a line; None where nothing is left of it."""
-    found = label(strip.solid)
-    if not len(found):
-        return None
-    groups = _groups(found)
+def cut(strip: Strip, doubtful: Array | None = None) -> Pieces:
+    """Cuts a line.
+
+    Args:
+        strip: the line.
+        doubtful: whether a group of components may be cut, (groups,) bool; by default none is,
+            and each group is a piece.
+    """
+    groups = _groups(label(strip.solid))
+    if doubtful is None:
+        doubtful = np.zeros(len(groups), dtype=bool)
     number = np.zeros(strip.solid.shape, dtype=np.int32)
     rows = np.arange(len(number))
     joints: list[float] = []
     seams: list[Array] = []
     count, right = 0, 0
-    for group, (paths, costs) in zip(groups, _cuts(strip, groups), strict=True):
+    for group, (paths, costs) in zip(groups, _cuts(strip, groups, doubtful), strict=True):
         mask = group.mask
         pieces = 1 + (np.arange(mask.shape[1]) >= paths[:, :, None]).sum(axis=0, dtype=np.int32)
         used = np.unique(pieces[mask])
@@ -143,29 +148,27 @@ def _groups(found: Components) -> list[_Group]:
     ]
 
 
-def _cuts(strip: Strip, groups: list[_Group]) -> list[tuple[Array, Array]]:
+def _cuts(strip: Strip, groups: list[_Group], doubtful: Array) -> list[tuple[Array, Array]]:
     """Where to cut each group: paths (k, h), x from its left, and the ink each crosses (k,)."""
-    height = len(strip.amount)
-    windows, columns, counts = [], [], []
-    for group in groups:
+    windows, columns = [], []
+    for group, may_be_cut in zip(groups, doubtful, strict=True):
         width = group.right - group.left
-        places = np.arange(APART + 2, width - APART - 1, APART if width > UNCUT else width)
-        around = places[:, None] + np.arange(-SWAY, SWAY + 1)
+        last = width - APART - 1 if may_be_cut and width > UNCUT else 0
+        around = np.arange(APART + 2, last, APART)[:, None] + np.arange(-SWAY, SWAY + 1)
         ink = np.minimum(strip.amount[:, group.left : group.right] * group.mask, 1)
         outside = (around < 1) | (around >= width)
         windows.append(np.where(outside, 1e3, ink[:, np.clip(around, 0, width - 1)]))
         columns.append(around)
-        counts.append(len(places) if width > UNCUT else 0)
     steps, costs = _seams(np.concatenate(windows, axis=1))
     around = np.concatenate(columns)
     paths = around[np.arange(len(around))[:, None], steps]
-    cuts = []
-    start = 0
-    for group, own, count in zip(groups, columns, counts, strict=True):
-        part = slice(start, start + count)
-        cuts.append(_cheapest(paths[part], costs[part], group.right - group.left))
-        start += len(own)
-    return cuts
+    ends = np.cumsum([len(own) for own in columns])[:-1]
+    return [
+        _cheapest(own, cost, group.right - group.left)
+        for group, own, cost in zip(
+            groups, np.split(paths, ends), np.split(costs, ends), strict=True
+        )
+    ]
 
 
 def _cheapest(paths: Array, costs: Array, width: int) -> tuple[Array, Array]:

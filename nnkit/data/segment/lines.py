@@ -9,7 +9,7 @@ from PIL import Image
 
 from nnkit.data.dataset import Array
 from nnkit.data.segment.clean import NEAR, digit_height
-from nnkit.data.segment.components import Components
+from nnkit.data.segment.components import Components, widened
 from nnkit.data.segment.ink import SOLID, Ink
 
 HEIGHT = 48  # pixels of a digit in a strip
@@ -150,7 +150,7 @@ def _strip(ink: Ink, found: Components, own: Array, tall: Array, tilt: float) ->
     turned = np.array([[1, -tilt], [tilt, 1]]) / norm
     matrix = turned @ unslanted @ to_levelled
     width, rows = (max(1, round(float(min(s, LONGEST)))) for s in size)
-    amount = _warped(ink.amount[part] * _widened(mask), matrix, (width, rows))
+    amount = _warped(ink.amount[part] * widened(mask), matrix, (width, rows))
     matrix = matrix.copy()
     matrix[:, 2] += (left, top)
     return Strip(amount, amount > SOLID, matrix * ink.scale)
@@ -178,17 +178,6 @@ def _slant(u: Array, v: Array, height: float) -> float:
         scores.append(float((counts.astype(float) ** 2).sum()))
     best = float(shears[int(np.argmax(scores))])
     return float(np.sign(best)) * max(0.0, abs(best) - USUAL_SLANT)
-
-
-def _widened(mask: Array) -> Array:
-    """The mask and the pixels beside it, where a stroke's edge fades."""
-    wide = mask.copy()
-    wide[1:] |= mask[:-1]
-    wide[:-1] |= mask[1:]
-    wider = wide.copy()
-    wider[:, 1:] |= wide[:, :-1]
-    wider[:, :-1] |= wide[:, 1:]
-    return wider
 
 
 def _warped(amount: Array, matrix: Array, size: tuple[int, int]) -> Array:

@@ -24,9 +24,12 @@ from nnkit.data.segment.normal import normalize_digit
 Classify = Callable[[Array], Array]  # images (n, H, W) uint8 → probabilities (n, classes)
 
 WIDEST = 1.25  # times the digits' height that several pieces together may measure
-MOST_PIECES = 9  # of one digit
+MOST_PIECES = 16  # of one digit
+SURE = 0.9  # probability of being whole from which on a piece is not cut …
+NARROW = 0.8  # … if it is narrower than so many of the digits' height
 SMALL = 0.4  # of the digits' height below which a piece may be left out …
 LEFT_OUT = -1.5  # … at this ln of probability
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -164,6 +167,14 @@ def whole(found: Array) -> Array:
     judge = _judge()
     hidden = np.tanh(found @ judge["W1"].T + judge["b1"])
     return 1 / (1 + np.exp(-(hidden @ judge["w2"] + judge["b2"])))
+
+
+def doubtful(pieces: Pieces, candidates: Sequence[Candidate]) -> Array:
+    """Which pieces may be more than one digit, (n,) bool: those not narrow and surely whole."""
+    alone = [candidate for candidate in candidates if candidate.first == candidate.last]
+    widths = pieces.boxes[:, 2] - pieces.boxes[:, 0]
+    sure = np.array([candidate.whole > SURE for candidate in alone], dtype=bool)
+    return ~(sure & (widths < NARROW * HEIGHT))
 
 
 def best_path(pieces: Pieces, candidates: Sequence[Candidate]) -> list[Candidate]:
