@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,8 +16,7 @@ from typing import Any
 import numpy as np
 
 import nnkit
-
-from benchmarks.compose import CONDITIONS, Array, Box, compose
+from benchmarks.compose import CONDITIONS, Array, Box, Composed, compose
 from benchmarks.pictures import images_of, reader
 from nnkit.data.segment import Classify, strips_of
 from nnkit.data.segment.cuts import Pieces, cut
@@ -29,7 +27,7 @@ from nnkit.training.config import config_from
 
 WHOLE = 0.8  # of width that candidate and digit share for the one to be the other
 PART = 0.65  # below which it is none
-HIDDEN = 16
+HIDDEN = 24
 WEIGHTS = Path(nnkit.__file__).parent / "data" / "segment" / "whole.json"
 
 
@@ -51,7 +49,7 @@ def main() -> None:
             for strip in strips_of(composed.picture, Stages()):
                 groups = cut(strip)
                 for pieces in (groups, cut(strip, np.ones(len(groups.boxes), dtype=bool))):
-                    found, target = examples(pieces, composed.boxes, classify, size)
+                    found, target = examples(pieces, composed, classify, size)
                     X.append(found[~np.isnan(target)])
                     y.append(target[~np.isnan(target)].astype(np.int64))
     judge = trained(np.concatenate(X), np.concatenate(y))
@@ -98,18 +96,22 @@ def trained(X: Array, y: Array) -> dict[str, Any]:
 
 
 def examples(
-    pieces: Pieces, boxes: Sequence[Box], classify: Classify, size: tuple[int, int]
+    pieces: Pieces, composed: Composed, classify: Classify, size: tuple[int, int]
 ) -> tuple[Array, Array]:
     """Features of a line's candidates, and 1 for whole digits, 0 for none, NaN for neither."""
     spans = _spans(pieces)
     images = [normalize_digit(255 * np.minimum(pieces.ink(*s), 1), size) for s in spans]
-    found = features(pieces, spans, classify(np.stack(images)))
-    shares = [
-        max(shared(pieces.strip.box_in_picture(_box(pieces, *span)), box) for box in boxes)
-        for span in spans
-    ]
-    shares_ = np.array(shares)
-    return found, np.where(shares_ >= WHOLE, 1.0, np.where(shares_ < PART, 0.0, np.nan))
+    P = classify(np.stack(images))
+    target = np.full(len(spans), np.nan)
+    for i, span in enumerate(spans):
+        box = pieces.strip.box_in_picture(_box(pieces, *span))
+        shares = [shared(box, other) for other in composed.boxes]
+        best = int(np.argmax(shares))
+        if shares[best] < PART or P[i].argmax() != composed.labels[best]:
+            target[i] = 0  # also where so much is missing that the network takes it for another
+        elif shares[best] >= WHOLE:
+            target[i] = 1
+    return features(pieces, spans, P), target
 
 
 def shared(a: Box, b: Box) -> float:

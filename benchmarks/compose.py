@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any
@@ -116,7 +116,7 @@ def _glyph(image: Array, size: float, thickness: float, turn: float) -> Array:
     scale = size / 20
     fine = Image.fromarray(image).resize((28 * FINE, 28 * FINE), Image.Resampling.BICUBIC)
     fine = fine.rotate(turn, Image.Resampling.BICUBIC)
-    steps = abs(thickness) * FINE
+    steps = min(abs(thickness), _spare(image) if thickness < 0 else 1) * FINE
     for part in (1.0,) * int(steps) + (steps % 1,):
         grown = fine.filter(ImageFilter.MaxFilter(3) if thickness > 0 else ImageFilter.MinFilter(3))
         fine = Image.blend(fine, grown, part)
@@ -128,6 +128,13 @@ def _glyph(image: Array, size: float, thickness: float, turn: float) -> Array:
     if not len(rows):
         return _glyph(image, size, 0, turn)
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def _spare(image: Array) -> float:
+    """What each side of a stroke can lose until a pen of MNIST's own pixel is left, in pixels."""
+    padded = np.pad(image > 100, 1)
+    edges = sum(int((np.diff(padded, axis=axis) != 0).sum()) for axis in (0, 1))
+    return max(0.0, (2.4 * int(padded.sum()) / max(edges, 1) - 1) / 2)
 
 
 def _line(

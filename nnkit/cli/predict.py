@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -105,7 +105,10 @@ def predict(
     answers: list[Answer] = []
     failed = False
     with ExitStack() as stack:
-        table = stack.enter_context(_open_csv(csv_file)) if csv_file else None
+        table = None
+        if csv_file:
+            opened = csv_file.open("w", newline="", encoding="utf-8")
+            table = _Table(stack.enter_context(opened))
         for file in _files(inputs):
             try:
                 found = _answers(model, file, REJECT if reject is None else reject, drawings)
@@ -244,28 +247,21 @@ def _save(picture: Any, target: Path) -> None:
         raise UsageError(f"{target}: pictures are drawn as .png, .jpg, .webp or .tif") from None
 
 
-class _open_csv:  # noqa: N801 (used as a function)
+class _Table:
     """A CSV file that is written row by row."""
 
     COLUMNS = ("path", "row", "text", "confidence", "error")
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> _open_csv:
+    def __init__(self, file: IO[str]) -> None:
         import csv
 
-        self._file = self._path.open("w", newline="", encoding="utf-8")
-        self._rows = csv.DictWriter(self._file, self.COLUMNS, extrasaction="ignore", restval="")
+        self._file = file
+        self._rows = csv.DictWriter(file, self.COLUMNS, extrasaction="ignore", restval="")
         self._rows.writeheader()
-        return self
 
     def write(self, answer: Answer) -> None:
         self._rows.writerow(answer)
         self._file.flush()
-
-    def __exit__(self, *error: object) -> None:
-        self._file.close()
 
 
 def _read(model: TrainedModel, file: Path) -> Any:

@@ -9,8 +9,7 @@ from PIL import Image
 
 from nnkit.data.dataset import Array
 from nnkit.data.pictures import open_picture
-from nnkit.data.segment.clean import without_rules, written
-from nnkit.data.segment.components import widened
+from nnkit.data.segment.clean import amount_of, without_rules, written
 from nnkit.data.segment.ink import ink_of
 from nnkit.data.segment.normal import normalize_digit
 from nnkit.data.segment.stages import Stages
@@ -59,5 +58,5 @@ def digit_in(picture: Image.Image, size: tuple[int, int]) -> Array | None:
     found = written(ink)
     if not len(found):
         return None
-    own = widened(found.labels > 0)
-    return normalize_digit(255 * np.minimum(ink.amount * own, 1), size)
+    amount = amount_of(ink, found.labels > 0)
+    return normalize_digit(255 * np.minimum(amount, 1), size)

@@ -1,4 +1,4 @@
-"""Reading what is written in a picture, stage by stage, each in a module of its own:
+"""Reading what is written in a picture, stage by stage, each in a module of its own.
 
 1. `ink`: what is ink and what is paper, under uneven light, in any colours, dark or light;
 2. `clean`: ruled lines and specks taken away;
@@ -16,11 +16,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from PIL import Image
 
-from nnkit.data.dataset import Array
 from nnkit.data.segment.clean import without_rules, written
 from nnkit.data.segment.cuts import Pieces, cut
 from nnkit.data.segment.ink import ink_of
@@ -30,8 +30,8 @@ from nnkit.data.segment.reading import UNREADABLE, Box, Digit, Line, Reading
 from nnkit.data.segment.stages import Stages, outline
 
 REJECT = 0.3  # of the probability that it is one whole digit, and this one
-SPACE = 0.7  # of the digits' height that a gap must measure to be a space …
-WIDER = 2.0  # … and times the line's median gap
+SPACE = 0.45  # of the digits' height that a gap must measure to be a space …
+WIDER = 2.2  # … and times the line's median gap
 
 __all__ = ["REJECT", "Classify", "Digit", "Line", "Reading", "Stages", "read_picture"]
 
@@ -125,7 +125,7 @@ class _Answer:
 
 def _line(pieces: Pieces, path: Sequence[Candidate], answer: _Answer) -> Line:
     digits = [answer.digit(pieces.strip, candidate) for candidate in path]
-    gaps = np.array([b.box[0] - a.box[2] for a, b in zip(path, path[1:], strict=False)])
+    gaps = np.array([b.box[0] - a.box[2] for a, b in pairwise(path)])
     usual = float(np.median(gaps)) if len(gaps) > 1 else 0.0
     spaced = [*(gaps > max(SPACE * HEIGHT, WIDER * usual)), False]
     text = "".join(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nnkit.data.dataset import Array
-from nnkit.data.segment.components import Components, label
+from nnkit.data.segment.components import Components, label, widened
 from nnkit.data.segment.ink import SOLID, Ink
 
 FAINT = 0.25  # of the ink's darkness, from which on a ruled line is followed
@@ -18,6 +18,7 @@ SAMPLED = 400  # columns in which ruled lines are looked for
 SPECK = 0.1  # of the digits' height that something must measure
 DUST = 0.3  # of the digits' height below which it must be near something larger …
 NEAR = 0.3  # … at this distance
+DASH = 5  # times its height that a line under or between digits is wide
 DARK = 0.5  # of the ink's darkness that a stroke must reach somewhere
 
 
@@ -86,14 +87,16 @@ def _straight(
     for slope in slopes:
         counts = np.bincount(np.rint(y - slope * x).astype(int) + room, minlength=height + 2 * room)
         counts = counts[:-2] + counts[1:-1] + counts[2:]
-        for level in np.flatnonzero(counts > 0.4 * columns):
-            lines.append((int(counts[level]), float(slope), float(level + 1 - room)))
+        lines += [
+            (int(counts[level]), float(slope), float(level + 1 - room))
+            for level in np.flatnonzero(counts > 0.4 * columns).tolist()
+        ]
     lines.sort(reverse=True)
     chosen: list[tuple[float, float]] = []
-    for _, slope, level in lines:
-        middle = level + slope * width / 2
+    for _, steepness, height_left in lines:
+        middle = height_left + steepness * width / 2
         if all(abs(middle - other[1] - other[0] * width / 2) > 4 for other in chosen):
-            chosen.append((slope, level))
+            chosen.append((steepness, height_left))
     return chosen[:200]
 
 
@@ -150,10 +153,22 @@ def written(ink: Ink) -> Components:
     sides = np.maximum(found.heights, found.widths)
     height = digit_height(found.heights[kept], found.areas[kept])
     kept &= sides >= SPECK * height
+    kept &= (found.widths < height) | (found.widths < DASH * found.heights)
     small = kept & (sides < DUST * height)
     large = kept & ~small
     kept[small] = _distances(found.boxes[small], found.boxes[large]) <= NEAR * height
     return _only(found, kept)
+
+
+def amount_of(ink: Ink, mask: Array) -> Array:
+    """The ink of some strokes, float32 (h, w), with their fading edges, without all other strokes.
+
+    Args:
+        ink: of which these are a part.
+        mask: their pixels, bool (h, w).
+    """
+    kept = (ink.amount > ink.floor / 2) & ~widened(ink.solid & ~mask) | mask
+    return np.where(kept, ink.amount, 0)
 
 
 def digit_height(heights: Array, areas: Array) -> float:

@@ -7,6 +7,7 @@ might touch, along the path from top to bottom that crosses the least ink.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -35,6 +36,7 @@ class Pieces:
 
     Attributes:
         strip: the line.
+        stroke: how wide its strokes are, in pixels.
         amount: its ink, float32 (h, w), with strokes about as thick as MNIST's.
         number: int32 (h, w), the piece of each pixel, from 1; 0 for paper.
         boxes: (n, 4) in the strip.
@@ -45,6 +47,7 @@ class Pieces:
     """
 
     strip: Strip
+    stroke: float
     amount: Array
     number: Array
     boxes: Array
@@ -83,18 +86,19 @@ def cut(strip: Strip, doubtful: Array | None = None) -> Pieces:
         used = np.unique(pieces[mask])
         if count:
             joints.append(-float(max(group.left - right, 0)))
-        joints += [float(costs[a - 1 : b - 1].min()) for a, b in zip(used, used[1:], strict=False)]
+        joints += [float(costs[a - 1 : b - 1].min()) for a, b in pairwise(used)]
         ranks = np.zeros(len(paths) + 2, dtype=np.int32)
         ranks[used] = np.arange(1, len(used) + 1)
         number[:, group.left : group.right][mask] = count + ranks[pieces[mask]]
         seams += [np.stack([path + group.left, rows], axis=1) for path in paths]
         count += len(used)
         right = max(right, group.right)
-    amount = _usual_stroke(strip)
+    stroke = max(1.0, _stroke(strip.solid))
+    amount = _usual_stroke(strip, stroke)
     number = _softened(number, amount)
     boxes = label_boxes(number, count)
     inks = np.bincount(number.ravel(), amount.ravel(), minlength=count + 1)[1:]
-    return Pieces(strip, amount, number, boxes, inks, np.array(joints), tuple(seams))
+    return Pieces(strip, stroke, amount, number, boxes, inks, np.array(joints), tuple(seams))
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,13 +221,8 @@ def _seams(costs: Array) -> tuple[Array, Array]:
     return paths, ends
 
 
-def _usual_stroke(strip: Strip) -> Array:
+def _usual_stroke(strip: Strip, width: float) -> Array:
     """The line's ink, its strokes made thicker or thinner towards what MNIST's digits have."""
-    solid = np.pad(strip.solid, 1)
-    edges = sum(int((np.diff(solid, axis=axis) != 0).sum()) for axis in (0, 1))
-    # A long stroke's area is half its outline times its width; a slanting outline has up to √2
-    # times as many edges.
-    width = 2 * 1.2 * int(solid.sum()) / max(edges, 1)
     amount = strip.amount
     for _ in range(2):
         if width < THINNEST:
@@ -232,6 +231,15 @@ def _usual_stroke(strip: Strip) -> Array:
             thinner = _around(amount, np.minimum)
             amount, width = np.maximum(thinner, FAINTEST * amount), width - 2
     return amount
+
+
+def _stroke(solid: Array) -> float:
+    """How wide strokes are, in pixels."""
+    padded = np.pad(solid, 1)
+    edges = sum(int((np.diff(padded, axis=axis) != 0).sum()) for axis in (0, 1))
+    # A long stroke's area is half its outline times its width; a slanting outline has up to √2
+    # times as many edges.
+    return 2 * 1.2 * int(solid.sum()) / max(edges, 1)
 
 
 def _around(values: Array, extreme: np.ufunc) -> Array:

@@ -10,8 +10,8 @@ from PIL import Image
 from nnkit.data.dataset import Array
 from nnkit.data.segment.stages import Stages
 
-WORKING_PIXELS = 1_500_000  # that a picture is reduced to before anything is looked for
-CELLS = 96  # of the coarse grid on which light is measured, along the longer side
+WORKING_PIXELS = 1_000_000  # that a picture is reduced to before anything is looked for
+CELLS = 160  # of the coarse grid on which light is measured, along the longer side
 REACH = 0.35  # of a stroke's width that paper is looked for around, against √(width · height)
 LEAST_CONTRAST = 18  # grey levels between ink and paper
 LEAST_NOISE = 4.0  # standard deviations of the paper's noise above which something may be ink
@@ -26,11 +26,13 @@ class Ink:
     Attributes:
         amount: float32 (h, w), 0 on paper, about 1 in a stroke.
         solid: bool (h, w), the pixels of strokes.
+        floor: the amount above which a pixel is solid.
         scale: pixels of the picture to one of these.
     """
 
     amount: Array
     solid: Array
+    floor: float
     scale: float
 
 
@@ -40,8 +42,8 @@ def ink_of(picture: Image.Image, stages: Stages) -> Ink | None:
     1. Of colours, the brightness is taken, or the axis on which they differ most (PCA) where
        brightness hardly tells them apart, as red on blue.
     2. The paper is what lies along the border: ink is on the side of it on which more differs.
-    3. The light on the paper is a quadratic surface, fitted while ink is left out, and what a
-       morphological closing (Serra 1982) of the rest adds: a shadow's edge.
+    3. The light on the paper is what remains when ink is filled up from around by a morphological
+       closing (Serra 1982), which follows slopes and shadows.
     4. Dark ink is measured as the share of light it swallows, light ink as what it adds.
     5. Noise is estimated by the median deviation, and smoothed where it is strong.
 
@@ -58,8 +60,7 @@ def ink_of(picture: Image.Image, stages: Stages) -> Ink | None:
     dark = _is_dark(_coarse(grey))
     if not dark:
         grey = 255 - grey
-    ink = _ink(grey, dark, scale, stages)
-    return ink
+    return _ink(grey, dark, scale, stages)
 
 
 def _ink(grey: Array, dark: bool, scale: float, stages: Stages) -> Ink | None:
@@ -77,7 +78,7 @@ def _ink(grey: Array, dark: bool, scale: float, stages: Stages) -> Ink | None:
         amount, noise = measured
     floor = max(SOLID, LEAST_NOISE * noise)
     stages.show("ink", 255 - 255 * np.minimum(amount, 1))
-    return Ink(amount, amount > floor, scale)
+    return Ink(amount, amount > floor, floor, scale)
 
 
 def _reduced(picture: Image.Image) -> tuple[Image.Image, float]:
@@ -98,7 +99,7 @@ def _grey(picture: Image.Image) -> Array:
     sample.thumbnail((200, 200), Image.Resampling.BOX)
     colours = np.asarray(sample, dtype=np.float64).reshape(-1, 3)
     colours -= colours.mean(axis=0)
-    variances, axes = np.linalg.eigh(colours.T @ colours / len(colours))
+    _, axes = np.linalg.eigh(colours.T @ colours / len(colours))
     axis = axes[:, -1] / np.abs(axes[:, -1]).sum()
     along, plain = np.std(colours @ axis), np.std(colours @ (0.299, 0.587, 0.114))
     if along <= 1.5 * plain:
@@ -119,7 +120,7 @@ def _is_dark(coarse: Array) -> bool:
 
     Cubes, because ink is what differs much, and the bend of the light only what differs a little.
     """
-    surface = _powers(coarse.shape, 1)
+    surface = _plane(coarse.shape)
     on_border = np.ones(coarse.shape, dtype=bool)
     on_border[1:-1, 1:-1] = False
     A, levels = surface[on_border.ravel()], coarse[on_border]
@@ -137,49 +138,27 @@ def _fit(A: Array, levels: Array, weights: Array) -> Array:
     return np.linalg.solve(weighted.T @ A + 1e-6 * np.eye(A.shape[1]), weighted.T @ levels)
 
 
-def _powers(shape: tuple[int, ...], degree: int) -> Array:
-    """1, x, y and at degree 2 their products, at each cell: (h · w, 3 or 6)."""
+def _plane(shape: tuple[int, ...]) -> Array:
+    """1, x and y at each cell, (h · w, 3)."""
     y, x = (np.linspace(-1, 1, n) if n > 1 else np.zeros(1) for n in shape)
     X, Y = (A.ravel() for A in np.meshgrid(x, y))
-    columns = [np.ones(X.size), X, Y]
-    if degree == 2:
-        columns += [X * X, X * Y, Y * Y]
-    return np.stack(columns, axis=1)
+    return np.stack([np.ones(X.size), X, Y], axis=1)
 
 
 def _paper(grey: Array) -> Array:
     """How light the paper is under each pixel, ink taken away, float32 (h, w)."""
     coarse = _coarse(grey)
-    light = _light(coarse)
     reach = max(1, round(REACH * coarse.size**0.5 / 2))
-    rest = _spread(-_spread(coarse - light, reach), reach)
-    smooth = Image.fromarray(_blurred((light - rest).astype(np.float32), max(1, reach / 4)))
+    beyond = np.pad(coarse, 2 * reach, mode="edge")
+    closed = -_greatest(-_greatest(beyond, reach), reach)
+    smooth = Image.fromarray(_blurred(closed.astype(np.float32), 1.0))
     return np.asarray(smooth.resize(grey.shape[::-1], Image.Resampling.BILINEAR))
 
 
-def _light(coarse: Array) -> Array:
-    """The quadratic surface through the paper: cells that are darker are left out, round by round."""
-    surface, levels = _powers(coarse.shape, 2), coarse.ravel()
-    paper = np.ones(coarse.shape, dtype=bool)
-    paper[1:-1, 1:-1] = coarse[1:-1, 1:-1] > np.median(coarse) - LEAST_CONTRAST
-    kept = paper.ravel()
-    rest = levels
-    for _ in range(8):
-        rest = levels - surface @ _fit(surface, levels, kept.astype(float))
-        spread = max(1.0, 1.4826 * float(np.median(np.abs(rest[kept]))))
-        kept = (rest > -2 * spread) & (rest < 4 * spread)
-        if not kept.any():
-            break
-    return (levels - rest).reshape(coarse.shape)
-
-
-def _spread(values: Array, reach: int) -> Array:
-    """The greatest value within so many cells, along both axes."""
+def _greatest(values: Array, reach: int) -> Array:
+    """The greatest value within so many cells, along both axes; as many fewer at each border."""
     for axis in (0, 1):
-        width = [(0, 0), (0, 0)]
-        width[axis] = (reach, reach)
-        padded = np.pad(values, width, mode="edge")
-        windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis)
+        windows = np.lib.stride_tricks.sliding_window_view(values, 2 * reach + 1, axis)
         values = windows.max(axis=-1)
     return values
 
@@ -205,9 +184,9 @@ def _measured(grey: Array, paper: Array, dark: bool) -> tuple[Array, float] | No
     if dark:
         amount *= 200 / np.maximum(paper, 40)
     sample = amount[:: max(1, amount.shape[0] // 500), :: max(1, amount.shape[1] // 500)]
-    blank = sample[sample < max(LEAST_CONTRAST, np.percentile(sample, 50))]
-    level = float(np.median(blank))
-    noise = 1.4826 * float(np.median(np.abs(blank - level)))
+    # The lower part of all is paper: between two of its quantiles lie 1.12 standard deviations
+    low, level = (float(value) for value in np.percentile(sample, (5, 30)))
+    noise = (level - low) / 1.12
     amount -= level
     strong = amount[amount > max(LEAST_CONTRAST, LEAST_NOISE * noise)]
     if not strong.size:

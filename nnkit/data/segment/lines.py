@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 
 from nnkit.data.dataset import Array
-from nnkit.data.segment.clean import NEAR, digit_height
-from nnkit.data.segment.components import Components, widened
+from nnkit.data.segment.clean import NEAR, amount_of, digit_height
+from nnkit.data.segment.components import Components
 from nnkit.data.segment.ink import SOLID, Ink
 
 HEIGHT = 48  # pixels of a digit in a strip
@@ -130,11 +130,13 @@ def _strip(ink: Ink, found: Components, own: Array, tall: Array, tilt: float) ->
         tall = own
     left, top = found.boxes[own, :2].min(axis=0)
     right, bottom = found.boxes[own, 2:].max(axis=0)
-    part = np.s_[top:bottom, left:right]
+    edge = round(0.1 * (bottom - top)) + 1  # where strokes fade
+    left, top = max(left - edge, 0), max(top - edge, 0)
+    part = np.s_[top : bottom + edge, left : right + edge]
     mask = found.mask(own)[part]
     y, x = np.nonzero(found.mask(own & tall)[part])
-    x, y, norm = x + 0.5, y + 0.5, np.hypot(1, tilt)
-    u, v = (x + tilt * y) / norm, (y - tilt * x) / norm
+    norm = np.hypot(1, tilt)
+    u, v = (x + 0.5 + tilt * (y + 0.5)) / norm, (y + 0.5 - tilt * (x + 0.5)) / norm
     height = _height(found.boxes[own & tall], found.areas[own & tall], tilt)
     slant = _slant(u, v, height)
     scale = HEIGHT / height
@@ -150,10 +152,14 @@ def _strip(ink: Ink, found: Components, own: Array, tall: Array, tilt: float) ->
     turned = np.array([[1, -tilt], [tilt, 1]]) / norm
     matrix = turned @ unslanted @ to_levelled
     width, rows = (max(1, round(float(min(s, LONGEST)))) for s in size)
-    amount = _warped(ink.amount[part] * widened(mask), matrix, (width, rows))
+    amount = _warped(amount_of(_part(ink, part), mask), matrix, (width, rows))
     matrix = matrix.copy()
     matrix[:, 2] += (left, top)
     return Strip(amount, amount > SOLID, matrix * ink.scale)
+
+
+def _part(ink: Ink, part: tuple[slice, slice]) -> Ink:
+    return Ink(ink.amount[part], ink.solid[part], ink.floor, ink.scale)
 
 
 def _height(boxes: Array, areas: Array, tilt: float) -> float:

@@ -25,10 +25,12 @@ Classify = Callable[[Array], Array]  # images (n, H, W) uint8 → probabilities 
 
 WIDEST = 1.25  # times the digits' height that several pieces together may measure
 MOST_PIECES = 16  # of one digit
+MOST_CROSSED = 4.0  # strokes by a cut; more makes no difference
 SURE = 0.9  # probability of being whole from which on a piece is not cut …
 NARROW = 0.8  # … if it is narrower than so many of the digits' height
 SMALL = 0.4  # of the digits' height below which a piece may be left out …
-LEFT_OUT = -1.5  # … at this ln of probability
+LEFT_OUT = -1.5  # … at this worth
+MISJUDGED = 0.1  # how often the judge may err, which bounds what one candidate is worth
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +113,12 @@ def features(pieces: Pieces, spans: Sequence[tuple[int, int]], P: Array) -> Arra
     best, second = np.maximum(ordered[:, -1], 1e-9), np.maximum(ordered[:, -2], 1e-9)
     width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
     middle = pieces.strip.solid.shape[0] / HEIGHT / 2
-    joints = np.clip(np.concatenate([[-HEIGHT], pieces.joints, [-HEIGHT]]) / HEIGHT, -1, 1)
+    joints = np.concatenate([[-HEIGHT], pieces.joints, [-HEIGHT]])
+    joints = np.where(joints < 0, np.maximum(joints / HEIGHT, -1), joints / pieces.stroke)
+    joints = np.minimum(joints, MOST_CROSSED)
     first, last = np.array(spans).T
     inner = [joints[i + 1 : j + 1] for i, j in spans]
-    lowest = np.array([joint.min(initial=1) for joint in inner])
+    lowest = np.array([joint.min(initial=MOST_CROSSED) for joint in inner])
     return np.stack(
         [
             np.minimum(-np.log(best), 9),
@@ -131,12 +135,14 @@ def features(pieces: Pieces, spans: Sequence[tuple[int, int]], P: Array) -> Arra
             (lowest < 0).astype(float),
             (last - first + 1) / MOST_PIECES,
             inks[last + 1] - inks[first],
+            np.full(len(spans), pieces.stroke / HEIGHT),
         ],
         axis=1,
     )
 
 
-# In the order of `features`; lengths are shares of the digits' height.
+# In the order of `features`; lengths are shares of the digits' height, but ink that is cut is
+# counted in widths of a stroke.
 FEATURES = (
     "doubt: −ln of the network's probability for its answer",
     "ln of how much more probable that is than the second answer",
@@ -147,11 +153,12 @@ FEATURES = (
     "ink cut on the right",
     "gap on the left",
     "gap on the right",
-    "least ink of a cut inside, 1 for none",
+    "least ink of a cut inside, 4 for none",
     "widest gap inside",
     "whether there is a gap inside",
     "pieces",
     "ink",
+    "width of the strokes",
 )
 
 
@@ -178,7 +185,11 @@ def doubtful(pieces: Pieces, candidates: Sequence[Candidate]) -> Array:
 
 
 def best_path(pieces: Pieces, candidates: Sequence[Candidate]) -> list[Candidate]:
-    """The candidates that make up the line with the greatest probability (Viterbi)."""
+    """The candidates that make up the line and are together worth the most (Viterbi).
+
+    Worth is the ln of the odds of being whole. The ln of the probability, which is never above 0,
+    would favour few candidates: one that is doubtful over two that are likely.
+    """
     count = len(pieces.boxes)
     sides = np.maximum(
         pieces.boxes[:, 2] - pieces.boxes[:, 0], pieces.boxes[:, 3] - pieces.boxes[:, 1]
@@ -191,15 +202,23 @@ def best_path(pieces: Pieces, candidates: Sequence[Candidate]) -> list[Candidate
         by_first.setdefault(candidate.first, []).append(candidate)
     for first in range(count):
         for candidate in by_first[first]:
-            reached = score[first] + np.log(max(candidate.whole, 1e-9))
+            reached = score[first] + _worth(candidate.whole)
             if reached > score[candidate.last + 1]:
                 score[candidate.last + 1] = reached
                 came[candidate.last + 1] = first, candidate
         if sides[first] < SMALL * HEIGHT and score[first] + LEFT_OUT > score[first + 1]:
             score[first + 1] = score[first] + LEFT_OUT
             came[first + 1] = first, None
+    return _traced(came)
+
+
+def _worth(whole: float) -> float:
+    return float(np.log((whole + MISJUDGED) / (1 - whole + MISJUDGED)))
+
+
+def _traced(came: Sequence[tuple[int, Candidate | None]]) -> list[Candidate]:
     path: list[Candidate] = []
-    at = count
+    at = len(came) - 1
     while at:
         at, chosen = came[at]
         if chosen is not None:

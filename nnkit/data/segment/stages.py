@@ -23,7 +23,7 @@ class Stages:
 
 
 class StageFiles(Stages):
-    """Writes each stage as a numbered PNG into a folder: 01-grey.png, 02-paper.png, …"""
+    """Writes each stage as a numbered PNG into a folder, as 01-grey.png."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
