@@ -21,7 +21,7 @@ from benchmarks.pictures import images_of, reader
 from nnkit.data.segment import Classify, strips_of
 from nnkit.data.segment.cuts import Pieces, cut
 from nnkit.data.segment.normal import normalize_digit
-from nnkit.data.segment.path import _box, _spans, features
+from nnkit.data.segment.path import _spans, features
 from nnkit.data.segment.stages import Stages
 from nnkit.training.config import config_from
 
@@ -104,7 +104,7 @@ def examples(
     P = classify(np.stack(images))
     target = np.full(len(spans), np.nan)
     for i, span in enumerate(spans):
-        box = pieces.strip.box_in_picture(_box(pieces, *span))
+        box = pieces.box_in_picture(*span)
         shares = [shared(box, other) for other in composed.boxes]
         best = int(np.argmax(shares))
         if shares[best] < PART or P[i].argmax() != composed.labels[best]:

@@ -100,15 +100,22 @@ def compose(
     """
     count = int(rng.integers(condition.length[0], condition.length[1] + 1))
     chosen = rng.integers(len(images), size=count)
+    return compose_these(images[chosen], labels[chosen], condition, rng)
+
+
+def compose_these(
+    images: Array, labels: Array, condition: Condition, rng: np.random.Generator
+) -> Composed:
+    """A picture of these digits, in this order."""
     size, thickness = rng.uniform(*condition.size), rng.uniform(*condition.thickness)
     glyphs = [
-        _glyph(images[i], size * rng.uniform(0.92, 1.08), thickness, rng.uniform(-3, 3))
-        for i in chosen
+        _glyph(image, size * rng.uniform(0.92, 1.08), thickness, rng.uniform(-3, 3))
+        for image in images
     ]
     ink, boxes = _line(glyphs, size, condition, rng)
     ink, boxes = _tilted(ink, boxes, rng.uniform(-condition.tilt, condition.tilt))
     picture = _on_paper(ink, size, condition, rng)
-    return Composed(picture, tuple(int(labels[i]) for i in chosen), tuple(boxes))
+    return Composed(picture, tuple(int(label) for label in labels), tuple(boxes))
 
 
 def _glyph(image: Array, size: float, thickness: float, turn: float) -> Array:

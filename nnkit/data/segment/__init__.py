@@ -21,6 +21,7 @@ from itertools import pairwise
 import numpy as np
 from PIL import Image
 
+from nnkit.data.dataset import Array
 from nnkit.data.segment.clean import without_rules, written
 from nnkit.data.segment.cuts import Pieces, cut
 from nnkit.data.segment.ink import ink_of
@@ -30,8 +31,9 @@ from nnkit.data.segment.reading import UNREADABLE, Box, Digit, Line, Reading
 from nnkit.data.segment.stages import Stages, outline
 
 REJECT = 0.3  # of the probability that it is one whole digit, and this one
-SPACE = 0.45  # of the digits' height that a gap must measure to be a space …
-WIDER = 2.2  # … and times the line's median gap
+SPACE = 0.4  # of the digits' height that a gap must measure to be a space …
+WIDER = 2.0  # … and times the widest gap that is none
+ALONE = 1.0  # of the digits' height, where there is no other gap to compare with
 
 __all__ = ["REJECT", "Classify", "Digit", "Line", "Reading", "Stages", "read_picture"]
 
@@ -113,25 +115,34 @@ class _Answer:
     limits: tuple[int, int]
     certain: bool
 
-    def digit(self, strip: Strip, candidate: Candidate) -> Digit:
+    def digit(self, pieces: Pieces, candidate: Candidate) -> Digit:
         order = np.argsort(candidate.probabilities)
         guess, runner_up = self.classes[order[-1]], self.classes[order[-2]]
         confidence = float(candidate.probabilities[order[-1]])
         read = confidence * candidate.whole >= self.reject
-        box = _rounded(strip.box_in_picture(candidate.box), self.limits)
+        box = _rounded(pieces.box_in_picture(candidate.first, candidate.last), self.limits)
         label = guess if read else UNREADABLE
         return Digit(label, confidence if self.certain else None, box, guess, runner_up)
 
 
 def _line(pieces: Pieces, path: Sequence[Candidate], answer: _Answer) -> Line:
-    digits = [answer.digit(pieces.strip, candidate) for candidate in path]
+    digits = [answer.digit(pieces, candidate) for candidate in path]
     gaps = np.array([b.box[0] - a.box[2] for a, b in pairwise(path)])
-    usual = float(np.median(gaps)) if len(gaps) > 1 else 0.0
-    spaced = [*(gaps > max(SPACE * HEIGHT, WIDER * usual)), False]
+    spaced = [*(gaps >= _narrowest_space(gaps)), False]
     text = "".join(
         digit.label + " " * bool(wide) for digit, wide in zip(digits, spaced, strict=True)
     )
     return Line(text, tuple(digits))
+
+
+def _narrowest_space(gaps: Array) -> float:
+    """The width from which on a gap is a space: where, in order of width, they leap."""
+    if len(gaps) == 1:
+        return ALONE * HEIGHT
+    for narrower, wider in pairwise(np.sort(gaps).tolist()):
+        if wider >= max(SPACE * HEIGHT, WIDER * narrower):
+            return float(wider)
+    return float("inf")
 
 
 def _rounded(box: tuple[float, float, float, float], limits: tuple[int, int]) -> Box:

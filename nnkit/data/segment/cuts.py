@@ -63,6 +63,17 @@ class Pieces:
         inside = (number > first) & (number <= last + 1)
         return np.where(inside, self.amount[y0:y1, x0:x1], 0)
 
+    def box_in_picture(self, first: int, last: int) -> tuple[float, float, float, float]:
+        """The upright box around the strokes of pieces `first` … `last`, in the picture."""
+        inside = (self.number > first) & (self.number <= last + 1) & self.strip.solid
+        if not inside.any():
+            inside = (self.number > first) & (self.number <= last + 1)
+        y, x = np.nonzero(inside)
+        points = self.strip.points_in_picture(np.stack([x, y], axis=1) + 0.5)
+        reach = np.abs(self.strip.to_picture[:, :2]).max() / 2  # from a pixel's middle to its edge
+        (x0, y0), (x1, y1) = points.min(axis=0) - reach, points.max(axis=0) + reach
+        return float(x0), float(y0), float(x1), float(y1)
+
 
 def cut(strip: Strip, doubtful: Array | None = None) -> Pieces:
     """Cuts a line.

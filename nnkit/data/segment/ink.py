@@ -120,6 +120,11 @@ def _is_dark(coarse: Array) -> bool:
 
     Cubes, because ink is what differs much, and the bend of the light only what differs a little.
     """
+    return bool(((coarse - _from_border(coarse)) ** 3).sum() <= 0)
+
+
+def _from_border(coarse: Array) -> Array:
+    """The plane (h, w) through the cells on the border."""
     surface = _plane(coarse.shape)
     on_border = np.ones(coarse.shape, dtype=bool)
     on_border[1:-1, 1:-1] = False
@@ -128,8 +133,7 @@ def _is_dark(coarse: Array) -> bool:
     for _ in range(8):  # to the least absolute deviations, which ink on the border hardly moves
         plane = _fit(A, levels, weights)
         weights = 1 / (np.abs(levels - A @ plane) + 1)
-    rest = coarse.ravel() - surface @ plane
-    return bool((rest**3).sum() <= 0)
+    return (surface @ plane).reshape(coarse.shape)
 
 
 def _fit(A: Array, levels: Array, weights: Array) -> Array:
@@ -149,7 +153,9 @@ def _paper(grey: Array) -> Array:
     """How light the paper is under each pixel, ink taken away, float32 (h, w)."""
     coarse = _coarse(grey)
     reach = max(1, round(REACH * coarse.size**0.5 / 2))
-    beyond = np.pad(coarse, 2 * reach, mode="edge")
+    # Beyond the border is paper, so that a stroke on the border is no wide dark field
+    beyond = np.pad(_from_border(coarse), 2 * reach, mode="edge")
+    beyond[2 * reach : -2 * reach, 2 * reach : -2 * reach] = coarse
     closed = -_greatest(-_greatest(beyond, reach), reach)
     smooth = Image.fromarray(_blurred(closed.astype(np.float32), 1.0))
     return np.asarray(smooth.resize(grey.shape[::-1], Image.Resampling.BILINEAR))

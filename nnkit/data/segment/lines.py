@@ -22,8 +22,6 @@ LEAST_TILT = 0.03  # that is levelled (2°)
 LEAST_ASPECT = 0.1  # of a line's height to its longest component, or it would be a mere dash
 LONGEST = 30_000  # pixels of a strip
 
-Box = tuple[float, float, float, float]
-
 
 @dataclass(frozen=True, slots=True)
 class Strip:
@@ -38,13 +36,6 @@ class Strip:
     amount: Array
     solid: Array
     to_picture: Array
-
-    def box_in_picture(self, box: Box) -> Box:
-        """The upright box that encloses a box of the strip, in the picture's pixels."""
-        x0, y0, x1, y1 = box
-        corners = np.array([[x0, x1, x0, x1], [y0, y0, y1, y1], [1, 1, 1, 1]])
-        x, y = self.to_picture @ corners
-        return float(x.min()), float(y.min()), float(x.max()), float(y.max())
 
     def points_in_picture(self, points: Array) -> Array:
         """Points (n, 2) as x, y of the strip in the picture's pixels."""
