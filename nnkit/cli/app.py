@@ -21,7 +21,7 @@ from nnkit.cli import (
     trace,
     train,
 )
-from nnkit.cli.output import print_json
+from nnkit.cli.output import print_json, say_error
 from nnkit.errors import NnkitError
 from nnkit.version import __version__
 
@@ -98,8 +98,5 @@ def main() -> None:
 def _fail(message: str, code: int) -> None:
     if "--json" in sys.argv[1:]:
         print_json({"error": message, "exit_code": code})
-    for line in message.splitlines():
-        # A control character out of a config or a file's name could play tricks on a terminal.
-        shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
-        print(f"error: {shown}", file=sys.stderr)
+    say_error(message)
     sys.exit(code)

@@ -18,6 +18,14 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def say_error(message: str) -> None:
+    """An error on standard error, each line marked as one."""
+    for line in message.splitlines():
+        # A control character out of a config or a file's name could play tricks on a terminal.
+        shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+        print(f"error: {shown}", file=sys.stderr, flush=True)
+
+
 def console() -> Console:
     """A rich console on standard error; off a terminal, plain and never wrapped."""
     from rich.console import Console

@@ -15,6 +15,7 @@ import numpy as np
 from nnkit.compiled import available
 from nnkit.data.dataset import Column
 from nnkit.data.preprocess import Preprocessor
+from nnkit.data.segment import REJECT, Reading, Stages
 from nnkit.data.sources.csv import Csv, read_table
 from nnkit.errors import CheckpointError, DataError, NnkitError, UsageError
 from nnkit.metrics import chosen
@@ -23,6 +24,7 @@ from nnkit.nn.model import Model
 from nnkit.nn.params import Array, Shape
 from nnkit.runs.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from nnkit.runs.directory import DEFAULT_RUNS, find_checkpoint
+from nnkit.training import reading
 from nnkit.training.config import Config, config_from
 from nnkit.training.numerics import numerics
 from nnkit.training.report import Report, report_on
@@ -101,10 +103,47 @@ class TrainedModel:
         Args:
             X: as for `outputs`.
         """
-        if self.classes is None or not output_activation(self.model).probability:
+        if not self.gives_probabilities:
             return None
         outputs = self._forward(X)
         return confidence(outputs, decide(outputs, self.model.loss))
+
+    @property
+    def gives_probabilities(self) -> bool:
+        """Whether what the network gives are probabilities of classes."""
+        return self.classes is not None and output_activation(self.model).probability
+
+    @property
+    def reads_digits(self) -> bool:
+        """Whether `read` finds digits in pictures with it."""
+        return self.classes is not None and self.config.data.source.reads_digits
+
+    def read(
+        self, path: str | Path, reject: float = REJECT, stages: Stages | None = None
+    ) -> Reading:
+        """Reads the digits in a picture: text, lines, a confidence and a box each.
+
+        Args:
+            path: the picture.
+            reject: the least probability of something being a digit, and the one it is taken for;
+                what is below is read as `?`.
+            stages: that are shown what becomes of the picture, such as `StageFiles(folder)`.
+
+        Raises:
+            DataError: not a picture, or the model was not trained on images of digits.
+        """
+        return reading.read(self, Path(path), reject, stages)
+
+    def probabilities(self, X: Any) -> Array | None:
+        """The probability of each class, (n, classes); None where the network gives none.
+
+        Args:
+            X: as for `outputs`.
+        """
+        if not self.gives_probabilities:
+            return None
+        P = self._forward(X)
+        return P if P.shape[1] > 1 else np.concatenate([1 - P, P], axis=1)
 
     def _forward(self, X: Any) -> Array:
         try:

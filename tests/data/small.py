@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+import nnkit
 from nnkit.training.config import Config, config_from
 
 REPOSITORY = Path(__file__).parents[2]
 DATA = REPOSITORY / "data"
-PICTURES = sorted((DATA / "pictures").glob("[0-9]*"))
+PICTURES = sorted((DATA / "pictures").glob("[0-9][-.]*"))
 
 
 def small_config(source: Any, outputs: int = 2, **data: Any) -> Config:
@@ -22,3 +25,19 @@ def small_config(source: Any, outputs: int = 2, **data: Any) -> Config:
             "training": {"epochs": 1},
         }
     )
+
+
+def train_digit_reader(runs: Path) -> nnkit.Run:
+    """784-64-10, two epochs on 5,000 images of MNIST."""
+    config = config_from(
+        {
+            "name": "digits",
+            "data": {"source": "mnist", "split": {"validation": 55_000}, "preprocess": ["scale"]},
+            "architecture": {"layers": ["flatten", {"dense": 64}, {"dense": 10}]},
+            "optimizer": {"kind": "adam", "lr": 0.003},
+            "training": {"epochs": 2, "evaluate_on": []},
+        }
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NNKIT_DATA", str(DATA))
+        return nnkit.train(config, runs=runs)

@@ -8,7 +8,7 @@ import zlib
 from abc import abstractmethod
 from pathlib import Path
 from tokenize import TokenError
-from typing import IO, Literal, Self
+from typing import IO, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -129,6 +129,7 @@ class Idx(_Arrays):
     """Images and labels in IDX files, gzip-compressed or not."""
 
     kind: Literal["idx"] = "idx"
+    reads_digits: ClassVar[bool] = True
     inputs: FilePath = Field(examples=["images.idx.gz"])
     targets: FilePath = Field(examples=["labels.idx.gz"])
     test_inputs: FilePath | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from nnkit.errors import DataError, UsageError
 
 class Source(Component):
     """Where data comes from."""
+
+    reads_digits: ClassVar[bool] = False  # in pictures, one after the other
 
     @abstractmethod
     def load(self) -> Dataset:

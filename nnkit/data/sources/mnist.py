@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from nnkit.data.dataset import Array, Dataset, Samples, check_pair, class_targets
 from nnkit.data.digits import read_digit
@@ -28,6 +28,7 @@ class Mnist(Source):
     """
 
     kind: Literal["mnist"] = "mnist"
+    reads_digits: ClassVar[bool] = True
 
     def load(self) -> Dataset:
         folder = find_mnist()

@@ -1,0 +1,134 @@
+"""How well numbers are read in pictures: `python -m benchmarks.pictures`.
+
+Each picture is composed of digits of MNIST's test set (`benchmarks.compose`); it counts as read if
+the whole text is right.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+
+import nnkit
+from benchmarks.compose import CONDITIONS, Array, Condition, compose
+from nnkit.data.segment import REJECT, Classify, Reading, read_picture
+from nnkit.data.sources.mnist import Mnist
+
+SEED = 50_419
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What came of one condition.
+
+    Attributes:
+        pictures: how many.
+        read: of which the whole text is right.
+        counted: in which as many digits were found as there are.
+        digits: in all of them.
+        right: of those, edit distance taken off.
+        milliseconds: for each picture, (pictures,).
+    """
+
+    pictures: int
+    read: int
+    counted: int
+    digits: int
+    right: int
+    milliseconds: Array
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.pictures", description=__doc__)
+    parser.add_argument("--checkpoint", default="mnist-mlp", help="the network; mnist-mlp")
+    parser.add_argument("--pictures", type=int, default=1000, help="of each condition; 1000")
+    parser.add_argument("--condition", nargs="+", choices=CONDITIONS, default=list(CONDITIONS))
+    parser.add_argument("--split", choices=("train", "test"), default="test")
+    parser.add_argument("--seed", type=int, default=SEED)
+    options = parser.parse_args()
+    network, classes, size = reader(options.checkpoint)
+    images, labels = images_of(options.split)
+    alone = float(np.mean(np.argmax(network(images), axis=1) == labels))
+    print(
+        f"{options.pictures} pictures each; the network alone reads {100 * alone:.2f} % of digits"
+    )
+    print()
+    print("| condition | pictures | whole text | as many digits | digits | ms |")
+    print("|---|---|---:|---:|---:|---:|")
+    for name in options.condition:
+        number = list(CONDITIONS).index(name)
+        rng = np.random.default_rng((options.seed, number))
+        score = scored(
+            images, labels, CONDITIONS[name], options.pictures, rng, network, classes, size
+        )
+        print(row(name, CONDITIONS[name].what, score), flush=True)
+
+
+def row(name: str, what: str, score: Score) -> str:
+    """A line of the table."""
+    shares = (
+        score.read / score.pictures,
+        score.counted / score.pictures,
+        score.right / score.digits,
+    )
+    percents = " | ".join(f"{100 * share:.1f} %" for share in shares)
+    return f"| {name} | {what} | {percents} | {np.median(score.milliseconds):.0f} |"
+
+
+def reader(checkpoint: str) -> tuple[Classify, Sequence[str], tuple[int, int]]:
+    """The network as `read_picture` takes it, its classes and its input's size."""
+    model = nnkit.load_checkpoint(checkpoint)
+    height, width = model.raw_shape[1:]
+    return (lambda images: model.outputs(images[:, None])), model.classes or (), (height, width)
+
+
+def images_of(split: str) -> tuple[Array, Array]:
+    """MNIST's images (n, 28, 28) and labels (n,)."""
+    dataset = Mnist().load()
+    samples = dataset.test if split == "test" else dataset.samples
+    assert samples is not None
+    return np.asarray(samples.inputs)[:, 0], np.asarray(samples.targets)
+
+
+def scored(
+    images: Array,
+    labels: Array,
+    condition: Condition,
+    pictures: int,
+    rng: np.random.Generator,
+    network: Classify,
+    classes: Sequence[str],
+    size: tuple[int, int],
+) -> Score:
+    """Composes pictures and reads them."""
+    read = counted = digits = right = 0
+    times = []
+    for _ in range(pictures):
+        composed = compose(images, labels, condition, rng)
+        began = perf_counter()
+        reading: Reading = read_picture(composed.picture, network, classes, size, REJECT)
+        times.append(1000 * (perf_counter() - began))
+        text = reading.text.replace(" ", "").replace("\n", "")
+        read += text == composed.text
+        counted += len(text) == len(composed.text)
+        digits += len(composed.text)
+        right += max(0, len(composed.text) - distance(text, composed.text))
+    return Score(pictures, read, counted, digits, right, np.array(times))
+
+
+def distance(a: str, b: str) -> int:
+    """How many characters must be changed, added or taken away (Levenshtein 1966)."""
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        last, row[0] = row[0], i
+        for j, y in enumerate(b, 1):
+            last, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, last + (x != y))
+    return row[-1]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""Reading what is written in a picture, stage by stage, each in a module of its own.
+
+1. `ink`: what is ink and what is paper, under uneven light, in any colours, dark or light;
+2. `clean`: ruled lines and specks taken away;
+3. `components`: what hangs together;
+4. `lines`: lines of writing in reading order, levelled, straightened, brought to one height;
+5. `cuts`: a line cut into pieces, more than it has digits;
+6. `normal`: what may be a digit, in the form in which MNIST was made;
+7. `path`: of all ways to join pieces, the one that the network finds most probable;
+8. `reading`: what comes of it: text, lines, digits with their boxes.
+
+The network is a function from images to probabilities: nothing here knows how it works.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from PIL import Image
+
+from nnkit.data.dataset import Array
+from nnkit.data.segment.clean import without_rules, written
+from nnkit.data.segment.cuts import Pieces, cut
+from nnkit.data.segment.ink import ink_of
+from nnkit.data.segment.lines import HEIGHT, Strip, lines_of
+from nnkit.data.segment.path import Candidate, Classify, best_path, candidates_of, doubtful
+from nnkit.data.segment.reading import UNREADABLE, Box, Digit, Line, Reading
+from nnkit.data.segment.stages import Stages, outline
+
+REJECT = 0.3  # of the probability that it is one whole digit, and this one
+SPACE = 0.4  # of the digits' height that a gap must measure to be a space …
+WIDER = 2.0  # … and times the widest gap that is none
+ALONE = 1.0  # of the digits' height, where there is no other gap to compare with
+
+__all__ = ["REJECT", "Classify", "Digit", "Line", "Reading", "Stages", "read_picture"]
+
+
+def read_picture(
+    picture: Image.Image,
+    classify: Classify,
+    classes: Sequence[str],
+    size: tuple[int, int],
+    reject: float = REJECT,
+    stages: Stages | None = None,
+    *,
+    certain: bool = True,
+) -> Reading:
+    """Reads the digits in a picture.
+
+    Args:
+        picture: upright and opaque, as `open_picture` gives it.
+        classify: the network: images (n, H, W) uint8, as MNIST's, to probabilities (n, classes).
+        classes: their names.
+        size: H, W.
+        reject: the least probability that something is one whole digit and the one it is taken
+            for; what is below is read as `?`.
+        stages: that are told what each stage makes of the picture.
+        certain: whether these are probabilities indeed, and no mere decisions.
+    """
+    stages = stages or Stages()
+    strips = strips_of(picture, stages)
+    lines = [cut(strip) for strip in strips]
+    found = candidates_of(lines, classify, size)
+    lines = [
+        cut(strip, doubtful(pieces, candidates))
+        for strip, pieces, candidates in zip(strips, lines, found, strict=True)
+    ]
+    _show_cuts(lines, stages)
+    found = candidates_of(lines, classify, size)
+    answer = _Answer(classes, reject, picture.size, certain)
+    read = [
+        _line(pieces, best_path(pieces, candidates), answer)
+        for pieces, candidates in zip(lines, found, strict=True)
+    ]
+    return Reading(tuple(line for line in read if line.digits))
+
+
+def strips_of(picture: Image.Image, stages: Stages) -> list[Strip]:
+    """The lines of a picture from top to bottom: all that comes before the network."""
+    ink = ink_of(picture, stages)
+    if ink is None:
+        return []
+    ink = without_rules(ink)
+    stages.show("without-rules", ink.solid)
+    found = written(ink)
+    if not len(found):
+        return []
+    stages.show_marked("components", found.labels > 0, [outline(box) for box in found.boxes])
+    strips = lines_of(ink, found)
+    stages.show_marked("lines", ink.amount, [_outline(strip, ink.scale) for strip in strips])
+    return strips
+
+
+def _show_cuts(lines: Sequence[Pieces], stages: Stages) -> None:
+    for number, pieces in enumerate(lines, 1):
+        seams = [[(float(x), float(y)) for x, y in seam] for seam in pieces.seams]
+        stages.show_marked(f"cuts-{number}", pieces.strip.amount, seams)
+
+
+def _outline(strip: Strip, scale: float) -> list[tuple[float, float]]:
+    height, width = strip.solid.shape
+    corners = np.array([(0, 0), (width, 0), (width, height), (0, height), (0, 0)], dtype=float)
+    return [(float(x), float(y)) for x, y in strip.points_in_picture(corners) / scale]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """How candidates become digits: `read_picture`'s settings, and the picture's size."""
+
+    classes: Sequence[str]
+    reject: float
+    limits: tuple[int, int]
+    certain: bool
+
+    def digit(self, pieces: Pieces, candidate: Candidate) -> Digit:
+        order = np.argsort(candidate.probabilities)
+        guess, runner_up = self.classes[order[-1]], self.classes[order[-2]]
+        confidence = float(candidate.probabilities[order[-1]])
+        read = confidence * candidate.whole >= self.reject
+        box = _rounded(pieces.box_in_picture(candidate.first, candidate.last), self.limits)
+        label = guess if read else UNREADABLE
+        return Digit(label, confidence if self.certain else None, box, guess, runner_up)
+
+
+def _line(pieces: Pieces, path: Sequence[Candidate], answer: _Answer) -> Line:
+    digits = [answer.digit(pieces, candidate) for candidate in path]
+    gaps = np.array([b.box[0] - a.box[2] for a, b in pairwise(path)])
+    spaced = [*(gaps >= _narrowest_space(gaps)), False]
+    text = "".join(
+        digit.label + " " * bool(wide) for digit, wide in zip(digits, spaced, strict=True)
+    )
+    return Line(text, tuple(digits))
+
+
+def _narrowest_space(gaps: Array) -> float:
+    """The width from which on a gap is a space: where, in order of width, they leap."""
+    if len(gaps) == 1:
+        return ALONE * HEIGHT
+    for narrower, wider in pairwise(np.sort(gaps).tolist()):
+        if wider >= max(SPACE * HEIGHT, WIDER * narrower):
+            return float(wider)
+    return float("inf")
+
+
+def _rounded(box: tuple[float, float, float, float], limits: tuple[int, int]) -> Box:
+    """Whole pixels around it, within the picture."""
+    x0, y0, x1, y1 = box
+    width, height = limits
+    left, top = (min(max(int(np.floor(v)), 0), n - 1) for v, n in ((x0, width), (y0, height)))
+    right, bottom = (min(max(int(np.ceil(v)), 1), n) for v, n in ((x1, width), (y1, height)))
+    return left, top, max(right, left + 1), max(bottom, top + 1)

@@ -1,0 +1,54 @@
+"""What each stage of reading a picture made of it, to be looked at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from nnkit.data.dataset import Array
+
+RED = (213, 30, 40)
+
+
+class Stages:
+    """Takes no notice; `StageFiles` keeps what it is shown."""
+
+    def show(self, name: str, values: Array) -> None:
+        """A stage as grey values (h, w) in 0 … 255, or a mask, which is drawn black on white."""
+
+    def show_marked(self, name: str, ink: Array, marks: list[list[tuple[float, float]]]) -> None:
+        """A stage as ink (h, w) in 0 … 1 with lines through these points (x, y) over it."""
+
+
+class StageFiles(Stages):
+    """Writes each stage as a numbered PNG into a folder, as 01-grey.png."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._shown = 0
+
+    def show(self, name: str, values: Array) -> None:
+        if values.dtype == bool:
+            values = np.where(values, 0, 255)
+        self._save(name, Image.fromarray(np.clip(values, 0, 255).astype(np.uint8)))
+
+    def show_marked(self, name: str, ink: Array, marks: list[list[tuple[float, float]]]) -> None:
+        grey = 255 - np.clip(200 * ink, 0, 200)
+        picture = Image.fromarray(grey.astype(np.uint8)).convert("RGB")
+        pen = ImageDraw.Draw(picture)
+        for mark in marks:
+            pen.line(mark, fill=RED, width=max(1, max(picture.size) // 600))
+        self._save(name, picture)
+
+    def _save(self, name: str, picture: Image.Image) -> None:
+        self._shown += 1
+        picture.save(self._folder / f"{self._shown:02}-{name}.png")
+
+
+def outline(box: tuple[float, float, float, float]) -> list[tuple[float, float]]:
+    """The corners of a box x0, y0, x1, y1 as a line around it."""
+    x0, y0, x1, y1 = box
+    return [(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)]
