@@ -38,8 +38,8 @@ def predict(
             "--checkpoint",
             "-c",
             metavar="CHECKPOINT",
-            help="A checkpoint file, a run's folder or name; by default the run trained last that "
-            "can read such files.",
+            help="A checkpoint file, a run's folder or name; by default, for pictures the network "
+            "of digits that comes with nnkit, for tables the run trained last that reads such.",
         ),
     ] = None,
     runs: RunsOption = Path("runs"),
@@ -91,13 +91,16 @@ def predict(
     import nnkit
     from nnkit.data.segment import REJECT
     from nnkit.errors import DataError
+    from nnkit.pretrained import DIGITS
     from nnkit.runs.directory import find_checkpoint
 
-    if checkpoint is None:
-        path = _latest(runs, next(_files(inputs[:1]), inputs[0]))
+    if checkpoint is not None:
+        path = find_checkpoint(checkpoint, runs)
+    elif inputs[0].suffix.lower() in TABLES:
+        path = _latest(runs, inputs[0])
         say(f"using {path}")
     else:
-        path = find_checkpoint(checkpoint, runs)
+        path = DIGITS
     model = nnkit.load_checkpoint(path)
     several = len(inputs) > 1 or inputs[0].is_dir()
     drawings = _Drawings(annotate, debug_dir, several)
@@ -279,13 +282,13 @@ def _read(model: TrainedModel, file: Path) -> Any:
 
 
 def _latest(runs: Path, file: Path) -> Path:
-    """The checkpoint of the run trained last that reads files of this kind."""
+    """The checkpoint of the run trained last that reads tables of this kind."""
     from nnkit.errors import CheckpointError, UsageError
     from nnkit.runs.checkpoint import read_checkpoint
     from nnkit.runs.directory import find_checkpoint, list_runs
 
     readers = {".csv": {"csv"}, ".tsv": {"csv"}, ".npy": {"npy", "npz", "mnist", "idx"}}
-    wanted = readers.get(file.suffix.lower(), {"mnist", "idx", "image_folder"})
+    wanted = readers[file.suffix.lower()]
     for run in reversed(list_runs(runs)):
         try:
             path = find_checkpoint(str(run.path))
@@ -295,6 +298,5 @@ def _latest(runs: Path, file: Path) -> Path:
         if header["config"]["data"]["source"]["kind"] in wanted:
             return path
     raise UsageError(
-        f"no run in {runs}/ can read {file.name}; train one first, such as "
-        "`nnkit train configs/mnist-mlp.yaml`, or name one with --checkpoint"
+        f"no run in {runs}/ can read {file.name}; train one first, or name one with --checkpoint"
     )
