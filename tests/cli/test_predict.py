@@ -76,20 +76,25 @@ def test_pictures(program: Program, shades: Path, tmp_path: Path) -> None:
     assert 0.5 < found[0]["confidence"] <= 1
 
 
-def test_without_a_checkpoint_the_latest_run_that_can_read_such_a_file(
-    program: Program, shades: Path, tmp_path: Path
+def test_tables_are_read_by_the_latest_run_that_can(
+    program: Program, trained: Path, rows: Path
 ) -> None:
-    Image.new("L", (8, 8), 200).save(tmp_path / "a.png")
-    answer = program("predict", "a.png", "--runs", shades.parent)
-    assert answer.out.startswith("a.png: light")
-    assert answer.err == f"using {shades / 'checkpoints' / 'best.safetensors'}\n"
+    answer = program("predict", rows, "--runs", trained.parent)
+    assert answer.out.startswith(f"{rows} row 1: setosa")
+    assert answer.err == f"using {trained / 'checkpoints' / 'best.safetensors'}\n"
 
 
-def test_without_any_such_run(program: Program, trained: Path) -> None:
-    picture = ROOT / "data" / "pictures" / "7.png"
-    answer = program("predict", picture, "--runs", trained.parent)
+def test_without_any_such_run(program: Program, rows: Path, tmp_path: Path) -> None:
+    answer = program("predict", rows, "--runs", tmp_path / "none")
     assert (answer.code, answer.out) == (2, "")
-    assert "train one first, such as `nnkit train configs/mnist-mlp.yaml`" in answer.errors[0]
+    assert "can read rows.csv; train one first, or name one with --checkpoint" in answer.errors[0]
+
+
+def test_pictures_are_read_by_the_network_that_comes_along(program: Program) -> None:
+    picture = ROOT / "data" / "pictures" / "50419.png"
+    answer = program("predict", picture)
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.startswith(f"{picture}: 50419  ")
 
 
 @pytest.mark.parametrize(
