@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from nnkit.nn.layer import ShapeError
-from nnkit.nn.layers import Conv, MaxPool
+from nnkit.nn.layers import Conv, ConvTranspose, MaxPool
 from nnkit.nn.windows import windows
 
 small = st.integers(1, 4)
@@ -62,6 +62,13 @@ def test_what_does_not_fit_is_said(settings: Any, shape: tuple[int, ...], messag
 def test_more_padding_than_half_a_window_would_pool_nothing() -> None:
     with pytest.raises(ShapeError, match="at most half a window"):
         MaxPool(size=2, padding=2).output_shape((1, 5, 5))
+
+
+@pytest.mark.parametrize("dilation", [1, 2])
+def test_more_output_padding_than_the_stride_would_be_another_window(dilation: int) -> None:
+    layer = ConvTranspose(filters=2, kernel=3, output_padding=1, dilation=dilation)
+    with pytest.raises(ShapeError, match="must be less than the stride"):
+        layer.output_shape((1, 5, 5))
 
 
 @pytest.mark.parametrize("kernel", [0, -1, 2.5, "5", True, [1, 2, 3], [], [0, 1], None])
