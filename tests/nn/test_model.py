@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import tracemalloc
 import weakref
+from typing import Any
 
 import numpy as np
 import pytest
@@ -130,6 +131,22 @@ def test_description_has_a_row_for_each_stage() -> None:
     ]
     assert (rows[-1]["name"], rows[-1]["kind"]) == ("output", "softmax")
     assert sum(row["parameters"] for row in rows) == model.layout.size
+
+
+@pytest.mark.parametrize(
+    ("layers", "fields"),
+    [
+        ([{"conv": {"filters": 2, "kernel": 3}}, {"max_pool": 2}], [(3, 3), (3, 3), (4, 4)]),
+        (["flatten", {"reshape": [1, 8, 6]}, {"conv": {"filters": 2, "kernel": 3}}], [(1, 1)] * 2),
+        ([{"reshape": [8, 6]}, {"conv": {"filters": 2, "kernel": 3}}], [None, None]),
+        ([{"residual": [{"reshape": [6, 8]}, "batch_norm", {"reshape": [1, 8, 6]}]}], [(8, 6)]),
+    ],
+    ids=str,
+)
+def test_how_far_an_output_sees(layers: list[Any], fields: list[Any]) -> None:
+    rows = describe(model_of([*layers, "flatten", {"dense": 3}], (1, 8, 6)))
+    assert [row["receptive_field"] for row in rows[: len(fields)]] == fields
+    assert rows[-1]["receptive_field"] == (8, 6)
 
 
 def test_buffers_grow_with_the_batch() -> None:
