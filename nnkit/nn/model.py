@@ -13,7 +13,7 @@ import numpy as np
 from nnkit.compiled import worthwhile
 from nnkit.memory import aligned_empty
 from nnkit.nn.architecture import Stage
-from nnkit.nn.layer import Binding, Layer, Link, Reach, bind_chain
+from nnkit.nn.layer import Binding, Layer, LayerSpec, Link, Reach, bind_chain
 from nnkit.nn.layers import ActivationLayer, Reshape
 from nnkit.nn.losses import Loss
 from nnkit.nn.params import Array, Layout, Shape
@@ -328,7 +328,18 @@ def _kind(stage: Stage) -> str:
 def buffer_bytes(model: Model, batch: int) -> int:
     """About how much memory one training network of that batch size takes, in bytes.
 
-    Counts, for each stage, its output, as much again for the gradient, and scratch.
+    Counts, for each stage, its output, as much again for the gradient, and scratch; and likewise
+    for the layers inside a block.
     """
     values = sum(prod(s.output_shape) + prod(s.input_shape) for s in model.stages[1:])
+    values += sum(_values_inside(s.spec, s.input_shape) for s in model.stages)
     return (values + prod(model.output_shape)) * batch * model.dtype.itemsize
+
+
+def _values_inside(spec: LayerSpec, shape: Shape) -> int:
+    return sum(
+        prod(link.input_shape)
+        + prod(link.spec.output_shape(link.input_shape))
+        + _values_inside(link.spec, link.input_shape)
+        for link in spec.parts(shape)
+    )

@@ -154,6 +154,12 @@ def test_buffers_grow_with_the_batch() -> None:
     assert buffer_bytes(model, 20) == 2 * buffer_bytes(model, 10) > 0
 
 
+def test_the_layers_of_a_block_have_buffers_too() -> None:
+    inside = [{"dense": 50}, "batch_norm", {"residual": [{"dense": 50}, {"dense": 50}]}]
+    block, chained = model_of([{"residual": inside}], (5,)), model_of(inside, (5,))
+    assert buffer_bytes(block, 10) > buffer_bytes(chained, 10)
+
+
 @pytest.mark.parametrize("shape", [(7, 5), (7, 2, 3), (7, 1, 4, 4)])
 def test_batch_last_and_back_is_a_view(shape: tuple[int, ...]) -> None:
     X = np.arange(np.prod(shape)).reshape(shape)

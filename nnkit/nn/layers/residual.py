@@ -114,13 +114,13 @@ class Residual(ActivatedLayer):
             )
         return Link("shortcut", layer, shape)
 
-    def _links(self, shape: Shape) -> list[Link]:
+    def parts(self, shape: Shape) -> Sequence[Link]:
         beside = self._beside(shape)
         return [*self._inside(shape), *([beside] if beside is not None else [])]
 
     def parameters(self, shape: Shape) -> Sequence[Parameter]:
         found: list[Parameter] = []
-        for index, link in enumerate(self._links(shape)):
+        for index, link in enumerate(self.parts(shape)):
             with self._blaming(index) if index < len(self.layers) else nullcontext():
                 trained = link.spec.parameters(link.input_shape)
             found += [replace(each, name=f"{link.name}.{each.name}") for each in trained]
@@ -134,7 +134,7 @@ class Residual(ActivatedLayer):
         ]
 
     def multiplications(self, shape: Shape) -> int:
-        return sum(link.spec.multiplications(link.input_shape) for link in self._links(shape))
+        return sum(link.spec.multiplications(link.input_shape) for link in self.parts(shape))
 
     def reach(self, shape: Shape) -> Reach | None:
         axes = len(shape) - 1
