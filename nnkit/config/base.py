@@ -297,7 +297,8 @@ def _siblings(member: type[Component], value: Mapping[str, Any]) -> str:
 
 
 def _mapping_expected(expected: str, spec: type[Spec], value: Any) -> PydanticCustomError:
-    keys = ", ".join(name for name in spec.model_fields if name != "kind")
+    fields = sorted(spec.model_fields.items(), key=lambda field: not field[1].is_required())
+    keys = ", ".join(name for name, _ in fields if name != "kind")
     with_keys = f" with keys such as {keys}" if keys else ""
     is_glued = isinstance(value, str) and ":" in value
     return _refusal(expected + with_keys + ("; a colon needs a space after it" if is_glued else ""))

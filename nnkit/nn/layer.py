@@ -164,6 +164,10 @@ class LayerSpec(Component):
         """How many numbers it multiplies by weights, for one sample of that shape."""
         return sum(prod(p.shape) for p in self.parameters(shape) if len(p.shape) > 1)
 
+    def parts(self, shape: Shape) -> Sequence[Link]:
+        """The layers that it is made of, for inputs of that shape; most are made of none."""
+        return ()
+
     def reach(self, shape: Shape) -> Reach | None:
         """How far an output sees, for inputs of that shape; None where units go one by one."""
         return None

@@ -13,8 +13,8 @@ import numpy as np
 from nnkit.compiled import worthwhile
 from nnkit.memory import aligned_empty
 from nnkit.nn.architecture import Stage
-from nnkit.nn.layer import Binding, Layer, Link, Reach, bind_chain
-from nnkit.nn.layers import ActivationLayer
+from nnkit.nn.layer import Binding, Layer, LayerSpec, Link, Reach, bind_chain
+from nnkit.nn.layers import ActivationLayer, Reshape
 from nnkit.nn.losses import Loss
 from nnkit.nn.params import Array, Layout, Shape
 from nnkit.nn.pieces import Pieces
@@ -283,19 +283,24 @@ def describe(model: Model) -> list[dict[str, Any]]:
 
     Each has its `name`, `kind`, `output_shape`, number of `parameters`, `mflops` (millions of
     multiplications and additions forward, for one sample), `bytes` of its output for one sample,
-    and `receptive_field`: how much of the input an output sees, None for vectors.
+    and `receptive_field`: how much of the input an output sees, None for vectors and where
+    `reshape` has put positions elsewhere.
     """
     positions = model.input_shape[1:]
     seen = Reach((1,) * len(positions), (1,) * len(positions))
-    sees_all = not positions
+    sees_all, is_known = not positions, True
     rows = []
     for stage in model.stages:
         sees_all = sees_all or (len(stage.input_shape) == 1 and bool(_weights(stage)))
-        if not sees_all:
+        if isinstance(stage.spec, Reshape):
+            is_known = is_known and stage.output_shape[1:] == positions
+        if is_known and not sees_all:
             seen = seen.then(stage.spec.reach(stage.input_shape))
-        field = tuple(
-            n if sees_all else min(ceil(r), n) for r, n in zip(seen.width, positions, strict=True)
-        )
+        field: Shape | None = None
+        if sees_all:
+            field = positions
+        elif is_known:
+            field = tuple(ceil(min(r, n)) for r, n in zip(seen.width, positions, strict=True))
         rows.append(
             {
                 "name": stage.name,
@@ -323,7 +328,18 @@ def _kind(stage: Stage) -> str:
 def buffer_bytes(model: Model, batch: int) -> int:
     """About how much memory one training network of that batch size takes, in bytes.
 
-    Counts, for each stage, its output, as much again for the gradient, and scratch.
+    Counts, for each stage, its output, as much again for the gradient, and scratch; and likewise
+    for the layers inside a block.
     """
     values = sum(prod(s.output_shape) + prod(s.input_shape) for s in model.stages[1:])
+    values += sum(_values_inside(s.spec, s.input_shape) for s in model.stages)
     return (values + prod(model.output_shape)) * batch * model.dtype.itemsize
+
+
+def _values_inside(spec: LayerSpec, shape: Shape) -> int:
+    return sum(
+        prod(link.input_shape)
+        + prod(link.spec.output_shape(link.input_shape))
+        + _values_inside(link.spec, link.input_shape)
+        for link in spec.parts(shape)
+    )

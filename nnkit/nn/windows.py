@@ -86,7 +86,8 @@ def positions_of(shape: Shape, kind: str) -> Shape:
     if len(shape) not in (2, 3):
         raise ShapeError(
             f"'{kind}' takes images (channels, height, width) or sequences (channels, length), "
-            f"but each sample here has shape {shape}"
+            f"but each sample here has shape {shape}; put it before '- flatten', or "
+            "'- reshape: [channels, height, width]' before it"
         )
     return shape[1:]
 

@@ -43,7 +43,11 @@ def encode(
     """
     (outputs,) = output_shape if len(output_shape) == 1 else (None,)
     if outputs is None:
-        raise SettingError(last_layer, f"the output has shape {output_shape}; end in a dense layer")
+        raise SettingError(
+            last_layer,
+            f"the output has shape {output_shape}; end in a dense layer, after '- flatten', or "
+            "in '- global_avg_pool'",
+        )
     units = (*last_layer, "units")
     if classes is None:
         return _real(targets, loss, outputs, units).astype(dtype)

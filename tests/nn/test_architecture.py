@@ -187,3 +187,12 @@ def test_an_activation_that_does_not_fit_is_blamed_itself(
     with pytest.raises(SettingError, match="8 units can't be taken 3 at a time") as caught:
         stages(*layers, activation={"hidden": hidden})
     assert caught.value.path == (*path, "pieces")
+
+
+def test_an_initializer_that_does_not_fit_is_blamed_inside_its_block() -> None:
+    conv = {"conv": {"filters": 1, "kernel": 3, "padding": "same"}}
+    short = {"conv": {**conv["conv"], "initializer": {"values": [1, 2, 3]}}}
+    with pytest.raises(SettingError, match="3 values for a block") as caught:
+        stages({"residual": [conv, short]}, {"global_avg_pool": {}}, {"dense": 3}, shape=(1, 5, 5))
+    place = ("architecture", "layers", 0, "layers", 1, "initializer")
+    assert caught.value.path == place

@@ -105,6 +105,23 @@ def test_output_has_the_shape_and_type_that_were_announced(
             assert Y.dtype == dtype
 
 
+@pytest.mark.parametrize("layer", ["batch_norm", "layer_norm", {"avg_pool": 1}], ids=str)
+def test_what_no_window_reaches_has_no_gradient_at_any_step(layer: Any) -> None:
+    """Also where the layer below has overwritten the gradient that it was given."""
+    model = model_of([layer, {"max_pool": 2}, "flatten", {"dense": 3}], (2, 5, 5))
+    model.compiled = True
+    X, T = batch_of(model, 3)
+    network = Network(model, 3, training=True, input_gradient=True)
+    losses_and_gradients = []
+    for step in range(2):
+        loss = network.training_loss(X, T, step)
+        dX = network.backward(network.dY)
+        assert dX is not None
+        losses_and_gradients.append((loss, dX.copy(), model.grads.copy()))
+    for first, second in zip(*losses_and_gradients, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
 @every
 def test_same_batch_same_gradients_and_the_batch_untouched(layer: LayerSpec) -> None:
     model = starting_with(layer)

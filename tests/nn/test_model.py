@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import tracemalloc
 import weakref
+from typing import Any
 
 import numpy as np
 import pytest
@@ -132,9 +133,31 @@ def test_description_has_a_row_for_each_stage() -> None:
     assert sum(row["parameters"] for row in rows) == model.layout.size
 
 
+@pytest.mark.parametrize(
+    ("layers", "fields"),
+    [
+        ([{"conv": {"filters": 2, "kernel": 3}}, {"max_pool": 2}], [(3, 3), (3, 3), (4, 4)]),
+        (["flatten", {"reshape": [1, 8, 6]}, {"conv": {"filters": 2, "kernel": 3}}], [(1, 1)] * 2),
+        ([{"reshape": [8, 6]}, {"conv": {"filters": 2, "kernel": 3}}], [None, None]),
+        ([{"residual": [{"reshape": [6, 8]}, "batch_norm", {"reshape": [1, 8, 6]}]}], [(8, 6)]),
+    ],
+    ids=str,
+)
+def test_how_far_an_output_sees(layers: list[Any], fields: list[Any]) -> None:
+    rows = describe(model_of([*layers, "flatten", {"dense": 3}], (1, 8, 6)))
+    assert [row["receptive_field"] for row in rows[: len(fields)]] == fields
+    assert rows[-1]["receptive_field"] == (8, 6)
+
+
 def test_buffers_grow_with_the_batch() -> None:
     model = model_of(LAYERS, (5,))
     assert buffer_bytes(model, 20) == 2 * buffer_bytes(model, 10) > 0
+
+
+def test_the_layers_of_a_block_have_buffers_too() -> None:
+    inside = [{"dense": 50}, "batch_norm", {"residual": [{"dense": 50}, {"dense": 50}]}]
+    block, chained = model_of([{"residual": inside}], (5,)), model_of(inside, (5,))
+    assert buffer_bytes(block, 10) > buffer_bytes(chained, 10)
 
 
 @pytest.mark.parametrize("shape", [(7, 5), (7, 2, 3), (7, 1, 4, 4)])

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from nnkit.nn.architecture import Architecture
 from nnkit.nn.layer import ShapeError
-from nnkit.nn.layers import Conv, MaxPool
+from nnkit.nn.layers import Conv, ConvTranspose, MaxPool
 from nnkit.nn.windows import windows
 
 small = st.integers(1, 4)
@@ -47,7 +48,11 @@ def test_same_gives_one_window_for_each_stride(
     [
         ({"filters": 2, "kernel": 7}, (1, 5, 5), "a window of 7 × 7 does not fit into 5 × 5"),
         ({"filters": 2, "kernel": [3, 3]}, (1, 9), r"2 numbers, but each sample has 1 axis"),
-        ({"filters": 2, "kernel": 3}, (9,), r"takes images .* each sample here has shape \(9,\)"),
+        (
+            {"filters": 2, "kernel": 3},
+            (9,),
+            r"takes images .* shape \(9,\); put it before '- flatt",
+        ),
         ({"filters": 3, "kernel": 1, "groups": 2}, (2, 5), "3 filters can't be parted into 2"),
         ({"filters": 2, "kernel": 1, "groups": 2}, (3, 5), "3 channels of the input can't be"),
         ({"filters": 2, "kernel": 1, "connections": [[0]]}, (2, 5), "has 1 rows, but there are 2"),
@@ -62,6 +67,18 @@ def test_what_does_not_fit_is_said(settings: Any, shape: tuple[int, ...], messag
 def test_more_padding_than_half_a_window_would_pool_nothing() -> None:
     with pytest.raises(ShapeError, match="at most half a window"):
         MaxPool(size=2, padding=2).output_shape((1, 5, 5))
+
+
+@pytest.mark.parametrize("dilation", [1, 2])
+def test_more_output_padding_than_the_stride_would_be_another_window(dilation: int) -> None:
+    layer = ConvTranspose(filters=2, kernel=3, output_padding=1, dilation=dilation)
+    with pytest.raises(ShapeError, match="must be less than the stride"):
+        layer.output_shape((1, 5, 5))
+
+
+def test_the_keys_that_a_layer_needs_are_named_first() -> None:
+    with pytest.raises(ValidationError, match="with keys such as filters, kernel, "):
+        Architecture.model_validate({"layers": [{"conv": 32}]})
 
 
 @pytest.mark.parametrize("kernel", [0, -1, 2.5, "5", True, [1, 2, 3], [], [0, 1], None])

@@ -79,7 +79,7 @@ def test_real_targets_stay_as_they_are() -> None:
             "loss",
             "targets are real numbers from 1.5 to 1.5; use squared_error",
         ),
-        (3, "cross_entropy", (3, 4), None, "end in a dense layer"),
+        (3, "cross_entropy", (3, 4), None, "end in a dense layer, after '- flatten', or in"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_its_place(

@@ -43,7 +43,7 @@ class ConvTranspose(SpatialLayer, WeightedLayer):
         0, description="How much is cut off around the output."
     )
     output_padding: Annotated[Sizes, PerAxis(0)] = Field(
-        0, description="How much is added behind the output, less than stride or dilation."
+        0, description="How much is added behind the output, less than the stride."
     )
     dilation: Annotated[Sizes, PerAxis(1)] = Field(
         1, description="From one entry of a window to the next."
@@ -62,8 +62,8 @@ class ConvTranspose(SpatialLayer, WeightedLayer):
             per_axis(getattr(self, field), len(size), field)
             for field in ("kernel", "stride", "padding", "output_padding", "dilation")
         )
-        if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
-            raise ShapeError("must be less than the stride or the dilation", "output_padding")
+        if any(e >= s for e, s in zip(extra, stride, strict=True)):
+            raise ShapeError("must be less than the stride", "output_padding")
         output = tuple(
             (n - 1) * s - 2 * p + d * (k - 1) + e + 1
             for n, s, p, d, k, e in zip(size, stride, padding, dilation, kernel, extra, strict=True)

@@ -131,7 +131,8 @@ class BoundQuarters(Layer):
         self.give = compiled(kernels.max_of_quarters_gradient)
         if binding.training:
             self.dX = binding.buffer(*binding.input_shape)
-            self.dX.fill(0)  # rows and columns that no window reaches stay so
+            rows, columns = (2 * n for n in windows.count)
+            self.left_over = self.dX[:, rows:], self.dX[:, :, columns:]  # no window reaches these
 
     def forward(self, X: Array, step: int | None) -> Array:
         self.choose(np.ascontiguousarray(X), self.Y, self.chosen)
@@ -139,6 +140,8 @@ class BoundQuarters(Layer):
 
     def backward(self, dY: Array) -> Array | None:
         self.give(np.ascontiguousarray(dY), self.chosen, self.dX)
+        for entries in self.left_over:  # each time, as the layer below may overwrite them
+            entries.fill(0)
         return self.dX
 
 

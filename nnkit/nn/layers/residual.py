@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from math import inf
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -77,11 +79,17 @@ class Residual(ActivatedLayer):
         """The layers of F with the shapes that reach them."""
         for index, layer in enumerate(self.layers):
             yield Link(f"layers.{index}", layer, shape)
-            try:
+            with self._blaming(index):
                 shape = layer.output_shape(shape)
-            except ShapeError as error:
-                place = self._places[index] if self._places else index
-                raise ShapeError(str(error), "layers", place, *error.path) from None
+
+    @contextmanager
+    def _blaming(self, index: int) -> Iterator[None]:
+        """What a layer of F can't do is said of its own setting."""
+        try:
+            yield
+        except ShapeError as error:
+            place = self._places[index] if self._places else index
+            raise ShapeError(str(error), "layers", place, *error.path) from None
 
     def _beside(self, shape: Shape) -> Link | None:
         """What X goes through on its way past F, if anything."""
@@ -106,16 +114,17 @@ class Residual(ActivatedLayer):
             )
         return Link("shortcut", layer, shape)
 
-    def _links(self, shape: Shape) -> list[Link]:
+    def parts(self, shape: Shape) -> Sequence[Link]:
         beside = self._beside(shape)
         return [*self._inside(shape), *([beside] if beside is not None else [])]
 
     def parameters(self, shape: Shape) -> Sequence[Parameter]:
-        return [
-            replace(parameter, name=f"{link.name}.{parameter.name}")
-            for link in self._links(shape)
-            for parameter in link.spec.parameters(link.input_shape)
-        ]
+        found: list[Parameter] = []
+        for index, link in enumerate(self.parts(shape)):
+            with self._blaming(index) if index < len(self.layers) else nullcontext():
+                trained = link.spec.parameters(link.input_shape)
+            found += [replace(each, name=f"{link.name}.{each.name}") for each in trained]
+        return found
 
     def state(self, shape: Shape) -> Sequence[Parameter]:
         return [
@@ -125,12 +134,15 @@ class Residual(ActivatedLayer):
         ]
 
     def multiplications(self, shape: Shape) -> int:
-        return sum(link.spec.multiplications(link.input_shape) for link in self._links(shape))
+        return sum(link.spec.multiplications(link.input_shape) for link in self.parts(shape))
 
     def reach(self, shape: Shape) -> Reach | None:
         axes = len(shape) - 1
+        inside = list(self._inside(shape))
+        if any(len(link.input_shape) != len(shape) for link in inside):
+            return Reach((inf,) * axes, (1,) * axes)  # positions are not kept apart
         seen = Reach((1,) * axes, (1,) * axes)
-        for link in self._inside(shape):
+        for link in inside:
             seen = seen.then(link.spec.reach(link.input_shape))
         return seen
 
