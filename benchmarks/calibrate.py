@@ -23,6 +23,7 @@ from nnkit.data.segment.cuts import Pieces, cut
 from nnkit.data.segment.normal import normalize_digit
 from nnkit.data.segment.path import _spans, features
 from nnkit.data.segment.stages import Stages
+from nnkit.pretrained import DIGITS
 from nnkit.training.config import config_from
 
 WHOLE = 0.8  # of width that candidate and digit share for the one to be the other
@@ -33,7 +34,7 @@ WEIGHTS = Path(nnkit.__file__).parent / "data" / "segment" / "whole.json"
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.calibrate", description=__doc__)
-    parser.add_argument("--checkpoint", default="mnist-mlp", help="the network; mnist-mlp")
+    parser.add_argument("--checkpoint", default=str(DIGITS), help="the network; the shipped one")
     parser.add_argument("--pictures", type=int, default=150, help="of each condition; 150")
     parser.add_argument("--seed", type=int, default=77)
     options = parser.parse_args()

@@ -17,6 +17,7 @@ import nnkit
 from benchmarks.compose import CONDITIONS, Array, Condition, compose
 from nnkit.data.segment import REJECT, Classify, Reading, read_picture
 from nnkit.data.sources.mnist import Mnist
+from nnkit.pretrained import DIGITS
 
 SEED = 50_419
 
@@ -44,7 +45,7 @@ class Score:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.pictures", description=__doc__)
-    parser.add_argument("--checkpoint", default="mnist-mlp", help="the network; mnist-mlp")
+    parser.add_argument("--checkpoint", default=str(DIGITS), help="the network; the shipped one")
     parser.add_argument("--pictures", type=int, default=1000, help="of each condition; 1000")
     parser.add_argument("--condition", nargs="+", choices=CONDITIONS, default=list(CONDITIONS))
     parser.add_argument("--split", choices=("train", "test"), default="test")
