@@ -94,6 +94,11 @@ class Model:
         """Whether batches of training go through in pieces: samples must not see each other."""
         return self.spatial and not any(stage.spec.needs_batch for stage in self.stages)
 
+    @property
+    def _lanes(self) -> int:
+        """How many threads share a batch; one where the threads share each product instead."""
+        return self.threads if self.cuts_batches else 1
+
     def network(self, batch: int, training: bool) -> Network:
         """The layers bound to a batch size, made once and kept."""
         key = (batch, training, self.compiled)
@@ -122,7 +127,7 @@ class Model:
         size = self.piece(batch, training)
         if size >= batch:
             return self.network(batch, training)
-        return Pieces(self, batch, training, size, self.threads)
+        return Pieces(self, batch, training, size, self._lanes)
 
     def piece(self, batch: int, training: bool) -> int:
         """How many samples of a batch go through at a time.
@@ -132,7 +137,7 @@ class Model:
         if not self.spatial or (training and not self.cuts_batches):
             return batch
         fitting = min(max(CACHE // buffer_bytes(self, 1), STEP), LARGEST_PIECE)
-        each = ceil(batch / self.threads)  # samples for a thread, …
+        each = ceil(batch / self._lanes)  # samples for a thread, …
         equal = ceil(each / ceil(each / fitting))  # … in as many equal pieces as it takes
         return min(ceil(equal / STEP) * STEP, batch)
 

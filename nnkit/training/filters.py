@@ -68,11 +68,11 @@ def first_filters(model: TrainedModel) -> Array:
     Raises:
         UsageError: it has none.
     """
-    for stage in model.model.stages:
-        if isinstance(stage.spec, Conv) and stage.input_shape[0] == 1:
-            W = model.model.layout.views(model.model.params)[f"{stage.name}.W"]
-            if W.ndim == 4:
-                return np.asarray(W[:, 0], dtype=np.float64)
+    views = model.model.layout.views(model.model.params)
+    first = next(s for s in model.model.stages if s.spec.parameters(s.input_shape))
+    if isinstance(first.spec, Conv) and first.input_shape[0] == 1 and first.spec.table is None:
+        W = views[f"{first.name}.W"]  # (filters, 1, height, width), or (filters, 1, length)
+        return np.asarray(W, dtype=np.float64).reshape(len(W), -1, W.shape[-1])
     raise UsageError(
         "this network does not begin with a convolution of grey pictures; "
         "configs/lenet.yaml trains one that does"
