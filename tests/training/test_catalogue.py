@@ -111,6 +111,15 @@ def test_trains_and_resumes_to_the_last_bit(tmp_path: Path, case: str) -> None:
     resumes(config(CASES[case]), tmp_path).load().predict([[5.1, 3.5, 1.4, 0.2]])
 
 
+def test_batch_normalization_of_images_resumes_to_the_last_bit(tmp_path: Path) -> None:
+    block = [{"conv": {"filters": 4, "kernel": 3, "padding": "same"}}, "batch_norm"]
+    layers = [*block, {"max_pool": 2}, {"residual": [*block, *block]}, "global_avg_pool"]
+    run = resumes(pictures(tmp_path, architecture={"layers": [*layers, {"dense": 3}]}), tmp_path)
+    state = run.load().model.state
+    assert np.isfinite(state).all()
+    assert len(np.unique(state)) > len(state) // 2  # means and variances that have moved
+
+
 AUGMENTATIONS = examples(AnyAugmentation)
 
 
