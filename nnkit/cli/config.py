@@ -89,7 +89,7 @@ def schema() -> None:
     from nnkit.config.schema import json_schema
     from nnkit.training.config import Config
 
-    print(json.dumps(json_schema(Config, "nnkit config"), indent=2))
+    print(json.dumps(json_schema(Config, "nnkit config")))
 
 
 def _layers(config: Config) -> list[str]:
