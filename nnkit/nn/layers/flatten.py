@@ -5,7 +5,6 @@ from __future__ import annotations
 from math import prod
 from typing import Annotated, ClassVar, Literal
 
-import numpy as np
 from pydantic import Field
 
 from nnkit.config.base import Count, Listed
@@ -57,13 +56,17 @@ class BoundReshape(Layer):
 
     def __init__(self, binding: Binding, shape: Shape) -> None:
         self.before, self.after = binding.input_shape, shape
+        # np.moveaxis takes microseconds to find these out anew at each step.
+        self.samples_first = (len(self.before), *range(len(self.before)))
+        self.samples_last = (*range(1, len(shape) + 1), 0)
 
     def forward(self, X: Array, step: int | None) -> Array:
         # A batch lies in memory as (N, *shape) with N moved last; that needs no copy either.
         samples = X.shape[-1]
         if X.flags.c_contiguous:
             return X.reshape(*self.after, samples)
-        return np.moveaxis(np.moveaxis(X, -1, 0).reshape(samples, *self.after), 0, -1)
+        rows = X.transpose(self.samples_first).reshape(samples, *self.after)
+        return rows.transpose(self.samples_last)
 
     def backward(self, dY: Array) -> Array | None:
         return dY.reshape(*self.before, -1)
