@@ -53,11 +53,25 @@ def _compiled(function: Kernel, exact: bool) -> Kernel:
     _prefer_wide_vectors()
     import numba
 
+    numba.config.reload_config()  # where it was imported before the variables were set
     # Without NumPy's error model each division is tested for zero, which keeps it from vectorizing.
     result: Kernel = numba.njit(
         cache=True, error_model="numpy", nogil=True, fastmath=False if exact else INEXACT
     )(function)
     return result
+
+
+def vector_registers() -> tuple[int, int]:
+    """Bytes of a vector register of the machine that is compiled for, and how many it has."""
+    import llvmlite.binding as llvm
+
+    _prefer_wide_vectors()
+    features = os.environ.get("NUMBA_CPU_FEATURES", llvm.get_host_cpu_features().flatten())
+    if "+avx512f" in features:
+        return 64, 32
+    if "+avx" in features:
+        return 32, 16
+    return 16, 32 if llvm.get_process_triple().startswith(("aarch64", "arm64")) else 16
 
 
 def _prefer_wide_vectors() -> None:

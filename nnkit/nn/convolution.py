@@ -1,208 +1,506 @@
-"""Kernels of convolution, in plain Python that `nnkit.compiled` compiles.
+"""Convolution straight from the input, by sums of products that stay in registers.
 
 With samples last and windows next to each other, entry (c, i, j) of all windows of an output row,
-over all samples, is one run of memory. These kernels add up such runs, several at a time, so that
-a sum stays in registers for that long. Arrays are C-ordered:
+over all samples, is one run of memory. So nothing has to be copied into columns: a row of outputs
+is a sum of such runs, each times a weight. What decides the speed is that such a sum is not written
+to memory and read again for each of its terms; the two functions here that build LLVM code keep a
+tile of sums, some filters by some vectors, in registers until it is complete, as the kernels of
+matrix products do (Goto & van de Geijn 2008, *Anatomy of high-performance matrix multiplication*).
+numba does the rest; importing this module imports it. (All is in one file because numba keeps
+machine code until the file of the function changes, whatever else that function uses.)
 
-    X   (channels · *padded positions · N), flat
+Arrays are C-ordered:
+
+    X   (channels, *padded positions, N), flat
     W   (filters, channels · taps)
     Z   (filters, rows, run), an output row a run
-    offsets (channels · taps), where in X each entry's first run begins; `step` to the next row's
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from itertools import product
-from math import prod
+from math import ceil, prod
 from typing import Any
 
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
 
+from nnkit.compiled import compiled, vector_registers
+from nnkit.memory import aligned_empty, aligned_zeros
 from nnkit.nn.params import Array
 from nnkit.nn.windows import Windows
 
+INDEX = ir.IntType(64)
+LANE = ir.IntType(32)
+FUSED = ("contract",)  # a product and a sum may be rounded at once
+CHUNK = 96  # vectors of each run that are multiplied before the next runs: they fit the L1 cache
 
-@dataclass(frozen=True, slots=True)
-class Runs:
-    """Where the runs of one group's channels lie.
 
-    Attributes:
-        rows: of the output.
-        offsets: (channels · taps,).
-        step: in the input, from one output row to the next.
-        channels: how many.
-        taps: of a window.
-        area: of one channel in the padded input, all samples.
-        longest: run.
+BYTES, REGISTERS = vector_registers()
+VECTORS = 2 if REGISTERS == 32 else 1  # of samples and positions, in a tile of outputs
+OUTPUTS = 12  # filters at most in such a tile; with the vectors read they fill the registers
+PRODUCTS = 24 if REGISTERS == 32 else 12  # sums at most in a tile of the weights' gradient
+ENTRIES = 6 if REGISTERS == 32 else 4  # of a window, at most in that tile
+
+
+def lanes(dtype: np.dtype[Any]) -> int:
+    """How many numbers a register holds."""
+    return BYTES // dtype.itemsize
+
+
+def block(count: int, most: int) -> int:
+    """Into blocks of which size, at most `most`, a count is best cut: little over, and few."""
+    sizes = range(min(count, most), 0, -1)
+    return min(sizes, key=lambda size: ceil(count / size) * (size + 1))
+
+
+class Direct:
+    """The convolution of one group of channels, for batches of one size N.
+
+    Windows must stand one entry apart along each axis, and a row of outputs and of inputs, over all
+    samples, fill a tile (`is_possible`).
     """
 
-    rows: int
-    offsets: Array
-    step: int
-    channels: int
-    taps: int
-    area: int
-    longest: int
+    def __init__(
+        self, windows: Windows, channels: int, filters: int, batch: int, dtype: np.dtype[Any]
+    ) -> None:
+        *_, width = windows.padded
+        area = prod(windows.padded) * batch
+        self.kernel = (1, *windows.kernel)[-2:]
+        self.dilation = (1, *windows.dilation)[-2:]
+        self.before = (0, *windows.before)[-2:]
+        self.size = (1, *windows.size)[-2:]
+        self.count = (1, *windows.count)[-2:]
+        self.channels, self.filters, self.batch = channels, filters, batch
+        self.step = width * batch  # in X, from one row of outputs to the next
+        entries = self._entries(self.step, batch)
+        self.offsets = np.array([c * area + entry for c in range(channels) for entry in entries])
+        self.dtype, self.lanes = dtype, lanes(dtype)
+        self.width = VECTORS * self.lanes
+        self.for_Z = (0,) * block(filters, OUTPUTS)  # a tuple's length is known when compiling
+        self.packed = self._packed(len(self.offsets), filters, self.for_Z)
+        self._correlate = compiled(correlate, exact=False)
 
-    @property
-    def forward(self) -> tuple[Array, int]:
-        """The arguments of `correlate` and `weight_gradient`."""
-        return self.offsets, self.step
+    @staticmethod
+    def is_possible(windows: Windows, batch: int, dtype: np.dtype[Any]) -> bool:
+        """Whether it can compute these."""
+        shortest = min(windows.count[-1], windows.size[-1]) * batch
+        return set(windows.stride) == {1} and shortest >= VECTORS * lanes(dtype)
 
-    @property
-    def backward(self) -> tuple[Array, int, int, int]:
-        """The arguments of `input_gradient`."""
-        return self.offsets[: self.taps], self.step, self.channels, self.area
+    def prepare_training(self, input_gradient: bool) -> None:
+        """Makes what the gradients need."""
+        taps = len(self.offsets)
+        self.for_entries = (0,) * block(taps, ENTRIES)
+        self.for_dW = (0,) * block(self.filters, PRODUCTS // len(self.for_entries))
+        tiles = ceil(taps / len(self.for_entries)) * ceil(self.filters / len(self.for_dW))
+        vectors = ceil(len(self.for_dW) * len(self.for_entries) / self.lanes)
+        self.sums = aligned_empty((tiles * vectors * self.lanes,), self.dtype)
+        self._multiply = compiled(multiply, exact=False)
+        if input_gradient:
+            self._prepare_input_gradient()
+
+    def _prepare_input_gradient(self) -> None:
+        rows, columns = self.count
+        self.margin = (self.kernel[1] - 1) * self.dilation[1]
+        shape = (self.filters, rows, columns + 2 * self.margin, self.batch)
+        self.around = aligned_zeros(shape, self.dtype)
+        run = shape[2] * self.batch
+        entries = np.array(self._entries(run, self.batch)).reshape(self.kernel)
+        filters = np.arange(self.filters)[:, None] * (rows * run)
+        # dX[y, x] is seen by the windows that begin i rows above and j columns before it: (i, f, j)
+        self.back = (self.margin * self.batch + filters - entries[:, None]).reshape(-1)
+        self.for_dX = (0,) * block(self.channels, OUTPUTS)
+        self.packed_back = self._packed(len(self.back), self.channels, self.for_dX)
+        self._correlate_back = compiled(correlate_back, exact=False)
+
+    def forward(self, X: Array, W: Array, b: Array, Z: Array) -> None:
+        """Writes Z (filters, *positions, N) = W ⋆ X + b for the padded X, (channels, …, N)."""
+        rows = Z.reshape(self.filters, self.count[0], -1)
+        X = X.reshape(-1)
+        self._correlate(self.for_Z, self.width, X, W, b, self.offsets, self.step, rows, self.packed)
+
+    def weight_gradient(self, X: Array, dZ: Array, dW: Array) -> None:
+        """Writes dW (filters, channels · taps) for X as it was and dZ (filters, *positions, N)."""
+        rows = dZ.reshape(self.filters, self.count[0], -1)
+        tile = self.for_dW, self.for_entries, self.lanes
+        self._multiply(*tile, X.reshape(-1), rows, self.offsets, self.step, dW, self.sums)
+
+    def input_gradient(self, W: Array, dZ: Array, dX: Array) -> None:
+        """Writes dX (channels, *positions, N) without the padding."""
+        _, columns = self.count
+        dZ = dZ.reshape(self.filters, self.count[0], columns, self.batch)
+        self.around[:, :, self.margin : self.margin + columns] = dZ
+        self._correlate_back(
+            self.for_dX,
+            self.width,
+            self.around,
+            W.reshape(self.filters, self.channels, *self.kernel),
+            self.back,
+            self.dilation[0],
+            self.before,
+            dX.reshape(self.channels, self.size[0], -1),
+            self.packed_back,
+        )
+
+    def _entries(self, row: int, column: int) -> list[int]:
+        """Where each entry of a window lies, for rows and columns so far apart."""
+        (height, width), (down, across) = self.kernel, self.dilation
+        places = product(range(height), range(width))
+        return [i * down * row + j * across * column for i, j in places]
+
+    def _packed(self, terms: int, count: int, tile: Sequence[int]) -> Array:
+        """Room for the weights of `count` outputs, tile by tile; the last may overlap another."""
+        return aligned_empty((ceil(count / len(tile)) * len(tile) * terms,), self.dtype)
 
 
-def runs(windows: Windows, channels: int, batch: int) -> Runs:
-    """The runs of windows that stand one entry apart along the last axis."""
-    assert windows.stride[-1] == 1
-    *_, width = windows.padded
-    area = prod(windows.padded) * batch
-    strides = [width * batch, batch][-len(windows.kernel) :]
-    entries = [
-        sum(e * d * s for e, d, s in zip(entry, windows.dilation, strides, strict=True))
-        for entry in product(*(range(k) for k in windows.kernel))
-    ]
-    offsets = np.array([c * area + entry for c in range(channels) for entry in entries])
-    return Runs(
-        rows=prod(windows.count[:-1]),
-        offsets=offsets,
-        step=windows.stride[0] * width * batch,
-        channels=channels,
-        taps=windows.taps,
-        area=area,
-        longest=windows.count[-1] * batch,
-    )
-
-
-def correlate(X: Any, W: Any, b: Any, offsets: Any, step: int, Z: Any, scratch: Any) -> None:
+def correlate(
+    tile: Any, width: int, X: Any, W: Any, b: Any, offsets: Any, step: int, Z: Any, packed: Any
+) -> None:
     """Writes Z[f, y] = b[f] + Σ_k W[f, k] · (run k of row y).
 
-    Two filters and five runs at a time: as much as stays in registers, and five is a row of the
-    commonest window. Where fewer are left, the last run is taken again with a weight of 0, and
-    what would be the second filter goes into `scratch`, (run,).
+    Where filters or a run are no multiple of a tile, the last tile computes some outputs again.
     """
     filters, rows, length = Z.shape
-    taps = offsets.size
-    zero = W.dtype.type(0)
+    taps, size, area = offsets.size, len(tile), rows * length
+    i = 0
+    for first in range(0, filters, size):
+        f = min(first, filters - size)
+        for k in range(taps):
+            for r in range(size):
+                packed[i] = W[f + r, k]
+                i += 1
+    z = Z.reshape(-1)
     for y in range(rows):
-        for f in range(0, filters, 2):
-            z, u = Z[f, y], scratch[:length]
-            g, c = b[f], zero
-            if f + 1 < filters:
-                u, c = Z[f + 1, y], b[f + 1]
-            for t in range(length):
-                z[t] = g
-                u[t] = c
-            for k in range(0, taps, 5):
-                i1, i2 = min(k + 1, taps - 1), min(k + 2, taps - 1)
-                i3, i4 = min(k + 3, taps - 1), min(k + 4, taps - 1)
-                base = y * step
-                x0 = X[base + offsets[k] : base + offsets[k] + length]
-                x1 = X[base + offsets[i1] : base + offsets[i1] + length]
-                x2 = X[base + offsets[i2] : base + offsets[i2] + length]
-                x3 = X[base + offsets[i3] : base + offsets[i3] + length]
-                x4 = X[base + offsets[i4] : base + offsets[i4] + length]
-                e = min(f + 1, filters - 1)
-                w0, v0 = W[f, k], W[e, k]
-                w1 = w2 = w3 = w4 = v1 = v2 = v3 = v4 = zero
-                if k + 1 < taps:
-                    w1, v1 = W[f, i1], W[e, i1]
-                if k + 2 < taps:
-                    w2, v2 = W[f, i2], W[e, i2]
-                if k + 3 < taps:
-                    w3, v3 = W[f, i3], W[e, i3]
-                if k + 4 < taps:
-                    w4, v4 = W[f, i4], W[e, i4]
-                for t in range(length):
-                    z[t] += w0 * x0[t] + w1 * x1[t] + w2 * x2[t] + w3 * x3[t] + w4 * x4[t]
-                    u[t] += v0 * x0[t] + v1 * x1[t] + v2 * x2[t] + v3 * x3[t] + v4 * x4[t]
+        for start in range(0, length, width):
+            t = min(start, length - width)
+            w = 0
+            for first in range(0, filters, size):
+                f = min(first, filters - size)
+                place = f * area + y * length + t
+                sum_runs(tile, X, y * step + t, offsets, 0, taps, packed, w, b, f, z, place, area)
+                w += taps * size
 
 
-def weight_gradient(X: Any, dZ: Any, offsets: Any, step: int, dW: Any) -> None:
-    """Writes dW[f, k] = Σ_y (dZ[f, y] · run k of row y), two filters and five runs at a time."""
-    filters, rows, length = dZ.shape
-    taps = offsets.size
-    zero = dZ.dtype.type(0)
-    dW[:] = 0
-    for y in range(rows):
-        base = y * step
-        for k in range(0, taps, 5):
-            i1, i2 = min(k + 1, taps - 1), min(k + 2, taps - 1)
-            i3, i4 = min(k + 3, taps - 1), min(k + 4, taps - 1)
-            x0 = X[base + offsets[k] : base + offsets[k] + length]
-            x1 = X[base + offsets[i1] : base + offsets[i1] + length]
-            x2 = X[base + offsets[i2] : base + offsets[i2] + length]
-            x3 = X[base + offsets[i3] : base + offsets[i3] + length]
-            x4 = X[base + offsets[i4] : base + offsets[i4] + length]
-            for f in range(0, filters, 2):
-                e = min(f + 1, filters - 1)
-                d, h = dZ[f, y], dZ[e, y]
-                s0 = s1 = s2 = s3 = s4 = r0 = r1 = r2 = r3 = r4 = zero
-                for t in range(length):
-                    s0 += d[t] * x0[t]
-                    s1 += d[t] * x1[t]
-                    s2 += d[t] * x2[t]
-                    s3 += d[t] * x3[t]
-                    s4 += d[t] * x4[t]
-                    r0 += h[t] * x0[t]
-                    r1 += h[t] * x1[t]
-                    r2 += h[t] * x2[t]
-                    r3 += h[t] * x3[t]
-                    r4 += h[t] * x4[t]
-                sums = (s0, s1, s2, s3, s4)
-                others = (r0, r1, r2, r3, r4)
-                for j in range(min(5, taps - k)):
-                    dW[f, k + j] += sums[j]
-                    if f + 1 < filters:
-                        dW[f + 1, k + j] += others[j]
-
-
-def input_gradient(
-    W: Any,
+def correlate_back(
+    tile: Any,
+    width: int,
     dZ: Any,
-    entries: Any,
-    step: int,
-    channels: int,
-    area: int,
+    W: Any,
+    offsets: Any,
+    dilation: int,
+    before: tuple[int, ...],
     dX: Any,
-    scratch: Any,
+    packed: Any,
 ) -> None:
-    """Writes dX = Σ_{f,k} W[f, k] · dZ[f], each run where it came from.
+    """Writes dX[c, y] = Σ W[f, c, i, j] · dZ[f, y − i, · − j], from dZ with zeros on both sides.
 
-    Two channels and four filters at a time. dX is flat, (channels · area); `entries` are the
-    offsets within one channel, and `scratch` takes what would be the second of two channels.
+    dZ is (filters, rows, columns, N), W (filters, channels, height, width), and dX (channels, rows,
+    run); offsets go by (i, f, j).
     """
+    filters, count, columns, batch = dZ.shape
+    channels, rows, length = dX.shape
+    _, _, height, across = W.shape
+    size, area, each = len(tile), rows * length, filters * across
+    i = 0
+    for first in range(0, channels, size):
+        c = min(first, channels - size)
+        for row in range(height):
+            for f in range(filters):
+                for column in range(across):
+                    for r in range(size):
+                        packed[i] = W[f, c + r, row, column]
+                        i += 1
+    none = np.zeros(size, dX.dtype)
+    d, x = dZ.reshape(-1), dX.reshape(-1)
+    for y in range(rows):
+        lowest = max(0, -((count - 1 - y - before[0]) // dilation))  # no row above the first, …
+        highest = min(height - 1, (y + before[0]) // dilation)  # … and none below the last
+        taps = (highest - lowest + 1) * each
+        if taps <= 0:
+            dX[:, y] = 0
+            continue
+        at = ((y + before[0]) * columns + before[1]) * batch
+        for start in range(0, length, width):
+            t = min(start, length - width)
+            w = lowest * each * size
+            for first in range(0, channels, size):
+                place = min(first, channels - size) * area + y * length + t
+                sum_runs(
+                    tile,
+                    d,
+                    at + t,
+                    offsets,
+                    lowest * each,
+                    taps,
+                    packed,
+                    w,
+                    none,
+                    0,
+                    x,
+                    place,
+                    area,
+                )
+                w += height * each * size
+
+
+def multiply(
+    tile: Any,
+    entries: Any,
+    lanes: int,
+    X: Any,
+    dZ: Any,
+    offsets: Any,
+    step: int,
+    dW: Any,
+    sums: Any,
+) -> None:
+    """Writes dW[f, k] = Σ_y (dZ[f, y] · run k of row y)."""
     filters, rows, length = dZ.shape
-    taps = entries.size
-    zero = W.dtype.type(0)
-    dX[:] = zero
-    for c in range(0, channels, 2):
-        pair = c + 1 < channels
-        for y in range(rows):
-            for k in range(taps):
-                start = c * area + y * step + entries[k]
-                z, u = dX[start : start + length], scratch[:length]
-                p = c * taps + k
-                q = p
-                if pair:
-                    u = dX[start + area : start + area + length]
-                    q = p + taps
-                for f in range(0, filters, 4):
-                    f1, f2 = min(f + 1, filters - 1), min(f + 2, filters - 1)
-                    f3 = min(f + 3, filters - 1)
-                    d0, d1, d2, d3 = dZ[f, y], dZ[f1, y], dZ[f2, y], dZ[f3, y]
-                    w0, v0 = W[f, p], W[f, q]
-                    w1 = w2 = w3 = v1 = v2 = v3 = zero
-                    if f + 1 < filters:
-                        w1, v1 = W[f1, p], W[f1, q]
-                    if f + 2 < filters:
-                        w2, v2 = W[f2, p], W[f2, q]
-                    if f + 3 < filters:
-                        w3, v3 = W[f3, p], W[f3, q]
-                    for t in range(length):
-                        z[t] += w0 * d0[t] + w1 * d1[t] + w2 * d2[t] + w3 * d3[t]
-                        u[t] += v0 * d0[t] + v1 * d1[t] + v2 * d2[t] + v3 * d3[t]
+    taps, size, wide, area = offsets.size, len(tile), len(entries), rows * length
+    each = (size * wide + lanes - 1) // lanes * lanes
+    vectors = length // lanes
+    d = dZ.reshape(-1)
+    sums[:] = 0
+    together = max(1, CHUNK // max(1, vectors))  # rows
+    for y in range(0, rows, together):
+        beside = min(together, rows - y)
+        for part in range(0, vectors, CHUNK):
+            count, at, s = min(CHUNK, vectors - part), part * lanes, 0
+            for left in range(0, taps, wide):
+                k = min(left, taps - wide)
+                for first in range(0, filters, size):
+                    place = min(first, filters - size) * area + y * length + at
+                    multiply_runs(
+                        tile,
+                        entries,
+                        d,
+                        place,
+                        area,
+                        length,
+                        X,
+                        y * step + at,
+                        step,
+                        offsets,
+                        k,
+                        beside,
+                        count,
+                        sums,
+                        s,
+                    )
+                    s += each
+    s = 0
+    for left in range(0, taps, wide):
+        k = min(left, taps - wide)
+        for first in range(0, filters, size):
+            f = min(first, filters - size)
+            for r in range(size):
+                for e in range(wide):
+                    dW[f + r, k + e] = sums[s + r * wide + e]
+            s += each
+    for f in range(filters):
+        for k in range(taps):
+            for y in range(rows):
+                for t in range(vectors * lanes, length):  # what fills no vector
+                    dW[f, k] += dZ[f, y, t] * X[y * step + offsets[k] + t]
+
+
+@intrinsic
+def sum_runs(  # type: ignore[no-untyped-def]
+    _context, tile, X, x, offsets, first, count, W, w, b, at, Z, z, step
+):
+    """Z[z + r·step + t] = b[at + r] + Σ_k W[w + k·R + r] · X[x + offsets[first + k] + t].
+
+    For the R filters r of the tile, `count` terms k, and t over `VECTORS` vectors.
+    """
+    size = len(tile)
+
+    def emit(context: Any, builder: Any, signature: Any, values: Sequence[Any]) -> Any:
+        memory = _Memory(context, builder, signature, values)
+        _, _, x, _, first, count, _, w, _, at, _, z, step = values
+        X, offsets, W, b, Z = (memory.array(place) for place in (1, 3, 6, 8, 10))
+        places = [INDEX(v * X.lanes) for v in range(VECTORS)]
+
+        def terms(k: Any, sums: Sequence[Any]) -> list[Any]:
+            start = builder.add(x, offsets.number(builder.add(first, k)))
+            runs = [X.vector(builder.add(start, place)) for place in places]
+            weights = builder.add(w, builder.mul(k, INDEX(size)))
+            spread = [W.spread(builder.add(weights, INDEX(r))) for r in range(size)]
+            pairs = product(spread, runs)
+            return [
+                _add_product(builder, *pair, total) for pair, total in zip(pairs, sums, strict=True)
+            ]
+
+        starts = [b.spread(builder.add(at, INDEX(r))) for r in range(size) for _ in places]
+        sums = iter(_repeat(builder, count, starts, terms))
+        for r in range(size):
+            row = builder.add(z, builder.mul(step, INDEX(r)))
+            for place in places:
+                Z.store(next(sums), builder.add(row, place))
+        return context.get_dummy_value()
+
+    arguments = (tile, X, x, offsets, first, count, W, w, b, at, Z, z, step)
+    return _signature(arguments), emit
+
+
+@intrinsic
+def multiply_runs(  # type: ignore[no-untyped-def]
+    _context, tile, entries, dZ, z, step, down, X, x, below, offsets, first, rows, count, sums, s
+):
+    """sums[s + r·E + e] += Σ_{y,t} dZ[z + r·step + y·down + t] · X[x + o(e) + y·below + t].
+
+    For the R filters r of the tile, its E entries e with o(e) = offsets[first + e], so many rows y,
+    and t over `count` vectors.
+    """
+    size, wide = len(tile), len(entries)
+
+    def emit(context: Any, builder: Any, signature: Any, values: Sequence[Any]) -> Any:
+        memory = _Memory(context, builder, signature, values)
+        _, _, _, z, step, down, _, x, below, _, first, rows, count, _, s = values
+        dZ, X, offsets, sums = (memory.array(place) for place in (2, 6, 9, 13))
+        gradients = [builder.add(z, builder.mul(step, INDEX(r))) for r in range(size)]
+        inputs = [builder.add(x, offsets.number(builder.add(first, INDEX(e)))) for e in range(wide)]
+
+        def row(y: Any, totals: Sequence[Any]) -> list[Any]:
+            lower, further = builder.mul(y, down), builder.mul(y, below)
+
+            def terms(k: Any, totals: Sequence[Any]) -> list[Any]:
+                t = builder.mul(k, INDEX(X.lanes))
+                left, right = builder.add(lower, t), builder.add(further, t)
+                pairs = product(
+                    [dZ.vector(builder.add(place, left)) for place in gradients],
+                    [X.vector(builder.add(place, right)) for place in inputs],
+                )
+                return [
+                    _add_product(builder, *pair, total)
+                    for pair, total in zip(pairs, totals, strict=True)
+                ]
+
+            return _repeat(builder, count, totals, terms)
+
+        totals = _repeat(builder, rows, [X.zero] * (size * wide), row)
+        totals += [X.zero] * (-len(totals) % X.lanes)
+        for start in range(0, len(totals), X.lanes):
+            place = builder.add(s, INDEX(start))
+            total = _sum_each(builder, totals[start : start + X.lanes])
+            sums.store(builder.fadd(sums.vector(place), total), place)
+        return context.get_dummy_value()
+
+    arguments = (
+        tile,
+        entries,
+        dZ,
+        z,
+        step,
+        down,
+        X,
+        x,
+        below,
+        offsets,
+        first,
+        rows,
+        count,
+        sums,
+        s,
+    )
+    return _signature(arguments), emit
+
+
+def _signature(arguments: Sequence[Any]) -> Any:
+    whole = [types.intp if isinstance(kind, types.Integer) else kind for kind in arguments]
+    return types.void(*whole)
+
+
+class _Memory:
+    """The arrays among an intrinsic's arguments."""
+
+    def __init__(self, context: Any, builder: Any, signature: Any, values: Sequence[Any]) -> None:
+        self.context, self.builder, self.signature, self.values = (
+            context,
+            builder,
+            signature,
+            values,
+        )
+
+    def array(self, place: int) -> _Array:
+        kind = self.signature.args[place]
+        array = self.context.make_array(kind)(self.context, self.builder, self.values[place])
+        return _Array(self.builder, array.data, kind.dtype.bitwidth // 8)
+
+
+class _Array:
+    """Numbers in memory, by the index of the first."""
+
+    def __init__(self, builder: Any, data: Any, itemsize: int) -> None:
+        self.builder, self.data, self.itemsize = builder, data, itemsize
+        self.lanes = BYTES // itemsize
+        self.kind = ir.VectorType(ir.FloatType() if itemsize == 4 else ir.DoubleType(), self.lanes)
+        self.zero = ir.Constant(self.kind, [0.0] * self.lanes)
+
+    def number(self, index: Any) -> Any:
+        return self.builder.load(self.builder.gep(self.data, [index]))
+
+    def vector(self, index: Any) -> Any:
+        return self.builder.load(self._pointer(index), align=self.itemsize)
+
+    def store(self, vector: Any, index: Any) -> None:
+        self.builder.store(vector, self._pointer(index), align=self.itemsize)
+
+    def spread(self, index: Any) -> Any:
+        """A vector of one number in all lanes."""
+        one = self.builder.insert_element(self.zero, self.number(index), LANE(0))
+        return self.builder.shuffle_vector(one, self.zero, _lanes([0] * self.lanes))
+
+    def _pointer(self, index: Any) -> Any:
+        place = self.builder.gep(self.data, [index])
+        return self.builder.bitcast(place, self.kind.as_pointer())
+
+
+def _lanes(indices: Sequence[int]) -> Any:
+    return ir.Constant(ir.VectorType(LANE, len(indices)), list(indices))
+
+
+def _add_product(builder: Any, a: Any, b: Any, total: Any) -> Any:
+    return builder.fadd(total, builder.fmul(a, b, FUSED), FUSED)
+
+
+def _repeat(
+    builder: Any, count: Any, starts: Sequence[Any], body: Callable[[Any, Sequence[Any]], list[Any]]
+) -> list[Any]:
+    """A loop over k from 0 to `count`, at least once; `body` says what the values become."""
+    before = builder.block
+    loop, after = builder.append_basic_block("loop"), builder.append_basic_block("after")
+    builder.branch(loop)
+    builder.position_at_end(loop)
+    k = builder.phi(INDEX)
+    values = [builder.phi(start.type) for start in starts]
+    results = body(k, values)
+    end = builder.block
+    following = builder.add(k, INDEX(1))
+    for value, start, result in zip(
+        [k, *values], [INDEX(0), *starts], [following, *results], strict=True
+    ):
+        value.add_incoming(start, before)
+        value.add_incoming(result, end)
+    builder.cbranch(builder.icmp_signed("<", following, count), loop, after)
+    builder.position_at_end(after)
+    return results
+
+
+def _sum_each(builder: Any, vectors: Sequence[Any]) -> Any:
+    """A vector of the sums of as many vectors: pairs are folded into one until one is left."""
+    apart, count = 1, len(vectors)
+    while len(vectors) > 1:
+        ours = [lane if not lane & apart else count + lane - apart for lane in range(count)]
+        theirs = [lane + apart if not lane & apart else count + lane for lane in range(count)]
+        vectors = [
+            builder.fadd(
+                builder.shuffle_vector(a, b, _lanes(ours)),
+                builder.shuffle_vector(a, b, _lanes(theirs)),
+            )
+            for a, b in zip(vectors[::2], vectors[1::2], strict=True)
+        ]
+        apart *= 2
+    return vectors[0]

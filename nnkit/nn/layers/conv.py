@@ -9,9 +9,7 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from nnkit.compiled import compiled
 from nnkit.config.base import Count, Listed
-from nnkit.nn import convolution
 from nnkit.nn.columns import Columns, Padded
 from nnkit.nn.layer import Binding, Layer, Reach, ShapeError
 from nnkit.nn.layers.base import SpatialLayer, WeightedLayer
@@ -137,8 +135,11 @@ class Conv(SpatialLayer, WeightedLayer):
     def bind(self, binding: Binding) -> Layer:
         windows, groups = self.windows(binding.input_shape), self._groups(binding.input_shape[0])
         weights = Weights(binding, self.table)
-        if binding.compiled and windows.stride[-1] == 1 and not windows.are_points:
-            return BoundDirect(binding, windows, groups, weights)
+        if binding.compiled and not windows.are_points:
+            from nnkit.nn.convolution import Direct  # which imports numba
+
+            if Direct.is_possible(windows, binding.batch, binding.dtype):
+                return BoundDirect(binding, windows, groups, weights)
         return BoundColumns(binding, windows, groups, weights)
 
 
@@ -240,56 +241,44 @@ class BoundColumns(_BoundConv):
 
 
 class BoundDirect(_BoundConv):
-    """The same sums by compiled kernels, straight from the (padded) input.
-
-    A window's entry is, for all windows of an output row and all samples, one run of memory. So a
-    row of Z is a sum of such runs, which needs no copy, and where a window has few entries it is
-    several times faster than a product of matrices so far from square.
-    """
+    """The same sums by compiled code, straight from the (padded) input: `nnkit.nn.convolution`."""
 
     def __init__(self, binding: Binding, windows: Windows, groups: int, weights: Weights) -> None:
         super().__init__(binding, windows, groups, weights)
+        from nnkit.nn.convolution import Direct
+
         channels, N, dtype = binding.input_shape[0], binding.batch, binding.dtype
         is_copied = windows.is_padded or binding.samples_first
         self.padded = Padded(windows, channels, N, dtype) if is_copied else None
-        self.inside = (slice(None), *windows.inside)
-        self.around = binding.buffer(channels, *windows.padded) if self.dX is not None else None
-        if not windows.is_padded:
-            self.around = self.dX
-        self.runs = convolution.runs(windows, channels // groups, N)
-        self.correlate = compiled(convolution.correlate, exact=False)
-        self.correlate_gradient = compiled(convolution.weight_gradient, exact=False)
-        self.spread = compiled(convolution.input_gradient, exact=False)
+        self.direct = Direct(windows, channels // groups, self.filters // groups, N, dtype)
+        if binding.training:
+            self.direct.prepare_training(binding.input_gradient)
         self.no_bias = np.zeros(self.filters, dtype)
-        self.scratch = np.empty(self.runs.longest, dtype)
 
     def forward(self, X: Array, step: int | None) -> Array:
         X = self.padded(X) if self.padded is not None else X
-        self.X = X.reshape(self.groups, -1)
-        W = self.weights.current().reshape(self.groups, self.filters // self.groups, -1)
+        self.X = self._by_group(X)
+        W, Z = self._by_group(self.weights.current()), self._by_group(self.Z)
         b = (self.no_bias if self.b is None else self.b).reshape(self.groups, -1)
-        Z = self.Z.reshape(*W.shape[:2], self.runs.rows, -1)
         for group in range(self.groups):
-            self.correlate(
-                self.X[group], W[group], b[group], *self.runs.forward, Z[group], self.scratch
-            )
+            self.direct.forward(self.X[group], W[group], b[group], Z[group])
         return self.Z
 
     def backward(self, dY: Array) -> Array | None:
         self._bias_gradient(dY)
-        W, dW = self.weights.W, self.weights.dW
-        assert dW is not None
-        W = W.reshape(self.groups, self.filters // self.groups, -1)
-        dZ = np.ascontiguousarray(dY).reshape(*W.shape[:2], self.runs.rows, -1)
-        dW = dW.reshape(W.shape)
+        assert self.weights.dW is not None
+        W, dW = self._by_group(self.weights.W), self._by_group(self.weights.dW)
+        dZ = self._by_group(np.ascontiguousarray(dY))
         for group in range(self.groups):
-            self.correlate_gradient(self.X[group], dZ[group], *self.runs.forward, dW[group])
+            self.direct.weight_gradient(self.X[group], dZ[group], dW[group])
         self.weights.pick_gradient()
-        if self.dX is None or self.around is None:
+        if self.dX is None:
             return None
-        around = self.around.reshape(self.groups, -1)
+        dX = self._by_group(self.dX)
         for group in range(self.groups):
-            self.spread(W[group], dZ[group], *self.runs.backward, around[group], self.scratch)
-        if self.around is not self.dX:
-            self.dX[...] = self.around[self.inside]
+            self.direct.input_gradient(W[group], dZ[group], dX[group])
         return self.dX
+
+    def _by_group(self, rows: Array) -> Array:
+        """(groups, rows of a group, everything else)."""
+        return rows.reshape(self.groups, len(rows) // self.groups, -1)
