@@ -12,7 +12,7 @@ import numpy as np
 from nnkit.compiled import available
 from nnkit.data.augment import Augmentation, augment
 from nnkit.data.dataset import Array
-from nnkit.data.disk import DiskArray
+from nnkit.data.lazy import LazyArray
 from nnkit.memory import aligned_empty
 from nnkit.random import generator
 
@@ -47,7 +47,7 @@ class Batches:
         augment: what changes inputs each time anew.
     """
 
-    inputs: Array | DiskArray
+    inputs: Array | LazyArray
     targets: Array
     batch_size: int
     seed: int
@@ -99,10 +99,10 @@ class Batches:
         augment(X, self.augment, draws, quick=quick)
 
 
-def gather(source: Array | DiskArray, indices: Array, out: Array) -> None:
+def gather(source: Array | LazyArray, indices: Array, out: Array) -> None:
     """Copies the samples at `indices` into `out`."""
-    if isinstance(source, DiskArray):
-        out[...] = source[indices]
+    if isinstance(source, LazyArray):
+        source.read(indices, out)
     else:
         # mode="clip" lets take() write straight into `out`; every index is in range.
         np.take(source, indices, axis=0, out=out, mode="clip")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnkit.data.disk import DiskArray, chosen
+from nnkit.data.lazy import LazyArray, chosen
 from nnkit.errors import DataError
 
 Array = NDArray[Any]
@@ -27,7 +27,7 @@ class Samples:
         weights: how much each sample counts, (n,) as float64; None for all the same.
     """
 
-    inputs: Array | DiskArray
+    inputs: Array | LazyArray
     targets: Array
     weights: Array | None = None
 
@@ -87,7 +87,7 @@ class Dataset:
         return digest.hexdigest()
 
 
-def chunks(array: Array | DiskArray) -> Iterator[Array]:
+def chunks(array: Array | LazyArray) -> Iterator[Array]:
     """Whole samples at a time, about `CHUNK` values each."""
     per_sample = max(1, array.size // max(1, len(array)))
     rows = max(1, CHUNK // per_sample)

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from nnkit.config.base import Component, Positive, Tagged
 from nnkit.data.dataset import Array, Column, chunks
-from nnkit.data.disk import DiskArray, left_on_disk
+from nnkit.data.lazy import LazyArray, lazy
 from nnkit.errors import DataError, SettingError
 
 Statistics = Mapping[str, Array]
@@ -22,7 +22,7 @@ Statistics = Mapping[str, Array]
 class Step(Component):
     """One preprocessing step over inputs (n, *shape)."""
 
-    def fit(self, X: Array | DiskArray, columns: Sequence[Column]) -> Statistics:
+    def fit(self, X: Array | LazyArray, columns: Sequence[Column]) -> Statistics:
         """What it must know of the training data, as named arrays.
 
         Args:
@@ -53,13 +53,17 @@ class Scale(Step):
     def apply(self, X: Array, statistics: Statistics, columns: Sequence[Column]) -> Array:
         return np.multiply(X, _real(X).type(1 / self.by), dtype=_real(X))
 
+    def apply_in_place(self, X: Array) -> None:
+        """Likewise for real inputs, which are overwritten."""
+        np.multiply(X, X.dtype.type(1 / self.by), out=X)
+
 
 class MinMax(Step):
     """Maps each feature's training range to 0 … 1; a feature that never changes becomes 0."""
 
     kind: Literal["minmax"] = "minmax"
 
-    def fit(self, X: Array | DiskArray, columns: Sequence[Column]) -> Statistics:
+    def fit(self, X: Array | LazyArray, columns: Sequence[Column]) -> Statistics:
         low, high = _extremes(X)
         return {"low": low, "range": high - low}
 
@@ -77,7 +81,7 @@ class Standardize(Step):
     shorthand: ClassVar[str | None] = "per"
     per: Literal["feature", "all"] = "feature"
 
-    def fit(self, X: Array | DiskArray, columns: Sequence[Column]) -> Statistics:
+    def fit(self, X: Array | LazyArray, columns: Sequence[Column]) -> Statistics:
         # By parts, and in float64 whatever the type, so that a memory-mapped file stays on disk.
         present = sum(np.isfinite(part).sum(axis=0) for part in chunks(X))
         count = np.maximum(present, 1)
@@ -111,7 +115,7 @@ class OneHot(Step):
 
     kind: Literal["one_hot"] = "one_hot"
 
-    def fit(self, X: Array | DiskArray, columns: Sequence[Column]) -> Statistics:
+    def fit(self, X: Array | LazyArray, columns: Sequence[Column]) -> Statistics:
         if not any(column.categories for column in columns):
             raise DataError("there is no column of words in this data; leave it out")
         return {}
@@ -145,7 +149,7 @@ class Impute(Step):
         "mean", description="Which of them it fills in."
     )
 
-    def fit(self, X: Array | DiskArray, columns: Sequence[Column]) -> Statistics:
+    def fit(self, X: Array | LazyArray, columns: Sequence[Column]) -> Statistics:
         table = np.asarray(X, dtype=np.float64).reshape(len(X), -1)
         fill = np.empty(table.shape[1])
         for i in range(table.shape[1]):
@@ -181,7 +185,7 @@ def _one_hot(numbers: Array, count: int) -> Array:
     return np.where(np.isnan(numbers), np.nan, numbers == np.arange(count))
 
 
-def _extremes(X: Array | DiskArray) -> tuple[Array, Array]:
+def _extremes(X: Array | LazyArray) -> tuple[Array, Array]:
     """Each feature's least and largest value, missing ones left out."""
     low = reduce(np.fmin, (np.fmin.reduce(part, axis=0) for part in chunks(X)))
     high = reduce(np.fmax, (np.fmax.reduce(part, axis=0) for part in chunks(X)))
@@ -201,9 +205,9 @@ def _affine(X: Array, shift: Array, scale: Array) -> Array:
 
 
 def _applied(
-    step: Step, X: Array | DiskArray, statistics: Statistics, columns: Sequence[Column]
-) -> Array | DiskArray:
-    if isinstance(X, DiskArray):
+    step: Step, X: Array | LazyArray, statistics: Statistics, columns: Sequence[Column]
+) -> Array | LazyArray:
+    if isinstance(X, LazyArray):
         return X.then(partial(step.apply, statistics=statistics, columns=columns))
     return step.apply(X, statistics, columns)
 
@@ -224,7 +228,7 @@ class Preprocessor:
 
     @classmethod
     def fit(
-        cls, steps: Sequence[Step], X: Array | DiskArray, columns: Sequence[Column]
+        cls, steps: Sequence[Step], X: Array | LazyArray, columns: Sequence[Column]
     ) -> Preprocessor:
         """Fits every step on the training inputs X (n, *shape).
 
@@ -269,11 +273,24 @@ class Preprocessor:
             )
         return X
 
-    def prepared(self, X: Array | DiskArray, dtype: np.dtype[Any]) -> Array | DiskArray:
-        """Likewise for a whole set; of samples left on disk, each portion as it is read."""
-        on_disk = left_on_disk(X)
-        return (
-            self(np.asarray(X), dtype)
-            if on_disk is None
-            else on_disk.then(partial(self, dtype=dtype))
-        )
+    def prepared(self, X: Array | LazyArray, dtype: np.dtype[Any]) -> Array | LazyArray:
+        """Likewise for a whole set; where that saves memory and no time is lost, as it is read."""
+        samples, scales = lazy(X), self._scales
+        if samples is None:
+            return self(np.asarray(X), dtype)
+        if isinstance(samples.source, np.memmap):
+            return samples.then(partial(self, dtype=dtype))
+        if scales is None or dtype != _real(samples.source):
+            return self(samples[:], dtype)
+
+        def scale(values: Array) -> None:
+            for step in scales:
+                step.apply_in_place(values)
+
+        return samples.then(partial(self, dtype=dtype), scale)
+
+    @property
+    def _scales(self) -> tuple[Scale, ...] | None:
+        """The steps, where all of them only scale."""
+        found = tuple(step for step in self.steps if isinstance(step, Scale))
+        return found if len(found) == len(self.steps) else None

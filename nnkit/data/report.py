@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nnkit.data.dataset import Array, Dataset, Samples, chunks
-from nnkit.data.disk import DiskArray
+from nnkit.data.lazy import LazyArray
 
 
 def describe_data(
@@ -47,7 +47,7 @@ def _outputs(dataset: Dataset) -> int:
     return int(dataset.samples.targets.shape[1])
 
 
-def _missing(inputs: Array | DiskArray) -> int:
+def _missing(inputs: Array | LazyArray) -> int:
     if inputs.dtype.kind != "f":
         return 0
     return sum(int(np.isnan(part).sum()) for part in chunks(inputs))

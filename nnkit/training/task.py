@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from nnkit.data.dataset import Dataset, Samples, chunks
-from nnkit.data.disk import DiskArray
+from nnkit.data.lazy import LazyArray
 from nnkit.data.preprocess import Preprocessor
 from nnkit.data.report import describe_data
 from nnkit.data.splits import split_dataset
@@ -43,7 +43,7 @@ class ReadySet:
         counted: how much it counts in other figures, whatever its class: (n,), or None likewise.
     """
 
-    inputs: Array | DiskArray
+    inputs: Array | LazyArray
     coded: Array
     targets: Array
     weights: Array | None

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import nnkit
-from nnkit.data import disk
+from nnkit.data import lazy
 from nnkit.errors import ConfigError
 from nnkit.nn.params import Array
 from nnkit.random import generator
@@ -70,7 +70,7 @@ def test_pictures_left_on_disk_give_the_same_weights(
 ) -> None:
     _, config = pictures
     in_memory = nnkit.train(config, runs=tmp_path / "memory")
-    monkeypatch.setattr(disk, "IN_MEMORY", 0)
+    monkeypatch.setattr(lazy, "IN_MEMORY", 0)
     on_disk = nnkit.train(config, runs=tmp_path / "disk")
     assert on_disk.summary["weights_sha256"] == in_memory.summary["weights_sha256"]
 

@@ -6,21 +6,21 @@ import numpy as np
 import pytest
 
 import nnkit
-from nnkit.data import disk
-from nnkit.data.disk import DiskArray
+from nnkit.data import lazy
+from nnkit.data.lazy import LazyArray
 from nnkit.training.config import config_from
 
 
-def mapped(path: Path, array: disk.Array) -> disk.Array:
+def mapped(path: Path, array: lazy.Array) -> lazy.Array:
     np.save(path, array)
-    loaded: disk.Array = np.load(path, mmap_mode="r")
+    loaded: lazy.Array = np.load(path, mmap_mode="r")
     return loaded
 
 
 def test_it_is_indexed_like_the_array_it_stands_for(tmp_path: Path) -> None:
     array = np.arange(60.0).reshape(20, 3)
     indices = np.array([7, 3, 3, 19])
-    on_disk = DiskArray(mapped(tmp_path / "x.npy", array), indices).then(lambda X: X[:, :2] + 1)
+    on_disk = LazyArray(mapped(tmp_path / "x.npy", array), indices).then(lambda X: X[:, :2] + 1)
     expected = array[indices][:, :2] + 1
     assert on_disk.shape == expected.shape
     assert on_disk.dtype == expected.dtype
@@ -51,7 +51,7 @@ def test_training_from_disk_gives_the_same_weights(
         }
     )
     in_memory = nnkit.train(config, runs=tmp_path / "memory")
-    monkeypatch.setattr(disk, "IN_MEMORY", 0)
+    monkeypatch.setattr(lazy, "IN_MEMORY", 0)
     from_disk = nnkit.train(config, runs=tmp_path / "disk")
     assert from_disk.summary["weights_sha256"] == in_memory.summary["weights_sha256"]
     assert from_disk.summary["results"] == in_memory.summary["results"]

@@ -1,0 +1,104 @@
+"""Samples prepared as they are used: too many for memory, or bytes that would take four times it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+IN_MEMORY = 1 << 29  # bytes; a smaller file is read once and then trained on faster
+NARROW = 2  # bytes a value, which a network would take in four
+
+
+@dataclass(frozen=True)
+class LazyArray:
+    """Chosen samples of an array, each passed through functions when it is read.
+
+    It is indexed by slices and index arrays like the array (n, *shape) that it stands for.
+
+    Attributes:
+        source: all samples, in memory or memory-mapped, samples first.
+        indices: which of them, in order (n,).
+        functions: from samples (m, *shape) to samples (m, *another shape), applied in order.
+        in_place: does what all functions do to values that are in an array of the last one's type
+            already; None where there is no such way.
+    """
+
+    source: Array
+    indices: Array
+    functions: tuple[Callable[[Array], Array], ...] = ()
+    in_place: Callable[[Array], None] | None = None
+
+    def __getitem__(self, key: slice | Array) -> Array:
+        X = np.asarray(self.source[self.indices[key]])
+        for function in self.functions:
+            X = function(X)
+        return X
+
+    def read(self, chosen: Array, out: Array) -> None:
+        """Writes the samples at these indices into `out` (m, *shape)."""
+        if self.in_place is None:
+            out[...] = self[chosen]
+            return
+        # Quicker than to take as many float32, of which four times the bytes are far away.
+        out[...] = np.take(self.source, self.indices[chosen], axis=0)
+        self.in_place(out)
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __array__(self, dtype: np.dtype[Any] | None = None, copy: bool | None = None) -> Array:
+        return np.asarray(self[:], dtype=dtype)
+
+    def then(
+        self, function: Callable[[Array], Array], in_place: Callable[[Array], None] | None = None
+    ) -> LazyArray:
+        """The same samples, passed through one more function."""
+        return LazyArray(self.source, self.indices, (*self.functions, function), in_place)
+
+    @cached_property
+    def _sample(self) -> Array:
+        return self[:1]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self), *self._sample.shape[1:])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self._sample.dtype
+
+    @property
+    def size(self) -> int:
+        return prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """What its samples take in memory; of those on disk, their indices."""
+        if isinstance(self.source, np.memmap):
+            return self.indices.nbytes
+        return len(self) * prod(self.source.shape[1:]) * self.source.itemsize
+
+
+def lazy(inputs: Array | LazyArray) -> LazyArray | None:
+    """The inputs to be prepared as they are used, or None where they had better be all at once."""
+    if isinstance(inputs, LazyArray):
+        return inputs
+    left_on_disk = isinstance(inputs, np.memmap)
+    if inputs.nbytes > IN_MEMORY if left_on_disk else inputs.itemsize <= NARROW:
+        return LazyArray(inputs, np.arange(len(inputs)))
+    return None
+
+
+def chosen(inputs: Array | LazyArray, indices: Array) -> Array | LazyArray:
+    """Those samples, copied, or where they are left as read."""
+    found = lazy(inputs)
+    if found is None:
+        return np.asarray(inputs[indices])
+    return LazyArray(found.source, found.indices[indices], found.functions)
