@@ -30,7 +30,7 @@ def main() -> None:
         material.save(f"{prefix}inputs", np.asarray(data.inputs).reshape(len(data), INPUTS))
         material.save(f"{prefix}classes", data.targets)
     material.save_weights("initial", weights)
-    nnkit_peer.train(session, epochs=1)
+    nnkit_peer.train(session, session.loop.per_epoch)
     material.save_weights("trained", weights)
     images = np.asarray(task.ready("test", model).inputs)
     material.save("test_outputs", model.forward(images))

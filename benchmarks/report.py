@@ -48,7 +48,7 @@ The fastest of these was measured above; these figures are the best of a few sho
 - {machine["cpu"]}, {machine["cores"]} cores, {memory}; {machine["system"]}
 - {versions}
 - Matrix products of 2048 × 2048 in float32: {peaks}
-- {report["date"]}, load before {report["load_before"]:.2f}
+- {report["date"]}, load before {report["load_before"]:.2f}; it took {_minutes(report):.0f} minutes
 
 ## Again
 
@@ -83,6 +83,11 @@ def _table(report: dict[str, Any], job: str) -> str:
                 )
             )
     return "\n".join(lines)
+
+
+def _minutes(report: dict[str, Any]) -> float:
+    """How long all tasks took."""
+    return sum(task["elapsed_seconds"] for task in report["tasks"]) / 60
 
 
 def _peaks(report: dict[str, Any]) -> dict[str, float]:

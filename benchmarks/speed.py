@@ -13,13 +13,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import inf, log
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from time import sleep
+from time import perf_counter, sleep
 from typing import Any
 
-from benchmarks.contenders import CONTENDERS, OURS, Contender
+from benchmarks.contenders import CONTENDERS, OURS, Contender, Setting
+from benchmarks.earlier import Earlier, EarlierError
 from benchmarks.peak import measured_peak
 from benchmarks.peers.protocol import ROWS, Row
 from benchmarks.report import markdown
@@ -28,8 +30,10 @@ from benchmarks.worker import ROOT, Portion, Worker, WorkerError
 LARGE_BATCH = 1000  # images, in inference, beside the row's own batches
 TRIALS = 3  # rounds among one contender's settings
 TRIAL_SHARE = 1 / 3  # of a portion's length, for those
+FAR_BEHIND = 1.5  # times as long as the contender's best setting: such a one is tried no further
 PAUSE = 0.1  # seconds before a portion, in which the threads of the last one fall asleep
 LOWEST_ACCURACY = 0.85
+NOTHING_LEARNED = log(10)  # the loss of a network that thinks ten digits equally likely
 HIGHEST_DEVIATION = 1e-3  # of outputs from nnkit's with the same weights
 MOST_IDLE = 0.5  # cores that a worker may take while it waits; a thread that spins takes 1
 
@@ -47,6 +51,7 @@ class Task:
         folder: where its data is.
         rounds: portions of each contender.
         seconds: that the quickest contender's portion takes; all do as much work.
+        earlier: the measurement whose settings are taken, or None to look for the fastest.
     """
 
     row: Row
@@ -55,6 +60,19 @@ class Task:
     folder: Path
     rounds: int
     seconds: float
+    earlier: Earlier | None = None
+
+    def settings(self, contender: Contender) -> tuple[Setting, ...]:
+        """The contender's settings of which the fastest is measured.
+
+        Raises:
+            EarlierError: the earlier measurement has none for this task.
+        """
+        found = contender.settings(self.row, self.job)
+        if self.earlier is None or len(found) < 2:
+            return found
+        wanted = self.row.name, self.job, self.batch
+        return (self.earlier.setting(contender, wanted, found),)
 
     def __str__(self) -> str:
         return f"{self.row.name} {self.job}, batch {self.batch}"
@@ -63,6 +81,11 @@ class Task:
 def main() -> None:
     options = _parser().parse_args()
     contenders = [contender for contender in CONTENDERS if contender.name in options.only]
+    earlier = Earlier(options.settings, machine()) if options.settings else None
+    for name in options.rows:
+        for task in tasks(ROWS[name], Path(), options, earlier):
+            for contender in able_of(task, contenders):
+                task.settings(contender)  # says now what the earlier measurement lacks
     report: Report = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(),
@@ -76,10 +99,9 @@ def main() -> None:
         say("warning: something else is running; ratios will scatter")
     for name in options.rows:
         with TemporaryDirectory(prefix="nnkit-bench-") as folder:
-            for task in tasks(ROWS[name], Path(folder), options.rounds, options.seconds):
-                able = [
-                    contender for contender in contenders if contender.settings(task.row, task.job)
-                ]
+            write_material(ROWS[name], Path(folder))
+            for task in tasks(ROWS[name], Path(folder), options, earlier):
+                able = able_of(task, contenders)
                 if able:
                     report["tasks"].append(measure(task, able, report["versions"]))
                     write(report, options.output)
@@ -102,19 +124,31 @@ def _parser() -> argparse.ArgumentParser:
     add("--seconds", type=float, default=1.5, help="length of the quickest's portion; 1.5")
     add("--rows", nargs="+", choices=ROWS, default=[*ROWS], metavar="ROW", help=", ".join(ROWS))
     add("--only", nargs="+", choices=names, default=names, metavar="NAME", help=", ".join(names))
+    add("--settings", type=Path, metavar="FILE", help="a speed.json whose settings are taken")
     add("--output", type=Path, default=results, metavar="FOLDER", help="for speed.json and .md")
     return parser
 
 
-def tasks(row: Row, folder: Path, rounds: int, seconds: float) -> Iterator[Task]:
-    """The tasks of a row, when their data is written."""
+def write_material(row: Row, folder: Path) -> None:
+    """Writes the data of a row."""
     command = [sys.executable, "-m", "benchmarks.material", row.name, str(folder)]
     if subprocess.run(command, cwd=ROOT, check=False).returncode:
         sys.exit(1)  # it has said why
-    for batch in row.batches:
-        yield Task(row, "training", batch, folder, rounds, seconds)
-    for batch in (*row.batches, LARGE_BATCH):
-        yield Task(row, "inference", batch, folder, rounds, seconds)
+
+
+def tasks(
+    row: Row, folder: Path, options: argparse.Namespace, earlier: Earlier | None
+) -> Iterator[Task]:
+    """The tasks of a row, whose data is in the folder."""
+    jobs = [("training", batch) for batch in row.batches]
+    jobs += [("inference", batch) for batch in (*row.batches, LARGE_BATCH)]
+    for job, batch in jobs:
+        yield Task(row, job, batch, folder, options.rounds, options.seconds, earlier)
+
+
+def able_of(task: Task, contenders: Sequence[Contender]) -> list[Contender]:
+    """Those that have a way to do a task."""
+    return [contender for contender in contenders if contender.settings(task.row, task.job)]
 
 
 def measure(task: Task, contenders: Sequence[Contender], versions: dict[str, str]) -> Report:
@@ -125,6 +159,7 @@ def measure(task: Task, contenders: Sequence[Contender], versions: dict[str, str
         contenders: who.
         versions: filled with theirs.
     """
+    began = perf_counter()
     with ExitStack() as stack:
         workers: list[Worker] = []
         trials: dict[str, dict[str, float | str]] = {}
@@ -133,6 +168,8 @@ def measure(task: Task, contenders: Sequence[Contender], versions: dict[str, str
             if worker is not None:
                 workers.append(worker)
                 versions |= worker.versions
+                if task.job == "training":  # its portions may be too short to show what it learns
+                    portion(task, worker, task.row.repetitions)
         if not workers:
             sys.exit("error: there is nobody to measure")
         times = max(1, round(task.seconds / min(worker.each for worker in workers)))
@@ -156,6 +193,7 @@ def measure(task: Task, contenders: Sequence[Contender], versions: dict[str, str
         "job": task.job,
         "batch": task.batch,
         "times": times,
+        "elapsed_seconds": perf_counter() - began,
         "operations_per_sample": task.row.operations(task.job),
         "peak_operations_per_second": {str(count): measured_peak(count) for count in threads},
         "contenders": summaries,
@@ -175,11 +213,14 @@ def fastest(
     workers: dict[str, Worker] = {}
     outcome: dict[str, float | str] = {}
     seconds = task.seconds * TRIAL_SHARE
-    for setting in contender.settings(task.row, task.job):
+    limit = inf
+    for setting in task.settings(contender):
         try:
             worker = Worker(contender, setting, task.job, task.row, task.batch, task.folder)
             stack.callback(worker.stop)
-            worker.warm_up(seconds)
+            if task.earlier is not None and len(contender.settings(task.row, task.job)) > 1:
+                task.earlier.check_versions(contender, worker.versions)
+            worker.warm_up(seconds, limit)
         except WorkerError as error:
             say(f"{task}: {contender.title}, {setting}: {error}")
             outcome[str(setting)] = str(error)
@@ -187,6 +228,8 @@ def fastest(
                 break  # not installed, in any setting
         else:
             workers[str(setting)] = worker
+            limit = min(limit, worker.each * FAR_BEHIND)
+            outcome |= give_up(workers, limit)
     if len(workers) > 1:
         times = max(1, round(seconds / min(worker.each for worker in workers.values())))
         speeds: dict[str, list[float]] = {name: [] for name in workers}
@@ -201,21 +244,44 @@ def fastest(
     return next(iter(workers.values()), None), outcome
 
 
+def give_up(workers: dict[str, Worker], limit: float) -> dict[str, str]:
+    """Ends and takes away the workers that need more than `limit` seconds; how fast these were."""
+    slow = [name for name, worker in workers.items() if worker.each > limit]
+    outcome = {}
+    for name in slow:
+        worker = workers.pop(name)
+        worker.stop()
+        outcome[name] = f"{worker.speed:,.0f}, given up"
+        say(f"{worker.contender.title}, {name}: {outcome[name]}")
+    return outcome
+
+
 def portion(task: Task, worker: Worker, times: int) -> Portion:
     """One portion of work, checked to have been done."""
     sleep(PAUSE)
     done = worker.ask(times)
     who = f"{worker.contender.title} ({worker.setting})"
     say(f"{task}: {who}: {done['samples_per_second']:,.0f} samples/s")
-    if (
-        done["accuracy"] < LOWEST_ACCURACY
-        or done.get("loss", 0.0) > task.row.highest_loss
-        or done.get("deviation", 0.0) > HIGHEST_DEVIATION
-    ):
+    if not is_work(task, times, done):
         sys.exit(f"error: {who} does not do what it is measured for at {task}: {done}")
     if done["idle_cores"] > MOST_IDLE:
         say(f"warning: {who} took {done['idle_cores']:.2f} cores while it waited")
     return done
+
+
+def is_work(task: Task, times: int, done: Mapping[str, Any]) -> bool:
+    """Whether figures of a portion show that its work was done.
+
+    An epoch of training must bring the loss and the accuracy that the row asks for; less than one
+    must have taught something.
+    """
+    if task.job == "training" and times < task.row.repetitions:
+        return bool(done["loss"] < NOTHING_LEARNED)
+    return bool(
+        done["accuracy"] >= LOWEST_ACCURACY
+        and done.get("loss", 0.0) <= task.row.highest_loss
+        and done.get("deviation", 0.0) <= HIGHEST_DEVIATION
+    )
 
 
 def summary(
@@ -271,5 +337,7 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         say("interrupted")
         sys.exit(130)
+    except EarlierError as error:
+        sys.exit(f"error: {error}")
     except WorkerError as error:
         sys.exit(f"error: a worker ended: {error}")

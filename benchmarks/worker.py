@@ -36,6 +36,7 @@ class Worker:
     Attributes:
         versions: of what it computes with.
         each: seconds that a repetition takes, once `warm_up` was called.
+        speed: samples a second, likewise.
 
     Raises:
         WorkerError: it can't start, as where its library is not installed.
@@ -60,7 +61,7 @@ class Worker:
             encoding="utf-8",
         )
         self.versions: dict[str, str] = self._answer()["versions"]
-        self.each = 0.0
+        self.each = self.speed = 0.0
 
     def ask(self, times: int) -> Portion:
         """Has a portion done: the work so many times over.
@@ -76,11 +77,21 @@ class Worker:
             raise self._death() from None
         return self._answer()
 
-    def warm_up(self, seconds: float) -> None:
-        """Compiles what is compiled at first use, then works for about so long."""
+    def warm_up(self, seconds: float, limit: float) -> None:
+        """Compiles what is compiled at first use, then works for about so long.
+
+        No more than three repetitions, where each takes more than `limit` seconds.
+        """
         self.ask(1)
-        times = max(1, round(seconds / self.ask(1)["seconds"]))
-        self.each = self.ask(times)["seconds"] / times
+        self._take(1)
+        if self.each > limit:
+            self._take(1)  # that may have been chance
+        if self.each <= limit:
+            self._take(max(1, round(seconds / self.each)))
+
+    def _take(self, times: int) -> None:
+        done = self.ask(times)
+        self.each, self.speed = done["seconds"] / times, done["samples_per_second"]
 
     def stop(self) -> None:
         """Ends it; once is enough, twice does no harm."""

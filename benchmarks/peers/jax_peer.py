@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
+from itertools import islice
 from typing import Any
 
 import jax
@@ -129,17 +130,17 @@ class JaxTraining(Training):
         self.T = jnp.array(one_hot(self.material.load("classes")))
         self.random = np.random.default_rng(0)
         self.scanned = given.mode.startswith("scan")
-        update, layout = sgd if row.squared else adam, self.layout
+        rule, layout = sgd if row.squared else adam, self.layout
 
         def step(state: Any, X: Any, T: Any, chosen: Any) -> Any:
             value, grads = jax.value_and_grad(loss)(state[0], X[chosen], T[chosen], row, layout)
-            return update(state, grads, row.lr), value
+            return rule(state, grads, row.lr), value
 
         def epoch(state: Any, X: Any, T: Any, order: Any) -> Any:
             unroll = int(given.mode.rpartition(" ")[2])
             return lax.scan(lambda s, chosen: step(s, X, T, chosen), state, order, unroll=unroll)
 
-        self.steps = jax.jit(epoch if self.scanned else step, donate_argnums=0)
+        self.update = jax.jit(epoch if self.scanned else step, donate_argnums=0)
         self.answers = jax.jit(lambda params, X: answers(params, X, row, layout))
         self.reset()
 
@@ -150,12 +151,17 @@ class JaxTraining(Training):
         jax.block_until_ready(self.state)
 
     def repeat(self, times: int) -> None:
-        for _ in range(times):
-            order = self.random.permutation(self.samples).astype(np.int32)
-            order = order.reshape(-1, self.batch)
-            for chosen in [order] if self.scanned else order:
-                self.state, losses = self.steps(self.state, self.X, self.T, chosen)
+        calls = times * (1 if self.scanned else self.steps)
+        for chosen in islice(self.orders(), calls):
+            self.state, losses = self.update(self.state, self.X, self.T, chosen)
         jax.block_until_ready((self.state, losses))
+
+    def orders(self) -> Iterator[Array]:
+        """What each call takes: the indices of an epoch's batches, or of one."""
+        while True:
+            order = self.random.permutation(self.row.images).astype(np.int32)
+            order = order.reshape(-1, self.batch)
+            yield from [order] if self.scanned else order
 
     def outputs(self, X: Array) -> Array:
         return np.asarray(self.answers(self.state[0], placed(self.row, X, self.layout)))

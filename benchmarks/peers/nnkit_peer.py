@@ -79,11 +79,10 @@ def blocks(model: Model, row: Row) -> list[Array]:
     return [views[f"layers.{i}.{block}"] for i in weighted for block in "Wb"]
 
 
-def train(session: Session, epochs: int) -> None:
+def train(session: Session, steps: int) -> None:
     """Trains as `nnkit.train` does, without its files."""
-    loop = session.loop
     with numerics(session.threads, session.model):
-        for _ in islice(loop.run(), epochs * loop.batches.per_epoch):
+        for _ in islice(session.loop.run(), steps):
             pass
 
 
@@ -102,7 +101,7 @@ class NnkitTraining(Training):
         loop.progress = Progress()
 
     def repeat(self, times: int) -> None:
-        train(self.session, times)
+        train(self.session, times * self.steps)
 
     def outputs(self, X: Array) -> Array:
         return self.session.model.forward(X.reshape(-1, *IMAGE), self.batch)

@@ -30,7 +30,8 @@ Weights = Sequence[Array]  # W and b of each layer that has them, in order
 IMAGE, CLASSES = (1, 28, 28), 10
 INPUTS = prod(IMAGE)
 MNIST = 60_000  # training images
-CHECKED = 10_000  # training samples that the loss after training is taken over
+PARTS = 10  # of an epoch of convolutions, which takes seconds
+CHECKED = 2_000  # samples that the loss and the accuracy after training are taken over
 SMALLEST = 1e-12  # of a probability in that loss
 
 
@@ -91,6 +92,11 @@ class Row:
     @property
     def convolutional(self) -> bool:
         return any(isinstance(layer, Conv) for layer in self.layers)
+
+    @property
+    def repetitions(self) -> int:
+        """Of the work that one epoch takes: the least that a worker is asked to train."""
+        return PARTS if self.convolutional else 1
 
     def shaped(self, X: Array) -> Array:
         """Inputs (n, 784) as the first layer takes them: (n, 1, 28, 28), or as they are."""
@@ -263,11 +269,18 @@ class Job(ABC):
 
 
 class Training(Job):
-    """Training; a repetition is an epoch, and every portion begins at the same weights."""
+    """Training; a repetition is an epoch or a part of one.
+
+    Every portion begins at the same weights.
+
+    Attributes:
+        steps: updates in a repetition.
+    """
 
     def __init__(self, given: Assignment) -> None:
         super().__init__(given)
-        self.samples = len(self.material.load("classes"))
+        self.samples = self.row.images // self.row.repetitions
+        self.steps = self.samples // self.batch
 
     @abstractmethod
     def outputs(self, X: Array) -> Array:
@@ -280,10 +293,10 @@ class Training(Job):
             errors = 0.5 * np.sum((Y - T) ** 2, axis=1)
         else:
             errors = -np.sum(T * np.log(np.maximum(Y, SMALLEST)), axis=1)
-        test = self._all_outputs(self.material.load("test_inputs"))
+        test = self._all_outputs(self.material.first("test_inputs", CHECKED))
         return {
             "loss": float(np.mean(errors)),
-            "accuracy": _accuracy(test, self.material.load("test_classes")),
+            "accuracy": _accuracy(test, self.material.first("test_classes", CHECKED)),
         }
 
     def _all_outputs(self, X: Array) -> Array:

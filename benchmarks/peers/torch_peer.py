@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
+from itertools import islice
 from math import prod
 from typing import Any
 
@@ -76,10 +77,10 @@ def squared_error(Y: Any, T: Any) -> Any:
 
 
 class TorchTraining(Training):
-    """Data and shuffling; `step` is the subclass's.
+    """Data and shuffling; the steps are the subclass's.
 
     Attributes:
-        call: how many samples one call of `step` takes.
+        call: how many samples go into one call of them.
     """
 
     call: int
@@ -97,12 +98,17 @@ class TorchTraining(Training):
     def reset(self) -> None:
         self.model = network(self.row, self.material.weights("initial"), self.layout)
 
-    def portions(self) -> Iterator[tuple[Any, Any]]:
-        """An epoch's inputs and targets in new order, `call` at a time."""
-        for chosen in torch.randperm(self.samples).split(GATHERED // self.call * self.call):
-            yield from zip(
-                self.X[chosen].split(self.call), self.T[chosen].split(self.call), strict=True
-            )
+    def portions(self, times: int) -> Iterator[tuple[Any, Any]]:
+        """Inputs and targets, `call` at a time, in an order that is new in each epoch."""
+        return islice(self._endless(), times * self.samples // self.call)
+
+    def _endless(self) -> Iterator[tuple[Any, Any]]:
+        while True:
+            order = torch.randperm(self.row.images)
+            for chosen in order.split(GATHERED // self.call * self.call):
+                yield from zip(
+                    self.X[chosen].split(self.call), self.T[chosen].split(self.call), strict=True
+                )
 
     def outputs(self, X: Array) -> Array:
         with torch.inference_mode():
@@ -121,11 +127,10 @@ class Eager(TorchTraining):
 
     def repeat(self, times: int) -> None:
         model, loss, optimizer = self.model, self.loss, self.optimizer
-        for _ in range(times):
-            for X, T in self.portions():
-                optimizer.zero_grad(set_to_none=True)
-                loss(model(X), T).backward()
-                optimizer.step()
+        for X, T in self.portions(times):
+            optimizer.zero_grad(set_to_none=True)
+            loss(model(X), T).backward()
+            optimizer.step()
 
 
 class Compiled(TorchTraining):
@@ -134,13 +139,12 @@ class Compiled(TorchTraining):
     def __init__(self, given: Assignment) -> None:
         super().__init__(given)
         inductor.cpp_wrapper = True
-        self.steps = torch.compile(self._steps(), fullgraph=True, dynamic=False)
+        self.call_steps = torch.compile(self._steps(), fullgraph=True, dynamic=False)
 
     def reset(self) -> None:
         super().reset()
-        steps = self.samples // self.batch
         most = 1 if self.row.convolutional else MOST_UNROLLED  # whose steps outlast any call
-        unrolled = max(n for n in range(1, most + 1) if steps % n == 0)
+        unrolled = max(n for n in range(1, most + 1) if self.steps % n == 0)
         self.call = unrolled * self.batch
         self.params = {name: p.detach() for name, p in self.model.named_parameters()}
         self.moments = [
@@ -150,9 +154,8 @@ class Compiled(TorchTraining):
 
     def repeat(self, times: int) -> None:
         with torch.no_grad():
-            for _ in range(times):
-                for X, T in self.portions():
-                    self.steps(self.params, self.moments, self.count, X, T)
+            for X, T in self.portions(times):
+                self.call_steps(self.params, self.moments, self.count, X, T)
 
     def _steps(self) -> Callable[..., None]:
         row, batch, model, loss = self.row, self.batch, self.model, self.loss

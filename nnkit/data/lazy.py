@@ -1,4 +1,4 @@
-"""Samples prepared as they are used: too many for memory, or bytes that would take four times it."""
+"""Samples prepared as they are used: too many for memory, or bytes that grow to four each."""
 
 from __future__ import annotations
 
