@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from benchmarks.contenders import CONTENDERS, OURS
+from benchmarks.earlier import Earlier, EarlierError
 from benchmarks.peers.nnkit_peer import blocks, config
 from benchmarks.peers.protocol import IMAGE, INPUTS, MNIST, ROWS, Conv, Dense, MaxPool, Row
 from benchmarks.report import markdown
+from benchmarks.speed import Task, is_work
 from nnkit.training.task import build_model
 
 # By the row, what PyTorch's FlopCounterMode counts: forward; forward and backward.
@@ -33,7 +37,8 @@ def test_operations_are_those_that_pytorch_counts(row: Row) -> None:
 @every_row
 def test_no_batch_is_short(row: Row) -> None:
     assert row.images <= MNIST
-    assert all(row.images % batch == 0 for batch in row.batches)
+    assert row.images % row.repetitions == 0
+    assert all(row.images // row.repetitions % batch == 0 for batch in row.batches)
 
 
 @every_row
@@ -83,6 +88,7 @@ def test_report_tells_every_figure() -> None:
             "network": "lenet",
             "job": "training",
             "batch": batch,
+            "elapsed_seconds": 90.0,
             "operations_per_sample": 2_500_000,
             "peak_operations_per_second": {"1": peak, "2": 99.6e9},
             "contenders": [
@@ -105,4 +111,68 @@ def test_report_tells_every_figure() -> None:
     )
     assert "| lenet | 64 | nnkit | 10,000 |  |  | 1.0 | 50% | 300 MB |" in page
     assert "PyTorch (eager, channels last, 1 thread) | 10,000 | **1.50** (1.20–1.75) |  |" in page
+    assert "load before 0.10; it took 3 minutes" in page
     assert "50 GFLOP/s on 1 thread, 100 GFLOP/s on 2 threads" in page
+
+
+@every_row
+def test_work_is_known_from_its_figures(row: Row) -> None:
+    training = Task(row, "training", row.batches[0], Path(), rounds=1, seconds=1.0)
+    learned = {"loss": row.highest_loss, "accuracy": 0.9}
+    assert is_work(training, row.repetitions, learned)
+    assert not is_work(training, row.repetitions, learned | {"loss": 2 * row.highest_loss})
+    assert not is_work(training, row.repetitions, learned | {"accuracy": 0.5})
+    assert not is_work(training, 100, learned | {"loss": float("nan")})
+    inference = Task(row, "inference", 1000, Path(), rounds=1, seconds=1.0)
+    assert is_work(inference, 1, {"accuracy": 0.9, "deviation": 1e-6})
+    assert not is_work(inference, 1, {"accuracy": 0.9, "deviation": 0.1})
+
+
+def test_part_of_an_epoch_must_have_taught_something() -> None:
+    task = Task(ROWS["lenet"], "training", 64, Path(), rounds=1, seconds=1.0)
+    assert is_work(task, 1, {"loss": 1.9, "accuracy": 0.4})
+    assert not is_work(task, 1, {"loss": 2.4, "accuracy": 0.1})
+    assert not is_work(task, 1, {"loss": float("nan"), "accuracy": 0.1})
+
+
+MACHINE = {"cpu": "CPU", "cores": 2}
+TORCH = next(contender for contender in CONTENDERS if contender.name == "torch")
+AT = ("lenet", "training", 64)
+WAYS = TORCH.settings(ROWS["lenet"], "training")
+
+
+def earlier(folder: Path, setting: str) -> Earlier:
+    path = folder / "speed.json"
+    network, job, batch = AT
+    contenders = [{"name": "torch", "setting": setting}]
+    task = {"network": network, "job": job, "batch": batch, "contenders": contenders}
+    report = {"machine": MACHINE, "versions": {"torch": "2.1"}, "tasks": [task]}
+    path.write_text(json.dumps(report))
+    return Earlier(path, MACHINE)
+
+
+def test_settings_of_an_earlier_measurement_are_taken(tmp_path: Path) -> None:
+    before = earlier(tmp_path, str(WAYS[-1]))
+    assert before.setting(TORCH, AT, WAYS) == WAYS[-1]
+    before.check_versions(TORCH, {"torch": "2.1"})
+    row = ROWS["lenet"]
+    task = Task(row, "training", 64, Path(), rounds=1, seconds=1.0, earlier=before)
+    assert task.settings(TORCH) == (WAYS[-1],)
+    ours = next(contender for contender in CONTENDERS if contender.name == "nnkit")
+    assert task.settings(ours) == ours.settings(row, "training")  # there is nothing to choose
+
+
+def test_settings_of_another_measurement_are_refused(tmp_path: Path) -> None:
+    before = earlier(tmp_path, "a way of old")
+    with pytest.raises(
+        EarlierError, match=r"PyTorch at lenet training, batch 64 .* 'a way of old'"
+    ):
+        before.setting(TORCH, AT, WAYS)
+    with pytest.raises(EarlierError, match="batch 16 was not measured"):
+        before.setting(TORCH, ("lenet", "training", 16), WAYS)
+    with pytest.raises(EarlierError, match=r"measured with torch 2\.1, here is 2\.2"):
+        before.check_versions(TORCH, {"torch": "2.2"})
+    with pytest.raises(EarlierError, match=r"measured on 2 \(cores\), this is 4"):
+        Earlier(before.path, MACHINE | {"cores": 4})
+    with pytest.raises(EarlierError, match=r"no speed\.json"):
+        Earlier(tmp_path / "none.json", MACHINE)

@@ -1,4 +1,4 @@
-"""Samples left on disk give what samples in memory give."""
+"""Samples left on disk, or as bytes, give what samples prepared before give."""
 
 from pathlib import Path
 
@@ -7,7 +7,9 @@ import pytest
 
 import nnkit
 from nnkit.data import lazy
+from nnkit.data.batches import gather
 from nnkit.data.lazy import LazyArray
+from nnkit.data.preprocess import Preprocessor, Scale, Standardize, Step
 from nnkit.training.config import config_from
 
 
@@ -27,6 +29,35 @@ def test_it_is_indexed_like_the_array_it_stands_for(tmp_path: Path) -> None:
     np.testing.assert_array_equal(on_disk[1:3], expected[1:3])
     np.testing.assert_array_equal(on_disk[np.array([2, 0])], expected[[2, 0]])
     np.testing.assert_array_equal(np.asarray(on_disk), expected)
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int16", "bool"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("steps", [(), (Scale(),), (Scale(), Scale(by=0.7)), (Standardize(),)])
+def test_bytes_prepared_as_they_are_read_get_the_same_bits(
+    kind: str, dtype: str, steps: tuple[Step, ...]
+) -> None:
+    X = np.random.default_rng(0).integers(0, 256, (50, 2, 3)).astype(kind)
+    fitted, wanted = Preprocessor.fit(steps, X, ()), np.dtype(dtype)
+    prepared = fitted.prepared(X, wanted)
+    some, out = np.array([7, 3, 49]), np.empty((3, 2, 3), dtype)
+    gather(prepared, some, out)
+    expected = fitted(X, wanted)
+    assert prepared.dtype == expected.dtype
+    np.testing.assert_array_equal(out, expected[some])
+    np.testing.assert_array_equal(prepared[2:5], expected[2:5])
+
+
+def test_images_stay_as_they_were_read_where_they_are_only_scaled() -> None:
+    X = np.zeros((50, 1, 4, 4), np.uint8)
+    prepared = Preprocessor.fit((Scale(),), X, ()).prepared(X, np.dtype("float32"))
+    assert isinstance(prepared, LazyArray)
+    assert prepared.source is X
+    assert prepared.nbytes == X.nbytes
+    half = lazy.chosen(X, np.arange(25))
+    assert isinstance(half, LazyArray)
+    assert half.source is X  # a split copies nothing
+    assert half.nbytes == X.nbytes // 2
 
 
 def test_training_from_disk_gives_the_same_weights(
