@@ -50,6 +50,7 @@ TESTED: dict[str, dict[str, str]] = {
     "layers": {
         "dropout": "nn/test_layers.py::test_dropout_keeps_the_mean_and_the_rate",
         "spatial_dropout": "nn/test_layers.py::test_spatial_dropout_leaves_out_whole_channels",
+        "rbf": "nn/test_rbf.py::test_gives_minus_the_squared_distances_of_scipy",
         "noise": "nn/test_layers.py::test_noise_is_gaussian_and_follows_step_and_seed",
         "activation": "nn/test_activations.py::test_as_pytorch_computes_it",
     },

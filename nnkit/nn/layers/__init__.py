@@ -14,10 +14,12 @@ from nnkit.nn.layers.flatten import Flatten, Reshape
 from nnkit.nn.layers.noise import Noise
 from nnkit.nn.layers.normalization import BatchNorm, LayerNorm
 from nnkit.nn.layers.pooling import AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool, Subsample
+from nnkit.nn.layers.rbf import RBF
 from nnkit.nn.layers.residual import Residual
 from nnkit.nn.layers.resizing import UpSample, ZeroPad
 
 __all__ = [
+    "RBF",
     "ActivationLayer",
     "AnyLayer",
     "AvgPool",
@@ -42,6 +44,7 @@ __all__ = [
 
 AnyLayer = Annotated[
     Dense
+    | RBF
     | Conv
     | ConvTranspose
     | MaxPool

@@ -1,0 +1,144 @@
+"""Radial basis functions: every unit says how near its input is to the unit's center."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from nnkit.config.base import Count, Positive
+from nnkit.nn.initializers import Values
+from nnkit.nn.layer import Binding, Layer, ShapeError
+from nnkit.nn.layers.base import WeightedLayer
+from nnkit.nn.params import Array, Parameter, Shape
+from nnkit.nn.products import product
+
+# The centers of LeNet-5's ten output units (LeCun et al. 1998, figure 3): the digits 0 to 4, and
+# below them 5 to 9. The bar above some of them is the paper's.
+LENET_5 = """
+.#####.  ...##..  .#####.  #######  .#####.
+.......  ..###..  .......  .....##  .......
+..###..  .####..  .#####.  ....##.  .......
+.##.##.  ...##..  ##...##  ...##..  .##..##
+##...##  ...##..  #....##  ..####.  .##..##
+##...##  ...##..  ....##.  .....##  ###..##
+##...##  ...##..  ..###..  .....##  ##...##
+##...##  ...##..  .##....  .....##  ##...##
+.##.##.  ...##..  ##.....  ##...##  ##..###
+..###..  .######  #######  .#####.  .######
+.......  .......  .......  .......  .....##
+.......  .......  .......  .......  .....##
+
+.#####.  ..####.  #######  .#####.  .#####.
+.......  .##....  .....##  ##...##  ##..###
+#######  ##.....  .....##  ##...##  ##...##
+##.....  ##.....  ....##.  ##...##  ##...##
+##.....  ######.  ...##..  .#####.  ##..###
+.####..  ###..##  ...##..  ##...##  .######
+..####.  ##...##  ..##...  ##...##  .....##
+.....##  ##...##  ..##...  ##...##  .....##
+##...##  ###..##  ..##...  ##...##  ....##.
+.#####.  .#####.  ..##...  .#####.  .####..
+.......  .......  .......  .......  .......
+.......  .......  .......  .......  .......
+"""
+DIGITS, PIXELS = 10, 7 * 12
+
+
+def bitmaps() -> Array:
+    """LeNet-5's centers (10, 84), each a digit's pixels row by row: 1 for ink, −1 for paper."""
+    halves = (half.split("\n") for half in LENET_5.strip().split("\n\n"))
+    digits = ("".join(rows) for half in halves for rows in zip(*map(str.split, half), strict=True))
+    return np.array([[1.0 if pixel == "#" else -1.0 for pixel in digit] for digit in digits])
+
+
+class RBF(WeightedLayer):
+    """How near the input is to each unit's center: Y[i] = −γ Σ_j (X[j] − W[i, j])².
+
+    W (units, inputs) are the centers; γ is one number for all units. LeCun et al. 1998, eq. 7, give
+    the distance itself, a penalty, of which the smallest wins. With its sign changed the largest
+    wins, as everywhere here, and softmax with `cross_entropy` is their eq. 9 without the class of
+    rubbish: −γ|X − W[i]|² is a Gaussian's log-likelihood, of variance 1/(2γ). Without that class
+    |X|² cancels out, so the inputs are drawn along the centers rather than onto them.
+
+    In hidden layers `activation: exponential` makes Gaussian units of them (Broomhead & Lowe 1988),
+    and `initializer: normal` spreads the centers as wide as standardized inputs. A rectifier would
+    leave nothing, since no output is above 0.
+    """
+
+    elsewhere: ClassVar[tuple[str, ...]] = ("radial_basis_function", "gaussian_rbf", "rbf_layer")
+    kind: Literal["rbf"] = "rbf"
+    shorthand: ClassVar[str | None] = "units"
+    output_is_scratch: ClassVar[bool] = True
+    units: Count
+    gamma: Positive = 1.0
+    centers: Literal["lenet-5"] | None = Field(
+        None,
+        description="Where the centers begin: `lenet-5` for the 7 × 12 bitmaps of the ten digits "
+        "(LeCun et al. 1998, figure 3), of 84 inputs; by default `initializer` draws them. "
+        "`lr_factor: 0` keeps them there.",
+    )
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if len(shape) != 1:
+            raise ShapeError(
+                f"an rbf layer takes a vector, but each sample here has shape {shape}; "
+                "put '- flatten' before it"
+            )
+        if self.centers is not None and (self.units, *shape) != (DIGITS, PIXELS):
+            raise ShapeError(
+                f"{self.centers} has centers for {DIGITS} units of {PIXELS} inputs, but there are "
+                f"{self.units} of {shape[0]}",
+                "centers",
+            )
+        return (self.units,)
+
+    def parameters(self, shape: Shape) -> Sequence[Parameter]:
+        (inputs,) = shape
+        if self.centers is None:
+            return self.weights_and_bias((self.units, inputs), inputs, self.units, bias=False)
+        first = Values(values=tuple(bitmaps().ravel().tolist()))
+        block = (self.units, inputs)
+        return (Parameter("W", block, inputs, self.units, first, self.decay, self.lr_factor),)
+
+    def bind(self, binding: Binding) -> Layer:
+        return BoundRBF(binding, self.gamma)
+
+
+class BoundRBF(Layer):
+    """Y = −γ|x − w|²; dW = 2γ Σ dY (x − w), dX = 2γ Σ dY (w − x).
+
+    As −γ(|x|² − 2 w·x + |w|²), so that a product of matrices does the work.
+    """
+
+    def __init__(self, binding: Binding, gamma: float) -> None:
+        self.W = binding.params["W"]  # (units, inputs)
+        (units, inputs), N, dtype = self.W.shape, binding.batch, binding.dtype
+        self.gamma = dtype.type(gamma)
+        self.Y = binding.buffer(units)  # (units, N)
+        self.for_Y = product(units, inputs, N, dtype, transposed=binding.samples_first)
+        if binding.training:
+            self.dW = binding.grads["W"]
+            self.for_dW = product(units, N, inputs, dtype, transposed=not binding.samples_first)
+            self.for_dX = product(inputs, units, N, dtype)
+        self.dX = binding.buffer(inputs) if binding.input_gradient else None  # (inputs, N)
+
+    def forward(self, X: Array, step: int | None) -> Array:
+        self.X, Y = X, self.Y
+        self.for_Y(self.W, X, Y)
+        np.multiply(Y, 2, out=Y)
+        np.subtract(Y, np.einsum("ij,ij->i", self.W, self.W)[:, None], out=Y)
+        np.subtract(Y, np.einsum("jn,jn->n", X, X), out=Y)
+        np.minimum(Y, 0, out=Y)  # rounding can put a point in a center on the other side of 0
+        return np.multiply(Y, self.gamma, out=Y)
+
+    def backward(self, dY: Array) -> Array | None:
+        np.multiply(dY, 2 * self.gamma, out=dY)
+        self.for_dW(dY, self.X.T, self.dW)
+        np.subtract(self.dW, self.W * np.sum(dY, axis=1)[:, None], out=self.dW)
+        if self.dX is not None:
+            self.for_dX(self.W.T, dY, self.dX)
+            np.subtract(self.dX, self.X * np.sum(dY, axis=0), out=self.dX)
+        return self.dX

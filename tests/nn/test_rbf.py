@@ -1,0 +1,145 @@
+"""Radial basis functions: distances as SciPy and scikit-learn have them, and LeNet-5's bitmaps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import cdist, pdist
+from sklearn.metrics.pairwise import rbf_kernel
+
+from nnkit.nn.gradcheck import check_model
+from nnkit.nn.layer import ShapeError
+from nnkit.nn.layers.rbf import RBF, bitmaps
+from nnkit.nn.model import Model, Network
+from nnkit.nn.params import Array
+from nnkit.random import generator
+from tests.nn.examples import batch_of, model_of
+from tests.nn.test_layers import alone
+
+LENET_5 = RBF(units=10, centers="lenet-5", lr_factor=0)
+in_both_types = pytest.mark.parametrize(
+    ("dtype", "tolerance"), [("float64", 1e-12), ("float32", 1e-5)]
+)
+
+
+def centers(model: Model) -> Array:
+    (W,) = model.layout.views(model.params).values()
+    return W
+
+
+def outputs(model: Model, X: Array) -> Array:
+    return model.network(X.shape[-1], training=False).body[0].forward(X, None).copy()
+
+
+@in_both_types
+@pytest.mark.parametrize("samples", [1, 64])
+def test_gives_minus_the_squared_distances_of_scipy(
+    dtype: str, tolerance: float, samples: int
+) -> None:
+    model = alone(RBF(units=7, gamma=0.3), (20,), dtype)
+    X = generator(0, "points").normal(size=(20, samples)).astype(dtype)
+    wanted = -0.3 * cdist(centers(model), X.T, "sqeuclidean")
+    np.testing.assert_allclose(outputs(model, X), wanted, rtol=tolerance)
+
+
+@in_both_types
+def test_an_exponential_makes_the_kernel_of_scikit_learn(dtype: str, tolerance: float) -> None:
+    units = RBF(units=7, gamma=0.1)
+    model = model_of([units, {"activation": "exponential"}, {"dense": 2}], (6,), dtype=dtype)
+    X, _ = batch_of(model, 30)
+    W = model.layout.views(model.params)["layers.0.W"]
+    rbf, exponential, *_ = model.network(30, training=False).body
+    wanted = rbf_kernel(W, X.T, gamma=0.1)
+    found = exponential.forward(rbf.forward(X, None), None)
+    np.testing.assert_allclose(found, wanted, rtol=10 * tolerance)
+
+
+def test_by_hand() -> None:
+    """x = (1, 2) and the centers (0, 0) and (3, 2), 5 and 4 away; dE/dy = (1, 10)."""
+    model = alone(RBF(units=2), (2,))
+    centers(model)[...] = [[0, 0], [3, 2]]
+    layer = Network(model, 1, training=True, input_gradient=True).body[0]
+    Y = layer.forward(np.array([[1.0], [2.0]]), 0)
+    np.testing.assert_array_equal(Y, [[-5], [-4]])
+    dX = layer.backward(np.array([[1.0], [10.0]]))
+    assert dX is not None
+    (dW,) = model.layout.views(model.grads).values()
+    np.testing.assert_array_equal(dW, [[2, 4], [-40, 0]])
+    np.testing.assert_array_equal(dX, [[38], [-4]])
+
+
+def test_no_rounding_makes_a_distance_negative() -> None:
+    model = alone(RBF(units=50), (30,), "float32")
+    Y = outputs(model, np.ascontiguousarray(centers(model).T))
+    assert (Y <= 0).all()
+    np.testing.assert_allclose(np.diag(Y), 0, atol=1e-4)
+
+
+def test_other_centers_are_drawn_by_the_initializer() -> None:
+    spec = {"rbf": {"units": 3, "initializer": {"constant": 2}}}
+    views = (model := model_of([spec, {"dense": 2}], (5,))).layout.views(model.params)
+    assert (views["layers.0.W"] == 2).all()
+
+
+def test_refuses_images_and_says_what_helps() -> None:
+    with pytest.raises(ShapeError, match=r"\(2, 6, 6\); put '- flatten' before it"):
+        RBF(units=3).output_shape((2, 6, 6))
+
+
+# LeNet-5
+
+
+@pytest.mark.parametrize(("units", "inputs"), [(10, 85), (11, 84)])
+def test_the_bitmaps_are_for_ten_digits_of_84_pixels(units: int, inputs: int) -> None:
+    message = f"10 units of 84 inputs, but there are {units} of {inputs}"
+    with pytest.raises(ShapeError, match=message) as refused:
+        RBF(units=units, centers="lenet-5").output_shape((inputs,))
+    assert refused.value.path == ("centers",)
+
+
+def test_the_bitmaps_are_where_the_centers_begin() -> None:
+    W = centers(alone(LENET_5, (84,)))
+    np.testing.assert_array_equal(W, bitmaps())
+    assert np.unique(W).tolist() == [-1, 1]
+
+
+def test_the_bitmaps_show_digits() -> None:
+    """What their shapes have in common, pixel for pixel, whatever the rest of them."""
+    zero, one, two, three, four, five, six, seven, eight, nine = bitmaps().reshape(10, 12, 7)
+    np.testing.assert_array_equal(zero, zero[:, ::-1])
+    np.testing.assert_array_equal(eight, eight[:, ::-1])
+    np.testing.assert_array_equal(zero[2:10], zero[9:1:-1])
+    np.testing.assert_array_equal(six[:10], nine[9::-1, ::-1])
+    np.testing.assert_array_equal(five[7:], three[7:])
+    for barred in (zero, two, four, five):
+        assert (barred[0, 1:6] == 1).all()
+        assert (barred[1] == -1).all()
+    for upright in (zero, one, two, three, five, six, seven, eight, nine):
+        assert (upright[10:] == -1).all()
+        assert (upright[9] == 1).any()
+    assert (four[10:, 5:] == 1).all()
+
+
+def test_no_two_bitmaps_are_close() -> None:
+    """Each pixel in which two differ puts their centers 4 further apart, squared."""
+    apart = pdist(bitmaps(), "sqeuclidean") / 4
+    assert (apart == apart.round()).all()
+    assert apart.min() >= 8
+
+
+def test_gradients_with_the_bitmaps() -> None:
+    model = model_of([{"dense": 84}, {**LENET_5.model_dump(), "lr_factor": 1}], (5,))
+    failed = [check for check in check_model(model, *batch_of(model, 6)) if not check.passed]
+    assert not failed
+
+
+def test_with_cross_entropy_it_is_the_papers_criterion_without_rubbish() -> None:
+    """Eq. 9 written out, of penalties y that are distances by eq. 7: E = y_D + ln Σ e^−y_i."""
+    model = model_of([LENET_5], (84,))
+    X, T = batch_of(model, 12)
+    X *= 0.1  # so that e^−y is a number
+    network = model.network(12, training=True)
+    y = cdist(bitmaps(), X.T, "sqeuclidean")
+    wanted = np.mean(y[T.argmax(axis=0), np.arange(12)] + np.log(np.exp(-y).sum(axis=0)))
+    assert network.loss_and_gradient(X, T, 0) == pytest.approx(wanted, rel=1e-12)
+    np.testing.assert_array_equal(model.forward(X.T).argmax(axis=1), y.argmin(axis=0))
