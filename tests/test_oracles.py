@@ -47,6 +47,9 @@ TESTED: dict[str, dict[str, str]] = {
         "lbfgs": "optim/test_lbfgs.py::test_finds_scipys_minimum",
         "pegasos": "optim/test_optimizers.py::test_pegasos_reaches_the_optimum_of_the_linear_svm",
     },
+    "losses": {
+        "map": "nn/test_losses.py::test_map_is_scipys_cross_entropy_with_one_more_class",
+    },
     "layers": {
         "dropout": "nn/test_layers.py::test_dropout_keeps_the_mean_and_the_rate",
         "spatial_dropout": "nn/test_layers.py::test_spatial_dropout_leaves_out_whole_channels",

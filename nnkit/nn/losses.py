@@ -513,6 +513,33 @@ class NegativeLogLikelihood(_Softmax):
         return -over_samples(T * Y)
 
 
+class MaximumAPosteriori(_Softmax):
+    """E = −Σ_k t_k y_k + ln(e^−j + Σ_k e^y_k), the outputs −y_k penalties such as those of `rbf`.
+
+    −ln of the right class's probability, where a sample may also be of none of the classes: that
+    is at a penalty of j, the setting `rubbish` (LeCun et al. 1998, eq. 9). Penalties far above j
+    are not pushed further up, and where all are, nothing but the right class's is pulled down.
+    """
+
+    kind: Literal["map"] = "map"
+    shorthand: ClassVar[str | None] = "rubbish"
+    output: ClassVar[str] = "identity"
+    fused: ClassVar[str | None] = None
+    soft: ClassVar[bool] = True
+    outputs: ClassVar[frozenset[str] | None] = None
+    wants: ClassVar[str] = "penalties with their sign changed"
+    rubbish: NonNegative = 1.0
+
+    def per_sample(self, Y: Array, T: Array, dY: Array) -> Array:
+        rubbish = -Y.dtype.type(self.rubbish)
+        largest = np.maximum(np.maximum.reduce(Y, axis=0), rubbish)
+        np.exp(Y - largest, out=dY)
+        totals = np.add.reduce(dY, axis=0) + np.exp(rubbish - largest)
+        np.divide(dY, totals, out=dY)
+        np.subtract(dY, T, out=dY)
+        return over_samples((np.log(totals) + largest)[None]) - over_samples(T * Y)
+
+
 class _Margin(ClassLoss):
     """A loss Σ_k ρ(t_k y_k) of the margins t·y, with t = ±1."""
 
@@ -616,6 +643,7 @@ AnyLoss = Annotated[
     | Focal
     | KLDivergence
     | NegativeLogLikelihood
+    | MaximumAPosteriori
     | Hinge
     | SquaredHinge
     | PerceptronCriterion

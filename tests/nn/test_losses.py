@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from math import log
 from typing import Any
 
 import numpy as np
 import pytest
 from pydantic import TypeAdapter
+from scipy.special import logsumexp, softmax
 
 from nnkit.nn.activations import Function
 from nnkit.nn.architecture import activation_named
-from nnkit.nn.losses import AnyLoss, Loss
+from nnkit.nn.losses import AnyLoss, Loss, MaximumAPosteriori
 from nnkit.nn.params import Array
 from nnkit.random import generator
 from nnkit.training.targets import class_weights, weights_of
@@ -232,3 +234,32 @@ def test_as_onnx_has_it(case: dict[str, Any]) -> None:
         found = found if weights is None else weights * found
         found = found.sum() if case["reduction"] == "sum" else found
     np.testing.assert_allclose(found, case["loss"], rtol=1e-5, atol=1e-6)
+
+
+def test_map_is_scipys_cross_entropy_with_one_more_class() -> None:
+    """Of penalties, with rubbish at its own: the paper's eq. 9."""
+    loss = MaximumAPosteriori(rubbish=2.5)
+    penalties, T = logits(4, 6) ** 2, targets_for(loss, (4, 6))
+    value, dY = value_and_gradient(loss, -penalties, T)
+    all_penalties = np.vstack([penalties, np.full(6, 2.5)])
+    shares = softmax(-all_penalties, axis=0)[:4]
+    right = np.sum(penalties * T, axis=0)
+    assert value == pytest.approx(np.mean(right + logsumexp(-all_penalties, axis=0)), rel=1e-12)
+    np.testing.assert_allclose(dY, (shares - T) / 6, rtol=1e-12, atol=1e-15)
+
+
+def test_map_by_hand() -> None:
+    """At penalties of 0, j = ln 2 makes the shares of two classes and rubbish 2 to 2 to 1."""
+    loss = MaximumAPosteriori(rubbish=log(2))
+    value, dY = value_and_gradient(loss, np.zeros((2, 1)), np.array([[1.0], [0.0]]))
+    assert value == pytest.approx(log(2.5))
+    np.testing.assert_allclose(dY, [[-0.6], [0.4]])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_map_of_huge_penalties_is_finite_and_pulls_at_the_right_one_alone(dtype: str) -> None:
+    loss = MaximumAPosteriori(rubbish=12)
+    T = np.eye(3, dtype=dtype)
+    value, dY = value_and_gradient(loss, np.full((3, 3), -1e4, dtype), T)
+    assert value == pytest.approx(1e4 - 12)
+    np.testing.assert_array_equal(dY, T * T.dtype.type(-1 / 3))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist, pdist
@@ -10,12 +12,15 @@ from sklearn.metrics.pairwise import rbf_kernel
 from nnkit.nn.gradcheck import check_model
 from nnkit.nn.layer import ShapeError
 from nnkit.nn.layers.rbf import RBF, bitmaps
+from nnkit.nn.losses import CrossEntropy, Loss, MaximumAPosteriori
 from nnkit.nn.model import Model, Network
-from nnkit.nn.params import Array
+from nnkit.nn.params import Array, Shape
 from nnkit.random import generator
-from tests.nn.examples import batch_of, model_of
+from nnkit.training.config import load_config
+from tests.nn.examples import batch_of, model_of, name
 from tests.nn.test_layers import alone
 
+CONFIG = Path(__file__).parents[2] / "configs" / "lenet-1998.yaml"
 LENET_5 = RBF(units=10, centers="lenet-5", lr_factor=0)
 in_both_types = pytest.mark.parametrize(
     ("dtype", "tolerance"), [("float64", 1e-12), ("float32", 1e-5)]
@@ -133,13 +138,44 @@ def test_gradients_with_the_bitmaps() -> None:
     assert not failed
 
 
-def test_with_cross_entropy_it_is_the_papers_criterion_without_rubbish() -> None:
-    """Eq. 9 written out, of penalties y that are distances by eq. 7: E = y_D + ln Σ e^−y_i."""
-    model = model_of([LENET_5], (84,))
+@pytest.mark.parametrize("loss", [CrossEntropy(), MaximumAPosteriori(rubbish=3)], ids=name)
+def test_learns_from_the_papers_criterion(loss: Loss) -> None:
+    """Eq. 9 of penalties y by eq. 7, E = y_D + ln(e^−j + Σ e^−y_i), with and without rubbish."""
+    model = model_of([LENET_5], (84,), loss=loss)
     X, T = batch_of(model, 12)
     X *= 0.1  # so that e^−y is a number
-    network = model.network(12, training=True)
     y = cdist(bitmaps(), X.T, "sqeuclidean")
-    wanted = np.mean(y[T.argmax(axis=0), np.arange(12)] + np.log(np.exp(-y).sum(axis=0)))
+    rubbish = np.exp(-loss.rubbish) if isinstance(loss, MaximumAPosteriori) else 0
+    right = y[T.argmax(axis=0), np.arange(12)]
+    wanted = np.mean(right + np.log(rubbish + np.exp(-y).sum(axis=0)))
+    network = model.network(12, training=True)
     assert network.loss_and_gradient(X, T, 0) == pytest.approx(wanted, rel=1e-12)
     np.testing.assert_array_equal(model.forward(X.T).argmax(axis=1), y.argmin(axis=0))
+
+
+def test_the_class_of_rubbish_draws_inputs_onto_the_centers() -> None:
+    """Without it the gradient by the inputs is the same wherever they all lie, |X|² cancelling."""
+
+    def pulls(loss: Loss) -> Array:
+        """How far each sample, all equally far off, is drawn towards the center of its digit."""
+        model = model_of([LENET_5], (84,), loss=loss)
+        W = bitmaps().T
+        off = np.linalg.svd(W)[0][:, -1:]  # at right angles to all centers
+        network = Network(model, 10, training=True, input_gradient=True)
+        network.training_loss(W + 5 * off, np.eye(10), 0)
+        dX = network.backward(network.dY)
+        assert dX is not None
+        return off.T @ dX
+
+    np.testing.assert_allclose(pulls(CrossEntropy()), 0, atol=1e-12)
+    assert (pulls(MaximumAPosteriori(rubbish=1)) > 0.9).all()
+
+
+def test_the_config_trains_the_papers_60000_parameters() -> None:
+    """§II.B counts them."""
+    shape: Shape = (1, 28, 28)
+    trained = 0
+    for layer in load_config(CONFIG).architecture.layers:
+        trained += sum(block.size for block in layer.parameters(shape) if block.lr_factor)
+        shape = layer.output_shape(shape)
+    assert trained == 60_000

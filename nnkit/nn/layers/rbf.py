@@ -59,9 +59,9 @@ class RBF(WeightedLayer):
 
     W (units, inputs) are the centers; γ is one number for all units. LeCun et al. 1998, eq. 7, give
     the distance itself, a penalty, of which the smallest wins. With its sign changed the largest
-    wins, as everywhere here, and softmax with `cross_entropy` is their eq. 9 without the class of
-    rubbish: −γ|X − W[i]|² is a Gaussian's log-likelihood, of variance 1/(2γ). Without that class
-    |X|² cancels out, so the inputs are drawn along the centers rather than onto them.
+    wins, as everywhere here, and it is a Gaussian's log-likelihood, of variance 1/(2γ). The loss
+    `map` is their criterion, eq. 9. `cross_entropy` is the same without a class of rubbish; |X|²,
+    equal for all units, then cancels out, so that inputs need not come near any center.
 
     In hidden layers `activation: exponential` makes Gaussian units of them (Broomhead & Lowe 1988),
     and `initializer: normal` spreads the centers as wide as standardized inputs. A rectifier would
