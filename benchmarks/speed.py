@@ -30,7 +30,7 @@ from benchmarks.worker import ROOT, Portion, Worker, WorkerError
 LARGE_BATCH = 1000  # images, in inference, beside the row's own batches
 TRIALS = 3  # rounds among one contender's settings
 TRIAL_SHARE = 1 / 3  # of a portion's length, for those
-FAR_BEHIND = 1.5  # times as long as the contender's best setting: such a one is tried no further
+FAR_BEHIND = 2  # times as long as the contender's best setting: such a one is tried no further
 PAUSE = 0.1  # seconds before a portion, in which the threads of the last one fall asleep
 LOWEST_ACCURACY = 0.85
 NOTHING_LEARNED = log(10)  # the loss of a network that thinks ten digits equally likely
