@@ -181,7 +181,7 @@ class _Filling:
             if awaited is not None and not _postponed(awaited[1], layers, index):
                 yield awaited[0], ".activation", ActivationLayer(function=awaited[1]), awaited[2]
                 awaited, activated = None, True
-            activated = activated and written_activation(layers, index) is None
+            activated = activated and not _activation_follows(layers, index)
             if self.dropout is not None and activated and (last is None or index < last):
                 dropout = Dropout(rate=self.dropout)
                 yield index, ".dropout", dropout, ("regularization", "dropout")
@@ -220,14 +220,24 @@ def own_activation(layer: LayerSpec) -> AnyActivation | None:
 
 
 def written_activation(layers: Sequence[LayerSpec], index: int) -> AnyActivation | None:
-    """The activation that the config writes as a layer after this one, or None.
+    """The first activation that the config writes as a layer between this one and the next weights.
 
-    A normalization may stand between the two.
+    None where it writes none. As in PyTorch and Keras, `conv`, `max_pool`, `activation: tanh` is
+    the tanh of the largest, and no other activation stands before the pooling.
     """
+    for layer in layers[index + 1 :]:
+        if isinstance(layer, ActivatedLayer):
+            return None
+        if isinstance(layer, ActivationLayer):
+            return layer.function
+    return None
+
+
+def _activation_follows(layers: Sequence[LayerSpec], index: int) -> bool:
+    """Whether an activation is written next, at most behind normalizations."""
     while _normalization_follows(layers, index):
         index += 1
-    following = layers[index + 1] if index + 1 < len(layers) else None
-    return following.function if isinstance(following, ActivationLayer) else None
+    return index + 1 < len(layers) and isinstance(layers[index + 1], ActivationLayer)
 
 
 def _normalization_follows(layers: Sequence[LayerSpec], index: int) -> bool:

@@ -64,6 +64,34 @@ def test_an_activation_that_is_written_stands_for_the_usual_one() -> None:
     assert names(links) == ["dense", "tanh", "dense", "tanh", "softmax"]
 
 
+@pytest.mark.parametrize("between", ["max_pool", "avg_pool", "batch_norm", {"dropout": 0.5}])
+@pytest.mark.parametrize("own", [None, "elu"])
+def test_an_activation_that_is_written_further_on_stands_for_the_usual_one(
+    between: Any, own: str | None
+) -> None:
+    conv = {"conv": {"filters": 2, "kernel": 3, "activation": own}}
+    rest = [{"activation": "tanh"}, "flatten", {"dense": 3}]
+    links = stages(conv, between, *rest, shape=(1, 8, 8))
+    layer = between if isinstance(between, str) else "dropout"
+    named = [layer] if own is None else ["elu", layer]
+    if own is not None and layer == "batch_norm":
+        named.reverse()
+    assert names(links) == ["conv", *named, "tanh", "flatten", "dense", "softmax"]
+
+
+def test_one_written_after_the_next_weights_stands_for_theirs_alone() -> None:
+    links = stages({"dense": 4}, {"noise": 0.1}, {"dense": 4}, {"activation": "tanh"}, {"dense": 3})
+    assert names(links) == ["dense", "relu", "noise", "dense", "tanh", "dense", "softmax"]
+    assert initializers(links) == [He(), Xavier(), Xavier()]
+
+
+def test_dropout_follows_each_activation_that_is_written() -> None:
+    layers = {"dense": 4}, {"activation": "tanh"}, {"noise": 0.1}, {"activation": "elu"}
+    links = stages(*layers, {"dense": 3}, dropout=0.5)
+    expected = ["dense", "tanh", "dropout", "noise", "elu", "dropout", "dense", "softmax"]
+    assert names(links) == expected
+
+
 def test_the_sections_output_overrides_the_losss() -> None:
     links = stages({"dense": 3}, activation={"output": "sigmoid"}, loss="squared_error")
     assert names(links) == ["dense", "sigmoid"]
