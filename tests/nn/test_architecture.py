@@ -85,6 +85,53 @@ def test_one_written_after_the_next_weights_stands_for_theirs_alone() -> None:
     assert initializers(links) == [He(), Xavier(), Xavier()]
 
 
+CONV = {"filters": 3, "kernel": 3}
+POOLS = ["global_avg_pool", "global_max_pool"]
+
+
+@pytest.mark.parametrize("pool", POOLS)
+@pytest.mark.parametrize(
+    "last",
+    [
+        [{"conv": {**CONV, "activation": "elu"}}],
+        [{"conv": CONV}, {"activation": "elu"}],
+        [{"residual": {"layers": [{"conv": CONV | {"padding": "same"}}], "activation": "elu"}}],
+    ],
+    ids=str,
+)
+def test_the_outputs_activation_comes_behind_a_last_pooling(last: Any, pool: str) -> None:
+    """Of Network in Network: Lin, Chen & Yan 2014."""
+    links = stages(*last, pool, shape=(3, 6, 6))
+    assert names(links)[1:] == ["elu", pool, "softmax"]
+    assert links[-1].output_shape == (3,)
+
+
+def test_without_an_activation_of_its_own_the_last_layer_is_pooled_as_it_is() -> None:
+    links = stages({"conv": CONV}, "global_avg_pool", shape=(1, 6, 6))
+    assert names(links) == ["conv", "global_avg_pool", "softmax"]
+
+
+@pytest.mark.parametrize("behind", ["flatten", "batch_norm", {"dropout": 0.5}])
+def test_the_last_layers_own_activation_is_the_outputs_where_no_pooling_follows(
+    behind: Any,
+) -> None:
+    last = {"dense": {"units": 3, "activation": "sigmoid"}}
+    links = stages(last, behind, loss="squared_error")
+    assert names(links)[:1] + names(links)[2:] == ["dense", "sigmoid"]
+
+
+def test_weights_before_the_last_pooling_suit_their_activation() -> None:
+    links = stages({"conv": {**CONV, "activation": "relu"}}, "global_avg_pool", shape=(1, 6, 6))
+    (W, _) = links[0].spec.parameters((1, 6, 6))
+    assert W.initializer == He()
+
+
+def test_dropout_follows_the_activation_before_the_last_pooling() -> None:
+    conv = {"conv": {**CONV, "activation": "relu"}}
+    links = stages(conv, "global_avg_pool", shape=(1, 6, 6), dropout=0.5)
+    assert names(links) == ["conv", "relu", "dropout", "global_avg_pool", "softmax"]
+
+
 def test_dropout_follows_each_activation_that_is_written() -> None:
     layers = {"dense": 4}, {"activation": "tanh"}, {"noise": 0.1}, {"activation": "elu"}
     links = stages(*layers, {"dense": 3}, dropout=0.5)
