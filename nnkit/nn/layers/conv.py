@@ -95,11 +95,13 @@ class Conv(SpatialLayer, WeightedLayer):
         if table is None:
             fan_in, fan_out = seen * taps, self.filters // groups * taps
             weights: Shape = (self.filters, seen, *kernel)
+            units = None
         else:  # a block of weights for each connection
             count = sum(map(len, table))
             weights = (count, *kernel)
             fan_in, fan_out = count * taps // self.filters, count * taps // shape[0]
-        return self.weights_and_bias(weights, fan_in, fan_out, self.bias, self.filters)
+            units = np.repeat(np.arange(self.filters), [len(channels) for channels in table])
+        return self.weights_and_bias(weights, fan_in, fan_out, self.bias, units)
 
     def multiplications(self, shape: Shape) -> int:
         (W, *_), found = self.parameters(shape), self.windows(shape)

@@ -86,7 +86,9 @@ class ConvTranspose(SpatialLayer, WeightedLayer):
         each = self.filters // self.groups
         fan_in, fan_out = shape[0] // self.groups * found.taps, each * found.taps
         weights = (shape[0], each, *found.kernel)
-        return self.weights_and_bias(weights, fan_in, fan_out, self.bias, self.filters)
+        filters = np.arange(self.filters).reshape(self.groups, 1, each)
+        units = np.broadcast_to(filters, (self.groups, shape[0] // self.groups, each)).ravel()
+        return self.weights_and_bias(weights, fan_in, fan_out, self.bias, units)
 
     def multiplications(self, shape: Shape) -> int:
         (W, *_) = self.parameters(shape)
