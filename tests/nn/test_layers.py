@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from scipy import stats
 from scipy.special import softmax
 
+from nnkit.errors import SettingError
 from nnkit.nn.activations import AnyActivation, Identity
 from nnkit.nn.architecture import Stage
 from nnkit.nn.gradcheck import check_model
@@ -364,6 +365,12 @@ def test_dropout_lets_the_gradient_through_where_it_let_the_value() -> None:
     dX = layer.backward(np.ones((20, 50)))
     assert dX is not None
     np.testing.assert_array_equal(dX, Y)
+
+
+def test_spatial_dropout_of_vectors_is_refused() -> None:
+    with pytest.raises(SettingError, match=r"has shape \(5,\); use '- dropout: 0\.2'") as caught:
+        model_of([{"spatial_dropout": 0.2}, {"dense": 3}], (5,))
+    assert caught.value.path == ("architecture", "layers", 0)
 
 
 def test_spatial_dropout_leaves_out_whole_channels() -> None:
