@@ -9,7 +9,7 @@ import pytest
 from nnkit.errors import SettingError
 from nnkit.nn.architecture import Activations, Architecture, Stage, chain
 from nnkit.nn.initializers import He, Normal, Uniform, Xavier, Zeros
-from nnkit.nn.layers import ActivationLayer, Dense
+from nnkit.nn.layers import ActivationLayer, Conv, Dense
 from tests.nn.examples import loss_of
 
 
@@ -262,6 +262,45 @@ def test_an_activation_that_does_not_fit_is_blamed_itself(
     with pytest.raises(SettingError, match="8 units can't be taken 3 at a time") as caught:
         stages(*layers, activation={"hidden": hidden})
     assert caught.value.path == (*path, "pieces")
+
+
+@pytest.mark.parametrize(
+    ("inside", "size", "beside"),
+    [
+        ([{"conv": {"filters": 2, "kernel": 3}}], 4, (2, 4, 4)),  # half as large, but at stride 1
+        ([{"conv": {"filters": 2, "kernel": 3, "stride": 2}}], 5, (2, 3, 3)),
+        ([{"max_pool": 2}], 5, (2, 3, 3)),
+        ([{"up_sample": 2}], 3, (2, 3, 3)),
+        ([{"max_pool": 3}, {"up_sample": 2}], 3, (2, 3, 3)),
+    ],
+    ids=str,
+)
+def test_a_block_whose_sizes_do_not_go_with_its_strides_is_refused(
+    inside: list[Any], size: int, beside: tuple[int, ...]
+) -> None:
+    with pytest.raises(SettingError) as caught:
+        stages({"residual": inside}, "flatten", {"dense": 3}, shape=(2, size, size))
+    assert f"it has shape {beside}; pad the layers inside" in str(caught.value)
+    assert caught.value.path == ("architecture", "layers", 0)
+
+
+@pytest.mark.parametrize(
+    ("inside", "size", "stride"),
+    [
+        ([{"conv": {"filters": 4, "kernel": 3, "padding": "same"}}], 5, 1),
+        ([{"conv": {"filters": 4, "kernel": 3, "padding": "same", "stride": 2}}], 5, 2),
+        ([{"conv": {"filters": 2, "kernel": 3, "padding": 1}}, {"avg_pool": 2}], 6, 2),
+        ([{"max_pool": 2}, {"residual": [{"max_pool": 2}]}], 8, 4),
+        ([{"max_pool": {"size": 2, "stride": 2}}, {"up_sample": 2}, {"max_pool": 3}], 6, 3),
+    ],
+    ids=str,
+)
+def test_a_shortcut_strides_as_the_block_does(inside: list[Any], size: int, stride: int) -> None:
+    links = stages({"residual": inside}, "flatten", {"dense": 3}, shape=(2, size, size))
+    (*_, beside) = links[0].spec.parts((2, size, size))
+    assert isinstance(beside.spec, Conv)
+    assert beside.name == "shortcut"
+    assert set(beside.spec.windows((2, size, size)).stride) == {stride}
 
 
 def test_an_initializer_that_does_not_fit_is_blamed_inside_its_block() -> None:
