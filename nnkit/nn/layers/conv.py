@@ -26,6 +26,7 @@ LENET_5 = (
     *((0, 1, 3, 4), (1, 2, 4, 5), (0, 2, 3, 5)),
     (0, 1, 2, 3, 4, 5),
 )
+LENET_5_CHANNELS = 6
 
 Connections = tuple[Annotated[tuple[int, ...], Listed], ...]
 
@@ -53,7 +54,9 @@ class Conv(SpatialLayer, WeightedLayer):
     kernel: Annotated[Sizes, PerAxis(1)] = Field(description="A window's size, 5 or [5, 3].")
     stride: Annotated[Sizes, PerAxis(1)] = Field(1, description="From one window to the next.")
     padding: Annotated[Padding, PerAxis(0, ("valid", "same"))] = Field(
-        "valid", description="Zeros around the input: none, as many as keep its size, or a number."
+        "valid",
+        description="Zeros around the input: none; with `same` as many as give an output for every "
+        "`stride` inputs, at stride 1 the input's size; or a number.",
     )
     dilation: Annotated[Sizes, PerAxis(1)] = Field(
         1, description="From one entry of a window to the next."
@@ -128,6 +131,12 @@ class Conv(SpatialLayer, WeightedLayer):
         if len(table) != self.filters:
             raise ShapeError(
                 f"has {len(table)} rows, but there are {self.filters} filters", "connections"
+            )
+        if self.connections == "lenet-5" and channels != LENET_5_CHANNELS:
+            raise ShapeError(
+                f"LeNet-5's table says which of {LENET_5_CHANNELS} channels each filter sees, but "
+                f"the input here has {channels}; leave it out, or list each filter's channels",
+                "connections",
             )
         for filter_, seen in enumerate(table):
             if not seen or len(set(seen)) < len(seen) or not set(seen) <= set(range(channels)):
