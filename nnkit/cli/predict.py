@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nnkit.cli.options import JsonOption, RunsOption
+from nnkit.cli.options import CheckpointOption, JsonOption, RunsOption
 from nnkit.cli.output import print_json, say, say_error
 
 if TYPE_CHECKING:
@@ -32,16 +32,7 @@ def predict(
             show_default=False,
         ),
     ],
-    checkpoint: Annotated[
-        str | None,
-        typer.Option(
-            "--checkpoint",
-            "-c",
-            metavar="CHECKPOINT",
-            help="A checkpoint file, a run's folder or name; by default, for pictures the network "
-            "of digits that comes with nnkit, for tables the run trained last that reads such.",
-        ),
-    ] = None,
+    checkpoint: CheckpointOption = None,
     runs: RunsOption = Path("runs"),
     as_json: JsonOption = False,
     csv_file: Annotated[
@@ -86,7 +77,8 @@ def predict(
     """Predict what is in each FILE.
 
     In a picture, a model that was trained on digits reads all that are written there: of any
-    size, dark on light or light on dark, in several lines. A table has a sample a row.
+    size, dark on light or light on dark, in several lines. A table has a sample a row; by default
+    the run trained last that reads such tables answers.
     """
     import nnkit
     from nnkit.data.segment import REJECT
