@@ -31,6 +31,13 @@ LENET_5_CHANNELS = 6
 Connections = tuple[Annotated[tuple[int, ...], Listed], ...]
 
 
+def check_groups(groups: int, channels: int, filters: int) -> None:
+    """Raises a ShapeError if channels or filters can't be parted into so many groups."""
+    for count, what in ((channels, "channels of the input"), (filters, "filters")):
+        if count % groups:
+            raise ShapeError(f"{count} {what} can't be parted into {groups} groups", "groups")
+
+
 class Conv(SpatialLayer, WeightedLayer):
     """Each unit sees a window: Z[f, p] = Σ_{c,k} W[f, c, k] X[c, s·p + d·k] + b[f].
 
@@ -85,9 +92,7 @@ class Conv(SpatialLayer, WeightedLayer):
     def output_shape(self, shape: Shape) -> Shape:
         found = self.windows(shape)
         channels, groups = shape[0], self._groups(shape[0])
-        for count, what in ((channels, "channels of the input"), (self.filters, "filters")):
-            if count % groups:
-                raise ShapeError(f"{count} {what} can't be parted into {groups} groups", "groups")
+        check_groups(groups, channels, self.filters)
         self._check_connections(channels, groups)
         return (self.filters, *found.count)
 
