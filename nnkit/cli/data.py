@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnkit.cli.options import ConfigArgument, JsonOption, SetOption
+from nnkit.cli.options import ConfigArgument, JsonOption, SamplesOption, SetOption, SheetOption
 from nnkit.cli.output import print_json, results, say, show_bytes, table
 
 if TYPE_CHECKING:
@@ -71,15 +71,7 @@ def show_data(
     augmented: Annotated[
         bool, typer.Option("--augment", help="What data.augment makes of them, beside each.")
     ] = False,
-    samples: Annotated[
-        list[int] | None,
-        typer.Option(
-            "--sample",
-            metavar="I",
-            help="A training sample by its number, from 0; may be given several times.",
-            show_default=False,
-        ),
-    ] = None,
+    samples: SamplesOption = None,
     count: Annotated[
         int | None,
         typer.Option(
@@ -91,16 +83,7 @@ def show_data(
     versions: Annotated[
         int, typer.Option(min=1, help="How many changed versions of each, at most.")
     ] = 9,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            help="Draw a .png picture instead.",
-            show_default=False,
-        ),
-    ] = None,
+    output: SheetOption = None,
     overrides: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:

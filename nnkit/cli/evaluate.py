@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nnkit.cli.options import CheckpointArgument, JsonOption, RunsOption
-from nnkit.cli.output import print_json, say, show_figure, table
+from nnkit.cli.output import check_folder, print_json, say, show_figure, table
 
 if TYPE_CHECKING:
     from nnkit.training.report import ClassReport, Report
@@ -70,8 +70,7 @@ def _check_free(path: Path) -> None:
 
     if path.exists():
         raise UsageError(f"{path} exists already; give another name")
-    if not path.parent.is_dir():
-        raise UsageError(f"{path}: there is no folder {path.parent}")
+    check_folder(path)
 
 
 def _write(path: Path, report: Report) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -49,6 +50,14 @@ def show_chart(chart: Chart) -> None:
     screen = results()
     height = min(22, max(screen.height - 2, 12)) if screen.is_terminal else 22
     screen.print(in_terminal(chart, min(screen.width, 100), height), soft_wrap=True)
+
+
+def check_folder(path: Path) -> None:
+    """Raises a UsageError where there is no folder for a file to be written at the end."""
+    from nnkit.errors import UsageError
+
+    if not path.parent.is_dir():
+        raise UsageError(f"{path}: there is no folder {path.parent}")
 
 
 def print_json(result: Mapping[str, Any]) -> None:

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from io import BytesIO, StringIO
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nnkit.cli.options import JsonOption, RunsOption
-from nnkit.cli.output import print_json, say, say_error
+from nnkit.cli.options import CheckpointOption, JsonOption, RunsOption
+from nnkit.cli.output import check_folder, print_json, say, say_error
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from nnkit.data.segment import Digit, Reading
     from nnkit.training.trained import TrainedModel
 
 Answer = dict[str, Any]
 
-TABLES = (".csv", ".tsv", ".npy")
-EMPTY = "empty: nothing stands out from the background"
+PICTURES = "pictures"
+TABLES = {".csv": "csv", ".tsv": "csv", ".npy": "npy"}
+# The data sources of whose kind a table's rows may be.
+READERS = {"csv": {"csv"}, "npy": {"npy", "npz", "mnist", "idx"}}
+
+COLUMNS = ("path", "row", "text", "confidence", "note", "error")  # of --csv
+EMPTY = "empty: nothing stands out from the background"  # of a picture's `note`
 
 
 def predict(
@@ -32,16 +39,7 @@ def predict(
             show_default=False,
         ),
     ],
-    checkpoint: Annotated[
-        str | None,
-        typer.Option(
-            "--checkpoint",
-            "-c",
-            metavar="CHECKPOINT",
-            help="A checkpoint file, a run's folder or name; by default, for pictures the network "
-            "of digits that comes with nnkit, for tables the run trained last that reads such.",
-        ),
-    ] = None,
+    checkpoint: CheckpointOption = None,
     runs: RunsOption = Path("runs"),
     as_json: JsonOption = False,
     csv_file: Annotated[
@@ -49,8 +47,8 @@ def predict(
         typer.Option(
             "--csv",
             metavar="FILE",
-            help="Also write a CSV file, a row for each picture or table row: path, row, text, "
-            "confidence, error.",
+            help="Also write a CSV file, once all is read, a row for each picture or table row: "
+            "path, row, text, confidence, note, error.",
             show_default=False,
         ),
     ] = None,
@@ -86,49 +84,85 @@ def predict(
     """Predict what is in each FILE.
 
     In a picture, a model that was trained on digits reads all that are written there: of any
-    size, dark on light or light on dark, in several lines. A table has a sample a row.
+    size, dark on light or light on dark, in several lines. A table has a sample a row; by default
+    the run trained last that reads such tables answers.
     """
-    import nnkit
     from nnkit.data.segment import REJECT
     from nnkit.errors import DataError
+
+    networks = _networks(inputs, checkpoint, runs)
+    drawings = _Drawings(annotate, debug_dir, len(inputs) > 1 or inputs[0].is_dir())
+    drawings.check(networks.values())
+    output = _Output(as_json, csv_file)
+    output.check()
+    for answer in _answers(networks, inputs, REJECT if reject is None else reject, drawings):
+        output.tell(answer)
+    output.finish()
+    if output.failed:
+        raise typer.Exit(DataError.exit_code)
+
+
+def _networks(
+    inputs: Sequence[Path], checkpoint: str | None, runs: Path
+) -> Mapping[str, TrainedModel]:
+    """The network that answers to each kind of input, all before any is read."""
+    import nnkit
     from nnkit.pretrained import DIGITS
-    from nnkit.runs.directory import find_checkpoint
 
     if checkpoint is not None:
-        path = find_checkpoint(checkpoint, runs)
-    elif inputs[0].suffix.lower() in TABLES:
-        path = _latest(runs, inputs[0])
-        say(f"using {path}")
-    else:
-        path = DIGITS
-    model = nnkit.load_checkpoint(path)
-    several = len(inputs) > 1 or inputs[0].is_dir()
-    drawings = _Drawings(annotate, debug_dir, several)
-    drawings.check(model)
-    answers: list[Answer] = []
-    failed = False
-    with ExitStack() as stack:
-        table = None
-        if csv_file:
-            opened = csv_file.open("w", newline="", encoding="utf-8")
-            table = _Table(stack.enter_context(opened))
-        for file in _files(inputs):
-            try:
-                found = _answers(model, file, REJECT if reject is None else reject, drawings)
-            except DataError as error:
-                failed = True
-                found = [{"path": str(file), "error": str(error)}]
-                say_error(str(error))
-            answers += found if as_json else []
-            for answer in found:
-                if table:
-                    table.write(answer)
-                if not as_json and "error" not in answer:
-                    print(_shown(answer), flush=True)
-    if as_json:
-        print_json({"inputs": answers})
-    if failed:
-        raise typer.Exit(DataError.exit_code)
+        return dict.fromkeys(map(_kind, inputs), nnkit.load_checkpoint(checkpoint, runs))
+    first = {_kind(path): path for path in reversed(inputs)}
+    found = {}
+    for kind, path in first.items():
+        place = DIGITS if kind == PICTURES else _latest(runs, path)
+        if kind != PICTURES:
+            say(f"using {place}")
+        found[kind] = nnkit.load_checkpoint(place)
+    return found
+
+
+def _kind(path: Path) -> str:
+    """What an input is: one of `TABLES`, or pictures."""
+    return PICTURES if path.is_dir() else TABLES.get(path.suffix.lower(), PICTURES)
+
+
+def _latest(runs: Path, file: Path) -> Path:
+    """The checkpoint of the run trained last that reads tables of this kind."""
+    from nnkit.errors import CheckpointError, UsageError
+    from nnkit.runs.checkpoint import read_checkpoint
+    from nnkit.runs.directory import find_checkpoint, list_runs
+
+    for run in reversed(list_runs(runs)):
+        try:
+            path = find_checkpoint(str(run.path))
+            header = read_checkpoint(path).header
+        except CheckpointError:
+            continue
+        if header["config"]["data"]["source"]["kind"] in READERS[_kind(file)]:
+            return path
+    raise UsageError(
+        f"no run in {runs}/ can read {file.name}; train one first, or name one with --checkpoint"
+    )
+
+
+def _answers(
+    networks: Mapping[str, TrainedModel],
+    inputs: Sequence[Path],
+    reject: float,
+    drawings: _Drawings,
+) -> Iterator[Answer]:
+    """An answer for each picture or row; where a file can't be read, one that says why not."""
+    from nnkit.errors import DataError
+
+    for file in _files(inputs):
+        model = networks[_kind(file)]
+        try:
+            if _kind(file) == PICTURES and model.reads_digits:
+                yield _read_digits(model, file, reject, drawings)
+            else:
+                yield from _predicted(model, file)
+        except DataError as error:
+            yield {"path": str(file), "error": str(error)}
 
 
 def _files(inputs: Sequence[Path]) -> Iterator[Path]:
@@ -143,16 +177,13 @@ def _files(inputs: Sequence[Path]) -> Iterator[Path]:
             yield path
 
 
-def _answers(model: TrainedModel, file: Path, reject: float, drawings: _Drawings) -> list[Answer]:
-    is_table = file.suffix.lower() in TABLES
-    if not is_table and model.reads_digits:
-        return [_answer(file, drawings.read(model, file, reject))]
-    X = _read(model, file)
+def _predicted(model: TrainedModel, file: Path) -> Iterator[Answer]:
+    """The network's answer to each row of a table, or to a picture as a whole."""
+    X = _inputs(model, file)
     sure = model.confidence(X)
-    answers = []
     for i, predicted in enumerate(model.predict(X)):
         answer: Answer = {"path": str(file)}
-        if is_table:
+        if _kind(file) != PICTURES:
             answer["row"] = i + 1
         if model.classes is None:
             answer["values"] = [float(value) for value in predicted]
@@ -161,15 +192,32 @@ def _answers(model: TrainedModel, file: Path, reject: float, drawings: _Drawings
             answer["text"] = str(predicted)
             if sure is not None:
                 answer["confidence"] = round(float(sure[i]), 6)
-        answers.append(answer)
-    return answers
+        yield answer
 
 
-def _answer(file: Path, reading: Reading) -> Answer:
+def _inputs(model: TrainedModel, file: Path) -> Any:
+    """What a file holds, as raw inputs (n, …)."""
+    from nnkit.data.sources.arrays import read_npy
+    from nnkit.errors import DataError
+
+    if not file.exists():
+        raise DataError(f"{file}: no such file")
+    if _kind(file) == "npy":
+        return read_npy(str(file))
+    if _kind(file) == "csv":
+        return model.read_table(file)
+    return model.read_picture(file)
+
+
+def _read_digits(model: TrainedModel, file: Path, reject: float, drawings: _Drawings) -> Answer:
+    """All digits in a picture, drawn where that is wanted."""
+    reading = drawings.read(model, file, reject)
     answer: Answer = {"path": str(file), "text": reading.text}
     if reading.confidence is not None:
         answer["confidence"] = round(reading.confidence, 6)
     answer["digits"] = [_digit(digit) for digit in reading.digits]
+    if not reading.digits:
+        answer["note"] = EMPTY
     return answer
 
 
@@ -183,13 +231,68 @@ def _digit(digit: Digit) -> Answer:
     return found
 
 
+@dataclass
+class _Output:
+    """Where answers go: to standard output as they come, or all at the end as JSON; to a table.
+
+    Attributes:
+        as_json: whether they are printed as JSON.
+        table: the CSV file, which is written whole, at the end, or not at all.
+        failed: whether any of them is an error.
+    """
+
+    as_json: bool
+    table: Path | None
+    failed: bool = False
+    _kept: list[Answer] = field(default_factory=list)
+
+    def check(self) -> None:
+        """Raises a UsageError if the table can't be written, before any work is done."""
+        from nnkit.errors import UsageError
+
+        if self.table is None:
+            return
+        if self.table.is_dir():
+            raise UsageError(f"{self.table} is a folder; name a file in it")
+        check_folder(self.table)
+
+    def tell(self, answer: Answer) -> None:
+        """Prints an answer, or keeps it for the end."""
+        if self.as_json or self.table is not None:
+            self._kept.append(answer)
+        if "error" in answer:
+            self.failed = True
+            say_error(answer["error"])
+        elif not self.as_json:
+            print(_shown(answer), flush=True)
+
+    def finish(self) -> None:
+        """Writes what has all answers in it."""
+        from nnkit.files import write_atomic
+
+        if self.table is not None:
+            write_atomic(self.table, _as_csv(self._kept).encode())
+        if self.as_json:
+            print_json({"inputs": self._kept})
+
+
 def _shown(answer: Answer) -> str:
     """A line a picture or row; lines of a picture are parted by a slash."""
     row = f" row {answer['row']}" if "row" in answer else ""
-    text = answer["text"].replace("\n", " / ") if answer["text"] else EMPTY
+    text = answer.get("note") or answer["text"].replace("\n", " / ")
     certain = answer.get("confidence")
     percent = f"  {100 * certain:.1f} %" if certain is not None else ""
     return f"{answer['path']}{row}: {text}{percent}"
+
+
+def _as_csv(answers: Iterable[Answer]) -> str:
+    import csv
+
+    content = StringIO(newline="")
+    rows = csv.DictWriter(content, COLUMNS, extrasaction="ignore", restval="")
+    rows.writeheader()
+    rows.writerows(answers)
+    return content.getvalue()
 
 
 @dataclass
@@ -207,14 +310,20 @@ class _Drawings:
     several: bool
     _taken: set[str] = field(default_factory=set)
 
-    def check(self, model: TrainedModel) -> None:
-        """Raises a UsageError if they are wanted of a model that reads no digits."""
+    def check(self, models: Iterable[TrainedModel]) -> None:
+        """Raises a UsageError if what is wanted can't be drawn, or by none of the models."""
+        from nnkit.data.pictures import SUFFIXES
         from nnkit.errors import UsageError
 
-        if (self.annotated or self.stages) and not model.reads_digits:
+        wanted = self.annotated or self.stages
+        if wanted and not any(model.reads_digits for model in models):
             raise UsageError("--annotate and --debug-dir are for models that read digits")
-        if self.annotated and not self.several and not self.annotated.suffix:
+        if self.annotated is None or self.several:
+            return
+        if not self.annotated.suffix:
             raise UsageError(f"{self.annotated}: name a picture, as {self.annotated}.png")
+        if self.annotated.suffix.lower() not in SUFFIXES:
+            raise UsageError(f"{self.annotated}: pictures are drawn as .png, .jpg, .webp or .tif")
 
     def read(self, model: TrainedModel, file: Path, reject: float) -> Reading:
         """Reads a picture, and draws what is wanted of it."""
@@ -241,62 +350,11 @@ class _Drawings:
         return name
 
 
-def _save(picture: Any, target: Path) -> None:
-    from nnkit.errors import UsageError
+def _save(picture: Image, target: Path) -> None:
+    from PIL.Image import registered_extensions
 
-    try:
-        picture.save(target)
-    except (ValueError, KeyError):
-        raise UsageError(f"{target}: pictures are drawn as .png, .jpg, .webp or .tif") from None
+    from nnkit.files import write_atomic
 
-
-class _Table:
-    """A CSV file that is written row by row."""
-
-    COLUMNS = ("path", "row", "text", "confidence", "error")
-
-    def __init__(self, file: IO[str]) -> None:
-        import csv
-
-        self._file = file
-        self._rows = csv.DictWriter(file, self.COLUMNS, extrasaction="ignore", restval="")
-        self._rows.writeheader()
-
-    def write(self, answer: Answer) -> None:
-        self._rows.writerow(answer)
-        self._file.flush()
-
-
-def _read(model: TrainedModel, file: Path) -> Any:
-    from nnkit.data.sources.arrays import read_npy
-    from nnkit.errors import DataError
-
-    if not file.exists():
-        raise DataError(f"{file}: no such file")
-    suffix = file.suffix.lower()
-    if suffix == ".npy":
-        return read_npy(str(file))
-    if suffix in TABLES:
-        return model.read_table(file)
-    return model.read_picture(file)
-
-
-def _latest(runs: Path, file: Path) -> Path:
-    """The checkpoint of the run trained last that reads tables of this kind."""
-    from nnkit.errors import CheckpointError, UsageError
-    from nnkit.runs.checkpoint import read_checkpoint
-    from nnkit.runs.directory import find_checkpoint, list_runs
-
-    readers = {".csv": {"csv"}, ".tsv": {"csv"}, ".npy": {"npy", "npz", "mnist", "idx"}}
-    wanted = readers[file.suffix.lower()]
-    for run in reversed(list_runs(runs)):
-        try:
-            path = find_checkpoint(str(run.path))
-            header = read_checkpoint(path).header
-        except CheckpointError:
-            continue
-        if header["config"]["data"]["source"]["kind"] in wanted:
-            return path
-    raise UsageError(
-        f"no run in {runs}/ can read {file.name}; train one first, or name one with --checkpoint"
-    )
+    content = BytesIO()
+    picture.save(content, format=registered_extensions()[target.suffix.lower()])
+    write_atomic(target, content.getvalue())

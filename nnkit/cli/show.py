@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnkit.cli.options import ConfigArgument, JsonOption, PictureOption, RunsOption, SetOption
+from nnkit.cli.options import (
+    CheckpointOption,
+    ConfigArgument,
+    FiltersOption,
+    JsonOption,
+    OwnSetOption,
+    PictureOption,
+    RunsOption,
+    SetOption,
+)
 from nnkit.cli.output import print_json, say, show_chart
 
 if TYPE_CHECKING:
@@ -28,15 +37,7 @@ def activation(
             show_default=False,
         ),
     ],
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="One of its settings, as slope=0.2; may be given several times.",
-            show_default=False,
-        ),
-    ] = None,
+    overrides: OwnSetOption = None,
     low: Annotated[float, typer.Option("--from", help="The smallest input.")] = -5.0,
     high: Annotated[float, typer.Option("--to", help="The largest input.")] = 5.0,
     output: PictureOption = None,
@@ -88,23 +89,13 @@ def filters(
     image: Annotated[
         Path, typer.Argument(metavar="IMAGE", help="The picture.", show_default=False)
     ],
-    checkpoint: Annotated[
-        str | None,
-        typer.Option(
-            "--checkpoint",
-            "-c",
-            metavar="CHECKPOINT",
-            help="Whose first layer is shown too: a checkpoint file, a run's folder or name; by "
-            "default that of the network which reads digits.",
-        ),
-    ] = None,
+    checkpoint: CheckpointOption = None,
     runs: RunsOption = Path("runs"),
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FILE", help="The .png that is drawn.")
-    ] = Path("filters.png"),
+    output: FiltersOption = Path("filters.png"),
 ) -> None:
     """Draw what convolution does: IMAGE through classic filters, and those that a network learned.
 
+    The network's are those of its first layer.
     Where a filter finds nothing there is grey, lighter where what it looks for is there and darker
     where its opposite is.
     """

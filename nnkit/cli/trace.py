@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnkit.cli.options import JsonOption, RunsOption, SetOption
+from nnkit.cli.options import JsonOption, PageOption, RunsOption, SampleOption, SetOption
 from nnkit.cli.output import print_json, results, say
 
 if TYPE_CHECKING:
@@ -35,9 +35,7 @@ def trace(
             show_default=False,
         ),
     ],
-    sample: Annotated[
-        int, typer.Option("--sample", min=0, metavar="I", help="Which sample, from 0.")
-    ] = 0,
+    sample: SampleOption = 0,
     split: Annotated[
         str, typer.Option("--split", metavar="SET", help="train, validation or test.")
     ] = "train",
@@ -46,16 +44,7 @@ def trace(
         int, typer.Option("--digits", min=1, max=17, help="Significant digits of each number.")
     ] = 4,
     form: Annotated[Format, typer.Option("--format", help="Of what is printed.")] = Format.TEXT,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            help="Write a page that needs nothing beside itself, .html, or .md, instead.",
-            show_default=False,
-        ),
-    ] = None,
+    output: PageOption = None,
     force: Annotated[
         bool, typer.Option("--force", help="Also for a network of over 1,000 parameters.")
     ] = False,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from nnkit.config.base import HELD, NAMED, Spec
@@ -46,8 +46,14 @@ def _named(part: Any, pointer: str) -> Iterator[tuple[str, str]]:
     """The names in a schema and the JSON Pointers to where they stand."""
     if isinstance(part, dict) and NAMED in part:
         yield part[NAMED], pointer
-    inner = (
-        part if isinstance(part, dict) else dict(enumerate(part)) if isinstance(part, list) else {}
-    )
-    for key, value in inner.items():
+    for key, value in _inside(part):
         yield from _named(value, f"{pointer}/{key}")
+
+
+def _inside(part: Any) -> Iterable[tuple[str | int, Any]]:
+    """What a mapping or a list holds, by key or index; nothing else holds anything."""
+    if isinstance(part, dict):
+        return part.items()
+    if isinstance(part, list):
+        return enumerate(part)
+    return ()

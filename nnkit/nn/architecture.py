@@ -48,6 +48,30 @@ class Architecture(Spec):
             )
         return self.weighted[-1]
 
+    @property
+    def own_output(self) -> AnyActivation | None:
+        """The output's activation, where the last layer with weights names it as its own."""
+        return None if self.last_is_hidden else own_activation(self.layers[self.last])
+
+    @property
+    def last_is_hidden(self) -> bool:
+        """Whether an activation is written for the last layer with weights, and pooling after that.
+
+        Or another layer over positions. The output's activation comes after those, as in Network
+        in Network: its last ReLU stands before global pooling, the softmax after it.
+
+        Lin, Chen & Yan 2014, *Network in network*, ICLR, §3.2.
+        """
+        place = self.last
+        if own_activation(self.layers[place]) is None:
+            written = _written(self.layers, place)
+            return written is not None and self.goes_on(written)
+        return self.goes_on(place)
+
+    def goes_on(self, index: int) -> bool:
+        """Whether a layer over positions, such as pooling, comes after the one of that index."""
+        return any(layer.is_spatial for layer in self.layers[index + 1 :])
+
 
 class Activations(Spec):
     """Which activation follows hidden layers, which the output, and which answers at inference."""
@@ -57,7 +81,7 @@ class Activations(Spec):
         None, description="After every layer with weights but the last; relu by default."
     )
     output: AnyActivation | None = Field(
-        None, description="After the last; by default the one that goes with the loss."
+        None, description="At the end; by default the one that goes with the loss."
     )
     inference: AnyActivation | None = Field(
         None, description="Applied to the output when predicting, such as sign for a perceptron."
@@ -124,14 +148,16 @@ def _links(
     input_noise: float | None,
 ) -> Iterator[tuple[str, LayerSpec, SettingPath]]:
     layers, last = architecture.layers, architecture.last
-    output = own_activation(layers[last]) or activations.output or activation_named(loss.output)
+    own = architecture.own_output
+    output = own or activations.output or activation_named(loss.output)
+    awaiting = None if architecture.last_is_hidden else last
     if input_noise is not None:
         yield "input.noise", Noise(std=input_noise), ("regularization", "input_noise")
     filling = _Filling(architecture, activations, dropout)
-    for index, suffix, spec, path in filling.filled(layers, last, output, ("architecture",)):
+    for index, suffix, spec, path in filling.filled(layers, awaiting, output, ("architecture",)):
         yield f"layers.{index}{suffix}", spec, path
     place: SettingPath = ("activation", "output")
-    if own_activation(layers[last]) is not None:
+    if own is not None:
         place = ("architecture", "layers", last, "activation")
     yield "output", ActivationLayer(function=output), place
 
@@ -181,7 +207,7 @@ class _Filling:
             if awaited is not None and not _postponed(awaited[1], layers, index):
                 yield awaited[0], ".activation", ActivationLayer(function=awaited[1]), awaited[2]
                 awaited, activated = None, True
-            activated = activated and written_activation(layers, index) is None
+            activated = activated and not _activation_follows(layers, index)
             if self.dropout is not None and activated and (last is None or index < last):
                 dropout = Dropout(rate=self.dropout)
                 yield index, ".dropout", dropout, ("regularization", "dropout")
@@ -220,14 +246,34 @@ def own_activation(layer: LayerSpec) -> AnyActivation | None:
 
 
 def written_activation(layers: Sequence[LayerSpec], index: int) -> AnyActivation | None:
-    """The activation that the config writes as a layer after this one, or None.
+    """The first activation that the config writes as a layer between this one and the next weights.
 
-    A normalization may stand between the two.
+    None where it writes none. As in PyTorch and Keras, `conv`, `max_pool`, `activation: tanh` is
+    the tanh of the largest, and no other activation stands before the pooling.
     """
+    written = _written(layers, index)
+    if written is None:
+        return None
+    layer = layers[written]
+    assert isinstance(layer, ActivationLayer)
+    return layer.function
+
+
+def _written(layers: Sequence[LayerSpec], index: int) -> int | None:
+    """The index of the layer that is that activation."""
+    for following in range(index + 1, len(layers)):
+        if isinstance(layers[following], ActivationLayer):
+            return following
+        if isinstance(layers[following], ActivatedLayer):
+            return None
+    return None
+
+
+def _activation_follows(layers: Sequence[LayerSpec], index: int) -> bool:
+    """Whether an activation is written next, at most behind normalizations."""
     while _normalization_follows(layers, index):
         index += 1
-    following = layers[index + 1] if index + 1 < len(layers) else None
-    return following.function if isinstance(following, ActivationLayer) else None
+    return index + 1 < len(layers) and isinstance(layers[index + 1], ActivationLayer)
 
 
 def _normalization_follows(layers: Sequence[LayerSpec], index: int) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
@@ -30,6 +30,8 @@ class Parameter:
         initializer: what draws the first values.
         decay: whether weight penalties apply (to weights, not to biases).
         lr_factor: on the learning rate; 0 keeps it as it is.
+        units: the unit (or filter) to which each run of weights leads, where the first axis is not
+            that of units: the runs are as many and as long as `shape` divides into.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Parameter:
     initializer: AnyInitializer
     decay: bool
     lr_factor: float = 1.0
+    units: Array | None = field(default=None, compare=False)
 
     @property
     def size(self) -> int:

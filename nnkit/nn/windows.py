@@ -49,6 +49,13 @@ class PerAxis:
             return value
         if isinstance(value, list | tuple) and 1 <= len(value) <= 2 and all(map(self._fits, value)):
             return tuple(value)
+        if self.least == 0 and value in ("valid", "same"):
+            raise PydanticCustomError(
+                "not_a_padding",
+                "'{value}' is for 'conv'; here count the zeros on each side: 0 for none, or as "
+                "many as shall stand there, such as 1",
+                {"value": value},
+            )
         words = "".join(f"'{word}', " for word in self.words)
         raise PydanticCustomError(
             "per_axis",

@@ -54,7 +54,7 @@ class Regularization(Spec):
         0.0, description="λ of w ← w − lr·λ·w before each update, apart from the gradient."
     )
     max_norm: Positive | None = Field(
-        None, description="The greatest length of the weights that lead to one unit."
+        None, description="The greatest length of the weights that lead to one unit, or filter."
     )
     dropout: Annotated[float, Field(gt=0, lt=1)] | None = Field(
         None, description="The rate at which units are left out after each hidden activation."
@@ -116,12 +116,21 @@ class Regularization(Spec):
         reduced = np.maximum(np.abs(weights) - lr * self.l1_strength, 0)
         np.multiply(np.sign(weights), reduced, out=weights)
 
-    def bound(self, W: Array) -> None:
-        """Shortens each unit's weights to `max_norm`, in place; W is (units, …)."""
+    def bound(self, W: Array, units: Array | None = None) -> None:
+        """Shortens each unit's weights to `max_norm`, in place (Srivastava et al. 2014, §5.1).
+
+        Args:
+            W: the weights, C-ordered.
+            units: the unit to which each run of them leads, as many runs of one length; by default
+                W is (units, …).
+        """
         if self.max_norm is None:
             return
-        rows = W.reshape(len(W), -1)
-        lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+        rows = W.reshape(len(W) if units is None else len(units), -1)
+        squares = np.einsum("ij,ij->i", rows, rows)
+        if units is not None:
+            squares = np.bincount(units, squares)[units].astype(W.dtype)
+        lengths = np.sqrt(squares)
         np.multiply(
             rows, np.minimum(1, self.max_norm / np.maximum(lengths, 1e-30))[:, None], out=rows
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 
 from nnkit.optim.base import Array, Optimizer, Slots
@@ -19,6 +19,8 @@ class Block:
         shape: its own.
         lr_factor: on the learning rate; 0 leaves it as it is.
         decays: whether penalties and weight decay apply.
+        units: the unit to which each run of its weights leads; None where its first axis is that
+            of units.
     """
 
     start: int
@@ -26,6 +28,7 @@ class Block:
     shape: tuple[int, ...]
     lr_factor: float
     decays: bool
+    units: Array | None = field(default=None, compare=False)
 
     def of(self, flat: Array) -> Array:
         """It as a view of its own shape."""
@@ -76,7 +79,7 @@ class Update:
         self.of_blocks = tuple(block.of(grads) for block in blocks)
         self.frozen = tuple(block.of(grads) for block in blocks if not block.lr_factor)
         weights = [block for block in blocks if len(block.shape) > 1 and block.lr_factor]
-        self.weights = tuple(b.of(params) for b in weights) if regularization.max_norm else ()
+        self.weights = tuple((b.of(params), b.units) for b in weights if regularization.max_norm)
         self.penalized = tuple(
             params[block.start : block.stop] for block in blocks if block.decays and block.lr_factor
         )
@@ -115,8 +118,8 @@ class Update:
         for params, lr_factor in self.shrunk:
             self.regularization.shrink(params, lr * lr_factor)
         self.optimizer.constrain(self.penalized)
-        for W in self.weights:
-            self.regularization.bound(W)
+        for W, units in self.weights:
+            self.regularization.bound(W, units)
 
 
 def _runs(

@@ -243,7 +243,8 @@ def conflicts(config: Config) -> Iterator[SettingError]:
         return
     yield from _activation_conflicts(config)
     yield from _output_conflicts(config)
-    if dropout is not None and len(architecture.weighted) == 1:
+    yield from _repeated_output(config)
+    if dropout is not None and len(architecture.weighted) == 1 and not architecture.last_is_hidden:
         yield SettingError(("regularization", "dropout"), "has no effect: there is no hidden layer")
     if dropout is not None and any(isinstance(layer, Dropout) for layer in architecture.layers):
         yield SettingError(
@@ -311,16 +312,17 @@ def _optimizer_conflicts(config: Config) -> Iterator[SettingError]:
 
 
 def _activation_conflicts(config: Config) -> Iterator[SettingError]:
-    section, layers, last = config.activation, config.architecture.layers, config.architecture.last
+    section, architecture = config.activation, config.architecture
+    layers, last = architecture.layers, architecture.last
     for i in range(last + 1, len(layers)):
-        if isinstance(layers[i], ActivationLayer):
+        if isinstance(layers[i], ActivationLayer) and not architecture.goes_on(i):
             yield SettingError(
                 ("architecture", "layers", i),
                 "the output's activation would follow this one; name it as activation.output",
             )
     unnamed = (
         i
-        for i in config.architecture.weighted[:-1]
+        for i in architecture.weighted[:-1]
         if own_activation(layers[i]) is None and written_activation(layers, i) is None
     )
     if section.hidden is not None and not any(True for _ in unnamed):
@@ -346,7 +348,7 @@ def _output_conflicts(config: Config) -> Iterator[SettingError]:
     """Output activations that the loss can't learn from."""
     loss, last = config.loss, config.architecture.last
     layer = config.architecture.layers[last]
-    own = own_activation(layer)
+    own = config.architecture.own_output
     if own is not None and config.activation.output is not None:
         yield SettingError(
             ("activation", "output"),
@@ -389,6 +391,19 @@ def _output_conflicts(config: Config) -> Iterator[SettingError]:
             ("architecture", "layers", last, "units"),
             "softmax over 1 unit is always 1; give a unit to each class, or use "
             "binary_cross_entropy with 1",
+        )
+
+
+def _repeated_output(config: Config) -> Iterator[SettingError]:
+    """Probabilities that pooling would get from the last layer, and give on as other ones."""
+    architecture, last = config.architecture, config.architecture.last
+    own = own_activation(architecture.layers[last])
+    output = config.activation.output or activation_named(config.loss.output)
+    if architecture.last_is_hidden and own == output and output.probability:
+        yield SettingError(
+            ("architecture", "layers", last, "activation"),
+            f"'{own.tag()}' would stand before what follows this layer, and again at the end; "
+            f"leave it out here, or, if both are meant, write '- activation: {own.tag()}' next",
         )
 
 

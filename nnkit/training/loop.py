@@ -135,7 +135,7 @@ class Loop:
         model = self.model
         self.per_epoch = -(-self.batches.per_epoch // self.accumulate)
         blocks = [
-            Block(start, start + p.size, p.shape, p.lr_factor, p.decay)
+            Block(start, start + p.size, p.shape, p.lr_factor, p.decay, p.units)
             for p in model.layout.parameters
             for start in [model.layout.offsets[p.name]]
         ]

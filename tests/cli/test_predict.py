@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 import nnkit
+from nnkit.cli.predict import EMPTY
 from nnkit.training.config import config_from
 from tests.cli.program import ROOT, TABLES, Answer, Program
 from tests.data.small import train_digit_reader
@@ -82,6 +83,29 @@ def test_tables_are_read_by_the_latest_run_that_can(
     answer = program("predict", rows, "--runs", trained.parent)
     assert answer.out.startswith(f"{rows} row 1: setosa")
     assert answer.err == f"using {trained / 'checkpoints' / 'best.safetensors'}\n"
+
+
+@pytest.mark.parametrize("tables_first", [True, False])
+def test_each_input_is_read_by_the_network_for_its_kind(
+    program: Program, trained: Path, rows: Path, tables_first: bool
+) -> None:
+    inputs = [rows, ROOT / "data" / "pictures" / "7.png"]
+    answer = program("predict", *inputs[:: 1 if tables_first else -1], "--runs", trained.parent)
+    assert answer.code == 0
+    assert answer.err == f"using {trained / 'checkpoints' / 'best.safetensors'}\n"
+    answers = answer.out.splitlines()
+    picture = answers.pop(-1 if tables_first else 0)
+    assert picture.startswith(f"{inputs[1]}: 7  ")
+    assert [line.startswith(f"{rows} row ") for line in answers] == [True] * 3
+
+
+def test_a_table_among_pictures_that_nothing_reads_is_told_before_any_work(
+    program: Program, rows: Path, tmp_path: Path
+) -> None:
+    picture = ROOT / "data" / "pictures" / "7.png"
+    answer = program("predict", picture, rows, "--runs", tmp_path / "none")
+    assert (answer.code, answer.out) == (2, "")
+    assert "can read rows.csv; train one first, or name one with --checkpoint" in answer.errors[0]
 
 
 def test_without_any_such_run(program: Program, rows: Path, tmp_path: Path) -> None:
@@ -189,7 +213,18 @@ def test_an_empty_picture_says_so(program: Program, digits: Path, tmp_path: Path
     assert (answer.code, answer.err) == (0, "")
     assert answer.out == "empty.png: empty: nothing stands out from the background\n"
     found = program("predict", "empty.png", "-c", digits, "--json").json["inputs"]
-    assert found == [{"path": "empty.png", "text": "", "digits": []}]
+    assert found == [{"path": "empty.png", "text": "", "digits": [], "note": EMPTY}]
+    program("predict", "empty.png", "-c", digits, "--csv", "out.csv")
+    (row,) = rows_of(tmp_path / "out.csv")
+    assert row == {"path": "empty.png", "note": EMPTY} | dict.fromkeys(
+        ("row", "text", "confidence", "error"), ""
+    )
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV file."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 def with_a_bad_one(program: Program, digits: Path, *options: object) -> Answer:
@@ -209,12 +244,39 @@ def test_a_bad_picture_among_good_ones(program: Program, digits: Path) -> None:
 
 def test_a_csv_file_has_a_row_a_picture(program: Program, digits: Path, tmp_path: Path) -> None:
     with_a_bad_one(program, digits, "--csv", "out.csv")
-    with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as file:
-        bad, good = csv.DictReader(file)
+    bad, good = rows_of(tmp_path / "out.csv")
     assert "not a picture" in bad["error"]
     assert bad["text"] == good["error"] == ""
     assert len(good["text"]) == 1
     assert 0 < float(good["confidence"]) <= 1
+
+
+def test_a_csv_file_is_written_whole_or_not_at_all(
+    program: Program, digits: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "out.csv").write_text("kept")
+    (tmp_path / "taken").write_text("no folder for drawings")
+    before = sorted(tmp_path.iterdir())
+    answer = program(
+        *("predict", NUMBER, NUMBER, "-c", digits, "--csv", "out.csv", "--annotate", "taken")
+    )
+    assert answer.code == 1
+    assert (tmp_path / "out.csv").read_text() == "kept"
+    assert sorted(tmp_path.iterdir()) == before
+    program("predict", NUMBER, "-c", digits, "--csv", "out.csv")
+    assert len(rows_of(tmp_path / "out.csv")) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("none/out.csv", "none/out.csv: there is no folder none"), (".", ". is a folder")],
+)
+def test_where_no_csv_file_can_be_is_told_before_any_work(
+    program: Program, digits: Path, name: str, why: str
+) -> None:
+    answer = program("predict", NUMBER, "-c", digits, "--csv", name)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.errors[0].startswith(why)
 
 
 def test_what_was_read_is_drawn(program: Program, digits: Path, tmp_path: Path) -> None:

@@ -65,6 +65,16 @@ def refusal(folder: Path, text: str, *overrides: str) -> list[str]:
             "the output's activation would follow this one",
         ),
         (
+            layers("conv: {filters: 3, kernel: 3}, global_avg_pool, activation: relu"),
+            "2:73",
+            "the output's activation would follow this one",
+        ),
+        (
+            layers("conv: {filters: 3, kernel: 3, activation: softmax}, global_avg_pool"),
+            "2:67",
+            "leave it out here, or, if both are meant, write '- activation: softmax' next",
+        ),
+        (
             FLAT + "regularization: {dropout: 0.5}",
             "3:27",
             "has no effect: there is no hidden layer",
@@ -177,3 +187,21 @@ def test_no_conflict_and_none_once_resolved(tmp_path: Path, text: str) -> None:
     config = load_config(path)
     path.write_text(config.to_yaml())
     assert load_config(path).resolved() == config.resolved()
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        "conv: {filters: 3, kernel: 3, activation: relu}",
+        "conv: {filters: 3, kernel: 3}, activation: relu",
+        "conv: {filters: 3, kernel: 3}, activation: softmax",
+    ],
+)
+@pytest.mark.parametrize(
+    "rest", ["", "activation: {output: softmax}\n", "regularization: {dropout: 0.5}\n"]
+)
+def test_an_activation_before_the_last_pooling_is_none_of_the_outputs(
+    tmp_path: Path, last: str, rest: str
+) -> None:
+    (tmp_path / "c.yaml").write_text(DATA + layers(f"{last}, global_avg_pool") + rest)
+    load_config(tmp_path / "c.yaml")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy import ndimage
 
+from nnkit.compiled import available
 from nnkit.config.base import members
 from nnkit.data.augment import AnyAugmentation, Augmentation, augment
 from nnkit.data.augment.base import Direct
@@ -173,7 +174,6 @@ def test_another_fill_or_kind_between_parts_them() -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @each_interpolated
 def test_the_kernel_gives_the_same_bits(movement: Movement, dtype: str, fill: Any) -> None:
-    pytest.importorskip("numba")
     X = images(30, (3, 9, 12), dtype)
     row = [movement.model_copy(update={"fill": fill}), Shift(pixels=3, fill=fill)]
     quick, plain = (augmented(row, X, quick=quick) for quick in (True, False))
@@ -362,7 +362,7 @@ def test_each_epoch_sees_others_and_any_batch_can_be_found_again(
 def test_a_large_training_set_gets_the_same_bits_from_the_kernel(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    pytest.importorskip("numba")
+    assert available()
     row = tuple(INTERPOLATED)
 
     def seen() -> list[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,22 @@ from tests.data.hostile import hostile_files
 FILES = dict(hostile_files())
 
 
-def answer(path: Path, model: nnkit.TrainedModel) -> Reading | str:
-    """What is read, or why not."""
-    try:
-        return model.read(path)
-    except DataError as error:
-        return str(error)
+Ask = Callable[[str], Reading | str]
+
+
+@pytest.fixture
+def answer(tmp_path: Path, digit_reader: nnkit.TrainedModel) -> Ask:
+    """What is read in the file of that name, or why not."""
+
+    def ask(name: str) -> Reading | str:
+        path = tmp_path / name
+        path.write_bytes(FILES[name])
+        try:
+            return digit_reader.read(path)
+        except DataError as error:
+            return str(error)
+
+    return ask
 
 
 def test_there_are_a_hundred() -> None:
@@ -27,14 +38,10 @@ def test_there_are_a_hundred() -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_hostile_file_is_read_or_refused(
-    name: str, tmp_path: Path, digit_reader: nnkit.TrainedModel
-) -> None:
-    path = tmp_path / name
-    path.write_bytes(FILES[name])
-    found = answer(path, digit_reader)
+def test_a_hostile_file_is_read_or_refused(name: str, tmp_path: Path, answer: Ask) -> None:
+    found = answer(name)
     if isinstance(found, str):
-        assert found.startswith(f"{path}: ")
+        assert found.startswith(f"{tmp_path / name}: ")
         assert "\n" not in found
 
 
@@ -46,17 +53,12 @@ def test_a_hostile_file_is_read_or_refused(
         *("png-called.jpeg", "with-a-tail.png", "wide.png"),
     ],
 )
-def test_what_is_merely_odd_is_read(
-    name: str, tmp_path: Path, digit_reader: nnkit.TrainedModel
-) -> None:
-    path = tmp_path / name
-    path.write_bytes(FILES[name])
-    found = answer(path, digit_reader)
+def test_what_is_merely_odd_is_read(name: str, answer: Ask) -> None:
+    found = answer(name)
     assert isinstance(found, Reading)
     assert len(found.digits) == 3
 
 
 @pytest.mark.parametrize("name", ["one-pixel.png", "black.png", "invisible.png"])
-def test_what_is_empty_says_so(name: str, tmp_path: Path, digit_reader: nnkit.TrainedModel) -> None:
-    (tmp_path / name).write_bytes(FILES[name])
-    assert answer(tmp_path / name, digit_reader) == Reading(())
+def test_what_is_empty_says_so(name: str, answer: Ask) -> None:
+    assert answer(name) == Reading(())

@@ -9,7 +9,7 @@ import pytest
 from nnkit.errors import SettingError
 from nnkit.nn.architecture import Activations, Architecture, Stage, chain
 from nnkit.nn.initializers import He, Normal, Uniform, Xavier, Zeros
-from nnkit.nn.layers import ActivationLayer, Dense
+from nnkit.nn.layers import ActivationLayer, Conv, Dense
 from tests.nn.examples import loss_of
 
 
@@ -62,6 +62,81 @@ def test_a_layers_own_activation_comes_first() -> None:
 def test_an_activation_that_is_written_stands_for_the_usual_one() -> None:
     links = stages({"dense": 4}, {"activation": "tanh"}, {"dense": 3}, {"activation": "tanh"})
     assert names(links) == ["dense", "tanh", "dense", "tanh", "softmax"]
+
+
+@pytest.mark.parametrize("between", ["max_pool", "avg_pool", "batch_norm", {"dropout": 0.5}])
+@pytest.mark.parametrize("own", [None, "elu"])
+def test_an_activation_that_is_written_further_on_stands_for_the_usual_one(
+    between: Any, own: str | None
+) -> None:
+    conv = {"conv": {"filters": 2, "kernel": 3, "activation": own}}
+    rest = [{"activation": "tanh"}, "flatten", {"dense": 3}]
+    links = stages(conv, between, *rest, shape=(1, 8, 8))
+    layer = between if isinstance(between, str) else "dropout"
+    named = [layer] if own is None else ["elu", layer]
+    if own is not None and layer == "batch_norm":
+        named.reverse()
+    assert names(links) == ["conv", *named, "tanh", "flatten", "dense", "softmax"]
+
+
+def test_one_written_after_the_next_weights_stands_for_theirs_alone() -> None:
+    links = stages({"dense": 4}, {"noise": 0.1}, {"dense": 4}, {"activation": "tanh"}, {"dense": 3})
+    assert names(links) == ["dense", "relu", "noise", "dense", "tanh", "dense", "softmax"]
+    assert initializers(links) == [He(), Xavier(), Xavier()]
+
+
+CONV = {"filters": 3, "kernel": 3}
+POOLS = ["global_avg_pool", "global_max_pool"]
+
+
+@pytest.mark.parametrize("pool", POOLS)
+@pytest.mark.parametrize(
+    "last",
+    [
+        [{"conv": {**CONV, "activation": "elu"}}],
+        [{"conv": CONV}, {"activation": "elu"}],
+        [{"residual": {"layers": [{"conv": CONV | {"padding": "same"}}], "activation": "elu"}}],
+    ],
+    ids=str,
+)
+def test_the_outputs_activation_comes_behind_a_last_pooling(last: Any, pool: str) -> None:
+    """Of Network in Network: Lin, Chen & Yan 2014."""
+    links = stages(*last, pool, shape=(3, 6, 6))
+    assert names(links)[1:] == ["elu", pool, "softmax"]
+    assert links[-1].output_shape == (3,)
+
+
+def test_without_an_activation_of_its_own_the_last_layer_is_pooled_as_it_is() -> None:
+    links = stages({"conv": CONV}, "global_avg_pool", shape=(1, 6, 6))
+    assert names(links) == ["conv", "global_avg_pool", "softmax"]
+
+
+@pytest.mark.parametrize("behind", ["flatten", "batch_norm", {"dropout": 0.5}])
+def test_the_last_layers_own_activation_is_the_outputs_where_no_pooling_follows(
+    behind: Any,
+) -> None:
+    last = {"dense": {"units": 3, "activation": "sigmoid"}}
+    links = stages(last, behind, loss="squared_error")
+    assert names(links)[:1] + names(links)[2:] == ["dense", "sigmoid"]
+
+
+def test_weights_before_the_last_pooling_suit_their_activation() -> None:
+    links = stages({"conv": {**CONV, "activation": "relu"}}, "global_avg_pool", shape=(1, 6, 6))
+    (W, _) = links[0].spec.parameters((1, 6, 6))
+    assert W.initializer == He()
+
+
+def test_dropout_follows_the_activation_before_the_last_pooling() -> None:
+    conv = {"conv": {**CONV, "activation": "relu"}}
+    links = stages(conv, "global_avg_pool", shape=(1, 6, 6), dropout=0.5)
+    assert names(links) == ["conv", "relu", "dropout", "global_avg_pool", "softmax"]
+
+
+def test_dropout_follows_each_activation_that_is_written() -> None:
+    layers = {"dense": 4}, {"activation": "tanh"}, {"noise": 0.1}, {"activation": "elu"}
+    links = stages(*layers, {"dense": 3}, dropout=0.5)
+    expected = ["dense", "tanh", "dropout", "noise", "elu", "dropout", "dense", "softmax"]
+    assert names(links) == expected
 
 
 def test_the_sections_output_overrides_the_losss() -> None:
@@ -187,6 +262,45 @@ def test_an_activation_that_does_not_fit_is_blamed_itself(
     with pytest.raises(SettingError, match="8 units can't be taken 3 at a time") as caught:
         stages(*layers, activation={"hidden": hidden})
     assert caught.value.path == (*path, "pieces")
+
+
+@pytest.mark.parametrize(
+    ("inside", "size", "beside"),
+    [
+        ([{"conv": {"filters": 2, "kernel": 3}}], 4, (2, 4, 4)),  # half as large, but at stride 1
+        ([{"conv": {"filters": 2, "kernel": 3, "stride": 2}}], 5, (2, 3, 3)),
+        ([{"max_pool": 2}], 5, (2, 3, 3)),
+        ([{"up_sample": 2}], 3, (2, 3, 3)),
+        ([{"max_pool": 3}, {"up_sample": 2}], 3, (2, 3, 3)),
+    ],
+    ids=str,
+)
+def test_a_block_whose_sizes_do_not_go_with_its_strides_is_refused(
+    inside: list[Any], size: int, beside: tuple[int, ...]
+) -> None:
+    with pytest.raises(SettingError) as caught:
+        stages({"residual": inside}, "flatten", {"dense": 3}, shape=(2, size, size))
+    assert f"it has shape {beside}; pad the layers inside" in str(caught.value)
+    assert caught.value.path == ("architecture", "layers", 0)
+
+
+@pytest.mark.parametrize(
+    ("inside", "size", "stride"),
+    [
+        ([{"conv": {"filters": 4, "kernel": 3, "padding": "same"}}], 5, 1),
+        ([{"conv": {"filters": 4, "kernel": 3, "padding": "same", "stride": 2}}], 5, 2),
+        ([{"conv": {"filters": 2, "kernel": 3, "padding": 1}}, {"avg_pool": 2}], 6, 2),
+        ([{"max_pool": 2}, {"residual": [{"max_pool": 2}]}], 8, 4),
+        ([{"max_pool": {"size": 2, "stride": 2}}, {"up_sample": 2}, {"max_pool": 3}], 6, 3),
+    ],
+    ids=str,
+)
+def test_a_shortcut_strides_as_the_block_does(inside: list[Any], size: int, stride: int) -> None:
+    links = stages({"residual": inside}, "flatten", {"dense": 3}, shape=(2, size, size))
+    (*_, beside) = links[0].spec.parts((2, size, size))
+    assert isinstance(beside.spec, Conv)
+    assert beside.name == "shortcut"
+    assert set(beside.spec.windows((2, size, size)).stride) == {stride}
 
 
 def test_an_initializer_that_does_not_fit_is_blamed_inside_its_block() -> None:

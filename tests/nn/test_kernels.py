@@ -15,7 +15,6 @@ LAYERS = [{"dense": 8}, {"dense": 6}, {"dense": 3}]
 
 def gradients(function: Activation, loss: Loss, dtype: str, compiled: bool) -> tuple[float, bytes]:
     """The loss and the bits of the gradients of a network with those hidden activations."""
-    pytest.importorskip("numba")
     model = model_of(LAYERS, (5,), loss=loss, activation=function.model_dump(), dtype=dtype)
     model.compiled = compiled  # small as it is
     model.params *= 0.3  # e^z of e^z stays a number

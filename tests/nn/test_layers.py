@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 from scipy import stats
+from scipy.special import softmax
 
+from nnkit.errors import SettingError
 from nnkit.nn.activations import AnyActivation, Identity
 from nnkit.nn.architecture import Stage
 from nnkit.nn.gradcheck import check_model
@@ -103,6 +105,24 @@ def test_output_has_the_shape_and_type_that_were_announced(
             Y = bound.forward(Y, 0 if training else None)
             assert Y.shape == (*stage.output_shape, samples)
             assert Y.dtype == dtype
+
+
+@pytest.mark.parametrize("pool", ["global_avg_pool", "global_max_pool"])
+def test_gradients_of_network_in_network(pool: str) -> None:
+    """A ReLU, pooling over all positions and a softmax end it: Lin, Chen & Yan 2014, §3.2."""
+    cccp = [{"conv": {"filters": n, "kernel": 1, "activation": "relu"}} for n in (4, 3)]
+    model = model_of([{"conv": {"filters": 4, "kernel": 3}}, *cccp, pool], (2, 6, 6))
+    assert_gradients_are_right(model)
+    X, _ = batch_of(model, 5)
+    maps = X
+    for stage, layer in zip(model.stages, model.network(5, training=False).body, strict=False):
+        if stage.spec.tag() == pool:
+            break
+        maps = layer.forward(maps, None)
+    assert (maps >= 0).all()
+    pooled = (np.mean if pool == "global_avg_pool" else np.max)(maps, axis=(1, 2))
+    expected = softmax(pooled, axis=0)
+    np.testing.assert_allclose(model.forward(np.moveaxis(X, -1, 0)).T, expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("layer", ["batch_norm", "layer_norm", {"avg_pool": 1}], ids=str)
@@ -345,6 +365,12 @@ def test_dropout_lets_the_gradient_through_where_it_let_the_value() -> None:
     dX = layer.backward(np.ones((20, 50)))
     assert dX is not None
     np.testing.assert_array_equal(dX, Y)
+
+
+def test_spatial_dropout_of_vectors_is_refused() -> None:
+    with pytest.raises(SettingError, match=r"has shape \(5,\); use '- dropout: 0\.2'") as caught:
+        model_of([{"spatial_dropout": 0.2}, {"dense": 3}], (5,))
+    assert caught.value.path == ("architecture", "layers", 0)
 
 
 def test_spatial_dropout_leaves_out_whole_channels() -> None:

@@ -64,6 +64,15 @@ def test_what_does_not_fit_is_said(settings: Any, shape: tuple[int, ...], messag
         Conv.model_validate({"kind": "conv", **settings}).output_shape(shape)
 
 
+def test_the_table_of_lenet_5_is_for_its_six_channels() -> None:
+    layer = Conv(filters=16, kernel=5, connections="lenet-5")
+    assert layer.output_shape((6, 14, 14)) == (16, 10, 10)
+    for channels in (1, 3, 8):
+        with pytest.raises(ShapeError, match=f"6 channels .* here has {channels}; leave") as caught:
+            layer.output_shape((channels, 14, 14))
+        assert caught.value.path == ("connections",)
+
+
 def test_more_padding_than_half_a_window_would_pool_nothing() -> None:
     with pytest.raises(ShapeError, match="at most half a window"):
         MaxPool(size=2, padding=2).output_shape((1, 5, 5))
@@ -79,6 +88,24 @@ def test_more_output_padding_than_the_stride_would_be_another_window(dilation: i
 def test_the_keys_that_a_layer_needs_are_named_first() -> None:
     with pytest.raises(ValidationError, match="with keys such as filters, kernel, "):
         Architecture.model_validate({"layers": [{"conv": 32}]})
+
+
+@pytest.mark.parametrize("word", ["same", "valid"])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        {"max_pool": {"padding": ...}},
+        {"avg_pool": {"padding": ...}},
+        {"conv_transpose": {"filters": 2, "kernel": 3, "padding": ...}},
+        {"zero_pad": ...},
+    ],
+    ids=str,
+)
+def test_where_zeros_are_counted_is_said(layer: dict[str, Any], word: str) -> None:
+    ((kind, settings),) = layer.items()
+    named = word if settings is ... else {**settings, "padding": word}
+    with pytest.raises(ValidationError, match=f"'{word}' is for 'conv'; here count the zeros"):
+        Architecture.model_validate({"layers": [{kind: named}]})
 
 
 @pytest.mark.parametrize("kernel", [0, -1, 2.5, "5", True, [1, 2, 3], [], [0, 1], None])

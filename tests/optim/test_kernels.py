@@ -51,7 +51,6 @@ def test_same_bits_with_and_without(
     denormals: Callable[[], AbstractContextManager[None]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    pytest.importorskip("numba")
     monkeypatch.delenv("NNKIT_COMPILED", raising=False)
     assert compiled.worthwhile(SIZE)
     with denormals():

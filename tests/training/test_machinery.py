@@ -16,7 +16,7 @@ from nnkit.runs.checkpoint import read_checkpoint
 from nnkit.training.config import Config
 from nnkit.training.numerics import numerics
 from nnkit.training.session import Session, build, restore, save
-from tests.training.configs import diabetes, iris
+from tests.training.configs import diabetes, iris, pictures
 from tests.training.test_loop import advance, state
 
 OPTIMIZERS: list[dict[str, Any]] = [{"kind": "adam", "lr": 0.05}, {"kind": "lbfgs"}]
@@ -101,6 +101,59 @@ def test_a_layer_without_decay_has_no_penalty(tmp_path: Path) -> None:
     squares = {name: float((block.astype(float) ** 2).sum()) for name, block in views.items()}
     assert penalty(True) == pytest.approx(squares["layers.0.W"] + squares["layers.1.W"])
     assert penalty(False) == pytest.approx(squares["layers.1.W"])
+
+
+# Bounds
+
+
+def filters_of(session: Session, name: str) -> Array:
+    """The filter to which each weight of the first layer leads: the map that moves with it."""
+    network = session.model.network(1, training=False)
+    W = blocks(session)[name].reshape(-1)
+    X = np.random.default_rng(0).normal(size=(*session.model.input_shape, 1))
+    before = network.body[0].forward(X, None).copy()
+    leads = []
+    for weight, value in enumerate(W.copy()):
+        W[weight] = value + 1
+        moved = np.flatnonzero((network.body[0].forward(X, None) != before).any(axis=(1, 2, 3)))
+        W[weight] = value
+        leads.append(moved.item())
+    return np.array(leads)
+
+
+@pytest.mark.parametrize("limit", [0.3, 0.8])
+@pytest.mark.parametrize(
+    "first",
+    [
+        {"conv": {"filters": 4, "kernel": 3}},
+        {"conv": {"filters": 6, "kernel": [2, 3], "groups": 3}},
+        {"conv": {"filters": 4, "kernel": 3, "connections": [[0], [0, 1], [2], [0, 1, 2]]}},
+        {"conv_transpose": {"filters": 4, "kernel": 2, "stride": 2}},
+        {"conv_transpose": {"filters": 6, "kernel": [2, 3], "groups": 3, "bias": False}},
+    ],
+    ids=str,
+)
+def test_max_norm_bounds_the_weights_that_lead_to_each_filter(
+    tmp_path: Path, first: dict[str, Any], limit: float
+) -> None:
+    def after_a_step(max_norm: float | None) -> Session:
+        config = pictures(
+            tmp_path,
+            architecture={"layers": [first, "flatten", {"dense": 3}]},
+            optimizer={"kind": "sgd", "lr": 0.1},
+            regularization={"max_norm": max_norm},
+            training={"precision": "float64", "epochs": None, "steps": 1},
+        )
+        return trained(config, tmp_path)
+
+    free, bounded = after_a_step(None), after_a_step(limit)
+    W, found = (blocks(session)["layers.0.W"].ravel() for session in (free, bounded))
+    filters = filters_of(free, "layers.0.W")
+    lengths = [np.linalg.norm(W[filters == f]) for f in range(filters.max() + 1)]
+    assert max(lengths) > 0.3
+    for f, length in enumerate(lengths):
+        expected = W[filters == f] * min(1, limit / length)
+        np.testing.assert_allclose(found[filters == f], expected, rtol=1e-12)
 
 
 # Accumulation

@@ -105,20 +105,33 @@ class Flip(Affine, Direct):
         return self.sometimes(np.full(count, -1.0), 1.0, rng)
 
 
-class Rotate(Affine, Filled):
+class Angled(Affine, Filled):
+    """One by an angle φ, uniform between ∓`degrees`."""
+
+    shorthand: ClassVar[str | None] = "degrees"
+    degrees: float = 10.0
+
+    @abstractmethod
+    def linear(self, angles: Array) -> Array:
+        """A (N, 2, 2) of `source` for angles (N,) in radians."""
+
+    def source(self, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
+        degrees = self.sometimes(rng.uniform(-self.degrees, self.degrees, count), 0.0, rng)
+        return self.linear(np.radians(degrees)), np.zeros((count, 2))
+
+
+class Rotate(Angled):
     """Turns each image about its centre by an angle φ, uniform between ∓`degrees`."""
 
     kind: Literal["rotate"] = "rotate"
-    shorthand: ClassVar[str | None] = "degrees"
     elsewhere: ClassVar[tuple[str, ...]] = ("rotation", "random_rotation")
     degrees: Annotated[float, Field(gt=0, le=180)] = Field(
         10.0, description="The largest angle, in either direction."
     )
 
-    def source(self, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
-        angles = _angles(self, self.degrees, count, rng)
+    def linear(self, angles: Array) -> Array:
         cos, sin = np.cos(angles), np.sin(angles)
-        return np.array([[cos, -sin], [sin, cos]]).transpose(2, 0, 1), np.zeros((count, 2))
+        return np.array([[cos, -sin], [sin, cos]]).transpose(2, 0, 1)
 
 
 class Scale(Affine, Filled):
@@ -139,20 +152,19 @@ class Scale(Affine, Filled):
         return linear, np.zeros((count, 2))
 
 
-class Shear(Affine, Filled):
+class Shear(Angled):
     """Slants each image: rows move by tan φ pixels a row, φ uniform between ∓`degrees`."""
 
     kind: Literal["shear"] = "shear"
-    shorthand: ClassVar[str | None] = "degrees"
     elsewhere: ClassVar[tuple[str, ...]] = ("skew", "slant")
     degrees: Annotated[float, Field(gt=0, le=85)] = Field(
         10.0, description="The largest angle of an upright line, in either direction."
     )
 
-    def source(self, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
-        linear = _unchanged(count)
-        linear[:, 1, 0] = np.tan(_angles(self, self.degrees, count, rng))
-        return linear, np.zeros((count, 2))
+    def linear(self, angles: Array) -> Array:
+        slanted = _unchanged(len(angles))
+        slanted[:, 1, 0] = np.tan(angles)
+        return slanted
 
 
 class Elastic(Filled):
@@ -195,12 +207,6 @@ def gaussian(size: int, sigma: float, dtype: np.dtype[Any]) -> Array:
     bell /= bell.sum()
     distances = np.abs(np.subtract.outer(np.arange(size), np.arange(size)))
     return np.where(distances <= reach, bell[reach - np.minimum(distances, reach)], 0).astype(dtype)
-
-
-def _angles(
-    augmentation: Augmentation, degrees: float, count: int, rng: np.random.Generator
-) -> Array:
-    return np.radians(augmentation.sometimes(rng.uniform(-degrees, degrees, count), 0.0, rng))
 
 
 def _unchanged(count: int) -> Array:

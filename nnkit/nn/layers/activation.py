@@ -11,7 +11,11 @@ from nnkit.nn.params import Parameter, Shape
 
 
 class ActivationLayer(LayerSpec):
-    """Applies an activation function where none would stand by default: `- activation: tanh`."""
+    """Applies an activation function right here: `- activation: tanh`.
+
+    Behind a layer with weights it stands for `activation.hidden`, also where other layers, such as
+    pooling, come between the two.
+    """
 
     kind: Literal["activation"] = "activation"
     shorthand: ClassVar[str | None] = "function"

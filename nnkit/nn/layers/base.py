@@ -10,7 +10,7 @@ from nnkit.config.base import NonNegative
 from nnkit.nn.activations import AnyActivation
 from nnkit.nn.initializers import AnyInitializer, Xavier, Zeros
 from nnkit.nn.layer import LayerSpec, ShapeError
-from nnkit.nn.params import Parameter, Shape
+from nnkit.nn.params import Array, Parameter, Shape
 
 
 class SpatialLayer(LayerSpec):
@@ -44,20 +44,27 @@ class WeightedLayer(ActivatedLayer):
     )
 
     def weights_and_bias(
-        self, shape: Shape, fan_in: int, fan_out: int, bias: bool, units: int | None = None
+        self, shape: Shape, fan_in: int, fan_out: int, bias: bool, units: Array | None = None
     ) -> Sequence[Parameter]:
-        """The blocks W, of that shape, and b, one for each unit; by default for W's first axis.
+        """The blocks W, of that shape, and b, one for each unit.
+
+        Args:
+            shape: of W.
+            fan_in: as in `Parameter`.
+            fan_out: likewise.
+            bias: whether there is b.
+            units: likewise; by default W's first axis is that of units.
 
         Raises:
             ShapeError: an initializer can't fill them.
         """
         initial = self.initializer or Xavier()
         _check(initial, shape, "initializer")
-        W = Parameter("W", shape, fan_in, fan_out, initial, self.decay, self.lr_factor)
+        W = Parameter("W", shape, fan_in, fan_out, initial, self.decay, self.lr_factor, units)
         if not bias:
             return (W,)
         initial = self.bias_initializer or Zeros()
-        each = shape[:1] if units is None else (units,)
+        each = shape[:1] if units is None else (int(units.max()) + 1,)
         _check(initial, each, "bias_initializer")
         return (W, Parameter("b", each, fan_in, fan_out, initial, False, self.lr_factor))
 

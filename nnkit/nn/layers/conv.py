@@ -24,8 +24,16 @@ LENET_5 = (
     *((0, 1, 3, 4), (1, 2, 4, 5), (0, 2, 3, 5)),
     (0, 1, 2, 3, 4, 5),
 )
+LENET_5_CHANNELS = 6
 
 Connections = tuple[Annotated[tuple[int, ...], Listed], ...]
+
+
+def check_groups(groups: int, channels: int, filters: int) -> None:
+    """Raises a ShapeError if channels or filters can't be parted into so many groups."""
+    for count, what in ((channels, "channels of the input"), (filters, "filters")):
+        if count % groups:
+            raise ShapeError(f"{count} {what} can't be parted into {groups} groups", "groups")
 
 
 class Conv(SpatialLayer, WeightedLayer):
@@ -51,7 +59,9 @@ class Conv(SpatialLayer, WeightedLayer):
     kernel: Annotated[Sizes, PerAxis(1)] = Field(description="A window's size, 5 or [5, 3].")
     stride: Annotated[Sizes, PerAxis(1)] = Field(1, description="From one window to the next.")
     padding: Annotated[Padding, PerAxis(0, ("valid", "same"))] = Field(
-        "valid", description="Zeros around the input: none, as many as keep its size, or a number."
+        "valid",
+        description="Zeros around the input: none; with `same` as many as give an output for every "
+        "`stride` inputs, at stride 1 the input's size; or a number.",
     )
     dilation: Annotated[Sizes, PerAxis(1)] = Field(
         1, description="From one entry of a window to the next."
@@ -80,9 +90,7 @@ class Conv(SpatialLayer, WeightedLayer):
     def output_shape(self, shape: Shape) -> Shape:
         found = self.windows(shape)
         channels, groups = shape[0], self._groups(shape[0])
-        for count, what in ((channels, "channels of the input"), (self.filters, "filters")):
-            if count % groups:
-                raise ShapeError(f"{count} {what} can't be parted into {groups} groups", "groups")
+        check_groups(groups, channels, self.filters)
         self._check_connections(channels, groups)
         return (self.filters, *found.count)
 
@@ -93,11 +101,13 @@ class Conv(SpatialLayer, WeightedLayer):
         if table is None:
             fan_in, fan_out = seen * taps, self.filters // groups * taps
             weights: Shape = (self.filters, seen, *kernel)
+            units = None
         else:  # a block of weights for each connection
             count = sum(map(len, table))
             weights = (count, *kernel)
             fan_in, fan_out = count * taps // self.filters, count * taps // shape[0]
-        return self.weights_and_bias(weights, fan_in, fan_out, self.bias, self.filters)
+            units = np.repeat(np.arange(self.filters), [len(channels) for channels in table])
+        return self.weights_and_bias(weights, fan_in, fan_out, self.bias, units)
 
     def multiplications(self, shape: Shape) -> int:
         (W, *_), found = self.parameters(shape), self.windows(shape)
@@ -124,6 +134,12 @@ class Conv(SpatialLayer, WeightedLayer):
         if len(table) != self.filters:
             raise ShapeError(
                 f"has {len(table)} rows, but there are {self.filters} filters", "connections"
+            )
+        if self.connections == "lenet-5" and channels != LENET_5_CHANNELS:
+            raise ShapeError(
+                f"LeNet-5's table says which of {LENET_5_CHANNELS} channels each filter sees, but "
+                f"the input here has {channels}; leave it out, or list each filter's channels",
+                "connections",
             )
         for filter_, seen in enumerate(table):
             if not seen or len(set(seen)) < len(seen) or not set(seen) <= set(range(channels)):

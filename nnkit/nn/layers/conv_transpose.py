@@ -13,6 +13,7 @@ from nnkit.config.base import Count
 from nnkit.nn.columns import Columns
 from nnkit.nn.layer import Binding, Layer, Reach, ShapeError
 from nnkit.nn.layers.base import SpatialLayer, WeightedLayer
+from nnkit.nn.layers.conv import check_groups
 from nnkit.nn.params import Array, Parameter, Shape
 from nnkit.nn.windows import PerAxis, Sizes, Windows, per_axis, positions_of, windows
 
@@ -74,11 +75,7 @@ class ConvTranspose(SpatialLayer, WeightedLayer):
 
     def output_shape(self, shape: Shape) -> Shape:
         found = self.windows(shape)
-        for count, what in ((shape[0], "channels of the input"), (self.filters, "filters")):
-            if count % self.groups:
-                raise ShapeError(
-                    f"{count} {what} can't be parted into {self.groups} groups", "groups"
-                )
+        check_groups(self.groups, shape[0], self.filters)
         return (self.filters, *found.size)
 
     def parameters(self, shape: Shape) -> Sequence[Parameter]:
@@ -86,7 +83,9 @@ class ConvTranspose(SpatialLayer, WeightedLayer):
         each = self.filters // self.groups
         fan_in, fan_out = shape[0] // self.groups * found.taps, each * found.taps
         weights = (shape[0], each, *found.kernel)
-        return self.weights_and_bias(weights, fan_in, fan_out, self.bias, self.filters)
+        filters = np.arange(self.filters).reshape(self.groups, 1, each)
+        units = np.broadcast_to(filters, (self.groups, shape[0] // self.groups, each)).ravel()
+        return self.weights_and_bias(weights, fan_in, fan_out, self.bias, units)
 
     def multiplications(self, shape: Shape) -> int:
         (W, *_) = self.parameters(shape)

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from nnkit.nn.layer import Binding, Layer, LayerSpec
+from nnkit.nn.layer import Binding, Layer, LayerSpec, ShapeError
 from nnkit.nn.params import Array, Shape
 from nnkit.random import philox
 
@@ -40,6 +40,14 @@ class SpatialDropout(LayerSpec):
     kind: Literal["spatial_dropout"] = "spatial_dropout"
     shorthand: ClassVar[str | None] = "rate"
     rate: Annotated[float, Field(gt=0, lt=1)]
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if len(shape) < 2:
+            raise ShapeError(
+                "'spatial_dropout' leaves out whole maps of images or sequences, but each sample "
+                f"here has shape {shape}; use '- dropout: {self.rate:g}'"
+            )
+        return shape
 
     def bind(self, binding: Binding) -> Layer:
         channels, *positions = binding.input_shape

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from math import inf
+from math import inf, isclose
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -31,8 +31,8 @@ class Residual(ActivatedLayer):
     """Y = F(X) + X, with F the layers inside (He, Zhang, Ren & Sun 2016, eq. 1).
 
     Inside, the hidden activation follows every layer with weights but the last; after the sum it
-    follows too. Where F changes the shape, X goes through a 1 × 1 convolution without bias, or a
-    dense layer (eq. 2).
+    follows too. Where F changes the shape, X goes through a 1 × 1 convolution without bias that
+    strides as F does, or a dense layer (eq. 2).
     """
 
     elsewhere: ClassVar[tuple[str, ...]] = ("resnet_block", "skip", "residual_block")
@@ -96,23 +96,37 @@ class Residual(ActivatedLayer):
         output = self.output_shape(shape)
         if output == shape:
             return None
-        if len(shape) == len(output) == 1:
+        if len(shape) != len(output):
+            raise ShapeError(f"turns {shape} into {output}, to which its input can't be added")
+        if len(shape) == 1:
             layer: LayerSpec = Dense(units=output[0], bias=False, initializer=self.initializer)
-        elif len(shape) == len(output):
-            stride = tuple(-(-n // m) for n, m in zip(shape[1:], output[1:], strict=True))
+        else:
             layer = Conv(
                 filters=output[0],
                 kernel=1,
-                stride=stride,
+                stride=self._stride(shape),
                 bias=False,
                 initializer=self.initializer,
             )
-        if len(shape) != len(output) or layer.output_shape(shape) != output:
+        beside = layer.output_shape(shape)
+        if beside != output:
             raise ShapeError(
-                f"turns {shape} into {output}, to which its input can't be added; "
-                "pad the layers inside with 'same'"
+                f"turns {shape} into {output}, to which its input can't be added: with the same "
+                f"strides it has shape {beside}; pad the layers inside, convolutions with 'same'"
             )
         return Link("shortcut", layer, shape)
+
+    def _stride(self, shape: Shape) -> tuple[int, ...]:
+        """How many inputs lie from one output of F to the next; 1 where that is no whole number.
+
+        That the sizes are as many times apart would not do: so are 4 and 2 of a valid 3 × 3 window.
+        """
+        reach = self.reach(shape)
+        assert reach is not None
+        return tuple(
+            round(stride) if round(stride) and isclose(stride, round(stride)) else 1
+            for stride in reach.stride
+        )
 
     def parts(self, shape: Shape) -> Sequence[Link]:
         beside = self._beside(shape)
