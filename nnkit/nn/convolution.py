@@ -19,7 +19,7 @@ Arrays are C-ordered:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import product
+from itertools import pairwise, product
 from math import ceil, prod
 from typing import Any
 
@@ -31,6 +31,7 @@ from numba.extending import intrinsic
 from nnkit.compiled import compiled, vector_registers
 from nnkit.memory import aligned_empty, aligned_zeros
 from nnkit.nn.params import Array
+from nnkit.nn.threads import side_by_side
 from nnkit.nn.windows import Windows
 
 INDEX = ir.IntType(64)
@@ -57,15 +58,28 @@ def block(count: int, most: int) -> int:
     return min(sizes, key=lambda size: ceil(count / size) * (size + 1))
 
 
+def bands(rows: int, threads: int) -> list[tuple[int, int]]:
+    """First row and row after the last of each thread's share."""
+    count = min(rows, threads)
+    edges = [rows * i // count for i in range(count + 1)]
+    return list(pairwise(edges))
+
+
 class Direct:
     """The convolution of one group of channels, for batches of one size N.
 
     Windows must stand one entry apart along each axis, and a row of outputs and of inputs, over all
-    samples, fill a tile (`is_possible`).
+    samples, fill a tile (`is_possible`). Threads share the rows.
     """
 
     def __init__(
-        self, windows: Windows, channels: int, filters: int, batch: int, dtype: np.dtype[Any]
+        self,
+        windows: Windows,
+        channels: int,
+        filters: int,
+        batch: int,
+        dtype: np.dtype[Any],
+        threads: int = 1,
     ) -> None:
         *_, width = windows.padded
         area = prod(windows.padded) * batch
@@ -82,7 +96,8 @@ class Direct:
         self.width = VECTORS * self.lanes
         self.for_Z = (0,) * block(filters, OUTPUTS)  # a tuple's length is known when compiling
         self.packed = self._packed(len(self.offsets), filters, self.for_Z)
-        self._correlate = compiled(correlate, exact=False)
+        self.threads = threads
+        self._pack, self._correlate = compiled(pack), compiled(correlate, exact=False)
 
     @staticmethod
     def is_possible(windows: Windows, batch: int, dtype: np.dtype[Any]) -> bool:
@@ -97,7 +112,9 @@ class Direct:
         self.for_dW = (0,) * block(self.filters, PRODUCTS // len(self.for_entries))
         tiles = ceil(taps / len(self.for_entries)) * ceil(self.filters / len(self.for_dW))
         vectors = ceil(len(self.for_dW) * len(self.for_entries) / self.lanes)
-        self.sums = aligned_empty((tiles * vectors * self.lanes,), self.dtype)
+        self.bands = bands(self.count[0], self.threads)
+        self.sums = [aligned_empty((tiles * vectors * self.lanes,), self.dtype) for _ in self.bands]
+        self.shares = np.empty((len(self.bands) - 1, self.filters, taps), self.dtype)
         self._multiply = compiled(multiply, exact=False)
         if input_gradient:
             self._prepare_input_gradient()
@@ -114,35 +131,48 @@ class Direct:
         self.back = (self.margin * self.batch + filters - entries[:, None]).reshape(-1)
         self.for_dX = (0,) * block(self.channels, OUTPUTS)
         self.packed_back = self._packed(len(self.back), self.channels, self.for_dX)
+        self._pack_back = compiled(pack_back)
         self._correlate_back = compiled(correlate_back, exact=False)
 
     def forward(self, X: Array, W: Array, b: Array, Z: Array) -> None:
         """Writes Z (filters, *positions, N) = W ⋆ X + b for the padded X, (channels, …, N)."""
-        rows = Z.reshape(self.filters, self.count[0], -1)
-        X = X.reshape(-1)
-        self._correlate(self.for_Z, self.width, X, W, b, self.offsets, self.step, rows, self.packed)
+        X, Z = X.reshape(-1), Z.reshape(self.filters, self.count[0], -1)
+        tile = self.for_Z, self.width
+        self._pack(self.for_Z, W, self.packed)
+        side_by_side(
+            lambda band: self._correlate(
+                *tile, *band, X, self.packed, b, self.offsets, self.step, Z
+            ),
+            bands(self.count[0], self.threads),
+        )
 
     def weight_gradient(self, X: Array, dZ: Array, dW: Array) -> None:
         """Writes dW (filters, channels · taps) for X as it was and dZ (filters, *positions, N)."""
-        rows = dZ.reshape(self.filters, self.count[0], -1)
+        X, dZ = X.reshape(-1), dZ.reshape(self.filters, self.count[0], -1)
         tile = self.for_dW, self.for_entries, self.lanes
-        self._multiply(*tile, X.reshape(-1), rows, self.offsets, self.step, dW, self.sums)
+        side_by_side(
+            lambda part: self._multiply(*tile, *part[0], X, dZ, self.offsets, self.step, *part[1:]),
+            list(zip(self.bands, [dW, *self.shares], self.sums, strict=True)),
+        )
+        for share in self.shares:
+            np.add(dW, share, out=dW)
 
     def input_gradient(self, W: Array, dZ: Array, dX: Array) -> None:
         """Writes dX (channels, *positions, N) without the padding."""
-        _, columns = self.count
-        dZ = dZ.reshape(self.filters, self.count[0], columns, self.batch)
-        self.around[:, :, self.margin : self.margin + columns] = dZ
-        self._correlate_back(
-            self.for_dX,
-            self.width,
-            self.around,
-            W.reshape(self.filters, self.channels, *self.kernel),
-            self.back,
-            self.dilation[0],
-            self.before,
-            dX.reshape(self.channels, self.size[0], -1),
-            self.packed_back,
+        rows, columns = self.count
+        self.around[:, :, self.margin : self.margin + columns] = dZ.reshape(
+            self.filters, rows, columns, self.batch
+        )
+        dX = dX.reshape(self.channels, self.size[0], -1)
+        W = W.reshape(self.filters, self.channels, *self.kernel)
+        tile = self.for_dX, self.width
+        heights = self.kernel[0], self.dilation[0]
+        self._pack_back(self.for_dX, W, self.packed_back)
+        side_by_side(
+            lambda band: self._correlate_back(
+                *tile, *band, self.around, self.packed_back, self.back, *heights, self.before, dX
+            ),
+            bands(self.size[0], self.threads),
         )
 
     def _entries(self, row: int, column: int) -> list[int]:
@@ -156,24 +186,38 @@ class Direct:
         return aligned_empty((ceil(count / len(tile)) * len(tile) * terms,), self.dtype)
 
 
-def correlate(
-    tile: Any, width: int, X: Any, W: Any, b: Any, offsets: Any, step: int, Z: Any, packed: Any
-) -> None:
-    """Writes Z[f, y] = b[f] + Σ_k W[f, k] · (run k of row y).
-
-    Where filters or a run are no multiple of a tile, the last tile computes some outputs again.
-    """
-    filters, rows, length = Z.shape
-    taps, size, area = offsets.size, len(tile), rows * length
-    i = 0
+def pack(tile: Any, W: Any, packed: Any) -> None:
+    """Writes the weights into `packed` as `correlate` takes them: by tiles, terms, filters."""
+    filters, taps = W.shape
+    size, i = len(tile), 0
     for first in range(0, filters, size):
         f = min(first, filters - size)
         for k in range(taps):
             for r in range(size):
                 packed[i] = W[f + r, k]
                 i += 1
+
+
+def correlate(
+    tile: Any,
+    width: int,
+    top: int,
+    bottom: int,
+    X: Any,
+    packed: Any,
+    b: Any,
+    offsets: Any,
+    step: int,
+    Z: Any,
+) -> None:
+    """Writes Z[f, y] = b[f] + Σ_k W[f, k] · (run k of row y), for rows from top to bottom.
+
+    Where filters or a run are no multiple of a tile, the last tile computes some outputs again.
+    """
+    filters, rows, length = Z.shape
+    taps, size, area = offsets.size, len(tile), rows * length
     z = Z.reshape(-1)
-    for y in range(rows):
+    for y in range(top, bottom):
         for start in range(0, length, width):
             t = min(start, length - width)
             w = 0
@@ -184,72 +228,67 @@ def correlate(
                 w += taps * size
 
 
+def pack_back(tile: Any, W: Any, packed: Any) -> None:
+    """Likewise as `correlate_back` takes them: by tiles of channels, and terms (i, f, j)."""
+    filters, channels, height, across = W.shape
+    size, at = len(tile), 0
+    for first in range(0, channels, size):
+        c = min(first, channels - size)
+        for i in range(height):
+            for f in range(filters):
+                for j in range(across):
+                    for r in range(size):
+                        packed[at] = W[f, c + r, i, j]
+                        at += 1
+
+
 def correlate_back(
     tile: Any,
     width: int,
+    top: int,
+    bottom: int,
     dZ: Any,
-    W: Any,
-    offsets: Any,
-    dilation: int,
-    before: tuple[int, ...],
-    dX: Any,
     packed: Any,
+    offsets: Any,
+    height: int,
+    dilation: int,
+    before: Any,
+    dX: Any,
 ) -> None:
-    """Writes dX[c, y] = Σ W[f, c, i, j] · dZ[f, y − i, · − j], from dZ with zeros on both sides.
+    """Writes dX[c, y] = Σ W[f, c, i, j] · dZ[f, y − i, · − j], for rows from top to bottom.
 
-    dZ is (filters, rows, columns, N), W (filters, channels, height, width), and dX (channels, rows,
-    run); offsets go by (i, f, j).
+    dZ is (filters, rows, columns, N) with zeros on both sides, and dX (channels, rows, run).
     """
-    filters, count, columns, batch = dZ.shape
+    _, count, columns, batch = dZ.shape
     channels, rows, length = dX.shape
-    _, _, height, across = W.shape
-    size, area, each = len(tile), rows * length, filters * across
-    i = 0
-    for first in range(0, channels, size):
-        c = min(first, channels - size)
-        for row in range(height):
-            for f in range(filters):
-                for column in range(across):
-                    for r in range(size):
-                        packed[i] = W[f, c + r, row, column]
-                        i += 1
+    size, area, each = len(tile), rows * length, offsets.size // height
     none = np.zeros(size, dX.dtype)
     d, x = dZ.reshape(-1), dX.reshape(-1)
-    for y in range(rows):
+    for y in range(top, bottom):
         lowest = max(0, -((count - 1 - y - before[0]) // dilation))  # no row above the first, …
         highest = min(height - 1, (y + before[0]) // dilation)  # … and none below the last
-        taps = (highest - lowest + 1) * each
+        skipped, taps = lowest * each, (highest - lowest + 1) * each
         if taps <= 0:
             dX[:, y] = 0
             continue
         at = ((y + before[0]) * columns + before[1]) * batch
         for start in range(0, length, width):
             t = min(start, length - width)
-            w = lowest * each * size
+            w = skipped * size
             for first in range(0, channels, size):
                 place = min(first, channels - size) * area + y * length + t
                 sum_runs(
-                    tile,
-                    d,
-                    at + t,
-                    offsets,
-                    lowest * each,
-                    taps,
-                    packed,
-                    w,
-                    none,
-                    0,
-                    x,
-                    place,
-                    area,
+                    tile, d, at + t, offsets, skipped, taps, packed, w, none, 0, x, place, area
                 )
-                w += height * each * size
+                w += offsets.size * size
 
 
 def multiply(
     tile: Any,
     entries: Any,
     lanes: int,
+    top: int,
+    bottom: int,
     X: Any,
     dZ: Any,
     offsets: Any,
@@ -257,16 +296,16 @@ def multiply(
     dW: Any,
     sums: Any,
 ) -> None:
-    """Writes dW[f, k] = Σ_y (dZ[f, y] · run k of row y)."""
+    """Writes dW[f, k] = Σ_y (dZ[f, y] · run k of row y), over rows from top to bottom."""
     filters, rows, length = dZ.shape
     taps, size, wide, area = offsets.size, len(tile), len(entries), rows * length
     each = (size * wide + lanes - 1) // lanes * lanes
     vectors = length // lanes
+    together = max(1, CHUNK // max(1, vectors))  # rows
     d = dZ.reshape(-1)
     sums[:] = 0
-    together = max(1, CHUNK // max(1, vectors))  # rows
-    for y in range(0, rows, together):
-        beside = min(together, rows - y)
+    for y in range(top, bottom, together):
+        beside = min(together, bottom - y)
         for part in range(0, vectors, CHUNK):
             count, at, s = min(CHUNK, vectors - part), part * lanes, 0
             for left in range(0, taps, wide):
@@ -302,7 +341,7 @@ def multiply(
             s += each
     for f in range(filters):
         for k in range(taps):
-            for y in range(rows):
+            for y in range(top, bottom):
                 for t in range(vectors * lanes, length):  # what fills no vector
                     dW[f, k] += dZ[f, y, t] * X[y * step + offsets[k] + t]
 

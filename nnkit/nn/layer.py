@@ -44,6 +44,7 @@ class Binding:
         samples_first: whether the input is a view of memory that lies samples first, as batches
             come; else it is C-ordered.
         compiled: whether kernels shall be compiled.
+        threads: that may share the layer's work; one where they share the batch.
         seed: of the run, for layers that draw random numbers.
         name: of the layer, which keys those draws.
     """
@@ -59,6 +60,7 @@ class Binding:
     input_is_scratch: bool
     samples_first: bool
     compiled: bool
+    threads: int
     seed: int
     name: str
 

@@ -41,7 +41,7 @@ class Model:
             block of it lies says `state_layout`.
         spatial: whether it works on images or sequences, position by position.
         compiled: whether its networks use compiled kernels.
-        threads: how many share the pieces of a batch, where batches are cut.
+        threads: how many share the pieces of a batch, or each layer where batches are not cut.
     """
 
     def __init__(self, stages: Sequence[Stage], loss: Loss, seed: int, dtype: str) -> None:
@@ -66,7 +66,7 @@ class Model:
         self.spatial = any(stage.spec.is_spatial for stage in self.stages)
         self.compiled = worthwhile(self.multiplications)
         self.threads = 1
-        self._networks: OrderedDict[tuple[int, bool, bool], Network] = OrderedDict()
+        self._networks: OrderedDict[tuple[int, bool, bool, int], Network] = OrderedDict()
         self._cut: OrderedDict[tuple[int, bool, bool, int], Network | Pieces] = OrderedDict()
 
     def initialize(self) -> None:
@@ -96,12 +96,16 @@ class Model:
 
     @property
     def _lanes(self) -> int:
-        """How many threads share a batch; one where the threads share each product instead."""
+        """How many threads share a batch; one where they share each layer's work instead."""
         return self.threads if self.cuts_batches else 1
+
+    @property
+    def _threads_inside(self) -> int:
+        return 1 if self.cuts_batches else self.threads
 
     def network(self, batch: int, training: bool) -> Network:
         """The layers bound to a batch size, made once and kept."""
-        key = (batch, training, self.compiled)
+        key = (batch, training, self.compiled, self.threads)
         network = self._networks.get(key)
         if network is None:
             network = _keep(self._networks, key, self.bound(batch, training, self.grads))
@@ -110,7 +114,7 @@ class Model:
 
     def bound(self, batch: int, training: bool, grads: Array) -> Network:
         """The layers bound to a batch size, which write gradients into `grads`."""
-        return Network(self, batch, training, grads=grads)
+        return Network(self, batch, training, grads=grads, threads=self._threads_inside)
 
     def in_pieces(self, batch: int, training: bool) -> Network | Pieces:
         """Likewise, or where it is faster the batch in pieces, shared out among threads."""
@@ -173,11 +177,12 @@ class Network:
         training: bool,
         input_gradient: bool = False,
         grads: Array | None = None,
+        threads: int = 1,
     ) -> None:
         self.loss = model.loss
         self.names = [stage.name for stage in model.stages]
         target = model.grads if grads is None else grads
-        layers = _bind(model, batch, training, input_gradient, target)
+        layers = _bind(model, batch, training, input_gradient, target, threads)
         output = model.stages[-1].spec
         assert isinstance(output, ActivationLayer)
         self.fused = output.function.tag() == model.loss.fused
@@ -252,7 +257,7 @@ def _keep(cache: OrderedDict[Key, Value], key: Key, value: Value) -> Value:
 
 
 def _bind(
-    model: Model, batch: int, training: bool, input_gradient: bool, target: Array
+    model: Model, batch: int, training: bool, input_gradient: bool, target: Array, threads: int
 ) -> list[Layer]:
     whole = Binding(
         input_shape=model.input_shape,
@@ -266,6 +271,7 @@ def _bind(
         input_is_scratch=False,
         samples_first=True,
         compiled=model.compiled,
+        threads=threads,
         seed=model.seed,
         name="",
     )

@@ -7,24 +7,19 @@ the way and back before the next ones start, and several threads can do so side 
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from functools import cache
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nnkit.memory import aligned_empty
-from nnkit.nn.denormals import flushed_denormals
 from nnkit.nn.params import Array
+from nnkit.nn.threads import side_by_side
 
 if TYPE_CHECKING:
     from nnkit.nn.model import Model, Network
 
 PIECE = 1 << 40  # added to a step for each piece before, so that each has random draws of its own
-Result = TypeVar("Result")
 
 
 class Pieces:
@@ -47,13 +42,15 @@ class Pieces:
 
     def forward(self, X: Array) -> Array:
         """The output Y (*output shape, N) for X (*input shape, N), outside training."""
-        self._each(lambda lane: lane.forward(X, self.outputs))
+        side_by_side(lambda lane: lane.forward(X, self.outputs), self.lanes)
         return self.outputs
 
     def evaluate(self, X: Array, T: Array, weights: Array | None = None) -> tuple[float, Array]:
         """The mean loss against targets T, and the output Y, outside training."""
         shares = _shares(self.batch, weights)
-        losses = self._each(lambda lane: lane.evaluate(X, T, weights, shares, self.outputs))
+        losses = side_by_side(
+            lambda lane: lane.evaluate(X, T, weights, shares, self.outputs), self.lanes
+        )
         return sum(losses), self.outputs
 
     def loss_and_gradient(
@@ -64,7 +61,9 @@ class Pieces:
         Args and shapes are those of `Network.loss_and_gradient`.
         """
         shares = _shares(self.batch, weights)
-        losses = self._each(lambda lane: lane.loss_and_gradient(X, T, step, weights, shares))
+        losses = side_by_side(
+            lambda lane: lane.loss_and_gradient(X, T, step, weights, shares), self.lanes
+        )
         first, *others = self.lanes
         for lane in others:
             np.add(first.grads, lane.grads, out=first.grads)
@@ -72,20 +71,8 @@ class Pieces:
 
     def first_nonfinite(self, X: Array, step: int) -> str | None:
         """The name of the first layer whose output holds a NaN or infinity, or None."""
-        places = self._each(lambda lane: lane.first_nonfinite(X, step))
+        places = side_by_side(lambda lane: lane.first_nonfinite(X, step), self.lanes)
         return next((place for place in places if place is not None), None)
-
-    def _each(self, work: Callable[[Lane], Result]) -> list[Result]:
-        """What each lane gives, all at work at once."""
-        first, *others = self.lanes
-        if not others:
-            return [work(first)]
-        started = [_threads(len(others)).submit(work, lane) for lane in others]
-        try:
-            own = work(first)
-        finally:
-            results = [future.result() for future in started]  # none is left at work behind
-        return [own, *results]
 
 
 class Lane:
@@ -153,18 +140,3 @@ def _shares(batch: int, weights: Array | None) -> Array:
         return np.full(batch, 1 / batch)
     total = float(np.add.reduce(weights, dtype=np.float64))
     return weights.astype(np.float64) / total if total else np.zeros(batch)
-
-
-@cache
-def _threads(count: int) -> ThreadPoolExecutor:
-    """Threads that compute as the one that trains does: no word of overflow, no denormals."""
-    return ThreadPoolExecutor(count, "nnkit", initializer=_prepare)
-
-
-def _prepare() -> None:
-    np.seterr(all="ignore")
-    ExitStack().enter_context(flushed_denormals())  # for as long as the thread lives
-
-
-if hasattr(os, "register_at_fork"):  # a child process has none of its parent's threads
-    os.register_at_fork(after_in_child=_threads.cache_clear)

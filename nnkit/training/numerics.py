@@ -20,14 +20,19 @@ from nnkit.nn.model import Model
 WORTHWHILE = 80_000_000
 # Likewise in a whole batch, where it is cut into pieces: handing one over takes some 100 µs.
 WORTH_CUTTING = 4_000_000
+# Likewise where threads share the rows of each compiled convolution, and are handed three a step.
+WORTH_SHARING = 40_000_000
 
 
 def threads_for(model: Model, batch_size: int, wanted: int | None) -> int:
     """The number of threads: as wanted, else all available where there is enough for them."""
     if wanted is not None:
         return wanted
+    whole = model.multiplications * batch_size
     if model.cuts_batches:
-        return available() if model.multiplications * batch_size >= WORTH_CUTTING else 1
+        return available() if whole >= WORTH_CUTTING else 1
+    if model.spatial and model.compiled:
+        return available() if whole >= WORTH_SHARING else 1
     weights = (p for stage in model.stages for p in stage.spec.parameters(stage.input_shape))
     largest = max((prod(p.shape) * batch_size for p in weights), default=0)
     return available() if largest >= WORTHWHILE else 1
@@ -47,7 +52,8 @@ def numerics(threads: int, model: Model | None = None) -> Iterator[None]:
     NaN and infinity are looked for in the loss, where the message can say more.
 
     Args:
-        threads: for matrix products; or for the pieces of the model's batches, if it cuts them.
+        threads: for products of matrices and compiled convolutions; or for the pieces of the
+            model's batches, if it cuts them.
         model: that is at work.
     """
     if model is not None:

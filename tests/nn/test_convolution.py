@@ -8,6 +8,7 @@ import subprocess
 import sys
 from math import ceil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,8 @@ from nnkit.nn.layers import Conv
 from nnkit.nn.layers.conv import BoundColumns, BoundDirect
 from nnkit.nn.model import Network
 from nnkit.nn.windows import windows
+from nnkit.training.config import config_from
+from nnkit.training.task import build_model
 from tests.nn.test_layers import alone
 
 FLOAT32 = np.dtype(np.float32)
@@ -55,12 +58,13 @@ def test_goes_straight_through_the_input_where_rows_are_runs(
     assert type(Network(model, batch, training=True).body[0]) is way
 
 
+@pytest.mark.parametrize("threads", [1, 2, 9])
 @pytest.mark.parametrize("count", [16, 17, 31, 32, 33])
-def test_what_fills_no_vector_is_counted_too(count: int) -> None:
+def test_what_fills_no_vector_is_counted_too(count: int, threads: int) -> None:
     """Rows of any length, with integers, whose sums are exact in any order."""
     generator = np.random.default_rng(count)
     found = windows((6, 5), (3, 2), 1, "valid")
-    direct = Direct(found, channels=2, filters=5, batch=count, dtype=FLOAT32)
+    direct = Direct(found, channels=2, filters=5, batch=count, dtype=FLOAT32, threads=threads)
     direct.prepare_training(input_gradient=True)
     X = generator.integers(-3, 4, (2, 6, 5, count)).astype(np.float32)
     W = generator.integers(-3, 4, (5, 2, 3, 2)).astype(np.float32)
@@ -77,6 +81,26 @@ def test_what_fills_no_vector_is_counted_too(count: int) -> None:
     back = np.lib.stride_tricks.sliding_window_view(wide, (3, 2), axis=(1, 2))
     flipped = W[:, :, ::-1, ::-1]
     np.testing.assert_array_equal(dX, np.einsum("fcij,fyxnij->cyxn", flipped, back))
+
+
+def test_threads_share_layers_where_samples_see_each_other() -> None:
+    """Batch normalization keeps a batch together, so the rows of each convolution are shared."""
+    generator = np.random.default_rng(1)
+    X = generator.standard_normal((1, 28, 28, 24)).astype(np.float32)
+    T = np.eye(10, dtype=np.float32)[generator.integers(0, 10, 24)].T
+    layers: list[Any] = [{"conv": {"filters": 7, "kernel": 3}}, "batch_norm", {"max_pool": 2}]
+    layers += [{"conv": {"filters": 5, "kernel": 3}}, "global_avg_pool", {"dense": 10}]
+    data = {"source": "mnist"}
+    config = config_from({"data": data, "architecture": {"layers": layers}})
+    found = []
+    for threads in (1, 2):
+        model = build_model(config, (1, 28, 28))
+        model.compiled, model.threads = True, threads
+        loss = model.in_pieces(24, training=True).loss_and_gradient(X, T, 0)
+        found.append((loss, model.grads.copy()))
+    (loss, grads), (shared_loss, shared_grads) = found
+    assert shared_loss == pytest.approx(loss, rel=1e-6)
+    np.testing.assert_allclose(shared_grads, grads, atol=1e-6)
 
 
 @pytest.mark.parametrize(("processor", "features"), OLDER)

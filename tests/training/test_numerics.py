@@ -10,6 +10,9 @@ from nnkit.training.numerics import available, numerics, threads_for
 from tests.nn.examples import model_of
 
 SMALL = model_of([{"dense": 10}], (4,))
+TOGETHER = model_of(
+    [{"conv": {"filters": 32, "kernel": 3}}, "batch_norm", "flatten", {"dense": 9}], (8, 20, 20)
+)
 LARGE = model_of([{"dense": 1000}, {"dense": 10}], (784,))
 
 
@@ -17,6 +20,12 @@ def test_threads_are_as_wanted_or_as_the_largest_product_is_worth() -> None:
     assert threads_for(SMALL, 64, wanted=7) == 7
     assert threads_for(SMALL, 64, wanted=None) == 1
     assert threads_for(LARGE, 128, wanted=None) == available() >= 1
+
+
+def test_threads_share_what_convolutions_multiply_though_their_weights_are_few() -> None:
+    assert not TOGETHER.cuts_batches
+    assert threads_for(TOGETHER, 8, wanted=None) == 1
+    assert threads_for(TOGETHER, 128, wanted=None) == available()
 
 
 def blas_threads() -> set[int]:

@@ -266,7 +266,9 @@ class BoundDirect(_BoundConv):
         channels, N, dtype = binding.input_shape[0], binding.batch, binding.dtype
         is_copied = windows.is_padded or binding.samples_first
         self.padded = Padded(windows, channels, N, dtype) if is_copied else None
-        self.direct = Direct(windows, channels // groups, self.filters // groups, N, dtype)
+        self.direct = Direct(
+            windows, channels // groups, self.filters // groups, N, dtype, binding.threads
+        )
         if binding.training:
             self.direct.prepare_training(binding.input_gradient)
         self.no_bias = np.zeros(self.filters, dtype)
