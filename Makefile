@@ -1,6 +1,6 @@
 # Targets make their own virtual environment, and again only when pyproject.toml changed.
 .DEFAULT_GOAL := help
-.PHONY: help train pretrained test check bench clean
+.PHONY: help train pretrained judge test check bench clean
 SHELL := /bin/sh
 
 PYTHON ?= python3
@@ -46,6 +46,9 @@ train: $(CORE)  ## Train on MNIST, score the network, and read a picture with it
 pretrained: $(DEV)  ## Train anew the network that reads pictures of digits
 	$(BIN)/nnkit train configs/digits.yaml --resume
 	$(BIN)/python -m nnkit.pretrained digits
+
+judge: $(DEV)  ## Train anew the network that tells whole digits from parts of them
+	$(BIN)/python -m benchmarks.calibrate
 
 test: $(DEV)  ## Run the whole test suite
 	$(BIN)/pytest

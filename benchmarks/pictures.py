@@ -7,7 +7,6 @@ the whole text is right.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -15,9 +14,10 @@ import numpy as np
 
 import nnkit
 from benchmarks.compose import CONDITIONS, Array, Condition, compose
-from nnkit.data.segment import REJECT, Classify, Reading, read_picture
+from nnkit.data.segment import REJECT, Networks, Reading, read_picture
 from nnkit.data.sources.mnist import Mnist
 from nnkit.pretrained import DIGITS
+from nnkit.training.reading import networks_of
 
 SEED = 50_419
 
@@ -51,9 +51,9 @@ def main() -> None:
     parser.add_argument("--split", choices=("train", "test"), default="test")
     parser.add_argument("--seed", type=int, default=SEED)
     options = parser.parse_args()
-    network, classes, size = reader(options.checkpoint)
+    networks = reader(options.checkpoint)
     images, labels = images_of(options.split)
-    alone = float(np.mean(np.argmax(network(images), axis=1) == labels))
+    alone = float(np.mean(np.argmax(networks.classify(images), axis=1) == labels))
     print(
         f"{options.pictures} pictures each; the network alone reads {100 * alone:.2f} % of digits"
     )
@@ -63,9 +63,7 @@ def main() -> None:
     for name in options.condition:
         number = list(CONDITIONS).index(name)
         rng = np.random.default_rng((options.seed, number))
-        score = scored(
-            images, labels, CONDITIONS[name], options.pictures, rng, network, classes, size
-        )
+        score = scored(images, labels, CONDITIONS[name], options.pictures, rng, networks)
         print(row(name, CONDITIONS[name].what, score), flush=True)
 
 
@@ -80,11 +78,11 @@ def row(name: str, what: str, score: Score) -> str:
     return f"| {name} | {what} | {percents} | {np.median(score.milliseconds):.0f} |"
 
 
-def reader(checkpoint: str) -> tuple[Classify, Sequence[str], tuple[int, int]]:
-    """The network as `read_picture` takes it, its classes and its input's size."""
+def reader(checkpoint: str) -> Networks:
+    """What `read_picture` asks."""
     model = nnkit.load_checkpoint(checkpoint)
     height, width = model.raw_shape[1:]
-    return (lambda images: model.outputs(images[:, None])), model.classes or (), (height, width)
+    return networks_of(model, (height, width))
 
 
 def images_of(split: str) -> tuple[Array, Array]:
@@ -101,9 +99,7 @@ def scored(
     condition: Condition,
     pictures: int,
     rng: np.random.Generator,
-    network: Classify,
-    classes: Sequence[str],
-    size: tuple[int, int],
+    networks: Networks,
 ) -> Score:
     """Composes pictures and reads them."""
     read = counted = digits = right = 0
@@ -111,7 +107,7 @@ def scored(
     for _ in range(pictures):
         composed = compose(images, labels, condition, rng)
         began = perf_counter()
-        reading: Reading = read_picture(composed.picture, network, classes, size, REJECT)
+        reading: Reading = read_picture(composed.picture, networks, REJECT)
         times.append(1000 * (perf_counter() - began))
         text = reading.text.replace(" ", "").replace("\n", "")
         read += text == composed.text

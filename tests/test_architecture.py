@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "data": {"config"},
     "runs": {"config"},
     "pretrained": {"runs"},
-    "training": {"config", "metrics", "nn", "optim", "data", "runs"},
+    "training": {"config", "metrics", "nn", "optim", "data", "runs", "pretrained"},
     "cli": {"config", "metrics", "nn", "optim", "data", "runs", "pretrained", "training"},
 }
 # The package's face, which imports what it offers when it is asked for.

@@ -1,11 +1,11 @@
-"""The network that comes with the package."""
+"""The networks that come with the package."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import nnkit
-from nnkit.pretrained import DIGITS
+from nnkit.pretrained import DIGITS, JUDGE
 from nnkit.runs.checkpoint import read_checkpoint
 
 CONFIG = Path(__file__).parents[1] / "configs" / "digits.yaml"
@@ -22,3 +22,10 @@ def test_reads_the_test_images() -> None:
     count, figures = nnkit.load_checkpoint(DIGITS).evaluate("test")
     assert count == 10_000
     assert figures["accuracy"] >= 0.994
+
+
+def test_the_judge_is_small() -> None:
+    assert JUDGE.stat().st_size <= 60_000
+    checkpoint = read_checkpoint(JUDGE)
+    assert not checkpoint.part("slots")
+    assert checkpoint.header["classes"] == [str(number) for number in range(11)]

@@ -76,7 +76,7 @@ def predict(
             min=0,
             max=1,
             help="Read as `?` what is a digit, and the one it is taken for, with less than this "
-            "probability; 0.3.",
+            "probability; 0.05.",
             show_default=False,
         ),
     ] = None,

@@ -1,8 +1,10 @@
-"""Networks that come with the package, as `make pretrained` trains them."""
+"""Networks that come with the package."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-# Reads single digits, 28 × 28; trained by configs/digits.yaml.
+# Reads single digits, 28 × 28; `make pretrained` trains it by configs/digits.yaml.
 DIGITS = Path(__file__).parent / "digits.safetensors"
+# Tells whole digits from parts of them and from several; `make judge` trains it.
+JUDGE = Path(__file__).parent / "whole.safetensors"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,10 +10,11 @@ import numpy as np
 
 from nnkit.data.digits import check_shape
 from nnkit.data.pictures import open_picture
-from nnkit.data.segment import REJECT, Reading, read_picture
+from nnkit.data.segment import REJECT, Networks, Reading, read_picture
 from nnkit.data.segment.stages import Stages
 from nnkit.errors import DataError
 from nnkit.nn.params import Array
+from nnkit.pretrained import JUDGE
 
 if TYPE_CHECKING:
     from nnkit.training.trained import TrainedModel
@@ -38,13 +40,26 @@ def read(
     size = check_shape(path, model.raw_shape)
     return read_picture(
         open_picture(path),
-        lambda images: probabilities(model, images),
-        model.classes,
-        size,
+        networks_of(model, size),
         reject,
         stages,
         certain=model.gives_probabilities,
     )
+
+
+def networks_of(model: TrainedModel, size: tuple[int, int]) -> Networks:
+    """The model and the judge that comes with the package, as `read_picture` takes them."""
+    assert model.classes is not None
+    return Networks(
+        lambda images: probabilities(model, images), _judge().outputs, model.classes, size
+    )
+
+
+@cache
+def _judge() -> TrainedModel:
+    from nnkit.training.trained import load_checkpoint
+
+    return load_checkpoint(JUDGE)
 
 
 def probabilities(model: TrainedModel, images: Array) -> Array:

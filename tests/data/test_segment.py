@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from scipy import ndimage
 
 import nnkit
 from benchmarks.compose import CONDITIONS, Composed, compose
-from nnkit.data.dataset import Array, Dataset
+from nnkit.data.dataset import Dataset
 from nnkit.data.segment import Reading, read_picture, strips_of
 from nnkit.data.segment.annotate import annotated
 from nnkit.data.segment.clean import without_rules, written
@@ -22,8 +23,10 @@ from nnkit.data.segment.components import label
 from nnkit.data.segment.cuts import cut
 from nnkit.data.segment.ink import Ink, ink_of
 from nnkit.data.segment.lines import HEIGHT
-from nnkit.data.segment.path import Candidate, best_path, features, whole
+from nnkit.data.segment.path import Candidate, best_path, candidates_of, spans_of
 from nnkit.data.segment.stages import StageFiles, Stages
+from nnkit.data.segment.views import SEEN, VIEW, views
+from nnkit.training.reading import networks_of
 
 Read = Callable[[Image.Image], Reading]
 
@@ -35,9 +38,7 @@ def read(digit_reader: nnkit.TrainedModel) -> Read:
     def read(picture: Image.Image, reject: float = 0.0) -> Reading:
         return read_picture(
             picture,
-            lambda images: np.asarray(digit_reader.probabilities(images)),
-            "0123456789",
-            (28, 28),
+            networks_of(digit_reader, (28, 28)),
             reject,
         )
 
@@ -221,9 +222,7 @@ def test_letters_are_doubted_more_than_digits(digit_reader: nnkit.TrainedModel) 
     def share(text: str) -> float:
         reading = read_picture(
             typeset(text),
-            lambda images: np.asarray(digit_reader.probabilities(images)),
-            "0123456789",
-            (28, 28),
+            networks_of(digit_reader, (28, 28)),
             reject=0.5,
         )
         return float(np.mean([digit.label == "?" for digit in reading.digits]))
@@ -234,9 +233,10 @@ def test_letters_are_doubted_more_than_digits(digit_reader: nnkit.TrainedModel) 
 def test_with_a_threshold_of_one_all_is_rejected(digit_reader: nnkit.TrainedModel) -> None:
     reading = read_picture(
         typeset("50"),
-        lambda images: np.full((len(images), 10), 0.1),
-        "0123456789",
-        (28, 28),
+        replace(
+            networks_of(digit_reader, (28, 28)),
+            classify=lambda images: np.full((len(images), 10), 0.1),
+        ),
         reject=1.0,
     )
     assert set(reading.text) == {"?"}
@@ -280,8 +280,9 @@ def test_pieces_share_out_all_ink_from_left_to_right(mnist: Dataset) -> None:
             pieces = cut(strip, np.ones(len(groups.boxes), dtype=bool))
             assert (pieces.number[strip.solid] > 0).all()
             assert set(np.unique(pieces.number)) <= set(range(len(pieces.boxes) + 1))
-            assert len(pieces.joints) == len(pieces.boxes) - 1
             assert len(pieces.boxes) >= len(groups.boxes)
+            assert len(pieces.joined) == len(pieces.boxes) - 1
+            assert np.count_nonzero(~pieces.joined) == len(groups.boxes) - 1
             middles = (pieces.boxes[:, 0] + pieces.boxes[:, 2]) / 2
             assert (np.diff(middles) > -0.3 * HEIGHT).all()
 
@@ -295,21 +296,48 @@ def test_the_best_path_takes_what_is_surely_whole(mnist: Dataset) -> None:
     def candidate(first: int, end: int, probability: float) -> Candidate:
         return Candidate(first, end, (0, 0, 1, 1), np.ones(1), probability)
 
-    alone = [candidate(i, i, 0.2) for i in range(last + 1)]
+    alone = [candidate(i, i, 0.01) for i in range(last + 1)]
     halves = [candidate(0, last // 2, 0.8), candidate(last // 2 + 1, last, 0.8)]
     everything = candidate(0, last, 0.7)
     assert best_path(pieces, [*alone, everything, *halves]) == halves
     assert best_path(pieces, [*alone, everything]) == [everything]
 
 
-def test_the_judge_takes_what_features_gives(mnist: Dataset) -> None:
+def test_a_view_is_the_strip_shrunk_around_the_candidate(mnist: Dataset) -> None:
     (made,) = composed(mnist, "plain", 1)
-    pieces = cut(strips_of(made.picture, Stages())[0])
-    spans = [(i, i) for i in range(len(pieces.boxes))]
-    sure: Array = np.tile([0.999, *[0.001 / 9] * 9], (len(spans), 1))
-    found = whole(features(pieces, spans, sure))
-    assert found.shape == (len(spans),)
-    assert (found > 0.5).all()
+    strip = strips_of(made.picture, Stages())[0]
+    pieces = cut(strip)
+    spans = spans_of(pieces)
+    seen = views(pieces, spans)
+    assert seen.shape == (len(spans), 2, *VIEW)
+    for span, (own, around) in zip(spans, seen, strict=True):
+        ink = np.minimum(pieces.ink(*span), 1).sum()
+        shrunk = own.sum() / 255 * (SEEN[0] * SEEN[1]) / (VIEW[0] * VIEW[1])
+        assert shrunk == pytest.approx(ink, rel=0.02)
+        rows, columns = ndimage.center_of_mass(own > 0)
+        assert abs(columns - VIEW[1] / 2) < 8
+        assert abs(rows - VIEW[0] / 2) < 6
+        assert not ((own > 0) & (own.astype(int) + around > 256)).any()
+
+
+def test_the_judge_tells_digits_from_their_halves(
+    mnist: Dataset, digit_reader: nnkit.TrainedModel
+) -> None:
+    networks = networks_of(digit_reader, (28, 28))
+    for made in composed(mnist, "plain", 4):
+        groups = cut(strips_of(made.picture, Stages())[0])
+        pieces = cut(groups.strip, np.ones(len(groups.boxes), dtype=bool))
+        (digits,), (parts,) = candidates_of([groups], networks), candidates_of([pieces], networks)
+        assert np.median([digit.whole for digit in digits]) > 0.9
+        assert np.median([part.whole for part in parts if part.first == part.last]) < 0.1
+
+
+def test_the_judge_has_no_say_in_what_other_classes_are(digit_reader: nnkit.TrainedModel) -> None:
+    digits = networks_of(digit_reader, (28, 28))
+    P, judged = np.eye(10)[:2], np.tile([0.2, 0.6, *[0] * 8, 0.2], (2, 1))
+    assert digits.agreement(P, judged) == pytest.approx([0.25, 0.75])
+    letters = replace(digits, classes="abcdefghij")
+    assert (letters.agreement(P, judged) == 1).all()
 
 
 # --- what is drawn

@@ -5,11 +5,12 @@
 3. `components`: what hangs together;
 4. `lines`: lines of writing in reading order, levelled, straightened, brought to one height;
 5. `cuts`: a line cut into pieces, more than it has digits;
-6. `normal`: what may be a digit, in the form in which MNIST was made;
-7. `path`: of all ways to join pieces, the one that the network finds most probable;
-8. `reading`: what comes of it: text, lines, digits with their boxes.
+6. `normal`: what may be a digit, in the form in which MNIST was made, for the network that reads;
+7. `views`: the same amid its neighbours, for the network that judges whether it is a whole one;
+8. `path`: of all ways to join pieces, the one that the networks find most probable;
+9. `reading`: what comes of it: text, lines, digits with their boxes.
 
-The network is a function from images to probabilities: nothing here knows how it works.
+The networks are functions from images to probabilities: nothing here knows how they work.
 """
 
 from __future__ import annotations
@@ -26,23 +27,21 @@ from nnkit.data.segment.clean import without_rules, written
 from nnkit.data.segment.cuts import Pieces, cut
 from nnkit.data.segment.ink import ink_of
 from nnkit.data.segment.lines import HEIGHT, Strip, lines_of
-from nnkit.data.segment.path import Candidate, Classify, best_path, candidates_of, doubtful
+from nnkit.data.segment.path import Candidate, Networks, best_path, candidates_of, doubtful
 from nnkit.data.segment.reading import UNREADABLE, Box, Digit, Line, Reading
 from nnkit.data.segment.stages import Stages, outline
 
-REJECT = 0.3  # of the probability that it is one whole digit, and this one
+REJECT = 0.05  # of the probability that it is one whole digit, and this one
 SPACE = 0.4  # of the digits' height that a gap must measure to be a space …
 WIDER = 2.0  # … and times the widest gap that is none
 ALONE = 1.0  # of the digits' height, where there is no other gap to compare with
 
-__all__ = ["REJECT", "Classify", "Digit", "Line", "Reading", "Stages", "read_picture"]
+__all__ = ["REJECT", "Digit", "Line", "Networks", "Reading", "Stages", "read_picture"]
 
 
 def read_picture(
     picture: Image.Image,
-    classify: Classify,
-    classes: Sequence[str],
-    size: tuple[int, int],
+    networks: Networks,
     reject: float = REJECT,
     stages: Stages | None = None,
     *,
@@ -52,9 +51,7 @@ def read_picture(
 
     Args:
         picture: upright and opaque, as `open_picture` gives it.
-        classify: the network: images (n, H, W) uint8, as MNIST's, to probabilities (n, classes).
-        classes: their names.
-        size: H, W.
+        networks: the one that reads, and the one that judges.
         reject: the least probability that something is one whole digit and the one it is taken
             for; what is below is read as `?`.
         stages: that are told what each stage makes of the picture.
@@ -63,14 +60,14 @@ def read_picture(
     stages = stages or Stages()
     strips = strips_of(picture, stages)
     lines = [cut(strip) for strip in strips]
-    found = candidates_of(lines, classify, size)
+    found = candidates_of(lines, networks)
     lines = [
         cut(strip, doubtful(pieces, candidates))
         for strip, pieces, candidates in zip(strips, lines, found, strict=True)
     ]
     _show_cuts(lines, stages)
-    found = candidates_of(lines, classify, size)
-    answer = _Answer(classes, reject, picture.size, certain)
+    found = candidates_of(lines, networks)
+    answer = _Answer(networks.classes, reject, picture.size, certain)
     read = [
         _line(pieces, best_path(pieces, candidates), answer)
         for pieces, candidates in zip(lines, found, strict=True)

@@ -7,7 +7,6 @@ might touch, along the path from top to bottom that crosses the least ink.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -36,23 +35,18 @@ class Pieces:
 
     Attributes:
         strip: the line.
-        stroke: how wide its strokes are, in pixels.
         amount: its ink, float32 (h, w), with strokes about as thick as MNIST's.
         number: int32 (h, w), the piece of each pixel, from 1; 0 for paper.
         boxes: (n, 4) in the strip.
-        inks: the ink in each, (n,).
-        joints: between each piece and the next, (n − 1,): how much ink a cut crosses in pixels,
-            or less than 0 where they are apart, by how much.
+        joined: whether what lies between a piece and the next is a cut, no gap, (n − 1,) bool.
         seams: the cuts, each as points (x, y).
     """
 
     strip: Strip
-    stroke: float
     amount: Array
     number: Array
     boxes: Array
-    inks: Array
-    joints: Array
+    joined: Array
     seams: tuple[Array, ...]
 
     def ink(self, first: int, last: int) -> Array:
@@ -88,28 +82,23 @@ def cut(strip: Strip, doubtful: Array | None = None) -> Pieces:
         doubtful = np.zeros(len(groups), dtype=bool)
     number = np.zeros(strip.solid.shape, dtype=np.int32)
     rows = np.arange(len(number))
-    joints: list[float] = []
+    joined: list[bool] = []
     seams: list[Array] = []
-    count, right = 0, 0
-    for group, (paths, costs) in zip(groups, _cuts(strip, groups, doubtful), strict=True):
+    count = 0
+    for group, paths in zip(groups, _cuts(strip, groups, doubtful), strict=True):
         mask = group.mask
         pieces = 1 + (np.arange(mask.shape[1]) >= paths[:, :, None]).sum(axis=0, dtype=np.int32)
         used = np.unique(pieces[mask])
-        if count:
-            joints.append(-float(max(group.left - right, 0)))
-        joints += [float(costs[a - 1 : b - 1].min()) for a, b in pairwise(used)]
+        joined += [False] * bool(count) + [True] * (len(used) - 1)
         ranks = np.zeros(len(paths) + 2, dtype=np.int32)
         ranks[used] = np.arange(1, len(used) + 1)
         number[:, group.left : group.right][mask] = count + ranks[pieces[mask]]
         seams += [np.stack([path + group.left, rows], axis=1) for path in paths]
         count += len(used)
-        right = max(right, group.right)
-    stroke = max(1.0, _stroke(strip.solid))
-    amount = _usual_stroke(strip, stroke)
+    amount = _usual_stroke(strip)
     number = _softened(number, amount)
     boxes = label_boxes(number, count)
-    inks = np.bincount(number.ravel(), amount.ravel(), minlength=count + 1)[1:]
-    return Pieces(strip, stroke, amount, number, boxes, inks, np.array(joints), tuple(seams))
+    return Pieces(strip, amount, number, boxes, np.array(joined, dtype=bool), tuple(seams))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +152,8 @@ def _groups(found: Components) -> list[_Group]:
     ]
 
 
-def _cuts(strip: Strip, groups: list[_Group], doubtful: Array) -> list[tuple[Array, Array]]:
-    """Where to cut each group: paths (k, h), x from its left, and the ink each crosses (k,)."""
+def _cuts(strip: Strip, groups: list[_Group], doubtful: Array) -> list[Array]:
+    """Where to cut each group: paths (k, h), x from its left."""
     windows, columns = [], []
     for group, may_be_cut in zip(groups, doubtful, strict=True):
         width = group.right - group.left
@@ -186,7 +175,7 @@ def _cuts(strip: Strip, groups: list[_Group], doubtful: Array) -> list[tuple[Arr
     ]
 
 
-def _cheapest(paths: Array, costs: Array, width: int) -> tuple[Array, Array]:
+def _cheapest(paths: Array, costs: Array, width: int) -> Array:
     """Of a group's cuts those that cross little ink and are not beside a better one, in order."""
     chosen: list[int] = []
     most = max(2, round(DENSITY * width / HEIGHT))
@@ -196,7 +185,7 @@ def _cheapest(paths: Array, costs: Array, width: int) -> tuple[Array, Array]:
         if all(np.abs(paths[k] - paths[other]).mean() >= DISTINCT for other in chosen):
             chosen.append(int(k))
     chosen.sort(key=lambda k: float(paths[k].mean()))
-    return np.maximum.accumulate(paths[chosen], axis=0), costs[chosen]
+    return np.maximum.accumulate(paths[chosen], axis=0)
 
 
 def _seams(costs: Array) -> tuple[Array, Array]:
@@ -232,9 +221,9 @@ def _seams(costs: Array) -> tuple[Array, Array]:
     return paths, ends
 
 
-def _usual_stroke(strip: Strip, width: float) -> Array:
+def _usual_stroke(strip: Strip) -> Array:
     """The line's ink, its strokes made thicker or thinner towards what MNIST's digits have."""
-    amount = strip.amount
+    amount, width = strip.amount, max(1.0, _stroke(strip.solid))
     for _ in range(2):
         if width < THINNEST:
             amount, width = _around(amount, np.maximum), width + 2

@@ -1,18 +1,14 @@
 """Choosing which pieces of a line make up a digit: the best path through all ways to join them.
 
 A network that has seen only digits is sure of anything, half an 8 too. Whether a candidate is one
-whole digit is therefore judged by a second, small network, from what the first makes of it and
-from its measures. Its weights, in whole.json, come from pictures composed of MNIST's training
-digits: `python -m benchmarks.calibrate`.
+whole digit is therefore judged by a second, small network, which sees it amid its neighbours and
+has learned from wrong cuts as well (LeCun et al. 1998, §V).
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 
 import numpy as np
 
@@ -20,17 +16,50 @@ from nnkit.data.dataset import Array
 from nnkit.data.segment.cuts import Pieces
 from nnkit.data.segment.lines import HEIGHT
 from nnkit.data.segment.normal import normalize_digit
+from nnkit.data.segment.views import views
 
 Classify = Callable[[Array], Array]  # images (n, H, W) uint8 → probabilities (n, classes)
+Judge = Callable[[Array], Array]  # views → probabilities (n, 11) of the digits and of no digit
 
 WIDEST = 1.25  # times the digits' height that several pieces together may measure
 MOST_PIECES = 16  # of one digit
-MOST_CROSSED = 4.0  # strokes by a cut; more makes no difference
-SURE = 0.9  # probability of being whole from which on a piece is not cut …
+UNLIKELY = 0.003  # probability of being whole below which joined pieces are no candidate
+SURE = 0.9  # from which on a piece is not cut …
 NARROW = 0.8  # … if it is narrower than so many of the digits' height
 SMALL = 0.4  # of the digits' height below which a piece may be left out …
 LEFT_OUT = -1.5  # … at this worth
-MISJUDGED = 0.1  # how often the judge may err, which bounds what one candidate is worth
+MISJUDGED = 0.01  # how often the judge may err, which bounds what one candidate is worth …
+MISREAD = 0.05  # … and how often about which digit it is
+TINY = 1e-7  # probability that float32 can still tell from none
+PRIOR = 3.0  # worth of a candidate that may as well be whole as not …
+CUT = 1.0  # … of which each side that is cut, where no gap is, takes so much
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """What is asked about candidates.
+
+    Attributes:
+        classify: tells which class an image, as MNIST's, is of.
+        judge: tells which digit, if any, is in the middle of a view.
+        classes: the names of the former's.
+        size: H, W of its images.
+    """
+
+    classify: Classify
+    judge: Judge
+    classes: Sequence[str]
+    size: tuple[int, int]
+
+    def agreement(self, P: Array, judged: Array) -> Array:
+        """How probable the judge finds the network's answers, were these digits, (n,).
+
+        It is 1 where the network's classes are other than the digits, of which alone it knows.
+        """
+        if "".join(self.classes) != "0123456789":
+            return np.ones(len(P))
+        digits = np.maximum(judged[:, :-1], TINY)
+        return digits[np.arange(len(P)), P.argmax(axis=1)] / digits.sum(axis=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +72,8 @@ class Candidate:
         box: in the strip.
         probabilities: that the network gives, (classes,).
         whole: the probability that it is one whole digit.
+        agreed: that it is the one that the network takes it for, if it is.
+        cuts: how many of its sides are cut, 0 … 2.
     """
 
     first: int
@@ -50,37 +81,45 @@ class Candidate:
     box: tuple[int, int, int, int]
     probabilities: Array
     whole: float
+    agreed: float = 1.0
+    cuts: int = 0
+
+    @property
+    def worth(self) -> float:
+        """The ln of its odds.
+
+        The ln of the probability, which is never above 0, would favour few candidates: one that
+        is doubtful over two that are likely.
+        """
+        odds = (self.whole + MISJUDGED) / (1 - self.whole + MISJUDGED)
+        return float(np.log(odds) + np.log(self.agreed + MISREAD) + PRIOR) - CUT * self.cuts
 
 
-def candidates_of(
-    lines: Sequence[Pieces], classify: Classify, size: tuple[int, int]
-) -> list[list[Candidate]]:
-    """All that may be a digit in each line, judged by the network, which is asked once."""
-    spans = [_spans(pieces) for pieces in lines]
+def candidates_of(lines: Sequence[Pieces], networks: Networks) -> list[list[Candidate]]:
+    """All that may be a digit in each line; either network is asked once."""
+    found: list[list[Candidate]] = [[] for _ in lines]
+    spans = [(line, *span) for line, pieces in enumerate(lines) for span in spans_of(pieces)]
+    if not spans:
+        return found
+    judged = networks.judge(np.concatenate([views(pieces, spans_of(pieces)) for pieces in lines]))
+    whole = 1 - judged[:, -1]
+    kept = [k for k, (_, i, j) in enumerate(spans) if i == j or whole[k] >= UNLIKELY]
     images = [
-        normalize_digit(255 * np.minimum(pieces.ink(*span), 1), size)
-        for pieces, own in zip(lines, spans, strict=True)
-        for span in own
+        normalize_digit(255 * np.minimum(lines[line].ink(first, last), 1), networks.size)
+        for line, first, last in (spans[k] for k in kept)
     ]
-    if not images:
-        return [[] for _ in lines]
-    probabilities = classify(np.stack(images))
-    found: list[list[Candidate]] = []
-    start = 0
-    for pieces, own in zip(lines, spans, strict=True):
-        P = probabilities[start : start + len(own)]
-        start += len(own)
-        wholes = whole(features(pieces, own, P))
-        found.append(
-            [
-                Candidate(*span, _box(pieces, *span), p, float(w))
-                for span, p, w in zip(own, P, wholes, strict=True)
-            ]
-        )
+    P = networks.classify(np.stack(images))
+    agreed = networks.agreement(P, judged[kept])
+    for k, p, a in zip(kept, P, agreed, strict=True):
+        line, first, last = spans[k]
+        box = _box(lines[line], first, last)
+        joined = np.pad(lines[line].joined, 1)
+        cuts = int(joined[first]) + int(joined[last + 1])
+        found[line].append(Candidate(first, last, box, p, float(whole[k]), float(a), cuts))
     return found
 
 
-def _spans(pieces: Pieces) -> list[tuple[int, int]]:
+def spans_of(pieces: Pieces) -> list[tuple[int, int]]:
     """Neighbouring pieces that are together no wider than a digit; each piece alone."""
     spans = []
     for first in range(len(pieces.boxes)):
@@ -99,83 +138,6 @@ def _box(pieces: Pieces, first: int, last: int) -> tuple[int, int, int, int]:
     return int(x0), int(y0), int(x1), int(y1)
 
 
-def features(pieces: Pieces, spans: Sequence[tuple[int, int]], P: Array) -> Array:
-    """What tells a whole digit from a part of one or from two, (n, len(FEATURES)).
-
-    Args:
-        pieces: of a line.
-        spans: first and last piece of each candidate.
-        P: what the network makes of each, (n, classes).
-    """
-    boxes = np.array([_box(pieces, *span) for span in spans]) / HEIGHT
-    inks = np.concatenate([[0], np.cumsum(pieces.inks)]) / HEIGHT**2
-    ordered = np.sort(P, axis=1)
-    best, second = np.maximum(ordered[:, -1], 1e-9), np.maximum(ordered[:, -2], 1e-9)
-    width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
-    middle = pieces.strip.solid.shape[0] / HEIGHT / 2
-    joints = np.concatenate([[-HEIGHT], pieces.joints, [-HEIGHT]])
-    joints = np.where(joints < 0, np.maximum(joints / HEIGHT, -1), joints / pieces.stroke)
-    joints = np.minimum(joints, MOST_CROSSED)
-    first, last = np.array(spans).T
-    inner = [joints[i + 1 : j + 1] for i, j in spans]
-    lowest = np.array([joint.min(initial=MOST_CROSSED) for joint in inner])
-    return np.stack(
-        [
-            np.minimum(-np.log(best), 9),
-            np.minimum(np.log(best / second), 9),
-            width,
-            height,
-            np.abs((boxes[:, 1] + boxes[:, 3]) / 2 - middle),
-            np.maximum(joints[first], 0),
-            np.maximum(joints[last + 1], 0),
-            np.maximum(-joints[first], 0),
-            np.maximum(-joints[last + 1], 0),
-            np.maximum(lowest, 0),
-            np.maximum(-lowest, 0),
-            (lowest < 0).astype(float),
-            (last - first + 1) / MOST_PIECES,
-            inks[last + 1] - inks[first],
-            np.full(len(spans), pieces.stroke / HEIGHT),
-        ],
-        axis=1,
-    )
-
-
-# In the order of `features`; lengths are shares of the digits' height, but ink that is cut is
-# counted in widths of a stroke.
-FEATURES = (
-    "doubt: −ln of the network's probability for its answer",
-    "ln of how much more probable that is than the second answer",
-    "width",
-    "height",
-    "distance of the middle from the line's",
-    "ink cut on the left",
-    "ink cut on the right",
-    "gap on the left",
-    "gap on the right",
-    "least ink of a cut inside, 4 for none",
-    "widest gap inside",
-    "whether there is a gap inside",
-    "pieces",
-    "ink",
-    "width of the strokes",
-)
-
-
-@cache
-def _judge() -> dict[str, Array]:
-    """The network of one hidden layer that judges features."""
-    text = (files("nnkit.data.segment") / "whole.json").read_text(encoding="utf-8")
-    return {name: np.array(values) for name, values in json.loads(text).items()}
-
-
-def whole(found: Array) -> Array:
-    """The probability (n,) that each candidate is one whole digit, by its features."""
-    judge = _judge()
-    hidden = np.tanh(found @ judge["W1"].T + judge["b1"])
-    return 1 / (1 + np.exp(-(hidden @ judge["w2"] + judge["b2"])))
-
-
 def doubtful(pieces: Pieces, candidates: Sequence[Candidate]) -> Array:
     """Which pieces may be more than one digit, (n,) bool: those not narrow and surely whole."""
     alone = [candidate for candidate in candidates if candidate.first == candidate.last]
@@ -185,11 +147,7 @@ def doubtful(pieces: Pieces, candidates: Sequence[Candidate]) -> Array:
 
 
 def best_path(pieces: Pieces, candidates: Sequence[Candidate]) -> list[Candidate]:
-    """The candidates that make up the line and are together worth the most (Viterbi).
-
-    Worth is the ln of the odds of being whole. The ln of the probability, which is never above 0,
-    would favour few candidates: one that is doubtful over two that are likely.
-    """
+    """The candidates that make up the line and are together worth the most (Viterbi)."""
     count = len(pieces.boxes)
     sides = np.maximum(
         pieces.boxes[:, 2] - pieces.boxes[:, 0], pieces.boxes[:, 3] - pieces.boxes[:, 1]
@@ -202,7 +160,7 @@ def best_path(pieces: Pieces, candidates: Sequence[Candidate]) -> list[Candidate
         by_first.setdefault(candidate.first, []).append(candidate)
     for first in range(count):
         for candidate in by_first[first]:
-            reached = score[first] + _worth(candidate.whole)
+            reached = score[first] + candidate.worth
             if reached > score[candidate.last + 1]:
                 score[candidate.last + 1] = reached
                 came[candidate.last + 1] = first, candidate
@@ -210,10 +168,6 @@ def best_path(pieces: Pieces, candidates: Sequence[Candidate]) -> list[Candidate
             score[first + 1] = score[first] + LEFT_OUT
             came[first + 1] = first, None
     return _traced(came)
-
-
-def _worth(whole: float) -> float:
-    return float(np.log((whole + MISJUDGED) / (1 - whole + MISJUDGED)))
 
 
 def _traced(came: Sequence[tuple[int, Candidate | None]]) -> list[Candidate]:
