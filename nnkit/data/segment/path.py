@@ -30,9 +30,9 @@ SMALL = 0.4  # of the digits' height below which a piece may be left out …
 LEFT_OUT = -1.5  # … at this worth
 MISJUDGED = 0.01  # how often the judge may err, which bounds what one candidate is worth …
 MISREAD = 0.05  # … and how often about which digit it is
-TINY = 1e-7  # probability that float32 can still tell from none
 PRIOR = 3.0  # worth of a candidate that may as well be whole as not …
 CUT = 1.0  # … of which each side that is cut, where no gap is, takes so much
+TINY = 1e-7  # probability that is told from none
 
 
 @dataclass(frozen=True, slots=True)
