@@ -17,7 +17,8 @@ def check_gradients(config: Config, samples: int = 8) -> list[BlockCheck]:
     """Checks every gradient of the config's network in float64.
 
     Weights and biases are drawn a little beside their initial values, because at zero many
-    gradients vanish and nothing would be checked.
+    gradients vanish and nothing would be checked; and so are images, whose blank margins are equal
+    everywhere, which puts the largest of each window at a corner of the loss.
 
     Args:
         config: whose network, loss and data are used.
@@ -37,8 +38,10 @@ def check_gradients(config: Config, samples: int = 8) -> list[BlockCheck]:
         weights = None if train.weights is None else train.weights[chosen]
         batch = Samples(train.inputs[chosen], train.targets[chosen], weights)
         data = ready_set(batch, task.preprocessor, model, task.classes, config, task.class_weights)
-    nudge = generator(config.seed, "gradcheck/nudge").standard_normal(model.layout.size)
-    model.params += 0.05 * nudge
+    nudge = generator(config.seed, "gradcheck/nudge")
+    model.params += 0.05 * nudge.standard_normal(model.layout.size)
+    X, T = batch_last(np.array(data.inputs)), batch_last(data.coded)
+    if model.spatial:
+        X += 0.01 * nudge.standard_normal(X.shape)
     with np.errstate(all="ignore"):
-        X, T = batch_last(np.asarray(data.inputs)), batch_last(data.coded)
         return check_model(model, X, T, data.weights, config.seed)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
+
+from nnkit.training.config import config_from
 from nnkit.training.gradcheck import check_gradients
 from tests.training.configs import diabetes, iris
 
@@ -23,3 +28,22 @@ def test_every_gradient_of_a_config_passes() -> None:
 def test_zeros_at_the_start_are_checked_all_the_same() -> None:
     config = iris(architecture={"layers": [{"dense": 3}], "initializer": "zeros"}, loss="hinge")
     assert all(check.passed for check in check_gradients(config))
+
+
+def test_blank_margins_are_no_corners(tmp_path: Path) -> None:
+    """Where a picture is blank all entries of a window are equal, and any may be its largest."""
+    images = np.zeros((20, 1, 12, 12), dtype=np.uint8)
+    images[:, :, 4:8, 4:8] = np.random.default_rng(0).integers(0, 256, (20, 1, 4, 4))
+    np.savez(tmp_path / "blank.npz", X=images, y=np.arange(20) % 3)
+    source = {"npz": {"path": str(tmp_path / "blank.npz"), "inputs": "X", "targets": "y"}}
+    conv = {"conv": {"filters": 4, "kernel": 3}}
+    checks = check_gradients(
+        config_from(
+            {
+                "data": {"source": source, "preprocess": ["scale"]},
+                "architecture": {"layers": [conv, {"max_pool": 5}, "flatten", {"dense": 3}]},
+            }
+        )
+    )
+    assert all(check.passed for check in checks)
+    assert checks[-1].kinks == 0
