@@ -38,7 +38,7 @@ HELD_OUT = 10_000  # training digits, the last ones, by which settings can be ch
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.calibrate", description=__doc__)
-    parser.add_argument("--pictures", type=int, default=150, help="of each condition; 150")
+    parser.add_argument("--pictures", type=int, default=300, help="of each condition; 300")
     parser.add_argument("--epochs", type=int, default=8, help="of training; 8")
     parser.add_argument("--seed", type=int, default=77)
     options = parser.parse_args()
