@@ -34,6 +34,8 @@ class Condition:
         texture: of the paper, in grey levels.
         rules: pixels between ruled lines as a share of the digit's height; 0 for blank paper.
         quality: of JPEG; 0 for none.
+        desk: how much larger, on each side, the desk is on which the slip lies, as a share of the
+            slip's height; 0 for none.
     """
 
     what: str
@@ -48,6 +50,7 @@ class Condition:
     texture: Range = (0, 0)
     rules: Range = (0, 0)
     quality: tuple[int, int] = (0, 0)
+    desk: Range = (0, 0)
 
 
 PLAIN = Condition("separate digits on plain ground")
@@ -65,6 +68,15 @@ CONDITIONS: Mapping[str, Condition] = {
     "paper": replace(PLAIN, what="rough paper in uneven light", texture=(6, 14), light=(0, 0.4)),
     "ruled": replace(PLAIN, what="ruled paper", rules=(0.9, 2), size=(32, 80)),
     "jpeg": replace(PLAIN, what="JPEG of quality 15 to 40", quality=(15, 40), noise=(0, 6)),
+    "desk": replace(
+        PLAIN,
+        what="a slip of paper on a desk",
+        size=(40, 80),
+        tilt=4,
+        light=(0, 0.3),
+        noise=(0, 4),
+        desk=(0.3, 1.2),
+    ),
 }
 
 
@@ -115,6 +127,8 @@ def compose_these(
     ink, boxes = _line(glyphs, size, condition, rng)
     ink, boxes = _tilted(ink, boxes, rng.uniform(-condition.tilt, condition.tilt))
     picture = _on_paper(ink, size, condition, rng)
+    if condition.desk[1]:
+        picture, boxes = _on_desk(picture, boxes, condition, rng)
     return Composed(picture, tuple(int(label) for label in labels), tuple(boxes))
 
 
@@ -187,15 +201,17 @@ def _tilted(ink: Array, boxes: list[Box], degrees: float) -> tuple[Array, list[B
         return ink, boxes
     page = Image.fromarray(ink.astype(np.float32))
     turned = page.rotate(degrees, Image.Resampling.BICUBIC, expand=True)
+    moved = [_turned(box, degrees, page.size, turned.size) for box in boxes]
+    return np.clip(np.asarray(turned, dtype=np.float64), 0, 1), moved
+
+
+def _turned(box: Box, degrees: float, size: tuple[int, int], around: tuple[int, int]) -> Box:
+    """The box around a box of a picture of that size, turned and then centred in another."""
     cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-
-    def moved(box: Box) -> Box:
-        x = np.array([box[0], box[2], box[0], box[2]]) - page.width / 2
-        y = np.array([box[1], box[1], box[3], box[3]]) - page.height / 2
-        u, v = cos * x + sin * y + turned.width / 2, cos * y - sin * x + turned.height / 2
-        return float(u.min()), float(v.min()), float(u.max()), float(v.max())
-
-    return np.clip(np.asarray(turned, dtype=np.float64), 0, 1), [moved(box) for box in boxes]
+    x = np.array([box[0], box[2], box[0], box[2]]) - size[0] / 2
+    y = np.array([box[1], box[1], box[3], box[3]]) - size[1] / 2
+    u, v = cos * x + sin * y + around[0] / 2, cos * y - sin * x + around[1] / 2
+    return float(u.min()), float(v.min()), float(u.max()), float(v.max())
 
 
 def _on_paper(
@@ -219,6 +235,27 @@ def _on_paper(
         picture.save(file, "JPEG", quality=int(rng.integers(*condition.quality)))
         picture = Image.open(file).copy()
     return picture
+
+
+def _on_desk(
+    slip: Image.Image, boxes: list[Box], condition: Condition, rng: np.random.Generator
+) -> tuple[Image.Image, list[Box]]:
+    """The slip, turned by up to 20°, on a plain or a grained desk, darker or as light as it is."""
+    degrees = rng.uniform(-20, 20)
+    paper = np.asarray(slip.convert("L")).max()
+    turned = slip.rotate(degrees, Image.Resampling.BICUBIC, expand=True)
+    seen = Image.new("L", slip.size, 255).rotate(degrees, Image.Resampling.BICUBIC, expand=True)
+    left, top, right, bottom = (round(slip.height * rng.uniform(*condition.desk)) for _ in range(4))
+    shape = turned.height + top + bottom, turned.width + left + right
+    level = rng.uniform(30, 150) if rng.random() < 0.8 else min(255, float(paper) + 40)
+    grain = _texture((shape[0], shape[1] // 12 + 2), rng.uniform(0, 10), rng)
+    wood = Image.fromarray(grain.astype(np.float32)).resize(shape[::-1], Image.Resampling.BICUBIC)
+    slope = np.linspace(-1, 1, shape[1]) * rng.uniform(-15, 15)
+    desk = np.clip(level + np.asarray(wood) + slope, 0, 255).astype(np.uint8)
+    picture = Image.fromarray(desk)
+    picture.paste(turned, (left, top), seen)
+    moved = [_turned(box, degrees, slip.size, turned.size) for box in boxes]
+    return picture, [(a + left, b + top, c + left, d + top) for a, b, c, d in moved]
 
 
 def _texture(shape: tuple[int, ...], strength: float, rng: np.random.Generator) -> Array:

@@ -29,6 +29,7 @@ from nnkit.data.segment.ink import ink_of
 from nnkit.data.segment.lines import HEIGHT, Strip, lines_of
 from nnkit.data.segment.path import Candidate, Networks, best_path, candidates_of, doubtful
 from nnkit.data.segment.reading import UNREADABLE, Box, Digit, Line, Reading
+from nnkit.data.segment.slip import slip_in
 from nnkit.data.segment.stages import Stages, outline
 
 REJECT = 0.05  # of the probability that it is one whole digit, and this one
@@ -77,6 +78,13 @@ def read_picture(
 
 def strips_of(picture: Image.Image, stages: Stages) -> list[Strip]:
     """The lines of a picture from top to bottom: all that comes before the network."""
+    slip = slip_in(picture, stages)
+    if slip is not None:
+        return [slip.in_picture(strip) for strip in _strips(slip.picture, stages)]
+    return _strips(picture, stages)
+
+
+def _strips(picture: Image.Image, stages: Stages) -> list[Strip]:
     ink = ink_of(picture, stages)
     if ink is None:
         return []

@@ -55,7 +55,7 @@ def ink_of(picture: Image.Image, stages: Stages) -> Ink | None:
         None where nothing stands out.
     """
     working, scale = _reduced(picture)
-    grey = _grey(working)
+    grey = grey_of(working)
     stages.show("grey", grey)
     dark = _is_dark(_coarse(grey))
     if not dark:
@@ -90,7 +90,7 @@ def _reduced(picture: Image.Image) -> tuple[Image.Image, float]:
     return picture.resize(size, Image.Resampling.BOX, reducing_gap=2), scale
 
 
-def _grey(picture: Image.Image) -> Array:
+def grey_of(picture: Image.Image) -> Array:
     """Brightness, or what tells the colours apart better, float32 (h, w) in 0 … 255."""
     brightness = np.asarray(picture.convert("L"), dtype=np.float32)
     if picture.mode == "L":
@@ -120,29 +120,29 @@ def _is_dark(coarse: Array) -> bool:
 
     Cubes, because ink is what differs much, and the bend of the light only what differs a little.
     """
-    return bool(((coarse - _from_border(coarse)) ** 3).sum() <= 0)
+    return bool(((coarse - ground_of(coarse)) ** 3).sum() <= 0)
 
 
-def _from_border(coarse: Array) -> Array:
+def ground_of(coarse: Array) -> Array:
     """The plane (h, w) through the cells on the border."""
-    surface = _plane(coarse.shape)
+    surface = plane_basis(coarse.shape)
     on_border = np.ones(coarse.shape, dtype=bool)
     on_border[1:-1, 1:-1] = False
     A, levels = surface[on_border.ravel()], coarse[on_border]
     weights = np.ones(len(A))
     for _ in range(8):  # to the least absolute deviations, which ink on the border hardly moves
-        plane = _fit(A, levels, weights)
+        plane = fitted(A, levels, weights)
         weights = 1 / (np.abs(levels - A @ plane) + 1)
     return (surface @ plane).reshape(coarse.shape)
 
 
-def _fit(A: Array, levels: Array, weights: Array) -> Array:
+def fitted(A: Array, levels: Array, weights: Array) -> Array:
     """Weighted least squares by the normal equations, a hint of ridge for the smallest pictures."""
     weighted = A * weights[:, None]
     return np.linalg.solve(weighted.T @ A + 1e-6 * np.eye(A.shape[1]), weighted.T @ levels)
 
 
-def _plane(shape: tuple[int, ...]) -> Array:
+def plane_basis(shape: tuple[int, ...]) -> Array:
     """1, x and y at each cell, (h · w, 3)."""
     y, x = (np.linspace(-1, 1, n) if n > 1 else np.zeros(1) for n in shape)
     X, Y = (A.ravel() for A in np.meshgrid(x, y))
@@ -154,14 +154,14 @@ def _paper(grey: Array) -> Array:
     coarse = _coarse(grey)
     reach = max(1, round(REACH * coarse.size**0.5 / 2))
     # Beyond the border is paper, so that a stroke on the border is no wide dark field
-    beyond = np.pad(_from_border(coarse), 2 * reach, mode="edge")
+    beyond = np.pad(ground_of(coarse), 2 * reach, mode="edge")
     beyond[2 * reach : -2 * reach, 2 * reach : -2 * reach] = coarse
-    closed = -_greatest(-_greatest(beyond, reach), reach)
+    closed = -greatest(-greatest(beyond, reach), reach)
     smooth = Image.fromarray(_blurred(closed.astype(np.float32), 1.0))
     return np.asarray(smooth.resize(grey.shape[::-1], Image.Resampling.BILINEAR))
 
 
-def _greatest(values: Array, reach: int) -> Array:
+def greatest(values: Array, reach: int) -> Array:
     """The greatest value within so many cells, along both axes; as many fewer at each border."""
     for axis in (0, 1):
         windows = np.lib.stride_tricks.sliding_window_view(values, 2 * reach + 1, axis)

@@ -1,0 +1,390 @@
+"""Finding the slip of paper that somebody photographed on a desk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from PIL import Image, ImageChops, ImageDraw
+
+from nnkit.data.dataset import Array
+from nnkit.data.segment.components import label
+from nnkit.data.segment.ink import (
+    LEAST_CONTRAST,
+    WORKING_PIXELS,
+    fitted,
+    greatest,
+    grey_of,
+    ground_of,
+)
+from nnkit.data.segment.lines import Strip
+from nnkit.data.segment.stages import Stages
+
+CELLS = 160  # of the grid on which it is looked for, along the longer side
+FEWEST = 24  # along the shorter one
+LEVELS = (5, 8, 12, 18, 27, 40, 60, 90, 135)  # of difference from the ground, grey levels
+LEAST_SHARE = 0.08  # of the picture that it covers
+MOST_BORDER = 0.45  # of the picture's border that it may cover
+FILLED = 0.7  # of its outline that is blank paper
+STRAIGHT = 0.75  # of all edges' cells that lie on straight lines …
+WORST = 0.5  # … and of each edge's, for one may fade into the ground …
+NEAR = 1.0  # … at this distance, in cells
+TRAPEZOID = 0.25  # difference in slope of opposite edges
+EDGE = 10  # grey levels by which it steps off from the ground, in the median
+FAINTEST = 0.1  # of that step that most of all edges has
+SHARP = 0.5  # of the difference from the ground that the median step has
+SOME_INK = 0.004  # of it that is ink
+MOST_INK = 0.35
+OUTSIDE = 0.2  # of the ink that may lie beside it
+MARGIN = 1.5  # cells along its edges that are left out
+LEVEL = 0.01  # radians that are left as they are
+STROKE = 0.12  # of √(width · height) that a stroke may measure
+
+
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """The inside of a slip, level.
+
+    Attributes:
+        picture: of its size, what lies beyond its edges painted over with paper.
+        to_picture: (2, 3), from x, y, 1 in it to x, y in the whole picture.
+    """
+
+    picture: Image.Image
+    to_picture: Array
+
+    def in_picture(self, strip: Strip) -> Strip:
+        """A strip of the slip as one of the whole picture."""
+        turn, shift = self.to_picture[:, :2], self.to_picture[:, 2]
+        matrix = turn @ strip.to_picture
+        matrix[:, 2] += shift
+        return replace(strip, to_picture=matrix)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outline:
+    """Four straight edges on the grid.
+
+    Attributes:
+        corners: x, y of top left, top right, bottom right, bottom left in cells, (4, 2).
+        cut: whether an edge is the picture's own, of top, right, bottom and left, (4,).
+        step: grey levels by which the slip differs from the ground at its edges.
+        area: cells within.
+    """
+
+    corners: Array
+    cut: Array
+    step: float
+    area: int
+
+
+def slip_in(picture: Image.Image, stages: Stages) -> Slip | None:
+    """The slip on which everything is written, if the picture shows one on another ground.
+
+    1. The ground is the plane of grey levels through the picture's border.
+    2. The largest component of what is lighter, or darker, than that by some level is a slip if
+       four straight edges bound it, sharply, and it is paper within, but for some ink.
+    3. Of all levels, the one is taken at which it is large and its edges sharp.
+    4. It is levelled by its upper and lower edges, and cut out.
+
+    Args:
+        picture: as `open_picture` gives it.
+        stages: that are told where it was found.
+
+    Returns:
+        None where there is none, as in all pictures that writing fills.
+    """
+    block = -(-max(picture.size) // CELLS)
+    if min(picture.size) < FEWEST * block:
+        return None
+    grid = picture.reduce(block)
+    grey = np.asarray(grey_of(grid), dtype=np.float64)
+    apart = grey - ground_of(grey)
+    outlines = [
+        outline
+        for side in (apart, -apart)
+        for level in LEVELS
+        if (outline := _outline(side, level)) is not None and _written_on(grey, apart, outline)
+    ]
+    if not outlines:
+        return None
+    best = max(outlines, key=lambda outline: outline.step * outline.area)
+    _show(picture, best.corners * block, stages)
+    values = np.asarray(grid, dtype=np.float64).reshape(*grey.shape, -1)
+    return _cut_out(picture, values, best, block)
+
+
+def _outline(apart: Array, level: float) -> _Outline | None:
+    """The largest part that differs by so much from the ground, if four edges bound it."""
+    mask = apart > level
+    least = LEAST_SHARE * mask.size
+    if mask.sum() < FILLED * least:
+        return None
+    found = label(mask)
+    largest = int(np.argmax(found.areas))
+    spans = found.widths[largest] * found.heights[largest]
+    if spans < least or found.areas[largest] < 0.3 * spans:
+        return None
+    own = found.labels == largest + 1
+    border = np.concatenate([own[0], own[-1], own[1:-1, 0], own[1:-1, -1]])
+    if border.mean() > MOST_BORDER:
+        return None
+    edges = _edges(own)
+    if edges is None:
+        return None
+    corners, cut = edges
+    within = _within(corners, mask.shape)
+    if within.sum() < least or own[within].mean() < FILLED or within[own].mean() < 0.9:
+        return None
+    step = _step(apart, own, corners, cut)
+    return None if step is None else _Outline(corners, cut, step, int(within.sum()))
+
+
+def _edges(own: Array) -> tuple[Array, Array] | None:
+    """Corners (4, 2) and which edges are the picture's (4,); None if it isn't a quadrilateral."""
+    height, width = own.shape
+    y, x = np.nonzero(own)
+    rim = _rim(x, y)
+    angle = _turn(rim)
+    cos, sin = np.cos(angle), np.sin(angle)
+    u, v = cos * x + sin * y, cos * y - sin * x
+    on_border = (x == 0) | (y == 0) | (x == width - 1) | (y == height - 1)
+    lines, cut, straight = [], [], []
+    for along, across, sign in ((u, v, -1), (v, u, 1), (u, v, 1), (v, u, -1)):
+        line = _edge(along, sign * across, on_border)
+        if line is None:
+            return None
+        slope, level, is_cut, share = line
+        lines.append((sign * slope, sign * level))
+        cut.append(is_cut)
+        straight.append(share)
+    if np.mean(straight) < STRAIGHT:
+        return None
+    for one, other in ((0, 2), (1, 3)):
+        if not (cut[one] or cut[other]) and abs(lines[one][0] - lines[other][0]) > TRAPEZOID:
+            return None
+    corners = []
+    for level, upright in ((0, 3), (0, 1), (2, 1), (2, 3)):
+        a, b = lines[level]
+        c, d = lines[upright]
+        cu = (d + c * b) / (1 - a * c)
+        cv = a * cu + b
+        corners.append((cos * cu - sin * cv + 0.5, sin * cu + cos * cv + 0.5))
+    return np.array(corners), np.array(cut)
+
+
+def _rim(x: Array, y: Array) -> Array:
+    """The first and the last cell of each row and column, (n, 2); cells come row by row."""
+    starts = np.flatnonzero(np.diff(y, prepend=-1))
+    rows = np.concatenate([starts, np.append(starts[1:], len(y)) - 1])
+    order = np.lexsort((y, x))
+    starts = np.flatnonzero(np.diff(x[order], prepend=-1))
+    columns = order[np.concatenate([starts, np.append(starts[1:], len(x)) - 1])]
+    chosen = np.concatenate([rows, columns])
+    return np.stack([x[chosen], y[chosen]], axis=1)
+
+
+def _turn(rim: Array) -> float:
+    """The angle at which the least upright rectangle lies around it, −45° … 45°, in radians."""
+    angles = np.radians(np.arange(-45, 45, 1.5))
+    u = rim @ np.stack([np.cos(angles), np.sin(angles)])
+    v = rim @ np.stack([-np.sin(angles), np.cos(angles)])
+    return float(angles[np.argmin((np.ptp(u, axis=0) + 1) * (np.ptp(v, axis=0) + 1))])
+
+
+def _edge(along: Array, across: Array, on_border: Array) -> tuple[float, float, bool, float] | None:
+    """The line on which the farthest cells lie: slope, level, whether it is a cut, cells' share.
+
+    Args:
+        along: coordinate of each cell along the edge, (n,).
+        across: away from the slip, (n,).
+        on_border: cells on the picture's border, (n,).
+    """
+    place = np.rint(along - along.min()).astype(np.int64)
+    order = np.lexsort((across, place))
+    last = order[np.flatnonzero(np.diff(place[order], append=-1))]
+    spare = len(last) // 12
+    last = last[spare : len(last) - spare]
+    if len(last) < 6:
+        return None
+    is_cut = bool(on_border[last].mean() > 0.5)
+    if not is_cut:
+        last = last[~on_border[last]]
+    s, t = along[last], across[last]
+    slope = _slope(s, t)
+    level = float(np.median(_densest(t - slope * s)))
+    near = np.abs(t - slope * s - level) <= NEAR
+    middle = float(s[near].mean())
+    A = np.stack([np.ones(int(near.sum())), s[near] - middle], axis=1)
+    level, slope = (float(value) for value in fitted(A, t[near], np.ones(len(A))))
+    share = float((np.abs(t - level - slope * (s - middle)) <= NEAR).mean())
+    if share < WORST or abs(slope) > TRAPEZOID:
+        return None
+    return slope, level - slope * middle + 0.5, is_cut, share
+
+
+def _slope(along: Array, across: Array) -> float:
+    """The slope on which most cells lie (Hough 1962); where an edge fades, the others don't."""
+    slopes = np.linspace(-TRAPEZOID, TRAPEZOID, 101)
+    counts = [len(_densest(across - slope * along)) for slope in slopes]
+    most = np.flatnonzero(np.array(counts) == max(counts))
+    return float(slopes[most].mean())
+
+
+def _densest(values: Array) -> Array:
+    """The most of them that lie within a stretch of twice `NEAR`."""
+    ordered = np.sort(values)
+    ends = np.searchsorted(ordered, ordered + 2 * NEAR, side="right")
+    first = int(np.argmax(ends - np.arange(len(ordered))))
+    return ordered[first : ends[first]]
+
+
+def _within(corners: Array, shape: tuple[int, ...]) -> Array:
+    """The cells whose middles lie in a quadrilateral, bool (h, w)."""
+    y, x = np.mgrid[: shape[0], : shape[1]] + 0.5
+    inside = np.ones(shape, dtype=bool)
+    for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        inside &= (x1 - x0) * (y - y0) >= (y1 - y0) * (x - x0)
+    return inside
+
+
+def _moved(corners: Array, by: Array) -> Array:
+    """The quadrilateral with each edge moved inwards by so many cells, (4, 2)."""
+    following = np.roll(corners, -1, axis=0)
+    ways = following - corners
+    normals = np.stack([-ways[:, 1], ways[:, 0]], axis=1)
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    offsets = (normals * corners).sum(axis=1) + by
+    return np.array(
+        [np.linalg.solve(normals[[i - 1, i]], offsets[[i - 1, i]]) for i in range(len(corners))]
+    )
+
+
+def _step(apart: Array, own: Array, corners: Array, cut: Array) -> float | None:
+    """By how much the slip differs from what lies beside it; None if its edges aren't sharp."""
+    height, width = apart.shape
+    steps = []
+    inner, outer = _moved(corners, np.full(4, 2.0)), _moved(corners, np.full(4, -2.0))
+    shares = np.linspace(0.08, 0.92, 64)[:, None]
+    for edge in np.flatnonzero(~cut):
+        after = (edge + 1) % 4
+        values = []
+        inside = np.ones(len(shares), dtype=bool)
+        for quad in (inner, outer):
+            points = np.floor(quad[edge] * (1 - shares) + quad[after] * shares).astype(np.int64)
+            x, y = points[:, 0], points[:, 1]
+            inside &= (x >= 0) & (x < width) & (y >= 0) & (y < height)
+            values.append(apart[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)])
+        steps.append((values[0] - values[1])[inside])
+    if len(steps) < 3 or min(map(len, steps)) < 16:
+        return None
+    step = float(np.median(np.concatenate(steps)))
+    if step < max(EDGE, SHARP * float(np.median(apart[own]))):
+        return None
+    clear = [float((side > FAINTEST * step).mean()) for side in steps]
+    return step if min(clear) >= WORST and np.mean(clear) >= STRAIGHT else None
+
+
+def _written_on(grey: Array, apart: Array, outline: _Outline) -> bool:
+    """Whether there is ink on the slip, and next to none beside it."""
+    inside = _within(_inner(outline, MARGIN + 0.5), grey.shape)
+    beside = ~_within(_inner(outline, -MARGIN - 0.5), grey.shape)
+    reach = max(1, round(STROKE * float(inside.sum()) ** 0.5 / 2))
+    paper = np.where(inside, grey - _at(_paper(grey[..., None], inside), grey.shape)[..., 0], 0)
+    strokes = max(
+        (_narrow(sign * paper, reach)[inside] for sign in (1, -1)),
+        key=lambda values: int((values > LEAST_CONTRAST).sum()),
+    )
+    strong = strokes[strokes > LEAST_CONTRAST]
+    if not SOME_INK <= len(strong) / inside.sum() <= MOST_INK:
+        return False
+    least = max(LEAST_CONTRAST, 0.5 * float(np.median(strong)))
+    ground = np.where(beside, apart, 0)
+    others = max(int((_narrow(sign * ground, reach) > least).sum()) for sign in (1, -1))
+    return bool(others <= OUTSIDE * (strokes > least).sum())
+
+
+def _narrow(values: Array, reach: int) -> Array:
+    """By how much each cell exceeds its surroundings: what an opening takes off (Serra 1982)."""
+    padded = np.pad(values, 2 * reach, mode="edge")
+    return values - greatest(-greatest(-padded, reach), reach)
+
+
+def _inner(outline: _Outline, margin: float) -> Array:
+    return _moved(outline.corners, np.where(outline.cut, 0.0, margin))
+
+
+def _paper(grid: Array, inside: Array) -> Array:
+    """The plane of each channel's levels within, ink left aside: of 1, x, y in cells, (3, c)."""
+    y, x = np.nonzero(inside)
+    A = np.stack([np.ones(len(x)), x + 0.5, y + 0.5], axis=1)
+    planes = []
+    for levels in grid[inside].T:
+        weights = np.ones(len(A))
+        for _ in range(6):
+            plane = fitted(A, levels, weights)
+            weights = 1 / (np.abs(levels - A @ plane) + 1)
+        planes.append(plane)
+    return np.stack(planes, axis=1)
+
+
+def _at(plane: Array, shape: tuple[int, ...]) -> Array:
+    """A plane of 1, x, y (3, c) at the middles of pixels, (h, w, c)."""
+    y, x = (np.arange(n)[:, None] + 0.5 for n in shape[:2])
+    rows, columns = plane[0] + y * plane[2], x * plane[1]
+    return np.asarray(rows[:, None] + columns[None])
+
+
+def _cut_out(picture: Image.Image, grid: Array, outline: _Outline, block: int) -> Slip:
+    """The slip, level, what lies beyond its edges painted over with the plane of its paper.
+
+    Args:
+        picture: the whole one.
+        grid: its cells, (h, w, channels).
+        outline: in cells.
+        block: pixels of the picture to a cell.
+    """
+    cells = _inner(outline, MARGIN)
+    low = np.floor(np.maximum(cells.min(axis=0) * block, 0)).astype(int)
+    high = np.ceil(np.minimum(cells.max(axis=0) * block, picture.size)).astype(int)
+    factor = max(1, int((float((high - low).prod()) / WORKING_PIXELS) ** 0.5))
+    part = picture.crop((*low.tolist(), *high.tolist())).reduce(factor)
+    angle = _level(outline)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    corners = (cells * block - low) / factor @ turn
+    start = np.floor(corners.min(axis=0))
+    width, height = np.maximum(np.ceil(corners.max(axis=0) - start), 1).astype(int).tolist()
+    to_part = np.column_stack([turn, turn @ start])
+    to_picture = factor * to_part
+    to_picture[:, 2] += low
+    plane = _paper(grid, _within(cells, grid.shape[:2]))
+    placed = np.vstack([plane[0] + to_picture[:, 2] / block @ plane[1:], turn.T @ plane[1:]])
+    placed[1:] *= factor / block
+    paper = np.clip(_at(placed, (height, width)), 0, 255).astype(np.uint8)
+    blank = Image.fromarray(paper if paper.shape[2] > 1 else paper[..., 0])
+    kept = Image.new("L", (width, height))
+    ImageDraw.Draw(kept).polygon([(x, y) for x, y in (corners - start).tolist()], fill=255)
+    seen = _transformed(Image.new("L", part.size, 255), to_part, kept.size)
+    kept = ImageChops.darker(kept, seen.point(lambda value: 255 * (value == 255)))
+    inside = _transformed(part, to_part, kept.size)
+    return Slip(Image.composite(inside, blank, kept), to_picture)
+
+
+def _level(outline: _Outline) -> float:
+    """The slope of its upper and lower edges in radians, 0 where it hardly has any."""
+    ways = outline.corners[[1, 2]] - outline.corners[[0, 3]]
+    x, y = ways[~outline.cut[[0, 2]]].sum(axis=0)
+    angle = float(np.arctan2(y, x))
+    return angle if abs(angle) > LEVEL else 0.0
+
+
+def _transformed(picture: Image.Image, matrix: Array, size: tuple[int, int]) -> Image.Image:
+    coefficients = tuple(matrix.ravel().tolist())
+    return picture.transform(size, Image.Transform.AFFINE, coefficients, Image.Resampling.BICUBIC)
+
+
+def _show(picture: Image.Image, corners: Array, stages: Stages) -> None:
+    factor = max(1, min(picture.size) // 500)
+    grey = np.asarray(picture.convert("L").reduce(factor), dtype=np.float32)
+    around = [(float(x), float(y)) for x, y in np.vstack([corners, corners[:1]]) / factor]
+    stages.show_marked("slip", 1.275 * (1 - grey / 255), [around])
