@@ -46,8 +46,8 @@ def main() -> None:
     X: list[Array] = []
     y: list[Array] = []
     for number, condition in enumerate(CONDITIONS.values()):
-        if condition is CONDITIONS["large"]:
-            continue  # slow to compose, and brought to the height of all others anyway
+        if condition in (CONDITIONS["large"], CONDITIONS["desk"]):
+            continue  # slow to compose, and brought to the form of all others anyway
         rng = np.random.default_rng((options.seed, number))
         for turn in range(options.pictures):
             made = replace(condition, touching=TOUCHING * (turn % 2))

@@ -1,14 +1,15 @@
 """Reading what is written in a picture, stage by stage, each in a module of its own.
 
-1. `ink`: what is ink and what is paper, under uneven light, in any colours, dark or light;
-2. `clean`: ruled lines and specks taken away;
-3. `components`: what hangs together;
-4. `lines`: lines of writing in reading order, levelled, straightened, brought to one height;
-5. `cuts`: a line cut into pieces, more than it has digits;
-6. `normal`: what may be a digit, in the form in which MNIST was made, for the network that reads;
-7. `views`: the same amid its neighbours, for the network that judges whether it is a whole one;
-8. `path`: of all ways to join pieces, the one that the networks find most probable;
-9. `reading`: what comes of it: text, lines, digits with their boxes.
+1. `slip`: the slip of paper on a desk, if the picture shows one; the rest looks at its inside;
+2. `ink`: what is ink and what is paper, under uneven light, in any colours, dark or light;
+3. `clean`: ruled lines and specks taken away;
+4. `components`: what hangs together;
+5. `lines`: lines of writing in reading order, levelled, straightened, brought to one height;
+6. `cuts`: a line cut into pieces, more than it has digits;
+7. `normal`: what may be a digit, in the form in which MNIST was made, for the network that reads;
+8. `views`: the same amid its neighbours, for the network that judges whether it is a whole one;
+9. `path`: of all ways to join pieces, the one that the networks find most probable;
+10. `reading`: what comes of it: text, lines, digits with their boxes.
 
 The networks are functions from images to probabilities: nothing here knows how they work.
 """
