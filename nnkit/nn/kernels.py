@@ -1,9 +1,14 @@
-"""Kernels of activations and losses, in plain Python that `nnkit.compiled` compiles."""
+"""Kernels of activations, losses, pooling and normalization, in plain Python.
+
+`nnkit.compiled` compiles them. Those of normalization add in another order than NumPy.
+"""
 
 from __future__ import annotations
 
-from math import log
+from math import log, sqrt
 from typing import Any
+
+import numpy as np
 
 
 def relu_gradient(Y: Any, dY: Any) -> None:
@@ -107,3 +112,127 @@ def max_of_quarters_gradient(dY: Any, chosen: Any, dX: Any) -> None:
                     x = dX[c, 2 * i + k // 2, 2 * j + k % 2]
                     for n in range(samples):
                         x[n] = d[n] if which[n] == k else zero
+
+
+def normalize_rows(
+    X: Any, scale: Any, shift: Any, eps: float, Y: Any, mean: Any, variance: Any, spread: Any
+) -> None:
+    """Y = scale · (x − μ)/√(σ² + ε) + shift, each row c by its own μ and σ² over all its entries.
+
+    X and Y are (rows, entries), the rest (rows,); μ, σ² and 1/√(σ² + ε) go into `mean`, `variance`
+    and `spread`, float64. Sums are of d = x − x₀ in float64: since Σ(x − μ)² ≥ (μ − x₀)², Σd² is
+    never more than entries + 1 times as much, so that the subtraction leaves enough digits whatever
+    the mean. What float32 can't hold of μ goes into the shift.
+    """
+    for c in range(X.shape[0]):
+        x, y = X[c], Y[c]
+        first = np.float64(x[0])
+        total = squares = 0.0
+        for i in range(x.size):
+            d = x[i] - first
+            total += d
+            squares += d * d
+        total /= x.size
+        mean[c] = first + total
+        variance[c] = squares / x.size - total * total
+        spread[c] = 1 / sqrt(variance[c] + eps)
+        slope = scale[c] * spread[c]
+        centre, factor = X.dtype.type(mean[c]), X.dtype.type(slope)
+        rest = X.dtype.type(shift[c] - slope * (mean[c] - centre))
+        for i in range(x.size):
+            y[i] = (x[i] - centre) * factor + rest
+
+
+def normalize_rows_gradient(
+    X: Any, mean: Any, spread: Any, scale: Any, dY: Any, dscale: Any, dshift: Any
+) -> None:
+    """Turns dE/dY into dE/dX in place, and writes the gradients of scale and shift.
+
+    dX = scale · spread · (dY − mean(dY) − X̂ · mean(dY ⊙ X̂)), row by row, where X̂ comes from X anew:
+    reading it takes as long as computing it.
+    """
+    for c in range(X.shape[0]):
+        x, d = X[c], dY[c]
+        centre = X.dtype.type(mean[c])
+        left_out = mean[c] - centre
+        total = along = 0.0
+        for i in range(x.size):
+            total += d[i]
+            along += d[i] * (x[i] - centre)
+        along = (along - left_out * total) * spread[c]
+        dscale[c], dshift[c] = along, total
+        share = along * spread[c] / x.size
+        slope, rest = X.dtype.type(share), X.dtype.type(total / x.size - share * left_out)
+        factor = X.dtype.type(scale[c] * spread[c])
+        for i in range(x.size):
+            d[i] = ((d[i] - rest) - (x[i] - centre) * slope) * factor
+
+
+def rescale_rows(X: Any, mean: Any, factor: Any, shift: Any, Y: Any) -> None:
+    """Y = (x − mean) · factor + shift, row by row."""
+    for c in range(X.shape[0]):
+        x, y, centre, slope, rest = X[c], Y[c], mean[c], factor[c], shift[c]
+        for i in range(x.size):
+            y[i] = (x[i] - centre) * slope + rest
+
+
+def normalize_columns(
+    X: Any, scale: Any, shift: Any, eps: float, Y: Any, mean: Any, spread: Any
+) -> None:
+    """Likewise each column n by its own μ and σ²; X and Y are (rows, columns), mean (columns,).
+
+    Scale and shift are (rows,).
+    """
+    rows, columns = X.shape
+    first = X[0].astype(np.float64)
+    total, squares = np.zeros(columns), np.zeros(columns)
+    for k in range(rows):
+        x = X[k]
+        for n in range(columns):
+            d = x[n] - first[n]
+            total[n] += d
+            squares[n] += d * d
+    centre, factor, rest = np.empty_like(X[0]), np.empty_like(X[0]), np.empty_like(X[0])
+    for n in range(columns):
+        ahead = total[n] / rows
+        mean[n] = first[n] + ahead
+        spread[n] = 1 / sqrt(squares[n] / rows - ahead * ahead + eps)
+        centre[n] = mean[n]
+        factor[n] = spread[n]
+        rest[n] = (centre[n] - mean[n]) * spread[n]
+    for k in range(rows):
+        x, y, slope, offset = X[k], Y[k], scale[k], shift[k]
+        for n in range(columns):
+            y[n] = ((x[n] - centre[n]) * factor[n] + rest[n]) * slope + offset
+
+
+def normalize_columns_gradient(
+    X: Any, mean: Any, spread: Any, scale: Any, dY: Any, dscale: Any, dshift: Any
+) -> None:
+    """Likewise column by column: dX = spread · (dX̂ − mean(dX̂) − X̂ · mean(dX̂ ⊙ X̂))."""
+    rows, columns = X.shape
+    centre, factor, rest = np.empty_like(X[0]), np.empty_like(X[0]), np.empty_like(X[0])
+    for n in range(columns):
+        centre[n] = mean[n]
+        factor[n] = spread[n]
+        rest[n] = (centre[n] - mean[n]) * spread[n]
+    total, along = np.zeros(columns), np.zeros(columns)
+    for k in range(rows):
+        x, d, slope = X[k], dY[k], scale[k]
+        over_row = along_row = 0.0
+        for n in range(columns):
+            product = d[n] * ((x[n] - centre[n]) * factor[n] + rest[n])
+            over_row += d[n]
+            along_row += product
+            total[n] += d[n] * slope
+            along[n] += product * slope
+        dscale[k], dshift[k] = along_row, over_row
+    share, offset = np.empty_like(X[0]), np.empty_like(X[0])
+    for n in range(columns):
+        share[n] = along[n] / rows
+        offset[n] = total[n] / rows
+    for k in range(rows):
+        x, d, slope = X[k], dY[k], scale[k]
+        for n in range(columns):
+            normalized = (x[n] - centre[n]) * factor[n] + rest[n]
+            d[n] = ((d[n] * slope - offset[n]) - normalized * share[n]) * factor[n]

@@ -146,6 +146,11 @@ class LayerSpec(Component):
         """Whether it works position by position over images or sequences."""
         return False
 
+    @property
+    def rounds_otherwise(self) -> bool:
+        """Whether its compiled kernels may round otherwise than NumPy."""
+        return self.is_spatial
+
     def output_shape(self, shape: Shape) -> Shape:
         """The shape of one output sample for an input sample of the given shape.
 

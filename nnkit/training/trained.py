@@ -369,7 +369,7 @@ def save_trained(
 def versions(model: Model) -> dict[str, str]:
     """The versions on which the bits of a model's training depend."""
     inexact = {}
-    if model.spatial:  # other compiled kernels have the bits of NumPy
+    if any(stage.spec.rounds_otherwise for stage in model.stages):  # others have NumPy's bits
         inexact["kernels"] = f"numba {version('numba')}" if model.compiled else "NumPy"
     return {
         "nnkit": __version__,

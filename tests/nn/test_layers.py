@@ -207,12 +207,14 @@ PYTORCHS = {
 }
 
 
+@pytest.mark.parametrize("compiled", [False, True], ids=["NumPy", "compiled"])
 @pytest.mark.parametrize("case", torch_vectors("layers"), ids=case_name)
-def test_as_pytorch_computes_it(case: dict[str, Any]) -> None:
+def test_as_pytorch_computes_it(case: dict[str, Any], compiled: bool) -> None:
     """Two batches in training, then one outside it, which sees the running state of those two."""
     layer: LayerSpec = TypeAdapter(AnyLayer).validate_python(case["spec"])
     shape, names = tuple(case["shape"]), PYTORCHS[layer.tag()]
     model = alone(layer, shape)
+    model.compiled = compiled
     params, grads = (model.layout.views(flat) for flat in (model.params, model.grads))
     for theirs, values in case["params"].items():
         view = params[f"only.{names[theirs]}"]
@@ -232,11 +234,13 @@ def test_as_pytorch_computes_it(case: dict[str, Any]) -> None:
                 np.testing.assert_allclose(ours, wanted, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.parametrize("compiled", [False, True], ids=["NumPy", "compiled"])
 @pytest.mark.parametrize("case", onnx_vectors("layers"), ids=case_name)
-def test_as_onnx_has_it(case: dict[str, Any]) -> None:
+def test_as_onnx_has_it(case: dict[str, Any], compiled: bool) -> None:
     layer: LayerSpec = TypeAdapter(AnyLayer).validate_python(case["spec"])
     X = np.array(case["X"], np.float32)
     model = alone(layer, X.shape[:-1], "float32")
+    model.compiled = compiled
     params, state = model.layout.views(model.params), model.state_layout.views(model.state)
     for views, part in ((params, "params"), (state, "state")):
         for given, values in case.get(part, {}).items():

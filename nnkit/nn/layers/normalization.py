@@ -9,7 +9,9 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from nnkit.compiled import compiled
 from nnkit.config.base import Positive
+from nnkit.nn import kernels
 from nnkit.nn.initializers import Constant, Zeros
 from nnkit.nn.layer import Binding, Layer, LayerSpec
 from nnkit.nn.params import Array, Parameter, Shape
@@ -20,6 +22,10 @@ class _Normalization(LayerSpec):
     output_is_scratch: ClassVar[bool] = True
     eps: Positive = 1e-5
     affine: bool = Field(True, description="Whether a scale and a shift are trained.")
+
+    @property
+    def rounds_otherwise(self) -> bool:
+        return True
 
     def _scale_and_shift(self, shape: Shape) -> Sequence[Parameter]:
         if not self.affine:
@@ -55,50 +61,98 @@ class BatchNorm(_Normalization):
         )
 
     def bind(self, binding: Binding) -> Layer:
-        return BoundBatchNorm(self, binding)
+        return (CompiledBatchNorm if binding.compiled else BoundBatchNorm)(self, binding)
 
 
-class BoundBatchNorm(Layer):
-    """X as a matrix (channels, positions · N); each row is normalized."""
+class _BoundBatchNorm(Layer):
+    """X as a matrix (channels, positions · N), of which each row is normalized: what both share."""
 
     def __init__(self, spec: BatchNorm, binding: Binding) -> None:
-        self.spec = spec
+        self.momentum = spec.momentum
+        self.eps = spec.eps
         self.channels = binding.input_shape[0]
         self.mean, self.variance = binding.state["mean"], binding.state["variance"]
         self.affine = _Affine(binding, self.channels)
         self.Y = binding.buffer(*binding.input_shape)
-        self.normalized = binding.buffer(*binding.input_shape).reshape(self.channels, -1)
+        self.rows_of_Y = self.Y.reshape(self.channels, -1)
+
+    def _remember(self, mean: Array, variance: Array) -> None:
+        self.mean += self.momentum * (mean - self.mean)
+        count = self.rows_of_Y.shape[1]
+        if count > 1:  # one number alone says nothing of a variance
+            unbiased = variance * (count / (count - 1))
+            self.variance += self.momentum * (unbiased - self.variance)
+
+    def _spread(self, variance: Array) -> Array:
+        """1/√(σ² + ε)."""
+        spread: Array = 1 / np.sqrt(variance + variance.dtype.type(self.eps))
+        return spread
+
+
+class BoundBatchNorm(_BoundBatchNorm):
+    """By NumPy, a pass over memory for each operation."""
+
+    def __init__(self, spec: BatchNorm, binding: Binding) -> None:
+        super().__init__(spec, binding)
+        self.centred = np.empty_like(self.rows_of_Y)
 
     def forward(self, X: Array, step: int | None) -> Array:
         rows = X.reshape(self.channels, -1)
         mean, variance = self.mean, self.variance
         if step is not None:
             mean = np.mean(rows, axis=1)
-            centred = np.subtract(rows, mean[:, None], out=self.normalized)
+        centred = np.subtract(rows, mean[:, None], out=self.centred)
+        if step is not None:
             variance = np.einsum("ij,ij->i", centred, centred) / centred.shape[1]
-            self._remember(mean, variance, rows.shape[1])
-        else:
-            np.subtract(rows, mean[:, None], out=self.normalized)
-        self.spread = 1 / np.sqrt(variance + variance.dtype.type(self.spec.eps))
-        np.multiply(self.normalized, self.spread[:, None], out=self.normalized)
-        self.affine.forward(self.normalized, self.Y.reshape(self.channels, -1))
+            self._remember(mean, variance)
+        self.spread = self._spread(variance)
+        np.multiply(centred, (self.affine.scale * self.spread)[:, None], out=self.rows_of_Y)
+        np.add(self.rows_of_Y, self.affine.shift[:, None], out=self.rows_of_Y)
         return self.Y
 
-    def _remember(self, mean: Array, variance: Array, count: int) -> None:
-        self.mean += self.spec.momentum * (mean - self.mean)
-        if count > 1:  # one number alone says nothing of a variance
-            unbiased = variance * (count / (count - 1))
-            self.variance += self.spec.momentum * (unbiased - self.variance)
+    def backward(self, dY: Array) -> Array | None:
+        rows, centred, affine = dY.reshape(self.channels, -1), self.centred, self.affine
+        np.sum(rows, axis=1, out=affine.dshift)
+        np.einsum("ij,ij->i", rows, centred, out=affine.dscale)
+        affine.dscale *= self.spread
+        # dX = scale · spread · (dY − mean(dY) − X̂ · mean(dY ⊙ X̂)): how μ and σ² move with X
+        count = rows.shape[1]
+        rows -= (affine.dshift / count)[:, None]
+        centred *= (self.spread * affine.dscale / count)[:, None]
+        rows -= centred
+        rows *= (affine.scale * self.spread)[:, None]
+        return rows.reshape(dY.shape)
+
+
+class CompiledBatchNorm(_BoundBatchNorm):
+    """By kernels, of which each takes a row while it is in the cache."""
+
+    def __init__(self, spec: BatchNorm, binding: Binding) -> None:
+        super().__init__(spec, binding)
+        self.batch_mean, self.batch_variance, self.spread = np.empty((3, self.channels))
+        self.rescale = compiled(kernels.rescale_rows, exact=False)
+        if binding.training:
+            self.normalize = compiled(kernels.normalize_rows, exact=False)
+            self.give = compiled(kernels.normalize_rows_gradient, exact=False)
+
+    def forward(self, X: Array, step: int | None) -> Array:
+        rows = np.ascontiguousarray(X).reshape(self.channels, -1)
+        scale, shift = self.affine.scale, self.affine.shift
+        if step is None:
+            factor = scale * self._spread(self.variance)
+            self.rescale(rows, self.mean, factor, shift, self.rows_of_Y)
+            return self.Y
+        self.rows = rows
+        found = self.batch_mean, self.batch_variance, self.spread
+        self.normalize(rows, scale, shift, self.eps, self.rows_of_Y, *found)
+        self._remember(self.batch_mean, self.batch_variance)
+        return self.Y
 
     def backward(self, dY: Array) -> Array | None:
-        rows = dY.reshape(self.channels, -1)
-        self.affine.backward(rows, self.normalized)
-        # dX = spread · (dX̂ − mean(dX̂) − X̂ · mean(dX̂ ⊙ X̂)): how μ and σ² move with X
-        count = rows.shape[1]
-        along = np.einsum("ij,ij->i", rows, self.normalized)[:, None] / count
-        rows -= np.mean(rows, axis=1)[:, None]
-        rows -= self.normalized * along
-        rows *= self.spread[:, None]
+        rows = np.ascontiguousarray(dY).reshape(self.channels, -1)
+        affine = self.affine
+        found = self.batch_mean, self.spread
+        self.give(self.rows, *found, affine.scale, rows, affine.dscale, affine.dshift)
         return rows.reshape(dY.shape)
 
 
@@ -114,59 +168,83 @@ class LayerNorm(_Normalization):
         return self._scale_and_shift((prod(shape),))
 
     def bind(self, binding: Binding) -> Layer:
-        return BoundLayerNorm(self, binding)
+        return (CompiledLayerNorm if binding.compiled else BoundLayerNorm)(self, binding)
 
 
-class BoundLayerNorm(Layer):
-    """X as a matrix (units, N); each column is normalized."""
+class _BoundLayerNorm(Layer):
+    """X as a matrix (units, N), of which each column is normalized: what both share."""
 
     def __init__(self, spec: LayerNorm, binding: Binding) -> None:
         self.eps = spec.eps
+        self.units = prod(binding.input_shape)
+        self.affine = _Affine(binding, self.units)
         self.Y = binding.buffer(*binding.input_shape)
-        self.normalized = binding.buffer(*binding.input_shape).reshape(-1, binding.batch)
-        self.affine = _Affine(binding, len(self.normalized))
+        self.columns_of_Y = self.Y.reshape(self.units, -1)
+
+
+class BoundLayerNorm(_BoundLayerNorm):
+    """By NumPy, a pass over memory for each operation."""
+
+    def __init__(self, spec: LayerNorm, binding: Binding) -> None:
+        super().__init__(spec, binding)
+        self.normalized = np.empty_like(self.columns_of_Y)
 
     def forward(self, X: Array, step: int | None) -> Array:
-        columns = X.reshape(len(self.normalized), -1)
+        columns, Y = X.reshape(self.normalized.shape), self.columns_of_Y
         np.subtract(columns, np.mean(columns, axis=0), out=self.normalized)
-        variance = np.einsum("ij,ij->j", self.normalized, self.normalized) / len(columns)
+        variance = np.einsum("ij,ij->j", self.normalized, self.normalized) / self.units
         self.spread = 1 / np.sqrt(variance + variance.dtype.type(self.eps))
         np.multiply(self.normalized, self.spread, out=self.normalized)
-        self.affine.forward(self.normalized, self.Y.reshape(columns.shape))
+        np.multiply(self.normalized, self.affine.scale[:, None], out=Y)
+        np.add(Y, self.affine.shift[:, None], out=Y)
         return self.Y
 
     def backward(self, dY: Array) -> Array | None:
         columns = dY.reshape(self.normalized.shape)
-        self.affine.backward(columns, self.normalized)
-        along = np.einsum("ij,ij->j", columns, self.normalized) / len(columns)
+        np.einsum("ij,ij->i", columns, self.normalized, out=self.affine.dscale)
+        np.sum(columns, axis=1, out=self.affine.dshift)
+        # dX = spread · (dX̂ − mean(dX̂) − X̂ · mean(dX̂ ⊙ X̂)): how μ and σ² move with X
+        columns *= self.affine.scale[:, None]
+        along = np.einsum("ij,ij->j", columns, self.normalized) / self.units
         columns -= np.mean(columns, axis=0)
-        columns -= self.normalized * along
+        self.normalized *= along
+        columns -= self.normalized
         columns *= self.spread
         return columns.reshape(dY.shape)
 
 
+class CompiledLayerNorm(_BoundLayerNorm):
+    """By kernels, of which each goes over the columns twice, all at once."""
+
+    def __init__(self, spec: LayerNorm, binding: Binding) -> None:
+        super().__init__(spec, binding)
+        self.mean, self.spread = np.empty((2, binding.batch))
+        self.normalize = compiled(kernels.normalize_columns, exact=False)
+        if binding.training:
+            self.give = compiled(kernels.normalize_columns_gradient, exact=False)
+
+    def forward(self, X: Array, step: int | None) -> Array:
+        self.columns = np.ascontiguousarray(X).reshape(self.columns_of_Y.shape)
+        affine, found = self.affine, (self.mean, self.spread)
+        self.normalize(
+            self.columns, affine.scale, affine.shift, self.eps, self.columns_of_Y, *found
+        )
+        return self.Y
+
+    def backward(self, dY: Array) -> Array | None:
+        columns = np.ascontiguousarray(dY).reshape(self.columns_of_Y.shape)
+        affine, found = self.affine, (self.mean, self.spread)
+        self.give(self.columns, *found, affine.scale, columns, affine.dscale, affine.dshift)
+        return columns.reshape(dY.shape)
+
+
 class _Affine:
-    """Y = scale · X̂ + shift, row by row, where they are trained."""
+    """Scale and shift of each row and their gradients, (rows,); 1 and 0 where none are trained."""
 
     def __init__(self, binding: Binding, rows: int) -> None:
-        self.trained = "scale" in binding.params
-        if self.trained:
-            self.scale = binding.params["scale"].reshape(rows, 1)
-            self.shift = binding.params["shift"].reshape(rows, 1)
-        if self.trained and binding.training:
-            self.dscale = binding.grads["scale"].reshape(rows)
-            self.dshift = binding.grads["shift"].reshape(rows)
-
-    def forward(self, normalized: Array, Y: Array) -> None:
-        if self.trained:
-            np.multiply(normalized, self.scale, out=Y)
-            np.add(Y, self.shift, out=Y)
-        else:
-            np.copyto(Y, normalized)
-
-    def backward(self, dY: Array, normalized: Array) -> None:
-        """Writes the gradients of scale and shift, and turns dE/dY into dE/dX̂ in place."""
-        if self.trained:
-            np.einsum("ij,ij->i", dY, normalized, out=self.dscale)
-            np.sum(dY, axis=1, out=self.dshift)
-            np.multiply(dY, self.scale, out=dY)
+        self.scale, self.shift = np.ones(rows, binding.dtype), np.zeros(rows, binding.dtype)
+        self.dscale, self.dshift = np.empty((2, rows), binding.dtype)
+        if "scale" in binding.params:
+            self.scale, self.shift = binding.params["scale"], binding.params["shift"]
+        if "scale" in binding.params and binding.training:
+            self.dscale, self.dshift = binding.grads["scale"], binding.grads["shift"]

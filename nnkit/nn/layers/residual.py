@@ -71,6 +71,10 @@ class Residual(ActivatedLayer):
     def is_spatial(self) -> bool:
         return any(layer.is_spatial for layer in self.layers)
 
+    @property
+    def rounds_otherwise(self) -> bool:
+        return any(layer.rounds_otherwise for layer in self.layers)
+
     def output_shape(self, shape: Shape) -> Shape:
         *_, last = self._inside(shape)
         return last.spec.output_shape(last.input_shape)

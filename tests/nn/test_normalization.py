@@ -1,0 +1,116 @@
+"""Normalization by compiled kernels and by NumPy, where PyTorch's vectors do not reach."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nnkit.nn.layer import LayerSpec
+from nnkit.nn.layers import AnyLayer
+from nnkit.nn.model import Network
+from nnkit.nn.params import Array
+from nnkit.random import generator
+from tests.nn.examples import examples, name
+from tests.nn.test_conv_oracles import assert_close
+from tests.nn.test_layers import alone
+
+LAYERS = [layer for layer in examples(AnyLayer) if layer.normalizes]
+ACROSS = {"batch_norm": 1, "layer_norm": 0}  # of (rows, columns), the axis that is averaged over
+every = pytest.mark.parametrize("layer", LAYERS, ids=name)
+
+
+def draw(shape: tuple[int, ...], dtype: str, purpose: str) -> Array:
+    return generator(0, purpose).normal(size=shape).astype(dtype)
+
+
+def passes(layer: LayerSpec, X: Array, dY: Array, compiled: bool) -> dict[str, Array]:
+    """All that comes of a step of training with those inputs, and of inference after it."""
+    model = alone(layer, X.shape[:-1], X.dtype.name)
+    model.compiled = compiled
+    model.params += np.linspace(-0.5, 0.5, model.params.size).astype(X.dtype)
+    before = X.copy()
+    bound = Network(model, X.shape[-1], training=True, input_gradient=True).body[0]
+    Y = bound.forward(X, 0).copy()
+    dX = bound.backward(dY.copy(order="K"))
+    assert dX is not None
+    after = Network(model, X.shape[-1], training=False).body[0].forward(X, None)
+    np.testing.assert_array_equal(X, before)
+    return {"Y": Y, "dX": dX, "after": after, "grads": model.grads, "state": model.state}
+
+
+def assert_same(layer: LayerSpec, X: Array, dY: Array) -> None:
+    """Compiled as by NumPy."""
+    found, wanted = (passes(layer, X, dY, compiled) for compiled in (True, False))
+    for what in wanted:
+        if wanted[what].size:
+            assert_close(found[what], wanted[what])
+
+
+@every
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("samples", [1, 2, 7, 67])
+@pytest.mark.parametrize("shape", [(1,), (5,), (3, 7), (2, 5, 3)], ids=str)
+def test_kernels_compute_what_numpy_does(
+    layer: LayerSpec, shape: tuple[int, ...], samples: int, dtype: str
+) -> None:
+    X, dY = (draw((*shape, samples), dtype, purpose) for purpose in ("X", "dY"))
+    assert_same(layer, X, dY)
+
+
+@every
+def test_kernels_take_arrays_in_any_memory_order(layer: LayerSpec) -> None:
+    X, dY = (draw((3, 4, 5, 6), "float64", purpose) for purpose in ("X", "dY"))
+    assert_same(layer, np.asfortranarray(X), np.asfortranarray(dY))
+
+
+def far(X: Array, axis: int) -> Array:
+    """All of it far from zero, in terms of how it spreads."""
+    return X + X.dtype.type(1e4)
+
+
+def with_an_outlier(X: Array, axis: int) -> Array:
+    """The first of each row or column far from the others."""
+    X = X.copy()
+    X[(slice(None), 0) if axis else 0] = 1e4
+    return X
+
+
+@every
+@pytest.mark.parametrize("change", [far, with_an_outlier])
+def test_kernels_lose_no_digits_of_single_precision(layer: LayerSpec, change: Any) -> None:
+    """Held against double precision, for the same numbers."""
+    shape = (4, 3000) if layer.tag() == "batch_norm" else (3000, 4)
+    X = change(draw(shape, "float32", "X"), ACROSS[layer.tag()])
+    dY = draw(shape, "float32", "dY")
+    found = passes(layer, X, dY, compiled=True)
+    wanted = passes(layer, X.astype(np.float64), dY.astype(np.float64), compiled=False)
+    for what in ("Y", "dX", "grads"):
+        if wanted[what].size:
+            assert_close(found[what], wanted[what].astype(np.float32))
+
+
+@every
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("place", [0, 3])
+def test_what_is_no_number_spreads_as_with_numpy(layer: LayerSpec, bad: float, place: int) -> None:
+    """All over its channel or sample, and no further."""
+    X, dY = (draw((4, 6), "float32", purpose) for purpose in ("X", "dY"))
+    X[(2, place) if layer.tag() == "batch_norm" else (place, 2)] = bad
+    with np.errstate(invalid="ignore"):
+        found, wanted = (passes(layer, X, dY, compiled) for compiled in (True, False))
+    assert 0 < np.isnan(found["Y"]).sum() < found["Y"].size
+    for what in wanted:
+        np.testing.assert_array_equal(np.isfinite(found[what]), np.isfinite(wanted[what]))
+
+
+@every
+def test_the_same_bits_again(layer: LayerSpec) -> None:
+    """Wherever the arrays lie."""
+    X, dY = (draw((3, 7, 5, 9), "float32", purpose) for purpose in ("X", "dY"))
+    elsewhere = np.empty(X.size + 3, np.float32)[3:].reshape(X.shape)
+    elsewhere[...] = X
+    first, second = (passes(layer, each, dY, compiled=True) for each in (X, elsewhere))
+    for what in first:
+        np.testing.assert_array_equal(first[what], second[what])
