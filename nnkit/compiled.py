@@ -3,7 +3,8 @@
 NumPy makes one pass over memory per operation, at half a microsecond a call; a compiled kernel
 makes one in all. Kernels stand beside the NumPy code that they replace, in a `kernels.py`, and do
 its operations in the same order without fusing multiply and add, so that parameters get the same
-bits from both, and a run may be resumed with or without numba.
+bits from both, and a run may be resumed with or without numba. Layers whose kernels do not, because
+they add in any order, say so: `LayerSpec.rounds_otherwise`.
 """
 
 from __future__ import annotations

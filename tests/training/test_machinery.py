@@ -278,6 +278,33 @@ def test_batch_normalization_resumes_to_the_last_bit(
     assert_resumes(config, tmp_path, stop)
 
 
+# With multiplications enough for compiled kernels.
+WIDE = {"layers": [{"dense": 150}, "batch_norm", {"dense": 150}, "layer_norm", {"dense": 3}]}
+
+
+def test_compiled_normalization_resumes_to_the_last_bit(tmp_path: Path) -> None:
+    config = iris(architecture=WIDE, training={"epochs": None, "steps": 6})
+    assert build(config, tmp_path).model.compiled
+    assert_resumes(config, tmp_path, stop=3)
+
+
+@pytest.mark.parametrize(
+    "layers", [WIDE["layers"], [{"residual": WIDE["layers"]}, {"dense": 3}]], ids=["plain", "block"]
+)
+def test_resuming_normalization_without_numba_says_that_bits_may_differ(
+    tmp_path: Path, layers: list[Any]
+) -> None:
+    config = iris(architecture={"layers": layers}, training={"epochs": None, "steps": 6})
+    first = build(config, tmp_path)
+    first.run.create(config.to_yaml())
+    save(first, first.run.last)
+    for compiled in (True, False):
+        second = build(config, tmp_path)
+        second.model.compiled = compiled
+        restore(second, read_checkpoint(first.run.last))
+        assert any("→ NumPy" in notice for notice in second.notices) is not compiled
+
+
 def test_running_means_are_saved_and_answer_at_inference(tmp_path: Path) -> None:
     config = iris(architecture=NORMALIZED, training={"precision": "float64"})
     run = nnkit.train(config, runs=tmp_path)
