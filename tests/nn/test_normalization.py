@@ -78,17 +78,18 @@ def with_an_outlier(X: Array, axis: int) -> Array:
 
 
 @every
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("change", [far, with_an_outlier])
-def test_kernels_lose_no_digits_of_single_precision(layer: LayerSpec, change: Any) -> None:
-    """Held against double precision, for the same numbers."""
+def test_kernels_lose_no_digits(layer: LayerSpec, change: Any, dtype: str) -> None:
+    """Held against NumPy's double precision, for the same numbers."""
     shape = (4, 3000) if layer.tag() == "batch_norm" else (3000, 4)
-    X = change(draw(shape, "float32", "X"), ACROSS[layer.tag()])
-    dY = draw(shape, "float32", "dY")
+    X = change(draw(shape, dtype, "X"), ACROSS[layer.tag()])
+    dY = draw(shape, dtype, "dY")
     found = passes(layer, X, dY, compiled=True)
     wanted = passes(layer, X.astype(np.float64), dY.astype(np.float64), compiled=False)
     for what in ("Y", "dX", "grads"):
         if wanted[what].size:
-            assert_close(found[what], wanted[what].astype(np.float32))
+            assert_close(found[what], wanted[what].astype(dtype))
 
 
 @every
