@@ -41,7 +41,7 @@ $(BENCH): pyproject.toml
 train: $(CORE)  ## Train on MNIST, score the network, and read a picture with it
 	$(BIN)/nnkit train configs/mnist-mlp.yaml --resume
 	$(BIN)/nnkit eval mnist-mlp
-	$(BIN)/nnkit predict data/pictures/7.png --checkpoint mnist-mlp
+	$(BIN)/nnkit predict data/pictures/7.png data/pictures/3-chalk.png --checkpoint mnist-mlp
 
 pretrained: $(DEV)  ## Train anew the network that reads pictures of digits
 	$(BIN)/nnkit train configs/digits.yaml --resume

@@ -36,6 +36,7 @@ from nnkit.data.segment.stages import Stages, outline
 REJECT = 0.05  # of the probability that it is one whole digit, and this one
 SPACE = 0.4  # of the digits' height that a gap must measure to be a space …
 WIDER = 2.0  # … and times the widest gap that is none
+FARTHER = 1.2  # … and times the way from middle to middle of digits without a space
 ALONE = 1.0  # of the digits' height, where there is no other gap to compare with
 
 __all__ = ["REJECT", "Digit", "Line", "Networks", "Reading", "Stages", "read_picture"]
@@ -133,12 +134,25 @@ class _Answer:
 
 def _line(pieces: Pieces, path: Sequence[Candidate], answer: _Answer) -> Line:
     digits = [answer.digit(pieces, candidate) for candidate in path]
-    gaps = np.array([b.box[0] - a.box[2] for a, b in pairwise(path)])
-    spaced = [*(gaps >= _narrowest_space(gaps)), False]
+    spaced = [*_spaces([candidate.box for candidate in path]), False]
     text = "".join(
         digit.label + " " * bool(wide) for digit, wide in zip(digits, spaced, strict=True)
     )
     return Line(text, tuple(digits))
+
+
+def _spaces(boxes: Sequence[tuple[int, int, int, int]]) -> Array:
+    """After which digits there is a space, (digits − 1,) bool.
+
+    The gap must be wide, and so must the way from middle to middle: around a 1, which is narrow,
+    gaps are wide in evenly written numbers too.
+    """
+    gaps = np.array([b[0] - a[2] for a, b in pairwise(boxes)])
+    ways = np.array([b[0] + b[2] - a[0] - a[2] for a, b in pairwise(boxes)]) / 2
+    wide: Array = gaps >= _narrowest_space(gaps)
+    if wide.all():
+        return wide
+    return wide & (ways >= FARTHER * np.median(ways[~wide]))
 
 
 def _narrowest_space(gaps: Array) -> float:

@@ -12,7 +12,7 @@ SMALLEST, LARGEST = 11, 80  # … in pixels at least and at most
 
 
 def annotated(picture: Image.Image, reading: Reading) -> Image.Image:
-    """A copy of the picture with a box around each digit, its label and its percentage.
+    """A copy of the picture with a box around each digit, its label, and its percentage if read.
 
     Above the picture there is room for the labels of its first line.
     """
@@ -29,7 +29,7 @@ def annotated(picture: Image.Image, reading: Reading) -> Image.Image:
         colour = REJECTED if digit.label == UNREADABLE else READ
         pen.rectangle((x0, y0 + room, x1 - 1, y1 + room - 1), outline=colour)
         pen.text((x0, y0 + room), digit.label, fill=colour, font=font, anchor="lb")
-        if digit.confidence is not None:
+        if digit.confidence is not None and digit.label != UNREADABLE:
             right = x0 + pen.textlength(digit.label, font=font) + 2
             percent = f"{100 * digit.confidence:.0f}"
             pen.text((right, y0 + room - 1), percent, fill=colour, font=small, anchor="lb")
