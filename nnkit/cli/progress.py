@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from nnkit.cli.output import console, say, show_figure, show_seconds
+from nnkit.metrics import LAST
 from nnkit.training.listeners import Listener
 from nnkit.training.loop import Evaluation, Step
 from nnkit.training.session import Session
@@ -116,11 +117,11 @@ class Bar(Listener):
 
     def evaluated(self, evaluation: Evaluation, improved: bool) -> None:
         self.count += 1
-        if improved:
-            value = evaluation.all_figures()[self.monitor]
+        if improved and self.monitor != LAST:
+            value = evaluation.monitored(self.monitor)
             self.best = f"  best {self.monitor} {show_figure(self.monitor, value)}"
         if self.count % self.every == 0 or evaluation.step == self.steps:
-            star = " [green]★[/green]" if improved else ""
+            star = " [green]★[/green]" if improved and self.monitor != LAST else ""
             self.console.print(f"{closing(evaluation)}{star}", soft_wrap=True)
 
     def _show(self, step: int, status: str) -> None:

@@ -26,7 +26,10 @@ def chosen(more: Iterable[str], *, for_classes: bool) -> tuple[Metric[Any], ...]
     return tuple(METRICS[name] for name in dict.fromkeys((*ALWAYS[for_classes], *more)))
 
 
+LAST = "last"  # monitored in place of a figure: the step, so that each evaluation is the best
+
+
 def higher_is_better(figure: str) -> bool:
     """Whether more is better of a figure such as `validation.accuracy`; of losses it is not."""
     known = METRICS.get(figure.rpartition(".")[2])
-    return known is not None and known.higher_is_better
+    return figure == LAST or (known is not None and known.higher_is_better)

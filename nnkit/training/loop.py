@@ -13,7 +13,7 @@ import numpy as np
 
 from nnkit.data.batches import Batch, Batches
 from nnkit.errors import DivergedError
-from nnkit.metrics import higher_is_better
+from nnkit.metrics import LAST, higher_is_better
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array
 from nnkit.optim.base import Optimizer
@@ -62,6 +62,10 @@ class Evaluation:
         if self.penalty is not None:
             own["train.objective"] = self.train_loss + self.penalty
         return {**own, **self.figures}
+
+    def monitored(self, name: str) -> float:
+        """The figure of that name; the step where the `last` evaluation shall be the best."""
+        return self.step if name == LAST else self.all_figures()[name]
 
     def record(self) -> dict[str, Any]:
         """As one line of metrics.jsonl."""
@@ -292,7 +296,7 @@ class Loop:
                 raise DivergedError(f"{name} became {value} after step {progress.step}; {REMEDY}")
         schedule = self.optimizer.schedule
         if isinstance(schedule, Plateau):
-            value = evaluation.all_figures()[self.monitor]
+            value = evaluation.monitored(self.monitor)
             higher = higher_is_better(self.monitor)
             progress.plateau = schedule.observe(progress.plateau, value, higher)
         return evaluation

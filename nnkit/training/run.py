@@ -165,7 +165,7 @@ def _record(session: Session, evaluation: Evaluation, listeners: tuple[Listener,
 
 def _note(session: Session, evaluation: Evaluation) -> bool:
     """Takes an evaluation into account; True if it is the best so far."""
-    value, best = evaluation.all_figures()[session.monitor], session.best
+    value, best = evaluation.monitored(session.monitor), session.best
     if _before_averaging(session, best.step):  # another kind of weights: no comparison
         best = Best()
     stopping = session.config.regularization.early_stopping

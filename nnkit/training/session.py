@@ -12,7 +12,7 @@ from typing import Any
 from nnkit.data import augment as augmentation
 from nnkit.data.batches import Batches
 from nnkit.errors import CheckpointError, SettingError
-from nnkit.metrics import METRICS
+from nnkit.metrics import LAST, METRICS
 from nnkit.nn.model import Model
 from nnkit.optim.lbfgs import FullBatch
 from nnkit.optim.schedules import PlateauState
@@ -209,12 +209,14 @@ def _monitor(config: Config, watched: Sequence[str], names: Sequence[str]) -> st
     figures.extend(own)
     wanted = config.training.monitor
     if wanted is not None:
-        if wanted not in figures:
+        if wanted not in [LAST, *figures]:
             raise SettingError(
                 ("training", "monitor"),
-                f"no figure '{wanted}'; there are {', '.join(figures)}"
+                f"no figure '{wanted}'; there are {', '.join(figures)}, or {LAST}"
                 + _metric_hint(wanted, watched),
             )
+        if wanted == LAST and config.regularization.early_stopping is not None:
+            raise SettingError(("training", "monitor"), "early stopping needs a figure to watch")
         return wanted
     if config.regularization.early_stopping is not None and "validation" not in watched:
         raise SettingError(

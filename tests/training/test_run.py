@@ -122,6 +122,19 @@ def test_what_is_only_as_good_counts_as_no_improvement(tmp_path: Path) -> None:
     assert run.summary["best"]["step"] == 7 * (int(np.argmax(accuracies)) + 1)
 
 
+def test_the_last_evaluation_is_the_best_if_wanted(tmp_path: Path) -> None:
+    config = iris(training={"epochs": 20, "monitor": "last"}, optimizer={"kind": "adam", "lr": 0.2})
+    run = nnkit.train(config, runs=tmp_path)
+    losses = [record["validation.loss"] for record in records(run)]
+    assert int(np.argmin(losses)) < 19
+    assert run.summary["best"]["step"] == 7 * 20
+    assert run.summary["best_weights_sha256"] == run.summary["weights_sha256"]
+    with pytest.raises(ConfigError, match="early stopping needs a figure to watch"):
+        nnkit.train(
+            iris(regularization={"early_stopping": 4}, training={"monitor": "last"}), runs=tmp_path
+        )
+
+
 def test_a_run_stopped_early_is_not_taken_up_again(tmp_path: Path) -> None:
     config = iris(
         regularization={"early_stopping": {"patience": 1, "minimum_change": 10.0}},
