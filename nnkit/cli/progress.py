@@ -30,10 +30,11 @@ def progress_listener(*, quiet: bool) -> Listener:
 def opening(session: Session) -> str:
     """The lines before the first step."""
     known = session.summary()
+    epochs = f"{known['epochs']:.4g} epoch{'s' * (known['epochs'] != 1)}"
     return (
         f"{known['name']}: {known['parameters']:,} parameters, "
         f"{known['training_samples']:,} training samples, {known['steps']:,} steps "
-        f"({known['epochs']:.4g} epochs of batches of {known['batch_size']})\n"
+        f"({epochs} of batches of {known['batch_size']})\n"
         f"run: {session.run.path}" + "".join(f"\n{notice}" for notice in session.notices)
     )
 

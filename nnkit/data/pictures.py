@@ -33,7 +33,11 @@ def open_picture(path: Path) -> Image.Image:
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except UnidentifiedImageError:
-        raise DataError(f"{path}: not a picture in any of {', '.join(FORMATS)}") from None
+        if not path.stat().st_size:
+            raise DataError(f"{path}: the file is empty") from None
+        raise DataError(
+            f"{path}: not a picture in any of {', '.join(FORMATS)}; save it as one"
+        ) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise _too_large(path) from None
     except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:

@@ -81,7 +81,7 @@ class Training(Spec):
         None,
         description="The figure that says which checkpoint is best, such as validation.accuracy; "
         "by default validation.loss, or without a validation set the training objective. `last` "
-        "takes the last, as where distorted or dropped inputs make the training loss a matter of chance.",
+        "takes the last, as where distorted inputs make the training loss a matter of chance.",
     )
     accumulate: Count = Field(1, description="Batches whose mean gradient makes one update.")
     averaging: AnyAveraging | None = Field(

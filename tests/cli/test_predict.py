@@ -235,7 +235,9 @@ def with_a_bad_one(program: Program, digits: Path, *options: object) -> Answer:
 def test_a_bad_picture_among_good_ones(program: Program, digits: Path) -> None:
     answer = with_a_bad_one(program, digits)
     assert answer.code == 3
-    assert answer.errors == ["bad.png: not a picture in any of PNG, JPEG, WEBP, TIFF, BMP, GIF"]
+    assert answer.errors == [
+        "bad.png: not a picture in any of PNG, JPEG, WEBP, TIFF, BMP, GIF; save it as one"
+    ]
     assert answer.out.startswith(f"{PICTURES / '7.png'}: ")
     found = with_a_bad_one(program, digits, "--json").json["inputs"]
     assert "not a picture" in found[0]["error"]
