@@ -108,8 +108,8 @@ def test_narrow_digits_are_no_spaces(mnist: Dataset, read: Read) -> None:
     """Around a 1 the gaps are wide, though the digits stand evenly."""
     evenly, parted = Image.new("L", (360, 80), 255), Image.new("L", (360, 80), 255)
     images, labels = np.asarray(mnist.samples.inputs)[:, 0], mnist.samples.targets
-    for place, label in enumerate("70918"):
-        digit = Image.fromarray(255 - images[labels == int(label)][0]).resize((56, 56))
+    for place, wanted in enumerate("70918"):
+        digit = Image.fromarray(255 - images[labels == int(wanted)][0]).resize((56, 56))
         evenly.paste(digit, (20 + 60 * place, 12))
         parted.paste(digit, (5 + 60 * place + 40 * (place > 2), 12))
     assert [" " in read(evenly).text, read(parted).text.count(" ")] == [False, 1]
