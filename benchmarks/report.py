@@ -10,11 +10,12 @@ from benchmarks.contenders import CONTENDERS, OURS
 TITLES = {contender.name: contender.title for contender in CONTENDERS}
 
 
-def markdown(report: dict[str, Any]) -> str:
+def markdown(report: dict[str, Any], explanation: str = "../README.md") -> str:
     """The report as a page.
 
     Args:
         report: what `benchmarks.speed` writes to speed.json.
+        explanation: the way from the page to benchmarks/README.md.
     """
     rounds, machine = report["rounds"], report["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
@@ -52,7 +53,7 @@ The fastest of these was measured above; these figures are the best of a few sho
 
 ## Again
 
-`make bench` measures this anew. [How it is done](../README.md), [all figures](speed.json).
+`make bench` measures this anew. [How it is done]({explanation}), [all figures](speed.json).
 """
 
 

@@ -112,7 +112,8 @@ def write(report: Report, folder: Path) -> None:
     """Writes what is known so far, so that an interrupted measurement is not lost."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "speed.json").write_text(json.dumps(report, indent=1) + "\n")
-    (folder / "speed.md").write_text(markdown(report))
+    explanation = os.path.relpath(Path(__file__).parent / "README.md", folder)
+    (folder / "speed.md").write_text(markdown(report, explanation))
 
 
 def _parser() -> argparse.ArgumentParser:
