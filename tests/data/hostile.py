@@ -80,7 +80,7 @@ def _odd_pictures(picture: Image.Image) -> dict[str, bytes]:
     clear = picture.convert("RGBA")
     clear.putalpha(0)
     exif = Image.Exif()
-    exif[0x0112] = 8
+    exif[0x0112] = 6  # to be turned to the right
     wrong = Image.Exif()
     wrong[0x0112] = 99
     frames = [Image.new("L", (60, 40), level) for level in (255, 128, 0)]

@@ -22,9 +22,8 @@ def block(language: str) -> str:
 
 
 def test_the_config_is_one() -> None:
-    first, _, rest = block("yaml").partition("\n")
-    assert first.startswith("extends: ")
-    assert validate(Config, parse_yaml(rest, "README.md")).check().name == "my-run"
+    config = validate(Config, parse_yaml(block("yaml"), "README.md"))
+    assert config.check().name == "my-run"
 
 
 def test_the_python_runs_and_prints_what_it_says(tmp_path: Path) -> None:
