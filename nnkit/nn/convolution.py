@@ -1,68 +1,25 @@
-"""Convolution straight from the input, by sums of products that stay in registers.
+"""Convolution straight from the input, without columns.
 
 With samples last and windows next to each other, entry (c, i, j) of all windows of an output row,
-over all samples, is one run of memory. So nothing has to be copied into columns: a row of outputs
-is a sum of such runs, each times a weight. What decides the speed is that such a sum is not written
-to memory and read again for each of its terms; the two functions here that build LLVM code keep a
-tile of sums, some filters by some vectors, in registers until it is complete, as the kernels of
-matrix products do (Goto & van de Geijn 2008, *Anatomy of high-performance matrix multiplication*).
-numba does the rest; importing this module imports it. (All is in one file because numba keeps
-machine code until the file of the function changes, whatever else that function uses.)
-
-Arrays are C-ordered:
-
-    X   (channels, *padded positions, N), flat
-    W   (filters, channels · taps)
-    Z   (filters, rows, run), an output row a run
+over all samples, is one run of memory. A row of outputs is a sum of such runs, each times a weight:
+`nnkit.nn.tiles` adds them up, and here is where they lie. Importing this module imports numba.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise, product
 from math import ceil, prod
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
-from nnkit.compiled import compiled, vector_registers
+from nnkit.compiled import compiled
 from nnkit.memory import aligned_empty, aligned_zeros
+from nnkit.nn import tiles
 from nnkit.nn.params import Array
 from nnkit.nn.threads import side_by_side
 from nnkit.nn.windows import Windows
-
-INDEX = ir.IntType(64)
-LANE = ir.IntType(32)
-FUSED = ("contract",)  # a product and a sum may be rounded at once
-CHUNK = 96  # vectors of each run that are multiplied before the next runs: they fit the L1 cache
-
-
-BYTES, REGISTERS = vector_registers()
-VECTORS = 2 if REGISTERS == 32 else 1  # of samples and positions, in a tile of outputs
-OUTPUTS = 12  # filters at most in such a tile; with the vectors read they fill the registers
-PRODUCTS = 24 if REGISTERS == 32 else 12  # sums at most in a tile of the weights' gradient
-ENTRIES = 6 if REGISTERS == 32 else 4  # of a window, at most in that tile
-
-
-def lanes(dtype: np.dtype[Any]) -> int:
-    """How many numbers a register holds."""
-    return BYTES // dtype.itemsize
-
-
-def block(count: int, most: int) -> int:
-    """Into blocks of which size, at most `most`, a count is best cut: little over, and few."""
-    sizes = range(min(count, most), 0, -1)
-    return min(sizes, key=lambda size: ceil(count / size) * (size + 1))
-
-
-def bands(rows: int, threads: int) -> list[tuple[int, int]]:
-    """First row and row after the last of each thread's share."""
-    count = min(rows, threads)
-    edges = [rows * i // count for i in range(count + 1)]
-    return list(pairwise(edges))
 
 
 class Direct:
@@ -92,30 +49,33 @@ class Direct:
         self.step = width * batch  # in X, from one row of outputs to the next
         entries = self._entries(self.step, batch)
         self.offsets = np.array([c * area + entry for c in range(channels) for entry in entries])
-        self.dtype, self.lanes = dtype, lanes(dtype)
-        self.width = VECTORS * self.lanes
-        self.for_Z = (0,) * block(filters, OUTPUTS)  # a tuple's length is known when compiling
+        self.dtype, self.lanes = dtype, tiles.lanes(dtype)
+        self.width = tiles.VECTORS * self.lanes
+        # Tiles are told to compiled code as tuples, whose lengths it knows when it is compiled.
+        self.for_Z = (0,) * tiles.block(filters, tiles.OUTPUTS)
         self.packed = self._packed(len(self.offsets), filters, self.for_Z)
-        self.threads = threads
-        self._pack, self._correlate = compiled(pack), compiled(correlate, exact=False)
+        self.bands = bands(self.count[0], threads)
+        self.bands_of_dX = bands(self.size[0], threads)
+        self._pack, self._correlate = compiled(tiles.pack), compiled(tiles.correlate, exact=False)
 
     @staticmethod
     def is_possible(windows: Windows, batch: int, dtype: np.dtype[Any]) -> bool:
         """Whether it can compute these."""
         shortest = min(windows.count[-1], windows.size[-1]) * batch
-        return set(windows.stride) == {1} and shortest >= VECTORS * lanes(dtype)
+        return set(windows.stride) == {1} and shortest >= tiles.VECTORS * tiles.lanes(dtype)
 
     def prepare_training(self, input_gradient: bool) -> None:
         """Makes what the gradients need."""
         taps = len(self.offsets)
-        self.for_entries = (0,) * block(taps, ENTRIES)
-        self.for_dW = (0,) * block(self.filters, PRODUCTS // len(self.for_entries))
-        tiles = ceil(taps / len(self.for_entries)) * ceil(self.filters / len(self.for_dW))
+        self.for_entries = (0,) * tiles.block(taps, tiles.ENTRIES)
+        self.for_dW = (0,) * tiles.block(self.filters, tiles.PRODUCTS // len(self.for_entries))
+        blocks = ceil(taps / len(self.for_entries)) * ceil(self.filters / len(self.for_dW))
         vectors = ceil(len(self.for_dW) * len(self.for_entries) / self.lanes)
-        self.bands = bands(self.count[0], self.threads)
-        self.sums = [aligned_empty((tiles * vectors * self.lanes,), self.dtype) for _ in self.bands]
+        self.sums = [
+            aligned_empty((blocks * vectors * self.lanes,), self.dtype) for _ in self.bands
+        ]
         self.shares = np.empty((len(self.bands) - 1, self.filters, taps), self.dtype)
-        self._multiply = compiled(multiply, exact=False)
+        self._multiply = compiled(tiles.multiply, exact=False)
         if input_gradient:
             self._prepare_input_gradient()
 
@@ -129,10 +89,10 @@ class Direct:
         filters = np.arange(self.filters)[:, None] * (rows * run)
         # dX[y, x] is seen by the windows that begin i rows above and j columns before it: (i, f, j)
         self.back = (self.margin * self.batch + filters - entries[:, None]).reshape(-1)
-        self.for_dX = (0,) * block(self.channels, OUTPUTS)
+        self.for_dX = (0,) * tiles.block(self.channels, tiles.OUTPUTS)
         self.packed_back = self._packed(len(self.back), self.channels, self.for_dX)
-        self._pack_back = compiled(pack_back)
-        self._correlate_back = compiled(correlate_back, exact=False)
+        self._pack_back = compiled(tiles.pack_back)
+        self._correlate_back = compiled(tiles.correlate_back, exact=False)
 
     def forward(self, X: Array, W: Array, b: Array, Z: Array) -> None:
         """Writes Z (filters, *positions, N) = W ⋆ X + b for the padded X, (channels, …, N)."""
@@ -143,7 +103,7 @@ class Direct:
             lambda band: self._correlate(
                 *tile, *band, X, self.packed, b, self.offsets, self.step, Z
             ),
-            bands(self.count[0], self.threads),
+            self.bands,
         )
 
     def weight_gradient(self, X: Array, dZ: Array, dW: Array) -> None:
@@ -172,7 +132,7 @@ class Direct:
             lambda band: self._correlate_back(
                 *tile, *band, self.around, self.packed_back, self.back, *heights, self.before, dX
             ),
-            bands(self.size[0], self.threads),
+            self.bands_of_dX,
         )
 
     def _entries(self, row: int, column: int) -> list[int]:
@@ -186,360 +146,8 @@ class Direct:
         return aligned_empty((ceil(count / len(tile)) * len(tile) * terms,), self.dtype)
 
 
-def pack(tile: Any, W: Any, packed: Any) -> None:
-    """Writes the weights into `packed` as `correlate` takes them: by tiles, terms, filters."""
-    filters, taps = W.shape
-    size, i = len(tile), 0
-    for first in range(0, filters, size):
-        f = min(first, filters - size)
-        for k in range(taps):
-            for r in range(size):
-                packed[i] = W[f + r, k]
-                i += 1
-
-
-def correlate(
-    tile: Any,
-    width: int,
-    top: int,
-    bottom: int,
-    X: Any,
-    packed: Any,
-    b: Any,
-    offsets: Any,
-    step: int,
-    Z: Any,
-) -> None:
-    """Writes Z[f, y] = b[f] + Σ_k W[f, k] · (run k of row y), for rows from top to bottom.
-
-    Where filters or a run are no multiple of a tile, the last tile computes some outputs again.
-    """
-    filters, rows, length = Z.shape
-    taps, size, area = offsets.size, len(tile), rows * length
-    z = Z.reshape(-1)
-    for y in range(top, bottom):
-        for start in range(0, length, width):
-            t = min(start, length - width)
-            w = 0
-            for first in range(0, filters, size):
-                f = min(first, filters - size)
-                place = f * area + y * length + t
-                sum_runs(tile, X, y * step + t, offsets, 0, taps, packed, w, b, f, z, place, area)
-                w += taps * size
-
-
-def pack_back(tile: Any, W: Any, packed: Any) -> None:
-    """Likewise as `correlate_back` takes them: by tiles of channels, and terms (i, f, j)."""
-    filters, channels, height, across = W.shape
-    size, at = len(tile), 0
-    for first in range(0, channels, size):
-        c = min(first, channels - size)
-        for i in range(height):
-            for f in range(filters):
-                for j in range(across):
-                    for r in range(size):
-                        packed[at] = W[f, c + r, i, j]
-                        at += 1
-
-
-def correlate_back(
-    tile: Any,
-    width: int,
-    top: int,
-    bottom: int,
-    dZ: Any,
-    packed: Any,
-    offsets: Any,
-    height: int,
-    dilation: int,
-    before: Any,
-    dX: Any,
-) -> None:
-    """Writes dX[c, y] = Σ W[f, c, i, j] · dZ[f, y − i, · − j], for rows from top to bottom.
-
-    dZ is (filters, rows, columns, N) with zeros on both sides, and dX (channels, rows, run).
-    """
-    _, count, columns, batch = dZ.shape
-    channels, rows, length = dX.shape
-    size, area, each = len(tile), rows * length, offsets.size // height
-    none = np.zeros(size, dX.dtype)
-    d, x = dZ.reshape(-1), dX.reshape(-1)
-    for y in range(top, bottom):
-        lowest = max(0, -((count - 1 - y - before[0]) // dilation))  # no row above the first, …
-        highest = min(height - 1, (y + before[0]) // dilation)  # … and none below the last
-        skipped, taps = lowest * each, (highest - lowest + 1) * each
-        if taps <= 0:
-            dX[:, y] = 0
-            continue
-        at = ((y + before[0]) * columns + before[1]) * batch
-        for start in range(0, length, width):
-            t = min(start, length - width)
-            w = skipped * size
-            for first in range(0, channels, size):
-                place = min(first, channels - size) * area + y * length + t
-                sum_runs(
-                    tile, d, at + t, offsets, skipped, taps, packed, w, none, 0, x, place, area
-                )
-                w += offsets.size * size
-
-
-def multiply(
-    tile: Any,
-    entries: Any,
-    lanes: int,
-    top: int,
-    bottom: int,
-    X: Any,
-    dZ: Any,
-    offsets: Any,
-    step: int,
-    dW: Any,
-    sums: Any,
-) -> None:
-    """Writes dW[f, k] = Σ_y (dZ[f, y] · run k of row y), over rows from top to bottom."""
-    filters, rows, length = dZ.shape
-    taps, size, wide, area = offsets.size, len(tile), len(entries), rows * length
-    each = (size * wide + lanes - 1) // lanes * lanes
-    vectors = length // lanes
-    together = max(1, CHUNK // max(1, vectors))  # rows
-    d = dZ.reshape(-1)
-    sums[:] = 0
-    for y in range(top, bottom, together):
-        beside = min(together, bottom - y)
-        for part in range(0, vectors, CHUNK):
-            count, at, s = min(CHUNK, vectors - part), part * lanes, 0
-            for left in range(0, taps, wide):
-                k = min(left, taps - wide)
-                for first in range(0, filters, size):
-                    place = min(first, filters - size) * area + y * length + at
-                    multiply_runs(
-                        tile,
-                        entries,
-                        d,
-                        place,
-                        area,
-                        length,
-                        X,
-                        y * step + at,
-                        step,
-                        offsets,
-                        k,
-                        beside,
-                        count,
-                        sums,
-                        s,
-                    )
-                    s += each
-    s = 0
-    for left in range(0, taps, wide):
-        k = min(left, taps - wide)
-        for first in range(0, filters, size):
-            f = min(first, filters - size)
-            for r in range(size):
-                for e in range(wide):
-                    dW[f + r, k + e] = sums[s + r * wide + e]
-            s += each
-    for f in range(filters):
-        for k in range(taps):
-            for y in range(top, bottom):
-                for t in range(vectors * lanes, length):  # what fills no vector
-                    dW[f, k] += dZ[f, y, t] * X[y * step + offsets[k] + t]
-
-
-@intrinsic
-def sum_runs(  # type: ignore[no-untyped-def]
-    _context, tile, X, x, offsets, first, count, W, w, b, at, Z, z, step
-):
-    """Z[z + r·step + t] = b[at + r] + Σ_k W[w + k·R + r] · X[x + offsets[first + k] + t].
-
-    For the R filters r of the tile, `count` terms k, and t over `VECTORS` vectors.
-    """
-    size = len(tile)
-
-    def emit(context: Any, builder: Any, signature: Any, values: Sequence[Any]) -> Any:
-        memory = _Memory(context, builder, signature, values)
-        _, _, x, _, first, count, _, w, _, at, _, z, step = values
-        X, offsets, W, b, Z = (memory.array(place) for place in (1, 3, 6, 8, 10))
-        places = [INDEX(v * X.lanes) for v in range(VECTORS)]
-
-        def terms(k: Any, sums: Sequence[Any]) -> list[Any]:
-            start = builder.add(x, offsets.number(builder.add(first, k)))
-            runs = [X.vector(builder.add(start, place)) for place in places]
-            weights = builder.add(w, builder.mul(k, INDEX(size)))
-            spread = [W.spread(builder.add(weights, INDEX(r))) for r in range(size)]
-            pairs = product(spread, runs)
-            return [
-                _add_product(builder, *pair, total) for pair, total in zip(pairs, sums, strict=True)
-            ]
-
-        starts = [b.spread(builder.add(at, INDEX(r))) for r in range(size) for _ in places]
-        sums = iter(_repeat(builder, count, starts, terms))
-        for r in range(size):
-            row = builder.add(z, builder.mul(step, INDEX(r)))
-            for place in places:
-                Z.store(next(sums), builder.add(row, place))
-        return context.get_dummy_value()
-
-    arguments = (tile, X, x, offsets, first, count, W, w, b, at, Z, z, step)
-    return _signature(arguments), emit
-
-
-@intrinsic
-def multiply_runs(  # type: ignore[no-untyped-def]
-    _context, tile, entries, dZ, z, step, down, X, x, below, offsets, first, rows, count, sums, s
-):
-    """sums[s + r·E + e] += Σ_{y,t} dZ[z + r·step + y·down + t] · X[x + o(e) + y·below + t].
-
-    For the R filters r of the tile, its E entries e with o(e) = offsets[first + e], so many rows y,
-    and t over `count` vectors.
-    """
-    size, wide = len(tile), len(entries)
-
-    def emit(context: Any, builder: Any, signature: Any, values: Sequence[Any]) -> Any:
-        memory = _Memory(context, builder, signature, values)
-        _, _, _, z, step, down, _, x, below, _, first, rows, count, _, s = values
-        dZ, X, offsets, sums = (memory.array(place) for place in (2, 6, 9, 13))
-        gradients = [builder.add(z, builder.mul(step, INDEX(r))) for r in range(size)]
-        inputs = [builder.add(x, offsets.number(builder.add(first, INDEX(e)))) for e in range(wide)]
-
-        def row(y: Any, totals: Sequence[Any]) -> list[Any]:
-            lower, further = builder.mul(y, down), builder.mul(y, below)
-
-            def terms(k: Any, totals: Sequence[Any]) -> list[Any]:
-                t = builder.mul(k, INDEX(X.lanes))
-                left, right = builder.add(lower, t), builder.add(further, t)
-                pairs = product(
-                    [dZ.vector(builder.add(place, left)) for place in gradients],
-                    [X.vector(builder.add(place, right)) for place in inputs],
-                )
-                return [
-                    _add_product(builder, *pair, total)
-                    for pair, total in zip(pairs, totals, strict=True)
-                ]
-
-            return _repeat(builder, count, totals, terms)
-
-        totals = _repeat(builder, rows, [X.zero] * (size * wide), row)
-        totals += [X.zero] * (-len(totals) % X.lanes)
-        for start in range(0, len(totals), X.lanes):
-            place = builder.add(s, INDEX(start))
-            total = _sum_each(builder, totals[start : start + X.lanes])
-            sums.store(builder.fadd(sums.vector(place), total), place)
-        return context.get_dummy_value()
-
-    arguments = (
-        tile,
-        entries,
-        dZ,
-        z,
-        step,
-        down,
-        X,
-        x,
-        below,
-        offsets,
-        first,
-        rows,
-        count,
-        sums,
-        s,
-    )
-    return _signature(arguments), emit
-
-
-def _signature(arguments: Sequence[Any]) -> Any:
-    whole = [types.intp if isinstance(kind, types.Integer) else kind for kind in arguments]
-    return types.void(*whole)
-
-
-class _Memory:
-    """The arrays among an intrinsic's arguments."""
-
-    def __init__(self, context: Any, builder: Any, signature: Any, values: Sequence[Any]) -> None:
-        self.context, self.builder, self.signature, self.values = (
-            context,
-            builder,
-            signature,
-            values,
-        )
-
-    def array(self, place: int) -> _Array:
-        kind = self.signature.args[place]
-        array = self.context.make_array(kind)(self.context, self.builder, self.values[place])
-        return _Array(self.builder, array.data, kind.dtype.bitwidth // 8)
-
-
-class _Array:
-    """Numbers in memory, by the index of the first."""
-
-    def __init__(self, builder: Any, data: Any, itemsize: int) -> None:
-        self.builder, self.data, self.itemsize = builder, data, itemsize
-        self.lanes = BYTES // itemsize
-        self.kind = ir.VectorType(ir.FloatType() if itemsize == 4 else ir.DoubleType(), self.lanes)
-        self.zero = ir.Constant(self.kind, [0.0] * self.lanes)
-
-    def number(self, index: Any) -> Any:
-        return self.builder.load(self.builder.gep(self.data, [index]))
-
-    def vector(self, index: Any) -> Any:
-        return self.builder.load(self._pointer(index), align=self.itemsize)
-
-    def store(self, vector: Any, index: Any) -> None:
-        self.builder.store(vector, self._pointer(index), align=self.itemsize)
-
-    def spread(self, index: Any) -> Any:
-        """A vector of one number in all lanes."""
-        one = self.builder.insert_element(self.zero, self.number(index), LANE(0))
-        return self.builder.shuffle_vector(one, self.zero, _lanes([0] * self.lanes))
-
-    def _pointer(self, index: Any) -> Any:
-        place = self.builder.gep(self.data, [index])
-        return self.builder.bitcast(place, self.kind.as_pointer())
-
-
-def _lanes(indices: Sequence[int]) -> Any:
-    return ir.Constant(ir.VectorType(LANE, len(indices)), list(indices))
-
-
-def _add_product(builder: Any, a: Any, b: Any, total: Any) -> Any:
-    return builder.fadd(total, builder.fmul(a, b, FUSED), FUSED)
-
-
-def _repeat(
-    builder: Any, count: Any, starts: Sequence[Any], body: Callable[[Any, Sequence[Any]], list[Any]]
-) -> list[Any]:
-    """A loop over k from 0 to `count`, at least once; `body` says what the values become."""
-    before = builder.block
-    loop, after = builder.append_basic_block("loop"), builder.append_basic_block("after")
-    builder.branch(loop)
-    builder.position_at_end(loop)
-    k = builder.phi(INDEX)
-    values = [builder.phi(start.type) for start in starts]
-    results = body(k, values)
-    end = builder.block
-    following = builder.add(k, INDEX(1))
-    for value, start, result in zip(
-        [k, *values], [INDEX(0), *starts], [following, *results], strict=True
-    ):
-        value.add_incoming(start, before)
-        value.add_incoming(result, end)
-    builder.cbranch(builder.icmp_signed("<", following, count), loop, after)
-    builder.position_at_end(after)
-    return results
-
-
-def _sum_each(builder: Any, vectors: Sequence[Any]) -> Any:
-    """A vector of the sums of as many vectors: pairs are folded into one until one is left."""
-    apart, count = 1, len(vectors)
-    while len(vectors) > 1:
-        ours = [lane if not lane & apart else count + lane - apart for lane in range(count)]
-        theirs = [lane + apart if not lane & apart else count + lane for lane in range(count)]
-        vectors = [
-            builder.fadd(
-                builder.shuffle_vector(a, b, _lanes(ours)),
-                builder.shuffle_vector(a, b, _lanes(theirs)),
-            )
-            for a, b in zip(vectors[::2], vectors[1::2], strict=True)
-        ]
-        apart *= 2
-    return vectors[0]
+def bands(rows: int, threads: int) -> list[tuple[int, int]]:
+    """First row and row after the last of each thread's share."""
+    count = min(rows, threads)
+    edges = [rows * i // count for i in range(count + 1)]
+    return list(pairwise(edges))

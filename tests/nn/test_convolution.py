@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnkit.nn.convolution import Direct, block
+from nnkit.nn.convolution import Direct
 from nnkit.nn.layers import Conv
 from nnkit.nn.layers.conv import BoundColumns, BoundDirect
 from nnkit.nn.model import Network
+from nnkit.nn.tiles import block
 from nnkit.nn.windows import windows
 from nnkit.training.config import config_from
 from nnkit.training.task import build_model
