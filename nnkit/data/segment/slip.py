@@ -18,6 +18,7 @@ from nnkit.data.segment.ink import (
     ground_of,
 )
 from nnkit.data.segment.lines import Strip
+from nnkit.data.segment.quadrilateral import edges_of, moved, within
 from nnkit.data.segment.stages import Stages
 
 CELLS = 160  # of the grid on which it is looked for, along the longer side
@@ -26,12 +27,10 @@ LEVELS = (5, 8, 12, 18, 27, 40, 60, 90, 135)  # of difference from the ground, g
 LEAST_SHARE = 0.08  # of the picture that it covers
 MOST_BORDER = 0.45  # of the picture's border that it may cover
 FILLED = 0.7  # of its outline that is blank paper
-STRAIGHT = 0.75  # of all edges' cells that lie on straight lines …
-WORST = 0.5  # … and of each edge's, for one may fade into the ground …
-NEAR = 1.0  # … at this distance, in cells
-TRAPEZOID = 0.25  # difference in slope of opposite edges
 EDGE = 10  # grey levels by which it steps off from the ground, in the median
-FAINTEST = 0.1  # of that step that most of all edges has
+FAINTEST = 0.1  # of that step, which the slip has along most of all edges …
+CLEAR = 0.75
+LEAST_CLEAR = 0.5  # … and of each, for one may fade into the ground
 SHARP = 0.5  # of the difference from the ground that the median step has
 SOME_INK = 0.004  # of it that is ink
 MOST_INK = 0.35
@@ -129,142 +128,22 @@ def _outline(apart: Array, level: float) -> _Outline | None:
     border = np.concatenate([own[0], own[-1], own[1:-1, 0], own[1:-1, -1]])
     if border.mean() > MOST_BORDER:
         return None
-    edges = _edges(own)
+    edges = edges_of(own)
     if edges is None:
         return None
     corners, cut = edges
-    within = _within(corners, mask.shape)
-    if within.sum() < least or own[within].mean() < FILLED or within[own].mean() < 0.9:
+    inside = within(corners, mask.shape)
+    if inside.sum() < least or own[inside].mean() < FILLED or inside[own].mean() < 0.9:
         return None
     step = _step(apart, own, corners, cut)
-    return None if step is None else _Outline(corners, cut, step, int(within.sum()))
-
-
-def _edges(own: Array) -> tuple[Array, Array] | None:
-    """Corners (4, 2) and which edges are the picture's (4,); None if it isn't a quadrilateral."""
-    height, width = own.shape
-    y, x = np.nonzero(own)
-    rim = _rim(x, y)
-    angle = _turn(rim)
-    cos, sin = np.cos(angle), np.sin(angle)
-    u, v = cos * x + sin * y, cos * y - sin * x
-    on_border = (x == 0) | (y == 0) | (x == width - 1) | (y == height - 1)
-    lines, cut, straight = [], [], []
-    for along, across, sign in ((u, v, -1), (v, u, 1), (u, v, 1), (v, u, -1)):
-        line = _edge(along, sign * across, on_border)
-        if line is None:
-            return None
-        slope, level, is_cut, share = line
-        lines.append((sign * slope, sign * level))
-        cut.append(is_cut)
-        straight.append(share)
-    if np.mean(straight) < STRAIGHT:
-        return None
-    for one, other in ((0, 2), (1, 3)):
-        if not (cut[one] or cut[other]) and abs(lines[one][0] - lines[other][0]) > TRAPEZOID:
-            return None
-    corners = []
-    for level, upright in ((0, 3), (0, 1), (2, 1), (2, 3)):
-        a, b = lines[level]
-        c, d = lines[upright]
-        cu = (d + c * b) / (1 - a * c)
-        cv = a * cu + b
-        corners.append((cos * cu - sin * cv + 0.5, sin * cu + cos * cv + 0.5))
-    return np.array(corners), np.array(cut)
-
-
-def _rim(x: Array, y: Array) -> Array:
-    """The first and the last cell of each row and column, (n, 2); cells come row by row."""
-    starts = np.flatnonzero(np.diff(y, prepend=-1))
-    rows = np.concatenate([starts, np.append(starts[1:], len(y)) - 1])
-    order = np.lexsort((y, x))
-    starts = np.flatnonzero(np.diff(x[order], prepend=-1))
-    columns = order[np.concatenate([starts, np.append(starts[1:], len(x)) - 1])]
-    chosen = np.concatenate([rows, columns])
-    return np.stack([x[chosen], y[chosen]], axis=1)
-
-
-def _turn(rim: Array) -> float:
-    """The angle at which the least upright rectangle lies around it, −45° … 45°, in radians."""
-    angles = np.radians(np.arange(-45, 45, 1.5))
-    u = rim @ np.stack([np.cos(angles), np.sin(angles)])
-    v = rim @ np.stack([-np.sin(angles), np.cos(angles)])
-    return float(angles[np.argmin((np.ptp(u, axis=0) + 1) * (np.ptp(v, axis=0) + 1))])
-
-
-def _edge(along: Array, across: Array, on_border: Array) -> tuple[float, float, bool, float] | None:
-    """The line on which the farthest cells lie: slope, level, whether it is a cut, cells' share.
-
-    Args:
-        along: coordinate of each cell along the edge, (n,).
-        across: away from the slip, (n,).
-        on_border: cells on the picture's border, (n,).
-    """
-    place = np.rint(along - along.min()).astype(np.int64)
-    order = np.lexsort((across, place))
-    last = order[np.flatnonzero(np.diff(place[order], append=-1))]
-    spare = len(last) // 12
-    last = last[spare : len(last) - spare]
-    if len(last) < 6:
-        return None
-    is_cut = bool(on_border[last].mean() > 0.5)
-    if not is_cut:
-        last = last[~on_border[last]]
-    s, t = along[last], across[last]
-    slope = _slope(s, t)
-    level = float(np.median(_densest(t - slope * s)))
-    near = np.abs(t - slope * s - level) <= NEAR
-    middle = float(s[near].mean())
-    A = np.stack([np.ones(int(near.sum())), s[near] - middle], axis=1)
-    level, slope = (float(value) for value in fitted(A, t[near], np.ones(len(A))))
-    share = float((np.abs(t - level - slope * (s - middle)) <= NEAR).mean())
-    if share < WORST or abs(slope) > TRAPEZOID:
-        return None
-    return slope, level - slope * middle + 0.5, is_cut, share
-
-
-def _slope(along: Array, across: Array) -> float:
-    """The slope on which most cells lie (Hough 1962); where an edge fades, the others don't."""
-    slopes = np.linspace(-TRAPEZOID, TRAPEZOID, 101)
-    counts = [len(_densest(across - slope * along)) for slope in slopes]
-    most = np.flatnonzero(np.array(counts) == max(counts))
-    return float(slopes[most].mean())
-
-
-def _densest(values: Array) -> Array:
-    """The most of them that lie within a stretch of twice `NEAR`."""
-    ordered = np.sort(values)
-    ends = np.searchsorted(ordered, ordered + 2 * NEAR, side="right")
-    first = int(np.argmax(ends - np.arange(len(ordered))))
-    return ordered[first : ends[first]]
-
-
-def _within(corners: Array, shape: tuple[int, ...]) -> Array:
-    """The cells whose middles lie in a quadrilateral, bool (h, w)."""
-    y, x = np.mgrid[: shape[0], : shape[1]] + 0.5
-    inside = np.ones(shape, dtype=bool)
-    for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-        inside &= (x1 - x0) * (y - y0) >= (y1 - y0) * (x - x0)
-    return inside
-
-
-def _moved(corners: Array, by: Array) -> Array:
-    """The quadrilateral with each edge moved inwards by so many cells, (4, 2)."""
-    following = np.roll(corners, -1, axis=0)
-    ways = following - corners
-    normals = np.stack([-ways[:, 1], ways[:, 0]], axis=1)
-    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
-    offsets = (normals * corners).sum(axis=1) + by
-    return np.array(
-        [np.linalg.solve(normals[[i - 1, i]], offsets[[i - 1, i]]) for i in range(len(corners))]
-    )
+    return None if step is None else _Outline(corners, cut, step, int(inside.sum()))
 
 
 def _step(apart: Array, own: Array, corners: Array, cut: Array) -> float | None:
     """By how much the slip differs from what lies beside it; None if its edges aren't sharp."""
     height, width = apart.shape
     steps = []
-    inner, outer = _moved(corners, np.full(4, 2.0)), _moved(corners, np.full(4, -2.0))
+    inner, outer = moved(corners, np.full(4, 2.0)), moved(corners, np.full(4, -2.0))
     shares = np.linspace(0.08, 0.92, 64)[:, None]
     for edge in np.flatnonzero(~cut):
         after = (edge + 1) % 4
@@ -282,13 +161,13 @@ def _step(apart: Array, own: Array, corners: Array, cut: Array) -> float | None:
     if step < max(EDGE, SHARP * float(np.median(apart[own]))):
         return None
     clear = [float((side > FAINTEST * step).mean()) for side in steps]
-    return step if min(clear) >= WORST and np.mean(clear) >= STRAIGHT else None
+    return step if min(clear) >= LEAST_CLEAR and np.mean(clear) >= CLEAR else None
 
 
 def _written_on(grey: Array, apart: Array, outline: _Outline) -> bool:
     """Whether there is ink on the slip, and next to none beside it."""
-    inside = _within(_inner(outline, MARGIN + 0.5), grey.shape)
-    beside = ~_within(_inner(outline, -MARGIN - 0.5), grey.shape)
+    inside = within(_inner(outline, MARGIN + 0.5), grey.shape)
+    beside = ~within(_inner(outline, -MARGIN - 0.5), grey.shape)
     reach = max(1, round(STROKE * float(inside.sum()) ** 0.5 / 2))
     paper = np.where(inside, grey - _at(_paper(grey[..., None], inside), grey.shape)[..., 0], 0)
     strokes = max(
@@ -311,7 +190,7 @@ def _narrow(values: Array, reach: int) -> Array:
 
 
 def _inner(outline: _Outline, margin: float) -> Array:
-    return _moved(outline.corners, np.where(outline.cut, 0.0, margin))
+    return moved(outline.corners, np.where(outline.cut, 0.0, margin))
 
 
 def _paper(grid: Array, inside: Array) -> Array:
@@ -357,7 +236,7 @@ def _cut_out(picture: Image.Image, grid: Array, outline: _Outline, block: int) -
     to_part = np.column_stack([turn, turn @ start])
     to_picture = factor * to_part
     to_picture[:, 2] += low
-    plane = _paper(grid, _within(cells, grid.shape[:2]))
+    plane = _paper(grid, within(cells, grid.shape[:2]))
     placed = np.vstack([plane[0] + to_picture[:, 2] / block @ plane[1:], turn.T @ plane[1:]])
     placed[1:] *= factor / block
     paper = np.clip(_at(placed, (height, width)), 0, 255).astype(np.uint8)
