@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any
@@ -11,10 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
+from benchmarks.signs import printed_sign
+from nnkit.data.segment.path import SIGN
+
 Array = NDArray[Any]
 Range = tuple[float, float]
 Box = tuple[float, float, float, float]
 FINE = 4  # times MNIST's pixels, at which strokes are made thinner or thicker
+CHARACTERS = "0123456789?"  # what is read, by label
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,7 @@ class Condition:
         quality: of JPEG; 0 for none.
         desk: how much larger, on each side, the desk is on which the slip lies, as a share of the
             slip's height; 0 for none.
+        signs: the share of what is written that are letters and signs instead of digits.
     """
 
     what: str
@@ -51,6 +56,7 @@ class Condition:
     rules: Range = (0, 0)
     quality: tuple[int, int] = (0, 0)
     desk: Range = (0, 0)
+    signs: float = 0
 
 
 PLAIN = Condition("separate digits on plain ground")
@@ -77,6 +83,7 @@ CONDITIONS: Mapping[str, Condition] = {
         noise=(0, 4),
         desk=(0.3, 1.2),
     ),
+    "signs": replace(PLAIN, what="letters and signs among the digits", signs=0.3),
 }
 
 
@@ -86,7 +93,7 @@ class Composed:
 
     Attributes:
         picture: grey or RGB.
-        labels: of the digits, from left to right.
+        labels: of the digits, from left to right; `SIGN` for what is none.
         boxes: x0, y0, x1, y1 of each, in pixels.
     """
 
@@ -96,11 +103,15 @@ class Composed:
 
     @property
     def text(self) -> str:
-        return "".join(map(str, self.labels))
+        return "".join(CHARACTERS[label] for label in self.labels)
 
 
 def compose(
-    images: Array, labels: Array, condition: Condition, rng: np.random.Generator
+    images: Array,
+    labels: Array,
+    condition: Condition,
+    rng: np.random.Generator,
+    sign: Callable[[np.random.Generator], Array] = printed_sign,
 ) -> Composed:
     """A picture of digits drawn at random.
 
@@ -109,10 +120,15 @@ def compose(
         labels: (n,).
         condition: how.
         rng: what is drawn from; the same state gives the same picture.
+        sign: draws one that is no digit, as the images are.
     """
     count = int(rng.integers(condition.length[0], condition.length[1] + 1))
     chosen = rng.integers(len(images), size=count)
-    return compose_these(images[chosen], labels[chosen], condition, rng)
+    images, labels = images[chosen], labels[chosen]
+    if condition.signs:
+        for place in np.flatnonzero(rng.random(count) < condition.signs):
+            images[place], labels[place] = sign(rng), SIGN
+    return compose_these(images, labels, condition, rng)
 
 
 def compose_these(

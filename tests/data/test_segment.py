@@ -23,9 +23,10 @@ from nnkit.data.segment.components import label
 from nnkit.data.segment.cuts import cut
 from nnkit.data.segment.ink import Ink, ink_of
 from nnkit.data.segment.lines import HEIGHT
-from nnkit.data.segment.path import Candidate, best_path, candidates_of, spans_of
+from nnkit.data.segment.path import SIGN, Candidate, best_path, candidates_of, spans_of
 from nnkit.data.segment.stages import StageFiles, Stages
 from nnkit.data.segment.views import SEEN, VIEW, views
+from nnkit.pretrained import DIGITS
 from nnkit.training.reading import networks_of
 
 Read = Callable[[Image.Image], Reading]
@@ -65,7 +66,7 @@ def count_in(picture: Image.Image, read: Read) -> int:
     return len(read(picture).digits)
 
 
-@pytest.mark.parametrize("condition", sorted(set(CONDITIONS) - {"touching", "thin"}))
+@pytest.mark.parametrize("condition", sorted(set(CONDITIONS) - {"touching", "thin", "signs"}))
 def test_as_many_digits_are_found_as_there_are(condition: str, mnist: Dataset, read: Read) -> None:
     pictures = composed(mnist, condition, 12)
     right = [count_in(made.picture, read) == len(made.labels) for made in pictures]
@@ -87,6 +88,20 @@ def test_most_digits_are_read(mnist: Dataset, read: Read) -> None:
         for digit, label in zip(read(made.picture).digits, made.labels, strict=False)
     ]
     assert np.mean([guess == label for guess, label in pairs]) > 0.85, "the network reads 92 %"
+
+
+def test_letters_and_signs_are_rejected(mnist: Dataset) -> None:
+    shipped = nnkit.load_checkpoint(DIGITS)
+    pairs = [
+        (digit.label == "?", label == SIGN)
+        for made in composed(mnist, "signs", 20)
+        for reading in [read_picture(made.picture, networks_of(shipped, (28, 28)))]
+        if len(reading.digits) == len(made.labels)
+        for digit, label in zip(reading.digits, made.labels, strict=True)
+    ]
+    rejected = [is_sign for found, is_sign in pairs if found]
+    assert np.mean([found for found, is_sign in pairs if is_sign]) > 0.6
+    assert np.mean(rejected) > 0.9
 
 
 def test_touching_digits_are_cut(mnist: Dataset, read: Read) -> None:
@@ -343,12 +358,17 @@ def test_the_judge_tells_digits_from_their_halves(
         assert np.median([part.whole for part in parts if part.first == part.last]) < 0.1
 
 
-def test_the_judge_has_no_say_in_what_other_classes_are(digit_reader: nnkit.TrainedModel) -> None:
+def test_the_judge_knows_signs_and_the_ten_digits_but_no_other_classes(
+    digit_reader: nnkit.TrainedModel,
+) -> None:
     digits = networks_of(digit_reader, (28, 28))
-    P, judged = np.eye(10)[:2], np.tile([0.2, 0.6, *[0] * 8, 0.2], (2, 1))
-    assert digits.agreement(P, judged) == pytest.approx([0.25, 0.75])
-    letters = replace(digits, classes="abcdefghij")
-    assert (letters.agreement(P, judged) == 1).all()
+    P, judged = np.eye(10)[:2], np.tile([0.1, 0.3, *[0] * 8, 0.4, 0.2], (2, 1))
+    digit, agreed = digits.opinions(P, judged)
+    assert digit == pytest.approx([0.4, 0.4], abs=1e-5)
+    assert agreed == pytest.approx([0.5 / 0.8, 0.7 / 0.8], abs=1e-5)
+    digit, agreed = replace(digits, classes="abcdefghij").opinions(P, judged)
+    assert digit == pytest.approx([0.8, 0.8], abs=1e-5)
+    assert (agreed == 1).all()
 
 
 # --- what is drawn

@@ -126,7 +126,7 @@ class _Answer:
         order = np.argsort(candidate.probabilities)
         guess, runner_up = self.classes[order[-1]], self.classes[order[-2]]
         confidence = float(candidate.probabilities[order[-1]])
-        read = confidence * candidate.whole >= self.reject
+        read = confidence * candidate.digit >= self.reject
         box = _rounded(pieces.box_in_picture(candidate.first, candidate.last), self.limits)
         label = guess if read else UNREADABLE
         return Digit(label, confidence if self.certain else None, box, guess, runner_up)

@@ -2,7 +2,7 @@
 
 A network that has seen only digits is sure of anything, half an 8 too. Whether a candidate is one
 whole digit is therefore judged by a second, small network, which sees it amid its neighbours and
-has learned from wrong cuts as well (LeCun et al. 1998, §V).
+has learned from wrong cuts, and from letters and signs, as well (LeCun et al. 1998, §V).
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from nnkit.data.segment.normal import normalize_digit
 from nnkit.data.segment.views import views
 
 Classify = Callable[[Array], Array]  # images (n, H, W) uint8 → probabilities (n, classes)
-Judge = Callable[[Array], Array]  # views → probabilities (n, 11) of the digits and of no digit
+Judge = Callable[[Array], Array]  # views → probabilities (n, 12): ten digits, `SIGN`, `PART`
 
+SIGN, PART = 10, 11  # some other character, whole; no whole character
+RARER = 0.2  # times as many signs as in the pictures that the judge has learned from
 WIDEST = 1.25  # times the digits' height that several pieces together may measure
 MOST_PIECES = 16  # of one digit
 UNLIKELY = 0.003  # probability of being whole below which joined pieces are no candidate
@@ -51,15 +53,17 @@ class Networks:
     classes: Sequence[str]
     size: tuple[int, int]
 
-    def agreement(self, P: Array, judged: Array) -> Array:
-        """How probable the judge finds the network's answers, were these digits, (n,).
+    def opinions(self, P: Array, judged: Array) -> tuple[Array, Array]:
+        """What the judge thinks of the network's answers: `digit` and `agreed` of candidates.
 
-        It is 1 where the network's classes are other than the digits, of which alone it knows.
+        It knows of digits alone: of a network with other classes it only says what is whole.
         """
         if "".join(self.classes) != "0123456789":
-            return np.ones(len(P))
-        digits = np.maximum(judged[:, :-1], TINY)
-        return digits[np.arange(len(P)), P.argmax(axis=1)] / digits.sum(axis=1)
+            return 1 - judged[:, PART], np.ones(len(P))
+        digits, sign = np.maximum(judged[:, :SIGN], TINY), judged[:, SIGN]
+        same = digits[np.arange(len(P)), P.argmax(axis=1)]
+        digit = digits.sum(axis=1)
+        return digit, (same + sign) / (digit + sign)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +75,9 @@ class Candidate:
         last: piece, included.
         box: in the strip.
         probabilities: that the network gives, (classes,).
-        whole: the probability that it is one whole digit.
-        agreed: that it is the one that the network takes it for, if it is.
+        whole: the probability that it is one whole digit, letter or sign.
+        digit: that it is a digit, and whole.
+        agreed: that it is the one that the network takes it for, or none, if it is whole.
         cuts: how many of its sides are cut, 0 … 2.
     """
 
@@ -81,6 +86,7 @@ class Candidate:
     box: tuple[int, int, int, int]
     probabilities: Array
     whole: float
+    digit: float = 1.0
     agreed: float = 1.0
     cuts: int = 0
 
@@ -101,22 +107,39 @@ def candidates_of(lines: Sequence[Pieces], networks: Networks) -> list[list[Cand
     spans = [(line, *span) for line, pieces in enumerate(lines) for span in spans_of(pieces)]
     if not spans:
         return found
-    judged = networks.judge(np.concatenate([views(pieces, spans_of(pieces)) for pieces in lines]))
-    whole = 1 - judged[:, -1]
+    judged = _expected(
+        networks.judge(np.concatenate([views(pieces, spans_of(pieces)) for pieces in lines]))
+    )
+    whole = 1 - judged[:, PART]
     kept = [k for k, (_, i, j) in enumerate(spans) if i == j or whole[k] >= UNLIKELY]
     images = [
         normalize_digit(255 * np.minimum(lines[line].ink(first, last), 1), networks.size)
         for line, first, last in (spans[k] for k in kept)
     ]
     P = networks.classify(np.stack(images))
-    agreed = networks.agreement(P, judged[kept])
-    for k, p, a in zip(kept, P, agreed, strict=True):
+    digit, agreed = networks.opinions(P, judged[kept])
+    joined = [np.pad(pieces.joined, 1) for pieces in lines]
+    for n, k in enumerate(kept):
         line, first, last = spans[k]
-        box = _box(lines[line], first, last)
-        joined = np.pad(lines[line].joined, 1)
-        cuts = int(joined[first]) + int(joined[last + 1])
-        found[line].append(Candidate(first, last, box, p, float(whole[k]), float(a), cuts))
+        candidate = Candidate(
+            first,
+            last,
+            box=_box(lines[line], first, last),
+            probabilities=P[n],
+            whole=float(whole[k]),
+            digit=float(digit[n]),
+            agreed=float(agreed[n]),
+            cuts=int(joined[line][first]) + int(joined[line][last + 1]),
+        )
+        found[line].append(candidate)
     return found
+
+
+def _expected(judged: Array) -> Array:
+    """The judge's probabilities, were signs as rare as among digits that somebody wrote (Bayes)."""
+    judged = judged.copy()
+    judged[:, SIGN] *= RARER
+    return np.asarray(judged / judged.sum(axis=1, keepdims=True))
 
 
 def spans_of(pieces: Pieces) -> list[tuple[int, int]]:
