@@ -129,11 +129,16 @@ def ground_of(coarse: Array) -> Array:
     on_border = np.ones(coarse.shape, dtype=bool)
     on_border[1:-1, 1:-1] = False
     A, levels = surface[on_border.ravel()], coarse[on_border]
+    return (surface @ least_deviations(A, levels, rounds=8)).reshape(coarse.shape)
+
+
+def least_deviations(A: Array, levels: Array, rounds: int) -> Array:
+    """The fit of the least absolute deviations, which a little ink hardly moves, by reweighting."""
     weights = np.ones(len(A))
-    for _ in range(8):  # to the least absolute deviations, which ink on the border hardly moves
+    for _ in range(rounds):
         plane = fitted(A, levels, weights)
         weights = 1 / (np.abs(levels - A @ plane) + 1)
-    return (surface @ plane).reshape(coarse.shape)
+    return plane
 
 
 def fitted(A: Array, levels: Array, weights: Array) -> Array:

@@ -12,10 +12,10 @@ from nnkit.data.segment.components import label
 from nnkit.data.segment.ink import (
     LEAST_CONTRAST,
     WORKING_PIXELS,
-    fitted,
     greatest,
     grey_of,
     ground_of,
+    least_deviations,
 )
 from nnkit.data.segment.lines import Strip
 from nnkit.data.segment.quadrilateral import edges_of, moved, within
@@ -197,14 +197,7 @@ def _paper(grid: Array, inside: Array) -> Array:
     """The plane of each channel's levels within, ink left aside: of 1, x, y in cells, (3, c)."""
     y, x = np.nonzero(inside)
     A = np.stack([np.ones(len(x)), x + 0.5, y + 0.5], axis=1)
-    planes = []
-    for levels in grid[inside].T:
-        weights = np.ones(len(A))
-        for _ in range(6):
-            plane = fitted(A, levels, weights)
-            weights = 1 / (np.abs(levels - A @ plane) + 1)
-        planes.append(plane)
-    return np.stack(planes, axis=1)
+    return np.stack([least_deviations(A, levels, rounds=6) for levels in grid[inside].T], axis=1)
 
 
 def _at(plane: Array, shape: tuple[int, ...]) -> Array:

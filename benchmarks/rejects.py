@@ -1,0 +1,79 @@
+"""How much of what is no digit is rejected, and of what is one: `python -m benchmarks.rejects`.
+
+Pictures are composed of the training digits that the judge has not seen, with drawn and printed
+signs among them. Those in which as many characters are found as there are count.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from benchmarks.calibrate import HELD_OUT
+from benchmarks.compose import CONDITIONS, Array, Condition, compose
+from benchmarks.pictures import images_of, reader
+from benchmarks.signs import drawn_sign, printed_sign
+from nnkit.data.segment import REJECT, Networks, read_picture
+from nnkit.data.segment.path import SIGN
+from nnkit.data.segment.reading import UNREADABLE
+from nnkit.pretrained import DIGITS
+
+SEED = 5
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.rejects", description=__doc__)
+    parser.add_argument("--pictures", type=int, default=150, help="of each kind; 150")
+    parser.add_argument("--reject", type=float, default=REJECT, help=f"the threshold; {REJECT}")
+    options = parser.parse_args()
+    networks = reader(str(DIGITS))
+    images, labels = (part[-HELD_OUT:] for part in images_of("train"))
+    print("| signs | condition | digits read rightly | rejected | signs | rejected |")
+    print("|---|---|---:|---:|---:|---:|")
+    for kind, sign in (("drawn", drawn_sign), ("printed", printed_sign)):
+        for name in ("signs", "noisy"):
+            condition = replace(CONDITIONS[name], signs=CONDITIONS["signs"].signs)
+            pairs = characters(
+                images, labels, condition, sign, networks, options.reject, options.pictures
+            )
+            shares = [
+                f"{len(part)} | {100 * np.mean(part):.1f} %"
+                for part in ([no for is_sign, no in pairs if is_sign == which] for which in (0, 1))
+            ]
+            print(f"| {kind} | {name} | {' | '.join(shares)} |", flush=True)
+
+
+def characters(
+    images: Array,
+    labels: Array,
+    condition: Condition,
+    sign: Callable[[np.random.Generator], Array],
+    networks: Networks,
+    reject: float,
+    pictures: int,
+) -> list[tuple[bool, bool]]:
+    """Of each sign, and each digit taken for what it is: whether it is a sign, and is rejected."""
+    rng = np.random.default_rng(SEED)
+    pairs = []
+    for _ in range(pictures):
+        made = compose(images, labels, condition, rng, sign)
+        digits = [
+            digit
+            for line in read_picture(made.picture, networks, reject).lines
+            for digit in line.digits
+        ]
+        if len(digits) != len(made.labels):
+            continue
+        pairs += [
+            (label == SIGN, digit.label == UNREADABLE)
+            for digit, label in zip(digits, made.labels, strict=True)
+            if label == SIGN or digit.guess == str(label)
+        ]
+    return pairs
+
+
+if __name__ == "__main__":
+    main()
