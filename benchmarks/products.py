@@ -29,7 +29,7 @@ def main() -> None:
         return rng.normal(size=shape).astype(np.float32)
 
     table = Table("units × inputs, batch", "product", "blocks", "µs whole", "blocks ÷ whole")
-    with numerics(threads=1):
+    with numerics():
         for (units, inputs), N in every(LAYERS, BATCHES):
             W, Z, X = matrix(units, inputs), matrix(units, N), matrix(N, inputs)
             for name, A, B, out, transposed in (

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
+from threading import Lock
 
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import LibController, ThreadpoolController
 
 # The processors (as OpenBLAS names them) for which it has kernels that multiply without packing.
 SMALL_KERNELS = {"SkylakeX", "Cooperlake", "SapphireRapids"}
@@ -14,6 +17,53 @@ SMALL_KERNELS = {"SkylakeX", "Cooperlake", "SapphireRapids"}
 def controller() -> ThreadpoolController:
     """What sets the number of threads."""
     return ThreadpoolController()
+
+
+_lock = Lock()
+_limits: list[int] = []  # of all blocks of `limited_threads` that are running
+_before: list[int] = []  # what the libraries had before the first of them
+
+
+@contextmanager
+def limited_threads(count: int) -> Iterator[None]:
+    """Within the block, BLAS takes at most that many threads.
+
+    Most libraries have one setting for the whole process. While blocks run in several threads, the
+    smallest limit holds for all; after the last, the setting is what it was before the first.
+    """
+    shared, own = _libraries()
+    own_before = [library.num_threads for library in own]
+    _set_threads(own, [count] * len(own))
+    with _lock:
+        if not _limits:
+            _before[:] = [library.num_threads for library in shared]
+        _limits.append(count)
+        _set_threads(shared, [min(_limits)] * len(shared))
+    try:
+        yield
+    finally:
+        with _lock:
+            _limits.remove(count)
+            _set_threads(shared, [min(_limits)] * len(shared) if _limits else _before)
+        _set_threads(own, own_before)
+
+
+@cache
+def _libraries() -> tuple[list[LibController], list[LibController]]:
+    """The BLAS libraries with one setting for the process, and those with one for each thread."""
+    found = [library for library in controller().lib_controllers if library.user_api == "blas"]
+    own = [library for library in found if getattr(library, "threading_layer", "") == "openmp"]
+    return [library for library in found if library not in own], own
+
+
+def _set_threads(libraries: Sequence[LibController], counts: Sequence[int]) -> None:
+    for library, count in zip(libraries, counts, strict=True):
+        library.set_num_threads(count)
+        # From threadpoolctl 3.8 on the first thread that sets a number keeps all others from doing
+        # so, without a word, until it lets go; another thread may have to restore what was before.
+        let_go = getattr(library, "clear_controlling_thread", None)
+        if let_go is not None:
+            let_go()
 
 
 @cache

@@ -27,7 +27,7 @@ from nnkit import compiled
 from nnkit.nn.model import Model
 from nnkit.training.config import Config, config_from
 from nnkit.training.loop import Progress
-from nnkit.training.numerics import numerics, threads_for
+from nnkit.training.numerics import execution_for, numerics
 from nnkit.training.session import Session, build
 from nnkit.training.task import build_model
 
@@ -81,7 +81,7 @@ def blocks(model: Model, row: Row) -> list[Array]:
 
 def train(session: Session, steps: int) -> None:
     """Trains as `nnkit.train` does, without its files."""
-    with numerics(session.threads, session.model):
+    with numerics(session.model):
         for _ in islice(session.loop.run(), steps):
             pass
 
@@ -117,10 +117,10 @@ class NnkitInference(Inference):
         for block, weights in zip(blocks(self.model, self.row), trained, strict=True):
             block[...] = weights
         self.images = self.X.reshape(-1, *IMAGE)
+        self.model.execution = execution_for(self.model, self.batch, threads=None)
 
     def forward(self) -> Sequence[Array]:
-        threads = threads_for(self.model, self.batch, wanted=None)
-        with numerics(threads, self.model):  # as a trained model predicts
+        with numerics():  # as a trained model predicts
             return [self.model.forward(self.images, self.batch)]
 
 

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from math import ceil, isfinite, prod
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from nnkit.compiled import worthwhile
 from nnkit.memory import aligned_empty
 from nnkit.nn.architecture import Stage
+from nnkit.nn.execution import Execution
 from nnkit.nn.layer import Binding, Layer, LayerSpec, Link, Reach, bind_chain
 from nnkit.nn.layers import ActivationLayer, Reshape
 from nnkit.nn.losses import Loss
 from nnkit.nn.params import Array, Layout, Shape
 from nnkit.nn.pieces import Pieces
+from nnkit.nn.pool import Pool
 
-NETWORKS_KEPT = 4  # full and short batch, in training and in evaluation
+NETWORKS_KEPT = 4  # for full and short batches, with a change of execution
 LARGEST_PIECE = 64  # samples that go through together; smaller ones make products of small matrices
 CACHE = 1 << 25  # bytes of a piece's buffers at most
 STEP = 16  # samples: a piece is a multiple of it, one vector of the widest kind
@@ -28,8 +30,19 @@ Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
 
+class Bound(NamedTuple):
+    """What a network is bound to, beside the model's parameters."""
+
+    batch: int
+    training: bool
+    execution: Execution
+
+
 class Model:
     """Parameters, gradients and layers; `network(n)` gives the buffers for batches of n samples.
+
+    Training changes a model and is for one thread at a time. Outside training (`forward`, `lent`)
+    a model may be used by any number of threads at once.
 
     Attributes:
         stages: the chain of layers; the last is the output activation.
@@ -40,8 +53,7 @@ class Model:
         state: what changes in training without being trained, such as running means; where each
             block of it lies says `state_layout`.
         spatial: whether it works on images or sequences, position by position.
-        compiled: whether its networks use compiled kernels.
-        threads: how many share the pieces of a batch, or each layer where batches are not cut.
+        execution: how it computes unless a call says otherwise.
     """
 
     def __init__(self, stages: Sequence[Stage], loss: Loss, seed: int, dtype: str) -> None:
@@ -64,10 +76,10 @@ class Model:
         self.state = self.state_layout.zeros(self.dtype)
         self.initialize()
         self.spatial = any(stage.spec.is_spatial for stage in self.stages)
-        self.compiled = worthwhile(self.multiplications)
-        self.threads = 1
-        self._networks: OrderedDict[tuple[int, bool, bool, int], Network] = OrderedDict()
-        self._cut: OrderedDict[tuple[int, bool, bool, int], Network | Pieces] = OrderedDict()
+        self.execution = Execution()
+        self._networks: OrderedDict[Bound, Network] = OrderedDict()
+        self._cut: OrderedDict[Bound, Network | Pieces] = OrderedDict()
+        self._pool: Pool[Bound, Network | Pieces] = Pool()
 
     def initialize(self) -> None:
         """Gives parameters and running state their first values."""
@@ -91,66 +103,79 @@ class Model:
 
     @property
     def cuts_batches(self) -> bool:
-        """Whether batches of training go through in pieces: samples must not see each other."""
+        """Whether training sends batches through in pieces: samples must not see each other."""
         return self.spatial and not any(stage.spec.needs_batch for stage in self.stages)
 
-    @property
-    def _lanes(self) -> int:
-        """How many threads share a batch; one where they share each layer's work instead."""
-        return self.threads if self.cuts_batches else 1
-
-    @property
-    def _threads_inside(self) -> int:
-        return 1 if self.cuts_batches else self.threads
+    def shares_batches(self, training: bool) -> bool:
+        """Whether threads share the samples of a batch, rather than the work of each layer."""
+        return self.cuts_batches or not training
 
     def network(self, batch: int, training: bool) -> Network:
         """The layers bound to a batch size, made once and kept."""
-        key = (batch, training, self.compiled, self.threads)
+        key = Bound(batch, training, self.execution)
         network = self._networks.get(key)
         if network is None:
-            network = _keep(self._networks, key, self.bound(batch, training, self.grads))
+            network = _keep(self._networks, key, Network(self, batch, training))
         self._networks.move_to_end(key)
         return network
 
-    def bound(self, batch: int, training: bool, grads: Array) -> Network:
-        """The layers bound to a batch size, which write gradients into `grads`."""
-        return Network(self, batch, training, grads=grads, threads=self._threads_inside)
+    def bound(self, batch: int, training: bool, execution: Execution, grads: Array) -> Network:
+        """The layers bound to a batch size anew, which write gradients into `grads`."""
+        return Network(self, batch, training, grads=grads, execution=execution)
 
-    def in_pieces(self, batch: int, training: bool) -> Network | Pieces:
-        """Likewise, or where it is faster the batch in pieces, shared out among threads."""
+    def in_pieces(self, batch: int) -> Network | Pieces:
+        """The layers that train on a batch, in pieces where that is faster; made once and kept."""
         if not self.spatial:
-            return self.network(batch, training)
-        key = (batch, training, self.compiled, self.threads)
+            return self.network(batch, training=True)
+        key = Bound(batch, True, self.execution)
         found = self._cut.get(key)
         if found is None:
-            found = _keep(self._cut, key, self._cut_or_whole(batch, training))
+            found = _keep(self._cut, key, self._cut_or_whole(key))
         self._cut.move_to_end(key)
         return found
 
-    def _cut_or_whole(self, batch: int, training: bool) -> Network | Pieces:
-        size = self.piece(batch, training)
-        if size >= batch:
-            return self.network(batch, training)
-        return Pieces(self, batch, training, size, self._lanes)
+    @contextmanager
+    def lent(self, batch: int, execution: Execution | None = None) -> Iterator[Network | Pieces]:
+        """The layers bound to a batch outside training, for one borrower's use within the block.
 
-    def piece(self, batch: int, training: bool) -> int:
+        What they return are their own buffers: copy what is needed after the block.
+
+        Args:
+            batch: the number of samples.
+            execution: how they compute; by default as the model does.
+        """
+        key = Bound(batch, False, execution or self.execution)
+        with self._pool.lent(key, lambda: self._cut_or_whole(key)) as network:
+            yield network
+
+    def _cut_or_whole(self, bound: Bound) -> Network | Pieces:
+        batch, training, execution = bound
+        size = self.piece(batch, training, execution)
+        if size >= batch:
+            return Network(self, batch, training, execution=execution)
+        return Pieces(self, batch, training, size, execution)
+
+    def piece(self, batch: int, training: bool, execution: Execution | None = None) -> int:
         """How many samples of a batch go through at a time.
 
-        All of them, unless the network is spatial and its samples do not see each other.
+        All of them where threads share the work of each layer. Vectors go through in one piece for
+        each thread, images in pieces that stay in the cache.
         """
-        if not self.spatial or (training and not self.cuts_batches):
+        if not self.shares_batches(training):
             return batch
-        fitting = min(max(CACHE // buffer_bytes(self, 1), STEP), LARGEST_PIECE)
-        each = ceil(batch / self._lanes)  # samples for a thread, …
-        equal = ceil(each / ceil(each / fitting))  # … in as many equal pieces as it takes
-        return min(ceil(equal / STEP) * STEP, batch)
+        each = ceil(batch / (execution or self.execution).threads)
+        if self.spatial:
+            fitting = min(max(CACHE // buffer_bytes(self, 1), STEP), LARGEST_PIECE)
+            each = ceil(each / ceil(each / fitting))  # equal pieces, as many as it takes
+        return min(ceil(each / STEP) * STEP, batch)
 
-    def forward(self, X: Array, batch: int = 1000) -> Array:
-        """The outputs for samples of any number.
+    def forward(self, X: Array, batch: int = 1000, execution: Execution | None = None) -> Array:
+        """The outputs for samples of any number; several threads may ask at once.
 
         Args:
             X: samples first, (n, *input_shape).
             batch: how many go through at a time.
+            execution: how the network computes; by default as the model does.
 
         Returns:
             (n, *output_shape), samples first.
@@ -158,8 +183,9 @@ class Model:
         outputs = np.empty((len(X), *self.output_shape), dtype=self.dtype)
         for start in range(0, len(X), batch):
             part = np.asarray(X[start : start + batch], dtype=self.dtype)
-            Y = self.in_pieces(len(part), training=False).forward(batch_last(part))
-            outputs[start : start + len(part)] = samples_first(Y)
+            with self.lent(len(part), execution) as network:
+                Y = network.forward(batch_last(part))
+                outputs[start : start + len(part)] = samples_first(Y)
         return outputs
 
 
@@ -177,12 +203,13 @@ class Network:
         training: bool,
         input_gradient: bool = False,
         grads: Array | None = None,
-        threads: int = 1,
+        execution: Execution | None = None,
     ) -> None:
+        execution = execution or model.execution
         self.loss = model.loss
         self.names = [stage.name for stage in model.stages]
         target = model.grads if grads is None else grads
-        layers = _bind(model, batch, training, input_gradient, target, threads)
+        layers = _bind(model, batch, training, input_gradient, target, execution)
         output = model.stages[-1].spec
         assert isinstance(output, ActivationLayer)
         self.fused = output.function.tag() == model.loss.fused
@@ -190,7 +217,7 @@ class Network:
         self.head = layers[-1] if self.fused else None
         # dE/dY, or dE/d logits: where each backward pass begins, (*output shape, N)
         self.dY = aligned_empty((*model.output_shape, batch), model.dtype)
-        self.measure = self.loss.measure(self.dY, self.fused, training and model.compiled)
+        self.measure = self.loss.measure(self.dY, self.fused, training and execution.compiled)
 
     def forward(self, X: Array) -> Array:
         """The network's output Y (*output shape, N) for X (*input shape, N), outside training."""
@@ -257,7 +284,12 @@ def _keep(cache: OrderedDict[Key, Value], key: Key, value: Value) -> Value:
 
 
 def _bind(
-    model: Model, batch: int, training: bool, input_gradient: bool, target: Array, threads: int
+    model: Model,
+    batch: int,
+    training: bool,
+    input_gradient: bool,
+    target: Array,
+    execution: Execution,
 ) -> list[Layer]:
     whole = Binding(
         input_shape=model.input_shape,
@@ -270,8 +302,8 @@ def _bind(
         input_gradient=input_gradient,
         input_is_scratch=False,
         samples_first=True,
-        compiled=model.compiled,
-        threads=threads,
+        compiled=execution.compiled,
+        threads=1 if model.shares_batches(training) else execution.threads,
         seed=model.seed,
         name="",
     )

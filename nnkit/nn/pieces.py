@@ -17,6 +17,7 @@ from nnkit.nn.params import Array
 from nnkit.nn.threads import side_by_side
 
 if TYPE_CHECKING:
+    from nnkit.nn.execution import Execution
     from nnkit.nn.model import Model, Network
 
 PIECE = 1 << 40  # added to a step for each piece before, so that each has random draws of its own
@@ -29,13 +30,15 @@ class Pieces:
     fixed order, so that the same threads give the same bits.
     """
 
-    def __init__(self, model: Model, batch: int, training: bool, size: int, threads: int) -> None:
+    def __init__(
+        self, model: Model, batch: int, training: bool, size: int, execution: Execution
+    ) -> None:
         starts = range(0, batch, size)
         parts = [slice(start, min(start + size, batch)) for start in starts]
-        count = min(threads, len(parts))
+        count = min(execution.threads, len(parts))
         self.batch = batch
         self.lanes = [
-            Lane(model, list(enumerate(parts))[i::count], training, first=i == 0)
+            Lane(model, list(enumerate(parts))[i::count], training, execution, first=i == 0)
             for i in range(count)
         ]
         self.outputs = aligned_empty((*model.output_shape, batch), model.dtype)
@@ -79,14 +82,20 @@ class Lane:
     """The pieces that one thread takes, one after the other, in buffers of its own."""
 
     def __init__(
-        self, model: Model, parts: Sequence[tuple[int, slice]], training: bool, first: bool
+        self,
+        model: Model,
+        parts: Sequence[tuple[int, slice]],
+        training: bool,
+        execution: Execution,
+        first: bool,
     ) -> None:
         self.parts = parts
-        self.grads = model.grads if first else np.empty_like(model.grads)
-        target = np.empty_like(self.grads) if len(parts) > 1 else self.grads
-        self.target = target
+        self.grads = model.grads if first or not training else np.empty_like(model.grads)
+        self.target = np.empty_like(self.grads) if len(parts) > 1 and training else self.grads
         sizes = {part.stop - part.start for _, part in parts}
-        self.networks = {size: model.bound(size, training, target) for size in sizes}
+        self.networks = {
+            size: model.bound(size, training, execution, self.target) for size in sizes
+        }
 
     def _pieces(self) -> Iterator[tuple[int, slice, Network]]:
         for number, part in self.parts:

@@ -27,14 +27,14 @@ def dry_run(config: Config, runs: Path) -> dict[str, Any]:
     with config.locating():
         session = build(config, runs)
     model, loop = session.model, session.loop
-    with numerics(session.threads, model):
+    with numerics(model):
         batch = next(loop.batches.epoch(0))
         loss = loop.step((batch,))  # this one also makes the buffers
         began = perf_counter()
         loop.step((batch,))
         seconds = perf_counter() - began
     vectors = 2 + len(loop.slots)
-    size, threads = loop.batches.batch_size, session.threads
+    size, threads = loop.batches.batch_size, model.execution.threads
     return {
         "layers": describe(model),
         "parameters": model.layout.size,

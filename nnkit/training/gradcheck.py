@@ -10,6 +10,7 @@ from nnkit.nn.gradcheck import BlockCheck, check_model
 from nnkit.nn.model import batch_last
 from nnkit.random import generator
 from nnkit.training.config import Config
+from nnkit.training.numerics import execution_for
 from nnkit.training.task import prepare, ready_set
 
 
@@ -31,6 +32,7 @@ def check_gradients(config: Config, samples: int = 8) -> list[BlockCheck]:
     with config.locating():
         task = prepare(config)
         model = task.model(dtype="float64")
+        model.execution = execution_for(model, samples, threads=1)
         if samples < 2 and any(stage.spec.needs_batch for stage in model.stages):
             raise UsageError("batch normalization compares samples; check it on 2 or more")
         train = task.sets["train"]

@@ -240,7 +240,7 @@ class Loop:
         """
         X, T, weights = batch
         size = X.shape[-1]
-        network = self.model.in_pieces(size, training=True)
+        network = self.model.in_pieces(size)
         loss = network.loss_and_gradient(X, T, draw, weights)
         if not isfinite(loss):
             raise self._diverged(X, draw, loss)
@@ -317,5 +317,5 @@ class Loop:
         for name, block in self.model.layout.views(self.model.params).items():
             if not np.isfinite(block).all():
                 return f"the parameters {name}"
-        network = self.model.in_pieces(X.shape[-1], training=True)
+        network = self.model.in_pieces(X.shape[-1])
         return network.first_nonfinite(X, step) or f"the loss {self.model.loss.tag()}"

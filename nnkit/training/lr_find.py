@@ -129,7 +129,7 @@ def find_lr(config: Config, low: float = 1e-7, high: float = 10.0, steps: int = 
     losses: list[float] = []
     ending: Ending = "the rates were through"
     mean, best = RunningMean(), inf
-    with numerics(session.threads, session.model):
+    with numerics(session.model):
         try:
             for loss in _losses(loop):
                 losses.append(loss)

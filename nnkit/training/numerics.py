@@ -9,8 +9,10 @@ from math import prod
 
 import numpy as np
 
-from nnkit.blas import controller
+from nnkit.blas import limited_threads
+from nnkit.compiled import worthwhile
 from nnkit.nn.denormals import flushed_denormals
+from nnkit.nn.execution import Execution
 from nnkit.nn.model import Model
 
 # Multiplications in the largest product below which a second thread is not worth it. On an idle
@@ -24,14 +26,23 @@ WORTH_CUTTING = 4_000_000
 WORTH_SHARING = 40_000_000
 
 
-def threads_for(model: Model, batch_size: int, wanted: int | None) -> int:
-    """The number of threads: as wanted, else all available where there is enough for them."""
-    if wanted is not None:
-        return wanted
+def execution_for(model: Model, batch_size: int, threads: int | None) -> Execution:
+    """How a model had best be trained.
+
+    Args:
+        model: as it is built.
+        batch_size: samples in a batch.
+        threads: as many as the user wants; None for all available, where there is enough for them.
+    """
+    compiled = worthwhile(model.multiplications)
+    return Execution(threads or _worthwhile_threads(model, batch_size, compiled), compiled)
+
+
+def _worthwhile_threads(model: Model, batch_size: int, compiled: bool) -> int:
     whole = model.multiplications * batch_size
     if model.cuts_batches:
         return available() if whole >= WORTH_CUTTING else 1
-    if model.spatial and model.compiled:
+    if model.spatial and compiled:
         return available() if whole >= WORTH_SHARING else 1
     weights = (p for stage in model.stages for p in stage.spec.parameters(stage.input_shape))
     largest = max((prod(p.shape) * batch_size for p in weights), default=0)
@@ -46,23 +57,18 @@ def available() -> int:
 
 
 @contextmanager
-def numerics(threads: int, model: Model | None = None) -> Iterator[None]:
-    """The setting for training: so many threads, no denormals, and no word about overflow.
+def numerics(model: Model | None = None) -> Iterator[None]:
+    """The setting for arithmetic: threads for matrix products, no denormals, no overflow warnings.
 
-    NaN and infinity are looked for in the loss, where the message can say more.
+    NaN and infinity are looked for in the loss or the outputs, where the message can say more.
 
     Args:
-        threads: for products of matrices and compiled convolutions; or for the pieces of the
-            model's batches, if it cuts them.
-        model: that is at work.
+        model: that is trained; its execution says how many threads share each product, unless they
+            share its batches. None for work outside training, whose products take one thread: how
+            BLAS rounds depends on their number.
     """
-    if model is not None:
-        model.threads = threads
-        if model.cuts_batches:
-            threads = 1
-    with (
-        controller().limit(limits=threads, user_api="blas"),
-        flushed_denormals(),
-        np.errstate(all="ignore"),
-    ):
+    threads = 1
+    if model is not None and not model.shares_batches(training=True):
+        threads = model.execution.threads
+    with limited_threads(threads), flushed_denormals(), np.errstate(all="ignore"):
         yield

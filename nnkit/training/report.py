@@ -13,6 +13,7 @@ import numpy as np
 from nnkit.metrics import METRICS
 from nnkit.metrics.counts import ClassCounts, Confusion, f1s, precisions, recalls
 from nnkit.metrics.tally import Tally
+from nnkit.nn.execution import Execution
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array
 from nnkit.training.targets import confidence, decide, gives_probabilities
@@ -143,7 +144,13 @@ class Report:
         }
 
 
-def report_on(model: Model, data: ReadySet, split: str, classes: tuple[str, ...] | None) -> Report:
+def report_on(
+    model: Model,
+    data: ReadySet,
+    split: str,
+    classes: tuple[str, ...] | None,
+    execution: Execution | None = None,
+) -> Report:
     """Scores a model by all metrics that suit its targets and outputs.
 
     Args:
@@ -151,6 +158,7 @@ def report_on(model: Model, data: ReadySet, split: str, classes: tuple[str, ...]
         data: the set.
         split: the set's name.
         classes: the class names; None for real targets.
+        execution: how the network computes; by default as the model does.
     """
     activation = output_activation(model)
     metrics = [
@@ -162,7 +170,7 @@ def report_on(model: Model, data: ReadySet, split: str, classes: tuple[str, ...]
     also = () if classes is None else (ClassCounts, Confusion)
     tally = Tally(metrics, width_of(model, data), also)
     outputs = np.empty((len(data), *model.output_shape), dtype=model.dtype)
-    figures = {"loss": judge(model, data, tally, outputs), **tally.figures()}
+    figures = {"loss": judge(model, data, tally, outputs, execution), **tally.figures()}
     predicted, sure, by_class = outputs, None, None
     if classes is not None:
         predicted = decide(outputs, model.loss)

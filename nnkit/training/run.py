@@ -93,7 +93,7 @@ def train(
         run.create(config.to_yaml())
         if run.begun:
             restore(session, read_checkpoint(run.last))
-        with numerics(session.threads, session.model):
+        with numerics(session.model):
             result = _fit(session, (LogFile(), *listeners), should_stop)
     if not result.interrupted:
         check_expectations(config, result)

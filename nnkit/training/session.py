@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from nnkit.runs.directory import DEFAULT_RUNS, RunDirectory, run_hash
 from nnkit.training.averaging import Average
 from nnkit.training.config import DEFAULT_EPOCHS, Config
 from nnkit.training.loop import Evaluation, Loop, Progress
-from nnkit.training.numerics import threads_for
+from nnkit.training.numerics import execution_for
 from nnkit.training.task import ReadySet, Task, evaluate, prepare
 from nnkit.training.trained import copy_params, save_trained, versions
 from nnkit.version import __version__
@@ -53,7 +53,6 @@ class Session:
         model: with initial weights, or those it resumes from.
         loop: the training loop.
         run: the folder.
-        threads: for matrix products.
         monitor: the figure that says which checkpoint is best.
         ready: the sets that training uses, as the network takes them.
         best: the best so far.
@@ -65,7 +64,6 @@ class Session:
     model: Model
     loop: Loop
     run: RunDirectory
-    threads: int
     monitor: str
     ready: Mapping[str, ReadySet]
     best: Best = field(default_factory=Best)
@@ -86,7 +84,7 @@ class Session:
             "batch_size": loop.batches.batch_size,
             "steps": loop.steps,
             "epochs": loop.steps / loop.per_epoch,
-            "threads": self.threads,
+            "threads": self.model.execution.threads,
         }
 
 
@@ -140,6 +138,7 @@ def assemble(task: Task, runs: Path = DEFAULT_RUNS) -> Session:
     augment = config.data.augment
     augmentation.check(augment, model.input_shape)
     planned = pace(config, len(train))
+    model.execution = execution_for(model, planned.batch_size, training.threads)
     _check_batches(model, planned.batch_size, len(train))
     _check_counted(ready)
     size = planned.batch_size
@@ -177,7 +176,6 @@ def assemble(task: Task, runs: Path = DEFAULT_RUNS) -> Session:
         model=model,
         loop=loop,
         run=RunDirectory(runs / f"{config.name}-{digest}"),
-        threads=threads_for(model, planned.batch_size, training.threads),
         monitor=monitor,
         ready=ready,
     )
@@ -262,7 +260,9 @@ def restore(session: Session, checkpoint: Checkpoint) -> None:
         loop.progress = Progress(**{**progress, "plateau": PlateauState(**progress["plateau"])})
         session.best = Best(**header["best"])
         session.seconds = float(header["seconds"])
-        session.threads = int(header["threads"])  # other threads could round differently
+        # Another number of threads could round differently.
+        execution = session.model.execution
+        session.model.execution = replace(execution, threads=int(header["threads"]))
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{checkpoint.path}: cannot be resumed from ({error})") from None
     before, now = header.get("versions", {}), versions(session.model)
@@ -282,7 +282,7 @@ def save(session: Session, path: Path, evaluation: Evaluation | None = None) -> 
         "progress": asdict(loop.progress),
         "best": asdict(session.best),
         "seconds": round(session.seconds, 3),
-        "threads": session.threads,
+        "threads": session.model.execution.threads,
         "figures": dict(evaluation.figures) if evaluation else {},
     }
     slots = dict(zip(loop.optimizer.slots, loop.slots, strict=True))

@@ -21,10 +21,12 @@ from nnkit.metrics.base import Metric
 from nnkit.metrics.tally import Tally
 from nnkit.nn.activations import AnyActivation
 from nnkit.nn.architecture import chain
+from nnkit.nn.execution import Execution
 from nnkit.nn.layers import ActivationLayer
 from nnkit.nn.model import Model, batch_last, samples_first
 from nnkit.nn.params import Array, Shape
 from nnkit.training.config import Config
+from nnkit.training.numerics import numerics
 from nnkit.training.targets import answers, class_weights, counted, encode, weights_of
 
 EVALUATION_BATCH = 1000
@@ -224,7 +226,10 @@ def output_activation(model: Model) -> AnyActivation:
 
 
 def evaluate(
-    model: Model, data: ReadySet, metrics: Sequence[Metric[Any]] | None = None
+    model: Model,
+    data: ReadySet,
+    metrics: Sequence[Metric[Any]] | None = None,
+    execution: Execution | None = None,
 ) -> dict[str, float]:
     """Loss and figures over a whole set.
 
@@ -232,14 +237,21 @@ def evaluate(
         model: as it is.
         data: the set.
         metrics: which figures; by default those of every evaluation.
+        execution: how the network computes; by default as the model does.
     """
     if metrics is None:
         metrics = chosen((), for_classes=data.are_classes)
     tally = Tally(metrics, width_of(model, data))
-    return {"loss": judge(model, data, tally), **tally.figures()}
+    return {"loss": judge(model, data, tally, execution=execution), **tally.figures()}
 
 
-def judge(model: Model, data: ReadySet, tally: Tally, kept: Array | None = None) -> float:
+def judge(
+    model: Model,
+    data: ReadySet,
+    tally: Tally,
+    kept: Array | None = None,
+    execution: Execution | None = None,
+) -> float:
     """Runs a whole set through the model, a thousand samples at a time; returns its mean loss.
 
     Args:
@@ -247,24 +259,25 @@ def judge(model: Model, data: ReadySet, tally: Tally, kept: Array | None = None)
         data: the set.
         tally: is told of targets and answers.
         kept: filled with the outputs (n, outputs), where they are wanted.
+        execution: how the network computes; by default as the model does.
     """
     activation = output_activation(model)
     total = counted = 0.0
     for start in range(0, len(data), EVALUATION_BATCH):
         part = slice(start, min(start + EVALUATION_BATCH, len(data)))
-        network = model.in_pieces(part.stop - start, training=False)
+        X, T = batch_last(data.inputs[part]), batch_last(data.coded[part])
         weights = None if data.weights is None else data.weights[part]
-        loss, Y = network.evaluate(
-            batch_last(data.inputs[part]), batch_last(data.coded[part]), weights
-        )
+        counts = None if data.counted is None else data.counted[part]
+        with numerics(), model.lent(part.stop - start, execution) as network:
+            loss, Y = network.evaluate(X, T, weights)
+            outputs = samples_first(Y)
+            form = partial(answers, outputs, loss=model.loss, activation=activation)
+            tally.add(data.targets[part], form, counts)
+            if kept is not None:
+                kept[part] = outputs
         count = part.stop - start if weights is None else float(np.sum(weights))
         total += loss * count
         counted += count
-        outputs = samples_first(Y)
-        form = partial(answers, outputs, loss=model.loss, activation=activation)
-        tally.add(data.targets[part], form, None if data.counted is None else data.counted[part])
-        if kept is not None:
-            kept[part] = outputs
     return total / counted if counted else 0.0
 
 

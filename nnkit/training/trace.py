@@ -176,7 +176,7 @@ def _trace(session: Session, sample: int, split: str, origin: str) -> Trace:
     weights = None if ready.weights is None else ready.weights[one]
     batch = Batch(batch_last(ready.inputs[one]), batch_last(ready.coded[one]), weights)
     model, loop = session.model, session.loop
-    with numerics(1):
+    with numerics():
         network = Network(model, 1, training=True, input_gradient=True)
         # Under weight noise a gradient is taken at other parameters, as the loop does.
         with loop.noisy.at(0) if loop.noisy is not None else nullcontext():

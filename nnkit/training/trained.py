@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +19,7 @@ from nnkit.data.sources.csv import Csv, read_table
 from nnkit.errors import CheckpointError, DataError, NnkitError, UsageError
 from nnkit.metrics import chosen
 from nnkit.nn.activations import Function
+from nnkit.nn.execution import Execution
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array, Shape
 from nnkit.runs.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
@@ -47,6 +47,9 @@ WORTH_COMPILING = 10_000_000_000
 @dataclass(frozen=True, slots=True)
 class TrainedModel:
     """A model with all that prediction needs.
+
+    It may be shared: any number of threads may predict and evaluate with it at once, in batches of
+    any size, and each gets the same bits as it would alone.
 
     Attributes:
         model: with its trained parameters.
@@ -163,9 +166,9 @@ class TrainedModel:
             raise DataError(f"inputs of type {X.dtype}, which is no number")
         if X.dtype.kind == "f" and not (np.isfinite(X) | (np.isnan(X) & bool(self.columns))).all():
             raise DataError("NaN or infinity in the inputs")
-        with self._numerics(len(X)):  # what overflows is looked for, and said, below
+        with numerics():  # what overflows is looked for, and said, below
             prepared = self.preprocessor(X, self.model.dtype)
-            outputs = self.model.forward(prepared)
+            outputs = self.model.forward(prepared, execution=self._execution(len(X)))
         if not np.isfinite(outputs).all():
             raise DataError("the inputs are so large that the network's outputs are not finite")
         return outputs
@@ -222,8 +225,7 @@ class TrainedModel:
         """
         ready = self._ready(split, data)
         metrics = chosen(self.config.training.metrics, for_classes=self.classes is not None)
-        with self._numerics(len(ready)):
-            return len(ready), evaluate(self.model, ready, metrics)
+        return len(ready), evaluate(self.model, ready, metrics, self._execution(len(ready)))
 
     def report(self, split: str = "test", data: Path | None = None) -> Report:
         """Judges the model in full on one of its data's sets: all metrics, by class, confusions.
@@ -233,17 +235,15 @@ class TrainedModel:
             data: likewise.
         """
         ready = self._ready(split, data)
-        with self._numerics(len(ready)):
-            return report_on(self.model, ready, split, self.classes)
+        return report_on(self.model, ready, split, self.classes, self._execution(len(ready)))
 
-    def _numerics(self, samples: int) -> AbstractContextManager[None]:
-        """The setting of training; with its compiled kernels where samples are worth loading them.
+    def _execution(self, samples: int) -> Execution:
+        """The threads of training; compiled kernels where samples are worth loading them.
 
         Else a picture would wait for numba longer than for its answer.
         """
         work = self.model.multiplications * samples
-        self.model.compiled = work >= WORTH_COMPILING and available()
-        return numerics(self.info["threads"], self.model)
+        return Execution(self.info["threads"], compiled=work >= WORTH_COMPILING and available())
 
     def _ready(self, split: str, place: Path | None) -> ReadySet:
         config = self.config
@@ -370,7 +370,7 @@ def versions(model: Model) -> dict[str, str]:
     """The versions on which the bits of a model's training depend."""
     inexact = {}
     if any(stage.spec.rounds_otherwise for stage in model.stages):  # others have NumPy's bits
-        inexact["kernels"] = f"numba {version('numba')}" if model.compiled else "NumPy"
+        inexact["kernels"] = f"numba {version('numba')}" if model.execution.compiled else "NumPy"
     return {
         "nnkit": __version__,
         "numpy": np.__version__,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
+from nnkit.nn.execution import Execution
 from nnkit.nn.layer import LayerSpec
 from nnkit.nn.layers import AnyLayer
 from nnkit.nn.model import Model, Network
@@ -26,7 +27,7 @@ def model_of(case: dict[str, Any], dtype: str, compiled: bool) -> Model:
     """The layer of the case alone, with PyTorch's parameters."""
     layer: LayerSpec = TypeAdapter(AnyLayer).validate_python(case["spec"])
     model = alone(layer, tuple(case["shape"]), dtype)
-    model.compiled = compiled
+    model.execution = Execution(compiled=compiled)
     params = model.layout.views(model.params)
     assert set(params) == {f"only.{name}" for name in case["params"]}
     for name, values in case["params"].items():

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from nnkit.nn.convolution import Direct
+from nnkit.nn.execution import Execution
 from nnkit.nn.layers import Conv
 from nnkit.nn.layers.conv import BoundColumns, BoundDirect
 from nnkit.nn.model import Network
@@ -55,7 +56,7 @@ def test_goes_straight_through_the_input_where_rows_are_runs(
     spec: Conv, batch: int, way: type
 ) -> None:
     model = alone(spec, (2, 9, 9), "float32")
-    model.compiled = True
+    model.execution = Execution(compiled=True)
     assert type(Network(model, batch, training=True).body[0]) is way
 
 
@@ -96,8 +97,8 @@ def test_threads_share_layers_where_samples_see_each_other() -> None:
     found = []
     for threads in (1, 2):
         model = build_model(config, (1, 28, 28))
-        model.compiled, model.threads = True, threads
-        loss = model.in_pieces(24, training=True).loss_and_gradient(X, T, 0)
+        model.execution = Execution(threads, compiled=True)
+        loss = model.in_pieces(24).loss_and_gradient(X, T, 0)
         found.append((loss, model.grads.copy()))
     (loss, grads), (shared_loss, shared_grads) = found
     assert shared_loss == pytest.approx(loss, rel=1e-6)

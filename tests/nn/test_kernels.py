@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from nnkit.nn.activations import Activation, AnyActivation, Function
+from nnkit.nn.execution import Execution
 from nnkit.nn.losses import AnyLoss, Loss
 from nnkit.nn.model import Network
 from tests.nn.examples import batch_of, examples, model_of, name
@@ -16,7 +17,7 @@ LAYERS = [{"dense": 8}, {"dense": 6}, {"dense": 3}]
 def gradients(function: Activation, loss: Loss, dtype: str, compiled: bool) -> tuple[float, bytes]:
     """The loss and the bits of the gradients of a network with those hidden activations."""
     model = model_of(LAYERS, (5,), loss=loss, activation=function.model_dump(), dtype=dtype)
-    model.compiled = compiled  # small as it is
+    model.execution = Execution(compiled=compiled)  # small as it is
     model.params *= 0.3  # e^z of e^z stays a number
     X, T = batch_of(model, 7)
     value = Network(model, 7, training=True).loss_and_gradient(X, T, step=0)

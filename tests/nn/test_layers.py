@@ -15,6 +15,7 @@ from scipy.special import softmax
 from nnkit.errors import SettingError
 from nnkit.nn.activations import AnyActivation, Identity
 from nnkit.nn.architecture import Stage
+from nnkit.nn.execution import Execution
 from nnkit.nn.gradcheck import check_model
 from nnkit.nn.layer import LayerSpec, ShapeError
 from nnkit.nn.layers import (
@@ -129,7 +130,7 @@ def test_gradients_of_network_in_network(pool: str) -> None:
 def test_what_no_window_reaches_has_no_gradient_at_any_step(layer: Any) -> None:
     """Also where the layer below has overwritten the gradient that it was given."""
     model = model_of([layer, {"max_pool": 2}, "flatten", {"dense": 3}], (2, 5, 5))
-    model.compiled = True
+    model.execution = Execution(compiled=True)
     X, T = batch_of(model, 3)
     network = Network(model, 3, training=True, input_gradient=True)
     losses_and_gradients = []
@@ -214,7 +215,7 @@ def test_as_pytorch_computes_it(case: dict[str, Any], compiled: bool) -> None:
     layer: LayerSpec = TypeAdapter(AnyLayer).validate_python(case["spec"])
     shape, names = tuple(case["shape"]), PYTORCHS[layer.tag()]
     model = alone(layer, shape)
-    model.compiled = compiled
+    model.execution = Execution(compiled=compiled)
     params, grads = (model.layout.views(flat) for flat in (model.params, model.grads))
     for theirs, values in case["params"].items():
         view = params[f"only.{names[theirs]}"]
@@ -240,7 +241,7 @@ def test_as_onnx_has_it(case: dict[str, Any], compiled: bool) -> None:
     layer: LayerSpec = TypeAdapter(AnyLayer).validate_python(case["spec"])
     X = np.array(case["X"], np.float32)
     model = alone(layer, X.shape[:-1], "float32")
-    model.compiled = compiled
+    model.execution = Execution(compiled=compiled)
     params, state = model.layout.views(model.params), model.state_layout.views(model.state)
     for views, part in ((params, "params"), (state, "state")):
         for given, values in case.get(part, {}).items():

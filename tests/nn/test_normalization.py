@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nnkit.nn.execution import Execution
 from nnkit.nn.layer import LayerSpec
 from nnkit.nn.layers import AnyLayer
 from nnkit.nn.model import Network
@@ -28,7 +29,7 @@ def draw(shape: tuple[int, ...], dtype: str, purpose: str) -> Array:
 def passes(layer: LayerSpec, X: Array, dY: Array, compiled: bool) -> dict[str, Array]:
     """All that comes of a step of training with those inputs, and of inference after it."""
     model = alone(layer, X.shape[:-1], X.dtype.name)
-    model.compiled = compiled
+    model.execution = Execution(compiled=compiled)
     model.params += np.linspace(-0.5, 0.5, model.params.size).astype(X.dtype)
     before = X.copy()
     bound = Network(model, X.shape[-1], training=True, input_gradient=True).body[0]

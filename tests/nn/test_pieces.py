@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from nnkit.nn import model as model_module
+from nnkit.nn.execution import Execution
 from nnkit.nn.model import STEP, Model, Network
 from nnkit.nn.pieces import Pieces
 from nnkit.random import generator
@@ -22,14 +23,19 @@ def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def spatial(threads: int, *layers: object) -> Model:
     model = model_of([*layers, *LAYERS], (2, 6, 6))
-    model.threads = threads
+    model.execution = Execution(threads)
     return model
 
 
 def cut(model: Model, training: bool = True) -> Pieces:
-    found = model.in_pieces(SAMPLES, training)
+    found = model.in_pieces(SAMPLES) if training else outside_training(model)
     assert isinstance(found, Pieces)
     return found
+
+
+def outside_training(model: Model) -> Network | Pieces:
+    with model.lent(SAMPLES) as found:
+        return found  # there is no other borrower
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 7])
@@ -86,20 +92,23 @@ def test_pieces_draw_apart() -> None:
     for half in range(2):
         weights = np.zeros(2 * STEP)
         weights[half * STEP : (half + 1) * STEP] = 1
-        found = model.in_pieces(2 * STEP, training=True)
+        found = model.in_pieces(2 * STEP)
         losses.append(found.loss_and_gradient(X, T, 0, weights))
     assert losses[0] != losses[1]
 
 
 def test_what_compares_samples_is_not_cut() -> None:
     model = spatial(2, "batch_norm")
-    assert isinstance(model.in_pieces(SAMPLES, training=True), Network)
-    assert isinstance(model.in_pieces(SAMPLES, training=False), Pieces)
+    assert isinstance(model.in_pieces(SAMPLES), Network)
+    assert isinstance(outside_training(model), Pieces)
 
 
-def test_a_network_of_vectors_is_not_cut() -> None:
+def test_threads_share_vectors_outside_training_alone() -> None:
     model = model_of([{"dense": 3}], (5,))
-    assert isinstance(model.in_pieces(SAMPLES, training=True), Network)
+    for threads, kind in ((1, Network), (2, Pieces)):
+        model.execution = Execution(threads)
+        assert isinstance(model.in_pieces(SAMPLES), Network)
+        assert isinstance(outside_training(model), kind)
 
 
 def test_a_nan_in_any_piece_is_found() -> None:

@@ -101,7 +101,7 @@ def test_evaluations_and_the_trained_model_have_the_average(
     assert average is not None
     assert run.load().model.params.tobytes() == average.values.tobytes()
     before = session.model.params.copy()
-    with numerics(1), average.inside(session.model.params):
+    with numerics(), average.inside(session.model.params):
         assert session.model.params.tobytes() == average.values.tobytes()
         figures = session.loop.evaluate()
     assert session.model.params.tobytes() == before.tobytes()

@@ -23,7 +23,7 @@ WITH_DROPOUT = {"regularization": {"dropout": 0.25, "l2": 1e-3}, "training": {"b
 def advance(loop: Loop, until: int) -> list[Step | Evaluation]:
     """Trains up to a step; what happened on the way."""
     events: list[Step | Evaluation] = []
-    with numerics(1):
+    with numerics():
         for event in loop.run():
             events.append(event)
             if loop.progress.step == until and not loop.evaluation_due:

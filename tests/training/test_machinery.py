@@ -10,6 +10,7 @@ import pytest
 
 import nnkit
 from nnkit.errors import ConfigError, dotted
+from nnkit.nn.execution import Execution
 from nnkit.nn.model import batch_last
 from nnkit.nn.params import Array
 from nnkit.runs.checkpoint import read_checkpoint
@@ -235,7 +236,7 @@ def test_noise_is_reproducible_and_of_training_alone(tmp_path: Path, kind: str) 
     assert_resumes(config, tmp_path, 5)
     plain = build(iris(), tmp_path)
     plain.model.params[...] = noisy.model.params
-    with numerics(1):
+    with numerics():
         assert dict(noisy.loop.evaluate()) == dict(plain.loop.evaluate())
 
 
@@ -259,7 +260,7 @@ def test_weight_noise_takes_the_gradient_where_it_says(tmp_path: Path) -> None:
     assert other.loop.noisy is not None
     (X, T, _), *_ = other.loop.batches.epoch(0)
     before = other.model.params.copy()
-    with numerics(1), other.loop.noisy.at(0):
+    with numerics(), other.loop.noisy.at(0):
         assert np.std(other.model.params - before) == pytest.approx(0.3, rel=0.3)
         other.model.network(X.shape[-1], training=True).loss_and_gradient(X, T, 0)
     advance(session.loop, 1)
@@ -284,7 +285,7 @@ WIDE = {"layers": [{"dense": 150}, "batch_norm", {"dense": 150}, "layer_norm", {
 
 def test_compiled_normalization_resumes_to_the_last_bit(tmp_path: Path) -> None:
     config = iris(architecture=WIDE, training={"epochs": None, "steps": 6})
-    assert build(config, tmp_path).model.compiled
+    assert build(config, tmp_path).model.execution.compiled
     assert_resumes(config, tmp_path, stop=3)
 
 
@@ -300,7 +301,7 @@ def test_resuming_normalization_without_numba_says_that_bits_may_differ(
     save(first, first.run.last)
     for compiled in (True, False):
         second = build(config, tmp_path)
-        second.model.compiled = compiled
+        second.model.execution = Execution(compiled=compiled)
         restore(second, read_checkpoint(first.run.last))
         assert any("→ NumPy" in notice for notice in second.notices) is not compiled
 

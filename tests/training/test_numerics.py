@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from nnkit.training.numerics import available, numerics, threads_for
+from nnkit.nn.model import Model
+from nnkit.training.numerics import available, execution_for, numerics
 from tests.nn.examples import model_of
 
 SMALL = model_of([{"dense": 10}], (4,))
@@ -14,6 +15,10 @@ TOGETHER = model_of(
     [{"conv": {"filters": 32, "kernel": 3}}, "batch_norm", "flatten", {"dense": 9}], (8, 20, 20)
 )
 LARGE = model_of([{"dense": 1000}, {"dense": 10}], (784,))
+
+
+def threads_for(model: Model, batch_size: int, wanted: int | None) -> int:
+    return execution_for(model, batch_size, wanted).threads
 
 
 def test_threads_are_as_wanted_or_as_the_largest_product_is_worth() -> None:
@@ -34,14 +39,14 @@ def blas_threads() -> set[int]:
 
 def test_threads_are_limited_within_alone() -> None:
     before = blas_threads()
-    with numerics(1):
+    with numerics():
         assert blas_threads() == {1}
     assert blas_threads() == before
 
 
 def test_overflow_is_silent_within_alone() -> None:
     huge = np.array([1e300])
-    with numerics(1):
+    with numerics():
         assert np.isinf(huge * huge).all()
     with pytest.warns(RuntimeWarning, match="overflow"):
         huge * huge

@@ -142,7 +142,7 @@ def test_from_equal_draws_it_takes_the_steps_of_scikit_learn(
     loop.batches = TheirOrder(**given, orders=orders)
     settings = {"solver": "sgd", "learning_rate_init": 0.2, **theirs}
     reference = MLPClassifier(max_iter=15, random_state=0, **settings)
-    with numerics(1), warnings.catch_warnings():
+    with numerics(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         losses = [event.train_loss for event in loop.run() if isinstance(event, Evaluation)]
         reference.fit(train.inputs, train.targets)

@@ -1,0 +1,51 @@
+"""Limits to BLAS's threads from several threads at once."""
+
+from __future__ import annotations
+
+from threading import Barrier, Thread
+
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from nnkit.blas import limited_threads
+
+
+def blas_threads() -> set[int]:
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+
+def test_the_smallest_limit_holds_until_the_last_has_ended() -> None:
+    with threadpool_limits(3):
+        with limited_threads(2):
+            assert blas_threads() == {2}
+            with limited_threads(1):
+                assert blas_threads() == {1}
+            assert blas_threads() == {2}
+        assert blas_threads() == {3}
+
+
+def test_a_limit_outlives_the_thread_that_set_it_first() -> None:
+    """One enters first and leaves first; the other restores what was before both."""
+    before = blas_threads()
+    both_in, one_out = Barrier(2), Barrier(2)
+    seen: list[set[int]] = []
+
+    def first() -> None:
+        with limited_threads(1):
+            both_in.wait()
+        one_out.wait()
+
+    def second() -> None:
+        with limited_threads(1):
+            both_in.wait()
+            one_out.wait()
+            seen.append(blas_threads())
+
+    threads = [Thread(target=first), Thread(target=second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == [{1}]
+    assert blas_threads() == before
+    with threadpool_limits(2):  # the program around may still set limits of its own
+        assert blas_threads() == {2}
