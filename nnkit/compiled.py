@@ -10,8 +10,10 @@ they add in any order, say so: `LayerSpec.rounds_otherwise`.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TypeVar
 
@@ -33,8 +35,26 @@ def worthwhile(multiplications: int) -> bool:
 
 @cache
 def available() -> bool:
-    """Whether numba is installed and not switched off by NNKIT_COMPILED=0."""
-    return os.environ.get("NNKIT_COMPILED", "1") != "0" and find_spec("numba") is not None
+    """Whether numba can be imported, and is not switched off by NNKIT_COMPILED=0.
+
+    A numba that is installed but does not import, as when it refuses a newer NumPy, is as good as
+    none: a warning says so once.
+    """
+    if os.environ.get("NNKIT_COMPILED", "1") == "0" or find_spec("numba") is None:
+        return False
+    if _owns_process:
+        _configure_numba()
+    try:
+        import_module("numba")
+    except Exception as error:  # noqa: BLE001 (ImportError, SystemError, AttributeError and others)
+        warnings.warn(
+            f"numba is installed but cannot be imported, so NumPy computes alone: {error} "
+            "(pip install --upgrade numba; NNKIT_COMPILED=0 hides this)",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return False
+    return True
 
 
 def compiled(function: Kernel, exact: bool = True) -> Kernel:
@@ -50,11 +70,8 @@ def compiled(function: Kernel, exact: bool = True) -> Kernel:
 
 @cache
 def _compiled(function: Kernel, exact: bool) -> Kernel:
-    os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_folder() / "numba"))
-    _prefer_wide_vectors()
     import numba
 
-    numba.config.reload_config()  # where it was imported before the variables were set
     # Without NumPy's error model each division is tested for zero, which keeps it from vectorizing.
     result: Kernel = numba.njit(
         cache=True, error_model="numpy", nogil=True, fastmath=False if exact else INEXACT
@@ -62,24 +79,48 @@ def _compiled(function: Kernel, exact: bool) -> Kernel:
     return result
 
 
-def vector_registers() -> tuple[int, int]:
-    """Bytes of a vector register of the machine that is compiled for, and how many it has."""
-    import llvmlite.binding as llvm
+def own_process() -> None:
+    """Let nnkit configure numba for the whole process, as the command line does at its start.
 
-    _prefer_wide_vectors()
-    features = os.environ.get("NUMBA_CPU_FEATURES", llvm.get_host_cpu_features().flatten())
+    It keeps machine code in nnkit's cache folder and uses the full width of AVX-512. In a program
+    that imports nnkit as a library, numba's configuration belongs to that program.
+    """
+    global _owns_process  # noqa: PLW0603 (a setting of the process)
+    _owns_process = True
+
+
+_owns_process = False
+
+
+def _configure_numba() -> None:
+    """Sets what numba reads when it is imported; what the user has set stays."""
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_folder() / "numba"))
+    try:
+        import llvmlite.binding as llvm
+    except Exception:  # noqa: BLE001 (numba will not import either, and is told of then)
+        return
+    features = llvm.get_host_cpu_features()
+    if features.get("avx512f") and "NUMBA_CPU_FEATURES" not in os.environ:
+        # LLVM prefers vectors of half the width, from the days when full ones ran hot.
+        os.environ["NUMBA_CPU_NAME"] = llvm.get_host_cpu_name()
+        os.environ["NUMBA_CPU_FEATURES"] = features.flatten() + ",-prefer-256-bit"
+
+
+def vector_registers() -> tuple[int, int]:
+    """Bytes of a vector register that kernels are compiled for, and how many there are."""
+    import llvmlite.binding as llvm
+    import numba
+
+    features = numba.config.CPU_FEATURES or llvm.get_host_cpu_features().flatten()
     if "+avx512f" in features:
-        return 64, 32
+        return (64, 32) if "-prefer-256-bit" in features else (32, 32)
     if "+avx" in features:
         return 32, 16
     return 16, 32 if llvm.get_process_triple().startswith(("aarch64", "arm64")) else 16
 
 
-def _prefer_wide_vectors() -> None:
-    """Lets AVX-512 use its full width: LLVM prefers half of it, from the days when it ran hot."""
-    import llvmlite.binding as llvm
+def kernels() -> str:
+    """The compiled kernels, as far as the bits of those that round otherwise depend on them."""
+    import numba
 
-    features = llvm.get_host_cpu_features()
-    if features.get("avx512f") and "NUMBA_CPU_FEATURES" not in os.environ:
-        os.environ["NUMBA_CPU_NAME"] = llvm.get_host_cpu_name()
-        os.environ["NUMBA_CPU_FEATURES"] = features.flatten() + ",-prefer-256-bit"
+    return f"numba {numba.__version__}, vectors of {8 * vector_registers()[0]} bits"

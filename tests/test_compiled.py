@@ -1,9 +1,96 @@
-"""When kernels are compiled."""
+"""When kernels are compiled, and what becomes of a numba that does not import."""
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
 from nnkit.compiled import WORTHWHILE, worthwhile
+from tests.training.configs import TABLES
+
+# Multiplies often enough for compiled kernels.
+CONFIG = f"""
+name: wide
+data:
+  source: {{kind: csv, path: {TABLES / "iris.csv"}, label: species}}
+  preprocess: [standardize]
+architecture: {{layers: [dense: 150, batch_norm, dense: 150, dense: 3]}}
+training: {{epochs: 1}}
+"""
+BROKEN = {
+    "ImportError": "raise ImportError('numba needs an older NumPy')",
+    "SystemError": "raise SystemError('initialization of _internal failed')",
+}
 
 
 def test_a_small_model_does_not_wait_for_the_compiler() -> None:
     assert not worthwhile(WORTHWHILE - 1)
+
+
+class Program:
+    """The `nnkit` program in a folder of its own, with a numba of the test's."""
+
+    def __init__(self, folder: Path, numba: str | None) -> None:
+        self.folder = folder
+        (folder / "wide.yaml").write_text(CONFIG)
+        path = [str(Path(__file__).parents[1])]
+        if numba is not None:
+            (folder / "libraries" / "numba").mkdir(parents=True)
+            (folder / "libraries" / "numba" / "__init__.py").write_text(numba)
+            path.insert(0, str(folder / "libraries"))
+        self.environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
+        self.environment.pop("NNKIT_COMPILED", None)
+
+    def run(self, *arguments: str) -> tuple[Any, str]:
+        """The JSON that a command prints, and what it says on standard error."""
+        done = subprocess.run(
+            [sys.executable, "-m", "nnkit", *arguments, "--json"],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout), done.stderr
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_numba_that_does_not_import_is_as_good_as_none(kind: str, tmp_path: Path) -> None:
+    program = Program(tmp_path, BROKEN[kind])
+    _, said = program.run("train", "wide.yaml", "--quiet")
+    assert said.splitlines()[0].startswith("warning: numba is installed but cannot be imported")
+    assert said.count("warning:") == 1
+    scored, said = program.run("eval", "wide")
+    assert scored["samples"] == 30
+    assert said == ""  # so few samples are not worth a compiler
+    answers, _ = program.run("predict", str(TABLES / "iris.csv"), "--checkpoint", "wide")
+    assert len(answers["inputs"]) == 150
+
+
+def test_as_a_library_it_leaves_the_environment_alone(tmp_path: Path) -> None:
+    """Where the program around uses numba too, its variables and its configuration are its own."""
+    script = """
+import os
+before = dict(os.environ)
+import nnkit
+run = nnkit.train(nnkit.load_config("wide.yaml"))
+run.load().evaluate()
+assert dict(os.environ) == before, set(os.environ.items()) ^ set(before.items())
+"""
+    program = Program(tmp_path, None)
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env=program.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

@@ -33,6 +33,8 @@ from nnkit.training.task import build_model
 
 ENDLESS = 1_000_000_000  # steps: each portion takes as many as it wants
 
+compiled.own_process()  # as the command line does
+
 
 def config(row: Row, batch: int) -> Config:
     """The row as a config; the images that it does without are held out."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+import warnings
+from typing import Annotated, Any
 
 import typer
 
@@ -21,7 +22,8 @@ from nnkit.cli import (
     trace,
     train,
 )
-from nnkit.cli.output import print_json, say_error
+from nnkit.cli.output import print_json, say, say_error
+from nnkit.compiled import own_process
 from nnkit.errors import NnkitError
 from nnkit.version import __version__
 
@@ -68,6 +70,8 @@ def root(
 
 def main() -> None:
     """Runs the program; NNKIT_DEBUG=1 lets tracebacks through."""
+    warnings.showwarning = _say_warning
+    own_process()
     try:
         app()
     except NnkitError as error:
@@ -93,6 +97,11 @@ def main() -> None:
             "this is a fault in nnkit; NNKIT_DEBUG=1 shows where it happened",
             1,
         )
+
+
+def _say_warning(message: Warning | str, *_where: Any, **_more: Any) -> None:
+    """A warning in one line, without the place in the code that issued it."""
+    say(f"warning: {message}")
 
 
 def _fail(message: str, code: int) -> None:

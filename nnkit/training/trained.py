@@ -5,13 +5,12 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nnkit.compiled import available
+from nnkit.compiled import available, kernels
 from nnkit.data.dataset import Column
 from nnkit.data.preprocess import Preprocessor
 from nnkit.data.segment import REJECT, Reading, Stages
@@ -370,7 +369,7 @@ def versions(model: Model) -> dict[str, str]:
     """The versions on which the bits of a model's training depend."""
     inexact = {}
     if any(stage.spec.rounds_otherwise for stage in model.stages):  # others have NumPy's bits
-        inexact["kernels"] = f"numba {version('numba')}" if model.execution.compiled else "NumPy"
+        inexact["kernels"] = kernels() if model.execution.compiled else "NumPy"
     return {
         "nnkit": __version__,
         "numpy": np.__version__,

@@ -112,13 +112,12 @@ def test_computes_the_same_on_other_processors(
     environment = os.environ | {
         "NUMBA_CPU_NAME": processor,
         "NUMBA_CPU_FEATURES": features,
-        "XDG_CACHE_HOME": str(tmp_path),
+        "NUMBA_CACHE_DIR": str(tmp_path),
     }
-    environment.pop("NUMBA_CACHE_DIR", None)
     command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider"]
     cases = f"{__file__}::{test_what_fills_no_vector_is_counted_too.__name__}"
     done = subprocess.run(
         [*command, cases], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout
-    assert any((tmp_path / "nnkit" / "numba").rglob("*.nbc"))  # machine code is kept there
+    assert any(tmp_path.rglob("*.nbc"))  # machine code is kept there
