@@ -81,7 +81,7 @@ ALONE = Ways((Setting(),), (Setting(),))
 OURS = ("nnkit", "nnkit-speed")
 CONTENDERS = (
     Contender("nnkit", "nnkit", "nnkit_peer", ALONE, ALONE, {"NNKIT_COMPILED": "0"}),
-    Contender("nnkit-speed", "nnkit[speed]", "nnkit_peer", ALONE, ALONE, {"NNKIT_COMPILED": "1"}),
+    Contender("nnkit-speed", "nnkit + numba", "nnkit_peer", ALONE, ALONE, {"NNKIT_COMPILED": "1"}),
     Contender(
         "torch",
         "PyTorch",

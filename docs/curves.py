@@ -1,6 +1,6 @@
 """Draws docs/curves.svg, the learning curves of the lecture: `python -m docs.curves`.
 
-It trains the lecture's own configs, and needs Matplotlib, which the `plot` extra brings.
+It trains the lecture's own configs, and needs matplotlib.
 """
 
 from __future__ import annotations

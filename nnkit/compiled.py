@@ -1,4 +1,4 @@
-"""Compiling with numba (the `speed` extra), where it is installed and worth the time.
+"""Compiling with numba, where it is installed and worth the time.
 
 NumPy makes one pass over memory per operation, at half a microsecond a call; a compiled kernel
 makes one in all. Kernels stand beside the NumPy code that they replace, in a `kernels.py`, and do

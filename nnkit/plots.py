@@ -16,6 +16,7 @@ from rich.text import Text
 
 from nnkit.errors import UsageError
 from nnkit.files import write_atomic
+from nnkit.optional import optional
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -262,10 +263,7 @@ def picture_format(path: Path) -> str:
     """
     if path.suffix.lower() not in PICTURES:
         raise UsageError(f"{path}: pictures are drawn as {' or '.join(PICTURES)}")
-    try:
-        import matplotlib as mpl  # noqa: F401
-    except ImportError:
-        raise UsageError("pictures need matplotlib: pip install 'nnkit[plot]'") from None
+    optional("matplotlib.figure", "drawing a picture")
     return path.suffix.lower().removeprefix(".")
 
 

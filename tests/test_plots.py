@@ -129,7 +129,7 @@ class TestPictures:
         with pytest.raises(UsageError, match=r"a\.gif: pictures are drawn as \.png or \.svg"):
             picture_format(Path("a.gif"))
 
-    def test_without_matplotlib_the_extra_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setitem(sys.modules, "matplotlib", None)
-        with pytest.raises(UsageError, match=r"pip install 'nnkit\[plot\]'"):
+    def test_without_matplotlib_it_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+        with pytest.raises(UsageError, match="drawing a picture needs matplotlib: pip install mat"):
             picture_format(Path("a.png"))

@@ -61,7 +61,7 @@ JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON object to standard output.")
 ]
 PictureOption = Annotated[
-    Path | None, _output("Draw a .png or .svg picture instead; needs the extra `plot`.")
+    Path | None, _output("Draw a .png or .svg picture instead; needs matplotlib.")
 ]
 SheetOption = Annotated[Path | None, _output("Draw a .png picture instead.")]
 FiltersOption = Annotated[Path, _output("The .png that is drawn.", show_default=True)]

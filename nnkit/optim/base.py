@@ -43,6 +43,13 @@ class Optimizer(Component):
         """The decoupled weight decay that belongs to the rule."""
         return 0.0
 
+    def check(self) -> None:
+        """Make sure, before the first step, that what the rule needs is installed.
+
+        Raises:
+            UsageError: an optional library is missing.
+        """
+
     def learning_rate(self, step: int, steps: int, per_epoch: int = 1) -> float:
         """The learning rate at step `step` (from 0) of `steps`, `per_epoch` of them an epoch."""
         return self.lr * self.schedule.factor(step, steps, per_epoch)

@@ -6,14 +6,15 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite, sqrt
+from types import ModuleType
 from typing import ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from nnkit.config.base import Count, NonNegative, Positive
-from nnkit.errors import UsageError
 from nnkit.optim.base import Array, Optimizer, Slots
+from nnkit.optional import optional
 
 ITERATIONS = 20  # of SciPy's, in one step
 
@@ -79,6 +80,10 @@ class LBFGS(FullBatch):
             return ()
         return tuple(f"{what}_{i}" for what in ("step", "change") for i in range(self.memory))
 
+    def check(self) -> None:
+        if self.engine == "scipy":
+            _scipy()
+
     def descend(
         self, objective: Objective, params: Array, grads: Array, slots: Slots, t: int, lr: float
     ) -> float:
@@ -117,12 +122,6 @@ class LBFGS(FullBatch):
         return began
 
     def _by_scipy(self, objective: Objective, params: Array, grads: Array) -> float:
-        try:
-            from scipy.optimize import minimize
-        except ImportError:
-            raise UsageError(
-                "optimizer.engine 'scipy' needs SciPy: pip install 'nnkit[images]', or scipy"
-            ) from None
         values: list[float] = []
 
         def value_and_gradient(x: Array) -> tuple[float, Array]:
@@ -130,7 +129,7 @@ class LBFGS(FullBatch):
             values.append(objective())
             return values[-1], grads.astype(np.float64)
 
-        result = minimize(
+        result = _scipy().minimize(
             value_and_gradient,
             params.astype(np.float64),
             jac=True,
@@ -144,6 +143,10 @@ class LBFGS(FullBatch):
         )
         params[...] = result.x
         return values[0]
+
+
+def _scipy() -> ModuleType:
+    return optional("scipy.optimize", "optimizer.engine: scipy")
 
 
 def _two_loops(gradient: Array, pairs: Sequence[tuple[Array, Array]]) -> Array:

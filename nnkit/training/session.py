@@ -135,6 +135,7 @@ def assemble(task: Task, runs: Path = DEFAULT_RUNS) -> Session:
     # All of them now: what is wrong with the test set had better be known before training.
     ready = {name: task.ready(name, model) for name in task.sets}
     train, optimizer = ready["train"], config.optimizer
+    optimizer.check()
     augment = config.data.augment
     augmentation.check(augment, model.input_shape)
     planned = pace(config, len(train))

@@ -141,7 +141,7 @@ def test_float32_keeps_its_type(optimizer: LBFGS) -> None:
 
 def test_without_scipy_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "scipy.optimize", None)
-    with pytest.raises(UsageError, match=r"pip install 'nnkit\[images\]'"):
+    with pytest.raises(UsageError, match=r"engine: scipy needs scipy: pip install scipy"):
         descended(LBFGS(engine="scipy"), quadratic, np.ones(2), 1)
 
 

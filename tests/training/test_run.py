@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,14 @@ import pytest
 
 import nnkit
 from nnkit.errors import ConfigError, DivergedError, GateError, UsageError
+from nnkit.optim.lbfgs import LBFGS
 from nnkit.runs.directory import RunDirectory
 from nnkit.training.config import Config
 from nnkit.training.listeners import Listener
 from nnkit.training.loop import Evaluation, Step
 from nnkit.training.session import Session
 from nnkit.training.summary import weights_sum
-from tests.training.configs import diabetes, iris
+from tests.training.configs import diabetes, iris, optimized
 
 
 def records(run: nnkit.Run) -> list[dict[str, Any]]:
@@ -69,6 +71,19 @@ def test_a_finished_run_is_handed_back_or_made_anew(tmp_path: Path) -> None:
     again = nnkit.train(config, runs=tmp_path, restart=True)
     assert timeless(again.summary) == timeless(first.summary)
     assert records(again) == records(first)
+
+
+# Optional libraries
+
+
+def test_a_missing_library_is_told_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "scipy.optimize", None)
+    config = optimized(LBFGS(engine="scipy"))
+    with pytest.raises(UsageError, match="engine: scipy needs scipy: pip install scipy"):
+        nnkit.train(config, runs=tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 # Seeds

@@ -1,0 +1,38 @@
+"""Optional libraries: imported where they are used, with an error that says what to install."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import ModuleType
+
+from nnkit.errors import UsageError
+
+
+def optional(module: str, purpose: str) -> ModuleType:
+    """Import a module of an optional library.
+
+    Args:
+        module: its full name, such as `scipy.optimize`.
+        purpose: what needs the library; the error message begins with it.
+
+    Raises:
+        UsageError: the library is not installed, or is installed but cannot be imported.
+    """
+    library = module.partition(".")[0]
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == library:
+            message = f"{purpose} needs {library}: pip install {library}"
+            raise UsageError(message) from None
+        raise _unusable(library, purpose, error) from error
+    except Exception as error:  # extension modules built for another NumPy raise all kinds
+        raise _unusable(library, purpose, error) from error
+
+
+def _unusable(library: str, purpose: str, error: Exception) -> UsageError:
+    return UsageError(
+        f"{purpose} needs {library}, which is installed but cannot be imported"
+        f" ({type(error).__name__}: {error}); install versions that fit together:"
+        f" pip install --upgrade numpy {library}"
+    )
