@@ -1,6 +1,6 @@
 # Targets make their own virtual environment, and again only when pyproject.toml changed.
 .DEFAULT_GOAL := help
-.PHONY: help train pretrained judge test check bench clean
+.PHONY: help train pretrained judge test check format docs bench clean
 SHELL := /bin/sh
 
 PYTHON ?= python3
@@ -57,6 +57,13 @@ check: $(DEV)  ## Check format, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+format: $(DEV)  ## Format the code, and mend what lint can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(DEV)  ## Bring every output, table and picture of README.md and docs/ up to date
+	$(BIN)/python docs/refresh.py
 
 bench: $(BENCH)  ## Measure speed against PyTorch, JAX and scikit-learn
 	$(BENCH_VENV)/bin/python -m benchmarks.speed

@@ -1,7 +1,10 @@
-"""Writes docs/catalogue.md, and README's overview, from the specs: `python docs/catalogue.py`.
+"""Writes docs/catalogue.md, and tables of README.md and docs/metrics.md, from the code.
+
+`python docs/catalogue.py` does it.
 
 Every tagged union that a config can hold is a family, every member of it a row: its docstring is
-the definition, its fields are the settings.
+the definition, its fields are the settings; a metric is defined by its docstring too. In the other
+pages `<!-- generated: NAME -->` … `<!-- end -->` encloses a table.
 """
 
 from __future__ import annotations
@@ -19,12 +22,14 @@ from pydantic.fields import FieldInfo
 
 from nnkit.config.base import Component, FilePath, Spec, Tagged, members
 from nnkit.config.yaml import dump_yaml
+from nnkit.metrics import METRICS
 from nnkit.training.config import Config
 
 IS_PATH = get_args(FilePath)[1]
 PAGE = Path(__file__).parent / "catalogue.md"
 README = PAGE.parents[1] / "README.md"
-OVERVIEW = re.compile(r"(?P<begin><!-- catalogue -->)\n.*?(?P<end><!-- end -->)", re.DOTALL)
+METRICS_PAGE = PAGE.parent / "metrics.md"
+GENERATED = re.compile(r"(<!-- generated: (?P<name>.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
 COMMAND = "python docs/catalogue.py"
 MAX_INTEGER = 1 << 31  # bounds from here on only keep numbers within their type
 
@@ -230,11 +235,38 @@ def page(root: type[Spec] = Config) -> str:
     return "\n".join(text)
 
 
-def overview(readme: str) -> str:
-    """README with its table of families as it should be."""
+def generated(text: str) -> str:
+    """A page with its generated tables as they should be."""
+
+    def table(found: re.Match[str]) -> str:
+        lines = TABLES[found["name"]]()
+        return found[1] + "".join(f"{line}\n" for line in lines) + found[3]
+
+    return GENERATED.sub(table, text)
+
+
+def overview() -> Iterator[str]:
+    """README's table of families."""
     families = sorted(Catalogue.of(Config).families.values(), key=lambda family: family.title)
-    table = "\n".join(_contents(families, f"docs/{PAGE.name}"))
-    return OVERVIEW.sub(lambda found: f"{found['begin']}\n{table}\n{found['end']}", readme)
+    return _contents(families, f"docs/{PAGE.name}")
+
+
+def metrics(*, for_classes: bool) -> Iterator[str]:
+    """The table of the metrics of classification, or of regression."""
+    yield "| name | better | definition |"
+    yield "|---|---|---|"
+    for metric in METRICS.values():
+        if metric.for_classes == for_classes:
+            better = "higher" if metric.higher_is_better else "lower"
+            yield f"| `{metric.name}` | {better} | {metric.about} |"
+
+
+# The tables of other pages by the name in their comment.
+TABLES: Mapping[str, Callable[[], Iterator[str]]] = {
+    "overview of kinds": overview,
+    "classification metrics": lambda: metrics(for_classes=True),
+    "regression metrics": lambda: metrics(for_classes=False),
+}
 
 
 def _contents(families: Iterable[Family], place: str) -> Iterator[str]:
@@ -546,4 +578,5 @@ def spaced(name: str) -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(page(), encoding="utf-8")
-    README.write_text(overview(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for other in (README, METRICS_PAGE):
+        other.write_text(generated(other.read_text(encoding="utf-8")), encoding="utf-8")

@@ -13,52 +13,55 @@ from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 
 import nnkit
 from docs.refresh import ROOT, copy_of_repository, prepare
 
 PICTURE = ROOT / "docs" / "curves.svg"
+LECTURE = ROOT / "docs" / "lecture.md"
 EVERY_EPOCH = "training.evaluate_every=6"  # updates
-CURVES = {
-    "lr 0.01: still learning": ("digits.yaml", ["optimizer.lr=0.01"]),
-    "lr 10: steps too long": ("digits.yaml", ["optimizer.lr=10"]),
-    "few.yaml: overfitting": ("few.yaml", [EVERY_EPOCH]),
-    "few.yaml with l2 0.001": ("few.yaml", [EVERY_EPOCH, "regularization.l2=0.001"]),
-}
+# Title, config, overrides, and how high the panel reaches: overfitting shows only close up.
+PANELS = (
+    ("lr 0.01: still learning", "digits.yaml", ["optimizer.lr=0.01"], 3.0),
+    ("lr 10: steps too long", "digits.yaml", ["optimizer.lr=10"], 3.0),
+    ("few.yaml: overfitting", "few.yaml", [EVERY_EPOCH], 0.6),
+    ("few.yaml with l2 0.001", "few.yaml", [EVERY_EPOCH, "regularization.l2=0.001"], 0.6),
+)
+CURVES = (
+    ("train.loss", "-", "#0072b2", "training"),
+    ("validation.loss", "--", "#d55e00", "validation"),
+)
 
 
 def main() -> None:
-    """Trains, and draws one panel a training."""
+    """Trains, and draws a panel for each run."""
     mpl.rcParams["svg.hashsalt"] = "nnkit"  # the same bytes each time
-    figure, panels = plt.subplots(1, len(CURVES), figsize=(12, 3), sharey=True, layout="tight")
+    figure, axes = plt.subplots(1, len(PANELS), figsize=(12, 3), layout="tight")
     with tempfile.TemporaryDirectory() as folder:
         copy = copy_of_repository(Path(folder))
-        prepare((ROOT / "docs" / "lecture.md").read_text(encoding="utf-8"), copy)
-        os.chdir(copy)
-        for panel, (title, (config, overrides)) in zip(panels, CURVES.items(), strict=True):
+        prepare(LECTURE.read_text(encoding="utf-8"), copy)
+        os.chdir(copy)  # where the configs find their data
+        for panel, (title, config, overrides, highest) in zip(axes, PANELS, strict=True):
             run = nnkit.train(nnkit.load_config(config, overrides))
-            lines = (run.directory / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-            records = [json.loads(line) for line in lines]
-            epochs = [record["epoch"] for record in records]
-            panel.plot(
-                epochs, [r["train.loss"] for r in records], color="#0072b2", label="training"
-            )
-            panel.plot(
-                epochs,
-                [r["validation.loss"] for r in records],
-                "--",
-                color="#d55e00",
-                label="validation",
-            )
-            panel.set(title=title, xlabel="epoch", yscale="log")
-            panel.title.set_size(10)
-            panel.grid(alpha=0.3)
+            draw(panel, run.directory / "metrics.jsonl")
+            panel.set_title(title, fontsize=10)
+            panel.set(xlabel="epoch", xlim=0, ylim=(0, highest))
         os.chdir(ROOT)
-    panels[0].set_ylabel("loss")
-    panels[0].legend(frameon=False)
+    axes[0].set_ylabel("loss")
+    axes[0].legend(frameon=False)
     figure.savefig(PICTURE, metadata={"Date": None}, facecolor="white")
     if sys.argv[1:]:  # a copy to look at, in another format
         figure.savefig(sys.argv[1], dpi=90)
+
+
+def draw(panel: Axes, metrics: Path) -> None:
+    """Draws training and validation loss over the epochs of a run."""
+    records = [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines()]
+    epochs = [record["epoch"] for record in records]
+    for figure, style, colour, label in CURVES:
+        panel.plot(epochs, [r[figure] for r in records], style, color=colour, label=label)
+    panel.grid(alpha=0.3)
 
 
 if __name__ == "__main__":

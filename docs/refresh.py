@@ -1,13 +1,19 @@
-"""Runs the commands that a page shows and puts their real output back: `python docs/refresh.py`.
+"""Brings the documentation up to date: `python docs/refresh.py`, or `make docs`.
 
-A comment above a fenced block says what the block is:
+The catalogue is written from the code. In README.md and the pages of docs/, every command that a
+page shows is run, and what it prints is put back. A comment says what follows it:
 
-- `<!-- run: COMMAND -->`: what these commands print; several are parted by ` ;; `;
-- `<!-- file: NAME -->`: a file that the commands find;
+- `<!-- run: COMMAND -->`: a fenced block with what these commands print, separated by ` ;; `;
+- `<!-- table: COMMAND -->` … `<!-- end -->`: Markdown that the command prints;
+- `<!-- picture: COMMAND -->`: pictures that the command draws; those that a `run` command draws
+  need no comment;
+- `<!-- file: NAME -->`: a fenced block, written to a file that the commands find;
 - `<!-- apply: NAME -->`: a change to a file of the repository, as a diff without line numbers.
 
-All happens in a copy of the repository, so nothing of the reader's is touched. Pages are named as
-arguments; by default they are README.md and all of docs/ that has such blocks.
+Commands run in a copy of the repository, one copy for each page, and see what earlier ones made
+there; only pages and the pictures that they show are brought back. Pages may be named as
+arguments, in which case no other is touched. Figures that take hours to measure (benchmarks and
+long trainings) are not refreshed; the pages name the commands that measure them.
 """
 
 from __future__ import annotations
@@ -20,6 +26,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from time import perf_counter
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(
@@ -27,24 +34,44 @@ BLOCK = re.compile(
     r"```(?P<language>\w+)\n(?P<content>.*?)```\n",
     re.DOTALL,
 )
+TABLE = re.compile(r"(<!-- table: (?P<command>.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
+PICTURE = re.compile(r"<!-- picture: (?P<command>.*?) -->")
+SHOWN = re.compile(r"!\[[^\]]*\]\((?P<path>[^)]+)\)")
 LEFT_OUT = shutil.ignore_patterns(".*", "build", "dist")
+OF_A_TERMINAL = {"COLUMNS", "LINES", "FORCE_COLOR"}  # variables that would change what is printed
 
 
 def main() -> None:
-    """Refreshes the pages, block by block; later ones see what earlier ones made."""
-    for page in map(Path, sys.argv[1:] or pages()):
-        text = page.read_text(encoding="utf-8")
-        with tempfile.TemporaryDirectory() as folder:
-            copy = copy_of_repository(Path(folder))
-            prepare(text, copy)
-            page.write_text(refreshed(text, copy), encoding="utf-8")
+    """Refreshes the pages that are named, or the catalogue and all pages."""
+    named = [Path(name).resolve() for name in sys.argv[1:]]
+    if not named:
+        subprocess.run([sys.executable, ROOT / "docs" / "catalogue.py"], check=True)
+    for page in named or list(pages()):
+        began = perf_counter()
+        refresh(page)
+        print(f"{page.relative_to(ROOT)}: {perf_counter() - began:.0f} s", flush=True)
 
 
 def pages() -> Iterator[Path]:
-    """README.md and the pages of docs/ that show what commands print."""
+    """README.md and the pages of docs/ that show what commands print or draw."""
     for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
-        if any(block["role"] == "run" for block in BLOCK.finditer(page.read_text("utf-8"))):
+        text = page.read_text(encoding="utf-8")
+        if "<!-- run: " in text or TABLE.search(text) or PICTURE.search(text):
             yield page
+
+
+def refresh(page: Path) -> None:
+    """Runs a page's commands, and brings back what they print and draw."""
+    text = page.read_text(encoding="utf-8")
+    with tempfile.TemporaryDirectory() as folder:
+        copy = copy_of_repository(Path(folder))
+        prepare(text, copy)
+        now = refreshed(text, copy)
+        for command in PICTURE.findall(text):
+            checked_output(command, copy)
+        for picture in pictures(page):
+            shutil.copyfile(copy / picture.relative_to(ROOT), picture)
+    page.write_text(now, encoding="utf-8")
 
 
 def copy_of_repository(folder: Path) -> Path:
@@ -78,31 +105,56 @@ def patched(text: str, diff: str) -> str:
 
 
 def refreshed(text: str, folder: Path) -> str:
-    """The text with each output as it is now."""
+    """The text with everything that its commands print as they print it now."""
 
-    def fresh(block: re.Match[str]) -> str:
-        if block["role"] != "run":
-            return block[0]
-        shown = "\n\n".join(output_of(c, folder) for c in block["argument"].split(" ;; "))
-        return f"<!-- run: {block['argument']} -->\n```{block['language']}\n{shown}\n```\n"
+    def block(found: re.Match[str]) -> str:
+        if found["role"] != "run":
+            return found[0]
+        shown = "\n\n".join(session(c, folder) for c in found["argument"].split(" ;; "))
+        return f"<!-- run: {found['argument']} -->\n```{found['language']}\n{shown}\n```\n"
 
-    return BLOCK.sub(fresh, text)
+    def table(found: re.Match[str]) -> str:
+        return f"{found[1]}{checked_output(found['command'], folder)}{found[3]}"
+
+    return TABLE.sub(table, BLOCK.sub(block, text))
 
 
-def output_of(command: str, folder: Path) -> str:
+def session(command: str, folder: Path) -> str:
     """The command behind a prompt, and all that it printed."""
+    lines = [f"$ {command}", *output_of(command, folder).stdout.rstrip().splitlines()]
+    return "\n".join(line.rstrip() for line in lines).replace(f"{folder}/", "")
+
+
+def checked_output(command: str, folder: Path) -> str:
+    """What a command printed.
+
+    Raises:
+        RuntimeError: it failed.
+    """
+    ran = output_of(command, folder)
+    if ran.returncode:
+        raise RuntimeError(f"`{command}` failed:\n{ran.stdout}")
+    return ran.stdout
+
+
+def output_of(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Runs a command in the copy, standard output and standard error in one."""
     tools = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    ran = subprocess.run(
+    inherited = {name: os.environ[name] for name in os.environ.keys() - OF_A_TERMINAL}
+    return subprocess.run(
         ["sh", "-c", command],
         cwd=folder,
-        env={**os.environ, "PATH": tools, "PYTHONPATH": str(folder)},
+        env={**inherited, "PATH": tools, "PYTHONPATH": str(folder)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
     )
-    lines = [f"$ {command}", *ran.stdout.rstrip().splitlines()]
-    return "\n".join(line.rstrip() for line in lines).replace(str(folder) + "/", "")
+
+
+def pictures(page: Path) -> list[Path]:
+    """The pictures that a page shows."""
+    return [page.parent / found["path"] for found in SHOWN.finditer(page.read_text("utf-8"))]
 
 
 if __name__ == "__main__":

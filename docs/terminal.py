@@ -1,6 +1,6 @@
 """Draws docs/terminal.svg: a real training caught on a real (pseudo-)terminal.
 
-Run it with `python docs/terminal.py`; it needs pyte, a terminal emulator, beside the `dev` extra.
+Run it with `python -m docs.terminal`; it needs pyte, a terminal emulator, which `dev` brings.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Figures by which a network is judged; adding one is adding its function to one of the families.
+"""Evaluation metrics; to add one, write its function in the module of its family.
 
-What is told of a metric, its name in configs, checks and tables, comes from `METRICS`.
+Configs, checks, tables and documentation take every metric from `METRICS`.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ METRICS: dict[str, Metric[Any]] = {
     for value in vars(family).values()
     if isinstance(value, Metric)
 }
-# Those that every evaluation gives; the others are asked for by name.
+# Computed in every evaluation; the others only on request, by name.
 ALWAYS = {True: ("accuracy",), False: ("mae", "rmse", "r2")}
 
 
 def chosen(more: Iterable[str], *, for_classes: bool) -> tuple[Metric[Any], ...]:
-    """The metrics of every evaluation, and more by name."""
+    """The metrics of every evaluation, followed by those requested by name."""
     return tuple(METRICS[name] for name in dict.fromkeys((*ALWAYS[for_classes], *more)))
 
 
-LAST = "last"  # monitored in place of a figure: the step, so that each evaluation is the best
+LAST = "last"  # monitored in place of a metric: the step, so that each evaluation is the best
 
 
 def higher_is_better(figure: str) -> bool:
-    """Whether more is better of a figure such as `validation.accuracy`; of losses it is not."""
+    """Whether higher is better for a metric such as `validation.accuracy`; never for a loss."""
     known = METRICS.get(figure.rpartition(".")[2])
     return figure == LAST or (known is not None and known.higher_is_better)

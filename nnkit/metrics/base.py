@@ -1,4 +1,4 @@
-"""A metric: one figure, computed from what is kept of targets and answers, batch by batch."""
+"""What a metric is: a number computed from statistics that are accumulated batch by batch."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Answer = Literal["decisions", "scores", "probabilities", "outputs"]
 
 
 class Statistic(ABC):
-    """What is kept of the samples seen so far: all that some metrics need.
+    """An accumulator over samples, sufficient for some metrics.
 
     Attributes:
-        takes: which form of the answers it is made from: `decisions` are class numbers (n,);
+        takes: the form of the predictions it accumulates: `decisions` are class numbers (n,);
             `scores` (n, classes) are larger for likelier classes; `probabilities` (n, classes) sum
             to 1 over the classes; `outputs` (n, outputs) are real numbers.
     """
@@ -27,16 +27,16 @@ class Statistic(ABC):
 
     @abstractmethod
     def __init__(self, width: int) -> None:
-        """Nothing seen yet; `width` is the number of classes, or of outputs."""
+        """Start empty; `width` is the number of classes, or of outputs."""
 
     @abstractmethod
     def add(self, targets: Array, answers: Array, weights: Array) -> None:
-        """Takes some more samples into account.
+        """Accumulate a batch of samples.
 
         Args:
             targets: class numbers (n,); for `outputs` real numbers (n, outputs).
-            answers: in the form that it `takes`.
-            weights: how much each sample counts, (n,), none negative.
+            answers: predictions in the form given by `takes`.
+            weights: sample weights, (n,), none negative.
         """
 
 
@@ -45,13 +45,13 @@ S = TypeVar("S", bound=Statistic)
 
 @dataclass(frozen=True, slots=True)
 class Metric(Generic[S]):
-    """A figure by which answers are judged. Where it is undefined it says what it is instead.
+    """An evaluation metric. Where it is undefined, its docstring gives the value returned instead.
 
     Attributes:
-        name: as it is asked for.
-        statistic: what it is computed from.
-        of: its formula, with the source in its docstring.
-        higher_is_better: whether more is better.
+        name: its name in configs and tables.
+        statistic: the accumulator it is computed from.
+        of: its formula; the docstring cites the source.
+        higher_is_better: whether higher values are better.
     """
 
     name: str
@@ -67,13 +67,13 @@ class Metric(Generic[S]):
         *,
         classes: int | None = None,
     ) -> float:
-        """The figure over a whole set at once.
+        """Compute the metric over a whole set at once.
 
         Args:
             targets: class numbers (n,), or real numbers (n, outputs).
-            answers: in the form that the metric's statistic takes.
-            weights: how much each sample counts, (n,); None for all the same.
-            classes: how many there are; by default those that answers and targets show.
+            answers: predictions in the form that the statistic takes.
+            weights: sample weights, (n,); None for equal weights.
+            classes: the number of classes; by default inferred from predictions and targets.
         """
         width = answers.shape[1] if answers.ndim == 2 else classes
         statistic = self.statistic(width or int(max(targets.max(), answers.max(), 1)) + 1)
@@ -82,19 +82,19 @@ class Metric(Generic[S]):
 
     @property
     def for_classes(self) -> bool:
-        """Whether it judges decisions between classes; else real outputs."""
+        """Whether it is a classification metric; otherwise it is a regression metric."""
         return self.statistic.takes != "outputs"
 
     @property
     def about(self) -> str:
-        """What it is, in a line."""
+        """Its definition in one line."""
         return (self.of.__doc__ or "").strip().partition("\n")[0]
 
 
 def metric(
     statistic: type[S], *, higher_is_better: bool
 ) -> Callable[[Callable[[S], float]], Metric[S]]:
-    """Makes a formula over a statistic the metric of that name."""
+    """Turn a formula over a statistic into the metric of that name."""
 
     def of(formula: Callable[[S], float]) -> Metric[S]:
         return Metric(formula.__name__, statistic, formula, higher_is_better)
@@ -103,10 +103,10 @@ def metric(
 
 
 def ratio(parts: Array, wholes: Array) -> Array:
-    """Each part divided by its whole, and 0 where that is 0."""
+    """Divide elementwise, with 0 where the divisor is 0."""
     return np.where(wholes != 0, parts / np.where(wholes != 0, wholes, 1.0), 0.0)
 
 
 def share(part: float, whole: float) -> float:
-    """One part divided by its whole, and 0 where that is 0."""
+    """Divide, with 0 where the divisor is 0."""
     return float(part / whole) if whole else 0.0

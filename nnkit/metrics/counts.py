@@ -1,9 +1,9 @@
-"""Metrics of decisions, from counts: how often each class was meant, was answered, and was both.
+"""Classification metrics from counts by true and predicted class.
 
-Where a share has nothing to be a share of (a class never answered has no precision, one that does
-not occur no recall), it is 0; classes of which there is neither target nor answer are left out of
-means. With t_k, p_k and c_k the weights of the samples that are of class k, are said to be, and
-both, and n that of all samples:
+A ratio with denominator 0 is 0 (the precision of a class that is never predicted, the recall of one
+that does not occur); classes that are neither in the targets nor in the predictions are left out of
+means. With t_k the weight of the samples whose true class is k, p_k of those predicted as k, c_k of
+those that are both (true positives), and n of all samples:
 
     precision  P_k = c_k / p_k
     recall     R_k = c_k / t_k
@@ -24,12 +24,12 @@ ROUNDING = 1e-13  # of n²: a spread below it is that of one class alone, and ro
 
 
 class ClassCounts(Statistic):
-    """Weights by class: all that these metrics need of a confusion matrix, in three rows of it.
+    """Weights by class: the margins and the diagonal of the confusion matrix.
 
     Attributes:
-        meant: t (classes,), of the targets.
-        answered: p (classes,), of the answers.
-        right: c (classes,), of the right answers.
+        meant: t (classes,), by true class.
+        answered: p (classes,), by predicted class.
+        right: c (classes,), of correct predictions.
     """
 
     takes: ClassVar[Answer] = "decisions"
@@ -46,22 +46,22 @@ class ClassCounts(Statistic):
 
     @property
     def total(self) -> float:
-        """The weight n of all samples."""
+        """The total weight n of the samples."""
         return float(self.meant.sum())
 
     @property
     def occurring(self) -> Array:
-        """Which classes (classes,) are meant or answered at all."""
+        """Which classes (classes,) occur in the targets or the predictions."""
         return (self.meant + self.answered) > 0
 
 
 class Confusion(Statistic):
-    """The weight of each pair of target and answer that occurs.
+    """A confusion matrix that stores only the pairs of true and predicted class that occur.
 
     Attributes:
-        classes: how many there are.
-        pairs: target × classes + answer, of those that occur, in order.
-        weights: of these.
+        classes: the number of classes.
+        pairs: true class × classes + predicted class, sorted.
+        weights: the weight of each pair.
     """
 
     takes: ClassVar[Answer] = "decisions"
@@ -78,13 +78,13 @@ class Confusion(Statistic):
         self.weights = np.bincount(place, weights)
 
     def matrix(self) -> Array:
-        """(classes, classes): a row a target, a column an answer."""
+        """The dense matrix (classes, classes): rows are true classes, columns predicted ones."""
         matrix = np.zeros(self.classes**2)
         matrix[self.pairs] = self.weights
         return matrix.reshape(self.classes, self.classes)
 
     def mistakes(self) -> list[tuple[int, int, float]]:
-        """Target, wrong answer and how much it weighs, the most frequent first."""
+        """True class, wrongly predicted class and weight, the most frequent first."""
         targets, answers = np.divmod(self.pairs, self.classes)
         heaviest = np.argsort(-self.weights, kind="stable")
         return [
@@ -110,34 +110,34 @@ def f1s(counts: ClassCounts) -> Array:
 
 
 def macro(by_class: Array, counts: ClassCounts) -> float:
-    """The mean over the classes that occur, all alike; 0 if none does."""
+    """Unweighted mean over the classes that occur; 0 if none does."""
     return float(by_class[counts.occurring].mean()) if counts.occurring.any() else 0.0
 
 
 def weighted(by_class: Array, counts: ClassCounts) -> float:
-    """The mean over classes by how often each is meant, Σ t_k x_k / n."""
+    """Mean over the classes weighted by support, Σ t_k x_k / n."""
     return share(float(by_class @ counts.meant), counts.total)
 
 
 def micro(counts: ClassCounts) -> float:
-    """Σ c_k / n, to which precision, recall and F1 over all decisions together come alike."""
+    """Σ c_k / n, the value that precision, recall and F1 share when pooled over all classes."""
     return share(counts.right.sum(), counts.total)
 
 
 def detector(by_class: Array, counts: ClassCounts) -> float:
-    """That of the second of two classes, taken as the one to detect; of more, the macro mean."""
+    """The value of the positive (second) of two classes; for more classes, the macro mean."""
     return float(by_class[1]) if len(by_class) == 2 else macro(by_class, counts)
 
 
 @metric(ClassCounts, higher_is_better=True)
 def accuracy(counts: ClassCounts) -> float:
-    """Share of right answers, Σ c_k / n; 0 without samples."""
+    """Fraction of correct predictions, Σ c_k / n; 0 without samples."""
     return micro(counts)
 
 
 @metric(ClassCounts, higher_is_better=True)
 def balanced_accuracy(counts: ClassCounts) -> float:
-    """Mean recall over the classes that are meant; 0 without samples.
+    """Mean recall over the classes present in the targets; 0 without samples.
 
     Brodersen et al. 2010, The balanced accuracy and its posterior distribution.
     """
@@ -147,82 +147,82 @@ def balanced_accuracy(counts: ClassCounts) -> float:
 
 @metric(ClassCounts, higher_is_better=True)
 def precision(counts: ClassCounts) -> float:
-    """P of the second of two classes; of more than two, the mean as in precision_macro."""
+    """Precision of the positive (second) of two classes; for more classes, `precision_macro`."""
     return detector(precisions(counts), counts)
 
 
 @metric(ClassCounts, higher_is_better=True)
 def precision_macro(counts: ClassCounts) -> float:
-    """Mean of P_k over the classes that occur."""
+    """Unweighted mean of P_k over the classes that occur."""
     return macro(precisions(counts), counts)
 
 
 @metric(ClassCounts, higher_is_better=True)
 def precision_micro(counts: ClassCounts) -> float:
-    """P over all decisions together, Σ c_k / Σ p_k: the accuracy."""
+    """Precision pooled over all classes, Σ c_k / Σ p_k: equal to the accuracy."""
     return micro(counts)
 
 
 @metric(ClassCounts, higher_is_better=True)
 def precision_weighted(counts: ClassCounts) -> float:
-    """Mean of P_k by how often each class is meant."""
+    """Mean of P_k weighted by the support t_k."""
     return weighted(precisions(counts), counts)
 
 
 @metric(ClassCounts, higher_is_better=True)
 def recall(counts: ClassCounts) -> float:
-    """R of the second of two classes; of more than two, the mean as in recall_macro."""
+    """Recall of the positive (second) of two classes; for more classes, `recall_macro`."""
     return detector(recalls(counts), counts)
 
 
 @metric(ClassCounts, higher_is_better=True)
 def recall_macro(counts: ClassCounts) -> float:
-    """Mean of R_k over the classes that occur."""
+    """Unweighted mean of R_k over the classes that occur."""
     return macro(recalls(counts), counts)
 
 
 @metric(ClassCounts, higher_is_better=True)
 def recall_micro(counts: ClassCounts) -> float:
-    """R over all decisions together, Σ c_k / Σ t_k: the accuracy."""
+    """Recall pooled over all classes, Σ c_k / Σ t_k: equal to the accuracy."""
     return micro(counts)
 
 
 @metric(ClassCounts, higher_is_better=True)
 def recall_weighted(counts: ClassCounts) -> float:
-    """Mean of R_k by how often each class is meant: the accuracy."""
+    """Mean of R_k weighted by the support t_k: equal to the accuracy."""
     return weighted(recalls(counts), counts)
 
 
 @metric(ClassCounts, higher_is_better=True)
 def f1(counts: ClassCounts) -> float:
-    """F1 of the second of two classes; of more than two, the mean as in f1_macro."""
+    """F1 of the positive (second) of two classes; for more classes, `f1_macro`."""
     return detector(f1s(counts), counts)
 
 
 @metric(ClassCounts, higher_is_better=True)
 def f1_macro(counts: ClassCounts) -> float:
-    """Mean of F_k over the classes that occur (not the F1 of mean precision and recall).
+    """Unweighted mean of F_k over the classes that occur (not the F1 of mean precision and recall).
 
-    Opitz & Burst 2019, Macro F1 and macro F1, on the two that go by this name.
+    Opitz & Burst 2019, Macro F1 and macro F1, compare the two definitions.
     """
     return macro(f1s(counts), counts)
 
 
 @metric(ClassCounts, higher_is_better=True)
 def f1_micro(counts: ClassCounts) -> float:
-    """F1 over all decisions together, 2 Σ c_k / Σ (p_k + t_k): the accuracy."""
+    """F1 pooled over all classes, 2 Σ c_k / Σ (p_k + t_k): equal to the accuracy."""
     return micro(counts)
 
 
 @metric(ClassCounts, higher_is_better=True)
 def f1_weighted(counts: ClassCounts) -> float:
-    """Mean of F_k by how often each class is meant."""
+    """Mean of F_k weighted by the support t_k."""
     return weighted(f1s(counts), counts)
 
 
 @metric(ClassCounts, higher_is_better=True)
 def mcc(counts: ClassCounts) -> float:
-    """Matthews correlation of targets and answers, from −1 to 1; 0 where either is constant.
+    """Matthews correlation coefficient, from −1 to 1; 0 if targets or predictions are constant.
 
     (n Σ c_k − Σ t_k p_k) / √((n² − Σ p_k²) (n² − Σ t_k²)): Gorodkin 2004, Comparing two K-category
     assignments by a K-category correlation coefficient, eq. 8; for two classes Matthews 1975.
@@ -236,9 +236,9 @@ def mcc(counts: ClassCounts) -> float:
 
 @metric(ClassCounts, higher_is_better=True)
 def cohen_kappa(counts: ClassCounts) -> float:
-    """Agreement beyond chance, (a − e) / (1 − e) with e = Σ t_k p_k / n²; 0 where e is 1.
+    """Agreement beyond chance, (a − e) / (1 − e) with e = Σ t_k p_k / n²; 0 if e is 1.
 
-    a is the accuracy. Cohen 1960, A coefficient of agreement for nominal scales, eq. 1.
+    Here a is the accuracy. Cohen 1960, A coefficient of agreement for nominal scales, eq. 1.
     """
     n = counts.total
     by_chance = counts.meant @ counts.answered

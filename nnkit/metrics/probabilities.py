@@ -1,4 +1,4 @@
-"""Metrics of probabilities, from sums over samples. Without samples they are 0."""
+"""Metrics of predicted probabilities, from sums over samples; 0 without samples."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ SMALLEST = np.finfo(np.float64).eps  # probabilities are kept this far from 0 an
 
 
 class ProbabilitySums(Statistic):
-    """Sums over samples, with y_k their probabilities and t their class.
+    """Sums over samples, where y_k are the predicted probabilities and t is the true class.
 
     Attributes:
         total: Σ w.
         surprise: −Σ w ln y_t.
         squares: Σ w Σ_k (y_k − [k = t])².
-        bins: by the confidence max_k y_k, in 15 bins of equal width that hold their upper edge:
-            Σ w, Σ w max_k y_k, and the Σ w of those decided right, (3, 15).
+        bins: by the confidence max_k y_k, in 15 bins of equal width that include their upper
+            edge: Σ w, Σ w max_k y_k, and Σ w of correct predictions, (3, 15).
     """
 
     takes: ClassVar[Answer] = "probabilities"
@@ -46,7 +46,7 @@ class ProbabilitySums(Statistic):
 
 @metric(ProbabilitySums, higher_is_better=False)
 def log_loss(sums: ProbabilitySums) -> float:
-    """Mean of −ln y_t, in nats, the y clipped to [ε, 1 − ε] with ε = 2⁻⁵².
+    """Mean of −ln y_t in nats, with y clipped to [ε, 1 − ε], ε = 2⁻⁵².
 
     Good 1952, Rational decisions: the logarithmic score.
     """
@@ -55,7 +55,7 @@ def log_loss(sums: ProbabilitySums) -> float:
 
 @metric(ProbabilitySums, higher_is_better=False)
 def brier(sums: ProbabilitySums) -> float:
-    """Mean of Σ_k (y_k − [k = t])², halved for two classes, which is (y_1 − t)².
+    """Mean of Σ_k (y_k − [k = t])²; for two classes half of it, (y_1 − t)².
 
     Brier 1950, Verification of forecasts expressed in terms of probability, eq. 2.
     """
@@ -65,10 +65,10 @@ def brier(sums: ProbabilitySums) -> float:
 
 @metric(ProbabilitySums, higher_is_better=False)
 def expected_calibration_error(sums: ProbabilitySums) -> float:
-    """Mean distance of confidence from the share right, over 15 bins of the confidence.
+    """Mean gap between accuracy and confidence over 15 bins of the confidence.
 
-    Σ_b w_b |right_b − confidence_b| / Σ w, the confidence being the largest probability. Guo et al.
-    2017, On calibration of modern neural networks, eq. 3.
+    Σ_b w_b |accuracy_b − confidence_b| / Σ w, where the confidence is the largest probability. Guo
+    et al. 2017, On calibration of modern neural networks, eq. 3.
     """
     _, confidence, right = sums.bins
     return share(np.abs(right - confidence).sum(), sums.total)

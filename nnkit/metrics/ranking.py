@@ -1,4 +1,4 @@
-"""Metrics of the order in which scores put classes or samples."""
+"""Ranking metrics: of classes by score, and of samples by score."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from nnkit.metrics.base import Answer, Array, Statistic, metric, ratio, share
 
 
 class Ranks(Statistic):
-    """How often the target's class came first, second, … by its score.
+    """How often the true class ranked first, second, … by score.
 
-    Of equal scores the higher class number comes first, as in scikit-learn.
+    Among equal scores the higher class number ranks first, as in scikit-learn.
 
     Attributes:
-        by_rank: Σ w of the samples whose target has that rank, (classes,).
+        by_rank: Σ w of the samples whose true class has that rank, (classes,).
     """
 
     takes: ClassVar[Answer] = "scores"
@@ -30,36 +30,36 @@ class Ranks(Statistic):
         self.by_rank += np.bincount(ranks, weights, len(self.by_rank))
 
     def top(self, k: int) -> float:
-        """The share of samples whose class is among the k of the highest scores."""
+        """The fraction of samples whose true class is among the k highest scores."""
         return share(self.by_rank[:k].sum(), self.by_rank.sum())
 
 
 @metric(Ranks, higher_is_better=True)
 def top_2_accuracy(ranks: Ranks) -> float:
-    """Share of samples whose class is among the 2 highest scores."""
+    """Fraction of samples whose true class is among the 2 highest scores."""
     return ranks.top(2)
 
 
 @metric(Ranks, higher_is_better=True)
 def top_3_accuracy(ranks: Ranks) -> float:
-    """Share of samples whose class is among the 3 highest scores."""
+    """Fraction of samples whose true class is among the 3 highest scores."""
     return ranks.top(3)
 
 
 @metric(Ranks, higher_is_better=True)
 def top_5_accuracy(ranks: Ranks) -> float:
-    """Share of samples whose class is among the 5 highest scores."""
+    """Fraction of samples whose true class is among the 5 highest scores."""
     return ranks.top(5)
 
 
 @metric(Ranks, higher_is_better=True)
 def top_10_accuracy(ranks: Ranks) -> float:
-    """Share of samples whose class is among the 10 highest scores."""
+    """Fraction of samples whose true class is among the 10 highest scores."""
     return ranks.top(10)
 
 
 class Scores(Statistic):
-    """All scores, because a rank among the samples is known only when the last one is seen."""
+    """All scores: ranks are known only once the last sample has been seen."""
 
     takes: ClassVar[Answer] = "scores"
 
@@ -71,10 +71,10 @@ class Scores(Statistic):
         self.parts.append((targets, answers, weights))
 
     def curves(self) -> dict[int, tuple[Array, Array]]:
-        """For each class: what there is of it, and of all others, by falling score.
+        """For each class, the weights of its own and of all other samples by decreasing score.
 
-        Both are (different scores,), the weight of the samples of that score. Of two classes only
-        the second is looked at, whose mirror image the first is.
+        Both have shape (distinct scores,). For two classes only the second is included: the first
+        mirrors it.
         """
         targets, scores, weights = map(np.concatenate, zip(*self.parts, strict=True))
         looked_at = (1,) if self.classes == 2 else range(self.classes)
@@ -91,11 +91,12 @@ def _by_score(positive: Array, scores: Array, weights: Array) -> tuple[Array, Ar
 
 @metric(Scores, higher_is_better=True)
 def roc_auc(scores: Scores) -> float:
-    """Probability that a sample of the class has a higher score than one of another, ties half.
+    """Probability that a random positive sample scores higher than a negative one; ties count ½.
 
-    Of two classes the second's; of more the mean over those of which there are samples and others
-    (one against the rest); 0.5, that of chance, where there is no such class. Hanley & McNeil 1982,
-    The meaning and use of the area under a receiver operating characteristic (ROC) curve.
+    For two classes the second is positive; for more, the mean over the classes one against the
+    rest, without those that have no positive or no negative sample; 0.5 if none is left. Hanley &
+    McNeil 1982, The meaning and use of the area under a receiver operating characteristic (ROC)
+    curve.
     """
     areas = [
         float((others * (np.cumsum(own) - own / 2)).sum() / (own.sum() * others.sum()))
@@ -107,10 +108,11 @@ def roc_auc(scores: Scores) -> float:
 
 @metric(Scores, higher_is_better=True)
 def average_precision(scores: Scores) -> float:
-    """Σ (R_i − R_{i−1}) P_i over thresholds at each score, precision P and recall R at or above it.
+    """Σ (R_i − R_{i−1}) P_i over the thresholds i, with precision P and recall R at each.
 
-    Of two classes the second's; of more the mean over classes (one against the rest). 0 for a class
-    without samples. Manning, Raghavan & Schütze 2008, Introduction to information retrieval, § 8.4.
+    For two classes the second is positive; for more, the mean over the classes one against the
+    rest. It is 0 for a class without samples. Manning, Raghavan & Schütze 2008, Introduction to
+    information retrieval, § 8.4.
     """
     values = []
     for own, others in scores.curves().values():

@@ -1,6 +1,6 @@
-"""Metrics of real outputs y against targets t, from sums over samples. Without samples they are 0.
+"""Regression metrics of outputs y against targets t, from sums over samples; 0 without samples.
 
-Where there are several outputs, each figure is the mean over them; the targets' unit stays.
+For several outputs each metric is the mean over them, in the unit of the targets.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from nnkit.metrics.base import Answer, Array, Statistic, metric, ratio, share
 
 
 class Moments:
-    """Weight, mean and Σ w (x − mean)² of values seen part by part, (outputs,).
+    """Weight, mean and Σ w (x − mean)², (outputs,), updated batch by batch.
 
-    Parts are joined as by Chan, Golub & LeVeque 1979, Updating formulae and a pairwise algorithm,
-    eq. 2.1, so that nothing is lost where the mean is far from 0.
+    Batches are combined as in Chan, Golub & LeVeque 1979, Updating formulae and a pairwise
+    algorithm, eq. 2.1, so that no precision is lost where the mean is far from 0.
     """
 
     def __init__(self, width: int) -> None:
@@ -24,7 +24,7 @@ class Moments:
         self.mean, self.squares = np.zeros((2, width))
 
     def add(self, values: Array, weights: Array) -> None:
-        """Takes more values (n, outputs) of weights (n,) into account."""
+        """Accumulate values (n, outputs) with weights (n,)."""
         weight = float(weights.sum())
         if weight == 0:
             return
@@ -60,13 +60,13 @@ class Errors(Statistic):
 
 @metric(Errors, higher_is_better=False)
 def mae(sums: Errors) -> float:
-    """Mean absolute error: that of the distance of y from t."""
+    """Mean absolute error, the mean of |y − t|."""
     return share(sums.absolute.mean(), sums.errors.weight)
 
 
 @metric(Errors, higher_is_better=False)
 def rmse(sums: Errors) -> float:
-    """Root mean squared error: the root of the mean of (y − t)² over samples and outputs."""
+    """Root mean squared error, the square root of the mean of (y − t)² over samples and outputs."""
     return float(np.sqrt(sums.errors.mean_square.mean()))
 
 
@@ -74,7 +74,7 @@ def rmse(sums: Errors) -> float:
 def r2(sums: Errors) -> float:
     """Coefficient of determination, 1 − Σ (y − t)² / Σ (t − t̄)².
 
-    An output whose targets never change has 1 if they are met exactly, and else 0. Draper & Smith
+    For an output with constant targets it is 1 if they are met exactly, else 0. Draper & Smith
     1998, Applied regression analysis, § 1.3.
     """
     return _explained(sums.errors.mean_square * sums.errors.weight, sums.targets.squares)
@@ -82,9 +82,9 @@ def r2(sums: Errors) -> float:
 
 @metric(Errors, higher_is_better=True)
 def explained_variance(sums: Errors) -> float:
-    """1 − Var(y − t) / Var(t): r2 where errors are 0 on average, and higher where they are not.
+    """1 − Var(y − t) / Var(t): equal to r2 if the mean error is 0, else higher.
 
-    An output whose targets never change has 1 if its errors do not either, and else 0.
+    For an output with constant targets it is 1 if the errors are constant too, else 0.
     """
     return _explained(sums.errors.squares, sums.targets.squares)
 

@@ -1,4 +1,4 @@
-"""Several metrics at once over a set that is seen batch by batch."""
+"""Several metrics at once, accumulated over a set batch by batch."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from nnkit.metrics.base import Answer, Array, Metric, S, Statistic
 
 
 class Tally:
-    """What metrics need of the samples seen so far; each statistic is kept once.
+    """Accumulates the statistics of several metrics, each statistic once.
 
     Args:
-        metrics: those wanted.
+        metrics: the metrics to compute.
         width: the number of classes, or of outputs.
-        also: statistics to keep beside those that the metrics need.
+        also: further statistics to accumulate.
     """
 
     def __init__(
@@ -29,12 +29,12 @@ class Tally:
     def add(
         self, targets: Array, answers: Callable[[Answer], Array], weights: Array | None
     ) -> None:
-        """Takes more samples into account.
+        """Accumulate a batch of samples.
 
         Args:
             targets: class numbers (n,), or real targets (n, outputs).
-            answers: gives the answers in the form asked for.
-            weights: how much each sample counts, (n,); None for all the same.
+            answers: returns the predictions in a given form.
+            weights: sample weights, (n,); None for equal weights.
         """
         counts = np.ones(len(targets)) if weights is None else weights
         forms = {form: answers(form) for form in {kind.takes for kind in self.statistics}}
@@ -42,13 +42,13 @@ class Tally:
             statistic.add(targets, forms[kind.takes], counts)
 
     def kept(self, kind: type[S]) -> S:
-        """What was kept in a statistic of that kind."""
+        """The accumulated statistic of that kind."""
         statistic = self.statistics[kind]
         assert isinstance(statistic, kind)
         return statistic
 
     def figures(self) -> dict[str, float]:
-        """The figures by name, in the order in which they were asked for."""
+        """The metrics by name, in the order requested."""
         return {
             metric.name: metric.of(self.statistics[metric.statistic]) for metric in self.metrics
         }

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from pydantic import create_model
 
 from docs.catalogue import (
     COMMAND,
-    OVERVIEW,
+    GENERATED,
+    METRICS_PAGE,
     PAGE,
     README,
     Catalogue,
     anchor,
     forms,
+    generated,
     meaning,
-    overview,
     own_fields,
     page,
     symbol,
@@ -46,10 +48,11 @@ def test_it_is_up_to_date() -> None:
     assert page() == TEXT, f"a component has changed: `{COMMAND}` writes the page anew"
 
 
-def test_so_is_the_overview_in_the_readme() -> None:
-    readme = README.read_text(encoding="utf-8")
-    assert OVERVIEW.search(readme)
-    assert overview(readme) == readme, f"`{COMMAND}` writes it anew"
+@pytest.mark.parametrize(("place", "tables"), [(README, 1), (METRICS_PAGE, 2)])
+def test_so_are_the_tables_in_other_pages(place: Path, tables: int) -> None:
+    text = place.read_text(encoding="utf-8")
+    assert len(GENERATED.findall(text)) == tables
+    assert generated(text) == text, f"`{COMMAND}` writes them anew"
 
 
 def test_it_has_every_member_of_every_union() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -213,10 +212,3 @@ def test_which_way_is_better() -> None:
     assert higher_is_better("validation.f1")
     assert not higher_is_better("test.brier")
     assert not higher_is_better("train.objective")
-
-
-def test_the_documentation_names_every_metric() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
-    for metric in METRICS.values():
-        better = "more" if metric.higher_is_better else "less"
-        assert f"| `{metric.name}` | {better} | {metric.about} |" in text

@@ -1,0 +1,91 @@
+"""The pictures on the pages: each is drawn by a command of its page, and looks as drawn anew."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from docs.refresh import (
+    BLOCK,
+    PICTURE,
+    ROOT,
+    checked_output,
+    copy_of_repository,
+    pages,
+    pictures,
+    prepare,
+)
+from nnkit.nn.params import Array
+
+PAGES = {str(page.relative_to(ROOT)): page for page in pages() if pictures(page)}
+# README's picture takes half a training on MNIST; `python docs/refresh.py` draws it.
+QUICK = [name for name in PAGES if name != "README.md"]
+BLOCK_SIDE = 12  # pixels; letters, which every version of a font renders otherwise, average out
+TOLERANCE = 12  # grey levels, by which the mean of a block may differ
+
+
+def drawing(text: str) -> list[str]:
+    """The commands of a page that draw pictures into docs/."""
+    shown = (
+        command for block in BLOCK.finditer(text) for command in block["argument"].split(" ;; ")
+    )
+    return [command for command in shown if " -o docs/" in command] + PICTURE.findall(text)
+
+
+def blocks(path: Path) -> Array:
+    """The mean grey level of each block of pixels."""
+    with Image.open(path) as picture:
+        grey = picture.convert("L")
+    size = (-(-grey.width // BLOCK_SIDE), -(-grey.height // BLOCK_SIDE))
+    return np.asarray(grey.resize(size, Image.Resampling.BOX), dtype=float)
+
+
+def words(path: Path) -> list[str]:
+    """The texts of a chart: matplotlib draws the letters, and repeats them in comments."""
+    return re.findall(r"<!-- (.+?) -->", path.read_text(encoding="utf-8"))
+
+
+def alike(shown: Path, anew: Path) -> bool:
+    """Whether two pictures show the same, up to how fonts and processors round."""
+    if shown.suffix == ".svg":
+        return words(shown) == words(anew)
+    before, now = blocks(shown), blocks(anew)
+    return before.shape == now.shape and float(np.abs(before - now).max()) < TOLERANCE
+
+
+def test_all_pictures_of_docs_are_on_a_page() -> None:
+    shown = {path.resolve() for page in PAGES.values() for path in pictures(page)}
+    there = {p for kind in ("png", "svg") for p in (ROOT / "docs").rglob(f"*.{kind}")}
+    assert shown == there
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_pictures_look_as_drawn_anew(name: str, tmp_path: Path) -> None:
+    page = PAGES[name]
+    text = page.read_text(encoding="utf-8")
+    copy = copy_of_repository(tmp_path)
+    prepare(text, copy)
+    anew = {shown: copy / shown.relative_to(ROOT) for shown in pictures(page)}
+    for picture in anew.values():
+        picture.unlink()
+    for command in drawing(text):
+        checked_output(command, copy)
+    for shown, picture in anew.items():
+        assert alike(shown, picture), f"`python docs/refresh.py {name}` draws {shown.name} anew"
+
+
+def test_a_difference_is_seen(tmp_path: Path) -> None:
+    shown, changed = ROOT / "docs" / "reading" / "line.png", tmp_path / "line.png"
+    with Image.open(shown) as picture:
+        page = picture.copy()
+    page.save(changed)
+    assert alike(shown, changed)
+    ImageDraw.Draw(page).text((150, 10), "88", fill="black")
+    page.save(changed)
+    assert not alike(shown, changed)
+    page.crop((0, 0, 200, 100)).save(changed)
+    assert not alike(shown, changed)
