@@ -1,4 +1,4 @@
-"""NumPy's BLAS: how many threads it takes, and whether it is quick at small products."""
+"""NumPy's BLAS: its threads, its kernels, and whether it is quick at small products."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from functools import cache
 from threading import Lock
 
+import numpy  # noqa: F401, ICN001 (loads the BLAS, or threadpoolctl would not find it)
 from threadpoolctl import LibController, ThreadpoolController
 
 # The processors (as OpenBLAS names them) for which it has kernels that multiply without packing.
@@ -64,6 +65,17 @@ def _set_threads(libraries: Sequence[LibController], counts: Sequence[int]) -> N
         let_go = getattr(library, "clear_controlling_thread", None)
         if let_go is not None:
             let_go()
+
+
+@cache
+def kernels() -> str:
+    """The BLAS with the processor that its kernels are chosen for, such as `openblas Haswell`.
+
+    Products are rounded differently by the kernels of another processor.
+    """
+    found = controller().select(user_api="blas").info()
+    names = {f"{blas['internal_api']} {blas.get('architecture') or ''}".strip() for blas in found}
+    return ", ".join(sorted(names)) or "unknown"
 
 
 @cache

@@ -271,7 +271,8 @@ def restore(session: Session, checkpoint: Checkpoint) -> None:
         f"{name} {before.get(name)} → {now[name]}" for name in now if now[name] != before.get(name)
     ]:
         session.notices.append(
-            f"resumed on other versions, so bits may differ: {', '.join(changed)}"
+            "resumed on other versions or another processor, so results may differ in the last "
+            f"digits: {', '.join(changed)}"
         )
     session.run.rewind_metrics(loop.progress.step)
 

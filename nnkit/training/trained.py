@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nnkit.compiled import available, kernels
+from nnkit import blas, compiled
 from nnkit.data.dataset import Column
 from nnkit.data.preprocess import Preprocessor
 from nnkit.data.segment import REJECT, Reading, Stages
@@ -242,7 +242,7 @@ class TrainedModel:
         Else a picture would wait for numba longer than for its answer.
         """
         work = self.model.multiplications * samples
-        return Execution(self.info["threads"], compiled=work >= WORTH_COMPILING and available())
+        return Execution(self.info["threads"], compiled=work >= WORTH_COMPILING and compiled.available())
 
     def _ready(self, split: str, place: Path | None) -> ReadySet:
         config = self.config
@@ -366,14 +366,15 @@ def save_trained(
 
 
 def versions(model: Model) -> dict[str, str]:
-    """The versions on which the bits of a model's training depend."""
+    """The versions, and the processor, on which the bits of a model's training depend."""
     inexact = {}
     if any(stage.spec.rounds_otherwise for stage in model.stages):  # others have NumPy's bits
-        inexact["kernels"] = kernels() if model.execution.compiled else "NumPy"
+        inexact["kernels"] = compiled.kernels() if model.execution.compiled else "NumPy"
     return {
         "nnkit": __version__,
         "numpy": np.__version__,
         "python": platform.python_version(),
         "machine": platform.machine(),
+        "blas": blas.kernels(),
         **inexact,
     }

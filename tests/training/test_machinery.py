@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import nnkit
+from nnkit.blas import kernels
 from nnkit.errors import ConfigError, dotted
 from nnkit.nn.execution import Execution
 from nnkit.nn.model import batch_last
@@ -304,6 +305,18 @@ def test_resuming_normalization_without_numba_says_that_bits_may_differ(
         second.model.execution = Execution(compiled=compiled)
         restore(second, read_checkpoint(first.run.last))
         assert any("→ NumPy" in notice for notice in second.notices) is not compiled
+
+
+def test_resuming_on_another_processor_says_that_results_may_differ(tmp_path: Path) -> None:
+    first = build(iris(), tmp_path)
+    first.run.create(first.config.to_yaml())
+    save(first, first.run.last)
+    for saved, told in ((kernels(), []), ("openblas Katmai", [f"openblas Katmai → {kernels()}"])):
+        checkpoint = read_checkpoint(first.run.last)
+        checkpoint.header["versions"]["blas"] = saved
+        second = build(iris(), tmp_path)
+        restore(second, checkpoint)
+        assert [notice.partition("blas ")[2] for notice in second.notices] == told
 
 
 def test_running_means_are_saved_and_answer_at_inference(tmp_path: Path) -> None:
