@@ -60,19 +60,19 @@ SYMBOLS = {
 INTRODUCTION = f"""\
 # Catalogue
 
-Everything that a config can hold, written from the code by `{COMMAND}`.
+All options of a config, generated from the code by `{COMMAND}`.
 
-A member of a family is written by its kind, in whichever form is shortest:
+A component is chosen by its kind, written in one of these forms:
 
 ```yaml
-activation: leaky_relu                              # the kind alone, with default settings
+activation: leaky_relu                              # the kind only, with default settings
 activation: {{leaky_relu: 0.02}}                      # with its main setting, the shorthand
-activation: {{leaky_relu: {{slope: 0.02}}}}             # with any settings
+activation: {{leaky_relu: {{slope: 0.02}}}}             # with several settings
 activation: {{kind: leaky_relu, slope: 0.02}}         # in full
 ```
 
-In formulas z and y are a unit's input and output, t its target, p a parameter and w a weight, g the
-gradient, and E the loss, a mean over the samples of a batch.
+In formulas, z and y are the input and output of a unit and t is its target; p is a parameter, w a
+weight, g a gradient, and E the loss, averaged over the samples of a batch.
 """
 
 
@@ -223,14 +223,17 @@ def page(root: type[Spec] = Config) -> str:
     links = {family.base.__name__: (family.noun, family.title) for family in families}
     links |= {section.spec.__name__: ("section", section.title) for section in catalogue.sections}
     text = [INTRODUCTION, *_contents(families, "")]
-    text += ["| [Sections](#sections) | where they stand, and what is a number or a word |\n"]
+    text += ["| [Sections](#sections) | the structure of a config, and its other settings |\n"]
     for family in families:
         text += _family(family, links)
-    text += ["## Sections\n", "Where all of these stand, with what is no choice between kinds.\n"]
+    text += [
+        "## Sections\n",
+        "The structure of a config, with all settings that are not a choice between kinds.\n",
+    ]
     for section in catalogue.sections:
         text += [f"### {section.title}\n", paragraphs(section.spec)[0] + "\n"]
         if section.spec.shorthand is not None:
-            text.append(f"Written short, it is its `{section.spec.shorthand}` alone.\n")
+            text.append(f"Short form: the value of `{section.spec.shorthand}`.\n")
         text += _table(section.spec, section.spec.model_fields, links)
     return "\n".join(text)
 
@@ -281,7 +284,7 @@ def _contents(families: Iterable[Family], place: str) -> Iterator[str]:
 def _family(family: Family, links: Links) -> Iterator[str]:
     yield f"## {family.title}\n"
     yield from (text + "\n" for text in paragraphs(family.base))
-    yield f"Written at {listed(family.places)}.\n"
+    yield f"Used in {listed(family.places)}.\n"
     yield f"```yaml\n{dump_yaml(family.wrap(_sample(family)))}```\n"
     telling = any(shortest(member) != tag for tag, member in family.members.items())
     yield f"| kind | definition |{' in YAML |' * telling}"
@@ -310,7 +313,7 @@ def _member(family: Family, member: type[Component], links: Links) -> Iterator[s
     yield from (text + "\n" for text in paragraphs(member))
     if fields:
         yield from _table(member, fields, links)
-        yield f"Written {' or '.join(f'`{form}`' for form in forms(member, fields))}.\n"
+        yield f"In YAML: {' or '.join(f'`{form}`' for form in forms(member, fields))}.\n"
 
 
 def _table(spec: type[Spec], fields: Iterable[str], links: Links) -> Iterator[str]:

@@ -20,7 +20,7 @@ Statistics = Mapping[str, Array]
 
 
 class Step(Component):
-    """One preprocessing step over inputs (n, *shape)."""
+    """A preprocessing step, applied to inputs (n, *shape)."""
 
     def fit(self, X: Array | LazyArray, columns: Sequence[Column]) -> Statistics:
         """What it must know of the training data, as named arrays.

@@ -17,15 +17,15 @@ DEFAULT_TEST = 0.2
 
 
 class Split(Spec):
-    """How much to hold out: a share below 1, or a number of samples."""
+    """How much to hold out: a fraction below 1, or a number of samples."""
 
-    validation: Share = Field(0.1, description="Held out to watch training and to choose by.")
+    validation: Share = Field(0.1, description="Held out for monitoring and model selection.")
     test: Share | None = Field(
         None,
-        description="Held out to score with; by default 0.2 where the source has no test set. "
-        "0 says that none is wanted.",
+        description="Held out for the final evaluation; default: 0.2 if the source has no test "
+        "set. 0 for none.",
     )
-    seed: int | None = Field(None, description="Of the shuffle; by default the run's seed.")
+    seed: int | None = Field(None, description="Of the shuffle; default: the seed of the config.")
 
 
 def split_dataset(dataset: Dataset, split: Split, seed: int) -> dict[str, Samples]:

@@ -31,7 +31,7 @@ def constant(value: float, dtype: np.dtype[Any]) -> Array:
 
 
 class Activation(Component):
-    """What stands between layers with weights and makes them more than one product of matrices.
+    """A nonlinear function after a layer with weights.
 
     Attributes:
         trainable: False where the derivative is zero almost everywhere, so that no gradient

@@ -14,7 +14,7 @@ from nnkit.config.base import Component, Count, Listed, Positive, Tagged
 
 
 class Initializer(Component):
-    """What draws the first values of a block of parameters."""
+    """Initial values of a parameter array."""
 
     @abstractmethod
     def draw(

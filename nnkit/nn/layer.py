@@ -120,7 +120,7 @@ class Reach:
 
 
 class LayerSpec(Component):
-    """A link of the chain from input to output: the YAML side of a layer.
+    """A step on the way from input to output: the config of a layer.
 
     Attributes:
         output_is_scratch: whether the next layer may overwrite its output, because it is a buffer

@@ -311,9 +311,10 @@ class BinaryCrossEntropy(ClassLoss):
 
 
 class BinaryFocal(ClassLoss):
-    """E = −Σ_k α_t (1 − p_t)^γ ln p_t, p_t the probability of what is so (Lin et al. 2017, eq. 5).
+    """E = −Σ_k α_t (1 − p_t)^γ ln p_t (Lin et al. 2017, eq. 5).
 
-    α_t is `alpha` for yes and 1 − `alpha` for no; without `alpha` it is 1 for both.
+    Here p_t is the probability assigned to the true class; α_t is `alpha` for the positive class
+    and 1 − `alpha` for the negative one, or 1 for both without `alpha`.
     """
 
     kind: Literal["binary_focal"] = "binary_focal"

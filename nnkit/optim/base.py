@@ -19,7 +19,7 @@ Slots = tuple[Array, ...]
 
 
 class Optimizer(Component):
-    """An update rule; its memory between steps is in slots, vectors as long as the parameters.
+    """The update rule; its state between steps is kept in slots, vectors as long as the parameters.
 
     Attributes:
         elementwise: whether each parameter goes its own way.
@@ -29,9 +29,13 @@ class Optimizer(Component):
 
     elementwise: ClassVar[bool] = True
     per_block: ClassVar[bool] = False
-    lr: Positive = Field(description="The learning rate: the size of a step, before the schedule.")
-    schedule: AnySchedule = Field(Constant(), description="How lr changes over the run.")
-    clip: AnyClipping | None = Field(None, description="A bound on gradients before each update.")
+    lr: Positive = Field(description="The learning rate, before the schedule is applied.")
+    schedule: AnySchedule = Field(
+        Constant(), description="How the learning rate changes over the run."
+    )
+    clip: AnyClipping | None = Field(
+        None, description="How gradients are clipped before each update."
+    )
 
     @property
     def slots(self) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ Array = NDArray[Any]
 
 
 class EarlyStopping(Spec):
-    """Stops when the monitored figure has not improved for `patience` evaluations."""
+    """Stop when the monitored metric has not improved for `patience` evaluations."""
 
     shorthand: ClassVar[str | None] = "patience"
     patience: Count
@@ -43,27 +43,30 @@ class ElasticNet(Spec):
 
 
 class Regularization(Spec):
-    """What keeps a network from learning its training data by heart."""
+    """What prevents overfitting."""
 
-    l1: L1 = Field(L1(), description="λ of the penalty λ·Σ|w|, over weights, not biases.")
-    l2: NonNegative = Field(0.0, description="λ of the penalty ½λ·Σw², over weights, not biases.")
+    l1: L1 = Field(L1(), description="λ of the penalty λ·Σ|w| over the weights, without biases.")
+    l2: NonNegative = Field(
+        0.0, description="λ of the penalty ½λ·Σw² over the weights, without biases."
+    )
     elastic_net: ElasticNet | None = Field(
         None, description="Both penalties, instead of l1 and l2."
     )
     weight_decay: NonNegative = Field(
-        0.0, description="λ of w ← w − lr·λ·w before each update, apart from the gradient."
+        0.0, description="λ of w ← w − lr·λ·w before each update, decoupled from the gradient."
     )
     max_norm: Positive | None = Field(
-        None, description="The greatest length of the weights that lead to one unit, or filter."
+        None, description="Upper bound on the norm of the weights into each unit or filter."
     )
     dropout: Annotated[float, Field(gt=0, lt=1)] | None = Field(
-        None, description="The rate at which units are left out after each hidden activation."
+        None, description="The probability of dropping a unit, after each hidden activation."
     )
     input_noise: Positive | None = Field(
-        None, description="Standard deviation of noise on the inputs, in training alone."
+        None, description="Standard deviation of noise added to the inputs, in training only."
     )
     weight_noise: Positive | None = Field(
-        None, description="Standard deviation of noise on all parameters while a gradient is taken."
+        None,
+        description="Standard deviation of noise added to all parameters to compute gradients.",
     )
     early_stopping: EarlyStopping | None = None
 

@@ -14,7 +14,7 @@ from nnkit.config.base import Component, Count, Fraction, Listed, NonNegative, P
 
 
 class Schedule(Component):
-    """The learning rate over a run, as a factor on `lr`.
+    """The learning rate over a run, as a factor applied to `lr`.
 
     Every schedule may begin with a warm-up: the factor rises linearly over the first share
     `warmup` of all steps, and the schedule proper takes the steps that remain. Of these, T in all,

@@ -39,59 +39,61 @@ DEFAULT_EPOCHS = 10
 
 
 class Data(Spec):
-    """What to learn from."""
+    """The data set, its splits and its preprocessing."""
 
-    source: AnySource = Field(description="Where the samples come from.")
-    split: Split = Field(Split(), description="What is held out of training.")
+    source: AnySource = Field(description="Where the samples are read from.")
+    split: Split = Field(Split(), description="The validation and test sets.")
     preprocess: Annotated[tuple[AnyStep, ...], Listed] = Field(
-        (), description="Steps in order, fitted on training data, saved in the checkpoint."
+        (), description="Steps in order, fitted on the training data and saved in the checkpoint."
     )
     augment: Annotated[tuple[AnyAugmentation, ...], Listed] = Field(
-        (), description="Random changes of training samples, each time they are seen."
+        (), description="Random transformations of training samples, drawn anew each time."
     )
     targets: Literal["labels", "inputs"] = Field(
         "labels",
-        description="What the network learns to give: the source's labels or numbers, or each "
-        "sample's own inputs, preprocessed and in a row, as an autoencoder does. Noise and augment "
-        "change what it sees, not what it is to give.",
+        description="The targets: the labels or numbers of the source, or, for an autoencoder, "
+        "each sample's own inputs, preprocessed and flattened. Noise and augmentation change the "
+        "inputs only, not the targets.",
     )
 
 
 class Training(Spec):
-    """How long, in which portions, and what is watched on the way."""
+    """Training length, batch size and monitoring."""
 
-    epochs: Count | None = Field(None, description="Passes over the training set; 10 by default.")
-    steps: Count | None = Field(None, description="Updates, instead of epochs.")
+    epochs: Count | None = Field(None, description="Passes over the training set; default: 10.")
+    steps: Count | None = Field(None, description="The number of updates, instead of epochs.")
     batch_size: Count = Field(32, description="Samples per update; at most the whole training set.")
     evaluate_every: Count | None = Field(
-        None, description="Steps between evaluations; by default one at the end of each epoch."
+        None, description="Steps between evaluations; default: one epoch."
     )
     evaluate_on: Annotated[tuple[Literal["validation", "test"], ...], Listed] | None = Field(
-        None, description="The sets that each evaluation scores; by default validation, if any."
+        None, description="The sets to evaluate during training; default: validation, if any."
     )
     metrics: Annotated[tuple[Annotated[str, OneOf("metric", METRICS)], ...], Listed] = Field(
         (),
-        description="Figures of each evaluation beside the usual loss and accuracy, or mae, rmse "
-        "and r2.",
+        description="Metrics to compute in addition to loss and accuracy, or loss, mae, rmse and "
+        "r2.",
     )
     checkpoint_every: Count | None = Field(
-        None, description="Steps between saves beside the one at each evaluation."
+        None, description="Steps between additional saves; each evaluation saves anyway."
     )
     monitor: str | None = Field(
         None,
-        description="The figure that says which checkpoint is best, such as validation.accuracy; "
-        "by default validation.loss, or without a validation set the training objective. `last` "
-        "takes the last, as where distorted inputs make the training loss a matter of chance.",
+        description="The metric that selects the best checkpoint, such as validation.accuracy; "
+        "default: validation.loss, or the training objective if there is no validation set. `last` "
+        "selects the last one, for instance if augmentation makes the training loss too noisy.",
     )
-    accumulate: Count = Field(1, description="Batches whose mean gradient makes one update.")
+    accumulate: Count = Field(1, description="Batches whose gradients are averaged for one update.")
     averaging: AnyAveraging | None = Field(
         None, description="Evaluate and save an average of the weights over the steps."
     )
-    precision: Literal["float32", "float64"] = Field("float32", description="Of all numbers.")
+    precision: Literal["float32", "float64"] = Field(
+        "float32", description="The floating-point type."
+    )
     threads: Count | None = Field(
         None,
-        description="For matrix products, or the pieces of a batch of images; by default as many "
-        "as the layers' size is worth.",
+        description="Threads for matrix products, or for the parts of a batch of images; default: "
+        "chosen by the size of the layers.",
     )
 
     @model_validator(mode="after")
@@ -102,10 +104,10 @@ class Training(Spec):
 
 
 class Bound(Spec):
-    """What a final figure must reach."""
+    """Bounds on a final metric."""
 
-    min: float | None = Field(None, description="At least this.")
-    max: float | None = Field(None, description="At most this.")
+    min: float | None = Field(None, description="Lower bound, inclusive.")
+    max: float | None = Field(None, description="Upper bound, inclusive.")
 
     @model_validator(mode="after")
     def _bounds_something(self) -> Self:
@@ -132,25 +134,29 @@ def _dotted_keys(bounds: Any) -> Any:
 
 
 class Config(Spec):
-    """A whole training: what to learn from, the five choices, and how to train.
+    """A complete config: the data, the five choices, and how to train.
 
     The five are architecture, activation, loss, optimizer and regularization.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)] = Field(
-        "run", description="Of the run's folder; by default the file's name."
+        "run", description="The run folder is runs/NAME-HASH; default: the file's name."
     )
-    seed: Annotated[int, Field(ge=0, lt=1 << 63)] = Field(0, description="Of every random draw.")
+    seed: Annotated[int, Field(ge=0, lt=1 << 63)] = Field(
+        0,
+        description="Of all random draws. The same seed gives the same bits on the same machine, "
+        "with the same versions and number of threads.",
+    )
     data: Data
     architecture: Architecture
     activation: Activations = Activations()
-    loss: AnyLoss = Field(CrossEntropy(), description="What training lowers.")
-    optimizer: AnyOptimizer = Field(Adam(), description="How weights follow their gradients.")
+    loss: AnyLoss = Field(CrossEntropy(), description="The objective to minimize.")
+    optimizer: AnyOptimizer = Field(Adam(), description="The update rule.")
     regularization: Regularization = Regularization()
     training: Training = Training()
     expect: Annotated[dict[str, Bound], BeforeValidator(_dotted_keys)] = Field(
         default_factory=dict,
-        description="Bounds on the final figures, such as test.accuracy: {min: 0.98}; exit 4 else.",
+        description="Bounds on final metrics, such as test.accuracy: {min: 0.98}; else exit 4.",
     )
     _document: Node | None = PrivateAttr(None)
 

@@ -41,11 +41,11 @@ class _Arrays(Source):
 
     inputs: str = Field(description="Samples first, (n, …).", examples=["inputs"])
     targets: str = Field(
-        description="Whole numbers, one a sample, are classes; all others are numbers to predict.",
+        description="One integer per sample is a class; anything else is a number to predict.",
         examples=["targets"],
     )
-    test_inputs: str | None = Field(None, description="Of a test set, likewise.")
-    test_targets: str | None = Field(None, description="Of a test set, likewise.")
+    test_inputs: str | None = Field(None, description="The same for a test set.")
+    test_targets: str | None = Field(None, description="The same for a test set.")
 
     @model_validator(mode="after")
     def _test_is_a_pair(self) -> Self:
@@ -112,7 +112,7 @@ class _Weighted(_Arrays):
     """Likewise, and how much each sample counts, (n,), in arrays of their own."""
 
     weights: str | None = None
-    test_weights: str | None = Field(None, description="Likewise of the test set.")
+    test_weights: str | None = Field(None, description="The same for the test set.")
 
     @property
     def weight_names(self) -> tuple[str | None, str | None]:
@@ -153,8 +153,8 @@ class Npy(_Weighted):
     targets: FilePath = Field(examples=["targets.npy"])
     test_inputs: FilePath | None = None
     test_targets: FilePath | None = None
-    weights: FilePath | None = Field(None, description="How much each sample counts.")
-    test_weights: FilePath | None = Field(None, description="Likewise of the test set.")
+    weights: FilePath | None = Field(None, description="Sample weights, (n,).")
+    test_weights: FilePath | None = Field(None, description="The same for the test set.")
 
     def read(self, name: str) -> Array:
         return read_npy(name)
@@ -167,7 +167,7 @@ class Npz(_Weighted):
     path: FilePath = Field(description="The archive.", examples=["data.npz"])
     inputs: str = "inputs"
     targets: str = "targets"
-    weights: str | None = Field(None, description="The array of how much each sample counts.")
+    weights: str | None = Field(None, description="The array of sample weights, (n,).")
 
     def read(self, name: str) -> Array:
         return read_npz(existing(self.path, "file"), name)

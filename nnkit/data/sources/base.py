@@ -14,7 +14,7 @@ from nnkit.errors import DataError, UsageError
 
 
 class Source(Component):
-    """Where data comes from."""
+    """Where the data is read from."""
 
     reads_digits: ClassVar[bool] = False  # in pictures, one after the other
 

@@ -35,17 +35,18 @@ class Csv(Source):
     )
     task: Literal["classification", "regression"] | None = Field(
         None,
-        description="By default classification for words and for at most 20 whole numbers.",
+        description="Default: classification for words and for up to 20 distinct integers.",
     )
     header: bool = Field(True, description="Whether the first row names the columns.")
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = Field(
-        ",", description="What parts the cells of a row."
+        ",", description="Field separator."
     )
     missing: Annotated[tuple[str, ...], Listed] = Field(
-        ("", "NA", "N/A", "NaN", "nan", "null", "?"), description="Cells that mean: no value."
+        ("", "NA", "N/A", "NaN", "nan", "null", "?"),
+        description="Cell contents that mean a missing value.",
     )
     weights: str | int | None = Field(
-        None, description="A column that says how much each row counts: numbers, none negative."
+        None, description="The column of sample weights, none negative."
     )
     ignore: Annotated[tuple[str, ...], Listed] = Field((), description="Columns to leave out.")
 

@@ -24,7 +24,7 @@ class ImageFolder(Source):
     kind: Literal["image_folder"] = "image_folder"
     path: FilePath = Field(description="The folder.", examples=["pictures"])
     size: Annotated[tuple[Count, Count], Listed] = Field(
-        (28, 28), description="Height and width that each picture is brought to, in pixels."
+        (28, 28), description="Height and width to which each picture is resized, in pixels."
     )
     mode: Literal["grey", "rgb"] = Field("grey", description="One channel, or three.")
 
