@@ -1,6 +1,6 @@
 # Targets make their own virtual environment, and again only when pyproject.toml changed.
 .DEFAULT_GOAL := help
-.PHONY: help train pretrained judge test check format docs bench clean
+.PHONY: help train pretrained judge test check format docs package bench clean
 SHELL := /bin/sh
 
 PYTHON ?= python3
@@ -21,7 +21,7 @@ define make_venv
 endef
 
 help:  ## Show the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(CORE): pyproject.toml
 	$(call make_venv,$(VENV))
@@ -38,16 +38,16 @@ $(BENCH): pyproject.toml
 	$(BENCH_VENV)/bin/python -m pip install --quiet --editable '.[bench]'
 	@touch $@
 
-train: $(CORE)  ## Train on MNIST, score the network, and read a picture with it
+train: $(CORE)  ## Train on MNIST, evaluate the network, and read a picture with it
 	$(BIN)/nnkit train configs/mnist-mlp.yaml --resume
 	$(BIN)/nnkit eval mnist-mlp
 	$(BIN)/nnkit predict data/pictures/7.png data/pictures/3-chalk.png --checkpoint mnist-mlp
 
-pretrained: $(DEV)  ## Train anew the network that reads pictures of digits
+pretrained: $(DEV)  ## Retrain the network that reads digits
 	$(BIN)/nnkit train configs/digits.yaml --resume
 	$(BIN)/python -m nnkit.pretrained digits
 
-judge: $(DEV)  ## Train anew the network that tells whole digits from parts of them
+judge: $(DEV)  ## Retrain the network that tells whole digits from parts of them
 	$(BIN)/python -m benchmarks.calibrate
 
 test: $(DEV)  ## Run the whole test suite
@@ -58,16 +58,19 @@ check: $(DEV)  ## Check format, lint and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-format: $(DEV)  ## Format the code, and mend what lint can mend
+format: $(DEV)  ## Format the code, and fix what the linter can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(DEV)  ## Bring every output, table and picture of README.md and docs/ up to date
+docs: $(DEV)  ## Refresh every output, table and picture of README.md and docs/
 	$(BIN)/python docs/refresh.py
+
+package: $(DEV)  ## Build the source distribution and the wheel into dist/
+	$(BIN)/python -m build
 
 bench: $(BENCH)  ## Measure speed against PyTorch, JAX and scikit-learn
 	$(BENCH_VENV)/bin/python -m benchmarks.speed
 
-clean:  ## Remove environments, caches and runs
+clean:  ## Remove environments, caches, runs and builds
 	rm -rf $(VENV) $(BENCH_VENV) runs build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
