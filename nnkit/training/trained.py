@@ -241,8 +241,8 @@ class TrainedModel:
 
         Else a picture would wait for numba longer than for its answer.
         """
-        work = self.model.multiplications * samples
-        return Execution(self.info["threads"], compiled=work >= WORTH_COMPILING and compiled.available())
+        worthwhile = self.model.multiplications * samples >= WORTH_COMPILING
+        return Execution(self.info["threads"], compiled=worthwhile and compiled.available())
 
     def _ready(self, split: str, place: Path | None) -> ReadySet:
         config = self.config
