@@ -31,9 +31,10 @@ app = typer.Typer(
     name="nnkit",
     no_args_is_help=True,
     help="Train neural networks from YAML, on NumPy alone.",
-    epilog="A first run: nnkit init, then nnkit train config.yaml. Exit codes: 0 done, "
-    "1 unexpected failure, 2 wrong usage or config, 3 bad data or checkpoint, 4 expectation not "
-    "met, 130/143 interrupted after saving.",
+    epilog="A first run: nnkit init, then nnkit train config.yaml.\n\n"
+    "Exit codes: 0 success, 1 unexpected failure, 2 wrong usage or config, 3 bad data or "
+    "checkpoint, 4 expectation not met, 130/143 interrupted after saving.",
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )

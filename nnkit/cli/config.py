@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nnkit.cli.options import ConfigArgument, JsonOption, SetOption
+from nnkit.cli.options import ConfigArgument, JsonOption, SetOption, group
 from nnkit.cli.output import print_json
 
 if TYPE_CHECKING:
     from nnkit.training.config import Config
 
-app = typer.Typer(no_args_is_help=True, help="Check and show configs.")
+app = group("Check and show configs.")
 
 
 @app.command()
@@ -21,7 +21,7 @@ def validate(
     config: ConfigArgument,
     overrides: SetOption = None,
     with_data: Annotated[
-        bool, typer.Option("--data", help="Also load the data and check shapes against it.")
+        bool, typer.Option("--data", help="Also load the data and check that shapes fit.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -56,14 +56,16 @@ def show(
     config: ConfigArgument,
     overrides: SetOption = None,
     origin: Annotated[
-        bool, typer.Option("--origin", help="Say of each value where it was given.")
+        bool, typer.Option("--origin", help="Show where each value was given.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Print CONFIG resolved: bases laid under, overrides applied, defaults filled in.
+    """Print CONFIG resolved, with the table of its network's layers.
 
-    Below it, as a comment, stands the table of the network's layers: output shapes, parameters,
-    millions of operations and memory for one sample, and how much of the input an output sees.
+    Resolved: inherited settings merged, overrides applied, defaults filled in.
+
+    The table, a comment at the end, lists each layer's output shape and parameters, the operations
+    (in millions) and memory for one sample, and the receptive field.
     """
     import nnkit
 
@@ -79,10 +81,11 @@ def show(
 
 @app.command()
 def schema() -> None:
-    """Print the config's JSON Schema, by which editors complete and check.
+    """Print the JSON Schema of configs, for completion in editors.
 
-    In an editor with a YAML language server, the first line of a config names it:
-    # yaml-language-server: $schema=config.schema.json
+    In an editor with a YAML language server, name it in the first line of a config:
+
+        # yaml-language-server: $schema=config.schema.json
     """
     import json
 

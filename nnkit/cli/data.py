@@ -7,18 +7,26 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnkit.cli.options import ConfigArgument, JsonOption, SamplesOption, SetOption, SheetOption
+from nnkit.cli.options import (
+    ConfigArgument,
+    JsonOption,
+    SamplesOption,
+    SetOption,
+    SheetOption,
+    argument,
+    group,
+)
 from nnkit.cli.output import print_json, results, say, show_bytes, table
 
 if TYPE_CHECKING:
     from nnkit.training.samples import Shown
 
-app = typer.Typer(no_args_is_help=True, help="List, check, show and fetch data.")
+app = group("List, check, show and fetch data.")
 
 
 @app.command("list")
 def list_data(as_json: JsonOption = False) -> None:
-    """List the kinds of data source, and where MNIST was found."""
+    """List the kinds of data sources, and where MNIST was found."""
     from nnkit.config.base import members
     from nnkit.data.sources import AnySource
     from nnkit.data.sources.mnist import find_mnist, places
@@ -38,7 +46,7 @@ def list_data(as_json: JsonOption = False) -> None:
 
 @app.command()
 def check(config: ConfigArgument, overrides: SetOption = None, as_json: JsonOption = False) -> None:
-    """Load CONFIG's data, check it, and report shapes, classes and splits."""
+    """Load and check CONFIG's data; report shapes, classes and splits."""
     import nnkit
 
     loaded = nnkit.load_config(config, overrides or ())
@@ -69,25 +77,29 @@ def check(config: ConfigArgument, overrides: SetOption = None, as_json: JsonOpti
 def show_data(
     config: ConfigArgument,
     augmented: Annotated[
-        bool, typer.Option("--augment", help="What data.augment makes of them, beside each.")
+        bool, typer.Option("--augment", help="Also show each sample as changed by data.augment.")
     ] = False,
     samples: SamplesOption = None,
     count: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="How many samples of the whole set; 10, or 5 with --augment.",
+            metavar="N",
+            help="Number of samples (default 10; 5 with --augment).",
             show_default=False,
         ),
     ] = None,
     versions: Annotated[
-        int, typer.Option(min=1, help="How many changed versions of each, at most.")
+        int, typer.Option(min=1, metavar="N", help="Changed versions per sample, at most.")
     ] = 9,
     output: SheetOption = None,
     overrides: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show training samples of CONFIG: pictures, drawn in dots, or the rows of a table."""
+    """Show training samples of CONFIG: pictures or table rows.
+
+    Pictures are drawn in dots; -o writes them to a file.
+    """
     import nnkit
     from nnkit.data.sheet import in_dots, write_sheet
     from nnkit.training.samples import show_samples
@@ -131,16 +143,23 @@ def _print_rows(shown: Shown) -> None:
 
 @app.command()
 def fetch(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="mnist")],
+    name: Annotated[str, argument("NAME")],
     folder: Annotated[
         Path | None,
-        typer.Option("--to", metavar="FOLDER", help="By default $NNKIT_DATA or the user's cache."),
+        typer.Option(
+            "--to",
+            metavar="FOLDER",
+            help="Where to save it (default: $NNKIT_DATA or the user's cache).",
+        ),
     ] = None,
     mirror: Annotated[
-        str | None, typer.Option("--mirror", metavar="URL", help="Another place to load it from.")
+        str | None, typer.Option("--mirror", metavar="URL", help="Download from here instead.")
     ] = None,
 ) -> None:
-    """Download a data set into the user's cache, checked by SHA-256."""
+    """Download a data set and verify its SHA-256.
+
+    NAME is mnist.
+    """
     import os
 
     from nnkit.data.fetch import MIRRORS, fetch_mnist

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnkit.cli.options import CheckpointArgument, JsonOption, RunsOption
+from nnkit.cli.options import CheckpointArgument, JsonOption, RunsOption, SplitOption
 from nnkit.cli.output import check_folder, print_json, say, show_figure, table
 
 if TYPE_CHECKING:
@@ -20,15 +20,13 @@ WIDEST = 72  # letters of all class names above the matrix; if they are longer, 
 
 def evaluate(
     checkpoint: CheckpointArgument,
-    split: Annotated[
-        str, typer.Option("--split", metavar="SET", help="train, validation or test.")
-    ] = "test",
+    split: SplitOption = "test",
     data: Annotated[
         Path | None,
         typer.Option(
             "--data",
-            metavar="PLACE",
-            help="Where the data is now, if it was moved: its file, or its folder.",
+            metavar="PATH",
+            help="Where the data is now, if it was moved: a file or folder.",
         ),
     ] = None,
     predictions: Annotated[
@@ -36,16 +34,19 @@ def evaluate(
         typer.Option(
             "--predictions",
             metavar="FILE",
-            help="Write every prediction to a CSV file, which must not exist yet.",
+            help="Write all predictions to a new CSV file.",
         ),
     ] = None,
     runs: RunsOption = Path("runs"),
     as_json: JsonOption = False,
 ) -> None:
-    """Score CHECKPOINT on held-out data, split and preprocessed as in training.
+    """Evaluate a trained network on held-out data.
 
-    Shows the figures that suit the network, of classes also how each fares and
-    which are taken for which; --json holds all there are.
+    CHECKPOINT is a checkpoint file, a run's folder, or a run's name. The data is split and
+    preprocessed as in training.
+
+    Prints the applicable metrics and, for classifiers, per-class scores and the confusion matrix;
+    --json prints everything.
     """
     import nnkit
     from nnkit.runs.directory import find_checkpoint

@@ -13,13 +13,14 @@ from nnkit.cli.output import print_json, say, table
 def gradcheck(
     config: ConfigArgument,
     overrides: SetOption = None,
-    samples: Annotated[int, typer.Option("--samples", min=1, help="Size of the batch.")] = 8,
+    samples: Annotated[int, typer.Option("--samples", min=1, metavar="N", help="Batch size.")] = 8,
     as_json: JsonOption = False,
 ) -> None:
-    """Check every gradient of CONFIG's network numerically, in float64.
+    """Check every gradient of CONFIG's network numerically.
 
-    Each parameter block and the input: up to 40 entries one by one, and the whole block along one
-    random line. Exits with 1 if any relative error reaches 1e-6.
+    Backpropagation is compared with central differences in float64, for each parameter array and
+    the input: up to 40 entries one by one, and the whole array along one random direction. Exits
+    with 1 if any relative error reaches 1e-6.
     """
     import nnkit
     from nnkit.nn.gradcheck import TOLERANCE

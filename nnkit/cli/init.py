@@ -7,25 +7,27 @@ from typing import Annotated
 
 import typer
 
+from nnkit.cli.options import argument
 from nnkit.cli.output import say
 
 
 def init(
-    path: Annotated[Path, typer.Argument(metavar="CONFIG", help="The file to write.")] = Path(
-        "config.yaml"
-    ),
+    path: Annotated[Path, argument("CONFIG")] = Path("config.yaml"),
     csv: Annotated[
         Path | None,
-        typer.Option("--csv", metavar="FILE", help="Fit the config to this CSV table."),
+        typer.Option("--csv", metavar="FILE", help="Write a config for this CSV table."),
     ] = None,
     label: Annotated[
         str | None,
         typer.Option(
-            "--label", metavar="COLUMN", help="The column to predict; by default the last."
+            "--label", metavar="COLUMN", help="The column to predict (default: the last)."
         ),
     ] = None,
 ) -> None:
-    """Write a commented starter config: for MNIST, or with --csv for a table of your own."""
+    """Write a commented starter config, for MNIST or your own table.
+
+    CONFIG is the file to write, config.yaml by default.
+    """
     from nnkit.errors import SettingError, UsageError
     from nnkit.training.starter import starter_for_csv, starter_for_mnist
 

@@ -16,16 +16,18 @@ if TYPE_CHECKING:
 def lr_find(
     config: ConfigArgument,
     overrides: SetOption = None,
-    low: Annotated[float, typer.Option("--from", help="The first rate.")] = 1e-7,
-    high: Annotated[float, typer.Option("--to", help="The last rate.")] = 10.0,
-    steps: Annotated[int, typer.Option("--steps", min=1, help="Updates, a batch each.")] = 100,
+    low: Annotated[float, typer.Option("--from", metavar="RATE", help="First rate.")] = 1e-7,
+    high: Annotated[float, typer.Option("--to", metavar="RATE", help="Last rate.")] = 10.0,
+    steps: Annotated[
+        int, typer.Option("--steps", min=1, metavar="N", help="Updates, one batch each.")
+    ] = 100,
     output: PictureOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Find a learning rate for CONFIG: train while it rises, and see where the loss falls.
+    """Suggest a learning rate for CONFIG by a range test.
 
-    The range test of Smith 2017. It ends early where the smoothed loss is over four times its best.
-    Nothing is written but the picture.
+    Trains while the rate rises, and looks where the loss falls (Smith 2017). Stops early once the
+    smoothed loss exceeds four times its minimum. Only the picture is written, if -o asks for one.
     """
     import nnkit
     from nnkit.plots import picture_format, write_picture

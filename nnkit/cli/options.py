@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share."""
+"""Arguments and options that several commands share, and how help pages look."""
 
 from __future__ import annotations
 
@@ -8,11 +8,22 @@ from typing import Annotated, Any
 import typer
 
 
+def group(about: str) -> typer.Typer:
+    """A command with subcommands; help pages are plain text, the same in every Typer."""
+    return typer.Typer(no_args_is_help=True, help=about, rich_markup_mode=None)
+
+
+def argument(metavar: str) -> Any:
+    """An argument, explained in the command's docstring.
+
+    Hidden from the page's list of arguments, which shows Python types; the usage line has it.
+    """
+    return typer.Argument(metavar=metavar, hidden=True, show_default=False)
+
+
 def _several(flag: str, metavar: str, what: str) -> Any:
     """An option that may be given several times."""
-    return typer.Option(
-        flag, metavar=metavar, help=f"{what}; may be given several times.", show_default=False
-    )
+    return typer.Option(flag, metavar=metavar, help=f"{what} (repeatable).", show_default=False)
 
 
 def _output(what: str, *, show_default: bool = False) -> Any:
@@ -20,52 +31,47 @@ def _output(what: str, *, show_default: bool = False) -> Any:
     return typer.Option("-o", "--output", metavar="FILE", help=what, show_default=show_default)
 
 
-ConfigArgument = Annotated[
-    Path, typer.Argument(metavar="CONFIG", help="The config, a YAML file.", show_default=False)
-]
-CheckpointArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="CHECKPOINT",
-        help="A checkpoint file, a run's folder, or a run's name.",
-        show_default=False,
-    ),
-]
+ConfigArgument = Annotated[Path, argument("CONFIG")]
+CheckpointArgument = Annotated[str, argument("CHECKPOINT")]
 CheckpointOption = Annotated[
     str | None,
     typer.Option(
         "--checkpoint",
         "-c",
         metavar="CHECKPOINT",
-        help="A checkpoint file, a run's folder, or a run's name; by default the network of digits "
-        "that comes with nnkit.",
+        help="A checkpoint file, a run's folder, or a run's name.",
     ),
 ]
 SetOption = Annotated[
-    list[str] | None, _several("--set", "KEY=VALUE", "Override a setting, as optimizer.lr=0.01")
+    list[str] | None,
+    _several("--set", "KEY=VALUE", "Override a setting, e.g. optimizer.lr=0.01"),
 ]
 OwnSetOption = Annotated[
-    list[str] | None, _several("--set", "KEY=VALUE", "One of its settings, as slope=0.2")
+    list[str] | None,
+    _several("--set", "KEY=VALUE", "Set a parameter of it, e.g. slope=0.2"),
+]
+SplitOption = Annotated[
+    str, typer.Option("--split", metavar="SET", help="The set: train, validation or test.")
 ]
 SampleOption = Annotated[
-    int, typer.Option("--sample", min=0, metavar="I", help="Which sample, from 0.")
+    int, typer.Option("--sample", min=0, metavar="I", help="Index of the sample.")
 ]
 SamplesOption = Annotated[
-    list[int] | None, _several("--sample", "I", "A training sample by its number, from 0")
+    list[int] | None, _several("--sample", "I", "Index of a training sample, from 0")
 ]
 RunsOption = Annotated[
     Path,
-    typer.Option("--runs", metavar="FOLDER", envvar="NNKIT_RUNS", help="Where runs are kept."),
+    typer.Option("--runs", metavar="FOLDER", envvar="NNKIT_RUNS", help="Folder of the runs."),
 ]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON object to standard output.")
 ]
 PictureOption = Annotated[
-    Path | None, _output("Draw a .png or .svg picture instead; needs matplotlib.")
+    Path | None, _output("Write a .png or .svg picture (requires matplotlib).")
 ]
-SheetOption = Annotated[Path | None, _output("Draw a .png picture instead.")]
-FiltersOption = Annotated[Path, _output("The .png that is drawn.", show_default=True)]
+SheetOption = Annotated[Path | None, _output("Write a .png picture.")]
+FiltersOption = Annotated[Path, _output("The .png file to write.", show_default=True)]
 PageOption = Annotated[
     Path | None,
-    _output("Write a page that needs nothing beside itself, .html, or .md, instead."),
+    _output("Write a self-contained .html page, or .md, instead of printing."),
 ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nnkit.cli.options import CheckpointOption, JsonOption, RunsOption
+from nnkit.cli.options import CheckpointOption, JsonOption, RunsOption, argument
 from nnkit.cli.output import check_folder, print_json, say, say_error
 
 if TYPE_CHECKING:
@@ -31,14 +31,7 @@ EMPTY = "empty: nothing stands out from the background"  # of a picture's `note`
 
 
 def predict(
-    inputs: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="FILE|FOLDER",
-            help="Pictures, folders of pictures, or .csv or .npy tables.",
-            show_default=False,
-        ),
-    ],
+    inputs: Annotated[list[Path], argument("FILE|FOLDER")],
     checkpoint: CheckpointOption = None,
     runs: RunsOption = Path("runs"),
     as_json: JsonOption = False,
@@ -47,8 +40,8 @@ def predict(
         typer.Option(
             "--csv",
             metavar="FILE",
-            help="Also write a CSV file, once all is read, a row for each picture or table row: "
-            "path, row, text, confidence, note, error.",
+            help="Also write a CSV file with one row per picture or table row: path, row, text, "
+            "confidence, note, error.",
             show_default=False,
         ),
     ] = None,
@@ -56,8 +49,8 @@ def predict(
         Path | None,
         typer.Option(
             metavar="OUT",
-            help="Draw what was read, with its boxes, into this picture; of several pictures into "
-            "this folder.",
+            help="Write a copy of the picture with boxes around the digits that were read; for "
+            "several pictures, the folder for the copies.",
             show_default=False,
         ),
     ] = None,
@@ -65,7 +58,7 @@ def predict(
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="Draw what each stage of reading made of the picture into this folder.",
+            help="Write a picture of each stage of reading to this folder.",
             show_default=False,
         ),
     ] = None,
@@ -75,17 +68,20 @@ def predict(
             metavar="P",
             min=0,
             max=1,
-            help="Read as `?` what is a digit, and the one it is taken for, with less than this "
-            "probability; 0.05.",
+            help="Print `?` for a symbol whose probability of being that digit is below P "
+            "(default 0.05).",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Predict what is in each FILE.
+    """Predict from pictures, or from the rows of tables.
 
-    In a picture, a model that was trained on digits reads all that are written there: of any
-    size, dark on light or light on dark, in several lines. A table has a sample a row; by default
-    the run trained last that reads such tables answers.
+    Each FILE is a picture or a .csv, .tsv or .npy table with one sample per row; a FOLDER stands
+    for the pictures in it.
+
+    Without --checkpoint, pictures are read by the pretrained digit reader: any number of digits, of
+    any size, dark on light or light on dark, in several lines. For tables, the most recent run that
+    accepts such tables is used.
     """
     from nnkit.data.segment import REJECT
     from nnkit.errors import DataError

@@ -5,20 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
-from nnkit.cli.options import CheckpointArgument, JsonOption, RunsOption
+from nnkit.cli.options import CheckpointArgument, JsonOption, RunsOption, group
 from nnkit.cli.output import print_json, show_figure, show_seconds, table
 
 if TYPE_CHECKING:
     from nnkit.runs.directory import RunDirectory
 
-app = typer.Typer(no_args_is_help=True, help="List and show runs.")
+app = group("List and show runs.")
 
 
 @app.command("list")
 def list_all(runs: RunsOption = Path("runs"), as_json: JsonOption = False) -> None:
-    """List all runs, the one trained last at the end."""
+    """List all runs, the most recently trained last."""
     from nnkit.runs.directory import list_runs
 
     found = []
@@ -70,7 +68,10 @@ def _row(entry: dict[str, object]) -> tuple[object, ...]:
 def show(
     name: CheckpointArgument, runs: RunsOption = Path("runs"), as_json: JsonOption = False
 ) -> None:
-    """Show one run: its figures over time, and its summary."""
+    """Show one run: its metrics over time, and its result.
+
+    CHECKPOINT is a run's folder or name.
+    """
     from nnkit.runs.directory import find_run
 
     run = find_run(name, runs)

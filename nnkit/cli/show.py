@@ -17,36 +17,31 @@ from nnkit.cli.options import (
     PictureOption,
     RunsOption,
     SetOption,
+    argument,
+    group,
 )
 from nnkit.cli.output import print_json, say, show_chart
 
 if TYPE_CHECKING:
     from nnkit.plots import Chart
 
-app = typer.Typer(no_args_is_help=True, help="Draw what networks are made of.")
+app = group("Draw activation functions, schedules and filters.")
 
 
 @app.command()
 def activation(
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="ACTIVATION",
-            help="As a config has it: gelu, or with a setting 'leaky_relu: 0.2', "
-            "'{kind: elu, alpha: 2}'.",
-            show_default=False,
-        ),
-    ],
+    name: Annotated[str, argument("ACTIVATION")],
     overrides: OwnSetOption = None,
-    low: Annotated[float, typer.Option("--from", help="The smallest input.")] = -5.0,
-    high: Annotated[float, typer.Option("--to", help="The largest input.")] = 5.0,
+    low: Annotated[float, typer.Option("--from", metavar="Z", help="Smallest input.")] = -5.0,
+    high: Annotated[float, typer.Option("--to", metavar="Z", help="Largest input.")] = 5.0,
     output: PictureOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Draw an activation function and its derivative.
 
-    The derivative is that of the backward pass with which networks are trained. An activation that
-    takes several units together, as softmax, is drawn for one of them, the others at 0.
+    ACTIVATION is written as in a config: gelu, or with parameters 'leaky_relu: 0.2', '{kind: elu,
+    alpha: 2}'. The derivative is the one used in backpropagation. A function that acts on several
+    units at once, such as softmax, is drawn for one of them, with the others at 0.
     """
     from nnkit.training.charts import activation_from, draw_activation, numbers
 
@@ -66,7 +61,7 @@ def schedule(
     output: PictureOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Draw the learning rate of CONFIG over its run, by steps and epochs."""
+    """Draw the learning rate of CONFIG over steps and epochs."""
     import nnkit
     from nnkit.training.charts import draw_schedule, numbers
 
@@ -86,18 +81,15 @@ def schedule(
 
 @app.command()
 def filters(
-    image: Annotated[
-        Path, typer.Argument(metavar="IMAGE", help="The picture.", show_default=False)
-    ],
+    image: Annotated[Path, argument("IMAGE")],
     checkpoint: CheckpointOption = None,
     runs: RunsOption = Path("runs"),
     output: FiltersOption = Path("filters.png"),
 ) -> None:
-    """Draw what convolution does: IMAGE through classic filters, and those that a network learned.
+    """Draw IMAGE convolved with classic and with learned filters.
 
-    The network's are those of its first layer.
-    Where a filter finds nothing there is grey, lighter where what it looks for is there and darker
-    where its opposite is.
+    The learned filters are those of the first layer of a network, by default the pretrained digit
+    reader. Grey means no response, lighter a positive response and darker a negative one.
     """
     import nnkit
     from nnkit.data.sheet import write_sheet

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnkit.cli.options import JsonOption, PageOption, RunsOption, SampleOption, SetOption
+from nnkit.cli.options import (
+    JsonOption,
+    PageOption,
+    RunsOption,
+    SampleOption,
+    SetOption,
+    SplitOption,
+    argument,
+)
 from nnkit.cli.output import print_json, results, say
 
 if TYPE_CHECKING:
@@ -26,35 +34,30 @@ class Format(StrEnum):
 
 
 def trace(
-    what: Annotated[
-        str,
-        typer.Argument(
-            metavar="CONFIG|CHECKPOINT",
-            help="A config, whose network has its initial weights; or a checkpoint file, a run's "
-            "folder, or a run's name.",
-            show_default=False,
-        ),
-    ],
+    what: Annotated[str, argument("CONFIG|CHECKPOINT")],
     sample: SampleOption = 0,
-    split: Annotated[
-        str, typer.Option("--split", metavar="SET", help="train, validation or test.")
-    ] = "train",
+    split: SplitOption = "train",
     overrides: SetOption = None,
     digits: Annotated[
-        int, typer.Option("--digits", min=1, max=17, help="Significant digits of each number.")
+        int, typer.Option("--digits", min=1, max=17, metavar="N", help="Significant digits.")
     ] = 4,
-    form: Annotated[Format, typer.Option("--format", help="Of what is printed.")] = Format.TEXT,
+    form: Annotated[
+        Format, typer.Option("--format", metavar="text|markdown", help="Output format.")
+    ] = Format.TEXT,
     output: PageOption = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Also for a network of over 1,000 parameters.")
+        bool, typer.Option("--force", help="Trace networks of over 1,000 parameters, too.")
     ] = False,
     runs: RunsOption = Path("runs"),
     as_json: JsonOption = False,
 ) -> None:
-    """Follow one sample through one training step, number by number, in float64.
+    """Print every number of one training step on one sample.
 
     Forward: each layer's z and a, and the loss. Backward: f′(z), δ and the gradient of every
-    parameter. Then the update of the config's optimizer at its first step. Formulas stand beside.
+    parameter. Then the first update of the config's optimizer. All with formulas, in float64.
+
+    A CONFIG's network has its initial weights. CHECKPOINT is a checkpoint file, a run's folder, or
+    a run's name.
     """
     from nnkit.errors import UsageError
 

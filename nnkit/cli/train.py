@@ -19,23 +19,24 @@ def train(
     config: ConfigArgument,
     overrides: SetOption = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on where this config's run stopped, or begin.")
+        bool,
+        typer.Option("--resume", help="Continue this config's interrupted run, if there is one."),
     ] = False,
     restart: Annotated[
-        bool, typer.Option("--restart", help="Begin anew, replacing this config's earlier run.")
+        bool, typer.Option("--restart", help="Train again, replacing this config's earlier run.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Build, check, time one step; write nothing.")
+        bool, typer.Option("--dry-run", help="Build, check and time one step; write nothing.")
     ] = False,
     runs: RunsOption = Path("runs"),
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not show progress.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Train the network that CONFIG describes.
+    """Train the network that CONFIG, a YAML file, describes.
 
-    Everything that comes of it is kept in runs/NAME-HASH: checkpoints, metrics.jsonl,
-    summary.json. Ctrl-C finishes the step, saves, and exits with 130; --resume goes on from there,
-    bit for bit as if nothing had happened.
+    All output is saved in runs/NAME-HASH: checkpoints, metrics.jsonl, summary.json. Ctrl-C finishes
+    the current step, saves, and exits with 130; --resume continues from there to the same result,
+    bit for bit, as an uninterrupted run. A finished run is not trained again: its result is shown.
     """
     import nnkit
     from nnkit.cli.interruption import Interruption

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
+from nnkit.cli.app import app
 from nnkit.version import __version__
 from tests.cli.program import IRIS, SHORT, Program, plain_environment, process
 
 
 def test_without_arguments_it_prints_its_help(tmp_path: Path) -> None:
     answer = process(folder=tmp_path)
+    told = answer.out or answer.err  # Click 8.2 takes it for wrong usage
     names = "train eval predict lr-find gradcheck trace init config data runs show"
     for name in names.split():
-        assert f" {name} " in answer.out
-    assert "A first run: nnkit init" in answer.out
-    assert answer.err == ""
+        assert f" {name} " in told
+    assert "A first run: nnkit init" in told
 
 
 def test_results_and_remarks_go_to_streams_of_their_own_without_control_codes(
@@ -132,3 +138,57 @@ def test_control_characters_do_not_reach_the_terminal(program: Program, tmp_path
     answer = program("config", "validate", "c.yaml")
     assert answer.code == 2
     assert r"a\x1b[31m: unknown key" in answer.errors[-1]
+
+
+def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The words that name a command and all below it, the program itself first."""
+    yield path
+    for name, below in getattr(command, "commands", {}).items():
+        yield from commands(below, (*path, name))
+
+
+COMMANDS = list(commands(typer.main.get_command(app)))
+
+
+def broken_early(lines: list[str], width: int) -> list[str]:
+    """The lines after which the first word of their continuation would still have fitted."""
+    found, section = [], ""
+    for line, following in pairwise(lines):
+        if line and not line.startswith(" "):
+            section = line
+        indent = len(following) - len(following.lstrip())
+        entries = section in {"Options:", "Commands:"}  # where a continuation is indented deeper
+        continued = line.startswith("  ") and following and (indent > 2 or not entries)
+        if continued and len(line) + 1 + len(following.split()[0]) <= width:
+            found.append(line)
+    return found
+
+
+def test_commands_are_found() -> None:
+    assert {(), ("train",), ("runs", "list"), ("show", "activation")} <= set(COMMANDS)
+
+
+def test_a_line_broken_early_is_found() -> None:
+    early, late = "  Some words,", "  Some words that go on to the edge"
+    assert broken_early([early, "  and more"], 38) == [early]
+    assert broken_early([late, "  and more"], 38) == []
+    entries = ["Options:", "  --one  A thing,", "         or two", "  --two  Another."]
+    assert broken_early(entries, 38) == [entries[1]]
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("columns", [80, 120])
+def test_every_help_page_is_clean(
+    program: Program, monkeypatch: pytest.MonkeyPatch, path: tuple[str, ...], columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    answer = program(*path, "--help")
+    assert (answer.code, answer.err) == (0, "")
+    lines = answer.out.rstrip().splitlines()
+    assert lines[0].startswith("Usage: ")
+    assert f" {' '.join(path)} ".replace("  ", " ") in lines[0]
+    assert max(map(len, lines)) < 80
+    assert broken_early(lines, 78) == []
+    assert not [line for line in lines[1:] if line.endswith("...")]
+    types_or_escapes = re.search(r"<[a-z]|BOOLEAN|INTEGER|FLOAT|TEXT|list\[|\\", answer.out)
+    assert types_or_escapes is None
