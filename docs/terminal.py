@@ -21,9 +21,9 @@ from rich.style import Style
 from rich.text import Text
 
 ROOT = Path(__file__).parent.parent
-COLUMNS, LINES = 118, 16
+COLUMNS, LINES = 80, 18
 COMMAND = ("train", "configs/mnist-mlp.yaml")
-CAUGHT_AT = b"epoch     10"  # the picture is taken when this has come, with the bar below it
+CAUGHT_AT = b"   10  4,220"  # the picture is taken when this has come, with the bar below it
 
 
 def main() -> None:

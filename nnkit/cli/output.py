@@ -6,6 +6,8 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from shutil import get_terminal_size
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -65,6 +67,23 @@ def print_json(result: Mapping[str, Any]) -> None:
     print(json.dumps(result))
 
 
+def wrapped(text: str, width: int, indent: str = "") -> list[str]:
+    """A text in lines, broken between words only; those after the first are indented by 2 more."""
+    return wrap(
+        text,
+        width,
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def result_width() -> int:
+    """Columns for results on standard output: those of the terminal; 80 elsewhere."""
+    return get_terminal_size().columns if sys.stdout.isatty() else 80
+
+
 def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """A plain table: text to the left, numbers to the right, two spaces between."""
     cells = [list(headings), *([show(cell) for cell in row] for row in rows)]
@@ -94,24 +113,35 @@ def show(value: object) -> str:
 
 
 def show_figure(name: str, value: float) -> str:
-    """A figure with its unit: accuracies in percent."""
+    """A metric's value: accuracies in percent, others with four significant digits."""
     if name.endswith("accuracy"):
         return f"{100 * value:.2f} %"
-    return f"{value:.4f}"
+    return f"{value:#.4g}".removesuffix(".") if value else "0"
+
+
+def show_count(count: float) -> str:
+    """A number of epochs, such as 20,000 or 2.5."""
+    whole, _, decimals = f"{count:,.2f}".partition(".")
+    return f"{whole}.{decimals}".rstrip("0").removesuffix(".")
 
 
 def show_bytes(count: float) -> str:
-    """A number of bytes, as 1.6 MB."""
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
+    """A number of bytes, such as 1.6 MB."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 999.5:
             return f"{count:.3g} {unit}"
         count /= 1000
-    return f"{count:.3g} GB"
+    return f"{count:,.0f} TB"
 
 
 def show_seconds(seconds: float) -> str:
-    """A duration, as 12.3 s or 4 min 5 s."""
-    if seconds < 60:
+    """A duration, such as 38 ms, 12.3 s, 4 min 5 s or 2 h 10 min."""
+    if seconds < 0.0995:
+        return f"{1000 * seconds:.3g} ms"
+    if seconds < 59.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s"
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:,} h {minutes} min"

@@ -1,13 +1,15 @@
-"""What a person sees of a training: a live bar on a terminal, plain lines elsewhere."""
+"""What a person sees of a run: a table of its evaluations, and on a terminal a live bar below."""
 
 from __future__ import annotations
 
 import sys
+from math import ceil
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from nnkit.cli.output import console, say, show_figure, show_seconds
-from nnkit.metrics import LAST
+from nnkit.cli.output import console, say, show_count, show_figure, show_seconds, wrapped
+from nnkit.cli.tables import BEST, SPEED, EvaluationTable
+from nnkit.metrics import LAST, higher_is_better
 from nnkit.training.listeners import Listener
 from nnkit.training.loop import Evaluation, Step
 from nnkit.training.session import Session
@@ -17,121 +19,180 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 REFRESH = 0.1  # seconds between two updates of the bar
-MOST_LINES = 40  # plain lines for a whole training; more evaluations are thinned out
+MOST_ROWS = 40  # of a table; more evaluations are thinned out
+PLAIN_WIDTH = 80  # columns where standard error is no terminal
+SHORTEST_BAR = 10
 
 
 def progress_listener(*, quiet: bool) -> Listener:
     """The listener that suits where standard error goes."""
     if quiet:
-        return Listener()
+        return Notices()
     return Bar() if sys.stderr.isatty() else Lines()
 
 
-def opening(session: Session) -> str:
+def opening(session: Session) -> list[str]:
     """The lines before the first step."""
-    known = session.summary()
-    epochs = f"{known['epochs']:.4g} epoch{'s' * (known['epochs'] != 1)}"
-    return (
-        f"{known['name']}: {known['parameters']:,} parameters, "
-        f"{known['training_samples']:,} training samples, {known['steps']:,} steps "
-        f"({epochs} of batches of {known['batch_size']})\n"
-        f"run: {session.run.path}" + "".join(f"\n{notice}" for notice in session.notices)
-    )
+    known, monitor = session.summary(), session.monitor
+    samples = f"{known['training_samples']:,} training samples"
+    epochs = f"{show_count(known['epochs'])} {'epoch' if known['epochs'] == 1 else 'epochs'}"
+    lines = [
+        f"{known['name']}: {known['parameters']:,} parameters, {samples}",
+        f"{known['steps']:,} steps: {epochs}, batch size {known['batch_size']:,}",
+        f"run: {session.run.path}",
+        *session.notices,
+    ]
+    if session.loop.progress.step:
+        lines.append(f"resumed at step {session.loop.progress.step:,}")
+    if monitor != LAST:
+        extreme = "highest" if higher_is_better(monitor) else "lowest"
+        lines.append(f"{BEST} {extreme} {monitor} so far")
+    return lines
 
 
-def closing(evaluation: Evaluation) -> str:
-    """One evaluation on one line."""
-    figures = evaluation.all_figures().items()
-    shown = "  ".join(f"{name} {show_figure(name, value)}" for name, value in figures)
-    return f"epoch {evaluation.epoch:6.4g}  step {evaluation.step:7,}  {shown}"
+class Notices(Listener):
+    """Only what the user should know before the first step."""
+
+    def started(self, session: Session) -> None:
+        for notice in session.notices:
+            say("\n".join(wrapped(notice, PLAIN_WIDTH)))
 
 
 class Lines(Listener):
-    """Plain lines: one an evaluation, thinned out where there are many."""
+    """Plain lines: the opening, then the table of evaluations, thinned out where there are many."""
+
+    table: EvaluationTable | None = None
+
+    @property
+    def width(self) -> int:
+        """Of a line, in characters."""
+        return PLAIN_WIDTH
+
+    def tell(self, line: str) -> None:
+        """Prints a line."""
+        say(line)
 
     def started(self, session: Session) -> None:
-        say(opening(session))
-        loop = session.loop
-        if loop.progress.step:
-            say(f"resumed at step {loop.progress.step:,}")
-        evaluations = max(1, loop.steps // loop.evaluate_every)
-        self.every = -(-evaluations // MOST_LINES)
-        self.steps = loop.steps
-        self.count = loop.progress.step // loop.evaluate_every
+        self.loop, self.monitor = session.loop, session.monitor
+        evaluations = max(1, self.loop.steps // self.loop.evaluate_every)
+        self.every = -(-evaluations // MOST_ROWS)
+        self._tell_wrapped(*opening(session))
 
     def evaluated(self, evaluation: Evaluation, improved: bool) -> None:
-        self.count += 1
-        if self.count % self.every == 0 or evaluation.step == self.steps:
-            say(f"{closing(evaluation)}  {evaluation.samples_per_second:,.0f} samples/s")
+        if not self._has_row(evaluation.step):
+            return
+        if self.table is None:
+            self.table = self._begin_table(evaluation)
+        counts = {"epoch": self._epochs(evaluation.epoch), "step": f"{evaluation.step:,}"}
+        mark = BEST if improved and self.monitor != LAST else ""
+        self.tell(self.table.row(counts, evaluation.record(), mark))
+
+    def _has_row(self, step: int) -> bool:
+        """Whether the evaluation after a step is shown."""
+        loop = self.loop
+        return step == loop.steps or step // loop.evaluate_every % self.every == 0
+
+    def _begin_table(self, evaluation: Evaluation) -> EvaluationTable:
+        """The table that suits the first evaluation, its heading printed."""
+        loop = self.loop
+        counts = {
+            "epoch": len(self._epochs(loop.steps / loop.per_epoch)),
+            "step": len(f"{loop.steps:,}"),
+        }
+        table = EvaluationTable(list(evaluation.all_figures()), counts, self.monitor, self.width)
+        if table.left_out:
+            self._tell_wrapped(
+                f"only in metrics.jsonl, for lack of room: {', '.join(table.left_out)}"
+            )
+        for line in table.heading:
+            self.tell(line)
+        return table
+
+    def _epochs(self, epochs: float) -> str:
+        """Epochs as in all rows of the table."""
+        loop = self.loop
+        whole = loop.evaluate_every % loop.per_epoch == loop.steps % loop.per_epoch == 0
+        return f"{epochs:,.0f}" if whole else f"{epochs:,.2f}"
+
+    def _tell_wrapped(self, *lines: str) -> None:
+        for line in lines:
+            for part in wrapped(line, self.width):
+                self.tell(part)
 
 
-class Bar(Listener):
-    """A live bar with loss, speed and time left, above it a line an evaluation."""
+class Bar(Lines):
+    """The same on a terminal, with a live bar below: loss, time left and speed."""
 
     progress: Progress
 
     def __init__(self, on: Console | None = None) -> None:
         self.console = on or console()
 
-    def started(self, session: Session) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    @property
+    def width(self) -> int:
+        return self.console.width
 
-        self.console.print(opening(session), soft_wrap=True, markup=False)
-        self.monitor = session.monitor
-        loop = session.loop
-        self.steps, self.size = loop.steps, loop.batches.batch_size
+    def tell(self, line: str) -> None:
+        from rich.text import Text
+
+        text = Text(line)
+        text.highlight_words([BEST], "green")
+        self.console.print(text, soft_wrap=True)
+
+    def started(self, session: Session) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        super().started(session)
+        loop = self.loop
         self.first = loop.progress.step
-        if self.first:
-            self.console.print(f"resumed at step {self.first:,}")
-        evaluations = max(1, loop.steps // loop.evaluate_every)
-        self.every = -(-evaluations // MOST_LINES)
-        self.count = self.first // loop.evaluate_every
         self.progress = Progress(
-            TextColumn("[bold]{task.fields[epoch]}"),
-            BarColumn(),
-            MofNCompleteColumn(),
+            TextColumn("[bold]{task.description}"),
+            BarColumn(bar_width=None),
             TextColumn("{task.fields[status]}"),
             console=self.console,
             auto_refresh=False,
             transient=True,
+            expand=True,
         )
-        self.per_epoch = loop.per_epoch
         self.bar = self.progress.add_task(
-            "", total=self.steps, completed=self.first, status="", epoch="epoch 1"
+            self._epoch(self.first), total=loop.steps, completed=self.first, status=""
         )
-        self.best = ""
         self.began = self.shown = perf_counter()
         self.progress.start()
 
     def stepped(self, step: Step) -> None:
-        now = perf_counter()
-        if now - self.shown < REFRESH:
+        now, loop = perf_counter(), self.loop
+        before_row = loop.evaluation_due and self._has_row(step.number)
+        if now - self.shown < REFRESH and not before_row:
             return
         self.shown = now
         speed = (step.number - self.first) / max(now - self.began, 1e-9)
-        left = (self.steps - step.number) / max(speed, 1e-9)
-        self._show(
-            step.number,
-            f"loss {step.loss:.4f}{self.best}  {speed * self.size:,.0f} samples/s  "
-            f"{show_seconds(left)} left",
+        epoch = self._epoch(step.number - 1)
+        room = self.width - len(epoch) - SHORTEST_BAR - 2
+        status = _as_fits(
+            room,
+            f"{step.number:,}/{loop.steps:,}",
+            f"loss {show_figure('loss', step.loss)}",
+            f"{show_seconds(ceil((loop.steps - step.number) / max(speed, 1e-9)))} left",
+            f"{speed * loop.batches.batch_size:,.0f} {SPEED}",
         )
-
-    def evaluated(self, evaluation: Evaluation, improved: bool) -> None:
-        self.count += 1
-        if improved and self.monitor != LAST:
-            value = evaluation.monitored(self.monitor)
-            self.best = f"  best {self.monitor} {show_figure(self.monitor, value)}"
-        if self.count % self.every == 0 or evaluation.step == self.steps:
-            star = " [green]★[/green]" if improved and self.monitor != LAST else ""
-            self.console.print(f"{closing(evaluation)}{star}", soft_wrap=True)
-
-    def _show(self, step: int, status: str) -> None:
-        settings: dict[str, Any] = {
-            "status": status,
-            "epoch": f"epoch {step // self.per_epoch + 1}",
-        }
-        self.progress.update(self.bar, completed=step, **settings)
+        self.progress.update(self.bar, completed=step.number, description=epoch, status=status)
         self.progress.refresh()
+
+    def _epoch(self, step: int) -> str:
+        """The epoch to which a step, counted from 0, belongs."""
+        return f"epoch {step // self.loop.per_epoch + 1:,}"
 
     def ended(self) -> None:
         self.progress.stop()
+
+
+def _as_fits(room: int, *parts: str) -> str:
+    """The first of the parts, as many as there is room for."""
+    text = ""
+    for part in parts:
+        longer = f"{text}  {part}" if text else part
+        if len(longer) > room:
+            break
+        text = longer
+    return text

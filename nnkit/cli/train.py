@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nnkit.cli.options import ConfigArgument, JsonOption, RunsOption, SetOption
-from nnkit.cli.output import print_json, say, show_bytes, show_figure, show_seconds
+from nnkit.cli.output import (
+    print_json,
+    result_width,
+    say,
+    show_bytes,
+    show_figure,
+    show_seconds,
+)
+from nnkit.cli.tables import results_table
 
 if TYPE_CHECKING:
     from nnkit.training.run import Run
@@ -36,7 +43,7 @@ def train(
 
     All output is saved in runs/NAME-HASH: checkpoints, metrics.jsonl, summary.json. Ctrl-C finishes
     the current step, saves, and exits with 130; --resume continues from there to the same result,
-    bit for bit, as an uninterrupted run. A finished run is not trained again: its result is shown.
+    bit for bit, as an uninterrupted run.
     """
     import nnkit
     from nnkit.cli.interruption import Interruption
@@ -46,7 +53,7 @@ def train(
     if resume and restart:
         raise UsageError("--resume goes on, --restart begins anew; give one of them")
     if dry_run and (resume or restart):
-        raise UsageError("--dry-run trains nothing; leave --resume and --restart out")
+        raise UsageError("--dry-run trains nothing; leave out --resume and --restart")
     loaded = nnkit.load_config(config, overrides or ())
     if dry_run:
         _dry_run(loaded, runs, as_json)
@@ -65,8 +72,14 @@ def train(
         except GateError as error:
             missed, run = error, error.run
     if as_json:
-        known = {"run": str(run.directory), "interrupted": run.interrupted, **run.summary}
-        print_json({**known, "missed": str(missed).splitlines() if missed else []})
+        print_json(
+            {
+                "run": str(run.directory),
+                "interrupted": run.interrupted,
+                **run.summary,
+                "missed": str(missed).splitlines() if missed else [],
+            }
+        )
     elif run.interrupted:
         _render_interruption(run)
     else:
@@ -88,19 +101,11 @@ def _render_interruption(run: Run) -> None:
 
 def _render(run: Run) -> None:
     summary = run.summary
-    say(
-        f"trained {summary['step']:,} steps in {show_seconds(summary['seconds'])} "
-        f"({summary['samples_per_second']:,} samples/s)"
-        + (", stopped early" if summary["outcome"] == "stopped early" else "")
-    )
-    for name, figures in summary["results"].items():
-        print(f"{name:10}  {summary['samples'][name]:6,} samples  {_figures(figures)}")
+    early = ", stopped early" if summary["outcome"] == "stopped early" else ""
+    steps, seconds = f"{summary['step']:,} steps", show_seconds(summary["seconds"])
+    say(f"trained {steps} in {seconds} ({summary['samples_per_second']:,} samples/s){early}")
+    print(results_table(summary, result_width()), flush=True)
     say(f"run: {run.directory}")
-
-
-def _figures(figures: Mapping[str, float]) -> str:
-    shown = [f"{name} {show_figure(name, value)}" for name, value in figures.items()]
-    return "  ".join(shown)
 
 
 def _dry_run(config: Any, runs: Path, as_json: bool) -> None:
@@ -122,5 +127,6 @@ def _dry_run(config: Any, runs: Path, as_json: bool) -> None:
     )
     print(f"samples     {sets}")
     print(f"steps       {result['steps']:,} of {result['batch_size']} samples")
-    print(f"one step    loss {result['loss']:.4f}, {1000 * result['seconds']:.3g} ms")
+    loss, seconds = show_figure("loss", result["loss"]), show_seconds(result["seconds"])
+    print(f"one step    loss {loss}, {seconds}")
     say("nothing was written")

@@ -32,8 +32,10 @@ def test_results_and_remarks_go_to_streams_of_their_own_without_control_codes(
 ) -> None:
     answer = process("train", IRIS, *SHORT, folder=tmp_path)
     assert answer.code == 0
-    assert [line.split()[0] for line in answer.out.splitlines()] == ["train", "validation", "test"]
-    assert "epoch      1" in answer.err
+    heading, *rows = answer.out.splitlines()
+    assert heading.split()[:2] == ["samples", "loss"]
+    assert [row.split()[0] for row in rows] == ["train", "validation", "test"]
+    assert "epoch  step  loss" in answer.err
     assert (answer.out + answer.err).replace("\n", "").isprintable()
 
 
