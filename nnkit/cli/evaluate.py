@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nnkit.cli.checkpoints import chosen_checkpoint
 from nnkit.cli.options import CheckpointArgument, JsonOption, RunsOption, SplitOption
 from nnkit.cli.output import check_folder, print_json, say, show_figure, table
 
@@ -49,11 +50,10 @@ def evaluate(
     --json prints everything.
     """
     import nnkit
-    from nnkit.runs.directory import find_checkpoint
 
     if predictions is not None:
         _check_free(predictions)
-    path = find_checkpoint(checkpoint, runs)
+    path = chosen_checkpoint(checkpoint, runs)
     report = nnkit.load_checkpoint(path).report(split, data)
     if predictions is not None:
         _write(predictions, report)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nnkit.cli.checkpoints import chosen_checkpoint
 from nnkit.cli.options import CheckpointOption, JsonOption, RunsOption, argument
 from nnkit.cli.output import check_folder, print_json, say, say_error
 
@@ -106,7 +107,8 @@ def _networks(
     from nnkit.pretrained import DIGITS
 
     if checkpoint is not None:
-        return dict.fromkeys(map(_kind, inputs), nnkit.load_checkpoint(checkpoint, runs))
+        model = nnkit.load_checkpoint(chosen_checkpoint(checkpoint, runs))
+        return dict.fromkeys(map(_kind, inputs), model)
     first = {_kind(path): path for path in reversed(inputs)}
     found = {}
     for kind, path in first.items():
@@ -125,16 +127,16 @@ def _kind(path: Path) -> str:
 def _latest(runs: Path, file: Path) -> Path:
     """The checkpoint of the run trained last that reads tables of this kind."""
     from nnkit.errors import CheckpointError, UsageError
-    from nnkit.runs.checkpoint import read_checkpoint
-    from nnkit.runs.directory import find_checkpoint, list_runs
+    from nnkit.runs.directory import best_checkpoint, list_runs
+    from nnkit.runs.header import read_header
 
     for run in reversed(list_runs(runs)):
         try:
-            path = find_checkpoint(str(run.path))
-            header = read_checkpoint(path).header
-        except CheckpointError:
+            path = best_checkpoint(run)
+            kind = read_header(path)["config"]["data"]["source"]["kind"]
+        except (CheckpointError, KeyError, TypeError):
             continue
-        if header["config"]["data"]["source"]["kind"] in READERS[_kind(file)]:
+        if kind in READERS[_kind(file)]:
             return path
     raise UsageError(
         f"no run in {runs}/ can read {file.name}; train one first, or name one with --checkpoint"

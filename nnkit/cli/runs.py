@@ -2,92 +2,158 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from nnkit.cli.checkpoints import chosen_run
 from nnkit.cli.options import CheckpointArgument, JsonOption, RunsOption, group
-from nnkit.cli.output import print_json, show_figure, show_seconds, table
+from nnkit.cli.output import (
+    print_json,
+    result_width,
+    show,
+    show_figure,
+    show_seconds,
+    table,
+    wrapped,
+)
+from nnkit.cli.tables import EvaluationTable, results_table
 
 if TYPE_CHECKING:
     from nnkit.runs.directory import RunDirectory
 
 app = group("List and show runs.")
 
+COLUMNS = ("run", "state", "steps", "time", "score")
+
 
 @app.command("list")
 def list_all(runs: RunsOption = Path("runs"), as_json: JsonOption = False) -> None:
-    """List all runs, the most recently trained last."""
+    """List all runs, the most recently trained last.
+
+    Below runs of the same name stand the settings in which they differ.
+    """
     from nnkit.runs.directory import list_runs
 
-    found = []
-    for run in list_runs(runs):
-        summary = run.read_summary() or {}
-        results = summary.get("results", {})
-        judged = next((s for s in ("test", "validation", "train") if s in results), None)
-        found.append(
-            {
-                "run": run.path.name,
-                "state": run.state,
-                "step": _steps(run),
-                "seconds": summary.get("seconds"),
-                "set": judged,
-                "figures": results[judged] if judged else {},
-            }
-        )
+    found = list_runs(runs)
+    settings = _differing_settings(found)
+    entries = [_entry(run, settings.get(run.path, {})) for run in found]
     if as_json:
-        print_json({"runs": found})
-    elif not found:
+        print_json({"runs": entries})
+    elif not entries:
         print(f"no runs in {runs}/")
     else:
-        print(table(("run", "state", "steps", "time", "score"), [_row(entry) for entry in found]))
+        print("\n".join(_listed(entries, result_width())))
+
+
+def _differing_settings(runs: Iterable[RunDirectory]) -> dict[Path, dict[str, Any]]:
+    """For each run that shares its name with others, the settings in which they differ."""
+    from nnkit.runs.differences import differences, identity
+
+    by_name = defaultdict(list)
+    for run in runs:
+        by_name[run.name].append(run)
+    found: dict[Path, dict[str, Any]] = {}
+    for same in by_name.values():
+        if len(same) > 1:
+            differing = differences([identity(run) for run in same])
+            found.update(zip((run.path for run in same), differing, strict=True))
+    return found
+
+
+def _entry(run: RunDirectory, settings: Mapping[str, Any]) -> dict[str, Any]:
+    summary = run.read_summary() or {}
+    results = summary.get("results", {})
+    split = next((s for s in ("test", "validation", "train") if s in results), None)
+    return {
+        "run": run.path.name,
+        "state": run.state,
+        "step": _steps(run),
+        "seconds": summary.get("seconds"),
+        "set": split,
+        "figures": results[split] if split else {},
+        "settings": settings,
+    }
 
 
 def _steps(run: RunDirectory) -> int:
     """How far the run came: by its last save, or where that can't be read its last evaluation."""
     from nnkit.errors import CheckpointError
-    from nnkit.runs.checkpoint import read_checkpoint
+    from nnkit.runs.header import read_header
 
     try:
-        return int(read_checkpoint(run.last).header["progress"]["step"])
+        return int(read_header(run.last)["progress"]["step"])
     except (CheckpointError, KeyError):
         records = run.read_metrics()
         return int(records[-1]["step"]) if records else 0
 
 
-def _row(entry: dict[str, object]) -> tuple[object, ...]:
-    figures = entry["figures"]
-    assert isinstance(figures, dict)
-    shown = next((name for name in ("accuracy", "r2", "loss") if name in figures), None)
-    score = f"{entry['set']} {shown} {show_figure(shown, figures[shown])}" if shown else ""
-    seconds = entry["seconds"]
-    time = show_seconds(seconds) if isinstance(seconds, float) else ""
-    return entry["run"], entry["state"], entry["step"], time, score
+def _listed(entries: Sequence[Mapping[str, Any]], width: int) -> list[str]:
+    """A table in which settings stand below their run, without the columns that do not fit."""
+    from nnkit.runs.differences import brief
+
+    rows = [_row(entry) for entry in entries]
+    for columns in (COLUMNS, ("run", "state", "steps", "score"), ("run", "state", "score")):
+        lines = table(columns, [[row[name] for name in columns] for row in rows]).splitlines()
+        if max(map(len, lines)) <= width:
+            break
+    shown = lines[:1]
+    for line, entry in zip(lines[1:], entries, strict=True):
+        settings = " ".join(f"{path}={brief(value)}" for path, value in entry["settings"].items())
+        shown += [line, *wrapped(settings, width, "  ")]
+    return shown
 
 
-@app.command()
-def show(
+def _row(entry: Mapping[str, Any]) -> dict[str, object]:
+    figures, seconds = entry["figures"], entry["seconds"]
+    name = next((name for name in ("accuracy", "r2", "loss") if name in figures), None)
+    return {
+        "run": entry["run"],
+        "state": entry["state"],
+        "steps": entry["step"],
+        "time": "" if seconds is None else show_seconds(seconds),
+        "score": f"{entry['set']} {name} {show_figure(name, figures[name])}" if name else "",
+    }
+
+
+@app.command("show")
+def show_one(
     name: CheckpointArgument, runs: RunsOption = Path("runs"), as_json: JsonOption = False
 ) -> None:
     """Show one run: its metrics over time, and its result.
 
     CHECKPOINT is a run's folder or name.
     """
-    from nnkit.runs.directory import find_run
-
-    run = find_run(name, runs)
+    run = chosen_run(name, runs)
     summary, records = run.read_summary(), run.read_metrics()
     if as_json:
         print_json({"run": str(run.path), "summary": summary, "metrics": records})
         return
     print(f"run    {run.path}")
-    print(f"state  {run.state} at step {_steps(run):,}\n")
+    print(f"state  {run.state} at step {_steps(run):,}")
     if records:
-        shown = records[:: max(1, len(records) // 20)]
-        if shown[-1] is not records[-1]:
-            shown.append(records[-1])
-        print(table(tuple(records[0]), [tuple(record.values()) for record in shown]))
+        print(
+            "\n" + "\n".join(_course(records, (summary or {}).get("monitor", ""), result_width()))
+        )
     if summary:
-        print()
-        for split, figures in summary["results"].items():
-            values = "  ".join(f"{n} {show_figure(n, v)}" for n, v in figures.items())
-            print(f"{split:10}  {values}")
+        print(f"\n{results_table(summary, result_width())}")
+
+
+def _course(records: Sequence[Mapping[str, Any]], monitor: str, width: int) -> list[str]:
+    """The table of evaluations, at most some 20 of them."""
+    shown = [*records[: -1 : max(1, len(records) // 20)], records[-1]]
+    whole = all(float(record["epoch"]).is_integer() for record in records)
+    rows = [
+        {
+            "epoch": f"{record['epoch']:,.{0 if whole else 2}f}",
+            "step": f"{record['step']:,}",
+            "lr": show(float(record["lr"])),
+        }
+        for record in shown
+    ]
+    widths = {name: max(len(row[name]) for row in rows) for name in rows[0]}
+    figures = [name for name in records[0] if "." in name]
+    table = EvaluationTable(figures, widths, monitor, width)
+    cells = zip(rows, shown, strict=True)
+    return [*table.heading, *(table.row(counts, record) for counts, record in cells)]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nnkit.cli.checkpoints import chosen_checkpoint
 from nnkit.cli.options import (
     CheckpointOption,
     ConfigArgument,
@@ -96,7 +97,8 @@ def filters(
     from nnkit.pretrained import DIGITS
     from nnkit.training.filters import filtered
 
-    model = nnkit.load_checkpoint(DIGITS if checkpoint is None else checkpoint, runs)
+    path = DIGITS if checkpoint is None else chosen_checkpoint(checkpoint, runs)
+    model = nnkit.load_checkpoint(path)
     sheet = filtered(image, model)
     write_sheet(sheet, output)
     print(f"{output}: {len(sheet.captions)} filters")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nnkit.cli.checkpoints import chosen_checkpoint
 from nnkit.cli.options import (
     JsonOption,
     PageOption,
@@ -91,7 +92,7 @@ def _trace(
         return trace(nnkit.load_config(path, overrides), sample, split, force=force)
     if overrides:
         raise UsageError("--set changes a config; a checkpoint's is fixed")
-    return trace_checkpoint(what, sample, split, runs, force=force)
+    return trace_checkpoint(chosen_checkpoint(what, runs), sample, split, force=force)
 
 
 def _write(found: Trace, digits: int, path: Path) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,11 @@ from safetensors.numpy import load, save
 
 from nnkit.errors import CheckpointError
 from nnkit.files import write_atomic
+from nnkit.runs.header import HEADER_KEY, parse_header
 
 Array = NDArray[Any]
 
 FORMAT = 1
-HEADER_KEY = "nnkit"  # a single key, because safetensors keeps no order among several
 BLANK = "0" * 64
 MAX_BYTES = 1 << 34
 
@@ -75,7 +75,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise CheckpointError(f"{path}: no such checkpoint") from None
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from None
-    header = _header(content, path)
+    header = parse_header(BytesIO(content), len(content), path)
     digest = str(header.get("sha256", "")).encode(errors="replace")
     if len(digest) != len(BLANK) or content.count(digest) != 1:
         raise CheckpointError(f"{path}: damaged (no checksum)")
@@ -94,21 +94,3 @@ def read_checkpoint(path: Path) -> Checkpoint:
     except (SafetensorError, ValueError, KeyError) as error:
         raise CheckpointError(f"{path}: damaged ({error})") from None
     return Checkpoint(tensors, header, path)
-
-
-def _header(content: bytes, path: Path) -> dict[str, Any]:
-    """What nnkit put into the safetensors header: 8 bytes of length, then JSON."""
-    not_ours = CheckpointError(f"{path}: not an nnkit checkpoint, or damaged")
-    if len(content) < 8:
-        raise not_ours
-    (length,) = struct.unpack("<Q", content[:8])
-    if length > len(content) - 8:
-        raise not_ours
-    try:
-        outer = json.loads(content[8 : 8 + length])
-        header = json.loads(outer["__metadata__"][HEADER_KEY])
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise not_ours from None
-    if not isinstance(header, dict):
-        raise not_ours
-    return header

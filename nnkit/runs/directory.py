@@ -8,12 +8,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+from time import sleep
 from typing import IO, Any
 
 from nnkit.errors import CheckpointError, UsageError
 from nnkit.files import remove_torn, write_atomic
 
 DEFAULT_RUNS = Path("runs")
+LOCK_ATTEMPTS = 5  # because whoever lists runs holds their locks for a moment
 # The settings of a source that say where its data lies.
 PLACES = frozenset(
     {"path", "inputs", "targets", "weights", "test_inputs", "test_targets", "test_weights"}
@@ -32,6 +34,7 @@ class RunDirectory:
         self.best = path / "checkpoints" / "best.safetensors"
         self.last = path / "checkpoints" / "last.safetensors"
         self.diverged = path / "checkpoints" / "diverged.safetensors"
+        self._lock = path / ".lock"
 
     @property
     def finished(self) -> bool:
@@ -44,10 +47,26 @@ class RunDirectory:
         return self.last.is_file()
 
     @property
+    def name(self) -> str:
+        """The config's name: the folder's without the hash."""
+        return self.path.name.rpartition("-")[0] or self.path.name
+
+    @property
+    def training(self) -> bool:
+        """Whether a process is training in it now."""
+        try:
+            with self._lock.open("rb") as file:
+                return not _try_lock(file, shared=True)
+        except OSError:
+            return False
+
+    @property
     def state(self) -> str:
-        """In one or two words: finished, diverged, interrupted or not begun."""
+        """In one or two words: finished, training, diverged, interrupted or not begun."""
         if self.finished:
             return "finished"
+        if self.training:
+            return "training"
         if self.diverged.is_file():
             return "diverged"
         return "interrupted" if self.begun else "not begun"
@@ -109,13 +128,17 @@ class RunDirectory:
             UsageError: one does.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / ".lock").open("w") as file:
-            if not _try_lock(file):
+        with self._lock.open("wb") as file:
+            for _ in range(LOCK_ATTEMPTS):
+                if _try_lock(file):
+                    break
+                sleep(0.02)
+            else:
                 raise UsageError(f"{self.path}: another process is training here")
             yield
 
 
-def _try_lock(file: IO[str]) -> bool:
+def _try_lock(file: IO[bytes], *, shared: bool = False) -> bool:
     if os.name == "nt":
         import msvcrt
 
@@ -128,7 +151,7 @@ def _try_lock(file: IO[str]) -> bool:
     import fcntl
 
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except OSError:
         return False
     return True
@@ -158,18 +181,17 @@ def _touched(run: RunDirectory) -> float:
     return newest.stat().st_mtime
 
 
-def find_run(what: str, runs: Path = DEFAULT_RUNS) -> RunDirectory:
-    """The run that a folder or a name stands for; a name without its hash is the one trained last.
+def matching_runs(what: str, runs: Path = DEFAULT_RUNS) -> list[RunDirectory]:
+    """The runs that a folder or a name, with or without hash, stands for, the last trained last.
 
     Raises:
         CheckpointError: there is none; says which runs there are.
     """
     if (Path(what) / "config.yaml").is_file():
-        return RunDirectory(Path(what))
+        return [RunDirectory(Path(what))]
     known = list_runs(runs)
-    for run in reversed(known):
-        if _goes_by(run, what):
-            return run
+    if found := [run for run in known if what in (run.path.name, run.name)]:
+        return found
     names = ", ".join(run.path.name for run in known[-5:])
     there = f"the latest runs in {runs}/ are {names}" if names else f"there are no runs in {runs}/"
     raise CheckpointError(f"{what}: no such checkpoint or run; {there}")
@@ -178,19 +200,23 @@ def find_run(what: str, runs: Path = DEFAULT_RUNS) -> RunDirectory:
 def find_checkpoint(what: str, runs: Path = DEFAULT_RUNS) -> Path:
     """The checkpoint file that a file, a run's folder, or a run's name stands for.
 
-    A run stands for its best checkpoint.
+    A run stands for its best checkpoint, a name for the run of that name trained last.
 
     Raises:
         CheckpointError: there is none; says which runs there are.
     """
     if Path(what).is_file():
         return Path(what)
-    run = find_run(what, runs)
+    return best_checkpoint(matching_runs(what, runs)[-1])
+
+
+def best_checkpoint(run: RunDirectory) -> Path:
+    """The best checkpoint of a run, or the last if there is no best.
+
+    Raises:
+        CheckpointError: there is none yet.
+    """
     for checkpoint in (run.best, run.last):
         if checkpoint.is_file():
             return checkpoint
     raise CheckpointError(f"{run.path}: this run has no checkpoint yet")
-
-
-def _goes_by(run: RunDirectory, what: str) -> bool:
-    return what in (run.path.name, run.path.name.rpartition("-")[0])

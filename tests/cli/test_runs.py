@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
+from nnkit.runs.directory import RunDirectory
 from tests.cli.program import IRIS, SHORT, Program
 
 
@@ -13,17 +15,66 @@ def test_list_has_the_run_trained_last_at_its_end(program: Program) -> None:
     answer = program("runs", "list")
     heading, *rows = answer.out.splitlines()
     assert heading.split() == ["run", "state", "steps", "time", "score"]
-    assert [row.split()[:3] for row in rows] == [
+    assert [row.split()[:3] for row in rows[::2]] == [
         [first, "finished", "14"],
         [last, "finished", "14"],
     ]
-    assert all("test accuracy " in row for row in rows)
+    assert all("test accuracy " in row for row in rows[::2])
+    assert rows[1::2] == ["  seed=0", "  seed=1"]
 
 
 def test_list_as_json(program: Program, trained: Path) -> None:
     (found,) = program("runs", "list", "--runs", trained.parent, "--json").json["runs"]
     assert (found["run"], found["state"], found["set"]) == (trained.name, "finished", "test")
     assert 0 <= found["figures"]["accuracy"] <= 1
+    assert found["settings"] == {}
+
+
+def test_list_tells_runs_of_one_name_apart(program: Program) -> None:
+    changes = [
+        ["seed=1"],
+        ["optimizer={kind: sgd, lr: 0.5}", "architecture.layers=[dense: 4, dense: 4, dense: 3]"],
+    ]
+    for change in changes:
+        settings = [part for setting in change for part in ("--set", setting)]
+        program("train", IRIS, *SHORT, *settings)
+    program("train", IRIS, *SHORT, "--set", "name=other")
+    first, second, other = program("runs", "list", "--json").json["runs"]
+    assert first["settings"] == {
+        "seed": 1,
+        "architecture.layers.length": 2,
+        "architecture.layers.0.units": 16,
+        "architecture.layers.1.units": 3,
+        "optimizer.kind": "adam",
+        "optimizer.lr": 0.01,
+    }
+    assert second["settings"]["architecture.layers.1.units"] == 4
+    assert other["settings"] == {}
+    lines = program("runs", "list").out.splitlines()
+    assert "  seed=1 architecture.layers.length=2 architecture.layers.0.units=16" in lines
+    assert max(map(len, lines)) <= 80
+
+
+def test_list_drops_columns_that_do_not_fit(program: Program) -> None:
+    program("train", IRIS, *SHORT, "--set", "name=a-rather-long-name-for-a-run")
+    heading, row = program("runs", "list").out.splitlines()
+    assert heading.split() == ["run", "state", "steps", "score"]
+    assert "finished" in row
+    assert len(row) <= 80
+
+
+def test_a_run_that_is_training_is_listed_as_such(program: Program, trained: Path) -> None:
+    run = RunDirectory(Path(shutil.copytree(trained, "runs/iris-mlp-12345678")))
+    run.summary.unlink()
+
+    def state() -> str:
+        (listed,) = program("runs", "list", "--json").json["runs"]
+        return str(listed["state"])
+
+    assert state() == "interrupted"
+    with run.locked():
+        assert state() == "training"
+    assert state() == "interrupted"
 
 
 def test_list_of_nothing(program: Program) -> None:
@@ -36,8 +87,10 @@ def test_show(program: Program, trained: Path) -> None:
     assert (answer.code, answer.err) == (0, "")
     lines = answer.out.splitlines()
     assert lines[:2] == [f"run    {trained}", "state  finished at step 14"]
-    assert lines[3].split()[:3] == ["step", "epoch", "lr"]
+    assert lines[4].split()[:4] == ["epoch", "step", "lr", "loss"]
+    assert [line.split()[:3] for line in lines[5:7]] == [["1", "7", "0.01"], ["2", "14", "0.01"]]
     assert [line.split()[0] for line in lines[-3:]] == ["train", "validation", "test"]
+    assert max(map(len, lines[3:])) <= 80
 
 
 def test_show_as_json(program: Program, trained: Path) -> None:

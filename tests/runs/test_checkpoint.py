@@ -18,8 +18,9 @@ from hypothesis.extra import numpy as hnp
 
 import nnkit
 from nnkit.errors import CheckpointError
-from nnkit.runs.checkpoint import FORMAT, HEADER_KEY, read_checkpoint, write_checkpoint
+from nnkit.runs.checkpoint import FORMAT, read_checkpoint, write_checkpoint
 from nnkit.runs.directory import RunDirectory
+from nnkit.runs.header import HEADER_KEY
 from nnkit.training.trained import trained_from
 from tests.runs.iris import exit_code
 

@@ -16,7 +16,15 @@ import nnkit
 from nnkit.config.base import FilePath, members
 from nnkit.data.sources import AnySource
 from nnkit.errors import CheckpointError, UsageError
-from nnkit.runs.directory import PLACES, RunDirectory, find_checkpoint, list_runs, run_hash
+from nnkit.runs import directory
+from nnkit.runs.directory import (
+    PLACES,
+    RunDirectory,
+    find_checkpoint,
+    list_runs,
+    matching_runs,
+    run_hash,
+)
 from nnkit.training.listeners import Listener
 from tests.runs.iris import iris_config
 
@@ -72,6 +80,9 @@ def test_a_checkpoint_goes_by_many_names(tmp_path: Path, monkeypatch: pytest.Mon
     for name in ("my", "my-net-", "runs", "runs/my-net", ""):
         with pytest.raises(CheckpointError, match="the latest runs in runs/ are my-net-0"):
             find_checkpoint(name)
+    assert [run.path for run in matching_runs("my-net")] == [old.path, new.path]
+    assert [run.path for run in matching_runs("my-net-00000001")] == [old.path]
+    assert [run.path for run in matching_runs("runs/my-net-00000001")] == [old.path]
     with pytest.raises(CheckpointError, match="there are no runs in elsewhere/"):
         find_checkpoint("my-net", Path("elsewhere"))
 
@@ -168,6 +179,30 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
             pass
     with run.locked():
         pass
+
+
+def test_whether_a_process_is_training(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path / "run")
+    with run.locked():
+        assert (run.training, run.state) == (True, "training")
+        run.write_summary({})
+        assert (run.training, run.state) == (True, "finished")
+    assert (run.training, RunDirectory(tmp_path / "none").training) == (False, False)
+
+
+def test_looking_at_a_lock_keeps_nobody_from_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunDirectory(tmp_path / "run")
+    with run.locked():
+        pass
+    looking = (run.path / ".lock").open("rb")
+    assert directory._try_lock(looking, shared=True)
+    seen = [run.training]  # whoever looks does not take others who look for a training
+    monkeypatch.setattr(directory, "sleep", lambda seconds: looking.close())
+    with run.locked():
+        seen.append(run.training)
+    assert seen == [False, True]
 
 
 def test_two_trainings_of_one_config_do_not_meet(tmp_path: Path) -> None:

@@ -1,0 +1,39 @@
+"""The run or checkpoint that an argument stands for; where several do, says which is taken."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nnkit.cli.output import say
+
+if TYPE_CHECKING:
+    from nnkit.runs.directory import RunDirectory
+
+
+def chosen_checkpoint(what: str, runs: Path) -> Path:
+    """The file that a checkpoint file, a run's folder, or a run's name stands for.
+
+    Raises:
+        CheckpointError: there is none; says which runs there are.
+    """
+    from nnkit.runs.directory import best_checkpoint
+
+    return Path(what) if Path(what).is_file() else best_checkpoint(chosen_run(what, runs))
+
+
+def chosen_run(what: str, runs: Path) -> RunDirectory:
+    """The run that a folder or a name stands for: of several, the most recent.
+
+    Raises:
+        CheckpointError: there is none; says which runs there are.
+    """
+    from nnkit.runs.directory import matching_runs
+
+    found = matching_runs(what, runs)
+    if len(found) > 1:
+        say(
+            f"{len(found):,} runs are named {what}; using the most recent, {found[-1].path}\n"
+            "`nnkit runs list` shows in which settings they differ"
+        )
+    return found[-1]

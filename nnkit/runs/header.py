@@ -1,0 +1,55 @@
+"""A checkpoint's header: JSON at the beginning of the file, read without the arrays."""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+from typing import IO, Any
+
+from nnkit.errors import CheckpointError
+
+HEADER_KEY = "nnkit"  # a single key, because safetensors keeps no order among several
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """The header of a checkpoint, not verified: its checksum covers the whole file.
+
+    Raises:
+        CheckpointError: missing, or not a checkpoint.
+    """
+    try:
+        with path.open("rb") as file:
+            return parse_header(file, path.stat().st_size, path)
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: no such checkpoint") from None
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def parse_header(file: IO[bytes], size: int, path: Path) -> dict[str, Any]:
+    """What nnkit put into a safetensors header: 8 bytes of length, then JSON.
+
+    Args:
+        file: at its beginning.
+        size: of the file, in bytes.
+        path: for messages.
+
+    Raises:
+        CheckpointError: there is no such header.
+    """
+    not_ours = CheckpointError(f"{path}: not an nnkit checkpoint, or damaged")
+    start = file.read(8)
+    if len(start) < 8:
+        raise not_ours
+    (length,) = struct.unpack("<Q", start)
+    if length > size - 8:
+        raise not_ours
+    try:
+        outer = json.loads(file.read(length))
+        header = json.loads(outer["__metadata__"][HEADER_KEY])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise not_ours from None
+    if not isinstance(header, dict):
+        raise not_ours
+    return header
