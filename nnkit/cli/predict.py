@@ -155,6 +155,7 @@ def _answers(
     for file in _files(inputs):
         model = networks[_kind(file)]
         try:
+            _check_exists(file)
             if _kind(file) == PICTURES and model.reads_digits:
                 yield _read_digits(model, file, reject, drawings)
             else:
@@ -164,15 +165,26 @@ def _answers(
 
 
 def _files(inputs: Sequence[Path]) -> Iterator[Path]:
-    """The files, and the pictures of the folders by name."""
+    """The files, and the pictures of the folders by name; a folder without pictures itself."""
     from nnkit.data.pictures import SUFFIXES
 
     for path in inputs:
         if path.is_dir():
             inside = (p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-            yield from sorted(p for p in inside if not p.name.startswith("."))
+            yield from sorted(p for p in inside if not p.name.startswith(".")) or [path]
         else:
             yield path
+
+
+def _check_exists(file: Path) -> None:
+    """Raises a DataError where there is nothing to predict from."""
+    from nnkit.data.pictures import SUFFIXES
+    from nnkit.errors import DataError
+
+    if file.is_dir():
+        raise DataError(f"{file}: no pictures in it ({', '.join(sorted(SUFFIXES))})")
+    if not file.exists():
+        raise DataError(f"{file}: no such file")
 
 
 def _predicted(model: TrainedModel, file: Path) -> Iterator[Answer]:
@@ -198,10 +210,11 @@ def _inputs(model: TrainedModel, file: Path) -> Any:
     from nnkit.data.sources.arrays import read_npy
     from nnkit.errors import DataError
 
-    if not file.exists():
-        raise DataError(f"{file}: no such file")
     if _kind(file) == "npy":
-        return read_npy(str(file))
+        found = read_npy(str(file))
+        if found.size == 0:
+            raise DataError(f"{file}: an array of shape {found.shape} has no samples")
+        return found
     if _kind(file) == "csv":
         return model.read_table(file)
     return model.read_picture(file)

@@ -317,3 +317,24 @@ def test_only_models_of_digits_draw(program: Program, trained: Path, rows: Path)
     answer = program("predict", rows, "-c", trained, "--annotate", "out.png")
     assert answer.code == 2
     assert "models that read digits" in answer.errors[0]
+
+
+@pytest.mark.parametrize("name", [".hidden.png", "notes.txt"])
+def test_a_folder_without_pictures_is_an_error(program: Program, tmp_path: Path, name: str) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / name).touch()
+    answer = program("predict", "empty")
+    assert (answer.code, answer.out) == (3, "")
+    (error,) = answer.errors
+    assert error.startswith("empty: no pictures in it (.bmp, ")
+    again = program("predict", "empty", "--json")
+    assert (again.code, again.json["inputs"]) == (3, [{"path": "empty", "error": error}])
+
+
+def test_an_array_without_samples_is_an_error(
+    program: Program, trained: Path, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "none.npy", np.zeros((0, 4)))
+    answer = program("predict", "none.npy", "-c", trained)
+    assert (answer.code, answer.out) == (3, "")
+    assert answer.errors == ["none.npy: an array of shape (0, 4) has no samples"]
