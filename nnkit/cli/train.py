@@ -43,7 +43,7 @@ def train(
 
     All output is saved in runs/NAME-HASH: checkpoints, metrics.jsonl, summary.json. Ctrl-C finishes
     the current step, saves, and exits with 130; --resume continues from there to the same result,
-    bit for bit, as an uninterrupted run.
+    bit for bit, as an uninterrupted run. A finished run is not trained again: its result is shown.
     """
     import nnkit
     from nnkit.cli.interruption import Interruption
@@ -51,7 +51,7 @@ def train(
     from nnkit.errors import GateError, UsageError
 
     if resume and restart:
-        raise UsageError("--resume goes on, --restart begins anew; give one of them")
+        raise UsageError("--resume continues a run, --restart begins anew; give one of them")
     if dry_run and (resume or restart):
         raise UsageError("--dry-run trains nothing; leave out --resume and --restart")
     loaded = nnkit.load_config(config, overrides or ())
@@ -75,6 +75,7 @@ def train(
         print_json(
             {
                 "run": str(run.directory),
+                "already_finished": run.already_finished,
                 "interrupted": run.interrupted,
                 **run.summary,
                 "missed": str(missed).splitlines() if missed else [],
@@ -95,7 +96,7 @@ def train(
 def _render_interruption(run: Run) -> None:
     say(
         f"saved at step {run.summary['step']:,} of {run.summary['steps']:,}; "
-        "the same command with --resume goes on from there"
+        "the same command with --resume continues from there"
     )
 
 
@@ -103,9 +104,14 @@ def _render(run: Run) -> None:
     summary = run.summary
     early = ", stopped early" if summary["outcome"] == "stopped early" else ""
     steps, seconds = f"{summary['step']:,} steps", show_seconds(summary["seconds"])
-    say(f"trained {steps} in {seconds} ({summary['samples_per_second']:,} samples/s){early}")
+    if run.already_finished:
+        say(f"{run.directory} is already finished: {steps} in {seconds}{early}")
+        say("nothing was trained now; --restart trains it again")
+    else:
+        say(f"trained {steps} in {seconds} ({summary['samples_per_second']:,} samples/s){early}")
     print(results_table(summary, result_width()), flush=True)
-    say(f"run: {run.directory}")
+    if not run.already_finished:
+        say(f"run: {run.directory}")
 
 
 def _dry_run(config: Any, runs: Path, as_json: bool) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import inf
+from operator import itemgetter
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal
@@ -12,7 +13,8 @@ from typing import Any, Literal
 from nnkit.errors import DivergedError, GateError, UsageError
 from nnkit.metrics import higher_is_better
 from nnkit.runs.checkpoint import read_checkpoint
-from nnkit.runs.directory import DEFAULT_RUNS, RunDirectory
+from nnkit.runs.differences import DATA, brief, differences, identity, identity_of
+from nnkit.runs.directory import DEFAULT_RUNS, RunDirectory, list_runs
 from nnkit.training.config import Config
 from nnkit.training.listeners import Listener, LogFile
 from nnkit.training.loop import Evaluation
@@ -20,23 +22,28 @@ from nnkit.training.numerics import numerics
 from nnkit.training.session import Best, Session, build, restore, save
 from nnkit.training.summary import conclude
 from nnkit.training.trained import TrainedModel, trained_from
+from nnkit.version import __version__
 
+MOST_DIFFERENCES = 3  # that are named where there is nothing to resume
 Outcome = Literal["completed", "stopped early", "interrupted"]
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A training that came to an end or was interrupted.
+    """A finished or interrupted run.
 
     Attributes:
         directory: its folder.
         summary: the content of summary.json; of an interrupted run, what is known so far.
-        interrupted: whether it stopped early because it was asked to.
+        interrupted: whether it stopped before its end because it was asked to.
+        already_finished: whether it was finished before `train` was called, which then only
+            returned it.
     """
 
     directory: Path
     summary: Mapping[str, Any]
     interrupted: bool = False
+    already_finished: bool = False
 
     def load(self) -> TrainedModel:
         """The best model of the run."""
@@ -53,23 +60,27 @@ def train(
     listeners: Iterable[Listener] = (),
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Run:
-    """Trains a config's network; the run's folder holds everything that comes of it.
+    """Trains a config's network, unless this was done before, and saves all output in a folder.
+
+    A run belongs to one config, data and version of nnkit, and training it again would give the
+    same weights. So a finished run is returned as it is, with `already_finished` set.
 
     Args:
         config: from `load_config`.
         runs: the folder in which the run's folder is made.
-        resume: go on where an interrupted run of this config stopped; begin if there is none.
-        restart: begin anew even if this config was trained before.
+        resume: continue an interrupted run of this config; without one, start from step 0.
+        restart: train from step 0, replacing a finished or interrupted run of this config.
         listeners: told of every step and evaluation.
         should_stop: asked after each step; True saves and ends the training.
 
     Returns:
-        The run. If it was finished before and `resume` is given, that run as it is.
+        The run.
 
     Raises:
         ConfigError: settings, shapes and data do not fit together; says where.
         DataError: the data is missing or damaged.
-        UsageError: this config was trained before, and neither `resume` nor `restart` is given.
+        UsageError: a run of this config was interrupted, and neither `resume` nor `restart` is
+            given; or another process is training it.
         DivergedError: the loss became NaN or infinite.
         GateError: a bound under `expect:` is not met; the run is complete nevertheless.
     """
@@ -78,26 +89,60 @@ def train(
         session = build(config, Path(runs))
     run = session.run
     with run.locked():
-        if run.finished and resume:
-            summary = run.read_summary()
-            if summary is not None:
-                finished = Run(run.path, summary)
-                check_expectations(config, finished)
-                return finished
-        if (run.finished or run.begun) and not (resume or restart):
-            state = "was trained before" if run.finished else "was interrupted"
-            again = "" if run.finished else "--resume goes on where it stopped, "
-            raise UsageError(f"{run.path} {state}; {again}--restart begins anew")
-        if restart or not run.begun:
-            run.clear()
-        run.create(config.to_yaml())
-        if run.begun:
-            restore(session, read_checkpoint(run.last))
-        with numerics(session.model):
-            result = _fit(session, (LogFile(), *listeners), should_stop)
+        summary = None if restart else run.read_summary()
+        if summary is not None:
+            result = Run(run.path, summary, already_finished=True)
+        else:
+            _open(session, resume=resume, restart=restart)
+            with numerics(session.model):
+                result = _fit(session, (LogFile(), *listeners), should_stop)
     if not result.interrupted:
         check_expectations(config, result)
     return result
+
+
+def _open(session: Session, *, resume: bool, restart: bool) -> None:
+    """Makes the run's folder ready, and puts the session where an interrupted run stopped."""
+    run = session.run
+    if run.begun and not (resume or restart):
+        raise UsageError(
+            f"{run.path} was interrupted; --resume continues it, --restart begins anew"
+        )
+    if restart or not run.begun:
+        run.clear()
+    if resume and not run.begun:
+        session.notices.extend(_nothing_to_resume(session))
+    run.create(session.config.to_yaml())
+    if run.begun:
+        restore(session, read_checkpoint(run.last))
+
+
+def _nothing_to_resume(session: Session) -> Iterator[str]:
+    """Says in which settings the run differs from the most similar one of its name, if any."""
+    run, task = session.run, session.task
+    own = identity_of(task.config.resolved(), task.fingerprint, __version__)
+    similar = [
+        (len(there | here), other, there, here)
+        for other in reversed(list_runs(run.path.parent))
+        if other.begun and other.name == run.name
+        for there, here in [differences([identity(other), own])]
+    ]
+    if not similar:
+        return
+    count, other, there, here = min(similar, key=itemgetter(0))
+    paths = list(here | there)
+    shown = [
+        "the data"
+        if path == DATA
+        else f"{path} ({brief(there.get(path))} there, {brief(here.get(path))} here)"
+        for path in paths[:MOST_DIFFERENCES]
+    ]
+    if count > MOST_DIFFERENCES:
+        shown.append(f"{count - MOST_DIFFERENCES:,} more settings")
+    yield (
+        f"nothing to resume: this run differs from {other.path} in {', '.join(shown)}; "
+        "training starts at step 0"
+    )
 
 
 def _fit(session: Session, listeners: tuple[Listener, ...], should_stop: Callable[[], bool]) -> Run:

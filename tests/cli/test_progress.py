@@ -104,6 +104,18 @@ def test_everything_fits_a_terminal(width: int, houses: Path, tmp_path: Path) ->
     assert [bar for bar in bars if bar.startswith("epoch 36 ") and " 600/600  loss " in bar]
 
 
+@posix
+def test_a_finished_run_on_a_terminal_is_no_training(
+    program: Program, houses: Path, tmp_path: Path
+) -> None:
+    first = program("train", houses)
+    lines, bars = on_terminal(80, tmp_path, "train", houses)
+    assert bars == []
+    assert " is already finished: 36 steps in " in lines[0]
+    assert lines[1] == "nothing was trained now; --restart trains it again"
+    assert lines[2:] == first.out.splitlines()
+
+
 def test_elsewhere_it_is_plain_lines_of_80_columns(program: Program) -> None:
     answer = program("train", IRIS, "--set", "training.epochs=3")
     lines = answer.err.splitlines()

@@ -36,6 +36,7 @@ def test_as_json(program: Program, tmp_path: Path) -> None:
     found = program(*SMALL, "--json").json
     assert Path(found["run"]) == only_run(tmp_path).relative_to(tmp_path)
     assert (found["outcome"], found["interrupted"], found["epochs"]) == ("completed", False, 2.0)
+    assert found["already_finished"] is False
     assert set(found["results"]) == {"train", "validation", "test"}
 
 
@@ -55,16 +56,24 @@ def test_runs_are_kept_where_asked(
 
 
 class TestASecondTime:
-    def test_it_is_refused_with_the_remedy(self, program: Program, tmp_path: Path) -> None:
-        program(*SMALL)
-        answer = program(*SMALL)
-        assert (answer.code, answer.out) == (2, "")
-        run = only_run(tmp_path).relative_to(tmp_path)
-        assert answer.errors == [f"{run} was trained before; --restart begins anew"]
+    @pytest.mark.parametrize("more", [[], ["--resume"], ["--quiet"]])
+    def test_the_finished_run_is_shown_and_nothing_trained(
+        self, program: Program, tmp_path: Path, more: list[str]
+    ) -> None:
+        first = program(*SMALL)
+        run = only_run(tmp_path)
+        files = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+        answer = program(*SMALL, *more)
+        assert (answer.code, answer.out) == (0, first.out)
+        finished, nothing = answer.err.splitlines()
+        assert finished.startswith(f"runs/{run.name} is already finished: 14 steps in ")
+        assert nothing == "nothing was trained now; --restart trains it again"
+        assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == files
 
-    def test_resume_gives_the_finished_run(self, program: Program) -> None:
+    @pytest.mark.parametrize("more", [[], ["--resume"]])
+    def test_json_says_so(self, program: Program, more: list[str]) -> None:
         first = program(*SMALL, "--json").json
-        assert program(*SMALL, "--resume", "--json").json == first
+        assert program(*SMALL, *more, "--json").json == {**first, "already_finished": True}
 
     def test_restart_trains_again_to_the_same_weights(self, program: Program) -> None:
         first = program(*SMALL, "--json").json
@@ -74,12 +83,27 @@ class TestASecondTime:
     def test_not_both(self, program: Program, tmp_path: Path) -> None:
         answer = program(*SMALL, "--resume", "--restart")
         assert answer.code == 2
-        assert answer.errors == ["--resume goes on, --restart begins anew; give one of them"]
+        assert answer.errors == [
+            "--resume continues a run, --restart begins anew; give one of them"
+        ]
         assert not (tmp_path / "runs").exists()
 
     @pytest.mark.parametrize("flag", ["--resume", "--restart"])
     def test_either_begins_where_there_is_nothing(self, program: Program, flag: str) -> None:
         assert program(*SMALL, flag).code == 0
+
+    @pytest.mark.parametrize("more", [[], ["--quiet"]])
+    def test_resume_says_why_there_is_nothing_to_resume(
+        self, program: Program, tmp_path: Path, more: list[str]
+    ) -> None:
+        program(*SMALL)
+        other = only_run(tmp_path).name
+        answer = program("train", IRIS, "--set", "training.epochs=3", "--resume", *more)
+        assert answer.code == 0
+        assert (
+            f"nothing to resume: this run differs from runs/{other} in training.epochs (2 there, "
+            "3 here); training starts at step 0"
+        ) in " ".join(answer.err.split())
 
     def test_another_setting_is_another_run(self, program: Program, tmp_path: Path) -> None:
         program(*SMALL)
@@ -126,9 +150,15 @@ class TestExpectations:
         answer = self.train(program, "{max: 0.01}", "--json", "--quiet")
         assert (answer.code, answer.json["outcome"]) == (4, "completed")
 
-    def test_missed_again_when_the_finished_run_is_resumed(self, program: Program) -> None:
+    @pytest.mark.parametrize("more", [[], ["--resume"]])
+    def test_missed_again_when_the_finished_run_is_shown(
+        self, program: Program, more: list[str]
+    ) -> None:
         self.train(program, "{min: 1.5}")
-        assert self.train(program, "{min: 1.5}", "--resume").code == 4
+        answer = self.train(program, "{min: 1.5}", *more)
+        assert answer.code == 4
+        assert "already finished" in answer.err
+        assert self.train(program, "{min: 1.5}", *more, "--json").json["missed"]
 
     def test_of_a_figure_that_is_not_is_refused_before_training(
         self, program: Program, tmp_path: Path

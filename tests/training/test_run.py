@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,12 +66,69 @@ def test_interrupted_and_resumed_is_as_never_interrupted(
 def test_a_finished_run_is_handed_back_or_made_anew(tmp_path: Path) -> None:
     config = iris()
     first = nnkit.train(config, runs=tmp_path)
-    assert nnkit.train(config, runs=tmp_path, resume=True).summary == first.summary
-    with pytest.raises(UsageError, match="was trained before; --restart begins anew"):
-        nnkit.train(config, runs=tmp_path)
+    assert not first.already_finished
+    for resume in (True, False):
+        heard = Meddler()
+        same = nnkit.train(config, runs=tmp_path, resume=resume, listeners=[heard])
+        assert same == replace(first, already_finished=True)
+        assert heard.events == []
     again = nnkit.train(config, runs=tmp_path, restart=True)
+    assert not again.already_finished
     assert timeless(again.summary) == timeless(first.summary)
     assert records(again) == records(first)
+
+
+def test_an_interrupted_run_is_neither_continued_nor_replaced_unasked(tmp_path: Path) -> None:
+    config = iris()
+    part = nnkit.train(config, runs=tmp_path, should_stop=StopAfter(3))
+    remedy = f"{part.directory} was interrupted; --resume continues it, --restart begins anew"
+    with pytest.raises(UsageError, match=remedy):
+        nnkit.train(config, runs=tmp_path)
+    assert nnkit.train(config, runs=tmp_path, resume=True).summary["step"] == 21
+
+
+class Hears(Listener):
+    """Keeps what a user is told before the first step."""
+
+    def started(self, session: Session) -> None:
+        self.notices = list(session.notices)
+
+
+def told(config: Config, runs: Path) -> list[str]:
+    """What is told when this config is resumed there."""
+    hears = Hears()
+    nnkit.train(config, runs=runs, resume=True, listeners=[hears])
+    return hears.notices
+
+
+def test_where_there_is_nothing_to_resume_the_nearest_run_is_named(tmp_path: Path) -> None:
+    """Of those of its name, the one that differs in the fewest settings."""
+    assert told(iris(), tmp_path) == []
+    far = nnkit.train(iris(seed=5, training={"epochs": 1}), runs=tmp_path).directory
+    assert told(iris(name="other", seed=2), tmp_path) == []
+    near = nnkit.train(iris(seed=1), runs=tmp_path).directory
+    (notice,) = told(iris(seed=2), tmp_path)
+    assert notice == (
+        f"nothing to resume: this run differs from {near} in seed (1 there, 2 here); "
+        "training starts at step 0"
+    )
+    (notice,) = told(iris(seed=5, training={"epochs": 2}), tmp_path)
+    assert f"differs from {far} in training.epochs (1 there, 2 here);" in notice
+    many = {"epochs": 4, "batch_size": 9, "accumulate": 2, "precision": "float64"}
+    (notice,) = told(iris(seed=9, training=many), tmp_path)
+    assert "4 here), training.batch_size (16 there, 9 here), 2 more settings;" in notice
+
+
+def test_where_the_data_has_changed_it_is_said(tmp_path: Path) -> None:
+    def on(rows: int) -> Config:
+        table = tmp_path / "t.csv"
+        table.write_text("a,b\n" + "".join(f"{i},{'xyz'[i % 3]}\n" for i in range(rows)))
+        source = {"kind": "csv", "path": str(table), "label": "b"}
+        return iris(name="t", data={"source": source})
+
+    first = nnkit.train(on(50), runs=tmp_path / "runs").directory
+    (notice,) = told(on(51), tmp_path / "runs")
+    assert notice.startswith(f"nothing to resume: this run differs from {first} in the data;")
 
 
 # Optional libraries
@@ -272,8 +330,10 @@ def test_a_missed_bound_is_an_error_with_the_run_complete(tmp_path: Path) -> Non
     assert RunDirectory(run.directory).read_summary() == run.summary
     assert run.summary["outcome"] == "completed"
     run.load()
-    with pytest.raises(GateError):  # and so it is when the finished run is asked for
-        nnkit.train(config, runs=tmp_path, resume=True)
+    for resume in (True, False):  # and so it is when the finished run is asked for
+        with pytest.raises(GateError) as caught:
+            nnkit.train(config, runs=tmp_path, resume=resume)
+        assert caught.value.run == replace(run, already_finished=True)
 
 
 def test_a_bound_on_a_figure_that_does_not_exist_is_refused(tmp_path: Path) -> None:
