@@ -16,7 +16,15 @@ from nnkit.cli.options import (
     argument,
     group,
 )
-from nnkit.cli.output import print_json, results, say, show_bytes, table
+from nnkit.cli.output import (
+    print_json,
+    result_width,
+    results,
+    say,
+    show_bytes,
+    table,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     from nnkit.training.samples import Shown
@@ -40,7 +48,9 @@ def list_data(as_json: JsonOption = False) -> None:
         looked = [str(place) for place in places()]
         print_json({"sources": kinds, "mnist": str(found) if found else None, "looked_in": looked})
         return
-    print(table(("source", "what it is"), [(kind["kind"], kind["about"]) for kind in kinds]))
+    names = max(len(kind["kind"]) for kind in kinds) + 2
+    for name, about in [("source", "what it is"), *(kind.values() for kind in kinds)]:
+        print("\n".join(wrapped(f"{name:{names}}{about}", result_width(), hang=names)))
     print(f"\nMNIST: {found or 'not found; `nnkit data fetch mnist` downloads it'}")
 
 

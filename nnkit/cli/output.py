@@ -67,13 +67,13 @@ def print_json(result: Mapping[str, Any]) -> None:
     print(json.dumps(result))
 
 
-def wrapped(text: str, width: int, indent: str = "") -> list[str]:
-    """A text in lines, broken between words only; those after the first are indented by 2 more."""
+def wrapped(text: str, width: int, indent: int = 0, hang: int = 2) -> list[str]:
+    """A text in lines, broken between words only; those after the first are indented more."""
     return wrap(
         text,
         width,
-        initial_indent=indent,
-        subsequent_indent=f"{indent}  ",
+        initial_indent=" " * indent,
+        subsequent_indent=" " * (indent + hang),
         break_long_words=False,
         break_on_hyphens=False,
     )

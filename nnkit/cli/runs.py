@@ -101,7 +101,7 @@ def _listed(entries: Sequence[Mapping[str, Any]], width: int) -> list[str]:
     shown = lines[:1]
     for line, entry in zip(lines[1:], entries, strict=True):
         settings = " ".join(f"{path}={brief(value)}" for path, value in entry["settings"].items())
-        shown += [line, *wrapped(settings, width, "  ")]
+        shown += [line, *wrapped(settings, width, 2)]
     return shown
 
 

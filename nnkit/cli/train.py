@@ -96,7 +96,7 @@ def train(
 def _render_interruption(run: Run) -> None:
     say(
         f"saved at step {run.summary['step']:,} of {run.summary['steps']:,}; "
-        "the same command with --resume continues from there"
+        "repeat the command with --resume to continue"
     )
 
 
@@ -126,11 +126,8 @@ def _dry_run(config: Any, runs: Path, as_json: bool) -> None:
     memory = result["memory"]
     sets = ", ".join(f"{count:,} {name}" for name, count in result["samples"].items())
     print(f"parameters  {result['parameters']:,}")
-    print(
-        f"memory      {show_bytes(sum(memory.values()))} (data {show_bytes(memory['data'])}, "
-        f"parameters, gradients and slots {show_bytes(memory['parameters'])}, "
-        f"buffers {show_bytes(memory['buffers'])})"
-    )
+    parts = ", ".join(f"{name} {show_bytes(size)}" for name, size in memory.items())
+    print(f"memory      {show_bytes(sum(memory.values()))} ({parts})")
     print(f"samples     {sets}")
     print(f"steps       {result['steps']:,} of {result['batch_size']} samples")
     loss, seconds = show_figure("loss", result["loss"]), show_seconds(result["seconds"])

@@ -18,6 +18,8 @@ def test_list_names_every_kind_of_source_and_where_mnist_is(
     assert answer.code == 0
     for kind in ("mnist", "idx", "npy", "npz", "csv", "image_folder"):
         assert f"\n{kind}  " in answer.out
+    sources, _, _ = answer.out.partition("\n\n")
+    assert max(map(len, sources.splitlines())) <= 80
     assert answer.out.endswith(f"\nMNIST: {ROOT / 'data' / 'mnist'}\n")
 
 

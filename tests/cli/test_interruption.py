@@ -47,7 +47,7 @@ def test_ctrl_c_saves_and_resume_finishes(program: Program, tmp_path: Path) -> N
     assert answer.code == 130, answer.err
     assert answer.out == ""
     assert "SIGINT: finishing this step and saving …" in answer.err
-    assert "the same command with --resume continues from there" in answer.err
+    assert "repeat the command with --resume to continue" in answer.err
 
     (listed,) = program("runs", "list", "--json").json["runs"]
     assert listed["state"] == "interrupted"

@@ -117,4 +117,4 @@ def test_lines_are_broken_between_words_only() -> None:
     text = "some words and a-rather-long-hyphenated-one/or/a/path"
     lines = wrapped(text, 20)
     assert lines == ["some words and", "  a-rather-long-hyphenated-one/or/a/path"]
-    assert wrapped("one two three", 9, "  ") == ["  one two", "    three"]
+    assert wrapped("one two three", 9, 2) == ["  one two", "    three"]
