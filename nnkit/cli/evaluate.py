@@ -134,10 +134,10 @@ def _confusions(by_class: ClassReport) -> str:
             headings = tuple(map(str, range(len(names))))
             names = tuple(f"{i} {name}" for i, name in enumerate(names))
         rows = [(name, *row) for name, row in zip(names, matrix, strict=True)]
-        return table(("target \\ answer", *headings), rows)
+        return table(("true \\ predicted", *headings), rows)
     pairs = by_class.confused()
     if not pairs:
         return "no class is taken for another"
     most = pairs[:MOST_PAIRS]
     more = f"\n… and {len(pairs) - len(most):,} other pairs" if len(pairs) > len(most) else ""
-    return table(("target", "answered", "samples"), [tuple(pair.values()) for pair in most]) + more
+    return table(("true", "predicted", "samples"), [tuple(pair.values()) for pair in most]) + more
