@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from threading import RLock
 from typing import Annotated, Any, ClassVar, cast, get_args
 
 from pydantic import (
@@ -25,6 +26,9 @@ from nnkit.config.yaml import WrittenStr
 # would look for the target of a `$ref` among its own definitions only.
 NAMED, HELD = "x-named", "x-held"
 
+# The key in a core schema's metadata that holds the component it stands for.
+MEMBER = "nnkit_member"
+
 # Under this key an override keeps the scalar that it turned into a mapping: after
 # `--set …dense.activation=tanh`, `dense: 128` has become `dense: {=: 128, activation: tanh}`.
 SHORTHAND_KEY = "="
@@ -32,6 +36,9 @@ SHORTHAND_KEY = "="
 
 # Our tags for each name from elsewhere.
 NAMES_ELSEWHERE: dict[str, list[str]] = {}
+
+
+_building = RLock()
 
 
 class Spec(BaseModel):
@@ -42,9 +49,22 @@ class Spec(BaseModel):
     """
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, validate_default=False, allow_inf_nan=False
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        validate_default=False,
+        allow_inf_nan=False,
+        defer_build=True,  # until first use: a config chooses few of all the components
     )
     shorthand: ClassVar[str | None] = None
+
+    @classmethod
+    def model_rebuild(cls, *, _parent_namespace_depth: int = 2, **options: Any) -> bool | None:
+        """Builds the validator, by default at first use, in one thread at a time."""
+        with _building:  # pydantic up to 2.13 lets other threads see a class that is half built
+            return super().model_rebuild(
+                _parent_namespace_depth=_parent_namespace_depth + 1, **options
+            )
 
     @model_validator(mode="before")
     @classmethod
@@ -172,10 +192,8 @@ class Tagged:
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        union = handler(
-            Annotated[source, Field(discriminator="kind")] if get_args(source) else source
-        )
         known = members(source)
+        union = _union({tag: _built_when_chosen(member) for tag, member in known.items()})
 
         def expand(value: Any) -> Any:
             return _with_kind(known, value, self.default)
@@ -186,8 +204,9 @@ class Tagged:
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         union = cast("dict[str, Any]", schema)["schema"]
-        described = handler(union)
-        choices = described.get("oneOf", [described])
+        members = {tag: choice["metadata"][MEMBER] for tag, choice in union["choices"].items()}
+        described = handler(_union({tag: _definition(m) for tag, m in members.items()}))
+        choices = described["oneOf"]
         tags = [choice_tag(choice, handler) for choice in choices]
         bare = [tag for tag, choice in zip(tags, choices, strict=True) if _bare(choice, handler)]
         single = {
@@ -208,6 +227,24 @@ class Tagged:
         ]
         named = {} if self.name is None else {NAMED: self.name}
         return {**named, "anyOf": [*([{"enum": bare}] if bare else []), *full, single]}
+
+
+def _union(choices: Mapping[str, CoreSchema]) -> CoreSchema:
+    return core_schema.tagged_union_schema(dict(choices), "kind")
+
+
+def _built_when_chosen(member: type[Component]) -> CoreSchema:
+    """Validates as the component does, without holding its validator, and those of its unions."""
+    return core_schema.no_info_plain_validator_function(
+        member.model_validate, metadata={MEMBER: member}
+    )
+
+
+def _definition(member: type[Component]) -> CoreSchema:
+    """The component's own schema, under a name by which a JSON Schema can refer to it."""
+    member.model_rebuild()
+    name = f"{member.__module__}.{member.__qualname__}:{id(member)}"
+    return cast("CoreSchema", {**member.__pydantic_core_schema__, "ref": name})
 
 
 def choice_tag(choice: dict[str, Any], handler: GetJsonSchemaHandler) -> str:

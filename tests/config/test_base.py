@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
@@ -183,6 +187,70 @@ def test_a_component_written_wrongly(text: str, expected: str) -> None:
     with pytest.raises(ConfigError) as caught:
         root(text)
     assert str(caught.value) == expected
+
+
+class OnlyOne(Spec):
+    it: Annotated[Small, Tagged()]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("it: smal", "f:1:5: it: unknown kind 'smal'; did you mean 'small'?"),
+        ("it: {small: 0}", "f:1:13: it.small: must be at least 1, got 0"),
+        (
+            "it: {small: {siz: 3, size: 1}}",
+            "f:1:14: it.small.siz: unknown key; did you mean 'size'?",
+        ),
+    ],
+)
+def test_a_union_may_have_one_member(text: str, expected: str) -> None:
+    assert validate(OnlyOne, parse_yaml("it: {small: 3}", "f")).it == Small(size=3)
+    with pytest.raises(ConfigError) as caught:
+        validate(OnlyOne, parse_yaml(text, "f"))
+    assert str(caught.value) == expected
+
+
+def test_a_component_is_built_when_it_is_chosen() -> None:
+    class Chosen(Component):
+        kind: Literal["chosen"] = "chosen"
+
+    class Other(Component):
+        kind: Literal["other"] = "other"
+
+    class Choice(Spec):
+        it: Annotated[Chosen | Other, Tagged()]
+
+    assert Choice.model_validate({"it": "chosen"}).it == Chosen()
+    assert Chosen.__pydantic_complete__
+    assert not Other.__pydantic_complete__
+
+
+@pytest.fixture
+def hurried_threads() -> Iterator[None]:
+    """Threads that interrupt each other as often as can be."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual)
+
+
+@pytest.mark.usefixtures("hurried_threads")
+def test_threads_may_use_a_component_for_the_first_time_at_once() -> None:
+    for _ in range(20):
+
+        class First(Small):
+            kind: Literal["first"] = "first"  # type: ignore[assignment]
+
+        ready = Barrier(8)
+
+        def use(size: int, component: type[Small], ready: Barrier) -> dict[str, Any]:
+            ready.wait()
+            return component(size=size).model_dump()
+
+        with ThreadPoolExecutor(8) as threads:
+            found = [threads.submit(use, size, First, ready) for size in range(1, 9)]
+        assert [future.result()["size"] for future in found] == [*range(1, 9)]
 
 
 def test_members_are_found_by_tag_within_any_annotation() -> None:
