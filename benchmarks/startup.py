@@ -8,14 +8,17 @@ import subprocess
 import sys
 import sysconfig
 import venv
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from resource import RUSAGE_CHILDREN, getrusage
 from statistics import median
 from tempfile import TemporaryDirectory
-from time import time
+from time import perf_counter
 
 ROOT = Path(__file__).resolve().parents[1]
-CONFIG = "configs/iris-mlp.yaml"
+XOR, IRIS = "configs/xor.yaml", "configs/iris-mlp.yaml"
+PICTURE = "data/pictures/7.png"
 
 TYPER_PROGRAM = '''
 import typer
@@ -36,19 +39,29 @@ def goodbye(name: str, formal: bool = False) -> None:
 app()
 '''
 
-# All that the command imports, then the same training; a listener notes the time of the first step.
+# All that the command imports, then the same training, which ends with its first step.
 FIRST_STEP = """
-import os, sys, time
+import os, sys
 import nnkit.cli.app
 import nnkit
 
 class FirstStep(nnkit.Listener):
     def stepped(self, step):
-        print(time.time(), flush=True)
         os._exit(0)
 
 nnkit.train(nnkit.load_config(sys.argv[1]), runs=sys.argv[2], listeners=[FirstStep()])
 """
+
+# What the others are compared with: importing the libraries without which nnkit trains nothing.
+LIBRARIES = "import numpy, pydantic, typer"
+
+
+@dataclass(frozen=True, slots=True)
+class Seconds:
+    """How long a program ran: by the clock, and on processors in user and system mode."""
+
+    wall: float
+    cpu: float
 
 
 def main() -> None:
@@ -57,58 +70,70 @@ def main() -> None:
     parser.add_argument("--size", action="store_true", help="also install into a new environment")
     options = parser.parse_args()
     with TemporaryDirectory() as folder:
-        programs = timed_programs(Path(folder))
-        seconds: dict[str, list[float]] = {name: [] for name in programs}
-        for turn in range(options.runs + 1):
-            for name, run in programs.items():
-                taken = run()
-                if turn:  # the first only fills caches
-                    seconds[name].append(taken)
-        print(f"{'':44} {'median':>8} {'lowest':>8}")
-        for name, found in seconds.items():
-            print(f"{name:44} {1000 * median(found):5.0f} ms {1000 * min(found):5.0f} ms")
+        print_table(measured(programs_in(Path(folder)), options.runs))
     if options.size:
         print(f"{'installed, dependencies included':44} {installed_bytes() / 1e6:5.0f} MB")
 
 
-def timed_programs(folder: Path) -> dict[str, Callable[[], float]]:
-    """What is timed, by name; each returns the seconds it took."""
-    nnkit = str(Path(sysconfig.get_path("scripts")) / "nnkit")
-    program, script, runs = folder / "program.py", folder / "first_step.py", folder / "runs"
+def programs_in(folder: Path) -> dict[str, Sequence[str]]:
+    """The commands that are timed, by name; the one that the others are compared with comes first.
+
+    Args:
+        folder: an empty one for what they need and write.
+    """
+    python, nnkit = sys.executable, str(Path(sysconfig.get_path("scripts")) / "nnkit")
+    program, script, runs = folder / "program.py", folder / "first_step.py", str(folder / "runs")
     program.write_text(TYPER_PROGRAM)
     script.write_text(FIRST_STEP)
-    one_step = ("--set", "training={steps: 1, batch_size: 16}", "--restart", "--runs", str(runs))
-    python = sys.executable
+    one_step = ("--set", "training={steps: 1, batch_size: 16}", "--restart", "--runs", runs)
     return {
-        "python -c pass": lambda: until_exit(python, "-c", "pass"),
-        "a Typer program of two commands, --help": lambda: until_exit(
-            python, str(program), "--help"
-        ),
-        "nnkit --help": lambda: until_exit(nnkit, "--help"),
-        f"to the first step of {CONFIG}": lambda: until_first_line(
-            python, str(script), CONFIG, str(runs)
-        ),
-        "nnkit train of one step, to its exit": lambda: until_exit(
-            nnkit, "train", CONFIG, "--quiet", *one_step
-        ),
+        f'python -c "{LIBRARIES}"': (python, "-c", LIBRARIES),
+        "python -c pass": (python, "-c", "pass"),
+        "a Typer program of two commands, --help": (python, str(program), "--help"),
+        "nnkit --help": (nnkit, "--help"),
+        f"nnkit config validate {XOR}": (nnkit, "config", "validate", XOR),
+        f"nnkit predict {PICTURE}": (nnkit, "predict", PICTURE),
+        f"to the first step of {XOR}": (python, str(script), XOR, runs),
+        f"to the first step of {IRIS}": (python, str(script), IRIS, runs),
+        f"nnkit train {IRIS}, one step": (nnkit, "train", IRIS, "--quiet", *one_step),
     }
 
 
-def until_exit(*command: str) -> float:
-    """Seconds from before a program's start to its exit."""
-    began = time()
-    _run(command)
-    return time() - began
+def measured(programs: Mapping[str, Sequence[str]], runs: int) -> dict[str, list[Seconds]]:
+    """What each program took, run in turns, so that all meet the same machine."""
+    taken: dict[str, list[Seconds]] = {name: [] for name in programs}
+    for command in programs.values():
+        seconds_of(command)  # the first run only fills caches
+    for _ in range(runs):
+        for name, command in programs.items():
+            taken[name].append(seconds_of(command))
+    return taken
 
 
-def until_first_line(*command: str) -> float:
-    """Seconds from before a program's start to the time that it prints."""
-    began = time()
-    return float(_run(command)) - began
+def seconds_of(command: Sequence[str]) -> Seconds:
+    """Runs a command to its end.
+
+    Python may keep bytecode, as it does wherever nobody forbade it: `pip install` compiles nnkit.
+    """
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    used, began = getrusage(RUSAGE_CHILDREN), perf_counter()
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
+    wall, now = perf_counter() - began, getrusage(RUSAGE_CHILDREN)
+    return Seconds(wall, now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime)
 
 
-def _run(command: Sequence[str]) -> str:
-    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+def print_table(taken: Mapping[str, Sequence[Seconds]]) -> None:
+    """Medians in milliseconds, and those of the ratios to the first program, turn by turn."""
+    yardstick, *_ = taken.values()
+    print(f"{'':44} {'wall':>8} {'CPU':>8} {'wall':>7} {'CPU':>7}")
+    for name, runs in taken.items():
+        pairs = list(zip(runs, yardstick, strict=True))
+        wall, cpu = (median(getattr(run, kind) for run in runs) for kind in ("wall", "cpu"))
+        by_wall = median(run.wall / other.wall for run, other in pairs)
+        by_cpu = median(run.cpu / other.cpu for run, other in pairs)
+        print(
+            f"{name:44} {1000 * wall:5.0f} ms {1000 * cpu:5.0f} ms {by_wall:6.2f}× {by_cpu:6.2f}×"
+        )
 
 
 def installed_bytes() -> int:
@@ -117,7 +142,7 @@ def installed_bytes() -> int:
         venv.create(folder, with_pip=True)
         before = folder_bytes(Path(folder))
         pip = (str(Path(folder) / "bin" / "python"), "-m", "pip", "install", "--quiet", str(ROOT))
-        _run(pip)
+        subprocess.run(pip, cwd=ROOT, check=True)
         return folder_bytes(Path(folder)) - before
 
 
