@@ -7,7 +7,6 @@ from math import erfc, exp
 from typing import Any
 
 import numpy as np
-from numpy.polynomial import chebyshev
 
 from nnkit.nn.params import Array
 
@@ -20,7 +19,9 @@ FARTHEST = 6.0  # where erf has become 1 in float64
 
 @cache
 def _series(size: int) -> Array:
-    return chebyshev.chebinterpolate(np.vectorize(_scaled, otypes=[float]), TERMS[size] - 1)
+    return np.polynomial.chebyshev.chebinterpolate(
+        np.vectorize(_scaled, otypes=[float]), TERMS[size] - 1
+    )
 
 
 def _scaled(t: float) -> float:
@@ -34,5 +35,7 @@ def erf(X: Array) -> Any:
     """The error function 2/√π ∫₀ˣ e^{−u²} du of each entry, to the precision of X's type."""
     x = np.minimum(np.abs(X), X.dtype.type(FARTHEST))
     series = _series(X.dtype.itemsize).astype(X.dtype)
-    tail = chebyshev.chebval((x - K) / (x + K), series, tensor=False) * np.exp(-x * x) / (1 + 2 * x)
+    # NumPy imports this part of itself when it is first asked for.
+    flat = np.polynomial.chebyshev.chebval((x - K) / (x + K), series, tensor=False)
+    tail = flat * np.exp(-x * x) / (1 + 2 * x)
     return np.copysign(1 - tail, X)

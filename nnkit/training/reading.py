@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def read(
-    model: TrainedModel, path: Path, reject: float = REJECT, stages: Stages | None = None
+    model: TrainedModel, path: Path, reject: float | None = None, stages: Stages | None = None
 ) -> Reading:
     """Reads the digits in a picture.
 
@@ -41,7 +41,7 @@ def read(
     return read_picture(
         open_picture(path),
         networks_of(model, size),
-        reject,
+        REJECT if reject is None else reject,
         stages,
         certain=model.gives_probabilities,
     )

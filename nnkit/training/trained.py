@@ -6,14 +6,13 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nnkit import blas, compiled
 from nnkit.data.dataset import Column
 from nnkit.data.preprocess import Preprocessor
-from nnkit.data.segment import REJECT, Reading, Stages
 from nnkit.data.sources.csv import Csv, read_table
 from nnkit.errors import CheckpointError, DataError, NnkitError, UsageError
 from nnkit.metrics import chosen
@@ -23,7 +22,6 @@ from nnkit.nn.model import Model
 from nnkit.nn.params import Array, Shape
 from nnkit.runs.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from nnkit.runs.directory import DEFAULT_RUNS, find_checkpoint
-from nnkit.training import reading
 from nnkit.training.config import Config, config_from
 from nnkit.training.numerics import numerics
 from nnkit.training.report import Report, report_on
@@ -38,6 +36,9 @@ from nnkit.training.task import (
     ready_set,
 )
 from nnkit.version import __version__
+
+if TYPE_CHECKING:
+    from nnkit.data.segment import Reading, Stages
 
 # Multiplications of a prediction beyond which compiled kernels save more time than they cost.
 WORTH_COMPILING = 10_000_000_000
@@ -121,20 +122,22 @@ class TrainedModel:
         return self.classes is not None and self.config.data.source.reads_digits
 
     def read(
-        self, path: str | Path, reject: float = REJECT, stages: Stages | None = None
+        self, path: str | Path, reject: float | None = None, stages: Stages | None = None
     ) -> Reading:
         """Reads the digits in a picture: text, lines, a confidence and a box each.
 
         Args:
             path: the picture.
             reject: the least probability of something being a digit, and the one it is taken for;
-                what is below is read as `?`.
+                what is below is read as `?`. By default 0.05.
             stages: that are shown what becomes of the picture, such as `StageFiles(folder)`.
 
         Raises:
             DataError: not a picture, or the model was not trained on images of digits.
         """
-        return reading.read(self, Path(path), reject, stages)
+        from nnkit.training.reading import read  # and with it Pillow, which only pictures need
+
+        return read(self, Path(path), reject, stages)
 
     def probabilities(self, X: Any) -> Array | None:
         """The probability of each class, (n, classes); None where the network gives none.

@@ -15,7 +15,6 @@ from pydantic import Field, model_validator
 
 from nnkit.config.base import FilePath
 from nnkit.data.dataset import Array, Dataset, Samples, check_pair, sample_weights
-from nnkit.data.digits import read_digit
 from nnkit.data.idx import read_idx
 from nnkit.data.sources.base import Source, existing, targets_of
 from nnkit.errors import DataError
@@ -137,9 +136,6 @@ class Idx(_Arrays):
 
     def read(self, name: str) -> Array:
         return read_idx(existing(name, "file"))
-
-    def read_input(self, path: Path, shape: tuple[int, ...]) -> Array:
-        return read_digit(path, shape)
 
 
 class Npy(_Weighted):

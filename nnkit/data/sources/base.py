@@ -42,7 +42,11 @@ class Source(Component):
         Raises:
             DataError: not a readable picture, or the source is not one of pictures.
         """
-        raise DataError(f"{path}: this model reads {self.tag()} data, not pictures")
+        if not self.reads_digits:
+            raise DataError(f"{path}: this model reads {self.tag()} data, not pictures")
+        from nnkit.data.digits import read_digit
+
+        return read_digit(path, shape)
 
 
 def targets_of(labels: Array, place: str) -> tuple[Array, tuple[str, ...] | None]:

@@ -10,7 +10,6 @@ from pydantic import Field
 
 from nnkit.config.base import Count, FilePath, Listed
 from nnkit.data.dataset import Array, Dataset, Samples
-from nnkit.data.pictures import SUFFIXES, open_picture
 from nnkit.data.sources.base import Source, existing
 from nnkit.errors import DataError
 
@@ -53,6 +52,8 @@ class ImageFolder(Source):
         return Samples(inputs, np.array([number for number, _ in files], dtype=np.int64))
 
     def read_input(self, path: Path, shape: tuple[int, ...]) -> Array:
+        from nnkit.data.pictures import open_picture
+
         channels, height, width = shape
         picture = open_picture(path).convert("L" if channels == 1 else "RGB")
         pixels = np.asarray(picture.resize((width, height)), dtype=np.uint8)
@@ -60,6 +61,8 @@ class ImageFolder(Source):
 
 
 def _pictures(folder: Path) -> list[Path]:
+    from nnkit.data.pictures import SUFFIXES
+
     if not folder.is_dir():  # a class of which the test set has none
         return []
     files = [file for file in folder.iterdir() if not file.name.startswith(".")]

@@ -6,8 +6,7 @@ import os
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from nnkit.data.dataset import Array, Dataset, Samples, check_pair, class_targets
-from nnkit.data.digits import read_digit
+from nnkit.data.dataset import Dataset, Samples, check_pair, class_targets
 from nnkit.data.idx import read_idx
 from nnkit.data.sources.base import Source
 from nnkit.errors import DataError
@@ -39,9 +38,6 @@ class Mnist(Source):
             )
         train, test = (_read(folder, *FILES[i : i + 2]) for i in (0, 2))
         return Dataset(train, test, classes=tuple("0123456789"), label="digit")
-
-    def read_input(self, path: Path, shape: tuple[int, ...]) -> Array:
-        return read_digit(path, shape)
 
 
 def _read(folder: Path, images_file: str, labels_file: str) -> Samples:
