@@ -39,17 +39,24 @@ def goodbye(name: str, formal: bool = False) -> None:
 app()
 '''
 
-# All that the command imports, then the same training, which ends with its first step.
+# `nnkit train …`, which ends with its first step.
 FIRST_STEP = """
 import os, sys
-import nnkit.cli.app
 import nnkit
+from nnkit.cli.app import main
 
-class FirstStep(nnkit.Listener):
-    def stepped(self, step):
-        os._exit(0)
+def train(config, **options):
+    from nnkit.training.run import train
 
-nnkit.train(nnkit.load_config(sys.argv[1]), runs=sys.argv[2], listeners=[FirstStep()])
+    class FirstStep(nnkit.Listener):
+        def stepped(self, step):
+            os._exit(0)
+
+    return train(config, **options | {"listeners": [FirstStep()]})
+
+nnkit.train = train
+sys.argv = ["nnkit", "train", *sys.argv[1:]]
+main()
 """
 
 # What the others are compared with: importing the libraries without which nnkit trains nothing.
@@ -93,9 +100,9 @@ def programs_in(folder: Path) -> dict[str, Sequence[str]]:
         "nnkit --help": (nnkit, "--help"),
         f"nnkit config validate {XOR}": (nnkit, "config", "validate", XOR),
         f"nnkit predict {PICTURE}": (nnkit, "predict", PICTURE),
-        f"to the first step of {XOR}": (python, str(script), XOR, runs),
-        f"to the first step of {IRIS}": (python, str(script), IRIS, runs),
-        f"nnkit train {IRIS}, one step": (nnkit, "train", IRIS, "--quiet", *one_step),
+        f"nnkit train {XOR}, first step": (python, str(script), XOR, "--runs", runs),
+        f"nnkit train {IRIS}, first step": (python, str(script), IRIS, "--runs", runs),
+        f"nnkit train {IRIS}, all of one step": (nnkit, "train", IRIS, "--quiet", *one_step),
     }
 
 
@@ -125,15 +132,14 @@ def seconds_of(command: Sequence[str]) -> Seconds:
 def print_table(taken: Mapping[str, Sequence[Seconds]]) -> None:
     """Medians in milliseconds, and those of the ratios to the first program, turn by turn."""
     yardstick, *_ = taken.values()
-    print(f"{'':44} {'wall':>8} {'CPU':>8} {'wall':>7} {'CPU':>7}")
+    width = max(map(len, taken))
+    print(f"{'':{width}} {'wall':>8} {'CPU':>8} {'wall':>7} {'CPU':>7}")
     for name, runs in taken.items():
         pairs = list(zip(runs, yardstick, strict=True))
-        wall, cpu = (median(getattr(run, kind) for run in runs) for kind in ("wall", "cpu"))
+        wall, cpu = (1000 * median(getattr(run, kind) for run in runs) for kind in ("wall", "cpu"))
         by_wall = median(run.wall / other.wall for run, other in pairs)
         by_cpu = median(run.cpu / other.cpu for run, other in pairs)
-        print(
-            f"{name:44} {1000 * wall:5.0f} ms {1000 * cpu:5.0f} ms {by_wall:6.2f}× {by_cpu:6.2f}×"
-        )
+        print(f"{name:{width}} {wall:5.0f} ms {cpu:5.0f} ms {by_wall:6.2f}× {by_cpu:6.2f}×")
 
 
 def installed_bytes() -> int:

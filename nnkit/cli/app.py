@@ -23,6 +23,7 @@ from nnkit.cli import (
     train,
 )
 from nnkit.cli.output import print_json, say, say_error
+from nnkit.cli.startup import start_quickly
 from nnkit.compiled import own_process
 from nnkit.errors import NnkitError
 from nnkit.version import __version__
@@ -73,6 +74,7 @@ def main() -> None:
     """Runs the program; NNKIT_DEBUG=1 lets tracebacks through."""
     warnings.showwarning = _say_warning
     own_process()
+    start_quickly()
     try:
         app()
     except NnkitError as error:

@@ -17,7 +17,15 @@ TABLES = ROOT / "data" / "tables"
 SHORT = ("--set", "training.epochs=2")
 
 # Variables that change what the program does, or make Typer colour its output wherever it goes.
-UNSET = ("NNKIT_RUNS", "NNKIT_DEBUG", "FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS")
+# The last one the program sets itself, when it is called within a test's process.
+UNSET = (
+    "NNKIT_RUNS",
+    "NNKIT_DEBUG",
+    "FORCE_COLOR",
+    "PY_COLORS",
+    "GITHUB_ACTIONS",
+    "PYDANTIC_DISABLE_PLUGINS",
+)
 
 
 @dataclass(frozen=True)
