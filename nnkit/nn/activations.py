@@ -1,6 +1,6 @@
 """Activation functions: value and derivative, in place, shapes kept."""
 
-from __future__ import annotations
+# Without `from __future__ import annotations`, for the reason that nnkit/config/base.py gives.
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence

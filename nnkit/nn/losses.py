@@ -1,6 +1,6 @@
 """Losses: the number that training lowers, and its gradient, both means over the batch."""
 
-from __future__ import annotations
+# Without `from __future__ import annotations`, for the reason that nnkit/config/base.py gives.
 
 from abc import abstractmethod
 from collections.abc import Callable
