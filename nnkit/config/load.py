@@ -12,7 +12,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 from pydantic import ValidationError
 
 from nnkit.config.base import NAMES_ELSEWHERE, SHORTHAND_KEY, Component, Spec, members
-from nnkit.config.yaml import Mark, Node, fault, parse_yaml, read_yaml, resolve
+from nnkit.config.yaml import MAX_DEPTH, Mark, Node, fault, parse_yaml, read_yaml, resolve
 from nnkit.errors import ConfigError, Problem, SettingPath, UsageError, dotted
 
 S = TypeVar("S", bound=Spec)
@@ -79,6 +79,8 @@ def apply_override(document: Node, override: str) -> Node:
     parts = key.strip().split(".")
     if not equals or not all(parts):
         raise UsageError(f"--set {override}: expected KEY.PATH=VALUE, such as optimizer.lr=0.01")
+    if len(parts) > MAX_DEPTH:
+        raise UsageError(f"--set {key.strip()[:40]}…: nested deeper than {MAX_DEPTH} levels")
     origin = Mark(f"--set {override}")
     try:
         parsed = parse_yaml(text, origin.file)

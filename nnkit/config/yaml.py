@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from math import isnan
 from pathlib import Path
@@ -44,12 +44,14 @@ class Node:
         mark: where the value begins.
         key: where the key that leads to it stands; for list items and the root, the same as `mark`.
         size: how many nodes it stands for, aliases written out.
+        height: how many levels there are below it, aliases written out.
     """
 
     value: Any
     mark: Mark
     key: Mark
     size: int = 1
+    height: int = 0
 
     def plain(self) -> Any:
         """The value alone; each string remembers its file, against which paths are resolved.
@@ -130,7 +132,7 @@ def parse_yaml(text: str, file: str) -> Node:
         ConfigError: with the position of what is not YAML, or is more than a config may hold.
     """
     try:
-        return Composer(text, file).document()
+        return _compose(text, file)
     except yaml.MarkedYAMLError as error:
         mark, message = _explain(error, text, file)
         raise fault(mark, f"not YAML: {message}") from None
@@ -140,6 +142,17 @@ def parse_yaml(text: str, file: str) -> Node:
         # Its position counts bytes or characters, depending on how PyYAML was built.
         mark = Mark(file, *_line_column(text, text.find(chr(error.character))))
         raise fault(mark, f"not YAML: {error.reason}") from None
+
+
+def _compose(text: str, file: str) -> Node:
+    try:
+        return Composer(text, file, Loader).document()
+    except yaml.MarkedYAMLError as error:
+        if "nesting" not in str(error.problem):
+            raise
+        # libyaml 0.2.6 bounds nesting itself and reads ahead, so that its error may come before
+        # the composer has seen any of it. PyYAML's own parser has no such bound.
+        return Composer(text, file, yaml.SafeLoader).document()
 
 
 def _line_column(text: str, index: int) -> tuple[int, int]:
@@ -218,8 +231,8 @@ def _mark_of(file: str, position: Any) -> Mark:
 class Composer:
     """Builds nodes from the parser's events; here a YAML's size and depth are bounded."""
 
-    def __init__(self, text: str, file: str) -> None:
-        self.events: Iterator[Any] = yaml.parse(text, Loader=Loader)
+    def __init__(self, text: str, file: str, loader: Any) -> None:
+        self.events: Iterator[Any] = yaml.parse(text, Loader=loader)
         self.file = file
         self.anchors: dict[str, Node | None] = {}
         self.count = 0
@@ -240,9 +253,12 @@ class Composer:
     def node(self, event: Any, depth: int, key: Mark | None = None) -> Node:
         mark = self.mark(event)
         if depth > MAX_DEPTH:
-            raise fault(mark, f"nested deeper than {MAX_DEPTH} levels")
+            raise too_deep(mark)
         if isinstance(event, yaml.AliasEvent):
-            return replace(self.alias(event, mark), key=key or mark)
+            node = self.alias(event, mark)
+            if depth + node.height > MAX_DEPTH:
+                raise too_deep(mark)
+            return replace(node, key=key or mark)
         if event.anchor:
             self.anchors[event.anchor] = None  # begun: an alias to it in here would be a circle
         if isinstance(event, yaml.ScalarEvent):
@@ -251,14 +267,21 @@ class Composer:
             raise unknown_tag(event.tag, mark)
         elif isinstance(event, yaml.SequenceStartEvent):
             items = list(self.items(depth))
-            node = Node(items, mark, key or mark, 1 + sum(item.size for item in items))
+            node = self.collection(items, items, mark, key)
         else:
             children = self.mapping(depth)
-            node = Node(children, mark, key or mark, 1 + sum(c.size for c in children.values()))
+            node = self.collection(children, children.values(), mark, key)
         if event.anchor:
             self.anchors[event.anchor] = node
         self.spend(1, mark)
         return node
+
+    def collection(
+        self, value: Any, children: Collection[Node], mark: Mark, key: Mark | None
+    ) -> Node:
+        size = 1 + sum(child.size for child in children)
+        height = 1 + max((child.height for child in children), default=-1)
+        return Node(value, mark, key or mark, size, height)
 
     def alias(self, event: Any, mark: Mark) -> Node:
         node = self.anchors.get(event.anchor)
@@ -314,6 +337,11 @@ class Composer:
 
     def mark(self, event: Any) -> Mark:
         return _mark_of(self.file, event.start_mark)
+
+
+def too_deep(mark: Mark) -> ConfigError:
+    """The error for nesting beyond `MAX_DEPTH`."""
+    return fault(mark, f"nested deeper than {MAX_DEPTH} levels")
 
 
 def unknown_tag(tag: str, mark: Mark) -> ConfigError:

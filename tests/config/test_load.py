@@ -329,6 +329,10 @@ class TestOverrides:
         why = "expected KEY.PATH=VALUE, such as optimizer.lr=0.01"
         assert line == f"--set {override}: {why}"
 
+    def test_a_path_of_too_many_parts(self, write: Write) -> None:
+        (line,) = refusal(write(BASE), f"{'a.' * 5_000}b=1")
+        assert line == f"--set {'a.' * 20}…: nested deeper than 50 levels"
+
     @pytest.mark.parametrize("value", ["[1", "!secret 1", "*x", "{a: 1, a: 2}", "'"])
     def test_a_value_that_is_not_yaml(self, value: str) -> None:
         with pytest.raises(UsageError) as caught:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -168,10 +169,48 @@ def test_an_alias_bomb_is_stopped_by_what_it_stands_for() -> None:
     assert "aliases written out" in refusal("\n".join(lines))
 
 
-@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ("{a: ", "}"), ("- ", "")])
-def test_depth_is_bounded(opening: str, closing: str) -> None:
-    assert parse(opening * MAX_DEPTH + "x" + closing * MAX_DEPTH)
-    assert f"nested deeper than {MAX_DEPTH} levels" in refusal(opening * 10_000)
+TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
+
+
+@pytest.fixture(params=["installed", "python"])
+def loader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyYAML with libyaml, where that is installed, and without."""
+    if request.param == "python":
+        monkeypatch.setattr("nnkit.config.yaml.Loader", yaml.SafeLoader)
+
+
+@pytest.mark.usefixtures("loader")
+class TestDepth:
+    @pytest.mark.parametrize(
+        ("opening", "closing", "column"),
+        [("[", "]", 52), ("{a: ", "}", 202), ("- ", "", 103), ("? ", "", 103)],
+    )
+    @pytest.mark.parametrize("count", [MAX_DEPTH + 1, 10_000])
+    def test_is_bounded_on_one_line(
+        self, opening: str, closing: str, column: int, count: int
+    ) -> None:
+        message = refusal(opening * count + "x" + closing * count)
+        assert message == f"f:1:{column}: {TOO_DEEP}"
+
+    @pytest.mark.parametrize(("opening", "position"), [("-", "52:52"), ("a:", "51:51")])
+    @pytest.mark.parametrize("count", [MAX_DEPTH + 1, 1_500])
+    def test_is_bounded_in_blocks(self, opening: str, position: str, count: int) -> None:
+        lines = [" " * i + opening for i in range(count)]
+        assert refusal("\n".join([*lines, " " * count + "x"])) == f"f:{position}: {TOO_DEEP}"
+
+    @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ("{a: ", "}"), ("- ", "")])
+    def test_up_to_the_bound_is_read(self, opening: str, closing: str) -> None:
+        value = parse(opening * MAX_DEPTH + "x" + closing * MAX_DEPTH)
+        for _ in range(MAX_DEPTH):
+            (value,) = value.values() if isinstance(value, dict) else value
+        assert value == "x"
+
+    def test_counts_what_an_alias_stands_for(self) -> None:
+        text = f"a: &a {'[' * 40}x{']' * 40}\nb: {'[' * 9}*a{']' * 9}\nc: {'[' * 10}*a{']' * 10}"
+        assert refusal(text) == f"f:3:14: {TOO_DEEP}"
+
+    def test_is_bounded_before_a_fault_that_follows(self) -> None:
+        assert refusal("[" * 5_000 + "}") == f"f:1:{MAX_DEPTH + 2}: {TOO_DEEP}"
 
 
 class TestFiles:
