@@ -24,6 +24,7 @@ from nnkit.cli import (
 )
 from nnkit.cli.output import print_json, say, say_error
 from nnkit.cli.startup import start_quickly
+from nnkit.cli.streams import output_failure, reader_left, set_up
 from nnkit.compiled import own_process
 from nnkit.errors import NnkitError
 from nnkit.version import __version__
@@ -71,35 +72,49 @@ def root(
 
 
 def main() -> None:
-    """Runs the program; NNKIT_DEBUG=1 lets tracebacks through."""
+    """Runs the program; NNKIT_DEBUG=1 lets tracebacks through.
+
+    A reader who leaves early, as `head` does, is no failure: the exit code stays what it would be.
+    """
     warnings.showwarning = _say_warning
     own_process()
     start_quickly()
+    set_up()
+    code = _run()
+    failure = output_failure()
+    if failure is not None and not reader_left(failure):
+        say_error(f"standard output: {failure.strerror}")
+        code = code or 1
+    sys.exit(code)
+
+
+def _run() -> int:
+    """The command's exit code; an error becomes one line."""
+    debugging = bool(os.environ.get("NNKIT_DEBUG"))
     try:
         app()
+    except SystemExit as ended:
+        return int(ended.code or 0)
     except NnkitError as error:
-        _fail(str(error), error.exit_code)
+        return _failed(str(error), error.exit_code)
     except KeyboardInterrupt:
-        _fail("interrupted", 130)
-    except BrokenPipeError:
-        # Whoever read our output has left, as `head` does; there is nobody to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        return _failed("interrupted", 130)
     except MemoryError as error:
-        _fail(f"not enough memory: {error or 'nothing is left'}", 1)
+        return _failed(f"not enough memory: {error or 'nothing is left'}", 1)
     except OSError as error:
-        if os.environ.get("NNKIT_DEBUG"):
+        if debugging:
             raise
         place = f"{error.filename}: " if error.filename else ""
-        _fail(f"{place}{error.strerror or error}", 1)
+        return _failed(f"{place}{error.strerror or error}", 1)
     except Exception as error:
-        if os.environ.get("NNKIT_DEBUG"):
+        if debugging:
             raise
-        _fail(
+        return _failed(
             f"unexpected {type(error).__name__}: {error}\n"
             "this is a fault in nnkit; NNKIT_DEBUG=1 shows where it happened",
             1,
         )
+    return 0
 
 
 def _say_warning(message: Warning | str, *_where: Any, **_more: Any) -> None:
@@ -107,8 +122,8 @@ def _say_warning(message: Warning | str, *_where: Any, **_more: Any) -> None:
     say(f"warning: {message}")
 
 
-def _fail(message: str, code: int) -> None:
+def _failed(message: str, code: int) -> int:
     if "--json" in sys.argv[1:]:
         print_json({"error": message, "exit_code": code})
     say_error(message)
-    sys.exit(code)
+    return code

@@ -9,7 +9,7 @@ import typer
 
 from nnkit.cli.checkpoints import chosen_checkpoint
 from nnkit.cli.options import CheckpointArgument, JsonOption, RunsOption, SplitOption
-from nnkit.cli.output import check_folder, print_json, say, show_figure, table
+from nnkit.cli.output import check_output, print_json, say, show_figure, table
 
 if TYPE_CHECKING:
     from nnkit.training.report import ClassReport, Report
@@ -50,13 +50,15 @@ def evaluate(
     --json prints everything.
     """
     import nnkit
+    from nnkit.files import write_new
 
     if predictions is not None:
+        check_output(predictions)
         _check_free(predictions)
     path = chosen_checkpoint(checkpoint, runs)
     report = nnkit.load_checkpoint(path).report(split, data)
     if predictions is not None:
-        _write(predictions, report)
+        write_new(predictions, report.predictions())
     if as_json:
         print_json({"checkpoint": str(path), **report.record()})
     else:
@@ -66,22 +68,10 @@ def evaluate(
 
 
 def _check_free(path: Path) -> None:
-    """Before any work is done: the file must not be there, its folder must."""
     from nnkit.errors import UsageError
 
     if path.exists():
         raise UsageError(f"{path} exists already; give another name")
-    check_folder(path)
-
-
-def _write(path: Path, report: Report) -> None:
-    from nnkit.errors import UsageError
-    from nnkit.files import write_atomic
-
-    try:
-        write_atomic(path, report.predictions())
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
 def _render(path: Path, report: Report) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from nnkit.cli.options import argument
-from nnkit.cli.output import say
+from nnkit.cli.output import check_output, say
 
 
 def init(
@@ -29,19 +29,18 @@ def init(
     CONFIG is the file to write, config.yaml by default.
     """
     from nnkit.errors import SettingError, UsageError
+    from nnkit.files import write_new
     from nnkit.training.starter import starter_for_csv, starter_for_mnist
 
     if label is not None and csv is None:
         raise UsageError("--label names a column of the table given with --csv")
+    check_output(path)
     try:
         text = starter_for_csv(csv, label, path.parent) if csv is not None else starter_for_mnist()
     except SettingError as error:
         raise UsageError(f"--label {label}: {error.message}") from None
     try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
+        write_new(path, text)
     except FileExistsError:
         raise UsageError(f"{path} exists already; give another name") from None
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from None
     say(f"wrote {path}; `nnkit train {path}` trains it")

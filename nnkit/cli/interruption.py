@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any, Self
+
+from nnkit.text import STAND_IN
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -39,7 +43,9 @@ class Interruption:
         for other, handler in self._before.items():
             signal.signal(other, handler)
         # Not by print: the signal may have come in the middle of one, which can't be entered twice.
-        os.write(2, f"\n{signal.Signals(number).name}: finishing this step and saving …\n".encode())
+        text = f"\n{signal.Signals(number).name}: finishing this step and saving …\n"
+        with suppress(OSError):  # nobody may be reading any more
+            os.write(2, text.encode(sys.stderr.encoding or "utf-8", STAND_IN))
 
     def requested(self) -> bool:
         """Whether a signal came."""

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from nnkit.cli.output import check_output
+
 
 def group(about: str) -> typer.Typer:
     """A command with subcommands; help pages are plain text, the same in every Typer."""
@@ -28,7 +30,14 @@ def _several(flag: str, metavar: str, what: str) -> Any:
 
 def _output(what: str, *, show_default: bool = False) -> Any:
     """The option that names the file to write."""
-    return typer.Option("-o", "--output", metavar="FILE", help=what, show_default=show_default)
+    return typer.Option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help=what,
+        show_default=show_default,
+        callback=check_output,
+    )
 
 
 ConfigArgument = Annotated[Path, argument("CONFIG")]

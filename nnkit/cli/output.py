@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shutil import get_terminal_size
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
+
+from nnkit.text import as_json, legible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,7 +24,7 @@ def say(text: str) -> None:
 
 def say_error(message: str) -> None:
     """An error on standard error, each line marked as one."""
-    for line in message.splitlines():
+    for line in legible(message).splitlines():
         # A control character out of a config or a file's name could play tricks on a terminal.
         shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
         print(f"error: {shown}", file=sys.stderr, flush=True)
@@ -54,17 +55,24 @@ def show_chart(chart: Chart) -> None:
     screen.print(in_terminal(chart, min(screen.width, 100), height), soft_wrap=True)
 
 
-def check_folder(path: Path) -> None:
-    """Raises a UsageError where there is no folder for a file to be written at the end."""
+def check_output(path: Path | None) -> Path | None:
+    """The path, if a file can be written there at the end.
+
+    Raises:
+        UsageError: it is a folder, or in none that exists.
+    """
     from nnkit.errors import UsageError
 
-    if not path.parent.is_dir():
+    if path is not None and path.is_dir():
+        raise UsageError(f"{path} is a folder; name a file in it")
+    if path is not None and not path.parent.is_dir():
         raise UsageError(f"{path}: there is no folder {path.parent}")
+    return path
 
 
 def print_json(result: Mapping[str, Any]) -> None:
     """One JSON object on standard output."""
-    print(json.dumps(result))
+    print(as_json(result))
 
 
 def wrapped(text: str, width: int, indent: int = 0, hang: int = 2) -> list[str]:

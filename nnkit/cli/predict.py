@@ -12,7 +12,8 @@ import typer
 
 from nnkit.cli.checkpoints import chosen_checkpoint
 from nnkit.cli.options import CheckpointOption, JsonOption, RunsOption, argument
-from nnkit.cli.output import check_folder, print_json, say, say_error
+from nnkit.cli.output import check_output, print_json, say, say_error
+from nnkit.cli.streams import output_failure
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -87,13 +88,15 @@ def predict(
     from nnkit.data.segment import REJECT
     from nnkit.errors import DataError
 
+    check_output(csv_file)
     networks = _networks(inputs, checkpoint, runs)
     drawings = _Drawings(annotate, debug_dir, len(inputs) > 1 or inputs[0].is_dir())
     drawings.check(networks.values())
     output = _Output(as_json, csv_file)
-    output.check()
     for answer in _answers(networks, inputs, REJECT if reject is None else reject, drawings):
         output.tell(answer)
+        if output_failure() and not (csv_file or annotate or debug_dir):
+            break  # nobody is left to tell the rest, and nothing else is wanted of it
     output.finish()
     if output.failed:
         raise typer.Exit(DataError.exit_code)
@@ -257,16 +260,6 @@ class _Output:
     failed: bool = False
     _kept: list[Answer] = field(default_factory=list)
 
-    def check(self) -> None:
-        """Raises a UsageError if the table can't be written, before any work is done."""
-        from nnkit.errors import UsageError
-
-        if self.table is None:
-            return
-        if self.table.is_dir():
-            raise UsageError(f"{self.table} is a folder; name a file in it")
-        check_folder(self.table)
-
     def tell(self, answer: Answer) -> None:
         """Prints an answer, or keeps it for the end."""
         if self.as_json or self.table is not None:
@@ -282,7 +275,7 @@ class _Output:
         from nnkit.files import write_atomic
 
         if self.table is not None:
-            write_atomic(self.table, _as_csv(self._kept).encode())
+            write_atomic(self.table, _as_csv(self._kept))
         if self.as_json:
             print_json({"inputs": self._kept})
 

@@ -100,7 +100,7 @@ def _write(found: Trace, digits: int, path: Path) -> None:
     from nnkit.training.trace_tables import as_html, as_markdown
 
     made = as_html if path.suffix.lower() == ".html" else as_markdown
-    write_atomic(path, made(found, digits).encode())
+    write_atomic(path, made(found, digits))
     say(f"wrote {path}")
 
 

@@ -12,6 +12,7 @@ from typing import Any, Self
 import yaml
 
 from nnkit.errors import ConfigError, Problem, SettingPath
+from nnkit.text import legible
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 50
@@ -74,6 +75,15 @@ class Node:
             item: Node = self.value[name]
             return item
         return None
+
+
+def node_of(data: Any, mark: Mark) -> Node:
+    """Plain data as a node, every part of it with the same mark."""
+    if isinstance(data, dict):
+        data = {name: node_of(child, mark) for name, child in data.items()}
+    elif isinstance(data, list | tuple):
+        data = [node_of(child, mark) for child in data]
+    return Node(data, mark, mark)
 
 
 class WrittenStr(str):
@@ -389,6 +399,7 @@ class _ConfigDumper(Dumper):  # type: ignore[misc, valid-type]
 
 
 def _represent_str(dumper: Any, text: str) -> Any:
+    text = legible(text)
     # PyYAML quotes what YAML 1.1 would misread; these are what YAML 1.2 would.
     style = None if isinstance(resolve(text), str) else '"'
     return dumper.represent_scalar(f"{CORE_TAG}str", text, style=style)
@@ -407,7 +418,10 @@ _ConfigDumper.add_representer(float, _represent_float)
 
 
 def dump_yaml(data: Any) -> str:
-    """YAML text, keys in the order given, that `parse_yaml` reads back as the same values."""
+    """YAML text, keys in the order given, that `parse_yaml` reads back as the same values.
+
+    A lone surrogate, which YAML has no way to write, is the exception: see `nnkit.text.legible`.
+    """
     text: str = yaml.dump(
         data, Dumper=_ConfigDumper, sort_keys=False, allow_unicode=True, width=100
     )

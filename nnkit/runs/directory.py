@@ -12,7 +12,8 @@ from time import sleep
 from typing import IO, Any
 
 from nnkit.errors import CheckpointError, UsageError
-from nnkit.files import remove_torn, write_atomic
+from nnkit.files import append, remove_torn, write_atomic
+from nnkit.text import as_json
 
 DEFAULT_RUNS = Path("runs")
 LOCK_ATTEMPTS = 5  # because whoever lists runs holds their locks for a moment
@@ -76,7 +77,7 @@ class RunDirectory:
         self.best.parent.mkdir(parents=True, exist_ok=True)
         for file in (self.config, self.summary, self.metrics, self.best, self.last, self.diverged):
             remove_torn(file)
-        write_atomic(self.config, config_yaml.encode())
+        write_atomic(self.config, config_yaml)
 
     def clear(self) -> None:
         """Removes what an earlier training left, the sign of its being finished first."""
@@ -85,10 +86,7 @@ class RunDirectory:
 
     def append_metrics(self, record: Mapping[str, Any]) -> None:
         """Adds one line to metrics.jsonl."""
-        with self.metrics.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record, allow_nan=False) + "\n")
-            file.flush()
-            os.fsync(file.fileno())  # before a checkpoint that counts on it
+        append(self.metrics, as_json(record) + "\n")  # before a checkpoint that counts on it
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """The lines of metrics.jsonl; a last line torn by a crash is left out."""
@@ -105,12 +103,12 @@ class RunDirectory:
     def rewind_metrics(self, step: int) -> None:
         """Drops what was logged after a step that training is taken up from again."""
         kept = [record for record in self.read_metrics() if record["step"] <= step]
-        lines = "".join(json.dumps(record, allow_nan=False) + "\n" for record in kept)
-        write_atomic(self.metrics, lines.encode())
+        lines = "".join(as_json(record) + "\n" for record in kept)
+        write_atomic(self.metrics, lines)
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         """Writes summary.json, which marks the run as finished."""
-        write_atomic(self.summary, (json.dumps(summary, indent=2, allow_nan=False) + "\n").encode())
+        write_atomic(self.summary, as_json(summary, indent=2) + "\n")
 
     def read_summary(self) -> dict[str, Any] | None:
         """The summary, or None if the run is not finished."""

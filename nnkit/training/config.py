@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
 from nnkit.config.base import Count, Listed, OneOf, Spec
 from nnkit.config.load import find_setting, in_file_order, load_document, validate
-from nnkit.config.yaml import Mark, Node, dump_yaml, parse_yaml
+from nnkit.config.yaml import Mark, Node, dump_yaml, node_of
 from nnkit.data.augment import AnyAugmentation
 from nnkit.data.preprocess import AnyStep
 from nnkit.data.sources import AnySource
@@ -239,7 +239,7 @@ def config_from(settings: dict[str, Any]) -> Config:
     Raises:
         ConfigError: it is no valid config.
     """
-    return validate(Config, parse_yaml(dump_yaml(settings), "config")).check()
+    return validate(Config, node_of(settings, Mark("config"))).check()
 
 
 def conflicts(config: Config) -> Iterator[SettingError]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nnkit.files import append
 from nnkit.training.loop import Evaluation, Step
 
 if TYPE_CHECKING:
@@ -47,5 +48,4 @@ class LogFile(Listener):
         self._write(shown + ("  best so far" if improved else ""))
 
     def _write(self, line: str) -> None:
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        append(self.path, line + "\n")

@@ -106,7 +106,7 @@ class Report:
             }
         return known
 
-    def predictions(self) -> bytes:
+    def predictions(self) -> str:
         """Every prediction as CSV: `index` in the set from 0, `target`, `predicted`.
 
         Of classes also the `confidence`, where outputs are probabilities, and for each of them
@@ -118,7 +118,7 @@ class Report:
         writer.writerow(["index", *columns])
         cells = [column.astype(str).tolist() for column in columns.values()]
         writer.writerows([i, *row] for i, row in enumerate(zip(*cells, strict=True)))
-        return text.getvalue().encode()
+        return text.getvalue()
 
     def _class_columns(self) -> dict[str, Array]:
         assert self.by_class is not None

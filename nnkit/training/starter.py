@@ -10,6 +10,8 @@ import numpy as np
 
 from nnkit.config.yaml import dump_yaml
 from nnkit.data.sources.csv import Csv
+from nnkit.errors import DataError
+from nnkit.text import legible
 
 
 def starter_for_mnist() -> str:
@@ -29,8 +31,11 @@ def starter_for_csv(path: Path, label: str | None, folder: Path) -> str:
         folder: where the config will be, from which the file's path is told.
 
     Raises:
-        DataError: the file is missing or no sound CSV.
+        DataError: the file is missing or no sound CSV, or its name is not UTF-8.
     """
+    place = os.path.relpath(str(path), str(folder))
+    if legible(place) != place:
+        raise DataError(f"{path}: its name is not UTF-8, as a config is; rename it first")
     source = Csv(path=str(path), label=-1 if label is None else label)
     dataset = source.load()
     inputs = dataset.samples.inputs
@@ -47,15 +52,19 @@ def starter_for_csv(path: Path, label: str | None, folder: Path) -> str:
     return _template("csv").format(
         split=split,
         regularization=regularization,
-        path=_scalar(os.path.relpath(str(path), str(folder))),
+        path=_scalar(place),
         label=_scalar(dataset.label),
-        inputs=len(dataset.columns),
-        samples=len(inputs),
+        inputs=_count(len(dataset.columns), "input"),
+        rows=_count(len(inputs), "row"),
         task=f"{len(dataset.classes)} classes" if dataset.classes else "a number",
         steps=", ".join(steps),
         outputs=len(dataset.classes) if dataset.classes else 1,
         loss="cross_entropy" if dataset.classes else "squared_error",
     )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def _scalar(text: str) -> str:

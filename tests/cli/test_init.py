@@ -27,7 +27,7 @@ def test_it_overwrites_nothing(program: Program, tmp_path: Path) -> None:
 def test_a_folder_that_is_not_is_named(program: Program) -> None:
     answer = program("init", "nowhere/c.yaml")
     assert answer.code == 2
-    assert answer.errors == ["nowhere/c.yaml: cannot be written: No such file or directory"]
+    assert answer.errors == ["nowhere/c.yaml: there is no folder nowhere"]
 
 
 def test_a_label_needs_a_table(program: Program) -> None:

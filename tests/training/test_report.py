@@ -40,7 +40,7 @@ def judged(
 
 
 def rows(report: Report) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(report.predictions().decode())))
+    return list(csv.DictReader(io.StringIO(report.predictions())))
 
 
 @pytest.mark.parametrize("loss", CLASS_LOSSES, ids=name)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from nnkit.data.dataset import Array
+from nnkit.files import write_atomic
 
 RED = (213, 30, 40)
 
@@ -45,7 +47,9 @@ class StageFiles(Stages):
 
     def _save(self, name: str, picture: Image.Image) -> None:
         self._shown += 1
-        picture.save(self._folder / f"{self._shown:02}-{name}.png")
+        content = BytesIO()
+        picture.save(content, format="png")
+        write_atomic(self._folder / f"{self._shown:02}-{name}.png", content.getvalue())
 
 
 def outline(box: tuple[float, float, float, float]) -> list[tuple[float, float]]:
