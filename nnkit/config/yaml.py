@@ -307,19 +307,27 @@ class Composer:
             yield self.node(event, depth + 1)
 
     def mapping(self, depth: int) -> dict[str, Node]:
-        children: dict[str, Node] = {}
+        """The children by key, with those that a merge key (`<<`) brings in from other mappings."""
+        own: dict[str, Node] = {}
+        merged: dict[str, Node] = {}
+        places: dict[str, Mark] = {}
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             key = self.node(event, depth + 1)
             if not isinstance(key.value, str):
                 raise fault(key.mark, "a key must be text; put quotes around what is not")
-            if key.value in children:
-                first = children[key.value].key
+            if key.value in places:
+                first = places[key.value]
                 raise fault(
                     key.mark,
                     f"the key '{key.value}' is here a second time (first at line {first.line})",
                 )
-            children[key.value] = self.node(next(self.events), depth + 1, key.mark)
-        return children
+            places[key.value] = key.mark
+            child = self.node(next(self.events), depth + 1, key.mark)
+            if is_merge_key(event):
+                merged = merge_mappings(child, key.mark)
+            else:
+                own[key.value] = child
+        return merged | own
 
     def scalar(self, event: Any, mark: Mark) -> Scalar:
         tag = event.tag
@@ -347,6 +355,27 @@ class Composer:
 
     def mark(self, event: Any) -> Mark:
         return _mark_of(self.file, event.start_mark)
+
+
+def is_merge_key(event: Any) -> bool:
+    """Whether a key is `<<` without quotes or a tag."""
+    return isinstance(event, yaml.ScalarEvent) and event.value == "<<" and event.implicit[0]
+
+
+def merge_mappings(node: Node, key: Mark) -> dict[str, Node]:
+    """The children of a mapping, or of all in a list, of which earlier ones win.
+
+    As YAML 1.1 defines it (https://yaml.org/type/merge.html): one level deep.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    merged: dict[str, Node] = {}
+    for part in node.value if isinstance(node.value, list) else [node]:
+        if not isinstance(part.value, dict):
+            raise fault(key, "'<<' merges a mapping or a list of mappings; this is neither")
+        merged = part.value | merged
+    return merged
 
 
 def too_deep(mark: Mark) -> ConfigError:
