@@ -45,7 +45,12 @@ class BlockCheck:
 
 
 def check_model(
-    model: Model, X: Array, T: Array, weights: Array | None = None, seed: int = 0
+    model: Model,
+    X: Array,
+    T: Array,
+    weights: Array | None = None,
+    seed: int = 0,
+    per_block: int = PER_BLOCK,
 ) -> list[BlockCheck]:
     """Compares every parameter block's gradient, and the input's, with central differences.
 
@@ -57,6 +62,7 @@ def check_model(
         T: targets (*output shape, N).
         weights: how much each sample counts, (N,); None for all the same.
         seed: chooses the entries to check.
+        per_block: how many entries of each block are checked one by one, at most.
 
     References:
         Bishop 2006, §5.3.3.
@@ -76,14 +82,22 @@ def check_model(
     if dX is not None:
         blocks.append(("input", X, np.array(dX)))
     scale = abs(loss())
-    return [_check(name, block, grad, loss, scale, seed) for name, block, grad in blocks]
+    return [
+        _check(name, block, grad, loss, scale, generator(seed, f"gradcheck/{name}"), per_block)
+        for name, block, grad in blocks
+    ]
 
 
 def _check(
-    name: str, block: Array, grad: Array, loss: Callable[[], float], scale: float, seed: int
+    name: str,
+    block: Array,
+    grad: Array,
+    loss: Callable[[], float],
+    scale: float,
+    rng: np.random.Generator,
+    per_block: int,
 ) -> BlockCheck:
-    rng = generator(seed, f"gradcheck/{name}")
-    entries = rng.permutation(block.size)[:PER_BLOCK]
+    entries = rng.permutation(block.size)[:per_block]
     floor = max(FLOOR * scale, 1e-12)
     errors: list[float] = []
     kinks = 0

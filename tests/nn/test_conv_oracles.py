@@ -6,15 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pydantic import TypeAdapter
 
 from nnkit.nn.execution import Execution
-from nnkit.nn.layer import LayerSpec
-from nnkit.nn.layers import AnyLayer
 from nnkit.nn.model import Model, Network
 from nnkit.nn.params import Array
 from tests.golden import case_name, torch_conv_vectors
-from tests.nn.test_layers import alone
+from tests.nn.test_layers import LAYER, alone
 
 TOLERANCES = {"float64": 1e-10, "float32": 1e-5}
 CASES = torch_conv_vectors()
@@ -25,8 +22,7 @@ in_both_ways = pytest.mark.parametrize("compiled", [False, True], ids=["NumPy", 
 
 def model_of(case: dict[str, Any], dtype: str, compiled: bool) -> Model:
     """The layer of the case alone, with PyTorch's parameters."""
-    layer: LayerSpec = TypeAdapter(AnyLayer).validate_python(case["spec"])
-    model = alone(layer, tuple(case["shape"]), dtype)
+    model = alone(LAYER.validate_python(case["spec"]), tuple(case["shape"]), dtype)
     model.execution = Execution(compiled=compiled)
     params = model.layout.views(model.params)
     assert set(params) == {f"only.{name}" for name in case["params"]}
