@@ -20,7 +20,7 @@ from nnkit.errors import ConfigError, UsageError
 from nnkit.training.config import config_from, load_config
 from tests.config.rich import RICH
 
-EXAMPLES = int(os.environ.get("NNKIT_MUTATIONS", "300"))
+EXAMPLES = int(os.environ.get("NNKIT_MUTATIONS", 3 * settings().max_examples))
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("**/*.yaml"))
 TEXTS = [RICH, *(path.read_text(encoding="utf-8") for path in CONFIGS)]
 

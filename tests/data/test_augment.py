@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,9 +35,9 @@ from nnkit.data.batches import Batches
 from nnkit.data.dataset import Array
 from nnkit.errors import ConfigError, SettingError
 from nnkit.random import generator
-from nnkit.training.config import config_from
 from nnkit.training.session import build
 from tests.nn.examples import examples, name
+from tests.training.configs import pictures
 
 every = pytest.mark.parametrize("augmentation", examples(AnyAugmentation), ids=name)
 MOVEMENTS: list[Any] = [a for a in examples(AnyAugmentation) if isinstance(a, Movement)]
@@ -416,27 +417,15 @@ def test_what_makes_no_sense_is_refused(kind: str, settings: dict[str, Any]) -> 
         members(AnyAugmentation)[kind].model_validate({"kind": kind, **settings})
 
 
-def mnist(augmentations: list[Any]) -> Any:
-    return {
-        "data": {
-            "source": {"mnist": {}},
-            "split": {"validation": 0.99},
-            "preprocess": ["scale"],
-            "augment": augmentations,
-        },
-        "architecture": {"layers": ["flatten", {"dense": 10}]},
-    }
-
-
-def test_it_is_for_training_alone() -> None:
+def test_it_is_for_training_alone(tmp_path: Path) -> None:
     every_one = [a.model_dump(mode="json") for a in examples(AnyAugmentation)]
-    session, plain = (build(config_from(mnist(row))) for row in (every_one, []))
+    session, plain = (build(pictures(tmp_path, data={"augment": row})) for row in (every_one, []))
     assert session.loop.batches.augment
     for set_name, ready in session.ready.items():
         np.testing.assert_array_equal(ready.inputs, plain.ready[set_name].inputs)
     assert session.loop.evaluate() == plain.loop.evaluate()
 
 
-def test_a_range_the_wrong_way_round_is_told_with_its_place() -> None:
+def test_a_range_the_wrong_way_round_is_told_with_its_place(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"data\.augment\.0\.scale: the smaller bound"):
-        config_from(mnist([{"scale": [1.2, 0.9]}]))
+        pictures(tmp_path, data={"augment": [{"scale": [1.2, 0.9]}]})

@@ -66,7 +66,17 @@ def count_in(picture: Image.Image, read: Read) -> int:
     return len(read(picture).digits)
 
 
-@pytest.mark.parametrize("condition", sorted(set(CONDITIONS) - {"touching", "thin", "signs"}))
+# How most numbers are written; the other conditions take as long again, each.
+COMMON = {"plain", "paper", "ruled", "desk"}
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        pytest.param(condition, marks=[] if condition in COMMON else pytest.mark.slow)
+        for condition in sorted(set(CONDITIONS) - {"touching", "thin", "signs"})
+    ],
+)
 def test_as_many_digits_are_found_as_there_are(condition: str, mnist: Dataset, read: Read) -> None:
     pictures = composed(mnist, condition, 12)
     right = [count_in(made.picture, read) == len(made.labels) for made in pictures]
@@ -90,6 +100,7 @@ def test_most_digits_are_read(mnist: Dataset, read: Read) -> None:
     assert np.mean([guess == label for guess, label in pairs]) > 0.85, "the network reads 92 %"
 
 
+@pytest.mark.slow
 def test_letters_and_signs_are_rejected(mnist: Dataset) -> None:
     shipped = nnkit.load_checkpoint(DIGITS)
     pairs = [

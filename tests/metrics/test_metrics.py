@@ -49,7 +49,6 @@ def drawn(
 
 
 @every_metric
-@settings(max_examples=50)
 @given(seeds, st.integers(2, 60), st.integers(2, 12), st.integers(1, 12), st.integers(1, 9))
 def test_as_scikit_learn_computes_it(
     metric: Metric[Any], seed: int, samples: int, width: int, targets_of: int, levels: int
@@ -91,7 +90,6 @@ def test_every_metric_has_an_oracle() -> None:
 
 
 @every_metric
-@settings(max_examples=30)
 @given(seeds, st.lists(st.integers(1, 30), min_size=1, max_size=6), st.integers(2, 5))
 def test_batch_by_batch_is_the_whole(
     metric: Metric[Any], seed: int, sizes: list[int], width: int

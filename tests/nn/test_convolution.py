@@ -105,6 +105,7 @@ def test_threads_share_layers_where_samples_see_each_other() -> None:
     np.testing.assert_allclose(shared_grads, grads, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("processor", "features"), OLDER)
 def test_computes_the_same_on_other_processors(
     processor: str, features: str, tmp_path: Path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from nnkit.random import generator
 from tests.nn.examples import examples, name
 
 SIZE = compiled.WORTHWHILE + 3
-STEPS = 40
+STEPS = 12
 STEPPING = [o for o in examples(AnyOptimizer) if not isinstance(o, FullBatch)]
 
 
@@ -30,15 +31,20 @@ def asked_anew() -> Iterator[None]:
     compiled.available.cache_clear()
 
 
-def trained(optimizer: Optimizer, dtype: str) -> list[Array]:
-    """Parameters and slots after many steps on gradients of very different sizes."""
+@cache
+def drawn() -> tuple[Array, Array]:
+    """Parameters (P,) and gradients (steps, P) of very different sizes."""
     rng = generator(0, "kernels")
-    params = rng.normal(size=SIZE).astype(dtype)
     sizes = 10.0 ** rng.uniform(-30, 6, SIZE) * (rng.random(SIZE) > 0.1)
+    return rng.normal(size=SIZE), sizes * rng.normal(size=(STEPS, SIZE))
+
+
+def trained(optimizer: Optimizer, dtype: str) -> list[Array]:
+    """Parameters and slots after many steps."""
+    params, gradients = (array.astype(dtype) for array in drawn())
     slots = tuple(np.zeros_like(params) for _ in optimizer.slots)
-    for t in range(1, STEPS + 1):
-        gradients = (sizes * rng.normal(size=SIZE)).astype(dtype)
-        optimizer.step(params, gradients, slots, t, 0.01 / t)
+    for t, g in enumerate(gradients, start=1):
+        optimizer.step(params, g, slots, t, 0.01 / t)
     return [params, *slots]
 
 

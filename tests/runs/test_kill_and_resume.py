@@ -12,6 +12,7 @@ import pytest
 from benchmarks.kill_and_resume import finish, kill, killed_and_resumed, write_config
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="has no SIGKILL")
 def test_killed_and_resumed_bit_for_bit(tmp_path: Path) -> None:
     config = write_config(tmp_path, epochs=4)

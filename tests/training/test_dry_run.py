@@ -14,6 +14,7 @@ from nnkit.training.dry_run import dry_run
 from tests.training.configs import iris
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("**/*.yaml"))
+LARGE = {"best", "lenet-1998", "nielsen-conv"}  # a step of these takes seconds
 
 
 def test_foretells_what_the_run_then_is(tmp_path: Path) -> None:
@@ -31,7 +32,13 @@ def test_says_what_does_not_fit(tmp_path: Path) -> None:
         dry_run(iris(architecture={"layers": [{"dense": 2}]}), tmp_path)
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.stem, marks=pytest.mark.slow if path.stem in LARGE else [])
+        for path in CONFIGS
+    ],
+)
 def test_every_shipped_config_takes_a_first_step(tmp_path: Path, path: Path) -> None:
     """Real parser, real data; a training starts from a loss that is neither NaN nor infinite."""
     assert isfinite(dry_run(load_config(path), tmp_path)["loss"])

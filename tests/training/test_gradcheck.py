@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from nnkit.training.config import config_from, load_config
 from nnkit.training.gradcheck import check_gradients
@@ -30,6 +31,7 @@ def test_zeros_at_the_start_are_checked_all_the_same() -> None:
     assert all(check.passed for check in check_gradients(config))
 
 
+@pytest.mark.slow
 def test_small_corners_everywhere_are_no_errors() -> None:
     """A bias of the first layer moves tens of thousands of units, some of them across a corner."""
     config = load_config(Path(__file__).parents[2] / "configs" / "digits.yaml")

@@ -7,6 +7,7 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from nnkit.nn.model import Model
+from nnkit.blas import limited_threads
 from nnkit.training.numerics import available, execution_for, numerics
 from tests.nn.examples import model_of
 
@@ -38,10 +39,11 @@ def blas_threads() -> set[int]:
 
 
 def test_threads_are_limited_within_alone() -> None:
-    before = blas_threads()
-    with numerics():
-        assert blas_threads() == {1}
-    assert blas_threads() == before
+    with limited_threads(2):
+        assert blas_threads() == {2}
+        with numerics():
+            assert blas_threads() == {1}
+        assert blas_threads() == {2}
 
 
 def test_overflow_is_silent_within_alone() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -45,35 +45,43 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], nnkit.R
 
 Trained = Callable[[str], nnkit.Run]
 
+LONG = {"l1-logistic", "linear-autoencoder", "pegasos"}  # a second or two, to the last digits
+
+
+def each(names: Iterable[str]) -> Any:
+    return pytest.mark.parametrize(
+        "name",
+        [pytest.param(name, marks=pytest.mark.slow if name in LONG else []) for name in names],
+    )
+
 
 def weights(run: nnkit.Run) -> dict[str, Array]:
     model = run.load().model
     return model.layout.views(model.params)
 
 
-@pytest.mark.parametrize("name", REFERENCES)
+@each(REFERENCES)
 def test_the_objective_is_scikit_learns_optimum(trained: Trained, name: str) -> None:
     reference, tolerance = REFERENCES[name]
     assert objective(trained(name)) == pytest.approx(reference(), rel=tolerance)
 
 
-@pytest.mark.parametrize(
-    ("name", "model"),
-    [
-        ("lasso", lasso_model),
-        ("elastic-net", elastic_net_model),
-        ("l1-logistic", l1_logistic_model),
-    ],
-)
-def test_the_same_weights_are_exactly_zero(
-    trained: Trained, name: str, model: Callable[[], Any]
-) -> None:
+MODELS: dict[str, Callable[[], Any]] = {
+    "lasso": lasso_model,
+    "elastic-net": elastic_net_model,
+    "l1-logistic": l1_logistic_model,
+}
+
+
+@each(MODELS)
+def test_the_same_weights_are_exactly_zero(trained: Trained, name: str) -> None:
     """And the others agree, so that none is 0 because it is small."""
-    ours, theirs = weights(trained(name))["layers.0.W"], model().coef_.reshape(1, -1)
+    ours, theirs = weights(trained(name))["layers.0.W"], MODELS[name]().coef_.reshape(1, -1)
     np.testing.assert_array_equal(ours == 0, theirs == 0)
     np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_stochastic_training_of_scikit_learn_ends_beside_the_same_svm(trained: Trained) -> None:
     """SGDClassifier's alpha is λ. It is stochastic, so its own optimum is only approached."""
     X, t = signs("breast_cancer")
@@ -109,6 +117,7 @@ def test_softmax_regression_is_the_multinomial_model(tmp_path: Path) -> None:
     assert objective(nnkit.train(config, runs=tmp_path)) == pytest.approx(reference, rel=1e-8)
 
 
+@pytest.mark.slow
 def test_the_linear_autoencoder_spans_the_principal_components(trained: Trained) -> None:
     """The largest angle between the two subspaces, and every digit's reconstruction."""
     X, _ = table("digits")
@@ -122,6 +131,7 @@ def test_the_linear_autoencoder_spans_the_principal_components(trained: Trained)
     np.testing.assert_allclose(model.predict(raw), expected, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_nonlinear_autoencoder_comes_nearer_than_principal_components(
     trained: Trained,
 ) -> None:
