@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from threading import Barrier, Thread
 
+import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from nnkit.blas import limited_threads
+from nnkit.blas import _set_threads, controller, limited_threads
+
+
+@pytest.fixture(autouse=True)
+def _three_threads() -> Iterator[None]:
+    """More than the limits of the tests, however many the process began with."""
+    libraries = controller().select(user_api="blas").lib_controllers
+    before = [library.num_threads for library in libraries]
+    _set_threads(libraries, [3] * len(libraries))
+    yield
+    _set_threads(libraries, before)
 
 
 def blas_threads() -> set[int]:
@@ -14,18 +26,16 @@ def blas_threads() -> set[int]:
 
 
 def test_the_smallest_limit_holds_until_the_last_has_ended() -> None:
-    with threadpool_limits(3):
-        with limited_threads(2):
-            assert blas_threads() == {2}
-            with limited_threads(1):
-                assert blas_threads() == {1}
-            assert blas_threads() == {2}
-        assert blas_threads() == {3}
+    with limited_threads(2):
+        assert blas_threads() == {2}
+        with limited_threads(1):
+            assert blas_threads() == {1}
+        assert blas_threads() == {2}
+    assert blas_threads() == {3}
 
 
 def test_a_limit_outlives_the_thread_that_set_it_first() -> None:
     """One enters first and leaves first; the other restores what was before both."""
-    before = blas_threads()
     both_in, one_out = Barrier(2), Barrier(2)
     seen: list[set[int]] = []
 
@@ -46,6 +56,6 @@ def test_a_limit_outlives_the_thread_that_set_it_first() -> None:
     for thread in threads:
         thread.join()
     assert seen == [{1}]
-    assert blas_threads() == before
+    assert blas_threads() == {3}
     with threadpool_limits(2):  # the program around may still set limits of its own
         assert blas_threads() == {2}

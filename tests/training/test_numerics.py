@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from nnkit.nn.model import Model
 from nnkit.blas import limited_threads
+from nnkit.nn.model import Model
 from nnkit.training.numerics import available, execution_for, numerics
 from tests.nn.examples import model_of
 
