@@ -9,8 +9,11 @@ from nnkit.cli.output import show_bytes, table
 
 
 def layer_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The rows of `nnkit.nn.model.describe` and their sums, as a plain table."""
-    headings = ["layer", "kind", "output", "parameters", "MFLOPs", "memory", "sees"]
+    """The rows of `nnkit.nn.model.describe` and their sums, as a plain table.
+
+    The last column, `field`, is the receptive field of an output.
+    """
+    headings = ["layer", "kind", "output", "params", "MFLOPs", "memory", "field"]
     shown = [
         (
             row["name"],
@@ -24,7 +27,7 @@ def layer_table(rows: Sequence[Mapping[str, Any]]) -> str:
         for row in rows
     ]
     sums = (
-        "in all",
+        "total",
         "",
         "",
         sum(row["parameters"] for row in rows),
