@@ -127,7 +127,7 @@ def _confusions(by_class: ClassReport) -> str:
         return table(("true \\ predicted", *headings), rows)
     pairs = by_class.confused()
     if not pairs:
-        return "no class is taken for another"
+        return "no class is confused with another"
     most = pairs[:MOST_PAIRS]
     more = f"\n… and {len(pairs) - len(most):,} other pairs" if len(pairs) > len(most) else ""
     return table(("true", "predicted", "samples"), [tuple(pair.values()) for pair in most]) + more

@@ -92,7 +92,7 @@ def test_shows_figures_classes_and_confusions(program: Program, trained: Path) -
     for line, row in zip(by_class[1:4], found["classes"], strict=True):
         figures = [f"{row[name]:.4f}" for name in ("precision", "recall", "f1")]
         assert line.split() == [row["class"], *figures, "10"]
-    assert matrix[0].split() == ["target", "\\", "answer", *CLASSES]
+    assert matrix[0].split() == ["true", "\\", "predicted", *CLASSES]
     rows = [[int(cell) for cell in line.split()[1:]] for line in matrix[1:]]
     assert rows == found["confusion"]
 
