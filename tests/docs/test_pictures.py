@@ -22,8 +22,6 @@ from docs.refresh import (
 from nnkit.nn.params import Array
 
 PAGES = {str(page.relative_to(ROOT)): page for page in pages() if pictures(page)}
-# README's picture takes half a training on MNIST; `python docs/refresh.py` draws it.
-QUICK = [name for name in PAGES if name != "README.md"]
 BLOCK_SIDE = 12  # pixels; letters, which every version of a font renders otherwise, average out
 TOLERANCE = 12  # grey levels, by which the mean of a block may differ
 
@@ -44,9 +42,12 @@ def blocks(path: Path) -> Array:
     return np.asarray(grey.resize(size, Image.Resampling.BOX), dtype=float)
 
 
-def words(path: Path) -> list[str]:
-    """The texts of a chart: matplotlib draws the letters, and repeats them in comments."""
-    return re.findall(r"<!-- (.+?) -->", path.read_text(encoding="utf-8"))
+def words(path: Path) -> set[str]:
+    """The words in an SVG: as text, or in the comments beside letters that matplotlib draws."""
+    text = path.read_text(encoding="utf-8").replace("&#160;", " ")
+    shown = re.findall(r"<!-- (.+?) -->|>([^<]+)</text>", text)
+    without_hashes = re.sub(r"-[0-9a-f]{8}\b", "", " ".join(map("".join, shown)))
+    return set(re.findall(r"[a-z][a-z./-]+", without_hashes))
 
 
 def alike(shown: Path, anew: Path) -> bool:
@@ -63,7 +64,8 @@ def test_all_pictures_of_docs_are_on_a_page() -> None:
     assert shown == there
 
 
-@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PAGES)
 def test_pictures_look_as_drawn_anew(name: str, tmp_path: Path) -> None:
     page = PAGES[name]
     text = page.read_text(encoding="utf-8")
