@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from nnkit.cli.output import console, say, show_count, show_figure, show_seconds, wrapped
-from nnkit.cli.tables import BEST, SPEED, EvaluationTable
+from nnkit.cli.tables import BEST, EvaluationTable
 from nnkit.metrics import LAST, higher_is_better
 from nnkit.training.listeners import Listener
 from nnkit.training.loop import Evaluation, Step
@@ -174,7 +174,7 @@ class Bar(Lines):
             f"{step.number:,}/{loop.steps:,}",
             f"loss {show_figure('loss', step.loss)}",
             f"{show_seconds(ceil((loop.steps - step.number) / max(speed, 1e-9)))} left",
-            f"{speed * loop.batches.batch_size:,.0f} {SPEED}",
+            f"{speed * loop.batches.batch_size:,.0f} samples/s",
         )
         self.progress.update(self.bar, completed=step.number, description=epoch, status=status)
         self.progress.refresh()

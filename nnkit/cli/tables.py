@@ -11,7 +11,7 @@ from nnkit.cli.output import show_figure
 
 GAP = "  "
 WIDEST = len("-4.995e+10")  # of a number with four significant digits
-SPEED = "samples/s"
+SPEED = "samples"  # per second, which the cells say
 BEST = "★"
 LINE = 10  # characters of a heading's line, unless a single word is longer
 
@@ -107,7 +107,7 @@ class EvaluationTable:
         columns = [
             *(plain_column(name, cells) for name, cells in counts.items()),
             *map(figure_column, figures),
-            plain_column(SPEED, len("10,000,000")),
+            plain_column(SPEED, len("10,000,000/s")),
         ]
         others = [name for name in reversed(figures) if name != monitor]
         dispensable = [SPEED, *reversed(list(counts)[1:]), *others]
@@ -125,7 +125,7 @@ class EvaluationTable:
             mark: stands at the end.
         """
         cells = {name: show_figure(name, value) for name, value in record.items()}
-        cells |= {SPEED: f"{record['samples_per_second']:,}", **counts}
+        cells |= {SPEED: f"{record['samples_per_second']:,}/s", **counts}
         return f"{row_line(self._columns, cells)} {mark}".rstrip()
 
 

@@ -51,9 +51,9 @@ def test_the_table_of_a_classifier() -> None:
         "\n".join(["", *table.heading, *rows])
         == """
               train       validation
-epoch   step  loss        loss        accuracy     samples/s
-    9    422   0.2542     12.35        96.18 %        24,761 ★
-   10  5,064   1.000       1.000      100.00 %       123,456"""
+epoch   step  loss        loss        accuracy         samples
+    9    422   0.2542     12.35        96.18 %        24,761/s ★
+   10  5,064   1.000       1.000      100.00 %       123,456/s"""
     )
 
 
@@ -91,7 +91,7 @@ def test_columns_stay_in_line() -> None:
     for lines in (evaluations(CLASSES, 120), evaluations(NUMBERS, 120)):
         starts = {line.index(SPEED) for line in lines if SPEED in line}
         assert len(starts) == 1
-        assert len({line.index("123,456 ★") for line in lines[2:]}) == 1
+        assert len({line.index("123,456/s ★") for line in lines[2:]}) == 1
 
 
 def test_decimal_points_are_in_one_column_unless_a_number_is_huge() -> None:
