@@ -62,6 +62,7 @@ class Lines(Listener):
     """Plain lines: the opening, then the table of evaluations, thinned out where there are many."""
 
     table: EvaluationTable | None = None
+    unshown = ""  # the last row, until it is printed
 
     @property
     def width(self) -> int:
@@ -79,13 +80,22 @@ class Lines(Listener):
         self._tell_wrapped(*opening(session))
 
     def evaluated(self, evaluation: Evaluation, improved: bool) -> None:
-        if not self._has_row(evaluation.step):
-            return
         if self.table is None:
             self.table = self._begin_table(evaluation)
         counts = {"epoch": self._epochs(evaluation.epoch), "step": f"{evaluation.step:,}"}
         mark = BEST if improved and self.monitor != LAST else ""
-        self.tell(self.table.row(counts, evaluation.record(), mark))
+        self.unshown = self.table.row(counts, evaluation.record(), mark)
+        if self._has_row(evaluation.step):
+            self._tell_row()
+
+    def ended(self) -> None:
+        self._tell_row()
+
+    def _tell_row(self) -> None:
+        """Prints the last row, unless this was done before."""
+        if self.unshown:
+            self.tell(self.unshown)
+            self.unshown = ""
 
     def _has_row(self, step: int) -> bool:
         """Whether the evaluation after a step is shown."""
@@ -167,6 +177,7 @@ class Bar(Lines):
             return
         self.shown = now
         speed = (step.number - self.first) / max(now - self.began, 1e-9)
+        samples = speed * loop.batches.batch_size * loop.accumulate
         epoch = self._epoch(step.number - 1)
         room = self.width - len(epoch) - SHORTEST_BAR - 2
         status = _as_fits(
@@ -174,7 +185,7 @@ class Bar(Lines):
             f"{step.number:,}/{loop.steps:,}",
             f"loss {show_figure('loss', step.loss)}",
             f"{show_seconds(ceil((loop.steps - step.number) / max(speed, 1e-9)))} left",
-            f"{speed * loop.batches.batch_size:,.0f} samples/s",
+            f"{samples:,.0f} samples/s",
         )
         self.progress.update(self.bar, completed=step.number, description=epoch, status=status)
         self.progress.refresh()
@@ -184,6 +195,7 @@ class Bar(Lines):
         return f"epoch {step // self.loop.per_epoch + 1:,}"
 
     def ended(self) -> None:
+        super().ended()
         self.progress.stop()
 
 

@@ -62,8 +62,8 @@ def train(
 ) -> Run:
     """Trains a config's network, unless this was done before, and saves all output in a folder.
 
-    A run belongs to one config, data and version of nnkit, and training it again would give the
-    same weights. So a finished run is returned as it is, with `already_finished` set.
+    A run belongs to one config, data and version of nnkit. If it is finished, it is returned as it
+    is, with `already_finished` set.
 
     Args:
         config: from `load_config`.

@@ -148,6 +148,17 @@ def test_many_rows_are_thinned_out(program: Program) -> None:
     assert [line.split()[0] for line in lines[6:-2]] == [*map(str, range(2, 42, 2)), "41"]
 
 
+def test_the_last_row_is_shown_where_training_stops_early(program: Program) -> None:
+    stopping = ("--set", "regularization.early_stopping={patience: 2, minimum_change: 10}")
+    answer = program("train", IRIS, *stopping, "--set", "training={epochs: 100, batch_size: 16}")
+    rows = [line.split()[0] for line in answer.err.splitlines()[6:]]
+    assert rows[:2] == ["3", "trained"]
+    stopping = ("--set", "regularization.early_stopping={patience: 3, minimum_change: 10}")
+    answer = program("train", IRIS, *stopping, "--set", "training={epochs: 100, batch_size: 16}")
+    rows = [line.split()[0] for line in answer.err.splitlines()[6:]]
+    assert rows[:3] == ["3", "4", "trained"]
+
+
 def test_a_long_story_is_broken_between_words(program: Program) -> None:
     name = "a-name-of-" + "many-" * 13 + "words"
     answer = program("train", IRIS, "--set", "training.epochs=1", "--set", f"name={name}")
