@@ -83,3 +83,8 @@ def __getattr__(name: str) -> Any:
         if name in names:
             return getattr(import_module(home), name)
     raise AttributeError(f"module 'nnkit' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    """The public names, for tab completion, whether or not they were imported yet."""
+    return sorted(__all__)
