@@ -1,7 +1,7 @@
 """What every config is made of: frozen, strict specs, and tagged unions with shorthands."""
 
-# Without `from __future__ import annotations`, here and beside the largest families: for each class
-# pydantic evaluates the class variables of all its bases anew, and strings would be compiled anew.
+# No `from __future__ import annotations` here and in the modules of the largest families: for each
+# class pydantic evaluates the class variables of all its bases, and would compile every string.
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -235,7 +235,7 @@ def _union(choices: Mapping[str, CoreSchema]) -> CoreSchema:
 
 
 def _built_when_chosen(member: type[Component]) -> CoreSchema:
-    """Validates as the component does, without holding its validator, and those of its unions."""
+    """Validates as the component does, without building its validator, and those of its unions."""
     return core_schema.no_info_plain_validator_function(
         member.model_validate, metadata={MEMBER: member}
     )

@@ -1,6 +1,6 @@
 """Activation functions: value and derivative, in place, shapes kept."""
 
-# Without `from __future__ import annotations`, for the reason that nnkit/config/base.py gives.
+# No `from __future__ import annotations`, for the reason given in nnkit/config/base.py.
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence

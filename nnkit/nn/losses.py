@@ -1,6 +1,6 @@
 """Losses: the number that training lowers, and its gradient, both means over the batch."""
 
-# Without `from __future__ import annotations`, for the reason that nnkit/config/base.py gives.
+# No `from __future__ import annotations`, for the reason given in nnkit/config/base.py.
 
 from abc import abstractmethod
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What the program asks of the process, and the library does not."""
+"""Process-wide settings that the program makes, and the library does not."""
 
 from __future__ import annotations
 
