@@ -325,7 +325,8 @@ MESSAGES = {
     "string_too_short": "must not be empty",
     "string_too_long": "must be no longer than {max_length} character(s), got {input}",
     "string_pattern_mismatch": (
-        "must begin with a letter or digit and hold only these, '.', '_' and '-', got {input}"
+        "must begin with a letter a-z or A-Z or a digit, and hold only these, '.', '_' and '-', "
+        "got {input}"
     ),
     "int_parsing_size": "too large a number",
 }

@@ -52,12 +52,16 @@ class Metric(Generic[S]):
         statistic: the accumulator it is computed from.
         of: its formula; the docstring cites the source.
         higher_is_better: whether higher values are better.
+        least: the lowest possible value.
+        most: the highest possible value.
     """
 
     name: str
     statistic: type[S]
     of: Callable[[S], float]
     higher_is_better: bool
+    least: float = 0.0
+    most: float = 1.0
 
     def __call__(
         self,
@@ -92,12 +96,12 @@ class Metric(Generic[S]):
 
 
 def metric(
-    statistic: type[S], *, higher_is_better: bool
+    statistic: type[S], *, higher_is_better: bool, least: float = 0.0, most: float = 1.0
 ) -> Callable[[Callable[[S], float]], Metric[S]]:
-    """Turn a formula over a statistic into the metric of that name."""
+    """Turn a formula over a statistic into the metric of that name; the range is 0 to 1 by default."""
 
     def of(formula: Callable[[S], float]) -> Metric[S]:
-        return Metric(formula.__name__, statistic, formula, higher_is_better)
+        return Metric(formula.__name__, statistic, formula, higher_is_better, least, most)
 
     return of
 

@@ -220,7 +220,7 @@ def f1_weighted(counts: ClassCounts) -> float:
     return weighted(f1s(counts), counts)
 
 
-@metric(ClassCounts, higher_is_better=True)
+@metric(ClassCounts, higher_is_better=True, least=-1.0)
 def mcc(counts: ClassCounts) -> float:
     """Matthews correlation coefficient, from −1 to 1; 0 if targets or predictions are constant.
 
@@ -234,7 +234,7 @@ def mcc(counts: ClassCounts) -> float:
     return float((n * counts.right.sum() - t @ p) / np.sqrt(spread_t * spread_p))
 
 
-@metric(ClassCounts, higher_is_better=True)
+@metric(ClassCounts, higher_is_better=True, least=-1.0)
 def cohen_kappa(counts: ClassCounts) -> float:
     """Agreement beyond chance, (a − e) / (1 − e) with e = Σ t_k p_k / n²; 0 if e is 1.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import ClassVar
 
 import numpy as np
@@ -44,7 +45,7 @@ class ProbabilitySums(Statistic):
             self.bins[i] += np.bincount(place, values, BINS)
 
 
-@metric(ProbabilitySums, higher_is_better=False)
+@metric(ProbabilitySums, higher_is_better=False, most=inf)
 def log_loss(sums: ProbabilitySums) -> float:
     """Mean of −ln y_t in nats, with y clipped to [ε, 1 − ε], ε = 2⁻⁵².
 
@@ -53,7 +54,7 @@ def log_loss(sums: ProbabilitySums) -> float:
     return share(sums.surprise, sums.total)
 
 
-@metric(ProbabilitySums, higher_is_better=False)
+@metric(ProbabilitySums, higher_is_better=False, most=2.0)
 def brier(sums: ProbabilitySums) -> float:
     """Mean of Σ_k (y_k − [k = t])²; for two classes half of it, (y_1 − t)².
 

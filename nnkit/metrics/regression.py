@@ -5,6 +5,7 @@ For several outputs each metric is the mean over them, in the unit of the target
 
 from __future__ import annotations
 
+from math import inf
 from typing import ClassVar
 
 import numpy as np
@@ -58,19 +59,19 @@ class Errors(Statistic):
         self.absolute += weights @ np.abs(errors)
 
 
-@metric(Errors, higher_is_better=False)
+@metric(Errors, higher_is_better=False, most=inf)
 def mae(sums: Errors) -> float:
     """Mean absolute error, the mean of |y − t|."""
     return share(sums.absolute.mean(), sums.errors.weight)
 
 
-@metric(Errors, higher_is_better=False)
+@metric(Errors, higher_is_better=False, most=inf)
 def rmse(sums: Errors) -> float:
     """Root mean squared error, the square root of the mean of (y − t)² over samples and outputs."""
     return float(np.sqrt(sums.errors.mean_square.mean()))
 
 
-@metric(Errors, higher_is_better=True)
+@metric(Errors, higher_is_better=True, least=-inf)
 def r2(sums: Errors) -> float:
     """Coefficient of determination, 1 − Σ (y − t)² / Σ (t − t̄)².
 
@@ -80,7 +81,7 @@ def r2(sums: Errors) -> float:
     return _explained(sums.errors.mean_square * sums.errors.weight, sums.targets.squares)
 
 
-@metric(Errors, higher_is_better=True)
+@metric(Errors, higher_is_better=True, least=-inf)
 def explained_variance(sums: Errors) -> float:
     """1 − Var(y − t) / Var(t): equal to r2 if the mean error is 0, else higher.
 

@@ -259,6 +259,7 @@ def conflicts(config: Config) -> Iterator[SettingError]:
             "the architecture has dropout layers of its own; keep one of the two",
         )
     yield from _optimizer_conflicts(config)
+    yield from _impossible_bounds(config)
     weighted = [layer for layer in architecture.layers if isinstance(layer, WeightedLayer)]
     if all(layer.lr_factor == 0 for layer in weighted):
         first = architecture.weighted[0]
@@ -399,6 +400,21 @@ def _output_conflicts(config: Config) -> Iterator[SettingError]:
             "softmax over 1 unit is always 1; give a unit to each class, or use "
             "binary_cross_entropy with 1",
         )
+
+
+def _impossible_bounds(config: Config) -> Iterator[SettingError]:
+    """Bounds beyond a metric's range, such as a percentage where a share is needed."""
+    for name, bound in config.expect.items():
+        metric = METRICS.get(name.rpartition(".")[2])
+        for side, value in (("min", bound.min), ("max", bound.max)):
+            if metric is None or value is None or metric.least <= value <= metric.most:
+                continue
+            message = f"{metric.name} is at least {metric.least:g}"
+            if value > metric.most:
+                message = f"{metric.name} is at most {metric.most:g}"
+                if metric.most == 1 and 2 < value <= 100:
+                    message += f"; write {value / 100:g}"
+            yield SettingError(("expect", name, side), message)
 
 
 def _repeated_output(config: Config) -> Iterator[SettingError]:

@@ -138,11 +138,11 @@ class TestExpectations:
     def test_missed_is_exit_4_after_the_run_is_complete(
         self, program: Program, tmp_path: Path
     ) -> None:
-        answer = self.train(program, "{min: 1.5}", "--quiet")
+        answer = self.train(program, "{max: 0.01}", "--quiet")
         assert answer.code == 4
         last = answer.err.splitlines()[-1]
         assert last.startswith("error: test.accuracy is ")
-        assert last.endswith("expected at least 1.5")
+        assert last.endswith("expected at most 0.01")
         assert [row.split()[0] for row in answer.out.splitlines()[1:]][-1] == "test"
         assert (only_run(tmp_path) / "summary.json").is_file()
 
@@ -154,11 +154,21 @@ class TestExpectations:
     def test_missed_again_when_the_finished_run_is_shown(
         self, program: Program, more: list[str]
     ) -> None:
-        self.train(program, "{min: 1.5}")
-        answer = self.train(program, "{min: 1.5}", *more)
+        self.train(program, "{max: 0.01}")
+        answer = self.train(program, "{max: 0.01}", *more)
         assert answer.code == 4
         assert "already finished" in answer.err
-        assert self.train(program, "{min: 1.5}", *more, "--json").json["missed"]
+        assert self.train(program, "{max: 0.01}", *more, "--json").json["missed"]
+
+    def test_of_percent_is_refused_before_training(self, program: Program, tmp_path: Path) -> None:
+        text = f"extends: {IRIS}\nexpect: {{test.accuracy: {{min: 97}}}}\n"
+        (tmp_path / "c.yaml").write_text(text, encoding="utf-8")
+        answer = program("train", "c.yaml")
+        assert answer.code == 2
+        assert answer.errors == [
+            "c.yaml:2:31: expect.test.accuracy.min: accuracy is at most 1; write 0.97"
+        ]
+        assert not (tmp_path / "runs").exists()
 
     def test_of_a_figure_that_is_not_is_refused_before_training(
         self, program: Program, tmp_path: Path

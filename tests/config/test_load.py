@@ -136,7 +136,10 @@ def test_an_empty_file_lacks_what_is_required(write: Write) -> None:
         ("training: {epochs: 0}", "3:20: training.epochs: must be at least 1, got 0"),
         ("training: {steps: 1e400}", "3:19: training.steps: expected a whole number, got inf"),
         ("regularization: {l2: .inf}", "3:22: regularization.l2: must be a finite number, got inf"),
-        ("name: a b", "3:7: name: must begin with a letter or digit and hold only these,"),
+        (
+            "name: a b",
+            "3:7: name: must begin with a letter a-z or A-Z or a digit, and hold only these,",
+        ),
         (f"name: {'a' * 99}", "3:7: name: must be no longer than 80 character(s), got 'aaa"),
         # what two settings together make wrong
         (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isinf
 from typing import Any
 
 import numpy as np
@@ -125,6 +126,34 @@ def test_without_weight_it_is_a_number_still(metric: Metric[Any]) -> None:
     targets, answers, _ = drawn(metric, 0, 10, 3, 3, 5)
     undefined = {"roc_auc": 0.5, "r2": 1.0, "explained_variance": 1.0}
     assert metric(targets, answers, np.zeros(10), classes=3) == undefined.get(metric.name, 0.0)
+
+
+@every_metric
+@settings(max_examples=50)
+@given(seeds, st.integers(1, 60), st.integers(2, 12), st.integers(1, 12), st.integers(1, 30))
+def test_no_value_is_outside_the_range(
+    metric: Metric[Any], seed: int, samples: int, width: int, targets_of: int, levels: int
+) -> None:
+    targets, answers, weights = drawn(metric, seed, samples, width, targets_of, levels)
+    found = metric(targets, answers, weights, classes=width)
+    assert metric.least - 1e-12 <= found <= metric.most + 1e-12
+
+
+@every_metric
+def test_the_range_is_no_wider_than_it_must_be(metric: Metric[Any]) -> None:
+    values = []
+    for classes in (2, 12):
+        targets: Array = np.arange(2 * classes) % classes
+        right, wrong = np.eye(classes)[targets], np.eye(classes)[(targets + 1) % classes]
+        if metric.statistic.takes == "decisions":
+            right, wrong = right.argmax(axis=1), wrong.argmax(axis=1)
+        elif metric.statistic.takes == "scores":
+            wrong = -right
+        elif metric.statistic.takes == "outputs":
+            targets, wrong = right, -9 * right
+        values += [metric(targets, answers) for answers in (right, wrong)]
+    for end, value in ((metric.most, max(values)), (metric.least, min(values))):
+        assert value == pytest.approx(end, abs=0.1) or (isinf(end) and abs(value) > 1)
 
 
 @every_metric

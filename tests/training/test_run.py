@@ -318,12 +318,12 @@ def test_bounds_that_hold_say_nothing(tmp_path: Path) -> None:
 
 
 def test_a_missed_bound_is_an_error_with_the_run_complete(tmp_path: Path) -> None:
-    config = with_bounds(test_accuracy={"min": 1.01}, train_loss={"max": 0.0}, test_loss={"min": 0})
+    config = with_bounds(test_accuracy={"max": 0.01}, train_loss={"max": 0.0}, test_loss={"min": 0})
     with pytest.raises(GateError) as caught:
         nnkit.train(config, runs=tmp_path)
     first, second = str(caught.value).splitlines()
     assert first.startswith("test.accuracy is ")
-    assert first.endswith("expected at least 1.01")
+    assert first.endswith("expected at most 0.01")
     assert second.startswith("train.loss is ")
     assert second.endswith("expected at most 0")
     run = caught.value.run
@@ -409,8 +409,8 @@ def test_a_metric_can_choose_the_best(tmp_path: Path, metric: str, best: Any) ->
 
 
 def test_a_metric_can_be_a_gate(tmp_path: Path) -> None:
-    config = iris(training=MORE, expect={"test.f1": {"min": 1.01}})
-    with pytest.raises(GateError, match=r"test\.f1 is 0\.\d+, expected at least 1\.01"):
+    config = iris(training=MORE, expect={"test.f1": {"max": 0.01}})
+    with pytest.raises(GateError, match=r"test\.f1 is 0\.\d+, expected at most 0\.01"):
         nnkit.train(config, runs=tmp_path)
 
 
