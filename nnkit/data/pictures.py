@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageOps, ImageStat, UnidentifiedImageError
 
 from nnkit.errors import DataError
@@ -68,6 +69,8 @@ def _paper(layered: Image.Image) -> str:
 def _to_eight_bits(picture: Image.Image) -> Image.Image:
     """A picture of deeper grey, its range spread over 0 to 255."""
     deep = picture.convert("F")
+    if not np.isfinite(np.asarray(deep)).all():
+        raise ValueError("it has pixels of NaN or infinity")
     low, high = deep.getextrema()
     assert isinstance(low, float)
     assert isinstance(high, float)

@@ -79,3 +79,11 @@ def test_a_table_that_will_not_do_leaves_no_config(
     assert answer.code == code
     assert why in answer.errors[0]
     assert not (tmp_path / "c.yaml").exists()
+
+
+def test_one_input_is_not_inputs(program: Program, tmp_path: Path) -> None:
+    rows = "\n".join(f"{i},{i % 2}" for i in range(1_200))
+    (tmp_path / "t.csv").write_text(f"a,b\n{rows}\n", encoding="utf-8")
+    assert program("init", "--csv", "t.csv").code == 0
+    first = (tmp_path / "config.yaml").read_text(encoding="utf-8").splitlines()[0]
+    assert first == "# 1,200 rows, 1 input, to predict 2 classes."

@@ -125,6 +125,16 @@ def test_what_is_no_picture_is_refused(content: bytes, message: str, tmp_path: P
     assert str(caught.value).startswith(f"{path}: ")
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("everywhere", [True, False])
+def test_pixels_must_be_numbers(value: float, everywhere: bool, tmp_path: Path) -> None:
+    pixels = np.full((28, 28), value if everywhere else 1, dtype=np.float32)
+    pixels[3, 4] = value
+    Image.fromarray(pixels).save(tmp_path / "nan.tif")
+    with pytest.raises(DataError, match=r"nan\.tif: damaged picture \(it has pixels of NaN"):
+        open_picture(tmp_path / "nan.tif")
+
+
 def test_the_largest_picture_is_still_opened(tmp_path: Path) -> None:
     Image.new("1", (MAX_PIXELS // 1000, 1000)).save(tmp_path / "large.png")
     assert open_picture(tmp_path / "large.png").size == (MAX_PIXELS // 1000, 1000)
