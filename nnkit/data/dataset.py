@@ -25,11 +25,14 @@ class Samples:
         inputs: (n, *shape), of any numeric type, possibly left on disk.
         targets: class numbers (n,) as int64, or real targets (n, outputs) as float64.
         weights: how much each sample counts, (n,) as float64; None for all the same.
+        origins: where each sample is found in its source, (n,): the path of its file, or its row
+            from 1; None for all rows in order.
     """
 
     inputs: Array | LazyArray
     targets: Array
     weights: Array | None = None
+    origins: Array | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -37,7 +40,8 @@ class Samples:
     def take(self, indices: Array) -> Samples:
         """Those samples, in that order."""
         weights = None if self.weights is None else self.weights[indices]
-        return Samples(chosen(self.inputs, indices), self.targets[indices], weights)
+        origins = indices + 1 if self.origins is None else self.origins[indices]
+        return Samples(chosen(self.inputs, indices), self.targets[indices], weights, origins)
 
 
 @dataclass(frozen=True, slots=True)

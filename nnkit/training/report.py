@@ -79,6 +79,7 @@ class Report:
         predicted: likewise, as decided.
         confidence: the probability (n,) given to what was decided, if there are such.
         outputs: of the network, (n, outputs).
+        origins: the path of each sample's file, or its row in the source from 1, (n,).
     """
 
     split: str
@@ -88,6 +89,7 @@ class Report:
     predicted: Array
     confidence: Array | None
     outputs: Array
+    origins: Array
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -107,14 +109,16 @@ class Report:
         return known
 
     def predictions(self) -> str:
-        """Every prediction as CSV: `index` in the set from 0, `target`, `predicted`.
+        """Every prediction as CSV: `index` in the set from 0, `row`, `target`, `predicted`.
 
-        Of classes also the `confidence`, where outputs are probabilities, and for each of them
-        `probability_NAME` or `output_NAME`. Numbers have all their digits.
+        The row is that in the source, from 1, as `nnkit predict` counts it; a picture has its
+        `path` instead. Of classes also the `confidence`, where outputs are probabilities, and for
+        each of them `probability_NAME` or `output_NAME`. Numbers have all their digits.
         """
         text = io.StringIO(newline="")
         writer = csv.writer(text, lineterminator="\n")
-        columns = self._class_columns() if self.by_class else self._real_columns()
+        columns = {"path" if self.origins.dtype.kind == "U" else "row": self.origins}
+        columns |= self._class_columns() if self.by_class else self._real_columns()
         writer.writerow(["index", *columns])
         cells = [column.astype(str).tolist() for column in columns.values()]
         writer.writerows([i, *row] for i, row in enumerate(zip(*cells, strict=True)))
@@ -177,7 +181,8 @@ def report_on(
         if activation.probability:
             sure = confidence(outputs, predicted)
         by_class = ClassReport(classes, tally.kept(ClassCounts), tally.kept(Confusion))
-    return Report(split, figures, by_class, data.targets, predicted, sure, outputs)
+    origins = np.arange(1, len(data) + 1) if data.origins is None else data.origins
+    return Report(split, figures, by_class, data.targets, predicted, sure, outputs, origins)
 
 
 def plain(weight: float) -> float:

@@ -43,6 +43,7 @@ class ReadySet:
             autoencoder its inputs, each sample in a row.
         weights: how much each sample counts in the loss, (n,); None for all the same.
         counted: how much it counts in other figures, whatever its class: (n,), or None likewise.
+        origins: where each sample is found in its source, as `Samples` has it.
     """
 
     inputs: Array | LazyArray
@@ -50,6 +51,7 @@ class ReadySet:
     targets: Array
     weights: Array | None
     counted: Array | None = None
+    origins: Array | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -215,7 +217,7 @@ def ready_set(
     counts = counted(samples.targets, samples.weights, model.loss, classes)
     if classes is None and model.loss.coding != "number":
         targets = coded.astype(np.float64)  # yes and no as the outputs say them
-    return ReadySet(inputs, coded, targets, weights, counts)
+    return ReadySet(inputs, coded, targets, weights, counts, samples.origins)
 
 
 def output_activation(model: Model) -> AnyActivation:

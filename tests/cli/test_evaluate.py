@@ -109,7 +109,7 @@ def test_numbers_are_judged_by_their_own_figures(program: Program, tmp_path: Pat
     assert names == ["checkpoint", "samples", *wanted]
     assert list(program("eval", run, "--json").json["metrics"]) == wanted[1:]
     assert program("eval", run, "--predictions", "p.csv").code == 0
-    assert rows_of(tmp_path / "p.csv")[0].keys() == {"index", "target", "predicted"}
+    assert rows_of(tmp_path / "p.csv")[0].keys() == {"index", "row", "target", "predicted"}
 
 
 def write_letters(path: Path, classes: int) -> None:
@@ -156,6 +156,9 @@ def test_writes_every_prediction(program: Program, trained: Path, tmp_path: Path
     assert answer.err == "wrote p.csv: 30 predictions\n"
     rows = rows_of(tmp_path / "p.csv")
     assert [row["index"] for row in rows] == [str(i) for i in range(30)]
+    table = rows_of(TABLES / "iris.csv")
+    assert [table[int(row["row"]) - 1]["species"] for row in rows] == [r["target"] for r in rows]
+    assert len({row["row"] for row in rows}) == 30
     right = np.mean([row["target"] == row["predicted"] for row in rows])
     assert right == answer.json["metrics"]["accuracy"]
     for row in rows:
@@ -163,6 +166,16 @@ def test_writes_every_prediction(program: Program, trained: Path, tmp_path: Path
         assert float(row["confidence"]) == probabilities[row["predicted"]]
         assert row["predicted"] == max(probabilities, key=lambda name: probabilities[name])
         assert sum(probabilities.values()) == pytest.approx(1, abs=1e-6)
+
+
+def test_rows_are_counted_as_predict_counts_them(
+    program: Program, trained: Path, tmp_path: Path
+) -> None:
+    program("predict", TABLES / "iris.csv", "-c", trained, "--csv", "o.csv")
+    program("eval", trained, "--predictions", "p.csv")
+    answers = {row["row"]: row["text"] for row in rows_of(tmp_path / "o.csv")}
+    for row in rows_of(tmp_path / "p.csv"):
+        assert row["predicted"] == answers[row["row"]]
 
 
 def test_predictions_overwrite_nothing(program: Program, trained: Path, tmp_path: Path) -> None:

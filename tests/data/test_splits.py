@@ -51,6 +51,9 @@ def test_a_split_is_a_partition_of_exact_sizes(case: tuple[list[int], Split], se
     assert sorted(numbers) == list(range(len(labels)))
     for samples in sets.values():
         np.testing.assert_array_equal(samples.targets, np.array(labels)[samples.inputs])
+        if samples.origins is not None:
+            np.testing.assert_array_equal(samples.origins, np.asarray(samples.inputs) + 1)
+    assert any(samples.origins is None for samples in sets.values()) == (len(sets) == 1)
     for name in CUTS:
         share = getattr(split, name)
         size = round(share * len(labels)) if share < 1 else share

@@ -108,7 +108,7 @@ def test_one_output_is_as_good_as_two() -> None:
 def test_log_probabilities_are_judged_as_probabilities() -> None:
     report, figures = judged("negative_log_likelihood", 3, 3)
     assert figures["log_loss"] == pytest.approx(figures["loss"], rel=1e-12)
-    assert [*rows(report)[0]][3:] == ["output_c0", "output_c1", "output_c2"]
+    assert [*rows(report)[0]][4:] == ["output_c0", "output_c1", "output_c2"]
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_log_probabilities_are_judged_as_probabilities() -> None:
 def test_predictions_have_all_digits(loss: str, outputs: int, columns: list[str]) -> None:
     report, _ = judged(loss, outputs, 2)
     table = rows(report)
-    assert [*table[0]] == ["index", "target", "predicted", *columns]
+    assert [*table[0]] == ["index", "row", "target", "predicted", *columns]
     last = np.array([float(row[columns[-1]]) for row in table])
     np.testing.assert_array_equal(last, report.outputs[:, -1])
     assert [row["target"] for row in table] == [f"c{k}" for k in report.targets]
@@ -134,7 +134,9 @@ def test_predictions_of_several_numbers() -> None:
     rng = generator(0, "report")
     inputs, targets = rng.normal(size=(10, 5)), rng.normal(size=(10, 2))
     report = report_on(model, ReadySet(inputs, targets, targets, None), "test", None)
-    assert [*rows(report)[0]] == ["index", "target_0", "target_1", "predicted_0", "predicted_1"]
+    names = ["index", "row", "target_0", "target_1", "predicted_0", "predicted_1"]
+    assert [*rows(report)[0]] == names
+    assert [row["row"] for row in rows(report)] == [str(i + 1) for i in range(10)]
     assert [float(row["target_1"]) for row in rows(report)] == targets[:, 1].tolist()
     assert set(report.record()) == {"split", "samples", "loss", "metrics"}
 

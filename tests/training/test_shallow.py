@@ -48,7 +48,7 @@ Trained = Callable[[str], nnkit.Run]
 LONG = {"l1-logistic", "linear-autoencoder", "pegasos"}  # a second or two, to the last digits
 
 
-def each(names: Iterable[str]) -> Any:
+def each(names: Iterable[str]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(
         "name",
         [pytest.param(name, marks=pytest.mark.slow if name in LONG else []) for name in names],

@@ -49,7 +49,11 @@ class ImageFolder(Source):
         inputs = np.empty((len(files), channels, *self.size), dtype=np.uint8)
         for i, (_, file) in enumerate(files):
             inputs[i] = self.read_input(file, inputs.shape[1:])
-        return Samples(inputs, np.array([number for number, _ in files], dtype=np.int64))
+        return Samples(
+            inputs,
+            np.array([number for number, _ in files], dtype=np.int64),
+            origins=np.array([str(file) for _, file in files]),
+        )
 
     def read_input(self, path: Path, shape: tuple[int, ...]) -> Array:
         from nnkit.data.pictures import open_picture

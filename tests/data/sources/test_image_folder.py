@@ -10,6 +10,7 @@ from PIL import Image
 
 import nnkit
 from nnkit.data.sources.image_folder import ImageFolder
+from nnkit.data.splits import Split, split_dataset
 from nnkit.errors import DataError
 from tests.data.small import small_config
 
@@ -37,6 +38,18 @@ def test_folders_are_classes(tmp_path: Path) -> None:
     assert dataset.samples.inputs.dtype == np.uint8
     assert dataset.samples.targets.tolist() == [0, 0, 1, 1, 1]
     assert dataset.test is None
+
+
+def test_every_picture_keeps_its_path_through_the_split(tmp_path: Path) -> None:
+    dataset = ImageFolder(path=str(paint(tmp_path, {"red": 3, "green": 2})), size=(4, 4)).load()
+    sets = split_dataset(dataset, Split(validation=0, test=2), seed=0)
+    paths = []
+    for samples in sets.values():
+        assert samples.origins is not None
+        for path, target in zip(samples.origins, samples.targets, strict=True):
+            assert Path(path).parent.name == ("green", "red")[target]
+            paths.append(Path(path))
+    assert sorted(paths) == sorted(path for path in tmp_path.rglob("*") if path.is_file())
 
 
 def test_colours_stay_apart(tmp_path: Path) -> None:
