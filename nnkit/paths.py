@@ -8,11 +8,18 @@ from pathlib import Path
 
 
 def cache_folder() -> Path:
-    """The user's cache folder for nnkit, by each system's custom; it may not exist yet."""
+    """The user's cache folder for nnkit, by each system's custom; it may not exist yet.
+
+    It is in the working folder for a user without a home, as there are in containers.
+    """
     if os.environ.get("XDG_CACHE_HOME"):
         return Path(os.environ["XDG_CACHE_HOME"]) / "nnkit"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "nnkit"
     if sys.platform == "win32" and os.environ.get("LOCALAPPDATA"):
         return Path(os.environ["LOCALAPPDATA"]) / "nnkit" / "Cache"
-    return Path.home() / ".cache" / "nnkit"
+    try:
+        home = Path.home()
+    except RuntimeError:
+        home = Path()
+    if sys.platform == "darwin":
+        return home / "Library" / "Caches" / "nnkit"
+    return home / ".cache" / "nnkit"
