@@ -98,7 +98,7 @@ class Metric(Generic[S]):
 def metric(
     statistic: type[S], *, higher_is_better: bool, least: float = 0.0, most: float = 1.0
 ) -> Callable[[Callable[[S], float]], Metric[S]]:
-    """Turn a formula over a statistic into the metric of that name; its range defaults to 0 to 1."""
+    """Turn a formula over a statistic into the metric of that name, by default from 0 to 1."""
 
     def of(formula: Callable[[S], float]) -> Metric[S]:
         return Metric(formula.__name__, statistic, formula, higher_is_better, least, most)

@@ -16,7 +16,7 @@ from nnkit.errors import SettingError
 from nnkit.nn.activations import AnyActivation, Identity
 from nnkit.nn.architecture import Stage
 from nnkit.nn.execution import Execution
-from nnkit.nn.gradcheck import check_model
+from nnkit.nn.gradcheck import PER_BLOCK, check_model
 from nnkit.nn.layer import LayerSpec, ShapeError
 from nnkit.nn.layers import (
     ActivationLayer,
@@ -66,8 +66,8 @@ def starting_with(layer: LayerSpec, dtype: str = "float64") -> Model:
     return model_of([layer, "flatten", {"dense": 4}], input_shape(layer), dtype=dtype)
 
 
-def assert_gradients_are_right(model: Model, samples: int = 3, **settings: int) -> None:
-    checks = check_model(model, *batch_of(model, samples), **settings)
+def assert_gradients_are_right(model: Model, samples: int = 3, per_block: int = PER_BLOCK) -> None:
+    checks = check_model(model, *batch_of(model, samples), per_block=per_block)
     assert not [check for check in checks if not check.passed]
 
 
