@@ -120,7 +120,7 @@ def measured(programs: Mapping[str, Sequence[str]], runs: int) -> dict[str, list
 def seconds_of(command: Sequence[str]) -> Seconds:
     """Runs a command to its end.
 
-    Python may keep bytecode, as it does wherever nobody forbade it: `pip install` compiles nnkit.
+    Python may keep bytecode, as it does unless told not to: pip compiles what it installs, too.
     """
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     used, began = getrusage(RUSAGE_CHILDREN), perf_counter()

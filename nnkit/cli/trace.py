@@ -54,7 +54,7 @@ def trace(
 ) -> None:
     """Print every number of one training step on one sample.
 
-    Forward: each layer's z and a, and the loss. Backward: f′(z), δ and the gradient of every
+    Forward: each layer's z and a, and the loss. Backward: f'(z), delta and the gradient of every
     parameter. Then the first update of the config's optimizer. All with formulas, in float64.
 
     A CONFIG's network has its initial weights. CHECKPOINT is a checkpoint file, a run's folder, or
