@@ -1,7 +1,9 @@
 # Targets make their own virtual environment, and again only when pyproject.toml changed.
 .DEFAULT_GOAL := help
-.PHONY: help train pretrained judge test check format docs package bench clean
+.PHONY: help train pretrained judge test test-all check format docs package bench clean
 SHELL := /bin/sh
+# The tests start some hundred processes, each of which would compile nnkit anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= python3
 VENV := .venv
@@ -50,8 +52,11 @@ pretrained: $(DEV)  ## Retrain the network that reads digits
 judge: $(DEV)  ## Retrain the network that tells whole digits from parts of them
 	$(BIN)/python -m benchmarks.calibrate
 
-test: $(DEV)  ## Run the whole test suite
-	$(BIN)/pytest
+test: $(DEV)  ## Run the tests, except for the slow ones
+	$(BIN)/pytest -m 'not slow'
+
+test-all: test  ## Run the slow tests too, and properties on more examples
+	$(BIN)/pytest -m 'slow or hypothesis' --hypothesis-profile thorough
 
 check: $(DEV)  ## Check format, lint and types
 	$(BIN)/ruff format --check .

@@ -10,9 +10,12 @@ import os
 
 from hypothesis import settings
 
+from nnkit.compiled import own_process
+
 # The processes of pytest-xdist share the cores; with threads of their own in each product of
 # matrices, all would wait for each other. Set before NumPy is imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+own_process()  # as the command line does, so that all of them share their compiled kernels
 
 settings.register_profile("quick", deadline=None, derandomize=True, database=None, max_examples=25)
 settings.register_profile("thorough", settings.get_profile("quick"), max_examples=100)
