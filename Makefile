@@ -1,6 +1,6 @@
 # Targets make their own virtual environment, and again only when pyproject.toml changed.
 .DEFAULT_GOAL := help
-.PHONY: help train pretrained judge test test-all check format docs package bench clean
+.PHONY: help train pretrained judge test test-all test-variants check format docs package bench clean
 SHELL := /bin/sh
 # The tests start some hundred processes, each of which would compile nnkit anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -23,7 +23,7 @@ define make_venv
 endef
 
 help:  ## Show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(CORE): pyproject.toml
 	$(call make_venv,$(VENV))
@@ -58,6 +58,9 @@ test: $(DEV)  ## Run the tests, except for the slow ones
 test-all: test  ## Run the slow tests too, and properties on more examples
 	$(BIN)/pytest -m 'slow or hypothesis' --hypothesis-profile thorough
 
+test-variants: $(DEV)  ## Run the tests as other machines would: kernels, cores, versions (VARIANTS='oldest …')
+	$(BIN)/python -m tools.test_variants $(VARIANTS)
+
 check: $(DEV)  ## Check format, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -77,5 +80,5 @@ bench: $(BENCH)  ## Measure speed against PyTorch, JAX and scikit-learn
 	$(BENCH_VENV)/bin/python -m benchmarks.speed
 
 clean:  ## Remove environments, caches, runs and builds
-	rm -rf $(VENV) $(BENCH_VENV) runs build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(BENCH_VENV) .variants runs build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

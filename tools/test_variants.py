@@ -1,0 +1,203 @@
+"""Runs the tests on one machine as on many: `python -m tools.test_variants [NAME …]`.
+
+Each variant runs what `make test` runs: with the matrix kernels of other processors, on one core,
+without numba, on other versions of Python, with the oldest and the newest libraries that
+pyproject.toml admits. Environments are kept in `.variants/` and made again when pyproject.toml has
+changed; beside them is the output of each variant. What this machine cannot run is reported, and is
+no failure. All variants by default; the exit code is 1 if any fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / ".variants"
+PYPROJECT = ROOT / "pyproject.toml"
+HERE = "{}.{}".format(*sys.version_info[:2])
+BOUND = re.compile(r"([\w.-]+)>=([\w.]+)")
+COUNT = re.compile(r"(\d+) (passed|failed|errors?)")
+PRODUCT = "import numpy as np; a = np.ones((300, 300), dtype=np.float32); a @ a"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One setting in which the tests run.
+
+    Attributes:
+        name: what it is called on the command line and in the table.
+        python: the version of Python.
+        extras: of nnkit that are installed.
+        oldest: whether libraries have the lowest version that pyproject.toml admits.
+        variables: environment variables.
+        cores: the processors it may use; None for all.
+    """
+
+    name: str
+    python: str = HERE
+    extras: str = "dev,speed"
+    oldest: bool = False
+    variables: Mapping[str, str] = field(default_factory=dict)
+    cores: str | None = None
+
+    @property
+    def environment(self) -> Path:
+        """The folder of its virtual environment, which variants share where they can."""
+        parts = (self.python, *self.extras.split(",")[1:], *(["oldest"] if self.oldest else []))
+        return FOLDER / "-".join(parts)
+
+    @property
+    def interpreter(self) -> Path:
+        return self.environment / "bin" / "python"
+
+
+def on_kernels(processor: str) -> Variant:
+    return Variant(processor.lower(), variables={"OPENBLAS_CORETYPE": processor})
+
+
+VARIANTS = [
+    Variant("newest"),
+    *map(on_kernels, ("Haswell", "Sandybridge", "Prescott", "SkylakeX")),
+    Variant("one-core", cores="0"),
+    Variant("two-cores", cores="0,1"),
+    Variant("no-numba", extras="dev"),
+    *(Variant(f"python{v}", v) for v in ("3.11", "3.12", "3.13", "3.14") if v != HERE),
+    Variant("oldest", oldest=True),
+]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a variant: counts of tests, seconds, and a verdict."""
+
+    name: str
+    verdict: str
+    passed: int = 0
+    failed: int = 0
+    seconds: float = 0.0
+
+    def row(self) -> str:
+        counts = f"{self.passed:7,}  {self.failed:6,}  {self.seconds:7.0f}" if self.seconds else ""
+        return f"{self.name:12}  {counts:24}  {self.verdict}"
+
+
+def main() -> None:
+    """Runs the variants that are named, or all, and prints a row for each."""
+    names = [variant.name for variant in VARIANTS]
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"among {', '.join(names)}")
+    wanted = parser.parse_args().names or names
+    if unknown := set(wanted) - set(names):
+        parser.error(f"no variant {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+    FOLDER.mkdir(exist_ok=True)
+    print("variant        passed  failed  seconds  verdict", flush=True)
+    results = []
+    for variant in (variant for variant in VARIANTS if variant.name in wanted):
+        results.append(run(variant))
+        print(results[-1].row(), flush=True)
+    print(f"output: {FOLDER.relative_to(ROOT)}/NAME.log")
+    sys.exit(any(result.verdict == "RED" for result in results))
+
+
+def run(variant: Variant) -> Result:
+    """Makes a variant's environment if need be, and runs the tests in it."""
+    base = python(variant.python)
+    if base is None:
+        return Result(variant.name, f"not here: no Python {variant.python}")
+    with (FOLDER / f"{variant.name}.log").open("w", encoding="utf-8") as log:
+        try:
+            prepare(variant, base, log.fileno())
+        except subprocess.CalledProcessError:
+            return Result(variant.name, "RED", failed=1)
+    variables = os.environ | variant.variables
+    if subprocess.run([variant.interpreter, "-c", PRODUCT], env=variables, check=False).returncode:
+        return Result(variant.name, "not here: this processor does not run these kernels")
+    began = perf_counter()
+    ended = subprocess.run(
+        [*pinned(variant.cores), variant.interpreter, "-m", "pytest", "-m", "not slow"],
+        cwd=ROOT,
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    (FOLDER / f"{variant.name}.log").write_text(ended.stdout, encoding="utf-8")
+    counts = {what.rstrip("s"): int(n) for n, what in COUNT.findall(ended.stdout[-300:])}
+    return Result(
+        variant.name,
+        "RED" if ended.returncode else "green",
+        counts.get("passed", 0),
+        counts.get("failed", 0) + counts.get("error", 0),
+        perf_counter() - began,
+    )
+
+
+def python(version: str) -> str | None:
+    """The interpreter of that version, on the PATH or kept by pyenv."""
+    kept = sorted((Path.home() / ".pyenv" / "versions").glob(f"{version}.*/bin/python"))
+    for candidate in (sys.executable, shutil.which(f"python{version}"), *kept):
+        if candidate is not None and version_of(candidate) == version:
+            return str(candidate)
+    return None
+
+
+def version_of(interpreter: str | Path) -> str | None:
+    """Such as 3.13; None of one that does not run."""
+    asked = "import sys; print('{}.{}'.format(*sys.version_info[:2]))"
+    found = subprocess.run([interpreter, "-c", asked], capture_output=True, text=True, check=False)
+    return found.stdout.strip() or None
+
+
+def prepare(variant: Variant, base: str, log: int) -> None:
+    """Installs nnkit into the variant's environment, unless this was done for this pyproject.toml.
+
+    Raises:
+        subprocess.CalledProcessError: the installation failed; `log` says why.
+    """
+    made_for = variant.environment / "pyproject.toml"
+    if made_for.is_file() and made_for.read_bytes() == PYPROJECT.read_bytes():
+        return
+    shutil.rmtree(variant.environment, ignore_errors=True)
+    subprocess.run([base, "-m", "venv", variant.environment], check=True, stdout=log, stderr=log)
+    constraints = variant.environment / "constraints.txt"
+    constraints.write_text("\n".join(lowest_versions() if variant.oldest else ()), "utf-8")
+    editable = ["--constraint", str(constraints), "--editable", f".[{variant.extras}]"]
+    for arguments in (["--upgrade", "pip"], editable):
+        command = [str(variant.interpreter), "-m", "pip", "install", "--quiet", *arguments]
+        subprocess.run(command, cwd=ROOT, check=True, stdout=log, stderr=log)
+    shutil.copyfile(PYPROJECT, made_for)
+
+
+def lowest_versions() -> Iterable[str]:
+    """The libraries that nnkit uses, each as NAME==VERSION with its lower bound."""
+    project = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    used = [
+        *project["dependencies"],
+        *(line for e in ("plot", "scipy", "speed") for line in extras[e]),
+    ]
+    for requirement in used:
+        if bound := BOUND.match(requirement):
+            yield f"{bound[1]}=={bound[2]}"
+
+
+def pinned(cores: str | None) -> Sequence[str]:
+    """The beginning of a command that runs on some processors alone."""
+    if cores is None:
+        return ()
+    return ("taskset", "--cpu-list", cores)
+
+
+if __name__ == "__main__":
+    main()
