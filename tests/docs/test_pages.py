@@ -15,7 +15,7 @@ from docs.refresh import BLOCK, ROOT, TABLE, copy_of_repository, pages, prepare,
 from tests.docs.commands import without_processes
 
 PAGES = {str(page.relative_to(ROOT)): page.read_text(encoding="utf-8") for page in pages()}
-# README's trainings on MNIST take minutes; `python docs/refresh.py README.md` runs them.
+# README's trainings on MNIST take minutes; tests/docs/test_readme.py runs them.
 MINUTES = {"Sixty seconds", "Interrupted? Nothing is lost", "Look before and after"}
 # Trainings of several seconds, and processes that compile a changed copy of nnkit.
 SECONDS = {"An activation: one file", "The same optimum", "Autoencoders"}

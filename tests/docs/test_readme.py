@@ -1,4 +1,4 @@
-"""README.md: its config is one, and its Python runs."""
+"""README.md: its config is one, its Python runs, and its long trainings print what it shows."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from docs.refresh import ROOT, copy_of_repository
+import pytest
+
+from docs.refresh import ROOT, copy_of_repository, refreshed
 from nnkit.config.load import validate
 from nnkit.config.yaml import parse_yaml
 from nnkit.training.config import Config
+from tests.docs.test_pages import MINUTES, steady
 
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -38,3 +41,18 @@ def test_the_python_runs_and_prints_what_it_says(tmp_path: Path) -> None:
     said = re.findall(r"print\(.*\)  # (.*)", code)
     assert said
     assert ran.stdout.splitlines()[-len(said) :] == said
+
+
+def skeleton(section: str) -> list[str]:
+    """The lines of a section without figures, checksums and stars: another processor has others."""
+    hidden = re.sub(r"\b[0-9a-f]{64}\b| ★", "", section)
+    return [re.sub(r"\d[\d,.]*", "#", steady(line)) for line in hidden.splitlines()]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("title", sorted(MINUTES))
+def test_long_trainings_print_the_same_lines(title: str, tmp_path: Path) -> None:
+    section = TEXT[TEXT.index(f"## {title}\n") :].split("\n## ")[0] + "\n"
+    now = refreshed(section, copy_of_repository(tmp_path))
+    told = f"`python docs/refresh.py README.md` brings the page up to date:\n{now}"
+    assert skeleton(now) == skeleton(section), told
