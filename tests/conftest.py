@@ -7,7 +7,12 @@ Hypothesis draws the same examples each time, and keeps no files: few by default
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
 
+import pytest
 from hypothesis import settings
 
 from nnkit.compiled import own_process
@@ -20,3 +25,27 @@ own_process()  # as the command line does, so that all of them share their compi
 settings.register_profile("quick", deadline=None, derandomize=True, database=None, max_examples=25)
 settings.register_profile("thorough", settings.get_profile("quick"), max_examples=100)
 settings.load_profile("quick")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _mnist_unpacked_once() -> Iterator[None]:
+    """The repository's MNIST is unpacked once in a process: each time takes a fifth of a second."""
+    from nnkit.data.sources import mnist
+
+    shipped = Path(__file__).parents[1] / "data" / "mnist"
+    unpack, unpacked = mnist._read, cache(mnist._read)
+
+    def read(folder: Path, *files: str) -> Any:
+        return (unpacked if folder.resolve() == shipped else unpack)(folder, *files)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mnist, "_read", read)
+        yield
+
+
+@pytest.fixture(scope="session")
+def digit_run(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A run on MNIST, 784-64-10, two epochs on 5,000 images; not to be changed by a test."""
+    from tests.data.small import train_digit_reader
+
+    return train_digit_reader(tmp_path_factory.mktemp("digit_reader"))

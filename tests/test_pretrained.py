@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 import nnkit
 from nnkit.pretrained import DIGITS, JUDGE
 from nnkit.runs.checkpoint import read_checkpoint
@@ -18,6 +20,7 @@ def test_is_small_and_made_by_the_shipped_config() -> None:
     assert not checkpoint.part("slots")
 
 
+@pytest.mark.slow
 def test_reads_the_test_images() -> None:
     count, figures = nnkit.load_checkpoint(DIGITS).evaluate("test")
     assert count == 10_000

@@ -13,7 +13,6 @@ import nnkit
 from nnkit.cli.predict import EMPTY
 from nnkit.training.config import config_from
 from tests.cli.program import ROOT, TABLES, Answer, Program
-from tests.data.small import train_digit_reader
 
 
 @pytest.fixture(scope="module")
@@ -164,9 +163,9 @@ NUMBER = PICTURES / "50419.png"
 
 
 @pytest.fixture(scope="session")
-def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def digits(digit_run: nnkit.Run) -> Path:
     """The folder of a run on MNIST."""
-    return train_digit_reader(tmp_path_factory.mktemp("runs")).directory
+    return digit_run.directory
 
 
 def test_a_number_in_a_picture(program: Program, digits: Path) -> None:

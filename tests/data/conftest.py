@@ -7,7 +7,7 @@ import pytest
 import nnkit
 from nnkit.data.dataset import Dataset
 from nnkit.data.sources.mnist import Mnist
-from tests.data.small import DATA, train_digit_reader
+from tests.data.small import DATA
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +18,5 @@ def mnist() -> Dataset:
 
 
 @pytest.fixture(scope="session")
-def digit_reader(tmp_path_factory: pytest.TempPathFactory) -> nnkit.TrainedModel:
-    """784-64-10, two epochs on 5,000 images of MNIST."""
-    return train_digit_reader(tmp_path_factory.mktemp("runs")).load()
+def digit_reader(digit_run: nnkit.Run) -> nnkit.TrainedModel:
+    return digit_run.load()

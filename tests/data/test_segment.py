@@ -66,21 +66,22 @@ def count_in(picture: Image.Image, read: Read) -> int:
     return len(read(picture).digits)
 
 
-# How most numbers are written; the other conditions take as long again, each.
-COMMON = {"plain", "paper", "ruled", "desk"}
+EVENLY_WRITTEN = sorted(set(CONDITIONS) - {"touching", "thin", "signs"})
 
 
 @pytest.mark.parametrize(
-    "condition",
+    ("condition", "count"),
     [
-        pytest.param(condition, marks=[] if condition in COMMON else pytest.mark.slow)
-        for condition in sorted(set(CONDITIONS) - {"touching", "thin", "signs"})
+        *((condition, 5) for condition in ("plain", "ruled", "desk")),
+        *(pytest.param(condition, 12, marks=pytest.mark.slow) for condition in EVENLY_WRITTEN),
     ],
 )
-def test_as_many_digits_are_found_as_there_are(condition: str, mnist: Dataset, read: Read) -> None:
-    pictures = composed(mnist, condition, 12)
+def test_as_many_digits_are_found_as_there_are(
+    condition: str, count: int, mnist: Dataset, read: Read
+) -> None:
+    pictures = composed(mnist, condition, count)
     right = [count_in(made.picture, read) == len(made.labels) for made in pictures]
-    assert sum(right) >= 10
+    assert sum(right) >= 0.8 * count
 
 
 def test_boxes_lie_around_the_digits(mnist: Dataset, read: Read) -> None:
@@ -115,10 +116,11 @@ def test_letters_and_signs_are_rejected(mnist: Dataset) -> None:
     assert np.mean(rejected) > 0.9
 
 
-def test_touching_digits_are_cut(mnist: Dataset, read: Read) -> None:
-    pictures = composed(mnist, "touching", 20)
+@pytest.mark.parametrize("count", [8, pytest.param(20, marks=pytest.mark.slow)])
+def test_touching_digits_are_cut(count: int, mnist: Dataset, read: Read) -> None:
+    pictures = composed(mnist, "touching", count)
     right = [count_in(made.picture, read) == len(made.labels) for made in pictures]
-    assert sum(right) >= 10
+    assert sum(right) >= 0.5 * count
 
 
 def test_lines_come_in_reading_order_and_spaces_are_kept(read: Read) -> None:

@@ -1,8 +1,9 @@
-"""Commands of the pages, run within the test's own process where that comes to the same."""
+"""Where the commands of a page run, and how: without copies and processes that they do not need."""
 
 from __future__ import annotations
 
 import shlex
+import shutil
 import subprocess
 import sys
 from contextlib import chdir, redirect_stderr, redirect_stdout
@@ -16,6 +17,24 @@ from nnkit.cli.app import main
 from tests.cli.program import UNSET
 
 Output = subprocess.CompletedProcess[str]
+
+
+def workplace(page: str, folder: Path) -> Path:
+    """A folder with the files that a page shows, and what its commands read and overwrite."""
+    if changes_code(page):
+        place = refresh.copy_of_repository(folder)
+    else:
+        place = folder / "nnkit"
+        shutil.copytree(refresh.ROOT / "docs", place / "docs")
+        for name in ("configs", "data"):
+            (place / name).symlink_to(refresh.ROOT / name)
+    refresh.prepare(page, place)
+    return place
+
+
+def changes_code(page: str) -> bool:
+    """Whether a page's commands need a changed copy of nnkit, and so processes of their own."""
+    return any(block["role"] == "apply" for block in refresh.BLOCK.finditer(page))
 
 
 def without_processes(patch: pytest.MonkeyPatch) -> None:

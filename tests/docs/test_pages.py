@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from docs.refresh import BLOCK, ROOT, TABLE, copy_of_repository, pages, prepare, refreshed
-from tests.docs.commands import without_processes
+from docs.refresh import ROOT, TABLE, pages, refreshed
+from tests.docs.commands import changes_code, without_processes, workplace
 
 PAGES = {str(page.relative_to(ROOT)): page.read_text(encoding="utf-8") for page in pages()}
 # README's trainings on MNIST take minutes; tests/docs/test_readme.py runs them.
 MINUTES = {"Sixty seconds", "Interrupted? Nothing is lost", "Look before and after"}
-# Trainings of several seconds, and processes that compile a changed copy of nnkit.
-SECONDS = {"An activation: one file", "The same optimum", "Autoencoders"}
+# Trainings of several seconds, and processes that compile a changed copy of nnkit, or start slowly.
+SECONDS = {"An activation: one file", "The same optimum", "Sparse weights", "Autoencoders"}
 
 
 def runs(text: str) -> bool:
@@ -93,22 +93,15 @@ def value(number: re.Match[str]) -> float:
 def test_commands_print_what_the_page_shows(
     name: str, section: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    copy = copy_of_repository(tmp_path)
-    prepare(PAGES[name], copy)
     if not changes_code(PAGES[name]):
         without_processes(monkeypatch)
-    now = refreshed(section, copy)
+    now = refreshed(section, workplace(PAGES[name], tmp_path))
     told = f"`python docs/refresh.py {name}` brings the page up to date"
     command = ""
     for line, line_now in zip_longest(section.splitlines(), now.splitlines(), fillvalue=""):
         command = line if line.startswith("$ ") else command
         assert same(line, line_now, command), f"{told}: {line!r} is now {line_now!r}"
     assert len(DOTS.findall(now)) == pytest.approx(len(DOTS.findall(section)), rel=0.1), told
-
-
-def changes_code(page: str) -> bool:
-    """Whether a page's commands need the copy's nnkit, and so a process of their own."""
-    return any(block["role"] == "apply" for block in BLOCK.finditer(page))
 
 
 @pytest.mark.parametrize(

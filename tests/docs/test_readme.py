@@ -13,6 +13,7 @@ from docs.refresh import ROOT, copy_of_repository, refreshed
 from nnkit.config.load import validate
 from nnkit.config.yaml import parse_yaml
 from nnkit.training.config import Config
+from tests.docs.commands import workplace
 from tests.docs.test_pages import MINUTES, steady
 
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -33,7 +34,7 @@ def test_the_python_runs_and_prints_what_it_says(tmp_path: Path) -> None:
     code = block("python")
     ran = subprocess.run(
         [sys.executable, "-c", code],
-        cwd=copy_of_repository(tmp_path),
+        cwd=workplace("", tmp_path),
         capture_output=True,
         text=True,
         check=True,

@@ -50,6 +50,7 @@ def drawn(
 
 
 @every_metric
+@settings(max_examples=settings().max_examples // 2)
 @given(seeds, st.integers(2, 60), st.integers(2, 12), st.integers(1, 12), st.integers(1, 9))
 def test_as_scikit_learn_computes_it(
     metric: Metric[Any], seed: int, samples: int, width: int, targets_of: int, levels: int

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,10 +24,21 @@ def check(model: Model, samples: int = 7) -> list[BlockCheck]:
     return check_model(model, *batch_of(model, samples))
 
 
-@pytest.mark.parametrize("loss", examples(AnyLoss), ids=name)
-@pytest.mark.parametrize(
-    "activation", [a for a in examples(AnyActivation) if a.trainable], ids=name
-)
+def pair(activation: Activation, loss: Loss) -> Any:
+    """All pairs are tried, but in `make test` only those of which one is among the commonest."""
+    common = activation.tag() in ("tanh", "relu") or loss.tag() in ("cross_entropy", "hinge")
+    marks = () if common else pytest.mark.slow
+    return pytest.param(activation, loss, id=f"{name(activation)}-{name(loss)}", marks=marks)
+
+
+PAIRS = [
+    pair(activation, loss)
+    for activation, loss in product(examples(AnyActivation), examples(AnyLoss))
+    if activation.trainable
+]
+
+
+@pytest.mark.parametrize(("activation", "loss"), PAIRS)
 def test_every_activation_passes_with_every_loss(activation: Activation, loss: Loss) -> None:
     model = model_of(
         [{"dense": 6}, {"dense": 4}, {"dense": 3}], (5,), activation=activation, loss=loss

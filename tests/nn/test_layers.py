@@ -129,7 +129,8 @@ def test_gradients_of_network_in_network(pool: str) -> None:
 @pytest.mark.parametrize("layer", ["batch_norm", "layer_norm", {"avg_pool": 1}], ids=str)
 def test_what_no_window_reaches_has_no_gradient_at_any_step(layer: Any) -> None:
     """Also where the layer below has overwritten the gradient that it was given."""
-    model = model_of([layer, {"max_pool": 2}, "flatten", {"dense": 3}], (2, 5, 5))
+    layers = [layer, {"max_pool": 2}, "flatten", {"dense": 3}]
+    model = model_of(layers, (2, 5, 5), dtype="float32")
     model.execution = Execution(compiled=True)
     X, T = batch_of(model, 3)
     network = Network(model, 3, training=True, input_gradient=True)
