@@ -42,7 +42,7 @@ def test_ci_runs_targets_that_are_there() -> None:
         step["run"] for job in workflow()["jobs"].values() for step in job["steps"] if "run" in step
     ]
     targets = {target for command in commands for target in CALL.findall(f"- run: {command}")}
-    assert {"check", "test", "test-all", "package"} == targets <= TARGETS
+    assert {"check", "test", "test-all", "test-variants", "package"} == targets <= TARGETS
 
 
 def test_ci_covers_every_python_that_is_declared() -> None:
