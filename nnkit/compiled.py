@@ -48,8 +48,7 @@ def available() -> bool:
         import_module("numba")
     except Exception as error:  # noqa: BLE001 (ImportError, SystemError, AttributeError and others)
         warnings.warn(
-            f"numba is installed but cannot be imported, so NumPy computes alone: {error} "
-            "(pip install --upgrade numba; NNKIT_COMPILED=0 hides this)",
+            f"numba cannot be imported, continuing with NumPy: {error}",
             RuntimeWarning,
             stacklevel=2,
         )
