@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from nnkit.compiled import own_process
+from nnkit.compiled import available, own_process
 
 # The processes of pytest-xdist share the cores; with threads of their own in each product of
 # matrices, all would wait for each other. Set before NumPy is imported.
@@ -25,6 +25,22 @@ own_process()  # as the command line does, so that all of them share their compi
 settings.register_profile("quick", deadline=None, derandomize=True, database=None, max_examples=25)
 settings.register_profile("thorough", settings.get_profile("quick"), max_examples=100)
 settings.load_profile("quick")
+
+
+# Without numba there are no compiled kernels to test.
+collect_ignore = [] if available() else ["nn/test_convolution.py"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "numba: compares compiled kernels with NumPy")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if available():
+        return
+    needed = [item for item in items if item.get_closest_marker("numba")]
+    config.hook.pytest_deselected(items=needed)
+    items[:] = [item for item in items if item not in set(needed)]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -171,6 +171,7 @@ def test_another_fill_or_kind_between_parts_them() -> None:
     assert together([a, flip, a, b, flip, c, c, a]) == [[a, flip, a], [b, flip], [c], [c], [a]]
 
 
+@pytest.mark.numba
 @pytest.mark.parametrize("fill", BEYOND)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @each_interpolated
@@ -360,6 +361,7 @@ def test_each_epoch_sees_others_and_any_batch_can_be_found_again(
     np.testing.assert_array_equal(X, images(40))
 
 
+@pytest.mark.numba
 def test_a_large_training_set_gets_the_same_bits_from_the_kernel(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -21,9 +21,11 @@ in_every_way = pytest.mark.parametrize(
     ("dtype", "compiled"),
     [
         pytest.param("float64", False, id="float64-NumPy"),
-        pytest.param("float64", True, id="float64-compiled", marks=pytest.mark.slow),
+        pytest.param(
+            "float64", True, id="float64-compiled", marks=[pytest.mark.slow, pytest.mark.numba]
+        ),
         pytest.param("float32", False, id="float32-NumPy"),
-        pytest.param("float32", True, id="float32-compiled"),
+        pytest.param("float32", True, id="float32-compiled", marks=pytest.mark.numba),
     ],
 )
 

@@ -37,6 +37,7 @@ FUNCTIONS = [function for function in examples(AnyActivation) if function.traina
 CASES = [case for case in product(FUNCTIONS, examples(AnyLoss)) if any(map(has_kernel, case))]
 
 
+@pytest.mark.numba
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(("function", "loss"), CASES, ids=name)
 def test_same_gradients_to_the_bit(function: Activation, loss: Loss, dtype: str) -> None:

@@ -59,6 +59,10 @@ VECTOR_LAYERS = [
 LAYER = TypeAdapter[LayerSpec](AnyLayer)
 every = pytest.mark.parametrize("layer", LAYERS, ids=name)
 any_batch = pytest.mark.parametrize("samples", [1, 7])
+either_way = pytest.mark.parametrize(
+    "compiled",
+    [pytest.param(False, id="NumPy"), pytest.param(True, id="compiled", marks=pytest.mark.numba)],
+)
 
 
 def starting_with(layer: LayerSpec, dtype: str = "float64") -> Model:
@@ -126,6 +130,7 @@ def test_gradients_of_network_in_network(pool: str) -> None:
     np.testing.assert_allclose(model.forward(np.moveaxis(X, -1, 0)).T, expected, rtol=1e-12)
 
 
+@pytest.mark.numba
 @pytest.mark.parametrize("layer", ["batch_norm", "layer_norm", {"avg_pool": 1}], ids=str)
 def test_what_no_window_reaches_has_no_gradient_at_any_step(layer: Any) -> None:
     """Also where the layer below has overwritten the gradient that it was given."""
@@ -209,7 +214,7 @@ PYTORCHS = {
 }
 
 
-@pytest.mark.parametrize("compiled", [False, True], ids=["NumPy", "compiled"])
+@either_way
 @pytest.mark.parametrize("case", torch_vectors("layers"), ids=case_name)
 def test_as_pytorch_computes_it(case: dict[str, Any], compiled: bool) -> None:
     """Two batches in training, then one outside it, which sees the running state of those two."""
@@ -236,7 +241,7 @@ def test_as_pytorch_computes_it(case: dict[str, Any], compiled: bool) -> None:
                 np.testing.assert_allclose(ours, wanted, rtol=1e-10, atol=1e-10)
 
 
-@pytest.mark.parametrize("compiled", [False, True], ids=["NumPy", "compiled"])
+@either_way
 @pytest.mark.parametrize("case", onnx_vectors("layers"), ids=case_name)
 def test_as_onnx_has_it(case: dict[str, Any], compiled: bool) -> None:
     layer = LAYER.validate_python(case["spec"])

@@ -49,6 +49,7 @@ def assert_same(layer: LayerSpec, X: Array, dY: Array) -> None:
             assert_close(found[what], wanted[what])
 
 
+@pytest.mark.numba
 @every
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("samples", [1, 2, 7, 67])
@@ -60,6 +61,7 @@ def test_kernels_compute_what_numpy_does(
     assert_same(layer, X, dY)
 
 
+@pytest.mark.numba
 @every
 def test_kernels_take_arrays_in_any_memory_order(layer: LayerSpec) -> None:
     X, dY = (draw((3, 4, 5, 6), "float64", purpose) for purpose in ("X", "dY"))
@@ -78,6 +80,7 @@ def with_an_outlier(X: Array, axis: int) -> Array:
     return X
 
 
+@pytest.mark.numba
 @every
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("change", [far, with_an_outlier])
@@ -93,6 +96,7 @@ def test_kernels_lose_no_digits(layer: LayerSpec, change: Any, dtype: str) -> No
             assert_close(found[what], wanted[what].astype(dtype))
 
 
+@pytest.mark.numba
 @every
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("place", [0, 3])
@@ -107,6 +111,7 @@ def test_what_is_no_number_spreads_as_with_numpy(layer: LayerSpec, bad: float, p
         np.testing.assert_array_equal(np.isfinite(found[what]), np.isfinite(wanted[what]))
 
 
+@pytest.mark.numba
 @every
 def test_the_same_bits_again(layer: LayerSpec) -> None:
     """Wherever the arrays lie."""

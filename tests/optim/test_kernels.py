@@ -48,6 +48,7 @@ def trained(optimizer: Optimizer, dtype: str) -> list[Array]:
     return [params, *slots]
 
 
+@pytest.mark.numba
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("optimizer", [*STEPPING, Adam(beta1=0.5, beta2=0.9, eps=1e-4)], ids=name)
 @pytest.mark.parametrize("denormals", [nullcontext, flushed_denormals])

@@ -284,12 +284,14 @@ def test_batch_normalization_resumes_to_the_last_bit(
 WIDE = {"layers": [{"dense": 150}, "batch_norm", {"dense": 150}, "layer_norm", {"dense": 3}]}
 
 
+@pytest.mark.numba
 def test_compiled_normalization_resumes_to_the_last_bit(tmp_path: Path) -> None:
     config = iris(architecture=WIDE, training={"epochs": None, "steps": 6})
     assert build(config, tmp_path).model.execution.compiled
     assert_resumes(config, tmp_path, stop=3)
 
 
+@pytest.mark.numba
 @pytest.mark.parametrize(
     "layers", [WIDE["layers"], [{"residual": WIDE["layers"]}, {"dense": 3}]], ids=["plain", "block"]
 )

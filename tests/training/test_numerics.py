@@ -28,6 +28,7 @@ def test_threads_are_as_wanted_or_as_the_largest_product_is_worth() -> None:
     assert threads_for(LARGE, 128, wanted=None) == available() >= 1
 
 
+@pytest.mark.numba
 def test_threads_share_what_convolutions_multiply_though_their_weights_are_few() -> None:
     assert not TOGETHER.cuts_batches
     assert threads_for(TOGETHER, 8, wanted=None) == 1
