@@ -107,9 +107,11 @@ def test_output_has_the_shape_and_type_that_were_announced(
         Y = X
         network = model.network(samples, training)
         for stage, bound in zip(model.stages, network.body, strict=False):
-            Y = bound.forward(Y, 0 if training else None)
+            with np.errstate(all="ignore"):  # BLAS may take offence at what a new buffer holds
+                Y = bound.forward(Y, 0 if training else None)
             assert Y.shape == (*stage.output_shape, samples)
             assert Y.dtype == dtype
+            assert np.isfinite(Y).all()
 
 
 @pytest.mark.parametrize("pool", ["global_avg_pool", "global_max_pool"])
