@@ -66,7 +66,7 @@ class Lines(Listener):
 
     @property
     def width(self) -> int:
-        """Of a line, in characters."""
+        """The width of a line, in characters."""
         return PLAIN_WIDTH
 
     def tell(self, line: str) -> None:
