@@ -168,7 +168,7 @@ def _fitted(figure: str, cells: Sequence[str]) -> Column:
 
 
 def _blocks(columns: Sequence[Column], width: int) -> Iterator[list[Column]]:
-    """As many columns at a time as fit."""
+    """Groups of successive columns, each as many as fit the width."""
     block: list[Column] = []
     for column in columns:
         if block and _width([*block, column]) > width:
