@@ -127,8 +127,6 @@ def run(variant: Variant) -> Result:
         [
             *pinned(variant.cores),
             *(variant.interpreter, "-m", "pytest", "-m", "not slow"),
-            # Old libraries use what newer ones beneath them deprecate.
-            *(("-W", "ignore::DeprecationWarning") if variant.oldest else ()),
         ],
         cwd=ROOT,
         env=variables,
