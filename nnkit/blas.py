@@ -38,14 +38,18 @@ def limited_threads(count: int) -> Iterator[None]:
     with _lock:
         if not _limits:
             _before[:] = [library.num_threads for library in shared]
+        # Setting a number lets other threads run, which takes longer than the setting itself.
+        if min(_limits, default=None) != (smallest := min([*_limits, count])):
+            _set_threads(shared, [smallest] * len(shared))
         _limits.append(count)
-        _set_threads(shared, [min(_limits)] * len(shared))
     try:
         yield
     finally:
         with _lock:
+            smallest = min(_limits)
             _limits.remove(count)
-            _set_threads(shared, [min(_limits)] * len(shared) if _limits else _before)
+            if min(_limits, default=None) != smallest:
+                _set_threads(shared, [min(_limits)] * len(shared) if _limits else _before)
         _set_threads(own, own_before)
 
 

@@ -48,14 +48,14 @@ def flushed_denormals() -> Iterator[None]:
 
 
 @cache
-def _library() -> ctypes.CDLL | None:
+def _library() -> ctypes.PyDLL | None:
     """The C mathematics library, where it has what is needed."""
     if sys.platform != "linux" or platform.machine() != "x86_64":
         return None
     for dtype in (np.float32, np.float64):
         np.finfo(dtype).smallest_subnormal  # noqa: B018 (measured once, and not while flushed)
     try:
-        library = ctypes.CDLL("libm.so.6")
+        library = ctypes.PyDLL("libm.so.6")  # too short a work to let other threads run meanwhile
     except OSError:
         return None
     return library if hasattr(library, "fegetenv") and hasattr(library, "fesetenv") else None
