@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from math import inf
 from threading import Lock
 
 import numpy  # noqa: F401, ICN001 (loads the BLAS, or threadpoolctl would not find it)
@@ -38,17 +39,17 @@ def limited_threads(count: int) -> Iterator[None]:
     with _lock:
         if not _limits:
             _before[:] = [library.num_threads for library in shared]
-        # Setting a number lets other threads run, which takes longer than the setting itself.
-        if min(_limits, default=None) != (smallest := min([*_limits, count])):
-            _set_threads(shared, [smallest] * len(shared))
+        # Set only where it changes something: the call lets other threads of Python run, and
+        # waiting for one's turn again takes longer than the call.
+        if count < min(_limits, default=inf):
+            _set_threads(shared, [count] * len(shared))
         _limits.append(count)
     try:
         yield
     finally:
         with _lock:
-            smallest = min(_limits)
             _limits.remove(count)
-            if min(_limits, default=None) != smallest:
+            if count < min(_limits, default=inf):
                 _set_threads(shared, [min(_limits)] * len(shared) if _limits else _before)
         _set_threads(own, own_before)
 

@@ -124,10 +124,7 @@ def run(variant: Variant) -> Result:
         return Result(variant.name, "not here: this processor does not run these kernels")
     began = perf_counter()
     ended = subprocess.run(
-        [
-            *pinned(variant.cores),
-            *(variant.interpreter, "-m", "pytest", "-m", "not slow"),
-        ],
+        [*pinned(variant.cores), variant.interpreter, "-m", "pytest", "-m", "not slow"],
         cwd=ROOT,
         env=variables,
         stdout=subprocess.PIPE,

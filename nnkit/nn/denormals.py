@@ -55,7 +55,7 @@ def _library() -> ctypes.PyDLL | None:
     for dtype in (np.float32, np.float64):
         np.finfo(dtype).smallest_subnormal  # noqa: B018 (measured once, and not while flushed)
     try:
-        library = ctypes.PyDLL("libm.so.6")  # too short a work to let other threads run meanwhile
+        library = ctypes.PyDLL("libm.so.6")  # keeps the GIL: its calls take nanoseconds
     except OSError:
         return None
     return library if hasattr(library, "fegetenv") and hasattr(library, "fesetenv") else None

@@ -42,7 +42,7 @@ class Photo:
     narrower: float = 0
 
     def corners(self) -> Array:
-        """Of the slip in the picture, (4, 2)."""
+        """The corners of the slip in the picture, (4, 2)."""
         width, height = self.size
         lack = self.narrower * width / 2
         own = np.array([(lack, 0), (width - lack, 0), (width, height), (0, height)])

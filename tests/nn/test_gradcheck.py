@@ -25,7 +25,7 @@ def check(model: Model, samples: int = 7) -> list[BlockCheck]:
 
 
 def pair(activation: Activation, loss: Loss) -> Any:
-    """All pairs are tried, but in `make test` only those of which one is among the commonest."""
+    """A case of the test below; marked slow where neither activation nor loss is a common one."""
     common = activation.tag() in ("tanh", "relu") or loss.tag() in ("cross_entropy", "hinge")
     marks = () if common else pytest.mark.slow
     return pytest.param(activation, loss, id=f"{name(activation)}-{name(loss)}", marks=marks)

@@ -27,7 +27,7 @@ def draw(shape: tuple[int, ...], dtype: str, purpose: str) -> Array:
 
 
 def passes(layer: LayerSpec, X: Array, dY: Array, compiled: bool) -> dict[str, Array]:
-    """All that comes of a step of training with those inputs, and of inference after it."""
+    """Outputs, gradients and state of a training step, and the output of inference after it."""
     model = alone(layer, X.shape[:-1], X.dtype.name)
     model.execution = Execution(compiled=compiled)
     model.params += np.linspace(-0.5, 0.5, model.params.size).astype(X.dtype)
@@ -69,7 +69,7 @@ def test_kernels_take_arrays_in_any_memory_order(layer: LayerSpec) -> None:
 
 
 def far(X: Array, axis: int) -> Array:
-    """All of it far from zero, in terms of how it spreads."""
+    """Inputs whose mean is large compared with their standard deviation."""
     return X + X.dtype.type(1e4)
 
 
@@ -101,7 +101,7 @@ def test_kernels_lose_no_digits(layer: LayerSpec, change: Any, dtype: str) -> No
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("place", [0, 3])
 def test_what_is_no_number_spreads_as_with_numpy(layer: LayerSpec, bad: float, place: int) -> None:
-    """All over its channel or sample, and no further."""
+    """A NaN or infinity reaches its whole channel or sample, and nothing else."""
     X, dY = (draw((4, 6), "float32", purpose) for purpose in ("X", "dY"))
     X[(2, place) if layer.tag() == "batch_norm" else (place, 2)] = bad
     with np.errstate(invalid="ignore"):

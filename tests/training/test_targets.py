@@ -27,7 +27,7 @@ def coded(targets: Any, classes: int | None, loss: Loss, *shape: int) -> Array:
 
 @pytest.mark.parametrize("loss", LOSSES, ids=name)
 @pytest.mark.parametrize("classes", [2, 3])
-@settings(max_examples=5)  # of what differs by the loss alone
+@settings(max_examples=settings().max_examples // 5)  # losses differ in their coding alone
 @given(numbers=st.lists(st.integers(0, 1), min_size=1, max_size=20))
 def test_deciding_undoes_coding(loss: Loss, classes: int, numbers: list[int]) -> None:
     targets = np.array(numbers) * (classes - 1)
