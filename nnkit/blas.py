@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -59,7 +60,11 @@ def _libraries() -> tuple[list[LibController], list[LibController]]:
     """The BLAS libraries with one setting for the process, and those with one for each thread."""
     found = [library for library in controller().lib_controllers if library.user_api == "blas"]
     own = [library for library in found if getattr(library, "threading_layer", "") == "openmp"]
-    return [library for library in found if library not in own], own
+    shared = [library for library in found if library not in own]
+    for library in shared:
+        # Keeps the GIL, since its calls take nanoseconds and waiting for one's turn does not.
+        library.dynlib = ctypes.PyDLL(library.filepath)
+    return shared, own
 
 
 def _set_threads(libraries: Sequence[LibController], counts: Sequence[int]) -> None:

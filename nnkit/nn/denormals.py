@@ -21,7 +21,7 @@ import numpy as np
 FLUSH_TO_ZERO = 1 << 15
 DENORMALS_ARE_ZERO = 1 << 6
 # fenv_t of glibc and musl on x86-64: 28 bytes of x87 state, then MXCSR.
-WORDS = 8
+Environment = ctypes.c_uint32 * 8
 MXCSR = 7
 
 
@@ -36,9 +36,9 @@ def flushed_denormals() -> Iterator[None]:
     if library is None:
         yield
         return
-    before = (ctypes.c_uint32 * WORDS)()
+    before = Environment()
     library.fegetenv(before)
-    flushing = (ctypes.c_uint32 * WORDS)(*before)
+    flushing = Environment.from_buffer_copy(before)
     flushing[MXCSR] |= FLUSH_TO_ZERO | DENORMALS_ARE_ZERO
     library.fesetenv(flushing)
     try:

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from math import ceil, isfinite, prod
 from typing import Any, NamedTuple, TypeVar
 
@@ -96,7 +97,7 @@ class Model:
         """Of one sample's output."""
         return self.stages[-1].output_shape
 
-    @property
+    @cached_property
     def multiplications(self) -> int:
         """How many numbers are multiplied by weights, for one sample."""
         return sum(stage.spec.multiplications(stage.input_shape) for stage in self.stages)
