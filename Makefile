@@ -47,10 +47,10 @@ train: $(CORE)  ## Train on MNIST, evaluate the network, and read a picture with
 
 pretrained: $(DEV)  ## Retrain the network that reads digits
 	$(BIN)/nnkit train configs/digits.yaml --resume
-	$(BIN)/python -m nnkit.pretrained digits
+	$(BIN)/python -m nnkit.reading.pretrained digits
 
 judge: $(DEV)  ## Retrain the network that tells whole digits from parts of them
-	$(BIN)/python -m benchmarks.calibrate
+	$(BIN)/python -m nnkit.reading.judge.train
 
 test: $(DEV)  ## Run the tests, except for the slow ones
 	$(BIN)/pytest -m 'not slow'

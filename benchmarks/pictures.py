@@ -1,7 +1,7 @@
 """How well numbers are read in pictures: `python -m benchmarks.pictures`.
 
-Each picture is composed of digits of MNIST's test set (`benchmarks.compose`); it counts as read if
-the whole text is right.
+Each picture is composed of digits of MNIST's test set (`nnkit.reading.judge.compose`); it counts
+as read if the whole text is right.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ from time import perf_counter
 import numpy as np
 
 import nnkit
-from benchmarks.compose import CONDITIONS, Array, Condition, compose
-from nnkit.data.segment import REJECT, Networks, Reading, read_picture
-from nnkit.data.sources.mnist import Mnist
-from nnkit.pretrained import DIGITS
-from nnkit.training.reading import networks_of
+from nnkit.reading.judge.compose import CONDITIONS, Array, Condition, compose, mnist_images
+from nnkit.reading.pretrained import DIGITS
+from nnkit.reading.reader import networks_of
+from nnkit.reading.segmentation import REJECT, Networks, Reading, read_picture
 
 SEED = 50_419
 
@@ -52,7 +51,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=SEED)
     options = parser.parse_args()
     networks = reader(options.checkpoint)
-    images, labels = images_of(options.split)
+    images, labels = mnist_images(options.split)
     alone = float(np.mean(np.argmax(networks.classify(images), axis=1) == labels))
     print(
         f"{options.pictures} pictures each; the network alone reads {100 * alone:.2f} % of digits"
@@ -83,14 +82,6 @@ def reader(checkpoint: str) -> Networks:
     model = nnkit.load_checkpoint(checkpoint)
     height, width = model.raw_shape[1:]
     return networks_of(model, (height, width))
-
-
-def images_of(split: str) -> tuple[Array, Array]:
-    """MNIST's images (n, 28, 28) and labels (n,)."""
-    dataset = Mnist().load()
-    samples = dataset.test if split == "test" else dataset.samples
-    assert samples is not None
-    return np.asarray(samples.inputs)[:, 0], np.asarray(samples.targets)
 
 
 def scored(

@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from nnkit.blas import has_small_kernels
+from nnkit.nn.numerics import numerics
 from nnkit.nn.params import Array
 from nnkit.nn.products import blocks, product
-from nnkit.training.numerics import numerics
 
 ROUNDS = 9
 MULTIPLICATIONS = 3e7  # in each round's measurement

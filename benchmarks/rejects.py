@@ -12,14 +12,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmarks.calibrate import HELD_OUT
-from benchmarks.compose import CONDITIONS, Array, Condition, compose
-from benchmarks.pictures import images_of, reader
-from benchmarks.signs import drawn_sign, printed_sign
-from nnkit.data.segment import REJECT, Networks, read_picture
-from nnkit.data.segment.path import SIGN
-from nnkit.data.segment.reading import UNREADABLE
-from nnkit.pretrained import DIGITS
+from benchmarks.pictures import reader
+from nnkit.reading.judge.compose import CONDITIONS, Array, Condition, compose, mnist_images
+from nnkit.reading.judge.signs import drawn_sign, printed_sign
+from nnkit.reading.judge.train import HELD_OUT
+from nnkit.reading.pretrained import DIGITS
+from nnkit.reading.result import UNREADABLE
+from nnkit.reading.segmentation import REJECT, Networks, read_picture
+from nnkit.reading.segmentation.path import SIGN
 
 SEED = 5
 
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--reject", type=float, default=REJECT, help=f"the threshold; {REJECT}")
     options = parser.parse_args()
     networks = reader(str(DIGITS))
-    images, labels = (part[-HELD_OUT:] for part in images_of("train"))
+    images, labels = (part[-HELD_OUT:] for part in mnist_images("train"))
     print("| signs | condition | digits read rightly | rejected | signs | rejected |")
     print("|---|---|---:|---:|---:|---:|")
     for kind, sign in (("drawn", drawn_sign), ("printed", printed_sign)):

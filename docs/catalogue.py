@@ -20,10 +20,10 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
-from nnkit.config.base import Component, FilePath, Spec, Tagged, members
+from nnkit.config.spec import Component, FilePath, Spec, Tagged, members
 from nnkit.config.yaml import dump_yaml
 from nnkit.metrics import METRICS
-from nnkit.training.config import Config
+from nnkit.task.config import Config
 
 IS_PATH = get_args(FilePath)[1]
 PAGE = Path(__file__).parent / "catalogue.md"

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from benchmarks.compose import CONDITIONS, compose_these
-from benchmarks.signs import drawn_sign
 from docs.refresh import ROOT
-from nnkit.data.segment.path import SIGN
 from nnkit.data.sources.mnist import Mnist
+from nnkit.reading.judge.compose import CONDITIONS, compose_these
+from nnkit.reading.judge.signs import drawn_sign
+from nnkit.reading.segmentation.path import SIGN
 
 SHOWN = ROOT / "docs" / "reading"
 PLAIN = ROOT / "data" / "pictures" / "50419.png"

@@ -23,16 +23,18 @@ if TYPE_CHECKING:
         NnkitError,
         UsageError,
     )
-    from nnkit.training.config import Config, load_config
-    from nnkit.training.dry_run import dry_run
-    from nnkit.training.gradcheck import check_gradients
+    from nnkit.inference.report import Report
+    from nnkit.inference.trained_model import TrainedModel, load_checkpoint
+    from nnkit.inspection.dry_run import dry_run
+    from nnkit.inspection.gradient_check import check_gradients
+    from nnkit.inspection.range_test import RangeTest, find_lr
+    from nnkit.inspection.trace import Trace, trace, trace_checkpoint
+    from nnkit.reading import pretrained
+    from nnkit.reading.reader import read_digits
+    from nnkit.task.config import Config, load_config
+    from nnkit.task.task import build_model, check_data
     from nnkit.training.listeners import Listener
-    from nnkit.training.lr_find import RangeTest, find_lr
-    from nnkit.training.report import Report
     from nnkit.training.run import Run, train
-    from nnkit.training.task import build_model, check_data
-    from nnkit.training.trace import Trace, trace, trace_checkpoint
-    from nnkit.training.trained import TrainedModel, load_checkpoint
 
 __all__ = [
     "CheckpointError",
@@ -57,6 +59,8 @@ __all__ = [
     "find_lr",
     "load_checkpoint",
     "load_config",
+    "pretrained",
+    "read_digits",
     "trace",
     "trace_checkpoint",
     "train",
@@ -65,20 +69,23 @@ __all__ = [
 # Imported at first use, so that `nnkit --help` does not wait for NumPy.
 _HOMES = {
     "nnkit.errors": [name for name in __all__ if name.endswith("Error")],
-    "nnkit.training.config": ["Config", "load_config"],
-    "nnkit.training.dry_run": ["dry_run"],
-    "nnkit.training.gradcheck": ["check_gradients"],
+    "nnkit.task.config": ["Config", "load_config"],
+    "nnkit.inspection.dry_run": ["dry_run"],
+    "nnkit.inspection.gradient_check": ["check_gradients"],
+    "nnkit.reading.reader": ["read_digits"],
     "nnkit.training.listeners": ["Listener"],
-    "nnkit.training.lr_find": ["RangeTest", "find_lr"],
-    "nnkit.training.report": ["Report"],
+    "nnkit.inspection.range_test": ["RangeTest", "find_lr"],
+    "nnkit.inference.report": ["Report"],
     "nnkit.training.run": ["Run", "train"],
-    "nnkit.training.task": ["build_model", "check_data"],
-    "nnkit.training.trace": ["Trace", "trace", "trace_checkpoint"],
-    "nnkit.training.trained": ["TrainedModel", "load_checkpoint"],
+    "nnkit.task.task": ["build_model", "check_data"],
+    "nnkit.inspection.trace": ["Trace", "trace", "trace_checkpoint"],
+    "nnkit.inference.trained_model": ["TrainedModel", "load_checkpoint"],
 }
 
 
 def __getattr__(name: str) -> Any:
+    if name == "pretrained":  # the networks that come along: nnkit.pretrained.DIGITS
+        return import_module("nnkit.reading.pretrained")
     for home, names in _HOMES.items():
         if name in names:
             return getattr(import_module(home), name)

@@ -1,10 +1,10 @@
 """Compiling with numba, where it is installed and worth the time.
 
 NumPy makes one pass over memory per operation, at half a microsecond a call; a compiled kernel
-makes one in all. Kernels stand beside the NumPy code that they replace, in a `kernels.py`, and do
-its operations in the same order without fusing multiply and add, so that parameters get the same
-bits from both, and a run may be resumed with or without numba. Layers whose kernels do not, because
-they add in any order, say so: `LayerSpec.rounds_otherwise`.
+makes one in all. Kernels stand beside the NumPy code that they replace, as `nn/layer_kernels.py`
+does, and do its operations in the same order without fusing multiply and add, so that parameters
+get the same bits from both, and a run may be resumed with or without numba. Layers whose kernels do
+not, because they add in any order, say so: `LayerSpec.rounds_otherwise`.
 """
 
 from __future__ import annotations

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from nnkit.training.run import Run
+from typing import Any
 
 SettingPath = tuple[str | int, ...]
 
@@ -62,12 +59,12 @@ class GateError(NnkitError):
     """A bound under `expect:` was not met.
 
     Attributes:
-        run: the run, which is complete nevertheless.
+        run: the `nnkit.Run`, which is complete nevertheless.
     """
 
     exit_code = 4
 
-    def __init__(self, message: str, run: Run) -> None:
+    def __init__(self, message: str, run: Any) -> None:
         super().__init__(message)
         self.run = run
 

@@ -28,7 +28,7 @@ settings.load_profile("quick")
 
 
 # Without numba there are no compiled kernels to test.
-collect_ignore = [] if available() else ["nn/test_convolution.py"]
+collect_ignore = [] if available() else ["nn/conv/test_convolution.py"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -65,3 +65,20 @@ def digit_run(tmp_path_factory: pytest.TempPathFactory) -> Any:
     from tests.data.small import train_digit_reader
 
     return train_digit_reader(tmp_path_factory.mktemp("digit_reader"))
+
+
+@pytest.fixture(scope="session")
+def digit_reader(digit_run: Any) -> Any:
+    """The trained model of that run."""
+    return digit_run.load()
+
+
+@pytest.fixture(scope="session")
+def mnist() -> Any:
+    """The repository's MNIST."""
+    from nnkit.data.sources.mnist import Mnist
+    from tests.data.small import DATA
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NNKIT_DATA", str(DATA))
+        return Mnist().load()

@@ -16,7 +16,7 @@ from benchmarks.peers.nnkit_peer import blocks, config
 from benchmarks.peers.protocol import IMAGE, INPUTS, MNIST, ROWS, Conv, Dense, MaxPool, Row
 from benchmarks.report import markdown
 from benchmarks.speed import Task, is_work
-from nnkit.training.task import build_model
+from nnkit.task.task import build_model
 
 # By the row, what PyTorch's FlopCounterMode counts: forward; forward and backward.
 COUNTED = {

@@ -14,15 +14,15 @@ from typing import Any, get_args
 import pytest
 from pydantic import TypeAdapter
 
-from nnkit.config.base import Component, members
+from nnkit.config.spec import Component, members
 from nnkit.nn.activations import AnyActivation
 from nnkit.nn.initializers import AnyInitializer
 from nnkit.nn.layers import AnyLayer
 from nnkit.nn.losses import AnyLoss
+from nnkit.optim.averaging import AnyAveraging
 from nnkit.optim.clipping import AnyClipping
 from nnkit.optim.optimizers import AnyOptimizer
 from nnkit.optim.schedules import AnySchedule
-from nnkit.training.averaging import AnyAveraging
 from tests.golden import Library, vectors
 from tests.nn import test_initializers
 

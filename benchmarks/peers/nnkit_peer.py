@@ -25,11 +25,11 @@ from benchmarks.peers.protocol import (
 )
 from nnkit import compiled
 from nnkit.nn.model import Model
-from nnkit.training.config import Config, config_from
+from nnkit.nn.numerics import execution_for, numerics
+from nnkit.task.config import Config, config_from
+from nnkit.task.task import build_model
 from nnkit.training.loop import Progress
-from nnkit.training.numerics import execution_for, numerics
 from nnkit.training.session import Session, build
-from nnkit.training.task import build_model
 
 ENDLESS = 1_000_000_000  # steps: each portion takes as many as it wants
 

@@ -11,7 +11,7 @@ from nnkit.cli.options import ConfigArgument, JsonOption, SetOption, group
 from nnkit.cli.output import print_json
 
 if TYPE_CHECKING:
-    from nnkit.training.config import Config
+    from nnkit.task.config import Config
 
 app = group("Check and show configs.")
 
@@ -90,7 +90,7 @@ def schema() -> None:
     import json
 
     from nnkit.config.schema import json_schema
-    from nnkit.training.config import Config
+    from nnkit.task.config import Config
 
     print(json.dumps(json_schema(Config, "nnkit config")))
 

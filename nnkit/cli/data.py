@@ -27,7 +27,7 @@ from nnkit.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from nnkit.training.samples import Shown
+    from nnkit.inspection.samples import Shown
 
 app = group("List, check, show and fetch data.")
 
@@ -35,7 +35,7 @@ app = group("List, check, show and fetch data.")
 @app.command("list")
 def list_data(as_json: JsonOption = False) -> None:
     """List the kinds of data sources, and where MNIST was found."""
-    from nnkit.config.base import members
+    from nnkit.config.spec import members
     from nnkit.data.sources import AnySource
     from nnkit.data.sources.mnist import find_mnist, places
 
@@ -111,8 +111,8 @@ def show_data(
     Pictures are drawn in dots; -o writes them to a file.
     """
     import nnkit
-    from nnkit.data.sheet import in_dots, write_sheet
-    from nnkit.training.samples import show_samples
+    from nnkit.inspection.samples import show_samples
+    from nnkit.inspection.sheet import in_dots, write_sheet
 
     shown = show_samples(
         nnkit.load_config(config, overrides or ()),

@@ -12,7 +12,7 @@ from nnkit.cli.options import CheckpointArgument, JsonOption, RunsOption, SplitO
 from nnkit.cli.output import check_output, print_json, say, show_figure, table
 
 if TYPE_CHECKING:
-    from nnkit.training.report import ClassReport, Report
+    from nnkit.inference.report import ClassReport, Report
 
 MOST_IN_A_MATRIX = 20  # classes; of more, the pairs most often confused are shown
 MOST_PAIRS = 10

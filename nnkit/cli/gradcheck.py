@@ -23,7 +23,7 @@ def gradcheck(
     with 1 if any relative error reaches 1e-6.
     """
     import nnkit
-    from nnkit.nn.gradcheck import TOLERANCE
+    from nnkit.nn.central_differences import TOLERANCE
 
     checks = nnkit.check_gradients(nnkit.load_config(config, overrides or ()), samples)
     passed = all(check.passed for check in checks)

@@ -30,7 +30,7 @@ def init(
     """
     from nnkit.errors import SettingError, UsageError
     from nnkit.files import write_new
-    from nnkit.training.starter import starter_for_csv, starter_for_mnist
+    from nnkit.task.starter import starter_for_csv, starter_for_mnist
 
     if label is not None and csv is None:
         raise UsageError("--label names a column of the table given with --csv")

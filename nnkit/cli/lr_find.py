@@ -10,7 +10,7 @@ from nnkit.cli.options import ConfigArgument, JsonOption, PictureOption, SetOpti
 from nnkit.cli.output import print_json, say, show_chart
 
 if TYPE_CHECKING:
-    from nnkit.training.lr_find import RangeTest
+    from nnkit.inspection.range_test import RangeTest
 
 
 def lr_find(
@@ -30,8 +30,8 @@ def lr_find(
     smoothed loss exceeds four times its minimum. Only the picture is written, if -o asks for one.
     """
     import nnkit
+    from nnkit.inspection.range_test import draw, find_lr
     from nnkit.plots import picture_format, write_picture
-    from nnkit.training.lr_find import draw, find_lr
 
     if output is not None:
         picture_format(output)  # which had better be known before the test

@@ -18,8 +18,8 @@ from nnkit.cli.streams import output_failure
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from nnkit.data.segment import Digit, Reading
-    from nnkit.training.trained import TrainedModel
+    from nnkit.inference.trained_model import TrainedModel
+    from nnkit.reading.segmentation import Digit, Reading
 
 Answer = dict[str, Any]
 
@@ -85,8 +85,8 @@ def predict(
     any size, dark on light or light on dark, in several lines. For tables, the most recent run that
     accepts such tables is used.
     """
-    from nnkit.data.segment import REJECT
     from nnkit.errors import DataError
+    from nnkit.reading.segmentation import REJECT
 
     check_output(csv_file)
     networks = _networks(inputs, checkpoint, runs)
@@ -107,7 +107,7 @@ def _networks(
 ) -> Mapping[str, TrainedModel]:
     """The network that answers to each kind of input, all before any is read."""
     import nnkit
-    from nnkit.pretrained import DIGITS
+    from nnkit.reading.pretrained import DIGITS
 
     if checkpoint is not None:
         model = nnkit.load_checkpoint(chosen_checkpoint(checkpoint, runs))
@@ -159,7 +159,7 @@ def _answers(
         model = networks[_kind(file)]
         try:
             _check_exists(file)
-            if _kind(file) == PICTURES and model.reads_digits:
+            if _kind(file) == PICTURES and _can_read_digits(model):
                 yield _read_digits(model, file, reject, drawings)
             else:
                 yield from _predicted(model, file)
@@ -213,14 +213,22 @@ def _inputs(model: TrainedModel, file: Path) -> Any:
     from nnkit.data.sources.arrays import read_npy
     from nnkit.errors import DataError
 
+    if _kind(file) == PICTURES:
+        from nnkit.reading.reader import picture_as_input
+
+        return picture_as_input(model, file)
     if _kind(file) == "npy":
         found = read_npy(str(file))
         if found.size == 0:
             raise DataError(f"{file}: an array of shape {found.shape} has no samples")
         return found
-    if _kind(file) == "csv":
-        return model.read_table(file)
-    return model.read_picture(file)
+    return model.read_table(file)
+
+
+def _can_read_digits(model: TrainedModel) -> bool:
+    from nnkit.reading.reader import can_read_digits  # and with it Pillow
+
+    return can_read_digits(model)
 
 
 def _read_digits(model: TrainedModel, file: Path, reject: float, drawings: _Drawings) -> Answer:
@@ -320,7 +328,7 @@ class _Drawings:
         from nnkit.errors import UsageError
 
         wanted = self.annotated or self.stages
-        if wanted and not any(model.reads_digits for model in models):
+        if wanted and not any(map(_can_read_digits, models)):
             raise UsageError("--annotate and --debug-dir are for models that read digits")
         if self.annotated is None or self.several:
             return
@@ -332,12 +340,13 @@ class _Drawings:
     def read(self, model: TrainedModel, file: Path, reject: float) -> Reading:
         """Reads a picture, and draws what is wanted of it."""
         from nnkit.data.pictures import open_picture
-        from nnkit.data.segment.annotate import annotated
-        from nnkit.data.segment.stages import StageFiles, Stages
+        from nnkit.reading.reader import read_digits
+        from nnkit.reading.segmentation.annotate import annotated
+        from nnkit.reading.segmentation.stages import StageFiles, Stages
 
         name = self._name(file)
         folder = self.stages and (self.stages / name if self.several else self.stages)
-        reading = model.read(file, reject, StageFiles(folder) if folder else Stages())
+        reading = read_digits(file, model, reject, StageFiles(folder) if folder else Stages())
         if self.annotated:
             target = self.annotated / f"{name}.png" if self.several else self.annotated
             target.parent.mkdir(parents=True, exist_ok=True)

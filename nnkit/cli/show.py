@@ -44,7 +44,7 @@ def activation(
     alpha: 2}'. The derivative is the one used in backpropagation. A function that acts on several
     units at once, such as softmax, is drawn for one of them, with the others at 0.
     """
-    from nnkit.training.charts import activation_from, draw_activation, numbers
+    from nnkit.inspection.charts import activation_from, draw_activation, numbers
 
     chosen = activation_from(name, overrides or ())
     found, chart, remarks = draw_activation(chosen, low, high)
@@ -64,7 +64,7 @@ def schedule(
 ) -> None:
     """Draw the learning rate of CONFIG over steps and epochs."""
     import nnkit
-    from nnkit.training.charts import draw_schedule, numbers
+    from nnkit.inspection.charts import draw_schedule, numbers
 
     found, chart, remarks = draw_schedule(nnkit.load_config(config, overrides or ()))
     if as_json:
@@ -93,9 +93,9 @@ def filters(
     reader. Grey means no response, lighter a positive response and darker a negative one.
     """
     import nnkit
-    from nnkit.data.sheet import write_sheet
-    from nnkit.pretrained import DIGITS
-    from nnkit.training.filters import filtered
+    from nnkit.inspection.filters import filtered
+    from nnkit.inspection.sheet import write_sheet
+    from nnkit.reading.pretrained import DIGITS
 
     path = DIGITS if checkpoint is None else chosen_checkpoint(checkpoint, runs)
     model = nnkit.load_checkpoint(path)

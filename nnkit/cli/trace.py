@@ -21,7 +21,7 @@ from nnkit.cli.options import (
 from nnkit.cli.output import print_json, results, say
 
 if TYPE_CHECKING:
-    from nnkit.training.trace import Trace
+    from nnkit.inspection.trace import Trace
 
 
 WIDEST = 400  # of a table: better folded by a narrow terminal than with its numbers cut
@@ -66,7 +66,7 @@ def trace(
         raise UsageError(f"{output}: a trace is written as .html or .md")
     found = _trace(what, sample, split, overrides or (), runs, force)
     if as_json:
-        from nnkit.training.trace_tables import as_json as in_full
+        from nnkit.inspection.trace_tables import as_json as in_full
 
         print_json(in_full(found))
     if output is not None:
@@ -85,7 +85,7 @@ def _trace(
 ) -> Trace:
     import nnkit
     from nnkit.errors import UsageError
-    from nnkit.training.trace import trace, trace_checkpoint
+    from nnkit.inspection.trace import trace, trace_checkpoint
 
     path = Path(what)
     if path.suffix in (".yaml", ".yml") or (path.is_file() and path.suffix != ".safetensors"):
@@ -97,7 +97,7 @@ def _trace(
 
 def _write(found: Trace, digits: int, path: Path) -> None:
     from nnkit.files import write_atomic
-    from nnkit.training.trace_tables import as_html, as_markdown
+    from nnkit.inspection.trace_tables import as_html, as_markdown
 
     made = as_html if path.suffix.lower() == ".html" else as_markdown
     write_atomic(path, made(found, digits))
@@ -109,7 +109,7 @@ def _print(found: Trace, digits: int, form: Format) -> None:
     from rich.padding import Padding
     from rich.table import Table
 
-    from nnkit.training.trace_tables import as_markdown, chapters, title_of
+    from nnkit.inspection.trace_tables import as_markdown, chapters, title_of
 
     if form is Format.MARKDOWN:
         print(as_markdown(found, digits), end="")

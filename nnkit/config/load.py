@@ -11,7 +11,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import ValidationError
 
-from nnkit.config.base import NAMES_ELSEWHERE, SHORTHAND_KEY, Component, Spec, members
+from nnkit.config.spec import NAMES_ELSEWHERE, SHORTHAND_KEY, Component, Spec, members
 from nnkit.config.yaml import MAX_DEPTH, Mark, Node, fault, parse_yaml, read_yaml, resolve
 from nnkit.errors import ConfigError, Problem, SettingPath, UsageError, dotted
 

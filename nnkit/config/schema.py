@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from nnkit.config.base import HELD, NAMED, Spec
+from nnkit.config.spec import HELD, NAMED, Spec
 
 
 def json_schema(spec: type[Spec], title: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from nnkit.config.base import Component, Positive, Tagged
+from nnkit.config.spec import Component, Positive, Tagged
 from nnkit.data.dataset import Array, Column, chunks
 from nnkit.data.lazy import LazyArray, lazy
 from nnkit.errors import DataError, SettingError

@@ -7,7 +7,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from nnkit.config.base import Spec
+from nnkit.config.spec import Spec
 from nnkit.data.dataset import Array, Dataset, Samples
 from nnkit.errors import SettingError
 from nnkit.random import generator

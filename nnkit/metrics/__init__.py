@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from nnkit.metrics import counts, probabilities, ranking, regression
-from nnkit.metrics.base import Metric
+from nnkit.metrics.metric import Metric
 
 METRICS: dict[str, Metric[Any]] = {
     value.name: value

@@ -18,7 +18,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from nnkit.metrics.base import Answer, Array, Statistic, metric, ratio, share
+from nnkit.metrics.metric import Answer, Array, Statistic, metric, ratio, share
 
 ROUNDING = 1e-13  # of n²: a spread below it is that of one class alone, and rounding
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from nnkit.metrics.base import Answer, Array, Statistic, metric, share
+from nnkit.metrics.metric import Answer, Array, Statistic, metric, share
 
 BINS = 15
 SMALLEST = np.finfo(np.float64).eps  # probabilities are kept this far from 0 and 1 under logarithms

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from nnkit.metrics.base import Answer, Array, Statistic, metric, ratio, share
+from nnkit.metrics.metric import Answer, Array, Statistic, metric, ratio, share
 
 
 class Moments:

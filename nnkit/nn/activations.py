@@ -1,6 +1,6 @@
 """Activation functions: value and derivative, in place, shapes kept."""
 
-# No `from __future__ import annotations`, for the reason given in nnkit/config/base.py.
+# No `from __future__ import annotations`, for the reason given in nnkit/config/spec.py.
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from nnkit.compiled import compiled
-from nnkit.config.base import Component, Count, NonNegative, Positive, Tagged
-from nnkit.nn import kernels
+from nnkit.config.spec import Component, Count, NonNegative, Positive, Tagged
+from nnkit.nn import layer_kernels as kernels
 from nnkit.nn.initializers import Constant
 from nnkit.nn.layer import Binding, Layer, ShapeError
 from nnkit.nn.params import Parameter, Shape

@@ -8,13 +8,13 @@ from typing import Annotated, ClassVar, cast
 
 from pydantic import Field
 
-from nnkit.config.base import Listed, Spec, members
+from nnkit.config.spec import Listed, Spec, members
 from nnkit.errors import SettingError, SettingPath
 from nnkit.nn.activations import AnyActivation, ReLU
 from nnkit.nn.initializers import AnyInitializer, He, Xavier, Zeros
 from nnkit.nn.layer import LayerSpec, ShapeError
 from nnkit.nn.layers import ActivationLayer, AnyLayer, Dropout, Noise, Residual
-from nnkit.nn.layers.base import ActivatedLayer, WeightedLayer
+from nnkit.nn.layers.weighted import ActivatedLayer, WeightedLayer
 from nnkit.nn.losses import Loss
 from nnkit.nn.params import Shape
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from nnkit.config.base import Component, Count, Listed, Positive, Tagged
+from nnkit.config.spec import Component, Count, Listed, Positive, Tagged
 
 
 class Initializer(Component):

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from nnkit.config.base import Component
+from nnkit.config.spec import Component
 from nnkit.memory import aligned_empty
 from nnkit.nn.params import Array, Parameter, Shape
 

@@ -1,6 +1,6 @@
 """Losses: the number that training lowers, and its gradient, both means over the batch."""
 
-# No `from __future__ import annotations`, for the reason given in nnkit/config/base.py.
+# No `from __future__ import annotations`, for the reason given in nnkit/config/spec.py.
 
 from abc import abstractmethod
 from collections.abc import Callable
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from nnkit.compiled import compiled
-from nnkit.config.base import Component, Fraction, NonNegative, Positive, Tagged
-from nnkit.nn import kernels
+from nnkit.config.spec import Component, Fraction, NonNegative, Positive, Tagged
+from nnkit.nn import layer_kernels as kernels
 
 Array = NDArray[Any]
 # (Y or logits, T, their gradient, weights) → mean loss

@@ -13,14 +13,15 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from nnkit.memory import aligned_empty
+from nnkit.nn.activations import AnyActivation
 from nnkit.nn.architecture import Stage
-from nnkit.nn.execution import Execution
 from nnkit.nn.layer import Binding, Layer, LayerSpec, Link, Reach, bind_chain
 from nnkit.nn.layers import ActivationLayer, Reshape
 from nnkit.nn.losses import Loss
+from nnkit.nn.parallel.execution import Execution
+from nnkit.nn.parallel.micro_batches import Pieces
+from nnkit.nn.parallel.pool import Pool
 from nnkit.nn.params import Array, Layout, Shape
-from nnkit.nn.pieces import Pieces
-from nnkit.nn.pool import Pool
 
 NETWORKS_KEPT = 4  # for full and short batches, with a change of execution
 LARGEST_PIECE = 64  # samples that go through together; smaller ones make products of small matrices
@@ -96,6 +97,13 @@ class Model:
     def output_shape(self) -> Shape:
         """Of one sample's output."""
         return self.stages[-1].output_shape
+
+    @property
+    def output_activation(self) -> AnyActivation:
+        """The activation of the last stage."""
+        output = self.stages[-1].spec
+        assert isinstance(output, ActivationLayer)
+        return output.function
 
     @cached_property
     def multiplications(self) -> int:
@@ -211,9 +219,7 @@ class Network:
         self.names = [stage.name for stage in model.stages]
         target = model.grads if grads is None else grads
         layers = _bind(model, batch, training, input_gradient, target, execution)
-        output = model.stages[-1].spec
-        assert isinstance(output, ActivationLayer)
-        self.fused = output.function.tag() == model.loss.fused
+        self.fused = model.output_activation.tag() == model.loss.fused
         self.body = layers[:-1] if self.fused else layers
         self.head = layers[-1] if self.fused else None
         # dE/dY, or dE/d logits: where each backward pass begins, (*output shape, N)

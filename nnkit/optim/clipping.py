@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from nnkit.config.base import Component, Positive, Tagged
+from nnkit.config.spec import Component, Positive, Tagged
 
 Array = NDArray[Any]
 

@@ -12,8 +12,8 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from nnkit.config.base import Count, NonNegative, Positive
-from nnkit.optim.base import Array, Optimizer, Slots
+from nnkit.config.spec import Count, NonNegative, Positive
+from nnkit.optim.optimizer import Array, Optimizer, Slots
 from nnkit.optional import optional
 
 ITERATIONS = 20  # of SciPy's, in one step

@@ -10,10 +10,10 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from nnkit.compiled import compiled, worthwhile
-from nnkit.config.base import Fraction, NonNegative, Positive, Tagged
-from nnkit.optim import kernels
-from nnkit.optim.base import Array, Optimizer, Slots
+from nnkit.config.spec import Fraction, NonNegative, Positive, Tagged
+from nnkit.optim import update_kernels as kernels
 from nnkit.optim.lbfgs import LBFGS
+from nnkit.optim.optimizer import Array, Optimizer, Slots
 
 # Beyond the cache a long update is bound by memory: do all its passes over one part, then the next.
 # Four vectors of this many float32 fill half of a 2 MB second-level cache.

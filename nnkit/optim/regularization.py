@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from nnkit.config.base import Count, NonNegative, Positive, Spec
+from nnkit.config.spec import Count, NonNegative, Positive, Spec
 
 Array = NDArray[Any]
 

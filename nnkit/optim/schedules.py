@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from nnkit.config.base import Component, Count, Fraction, Listed, NonNegative, Positive, Tagged
+from nnkit.config.spec import Component, Count, Fraction, Listed, NonNegative, Positive, Tagged
 
 
 class Schedule(Component):

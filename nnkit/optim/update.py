@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from nnkit.optim.base import Array, Optimizer, Slots
+from nnkit.optim.optimizer import Array, Optimizer, Slots
 from nnkit.optim.regularization import Regularization
 
 

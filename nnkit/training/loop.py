@@ -16,13 +16,13 @@ from nnkit.errors import DivergedError
 from nnkit.metrics import LAST, higher_is_better
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array
-from nnkit.optim.base import Optimizer
+from nnkit.optim.averaging import Average
 from nnkit.optim.lbfgs import FullBatch
+from nnkit.optim.optimizer import Optimizer
 from nnkit.optim.regularization import Regularization
 from nnkit.optim.schedules import Plateau, PlateauState
 from nnkit.optim.update import Block, Update
-from nnkit.training.averaging import Average
-from nnkit.training.weight_noise import NoisyWeights
+from nnkit.optim.weight_noise import NoisyWeights
 
 REMEDY = "try a smaller optimizer.lr, or data.preprocess: [standardize]"
 

@@ -11,17 +11,17 @@ from time import perf_counter
 from typing import Any, Literal
 
 from nnkit.errors import DivergedError, GateError, UsageError
+from nnkit.inference.trained_model import TrainedModel, trained_from
 from nnkit.metrics import higher_is_better
+from nnkit.nn.numerics import numerics
 from nnkit.runs.checkpoint import read_checkpoint
 from nnkit.runs.differences import DATA, brief, differences, identity, identity_of
 from nnkit.runs.directory import DEFAULT_RUNS, RunDirectory, list_runs
-from nnkit.training.config import Config
+from nnkit.task.config import Config
 from nnkit.training.listeners import Listener, LogFile
 from nnkit.training.loop import Evaluation
-from nnkit.training.numerics import numerics
 from nnkit.training.session import Best, Session, build, restore, save
 from nnkit.training.summary import conclude
-from nnkit.training.trained import TrainedModel, trained_from
 from nnkit.version import __version__
 
 MOST_DIFFERENCES = 3  # that are named where there is nothing to resume

@@ -12,18 +12,19 @@ from typing import Any
 from nnkit.data import augment as augmentation
 from nnkit.data.batches import Batches
 from nnkit.errors import CheckpointError, SettingError
+from nnkit.inference.evaluation import evaluate
+from nnkit.inference.trained_model import copy_params, save_trained, versions
 from nnkit.metrics import LAST, METRICS
 from nnkit.nn.model import Model
+from nnkit.nn.numerics import execution_for
+from nnkit.optim.averaging import Average
 from nnkit.optim.lbfgs import FullBatch
 from nnkit.optim.schedules import PlateauState
 from nnkit.runs.checkpoint import Checkpoint
 from nnkit.runs.directory import DEFAULT_RUNS, RunDirectory, run_hash
-from nnkit.training.averaging import Average
-from nnkit.training.config import DEFAULT_EPOCHS, Config
+from nnkit.task.config import DEFAULT_EPOCHS, Config
+from nnkit.task.task import ReadySet, Task, prepare
 from nnkit.training.loop import Evaluation, Loop, Progress
-from nnkit.training.numerics import execution_for
-from nnkit.training.task import ReadySet, Task, evaluate, prepare
-from nnkit.training.trained import copy_params, save_trained, versions
 from nnkit.version import __version__
 
 CURRENT = "current"  # the slot with the parameters themselves, where a checkpoint has an average

@@ -7,13 +7,13 @@ from math import isfinite
 from typing import Any
 
 from nnkit.errors import DivergedError
+from nnkit.inference.evaluation import evaluate
+from nnkit.inference.trained_model import copy_params, versions
 from nnkit.metrics import higher_is_better
 from nnkit.nn.params import Array
 from nnkit.runs.checkpoint import read_checkpoint
 from nnkit.training.loop import REMEDY
 from nnkit.training.session import Session
-from nnkit.training.task import evaluate
-from nnkit.training.trained import copy_params, versions
 
 
 def conclude(session: Session, outcome: str) -> dict[str, Any]:

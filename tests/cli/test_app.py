@@ -89,7 +89,15 @@ finally:
 
 
 # What no command needs before its work begins, nor a small network ever.
-HEAVY = {"PIL", "matplotlib", "nnkit.data.segment", "numba", "numpy.polynomial", "rich", "scipy"}
+HEAVY = {
+    "PIL",
+    "matplotlib",
+    "nnkit.reading.segmentation",
+    "numba",
+    "numpy.polynomial",
+    "rich",
+    "scipy",
+}
 
 
 @pytest.mark.parametrize(
@@ -102,7 +110,10 @@ HEAVY = {"PIL", "matplotlib", "nnkit.data.segment", "numba", "numpy.polynomial",
         (["lr-find", "--help"], {"numpy", "matplotlib", "yaml", "nnkit.training"}),
         (["config", "validate", XOR], {*HEAVY, "nnkit.nn.model", "nnkit.training.loop"}),
         (["train", XOR, "--quiet", *ONE_STEP], HEAVY),
-        (["predict", TABLES.parent / "pictures" / "7.png"], HEAVY - {"PIL", "nnkit.data.segment"}),
+        (
+            ["predict", TABLES.parent / "pictures" / "7.png"],
+            HEAVY - {"PIL", "nnkit.reading.segmentation"},
+        ),
     ],
 )
 def test_a_command_does_not_wait_for_what_it_does_not_need(

@@ -11,7 +11,7 @@ from PIL import Image
 
 import nnkit
 from nnkit.cli.predict import EMPTY
-from nnkit.training.config import config_from
+from nnkit.task.config import config_from
 from tests.cli.program import ROOT, TABLES, Answer, Program
 
 

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic import create_model
 from pydantic.fields import FieldInfo
 
-from nnkit.config.base import Component, Spec, Tagged, members
-from nnkit.training.config import Config
+from nnkit.config.spec import Component, Spec, Tagged, members
+from nnkit.task.config import Config
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nnkit.errors import ConfigError
-from nnkit.training.config import load_config
+from nnkit.task.config import load_config
 
 DATA = "data: {source: mnist}\n"
 

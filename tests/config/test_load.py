@@ -8,11 +8,11 @@ from typing import Annotated
 
 import pytest
 
-from nnkit.config.base import Listed, Spec
 from nnkit.config.load import apply_override, find_setting, load_document, validate
+from nnkit.config.spec import Listed, Spec
 from nnkit.config.yaml import Node, parse_yaml
 from nnkit.errors import ConfigError, NnkitError, SettingPath, UsageError
-from nnkit.training.config import Config, config_from, load_config
+from nnkit.task.config import Config, config_from, load_config
 
 BASE = "data: {source: mnist}\narchitecture: {layers: [dense: 8, dense: 3]}\n"
 

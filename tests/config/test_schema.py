@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from nnkit.config.base import Spec
 from nnkit.config.load import load_document, validate
 from nnkit.config.schema import json_schema
+from nnkit.config.spec import Spec
 from nnkit.config.yaml import dump_yaml, parse_yaml, read_yaml
 from nnkit.errors import ConfigError
-from nnkit.training.config import Config
+from nnkit.task.config import Config
 from tests.config.forms import Case, cases
 from tests.config.rich import RICH
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import nnkit
-from nnkit.training.config import Config, config_from
+from nnkit.task.config import Config, config_from
 
 REPOSITORY = Path(__file__).parents[2]
 DATA = REPOSITORY / "data"

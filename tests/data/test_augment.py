@@ -14,9 +14,9 @@ from pydantic import ValidationError
 from scipy import ndimage
 
 from nnkit.compiled import available
-from nnkit.config.base import members
+from nnkit.config.spec import members
 from nnkit.data.augment import AnyAugmentation, Augmentation, augment
-from nnkit.data.augment.base import Direct
+from nnkit.data.augment.augmentation import Direct
 from nnkit.data.augment.geometric import (
     Affine,
     Elastic,

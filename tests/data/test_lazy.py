@@ -10,7 +10,7 @@ from nnkit.data import lazy
 from nnkit.data.batches import gather
 from nnkit.data.lazy import LazyArray
 from nnkit.data.preprocess import Preprocessor, Scale, Standardize, Step
-from nnkit.training.config import config_from
+from nnkit.task.config import config_from
 
 
 def mapped(path: Path, array: lazy.Array) -> lazy.Array:

@@ -13,7 +13,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 
 import nnkit
-from nnkit.config.base import members
+from nnkit.config.spec import members
 from nnkit.data.dataset import Array, Column
 from nnkit.data.preprocess import (
     AnyStep,
@@ -27,7 +27,7 @@ from nnkit.data.preprocess import (
 )
 from nnkit.errors import DataError
 from nnkit.random import generator
-from nnkit.training.task import Task, prepare
+from nnkit.task.task import Task, prepare
 from tests.data.small import small_config
 
 STEPS = members(AnyStep)

@@ -23,10 +23,10 @@ from docs.catalogue import (
     page,
     symbol,
 )
-from nnkit.config.base import Component, Spec
 from nnkit.config.load import merge, validate
+from nnkit.config.spec import Component, Spec
 from nnkit.config.yaml import parse_yaml
-from nnkit.training.config import Config
+from nnkit.task.config import Config
 from tests.config.forms import cases
 
 CATALOGUE = Catalogue.of(Config)

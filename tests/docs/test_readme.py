@@ -12,7 +12,7 @@ import pytest
 from docs.refresh import ROOT, copy_of_repository, refreshed
 from nnkit.config.load import validate
 from nnkit.config.yaml import parse_yaml
-from nnkit.training.config import Config
+from nnkit.task.config import Config
 from tests.docs.commands import workplace
 from tests.docs.test_pages import MINUTES, steady
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix
 
 from nnkit.metrics import ALWAYS, METRICS, chosen, higher_is_better
-from nnkit.metrics.base import Answer, Metric
+from nnkit.metrics.accumulator import Accumulator
 from nnkit.metrics.counts import Confusion
-from nnkit.metrics.tally import Tally
+from nnkit.metrics.metric import Answer, Metric
 from nnkit.nn.params import Array
 from nnkit.random import generator
 from tests.metrics.oracles import ORACLES, expected
@@ -97,12 +97,12 @@ def test_batch_by_batch_is_the_whole(
     metric: Metric[Any], seed: int, sizes: list[int], width: int
 ) -> None:
     targets, answers, weights = drawn(metric, seed, sum(sizes), width, width, 5)
-    tally = Tally([metric], width)
+    accumulator = Accumulator([metric], width)
     for end, size in zip(np.cumsum(sizes), sizes, strict=True):
         part = slice(end - size, end)
-        tally.add(targets[part], _only(metric, answers[part]), weights[part])
+        accumulator.add(targets[part], _only(metric, answers[part]), weights[part])
     whole = metric(targets, answers, weights, classes=width)
-    assert tally.figures() == {metric.name: pytest.approx(whole, rel=1e-12, abs=1e-12)}
+    assert accumulator.figures() == {metric.name: pytest.approx(whole, rel=1e-12, abs=1e-12)}
 
 
 def _only(metric: Metric[Any], answers: Array) -> Any:

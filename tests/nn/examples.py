@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args, get_origin
 import numpy as np
 from pydantic import ValidationError
 
-from nnkit.config.base import Component, members
+from nnkit.config.spec import Component, members
 from nnkit.nn.architecture import Activations, Architecture, chain
 from nnkit.nn.layer import LayerSpec, ShapeError
 from nnkit.nn.losses import AnyLoss, Loss

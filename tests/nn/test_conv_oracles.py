@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnkit.nn.execution import Execution
 from nnkit.nn.model import Model, Network
+from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array
 from tests.golden import case_name, torch_conv_vectors
 from tests.nn.test_layers import LAYER, alone

@@ -15,8 +15,7 @@ from scipy.special import softmax
 from nnkit.errors import SettingError
 from nnkit.nn.activations import AnyActivation, Identity
 from nnkit.nn.architecture import Stage
-from nnkit.nn.execution import Execution
-from nnkit.nn.gradcheck import PER_BLOCK, check_model
+from nnkit.nn.central_differences import PER_BLOCK, check_model
 from nnkit.nn.layer import LayerSpec, ShapeError
 from nnkit.nn.layers import (
     ActivationLayer,
@@ -31,6 +30,7 @@ from nnkit.nn.layers import (
 )
 from nnkit.nn.losses import SquaredError
 from nnkit.nn.model import Model, Network
+from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array
 from nnkit.random import generator
 from tests.golden import case_name, onnx_vectors, torch_vectors

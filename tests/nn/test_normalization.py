@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnkit.nn.execution import Execution
 from nnkit.nn.layer import LayerSpec
 from nnkit.nn.layers import AnyLayer
 from nnkit.nn.model import Network
+from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array
 from nnkit.random import generator
 from tests.nn.examples import examples, name

@@ -9,14 +9,14 @@ import pytest
 from scipy.spatial.distance import cdist, pdist
 from sklearn.metrics.pairwise import rbf_kernel
 
-from nnkit.nn.gradcheck import check_model
+from nnkit.nn.central_differences import check_model
 from nnkit.nn.layer import ShapeError
 from nnkit.nn.layers.rbf import RBF, bitmaps
 from nnkit.nn.losses import CrossEntropy, Loss, MaximumAPosteriori
 from nnkit.nn.model import Model, Network
 from nnkit.nn.params import Array, Shape
 from nnkit.random import generator
-from nnkit.training.config import load_config
+from nnkit.task.config import load_config
 from tests.nn.examples import batch_of, model_of, name
 from tests.nn.test_layers import alone
 

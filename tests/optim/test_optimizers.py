@@ -15,8 +15,8 @@ from sklearn.svm import LinearSVC
 
 from nnkit.nn.losses import Hinge
 from nnkit.nn.params import Array
-from nnkit.optim.base import Optimizer
 from nnkit.optim.lbfgs import FullBatch
+from nnkit.optim.optimizer import Optimizer
 from nnkit.optim.optimizers import BLOCK, SGD, Adam, AnyOptimizer, Pegasos, blocks
 from nnkit.optim.regularization import Regularization
 from nnkit.random import generator

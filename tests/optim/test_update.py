@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from nnkit.nn.params import Array
-from nnkit.optim.base import Optimizer
 from nnkit.optim.clipping import ClipGlobalNorm
 from nnkit.optim.lbfgs import FullBatch
+from nnkit.optim.optimizer import Optimizer
 from nnkit.optim.optimizers import LAMB, SGD, AdamW, AnyOptimizer, Pegasos
 from nnkit.optim.regularization import L1, ElasticNet, Regularization
 from nnkit.optim.update import Block, Update

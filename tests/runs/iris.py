@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nnkit.cli.app import main
-from nnkit.training.config import Config, config_from
+from nnkit.task.config import Config, config_from
 from tests.data.small import DATA
 
 

@@ -13,7 +13,7 @@ from typing import Any, get_args
 import pytest
 
 import nnkit
-from nnkit.config.base import FilePath, members
+from nnkit.config.spec import FilePath, members
 from nnkit.data.sources import AnySource
 from nnkit.errors import CheckpointError, UsageError
 from nnkit.runs import directory

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from nnkit.optim.base import Optimizer
+from nnkit.optim.optimizer import Optimizer
 from nnkit.optim.optimizers import Pegasos
 from nnkit.random import generator
-from nnkit.training.config import Config, config_from
+from nnkit.task.config import Config, config_from
 
 TABLES = Path(__file__).parents[2] / "data" / "tables"
 

@@ -11,12 +11,12 @@ import pytest
 import nnkit
 from nnkit.data import lazy
 from nnkit.errors import ConfigError
+from nnkit.inspection.gradient_check import check_gradients
 from nnkit.nn.params import Array
 from nnkit.random import generator
-from nnkit.training.config import Config, config_from
-from nnkit.training.gradcheck import check_gradients
+from nnkit.task.config import Config, config_from
+from nnkit.task.task import check_data, prepare
 from nnkit.training.session import build
-from nnkit.training.task import check_data, prepare
 from tests.training.configs import iris
 
 TO_INPUTS: dict[str, Any] = {

@@ -11,21 +11,21 @@ import pytest
 from scipy.special import softmax
 
 import nnkit
-from nnkit.config.base import Component
+from nnkit.config.spec import Component
 from nnkit.data.augment import AnyAugmentation
 from nnkit.nn.activations import AnyActivation
 from nnkit.nn.architecture import activation_named
 from nnkit.nn.initializers import AnyInitializer
 from nnkit.nn.layers import AnyLayer
 from nnkit.nn.losses import AnyLoss, Loss
+from nnkit.optim.averaging import AnyAveraging
 from nnkit.optim.clipping import AnyClipping
 from nnkit.optim.lbfgs import FullBatch
 from nnkit.optim.optimizers import AnyOptimizer, Pegasos
 from nnkit.optim.schedules import AnySchedule
 from nnkit.runs.checkpoint import read_checkpoint
 from nnkit.runs.directory import RunDirectory
-from nnkit.training.averaging import AnyAveraging
-from nnkit.training.config import Config, config_from
+from nnkit.task.config import Config, config_from
 from nnkit.training.run import Run
 from tests.nn.examples import examples, input_shape, name
 from tests.training.configs import DIABETES, IRIS, laid_over, pictures

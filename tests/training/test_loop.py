@@ -11,9 +11,9 @@ import pytest
 
 from nnkit.errors import DivergedError
 from nnkit.nn.model import samples_first
+from nnkit.nn.numerics import numerics
 from nnkit.runs.checkpoint import read_checkpoint
 from nnkit.training.loop import Evaluation, Loop, Step
-from nnkit.training.numerics import numerics
 from nnkit.training.session import Session, build, restore, save
 from tests.training.configs import iris
 

@@ -11,12 +11,12 @@ import pytest
 import nnkit
 from nnkit.blas import kernels
 from nnkit.errors import ConfigError, dotted
-from nnkit.nn.execution import Execution
 from nnkit.nn.model import batch_last
+from nnkit.nn.numerics import numerics
+from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array
 from nnkit.runs.checkpoint import read_checkpoint
-from nnkit.training.config import Config
-from nnkit.training.numerics import numerics
+from nnkit.task.config import Config
 from nnkit.training.session import Session, build, restore, save
 from tests.training.configs import diabetes, iris, pictures
 from tests.training.test_loop import advance, state

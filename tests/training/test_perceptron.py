@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import nnkit
 from nnkit.nn.params import Array
 from nnkit.random import generator
-from nnkit.training.config import Config, config_from
+from nnkit.task.config import Config, config_from
 from nnkit.training.loop import Step
 from nnkit.training.session import build
 

@@ -15,12 +15,12 @@ from sklearn.utils import shuffle
 
 import nnkit
 from nnkit.data.batches import Batches
+from nnkit.inference.evaluation import evaluate
+from nnkit.nn.numerics import numerics
 from nnkit.nn.params import Array
-from nnkit.training.config import Config, config_from
+from nnkit.task.config import Config, config_from
 from nnkit.training.loop import Evaluation
-from nnkit.training.numerics import numerics
 from nnkit.training.session import build
-from nnkit.training.task import evaluate
 from tests.training.configs import TABLES
 
 GLOROT = {"kind": "xavier", "distribution": "uniform"}

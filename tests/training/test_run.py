@@ -15,7 +15,7 @@ import nnkit
 from nnkit.errors import ConfigError, DivergedError, GateError, UsageError
 from nnkit.optim.lbfgs import LBFGS
 from nnkit.runs.directory import RunDirectory
-from nnkit.training.config import Config
+from nnkit.task.config import Config
 from nnkit.training.listeners import Listener
 from nnkit.training.loop import Evaluation, Step
 from nnkit.training.session import Session

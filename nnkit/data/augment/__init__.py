@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from nnkit.config.base import Tagged
-from nnkit.data.augment.base import Augmentation
+from nnkit.config.spec import Tagged
+from nnkit.data.augment.augmentation import Augmentation
 from nnkit.data.augment.geometric import Elastic, Flip, Rotate, Scale, Shear, Shift
 from nnkit.data.augment.pipeline import augment, check
 from nnkit.data.augment.values import Brightness, Contrast, Erase, Noise

@@ -9,8 +9,8 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from nnkit.config.base import Count
-from nnkit.data.augment.base import Augmentation, Direct, Range, Rate, log_uniform
+from nnkit.config.spec import Count
+from nnkit.data.augment.augmentation import Augmentation, Direct, Range, Rate, log_uniform
 from nnkit.data.augment.resample import Fill, Warp, pick
 from nnkit.data.dataset import Array
 from nnkit.errors import SettingError

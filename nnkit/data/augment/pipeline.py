@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nnkit.data.augment.base import Augmentation, Direct
+from nnkit.data.augment.augmentation import Augmentation, Direct
 from nnkit.data.augment.geometric import Filled, Movement
 from nnkit.data.augment.resample import Fill, Warp, resample
 from nnkit.data.dataset import Array

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from nnkit.compiled import compiled
-from nnkit.data.augment import kernels
+from nnkit.data.augment import resample_kernels as kernels
 from nnkit.data.dataset import Array
 
 Fill = float | Literal["edge"]

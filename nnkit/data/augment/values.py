@@ -7,8 +7,8 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from nnkit.config.base import Positive
-from nnkit.data.augment.base import Direct, Range, Rate, log_uniform
+from nnkit.config.spec import Positive
+from nnkit.data.augment.augmentation import Direct, Range, Rate, log_uniform
 from nnkit.data.dataset import Array
 
 

@@ -8,15 +8,15 @@ import zlib
 from abc import abstractmethod
 from pathlib import Path
 from tokenize import TokenError
-from typing import IO, ClassVar, Literal, Self
+from typing import IO, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from nnkit.config.base import FilePath
+from nnkit.config.spec import FilePath
 from nnkit.data.dataset import Array, Dataset, Samples, check_pair, sample_weights
 from nnkit.data.idx import read_idx
-from nnkit.data.sources.base import Source, existing, targets_of
+from nnkit.data.sources.source import Source, existing, targets_of
 from nnkit.errors import DataError
 
 # What NumPy and zipfile raise at damaged files, among them Python's own parser of .npy headers.
@@ -128,7 +128,6 @@ class Idx(_Arrays):
     """Images and labels in IDX files, gzip-compressed or not."""
 
     kind: Literal["idx"] = "idx"
-    reads_digits: ClassVar[bool] = True
     inputs: FilePath = Field(examples=["images.idx.gz"])
     targets: FilePath = Field(examples=["labels.idx.gz"])
     test_inputs: FilePath | None = None

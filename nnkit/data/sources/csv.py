@@ -12,9 +12,9 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from nnkit.config.base import FilePath, Listed
+from nnkit.config.spec import FilePath, Listed
 from nnkit.data.dataset import Array, Column, Dataset, Samples
-from nnkit.data.sources.base import Source, existing
+from nnkit.data.sources.source import Source, existing
 from nnkit.errors import DataError, SettingError
 
 MOST_CLASSES = 20  # whole-number labels of more different values than this are taken as numbers

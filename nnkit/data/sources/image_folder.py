@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from nnkit.config.base import Count, FilePath, Listed
+from nnkit.config.spec import Count, FilePath, Listed
 from nnkit.data.dataset import Array, Dataset, Samples
-from nnkit.data.sources.base import Source, existing
+from nnkit.data.sources.source import Source, existing
 from nnkit.errors import DataError
 
 
@@ -48,14 +48,14 @@ class ImageFolder(Source):
         channels = 1 if self.mode == "grey" else 3
         inputs = np.empty((len(files), channels, *self.size), dtype=np.uint8)
         for i, (_, file) in enumerate(files):
-            inputs[i] = self.read_input(file, inputs.shape[1:])
+            inputs[i] = self.read_picture(file, inputs.shape[1:])
         return Samples(
             inputs,
             np.array([number for number, _ in files], dtype=np.int64),
             origins=np.array([str(file) for _, file in files]),
         )
 
-    def read_input(self, path: Path, shape: tuple[int, ...]) -> Array:
+    def read_picture(self, path: Path, shape: tuple[int, ...]) -> Array:
         from nnkit.data.pictures import open_picture
 
         channels, height, width = shape

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Literal
 
 from nnkit.data.dataset import Dataset, Samples, check_pair, class_targets
 from nnkit.data.idx import read_idx
-from nnkit.data.sources.base import Source
+from nnkit.data.sources.source import Source
 from nnkit.errors import DataError
 from nnkit.paths import cache_folder
 
@@ -27,7 +27,6 @@ class Mnist(Source):
     """
 
     kind: Literal["mnist"] = "mnist"
-    reads_digits: ClassVar[bool] = True
 
     def load(self) -> Dataset:
         folder = find_mnist()

@@ -9,13 +9,13 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from nnkit.config.base import Count, Listed
-from nnkit.nn.columns import Columns, Padded
+from nnkit.config.spec import Count, Listed
+from nnkit.nn.conv.im2col import Columns, Padded
+from nnkit.nn.conv.windows import Padding, PerAxis, Sizes, Windows, positions_of, windows
 from nnkit.nn.layer import Binding, Layer, Reach, ShapeError
-from nnkit.nn.layers.base import SpatialLayer, WeightedLayer
+from nnkit.nn.layers.weighted import SpatialLayer, WeightedLayer
 from nnkit.nn.params import Array, Parameter, Shape
 from nnkit.nn.products import product
-from nnkit.nn.windows import Padding, PerAxis, Sizes, Windows, positions_of, windows
 
 # Which of the six maps below each of the sixteen of LeNet-5's C3 sees (LeCun et al. 1998, table I).
 LENET_5 = (
@@ -152,7 +152,7 @@ class Conv(SpatialLayer, WeightedLayer):
         windows, groups = self.windows(binding.input_shape), self._groups(binding.input_shape[0])
         weights = Weights(binding, self.table)
         if binding.compiled and not windows.are_points:
-            from nnkit.nn.convolution import Direct  # which imports numba
+            from nnkit.nn.conv.convolution import Direct  # which imports numba
 
             if Direct.is_possible(windows, binding.batch, binding.dtype):
                 return BoundDirect(binding, windows, groups, weights)
@@ -257,11 +257,11 @@ class BoundColumns(_BoundConv):
 
 
 class BoundDirect(_BoundConv):
-    """The same sums by compiled code, straight from the (padded) input: `nnkit.nn.convolution`."""
+    """The same sums by compiled code, straight from the (padded) input."""
 
     def __init__(self, binding: Binding, windows: Windows, groups: int, weights: Weights) -> None:
         super().__init__(binding, windows, groups, weights)
-        from nnkit.nn.convolution import Direct
+        from nnkit.nn.conv.convolution import Direct
 
         channels, N, dtype = binding.input_shape[0], binding.batch, binding.dtype
         is_copied = windows.is_padded or binding.samples_first

@@ -9,13 +9,13 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from nnkit.config.base import Count
-from nnkit.nn.columns import Columns
+from nnkit.config.spec import Count
+from nnkit.nn.conv.im2col import Columns
+from nnkit.nn.conv.windows import PerAxis, Sizes, Windows, per_axis, positions_of, windows
 from nnkit.nn.layer import Binding, Layer, Reach, ShapeError
-from nnkit.nn.layers.base import SpatialLayer, WeightedLayer
 from nnkit.nn.layers.conv import check_groups
+from nnkit.nn.layers.weighted import SpatialLayer, WeightedLayer
 from nnkit.nn.params import Array, Parameter, Shape
-from nnkit.nn.windows import PerAxis, Sizes, Windows, per_axis, positions_of, windows
 
 
 class ConvTranspose(SpatialLayer, WeightedLayer):

@@ -8,9 +8,9 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from nnkit.config.base import Count
+from nnkit.config.spec import Count
 from nnkit.nn.layer import Binding, Layer, ShapeError
-from nnkit.nn.layers.base import WeightedLayer
+from nnkit.nn.layers.weighted import WeightedLayer
 from nnkit.nn.params import Array, Parameter, Shape
 from nnkit.nn.products import product
 

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from nnkit.config.base import Count, Listed
+from nnkit.config.spec import Count, Listed
 from nnkit.nn.layer import Binding, Layer, LayerSpec, ShapeError
 from nnkit.nn.params import Array, Shape
 

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from nnkit.config.base import Positive
+from nnkit.config.spec import Positive
 from nnkit.nn.layer import Binding, Layer, LayerSpec
 from nnkit.nn.params import Array
 from nnkit.random import generator

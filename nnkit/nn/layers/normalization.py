@@ -10,8 +10,8 @@ import numpy as np
 from pydantic import Field
 
 from nnkit.compiled import compiled
-from nnkit.config.base import Positive
-from nnkit.nn import kernels
+from nnkit.config.spec import Positive
+from nnkit.nn import layer_kernels as kernels
 from nnkit.nn.initializers import Constant, Zeros
 from nnkit.nn.layer import Binding, Layer, LayerSpec
 from nnkit.nn.params import Array, Parameter, Shape

@@ -11,13 +11,13 @@ from pydantic import Field
 
 from nnkit.compiled import compiled
 from nnkit.memory import aligned_empty
-from nnkit.nn import kernels
-from nnkit.nn.columns import Padded
+from nnkit.nn import layer_kernels as kernels
+from nnkit.nn.conv.im2col import Padded
+from nnkit.nn.conv.windows import PerAxis, Sizes, Windows, positions_of, windows
 from nnkit.nn.initializers import AnyInitializer, Constant
 from nnkit.nn.layer import Binding, Layer, Reach, ShapeError
-from nnkit.nn.layers.base import SpatialLayer, WeightedLayer
+from nnkit.nn.layers.weighted import SpatialLayer, WeightedLayer
 from nnkit.nn.params import Array, Parameter, Shape
-from nnkit.nn.windows import PerAxis, Sizes, Windows, positions_of, windows
 
 
 class _Pooling(SpatialLayer):

@@ -8,10 +8,10 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from nnkit.config.base import Count, Positive
+from nnkit.config.spec import Count, Positive
 from nnkit.nn.initializers import Values
 from nnkit.nn.layer import Binding, Layer, ShapeError
-from nnkit.nn.layers.base import WeightedLayer
+from nnkit.nn.layers.weighted import WeightedLayer
 from nnkit.nn.params import Array, Parameter, Shape
 from nnkit.nn.products import product
 

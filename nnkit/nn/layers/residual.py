@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field, PrivateAttr, WithJsonSchema
 
-from nnkit.config.base import HELD, Listed
+from nnkit.config.spec import HELD, Listed
 from nnkit.nn.initializers import AnyInitializer
 from nnkit.nn.layer import Binding, Layer, LayerSpec, Link, Reach, ShapeError, bind_chain
-from nnkit.nn.layers.base import ActivatedLayer
 from nnkit.nn.layers.conv import Conv
 from nnkit.nn.layers.dense import Dense
+from nnkit.nn.layers.weighted import ActivatedLayer
 from nnkit.nn.params import Array, Parameter, Shape
 
 if TYPE_CHECKING:

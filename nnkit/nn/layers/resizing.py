@@ -7,10 +7,10 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from nnkit.nn.conv.windows import PerAxis, Sizes, per_axis, positions_of
 from nnkit.nn.layer import Binding, Layer, Reach
-from nnkit.nn.layers.base import SpatialLayer
+from nnkit.nn.layers.weighted import SpatialLayer
 from nnkit.nn.params import Array, Shape
-from nnkit.nn.windows import PerAxis, Sizes, per_axis, positions_of
 
 
 class ZeroPad(SpatialLayer):

@@ -1,0 +1,75 @@
+"""What every augmentation is."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Annotated
+
+import numpy as np
+from pydantic import AfterValidator, Field
+
+from nnkit.config.spec import Component, Listed
+from nnkit.data.dataset import Array
+from nnkit.errors import SettingError
+
+Rate = Annotated[float, Field(gt=0, le=1)]
+
+
+def _in_order(pair: tuple[float, float]) -> tuple[float, float]:
+    low, high = pair
+    if low > high:
+        raise ValueError(f"the smaller bound comes first: [{high:g}, {low:g}]")
+    return pair
+
+
+Factor = Annotated[float, Field(ge=0.01, le=100)]
+Range = Annotated[tuple[Factor, Factor], Listed, AfterValidator(_in_order)]
+
+
+class Augmentation(Component):
+    """A random change of training images that leaves their targets right.
+
+    Each image is changed anew each time it is seen, after preprocessing. Consecutive ones that
+    move pixels, and have the same `fill`, make one interpolation.
+    """
+
+    rate: Rate = Field(1.0, description="The probability with which it changes an image.")
+
+    def check(self, shape: tuple[int, ...], index: int) -> None:
+        """Whether samples of that shape can be changed so.
+
+        Args:
+            shape: of one sample.
+            index: its own place in `data.augment`.
+
+        Raises:
+            SettingError: they are no images, or its settings do not fit them.
+        """
+        if len(shape) != 3:
+            raise SettingError(
+                ("data", "augment", index),
+                f"'{self.tag()}' changes images (channels, height, width), "
+                f"but each sample has shape {shape}",
+            )
+
+    def sometimes(self, amounts: Array, neutral: float, rng: np.random.Generator) -> Array:
+        """The amounts (N, …), in place neutral but with probability `rate`."""
+        if self.rate < 1:
+            amounts[rng.random(len(amounts)) >= self.rate] = neutral
+        return amounts
+
+
+class Direct(Augmentation):
+    """One that needs no interpolation."""
+
+    @abstractmethod
+    def apply(self, X: Array, rng: np.random.Generator) -> None:
+        """Changes images (N, C, H, W) in place."""
+
+
+def log_uniform(
+    bounds: tuple[float, float], shape: tuple[int, ...], rng: np.random.Generator
+) -> Array:
+    """Numbers of that shape, their logarithms uniform between those of the bounds."""
+    low, high = np.log(bounds)
+    return np.exp(rng.uniform(low, high, shape))

@@ -1,0 +1,1 @@
+"""A trained model: saving and loading it, prediction, evaluation and reports."""

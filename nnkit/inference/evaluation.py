@@ -1,0 +1,84 @@
+"""Loss and metrics over a whole set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from nnkit.metrics import chosen
+from nnkit.metrics.accumulator import Accumulator
+from nnkit.metrics.metric import Metric
+from nnkit.nn.model import Model, batch_last, samples_first
+from nnkit.nn.numerics import numerics
+from nnkit.nn.parallel.execution import Execution
+from nnkit.nn.params import Array
+from nnkit.task.targets import answers
+from nnkit.task.task import ReadySet
+
+EVALUATION_BATCH = 1000
+
+
+def evaluate(
+    model: Model,
+    data: ReadySet,
+    metrics: Sequence[Metric[Any]] | None = None,
+    execution: Execution | None = None,
+) -> dict[str, float]:
+    """Loss and figures over a whole set.
+
+    Args:
+        model: as it is.
+        data: the set.
+        metrics: which figures; by default those of every evaluation.
+        execution: how the network computes; by default as the model does.
+    """
+    if metrics is None:
+        metrics = chosen((), for_classes=data.are_classes)
+    accumulator = Accumulator(metrics, width_of(model, data))
+    loss = accumulate(model, data, accumulator, execution=execution)
+    return {"loss": loss, **accumulator.figures()}
+
+
+def accumulate(
+    model: Model,
+    data: ReadySet,
+    metrics: Accumulator,
+    kept: Array | None = None,
+    execution: Execution | None = None,
+) -> float:
+    """Runs a whole set through the model, a thousand samples at a time; returns its mean loss.
+
+    Args:
+        model: as it is.
+        data: the set.
+        metrics: accumulates targets and predictions.
+        kept: filled with the outputs (n, outputs), where they are wanted.
+        execution: how the network computes; by default as the model does.
+    """
+    activation = model.output_activation
+    total = counted = 0.0
+    for start in range(0, len(data), EVALUATION_BATCH):
+        part = slice(start, min(start + EVALUATION_BATCH, len(data)))
+        X, T = batch_last(data.inputs[part]), batch_last(data.coded[part])
+        weights = None if data.weights is None else data.weights[part]
+        counts = None if data.counted is None else data.counted[part]
+        with numerics(), model.lent(part.stop - start, execution) as network:
+            loss, Y = network.evaluate(X, T, weights)
+            outputs = samples_first(Y)
+            form = partial(answers, outputs, loss=model.loss, activation=activation)
+            metrics.add(data.targets[part], form, counts)
+            if kept is not None:
+                kept[part] = outputs
+        count = part.stop - start if weights is None else float(np.sum(weights))
+        total += loss * count
+        counted += count
+    return total / counted if counted else 0.0
+
+
+def width_of(model: Model, data: ReadySet) -> int:
+    """How many classes there are, or outputs."""
+    (outputs,) = model.output_shape
+    return max(2, outputs) if data.are_classes else outputs

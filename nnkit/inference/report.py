@@ -1,0 +1,192 @@
+"""A model's answers over a whole set, judged in full: every figure, each class, every confusion."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nnkit.inference.evaluation import accumulate, width_of
+from nnkit.metrics import METRICS
+from nnkit.metrics.accumulator import Accumulator
+from nnkit.metrics.counts import ClassCounts, Confusion, f1s, precisions, recalls
+from nnkit.nn.model import Model
+from nnkit.nn.parallel.execution import Execution
+from nnkit.nn.params import Array
+from nnkit.task.targets import confidence, decide, gives_probabilities
+from nnkit.task.task import ReadySet
+
+MATRIX_CLASSES = 100  # up to which the confusion matrix is given in full
+
+
+@dataclass(frozen=True, slots=True)
+class ClassReport:
+    """How each class fares, and all pairs of target and answer.
+
+    Attributes:
+        names: of the classes.
+        counts: how much of each is meant, answered and right.
+        confusion: the weight of each pair.
+    """
+
+    names: tuple[str, ...]
+    counts: ClassCounts
+    confusion: Confusion
+
+    def rows(self) -> list[dict[str, Any]]:
+        """For each class its name, `precision`, `recall`, `f1` and `support`."""
+        figures = (precisions(self.counts), recalls(self.counts), f1s(self.counts))
+        return [
+            {"class": name, "precision": p, "recall": r, "f1": f, "support": plain(weight)}
+            for name, p, r, f, weight in zip(
+                self.names, *(x.tolist() for x in figures), self.counts.meant, strict=True
+            )
+        ]
+
+    def averages(self, figures: Mapping[str, float]) -> dict[str, dict[str, float]]:
+        """The `macro` and `weighted` means of what the rows hold."""
+        return {
+            kind: {name: figures[f"{name}_{kind}"] for name in ("precision", "recall", "f1")}
+            for kind in ("macro", "weighted")
+        }
+
+    def confused(self) -> list[dict[str, Any]]:
+        """The pairs of `target` and wrong `answer` that occur, the most frequent first."""
+        return [
+            {"target": self.names[t], "answer": self.names[a], "support": plain(weight)}
+            for t, a, weight in self.confusion.mistakes()
+        ]
+
+    def matrix(self) -> list[list[float]] | None:
+        """A row a target, a column an answer; None of more than a hundred classes."""
+        if len(self.names) > MATRIX_CLASSES:
+            return None
+        return [[plain(weight) for weight in row] for row in self.confusion.matrix()]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What `nnkit eval` says of a model on one set.
+
+    Attributes:
+        split: which set.
+        figures: the loss, and all metrics that suit targets and outputs, by name.
+        by_class: how each class fares; None for real targets.
+        targets: of each sample, class numbers (n,) or real targets (n, outputs).
+        predicted: likewise, as decided.
+        confidence: the probability (n,) given to what was decided, if there are such.
+        outputs: of the network, (n, outputs).
+        origins: the path of each sample's file, or its row in the source from 1, (n,).
+    """
+
+    split: str
+    figures: Mapping[str, float]
+    by_class: ClassReport | None
+    targets: Array
+    predicted: Array
+    confidence: Array | None
+    outputs: Array
+    origins: Array
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def record(self) -> dict[str, Any]:
+        """All but the single predictions, ready for JSON."""
+        figures = dict(self.figures)
+        known: dict[str, Any] = {"split": self.split, "samples": len(self)}
+        known |= {"loss": figures.pop("loss"), "metrics": figures}
+        if self.by_class is not None:
+            known |= {
+                "classes": self.by_class.rows(),
+                "averages": self.by_class.averages(figures),
+                "confusion": self.by_class.matrix(),
+                "confused": self.by_class.confused(),
+            }
+        return known
+
+    def predictions(self) -> str:
+        """Every prediction as CSV: `index` in the set from 0, `row`, `target`, `predicted`.
+
+        The row is that in the source, from 1, as `nnkit predict` counts it; a picture has its
+        `path` instead. Of classes also the `confidence`, where outputs are probabilities, and for
+        each of them `probability_NAME` or `output_NAME`. Numbers have all their digits.
+        """
+        text = io.StringIO(newline="")
+        writer = csv.writer(text, lineterminator="\n")
+        columns = {"path" if self.origins.dtype.kind == "U" else "row": self.origins}
+        columns |= self._class_columns() if self.by_class else self._real_columns()
+        writer.writerow(["index", *columns])
+        cells = [column.astype(str).tolist() for column in columns.values()]
+        writer.writerows([i, *row] for i, row in enumerate(zip(*cells, strict=True)))
+        return text.getvalue()
+
+    def _class_columns(self) -> dict[str, Array]:
+        assert self.by_class is not None
+        names = np.asarray(self.by_class.names)
+        columns = {"target": names[self.targets], "predicted": names[self.predicted]}
+        kind, outputs = "output", self.outputs
+        if self.confidence is not None:
+            kind, columns["confidence"] = "probability", self.confidence
+            if outputs.shape[1] == 1:
+                outputs = np.hstack([1 - outputs, outputs])
+        if outputs.shape[1] == 1:
+            return columns | {"output": outputs[:, 0]}
+        return columns | {f"{kind}_{name}": outputs[:, i] for i, name in enumerate(names)}
+
+    def _real_columns(self) -> dict[str, Array]:
+        pairs = {"target": self.targets, "predicted": self.predicted}
+        if self.targets.shape[1] == 1:
+            return {name: values[:, 0] for name, values in pairs.items()}
+        return {
+            f"{name}_{i}": values[:, i]
+            for name, values in pairs.items()
+            for i in range(values.shape[1])
+        }
+
+
+def report_on(
+    model: Model,
+    data: ReadySet,
+    split: str,
+    classes: tuple[str, ...] | None,
+    execution: Execution | None = None,
+) -> Report:
+    """Scores a model by all metrics that suit its targets and outputs.
+
+    Args:
+        model: as it is.
+        data: the set.
+        split: the set's name.
+        classes: the class names; None for real targets.
+        execution: how the network computes; by default as the model does.
+    """
+    activation = model.output_activation
+    metrics = [
+        metric
+        for metric in METRICS.values()
+        if metric.for_classes == data.are_classes
+        and (metric.statistic.takes != "probabilities" or gives_probabilities(activation))
+    ]
+    also = () if classes is None else (ClassCounts, Confusion)
+    accumulator = Accumulator(metrics, width_of(model, data), also)
+    outputs = np.empty((len(data), *model.output_shape), dtype=model.dtype)
+    loss = accumulate(model, data, accumulator, outputs, execution)
+    figures = {"loss": loss, **accumulator.figures()}
+    predicted, sure, by_class = outputs, None, None
+    if classes is not None:
+        predicted = decide(outputs, model.loss)
+        if activation.probability:
+            sure = confidence(outputs, predicted)
+        by_class = ClassReport(classes, accumulator.kept(ClassCounts), accumulator.kept(Confusion))
+    origins = np.arange(1, len(data) + 1) if data.origins is None else data.origins
+    return Report(split, figures, by_class, data.targets, predicted, sure, outputs, origins)
+
+
+def plain(weight: float) -> float:
+    """A weight as a whole number where it is one."""
+    return int(weight) if float(weight).is_integer() else float(weight)

@@ -1,0 +1,374 @@
+"""A trained model: parameters, preprocessing and class names together, ready to predict."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nnkit import blas, compiled
+from nnkit.data.dataset import Column
+from nnkit.data.preprocess import Preprocessor
+from nnkit.data.sources.csv import Csv, read_table
+from nnkit.errors import CheckpointError, DataError, NnkitError, UsageError
+from nnkit.inference.evaluation import evaluate
+from nnkit.inference.report import Report, report_on
+from nnkit.metrics import chosen
+from nnkit.nn.activations import Function
+from nnkit.nn.model import Model
+from nnkit.nn.numerics import numerics
+from nnkit.nn.parallel.execution import Execution
+from nnkit.nn.params import Array, Shape
+from nnkit.runs.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from nnkit.runs.directory import DEFAULT_RUNS, find_checkpoint
+from nnkit.task.config import Config, config_from
+from nnkit.task.targets import confidence, decide
+from nnkit.task.task import (
+    ReadySet,
+    Task,
+    model_for,
+    prepare,
+    ready_set,
+)
+from nnkit.version import __version__
+
+# Multiplications of a prediction beyond which compiled kernels save more time than they cost.
+WORTH_COMPILING = 10_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedModel:
+    """A model with all that prediction needs.
+
+    It may be shared: any number of threads may predict and evaluate with it at once, in batches of
+    any size, and each gets the same bits as it would alone.
+
+    Attributes:
+        model: with its trained parameters.
+        config: that it was trained by.
+        preprocessor: from raw inputs to the network's.
+        classes: class names by number; None for real targets.
+        raw_shape: of one raw sample.
+        info: what else the checkpoint says: progress, best, figures, versions, data's fingerprint.
+    """
+
+    model: Model
+    config: Config
+    preprocessor: Preprocessor
+    classes: tuple[str, ...] | None
+    raw_shape: Shape
+    info: Mapping[str, Any]
+
+    def outputs(self, X: Any) -> Array:
+        """What the network gives, such as class probabilities, through `activation.inference`.
+
+        Args:
+            X: raw samples (n, *raw_shape), as the data source gives them; one sample alone is
+                taken as n = 1.
+
+        Returns:
+            (n, outputs).
+
+        Raises:
+            DataError: X is of another shape, or holds NaN or infinity.
+        """
+        outputs = self._forward(X)
+        inference = self.config.activation.inference
+        if inference is None:
+            return outputs
+        Z = np.ascontiguousarray(outputs.T)
+        Y = np.empty_like(Z)
+        assert isinstance(inference, Function)
+        inference.forward(Z, Y)
+        return np.ascontiguousarray(Y.T)
+
+    def predict(self, X: Any) -> Array:
+        """The answers: class names (n,), or real targets (n, outputs).
+
+        Args:
+            X: as for `outputs`.
+        """
+        if self.classes is None:
+            return self.outputs(X)
+        return np.asarray(self.classes)[decide(self._forward(X), self.model.loss)]
+
+    def confidence(self, X: Any) -> Array | None:
+        """The probability (n,) of each answer; None where outputs are no probabilities of classes.
+
+        Args:
+            X: as for `outputs`.
+        """
+        if not self.gives_probabilities:
+            return None
+        outputs = self._forward(X)
+        return confidence(outputs, decide(outputs, self.model.loss))
+
+    @property
+    def gives_probabilities(self) -> bool:
+        """Whether what the network gives are probabilities of classes."""
+        return self.classes is not None and self.model.output_activation.probability
+
+    def read(self, path: str | Path, **options: Any) -> Any:
+        """Reads the digits in a picture with this model; `nnkit.read_digits` says how.
+
+        Args:
+            path: the picture.
+            **options: `reject` and `stages`.
+
+        Returns:
+            A `Reading`: its text, lines, and for each digit a confidence and a box.
+
+        Raises:
+            DataError: not a picture, or the model was not trained on images of digits.
+        """
+        # By its name, because reading pictures is an application of models, on top of this package.
+        reader = import_module("nnkit.reading.reader")
+        return reader.read_digits(path, self, **options)
+
+    def probabilities(self, X: Any) -> Array | None:
+        """The probability of each class, (n, classes); None where the network gives none.
+
+        Args:
+            X: as for `outputs`.
+        """
+        if not self.gives_probabilities:
+            return None
+        P = self._forward(X)
+        return P if P.shape[1] > 1 else np.concatenate([1 - P, P], axis=1)
+
+    def _forward(self, X: Any) -> Array:
+        try:
+            X = np.asarray(X)
+        except ValueError:
+            raise DataError("the samples are not all of one shape") from None
+        if X.shape == self.raw_shape:
+            X = X[None]
+        if self.raw_shape[0] == 1 and X.shape[1:] == self.raw_shape[1:]:
+            X = X[:, None]  # grey images (n, H, W), as the sources of arrays take them too
+        if X.shape[1:] != self.raw_shape:
+            wanted = ("n", *self.raw_shape)
+            raise DataError(
+                f"inputs of shape {X.shape}; this model takes ({', '.join(map(str, wanted))})"
+            )
+        if X.dtype.kind not in "buif":
+            raise DataError(f"inputs of type {X.dtype}, which is no number")
+        if X.dtype.kind == "f" and not (np.isfinite(X) | (np.isnan(X) & bool(self.columns))).all():
+            raise DataError("NaN or infinity in the inputs")
+        with numerics():  # what overflows is looked for, and said, below
+            prepared = self.preprocessor(X, self.model.dtype)
+            outputs = self.model.forward(prepared, execution=self._execution(len(X)))
+        if not np.isfinite(outputs).all():
+            raise DataError("the inputs are so large that the network's outputs are not finite")
+        return outputs
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The raw columns of a table; empty for other data."""
+        return self.preprocessor.columns
+
+    def read_picture(self, path: Path) -> Array:
+        """A picture as one raw input (1, *raw_shape), read as the data source reads its own.
+
+        Raises:
+            DataError: not a picture, or the source has no pictures.
+        """
+        return self.config.data.source.read_picture(path, self.raw_shape)[None]
+
+    def read_table(self, path: Path) -> Array:
+        """A CSV file's rows as raw inputs (n, columns); columns are found by name.
+
+        Raises:
+            DataError: not CSV, a column is missing, or the model reads no tables.
+        """
+        source = self.config.data.source
+        if not isinstance(source, Csv):
+            raise DataError(f"{path}: this model reads {source.tag()} data, not CSV")
+        table = read_table(path, source.delimiter, source.header)
+        missing = frozenset(source.missing)
+        parts = [
+            table.column(
+                table.index(column.name if source.header else int(column.name)),
+                missing,
+                column.categories,
+            )[1]
+            for column in self.columns
+        ]
+        return np.column_stack(parts)
+
+    def evaluate(
+        self, split: str = "test", data: Path | None = None
+    ) -> tuple[int, dict[str, float]]:
+        """Scores the model on one of its data's sets, found and split as in training.
+
+        Args:
+            split: `train`, `validation` or `test`.
+            data: where the data is now, if it was moved.
+
+        Returns:
+            How many samples, and the figures that training gave.
+
+        Raises:
+            DataError: the data is missing or no longer what it was.
+            UsageError: no such set was held out.
+        """
+        ready = self._ready(split, data)
+        metrics = chosen(self.config.training.metrics, for_classes=self.classes is not None)
+        return len(ready), evaluate(self.model, ready, metrics, self._execution(len(ready)))
+
+    def report(self, split: str = "test", data: Path | None = None) -> Report:
+        """Judges the model in full on one of its data's sets: all metrics, by class, confusions.
+
+        Args:
+            split: as for `evaluate`, which says what is raised.
+            data: likewise.
+        """
+        ready = self._ready(split, data)
+        return report_on(self.model, ready, split, self.classes, self._execution(len(ready)))
+
+    def _execution(self, samples: int) -> Execution:
+        """The threads of training; compiled kernels where samples are worth loading them.
+
+        Else a picture would wait for numba longer than for its answer.
+        """
+        worthwhile = self.model.multiplications * samples >= WORTH_COMPILING
+        return Execution(self.info["threads"], compiled=worthwhile and compiled.available())
+
+    def _ready(self, split: str, place: Path | None) -> ReadySet:
+        config = self.config
+        if place is not None:
+            moved = config.data.model_copy(update={"source": config.data.source.moved(place)})
+            config = config.model_copy(update={"data": moved})
+        with config.locating():
+            task = prepare(config)
+            if task.fingerprint != self.info["data"]:
+                raise DataError("the data is not what this model was trained and split on")
+            if split not in task.sets:
+                raise UsageError(f"there is no {split} set; there are {', '.join(task.sets)}")
+            return ready_set(
+                task.sets[split],
+                self.preprocessor,
+                self.model,
+                self.classes,
+                config,
+                task.class_weights,
+            )
+
+
+def load_checkpoint(what: str | Path, runs: Path = DEFAULT_RUNS) -> TrainedModel:
+    """Loads a trained model.
+
+    Args:
+        what: a checkpoint file, a run's folder (its best checkpoint), or a run's name.
+        runs: where names are looked for.
+
+    Raises:
+        CheckpointError: missing, damaged, or not to be understood.
+    """
+    return trained_from(read_checkpoint(find_checkpoint(str(what), runs)))
+
+
+def trained_from(checkpoint: Checkpoint) -> TrainedModel:
+    """The trained model in a checkpoint.
+
+    Raises:
+        CheckpointError: its parts do not fit together.
+    """
+    header = checkpoint.header
+    try:
+        config = config_from(header["config"])
+        columns = tuple(Column(c["name"], tuple(c["categories"])) for c in header["columns"])
+        classes = None if header["classes"] is None else tuple(header["classes"])
+        model = model_for(config, tuple(header["input_shape"]))
+        copy_params(checkpoint, model)
+        statistics: list[dict[str, Array]] = [{} for _ in config.data.preprocess]
+        for name, array in checkpoint.part("preprocess").items():
+            step, _, key = name.partition("/")
+            statistics[int(step)][key] = array
+        preprocessor = Preprocessor(config.data.preprocess, tuple(statistics), columns)
+        raw_shape = tuple(header["raw_shape"])
+        blank = preprocessor(np.zeros((1, *raw_shape)), model.dtype)
+        if blank.shape[1:] != model.input_shape:
+            raise ValueError("the preprocessing does not give what the network takes")
+        if classes is not None and len(classes) != max(2, *model.output_shape):
+            raise ValueError(f"{len(classes)} classes, but outputs of {model.output_shape}")
+    except (KeyError, TypeError, ValueError, IndexError, NnkitError) as error:
+        if isinstance(error, CheckpointError):
+            raise
+        raise CheckpointError(
+            f"{checkpoint.path}: its parts do not fit together ({error})"
+        ) from None
+    return TrainedModel(model, config, preprocessor, classes, raw_shape, header)
+
+
+def copy_params(checkpoint: Checkpoint, model: Model) -> None:
+    """Copies parameters and running state by name into the model.
+
+    Raises:
+        CheckpointError: names or shapes differ.
+    """
+    for part, layout, flat in (
+        ("params", model.layout, model.params),
+        ("state", model.state_layout, model.state),
+    ):
+        saved, views = checkpoint.part(part), layout.views(flat)
+        if {n: a.shape for n, a in saved.items()} != {n: v.shape for n, v in views.items()}:
+            raise CheckpointError(
+                "the checkpoint's parameters are not those of its config's network"
+            )
+        for name, view in views.items():
+            view[...] = saved[name]
+
+
+def save_trained(
+    path: Path,
+    model: Model,
+    task: Task,
+    slots: Mapping[str, Array],
+    info: Mapping[str, Any],
+) -> None:
+    """Writes a trained model, with what a training needs to go on.
+
+    Args:
+        path: the file.
+        model: the parameters as they are.
+        task: config, preprocessing and classes.
+        slots: the optimizer's vectors by name.
+        info: added to the header as it is.
+    """
+    tensors = {f"params/{n}": v for n, v in model.layout.views(model.params).items()}
+    tensors |= {f"state/{n}": v for n, v in model.state_layout.views(model.state).items()}
+    tensors |= {f"slots/{name}": vector for name, vector in slots.items()}
+    for i, statistics in enumerate(task.preprocessor.statistics):
+        tensors |= {f"preprocess/{i}/{name}": array for name, array in statistics.items()}
+    header = {
+        "config": task.config.resolved(),
+        "classes": task.classes,
+        "columns": [{"name": c.name, "categories": c.categories} for c in task.dataset.columns],
+        "raw_shape": task.dataset.input_shape,
+        "input_shape": model.input_shape,
+        "label": task.dataset.label,
+        "data": task.fingerprint,
+        "versions": versions(model),
+        **info,
+    }
+    write_checkpoint(path, tensors, header)
+
+
+def versions(model: Model) -> dict[str, str]:
+    """The versions, and the processor, on which the bits of a model's training depend."""
+    inexact = {}
+    if any(stage.spec.rounds_otherwise for stage in model.stages):  # others have NumPy's bits
+        inexact["kernels"] = compiled.kernels() if model.execution.compiled else "NumPy"
+    return {
+        "nnkit": __version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "blas": blas.kernels(),
+        **inexact,
+    }

@@ -1,0 +1,1 @@
+"""A look inside: traces, charts, gradient checks, dry runs, filters and samples."""

@@ -1,0 +1,142 @@
+"""What a learner may want drawn: an activation, or the learning rate over a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from nnkit.config.load import apply_override, validate
+from nnkit.config.spec import Spec
+from nnkit.config.yaml import Mark as Place
+from nnkit.config.yaml import Node, parse_yaml
+from nnkit.data.splits import split_dataset
+from nnkit.errors import UsageError
+from nnkit.inspection.activation_curves import ActivationCurve, activation_curve
+from nnkit.nn.activations import AnyActivation
+from nnkit.nn.params import Array
+from nnkit.optim.schedules import Plateau
+from nnkit.plots import Chart, Curve
+from nnkit.task.config import Config
+from nnkit.training.session import Pace, pace
+
+POINTS = 2001  # of a curve; odd, so that the middle of a range is one of them
+
+
+class Shown(Spec):
+    """An activation alone."""
+
+    activation: AnyActivation
+
+
+def activation_from(text: str, overrides: Sequence[str] = ()) -> AnyActivation:
+    """An activation written as in a config: `gelu`, or `leaky_relu: 0.2`.
+
+    Args:
+        text: YAML.
+        overrides: texts such as `slope=0.2`.
+
+    Raises:
+        ConfigError: there is none of that kind, or it has no such setting.
+        UsageError: an override is malformed.
+    """
+    document = parse_yaml(text, text)
+    place = Place(text)
+    for override in overrides:
+        document = apply_override(document, override)
+    shown = validate(Shown, Node({"activation": document}, place, place))
+    return shown.activation
+
+
+def draw_activation(
+    activation: AnyActivation, low: float, high: float
+) -> tuple[ActivationCurve, Chart, list[str]]:
+    """An activation's curves, their chart, and what should be known beside it.
+
+    Args:
+        activation: any.
+        low: its smallest input.
+        high: its largest.
+
+    Raises:
+        UsageError: the range is none.
+    """
+    if not (isfinite(low) and isfinite(high) and low < high):
+        raise UsageError(f"no range goes from {low:g} to {high:g}")
+    found = activation_curve(activation, np.linspace(low, high, POINTS))
+    changed = activation.model_dump(exclude_defaults=True)
+    settings = ", ".join(f"{name} {value}" for name, value in changed.items())
+    title = activation.tag() + (f" ({settings})" if settings else "")
+    inputs, value, derivative, remarks = "z", "f(z)", "f′(z)", []
+    if found.units > 1:
+        inputs = ", ".join(["z", *["0"] * (found.units - 1)])
+        value, derivative = f"f({inputs})₁", "∂f₁/∂z"
+        remarks.append(
+            f"'{activation.tag()}' is no function of one number: it takes units together. Drawn is "
+            f"the first output for {found.units} units, of which the first is z and "
+            f"{'the other is' if found.units == 2 else 'the others are'} 0."
+        )
+    for name, number in found.parameters.items():
+        remarks.append(f"{name} is trained; drawn is where it begins, {number:g}.")
+    if not activation.trainable:
+        remarks.append("No gradient passes through it: for inference only.")
+    curves = (
+        Curve(value, found.z, found.value),
+        Curve(derivative, found.z, found.derivative, "dashed"),
+    )
+    return found, Chart(title, "z", curves), remarks
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """The learning rate over a run.
+
+    Attributes:
+        step: from 0, (n,): all steps of a short run, else some, the first and last among them.
+        lr: at each, (n,).
+        pace: of the run.
+    """
+
+    step: Array
+    lr: Array
+    pace: Pace
+
+
+def draw_schedule(config: Config) -> tuple[Rates, Chart, list[str]]:
+    """The learning rate of a config's training, its chart, and what should be known beside it.
+
+    The data is loaded, because its size says how many steps an epoch has.
+
+    Raises:
+        ConfigError: the split does not fit the data.
+        DataError: the data is missing or damaged.
+    """
+    with config.locating():
+        dataset = config.data.source.load()
+        train = split_dataset(dataset, config.data.split, config.seed)["train"]
+    planned, optimizer = pace(config, len(train)), config.optimizer
+    steps = np.unique(np.linspace(0, planned.steps - 1, min(planned.steps, 20_001)).astype(int))
+    rates = [optimizer.learning_rate(int(s), planned.steps, planned.per_epoch) for s in steps]
+    found = Rates(steps, np.array(rates), planned)
+    schedule = optimizer.schedule
+    title = f"{config.name}: {optimizer.tag()}, lr {optimizer.lr:g}, schedule {schedule.tag()}"
+    samples = planned.batch_size * config.training.accumulate
+    remarks = [f"{planned.steps:,} steps of {samples} samples, {planned.per_epoch:,} to an epoch"]
+    if isinstance(schedule, Plateau):
+        remarks.append(
+            f"plateau depends on the figures: drawn is the lr as long as they improve. It falls to "
+            f"{schedule.gamma:g} of itself whenever training.monitor has not improved for over "
+            f"{schedule.patience} evaluations."
+        )
+    curve = Curve("learning rate", found.step, found.lr)
+    epochs = ("epoch", float(planned.per_epoch))
+    chart = Chart(title, "step", (curve,), "learning rate", from_zero=True, second_x=epochs)
+    return found, chart, remarks
+
+
+def numbers(values: Array) -> list[Any]:
+    """As JSON has them: null for what is no finite number."""
+    return [value if isfinite(value) else None for value in values.tolist()]

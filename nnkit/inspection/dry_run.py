@@ -1,0 +1,51 @@
+"""What a training would be: shapes, parameters, memory and a timed step; nothing is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from nnkit.nn.model import buffer_bytes, describe
+from nnkit.nn.numerics import numerics
+from nnkit.task.config import Config
+from nnkit.training.session import build
+
+
+def dry_run(config: Config, runs: Path) -> dict[str, Any]:
+    """Builds everything and takes two steps, of which the second is timed.
+
+    Returns:
+        `layers` (a row a stage), `parameters`, `memory` in bytes by purpose, `samples` by set,
+        `steps`, `batch_size`, the first step's `loss` and the second's `seconds`.
+
+    Raises:
+        ConfigError: settings, shapes and data do not fit together.
+        DataError: the data is missing or damaged.
+        DivergedError: the first loss is NaN or infinite.
+    """
+    with config.locating():
+        session = build(config, runs)
+    model, loop = session.model, session.loop
+    with numerics(model):
+        batch = next(loop.batches.epoch(0))
+        loss = loop.step((batch,))  # this one also makes the buffers
+        began = perf_counter()
+        loop.step((batch,))
+        seconds = perf_counter() - began
+    vectors = 2 + len(loop.slots)
+    size, threads = loop.batches.batch_size, model.execution.threads
+    return {
+        "layers": describe(model),
+        "parameters": model.layout.size,
+        "memory": {
+            "data": sum(x.inputs.nbytes + x.coded.nbytes for x in session.ready.values()),
+            "parameters": vectors * model.params.nbytes,
+            "buffers": buffer_bytes(model, min(size, model.piece(size, training=True) * threads)),
+        },
+        "samples": {name: len(samples) for name, samples in session.task.sets.items()},
+        "steps": loop.steps,
+        "batch_size": loop.batches.batch_size,
+        "loss": loss,
+        "seconds": seconds,
+    }

@@ -1,0 +1,89 @@
+"""What filters make of a picture: classic ones, and those that a network learned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from nnkit.data.dataset import Array
+from nnkit.data.pictures import open_picture
+from nnkit.errors import UsageError
+from nnkit.inference.trained_model import TrainedModel
+from nnkit.inspection.sheet import Sheet
+from nnkit.nn.layers import Conv
+
+LONGEST = 200  # pixels of a picture's longer side, as it is filtered
+COLUMNS = 4
+GREY = 127.5  # shown where a filter whose weights sum to 0 finds nothing
+
+# Gonzalez & Woods, *Digital Image Processing*, ch. 3; emboss is the difference along a diagonal.
+CLASSIC: dict[str, list[list[float]]] = {
+    "identity": [[0, 0, 0], [0, 1, 0], [0, 0, 0]],
+    "edges": [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]],
+    "Sobel, left to right": [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]],
+    "Sobel, top to bottom": [[-1, -2, -1], [0, 0, 0], [1, 2, 1]],
+    "sharpen": [[0, -1, 0], [-1, 5, -1], [0, -1, 0]],
+    "box blur": [[1 / 25] * 5] * 5,
+    "Gaussian blur": [[a * b / 256 for a in (1, 4, 6, 4, 1)] for b in (1, 4, 6, 4, 1)],
+    "emboss": [[-2, -1, 0], [-1, 1, 1], [0, 1, 2]],
+}
+
+
+def filtered(path: Path, model: TrainedModel | None = None) -> Sheet:
+    """A picture in grey through the classic filters, and through a network's first layer.
+
+    Weights that sum to 0 give positive and negative numbers: these are drawn lighter and darker
+    than a middle grey, and what a network's filter gives likewise, in terms of its own largest.
+
+    Args:
+        path: the picture.
+        model: whose first layer is shown, if any.
+
+    Raises:
+        DataError: not a picture.
+        UsageError: the model does not begin with a convolution of grey pictures.
+    """
+    grey = open_picture(path).convert("L")
+    grey.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS)
+    pixels = np.asarray(grey, dtype=np.float64)
+    shown, captions = [], []
+    for name, weights in CLASSIC.items():
+        (found,) = correlated(pixels, np.array(weights)[None])
+        shown.append(found if round(np.sum(weights), 6) else found / 2 + GREY)
+        captions.append(name)
+    if model is not None:
+        for number, found in enumerate(correlated(pixels, first_filters(model))):
+            found -= np.median(found)
+            shown.append(found * (GREY / max(np.abs(found).max(), 1e-12)) + GREY)
+            captions.append(f"learned {number}")
+    levels = [np.clip(np.rint(each), 0, 255).astype(np.uint8) for each in shown]
+    return Sheet([Image.fromarray(each) for each in levels], captions, COLUMNS)
+
+
+def first_filters(model: TrainedModel) -> Array:
+    """The weights (filters, height, width) of a network's first convolution of grey pictures.
+
+    Raises:
+        UsageError: it has none.
+    """
+    views = model.model.layout.views(model.model.params)
+    first = next(s for s in model.model.stages if s.spec.parameters(s.input_shape))
+    if isinstance(first.spec, Conv) and first.input_shape[0] == 1 and first.spec.table is None:
+        W = views[f"{first.name}.W"]  # (filters, 1, height, width), or (filters, 1, length)
+        return np.asarray(W, dtype=np.float64).reshape(len(W), -1, W.shape[-1])
+    raise UsageError(
+        "this network does not begin with a convolution of grey pictures; "
+        "configs/lenet.yaml trains one that does"
+    )
+
+
+def correlated(pixels: Array, filters: Array) -> Array:
+    """A picture (h, w) through filters (n, rows, columns): (n, h, w), its rim continued."""
+    rows, columns = filters.shape[1:]
+    ahead = (rows - 1) // 2, (columns - 1) // 2
+    behind = rows - 1 - ahead[0], columns - 1 - ahead[1]
+    padded = np.pad(pixels, ((ahead[0], behind[0]), (ahead[1], behind[1])), mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (rows, columns))
+    return np.einsum("yxij,nij->nyx", windows, filters, optimize=True)

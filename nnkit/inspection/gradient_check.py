@@ -1,0 +1,49 @@
+"""The gradient check of a config's network, on a batch of its own data."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nnkit.data.dataset import Samples
+from nnkit.errors import UsageError
+from nnkit.nn.central_differences import BlockCheck, check_model
+from nnkit.nn.model import batch_last
+from nnkit.nn.numerics import execution_for
+from nnkit.random import generator
+from nnkit.task.config import Config
+from nnkit.task.task import prepare, ready_set
+
+
+def check_gradients(config: Config, samples: int = 8) -> list[BlockCheck]:
+    """Checks every gradient of the config's network in float64.
+
+    Weights and biases are drawn a little beside their initial values, because at zero many
+    gradients vanish and nothing would be checked; and so are images, whose blank margins are equal
+    everywhere, which puts the largest of each window at a corner of the loss.
+
+    Args:
+        config: whose network, loss and data are used.
+        samples: size of the batch.
+
+    Raises:
+        ConfigError: settings, shapes and data do not fit together.
+        DataError: the data is missing or damaged.
+    """
+    with config.locating():
+        task = prepare(config)
+        model = task.model(dtype="float64")
+        model.execution = execution_for(model, samples, threads=1)
+        if samples < 2 and any(stage.spec.needs_batch for stage in model.stages):
+            raise UsageError("batch normalization compares samples; check it on 2 or more")
+        train = task.sets["train"]
+        chosen = generator(config.seed, "gradcheck").permutation(len(train))[:samples]
+        weights = None if train.weights is None else train.weights[chosen]
+        batch = Samples(train.inputs[chosen], train.targets[chosen], weights)
+        data = ready_set(batch, task.preprocessor, model, task.classes, config, task.class_weights)
+    nudge = generator(config.seed, "gradcheck/nudge")
+    model.params += 0.05 * nudge.standard_normal(model.layout.size)
+    X, T = batch_last(np.array(data.inputs)), batch_last(data.coded)
+    if model.spatial:
+        X += 0.01 * nudge.standard_normal(X.shape)
+    with np.errstate(all="ignore"):
+        return check_model(model, X, T, data.weights, config.seed)

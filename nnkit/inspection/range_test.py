@@ -1,0 +1,222 @@
+"""The learning-rate range test: train while the rate rises, and see where the loss falls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from math import inf
+from typing import Literal
+
+import numpy as np
+
+from nnkit.errors import DivergedError, SettingError, UsageError
+from nnkit.nn.numerics import numerics
+from nnkit.nn.params import Array
+from nnkit.optim.lbfgs import FullBatch
+from nnkit.optim.schedules import Schedule
+from nnkit.plots import Chart, Curve, Mark
+from nnkit.task.config import Config
+from nnkit.training.loop import Loop, Progress, Step
+from nnkit.training.session import build
+
+WORSE = 4.0  # times the best smoothed loss, at which the test has seen enough
+MEMORY = 0.8  # of the running mean that smooths the loss
+BEGUN = 0.25  # of the whole fall, after which it counts as one
+WIDEST = 1e100  # range of rates, highest by lowest
+FEWEST = 10  # steps from which a slope can be read
+
+Ending = Literal["the rates were through", "the loss rose", "the loss was not finite"]
+
+
+class Rising(Schedule):
+    """lr · growth^t, for this test alone."""
+
+    kind: Literal["rising"] = "rising"
+    growth: float
+
+    def after_warmup(self, time: int, duration: int) -> float:
+        return float(self.growth**time)
+
+
+@dataclass(frozen=True, slots=True)
+class RangeTest:
+    """What a range test saw.
+
+    Attributes:
+        lr: the rates at which steps were taken, rising, (n,).
+        loss: of the batch that followed the step at each rate, (n,).
+        smoothed: the same, noise taken out, (n,).
+        ending: why it ended.
+    """
+
+    lr: Array
+    loss: Array
+    smoothed: Array
+    ending: Ending
+
+    @property
+    def best(self) -> int:
+        """The index at which the smoothed loss is lowest."""
+        return int(np.argmin(self.smoothed))
+
+    @property
+    def steepest(self) -> float | None:
+        """The rate around which the smoothed loss falls fastest; None if it never falls.
+
+        It is looked for where the loss goes down to its minimum for good, a quarter of the way
+        from where it was before; and a slope is taken over three quarters of a decade. What noise
+        is left may fall faster, but not far.
+        """
+        x, y, best = np.log10(self.lr), self.smoothed, self.best
+        before = float(np.median(y[: best + 1]))  # most rates are too small to change it
+        fallen = before - BEGUN * (before - y[best])
+        begun = int(np.flatnonzero(y[: best + 1] >= fallen)[-1])
+        half = np.searchsorted(x, x[0] + 0.375)
+        within = np.arange(max(begun, min(half, best)), best + 1)
+        left, right = np.maximum(within - half, 0), np.minimum(within + half, len(x) - 1)
+        slope = (y[right] - y[left]) / (x[right] - x[left])
+        steepest = int(np.argmin(slope))
+        return float(self.lr[within[steepest]]) if slope[steepest] < 0 else None
+
+    @property
+    def tenth_of_minimum(self) -> float:
+        """A tenth of the rate at which the smoothed loss is lowest."""
+        return float(self.lr[self.best]) / 10
+
+
+def find_lr(config: Config, low: float = 1e-7, high: float = 10.0, steps: int = 100) -> RangeTest:
+    """Trains anew for a few steps at a learning rate that rises exponentially; keeps nothing.
+
+    The config's own learning rate and schedule are left aside, all else is as in its training. It
+    ends early where the smoothed loss is over four times its best, or not finite.
+
+    Args:
+        config: from `load_config`.
+        low: the first rate.
+        high: the last.
+        steps: updates, each on one batch.
+
+    Raises:
+        ConfigError: settings, shapes and data do not fit together, or the optimizer looks for its
+            steps' length itself.
+        DataError: the data is missing or damaged.
+        DivergedError: the loss is not finite from the start, or after too few steps.
+        UsageError: there is no such range.
+
+    References:
+        Smith 2017, "Cyclical learning rates for training neural networks", §3.3.
+    """
+    _check_range(low, high, steps)
+    with config.locating():
+        if isinstance(config.optimizer, FullBatch):
+            raise SettingError(
+                ("optimizer",),
+                f"'{config.optimizer.tag()}' finds the length of its steps on all samples at once, "
+                "so there is no rate to find; this is for optimizers that go batch by batch",
+            )
+        session = build(config)
+    growth = (high / low) ** (1 / (steps - 1))
+    rising = config.optimizer.model_copy(update={"lr": low, "schedule": Rising(growth=growth)})
+    # One step more, because what a step did is seen in the loss of the next batch.
+    loop = replace(
+        session.loop,
+        optimizer=rising,
+        steps=steps + 1,
+        evaluate_every=steps + 1,
+        average=None,
+        progress=Progress(),
+    )
+    losses: list[float] = []
+    ending: Ending = "the rates were through"
+    mean, best = RunningMean(), inf
+    with numerics(session.model):
+        try:
+            for loss in _losses(loop):
+                losses.append(loss)
+                smoothed = mean.after(loss)
+                best = min(best, smoothed)
+                if len(losses) > FEWEST and smoothed > limit(best):
+                    ending = "the loss rose"
+                    break
+        except DivergedError:
+            if not losses:
+                raise
+            if len(losses) <= FEWEST:
+                raise DivergedError(
+                    f"the loss was not finite after {len(losses)} steps, at lr "
+                    f"{low * growth ** (len(losses) - 1):.2g}; begin at lower rates (--from)"
+                ) from None
+            ending = "the loss was not finite"
+    followed = np.array(losses[1:])
+    rates = low * growth ** np.arange(len(followed))
+    return RangeTest(rates, followed, smooth(followed), ending)
+
+
+def _check_range(low: float, high: float, steps: int) -> None:
+    if not (0 < low < high < inf):
+        raise UsageError(f"the rates must rise from above 0, not go from {low:g} to {high:g}")
+    if high / low > WIDEST:
+        raise UsageError(f"from {low:g} to {high:g} is too wide a range; take {WIDEST:g} at most")
+    if steps < FEWEST:
+        raise UsageError(f"{steps} steps are too few to read a slope from; take {FEWEST} or more")
+
+
+def _losses(loop: Loop) -> Iterator[float]:
+    """The loss of each batch, before the step that it makes; the last evaluation is left out."""
+    for event in loop.run():
+        assert isinstance(event, Step)
+        yield event.loss
+        if loop.progress.step == loop.steps:
+            return
+
+
+def limit(best: float) -> float:
+    """Four times the best loss; as far above it where that is negative, as Poisson's can be."""
+    return best + (WORSE - 1) * abs(best)
+
+
+class RunningMean:
+    """The mean of each value and those before it, ever less of what is longer ago."""
+
+    def __init__(self) -> None:
+        self.total = self.weight = 0.0
+
+    def after(self, value: float) -> float:
+        """The mean, now that this value has come."""
+        self.total, self.weight = MEMORY * self.total + value, MEMORY * self.weight + 1
+        return self.total / self.weight
+
+
+def running_mean(values: Array) -> Array:
+    """It after each of the values, (n,)."""
+    mean = RunningMean()
+    return np.array([mean.after(value) for value in values])
+
+
+def smooth(losses: Array) -> Array:
+    """Losses (n,) without their noise: the mean of a running mean forwards and one backwards.
+
+    So the curve does not lag behind the rates, as one running mean would. Past the minimum, what
+    is beyond the limit of the test counts as that limit: one huge loss shall not reach far back.
+    """
+    means, capped = running_mean(losses), losses.copy()
+    lowest = int(np.argmin(means))
+    capped[lowest:] = np.minimum(losses[lowest:], limit(means[lowest]))
+    return (running_mean(capped) + running_mean(capped[::-1])[::-1]) / 2
+
+
+def draw(found: RangeTest, name: str) -> Chart:
+    """The losses over the rates."""
+    shown = np.where(found.loss <= 1.1 * max(found.smoothed), found.loss, np.nan)
+    marks = [Mark(f"a tenth of the minimum {found.tenth_of_minimum:.2g}", found.tenth_of_minimum)]
+    if found.steepest is not None:
+        marks.insert(0, Mark(f"steepest descent {found.steepest:.2g}", found.steepest))
+    within = tuple(mark for mark in marks if mark.x >= found.lr[0])
+    return Chart(
+        f"{name}: loss while the learning rate rises",
+        "lr",
+        (Curve("loss", found.lr, shown, "points"), Curve("smoothed", found.lr, found.smoothed)),
+        "loss",
+        log_x=True,
+        marks=within,
+    )

@@ -1,0 +1,151 @@
+"""Training samples to look at: as they were read, or as augmentation changes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isnan
+from typing import Any
+
+import numpy as np
+
+from nnkit.data import augment
+from nnkit.data.dataset import Array, Column
+from nnkit.errors import DataError, UsageError
+from nnkit.inspection.sheet import Sheet, columns_in, pictures_of
+from nnkit.random import generator
+from nnkit.task.config import Config
+from nnkit.task.task import Task, prepare
+
+COLUMNS = 10  # of a sheet without augmentation
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Training samples.
+
+    Attributes:
+        indices: their numbers in the training set, from 0.
+        targets: each in words.
+        inputs: as they were read (n, *shape).
+        label: what the targets are.
+        columns: the names of a table's columns; empty for other data.
+        rows: what stands there, None where nothing does; likewise.
+        changed: each sample, preprocessed, and versions of it by augmentation,
+            (n, 1 + versions, C, H, W); None where not asked for.
+    """
+
+    indices: tuple[int, ...]
+    targets: tuple[str, ...]
+    inputs: Array
+    label: str
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[float | str | None, ...], ...] = ()
+    changed: Array | None = None
+
+    def sheet(self, width: int | None = None) -> Sheet:
+        """The pictures, in rows that fit into so many letters of a terminal.
+
+        Bytes are shown as they are, other values spread from the samples' least to the largest.
+
+        Raises:
+            DataError: they are no pictures.
+        """
+        if self.inputs.ndim not in (3, 4):
+            raise DataError(f"samples of shape {self.inputs.shape[1:]} are no pictures")
+        captions = [f"{i}: {t}" for i, t in zip(self.indices, self.targets, strict=True)]
+        versions = self.inputs[:, None] if self.changed is None else self.changed
+        originals = versions[:, 0]
+        bounds = (0, 255) if originals.dtype == np.uint8 else (originals.min(), originals.max())
+        most = COLUMNS if self.changed is None else versions.shape[1]
+        columns = most if width is None else min(most, columns_in(width, versions.shape[-1]))
+        if self.changed is not None:
+            versions = versions[:, :columns]
+            captions = [text for caption in captions for text in (caption, *[""] * (columns - 1))]
+        return Sheet(pictures_of(np.concatenate(versions), *bounds), captions, columns)
+
+    def summary(self) -> dict[str, Any]:
+        """Ready for JSON: of a table also what stands there."""
+        found: list[dict[str, Any]] = [
+            {"sample": i, "target": target}
+            for i, target in zip(self.indices, self.targets, strict=True)
+        ]
+        for sample, row in zip(found, self.rows, strict=False):
+            sample["inputs"] = dict(zip(self.columns, row, strict=True))
+        return {"shape": list(self.inputs.shape[1:]), "samples": found}
+
+
+def show_samples(
+    config: Config, indices: Sequence[int] = (), count: int = 10, versions: int = 0
+) -> Shown:
+    """Training samples of a config, and what its augmentation makes of them.
+
+    Args:
+        config: names data and augmentation.
+        indices: which samples, counted from 0 in the training set; by default some
+            spread over all of it, because many files hold one class after the other.
+        count: how many, where none is named.
+        versions: how many changed versions of each.
+
+    Raises:
+        UsageError: there is no such sample, or no augmentation.
+        ConfigError: the augmentation does not fit the data.
+        DataError: the data is missing or damaged.
+    """
+    if versions and not config.data.augment:
+        raise UsageError(
+            "data.augment is empty; try --set data.augment='[{rotate: 10}, {shift: 2}]'"
+        )
+    with config.locating():
+        task = prepare(config)
+        if versions:
+            augment.check(config.data.augment, task.input_shape)
+    train, dataset = task.sets["train"], task.dataset
+    chosen = np.array(indices) if indices else _spread(count, len(train))
+    for index in chosen:
+        if not 0 <= index < len(train):
+            raise UsageError(
+                f"there is no sample {index}: the training set has {len(train):,}, counted from 0"
+            )
+    inputs, columns = np.asarray(train.inputs[chosen]), dataset.columns
+    if inputs.ndim == 2 and not columns:
+        columns = tuple(Column(str(i)) for i in range(inputs.shape[1]))
+    return Shown(
+        indices=tuple(chosen.tolist()),
+        targets=tuple(_in_words(target, dataset.classes) for target in train.targets[chosen]),
+        inputs=inputs,
+        label=dataset.label or "target",
+        columns=tuple(column.name for column in columns),
+        rows=tuple(tuple(map(_cell, row, columns)) for row in inputs) if columns else (),
+        changed=_changed(task, inputs, versions) if versions else None,
+    )
+
+
+def _spread(count: int, samples: int) -> Array:
+    count = min(count, samples)
+    return np.arange(count) * samples // count
+
+
+def _changed(task: Task, inputs: Array, versions: int) -> Array:
+    """Each version as another epoch would have it, were these samples its first batch."""
+    seed, chosen = task.config.seed, task.config.data.augment
+    plain = task.preprocessor(inputs, task.dtype)
+    found = [plain]
+    for epoch in range(versions):
+        X = plain.copy()
+        draws = [generator(seed, f"augment/{i}", epoch, 0) for i in range(len(chosen))]
+        augment.augment(X, chosen, draws)
+        found.append(X)
+    return np.stack(found, axis=1)
+
+
+def _in_words(target: Array, classes: Sequence[str] | None) -> str:
+    if classes is not None:
+        return classes[int(target)]
+    return ", ".join(f"{value:.4g}" for value in np.ravel(target))
+
+
+def _cell(value: float, column: Column) -> float | str | None:
+    if isnan(value):
+        return None
+    return column.categories[int(value)] if column.categories else float(value)

@@ -1,0 +1,269 @@
+"""One training step on one sample, every number of it kept: forward, backward, and the update."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+import numpy as np
+
+from nnkit.data.batches import Batch
+from nnkit.errors import DataError, UsageError
+from nnkit.inference.trained_model import load_checkpoint
+from nnkit.nn.architecture import Stage
+from nnkit.nn.layer import Layer, LayerSpec
+from nnkit.nn.layers import ActivationLayer
+from nnkit.nn.model import Model, Network, batch_last
+from nnkit.nn.numerics import numerics
+from nnkit.nn.params import Array
+from nnkit.runs.directory import DEFAULT_RUNS
+from nnkit.task.config import Config
+from nnkit.task.task import prepare
+from nnkit.training.session import Session, assemble
+
+MOST = 1000  # of a network whose trace a person may want to read
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterTrace:
+    """A parameter block: as it was, its gradient ∂E/∂p, and as it is after the update."""
+
+    value: Array
+    gradient: Array
+    updated: Array
+
+
+@dataclass(frozen=True, slots=True)
+class LayerTrace:
+    """One layer of the chain, without the axis of the batch.
+
+    Attributes:
+        name: such as `layers.0`.
+        spec: the layer.
+        input: what reaches it, x; z for an activation.
+        output: what it gives, z; a for an activation.
+        output_gradient: ∂E/∂output; δ for a layer with weights. None for an output activation that
+            is computed together with the loss, whose gradient goes around it.
+        input_gradient: ∂E/∂input, likewise.
+        slope: ∂output/∂input of an activation that works on each number by itself: f′(z).
+        parameters: by short name, as `W`.
+    """
+
+    name: str
+    spec: LayerSpec
+    input: Array
+    output: Array
+    output_gradient: Array | None
+    input_gradient: Array | None
+    slope: Array | None
+    parameters: Mapping[str, ParameterTrace]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A training step on one sample.
+
+    Attributes:
+        config: of the network.
+        origin: where its parameters come from, such as `initial weights`.
+        split: the set of which the sample is.
+        sample: its index there.
+        label: its target as the data has it.
+        target: as the loss wants it.
+        layers: from the input to the output.
+        loss: E before the update.
+        loss_after: E of this sample after it.
+        lr: the learning rate of the first step.
+    """
+
+    config: Config
+    origin: str
+    split: str
+    sample: int
+    label: str
+    target: Array
+    layers: Sequence[LayerTrace]
+    loss: float
+    loss_after: float
+    lr: float
+
+    @property
+    def fused(self) -> bool:
+        """Whether the loss is computed from the logits, together with the output activation."""
+        return self.layers[-1].output_gradient is None
+
+
+def trace(config: Config, sample: int, split: str = "train", *, force: bool = False) -> Trace:
+    """Takes the first training step of a config on one sample alone, in float64.
+
+    Args:
+        config: from `load_config`.
+        sample: its index in the set, from 0.
+        split: `train`, `validation` or `test`.
+        force: trace also a network too large to be read.
+
+    Raises:
+        ConfigError: settings, shapes and data do not fit together.
+        DataError: the data is missing or damaged.
+        UsageError: there is no such sample, or the network is too large.
+    """
+    with config.locating():
+        session = _session(config, force)
+        return _trace(session, sample, split, "initial weights")
+
+
+def trace_checkpoint(
+    what: str | Path,
+    sample: int,
+    split: str = "train",
+    runs: Path = DEFAULT_RUNS,
+    *,
+    force: bool = False,
+) -> Trace:
+    """Likewise from a trained network's parameters, the optimizer beginning anew.
+
+    Args:
+        what: a checkpoint file, a run's folder, or a run's name.
+        sample: its index in the set, from 0.
+        split: `train`, `validation` or `test`.
+        runs: where names are looked for.
+        force: trace also a network too large to be read.
+
+    Raises:
+        CheckpointError: missing, damaged, or not to be understood.
+        DataError: the data is missing or no longer what it was.
+        UsageError: there is no such sample, or the network is too large.
+    """
+    trained = load_checkpoint(what, runs)
+    with trained.config.locating():
+        session = _session(trained.config, force)
+        if session.task.fingerprint != trained.info["data"]:
+            raise DataError("the data is not what this model was trained and split on")
+        session.model.params[...] = trained.model.params
+        session.model.state[...] = trained.model.state
+        return _trace(session, sample, split, f"weights of {what}")
+
+
+def _session(config: Config, force: bool) -> Session:
+    training = config.training.model_copy(update={"precision": "float64"})
+    task = prepare(config.model_copy(update={"training": training}))
+    model = task.model()
+    if any(stage.spec.needs_batch for stage in model.stages):
+        raise UsageError(
+            "batch normalization compares the samples of a batch, so one sample cannot be followed "
+            "through it alone; layer_norm could be"
+        )
+    units = sum(prod(stage.output_shape) for stage in model.stages)
+    for count, what in ((model.layout.size, "parameters"), (units, "units")):
+        if count > MOST and not force:
+            raise UsageError(
+                f"this network has {count:,} {what}; a trace lists every one, which nobody reads "
+                f"past {MOST:,} (--force does it nevertheless)"
+            )
+    return assemble(task)
+
+
+def _trace(session: Session, sample: int, split: str, origin: str) -> Trace:
+    if split not in session.ready:
+        raise UsageError(f"there is no {split} set; there are {', '.join(session.ready)}")
+    ready = session.ready[split]
+    if not 0 <= sample < len(ready):
+        raise UsageError(f"there is no sample {sample}; the {split} set has 0 to {len(ready) - 1}")
+    one = slice(sample, sample + 1)
+    weights = None if ready.weights is None else ready.weights[one]
+    batch = Batch(batch_last(ready.inputs[one]), batch_last(ready.coded[one]), weights)
+    model, loop = session.model, session.loop
+    with numerics():
+        network = Network(model, 1, training=True, input_gradient=True)
+        # Under weight noise a gradient is taken at other parameters, as the loop does.
+        with loop.noisy.at(0) if loop.noisy is not None else nullcontext():
+            passes = _Passes(model, network, batch)
+        before, gradients = model.params.copy(), model.grads.copy()
+        lr = loop.learning_rate(0)
+        loop.step((batch,))
+        after = model.params.copy()
+        loss_after = network.training_loss(batch.X, batch.T, 0, batch.weights)
+    classes = session.task.classes
+    target = ready.targets[sample]
+    views = [model.layout.views(vector) for vector in (before, gradients, after)]
+    return Trace(
+        config=session.config,
+        origin=origin,
+        split=split,
+        sample=sample,
+        label=str(target) if classes is None else classes[int(target)],
+        target=np.array(batch.T[..., 0]),
+        layers=[passes.layer(i, stage, views) for i, stage in enumerate(model.stages)],
+        loss=passes.loss,
+        loss_after=loss_after,
+        lr=lr,
+    )
+
+
+class _Passes:
+    """A forward and a backward pass, all that goes from layer to layer copied on the way.
+
+    Copied, because layers work in each other's memory.
+    """
+
+    def __init__(self, model: Model, network: Network, batch: Batch) -> None:
+        X = batch.X
+        self.inputs, self.outputs = [], []
+        for layer in network.body:
+            self.inputs.append(X[..., 0].copy())
+            X = layer.forward(X, 0)
+            self.outputs.append(X[..., 0].copy())
+        self.loss = network.measure(X, batch.T, network.dY, batch.weights)
+        self.gradients: list[tuple[Array, Array | None]] = []
+        self.slopes: list[Array | None] = []
+        dY: Array | None = network.dY
+        for stage, layer in reversed([*zip(model.stages, network.body, strict=False)]):
+            assert dY is not None
+            above = dY[..., 0].copy()
+            self.slopes.insert(0, _slope(stage, layer, dY))
+            dY = layer.backward(dY)
+            self.gradients.insert(0, (above, None if dY is None else dY[..., 0].copy()))
+        if network.head is not None:
+            self.inputs.append(self.outputs[-1].copy())
+            self.outputs.append(network.head.forward(X, None)[..., 0].copy())
+
+    def layer(self, i: int, stage: Stage, views: Sequence[Mapping[str, Array]]) -> LayerTrace:
+        """What became of one stage.
+
+        Args:
+            i: its index.
+            stage: itself.
+            views: the parameters before, their gradients, and the parameters after, by full name.
+        """
+        names = [parameter.name for parameter in stage.spec.parameters(stage.input_shape)]
+        above, below = self.gradients[i] if i < len(self.gradients) else (None, None)
+        return LayerTrace(
+            name=stage.name,
+            spec=stage.spec,
+            input=self.inputs[i],
+            output=self.outputs[i],
+            output_gradient=above,
+            input_gradient=below,
+            slope=self.slopes[i] if i < len(self.slopes) else None,
+            parameters={
+                name: ParameterTrace(*(view[f"{stage.name}.{name}"].copy() for view in views))
+                for name in names
+            },
+        )
+
+
+def _slope(stage: Stage, layer: Layer, dY: Array) -> Array | None:
+    """f′(z) of an activation, which its own backward pass makes of ∂E/∂a = 1."""
+    if not (isinstance(stage.spec, ActivationLayer) and stage.spec.function.elementwise):
+        return None
+    slope = layer.backward(np.ones_like(dY))
+    return None if slope is None else slope[..., 0].copy()
+
+
+def entries(values: Array) -> Iterator[tuple[tuple[int, ...], float]]:
+    """Each number with its index, counted from 1 as in textbooks."""
+    for index, value in np.ndenumerate(values):
+        yield tuple(i + 1 for i in index), float(value)

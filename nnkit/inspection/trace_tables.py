@@ -1,0 +1,414 @@
+"""A trace as a person follows it: forward, loss, backward, update, in formulas and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+from inspect import getdoc
+from typing import Any
+
+from nnkit.inspection.trace import LayerTrace, Trace, entries
+from nnkit.nn.layer import LayerSpec
+from nnkit.nn.layers import ActivationLayer, Dense
+from nnkit.nn.layers.weighted import WeightedLayer
+from nnkit.nn.params import Array
+from nnkit.optim.lbfgs import FullBatch
+
+MOST_COLUMNS = 6  # inputs of a layer whose weights are shown as a matrix, a row a unit
+RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Numbers under headings, all as text."""
+
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What happens at one place: a title, formulas, and tables."""
+
+    title: str
+    formulas: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """One of the four parts of a step."""
+
+    title: str
+    sections: tuple[Section, ...]
+
+
+def title_of(trace: Trace) -> str:
+    """Which step of what this is."""
+    return (
+        f"{trace.config.name}: one training step on sample {trace.sample} of the "
+        f"{trace.split} set (target {trace.label}), from {trace.origin}"
+    )
+
+
+def chapters(trace: Trace, digits: int = 4) -> list[Chapter]:
+    """The step as a story; numbers with so many significant digits."""
+    teller = _Teller(trace, digits)
+    forward = [teller.input(), *(teller.forward(i) for i in range(len(trace.layers)))]
+    downward = [i for i, layer in enumerate(trace.layers) if layer.output_gradient is not None]
+    backward = [teller.backward(i) for i in reversed(downward)]
+    return [
+        Chapter("Forward", tuple(forward)),
+        Chapter("Loss", (teller.loss(),)),
+        Chapter("Backward", tuple(backward)),
+        Chapter("Update", tuple(teller.update())),
+    ]
+
+
+class _Teller:
+    """Makes the sections of one trace."""
+
+    def __init__(self, trace: Trace, digits: int) -> None:
+        self.trace = trace
+        self.digits = digits
+        # The number of the layer with weights that each stage is, or belongs to: 1 is the first.
+        self.numbers, number = [], 0
+        for layer in trace.layers:
+            number += isinstance(layer.spec, WeightedLayer)
+            self.numbers.append(number)
+
+    def input(self) -> Section:
+        return Section("x, the input as preprocessed", (), (self.columns(x=self.first.input),))
+
+    @property
+    def first(self) -> LayerTrace:
+        return self.trace.layers[0]
+
+    def forward(self, i: int) -> Section:
+        layer, name = self.trace.layers[i], self.raised(self.numbers[i])
+        if isinstance(layer.spec, Dense):
+            source = "x" if self.numbers[i] == 1 else f"a{self.raised(self.numbers[i] - 1)}"
+            bias = f" + b{name}" if "b" in layer.parameters else ""
+            formula = f"z{name} = W{name} {source}{bias}"
+            table = self.of_units(layer, "value", {}, {"z": layer.output})
+            return Section(self.title(layer), (formula,), (table,))
+        if isinstance(layer.spec, ActivationLayer):
+            symbol = self.activated(i)
+            formulas = (f"{symbol} = f(z{name})", first_line(layer.spec.function))
+            return Section(self.title(layer), formulas, self.pair(layer, "z", symbol[0]))
+        tables = self.pair(layer, "in", "out")
+        return Section(self.title(layer), (first_line(layer.spec),), tables)
+
+    def pair(self, layer: LayerTrace, below: str, above: str) -> tuple[Table, ...]:
+        """Input and output side by side, or one after the other where their shapes differ."""
+        return self.side_by_side({below: layer.input, above: layer.output})
+
+    def loss(self) -> Section:
+        trace, last = self.trace, self.raised(self.numbers[-1])
+        y, config = trace.layers[-1].output, trace.config
+        formulas = [
+            first_line(config.loss),
+            f"E = {self.number(trace.loss)}",
+        ]
+        if not trace.fused:
+            gradient, symbol = trace.layers[-1].output_gradient, "∂E/∂y"
+        else:
+            gradient, symbol = trace.layers[-2].output_gradient, "δ"
+            output = trace.layers[-1].spec
+            assert isinstance(output, ActivationLayer)
+            formulas.append(
+                f"δ{last} = ∂E/∂z{last}: {config.loss.tag()} and {output.function.tag()} are "
+                "derived together"
+            )
+        columns: dict[str, Array] = {"y": y, "t": trace.target}
+        assert gradient is not None
+        return Section(
+            config.loss.tag(), tuple(formulas), self.side_by_side(columns | {symbol: gradient})
+        )
+
+    def backward(self, i: int) -> Section:
+        layer = self.trace.layers[i]
+        assert layer.output_gradient is not None
+        if isinstance(layer.spec, Dense):
+            return self.dense_backward(i, layer.output_gradient)
+        if isinstance(layer.spec, ActivationLayer):
+            return self.activation_backward(i, layer.output_gradient)
+        columns = {"∂E/∂out": layer.output_gradient}
+        if layer.input_gradient is not None:
+            columns["∂E/∂in"] = layer.input_gradient
+        return Section(self.title(layer), (), (*self.side_by_side(columns), *self.listed(layer)))
+
+    def dense_backward(self, i: int, delta: Array) -> Section:
+        layer, number = self.trace.layers[i], self.numbers[i]
+        name = self.raised(number)
+        source = "x" if number == 1 else f"a{self.raised(number - 1)}"
+        bias = f", ∂E/∂b{name} = δ{name}" if "b" in layer.parameters else ""
+        table = self.of_units(layer, "gradient", {"δ": delta}, {})
+        formula = f"∂E/∂W{name} = δ{name} {source}ᵀ{bias}"
+        return Section(self.title(layer), (formula,), (table, *self.listed(layer)))
+
+    def activation_backward(self, i: int, gradient: Array) -> Section:
+        layer, name = self.trace.layers[i], self.raised(self.numbers[i])
+        above, symbol = self.raised(self.numbers[i] + 1), self.activated(i)
+        columns = {f"∂E/∂{symbol[0]}": gradient}
+        if layer.slope is None:
+            derived = f"(∂{symbol}/∂z{name})ᵀ ∂E/∂{symbol}"
+        else:
+            columns["f′(z)"] = layer.slope
+            derived = f"∂E/∂{symbol} ⊙ f′(z{name})"
+            if self.dense_follows(i):
+                derived = f"(W{above}ᵀ δ{above}) ⊙ f′(z{name})"
+        if layer.input_gradient is not None:
+            columns["δ"] = layer.input_gradient
+        tables = (*self.side_by_side(columns), *self.listed(layer))
+        return Section(self.title(layer), (f"δ{name} = ∂E/∂z{name} = {derived}",), tables)
+
+    def activated(self, i: int) -> str:
+        """The letter of an activation's output."""
+        last = i == len(self.trace.layers) - 1
+        return "y" if last else f"a{self.raised(self.numbers[i])}"
+
+    def dense_follows(self, i: int) -> bool:
+        return isinstance(self.trace.layers[min(i + 1, len(self.numbers) - 1)].spec, Dense)
+
+    def update(self) -> Iterator[Section]:
+        trace, optimizer = self.trace, self.trace.config.optimizer
+        formulas = [
+            first_line(optimizer),
+            f"lr = {self.number(trace.lr)} at the first step; g is ∂E/∂p of each parameter p",
+            *_provisos(trace),
+        ]
+        yield Section(optimizer.tag(), tuple(formulas))
+        for layer in trace.layers:
+            if self.as_matrix(layer):
+                table = self.of_units(layer, "updated", {}, {})
+                yield Section(f"{self.title(layer)}: new parameters", (), (table,))
+            elif layer.parameters:
+                yield Section(f"{self.title(layer)}: new parameters", (), (self.long(layer),))
+        yield Section(
+            "The same sample again",
+            (f"E = {self.number(trace.loss_after)}, before it was {self.number(trace.loss)}",),
+        )
+
+    def title(self, layer: LayerTrace) -> str:
+        spec = layer.spec
+        if isinstance(spec, ActivationLayer):
+            return f"{layer.name}: {spec.function.tag()}"
+        shapes = [" × ".join(map(str, a.shape)) for a in (layer.input, layer.output)]
+        return f"{layer.name}: {spec.tag()}, {shapes[0]} → {shapes[1]}"
+
+    def as_matrix(self, layer: LayerTrace) -> bool:
+        """Whether its parameters are shown as a matrix, a row a unit."""
+        return isinstance(layer.spec, Dense) and len(layer.input) <= MOST_COLUMNS
+
+    def of_units(
+        self, layer: LayerTrace, what: str, before: dict[str, Array], after: dict[str, Array]
+    ) -> Table:
+        """A row for each unit of a dense layer: weights and bias, if there are not too many.
+
+        Args:
+            layer: dense.
+            what: which of its parameters' vectors: `value`, `gradient` or `updated`.
+            before: further columns to the left, (units,) each.
+            after: likewise to the right.
+        """
+        prefix = "∂E/∂" if what == "gradient" else ""
+        columns = dict(before)
+        if self.as_matrix(layer):
+            W = getattr(layer.parameters["W"], what)
+            for j in range(W.shape[1]):
+                columns[f"{prefix}w{str(j + 1).translate(LOWERED)}"] = W[:, j]
+            if "b" in layer.parameters:
+                columns[f"{prefix}b"] = getattr(layer.parameters["b"], what)
+        return self.columns(**(columns | after))
+
+    def listed(self, layer: LayerTrace) -> tuple[Table, ...]:
+        """Its gradients one to a row, where it has any that are in no matrix."""
+        if not layer.parameters or self.as_matrix(layer):
+            return ()
+        rows = [
+            (f"{name}{list(index)}".replace(" ", ""), self.number(value))
+            for name, parameter in layer.parameters.items()
+            for index, value in entries(parameter.gradient)
+        ]
+        return (Table(("parameter", "gradient"), tuple(rows)),)
+
+    def long(self, layer: LayerTrace) -> Table:
+        """Its parameters one to a row: before, gradient, after."""
+        rows = [
+            (
+                f"{name}{list(index)}".replace(" ", ""),
+                self.number(value),
+                self.number(float(parameter.gradient[zero_based(index)])),
+                self.number(float(parameter.updated[zero_based(index)])),
+            )
+            for name, parameter in layer.parameters.items()
+            for index, value in entries(parameter.value)
+        ]
+        return Table(("parameter", "before", "gradient", "new"), tuple(rows))
+
+    def side_by_side(self, columns: dict[str, Array]) -> tuple[Table, ...]:
+        """One table, or one for each column where their shapes differ."""
+        if len({values.shape for values in columns.values()}) == 1:
+            return (self.columns(**columns),)
+        return tuple(self.columns(**{symbol: values}) for symbol, values in columns.items())
+
+    def columns(self, **columns: Array) -> Table:
+        """A row for each number of arrays of one shape."""
+        first = next(iter(columns.values()))
+        rows = []
+        for index, _ in entries(first):
+            at = zero_based(index)
+            label = ",".join(map(str, index)) or "1"
+            rows.append((label, *(self.number(float(values[at])) for values in columns.values())))
+        return Table(("unit" if first.ndim == 1 else "index", *columns), tuple(rows))
+
+    def number(self, value: float) -> str:
+        """With the wanted digits, zeros at the end included."""
+        if value == 0:
+            return "0"
+        return f"{value:#.{self.digits}g}".rstrip(".").replace("-", "−")
+
+    @staticmethod
+    def raised(number: int) -> str:
+        return f"⁽{str(number).translate(RAISED)}⁾"
+
+
+def zero_based(index: Sequence[int]) -> tuple[int, ...]:
+    """An index counted from 0, of one counted from 1."""
+    return tuple(i - 1 for i in index)
+
+
+def _provisos(trace: Trace) -> Iterator[str]:
+    """What the update does beside the optimizer's rule."""
+    config = trace.config
+    if config.regularization.penalizes:
+        yield "g has the gradient of the weight penalty added, which ∂E/∂W above has not"
+    if config.optimizer.clip is not None:
+        yield f"g is first bounded: clip {config.optimizer.clip.tag()}"
+    if decay := config.optimizer.decay + config.regularization.weight_decay:
+        yield f"weights first shrink by lr · {decay:g} of themselves: weight decay"
+    if config.regularization.weight_noise:
+        yield "weight_noise: forward and backward were computed at parameters with noise added"
+    if isinstance(config.optimizer, FullBatch):
+        yield "the step looks at the loss several times, along a line"
+
+
+def first_line(component: Any) -> str:
+    """What a component says of itself: its formula."""
+    return (getdoc(type(component)) or component.tag()).partition("\n")[0].rstrip(".")
+
+
+def as_json(trace: Trace) -> dict[str, Any]:
+    """All numbers in full."""
+    return {
+        "name": trace.config.name,
+        "origin": trace.origin,
+        "split": trace.split,
+        "sample": trace.sample,
+        "label": trace.label,
+        "input": trace.layers[0].input.tolist(),
+        "target": trace.target.tolist(),
+        "layers": [_layer(layer) for layer in trace.layers],
+        "loss": trace.loss,
+        "loss_after": trace.loss_after,
+        "optimizer": trace.config.optimizer.tag(),
+        "lr": trace.lr,
+    }
+
+
+def _layer(layer: LayerTrace) -> dict[str, Any]:
+    def plain(values: Array | None) -> Any:
+        return None if values is None else values.tolist()
+
+    return {
+        "name": layer.name,
+        "kind": _kind(layer.spec),
+        "input": plain(layer.input),
+        "output": plain(layer.output),
+        "output_gradient": plain(layer.output_gradient),
+        "input_gradient": plain(layer.input_gradient),
+        "slope": plain(layer.slope),
+        "parameters": {
+            name: {
+                "value": plain(parameter.value),
+                "gradient": plain(parameter.gradient),
+                "updated": plain(parameter.updated),
+            }
+            for name, parameter in layer.parameters.items()
+        },
+    }
+
+
+def _kind(spec: LayerSpec) -> str:
+    return spec.function.tag() if isinstance(spec, ActivationLayer) else spec.tag()
+
+
+def as_markdown(trace: Trace, digits: int = 4) -> str:
+    """The trace as a Markdown document."""
+    lines = [f"# {title_of(trace)}", ""]
+    for chapter in chapters(trace, digits):
+        lines += [f"## {chapter.title}", ""]
+        for section in chapter.sections:
+            lines += [f"### {section.title}", ""]
+            for formula in section.formulas:
+                lines += [f"`{formula}`", ""]
+            for table in section.tables:
+                lines += [
+                    f"| {' | '.join(table.headings)} |",
+                    f"|{'---:|' * len(table.headings)}",
+                    *(f"| {' | '.join(row)} |" for row in table.rows),
+                    "",
+                ]
+    return "\n".join(lines)
+
+
+PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; }}
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto;
+  padding: 0 1rem; }}
+h1 {{ font-size: 1.4rem; }}
+h2 {{ font-size: 1.2rem; margin-top: 2.5rem; border-bottom: 2px solid #0072b2; }}
+h3 {{ font-size: 1rem; margin: 1.5rem 0 .3rem; }}
+.formula {{ font-family: "STIX Two Math", "Cambria Math", serif; margin: .2rem 0; }}
+table {{ border-collapse: collapse; margin: .5rem 0; font-variant-numeric: tabular-nums; }}
+.scroll {{ overflow-x: auto; }}
+th, td {{ padding: .15rem .8rem; text-align: right; border-bottom: 1px solid #8884; }}
+th {{ font-weight: 600; }}
+td:first-child {{ opacity: .7; }}
+</style>
+</head>
+<body>
+<h1>{title}</h1>
+{body}
+</body>
+</html>
+"""
+
+
+def as_html(trace: Trace, digits: int = 4) -> str:
+    """The trace as a page that needs nothing beside itself."""
+    parts: list[str] = []
+    for chapter in chapters(trace, digits):
+        parts.append(f"<h2>{escape(chapter.title)}</h2>")
+        for section in chapter.sections:
+            parts.append(f"<h3>{escape(section.title)}</h3>")
+            parts += [f'<p class="formula">{escape(line)}</p>' for line in section.formulas]
+            parts += [_html_table(table) for table in section.tables]
+    return PAGE.format(title=escape(title_of(trace)), body="\n".join(parts))
+
+
+def _html_table(table: Table) -> str:
+    def row(cells: Sequence[str], tag: str) -> str:
+        return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+
+    rows = [row(table.headings, "th"), *(row(cells, "td") for cells in table.rows)]
+    return f'<div class="scroll"><table>{"".join(rows)}</table></div>'

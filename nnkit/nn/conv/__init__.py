@@ -1,0 +1,1 @@
+"""Convolution: windows, im2col, and compiled tiles."""

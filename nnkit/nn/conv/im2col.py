@@ -1,0 +1,82 @@
+"""Windows as the columns of a matrix, so that a convolution is one product of matrices.
+
+Chellapilla, Puri & Simard 2006, *High performance convolutional neural networks for document
+processing*. With samples last, each row of that matrix is copied in runs as long as an output row
+and all samples.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from nnkit.memory import aligned_empty, aligned_zeros
+from nnkit.nn.conv.windows import Windows
+from nnkit.nn.params import Array
+
+
+class Padded:
+    """Inputs (C, *positions, N) with zeros around them, in a buffer used again."""
+
+    def __init__(self, windows: Windows, channels: int, batch: int, dtype: np.dtype[Any]) -> None:
+        self.inside = (slice(None), *windows.inside)
+        self.buffer = aligned_zeros((channels, *windows.padded, batch), dtype)
+
+    def __call__(self, X: Array) -> Array:
+        """X with its zeros, (C, *padded positions, N)."""
+        self.buffer[self.inside] = X
+        return self.buffer
+
+
+class Columns:
+    """The matrix of windows (C · taps, positions · N), and the way back from it.
+
+    Row (c, i, j) holds, for every window and sample, entry (i, j) of channel c.
+    """
+
+    def __init__(self, windows: Windows, channels: int, batch: int, dtype: np.dtype[Any]) -> None:
+        self.windows, self.channels, self.batch, self.dtype = windows, channels, batch, dtype
+        self.slices = [(slice(None), *entry) for entry in windows.slices()]
+        self.padded = Padded(windows, channels, batch, dtype) if windows.is_padded else None
+        self.shape = (channels * windows.taps, prod(windows.count) * batch)
+        self.matrix: Array | None = None
+        self.around: Array | None = None  # the padded input's gradient
+
+    def gather(self, X: Array) -> Array:
+        """The matrix for X (C, *positions, N); it stays as it is until the next call."""
+        if self.windows.are_points:
+            return X.reshape(self.shape)
+        if self.padded is not None:
+            X = self.padded(X)
+        if self.matrix is None:
+            self.matrix = aligned_empty(self.shape, self.dtype)
+        windows = self._split(self.matrix)
+        for tap, places in enumerate(self.slices):
+            windows[:, tap] = X[places]
+        return self.matrix
+
+    def scatter(self, matrix: Array, out: Array) -> None:
+        """Adds up a matrix's entries where they were gathered from, into `out`, shaped like X."""
+        if self.windows.are_points:
+            out.reshape(self.shape)[...] = matrix
+            return
+        if not self.windows.is_padded:
+            self._add_up(matrix, out)
+            return
+        if self.around is None:
+            shape = (self.channels, *self.windows.padded, self.batch)
+            self.around = aligned_empty(shape, self.dtype)
+        self._add_up(matrix, self.around)
+        out[...] = self.around[(slice(None), *self.windows.inside)]
+
+    def _add_up(self, matrix: Array, out: Array) -> None:
+        out.fill(0)
+        windows = self._split(matrix)
+        for tap, places in enumerate(self.slices):
+            out[places] += windows[:, tap]
+
+    def _split(self, matrix: Array) -> Array:
+        """(C, taps, *positions, N)."""
+        return matrix.reshape(self.channels, self.windows.taps, *self.windows.count, self.batch)

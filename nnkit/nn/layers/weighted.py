@@ -1,0 +1,75 @@
+"""What layers have in common that are spatial, have weights, or an activation after them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import Field
+
+from nnkit.config.spec import NonNegative
+from nnkit.nn.activations import AnyActivation
+from nnkit.nn.initializers import AnyInitializer, Xavier, Zeros
+from nnkit.nn.layer import LayerSpec, ShapeError
+from nnkit.nn.params import Array, Parameter, Shape
+
+
+class SpatialLayer(LayerSpec):
+    """A layer over images (channels, height, width) or sequences (channels, length)."""
+
+    @property
+    def is_spatial(self) -> bool:
+        return True
+
+
+class ActivatedLayer(LayerSpec):
+    """A layer that an activation follows, its own or the config's."""
+
+    activation: AnyActivation | None = Field(
+        None, description="What follows it; by default `activation.hidden` or `activation.output`."
+    )
+
+
+class WeightedLayer(ActivatedLayer):
+    """A layer with weights."""
+
+    initializer: AnyInitializer | None = Field(
+        None, description="Of its weights; by default `architecture.initializer`."
+    )
+    bias_initializer: AnyInitializer | None = Field(
+        None, description="Of its biases; by default `architecture.bias_initializer`."
+    )
+    lr_factor: NonNegative = Field(1.0, description="On the learning rate; 0 freezes the layer.")
+    decay: bool = Field(
+        True, description="Whether penalties and weight decay apply to its weights."
+    )
+
+    def weights_and_bias(
+        self, shape: Shape, fan_in: int, fan_out: int, bias: bool, units: Array | None = None
+    ) -> Sequence[Parameter]:
+        """The blocks W, of that shape, and b, one for each unit.
+
+        Args:
+            shape: of W.
+            fan_in: as in `Parameter`.
+            fan_out: likewise.
+            bias: whether there is b.
+            units: likewise; by default W's first axis is that of units.
+
+        Raises:
+            ShapeError: an initializer can't fill them.
+        """
+        initial = self.initializer or Xavier()
+        _check(initial, shape, "initializer")
+        W = Parameter("W", shape, fan_in, fan_out, initial, self.decay, self.lr_factor, units)
+        if not bias:
+            return (W,)
+        initial = self.bias_initializer or Zeros()
+        each = shape[:1] if units is None else (int(units.max()) + 1,)
+        _check(initial, each, "bias_initializer")
+        return (W, Parameter("b", each, fan_in, fan_out, initial, False, self.lr_factor))
+
+
+def _check(initializer: AnyInitializer, shape: Shape, field: str) -> None:
+    objection = initializer.objection(shape)
+    if objection is not None:
+        raise ShapeError(objection, field)

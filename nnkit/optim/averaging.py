@@ -1,0 +1,103 @@
+"""Averages of the weights over training, which often answer better than the last weights."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from nnkit.config.spec import Component, Count, Fraction, Tagged
+from nnkit.nn.params import Array
+
+
+class Averaging(Component):
+    """How parameters are averaged over the steps; evaluations and checkpoints have the average.
+
+    Running means, as of batch normalization, stay those of the parameters themselves.
+    """
+
+    def begun(self, step: int, steps: int) -> bool:
+        """Whether after step `step` (from 1) of `steps` the average is more than the parameters."""
+        return True
+
+    @abstractmethod
+    def share(self, step: int, steps: int) -> float:
+        """How far the average moves to the parameters after step `step` (from 1) of `steps`."""
+
+
+class EMA(Averaging):
+    """Exponential moving average: a ← decay·a + (1 − decay)·p after each step.
+
+    Averages of the weights as such: Polyak & Juditsky 1992. It begins as the parameters after the
+    first step; until 1/(1 − decay) steps have passed it is the plain mean, so that the beginning
+    does not weigh on it.
+    """
+
+    kind: Literal["ema"] = "ema"
+    shorthand: ClassVar[str | None] = "decay"
+    decay: Annotated[float, Field(gt=0, lt=1)] = 0.999
+
+    def share(self, step: int, steps: int) -> float:
+        return max(1 - self.decay, 1 / step)
+
+
+class SWA(Averaging):
+    """Stochastic weight averaging: the mean of the parameters after every `every` steps.
+
+    It begins after the share `start` of all steps (Izmailov et al. 2018). A constant or cyclic
+    learning rate goes with it.
+    """
+
+    kind: Literal["swa"] = "swa"
+    shorthand: ClassVar[str | None] = "start"
+    start: Fraction = 0.75
+    every: Count = 1
+
+    def begun(self, step: int, steps: int) -> bool:
+        return step >= int(self.start * steps) + self.every
+
+    def share(self, step: int, steps: int) -> float:
+        if not self.begun(step, steps):
+            return 1.0
+        counted = step - int(self.start * steps)
+        # the k-th of them moves the mean by 1/k
+        return 0.0 if counted % self.every else 1 / (counted // self.every)
+
+
+AnyAveraging = Annotated[EMA | SWA, Tagged(default="ema")]
+
+
+@dataclass(frozen=True, slots=True)
+class Average:
+    """The running average of a parameter vector.
+
+    Attributes:
+        spec: how it runs.
+        values: (P,), updated in place.
+    """
+
+    spec: Averaging
+    values: Array
+
+    def add(self, params: Array, step: int, steps: int) -> None:
+        """Takes the parameters after step `step` (from 1) of `steps` into account."""
+        share = self.spec.share(step, steps)
+        if share == 1.0:
+            self.values[...] = params
+        elif share:
+            np.add(self.values, share * (params - self.values), out=self.values)
+
+    @contextmanager
+    def inside(self, params: Array) -> Iterator[None]:
+        """Within, `params` holds the average."""
+        kept = params.copy()
+        np.copyto(params, self.values)
+        try:
+            yield
+        finally:
+            np.copyto(params, kept)

@@ -1,0 +1,88 @@
+"""What an optimizer is."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from nnkit.config.spec import Component, Positive
+from nnkit.optim.clipping import AnyClipping
+from nnkit.optim.schedules import AnySchedule, Constant
+
+Array = NDArray[Any]
+Slots = tuple[Array, ...]
+
+
+class Optimizer(Component):
+    """The update rule; its state between steps is kept in slots, vectors as long as the parameters.
+
+    Attributes:
+        elementwise: whether each parameter goes its own way.
+        per_block: whether the rule looks at each parameter block as a whole, so that it must be
+            given one at a time.
+    """
+
+    elementwise: ClassVar[bool] = True
+    per_block: ClassVar[bool] = False
+    lr: Positive = Field(description="The learning rate, before the schedule is applied.")
+    schedule: AnySchedule = Field(
+        Constant(), description="How the learning rate changes over the run."
+    )
+    clip: AnyClipping | None = Field(
+        None, description="How gradients are clipped before each update."
+    )
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """The names of the slots it keeps, zero at the start."""
+        return ()
+
+    @property
+    def decay(self) -> float:
+        """The decoupled weight decay that belongs to the rule."""
+        return 0.0
+
+    def check(self) -> None:
+        """Make sure, before the first step, that what the rule needs is installed.
+
+        Raises:
+            UsageError: an optional library is missing.
+        """
+
+    def learning_rate(self, step: int, steps: int, per_epoch: int = 1) -> float:
+        """The learning rate at step `step` (from 0) of `steps`, `per_epoch` of them an epoch."""
+        return self.lr * self.schedule.factor(step, steps, per_epoch)
+
+    def step(
+        self, params: Array, grads: Array, slots: Slots, t: int, lr: float, decay: float = 0.0
+    ) -> None:
+        """Updates `params` in place.
+
+        Args:
+            params: all parameters, shape (P,), or one block.
+            grads: their gradients, shape (P,); used as scratch.
+            slots: as named by `slots`, each of shape (P,), updated in place.
+            t: the number of this step, from 1.
+            lr: the learning rate at this step.
+            decay: decoupled weight decay: p ← p − lr·decay·p before the update proper
+                (Loshchilov & Hutter 2019, algorithm 2).
+        """
+        if decay:
+            np.multiply(params, 1 - lr * decay, out=params)
+        self.update(params, grads, slots, t, lr)
+
+    def constrain(self, weights: Sequence[Array]) -> None:
+        """Brings weights back to where the rule wants them, after a step; by default anywhere.
+
+        Args:
+            weights: the blocks that are penalized, updated in place.
+        """
+
+    @abstractmethod
+    def update(self, params: Array, grads: Array, slots: Slots, t: int, lr: float) -> None:
+        """Likewise, without weight decay."""

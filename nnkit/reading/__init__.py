@@ -1,0 +1,1 @@
+"""Reading handwritten digits out of pictures: segmentation, recognition, pretrained networks."""

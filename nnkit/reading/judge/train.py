@@ -1,0 +1,132 @@
+"""Trains the judge of whole digits: `python -m nnkit.reading.judge.train`.
+
+Pictures are composed of MNIST's *training* digits, with letters and signs among them, and cut as
+`nnkit predict` cuts them. What covers a digit, or a sign, is that, what covers none is a part
+(LeCun et al. 1998, §V), and a small convolutional network is trained to tell the twelve apart by
+`nnkit.reading.segmentation.views`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import nnkit
+from nnkit.reading.judge.compose import CONDITIONS, Array, Composed, compose, mnist_images
+from nnkit.reading.judge.signs import drawn_sign
+from nnkit.reading.pretrained import JUDGE
+from nnkit.reading.pretrained.shipping import ship
+from nnkit.reading.segmentation import strips_of
+from nnkit.reading.segmentation.cuts import Pieces, cut
+from nnkit.reading.segmentation.path import PART, spans_of
+from nnkit.reading.segmentation.stages import Stages
+from nnkit.reading.segmentation.views import views
+from nnkit.task.config import config_from
+
+WHOLE = 0.8  # of the area that candidate and digit share for the one to be the other
+NEITHER = 0.65  # below which it is none
+KEPT = 0.35  # of the candidates that are none, which are many
+TOUCHING = 0.5  # of neighbours, in half of the pictures
+SIGNS = 0.5  # of what is written, in a third of them
+# The first two are slow to compose, and brought to the form of all others anyway; signs are in all.
+LEFT_OUT = ("large", "desk", "signs")
+CANDIDATES = Path("runs/candidates.npz")
+HELD_OUT = 10_000  # training digits, the last ones, by which settings can be chosen
+
+
+def main() -> None:
+    """Composes pictures, cuts them, and trains the judge on the candidates."""
+    parser = argparse.ArgumentParser(
+        prog="python -m nnkit.reading.judge.train", description=__doc__
+    )
+    parser.add_argument("--pictures", type=int, default=400, help="of each condition; 400")
+    parser.add_argument("--epochs", type=int, default=8, help="of training; 8")
+    parser.add_argument("--seed", type=int, default=77)
+    options = parser.parse_args()
+    images, labels = (part[:-HELD_OUT] for part in mnist_images("train"))
+    X: list[Array] = []
+    y: list[Array] = []
+    for number, (name, condition) in enumerate(CONDITIONS.items()):
+        if name in LEFT_OUT:
+            continue
+        rng = np.random.default_rng((options.seed, number))
+        for turn in range(options.pictures):
+            signs = SIGNS * (turn % 3 == 0)
+            made = replace(condition, touching=TOUCHING * (turn % 2), signs=signs)
+            composed = compose(images, labels, made, rng, drawn_sign)
+            for found, target in candidates_in(composed, rng):
+                X.append(found)
+                y.append(target)
+        print(f"{condition.what}: {sum(map(len, y))} candidates", flush=True)
+    train(np.concatenate(X), np.concatenate(y), options.epochs)
+
+
+def candidates_in(composed: Composed, rng: np.random.Generator) -> Iterator[tuple[Array, Array]]:
+    """Of each line the candidates, cut wherever possible, and what they are; see `examples`."""
+    for strip in strips_of(composed.picture, Stages()):
+        groups = cut(strip)
+        yield examples(cut(strip, np.ones(len(groups.boxes), dtype=bool)), composed, rng)
+
+
+def train(X: Array, y: Array, epochs: int) -> None:
+    """Trains the judge with nnkit and ships it."""
+    CANDIDATES.parent.mkdir(exist_ok=True)
+    np.savez(CANDIDATES, X=X, y=y)
+    layers: list[Any] = []
+    for filters, kernel in ((12, 5), (24, 3), (32, 3)):
+        layers += [{"conv": {"filters": filters, "kernel": kernel, "padding": "same"}}]
+        layers += [{"max_pool": 2}]
+    config = config_from(
+        {
+            "name": "judge",
+            "data": {
+                "source": {"npz": {"path": str(CANDIDATES), "inputs": "X", "targets": "y"}},
+                "split": {"validation": 0.05},
+                "preprocess": ["scale"],
+            },
+            "architecture": {"layers": [*layers, "flatten", {"dense": 32}, {"dense": PART + 1}]},
+            "activation": {"hidden": "relu", "output": "softmax"},
+            "loss": "cross_entropy",
+            "optimizer": {"kind": "adam", "lr": 0.002, "schedule": "cosine"},
+            "training": {"epochs": epochs, "batch_size": 64, "threads": 1},
+        }
+    )
+    run = nnkit.train(config, restart=True)
+    print(f"{len(y)} candidates, {100 * np.mean(y != PART):.1f} % whole: {run.summary['results']}")
+    ship(run.directory, JUDGE)
+
+
+def examples(pieces: Pieces, composed: Composed, rng: np.random.Generator) -> tuple[Array, Array]:
+    """A line's candidates as the judge sees them, and what they are: a digit, `SIGN` or `PART`."""
+    spans = np.array(spans_of(pieces))
+    each = np.array([pieces.box_in_picture(i, i) for i in range(len(pieces.boxes))])
+    boxes = np.stack(
+        [np.r_[each[i : j + 1, :2].min(axis=0), each[i : j + 1, 2:].max(axis=0)] for i, j in spans]
+    )
+    shares = shared(boxes[:, None], np.array(composed.boxes))
+    best = shares.max(axis=1)
+    none = (best < NEITHER) & (rng.random(len(spans)) < KEPT)
+    whole = best >= WHOLE
+    target = np.where(whole, np.array(composed.labels)[shares.argmax(axis=1)], PART)
+    chosen = none | whole
+    return views(pieces, [(i, j) for i, j in spans[chosen]]), target[chosen]
+
+
+def shared(a: Array, b: Array) -> Array:
+    """Intersection over union of boxes, (…, 4) and (…, 4)."""
+    # That a 1 is not taken for another where a pixel is a quarter of it
+    room = 0.08 * (b[..., 3] - b[..., 1])[..., None] * [-1, -1, 1, 1]
+    a, b = a + room, b + room
+    sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
+    both = np.maximum(sides, 0).prod(axis=-1)
+    areas = [(c[..., 2:] - c[..., :2]).prod(axis=-1) for c in (a, b)]
+    return both / (areas[0] + areas[1] - both)
+
+
+if __name__ == "__main__":
+    main()

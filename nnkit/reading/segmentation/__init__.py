@@ -1,0 +1,174 @@
+"""Reading what is written in a picture, stage by stage, each in a module of its own.
+
+1. `slip`: the slip of paper on a desk, if the picture shows one; the rest looks at its inside;
+2. `ink`: what is ink and what is paper, under uneven light, in any colours, dark or light;
+3. `clean`: ruled lines and specks taken away;
+4. `components`: what hangs together;
+5. `lines`: lines of writing in reading order, levelled, straightened, brought to one height;
+6. `cuts`: a line cut into pieces, more than it has digits;
+7. `normal`: what may be a digit, in the form in which MNIST was made, for the network that reads;
+8. `views`: the same amid its neighbours, for the network that judges whether it is a whole one;
+9. `path`: of all ways to join pieces, the one that the networks find most probable;
+10. `reading`: what comes of it: text, lines, digits with their boxes.
+
+The networks are functions from images to probabilities: nothing here knows how they work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from PIL import Image
+
+from nnkit.data.dataset import Array
+from nnkit.reading.result import UNREADABLE, Box, Digit, Line, Reading
+from nnkit.reading.segmentation.clean import without_rules, written
+from nnkit.reading.segmentation.cuts import Pieces, cut
+from nnkit.reading.segmentation.ink import ink_of
+from nnkit.reading.segmentation.lines import HEIGHT, Strip, lines_of
+from nnkit.reading.segmentation.path import Candidate, Networks, best_path, candidates_of, doubtful
+from nnkit.reading.segmentation.slip import slip_in
+from nnkit.reading.segmentation.stages import Stages, outline
+
+REJECT = 0.05  # of the probability that it is one whole digit, and this one
+SPACE = 0.4  # of the digits' height that a gap must measure to be a space …
+WIDER = 2.0  # … and times the widest gap that is none
+FARTHER = 1.2  # … and times the way from middle to middle of digits without a space
+ALONE = 1.0  # of the digits' height, where there is no other gap to compare with
+
+__all__ = ["REJECT", "Digit", "Line", "Networks", "Reading", "Stages", "read_picture"]
+
+
+def read_picture(
+    picture: Image.Image,
+    networks: Networks,
+    reject: float = REJECT,
+    stages: Stages | None = None,
+    *,
+    certain: bool = True,
+) -> Reading:
+    """Reads the digits in a picture.
+
+    Args:
+        picture: upright and opaque, as `open_picture` gives it.
+        networks: the one that reads, and the one that judges.
+        reject: the least probability that something is one whole digit and the one it is taken
+            for; what is below is read as `?`.
+        stages: that are told what each stage makes of the picture.
+        certain: whether these are probabilities indeed, and no mere decisions.
+    """
+    stages = stages or Stages()
+    strips = strips_of(picture, stages)
+    lines = [cut(strip) for strip in strips]
+    found = candidates_of(lines, networks)
+    lines = [
+        cut(strip, doubtful(pieces, candidates))
+        for strip, pieces, candidates in zip(strips, lines, found, strict=True)
+    ]
+    _show_cuts(lines, stages)
+    found = candidates_of(lines, networks)
+    answer = _Answer(networks.classes, reject, picture.size, certain)
+    read = [
+        _line(pieces, best_path(pieces, candidates), answer)
+        for pieces, candidates in zip(lines, found, strict=True)
+    ]
+    return Reading(tuple(line for line in read if line.digits))
+
+
+def strips_of(picture: Image.Image, stages: Stages) -> list[Strip]:
+    """The lines of a picture from top to bottom: all that comes before the network."""
+    slip = slip_in(picture, stages)
+    if slip is not None:
+        return [slip.in_picture(strip) for strip in _strips(slip.picture, stages)]
+    return _strips(picture, stages)
+
+
+def _strips(picture: Image.Image, stages: Stages) -> list[Strip]:
+    ink = ink_of(picture, stages)
+    if ink is None:
+        return []
+    ink = without_rules(ink)
+    stages.show("without-rules", ink.solid)
+    found = written(ink)
+    if not len(found):
+        return []
+    stages.show_marked("components", found.labels > 0, [outline(box) for box in found.boxes])
+    strips = lines_of(ink, found)
+    stages.show_marked("lines", ink.amount, [_outline(strip, ink.scale) for strip in strips])
+    return strips
+
+
+def _show_cuts(lines: Sequence[Pieces], stages: Stages) -> None:
+    for number, pieces in enumerate(lines, 1):
+        seams = [[(float(x), float(y)) for x, y in seam] for seam in pieces.seams]
+        stages.show_marked(f"cuts-{number}", pieces.strip.amount, seams)
+
+
+def _outline(strip: Strip, scale: float) -> list[tuple[float, float]]:
+    height, width = strip.solid.shape
+    corners = np.array([(0, 0), (width, 0), (width, height), (0, height), (0, 0)], dtype=float)
+    return [(float(x), float(y)) for x, y in strip.points_in_picture(corners) / scale]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """How candidates become digits: `read_picture`'s settings, and the picture's size."""
+
+    classes: Sequence[str]
+    reject: float
+    limits: tuple[int, int]
+    certain: bool
+
+    def digit(self, pieces: Pieces, candidate: Candidate) -> Digit:
+        order = np.argsort(candidate.probabilities)
+        guess, runner_up = self.classes[order[-1]], self.classes[order[-2]]
+        confidence = float(candidate.probabilities[order[-1]])
+        read = confidence * candidate.digit >= self.reject
+        box = _rounded(pieces.box_in_picture(candidate.first, candidate.last), self.limits)
+        label = guess if read else UNREADABLE
+        return Digit(label, confidence if self.certain else None, box, guess, runner_up)
+
+
+def _line(pieces: Pieces, path: Sequence[Candidate], answer: _Answer) -> Line:
+    digits = [answer.digit(pieces, candidate) for candidate in path]
+    spaced = [*_spaces([candidate.box for candidate in path]), False]
+    text = "".join(
+        digit.label + " " * bool(wide) for digit, wide in zip(digits, spaced, strict=True)
+    )
+    return Line(text, tuple(digits))
+
+
+def _spaces(boxes: Sequence[tuple[int, int, int, int]]) -> Array:
+    """After which digits there is a space, (digits − 1,) bool.
+
+    The gap must be wide, and so must the way from middle to middle: around a 1, which is narrow,
+    gaps are wide in evenly written numbers too.
+    """
+    gaps = np.array([b[0] - a[2] for a, b in pairwise(boxes)])
+    ways = np.array([b[0] + b[2] - a[0] - a[2] for a, b in pairwise(boxes)]) / 2
+    wide: Array = gaps >= _narrowest_space(gaps)
+    if wide.all():
+        return wide
+    return wide & (ways >= FARTHER * np.median(ways[~wide]))
+
+
+def _narrowest_space(gaps: Array) -> float:
+    """The width from which on a gap is a space: where, in order of width, they leap."""
+    if len(gaps) == 1:
+        return ALONE * HEIGHT
+    for narrower, wider in pairwise(np.sort(gaps).tolist()):
+        if wider >= max(SPACE * HEIGHT, WIDER * narrower):
+            return float(wider)
+    return float("inf")
+
+
+def _rounded(box: tuple[float, float, float, float], limits: tuple[int, int]) -> Box:
+    """Whole pixels around it, within the picture."""
+    x0, y0, x1, y1 = box
+    width, height = limits
+    left, top = (min(max(int(np.floor(v)), 0), n - 1) for v, n in ((x0, width), (y0, height)))
+    right, bottom = (min(max(int(np.ceil(v)), 1), n) for v, n in ((x1, width), (y1, height)))
+    return left, top, max(right, left + 1), max(bottom, top + 1)

@@ -1,0 +1,192 @@
+"""Lines of writing: found, levelled, straightened, and brought to one height."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from nnkit.data.dataset import Array
+from nnkit.reading.segmentation.clean import NEAR, amount_of, digit_height
+from nnkit.reading.segmentation.components import Components
+from nnkit.reading.segmentation.ink import SOLID, Ink
+
+HEIGHT = 48  # pixels of a digit in a strip
+MARGIN = 8  # pixels around it
+TALL = 0.5  # of the digits' height from which on a component tells where a line is
+STEEPEST = 0.35  # slope of a line that is levelled (19°)
+MOST_SLANT = 0.7  # (35°)
+USUAL_SLANT = 0.35  # (19°) that MNIST's digits have too; what is beyond is straightened
+LEAST_TILT = 0.03  # that is levelled (2°)
+LEAST_ASPECT = 0.1  # of a line's height to its longest component, or it would be a mere dash
+LONGEST = 30_000  # pixels of a strip
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """One line of writing, upright, its digits about `HEIGHT` pixels high.
+
+    Attributes:
+        amount: ink, float32 (h, w), about 1 in strokes.
+        solid: bool (h, w).
+        to_picture: (2, 3), from x, y, 1 in the strip to x, y in the picture.
+    """
+
+    amount: Array
+    solid: Array
+    to_picture: Array
+
+    def points_in_picture(self, points: Array) -> Array:
+        """Points (n, 2) as x, y of the strip in the picture's pixels."""
+        return points @ self.to_picture[:, :2].T + self.to_picture[:, 2]
+
+
+def lines_of(ink: Ink, found: Components) -> list[Strip]:
+    """The lines from top to bottom.
+
+    Components of a digit's height are linked with the next one to the right; the slope of such
+    chains is the page's tilt. Levelled, what overlaps vertically is one line. Smaller parts
+    belong to the nearest line. Slant is the shear under which columns of ink stand out most.
+    """
+    height = digit_height(found.heights, found.areas)
+    tall = found.heights >= min(TALL * height, found.heights.max())
+    tilt = _tilt(found.boxes[tall])
+    line_of = _grouped(found.boxes, tall, tilt)
+    strips = [
+        _strip(ink, found, line_of == number, tall, tilt) for number in range(line_of.max() + 1)
+    ]
+    return [strip for strip in strips if strip.solid.any()]
+
+
+def _tilt(boxes: Array) -> float:
+    """The slope of lines, 0 where there are too few digits to tell."""
+    x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
+    height = np.median(boxes[:, 3] - boxes[:, 1])
+    moments = products = rest = count = 0.0
+    for chain in _chains(boxes, x, y, float(height)):
+        if len(chain) >= 3:
+            dx, dy = x[chain] - x[chain].mean(), y[chain] - y[chain].mean()
+            moments += float(dx @ dx)
+            products += float(dx @ dy)
+            rest += float(dy @ dy)
+            count += len(chain) - 2
+    if moments <= (1.2 * height) ** 2:
+        return 0.0
+    slope = products / moments
+    error = (max(rest - slope * products, 0) / count / moments) ** 0.5
+    return slope if max(LEAST_TILT, 2 * error) < abs(slope) <= STEEPEST else 0.0
+
+
+def _chains(boxes: Array, x: Array, y: Array, height: float) -> list[list[int]]:
+    """Components that follow each other to the right, each the nearest of the one before."""
+    chains: list[list[int]] = []
+    followed: dict[int, list[int]] = {}
+    for i in np.argsort(x):
+        chain = followed.pop(int(i), [])
+        if not chain:
+            chains.append(chain)
+        chain.append(int(i))
+        right = np.flatnonzero((x > x[i]) & (np.abs(y - y[i]) < 0.7 * height))
+        gaps = boxes[right, 0] - boxes[i, 2]
+        near = right[gaps < 2 * height]
+        if len(near):
+            following = int(near[np.argmin(x[near])])
+            if following not in followed:
+                followed[following] = chain
+    return chains
+
+
+def _grouped(boxes: Array, tall: Array, tilt: float) -> Array:
+    """The line of each component, (n,), counted from the top."""
+    x = (boxes[:, 0] + boxes[:, 2]) / 2
+    tops, bottoms = boxes[:, 1] - tilt * x, boxes[:, 3] - tilt * x
+    line_of = np.empty(len(boxes), dtype=np.int64)
+    spans: list[tuple[float, float]] = []
+    for i in np.lexsort((tops - bottoms, ~tall)):  # the tall ones first, the tallest of them first
+        height = bottoms[i] - tops[i]
+        room = 0 if tall[i] else NEAR * np.median((bottoms - tops)[tall])
+        shared = [min(b + room, bottoms[i]) - max(t - room, tops[i]) for t, b in spans]
+        best = int(np.argmax(shared)) if shared else -1
+        if best < 0 or shared[best] < 0.5 * height:
+            best = len(spans)
+            spans.append((float(tops[i]), float(bottoms[i])))
+        line_of[i] = best
+    ranks = np.argsort(np.argsort([top + bottom for top, bottom in spans]))
+    return ranks[line_of]
+
+
+def _strip(ink: Ink, found: Components, own: Array, tall: Array, tilt: float) -> Strip:
+    if not (own & tall).any():
+        tall = own
+    left, top = found.boxes[own, :2].min(axis=0)
+    right, bottom = found.boxes[own, 2:].max(axis=0)
+    edge = round(0.1 * (bottom - top)) + 1  # where strokes fade
+    left, top = max(left - edge, 0), max(top - edge, 0)
+    part = np.s_[top : bottom + edge, left : right + edge]
+    mask = found.mask(own)[part]
+    y, x = np.nonzero(found.mask(own & tall)[part])
+    norm = np.hypot(1, tilt)
+    u, v = (x + 0.5 + tilt * (y + 0.5)) / norm, (y + 0.5 - tilt * (x + 0.5)) / norm
+    height = _height(found.boxes[own & tall], found.areas[own & tall], tilt)
+    slant = _slant(u, v, height)
+    scale = HEIGHT / height
+    u = u + slant * v
+    size = (np.ptp(u) + 1) * scale + 2 * MARGIN, (np.ptp(v) + 1) * scale + 2 * MARGIN
+    if max(size) > LONGEST:
+        scale *= LONGEST / max(size)
+    # From the strip to u, v, then to x, y of the part
+    to_levelled = np.array(
+        [[1 / scale, 0, u.min() - MARGIN / scale], [0, 1 / scale, v.min() - MARGIN / scale]]
+    )
+    unslanted = np.array([[1, -slant], [0, 1]])
+    turned = np.array([[1, -tilt], [tilt, 1]]) / norm
+    matrix = turned @ unslanted @ to_levelled
+    width, rows = (max(1, round(float(min(s, LONGEST)))) for s in size)
+    amount = _warped(amount_of(_part(ink, part), mask), matrix, (width, rows))
+    matrix = matrix.copy()
+    matrix[:, 2] += (left, top)
+    return Strip(amount, amount > SOLID, matrix * ink.scale)
+
+
+def _part(ink: Ink, part: tuple[slice, slice]) -> Ink:
+    return Ink(ink.amount[part], ink.solid[part], ink.floor, ink.scale)
+
+
+def _height(boxes: Array, areas: Array, tilt: float) -> float:
+    """Of a line's digits in pixels, the tilt's share taken away."""
+    widths = boxes[:, 2] - boxes[:, 0]
+    heights = boxes[:, 3] - boxes[:, 1] - abs(tilt) * widths
+    return max(1.0, digit_height(np.maximum(heights, 1), areas), LEAST_ASPECT * widths.max())
+
+
+def _slant(u: Array, v: Array, height: float) -> float:
+    """The shear that straightens a line: under it the ink of a column is least spread out."""
+    step = max(1, len(u) // 20_000)
+    u, v = u[::step], v[::step]
+    if np.ptp(u) < 2 * height:  # of one digit or two there is no telling
+        return 0.0
+    shears = np.linspace(-MOST_SLANT, MOST_SLANT, 15)
+    column = 24 / height
+    scores = []
+    for shear in shears:
+        places = (u + shear * v) * column
+        counts = np.bincount((places - places.min()).astype(np.int64))
+        scores.append(float((counts.astype(float) ** 2).sum()))
+    best = float(shears[int(np.argmax(scores))])
+    return float(np.sign(best)) * max(0.0, abs(best) - USUAL_SLANT)
+
+
+def _warped(amount: Array, matrix: Array, size: tuple[int, int]) -> Array:
+    """The ink as a strip of that width and height; `matrix` leads from there to `amount`."""
+    page = Image.fromarray(np.minimum(amount, 1.2).astype(np.float32))
+    factor = max(1, int(np.abs(matrix[:, :2]).max()))
+    if factor > 1:
+        page = page.reduce(factor)
+        matrix = matrix / factor
+    (a, b, c), (d, e, f) = matrix
+    # Pillow counts from the middles of pixels on both sides
+    warped = page.transform(
+        size, Image.Transform.AFFINE, (a, b, c, d, e, f), Image.Resampling.BICUBIC
+    )
+    return np.maximum(np.asarray(warped), 0)

@@ -1,0 +1,154 @@
+"""Four straight edges around a part of a grid of cells."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from nnkit.data.dataset import Array
+from nnkit.reading.segmentation.ink import fitted
+
+STRAIGHT = 0.75  # of all edges' cells that lie on straight lines …
+WORST = 0.5  # … and of each edge's, for one may fade into the ground …
+NEAR = 1.0  # … at this distance, in cells
+TRAPEZOID = 0.25  # difference in slope of opposite edges
+
+
+class _Edge(NamedTuple):
+    """across = slope · along + level, and whether that is the picture's border.
+
+    `share` of the cells there lie on it.
+    """
+
+    slope: float
+    level: float
+    is_cut: bool
+    share: float
+
+
+def edges_of(own: Array) -> tuple[Array, Array] | None:
+    """The quadrilateral that bounds some cells.
+
+    Args:
+        own: bool (h, w).
+
+    Returns:
+        Its corners x, y, (4, 2): top left, top right, bottom right, bottom left; and which edges
+        are the picture's, of top, right, bottom and left, (4,). None where it isn't one.
+    """
+    height, width = own.shape
+    y, x = np.nonzero(own)
+    angle = _turn(_rim(x, y))
+    cos, sin = np.cos(angle), np.sin(angle)
+    u, v = cos * x + sin * y, cos * y - sin * x
+    on_border = (x == 0) | (y == 0) | (x == width - 1) | (y == height - 1)
+    edges = []
+    for along, across, sign in ((u, v, -1), (v, u, 1), (u, v, 1), (v, u, -1)):
+        edge = _edge(along, sign * across, on_border)
+        if edge is None:
+            return None
+        edges.append(edge._replace(slope=sign * edge.slope, level=sign * edge.level))
+    if np.mean([edge.share for edge in edges]) < STRAIGHT:
+        return None
+    for one, other in zip(edges[:2], edges[2:], strict=True):
+        if not (one.is_cut or other.is_cut) and abs(one.slope - other.slope) > TRAPEZOID:
+            return None
+    top, right, bottom, left = edges
+    pairs = ((top, left), (top, right), (bottom, right), (bottom, left))
+    corners = np.array([_crossing(level, upright) for level, upright in pairs])
+    turn = np.array([[cos, -sin], [sin, cos]])
+    return corners @ turn.T + 0.5, np.array([edge.is_cut for edge in edges])
+
+
+def _crossing(level: _Edge, upright: _Edge) -> tuple[float, float]:
+    """Where v = slope · u + level meets u = slope · v + level: u, v."""
+    u = (upright.level + upright.slope * level.level) / (1 - level.slope * upright.slope)
+    return u, level.slope * u + level.level
+
+
+def within(corners: Array, shape: tuple[int, ...]) -> Array:
+    """The cells whose middles lie in a quadrilateral, bool (h, w)."""
+    y, x = np.mgrid[: shape[0], : shape[1]] + 0.5
+    inside = np.ones(shape, dtype=bool)
+    for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        inside &= (x1 - x0) * (y - y0) >= (y1 - y0) * (x - x0)
+    return inside
+
+
+def moved(corners: Array, by: Array) -> Array:
+    """The quadrilateral with each edge moved inwards by so many cells, (4, 2)."""
+    following = np.roll(corners, -1, axis=0)
+    ways = following - corners
+    normals = np.stack([-ways[:, 1], ways[:, 0]], axis=1)
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    offsets = (normals * corners).sum(axis=1) + by
+    return np.array(
+        [np.linalg.solve(normals[[i - 1, i]], offsets[[i - 1, i]]) for i in range(len(corners))]
+    )
+
+
+def _rim(x: Array, y: Array) -> Array:
+    """The first and the last cell of each row and column, (n, 2); cells come row by row."""
+    starts = np.flatnonzero(np.diff(y, prepend=-1))
+    rows = np.concatenate([starts, np.append(starts[1:], len(y)) - 1])
+    order = np.lexsort((y, x))
+    starts = np.flatnonzero(np.diff(x[order], prepend=-1))
+    columns = order[np.concatenate([starts, np.append(starts[1:], len(x)) - 1])]
+    chosen = np.concatenate([rows, columns])
+    return np.stack([x[chosen], y[chosen]], axis=1)
+
+
+def _turn(rim: Array) -> float:
+    """The angle at which the least upright rectangle lies around it, −45° … 45°, in radians."""
+    angles = np.radians(np.arange(-45, 45, 1.5))
+    u = rim @ np.stack([np.cos(angles), np.sin(angles)])
+    v = rim @ np.stack([-np.sin(angles), np.cos(angles)])
+    return float(angles[np.argmin((np.ptp(u, axis=0) + 1) * (np.ptp(v, axis=0) + 1))])
+
+
+def _edge(along: Array, across: Array, on_border: Array) -> _Edge | None:
+    """The line on which the farthest cells lie, if there is one.
+
+    Args:
+        along: coordinate of each cell along the edge, (n,).
+        across: away from the slip, (n,).
+        on_border: cells on the picture's border, (n,).
+    """
+    place = np.rint(along - along.min()).astype(np.int64)
+    order = np.lexsort((across, place))
+    last = order[np.flatnonzero(np.diff(place[order], append=-1))]
+    spare = len(last) // 12
+    last = last[spare : len(last) - spare]
+    if len(last) < 6:
+        return None
+    is_cut = bool(on_border[last].mean() > 0.5)
+    if not is_cut:
+        last = last[~on_border[last]]
+    s, t = along[last], across[last]
+    slope = _slope(s, t)
+    level = float(np.median(_densest(t - slope * s)))
+    near = np.abs(t - slope * s - level) <= NEAR
+    middle = float(s[near].mean())
+    A = np.stack([np.ones(int(near.sum())), s[near] - middle], axis=1)
+    level, slope = (float(value) for value in fitted(A, t[near], np.ones(len(A))))
+    share = float((np.abs(t - level - slope * (s - middle)) <= NEAR).mean())
+    if share < WORST or abs(slope) > TRAPEZOID:
+        return None
+    return _Edge(slope, level - slope * middle + 0.5, is_cut, share)
+
+
+def _slope(along: Array, across: Array) -> float:
+    """The slope on which most cells lie (Hough 1962); where an edge fades, the others don't."""
+    slopes = np.linspace(-TRAPEZOID, TRAPEZOID, 101)
+    counts = [len(_densest(across - slope * along)) for slope in slopes]
+    most = np.flatnonzero(np.array(counts) == max(counts))
+    return float(slopes[most].mean())
+
+
+def _densest(values: Array) -> Array:
+    """The most of them that lie within a stretch of twice `NEAR`."""
+    ordered = np.sort(values)
+    ends = np.searchsorted(ordered, ordered + 2 * NEAR, side="right")
+    first = int(np.argmax(ends - np.arange(len(ordered))))
+    return ordered[first : ends[first]]

@@ -1,0 +1,443 @@
+"""The root of a config: a section for each choice that makes a network, and their agreement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
+
+from nnkit.config.load import find_setting, in_file_order, load_document, validate
+from nnkit.config.spec import Count, Listed, OneOf, Spec
+from nnkit.config.yaml import Mark, Node, dump_yaml, node_of
+from nnkit.data.augment import AnyAugmentation
+from nnkit.data.preprocess import AnyStep
+from nnkit.data.sources import AnySource
+from nnkit.data.splits import Split
+from nnkit.errors import ConfigError, Problem, SettingError, SettingPath
+from nnkit.metrics import METRICS
+from nnkit.nn.activations import Activation, Function, Sign, Step
+from nnkit.nn.architecture import (
+    Activations,
+    Architecture,
+    activation_named,
+    own_activation,
+    written_activation,
+)
+from nnkit.nn.layers import ActivationLayer, Dense, Dropout
+from nnkit.nn.layers.weighted import WeightedLayer
+from nnkit.nn.losses import AnyLoss, CrossEntropy
+from nnkit.optim.averaging import AnyAveraging
+from nnkit.optim.lbfgs import FullBatch
+from nnkit.optim.optimizers import Adam, AnyOptimizer, Pegasos
+from nnkit.optim.regularization import Regularization
+from nnkit.task.targets import gives_probabilities
+
+DEFAULT_EPOCHS = 10
+
+
+class Data(Spec):
+    """The data set, its splits and its preprocessing."""
+
+    source: AnySource = Field(description="Where the samples are read from.")
+    split: Split = Field(Split(), description="The validation and test sets.")
+    preprocess: Annotated[tuple[AnyStep, ...], Listed] = Field(
+        (), description="Steps in order, fitted on the training data and saved in the checkpoint."
+    )
+    augment: Annotated[tuple[AnyAugmentation, ...], Listed] = Field(
+        (), description="Random transformations of training samples, drawn anew each time."
+    )
+    targets: Literal["labels", "inputs"] = Field(
+        "labels",
+        description="The targets: the labels or numbers of the source, or, for an autoencoder, "
+        "each sample's own inputs, preprocessed and flattened. Noise and augmentation change the "
+        "inputs only, not the targets.",
+    )
+
+
+class Training(Spec):
+    """Training length, batch size and monitoring."""
+
+    epochs: Count | None = Field(None, description="Passes over the training set; default: 10.")
+    steps: Count | None = Field(None, description="The number of updates, instead of epochs.")
+    batch_size: Count = Field(32, description="Samples per update; at most the whole training set.")
+    evaluate_every: Count | None = Field(
+        None, description="Steps between evaluations; default: one epoch."
+    )
+    evaluate_on: Annotated[tuple[Literal["validation", "test"], ...], Listed] | None = Field(
+        None, description="The sets to evaluate during training; default: validation, if any."
+    )
+    metrics: Annotated[tuple[Annotated[str, OneOf("metric", METRICS)], ...], Listed] = Field(
+        (),
+        description="Metrics to compute in addition to loss and accuracy, or loss, mae, rmse and "
+        "r2.",
+    )
+    checkpoint_every: Count | None = Field(
+        None, description="Steps between additional saves; each evaluation saves anyway."
+    )
+    monitor: str | None = Field(
+        None,
+        description="The metric that selects the best checkpoint, such as validation.accuracy; "
+        "default: validation.loss, or the training objective if there is no validation set. `last` "
+        "selects the last one, for instance if augmentation makes the training loss too noisy.",
+    )
+    accumulate: Count = Field(1, description="Batches whose gradients are averaged for one update.")
+    averaging: AnyAveraging | None = Field(
+        None, description="Evaluate and save an average of the weights over the steps."
+    )
+    precision: Literal["float32", "float64"] = Field(
+        "float32", description="The floating-point type."
+    )
+    threads: Count | None = Field(
+        None,
+        description="Threads for matrix products, or for the parts of a batch of images; default: "
+        "chosen by the size of the layers.",
+    )
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        if self.epochs is not None and self.steps is not None:
+            raise ValueError("epochs and steps both say how long to train; give one of them")
+        return self
+
+
+class Bound(Spec):
+    """Bounds on a final metric."""
+
+    min: float | None = Field(None, description="Lower bound, inclusive.")
+    max: float | None = Field(None, description="Upper bound, inclusive.")
+
+    @model_validator(mode="after")
+    def _bounds_something(self) -> Self:
+        if self.min is None and self.max is None:
+            raise ValueError("give a min, a max or both")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"no figure is at least {self.min:g} and at most {self.max:g}")
+        return self
+
+
+def _is_mapping(value: Any) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _dotted_keys(bounds: Any) -> Any:
+    """`{test: {accuracy: …}}`, which `--set expect.test.accuracy.min=…` makes, in one key."""
+    if not isinstance(bounds, Mapping):
+        return bounds
+    flat: dict[str, Any] = {}
+    for name, bound in bounds.items():
+        nested = isinstance(bound, Mapping) and bound and all(map(_is_mapping, bound.values()))
+        flat |= {f"{name}.{figure}": b for figure, b in bound.items()} if nested else {name: bound}
+    return flat
+
+
+class Config(Spec):
+    """A complete config: the data, the five choices, and how to train.
+
+    The five are architecture, activation, loss, optimizer and regularization.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)] = Field(
+        "run", description="The run folder is runs/NAME-HASH; default: the file's name."
+    )
+    seed: Annotated[int, Field(ge=0, lt=1 << 63)] = Field(
+        0,
+        description="Of all random draws. The same seed gives the same bits on the same machine, "
+        "with the same versions and number of threads.",
+    )
+    data: Data
+    architecture: Architecture
+    activation: Activations = Activations()
+    loss: AnyLoss = Field(CrossEntropy(), description="The objective to minimize.")
+    optimizer: AnyOptimizer = Field(Adam(), description="The update rule.")
+    regularization: Regularization = Regularization()
+    training: Training = Training()
+    expect: Annotated[dict[str, Bound], BeforeValidator(_dotted_keys)] = Field(
+        default_factory=dict,
+        description="Bounds on final metrics, such as test.accuracy: {min: 0.98}; else exit 4.",
+    )
+    _document: Node | None = PrivateAttr(None)
+
+    def resolved(self) -> dict[str, Any]:
+        """All settings, defaults included, as plain data."""
+        return self.model_dump(mode="json")
+
+    def to_yaml(self) -> str:
+        """The resolved config as YAML that `load_config` reads back as the same config."""
+        return dump_yaml(self.resolved())
+
+    def origin(self, path: SettingPath) -> str:
+        """Where a setting was given, as `file:line:column` or `--set …`; "" if it is a default."""
+        if self._document is None:
+            return ""
+        _, node, exact = find_setting(Config, self._document, path)
+        return str(node.mark) if exact else ""
+
+    @contextmanager
+    def locating(self) -> Iterator[None]:
+        """Within, a `SettingError` becomes a `ConfigError` that names file, line and column."""
+        try:
+            yield
+        except SettingError as error:
+            raise self._config_error([error]) from None
+
+    def _config_error(self, errors: Sequence[SettingError]) -> ConfigError:
+        code = max(error.exit_code for error in errors)
+        if self._document is None:
+            return ConfigError([Problem("", error.path, error.message) for error in errors], code)
+        found = []
+        for error in errors:
+            path, node, exact = find_setting(Config, self._document, error.path)
+            mark = node.mark if exact else node.key
+            written = path if exact else error.path
+            found.append((mark, Problem(str(mark), written, error.message)))
+        return in_file_order(found, code)
+
+    def check(self) -> Self:
+        """Checks what sections must agree on.
+
+        Raises:
+            ConfigError: every disagreement.
+        """
+        if errors := list(conflicts(self)):
+            raise self._config_error(errors)
+        return self
+
+
+def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
+    """Reads, extends, overrides and validates a config file.
+
+    Args:
+        path: the YAML file.
+        overrides: texts such as `optimizer.lr=0.01`, values in YAML.
+
+    Returns:
+        The config; it remembers where each of its values was written.
+
+    Raises:
+        ConfigError: everything that is wrong, each with file, line and column.
+        UsageError: an override is malformed.
+    """
+    document = load_document(path, overrides)
+    if document.child("name") is None:
+        name = "".join(
+            c if (c.isalnum() and c.isascii()) or c in "._-" else "-" for c in Path(path).stem
+        )
+        origin = Mark("the file's name")
+        named = Node(name.lstrip("._-")[:80] or "run", origin, origin)
+        document = Node({"name": named, **document.value}, document.mark, document.key)
+    config = validate(Config, document)
+    config._document = document
+    return config.check()
+
+
+def config_from(settings: dict[str, Any]) -> Config:
+    """A config from plain data, such as a checkpoint's.
+
+    Raises:
+        ConfigError: it is no valid config.
+    """
+    return validate(Config, node_of(settings, Mark("config"))).check()
+
+
+def conflicts(config: Config) -> Iterator[SettingError]:
+    """Settings that another one would overrule, or that can't work together."""
+    architecture, dropout = config.architecture, config.regularization.dropout
+    if not architecture.weighted:
+        yield SettingError(("architecture", "layers"), "no layer has weights; add '- dense: UNITS'")
+        return
+    yield from _activation_conflicts(config)
+    yield from _output_conflicts(config)
+    yield from _repeated_output(config)
+    if dropout is not None and len(architecture.weighted) == 1 and not architecture.last_is_hidden:
+        yield SettingError(("regularization", "dropout"), "has no effect: there is no hidden layer")
+    if dropout is not None and any(isinstance(layer, Dropout) for layer in architecture.layers):
+        yield SettingError(
+            ("regularization", "dropout"),
+            "the architecture has dropout layers of its own; keep one of the two",
+        )
+    yield from _optimizer_conflicts(config)
+    yield from _impossible_bounds(config)
+    weighted = [layer for layer in architecture.layers if isinstance(layer, WeightedLayer)]
+    if all(layer.lr_factor == 0 for layer in weighted):
+        first = architecture.weighted[0]
+        yield SettingError(
+            ("architecture", "layers", first, "lr_factor"), "every layer is frozen at 0"
+        )
+    if architecture.initializer is not None and all(layer.initializer for layer in weighted):
+        yield SettingError(
+            ("architecture", "initializer"), "has no effect: every layer names its own"
+        )
+
+
+def _optimizer_conflicts(config: Config) -> Iterator[SettingError]:
+    """Settings that the optimizer has no use for, or needs."""
+    optimizer, regularization, training = config.optimizer, config.regularization, config.training
+    if isinstance(optimizer, Pegasos) and regularization.l2_strength != optimizer.strength:
+        yield SettingError(
+            ("optimizer", "strength"),
+            f"pegasos minimizes with the penalty λ/2·|w|²: set regularization.l2 to the same "
+            f"{optimizer.strength:g}",
+        )
+    decay = optimizer.decay + regularization.weight_decay
+    if optimizer.lr * decay >= 1:
+        inside = ("optimizer", "weight_decay") if optimizer.decay else None
+        yield SettingError(
+            inside or ("regularization", "weight_decay"),
+            f"with lr {optimizer.lr:g} each step would take away {optimizer.lr * decay:g} of every "
+            "weight; lr times weight_decay must stay below 1",
+        )
+    if not isinstance(optimizer, FullBatch):
+        return
+    usual = Training.model_fields["batch_size"].default  # which a resolved config spells out
+    unused: list[tuple[SettingPath, bool]] = [
+        (("training", "batch_size"), training.batch_size != usual),
+        (("training", "accumulate"), training.accumulate > 1),
+        (("optimizer", "clip"), optimizer.clip is not None),
+        (("regularization", "weight_decay"), bool(regularization.weight_decay)),
+        (("regularization", "weight_noise"), regularization.weight_noise is not None),
+        (("regularization", "max_norm"), regularization.max_norm is not None),
+    ]
+    for path, given in unused:
+        if given:
+            yield SettingError(
+                path, f"has no effect: '{optimizer.tag()}' takes whole steps over all samples"
+            )
+    for i, layer in enumerate(config.architecture.layers):
+        if isinstance(layer, WeightedLayer) and layer.lr_factor not in (0, 1):
+            yield SettingError(
+                ("architecture", "layers", i, "lr_factor"),
+                f"'{optimizer.tag()}' has one step for all layers; 1 or, to freeze it, 0",
+            )
+    if regularization.l1_strength:
+        yield SettingError(
+            ("regularization", "elastic_net" if regularization.elastic_net else "l1"),
+            f"'{optimizer.tag()}' needs a smooth objective, and the l1 penalty has a corner at 0; "
+            "use sgd with l1: {proximal: true}",
+        )
+
+
+def _activation_conflicts(config: Config) -> Iterator[SettingError]:
+    section, architecture = config.activation, config.architecture
+    layers, last = architecture.layers, architecture.last
+    for i in range(last + 1, len(layers)):
+        if isinstance(layers[i], ActivationLayer) and not architecture.goes_on(i):
+            yield SettingError(
+                ("architecture", "layers", i),
+                "the output's activation would follow this one; name it as activation.output",
+            )
+    unnamed = (
+        i
+        for i in architecture.weighted[:-1]
+        if own_activation(layers[i]) is None and written_activation(layers, i) is None
+    )
+    if section.hidden is not None and not any(True for _ in unnamed):
+        yield SettingError(
+            ("activation", "hidden"), "has no effect: no hidden layer is without its own activation"
+        )
+    inference = section.inference
+    if inference is not None and not isinstance(inference, Function):
+        yield SettingError(
+            ("activation", "inference"),
+            f"'{inference.tag()}' is more than a function of the output; name it in the network",
+        )
+    for path, activation in _trained_activations(config):
+        if not activation.trainable:
+            yield SettingError(
+                path,
+                f"'{activation.tag()}' has no gradient, so nothing below it would learn; "
+                "it can be activation.inference",
+            )
+
+
+def _output_conflicts(config: Config) -> Iterator[SettingError]:
+    """Output activations that the loss can't learn from."""
+    loss, last = config.loss, config.architecture.last
+    layer = config.architecture.layers[last]
+    own = config.architecture.own_output
+    if own is not None and config.activation.output is not None:
+        yield SettingError(
+            ("activation", "output"),
+            f"layer {last} names its own activation, '{own.tag()}'; keep one of the two",
+        )
+    blamed: SettingPath = ("activation", "output")
+    if own is not None:
+        blamed = ("architecture", "layers", last, "activation")
+    output = own or config.activation.output or activation_named(loss.output)
+    pair = f"'{loss.tag()}' takes"
+    if loss.outputs is not None and output.tag() not in loss.outputs:
+        instead = ", or binary_cross_entropy" if loss.output == "softmax" else ""
+        yield SettingError(
+            blamed,
+            f"{pair} {loss.wants}, which '{output.tag()}' does not give; "
+            f"use '{loss.output}'{instead}",
+        )
+    elif loss.coding == "signed" and output.nonnegative:
+        yield SettingError(
+            blamed,
+            f"{pair} distances of either sign, but '{output.tag()}' is never negative; "
+            "use 'identity'",
+        )
+    if not gives_probabilities(output):
+        for i, name in enumerate(config.training.metrics):
+            if METRICS[name].statistic.takes == "probabilities":
+                yield SettingError(
+                    ("training", "metrics", i),
+                    f"'{name}' judges probabilities, which '{output.tag()}' does not give",
+                )
+    inference = config.activation.inference
+    if isinstance(inference, Sign | Step) and output.nonnegative:
+        yield SettingError(
+            ("activation", "inference"),
+            f"'{inference.tag()}' parts outputs at 0, but '{output.tag()}' is never negative; "
+            "leave it out",
+        )
+    if output.tag() == "softmax" and isinstance(layer, Dense) and layer.units == 1:
+        yield SettingError(
+            ("architecture", "layers", last, "units"),
+            "softmax over 1 unit is always 1; give a unit to each class, or use "
+            "binary_cross_entropy with 1",
+        )
+
+
+def _impossible_bounds(config: Config) -> Iterator[SettingError]:
+    """Bounds beyond a metric's range, such as a percentage where a share is needed."""
+    for name, bound in config.expect.items():
+        metric = METRICS.get(name.rpartition(".")[2])
+        for side, value in (("min", bound.min), ("max", bound.max)):
+            if metric is None or value is None or metric.least <= value <= metric.most:
+                continue
+            message = f"{metric.name} is at least {metric.least:g}"
+            if value > metric.most:
+                message = f"{metric.name} is at most {metric.most:g}"
+                if metric.most == 1 and 2 < value <= 100:
+                    message += f"; write {value / 100:g}"
+            yield SettingError(("expect", name, side), message)
+
+
+def _repeated_output(config: Config) -> Iterator[SettingError]:
+    """Probabilities that pooling would get from the last layer, and give on as other ones."""
+    architecture, last = config.architecture, config.architecture.last
+    own = own_activation(architecture.layers[last])
+    output = config.activation.output or activation_named(config.loss.output)
+    if architecture.last_is_hidden and own == output and output.probability:
+        yield SettingError(
+            ("architecture", "layers", last, "activation"),
+            f"'{own.tag()}' would stand before what follows this layer, and again at the end; "
+            f"leave it out here, or, if both are meant, write '- activation: {own.tag()}' next",
+        )
+
+
+def _trained_activations(config: Config) -> Iterator[tuple[SettingPath, Activation]]:
+    if config.activation.hidden is not None:
+        yield ("activation", "hidden"), config.activation.hidden
+    if config.activation.output is not None:
+        yield ("activation", "output"), config.activation.output
+    for i, layer in enumerate(config.architecture.layers):
+        path: SettingPath = ("architecture", "layers", i)
+        if (own := own_activation(layer)) is not None:
+            yield (*path, "activation"), own
+        if isinstance(layer, ActivationLayer):
+            yield (*path, "function"), layer.function

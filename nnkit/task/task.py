@@ -1,0 +1,250 @@
+"""A config meets its data: sets ready for the network, and the model that fits them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from nnkit.data.dataset import Dataset, Samples, chunks
+from nnkit.data.description import describe_data
+from nnkit.data.lazy import LazyArray
+from nnkit.data.preprocess import Preprocessor
+from nnkit.data.splits import split_dataset
+from nnkit.errors import SettingError
+from nnkit.metrics import METRICS, chosen
+from nnkit.metrics.metric import Metric
+from nnkit.nn.architecture import chain
+from nnkit.nn.model import Model
+from nnkit.nn.params import Array, Shape
+from nnkit.task.config import Config
+from nnkit.task.targets import class_weights, counted, encode, weights_of
+
+
+@dataclass(frozen=True, slots=True)
+class ReadySet:
+    """One of the sets as the network takes it.
+
+    Attributes:
+        inputs: preprocessed, (n, *input shape), or to be preprocessed as they are read.
+        coded: targets as the loss wants them, (n, outputs).
+        targets: as figures want them: class numbers (n,) or real targets (n, outputs); of an
+            autoencoder its inputs, each sample in a row.
+        weights: how much each sample counts in the loss, (n,); None for all the same.
+        counted: how much it counts in other figures, whatever its class: (n,), or None likewise.
+        origins: where each sample is found in its source, as `Samples` has it.
+    """
+
+    inputs: Array | LazyArray
+    coded: Array
+    targets: Array
+    weights: Array | None
+    counted: Array | None = None
+    origins: Array | None = None
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    @property
+    def are_classes(self) -> bool:
+        """Whether the targets are class numbers."""
+        return self.targets.ndim == 1
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a config and its data come to.
+
+    Attributes:
+        config: the config.
+        dataset: as its source loaded it.
+        sets: raw samples by set: `train`, `validation`, `test`.
+        preprocessor: fitted on `train`.
+    """
+
+    config: Config
+    dataset: Dataset
+    sets: Mapping[str, Samples]
+    preprocessor: Preprocessor
+
+    @cached_property
+    def dtype(self) -> np.dtype[Any]:
+        return np.dtype(self.config.training.precision)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of the data as loaded."""
+        return self.dataset.fingerprint()
+
+    @cached_property
+    def input_shape(self) -> Shape:
+        """Of one sample, preprocessed."""
+        one = self.preprocessor(self.sets["train"].inputs[:1], self.dtype)
+        return tuple(one.shape[1:])
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """The class names that the network tells apart; None for real targets."""
+        return None if self.config.data.targets == "inputs" else self.dataset.classes
+
+    @cached_property
+    def class_weights(self) -> Array | None:
+        """How much samples of each class count; None for all the same."""
+        return class_weights(self.config.loss, self.classes, self.sets["train"].targets)
+
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """The names of the figures by which its networks are judged."""
+        return ("loss", *(metric.name for metric in self.metrics))
+
+    @cached_property
+    def metrics(self) -> tuple[Metric[Any], ...]:
+        """The metrics of each evaluation."""
+        return chosen(self.config.training.metrics, for_classes=self.classes is not None)
+
+    def model(self, dtype: str | None = None) -> Model:
+        """A new model with initial weights.
+
+        Raises:
+            SettingError: layers, loss and data do not fit together.
+        """
+        return model_for(self.config, self.input_shape, dtype)
+
+    def ready(self, name: str, model: Model) -> ReadySet:
+        """The set of that name as the model takes it.
+
+        Raises:
+            SettingError: targets and outputs do not fit.
+            DataError: the inputs hold what no network can take.
+        """
+        return ready_set(
+            self.sets[name],
+            self.preprocessor,
+            model,
+            self.classes,
+            self.config,
+            self.class_weights,
+        )
+
+
+def prepare(config: Config) -> Task:
+    """Loads the data, splits it and fits the preprocessing on the training set.
+
+    Raises:
+        DataError: the data is missing or damaged.
+        SettingError: split or preprocessing do not fit it.
+    """
+    dataset = config.data.source.load()
+    sets = split_dataset(dataset, config.data.split, config.seed)
+    for name in config.training.evaluate_on or ():
+        if name not in sets:
+            raise SettingError(
+                ("training", "evaluate_on"), f"there is no {name} set; data.split.{name} is 0"
+            )
+    preprocessor = Preprocessor.fit(config.data.preprocess, sets["train"].inputs, dataset.columns)
+    task = Task(config, dataset, sets, preprocessor)
+    _check_metrics(config.training.metrics, for_classes=task.classes is not None)
+    return task
+
+
+def _check_metrics(names: Sequence[str], *, for_classes: bool) -> None:
+    for i, name in enumerate(names):
+        if METRICS[name].for_classes != for_classes:
+            kinds = ("real numbers", "classes")
+            judged, given = kinds[not for_classes], kinds[for_classes]
+            fitting = [m.name for m in METRICS.values() if m.for_classes == for_classes]
+            raise SettingError(
+                ("training", "metrics", i),
+                f"'{name}' judges {judged}, but the targets are {given}; "
+                f"there are {', '.join(fitting)}",
+            )
+
+
+def model_for(config: Config, input_shape: Shape, dtype: str | None = None) -> Model:
+    """The config's model for inputs of that shape, with initial weights.
+
+    Raises:
+        SettingError: a layer can't take the shape that reaches it.
+    """
+    stages = chain(
+        config.architecture,
+        config.activation,
+        config.loss,
+        input_shape,
+        config.regularization.dropout,
+        config.regularization.input_noise,
+    )
+    return Model(stages, config.loss, config.seed, dtype or config.training.precision)
+
+
+def ready_set(
+    samples: Samples,
+    preprocessor: Preprocessor,
+    model: Model,
+    classes: tuple[str, ...] | None,
+    config: Config,
+    by_class: Array | None = None,
+) -> ReadySet:
+    """Samples preprocessed, their targets coded for the model's loss.
+
+    Args:
+        samples: raw.
+        preprocessor: fitted.
+        model: that will take them.
+        classes: the class names; None for real targets.
+        config: says what the targets are, and names the layer to blame for a wrong number of
+            outputs.
+        by_class: how much samples of each class count.
+    """
+    inputs = preprocessor.prepared(samples.inputs, model.dtype)
+    targets = samples.targets
+    if config.data.targets == "inputs":
+        targets = np.asarray(inputs).reshape(len(inputs), -1)
+    last_layer = ("architecture", "layers", config.architecture.last)
+    coded = encode(targets, classes, model.loss, model.output_shape, last_layer, model.dtype)
+    weights = weights_of(samples.targets, samples.weights, by_class, model.dtype)
+    counts = counted(samples.targets, samples.weights, model.loss, classes)
+    if classes is None and model.loss.coding != "number":
+        targets = coded.astype(np.float64)  # yes and no as the outputs say them
+    return ReadySet(inputs, coded, targets, weights, counts, samples.origins)
+
+
+def build_model(config: Config, input_shape: Shape | None = None) -> Model:
+    """The config's model with initial weights.
+
+    Args:
+        config: from `load_config`.
+        input_shape: of one preprocessed sample; by default what the config's data gives.
+
+    Raises:
+        ConfigError: a layer can't take the shape that reaches it.
+        DataError: the data, where it must be looked at, is missing or damaged.
+    """
+    with config.locating():
+        return prepare(config).model() if input_shape is None else model_for(config, input_shape)
+
+
+def check_data(config: Config) -> dict[str, Any]:
+    """Loads the config's data, runs every sample through the preprocessing, and describes it.
+
+    Returns:
+        `raw_shape` and `input_shape` of one sample, `target` in words, `classes`, the number of
+        `missing` values, `bytes`, and for each of `sets` its `samples` and those `per_class`.
+
+    Raises:
+        ConfigError: split or preprocessing do not fit the data.
+        DataError: the data is missing or damaged, or holds what no network can take.
+    """
+    with config.locating():
+        task = prepare(config)
+        for samples in task.sets.values():
+            for part in chunks(samples.inputs):
+                task.preprocessor(part, task.dtype)
+    report = describe_data(task.dataset, task.sets, task.input_shape)
+    if config.data.targets == "inputs":
+        report["target"] = f"the inputs, {prod(task.input_shape)} real number(s)"
+    return report

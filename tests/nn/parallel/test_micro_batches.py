@@ -1,0 +1,127 @@
+"""A batch in pieces, on one thread or several, gives what the whole batch gives."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nnkit.nn import model as model_module
+from nnkit.nn.model import STEP, Model, Network
+from nnkit.nn.parallel.execution import Execution
+from nnkit.nn.parallel.micro_batches import Pieces
+from nnkit.random import generator
+from tests.nn.examples import batch_of, model_of
+
+LAYERS = [{"conv": {"filters": 3, "kernel": 3}}, {"max_pool": 2}, "flatten", {"dense": 4}]
+SAMPLES = 3 * STEP + 5  # the last piece is a short one
+
+
+@pytest.fixture(autouse=True)
+def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_module, "CACHE", 1)
+
+
+def spatial(threads: int, *layers: object) -> Model:
+    model = model_of([*layers, *LAYERS], (2, 6, 6))
+    model.execution = Execution(threads)
+    return model
+
+
+def cut(model: Model, training: bool = True) -> Pieces:
+    found = model.in_pieces(SAMPLES) if training else outside_training(model)
+    assert isinstance(found, Pieces)
+    return found
+
+
+def outside_training(model: Model) -> Network | Pieces:
+    with model.lent(SAMPLES) as found:
+        return found  # there is no other borrower
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 7])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_loss_and_gradient_are_the_whole_batchs(threads: int, weighted: bool) -> None:
+    model = spatial(threads)
+    X, T = batch_of(model, SAMPLES)
+    weights = generator(0, "weights").random(SAMPLES) if weighted else None
+    whole = Network(model, SAMPLES, training=True).loss_and_gradient(X, T, 0, weights)
+    expected = model.grads.copy()
+    model.grads.fill(np.nan)
+    loss = cut(model).loss_and_gradient(X, T, 0, weights)
+    assert loss == pytest.approx(whole, rel=1e-12)
+    np.testing.assert_allclose(model.grads, expected, rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_same_threads_give_the_same_bits(threads: int) -> None:
+    model = spatial(threads, {"dropout": 0.5})
+    X, T = batch_of(model, SAMPLES)
+    first = cut(model).loss_and_gradient(X, T, 3), model.grads.tobytes()
+    again = spatial(threads, {"dropout": 0.5})
+    assert (cut(again).loss_and_gradient(X, T, 3), again.grads.tobytes()) == first
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_outputs_and_loss_outside_training(threads: int) -> None:
+    model = spatial(threads)
+    X, T = batch_of(model, SAMPLES)
+    whole = Network(model, SAMPLES, training=False)
+    np.testing.assert_allclose(
+        cut(model, training=False).forward(X), whole.forward(X), rtol=1e-10, atol=1e-14
+    )
+    weights = generator(0, "weights").random(SAMPLES)
+    loss, Y = cut(model, training=False).evaluate(X, T, weights)
+    expected, outputs = whole.evaluate(X, T, weights)
+    assert loss == pytest.approx(expected, rel=1e-12)
+    np.testing.assert_allclose(Y, outputs, rtol=1e-10, atol=1e-14)
+
+
+def test_no_sample_that_counts_is_no_loss() -> None:
+    model = spatial(2)
+    X, T = batch_of(model, SAMPLES)
+    assert cut(model).loss_and_gradient(X, T, 0, np.zeros(SAMPLES)) == 0
+    assert not model.grads.any()
+
+
+def test_pieces_draw_apart() -> None:
+    """Equal samples in two pieces are not given the same dropout."""
+    model = spatial(1, {"dropout": 0.5})
+    X, T = batch_of(model, STEP)
+    X, T = (np.concatenate([A, A], axis=-1) for A in (X, T))
+    losses = []
+    for half in range(2):
+        weights = np.zeros(2 * STEP)
+        weights[half * STEP : (half + 1) * STEP] = 1
+        found = model.in_pieces(2 * STEP)
+        losses.append(found.loss_and_gradient(X, T, 0, weights))
+    assert losses[0] != losses[1]
+
+
+def test_what_compares_samples_is_not_cut() -> None:
+    model = spatial(2, "batch_norm")
+    assert isinstance(model.in_pieces(SAMPLES), Network)
+    assert isinstance(outside_training(model), Pieces)
+
+
+def test_threads_share_vectors_outside_training_alone() -> None:
+    model = model_of([{"dense": 3}], (5,))
+    for threads, kind in ((1, Network), (2, Pieces)):
+        model.execution = Execution(threads)
+        assert isinstance(model.in_pieces(SAMPLES), Network)
+        assert isinstance(outside_training(model), kind)
+
+
+def test_a_nan_in_any_piece_is_found() -> None:
+    model = spatial(2)
+    X, _ = batch_of(model, SAMPLES)
+    assert cut(model).first_nonfinite(X, 0) is None
+    X[0, 0, 0, -1] = np.nan
+    assert cut(model).first_nonfinite(X, 0) == "the input"
+
+
+def test_overflow_in_a_thread_says_nothing() -> None:
+    """As in the thread that trains, where NaN is looked for in the loss."""
+    model = spatial(2)
+    X, T = batch_of(model, SAMPLES)
+    with np.errstate(all="ignore"):
+        assert not np.isfinite(cut(model).loss_and_gradient(X * 1e308, T, 0))

@@ -1,0 +1,34 @@
+"""The networks that come with the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import nnkit
+from nnkit.reading.pretrained import DIGITS, JUDGE
+from nnkit.runs.checkpoint import read_checkpoint
+
+CONFIG = Path(__file__).parents[2] / "configs" / "digits.yaml"
+
+
+def test_is_small_and_made_by_the_shipped_config() -> None:
+    assert DIGITS.stat().st_size <= 400_000
+    checkpoint = read_checkpoint(DIGITS)
+    assert checkpoint.header["config"] == nnkit.load_config(CONFIG).resolved()
+    assert not checkpoint.part("slots")
+
+
+@pytest.mark.slow
+def test_reads_the_test_images() -> None:
+    count, figures = nnkit.load_checkpoint(DIGITS).evaluate("test")
+    assert count == 10_000
+    assert figures["accuracy"] >= 0.994
+
+
+def test_the_judge_is_small() -> None:
+    assert JUDGE.stat().st_size <= 100_000
+    checkpoint = read_checkpoint(JUDGE)
+    assert not checkpoint.part("slots")
+    assert checkpoint.header["classes"] == [str(number) for number in range(12)]
