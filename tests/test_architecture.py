@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from importlib.metadata import PackageNotFoundError, packages_distributions, requires
 from pathlib import Path
 
@@ -104,6 +105,11 @@ def test_nothing_imports_upwards(module: Path) -> None:
 def test_every_folder_has_its_place() -> None:
     folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
     assert folders <= set(MAY_IMPORT), "say in MAY_IMPORT what the new folder may import"
+
+
+def test_no_modules_import_each_other() -> None:
+    graph = {name: set(imported(path)) for name, path in PATHS.items() if path not in FACE}
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names them
 
 
 def test_no_two_modules_have_one_name() -> None:

@@ -65,7 +65,7 @@ def accumulate(
         X, T = batch_last(data.inputs[part]), batch_last(data.coded[part])
         weights = None if data.weights is None else data.weights[part]
         counts = None if data.counted is None else data.counted[part]
-        with numerics(), model.lent(part.stop - start, execution) as network:
+        with numerics(), model.lent(X.shape[-1], execution, X.shape[1:-1]) as network:
             loss, Y = network.evaluate(X, T, weights)
             outputs = samples_first(Y)
             form = partial(answers, outputs, loss=model.loss, activation=activation)

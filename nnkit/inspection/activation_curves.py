@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from nnkit.nn.activations import AnyActivation
-from nnkit.nn.architecture import Stage
-from nnkit.nn.layer import ShapeError
+from nnkit.nn.form import Form, ShapeError
+from nnkit.nn.layer import Stage
 from nnkit.nn.layers import ActivationLayer
 from nnkit.nn.losses import SquaredError
-from nnkit.nn.model import Model, Network
+from nnkit.nn.model import Model
 from nnkit.nn.params import Array
+from nnkit.nn.passes import Pass
 
 MOST_UNITS = 64  # that are tried for an activation that takes several together
 
@@ -40,17 +41,16 @@ class ActivationCurve:
 def activation_curve(activation: AnyActivation, z: Array) -> ActivationCurve:
     """The curves of an activation over inputs z, (n,), in float64."""
     units = 1 if activation.elementwise else _units(activation)
-    layer = ActivationLayer(function=activation)
-    output = layer.output_shape((units,))
-    model = Model([Stage("activation", layer, (units,), output)], SquaredError(), 0, "float64")
-    network = Network(model, len(z), training=True, input_gradient=True)
+    stage = Stage.of("activation", ActivationLayer(function=activation), Form(units))
+    model = Model([stage], SquaredError(), 0, "float64")
+    network = model.bind(len(z), training=True, input_gradient=True)
     Z = np.zeros((units, len(z)))
     Z[0] = z
-    dY = np.zeros((*output, len(z)))
+    dY = np.zeros((*stage.output_shape, len(z)))
     dY[0] = 1.0
     with np.errstate(all="ignore"):  # e^z may well be infinite
-        value = network.forward(Z)[0].copy()
-        dZ = network.backward(dY)
+        value = network.forward(Z, Pass())[0].copy()
+        dZ = network.backward(dY, Pass())
     assert dZ is not None
     parameters = {
         name.rpartition(".")[2]: float(block.flat[0])
@@ -60,10 +60,10 @@ def activation_curve(activation: AnyActivation, z: Array) -> ActivationCurve:
 
 
 def _units(activation: AnyActivation) -> int:
-    """The fewest inputs, more than one, that it takes together."""
+    """The fewest inputs, more than one, that an activation takes together."""
     for units in range(2, MOST_UNITS + 1):
         try:
-            activation.output_shape((units,))
+            activation.output_form(Form(units))
         except ShapeError:
             continue
         return units

@@ -69,7 +69,7 @@ def first_filters(model: TrainedModel) -> Array:
         UsageError: it has none.
     """
     views = model.model.layout.views(model.model.params)
-    first = next(s for s in model.model.stages if s.spec.parameters(s.input_shape))
+    first = next(s for s in model.model.stages if s.parameters)
     if isinstance(first.spec, Conv) and first.input_shape[0] == 1 and first.spec.table is None:
         W = views[f"{first.name}.W"]  # (filters, 1, height, width), or (filters, 1, length)
         return np.asarray(W, dtype=np.float64).reshape(len(W), -1, W.shape[-1])

@@ -13,12 +13,12 @@ import numpy as np
 from nnkit.data.batches import Batch
 from nnkit.errors import DataError, UsageError
 from nnkit.inference.trained_model import load_checkpoint
-from nnkit.nn.architecture import Stage
-from nnkit.nn.layer import Layer, LayerSpec
-from nnkit.nn.layers import ActivationLayer
-from nnkit.nn.model import Model, Network, batch_last
+from nnkit.nn.layer import Activation, LayerSpec, Stage
+from nnkit.nn.model import batch_last
+from nnkit.nn.network import Network
 from nnkit.nn.numerics import numerics
 from nnkit.nn.params import Array
+from nnkit.nn.passes import Pass, Recorder
 from nnkit.runs.directory import DEFAULT_RUNS
 from nnkit.task.config import Config
 from nnkit.task.task import prepare
@@ -177,15 +177,19 @@ def _trace(session: Session, sample: int, split: str, origin: str) -> Trace:
     batch = Batch(batch_last(ready.inputs[one]), batch_last(ready.coded[one]), weights)
     model, loop = session.model, session.loop
     with numerics():
-        network = Network(model, 1, training=True, input_gradient=True)
+        network = model.bind(1, training=True, input_gradient=True)
+        step = _StepRecorder(network, model.stages)
+        now = Pass(observer=step)
         # Under weight noise a gradient is taken at other parameters, as the loop does.
         with loop.noisy.at(0) if loop.noisy is not None else nullcontext():
-            passes = _Passes(model, network, batch)
+            loss = network.training_loss(batch.X, batch.T, now, batch.weights)
+            dX = network.backward(network.dY, now)
+            dX = None if dX is None else dX.copy()
         before, gradients = model.params.copy(), model.grads.copy()
         lr = loop.learning_rate(0)
         loop.step((batch,))
         after = model.params.copy()
-        loss_after = network.training_loss(batch.X, batch.T, 0, batch.weights)
+        loss_after = network.training_loss(batch.X, batch.T, Pass(), batch.weights)
     classes = session.task.classes
     target = ready.targets[sample]
     views = [model.layout.views(vector) for vector in (before, gradients, after)]
@@ -196,71 +200,67 @@ def _trace(session: Session, sample: int, split: str, origin: str) -> Trace:
         sample=sample,
         label=str(target) if classes is None else classes[int(target)],
         target=np.array(batch.T[..., 0]),
-        layers=[passes.layer(i, stage, views) for i, stage in enumerate(model.stages)],
-        loss=passes.loss,
+        layers=list(_layers(model.stages, step, batch.X, dX, views)),
+        loss=loss,
         loss_after=loss_after,
         lr=lr,
     )
 
 
-class _Passes:
-    """A forward and a backward pass, all that goes from layer to layer copied on the way.
+class _StepRecorder(Recorder):
+    """Records a step, and the slope f′(z) of each activation on the way back."""
 
-    Copied, because layers work in each other's memory.
+    def __init__(self, network: Network, stages: Sequence[Stage]) -> None:
+        super().__init__()
+        self.layers = network.body.layers
+        self.curves = {s.name for s in stages if _is_curve(s.spec.applied_activation)}
+        self.slopes: dict[str, Array | None] = {}
+
+    def gradient(self, name: str, dY: Array) -> None:
+        super().gradient(name, dY)
+        if name in self.curves and name in self.layers:
+            # What the layer's own backward pass makes of dE/da = 1.
+            self.slopes[name] = self.layers[name].backward(np.ones_like(dY), Pass())
+
+
+def _is_curve(activation: Activation | None) -> bool:
+    return activation is not None and activation.elementwise
+
+
+def _layers(
+    stages: Sequence[Stage],
+    step: _StepRecorder,
+    X: Array,
+    dX: Array | None,
+    views: Sequence[Mapping[str, Array]],
+) -> Iterator[LayerTrace]:
+    """What became of each stage.
+
+    Args:
+        stages: from the input to the output.
+        step: what was recorded.
+        X: the network's input, (*input shape, 1).
+        dX: the gradient of the loss with respect to it.
+        views: the parameters before, their gradients, and the parameters after, by full name.
     """
-
-    def __init__(self, model: Model, network: Network, batch: Batch) -> None:
-        X = batch.X
-        self.inputs, self.outputs = [], []
-        for layer in network.body:
-            self.inputs.append(X[..., 0].copy())
-            X = layer.forward(X, 0)
-            self.outputs.append(X[..., 0].copy())
-        self.loss = network.measure(X, batch.T, network.dY, batch.weights)
-        self.gradients: list[tuple[Array, Array | None]] = []
-        self.slopes: list[Array | None] = []
-        dY: Array | None = network.dY
-        for stage, layer in reversed([*zip(model.stages, network.body, strict=False)]):
-            assert dY is not None
-            above = dY[..., 0].copy()
-            self.slopes.insert(0, _slope(stage, layer, dY))
-            dY = layer.backward(dY)
-            self.gradients.insert(0, (above, None if dY is None else dY[..., 0].copy()))
-        if network.head is not None:
-            self.inputs.append(self.outputs[-1].copy())
-            self.outputs.append(network.head.forward(X, None)[..., 0].copy())
-
-    def layer(self, i: int, stage: Stage, views: Sequence[Mapping[str, Array]]) -> LayerTrace:
-        """What became of one stage.
-
-        Args:
-            i: its index.
-            stage: itself.
-            views: the parameters before, their gradients, and the parameters after, by full name.
-        """
-        names = [parameter.name for parameter in stage.spec.parameters(stage.input_shape)]
-        above, below = self.gradients[i] if i < len(self.gradients) else (None, None)
-        return LayerTrace(
+    reaching, below = X, dX
+    for stage in stages:
+        leaving, above = step.outputs[stage.name], step.gradients[stage.name]
+        is_passed = stage.name in step.layers  # by the gradient; else the loss leaps over it
+        yield LayerTrace(
             name=stage.name,
             spec=stage.spec,
-            input=self.inputs[i],
-            output=self.outputs[i],
-            output_gradient=above,
-            input_gradient=below,
-            slope=self.slopes[i] if i < len(self.slopes) else None,
+            input=reaching[..., 0],
+            output=leaving[..., 0],
+            output_gradient=above[..., 0] if is_passed else None,
+            input_gradient=below[..., 0] if is_passed and below is not None else None,
+            slope=None if (slope := step.slopes.get(stage.name)) is None else slope[..., 0].copy(),
             parameters={
-                name: ParameterTrace(*(view[f"{stage.name}.{name}"].copy() for view in views))
-                for name in names
+                p.name: ParameterTrace(*(view[f"{stage.name}.{p.name}"].copy() for view in views))
+                for p in stage.parameters
             },
         )
-
-
-def _slope(stage: Stage, layer: Layer, dY: Array) -> Array | None:
-    """f′(z) of an activation, which its own backward pass makes of ∂E/∂a = 1."""
-    if not (isinstance(stage.spec, ActivationLayer) and stage.spec.function.elementwise):
-        return None
-    slope = layer.backward(np.ones_like(dY))
-    return None if slope is None else slope[..., 0].copy()
+        reaching, below = leaving, above
 
 
 def entries(values: Array) -> Iterator[tuple[tuple[int, ...], float]]:

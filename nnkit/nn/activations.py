@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from nnkit.compiled import compiled
-from nnkit.config.spec import Component, Count, NonNegative, Positive, Tagged
+from nnkit.config.spec import Count, NonNegative, Positive, Tagged
 from nnkit.nn import layer_kernels as kernels
+from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import Constant
-from nnkit.nn.layer import Binding, Layer, ShapeError
-from nnkit.nn.params import Parameter, Shape
+from nnkit.nn.layer import Activation, Binding, Layer
+from nnkit.nn.params import Parameter
+from nnkit.nn.passes import Pass
 from nnkit.nn.special import erf
 
 Array = NDArray[Any]
@@ -28,41 +30,6 @@ GradientKernel = Callable[[Array, Array], None]  # (saved, dY)
 def constant(value: float, dtype: np.dtype[Any]) -> Array:
     """A number as an array: NumPy converts a Python number anew at each call, for 0.3 µs."""
     return np.array(value, dtype=dtype)
-
-
-class Activation(Component):
-    """A nonlinear function after a layer with weights.
-
-    Attributes:
-        trainable: False where the derivative is zero almost everywhere, so that no gradient
-            passes and it can only serve for inference.
-        rectifier: whether it cuts negative values, for which He initialization is made.
-        probability: whether its outputs are probabilities.
-        nonnegative: whether its outputs are never below 0.
-        elementwise: whether each output depends on one input alone, so that it is a curve.
-    """
-
-    trainable: ClassVar[bool] = True
-    rectifier: ClassVar[bool] = False
-    probability: ClassVar[bool] = False
-    nonnegative: ClassVar[bool] = False
-    elementwise: ClassVar[bool] = True
-
-    def output_shape(self, shape: Shape) -> Shape:
-        """The shape of one output sample for an input sample of the given shape.
-
-        Raises:
-            ShapeError: it can't take that shape.
-        """
-        return shape
-
-    def parameters(self, shape: Shape) -> Sequence[Parameter]:
-        """What of it is trained, for inputs of that shape, by short names."""
-        return ()
-
-    @abstractmethod
-    def bind(self, binding: Binding) -> Layer:
-        """It as a layer ready to compute."""
 
 
 class Function(Activation):
@@ -109,13 +76,13 @@ class BoundFunction(Layer):
         if binding.training and kernel is None:
             self.work = binding.buffer(*binding.input_shape)
 
-    def forward(self, X: Array, step: int | None) -> Array:
+    def forward(self, X: Array, now: Pass) -> Array:
         Y = X if self.in_place else self.Y
         self.function.forward(X, Y)
         self.saved = Y if self.function.saves == "output" else X
         return Y
 
-    def backward(self, dY: Array) -> Array | None:
+    def backward(self, dY: Array, now: Pass) -> Array | None:
         if self.kernel is not None:
             self.kernel(self.saved, dY)
         else:
@@ -325,8 +292,8 @@ class PReLU(Activation):
     slope: float = Field(0.25, description="Where training begins.")
     shared: bool = Field(False, description="One slope for all channels.")
 
-    def parameters(self, shape: Shape) -> Sequence[Parameter]:
-        slopes = 1 if self.shared else shape[0]
+    def parameters(self, form: Form) -> Sequence[Parameter]:
+        slopes = 1 if self.shared else form.channels
         initial = Constant(value=self.slope)
         # No decay, as He et al. have it: that would pull a towards plain ReLU.
         return (Parameter("slope", (slopes,), 1, 1, initial, decay=False),)
@@ -346,13 +313,13 @@ class BoundPReLU(Layer):
             self.dslope = binding.grads["slope"]
             self.work = binding.buffer(*binding.input_shape)
 
-    def forward(self, X: Array, step: int | None) -> Array:
+    def forward(self, X: Array, now: Pass) -> Array:
         self.Z = X
         np.multiply(X, self.slope, out=self.Y)
         np.copyto(self.Y, X, where=X > 0)
         return self.Y
 
-    def backward(self, dY: Array) -> Array | None:
+    def backward(self, dY: Array, now: Pass) -> Array | None:
         np.minimum(self.Z, 0, out=self.work)
         np.multiply(self.work, dY, out=self.work)
         of_channels = self.work.reshape(len(self.work), -1).sum(axis=1)
@@ -608,11 +575,11 @@ class Maxout(Activation):
     elementwise: ClassVar[bool] = False
     pieces: Count = 2
 
-    def output_shape(self, shape: Shape) -> Shape:
-        if not shape or shape[0] % self.pieces:
-            units = shape[0] if shape else 0
+    def output_form(self, form: Form) -> Form:
+        units = form.channels
+        if units % self.pieces:
             raise ShapeError(f"{units} units can't be taken {self.pieces} at a time", "pieces")
-        return (shape[0] // self.pieces, *shape[1:])
+        return Form(units // self.pieces, form.positions)
 
     def bind(self, binding: Binding) -> Layer:
         return BoundMaxout(self.pieces, binding)
@@ -628,11 +595,11 @@ class BoundMaxout(Layer):
         if binding.training:
             self.dX = binding.buffer(units, *positions)
 
-    def forward(self, X: Array, step: int | None) -> Array:
+    def forward(self, X: Array, now: Pass) -> Array:
         self.X = X
         return np.maximum.reduce(X.reshape(self.grouped), axis=1, out=self.Y)
 
-    def backward(self, dY: Array) -> Array | None:
+    def backward(self, dY: Array, now: Pass) -> Array | None:
         largest = np.argmax(self.X.reshape(self.grouped), axis=1)[:, None]
         self.dX.fill(0)
         np.put_along_axis(self.dX.reshape(self.grouped), largest, dY[:, None], axis=1)

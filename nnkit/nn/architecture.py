@@ -11,12 +11,12 @@ from pydantic import Field
 from nnkit.config.spec import Listed, Spec, members
 from nnkit.errors import SettingError, SettingPath
 from nnkit.nn.activations import AnyActivation, ReLU
+from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import AnyInitializer, He, Xavier, Zeros
-from nnkit.nn.layer import LayerSpec, ShapeError
+from nnkit.nn.layer import LayerSpec, Stage
 from nnkit.nn.layers import ActivationLayer, AnyLayer, Dropout, Noise, Residual
 from nnkit.nn.layers.weighted import ActivatedLayer, WeightedLayer
 from nnkit.nn.losses import Loss
-from nnkit.nn.params import Shape
 
 MOST_PARAMETERS = 1 << 31  # in one layer: 8 GiB in float32, and as much again for gradients
 
@@ -70,7 +70,7 @@ class Architecture(Spec):
 
     def goes_on(self, index: int) -> bool:
         """Whether a layer over positions, such as pooling, comes after the one of that index."""
-        return any(layer.is_spatial for layer in self.layers[index + 1 :])
+        return any(layer.precedes_output for layer in self.layers[index + 1 :])
 
 
 class Activations(Spec):
@@ -88,25 +88,11 @@ class Activations(Spec):
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """One link of the chain: a layer and its name.
-
-    Attributes:
-        input_shape, output_shape: of one sample.
-    """
-
-    name: str
-    spec: LayerSpec
-    input_shape: Shape
-    output_shape: Shape
-
-
 def chain(
     architecture: Architecture,
     activations: Activations,
     loss: Loss,
-    input_shape: Shape,
+    form: Form,
     dropout: float | None = None,
     input_noise: float | None = None,
 ) -> tuple[Stage, ...]:
@@ -118,7 +104,7 @@ def chain(
         architecture: the section.
         activations: the section.
         loss: names the output activation where the config does not.
-        input_shape: of one sample, such as (4,) or (1, 28, 28).
+        form: of one sample, such as `Form(4)` or `Form(1, (28, 28))`.
         dropout: rate after every hidden activation, or None.
         input_noise: standard deviation of noise on the inputs, or None.
 
@@ -126,17 +112,16 @@ def chain(
         SettingError: a layer can't take the shape that reaches it, or there is nothing to train.
     """
     stages: list[Stage] = []
-    shape = input_shape
     for name, spec, path in _links(architecture, activations, loss, dropout, input_noise):
         try:
-            output = spec.output_shape(shape)
-            count = sum(parameter.size for parameter in spec.parameters(shape))
+            stage = Stage.of(name, spec, form)
+            count = sum(parameter.size for parameter in stage.parameters)
         except ShapeError as error:
             raise SettingError((*path, *error.path), str(error)) from None
         if count > MOST_PARAMETERS:
             raise SettingError(path, f"{count:,} parameters are more than fit into memory")
-        stages.append(Stage(name, spec, shape, output))
-        shape = output
+        stages.append(stage)
+        form = stage.output_form
     return tuple(stages)
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nnkit.nn.model import Model, Network
+from nnkit.nn.model import Model
 from nnkit.nn.params import Array, Shape
+from nnkit.nn.passes import Pass
 from nnkit.random import generator
 
 TOLERANCE = 1e-6  # of the relative error
@@ -69,14 +70,15 @@ def check_model(
     """
     if model.dtype != np.float64:
         raise ValueError("gradients are checked in float64")
-    network = Network(model, X.shape[-1], training=True, input_gradient=True)
+    network = model.bind(X.shape[-1], training=True, positions=X.shape[1:-1], input_gradient=True)
+    now = Pass()
     X = np.array(X, dtype=np.float64)
 
     def loss() -> float:
-        return network.training_loss(X, T, 0, weights)
+        return network.training_loss(X, T, now, weights)
 
     loss()
-    dX = network.backward(network.dY)
+    dX = network.backward(network.dY, now)
     grads = {name: view.copy() for name, view in model.layout.views(model.grads).items()}
     blocks = [(name, view, grads[name]) for name, view in model.layout.views(model.params).items()]
     if dX is not None:

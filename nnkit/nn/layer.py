@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from math import prod
 from typing import Any, ClassVar
 
@@ -12,19 +12,9 @@ import numpy as np
 
 from nnkit.config.spec import Component
 from nnkit.memory import aligned_empty
+from nnkit.nn.form import Form
 from nnkit.nn.params import Array, Parameter, Shape
-
-
-class ShapeError(Exception):
-    """A layer can't take the shape that it is given.
-
-    Attributes:
-        path: to the layer's setting at fault; empty where it is the layer as such.
-    """
-
-    def __init__(self, message: str, *path: str | int) -> None:
-        super().__init__(message)
-        self.path = path
+from nnkit.nn.passes import Pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +22,7 @@ class Binding:
     """All that a layer needs to allocate its buffers, once per batch size.
 
     Attributes:
-        input_shape: of one sample, such as (features,) or (C, H, W).
+        form: of one sample of this batch, as it reaches the layer; its positions do not vary.
         batch: how many samples, N.
         dtype: of parameters and buffers.
         params: the layer's blocks by their short name, such as `W`; views into the flat vector.
@@ -49,7 +39,7 @@ class Binding:
         name: of the layer, which keys those draws.
     """
 
-    input_shape: Shape
+    form: Form
     batch: int
     dtype: np.dtype[Any]
     params: Mapping[str, Array]
@@ -64,6 +54,11 @@ class Binding:
     seed: int
     name: str
 
+    @property
+    def input_shape(self) -> Shape:
+        """The shape of one sample, such as (features,) or (C, H, W)."""
+        return self.form.shape
+
     def buffer(self, *shape: int) -> Array:
         """A buffer (*shape, N)."""
         return aligned_empty((*shape, self.batch), self.dtype)
@@ -73,16 +68,16 @@ class Layer(ABC):
     """A layer bound to parameters and to one batch size; buffers are its own and used again."""
 
     @abstractmethod
-    def forward(self, X: Array, step: int | None) -> Array:
+    def forward(self, X: Array, now: Pass) -> Array:
         """Y (*output shape, N) for X (*input shape, N).
 
         Args:
             X: the layer's input; overwritten only where the binding allows it.
-            step: the training step, which keys random draws; None outside training.
+            now: what the pass is for.
         """
 
     @abstractmethod
-    def backward(self, dY: Array) -> Array | None:
+    def backward(self, dY: Array, now: Pass) -> Array | None:
         """dE/dX for dE/dY, which it may overwrite; writes the parameters' gradients.
 
         Returns:
@@ -119,6 +114,41 @@ class Reach:
         )
 
 
+class Activation(Component):
+    """A nonlinear function after a layer with weights.
+
+    Attributes:
+        trainable: False where the derivative is zero almost everywhere, so that no gradient
+            passes and it can only serve for inference.
+        rectifier: whether it cuts negative values, for which He initialization is made.
+        probability: whether its outputs are probabilities.
+        nonnegative: whether its outputs are never below 0.
+        elementwise: whether each output depends on one input alone, so that it is a curve.
+    """
+
+    trainable: ClassVar[bool] = True
+    rectifier: ClassVar[bool] = False
+    probability: ClassVar[bool] = False
+    nonnegative: ClassVar[bool] = False
+    elementwise: ClassVar[bool] = True
+
+    def output_form(self, form: Form) -> Form:
+        """The form of one output sample for an input sample of the given form.
+
+        Raises:
+            ShapeError: the activation can't take that form.
+        """
+        return form
+
+    def parameters(self, form: Form) -> Sequence[Parameter]:
+        """What of it is trained, for inputs of that form, by short names."""
+        return ()
+
+    @abstractmethod
+    def bind(self, binding: Binding) -> Layer:
+        """The activation as a layer ready to compute."""
+
+
 class LayerSpec(Component):
     """A step on the way from input to output: the config of a layer.
 
@@ -129,12 +159,19 @@ class LayerSpec(Component):
         normalizes: whether it stands between a layer with weights and its activation.
         selects: whether it picks the largest of several inputs, so that a rising activation does
             as well after it, where there are fewer numbers.
+        rearranges: whether a position of its output may stand elsewhere than in its input.
     """
 
     output_is_scratch: ClassVar[bool] = False
     output_is_view: ClassVar[bool] = False
     normalizes: ClassVar[bool] = False
     selects: ClassVar[bool] = False
+    rearranges: ClassVar[bool] = False
+
+    @property
+    def applied_activation(self) -> Activation | None:
+        """The activation that this layer is; None for every other kind of layer."""
+        return None
 
     @property
     def needs_batch(self) -> bool:
@@ -142,41 +179,59 @@ class LayerSpec(Component):
         return False
 
     @property
-    def is_spatial(self) -> bool:
-        """Whether it works position by position over images or sequences."""
+    def outgrows_cache(self) -> bool:
+        """Whether batches pass it faster in micro-batches, whose buffers stay in the cache."""
+        return False
+
+    @property
+    def shares_rows(self) -> bool:
+        """Whether threads can share the rows of its compiled kernels."""
+        return False
+
+    @property
+    def precedes_output(self) -> bool:
+        """Whether the output's activation comes after it, where no weights do."""
+        return False
+
+    @property
+    def has_corners(self) -> bool:
+        """Whether neighbours of equal value, as in blank margins, are at a corner of its output."""
         return False
 
     @property
     def rounds_otherwise(self) -> bool:
         """Whether its compiled kernels may round otherwise than NumPy."""
-        return self.is_spatial
+        return False
 
-    def output_shape(self, shape: Shape) -> Shape:
-        """The shape of one output sample for an input sample of the given shape.
+    def output_form(self, form: Form) -> Form:
+        """The form of one output sample for an input sample of the given form.
 
         Raises:
-            ShapeError: the layer can't take that shape.
+            ShapeError: the layer can't take that form.
         """
-        return shape
+        return form
 
-    def parameters(self, shape: Shape) -> Sequence[Parameter]:
-        """The trainable blocks for inputs of that shape, by their short names."""
+    def parameters(self, form: Form) -> Sequence[Parameter]:
+        """The trainable blocks for inputs of that form, by their short names."""
         return ()
 
-    def state(self, shape: Shape) -> Sequence[Parameter]:
+    def state(self, form: Form) -> Sequence[Parameter]:
         """The blocks that are not trained but change in training, such as running means."""
         return ()
 
-    def multiplications(self, shape: Shape) -> int:
-        """How many numbers it multiplies by weights, for one sample of that shape."""
-        return sum(prod(p.shape) for p in self.parameters(shape) if len(p.shape) > 1)
+    def multiplications(self, form: Form) -> int:
+        """How many numbers the layer multiplies by weights, for one sample of that form.
 
-    def parts(self, shape: Shape) -> Sequence[Link]:
-        """The layers that it is made of, for inputs of that shape; most are made of none."""
+        An axis along which sizes vary counts as if the layer had one output there.
+        """
+        return sum(prod(p.shape) for p in self.parameters(form) if len(p.shape) > 1)
+
+    def parts(self, form: Form) -> Sequence[Stage]:
+        """The layers that the layer is made of, for inputs of that form; most are made of none."""
         return ()
 
-    def reach(self, shape: Shape) -> Reach | None:
-        """How far an output sees, for inputs of that shape; None where units go one by one."""
+    def reach(self, form: Form) -> Reach | None:
+        """How far an output sees, for inputs of that form; None where units go one by one."""
         return None
 
     @abstractmethod
@@ -185,42 +240,68 @@ class LayerSpec(Component):
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class Stage:
     """A layer in its place in a chain.
 
     Attributes:
-        name: unique in the chain; its blocks are `name.W` and so on.
+        name: unique in the chain; its parameters are `name.W` and so on.
         spec: the layer.
-        input_shape: of one sample, as it reaches the layer.
+        input_form: of one sample, as it reaches the layer.
+        output_form: of one sample, as it leaves.
     """
 
     name: str
     spec: LayerSpec
-    input_shape: Shape
+    input_form: Form
+    output_form: Form
+
+    @classmethod
+    def of(cls, name: str, spec: LayerSpec, form: Form) -> Stage:
+        """The stage of a layer for inputs of that form.
+
+        Raises:
+            ShapeError: the layer can't take that form.
+        """
+        return cls(name, spec, form, spec.output_form(form))
+
+    @property
+    def input_shape(self) -> Shape:
+        """The shape of one sample as it reaches the layer."""
+        return self.input_form.shape
+
+    @property
+    def output_shape(self) -> Shape:
+        """The shape of one sample as it leaves the layer."""
+        return self.output_form.shape
+
+    @property
+    def parameters(self) -> Sequence[Parameter]:
+        """The trainable blocks, by their short names."""
+        return self.spec.parameters(self.input_form)
+
+    @property
+    def state(self) -> Sequence[Parameter]:
+        """The blocks that change in training without being trained, by their short names."""
+        return self.spec.state(self.input_form)
+
+    @property
+    def multiplications(self) -> int:
+        """How many numbers the layer multiplies by weights, for one sample."""
+        return self.spec.multiplications(self.input_form)
+
+    @property
+    def parts(self) -> Sequence[Stage]:
+        """The layers that the layer is made of; most are made of none."""
+        return self.spec.parts(self.input_form)
 
 
-def bind_chain(links: Sequence[Link], binding: Binding) -> list[Layer]:
-    """The layers of a chain, each bound to its part of what the chain as a whole is bound to."""
-    layers: list[Layer] = []
-    wanted = binding.input_gradient  # does anything from here down need dE/dX of this layer?
-    scratch, samples_first = binding.input_is_scratch, binding.samples_first
-    for link in links:
-        spec, shape = link.spec, link.input_shape
-        trained, running = spec.parameters(shape), spec.state(shape)
-        own = replace(
-            binding,
-            input_shape=shape,
-            params={p.name: binding.params[f"{link.name}.{p.name}"] for p in trained},
-            grads={p.name: binding.grads[f"{link.name}.{p.name}"] for p in trained},
-            state={p.name: binding.state[f"{link.name}.{p.name}"] for p in running},
-            input_gradient=binding.training and wanted,
-            input_is_scratch=scratch,
-            samples_first=samples_first,
-            name=f"{binding.name}.{link.name}" if binding.name else link.name,
-        )
-        layers.append(spec.bind(own))
-        wanted = wanted or any(parameter.lr_factor for parameter in trained)
-        # A layer without buffers of its own hands on what it was given, or a view of it.
-        scratch = spec.output_is_scratch
-        samples_first = samples_first and spec.output_is_view
-    return layers
+def restaged(stages: Sequence[Stage], form: Form) -> Iterator[Stage]:
+    """The same layers for inputs of another form.
+
+    Raises:
+        ShapeError: a layer can't take what reaches it.
+    """
+    for stage in stages:
+        renewed = Stage.of(stage.name, stage.spec, form)
+        yield renewed
+        form = renewed.output_form

@@ -7,19 +7,17 @@ from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
-from math import ceil, isfinite, prod
+from math import ceil, prod
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from nnkit.memory import aligned_empty
-from nnkit.nn.activations import AnyActivation
-from nnkit.nn.architecture import Stage
-from nnkit.nn.layer import Binding, Layer, LayerSpec, Link, Reach, bind_chain
-from nnkit.nn.layers import ActivationLayer, Reshape
+from nnkit.nn.form import Form, Positions
+from nnkit.nn.layer import Activation, Binding, Reach, Stage, restaged
 from nnkit.nn.losses import Loss
+from nnkit.nn.network import Network
 from nnkit.nn.parallel.execution import Execution
-from nnkit.nn.parallel.micro_batches import Pieces
+from nnkit.nn.parallel.micro_batches import MicroBatches
 from nnkit.nn.parallel.pool import Pool
 from nnkit.nn.params import Array, Layout, Shape
 
@@ -36,6 +34,7 @@ class Bound(NamedTuple):
     """What a network is bound to, beside the model's parameters."""
 
     batch: int
+    positions: Positions
     training: bool
     execution: Execution
 
@@ -44,17 +43,18 @@ class Model:
     """Parameters, gradients and layers; `network(n)` gives the buffers for batches of n samples.
 
     Training changes a model and is for one thread at a time. Outside training (`forward`, `lent`)
-    a model may be used by any number of threads at once.
+    a model may be used by any number of threads at once. Where its input's positions vary, each
+    method that takes a batch size takes the batch's positions too.
 
     Attributes:
         stages: the chain of layers; the last is the output activation.
         loss: what training lowers.
         layout: where each parameter block lies in the flat vectors.
         params: all parameters, shape (layout.size,).
-        grads: all gradients, likewise; each backward pass overwrites them.
+        grads: the gradients of all parameters, shape (layout.size,), overwritten by each backward
+            pass.
         state: what changes in training without being trained, such as running means; where each
             block of it lies says `state_layout`.
-        spatial: whether it works on images or sequences, position by position.
         execution: how it computes unless a call says otherwise.
     """
 
@@ -66,22 +66,22 @@ class Model:
         self.layout = Layout(
             replace(parameter, name=f"{stage.name}.{parameter.name}")
             for stage in self.stages
-            for parameter in stage.spec.parameters(stage.input_shape)
+            for parameter in stage.parameters
         )
         self.state_layout = Layout(
             replace(parameter, name=f"{stage.name}.{parameter.name}")
             for stage in self.stages
-            for parameter in stage.spec.state(stage.input_shape)
+            for parameter in stage.state
         )
         self.params = self.layout.zeros(self.dtype)
         self.grads = self.layout.zeros(self.dtype)
         self.state = self.state_layout.zeros(self.dtype)
         self.initialize()
-        self.spatial = any(stage.spec.is_spatial for stage in self.stages)
+        self.outgrows_cache = any(stage.spec.outgrows_cache for stage in self.stages)
         self.execution = Execution()
         self._networks: OrderedDict[Bound, Network] = OrderedDict()
-        self._cut: OrderedDict[Bound, Network | Pieces] = OrderedDict()
-        self._pool: Pool[Bound, Network | Pieces] = Pool()
+        self._cut: OrderedDict[Bound, Network | MicroBatches] = OrderedDict()
+        self._pool: Pool[Bound, Network | MicroBatches] = Pool()
 
     def initialize(self) -> None:
         """Gives parameters and running state their first values."""
@@ -89,54 +89,75 @@ class Model:
         self.state_layout.initialize(self.state, self.seed)
 
     @property
+    def input_form(self) -> Form:
+        """The form of one sample."""
+        return self.stages[0].input_form
+
+    @property
     def input_shape(self) -> Shape:
-        """Of one sample."""
+        """The shape of one sample."""
         return self.stages[0].input_shape
 
     @property
     def output_shape(self) -> Shape:
-        """Of one sample's output."""
+        """The shape of one sample's output."""
         return self.stages[-1].output_shape
 
     @property
-    def output_activation(self) -> AnyActivation:
+    def output_activation(self) -> Activation:
         """The activation of the last stage."""
-        output = self.stages[-1].spec
-        assert isinstance(output, ActivationLayer)
-        return output.function
+        activation = self.stages[-1].spec.applied_activation
+        assert activation is not None
+        return activation
 
     @cached_property
     def multiplications(self) -> int:
         """How many numbers are multiplied by weights, for one sample."""
-        return sum(stage.spec.multiplications(stage.input_shape) for stage in self.stages)
+        return sum(stage.multiplications for stage in self.stages)
 
     @property
     def cuts_batches(self) -> bool:
-        """Whether training sends batches through in pieces: samples must not see each other."""
-        return self.spatial and not any(stage.spec.needs_batch for stage in self.stages)
+        """Whether training takes batches in micro-batches: samples must not see each other."""
+        return self.outgrows_cache and not any(stage.spec.needs_batch for stage in self.stages)
 
     def shares_batches(self, training: bool) -> bool:
         """Whether threads share the samples of a batch, rather than the work of each layer."""
         return self.cuts_batches or not training
 
-    def network(self, batch: int, training: bool) -> Network:
+    def network(self, batch: int, training: bool, positions: Positions = ()) -> Network:
         """The layers bound to a batch size, made once and kept."""
-        key = Bound(batch, training, self.execution)
+        key = self._key(batch, training, positions)
         network = self._networks.get(key)
         if network is None:
-            network = _keep(self._networks, key, Network(self, batch, training))
+            network = _keep(self._networks, key, self._bind(key))
         self._networks.move_to_end(key)
         return network
 
-    def bound(self, batch: int, training: bool, execution: Execution, grads: Array) -> Network:
-        """The layers bound to a batch size anew, which write gradients into `grads`."""
-        return Network(self, batch, training, grads=grads, execution=execution)
+    def bind(
+        self,
+        batch: int,
+        training: bool,
+        positions: Positions = (),
+        input_gradient: bool = False,
+        execution: Execution | None = None,
+    ) -> Network:
+        """The layers bound to a batch size anew, with buffers of their own.
 
-    def in_pieces(self, batch: int) -> Network | Pieces:
-        """The layers that train on a batch, in pieces where that is faster; made once and kept."""
-        if not self.spatial:
-            return self.network(batch, training=True)
-        key = Bound(batch, True, self.execution)
+        Args:
+            batch: the number of samples, N.
+            training: whether it will be trained with.
+            positions: of the batch, where they vary; by default those of the model's input.
+            input_gradient: whether the backward pass shall give dE/dX.
+            execution: how they compute; by default as the model does.
+        """
+        key = self._key(batch, training, positions, execution)
+        return self._bind(key, input_gradient=input_gradient)
+
+    def in_pieces(self, batch: int, positions: Positions = ()) -> Network | MicroBatches:
+        """The layers that train on a batch, in micro-batches where that is faster; kept."""
+        if not self.outgrows_cache:
+            return self.network(batch, True, positions)
+        key = self._key(batch, True, positions)
         found = self._cut.get(key)
         if found is None:
             found = _keep(self._cut, key, self._cut_or_whole(key))
@@ -144,7 +165,9 @@ class Model:
         return found
 
     @contextmanager
-    def lent(self, batch: int, execution: Execution | None = None) -> Iterator[Network | Pieces]:
+    def lent(
+        self, batch: int, execution: Execution | None = None, positions: Positions = ()
+    ) -> Iterator[Network | MicroBatches]:
         """The layers bound to a batch outside training, for one borrower's use within the block.
 
         What they return are their own buffers: copy what is needed after the block.
@@ -152,19 +175,61 @@ class Model:
         Args:
             batch: the number of samples.
             execution: how they compute; by default as the model does.
+            positions: of the batch, where they vary.
         """
-        key = Bound(batch, False, execution or self.execution)
+        key = self._key(batch, False, positions, execution)
         with self._pool.lent(key, lambda: self._cut_or_whole(key)) as network:
             yield network
 
-    def _cut_or_whole(self, bound: Bound) -> Network | Pieces:
-        batch, training, execution = bound
-        size = self.piece(batch, training, execution)
-        if size >= batch:
-            return Network(self, batch, training, execution=execution)
-        return Pieces(self, batch, training, size, execution)
+    def _key(
+        self,
+        batch: int,
+        training: bool,
+        positions: Positions,
+        execution: Execution | None = None,
+    ) -> Bound:
+        found = positions or self.input_form.positions
+        return Bound(batch, found, training, execution or self.execution)
 
-    def piece(self, batch: int, training: bool, execution: Execution | None = None) -> int:
+    def _cut_or_whole(self, key: Bound) -> Network | MicroBatches:
+        size = self.piece(key.batch, key.training, key.execution, key.positions)
+        if size >= key.batch:
+            return self._bind(key)
+
+        def bind(batch: int, grads: Array) -> Network:
+            return self._bind(key._replace(batch=batch), grads)
+
+        return MicroBatches(bind, key.batch, size, key.execution.threads, self.grads, key.training)
+
+    def _bind(
+        self, key: Bound, grads: Array | None = None, input_gradient: bool = False
+    ) -> Network:
+        execution = key.execution
+        whole = Binding(
+            form=self.input_form.at(key.positions),
+            batch=key.batch,
+            dtype=self.dtype,
+            params=self.layout.views(self.params),
+            grads=self.layout.views(self.grads if grads is None else grads),
+            state=self.state_layout.views(self.state),
+            training=key.training,
+            input_gradient=input_gradient,
+            input_is_scratch=False,
+            samples_first=True,
+            compiled=execution.compiled,
+            threads=1 if self.shares_batches(key.training) else execution.threads,
+            seed=self.seed,
+            name="",
+        )
+        return Network(self.stages, whole, self.loss)
+
+    def piece(
+        self,
+        batch: int,
+        training: bool,
+        execution: Execution | None = None,
+        positions: Positions = (),
+    ) -> int:
         """How many samples of a batch go through at a time.
 
         All of them where threads share the work of each layer. Vectors go through in one piece for
@@ -173,8 +238,9 @@ class Model:
         if not self.shares_batches(training):
             return batch
         each = ceil(batch / (execution or self.execution).threads)
-        if self.spatial:
-            fitting = min(max(CACHE // buffer_bytes(self, 1), STEP), LARGEST_PIECE)
+        if self.outgrows_cache:
+            of_one = buffer_bytes(self, 1, positions)
+            fitting = min(max(CACHE // of_one, STEP), LARGEST_PIECE)
             each = ceil(each / ceil(each / fitting))  # equal pieces, as many as it takes
         return min(ceil(each / STEP) * STEP, batch)
 
@@ -192,94 +258,10 @@ class Model:
         outputs = np.empty((len(X), *self.output_shape), dtype=self.dtype)
         for start in range(0, len(X), batch):
             part = np.asarray(X[start : start + batch], dtype=self.dtype)
-            with self.lent(len(part), execution) as network:
+            with self.lent(len(part), execution, part.shape[2:]) as network:
                 Y = network.forward(batch_last(part))
                 outputs[start : start + len(part)] = samples_first(Y)
         return outputs
-
-
-class Network:
-    """A model's layers bound to one batch size N, with all their buffers.
-
-    Where loss and output activation are a canonical pair, `body` ends at the logits and `head` is
-    that activation; otherwise `body` is the whole chain and `head` is None.
-    """
-
-    def __init__(
-        self,
-        model: Model,
-        batch: int,
-        training: bool,
-        input_gradient: bool = False,
-        grads: Array | None = None,
-        execution: Execution | None = None,
-    ) -> None:
-        execution = execution or model.execution
-        self.loss = model.loss
-        self.names = [stage.name for stage in model.stages]
-        target = model.grads if grads is None else grads
-        layers = _bind(model, batch, training, input_gradient, target, execution)
-        self.fused = model.output_activation.tag() == model.loss.fused
-        self.body = layers[:-1] if self.fused else layers
-        self.head = layers[-1] if self.fused else None
-        # dE/dY, or dE/d logits: where each backward pass begins, (*output shape, N)
-        self.dY = aligned_empty((*model.output_shape, batch), model.dtype)
-        self.measure = self.loss.measure(self.dY, self.fused, training and execution.compiled)
-
-    def forward(self, X: Array) -> Array:
-        """The network's output Y (*output shape, N) for X (*input shape, N), outside training."""
-        for layer in self.body:
-            X = layer.forward(X, None)
-        return self.head.forward(X, None) if self.head is not None else X
-
-    def evaluate(self, X: Array, T: Array, weights: Array | None = None) -> tuple[float, Array]:
-        """The mean loss against targets T, and the output Y, outside training."""
-        for layer in self.body:
-            X = layer.forward(X, None)
-        if self.head is None:
-            return self.loss(X, T, self.dY, weights), X
-        loss = self.loss.from_logits(X, T, self.dY, weights)
-        return loss, self.head.forward(X, None)
-
-    def loss_and_gradient(
-        self, X: Array, T: Array, step: int, weights: Array | None = None
-    ) -> float:
-        """The mean loss; the gradients of all parameters are then in the model's `grads`.
-
-        Args:
-            X: inputs (*input shape, N).
-            T: targets (*output shape, N).
-            step: the training step, which keys random draws such as dropout's.
-            weights: how much each sample counts, (N,); None for all the same.
-        """
-        loss = self.training_loss(X, T, step, weights)
-        self.backward(self.dY)
-        return loss
-
-    def training_loss(self, X: Array, T: Array, step: int, weights: Array | None = None) -> float:
-        """The mean loss in training, likewise; its gradient by the end of `body` is then in dY."""
-        for layer in self.body:
-            X = layer.forward(X, step)
-        return self.measure(X, T, self.dY, weights)
-
-    def backward(self, dY: Array) -> Array | None:
-        """Backpropagates from the end of `body`; returns dE/dX if the network was bound for it."""
-        gradient: Array | None = dY
-        for layer in reversed(self.body):
-            if gradient is None:
-                break  # below here there is nothing to train
-            gradient = layer.backward(gradient)
-        return gradient
-
-    def first_nonfinite(self, X: Array, step: int) -> str | None:
-        """The name of the first layer whose output holds a NaN or infinity, or None."""
-        if not np.isfinite(X).all():
-            return "the input"
-        for name, layer in zip(self.names, self.body, strict=False):
-            X = layer.forward(X, step)
-            if not isfinite(float(np.sum(X, dtype=np.float64))):
-                return name
-        return None
 
 
 def _keep(cache: OrderedDict[Key, Value], key: Key, value: Value) -> Value:
@@ -288,34 +270,6 @@ def _keep(cache: OrderedDict[Key, Value], key: Key, value: Value) -> Value:
     while len(cache) > NETWORKS_KEPT:
         cache.popitem(last=False)
     return value
-
-
-def _bind(
-    model: Model,
-    batch: int,
-    training: bool,
-    input_gradient: bool,
-    target: Array,
-    execution: Execution,
-) -> list[Layer]:
-    whole = Binding(
-        input_shape=model.input_shape,
-        batch=batch,
-        dtype=model.dtype,
-        params=model.layout.views(model.params),
-        grads=model.layout.views(target),
-        state=model.state_layout.views(model.state),
-        training=training,
-        input_gradient=input_gradient,
-        input_is_scratch=False,
-        samples_first=True,
-        compiled=execution.compiled,
-        threads=1 if model.shares_batches(training) else execution.threads,
-        seed=model.seed,
-        name="",
-    )
-    links = [Link(stage.name, stage.spec, stage.input_shape) for stage in model.stages]
-    return bind_chain(links, whole)
 
 
 def batch_last(X: Array) -> Array:
@@ -341,11 +295,12 @@ def describe(model: Model) -> list[dict[str, Any]]:
     sees_all, is_known = not positions, True
     rows = []
     for stage in model.stages:
-        sees_all = sees_all or (len(stage.input_shape) == 1 and bool(_weights(stage)))
-        if isinstance(stage.spec, Reshape):
-            is_known = is_known and stage.output_shape[1:] == positions
+        is_vector = not stage.input_form.positions
+        sees_all = sees_all or (is_vector and stage.multiplications > 0)
+        if stage.spec.rearranges:
+            is_known = is_known and stage.output_form.positions == positions
         if is_known and not sees_all:
-            seen = seen.then(stage.spec.reach(stage.input_shape))
+            seen = seen.then(stage.spec.reach(stage.input_form))
         field: Shape | None = None
         if sees_all:
             field = positions
@@ -354,10 +309,10 @@ def describe(model: Model) -> list[dict[str, Any]]:
         rows.append(
             {
                 "name": stage.name,
-                "kind": _kind(stage),
+                "kind": (stage.spec.applied_activation or stage.spec).tag(),
                 "output_shape": stage.output_shape,
-                "parameters": sum(p.size for p in stage.spec.parameters(stage.input_shape)),
-                "mflops": 2e-6 * stage.spec.multiplications(stage.input_shape),
+                "parameters": sum(p.size for p in stage.parameters),
+                "mflops": 2e-6 * stage.multiplications,
                 "bytes": prod(stage.output_shape) * model.dtype.itemsize,
                 "receptive_field": field or None,
             }
@@ -365,31 +320,21 @@ def describe(model: Model) -> list[dict[str, Any]]:
     return rows
 
 
-def _weights(stage: Stage) -> int:
-    return stage.spec.multiplications(stage.input_shape)
-
-
-def _kind(stage: Stage) -> str:
-    if isinstance(stage.spec, ActivationLayer):
-        return stage.spec.function.tag()
-    return stage.spec.tag()
-
-
-def buffer_bytes(model: Model, batch: int) -> int:
+def buffer_bytes(model: Model, batch: int, positions: Positions = ()) -> int:
     """About how much memory one training network of that batch size takes, in bytes.
 
-    Counts, for each stage, its output, as much again for the gradient, and scratch; and likewise
-    for the layers inside a block.
+    Counts, for each stage and for each layer inside a block, its output, as much again for the
+    gradient, and scratch.
     """
-    values = sum(prod(s.output_shape) + prod(s.input_shape) for s in model.stages[1:])
-    values += sum(_values_inside(s.spec, s.input_shape) for s in model.stages)
-    return (values + prod(model.output_shape)) * batch * model.dtype.itemsize
+    stages = model.stages
+    if model.input_form.varies:
+        stages = tuple(restaged(stages, model.input_form.at(positions)))
+    values = sum(s.output_form.size + s.input_form.size for s in stages[1:])
+    values += sum(_values_inside(stage) for stage in stages)
+    return (values + stages[-1].output_form.size) * batch * model.dtype.itemsize
 
 
-def _values_inside(spec: LayerSpec, shape: Shape) -> int:
+def _values_inside(stage: Stage) -> int:
     return sum(
-        prod(link.input_shape)
-        + prod(link.spec.output_shape(link.input_shape))
-        + _values_inside(link.spec, link.input_shape)
-        for link in spec.parts(shape)
+        part.input_form.size + part.output_form.size + _values_inside(part) for part in stage.parts
     )

@@ -42,9 +42,9 @@ def _worthwhile_threads(model: Model, batch_size: int, compiled: bool) -> int:
     whole = model.multiplications * batch_size
     if model.cuts_batches:
         return available() if whole >= WORTH_CUTTING else 1
-    if model.spatial and compiled:
+    if compiled and any(stage.spec.shares_rows for stage in model.stages):
         return available() if whole >= WORTH_SHARING else 1
-    weights = (p for stage in model.stages for p in stage.spec.parameters(stage.input_shape))
+    weights = (p for stage in model.stages for p in stage.parameters)
     largest = max((prod(p.shape) * batch_size for p in weights), default=0)
     return available() if largest >= WORTHWHILE else 1
 

@@ -18,7 +18,7 @@ from nnkit.data.sources import AnySource
 from nnkit.data.splits import Split
 from nnkit.errors import ConfigError, Problem, SettingError, SettingPath
 from nnkit.metrics import METRICS
-from nnkit.nn.activations import Activation, Function, Sign, Step
+from nnkit.nn.activations import Function, Sign, Step
 from nnkit.nn.architecture import (
     Activations,
     Architecture,
@@ -26,6 +26,7 @@ from nnkit.nn.architecture import (
     own_activation,
     written_activation,
 )
+from nnkit.nn.layer import Activation
 from nnkit.nn.layers import ActivationLayer, Dense, Dropout
 from nnkit.nn.layers.weighted import WeightedLayer
 from nnkit.nn.losses import AnyLoss, CrossEntropy

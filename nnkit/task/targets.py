@@ -9,7 +9,7 @@ import numpy as np
 
 from nnkit.errors import SettingError, SettingPath
 from nnkit.metrics.metric import Answer
-from nnkit.nn.activations import Activation
+from nnkit.nn.layer import Activation
 from nnkit.nn.losses import ClassLoss, Loss
 from nnkit.nn.params import Array, Shape
 

@@ -19,6 +19,7 @@ from nnkit.errors import SettingError
 from nnkit.metrics import METRICS, chosen
 from nnkit.metrics.metric import Metric
 from nnkit.nn.architecture import chain
+from nnkit.nn.form import Form
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array, Shape
 from nnkit.task.config import Config
@@ -174,7 +175,7 @@ def model_for(config: Config, input_shape: Shape, dtype: str | None = None) -> M
         config.architecture,
         config.activation,
         config.loss,
-        input_shape,
+        Form.of(input_shape),
         config.regularization.dropout,
         config.regularization.input_noise,
     )

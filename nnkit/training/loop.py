@@ -16,6 +16,7 @@ from nnkit.errors import DivergedError
 from nnkit.metrics import LAST, higher_is_better
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array
+from nnkit.nn.passes import Pass
 from nnkit.optim.averaging import Average
 from nnkit.optim.lbfgs import FullBatch
 from nnkit.optim.optimizer import Optimizer
@@ -239,11 +240,12 @@ class Loop:
             draw: keys random draws such as dropout's.
         """
         X, T, weights = batch
-        size = X.shape[-1]
-        network = self.model.in_pieces(size)
-        loss = network.loss_and_gradient(X, T, draw, weights)
+        _, *positions, size = X.shape
+        network = self.model.in_pieces(size, tuple(positions))
+        now = Pass(step=draw)
+        loss = network.loss_and_gradient(X, T, now, weights)
         if not isfinite(loss):
-            raise self._diverged(X, draw, loss)
+            raise self._diverged(X, now, loss)
         self.progress.samples += size
         return loss, size if weights is None else float(np.add.reduce(weights))
 
@@ -306,16 +308,16 @@ class Loop:
             return None
         return self.regularization.penalty(self.model.params[self.model.layout.decayed])
 
-    def _diverged(self, X: Array, step: int, loss: float) -> DivergedError:
-        where = self._first_nonfinite(X, step)
+    def _diverged(self, X: Array, now: Pass, loss: float) -> DivergedError:
+        where = self._first_nonfinite(X, now)
         return DivergedError(
-            f"the loss became {loss} at step {step + 1}; "
+            f"the loss became {loss} at step {now.step + 1}; "
             f"the first NaN or infinity is in {where}; {REMEDY}"
         )
 
-    def _first_nonfinite(self, X: Array, step: int) -> str:
+    def _first_nonfinite(self, X: Array, now: Pass) -> str:
         for name, block in self.model.layout.views(self.model.params).items():
             if not np.isfinite(block).all():
                 return f"the parameters {name}"
-        network = self.model.in_pieces(X.shape[-1])
-        return network.first_nonfinite(X, step) or f"the loss {self.model.loss.tag()}"
+        network = self.model.in_pieces(X.shape[-1], X.shape[1:-1])
+        return network.first_nonfinite(X, now) or f"the loss {self.model.loss.tag()}"

@@ -7,8 +7,8 @@ import pytest
 
 from nnkit.inspection.activation_curves import activation_curve
 from nnkit.nn.activations import ELU, AnyActivation, Maxout, PReLU, Sigmoid, Softmax
-from nnkit.nn.architecture import Stage
-from nnkit.nn.layer import ShapeError
+from nnkit.nn.form import Form, ShapeError
+from nnkit.nn.layer import Stage
 from nnkit.nn.layers import ActivationLayer
 from nnkit.nn.losses import SquaredError
 from nnkit.nn.model import Model
@@ -32,13 +32,13 @@ def test_the_derivative_is_that_of_the_value(activation: AnyActivation) -> None:
 def test_elementwise_says_whether_units_mind_each_other(activation: AnyActivation) -> None:
     layer = ActivationLayer(function=activation)
     try:
-        output = layer.output_shape((6,))
+        only = Stage.of("only", layer, Form(6))
     except ShapeError:
         return  # takes its units in other portions, so surely together
-    model = Model([Stage("only", layer, (6,), output)], SquaredError(), 0, "float64")
+    model = Model([only], SquaredError(), 0, "float64")
     x = generator(0, "elementwise").normal(size=(1, 6)) * 3
     jacobian = np.array([(model.forward(x + d) - model.forward(x - d))[0] for d in 0.5 * np.eye(6)])
-    alone = output == (6,) and not jacobian[~np.eye(6, dtype=bool)].any()
+    alone = only.output_shape == (6,) and not jacobian[~np.eye(6, dtype=bool)].any()
     assert activation.elementwise == alone
 
 

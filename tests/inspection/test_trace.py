@@ -16,6 +16,7 @@ from nnkit.inspection.trace_tables import as_html, as_json, as_markdown, chapter
 from nnkit.nn.layer import LayerSpec
 from nnkit.nn.layers import AnyLayer
 from nnkit.nn.params import Array
+from nnkit.nn.passes import Pass
 from nnkit.optim.optimizer import Optimizer
 from nnkit.optim.optimizers import AnyOptimizer
 from nnkit.task.config import Config, config_from
@@ -111,7 +112,7 @@ class TestMazur:
                 updated = layer.parameters["W"].updated
                 model.layout.views(model.params)[f"{layer.name}.W"][...] = updated
         X, T = np.array([[0.05], [0.10]]), np.array([[0.01], [0.99]])
-        loss = model.network(1, training=True).training_loss(X, T, 0)
+        loss = model.network(1, training=True).training_loss(X, T, Pass())
         assert abs(loss - 0.291027924) < 2e-7
 
 
@@ -182,7 +183,7 @@ def test_gradients_are_central_differences_of_the_loss(config: Config) -> None:
                 start, losses = block[index], []
                 for step in (1e-6, -1e-6):
                     block[index] = start + step
-                    losses.append(network.training_loss(X, T, 0))
+                    losses.append(network.training_loss(X, T, Pass()))
                 block[index] = start
                 numeric = (losses[0] - losses[1]) / 2e-6
                 np.testing.assert_allclose(parameter.gradient[index], numeric, atol=1e-7, rtol=1e-6)

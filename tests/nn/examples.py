@@ -11,9 +11,11 @@ from pydantic import ValidationError
 
 from nnkit.config.spec import Component, members
 from nnkit.nn.architecture import Activations, Architecture, chain
-from nnkit.nn.layer import LayerSpec, ShapeError
+from nnkit.nn.form import Form, ShapeError
+from nnkit.nn.layer import Layer, LayerSpec
 from nnkit.nn.losses import AnyLoss, Loss
 from nnkit.nn.model import Model
+from nnkit.nn.network import Network
 from nnkit.nn.params import Array, Shape
 from nnkit.random import generator
 
@@ -74,7 +76,7 @@ def input_shape(layer: LayerSpec) -> Shape:
     """A shape that the layer takes."""
     for shape in INPUT_SHAPES:
         try:
-            layer.output_shape(shape)
+            layer.output_form(Form.of(shape))
         except ShapeError:
             continue
         return shape
@@ -102,7 +104,7 @@ def model_of(
     chosen = loss if isinstance(loss, Loss) else loss_of(loss)
     architecture = Architecture.model_validate({"layers": layers, "bias_initializer": "normal"})
     activations = Activations.model_validate({"hidden": activation})
-    stages = chain(architecture, activations, chosen, shape, dropout)
+    stages = chain(architecture, activations, chosen, Form.of(shape), dropout)
     return Model(stages, chosen, seed, dtype)
 
 
@@ -122,3 +124,8 @@ def targets_for(loss: Loss, shape: Shape, seed: int = 0) -> Array:
     chosen = rng.integers(shape[0], size=shape[1:])
     on = chosen == np.arange(shape[0]).reshape(-1, *[1] * (len(shape) - 1))
     return np.where(on, 1.0, -1.0 if loss.coding == "signed" else 0.0)
+
+
+def first_layer(network: Network) -> Layer:
+    """The first layer of a bound network."""
+    return next(iter(network.body.layers.values()))

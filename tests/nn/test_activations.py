@@ -10,16 +10,17 @@ import pytest
 from pydantic import TypeAdapter
 
 from nnkit.nn.activations import AnyActivation, Function, Identity, Softmax
-from nnkit.nn.architecture import Stage
-from nnkit.nn.layer import Layer
+from nnkit.nn.form import Form
+from nnkit.nn.layer import Layer, Stage
 from nnkit.nn.layers import ActivationLayer
 from nnkit.nn.losses import SquaredError
-from nnkit.nn.model import Model, Network
+from nnkit.nn.model import Model
 from nnkit.nn.params import Array
+from nnkit.nn.passes import Pass
 from nnkit.random import generator
 from tests.golden import case_name, onnx_vectors, torch_vectors
 from tests.nn.differences import assert_close, central_differences
-from tests.nn.examples import examples, name
+from tests.nn.examples import examples, first_layer, name
 
 # Those with parameters, or of another output shape, are tested as layers (test_layers.py).
 ACTIVATIONS: list[Function] = [a for a in examples(AnyActivation) if isinstance(a, Function)]
@@ -117,8 +118,8 @@ def test_as_pytorch_computes_it(case: dict[str, Any]) -> None:
     Z, dY, Y, dZ = (np.array(case[key], case["dtype"]) for key in ("Z", "dY", "Y", "dZ"))
     tolerance = TOLERANCE[case["dtype"]]
     layer = bound(ActivationLayer(function=activation), Z)
-    np.testing.assert_allclose(layer.forward(Z, 0), Y, rtol=tolerance, atol=tolerance)
-    found = layer.backward(dY)
+    np.testing.assert_allclose(layer.forward(Z, Pass()), Y, rtol=tolerance, atol=tolerance)
+    found = layer.backward(dY, Pass())
     assert found is not None
     np.testing.assert_allclose(found, dZ, rtol=tolerance, atol=tolerance)
 
@@ -128,21 +129,18 @@ def test_as_onnx_has_it(case: dict[str, Any]) -> None:
     activation = TypeAdapter(AnyActivation).validate_python(case["spec"])
     Z = np.array(case["Z"], np.float32)
     layer = bound(ActivationLayer(function=activation), Z, case.get("params", {}))
-    np.testing.assert_allclose(layer.forward(Z, 0), case["Y"], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(layer.forward(Z, Pass()), case["Y"], rtol=1e-5, atol=1e-6)
 
 
 def bound(layer: ActivationLayer, Z: Array, params: Mapping[str, Any] | None = None) -> Layer:
     """It as the only layer of a network, ready to train on batches like Z (units, N)."""
     units, samples = Z.shape
-    output = layer.output_shape((units,))
-    stages = [
-        Stage("only", layer, (units,), output),
-        Stage("output", ActivationLayer(function=Identity()), output, output),
-    ]
+    only = Stage.of("only", layer, Form(units))
+    stages = [only, Stage.of("output", ActivationLayer(function=Identity()), only.output_form)]
     model = Model(stages, SquaredError(), 0, str(Z.dtype))
     for given, values in (params or {}).items():
         model.layout.views(model.params)[f"only.{given}"][...] = values
-    return Network(model, samples, training=True, input_gradient=True).body[0]
+    return first_layer(model.bind(samples, training=True, input_gradient=True))
 
 
 @every

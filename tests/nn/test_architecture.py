@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from nnkit.errors import SettingError
-from nnkit.nn.architecture import Activations, Architecture, Stage, chain
+from nnkit.nn.architecture import Activations, Architecture, chain
+from nnkit.nn.form import Form
 from nnkit.nn.initializers import He, Normal, Uniform, Xavier, Zeros
+from nnkit.nn.layer import Stage
 from nnkit.nn.layers import ActivationLayer, Conv, Dense
 from tests.nn.examples import loss_of
 
@@ -23,7 +25,7 @@ def stages(
 ) -> tuple[Stage, ...]:
     architecture = Architecture.model_validate({"layers": layers, **settings})
     section = Activations.model_validate(activation)
-    return chain(architecture, section, loss_of(loss), shape, dropout)
+    return chain(architecture, section, loss_of(loss), Form.of(shape), dropout)
 
 
 def names(links: tuple[Stage, ...]) -> list[str]:
@@ -122,7 +124,7 @@ def test_the_last_layers_own_activation_is_the_outputs_where_no_pooling_follows(
 
 def test_weights_before_the_last_pooling_suit_their_activation() -> None:
     links = stages({"conv": {**CONV, "activation": "relu"}}, "global_avg_pool", shape=(1, 6, 6))
-    (W, _) = links[0].spec.parameters((1, 6, 6))
+    (W, _) = links[0].spec.parameters(Form.of((1, 6, 6)))
     assert W.initializer == He()
 
 
@@ -164,8 +166,8 @@ def test_an_initializer_is_taken_from_the_layer_then_from_the_section() -> None:
 def test_biases_start_at_zero_unless_told_otherwise() -> None:
     (first, *_), (other, *_) = stages({"dense": 3}), stages({"dense": 3}, bias_initializer="normal")
     assert [
-        first.spec.parameters((5,))[1].initializer,
-        other.spec.parameters((5,))[1].initializer,
+        first.spec.parameters(Form.of((5,)))[1].initializer,
+        other.spec.parameters(Form.of((5,)))[1].initializer,
     ] == [
         Zeros(),
         Normal(),
@@ -297,10 +299,10 @@ def test_a_block_whose_sizes_do_not_go_with_its_strides_is_refused(
 )
 def test_a_shortcut_strides_as_the_block_does(inside: list[Any], size: int, stride: int) -> None:
     links = stages({"residual": inside}, "flatten", {"dense": 3}, shape=(2, size, size))
-    (*_, beside) = links[0].spec.parts((2, size, size))
+    (*_, beside) = links[0].spec.parts(Form.of((2, size, size)))
     assert isinstance(beside.spec, Conv)
     assert beside.name == "shortcut"
-    assert set(beside.spec.windows((2, size, size)).stride) == {stride}
+    assert set(beside.spec.windows(Form.of((2, size, size))).stride) == {stride}
 
 
 def test_an_initializer_that_does_not_fit_is_blamed_inside_its_block() -> None:

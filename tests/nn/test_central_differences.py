@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnkit.nn.activations import Activation, AnyActivation
+from nnkit.nn.activations import AnyActivation
 from nnkit.nn.central_differences import BlockCheck, check_model
-from nnkit.nn.layer import Binding, Layer
+from nnkit.nn.layer import Activation, Binding, Layer
 from nnkit.nn.layers import Dense
 from nnkit.nn.layers.dense import BoundDense
 from nnkit.nn.losses import AnyLoss, Loss
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array
+from nnkit.nn.passes import Pass
 from tests.nn.examples import batch_of, examples, model_of, name
 
 
@@ -52,8 +53,8 @@ def test_every_activation_passes_with_every_loss(activation: Activation, loss: L
 class BoundWrong(BoundDense):
     """A dense layer with one gradient off by one part in ten thousand."""
 
-    def backward(self, dY: Array) -> Array | None:
-        dX = super().backward(dY)
+    def backward(self, dY: Array, now: Pass) -> Array | None:
+        dX = super().backward(dY, now)
         self.dW[1, 2] *= 1.0001
         return dX
 

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnkit.nn.model import Model, Network
+from nnkit.nn.model import Model
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array
+from nnkit.nn.passes import INFERENCE, Pass
 from tests.golden import case_name, torch_conv_vectors
+from tests.nn.examples import first_layer
 from tests.nn.test_layers import LAYER, alone
 
 TOLERANCES = {"float64": 1e-10, "float32": 1e-5}
@@ -81,11 +83,11 @@ def test_forward_and_backward_as_pytorch(case: dict[str, Any], dtype: str, compi
         training = batch["training"]
         times = often_enough(case, len(batch["X"]), compiled)
         X, Y = batch_last(batch["X"], dtype), batch_last(batch["Y"], dtype)
-        bound = Network(model, X.shape[-1] * times, training, input_gradient=True).body[0]
-        forward = bound.forward(repeated(X, times), 0 if training else None)
+        bound = first_layer(model.bind(X.shape[-1] * times, training, input_gradient=True))
+        forward = bound.forward(repeated(X, times), Pass(training=training))
         assert_close(forward, repeated(Y, times))
         if training:
-            dX = bound.backward(repeated(batch_last(batch["dY"], dtype), times))
+            dX = bound.backward(repeated(batch_last(batch["dY"], dtype), times), Pass())
             assert dX is not None
             assert_close(dX, repeated(batch_last(batch["dX"], dtype), times))
             for name, values in batch["grads"].items():
@@ -100,5 +102,5 @@ def test_forward_and_backward_as_pytorch(case: dict[str, Any], dtype: str, compi
 def test_inference_as_pytorch(case: dict[str, Any], dtype: str, compiled: bool) -> None:
     (batch,) = case["batches"]
     X = batch_last(batch["X"], dtype)
-    bound = model_of(case, dtype, compiled).network(X.shape[-1], training=False).body[0]
-    assert_close(bound.forward(X, None), batch_last(batch["Y"], dtype))
+    bound = first_layer(model_of(case, dtype, compiled).network(X.shape[-1], training=False))
+    assert_close(bound.forward(X, INFERENCE), batch_last(batch["Y"], dtype))

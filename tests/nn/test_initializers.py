@@ -11,8 +11,8 @@ import pytest
 from pydantic import TypeAdapter
 from scipy import stats
 
+from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import AnyInitializer, Initializer, Values
-from nnkit.nn.layer import ShapeError
 from nnkit.nn.layers import Dense
 from nnkit.nn.params import Array
 from nnkit.random import generator
@@ -201,5 +201,5 @@ def test_values_of_another_number_are_refused(
     layer: dict[str, Any], message: str, field: str
 ) -> None:
     with pytest.raises(ShapeError, match=message) as error:
-        Dense.model_validate({"units": 2, **layer}).parameters((3,))
+        Dense.model_validate({"units": 2, **layer}).parameters(Form.of((3,)))
     assert error.value.path == (f"{field}initializer",)

@@ -7,10 +7,11 @@ from itertools import product
 import numpy as np
 import pytest
 
-from nnkit.nn.activations import Activation, AnyActivation, Function
+from nnkit.nn.activations import AnyActivation, Function
+from nnkit.nn.layer import Activation
 from nnkit.nn.losses import AnyLoss, Loss
-from nnkit.nn.model import Network
 from nnkit.nn.parallel.execution import Execution
+from nnkit.nn.passes import Pass
 from tests.nn.examples import batch_of, examples, model_of, name
 
 LAYERS = [{"dense": 8}, {"dense": 6}, {"dense": 3}]
@@ -22,7 +23,7 @@ def gradients(function: Activation, loss: Loss, dtype: str, compiled: bool) -> t
     model.execution = Execution(compiled=compiled)  # small as it is
     model.params *= 0.3  # e^z of e^z stays a number
     X, T = batch_of(model, 7)
-    value = Network(model, 7, training=True).loss_and_gradient(X, T, step=0)
+    value = model.bind(7, training=True).loss_and_gradient(X, T, Pass(step=0))
     return value, model.grads.tobytes()
 
 

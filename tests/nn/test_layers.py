@@ -14,9 +14,9 @@ from scipy.special import softmax
 
 from nnkit.errors import SettingError
 from nnkit.nn.activations import AnyActivation, Identity
-from nnkit.nn.architecture import Stage
 from nnkit.nn.central_differences import PER_BLOCK, check_model
-from nnkit.nn.layer import LayerSpec, ShapeError
+from nnkit.nn.form import Form, ShapeError
+from nnkit.nn.layer import LayerSpec, Stage
 from nnkit.nn.layers import (
     ActivationLayer,
     AnyLayer,
@@ -29,15 +29,17 @@ from nnkit.nn.layers import (
     SpatialDropout,
 )
 from nnkit.nn.losses import SquaredError
-from nnkit.nn.model import Model, Network
+from nnkit.nn.model import Model
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array
+from nnkit.nn.passes import INFERENCE, Pass
 from nnkit.random import generator
 from tests.golden import case_name, onnx_vectors, torch_vectors
 from tests.nn.examples import (
     INPUT_SHAPES,
     batch_of,
     examples,
+    first_layer,
     input_shape,
     model_of,
     name,
@@ -106,9 +108,9 @@ def test_output_has_the_shape_and_type_that_were_announced(
     for training in (True, False):
         Y = X
         network = model.network(samples, training)
-        for stage, bound in zip(model.stages, network.body, strict=False):
+        for stage, bound in zip(model.stages, network.body.layers.values(), strict=False):
             with np.errstate(all="ignore"):  # BLAS may take offence at what a new buffer holds
-                Y = bound.forward(Y, 0 if training else None)
+                Y = bound.forward(Y, Pass(training=training))
             assert Y.shape == (*stage.output_shape, samples)
             assert Y.dtype == dtype
             assert np.isfinite(Y).all()
@@ -122,10 +124,12 @@ def test_gradients_of_network_in_network(pool: str) -> None:
     assert_gradients_are_right(model)
     X, _ = batch_of(model, 5)
     maps = X
-    for stage, layer in zip(model.stages, model.network(5, training=False).body, strict=False):
+    for stage, layer in zip(
+        model.stages, model.network(5, training=False).body.layers.values(), strict=False
+    ):
         if stage.spec.tag() == pool:
             break
-        maps = layer.forward(maps, None)
+        maps = layer.forward(maps, INFERENCE)
     assert (maps >= 0).all()
     pooled = (np.mean if pool == "global_avg_pool" else np.max)(maps, axis=(1, 2))
     expected = softmax(pooled, axis=0)
@@ -140,11 +144,11 @@ def test_what_no_window_reaches_has_no_gradient_at_any_step(layer: Any) -> None:
     model = model_of(layers, (2, 5, 5), dtype="float32")
     model.execution = Execution(compiled=True)
     X, T = batch_of(model, 3)
-    network = Network(model, 3, training=True, input_gradient=True)
+    network = model.bind(3, training=True, input_gradient=True)
     losses_and_gradients = []
     for step in range(2):
-        loss = network.training_loss(X, T, step)
-        dX = network.backward(network.dY)
+        loss = network.training_loss(X, T, Pass(step=step))
+        dX = network.backward(network.dY, Pass())
         assert dX is not None
         losses_and_gradients.append((loss, dX.copy(), model.grads.copy()))
     for first, second in zip(*losses_and_gradients, strict=True):
@@ -157,10 +161,10 @@ def test_same_batch_same_gradients_and_the_batch_untouched(layer: LayerSpec) -> 
     X, T = batch_of(model, 7)
     before = X.copy(), T.copy()
     network = model.network(7, training=True)
-    loss = network.loss_and_gradient(X, T, step=1)
+    loss = network.loss_and_gradient(X, T, Pass(step=1))
     grads = model.grads.copy()
     model.grads.fill(np.nan)  # what is not written again shows
-    assert network.loss_and_gradient(X, T, step=1) == loss
+    assert network.loss_and_gradient(X, T, Pass(step=1)) == loss
     np.testing.assert_array_equal(model.grads, grads)
     model.network(7, training=False).evaluate(X, T)
     model.network(7, training=False).forward(X)
@@ -176,33 +180,35 @@ def test_memory_order_of_the_batch_does_not_matter(layer: LayerSpec, samples: in
     X, T = batch_of(model, samples)
     samples_first = np.moveaxis(np.ascontiguousarray(np.moveaxis(X, -1, 0)), 0, -1)
     network = model.network(samples, training=True)
-    loss = network.loss_and_gradient(X, T, step=0)
+    loss = network.loss_and_gradient(X, T, Pass(step=0))
     grads = model.grads.copy()
-    assert network.loss_and_gradient(samples_first, T, step=0) == pytest.approx(loss, rel=1e-13)
+    assert network.loss_and_gradient(samples_first, T, Pass(step=0)) == pytest.approx(
+        loss, rel=1e-13
+    )
     np.testing.assert_allclose(model.grads, grads, rtol=1e-11, atol=1e-14)
 
 
 @every
-@pytest.mark.parametrize("shape", [(), *INPUT_SHAPES, (2, 3, 4, 5)])
+@pytest.mark.parametrize("shape", [*INPUT_SHAPES, (2, 3, 4, 5)])
 def test_a_shape_is_taken_or_refused(layer: LayerSpec, shape: tuple[int, ...]) -> None:
     with suppress(ShapeError):
-        assert all(size > 0 for size in layer.output_shape(shape))
+        assert all(size > 0 for size in layer.output_form(Form.of(shape)).shape)
 
 
 def test_dense_refuses_images_and_says_what_helps() -> None:
     with pytest.raises(ShapeError, match=r"\(2, 6, 6\); put '- flatten' before it"):
-        Dense(units=3).output_shape((2, 6, 6))
+        Dense(units=3).output_form(Form.of((2, 6, 6)))
 
 
 def test_dense_without_bias() -> None:
-    (W,) = Dense(units=3, bias=False).parameters((5,))
+    (W,) = Dense(units=3, bias=False).parameters(Form.of((5,)))
     assert (W.name, W.shape, W.decay) == ("W", (3, 5), True)
 
 
 def test_flatten_keeps_the_order_of_each_sample() -> None:
     model = model_of([Flatten(), {"dense": 2}], (2, 3, 4))
     X, _ = batch_of(model, 5)
-    Y = model.network(5, training=False).body[0].forward(X, None)
+    Y = first_layer(model.network(5, training=False)).forward(X, INFERENCE)
     np.testing.assert_array_equal(Y, X.reshape(24, 5))
 
 
@@ -230,11 +236,11 @@ def test_as_pytorch_computes_it(case: dict[str, Any], compiled: bool) -> None:
         view[...] = np.reshape(values, view.shape)
     for batch in case["batches"]:
         X, Y = np.array(batch["X"]), np.array(batch["Y"])
-        bound = Network(model, X.shape[-1], batch["training"], input_gradient=True).body[0]
-        found = bound.forward(X, 0 if batch["training"] else None)
+        bound = first_layer(model.bind(X.shape[-1], batch["training"], input_gradient=True))
+        found = bound.forward(X, Pass(training=batch["training"]))
         np.testing.assert_allclose(found, Y, rtol=1e-10, atol=1e-10)
         if batch["training"]:
-            dX = bound.backward(np.array(batch["dY"]))
+            dX = bound.backward(np.array(batch["dY"]), Pass())
             assert dX is not None
             np.testing.assert_allclose(dX, batch["dX"], rtol=1e-10, atol=1e-10)
             for theirs, values in batch["grads"].items():
@@ -254,8 +260,8 @@ def test_as_onnx_has_it(case: dict[str, Any], compiled: bool) -> None:
     for views, part in ((params, "params"), (state, "state")):
         for given, values in case.get(part, {}).items():
             views[f"only.{given}"][...] = values
-    bound = model.network(X.shape[-1], case["training"]).body[0]
-    Y = bound.forward(X, 0 if case["training"] else None)
+    bound = first_layer(model.network(X.shape[-1], case["training"]))
+    Y = bound.forward(X, Pass(training=case["training"]))
     np.testing.assert_allclose(Y, case["Y"], rtol=1e-5, atol=2e-6)
     if "mean_after" in case:
         np.testing.assert_allclose(state["only.mean"], case["mean_after"], rtol=1e-5, atol=1e-6)
@@ -263,11 +269,8 @@ def test_as_onnx_has_it(case: dict[str, Any], compiled: bool) -> None:
 
 def alone(layer: LayerSpec, shape: tuple[int, ...], dtype: str = "float64") -> Model:
     """A network of that layer only, before an output that does nothing."""
-    output = layer.output_shape(shape)
-    stages = [
-        Stage("only", layer, shape, output),
-        Stage("output", ActivationLayer(function=Identity()), output, output),
-    ]
+    only = Stage.of("only", layer, Form.of(shape))
+    stages = [only, Stage.of("output", ActivationLayer(function=Identity()), only.output_form)]
     return Model(stages, SquaredError(), 0, dtype)
 
 
@@ -275,15 +278,15 @@ def test_a_gradient_in_any_memory_order_is_as_good() -> None:
     """What comes back from a layer above need not lie in memory as this one would have it."""
     for layer in LAYERS:
         shape = input_shape(layer)
-        bound = Network(alone(layer, shape), 4, training=True, input_gradient=True).body[0]
+        bound = first_layer(alone(layer, shape).bind(4, training=True, input_gradient=True))
         rng = generator(0, "order")
         X = rng.normal(size=(*shape, 4))
-        dY = rng.normal(size=bound.forward(X.copy(), 0).shape)
-        dX = bound.backward(dY.copy())
+        dY = rng.normal(size=bound.forward(X.copy(), Pass()).shape)
+        dX = bound.backward(dY.copy(), Pass())
         assert dX is not None
         expected = dX.copy()
-        bound.forward(X.copy(), 0)
-        dX = bound.backward(np.asfortranarray(dY))
+        bound.forward(X.copy(), Pass())
+        dX = bound.backward(np.asfortranarray(dY), Pass())
         assert dX is not None
         np.testing.assert_allclose(dX, expected, rtol=1e-12, atol=1e-12, err_msg=name(layer))
 
@@ -291,7 +294,7 @@ def test_a_gradient_in_any_memory_order_is_as_good() -> None:
 def test_a_batch_of_one_says_nothing_of_the_variance() -> None:
     model = alone(BatchNorm(), (5,))
     X = generator(0, "one").normal(size=(5, 1))
-    model.network(1, training=True).body[0].forward(X, 0)
+    first_layer(model.network(1, training=True)).forward(X, Pass())
     state = model.state_layout.views(model.state)
     np.testing.assert_allclose(state["only.mean"], 0.1 * X[:, 0])
     np.testing.assert_array_equal(state["only.variance"], 1)
@@ -299,7 +302,7 @@ def test_a_batch_of_one_says_nothing_of_the_variance() -> None:
 
 def test_the_scales_of_images_are_no_matrix_of_weights() -> None:
     """So that a bound on the weights of a unit, max_norm, does not take them for some."""
-    assert {len(p.shape) for p in LayerNorm().parameters((3, 2, 4))} == {1}
+    assert {len(p.shape) for p in LayerNorm().parameters(Form.of((3, 2, 4)))} == {1}
 
 
 # Noise
@@ -309,7 +312,11 @@ def noisy(std: float, step: int | None, seed: int = 0) -> Array:
     """Zeros after noise."""
     model = model_of([Noise(std=std), {"dense": 2}], (20,), seed=seed)
     zeros = np.zeros((20, 500))
-    return model.network(500, training=True).body[0].forward(zeros, step).copy()
+    return (
+        first_layer(model.network(500, training=True))
+        .forward(zeros, Pass(step is not None, step or 0))
+        .copy()
+    )
 
 
 def test_noise_is_gaussian_and_follows_step_and_seed() -> None:
@@ -331,7 +338,11 @@ def masked(rate: float, step: int | None, samples: int = 1000, seed: int = 0) ->
     """Ones after dropout."""
     model = dropping(rate, seed)
     ones = np.ones((20, samples))
-    return model.network(samples, training=True).body[0].forward(ones, step).copy()
+    return (
+        first_layer(model.network(samples, training=True))
+        .forward(ones, Pass(step is not None, step or 0))
+        .copy()
+    )
 
 
 def dropping(rate: float, seed: int = 0) -> Model:
@@ -347,8 +358,8 @@ def test_dropouts_mask_follows_step_and_seed() -> None:
 
 def test_dropout_layers_draw_apart() -> None:
     model = model_of([Dropout(rate=0.5), Dropout(rate=0.5), {"dense": 2}], (20,))
-    body = model.network(1000, training=True).body
-    first, second = (layer.forward(np.ones((20, 1000)), 0) for layer in body[:2])
+    body = [*model.network(1000, training=True).body.layers.values()]
+    first, second = (layer.forward(np.ones((20, 1000)), Pass()) for layer in body[:2])
     assert abs(np.mean((first > 0) == (second > 0)) - 0.5) < 4 * 0.5 / np.sqrt(first.size)
 
 
@@ -368,14 +379,14 @@ def test_dropout_keeps_the_mean_and_the_rate(rate: float) -> None:
 def test_dropout_is_out_of_the_way_at_inference(training: bool) -> None:
     model = dropping(0.5)
     X, _ = batch_of(model, 6)
-    Y = model.network(6, training).body[0].forward(X, None)
+    Y = first_layer(model.network(6, training)).forward(X, INFERENCE)
     np.testing.assert_array_equal(Y, X)
 
 
 def test_dropout_lets_the_gradient_through_where_it_let_the_value() -> None:
-    layer = dropping(0.5).network(50, training=True).body[0]
-    Y = layer.forward(np.ones((20, 50)), 0).copy()
-    dX = layer.backward(np.ones((20, 50)))
+    layer = first_layer(dropping(0.5).network(50, training=True))
+    Y = layer.forward(np.ones((20, 50)), Pass()).copy()
+    dX = layer.backward(np.ones((20, 50)), Pass())
     assert dX is not None
     np.testing.assert_array_equal(dX, Y)
 
@@ -388,14 +399,14 @@ def test_spatial_dropout_of_vectors_is_refused() -> None:
 
 def test_spatial_dropout_leaves_out_whole_channels() -> None:
     model = alone(SpatialDropout(rate=0.25), (40, 3, 5))
-    layer = model.network(50, training=True).body[0]
+    layer = first_layer(model.network(50, training=True))
     ones = np.ones((40, 3, 5, 50))
-    Y = layer.forward(ones.copy(), 3).copy()
+    Y = layer.forward(ones.copy(), Pass(step=3)).copy()
     assert (Y[:, :1, :1] == Y).all()
     kept = Y[:, 0, 0] > 0
     assert abs(kept.mean() - 0.75) < 4 * np.sqrt(0.75 * 0.25 / kept.size)
     np.testing.assert_allclose(Y[:, 0, 0][kept], 4 / 3)
-    dX = layer.backward(ones.copy())
+    dX = layer.backward(ones.copy(), Pass())
     assert dX is not None
     np.testing.assert_array_equal(dX, Y)
-    np.testing.assert_array_equal(layer.forward(ones.copy(), None), ones)
+    np.testing.assert_array_equal(layer.forward(ones.copy(), INFERENCE), ones)

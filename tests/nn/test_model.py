@@ -13,6 +13,7 @@ import pytest
 from nnkit.nn.losses import AnyLoss, Loss
 from nnkit.nn.model import NETWORKS_KEPT, batch_last, buffer_bytes, describe, samples_first
 from nnkit.nn.params import Array
+from nnkit.nn.passes import Pass
 from tests.nn.examples import batch_of, examples, model_of, name
 
 LAYERS = [{"dense": {"units": 4, "activation": "relu"}}, {"dense": 6}, {"dense": 3}]
@@ -52,8 +53,8 @@ def test_dropout_is_in_training_alone() -> None:
     dropping.params[:] = plain.params
     X, T = batch_of(plain, 10)
     np.testing.assert_array_equal(dropping.forward(X.T), plain.forward(X.T))
-    with_all = plain.network(10, training=True).loss_and_gradient(X, T, step=0)
-    assert dropping.network(10, training=True).loss_and_gradient(X, T, step=0) != with_all
+    with_all = plain.network(10, training=True).loss_and_gradient(X, T, Pass(step=0))
+    assert dropping.network(10, training=True).loss_and_gradient(X, T, Pass(step=0)) != with_all
 
 
 @pytest.mark.parametrize("loss", examples(AnyLoss), ids=name)
@@ -61,7 +62,7 @@ def test_evaluation_agrees_with_training_and_forward(loss: Loss) -> None:
     model = model_of(LAYERS, (5,), loss=loss)
     X, T = batch_of(model, 10)
     value, Y = model.network(10, training=False).evaluate(X, T)
-    trained = model.network(10, training=True).loss_and_gradient(X, T, step=0)
+    trained = model.network(10, training=True).loss_and_gradient(X, T, Pass(step=0))
     assert value == pytest.approx(trained, rel=1e-14)
     np.testing.assert_array_equal(samples_first(Y), model.forward(samples_first(X)))
 
@@ -97,10 +98,10 @@ def test_a_training_step_allocates_nothing_of_batch_size() -> None:
     X, T = batch_of(model, 256)
     network = model.network(256, training=True)
     for step in range(3):
-        network.loss_and_gradient(X, T, step)
+        network.loss_and_gradient(X, T, Pass(step=step))
     tracemalloc.start()
     try:
-        network.loss_and_gradient(X, T, step=3)
+        network.loss_and_gradient(X, T, Pass(step=3))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -113,12 +114,12 @@ def test_layer_with_the_first_infinity_is_named() -> None:
     model = model_of(LAYERS, (5,))
     network = model.network(10, training=True)
     X, _ = batch_of(model, 10)
-    assert network.first_nonfinite(X, step=0) is None
+    assert network.first_nonfinite(X, Pass()) is None
     model.layout.views(model.params)["layers.1.W"][2, 3] = np.inf
     with np.errstate(invalid="ignore"):
-        assert network.first_nonfinite(X, step=0) == "layers.1"
+        assert network.first_nonfinite(X, Pass()) == "layers.1"
     X[0, 0] = np.nan
-    assert network.first_nonfinite(X, step=0) == "the input"
+    assert network.first_nonfinite(X, Pass()) == "the input"
 
 
 def test_description_has_a_row_for_each_stage() -> None:

@@ -9,11 +9,11 @@ import pytest
 
 from nnkit.nn.layer import LayerSpec
 from nnkit.nn.layers import AnyLayer
-from nnkit.nn.model import Network
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array
+from nnkit.nn.passes import INFERENCE, Pass
 from nnkit.random import generator
-from tests.nn.examples import examples, name
+from tests.nn.examples import examples, first_layer, name
 from tests.nn.test_conv_oracles import assert_close
 from tests.nn.test_layers import alone
 
@@ -32,11 +32,11 @@ def passes(layer: LayerSpec, X: Array, dY: Array, compiled: bool) -> dict[str, A
     model.execution = Execution(compiled=compiled)
     model.params += np.linspace(-0.5, 0.5, model.params.size).astype(X.dtype)
     before = X.copy()
-    bound = Network(model, X.shape[-1], training=True, input_gradient=True).body[0]
-    Y = bound.forward(X, 0).copy()
-    dX = bound.backward(dY.copy(order="K"))
+    bound = first_layer(model.bind(X.shape[-1], training=True, input_gradient=True))
+    Y = bound.forward(X, Pass()).copy()
+    dX = bound.backward(dY.copy(order="K"), Pass())
     assert dX is not None
-    after = Network(model, X.shape[-1], training=False).body[0].forward(X, None)
+    after = first_layer(model.bind(X.shape[-1], training=False)).forward(X, INFERENCE)
     np.testing.assert_array_equal(X, before)
     return {"Y": Y, "dX": dX, "after": after, "grads": model.grads, "state": model.state}
 

@@ -10,14 +10,15 @@ from scipy.spatial.distance import cdist, pdist
 from sklearn.metrics.pairwise import rbf_kernel
 
 from nnkit.nn.central_differences import check_model
-from nnkit.nn.layer import ShapeError
+from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.layers.rbf import RBF, bitmaps
 from nnkit.nn.losses import CrossEntropy, Loss, MaximumAPosteriori
-from nnkit.nn.model import Model, Network
-from nnkit.nn.params import Array, Shape
+from nnkit.nn.model import Model
+from nnkit.nn.params import Array
+from nnkit.nn.passes import INFERENCE, Pass
 from nnkit.random import generator
 from nnkit.task.config import load_config
-from tests.nn.examples import batch_of, model_of, name
+from tests.nn.examples import batch_of, first_layer, model_of, name
 from tests.nn.test_layers import alone
 
 CONFIG = Path(__file__).parents[2] / "configs" / "lenet-1998.yaml"
@@ -33,7 +34,7 @@ def centers(model: Model) -> Array:
 
 
 def outputs(model: Model, X: Array) -> Array:
-    return model.network(X.shape[-1], training=False).body[0].forward(X, None).copy()
+    return first_layer(model.network(X.shape[-1], training=False)).forward(X, INFERENCE).copy()
 
 
 @in_both_types
@@ -53,9 +54,9 @@ def test_an_exponential_makes_the_kernel_of_scikit_learn(dtype: str, tolerance: 
     model = model_of([units, {"activation": "exponential"}, {"dense": 2}], (6,), dtype=dtype)
     X, _ = batch_of(model, 30)
     W = model.layout.views(model.params)["layers.0.W"]
-    rbf, exponential, *_ = model.network(30, training=False).body
+    rbf, exponential, *_ = model.network(30, training=False).body.layers.values()
     wanted = rbf_kernel(W, X.T, gamma=0.1)
-    found = exponential.forward(rbf.forward(X, None), None)
+    found = exponential.forward(rbf.forward(X, INFERENCE), INFERENCE)
     np.testing.assert_allclose(found, wanted, rtol=10 * tolerance)
 
 
@@ -63,10 +64,10 @@ def test_by_hand() -> None:
     """x = (1, 2) and the centers (0, 0) and (3, 2), 5 and 4 away; dE/dy = (1, 10)."""
     model = alone(RBF(units=2), (2,))
     centers(model)[...] = [[0, 0], [3, 2]]
-    layer = Network(model, 1, training=True, input_gradient=True).body[0]
-    Y = layer.forward(np.array([[1.0], [2.0]]), 0)
+    layer = first_layer(model.bind(1, training=True, input_gradient=True))
+    Y = layer.forward(np.array([[1.0], [2.0]]), Pass())
     np.testing.assert_array_equal(Y, [[-5], [-4]])
-    dX = layer.backward(np.array([[1.0], [10.0]]))
+    dX = layer.backward(np.array([[1.0], [10.0]]), Pass())
     assert dX is not None
     (dW,) = model.layout.views(model.grads).values()
     np.testing.assert_array_equal(dW, [[2, 4], [-40, 0]])
@@ -88,7 +89,7 @@ def test_other_centers_are_drawn_by_the_initializer() -> None:
 
 def test_refuses_images_and_says_what_helps() -> None:
     with pytest.raises(ShapeError, match=r"\(2, 6, 6\); put '- flatten' before it"):
-        RBF(units=3).output_shape((2, 6, 6))
+        RBF(units=3).output_form(Form.of((2, 6, 6)))
 
 
 # LeNet-5
@@ -98,7 +99,7 @@ def test_refuses_images_and_says_what_helps() -> None:
 def test_the_bitmaps_are_for_ten_digits_of_84_pixels(units: int, inputs: int) -> None:
     message = f"10 units of 84 inputs, but there are {units} of {inputs}"
     with pytest.raises(ShapeError, match=message) as refused:
-        RBF(units=units, centers="lenet-5").output_shape((inputs,))
+        RBF(units=units, centers="lenet-5").output_form(Form.of((inputs,)))
     assert refused.value.path == ("centers",)
 
 
@@ -149,7 +150,7 @@ def test_learns_from_the_papers_criterion(loss: Loss) -> None:
     right = y[T.argmax(axis=0), np.arange(12)]
     wanted = np.mean(right + np.log(rubbish + np.exp(-y).sum(axis=0)))
     network = model.network(12, training=True)
-    assert network.loss_and_gradient(X, T, 0) == pytest.approx(wanted, rel=1e-12)
+    assert network.loss_and_gradient(X, T, Pass()) == pytest.approx(wanted, rel=1e-12)
     np.testing.assert_array_equal(model.forward(X.T).argmax(axis=1), y.argmin(axis=0))
 
 
@@ -161,9 +162,9 @@ def test_the_class_of_rubbish_draws_inputs_onto_the_centers() -> None:
         model = model_of([LENET_5], (84,), loss=loss)
         W = bitmaps().T
         off = np.linalg.svd(W)[0][:, -1:]  # at right angles to all centers
-        network = Network(model, 10, training=True, input_gradient=True)
-        network.training_loss(W + 5 * off, np.eye(10), 0)
-        dX = network.backward(network.dY)
+        network = model.bind(10, training=True, input_gradient=True)
+        network.training_loss(W + 5 * off, np.eye(10), Pass())
+        dX = network.backward(network.dY, Pass())
         assert dX is not None
         return off.T @ dX
 
@@ -173,9 +174,9 @@ def test_the_class_of_rubbish_draws_inputs_onto_the_centers() -> None:
 
 def test_the_config_trains_the_papers_60000_parameters() -> None:
     """§II.B counts them."""
-    shape: Shape = (1, 28, 28)
+    form = Form(1, (28, 28))
     trained = 0
     for layer in load_config(CONFIG).architecture.layers:
-        trained += sum(block.size for block in layer.parameters(shape) if block.lr_factor)
-        shape = layer.output_shape(shape)
+        trained += sum(block.size for block in layer.parameters(form) if block.lr_factor)
+        form = layer.output_form(form)
     assert trained == 60_000

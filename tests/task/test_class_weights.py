@@ -14,6 +14,7 @@ from nnkit.data.batches import Batches
 from nnkit.errors import ConfigError, SettingError
 from nnkit.inference.evaluation import evaluate
 from nnkit.nn.losses import AnyLoss, ClassLoss, CrossEntropy, SquaredError
+from nnkit.nn.passes import Pass
 from nnkit.task.config import load_config
 from nnkit.task.targets import class_weights, weights_of
 from nnkit.training.loop import Evaluation
@@ -105,11 +106,11 @@ def test_an_ignored_class_moves_nothing(tmp_path: Path, loss: ClassLoss) -> None
     (X, T, weights), *_ = session.loop.batches.epoch(0)
     assert weights is not None
     network = model.network(X.shape[-1], training=True)
-    value = network.loss_and_gradient(X, T, 0, weights)
+    value = network.loss_and_gradient(X, T, Pass(), weights)
     grads = model.grads.copy()
     changed = X.copy()
     changed[:, weights == 0] += 1.0
-    assert network.loss_and_gradient(changed, T, 0, weights) == pytest.approx(value, rel=1e-6)
+    assert network.loss_and_gradient(changed, T, Pass(), weights) == pytest.approx(value, rel=1e-6)
     np.testing.assert_allclose(model.grads, grads, rtol=1e-4, atol=1e-6)
     assert (weights == 0).sum() == 35
 

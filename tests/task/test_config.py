@@ -10,6 +10,7 @@ import pytest
 from nnkit.errors import ConfigError
 from nnkit.metrics import METRICS
 from nnkit.metrics.metric import Metric
+from nnkit.nn.form import Form
 from nnkit.task.config import config_from
 from nnkit.task.task import model_for
 
@@ -79,5 +80,5 @@ def test_weights_before_a_rectifier_are_drawn_by_he(written: str) -> None:
         "layer": [{"dense": 4}, {"activation": "relu"}, {"dense": 2}],
     }
     first = model_for(config_from(settings(forms[written])), (3,)).stages[0].spec
-    (W, _) = first.parameters((3,))
+    (W, _) = first.parameters(Form.of((3,)))
     assert W.initializer.tag() == "he"

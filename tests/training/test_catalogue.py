@@ -15,6 +15,7 @@ from nnkit.config.spec import Component
 from nnkit.data.augment import AnyAugmentation
 from nnkit.nn.activations import AnyActivation
 from nnkit.nn.architecture import activation_named
+from nnkit.nn.form import Form
 from nnkit.nn.initializers import AnyInitializer
 from nnkit.nn.layers import AnyLayer
 from nnkit.nn.losses import AnyLoss, Loss
@@ -66,7 +67,7 @@ def with_layer(layer: Any, folder: Path) -> Config:
         vectors = [{"dense": wanted[0]}, settings, "flatten", {"dense": 3}]
         return config({"architecture": {"layers": vectors}})
     between = [{"conv": {"filters": 2, "kernel": 1}}, settings, "flatten"]
-    if len(layer.output_shape((3, 6, 7))) == 1:
+    if not layer.output_form(Form(3, (6, 7))).positions:
         between = []
     return pictures(folder, architecture={"layers": [settings, *between, {"dense": 3}]})
 

@@ -15,9 +15,11 @@ from nnkit.nn.model import batch_last
 from nnkit.nn.numerics import numerics
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array
+from nnkit.nn.passes import INFERENCE, Pass
 from nnkit.runs.checkpoint import read_checkpoint
 from nnkit.task.config import Config
 from nnkit.training.session import Session, build, restore, save
+from tests.nn.examples import first_layer
 from tests.training.configs import diabetes, iris, pictures
 from tests.training.test_loop import advance, state
 
@@ -69,7 +71,7 @@ def test_nothing_below_a_frozen_stack_is_backpropagated(tmp_path: Path) -> None:
     (X, T, _), *_ = session.loop.batches.epoch(0)
     network = session.model.network(X.shape[-1], training=True)
     session.model.grads.fill(np.nan)
-    network.loss_and_gradient(X, T, 0)
+    network.loss_and_gradient(X, T, Pass())
     written = session.model.layout.views(session.model.grads)
     assert {name for name, block in written.items() if np.isfinite(block).all()} == {
         "layers.2.W",
@@ -113,11 +115,13 @@ def filters_of(session: Session, name: str) -> Array:
     network = session.model.network(1, training=False)
     W = blocks(session)[name].reshape(-1)
     X = np.random.default_rng(0).normal(size=(*session.model.input_shape, 1))
-    before = network.body[0].forward(X, None).copy()
+    before = first_layer(network).forward(X, INFERENCE).copy()
     leads = []
     for weight, value in enumerate(W.copy()):
         W[weight] = value + 1
-        moved = np.flatnonzero((network.body[0].forward(X, None) != before).any(axis=(1, 2, 3)))
+        moved = np.flatnonzero(
+            (first_layer(network).forward(X, INFERENCE) != before).any(axis=(1, 2, 3))
+        )
         W[weight] = value
         leads.append(moved.item())
     return np.array(leads)
@@ -263,7 +267,7 @@ def test_weight_noise_takes_the_gradient_where_it_says(tmp_path: Path) -> None:
     before = other.model.params.copy()
     with numerics(), other.loop.noisy.at(0):
         assert np.std(other.model.params - before) == pytest.approx(0.3, rel=0.3)
-        other.model.network(X.shape[-1], training=True).loss_and_gradient(X, T, 0)
+        other.model.network(X.shape[-1], training=True).loss_and_gradient(X, T, Pass())
     advance(session.loop, 1)
     np.testing.assert_allclose(session.model.params, before - other.model.grads, rtol=1e-12)
 

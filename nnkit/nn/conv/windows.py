@@ -12,7 +12,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from nnkit.nn.layer import ShapeError
+from nnkit.nn.form import Form, Positions, ShapeError
 from nnkit.nn.params import Shape
 
 Sizes = int | tuple[int, ...]  # one number for all axes, or one for each
@@ -84,19 +84,19 @@ def per_axis(value: Sizes, axes: int, field: str) -> Shape:
     return value
 
 
-def positions_of(shape: Shape, kind: str) -> Shape:
-    """The positions (H, W) or (L,) of an image or sequence (C, *positions).
+def positions_of(form: Form, kind: str) -> Positions:
+    """The positions (H, W) or (L,) of an image or sequence.
 
     Raises:
-        ShapeError: it is none.
+        ShapeError: the samples are neither.
     """
-    if len(shape) not in (2, 3):
+    if len(form.positions) not in (1, 2):
         raise ShapeError(
             f"'{kind}' takes images (channels, height, width) or sequences (channels, length), "
-            f"but each sample here has shape {shape}; put it before '- flatten', or "
+            f"but each sample here has shape {form}; put it before '- flatten', or "
             "'- reshape: [channels, height, width]' before it"
         )
-    return shape[1:]
+    return form.positions
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ class Windows:
 
 
 def windows(
-    size: Shape,
+    size: Positions,
     kernel: Sizes,
     stride: Sizes = 1,
     padding: Padding = "valid",
@@ -174,6 +174,8 @@ def windows(
     kernel_field: str = "kernel",
 ) -> Windows:
     """The windows that a layer's settings put over an input of that size.
+
+    Along an axis whose size varies it is one window.
 
     With `same` there is one window for each `stride` entries, and where the zeros can't be shared
     evenly one more of them stands behind (as in PyTorch, Keras and ONNX's SAME_UPPER).
@@ -185,16 +187,17 @@ def windows(
     kernels, strides = per_axis(kernel, axes, kernel_field), per_axis(stride, axes, "stride")
     dilations = per_axis(dilation, axes, "dilation")
     reach = [(k - 1) * d + 1 for k, d in zip(kernels, dilations, strict=True)]
+    sizes = tuple(r if n is None else n for n, r in zip(size, reach, strict=True))
     if padding == "same":
         total = [
             max((-(-n // s) - 1) * s + r - n, 0)
-            for n, s, r in zip(size, strides, reach, strict=True)
+            for n, s, r in zip(sizes, strides, reach, strict=True)
         ]
         before = tuple(t // 2 for t in total)
         after = tuple(t - b for t, b in zip(total, before, strict=True))
     else:
         before = after = per_axis(0 if padding == "valid" else padding, axes, "padding")
-    found = Windows(size, kernels, strides, dilations, before, after)
+    found = Windows(sizes, kernels, strides, dilations, before, after)
     if any(n < r for n, r in zip(found.padded, reach, strict=True)):
         raise ShapeError(
             f"a window of {_times(reach)} does not fit into {_times(found.padded)}", kernel_field

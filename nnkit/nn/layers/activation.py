@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 from nnkit.nn.activations import AnyActivation
+from nnkit.nn.form import Form
 from nnkit.nn.layer import Binding, Layer, LayerSpec
-from nnkit.nn.params import Parameter, Shape
+from nnkit.nn.params import Parameter
 
 
 class ActivationLayer(LayerSpec):
@@ -21,11 +22,15 @@ class ActivationLayer(LayerSpec):
     shorthand: ClassVar[str | None] = "function"
     function: AnyActivation
 
-    def output_shape(self, shape: Shape) -> Shape:
-        return self.function.output_shape(shape)
+    @property
+    def applied_activation(self) -> AnyActivation:
+        return self.function
 
-    def parameters(self, shape: Shape) -> Sequence[Parameter]:
-        return self.function.parameters(shape)
+    def output_form(self, form: Form) -> Form:
+        return self.function.output_form(form)
+
+    def parameters(self, form: Form) -> Sequence[Parameter]:
+        return self.function.parameters(form)
 
     def bind(self, binding: Binding) -> Layer:
         return self.function.bind(binding)

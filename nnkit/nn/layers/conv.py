@@ -12,9 +12,11 @@ from pydantic import Field
 from nnkit.config.spec import Count, Listed
 from nnkit.nn.conv.im2col import Columns, Padded
 from nnkit.nn.conv.windows import Padding, PerAxis, Sizes, Windows, positions_of, windows
-from nnkit.nn.layer import Binding, Layer, Reach, ShapeError
+from nnkit.nn.form import Form, ShapeError
+from nnkit.nn.layer import Binding, Layer, Reach
 from nnkit.nn.layers.weighted import SpatialLayer, WeightedLayer
 from nnkit.nn.params import Array, Parameter, Shape
+from nnkit.nn.passes import Pass
 from nnkit.nn.products import product
 
 # Which of the six maps below each of the sixteen of LeNet-5's C3 sees (LeCun et al. 1998, table I).
@@ -78,26 +80,26 @@ class Conv(SpatialLayer, WeightedLayer):
     )
     bias: bool = Field(True, description="Whether it has b.")
 
-    def windows(self, shape: Shape) -> Windows:
-        """The windows over an input sample of that shape.
+    def windows(self, form: Form) -> Windows:
+        """The windows over an input sample of that form.
 
         Raises:
-            ShapeError: it can't take that shape.
+            ShapeError: the layer can't take that form.
         """
-        size = positions_of(shape, self.tag())
+        size = positions_of(form, self.tag())
         return windows(size, self.kernel, self.stride, self.padding, self.dilation)
 
-    def output_shape(self, shape: Shape) -> Shape:
-        found = self.windows(shape)
-        channels, groups = shape[0], self._groups(shape[0])
+    def output_form(self, form: Form) -> Form:
+        found = self.windows(form)
+        channels, groups = form.channels, self._groups(form.channels)
         check_groups(groups, channels, self.filters)
         self._check_connections(channels, groups)
-        return (self.filters, *found.count)
+        return form.resized(self.filters, found.count)
 
-    def parameters(self, shape: Shape) -> Sequence[Parameter]:
-        kernel, table = self.windows(shape).kernel, self.table
-        groups = self._groups(shape[0])
-        taps, seen = prod(kernel), shape[0] // groups
+    def parameters(self, form: Form) -> Sequence[Parameter]:
+        kernel, table = self.windows(form).kernel, self.table
+        groups = self._groups(form.channels)
+        taps, seen = prod(kernel), form.channels // groups
         if table is None:
             fan_in, fan_out = seen * taps, self.filters // groups * taps
             weights: Shape = (self.filters, seen, *kernel)
@@ -105,16 +107,16 @@ class Conv(SpatialLayer, WeightedLayer):
         else:  # a block of weights for each connection
             count = sum(map(len, table))
             weights = (count, *kernel)
-            fan_in, fan_out = count * taps // self.filters, count * taps // shape[0]
+            fan_in, fan_out = count * taps // self.filters, count * taps // form.channels
             units = np.repeat(np.arange(self.filters), [len(channels) for channels in table])
         return self.weights_and_bias(weights, fan_in, fan_out, self.bias, units)
 
-    def multiplications(self, shape: Shape) -> int:
-        (W, *_), found = self.parameters(shape), self.windows(shape)
+    def multiplications(self, form: Form) -> int:
+        (W, *_), found = self.parameters(form), self.windows(form)
         return W.size * prod(found.count)
 
-    def reach(self, shape: Shape) -> Reach:
-        found = self.windows(shape)
+    def reach(self, form: Form) -> Reach:
+        found = self.windows(form)
         return Reach(found.reach, found.stride)
 
     @property
@@ -149,7 +151,7 @@ class Conv(SpatialLayer, WeightedLayer):
                 )
 
     def bind(self, binding: Binding) -> Layer:
-        windows, groups = self.windows(binding.input_shape), self._groups(binding.input_shape[0])
+        windows, groups = self.windows(binding.form), self._groups(binding.input_shape[0])
         weights = Weights(binding, self.table)
         if binding.compiled and not windows.are_points:
             from nnkit.nn.conv.convolution import Direct  # which imports numba
@@ -226,7 +228,7 @@ class BoundColumns(_BoundConv):
             self.for_dW = product(rows, self.points, seen * taps, dtype, transposed=True)
             self.for_dX = product(seen * taps, rows, self.points, dtype)
 
-    def forward(self, X: Array, step: int | None) -> Array:
+    def forward(self, X: Array, now: Pass) -> Array:
         self.seen = self.columns.gather(X).reshape(self.groups, -1, self.points)
         W = self.weights.current().reshape(self.W_shape)
         Z = self.Z.reshape(self.groups, -1, self.points)
@@ -237,7 +239,7 @@ class BoundColumns(_BoundConv):
             np.add(rows, self.b[:, None], out=rows)
         return self.Z
 
-    def backward(self, dY: Array) -> Array | None:
+    def backward(self, dY: Array, now: Pass) -> Array | None:
         dZ = dY.reshape(self.groups, -1, self.points)
         self._bias_gradient(dY)
         W, dW = self.weights.W.reshape(self.W_shape), self.weights.dW
@@ -273,7 +275,7 @@ class BoundDirect(_BoundConv):
             self.direct.prepare_training(binding.input_gradient)
         self.no_bias = np.zeros(self.filters, dtype)
 
-    def forward(self, X: Array, step: int | None) -> Array:
+    def forward(self, X: Array, now: Pass) -> Array:
         X = self.padded(X) if self.padded is not None else X
         self.X = self._by_group(X)
         W, Z = self._by_group(self.weights.current()), self._by_group(self.Z)
@@ -282,7 +284,7 @@ class BoundDirect(_BoundConv):
             self.direct.forward(self.X[group], W[group], b[group], Z[group])
         return self.Z
 
-    def backward(self, dY: Array) -> Array | None:
+    def backward(self, dY: Array, now: Pass) -> Array | None:
         self._bias_gradient(dY)
         assert self.weights.dW is not None
         W, dW = self._by_group(self.weights.W), self._by_group(self.weights.dW)

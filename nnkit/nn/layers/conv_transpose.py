@@ -12,10 +12,14 @@ from pydantic import Field
 from nnkit.config.spec import Count
 from nnkit.nn.conv.im2col import Columns
 from nnkit.nn.conv.windows import PerAxis, Sizes, Windows, per_axis, positions_of, windows
-from nnkit.nn.layer import Binding, Layer, Reach, ShapeError
+from nnkit.nn.form import Form, ShapeError
+from nnkit.nn.layer import Binding, Layer, Reach
 from nnkit.nn.layers.conv import check_groups
 from nnkit.nn.layers.weighted import SpatialLayer, WeightedLayer
-from nnkit.nn.params import Array, Parameter, Shape
+from nnkit.nn.params import Array, Parameter
+from nnkit.nn.passes import Pass
+
+LONG = 1 << 20
 
 
 class ConvTranspose(SpatialLayer, WeightedLayer):
@@ -52,13 +56,14 @@ class ConvTranspose(SpatialLayer, WeightedLayer):
     groups: Count = Field(1, description="Into how many groups channels and filters are parted.")
     bias: bool = Field(True, description="Whether it has b.")
 
-    def windows(self, shape: Shape) -> Windows:
-        """The windows over the *output*, one for each position of an input of that shape.
+    def windows(self, form: Form) -> Windows:
+        """The windows over the *output*, one for each position of an input of that form.
 
         Raises:
-            ShapeError: it can't take that shape.
+            ShapeError: the layer can't take that form.
         """
-        size = positions_of(shape, self.tag())
+        # A stand-in for a size that varies, so that nothing is refused before it is known.
+        size = tuple(n or LONG for n in positions_of(form, self.tag()))
         kernel, stride, padding, extra, dilation = (
             per_axis(getattr(self, field), len(size), field)
             for field in ("kernel", "stride", "padding", "output_padding", "dilation")
@@ -73,31 +78,31 @@ class ConvTranspose(SpatialLayer, WeightedLayer):
             raise ShapeError("cuts off more than there is", "padding")
         return windows(output, kernel, stride, padding, dilation)
 
-    def output_shape(self, shape: Shape) -> Shape:
-        found = self.windows(shape)
-        check_groups(self.groups, shape[0], self.filters)
-        return (self.filters, *found.size)
+    def output_form(self, form: Form) -> Form:
+        found = self.windows(form)
+        check_groups(self.groups, form.channels, self.filters)
+        return form.resized(self.filters, found.size)
 
-    def parameters(self, shape: Shape) -> Sequence[Parameter]:
-        found = self.windows(shape)
+    def parameters(self, form: Form) -> Sequence[Parameter]:
+        found = self.windows(form)
         each = self.filters // self.groups
-        fan_in, fan_out = shape[0] // self.groups * found.taps, each * found.taps
-        weights = (shape[0], each, *found.kernel)
+        fan_in, fan_out = form.channels // self.groups * found.taps, each * found.taps
+        weights = (form.channels, each, *found.kernel)
         filters = np.arange(self.filters).reshape(self.groups, 1, each)
-        units = np.broadcast_to(filters, (self.groups, shape[0] // self.groups, each)).ravel()
+        units = np.broadcast_to(filters, (self.groups, form.channels // self.groups, each)).ravel()
         return self.weights_and_bias(weights, fan_in, fan_out, self.bias, units)
 
-    def multiplications(self, shape: Shape) -> int:
-        (W, *_) = self.parameters(shape)
-        return W.size * prod(shape[1:])
+    def multiplications(self, form: Form) -> int:
+        (W, *_) = self.parameters(form)
+        return W.size * prod(n or 1 for n in form.positions)
 
-    def reach(self, shape: Shape) -> Reach:
-        found = self.windows(shape)
+    def reach(self, form: Form) -> Reach:
+        found = self.windows(form)
         seen = tuple(-(-r // s) for r, s in zip(found.reach, found.stride, strict=True))
         return Reach(seen, tuple(1 / s for s in found.stride))
 
     def bind(self, binding: Binding) -> Layer:
-        return BoundConvTranspose(binding, self.windows(binding.input_shape), self.groups)
+        return BoundConvTranspose(binding, self.windows(binding.form), self.groups)
 
 
 class BoundConvTranspose(Layer):
@@ -118,7 +123,7 @@ class BoundConvTranspose(Layer):
             self.db = binding.grads.get("b")
         self.dX = binding.buffer(*binding.input_shape) if binding.input_gradient else None
 
-    def forward(self, X: Array, step: int | None) -> Array:
+    def forward(self, X: Array, now: Pass) -> Array:
         self.X = X.reshape(self.grouped)
         np.matmul(self.W.transpose(0, 2, 1), self.X, out=self.spread)
         self.columns.scatter(self.spread.reshape(self.columns.shape), self.Z)
@@ -127,7 +132,7 @@ class BoundConvTranspose(Layer):
             np.add(rows, self.b[:, None], out=rows)
         return self.Z
 
-    def backward(self, dY: Array) -> Array | None:
+    def backward(self, dY: Array, now: Pass) -> Array | None:
         if self.db is not None:
             np.sum(dY.reshape(self.filters, -1), axis=1, out=self.db)
         columns = self.columns.gather(dY).reshape(self.spread.shape)

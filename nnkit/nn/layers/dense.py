@@ -9,9 +9,11 @@ import numpy as np
 from pydantic import Field
 
 from nnkit.config.spec import Count
-from nnkit.nn.layer import Binding, Layer, ShapeError
+from nnkit.nn.form import Form, ShapeError
+from nnkit.nn.layer import Binding, Layer
 from nnkit.nn.layers.weighted import WeightedLayer
-from nnkit.nn.params import Array, Parameter, Shape
+from nnkit.nn.params import Array, Parameter
+from nnkit.nn.passes import Pass
 from nnkit.nn.products import product
 
 
@@ -25,16 +27,16 @@ class Dense(WeightedLayer):
     units: Count
     bias: bool = Field(True, description="Whether it has b.")
 
-    def output_shape(self, shape: Shape) -> Shape:
-        if len(shape) != 1:
+    def output_form(self, form: Form) -> Form:
+        if form.positions:
             raise ShapeError(
-                f"a dense layer takes a vector, but each sample here has shape {shape}; "
+                f"a dense layer takes a vector, but each sample here has shape {form}; "
                 "put '- flatten' before it"
             )
-        return (self.units,)
+        return Form(self.units)
 
-    def parameters(self, shape: Shape) -> Sequence[Parameter]:
-        (inputs,) = shape
+    def parameters(self, form: Form) -> Sequence[Parameter]:
+        inputs = form.channels
         return self.weights_and_bias((self.units, inputs), inputs, self.units, self.bias)
 
     def bind(self, binding: Binding) -> Layer:
@@ -58,14 +60,14 @@ class BoundDense(Layer):
             self.for_dX = product(inputs, units, N, dtype)
         self.dX = binding.buffer(inputs) if binding.input_gradient else None  # (inputs, N)
 
-    def forward(self, X: Array, step: int | None) -> Array:
+    def forward(self, X: Array, now: Pass) -> Array:
         self.X = X
         self.for_Z(self.W, X, self.Z)
         if self.b is not None:
             np.add(self.Z, self.b, out=self.Z)
         return self.Z
 
-    def backward(self, dY: Array) -> Array | None:
+    def backward(self, dY: Array, now: Pass) -> Array | None:
         self.for_dW(dY, self.X.T, self.dW)
         if self.db is not None:
             np.dot(dY, self.ones, out=self.db)  # a product with ones beats a sum over rows

@@ -7,8 +7,10 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from nnkit.nn.layer import Binding, Layer, LayerSpec, ShapeError
+from nnkit.nn.form import Form, ShapeError
+from nnkit.nn.layer import Binding, Layer, LayerSpec
 from nnkit.nn.params import Array, Shape
+from nnkit.nn.passes import Pass
 from nnkit.random import philox
 
 LEVELS = 1 << 16  # a unit's fate is one 16-bit draw: four of them to each 64-bit word
@@ -41,13 +43,13 @@ class SpatialDropout(LayerSpec):
     shorthand: ClassVar[str | None] = "rate"
     rate: Annotated[float, Field(gt=0, lt=1)]
 
-    def output_shape(self, shape: Shape) -> Shape:
-        if len(shape) < 2:
+    def output_form(self, form: Form) -> Form:
+        if not form.positions:
             raise ShapeError(
                 "'spatial_dropout' leaves out whole maps of images or sequences, but each sample "
-                f"here has shape {shape}; use '- dropout: {self.rate:g}'"
+                f"here has shape {form}; use '- dropout: {self.rate:g}'"
             )
-        return shape
+        return form
 
     def bind(self, binding: Binding) -> Layer:
         channels, *positions = binding.input_shape
@@ -68,14 +70,14 @@ class BoundDropout(Layer):
             self.mask = binding.buffer(*mask_shape)
             self.Y = binding.buffer(*binding.input_shape)
 
-    def forward(self, X: Array, step: int | None) -> Array:
-        if step is None:
+    def forward(self, X: Array, now: Pass) -> Array:
+        if not now.training:
             return X
-        words = philox(self.seed, self.purpose, step).random_raw(-(-self.mask.size // 4))
+        words = philox(self.seed, self.purpose, now.key).random_raw(-(-self.mask.size // 4))
         draws = words.view(np.uint16)[: self.mask.size].reshape(self.mask.shape)
         np.greater_equal(draws, self.dropped, out=self.mask, casting="unsafe")
         np.multiply(self.mask, self.scale, out=self.mask)
         return np.multiply(X, self.mask, out=self.Y)
 
-    def backward(self, dY: Array) -> Array | None:
+    def backward(self, dY: Array, now: Pass) -> Array | None:
         return np.multiply(dY, self.mask, out=dY)

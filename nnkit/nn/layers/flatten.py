@@ -8,8 +8,10 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from nnkit.config.spec import Count, Listed
-from nnkit.nn.layer import Binding, Layer, LayerSpec, ShapeError
+from nnkit.nn.form import Form, ShapeError
+from nnkit.nn.layer import Binding, Layer, LayerSpec
 from nnkit.nn.params import Array, Shape
+from nnkit.nn.passes import Pass
 
 
 class Flatten(LayerSpec):
@@ -18,11 +20,11 @@ class Flatten(LayerSpec):
     kind: Literal["flatten"] = "flatten"
     output_is_view: ClassVar[bool] = True
 
-    def output_shape(self, shape: Shape) -> Shape:
-        return (prod(shape),)
+    def output_form(self, form: Form) -> Form:
+        return Form(form.size)
 
     def bind(self, binding: Binding) -> Layer:
-        return BoundReshape(binding, (prod(binding.input_shape),))
+        return BoundReshape(binding, (binding.form.size,))
 
 
 class Reshape(LayerSpec):
@@ -35,17 +37,18 @@ class Reshape(LayerSpec):
     kind: Literal["reshape"] = "reshape"
     shorthand: ClassVar[str | None] = "shape"
     output_is_view: ClassVar[bool] = True
+    rearranges: ClassVar[bool] = True
     shape: Annotated[tuple[Count, ...], Listed, Field(min_length=1, max_length=3)] = Field(
         description="Channels first: [channels, height, width]."
     )
 
-    def output_shape(self, shape: Shape) -> Shape:
-        if prod(shape) != prod(self.shape):
+    def output_form(self, form: Form) -> Form:
+        if form.size != prod(self.shape):
             raise ShapeError(
-                f"makes {prod(self.shape)} numbers, but each sample here has {prod(shape)}",
+                f"makes {prod(self.shape)} numbers, but each sample here has {form.size}",
                 "shape",
             )
-        return self.shape
+        return Form.of(self.shape)
 
     def bind(self, binding: Binding) -> Layer:
         return BoundReshape(binding, self.shape)
@@ -60,7 +63,7 @@ class BoundReshape(Layer):
         self.samples_first = (len(self.before), *range(len(self.before)))
         self.samples_last = (*range(1, len(shape) + 1), 0)
 
-    def forward(self, X: Array, step: int | None) -> Array:
+    def forward(self, X: Array, now: Pass) -> Array:
         # A batch lies in memory as (N, *shape) with N moved last; that needs no copy either.
         samples = X.shape[-1]
         if X.flags.c_contiguous:
@@ -68,5 +71,5 @@ class BoundReshape(Layer):
         rows = X.transpose(self.samples_first).reshape(samples, *self.after)
         return rows.transpose(self.samples_last)
 
-    def backward(self, dY: Array) -> Array | None:
+    def backward(self, dY: Array, now: Pass) -> Array | None:
         return dY.reshape(*self.before, -1)

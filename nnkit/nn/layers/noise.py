@@ -9,6 +9,7 @@ import numpy as np
 from nnkit.config.spec import Positive
 from nnkit.nn.layer import Binding, Layer, LayerSpec
 from nnkit.nn.params import Array
+from nnkit.nn.passes import Pass
 from nnkit.random import generator
 
 
@@ -33,14 +34,14 @@ class BoundNoise(Layer):
         if binding.training:
             self.Y = binding.buffer(*binding.input_shape)
 
-    def forward(self, X: Array, step: int | None) -> Array:
-        if step is None:
+    def forward(self, X: Array, now: Pass) -> Array:
+        if not now.training:
             return X
-        generator(self.seed, self.purpose, step).standard_normal(
+        generator(self.seed, self.purpose, now.key).standard_normal(
             out=self.Y, dtype=self.Y.dtype.type
         )
         np.multiply(self.Y, self.std, out=self.Y)
         return np.add(self.Y, X, out=self.Y)
 
-    def backward(self, dY: Array) -> Array | None:
+    def backward(self, dY: Array, now: Pass) -> Array | None:
         return dY

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -12,9 +11,11 @@ from pydantic import Field
 from nnkit.compiled import compiled
 from nnkit.config.spec import Positive
 from nnkit.nn import layer_kernels as kernels
+from nnkit.nn.form import Form
 from nnkit.nn.initializers import Constant, Zeros
 from nnkit.nn.layer import Binding, Layer, LayerSpec
 from nnkit.nn.params import Array, Parameter, Shape
+from nnkit.nn.passes import Pass
 
 
 class _Normalization(LayerSpec):
@@ -51,13 +52,13 @@ class BatchNorm(_Normalization):
     def needs_batch(self) -> bool:
         return True
 
-    def parameters(self, shape: Shape) -> Sequence[Parameter]:
-        return self._scale_and_shift(shape[:1])
+    def parameters(self, form: Form) -> Sequence[Parameter]:
+        return self._scale_and_shift((form.channels,))
 
-    def state(self, shape: Shape) -> Sequence[Parameter]:
+    def state(self, form: Form) -> Sequence[Parameter]:
         return (
-            Parameter("mean", shape[:1], 1, 1, Zeros(), decay=False),
-            Parameter("variance", shape[:1], 1, 1, Constant(value=1.0), decay=False),
+            Parameter("mean", (form.channels,), 1, 1, Zeros(), decay=False),
+            Parameter("variance", (form.channels,), 1, 1, Constant(value=1.0), decay=False),
         )
 
     def bind(self, binding: Binding) -> Layer:
@@ -96,13 +97,13 @@ class BoundBatchNorm(_BoundBatchNorm):
         super().__init__(spec, binding)
         self.centred = np.empty_like(self.rows_of_Y)
 
-    def forward(self, X: Array, step: int | None) -> Array:
+    def forward(self, X: Array, now: Pass) -> Array:
         rows = X.reshape(self.channels, -1)
         mean, variance = self.mean, self.variance
-        if step is not None:
+        if now.training:
             mean = np.mean(rows, axis=1)
         centred = np.subtract(rows, mean[:, None], out=self.centred)
-        if step is not None:
+        if now.training:
             variance = np.einsum("ij,ij->i", centred, centred) / centred.shape[1]
             self._remember(mean, variance)
         self.spread = self._spread(variance)
@@ -110,7 +111,7 @@ class BoundBatchNorm(_BoundBatchNorm):
         np.add(self.rows_of_Y, self.affine.shift[:, None], out=self.rows_of_Y)
         return self.Y
 
-    def backward(self, dY: Array) -> Array | None:
+    def backward(self, dY: Array, now: Pass) -> Array | None:
         rows, centred, affine = dY.reshape(self.channels, -1), self.centred, self.affine
         np.sum(rows, axis=1, out=affine.dshift)
         np.einsum("ij,ij->i", rows, centred, out=affine.dscale)
@@ -135,10 +136,10 @@ class CompiledBatchNorm(_BoundBatchNorm):
             self.normalize = compiled(kernels.normalize_rows, exact=False)
             self.give = compiled(kernels.normalize_rows_gradient, exact=False)
 
-    def forward(self, X: Array, step: int | None) -> Array:
+    def forward(self, X: Array, now: Pass) -> Array:
         rows = np.ascontiguousarray(X).reshape(self.channels, -1)
         scale, shift = self.affine.scale, self.affine.shift
-        if step is None:
+        if not now.training:
             factor = scale * self._spread(self.variance)
             self.rescale(rows, self.mean, factor, shift, self.rows_of_Y)
             return self.Y
@@ -148,7 +149,7 @@ class CompiledBatchNorm(_BoundBatchNorm):
         self._remember(self.batch_mean, self.batch_variance)
         return self.Y
 
-    def backward(self, dY: Array) -> Array | None:
+    def backward(self, dY: Array, now: Pass) -> Array | None:
         rows = np.ascontiguousarray(dY).reshape(self.channels, -1)
         affine = self.affine
         found = self.batch_mean, self.spread
@@ -164,8 +165,8 @@ class LayerNorm(_Normalization):
 
     kind: Literal["layer_norm"] = "layer_norm"
 
-    def parameters(self, shape: Shape) -> Sequence[Parameter]:
-        return self._scale_and_shift((prod(shape),))
+    def parameters(self, form: Form) -> Sequence[Parameter]:
+        return self._scale_and_shift((form.size,))
 
     def bind(self, binding: Binding) -> Layer:
         return (CompiledLayerNorm if binding.compiled else BoundLayerNorm)(self, binding)
@@ -176,7 +177,7 @@ class _BoundLayerNorm(Layer):
 
     def __init__(self, spec: LayerNorm, binding: Binding) -> None:
         self.eps = spec.eps
-        self.units = prod(binding.input_shape)
+        self.units = binding.form.size
         self.affine = _Affine(binding, self.units)
         self.Y = binding.buffer(*binding.input_shape)
         self.columns_of_Y = self.Y.reshape(self.units, -1)
@@ -189,7 +190,7 @@ class BoundLayerNorm(_BoundLayerNorm):
         super().__init__(spec, binding)
         self.normalized = np.empty_like(self.columns_of_Y)
 
-    def forward(self, X: Array, step: int | None) -> Array:
+    def forward(self, X: Array, now: Pass) -> Array:
         columns, Y = X.reshape(self.normalized.shape), self.columns_of_Y
         np.subtract(columns, np.mean(columns, axis=0), out=self.normalized)
         variance = np.einsum("ij,ij->j", self.normalized, self.normalized) / self.units
@@ -199,7 +200,7 @@ class BoundLayerNorm(_BoundLayerNorm):
         np.add(Y, self.affine.shift[:, None], out=Y)
         return self.Y
 
-    def backward(self, dY: Array) -> Array | None:
+    def backward(self, dY: Array, now: Pass) -> Array | None:
         columns = dY.reshape(self.normalized.shape)
         np.einsum("ij,ij->i", columns, self.normalized, out=self.affine.dscale)
         np.sum(columns, axis=1, out=self.affine.dshift)
@@ -223,7 +224,7 @@ class CompiledLayerNorm(_BoundLayerNorm):
         if binding.training:
             self.give = compiled(kernels.normalize_columns_gradient, exact=False)
 
-    def forward(self, X: Array, step: int | None) -> Array:
+    def forward(self, X: Array, now: Pass) -> Array:
         self.columns = np.ascontiguousarray(X).reshape(self.columns_of_Y.shape)
         affine, found = self.affine, (self.mean, self.spread)
         self.normalize(
@@ -231,7 +232,7 @@ class CompiledLayerNorm(_BoundLayerNorm):
         )
         return self.Y
 
-    def backward(self, dY: Array) -> Array | None:
+    def backward(self, dY: Array, now: Pass) -> Array | None:
         columns = np.ascontiguousarray(dY).reshape(self.columns_of_Y.shape)
         affine, found = self.affine, (self.mean, self.spread)
         self.give(self.columns, *found, affine.scale, columns, affine.dscale, affine.dshift)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
+from math import inf, prod
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -14,10 +14,12 @@ from nnkit.memory import aligned_empty
 from nnkit.nn import layer_kernels as kernels
 from nnkit.nn.conv.im2col import Padded
 from nnkit.nn.conv.windows import PerAxis, Sizes, Windows, positions_of, windows
+from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import AnyInitializer, Constant
-from nnkit.nn.layer import Binding, Layer, Reach, ShapeError
+from nnkit.nn.layer import Binding, Layer, Reach
 from nnkit.nn.layers.weighted import SpatialLayer, WeightedLayer
-from nnkit.nn.params import Array, Parameter, Shape
+from nnkit.nn.params import Array, Parameter
+from nnkit.nn.passes import Pass
 
 
 class _Pooling(SpatialLayer):
@@ -31,25 +33,25 @@ class _Pooling(SpatialLayer):
         0, description="Zeros around the input (for max-pooling −∞), at most half a window."
     )
 
-    def windows(self, shape: Shape) -> Windows:
-        """The windows over an input sample of that shape.
+    def windows(self, form: Form) -> Windows:
+        """The windows over an input sample of that form.
 
         Raises:
-            ShapeError: it can't take that shape.
+            ShapeError: the layer can't take that form.
         """
-        size = positions_of(shape, self.tag())
+        size = positions_of(form, self.tag())
         stride = self.size if self.stride is None else self.stride
         found = windows(size, self.size, stride, self.padding, kernel_field="size")
         if any(2 * b > k for b, k in zip(found.before, found.kernel, strict=True)):
             raise ShapeError("must be at most half a window, or some would hold nothing", "padding")
         return found
 
-    def output_shape(self, shape: Shape) -> Shape:
-        found = self.windows(shape)
-        return (shape[0], *found.count)
+    def output_form(self, form: Form) -> Form:
+        found = self.windows(form)
+        return form.resized(form.channels, found.count)
 
-    def reach(self, shape: Shape) -> Reach:
-        found = self.windows(shape)
+    def reach(self, form: Form) -> Reach:
+        found = self.windows(form)
         return Reach(found.reach, found.stride)
 
 
@@ -72,7 +74,7 @@ class MaxPool(_Pooling):
     selects: ClassVar[bool] = True
 
     def bind(self, binding: Binding) -> Layer:
-        found = self.windows(binding.input_shape)
+        found = self.windows(binding.form)
         tiles = found.kernel == found.stride == (2, 2) and not found.is_padded
         if binding.compiled and tiles:
             return BoundQuarters(binding, found)
@@ -97,7 +99,7 @@ class BoundMaxPool(Layer):
             self.work = np.empty_like(self.Y)
             self.around = binding.buffer(channels, *windows.padded)
 
-    def forward(self, X: Array, step: int | None) -> Array:
+    def forward(self, X: Array, now: Pass) -> Array:
         X = self.padded(X) if self.padded is not None else X
         first, *others = self.slices
         np.copyto(self.Y, X[first])
@@ -111,7 +113,7 @@ class BoundMaxPool(Layer):
                 np.logical_xor(self.free, chosen, out=self.free)
         return self.Y
 
-    def backward(self, dY: Array) -> Array | None:
+    def backward(self, dY: Array, now: Pass) -> Array | None:
         self.around.fill(0)
         for entry, chosen in zip(self.slices, self.chosen, strict=True):
             np.multiply(dY, chosen, out=self.work)
@@ -134,11 +136,11 @@ class BoundQuarters(Layer):
             rows, columns = (2 * n for n in windows.count)
             self.left_over = self.dX[:, rows:], self.dX[:, :, columns:]  # no window reaches these
 
-    def forward(self, X: Array, step: int | None) -> Array:
+    def forward(self, X: Array, now: Pass) -> Array:
         self.choose(np.ascontiguousarray(X), self.Y, self.chosen)
         return self.Y
 
-    def backward(self, dY: Array) -> Array | None:
+    def backward(self, dY: Array, now: Pass) -> Array | None:
         self.give(np.ascontiguousarray(dY), self.chosen, self.dX)
         for entries in self.left_over:  # each time, as the layer below may overwrite them
             entries.fill(0)
@@ -165,7 +167,7 @@ class AvgPool(_Pooling):
     )
 
     def bind(self, binding: Binding) -> Layer:
-        found = self.windows(binding.input_shape)
+        found = self.windows(binding.form)
         return BoundAvgPool(binding, found, _counts(found, self.count_padding))
 
 
@@ -183,11 +185,11 @@ class BoundAvgPool(Layer):
         self.sums = Sums(binding, windows)
         self.share = (1 / counts).astype(binding.dtype)
 
-    def forward(self, X: Array, step: int | None) -> Array:
+    def forward(self, X: Array, now: Pass) -> Array:
         Y = self.sums.forward(X)
         return np.multiply(Y, self.share, out=Y)
 
-    def backward(self, dY: Array) -> Array | None:
+    def backward(self, dY: Array, now: Pass) -> Array | None:
         return self.sums.backward(np.multiply(dY, self.share, out=dY))
 
 
@@ -233,21 +235,21 @@ class Subsample(SpatialLayer, WeightedLayer):
     output_is_scratch: ClassVar[bool] = True
     size: Annotated[Sizes, PerAxis(1)] = Field(2, description="Of a window, 2 or [2, 1].")
 
-    def windows(self, shape: Shape) -> Windows:
-        """The windows over an input sample of that shape.
+    def windows(self, form: Form) -> Windows:
+        """The windows over an input sample of that form.
 
         Raises:
-            ShapeError: it can't take that shape.
+            ShapeError: the layer can't take that form.
         """
-        size = positions_of(shape, self.tag())
+        size = positions_of(form, self.tag())
         return windows(size, self.size, self.size, kernel_field="size")
 
-    def output_shape(self, shape: Shape) -> Shape:
-        found = self.windows(shape)
-        return (shape[0], *found.count)
+    def output_form(self, form: Form) -> Form:
+        found = self.windows(form)
+        return form.resized(form.channels, found.count)
 
-    def parameters(self, shape: Shape) -> Sequence[Parameter]:
-        taps, channels = self.windows(shape).taps, shape[:1]
+    def parameters(self, form: Form) -> Sequence[Parameter]:
+        taps, channels = self.windows(form).taps, (form.channels,)
         mean: AnyInitializer = Constant(value=1 / taps)
         if isinstance(self.initializer, Constant):
             mean = self.initializer
@@ -255,15 +257,15 @@ class Subsample(SpatialLayer, WeightedLayer):
         W = Parameter("W", channels, taps, 1, mean, decay=False, lr_factor=self.lr_factor)
         return W, b
 
-    def multiplications(self, shape: Shape) -> int:
-        return prod(self.output_shape(shape))
+    def multiplications(self, form: Form) -> int:
+        return form.channels * prod(self.windows(form).count)
 
-    def reach(self, shape: Shape) -> Reach:
-        found = self.windows(shape)
+    def reach(self, form: Form) -> Reach:
+        found = self.windows(form)
         return Reach(found.reach, found.stride)
 
     def bind(self, binding: Binding) -> Layer:
-        return BoundSubsample(binding, self.windows(binding.input_shape))
+        return BoundSubsample(binding, self.windows(binding.form))
 
 
 class BoundSubsample(Layer):
@@ -277,11 +279,11 @@ class BoundSubsample(Layer):
         if binding.training:
             self.dW, self.db = binding.grads["W"], binding.grads["b"]
 
-    def forward(self, X: Array, step: int | None) -> Array:
+    def forward(self, X: Array, now: Pass) -> Array:
         np.multiply(self.sums.forward(X), self.W, out=self.Y)
         return np.add(self.Y, self.b, out=self.Y)
 
-    def backward(self, dY: Array) -> Array | None:
+    def backward(self, dY: Array, now: Pass) -> Array | None:
         rows, sums = dY.reshape(len(self.dW), -1), self.sums.Y.reshape(len(self.dW), -1)
         np.einsum("ij,ij->i", rows, sums, out=self.dW)
         np.sum(rows, axis=1, out=self.db)
@@ -291,12 +293,13 @@ class BoundSubsample(Layer):
 class _GlobalPooling(SpatialLayer):
     output_is_scratch: ClassVar[bool] = True
 
-    def output_shape(self, shape: Shape) -> Shape:
-        positions_of(shape, self.tag())
-        return shape[:1]
+    def output_form(self, form: Form) -> Form:
+        positions_of(form, self.tag())
+        return Form(form.channels)
 
-    def reach(self, shape: Shape) -> Reach:
-        return Reach(shape[1:], (1,) * len(shape[1:]))
+    def reach(self, form: Form) -> Reach:
+        whole = tuple(inf if n is None else n for n in form.positions)
+        return Reach(whole, (1,) * len(whole))
 
 
 class GlobalAvgPool(_GlobalPooling):
@@ -322,10 +325,10 @@ class BoundGlobalAvgPool(Layer):
         self.dX = binding.buffer(*binding.input_shape) if binding.training else None
         self.positions = prod(binding.input_shape[1:])
 
-    def forward(self, X: Array, step: int | None) -> Array:
+    def forward(self, X: Array, now: Pass) -> Array:
         return np.mean(X.reshape(len(X), -1, X.shape[-1]), axis=1, out=self.Y)
 
-    def backward(self, dY: Array) -> Array | None:
+    def backward(self, dY: Array, now: Pass) -> Array | None:
         assert self.dX is not None
         np.multiply(dY, dY.dtype.type(1 / self.positions), out=dY)
         self.dX.reshape(len(dY), -1, dY.shape[-1])[...] = dY[:, None]
@@ -348,12 +351,12 @@ class BoundGlobalMaxPool(Layer):
     def __init__(self, binding: Binding) -> None:
         self.dX = binding.buffer(*binding.input_shape) if binding.training else None
 
-    def forward(self, X: Array, step: int | None) -> Array:
+    def forward(self, X: Array, now: Pass) -> Array:
         rows = X.reshape(len(X), -1, X.shape[-1])
         self.chosen = np.argmax(rows, axis=1)[:, None]  # (C, 1, N)
         return np.take_along_axis(rows, self.chosen, axis=1)[:, 0]
 
-    def backward(self, dY: Array) -> Array | None:
+    def backward(self, dY: Array, now: Pass) -> Array | None:
         assert self.dX is not None
         self.dX.fill(0)
         rows = self.dX.reshape(len(dY), -1, dY.shape[-1])

@@ -9,10 +9,12 @@ import numpy as np
 from pydantic import Field
 
 from nnkit.config.spec import Count, Positive
+from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import Values
-from nnkit.nn.layer import Binding, Layer, ShapeError
+from nnkit.nn.layer import Binding, Layer
 from nnkit.nn.layers.weighted import WeightedLayer
-from nnkit.nn.params import Array, Parameter, Shape
+from nnkit.nn.params import Array, Parameter
+from nnkit.nn.passes import Pass
 from nnkit.nn.products import product
 
 # The centers of LeNet-5's ten output units (LeCun et al. 1998, figure 3): the digits 0 to 4, and
@@ -81,22 +83,22 @@ class RBF(WeightedLayer):
         "`lr_factor: 0` keeps them there.",
     )
 
-    def output_shape(self, shape: Shape) -> Shape:
-        if len(shape) != 1:
+    def output_form(self, form: Form) -> Form:
+        if form.positions:
             raise ShapeError(
-                f"an rbf layer takes a vector, but each sample here has shape {shape}; "
+                f"an rbf layer takes a vector, but each sample here has shape {form}; "
                 "put '- flatten' before it"
             )
-        if self.centers is not None and (self.units, *shape) != (DIGITS, PIXELS):
+        if self.centers is not None and (self.units, form.channels) != (DIGITS, PIXELS):
             raise ShapeError(
                 f"{self.centers} has centers for {DIGITS} units of {PIXELS} inputs, but there are "
-                f"{self.units} of {shape[0]}",
+                f"{self.units} of {form.channels}",
                 "centers",
             )
-        return (self.units,)
+        return Form(self.units)
 
-    def parameters(self, shape: Shape) -> Sequence[Parameter]:
-        (inputs,) = shape
+    def parameters(self, form: Form) -> Sequence[Parameter]:
+        inputs = form.channels
         if self.centers is None:
             return self.weights_and_bias((self.units, inputs), inputs, self.units, bias=False)
         first = Values(values=tuple(bitmaps().ravel().tolist()))
@@ -125,7 +127,7 @@ class BoundRBF(Layer):
             self.for_dX = product(inputs, units, N, dtype)
         self.dX = binding.buffer(inputs) if binding.input_gradient else None  # (inputs, N)
 
-    def forward(self, X: Array, step: int | None) -> Array:
+    def forward(self, X: Array, now: Pass) -> Array:
         self.X, Y = X, self.Y
         self.for_Y(self.W, X, Y)
         np.multiply(Y, 2, out=Y)
@@ -134,7 +136,7 @@ class BoundRBF(Layer):
         np.minimum(Y, 0, out=Y)  # rounding can put a point in a center on the other side of 0
         return np.multiply(Y, self.gamma, out=Y)
 
-    def backward(self, dY: Array) -> Array | None:
+    def backward(self, dY: Array, now: Pass) -> Array | None:
         np.multiply(dY, 2 * self.gamma, out=dY)
         self.for_dW(dY, self.X.T, self.dW)
         np.subtract(self.dW, self.W * np.sum(dY, axis=1)[:, None], out=self.dW)

@@ -6,22 +6,24 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from math import inf, isclose
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, PrivateAttr, WithJsonSchema
 
 from nnkit.config.spec import HELD, Listed
+from nnkit.nn.chain import bind_chain
+from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import AnyInitializer
-from nnkit.nn.layer import Binding, Layer, LayerSpec, Link, Reach, ShapeError, bind_chain
+from nnkit.nn.layer import Binding, Layer, LayerSpec, Reach, Stage
 from nnkit.nn.layers.conv import Conv
 from nnkit.nn.layers.dense import Dense
 from nnkit.nn.layers.weighted import ActivatedLayer
-from nnkit.nn.params import Array, Parameter, Shape
+from nnkit.nn.params import Array, Parameter
+from nnkit.nn.passes import Pass
 
 if TYPE_CHECKING:
-    from nnkit.nn.layers import AnyLayer
-
+    AnyLayer = LayerSpec  # the union, which holds this layer: `nnkit.nn.layers` resolves the name
 
 # A block may hold blocks.
 LAYERS_SCHEMA = {"type": "array", "minItems": 1, "items": {HELD: "layer"}}
@@ -68,23 +70,36 @@ class Residual(ActivatedLayer):
         return any(layer.needs_batch for layer in self.layers)
 
     @property
-    def is_spatial(self) -> bool:
-        return any(layer.is_spatial for layer in self.layers)
+    def outgrows_cache(self) -> bool:
+        return any(layer.outgrows_cache for layer in self.layers)
+
+    @property
+    def shares_rows(self) -> bool:
+        return any(layer.shares_rows for layer in self.layers)
+
+    @property
+    def precedes_output(self) -> bool:
+        return any(layer.precedes_output for layer in self.layers)
+
+    @property
+    def has_corners(self) -> bool:
+        return any(layer.has_corners for layer in self.layers)
 
     @property
     def rounds_otherwise(self) -> bool:
         return any(layer.rounds_otherwise for layer in self.layers)
 
-    def output_shape(self, shape: Shape) -> Shape:
-        *_, last = self._inside(shape)
-        return last.spec.output_shape(last.input_shape)
+    def output_form(self, form: Form) -> Form:
+        *_, last = self._inside(form)
+        return last.output_form
 
-    def _inside(self, shape: Shape) -> Iterator[Link]:
-        """The layers of F with the shapes that reach them."""
+    def _inside(self, form: Form) -> Iterator[Stage]:
+        """The layers of F with the forms that reach them."""
         for index, layer in enumerate(self.layers):
-            yield Link(f"layers.{index}", layer, shape)
             with self._blaming(index):
-                shape = layer.output_shape(shape)
+                stage = Stage.of(f"layers.{index}", layer, form)
+            yield stage
+            form = stage.output_form
 
     @contextmanager
     def _blaming(self, index: int) -> Iterator[None]:
@@ -95,110 +110,105 @@ class Residual(ActivatedLayer):
             place = self._places[index] if self._places else index
             raise ShapeError(str(error), "layers", place, *error.path) from None
 
-    def _beside(self, shape: Shape) -> Link | None:
-        """What X goes through on its way past F, if anything."""
-        output = self.output_shape(shape)
-        if output == shape:
+    def _shortcut(self, form: Form) -> Stage | None:
+        """The layer that X goes through on its way past F, if any."""
+        output = self.output_form(form)
+        if output == form:
             return None
-        if len(shape) != len(output):
-            raise ShapeError(f"turns {shape} into {output}, to which its input can't be added")
-        if len(shape) == 1:
-            layer: LayerSpec = Dense(units=output[0], bias=False, initializer=self.initializer)
+        if len(form.positions) != len(output.positions):
+            raise ShapeError(f"turns {form} into {output}, to which its input can't be added")
+        if not form.positions:
+            layer: LayerSpec = Dense(
+                units=output.channels, bias=False, initializer=self.initializer
+            )
         else:
             layer = Conv(
-                filters=output[0],
+                filters=output.channels,
                 kernel=1,
-                stride=self._stride(shape),
+                stride=self._stride(form),
                 bias=False,
                 initializer=self.initializer,
             )
-        beside = layer.output_shape(shape)
-        if beside != output:
+        shortcut = Stage.of("shortcut", layer, form)
+        if shortcut.output_form != output:
             raise ShapeError(
-                f"turns {shape} into {output}, to which its input can't be added: with the same "
-                f"strides it has shape {beside}; pad the layers inside, convolutions with 'same'"
+                f"turns {form} into {output}, to which its input can't be added: with the same "
+                f"strides it has shape {shortcut.output_form}; pad the layers inside, convolutions "
+                "with 'same'"
             )
-        return Link("shortcut", layer, shape)
+        return shortcut
 
-    def _stride(self, shape: Shape) -> tuple[int, ...]:
+    def _stride(self, form: Form) -> tuple[int, ...]:
         """How many inputs lie from one output of F to the next; 1 where that is no whole number.
 
         That the sizes are as many times apart would not do: so are 4 and 2 of a valid 3 × 3 window.
         """
-        reach = self.reach(shape)
+        reach = self.reach(form)
         assert reach is not None
         return tuple(
             round(stride) if round(stride) and isclose(stride, round(stride)) else 1
             for stride in reach.stride
         )
 
-    def parts(self, shape: Shape) -> Sequence[Link]:
-        beside = self._beside(shape)
-        return [*self._inside(shape), *([beside] if beside is not None else [])]
+    def parts(self, form: Form) -> Sequence[Stage]:
+        shortcut = self._shortcut(form)
+        return [*self._inside(form), *([shortcut] if shortcut is not None else [])]
 
-    def parameters(self, shape: Shape) -> Sequence[Parameter]:
+    def parameters(self, form: Form) -> Sequence[Parameter]:
         found: list[Parameter] = []
-        for index, link in enumerate(self.parts(shape)):
+        for index, stage in enumerate(self.parts(form)):
             with self._blaming(index) if index < len(self.layers) else nullcontext():
-                trained = link.spec.parameters(link.input_shape)
-            found += [replace(each, name=f"{link.name}.{each.name}") for each in trained]
+                trained = stage.parameters
+            found += [replace(each, name=f"{stage.name}.{each.name}") for each in trained]
         return found
 
-    def state(self, shape: Shape) -> Sequence[Parameter]:
+    def state(self, form: Form) -> Sequence[Parameter]:
         return [
-            replace(parameter, name=f"{link.name}.{parameter.name}")
-            for link in self._inside(shape)
-            for parameter in link.spec.state(link.input_shape)
+            replace(parameter, name=f"{stage.name}.{parameter.name}")
+            for stage in self._inside(form)
+            for parameter in stage.state
         ]
 
-    def multiplications(self, shape: Shape) -> int:
-        return sum(link.spec.multiplications(link.input_shape) for link in self.parts(shape))
+    def multiplications(self, form: Form) -> int:
+        return sum(stage.multiplications for stage in self.parts(form))
 
-    def reach(self, shape: Shape) -> Reach | None:
-        axes = len(shape) - 1
-        inside = list(self._inside(shape))
-        if any(len(link.input_shape) != len(shape) for link in inside):
+    def reach(self, form: Form) -> Reach | None:
+        axes = len(form.positions)
+        inside = list(self._inside(form))
+        if any(len(stage.input_form.positions) != axes for stage in inside):
             return Reach((inf,) * axes, (1,) * axes)  # positions are not kept apart
         seen = Reach((1,) * axes, (1,) * axes)
-        for link in inside:
-            seen = seen.then(link.spec.reach(link.input_shape))
+        for stage in inside:
+            seen = seen.then(stage.spec.reach(stage.input_form))
         return seen
 
     def bind(self, binding: Binding) -> Layer:
-        shape = binding.input_shape
         return BoundResidual(
-            binding, list(self._inside(shape)), self._beside(shape), self.output_shape(shape)
+            binding, list(self._inside(binding.form)), self._shortcut(binding.form)
         )
 
 
 class BoundResidual(Layer):
     """Y = F(X) + S(X); dX = Fᵀ dY + Sᵀ dY."""
 
-    def __init__(
-        self, binding: Binding, inside: Sequence[Link], beside: Link | None, output: Shape
-    ) -> None:
+    def __init__(self, binding: Binding, inside: Sequence[Stage], shortcut: Stage | None) -> None:
         kept = replace(binding, input_is_scratch=False)  # both ways begin at X
         self.inside = bind_chain(inside, kept)
-        self.beside = bind_chain([beside], kept)[0] if beside is not None else None
+        self.shortcut = bind_chain([shortcut], kept) if shortcut is not None else None
+        output = inside[-1].output_shape
         self.Y = binding.buffer(*output)
         self.dY = binding.buffer(*output)
         self.wants_dX = binding.input_gradient
 
-    def forward(self, X: Array, step: int | None) -> Array:
-        Y = X
-        for layer in self.inside:
-            Y = layer.forward(Y, step)
-        past = X if self.beside is None else self.beside.forward(X, step)
+    def forward(self, X: Array, now: Pass) -> Array:
+        Y = self.inside.forward(X, now)
+        past = X if self.shortcut is None else self.shortcut.forward(X, now)
         return np.add(Y, past, out=self.Y)
 
-    def backward(self, dY: Array) -> Array | None:
+    def backward(self, dY: Array, now: Pass) -> Array | None:
         np.copyto(self.dY, dY)  # F's layers may overwrite theirs
-        inside: Any = dY
-        for layer in reversed(self.inside):
-            if inside is None:
-                break
-            inside = layer.backward(inside)
-        past = self.dY if self.beside is None else self.beside.backward(self.dY)
+        inside = self.inside.backward(dY, now)
+        past = self.dY if self.shortcut is None else self.shortcut.backward(self.dY, now)
         if not self.wants_dX:
             return None
         if inside is None or past is None:

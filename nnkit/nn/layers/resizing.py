@@ -8,9 +8,11 @@ import numpy as np
 from pydantic import Field
 
 from nnkit.nn.conv.windows import PerAxis, Sizes, per_axis, positions_of
+from nnkit.nn.form import Form
 from nnkit.nn.layer import Binding, Layer, Reach
 from nnkit.nn.layers.weighted import SpatialLayer
 from nnkit.nn.params import Array, Shape
+from nnkit.nn.passes import Pass
 
 
 class ZeroPad(SpatialLayer):
@@ -25,13 +27,11 @@ class ZeroPad(SpatialLayer):
         None, description="How many behind; by default as many as ahead."
     )
 
-    def output_shape(self, shape: Shape) -> Shape:
-        positions = positions_of(shape, self.tag())
+    def output_form(self, form: Form) -> Form:
+        positions = positions_of(form, self.tag())
         before, after = self.sizes(len(positions))
-        return (
-            shape[0],
-            *(b + n + a for b, n, a in zip(before, positions, after, strict=True)),
-        )
+        sizes = [b + (n or 0) + a for b, n, a in zip(before, positions, after, strict=True)]
+        return form.resized(form.channels, sizes)
 
     def sizes(self, axes: int) -> tuple[Shape, Shape]:
         """How many zeros stand ahead and behind, for each axis."""
@@ -43,7 +43,7 @@ class ZeroPad(SpatialLayer):
         positions = binding.input_shape[1:]
         before, _ = self.sizes(len(positions))
         inside = tuple(slice(b, b + n) for b, n in zip(before, positions, strict=True))
-        return BoundZeroPad(binding, self.output_shape(binding.input_shape), inside)
+        return BoundZeroPad(binding, self.output_form(binding.form).shape, inside)
 
 
 class BoundZeroPad(Layer):
@@ -53,12 +53,12 @@ class BoundZeroPad(Layer):
         self.Y = binding.buffer(*shape)
         self.inside = (slice(None), *inside)
 
-    def forward(self, X: Array, step: int | None) -> Array:
+    def forward(self, X: Array, now: Pass) -> Array:
         self.Y.fill(0)  # what follows may have overwritten it
         self.Y[self.inside] = X
         return self.Y
 
-    def backward(self, dY: Array) -> Array | None:
+    def backward(self, dY: Array, now: Pass) -> Array | None:
         return np.ascontiguousarray(dY[self.inside])
 
 
@@ -76,18 +76,19 @@ class UpSample(SpatialLayer):
     size: Annotated[Sizes, PerAxis(1)] = Field(2, description="How many times, 2 or [2, 1].")
     method: Literal["nearest", "bilinear"] = Field("nearest", description="How points are found.")
 
-    def output_shape(self, shape: Shape) -> Shape:
-        positions = positions_of(shape, self.tag())
+    def output_form(self, form: Form) -> Form:
+        positions = positions_of(form, self.tag())
         times = per_axis(self.size, len(positions), "size")
-        return (shape[0], *(n * t for n, t in zip(positions, times, strict=True)))
+        sizes = [(n or 1) * t for n, t in zip(positions, times, strict=True)]
+        return form.resized(form.channels, sizes)
 
-    def reach(self, shape: Shape) -> Reach:
-        times = per_axis(self.size, len(shape) - 1, "size")
+    def reach(self, form: Form) -> Reach:
+        times = per_axis(self.size, len(form.positions), "size")
         seen = tuple(1 if t == 1 or self.method == "nearest" else 2 for t in times)
         return Reach(seen, tuple(1 / t for t in times))
 
     def bind(self, binding: Binding) -> Layer:
-        old, new = binding.input_shape[1:], self.output_shape(binding.input_shape)[1:]
+        old, new = binding.input_shape[1:], self.output_form(binding.form).shape[1:]
         matrices = [
             interpolation(n, m, self.method).astype(binding.dtype)
             for n, m in zip(old, new, strict=True)
@@ -114,12 +115,12 @@ class BoundUpSample(Layer):
     def __init__(self, matrices: list[Array]) -> None:
         self.matrices = matrices
 
-    def forward(self, X: Array, step: int | None) -> Array:
+    def forward(self, X: Array, now: Pass) -> Array:
         for axis, matrix in enumerate(self.matrices, start=1):
             X = _along(matrix, X, axis)
         return X
 
-    def backward(self, dY: Array) -> Array | None:
+    def backward(self, dY: Array, now: Pass) -> Array | None:
         for axis, matrix in enumerate(self.matrices, start=1):
             dY = _along(matrix.T, dY, axis)
         return dY

@@ -8,8 +8,9 @@ from pydantic import Field
 
 from nnkit.config.spec import NonNegative
 from nnkit.nn.activations import AnyActivation
+from nnkit.nn.form import ShapeError
 from nnkit.nn.initializers import AnyInitializer, Xavier, Zeros
-from nnkit.nn.layer import LayerSpec, ShapeError
+from nnkit.nn.layer import LayerSpec
 from nnkit.nn.params import Array, Parameter, Shape
 
 
@@ -17,7 +18,23 @@ class SpatialLayer(LayerSpec):
     """A layer over images (channels, height, width) or sequences (channels, length)."""
 
     @property
-    def is_spatial(self) -> bool:
+    def outgrows_cache(self) -> bool:
+        return True
+
+    @property
+    def shares_rows(self) -> bool:
+        return True
+
+    @property
+    def precedes_output(self) -> bool:
+        return True
+
+    @property
+    def has_corners(self) -> bool:
+        return True
+
+    @property
+    def rounds_otherwise(self) -> bool:
         return True
 
 

@@ -1,4 +1,4 @@
-"""A batch in pieces that stay in the processor's cache, shared out among threads.
+"""A batch in micro-batches that stay in the processor's cache, shared out among threads.
 
 Images grow on their way through convolutions: a batch of 64 leaves megabytes behind at each layer,
 which would go to memory and come back. Samples do not see each other, so a few of them can go all
@@ -7,45 +7,53 @@ the way and back before the next ones start, and several threads can do so side 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from nnkit.memory import aligned_empty
+from nnkit.nn.network import Network
 from nnkit.nn.parallel.threads import side_by_side
 from nnkit.nn.params import Array
+from nnkit.nn.passes import INFERENCE, Observer, Pass, Recorder
 
-if TYPE_CHECKING:
-    from nnkit.nn.model import Model, Network
-    from nnkit.nn.parallel.execution import Execution
-
-PIECE = 1 << 40  # added to a step for each piece before, so that each has random draws of its own
+Bind = Callable[[int, Array], Network]  # a network for so many samples, and for its gradients
 
 
-class Pieces:
-    """What a `Network` does, for a batch of N samples in pieces.
+class MicroBatches:
+    """What a `Network` does, for a batch of N samples in micro-batches.
 
     How a batch is cut depends on its size and the number of threads alone, and sums are taken in a
     fixed order, so that the same threads give the same bits.
     """
 
     def __init__(
-        self, model: Model, batch: int, training: bool, size: int, execution: Execution
+        self, bind: Bind, batch: int, size: int, threads: int, grads: Array, training: bool
     ) -> None:
+        """Cuts a batch.
+
+        Args:
+            bind: gives the network for a micro-batch.
+            batch: the number of samples, N.
+            size: of a micro-batch; the last may be smaller.
+            threads: that share the micro-batches.
+            grads: where the gradients of the whole batch go.
+            training: whether gradients are wanted.
+        """
         starts = range(0, batch, size)
         parts = [slice(start, min(start + size, batch)) for start in starts]
-        count = min(execution.threads, len(parts))
+        count = min(threads, len(parts))
         self.batch = batch
         self.lanes = [
-            Lane(model, list(enumerate(parts))[i::count], training, execution, first=i == 0)
+            Lane(bind, list(enumerate(parts))[i::count], grads, training, first=i == 0)
             for i in range(count)
         ]
-        self.outputs = aligned_empty((*model.output_shape, batch), model.dtype)
+        dY = self.lanes[0].networks[size].dY
+        self.outputs = aligned_empty((*dY.shape[:-1], batch), dY.dtype)
 
-    def forward(self, X: Array) -> Array:
-        """The output Y (*output shape, N) for X (*input shape, N), outside training."""
-        side_by_side(lambda lane: lane.forward(X, self.outputs), self.lanes)
+    def forward(self, X: Array, now: Pass = INFERENCE) -> Array:
+        """The output Y (*output shape, N) for X (*input shape, N)."""
+        side_by_side(lambda lane: lane.forward(X, now, self.outputs), self.lanes)
         return self.outputs
 
     def evaluate(self, X: Array, T: Array, weights: Array | None = None) -> tuple[float, Array]:
@@ -57,53 +65,76 @@ class Pieces:
         return sum(losses), self.outputs
 
     def loss_and_gradient(
-        self, X: Array, T: Array, step: int, weights: Array | None = None
+        self, X: Array, T: Array, now: Pass, weights: Array | None = None
     ) -> float:
         """The mean loss; the gradients of all parameters are then in the model's `grads`.
 
-        Args and shapes are those of `Network.loss_and_gradient`.
+        Args and shapes are those of `Network.loss_and_gradient`. An observer is told of the whole
+        batch, once it has gone through.
         """
         shares = _shares(self.batch, weights)
+        records = _Records(now.observer)
         losses = side_by_side(
-            lambda lane: lane.loss_and_gradient(X, T, step, weights, shares), self.lanes
+            lambda lane: lane.loss_and_gradient(X, T, now, weights, shares, records), self.lanes
         )
         first, *others = self.lanes
         for lane in others:
             np.add(first.grads, lane.grads, out=first.grads)
+        records.show()
         return sum(losses)
 
-    def first_nonfinite(self, X: Array, step: int) -> str | None:
+    def first_nonfinite(self, X: Array, now: Pass) -> str | None:
         """The name of the first layer whose output holds a NaN or infinity, or None."""
-        places = side_by_side(lambda lane: lane.first_nonfinite(X, step), self.lanes)
+        places = side_by_side(lambda lane: lane.first_nonfinite(X, now), self.lanes)
         return next((place for place in places if place is not None), None)
 
 
+class _Records:
+    """What flowed through each micro-batch, for an observer of the whole batch."""
+
+    def __init__(self, observer: Observer | None) -> None:
+        self.observer = observer
+        self.by_piece: dict[int, Recorder] = {}
+
+    def recorder(self, piece: int) -> Recorder | None:
+        """The recorder of one micro-batch; None where nobody observes."""
+        return None if self.observer is None else self.by_piece.setdefault(piece, Recorder())
+
+    def show(self) -> None:
+        """Tells the observer of the micro-batches, put together."""
+        if self.observer is None:
+            return
+        recorders = [self.by_piece[piece] for piece in sorted(self.by_piece)]
+        for name in recorders[0].outputs:
+            self.observer.output(name, np.concatenate([r.outputs[name] for r in recorders], -1))
+        for name in recorders[0].gradients:
+            self.observer.gradient(name, np.concatenate([r.gradients[name] for r in recorders], -1))
+
+
 class Lane:
-    """The pieces that one thread takes, one after the other, in buffers of its own."""
+    """The micro-batches that one thread takes, one after the other, in buffers of its own."""
 
     def __init__(
         self,
-        model: Model,
+        bind: Bind,
         parts: Sequence[tuple[int, slice]],
+        grads: Array,
         training: bool,
-        execution: Execution,
         first: bool,
     ) -> None:
         self.parts = parts
-        self.grads = model.grads if first or not training else np.empty_like(model.grads)
-        self.target = np.empty_like(self.grads) if len(parts) > 1 and training else self.grads
+        self.grads = grads if first or not training else np.empty_like(grads)
+        self.target = np.empty_like(grads) if len(parts) > 1 and training else self.grads
         sizes = {part.stop - part.start for _, part in parts}
-        self.networks = {
-            size: model.bound(size, training, execution, self.target) for size in sizes
-        }
+        self.networks = {size: bind(size, self.target) for size in sizes}
 
     def _pieces(self) -> Iterator[tuple[int, slice, Network]]:
         for number, part in self.parts:
             yield number, part, self.networks[part.stop - part.start]
 
-    def forward(self, X: Array, outputs: Array) -> None:
-        for _, part, network in self._pieces():
-            outputs[..., part] = network.forward(X[..., part])
+    def forward(self, X: Array, now: Pass, outputs: Array) -> None:
+        for number, part, network in self._pieces():
+            outputs[..., part] = network.forward(X[..., part], now._replace(piece=number))
 
     def evaluate(
         self, X: Array, T: Array, weights: Array | None, shares: Array, outputs: Array
@@ -117,15 +148,21 @@ class Lane:
         return total
 
     def loss_and_gradient(
-        self, X: Array, T: Array, step: int, weights: Array | None, shares: Array
+        self,
+        X: Array,
+        T: Array,
+        now: Pass,
+        weights: Array | None,
+        shares: Array,
+        records: _Records,
     ) -> float:
         total = 0.0
         for place, (number, part, network) in enumerate(self._pieces()):
             own = None if weights is None else weights[part]
             share = float(np.add.reduce(shares[part]))
-            loss = network.training_loss(X[..., part], T[..., part], step + number * PIECE, own)
-            network.dY *= network.dY.dtype.type(share)
-            network.backward(network.dY)
+            piece = now._replace(piece=number, observer=records.recorder(number))
+            loss = network.training_loss(X[..., part], T[..., part], piece, own, share)
+            network.backward(network.dY, piece)
             total += loss * share
             if self.target is self.grads:
                 continue
@@ -135,9 +172,9 @@ class Lane:
                 np.add(self.grads, self.target, out=self.grads)
         return total
 
-    def first_nonfinite(self, X: Array, step: int) -> str | None:
+    def first_nonfinite(self, X: Array, now: Pass) -> str | None:
         for number, part, network in self._pieces():
-            place = network.first_nonfinite(X[..., part], step + number * PIECE)
+            place = network.first_nonfinite(X[..., part], now._replace(piece=number))
             if place is not None:
                 return place
         return None

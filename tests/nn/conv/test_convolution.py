@@ -18,10 +18,11 @@ from nnkit.nn.conv.tiles import block
 from nnkit.nn.conv.windows import windows
 from nnkit.nn.layers import Conv
 from nnkit.nn.layers.conv import BoundColumns, BoundDirect
-from nnkit.nn.model import Network
 from nnkit.nn.parallel.execution import Execution
+from nnkit.nn.passes import Pass
 from nnkit.task.config import config_from
 from nnkit.task.task import build_model
+from tests.nn.examples import first_layer
 from tests.nn.test_layers import alone
 
 FLOAT32 = np.dtype(np.float32)
@@ -57,7 +58,7 @@ def test_goes_straight_through_the_input_where_rows_are_runs(
 ) -> None:
     model = alone(spec, (2, 9, 9), "float32")
     model.execution = Execution(compiled=True)
-    assert type(Network(model, batch, training=True).body[0]) is way
+    assert type(first_layer(model.bind(batch, training=True))) is way
 
 
 @pytest.mark.parametrize("threads", [1, 2, 9])
@@ -98,7 +99,7 @@ def test_threads_share_layers_where_samples_see_each_other() -> None:
     for threads in (1, 2):
         model = build_model(config, (1, 28, 28))
         model.execution = Execution(threads, compiled=True)
-        loss = model.in_pieces(24).loss_and_gradient(X, T, 0)
+        loss = model.in_pieces(24).loss_and_gradient(X, T, Pass())
         found.append((loss, model.grads.copy()))
     (loss, grads), (shared_loss, shared_grads) = found
     assert shared_loss == pytest.approx(loss, rel=1e-6)

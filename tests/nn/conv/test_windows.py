@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from nnkit.nn.architecture import Architecture
 from nnkit.nn.conv.windows import windows
-from nnkit.nn.layer import ShapeError
+from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.layers import Conv, ConvTranspose, MaxPool
 
 small = st.integers(1, 4)
@@ -61,28 +61,28 @@ def test_same_gives_one_window_for_each_stride(
 )
 def test_what_does_not_fit_is_said(settings: Any, shape: tuple[int, ...], message: str) -> None:
     with pytest.raises(ShapeError, match=message):
-        Conv.model_validate({"kind": "conv", **settings}).output_shape(shape)
+        Conv.model_validate({"kind": "conv", **settings}).output_form(Form.of(shape))
 
 
 def test_the_table_of_lenet_5_is_for_its_six_channels() -> None:
     layer = Conv(filters=16, kernel=5, connections="lenet-5")
-    assert layer.output_shape((6, 14, 14)) == (16, 10, 10)
+    assert layer.output_form(Form.of((6, 14, 14))).shape == (16, 10, 10)
     for channels in (1, 3, 8):
         with pytest.raises(ShapeError, match=f"6 channels .* here has {channels}; leave") as caught:
-            layer.output_shape((channels, 14, 14))
+            layer.output_form(Form.of((channels, 14, 14)))
         assert caught.value.path == ("connections",)
 
 
 def test_more_padding_than_half_a_window_would_pool_nothing() -> None:
     with pytest.raises(ShapeError, match="at most half a window"):
-        MaxPool(size=2, padding=2).output_shape((1, 5, 5))
+        MaxPool(size=2, padding=2).output_form(Form.of((1, 5, 5)))
 
 
 @pytest.mark.parametrize("dilation", [1, 2])
 def test_more_output_padding_than_the_stride_would_be_another_window(dilation: int) -> None:
     layer = ConvTranspose(filters=2, kernel=3, output_padding=1, dilation=dilation)
     with pytest.raises(ShapeError, match="must be less than the stride"):
-        layer.output_shape((1, 5, 5))
+        layer.output_form(Form.of((1, 5, 5)))
 
 
 def test_the_keys_that_a_layer_needs_are_named_first() -> None:

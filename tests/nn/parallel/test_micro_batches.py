@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from nnkit.nn import model as model_module
-from nnkit.nn.model import STEP, Model, Network
+from nnkit.nn.model import STEP, Model
+from nnkit.nn.network import Network
 from nnkit.nn.parallel.execution import Execution
-from nnkit.nn.parallel.micro_batches import Pieces
+from nnkit.nn.parallel.micro_batches import MicroBatches
+from nnkit.nn.passes import Pass
 from nnkit.random import generator
 from tests.nn.examples import batch_of, model_of
 
@@ -27,13 +29,13 @@ def spatial(threads: int, *layers: object) -> Model:
     return model
 
 
-def cut(model: Model, training: bool = True) -> Pieces:
+def cut(model: Model, training: bool = True) -> MicroBatches:
     found = model.in_pieces(SAMPLES) if training else outside_training(model)
-    assert isinstance(found, Pieces)
+    assert isinstance(found, MicroBatches)
     return found
 
 
-def outside_training(model: Model) -> Network | Pieces:
+def outside_training(model: Model) -> Network | MicroBatches:
     with model.lent(SAMPLES) as found:
         return found  # there is no other borrower
 
@@ -44,10 +46,10 @@ def test_loss_and_gradient_are_the_whole_batchs(threads: int, weighted: bool) ->
     model = spatial(threads)
     X, T = batch_of(model, SAMPLES)
     weights = generator(0, "weights").random(SAMPLES) if weighted else None
-    whole = Network(model, SAMPLES, training=True).loss_and_gradient(X, T, 0, weights)
+    whole = model.bind(SAMPLES, training=True).loss_and_gradient(X, T, Pass(), weights)
     expected = model.grads.copy()
     model.grads.fill(np.nan)
-    loss = cut(model).loss_and_gradient(X, T, 0, weights)
+    loss = cut(model).loss_and_gradient(X, T, Pass(), weights)
     assert loss == pytest.approx(whole, rel=1e-12)
     np.testing.assert_allclose(model.grads, expected, rtol=1e-10, atol=1e-14)
 
@@ -56,16 +58,16 @@ def test_loss_and_gradient_are_the_whole_batchs(threads: int, weighted: bool) ->
 def test_the_same_threads_give_the_same_bits(threads: int) -> None:
     model = spatial(threads, {"dropout": 0.5})
     X, T = batch_of(model, SAMPLES)
-    first = cut(model).loss_and_gradient(X, T, 3), model.grads.tobytes()
+    first = cut(model).loss_and_gradient(X, T, Pass(step=3)), model.grads.tobytes()
     again = spatial(threads, {"dropout": 0.5})
-    assert (cut(again).loss_and_gradient(X, T, 3), again.grads.tobytes()) == first
+    assert (cut(again).loss_and_gradient(X, T, Pass(step=3)), again.grads.tobytes()) == first
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_outputs_and_loss_outside_training(threads: int) -> None:
     model = spatial(threads)
     X, T = batch_of(model, SAMPLES)
-    whole = Network(model, SAMPLES, training=False)
+    whole = model.bind(SAMPLES, training=False)
     np.testing.assert_allclose(
         cut(model, training=False).forward(X), whole.forward(X), rtol=1e-10, atol=1e-14
     )
@@ -79,7 +81,7 @@ def test_outputs_and_loss_outside_training(threads: int) -> None:
 def test_no_sample_that_counts_is_no_loss() -> None:
     model = spatial(2)
     X, T = batch_of(model, SAMPLES)
-    assert cut(model).loss_and_gradient(X, T, 0, np.zeros(SAMPLES)) == 0
+    assert cut(model).loss_and_gradient(X, T, Pass(), np.zeros(SAMPLES)) == 0
     assert not model.grads.any()
 
 
@@ -93,19 +95,19 @@ def test_pieces_draw_apart() -> None:
         weights = np.zeros(2 * STEP)
         weights[half * STEP : (half + 1) * STEP] = 1
         found = model.in_pieces(2 * STEP)
-        losses.append(found.loss_and_gradient(X, T, 0, weights))
+        losses.append(found.loss_and_gradient(X, T, Pass(), weights))
     assert losses[0] != losses[1]
 
 
 def test_what_compares_samples_is_not_cut() -> None:
     model = spatial(2, "batch_norm")
     assert isinstance(model.in_pieces(SAMPLES), Network)
-    assert isinstance(outside_training(model), Pieces)
+    assert isinstance(outside_training(model), MicroBatches)
 
 
 def test_threads_share_vectors_outside_training_alone() -> None:
     model = model_of([{"dense": 3}], (5,))
-    for threads, kind in ((1, Network), (2, Pieces)):
+    for threads, kind in ((1, Network), (2, MicroBatches)):
         model.execution = Execution(threads)
         assert isinstance(model.in_pieces(SAMPLES), Network)
         assert isinstance(outside_training(model), kind)
@@ -114,9 +116,9 @@ def test_threads_share_vectors_outside_training_alone() -> None:
 def test_a_nan_in_any_piece_is_found() -> None:
     model = spatial(2)
     X, _ = batch_of(model, SAMPLES)
-    assert cut(model).first_nonfinite(X, 0) is None
+    assert cut(model).first_nonfinite(X, Pass()) is None
     X[0, 0, 0, -1] = np.nan
-    assert cut(model).first_nonfinite(X, 0) == "the input"
+    assert cut(model).first_nonfinite(X, Pass()) == "the input"
 
 
 def test_overflow_in_a_thread_says_nothing() -> None:
@@ -124,4 +126,4 @@ def test_overflow_in_a_thread_says_nothing() -> None:
     model = spatial(2)
     X, T = batch_of(model, SAMPLES)
     with np.errstate(all="ignore"):
-        assert not np.isfinite(cut(model).loss_and_gradient(X * 1e308, T, 0))
+        assert not np.isfinite(cut(model).loss_and_gradient(X * 1e308, T, Pass()))

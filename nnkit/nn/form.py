@@ -1,0 +1,88 @@
+"""What flows between two layers, of one sample."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+from nnkit.nn.params import Shape
+
+
+class ShapeError(Exception):
+    """A layer can't take the form that it is given.
+
+    Attributes:
+        path: to the layer's setting at fault; empty where it is the layer as such.
+    """
+
+    def __init__(self, message: str, *path: str | int) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+Positions = tuple[int | None, ...]  # the size along each axis; None where it varies
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The form of one sample: numbers in channels, at positions.
+
+    Attributes:
+        channels: how many numbers there are at each position; a vector's features.
+        positions: the size along each axis, such as (height, width) or (length,), or None where it
+            varies from batch to batch; empty for a vector.
+        ids: whether the numbers are whole and name something, such as words, rather than measure.
+    """
+
+    channels: int
+    positions: Positions = ()
+    ids: bool = False
+
+    @classmethod
+    def of(cls, shape: Shape) -> Form:
+        """The form of real numbers of a fixed shape, (channels, *positions)."""
+        channels, *positions = shape
+        return cls(channels, tuple(positions))
+
+    @property
+    def varies(self) -> bool:
+        """Whether the number of positions varies from batch to batch."""
+        return None in self.positions
+
+    @property
+    def shape(self) -> Shape:
+        """The shape (channels, *positions).
+
+        Raises:
+            ShapeError: it varies.
+        """
+        fixed = tuple(n for n in self.positions if n is not None)
+        if len(fixed) < len(self.positions):
+            raise ShapeError(
+                f"takes samples of one shape, but here their size varies: {self}; "
+                "put '- global_avg_pool' or '- global_max_pool' before it"
+            )
+        return (self.channels, *fixed)
+
+    @property
+    def size(self) -> int:
+        """How many numbers there are.
+
+        Raises:
+            ShapeError: it varies.
+        """
+        return prod(self.shape)
+
+    def at(self, positions: Sequence[int | None]) -> Form:
+        """The form with other positions."""
+        return Form(self.channels, tuple(positions), self.ids)
+
+    def resized(self, channels: int, sizes: Sequence[int]) -> Form:
+        """The form with other channels and sizes; an axis that varies goes on varying."""
+        pairs = zip(self.positions, sizes, strict=True)
+        return Form(channels, tuple(None if old is None else new for old, new in pairs))
+
+    def __str__(self) -> str:
+        sizes = ["any" if n is None else str(n) for n in (self.channels, *self.positions)]
+        return f"({', '.join(sizes)}{',' * (len(sizes) == 1)})"

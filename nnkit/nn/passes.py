@@ -1,0 +1,67 @@
+"""A pass through a network: what it is for, and who looks on."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from nnkit.nn.params import Array
+
+PIECES_APART = 1 << 40  # in the keys of random draws; more than there are steps
+
+
+class Observer:
+    """Is told what flows through a network, layer by layer; by itself it does nothing with it.
+
+    Names are those of the layers, such as `layers.0`, and within a block `layers.3.layers.0`. The
+    arrays are buffers that the next layer may overwrite: copy what is needed.
+    """
+
+    def output(self, name: str, Y: Array) -> None:
+        """Is called with each layer's output Y (*output shape, N), in the order of the layers."""
+
+    def gradient(self, name: str, dY: Array) -> None:
+        """Is called with dE/dY of each layer's output, from the last layer to the first."""
+
+
+class Recorder(Observer):
+    """Keeps a copy of every output and gradient.
+
+    Attributes:
+        outputs: by the layer's name, (*output shape, N).
+        gradients: of the loss with respect to these, by the same names.
+    """
+
+    def __init__(self) -> None:
+        self.outputs: dict[str, Array] = {}
+        self.gradients: dict[str, Array] = {}
+
+    def output(self, name: str, Y: Array) -> None:
+        self.outputs[name] = Y.copy()
+
+    def gradient(self, name: str, dY: Array) -> None:
+        self.gradients[name] = dY.copy()
+
+
+class Pass(NamedTuple):
+    """One way through a network, forward and perhaps back.
+
+    Attributes:
+        training: whether it trains, so that dropout drops and batches are normalized by their own
+            statistics.
+        step: the training step, which keys random draws.
+        piece: the number of the micro-batch within the batch, whose draws are its own.
+        observer: is told what flows.
+    """
+
+    training: bool = True
+    step: int = 0
+    piece: int = 0
+    observer: Observer | None = None
+
+    @property
+    def key(self) -> int:
+        """The key of random draws, another one for each step and piece."""
+        return self.step + self.piece * PIECES_APART
+
+
+INFERENCE = Pass(training=False)

@@ -1,0 +1,118 @@
+"""Forms: what flows between layers, also where its size varies from batch to batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nnkit.nn.architecture import Activations, Architecture, chain
+from nnkit.nn.central_differences import check_model
+from nnkit.nn.form import Form, ShapeError
+from nnkit.nn.layer import LayerSpec
+from nnkit.nn.layers import AnyLayer
+from nnkit.nn.model import Model, batch_last
+from nnkit.nn.params import Array
+from nnkit.nn.passes import Pass
+from nnkit.random import generator
+from tests.nn.examples import INPUT_SHAPES, examples, loss_of, name
+
+ANY_LENGTH = Form(3, (None,))
+LAYERS_OVER_SEQUENCES = (
+    {"conv": {"filters": 6, "kernel": 3, "padding": "same"}},
+    {"residual": [{"conv": {"filters": 6, "kernel": 3, "padding": 1}}]},
+    {"batch_norm": {}},
+    {"max_pool": 2},
+    {"conv_transpose": {"filters": 4, "kernel": 2}},
+    {"zero_pad": 1},
+    {"up_sample": 2},
+    {"spatial_dropout": 0.1},
+    "global_avg_pool",
+    {"dense": 2},
+)
+
+
+def model_of(form: Form, *layers: Any, dtype: str = "float64") -> Model:
+    architecture = Architecture.model_validate({"layers": layers, "bias_initializer": "normal"})
+    activations = Activations.model_validate({"hidden": "tanh"})
+    loss = loss_of("cross_entropy")
+    return Model(chain(architecture, activations, loss, form), loss, 0, dtype)
+
+
+def sequences(length: int, count: int) -> tuple[Array, Array]:
+    """Noise, on which the second class has a wave; inputs (count, 3, length) and classes."""
+    rng = generator(length, "sequences")
+    classes = np.arange(count) % 2
+    wave = np.sin(np.arange(length) * 2.0)
+    return rng.normal(size=(count, 3, length)) + 2 * classes[:, None, None] * wave, classes
+
+
+def test_says_its_shape() -> None:
+    assert Form.of((3, 28, 20)) == Form(3, (28, 20))
+    assert (Form(3, (28, 20)).shape, Form(3, (28, 20)).size) == ((3, 28, 20), 1680)
+    assert [str(form) for form in (Form(5), Form(3, (8,)), ANY_LENGTH)] == [
+        "(5,)",
+        "(3, 8)",
+        "(3, any)",
+    ]
+    with pytest.raises(ShapeError, match=r"size varies: \(3, any\)"):
+        _ = ANY_LENGTH.shape
+
+
+@pytest.mark.parametrize("layer", examples(AnyLayer), ids=name)
+@pytest.mark.parametrize("shape", INPUT_SHAPES)
+def test_a_size_that_varies_goes_on_varying_or_is_refused(
+    layer: LayerSpec, shape: tuple[int, ...]
+) -> None:
+    """What a layer makes of a form that varies is what it makes of each size, the size apart."""
+    channels, *positions = shape
+    varying = Form(channels, (None,) * len(positions))
+    try:
+        fixed = layer.output_form(Form.of(shape))
+        found = layer.output_form(varying)
+        parameters = layer.parameters(varying)
+    except ShapeError:
+        return
+    assert found.channels == fixed.channels
+    assert len(found.positions) == len(fixed.positions)
+    assert found.varies == (varying.varies and bool(found.positions))
+    ours = [(p.name, p.shape) for p in parameters]
+    assert ours == [(p.name, p.shape) for p in layer.parameters(Form.of(shape))]
+
+
+@pytest.mark.parametrize("layer", ["flatten", {"reshape": [3, 4]}, "layer_norm"], ids=str)
+def test_what_wants_one_size_says_what_helps(layer: Any) -> None:
+    with pytest.raises(Exception, match=r"here their size varies.*put '- global_avg_pool'"):
+        model_of(ANY_LENGTH, layer, {"dense": 2})
+
+
+def test_a_network_over_sequences_of_any_length_learns_and_predicts() -> None:
+    model = model_of(ANY_LENGTH, *LAYERS_OVER_SEQUENCES)
+    losses = []
+    for step in range(60):
+        X, classes = sequences(length=6 + step % 5, count=20)
+        network = model.in_pieces(20, X.shape[2:])
+        T = np.eye(2)[classes].T
+        losses.append(network.loss_and_gradient(batch_last(X), T, Pass(step=step)))
+        model.params -= 0.2 * model.grads
+    assert np.mean(losses[-10:]) < 0.5 * np.mean(losses[:10])
+    for length in (7, 31):
+        X, classes = sequences(length, count=100)
+        assert np.mean(model.forward(X).argmax(axis=1) == classes) > 0.9
+
+
+def test_each_length_gives_what_a_network_for_it_alone_gives() -> None:
+    model = model_of(ANY_LENGTH, *LAYERS_OVER_SEQUENCES)
+    for length in (4, 9, 4):
+        alone = model_of(Form(3, (length,)), *LAYERS_OVER_SEQUENCES)
+        alone.params[...] = model.params
+        X, _ = sequences(length, count=5)
+        np.testing.assert_array_equal(model.forward(X), alone.forward(X))
+
+
+def test_gradients_hold_where_sizes_vary() -> None:
+    model = model_of(ANY_LENGTH, *LAYERS_OVER_SEQUENCES)
+    X, classes = sequences(length=6, count=4)
+    blocks = check_model(model, batch_last(X).copy(), np.eye(2)[classes].T, per_block=6)
+    assert [block.name for block in blocks if not block.passed] == []

@@ -1,0 +1,123 @@
+"""Observers see every output and gradient, and change nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nnkit.nn.layer import Stage
+from nnkit.nn.model import Model
+from nnkit.nn.parallel.execution import Execution
+from nnkit.nn.parallel.micro_batches import MicroBatches
+from nnkit.nn.passes import Observer, Pass, Recorder
+from nnkit.task.config import load_config
+from nnkit.task.task import model_for
+from tests.nn.examples import batch_of, model_of
+
+LENET = Path(__file__).parents[2] / "configs" / "lenet.yaml"
+
+
+def lenet() -> Model:
+    return model_for(load_config(LENET), (1, 28, 28), "float64")
+
+
+def residual() -> Model:
+    conv = {"conv": {"filters": 4, "kernel": 3, "padding": "same"}}
+    wider = {"conv": {"filters": 6, "kernel": 3, "padding": "same"}}
+    block = {"residual": [conv, {"residual": [conv]}, wider]}
+    return model_of([conv, block, "global_avg_pool", {"dense": 3}], (4, 6, 6))
+
+
+def vectors() -> Model:
+    return model_of([{"dense": 6}, {"dense": 3}], (5,), loss="squared_error")
+
+
+MODELS = {"lenet": lenet, "residual": residual, "vectors": vectors}
+every = pytest.mark.parametrize("model", [make() for make in MODELS.values()], ids=list(MODELS))
+
+
+def names(stages: Any, prefix: str = "") -> list[str]:
+    """The names of layers in the order in which their outputs are computed."""
+    found = []
+    for stage in stages:
+        assert isinstance(stage, Stage)
+        found += [*names(stage.parts, f"{prefix}{stage.name}."), prefix + stage.name]
+    return found
+
+
+@every
+def test_an_observer_is_told_of_every_layer(model: Model) -> None:
+    seen = Recorder()
+    X, T = batch_of(model, 6)
+    model.bind(6, training=True, input_gradient=True).loss_and_gradient(X, T, Pass(observer=seen))
+    assert list(seen.outputs) == names(model.stages)
+    assert set(seen.gradients) == set(seen.outputs)
+    for layer, Y in seen.outputs.items():
+        assert seen.gradients[layer].shape == Y.shape
+        assert np.isfinite(seen.gradients[layer]).all()
+
+
+def test_the_layers_of_a_block_are_named_within_it() -> None:
+    assert {"layers.1", "layers.1.layers.0", "layers.1.shortcut"} <= set(names(residual().stages))
+
+
+@every
+def test_gradients_are_those_of_the_parameters_above(model: Model) -> None:
+    """By the chain rule, dE/dW = dE/dZ Xᵀ for the last dense layer; and dE/db = Σ dE/dZ."""
+    seen = Recorder()
+    X, T = batch_of(model, 6)
+    model.bind(6, training=True).loss_and_gradient(X, T, Pass(observer=seen))
+    before, last = [s.name for s in model.stages if s.spec.tag() != "dropout"][-3:-1]
+    grads = model.layout.views(model.grads)
+    dZ = seen.gradients[last]
+    np.testing.assert_allclose(grads[f"{last}.W"], dZ @ seen.outputs[before].T, atol=1e-14)
+    np.testing.assert_allclose(grads[f"{last}.b"], dZ.sum(axis=1), atol=1e-14)
+
+
+@every
+def test_the_output_and_its_gradient_are_told_where_the_loss_is_computed_from_logits(
+    model: Model,
+) -> None:
+    seen = Recorder()
+    X, T = batch_of(model, 6)
+    network = model.bind(6, training=True)
+    network.loss_and_gradient(X, T, Pass(observer=seen))
+    dY = np.empty_like(seen.outputs["output"])
+    model.loss(seen.outputs["output"], T, dY)
+    np.testing.assert_allclose(seen.gradients["output"], dY, rtol=1e-12)
+
+
+@every
+def test_nothing_changes_for_being_observed(model: Model) -> None:
+    X, T = batch_of(model, 40)
+    losses, gradients = [], []
+    for observer in (None, Observer(), Recorder()):
+        losses.append(model.in_pieces(40).loss_and_gradient(X, T, Pass(observer=observer)))
+        gradients.append(model.grads.tobytes())
+    assert len({*losses}) == len({*gradients}) == 1
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_of_micro_batches_the_whole_batch_is_told(threads: int) -> None:
+    model = residual()
+    X, T = batch_of(model, 150)
+    model.execution = Execution(threads)
+    cut = model.in_pieces(150)
+    assert isinstance(cut, MicroBatches)
+    pieces, whole = Recorder(), Recorder()
+    cut.loss_and_gradient(X, T, Pass(observer=pieces))
+    model.bind(150, training=True).loss_and_gradient(X, T, Pass(observer=whole))
+    assert list(pieces.outputs) == list(whole.outputs)
+    for name, Y in whole.outputs.items():
+        np.testing.assert_allclose(pieces.outputs[name], Y, atol=1e-12, err_msg=name)
+        found, dY = pieces.gradients[name], whole.gradients[name]
+        np.testing.assert_allclose(found, dY, atol=1e-14, err_msg=name)
+
+
+def test_each_piece_of_a_step_draws_its_own_random_numbers() -> None:
+    keys = {Pass(step=step, piece=piece).key for step in range(50) for piece in range(50)}
+    assert len(keys) == 2500
+    assert Pass(step=7).key == 7  # a batch in one piece draws as its step
