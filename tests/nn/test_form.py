@@ -19,7 +19,7 @@ from nnkit.random import generator
 from tests.nn.examples import INPUT_SHAPES, examples, loss_of, name
 
 ANY_LENGTH = Form(3, (None,))
-LAYERS_OVER_SEQUENCES = (
+LAYERS_OVER_SEQUENCES: tuple[Any, ...] = (
     {"conv": {"filters": 6, "kernel": 3, "padding": "same"}},
     {"residual": [{"conv": {"filters": 6, "kernel": 3, "padding": 1}}]},
     {"batch_norm": {}},
