@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nnkit.config.spec import Component
-from nnkit.memory import aligned_empty
+from nnkit.nn.arena import Buffers
 from nnkit.nn.form import Form
 from nnkit.nn.params import Array, Parameter, Shape
 from nnkit.nn.passes import Pass
@@ -24,6 +24,7 @@ class Binding:
     Attributes:
         form: of one sample of this batch, as it reaches the layer; its positions do not vary.
         batch: how many samples, N.
+        buffers: hands out the layer's buffers.
         dtype: of parameters and buffers.
         params: the layer's blocks by their short name, such as `W`; views into the flat vector.
         grads: likewise for the gradients; backward overwrites them.
@@ -41,6 +42,7 @@ class Binding:
 
     form: Form
     batch: int
+    buffers: Buffers
     dtype: np.dtype[Any]
     params: Mapping[str, Array]
     grads: Mapping[str, Array]
@@ -60,8 +62,12 @@ class Binding:
         return self.form.shape
 
     def buffer(self, *shape: int) -> Array:
-        """A buffer (*shape, N)."""
-        return aligned_empty((*shape, self.batch), self.dtype)
+        """A buffer (*shape, N), whose contents do not matter between two passes."""
+        return self.buffers.empty((*shape, self.batch), self.dtype)
+
+    def ones(self, count: int) -> Array:
+        """So many ones, (count,), by which to sum."""
+        return self.buffers.filled((count,), self.dtype, 1)
 
 
 class Layer(ABC):

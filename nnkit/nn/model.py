@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from math import ceil, prod
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from nnkit.nn.arena import Arena, Buffers
 from nnkit.nn.form import Form, Positions
 from nnkit.nn.layer import Activation, Binding, Reach, Stage, restaged
 from nnkit.nn.losses import Loss
@@ -21,13 +21,11 @@ from nnkit.nn.parallel.micro_batches import MicroBatches
 from nnkit.nn.parallel.pool import Pool
 from nnkit.nn.params import Array, Layout, Shape
 
-NETWORKS_KEPT = 4  # for full and short batches, with a change of execution
 LARGEST_PIECE = 64  # samples that go through together; smaller ones make products of small matrices
 CACHE = 1 << 25  # bytes of a piece's buffers at most
 STEP = 16  # samples: a piece is a multiple of it, one vector of the widest kind
 
-Key = TypeVar("Key", bound=Hashable)
-Value = TypeVar("Value")
+Batchwise = Network | MicroBatches  # either takes whole batches
 
 
 class Bound(NamedTuple):
@@ -40,7 +38,7 @@ class Bound(NamedTuple):
 
 
 class Model:
-    """Parameters, gradients and layers; `network(n)` gives the buffers for batches of n samples.
+    """Parameters, gradients and layers, which `network` binds to a batch size for training.
 
     Training changes a model and is for one thread at a time. Outside training (`forward`, `lent`)
     a model may be used by any number of threads at once. Where its input's positions vary, each
@@ -79,9 +77,8 @@ class Model:
         self.initialize()
         self.outgrows_cache = any(stage.spec.outgrows_cache for stage in self.stages)
         self.execution = Execution()
-        self._networks: OrderedDict[Bound, Network] = OrderedDict()
-        self._cut: OrderedDict[Bound, Network | MicroBatches] = OrderedDict()
-        self._pool: Pool[Bound, Network | MicroBatches] = Pool()
+        self._arena: Arena[Bound, Batchwise] = Arena()  # of training
+        self._pool: Pool[Arena[Bound, Batchwise]] = Pool(Arena)  # of all else
 
     def initialize(self) -> None:
         """Gives parameters and running state their first values."""
@@ -124,14 +121,34 @@ class Model:
         """Whether threads share the samples of a batch, rather than the work of each layer."""
         return self.cuts_batches or not training
 
-    def network(self, batch: int, training: bool, positions: Positions = ()) -> Network:
-        """The layers bound to a batch size, made once and kept."""
-        key = self._key(batch, training, positions)
-        network = self._networks.get(key)
-        if network is None:
-            network = _keep(self._networks, key, self._bind(key))
-        self._networks.move_to_end(key)
-        return network
+    def network(self, batch: int, positions: Positions = ()) -> Batchwise:
+        """The layers that train on a batch, in micro-batches where that is faster.
+
+        They are views of the memory that training has, like those for other batch sizes: use them
+        until the next call.
+
+        Args:
+            batch: the number of samples, N.
+            positions: of the batch, where they vary.
+        """
+        return self._bound_in(self._arena, self._key(batch, True, positions))
+
+    @contextmanager
+    def lent(
+        self, batch: int, execution: Execution | None = None, positions: Positions = ()
+    ) -> Iterator[Batchwise]:
+        """The layers bound to a batch outside training, for one borrower's use within the block.
+
+        What they return are their own buffers: copy what is needed after the block.
+
+        Args:
+            batch: the number of samples, N.
+            execution: how they compute; by default as the model does.
+            positions: of the batch, where they vary.
+        """
+        key = self._key(batch, False, positions, execution)
+        with self._pool.lent() as arena:
+            yield self._bound_in(arena, key)
 
     def bind(
         self,
@@ -141,45 +158,17 @@ class Model:
         input_gradient: bool = False,
         execution: Execution | None = None,
     ) -> Network:
-        """The layers bound to a batch size anew, with buffers of their own.
+        """The layers bound to a batch size, with memory of their own and in one piece.
 
         Args:
             batch: the number of samples, N.
-            training: whether it will be trained with.
-            positions: of the batch, where they vary; by default those of the model's input.
+            training: whether they will be trained.
+            positions: of the batch, where they vary.
             input_gradient: whether the backward pass shall give dE/dX.
             execution: how they compute; by default as the model does.
         """
         key = self._key(batch, training, positions, execution)
-        return self._bind(key, input_gradient=input_gradient)
-
-    def in_pieces(self, batch: int, positions: Positions = ()) -> Network | MicroBatches:
-        """The layers that train on a batch, in micro-batches where that is faster; kept."""
-        if not self.outgrows_cache:
-            return self.network(batch, True, positions)
-        key = self._key(batch, True, positions)
-        found = self._cut.get(key)
-        if found is None:
-            found = _keep(self._cut, key, self._cut_or_whole(key))
-        self._cut.move_to_end(key)
-        return found
-
-    @contextmanager
-    def lent(
-        self, batch: int, execution: Execution | None = None, positions: Positions = ()
-    ) -> Iterator[Network | MicroBatches]:
-        """The layers bound to a batch outside training, for one borrower's use within the block.
-
-        What they return are their own buffers: copy what is needed after the block.
-
-        Args:
-            batch: the number of samples.
-            execution: how they compute; by default as the model does.
-            positions: of the batch, where they vary.
-        """
-        key = self._key(batch, False, positions, execution)
-        with self._pool.lent(key, lambda: self._cut_or_whole(key)) as network:
-            yield network
+        return self._bind(key, Buffers(), self.grads, input_gradient)
 
     def _key(
         self,
@@ -191,26 +180,31 @@ class Model:
         found = positions or self.input_form.positions
         return Bound(batch, found, training, execution or self.execution)
 
-    def _cut_or_whole(self, key: Bound) -> Network | MicroBatches:
+    def _bound_in(self, arena: Arena[Bound, Batchwise], key: Bound) -> Batchwise:
+        return arena.get(key, lambda buffers: self._cut_or_whole(key, buffers))
+
+    def _cut_or_whole(self, key: Bound, buffers: Buffers) -> Batchwise:
         size = self.piece(key.batch, key.training, key.execution, key.positions)
         if size >= key.batch:
-            return self._bind(key)
+            return self._bind(key, buffers, self.grads)
 
-        def bind(batch: int, grads: Array) -> Network:
-            return self._bind(key._replace(batch=batch), grads)
+        def bind(samples: int, grads: Array) -> Network:
+            return self._bind(key._replace(batch=samples), buffers, grads)
 
-        return MicroBatches(bind, key.batch, size, key.execution.threads, self.grads, key.training)
+        threads = key.execution.threads
+        return MicroBatches(bind, key.batch, size, threads, self.grads, key.training, buffers)
 
     def _bind(
-        self, key: Bound, grads: Array | None = None, input_gradient: bool = False
+        self, key: Bound, buffers: Buffers, grads: Array, input_gradient: bool = False
     ) -> Network:
         execution = key.execution
         whole = Binding(
             form=self.input_form.at(key.positions),
             batch=key.batch,
+            buffers=buffers,
             dtype=self.dtype,
             params=self.layout.views(self.params),
-            grads=self.layout.views(self.grads if grads is None else grads),
+            grads=self.layout.views(grads),
             state=self.state_layout.views(self.state),
             training=key.training,
             input_gradient=input_gradient,
@@ -262,14 +256,6 @@ class Model:
                 Y = network.forward(batch_last(part))
                 outputs[start : start + len(part)] = samples_first(Y)
         return outputs
-
-
-def _keep(cache: OrderedDict[Key, Value], key: Key, value: Value) -> Value:
-    """Puts a value into a cache of a few."""
-    cache[key] = value
-    while len(cache) > NETWORKS_KEPT:
-        cache.popitem(last=False)
-    return value
 
 
 def batch_last(X: Array) -> Array:

@@ -240,9 +240,9 @@ class Loop:
             draw: keys random draws such as dropout's.
         """
         X, T, weights = batch
-        _, *positions, size = X.shape
-        network = self.model.in_pieces(size, tuple(positions))
-        now = Pass(step=draw)
+        size = X.shape[-1]
+        network = self.model.network(size, X.shape[1:-1])
+        now = Pass(True, draw)
         loss = network.loss_and_gradient(X, T, now, weights)
         if not isfinite(loss):
             raise self._diverged(X, now, loss)
@@ -319,5 +319,5 @@ class Loop:
         for name, block in self.model.layout.views(self.model.params).items():
             if not np.isfinite(block).all():
                 return f"the parameters {name}"
-        network = self.model.in_pieces(X.shape[-1], X.shape[1:-1])
+        network = self.model.network(X.shape[-1], X.shape[1:-1])
         return network.first_nonfinite(X, now) or f"the loss {self.model.loss.tag()}"

@@ -112,7 +112,7 @@ class TestMazur:
                 updated = layer.parameters["W"].updated
                 model.layout.views(model.params)[f"{layer.name}.W"][...] = updated
         X, T = np.array([[0.05], [0.10]]), np.array([[0.01], [0.99]])
-        loss = model.network(1, training=True).training_loss(X, T, Pass())
+        loss = model.bind(1, training=True).training_loss(X, T, Pass())
         assert abs(loss - 0.291027924) < 2e-7
 
 
@@ -174,7 +174,7 @@ def test_gradients_are_central_differences_of_the_loss(config: Config) -> None:
     session = assemble(prepare(config_from(precise)))
     model, ready = session.model, session.ready["train"]
     X, T = np.array(ready.inputs[3:4]).T, ready.coded[3:4].T
-    network, views = model.network(1, training=True), model.layout.views(model.params)
+    network, views = model.bind(1, training=True), model.layout.views(model.params)
     for layer in found.layers:
         for short, parameter in layer.parameters.items():
             block = views[f"{layer.name}.{short}"]

@@ -10,10 +10,12 @@ import numpy as np
 from pydantic import ValidationError
 
 from nnkit.config.spec import Component, members
+from nnkit.nn.activations import Identity
 from nnkit.nn.architecture import Activations, Architecture, chain
 from nnkit.nn.form import Form, ShapeError
-from nnkit.nn.layer import Layer, LayerSpec
-from nnkit.nn.losses import AnyLoss, Loss
+from nnkit.nn.layer import Layer, LayerSpec, Stage
+from nnkit.nn.layers import ActivationLayer
+from nnkit.nn.losses import AnyLoss, Loss, SquaredError
 from nnkit.nn.model import Model
 from nnkit.nn.network import Network
 from nnkit.nn.params import Array, Shape
@@ -129,3 +131,10 @@ def targets_for(loss: Loss, shape: Shape, seed: int = 0) -> Array:
 def first_layer(network: Network) -> Layer:
     """The first layer of a bound network."""
     return next(iter(network.body.layers.values()))
+
+
+def alone(layer: LayerSpec, shape: tuple[int, ...], dtype: str = "float64") -> Model:
+    """A network of that layer only, before an output that does nothing."""
+    only = Stage.of("only", layer, Form.of(shape))
+    stages = [only, Stage.of("output", ActivationLayer(function=Identity()), only.output_form)]
+    return Model(stages, SquaredError(), 0, dtype)

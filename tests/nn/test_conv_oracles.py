@@ -12,8 +12,8 @@ from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array
 from nnkit.nn.passes import INFERENCE, Pass
 from tests.golden import case_name, torch_conv_vectors
-from tests.nn.examples import first_layer
-from tests.nn.test_layers import LAYER, alone
+from tests.nn.examples import alone, first_layer
+from tests.nn.test_layers import LAYER
 
 TOLERANCES = {"float64": 1e-10, "float32": 1e-5}
 CASES = torch_conv_vectors()
@@ -102,5 +102,5 @@ def test_forward_and_backward_as_pytorch(case: dict[str, Any], dtype: str, compi
 def test_inference_as_pytorch(case: dict[str, Any], dtype: str, compiled: bool) -> None:
     (batch,) = case["batches"]
     X = batch_last(batch["X"], dtype)
-    bound = first_layer(model_of(case, dtype, compiled).network(X.shape[-1], training=False))
+    bound = first_layer(model_of(case, dtype, compiled).bind(X.shape[-1], training=False))
     assert_close(bound.forward(X, INFERENCE), batch_last(batch["Y"], dtype))

@@ -92,7 +92,7 @@ def test_a_network_over_sequences_of_any_length_learns_and_predicts() -> None:
     losses = []
     for step in range(60):
         X, classes = sequences(length=6 + step % 5, count=20)
-        network = model.in_pieces(20, X.shape[2:])
+        network = model.network(20, X.shape[2:])
         T = np.eye(2)[classes].T
         losses.append(network.loss_and_gradient(batch_last(X), T, Pass(step=step)))
         model.params -= 0.2 * model.grads

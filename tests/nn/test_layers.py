@@ -13,10 +13,10 @@ from scipy import stats
 from scipy.special import softmax
 
 from nnkit.errors import SettingError
-from nnkit.nn.activations import AnyActivation, Identity
+from nnkit.nn.activations import AnyActivation
 from nnkit.nn.central_differences import PER_BLOCK, check_model
 from nnkit.nn.form import Form, ShapeError
-from nnkit.nn.layer import LayerSpec, Stage
+from nnkit.nn.layer import LayerSpec
 from nnkit.nn.layers import (
     ActivationLayer,
     AnyLayer,
@@ -28,7 +28,6 @@ from nnkit.nn.layers import (
     Noise,
     SpatialDropout,
 )
-from nnkit.nn.losses import SquaredError
 from nnkit.nn.model import Model
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array
@@ -37,6 +36,7 @@ from nnkit.random import generator
 from tests.golden import case_name, onnx_vectors, torch_vectors
 from tests.nn.examples import (
     INPUT_SHAPES,
+    alone,
     batch_of,
     examples,
     first_layer,
@@ -107,7 +107,7 @@ def test_output_has_the_shape_and_type_that_were_announced(
     X, _ = batch_of(model, samples)
     for training in (True, False):
         Y = X
-        network = model.network(samples, training)
+        network = model.bind(samples, training)
         for stage, bound in zip(model.stages, network.body.layers.values(), strict=False):
             with np.errstate(all="ignore"):  # BLAS may take offence at what a new buffer holds
                 Y = bound.forward(Y, Pass(training=training))
@@ -125,7 +125,7 @@ def test_gradients_of_network_in_network(pool: str) -> None:
     X, _ = batch_of(model, 5)
     maps = X
     for stage, layer in zip(
-        model.stages, model.network(5, training=False).body.layers.values(), strict=False
+        model.stages, model.bind(5, training=False).body.layers.values(), strict=False
     ):
         if stage.spec.tag() == pool:
             break
@@ -160,14 +160,14 @@ def test_same_batch_same_gradients_and_the_batch_untouched(layer: LayerSpec) -> 
     model = starting_with(layer)
     X, T = batch_of(model, 7)
     before = X.copy(), T.copy()
-    network = model.network(7, training=True)
+    network = model.bind(7, training=True)
     loss = network.loss_and_gradient(X, T, Pass(step=1))
     grads = model.grads.copy()
     model.grads.fill(np.nan)  # what is not written again shows
     assert network.loss_and_gradient(X, T, Pass(step=1)) == loss
     np.testing.assert_array_equal(model.grads, grads)
-    model.network(7, training=False).evaluate(X, T)
-    model.network(7, training=False).forward(X)
+    model.bind(7, training=False).evaluate(X, T)
+    model.bind(7, training=False).forward(X)
     model.forward(np.moveaxis(X, -1, 0))
     np.testing.assert_array_equal(X, before[0])
     np.testing.assert_array_equal(T, before[1])
@@ -179,7 +179,7 @@ def test_memory_order_of_the_batch_does_not_matter(layer: LayerSpec, samples: in
     model = starting_with(layer)
     X, T = batch_of(model, samples)
     samples_first = np.moveaxis(np.ascontiguousarray(np.moveaxis(X, -1, 0)), 0, -1)
-    network = model.network(samples, training=True)
+    network = model.bind(samples, training=True)
     loss = network.loss_and_gradient(X, T, Pass(step=0))
     grads = model.grads.copy()
     assert network.loss_and_gradient(samples_first, T, Pass(step=0)) == pytest.approx(
@@ -208,7 +208,7 @@ def test_dense_without_bias() -> None:
 def test_flatten_keeps_the_order_of_each_sample() -> None:
     model = model_of([Flatten(), {"dense": 2}], (2, 3, 4))
     X, _ = batch_of(model, 5)
-    Y = first_layer(model.network(5, training=False)).forward(X, INFERENCE)
+    Y = first_layer(model.bind(5, training=False)).forward(X, INFERENCE)
     np.testing.assert_array_equal(Y, X.reshape(24, 5))
 
 
@@ -260,18 +260,11 @@ def test_as_onnx_has_it(case: dict[str, Any], compiled: bool) -> None:
     for views, part in ((params, "params"), (state, "state")):
         for given, values in case.get(part, {}).items():
             views[f"only.{given}"][...] = values
-    bound = first_layer(model.network(X.shape[-1], case["training"]))
+    bound = first_layer(model.bind(X.shape[-1], case["training"]))
     Y = bound.forward(X, Pass(training=case["training"]))
     np.testing.assert_allclose(Y, case["Y"], rtol=1e-5, atol=2e-6)
     if "mean_after" in case:
         np.testing.assert_allclose(state["only.mean"], case["mean_after"], rtol=1e-5, atol=1e-6)
-
-
-def alone(layer: LayerSpec, shape: tuple[int, ...], dtype: str = "float64") -> Model:
-    """A network of that layer only, before an output that does nothing."""
-    only = Stage.of("only", layer, Form.of(shape))
-    stages = [only, Stage.of("output", ActivationLayer(function=Identity()), only.output_form)]
-    return Model(stages, SquaredError(), 0, dtype)
 
 
 def test_a_gradient_in_any_memory_order_is_as_good() -> None:
@@ -294,7 +287,7 @@ def test_a_gradient_in_any_memory_order_is_as_good() -> None:
 def test_a_batch_of_one_says_nothing_of_the_variance() -> None:
     model = alone(BatchNorm(), (5,))
     X = generator(0, "one").normal(size=(5, 1))
-    first_layer(model.network(1, training=True)).forward(X, Pass())
+    first_layer(model.bind(1, training=True)).forward(X, Pass())
     state = model.state_layout.views(model.state)
     np.testing.assert_allclose(state["only.mean"], 0.1 * X[:, 0])
     np.testing.assert_array_equal(state["only.variance"], 1)
@@ -313,7 +306,7 @@ def noisy(std: float, step: int | None, seed: int = 0) -> Array:
     model = model_of([Noise(std=std), {"dense": 2}], (20,), seed=seed)
     zeros = np.zeros((20, 500))
     return (
-        first_layer(model.network(500, training=True))
+        first_layer(model.bind(500, training=True))
         .forward(zeros, Pass(step is not None, step or 0))
         .copy()
     )
@@ -339,7 +332,7 @@ def masked(rate: float, step: int | None, samples: int = 1000, seed: int = 0) ->
     model = dropping(rate, seed)
     ones = np.ones((20, samples))
     return (
-        first_layer(model.network(samples, training=True))
+        first_layer(model.bind(samples, training=True))
         .forward(ones, Pass(step is not None, step or 0))
         .copy()
     )
@@ -358,7 +351,7 @@ def test_dropouts_mask_follows_step_and_seed() -> None:
 
 def test_dropout_layers_draw_apart() -> None:
     model = model_of([Dropout(rate=0.5), Dropout(rate=0.5), {"dense": 2}], (20,))
-    body = [*model.network(1000, training=True).body.layers.values()]
+    body = [*model.bind(1000, training=True).body.layers.values()]
     first, second = (layer.forward(np.ones((20, 1000)), Pass()) for layer in body[:2])
     assert abs(np.mean((first > 0) == (second > 0)) - 0.5) < 4 * 0.5 / np.sqrt(first.size)
 
@@ -379,12 +372,12 @@ def test_dropout_keeps_the_mean_and_the_rate(rate: float) -> None:
 def test_dropout_is_out_of_the_way_at_inference(training: bool) -> None:
     model = dropping(0.5)
     X, _ = batch_of(model, 6)
-    Y = first_layer(model.network(6, training)).forward(X, INFERENCE)
+    Y = first_layer(model.bind(6, training)).forward(X, INFERENCE)
     np.testing.assert_array_equal(Y, X)
 
 
 def test_dropout_lets_the_gradient_through_where_it_let_the_value() -> None:
-    layer = first_layer(dropping(0.5).network(50, training=True))
+    layer = first_layer(dropping(0.5).bind(50, training=True))
     Y = layer.forward(np.ones((20, 50)), Pass()).copy()
     dX = layer.backward(np.ones((20, 50)), Pass())
     assert dX is not None
@@ -399,7 +392,7 @@ def test_spatial_dropout_of_vectors_is_refused() -> None:
 
 def test_spatial_dropout_leaves_out_whole_channels() -> None:
     model = alone(SpatialDropout(rate=0.25), (40, 3, 5))
-    layer = first_layer(model.network(50, training=True))
+    layer = first_layer(model.bind(50, training=True))
     ones = np.ones((40, 3, 5, 50))
     Y = layer.forward(ones.copy(), Pass(step=3)).copy()
     assert (Y[:, :1, :1] == Y).all()

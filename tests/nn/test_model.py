@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import gc
 import tracemalloc
-import weakref
 from typing import Any
 
 import numpy as np
 import pytest
 
 from nnkit.nn.losses import AnyLoss, Loss
-from nnkit.nn.model import NETWORKS_KEPT, batch_last, buffer_bytes, describe, samples_first
+from nnkit.nn.model import batch_last, buffer_bytes, describe, samples_first
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass
 from tests.nn.examples import batch_of, examples, model_of, name
@@ -53,16 +51,16 @@ def test_dropout_is_in_training_alone() -> None:
     dropping.params[:] = plain.params
     X, T = batch_of(plain, 10)
     np.testing.assert_array_equal(dropping.forward(X.T), plain.forward(X.T))
-    with_all = plain.network(10, training=True).loss_and_gradient(X, T, Pass(step=0))
-    assert dropping.network(10, training=True).loss_and_gradient(X, T, Pass(step=0)) != with_all
+    with_all = plain.bind(10, training=True).loss_and_gradient(X, T, Pass(step=0))
+    assert dropping.bind(10, training=True).loss_and_gradient(X, T, Pass(step=0)) != with_all
 
 
 @pytest.mark.parametrize("loss", examples(AnyLoss), ids=name)
 def test_evaluation_agrees_with_training_and_forward(loss: Loss) -> None:
     model = model_of(LAYERS, (5,), loss=loss)
     X, T = batch_of(model, 10)
-    value, Y = model.network(10, training=False).evaluate(X, T)
-    trained = model.network(10, training=True).loss_and_gradient(X, T, Pass(step=0))
+    value, Y = model.bind(10, training=False).evaluate(X, T)
+    trained = model.bind(10, training=True).loss_and_gradient(X, T, Pass(step=0))
     assert value == pytest.approx(trained, rel=1e-14)
     np.testing.assert_array_equal(samples_first(Y), model.forward(samples_first(X)))
 
@@ -80,23 +78,17 @@ def test_float32_weights_are_the_float64_ones_rounded() -> None:
 
 def test_a_network_is_made_once_for_each_batch_size() -> None:
     model = model_of(LAYERS, (5,))
-    assert model.network(3, training=True) is model.network(3, training=True)
-    assert model.network(3, training=True) is not model.network(3, training=False)
-
-
-def test_buffers_of_few_batch_sizes_are_kept() -> None:
-    model = model_of(LAYERS, (5,))
-    networks = [weakref.ref(model.network(size, training=True)) for size in range(1, 20)]
-    gc.collect()
-    alive = [network() is not None for network in networks]
-    assert sum(alive) == NETWORKS_KEPT
-    assert all(alive[-NETWORKS_KEPT:])
+    network = model.network(30)
+    smaller = model.network(3)
+    assert model.network(30) is network
+    assert model.network(3) is smaller
+    assert model.bind(3, training=True) is not smaller
 
 
 def test_a_training_step_allocates_nothing_of_batch_size() -> None:
     model = model_of([{"dense": 128}, {"dense": 10}], (784,), activation="relu", dtype="float32")
     X, T = batch_of(model, 256)
-    network = model.network(256, training=True)
+    network = model.network(256)
     for step in range(3):
         network.loss_and_gradient(X, T, Pass(step=step))
     tracemalloc.start()
@@ -112,7 +104,7 @@ def test_a_training_step_allocates_nothing_of_batch_size() -> None:
 
 def test_layer_with_the_first_infinity_is_named() -> None:
     model = model_of(LAYERS, (5,))
-    network = model.network(10, training=True)
+    network = model.bind(10, training=True)
     X, _ = batch_of(model, 10)
     assert network.first_nonfinite(X, Pass()) is None
     model.layout.views(model.params)["layers.1.W"][2, 3] = np.inf

@@ -13,9 +13,8 @@ from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array
 from nnkit.nn.passes import INFERENCE, Pass
 from nnkit.random import generator
-from tests.nn.examples import examples, first_layer, name
+from tests.nn.examples import alone, examples, first_layer, name
 from tests.nn.test_conv_oracles import assert_close
-from tests.nn.test_layers import alone
 
 LAYERS = [layer for layer in examples(AnyLayer) if layer.normalizes]
 ACROSS = {"batch_norm": 1, "layer_norm": 0}  # of (rows, columns), the axis that is averaged over

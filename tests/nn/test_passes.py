@@ -95,7 +95,7 @@ def test_nothing_changes_for_being_observed(model: Model) -> None:
     X, T = batch_of(model, 40)
     losses, gradients = [], []
     for observer in (None, Observer(), Recorder()):
-        losses.append(model.in_pieces(40).loss_and_gradient(X, T, Pass(observer=observer)))
+        losses.append(model.network(40).loss_and_gradient(X, T, Pass(observer=observer)))
         gradients.append(model.grads.tobytes())
     assert len({*losses}) == len({*gradients}) == 1
 
@@ -105,7 +105,7 @@ def test_of_micro_batches_the_whole_batch_is_told(threads: int) -> None:
     model = residual()
     X, T = batch_of(model, 150)
     model.execution = Execution(threads)
-    cut = model.in_pieces(150)
+    cut = model.network(150)
     assert isinstance(cut, MicroBatches)
     pieces, whole = Recorder(), Recorder()
     cut.loss_and_gradient(X, T, Pass(observer=pieces))

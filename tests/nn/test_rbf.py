@@ -18,8 +18,7 @@ from nnkit.nn.params import Array
 from nnkit.nn.passes import INFERENCE, Pass
 from nnkit.random import generator
 from nnkit.task.config import load_config
-from tests.nn.examples import batch_of, first_layer, model_of, name
-from tests.nn.test_layers import alone
+from tests.nn.examples import alone, batch_of, first_layer, model_of, name
 
 CONFIG = Path(__file__).parents[2] / "configs" / "lenet-1998.yaml"
 LENET_5 = RBF(units=10, centers="lenet-5", lr_factor=0)
@@ -34,7 +33,7 @@ def centers(model: Model) -> Array:
 
 
 def outputs(model: Model, X: Array) -> Array:
-    return first_layer(model.network(X.shape[-1], training=False)).forward(X, INFERENCE).copy()
+    return first_layer(model.bind(X.shape[-1], training=False)).forward(X, INFERENCE).copy()
 
 
 @in_both_types
@@ -54,7 +53,7 @@ def test_an_exponential_makes_the_kernel_of_scikit_learn(dtype: str, tolerance: 
     model = model_of([units, {"activation": "exponential"}, {"dense": 2}], (6,), dtype=dtype)
     X, _ = batch_of(model, 30)
     W = model.layout.views(model.params)["layers.0.W"]
-    rbf, exponential, *_ = model.network(30, training=False).body.layers.values()
+    rbf, exponential, *_ = model.bind(30, training=False).body.layers.values()
     wanted = rbf_kernel(W, X.T, gamma=0.1)
     found = exponential.forward(rbf.forward(X, INFERENCE), INFERENCE)
     np.testing.assert_allclose(found, wanted, rtol=10 * tolerance)
@@ -149,7 +148,7 @@ def test_learns_from_the_papers_criterion(loss: Loss) -> None:
     rubbish = np.exp(-loss.rubbish) if isinstance(loss, MaximumAPosteriori) else 0
     right = y[T.argmax(axis=0), np.arange(12)]
     wanted = np.mean(right + np.log(rubbish + np.exp(-y).sum(axis=0)))
-    network = model.network(12, training=True)
+    network = model.bind(12, training=True)
     assert network.loss_and_gradient(X, T, Pass()) == pytest.approx(wanted, rel=1e-12)
     np.testing.assert_array_equal(model.forward(X.T).argmax(axis=1), y.argmin(axis=0))
 

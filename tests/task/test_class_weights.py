@@ -105,7 +105,7 @@ def test_an_ignored_class_moves_nothing(tmp_path: Path, loss: ClassLoss) -> None
     model = session.model
     (X, T, weights), *_ = session.loop.batches.epoch(0)
     assert weights is not None
-    network = model.network(X.shape[-1], training=True)
+    network = model.bind(X.shape[-1], training=True)
     value = network.loss_and_gradient(X, T, Pass(), weights)
     grads = model.grads.copy()
     changed = X.copy()

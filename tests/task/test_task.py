@@ -45,7 +45,7 @@ def test_evaluation_in_parts_is_that_of_the_whole(loss: Loss) -> None:
     model = model_of([{"dense": 4}, {"dense": 3}], (5,), loss=loss)
     samples = EVALUATION_BATCH + 1
     X, T = batch_of(model, samples)
-    whole, _ = model.network(samples, training=False).evaluate(X, T)
+    whole, _ = model.bind(samples, training=False).evaluate(X, T)
     figures = evaluate(model, ReadySet(X.T, T.T, T.T, None))
     assert figures["loss"] == pytest.approx(whole, rel=1e-12)
 

@@ -50,7 +50,7 @@ def test_steps_go_against_gradient_and_penalty_at_the_scheduled_rate(
     decayed = model.layout.decayed
     events = advance(loop, 3)
     for step, (X, T, _) in enumerate(islice(loop.batches.epoch(0), 3)):
-        loss = model.network(16, training=True).loss_and_gradient(X, T, Pass(step=step))
+        loss = model.bind(16, training=True).loss_and_gradient(X, T, Pass(step=step))
         event = events[step]
         assert isinstance(event, Step)
         assert event.number == step + 1

@@ -69,7 +69,7 @@ def test_nothing_below_a_frozen_stack_is_backpropagated(tmp_path: Path) -> None:
     frozen = {"kind": "dense", "units": 8, "lr_factor": 0.0}
     session = build(iris(architecture={"layers": [frozen, frozen, {"dense": 3}]}), tmp_path)
     (X, T, _), *_ = session.loop.batches.epoch(0)
-    network = session.model.network(X.shape[-1], training=True)
+    network = session.model.bind(X.shape[-1], training=True)
     session.model.grads.fill(np.nan)
     network.loss_and_gradient(X, T, Pass())
     written = session.model.layout.views(session.model.grads)
@@ -112,7 +112,7 @@ def test_a_layer_without_decay_has_no_penalty(tmp_path: Path) -> None:
 
 def filters_of(session: Session, name: str) -> Array:
     """The filter to which each weight of the first layer leads: the map that moves with it."""
-    network = session.model.network(1, training=False)
+    network = session.model.bind(1, training=False)
     W = blocks(session)[name].reshape(-1)
     X = np.random.default_rng(0).normal(size=(*session.model.input_shape, 1))
     before = first_layer(network).forward(X, INFERENCE).copy()
@@ -267,7 +267,7 @@ def test_weight_noise_takes_the_gradient_where_it_says(tmp_path: Path) -> None:
     before = other.model.params.copy()
     with numerics(), other.loop.noisy.at(0):
         assert np.std(other.model.params - before) == pytest.approx(0.3, rel=0.3)
-        other.model.network(X.shape[-1], training=True).loss_and_gradient(X, T, Pass())
+        other.model.bind(X.shape[-1], training=True).loss_and_gradient(X, T, Pass())
     advance(session.loop, 1)
     np.testing.assert_allclose(session.model.params, before - other.model.grads, rtol=1e-12)
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from nnkit.compiled import compiled
-from nnkit.memory import aligned_empty, aligned_zeros
+from nnkit.nn.arena import Buffers
 from nnkit.nn.conv import tiles
 from nnkit.nn.conv.windows import Windows
 from nnkit.nn.parallel.threads import side_by_side
@@ -36,8 +36,10 @@ class Direct:
         filters: int,
         batch: int,
         dtype: np.dtype[Any],
-        threads: int = 1,
+        threads: int,
+        buffers: Buffers,
     ) -> None:
+        self.buffers = buffers
         *_, width = windows.padded
         area = prod(windows.padded) * batch
         self.kernel = (1, *windows.kernel)[-2:]
@@ -72,9 +74,9 @@ class Direct:
         blocks = ceil(taps / len(self.for_entries)) * ceil(self.filters / len(self.for_dW))
         vectors = ceil(len(self.for_dW) * len(self.for_entries) / self.lanes)
         self.sums = [
-            aligned_empty((blocks * vectors * self.lanes,), self.dtype) for _ in self.bands
+            self.buffers.empty((blocks * vectors * self.lanes,), self.dtype) for _ in self.bands
         ]
-        self.shares = np.empty((len(self.bands) - 1, self.filters, taps), self.dtype)
+        self.shares = self.buffers.empty((len(self.bands) - 1, self.filters, taps), self.dtype)
         self._multiply = compiled(tiles.multiply, exact=False)
         if input_gradient:
             self._prepare_input_gradient()
@@ -83,7 +85,7 @@ class Direct:
         rows, columns = self.count
         self.margin = (self.kernel[1] - 1) * self.dilation[1]
         shape = (self.filters, rows, columns + 2 * self.margin, self.batch)
-        self.around = aligned_zeros(shape, self.dtype)
+        self.around = self.buffers.filled(shape, self.dtype, 0)
         run = shape[2] * self.batch
         entries = np.array(self._entries(run, self.batch)).reshape(self.kernel)
         filters = np.arange(self.filters)[:, None] * (rows * run)
@@ -143,7 +145,8 @@ class Direct:
 
     def _packed(self, terms: int, count: int, tile: Sequence[int]) -> Array:
         """Room for the weights of `count` outputs, tile by tile; the last may overlap another."""
-        return aligned_empty((ceil(count / len(tile)) * len(tile) * terms,), self.dtype)
+        room = ceil(count / len(tile)) * len(tile) * terms
+        return self.buffers.empty((room,), self.dtype)
 
 
 def bands(rows: int, threads: int) -> list[tuple[int, int]]:

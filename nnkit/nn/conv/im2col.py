@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from nnkit.memory import aligned_empty, aligned_zeros
+from nnkit.nn.arena import Buffers
 from nnkit.nn.conv.windows import Windows
 from nnkit.nn.params import Array
 
@@ -20,9 +20,27 @@ from nnkit.nn.params import Array
 class Padded:
     """Inputs (C, *positions, N) with zeros around them, in a buffer used again."""
 
-    def __init__(self, windows: Windows, channels: int, batch: int, dtype: np.dtype[Any]) -> None:
+    def __init__(
+        self,
+        windows: Windows,
+        channels: int,
+        batch: int,
+        dtype: np.dtype[Any],
+        buffers: Buffers,
+        around: float = 0.0,
+    ) -> None:
+        """Takes the buffer.
+
+        Args:
+            windows: over the inputs.
+            channels: of the inputs, C.
+            batch: the number of samples, N.
+            dtype: of the inputs.
+            buffers: hands it out.
+            around: what stands around the inputs, if not zeros.
+        """
         self.inside = (slice(None), *windows.inside)
-        self.buffer = aligned_zeros((channels, *windows.padded, batch), dtype)
+        self.buffer = buffers.filled((channels, *windows.padded, batch), dtype, around)
 
     def __call__(self, X: Array) -> Array:
         """X with its zeros, (C, *padded positions, N)."""
@@ -36,13 +54,39 @@ class Columns:
     Row (c, i, j) holds, for every window and sample, entry (i, j) of channel c.
     """
 
-    def __init__(self, windows: Windows, channels: int, batch: int, dtype: np.dtype[Any]) -> None:
-        self.windows, self.channels, self.batch, self.dtype = windows, channels, batch, dtype
+    def __init__(
+        self,
+        windows: Windows,
+        channels: int,
+        batch: int,
+        dtype: np.dtype[Any],
+        buffers: Buffers,
+        *,
+        gathers: bool = True,
+        scatters: bool = True,
+    ) -> None:
+        """Takes the buffers.
+
+        Args:
+            windows: over the inputs.
+            channels: of the inputs, C.
+            batch: the number of samples, N.
+            dtype: of the inputs.
+            buffers: hands them out.
+            gathers: whether `gather` will be called.
+            scatters: whether `scatter` will be called.
+        """
+        self.windows, self.channels, self.batch = windows, channels, batch
         self.slices = [(slice(None), *entry) for entry in windows.slices()]
-        self.padded = Padded(windows, channels, batch, dtype) if windows.is_padded else None
         self.shape = (channels * windows.taps, prod(windows.count) * batch)
-        self.matrix: Array | None = None
-        self.around: Array | None = None  # the padded input's gradient
+        self.padded: Padded | None = None
+        if gathers and not windows.are_points:
+            self.matrix = buffers.empty(self.shape, dtype)
+            if windows.is_padded:
+                self.padded = Padded(windows, channels, batch, dtype, buffers)
+        if scatters and windows.is_padded:
+            # The padded input's gradient.
+            self.around = buffers.empty((channels, *windows.padded, batch), dtype)
 
     def gather(self, X: Array) -> Array:
         """The matrix for X (C, *positions, N); it stays as it is until the next call."""
@@ -50,8 +94,6 @@ class Columns:
             return X.reshape(self.shape)
         if self.padded is not None:
             X = self.padded(X)
-        if self.matrix is None:
-            self.matrix = aligned_empty(self.shape, self.dtype)
         windows = self._split(self.matrix)
         for tap, places in enumerate(self.slices):
             windows[:, tap] = X[places]
@@ -65,9 +107,6 @@ class Columns:
         if not self.windows.is_padded:
             self._add_up(matrix, out)
             return
-        if self.around is None:
-            shape = (self.channels, *self.windows.padded, self.batch)
-            self.around = aligned_empty(shape, self.dtype)
         self._add_up(matrix, self.around)
         out[...] = self.around[(slice(None), *self.windows.inside)]
 

@@ -206,7 +206,7 @@ class _BoundConv(Layer):
         self.Z = binding.buffer(self.filters, *windows.count)
         self.points = prod(windows.count) * binding.batch  # in each map, over all samples
         if binding.training:
-            self.ones = np.ones(self.points, dtype=binding.dtype)
+            self.ones = binding.ones(self.points)
         self.dX = binding.buffer(*binding.input_shape) if binding.input_gradient else None
 
     def _bias_gradient(self, dZ: Array) -> None:
@@ -219,7 +219,14 @@ class BoundColumns(_BoundConv):
 
     def __init__(self, binding: Binding, windows: Windows, groups: int, weights: Weights) -> None:
         super().__init__(binding, windows, groups, weights)
-        self.columns = Columns(windows, binding.input_shape[0], binding.batch, binding.dtype)
+        self.columns = Columns(
+            windows,
+            binding.input_shape[0],
+            binding.batch,
+            binding.dtype,
+            binding.buffers,
+            scatters=binding.input_gradient,
+        )
         (_, seen, taps), dtype = weights.W.shape, binding.dtype
         rows = self.filters // groups
         self.W_shape = (groups, rows, seen * taps)
@@ -267,9 +274,15 @@ class BoundDirect(_BoundConv):
 
         channels, N, dtype = binding.input_shape[0], binding.batch, binding.dtype
         is_copied = windows.is_padded or binding.samples_first
-        self.padded = Padded(windows, channels, N, dtype) if is_copied else None
+        self.padded = Padded(windows, channels, N, dtype, binding.buffers) if is_copied else None
         self.direct = Direct(
-            windows, channels // groups, self.filters // groups, N, dtype, binding.threads
+            windows,
+            channels // groups,
+            self.filters // groups,
+            N,
+            dtype,
+            binding.threads,
+            binding.buffers,
         )
         if binding.training:
             self.direct.prepare_training(binding.input_gradient)

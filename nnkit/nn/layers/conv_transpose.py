@@ -112,11 +112,13 @@ class BoundConvTranspose(Layer):
         W = binding.params["W"]
         channels, N, dtype = len(W), binding.batch, binding.dtype
         self.filters = W.shape[1] * groups
-        self.columns = Columns(windows, self.filters, N, dtype)
+        self.columns = Columns(
+            windows, self.filters, N, dtype, binding.buffers, gathers=binding.training
+        )
         self.W = W.reshape(groups, channels // groups, -1)  # (groups, C/groups, F/groups · taps)
         self.grouped = (groups, -1, prod(binding.input_shape[1:]) * N)
         self.Z = binding.buffer(self.filters, *windows.size)
-        self.spread = np.empty((groups, self.W.shape[2], self.grouped[2]), dtype)
+        self.spread = binding.buffers.empty((groups, self.W.shape[2], self.grouped[2]), dtype)
         self.b = binding.params.get("b")
         if binding.training:
             self.dW = binding.grads["W"].reshape(self.W.shape)

@@ -55,7 +55,7 @@ class BoundDense(Layer):
         if binding.training:
             self.dW = binding.grads["W"]
             self.db = binding.grads.get("b")
-            self.ones = np.ones(N, dtype=dtype)
+            self.ones = binding.ones(N)
             self.for_dW = product(units, N, inputs, dtype, transposed=not binding.samples_first)
             self.for_dX = product(inputs, units, N, dtype)
         self.dX = binding.buffer(inputs) if binding.input_gradient else None  # (inputs, N)

@@ -95,7 +95,7 @@ class BoundBatchNorm(_BoundBatchNorm):
 
     def __init__(self, spec: BatchNorm, binding: Binding) -> None:
         super().__init__(spec, binding)
-        self.centred = np.empty_like(self.rows_of_Y)
+        self.centred = binding.buffers.empty(self.rows_of_Y.shape, binding.dtype)
 
     def forward(self, X: Array, now: Pass) -> Array:
         rows = X.reshape(self.channels, -1)
@@ -188,7 +188,7 @@ class BoundLayerNorm(_BoundLayerNorm):
 
     def __init__(self, spec: LayerNorm, binding: Binding) -> None:
         super().__init__(spec, binding)
-        self.normalized = np.empty_like(self.columns_of_Y)
+        self.normalized = binding.buffers.empty(self.columns_of_Y.shape, binding.dtype)
 
     def forward(self, X: Array, now: Pass) -> Array:
         columns, Y = X.reshape(self.normalized.shape), self.columns_of_Y
@@ -219,7 +219,7 @@ class CompiledLayerNorm(_BoundLayerNorm):
 
     def __init__(self, spec: LayerNorm, binding: Binding) -> None:
         super().__init__(spec, binding)
-        self.mean, self.spread = np.empty((2, binding.batch))
+        self.mean, self.spread = binding.buffers.empty((2, binding.batch), np.dtype(np.float64))
         self.normalize = compiled(kernels.normalize_columns, exact=False)
         if binding.training:
             self.give = compiled(kernels.normalize_columns_gradient, exact=False)

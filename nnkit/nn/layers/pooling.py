@@ -10,7 +10,6 @@ import numpy as np
 from pydantic import Field
 
 from nnkit.compiled import compiled
-from nnkit.memory import aligned_empty
 from nnkit.nn import layer_kernels as kernels
 from nnkit.nn.conv.im2col import Padded
 from nnkit.nn.conv.windows import PerAxis, Sizes, Windows, positions_of, windows
@@ -88,15 +87,16 @@ class BoundMaxPool(Layer):
         channels, N, dtype = binding.input_shape[0], binding.batch, binding.dtype
         self.slices = [(slice(None), *entry) for entry in windows.slices()]
         self.inside = (slice(None), *windows.inside)
-        self.padded = Padded(windows, channels, N, dtype) if windows.is_padded else None
-        if self.padded is not None:
-            self.padded.buffer.fill(-np.inf)
+        self.padded = None
+        if windows.is_padded:
+            self.padded = Padded(windows, channels, N, dtype, binding.buffers, around=-np.inf)
         self.Y = binding.buffer(channels, *windows.count)
         self.training = binding.training
         if binding.training:
-            self.chosen = np.empty((len(self.slices), *self.Y.shape), dtype=bool)
-            self.free = np.empty(self.Y.shape, dtype=bool)
-            self.work = np.empty_like(self.Y)
+            marks = (len(self.slices), *self.Y.shape)
+            self.chosen = binding.buffers.empty(marks, np.dtype(bool))
+            self.free = binding.buffers.empty(self.Y.shape, np.dtype(bool))
+            self.work = binding.buffers.empty(self.Y.shape, dtype)
             self.around = binding.buffer(channels, *windows.padded)
 
     def forward(self, X: Array, now: Pass) -> Array:
@@ -128,7 +128,7 @@ class BoundQuarters(Layer):
 
     def __init__(self, binding: Binding, windows: Windows) -> None:
         self.Y = binding.buffer(binding.input_shape[0], *windows.count)
-        self.chosen = np.empty(self.Y.shape, np.uint8)
+        self.chosen = binding.buffers.empty(self.Y.shape, np.dtype(np.uint8))
         self.choose = compiled(kernels.max_of_quarters)
         self.give = compiled(kernels.max_of_quarters_gradient)
         if binding.training:
@@ -200,10 +200,12 @@ class Sums:
         channels, N, dtype = binding.input_shape[0], binding.batch, binding.dtype
         self.slices = [(slice(None), *entry) for entry in windows.slices()]
         self.inside = (slice(None), *windows.inside)
-        self.padded = Padded(windows, channels, N, dtype) if windows.is_padded else None
+        self.padded = None
+        if windows.is_padded:
+            self.padded = Padded(windows, channels, N, dtype, binding.buffers)
         self.Y = binding.buffer(channels, *windows.count)
         if binding.training:
-            self.around = aligned_empty((channels, *windows.padded, N), dtype)
+            self.around = binding.buffer(channels, *windows.padded)
 
     def forward(self, X: Array) -> Array:
         """Y (C, *windows, N) for X (C, *positions, N)."""
@@ -275,7 +277,7 @@ class BoundSubsample(Layer):
         self.sums = Sums(binding, windows)
         each = (-1, *[1] * (len(binding.input_shape)))  # one number for each channel
         self.W, self.b = binding.params["W"].reshape(each), binding.params["b"].reshape(each)
-        self.Y = np.empty_like(self.sums.Y)
+        self.Y = binding.buffer(*self.sums.Y.shape[:-1])
         if binding.training:
             self.dW, self.db = binding.grads["W"], binding.grads["b"]
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from nnkit.memory import aligned_empty
+from nnkit.nn.arena import Buffers
 from nnkit.nn.network import Network
 from nnkit.nn.parallel.threads import side_by_side
 from nnkit.nn.params import Array
@@ -28,7 +28,14 @@ class MicroBatches:
     """
 
     def __init__(
-        self, bind: Bind, batch: int, size: int, threads: int, grads: Array, training: bool
+        self,
+        bind: Bind,
+        batch: int,
+        size: int,
+        threads: int,
+        grads: Array,
+        training: bool,
+        buffers: Buffers,
     ) -> None:
         """Cuts a batch.
 
@@ -39,17 +46,18 @@ class MicroBatches:
             threads: that share the micro-batches.
             grads: where the gradients of the whole batch go.
             training: whether gradients are wanted.
+            buffers: hands out the buffers.
         """
         starts = range(0, batch, size)
         parts = [slice(start, min(start + size, batch)) for start in starts]
         count = min(threads, len(parts))
         self.batch = batch
         self.lanes = [
-            Lane(bind, list(enumerate(parts))[i::count], grads, training, first=i == 0)
+            Lane(bind, list(enumerate(parts))[i::count], grads, training, buffers, first=i == 0)
             for i in range(count)
         ]
         dY = self.lanes[0].networks[size].dY
-        self.outputs = aligned_empty((*dY.shape[:-1], batch), dY.dtype)
+        self.outputs = buffers.empty((*dY.shape[:-1], batch), dY.dtype)
 
     def forward(self, X: Array, now: Pass = INFERENCE) -> Array:
         """The output Y (*output shape, N) for X (*input shape, N)."""
@@ -120,11 +128,13 @@ class Lane:
         parts: Sequence[tuple[int, slice]],
         grads: Array,
         training: bool,
+        buffers: Buffers,
         first: bool,
     ) -> None:
         self.parts = parts
-        self.grads = grads if first or not training else np.empty_like(grads)
-        self.target = np.empty_like(grads) if len(parts) > 1 and training else self.grads
+        own = (grads.shape, grads.dtype)
+        self.grads = grads if first or not training else buffers.empty(*own)
+        self.target = buffers.empty(*own) if len(parts) > 1 and training else self.grads
         sizes = {part.stop - part.start for _, part in parts}
         self.networks = {size: bind(size, self.target) for size in sizes}
 

@@ -2,61 +2,39 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Lock
 from typing import Generic, TypeVar
 
-Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
-KEPT = 4  # idle values for each borrower: a full batch and the short last one, twice
 
-
-class Pool(Generic[Key, Value]):
+class Pool(Generic[Value]):
     """Values made on demand, each lent to one borrower at a time.
 
-    What is returned is lent again to whoever asks for the same key. Of idle values only those used
-    last are kept, `KEPT` for each of the borrowers that there were at once.
+    There are as many as there were borrowers at once. The one returned last is lent first, because
+    its memory may still be in the cache.
     """
 
-    def __init__(self) -> None:
-        self._idle: OrderedDict[int, tuple[Key, Value]] = OrderedDict()  # by id, last used last
-        self._lock = Lock()
-        self._borrowers = self._most_borrowers = 0
+    def __init__(self, make: Callable[[], Value]) -> None:
+        self._make = make
+        # Its operations are atomic. A lock would let threads that often borrow wait for each other
+        # every time, once they have met at it.
+        self._idle: deque[Value] = deque()
 
     @contextmanager
-    def lent(self, key: Key, make: Callable[[], Value]) -> Iterator[Value]:
-        """Lends a value for as long as the block runs; `make` gives a new one if none is idle."""
-        value = self._take(key, make)
+    def lent(self) -> Iterator[Value]:
+        """Lends a value for as long as the block runs."""
+        try:
+            value = self._idle.pop()
+        except IndexError:
+            value = self._make()
         try:
             yield value
         finally:
-            self._put_back(key, value)
+            self._idle.append(value)
 
     def __len__(self) -> int:
         """How many values are idle."""
         return len(self._idle)
-
-    def _take(self, key: Key, make: Callable[[], Value]) -> Value:
-        with self._lock:
-            self._borrowers += 1
-            self._most_borrowers = max(self._most_borrowers, self._borrowers)
-            for number, (own, value) in reversed(self._idle.items()):
-                if own == key:
-                    del self._idle[number]
-                    return value
-        try:
-            return make()  # not under the lock, since it may take long
-        except BaseException:
-            with self._lock:
-                self._borrowers -= 1
-            raise
-
-    def _put_back(self, key: Key, value: Value) -> None:
-        with self._lock:
-            self._borrowers -= 1
-            self._idle[id(value)] = key, value
-            while len(self._idle) > KEPT * self._most_borrowers:
-                self._idle.popitem(last=False)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nnkit.nn.arena import Buffers
 from nnkit.nn.conv.convolution import Direct
 from nnkit.nn.conv.tiles import block
 from nnkit.nn.conv.windows import windows
@@ -22,8 +23,7 @@ from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.passes import Pass
 from nnkit.task.config import config_from
 from nnkit.task.task import build_model
-from tests.nn.examples import first_layer
-from tests.nn.test_layers import alone
+from tests.nn.examples import alone, first_layer
 
 FLOAT32 = np.dtype(np.float32)
 
@@ -67,7 +67,7 @@ def test_what_fills_no_vector_is_counted_too(count: int, threads: int) -> None:
     """Rows of any length, with integers, whose sums are exact in any order."""
     generator = np.random.default_rng(count)
     found = windows((6, 5), (3, 2), 1, "valid")
-    direct = Direct(found, channels=2, filters=5, batch=count, dtype=FLOAT32, threads=threads)
+    direct = Direct(found, 2, 5, count, FLOAT32, threads, Buffers())
     direct.prepare_training(input_gradient=True)
     X = generator.integers(-3, 4, (2, 6, 5, count)).astype(np.float32)
     W = generator.integers(-3, 4, (5, 2, 3, 2)).astype(np.float32)
@@ -99,7 +99,7 @@ def test_threads_share_layers_where_samples_see_each_other() -> None:
     for threads in (1, 2):
         model = build_model(config, (1, 28, 28))
         model.execution = Execution(threads, compiled=True)
-        loss = model.in_pieces(24).loss_and_gradient(X, T, Pass())
+        loss = model.network(24).loss_and_gradient(X, T, Pass())
         found.append((loss, model.grads.copy()))
     (loss, grads), (shared_loss, shared_grads) = found
     assert shared_loss == pytest.approx(loss, rel=1e-6)

@@ -30,7 +30,7 @@ def spatial(threads: int, *layers: object) -> Model:
 
 
 def cut(model: Model, training: bool = True) -> MicroBatches:
-    found = model.in_pieces(SAMPLES) if training else outside_training(model)
+    found = model.network(SAMPLES) if training else outside_training(model)
     assert isinstance(found, MicroBatches)
     return found
 
@@ -94,14 +94,14 @@ def test_pieces_draw_apart() -> None:
     for half in range(2):
         weights = np.zeros(2 * STEP)
         weights[half * STEP : (half + 1) * STEP] = 1
-        found = model.in_pieces(2 * STEP)
+        found = model.network(2 * STEP)
         losses.append(found.loss_and_gradient(X, T, Pass(), weights))
     assert losses[0] != losses[1]
 
 
 def test_what_compares_samples_is_not_cut() -> None:
     model = spatial(2, "batch_norm")
-    assert isinstance(model.in_pieces(SAMPLES), Network)
+    assert isinstance(model.network(SAMPLES), Network)
     assert isinstance(outside_training(model), MicroBatches)
 
 
@@ -109,7 +109,7 @@ def test_threads_share_vectors_outside_training_alone() -> None:
     model = model_of([{"dense": 3}], (5,))
     for threads, kind in ((1, Network), (2, MicroBatches)):
         model.execution = Execution(threads)
-        assert isinstance(model.in_pieces(SAMPLES), Network)
+        assert isinstance(model.network(SAMPLES), Network)
         assert isinstance(outside_training(model), kind)
 
 

@@ -1,62 +1,47 @@
-"""What is lent to one borrower is not lent to another meanwhile, and little is kept."""
+"""What is lent to one borrower is not lent to another meanwhile; no more is made than needed."""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 
 import pytest
 
-from nnkit.nn.parallel.pool import KEPT, Pool
-
-
-class Made:
-    def __init__(self, key: int) -> None:
-        self.key = key
-
-
-def lent(pool: Pool[int, Made], key: int) -> AbstractContextManager[Made]:
-    return pool.lent(key, lambda: Made(key))
+from nnkit.nn.parallel.pool import Pool
 
 
 def test_what_is_returned_is_lent_again() -> None:
-    pool: Pool[int, Made] = Pool()
-    with lent(pool, 1) as first:
-        assert first.key == 1
-    with lent(pool, 1) as again, lent(pool, 1) as other, lent(pool, 2) as second:
+    pool = Pool(object)
+    with pool.lent() as first:
+        pass
+    with pool.lent() as again, pool.lent() as other:
         assert again is first
         assert other is not first
-        assert second.key == 2
+    assert len(pool) == 2
 
 
 def test_what_was_lent_when_an_error_came_is_returned() -> None:
-    pool: Pool[int, Made] = Pool()
-    with pytest.raises(ValueError, match="by the borrower"), lent(pool, 1) as first:
+    pool = Pool(object)
+    with pytest.raises(ValueError, match="by the borrower"), pool.lent() as first:
         raise ValueError("by the borrower")
-    with lent(pool, 1) as again:
+    with pool.lent() as again:
         assert again is first
 
 
 def test_what_cannot_be_made_leaves_the_pool_as_it_was() -> None:
-    def fail() -> Made:
+    def fail() -> object:
         raise ValueError("cannot be made")
 
-    pool: Pool[int, Made] = Pool()
-    for _ in range(3):
-        with pytest.raises(ValueError, match="cannot be made"), pool.lent(0, fail):
-            pass
-    for key in range(1, 3 * KEPT):
-        with lent(pool, key):
-            pass
-    assert len(pool) == KEPT  # as for one borrower
+    pool = Pool(fail)
+    with pytest.raises(ValueError, match="cannot be made"), pool.lent():
+        pass
+    assert len(pool) == 0
 
 
 @pytest.mark.parametrize("borrowers", [1, 3])
-def test_idle_values_are_few_for_each_borrower(borrowers: int) -> None:
-    pool: Pool[int, Made] = Pool()
-    for key in range(20):
+def test_there_are_as_many_as_borrowers_at_once(borrowers: int) -> None:
+    pool = Pool(object)
+    for _ in range(5):
         with ExitStack() as stack:
-            for _ in range(borrowers):
-                stack.enter_context(lent(pool, key))
-    assert len(pool) == KEPT * borrowers
-    with lent(pool, 0) as oldest, lent(pool, 19) as newest:
-        assert (oldest.key, newest.key) == (0, 19)
+            lent = [stack.enter_context(pool.lent()) for _ in range(borrowers)]
+            assert len({*map(id, lent)}) == borrowers
+    assert len(pool) == borrowers

@@ -1,0 +1,138 @@
+"""Networks of many batch sizes share memory, and compute as if each had its own."""
+
+from __future__ import annotations
+
+import tracemalloc
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nnkit.compiled import available
+from nnkit.nn import model as model_module
+from nnkit.nn.arena import MOST_BOUND, Arena, Buffers
+from nnkit.nn.layer import LayerSpec
+from nnkit.nn.layers import AnyLayer
+from nnkit.nn.model import Model, samples_first
+from nnkit.nn.parallel.execution import Execution
+from nnkit.nn.parallel.micro_batches import MicroBatches
+from nnkit.nn.params import Array
+from nnkit.nn.passes import Pass
+from tests.nn.examples import alone, batch_of, examples, input_shape, model_of, name
+
+FLOAT64 = np.dtype(np.float64)
+SIZES = (5, 18, 5, 3, 18, 1, 40, 5)
+PADDED: list[Any] = [
+    {"conv": {"filters": 4, "kernel": 3, "padding": "same"}},
+    {"max_pool": {"size": 3, "stride": 1, "padding": 1}},
+    {"residual": [{"conv": {"filters": 6, "kernel": 3, "padding": "same"}}]},
+    "flatten",
+    {"dense": 3},
+]
+
+
+def test_buffers_are_parts_of_the_memory_on_cache_lines() -> None:
+    memory = np.zeros(1024, np.uint8)
+    buffers = Buffers(memory)
+    parts = [buffers.empty((3, 5), FLOAT64), buffers.filled((7,), np.dtype(np.float32), 2)]
+    assert all(np.shares_memory(part, memory) for part in parts)
+    assert not np.shares_memory(parts[0], parts[1])
+    assert (parts[1].ctypes.data - parts[0].ctypes.data) % 64 == 0
+    too_large = buffers.empty((200,), FLOAT64)
+    assert not np.shares_memory(too_large, memory)
+    assert buffers.size == 128 + 64 + 1600
+
+
+def filled(size: int, buffers: Buffers) -> Array:
+    return buffers.filled((size,), FLOAT64, size)
+
+
+def test_a_filled_buffer_holds_its_value_whenever_it_is_got() -> None:
+    arena: Arena[int, Array] = Arena()
+    for size in (4, 9, 4, 2, 9):
+        bind = partial(filled, size)
+        np.testing.assert_array_equal(arena.get(size, bind), size)
+    assert arena.nbytes == 128  # nine numbers
+
+
+def test_a_value_is_bound_once_while_the_memory_is_large_enough() -> None:
+    arena: Arena[int, Array] = Arena()
+    bound: list[int] = []
+
+    def get(size: int) -> Array:
+        def bind(buffers: Buffers) -> Array:
+            bound.append(size)
+            return buffers.empty((size,), FLOAT64)
+
+        return arena.get(size, bind)
+
+    for size in (9, 4, 9, 4):
+        get(size)
+    assert bound == [9, 9, 4]  # the first to find out how much it takes
+    for size in range(1, MOST_BOUND + 10):
+        get(size)
+    bound.clear()
+    get(1)
+    assert bound == [1]  # long since left out
+
+
+@pytest.mark.parametrize("compiled", [False, *([True] if available() else [])])
+@pytest.mark.parametrize("layer", examples(AnyLayer), ids=name)
+def test_a_layer_computes_as_if_it_had_the_memory_to_itself(
+    layer: LayerSpec, compiled: bool
+) -> None:
+    shared, apart = (alone(layer, input_shape(layer)) for _ in range(2))
+    for model in (shared, apart):
+        model.execution = Execution(compiled=compiled)
+    for step, size in enumerate(SIZES):
+        X, T = batch_of(shared, size, seed=step)
+        now = Pass(step=step)
+        ours = shared.network(size).loss_and_gradient(X, T, now)
+        assert ours == apart.bind(size, training=True).loss_and_gradient(X, T, now)
+        np.testing.assert_array_equal(shared.grads, apart.grads)
+        np.testing.assert_array_equal(shared.state, apart.state)
+        with shared.lent(size) as network:
+            loss, Y = network.evaluate(X, T)
+            theirs, wanted = apart.bind(size, training=False).evaluate(X, T)
+            assert loss == theirs
+            np.testing.assert_array_equal(Y, wanted)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_so_do_micro_batches(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_module, "CACHE", 1)
+    models = [model_of(PADDED, (2, 6, 6)) for _ in range(2)]
+    for model in models:
+        model.execution = Execution(threads)
+    for step, size in enumerate((70, 33, 128, 70, 20, 33)):
+        X, T = batch_of(models[0], size, seed=step)
+        models[1]._arena = Arena()  # new for each batch
+        networks = [model.network(size) for model in models]
+        assert all(isinstance(network, MicroBatches) for network in networks)
+        now = Pass(step=step)
+        losses = {network.loss_and_gradient(X, T, now) for network in networks}
+        assert len(losses) == len({model.grads.tobytes() for model in models}) == 1
+
+
+def trained_memory(sizes: Any) -> tuple[int, Model]:
+    """The memory that training and predicting with batches of these sizes keeps, in bytes."""
+    model = model_of([{"dense": 200}, {"dense": 10}], (300,))
+    X, T = batch_of(model, max(sizes))
+    tracemalloc.start()
+    try:
+        for size in sizes:
+            model.network(size).loss_and_gradient(X[:, :size], T[:, :size], Pass())
+            model.forward(samples_first(X[:, :size]))
+        return tracemalloc.get_traced_memory()[0], model
+    finally:
+        tracemalloc.stop()
+
+
+def test_dozens_of_batch_sizes_take_no_more_memory_than_the_largest() -> None:
+    trained_memory([10])  # what is imported and cached at first use
+    largest, model = trained_memory([1000])
+    all_of_them, _ = trained_memory([*range(20, 1000, 20), 1000, *range(990, 10, -20)])
+    assert largest > 1000 * 8 * 2 * 200
+    assert all_of_them < 1.1 * largest
+    assert len(model._pool) == 1
