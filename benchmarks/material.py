@@ -28,7 +28,7 @@ def main() -> None:
     for prefix, name in (("", "train"), ("test_", "test")):
         data = task.ready(name, model)
         material.save(f"{prefix}inputs", np.asarray(data.inputs).reshape(len(data), INPUTS))
-        material.save(f"{prefix}classes", data.targets)
+        material.save(f"{prefix}classes", data.targets[:])
     material.save_weights("initial", weights)
     nnkit_peer.train(session, session.loop.per_epoch)
     material.save_weights("trained", weights)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -18,6 +18,19 @@ from nnkit.random import generator
 
 GATHERED = 1 << 20  # bytes fetched at a time: few calls, and the copy is still in the cache
 COMPILED = 10_000_000  # values in a training set whose augmentation is worth numba's start
+
+
+class Readable(Protocol):
+    """Samples computed as they are read, in place of an array (n, *shape)."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+
+    def read(self, chosen: Array, out: Array) -> None:
+        """Writes the samples at these indices into `out` (m, *shape)."""
 
 
 class Batch(NamedTuple):
@@ -40,7 +53,7 @@ class Batches:
 
     Attributes:
         inputs: (n, *shape).
-        targets: (n, *outputs).
+        targets: (n, *outputs), or what is coded as such when it is read.
         batch_size: samples in each, but for a short last one.
         seed: keys the shuffles.
         weights: how much each sample counts, (n,), or None.
@@ -48,7 +61,7 @@ class Batches:
     """
 
     inputs: Array | LazyArray
-    targets: Array
+    targets: Array | Readable
     batch_size: int
     seed: int
     weights: Array | None = None
@@ -72,16 +85,16 @@ class Batches:
         """
         order = self.order(epoch)
         size = self.batch_size
-        shape, dtype = self.inputs.shape[1:], self.inputs.dtype
-        wanted = GATHERED // (prod(shape) * dtype.itemsize)
+        inputs, targets = self.inputs, self.targets
+        wanted = GATHERED // max(_bytes_per_sample(inputs), _bytes_per_sample(targets))
         rows = min(max(1, wanted // size) * size, len(order))
-        X = aligned_empty((rows, *shape), dtype)
-        T = aligned_empty((rows, *self.targets.shape[1:]), self.targets.dtype)
+        X = aligned_empty((rows, *inputs.shape[1:]), inputs.dtype)
+        T = aligned_empty((rows, *targets.shape[1:]), targets.dtype)
         X_last, T_last = np.moveaxis(X, 0, -1), np.moveaxis(T, 0, -1)
         for first in range(start * size, len(order), rows):
             chosen = order[first : first + rows]
-            gather(self.inputs, chosen, X[: len(chosen)])
-            gather(self.targets, chosen, T[: len(chosen)])
+            gather(inputs, chosen, X[: len(chosen)])
+            gather(targets, chosen, T[: len(chosen)])
             weights = None if self.weights is None else self.weights[chosen]
             for at in range(0, len(chosen), size):
                 end = min(at + size, len(chosen))
@@ -99,10 +112,14 @@ class Batches:
         augment(X, self.augment, draws, quick=quick)
 
 
-def gather(source: Array | LazyArray, indices: Array, out: Array) -> None:
+def gather(source: Array | Readable, indices: Array, out: Array) -> None:
     """Copies the samples at `indices` into `out`."""
-    if isinstance(source, LazyArray):
-        source.read(indices, out)
-    else:
+    if isinstance(source, np.ndarray):
         # mode="clip" lets take() write straight into `out`; every index is in range.
         np.take(source, indices, axis=0, out=out, mode="clip")
+    else:
+        source.read(indices, out)
+
+
+def _bytes_per_sample(samples: Array | Readable) -> int:
+    return prod(samples.shape[1:]) * samples.dtype.itemsize

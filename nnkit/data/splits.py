@@ -93,8 +93,9 @@ def _hold_out(shuffled: Array, strata: Array, count: int) -> tuple[Array, Array]
     # What rounding down left over goes to the largest remainders.
     for label in np.argsort(-(exact - quota), kind="stable")[: count - quota.sum()]:
         quota[label] += 1
-    rank = np.empty(len(shuffled), dtype=int)
-    for label in range(len(sizes)):
-        rank[labels == label] = np.arange(sizes[label])
+    rank = np.empty(len(shuffled), dtype=int)  # of each sample within its stratum
+    rank[np.argsort(labels, kind="stable")] = np.arange(len(shuffled)) - np.repeat(
+        np.cumsum(sizes) - sizes, sizes
+    )
     chosen = rank < quota[labels]
     return shuffled[chosen], shuffled[~chosen]

@@ -15,7 +15,7 @@ from nnkit.nn.model import Model, batch_last, samples_first
 from nnkit.nn.numerics import numerics
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array
-from nnkit.task.targets import answers
+from nnkit.task.answers import answers
 from nnkit.task.task import ReadySet
 
 EVALUATION_BATCH = 1000
@@ -62,7 +62,7 @@ def accumulate(
     total = counted = 0.0
     for start in range(0, len(data), EVALUATION_BATCH):
         part = slice(start, min(start + EVALUATION_BATCH, len(data)))
-        X, T = batch_last(data.inputs[part]), batch_last(data.coded[part])
+        X, T = batch_last(data.inputs[part]), batch_last(data.targets.coded(part))
         weights = None if data.weights is None else data.weights[part]
         counts = None if data.counted is None else data.counted[part]
         with numerics(), model.lent(X.shape[-1], execution, X.shape[1:-1]) as network:

@@ -17,7 +17,7 @@ from nnkit.metrics.counts import ClassCounts, Confusion, f1s, precisions, recall
 from nnkit.nn.model import Model
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array
-from nnkit.task.targets import confidence, decide, gives_probabilities
+from nnkit.task.answers import confidence, decide, gives_probabilities
 from nnkit.task.task import ReadySet
 
 MATRIX_CLASSES = 100  # up to which the confusion matrix is given in full
@@ -184,7 +184,7 @@ def report_on(
             sure = confidence(outputs, predicted)
         by_class = ClassReport(classes, accumulator.kept(ClassCounts), accumulator.kept(Confusion))
     origins = np.arange(1, len(data) + 1) if data.origins is None else data.origins
-    return Report(split, figures, by_class, data.targets, predicted, sure, outputs, origins)
+    return Report(split, figures, by_class, data.targets[:], predicted, sure, outputs, origins)
 
 
 def plain(weight: float) -> float:

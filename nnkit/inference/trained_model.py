@@ -26,8 +26,8 @@ from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array, Shape
 from nnkit.runs.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from nnkit.runs.directory import DEFAULT_RUNS, find_checkpoint
+from nnkit.task.answers import confidence, decide
 from nnkit.task.config import Config, config_from
-from nnkit.task.targets import confidence, decide
 from nnkit.task.task import (
     ReadySet,
     Task,

@@ -39,7 +39,7 @@ def dry_run(config: Config, runs: Path) -> dict[str, Any]:
         "layers": describe(model),
         "parameters": model.layout.size,
         "memory": {
-            "data": sum(x.inputs.nbytes + x.coded.nbytes for x in session.ready.values()),
+            "data": sum(x.inputs.nbytes + x.targets.nbytes for x in session.ready.values()),
             "parameters": vectors * model.params.nbytes,
             "buffers": buffer_bytes(model, min(size, model.piece(size, training=True) * threads)),
         },

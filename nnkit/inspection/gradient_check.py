@@ -42,7 +42,7 @@ def check_gradients(config: Config, samples: int = 8) -> list[BlockCheck]:
         data = ready_set(batch, task.preprocessor, model, task.classes, config, task.class_weights)
     nudge = generator(config.seed, "gradcheck/nudge")
     model.params += 0.05 * nudge.standard_normal(model.layout.size)
-    X, T = batch_last(np.array(data.inputs)), batch_last(data.coded)
+    X, T = batch_last(np.array(data.inputs)), batch_last(data.targets.coded(slice(None)))
     if any(stage.spec.has_corners for stage in model.stages):
         X += 0.01 * nudge.standard_normal(X.shape)
     with np.errstate(all="ignore"):

@@ -174,7 +174,7 @@ def _trace(session: Session, sample: int, split: str, origin: str) -> Trace:
         raise UsageError(f"there is no sample {sample}; the {split} set has 0 to {len(ready) - 1}")
     one = slice(sample, sample + 1)
     weights = None if ready.weights is None else ready.weights[one]
-    batch = Batch(batch_last(ready.inputs[one]), batch_last(ready.coded[one]), weights)
+    batch = Batch(batch_last(ready.inputs[one]), batch_last(ready.targets.coded(one)), weights)
     model, loop = session.model, session.loop
     with numerics():
         network = model.bind(1, training=True, input_gradient=True)
@@ -191,7 +191,7 @@ def _trace(session: Session, sample: int, split: str, origin: str) -> Trace:
         after = model.params.copy()
         loss_after = network.training_loss(batch.X, batch.T, Pass(), batch.weights)
     classes = session.task.classes
-    target = ready.targets[sample]
+    target = ready.targets[one][0]
     views = [model.layout.views(vector) for vector in (before, gradients, after)]
     return Trace(
         config=session.config,

@@ -34,7 +34,7 @@ from nnkit.optim.averaging import AnyAveraging
 from nnkit.optim.lbfgs import FullBatch
 from nnkit.optim.optimizers import Adam, AnyOptimizer, Pegasos
 from nnkit.optim.regularization import Regularization
-from nnkit.task.targets import gives_probabilities
+from nnkit.task.answers import gives_probabilities
 
 DEFAULT_EPOCHS = 10
 

@@ -1,56 +1,201 @@
-"""Targets as the loss wants them, and answers as people want them."""
+"""Targets of a set: classes, numbers or its own inputs, coded for the loss batch by batch."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
 
+from nnkit.data.batches import gather
+from nnkit.data.dataset import chunks
+from nnkit.data.lazy import LazyArray
 from nnkit.errors import SettingError, SettingPath
-from nnkit.metrics.metric import Answer
-from nnkit.nn.layer import Activation
-from nnkit.nn.losses import ClassLoss, Loss
+from nnkit.nn.losses import Coding, Loss
 from nnkit.nn.params import Array, Shape
 
-LOGARITHMS = frozenset({"log_softmax"})  # output activations that give ln of probabilities
+
+class Targets(ABC):
+    """The targets of n samples, kept small; a loss gets them coded, (n, outputs), in parts.
+
+    Indexing gives them uncoded, as metrics take them: `targets[part]` is class numbers (k,) or
+    real targets (k, outputs), for a slice or an array of indices. Each member also has a `dtype`:
+    that of coded targets, which is the network's.
+    """
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, int]:
+        """The shape of all targets once coded, (n, outputs)."""
+
+    @property
+    @abstractmethod
+    def nbytes(self) -> int:
+        """The memory that these targets take in addition to the inputs."""
+
+    @abstractmethod
+    def __getitem__(self, part: slice | Array) -> Array:
+        """Some of the targets, as metrics take them."""
+
+    @abstractmethod
+    def coded(self, part: slice) -> Array:
+        """Consecutive targets as the loss takes them, (k, outputs)."""
+
+    @abstractmethod
+    def read(self, chosen: Array, out: Array) -> None:
+        """Writes the targets at indices (k,), coded, into a C-ordered `out` (k, outputs)."""
+
+    def __len__(self) -> int:
+        return self.shape[0]
 
 
-def encode(
-    targets: Array,
-    classes: tuple[str, ...] | None,
+@dataclass(frozen=True, slots=True)
+class ClassTargets(Targets):
+    """Class numbers, coded as rows of on and off: one-hot, or one column for two classes.
+
+    On and off are 1 and 0, or 1 and −1 where the coding is `signed`.
+
+    Attributes:
+        numbers: the class of each sample, (n,).
+        classes: how many there are.
+        single: whether one output stands for two classes, on for the second.
+        coding: the loss's.
+        dtype: of coded targets.
+    """
+
+    numbers: Array
+    classes: int
+    single: bool
+    coding: Coding
+    dtype: np.dtype[Any]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.numbers), 1 if self.single else self.classes
+
+    @property
+    def nbytes(self) -> int:
+        return self.numbers.nbytes
+
+    def __getitem__(self, part: slice | Array) -> Array:
+        return np.asarray(self.numbers[part])
+
+    def coded(self, part: slice) -> Array:
+        numbers = self.numbers[part]
+        out = np.empty((len(numbers), self.shape[1]), self.dtype)
+        self._code(numbers, out)
+        return out
+
+    def read(self, chosen: Array, out: Array) -> None:
+        self._code(self.numbers[chosen], out)
+
+    def _code(self, numbers: Array, out: Array) -> None:
+        off = -1 if self.coding == "signed" else 0
+        if self.single:
+            out[:, 0] = np.where(numbers == 1, 1, off)
+            return
+        out.fill(off)
+        out[np.arange(len(numbers)), numbers] = 1
+
+
+@dataclass(frozen=True, slots=True)
+class NumberTargets(Targets):
+    """Real targets, which the loss takes as they are.
+
+    Attributes:
+        values: the targets (n, outputs), in float64 as they were read.
+        dtype: of coded targets.
+    """
+
+    values: Array
+    dtype: np.dtype[Any]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        samples, outputs = self.values.shape
+        return samples, outputs
+
+    @property
+    def nbytes(self) -> int:
+        return self.values.nbytes
+
+    def __getitem__(self, part: slice | Array) -> Array:
+        return np.asarray(self.values[part])
+
+    def coded(self, part: slice) -> Array:
+        return self.values[part].astype(self.dtype, copy=False)
+
+    def read(self, chosen: Array, out: Array) -> None:
+        if self.values.dtype == self.dtype:
+            gather(self.values, chosen, out)
+        else:
+            out[...] = np.take(self.values, chosen, axis=0)
+
+
+@dataclass(frozen=True, slots=True)
+class InputTargets(Targets):
+    """The samples' own inputs, each as a row: the targets of an autoencoder.
+
+    They are read from where the inputs are; there is no second array.
+
+    Attributes:
+        inputs: preprocessed, (n, *shape), of the network's type.
+        uncoded: the type in which metrics take them.
+    """
+
+    inputs: Array | LazyArray
+    uncoded: np.dtype[Any]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.inputs), prod(self.inputs.shape[1:])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.inputs.dtype
+
+    @property
+    def nbytes(self) -> int:
+        return 0
+
+    def __getitem__(self, part: slice | Array) -> Array:
+        return _in_rows(self.inputs[part]).astype(self.uncoded, copy=False)
+
+    def coded(self, part: slice) -> Array:
+        return _in_rows(self.inputs[part])
+
+    def read(self, chosen: Array, out: Array) -> None:
+        gather(self.inputs, chosen, out.reshape(len(chosen), *self.inputs.shape[1:]))
+
+
+AnyTargets = ClassTargets | NumberTargets | InputTargets
+
+
+def classes_for(
+    numbers: Array,
+    classes: tuple[str, ...],
     loss: Loss,
     output_shape: Shape,
     last_layer: SettingPath,
     dtype: np.dtype[Any],
-) -> Array:
-    """Targets (n, outputs) for the loss.
-
-    Class numbers become one-hot rows, or one column for two classes and one output; on and off
-    are 1 and 0, or 1 and −1 where the loss is `signed`. Real targets stay, but for a loss of
-    classes they must be what it can take: yes and no in either coding, or probabilities.
+) -> ClassTargets:
+    """Class numbers as targets for a network and its loss.
 
     Args:
-        targets: class numbers (n,), or real targets (n, outputs).
-        classes: the class names, or None for real targets.
+        numbers: the class of each sample, (n,).
+        classes: the class names.
         loss: whose coding is used.
         output_shape: of the network's output for one sample.
         last_layer: the setting to blame where the number of outputs is wrong.
-        dtype: of the result.
+        dtype: the network's.
 
     Raises:
-        SettingError: outputs or loss do not fit the targets.
+        SettingError: the outputs do not fit the classes.
     """
-    (outputs,) = output_shape if len(output_shape) == 1 else (None,)
-    if outputs is None:
-        raise SettingError(
-            last_layer,
-            f"the output has shape {output_shape}; end in a dense layer, after '- flatten', or "
-            "in '- global_avg_pool'",
-        )
-    units = (*last_layer, "units")
-    if classes is None:
-        return _real(targets, loss, outputs, units).astype(dtype)
+    outputs = _outputs(output_shape, last_layer)
     single = outputs == 1 and len(classes) == 2 and loss.single
     if not single and outputs != len(classes):
         hint = ""
@@ -59,42 +204,103 @@ def encode(
         elif outputs == 1 and len(classes) == 2:
             hint = f"; with '{loss.tag()}' make it 2, or use binary_cross_entropy with 1"
         raise SettingError(
-            units,
+            (*last_layer, "units"),
             f"{outputs} output unit{'s' * (outputs != 1)}, "
             f"but the data has {len(classes)} classes{hint or f'; make it {len(classes)}'}",
         )
-    numbers = np.asarray(targets)
-    on = (numbers[:, None] == np.arange(len(classes))) if not single else numbers[:, None] == 1
-    off_value = -1.0 if loss.coding == "signed" else 0.0
-    return np.where(on, 1.0, off_value).astype(dtype)
+    return ClassTargets(numbers, len(classes), single, loss.coding, dtype)
 
 
-def _real(targets: Array, loss: Loss, outputs: int, units: SettingPath) -> Array:
-    if outputs != targets.shape[1]:
+def numbers_for(
+    values: Array,
+    loss: Loss,
+    output_shape: Shape,
+    last_layer: SettingPath,
+    dtype: np.dtype[Any],
+) -> NumberTargets:
+    """Real targets for a network and its loss.
+
+    For a loss of classes they must be what it can take: yes and no in either coding, or
+    probabilities.
+
+    Args:
+        values: the targets, (n, outputs).
+        loss: whose coding is used.
+        output_shape: of the network's output for one sample.
+        last_layer: the setting to blame where the number of outputs is wrong.
+        dtype: the network's.
+
+    Raises:
+        SettingError: outputs or loss do not fit the targets.
+    """
+    _check_outputs(values.shape[1], output_shape, last_layer)
+    recode = _recoding(values, loss)
+    if recode is not None:
+        values = recode(values)
+    _check_values(values, loss)
+    if loss.coding != "number":  # metrics take yes and no as the outputs say them
+        values = values.astype(dtype).astype(np.float64)
+    return NumberTargets(values, dtype)
+
+
+def inputs_for(
+    inputs: Array | LazyArray, loss: Loss, output_shape: Shape, last_layer: SettingPath
+) -> InputTargets | NumberTargets:
+    """A set's own inputs as targets for a network and its loss.
+
+    They are numbers of their own where the loss codes yes and no otherwise than the inputs do.
+
+    Args:
+        inputs: preprocessed, (n, *shape).
+        loss: whose coding is used.
+        output_shape: of the network's output for one sample.
+        last_layer: the setting to blame where the number of outputs is wrong.
+
+    Raises:
+        SettingError: outputs or loss do not fit the inputs.
+    """
+    _check_outputs(prod(inputs.shape[1:]), output_shape, last_layer)
+    if _recoding(inputs, loss) is not None:
+        return numbers_for(_in_rows(inputs[:]), loss, output_shape, last_layer, inputs.dtype)
+    _check_values(inputs, loss)
+    uncoded = inputs.dtype if loss.coding == "number" else np.dtype(np.float64)
+    return InputTargets(inputs, uncoded)
+
+
+def _outputs(output_shape: Shape, last_layer: SettingPath) -> int:
+    if len(output_shape) != 1:
         raise SettingError(
-            units,
-            f"{outputs} output unit{'s' * (outputs != 1)}, "
-            f"but each sample has {targets.shape[1]} target{'s' * (targets.shape[1] != 1)}",
+            last_layer,
+            f"the output has shape {output_shape}; end in a dense layer, after '- flatten', or "
+            "in '- global_avg_pool'",
         )
-    if loss.coding != "number":
-        targets = _recoded(targets, loss)
-    objection = loss.objection(targets)
-    if objection is not None:
-        raise SettingError(("loss",), f"'{loss.tag()}' is given real targets, {objection}")
-    return targets
+    return output_shape[0]
 
 
-def _recoded(targets: Array, loss: Loss) -> Array:
-    """Real targets for a loss of classes: yes and no in the loss's own coding, or probabilities."""
-    found = np.unique(targets)
-    codes = set(found[:3].tolist())
-    if len(found) <= 2 and codes <= {0.0, 1.0}:
-        return 2 * targets - 1 if loss.coding == "signed" else targets
-    if len(found) <= 2 and codes <= {-1.0, 1.0}:
-        return targets if loss.coding == "signed" else (targets + 1) / 2
+def _check_outputs(wanted: int, output_shape: Shape, last_layer: SettingPath) -> None:
+    outputs = _outputs(output_shape, last_layer)
+    if outputs != wanted:
+        raise SettingError(
+            (*last_layer, "units"),
+            f"{outputs} output unit{'s' * (outputs != 1)}, "
+            f"but each sample has {wanted} target{'s' * (wanted != 1)}",
+        )
+
+
+def _recoding(values: Array | LazyArray, loss: Loss) -> Callable[[Array], Array] | None:
+    """What brings yes and no into the coding of a loss of classes; None where values may stay."""
+    if loss.coding == "number":
+        return None
+    found = _distinct(values)
+    codes = set(found.tolist())
+    signed = loss.coding == "signed"
+    if codes <= {0.0, 1.0}:
+        return (lambda targets: 2 * targets - 1) if signed else None
+    if codes <= {-1.0, 1.0}:
+        return None if signed else (lambda targets: (targets + 1) / 2)
     if loss.soft and found[0] >= 0 and found[-1] <= 1:
-        return targets
-    whole = bool(np.all(targets == np.rint(targets)))
+        return None
+    whole = all(bool(np.all(part == np.rint(part))) for part in chunks(values))
     hint = ", or store them as whole numbers to mean classes" if whole else ""
     raise SettingError(
         ("loss",),
@@ -103,116 +309,29 @@ def _recoded(targets: Array, loss: Loss) -> Array:
     )
 
 
-def class_weights(loss: Loss, classes: Sequence[str] | None, targets: Array) -> Array | None:
-    """How much samples of each class count, (classes,); None where all count the same.
-
-    Args:
-        loss: names the weights.
-        classes: the class names, or None for real targets.
-        targets: of the training set, whose classes `balanced` counts.
-
-    Raises:
-        SettingError: it names a class that is not there, or there are none.
-    """
-    if not isinstance(loss, ClassLoss) or (loss.class_weights is None and loss.ignored is None):
-        return None
-    setting = "ignored" if loss.class_weights is None else "class_weights"
-    if classes is None:
-        raise SettingError(("loss", setting), "has no effect: the targets are real numbers")
-    weights = np.ones(len(classes))
-    if loss.class_weights == "balanced":
-        counts = np.bincount(targets, minlength=len(classes))
-        # As scikit-learn has it; classes that are not in the training set count nothing
-        weights = np.where(counts > 0, len(targets) / (len(classes) * np.maximum(counts, 1)), 0.0)
-    elif loss.class_weights is not None:
-        for name, weight in loss.class_weights.items():
-            weights[_class(name, classes, ("loss", "class_weights", name))] = weight
-    if loss.ignored is not None:
-        weights[_class(loss.ignored, classes, ("loss", "ignored"))] = 0.0
-    return weights
+def _distinct(values: Array | LazyArray) -> Array:
+    """The distinct values in order; of more than three, the smallest two and the largest."""
+    found = np.empty(0)
+    for part in chunks(values):
+        found = np.unique(np.append(found, np.unique(part)))
+        if len(found) > 3:
+            found = found[[0, 1, -1]]
+    return found
 
 
-def _class(name: str, classes: Sequence[str], path: SettingPath) -> int:
-    if name not in classes:
-        raise SettingError(path, f"there is no class '{name}'; there are {', '.join(classes)}")
-    return list(classes).index(name)
+def _check_values(values: Array | LazyArray, loss: Loss) -> None:
+    if all(loss.objection(part) is None for part in _rows(values)):
+        return
+    objection = loss.objection(_in_rows(values[:]))  # which says what all of them are like
+    if objection is not None:
+        raise SettingError(("loss",), f"'{loss.tag()}' is given real targets, {objection}")
 
 
-def weights_of(
-    targets: Array, weights: Array | None, by_class: Array | None, dtype: np.dtype[Any]
-) -> Array | None:
-    """How much each sample counts, (n,): by itself times by its class; None for all the same."""
-    if by_class is not None:
-        weights = by_class[targets] * (1.0 if weights is None else weights)
-    return None if weights is None else weights.astype(dtype)
+def _rows(values: Array | LazyArray) -> Iterator[Array]:
+    """Some samples at a time, each as a row."""
+    return map(_in_rows, chunks(values))
 
 
-def counted(
-    targets: Array, weights: Array | None, loss: Loss, classes: Sequence[str] | None
-) -> Array | None:
-    """How much each sample counts in figures other than the loss, (n,); None for all the same.
-
-    Its own weight, and nothing where the loss ignores its class. Class weights are left out: they
-    are a means of training, and figures are to be those of the data.
-    """
-    ignored = loss.ignored if isinstance(loss, ClassLoss) else None
-    if ignored is None or classes is None:
-        return weights
-    kept = targets != _class(ignored, classes, ("loss", "ignored"))
-    return kept * (1.0 if weights is None else weights)
-
-
-def answers(outputs: Array, form: Answer, loss: Loss, activation: Activation) -> Array:
-    """A network's outputs (n, outputs) in the form that a metric takes.
-
-    Args:
-        outputs: as the network gives them.
-        form: which.
-        loss: that the network was trained by.
-        activation: of the output.
-    """
-    if form == "decisions":
-        return decide(outputs, loss)
-    numbers = outputs.astype(np.float64)
-    if form == "outputs":
-        return numbers
-    if gives_probabilities(activation):
-        return _probabilities(numbers, logarithms=activation.tag() in LOGARITHMS)
-    assert form == "scores"
-    if numbers.shape[1] > 2:
-        return numbers
-    yes = numbers[:, -1:] - (numbers[:, :1] if numbers.shape[1] == 2 else 0)
-    return np.hstack([-yes, yes])
-
-
-def gives_probabilities(activation: Activation) -> bool:
-    """Whether an output activation gives probabilities of classes, or their logarithms."""
-    return activation.probability or activation.tag() in LOGARITHMS
-
-
-def _probabilities(numbers: Array, *, logarithms: bool) -> Array:
-    """(n, classes), rows that sum to 1, from (n, outputs); one output alone is the second class's.
-
-    Of outputs that are each a probability of its own the sum is brought to 1.
-    """
-    if logarithms:
-        numbers = np.exp(numbers)
-    if numbers.shape[1] == 1:
-        return np.hstack([1 - numbers, numbers])
-    total = numbers.sum(axis=1, keepdims=True)
-    return np.where(total > 0, numbers / np.where(total > 0, total, 1), 1 / numbers.shape[1])
-
-
-def decide(outputs: Array, loss: Loss) -> Array:
-    """Class numbers (n,) from outputs (n, outputs): the largest, or yes past the middle."""
-    if outputs.shape[1] > 1:
-        return np.argmax(outputs, axis=1)
-    middle = 0.0 if loss.coding == "signed" else 0.5
-    return (outputs[:, 0] > middle).astype(np.int64)
-
-
-def confidence(outputs: Array, numbers: Array) -> Array:
-    """The probability (n,) given to each decided class, from probabilities (n, outputs)."""
-    if outputs.shape[1] == 1:
-        return np.where(numbers == 1, outputs[:, 0], 1 - outputs[:, 0])
-    return np.take_along_axis(outputs, numbers[:, None], axis=1)[:, 0]
+def _in_rows(samples: Array) -> Array:
+    """Samples (k, *shape) as rows (k, values)."""
+    return samples.reshape(len(samples), -1)

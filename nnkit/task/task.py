@@ -22,8 +22,9 @@ from nnkit.nn.architecture import chain
 from nnkit.nn.form import Form
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array, Shape
+from nnkit.task.class_weights import class_weights, counted, weights_of
 from nnkit.task.config import Config
-from nnkit.task.targets import class_weights, counted, encode, weights_of
+from nnkit.task.targets import AnyTargets, ClassTargets, classes_for, inputs_for, numbers_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +33,14 @@ class ReadySet:
 
     Attributes:
         inputs: preprocessed, (n, *input shape), or to be preprocessed as they are read.
-        coded: targets as the loss wants them, (n, outputs).
-        targets: as figures want them: class numbers (n,) or real targets (n, outputs); of an
-            autoencoder its inputs, each sample in a row.
+        targets: classes, numbers, or the inputs themselves, coded for the loss as they are used.
         weights: how much each sample counts in the loss, (n,); None for all the same.
         counted: how much it counts in other figures, whatever its class: (n,), or None likewise.
         origins: where each sample is found in its source, as `Samples` has it.
     """
 
     inputs: Array | LazyArray
-    coded: Array
-    targets: Array
+    targets: AnyTargets
     weights: Array | None
     counted: Array | None = None
     origins: Array | None = None
@@ -53,7 +51,7 @@ class ReadySet:
     @property
     def are_classes(self) -> bool:
         """Whether the targets are class numbers."""
-        return self.targets.ndim == 1
+        return isinstance(self.targets, ClassTargets)
 
 
 @dataclass(frozen=True)
@@ -190,7 +188,7 @@ def ready_set(
     config: Config,
     by_class: Array | None = None,
 ) -> ReadySet:
-    """Samples preprocessed, their targets coded for the model's loss.
+    """Samples preprocessed, with targets that are coded for the model's loss as they are used.
 
     Args:
         samples: raw.
@@ -202,16 +200,20 @@ def ready_set(
         by_class: how much samples of each class count.
     """
     inputs = preprocessor.prepared(samples.inputs, model.dtype)
-    targets = samples.targets
-    if config.data.targets == "inputs":
-        targets = np.asarray(inputs).reshape(len(inputs), -1)
     last_layer = ("architecture", "layers", config.architecture.last)
-    coded = encode(targets, classes, model.loss, model.output_shape, last_layer, model.dtype)
+    outputs = model.output_shape
+    targets: AnyTargets
+    if config.data.targets == "inputs":
+        targets = inputs_for(inputs, model.loss, outputs, last_layer)
+    elif classes is None:
+        targets = numbers_for(samples.targets, model.loss, outputs, last_layer, model.dtype)
+    else:
+        targets = classes_for(
+            samples.targets, classes, model.loss, outputs, last_layer, model.dtype
+        )
     weights = weights_of(samples.targets, samples.weights, by_class, model.dtype)
     counts = counted(samples.targets, samples.weights, model.loss, classes)
-    if classes is None and model.loss.coding != "number":
-        targets = coded.astype(np.float64)  # yes and no as the outputs say them
-    return ReadySet(inputs, coded, targets, weights, counts, samples.origins)
+    return ReadySet(inputs, targets, weights, counts, samples.origins)
 
 
 def build_model(config: Config, input_shape: Shape | None = None) -> Model:

@@ -144,7 +144,7 @@ def assemble(task: Task, runs: Path = DEFAULT_RUNS) -> Session:
     _check_batches(model, planned.batch_size, len(train))
     _check_counted(ready)
     size = planned.batch_size
-    batches = Batches(train.inputs, train.coded, size, config.seed, train.weights, augment)
+    batches = Batches(train.inputs, train.targets, size, config.seed, train.weights, augment)
     average = None
     if training.averaging is not None:
         average = Average(training.averaging, model.params.copy())

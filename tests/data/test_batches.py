@@ -56,6 +56,27 @@ def test_many_batches_are_gathered_at_once_and_come_out_the_same() -> None:
         assert epoch(batches, 3, start) == whole[start:]
 
 
+class Wide:
+    """Targets (n, 100,000) that tell their own number, made as they are read."""
+
+    shape, dtype = (200, 100_000), np.dtype(np.float32)
+
+    def __init__(self) -> None:
+        self.read_at_once = 0
+
+    def read(self, chosen: Array, out: Array) -> None:
+        self.read_at_once = max(self.read_at_once, len(chosen))
+        out[...] = chosen[:, None]
+
+
+def test_targets_made_as_they_are_read_are_gathered_no_more_at_a_time_than_needed() -> None:
+    numbers, targets = np.arange(200), Wide()
+    batches = Batches(np.column_stack([numbers, -numbers]), targets, 4, seed=0)
+    for X, T, _ in batches.epoch(1):
+        np.testing.assert_array_equal(T[:2] * [[1], [-1]], X)
+    assert targets.read_at_once == 4
+
+
 def test_seed_and_epoch_key_the_order() -> None:
     orders = {str(epoch(numbered(50, 50, seed), e)) for seed in range(5) for e in range(5)}
     assert len(orders) == 25

@@ -17,7 +17,7 @@ from nnkit.metrics import METRICS
 from nnkit.nn.losses import AnyLoss, Loss
 from nnkit.nn.params import Array
 from nnkit.random import generator
-from nnkit.task.targets import encode
+from nnkit.task.targets import NumberTargets, classes_for
 from nnkit.task.task import ReadySet
 from tests.nn.examples import examples, loss_of, model_of, name
 
@@ -33,8 +33,8 @@ def judged(
     rng = generator(0, "report")
     inputs, targets = rng.normal(size=(samples, 5)), rng.integers(classes, size=samples)
     names = tuple(f"c{k}" for k in range(classes))
-    coded = encode(targets, names, loss, (outputs,), (), model.dtype)
-    data = ReadySet(inputs, coded, targets, weights, weights)
+    kept = classes_for(targets, names, loss, (outputs,), (), model.dtype)
+    data = ReadySet(inputs, kept, weights, weights)
     report = report_on(model, data, "test", names)
     metrics = [METRICS[figure] for figure in report.figures if figure != "loss"]
     return report, evaluate(model, data, metrics)
@@ -134,7 +134,9 @@ def test_predictions_of_several_numbers() -> None:
     model = model_of([{"dense": 2}], (5,), loss="squared_error")
     rng = generator(0, "report")
     inputs, targets = rng.normal(size=(10, 5)), rng.normal(size=(10, 2))
-    report = report_on(model, ReadySet(inputs, targets, targets, None), "test", None)
+    report = report_on(
+        model, ReadySet(inputs, NumberTargets(targets, model.dtype), None), "test", None
+    )
     names = ["index", "row", "target_0", "target_1", "predicted_0", "predicted_1"]
     assert [*rows(report)[0]] == names
     assert [row["row"] for row in rows(report)] == [str(i + 1) for i in range(10)]

@@ -173,7 +173,7 @@ def test_gradients_are_central_differences_of_the_loss(config: Config) -> None:
     precise = laid_over(config.resolved(), {"training": {"precision": "float64"}})
     session = assemble(prepare(config_from(precise)))
     model, ready = session.model, session.ready["train"]
-    X, T = np.array(ready.inputs[3:4]).T, ready.coded[3:4].T
+    X, T = np.array(ready.inputs[3:4]).T, ready.targets.coded(slice(3, 4)).T
     network, views = model.bind(1, training=True), model.layout.views(model.params)
     for layer in found.layers:
         for short, parameter in layer.parameters.items():
@@ -196,7 +196,8 @@ def test_the_update_is_that_of_a_training_on_this_sample(optimizer: Optimizer) -
     session = assemble(prepare(config))
     batch = session.ready["train"]
     loop = session.loop
-    loop.step((Batch(batch.inputs[5:6].T, batch.coded[5:6].T, None),))
+    target = batch.targets.coded(slice(5, 6))
+    loop.step((Batch(batch.inputs[5:6].T, target.T, None),))
     for layer in found.layers:
         for short, parameter in layer.parameters.items():
             after = session.model.layout.views(session.model.params)[f"{layer.name}.{short}"]

@@ -15,7 +15,7 @@ from nnkit.nn.architecture import activation_named
 from nnkit.nn.losses import AnyLoss, Loss, MaximumAPosteriori
 from nnkit.nn.params import Array
 from nnkit.random import generator
-from nnkit.task.targets import class_weights, weights_of
+from nnkit.task.class_weights import class_weights, weights_of
 from tests.golden import case_name, keras_vectors, onnx_vectors, torch_vectors
 from tests.nn.differences import assert_close, central_differences
 from tests.nn.examples import examples, name, targets_for

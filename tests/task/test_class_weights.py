@@ -15,8 +15,8 @@ from nnkit.errors import ConfigError, SettingError
 from nnkit.inference.evaluation import evaluate
 from nnkit.nn.losses import AnyLoss, ClassLoss, CrossEntropy, SquaredError
 from nnkit.nn.passes import Pass
+from nnkit.task.class_weights import class_weights, counted, weights_of
 from nnkit.task.config import load_config
-from nnkit.task.targets import class_weights, weights_of
 from nnkit.training.loop import Evaluation
 from nnkit.training.session import build
 from tests.nn.examples import examples, name
@@ -57,6 +57,17 @@ def test_a_samples_own_weight_times_that_of_its_class() -> None:
     np.testing.assert_array_equal(weights_of(TARGETS, own, by_class, dtype), [1, 2, 3, 40, 0, 0])
     np.testing.assert_array_equal(weights_of(TARGETS, own, None, dtype), own)
     assert weights_of(TARGETS, None, None, dtype) is None
+
+
+def test_figures_count_samples_by_their_own_weight_alone() -> None:
+    targets, weights = np.array([0, 1, 2, 1]), np.array([1.0, 2.0, 0.5, 1.0])
+    plain, balanced = CrossEntropy(), CrossEntropy(class_weights="balanced")
+    for loss in (plain, balanced):
+        assert counted(targets, None, loss, CLASSES) is None
+        np.testing.assert_array_equal(counted(targets, weights, loss, CLASSES), weights)
+    ignoring = CrossEntropy(ignored="bob")
+    np.testing.assert_array_equal(counted(targets, weights, ignoring, CLASSES), [1, 0, 0.5, 0])
+    np.testing.assert_array_equal(counted(targets, None, ignoring, CLASSES), [1, 0, 1, 0])
 
 
 def test_weights_go_along_with_their_samples() -> None:

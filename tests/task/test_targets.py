@@ -1,39 +1,98 @@
-"""Targets coded for the loss, and outputs decided: there and back again."""
+"""Targets of every kind, coded for the loss batch by batch."""
 
 from __future__ import annotations
 
-from typing import Any
+import tracemalloc
+from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
+from nnkit.data import dataset
+from nnkit.data.batches import Batches
+from nnkit.data.lazy import LazyArray
 from nnkit.errors import SettingError
-from nnkit.nn.losses import AnyLoss, CrossEntropy, Loss
+from nnkit.nn.losses import AnyLoss, Loss
 from nnkit.nn.params import Array
-from nnkit.task.targets import confidence, counted, decide, encode
-from tests.nn.examples import examples, loss_of, name
+from nnkit.task.config import config_from
+from nnkit.task.targets import (
+    AnyTargets,
+    ClassTargets,
+    InputTargets,
+    NumberTargets,
+    classes_for,
+    inputs_for,
+    numbers_for,
+)
+from nnkit.training.session import build
+from tests.nn.examples import examples, loss_of
 
 LAST = ("architecture", "layers", 1)
+EVERY = slice(None)
 CLASSES = ("no", "yes", "maybe")
 LOSSES: list[Loss] = examples(AnyLoss)
 
 
 def coded(targets: Any, classes: int | None, loss: Loss, *shape: int) -> Array:
-    names = None if classes is None else CLASSES[:classes]
-    return encode(np.array(targets), names, loss, shape, LAST, np.dtype("float32"))
+    values, dtype = np.array(targets), np.dtype("float32")
+    if classes is None:
+        return numbers_for(values, loss, shape, LAST, dtype).coded(EVERY)
+    return classes_for(values, CLASSES[:classes], loss, shape, LAST, dtype).coded(EVERY)
 
 
-@pytest.mark.parametrize("loss", LOSSES, ids=name)
-@pytest.mark.parametrize("classes", [2, 3])
-@settings(max_examples=settings().max_examples // 5)  # losses differ in their coding alone
-@given(numbers=st.lists(st.integers(0, 1), min_size=1, max_size=20))
-def test_deciding_undoes_coding(loss: Loss, classes: int, numbers: list[int]) -> None:
-    targets = np.array(numbers) * (classes - 1)
-    np.testing.assert_array_equal(decide(coded(targets, classes, loss, classes), loss), targets)
-    if classes == 2 and loss.single:
-        np.testing.assert_array_equal(decide(coded(targets, 2, loss, 1), loss), targets)
+# What every kind of targets does
+
+RNG = np.random.default_rng(0)
+PIXELS = RNG.integers(0, 256, size=(50, 2, 3), dtype=np.uint8)
+FLOAT32 = np.dtype("float32")
+READ_LATER = LazyArray(PIXELS, np.arange(50)).then(lambda X: X.astype(np.float32) / 255)
+KINDS: dict[str, AnyTargets] = {
+    "classes": ClassTargets(RNG.integers(0, 4, 50), 4, False, "binary", FLOAT32),
+    "signed classes": ClassTargets(RNG.integers(0, 4, 50), 4, False, "signed", FLOAT32),
+    "two classes": ClassTargets(RNG.integers(0, 2, 50), 2, True, "signed", np.dtype("float64")),
+    "one class": ClassTargets(np.zeros(50, int), 1, False, "binary", FLOAT32),
+    "numbers": NumberTargets(RNG.normal(size=(50, 3)), FLOAT32),
+    "precise numbers": NumberTargets(RNG.normal(size=(50, 3)), np.dtype("float64")),
+    "inputs": InputTargets(READ_LATER[:], FLOAT32),
+    "inputs read later": InputTargets(READ_LATER, np.dtype("float64")),
+}
+each_kind = pytest.mark.parametrize("targets", KINDS.values(), ids=KINDS)
+
+
+def test_no_kind_is_left_out() -> None:
+    assert {type(targets) for targets in KINDS.values()} == set(get_args(AnyTargets))
+
+
+@each_kind
+def test_parts_are_those_of_the_whole(targets: AnyTargets) -> None:
+    whole, part = targets.coded(EVERY), slice(7, 19)
+    assert (len(targets), whole.shape, whole.dtype) == (50, targets.shape, targets.dtype)
+    np.testing.assert_array_equal(targets.coded(part), whole[part])
+    np.testing.assert_array_equal(targets[part], targets[:][part])
+    np.testing.assert_array_equal(targets[np.array([4, 2])], targets[:][[4, 2]])
+
+
+@each_kind
+def test_chosen_ones_are_written_into_memory_used_again(targets: AnyTargets) -> None:
+    whole, out = targets.coded(EVERY), np.full((20, targets.shape[1]), 7, targets.dtype)
+    for seed in range(3):
+        chosen = np.random.default_rng(seed).integers(0, 50, size=20)
+        targets.read(chosen, out)
+        np.testing.assert_array_equal(out, whole[chosen])
+
+
+@each_kind
+def test_batches_are_those_of_targets_coded_at_once(targets: AnyTargets) -> None:
+    inputs = np.arange(50, dtype=np.float32)[:, None]
+    ours, dense = (Batches(inputs, T, 8, seed=0) for T in (targets, targets.coded(EVERY)))
+    for batch, wanted in zip(ours.epoch(3), dense.epoch(3), strict=True):
+        assert batch.T.dtype == wanted.T.dtype
+        assert batch.T.strides == wanted.T.strides
+        np.testing.assert_array_equal(batch.T, wanted.T)
+
+
+# Classes
 
 
 @pytest.mark.parametrize(
@@ -52,6 +111,41 @@ def test_classes_are_on_and_off(loss: str, outputs: int, expected: list[list[flo
     result = coded([0, 1], 2, loss_of(loss), outputs)
     assert result.dtype == np.float32
     assert result.tolist() == expected
+
+
+def test_one_class_is_always_on() -> None:
+    assert coded([0, 0], 1, loss_of("cross_entropy"), 1).tolist() == [[1], [1]]
+
+
+def test_a_million_samples_of_ten_thousand_classes_stay_small(tmp_path: Path) -> None:
+    """Loaded, split, checked and trained on for a step; in full they would be 40 GB."""
+    samples, classes = 1_000_000, 10_000
+    np.save(tmp_path / "x.npy", np.linspace(-1, 1, samples, dtype=np.float32)[:, None])
+    np.save(tmp_path / "t.npy", np.arange(samples) % classes)
+    source = {"kind": "npy", "inputs": str(tmp_path / "x.npy"), "targets": str(tmp_path / "t.npy")}
+    config = config_from(
+        {
+            "data": {"source": source, "split": {"validation": 1000, "test": 0}},
+            "architecture": {"layers": [{"dense": classes}]},
+        }
+    )
+    tracemalloc.start()
+    try:
+        session = build(config, tmp_path / "runs")
+        batch = next(session.loop.batches.epoch(0))
+        session.loop.step((batch,))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    targets = session.ready["train"].targets
+    assert targets.shape == (samples - 1000, classes)
+    assert targets.nbytes == 8 * (samples - 1000)
+    assert peak < 150e6
+    np.testing.assert_array_equal(batch.T.sum(axis=0), 1)
+    assert (batch.T.argmax(axis=0) == targets[session.loop.batches.order(0)[:32]]).all()
+
+
+# Numbers
 
 
 def test_real_targets_stay_as_they_are() -> None:
@@ -91,20 +185,6 @@ def test_what_does_not_fit_is_refused_with_its_place(
         coded(targets, classes, loss_of(loss), *shape)
     places = {"units": (*LAST, "units"), "loss": ("loss",), None: LAST}
     assert caught.value.path == places[path]
-
-
-@pytest.mark.parametrize("loss", LOSSES, ids=name)
-def test_one_unit_says_yes_past_the_middle(loss: Loss) -> None:
-    middle = coded([0, 1], 2, loss, 1).mean() if loss.single else 0.5
-    outputs = middle + np.array([[-0.1], [0.1]])
-    np.testing.assert_array_equal(decide(outputs, loss), [0, 1])
-
-
-def test_confidence_is_the_probability_of_the_answer() -> None:
-    outputs, numbers = np.array([[0.2, 0.8], [0.9, 0.1]]), np.array([1, 0])
-    np.testing.assert_array_equal(confidence(outputs, numbers), [0.8, 0.9])
-    single = np.array([[0.8], [0.3]])
-    np.testing.assert_allclose(confidence(single, numbers), [0.8, 0.7])
 
 
 # Real targets for losses of classes
@@ -157,15 +237,59 @@ def test_what_a_loss_cannot_take_is_said_with_what_was_found(
     assert caught.value.path == ("loss",)
 
 
-# How much samples count
+# A set's own inputs
 
 
-def test_figures_count_samples_by_their_own_weight_alone() -> None:
-    targets, weights = np.array([0, 1, 2, 1]), np.array([1.0, 2.0, 0.5, 1.0])
-    plain, balanced = loss_of("cross_entropy"), CrossEntropy(class_weights="balanced")
-    for loss in (plain, balanced):
-        assert counted(targets, None, loss, CLASSES) is None
-        np.testing.assert_array_equal(counted(targets, weights, loss, CLASSES), weights)
-    ignoring = CrossEntropy(ignored="yes")
-    np.testing.assert_array_equal(counted(targets, weights, ignoring, CLASSES), [1, 0, 0.5, 0])
-    np.testing.assert_array_equal(counted(targets, None, ignoring, CLASSES), [1, 0, 1, 0])
+def test_inputs_are_no_second_array() -> None:
+    inputs = RNG.normal(size=(6, 2, 3))
+    targets = inputs_for(inputs, loss_of("squared_error"), (6,), LAST)
+    assert targets.nbytes == 0
+    assert np.shares_memory(targets.coded(EVERY), inputs)
+    np.testing.assert_array_equal(targets[:], inputs.reshape(6, 6))
+
+
+def test_inputs_read_later_are_not_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataset, "CHUNK", 12)
+    read: list[int] = []
+
+    def noted(X: Array) -> Array:
+        read.append(len(X))
+        return X.astype(np.float32) / 255
+
+    inputs = LazyArray(PIXELS, np.arange(50)).then(noted)
+    targets = inputs_for(inputs, loss_of("squared_error"), (6,), LAST)
+    targets.coded(slice(0, 5))
+    targets.read(np.array([3, 1]), np.empty((2, 6), np.float32))
+    assert max(read) <= 5
+
+
+@pytest.mark.parametrize("lazily", [False, True])
+def test_inputs_are_brought_into_the_coding_of_the_loss(lazily: bool) -> None:
+    ones = RNG.integers(0, 2, size=(20, 6)).astype(np.float32)
+    inputs = LazyArray(ones, np.arange(20)) if lazily else ones
+    kept = inputs_for(inputs, loss_of("binary_cross_entropy"), (6,), LAST)
+    assert isinstance(kept, InputTargets)
+    np.testing.assert_array_equal(kept.coded(EVERY), ones)
+    signed = inputs_for(inputs, loss_of("hinge"), (6,), LAST)
+    np.testing.assert_array_equal(signed.coded(EVERY), 2 * ones - 1)
+    for targets in (kept, signed):
+        assert targets.dtype == np.float32
+        assert targets[:].dtype == np.float64
+        np.testing.assert_array_equal(targets[:], targets.coded(EVERY))
+
+
+@pytest.mark.parametrize("lazily", [False, True])
+def test_what_inputs_are_wrong_for_a_loss_is_said_of_all(
+    lazily: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where they are looked at in parts, of which the first ones are right."""
+    monkeypatch.setattr(dataset, "CHUNK", 2)
+    values = np.array([[0.5, 1], [0, 1], [2, 1], [1, -3]])
+    inputs = LazyArray(values, np.arange(4)) if lazily else values
+    for loss, shape, message in (
+        ("binary_cross_entropy", (2,), "real numbers from -3 to 2; use squared_error$"),
+        ("poisson", (2,), "counts are never negative; found -3"),
+        ("squared_error", (3,), "3 output units, but each sample has 2 targets"),
+    ):
+        with pytest.raises(SettingError, match=message):
+            inputs_for(inputs, loss_of(loss), shape, LAST)

@@ -15,6 +15,7 @@ from nnkit.metrics import METRICS
 from nnkit.nn.losses import AnyLoss, Loss
 from nnkit.random import generator
 from nnkit.task.config import config_from
+from nnkit.task.targets import ClassTargets, NumberTargets
 from nnkit.task.task import ReadySet, build_model, prepare
 from tests.nn.examples import batch_of, examples, model_of, name
 from tests.training.configs import diabetes, iris
@@ -26,7 +27,8 @@ def test_evaluation_equals_the_formula() -> None:
     rng = generator(0, "set")
     inputs = rng.normal(size=(2 * EVALUATION_BATCH + 345, 5))
     targets = rng.integers(3, size=len(inputs))
-    figures = evaluate(model, ReadySet(inputs, np.eye(3)[targets], targets, None))
+    classes = ClassTargets(targets, 3, False, "binary", model.dtype)
+    figures = evaluate(model, ReadySet(inputs, classes, None))
     P = model.layout.views(model.params)
     H = np.tanh(inputs @ P["layers.0.W"].T + P["layers.0.b"])
     Z = H @ P["layers.1.W"].T + P["layers.1.b"]
@@ -46,7 +48,7 @@ def test_evaluation_in_parts_is_that_of_the_whole(loss: Loss) -> None:
     samples = EVALUATION_BATCH + 1
     X, T = batch_of(model, samples)
     whole, _ = model.bind(samples, training=False).evaluate(X, T)
-    figures = evaluate(model, ReadySet(X.T, T.T, T.T, None))
+    figures = evaluate(model, ReadySet(X.T, NumberTargets(T.T, T.dtype), None))
     assert figures["loss"] == pytest.approx(whole, rel=1e-12)
 
 
@@ -73,14 +75,14 @@ def test_preprocessing_is_fitted_on_the_training_set_alone() -> None:
 def test_ready_sets_are_of_the_networks_precision(precision: str) -> None:
     task = prepare(iris(training={"precision": precision}))
     ready = task.ready("train", task.model())
-    assert ready.inputs.dtype == ready.coded.dtype == precision
+    assert ready.inputs.dtype == ready.targets.dtype == precision
     assert np.asarray(ready.inputs).flags.c_contiguous
 
 
 def test_regression_keeps_the_targets_in_their_unit() -> None:
     task = prepare(diabetes())
     ready = task.ready("test", task.model())
-    np.testing.assert_array_equal(ready.targets, task.sets["test"].targets)
+    np.testing.assert_array_equal(ready.targets[:], task.sets["test"].targets)
 
 
 def test_a_set_to_evaluate_on_must_be_held_out() -> None:
@@ -186,4 +188,4 @@ def test_yes_and_no_are_judged_as_the_outputs_say_them(tmp_path: Path) -> None:
         }
     )
     task = prepare(config)
-    assert set(np.unique(task.ready("train", task.model()).targets)) == {0.0, 1.0}
+    assert set(np.unique(task.ready("train", task.model()).targets[:])) == {0.0, 1.0}

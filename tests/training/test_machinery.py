@@ -382,7 +382,7 @@ def test_lbfgs_finds_the_optimum_of_ridge_regression(tmp_path: Path) -> None:
         training={"precision": "float64", "epochs": None, "steps": 40},
     )
     session = trained(config, tmp_path)
-    X, T = np.asarray(session.ready["train"].inputs), session.ready["train"].coded[:, 0]
+    X, T = np.asarray(session.ready["train"].inputs), session.ready["train"].targets[:][:, 0]
     centred, shifted = X - X.mean(axis=0), T - T.mean()
     gram = centred.T @ centred / len(X) + 0.1 * np.eye(X.shape[1])
     wanted = np.linalg.solve(gram, centred.T @ shifted / len(X))

@@ -145,7 +145,7 @@ def test_from_equal_draws_it_takes_the_steps_of_scikit_learn(
     with numerics(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         losses = [event.train_loss for event in loop.run() if isinstance(event, Evaluation)]
-        reference.fit(train.inputs, train.targets)
+        reference.fit(train.inputs, train.targets[:])
     assert evaluate(model, train)["accuracy"] == pytest.approx(accuracy, abs=1e-6)
     # Theirs has a penalty in it, of less than a thousandth.
     assert losses == pytest.approx(reference.loss_curve_, abs=1e-3)
