@@ -14,7 +14,6 @@ import numpy as np
 from nnkit import blas, compiled
 from nnkit.data.dataset import Column
 from nnkit.data.preprocess import Preprocessor
-from nnkit.data.sources.csv import Csv, read_table
 from nnkit.errors import CheckpointError, DataError, NnkitError, UsageError
 from nnkit.inference.evaluation import evaluate
 from nnkit.inference.report import Report, report_on
@@ -185,20 +184,7 @@ class TrainedModel:
         Raises:
             DataError: not CSV, a column is missing, or the model reads no tables.
         """
-        source = self.config.data.source
-        if not isinstance(source, Csv):
-            raise DataError(f"{path}: this model reads {source.tag()} data, not CSV")
-        table = read_table(path, source.delimiter, source.header)
-        missing = frozenset(source.missing)
-        parts = [
-            table.column(
-                table.index(column.name if source.header else int(column.name)),
-                missing,
-                column.categories,
-            )[1]
-            for column in self.columns
-        ]
-        return np.column_stack(parts)
+        return self.config.data.source.read_table(path, self.columns)
 
     def evaluate(
         self, split: str = "test", data: Path | None = None

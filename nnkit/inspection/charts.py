@@ -18,7 +18,6 @@ from nnkit.errors import UsageError
 from nnkit.inspection.activation_curves import ActivationCurve, activation_curve
 from nnkit.nn.activations import AnyActivation
 from nnkit.nn.params import Array
-from nnkit.optim.schedules import Plateau
 from nnkit.plots import Chart, Curve
 from nnkit.task.config import Config
 from nnkit.training.session import Pace, pace
@@ -125,12 +124,8 @@ def draw_schedule(config: Config) -> tuple[Rates, Chart, list[str]]:
     title = f"{config.name}: {optimizer.tag()}, lr {optimizer.lr:g}, schedule {schedule.tag()}"
     samples = planned.batch_size * config.training.accumulate
     remarks = [f"{planned.steps:,} steps of {samples} samples, {planned.per_epoch:,} to an epoch"]
-    if isinstance(schedule, Plateau):
-        remarks.append(
-            f"plateau depends on the figures: drawn is the lr as long as they improve. It falls to "
-            f"{schedule.gamma:g} of itself whenever training.monitor has not improved for over "
-            f"{schedule.patience} evaluations."
-        )
+    if schedule.remark is not None:
+        remarks.append(schedule.remark)
     curve = Curve("learning rate", found.step, found.lr)
     epochs = ("epoch", float(planned.per_epoch))
     chart = Chart(title, "step", (curve,), "learning rate", from_zero=True, second_x=epochs)

@@ -12,7 +12,6 @@ import numpy as np
 from nnkit.errors import DivergedError, SettingError, UsageError
 from nnkit.nn.numerics import numerics
 from nnkit.nn.params import Array
-from nnkit.optim.lbfgs import FullBatch
 from nnkit.optim.schedules import Schedule
 from nnkit.plots import Chart, Curve, Mark
 from nnkit.task.config import Config
@@ -108,7 +107,7 @@ def find_lr(config: Config, low: float = 1e-7, high: float = 10.0, steps: int = 
     """
     _check_range(low, high, steps)
     with config.locating():
-        if isinstance(config.optimizer, FullBatch):
+        if config.optimizer.full_batch:
             raise SettingError(
                 ("optimizer",),
                 f"'{config.optimizer.tag()}' finds the length of its steps on all samples at once, "

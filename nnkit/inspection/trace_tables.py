@@ -10,10 +10,9 @@ from typing import Any
 
 from nnkit.inspection.trace import LayerTrace, Trace, entries
 from nnkit.nn.layer import LayerSpec
-from nnkit.nn.layers import ActivationLayer, Dense
+from nnkit.nn.layers import Dense
 from nnkit.nn.layers.weighted import WeightedLayer
 from nnkit.nn.params import Array
-from nnkit.optim.lbfgs import FullBatch
 
 MOST_COLUMNS = 6  # inputs of a layer whose weights are shown as a matrix, a row a unit
 RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -94,9 +93,9 @@ class _Teller:
             formula = f"z{name} = W{name} {source}{bias}"
             table = self.of_units(layer, "value", {}, {"z": layer.output})
             return Section(self.title(layer), (formula,), (table,))
-        if isinstance(layer.spec, ActivationLayer):
+        if (activation := layer.spec.applied_activation) is not None:
             symbol = self.activated(i)
-            formulas = (f"{symbol} = f(z{name})", first_line(layer.spec.function))
+            formulas = (f"{symbol} = f(z{name})", first_line(activation))
             return Section(self.title(layer), formulas, self.pair(layer, "z", symbol[0]))
         tables = self.pair(layer, "in", "out")
         return Section(self.title(layer), (first_line(layer.spec),), tables)
@@ -116,11 +115,9 @@ class _Teller:
             gradient, symbol = trace.layers[-1].output_gradient, "∂E/∂y"
         else:
             gradient, symbol = trace.layers[-2].output_gradient, "δ"
-            output = trace.layers[-1].spec
-            assert isinstance(output, ActivationLayer)
             formulas.append(
-                f"δ{last} = ∂E/∂z{last}: {config.loss.tag()} and {output.function.tag()} are "
-                "derived together"
+                f"δ{last} = ∂E/∂z{last}: {config.loss.tag()} and "
+                f"{_kind(trace.layers[-1].spec)} are derived together"
             )
         columns: dict[str, Array] = {"y": y, "t": trace.target}
         assert gradient is not None
@@ -133,7 +130,7 @@ class _Teller:
         assert layer.output_gradient is not None
         if isinstance(layer.spec, Dense):
             return self.dense_backward(i, layer.output_gradient)
-        if isinstance(layer.spec, ActivationLayer):
+        if layer.spec.applied_activation is not None:
             return self.activation_backward(i, layer.output_gradient)
         columns = {"∂E/∂out": layer.output_gradient}
         if layer.input_gradient is not None:
@@ -194,8 +191,8 @@ class _Teller:
 
     def title(self, layer: LayerTrace) -> str:
         spec = layer.spec
-        if isinstance(spec, ActivationLayer):
-            return f"{layer.name}: {spec.function.tag()}"
+        if spec.applied_activation is not None:
+            return f"{layer.name}: {_kind(spec)}"
         shapes = [" × ".join(map(str, a.shape)) for a in (layer.input, layer.output)]
         return f"{layer.name}: {spec.tag()}, {shapes[0]} → {shapes[1]}"
 
@@ -292,7 +289,7 @@ def _provisos(trace: Trace) -> Iterator[str]:
         yield f"weights first shrink by lr · {decay:g} of themselves: weight decay"
     if config.regularization.weight_noise:
         yield "weight_noise: forward and backward were computed at parameters with noise added"
-    if isinstance(config.optimizer, FullBatch):
+    if config.optimizer.full_batch:
         yield "the step looks at the loss several times, along a line"
 
 
@@ -343,7 +340,7 @@ def _layer(layer: LayerTrace) -> dict[str, Any]:
 
 
 def _kind(spec: LayerSpec) -> str:
-    return spec.function.tag() if isinstance(spec, ActivationLayer) else spec.tag()
+    return (spec.applied_activation or spec).tag()
 
 
 def as_markdown(trace: Trace, digits: int = 4) -> str:

@@ -14,8 +14,8 @@ from nnkit.nn.activations import AnyActivation, ReLU
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import AnyInitializer, He, Xavier, Zeros
 from nnkit.nn.layer import LayerSpec, Stage
-from nnkit.nn.layers import ActivationLayer, AnyLayer, Dropout, Noise, Residual
-from nnkit.nn.layers.weighted import ActivatedLayer, WeightedLayer
+from nnkit.nn.layers import ActivationLayer, AnyLayer, Dropout, Noise
+from nnkit.nn.layers.weighted import ActivatedLayer
 from nnkit.nn.losses import Loss
 
 MOST_PARAMETERS = 1 << 31  # in one layer: 8 GiB in float32, and as much again for gradients
@@ -178,7 +178,7 @@ class _Filling:
         awaited: tuple[int, AnyActivation, SettingPath] | None = None  # an activation yet to come
         for index, layer in enumerate(layers):
             path = (*place, "layers", index)
-            activated = isinstance(layer, ActivationLayer)
+            activated = layer.applied_activation is not None
             if not isinstance(layer, ActivatedLayer):
                 yield index, "", layer, (*path, "function") if activated else path
             elif index == last:
@@ -203,19 +203,17 @@ class _Filling:
         """The layer with its initializers decided, and a block with what stands inside."""
         usual = He() if follows.rectifier else Xavier()
         initializer = self.architecture.initializer or usual
-        if isinstance(layer, Residual):
-            weighted = [i for i, x in enumerate(layer.layers) if isinstance(x, ActivatedLayer)]
+        bias = self.architecture.bias_initializer
+
+        def fill(layers: Sequence[LayerSpec]) -> Iterator[tuple[int, LayerSpec]]:
+            weighted = [i for i, x in enumerate(layers) if isinstance(x, ActivatedLayer)]
             last = weighted[-1] if weighted else None
-            if last is not None and own_activation(layer.layers[last]) is not None:
+            if last is not None and own_activation(layers[last]) is not None:
                 last = None
-            inside = self.filled(layer.layers, last, follows, path)
-            return layer.filled_in(
-                [(index, spec) for index, _, spec, _ in inside], layer.initializer or initializer
-            )
-        assert isinstance(layer, WeightedLayer)
-        bias = layer.bias_initializer or self.architecture.bias_initializer
-        chosen = {"initializer": layer.initializer or initializer, "bias_initializer": bias}
-        return layer.model_copy(update=chosen)
+            for index, _, spec, _ in self.filled(layers, last, follows, path):
+                yield index, spec
+
+        return layer.decided(initializer, bias, fill)
 
 
 def _place(layer: LayerSpec, activations: Activations, path: SettingPath) -> SettingPath:
@@ -239,15 +237,13 @@ def written_activation(layers: Sequence[LayerSpec], index: int) -> AnyActivation
     written = _written(layers, index)
     if written is None:
         return None
-    layer = layers[written]
-    assert isinstance(layer, ActivationLayer)
-    return layer.function
+    return cast("AnyActivation | None", layers[written].applied_activation)
 
 
 def _written(layers: Sequence[LayerSpec], index: int) -> int | None:
     """The index of the layer that is that activation."""
     for following in range(index + 1, len(layers)):
-        if isinstance(layers[following], ActivationLayer):
+        if layers[following].applied_activation is not None:
             return following
         if isinstance(layers[following], ActivatedLayer):
             return None
@@ -258,7 +254,7 @@ def _activation_follows(layers: Sequence[LayerSpec], index: int) -> bool:
     """Whether an activation is written next, at most behind normalizations."""
     while _normalization_follows(layers, index):
         index += 1
-    return index + 1 < len(layers) and isinstance(layers[index + 1], ActivationLayer)
+    return index + 1 < len(layers) and layers[index + 1].applied_activation is not None
 
 
 def _normalization_follows(layers: Sequence[LayerSpec], index: int) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite, sqrt
@@ -13,40 +12,15 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from nnkit.config.spec import Count, NonNegative, Positive
-from nnkit.optim.optimizer import Array, Optimizer, Slots
+from nnkit.optim.optimizer import Array, Objective, Optimizer, Slots
 from nnkit.optional import optional
 
 ITERATIONS = 20  # of SciPy's, in one step
 
 # Computes the objective at the parameters as they are; their gradient is then in `grads`.
-Objective = Callable[[], float]
 
 
-class FullBatch(Optimizer):
-    """An optimizer that asks for the objective as often as it wants in a step, so that every step
-    must see the same samples: all of them.
-    """
-
-    @abstractmethod
-    def descend(
-        self, objective: Objective, params: Array, grads: Array, slots: Slots, t: int, lr: float
-    ) -> float:
-        """One step; returns the objective where it began.
-
-        Args:
-            objective: computes value and gradient.
-            params: (P,), moved to each point that is tried, at the end to the best.
-            grads: (P,), where the objective leaves its gradient.
-            slots: as named by `slots`, each (P,).
-            t: the number of this step, from 1.
-            lr: the first length tried, in units of the step that the method proposes.
-        """
-
-    def update(self, params: Array, grads: Array, slots: Slots, t: int, lr: float) -> None:
-        raise TypeError(f"{self.tag()} needs the objective, not one gradient")
-
-
-class LBFGS(FullBatch):
+class LBFGS(Optimizer):
     """Limited-memory BFGS with a line search (Nocedal & Wright 2006, alg. 7.4, 7.5, 3.5 and 3.6).
 
     The line search meets the strong Wolfe conditions. `engine: scipy` hands `iterations` of a step
@@ -54,6 +28,7 @@ class LBFGS(FullBatch):
     `training.precision: float64`: in float32 it comes to a stand earlier.
     """
 
+    full_batch: ClassVar[bool] = True
     evaluations: ClassVar[int] = 25  # of the objective in one line search, at most
     kind: Literal["lbfgs"] = "lbfgs"
     lr: Positive = 1.0
@@ -83,6 +58,9 @@ class LBFGS(FullBatch):
     def check(self) -> None:
         if self.engine == "scipy":
             _scipy()
+
+    def update(self, params: Array, grads: Array, slots: Slots, t: int, lr: float) -> None:
+        raise TypeError(f"{self.tag()} needs the objective, not one gradient")
 
     def descend(
         self, objective: Objective, params: Array, grads: Array, slots: Slots, t: int, lr: float

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,6 +16,7 @@ from nnkit.optim.schedules import AnySchedule, Constant
 
 Array = NDArray[Any]
 Slots = tuple[Array, ...]
+Objective = Callable[[], float]
 
 
 class Optimizer(Component):
@@ -25,10 +26,13 @@ class Optimizer(Component):
         elementwise: whether each parameter goes its own way.
         per_block: whether the rule looks at each parameter block as a whole, so that it must be
             given one at a time.
+        full_batch: whether a step is taken by `descend`, which looks at the objective as often as
+            it wants, so that every step must see the same samples: all of them.
     """
 
     elementwise: ClassVar[bool] = True
     per_block: ClassVar[bool] = False
+    full_batch: ClassVar[bool] = False
     lr: Positive = Field(description="The learning rate, before the schedule is applied.")
     schedule: AnySchedule = Field(
         Constant(), description="How the learning rate changes over the run."
@@ -41,6 +45,11 @@ class Optimizer(Component):
     def slots(self) -> tuple[str, ...]:
         """The names of the slots it keeps, zero at the start."""
         return ()
+
+    @property
+    def required_l2(self) -> float | None:
+        """The strength of the L2 penalty that the rule is made for; None for any."""
+        return None
 
     @property
     def decay(self) -> float:
@@ -75,6 +84,21 @@ class Optimizer(Component):
         if decay:
             np.multiply(params, 1 - lr * decay, out=params)
         self.update(params, grads, slots, t, lr)
+
+    def descend(
+        self, objective: Objective, params: Array, grads: Array, slots: Slots, t: int, lr: float
+    ) -> float:
+        """Takes a step of a rule that is `full_batch`; returns the objective where it began.
+
+        Args:
+            objective: computes value and gradient.
+            params: (P,), moved to each point that is tried, at the end to the best.
+            grads: (P,), where the objective leaves its gradient.
+            slots: as named by `slots`, each (P,).
+            t: the number of this step, from 1.
+            lr: the first length tried, in units of the step that the method proposes.
+        """
+        raise NotImplementedError(f"{self.tag()} goes batch by batch")
 
     def constrain(self, weights: Sequence[Array]) -> None:
         """Brings weights back to where the rule wants them, after a step; by default anywhere.

@@ -95,6 +95,10 @@ class Pegasos(Optimizer):
     lr: Positive = 1.0
     project: bool = True
 
+    @property
+    def required_l2(self) -> float:
+        return self.strength
+
     def update(self, params: Array, grads: Array, slots: Slots, t: int, lr: float) -> None:
         np.multiply(grads, lr / (self.strength * t), out=grads)
         np.subtract(params, grads, out=params)

@@ -13,6 +13,21 @@ from pydantic import Field, model_validator
 from nnkit.config.spec import Component, Count, Fraction, Listed, NonNegative, Positive, Tagged
 
 
+@dataclass(frozen=True, slots=True)
+class PlateauState:
+    """Where `plateau` stands.
+
+    Attributes:
+        factor: on the learning rate.
+        best: value of the watched figure so far; None before the first evaluation.
+        waited: evaluations since then.
+    """
+
+    factor: float = 1.0
+    best: float | None = None
+    waited: int = 0
+
+
 class Schedule(Component):
     """The learning rate over a run, as a factor applied to `lr`.
 
@@ -41,6 +56,21 @@ class Schedule(Component):
         if self.per == "epoch":
             time, duration = time // per_epoch, -(-duration // per_epoch)
         return self.after_warmup(time, duration)
+
+    @property
+    def remark(self) -> str | None:
+        """What a drawing of the schedule can't show, in sentences; None where it shows all."""
+        return None
+
+    def observe(self, state: PlateauState, value: float, higher_is_better: bool) -> PlateauState:
+        """The state after an evaluation; most schedules do not look at figures.
+
+        Args:
+            state: after the evaluation before.
+            value: of the monitored figure.
+            higher_is_better: whether a larger one is an improvement.
+        """
+        return state
 
     @abstractmethod
     def after_warmup(self, time: int, duration: int) -> float:
@@ -184,21 +214,6 @@ class OneCycle(Schedule):
         return _half_cosine(1.0, 1 / (self.start * self.end), (time - peak) / (last - peak))
 
 
-@dataclass(frozen=True, slots=True)
-class PlateauState:
-    """Where `plateau` stands.
-
-    Attributes:
-        factor: on the learning rate.
-        best: value of the watched figure so far; None before the first evaluation.
-        waited: evaluations since then.
-    """
-
-    factor: float = 1.0
-    best: float | None = None
-    waited: int = 0
-
-
 class Plateau(Schedule):
     """lr · gamma whenever `training.monitor` has not improved for over `patience` evaluations."""
 
@@ -213,8 +228,15 @@ class Plateau(Schedule):
     def after_warmup(self, time: int, duration: int) -> float:
         return 1.0  # what it has seen is in the state, which the loop multiplies by
 
+    @property
+    def remark(self) -> str:
+        return (
+            "plateau depends on the figures: drawn is the lr as long as they improve. It falls to "
+            f"{self.gamma:g} of itself whenever training.monitor has not improved for over "
+            f"{self.patience} evaluations."
+        )
+
     def observe(self, state: PlateauState, value: float, higher_is_better: bool) -> PlateauState:
-        """The state after an evaluation."""
         sign = -1.0 if higher_is_better else 1.0
         change = self.minimum_change * abs(state.best or 0.0)
         if state.best is None or sign * value < sign * state.best - change:

@@ -27,12 +27,11 @@ from nnkit.nn.architecture import (
     written_activation,
 )
 from nnkit.nn.layer import Activation
-from nnkit.nn.layers import ActivationLayer, Dense, Dropout
+from nnkit.nn.layers import Dense, Dropout
 from nnkit.nn.layers.weighted import WeightedLayer
 from nnkit.nn.losses import AnyLoss, CrossEntropy
 from nnkit.optim.averaging import AnyAveraging
-from nnkit.optim.lbfgs import FullBatch
-from nnkit.optim.optimizers import Adam, AnyOptimizer, Pegasos
+from nnkit.optim.optimizers import Adam, AnyOptimizer
 from nnkit.optim.regularization import Regularization
 from nnkit.task.answers import gives_probabilities
 
@@ -276,11 +275,12 @@ def conflicts(config: Config) -> Iterator[SettingError]:
 def _optimizer_conflicts(config: Config) -> Iterator[SettingError]:
     """Settings that the optimizer has no use for, or needs."""
     optimizer, regularization, training = config.optimizer, config.regularization, config.training
-    if isinstance(optimizer, Pegasos) and regularization.l2_strength != optimizer.strength:
+    required = optimizer.required_l2
+    if required is not None and regularization.l2_strength != required:
         yield SettingError(
             ("optimizer", "strength"),
-            f"pegasos minimizes with the penalty λ/2·|w|²: set regularization.l2 to the same "
-            f"{optimizer.strength:g}",
+            f"{optimizer.tag()} minimizes with the penalty λ/2·|w|²: set regularization.l2 to the "
+            f"same {required:g}",
         )
     decay = optimizer.decay + regularization.weight_decay
     if optimizer.lr * decay >= 1:
@@ -290,7 +290,7 @@ def _optimizer_conflicts(config: Config) -> Iterator[SettingError]:
             f"with lr {optimizer.lr:g} each step would take away {optimizer.lr * decay:g} of every "
             "weight; lr times weight_decay must stay below 1",
         )
-    if not isinstance(optimizer, FullBatch):
+    if not optimizer.full_batch:
         return
     usual = Training.model_fields["batch_size"].default  # which a resolved config spells out
     unused: list[tuple[SettingPath, bool]] = [
@@ -324,7 +324,7 @@ def _activation_conflicts(config: Config) -> Iterator[SettingError]:
     section, architecture = config.activation, config.architecture
     layers, last = architecture.layers, architecture.last
     for i in range(last + 1, len(layers)):
-        if isinstance(layers[i], ActivationLayer) and not architecture.goes_on(i):
+        if layers[i].applied_activation is not None and not architecture.goes_on(i):
             yield SettingError(
                 ("architecture", "layers", i),
                 "the output's activation would follow this one; name it as activation.output",
@@ -440,5 +440,5 @@ def _trained_activations(config: Config) -> Iterator[tuple[SettingPath, Activati
         path: SettingPath = ("architecture", "layers", i)
         if (own := own_activation(layer)) is not None:
             yield (*path, "activation"), own
-        if isinstance(layer, ActivationLayer):
-            yield (*path, "function"), layer.function
+        if (applied := layer.applied_activation) is not None:
+            yield (*path, "function"), applied

@@ -18,10 +18,9 @@ from nnkit.nn.model import Model
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass
 from nnkit.optim.averaging import Average
-from nnkit.optim.lbfgs import FullBatch
 from nnkit.optim.optimizer import Optimizer
 from nnkit.optim.regularization import Regularization
-from nnkit.optim.schedules import Plateau, PlateauState
+from nnkit.optim.schedules import PlateauState
 from nnkit.optim.update import Block, Update
 from nnkit.optim.weight_noise import NoisyWeights
 
@@ -194,8 +193,8 @@ class Loop:
         """
         progress, step = self.progress, self.progress.step
         lr = self.learning_rate(step)
-        if isinstance(self.optimizer, FullBatch):
-            loss, count = self._descend(self.optimizer, batches, lr)
+        if self.optimizer.full_batch:
+            loss, count = self._descend(batches, lr)
         else:
             loss, count = self._loss_and_gradient(batches, step)
             self._add_penalty()
@@ -254,9 +253,7 @@ class Loop:
             decayed = self.model.layout.decayed
             self.regularization.add_gradient(self.model.params[decayed], self.model.grads[decayed])
 
-    def _descend(
-        self, optimizer: FullBatch, batches: Iterable[Batch], lr: float
-    ) -> tuple[float, float]:
+    def _descend(self, batches: Iterable[Batch], lr: float) -> tuple[float, float]:
         """One step of an optimizer that looks at the objective more than once."""
         step, whole = self.progress.step, tuple(batches)
         state = self.model.state.copy()
@@ -276,7 +273,7 @@ class Loop:
             return loss + (self._penalty() or 0.0)
 
         model = self.model
-        optimizer.descend(objective, model.params, model.grads, self.slots, step + 1, lr)
+        self.optimizer.descend(objective, model.params, model.grads, self.slots, step + 1, lr)
         self.update.constrain(lr)
         return first[0]
 
@@ -296,11 +293,8 @@ class Loop:
         for name, value in evaluation.all_figures().items():
             if not isfinite(value):
                 raise DivergedError(f"{name} became {value} after step {progress.step}; {REMEDY}")
-        schedule = self.optimizer.schedule
-        if isinstance(schedule, Plateau):
-            value = evaluation.monitored(self.monitor)
-            higher = higher_is_better(self.monitor)
-            progress.plateau = schedule.observe(progress.plateau, value, higher)
+        value, higher = evaluation.monitored(self.monitor), higher_is_better(self.monitor)
+        progress.plateau = self.optimizer.schedule.observe(progress.plateau, value, higher)
         return evaluation
 
     def _penalty(self) -> float | None:

@@ -18,7 +18,6 @@ from nnkit.metrics import LAST, METRICS
 from nnkit.nn.model import Model
 from nnkit.nn.numerics import execution_for
 from nnkit.optim.averaging import Average
-from nnkit.optim.lbfgs import FullBatch
 from nnkit.optim.schedules import PlateauState
 from nnkit.runs.checkpoint import Checkpoint
 from nnkit.runs.directory import DEFAULT_RUNS, RunDirectory, run_hash
@@ -108,7 +107,7 @@ def pace(config: Config, samples: int) -> Pace:
     """The pace of a config's training on so many samples."""
     training = config.training
     batch_size = min(training.batch_size, samples)
-    if isinstance(config.optimizer, FullBatch):
+    if config.optimizer.full_batch:
         batch_size = samples
     per_epoch = -(-samples // (batch_size * training.accumulate))
     return Pace(

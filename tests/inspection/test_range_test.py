@@ -12,7 +12,6 @@ import pytest
 import nnkit
 from nnkit.errors import ConfigError, DivergedError, UsageError
 from nnkit.inspection.range_test import RangeTest, draw, find_lr, limit, smooth
-from nnkit.optim.lbfgs import FullBatch
 from nnkit.optim.optimizer import Optimizer
 from nnkit.optim.optimizers import AnyOptimizer
 from nnkit.task.config import Config
@@ -21,8 +20,8 @@ from nnkit.training.session import build
 from tests.nn.examples import examples, name
 from tests.training.configs import TABLES, diabetes, iris, optimized
 
-BY_BATCH = [o for o in examples(AnyOptimizer) if not isinstance(o, FullBatch)]
-FULL_BATCH = [o for o in examples(AnyOptimizer) if isinstance(o, FullBatch)]
+BY_BATCH = [o for o in examples(AnyOptimizer) if not o.full_batch]
+FULL_BATCH = [o for o in examples(AnyOptimizer) if o.full_batch]
 
 
 def digits(**sections: Any) -> Config:

@@ -15,7 +15,6 @@ from sklearn.svm import LinearSVC
 
 from nnkit.nn.losses import Hinge
 from nnkit.nn.params import Array
-from nnkit.optim.lbfgs import FullBatch
 from nnkit.optim.optimizer import Optimizer
 from nnkit.optim.optimizers import BLOCK, SGD, Adam, AnyOptimizer, Pegasos, blocks
 from nnkit.optim.regularization import Regularization
@@ -24,7 +23,7 @@ from tests.golden import case_name, keras_vectors, onnx_vectors, torch_vectors
 from tests.nn.examples import examples, name
 
 OPTIMIZERS: list[Optimizer] = [
-    *(o for o in examples(AnyOptimizer) if not isinstance(o, FullBatch)),
+    *(o for o in examples(AnyOptimizer) if not o.full_batch),
     SGD(momentum=0.9),
     SGD(momentum=0.9, nesterov=True),
     Adam(beta1=0.5, beta2=0.9),

@@ -21,7 +21,6 @@ from nnkit.nn.layers import AnyLayer
 from nnkit.nn.losses import AnyLoss, Loss
 from nnkit.optim.averaging import AnyAveraging
 from nnkit.optim.clipping import AnyClipping
-from nnkit.optim.lbfgs import FullBatch
 from nnkit.optim.optimizers import AnyOptimizer, Pegasos
 from nnkit.optim.schedules import AnySchedule
 from nnkit.runs.checkpoint import read_checkpoint
@@ -41,7 +40,7 @@ def dumped(component: Component) -> Sections:
 
 def with_optimizer(optimizer: Any) -> Sections:
     settings = dumped(optimizer)
-    if isinstance(optimizer, FullBatch):
+    if optimizer.full_batch:
         return {"optimizer": settings, "training": {"batch_size": 32}}
     if isinstance(optimizer, Pegasos):
         settings["strength"] = 0.1

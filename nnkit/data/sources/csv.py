@@ -50,6 +50,15 @@ class Csv(Source):
     )
     ignore: Annotated[tuple[str, ...], Listed] = Field((), description="Columns to leave out.")
 
+    def read_table(self, path: Path, columns: Sequence[Column]) -> Array:
+        table = read_table(path, self.delimiter, self.header)
+        missing = frozenset(self.missing)
+        parts = []
+        for column in columns:
+            index = table.index(column.name if self.header else int(column.name))
+            parts.append(table.column(index, missing, column.categories)[1])
+        return np.column_stack(parts)
+
     def load(self) -> Dataset:
         table = read_table(Path(self.path), self.delimiter, self.header)
         roles = self._roles(table)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 
 from nnkit.config.spec import Component
-from nnkit.data.dataset import Array, Dataset, class_targets
+from nnkit.data.dataset import Array, Column, Dataset, class_targets
 from nnkit.errors import DataError, UsageError
 
 
@@ -41,6 +42,18 @@ class Source(Component):
             DataError: not a readable picture, or the source has no pictures.
         """
         raise DataError(f"{path}: this model reads {self.tag()} data, not pictures")
+
+    def read_table(self, path: Path, columns: Sequence[Column]) -> Array:
+        """Reads a table's rows as raw inputs (n, columns), as the source reads its own table.
+
+        Args:
+            path: the file.
+            columns: those of the table that the model was trained on, found by name.
+
+        Raises:
+            DataError: no such table, a column is missing, or the source has no tables.
+        """
+        raise DataError(f"{path}: this model reads {self.tag()} data, not CSV")
 
 
 def targets_of(labels: Array, place: str) -> tuple[Array, tuple[str, ...] | None]:

@@ -18,7 +18,7 @@ from nnkit.nn.initializers import AnyInitializer
 from nnkit.nn.layer import Binding, Layer, LayerSpec, Reach, Stage
 from nnkit.nn.layers.conv import Conv
 from nnkit.nn.layers.dense import Dense
-from nnkit.nn.layers.weighted import ActivatedLayer
+from nnkit.nn.layers.weighted import ActivatedLayer, Fill
 from nnkit.nn.params import Array, Parameter
 from nnkit.nn.passes import Pass
 
@@ -51,18 +51,13 @@ class Residual(ActivatedLayer):
     # Where in the config each layer stands, once activations stand between them.
     _places: tuple[int, ...] = PrivateAttr(())
 
-    def filled_in(
-        self, layers: Sequence[tuple[int, LayerSpec]], initializer: AnyInitializer
+    def decided(
+        self, initializer: AnyInitializer, bias_initializer: AnyInitializer, fill: Fill
     ) -> Residual:
-        """The block with its activations and initializers decided.
-
-        Args:
-            layers: each with the index of the one in the config to which it belongs.
-            initializer: of X's own weights.
-        """
-        inside = tuple(layer for _, layer in layers)
-        block = self.model_copy(update={"layers": inside, "initializer": initializer})
-        block._places = tuple(place for place, _ in layers)
+        places, inside = zip(*fill(self.layers), strict=True)
+        own = self.initializer or initializer
+        block = self.model_copy(update={"layers": inside, "initializer": own})
+        block._places = places
         return block
 
     @property

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Sequence
 
 from pydantic import Field
 
@@ -12,6 +13,8 @@ from nnkit.nn.form import ShapeError
 from nnkit.nn.initializers import AnyInitializer, Xavier, Zeros
 from nnkit.nn.layer import LayerSpec
 from nnkit.nn.params import Array, Parameter, Shape
+
+Fill = Callable[[Sequence[LayerSpec]], Iterable[tuple[int, LayerSpec]]]
 
 
 class SpatialLayer(LayerSpec):
@@ -45,6 +48,19 @@ class ActivatedLayer(LayerSpec):
         None, description="What follows it; by default `activation.hidden` or `activation.output`."
     )
 
+    @abstractmethod
+    def decided(
+        self, initializer: AnyInitializer, bias_initializer: AnyInitializer, fill: Fill
+    ) -> LayerSpec:
+        """The layer with all that the config leaves open decided.
+
+        Args:
+            initializer: of its weights, unless it names one.
+            bias_initializer: of its biases, unless it names one.
+            fill: gives layers inside it with what stands between them, each with the index of the
+                one to which it belongs.
+        """
+
 
 class WeightedLayer(ActivatedLayer):
     """A layer with weights."""
@@ -59,6 +75,15 @@ class WeightedLayer(ActivatedLayer):
     decay: bool = Field(
         True, description="Whether penalties and weight decay apply to its weights."
     )
+
+    def decided(
+        self, initializer: AnyInitializer, bias_initializer: AnyInitializer, fill: Fill
+    ) -> LayerSpec:
+        chosen = {
+            "initializer": self.initializer or initializer,
+            "bias_initializer": self.bias_initializer or bias_initializer,
+        }
+        return self.model_copy(update=chosen)
 
     def weights_and_bias(
         self, shape: Shape, fan_in: int, fan_out: int, bias: bool, units: Array | None = None
