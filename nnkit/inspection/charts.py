@@ -20,7 +20,7 @@ from nnkit.nn.activations import AnyActivation
 from nnkit.nn.params import Array
 from nnkit.plots import Chart, Curve
 from nnkit.task.config import Config
-from nnkit.training.session import Pace, pace
+from nnkit.training.plan import Pace, pace
 
 POINTS = 2001  # of a curve; odd, so that the middle of a range is one of them
 

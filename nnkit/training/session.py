@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
-from math import prod
 from pathlib import Path
 from typing import Any
 
-from nnkit.data import augment as augmentation
 from nnkit.data.batches import Batches
-from nnkit.errors import CheckpointError, SettingError
+from nnkit.errors import CheckpointError
 from nnkit.inference.evaluation import evaluate
 from nnkit.inference.trained_model import copy_params, save_trained, versions
-from nnkit.metrics import LAST, METRICS
 from nnkit.nn.model import Model
-from nnkit.nn.numerics import execution_for
 from nnkit.optim.averaging import Average
 from nnkit.optim.schedules import PlateauState
 from nnkit.runs.checkpoint import Checkpoint
-from nnkit.runs.directory import DEFAULT_RUNS, RunDirectory, run_hash
-from nnkit.task.config import DEFAULT_EPOCHS, Config
+from nnkit.runs.directory import DEFAULT_RUNS, RunDirectory
+from nnkit.task.config import Config
 from nnkit.task.task import ReadySet, Task, prepare
 from nnkit.training.loop import Evaluation, Loop, Progress
-from nnkit.version import __version__
+from nnkit.training.plan import Plan, plan
 
 CURRENT = "current"  # the slot with the parameters themselves, where a checkpoint has an average
 
@@ -88,33 +84,6 @@ class Session:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How a training goes through its samples.
-
-    Attributes:
-        batch_size: samples in a batch.
-        per_epoch: updates in an epoch.
-        steps: updates in all.
-    """
-
-    batch_size: int
-    per_epoch: int
-    steps: int
-
-
-def pace(config: Config, samples: int) -> Pace:
-    """The pace of a config's training on so many samples."""
-    training = config.training
-    batch_size = min(training.batch_size, samples)
-    if config.optimizer.full_batch:
-        batch_size = samples
-    per_epoch = -(-samples // (batch_size * training.accumulate))
-    return Pace(
-        batch_size, per_epoch, training.steps or (training.epochs or DEFAULT_EPOCHS) * per_epoch
-    )
-
-
 def build(config: Config, runs: Path = DEFAULT_RUNS) -> Session:
     """Loads the data and builds the model, checking all that can be checked before the first step.
 
@@ -126,120 +95,63 @@ def build(config: Config, runs: Path = DEFAULT_RUNS) -> Session:
 
 
 def assemble(task: Task, runs: Path = DEFAULT_RUNS) -> Session:
-    """Likewise, where the data is loaded."""
-    config = task.config
-    model = task.model()
-    training = config.training
-    wanted = ("validation",) if training.evaluate_on is None else training.evaluate_on
-    watched = [name for name in wanted if name in task.sets]
-    # All of them now: what is wrong with the test set had better be known before training.
+    """Builds the session of a task, whose data is loaded.
+
+    Raises:
+        SettingError: settings, shapes and data do not fit together.
+    """
+    config, model = task.config, task.model()
+    # All sets now: what is wrong with the test set had better be known before training.
     ready = {name: task.ready(name, model) for name in task.sets}
-    train, optimizer = ready["train"], config.optimizer
-    optimizer.check()
-    augment = config.data.augment
-    augmentation.check(augment, model.input_shape)
-    planned = pace(config, len(train))
-    model.execution = execution_for(model, planned.batch_size, training.threads)
-    _check_batches(model, planned.batch_size, len(train))
-    _check_counted(ready)
-    size = planned.batch_size
-    batches = Batches(train.inputs, train.targets, size, config.seed, train.weights, augment)
+    planned = plan(task, model, ready)
+    model.execution = planned.execution
     average = None
-    if training.averaging is not None:
-        average = Average(training.averaging, model.params.copy())
+    if config.training.averaging is not None:
+        average = Average(config.training.averaging, model.params.copy())
+    return Session(
+        task=task,
+        model=model,
+        loop=_loop(task, model, ready, planned, average),
+        run=RunDirectory(runs / planned.run),
+        monitor=planned.monitor,
+        ready=ready,
+    )
+
+
+def _loop(
+    task: Task, model: Model, ready: Mapping[str, ReadySet], planned: Plan, average: Average | None
+) -> Loop:
+    """The training loop of a plan."""
+    config, train, pace = task.config, ready["train"], planned.pace
 
     def figures() -> dict[str, float]:
         with average.inside(model.params) if average is not None else nullcontext():
             return {
                 f"{name}.{figure}": value
-                for name in watched
+                for name in planned.watched
                 for figure, value in evaluate(model, ready[name], task.metrics).items()
             }
 
-    monitor = _monitor(config, watched, task.figures)
-    loop = Loop(
+    return Loop(
         model=model,
-        optimizer=optimizer,
-        slots=tuple(model.layout.zeros(model.dtype) for _ in optimizer.slots),
+        optimizer=config.optimizer,
+        slots=tuple(model.layout.zeros(model.dtype) for _ in config.optimizer.slots),
         regularization=config.regularization,
-        batches=batches,
-        steps=planned.steps,
-        evaluate_every=training.evaluate_every or planned.per_epoch,
+        batches=Batches(
+            train.inputs,
+            train.targets,
+            pace.batch_size,
+            config.seed,
+            train.weights,
+            config.data.augment,
+        ),
+        steps=pace.steps,
+        evaluate_every=planned.evaluate_every,
         evaluate=figures,
-        monitor=monitor,
-        accumulate=training.accumulate,
+        monitor=planned.monitor,
+        accumulate=config.training.accumulate,
         average=average,
     )
-    _check_expected_names(config, list(task.sets), task.figures)
-    digest = run_hash(config.resolved(), task.fingerprint, __version__)
-    return Session(
-        task=task,
-        model=model,
-        loop=loop,
-        run=RunDirectory(runs / f"{config.name}-{digest}"),
-        monitor=monitor,
-        ready=ready,
-    )
-
-
-def _check_batches(model: Model, batch_size: int, samples: int) -> None:
-    alone = batch_size == 1 or samples % batch_size == 1
-    for stage in model.stages:
-        if alone and stage.spec.needs_batch and prod(stage.input_shape[1:]) == 1:
-            which = "each batch" if batch_size == 1 else f"the last of {samples} samples"
-            raise SettingError(
-                ("training", "batch_size"),
-                f"'{stage.spec.tag()}' compares the samples of a batch, but {which} would be alone "
-                "in one; take another batch_size",
-            )
-
-
-def _check_counted(ready: Mapping[str, ReadySet]) -> None:
-    for name, data in ready.items():
-        if data.weights is not None and not data.weights.any():
-            raise SettingError(
-                ("loss",), f"no sample of the {name} set counts: every weight there is 0"
-            )
-
-
-def _monitor(config: Config, watched: Sequence[str], names: Sequence[str]) -> str:
-    figures = [f"{name}.{figure}" for name in watched for figure in names]
-    own = ["train.loss", *(["train.objective"] if config.regularization.penalizes else [])]
-    figures.extend(own)
-    wanted = config.training.monitor
-    if wanted is not None:
-        if wanted not in [LAST, *figures]:
-            raise SettingError(
-                ("training", "monitor"),
-                f"no figure '{wanted}'; there are {', '.join(figures)}, or {LAST}"
-                + _metric_hint(wanted, watched),
-            )
-        if wanted == LAST and config.regularization.early_stopping is not None:
-            raise SettingError(("training", "monitor"), "early stopping needs a figure to watch")
-        return wanted
-    if config.regularization.early_stopping is not None and "validation" not in watched:
-        raise SettingError(
-            ("regularization", "early_stopping"),
-            "needs a validation set to watch; set data.split.validation, or training.monitor",
-        )
-    # The loss, because accuracy on a small validation set says "equal" too often.
-    return "validation.loss" if "validation" in watched else own[-1]
-
-
-def _metric_hint(wanted: str, watched: Sequence[str]) -> str:
-    split, _, name = wanted.rpartition(".")
-    return f"; training.metrics: [{name}] adds it" if name in METRICS and split in watched else ""
-
-
-def _check_expected_names(config: Config, sets: Sequence[str], names: Sequence[str]) -> None:
-    figures = [f"{name}.{figure}" for name in sets for figure in names]
-    if config.regularization.penalizes:
-        figures.append("train.objective")
-    for name in config.expect:
-        if name not in figures:
-            raise SettingError(
-                ("expect", name), f"no such figure; there are {', '.join(sorted(figures))}"
-            )
 
 
 def restore(session: Session, checkpoint: Checkpoint) -> None:

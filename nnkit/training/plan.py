@@ -1,0 +1,160 @@
+"""The plan of a training: all that is decided, and checked, before its first step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+
+from nnkit.data.augment import check as check_augmentation
+from nnkit.errors import SettingError
+from nnkit.metrics import LAST, METRICS
+from nnkit.nn.model import Model
+from nnkit.nn.numerics import execution_for
+from nnkit.nn.parallel.execution import Execution
+from nnkit.runs.directory import run_hash
+from nnkit.task.config import DEFAULT_EPOCHS, Config
+from nnkit.task.task import ReadySet, Task
+from nnkit.version import __version__
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a training goes through its samples.
+
+    Attributes:
+        batch_size: samples in a batch.
+        per_epoch: updates in an epoch.
+        steps: updates in all.
+    """
+
+    batch_size: int
+    per_epoch: int
+    steps: int
+
+
+def pace(config: Config, samples: int) -> Pace:
+    """The pace of a config's training on so many samples."""
+    training = config.training
+    batch_size = min(training.batch_size, samples)
+    if config.optimizer.full_batch:
+        batch_size = samples
+    per_epoch = -(-samples // (batch_size * training.accumulate))
+    return Pace(
+        batch_size, per_epoch, training.steps or (training.epochs or DEFAULT_EPOCHS) * per_epoch
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a training will do.
+
+    Attributes:
+        pace: how it goes through its samples.
+        execution: how its network computes.
+        watched: the sets that each evaluation looks at.
+        evaluate_every: steps between evaluations.
+        monitor: the figure that says which checkpoint is best.
+        run: the name of the run's folder, from the config, the data and nnkit's version.
+    """
+
+    pace: Pace
+    execution: Execution
+    watched: tuple[str, ...]
+    evaluate_every: int
+    monitor: str
+    run: str
+
+
+def plan(task: Task, model: Model, sets: Mapping[str, ReadySet]) -> Plan:
+    """Plans the training of a model; nothing is changed or written.
+
+    Args:
+        task: config and data.
+        model: of the config, with initial weights.
+        sets: the data as the model takes it.
+
+    Raises:
+        SettingError: settings, shapes and data do not fit together.
+        UsageError: an optional library is missing.
+    """
+    config, training = task.config, task.config.training
+    samples = len(sets["train"])
+    steady = pace(config, samples)
+    wanted = ("validation",) if training.evaluate_on is None else training.evaluate_on
+    watched = tuple(name for name in wanted if name in sets)
+    config.optimizer.check()
+    check_augmentation(config.data.augment, model.input_shape)
+    _check_batches(model, steady.batch_size, samples)
+    _check_weights(sets)
+    monitor = _monitor(config, watched, task.figures)
+    _check_expected_names(config, list(sets), task.figures)
+    digest = run_hash(config.resolved(), task.fingerprint, __version__)
+    return Plan(
+        pace=steady,
+        execution=execution_for(model, steady.batch_size, training.threads),
+        watched=watched,
+        evaluate_every=training.evaluate_every or steady.per_epoch,
+        monitor=monitor,
+        run=f"{config.name}-{digest}",
+    )
+
+
+def _check_batches(model: Model, batch_size: int, samples: int) -> None:
+    alone = batch_size == 1 or samples % batch_size == 1
+    for stage in model.stages:
+        if alone and stage.spec.needs_batch and prod(stage.input_shape[1:]) == 1:
+            which = "each batch" if batch_size == 1 else f"the last of {samples} samples"
+            raise SettingError(
+                ("training", "batch_size"),
+                f"'{stage.spec.tag()}' compares the samples of a batch, but {which} would be alone "
+                "in one; take another batch_size",
+            )
+
+
+def _check_weights(sets: Mapping[str, ReadySet]) -> None:
+    for name, data in sets.items():
+        if data.weights is not None and not data.weights.any():
+            raise SettingError(
+                ("loss",), f"no sample of the {name} set counts: every weight there is 0"
+            )
+
+
+def _monitor(config: Config, watched: Sequence[str], names: Sequence[str]) -> str:
+    figures = [f"{name}.{figure}" for name in watched for figure in names]
+    own = ["train.loss", *(["train.objective"] if config.regularization.penalizes else [])]
+    figures.extend(own)
+    wanted = config.training.monitor
+    if wanted is not None:
+        if wanted not in [LAST, *figures]:
+            raise SettingError(
+                ("training", "monitor"),
+                f"no figure '{wanted}'; there are {', '.join(figures)}, or {LAST}"
+                + _metric_hint(wanted, watched),
+            )
+        if wanted == LAST and config.regularization.early_stopping is not None:
+            raise SettingError(("training", "monitor"), "early stopping needs a figure to watch")
+        return wanted
+    if config.regularization.early_stopping is not None and "validation" not in watched:
+        raise SettingError(
+            ("regularization", "early_stopping"),
+            "needs a validation set to watch; set data.split.validation, or training.monitor",
+        )
+    # The loss, because accuracy on a small validation set says "equal" too often.
+    return "validation.loss" if "validation" in watched else own[-1]
+
+
+def _metric_hint(wanted: str, watched: Sequence[str]) -> str:
+    split, _, name = wanted.rpartition(".")
+    return f"; training.metrics: [{name}] adds it" if name in METRICS and split in watched else ""
+
+
+def _check_expected_names(config: Config, sets: Sequence[str], names: Sequence[str]) -> None:
+    figures = [f"{name}.{figure}" for name in sets for figure in names]
+    if config.regularization.penalizes:
+        figures.append("train.objective")
+    for name in config.expect:
+        if name not in figures:
+            raise SettingError(
+                ("expect", name), f"no such figure; there are {', '.join(sorted(figures))}"
+            )
