@@ -68,13 +68,18 @@ class Layout:
             self.size += parameter.size
         self.decayed = slice(0, sum(p.size for p in self.parameters if p.decay))
 
+    def place(self, parameter: Parameter) -> slice:
+        """Where a block lies in the vector."""
+        start = self.offsets[parameter.name]
+        return slice(start, start + parameter.size)
+
+    def view(self, parameter: Parameter, flat: Array) -> Array:
+        """A block as a view of its own shape into `flat`, shape (size,)."""
+        return flat[self.place(parameter)].reshape(parameter.shape)
+
     def views(self, flat: Array) -> dict[str, Array]:
         """Each block as a view of its own shape into `flat`, shape (size,)."""
-        return {
-            parameter.name: flat[start : start + parameter.size].reshape(parameter.shape)
-            for parameter in self.parameters
-            for start in [self.offsets[parameter.name]]
-        }
+        return {p.name: self.view(p, flat) for p in self.parameters}
 
     def initialize(self, flat: Array, seed: int) -> None:
         """Draws first values into `flat`, each block from a random stream of its own."""

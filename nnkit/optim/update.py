@@ -2,37 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
 
+from nnkit.nn.params import Layout, Parameter
 from nnkit.optim.optimizer import Array, Optimizer, Slots
 from nnkit.optim.regularization import Regularization
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A parameter block in the flat vectors.
-
-    Attributes:
-        start, stop: where it lies.
-        shape: its own.
-        lr_factor: on the learning rate; 0 leaves it as it is.
-        decays: whether penalties and weight decay apply.
-        units: the unit to which each run of its weights leads; None where its first axis is that
-            of units.
-    """
-
-    start: int
-    stop: int
-    shape: tuple[int, ...]
-    lr_factor: float
-    decays: bool
-    units: Array | None = field(default=None, compare=False)
-
-    def of(self, flat: Array) -> Array:
-        """It as a view of its own shape."""
-        return flat[self.start : self.stop].reshape(self.shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +33,7 @@ class Update:
         params: Array,
         grads: Array,
         slots: Slots,
-        blocks: Sequence[Block],
+        layout: Layout,
         optimizer: Optimizer,
         regularization: Regularization,
     ) -> None:
@@ -68,24 +43,29 @@ class Update:
         decay = optimizer.decay + regularization.weight_decay
         self.runs = tuple(
             _Run(
-                params[start:stop],
-                grads[start:stop],
-                tuple(slot[start:stop] for slot in slots),
+                params[place],
+                grads[place],
+                tuple(slot[place] for slot in slots),
                 lr_factor,
                 decay if decays else 0.0,
             )
-            for start, stop, lr_factor, decays in _runs(blocks, optimizer.per_block, bool(decay))
+            for place, lr_factor, decays in _runs(layout, optimizer.per_block, bool(decay))
         )
-        self.of_blocks = tuple(block.of(grads) for block in blocks)
-        self.frozen = tuple(block.of(grads) for block in blocks if not block.lr_factor)
+        blocks = layout.parameters
+        self.of_blocks = tuple(layout.view(block, grads) for block in blocks)
+        self.frozen = tuple(layout.view(block, grads) for block in blocks if not block.lr_factor)
         weights = [block for block in blocks if len(block.shape) > 1 and block.lr_factor]
-        self.weights = tuple((b.of(params), b.units) for b in weights if regularization.max_norm)
+        self.weights = tuple(
+            (layout.view(block, params), block.units)
+            for block in weights
+            if regularization.max_norm
+        )
         self.penalized = tuple(
-            params[block.start : block.stop] for block in blocks if block.decays and block.lr_factor
+            params[layout.place(block)] for block in blocks if block.decay and block.lr_factor
         )
         self.shrunk = tuple(
-            (params[start:stop], lr_factor)
-            for start, stop, lr_factor, decays in _runs(blocks, False, True)
+            (params[place], lr_factor)
+            for place, lr_factor, decays in _runs(layout, False, True)
             if decays and regularization.l1_is_proximal
         )
 
@@ -122,18 +102,16 @@ class Update:
             self.regularization.bound(W, units)
 
 
-def _runs(
-    blocks: Sequence[Block], per_block: bool, by_decay: bool
-) -> list[tuple[int, int, float, bool]]:
-    """Start, stop, factor and decay of each stretch that is treated alike; frozen ones left out."""
+def _runs(layout: Layout, per_block: bool, by_decay: bool) -> list[tuple[slice, float, bool]]:
+    """Place, factor and decay of each stretch that is treated alike; frozen ones left out."""
 
-    def alike(numbered: tuple[int, Block]) -> tuple[float, bool, int]:
+    def alike(numbered: tuple[int, Parameter]) -> tuple[float, bool, int]:
         i, block = numbered
-        return block.lr_factor, by_decay and block.decays, i if per_block else 0
+        return block.lr_factor, by_decay and block.decay, i if per_block else 0
 
     found = []
-    for (lr_factor, decays, _), group in groupby(enumerate(blocks), key=alike):
-        members = [block for _, block in group]
+    for (lr_factor, decays, _), group in groupby(enumerate(layout.parameters), key=alike):
+        places = [layout.place(block) for _, block in group]
         if lr_factor:
-            found.append((members[0].start, members[-1].stop, lr_factor, decays))
+            found.append((slice(places[0].start, places[-1].stop), lr_factor, decays))
     return found

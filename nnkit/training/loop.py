@@ -21,7 +21,7 @@ from nnkit.optim.averaging import Average
 from nnkit.optim.optimizer import Optimizer
 from nnkit.optim.regularization import Regularization
 from nnkit.optim.schedules import PlateauState
-from nnkit.optim.update import Block, Update
+from nnkit.optim.update import Update
 from nnkit.optim.weight_noise import NoisyWeights
 
 REMEDY = "try a smaller optimizer.lr, or data.preprocess: [standardize]"
@@ -138,13 +138,8 @@ class Loop:
     def __post_init__(self) -> None:
         model = self.model
         self.per_epoch = -(-self.batches.per_epoch // self.accumulate)
-        blocks = [
-            Block(start, start + p.size, p.shape, p.lr_factor, p.decay, p.units)
-            for p in model.layout.parameters
-            for start in [model.layout.offsets[p.name]]
-        ]
         self.update = Update(
-            model.params, model.grads, self.slots, blocks, self.optimizer, self.regularization
+            model.params, model.grads, self.slots, model.layout, self.optimizer, self.regularization
         )
         noise = self.regularization.weight_noise
         self.noisy = NoisyWeights(model.params, noise, model.seed) if noise else None

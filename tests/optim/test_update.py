@@ -9,19 +9,25 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnkit.nn.params import Array
+from nnkit.nn.initializers import Zeros
+from nnkit.nn.params import Array, Layout, Parameter
 from nnkit.optim.clipping import ClipGlobalNorm
 from nnkit.optim.optimizer import Optimizer
 from nnkit.optim.optimizers import LAMB, SGD, AdamW, AnyOptimizer, Pegasos
 from nnkit.optim.regularization import L1, ElasticNet, Regularization
-from nnkit.optim.update import Block, Update
+from nnkit.optim.update import Update
 from nnkit.random import generator
 from tests.nn.examples import examples, name
 
 # Two layers of weights and biases; what decays comes first, as in the layout of a model.
-FIRST, SECOND = Block(0, 12, (3, 4), 1.0, True), Block(12, 18, (2, 3), 1.0, True)
-BIASES = (Block(18, 21, (3,), 1.0, False), Block(21, 23, (2,), 1.0, False))
+FIRST = Parameter("0.W", (3, 4), 4, 3, Zeros(), decay=True)
+SECOND = Parameter("1.W", (2, 3), 3, 2, Zeros(), decay=True)
+BIASES = (
+    Parameter("0.b", (3,), 4, 3, Zeros(), decay=False),
+    Parameter("1.b", (2,), 3, 2, Zeros(), decay=False),
+)
 BLOCKS = (FIRST, SECOND, *BIASES)
+LAYOUT = Layout(BLOCKS)
 SIZE = 23
 STEPPING: list[Optimizer] = [o for o in examples(AnyOptimizer) if not o.full_batch]
 every = pytest.mark.parametrize("optimizer", STEPPING, ids=name)
@@ -33,7 +39,7 @@ def numbers(purpose: str, *shape: int) -> Array:
 
 def updated(
     optimizer: Optimizer,
-    blocks: Sequence[Block] = BLOCKS,
+    blocks: Sequence[Parameter] = BLOCKS,
     regularization: Regularization | None = None,
     steps: int = 3,
     lr: float = 0.1,
@@ -41,7 +47,8 @@ def updated(
     """The parameters after some steps on gradients that are always the same."""
     params, grads = numbers("params"), np.zeros(SIZE)
     slots = tuple(np.zeros(SIZE) for _ in optimizer.slots)
-    update = Update(params, grads, slots, blocks, optimizer, regularization or Regularization())
+    layout, rules = Layout(blocks), regularization or Regularization()
+    update = Update(params, grads, slots, layout, optimizer, rules)
     for t in range(1, steps + 1):
         grads[...] = numbers(f"grads {t}")
         update(t, lr)
@@ -64,8 +71,8 @@ def without_projection(optimizer: Optimizer) -> Optimizer:
     return optimizer
 
 
-def of(block: Block) -> slice:
-    return slice(block.start, block.stop)
+def of(block: Parameter) -> slice:
+    return LAYOUT.place(block)
 
 
 @every
@@ -130,7 +137,7 @@ def test_max_norm_bounds_the_weights_to_each_unit(limit: float) -> None:
     free = updated(SGD(lr=0.1), steps=1)
     params = updated(SGD(lr=0.1), regularization=Regularization(max_norm=limit), steps=1)
     for block in (FIRST, SECOND):
-        for unit, before in zip(block.of(params), block.of(free), strict=True):
+        for unit, before in zip(LAYOUT.view(block, params), LAYOUT.view(block, free), strict=True):
             length = np.linalg.norm(before)
             np.testing.assert_allclose(unit, before * min(1, limit / length), rtol=1e-12)
     np.testing.assert_array_equal(params[18:], free[18:])  # biases have no bound
@@ -172,7 +179,7 @@ def test_lamb_measures_each_block_by_itself() -> None:
         for t in (1, 2):
             g = numbers(f"grads {t}")[of(block)]
             m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
-            r = m / (1 - 0.9**t) / (np.sqrt(v / (1 - 0.999**t)) + 1e-6) + 0.2 * block.decays * w
+            r = m / (1 - 0.9**t) / (np.sqrt(v / (1 - 0.999**t)) + 1e-6) + 0.2 * block.decay * w
             w = w - 0.1 * np.linalg.norm(w) / np.linalg.norm(r) * r
         np.testing.assert_allclose(params[of(block)], w, rtol=1e-10)
 
