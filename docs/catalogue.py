@@ -261,7 +261,8 @@ def metrics(*, for_classes: bool) -> Iterator[str]:
     for metric in METRICS.values():
         if metric.for_classes == for_classes:
             better = "higher" if metric.higher_is_better else "lower"
-            yield f"| `{metric.name}` | {better} | {metric.about} |"
+            definition = cleandoc(metric.of.__doc__ or "").partition("\n")[0]
+            yield f"| `{metric.name}` | {better} | {definition} |"
 
 
 # The tables of other pages by the name in their comment.

@@ -20,7 +20,7 @@ def aligned_empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
 
 
 def aligned_zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Likewise, of zeros."""
+    """A C-ordered array of zeros whose memory begins on a cache line."""
     array = aligned_empty(shape, dtype)
     array.fill(0)
     return array

@@ -1,4 +1,4 @@
-"""Where nnkit keeps what is neither the user's project nor the package."""
+"""The folders for what belongs neither to the user's project nor to the package."""
 
 from __future__ import annotations
 

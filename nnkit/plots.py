@@ -79,11 +79,11 @@ class Chart:
     second_x: tuple[str, float] | None = None
 
     def x_range(self) -> tuple[float, float]:
-        """Of all curves."""
+        """The range of x over all curves."""
         return _range(curve.x for curve in self.curves)
 
     def y_range(self) -> tuple[float, float]:
-        """Of all curves, with a little space above and below."""
+        """The range of y over all curves, with a little space above and below."""
         low, high = _range(curve.y for curve in self.curves)
         if self.from_zero:
             low = min(low, 0.0)
@@ -99,7 +99,7 @@ def _range(values: Iterator[Array]) -> tuple[float, float]:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Where values lie on an axis of `size` places: `low` on the first, `high` on the last."""
+    """The places of values on an axis of `size` places, `low` on the first, `high` on the last."""
 
     low: float
     high: float

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -163,3 +164,15 @@ def test_training_needs_no_package_beyond_the_declared_few() -> None:
 
 def test_importing_nnkit_alone_does_not_wait_for_numpy() -> None:
     assert "numpy" not in modules_after("import nnkit")
+
+
+def test_a_docstring_is_understood_alone() -> None:
+    opening = re.compile(r"(Likewise|It|Its|Them|They|That|Those|Of|Or|And)\b")
+    found = []
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+                docstring = ast.get_docstring(node)
+                if docstring and opening.match(docstring):
+                    found.append(f"{path.name}: {docstring.splitlines()[0]}")
+    assert found == []

@@ -53,5 +53,5 @@ class Interruption:
 
     @property
     def exit_code(self) -> int:
-        """By the shell's custom: 128 and the signal's number."""
+        """The exit code by the shell's convention: 128 plus the signal's number."""
         return 128 + (self.signal or 0)

@@ -255,7 +255,7 @@ def _digit(digit: Digit) -> Answer:
 
 @dataclass
 class _Output:
-    """Where answers go: to standard output as they come, or all at the end as JSON; to a table.
+    """Prints answers as they come, or all at the end as JSON, and writes them to a table.
 
     Attributes:
         as_json: whether they are printed as JSON.
@@ -309,7 +309,7 @@ def _as_csv(answers: Iterable[Answer]) -> str:
 
 @dataclass
 class _Drawings:
-    """Where pictures of what was read are drawn.
+    """Draws what was read into pictures.
 
     Attributes:
         annotated: the file, or for several pictures the folder, of `--annotate`.

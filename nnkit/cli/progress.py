@@ -131,7 +131,7 @@ class Lines(Listener):
 
 
 class Bar(Lines):
-    """The same on a terminal, with a live bar below: loss, time left and speed."""
+    """Prints the lines of a training above a live bar with loss, time left and speed."""
 
     progress: Progress
 

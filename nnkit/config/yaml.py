@@ -26,7 +26,7 @@ Scalar = str | int | float | bool | None
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Where a value came from: a file's line and column, both from 1, or a command's option."""
+    """The origin of a value: a file's line and column, both from 1, or a command's option."""
 
     file: str
     line: int = 0
@@ -203,7 +203,7 @@ PLAIN_WORDS_AT_BEGIN = {
 
 
 def _explain(error: yaml.MarkedYAMLError, text: str, file: str) -> tuple[Mark, str]:
-    """Where and why a text is no YAML."""
+    """Explain where and why a text is not YAML."""
     problem, lines = str(error.problem), text.splitlines() or [""]
     place = error.problem_mark or error.context_mark
     mark = _mark_of(file, place) if place is not None else Mark(file, 1, 1)

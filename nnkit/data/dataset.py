@@ -38,7 +38,7 @@ class Samples:
         return len(self.inputs)
 
     def take(self, indices: Array) -> Samples:
-        """Those samples, in that order."""
+        """The samples at the given indices, in that order."""
         weights = None if self.weights is None else self.weights[indices]
         origins = indices + 1 if self.origins is None else self.origins[indices]
         return Samples(chosen(self.inputs, indices), self.targets[indices], weights, origins)
@@ -75,7 +75,7 @@ class Dataset:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Of one sample, before preprocessing."""
+        """The shape of one sample before preprocessing."""
         return tuple(self.samples.inputs.shape[1:])
 
     def fingerprint(self) -> str:

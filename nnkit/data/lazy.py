@@ -59,7 +59,7 @@ class LazyArray:
     def then(
         self, function: Callable[[Array], Array], in_place: Callable[[Array], None] | None = None
     ) -> LazyArray:
-        """The same samples, passed through one more function."""
+        """These samples, passed through one more function."""
         return LazyArray(self.source, self.indices, (*self.functions, function), in_place)
 
     @cached_property
@@ -97,7 +97,7 @@ def lazy(inputs: Array | LazyArray) -> LazyArray | None:
 
 
 def chosen(inputs: Array | LazyArray, indices: Array) -> Array | LazyArray:
-    """Those samples, copied, or where they are left as read."""
+    """The chosen samples, copied, or left as they were read."""
     found = lazy(inputs)
     if found is None:
         return np.asarray(inputs[indices])

@@ -54,7 +54,7 @@ class Scale(Step):
         return np.multiply(X, _real(X).type(1 / self.by), dtype=_real(X))
 
     def apply_in_place(self, X: Array) -> None:
-        """Likewise for real inputs, which are overwritten."""
+        """Scales real inputs in place."""
         np.multiply(X, X.dtype.type(1 / self.by), out=X)
 
 
@@ -274,7 +274,7 @@ class Preprocessor:
         return X
 
     def prepared(self, X: Array | LazyArray, dtype: np.dtype[Any]) -> Array | LazyArray:
-        """Likewise for a whole set; where that saves memory and no time is lost, as it is read."""
+        """A whole set preprocessed at once, or as it is read where that saves memory at no cost."""
         samples, scales = lazy(X), self._scales
         if samples is None:
             return self(np.asarray(X), dtype)

@@ -133,5 +133,5 @@ def draw_schedule(config: Config) -> tuple[Rates, Chart, list[str]]:
 
 
 def numbers(values: Array) -> list[Any]:
-    """As JSON has them: null for what is no finite number."""
+    """Numbers as JSON has them: null for what is not finite."""
     return [value if isfinite(value) else None for value in values.tolist()]

@@ -187,7 +187,7 @@ class RunningMean:
 
 
 def running_mean(values: Array) -> Array:
-    """It after each of the values, (n,)."""
+    """The running mean after each of the values, (n,)."""
     mean = RunningMean()
     return np.array([mean.after(value) for value in values])
 

@@ -123,7 +123,7 @@ def trace_checkpoint(
     *,
     force: bool = False,
 ) -> Trace:
-    """Likewise from a trained network's parameters, the optimizer beginning anew.
+    """Takes a step from a trained network's parameters, with the optimizer beginning anew.
 
     Args:
         what: a checkpoint file, a run's folder, or a run's name.

@@ -222,7 +222,7 @@ class _Teller:
         return self.columns(**(columns | after))
 
     def listed(self, layer: LayerTrace) -> tuple[Table, ...]:
-        """Its gradients one to a row, where it has any that are in no matrix."""
+        """A layer's gradients, one to a row, where any are not shown as a matrix."""
         if not layer.parameters or self.as_matrix(layer):
             return ()
         rows = [
@@ -233,7 +233,7 @@ class _Teller:
         return (Table(("parameter", "gradient"), tuple(rows)),)
 
     def long(self, layer: LayerTrace) -> Table:
-        """Its parameters one to a row: before, gradient, after."""
+        """A layer's parameters, one to a row: before, gradient, after."""
         rows = [
             (
                 f"{name}{list(index)}".replace(" ", ""),

@@ -89,11 +89,6 @@ class Metric(Generic[S]):
         """Whether it is a classification metric; otherwise it is a regression metric."""
         return self.statistic.takes != "outputs"
 
-    @property
-    def about(self) -> str:
-        """Its definition in one line."""
-        return (self.of.__doc__ or "").strip().partition("\n")[0]
-
 
 def metric(
     statistic: type[S], *, higher_is_better: bool, least: float = 0.0, most: float = 1.0

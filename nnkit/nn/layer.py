@@ -104,7 +104,7 @@ class Reach:
     stride: tuple[float, ...]
 
     def then(self, layer: Reach | None) -> Reach:
-        """That of this one and a layer after it: r ← r + (k − 1)·s and s ← s·t.
+        """The reach of this layer and one after it: r ← r + (k − 1)·s and s ← s·t.
 
         Araujo, Norris & Sim 2019, *Computing receptive fields of convolutional neural networks*,
         eq. 2.
@@ -302,7 +302,7 @@ class Stage:
 
 
 def restaged(stages: Sequence[Stage], form: Form) -> Iterator[Stage]:
-    """The same layers for inputs of another form.
+    """The stages of a chain for inputs of another form.
 
     Raises:
         ShapeError: a layer can't take what reaches it.

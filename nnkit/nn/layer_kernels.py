@@ -179,7 +179,7 @@ def rescale_rows(X: Any, mean: Any, factor: Any, shift: Any, Y: Any) -> None:
 def normalize_columns(
     X: Any, scale: Any, shift: Any, eps: float, Y: Any, mean: Any, spread: Any
 ) -> None:
-    """Likewise each column n by its own μ and σ²; X and Y are (rows, columns), mean (columns,).
+    """Normalize each column n by its own μ and σ²; X and Y are (rows, columns), mean (columns,).
 
     Scale and shift are (rows,).
     """
@@ -209,7 +209,7 @@ def normalize_columns(
 def normalize_columns_gradient(
     X: Any, mean: Any, spread: Any, scale: Any, dY: Any, dscale: Any, dshift: Any
 ) -> None:
-    """Likewise column by column: dX = spread · (dX̂ − mean(dX̂) − X̂ · mean(dX̂ ⊙ X̂))."""
+    """Gradient of columns: dX = spread · (dX̂ − mean(dX̂) − X̂ · mean(dX̂ ⊙ X̂))."""
     rows, columns = X.shape
     centre, factor, rest = np.empty_like(X[0]), np.empty_like(X[0]), np.empty_like(X[0])
     for n in range(columns):

@@ -52,7 +52,7 @@ class Loss(Component):
         """Each sample's loss ℓ, (N,); writes dℓ/dY, same shape as Y, into dY."""
 
     def per_sample_from_logits(self, Z: Array, T: Array, dZ: Array) -> Array:
-        """Likewise of f(Z), f the `fused` activation; writes dℓ/dZ into dZ."""
+        """Each sample's loss of f(Z), f the `fused` activation, (N,); writes dℓ/dZ into dZ."""
         raise NotImplementedError(f"{self.tag()} has no fused form")
 
     def __call__(self, Y: Array, T: Array, dY: Array, weights: Array | None = None) -> float:

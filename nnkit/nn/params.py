@@ -69,7 +69,7 @@ class Layout:
         self.decayed = slice(0, sum(p.size for p in self.parameters if p.decay))
 
     def place(self, parameter: Parameter) -> slice:
-        """Where a block lies in the vector."""
+        """The slice of the vector that holds a block."""
         start = self.offsets[parameter.name]
         return slice(start, start + parameter.size)
 

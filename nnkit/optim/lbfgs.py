@@ -187,7 +187,7 @@ def _zoom(
     lowest: _Point,
     evaluations: int,
 ) -> _Point:
-    """Likewise, between two points of which `low` has the smaller value. Algorithm 3.6."""
+    """A step length between two points, of which `low` has the smaller value (algorithm 3.6)."""
     for _ in range(evaluations):
         point = along(_between(low, high))
         if isfinite(point.value) and point.value < lowest.value:

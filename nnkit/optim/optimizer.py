@@ -23,14 +23,12 @@ class Optimizer(Component):
     """The update rule; its state between steps is kept in slots, vectors as long as the parameters.
 
     Attributes:
-        elementwise: whether each parameter goes its own way.
         per_block: whether the rule looks at each parameter block as a whole, so that it must be
             given one at a time.
         full_batch: whether a step is taken by `descend`, which looks at the objective as often as
             it wants, so that every step must see the same samples: all of them.
     """
 
-    elementwise: ClassVar[bool] = True
     per_block: ClassVar[bool] = False
     full_batch: ClassVar[bool] = False
     lr: Positive = Field(description="The learning rate, before the schedule is applied.")
@@ -109,4 +107,4 @@ class Optimizer(Component):
 
     @abstractmethod
     def update(self, params: Array, grads: Array, slots: Slots, t: int, lr: float) -> None:
-        """Likewise, without weight decay."""
+        """Updates `params` in place, without weight decay; the arguments are those of `step`."""

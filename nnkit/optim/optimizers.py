@@ -405,7 +405,6 @@ class LAMB(Optimizer):
     """
 
     kind: Literal["lamb"] = "lamb"
-    elementwise: ClassVar[bool] = False
     per_block: ClassVar[bool] = True
     lr: Positive = 1e-3
     beta1: Fraction = 0.9

@@ -15,7 +15,7 @@ from nnkit.config.spec import Component, Count, Fraction, Listed, NonNegative, P
 
 @dataclass(frozen=True, slots=True)
 class PlateauState:
-    """Where `plateau` stands.
+    """The state of the schedule `plateau`.
 
     Attributes:
         factor: on the learning rate.
@@ -34,12 +34,8 @@ class Schedule(Component):
     Every schedule may begin with a warm-up: the factor rises linearly over the first share
     `warmup` of all steps, and the schedule proper takes the steps that remain. Of these, T in all,
     or of their epochs, t have passed.
-
-    Attributes:
-        falls: whether it begins at lr and never rises.
     """
 
-    falls: ClassVar[bool] = True
     warmup: Fraction = Field(0.0, description="The share of all steps in which it rises to lr.")
     per: Literal["step", "epoch"] = Field(
         "step", description="What its time is counted in: it changes at each step or each epoch."
@@ -173,7 +169,6 @@ class CosineRestarts(Schedule):
     It falls to lr · floor each time. SGDR (Loshchilov & Hutter 2017, eq. 5).
     """
 
-    falls: ClassVar[bool] = False
     elsewhere: ClassVar[tuple[str, ...]] = ("sgdr", "cosine_annealing_warm_restarts")
     kind: Literal["cosine_restarts"] = "cosine_restarts"
     shorthand: ClassVar[str | None] = "first"
@@ -195,7 +190,6 @@ class OneCycle(Schedule):
     So `lr` is the peak (Smith & Topin 2019; the shape and the numbers as in PyTorch).
     """
 
-    falls: ClassVar[bool] = False
     kind: Literal["one_cycle"] = "one_cycle"
     rise: Annotated[float, Field(gt=0, lt=1)] = 0.3
     start: Annotated[float, Field(gt=1)] = 25.0

@@ -18,14 +18,12 @@ class Digit:
         confidence: the network's probability of its answer; None where it gives none.
         box: x0, y0, x1, y1 in pixels of the picture seen upright, ends excluded.
         guess: the class's name, also where it is rejected.
-        runner_up: the class that came second.
     """
 
     label: str
     confidence: float | None
     box: Box
     guess: str
-    runner_up: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +56,7 @@ class Reading:
 
     @property
     def digits(self) -> tuple[Digit, ...]:
-        """Of all lines, in reading order."""
+        """The digits of all lines, in reading order."""
         return tuple(digit for line in self.lines for digit in line.digits)
 
     @property

@@ -169,7 +169,7 @@ class Config(Spec):
         return dump_yaml(self.resolved())
 
     def origin(self, path: SettingPath) -> str:
-        """Where a setting was given, as `file:line:column` or `--set …`; "" if it is a default."""
+        """The origin of a setting, as `file:line:column` or `--set …`; "" if it is a default."""
         if self._document is None:
             return ""
         _, node, exact = find_setting(Config, self._document, path)

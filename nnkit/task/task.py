@@ -76,12 +76,12 @@ class Task:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Of the data as loaded."""
+        """The fingerprint of the data as loaded."""
         return self.dataset.fingerprint()
 
     @cached_property
     def input_shape(self) -> Shape:
-        """Of one sample, preprocessed."""
+        """The shape of one preprocessed sample."""
         one = self.preprocessor(self.sets["train"].inputs[:1], self.dtype)
         return tuple(one.shape[1:])
 

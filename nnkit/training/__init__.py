@@ -1,1 +1,1 @@
-"""Where config, data and model meet: the loop, the run, the trained model."""
+"""Training: the plan, the session, the loop, the run and its listeners."""

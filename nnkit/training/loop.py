@@ -68,7 +68,7 @@ class Evaluation:
         return self.step if name == LAST else self.all_figures()[name]
 
     def record(self) -> dict[str, Any]:
-        """As one line of metrics.jsonl."""
+        """The evaluation as one line of metrics.jsonl."""
         return {
             "step": self.step,
             "epoch": round(self.epoch, 6),
@@ -227,7 +227,7 @@ class Loop:
         return total / max(counted, 1e-30), counted
 
     def _of_batch(self, batch: Batch, draw: int) -> tuple[float, float]:
-        """Its mean loss and how much it counts.
+        """The mean loss of a batch, and how much the batch counts.
 
         Args:
             batch: the samples.

@@ -170,8 +170,10 @@ def test_perfect_answers_are_no_worse_than_any(metric: Metric[Any]) -> None:
 
 @every_metric
 def test_says_what_it_is(metric: Metric[Any]) -> None:
-    assert metric.about.endswith(
-        (".", "ties half.", "halved for two classes, which is (y_1 − t)².")
+    assert (
+        (metric.of.__doc__ or "")
+        .partition("\n")[0]
+        .endswith((".", "ties half.", "halved for two classes, which is (y_1 − t)²."))
     )
 
 

@@ -167,7 +167,7 @@ def test_works_in_place_and_keeps_the_type(optimizer: Optimizer, dtype: str) -> 
     assert all(slot.any() for slot in slots)
 
 
-@pytest.mark.parametrize("optimizer", [o for o in OPTIMIZERS if o.elementwise], ids=name)
+@pytest.mark.parametrize("optimizer", [o for o in OPTIMIZERS if not o.per_block], ids=name)
 def test_each_parameter_goes_its_own_way_whatever_the_block(optimizer: Optimizer) -> None:
     """A vector of several blocks moves as its parts do alone."""
     size = 2 * BLOCK + 5

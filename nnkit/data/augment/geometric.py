@@ -33,7 +33,7 @@ class Affine(Movement):
 
     @abstractmethod
     def source(self, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
-        """Where images take their pixels from: p from A·p + t, relative to the image's centre.
+        """The map from output to input pixels, p to A·p + t, relative to the image's centre.
 
         Returns:
             A (N, 2, 2) and t (N, 2), rows before columns.
@@ -79,7 +79,7 @@ class Shift(Affine, Filled, Direct):
         return _unchanged(count), -self._moves(count, rng).astype(np.float64)
 
     def _moves(self, count: int, rng: np.random.Generator) -> Array:
-        """By how many pixels down and right, (N, 2)."""
+        """The number of pixels by which each image moves down and right, (N, 2)."""
         return self.sometimes(rng.integers(-self.pixels, self.pixels + 1, (count, 2)), 0, rng)
 
 

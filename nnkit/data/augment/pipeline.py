@@ -67,7 +67,7 @@ def _move(
 
 
 def together(augmentations: Sequence[Augmentation]) -> list[list[Augmentation]]:
-    """Them in order, consecutive movements with one fill in one group, each other in its own."""
+    """Augmentations in groups, in order: consecutive movements with one fill; others alone."""
     groups: list[list[Augmentation]] = []
     for augmentation in augmentations:
         last = groups[-1] if groups else []

@@ -98,7 +98,7 @@ def _padded(X: Array, fill: Fill) -> tuple[Array, Array, Array]:
 
 
 def _starts(P: Array) -> Array:
-    """Where the images begin in a channel of P, (N, 1, 1)."""
+    """The offsets at which the images begin in a channel of P, (N, 1, 1)."""
     return (np.arange(P.shape[1]) * (P.shape[2] * P.shape[3]))[:, None, None]
 
 

@@ -62,7 +62,7 @@ class _Arrays(Source):
         """The array that one of the four settings names."""
 
     def place(self, name: str) -> str:
-        """Where that array is, as the user knows it."""
+        """The place of an array, as the user knows it."""
         return name
 
     def load(self) -> Dataset:
@@ -86,7 +86,7 @@ class _Arrays(Source):
         return Dataset(samples, test, classes)
 
     def moved(self, place: Path) -> Self:
-        """Likewise; of several files the folder that they are in now, under the same names."""
+        """The same data in another place; of several files, the folder that now holds them."""
         if "path" in type(self).model_fields:
             return super().moved(place)
         named = {name: getattr(self, name) for name in type(self).model_fields if name != "kind"}
@@ -108,7 +108,7 @@ class _Arrays(Source):
 
 
 class _Weighted(_Arrays):
-    """Likewise, and how much each sample counts, (n,), in arrays of their own."""
+    """Arrays in a file, with how much each sample counts, (n,), in arrays of their own."""
 
     weights: str | None = None
     test_weights: str | None = Field(None, description="The same for the test set.")
@@ -212,7 +212,7 @@ def read_npz(path: Path, name: str) -> Array:
 
 
 def _start(path: Path, entry: zipfile.ZipInfo) -> int:
-    """Where an entry's content begins in the archive."""
+    """The position in the archive at which an entry's content begins."""
     with path.open("rb") as file:
         # The local header: 26 bytes, then the lengths of the name and the extra field after it.
         file.seek(entry.header_offset + 26)

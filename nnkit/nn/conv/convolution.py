@@ -138,7 +138,7 @@ class Direct:
         )
 
     def _entries(self, row: int, column: int) -> list[int]:
-        """Where each entry of a window lies, for rows and columns so far apart."""
+        """The offset of each entry of a window, for rows and columns so far apart."""
         (height, width), (down, across) = self.kernel, self.dilation
         places = product(range(height), range(width))
         return [i * down * row + j * across * column for i, j in places]

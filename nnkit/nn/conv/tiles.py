@@ -95,7 +95,7 @@ def correlate(
 
 
 def pack_back(tile: Any, W: Any, packed: Any) -> None:
-    """Likewise as `correlate_back` takes them: by tiles of channels, and terms (i, f, j)."""
+    """Packs weights as `correlate_back` takes them: by tiles of channels, and terms (i, f, j)."""
     filters, channels, height, across = W.shape
     size, at = len(tile), 0
     for first in range(0, channels, size):

@@ -1,4 +1,4 @@
-"""Where the windows of a convolution or a pooling lie on its input."""
+"""The windows of a convolution or a pooling, and where they lie on its input."""
 
 from __future__ import annotations
 

@@ -266,7 +266,7 @@ class BoundColumns(_BoundConv):
 
 
 class BoundDirect(_BoundConv):
-    """The same sums by compiled code, straight from the (padded) input."""
+    """Convolution by compiled code, straight from the (padded) input."""
 
     def __init__(self, binding: Binding, windows: Windows, groups: int, weights: Weights) -> None:
         super().__init__(binding, windows, groups, weights)

@@ -91,7 +91,7 @@ class _BoundBatchNorm(Layer):
 
 
 class BoundBatchNorm(_BoundBatchNorm):
-    """By NumPy, a pass over memory for each operation."""
+    """Batch normalization by NumPy, a pass over memory for each operation."""
 
     def __init__(self, spec: BatchNorm, binding: Binding) -> None:
         super().__init__(spec, binding)
@@ -126,7 +126,7 @@ class BoundBatchNorm(_BoundBatchNorm):
 
 
 class CompiledBatchNorm(_BoundBatchNorm):
-    """By kernels, of which each takes a row while it is in the cache."""
+    """Batch normalization by kernels, each of which takes a row while it is in the cache."""
 
     def __init__(self, spec: BatchNorm, binding: Binding) -> None:
         super().__init__(spec, binding)
@@ -184,7 +184,7 @@ class _BoundLayerNorm(Layer):
 
 
 class BoundLayerNorm(_BoundLayerNorm):
-    """By NumPy, a pass over memory for each operation."""
+    """Layer normalization by NumPy, a pass over memory for each operation."""
 
     def __init__(self, spec: LayerNorm, binding: Binding) -> None:
         super().__init__(spec, binding)
@@ -215,7 +215,7 @@ class BoundLayerNorm(_BoundLayerNorm):
 
 
 class CompiledLayerNorm(_BoundLayerNorm):
-    """By kernels, of which each goes over the columns twice, all at once."""
+    """Layer normalization by kernels, each of which goes over all columns twice."""
 
     def __init__(self, spec: LayerNorm, binding: Binding) -> None:
         super().__init__(spec, binding)

@@ -203,7 +203,7 @@ def _line(
 
 
 def _contact(page: Array, glyph: Array, top: int, right: int, size: float) -> int:
-    """Where the digit, moved to the left, first meets the ink that is there; not too far in."""
+    """The place where a digit, moved to the left, first meets the ink there; not too far in."""
     ink, own = page[top : top + glyph.shape[0]] > 0.5, glyph > 0.5
     deepest = right - round(0.15 * size)
     for left in range(right, max(deepest, 0), -1):

@@ -67,7 +67,7 @@ def main() -> None:
 
 
 def candidates_in(composed: Composed, rng: np.random.Generator) -> Iterator[tuple[Array, Array]]:
-    """Of each line the candidates, cut wherever possible, and what they are; see `examples`."""
+    """The candidates of each line, cut wherever possible, and what they are; see `examples`."""
     for strip in strips_of(composed.picture, Stages()):
         groups = cut(strip)
         yield examples(cut(strip, np.ones(len(groups.boxes), dtype=bool)), composed, rng)

@@ -123,13 +123,12 @@ class _Answer:
     certain: bool
 
     def digit(self, pieces: Pieces, candidate: Candidate) -> Digit:
-        order = np.argsort(candidate.probabilities)
-        guess, runner_up = self.classes[order[-1]], self.classes[order[-2]]
-        confidence = float(candidate.probabilities[order[-1]])
+        best = int(np.argmax(candidate.probabilities))
+        guess, confidence = self.classes[best], float(candidate.probabilities[best])
         read = confidence * candidate.digit >= self.reject
         box = _rounded(pieces.box_in_picture(candidate.first, candidate.last), self.limits)
         label = guess if read else UNREADABLE
-        return Digit(label, confidence if self.certain else None, box, guess, runner_up)
+        return Digit(label, confidence if self.certain else None, box, guess)
 
 
 def _line(pieces: Pieces, path: Sequence[Candidate], answer: _Answer) -> Line:

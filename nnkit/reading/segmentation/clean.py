@@ -69,7 +69,7 @@ def _rules(mask: Array) -> list[_Rule]:
 
 
 def _vertical_runs(mask: Array, step: int) -> tuple[Array, Array, Array]:
-    """Of every so manieth column the runs: x, first y, and the y after the last."""
+    """The vertical runs in every n-th column: x, first y, and the y after the last."""
     columns = mask.T[::step]
     padded = np.zeros((columns.shape[0], columns.shape[1] + 2), dtype=np.int8)
     padded[:, 1:-1] = columns

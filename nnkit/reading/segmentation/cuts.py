@@ -153,7 +153,7 @@ def _groups(found: Components) -> list[_Group]:
 
 
 def _cuts(strip: Strip, groups: list[_Group], doubtful: Array) -> list[Array]:
-    """Where to cut each group: paths (k, h), x from its left."""
+    """The paths along which to cut each group, (k, h), x from its left."""
     windows, columns = [], []
     for group, may_be_cut in zip(groups, doubtful, strict=True):
         width = group.right - group.left
@@ -176,7 +176,7 @@ def _cuts(strip: Strip, groups: list[_Group], doubtful: Array) -> list[Array]:
 
 
 def _cheapest(paths: Array, costs: Array, width: int) -> Array:
-    """Of a group's cuts those that cross little ink and are not beside a better one, in order."""
+    """The cuts that cross little ink and are not beside a better one, in order."""
     chosen: list[int] = []
     most = max(2, round(DENSITY * width / HEIGHT))
     for k in np.argsort(costs):

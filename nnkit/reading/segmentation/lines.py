@@ -154,7 +154,7 @@ def _part(ink: Ink, part: tuple[slice, slice]) -> Ink:
 
 
 def _height(boxes: Array, areas: Array, tilt: float) -> float:
-    """Of a line's digits in pixels, the tilt's share taken away."""
+    """The height of a line's digits in pixels, without the share that is due to tilt."""
     widths = boxes[:, 2] - boxes[:, 0]
     heights = boxes[:, 3] - boxes[:, 1] - abs(tilt) * widths
     return max(1.0, digit_height(np.maximum(heights, 1), areas), LEAST_ASPECT * widths.max())

@@ -62,7 +62,7 @@ def edges_of(own: Array) -> tuple[Array, Array] | None:
 
 
 def _crossing(level: _Edge, upright: _Edge) -> tuple[float, float]:
-    """Where v = slope · u + level meets u = slope · v + level: u, v."""
+    """The point (u, v) at which v = slope · u + level meets u = slope · v + level."""
     u = (upright.level + upright.slope * level.level) / (1 - level.slope * upright.slope)
     return u, level.slope * u + level.level
 

@@ -140,7 +140,7 @@ def _outline(apart: Array, level: float) -> _Outline | None:
 
 
 def _step(apart: Array, own: Array, corners: Array, cut: Array) -> float | None:
-    """By how much the slip differs from what lies beside it; None if its edges aren't sharp."""
+    """The step in grey between the slip and what lies beside it; None if edges aren't sharp."""
     height, width = apart.shape
     steps = []
     inner, outer = moved(corners, np.full(4, 2.0)), moved(corners, np.full(4, -2.0))
@@ -184,7 +184,7 @@ def _written_on(grey: Array, apart: Array, outline: _Outline) -> bool:
 
 
 def _narrow(values: Array, reach: int) -> Array:
-    """By how much each cell exceeds its surroundings: what an opening takes off (Serra 1982)."""
+    """The excess of each cell over its surroundings: what an opening takes off (Serra 1982)."""
     padded = np.pad(values, 2 * reach, mode="edge")
     return values - greatest(-greatest(-padded, reach), reach)
 
