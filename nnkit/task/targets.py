@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from typing import Any
 
@@ -16,6 +17,8 @@ from nnkit.data.lazy import LazyArray
 from nnkit.errors import SettingError, SettingPath
 from nnkit.nn.losses import Coding, Loss
 from nnkit.nn.params import Array, Shape
+
+TABLE = 1 << 16  # bytes of all classes coded, up to which copying them beats coding anew
 
 
 class Targets(ABC):
@@ -52,7 +55,7 @@ class Targets(ABC):
         return self.shape[0]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ClassTargets(Targets):
     """Class numbers, coded as rows of on and off: one-hot, or one column for two classes.
 
@@ -90,9 +93,25 @@ class ClassTargets(Targets):
         return out
 
     def read(self, chosen: Array, out: Array) -> None:
-        self._code(self.numbers[chosen], out)
+        self._code(np.take(self.numbers, chosen), out)
 
     def _code(self, numbers: Array, out: Array) -> None:
+        if self._table is None:
+            self._switch_on(numbers, out)
+        else:
+            gather(self._table, numbers, out)
+
+    @cached_property
+    def _table(self) -> Array | None:
+        """Every class coded, (classes, outputs); None where they are many."""
+        table_shape = (self.classes, self.shape[1])
+        if prod(table_shape) * self.dtype.itemsize > TABLE:
+            return None
+        table = np.empty(table_shape, self.dtype)
+        self._switch_on(np.arange(self.classes), table)
+        return table
+
+    def _switch_on(self, numbers: Array, out: Array) -> None:
         off = -1 if self.coding == "signed" else 0
         if self.single:
             out[:, 0] = np.where(numbers == 1, 1, off)

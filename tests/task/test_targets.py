@@ -50,6 +50,7 @@ READ_LATER = LazyArray(PIXELS, np.arange(50)).then(lambda X: X.astype(np.float32
 KINDS: dict[str, AnyTargets] = {
     "classes": ClassTargets(RNG.integers(0, 4, 50), 4, False, "binary", FLOAT32),
     "signed classes": ClassTargets(RNG.integers(0, 4, 50), 4, False, "signed", FLOAT32),
+    "many classes": ClassTargets(RNG.integers(0, 200, 50), 200, False, "signed", FLOAT32),
     "two classes": ClassTargets(RNG.integers(0, 2, 50), 2, True, "signed", np.dtype("float64")),
     "one class": ClassTargets(np.zeros(50, int), 1, False, "binary", FLOAT32),
     "numbers": NumberTargets(RNG.normal(size=(50, 3)), FLOAT32),
