@@ -84,7 +84,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name == "pretrained":  # the networks that come along: nnkit.pretrained.DIGITS
+    if name == "pretrained":  # the pretrained networks: nnkit.pretrained.DIGITS
         return import_module("nnkit.reading.pretrained")
     for home, names in _HOMES.items():
         if name in names:

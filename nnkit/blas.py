@@ -18,18 +18,18 @@ SMALL_KERNELS = {"SkylakeX", "Cooperlake", "SapphireRapids"}
 
 @cache
 def controller() -> ThreadpoolController:
-    """What sets the number of threads."""
+    """The controller that sets the number of BLAS threads."""
     return ThreadpoolController()
 
 
 _lock = Lock()
-_limits: list[int] = []  # of all blocks of `limited_threads` that are running
-_before: list[int] = []  # what the libraries had before the first of them
+_limits: list[int] = []  # limits of all running `limited_threads` blocks
+_before: list[int] = []  # the libraries' limits before the first of these blocks
 
 
 @contextmanager
 def limited_threads(count: int) -> Iterator[None]:
-    """Within the block, BLAS takes at most that many threads.
+    """Limit BLAS to `count` threads within the block.
 
     Most libraries have one setting for the whole process. While blocks run in several threads, the
     smallest limit holds for all; after the last, the setting is what it was before the first.
@@ -90,6 +90,6 @@ def kernels() -> str:
 
 @cache
 def has_small_kernels() -> bool:
-    """Whether it is an OpenBLAS with kernels for small products on this processor."""
+    """Whether NumPy's BLAS is an OpenBLAS with kernels for small products on this processor."""
     found = controller().select(internal_api="openblas").info()
     return bool(found) and all(library["architecture"] in SMALL_KERNELS for library in found)

@@ -19,10 +19,10 @@ from typing import TypeVar
 
 from nnkit.paths import cache_folder
 
-# Importing numba takes half a second: only so many multiplications for a sample earn it back.
+# Importing numba takes half a second, which pays only above this many multiplications per sample.
 WORTHWHILE = 20_000
 
-# What an inexact kernel may do: NaN and infinity stay what they are.
+# Optimizations allowed in inexact kernels: those that respect NaN and infinity.
 INEXACT = {"contract", "nsz", "reassoc"}
 
 Kernel = TypeVar("Kernel", bound=Callable[..., object])
@@ -100,7 +100,7 @@ def _configure_numba() -> None:
         return
     features = llvm.get_host_cpu_features()
     if features.get("avx512f") and "NUMBA_CPU_FEATURES" not in os.environ:
-        # LLVM prefers vectors of half the width, from the days when full ones ran hot.
+        # LLVM prefers half-width vectors by default, since full ones once lowered the clock rate.
         os.environ["NUMBA_CPU_NAME"] = llvm.get_host_cpu_name()
         os.environ["NUMBA_CPU_FEATURES"] = features.flatten() + ",-prefer-256-bit"
 

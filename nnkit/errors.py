@@ -1,4 +1,4 @@
-"""What can go wrong, each kind with the exit code that the command line answers with."""
+"""Exceptions, each with the exit code of the command line."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class SettingError(NnkitError):
         super().__init__(f"{dotted(path)}: {message}" if path else message)
         self.path = path
         self.message = message
-        self.exit_code = exit_code  # 3 where it is the data that the setting does not fit
+        self.exit_code = exit_code  # 3 if the setting does not fit the data
 
 
 class DataError(NnkitError):

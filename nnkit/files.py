@@ -103,7 +103,7 @@ def _replace(path: Path, content: bytes) -> None:
 
 
 def _torn(path: Path) -> str:
-    """How the names of this file's temporary files begin; no longer than a name may be."""
+    """The prefix of this file's temporary files, cut to the longest name allowed."""
     return f".{path.name[:MOST_OF_A_NAME]}."
 
 

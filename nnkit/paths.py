@@ -1,4 +1,4 @@
-"""The folders for what belongs neither to the user's project nor to the package."""
+"""Folders for files that belong neither to the user's project nor to the package."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """What is to be drawn.
+    """The contents of a chart.
 
     Attributes:
         title: above it.
@@ -83,7 +83,7 @@ class Chart:
         return _range(curve.x for curve in self.curves)
 
     def y_range(self) -> tuple[float, float]:
-        """The range of y over all curves, with a little space above and below."""
+        """The range of y over all curves, with a margin above and below."""
         low, high = _range(curve.y for curve in self.curves)
         if self.from_zero:
             low = min(low, 0.0)
@@ -99,7 +99,7 @@ def _range(values: Iterator[Array]) -> tuple[float, float]:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """The places of values on an axis of `size` places, `low` on the first, `high` on the last."""
+    """The scale of an axis of `size` places: `low` on the first, `high` on the last."""
 
     low: float
     high: float
@@ -272,7 +272,7 @@ def write_picture(chart: Chart, path: Path) -> None:
 
     Raises:
         UsageError: another kind of file, or no matplotlib.
-        OSError: it can't be written.
+        OSError: the file can't be written.
     """
     kind = picture_format(path)
     import matplotlib as mpl
@@ -316,5 +316,5 @@ def _draw(chart: Chart, axes: Axes) -> None:
 
 
 def _conversions(unit: float) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
-    """To another unit of so many of the first, and back."""
+    """The conversions of x to a unit `unit` times as large, and back."""
     return lambda x: x / unit, lambda x: x * unit

@@ -11,7 +11,7 @@ from unicodedata import combining, decomposition, name, normalize
 
 STAND_IN = "nnkit.stand-in"  # the error handler's name in Python's registry
 
-# Of one character where there is a good one, so that tables and charts keep their form.
+# A single character where possible, so that tables and charts keep their layout.
 STAND_INS = {
     "−": "-",
     "·": ".",
@@ -49,7 +49,7 @@ STAND_INS = {
     "–": "-",
     "—": "-",
     "ß": "ss",
-    "λ": "lambda",  # which Unicode spells otherwise
+    "λ": "lambda",  # spelled differently in Unicode
     "\u0302": "^",  # the hat of m̂
 }
 BOX_LINES = {"HORIZONTAL": "-", "VERTICAL": "|"}

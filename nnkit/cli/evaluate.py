@@ -14,9 +14,9 @@ from nnkit.cli.output import check_output, print_json, say, show_figure, table
 if TYPE_CHECKING:
     from nnkit.inference.report import ClassReport, Report
 
-MOST_IN_A_MATRIX = 20  # classes; of more, the pairs most often confused are shown
+MOST_IN_A_MATRIX = 20  # classes; beyond that, only the most confused pairs are shown
 MOST_PAIRS = 10
-WIDEST = 72  # letters of all class names above the matrix; if they are longer, numbers stand there
+WIDEST = 72  # total length of the class names above the matrix; beyond it, numbers are shown
 
 
 def evaluate(

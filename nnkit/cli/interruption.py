@@ -44,7 +44,7 @@ class Interruption:
             signal.signal(other, handler)
         # Not by print: the signal may have come in the middle of one, which can't be entered twice.
         text = f"\n{signal.Signals(number).name}: finishing this step and saving …\n"
-        with suppress(OSError):  # nobody may be reading any more
+        with suppress(OSError):  # standard error may be closed
             os.write(2, text.encode(sys.stderr.encoding or "utf-8", STAND_IN))
 
     def requested(self) -> bool:
@@ -53,5 +53,5 @@ class Interruption:
 
     @property
     def exit_code(self) -> int:
-        """The exit code by the shell's convention: 128 plus the signal's number."""
+        """The exit code after a signal: 128 plus the signal's number, as in a shell."""
         return 128 + (self.signal or 0)

@@ -34,7 +34,7 @@ def lr_find(
     from nnkit.plots import picture_format, write_picture
 
     if output is not None:
-        picture_format(output)  # which had better be known before the test
+        picture_format(output)  # fail before the test rather than after it
     loaded = nnkit.load_config(config, overrides or ())
     found = find_lr(loaded, low, high, steps)
     chart = draw(found, loaded.name)

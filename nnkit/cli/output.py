@@ -25,7 +25,7 @@ def say(text: str) -> None:
 def say_error(message: str) -> None:
     """An error on standard error, each line marked as one."""
     for line in legible(message).splitlines():
-        # A control character out of a config or a file's name could play tricks on a terminal.
+        # Control characters from a config or a file name could disturb the terminal.
         shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
         print(f"error: {shown}", file=sys.stderr, flush=True)
 

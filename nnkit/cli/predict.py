@@ -25,11 +25,11 @@ Answer = dict[str, Any]
 
 PICTURES = "pictures"
 TABLES = {".csv": "csv", ".tsv": "csv", ".npy": "npy"}
-# The data sources of whose kind a table's rows may be.
+# The data sources that a table's rows may belong to.
 READERS = {"csv": {"csv"}, "npy": {"npy", "npz", "mnist", "idx"}}
 
-COLUMNS = ("path", "row", "text", "confidence", "note", "error")  # of --csv
-EMPTY = "empty: nothing stands out from the background"  # of a picture's `note`
+COLUMNS = ("path", "row", "text", "confidence", "note", "error")  # columns of --csv
+EMPTY = "empty: nothing stands out from the background"  # longest `note` of a picture
 
 
 def predict(
@@ -96,7 +96,7 @@ def predict(
     for answer in _answers(networks, inputs, REJECT if reject is None else reject, drawings):
         output.tell(answer)
         if output_failure() and not (csv_file or annotate or debug_dir):
-            break  # nobody is left to tell the rest, and nothing else is wanted of it
+            break  # the reader has gone, and no other output was requested
     output.finish()
     if output.failed:
         raise typer.Exit(DataError.exit_code)
@@ -105,7 +105,7 @@ def predict(
 def _networks(
     inputs: Sequence[Path], checkpoint: str | None, runs: Path
 ) -> Mapping[str, TrainedModel]:
-    """The network that answers to each kind of input, all before any is read."""
+    """The network for each kind of input, all loaded before any input is read."""
     import nnkit
     from nnkit.reading.pretrained import DIGITS
 
@@ -123,7 +123,7 @@ def _networks(
 
 
 def _kind(path: Path) -> str:
-    """What an input is: one of `TABLES`, or pictures."""
+    """The kind of an input: one of `TABLES`, or pictures."""
     return PICTURES if path.is_dir() else TABLES.get(path.suffix.lower(), PICTURES)
 
 
@@ -209,7 +209,7 @@ def _predicted(model: TrainedModel, file: Path) -> Iterator[Answer]:
 
 
 def _inputs(model: TrainedModel, file: Path) -> Any:
-    """What a file holds, as raw inputs (n, …)."""
+    """A file's contents as raw inputs (n, …)."""
     from nnkit.data.sources.arrays import read_npy
     from nnkit.errors import DataError
 
@@ -255,7 +255,7 @@ def _digit(digit: Digit) -> Answer:
 
 @dataclass
 class _Output:
-    """Prints answers as they come, or all at the end as JSON, and writes them to a table.
+    """Destination of predictions: standard output as they come, JSON at the end, or a table.
 
     Attributes:
         as_json: whether they are printed as JSON.
@@ -289,7 +289,7 @@ class _Output:
 
 
 def _shown(answer: Answer) -> str:
-    """A line a picture or row; lines of a picture are parted by a slash."""
+    """One line per picture or row; lines within a picture are separated by a slash."""
     row = f" row {answer['row']}" if "row" in answer else ""
     text = answer.get("note") or answer["text"].replace("\n", " / ")
     certain = answer.get("confidence")
@@ -309,7 +309,7 @@ def _as_csv(answers: Iterable[Answer]) -> str:
 
 @dataclass
 class _Drawings:
-    """Draws what was read into pictures.
+    """Destination of the annotated pictures.
 
     Attributes:
         annotated: the file, or for several pictures the folder, of `--annotate`.

@@ -1,4 +1,4 @@
-"""What a person sees of a run: a table of its evaluations, and on a terminal a live bar below."""
+"""Progress of a run: a table of its evaluations, and on a terminal a live bar below."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 REFRESH = 0.1  # seconds between two updates of the bar
-MOST_ROWS = 40  # of a table; more evaluations are thinned out
+MOST_ROWS = 40  # rows of a table; more evaluations are thinned out
 PLAIN_WIDTH = 80  # columns where standard error is no terminal
 SHORTEST_BAR = 10
 
@@ -119,7 +119,7 @@ class Lines(Listener):
         return table
 
     def _epochs(self, epochs: float) -> str:
-        """Epochs as in all rows of the table."""
+        """A number of epochs, formatted as in all rows of the table."""
         loop = self.loop
         whole = loop.evaluate_every % loop.per_epoch == loop.steps % loop.per_epoch == 0
         return f"{epochs:,.0f}" if whole else f"{epochs:,.2f}"
@@ -131,7 +131,7 @@ class Lines(Listener):
 
 
 class Bar(Lines):
-    """Prints the lines of a training above a live bar with loss, time left and speed."""
+    """A table of evaluations on a terminal, with a live bar below: loss, time left and speed."""
 
     progress: Progress
 

@@ -48,7 +48,7 @@ def list_all(runs: RunsOption = Path("runs"), as_json: JsonOption = False) -> No
 
 
 def _differing_settings(runs: Iterable[RunDirectory]) -> dict[Path, dict[str, Any]]:
-    """For each run that shares its name with others, the settings in which they differ."""
+    """The settings in which runs of the same name differ, for each such run."""
     from nnkit.runs.differences import differences, identity
 
     by_name = defaultdict(list)
@@ -78,7 +78,7 @@ def _entry(run: RunDirectory, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _steps(run: RunDirectory) -> int:
-    """How far the run came: by its last save, or where that can't be read its last evaluation."""
+    """Steps completed by a run: from its last checkpoint, or if unreadable its last evaluation."""
     from nnkit.errors import CheckpointError
     from nnkit.runs.header import read_header
 

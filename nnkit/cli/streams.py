@@ -50,7 +50,7 @@ def _prepared(stream: TextIO | None, original: TextIO | None) -> TextIO:
         return open(os.devnull, "w", encoding="utf-8", errors=STAND_IN)  # noqa: PTH123
     if not isinstance(stream, TextIOWrapper):
         return stream
-    console = os.name == "nt" and stream.isatty()  # which is written to otherwise
+    console = os.name == "nt" and stream.isatty()  # these are written in different ways
     if stream is not original or console:
         stream.reconfigure(errors=STAND_IN)
         return stream
@@ -65,7 +65,7 @@ def _prepared(stream: TextIO | None, original: TextIO | None) -> TextIO:
 
 
 def output_failure() -> OSError | None:
-    """Why standard output takes no more, or None while it does."""
+    """The error that stopped standard output, or None while it can be written."""
     sys.stdout.flush()
     buffer = getattr(sys.stdout, "buffer", None)
     sink = getattr(buffer, "raw", buffer)
@@ -73,6 +73,6 @@ def output_failure() -> OSError | None:
 
 
 def reader_left(failure: OSError) -> bool:
-    """Whether it is a pipe whose reader has gone, as `head` goes once it has its lines."""
+    """Whether a write failed because the pipe's reader has gone, as `head` does once it is done."""
     closed = (errno.EPIPE, errno.EINVAL) if os.name == "nt" else (errno.EPIPE,)
     return failure.errno in closed

@@ -10,8 +10,8 @@ from typing import Any
 from nnkit.cli.output import show_figure
 
 GAP = "  "
-WIDEST = len("-4.995e+10")  # of a number with four significant digits
-SPEED = "samples"  # per second, which the cells say
+WIDEST = len("-4.995e+10")  # width of a number with four significant digits
+SPEED = "samples"  # the cells say "per second"
 BEST = "★"
 LINE = 10  # characters of a heading's line, unless a single word is longer
 

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from nnkit.inspection.trace import Trace
 
 
-WIDEST = 400  # of a table: better folded by a narrow terminal than with its numbers cut
+WIDEST = 400  # width of a table: wrapping in a narrow terminal is better than cutting numbers off
 
 
 class Format(StrEnum):
-    """How a trace is printed."""
+    """Output format of a trace."""
 
     TEXT = "text"
     MARKDOWN = "markdown"

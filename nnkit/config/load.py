@@ -16,7 +16,7 @@ from nnkit.config.yaml import MAX_DEPTH, Mark, Node, fault, parse_yaml, read_yam
 from nnkit.errors import ConfigError, Problem, SettingPath, UsageError, dotted
 
 S = TypeVar("S", bound=Spec)
-MAX_SECTION_DEPTH = 3  # how deep a misplaced key's home is looked for
+MAX_SECTION_DEPTH = 3  # how deep to search for the place of a misplaced key
 
 
 def load_document(path: str | Path, overrides: Sequence[str] = ()) -> Node:
@@ -160,7 +160,7 @@ class Fault:
 
     Attributes:
         item: the error.
-        path: of the setting, as in the resolved config.
+        path: path of the setting, as in the resolved config.
         holder: the spec that has, or should not have, the last part of the path.
         branch: where the path leads through an untagged union: its path, and the member tried.
     """
@@ -332,7 +332,7 @@ MESSAGES = {
 }
 
 
-# Errors about a word that is not among those known: where the context keeps the word, and these.
+# Errors about an unknown word: the context's keys of the word and of the known words.
 ONE_OF = {"union_tag_invalid": ("tag", "expected_tags"), "unknown_name": ("name", "known")}
 
 
@@ -398,7 +398,7 @@ def _remedy_for_key(root: type[Spec], found: Fault) -> str:
     if spec is None or key == "kind":
         return ""
     for home, specs in _sections(root):
-        # Where this very spec may stand, the key is that of another kind: it is not misplaced.
+        # Where this spec itself is allowed, the key belongs to another kind: it is not misplaced.
         if spec not in specs and any(key in other.model_fields for other in specs):
             place = f"in '{dotted((*home, key))}'" if home else "at the top level"
             return f"; it belongs {place}"
@@ -467,7 +467,7 @@ def _only_spec(annotation: Any) -> type[Spec] | None:
 
 
 def _item_of(annotation: Any, part: str | int) -> Any:
-    """What stands under an index in a list, or under a key in a mapping; None if it is neither."""
+    """The item at an index of a list, or at a key of a mapping; None for any other value."""
     origin, parts = get_origin(annotation), get_args(annotation)
     if origin in (tuple, list):
         return parts[0] if isinstance(part, int) else None

@@ -51,7 +51,7 @@ def _named(part: Any, pointer: str) -> Iterator[tuple[str, str]]:
 
 
 def _inside(part: Any) -> Iterable[tuple[str | int, Any]]:
-    """What a mapping or a list holds, by key or index; nothing else holds anything."""
+    """The items of a mapping or a list, by key or index; none for any other value."""
     if isinstance(part, dict):
         return part.items()
     if isinstance(part, list):

@@ -1,4 +1,4 @@
-"""What every config is made of: frozen, strict specs, and tagged unions with shorthands."""
+"""Building blocks of configs: frozen, strict specs, and tagged unions with shorthands."""
 
 # No `from __future__ import annotations` here and in the modules of the largest families: for each
 # class pydantic evaluates the class variables of all its bases, and would compile every string.
@@ -143,7 +143,7 @@ class Component(Spec):
 
     @classmethod
     def needs_nothing(cls) -> bool:
-        """Whether the bare tag is enough to write it."""
+        """Whether the component can be written as its bare tag."""
         return not any(field.is_required() for field in cls.model_fields.values())
 
 

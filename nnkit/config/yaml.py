@@ -16,7 +16,7 @@ from nnkit.text import legible
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 50
-MAX_NODES = 50_000  # counted with aliases written out, which is what defuses an alias bomb
+MAX_NODES = 50_000  # counted with aliases expanded, as protection against alias bombs
 
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -169,7 +169,7 @@ def _line_column(text: str, index: int) -> tuple[int, int]:
     return text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index)
 
 
-# Parts of the parser's messages, and what they mean to somebody who does not know its terms;
+# Parts of the parser's messages, and their meaning in plain words;
 # {begin} is where the construct at fault begins, {character} what stands at the fault.
 PLAIN_WORDS = {
     "expected ',' or '}'": "a comma is missing before this, or the '{{' at {begin} is not closed",
@@ -192,7 +192,7 @@ PLAIN_WORDS = {
     ),
     "cannot start any token": "{character} cannot begin a value; put quotes around the text",
 }
-# Likewise, where the fault is not where the parser gave up but where the construct begins.
+# Messages for faults that lie where the construct begins, not where the parser gave up.
 PLAIN_WORDS_AT_BEGIN = {
     "could not find expected ':'": "expected a setting such as 'seed: 3', with a colon and a space",
     "unexpected end of stream": "the quote that opens here is never closed",
@@ -203,7 +203,7 @@ PLAIN_WORDS_AT_BEGIN = {
 
 
 def _explain(error: yaml.MarkedYAMLError, text: str, file: str) -> tuple[Mark, str]:
-    """Explain where and why a text is not YAML."""
+    """The position and reason of a YAML syntax error."""
     problem, lines = str(error.problem), text.splitlines() or [""]
     place = error.problem_mark or error.context_mark
     mark = _mark_of(file, place) if place is not None else Mark(file, 1, 1)
@@ -270,7 +270,7 @@ class Composer:
                 raise too_deep(mark)
             return replace(node, key=key or mark)
         if event.anchor:
-            self.anchors[event.anchor] = None  # begun: an alias to it in here would be a circle
+            self.anchors[event.anchor] = None  # unfinished: an alias in here would be circular
         if isinstance(event, yaml.ScalarEvent):
             node = Node(self.scalar(event, mark), mark, key or mark)
         elif event.tag not in COLLECTION_TAGS:
@@ -368,7 +368,7 @@ def merge_mappings(node: Node, key: Mark) -> dict[str, Node]:
     As YAML 1.1 defines it (https://yaml.org/type/merge.html): one level deep.
 
     Raises:
-        ConfigError: it is neither.
+        ConfigError: the value is neither.
     """
     merged: dict[str, Node] = {}
     for part in node.value if isinstance(node.value, list) else [node]:
@@ -396,7 +396,7 @@ TAGGED_TYPES: dict[str, type] = {
     f"{CORE_TAG}bool": bool,
     f"{CORE_TAG}null": type(None),
 }
-MAX_BITS = 1024  # of an integer; more would not fit a float either
+MAX_BITS = 1024  # bits of an integer; more would not fit a float either
 NULLS = {"", "~", "null", "Null", "NULL"}
 TRUES = {"true", "True", "TRUE"}
 FALSES = {"false", "False", "FALSE"}

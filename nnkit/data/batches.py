@@ -17,7 +17,7 @@ from nnkit.memory import aligned_empty
 from nnkit.random import generator
 
 GATHERED = 1 << 20  # bytes fetched at a time: few calls, and the copy is still in the cache
-COMPILED = 10_000_000  # values in a training set whose augmentation is worth numba's start
+COMPILED = 10_000_000  # values in a training set above which augmentation is worth loading numba
 
 
 class Readable(Protocol):
@@ -69,7 +69,7 @@ class Batches:
 
     @property
     def per_epoch(self) -> int:
-        """How many batches an epoch has, a short last one included."""
+        """The number of batches in an epoch, including a short last one."""
         return -(-len(self.inputs) // self.batch_size)
 
     def order(self, epoch: int) -> Array:

@@ -1,4 +1,4 @@
-"""What a source of data hands over: samples first, as read, before any preprocessing."""
+"""Data as a source provides it: samples first, as read, before any preprocessing."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Samples:
         return len(self.inputs)
 
     def take(self, indices: Array) -> Samples:
-        """The samples at the given indices, in that order."""
+        """The samples at these indices, in that order."""
         weights = None if self.weights is None else self.weights[indices]
         origins = indices + 1 if self.origins is None else self.origins[indices]
         return Samples(chosen(self.inputs, indices), self.targets[indices], weights, origins)

@@ -20,7 +20,7 @@ MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
 )
-# Of the uncompressed files, because mirrors compress them differently.
+# Hashes of the uncompressed files, because mirrors compress them differently.
 SHA256 = dict(
     zip(
         FILES,
@@ -83,7 +83,7 @@ def _download(name: str, mirrors: tuple[str, ...]) -> bytes:
 
 def _content_sum(packed: bytes) -> str:
     try:
-        # No further than it may go: a few bytes of gzip can unpack to all of memory.
+        # Bounded, because a few bytes of gzip can unpack to all of memory.
         return sha256(gzip.GzipFile(fileobj=BytesIO(packed)).read(LARGEST)).hexdigest()
     except (OSError, EOFError, zlib.error):
         return "not gzip"

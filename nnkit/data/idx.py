@@ -14,7 +14,7 @@ from nnkit.errors import DataError
 
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 GZIP_MAGIC = b"\x1f\x8b"
-MAX_BYTES = 1 << 33  # of what a gzip may unpack to
+MAX_BYTES = 1 << 33  # bytes that a gzip file may unpack to
 
 
 def read_idx(path: Path, dimensions: int | None = None) -> Array:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 IN_MEMORY = 1 << 29  # bytes; a smaller file is read once and then trained on faster
-NARROW = 2  # bytes a value, which a network would take in four
+NARROW = 2  # bytes per value; a network takes four
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class LazyArray:
         if self.in_place is None:
             out[...] = self[chosen]
             return
-        # Quicker than to take as many float32, of which four times the bytes are far away.
+        # Faster than fetching float32 values, which would read four times the bytes.
         out[...] = np.take(self.source, self.indices[chosen], axis=0)
         self.in_place(out)
 
@@ -59,7 +59,7 @@ class LazyArray:
     def then(
         self, function: Callable[[Array], Array], in_place: Callable[[Array], None] | None = None
     ) -> LazyArray:
-        """These samples, passed through one more function."""
+        """A lazy array of the same samples, passed through one more function."""
         return LazyArray(self.source, self.indices, (*self.functions, function), in_place)
 
     @cached_property
@@ -80,7 +80,7 @@ class LazyArray:
 
     @property
     def nbytes(self) -> int:
-        """What its samples take in memory; of those on disk, their indices."""
+        """The memory taken by the samples; for samples on disk, by their indices."""
         if isinstance(self.source, np.memmap):
             return self.indices.nbytes
         return len(self) * prod(self.source.shape[1:]) * self.source.itemsize
@@ -97,7 +97,7 @@ def lazy(inputs: Array | LazyArray) -> LazyArray | None:
 
 
 def chosen(inputs: Array | LazyArray, indices: Array) -> Array | LazyArray:
-    """The chosen samples, copied, or left as they were read."""
+    """The samples at these indices: a copy, or a lazy array where they are left as read."""
     found = lazy(inputs)
     if found is None:
         return np.asarray(inputs[indices])

@@ -24,7 +24,7 @@ def open_picture(path: Path) -> Image.Image:
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd metadata, which is nobody's concern here
+            warnings.simplefilter("ignore")  # warnings about odd metadata, which is irrelevant here
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=FORMATS) as picture:
                 if picture.width * picture.height > MAX_PIXELS:
@@ -61,7 +61,7 @@ def _opaque(picture: Image.Image) -> Image.Image:
 
 
 def _paper(layered: Image.Image) -> str:
-    """What a transparent picture is laid on: white, or black under light ink."""
+    """The background for a transparent picture: white, or black under light ink."""
     ink = ImageStat.Stat(layered.convert("L"), layered.getchannel("A").point(lambda a: a > 0))
     return "black" if ink.count[0] and ink.mean[0] > LIGHT else "white"
 

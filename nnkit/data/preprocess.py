@@ -23,11 +23,11 @@ class Step(Component):
     """A preprocessing step, applied to inputs (n, *shape)."""
 
     def fit(self, X: Array | LazyArray, columns: Sequence[Column]) -> Statistics:
-        """What it must know of the training data, as named arrays.
+        """The statistics of the training data that the step needs, as named arrays.
 
         Args:
             X: training inputs (n, *shape), as the steps before this one leave them.
-            columns: what they are, for a table; else empty.
+            columns: the columns of a table; empty for other data.
 
         Raises:
             DataError: the step can't be applied to such data.
@@ -54,7 +54,7 @@ class Scale(Step):
         return np.multiply(X, _real(X).type(1 / self.by), dtype=_real(X))
 
     def apply_in_place(self, X: Array) -> None:
-        """Scales real inputs in place."""
+        """Transforms real inputs X in place."""
         np.multiply(X, X.dtype.type(1 / self.by), out=X)
 
 
@@ -186,7 +186,7 @@ def _one_hot(numbers: Array, count: int) -> Array:
 
 
 def _extremes(X: Array | LazyArray) -> tuple[Array, Array]:
-    """Each feature's least and largest value, missing ones left out."""
+    """The minimum and maximum of each feature, ignoring missing values."""
     low = reduce(np.fmin, (np.fmin.reduce(part, axis=0) for part in chunks(X)))
     high = reduce(np.fmax, (np.fmax.reduce(part, axis=0) for part in chunks(X)))
     return low.astype(np.float64), high.astype(np.float64)
@@ -274,7 +274,7 @@ class Preprocessor:
         return X
 
     def prepared(self, X: Array | LazyArray, dtype: np.dtype[Any]) -> Array | LazyArray:
-        """A whole set preprocessed at once, or as it is read where that saves memory at no cost."""
+        """A whole set preprocessed, lazily where that saves memory and costs no time."""
         samples, scales = lazy(X), self._scales
         if samples is None:
             return self(np.asarray(X), dtype)

@@ -66,7 +66,7 @@ def split_dataset(dataset: Dataset, split: Split, seed: int) -> dict[str, Sample
             sets[name] = samples.take(np.sort(held_out))
     if dataset.test is not None and split.test is None:
         sets["test"] = dataset.test
-    # A memory-mapped file that nothing is held out of stays one.
+    # Without held-out samples, a memory-mapped file stays memory-mapped.
     sets["train"] = samples if len(rest) == len(samples) else samples.take(np.sort(rest))
     return sets
 
@@ -90,10 +90,10 @@ def _hold_out(shuffled: Array, strata: Array, count: int) -> tuple[Array, Array]
     sizes = np.bincount(labels)
     exact = sizes * (count / len(shuffled))
     quota = np.floor(exact).astype(int)
-    # What rounding down left over goes to the largest remainders.
+    # The samples left over by rounding down go to the largest remainders.
     for label in np.argsort(-(exact - quota), kind="stable")[: count - quota.sum()]:
         quota[label] += 1
-    rank = np.empty(len(shuffled), dtype=int)  # of each sample within its stratum
+    rank = np.empty(len(shuffled), dtype=int)  # rank of each sample within its stratum
     rank[np.argsort(labels, kind="stable")] = np.arange(len(shuffled)) - np.repeat(
         np.cumsum(sizes) - sizes, sizes
     )

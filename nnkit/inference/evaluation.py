@@ -30,7 +30,7 @@ def evaluate(
     """Loss and figures over a whole set.
 
     Args:
-        model: as it is.
+        model: the model, which is not changed.
         data: the set.
         metrics: which figures; by default those of every evaluation.
         execution: how the network computes; by default as the model does.
@@ -52,7 +52,7 @@ def accumulate(
     """Runs a whole set through the model, a thousand samples at a time; returns its mean loss.
 
     Args:
-        model: as it is.
+        model: the model, which is not changed.
         data: the set.
         metrics: accumulates targets and predictions.
         kept: filled with the outputs (n, outputs), where they are wanted.
@@ -79,6 +79,6 @@ def accumulate(
 
 
 def width_of(model: Model, data: ReadySet) -> int:
-    """How many classes there are, or outputs."""
+    """The number of classes, or of outputs for regression."""
     (outputs,) = model.output_shape
     return max(2, outputs) if data.are_classes else outputs

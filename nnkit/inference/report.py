@@ -1,4 +1,4 @@
-"""A model's answers over a whole set, judged in full: every figure, each class, every confusion."""
+"""Full evaluation of a model on one set: all metrics, scores by class, confusion matrix."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from nnkit.nn.params import Array
 from nnkit.task.answers import confidence, decide, gives_probabilities
 from nnkit.task.task import ReadySet
 
-MATRIX_CLASSES = 100  # up to which the confusion matrix is given in full
+MATRIX_CLASSES = 100  # classes up to which the confusion matrix is given in full
 
 
 @dataclass(frozen=True, slots=True)
 class ClassReport:
-    """How each class fares, and all pairs of target and answer.
+    """Scores for each class, and the confusion matrix of true and predicted classes.
 
     Attributes:
-        names: of the classes.
+        names: names of the classes.
         counts: how much of each is meant, answered and right.
         confusion: the weight of each pair.
     """
@@ -38,7 +38,7 @@ class ClassReport:
     confusion: Confusion
 
     def rows(self) -> list[dict[str, Any]]:
-        """For each class its name, `precision`, `recall`, `f1` and `support`."""
+        """The name, `precision`, `recall`, `f1` and `support` of each class."""
         figures = (precisions(self.counts), recalls(self.counts), f1s(self.counts))
         return [
             {"class": name, "precision": p, "recall": r, "f1": f, "support": plain(weight)}
@@ -62,7 +62,7 @@ class ClassReport:
         ]
 
     def matrix(self) -> list[list[float]] | None:
-        """A row a target, a column an answer; None of more than a hundred classes."""
+        """The confusion matrix, true classes in rows; None for more than a hundred classes."""
         if len(self.names) > MATRIX_CLASSES:
             return None
         return [[plain(weight) for weight in row] for row in self.confusion.matrix()]
@@ -70,16 +70,16 @@ class ClassReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What `nnkit eval` says of a model on one set.
+    """The evaluation of a model on one set, as `nnkit eval` reports it.
 
     Attributes:
-        split: which set.
+        split: name of the set.
         figures: the loss, and all metrics that suit targets and outputs, by name.
-        by_class: how each class fares; None for real targets.
-        targets: of each sample, class numbers (n,) or real targets (n, outputs).
-        predicted: likewise, as decided.
-        confidence: the probability (n,) given to what was decided, if there are such.
-        outputs: of the network, (n, outputs).
+        by_class: scores for each class; None for real targets.
+        targets: true class numbers (n,) or real targets (n, outputs).
+        predicted: predicted class numbers (n,) or real outputs (n, outputs).
+        confidence: the probability (n,) of each predicted class, if the model gives one.
+        outputs: the network's outputs, (n, outputs).
         origins: the path of each sample's file, or its row in the source from 1, (n,).
     """
 

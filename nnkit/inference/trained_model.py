@@ -64,7 +64,7 @@ class TrainedModel:
     info: Mapping[str, Any]
 
     def outputs(self, X: Any) -> Array:
-        """What the network gives, such as class probabilities, through `activation.inference`.
+        """The network's outputs, such as class probabilities, through `activation.inference`.
 
         Args:
             X: raw samples (n, *raw_shape), as the data source gives them; one sample alone is
@@ -87,7 +87,7 @@ class TrainedModel:
         return np.ascontiguousarray(Y.T)
 
     def predict(self, X: Any) -> Array:
-        """The answers: class names (n,), or real targets (n, outputs).
+        """The predictions: class names (n,), or real numbers (n, outputs).
 
         Args:
             X: as for `outputs`.
@@ -97,7 +97,7 @@ class TrainedModel:
         return np.asarray(self.classes)[decide(self._forward(X), self.model.loss)]
 
     def confidence(self, X: Any) -> Array | None:
-        """The probability (n,) of each answer; None where outputs are no probabilities of classes.
+        """The probability (n,) of each prediction; None where outputs are not class probabilities.
 
         Args:
             X: as for `outputs`.
@@ -109,7 +109,7 @@ class TrainedModel:
 
     @property
     def gives_probabilities(self) -> bool:
-        """Whether what the network gives are probabilities of classes."""
+        """Whether the network's outputs are class probabilities."""
         return self.classes is not None and self.model.output_activation.probability
 
     def read(self, path: str | Path, **options: Any) -> Any:
@@ -158,7 +158,7 @@ class TrainedModel:
             raise DataError(f"inputs of type {X.dtype}, which is no number")
         if X.dtype.kind == "f" and not (np.isfinite(X) | (np.isnan(X) & bool(self.columns))).all():
             raise DataError("NaN or infinity in the inputs")
-        with numerics():  # what overflows is looked for, and said, below
+        with numerics():  # overflow is checked and reported below
             prepared = self.preprocessor(X, self.model.dtype)
             outputs = self.model.forward(prepared, execution=self._execution(len(X)))
         if not np.isfinite(outputs).all():
@@ -207,11 +207,11 @@ class TrainedModel:
         return len(ready), evaluate(self.model, ready, metrics, self._execution(len(ready)))
 
     def report(self, split: str = "test", data: Path | None = None) -> Report:
-        """Judges the model in full on one of its data's sets: all metrics, by class, confusions.
+        """Evaluate the model in full on one of its data's sets: all metrics, by class, confusions.
 
         Args:
-            split: as for `evaluate`, which says what is raised.
-            data: likewise.
+            split: `train`, `validation` or `test`.
+            data: where the data is now, if it was moved; errors are raised as by `evaluate`.
         """
         ready = self._ready(split, data)
         return report_on(self.model, ready, split, self.classes, self._execution(len(ready)))

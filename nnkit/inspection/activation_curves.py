@@ -15,12 +15,12 @@ from nnkit.nn.model import Model
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass
 
-MOST_UNITS = 64  # that are tried for an activation that takes several together
+MOST_UNITS = 64  # most units tried for an activation that acts on several at once
 
 
 @dataclass(frozen=True, slots=True)
 class ActivationCurve:
-    """What an activation does to one number.
+    """An activation as a function of one number.
 
     Attributes:
         z: inputs (n,).

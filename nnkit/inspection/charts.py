@@ -1,4 +1,4 @@
-"""What a learner may want drawn: an activation, or the learning rate over a run."""
+"""Charts of an activation, or of the learning rate over a run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from nnkit.plots import Chart, Curve
 from nnkit.task.config import Config
 from nnkit.training.plan import Pace, pace
 
-POINTS = 2001  # of a curve; odd, so that the middle of a range is one of them
+POINTS = 2001  # points of a curve; odd, so that the middle of the range is included
 
 
 class Shown(Spec):
@@ -57,8 +57,8 @@ def draw_activation(
 
     Args:
         activation: any.
-        low: its smallest input.
-        high: its largest.
+        low: the smallest input.
+        high: the largest input.
 
     Raises:
         UsageError: the range is none.
@@ -133,5 +133,5 @@ def draw_schedule(config: Config) -> tuple[Rates, Chart, list[str]]:
 
 
 def numbers(values: Array) -> list[Any]:
-    """Numbers as JSON has them: null for what is not finite."""
+    """Numbers ready for JSON: None where a value is not finite."""
     return [value if isfinite(value) else None for value in values.tolist()]

@@ -1,4 +1,4 @@
-"""What a training would be: shapes, parameters, memory and a timed step; nothing is written."""
+"""A dry run of training: shapes, parameters, memory and a timed step; nothing is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What filters make of a picture: classic ones, and those that a network learned."""
+"""Pictures convolved with classic filters, and with those that a network learned."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from nnkit.inference.trained_model import TrainedModel
 from nnkit.inspection.sheet import Sheet
 from nnkit.nn.layers import Conv
 
-LONGEST = 200  # pixels of a picture's longer side, as it is filtered
+LONGEST = 200  # longer side, in pixels, of the filtered picture
 COLUMNS = 4
-GREY = 127.5  # shown where a filter whose weights sum to 0 finds nothing
+GREY = 127.5  # grey level of a zero response, for filters whose weights sum to 0
 
 # Gonzalez & Woods, *Digital Image Processing*, ch. 3; emboss is the difference along a diagonal.
 CLASSIC: dict[str, list[list[float]]] = {
@@ -35,7 +35,7 @@ def filtered(path: Path, model: TrainedModel | None = None) -> Sheet:
     """A picture in grey through the classic filters, and through a network's first layer.
 
     Weights that sum to 0 give positive and negative numbers: these are drawn lighter and darker
-    than a middle grey, and what a network's filter gives likewise, in terms of its own largest.
+    than a middle grey. The output of a network's filter is scaled by its own largest value.
 
     Args:
         path: the picture.
@@ -66,7 +66,7 @@ def first_filters(model: TrainedModel) -> Array:
     """The weights (filters, height, width) of a network's first convolution of grey pictures.
 
     Raises:
-        UsageError: it has none.
+        UsageError: the network has no such convolution.
     """
     views = model.model.layout.views(model.model.params)
     first = next(s for s in model.model.stages if s.parameters)

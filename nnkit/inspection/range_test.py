@@ -18,11 +18,11 @@ from nnkit.task.config import Config
 from nnkit.training.loop import Loop, Progress, Step
 from nnkit.training.session import build
 
-WORSE = 4.0  # times the best smoothed loss, at which the test has seen enough
-MEMORY = 0.8  # of the running mean that smooths the loss
-BEGUN = 0.25  # of the whole fall, after which it counts as one
-WIDEST = 1e100  # range of rates, highest by lowest
-FEWEST = 10  # steps from which a slope can be read
+WORSE = 4.0  # multiple of the best smoothed loss at which the test stops
+MEMORY = 0.8  # decay of the running mean that smooths the loss
+BEGUN = 0.25  # fraction of the total decrease above which the loss counts as falling
+WIDEST = 1e100  # ratio of the highest to the lowest rate
+FEWEST = 10  # fewest steps from which a slope can be estimated
 
 Ending = Literal["the rates were through", "the loss rose", "the loss was not finite"]
 
@@ -39,12 +39,12 @@ class Rising(Schedule):
 
 @dataclass(frozen=True, slots=True)
 class RangeTest:
-    """What a range test saw.
+    """The result of a learning-rate range test.
 
     Attributes:
         lr: the rates at which steps were taken, rising, (n,).
-        loss: of the batch that followed the step at each rate, (n,).
-        smoothed: the same, noise taken out, (n,).
+        loss: the loss of the batch that followed the step at each rate, (n,).
+        smoothed: the smoothed losses, (n,).
         ending: why it ended.
     """
 
@@ -116,7 +116,7 @@ def find_lr(config: Config, low: float = 1e-7, high: float = 10.0, steps: int = 
         session = build(config)
     growth = (high / low) ** (1 / (steps - 1))
     rising = config.optimizer.model_copy(update={"lr": low, "schedule": Rising(growth=growth)})
-    # One step more, because what a step did is seen in the loss of the next batch.
+    # One more step, because the effect of a step shows in the loss of the next batch.
     loop = replace(
         session.loop,
         optimizer=rising,
@@ -175,13 +175,13 @@ def limit(best: float) -> float:
 
 
 class RunningMean:
-    """The mean of each value and those before it, ever less of what is longer ago."""
+    """Exponentially weighted mean of the values so far, the latest weighted most."""
 
     def __init__(self) -> None:
         self.total = self.weight = 0.0
 
     def after(self, value: float) -> float:
-        """The mean, now that this value has come."""
+        """The mean after one more value."""
         self.total, self.weight = MEMORY * self.total + value, MEMORY * self.weight + 1
         return self.total / self.weight
 

@@ -17,7 +17,7 @@ from nnkit.random import generator
 from nnkit.task.config import Config
 from nnkit.task.task import Task, prepare
 
-COLUMNS = 10  # of a sheet without augmentation
+COLUMNS = 10  # columns of a sheet without augmentation
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +25,12 @@ class Shown:
     """Training samples.
 
     Attributes:
-        indices: their numbers in the training set, from 0.
-        targets: each in words.
-        inputs: as they were read (n, *shape).
+        indices: the samples' indices in the training set, from 0.
+        targets: the target of each sample in words.
+        inputs: the samples as read (n, *shape).
         label: what the targets are.
         columns: the names of a table's columns; empty for other data.
-        rows: what stands there, None where nothing does; likewise.
+        rows: the cells of a table, None where one is empty; empty for other data.
         changed: each sample, preprocessed, and versions of it by augmentation,
             (n, 1 + versions, C, H, W); None where not asked for.
     """
@@ -65,7 +65,7 @@ class Shown:
         return Sheet(pictures_of(np.concatenate(versions), *bounds), captions, columns)
 
     def summary(self) -> dict[str, Any]:
-        """Ready for JSON: of a table also what stands there."""
+        """The samples ready for JSON; for a table, with the values of its cells."""
         found: list[dict[str, Any]] = [
             {"sample": i, "target": target}
             for i, target in zip(self.indices, self.targets, strict=True)
@@ -127,7 +127,7 @@ def _spread(count: int, samples: int) -> Array:
 
 
 def _changed(task: Task, inputs: Array, versions: int) -> Array:
-    """Each version as another epoch would have it, were these samples its first batch."""
+    """The samples and augmented versions of them, each as the first batch of an epoch."""
     seed, chosen = task.config.seed, task.config.data.augment
     plain = task.preprocessor(inputs, task.dtype)
     found = [plain]

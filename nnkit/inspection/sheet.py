@@ -80,7 +80,7 @@ def write_sheet(sheet: Sheet, path: Path) -> None:
 
     Raises:
         UsageError: another kind of file.
-        OSError: it can't be written.
+        OSError: the file can't be written.
     """
     if path.suffix.lower() != ".png":
         raise UsageError(f"{path}: the picture's name must end in .png")
@@ -110,7 +110,7 @@ def in_dots(sheet: Sheet) -> Iterator[str]:
 
 
 def columns_in(width: int, pixels: int) -> int:
-    """How many pictures so many pixels wide fit side by side into so many letters."""
+    """The number of pictures of that pixel width that fit side by side into a line of letters."""
     return max(1, (width + 2) // (-(-min(pixels, WIDEST) // 2) + 2))
 
 

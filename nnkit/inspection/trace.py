@@ -1,4 +1,4 @@
-"""One training step on one sample, every number of it kept: forward, backward, and the update."""
+"""Traces of one training step on one sample: every number of forward, backward and update."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from nnkit.task.config import Config
 from nnkit.task.task import prepare
 from nnkit.training.session import Session, assemble
 
-MOST = 1000  # of a network whose trace a person may want to read
+MOST = 1000  # parameters of the largest network whose trace is readable
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class ParameterTrace:
 
 @dataclass(frozen=True, slots=True)
 class LayerTrace:
-    """One layer of the chain, without the axis of the batch.
+    """A layer of the chain in one training step, without the batch axis.
 
     Attributes:
         name: such as `layers.0`.
@@ -47,7 +47,7 @@ class LayerTrace:
         output: what it gives, z; a for an activation.
         output_gradient: ∂E/∂output; δ for a layer with weights. None for an output activation that
             is computed together with the loss, whose gradient goes around it.
-        input_gradient: ∂E/∂input, likewise.
+        input_gradient: ∂E/∂input, None where the loss's gradient goes around the layer.
         slope: ∂output/∂input of an activation that works on each number by itself: f′(z).
         parameters: by short name, as `W`.
     """
@@ -67,12 +67,12 @@ class Trace:
     """A training step on one sample.
 
     Attributes:
-        config: of the network.
+        config: the network's config.
         origin: where its parameters come from, such as `initial weights`.
         split: the set of which the sample is.
-        sample: its index there.
-        label: its target as the data has it.
-        target: as the loss wants it.
+        sample: index of the sample in that set.
+        label: the sample's target as in the data.
+        target: the sample's target as the loss takes it.
         layers: from the input to the output.
         loss: E before the update.
         loss_after: E of this sample after it.
@@ -101,7 +101,7 @@ def trace(config: Config, sample: int, split: str = "train", *, force: bool = Fa
 
     Args:
         config: from `load_config`.
-        sample: its index in the set, from 0.
+        sample: index of the sample in the set, from 0.
         split: `train`, `validation` or `test`.
         force: trace also a network too large to be read.
 
@@ -123,11 +123,11 @@ def trace_checkpoint(
     *,
     force: bool = False,
 ) -> Trace:
-    """Takes a step from a trained network's parameters, with the optimizer beginning anew.
+    """Takes one training step on one sample from a checkpoint's parameters, in float64.
 
     Args:
         what: a checkpoint file, a run's folder, or a run's name.
-        sample: its index in the set, from 0.
+        sample: index of the sample in the set, from 0.
         split: `train`, `validation` or `test`.
         runs: where names are looked for.
         force: trace also a network too large to be read.
@@ -234,7 +234,7 @@ def _layers(
     dX: Array | None,
     views: Sequence[Mapping[str, Array]],
 ) -> Iterator[LayerTrace]:
-    """What became of each stage.
+    """The trace of each stage of the network.
 
     Args:
         stages: from the input to the output.

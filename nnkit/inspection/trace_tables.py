@@ -1,4 +1,4 @@
-"""A trace as a person follows it: forward, loss, backward, update, in formulas and tables."""
+"""A trace as formulas and tables: forward, loss, backward, update."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nnkit.nn.layers import Dense
 from nnkit.nn.layers.weighted import WeightedLayer
 from nnkit.nn.params import Array
 
-MOST_COLUMNS = 6  # inputs of a layer whose weights are shown as a matrix, a row a unit
+MOST_COLUMNS = 6  # most inputs of a layer whose weights are shown as a matrix, one row per unit
 RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -29,7 +29,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What happens at one place: a title, formulas, and tables."""
+    """A section of a trace: a title, formulas, and tables."""
 
     title: str
     formulas: tuple[str, ...] = ()
@@ -45,7 +45,7 @@ class Chapter:
 
 
 def title_of(trace: Trace) -> str:
-    """Which step of what this is."""
+    """The title of a trace: run, sample, set, target and origin of the weights."""
     return (
         f"{trace.config.name}: one training step on sample {trace.sample} of the "
         f"{trace.split} set (target {trace.label}), from {trace.origin}"
@@ -53,7 +53,7 @@ def title_of(trace: Trace) -> str:
 
 
 def chapters(trace: Trace, digits: int = 4) -> list[Chapter]:
-    """The step as a story; numbers with so many significant digits."""
+    """The four parts of the step, numbers with `digits` significant digits."""
     teller = _Teller(trace, digits)
     forward = [teller.input(), *(teller.forward(i) for i in range(len(trace.layers)))]
     downward = [i for i, layer in enumerate(trace.layers) if layer.output_gradient is not None]
@@ -197,7 +197,7 @@ class _Teller:
         return f"{layer.name}: {spec.tag()}, {shapes[0]} → {shapes[1]}"
 
     def as_matrix(self, layer: LayerTrace) -> bool:
-        """Whether its parameters are shown as a matrix, a row a unit."""
+        """Whether a layer's parameters are shown as a matrix, one row per unit."""
         return isinstance(layer.spec, Dense) and len(layer.input) <= MOST_COLUMNS
 
     def of_units(
@@ -207,9 +207,9 @@ class _Teller:
 
         Args:
             layer: dense.
-            what: which of its parameters' vectors: `value`, `gradient` or `updated`.
+            what: which arrays of its parameters: `value`, `gradient` or `updated`.
             before: further columns to the left, (units,) each.
-            after: likewise to the right.
+            after: further columns to the right, (units,) each.
         """
         prefix = "∂E/∂" if what == "gradient" else ""
         columns = dict(before)
@@ -222,7 +222,7 @@ class _Teller:
         return self.columns(**(columns | after))
 
     def listed(self, layer: LayerTrace) -> tuple[Table, ...]:
-        """A layer's gradients, one to a row, where any are not shown as a matrix."""
+        """A layer's gradients, one per row, if they are not shown as a matrix."""
         if not layer.parameters or self.as_matrix(layer):
             return ()
         rows = [
@@ -233,7 +233,7 @@ class _Teller:
         return (Table(("parameter", "gradient"), tuple(rows)),)
 
     def long(self, layer: LayerTrace) -> Table:
-        """A layer's parameters, one to a row: before, gradient, after."""
+        """A layer's parameters, one per row: before, gradient, after."""
         rows = [
             (
                 f"{name}{list(index)}".replace(" ", ""),
@@ -247,7 +247,7 @@ class _Teller:
         return Table(("parameter", "before", "gradient", "new"), tuple(rows))
 
     def side_by_side(self, columns: dict[str, Array]) -> tuple[Table, ...]:
-        """One table, or one for each column where their shapes differ."""
+        """One table of all columns, or one table per column where their shapes differ."""
         if len({values.shape for values in columns.values()}) == 1:
             return (self.columns(**columns),)
         return tuple(self.columns(**{symbol: values}) for symbol, values in columns.items())
@@ -263,7 +263,7 @@ class _Teller:
         return Table(("unit" if first.ndim == 1 else "index", *columns), tuple(rows))
 
     def number(self, value: float) -> str:
-        """With the wanted digits, zeros at the end included."""
+        """A number with the requested significant digits, trailing zeros included."""
         if value == 0:
             return "0"
         return f"{value:#.{self.digits}g}".rstrip(".").replace("-", "−")
@@ -279,7 +279,7 @@ def zero_based(index: Sequence[int]) -> tuple[int, ...]:
 
 
 def _provisos(trace: Trace) -> Iterator[str]:
-    """What the update does beside the optimizer's rule."""
+    """Notes on what the update does in addition to the optimizer's rule."""
     config = trace.config
     if config.regularization.penalizes:
         yield "g has the gradient of the weight penalty added, which ∂E/∂W above has not"
@@ -294,7 +294,7 @@ def _provisos(trace: Trace) -> Iterator[str]:
 
 
 def first_line(component: Any) -> str:
-    """What a component says of itself: its formula."""
+    """The first line of a component's docstring, usually its formula."""
     return (getdoc(type(component)) or component.tag()).partition("\n")[0].rstrip(".")
 
 
@@ -392,7 +392,7 @@ td:first-child {{ opacity: .7; }}
 
 
 def as_html(trace: Trace, digits: int = 4) -> str:
-    """The trace as a page that needs nothing beside itself."""
+    """The trace as a self-contained HTML page."""
     parts: list[str] = []
     for chapter in chapters(trace, digits):
         parts.append(f"<h2>{escape(chapter.title)}</h2>")

@@ -20,7 +20,7 @@ import numpy as np
 
 from nnkit.metrics.metric import Answer, Array, Statistic, metric, ratio, share
 
-ROUNDING = 1e-13  # of n²: a spread below it is that of one class alone, and rounding
+ROUNDING = 1e-13  # fraction of n² below which the spread is rounding error of a single class
 
 
 class ClassCounts(Statistic):
@@ -51,7 +51,7 @@ class ClassCounts(Statistic):
 
     @property
     def occurring(self) -> Array:
-        """Which classes (classes,) occur in the targets or the predictions."""
+        """Mask (classes,) of the classes that occur in the targets or the predictions."""
         return (self.meant + self.answered) > 0
 
 

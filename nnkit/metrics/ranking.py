@@ -10,7 +10,7 @@ from nnkit.metrics.metric import Answer, Array, Statistic, metric, ratio, share
 
 
 class Ranks(Statistic):
-    """How often the true class ranked first, second, … by score.
+    """Counts of the rank of the true class by score.
 
     Among equal scores the higher class number ranks first, as in scikit-learn.
 
@@ -71,7 +71,7 @@ class Scores(Statistic):
         self.parts.append((targets, answers, weights))
 
     def curves(self) -> dict[int, tuple[Array, Array]]:
-        """For each class, the weights of its own and of all other samples by decreasing score.
+        """Weights of positive and negative samples by decreasing score, for each class.
 
         Both have shape (distinct scores,). For two classes only the second is included: the first
         mirrors it.

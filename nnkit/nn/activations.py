@@ -56,7 +56,7 @@ class Function(Activation):
         """
 
     def kernel(self) -> GradientKernel | None:
-        """What does the work of `backward` without scratch, once it is compiled; None if none."""
+        """A kernel that computes `backward` without scratch once compiled; None if none."""
         return None
 
     def bind(self, binding: Binding) -> Layer:
@@ -142,8 +142,8 @@ class Sigmoid(Function):
     probability: ClassVar[bool] = True
 
     def forward(self, Z: Array, Y: Array) -> None:
-        # Where e^−z overflows, 1/∞ is the 0 that is wanted; ½ + ½ tanh(z/2), which cannot, would
-        # lose the tail towards 0 to rounding.
+        # Where e^−z overflows, 1/∞ gives the correct 0. The form ½ + ½ tanh(z/2) cannot overflow,
+        # but loses the tail towards 0 to rounding.
         np.negative(Z, out=Y)
         np.exp(Y, out=Y)
         np.add(Y, constant(1.0, Y.dtype), out=Y)

@@ -25,7 +25,7 @@ class Buffers:
     What does not fit gets memory of its own, and so do all buffers where no memory is given.
 
     Attributes:
-        size: of all buffers together, in bytes.
+        size: total size of all buffers, in bytes.
     """
 
     def __init__(self, memory: Array | None = None) -> None:
@@ -50,13 +50,13 @@ class Buffers:
         return buffer
 
     def refill(self) -> None:
-        """Gives the buffers with a value their value, as others may have used the memory."""
+        """Restore the values of filled buffers, as others may have used the memory."""
         for buffer, value in self._filled:
             buffer.fill(value)
 
 
 class _Bound(NamedTuple):
-    """What is bound in an arena, for what, and its buffers."""
+    """An object bound in an arena, with its key and its buffers."""
 
     key: Hashable
     value: Any
@@ -81,7 +81,7 @@ class Arena(Generic[Key, Value]):
         return self._memory.nbytes
 
     def get(self, key: Key, bind: Callable[[Buffers], Value]) -> Value:
-        """What is bound under a key, ready for use.
+        """The object bound under a key, ready for use.
 
         Args:
             key: what it is bound for.

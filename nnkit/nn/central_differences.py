@@ -12,7 +12,7 @@ from nnkit.nn.params import Array, Shape
 from nnkit.nn.passes import Pass
 from nnkit.random import generator
 
-TOLERANCE = 1e-6  # of the relative error
+TOLERANCE = 1e-6  # tolerance on the relative error
 STEP = 1e-5  # half the distance between the two points of a central difference
 SHORTER = 32  # times, the step by which an error is looked at again, …
 SHRINKING = 8  # … of which corners shrink at least so far
@@ -24,11 +24,11 @@ FLOOR = 1e-4
 
 @dataclass(frozen=True, slots=True)
 class BlockCheck:
-    """How one block's gradient compares.
+    """Comparison of one block's gradient with central differences.
 
     Attributes:
         name: the parameter block, or `input`.
-        shape: of the block.
+        shape: the shape of the block.
         checked: entries compared one by one (the whole block is compared along one random line).
         kinks: entries left out, because a corner of the loss (as of ReLU at 0) is within the step.
         error: the largest relative error, |a − n| / max(|a|, |n|, floor).
@@ -148,7 +148,7 @@ def _error_along(
 def _slopes(
     direction: Array, block: Array, loss: Callable[[], float], step: float
 ) -> tuple[float, float]:
-    """The loss's slopes before and behind the point, along a direction; their mean is central."""
+    """One-sided difference quotients of the loss along a direction; their mean is central."""
     start, here = block.copy(), loss()
     block[...] = start - step * direction
     below = loss()

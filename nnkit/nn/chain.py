@@ -16,7 +16,7 @@ class Chain:
 
     Attributes:
         layers: by their full names, such as `layers.3.layers.0` within a block.
-        output_form: of one sample of this batch, as it leaves the last layer.
+        output_form: the form of an output sample of this batch.
     """
 
     def __init__(self, layers: Mapping[str, Layer], output_form: Form) -> None:

@@ -1,4 +1,4 @@
-"""Numbers too small for full precision taken as zero, as the big frameworks do.
+"""Flushing denormal numbers to zero, as the large frameworks do.
 
 An optimizer's moments decay towards zero wherever gradients stop, as at the border of images, and
 then linger for ever among the denormals (below 1.2e-38 in float32), on which most processors are a
@@ -27,7 +27,7 @@ MXCSR = 7
 
 @contextmanager
 def flushed_denormals() -> Iterator[None]:
-    """Within, this thread's arithmetic flushes denormals, where the system lets us say so.
+    """Flush denormals to zero in this thread within the block, where the system supports it.
 
     Elsewhere than on Linux on x86-64 nothing happens: results differ by less than 1e-37, and
     training may be slower.

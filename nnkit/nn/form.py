@@ -1,4 +1,4 @@
-"""What flows between two layers, of one sample."""
+"""The form of a sample between two layers."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Form:
         """The shape (channels, *positions).
 
         Raises:
-            ShapeError: it varies.
+            ShapeError: the number of positions varies.
         """
         fixed = tuple(n for n in self.positions if n is not None)
         if len(fixed) < len(self.positions):
@@ -67,10 +67,10 @@ class Form:
 
     @property
     def size(self) -> int:
-        """How many numbers there are.
+        """The number of values in one sample.
 
         Raises:
-            ShapeError: it varies.
+            ShapeError: the number of positions varies.
         """
         return prod(self.shape)
 

@@ -1,4 +1,4 @@
-"""How weights and biases get their first values."""
+"""Initial values of weights and biases."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class Initializer(Component):
 
         Args:
             rng: where the randomness comes from.
-            shape: of the block.
+            shape: the shape of the block.
             fan_in: how many inputs feed one unit.
             fan_out: how many units one input feeds.
         """
 
     def objection(self, shape: tuple[int, ...]) -> str | None:
-        """Why it can't fill a block of that shape, as a sentence; None if it can."""
+        """The reason why the initializer can't fill a block of that shape; None if it can."""
         return None
 
 

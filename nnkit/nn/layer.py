@@ -1,4 +1,4 @@
-"""What a layer is: a spec that knows shapes and parameters, and a bound layer that computes."""
+"""The layer interface: a spec that knows shapes and parameters, and a bound layer that computes."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Binding:
     """All that a layer needs to allocate its buffers, once per batch size.
 
     Attributes:
-        form: of one sample of this batch, as it reaches the layer; its positions do not vary.
+        form: the form of an input sample of this batch; its positions do not vary.
         batch: how many samples, N.
         buffers: hands out the layer's buffers.
-        dtype: of parameters and buffers.
+        dtype: data type of parameters and buffers.
         params: the layer's blocks by their short name, such as `W`; views into the flat vector.
-        grads: likewise for the gradients; backward overwrites them.
+        grads: the gradients of these blocks, views as well; backward overwrites them.
         state: the layer's running state by short name, which is not trained but saved.
         training: whether backward will be called.
         input_gradient: whether backward shall return dE/dX; a first layer's is wanted by nobody.
@@ -36,8 +36,8 @@ class Binding:
             come; else it is C-ordered.
         compiled: whether kernels shall be compiled.
         threads: that may share the layer's work; one where they share the batch.
-        seed: of the run, for layers that draw random numbers.
-        name: of the layer, which keys those draws.
+        seed: the run's seed, for layers that draw random numbers.
+        name: the layer's name, which keys those draws.
     """
 
     form: Form
@@ -66,7 +66,7 @@ class Binding:
         return self.buffers.empty((*shape, self.batch), self.dtype)
 
     def ones(self, count: int) -> Array:
-        """So many ones, (count,), by which to sum."""
+        """A vector of ones, (count,), for sums as matrix products."""
         return self.buffers.filled((count,), self.dtype, 1)
 
 
@@ -93,18 +93,18 @@ class Layer(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How far an output of a layer or chain sees, along each axis of positions.
+    """The receptive field of an output of a layer or chain, along each axis of positions.
 
     Attributes:
-        width: how many inputs it sees; infinite where it sees all.
-        stride: how many inputs lie from one output to the next.
+        width: size of the receptive field in inputs; infinite where it covers all.
+        stride: distance between the receptive fields of neighbouring outputs, in inputs.
     """
 
     width: tuple[float, ...]
     stride: tuple[float, ...]
 
     def then(self, layer: Reach | None) -> Reach:
-        """The reach of this layer and one after it: r ← r + (k − 1)·s and s ← s·t.
+        """The receptive field with one more layer after it: r ← r + (k − 1)·s and s ← s·t.
 
         Araujo, Norris & Sim 2019, *Computing receptive fields of convolutional neural networks*,
         eq. 2.
@@ -147,7 +147,7 @@ class Activation(Component):
         return form
 
     def parameters(self, form: Form) -> Sequence[Parameter]:
-        """What of it is trained, for inputs of that form, by short names."""
+        """The activation's trainable blocks for inputs of that form, by their short names."""
         return ()
 
     @abstractmethod
@@ -181,32 +181,32 @@ class LayerSpec(Component):
 
     @property
     def needs_batch(self) -> bool:
-        """Whether it compares the samples of a batch, so that one alone says nothing."""
+        """Whether the layer compares the samples of a batch, so that it needs more than one."""
         return False
 
     @property
     def outgrows_cache(self) -> bool:
-        """Whether batches pass it faster in micro-batches, whose buffers stay in the cache."""
+        """Whether the layer is faster on micro-batches, whose buffers stay in the cache."""
         return False
 
     @property
     def shares_rows(self) -> bool:
-        """Whether threads can share the rows of its compiled kernels."""
+        """Whether threads can share the rows of the layer's compiled kernels."""
         return False
 
     @property
     def precedes_output(self) -> bool:
-        """Whether the output's activation comes after it, where no weights do."""
+        """Whether the output activation is applied after the layer, as after global pooling."""
         return False
 
     @property
     def has_corners(self) -> bool:
-        """Whether neighbours of equal value, as in blank margins, are at a corner of its output."""
+        """Whether the output is not differentiable at equal neighbours, as in blank margins."""
         return False
 
     @property
     def rounds_otherwise(self) -> bool:
-        """Whether its compiled kernels may round otherwise than NumPy."""
+        """Whether the layer's compiled kernels may round differently from NumPy."""
         return False
 
     def output_form(self, form: Form) -> Form:
@@ -226,7 +226,7 @@ class LayerSpec(Component):
         return ()
 
     def multiplications(self, form: Form) -> int:
-        """How many numbers the layer multiplies by weights, for one sample of that form.
+        """The number of multiplications by weights for one sample of that form.
 
         An axis along which sizes vary counts as if the layer had one output there.
         """
@@ -237,7 +237,7 @@ class LayerSpec(Component):
         return ()
 
     def reach(self, form: Form) -> Reach | None:
-        """How far an output sees, for inputs of that form; None where units go one by one."""
+        """The receptive field of an output for inputs of that form; None for elementwise layers."""
         return None
 
     @abstractmethod
@@ -252,8 +252,8 @@ class Stage:
     Attributes:
         name: unique in the chain; its parameters are `name.W` and so on.
         spec: the layer.
-        input_form: of one sample, as it reaches the layer.
-        output_form: of one sample, as it leaves.
+        input_form: the form of an input sample.
+        output_form: the form of an output sample.
     """
 
     name: str
@@ -292,7 +292,7 @@ class Stage:
 
     @property
     def multiplications(self) -> int:
-        """How many numbers the layer multiplies by weights, for one sample."""
+        """The number of multiplications by weights for one sample."""
         return self.spec.multiplications(self.input_form)
 
     @property
@@ -302,7 +302,7 @@ class Stage:
 
 
 def restaged(stages: Sequence[Stage], form: Form) -> Iterator[Stage]:
-    """The stages of a chain for inputs of another form.
+    """The stages of the same layers for inputs of another form.
 
     Raises:
         ShapeError: a layer can't take what reaches it.

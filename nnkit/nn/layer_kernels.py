@@ -12,7 +12,7 @@ import numpy as np
 
 
 def relu_gradient(Y: Any, dY: Any) -> None:
-    """In place, dY · [y > 0], for C-ordered arrays of one shape."""
+    """Gradient of ReLU in place: dY ← dY · [y > 0], for C-ordered arrays of one shape."""
     y, d = Y.reshape(-1), dY.reshape(-1)
     on, off = d.dtype.type(1), d.dtype.type(0)
     for i in range(d.size):
@@ -20,7 +20,7 @@ def relu_gradient(Y: Any, dY: Any) -> None:
 
 
 def sigmoid_gradient(Y: Any, dY: Any) -> None:
-    """In place, dY · y(1 − y), likewise."""
+    """Gradient of the sigmoid in place: dY ← dY · y(1 − y), for C-ordered arrays of one shape."""
     y, d = Y.reshape(-1), dY.reshape(-1)
     one = d.dtype.type(1)
     for i in range(d.size):
@@ -101,7 +101,7 @@ def max_of_quarters(X: Any, Y: Any, chosen: Any) -> None:
 
 
 def max_of_quarters_gradient(dY: Any, chosen: Any, dX: Any) -> None:
-    """Each gradient to the entry that was chosen, 0 to the other three."""
+    """Routes each gradient to the entry that was the maximum, and 0 to the other three."""
     channels, rows, columns, samples = dY.shape
     zero = dY.dtype.type(0)
     for c in range(channels):
@@ -179,9 +179,9 @@ def rescale_rows(X: Any, mean: Any, factor: Any, shift: Any, Y: Any) -> None:
 def normalize_columns(
     X: Any, scale: Any, shift: Any, eps: float, Y: Any, mean: Any, spread: Any
 ) -> None:
-    """Normalize each column n by its own μ and σ²; X and Y are (rows, columns), mean (columns,).
+    """Y = scale · (x − μ)/√(σ² + ε) + shift, each column n by its own μ and σ² over all its rows.
 
-    Scale and shift are (rows,).
+    X and Y are (rows, columns), mean and spread (columns,), scale and shift (rows,).
     """
     rows, columns = X.shape
     first = X[0].astype(np.float64)
@@ -209,7 +209,7 @@ def normalize_columns(
 def normalize_columns_gradient(
     X: Any, mean: Any, spread: Any, scale: Any, dY: Any, dscale: Any, dshift: Any
 ) -> None:
-    """Gradient of columns: dX = spread · (dX̂ − mean(dX̂) − X̂ · mean(dX̂ ⊙ X̂))."""
+    """Gradient of `normalize_columns`: dX = spread · (dX̂ − mean(dX̂) − X̂ · mean(dX̂ ⊙ X̂))."""
     rows, columns = X.shape
     centre, factor, rest = np.empty_like(X[0]), np.empty_like(X[0]), np.empty_like(X[0])
     for n in range(columns):

@@ -1,4 +1,4 @@
-"""Losses: the number that training lowers, and its gradient, both means over the batch."""
+"""Losses: the objective to minimize and its gradient, both means over the batch."""
 
 # No `from __future__ import annotations`, for the reason given in nnkit/config/spec.py.
 
@@ -52,7 +52,7 @@ class Loss(Component):
         """Each sample's loss ℓ, (N,); writes dℓ/dY, same shape as Y, into dY."""
 
     def per_sample_from_logits(self, Z: Array, T: Array, dZ: Array) -> Array:
-        """Each sample's loss of f(Z), f the `fused` activation, (N,); writes dℓ/dZ into dZ."""
+        """Each sample's loss ℓ of f(Z), (N,), f the `fused` activation; writes dℓ/dZ into dZ."""
         raise NotImplementedError(f"{self.tag()} has no fused form")
 
     def __call__(self, Y: Array, T: Array, dY: Array, weights: Array | None = None) -> float:
@@ -74,7 +74,7 @@ class Loss(Component):
         return self.from_logits if fused else self.__call__
 
     def objection(self, T: Array) -> str | None:
-        """What is wrong with real targets T, as the end of a sentence about them; None if nothing.
+        """The reason why real targets T are invalid, as the end of a sentence; None if valid.
 
         Args:
             T: (n, outputs).
@@ -376,7 +376,7 @@ class _Softmax(ClassLoss):
 
 
 def _shifted(Z: Array) -> tuple[Array, Array, Array]:
-    """Logits less their largest, the exponentials of these, and their sums over the classes."""
+    """Logits minus their maximum, the exponentials of these, and their sums over the classes."""
     shifted = Z - np.maximum.reduce(Z, axis=0)
     exponentials = np.exp(shifted)
     return shifted, exponentials, np.add.reduce(exponentials, axis=0)

@@ -21,7 +21,7 @@ from nnkit.nn.parallel.micro_batches import MicroBatches
 from nnkit.nn.parallel.pool import Pool
 from nnkit.nn.params import Array, Layout, Shape
 
-LARGEST_PIECE = 64  # samples that go through together; smaller ones make products of small matrices
+LARGEST_PIECE = 64  # most samples in a piece, where the cache does not demand fewer
 CACHE = 1 << 25  # bytes of a piece's buffers at most
 STEP = 16  # samples: a piece is a multiple of it, one vector of the widest kind
 
@@ -29,7 +29,7 @@ Batchwise = Network | MicroBatches  # either takes whole batches
 
 
 class Bound(NamedTuple):
-    """What a network is bound to, beside the model's parameters."""
+    """The bindings of a network in addition to the model's parameters."""
 
     batch: int
     positions: Positions
@@ -77,8 +77,8 @@ class Model:
         self.initialize()
         self.outgrows_cache = any(stage.spec.outgrows_cache for stage in self.stages)
         self.execution = Execution()
-        self._arena: Arena[Bound, Batchwise] = Arena()  # of training
-        self._pool: Pool[Arena[Bound, Batchwise]] = Pool(Arena)  # of all else
+        self._arena: Arena[Bound, Batchwise] = Arena()  # networks for training
+        self._pool: Pool[Arena[Bound, Batchwise]] = Pool(Arena)  # networks for everything else
 
     def initialize(self) -> None:
         """Gives parameters and running state their first values."""
@@ -109,7 +109,7 @@ class Model:
 
     @cached_property
     def multiplications(self) -> int:
-        """How many numbers are multiplied by weights, for one sample."""
+        """The number of multiplications by weights for one sample."""
         return sum(stage.multiplications for stage in self.stages)
 
     @property
@@ -129,7 +129,7 @@ class Model:
 
         Args:
             batch: the number of samples, N.
-            positions: of the batch, where they vary.
+            positions: the batch's positions, where they vary.
         """
         return self._bound_in(self._arena, self._key(batch, True, positions))
 
@@ -144,7 +144,7 @@ class Model:
         Args:
             batch: the number of samples, N.
             execution: how they compute; by default as the model does.
-            positions: of the batch, where they vary.
+            positions: the batch's positions, where they vary.
         """
         key = self._key(batch, False, positions, execution)
         with self._pool.lent() as arena:
@@ -163,7 +163,7 @@ class Model:
         Args:
             batch: the number of samples, N.
             training: whether they will be trained.
-            positions: of the batch, where they vary.
+            positions: the batch's positions, where they vary.
             input_gradient: whether the backward pass shall give dE/dX.
             execution: how they compute; by default as the model does.
         """
@@ -224,7 +224,7 @@ class Model:
         execution: Execution | None = None,
         positions: Positions = (),
     ) -> int:
-        """How many samples of a batch go through at a time.
+        """The number of samples of a batch that are processed at a time.
 
         All of them where threads share the work of each layer. Vectors go through in one piece for
         each thread, images in pieces that stay in the cache.
@@ -269,7 +269,7 @@ def samples_first(Y: Array) -> Array:
 
 
 def describe(model: Model) -> list[dict[str, Any]]:
-    """The table a person expects: one row a stage.
+    """A summary table of the model, one row per stage.
 
     Each has its `name`, `kind`, `output_shape`, number of `parameters`, `mflops` (millions of
     multiplications and additions forward, for one sample), `bytes` of its output for one sample,

@@ -76,7 +76,7 @@ class Network:
             T: targets (*output shape, N).
             now: the pass.
             weights: how much each sample counts, (N,); None for all the same.
-            share: of these samples in a larger batch; scales the gradient.
+            share: share of these samples in a larger batch; scales the gradient.
         """
         Z = self.body.forward(X, now)
         loss = self.measure(Z, T, self.dY, weights)
@@ -89,7 +89,7 @@ class Network:
     def _show_pair(
         self, observer: Observer, Z: Array, T: Array, weights: Array | None, share: float
     ) -> None:
-        """Tells of the output and its gradient, which training leaps over."""
+        """Show the observer the output and its gradient, which fused training skips."""
         assert self.head is not None
         Y = self.head.forward(Z, INFERENCE)
         dY = np.empty_like(Y)

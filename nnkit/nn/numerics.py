@@ -20,19 +20,19 @@ from nnkit.nn.parallel.execution import Execution
 # OpenBLAS's threads wait for each other at every product, and 784-512-10 trained at an eighth of
 # its speed. One thread is never far behind there.
 WORTHWHILE = 80_000_000
-# Likewise in a whole batch, where it is cut into pieces: handing one over takes some 100 µs.
+# The same threshold for a batch cut into micro-batches: handing one over takes some 100 µs.
 WORTH_CUTTING = 4_000_000
-# Likewise where threads share the rows of each compiled convolution, and are handed three a step.
+# The threshold where threads share the rows of compiled convolutions: three hand-overs a step.
 WORTH_SHARING = 40_000_000
 
 
 def execution_for(model: Model, batch_size: int, threads: int | None) -> Execution:
-    """How a model had best be trained.
+    """The fastest execution settings for training a model.
 
     Args:
-        model: as it is built.
+        model: the model to train.
         batch_size: samples in a batch.
-        threads: as many as the user wants; None for all available, where there is enough for them.
+        threads: number of threads requested; None for all available, where there is work for them.
     """
     compiled = worthwhile(model.multiplications)
     return Execution(threads or _worthwhile_threads(model, batch_size, compiled), compiled)

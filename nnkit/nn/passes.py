@@ -6,21 +6,21 @@ from typing import NamedTuple
 
 from nnkit.nn.params import Array
 
-PIECES_APART = 1 << 40  # in the keys of random draws; more than there are steps
+PIECES_APART = 1 << 40  # stride of the keys of random draws; more than there are steps
 
 
 class Observer:
-    """Is told what flows through a network, layer by layer; by itself it does nothing with it.
+    """Base class of observers, called with each layer's outputs and gradients; does nothing.
 
     Names are those of the layers, such as `layers.0`, and within a block `layers.3.layers.0`. The
     arrays are buffers that the next layer may overwrite: copy what is needed.
     """
 
     def output(self, name: str, Y: Array) -> None:
-        """Is called with each layer's output Y (*output shape, N), in the order of the layers."""
+        """Called with each layer's output Y (*output shape, N), in the order of the layers."""
 
     def gradient(self, name: str, dY: Array) -> None:
-        """Is called with dE/dY of each layer's output, from the last layer to the first."""
+        """Called with dE/dY of each layer's output, from the last layer to the first."""
 
 
 class Recorder(Observer):
@@ -28,7 +28,7 @@ class Recorder(Observer):
 
     Attributes:
         outputs: by the layer's name, (*output shape, N).
-        gradients: of the loss with respect to these, by the same names.
+        gradients: gradients of the loss with respect to these, by the same names.
     """
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class Recorder(Observer):
 
 
 class Pass(NamedTuple):
-    """One way through a network, forward and perhaps back.
+    """A pass through a network, forward and possibly backward.
 
     Attributes:
         training: whether it trains, so that dropout drops and batches are normalized by their own

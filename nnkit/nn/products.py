@@ -33,10 +33,10 @@ def product(
     """A function of A (rows, inner), B (inner, columns) and `out` that writes A B into `out`.
 
     Args:
-        rows: of A.
+        rows: number of rows of A.
         inner: columns of A, rows of B.
-        columns: of B.
-        dtype: of all three.
+        columns: number of columns of B.
+        dtype: data type of all three.
         transposed: whether B is a transposed view, so that its columns lie one after the other.
     """
     if dtype != np.float32 or not has_small_kernels():
@@ -55,7 +55,7 @@ def product(
 
 
 def blocks(rows: int, inner: int, columns: int, transposed: bool) -> int:
-    """Into how many blocks of equally many rows a product is best cut; 1 is no cut."""
+    """The best number of blocks of equally many rows for a product; 1 leaves it whole."""
     size = rows * inner * columns
     if not SMALL < size <= LARGE or (transposed and inner < SHORTEST_SUM):
         return 1

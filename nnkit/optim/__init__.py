@@ -1,1 +1,1 @@
-"""What moves the parameters: optimizers, schedules, weight penalties."""
+"""Parameter updates: optimizers, schedules, weight penalties."""

@@ -1,4 +1,4 @@
-"""Averages of the weights over training, which often answer better than the last weights."""
+"""Averages of the weights over training, which often generalize better than the last weights."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nnkit.nn.params import Array
 
 
 class Averaging(Component):
-    """How parameters are averaged over the steps; evaluations and checkpoints have the average.
+    """Averaging of parameters over the steps; evaluations and checkpoints use the average.
 
     Running means, as of batch normalization, stay those of the parameters themselves.
     """
@@ -27,7 +27,7 @@ class Averaging(Component):
 
     @abstractmethod
     def share(self, step: int, steps: int) -> float:
-        """How far the average moves to the parameters after step `step` (from 1) of `steps`."""
+        """The fraction by which the average moves to the parameters after step `step` (from 1)."""
 
 
 class EMA(Averaging):

@@ -1,4 +1,4 @@
-"""Gradient clipping: what keeps one steep batch from throwing the parameters far away."""
+"""Gradient clipping: bounds on the gradients, so that one batch can't move parameters too far."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Clipping(Component):
 
 
 class ClipValue(Clipping):
-    """Each number to [−limit, limit]."""
+    """Clips each number to [−limit, limit]."""
 
     kind: Literal["value"] = "value"
 
@@ -41,7 +41,7 @@ class ClipValue(Clipping):
 
 
 class ClipNorm(Clipping):
-    """Each parameter block to a length of at most `limit`."""
+    """Scales the gradient of each parameter block to a norm of at most `limit`."""
 
     kind: Literal["norm"] = "norm"
 
@@ -51,7 +51,7 @@ class ClipNorm(Clipping):
 
 
 class ClipGlobalNorm(Clipping):
-    """All gradients as one vector to a length of at most `limit` (Pascanu et al. 2013, alg. 1)."""
+    """Scales all gradients to a joint norm of at most `limit` (Pascanu et al. 2013, alg. 1)."""
 
     kind: Literal["global_norm"] = "global_norm"
 

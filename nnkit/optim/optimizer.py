@@ -1,4 +1,4 @@
-"""What an optimizer is."""
+"""The base class of optimizers."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Optimizer(Component):
 
     @property
     def slots(self) -> tuple[str, ...]:
-        """The names of the slots it keeps, zero at the start."""
+        """The names of the optimizer's slots, zero at the start."""
         return ()
 
     @property
@@ -73,7 +73,7 @@ class Optimizer(Component):
         Args:
             params: all parameters, shape (P,), or one block.
             grads: their gradients, shape (P,); used as scratch.
-            slots: as named by `slots`, each of shape (P,), updated in place.
+            slots: the optimizer state, as named by `slots`, each of shape (P,), updated in place.
             t: the number of this step, from 1.
             lr: the learning rate at this step.
             decay: decoupled weight decay: p ← p − lr·decay·p before the update proper
@@ -107,4 +107,4 @@ class Optimizer(Component):
 
     @abstractmethod
     def update(self, params: Array, grads: Array, slots: Slots, t: int, lr: float) -> None:
-        """Updates `params` in place, without weight decay; the arguments are those of `step`."""
+        """Updates `params` in place as `step` does, without weight decay."""

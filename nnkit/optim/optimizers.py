@@ -184,7 +184,7 @@ class RMSprop(Optimizer):
             variance = s
             if self.centered:
                 _run(more[0], g, self.rho)
-                # rounding can bring a variance of nothing below 0
+                # rounding can make a zero variance negative
                 variance = np.maximum(s - more[0] * more[0], 0)
             np.divide(g, np.sqrt(variance) + self.eps, out=g)
             if self.momentum:
@@ -437,13 +437,13 @@ class LAMB(Optimizer):
 
 
 def _run(mean: Array, value: Array, rate: float) -> None:
-    """In place, the running mean: mean ← rate·mean + (1 − rate)·value."""
+    """Updates a running mean in place: mean ← rate·mean + (1 − rate)·value."""
     np.multiply(mean, rate, out=mean)
     mean += (1 - rate) * value
 
 
 def blocks(*vectors: Array) -> Iterator[tuple[Array, ...]]:
-    """The vectors cut alike into parts that fit the cache together; whole where they already do."""
+    """The vectors cut into equal parts that together fit the cache; whole where they already do."""
     size = len(vectors[0])
     if size <= 2 * BLOCK:
         yield vectors

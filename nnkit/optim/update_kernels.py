@@ -10,7 +10,7 @@ from typing import Any
 
 
 def sgd(p: Any, g: Any, lr: Any) -> None:
-    """In place, p − lr·g."""
+    """SGD's update in place: p ← p − lr·g."""
     for i in range(p.size):
         p[i] = p[i] - g[i] * lr
 

@@ -18,7 +18,7 @@ class NoisyWeights:
 
     Attributes:
         params: all of them, (P,).
-        std: of the noise.
+        std: standard deviation of the noise.
         seed: keys it.
     """
 
@@ -28,7 +28,7 @@ class NoisyWeights:
 
     @contextmanager
     def at(self, step: int) -> Iterator[None]:
-        """Within, the parameters carry that step's noise."""
+        """Add the step's noise to the parameters within the block."""
         kept = self.params.copy()
         noise = generator(self.seed, "weight noise", step).standard_normal(
             len(kept), dtype=kept.dtype.type

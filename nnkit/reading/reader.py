@@ -89,7 +89,7 @@ def probabilities(model: TrainedModel, images: Array) -> Array:
     """The probability of each class, (n, classes); 0 and 1 where the model only decides.
 
     Args:
-        model: of grey images.
+        model: a model of grey images.
         images: (n, H, W), uint8.
     """
     given = model.probabilities(images)

@@ -1,4 +1,4 @@
-"""What was read in a picture."""
+"""The result of reading a picture."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ UNREADABLE = "?"
 
 @dataclass(frozen=True, slots=True)
 class Digit:
-    """One digit, or what stands where one might be.
+    """A digit that was read, or a symbol in its place.
 
     Attributes:
         label: the class's name, or `?` where it is rejected.
@@ -31,7 +31,7 @@ class Line:
     """One line of writing.
 
     Attributes:
-        text: its labels from left to right, a space where there is a gap.
+        text: the line's labels from left to right, a space where there is a gap.
         digits: from left to right.
     """
 
@@ -51,7 +51,7 @@ class Reading:
 
     @property
     def text(self) -> str:
-        """The lines, parted by line breaks."""
+        """The text of all lines, separated by line breaks."""
         return "\n".join(line.text for line in self.lines)
 
     @property

@@ -24,7 +24,7 @@ def read_digit(path: Path, shape: tuple[int, ...]) -> Array:
 
     Args:
         path: the picture.
-        shape: of the model's input, (1, H, W).
+        shape: the shape of the model's input, (1, H, W).
 
     Returns:
         uint8 of that shape.
@@ -42,7 +42,7 @@ def check_shape(path: Path, shape: tuple[int, ...]) -> tuple[int, int]:
     """Height and width of a model's input.
 
     Raises:
-        DataError: it takes no grey images.
+        DataError: the model takes no grey images.
     """
     if len(shape) != 3 or shape[0] != 1:
         raise DataError(f"{path}: this model takes inputs of shape {shape}, not grey pictures")

@@ -1,1 +1,1 @@
-"""What stays of a training: its folder and its checkpoints."""
+"""The output of a run: its folder and its checkpoints."""

@@ -28,7 +28,7 @@ MAX_BYTES = 1 << 34
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What a checkpoint file holds.
+    """The contents of a checkpoint file.
 
     Attributes:
         tensors: arrays by name: `params/…`, `slots/…`, `preprocess/…`.

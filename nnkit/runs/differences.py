@@ -1,4 +1,4 @@
-"""What tells runs apart: the settings in which their configs differ, and their data."""
+"""Differences between runs: the settings in which their configs differ, and their data."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from nnkit.runs.directory import RunDirectory
 from nnkit.runs.header import read_header
 
 ABSENT: Final = object()
-DATA = "data_sha256"  # the setting that stands for what is in the data
+DATA = "data_sha256"  # pseudo-setting for the contents of the data
 Difference = tuple[SettingPath, Sequence[Any]]  # a path, and the value of each run
-LONGEST = 40  # characters of a value
+LONGEST = 40  # longest value shown, in characters
 
 
 def identity(run: RunDirectory) -> dict[str, Any]:
-    """What a run's result depends on: its config and, once saved, its data and nnkit's version.
+    """Identity of a run's result: its config and, once saved, its data and nnkit's version.
 
     Empty if neither its last checkpoint nor its config.yaml can be read.
     """
@@ -33,7 +33,7 @@ def identity(run: RunDirectory) -> dict[str, Any]:
 
 
 def identity_of(config: Mapping[str, Any], fingerprint: str, version: str) -> dict[str, Any]:
-    """What a result depends on: a resolved config, its data's fingerprint, a version of nnkit."""
+    """Identity of a result: a resolved config, its data's fingerprint, a version of nnkit."""
     return {**_nameless(config), DATA: fingerprint[:8], "nnkit": version}
 
 
@@ -42,7 +42,7 @@ def _nameless(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def differences(identities: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """For each run the settings, by dotted path, that are not the same in all runs.
+    """The settings of each run, by dotted path, that are not the same in all runs.
 
     Left out are settings that others lack because theirs is of another kind, such as another
     optimizer's, or their list is shorter; the kind, or `length`, is among the settings then.

@@ -16,8 +16,8 @@ from nnkit.files import append, remove_torn, write_atomic
 from nnkit.text import as_json
 
 DEFAULT_RUNS = Path("runs")
-LOCK_ATTEMPTS = 5  # because whoever lists runs holds their locks for a moment
-# The settings of a source that say where its data lies.
+LOCK_ATTEMPTS = 5  # because listing runs holds their locks for a moment
+# The settings that hold the location of a source's data.
 PLACES = frozenset(
     {"path", "inputs", "targets", "weights", "test_inputs", "test_targets", "test_weights"}
 )
@@ -39,12 +39,12 @@ class RunDirectory:
 
     @property
     def finished(self) -> bool:
-        """Whether the training in it came to its end; the summary is written last."""
+        """Whether the run is finished; the summary is written last."""
         return self.summary.is_file()
 
     @property
     def begun(self) -> bool:
-        """Whether there is something to resume from."""
+        """Whether the run has a checkpoint to resume from."""
         return self.last.is_file()
 
     @property
@@ -54,7 +54,7 @@ class RunDirectory:
 
     @property
     def training(self) -> bool:
-        """Whether a process is training in it now."""
+        """Whether a process is training in the folder now."""
         try:
             with self._lock.open("rb") as file:
                 return not _try_lock(file, shared=True)
@@ -63,7 +63,7 @@ class RunDirectory:
 
     @property
     def state(self) -> str:
-        """In one or two words: finished, training, diverged, interrupted or not begun."""
+        """The run's state: finished, training, diverged, interrupted or not begun."""
         if self.finished:
             return "finished"
         if self.training:
@@ -120,7 +120,7 @@ class RunDirectory:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Within, no other process trains in this folder.
+        """Lock the folder within the block, so that no other process trains in it.
 
         Raises:
             UsageError: one does.

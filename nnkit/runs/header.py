@@ -28,7 +28,7 @@ def read_header(path: Path) -> dict[str, Any]:
 
 
 def parse_header(file: IO[bytes], size: int, path: Path) -> dict[str, Any]:
-    """What nnkit put into a safetensors header: 8 bytes of length, then JSON.
+    """Parse nnkit's metadata from a safetensors header: 8 bytes of length, then JSON.
 
     Args:
         file: at its beginning.

@@ -1,4 +1,4 @@
-"""What every augmentation is."""
+"""The base class of augmentations."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ class Augmentation(Component):
     rate: Rate = Field(1.0, description="The probability with which it changes an image.")
 
     def check(self, shape: tuple[int, ...], index: int) -> None:
-        """Whether samples of that shape can be changed so.
+        """Check that samples of that shape can be augmented in this way.
 
         Args:
-            shape: of one sample.
-            index: its own place in `data.augment`.
+            shape: the shape of one sample.
+            index: the augmentation's index in `data.augment`.
 
         Raises:
-            SettingError: they are no images, or its settings do not fit them.
+            SettingError: the samples are not images, or the settings do not fit them.
         """
         if len(shape) != 3:
             raise SettingError(
@@ -60,7 +60,7 @@ class Augmentation(Component):
 
 
 class Direct(Augmentation):
-    """One that needs no interpolation."""
+    """An augmentation that needs no interpolation."""
 
     @abstractmethod
     def apply(self, X: Array, rng: np.random.Generator) -> None:

@@ -25,15 +25,15 @@ class Movement(Augmentation):
     def bend(
         self, warp: Warp, shape: tuple[int, ...], dtype: np.dtype[Any], rng: np.random.Generator
     ) -> None:
-        """Adds its movement of images of shape (N, C, H, W) to the warp."""
+        """Adds the movement of images of shape (N, C, H, W) to the warp."""
 
 
 class Affine(Movement):
-    """One after which straight lines are straight."""
+    """A movement that keeps straight lines straight."""
 
     @abstractmethod
     def source(self, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
-        """The map from output to input pixels, p to A·p + t, relative to the image's centre.
+        """The affine map A·p + t from which pixel p is taken, relative to the image's centre.
 
         Returns:
             A (N, 2, 2) and t (N, 2), rows before columns.
@@ -46,7 +46,7 @@ class Affine(Movement):
 
 
 class Filled(Movement):
-    """One that brings into view what was not there."""
+    """A movement that brings pixels from outside the image into view."""
 
     fill: Fill = Field(
         "edge",
@@ -79,7 +79,7 @@ class Shift(Affine, Filled, Direct):
         return _unchanged(count), -self._moves(count, rng).astype(np.float64)
 
     def _moves(self, count: int, rng: np.random.Generator) -> Array:
-        """The number of pixels by which each image moves down and right, (N, 2)."""
+        """Random displacements in pixels, down and right, (N, 2)."""
         return self.sometimes(rng.integers(-self.pixels, self.pixels + 1, (count, 2)), 0, rng)
 
 
@@ -106,7 +106,7 @@ class Flip(Affine, Direct):
 
 
 class Angled(Affine, Filled):
-    """One by an angle φ, uniform between ∓`degrees`."""
+    """An affine movement by an angle φ, uniform between ∓`degrees`."""
 
     shorthand: ClassVar[str | None] = "degrees"
     degrees: float = 10.0

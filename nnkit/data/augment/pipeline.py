@@ -47,7 +47,7 @@ def augment(
 
 
 def check(augmentations: Sequence[Augmentation], shape: tuple[int, ...]) -> None:
-    """Whether samples of that shape can be changed so.
+    """Check that samples of that shape can be augmented in this way.
 
     Raises:
         SettingError: one of the augmentations can't.
@@ -67,7 +67,7 @@ def _move(
 
 
 def together(augmentations: Sequence[Augmentation]) -> list[list[Augmentation]]:
-    """Augmentations in groups, in order: consecutive movements with one fill; others alone."""
+    """Augmentations in groups: consecutive movements of equal fill together, others alone."""
     groups: list[list[Augmentation]] = []
     for augmentation in augmentations:
         last = groups[-1] if groups else []

@@ -14,7 +14,7 @@ Fill = float | Literal["edge"]
 
 
 class Warp:
-    """For N images of one size, the place in the original from which each pixel is taken.
+    """Source coordinates of each pixel of N images of one size.
 
     With p the pixel's place relative to the image's centre, that is A·p + t + d(p).
 
@@ -72,8 +72,8 @@ def pick(X: Array, rows: Array, columns: Array, fill: Fill) -> None:
 
     Args:
         X: images (N, C, H, W).
-        rows: (N, H), possibly beyond the image.
-        columns: (N, W), likewise.
+        rows: row indices (N, H), possibly beyond the image.
+        columns: column indices (N, W), possibly beyond the image.
         fill: what lies there, as for `resample`.
     """
     P, lows, highs = _padded(X, fill)
@@ -98,7 +98,7 @@ def _padded(X: Array, fill: Fill) -> tuple[Array, Array, Array]:
 
 
 def _starts(P: Array) -> Array:
-    """The offsets at which the images begin in a channel of P, (N, 1, 1)."""
+    """Offsets of the images in a channel of P, (N, 1, 1)."""
     return (np.arange(P.shape[1]) * (P.shape[2] * P.shape[3]))[:, None, None]
 
 
@@ -111,7 +111,7 @@ def _interpolate(
     highs: Array,
     X: Array,
 ) -> None:
-    """What `kernels.warp` does, in NumPy."""
+    """Bilinear interpolation as in `kernels.warp`, in NumPy."""
     width = P.shape[3]
     rows, columns = (a.astype(X.dtype) for a in np.ogrid[: X.shape[2], : X.shape[3]])
     starts, parts = [], []

@@ -12,8 +12,8 @@ def warp(P: Any, linear: Any, offset: Any, D: Any, lows: Any, highs: Any, X: Any
 
     Args:
         P: padded images (C, N, H + 3, W + 3).
-        linear: (N, 2, 2), from pixels of X to places in P.
-        offset: (N, 2), likewise.
+        linear: matrices (N, 2, 2) of the affine maps from pixels of X to places in P.
+        offset: translations (N, 2) of these maps.
         D: displacements (2, N, H, W), or (2, 0, 0, 0) for none.
         lows: the least place (2,).
         highs: the largest place (2,).

@@ -105,7 +105,7 @@ class Erase(Direct):
 
 
 def _stretch(size: int, lengths: Array, rng: np.random.Generator) -> Array:
-    """For each length (N,), a stretch so long of `size` pixels, somewhere: whether each is in it.
+    """Masks (N, size) of one randomly placed stretch of pixels for each length (N,).
 
     Returns:
         (N, size), at least one pixel in each.

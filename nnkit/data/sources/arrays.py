@@ -19,7 +19,7 @@ from nnkit.data.idx import read_idx
 from nnkit.data.sources.source import Source, existing, targets_of
 from nnkit.errors import DataError
 
-# What NumPy and zipfile raise at damaged files, among them Python's own parser of .npy headers.
+# Exceptions of NumPy and zipfile for damaged files, including those of the .npy header parser.
 UNREADABLE = (
     ValueError,
     OSError,
@@ -62,7 +62,7 @@ class _Arrays(Source):
         """The array that one of the four settings names."""
 
     def place(self, name: str) -> str:
-        """The place of an array, as the user knows it."""
+        """The location of a named array, as the user knows it."""
         return name
 
     def load(self) -> Dataset:
@@ -86,7 +86,7 @@ class _Arrays(Source):
         return Dataset(samples, test, classes)
 
     def moved(self, place: Path) -> Self:
-        """The same data in another place; of several files, the folder that now holds them."""
+        """The same data in another place: the file at `path`, or a folder of several files."""
         if "path" in type(self).model_fields:
             return super().moved(place)
         named = {name: getattr(self, name) for name in type(self).model_fields if name != "kind"}
@@ -108,7 +108,7 @@ class _Arrays(Source):
 
 
 class _Weighted(_Arrays):
-    """Arrays in a file, with how much each sample counts, (n,), in arrays of their own."""
+    """Inputs, targets and sample weights (n,), each in an array of its own."""
 
     weights: str | None = None
     test_weights: str | None = Field(None, description="The same for the test set.")
@@ -212,7 +212,7 @@ def read_npz(path: Path, name: str) -> Array:
 
 
 def _start(path: Path, entry: zipfile.ZipInfo) -> int:
-    """The position in the archive at which an entry's content begins."""
+    """The offset at which an entry's content begins in the archive."""
     with path.open("rb") as file:
         # The local header: 26 bytes, then the lengths of the name and the extra field after it.
         file.seek(entry.header_offset + 26)

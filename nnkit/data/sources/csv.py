@@ -86,7 +86,7 @@ class Csv(Source):
         )
 
     def _roles(self, table: Table) -> dict[int, str]:
-        """What the columns that are no inputs are, by index: `label`, `weights` or `ignore`."""
+        """Roles of the columns that are not inputs, by index: `label`, `weights` or `ignore`."""
         several = isinstance(self.label, tuple)
         labels = self.label if isinstance(self.label, tuple) else (self.label,)
         named: list[tuple[str | int, tuple[str | int, ...]]] = [
@@ -269,7 +269,7 @@ def _targets(
 
 
 def _weights(table: Table, index: int, missing: frozenset[str]) -> Array:
-    """How much each row counts, (n,)."""
+    """The sample weight of each row, (n,)."""
     _, weights = table.column(index, missing, categories=())
     name = f"the weight '{table.names[index]}'"
     for weight, line in zip(weights, table.lines, strict=True):
@@ -300,4 +300,4 @@ def _is_number(cell: str) -> bool:
         float(cell)
     except ValueError:
         return False
-    return "_" not in cell  # which Python, and nobody else, allows in a number
+    return "_" not in cell  # allowed in numbers only by Python

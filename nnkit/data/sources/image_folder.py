@@ -67,7 +67,7 @@ class ImageFolder(Source):
 def _pictures(folder: Path) -> list[Path]:
     from nnkit.data.pictures import SUFFIXES
 
-    if not folder.is_dir():  # a class of which the test set has none
+    if not folder.is_dir():  # a class without test samples
         return []
     files = [file for file in folder.iterdir() if not file.name.startswith(".")]
     found = sorted(file for file in files if file.suffix.lower() in SUFFIXES)

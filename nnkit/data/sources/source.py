@@ -1,4 +1,4 @@
-"""What every source of data has in common."""
+"""The base class of data sources."""
 
 from __future__ import annotations
 

@@ -62,12 +62,12 @@ class Direct:
 
     @staticmethod
     def is_possible(windows: Windows, batch: int, dtype: np.dtype[Any]) -> bool:
-        """Whether it can compute these."""
+        """Whether direct convolution can compute these windows."""
         shortest = min(windows.count[-1], windows.size[-1]) * batch
         return set(windows.stride) == {1} and shortest >= tiles.VECTORS * tiles.lanes(dtype)
 
     def prepare_training(self, input_gradient: bool) -> None:
-        """Makes what the gradients need."""
+        """Allocates what the gradients need."""
         taps = len(self.offsets)
         self.for_entries = (0,) * tiles.block(taps, tiles.ENTRIES)
         self.for_dW = (0,) * tiles.block(self.filters, tiles.PRODUCTS // len(self.for_entries))
@@ -138,19 +138,19 @@ class Direct:
         )
 
     def _entries(self, row: int, column: int) -> list[int]:
-        """The offset of each entry of a window, for rows and columns so far apart."""
+        """Offsets of a window's entries, given the distances between rows and columns."""
         (height, width), (down, across) = self.kernel, self.dilation
         places = product(range(height), range(width))
         return [i * down * row + j * across * column for i, j in places]
 
     def _packed(self, terms: int, count: int, tile: Sequence[int]) -> Array:
-        """Room for the weights of `count` outputs, tile by tile; the last may overlap another."""
+        """Buffer for the weights of `count` outputs, tile by tile; the last may overlap another."""
         room = ceil(count / len(tile)) * len(tile) * terms
         return self.buffers.empty((room,), self.dtype)
 
 
 def bands(rows: int, threads: int) -> list[tuple[int, int]]:
-    """First row and row after the last of each thread's share."""
+    """Start and stop row of each thread's share."""
     count = min(rows, threads)
     edges = [rows * i // count for i in range(count + 1)]
     return list(pairwise(edges))

@@ -33,9 +33,9 @@ class Padded:
 
         Args:
             windows: over the inputs.
-            channels: of the inputs, C.
+            channels: number of input channels, C.
             batch: the number of samples, N.
-            dtype: of the inputs.
+            dtype: data type of the inputs.
             buffers: hands it out.
             around: what stands around the inputs, if not zeros.
         """
@@ -43,7 +43,7 @@ class Padded:
         self.buffer = buffers.filled((channels, *windows.padded, batch), dtype, around)
 
     def __call__(self, X: Array) -> Array:
-        """X with its zeros, (C, *padded positions, N)."""
+        """X padded with zeros, (C, *padded positions, N)."""
         self.buffer[self.inside] = X
         return self.buffer
 
@@ -69,9 +69,9 @@ class Columns:
 
         Args:
             windows: over the inputs.
-            channels: of the inputs, C.
+            channels: number of input channels, C.
             batch: the number of samples, N.
-            dtype: of the inputs.
+            dtype: data type of the inputs.
             buffers: hands them out.
             gathers: whether `gather` will be called.
             scatters: whether `scatter` will be called.
@@ -117,5 +117,5 @@ class Columns:
             out[places] += windows[:, tap]
 
     def _split(self, matrix: Array) -> Array:
-        """(C, taps, *positions, N)."""
+        """The matrix of windows as an array (C, taps, *positions, N)."""
         return matrix.reshape(self.channels, self.windows.taps, *self.windows.count, self.batch)

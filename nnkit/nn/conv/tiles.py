@@ -42,12 +42,12 @@ ENTRIES = 6 if REGISTERS == 32 else 4  # of a window, at most in that tile
 
 
 def lanes(dtype: np.dtype[Any]) -> int:
-    """How many numbers a register holds."""
+    """The number of values that a vector register holds."""
     return BYTES // dtype.itemsize
 
 
 def block(count: int, most: int) -> int:
-    """Into blocks of which size, at most `most`, a count is best cut: little over, and few."""
+    """The best block size, at most `most`, to cut a count into: few blocks, little left over."""
     sizes = range(min(count, most), 0, -1)
     return min(sizes, key=lambda size: ceil(count / size) * (size + 1))
 
@@ -95,7 +95,7 @@ def correlate(
 
 
 def pack_back(tile: Any, W: Any, packed: Any) -> None:
-    """Packs weights as `correlate_back` takes them: by tiles of channels, and terms (i, f, j)."""
+    """Writes W into `packed` as `correlate_back` takes it: by channel tiles, terms (i, f, j)."""
     filters, channels, height, across = W.shape
     size, at = len(tile), 0
     for first in range(0, channels, size):
@@ -213,7 +213,7 @@ def multiply(
 
 
 def emitted(build: Callable[..., Any]) -> Callable[..., None]:
-    """What compiled code calls to run the LLVM code that `build` writes for it.
+    """An intrinsic through which compiled code runs the LLVM code that `build` writes.
 
     Without the context, which numba hands to `build`; numba itself has no types.
     """
@@ -373,7 +373,7 @@ class _Memory:
 
 
 class _Array:
-    """Numbers in memory, by the index of the first."""
+    """An array in memory, accessed by the index of the first number."""
 
     def __init__(self, builder: Any, data: Any, itemsize: int) -> None:
         self.builder, self.data, self.itemsize = builder, data, itemsize

@@ -1,4 +1,4 @@
-"""The windows of a convolution or a pooling, and where they lie on its input."""
+"""Positions of the windows of a convolution or pooling on its input."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def per_axis(value: Sizes, axes: int, field: str) -> Shape:
     """A setting as one number for each axis.
 
     Raises:
-        ShapeError: it lists another number of axes.
+        ShapeError: the setting lists another number of axes.
     """
     if isinstance(value, int):
         return (value,) * axes
@@ -104,7 +104,7 @@ class Windows:
     """A grid of windows over an input; all attributes have one entry for each axis.
 
     Attributes:
-        size: of the input, such as (H, W).
+        size: the size of the input, such as (H, W).
         kernel: entries of a window.
         stride: from one window to the next.
         dilation: from one entry of a window to the next.
@@ -121,29 +121,29 @@ class Windows:
 
     @property
     def reach(self) -> Shape:
-        """From a window's first entry to behind its last."""
+        """The extent of a window, from its first entry to just past its last."""
         return tuple((k - 1) * d + 1 for k, d in zip(self.kernel, self.dilation, strict=True))
 
     @property
     def padded(self) -> Shape:
-        """The input's size with its zeros."""
+        """The input's size including padding."""
         return tuple(b + n + a for b, n, a in zip(self.before, self.size, self.after, strict=True))
 
     @property
     def count(self) -> Shape:
-        """How many windows there are; the output's size."""
+        """The number of windows, which is the output's size."""
         return tuple(
             (n - r) // s + 1 for n, r, s in zip(self.padded, self.reach, self.stride, strict=True)
         )
 
     @property
     def taps(self) -> int:
-        """How many entries a window has."""
+        """The number of entries in a window."""
         return prod(self.kernel)
 
     @property
     def is_padded(self) -> bool:
-        """Whether there are any zeros around the input."""
+        """Whether the input is padded."""
         return any(self.before) or any(self.after)
 
     @property
@@ -157,7 +157,7 @@ class Windows:
         return tuple(slice(b, b + n) for b, n in zip(self.before, self.size, strict=True))
 
     def slices(self) -> Iterator[tuple[slice, ...]]:
-        """For each entry of a window, its places in the padded input over all windows."""
+        """Slices of the padded input that hold one entry of all windows, for each entry."""
         for entry in product(*(range(k) for k in self.kernel)):
             yield tuple(
                 slice(e * d, e * d + (n - 1) * s + 1, s)

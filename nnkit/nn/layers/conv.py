@@ -32,7 +32,7 @@ Connections = tuple[Annotated[tuple[int, ...], Listed], ...]
 
 
 def check_groups(groups: int, channels: int, filters: int) -> None:
-    """Raises a ShapeError if channels or filters can't be parted into so many groups."""
+    """Raises a ShapeError if channels or filters can't be divided into so many groups."""
     for count, what in ((channels, "channels of the input"), (filters, "filters")):
         if count % groups:
             raise ShapeError(f"{count} {what} can't be parted into {groups} groups", "groups")
@@ -121,7 +121,7 @@ class Conv(SpatialLayer, WeightedLayer):
 
     @property
     def table(self) -> Connections | None:
-        """For each filter the channels that it sees, or None for all."""
+        """The input channels connected to each filter, or None for all."""
         return LENET_5 if self.connections == "lenet-5" else self.connections
 
     def _groups(self, channels: int) -> int:
@@ -190,13 +190,13 @@ class Weights:
         return self.W
 
     def pick_gradient(self) -> None:
-        """Takes the gradients of the connections that there are out of dW."""
+        """Extracts the gradients of the existing connections from dW."""
         if self.table is not None and self.gradient is not None and self.dW is not None:
             self.gradient.reshape(len(self.gradient), -1)[...] = self.dW[self.places]
 
 
 class _BoundConv(Layer):
-    """What both ways to compute have in common: weights, bias, Z (filters, *positions, N)."""
+    """Base of both implementations: weights, bias, Z (filters, *positions, N)."""
 
     def __init__(self, binding: Binding, windows: Windows, groups: int, weights: Weights) -> None:
         self.windows, self.groups, self.weights = windows, groups, weights
@@ -266,7 +266,7 @@ class BoundColumns(_BoundConv):
 
 
 class BoundDirect(_BoundConv):
-    """Convolution by compiled code, straight from the (padded) input."""
+    """Convolution by compiled code, directly on the (padded) input."""
 
     def __init__(self, binding: Binding, windows: Windows, groups: int, weights: Weights) -> None:
         super().__init__(binding, windows, groups, weights)
@@ -313,5 +313,5 @@ class BoundDirect(_BoundConv):
         return self.dX
 
     def _by_group(self, rows: Array) -> Array:
-        """(groups, rows of a group, everything else)."""
+        """A view of shape (groups, rows of a group, everything else)."""
         return rows.reshape(self.groups, len(rows) // self.groups, -1)

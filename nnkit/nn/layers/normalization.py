@@ -66,7 +66,7 @@ class BatchNorm(_Normalization):
 
 
 class _BoundBatchNorm(Layer):
-    """X as a matrix (channels, positions · N), of which each row is normalized: what both share."""
+    """Base of both implementations: normalizes the rows of X as (channels, positions · N)."""
 
     def __init__(self, spec: BatchNorm, binding: Binding) -> None:
         self.momentum = spec.momentum
@@ -91,7 +91,7 @@ class _BoundBatchNorm(Layer):
 
 
 class BoundBatchNorm(_BoundBatchNorm):
-    """Batch normalization by NumPy, a pass over memory for each operation."""
+    """Batch normalization in NumPy, a pass over memory for each operation."""
 
     def __init__(self, spec: BatchNorm, binding: Binding) -> None:
         super().__init__(spec, binding)
@@ -126,7 +126,7 @@ class BoundBatchNorm(_BoundBatchNorm):
 
 
 class CompiledBatchNorm(_BoundBatchNorm):
-    """Batch normalization by kernels, each of which takes a row while it is in the cache."""
+    """Batch normalization by compiled kernels that process a row while it is in the cache."""
 
     def __init__(self, spec: BatchNorm, binding: Binding) -> None:
         super().__init__(spec, binding)
@@ -173,7 +173,7 @@ class LayerNorm(_Normalization):
 
 
 class _BoundLayerNorm(Layer):
-    """X as a matrix (units, N), of which each column is normalized: what both share."""
+    """Base of both implementations: normalizes the columns of X as (units, N)."""
 
     def __init__(self, spec: LayerNorm, binding: Binding) -> None:
         self.eps = spec.eps
@@ -184,7 +184,7 @@ class _BoundLayerNorm(Layer):
 
 
 class BoundLayerNorm(_BoundLayerNorm):
-    """Layer normalization by NumPy, a pass over memory for each operation."""
+    """Layer normalization in NumPy, a pass over memory for each operation."""
 
     def __init__(self, spec: LayerNorm, binding: Binding) -> None:
         super().__init__(spec, binding)
@@ -215,7 +215,7 @@ class BoundLayerNorm(_BoundLayerNorm):
 
 
 class CompiledLayerNorm(_BoundLayerNorm):
-    """Layer normalization by kernels, each of which goes over all columns twice."""
+    """Layer normalization by compiled kernels, each in two passes over all columns at once."""
 
     def __init__(self, spec: LayerNorm, binding: Binding) -> None:
         super().__init__(spec, binding)

@@ -1,4 +1,4 @@
-"""Pooling: what a window holds, as one number."""
+"""Pooling: each window reduced to one number."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class BoundMaxPool(Layer):
 
 
 class BoundQuarters(Layer):
-    """The commonest windows, 2 × 2 side by side, by compiled kernels."""
+    """Max pooling over adjacent 2 × 2 windows, the most common ones, by compiled kernels."""
 
     def __init__(self, binding: Binding, windows: Windows) -> None:
         self.Y = binding.buffer(binding.input_shape[0], *windows.count)
@@ -172,7 +172,7 @@ class AvgPool(_Pooling):
 
 
 def _counts(found: Windows, count_padding: bool) -> Array:
-    """How many entries count in each window, (*positions, 1)."""
+    """The number of entries that count in each window, (*positions, 1)."""
     inside = np.full(found.padded, float(count_padding))
     inside[found.inside] = 1
     return np.sum([inside[entry] for entry in found.slices()], axis=0)[..., None]
@@ -217,7 +217,7 @@ class Sums:
         return self.Y
 
     def backward(self, dY: Array) -> Array:
-        """DX for dY, of those shapes."""
+        """The gradient dX (C, *positions, N) for dY (C, *windows, N)."""
         self.around.fill(0)
         for entry in self.slices:
             self.around[entry] += dY

@@ -1,4 +1,4 @@
-"""Radial basis functions: every unit says how near its input is to the unit's center."""
+"""Radial basis functions: each unit measures how near the input is to its center."""
 
 from __future__ import annotations
 

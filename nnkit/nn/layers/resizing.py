@@ -34,7 +34,7 @@ class ZeroPad(SpatialLayer):
         return form.resized(form.channels, sizes)
 
     def sizes(self, axes: int) -> tuple[Shape, Shape]:
-        """How many zeros stand ahead and behind, for each axis."""
+        """The numbers of zeros ahead and behind, for each axis."""
         before = per_axis(self.size, axes, "size")
         after = before if self.behind is None else per_axis(self.behind, axes, "behind")
         return before, after

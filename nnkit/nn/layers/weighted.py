@@ -1,4 +1,4 @@
-"""What layers have in common that are spatial, have weights, or an activation after them."""
+"""Base classes of layers that are spatial, have weights, or an activation after them."""
 
 from __future__ import annotations
 
@@ -91,14 +91,14 @@ class WeightedLayer(ActivatedLayer):
         """The blocks W, of that shape, and b, one for each unit.
 
         Args:
-            shape: of W.
-            fan_in: as in `Parameter`.
-            fan_out: likewise.
-            bias: whether there is b.
-            units: likewise; by default W's first axis is that of units.
+            shape: the shape of W.
+            fan_in: number of inputs per output of W, as in `Parameter`.
+            fan_out: number of outputs per input of W, as in `Parameter`.
+            bias: whether there is a bias b.
+            units: the unit of each weight, as in `Parameter`; by default W's first axis.
 
         Raises:
-            ShapeError: an initializer can't fill them.
+            ShapeError: an initializer can't fill the blocks.
         """
         initial = self.initializer or Xavier()
         _check(initial, shape, "initializer")

@@ -1,4 +1,4 @@
-"""How a network computes: with how many threads, and whether by compiled kernels."""
+"""Execution settings of a network: the number of threads, and whether kernels are compiled."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ Bind = Callable[[int, Array], Network]  # a network for so many samples, and for
 
 
 class MicroBatches:
-    """What a `Network` does, for a batch of N samples in micro-batches.
+    """A `Network` for a batch of N samples that is processed in micro-batches.
 
     How a batch is cut depends on its size and the number of threads alone, and sums are taken in a
     fixed order, so that the same threads give the same bits.
@@ -42,7 +42,7 @@ class MicroBatches:
         Args:
             bind: gives the network for a micro-batch.
             batch: the number of samples, N.
-            size: of a micro-batch; the last may be smaller.
+            size: samples in a micro-batch; the last may be smaller.
             threads: that share the micro-batches.
             grads: where the gradients of the whole batch go.
             training: whether gradients are wanted.
@@ -98,7 +98,7 @@ class MicroBatches:
 
 
 class _Records:
-    """What flowed through each micro-batch, for an observer of the whole batch."""
+    """Records of all micro-batches, for an observer of the whole batch."""
 
     def __init__(self, observer: Observer | None) -> None:
         self.observer = observer
@@ -191,7 +191,7 @@ class Lane:
 
 
 def _shares(batch: int, weights: Array | None) -> Array:
-    """How much each sample counts in the batch's mean, (N,)."""
+    """The weight of each sample in the batch's mean, (N,)."""
     if weights is None:
         return np.full(batch, 1 / batch)
     total = float(np.add.reduce(weights, dtype=np.float64))

@@ -20,7 +20,7 @@ class Pool(Generic[Value]):
     def __init__(self, make: Callable[[], Value]) -> None:
         self._make = make
         # Its operations are atomic. A lock would let threads that often borrow wait for each other
-        # every time, once they have met at it.
+        # every time once they contend for it.
         self._idle: deque[Value] = deque()
 
     @contextmanager
@@ -36,5 +36,5 @@ class Pool(Generic[Value]):
             self._idle.append(value)
 
     def __len__(self) -> int:
-        """How many values are idle."""
+        """The number of idle values."""
         return len(self._idle)

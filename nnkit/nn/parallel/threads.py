@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 
 
 def side_by_side(work: Callable[[Part], Result], parts: Sequence[Part]) -> list[Result]:
-    """What comes of each part, all at work at once; the first in the thread that asks."""
+    """The results of all parts, computed at once; the first in the calling thread."""
     first, *others = parts
     if not others:
         return [work(first)]

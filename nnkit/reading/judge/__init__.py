@@ -1,1 +1,1 @@
-"""How the judge of whole digits is trained: composed pictures and their candidates."""
+"""Training of the judge of whole digits, on composed pictures and their candidates."""

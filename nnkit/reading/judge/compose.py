@@ -24,7 +24,7 @@ CHARACTERS = "0123456789?"  # what is read, by label
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """How pictures are made; ranges are drawn from evenly, lengths are shares of a digit's height.
+    """Settings of composed pictures; ranges are uniform, lengths are shares of a digit's height.
 
     Attributes:
         what: said in a few words.
@@ -33,12 +33,12 @@ class Condition:
         gap: between neighbours.
         thickness: how much strokes grow on each side, in MNIST's pixels; negative is thinner.
         touching: the share of neighbours that touch; at least one pair does if it isn't 0.
-        tilt: of the line, in degrees to either side.
+        tilt: tilt of the line, in degrees to either side.
         light: how much of the light is lost at the darkest corner.
         noise: standard deviation in grey levels.
-        texture: of the paper, in grey levels.
+        texture: texture of the paper, in grey levels.
         rules: pixels between ruled lines as a share of the digit's height; 0 for blank paper.
-        quality: of JPEG; 0 for none.
+        quality: JPEG quality; 0 for no compression.
         desk: how much larger, on each side, the desk is on which the slip lies, as a share of the
             slip's height; 0 for none.
         signs: the share of what is written that are letters and signs instead of digits.
@@ -94,7 +94,7 @@ class Composed:
 
     Attributes:
         picture: grey or RGB.
-        labels: of the digits, from left to right; `SIGN` for what is none.
+        labels: labels of the digits, from left to right; `SIGN` for signs.
         boxes: x0, y0, x1, y1 of each, in pixels.
     """
 
@@ -150,7 +150,7 @@ def compose_these(
 
 
 def _glyph(image: Array, size: float, thickness: float, turn: float) -> Array:
-    """One digit's ink, 0 … 1, of which 20 of MNIST's pixels become `size`; cut out."""
+    """The cropped ink of a digit, 0 … 1, scaled so that 20 of MNIST's pixels become `size`."""
     scale = size / 20
     fine = Image.fromarray(image).resize((28 * FINE, 28 * FINE), Image.Resampling.BICUBIC)
     fine = fine.rotate(turn, Image.Resampling.BICUBIC)
@@ -169,7 +169,7 @@ def _glyph(image: Array, size: float, thickness: float, turn: float) -> Array:
 
 
 def _spare(image: Array) -> float:
-    """What each side of a stroke can lose until a pen of MNIST's own pixel is left, in pixels."""
+    """The pixels that each side of a stroke can lose until one of MNIST's pixels is left."""
     padded = np.pad(image > 100, 1)
     edges = sum(int((np.diff(padded, axis=axis) != 0).sum()) for axis in (0, 1))
     return max(0.0, (2.4 * int(padded.sum()) / max(edges, 1) - 1) / 2)
@@ -203,7 +203,7 @@ def _line(
 
 
 def _contact(page: Array, glyph: Array, top: int, right: int, size: float) -> int:
-    """The place where a digit, moved to the left, first meets the ink there; not too far in."""
+    """The position at which the digit, moved to the left, first touches the ink; bounded."""
     ink, own = page[top : top + glyph.shape[0]] > 0.5, glyph > 0.5
     deepest = right - round(0.15 * size)
     for left in range(right, max(deepest, 0), -1):

@@ -1,4 +1,4 @@
-"""What is no digit: letters and signs, drawn by hand of a kind, or printed.
+"""Symbols other than digits: letters and signs, in imitated handwriting or printed.
 
 The judge of whole digits learns from the drawn ones; the printed ones, which it never sees, tell
 whether it knows more than those.
@@ -16,7 +16,7 @@ from nnkit.optional import optional
 
 Array = NDArray[np.uint8]
 
-SIDE, HEIGHT = 28, 20  # of an image and of a digit in it, in MNIST's pixels
+SIDE, HEIGHT = 28, 20  # size of an image and of a digit in it, in MNIST's pixels
 FINE = 8  # times these pixels, at which strokes are drawn
 
 # Strokes as points x, y in a digit's height, from top left; `~` before those that are round. What
@@ -110,7 +110,7 @@ def _path(stroke: str, rng: np.random.Generator) -> NDArray[np.float64]:
 def printed_sign(rng: np.random.Generator, name: str | None = None) -> Array:
     """A letter or sign of Pillow's own font, as high beside digits as it is printed, (28, 28)."""
     sign = name or str(rng.choice(list(PRINTED)))
-    font = ImageFont.load_default(HEIGHT * FINE / 0.72)  # of its em, a digit's height
+    font = ImageFont.load_default(HEIGHT * FINE / 0.72)  # a digit's height as a fraction of the em
     page = Image.new("L", (SIDE * FINE, SIDE * FINE))
     ImageDraw.Draw(page).text(
         (SIDE * FINE / 2, SIDE * FINE / 2), sign, fill=255, font=font, anchor="mm"

@@ -28,9 +28,9 @@ from nnkit.reading.segmentation.stages import Stages
 from nnkit.reading.segmentation.views import views
 from nnkit.task.config import config_from
 
-WHOLE = 0.8  # of the area that candidate and digit share for the one to be the other
-NEITHER = 0.65  # below which it is none
-KEPT = 0.35  # of the candidates that are none, which are many
+WHOLE = 0.8  # intersection over union above which a candidate is the digit
+NEITHER = 0.65  # intersection over union below which it is no digit
+KEPT = 0.35  # fraction kept of the many candidates that are no digit
 TOUCHING = 0.5  # of neighbours, in half of the pictures
 SIGNS = 0.5  # of what is written, in a third of them
 # The first two are slow to compose, and brought to the form of all others anyway; signs are in all.
@@ -67,7 +67,7 @@ def main() -> None:
 
 
 def candidates_in(composed: Composed, rng: np.random.Generator) -> Iterator[tuple[Array, Array]]:
-    """The candidates of each line, cut wherever possible, and what they are; see `examples`."""
+    """The candidates in each line, cut wherever possible, and their classes; see `examples`."""
     for strip in strips_of(composed.picture, Stages()):
         groups = cut(strip)
         yield examples(cut(strip, np.ones(len(groups.boxes), dtype=bool)), composed, rng)

@@ -1,4 +1,4 @@
-"""How a run's network becomes one that is shipped."""
+"""Preparing a run's network to be shipped with the package."""
 
 from __future__ import annotations
 

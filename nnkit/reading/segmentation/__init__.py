@@ -33,11 +33,11 @@ from nnkit.reading.segmentation.path import Candidate, Networks, best_path, cand
 from nnkit.reading.segmentation.slip import slip_in
 from nnkit.reading.segmentation.stages import Stages, outline
 
-REJECT = 0.05  # of the probability that it is one whole digit, and this one
-SPACE = 0.4  # of the digits' height that a gap must measure to be a space …
-WIDER = 2.0  # … and times the widest gap that is none
-FARTHER = 1.2  # … and times the way from middle to middle of digits without a space
-ALONE = 1.0  # of the digits' height, where there is no other gap to compare with
+REJECT = 0.05  # threshold on the probability of being one whole digit, and this one
+SPACE = 0.4  # least width of a space, relative to the digits' height …
+WIDER = 2.0  # … relative to the widest gap that is not a space
+FARTHER = 1.2  # … and, centre to centre, relative to digits without a space
+ALONE = 1.0  # least width where there is no other gap, relative to the digits' height
 
 __all__ = ["REJECT", "Digit", "Line", "Networks", "Reading", "Stages", "read_picture"]
 
@@ -115,7 +115,7 @@ def _outline(strip: Strip, scale: float) -> list[tuple[float, float]]:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """How candidates become digits: `read_picture`'s settings, and the picture's size."""
+    """Converts candidates to digits by `read_picture`'s settings and the picture's size."""
 
     classes: Sequence[str]
     reject: float
@@ -155,7 +155,7 @@ def _spaces(boxes: Sequence[tuple[int, int, int, int]]) -> Array:
 
 
 def _narrowest_space(gaps: Array) -> float:
-    """The width from which on a gap is a space: where, in order of width, they leap."""
+    """The width above which a gap is a space: where the sorted widths jump."""
     if len(gaps) == 1:
         return ALONE * HEIGHT
     for narrower, wider in pairwise(np.sort(gaps).tolist()):
@@ -165,7 +165,7 @@ def _narrowest_space(gaps: Array) -> float:
 
 
 def _rounded(box: tuple[float, float, float, float], limits: tuple[int, int]) -> Box:
-    """Whole pixels around it, within the picture."""
+    """The box rounded outwards to whole pixels, within the picture."""
     x0, y0, x1, y1 = box
     width, height = limits
     left, top = (min(max(int(np.floor(v)), 0), n - 1) for v, n in ((x0, width), (y0, height)))

@@ -1,4 +1,4 @@
-"""A picture with what was read in it."""
+"""Annotation of a picture with the digits read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw, ImageFont
 from nnkit.reading.result import UNREADABLE, Reading
 
 READ, REJECTED = (0, 114, 178), (213, 94, 0)  # blue and vermilion of Okabe & Ito (2008)
-LABEL = 0.5  # of a digit's height that its label measures …
+LABEL = 0.5  # height of a label relative to its digit …
 SMALLEST, LARGEST = 11, 80  # … in pixels at least and at most
 
 

@@ -10,16 +10,16 @@ from nnkit.data.dataset import Array
 from nnkit.reading.segmentation.components import Components, label, widened
 from nnkit.reading.segmentation.ink import SOLID, Ink
 
-FAINT = 0.25  # of the ink's darkness, from which on a ruled line is followed
-STEEPEST = 0.06  # slope of a ruled line
-COVERED = 0.92  # of the page's width that a ruled line covers
-SLENDER = 25  # times its thickness that a ruled line is long
-SAMPLED = 400  # columns in which ruled lines are looked for
-SPECK = 0.1  # of the digits' height that something must measure
-DUST = 0.3  # of the digits' height below which it must be near something larger …
-NEAR = 0.3  # … at this distance
-DASH = 5  # times its height that a line under or between digits is wide
-DARK = 0.5  # of the ink's darkness that a stroke must reach somewhere
+FAINT = 0.25  # fraction of the ink's darkness above which a ruled line is followed
+STEEPEST = 0.06  # largest slope of a ruled line
+COVERED = 0.92  # fraction of the page's width that a ruled line covers
+SLENDER = 25  # least length of a ruled line, in multiples of its thickness
+SAMPLED = 400  # columns searched for ruled lines
+SPECK = 0.1  # least size of a component, relative to the digits' height
+DUST = 0.3  # relative size below which it must be near a larger component …
+NEAR = 0.3  # … within this distance
+DASH = 5  # aspect ratio of a line under or between digits
+DARK = 0.5  # fraction of the ink's darkness that a stroke must reach somewhere
 
 
 def without_rules(ink: Ink) -> Ink:
@@ -36,7 +36,7 @@ class _Rule:
     """A ruled line.
 
     Attributes:
-        middles: its y in each column, (w,).
+        middles: y of the rule's middle in each column, (w,).
         thickness: in pixels.
     """
 
@@ -69,7 +69,7 @@ def _rules(mask: Array) -> list[_Rule]:
 
 
 def _vertical_runs(mask: Array, step: int) -> tuple[Array, Array, Array]:
-    """The vertical runs in every n-th column: x, first y, and the y after the last."""
+    """The vertical runs in every `step`-th column: x, first y, and the y after the last."""
     columns = mask.T[::step]
     padded = np.zeros((columns.shape[0], columns.shape[1] + 2), dtype=np.int8)
     padded[:, 1:-1] = columns
@@ -172,14 +172,14 @@ def amount_of(ink: Ink, mask: Array) -> Array:
 
 
 def digit_height(heights: Array, areas: Array) -> float:
-    """How high the digits are: the median height, each component counted by its ink."""
+    """The height of digits: the median over components, each weighted by its ink."""
     order = np.argsort(heights)
     share = np.cumsum(areas[order]) / areas.sum()
     return float(heights[order][np.searchsorted(share, 0.5)])
 
 
 def _distances(boxes: Array, others: Array) -> Array:
-    """From each box to the nearest of the others, (n,), the greater of its x and y parts."""
+    """The distance from each box to the nearest other, (n,), the greater of its x and y parts."""
     nearest = np.full(len(boxes), np.inf)
     for box in others:
         apart = np.maximum(boxes[:, :2] - box[2:], box[:2] - boxes[:, 2:]).max(axis=1)

@@ -14,19 +14,19 @@ from nnkit.data.dataset import Array
 from nnkit.reading.segmentation.components import Components, label
 from nnkit.reading.segmentation.lines import HEIGHT, Strip
 
-OVERLAP = 0.5  # of the narrower one's width that two parts of one digit share
-PART = 0.5  # of the digits' height below which a component is a part of something
-UNCUT = 0.42 * HEIGHT  # pixels of width up to which nothing is cut
-APART = 2  # pixels between the places that cuts are tried from
+OVERLAP = 0.5  # overlap of two parts of one digit, relative to the narrower one's width
+PART = 0.5  # relative height below which a component is part of another
+UNCUT = 0.42 * HEIGHT  # width in pixels up to which nothing is cut
+APART = 2  # pixels between the starting points of cuts
 SWAY = 4  # pixels that a cut may move to either side
-ASKEW = 0.04  # of a full stroke that a step aside costs
-MOST_INK = 0.7 * HEIGHT  # that a cut may cross, in pixels of full stroke
-DISTINCT = 3  # pixels that cuts differ by on the average
+ASKEW = 0.04  # cost of a step aside, in pixels of full stroke
+MOST_INK = 0.7 * HEIGHT  # most ink that a cut may cross, in pixels of full stroke
+DISTINCT = 3  # least mean distance between two cuts, in pixels
 DENSITY = 9  # cuts at most in a width of `HEIGHT`
-THINNEST = 4.0  # pixels of stroke below which it is thickened for the network
-THICKEST = 13.0  # above which it is thinned
-FAINTEST = 0.2  # of its ink that a thinned stroke keeps, lest a thin one vanish
-SOFT = 0.12  # ink that is still of the stroke beside it
+THINNEST = 4.0  # stroke width in pixels below which it is thickened for the network
+THICKEST = 13.0  # stroke width above which it is thinned
+FAINTEST = 0.2  # least fraction of its ink that a thinned stroke keeps
+SOFT = 0.12  # ink that still belongs to the adjacent stroke
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +176,7 @@ def _cuts(strip: Strip, groups: list[_Group], doubtful: Array) -> list[Array]:
 
 
 def _cheapest(paths: Array, costs: Array, width: int) -> Array:
-    """The cuts that cross little ink and are not beside a better one, in order."""
+    """The cuts of a group that cross little ink and have no better one nearby, in order."""
     chosen: list[int] = []
     most = max(2, round(DENSITY * width / HEIGHT))
     for k in np.argsort(costs):
@@ -194,7 +194,7 @@ def _seams(costs: Array) -> tuple[Array, Array]:
     A step goes down, or down and aside by one, which costs a little.
 
     Args:
-        costs: of each pixel, (h, k, w).
+        costs: the cost of each pixel, (h, k, w).
 
     Returns:
         The place within the window in each row, (k, h), and the path's cost (k,).
@@ -234,7 +234,7 @@ def _usual_stroke(strip: Strip) -> Array:
 
 
 def _stroke(solid: Array) -> float:
-    """How wide strokes are, in pixels."""
+    """The width of strokes, in pixels."""
     padded = np.pad(solid, 1)
     edges = sum(int((np.diff(padded, axis=axis) != 0).sum()) for axis in (0, 1))
     # A long stroke's area is half its outline times its width; a slanting outline has up to √2

@@ -1,4 +1,4 @@
-"""Telling ink from paper: colour, uneven light, polarity, noise."""
+"""Separating ink from paper: colour, uneven light, polarity, noise."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from PIL import Image
 from nnkit.data.dataset import Array
 from nnkit.reading.segmentation.stages import Stages
 
-WORKING_PIXELS = 1_000_000  # that a picture is reduced to before anything is looked for
-CELLS = 160  # of the coarse grid on which light is measured, along the longer side
-REACH = 0.35  # of a stroke's width that paper is looked for around, against √(width · height)
-LEAST_CONTRAST = 18  # grey levels between ink and paper
+WORKING_PIXELS = 1_000_000  # pixels to which a picture is reduced before the analysis
+CELLS = 160  # cells of the coarse grid of brightness, along the longer side
+REACH = 0.35  # stroke width around which paper is sought, relative to √(width · height)
+LEAST_CONTRAST = 18  # least difference in grey levels between ink and paper
 LEAST_NOISE = 4.0  # standard deviations of the paper's noise above which something may be ink
-SOLID = 0.35  # of the ink's darkness above which a pixel belongs to a stroke
-NOISY = 0.06  # of the ink's darkness above which noise is smoothed first
+SOLID = 0.35  # fraction of the ink's darkness above which a pixel belongs to a stroke
+NOISY = 0.06  # noise, relative to the ink's darkness, above which it is smoothed first
 
 
 @dataclass(frozen=True, slots=True)
 class Ink:
-    """What is written, apart from what it is written on.
+    """The ink of a picture, separated from the paper.
 
     Attributes:
         amount: float32 (h, w), 0 on paper, about 1 in a stroke.
@@ -37,7 +37,7 @@ class Ink:
 
 
 def ink_of(picture: Image.Image, stages: Stages) -> Ink | None:
-    """Parts ink from paper, dark on light or light on dark, under light that may be uneven.
+    """Separates ink from paper, dark on light or light on dark, under light that may be uneven.
 
     1. Of colours, the brightness is taken, or the axis on which they differ most (PCA) where
        brightness hardly tells them apart, as red on blue.
@@ -155,7 +155,7 @@ def plane_basis(shape: tuple[int, ...]) -> Array:
 
 
 def _paper(grey: Array) -> Array:
-    """How light the paper is under each pixel, ink taken away, float32 (h, w)."""
+    """The brightness of the paper under each pixel, ink removed, float32 (h, w)."""
     coarse = _coarse(grey)
     reach = max(1, round(REACH * coarse.size**0.5 / 2))
     # Beyond the border is paper, so that a stroke on the border is no wide dark field

@@ -12,14 +12,14 @@ from nnkit.reading.segmentation.clean import NEAR, amount_of, digit_height
 from nnkit.reading.segmentation.components import Components
 from nnkit.reading.segmentation.ink import SOLID, Ink
 
-HEIGHT = 48  # pixels of a digit in a strip
-MARGIN = 8  # pixels around it
-TALL = 0.5  # of the digits' height from which on a component tells where a line is
-STEEPEST = 0.35  # slope of a line that is levelled (19°)
+HEIGHT = 48  # height in pixels of a digit in a strip
+MARGIN = 8  # margin in pixels
+TALL = 0.5  # relative height above which a component locates a line
+STEEPEST = 0.35  # largest slope that is levelled (19°)
 MOST_SLANT = 0.7  # (35°)
-USUAL_SLANT = 0.35  # (19°) that MNIST's digits have too; what is beyond is straightened
-LEAST_TILT = 0.03  # that is levelled (2°)
-LEAST_ASPECT = 0.1  # of a line's height to its longest component, or it would be a mere dash
+USUAL_SLANT = 0.35  # slant (19°) that occurs in MNIST too; a larger one is straightened
+LEAST_TILT = 0.03  # least slope that is levelled (2°)
+LEAST_ASPECT = 0.1  # least ratio of a line's height to its longest component; below it is a dash
 LONGEST = 30_000  # pixels of a strip
 
 
@@ -154,7 +154,7 @@ def _part(ink: Ink, part: tuple[slice, slice]) -> Ink:
 
 
 def _height(boxes: Array, areas: Array, tilt: float) -> float:
-    """The height of a line's digits in pixels, without the share that is due to tilt."""
+    """The height of a line's digits in pixels, corrected for the tilt."""
     widths = boxes[:, 2] - boxes[:, 0]
     heights = boxes[:, 3] - boxes[:, 1] - abs(tilt) * widths
     return max(1.0, digit_height(np.maximum(heights, 1), areas), LEAST_ASPECT * widths.max())
@@ -164,7 +164,7 @@ def _slant(u: Array, v: Array, height: float) -> float:
     """The shear that straightens a line: under it the ink of a column is least spread out."""
     step = max(1, len(u) // 20_000)
     u, v = u[::step], v[::step]
-    if np.ptp(u) < 2 * height:  # of one digit or two there is no telling
+    if np.ptp(u) < 2 * height:  # one or two digits are too few to tell
         return 0.0
     shears = np.linspace(-MOST_SLANT, MOST_SLANT, 15)
     column = 24 / height

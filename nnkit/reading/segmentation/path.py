@@ -22,30 +22,30 @@ Classify = Callable[[Array], Array]  # images (n, H, W) uint8 → probabilities 
 Judge = Callable[[Array], Array]  # views → probabilities (n, 12): ten digits, `SIGN`, `PART`
 
 SIGN, PART = 10, 11  # some other character, whole; no whole character
-RARER = 0.2  # times as many signs as in the pictures that the judge has learned from
-WIDEST = 1.25  # times the digits' height that several pieces together may measure
+RARER = 0.2  # frequency of signs relative to the judge's training pictures
+WIDEST = 1.25  # greatest width of joined pieces, relative to the digits' height
 MOST_PIECES = 16  # of one digit
-UNLIKELY = 0.003  # probability of being whole below which joined pieces are no candidate
-SURE = 0.9  # from which on a piece is not cut …
-NARROW = 0.8  # … if it is narrower than so many of the digits' height
-SMALL = 0.4  # of the digits' height below which a piece may be left out …
+UNLIKELY = 0.003  # probability of being whole below which joined pieces are not a candidate
+SURE = 0.9  # probability of being whole above which a piece is not cut …
+NARROW = 0.8  # … if it is narrower than this, relative to the digits' height
+SMALL = 0.4  # relative height below which a piece may be left out …
 LEFT_OUT = -1.5  # … at this worth
-MISJUDGED = 0.01  # how often the judge may err, which bounds what one candidate is worth …
-MISREAD = 0.05  # … and how often about which digit it is
+MISJUDGED = 0.01  # assumed error rate of the judge, which bounds a candidate's worth …
+MISREAD = 0.05  # … and its error rate about which digit it is
 PRIOR = 3.0  # worth of a candidate that may as well be whole as not …
 CUT = 1.0  # … of which each side that is cut, where no gap is, takes so much
-TINY = 1e-7  # probability that is told from none
+TINY = 1e-7  # least probability distinguished from 0
 
 
 @dataclass(frozen=True, slots=True)
 class Networks:
-    """What is asked about candidates.
+    """The networks that evaluate candidates.
 
     Attributes:
         classify: tells which class an image, as MNIST's, is of.
         judge: tells which digit, if any, is in the middle of a view.
-        classes: the names of the former's.
-        size: H, W of its images.
+        classes: names of the classes of `classify`.
+        size: H, W of the images that `classify` takes.
     """
 
     classify: Classify
@@ -54,7 +54,7 @@ class Networks:
     size: tuple[int, int]
 
     def opinions(self, P: Array, judged: Array) -> tuple[Array, Array]:
-        """What the judge thinks of the network's answers: `digit` and `agreed` of candidates.
+        """The judge's opinion of the network's predictions: `digit` and `agreed` of candidates.
 
         It knows of digits alone: of a network with other classes it only says what is whole.
         """
@@ -92,7 +92,7 @@ class Candidate:
 
     @property
     def worth(self) -> float:
-        """The ln of its odds.
+        """The log-odds of the candidate.
 
         The ln of the probability, which is never above 0, would favour few candidates: one that
         is doubtful over two that are likely.
@@ -162,7 +162,7 @@ def _box(pieces: Pieces, first: int, last: int) -> tuple[int, int, int, int]:
 
 
 def doubtful(pieces: Pieces, candidates: Sequence[Candidate]) -> Array:
-    """Which pieces may be more than one digit, (n,) bool: those not narrow and surely whole."""
+    """Mask (n,) of pieces that may be more than one digit: those not narrow and surely whole."""
     alone = [candidate for candidate in candidates if candidate.first == candidate.last]
     widths = pieces.boxes[:, 2] - pieces.boxes[:, 0]
     sure = np.array([candidate.whole > SURE for candidate in alone], dtype=bool)

@@ -9,14 +9,14 @@ import numpy as np
 from nnkit.data.dataset import Array
 from nnkit.reading.segmentation.ink import fitted
 
-STRAIGHT = 0.75  # of all edges' cells that lie on straight lines …
-WORST = 0.5  # … and of each edge's, for one may fade into the ground …
-NEAR = 1.0  # … at this distance, in cells
-TRAPEZOID = 0.25  # difference in slope of opposite edges
+STRAIGHT = 0.75  # fraction of all edges' cells that lie on straight lines …
+WORST = 0.5  # … and of each edge's cells, since one edge may fade into the ground …
+NEAR = 1.0  # … within this distance, in cells
+TRAPEZOID = 0.25  # greatest difference in slope of opposite edges
 
 
 class _Edge(NamedTuple):
-    """across = slope · along + level, and whether that is the picture's border.
+    """A straight edge, across = slope · along + level, and whether it is the picture's border.
 
     `share` of the cells there lie on it.
     """
@@ -62,7 +62,7 @@ def edges_of(own: Array) -> tuple[Array, Array] | None:
 
 
 def _crossing(level: _Edge, upright: _Edge) -> tuple[float, float]:
-    """The point (u, v) at which v = slope · u + level meets u = slope · v + level."""
+    """The intersection (u, v) of v = slope · u + level and u = slope · v + level."""
     u = (upright.level + upright.slope * level.level) / (1 - level.slope * upright.slope)
     return u, level.slope * u + level.level
 
@@ -100,7 +100,7 @@ def _rim(x: Array, y: Array) -> Array:
 
 
 def _turn(rim: Array) -> float:
-    """The angle at which the least upright rectangle lies around it, −45° … 45°, in radians."""
+    """The rotation of the smallest rectangle around the rim, −45° … 45°, in radians."""
     angles = np.radians(np.arange(-45, 45, 1.5))
     u = rim @ np.stack([np.cos(angles), np.sin(angles)])
     v = rim @ np.stack([-np.sin(angles), np.cos(angles)])
@@ -147,7 +147,7 @@ def _slope(along: Array, across: Array) -> float:
 
 
 def _densest(values: Array) -> Array:
-    """The most of them that lie within a stretch of twice `NEAR`."""
+    """The largest group of values that lie within an interval of twice `NEAR`."""
     ordered = np.sort(values)
     ends = np.searchsorted(ordered, ordered + 2 * NEAR, side="right")
     first = int(np.argmax(ends - np.arange(len(ordered))))

@@ -21,23 +21,23 @@ from nnkit.reading.segmentation.lines import Strip
 from nnkit.reading.segmentation.quadrilateral import edges_of, moved, within
 from nnkit.reading.segmentation.stages import Stages
 
-CELLS = 160  # of the grid on which it is looked for, along the longer side
+CELLS = 160  # cells of the grid along the longer side
 FEWEST = 24  # along the shorter one
-LEVELS = (5, 8, 12, 18, 27, 40, 60, 90, 135)  # of difference from the ground, grey levels
-LEAST_SHARE = 0.08  # of the picture that it covers
-MOST_BORDER = 0.45  # of the picture's border that it may cover
-FILLED = 0.7  # of its outline that is blank paper
-EDGE = 10  # grey levels by which it steps off from the ground, in the median
-FAINTEST = 0.1  # of that step, which the slip has along most of all edges …
-CLEAR = 0.75
-LEAST_CLEAR = 0.5  # … and of each, for one may fade into the ground
-SHARP = 0.5  # of the difference from the ground that the median step has
-SOME_INK = 0.004  # of it that is ink
+LEVELS = (5, 8, 12, 18, 27, 40, 60, 90, 135)  # differences from the ground, in grey levels
+LEAST_SHARE = 0.08  # least fraction of the picture that the slip covers
+MOST_BORDER = 0.45  # greatest fraction of the picture's border that the slip covers
+FILLED = 0.7  # least fraction of the outline that is blank paper
+EDGE = 10  # least median step between slip and ground, in grey levels
+FAINTEST = 0.1  # least step of a clear cell on an edge, relative to the median step
+CLEAR = 0.75  # least fraction of clear cells, averaged over the edges …
+LEAST_CLEAR = 0.5  # … and on each edge, since one may fade into the ground
+SHARP = 0.5  # least median step, relative to the difference from the ground
+SOME_INK = 0.004  # least fraction of the slip that is ink
 MOST_INK = 0.35
-OUTSIDE = 0.2  # of the ink that may lie beside it
-MARGIN = 1.5  # cells along its edges that are left out
-LEVEL = 0.01  # radians that are left as they are
-STROKE = 0.12  # of √(width · height) that a stroke may measure
+OUTSIDE = 0.2  # fraction of the ink that may lie beside the slip
+MARGIN = 1.5  # cells along the edges that are left out
+LEVEL = 0.01  # tilt in radians below which the slip is not rotated
+STROKE = 0.12  # greatest stroke width, relative to √(width · height)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Slip:
     """The inside of a slip, level.
 
     Attributes:
-        picture: of its size, what lies beyond its edges painted over with paper.
+        picture: the slip alone; beyond its edges the picture is painted over with paper.
         to_picture: (2, 3), from x, y, 1 in it to x, y in the whole picture.
     """
 
@@ -140,7 +140,7 @@ def _outline(apart: Array, level: float) -> _Outline | None:
 
 
 def _step(apart: Array, own: Array, corners: Array, cut: Array) -> float | None:
-    """The step in grey between the slip and what lies beside it; None if edges aren't sharp."""
+    """The difference of grey levels between slip and ground; None if the edges aren't sharp."""
     height, width = apart.shape
     steps = []
     inner, outer = moved(corners, np.full(4, 2.0)), moved(corners, np.full(4, -2.0))
@@ -184,7 +184,7 @@ def _written_on(grey: Array, apart: Array, outline: _Outline) -> bool:
 
 
 def _narrow(values: Array, reach: int) -> Array:
-    """The excess of each cell over its surroundings: what an opening takes off (Serra 1982)."""
+    """The amount by which each cell exceeds its surroundings: a top-hat transform (Serra 1982)."""
     padded = np.pad(values, 2 * reach, mode="edge")
     return values - greatest(-greatest(-padded, reach), reach)
 
@@ -212,7 +212,7 @@ def _cut_out(picture: Image.Image, grid: Array, outline: _Outline, block: int) -
 
     Args:
         picture: the whole one.
-        grid: its cells, (h, w, channels).
+        grid: the picture's cells, (h, w, channels).
         outline: in cells.
         block: pixels of the picture to a cell.
     """
@@ -243,7 +243,7 @@ def _cut_out(picture: Image.Image, grid: Array, outline: _Outline, block: int) -
 
 
 def _level(outline: _Outline) -> float:
-    """The slope of its upper and lower edges in radians, 0 where it hardly has any."""
+    """The slope of the slip's upper and lower edges in radians, 0 where it is negligible."""
     ways = outline.corners[[1, 2]] - outline.corners[[0, 3]]
     x, y = ways[~outline.cut[[0, 2]]].sum(axis=0)
     angle = float(np.arctan2(y, x))

@@ -1,4 +1,4 @@
-"""What each stage of reading a picture made of it, to be looked at."""
+"""Intermediate pictures of each stage of reading, for inspection."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RED = (213, 30, 40)
 
 
 class Stages:
-    """Takes no notice; `StageFiles` keeps what it is shown."""
+    """Base class that ignores all stages; `StageFiles` saves them."""
 
     def show(self, name: str, values: Array) -> None:
         """A stage as grey values (h, w) in 0 … 255, or a mask, which is drawn black on white."""
