@@ -46,7 +46,7 @@ def gradcheck(
             for c in checks
         ]
         print(table(("block", "shape", "checked", "kinks", "largest error", ""), rows_shown))
-        verdict = "every gradient agrees" if passed else "some gradients are wrong"
-        say(f"{verdict} (relative error below {TOLERANCE:g} wanted)")
+        verdict = "all gradients agree" if passed else "some gradients are wrong"
+        say(f"{verdict} (tolerance {TOLERANCE:g})")
     if not passed:
         raise typer.Exit(1)

@@ -64,10 +64,10 @@ def _explain(found: RangeTest) -> None:
     tenth, minimum = found.tenth_of_minimum, float(found.lr[found.best])
     print(f"\nended after {len(found.lr)} steps at lr {found.lr[-1]:.2g}: {found.ending}")
     if found.steepest is None:
-        print("The loss never fell: try lower rates with --from, or more --steps.")
+        print("The loss never fell; try lower rates with --from, or more --steps.")
         return
     print(f"{found.steepest:8.2g}  steepest descent: where the smoothed loss falls fastest")
     print(f"{tenth:8.2g}  a tenth of {minimum:.2g}, where it is lowest and about to rise")
     print(f"try --set optimizer.lr={found.steepest:.2g}")
     if found.best == len(found.lr) - 1:
-        print("The loss was still falling at the end: higher rates may do, see --to.")
+        print("The loss was still falling at the end; try higher rates with --to.")

@@ -47,7 +47,7 @@ def trace(
     ] = Format.TEXT,
     output: PageOption = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Trace networks of over 1,000 parameters, too.")
+        bool, typer.Option("--force", help="Also trace networks of more than 1,000 parameters.")
     ] = False,
     runs: RunsOption = Path("runs"),
     as_json: JsonOption = False,

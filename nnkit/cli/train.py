@@ -51,9 +51,9 @@ def train(
     from nnkit.errors import GateError, UsageError
 
     if resume and restart:
-        raise UsageError("--resume continues a run, --restart begins anew; give one of them")
+        raise UsageError("--resume and --restart exclude each other; use one of them")
     if dry_run and (resume or restart):
-        raise UsageError("--dry-run trains nothing; leave out --resume and --restart")
+        raise UsageError("--dry-run cannot be combined with --resume or --restart")
     loaded = nnkit.load_config(config, overrides or ())
     if dry_run:
         _dry_run(loaded, runs, as_json)
@@ -106,7 +106,7 @@ def _render(run: Run) -> None:
     steps, seconds = f"{summary['step']:,} steps", show_seconds(summary["seconds"])
     if run.already_finished:
         say(f"{run.directory} is already finished: {steps} in {seconds}{early}")
-        say("nothing was trained now; --restart trains it again")
+        say("nothing was trained; use --restart to train it again")
     else:
         say(f"trained {steps} in {seconds} ({summary['samples_per_second']:,} samples/s){early}")
     print(results_table(summary, result_width()), flush=True)

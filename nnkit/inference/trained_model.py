@@ -232,7 +232,7 @@ class TrainedModel:
         with config.locating():
             task = prepare(config)
             if task.fingerprint != self.info["data"]:
-                raise DataError("the data is not what this model was trained and split on")
+                raise DataError("the data has changed since this model was trained")
             if split not in task.sets:
                 raise UsageError(f"there is no {split} set; there are {', '.join(task.sets)}")
             return ready_set(

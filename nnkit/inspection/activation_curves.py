@@ -67,4 +67,4 @@ def _units(activation: AnyActivation) -> int:
         except ShapeError:
             continue
         return units
-    raise ShapeError(f"'{activation.tag()}' takes more than {MOST_UNITS} units together")
+    raise ShapeError(f"'{activation.tag()}' acts on more than {MOST_UNITS} units at once")

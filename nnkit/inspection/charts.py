@@ -64,7 +64,7 @@ def draw_activation(
         UsageError: the range is none.
     """
     if not (isfinite(low) and isfinite(high) and low < high):
-        raise UsageError(f"no range goes from {low:g} to {high:g}")
+        raise UsageError(f"the range must be finite and increasing, got {low:g} to {high:g}")
     found = activation_curve(activation, np.linspace(low, high, POINTS))
     changed = activation.model_dump(exclude_defaults=True)
     settings = ", ".join(f"{name} {value}" for name, value in changed.items())
@@ -74,14 +74,16 @@ def draw_activation(
         inputs = ", ".join(["z", *["0"] * (found.units - 1)])
         value, derivative = f"f({inputs})₁", "∂f₁/∂z"
         remarks.append(
-            f"'{activation.tag()}' is no function of one number: it takes units together. Drawn is "
-            f"the first output for {found.units} units, of which the first is z and "
-            f"{'the other is' if found.units == 2 else 'the others are'} 0."
+            f"{activation.tag()} acts on several units at once; the plot shows the first output of "
+            f"{found.units} units, with z as the first input and "
+            f"{'the other' if found.units == 2 else 'the others'} at 0."
         )
     for name, number in found.parameters.items():
-        remarks.append(f"{name} is trained; drawn is where it begins, {number:g}.")
+        remarks.append(
+            f"{name} is a trained parameter; the plot uses its initial value, {number:g}."
+        )
     if not activation.trainable:
-        remarks.append("No gradient passes through it: for inference only.")
+        remarks.append("It has no useful gradient, so it is for inference only.")
     curves = (
         Curve(value, found.z, found.value),
         Curve(derivative, found.z, found.derivative, "dashed"),
@@ -123,7 +125,7 @@ def draw_schedule(config: Config) -> tuple[Rates, Chart, list[str]]:
     schedule = optimizer.schedule
     title = f"{config.name}: {optimizer.tag()}, lr {optimizer.lr:g}, schedule {schedule.tag()}"
     samples = planned.batch_size * config.training.accumulate
-    remarks = [f"{planned.steps:,} steps of {samples} samples, {planned.per_epoch:,} to an epoch"]
+    remarks = [f"{planned.steps:,} steps of {samples} samples, {planned.per_epoch:,} per epoch"]
     if schedule.remark is not None:
         remarks.append(schedule.remark)
     curve = Curve("learning rate", found.step, found.lr)

@@ -24,7 +24,7 @@ BEGUN = 0.25  # fraction of the total decrease above which the loss counts as fa
 WIDEST = 1e100  # ratio of the highest to the lowest rate
 FEWEST = 10  # fewest steps from which a slope can be estimated
 
-Ending = Literal["the rates were through", "the loss rose", "the loss was not finite"]
+Ending = Literal["the whole range was tried", "the loss rose", "the loss was not finite"]
 
 
 class Rising(Schedule):
@@ -110,8 +110,8 @@ def find_lr(config: Config, low: float = 1e-7, high: float = 10.0, steps: int = 
         if config.optimizer.full_batch:
             raise SettingError(
                 ("optimizer",),
-                f"'{config.optimizer.tag()}' finds the length of its steps on all samples at once, "
-                "so there is no rate to find; this is for optimizers that go batch by batch",
+                f"'{config.optimizer.tag()}' chooses its step lengths by a line search over "
+                "all samples, so there is no learning rate to find; use a mini-batch optimizer",
             )
         session = build(config)
     growth = (high / low) ** (1 / (steps - 1))
@@ -126,7 +126,7 @@ def find_lr(config: Config, low: float = 1e-7, high: float = 10.0, steps: int = 
         progress=Progress(),
     )
     losses: list[float] = []
-    ending: Ending = "the rates were through"
+    ending: Ending = "the whole range was tried"
     mean, best = RunningMean(), inf
     with numerics(session.model):
         try:
@@ -143,7 +143,7 @@ def find_lr(config: Config, low: float = 1e-7, high: float = 10.0, steps: int = 
             if len(losses) <= FEWEST:
                 raise DivergedError(
                     f"the loss was not finite after {len(losses)} steps, at lr "
-                    f"{low * growth ** (len(losses) - 1):.2g}; begin at lower rates (--from)"
+                    f"{low * growth ** (len(losses) - 1):.2g}; start at a lower rate (--from)"
                 ) from None
             ending = "the loss was not finite"
     followed = np.array(losses[1:])
@@ -153,11 +153,13 @@ def find_lr(config: Config, low: float = 1e-7, high: float = 10.0, steps: int = 
 
 def _check_range(low: float, high: float, steps: int) -> None:
     if not (0 < low < high < inf):
-        raise UsageError(f"the rates must rise from above 0, not go from {low:g} to {high:g}")
+        raise UsageError(f"rates must be positive, finite and increasing, got {low:g} to {high:g}")
     if high / low > WIDEST:
-        raise UsageError(f"from {low:g} to {high:g} is too wide a range; take {WIDEST:g} at most")
+        raise UsageError(
+            f"the highest rate may be at most {WIDEST:g} times the lowest, got {low:g} to {high:g}"
+        )
     if steps < FEWEST:
-        raise UsageError(f"{steps} steps are too few to read a slope from; take {FEWEST} or more")
+        raise UsageError(f"{steps} steps are too few to estimate a slope; use {FEWEST} or more")
 
 
 def _losses(loop: Loop) -> Iterator[float]:

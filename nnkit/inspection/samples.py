@@ -105,7 +105,8 @@ def show_samples(
     for index in chosen:
         if not 0 <= index < len(train):
             raise UsageError(
-                f"there is no sample {index}: the training set has {len(train):,}, counted from 0"
+                f"there is no sample {index}; samples of the training set are numbered "
+                f"0 to {len(train) - 1:,}"
             )
     inputs, columns = np.asarray(train.inputs[chosen]), dataset.columns
     if inputs.ndim == 2 and not columns:

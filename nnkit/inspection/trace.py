@@ -141,7 +141,7 @@ def trace_checkpoint(
     with trained.config.locating():
         session = _session(trained.config, force)
         if session.task.fingerprint != trained.info["data"]:
-            raise DataError("the data is not what this model was trained and split on")
+            raise DataError("the data has changed since this model was trained")
         session.model.params[...] = trained.model.params
         session.model.state[...] = trained.model.state
         return _trace(session, sample, split, f"weights of {what}")
@@ -153,15 +153,15 @@ def _session(config: Config, force: bool) -> Session:
     model = task.model()
     if any(stage.spec.needs_batch for stage in model.stages):
         raise UsageError(
-            "batch normalization compares the samples of a batch, so one sample cannot be followed "
-            "through it alone; layer_norm could be"
+            "batch normalization mixes the samples of a batch, so a single sample cannot be traced "
+            "through it; use layer_norm instead"
         )
     units = sum(prod(stage.output_shape) for stage in model.stages)
     for count, what in ((model.layout.size, "parameters"), (units, "units")):
         if count > MOST and not force:
             raise UsageError(
-                f"this network has {count:,} {what}; a trace lists every one, which nobody reads "
-                f"past {MOST:,} (--force does it nevertheless)"
+                f"this network has {count:,} {what}, but tracing is limited to {MOST:,}; "
+                "use --force to trace it anyway"
             )
     return assemble(task)
 
@@ -171,7 +171,10 @@ def _trace(session: Session, sample: int, split: str, origin: str) -> Trace:
         raise UsageError(f"there is no {split} set; there are {', '.join(session.ready)}")
     ready = session.ready[split]
     if not 0 <= sample < len(ready):
-        raise UsageError(f"there is no sample {sample}; the {split} set has 0 to {len(ready) - 1}")
+        raise UsageError(
+            f"there is no sample {sample}; samples of the {split} set are numbered "
+            f"0 to {len(ready) - 1}"
+        )
     one = slice(sample, sample + 1)
     weights = None if ready.weights is None else ready.weights[one]
     batch = Batch(batch_last(ready.inputs[one]), batch_last(ready.targets.coded(one)), weights)

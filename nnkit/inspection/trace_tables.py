@@ -186,7 +186,7 @@ class _Teller:
                 yield Section(f"{self.title(layer)}: new parameters", (), (self.long(layer),))
         yield Section(
             "The same sample again",
-            (f"E = {self.number(trace.loss_after)}, before it was {self.number(trace.loss)}",),
+            (f"E = {self.number(trace.loss_after)}, previously {self.number(trace.loss)}",),
         )
 
     def title(self, layer: LayerTrace) -> str:
@@ -282,15 +282,15 @@ def _provisos(trace: Trace) -> Iterator[str]:
     """Notes on what the update does in addition to the optimizer's rule."""
     config = trace.config
     if config.regularization.penalizes:
-        yield "g has the gradient of the weight penalty added, which ∂E/∂W above has not"
+        yield "g includes the gradient of the weight penalty, unlike ∂E/∂W above"
     if config.optimizer.clip is not None:
-        yield f"g is first bounded: clip {config.optimizer.clip.tag()}"
+        yield f"g is clipped first: {config.optimizer.clip.tag()}"
     if decay := config.optimizer.decay + config.regularization.weight_decay:
-        yield f"weights first shrink by lr · {decay:g} of themselves: weight decay"
+        yield f"weight decay: weights are first multiplied by 1 − lr · {decay:g}"
     if config.regularization.weight_noise:
-        yield "weight_noise: forward and backward were computed at parameters with noise added"
+        yield "weight noise: the forward and backward passes use parameters with noise added"
     if config.optimizer.full_batch:
-        yield "the step looks at the loss several times, along a line"
+        yield "the line search evaluates the loss several times per step"
 
 
 def first_line(component: Any) -> str:

@@ -225,9 +225,9 @@ class Plateau(Schedule):
     @property
     def remark(self) -> str:
         return (
-            "plateau depends on the figures: drawn is the lr as long as they improve. It falls to "
-            f"{self.gamma:g} of itself whenever training.monitor has not improved for over "
-            f"{self.patience} evaluations."
+            "plateau depends on the course of training; the plot assumes that the monitored "
+            f"metric always improves. The rate is multiplied by {self.gamma:g} when "
+            f"training.monitor has not improved for more than {self.patience} evaluations."
         )
 
     def observe(self, state: PlateauState, value: float, higher_is_better: bool) -> PlateauState:

@@ -106,7 +106,7 @@ def _open(session: Session, *, resume: bool, restart: bool) -> None:
     run = session.run
     if run.begun and not (resume or restart):
         raise UsageError(
-            f"{run.path} was interrupted; --resume continues it, --restart begins anew"
+            f"{run.path} was interrupted; use --resume to continue it or --restart to start over"
         )
     if restart or not run.begun:
         run.clear()
@@ -153,7 +153,7 @@ def _fit(session: Session, listeners: tuple[Listener, ...], should_stop: Callabl
         outcome = _follow(session, listeners, should_stop)
     except DivergedError as error:
         save(session, run.diverged)
-        raise DivergedError(f"{error}\nthe weights as they were: {run.diverged}") from None
+        raise DivergedError(f"{error}\nlast weights saved to {run.diverged}") from None
     finally:
         for listener in listeners:
             listener.ended()

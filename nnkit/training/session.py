@@ -183,8 +183,8 @@ def restore(session: Session, checkpoint: Checkpoint) -> None:
         f"{name} {before.get(name)} → {now[name]}" for name in now if now[name] != before.get(name)
     ]:
         session.notices.append(
-            "resumed on other versions or another processor, so results may differ in the last "
-            f"digits: {', '.join(changed)}"
+            "resumed with different versions or on a different processor, so results may differ "
+            f"in the last digits: {', '.join(changed)}"
         )
     session.run.rewind_metrics(loop.progress.step)
 

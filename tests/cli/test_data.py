@@ -114,7 +114,7 @@ def test_show_prints_rows_as_far_as_they_fit(program: Program) -> None:
 def test_show_says_what_can_not_be_shown(program: Program) -> None:
     for options, message in (
         (("--augment",), "data.augment is empty"),
-        (("--sample", 98), "there is no sample 98: the training set has 98, counted from 0"),
+        (("--sample", 98), "samples of the training set are numbered 0 to 97"),
         (("-o", "sheet.png"), "samples of shape (4,) are no pictures"),
         (("--augment", *TURNED), "'rotate' changes images"),
     ):

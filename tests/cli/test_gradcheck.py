@@ -10,7 +10,7 @@ def test_every_block_is_checked(program: Program) -> None:
     assert answer.code == 0
     blocks = [line.split()[0] for line in answer.out.splitlines()[1:]]
     assert blocks == ["layers.0.W", "layers.1.W", "layers.0.b", "layers.1.b", "input"]
-    assert answer.err == "every gradient agrees (relative error below 1e-06 wanted)\n"
+    assert answer.err == "all gradients agree (tolerance 1e-06)\n"
 
 
 def test_as_json(program: Program) -> None:

@@ -57,7 +57,7 @@ def test_ctrl_c_saves_and_resume_finishes(program: Program, tmp_path: Path) -> N
     again = program(*TRAIN)
     assert again.code == 2
     assert again.errors == [
-        f"runs/{run.name} was interrupted; --resume continues it, --restart begins anew"
+        f"runs/{run.name} was interrupted; use --resume to continue it or --restart to start over"
     ]
 
     resumed = program(*TRAIN, "--resume")

@@ -21,7 +21,7 @@ def test_as_json(program: Program) -> None:
     found = program("lr-find", IRIS, "--from", 1e-5, "--to", 1, "--steps", 50, "--json").json
     assert found["lr"][0] == 1e-5
     assert len(found["lr"]) == len(found["loss"]) == len(found["smoothed"]) == 50
-    assert found["ending"] == "the rates were through"
+    assert found["ending"] == "the whole range was tried"
     assert found["suggestion"] == found["steepest"]
     assert found["minimum"] / 10 == found["tenth_of_minimum"]
 
@@ -37,14 +37,14 @@ def test_a_loss_that_does_not_fall(program: Program) -> None:
     answer = program("lr-find", IRIS, "--from", 50, "--to", 1000, "--steps", 10)
     assert answer.code == 0
     assert answer.out.endswith(
-        "The loss never fell: try lower rates with --from, or more --steps.\n"
+        "The loss never fell; try lower rates with --from, or more --steps.\n"
     )
 
 
 def test_errors(program: Program) -> None:
     for arguments, message in (
-        (("--from", 1, "--to", 0.1), "the rates must rise"),
-        (("--set", "optimizer=lbfgs", "--set", "training={}"), "so there is no rate to find"),
+        (("--from", 1, "--to", 0.1), "rates must be positive, finite and increasing"),
+        (("--set", "optimizer=lbfgs", "--set", "training={}"), "no learning rate to find"),
         (("-o", "lr.bmp"), "drawn as .png or .svg"),
     ):
         answer = program("lr-find", IRIS, *arguments)

@@ -112,7 +112,7 @@ def test_a_finished_run_on_a_terminal_is_no_training(
     lines, bars = on_terminal(80, tmp_path, "train", houses)
     assert bars == []
     assert " is already finished: 36 steps in " in lines[0]
-    assert lines[1] == "nothing was trained now; --restart trains it again"
+    assert lines[1] == "nothing was trained; use --restart to train it again"
     assert lines[2:] == first.out.splitlines()
 
 

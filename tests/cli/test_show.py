@@ -37,7 +37,7 @@ class TestActivation:
         answer = program("show", "activation", "softmax")
         assert answer.code == 0
         assert "f(z, 0)₁" in answer.out
-        assert "'softmax' is no function of one number" in answer.err
+        assert "softmax acts on several units at once" in answer.err
 
     def test_infinity_is_left_out(self, program: Program) -> None:
         answer = program("show", "activation", "exponential", "--to", 1000)
@@ -56,7 +56,7 @@ class TestActivation:
         [
             (["gelo"], "did you mean 'gelu'?"),
             (["gelu", "--set", "slop=1"], "unknown key"),
-            (["gelu", "--from", 3, "--to", 3], "no range goes from 3 to 3"),
+            (["gelu", "--from", 3, "--to", 3], "range must be finite and increasing, got 3 to 3"),
             (["gelu", "-o", "a.gif"], "drawn as .png or .svg"),
         ],
     )
@@ -73,11 +73,11 @@ class TestSchedule:
         assert answer.out.startswith("iris-mlp: adam, lr 0.01, schedule cosine\n")
         below = [line.split()[0] for line in answer.out.splitlines()[-2:]]
         assert below == ["step", "epoch"]
-        assert answer.err == "700 steps of 16 samples, 7 to an epoch\n"
+        assert answer.err == "700 steps of 16 samples, 7 per epoch\n"
 
     def test_plateau_depends_on_what_comes(self, program: Program) -> None:
         answer = program("show", "schedule", IRIS, "--set", "optimizer.schedule=plateau")
-        assert "plateau depends on the figures" in answer.err
+        assert "plateau depends on the course of training" in answer.err
 
     def test_as_json(self, program: Program) -> None:
         found = program("show", "schedule", IRIS, "--json").json

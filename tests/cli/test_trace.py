@@ -69,7 +69,7 @@ def test_overrides(program: Program, trained: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        ([XOR, "--sample", 4], 2, "there is no sample 4; the train set has 0 to 3"),
+        ([XOR, "--sample", 4], 2, "samples of the train set are numbered 0 to 3"),
         ([XOR, "--split", "test"], 2, "there is no test set"),
         ([XOR, "-o", "t.pdf"], 2, "a trace is written as .html or .md"),
         (["nowhere.yaml"], 2, "no such file"),

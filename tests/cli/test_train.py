@@ -67,7 +67,7 @@ class TestASecondTime:
         assert (answer.code, answer.out) == (0, first.out)
         finished, nothing = answer.err.splitlines()
         assert finished.startswith(f"runs/{run.name} is already finished: 14 steps in ")
-        assert nothing == "nothing was trained now; --restart trains it again"
+        assert nothing == "nothing was trained; use --restart to train it again"
         assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == files
 
     @pytest.mark.parametrize("more", [[], ["--resume"]])
@@ -83,9 +83,7 @@ class TestASecondTime:
     def test_not_both(self, program: Program, tmp_path: Path) -> None:
         answer = program(*SMALL, "--resume", "--restart")
         assert answer.code == 2
-        assert answer.errors == [
-            "--resume continues a run, --restart begins anew; give one of them"
-        ]
+        assert answer.errors == ["--resume and --restart exclude each other; use one of them"]
         assert not (tmp_path / "runs").exists()
 
     @pytest.mark.parametrize("flag", ["--resume", "--restart"])

@@ -49,7 +49,7 @@ def test_a_wrong_one_is_explained(text: str, overrides: list[str], message: str)
 
 @pytest.mark.parametrize(("low", "high"), [(1, 1), (2, -2), (float("nan"), 1), (0, float("inf"))])
 def test_a_range_must_be_one(low: float, high: float) -> None:
-    with pytest.raises(UsageError, match="no range"):
+    with pytest.raises(UsageError, match="range must be"):
         draw_activation(GELU(), low, high)
 
 
@@ -69,7 +69,9 @@ def test_the_schedule_drawn_is_the_one_trained_by(schedule: Schedule) -> None:
     assert found.lr.tolist() == [loop.learning_rate(step) for step in range(loop.steps)]
     assert chart.second_x is not None
     assert chart.second_x[1] == loop.per_epoch
-    assert any("depends on the figures" in r for r in remarks) == isinstance(schedule, Plateau)
+    assert any("depends on the course of training" in r for r in remarks) == isinstance(
+        schedule, Plateau
+    )
 
 
 def test_a_long_run_is_drawn_from_its_first_to_its_last_step() -> None:

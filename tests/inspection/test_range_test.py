@@ -73,13 +73,15 @@ def test_every_optimizer_that_goes_by_batches(optimizer: Optimizer) -> None:
 
 @pytest.mark.parametrize("optimizer", FULL_BATCH, ids=name)
 def test_no_other(optimizer: Optimizer) -> None:
-    with pytest.raises(ConfigError, match="finds the length of its steps on all samples at once"):
+    with pytest.raises(
+        ConfigError, match="chooses its step lengths by a line search over all samples"
+    ):
         find_lr(optimized(optimizer))
 
 
 def test_the_rates_rise_from_first_to_last_by_one_factor() -> None:
     found = find_lr(iris(), 1e-6, 1e-2, 40)
-    assert found.ending == "the rates were through"
+    assert found.ending == "the whole range was tried"
     assert (found.lr[0], len(found.lr)) == (1e-6, 40)
     np.testing.assert_allclose(found.lr[-1], 1e-2)
     np.testing.assert_allclose(np.diff(np.log(found.lr)), np.log(1e4) / 39)
@@ -114,7 +116,7 @@ def test_it_ends_when_the_loss_is_no_number() -> None:
 
 def test_too_early_to_say_anything() -> None:
     config = iris(optimizer="sgd", loss="squared_error")
-    with pytest.raises(DivergedError, match=r"not finite after . steps, at lr .*begin at lower"):
+    with pytest.raises(DivergedError, match=r"not finite after . steps, at lr .*start at a lower"):
         find_lr(config, 10.0, 1e30)
 
 
@@ -136,10 +138,10 @@ def test_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("low", "high", "steps", "message"),
     [
-        (0.0, 1.0, 50, "must rise from above 0"),
-        (1.0, 0.1, 50, "not go from 1 to 0.1"),
-        (1e-3, float("inf"), 50, "must rise"),
-        (1e-200, 1.0, 50, "too wide a range"),
+        (0.0, 1.0, 50, "must be positive"),
+        (1.0, 0.1, 50, "got 1 to 0.1"),
+        (1e-3, float("inf"), 50, "must be positive, finite"),
+        (1e-200, 1.0, 50, "may be at most"),
         (1e-3, 1.0, 9, "9 steps are too few"),
     ],
 )
@@ -154,7 +156,7 @@ def valley(noise: float = 0.0) -> RangeTest:
     x = np.log10(lr)
     loss = 2 / (1 + np.exp(3 * (x + 3))) + 0.2 + np.maximum(x, 0) ** 2
     loss += noise * np.random.default_rng(0).normal(size=100)
-    return RangeTest(lr, loss, smooth(loss), "the rates were through")
+    return RangeTest(lr, loss, smooth(loss), "the whole range was tried")
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.1, 0.3])
@@ -170,7 +172,7 @@ def test_the_minimum_is_where_the_loss_is_about_to_rise() -> None:
 
 def test_a_loss_that_only_rises_suggests_nothing() -> None:
     lr = np.geomspace(1e-3, 1, 30)
-    found = RangeTest(lr, lr, smooth(lr), "the rates were through")
+    found = RangeTest(lr, lr, smooth(lr), "the whole range was tried")
     assert found.steepest is None
     assert len(draw(found, "rising").marks) == 0
 

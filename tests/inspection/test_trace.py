@@ -214,7 +214,7 @@ def test_every_layer_can_be_traced_and_shown(layer: LayerSpec, tmp_path: Path) -
         layers = [layer.model_dump(), "flatten", {"dense": 3}]
         config = pictures(tmp_path, architecture={"layers": layers})
     if layer.needs_batch:
-        with pytest.raises(UsageError, match="one sample cannot be followed"):
+        with pytest.raises(UsageError, match="a single sample cannot be traced"):
             trace(config, 0)
         return
     found = trace(config, 0, force=True)
@@ -293,7 +293,7 @@ class TestShown:
 
 class TestRefusals:
     def test_no_such_sample(self) -> None:
-        with pytest.raises(UsageError, match="no sample 4; the train set has 0 to 3"):
+        with pytest.raises(UsageError, match="samples of the train set are numbered 0 to 3"):
             trace(nnkit.load_config(XOR), 4)
 
     def test_no_such_set(self) -> None:
@@ -321,5 +321,5 @@ class TestCheckpoint:
         table.write_text((Path(iris().data.source.path)).read_text())  # type: ignore[union-attr]
         run = nnkit.train(iris(data={"source": {"path": str(table)}}), runs=tmp_path)
         table.write_text(table.read_text().replace("5.1", "5.2"))
-        with pytest.raises(DataError, match="not what this model was trained"):
+        with pytest.raises(DataError, match="data has changed"):
             trace_checkpoint(run.directory, 0)

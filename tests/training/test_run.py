@@ -81,7 +81,9 @@ def test_a_finished_run_is_handed_back_or_made_anew(tmp_path: Path) -> None:
 def test_an_interrupted_run_is_neither_continued_nor_replaced_unasked(tmp_path: Path) -> None:
     config = iris()
     part = nnkit.train(config, runs=tmp_path, should_stop=StopAfter(3))
-    remedy = f"{part.directory} was interrupted; --resume continues it, --restart begins anew"
+    remedy = (
+        f"{part.directory} was interrupted; use --resume to continue it or --restart to start over"
+    )
     with pytest.raises(UsageError, match=remedy):
         nnkit.train(config, runs=tmp_path)
     assert nnkit.train(config, runs=tmp_path, resume=True).summary["step"] == 21
