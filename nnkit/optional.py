@@ -33,6 +33,6 @@ def optional(module: str, purpose: str) -> ModuleType:
 def _unusable(library: str, purpose: str, error: Exception) -> UsageError:
     return UsageError(
         f"{purpose} needs {library}, which is installed but cannot be imported"
-        f" ({type(error).__name__}: {error}); install versions that fit together:"
+        f" ({type(error).__name__}: {error}); install compatible versions:"
         f" pip install --upgrade numpy {library}"
     )

@@ -262,7 +262,7 @@ def picture_format(path: Path) -> str:
         UsageError: another one, or no matplotlib.
     """
     if path.suffix.lower() not in PICTURES:
-        raise UsageError(f"{path}: pictures are drawn as {' or '.join(PICTURES)}")
+        raise UsageError(f"{path}: the name of a picture must end in {' or '.join(PICTURES)}")
     optional("matplotlib.figure", "drawing a picture")
     return path.suffix.lower().removeprefix(".")
 

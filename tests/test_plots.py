@@ -126,7 +126,9 @@ class TestPictures:
         assert first == (tmp_path / "b.svg").read_bytes()
 
     def test_no_other_kind(self) -> None:
-        with pytest.raises(UsageError, match=r"a\.gif: pictures are drawn as \.png or \.svg"):
+        with pytest.raises(
+            UsageError, match=r"a\.gif: the name of a picture must end in \.png or \.svg"
+        ):
             picture_format(Path("a.gif"))
 
     def test_without_matplotlib_it_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:

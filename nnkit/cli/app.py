@@ -100,7 +100,7 @@ def _run() -> int:
     except KeyboardInterrupt:
         return _failed("interrupted", 130)
     except MemoryError as error:
-        return _failed(f"not enough memory: {error or 'nothing is left'}", 1)
+        return _failed(f"out of memory: {error or 'none is left'}", 1)
     except OSError as error:
         if debugging:
             raise
@@ -111,7 +111,7 @@ def _run() -> int:
             raise
         return _failed(
             f"unexpected {type(error).__name__}: {error}\n"
-            "this is a fault in nnkit; NNKIT_DEBUG=1 shows where it happened",
+            "this is a bug in nnkit; set NNKIT_DEBUG=1 to see the traceback",
             1,
         )
     return 0

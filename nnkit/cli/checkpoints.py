@@ -34,6 +34,6 @@ def chosen_run(what: str, runs: Path) -> RunDirectory:
     if len(found) > 1:
         say(
             f"{len(found):,} runs are named {what}; using the most recent, {found[-1].path}\n"
-            "`nnkit runs list` shows in which settings they differ"
+            "`nnkit runs list` shows how their settings differ"
         )
     return found[-1]

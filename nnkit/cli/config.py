@@ -105,7 +105,7 @@ def _layers(config: Config) -> list[str]:
     try:
         return layer_table(describe(nnkit.build_model(config))).splitlines()
     except DataError as error:
-        return [f"the layers' shapes are not known: {error}"]
+        return [f"the shapes of the layers are unknown: {error}"]
 
 
 def _with_origins(config: Config) -> Iterator[str]:

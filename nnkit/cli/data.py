@@ -49,7 +49,7 @@ def list_data(as_json: JsonOption = False) -> None:
         print_json({"sources": kinds, "mnist": str(found) if found else None, "looked_in": looked})
         return
     names = max(len(kind["kind"]) for kind in kinds) + 2
-    for name, about in [("source", "what it is"), *(kind.values() for kind in kinds)]:
+    for name, about in [("source", "definition"), *(kind.values() for kind in kinds)]:
         print("\n".join(wrapped(f"{name:{names}}{about}", result_width(), hang=names)))
     print(f"\nMNIST: {found or 'not found; `nnkit data fetch mnist` downloads it'}")
 
@@ -177,7 +177,7 @@ def fetch(
     from nnkit.paths import cache_folder
 
     if name != "mnist":
-        raise UsageError(f"no data set '{name}' to fetch; there is mnist")
+        raise UsageError(f"unknown data set '{name}'; available: mnist")
     chosen = os.environ.get("NNKIT_DATA")
     target = folder or (Path(chosen) if chosen else cache_folder() / "data")
     for path in fetch_mnist(target, (mirror,) if mirror else MIRRORS):

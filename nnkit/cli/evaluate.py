@@ -71,7 +71,7 @@ def _check_free(path: Path) -> None:
     from nnkit.errors import UsageError
 
     if path.exists():
-        raise UsageError(f"{path} exists already; give another name")
+        raise UsageError(f"{path} already exists; choose another name")
 
 
 def _render(path: Path, report: Report) -> None:

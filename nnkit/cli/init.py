@@ -33,7 +33,7 @@ def init(
     from nnkit.task.starter import starter_for_csv, starter_for_mnist
 
     if label is not None and csv is None:
-        raise UsageError("--label names a column of the table given with --csv")
+        raise UsageError("--label needs --csv")
     check_output(path)
     try:
         text = starter_for_csv(csv, label, path.parent) if csv is not None else starter_for_mnist()
@@ -42,5 +42,5 @@ def init(
     try:
         write_new(path, text)
     except FileExistsError:
-        raise UsageError(f"{path} exists already; give another name") from None
+        raise UsageError(f"{path} already exists; choose another name") from None
     say(f"wrote {path}; `nnkit train {path}` trains it")

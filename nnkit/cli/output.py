@@ -64,9 +64,9 @@ def check_output(path: Path | None) -> Path | None:
     from nnkit.errors import UsageError
 
     if path is not None and path.is_dir():
-        raise UsageError(f"{path} is a folder; name a file in it")
+        raise UsageError(f"{path} is a folder; give a file in it")
     if path is not None and not path.parent.is_dir():
-        raise UsageError(f"{path}: there is no folder {path.parent}")
+        raise UsageError(f"{path}: no such folder: {path.parent}")
     return path
 
 

@@ -142,7 +142,7 @@ def _latest(runs: Path, file: Path) -> Path:
         if kind in READERS[_kind(file)]:
             return path
     raise UsageError(
-        f"no run in {runs}/ can read {file.name}; train one first, or name one with --checkpoint"
+        f"no run in {runs}/ can read {file.name}; train one first, or choose one with --checkpoint"
     )
 
 
@@ -220,7 +220,7 @@ def _inputs(model: TrainedModel, file: Path) -> Any:
     if _kind(file) == "npy":
         found = read_npy(str(file))
         if found.size == 0:
-            raise DataError(f"{file}: an array of shape {found.shape} has no samples")
+            raise DataError(f"{file}: an array of shape {found.shape} contains no samples")
         return found
     return model.read_table(file)
 
@@ -333,9 +333,11 @@ class _Drawings:
         if self.annotated is None or self.several:
             return
         if not self.annotated.suffix:
-            raise UsageError(f"{self.annotated}: name a picture, as {self.annotated}.png")
+            raise UsageError(f"{self.annotated}: give a picture file, such as {self.annotated}.png")
         if self.annotated.suffix.lower() not in SUFFIXES:
-            raise UsageError(f"{self.annotated}: pictures are drawn as .png, .jpg, .webp or .tif")
+            raise UsageError(
+                f"{self.annotated}: the name of a picture must end in .png, .jpg, .webp or .tif"
+            )
 
     def read(self, model: TrainedModel, file: Path, reject: float) -> Reading:
         """Reads a picture, and draws what is wanted of it."""

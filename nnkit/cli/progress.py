@@ -112,7 +112,7 @@ class Lines(Listener):
         table = EvaluationTable(list(evaluation.all_figures()), counts, self.monitor, self.width)
         if table.left_out:
             self._tell_wrapped(
-                f"only in metrics.jsonl, for lack of room: {', '.join(table.left_out)}"
+                f"only in metrics.jsonl, for lack of space: {', '.join(table.left_out)}"
             )
         for line in table.heading:
             self.tell(line)

@@ -63,7 +63,7 @@ def trace(
     from nnkit.errors import UsageError
 
     if output is not None and output.suffix.lower() not in (".html", ".md"):
-        raise UsageError(f"{output}: a trace is written as .html or .md")
+        raise UsageError(f"{output}: the name of a trace must end in .html or .md")
     found = _trace(what, sample, split, overrides or (), runs, force)
     if as_json:
         from nnkit.inspection.trace_tables import as_json as in_full
@@ -91,7 +91,7 @@ def _trace(
     if path.suffix in (".yaml", ".yml") or (path.is_file() and path.suffix != ".safetensors"):
         return trace(nnkit.load_config(path, overrides), sample, split, force=force)
     if overrides:
-        raise UsageError("--set changes a config; a checkpoint's is fixed")
+        raise UsageError("--set changes a config; the config of a checkpoint is fixed")
     return trace_checkpoint(chosen_checkpoint(what, runs), sample, split, force=force)
 
 

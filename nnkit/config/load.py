@@ -42,7 +42,7 @@ def _read_extended(path: Path, above: tuple[Path, ...]) -> Node:
     if base is None:
         return document
     if not isinstance(base.value, str):
-        raise fault(base.mark, "expected the name of a YAML file", ("extends",))
+        raise fault(base.mark, "expected the path of a YAML file", ("extends",))
     chain = (*above, path.resolve())
     base_path = path.parent / base.value
     try:
@@ -50,7 +50,9 @@ def _read_extended(path: Path, above: tuple[Path, ...]) -> Node:
     except (OSError, ValueError, RuntimeError):  # a name that no file can have
         circular, exists = False, False
     if circular:
-        raise fault(base.mark, "this file extends itself, directly or in a circle", ("extends",))
+        raise fault(
+            base.mark, "this file extends itself, directly or through other files", ("extends",)
+        )
     if not exists:
         raise fault(base.mark, f"no such file: {base_path}", ("extends",))
     own = {name: child for name, child in document.value.items() if name != "extends"}
@@ -106,7 +108,7 @@ def _put(node: Node, parts: Sequence[str], new: Node, origin: Mark, done: Settin
         if not (part.isascii() and part.isdigit() and int(part) < len(node.value)):
             raise fault(
                 origin,
-                f"no item '{part}' in this list of {len(node.value)}; items go by index, from 0",
+                f"no item '{part}' in this list of {len(node.value)}; items are numbered from 0",
                 done,
             )
         items = list(node.value)
@@ -325,10 +327,10 @@ MESSAGES = {
     "string_too_short": "must not be empty",
     "string_too_long": "must be no longer than {max_length} character(s), got {input}",
     "string_pattern_mismatch": (
-        "must begin with a letter a-z or A-Z or a digit, and hold only these, '.', '_' and '-', "
-        "got {input}"
+        "must start with a letter or a digit, and contain only letters a-z and A-Z, digits, '.', "
+        "'_' and '-', got {input}"
     ),
-    "int_parsing_size": "too large a number",
+    "int_parsing_size": "the number is too large",
 }
 
 
@@ -345,7 +347,7 @@ def describe(root: type[Spec], faults: Sequence[Fault]) -> str:
     item, context = fault.item, fault.item.get("ctx", {})
     if item["type"] == "missing":
         in_list = isinstance(item["loc"][-1], int)
-        return "the list needs this item too" if in_list else "this key is required"
+        return "the list is missing this item" if in_list else "this key is required"
     if item["type"] == "value_error":
         return str(context["error"])
     template = MESSAGES.get(item["type"])
@@ -432,7 +434,7 @@ def _suggestion(word: str, words: Sequence[str]) -> str:
     for meant in NAMES_ELSEWHERE.get(word.lower(), ()):
         if meant in words:
             close = meant
-    return f"; did you mean '{close}'?" if close else f"; there are {', '.join(words)}"
+    return f"; did you mean '{close}'?" if close else f"; available: {', '.join(words)}"
 
 
 def _close(word: str, words: Sequence[str]) -> str | None:

@@ -18,7 +18,7 @@ def json_schema(spec: type[Spec], title: str) -> dict[str, Any]:
     schema["title"] = title
     schema["properties"]["extends"] = {
         "type": "string",
-        "description": "A YAML file, relative to this one, over which this one is laid.",
+        "description": "A YAML file, relative to this one, from which this one inherits.",
     }
     # What a base file gives need not be given again, so nothing can be required at the root.
     schema.pop("required", None)

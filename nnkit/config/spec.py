@@ -310,7 +310,7 @@ def _inside(member: type[Component], value: Any) -> Any:
         raise _mapping_expected(f"'{tag}' expects a mapping", member, value)
     settings = member.expand(value)
     if settings.get("kind", tag) != tag:
-        raise _refusal(f"'{tag}' cannot be of the kind '{settings['kind']}' as well")
+        raise _refusal(f"'{tag}' conflicts with kind '{settings['kind']}'; use one of them")
     return {**settings, "kind": tag}
 
 
@@ -321,17 +321,17 @@ def _guess_tag(known: Mapping[str, type[Component]], value: Mapping[str, Any]) -
         return {"kind": next(iter(value))}
     settings = ", ".join(f"{name}: …" for name in value)
     example = f", such as {{kind: {able[0]}, {settings}}}" if able else ""
-    raise _refusal(f"this needs a 'kind'{example}; there are {_quoted(known)}")
+    raise _refusal(f"this needs a 'kind'{example}; available: {_quoted(known)}")
 
 
 def _siblings(member: type[Component], value: Mapping[str, Any]) -> str:
     tag, others = member.tag(), [name for name in value if name != member.tag()]
     if not any(name in member.model_fields for name in others):
-        return f"{_quoted(value)} stand side by side; one of them is to be the kind"
+        return f"only one of {_quoted(value)} can be the kind; nest the settings below it"
     own = value[tag]
     first = [*own] if isinstance(own, Mapping) else [member.shorthand] if member.shorthand else []
     inside = ", ".join(f"{name}: …" for name in dict.fromkeys([*first, *others]))
-    return f"'{tag}' takes its settings inside: {tag}: {{{inside}}}"
+    return f"nest the settings of '{tag}' below it: {tag}: {{{inside}}}"
 
 
 def _mapping_expected(expected: str, spec: type[Spec], value: Any) -> PydanticCustomError:
@@ -359,11 +359,11 @@ def _beside_its_file(path: Any) -> Any:
     if not isinstance(path, WrittenStr):
         return path
     if not path:
-        raise ValueError("must name a file")
+        raise ValueError("must be the path of a file")
     try:
         return str((Path(path.file).parent / Path(path).expanduser()).resolve())
     except (OSError, RuntimeError, ValueError):
-        raise ValueError(f"no file can have the name {str(path)!r}") from None
+        raise ValueError(f"{str(path)!r} is not a valid file name") from None
 
 
 # Field types shared by the specs. `List` and `FilePath` relax the strictness that would refuse a

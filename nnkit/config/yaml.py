@@ -116,12 +116,12 @@ def read_yaml(path: str | Path) -> Node:
     except FileNotFoundError:
         raise fault(Mark(name), "no such file") from None
     except IsADirectoryError:
-        raise fault(Mark(name), "is a folder; name a YAML file in it") from None
+        raise fault(Mark(name), "is a folder; give a YAML file in it") from None
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise fault(Mark(name), f"cannot be read: {why}") from None
     if len(raw) > MAX_BYTES:
-        raise fault(Mark(name, 1, 1), "larger than 1 MiB, which no config needs")
+        raise fault(Mark(name, 1, 1), "larger than 1 MiB; a config is much smaller")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -175,30 +175,27 @@ PLAIN_WORDS = {
     "expected ',' or '}'": "a comma is missing before this, or the '{{' at {begin} is not closed",
     "expected ',' or ']'": "a comma is missing before this, or the '[' at {begin} is not closed",
     "did not find expected key": (
-        "this does not continue the mapping that begins at {begin}; look at the indentation, and "
-        "at quotes and brackets before it"
+        "this does not continue the mapping that starts at {begin}; check the indentation, and "
+        "quotes and brackets before it"
     ),
     "did not find expected '-'": (
-        "this does not continue the list that begins at {begin}; look at the indentation"
+        "this does not continue the list that starts at {begin}; check the indentation"
     ),
     "mapping values are not allowed": (
-        "a colon is out of place here; look at the indentation, and put quotes around a text "
-        "that holds ': '"
+        "unexpected colon; check the indentation, and put quotes around a text that contains ': '"
     ),
-    "expected <document start>": "this does not belong to what stands above it",
-    "expected node content": "{character} cannot begin a value; put quotes around the text",
+    "expected <document start>": "this does not belong to the block above it",
+    "expected node content": "a value cannot start with {character}; put quotes around the text",
     "expected alphabetic or numeric": (
         "a name is missing after '&' or '*'; put quotes around it if it is meant as text"
     ),
-    "cannot start any token": "{character} cannot begin a value; put quotes around the text",
+    "cannot start any token": "a value cannot start with {character}; put quotes around the text",
 }
 # Messages for faults that lie where the construct begins, not where the parser gave up.
 PLAIN_WORDS_AT_BEGIN = {
     "could not find expected ':'": "expected a setting such as 'seed: 3', with a colon and a space",
     "unexpected end of stream": "the quote that opens here is never closed",
-    "unknown escape character": (
-        "a backslash in these double quotes is none of YAML's escapes; use single quotes"
-    ),
+    "unknown escape character": "invalid backslash escape in double quotes; use single quotes",
 }
 
 
@@ -216,7 +213,7 @@ def _explain(error: yaml.MarkedYAMLError, text: str, file: str) -> tuple[Mark, s
         if "flow" in str(error.context):
             if begin.line <= len(lines):
                 return begin, "the bracket that opens here is never closed"
-            return mark, "the text ends here within brackets"
+            return mark, "the text ends here inside brackets"
     near = lines[max(0, mark.line - 2) : mark.line]
     if any(re.match(" *\t", line) for line in near):
         return mark, "there is a tab character here; indent with spaces"
@@ -257,7 +254,9 @@ class Composer:
         next(self.events)  # document end
         event = next(self.events)
         if not isinstance(event, yaml.StreamEndEvent):
-            raise fault(self.mark(event), "a second document begins here; a config is one document")
+            raise fault(
+                self.mark(event), "a second document starts here; a config is a single document"
+            )
         return root
 
     def node(self, event: Any, depth: int, key: Mark | None = None) -> Node:
@@ -314,12 +313,12 @@ class Composer:
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             key = self.node(event, depth + 1)
             if not isinstance(key.value, str):
-                raise fault(key.mark, "a key must be text; put quotes around what is not")
+                raise fault(key.mark, "a key must be text; put quotes around it")
             if key.value in places:
                 first = places[key.value]
                 raise fault(
                     key.mark,
-                    f"the key '{key.value}' is here a second time (first at line {first.line})",
+                    f"duplicate key '{key.value}' (first at line {first.line})",
                 )
             places[key.value] = key.mark
             child = self.node(next(self.events), depth + 1, key.mark)
@@ -336,7 +335,7 @@ class Composer:
         try:
             value = resolve(event.value)
         except ValueError:
-            raise fault(mark, "a number with more digits than can be read") from None
+            raise fault(mark, "a number with too many digits") from None
         if tag is None:
             return value
         wanted = TAGGED_TYPES.get(tag)
@@ -345,13 +344,13 @@ class Composer:
         if wanted is float and type(value) is int:
             value = float(value)
         if type(value) is not wanted:
-            raise fault(mark, f"'{event.value}' is not of the type that its tag names")
+            raise fault(mark, f"'{event.value}' does not have the type of its tag")
         return value
 
     def spend(self, nodes: int, mark: Mark) -> None:
         self.count += nodes
         if self.count > MAX_NODES:
-            raise fault(mark, f"stands for more than {MAX_NODES} values (aliases written out)")
+            raise fault(mark, f"expands to more than {MAX_NODES} values (aliases written out)")
 
     def mark(self, event: Any) -> Mark:
         return _mark_of(self.file, event.start_mark)
@@ -385,7 +384,7 @@ def too_deep(mark: Mark) -> ConfigError:
 
 def unknown_tag(tag: str, mark: Mark) -> ConfigError:
     """The error for a tag beyond YAML's core schema."""
-    return fault(mark, f"the tag '{tag.replace(CORE_TAG, '!!')}' means nothing here")
+    return fault(mark, f"the tag '{tag.replace(CORE_TAG, '!!')}' is not supported")
 
 
 CORE_TAG = "tag:yaml.org,2002:"

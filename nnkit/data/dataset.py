@@ -115,17 +115,17 @@ def check_pair(inputs: Array, targets: Array, inputs_place: str, targets_place: 
     for array, place in pair:
         if array.dtype.kind not in "buif":
             raise DataError(
-                f"{place}: holds values of type {array.dtype}, not numbers; "
+                f"{place}: contains values of type {array.dtype}, not numbers; "
                 "store numbers, and classes as 0, 1, 2, …"
             )
         if not array.ndim:
-            raise DataError(f"{place}: a single number; expected an array with a sample a row")
+            raise DataError(f"{place}: a single number; expected an array with one sample per row")
         if not array.size:
             raise DataError(f"{place}: no samples; its shape is {array.shape}")
     if len(inputs) != len(targets):
         raise DataError(
             f"{inputs_place}: {len(inputs)} samples, but {len(targets)} targets in "
-            f"{targets_place}; each sample needs its target"
+            f"{targets_place}; each sample needs a target"
         )
     for array, place in pair:
         _check_finite(array, place)
@@ -142,7 +142,7 @@ def _check_finite(array: Array, place: str) -> None:
             value = "NaN" if np.isnan(chunk[position]) else "infinity"
             raise DataError(
                 f"{place}: {value} in sample {start + position[0]} (counted from 0); "
-                "leave such samples out, or put numbers in their place"
+                "remove or correct such samples"
             )
         start += len(chunk)
 
@@ -154,7 +154,7 @@ def sample_weights(weights: Array, samples: int, place: str) -> Array:
         DataError: not one for each sample, no numbers, NaN, infinity, negative, or nothing but 0.
     """
     if weights.dtype.kind not in "buif":
-        raise DataError(f"{place}: weights of type {weights.dtype}, which is no number")
+        raise DataError(f"{place}: weights of type {weights.dtype}, which is not numeric")
     if weights.shape not in ((samples,), (samples, 1)):
         raise DataError(f"{place}: weights of shape {weights.shape} for {samples} samples")
     _check_finite(weights, place)
@@ -163,10 +163,10 @@ def sample_weights(weights: Array, samples: int, place: str) -> Array:
         wrong = int(np.argmax(numbers < 0))
         raise DataError(
             f"{place}: sample {wrong} (counted from 0) has the weight {numbers[wrong]:g}; "
-            "0 is the least there is"
+            "weights must not be negative"
         )
     if not numbers.any():
-        raise DataError(f"{place}: every weight is 0, so there is nothing to learn")
+        raise DataError(f"{place}: all weights are 0, so there is nothing to learn")
     return numbers
 
 

@@ -60,7 +60,7 @@ def _place(path: Path, content: bytes) -> None:
         write_atomic(path, content)
     except OSError as error:
         raise DataError(
-            f"{path}: cannot be written: {error.strerror or error}; --to names another folder"
+            f"{path}: cannot be written: {error.strerror or error}; choose another folder with --to"
         ) from None
 
 
@@ -76,8 +76,8 @@ def _download(name: str, mirrors: tuple[str, ...]) -> bytes:
             continue
         if _content_sum(content) == SHA256[name]:
             return content
-        failures.append(f"{address}: what came is not this file (its SHA-256 differs)")
-    failures.append("--mirror names another address")
+        failures.append(f"{address}: the downloaded file is wrong (its SHA-256 differs)")
+    failures.append("try another address with --mirror")
     raise DataError("MNIST could not be downloaded:\n" + "\n".join(failures))
 
 

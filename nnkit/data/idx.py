@@ -30,8 +30,8 @@ def read_idx(path: Path, dimensions: int | None = None) -> Array:
     raw = read_bytes(path)
     if len(raw) < 4 or raw[:2] != b"\0\0" or raw[2] not in TYPES:
         raise DataError(
-            f"{path}: not an IDX file, which begins with 00 00 and a type; "
-            f"this begins with {raw[:4].hex(' ') or 'nothing'}"
+            f"{path}: not an IDX file, which starts with 00 00 and a type; "
+            f"this file starts with {raw[:4].hex(' ') or 'nothing'}"
         )
     dtype, ndim = np.dtype(TYPES[raw[2]]), raw[3]
     if not ndim or dimensions not in (None, ndim):

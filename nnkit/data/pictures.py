@@ -37,7 +37,7 @@ def open_picture(path: Path) -> Image.Image:
         if not path.stat().st_size:
             raise DataError(f"{path}: the file is empty") from None
         raise DataError(
-            f"{path}: not a picture in any of {', '.join(FORMATS)}; save it as one"
+            f"{path}: not a picture in a supported format ({', '.join(FORMATS)})"
         ) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise _too_large(path) from None
@@ -70,7 +70,7 @@ def _to_eight_bits(picture: Image.Image) -> Image.Image:
     """A picture of deeper grey, its range spread over 0 to 255."""
     deep = picture.convert("F")
     if not np.isfinite(np.asarray(deep)).all():
-        raise ValueError("it has pixels of NaN or infinity")
+        raise ValueError("it contains NaN or infinity")
     low, high = deep.getextrema()
     assert isinstance(low, float)
     assert isinstance(high, float)

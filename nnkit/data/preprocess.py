@@ -117,7 +117,7 @@ class OneHot(Step):
 
     def fit(self, X: Array | LazyArray, columns: Sequence[Column]) -> Statistics:
         if not any(column.categories for column in columns):
-            raise DataError("there is no column of words in this data; leave it out")
+            raise DataError("this data has no text columns; remove this step")
         return {}
 
     def apply(self, X: Array, statistics: Statistics, columns: Sequence[Column]) -> Array:
@@ -157,8 +157,8 @@ class Impute(Step):
             name = columns[i].name if i < len(columns) else str(i)
             if not len(present):
                 raise DataError(
-                    f"column '{name}' has no value at all in the training data; "
-                    "leave it out with data.source.ignore"
+                    f"column '{name}' has no values in the training data; "
+                    "exclude it with data.source.ignore"
                 )
             words = i < len(columns) and columns[i].categories
             fill[i] = _typical(present, "most_frequent" if words else self.strategy)
@@ -249,8 +249,8 @@ class Preprocessor:
         if words:
             raise SettingError(
                 ("data", "preprocess"),
-                f"column '{words[0]}' holds words; add 'one_hot' (before any scaling), "
-                "or leave the column out with data.source.ignore",
+                f"column '{words[0]}' contains text; add 'one_hot' (before any scaling), "
+                "or exclude the column with data.source.ignore",
             )
         return cls(tuple(steps), tuple(fitted), tuple(columns))
 

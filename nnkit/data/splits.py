@@ -40,7 +40,7 @@ def split_dataset(dataset: Dataset, split: Split, seed: int) -> dict[str, Sample
     samples = dataset.samples
     if dataset.test is not None and split.test:
         raise SettingError(
-            ("data", "split", "test"), "this source has a test set of its own, which would be lost"
+            ("data", "split", "test"), "this source has its own test set; remove this setting"
         )
     test_share = split.test
     if test_share is None:
@@ -52,7 +52,8 @@ def split_dataset(dataset: Dataset, split: Split, seed: int) -> dict[str, Sample
     if sum(counts.values()) >= len(samples):
         raise SettingError(
             ("data", "split"),
-            f"holding out {sum(counts.values())} of {len(samples)} samples leaves none to train on",
+            f"holding out {sum(counts.values())} of {len(samples)} samples leaves none for "
+            "training",
             exit_code=3,
         )
     strata = samples.targets if dataset.classes is not None else np.zeros(len(samples), dtype=int)
@@ -76,11 +77,11 @@ def _count(share: float, samples: int, name: str) -> int:
     if share and not count:
         raise SettingError(
             ("data", "split", name),
-            f"{share} of {samples} samples is an empty {name} set; 0 says that none is wanted",
+            f"{share} of {samples} samples gives an empty {name} set; use 0 for no {name} set",
             exit_code=3,
         )
     if share >= 1 and count != share:
-        raise SettingError(("data", "split", name), f"{share} samples is no whole number")
+        raise SettingError(("data", "split", name), f"{share:g} samples is not a whole number")
     return count
 
 

@@ -144,7 +144,7 @@ class TrainedModel:
         try:
             X = np.asarray(X)
         except ValueError:
-            raise DataError("the samples are not all of one shape") from None
+            raise DataError("the samples must all have the same shape") from None
         if X.shape == self.raw_shape:
             X = X[None]
         if self.raw_shape[0] == 1 and X.shape[1:] == self.raw_shape[1:]:
@@ -152,10 +152,10 @@ class TrainedModel:
         if X.shape[1:] != self.raw_shape:
             wanted = ("n", *self.raw_shape)
             raise DataError(
-                f"inputs of shape {X.shape}; this model takes ({', '.join(map(str, wanted))})"
+                f"inputs of shape {X.shape}; this model expects ({', '.join(map(str, wanted))})"
             )
         if X.dtype.kind not in "buif":
-            raise DataError(f"inputs of type {X.dtype}, which is no number")
+            raise DataError(f"inputs of type {X.dtype}, which is not numeric")
         if X.dtype.kind == "f" and not (np.isfinite(X) | (np.isnan(X) & bool(self.columns))).all():
             raise DataError("NaN or infinity in the inputs")
         with numerics():  # overflow is checked and reported below
@@ -234,7 +234,7 @@ class TrainedModel:
             if task.fingerprint != self.info["data"]:
                 raise DataError("the data has changed since this model was trained")
             if split not in task.sets:
-                raise UsageError(f"there is no {split} set; there are {', '.join(task.sets)}")
+                raise UsageError(f"there is no {split} set; available: {', '.join(task.sets)}")
             return ready_set(
                 task.sets[split],
                 self.preprocessor,
@@ -279,15 +279,15 @@ def trained_from(checkpoint: Checkpoint) -> TrainedModel:
         raw_shape = tuple(header["raw_shape"])
         blank = preprocessor(np.zeros((1, *raw_shape)), model.dtype)
         if blank.shape[1:] != model.input_shape:
-            raise ValueError("the preprocessing does not give what the network takes")
+            raise ValueError(
+                "the output of the preprocessing does not match the input of the network"
+            )
         if classes is not None and len(classes) != max(2, *model.output_shape):
             raise ValueError(f"{len(classes)} classes, but outputs of {model.output_shape}")
     except (KeyError, TypeError, ValueError, IndexError, NnkitError) as error:
         if isinstance(error, CheckpointError):
             raise
-        raise CheckpointError(
-            f"{checkpoint.path}: its parts do not fit together ({error})"
-        ) from None
+        raise CheckpointError(f"{checkpoint.path}: its parts are inconsistent ({error})") from None
     return TrainedModel(model, config, preprocessor, classes, raw_shape, header)
 
 
@@ -304,7 +304,7 @@ def copy_params(checkpoint: Checkpoint, model: Model) -> None:
         saved, views = checkpoint.part(part), layout.views(flat)
         if {n: a.shape for n, a in saved.items()} != {n: v.shape for n, v in views.items()}:
             raise CheckpointError(
-                "the checkpoint's parameters are not those of its config's network"
+                "the parameters of the checkpoint do not match the network of its config"
             )
         for name, view in views.items():
             view[...] = saved[name]

@@ -74,8 +74,8 @@ def first_filters(model: TrainedModel) -> Array:
         W = views[f"{first.name}.W"]  # (filters, 1, height, width), or (filters, 1, length)
         return np.asarray(W, dtype=np.float64).reshape(len(W), -1, W.shape[-1])
     raise UsageError(
-        "this network does not begin with a convolution of grey pictures; "
-        "configs/lenet.yaml trains one that does"
+        "the first layer of this network is not a convolution of grey pictures; "
+        "configs/lenet.yaml trains a network with one"
     )
 
 

@@ -52,7 +52,7 @@ class Shown:
             DataError: they are no pictures.
         """
         if self.inputs.ndim not in (3, 4):
-            raise DataError(f"samples of shape {self.inputs.shape[1:]} are no pictures")
+            raise DataError(f"samples of shape {self.inputs.shape[1:]} are not pictures")
         captions = [f"{i}: {t}" for i, t in zip(self.indices, self.targets, strict=True)]
         versions = self.inputs[:, None] if self.changed is None else self.changed
         originals = versions[:, 0]

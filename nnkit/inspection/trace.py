@@ -168,7 +168,7 @@ def _session(config: Config, force: bool) -> Session:
 
 def _trace(session: Session, sample: int, split: str, origin: str) -> Trace:
     if split not in session.ready:
-        raise UsageError(f"there is no {split} set; there are {', '.join(session.ready)}")
+        raise UsageError(f"there is no {split} set; available: {', '.join(session.ready)}")
     ready = session.ready[split]
     if not 0 <= sample < len(ready):
         raise UsageError(

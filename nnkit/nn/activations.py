@@ -578,7 +578,9 @@ class Maxout(Activation):
     def output_form(self, form: Form) -> Form:
         units = form.channels
         if units % self.pieces:
-            raise ShapeError(f"{units} units can't be taken {self.pieces} at a time", "pieces")
+            raise ShapeError(
+                f"{units} units cannot be divided into groups of {self.pieces}", "pieces"
+            )
         return Form(units // self.pieces, form.positions)
 
     def bind(self, binding: Binding) -> Layer:

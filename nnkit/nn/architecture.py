@@ -119,7 +119,7 @@ def chain(
         except ShapeError as error:
             raise SettingError((*path, *error.path), str(error)) from None
         if count > MOST_PARAMETERS:
-            raise SettingError(path, f"{count:,} parameters are more than fit into memory")
+            raise SettingError(path, f"{count:,} parameters do not fit into memory")
         stages.append(stage)
         form = stage.output_form
     return tuple(stages)

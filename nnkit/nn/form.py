@@ -60,7 +60,7 @@ class Form:
         fixed = tuple(n for n in self.positions if n is not None)
         if len(fixed) < len(self.positions):
             raise ShapeError(
-                f"takes samples of one shape, but here their size varies: {self}; "
+                f"needs samples of a fixed size, but here it varies: {self}; "
                 "put '- global_avg_pool' or '- global_max_pool' before it"
             )
         return (self.channels, *fixed)

@@ -244,7 +244,7 @@ class Values(Initializer):
         if given == wanted:
             return None
         block = " × ".join(map(str, shape))
-        return f"{given} value{'s' * (given != 1)} for a block of {block}, which takes {wanted}"
+        return f"{given} value{'s' * (given != 1)} for a block of {block}, which needs {wanted}"
 
 
 AnyInitializer = Annotated[

@@ -229,7 +229,7 @@ class Poisson(Loss):
     output: ClassVar[str] = "exponential"
     fused: ClassVar[str | None] = "exponential"
     outputs: ClassVar[frozenset[str] | None] = frozenset({"exponential", "softplus"})
-    wants: ClassVar[str] = "rates above 0"
+    wants: ClassVar[str] = "positive rates"
 
     def per_sample(self, Y: Array, T: Array, dY: Array) -> Array:
         rates = np.maximum(Y, np.finfo(Y.dtype).eps ** 2)  # so that t/y stays a number
@@ -242,7 +242,7 @@ class Poisson(Loss):
         return over_samples(rates - T * Z)
 
     def objection(self, T: Array) -> str | None:
-        return None if (T >= 0).all() else f"but counts are never negative; found {T.min():g}"
+        return None if (T >= 0).all() else f"but counts must not be negative; found {T.min():g}"
 
 
 class ClassLoss(Loss):
@@ -307,7 +307,7 @@ class BinaryCrossEntropy(ClassLoss):
     def objection(self, T: Array) -> str | None:
         if ((T >= 0) & (T <= 1)).all():
             return None
-        return f"but probabilities lie between 0 and 1; found {T.min():g} to {T.max():g}"
+        return f"but probabilities must be between 0 and 1; found {T.min():g} to {T.max():g}"
 
 
 class BinaryFocal(ClassLoss):
@@ -363,15 +363,18 @@ class _Softmax(ClassLoss):
     fused: ClassVar[str | None] = "softmax"
     single: ClassVar[bool] = False
     outputs: ClassVar[frozenset[str] | None] = frozenset({"softmax"})
-    wants: ClassVar[str] = "one distribution over all classes"
+    wants: ClassVar[str] = "a probability distribution over all classes"
 
     def objection(self, T: Array) -> str | None:
         if (T < 0).any():
-            return f"but probabilities are never negative; found {T.min():g}"
+            return f"but probabilities must not be negative; found {T.min():g}"
         sums = T.sum(axis=1)
         wrong = np.flatnonzero(np.abs(sums - 1) > 1e-3)
         if len(wrong):
-            return f"but probabilities sum to 1; those of sample {wrong[0]} to {sums[wrong[0]]:g}"
+            return (
+                f"but probabilities must sum to 1; those of sample {wrong[0]} give "
+                f"{sums[wrong[0]]:g}"
+            )
         return None
 
 
@@ -528,7 +531,7 @@ class MaximumAPosteriori(_Softmax):
     fused: ClassVar[str | None] = None
     soft: ClassVar[bool] = True
     outputs: ClassVar[frozenset[str] | None] = None
-    wants: ClassVar[str] = "penalties with their sign changed"
+    wants: ClassVar[str] = "negated penalties"
     rubbish: NonNegative = 1.0
 
     def per_sample(self, Y: Array, T: Array, dY: Array) -> Array:
@@ -556,7 +559,7 @@ class _Margin(ClassLoss):
         return losses
 
     def objection(self, T: Array) -> str | None:
-        return None if np.isin(T, (-1, 1)).all() else "but it wants −1 and 1"
+        return None if np.isin(T, (-1, 1)).all() else "but needs targets of −1 and 1"
 
 
 class Hinge(_Margin):
@@ -627,7 +630,9 @@ class MultiClassHinge(ClassLoss):
         wrong = np.flatnonzero((T > 0.5).sum(axis=1) != 1)
         if not len(wrong):
             return None
-        return f"but each sample is to be of one class; sample {wrong[0]} is of more, or of none"
+        return (
+            f"but each sample must have exactly one class; sample {wrong[0]} has several, or none"
+        )
 
 
 AnyLoss = Annotated[

@@ -42,11 +42,9 @@ class LBFGS(Optimizer):
     @model_validator(mode="after")
     def _settings_of_its_engine(self) -> Self:
         if self.engine == "own" and self.iterations != ITERATIONS:
-            raise ValueError("iterations are those of 'engine: scipy'; a step of our own is one")
+            raise ValueError("iterations is a setting of 'engine: scipy' only")
         if self.engine == "scipy" and (self.lr != 1 or self.schedule.tag() != "constant"):
-            raise ValueError(
-                "'engine: scipy' finds its own step lengths; leave lr and schedule out"
-            )
+            raise ValueError("'engine: scipy' chooses its own step lengths; remove lr and schedule")
         return self
 
     @property

@@ -40,10 +40,12 @@ class SGD(Optimizer):
     def _momentum_is_there(self) -> Self:
         if self.momentum:
             if self.nesterov and self.dampening:
-                raise ValueError("nesterov allows no dampening; leave one of them out")
+                raise ValueError("nesterov and dampening exclude each other; use one of them")
             return self
         if self.nesterov:
-            raise ValueError("nesterov has no effect without momentum; set momentum, such as 0.9")
+            raise ValueError(
+                "nesterov has no effect without momentum; set momentum, for example 0.9"
+            )
         if self.dampening or self.lr_inside:
             raise ValueError("dampening and lr_inside have no effect without momentum")
         return self

@@ -73,7 +73,7 @@ class Regularization(Spec):
     @model_validator(mode="after")
     def _one_of_each(self) -> Self:
         if self.elastic_net is not None and (self.l1.strength or self.l2):
-            raise ValueError("elastic_net stands for l1 and l2; leave those out")
+            raise ValueError("elastic_net replaces l1 and l2; remove them")
         return self
 
     @property

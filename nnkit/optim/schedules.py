@@ -105,7 +105,7 @@ class MultiStep(Schedule):
     @model_validator(mode="after")
     def _milestones_rise(self) -> Self:
         if any(a >= b for a, b in pairwise(self.milestones)):
-            raise ValueError("milestones must rise")
+            raise ValueError("milestones must increase")
         return self
 
     def after_warmup(self, time: int, duration: int) -> float:
@@ -198,7 +198,7 @@ class OneCycle(Schedule):
     @model_validator(mode="after")
     def _no_other_warmup(self) -> Self:
         if self.warmup:
-            raise ValueError("one_cycle rises by itself; leave warmup out")
+            raise ValueError("one_cycle has its own warm-up; remove warmup")
         return self
 
     def after_warmup(self, time: int, duration: int) -> float:

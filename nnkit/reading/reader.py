@@ -39,7 +39,9 @@ def read_digits(
     path, model = Path(path), model or _included(DIGITS)
     if not can_read_digits(model):
         source = model.config.data.source
-        raise DataError(f"{path}: this model reads no digits; it was trained on {source.tag()}")
+        raise DataError(
+            f"{path}: this model does not read digits; it was trained on {source.tag()}"
+        )
     size = check_shape(path, model.raw_shape)
     return read_picture(
         open_picture(path),

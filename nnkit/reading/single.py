@@ -34,7 +34,7 @@ def read_digit(path: Path, shape: tuple[int, ...]) -> Array:
     """
     image = digit_in(open_picture(path), check_shape(path, shape))
     if image is None:
-        raise DataError(f"{path}: nothing in this picture stands out from its background")
+        raise DataError(f"{path}: nothing in this picture stands out from the background")
     return image[None]
 
 
@@ -45,7 +45,7 @@ def check_shape(path: Path, shape: tuple[int, ...]) -> tuple[int, int]:
         DataError: the model takes no grey images.
     """
     if len(shape) != 3 or shape[0] != 1:
-        raise DataError(f"{path}: this model takes inputs of shape {shape}, not grey pictures")
+        raise DataError(f"{path}: this model expects inputs of shape {shape}, not grey pictures")
     return shape[1], shape[2]
 
 

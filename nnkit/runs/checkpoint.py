@@ -82,12 +82,12 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if sha256(content.replace(digest, BLANK.encode())).hexdigest().encode() != digest:
         raise CheckpointError(
             f"{path}: damaged (its checksum does not match its contents); "
-            "take another checkpoint, or train again"
+            "use another checkpoint, or train again"
         )
     if header.get("format") != FORMAT:
         raise CheckpointError(
-            f"{path}: written in format {header.get('format')}; this nnkit reads format {FORMAT}, "
-            "a later one may read it"
+            f"{path}: written in format {header.get('format')}; this version of nnkit "
+            f"reads format {FORMAT}; try a later version"
         )
     try:
         tensors = load(content)

@@ -132,7 +132,7 @@ class RunDirectory:
                     break
                 sleep(0.02)
             else:
-                raise UsageError(f"{self.path}: another process is training here")
+                raise UsageError(f"{self.path}: another process is training in this folder")
             yield
 
 

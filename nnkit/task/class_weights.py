@@ -43,7 +43,7 @@ def class_weights(loss: Loss, classes: Sequence[str] | None, targets: Array) -> 
 
 def _class(name: str, classes: Sequence[str], path: SettingPath) -> int:
     if name not in classes:
-        raise SettingError(path, f"there is no class '{name}'; there are {', '.join(classes)}")
+        raise SettingError(path, f"unknown class '{name}'; available: {', '.join(classes)}")
     return list(classes).index(name)
 
 

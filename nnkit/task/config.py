@@ -99,7 +99,7 @@ class Training(Spec):
     @model_validator(mode="after")
     def _one_length(self) -> Self:
         if self.epochs is not None and self.steps is not None:
-            raise ValueError("epochs and steps both say how long to train; give one of them")
+            raise ValueError("epochs and steps both set the training length; use one of them")
         return self
 
 
@@ -112,9 +112,9 @@ class Bound(Spec):
     @model_validator(mode="after")
     def _bounds_something(self) -> Self:
         if self.min is None and self.max is None:
-            raise ValueError("give a min, a max or both")
+            raise ValueError("set min, max or both")
         if self.min is not None and self.max is not None and self.min > self.max:
-            raise ValueError(f"no figure is at least {self.min:g} and at most {self.max:g}")
+            raise ValueError(f"min must not exceed max, got {self.min:g} and {self.max:g}")
         return self
 
 
@@ -256,7 +256,7 @@ def conflicts(config: Config) -> Iterator[SettingError]:
     if dropout is not None and any(isinstance(layer, Dropout) for layer in architecture.layers):
         yield SettingError(
             ("regularization", "dropout"),
-            "the architecture has dropout layers of its own; keep one of the two",
+            "the architecture already has dropout layers; keep one of the two",
         )
     yield from _optimizer_conflicts(config)
     yield from _impossible_bounds(config)
@@ -264,11 +264,12 @@ def conflicts(config: Config) -> Iterator[SettingError]:
     if all(layer.lr_factor == 0 for layer in weighted):
         first = architecture.weighted[0]
         yield SettingError(
-            ("architecture", "layers", first, "lr_factor"), "every layer is frozen at 0"
+            ("architecture", "layers", first, "lr_factor"),
+            "all layers are frozen; at least one must be trainable",
         )
     if architecture.initializer is not None and all(layer.initializer for layer in weighted):
         yield SettingError(
-            ("architecture", "initializer"), "has no effect: every layer names its own"
+            ("architecture", "initializer"), "has no effect: every layer sets its own"
         )
 
 
@@ -279,16 +280,15 @@ def _optimizer_conflicts(config: Config) -> Iterator[SettingError]:
     if required is not None and regularization.l2_strength != required:
         yield SettingError(
             ("optimizer", "strength"),
-            f"{optimizer.tag()} minimizes with the penalty λ/2·|w|²: set regularization.l2 to the "
-            f"same {required:g}",
+            f"{optimizer.tag()} minimizes the loss with the penalty λ/2·|w|²; "
+            f"set regularization.l2 to the same λ, {required:g}",
         )
     decay = optimizer.decay + regularization.weight_decay
     if optimizer.lr * decay >= 1:
         inside = ("optimizer", "weight_decay") if optimizer.decay else None
         yield SettingError(
             inside or ("regularization", "weight_decay"),
-            f"with lr {optimizer.lr:g} each step would take away {optimizer.lr * decay:g} of every "
-            "weight; lr times weight_decay must stay below 1",
+            f"lr · weight_decay must be below 1, but is {optimizer.lr * decay:g}",
         )
     if not optimizer.full_batch:
         return
@@ -304,18 +304,19 @@ def _optimizer_conflicts(config: Config) -> Iterator[SettingError]:
     for path, given in unused:
         if given:
             yield SettingError(
-                path, f"has no effect: '{optimizer.tag()}' takes whole steps over all samples"
+                path, f"has no effect: '{optimizer.tag()}' uses all samples in every step"
             )
     for i, layer in enumerate(config.architecture.layers):
         if isinstance(layer, WeightedLayer) and layer.lr_factor not in (0, 1):
             yield SettingError(
                 ("architecture", "layers", i, "lr_factor"),
-                f"'{optimizer.tag()}' has one step for all layers; 1 or, to freeze it, 0",
+                f"'{optimizer.tag()}' uses the same step for all layers; use 1, or 0 to freeze "
+                "the layer",
             )
     if regularization.l1_strength:
         yield SettingError(
             ("regularization", "elastic_net" if regularization.elastic_net else "l1"),
-            f"'{optimizer.tag()}' needs a smooth objective, and the l1 penalty has a corner at 0; "
+            f"'{optimizer.tag()}' needs a smooth objective, but the l1 penalty has a kink at 0; "
             "use sgd with l1: {proximal: true}",
         )
 
@@ -327,7 +328,7 @@ def _activation_conflicts(config: Config) -> Iterator[SettingError]:
         if layers[i].applied_activation is not None and not architecture.goes_on(i):
             yield SettingError(
                 ("architecture", "layers", i),
-                "the output's activation would follow this one; name it as activation.output",
+                "the output activation would follow this one; set it as activation.output",
             )
     unnamed = (
         i
@@ -335,21 +336,20 @@ def _activation_conflicts(config: Config) -> Iterator[SettingError]:
         if own_activation(layers[i]) is None and written_activation(layers, i) is None
     )
     if section.hidden is not None and not any(True for _ in unnamed):
-        yield SettingError(
-            ("activation", "hidden"), "has no effect: no hidden layer is without its own activation"
-        )
+        yield SettingError(("activation", "hidden"), "has no effect: no hidden layer uses it")
     inference = section.inference
     if inference is not None and not isinstance(inference, Function):
         yield SettingError(
             ("activation", "inference"),
-            f"'{inference.tag()}' is more than a function of the output; name it in the network",
+            f"'{inference.tag()}' has parameters or changes the shape; use it in the network "
+            "instead",
         )
     for path, activation in _trained_activations(config):
         if not activation.trainable:
             yield SettingError(
                 path,
-                f"'{activation.tag()}' has no gradient, so nothing below it would learn; "
-                "it can be activation.inference",
+                f"'{activation.tag()}' has no gradient, so no layer before it would learn; "
+                "use it as activation.inference",
             )
 
 
@@ -361,24 +361,24 @@ def _output_conflicts(config: Config) -> Iterator[SettingError]:
     if own is not None and config.activation.output is not None:
         yield SettingError(
             ("activation", "output"),
-            f"layer {last} names its own activation, '{own.tag()}'; keep one of the two",
+            f"layer {last} sets its own activation, '{own.tag()}'; keep one of the two",
         )
     blamed: SettingPath = ("activation", "output")
     if own is not None:
         blamed = ("architecture", "layers", last, "activation")
     output = own or config.activation.output or activation_named(loss.output)
-    pair = f"'{loss.tag()}' takes"
+    pair = f"'{loss.tag()}' expects"
     if loss.outputs is not None and output.tag() not in loss.outputs:
         instead = ", or binary_cross_entropy" if loss.output == "softmax" else ""
         yield SettingError(
             blamed,
-            f"{pair} {loss.wants}, which '{output.tag()}' does not give; "
+            f"{pair} {loss.wants}, which '{output.tag()}' does not return; "
             f"use '{loss.output}'{instead}",
         )
     elif loss.coding == "signed" and output.nonnegative:
         yield SettingError(
             blamed,
-            f"{pair} distances of either sign, but '{output.tag()}' is never negative; "
+            f"{pair} outputs of either sign, but '{output.tag()}' is never negative; "
             "use 'identity'",
         )
     if not gives_probabilities(output):
@@ -386,19 +386,19 @@ def _output_conflicts(config: Config) -> Iterator[SettingError]:
             if METRICS[name].statistic.takes == "probabilities":
                 yield SettingError(
                     ("training", "metrics", i),
-                    f"'{name}' judges probabilities, which '{output.tag()}' does not give",
+                    f"'{name}' needs probabilities, which '{output.tag()}' does not return",
                 )
     inference = config.activation.inference
     if isinstance(inference, Sign | Step) and output.nonnegative:
         yield SettingError(
             ("activation", "inference"),
-            f"'{inference.tag()}' parts outputs at 0, but '{output.tag()}' is never negative; "
-            "leave it out",
+            f"'{inference.tag()}' splits outputs at 0, but '{output.tag()}' is never negative; "
+            "remove it",
         )
     if output.tag() == "softmax" and isinstance(layer, Dense) and layer.units == 1:
         yield SettingError(
             ("architecture", "layers", last, "units"),
-            "softmax over 1 unit is always 1; give a unit to each class, or use "
+            "softmax over 1 unit is always 1; use one unit per class, or "
             "binary_cross_entropy with 1",
         )
 
@@ -426,8 +426,8 @@ def _repeated_output(config: Config) -> Iterator[SettingError]:
     if architecture.last_is_hidden and own == output and output.probability:
         yield SettingError(
             ("architecture", "layers", last, "activation"),
-            f"'{own.tag()}' would stand before what follows this layer, and again at the end; "
-            f"leave it out here, or, if both are meant, write '- activation: {own.tag()}' next",
+            f"'{own.tag()}' would be applied after this layer and again at the end; "
+            f"remove it here, or, if both are intended, add '- activation: {own.tag()}' after it",
         )
 
 

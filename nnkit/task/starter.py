@@ -35,7 +35,9 @@ def starter_for_csv(path: Path, label: str | None, folder: Path) -> str:
     """
     place = os.path.relpath(str(path), str(folder))
     if legible(place) != place:
-        raise DataError(f"{path}: its name is not UTF-8, as a config is; rename it first")
+        raise DataError(
+            f"{path}: its name is not UTF-8, so a config cannot contain it; rename it first"
+        )
     source = Csv(path=str(path), label=-1 if label is None else label)
     dataset = source.load()
     inputs = dataset.samples.inputs
@@ -44,10 +46,10 @@ def starter_for_csv(path: Path, label: str | None, folder: Path) -> str:
         *(["one_hot"] if any(column.categories for column in dataset.columns) else []),
         "standardize",
     ]
-    split = "{validation: 0.1, test: 0.2}  # held out to watch by, and to score with at the end"
+    split = "{validation: 0.1, test: 0.2}  # for monitoring, and for the final evaluation"
     regularization = "{l2: 0.0001, early_stopping: 20}"
     if len(inputs) < FEWEST_TO_SPLIT:
-        split = "{validation: 0, test: 0}  # too few rows to hold any out"
+        split = "{validation: 0, test: 0}  # too few rows to hold out"
         regularization = "{l2: 0.0001}"
     return _template("csv").format(
         split=split,

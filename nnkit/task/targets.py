@@ -219,7 +219,7 @@ def classes_for(
     if not single and outputs != len(classes):
         hint = ""
         if len(classes) == 2 and loss.single:
-            hint = "; make it 1 (a yes or no) or 2"
+            hint = "; make it 1 (yes or no) or 2"
         elif outputs == 1 and len(classes) == 2:
             hint = f"; with '{loss.tag()}' make it 2, or use binary_cross_entropy with 1"
         raise SettingError(
@@ -290,8 +290,8 @@ def _outputs(output_shape: Shape, last_layer: SettingPath) -> int:
     if len(output_shape) != 1:
         raise SettingError(
             last_layer,
-            f"the output has shape {output_shape}; end in a dense layer, after '- flatten', or "
-            "in '- global_avg_pool'",
+            f"the output has shape {output_shape}; end with a dense layer, after '- flatten', or "
+            "with '- global_avg_pool'",
         )
     return output_shape[0]
 
@@ -320,7 +320,7 @@ def _recoding(values: Array | LazyArray, loss: Loss) -> Callable[[Array], Array]
     if loss.soft and found[0] >= 0 and found[-1] <= 1:
         return None
     whole = all(bool(np.all(part == np.rint(part))) for part in chunks(values))
-    hint = ", or store them as whole numbers to mean classes" if whole else ""
+    hint = ", or store class labels as whole numbers" if whole else ""
     raise SettingError(
         ("loss",),
         f"'{loss.tag()}' is a loss for classes, but the targets are real numbers from "
@@ -343,7 +343,7 @@ def _check_values(values: Array | LazyArray, loss: Loss) -> None:
         return
     objection = loss.objection(_in_rows(values[:]))  # which says what all of them are like
     if objection is not None:
-        raise SettingError(("loss",), f"'{loss.tag()}' is given real targets, {objection}")
+        raise SettingError(("loss",), f"'{loss.tag()}' got real targets, {objection}")
 
 
 def _rows(values: Array | LazyArray) -> Iterator[Array]:

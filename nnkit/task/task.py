@@ -158,8 +158,8 @@ def _check_metrics(names: Sequence[str], *, for_classes: bool) -> None:
             fitting = [m.name for m in METRICS.values() if m.for_classes == for_classes]
             raise SettingError(
                 ("training", "metrics", i),
-                f"'{name}' judges {judged}, but the targets are {given}; "
-                f"there are {', '.join(fitting)}",
+                f"'{name}' is a metric for {judged}, but the targets are {given}; "
+                f"available: {', '.join(fitting)}",
             )
 
 

@@ -104,20 +104,19 @@ def _check_batches(model: Model, batch_size: int, samples: int) -> None:
     alone = batch_size == 1 or samples % batch_size == 1
     for stage in model.stages:
         if alone and stage.spec.needs_batch and prod(stage.input_shape[1:]) == 1:
-            which = "each batch" if batch_size == 1 else f"the last of {samples} samples"
+            which = "each batch" if batch_size == 1 else f"the last batch of {samples} samples"
             raise SettingError(
                 ("training", "batch_size"),
-                f"'{stage.spec.tag()}' compares the samples of a batch, but {which} would be alone "
-                "in one; take another batch_size",
+                f"'{stage.spec.tag()}' needs several samples per batch, but {which} would have "
+                "only one; "
+                "use another batch_size",
             )
 
 
 def _check_weights(sets: Mapping[str, ReadySet]) -> None:
     for name, data in sets.items():
         if data.weights is not None and not data.weights.any():
-            raise SettingError(
-                ("loss",), f"no sample of the {name} set counts: every weight there is 0"
-            )
+            raise SettingError(("loss",), f"all samples of the {name} set have weight 0")
 
 
 def _monitor(config: Config, watched: Sequence[str], names: Sequence[str]) -> str:
@@ -129,16 +128,16 @@ def _monitor(config: Config, watched: Sequence[str], names: Sequence[str]) -> st
         if wanted not in [LAST, *figures]:
             raise SettingError(
                 ("training", "monitor"),
-                f"no figure '{wanted}'; there are {', '.join(figures)}, or {LAST}"
+                f"unknown metric '{wanted}'; available: {', '.join(figures)}, {LAST}"
                 + _metric_hint(wanted, watched),
             )
         if wanted == LAST and config.regularization.early_stopping is not None:
-            raise SettingError(("training", "monitor"), "early stopping needs a figure to watch")
+            raise SettingError(("training", "monitor"), "early stopping needs a metric to monitor")
         return wanted
     if config.regularization.early_stopping is not None and "validation" not in watched:
         raise SettingError(
             ("regularization", "early_stopping"),
-            "needs a validation set to watch; set data.split.validation, or training.monitor",
+            "needs a validation set; set data.split.validation, or another training.monitor",
         )
     # The loss, because accuracy on a small validation set says "equal" too often.
     return "validation.loss" if "validation" in watched else own[-1]
@@ -156,5 +155,5 @@ def _check_expected_names(config: Config, sets: Sequence[str], names: Sequence[s
     for name in config.expect:
         if name not in figures:
             raise SettingError(
-                ("expect", name), f"no such figure; there are {', '.join(sorted(figures))}"
+                ("expect", name), f"unknown metric; available: {', '.join(sorted(figures))}"
             )

@@ -39,7 +39,7 @@ def test_the_most_recent_is_taken_and_named(
     assert answer.code == 0
     assert answer.err.splitlines()[:2] == [
         f"3 runs are named iris-mlp; using the most recent, runs/{three[-1]}",
-        "`nnkit runs list` shows in which settings they differ",
+        "`nnkit runs list` shows how their settings differ",
     ]
     assert program("runs", "show", "iris-mlp", "--json").json["run"] == f"runs/{three[-1]}"
 

@@ -115,5 +115,5 @@ def test_a_folder_is_no_config(program: Program, tmp_path: Path, command: str) -
     answer = program("config", command, tmp_path)
     assert (answer.code, answer.errors) == (
         2,
-        [f"{tmp_path}: is a folder; name a YAML file in it"],
+        [f"{tmp_path}: is a folder; give a YAML file in it"],
     )

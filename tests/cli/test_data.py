@@ -115,7 +115,7 @@ def test_show_says_what_can_not_be_shown(program: Program) -> None:
     for options, message in (
         (("--augment",), "data.augment is empty"),
         (("--sample", 98), "samples of the training set are numbered 0 to 97"),
-        (("-o", "sheet.png"), "samples of shape (4,) are no pictures"),
+        (("-o", "sheet.png"), "samples of shape (4,) are not pictures"),
         (("--augment", *TURNED), "'rotate' changes images"),
     ):
         answer = program("data", "show", IRIS, *options)
@@ -126,4 +126,4 @@ def test_show_says_what_can_not_be_shown(program: Program) -> None:
 def test_only_known_data_can_be_fetched(program: Program) -> None:
     answer = program("data", "fetch", "cifar")
     assert (answer.code, answer.out) == (2, "")
-    assert answer.errors == ["no data set 'cifar' to fetch; there is mnist"]
+    assert answer.errors == ["unknown data set 'cifar'; available: mnist"]

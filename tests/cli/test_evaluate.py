@@ -48,7 +48,7 @@ def test_another_set(program: Program, trained: Path, split: str, samples: int) 
 def test_a_set_that_is_not(program: Program, trained: Path) -> None:
     answer = program("eval", trained, "--split", "tset")
     assert (answer.code, answer.out) == (2, "")
-    assert answer.errors == ["there is no tset set; there are validation, test, train"]
+    assert answer.errors == ["there is no tset set; available: validation, test, train"]
 
 
 def test_a_checkpoint_that_is_not(program: Program, trained: Path) -> None:
@@ -182,14 +182,14 @@ def test_predictions_overwrite_nothing(program: Program, trained: Path, tmp_path
     (tmp_path / "p.csv").write_text("mine")
     answer = program("eval", trained, "--predictions", "p.csv")
     assert (answer.code, answer.out) == (2, "")
-    assert answer.errors == ["p.csv exists already; give another name"]
+    assert answer.errors == ["p.csv already exists; choose another name"]
     assert (tmp_path / "p.csv").read_text() == "mine"
 
 
 def test_predictions_into_no_folder(program: Program, trained: Path) -> None:
     answer = program("eval", trained, "--predictions", "no/p.csv")
     assert (answer.code, answer.out) == (2, "")
-    assert answer.errors == ["no/p.csv: there is no folder no"]
+    assert answer.errors == ["no/p.csv: no such folder: no"]
 
 
 def test_predictions_under_a_name_that_no_file_can_have(program: Program, trained: Path) -> None:

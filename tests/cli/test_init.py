@@ -20,20 +20,20 @@ def test_it_overwrites_nothing(program: Program, tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("mine")
     answer = program("init")
     assert (answer.code, answer.out) == (2, "")
-    assert answer.errors == ["config.yaml exists already; give another name"]
+    assert answer.errors == ["config.yaml already exists; choose another name"]
     assert (tmp_path / "config.yaml").read_text() == "mine"
 
 
 def test_a_folder_that_is_not_is_named(program: Program) -> None:
     answer = program("init", "nowhere/c.yaml")
     assert answer.code == 2
-    assert answer.errors == ["nowhere/c.yaml: there is no folder nowhere"]
+    assert answer.errors == ["nowhere/c.yaml: no such folder: nowhere"]
 
 
 def test_a_label_needs_a_table(program: Program) -> None:
     answer = program("init", "--label", "species")
     assert answer.code == 2
-    assert answer.errors == ["--label names a column of the table given with --csv"]
+    assert answer.errors == ["--label needs --csv"]
 
 
 # Of four rows, as in xor.csv, nothing can be held out.
@@ -68,7 +68,7 @@ def test_fitted_to_words_and_missing_values_it_trains(program: Program, tmp_path
     [
         ("missing.csv", "b", 3, "missing.csv: no such file"),
         ("t.csv", "a", 3, "t.csv:3: the label 'a' is missing"),
-        ("t.csv", "c", 2, "no column 'c'; there are a, b"),
+        ("t.csv", "c", 2, "no column 'c'; available: a, b"),
     ],
 )
 def test_a_table_that_will_not_do_leaves_no_config(

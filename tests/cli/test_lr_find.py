@@ -45,7 +45,7 @@ def test_errors(program: Program) -> None:
     for arguments, message in (
         (("--from", 1, "--to", 0.1), "rates must be positive, finite and increasing"),
         (("--set", "optimizer=lbfgs", "--set", "training={}"), "no learning rate to find"),
-        (("-o", "lr.bmp"), "drawn as .png or .svg"),
+        (("-o", "lr.bmp"), "must end in .png or .svg"),
     ):
         answer = program("lr-find", IRIS, *arguments)
         assert (answer.code, answer.out) == (2, "")

@@ -104,13 +104,13 @@ def test_a_table_among_pictures_that_nothing_reads_is_told_before_any_work(
     picture = ROOT / "data" / "pictures" / "7.png"
     answer = program("predict", picture, rows, "--runs", tmp_path / "none")
     assert (answer.code, answer.out) == (2, "")
-    assert "can read rows.csv; train one first, or name one with --checkpoint" in answer.errors[0]
+    assert "can read rows.csv; train one first, or choose one with --checkpoint" in answer.errors[0]
 
 
 def test_without_any_such_run(program: Program, rows: Path, tmp_path: Path) -> None:
     answer = program("predict", rows, "--runs", tmp_path / "none")
     assert (answer.code, answer.out) == (2, "")
-    assert "can read rows.csv; train one first, or name one with --checkpoint" in answer.errors[0]
+    assert "can read rows.csv; train one first, or choose one with --checkpoint" in answer.errors[0]
 
 
 def test_pictures_are_read_by_the_network_that_comes_along(program: Program) -> None:
@@ -235,7 +235,7 @@ def test_a_bad_picture_among_good_ones(program: Program, digits: Path) -> None:
     answer = with_a_bad_one(program, digits)
     assert answer.code == 3
     assert answer.errors == [
-        "bad.png: not a picture in any of PNG, JPEG, WEBP, TIFF, BMP, GIF; save it as one"
+        "bad.png: not a picture in a supported format (PNG, JPEG, WEBP, TIFF, BMP, GIF)"
     ]
     assert answer.out.startswith(f"{PICTURES / '7.png'}: ")
     found = with_a_bad_one(program, digits, "--json").json["inputs"]
@@ -270,7 +270,7 @@ def test_a_csv_file_is_written_whole_or_not_at_all(
 
 @pytest.mark.parametrize(
     ("name", "why"),
-    [("none/out.csv", "none/out.csv: there is no folder none"), (".", ". is a folder")],
+    [("none/out.csv", "none/out.csv: no such folder: none"), (".", ". is a folder")],
 )
 def test_where_no_csv_file_can_be_is_told_before_any_work(
     program: Program, digits: Path, name: str, why: str
@@ -300,8 +300,8 @@ def test_rejects(program: Program, digits: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        (("--annotate", "out"), "out: name a picture, as out.png"),
-        (("--annotate", "out.xyz"), "out.xyz: pictures are drawn as"),
+        (("--annotate", "out"), "out: give a picture file, such as out.png"),
+        (("--annotate", "out.xyz"), "out.xyz: the name of a picture must end in"),
     ],
 )
 def test_a_drawing_needs_a_name(
@@ -336,4 +336,4 @@ def test_an_array_without_samples_is_an_error(
     np.save(tmp_path / "none.npy", np.zeros((0, 4)))
     answer = program("predict", "none.npy", "-c", trained)
     assert (answer.code, answer.out) == (3, "")
-    assert answer.errors == ["none.npy: an array of shape (0, 4) has no samples"]
+    assert answer.errors == ["none.npy: an array of shape (0, 4) contains no samples"]

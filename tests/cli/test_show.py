@@ -57,7 +57,7 @@ class TestActivation:
             (["gelo"], "did you mean 'gelu'?"),
             (["gelu", "--set", "slop=1"], "unknown key"),
             (["gelu", "--from", 3, "--to", 3], "range must be finite and increasing, got 3 to 3"),
-            (["gelu", "-o", "a.gif"], "drawn as .png or .svg"),
+            (["gelu", "-o", "a.gif"], "must end in .png or .svg"),
         ],
     )
     def test_errors(self, program: Program, arguments: list[str], message: str) -> None:

@@ -261,7 +261,7 @@ def test_a_full_disk_names_the_file_and_leaves_none(
 def test_output_into_no_folder_or_onto_one_is_refused_before_any_work(
     program: Program, tmp_path: Path
 ) -> None:
-    for output, why in (("no/p.png", "there is no folder no"), (".", "is a folder")):
+    for output, why in (("no/p.png", "no such folder: no"), (".", "is a folder")):
         answer = program("lr-find", "missing.yaml", "-o", output)
         assert answer.code == 2
         assert why in answer.errors[0]
@@ -344,7 +344,7 @@ class TestNamesThatAreNotUtf8:
         shutil.copy(TABLES / "iris.csv", odd / "t.csv")
         answer = program("init", "c.yaml", "--csv", odd / "t.csv")
         assert answer.code == 3
-        why = "its name is not UTF-8, as a config is; rename it first"
+        why = "its name is not UTF-8, so a config cannot contain it; rename it first"
         assert answer.errors[0].endswith(rf"caf\xe9/t.csv: {why}")
         assert program("init", odd / "c.yaml", "--csv", odd / "t.csv").code == 0
         assert program("config", "validate", odd / "c.yaml", "--data").code == 0

@@ -63,7 +63,10 @@ def test_of_a_run(program: Program, trained: Path) -> None:
 def test_overrides(program: Program, trained: Path) -> None:
     assert program("trace", XOR, "--set", "optimizer.lr=0.5", "--json").json["lr"] == 0.5
     answer = program("trace", trained, "--set", "optimizer.lr=0.5")
-    assert (answer.code, answer.errors) == (2, ["--set changes a config; a checkpoint's is fixed"])
+    assert (answer.code, answer.errors) == (
+        2,
+        ["--set changes a config; the config of a checkpoint is fixed"],
+    )
 
 
 @pytest.mark.parametrize(
@@ -71,14 +74,14 @@ def test_overrides(program: Program, trained: Path) -> None:
     [
         ([XOR, "--sample", 4], 2, "samples of the train set are numbered 0 to 3"),
         ([XOR, "--split", "test"], 2, "there is no test set"),
-        ([XOR, "-o", "t.pdf"], 2, "a trace is written as .html or .md"),
+        ([XOR, "-o", "t.pdf"], 2, "the name of a trace must end in .html or .md"),
         (["nowhere.yaml"], 2, "no such file"),
         (["nowhere"], 3, "no such checkpoint or run"),
         ([IRIS, "--set", "architecture.layers.0.dense=200"], 2, "1,603 parameters"),
         (
             [XOR, "--set", "architecture.layers.1.dense.initializer.values=[1, 2, 3]"],
             2,
-            "architecture.layers.1.dense.initializer: 3 values for a block of 1 × 2, which takes 2",
+            "architecture.layers.1.dense.initializer: 3 values for a block of 1 × 2, which needs 2",
         ),
     ],
 )

@@ -173,7 +173,7 @@ class TestExpectations:
     ) -> None:
         answer = program(*SMALL, "--set", "expect={test.acc: {min: 1}}")
         assert answer.code == 2
-        assert "expect.test.acc: no such figure; there are test.accuracy," in answer.errors[0]
+        assert "expect.test.acc: unknown metric; available: test.accuracy," in answer.errors[0]
         assert not (tmp_path / "runs").exists()
 
 

@@ -47,32 +47,32 @@ def refusal(folder: Path, text: str, *overrides: str) -> list[str]:
             layers("dense: 8, dense: {units: 3, activation: softmax}")
             + "activation: {output: softmax}",
             "3:22",
-            "layer 1 names its own activation, 'softmax'",
+            "layer 1 sets its own activation, 'softmax'",
         ),
         (
             DEEP + "activation: {output: tanh}",
             "3:22",
-            "'cross_entropy' takes one distribution over all classes, which 'tanh' does not",
+            "over all classes, which 'tanh' does not return",
         ),
         (
             layers("dense: {units: 3, activation: tanh}"),
             "2:55",
-            "'cross_entropy' takes one distribution",
+            "'cross_entropy' expects a probability distribution",
         ),
         (
             layers("dense: 3, activation: softmax"),
             "2:35",
-            "the output's activation would follow this one",
+            "the output activation would follow this one",
         ),
         (
             layers("conv: {filters: 3, kernel: 3}, global_avg_pool, activation: relu"),
             "2:73",
-            "the output's activation would follow this one",
+            "the output activation would follow this one",
         ),
         (
             layers("conv: {filters: 3, kernel: 3, activation: softmax}, global_avg_pool"),
             "2:67",
-            "leave it out here, or, if both are meant, write '- activation: softmax' next",
+            "remove it here, or, if both are intended, add '- activation: softmax' after it",
         ),
         (
             FLAT + "regularization: {dropout: 0.5}",
@@ -82,42 +82,42 @@ def refusal(folder: Path, text: str, *overrides: str) -> list[str]:
         (
             layers("dense: 8, dropout: 0.5, dense: 3") + "regularization: {dropout: 0.5}",
             "3:27",
-            "the architecture has dropout layers of its own",
+            "the architecture already has dropout layers",
         ),
         (
             "architecture: {initializer: he, layers: [dense: {units: 3, initializer: he}]}",
             "2:29",
-            "has no effect: every layer names its own",
+            "has no effect: every layer sets its own",
         ),
         (
             FLAT + "optimizer: {pegasos: 0.01}\nloss: hinge",
             "3:22",
-            "set regularization.l2 to the same 0.01",
+            "set regularization.l2 to the same λ, 0.01",
         ),
         (
             FLAT + "optimizer: lbfgs\ntraining: {batch_size: 7}",
             "4:24",
-            "has no effect: 'lbfgs' takes whole steps",
+            "has no effect: 'lbfgs' uses all samples",
         ),
         (
             FLAT + "optimizer: lbfgs\ntraining: {accumulate: 2}",
             "4:24",
-            "has no effect: 'lbfgs' takes whole steps",
+            "has no effect: 'lbfgs' uses all samples",
         ),
         (
             FLAT + "optimizer: {lbfgs: {clip: 1.0}}",
             "3:27",
-            "has no effect: 'lbfgs' takes whole steps",
+            "has no effect: 'lbfgs' uses all samples",
         ),
         (
             FLAT + "optimizer: lbfgs\nregularization: {weight_decay: 0.1}",
             "4:32",
-            "has no effect: 'lbfgs' takes whole steps",
+            "has no effect: 'lbfgs' uses all samples",
         ),
         (
             FLAT + "optimizer: lbfgs\nregularization: {weight_noise: 0.1}",
             "4:32",
-            "has no effect: 'lbfgs' takes whole steps",
+            "has no effect: 'lbfgs' uses all samples",
         ),
         (
             FLAT + "optimizer: lbfgs\nregularization: {l1: 0.1}",
@@ -132,12 +132,12 @@ def refusal(folder: Path, text: str, *overrides: str) -> list[str]:
         (
             layers("dense: {units: 8, lr_factor: 0.5}, dense: 3") + "optimizer: lbfgs",
             "2:54",
-            "'lbfgs' has one step for all layers",
+            "'lbfgs' uses the same step for all layers",
         ),
         (
             layers("dense: {units: 8, lr_factor: 0}, dense: {units: 3, lr_factor: 0}"),
             "2:54",
-            "every layer is frozen",
+            "all layers are frozen",
         ),
     ],
 )

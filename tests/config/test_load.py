@@ -127,7 +127,7 @@ def test_an_empty_file_lacks_what_is_required(write: Write) -> None:
         ),
         (
             "training: {metrics: [speed]}",
-            "3:22: training.metrics.0: unknown metric 'speed'; there are accuracy, balanced_",
+            "3:22: training.metrics.0: unknown metric 'speed'; available: accuracy, balanced_",
         ),
         ("training: {metrics: f1}", "3:21: training.metrics: expected a list, got 'f1'; put"),
         ("training: {metrics: [1]}", "3:22: training.metrics.0: expected text, got 1; put quotes"),
@@ -138,15 +138,15 @@ def test_an_empty_file_lacks_what_is_required(write: Write) -> None:
         ("regularization: {l2: .inf}", "3:22: regularization.l2: must be a finite number, got inf"),
         (
             "name: a b",
-            "3:7: name: must begin with a letter a-z or A-Z or a digit, and hold only these,",
+            "3:7: name: must start with a letter or a digit, and contain only letters a-z and A-Z",
         ),
         (f"name: {'a' * 99}", "3:7: name: must be no longer than 80 character(s), got 'aaa"),
         # what two settings together make wrong
         (
             "training: {epochs: 1, steps: 1}",
-            "3:11: training: epochs and steps both say how long to train; give one of them",
+            "3:11: training: epochs and steps both set the training length; use one of them",
         ),
-        ("expect: {a: {}}", "3:13: expect.a: give a min, a max or both"),
+        ("expect: {a: {}}", "3:13: expect.a: set min, max or both"),
     ],
 )
 def test_one_error(write: Write, line: str, expected: str) -> None:
@@ -199,7 +199,7 @@ class Flexible(Spec):
             "1:7: size: expected a whole number or a list, got 'x'",
         ),
         ("size: [1, x]", "1:11: size.1: expected a whole number, got 'x'"),
-        ("size: [1]", "1:1: size.1: the list needs this item too"),
+        ("size: [1]", "1:1: size.1: the list is missing this item"),
         ("label: [1]", "1:8: label: expected text or a whole number, got a list"),
     ],
 )
@@ -249,7 +249,7 @@ class TestExtends:
         write("extends: c.yaml\n", "b.yaml")
         (line,) = refusal(write(f"extends: {name}\n"))
         where = "b.yaml" if name == "b.yaml" else "c.yaml"
-        why = "this file extends itself, directly or in a circle"
+        why = "this file extends itself, directly or through other files"
         assert line == f"{where}:1:10: extends: {why}"
 
     @pytest.mark.parametrize("name", ["nowhere.yaml", ".", "''", "x" * 300, '"a\\0"'])
@@ -260,7 +260,7 @@ class TestExtends:
     @pytest.mark.parametrize("name", ["3", "[a.yaml]", ""])
     def test_a_base_that_is_no_name(self, write: Write, name: str) -> None:
         (line,) = refusal(write(f"extends: {name}\n"))
-        assert line.endswith("extends: expected the name of a YAML file")
+        assert line.endswith("extends: expected the path of a YAML file")
 
 
 class TestOverrides:
@@ -346,7 +346,7 @@ class TestOverrides:
     def test_an_index_out_of_range(self, write: Write, index: str) -> None:
         override = f"architecture.layers.{index}=flatten"
         (line,) = refusal(write(BASE), override)
-        why = f"no item '{index}' in this list of 2; items go by index, from 0"
+        why = f"no item '{index}' in this list of 2; items are numbered from 0"
         assert line == f"--set {override}: architecture.layers: {why}"
 
     def test_an_error_names_the_override_that_it_is_in(self, write: Write) -> None:

@@ -148,7 +148,7 @@ def test_an_empty_section_is_its_defaults() -> None:
     ("text", "expected"),
     [
         ("it: smal", "f:1:5: it: unknown kind 'smal'; did you mean 'small'?"),
-        ("it: huge", "f:1:5: it: unknown kind 'huge'; there are small, bare, wrap"),
+        ("it: huge", "f:1:5: it: unknown kind 'huge'; available: small, bare, wrap"),
         ("it: {smal: 3}", "f:1:5: it: unknown kind 'smal'; did you mean 'small'?"),
         ("it: small:3", "f:1:5: it: unknown kind 'small:3'; a colon needs a space after it"),
         ("it: 3", "f:1:5: it: expected one of 'small', 'bare', 'wrap'"),
@@ -159,26 +159,29 @@ def test_an_empty_section_is_its_defaults() -> None:
             "it: {size: 3}",
             (
                 "f:1:5: it: this needs a 'kind', such as {kind: small, size: …}; "
-                "there are 'small', 'bare', 'wrap'"
+                "available: 'small', 'bare', 'wrap'"
             ),
         ),
         (
             "it: {colour: red, size: 3}",
-            "f:1:5: it: this needs a 'kind'; there are 'small', 'bare', 'wrap'",
+            "f:1:5: it: this needs a 'kind'; available: 'small', 'bare', 'wrap'",
         ),
         (
             "it: {small: 3, ratio: 1}",
-            "f:1:5: it: 'small' takes its settings inside: small: {size: …, ratio: …}",
+            "f:1:5: it: nest the settings of 'small' below it: small: {size: …, ratio: …}",
         ),
         (
             "it: {small: {size: 3}, ratio: 1}",
-            "f:1:5: it: 'small' takes its settings inside: small: {size: …, ratio: …}",
+            "f:1:5: it: nest the settings of 'small' below it: small: {size: …, ratio: …}",
         ),
         (
             "it: {small: 3, bare: }",
-            "f:1:5: it: 'small', 'bare' stand side by side; one of them is to be the kind",
+            "f:1:5: it: only one of 'small', 'bare' can be the kind; nest the settings below it",
         ),
-        ("it: {small: {kind: bare}}", "f:1:5: it: 'small' cannot be of the kind 'bare' as well"),
+        (
+            "it: {small: {kind: bare}}",
+            "f:1:5: it: 'small' conflicts with kind 'bare'; use one of them",
+        ),
         ("it: {bare: 3}", "f:1:5: it: 'bare' expects a mapping"),
         ("section: {kind: smal}", "f:1:10: section: unknown kind 'smal'; did you mean 'small'?"),
     ],
@@ -307,9 +310,9 @@ class TestPaths:
     @pytest.mark.parametrize(
         ("text", "why"),
         [
-            ("''", "must name a file"),
-            ('"a\\0b"', r"no file can have the name 'a\x00b'"),
-            ("~nobody-by-that-name/a", "no file can have the name '~nobody-by-that-name/a'"),
+            ("''", "must be the path of a file"),
+            ('"a\\0b"', r"'a\x00b' is not a valid file name"),
+            ("~nobody-by-that-name/a", "'~nobody-by-that-name/a' is not a valid file name"),
         ],
     )
     def test_impossible_ones_are_refused(self, text: str, why: str) -> None:

@@ -116,21 +116,21 @@ BAD: dict[str, tuple[Callable[[Path], Source], str, str]] = {
     "npy nan": (npy(inputs=altered(X, 7, np.nan)), "inputs.npy: ", "NaN in sample 7 (counted"),
     "npy infinity": (npy(targets=altered(X, 3, -np.inf)), "targets.npy: ", "infinity in sample 3"),
     "npy words": (npy(targets=np.array(["a", "b"] * 6)), "targets.npy: ", "classes as 0, 1, 2"),
-    "npy objects": (npy(inputs=np.array([{}] * 12)), "inputs.npy: ", "holds Python objects"),
+    "npy objects": (npy(inputs=np.array([{}] * 12)), "inputs.npy: ", "contains Python objects"),
     "npy negative": (npy(targets=altered(Y, 5, -1)), "targets.npy: ", "sample 5 (counted from 0)"),
-    "npy years": (npy(targets=Y + 2000), "targets.npy: ", "store targets that are no classes as"),
+    "npy years": (npy(targets=Y + 2000), "targets.npy: ", "store targets that are not classes as"),
     "npy none": (npy(inputs=X[:0], targets=Y[:0]), "inputs.npy: ", "no samples"),
     "npy hollow": (npy(inputs=X[:, :0]), "inputs.npy: ", "no samples; its shape is (12, 0)"),
     "npy one number": (npy(inputs=np.float64(1)), "inputs.npy: ", "a single number"),
     "npy other shape": (
         npy(test_inputs=np.zeros((3, 4)), test_targets=Y[:3]),
         "test_inputs.npy: ",
-        "samples of shape (4,), but those to train on are of shape (3,)",
+        "samples of shape (4,), but training samples of shape (3,)",
     ),
     "npy other classes": (
         npy(test_inputs=X[:3], test_targets=np.array([0, 1, 2])),
         "test_targets.npy: ",
-        "holds the classes 0 to 2",
+        "contains the classes 0 to 2",
     ),
     "npz missing": (nothing({"kind": "npz", "path": "a.npz"}), "a.npz: ", "no such file"),
     "npy weights missing": (
@@ -149,8 +149,12 @@ BAD: dict[str, tuple[Callable[[Path], Source], str, str]] = {
         "weights.npy: ",
         "weights of shape (11,) for 12 samples",
     ),
-    "npy weights words": (npy(weights=np.array(["a"] * 12)), "weights.npy: ", "which is no number"),
-    "npy weights zero": (npy(weights=np.zeros(12)), "weights.npy: ", "every weight is 0"),
+    "npy weights words": (
+        npy(weights=np.array(["a"] * 12)),
+        "weights.npy: ",
+        "which is not numeric",
+    ),
+    "npy weights zero": (npy(weights=np.zeros(12)), "weights.npy: ", "all weights are 0"),
     "npy test weights": (
         npy(test_inputs=X[:3], test_targets=Y[:3], test_weights=np.ones(4)),
         "test_weights.npy: ",
@@ -159,7 +163,7 @@ BAD: dict[str, tuple[Callable[[Path], Source], str, str]] = {
     "npz weights missing": (
         lambda folder: {**npz()(folder), "weights": "w"},
         "d.npz: ",
-        "no array 'w'; there are inputs, targets",
+        "no array 'w'; available: inputs, targets",
     ),
     "csv weight missing": (csv("a,w,kind\n1,2,x\n1,,y\n", weights="w"), "t.csv:3: ", "is missing"),
     "csv weight word": (
@@ -170,7 +174,7 @@ BAD: dict[str, tuple[Callable[[Path], Source], str, str]] = {
     "csv weight negative": (
         csv("a,w,kind\n1,2,x\n1,-1,y\n", weights="w"),
         "t.csv:3: ",
-        "the weight 'w' is -1; 0 is the least",
+        "the weight 'w' is -1; it must not be negative",
     ),
     "csv weights zero": (csv("a,w,kind\n1,0,x\n1,0,y\n", weights="w"), "t.csv: ", "in every row"),
     "csv several labels": (
@@ -197,7 +201,7 @@ BAD: dict[str, tuple[Callable[[Path], Source], str, str]] = {
     "csv one class": (
         csv("a,b\n1,x\n2,x\n"),
         "t.csv: ",
-        "every label is 'x'; data.source.label names",
+        "all labels are 'x'; choose another column",
     ),
     "csv one column": (csv("a;b\n1;x\n"), "t.csv: ", "is data.source.delimiter right?"),
     "csv open quote": (csv(TABLE + '1,2,"x\n'), "t.csv:14: ", "not CSV: unexpected end of data"),
@@ -206,7 +210,11 @@ BAD: dict[str, tuple[Callable[[Path], Source], str, str]] = {
     "images none": (images(), ": ", "at least two classes, found none"),
     "images one class": (images(a=b"picture"), ": ", "at least two classes, found only 'a'"),
     "images empty": (images(a=b"picture", b=None), "b: ", "no pictures in it"),
-    "images unreadable": (images(a=b"picture", b=b"text"), "b/a.png: ", "not a picture in any of"),
+    "images unreadable": (
+        images(a=b"picture", b=b"text"),
+        "b/a.png: ",
+        "not a picture in a supported format",
+    ),
     "images missing": (nothing({"kind": "image_folder", "path": "d"}), "d: ", "no such folder"),
 }
 
@@ -251,97 +259,97 @@ FAULTS: dict[str, tuple[str, Source, dict[str, Any], str]] = {
         NUMBERS,
         {"label": "sort"},
         {},
-        ":5:12: data.source.label: t.csv: no column 'sort'; there are a, b, kind",
+        ":5:12: data.source.label: t.csv: no column 'sort'; available: a, b, kind",
     ),
     "label index": (
         NUMBERS,
         {"label": 3},
         {},
-        ":5:12: data.source.label: t.csv: no column '3'; there are a, b, kind",
+        ":5:12: data.source.label: t.csv: no column '3'; available: a, b, kind",
     ),
     "ignore": (
         NUMBERS,
         {"ignore": ["a", "c"]},
         {},
-        ":7:7: data.source.ignore.1: t.csv: no column 'c'; there are a, b, kind",
+        ":7:7: data.source.ignore.1: t.csv: no column 'c'; available: a, b, kind",
     ),
     "ignored label": (
         NUMBERS,
         {"ignore": ["kind"]},
         {},
-        ":6:7: data.source.ignore.0: 'kind' is data.source.label already",
+        ":6:7: data.source.ignore.0: 'kind' is already used as data.source.label",
     ),
     "one of several labels": (
         NUMBERS,
         {"label": ["a", "c"]},
         {},
-        ":7:7: data.source.label.1: t.csv: no column 'c'; there are a, b, kind",
+        ":7:7: data.source.label.1: t.csv: no column 'c'; available: a, b, kind",
     ),
     "a label twice": (
         NUMBERS,
         {"label": ["a", 0]},
         {},
-        ":7:7: data.source.label.1: 'a' is data.source.label already",
+        ":7:7: data.source.label.1: 'a' is already used as data.source.label",
     ),
     "several columns of classes": (
         NUMBERS,
         {"label": ["a", "b"], "task": "classification"},
         {},
-        ":8:11: data.source.task: classes are in one column, but data.source.label names 2",
+        ":8:11: data.source.task: classes must be in one column, but data.source.label lists 2",
     ),
     "weights": (
         NUMBERS,
         {"weights": "wheight"},
         {},
-        ":5:14: data.source.weights: t.csv: no column 'wheight'; there are a, b, kind",
+        ":5:14: data.source.weights: t.csv: no column 'wheight'; available: a, b, kind",
     ),
     "weights that are the label": (
         NUMBERS,
         {"weights": "kind"},
         {},
-        ":5:14: data.source.weights: 'kind' is data.source.label already",
+        ":5:14: data.source.weights: 'kind' is already used as data.source.label",
     ),
     "weights left out": (
         NUMBERS,
         {"weights": "a", "ignore": ["a"]},
         {},
-        ":7:7: data.source.ignore.0: 'a' is data.source.weights already",
+        ":7:7: data.source.ignore.0: 'a' is already used as data.source.weights",
     ),
     "words": (
         WORDS,
         {},
         {"preprocess": ["impute"]},
-        ":6:3: data.preprocess: column 'colour' holds words; add 'one_hot'",
+        ":6:3: data.preprocess: column 'colour' contains text; add 'one_hot'",
     ),
     "no words": (
         NUMBERS,
         {},
         {"preprocess": ["one_hot"]},
-        ":6:5: data.preprocess.0: there is no column of words",
+        ":6:5: data.preprocess.0: this data has no text columns",
     ),
     "nothing to impute from": (
         NUMBERS.replace("1,2", ",2").replace("3,4", ",4"),
         {},
         {"preprocess": ["impute"]},
-        ":6:5: data.preprocess.0: column 'a' has no value at all in the training data",
+        ":6:5: data.preprocess.0: column 'a' has no values in the training data",
     ),
     "empty validation": (
         NUMBERS,
         {},
         {"split": {"validation": 0.01}},
-        ":6:17: data.split.validation: 0.01 of 20 samples is an empty validation set; 0 says",
+        ":6:17: data.split.validation: 0.01 of 20 samples gives an empty validation set",
     ),
     "no whole number": (
         NUMBERS,
         {},
         {"split": {"test": 2.5}},
-        ":6:11: data.split.test: 2.5 samples is no whole number",
+        ":6:11: data.split.test: 2.5 samples is not a whole number",
     ),
     "nothing left": (
         NUMBERS,
         {},
         {"split": {"validation": 10, "test": 10}},
-        ":6:5: data.split: holding out 20 of 20 samples leaves none to train on",
+        ":6:5: data.split: holding out 20 of 20 samples leaves none for training",
     ),
 }
 
@@ -376,14 +384,12 @@ def test_a_test_share_beside_a_test_set_is_refused(
 ) -> None:
     monkeypatch.setenv("NNKIT_DATA", str(DATA))
     config = small_config("mnist", split={"test": 0.1})
-    with pytest.raises(
-        ConfigError, match=r"data\.split\.test: this source has a test set of its own"
-    ):
+    with pytest.raises(ConfigError, match=r"data\.split\.test: this source has its own test set"):
         nnkit.train(config, runs=tmp_path / "runs")
 
 
 def test_npz_without_the_named_array(tmp_path: Path) -> None:
     np.savez(tmp_path / "d.npz", x=X, y=Y)
     config = small_config({"kind": "npz", "path": str(tmp_path / "d.npz")})
-    with pytest.raises(DataError, match=r"d\.npz: no array 'inputs'; there are x, y"):
+    with pytest.raises(DataError, match=r"d\.npz: no array 'inputs'; available: x, y"):
         nnkit.train(config, runs=tmp_path / "runs")

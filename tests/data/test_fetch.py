@@ -148,7 +148,7 @@ def test_what_is_not_mnist_is_refused_and_nothing_of_it_left(
     folder = place(server, tmp_path / "data", *FILES[:3])
     with pytest.raises(DataError, match="MNIST could not be downloaded") as caught:
         list(fetch_mnist(folder, (server.address,)))
-    reason = "Not Found|File not found" if kind == "absent" else "what came is not this file"
+    reason = "Not Found|File not found" if kind == "absent" else "the downloaded file is wrong"
     assert f"{server.address}/{SMALLEST}: " in str(caught.value)
     assert caught.match(reason)
     assert sorted(path.name for path in (folder / "mnist").iterdir()) == sorted(FILES[:3])
@@ -191,7 +191,7 @@ def test_an_address_that_is_none(tmp_path: Path) -> None:
 
 def test_a_folder_that_can_not_be_made(server: Server, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(DataError, match=r"cannot be written: .*; --to names another folder"):
+    with pytest.raises(DataError, match=r"cannot be written: .*; choose another folder with --to"):
         list(fetch_mnist(tmp_path / "file", (server.address,)))
 
 

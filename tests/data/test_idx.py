@@ -29,7 +29,7 @@ def test_every_type_is_read(kind: int, packed: bool, tmp_path: Path) -> None:
     ("content", "message"),
     [
         (b"", "not an IDX file"),
-        (b"\x89PNG\r\n", "begins with 89 50 4e 47"),
+        (b"\x89PNG\r\n", "starts with 89 50 4e 47"),
         (bytes([0, 0, 0x07, 1]), "not an IDX file"),
         (bytes([0, 0, 0x08, 0, 1]), "0 dimensions"),
         (bytes([0, 0, 0x08, 1, 0, 0]), "cut short within its header"),

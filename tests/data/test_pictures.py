@@ -131,7 +131,7 @@ def test_pixels_must_be_numbers(value: float, everywhere: bool, tmp_path: Path) 
     pixels = np.full((28, 28), value if everywhere else 1, dtype=np.float32)
     pixels[3, 4] = value
     Image.fromarray(pixels).save(tmp_path / "nan.tif")
-    with pytest.raises(DataError, match=r"nan\.tif: damaged picture \(it has pixels of NaN"):
+    with pytest.raises(DataError, match=r"nan\.tif: damaged picture \(it contains NaN"):
         open_picture(tmp_path / "nan.tif")
 
 

@@ -121,7 +121,7 @@ def test_a_test_set_of_its_own_is_kept() -> None:
     sets = split_dataset(own, Split(), seed=0)
     assert sets["test"] is own.test
     assert len(sets["train"]) == 90
-    with pytest.raises(SettingError, match="has a test set of its own"):
+    with pytest.raises(SettingError, match="has its own test set"):
         split_dataset(own, Split(test=0.2), seed=0)
 
 
@@ -135,9 +135,13 @@ def test_what_nothing_is_held_out_of_stays_where_it_is() -> None:
 @pytest.mark.parametrize(
     ("split", "path", "message"),
     [
-        (Split(validation=0.001), "validation", "0.001 of 20 samples is an empty validation set"),
-        (Split(test=0.01), "test", "0.01 of 20 samples is an empty test set"),
-        (Split(test=1.5), "test", "1.5 samples is no whole number"),
+        (
+            Split(validation=0.001),
+            "validation",
+            "0.001 of 20 samples gives an empty validation set",
+        ),
+        (Split(test=0.01), "test", "0.01 of 20 samples gives an empty test set"),
+        (Split(test=1.5), "test", "1.5 samples is not a whole number"),
         (Split(validation=0.5, test=0.5), "split", "holding out 20 of 20 samples leaves none"),
         (Split(validation=0, test=21), "split", "holding out 21 of 20 samples leaves none"),
     ],

@@ -72,8 +72,8 @@ def test_the_inference_activation_answers_and_leaves_the_decision_alone(tmp_path
 @pytest.mark.parametrize(
     ("X", "message"),
     [
-        (np.ones((2, 5)), r"inputs of shape \(2, 5\); this model takes \(n, 4\)"),
-        (np.array([["a"] * 4]), "which is no number"),
+        (np.ones((2, 5)), r"inputs of shape \(2, 5\); this model expects \(n, 4\)"),
+        (np.array([["a"] * 4]), "which is not numeric"),
         (np.full((1, 4), np.inf), "NaN or infinity"),
         (np.full((1, 4), np.nan), "missing value"),
     ],
@@ -124,7 +124,7 @@ def test_what_does_not_exist_is_named_with_what_does(run: nnkit.Run) -> None:
 
 def test_a_set_that_was_not_held_out_is_refused(tmp_path: Path) -> None:
     trained = nnkit.train(iris(data={"split": {"test": 0}}), runs=tmp_path).load()
-    with pytest.raises(UsageError, match="no test set; there are validation, train"):
+    with pytest.raises(UsageError, match="no test set; available: validation, train"):
         trained.evaluate()
 
 

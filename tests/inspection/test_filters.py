@@ -35,7 +35,7 @@ def trained(tmp_path: Path, *layers: object) -> TrainedModel:
 
 
 def test_colour_or_dense_networks_have_no_such_filters(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="does not begin with a convolution of grey pictures"):
+    with pytest.raises(UsageError, match="is not a convolution of grey pictures"):
         first_filters(trained(tmp_path, {"conv": {"filters": 2, "kernel": 3}}))
 
 

@@ -98,5 +98,5 @@ def test_what_can_not_be_shown(tmp_path: Path) -> None:
         show_samples(config, versions=3)
     with pytest.raises(ConfigError, match="changes images"):
         show_samples(iris(data={"augment": ["noise"]}), versions=3)
-    with pytest.raises(DataError, match="no pictures"):
+    with pytest.raises(DataError, match="not pictures"):
         show_samples(iris()).sheet()

@@ -297,7 +297,7 @@ class TestRefusals:
             trace(nnkit.load_config(XOR), 4)
 
     def test_no_such_set(self) -> None:
-        with pytest.raises(UsageError, match="there is no test set; there are train"):
+        with pytest.raises(UsageError, match="there is no test set; available: train"):
             trace(nnkit.load_config(XOR), 0, "test")
 
     def test_too_large_unless_forced(self) -> None:

@@ -261,7 +261,7 @@ def test_weights_before_a_normalization_suit_the_activation_after_it() -> None:
 def test_an_activation_that_does_not_fit_is_blamed_itself(
     layers: list[Any], hidden: Any, path: tuple[Any, ...]
 ) -> None:
-    with pytest.raises(SettingError, match="8 units can't be taken 3 at a time") as caught:
+    with pytest.raises(SettingError, match="8 units cannot be divided into groups of 3") as caught:
         stages(*layers, activation={"hidden": hidden})
     assert caught.value.path == (*path, "pieces")
 

@@ -56,7 +56,7 @@ def test_says_its_shape() -> None:
         "(3, 8)",
         "(3, any)",
     ]
-    with pytest.raises(ShapeError, match=r"size varies: \(3, any\)"):
+    with pytest.raises(ShapeError, match=r"it varies: \(3, any\)"):
         _ = ANY_LENGTH.shape
 
 
@@ -83,7 +83,7 @@ def test_a_size_that_varies_goes_on_varying_or_is_refused(
 
 @pytest.mark.parametrize("layer", ["flatten", {"reshape": [3, 4]}, "layer_norm"], ids=str)
 def test_what_wants_one_size_says_what_helps(layer: Any) -> None:
-    with pytest.raises(Exception, match=r"here their size varies.*put '- global_avg_pool'"):
+    with pytest.raises(Exception, match=r"here it varies.*put '- global_avg_pool'"):
         model_of(ANY_LENGTH, layer, {"dense": 2})
 
 

@@ -191,10 +191,10 @@ def test_values_fill_a_block_row_by_row() -> None:
     [
         (
             {"initializer": {"values": [1, 2, 3]}},
-            "3 values for a block of 2 × 3, which takes 6",
+            "3 values for a block of 2 × 3, which needs 6",
             "",
         ),
-        ({"bias_initializer": {"values": [1]}}, "1 value for a block of 2, which takes 2", "bias_"),
+        ({"bias_initializer": {"values": [1]}}, "1 value for a block of 2, which needs 2", "bias_"),
     ],
 )
 def test_values_of_another_number_are_refused(

@@ -120,5 +120,5 @@ def test_steps_are_counted_from_0() -> None:
 
 
 def test_one_cycle_has_no_other_warm_up() -> None:
-    with pytest.raises(ValueError, match="rises by itself"):
+    with pytest.raises(ValueError, match="has its own warm-up"):
         OneCycle(warmup=0.1)

@@ -171,7 +171,9 @@ def test_a_later_format_is_called_so(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = written(folder, {}, {"format": 2})
-    with pytest.raises(CheckpointError, match="written in format 2; this nnkit reads format 1"):
+    with pytest.raises(
+        CheckpointError, match="written in format 2; this version of nnkit reads format 1"
+    ):
         read_checkpoint(path)
     assert exit_code(monkeypatch, "eval", path) == 3
     assert "written in format 2" in capsys.readouterr().err

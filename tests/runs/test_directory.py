@@ -171,7 +171,10 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
     ) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == b"locked\n"
-        with pytest.raises(UsageError, match="another process is training here"), run.locked():
+        with (
+            pytest.raises(UsageError, match="another process is training in this folder"),
+            run.locked(),
+        ):
             pass
         other.kill()
         other.wait()
@@ -208,7 +211,7 @@ def test_looking_at_a_lock_keeps_nobody_from_training(
 def test_two_trainings_of_one_config_do_not_meet(tmp_path: Path) -> None:
     class Second(Listener):
         def started(self, session: Any) -> None:
-            with pytest.raises(UsageError, match="another process is training here"):
+            with pytest.raises(UsageError, match="another process is training in this folder"):
                 nnkit.train(iris_config(), runs=tmp_path)
 
     assert nnkit.train(iris_config(), runs=tmp_path, listeners=[Second()]).summary["step"] > 0

@@ -80,10 +80,10 @@ def test_weights_go_along_with_their_samples() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ("class_weights: {setosa: 1, rosa: 2}", "3:62: loss.class_weights.rosa: there is no class"),
+        ("class_weights: {setosa: 1, rosa: 2}", "3:62: loss.class_weights.rosa: unknown class"),
         ("class_weights: {setosa: -1}", "3:53: loss.class_weights.setosa: must be at least 0"),
         ("class_weights: balnced", "3:44: loss.class_weights: expected 'balanced', got 'balnced'"),
-        ("ignored: rosa", "3:38: loss.ignored: there is no class 'rosa'; there are setosa"),
+        ("ignored: rosa", "3:38: loss.ignored: unknown class 'rosa'; available: setosa"),
     ],
 )
 def test_an_unknown_class_is_an_error_at_its_place(

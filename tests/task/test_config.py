@@ -24,9 +24,12 @@ def settings(layers: list[Any], **sections: Any) -> dict[str, Any]:
     [
         ({"loss": "hinge", "activation": {"output": "sigmoid"}}, "is never negative"),
         ({"loss": "perceptron", "activation": {"output": "softmax"}}, "is never negative"),
-        ({"loss": "cross_entropy", "activation": {"output": "sigmoid"}}, "one distribution"),
+        (
+            {"loss": "cross_entropy", "activation": {"output": "sigmoid"}},
+            "a probability distribution",
+        ),
         ({"loss": "cross_entropy"}, "softmax over 1 unit is always 1"),
-        ({"expect": {"test.accuracy": {"min": 0.9, "max": 0.1}}}, "no figure is at least 0.9"),
+        ({"expect": {"test.accuracy": {"min": 0.9, "max": 0.1}}}, "min must not exceed max"),
         ({"expect": {"test.accuracy": {"min": 400}}}, "accuracy is at most 1$"),
         ({"expect": {"test.mcc": {"min": -2}}}, "mcc is at least -1"),
         ({"expect": {"test": {"r2": {"max": 1.5}}}}, "r2 is at most 1$"),

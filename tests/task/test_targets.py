@@ -165,7 +165,7 @@ def test_real_targets_stay_as_they_are() -> None:
             "2 output units, but the data has 3 classes; make it 3",
         ),
         (3, "hinge", (1,), "units", "1 output unit, but the data has 3 classes; make it 3"),
-        (2, "hinge", (3,), "units", r"3 output units.*make it 1 \(a yes or no\) or 2"),
+        (2, "hinge", (3,), "units", r"3 output units.*make it 1 \(yes or no\) or 2"),
         (2, "cross_entropy", (1,), "units", "make it 2, or use binary_cross_entropy with 1"),
         (None, "squared_error", (2,), "units", "2 output units, but each sample has 1 target"),
         (
@@ -175,7 +175,7 @@ def test_real_targets_stay_as_they_are() -> None:
             "loss",
             "targets are real numbers from 1.5 to 1.5; use squared_error",
         ),
-        (3, "cross_entropy", (3, 4), None, "end in a dense layer, after '- flatten', or in"),
+        (3, "cross_entropy", (3, 4), None, "end with a dense layer, after '- flatten', or with"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_its_place(
@@ -218,16 +218,28 @@ def test_yes_and_no_in_either_coding_and_probabilities(
     ("loss", "targets", "message"),
     [
         ("hinge", [[0.5], [1]], "real numbers from 0.5 to 1; use squared_error"),
-        ("hinge", [[-1], [0], [1]], "from -1 to 1; use squared_error, or store them as whole"),
+        (
+            "hinge",
+            [[-1], [0], [1]],
+            "from -1 to 1; use squared_error, or store class labels as whole",
+        ),
         ("binary_cross_entropy", [[0.5], [2.5]], "real numbers from 0.5 to 2.5"),
-        ("binary_cross_entropy", [[1], [2]], "from 1 to 2; .*store them as whole numbers to mean"),
+        ("binary_cross_entropy", [[1], [2]], "from 1 to 2; .*store class labels as whole numbers"),
         ("binary_focal", [[0.5], [1]], "from 0.5 to 1"),
-        ("cross_entropy", [[0.5, 0.25]], "probabilities sum to 1; those of sample 0 to 0.75"),
-        ("cross_entropy", [[1, 0], [1, 1]], "probabilities sum to 1; those of sample 1 to 2"),
-        ("kl_divergence", [[0.5, 0.6]], "those of sample 0 to 1.1"),
+        (
+            "cross_entropy",
+            [[0.5, 0.25]],
+            "probabilities must sum to 1; those of sample 0 give 0.75",
+        ),
+        (
+            "cross_entropy",
+            [[1, 0], [1, 1]],
+            "probabilities must sum to 1; those of sample 1 give 2",
+        ),
+        ("kl_divergence", [[0.5, 0.6]], "those of sample 0 give 1.1"),
         ("focal", [[0.5, 0.5], [1, 0]], "from 0 to 1; use squared_error"),
-        ("multiclass_hinge", [[0, 1], [1, 1]], "sample 1 is of more, or of none"),
-        ("poisson", [[3], [-2]], "counts are never negative; found -2"),
+        ("multiclass_hinge", [[0, 1], [1, 1]], "sample 1 has several, or none"),
+        ("poisson", [[3], [-2]], "counts must not be negative; found -2"),
     ],
 )
 def test_what_a_loss_cannot_take_is_said_with_what_was_found(
@@ -289,7 +301,7 @@ def test_what_inputs_are_wrong_for_a_loss_is_said_of_all(
     inputs = LazyArray(values, np.arange(4)) if lazily else values
     for loss, shape, message in (
         ("binary_cross_entropy", (2,), "real numbers from -3 to 2; use squared_error$"),
-        ("poisson", (2,), "counts are never negative; found -3"),
+        ("poisson", (2,), "counts must not be negative; found -3"),
         ("squared_error", (3,), "3 output units, but each sample has 2 targets"),
     ):
         with pytest.raises(SettingError, match=message):

@@ -134,7 +134,9 @@ def test_what_does_not_fit_is_refused_with_its_position(
 def test_it_is_judged_by_metrics_of_numbers() -> None:
     judged = iris(**TO_INPUTS, training={"metrics": ["explained_variance"]})
     assert "explained_variance" in prepare(judged).figures
-    with pytest.raises(ConfigError, match="'f1' judges classes, but the targets are real numbers"):
+    with pytest.raises(
+        ConfigError, match="'f1' is a metric for classes, but the targets are real numbers"
+    ):
         check_data(iris(**TO_INPUTS, training={"metrics": ["f1"]}))
 
 

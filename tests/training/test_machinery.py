@@ -398,12 +398,12 @@ def test_lbfgs_finds_the_optimum_of_ridge_regression(tmp_path: Path) -> None:
         (
             {"training": {"batch_size": 1}},
             "training.batch_size",
-            "each batch would be alone",
+            "each batch would have only one",
         ),
         (
             {"training": {"batch_size": 149}, "data": {"split": {"validation": 0, "test": 0}}},
             "training.batch_size",
-            "the last of 150 samples would be alone",
+            "the last batch of 150 samples would have only one",
         ),
     ],
 )
@@ -418,17 +418,23 @@ def test_batch_norm_wants_company(sections: dict[str, Any], path: str, message: 
 def test_a_set_of_which_no_sample_counts_is_refused() -> None:
     weights = dict.fromkeys(("setosa", "versicolor", "virginica"), 0.0)
     config = iris(loss={"kind": "cross_entropy", "class_weights": weights})
-    with pytest.raises(ConfigError, match=r"no sample of the \w+ set counts"), config.locating():
+    with (
+        pytest.raises(ConfigError, match=r"all samples of the \w+ set have weight 0"),
+        config.locating(),
+    ):
         build(config)
 
 
 @pytest.mark.parametrize(
     ("sections", "message"),
     [
-        ({"optimizer": {"kind": "adamw", "lr": 1.0, "weight_decay": 3.0}}, "would take away 3"),
-        ({"regularization": {"weight_decay": 1e4}}, "would take away 10"),
-        ({"optimizer": {"kind": "lbfgs", "engine": "scipy", "lr": 0.1}}, "leave lr and schedule"),
-        ({"optimizer": {"kind": "lbfgs", "iterations": 3}}, "iterations are those of"),
+        (
+            {"optimizer": {"kind": "adamw", "lr": 1.0, "weight_decay": 3.0}},
+            "must be below 1, but is 3",
+        ),
+        ({"regularization": {"weight_decay": 1e4}}, "must be below 1, but is 10"),
+        ({"optimizer": {"kind": "lbfgs", "engine": "scipy", "lr": 0.1}}, "remove lr and schedule"),
+        ({"optimizer": {"kind": "lbfgs", "iterations": 3}}, "iterations is a setting of"),
         (
             {"activation": {"output": "sigmoid", "inference": "sign"}, "loss": "squared_error"},
             "never negative",

@@ -70,7 +70,7 @@ def test_an_optimizer_of_whole_sets_has_one_step_an_epoch() -> None:
 
 
 def test_what_is_wrong_is_said_with_its_setting() -> None:
-    with pytest.raises(SettingError, match=r"no figure 'validation\.nothing'") as refused:
+    with pytest.raises(SettingError, match=r"unknown metric 'validation\.nothing'") as refused:
         planned(task_of(training={"monitor": "validation.nothing"}))
     assert refused.value.path == ("training", "monitor")
 

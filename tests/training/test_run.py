@@ -204,7 +204,7 @@ def test_the_last_evaluation_is_the_best_if_wanted(tmp_path: Path) -> None:
     assert int(np.argmin(losses)) < 19
     assert run.summary["best"]["step"] == 7 * 20
     assert run.summary["best_weights_sha256"] == run.summary["weights_sha256"]
-    with pytest.raises(ConfigError, match="early stopping needs a figure to watch"):
+    with pytest.raises(ConfigError, match="early stopping needs a metric to monitor"):
         nnkit.train(
             iris(regularization={"early_stopping": 4}, training={"monitor": "last"}), runs=tmp_path
         )
@@ -339,7 +339,7 @@ def test_a_missed_bound_is_an_error_with_the_run_complete(tmp_path: Path) -> Non
 
 
 def test_a_bound_on_a_figure_that_does_not_exist_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"no such figure; there are .*test\.accuracy"):
+    with pytest.raises(ConfigError, match=r"unknown metric; available: .*test\.accuracy"):
         nnkit.train(with_bounds(test_r2={"min": 0.5}), runs=tmp_path)
 
 
@@ -357,7 +357,9 @@ def test_what_is_monitored_by_default(tmp_path: Path) -> None:
 
 
 def test_a_monitor_that_is_no_figure_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"no figure 'test\.loss'; there are validation\.loss"):
+    with pytest.raises(
+        ConfigError, match=r"unknown metric 'test\.loss'; available: validation\.loss"
+    ):
         nnkit.train(iris(training={"monitor": "test.loss"}), runs=tmp_path)
 
 
@@ -438,15 +440,15 @@ def test_the_plateau_schedule_follows_a_metric_upwards(tmp_path: Path) -> None:
     [
         (
             lambda: iris(training={"metrics": ["f1", "rmse"]}),
-            r"training\.metrics\.1: 'rmse' judges real numbers, but the targets are classes",
+            r"training\.metrics\.1: 'rmse' is a metric for real numbers, but",
         ),
         (
             lambda: diabetes(training={"metrics": ["f1"]}),
-            "'f1' judges classes, but the targets are real numbers; there are mae, rmse",
+            "'f1' is a metric for classes, but the targets are real numbers; available: mae, rmse",
         ),
         (
             lambda: iris(training={"metrics": ["brier"]}, loss="hinge"),
-            r"training\.metrics\.0: 'brier' judges probabilities, which 'identity' does not give",
+            r"training\.metrics\.0: 'brier' needs probabilities, which 'identity' does not return",
         ),
     ],
 )

@@ -18,7 +18,7 @@ Rate = Annotated[float, Field(gt=0, le=1)]
 def _in_order(pair: tuple[float, float]) -> tuple[float, float]:
     low, high = pair
     if low > high:
-        raise ValueError(f"the smaller bound comes first: [{high:g}, {low:g}]")
+        raise ValueError(f"the smaller bound must come first: [{high:g}, {low:g}]")
     return pair
 
 

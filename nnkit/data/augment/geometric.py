@@ -68,7 +68,7 @@ class Shift(Affine, Filled, Direct):
         if self.pixels >= min(shape[1:]):
             raise SettingError(
                 ("data", "augment", index, "pixels"),
-                f"would move images of {shape[1]} × {shape[2]} pixels out of view",
+                f"moves images of {shape[1]} × {shape[2]} pixels out of view",
             )
 
     def apply(self, X: Array, rng: np.random.Generator) -> None:

@@ -79,7 +79,9 @@ class Erase(Direct):
     @model_validator(mode="after")
     def _within_the_image(self) -> Self:
         if self.area[1] > 1:
-            raise ValueError(f"no rectangle in an image has {self.area[1]:g} times its area")
+            raise ValueError(
+                f"a rectangle cannot cover {self.area[1]:g} times the area of the image"
+            )
         return self
 
     def apply(self, X: Array, rng: np.random.Generator) -> None:

@@ -49,7 +49,7 @@ class _Arrays(Source):
     @model_validator(mode="after")
     def _test_is_a_pair(self) -> Self:
         if (self.test_inputs is None) != (self.test_targets is None):
-            raise ValueError("test_inputs and test_targets go together")
+            raise ValueError("test_inputs and test_targets must be given together")
         return self
 
     @property
@@ -75,13 +75,14 @@ class _Arrays(Source):
         if test_shape != shape:
             raise DataError(
                 f"{self.place(self.test_inputs)}: samples of shape {test_shape}, "
-                f"but those to train on are of shape {shape}"
+                f"but training samples of shape {shape}"
             )
         kinds = len(classes or ()), len(test_classes or ())
         if kinds[1] > kinds[0] or (kinds[0] and not kinds[1]):
             names = [f"the classes 0 to {n - 1}" if n else "real numbers" for n in kinds]
             raise DataError(
-                f"{self.place(self.test_targets)}: holds {names[1]}, but {self.targets} {names[0]}"
+                f"{self.place(self.test_targets)}: contains {names[1]}, but {self.targets} "
+                f"{names[0]}"
             )
         return Dataset(samples, test, classes)
 
@@ -120,7 +121,7 @@ class _Weighted(_Arrays):
     @model_validator(mode="after")
     def _test_weights_have_a_test(self) -> Self:
         if self.test_weights is not None and self.test_inputs is None:
-            raise ValueError("test_weights go with test_inputs and test_targets")
+            raise ValueError("test_weights requires test_inputs and test_targets")
         return self
 
 
@@ -198,7 +199,7 @@ def read_npz(path: Path, name: str) -> Array:
         with zipfile.ZipFile(path) as archive:
             names = [entry.removesuffix(".npy") for entry in archive.namelist()]
             if name not in names:
-                raise DataError(f"{path}: no array '{name}'; there are {', '.join(names)}")
+                raise DataError(f"{path}: no array '{name}'; available: {', '.join(names)}")
             entry = archive.getinfo(f"{name}.npy")
             if entry.compress_type == zipfile.ZIP_STORED:
                 return _mapped(path, _start(path, entry))
@@ -235,5 +236,5 @@ def _npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[np.gen
         read = np.lib.format.read_array_header_2_0
     shape, fortran, dtype = read(file)
     if dtype.hasobject:
-        raise ValueError("it holds Python objects, which are never loaded; save plain numbers")
+        raise ValueError("it contains Python objects, which are never loaded; save plain numbers")
     return shape, fortran, dtype

@@ -68,7 +68,7 @@ class Csv(Source):
         chosen = [i for i in range(len(table.names)) if i not in roles]
         if not chosen:
             raise DataError(
-                f"{self.path}: no column is left as input beside the label "
+                f"{self.path}: no input column is left besides the label "
                 f"'{label}'{_one_column_hint(table)}"
             )
         if len(labels) > 1:
@@ -101,7 +101,7 @@ class Csv(Source):
             if taken is not None and (taken, role) != ("ignore", "ignore"):
                 raise SettingError(
                     ("data", "source", *setting),
-                    f"'{table.names[column]}' is data.source.{taken} already",
+                    f"'{table.names[column]}' is already used as data.source.{taken}",
                 )
             roles[column] = role
         return roles
@@ -111,7 +111,7 @@ class Csv(Source):
         if self.task == "classification":
             raise SettingError(
                 ("data", "source", "task"),
-                f"classes are in one column, but data.source.label names {len(labels)}",
+                f"classes must be in one column, but data.source.label lists {len(labels)}",
             )
         missing = frozenset(self.missing)
         return np.hstack([_targets(table, label, missing, "regression")[0] for label in labels])
@@ -139,7 +139,7 @@ class Table:
         elif column in self.names:
             return self.names.index(column)
         raise DataError(
-            f"{self.path}: no column '{column}'; there are {_some(self.names)}"
+            f"{self.path}: no column '{column}'; available: {_some(self.names)}"
             + _one_column_hint(self)
         )
 
@@ -201,7 +201,7 @@ def read_table(path: Path, delimiter: str = ",", header: bool = True) -> Table:
                 if rows and len(row) != len(rows[0]):
                     remedy = "leave an empty cell for a missing value"
                     if len(row) > len(rows[0]):
-                        remedy = f"put quotes around a cell that holds a '{delimiter}'"
+                        remedy = f"put quotes around a cell that contains a '{delimiter}'"
                     raise DataError(
                         f"{path}:{reader.line_num}: {len(row)} cells, "
                         f"but the rows above have {len(rows[0])}; {remedy}"
@@ -215,7 +215,7 @@ def read_table(path: Path, delimiter: str = ",", header: bool = True) -> Table:
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
     if not rows:
-        raise DataError(f"{path}: empty; expected a row of column names, then a sample a row")
+        raise DataError(f"{path}: empty; expected a row of column names, then one sample per row")
     names = [name.strip() for name in rows[0]] if header else list(map(str, range(len(rows[0]))))
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
@@ -250,7 +250,7 @@ def _targets(
         if cell in missing:
             raise DataError(
                 f"{table.path}:{line}: the label '{table.names[label]}' is missing; "
-                "fill it in, or leave the row out"
+                "fill it in, or remove the row"
             )
     if task is None:
         task = "classification" if _are_classes(cells) else "regression"
@@ -262,7 +262,8 @@ def _targets(
     ordered = sorted(set(cells), key=lambda c: (0, float(c), c) if _is_number(c) else (1, 0.0, c))
     if len(ordered) < 2:
         raise DataError(
-            f"{table.path}: every label is '{ordered[0]}'; data.source.label names another column"
+            f"{table.path}: all labels are '{ordered[0]}'; choose another column with "
+            "data.source.label"
         )
     number = {name: i for i, name in enumerate(ordered)}
     return np.array([number[cell] for cell in cells], dtype=np.int64), tuple(ordered)
@@ -275,10 +276,10 @@ def _weights(table: Table, index: int, missing: frozenset[str]) -> Array:
     for weight, line in zip(weights, table.lines, strict=True):
         if isnan(weight):
             raise DataError(
-                f"{table.path}:{line}: {name} is missing; fill it in, or leave the row out"
+                f"{table.path}:{line}: {name} is missing; fill it in, or remove the row"
             )
         if weight < 0:
-            raise DataError(f"{table.path}:{line}: {name} is {weight:g}; 0 is the least there is")
+            raise DataError(f"{table.path}:{line}: {name} is {weight:g}; it must not be negative")
     if not weights.any():
         raise DataError(f"{table.path}: {name} is 0 in every row, so there is nothing to learn")
     return weights

@@ -36,7 +36,7 @@ class ImageFolder(Source):
         classes = _classes(train)
         if extra := set(_folders(test)) - set(classes):
             names = ", ".join(sorted(extra))
-            raise DataError(f"{test}: has folders that {train} has not: {names}")
+            raise DataError(f"{test}: has folders that are not in {train}: {names}")
         return Dataset(self._read(train, classes), self._read(test, classes), classes)
 
     def _read(self, root: Path, classes: tuple[str, ...]) -> Samples:

@@ -32,7 +32,7 @@ class Source(Component):
             UsageError: the source names no place.
         """
         if "path" not in type(self).model_fields:
-            raise UsageError(f"'{self.tag()}' data is at no place that a config names")
+            raise UsageError(f"the config of '{self.tag()}' data contains no path")
         return self.model_copy(update={"path": str(place.resolve())})
 
     def read_picture(self, path: Path, shape: tuple[int, ...]) -> Array:
@@ -68,8 +68,8 @@ def targets_of(labels: Array, place: str) -> tuple[Array, tuple[str, ...] | None
         count = int(labels.max()) + 1
         if count > max(1000, len(labels)):
             raise DataError(
-                f"{place}: the label {count - 1} is too large to be a class number; "
-                "store targets that are no classes as floating-point numbers"
+                f"{place}: the label {count - 1} is too large for a class number; "
+                "store targets that are not classes as floating-point numbers"
             )
         numbers = class_targets(labels, count, place)
         return numbers, tuple(map(str, range(max(count, 2))))

@@ -52,14 +52,14 @@ class PerAxis:
         if self.least == 0 and value in ("valid", "same"):
             raise PydanticCustomError(
                 "not_a_padding",
-                "'{value}' is for 'conv'; here count the zeros on each side: 0 for none, or as "
-                "many as shall stand there, such as 1",
+                "'{value}' is for 'conv' only; give the number of zeros on each side, such as 0 "
+                "or 1",
                 {"value": value},
             )
         words = "".join(f"'{word}', " for word in self.words)
         raise PydanticCustomError(
             "per_axis",
-            "expected {words}a whole number of at least {least}, or a list of one for each axis, "
+            "expected {words}a whole number of at least {least}, or a list of one per axis, "
             "such as [3, 5]",
             {"words": words, "least": self.least},
         )
@@ -79,7 +79,7 @@ def per_axis(value: Sizes, axes: int, field: str) -> Shape:
         return (value,) * axes
     if len(value) != axes:
         raise ShapeError(
-            f"{len(value)} numbers, but each sample has {axes} axis(es) beside its channels", field
+            f"{len(value)} numbers, but each sample has {axes} axis(es) besides the channels", field
         )
     return value
 

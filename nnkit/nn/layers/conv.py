@@ -35,7 +35,7 @@ def check_groups(groups: int, channels: int, filters: int) -> None:
     """Raises a ShapeError if channels or filters can't be divided into so many groups."""
     for count, what in ((channels, "channels of the input"), (filters, "filters")):
         if count % groups:
-            raise ShapeError(f"{count} {what} can't be parted into {groups} groups", "groups")
+            raise ShapeError(f"{count} {what} cannot be divided into {groups} groups", "groups")
 
 
 class Conv(SpatialLayer, WeightedLayer):
@@ -132,21 +132,24 @@ class Conv(SpatialLayer, WeightedLayer):
         if table is None:
             return
         if groups > 1:
-            raise ShapeError("either groups or connections say what a filter sees", "connections")
+            raise ShapeError(
+                "groups and connections exclude each other; use one of them", "connections"
+            )
         if len(table) != self.filters:
             raise ShapeError(
                 f"has {len(table)} rows, but there are {self.filters} filters", "connections"
             )
         if self.connections == "lenet-5" and channels != LENET_5_CHANNELS:
             raise ShapeError(
-                f"LeNet-5's table says which of {LENET_5_CHANNELS} channels each filter sees, but "
-                f"the input here has {channels}; leave it out, or list each filter's channels",
+                f"LeNet-5's table is for {LENET_5_CHANNELS} input channels, but the input here has "
+                f"{channels}; remove it, or list the channels of each filter",
                 "connections",
             )
         for filter_, seen in enumerate(table):
             if not seen or len(set(seen)) < len(seen) or not set(seen) <= set(range(channels)):
                 raise ShapeError(
-                    f"row {filter_} must name channels from 0 to {channels - 1}, each once",
+                    f"row {filter_} must list one or more channels from 0 to {channels - 1}, "
+                    "each once",
                     "connections",
                 )
 

@@ -75,7 +75,7 @@ class ConvTranspose(SpatialLayer, WeightedLayer):
             for n, s, p, d, k, e in zip(size, stride, padding, dilation, kernel, extra, strict=True)
         )
         if min(output) < 1:
-            raise ShapeError("cuts off more than there is", "padding")
+            raise ShapeError("removes more than the whole output", "padding")
         return windows(output, kernel, stride, padding, dilation)
 
     def output_form(self, form: Form) -> Form:

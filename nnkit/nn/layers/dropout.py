@@ -46,7 +46,7 @@ class SpatialDropout(LayerSpec):
     def output_form(self, form: Form) -> Form:
         if not form.positions:
             raise ShapeError(
-                "'spatial_dropout' leaves out whole maps of images or sequences, but each sample "
+                "'spatial_dropout' drops whole maps of images or sequences, but each sample "
                 f"here has shape {form}; use '- dropout: {self.rate:g}'"
             )
         return form

@@ -42,7 +42,9 @@ class _Pooling(SpatialLayer):
         stride = self.size if self.stride is None else self.stride
         found = windows(size, self.size, stride, self.padding, kernel_field="size")
         if any(2 * b > k for b, k in zip(found.before, found.kernel, strict=True)):
-            raise ShapeError("must be at most half a window, or some would hold nothing", "padding")
+            raise ShapeError(
+                "must be at most half a window, or some windows would be empty", "padding"
+            )
         return found
 
     def output_form(self, form: Form) -> Form:

@@ -111,7 +111,7 @@ class Residual(ActivatedLayer):
         if output == form:
             return None
         if len(form.positions) != len(output.positions):
-            raise ShapeError(f"turns {form} into {output}, to which its input can't be added")
+            raise ShapeError(f"turns {form} into {output}, to which its input cannot be added")
         if not form.positions:
             layer: LayerSpec = Dense(
                 units=output.channels, bias=False, initializer=self.initializer
@@ -127,7 +127,7 @@ class Residual(ActivatedLayer):
         shortcut = Stage.of("shortcut", layer, form)
         if shortcut.output_form != output:
             raise ShapeError(
-                f"turns {form} into {output}, to which its input can't be added: with the same "
+                f"turns {form} into {output}, to which its input cannot be added: with the same "
                 f"strides it has shape {shortcut.output_form}; pad the layers inside, convolutions "
                 "with 'same'"
             )

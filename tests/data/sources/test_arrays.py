@@ -119,7 +119,7 @@ def test_a_test_set_of_its_own(tmp_path: Path) -> None:
 
 
 def test_half_a_test_set_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="test_inputs and test_targets go together"):
+    with pytest.raises(ConfigError, match="test_inputs and test_targets must be given together"):
         small_config({"kind": "npz", "path": "data.npz", "test_inputs": "x"})
 
 
@@ -177,7 +177,7 @@ def test_npz_weights(tmp_path: Path) -> None:
 
 
 def test_weights_of_a_test_set_that_is_not() -> None:
-    with pytest.raises(ConfigError, match="test_weights go with test_inputs and test_targets"):
+    with pytest.raises(ConfigError, match="test_weights requires test_inputs and test_targets"):
         small_config({"kind": "npz", "path": "d.npz", "test_weights": "w"})
 
 
@@ -196,5 +196,5 @@ def test_files_that_were_moved_keep_their_names(tmp_path: Path) -> None:
 
 
 def test_what_has_no_place_cannot_be_moved(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="'mnist' data is at no place that a config names"):
+    with pytest.raises(UsageError, match="the config of 'mnist' data contains no path"):
         Mnist().moved(tmp_path)

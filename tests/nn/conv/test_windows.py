@@ -53,10 +53,14 @@ def test_same_gives_one_window_for_each_stride(
             (9,),
             r"takes images .* shape \(9,\); put it before '- flatt",
         ),
-        ({"filters": 3, "kernel": 1, "groups": 2}, (2, 5), "3 filters can't be parted into 2"),
-        ({"filters": 2, "kernel": 1, "groups": 2}, (3, 5), "3 channels of the input can't be"),
+        ({"filters": 3, "kernel": 1, "groups": 2}, (2, 5), "3 filters cannot be divided into 2"),
+        ({"filters": 2, "kernel": 1, "groups": 2}, (3, 5), "3 channels of the input cannot be"),
         ({"filters": 2, "kernel": 1, "connections": [[0]]}, (2, 5), "has 1 rows, but there are 2"),
-        ({"filters": 1, "kernel": 1, "connections": [[2]]}, (2, 5), "row 0 must name channels"),
+        (
+            {"filters": 1, "kernel": 1, "connections": [[2]]},
+            (2, 5),
+            "row 0 must list one or more channels",
+        ),
     ],
 )
 def test_what_does_not_fit_is_said(settings: Any, shape: tuple[int, ...], message: str) -> None:
@@ -68,7 +72,9 @@ def test_the_table_of_lenet_5_is_for_its_six_channels() -> None:
     layer = Conv(filters=16, kernel=5, connections="lenet-5")
     assert layer.output_form(Form.of((6, 14, 14))).shape == (16, 10, 10)
     for channels in (1, 3, 8):
-        with pytest.raises(ShapeError, match=f"6 channels .* here has {channels}; leave") as caught:
+        with pytest.raises(
+            ShapeError, match=f"6 input channels.* here has {channels}; remove"
+        ) as caught:
             layer.output_form(Form.of((channels, 14, 14)))
         assert caught.value.path == ("connections",)
 
@@ -104,7 +110,9 @@ def test_the_keys_that_a_layer_needs_are_named_first() -> None:
 def test_where_zeros_are_counted_is_said(layer: dict[str, Any], word: str) -> None:
     ((kind, settings),) = layer.items()
     named = word if settings is ... else {**settings, "padding": word}
-    with pytest.raises(ValidationError, match=f"'{word}' is for 'conv'; here count the zeros"):
+    with pytest.raises(
+        ValidationError, match=f"'{word}' is for 'conv' only; give the number of zeros"
+    ):
         Architecture.model_validate({"layers": [{kind: named}]})
 
 
