@@ -59,7 +59,7 @@ class Scale(Step):
 
 
 class MinMax(Step):
-    """Maps each feature's training range to 0 … 1; a feature that never changes becomes 0."""
+    """Maps each feature's training range to 0 … 1; a constant feature becomes 0."""
 
     kind: Literal["minmax"] = "minmax"
 
@@ -74,7 +74,8 @@ class MinMax(Step):
 class Standardize(Step):
     """Gives each feature mean 0 and variance 1 over the training data; a constant one becomes 0.
 
-    With `per: all` one mean and one variance serve all features, which keeps the looks of images.
+    With `per: all`, all features share one mean and one variance, which preserves the appearance of
+    images.
     """
 
     kind: Literal["standardize"] = "standardize"
@@ -108,9 +109,9 @@ class Standardize(Step):
 
 
 class OneHot(Step):
-    """Turns each column of words into one column a word, 1 where it is that word.
+    """Encodes each text column as one column per value: 1 for rows with that value, else 0.
 
-    A missing word stays missing in all of them.
+    A missing value stays missing in all of them.
     """
 
     kind: Literal["one_hot"] = "one_hot"
@@ -140,13 +141,13 @@ class OneHot(Step):
 class Impute(Step):
     """Fills missing values with the training data's mean, median or most frequent value.
 
-    A column of words is always filled with its most frequent one.
+    A text column is always filled with its most frequent value.
     """
 
     kind: Literal["impute"] = "impute"
     shorthand: ClassVar[str | None] = "strategy"
     strategy: Literal["mean", "median", "most_frequent"] = Field(
-        "mean", description="Which of them it fills in."
+        "mean", description="The value to fill in."
     )
 
     def fit(self, X: Array | LazyArray, columns: Sequence[Column]) -> Statistics:

@@ -25,7 +25,9 @@ class Split(Spec):
         description="Held out for the final evaluation; default: 0.2 if the source has no test "
         "set. 0 for none.",
     )
-    seed: int | None = Field(None, description="Of the shuffle; default: the seed of the config.")
+    seed: int | None = Field(
+        None, description="Seed of the shuffle; default: the seed of the config."
+    )
 
 
 def split_dataset(dataset: Dataset, split: Split, seed: int) -> dict[str, Samples]:

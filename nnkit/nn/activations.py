@@ -105,7 +105,7 @@ class Identity(Function):
 
 
 class Sign(Function):
-    """f(z) = 1 for z > 0, else −1: the answer of a perceptron or SVM (for inference)."""
+    """f(z) = 1 for z > 0, else −1: the decision of a perceptron or SVM (for inference)."""
 
     kind: Literal["sign"] = "sign"
     trainable: ClassVar[bool] = False
@@ -159,7 +159,7 @@ class Sigmoid(Function):
 
 
 class HardSigmoid(Function):
-    """f(z) = slope · z + ½, cut to [0, 1] (1/6 as in PyTorch and Keras 3; 1/5 in ONNX)."""
+    """f(z) = slope · z + ½, clipped to [0, 1] (1/6 as in PyTorch and Keras 3; 1/5 in ONNX)."""
 
     kind: Literal["hard_sigmoid"] = "hard_sigmoid"
     nonnegative: ClassVar[bool] = True
@@ -191,7 +191,7 @@ class Tanh(Function):
 
 
 class HardTanh(Function):
-    """f(z) = z, cut to [low, high] (Collobert 2004)."""
+    """f(z) = z, clipped to [low, high] (Collobert 2004)."""
 
     kind: Literal["hard_tanh"] = "hard_tanh"
     low: float = -1.0
@@ -289,8 +289,8 @@ class PReLU(Activation):
 
     kind: Literal["prelu"] = "prelu"
     rectifier: ClassVar[bool] = True
-    slope: float = Field(0.25, description="Where training begins.")
-    shared: bool = Field(False, description="One slope for all channels.")
+    slope: float = Field(0.25, description="Initial value.")
+    shared: bool = Field(False, description="Whether all channels share one slope.")
 
     def parameters(self, form: Form) -> Sequence[Parameter]:
         slopes = 1 if self.shared else form.channels
@@ -349,7 +349,7 @@ class ELU(Function):
 class SELU(Function):
     """f(z) = λ·z for z > 0, else λα(e^z − 1), with λ and α that keep mean 0 and variance 1.
 
-    Meant for weights of variance 1/fan_in, the `lecun` initializer (Klambauer et al. 2017, eq. 2).
+    For weights of variance 1/fan_in, the `lecun` initializer (Klambauer et al. 2017, eq. 2).
     """
 
     kind: Literal["selu"] = "selu"
@@ -496,7 +496,7 @@ class Softsign(Function):
 
 
 class HardSwish(Function):
-    """f(z) = z · (z/6 + ½, cut to [0, 1]) (Howard et al. 2019, MobileNetV3)."""
+    """f(z) = z · (z/6 + ½, clipped to [0, 1]) (Howard et al. 2019, MobileNetV3)."""
 
     elsewhere: ClassVar[tuple[str, ...]] = ("hardswish",)
     kind: Literal["hard_swish"] = "hard_swish"
@@ -564,9 +564,9 @@ class LogSoftmax(Function):
 
 
 class Maxout(Activation):
-    """f(z) = the largest of each `pieces` units, which become one (Goodfellow et al. 2013).
+    """f(z) = the maximum of each group of `pieces` units (Goodfellow et al. 2013).
 
-    So a dense layer of 128 units with `maxout: 2` has 64 outputs.
+    A dense layer of 128 units with `maxout: 2` thus has 64 outputs.
     """
 
     kind: Literal["maxout"] = "maxout"

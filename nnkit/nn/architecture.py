@@ -22,13 +22,13 @@ MOST_PARAMETERS = 1 << 31  # in one layer: 8 GiB in float32, and as much again f
 
 
 class Architecture(Spec):
-    """The layers, read top to bottom; the input's shape comes from the data."""
+    """The layers, from top to bottom; the input shape comes from the data."""
 
     layers: Annotated[tuple[AnyLayer, ...], Listed, Field(min_length=1)]
     initializer: AnyInitializer | None = Field(
-        None, description="Of all weights; by default He before a rectifier, else Xavier."
+        None, description="For all weights; default: He before a rectifier, else Xavier."
     )
-    bias_initializer: AnyInitializer = Field(Zeros(), description="Of all biases.")
+    bias_initializer: AnyInitializer = Field(Zeros(), description="For all biases.")
 
     @property
     def weighted(self) -> tuple[int, ...]:
@@ -74,14 +74,14 @@ class Architecture(Spec):
 
 
 class Activations(Spec):
-    """Which activation follows hidden layers, which the output, and which answers at inference."""
+    """The activations of the hidden layers and the output, and one applied at inference."""
 
     shorthand: ClassVar[str | None] = "hidden"
     hidden: AnyActivation | None = Field(
-        None, description="After every layer with weights but the last; relu by default."
+        None, description="After every layer with weights except the last; default: relu."
     )
     output: AnyActivation | None = Field(
-        None, description="At the end; by default the one that goes with the loss."
+        None, description="After the last layer; default: the one that matches the loss."
     )
     inference: AnyActivation | None = Field(
         None, description="Applied to the output when predicting, such as sign for a perceptron."

@@ -35,7 +35,7 @@ class Initializer(Component):
 
 
 class Zeros(Initializer):
-    """All zeros: right for biases and for single-layer convex models, never for hidden weights."""
+    """All zeros: for biases and convex single-layer models, but never for hidden weights."""
 
     elsewhere: ClassVar[tuple[str, ...]] = ("zero",)
     kind: Literal["zeros"] = "zeros"
@@ -88,7 +88,7 @@ class Uniform(Initializer):
 
 
 class TruncatedNormal(Initializer):
-    """Gaussian N(mean, std²), drawn again where it is more than two standard deviations away."""
+    """Gaussian N(mean, std²), redrawn if more than two standard deviations from the mean."""
 
     kind: Literal["truncated_normal"] = "truncated_normal"
     shorthand: ClassVar[str | None] = "std"
@@ -134,7 +134,7 @@ class LeCun(_VarianceScaling):
 
 
 class He(_VarianceScaling):
-    """Variance 2/fan_in, for ReLU and its kin (He et al. 2015, eq. 10)."""
+    """Variance 2/fan_in, for ReLU and its variants (He et al. 2015, eq. 10)."""
 
     elsewhere: ClassVar[tuple[str, ...]] = (
         "kaiming",
@@ -160,9 +160,9 @@ class Xavier(_VarianceScaling):
 
 
 class Orthogonal(Initializer):
-    """Rows (or columns, if these are fewer) at right angles, of length `gain` (Saxe et al. 2014).
+    """Orthogonal rows (or columns, if these are fewer) of norm `gain` (Saxe et al. 2014).
 
-    A block of more than two axes is taken as the matrix of its first axis against all others.
+    An array of more than two axes is treated as the matrix of its first axis by all others.
     """
 
     kind: Literal["orthogonal"] = "orthogonal"
@@ -193,7 +193,7 @@ class Identity(Initializer):
 
 
 class Sparse(Initializer):
-    """Each unit sees `inputs` of its inputs, by weights N(0, std²), others 0 (Martens 2010)."""
+    """N(0, std²) for `inputs` weights of each unit, 0 for the others (Martens 2010)."""
 
     kind: Literal["sparse"] = "sparse"
     shorthand: ClassVar[str | None] = "inputs"
@@ -211,7 +211,7 @@ class Sparse(Initializer):
 class Nielsen(Initializer):
     """As in Nielsen's book: `old` N(0, 1), chapter 1; `new` N(0, 1/fan_in), chapter 3.
 
-    Those are the two of `form`. Biases are N(0, 1) in both.
+    The setting `form` selects one of them. Biases are N(0, 1) in both.
     """
 
     kind: Literal["nielsen"] = "nielsen"
@@ -226,7 +226,7 @@ class Nielsen(Initializer):
 
 
 class Values(Initializer):
-    """The numbers given, row by row: W[1,1], W[1,2], …, W[2,1], …; for examples done by hand."""
+    """The numbers given, row by row: W[1,1], W[1,2], …, W[2,1], …; for worked examples."""
 
     kind: Literal["values"] = "values"
     shorthand: ClassVar[str | None] = "values"

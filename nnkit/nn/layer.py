@@ -156,7 +156,7 @@ class Activation(Component):
 
 
 class LayerSpec(Component):
-    """A step on the way from input to output: the config of a layer.
+    """The config of a layer.
 
     Attributes:
         output_is_scratch: whether the next layer may overwrite its output, because it is a buffer

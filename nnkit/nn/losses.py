@@ -25,7 +25,7 @@ PROBABILITIES = frozenset({"sigmoid", "hard_sigmoid", "softmax"})
 class Loss(Component):
     """A loss E(Y, T), averaged over the N samples of a batch; Y and T have shape (outputs, …, N).
 
-    With weights w (N,) the average is Σ w_n ℓ_n / Σ w_n, as PyTorch has it for class weights.
+    With weights w (N,) the average is Σ w_n ℓ_n / Σ w_n, as PyTorch computes it for class weights.
 
     Attributes:
         output: the output activation that goes with it, used where the config names none.
@@ -150,7 +150,7 @@ class _Residual(Loss):
 
 
 class AbsoluteError(_Residual):
-    """E = Σ_k |y_k − t_k|, whose minimum is the median; the derivative at 0 is taken as 0."""
+    """E = Σ_k |y_k − t_k|, minimized by the median; the derivative at 0 is taken as 0."""
 
     elsewhere: ClassVar[tuple[str, ...]] = ("mae", "mean_absolute_error", "l1", "l1_loss")
     kind: Literal["absolute_error"] = "absolute_error"
@@ -201,7 +201,7 @@ class Quantile(_Residual):
 
 
 class Cosine(Loss):
-    """E = 1 − cos(y, t), the angle between outputs and target taken as vectors.
+    """E = 1 − cos(y, t), the cosine distance between the vectors of outputs and targets.
 
     Never negative, as in PyTorch; Keras leaves out the 1.
     """
@@ -251,14 +251,14 @@ class ClassLoss(Loss):
     coding: ClassVar[Coding] = "binary"
     class_weights: Literal["balanced"] | dict[str, NonNegative] | None = Field(
         None,
-        description="How much samples of each class count; 1 where not named. `balanced` makes "
-        "every class count the same in all of the training set.",
+        description="The weight of the samples of each class; 1 if not listed. `balanced` gives "
+        "all classes the same total weight in the training set.",
     )
-    ignored: str | None = Field(None, description="A class whose samples do not count.")
+    ignored: str | None = Field(None, description="A class whose samples have weight 0.")
 
 
 class BinaryCrossEntropy(ClassLoss):
-    """E = −Σ_k [ρ t_k ln y_k + (1 − t_k) ln(1 − y_k)], each output a probability of its own.
+    """E = −Σ_k [ρ t_k ln y_k + (1 − t_k) ln(1 − y_k)], each output an independent probability.
 
     ρ is `positive_weight`; `label_smoothing` ε moves 0 and 1 to ε/2 and 1 − ε/2.
     """
@@ -454,7 +454,7 @@ class CrossEntropy(_Softmax):
 
 
 class Focal(_Softmax):
-    """E = −Σ_k t_k (1 − y_k)^γ ln y_k: what is right already counts less (Lin et al. 2017)."""
+    """E = −Σ_k t_k (1 − y_k)^γ ln y_k: well-classified samples count less (Lin et al. 2017)."""
 
     kind: Literal["focal"] = "focal"
     shorthand: ClassVar[str | None] = "gamma"
@@ -477,7 +477,7 @@ class Focal(_Softmax):
 class KLDivergence(_Softmax):
     """E = Σ_k t_k ln(t_k/y_k) (Kullback & Leibler 1951).
 
-    That is cross-entropy less the targets' own entropy.
+    The cross-entropy minus the entropy of the targets.
     """
 
     elsewhere: ClassVar[tuple[str, ...]] = ("kl", "kld", "kl_div")
@@ -520,9 +520,9 @@ class NegativeLogLikelihood(_Softmax):
 class MaximumAPosteriori(_Softmax):
     """E = −Σ_k t_k y_k + ln(e^−j + Σ_k e^y_k), the outputs −y_k penalties such as those of `rbf`.
 
-    −ln of the right class's probability, where a sample may also be of none of the classes: that
-    is at a penalty of j, the setting `rubbish` (LeCun et al. 1998, eq. 9). Penalties far above j
-    are not pushed further up, and where all are, nothing but the right class's is pulled down.
+    −ln of the probability of the true class, if a sample may also belong to a rubbish class, whose
+    penalty is j, the setting `rubbish` (LeCun et al. 1998, eq. 9). Penalties far above j are not
+    increased further; if all of them are, only that of the true class is reduced.
     """
 
     kind: Literal["map"] = "map"
@@ -594,11 +594,11 @@ class PerceptronCriterion(_Margin):
 
 
 class MultiClassHinge(ClassLoss):
-    """A hinge over all classes: how far others come within the margin of the right one's output.
+    """Multi-class hinge: how far other outputs are within the margin of the true class.
 
-    By `form`, `crammer_singer` counts the worst, max(0, margin + max_{j≠c} y_j − y_c) (2001,
-    eq. 3); `weston_watkins` all of them, Σ_{j≠c} max(0, margin + y_j − y_c) (1999; PyTorch
-    divides by K).
+    The form `crammer_singer` uses the largest violation, max(0, margin + max_{j≠c} y_j − y_c)
+    (2001, eq. 3); `weston_watkins` sums all of them, Σ_{j≠c} max(0, margin + y_j − y_c) (1999;
+    PyTorch divides by K).
     """
 
     elsewhere: ClassVar[tuple[str, ...]] = (

@@ -18,7 +18,7 @@ from nnkit.nn.params import Array
 class Averaging(Component):
     """Averaging of parameters over the steps; evaluations and checkpoints use the average.
 
-    Running means, as of batch normalization, stay those of the parameters themselves.
+    Running means, such as those of batch normalization, remain those of the original parameters.
     """
 
     def begun(self, step: int, steps: int) -> bool:
@@ -33,9 +33,9 @@ class Averaging(Component):
 class EMA(Averaging):
     """Exponential moving average: a ← decay·a + (1 − decay)·p after each step.
 
-    Averages of the weights as such: Polyak & Juditsky 1992. It begins as the parameters after the
-    first step; until 1/(1 − decay) steps have passed it is the plain mean, so that the beginning
-    does not weigh on it.
+    Averaging of weights goes back to Polyak & Juditsky 1992. The average starts as the parameters
+    after the first step; until 1/(1 − decay) steps have passed it is the plain mean, so that the
+    first parameters do not dominate it.
     """
 
     kind: Literal["ema"] = "ema"
@@ -49,8 +49,8 @@ class EMA(Averaging):
 class SWA(Averaging):
     """Stochastic weight averaging: the mean of the parameters after every `every` steps.
 
-    It begins after the share `start` of all steps (Izmailov et al. 2018). A constant or cyclic
-    learning rate goes with it.
+    It starts after the fraction `start` of all steps (Izmailov et al. 2018). Use it with a constant
+    or cyclic learning rate.
     """
 
     kind: Literal["swa"] = "swa"

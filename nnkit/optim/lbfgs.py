@@ -23,21 +23,21 @@ ITERATIONS = 20  # of SciPy's, in one step
 class LBFGS(Optimizer):
     """Limited-memory BFGS with a line search (Nocedal & Wright 2006, alg. 7.4, 7.5, 3.5 and 3.6).
 
-    The line search meets the strong Wolfe conditions. `engine: scipy` hands `iterations` of a step
-    to SciPy's L-BFGS-B instead, which begins its memory anew each time. Best with
-    `training.precision: float64`: in float32 it comes to a stand earlier.
+    The line search meets the strong Wolfe conditions. `engine: scipy` runs `iterations` iterations
+    of SciPy's L-BFGS-B per step instead, each time with an empty memory. Best with
+    `training.precision: float64`: in float32 it stops improving earlier.
     """
 
     full_batch: ClassVar[bool] = True
     evaluations: ClassVar[int] = 25  # of the objective in one line search, at most
     kind: Literal["lbfgs"] = "lbfgs"
     lr: Positive = 1.0
-    memory: Count = Field(10, description="Steps remembered.")
+    memory: Count = Field(10, description="The number of past steps to keep.")
     tolerance: NonNegative = Field(
-        1e-9, description="It rests where no entry of the gradient is larger."
+        1e-9, description="No step is taken if all entries of the gradient are at most this large."
     )
     engine: Literal["own", "scipy"] = "own"
-    iterations: Count = Field(ITERATIONS, description="Of SciPy's, in one step.")
+    iterations: Count = Field(ITERATIONS, description="Iterations of SciPy per step.")
 
     @model_validator(mode="after")
     def _settings_of_its_engine(self) -> Self:

@@ -20,7 +20,7 @@ Objective = Callable[[], float]
 
 
 class Optimizer(Component):
-    """The update rule; its state between steps is kept in slots, vectors as long as the parameters.
+    """The update rule; its state is kept in slots, vectors as long as the parameters.
 
     Attributes:
         per_block: whether the rule looks at each parameter block as a whole, so that it must be

@@ -24,8 +24,8 @@ class SGD(Optimizer):
     """Stochastic gradient descent: p ← p − lr·v with v ← momentum·v + (1 − dampening)·g.
 
     Nesterov's form steps along g + momentum·v (Sutskever et al. 2013, as PyTorch writes it). With
-    `lr_inside`, v holds the step itself, v ← momentum·v + lr·g, which differs where lr changes
-    (so in Sutskever et al., Keras and scikit-learn). The first v is g, undampened, as in PyTorch.
+    `lr_inside`, v holds the step itself, v ← momentum·v + lr·g, which differs if lr changes (as in
+    Sutskever et al., Keras and scikit-learn). The first v is g, undampened, as in PyTorch.
     """
 
     elsewhere: ClassVar[tuple[str, ...]] = ("momentum", "nesterov")
@@ -86,9 +86,8 @@ class SGD(Optimizer):
 class Pegasos(Optimizer):
     """SGD with the step 1/(λt), for the penalty ½λ‖w‖² (Shalev-Shwartz et al. 2011).
 
-    Set `regularization.l2` to the same λ; lr is a factor on the step. With `project`, the weights
-    that are penalized are brought back to the ball ‖w‖ ≤ 1/√λ, in which the optimum of a linear
-    SVM lies.
+    Set `regularization.l2` to the same λ; lr is a factor on the step. With `project`, the penalized
+    weights are projected onto the ball ‖w‖ ≤ 1/√λ, in which the optimum of a linear SVM lies.
     """
 
     kind: Literal["pegasos"] = "pegasos"
@@ -115,14 +114,14 @@ class Pegasos(Optimizer):
 
 
 class Adagrad(Optimizer):
-    """p ← p − lr·g/(√Σg² + ε): each parameter by its own history (Duchi et al. 2011).
+    """p ← p − lr·g/(√Σg² + ε): scaled by the history of each parameter (Duchi et al. 2011).
 
     ε stands outside the root, as in PyTorch; in Keras it is inside.
     """
 
     kind: Literal["adagrad"] = "adagrad"
     lr: Positive = 0.01
-    initial: NonNegative = Field(0.0, description="Where the sum of squares begins.")
+    initial: NonNegative = Field(0.0, description="Initial value of the sum of squares.")
     eps: Positive = 1e-10
 
     @property
@@ -139,9 +138,9 @@ class Adagrad(Optimizer):
 
 
 class Adadelta(Optimizer):
-    """Steps in proportion to those before, over the root mean square of gradients (Zeiler 2012).
+    """Scales g by the root mean square of previous steps over that of gradients (Zeiler 2012).
 
-    p ← p − lr·Δ with Δ = √(E[Δ²] + ε)/√(E[g²] + ε) · g, the means running with ρ.
+    p ← p − lr·Δ with Δ = √(E[Δ²] + ε)/√(E[g²] + ε) · g and running means with decay ρ.
     """
 
     kind: Literal["adadelta"] = "adadelta"
@@ -162,7 +161,7 @@ class Adadelta(Optimizer):
 
 
 class RMSprop(Optimizer):
-    """p ← p − lr·g/(√E[g²] + ε), the mean running with ρ (Tieleman & Hinton 2012).
+    """p ← p − lr·g/(√E[g²] + ε), E a running mean with decay ρ (Tieleman & Hinton 2012).
 
     `centered` takes the variance, E[g²] − E[g]² (Graves 2013, eq. 39), instead of the mean square;
     `momentum` accumulates the steps. ε stands outside the root, as in PyTorch.
@@ -265,7 +264,9 @@ class AdamW(Adam):
     """Adam with decoupled weight decay, p ← p − lr·λ·p (Loshchilov & Hutter 2019, algorithm 2)."""
 
     kind: Literal["adamw"] = "adamw"  # type: ignore[assignment]
-    weight_decay: NonNegative = Field(0.01, description="λ: w ← w − lr·λ·w as well.")
+    weight_decay: NonNegative = Field(
+        0.01, description="λ of the additional update w ← w − lr·λ·w."
+    )
 
     @property
     def decay(self) -> float:
@@ -273,7 +274,7 @@ class AdamW(Adam):
 
 
 class Adamax(Optimizer):
-    """Adam by the largest gradient instead of the mean square (Kingma & Ba 2015, algorithm 2).
+    """Adam with the largest gradient instead of the mean square (Kingma & Ba 2015, algorithm 2).
 
     u ← max(β₂u, |g| + ε), with ε as in PyTorch; p ← p − lr/(1 − β₁ᵗ) · m/u.
     """
@@ -298,7 +299,7 @@ class Adamax(Optimizer):
 
 
 class NAdam(Optimizer):
-    """Adam with Nesterov's momentum (Dozat 2016), its β₁ rising by the schedule of `psi`.
+    """Adam with Nesterov's momentum (Dozat 2016), with β₁ rising at a rate set by `psi`.
 
     p ← p − lr·[(1 − μ_t)g/(1 − Πμ) + μ_{t+1}·m/(1 − μ_{t+1}Πμ)]/(√v̂ + ε) with m and v as in Adam
     (β₁, β₂), Πμ = μ₁·…·μ_t and μ_t = β₁(1 − ½·0.96^{tψ}), as in PyTorch.
@@ -343,10 +344,11 @@ def _nadam_product(beta1: float, psi: float, t: int) -> float:
 
 
 class RAdam(Optimizer):
-    """Adam that begins without its second moment, until that can be trusted (Liu et al. 2020).
+    """Adam that omits the second moment until its estimate is reliable (Liu et al. 2020).
 
-    m, v, β₁, β₂ and ε are Adam's. While the average behind v has a length ρ_t ≤ 5, p ← p − lr·m̂;
-    then p ← p − lr·r_t·m̂/√v̂, r_t the rectification of algorithm 2.
+    m, v, β₁, β₂ and ε are Adam's. While the effective length ρ_t of the average v is at most 5, the
+    step is p ← p − lr·m̂; afterwards it is p ← p − lr·r_t·m̂/√v̂, with the rectification r_t of
+    algorithm 2.
     """
 
     kind: Literal["radam"] = "radam"
@@ -382,7 +384,7 @@ class Lion(Optimizer):
     lr: Positive = 1e-4
     beta1: Fraction = 0.9
     beta2: Fraction = 0.99
-    weight_decay: NonNegative = Field(0.0, description="λ: w ← w − lr·λ·w as well.")
+    weight_decay: NonNegative = Field(0.0, description="λ of the additional update w ← w − lr·λ·w.")
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -399,11 +401,11 @@ class Lion(Optimizer):
 
 
 class LAMB(Optimizer):
-    """Adam's step, made as long as the block's weights: for very large batches (You et al. 2020).
+    """Adam's step scaled to the norm of the weights of each block (You et al. 2020).
 
-    r = m̂/(√v̂ + ε) + λw with Adam's m̂ and v̂ (β₁, β₂); w ← w − lr·(‖w‖/‖r‖)·r, block by block;
-    where one length is 0, the quotient is 1. So in the paper and in Optax; Keras has λ apart from
-    r.
+    r = m̂/(√v̂ + ε) + λw with Adam's m̂ and v̂ (β₁, β₂); w ← w − lr·(‖w‖/‖r‖)·r, block by block; if
+    a norm is 0, the ratio is 1. Intended for very large batches. As in the paper and in Optax;
+    Keras applies λ separately from r.
     """
 
     kind: Literal["lamb"] = "lamb"
@@ -412,7 +414,9 @@ class LAMB(Optimizer):
     beta1: Fraction = 0.9
     beta2: Fraction = 0.999
     eps: Positive = 1e-6
-    weight_decay: NonNegative = Field(0.01, description="λ: w ← w − lr·λ·w as well.")
+    weight_decay: NonNegative = Field(
+        0.01, description="λ of the additional update w ← w − lr·λ·w."
+    )
 
     @property
     def slots(self) -> tuple[str, ...]:

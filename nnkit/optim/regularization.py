@@ -30,7 +30,9 @@ class L1(Spec):
 
     shorthand: ClassVar[str | None] = "strength"
     strength: NonNegative = 0.0
-    proximal: bool = Field(False, description="The second, which makes weights exactly 0.")
+    proximal: bool = Field(
+        False, description="Use the proximal step, which sets weights to exactly 0."
+    )
 
 
 class ElasticNet(Spec):
@@ -39,7 +41,7 @@ class ElasticNet(Spec):
     shorthand: ClassVar[str | None] = "strength"
     strength: Positive
     ratio: Annotated[float, Field(ge=0, le=1)] = 0.5
-    proximal: bool = Field(True, description="The L1 part by a proximal step, as for `l1`.")
+    proximal: bool = Field(True, description="Use a proximal step for the L1 part, as for `l1`.")
 
 
 class Regularization(Spec):

@@ -31,14 +31,16 @@ class PlateauState:
 class Schedule(Component):
     """The learning rate over a run, as a factor applied to `lr`.
 
-    Every schedule may begin with a warm-up: the factor rises linearly over the first share
-    `warmup` of all steps, and the schedule proper takes the steps that remain. Of these, T in all,
-    or of their epochs, t have passed.
+    Every schedule may start with a warm-up: the factor rises linearly over the first fraction
+    `warmup` of all steps, and the schedule itself takes the rest. Of these T steps, or epochs, t
+    have passed.
     """
 
-    warmup: Fraction = Field(0.0, description="The share of all steps in which it rises to lr.")
+    warmup: Fraction = Field(
+        0.0, description="The fraction of all steps in which the rate rises to lr."
+    )
     per: Literal["step", "epoch"] = Field(
-        "step", description="What its time is counted in: it changes at each step or each epoch."
+        "step", description="Whether the rate changes at each step or at each epoch."
     )
 
     def factor(self, step: int, steps: int, per_epoch: int = 1) -> float:
@@ -74,7 +76,7 @@ class Schedule(Component):
 
 
 class Constant(Schedule):
-    """lr as it is."""
+    """Constant lr."""
 
     kind: Literal["constant"] = "constant"
 
@@ -124,7 +126,7 @@ class Exponential(Schedule):
 
 
 class Polynomial(Schedule):
-    """lr · (floor + (1 − floor)(1 − t/T)^power); with power 1 a straight line down."""
+    """lr · (floor + (1 − floor)(1 − t/T)^power); linear for power 1."""
 
     kind: Literal["polynomial"] = "polynomial"
     shorthand: ClassVar[str | None] = "power"
@@ -164,7 +166,7 @@ class Cosine(Schedule):
 
 
 class CosineRestarts(Schedule):
-    """Half a cosine, begun anew after `first` steps or epochs, then ever `growth` times as long.
+    """Half a cosine, restarted after `first` steps or epochs, each cycle `growth` times as long.
 
     It falls to lr · floor each time. SGDR (Loshchilov & Hutter 2017, eq. 5).
     """
@@ -185,9 +187,9 @@ class CosineRestarts(Schedule):
 
 
 class OneCycle(Schedule):
-    """Up from lr/start to lr over the share `rise`, down to lr/(start · end), as half cosines.
+    """Up from lr/start to lr over the fraction `rise`, down to lr/(start · end), as half cosines.
 
-    So `lr` is the peak (Smith & Topin 2019; the shape and the numbers as in PyTorch).
+    The peak is `lr` (Smith & Topin 2019; shape and defaults as in PyTorch).
     """
 
     kind: Literal["one_cycle"] = "one_cycle"
@@ -209,14 +211,16 @@ class OneCycle(Schedule):
 
 
 class Plateau(Schedule):
-    """lr · gamma whenever `training.monitor` has not improved for over `patience` evaluations."""
+    """lr · gamma if `training.monitor` has not improved for more than `patience` evaluations."""
 
     elsewhere: ClassVar[tuple[str, ...]] = ("reduce_on_plateau", "reduce_lr_on_plateau")
     kind: Literal["plateau"] = "plateau"
     shorthand: ClassVar[str | None] = "patience"
     patience: Annotated[int, Field(ge=0)] = 10
     gamma: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    minimum_change: NonNegative = Field(1e-4, description="A smaller share of improvement is none.")
+    minimum_change: NonNegative = Field(
+        1e-4, description="A smaller relative improvement does not count."
+    )
     floor: Fraction = Field(0.0, description="The factor never falls below this.")
 
     def after_warmup(self, time: int, duration: int) -> float:

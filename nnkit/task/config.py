@@ -144,8 +144,8 @@ class Config(Spec):
     )
     seed: Annotated[int, Field(ge=0, lt=1 << 63)] = Field(
         0,
-        description="Of all random draws. The same seed gives the same bits on the same machine, "
-        "with the same versions and number of threads.",
+        description="Seed of all random draws. The same seed gives the same bits on the same "
+        "machine, with the same versions and number of threads.",
     )
     data: Data
     architecture: Architecture
@@ -156,7 +156,8 @@ class Config(Spec):
     training: Training = Training()
     expect: Annotated[dict[str, Bound], BeforeValidator(_dotted_keys)] = Field(
         default_factory=dict,
-        description="Bounds on final metrics, such as test.accuracy: {min: 0.98}; else exit 4.",
+        description="Bounds on final metrics, such as test.accuracy: {min: 0.98}; the exit code "
+        "is 4 if one is not met.",
     )
     _document: Node | None = PrivateAttr(None)
 

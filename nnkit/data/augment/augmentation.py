@@ -27,13 +27,13 @@ Range = Annotated[tuple[Factor, Factor], Listed, AfterValidator(_in_order)]
 
 
 class Augmentation(Component):
-    """A random change of training images that leaves their targets right.
+    """A random transformation of training images that preserves their targets.
 
-    Each image is changed anew each time it is seen, after preprocessing. Consecutive ones that
-    move pixels, and have the same `fill`, make one interpolation.
+    A new transformation is drawn each time an image is used, after preprocessing. Consecutive
+    geometric transformations with the same `fill` are combined into a single interpolation.
     """
 
-    rate: Rate = Field(1.0, description="The probability with which it changes an image.")
+    rate: Rate = Field(1.0, description="The probability of transforming an image.")
 
     def check(self, shape: tuple[int, ...], index: int) -> None:
         """Check that samples of that shape can be augmented in this way.

@@ -50,18 +50,18 @@ class Filled(Movement):
 
     fill: Fill = Field(
         "edge",
-        description="What comes into view: a number as it is after preprocessing, or `edge`, the "
-        "nearest pixel, which is background whatever the preprocessing.",
+        description="The value of pixels from outside the image: a number in preprocessed units, "
+        "or `edge`, the value of the nearest pixel.",
     )
 
 
 class Shift(Affine, Filled, Direct):
-    """Moves each image by up to `pixels` whole pixels in both directions."""
+    """Shifts each image by up to `pixels` whole pixels along each axis."""
 
     kind: Literal["shift"] = "shift"
     shorthand: ClassVar[str | None] = "pixels"
     elsewhere: ClassVar[tuple[str, ...]] = ("translate", "translation", "random_translation")
-    pixels: Count = Field(1, description="The furthest it moves, up or down, left or right.")
+    pixels: Count = Field(1, description="The largest shift along each axis.")
 
     def check(self, shape: tuple[int, ...], index: int) -> None:
         super().check(shape, index)
@@ -84,12 +84,12 @@ class Shift(Affine, Filled, Direct):
 
 
 class Flip(Affine, Direct):
-    """Mirrors each image left to right, half of them by default."""
+    """Mirrors images left to right, by default half of them."""
 
     kind: Literal["flip"] = "flip"
     shorthand: ClassVar[str | None] = "rate"
     elsewhere: ClassVar[tuple[str, ...]] = ("mirror", "horizontal_flip", "random_flip")
-    rate: Rate = Field(0.5, description="The probability with which it changes an image.")
+    rate: Rate = Field(0.5, description="The probability of transforming an image.")
 
     def apply(self, X: Array, rng: np.random.Generator) -> None:
         mirrored = self._signs(len(X), rng) < 0
@@ -121,7 +121,7 @@ class Angled(Affine, Filled):
 
 
 class Rotate(Angled):
-    """Turns each image about its centre by an angle φ, uniform between ∓`degrees`."""
+    """Rotates each image about its centre by an angle φ, uniform in ±`degrees`."""
 
     kind: Literal["rotate"] = "rotate"
     elsewhere: ClassVar[tuple[str, ...]] = ("rotation", "random_rotation")
@@ -135,15 +135,13 @@ class Rotate(Angled):
 
 
 class Scale(Affine, Filled):
-    """Enlarges each image about its centre by a factor f, ln f uniform in the logarithms' range."""
+    """Scales each image about its centre by a factor f, log-uniform in the range `factor`."""
 
     kind: Literal["scale"] = "scale"
     shorthand: ClassVar[str | None] = "factor"
     elsewhere: ClassVar[tuple[str, ...]] = ("zoom", "random_zoom")
     factor: Range = Field((0.9, 1.1), description="The smallest and the largest factor.")
-    proportional: bool = Field(
-        True, description="Whether height and width share it, or each has one of its own."
-    )
+    proportional: bool = Field(True, description="Whether height and width share one factor.")
 
     def source(self, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
         factors = log_uniform(self.factor, (count, 1 if self.proportional else 2), rng)
@@ -153,12 +151,12 @@ class Scale(Affine, Filled):
 
 
 class Shear(Angled):
-    """Slants each image: rows move by tan φ pixels a row, φ uniform between ∓`degrees`."""
+    """Slants each image: each row moves tan φ pixels against the next, φ uniform in ±`degrees`."""
 
     kind: Literal["shear"] = "shear"
     elsewhere: ClassVar[tuple[str, ...]] = ("skew", "slant")
     degrees: Annotated[float, Field(gt=0, le=85)] = Field(
-        10.0, description="The largest angle of an upright line, in either direction."
+        10.0, description="The largest angle of a vertical line, in either direction."
     )
 
     def linear(self, angles: Array) -> Array:
@@ -168,10 +166,10 @@ class Shear(Angled):
 
 
 class Elastic(Filled):
-    """Distorts as a hand does: d = α · G(σ) ∗ u, u uniform in (−1, 1) (Simard et al. 2003, §2).
+    """Elastic distortion d = α · G(σ) ∗ u, u uniform in (−1, 1) (Simard et al. 2003, §2).
 
-    Each pixel is taken from d beside its place, with a field u of its own for either direction.
-    The Gaussian G ends after 4σ, and beyond the image u is 0, so that the border moves less.
+    Each pixel is displaced by d, with an independent field u for each axis. The Gaussian G is
+    truncated at 4σ, and u is 0 outside the image, so that the border moves less.
 
     Simard, Steinkraus & Platt 2003, *Best practices for convolutional neural networks applied to
     visual document analysis*, ICDAR; α = 34 and σ = 4 are theirs for handwritten digits.
@@ -181,9 +179,9 @@ class Elastic(Filled):
     shorthand: ClassVar[str | None] = "alpha"
     elsewhere: ClassVar[tuple[str, ...]] = ("elastic_transform", "elastic_distortion")
     alpha: Annotated[float, Field(gt=0, le=10_000)] = Field(
-        34.0, description="How strong: d has a deviation near 0.16 α/σ pixels."
+        34.0, description="Strength: d has a standard deviation of about 0.16 α/σ pixels."
     )
-    sigma: Annotated[float, Field(gt=0, le=1000)] = Field(4.0, description="How smooth, in pixels.")
+    sigma: Annotated[float, Field(gt=0, le=1000)] = Field(4.0, description="Smoothness, in pixels.")
 
     def bend(
         self, warp: Warp, shape: tuple[int, ...], dtype: np.dtype[Any], rng: np.random.Generator

@@ -13,11 +13,11 @@ from nnkit.data.dataset import Array
 
 
 class Noise(Direct):
-    """Adds Gaussian noise, mean 0 and deviation `std`, to every value."""
+    """Adds Gaussian noise of mean 0 and standard deviation `std` to every value."""
 
     kind: Literal["noise"] = "noise"
     shorthand: ClassVar[str | None] = "std"
-    std: Positive = Field(0.1, description="Its deviation, in values after preprocessing.")
+    std: Positive = Field(0.1, description="The standard deviation, in preprocessed units.")
 
     def apply(self, X: Array, rng: np.random.Generator) -> None:
         noise = rng.standard_normal(X.shape, dtype=X.dtype.type)
@@ -26,12 +26,12 @@ class Noise(Direct):
 
 
 class Brightness(Direct):
-    """Adds to all values of an image the same b, uniform between ∓`by`."""
+    """Adds a constant b, uniform in ±`by`, to all values of an image."""
 
     kind: Literal["brightness"] = "brightness"
     shorthand: ClassVar[str | None] = "by"
     elsewhere: ClassVar[tuple[str, ...]] = ("random_brightness",)
-    by: Positive = Field(0.2, description="The most it adds, in values after preprocessing.")
+    by: Positive = Field(0.2, description="The largest change, in preprocessed units.")
 
     def apply(self, X: Array, rng: np.random.Generator) -> None:
         added = self.sometimes(rng.uniform(-self.by, self.by, len(X)), 0.0, rng)
@@ -39,7 +39,7 @@ class Brightness(Direct):
 
 
 class Contrast(Direct):
-    """Makes each value x of an image m + f·(x − m), m its channel's mean, f as for `scale`."""
+    """Scales each channel about its mean m, x ← m + f·(x − m), f log-uniform in `factor`."""
 
     kind: Literal["contrast"] = "contrast"
     shorthand: ClassVar[str | None] = "factor"
@@ -55,10 +55,10 @@ class Contrast(Direct):
 
 
 class Erase(Direct):
-    """Puts a rectangle of noise over half of the images, somewhere (Zhong et al. 2020).
+    """Covers a random rectangle with noise, by default in half of the images (Zhong et al. 2020).
 
-    Its share of the area is uniform in `area`, its height by its width log-uniform in `aspect`;
-    one too long for the image is cut short.
+    Its fraction of the area is uniform in `area`, its aspect ratio log-uniform in `aspect`; a
+    rectangle larger than the image is truncated.
 
     Zhong, Zheng, Kang, Li & Yang 2020, *Random erasing data augmentation*, AAAI; the defaults are
     theirs.
@@ -67,13 +67,17 @@ class Erase(Direct):
     kind: Literal["erase"] = "erase"
     shorthand: ClassVar[str | None] = "rate"
     elsewhere: ClassVar[tuple[str, ...]] = ("random_erasing", "cutout")
-    rate: Rate = Field(0.5, description="The probability with which it changes an image.")
-    area: Range = Field((0.02, 0.4), description="The smallest and the largest share of the area.")
-    aspect: Range = Field((0.3, 3.3), description="The smallest and the largest height by width.")
+    rate: Rate = Field(0.5, description="The probability of transforming an image.")
+    area: Range = Field(
+        (0.02, 0.4), description="The smallest and the largest fraction of the area."
+    )
+    aspect: Range = Field(
+        (0.3, 3.3), description="The smallest and the largest aspect ratio, height by width."
+    )
     fill: float | Literal["noise"] = Field(
         "noise",
-        description="What it holds: a number as it is after preprocessing, or `noise`, uniform "
-        "between the image's least and largest value.",
+        description="The value inside: a number in preprocessed units, or `noise`, uniform "
+        "between the smallest and the largest value of the image.",
     )
 
     @model_validator(mode="after")

@@ -141,7 +141,7 @@ class Idx(_Arrays):
 class Npy(_Weighted):
     """Two .npy files, memory-mapped: inputs (n, …), and targets (n,) or (n, outputs).
 
-    A third may hold weights (n,), how much each sample counts.
+    A third may contain sample weights (n,).
     """
 
     kind: Literal["npy"] = "npy"
@@ -157,7 +157,7 @@ class Npy(_Weighted):
 
 
 class Npz(_Weighted):
-    """One .npz archive, memory-mapped where it is not compressed; the names are its arrays'."""
+    """One .npz archive, memory-mapped if it is uncompressed; the settings name its arrays."""
 
     kind: Literal["npz"] = "npz"
     path: FilePath = Field(description="The archive.", examples=["data.npz"])

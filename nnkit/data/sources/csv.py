@@ -23,15 +23,15 @@ MOST_CLASSES = 20  # whole-number labels of more different values than this are 
 class Csv(Source):
     """A CSV file: label and weights columns by name or index, all others are inputs.
 
-    A column is of numbers if every cell that is not missing is a number, otherwise of words.
+    A column is numeric if all cells that are not missing are numbers, otherwise it is text.
     """
 
     kind: Literal["csv"] = "csv"
     path: FilePath = Field(description="The file.", examples=["table.csv"])
     label: str | int | Annotated[tuple[str | int, ...], Listed, Field(min_length=1)] = Field(
         -1,
-        description="The label column: its name, or its index from 0; a list of columns where each "
-        "row has several numbers to predict.",
+        description="The label column: its name, or its index from 0; a list of columns if there "
+        "are several numbers to predict.",
     )
     task: Literal["classification", "regression"] | None = Field(
         None,
@@ -46,7 +46,7 @@ class Csv(Source):
         description="Cell contents that mean a missing value.",
     )
     weights: str | int | None = Field(
-        None, description="The column of sample weights, none negative."
+        None, description="The column of sample weights, which must not be negative."
     )
     ignore: Annotated[tuple[str, ...], Listed] = Field((), description="Columns to leave out.")
 

@@ -15,9 +15,9 @@ from nnkit.errors import DataError
 
 
 class ImageFolder(Source):
-    """Pictures in folders, a folder a class: path/cat/1.png; all brought to one size.
+    """Pictures in one folder per class, such as path/cat/1.png, all resized to one size.
 
-    Where path/train and path/test exist, each of them holds the class folders.
+    If path/train and path/test exist, each of them contains the class folders.
     """
 
     kind: Literal["image_folder"] = "image_folder"

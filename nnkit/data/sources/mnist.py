@@ -23,7 +23,7 @@ FILES = (
 class Mnist(Source):
     """MNIST (LeCun, Cortes & Burges): 60,000 training and 10,000 test images, (1, 28, 28).
 
-    Looked for in $NNKIT_DATA, ./data and the user's cache; `nnkit data fetch mnist` downloads it.
+    Searched for in $NNKIT_DATA, ./data and the user's cache; `nnkit data fetch mnist` downloads it.
     """
 
     kind: Literal["mnist"] = "mnist"

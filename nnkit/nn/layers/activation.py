@@ -12,10 +12,10 @@ from nnkit.nn.params import Parameter
 
 
 class ActivationLayer(LayerSpec):
-    """Applies an activation function right here: `- activation: tanh`.
+    """Applies an activation function at this point: `- activation: tanh`.
 
-    Behind a layer with weights it stands for `activation.hidden`, also where other layers, such as
-    pooling, come between the two.
+    After a layer with weights it replaces `activation.hidden`, even if other layers, such as
+    pooling, are in between.
     """
 
     kind: Literal["activation"] = "activation"

@@ -39,11 +39,11 @@ def check_groups(groups: int, channels: int, filters: int) -> None:
 
 
 class Conv(SpatialLayer, WeightedLayer):
-    """Each unit sees a window: Z[f, p] = Σ_{c,k} W[f, c, k] X[c, s·p + d·k] + b[f].
+    """Convolution: Z[f, p] = Σ_{c,k} W[f, c, k] X[c, s·p + d·k] + b[f].
 
-    Over images (channels, height, width) or sequences (channels, length), as the input is. W is
-    (filters, channels/groups, *kernel) (LeCun et al. 1989; as in other libraries the window is not
-    mirrored, so strictly speaking it is a cross-correlation).
+    Over images (channels, height, width) or sequences (channels, length), depending on the input. W
+    is (filters, channels/groups, *kernel) (LeCun et al. 1989; as in other libraries the window is
+    not mirrored, so strictly speaking it is a cross-correlation).
     """
 
     elsewhere: ClassVar[tuple[str, ...]] = (
@@ -57,28 +57,28 @@ class Conv(SpatialLayer, WeightedLayer):
     )
     kind: Literal["conv"] = "conv"
     output_is_scratch: ClassVar[bool] = True
-    filters: Count = Field(description="How many maps it computes, its output's channels.")
-    kernel: Annotated[Sizes, PerAxis(1)] = Field(description="A window's size, 5 or [5, 3].")
-    stride: Annotated[Sizes, PerAxis(1)] = Field(1, description="From one window to the next.")
+    filters: Count = Field(description="The number of filters: the channels of the output.")
+    kernel: Annotated[Sizes, PerAxis(1)] = Field(description="Window size, 5 or [5, 3].")
+    stride: Annotated[Sizes, PerAxis(1)] = Field(1, description="Distance between windows.")
     padding: Annotated[Padding, PerAxis(0, ("valid", "same"))] = Field(
         "valid",
-        description="Zeros around the input: none; with `same` as many as give an output for every "
-        "`stride` inputs, at stride 1 the input's size; or a number.",
+        description="Zeros around the input: `valid` for none, `same` for one output per `stride` "
+        "inputs, or their number on each side.",
     )
     dilation: Annotated[Sizes, PerAxis(1)] = Field(
-        1, description="From one entry of a window to the next."
+        1, description="Distance between the entries of a window."
     )
     groups: Count | Literal["depthwise"] = Field(
         1,
-        description="Into how many groups channels and filters are parted, each seeing its own; "
-        "`depthwise` is one for each channel.",
+        description="The number of groups of channels and filters; a filter is connected to the "
+        "channels of its group only. `depthwise` is one group per channel.",
     )
     connections: Literal["lenet-5"] | Annotated[Connections, Listed] | None = Field(
         None,
-        description="For each filter the channels that it sees, or `lenet-5` for the table of "
-        "LeNet-5's C3 (LeCun et al. 1998, table I); by default all.",
+        description="For each filter the channels it is connected to, or `lenet-5` for the table "
+        "of LeNet-5's C3 (LeCun et al. 1998, table I); by default all.",
     )
-    bias: bool = Field(True, description="Whether it has b.")
+    bias: bool = Field(True, description="Whether to add b.")
 
     def windows(self, form: Form) -> Windows:
         """The windows over an input sample of that form.

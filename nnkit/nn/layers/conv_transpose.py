@@ -23,7 +23,7 @@ LONG = 1 << 20
 
 
 class ConvTranspose(SpatialLayer, WeightedLayer):
-    """Each unit is spread over a window of the output: Z[f, s·p + d·k] += W[c, f, k] X[c, p].
+    """Transposed convolution: Z[f, s·p + d·k] += W[c, f, k] X[c, p].
 
     The transpose of the matrix of a convolution with these windows, plus b[f]; W is
     (channels, filters/groups, *kernel) (Zeiler et al. 2010; Dumoulin & Visin 2016, ch. 4).
@@ -39,22 +39,22 @@ class ConvTranspose(SpatialLayer, WeightedLayer):
     )
     kind: Literal["conv_transpose"] = "conv_transpose"
     output_is_scratch: ClassVar[bool] = True
-    filters: Count = Field(description="How many maps it computes, its output's channels.")
-    kernel: Annotated[Sizes, PerAxis(1)] = Field(description="A window's size, 5 or [5, 3].")
+    filters: Count = Field(description="The number of filters: the channels of the output.")
+    kernel: Annotated[Sizes, PerAxis(1)] = Field(description="Window size, 5 or [5, 3].")
     stride: Annotated[Sizes, PerAxis(1)] = Field(
-        1, description="From one window to the next; as many times larger the output."
+        1, description="Distance between windows; the output is larger by this factor."
     )
     padding: Annotated[Sizes, PerAxis(0)] = Field(
-        0, description="How much is cut off around the output."
+        0, description="How much to crop around the output."
     )
     output_padding: Annotated[Sizes, PerAxis(0)] = Field(
-        0, description="How much is added behind the output, less than the stride."
+        0, description="How much to add at the end of the output; less than the stride."
     )
     dilation: Annotated[Sizes, PerAxis(1)] = Field(
-        1, description="From one entry of a window to the next."
+        1, description="Distance between the entries of a window."
     )
-    groups: Count = Field(1, description="Into how many groups channels and filters are parted.")
-    bias: bool = Field(True, description="Whether it has b.")
+    groups: Count = Field(1, description="The number of groups of channels and filters.")
+    bias: bool = Field(True, description="Whether to add b.")
 
     def windows(self, form: Form) -> Windows:
         """The windows over the *output*, one for each position of an input of that form.

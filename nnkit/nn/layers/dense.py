@@ -18,14 +18,14 @@ from nnkit.nn.products import product
 
 
 class Dense(WeightedLayer):
-    """Every unit sees every input: Z = W X + b, with W (units, inputs) and b (units,)."""
+    """Fully connected layer: Z = W X + b, with W (units, inputs) and b (units,)."""
 
     elsewhere: ClassVar[tuple[str, ...]] = ("linear", "fc", "fully_connected")
     kind: Literal["dense"] = "dense"
     shorthand: ClassVar[str | None] = "units"
     output_is_scratch: ClassVar[bool] = True
     units: Count
-    bias: bool = Field(True, description="Whether it has b.")
+    bias: bool = Field(True, description="Whether to add b.")
 
     def output_form(self, form: Form) -> Form:
         if form.positions:

@@ -17,10 +17,10 @@ LEVELS = 1 << 16  # a unit's fate is one 16-bit draw: four of them to each 64-bi
 
 
 class Dropout(LayerSpec):
-    """Leaves units out with probability `rate` and scales the rest by 1/(1 − rate).
+    """Sets units to 0 with probability `rate` and scales the rest by 1/(1 − rate).
 
-    So nothing changes at inference (Srivastava et al. 2014, in the "inverted" form). The rate is
-    kept to within 1/65536, and the scale is exact for the rate that is kept.
+    At inference it has no effect (Srivastava et al. 2014, in the "inverted" form). The rate is
+    rounded to within 1/65536, and the scale is exact for the rounded rate.
     """
 
     kind: Literal["dropout"] = "dropout"
@@ -32,10 +32,10 @@ class Dropout(LayerSpec):
 
 
 class SpatialDropout(LayerSpec):
-    """Leaves whole channels out with probability `rate`, and scales the rest by 1/(1 − rate).
+    """Sets whole channels to 0 with probability `rate` and scales the rest by 1/(1 − rate).
 
-    Neighbours in a map say nearly the same, so that leaving out single ones hides little (Tompson
-    et al. 2015, §3.2).
+    Neighbouring units of a map are strongly correlated, so dropping single ones removes little
+    information (Tompson et al. 2015, §3.2).
     """
 
     elsewhere: ClassVar[tuple[str, ...]] = ("dropout2d", "spatial_dropout2d", "channel_dropout")

@@ -28,9 +28,9 @@ class Flatten(LayerSpec):
 
 
 class Reshape(LayerSpec):
-    """A sample's numbers, in the order in which they are, as an array of the given shape.
+    """The values of each sample, in their order, as an array of the given shape.
 
-    So a table with a column for each pixel becomes images: `- reshape: [1, 8, 8]`.
+    For example, a table with one column per pixel becomes images: `- reshape: [1, 8, 8]`.
     """
 
     elsewhere: ClassVar[tuple[str, ...]] = ("unflatten", "view")

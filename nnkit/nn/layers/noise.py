@@ -14,7 +14,7 @@ from nnkit.random import generator
 
 
 class Noise(LayerSpec):
-    """Adds N(0, std²) to every unit, in training alone (Sietsma & Dow 1991; Bishop 1995)."""
+    """Adds N(0, std²) to every unit, in training only (Sietsma & Dow 1991; Bishop 1995)."""
 
     elsewhere: ClassVar[tuple[str, ...]] = ("gaussian_noise",)
     kind: Literal["noise"] = "noise"

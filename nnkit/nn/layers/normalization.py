@@ -40,8 +40,8 @@ class _Normalization(LayerSpec):
 class BatchNorm(_Normalization):
     """Each channel normalized over batch and positions (Ioffe & Szegedy 2015, alg. 1 and 2).
 
-    Y = scale · (X − μ)/√(σ² + ε) + shift. Outside training μ and σ² are running means,
-    r ← (1 − momentum)·r + momentum·(batch), σ² without bias there, as in PyTorch.
+    Y = scale · (X − μ)/√(σ² + ε) + shift. At inference μ and σ² are running means,
+    r ← (1 − momentum)·r + momentum·(batch), with an unbiased σ², as in PyTorch.
     """
 
     elsewhere: ClassVar[tuple[str, ...]] = ("bn",)

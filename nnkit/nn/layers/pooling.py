@@ -24,9 +24,9 @@ from nnkit.nn.passes import Pass
 class _Pooling(SpatialLayer):
     shorthand: ClassVar[str | None] = "size"
     output_is_scratch: ClassVar[bool] = True
-    size: Annotated[Sizes, PerAxis(1)] = Field(2, description="Of a window, 2 or [2, 1].")
+    size: Annotated[Sizes, PerAxis(1)] = Field(2, description="Window size, 2 or [2, 1].")
     stride: Annotated[Sizes, PerAxis(1)] | None = Field(
-        None, description="From one window to the next; by default as far as a window reaches."
+        None, description="Distance between windows; default: the window size."
     )
     padding: Annotated[Sizes, PerAxis(0)] = Field(
         0, description="Zeros around the input (for max-pooling −∞), at most half a window."
@@ -57,9 +57,9 @@ class _Pooling(SpatialLayer):
 
 
 class MaxPool(_Pooling):
-    """The largest number in each window; of several that are equal the first gets the gradient.
+    """The maximum of each window; among equal values the first gets the gradient.
 
-    Ranzato et al. 2007. Windows that would go over the end are left out, as in PyTorch.
+    Ranzato et al. 2007. Windows that would extend past the end are omitted, as in PyTorch.
     """
 
     elsewhere: ClassVar[tuple[str, ...]] = (
@@ -237,7 +237,7 @@ class Subsample(SpatialLayer, WeightedLayer):
     kind: Literal["subsample"] = "subsample"
     shorthand: ClassVar[str | None] = "size"
     output_is_scratch: ClassVar[bool] = True
-    size: Annotated[Sizes, PerAxis(1)] = Field(2, description="Of a window, 2 or [2, 1].")
+    size: Annotated[Sizes, PerAxis(1)] = Field(2, description="Window size, 2 or [2, 1].")
 
     def windows(self, form: Form) -> Windows:
         """The windows over an input sample of that form.
@@ -340,7 +340,7 @@ class BoundGlobalAvgPool(Layer):
 
 
 class GlobalMaxPool(_GlobalPooling):
-    """The largest of each channel, (C, H, W) → (C,); the first of equals has the gradient."""
+    """The maximum of each channel, (C, H, W) → (C,); the first of equals gets the gradient."""
 
     elsewhere: ClassVar[tuple[str, ...]] = ("global_max_pooling2d", "adaptive_max_pool2d")
     kind: Literal["global_max_pool"] = "global_max_pool"

@@ -57,17 +57,18 @@ def bitmaps() -> Array:
 
 
 class RBF(WeightedLayer):
-    """How near the input is to each unit's center: Y[i] = −γ Σ_j (X[j] − W[i, j])².
+    """Negative squared distance to the center of each unit: Y[i] = −γ Σ_j (X[j] − W[i, j])².
 
-    W (units, inputs) are the centers; γ is one number for all units. LeCun et al. 1998, eq. 7, give
-    the distance itself, a penalty, of which the smallest wins. With its sign changed the largest
-    wins, as everywhere here, and it is a Gaussian's log-likelihood, of variance 1/(2γ). The loss
-    `map` is their criterion, eq. 9. `cross_entropy` is the same without a class of rubbish; |X|²,
-    equal for all units, then cancels out, so that inputs need not come near any center.
+    W (units, inputs) are the centers; γ is shared by all units. LeCun et al. 1998, eq. 7, use the
+    distance itself, a penalty, of which the smallest is the prediction. With its sign changed, the
+    largest is the prediction, as everywhere here, and it is the log-likelihood of a Gaussian of
+    variance 1/(2γ). The loss `map` is their criterion, eq. 9. `cross_entropy` is the same without
+    the rubbish class; |X|², equal for all units, then cancels out, so that inputs need not be near
+    any center.
 
-    In hidden layers `activation: exponential` makes Gaussian units of them (Broomhead & Lowe 1988),
-    and `initializer: normal` spreads the centers as wide as standardized inputs. A rectifier would
-    leave nothing, since no output is above 0.
+    In hidden layers, `activation: exponential` gives Gaussian units (Broomhead & Lowe 1988), and
+    `initializer: normal` spreads the centers like standardized inputs. A rectifier would return
+    only 0, since no output is positive.
     """
 
     elsewhere: ClassVar[tuple[str, ...]] = ("radial_basis_function", "gaussian_rbf", "rbf_layer")
@@ -78,9 +79,9 @@ class RBF(WeightedLayer):
     gamma: Positive = 1.0
     centers: Literal["lenet-5"] | None = Field(
         None,
-        description="Where the centers begin: `lenet-5` for the 7 × 12 bitmaps of the ten digits "
-        "(LeCun et al. 1998, figure 3), of 84 inputs; by default `initializer` draws them. "
-        "`lr_factor: 0` keeps them there.",
+        description="Initial centers: `lenet-5` for the 7 × 12 bitmaps of the ten digits (LeCun "
+        "et al. 1998, figure 3), which need 84 inputs; by default `initializer` draws them. "
+        "`lr_factor: 0` keeps them fixed.",
     )
 
     def output_form(self, form: Form) -> Form:

@@ -32,9 +32,9 @@ LAYERS_SCHEMA = {"type": "array", "minItems": 1, "items": {HELD: "layer"}}
 class Residual(ActivatedLayer):
     """Y = F(X) + X, with F the layers inside (He, Zhang, Ren & Sun 2016, eq. 1).
 
-    Inside, the hidden activation follows every layer with weights but the last; after the sum it
-    follows too. Where F changes the shape, X goes through a 1 × 1 convolution without bias that
-    strides as F does, or a dense layer (eq. 2).
+    Inside, the hidden activation follows every layer with weights except the last; it also follows
+    the sum. If F changes the shape, X passes through a 1 × 1 convolution without bias and with the
+    strides of F, or through a dense layer (eq. 2).
     """
 
     elsewhere: ClassVar[tuple[str, ...]] = ("resnet_block", "skip", "residual_block")
@@ -45,7 +45,9 @@ class Residual(ActivatedLayer):
         tuple[AnyLayer, ...], Listed, Field(min_length=1), WithJsonSchema(LAYERS_SCHEMA)
     ] = Field(description="The layers of F, top to bottom.")
     initializer: AnyInitializer | None = Field(
-        None, description="Of X's own weights; by default `architecture.initializer`."
+        None,
+        description="For the weights that X passes through, if any; by default "
+        "`architecture.initializer`.",
     )
 
     # Where in the config each layer stands, once activations stand between them.

@@ -16,15 +16,15 @@ from nnkit.nn.passes import Pass
 
 
 class ZeroPad(SpatialLayer):
-    """Zeros around an image or sequence: `size` ahead of it and `behind` behind it."""
+    """Zeros around an image or sequence: `size` before it and `behind` after it."""
 
     elsewhere: ClassVar[tuple[str, ...]] = ("zero_padding2d", "zero_pad2d", "pad", "zero_padding")
     kind: Literal["zero_pad"] = "zero_pad"
     shorthand: ClassVar[str | None] = "size"
     output_is_scratch: ClassVar[bool] = True
-    size: Annotated[Sizes, PerAxis(0)] = Field(1, description="How many, 2 or [2, 1].")
+    size: Annotated[Sizes, PerAxis(0)] = Field(1, description="How many before, 2 or [2, 1].")
     behind: Annotated[Sizes, PerAxis(0)] | None = Field(
-        None, description="How many behind; by default as many as ahead."
+        None, description="How many after; default: as many as before."
     )
 
     def output_form(self, form: Form) -> Form:
@@ -63,18 +63,20 @@ class BoundZeroPad(Layer):
 
 
 class UpSample(SpatialLayer):
-    """Each point `size` times along each axis: repeated, or interpolated between their centres.
+    """Enlarges each axis `size` times, by repetition or by interpolation between centres.
 
-    `bilinear` is PyTorch's with `align_corners=False`, half-pixel centres; at the rim the nearest
-    point counts alone.
+    `bilinear` is PyTorch's with `align_corners=False`, half-pixel centres; at the border the
+    nearest value is used.
     """
 
     elsewhere: ClassVar[tuple[str, ...]] = ("upsample", "up_sampling2d", "upsampling", "resize")
     kind: Literal["up_sample"] = "up_sample"
     shorthand: ClassVar[str | None] = "size"
     output_is_scratch: ClassVar[bool] = True
-    size: Annotated[Sizes, PerAxis(1)] = Field(2, description="How many times, 2 or [2, 1].")
-    method: Literal["nearest", "bilinear"] = Field("nearest", description="How points are found.")
+    size: Annotated[Sizes, PerAxis(1)] = Field(2, description="The factor, 2 or [2, 1].")
+    method: Literal["nearest", "bilinear"] = Field(
+        "nearest", description="Repetition or interpolation."
+    )
 
     def output_form(self, form: Form) -> Form:
         positions = positions_of(form, self.tag())

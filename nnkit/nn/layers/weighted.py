@@ -45,7 +45,9 @@ class ActivatedLayer(LayerSpec):
     """A layer that an activation follows, its own or the config's."""
 
     activation: AnyActivation | None = Field(
-        None, description="What follows it; by default `activation.hidden` or `activation.output`."
+        None,
+        description="The activation that follows; by default `activation.hidden` or "
+        "`activation.output`.",
     )
 
     @abstractmethod
@@ -66,14 +68,16 @@ class WeightedLayer(ActivatedLayer):
     """A layer with weights."""
 
     initializer: AnyInitializer | None = Field(
-        None, description="Of its weights; by default `architecture.initializer`."
+        None, description="For the weights; by default `architecture.initializer`."
     )
     bias_initializer: AnyInitializer | None = Field(
-        None, description="Of its biases; by default `architecture.bias_initializer`."
+        None, description="For the biases; by default `architecture.bias_initializer`."
     )
-    lr_factor: NonNegative = Field(1.0, description="On the learning rate; 0 freezes the layer.")
+    lr_factor: NonNegative = Field(
+        1.0, description="Factor on the learning rate; 0 freezes the layer."
+    )
     decay: bool = Field(
-        True, description="Whether penalties and weight decay apply to its weights."
+        True, description="Whether penalties and weight decay apply to the weights."
     )
 
     def decided(
