@@ -273,7 +273,7 @@ class Preprocessor:
             )
         return X
 
-    def prepared(self, X: Array | LazyArray, dtype: np.dtype[Any]) -> Array | LazyArray:
+    def apply(self, X: Array | LazyArray, dtype: np.dtype[Any]) -> Array | LazyArray:
         """A whole set preprocessed, lazily where that saves memory and costs no time."""
         samples, scales = lazy(X), self._scales
         if samples is None:

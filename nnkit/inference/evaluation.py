@@ -16,14 +16,14 @@ from nnkit.nn.numerics import numerics
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array
 from nnkit.task.answers import answers
-from nnkit.task.task import ReadySet
+from nnkit.task.task import PreparedSet
 
 EVALUATION_BATCH = 1000
 
 
 def evaluate(
     model: Model,
-    data: ReadySet,
+    data: PreparedSet,
     metrics: Sequence[Metric[Any]] | None = None,
     execution: Execution | None = None,
 ) -> dict[str, float]:
@@ -44,7 +44,7 @@ def evaluate(
 
 def accumulate(
     model: Model,
-    data: ReadySet,
+    data: PreparedSet,
     metrics: Accumulator,
     kept: Array | None = None,
     execution: Execution | None = None,
@@ -78,7 +78,7 @@ def accumulate(
     return total / counted if counted else 0.0
 
 
-def width_of(model: Model, data: ReadySet) -> int:
+def width_of(model: Model, data: PreparedSet) -> int:
     """The number of classes, or of outputs for regression."""
     (outputs,) = model.output_shape
     return max(2, outputs) if data.are_classes else outputs

@@ -15,8 +15,9 @@ from nnkit.nn.params import Array
 from nnkit.optim.schedules import Schedule
 from nnkit.plots import Chart, Curve, Mark
 from nnkit.task.config import Config
+from nnkit.task.task import load_task
 from nnkit.training.loop import Loop, Progress, Step
-from nnkit.training.session import build
+from nnkit.training.trainer import Trainer
 
 WORSE = 4.0  # multiple of the best smoothed loss at which the test stops
 MEMORY = 0.8  # decay of the running mean that smooths the loss
@@ -113,12 +114,12 @@ def find_lr(config: Config, low: float = 1e-7, high: float = 10.0, steps: int = 
                 f"'{config.optimizer.tag()}' finds the length of its steps on all samples at once, "
                 "so there is no rate to find; this is for optimizers that go batch by batch",
             )
-        session = build(config)
+        trainer = Trainer(load_task(config))
     growth = (high / low) ** (1 / (steps - 1))
     rising = config.optimizer.model_copy(update={"lr": low, "schedule": Rising(growth=growth)})
     # One more step, because the effect of a step shows in the loss of the next batch.
     loop = replace(
-        session.loop,
+        trainer.loop,
         optimizer=rising,
         steps=steps + 1,
         evaluate_every=steps + 1,
@@ -128,7 +129,7 @@ def find_lr(config: Config, low: float = 1e-7, high: float = 10.0, steps: int = 
     losses: list[float] = []
     ending: Ending = "the rates were through"
     mean, best = RunningMean(), inf
-    with numerics(session.model):
+    with numerics(trainer.model):
         try:
             for loss in _losses(loop):
                 losses.append(loss)

@@ -15,7 +15,7 @@ from nnkit.errors import DataError, UsageError
 from nnkit.inspection.sheet import Sheet, columns_in, pictures_of
 from nnkit.random import generator
 from nnkit.task.config import Config
-from nnkit.task.task import Task, prepare
+from nnkit.task.task import Task, load_task
 
 COLUMNS = 10  # columns of a sheet without augmentation
 
@@ -97,7 +97,7 @@ def show_samples(
             "data.augment is empty; try --set data.augment='[{rotate: 10}, {shift: 2}]'"
         )
     with config.locating():
-        task = prepare(config)
+        task = load_task(config)
         if versions:
             augment.check(config.data.augment, task.input_shape)
     train, dataset = task.sets["train"], task.dataset

@@ -39,7 +39,7 @@ def test_bytes_prepared_as_they_are_read_get_the_same_bits(
 ) -> None:
     X = np.random.default_rng(0).integers(0, 256, (50, 2, 3)).astype(kind)
     fitted, wanted = Preprocessor.fit(steps, X, ()), np.dtype(dtype)
-    prepared = fitted.prepared(X, wanted)
+    prepared = fitted.apply(X, wanted)
     some, out = np.array([7, 3, 49]), np.empty((3, 2, 3), dtype)
     gather(prepared, some, out)
     expected = fitted(X, wanted)
@@ -50,7 +50,7 @@ def test_bytes_prepared_as_they_are_read_get_the_same_bits(
 
 def test_images_stay_as_they_were_read_where_they_are_only_scaled() -> None:
     X = np.zeros((50, 1, 4, 4), np.uint8)
-    prepared = Preprocessor.fit((Scale(),), X, ()).prepared(X, np.dtype("float32"))
+    prepared = Preprocessor.fit((Scale(),), X, ()).apply(X, np.dtype("float32"))
     assert isinstance(prepared, LazyArray)
     assert prepared.source is X
     assert prepared.nbytes == X.nbytes

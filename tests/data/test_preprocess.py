@@ -27,7 +27,7 @@ from nnkit.data.preprocess import (
 )
 from nnkit.errors import DataError
 from nnkit.random import generator
-from nnkit.task.task import Task, prepare
+from nnkit.task.task import Task, load_task
 from tests.data.small import small_config
 
 STEPS = members(AnyStep)
@@ -73,17 +73,17 @@ def statistics(task: Task) -> list[dict[str, list[Any]]]:
 def test_only_training_rows_are_fitted_on(tag: str, tmp_path: Path) -> None:
     X = table(100)
     steps = list(dict.fromkeys(["one_hot", tag]))
-    before = prepare(small_config(write_csv(tmp_path / "t.csv", X), preprocess=steps))
+    before = load_task(small_config(write_csv(tmp_path / "t.csv", X), preprocess=steps))
     training = np.asarray(before.sets["train"].inputs)[:, 0].astype(int)
     held_out = np.setdiff1d(np.arange(100), training)
     assert len(held_out) == 30
     X[held_out, 1:] = [2, 1e6]
-    after = prepare(small_config(write_csv(tmp_path / "t.csv", X), preprocess=steps))
+    after = load_task(small_config(write_csv(tmp_path / "t.csv", X), preprocess=steps))
     assert np.asarray(after.sets["test"].inputs)[:, 2].tolist() == [1e6] * 20
     assert statistics(after) == statistics(before)
     if tag not in ("scale", "one_hot"):
         X[training[0], 2] = 1e6
-        changed = prepare(small_config(write_csv(tmp_path / "t.csv", X), preprocess=steps))
+        changed = load_task(small_config(write_csv(tmp_path / "t.csv", X), preprocess=steps))
         assert statistics(changed) != statistics(before)
 
 
@@ -196,7 +196,7 @@ def test_a_memory_mapped_file_is_fitted_as_the_array_in_it(tmp_path: Path) -> No
 def test_statistics_are_kept_with_the_model(steps: list[Any], tmp_path: Path) -> None:
     config = small_config(write_csv(tmp_path / "t.csv", table(60)), preprocess=steps)
     run = nnkit.train(config, runs=tmp_path / "runs")
-    task, model = prepare(config), run.load()
+    task, model = load_task(config), run.load()
     assert model.columns == task.dataset.columns
     for samples in task.sets.values():
         expected = task.preprocessor(np.asarray(samples.inputs), model.model.dtype)

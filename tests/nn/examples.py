@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from nnkit.config.spec import Component, members
 from nnkit.nn.activations import Identity
-from nnkit.nn.architecture import Activations, Architecture, chain
+from nnkit.nn.architecture import Activations, Architecture, build_stages
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.layer import Layer, LayerSpec, Stage
 from nnkit.nn.layers import ActivationLayer
@@ -106,7 +106,7 @@ def model_of(
     chosen = loss if isinstance(loss, Loss) else loss_of(loss)
     architecture = Architecture.model_validate({"layers": layers, "bias_initializer": "normal"})
     activations = Activations.model_validate({"hidden": activation})
-    stages = chain(architecture, activations, chosen, Form.of(shape), dropout)
+    stages = build_stages(architecture, activations, chosen, Form.of(shape), dropout)
     return Model(stages, chosen, seed, dtype)
 
 

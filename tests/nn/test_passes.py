@@ -14,14 +14,14 @@ from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.parallel.micro_batches import MicroBatches
 from nnkit.nn.passes import Observer, Pass, Recorder
 from nnkit.task.config import load_config
-from nnkit.task.task import model_for
+from nnkit.task.task import build_model
 from tests.nn.examples import batch_of, model_of
 
 LENET = Path(__file__).parents[2] / "configs" / "lenet.yaml"
 
 
 def lenet() -> Model:
-    return model_for(load_config(LENET), (1, 28, 28), "float64")
+    return build_model(load_config(LENET), (1, 28, 28), "float64")
 
 
 def residual() -> Model:
