@@ -98,8 +98,8 @@ class NnkitTraining(Training):
     def reset(self) -> None:
         model, loop = self.trainer.model, self.trainer.loop
         model.layout.initialize(model.params, model.seed)
-        for slot in loop.slots:
-            slot.fill(0)
+        for vector in loop.optimizer_state:
+            vector.fill(0)
         loop.progress = Progress()
 
     def repeat(self, times: int) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from nnkit.metrics import chosen
 from nnkit.metrics.accumulator import Accumulator
 from nnkit.metrics.metric import Metric
-from nnkit.nn.model import Model, batch_last, samples_first
+from nnkit.nn.model import Model, batch_first, batch_last
 from nnkit.nn.numerics import numerics
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array
@@ -67,7 +67,7 @@ def accumulate(
         counts = None if data.counted is None else data.counted[part]
         with numerics(), model.lent(X.shape[-1], execution, X.shape[1:-1]) as network:
             loss, Y = network.evaluate(X, T, weights)
-            outputs = samples_first(Y)
+            outputs = batch_first(Y)
             form = partial(answers, outputs, loss=model.loss, activation=activation)
             metrics.add(data.targets[part], form, counts)
             if kept is not None:

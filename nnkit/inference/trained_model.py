@@ -304,7 +304,7 @@ def save_trained(
     path: Path,
     model: Model,
     task: Task,
-    slots: Mapping[str, Array],
+    optimizer_state: Mapping[str, Array],
     info: Mapping[str, Any],
 ) -> None:
     """Writes a trained model, with what a training needs to go on.
@@ -313,12 +313,12 @@ def save_trained(
         path: the file.
         model: the parameters as they are.
         task: config, preprocessing and classes.
-        slots: the optimizer's vectors by name.
+        optimizer_state: the optimizer's vectors by name.
         info: added to the header as it is.
     """
     tensors = {f"params/{n}": v for n, v in model.layout.views(model.params).items()}
     tensors |= {f"state/{n}": v for n, v in model.state_layout.views(model.state).items()}
-    tensors |= {f"slots/{name}": vector for name, vector in slots.items()}
+    tensors |= {f"optimizer/{name}": vector for name, vector in optimizer_state.items()}
     for i, statistics in enumerate(task.preprocessor.statistics):
         tensors |= {f"preprocess/{i}/{name}": array for name, array in statistics.items()}
     header = {

@@ -34,15 +34,16 @@ def dry_run(config: Config, runs: Path) -> dict[str, Any]:
         began = perf_counter()
         loop.step((batch,))
         seconds = perf_counter() - began
-    vectors = 2 + len(loop.slots)
+    vectors = 2 + len(loop.optimizer_state)
     size, threads = loop.batches.batch_size, model.execution.threads
+    at_once = min(size, model.micro_batch_size(size, training=True) * threads)
     return {
         "layers": describe(model),
         "parameters": model.layout.size,
         "memory": {
             "data": sum(x.inputs.nbytes + x.targets.nbytes for x in trainer.sets.values()),
             "parameters": vectors * model.params.nbytes,
-            "buffers": buffer_bytes(model, min(size, model.piece(size, training=True) * threads)),
+            "buffers": buffer_bytes(model, at_once),
         },
         "samples": {name: len(samples) for name, samples in trainer.task.sets.items()},
         "steps": loop.steps,

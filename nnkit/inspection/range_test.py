@@ -13,7 +13,7 @@ from nnkit.errors import DivergedError, SettingError, UsageError
 from nnkit.nn.numerics import numerics
 from nnkit.nn.params import Array
 from nnkit.optim.schedules import Schedule
-from nnkit.plots import Chart, Curve, Mark
+from nnkit.plots import Annotation, Chart, Curve
 from nnkit.task.config import Config
 from nnkit.task.task import load_task
 from nnkit.training.loop import Loop, Progress, Step
@@ -208,9 +208,11 @@ def smooth(losses: Array) -> Array:
 def draw(found: RangeTest, name: str) -> Chart:
     """The losses over the rates."""
     shown = np.where(found.loss <= 1.1 * max(found.smoothed), found.loss, np.nan)
-    marks = [Mark(f"a tenth of the minimum {found.tenth_of_minimum:.2g}", found.tenth_of_minimum)]
+    marks = [
+        Annotation(f"a tenth of the minimum {found.tenth_of_minimum:.2g}", found.tenth_of_minimum)
+    ]
     if found.steepest is not None:
-        marks.insert(0, Mark(f"steepest descent {found.steepest:.2g}", found.steepest))
+        marks.insert(0, Annotation(f"steepest descent {found.steepest:.2g}", found.steepest))
     within = tuple(mark for mark in marks if mark.x >= found.lr[0])
     return Chart(
         f"{name}: loss while the learning rate rises",

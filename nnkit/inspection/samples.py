@@ -21,7 +21,7 @@ COLUMNS = 10  # columns of a sheet without augmentation
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class SampleView:
     """Training samples.
 
     Attributes:
@@ -77,7 +77,7 @@ class Shown:
 
 def show_samples(
     config: Config, indices: Sequence[int] = (), count: int = 10, versions: int = 0
-) -> Shown:
+) -> SampleView:
     """Training samples of a config, and what its augmentation makes of them.
 
     Args:
@@ -110,7 +110,7 @@ def show_samples(
     inputs, columns = np.asarray(train.inputs[chosen]), dataset.columns
     if inputs.ndim == 2 and not columns:
         columns = tuple(Column(str(i)) for i in range(inputs.shape[1]))
-    return Shown(
+    return SampleView(
         indices=tuple(chosen.tolist()),
         targets=tuple(_in_words(target, dataset.classes) for target in train.targets[chosen]),
         inputs=inputs,

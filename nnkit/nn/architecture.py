@@ -14,7 +14,7 @@ from nnkit.nn.activations import AnyActivation, ReLU
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import AnyInitializer, He, Xavier, Zeros
 from nnkit.nn.layer import LayerSpec, Stage
-from nnkit.nn.layers import ActivationLayer, AnyLayer, Dropout, Noise
+from nnkit.nn.layers import ActivationLayer, AnyLayer, Dropout, GaussianNoise
 from nnkit.nn.layers.weighted import ActivatedLayer
 from nnkit.nn.losses import Loss
 
@@ -137,7 +137,7 @@ def _links(
     output = own or activations.output or activation_named(loss.output)
     awaiting = None if architecture.last_is_hidden else last
     if input_noise is not None:
-        yield "input.noise", Noise(std=input_noise), ("regularization", "input_noise")
+        yield "input.noise", GaussianNoise(std=input_noise), ("regularization", "input_noise")
     filling = _Filling(architecture, activations, dropout)
     for index, suffix, spec, path in filling.completed(layers, awaiting, output, ("architecture",)):
         yield f"layers.{index}{suffix}", spec, path

@@ -23,7 +23,7 @@ from nnkit.task.task import Task
 from nnkit.training.loop import Evaluation, Loop, Progress, Step
 from nnkit.training.plan import plan
 
-CURRENT = "current"  # the slot with the parameters themselves, where a checkpoint has an average
+CURRENT = "current"  # the parameters themselves, where a checkpoint has an average
 
 Outcome = Literal["completed", "stopped early", "interrupted"]
 
@@ -89,7 +89,9 @@ class Trainer:
         return Loop(
             model=model,
             optimizer=config.optimizer,
-            slots=tuple(model.layout.zeros(model.dtype) for _ in config.optimizer.slots),
+            optimizer_state=tuple(
+                model.layout.zeros(model.dtype) for _ in config.optimizer.state_names
+            ),
             regularization=config.regularization,
             batches=Batches(
                 train.inputs,
@@ -214,13 +216,14 @@ class Trainer:
         """
         loop, header = self.loop, checkpoint.header
         copy_params(checkpoint, self.model)
-        slots = checkpoint.part("slots")
+        # Files of nnkit 0.1 written before November 2026 say `slots`.
+        saved = checkpoint.part("optimizer") or checkpoint.part("slots")
         try:
-            for name, vector in zip(loop.optimizer.slots, loop.slots, strict=True):
-                vector[...] = slots[name]
+            for name, vector in zip(loop.optimizer.state_names, loop.optimizer_state, strict=True):
+                vector[...] = saved[name]
             if loop.average is not None:  # what the checkpoint calls parameters is their average
                 loop.average.values[...] = self.model.params
-                self.model.params[...] = slots[CURRENT]
+                self.model.params[...] = saved[CURRENT]
             progress = header["progress"]
             loop.progress = Progress(**{**progress, "plateau": PlateauState(**progress["plateau"])})
             self.best = Best(**header["best"])
@@ -251,10 +254,10 @@ class Trainer:
             "threads": model.execution.threads,
             "figures": dict(evaluation.figures) if evaluation else {},
         }
-        slots = dict(zip(loop.optimizer.slots, loop.slots, strict=True))
+        state = dict(zip(loop.optimizer.state_names, loop.optimizer_state, strict=True))
         if loop.average is None:
-            save_trained(path, model, self.task, slots, info)
+            save_trained(path, model, self.task, state, info)
             return
-        slots[CURRENT] = model.params.copy()
+        state[CURRENT] = model.params.copy()
         with loop.average.inside(model.params):
-            save_trained(path, model, self.task, slots, info)
+            save_trained(path, model, self.task, state, info)

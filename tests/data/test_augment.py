@@ -16,7 +16,7 @@ from scipy import ndimage
 from nnkit.compiled import available
 from nnkit.config.spec import members
 from nnkit.data.augment import AnyAugmentation, Augmentation, augment
-from nnkit.data.augment.augmentation import Direct
+from nnkit.data.augment.augmentation import Uninterpolated
 from nnkit.data.augment.geometric import (
     Affine,
     Elastic,
@@ -41,7 +41,7 @@ from tests.training.configs import pictures, trainer_for
 every = pytest.mark.parametrize("augmentation", examples(AnyAugmentation), ids=name)
 MOVEMENTS: list[Any] = [a for a in examples(AnyAugmentation) if isinstance(a, Movement)]
 each_movement = pytest.mark.parametrize("movement", MOVEMENTS, ids=name)
-INTERPOLATED = [a for a in MOVEMENTS if not isinstance(a, Direct)]
+INTERPOLATED = [a for a in MOVEMENTS if not isinstance(a, Uninterpolated)]
 each_interpolated = pytest.mark.parametrize("movement", INTERPOLATED, ids=name)
 
 # How scipy calls what lies beyond an image.

@@ -20,10 +20,10 @@ from nnkit.data.preprocess import (
     Impute,
     MinMax,
     OneHot,
+    PreprocessingStep,
     Preprocessor,
-    Scale,
+    Rescale,
     Standardize,
-    Step,
 )
 from nnkit.errors import DataError
 from nnkit.random import generator
@@ -36,9 +36,9 @@ COLUMNS = (Column("row"), Column("colour", WORDS), Column("weight"))
 FLOAT64 = np.dtype("float64")
 
 
-def step_of(tag: str) -> Step:
+def step_of(tag: str) -> PreprocessingStep:
     step = STEPS[tag](kind=tag)
-    assert isinstance(step, Step)
+    assert isinstance(step, PreprocessingStep)
     return step
 
 
@@ -114,14 +114,14 @@ def test_large_whole_numbers_keep_their_differences() -> None:
 
 def test_scale_divides_by_its_constant() -> None:
     X = np.arange(256, dtype=np.uint8).reshape(1, -1)
-    np.testing.assert_allclose(Scale().apply(X, {}, ()), np.arange(256)[None] / 255, rtol=1e-6)
-    np.testing.assert_allclose(Scale(by=2.0).apply(X, {}, ())[0, :3], [0, 0.5, 1])
+    np.testing.assert_allclose(Rescale().apply(X, {}, ()), np.arange(256)[None] / 255, rtol=1e-6)
+    np.testing.assert_allclose(Rescale(by=2.0).apply(X, {}, ())[0, :3], [0, 0.5, 1])
 
 
 @pytest.mark.parametrize(
     ("step", "peer"), [(Standardize(), StandardScaler()), (MinMax(), MinMaxScaler())]
 )
-def test_against_scikit_learn(step: Step, peer: Any) -> None:
+def test_against_scikit_learn(step: PreprocessingStep, peer: Any) -> None:
     X = draw("train", 500, 6) * [1, 1e-6, 1e6, 1, 1, 1] + [0, 0, 0, 1e3, -1e3, 0]
     X[:, 5] = 0.1
     X[generator(0, "holes").random(X.shape) < 0.05] = np.nan

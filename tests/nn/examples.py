@@ -122,7 +122,7 @@ def targets_for(loss: Loss, shape: Shape, seed: int = 0) -> Array:
     rng = generator(seed, "test targets")
     if loss.coding == "number":
         real = rng.normal(size=shape)
-        return real if loss.objection(real) is None else rng.poisson(2, size=shape).astype(float)
+        return real if loss.target_error(real) is None else rng.poisson(2, size=shape).astype(float)
     chosen = rng.integers(shape[0], size=shape[1:])
     on = chosen == np.arange(shape[0]).reshape(-1, *[1] * (len(shape) - 1))
     return np.where(on, 1.0, -1.0 if loss.coding == "signed" else 0.0)

@@ -118,6 +118,6 @@ def test_of_micro_batches_the_whole_batch_is_told(threads: int) -> None:
 
 
 def test_each_piece_of_a_step_draws_its_own_random_numbers() -> None:
-    keys = {Pass(step=step, piece=piece).key for step in range(50) for piece in range(50)}
+    keys = {Pass(step=step, micro_batch=piece).key for step in range(50) for piece in range(50)}
     assert len(keys) == 2500
     assert Pass(step=7).key == 7  # a batch in one piece draws as its step

@@ -77,7 +77,7 @@ def test_a_checkpoint_holds_the_average_and_resumes_the_weights(
     assert {k: v.tobytes() for k, v in checkpoint.part("params").items()} == {
         k: v.tobytes() for k, v in views.items()
     }
-    assert checkpoint.part("slots")[CURRENT].tobytes() == first.model.params.tobytes()
+    assert checkpoint.part("optimizer")[CURRENT].tobytes() == first.model.params.tobytes()
 
     second = trainer_for(config, tmp_path)
     second.restore(checkpoint)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from nnkit.errors import DivergedError
-from nnkit.nn.model import samples_first
+from nnkit.nn.model import batch_first
 from nnkit.nn.numerics import numerics
 from nnkit.nn.passes import Pass
 from nnkit.runs.checkpoint import read_checkpoint
@@ -34,7 +34,7 @@ def advance(loop: Loop, until: int) -> list[Step | Evaluation]:
 
 def state(trainer: Trainer) -> list[bytes]:
     """Every bit that training changes."""
-    return [vector.tobytes() for vector in (trainer.model.params, *trainer.loop.slots)]
+    return [vector.tobytes() for vector in (trainer.model.params, *trainer.loop.optimizer_state)]
 
 
 @pytest.mark.parametrize("penalty", [{}, {"l2": 0.1}, {"l1": 0.1}])
@@ -136,7 +136,7 @@ def test_order_of_the_samples_follows_seed_and_epoch(tmp_path: Path) -> None:
     def order(seed: int, epoch: int) -> list[bytes]:
         split = {"split": {"seed": 0}}
         batches = trainer_for(iris(seed=seed, data=split), tmp_path).loop.batches
-        return [row.tobytes() for X, _, _ in batches.epoch(epoch) for row in samples_first(X)]
+        return [row.tobytes() for X, _, _ in batches.epoch(epoch) for row in batch_first(X)]
 
     assert order(0, 0) == order(0, 0)
     assert order(0, 0) != order(0, 1)

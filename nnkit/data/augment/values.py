@@ -8,11 +8,11 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from nnkit.config.spec import Positive
-from nnkit.data.augment.augmentation import Direct, Range, Rate, log_uniform
+from nnkit.data.augment.augmentation import Range, Rate, Uninterpolated, log_uniform
 from nnkit.data.dataset import Array
 
 
-class Noise(Direct):
+class Noise(Uninterpolated):
     """Adds Gaussian noise, mean 0 and deviation `std`, to every value."""
 
     kind: Literal["noise"] = "noise"
@@ -25,7 +25,7 @@ class Noise(Direct):
         X += self.sometimes(noise, 0.0, rng)
 
 
-class Brightness(Direct):
+class Brightness(Uninterpolated):
     """Adds to all values of an image the same b, uniform between ∓`by`."""
 
     kind: Literal["brightness"] = "brightness"
@@ -38,7 +38,7 @@ class Brightness(Direct):
         X += added.astype(X.dtype)[:, None, None, None]
 
 
-class Contrast(Direct):
+class Contrast(Uninterpolated):
     """Makes each value x of an image m + f·(x − m), m its channel's mean, f as for `scale`."""
 
     kind: Literal["contrast"] = "contrast"
@@ -54,7 +54,7 @@ class Contrast(Direct):
         X += deviations
 
 
-class Erase(Direct):
+class Erase(Uninterpolated):
     """Puts a rectangle of noise over half of the images, somewhere (Zhong et al. 2020).
 
     Its share of the area is uniform in `area`, its height by its width log-uniform in `aspect`;
