@@ -1,6 +1,6 @@
 # Targets make their own virtual environment, and again only when pyproject.toml changed.
 .DEFAULT_GOAL := help
-.PHONY: help train pretrained judge test test-all test-variants check format docs package bench clean
+.PHONY: help train pretrained verifier test test-all test-variants check format docs package bench clean
 SHELL := /bin/sh
 # The tests start some hundred processes, each of which would compile nnkit anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -49,8 +49,8 @@ pretrained: $(DEV)  ## Retrain the network that reads digits
 	$(BIN)/nnkit train configs/digits.yaml --resume
 	$(BIN)/python -m nnkit.reading.pretrained digits
 
-judge: $(DEV)  ## Retrain the network that tells whole digits from parts of them
-	$(BIN)/python -m nnkit.reading.judge.train
+verifier: $(DEV)  ## Retrain the network that tells whole digits from parts of them
+	$(BIN)/python -m nnkit.reading.verifier.train
 
 test: $(DEV)  ## Run the tests, except for the slow ones
 	$(BIN)/pytest -m 'not slow'

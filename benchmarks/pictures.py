@@ -1,6 +1,6 @@
 """How well numbers are read in pictures: `python -m benchmarks.pictures`.
 
-Each picture is composed of digits of MNIST's test set (`nnkit.reading.judge.compose`); it counts
+Each picture is composed of digits of MNIST's test set (`nnkit.reading.verifier.compose`); it counts
 as read if the whole text is right.
 """
 
@@ -13,10 +13,10 @@ from time import perf_counter
 import numpy as np
 
 import nnkit
-from nnkit.reading.judge.compose import CONDITIONS, Array, Condition, compose, mnist_images
 from nnkit.reading.pretrained import DIGITS
 from nnkit.reading.reader import networks_of
 from nnkit.reading.segmentation import REJECT, Networks, Reading, read_picture
+from nnkit.reading.verifier.compose import CONDITIONS, Array, Condition, compose, mnist_images
 
 SEED = 50_419
 

@@ -1,6 +1,6 @@
 """How much of what is no digit is rejected, and of what is one: `python -m benchmarks.rejects`.
 
-Pictures are composed of the training digits that the judge has not seen, with drawn and printed
+Pictures are composed of the training digits that the verifier has not seen, with drawn and printed
 signs among them. Those in which as many characters are found as there are count.
 """
 
@@ -13,13 +13,13 @@ from dataclasses import replace
 import numpy as np
 
 from benchmarks.pictures import reader
-from nnkit.reading.judge.compose import CONDITIONS, Array, Condition, compose, mnist_images
-from nnkit.reading.judge.signs import drawn_sign, printed_sign
-from nnkit.reading.judge.train import HELD_OUT
 from nnkit.reading.pretrained import DIGITS
 from nnkit.reading.result import UNREADABLE
 from nnkit.reading.segmentation import REJECT, Networks, read_picture
 from nnkit.reading.segmentation.path import SIGN
+from nnkit.reading.verifier.compose import CONDITIONS, Array, Condition, compose, mnist_images
+from nnkit.reading.verifier.signs import drawn_sign, printed_sign
+from nnkit.reading.verifier.train import HELD_OUT
 
 SEED = 5
 

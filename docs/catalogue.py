@@ -40,7 +40,7 @@ NOUNS = {
     "Loss": ("loss", "losses"),
     "Clipping": ("clipping", "gradient clipping"),
     "Averaging": ("averaging", "weight averaging"),
-    "Step": ("preprocessing step", "preprocessing steps"),
+    "PreprocessingStep": ("preprocessing step", "preprocessing steps"),
     "Source": ("data source", "data sources"),
 }
 # How a formula writes a setting.

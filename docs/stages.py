@@ -13,9 +13,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from docs.refresh import ROOT
 from nnkit.data.sources.mnist import Mnist
-from nnkit.reading.judge.compose import CONDITIONS, compose_these
-from nnkit.reading.judge.signs import drawn_sign
 from nnkit.reading.segmentation.path import SIGN
+from nnkit.reading.verifier.compose import CONDITIONS, compose_these
+from nnkit.reading.verifier.signs import drawn_sign
 
 SHOWN = ROOT / "docs" / "reading"
 PLAIN = ROOT / "data" / "pictures" / "50419.png"

@@ -47,7 +47,7 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class Annotation:
     """A place on the x axis with a name of its own."""
 
     name: str
@@ -75,7 +75,7 @@ class Chart:
     y_label: str = ""
     log_x: bool = False
     from_zero: bool = False
-    marks: tuple[Mark, ...] = ()
+    marks: tuple[Annotation, ...] = ()
     second_x: tuple[str, float] | None = None
 
     def x_range(self) -> tuple[float, float]:
@@ -98,7 +98,7 @@ def _range(values: Iterator[Array]) -> tuple[float, float]:
 
 
 @dataclass(frozen=True, slots=True)
-class Scale:
+class AxisScale:
     """The scale of an axis of `size` places: `low` on the first, `high` on the last."""
 
     low: float
@@ -136,11 +136,11 @@ def in_terminal(chart: Chart, width: int = 80, height: int = 22) -> Text:
     x_axes = [(chart.x_label, 1.0), *([chart.second_x] if chart.second_x else [])]
     legend = _legend(chart)
     rows = max(4, height - 2 - len(legend) - len(x_axes))
-    y_scale = Scale(*chart.y_range(), 4 * rows)
+    y_scale = AxisScale(*chart.y_range(), 4 * rows)
     y_ticks = {rows - 1 - int(y_scale.place(y)) // 4: _number(y) for y in y_scale.ticks(rows // 4)}
     margin = max(map(len, [*y_ticks.values(), *(name for name, _ in x_axes)])) + 1
     columns = max(16, width - margin - 1)
-    x_scale = Scale(*chart.x_range(), 2 * columns, chart.log_x)
+    x_scale = AxisScale(*chart.x_range(), 2 * columns, chart.log_x)
     text = Text(f"{chart.title}\n", style="bold") if chart.title else Text()
     text = Text.assemble(text, *(part for line in legend for part in (line, "\n")))
     cells, styles = _cells(chart, x_scale, y_scale)
@@ -154,7 +154,7 @@ def in_terminal(chart: Chart, width: int = 80, height: int = 22) -> Text:
         below[int(x_scale.place(x)) // 2] = "┬"
     text.append(" " * margin + "└" + "".join(below).replace(" ", "─") + "\n")
     for name, unit in x_axes:
-        scale = Scale(x_scale.low / unit, x_scale.high / unit, 2 * columns, chart.log_x)
+        scale = AxisScale(x_scale.low / unit, x_scale.high / unit, 2 * columns, chart.log_x)
         text.append(f"{name:>{margin}} {_tick_labels(scale, columns)}\n", style="")
     text.rstrip()
     return text
@@ -180,7 +180,7 @@ def _legend(chart: Chart) -> list[Text]:
     return lines
 
 
-def _cells(chart: Chart, x_scale: Scale, y_scale: Scale) -> tuple[Array, Array]:
+def _cells(chart: Chart, x_scale: AxisScale, y_scale: AxisScale) -> tuple[Array, Array]:
     """Characters and styles, each (rows, columns)."""
     rows, columns = y_scale.size // 4, x_scale.size // 2
     cells = np.full((rows, columns), " ", dtype="<U1")
@@ -209,7 +209,7 @@ def _cells(chart: Chart, x_scale: Scale, y_scale: Scale) -> tuple[Array, Array]:
 BRAILLE = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
 
 
-def _dots(curve: Curve, x_scale: Scale, y_scale: Scale) -> tuple[Array, Array]:
+def _dots(curve: Curve, x_scale: AxisScale, y_scale: AxisScale) -> tuple[Array, Array]:
     """The places of the dots that make a curve: across from the left, and up from the bottom."""
     real = np.isfinite(curve.x) & np.isfinite(curve.y)
     if x_scale.log:
@@ -238,7 +238,7 @@ def _append_row(text: Text, cells: Array, styles: Array) -> None:
     text.append("\n")
 
 
-def _tick_labels(scale: Scale, columns: int) -> str:
+def _tick_labels(scale: AxisScale, columns: int) -> str:
     """The numbers below an axis, each centred on its place, as many as have room."""
     line, free = [" "] * columns, 0
     for value in scale.ticks(max(2, columns // 12)):

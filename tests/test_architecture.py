@@ -118,6 +118,16 @@ def test_no_two_modules_have_one_name() -> None:
     assert [n for n, count in Counter(names).items() if count > 1 and n[0] != "_"] == []
 
 
+def test_no_two_public_classes_have_one_name() -> None:
+    names = [
+        node.name
+        for module in MODULES
+        for node in ast.parse(module.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    ]
+    assert [name for name, count in Counter(names).items() if count > 1] == []
+
+
 def modules_after(statement: str) -> set[str]:
     """The packages that a fresh Python has imported after a statement."""
     script = (

@@ -11,7 +11,15 @@ from PIL import Image
 from rich.console import Console
 
 from nnkit.errors import UsageError
-from nnkit.plots import Chart, Curve, Mark, Scale, in_terminal, picture_format, write_picture
+from nnkit.plots import (
+    Annotation,
+    AxisScale,
+    Chart,
+    Curve,
+    in_terminal,
+    picture_format,
+    write_picture,
+)
 
 X = np.linspace(0.0, 10.0, 101)
 LINE = Chart("a line", "x", (Curve("y", X, 2 * X),))
@@ -24,7 +32,7 @@ ALL = Chart(
         Curve("dashes", 10 ** (X - 5), np.full(101, 5.0), "dashed"),
     ),
     log_x=True,
-    marks=(Mark("here", 1e-3), Mark("there", 10.0)),
+    marks=(Annotation("here", 1e-3), Annotation("there", 10.0)),
 )
 
 
@@ -98,7 +106,7 @@ def test_a_second_unit_below() -> None:
     ],
 )
 def test_ticks_are_round(low: float, high: float, log: bool, expected: list[float]) -> None:
-    np.testing.assert_allclose(Scale(low, high, 100, log).ticks(5), expected, atol=1e-12)
+    np.testing.assert_allclose(AxisScale(low, high, 100, log).ticks(5), expected, atol=1e-12)
 
 
 def test_colours_only_on_a_terminal() -> None:

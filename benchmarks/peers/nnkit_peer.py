@@ -27,9 +27,9 @@ from nnkit import compiled
 from nnkit.nn.model import Model
 from nnkit.nn.numerics import execution_for, numerics
 from nnkit.task.config import Config, config_from
-from nnkit.task.task import build_model
+from nnkit.task.task import build_model, load_task
 from nnkit.training.loop import Progress
-from nnkit.training.session import Session, build
+from nnkit.training.trainer import Trainer
 
 ENDLESS = 1_000_000_000  # steps: each portion takes as many as it wants
 
@@ -81,32 +81,32 @@ def blocks(model: Model, row: Row) -> list[Array]:
     return [views[f"layers.{i}.{block}"] for i in weighted for block in "Wb"]
 
 
-def train(session: Session, steps: int) -> None:
+def train(trainer: Trainer, steps: int) -> None:
     """Trains as `nnkit.train` does, without its files."""
-    with numerics(session.model):
-        for _ in islice(session.loop.run(), steps):
+    with numerics(trainer.model):
+        for _ in islice(trainer.loop.run(), steps):
             pass
 
 
 class NnkitTraining(Training):
-    """The training loop of a session."""
+    """The training loop of a trainer."""
 
     def __init__(self, given: Assignment) -> None:
         super().__init__(given)
-        self.session = build(config(self.row, self.batch), Path())
+        self.trainer = Trainer(load_task(config(self.row, self.batch)), Path())
 
     def reset(self) -> None:
-        model, loop = self.session.model, self.session.loop
+        model, loop = self.trainer.model, self.trainer.loop
         model.layout.initialize(model.params, model.seed)
-        for slot in loop.slots:
-            slot.fill(0)
+        for vector in loop.optimizer_state:
+            vector.fill(0)
         loop.progress = Progress()
 
     def repeat(self, times: int) -> None:
-        train(self.session, times * self.steps)
+        train(self.trainer, times * self.steps)
 
     def outputs(self, X: Array) -> Array:
-        return self.session.model.forward(X.reshape(-1, *IMAGE), self.batch)
+        return self.trainer.model.forward(X.reshape(-1, *IMAGE), self.batch)
 
 
 class NnkitInference(Inference):

@@ -32,10 +32,11 @@ def validate(
     try:
         loaded = nnkit.load_config(config, overrides or ())
         if with_data:
-            from nnkit.training.session import build
+            from nnkit.task.task import load_task
+            from nnkit.training.trainer import Trainer
 
             with loaded.locating():
-                build(loaded)
+                Trainer(load_task(loaded))
     except ConfigError as error:
         if not as_json:
             raise

@@ -27,7 +27,7 @@ from nnkit.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from nnkit.inspection.samples import Shown
+    from nnkit.inspection.samples import SampleView
 
 app = group("List, check, show and fetch data.")
 
@@ -132,7 +132,7 @@ def show_data(
         print("\n".join(in_dots(shown.sheet(results().width))))
 
 
-def _print_rows(shown: Shown) -> None:
+def _print_rows(shown: SampleView) -> None:
     """The rows of a table, with as many columns as fit in a line."""
     width = results().width
     headings = ["sample", shown.label, *shown.columns]

@@ -12,7 +12,7 @@ from nnkit.cli.tables import BEST, EvaluationTable
 from nnkit.metrics import LAST, higher_is_better
 from nnkit.training.listeners import Listener
 from nnkit.training.loop import Evaluation, Step
-from nnkit.training.session import Session
+from nnkit.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,19 +31,19 @@ def progress_listener(*, quiet: bool) -> Listener:
     return Bar() if sys.stderr.isatty() else Lines()
 
 
-def opening(session: Session) -> list[str]:
+def opening(trainer: Trainer) -> list[str]:
     """The lines before the first step."""
-    known, monitor = session.summary(), session.monitor
+    known, monitor = trainer.summary(), trainer.plan.monitor
     samples = f"{known['training_samples']:,} training samples"
     epochs = f"{show_count(known['epochs'])} {'epoch' if known['epochs'] == 1 else 'epochs'}"
     lines = [
         f"{known['name']}: {known['parameters']:,} parameters, {samples}",
         f"{known['steps']:,} steps: {epochs}, batch size {known['batch_size']:,}",
-        f"run: {session.run.path}",
-        *session.notices,
+        f"run: {trainer.directory.path}",
+        *trainer.notices,
     ]
-    if session.loop.progress.step:
-        lines.append(f"resumed at step {session.loop.progress.step:,}")
+    if trainer.loop.progress.step:
+        lines.append(f"resumed at step {trainer.loop.progress.step:,}")
     if monitor != LAST:
         extreme = "highest" if higher_is_better(monitor) else "lowest"
         lines.append(f"{BEST} {extreme} {monitor} so far")
@@ -53,8 +53,8 @@ def opening(session: Session) -> list[str]:
 class Notices(Listener):
     """Only what the user should know before the first step."""
 
-    def started(self, session: Session) -> None:
-        for notice in session.notices:
+    def started(self, trainer: Trainer) -> None:
+        for notice in trainer.notices:
             say("\n".join(wrapped(notice, PLAIN_WIDTH)))
 
 
@@ -73,11 +73,11 @@ class Lines(Listener):
         """Prints a line."""
         say(line)
 
-    def started(self, session: Session) -> None:
-        self.loop, self.monitor = session.loop, session.monitor
+    def started(self, trainer: Trainer) -> None:
+        self.loop, self.monitor = trainer.loop, trainer.plan.monitor
         evaluations = max(1, self.loop.steps // self.loop.evaluate_every)
         self.every = -(-evaluations // MOST_ROWS)
-        self._tell_wrapped(*opening(session))
+        self._tell_wrapped(*opening(trainer))
 
     def evaluated(self, evaluation: Evaluation, improved: bool) -> None:
         if self.table is None:
@@ -149,10 +149,10 @@ class Bar(Lines):
         text.highlight_words([BEST], "green")
         self.console.print(text, soft_wrap=True)
 
-    def started(self, session: Session) -> None:
+    def started(self, trainer: Trainer) -> None:
         from rich.progress import BarColumn, Progress, TextColumn
 
-        super().started(session)
+        super().started(trainer)
         loop = self.loop
         self.first = loop.progress.step
         self.progress = Progress(

@@ -17,7 +17,7 @@ LINE = 10  # characters of a heading's line, unless a single word is longer
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class TableColumn:
     """A column of a table.
 
     Attributes:
@@ -46,20 +46,22 @@ class Column:
         return (" " * shift + text).ljust(self.width)
 
 
-def plain_column(name: str, width: int = 0) -> Column:
+def plain_column(name: str, width: int = 0) -> TableColumn:
     """A column of counts."""
-    return Column(name, (name,), max(len(name), width))
+    return TableColumn(name, (name,), max(len(name), width))
 
 
-def figure_column(figure: str) -> Column:
+def figure_column(figure: str) -> TableColumn:
     """A column of any values of a metric such as `accuracy` or `validation.accuracy`."""
     group, _, metric = figure.rpartition(".")
     heading = tuple(_heading(metric))
     point = 3 if metric.endswith("accuracy") else 2
-    return Column(figure, heading, max(WIDEST, *map(len, heading)), point, group)
+    return TableColumn(figure, heading, max(WIDEST, *map(len, heading)), point, group)
 
 
-def fitting(columns: Sequence[Column], width: int, dispensable: Iterable[str]) -> list[Column]:
+def fitting(
+    columns: Sequence[TableColumn], width: int, dispensable: Iterable[str]
+) -> list[TableColumn]:
     """The columns that fit; those named last in `dispensable` are kept longest."""
     kept = list(columns)
     for name in dispensable:
@@ -69,7 +71,7 @@ def fitting(columns: Sequence[Column], width: int, dispensable: Iterable[str]) -
     return kept
 
 
-def heading_lines(columns: Sequence[Column]) -> list[str]:
+def heading_lines(columns: Sequence[TableColumn]) -> list[str]:
     """The lines above a table's rows."""
     height = max(len(column.heading) for column in columns)
     padded = [("",) * (height - len(c.heading)) + c.heading for c in columns]
@@ -82,7 +84,7 @@ def heading_lines(columns: Sequence[Column]) -> list[str]:
     return lines
 
 
-def row_line(columns: Sequence[Column], cells: Mapping[str, str]) -> str:
+def row_line(columns: Sequence[TableColumn], cells: Mapping[str, str]) -> str:
     """A row of a table, padded to its width; cells that are missing are blank."""
     return GAP.join(column.cell(cells.get(column.name, "")) for column in columns)
 
@@ -159,17 +161,17 @@ def results_table(summary: Mapping[str, Any], width: int) -> str:
     return "\n\n".join(blocks)
 
 
-def _fitted(figure: str, cells: Sequence[str]) -> Column:
+def _fitted(figure: str, cells: Sequence[str]) -> TableColumn:
     """A column just wide enough for its cells."""
     head = tuple(_heading(figure))
     point = max(map(_before_point, cells))
     ends = [point - _before_point(cell) + len(cell) for cell in cells]
-    return Column(figure, head, max(*ends, *map(len, head)), point)
+    return TableColumn(figure, head, max(*ends, *map(len, head)), point)
 
 
-def _blocks(columns: Sequence[Column], width: int) -> Iterator[list[Column]]:
+def _blocks(columns: Sequence[TableColumn], width: int) -> Iterator[list[TableColumn]]:
     """Groups of successive columns, each as many as fit the width."""
-    block: list[Column] = []
+    block: list[TableColumn] = []
     for column in columns:
         if block and _width([*block, column]) > width:
             yield block
@@ -178,7 +180,7 @@ def _blocks(columns: Sequence[Column], width: int) -> Iterator[list[Column]]:
     yield block
 
 
-def _groups(columns: Sequence[Column]) -> str:
+def _groups(columns: Sequence[TableColumn]) -> str:
     """The line of group names, each above the first of its columns."""
     parts = []
     for group, members in groupby(columns, lambda column: column.group):
@@ -198,7 +200,7 @@ def _heading(metric: str) -> Iterator[str]:
     yield line
 
 
-def _width(columns: Sequence[Column]) -> int:
+def _width(columns: Sequence[TableColumn]) -> int:
     return sum(column.width for column in columns) + len(GAP) * (len(columns) - 1)
 
 

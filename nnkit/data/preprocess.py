@@ -19,7 +19,7 @@ from nnkit.errors import DataError, SettingError
 Statistics = Mapping[str, Array]
 
 
-class Step(Component):
+class PreprocessingStep(Component):
     """A preprocessing step, applied to inputs (n, *shape)."""
 
     def fit(self, X: Array | LazyArray, columns: Sequence[Column]) -> Statistics:
@@ -43,7 +43,7 @@ class Step(Component):
         return tuple(columns)
 
 
-class Scale(Step):
+class Rescale(PreprocessingStep):
     """Divides by a constant: grey values 0 … 255 become 0 … 1."""
 
     kind: Literal["scale"] = "scale"
@@ -58,7 +58,7 @@ class Scale(Step):
         np.multiply(X, X.dtype.type(1 / self.by), out=X)
 
 
-class MinMax(Step):
+class MinMax(PreprocessingStep):
     """Maps each feature's training range to 0 … 1; a constant feature becomes 0."""
 
     kind: Literal["minmax"] = "minmax"
@@ -71,7 +71,7 @@ class MinMax(Step):
         return _affine(X, statistics["low"], statistics["range"])
 
 
-class Standardize(Step):
+class Standardize(PreprocessingStep):
     """Gives each feature mean 0 and variance 1 over the training data; a constant one becomes 0.
 
     With `per: all`, all features share one mean and one variance, which preserves the appearance of
@@ -108,7 +108,7 @@ class Standardize(Step):
         return _affine(X, statistics["mean"], statistics["deviation"])
 
 
-class OneHot(Step):
+class OneHot(PreprocessingStep):
     """Encodes each text column as one column per value: 1 for rows with that value, else 0.
 
     A missing value stays missing in all of them.
@@ -138,7 +138,7 @@ class OneHot(Step):
         )
 
 
-class Impute(Step):
+class Impute(PreprocessingStep):
     """Fills missing values with the training data's mean, median or most frequent value.
 
     A text column is always filled with its most frequent value.
@@ -169,7 +169,7 @@ class Impute(Step):
         return np.where(np.isnan(X), statistics["fill"], X)
 
 
-AnyStep = Annotated[Scale | MinMax | Standardize | OneHot | Impute, Tagged()]
+AnyStep = Annotated[Rescale | MinMax | Standardize | OneHot | Impute, Tagged()]
 
 
 def _typical(values: Array, strategy: str) -> float:
@@ -206,7 +206,7 @@ def _affine(X: Array, shift: Array, scale: Array) -> Array:
 
 
 def _applied(
-    step: Step, X: Array | LazyArray, statistics: Statistics, columns: Sequence[Column]
+    step: PreprocessingStep, X: Array | LazyArray, statistics: Statistics, columns: Sequence[Column]
 ) -> Array | LazyArray:
     if isinstance(X, LazyArray):
         return X.then(partial(step.apply, statistics=statistics, columns=columns))
@@ -223,13 +223,13 @@ class Preprocessor:
         columns: the raw table's columns; empty for other data.
     """
 
-    steps: tuple[Step, ...]
+    steps: tuple[PreprocessingStep, ...]
     statistics: tuple[Statistics, ...]
     columns: tuple[Column, ...]
 
     @classmethod
     def fit(
-        cls, steps: Sequence[Step], X: Array | LazyArray, columns: Sequence[Column]
+        cls, steps: Sequence[PreprocessingStep], X: Array | LazyArray, columns: Sequence[Column]
     ) -> Preprocessor:
         """Fits every step on the training inputs X (n, *shape).
 
@@ -274,7 +274,7 @@ class Preprocessor:
             )
         return X
 
-    def prepared(self, X: Array | LazyArray, dtype: np.dtype[Any]) -> Array | LazyArray:
+    def apply(self, X: Array | LazyArray, dtype: np.dtype[Any]) -> Array | LazyArray:
         """A whole set preprocessed, lazily where that saves memory and costs no time."""
         samples, scales = lazy(X), self._scales
         if samples is None:
@@ -291,7 +291,7 @@ class Preprocessor:
         return samples.then(partial(self, dtype=dtype), scale)
 
     @property
-    def _scales(self) -> tuple[Scale, ...] | None:
+    def _scales(self) -> tuple[Rescale, ...] | None:
         """The steps, where all of them only scale."""
-        found = tuple(step for step in self.steps if isinstance(step, Scale))
+        found = tuple(step for step in self.steps if isinstance(step, Rescale))
         return found if len(found) == len(self.steps) else None

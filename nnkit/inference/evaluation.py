@@ -11,19 +11,19 @@ import numpy as np
 from nnkit.metrics import chosen
 from nnkit.metrics.accumulator import Accumulator
 from nnkit.metrics.metric import Metric
-from nnkit.nn.model import Model, batch_last, samples_first
+from nnkit.nn.model import Model, batch_first, batch_last
 from nnkit.nn.numerics import numerics
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array
 from nnkit.task.answers import answers
-from nnkit.task.task import ReadySet
+from nnkit.task.task import PreparedSet
 
 EVALUATION_BATCH = 1000
 
 
 def evaluate(
     model: Model,
-    data: ReadySet,
+    data: PreparedSet,
     metrics: Sequence[Metric[Any]] | None = None,
     execution: Execution | None = None,
 ) -> dict[str, float]:
@@ -44,7 +44,7 @@ def evaluate(
 
 def accumulate(
     model: Model,
-    data: ReadySet,
+    data: PreparedSet,
     metrics: Accumulator,
     kept: Array | None = None,
     execution: Execution | None = None,
@@ -67,7 +67,7 @@ def accumulate(
         counts = None if data.counted is None else data.counted[part]
         with numerics(), model.lent(X.shape[-1], execution, X.shape[1:-1]) as network:
             loss, Y = network.evaluate(X, T, weights)
-            outputs = samples_first(Y)
+            outputs = batch_first(Y)
             form = partial(answers, outputs, loss=model.loss, activation=activation)
             metrics.add(data.targets[part], form, counts)
             if kept is not None:
@@ -78,7 +78,7 @@ def accumulate(
     return total / counted if counted else 0.0
 
 
-def width_of(model: Model, data: ReadySet) -> int:
+def width_of(model: Model, data: PreparedSet) -> int:
     """The number of classes, or of outputs for regression."""
     (outputs,) = model.output_shape
     return max(2, outputs) if data.are_classes else outputs

@@ -18,7 +18,7 @@ from nnkit.nn.model import Model
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array
 from nnkit.task.answers import confidence, decide, gives_probabilities
-from nnkit.task.task import ReadySet
+from nnkit.task.task import PreparedSet
 
 MATRIX_CLASSES = 100  # classes up to which the confusion matrix is given in full
 
@@ -151,7 +151,7 @@ class Report:
 
 def report_on(
     model: Model,
-    data: ReadySet,
+    data: PreparedSet,
     split: str,
     classes: tuple[str, ...] | None,
     execution: Execution | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -27,13 +27,7 @@ from nnkit.runs.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from nnkit.runs.directory import DEFAULT_RUNS, find_checkpoint
 from nnkit.task.answers import confidence, decide
 from nnkit.task.config import Config, config_from
-from nnkit.task.task import (
-    ReadySet,
-    Task,
-    model_for,
-    prepare,
-    ready_set,
-)
+from nnkit.task.task import PreparedSet, Task, build_model, load_task
 from nnkit.version import __version__
 
 # Multiplications of a prediction beyond which compiled kernels save more time than they cost.
@@ -202,9 +196,11 @@ class TrainedModel:
             DataError: the data is missing or no longer what it was.
             UsageError: no such set was held out.
         """
-        ready = self._ready(split, data)
+        prepared = self._prepare(split, data)
         metrics = chosen(self.config.training.metrics, for_classes=self.classes is not None)
-        return len(ready), evaluate(self.model, ready, metrics, self._execution(len(ready)))
+        return len(prepared), evaluate(
+            self.model, prepared, metrics, self._execution(len(prepared))
+        )
 
     def report(self, split: str = "test", data: Path | None = None) -> Report:
         """Evaluate the model in full on one of its data's sets: all metrics, by class, confusions.
@@ -213,8 +209,8 @@ class TrainedModel:
             split: `train`, `validation` or `test`.
             data: where the data is now, if it was moved; errors are raised as by `evaluate`.
         """
-        ready = self._ready(split, data)
-        return report_on(self.model, ready, split, self.classes, self._execution(len(ready)))
+        prepared = self._prepare(split, data)
+        return report_on(self.model, prepared, split, self.classes, self._execution(len(prepared)))
 
     def _execution(self, samples: int) -> Execution:
         """The threads of training; compiled kernels where samples are worth loading them.
@@ -224,25 +220,19 @@ class TrainedModel:
         worthwhile = self.model.multiplications * samples >= WORTH_COMPILING
         return Execution(self.info["threads"], compiled=worthwhile and compiled.available())
 
-    def _ready(self, split: str, place: Path | None) -> ReadySet:
+    def _prepare(self, split: str, place: Path | None) -> PreparedSet:
         config = self.config
         if place is not None:
             moved = config.data.model_copy(update={"source": config.data.source.moved(place)})
             config = config.model_copy(update={"data": moved})
         with config.locating():
-            task = prepare(config)
+            task = load_task(config)
             if task.fingerprint != self.info["data"]:
                 raise DataError("the data has changed since this model was trained")
             if split not in task.sets:
                 raise UsageError(f"there is no {split} set; available: {', '.join(task.sets)}")
-            return ready_set(
-                task.sets[split],
-                self.preprocessor,
-                self.model,
-                self.classes,
-                config,
-                task.class_weights,
-            )
+            fitted = replace(task, preprocessor=self.preprocessor)
+            return fitted.prepare(task.sets[split], self.model)
 
 
 def load_checkpoint(what: str | Path, runs: Path = DEFAULT_RUNS) -> TrainedModel:
@@ -269,7 +259,7 @@ def trained_from(checkpoint: Checkpoint) -> TrainedModel:
         config = config_from(header["config"])
         columns = tuple(Column(c["name"], tuple(c["categories"])) for c in header["columns"])
         classes = None if header["classes"] is None else tuple(header["classes"])
-        model = model_for(config, tuple(header["input_shape"]))
+        model = build_model(config, tuple(header["input_shape"]))
         copy_params(checkpoint, model)
         statistics: list[dict[str, Array]] = [{} for _ in config.data.preprocess]
         for name, array in checkpoint.part("preprocess").items():
@@ -314,7 +304,7 @@ def save_trained(
     path: Path,
     model: Model,
     task: Task,
-    slots: Mapping[str, Array],
+    optimizer_state: Mapping[str, Array],
     info: Mapping[str, Any],
 ) -> None:
     """Writes a trained model, with what a training needs to go on.
@@ -323,12 +313,12 @@ def save_trained(
         path: the file.
         model: the parameters as they are.
         task: config, preprocessing and classes.
-        slots: the optimizer's vectors by name.
+        optimizer_state: the optimizer's vectors by name.
         info: added to the header as it is.
     """
     tensors = {f"params/{n}": v for n, v in model.layout.views(model.params).items()}
     tensors |= {f"state/{n}": v for n, v in model.state_layout.views(model.state).items()}
-    tensors |= {f"slots/{name}": vector for name, vector in slots.items()}
+    tensors |= {f"optimizer/{name}": vector for name, vector in optimizer_state.items()}
     for i, statistics in enumerate(task.preprocessor.statistics):
         tensors |= {f"preprocess/{i}/{name}": array for name, array in statistics.items()}
     header = {

@@ -25,7 +25,7 @@ from nnkit.training.plan import Pace, pace
 POINTS = 2001  # points of a curve; odd, so that the middle of the range is included
 
 
-class Shown(Spec):
+class LoneActivation(Spec):
     """An activation alone."""
 
     activation: AnyActivation
@@ -46,7 +46,7 @@ def activation_from(text: str, overrides: Sequence[str] = ()) -> AnyActivation:
     place = Place(text)
     for override in overrides:
         document = apply_override(document, override)
-    shown = validate(Shown, Node({"activation": document}, place, place))
+    shown = validate(LoneActivation, Node({"activation": document}, place, place))
     return shown.activation
 
 

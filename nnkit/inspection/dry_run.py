@@ -9,7 +9,8 @@ from typing import Any
 from nnkit.nn.model import buffer_bytes, describe
 from nnkit.nn.numerics import numerics
 from nnkit.task.config import Config
-from nnkit.training.session import build
+from nnkit.task.task import load_task
+from nnkit.training.trainer import Trainer
 
 
 def dry_run(config: Config, runs: Path) -> dict[str, Any]:
@@ -25,25 +26,26 @@ def dry_run(config: Config, runs: Path) -> dict[str, Any]:
         DivergedError: the first loss is NaN or infinite.
     """
     with config.locating():
-        session = build(config, runs)
-    model, loop = session.model, session.loop
+        trainer = Trainer(load_task(config), runs)
+    model, loop = trainer.model, trainer.loop
     with numerics(model):
         batch = next(loop.batches.epoch(0))
         loss = loop.step((batch,))  # this one also makes the buffers
         began = perf_counter()
         loop.step((batch,))
         seconds = perf_counter() - began
-    vectors = 2 + len(loop.slots)
+    vectors = 2 + len(loop.optimizer_state)
     size, threads = loop.batches.batch_size, model.execution.threads
+    at_once = min(size, model.micro_batch_size(size, training=True) * threads)
     return {
         "layers": describe(model),
         "parameters": model.layout.size,
         "memory": {
-            "data": sum(x.inputs.nbytes + x.targets.nbytes for x in session.ready.values()),
+            "data": sum(x.inputs.nbytes + x.targets.nbytes for x in trainer.sets.values()),
             "parameters": vectors * model.params.nbytes,
-            "buffers": buffer_bytes(model, min(size, model.piece(size, training=True) * threads)),
+            "buffers": buffer_bytes(model, at_once),
         },
-        "samples": {name: len(samples) for name, samples in session.task.sets.items()},
+        "samples": {name: len(samples) for name, samples in trainer.task.sets.items()},
         "steps": loop.steps,
         "batch_size": loop.batches.batch_size,
         "loss": loss,

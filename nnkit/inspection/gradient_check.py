@@ -11,7 +11,7 @@ from nnkit.nn.model import batch_last
 from nnkit.nn.numerics import execution_for
 from nnkit.random import generator
 from nnkit.task.config import Config
-from nnkit.task.task import prepare, ready_set
+from nnkit.task.task import load_task
 
 
 def check_gradients(config: Config, samples: int = 8) -> list[BlockCheck]:
@@ -30,8 +30,8 @@ def check_gradients(config: Config, samples: int = 8) -> list[BlockCheck]:
         DataError: the data is missing or damaged.
     """
     with config.locating():
-        task = prepare(config)
-        model = task.model(dtype="float64")
+        task = load_task(config)
+        model = task.build_model(dtype="float64")
         model.execution = execution_for(model, samples, threads=1)
         if samples < 2 and any(stage.spec.needs_batch for stage in model.stages):
             raise UsageError("batch normalization compares samples; check it on 2 or more")
@@ -39,7 +39,7 @@ def check_gradients(config: Config, samples: int = 8) -> list[BlockCheck]:
         chosen = generator(config.seed, "gradcheck").permutation(len(train))[:samples]
         weights = None if train.weights is None else train.weights[chosen]
         batch = Samples(train.inputs[chosen], train.targets[chosen], weights)
-        data = ready_set(batch, task.preprocessor, model, task.classes, config, task.class_weights)
+        data = task.prepare(batch, model)
     nudge = generator(config.seed, "gradcheck/nudge")
     model.params += 0.05 * nudge.standard_normal(model.layout.size)
     X, T = batch_last(np.array(data.inputs)), batch_last(data.targets.coded(slice(None)))

@@ -13,10 +13,11 @@ from nnkit.errors import DivergedError, SettingError, UsageError
 from nnkit.nn.numerics import numerics
 from nnkit.nn.params import Array
 from nnkit.optim.schedules import Schedule
-from nnkit.plots import Chart, Curve, Mark
+from nnkit.plots import Annotation, Chart, Curve
 from nnkit.task.config import Config
+from nnkit.task.task import load_task
 from nnkit.training.loop import Loop, Progress, Step
-from nnkit.training.session import build
+from nnkit.training.trainer import Trainer
 
 WORSE = 4.0  # multiple of the best smoothed loss at which the test stops
 MEMORY = 0.8  # decay of the running mean that smooths the loss
@@ -113,12 +114,12 @@ def find_lr(config: Config, low: float = 1e-7, high: float = 10.0, steps: int = 
                 f"'{config.optimizer.tag()}' chooses its step lengths by a line search over "
                 "all samples, so there is no learning rate to find; use a mini-batch optimizer",
             )
-        session = build(config)
+        trainer = Trainer(load_task(config))
     growth = (high / low) ** (1 / (steps - 1))
     rising = config.optimizer.model_copy(update={"lr": low, "schedule": Rising(growth=growth)})
     # One more step, because the effect of a step shows in the loss of the next batch.
     loop = replace(
-        session.loop,
+        trainer.loop,
         optimizer=rising,
         steps=steps + 1,
         evaluate_every=steps + 1,
@@ -128,7 +129,7 @@ def find_lr(config: Config, low: float = 1e-7, high: float = 10.0, steps: int = 
     losses: list[float] = []
     ending: Ending = "the whole range was tried"
     mean, best = RunningMean(), inf
-    with numerics(session.model):
+    with numerics(trainer.model):
         try:
             for loss in _losses(loop):
                 losses.append(loss)
@@ -209,9 +210,11 @@ def smooth(losses: Array) -> Array:
 def draw(found: RangeTest, name: str) -> Chart:
     """The losses over the rates."""
     shown = np.where(found.loss <= 1.1 * max(found.smoothed), found.loss, np.nan)
-    marks = [Mark(f"a tenth of the minimum {found.tenth_of_minimum:.2g}", found.tenth_of_minimum)]
+    marks = [
+        Annotation(f"a tenth of the minimum {found.tenth_of_minimum:.2g}", found.tenth_of_minimum)
+    ]
     if found.steepest is not None:
-        marks.insert(0, Mark(f"steepest descent {found.steepest:.2g}", found.steepest))
+        marks.insert(0, Annotation(f"steepest descent {found.steepest:.2g}", found.steepest))
     within = tuple(mark for mark in marks if mark.x >= found.lr[0])
     return Chart(
         f"{name}: loss while the learning rate rises",

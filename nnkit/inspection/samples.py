@@ -15,13 +15,13 @@ from nnkit.errors import DataError, UsageError
 from nnkit.inspection.sheet import Sheet, columns_in, pictures_of
 from nnkit.random import generator
 from nnkit.task.config import Config
-from nnkit.task.task import Task, prepare
+from nnkit.task.task import Task, load_task
 
 COLUMNS = 10  # columns of a sheet without augmentation
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class SampleView:
     """Training samples.
 
     Attributes:
@@ -77,7 +77,7 @@ class Shown:
 
 def show_samples(
     config: Config, indices: Sequence[int] = (), count: int = 10, versions: int = 0
-) -> Shown:
+) -> SampleView:
     """Training samples of a config, and what its augmentation makes of them.
 
     Args:
@@ -97,7 +97,7 @@ def show_samples(
             "data.augment is empty; try --set data.augment='[{rotate: 10}, {shift: 2}]'"
         )
     with config.locating():
-        task = prepare(config)
+        task = load_task(config)
         if versions:
             augment.check(config.data.augment, task.input_shape)
     train, dataset = task.sets["train"], task.dataset
@@ -111,7 +111,7 @@ def show_samples(
     inputs, columns = np.asarray(train.inputs[chosen]), dataset.columns
     if inputs.ndim == 2 and not columns:
         columns = tuple(Column(str(i)) for i in range(inputs.shape[1]))
-    return Shown(
+    return SampleView(
         indices=tuple(chosen.tolist()),
         targets=tuple(_in_words(target, dataset.classes) for target in train.targets[chosen]),
         inputs=inputs,

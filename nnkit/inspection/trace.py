@@ -21,8 +21,8 @@ from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass, Recorder
 from nnkit.runs.directory import DEFAULT_RUNS
 from nnkit.task.config import Config
-from nnkit.task.task import prepare
-from nnkit.training.session import Session, assemble
+from nnkit.task.task import load_task
+from nnkit.training.trainer import Trainer
 
 MOST = 1000  # parameters of the largest network whose trace is readable
 
@@ -111,8 +111,8 @@ def trace(config: Config, sample: int, split: str = "train", *, force: bool = Fa
         UsageError: there is no such sample, or the network is too large.
     """
     with config.locating():
-        session = _session(config, force)
-        return _trace(session, sample, split, "initial weights")
+        trainer = _trainer(config, force)
+        return _trace(trainer, sample, split, "initial weights")
 
 
 def trace_checkpoint(
@@ -139,18 +139,18 @@ def trace_checkpoint(
     """
     trained = load_checkpoint(what, runs)
     with trained.config.locating():
-        session = _session(trained.config, force)
-        if session.task.fingerprint != trained.info["data"]:
+        trainer = _trainer(trained.config, force)
+        if trainer.task.fingerprint != trained.info["data"]:
             raise DataError("the data has changed since this model was trained")
-        session.model.params[...] = trained.model.params
-        session.model.state[...] = trained.model.state
-        return _trace(session, sample, split, f"weights of {what}")
+        trainer.model.params[...] = trained.model.params
+        trainer.model.state[...] = trained.model.state
+        return _trace(trainer, sample, split, f"weights of {what}")
 
 
-def _session(config: Config, force: bool) -> Session:
+def _trainer(config: Config, force: bool) -> Trainer:
     training = config.training.model_copy(update={"precision": "float64"})
-    task = prepare(config.model_copy(update={"training": training}))
-    model = task.model()
+    task = load_task(config.model_copy(update={"training": training}))
+    model = task.build_model()
     if any(stage.spec.needs_batch for stage in model.stages):
         raise UsageError(
             "batch normalization mixes the samples of a batch, so a single sample cannot be traced "
@@ -163,22 +163,22 @@ def _session(config: Config, force: bool) -> Session:
                 f"this network has {count:,} {what}, but tracing is limited to {MOST:,}; "
                 "use --force to trace it anyway"
             )
-    return assemble(task)
+    return Trainer(task)
 
 
-def _trace(session: Session, sample: int, split: str, origin: str) -> Trace:
-    if split not in session.ready:
-        raise UsageError(f"there is no {split} set; available: {', '.join(session.ready)}")
-    ready = session.ready[split]
-    if not 0 <= sample < len(ready):
+def _trace(trainer: Trainer, sample: int, split: str, origin: str) -> Trace:
+    if split not in trainer.sets:
+        raise UsageError(f"there is no {split} set; available: {', '.join(trainer.sets)}")
+    chosen = trainer.sets[split]
+    if not 0 <= sample < len(chosen):
         raise UsageError(
             f"there is no sample {sample}; samples of the {split} set are numbered "
-            f"0 to {len(ready) - 1}"
+            f"0 to {len(chosen) - 1}"
         )
     one = slice(sample, sample + 1)
-    weights = None if ready.weights is None else ready.weights[one]
-    batch = Batch(batch_last(ready.inputs[one]), batch_last(ready.targets.coded(one)), weights)
-    model, loop = session.model, session.loop
+    weights = None if chosen.weights is None else chosen.weights[one]
+    batch = Batch(batch_last(chosen.inputs[one]), batch_last(chosen.targets.coded(one)), weights)
+    model, loop = trainer.model, trainer.loop
     with numerics():
         network = model.bind(1, training=True, input_gradient=True)
         step = _StepRecorder(network, model.stages)
@@ -193,11 +193,11 @@ def _trace(session: Session, sample: int, split: str, origin: str) -> Trace:
         loop.step((batch,))
         after = model.params.copy()
         loss_after = network.training_loss(batch.X, batch.T, Pass(), batch.weights)
-    classes = session.task.classes
-    target = ready.targets[one][0]
+    classes = trainer.task.classes
+    target = chosen.targets[one][0]
     views = [model.layout.views(vector) for vector in (before, gradients, after)]
     return Trace(
-        config=session.config,
+        config=trainer.config,
         origin=origin,
         split=split,
         sample=sample,

@@ -20,7 +20,7 @@ LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class TraceTable:
     """Numbers under headings, all as text."""
 
     headings: tuple[str, ...]
@@ -33,7 +33,7 @@ class Section:
 
     title: str
     formulas: tuple[str, ...] = ()
-    tables: tuple[Table, ...] = ()
+    tables: tuple[TraceTable, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +54,19 @@ def title_of(trace: Trace) -> str:
 
 def chapters(trace: Trace, digits: int = 4) -> list[Chapter]:
     """The four parts of the step, numbers with `digits` significant digits."""
-    teller = _Teller(trace, digits)
-    forward = [teller.input(), *(teller.forward(i) for i in range(len(trace.layers)))]
+    tables = _Tables(trace, digits)
+    forward = [tables.input(), *(tables.forward(i) for i in range(len(trace.layers)))]
     downward = [i for i, layer in enumerate(trace.layers) if layer.output_gradient is not None]
-    backward = [teller.backward(i) for i in reversed(downward)]
+    backward = [tables.backward(i) for i in reversed(downward)]
     return [
         Chapter("Forward", tuple(forward)),
-        Chapter("Loss", (teller.loss(),)),
+        Chapter("Loss", (tables.loss(),)),
         Chapter("Backward", tuple(backward)),
-        Chapter("Update", tuple(teller.update())),
+        Chapter("Update", tuple(tables.update())),
     ]
 
 
-class _Teller:
+class _Tables:
     """Makes the sections of one trace."""
 
     def __init__(self, trace: Trace, digits: int) -> None:
@@ -100,7 +100,7 @@ class _Teller:
         tables = self.pair(layer, "in", "out")
         return Section(self.title(layer), (first_line(layer.spec),), tables)
 
-    def pair(self, layer: LayerTrace, below: str, above: str) -> tuple[Table, ...]:
+    def pair(self, layer: LayerTrace, below: str, above: str) -> tuple[TraceTable, ...]:
         """Input and output side by side, or one after the other where their shapes differ."""
         return self.side_by_side({below: layer.input, above: layer.output})
 
@@ -202,7 +202,7 @@ class _Teller:
 
     def of_units(
         self, layer: LayerTrace, what: str, before: dict[str, Array], after: dict[str, Array]
-    ) -> Table:
+    ) -> TraceTable:
         """A row for each unit of a dense layer: weights and bias, if there are not too many.
 
         Args:
@@ -221,7 +221,7 @@ class _Teller:
                 columns[f"{prefix}b"] = getattr(layer.parameters["b"], what)
         return self.columns(**(columns | after))
 
-    def listed(self, layer: LayerTrace) -> tuple[Table, ...]:
+    def listed(self, layer: LayerTrace) -> tuple[TraceTable, ...]:
         """A layer's gradients, one per row, if they are not shown as a matrix."""
         if not layer.parameters or self.as_matrix(layer):
             return ()
@@ -230,9 +230,9 @@ class _Teller:
             for name, parameter in layer.parameters.items()
             for index, value in entries(parameter.gradient)
         ]
-        return (Table(("parameter", "gradient"), tuple(rows)),)
+        return (TraceTable(("parameter", "gradient"), tuple(rows)),)
 
-    def long(self, layer: LayerTrace) -> Table:
+    def long(self, layer: LayerTrace) -> TraceTable:
         """A layer's parameters, one per row: before, gradient, after."""
         rows = [
             (
@@ -244,15 +244,15 @@ class _Teller:
             for name, parameter in layer.parameters.items()
             for index, value in entries(parameter.value)
         ]
-        return Table(("parameter", "before", "gradient", "new"), tuple(rows))
+        return TraceTable(("parameter", "before", "gradient", "new"), tuple(rows))
 
-    def side_by_side(self, columns: dict[str, Array]) -> tuple[Table, ...]:
+    def side_by_side(self, columns: dict[str, Array]) -> tuple[TraceTable, ...]:
         """One table of all columns, or one table per column where their shapes differ."""
         if len({values.shape for values in columns.values()}) == 1:
             return (self.columns(**columns),)
         return tuple(self.columns(**{symbol: values}) for symbol, values in columns.items())
 
-    def columns(self, **columns: Array) -> Table:
+    def columns(self, **columns: Array) -> TraceTable:
         """A row for each number of arrays of one shape."""
         first = next(iter(columns.values()))
         rows = []
@@ -260,7 +260,7 @@ class _Teller:
             at = zero_based(index)
             label = ",".join(map(str, index)) or "1"
             rows.append((label, *(self.number(float(values[at])) for values in columns.values())))
-        return Table(("unit" if first.ndim == 1 else "index", *columns), tuple(rows))
+        return TraceTable(("unit" if first.ndim == 1 else "index", *columns), tuple(rows))
 
     def number(self, value: float) -> str:
         """A number with the requested significant digits, trailing zeros included."""
@@ -403,7 +403,7 @@ def as_html(trace: Trace, digits: int = 4) -> str:
     return PAGE.format(title=escape(title_of(trace)), body="\n".join(parts))
 
 
-def _html_table(table: Table) -> str:
+def _html_table(table: TraceTable) -> str:
     def row(cells: Sequence[str], tag: str) -> str:
         return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
 

@@ -119,7 +119,7 @@ class Sign(Function):
         dY.fill(0)
 
 
-class Step(Function):
+class Heaviside(Function):
     """f(z) = 1 for z > 0, else 0: the unit of McCulloch & Pitts 1943 (for inference)."""
 
     kind: Literal["step"] = "step"
@@ -630,7 +630,7 @@ def _softplus(Z: Array) -> Array:
 AnyActivation = Annotated[
     Identity
     | Sign
-    | Step
+    | Heaviside
     | Sigmoid
     | HardSigmoid
     | Tanh

@@ -1,4 +1,4 @@
-"""The config's `architecture` and `activation` sections, and the chain of layers they stand for."""
+"""The config's `architecture` and `activation` sections, and the layers they stand for."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nnkit.nn.activations import AnyActivation, ReLU
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import AnyInitializer, He, Xavier, Zeros
 from nnkit.nn.layer import LayerSpec, Stage
-from nnkit.nn.layers import ActivationLayer, AnyLayer, Dropout, Noise
+from nnkit.nn.layers import ActivationLayer, AnyLayer, Dropout, GaussianNoise
 from nnkit.nn.layers.weighted import ActivatedLayer
 from nnkit.nn.losses import Loss
 
@@ -88,7 +88,7 @@ class Activations(Spec):
     )
 
 
-def chain(
+def build_stages(
     architecture: Architecture,
     activations: Activations,
     loss: Loss,
@@ -137,9 +137,9 @@ def _links(
     output = own or activations.output or activation_named(loss.output)
     awaiting = None if architecture.last_is_hidden else last
     if input_noise is not None:
-        yield "input.noise", Noise(std=input_noise), ("regularization", "input_noise")
+        yield "input.noise", GaussianNoise(std=input_noise), ("regularization", "input_noise")
     filling = _Filling(architecture, activations, dropout)
-    for index, suffix, spec, path in filling.filled(layers, awaiting, output, ("architecture",)):
+    for index, suffix, spec, path in filling.completed(layers, awaiting, output, ("architecture",)):
         yield f"layers.{index}{suffix}", spec, path
     place: SettingPath = ("activation", "output")
     if own is not None:
@@ -155,7 +155,7 @@ class _Filling:
     activations: Activations
     dropout: float | None
 
-    def filled(
+    def completed(
         self,
         layers: Sequence[LayerSpec],
         last: int | None,
@@ -210,7 +210,7 @@ class _Filling:
             last = weighted[-1] if weighted else None
             if last is not None and own_activation(layers[last]) is not None:
                 last = None
-            for index, _, spec, _ in self.filled(layers, last, follows, path):
+            for index, _, spec, _ in self.completed(layers, last, follows, path):
                 yield index, spec
 
         return layer.decided(initializer, bias, fill)

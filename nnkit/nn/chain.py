@@ -57,7 +57,7 @@ def bind_chain(stages: Sequence[Stage], binding: Binding) -> Chain:
     layers: dict[str, Layer] = {}
     form = binding.form
     wanted = binding.input_gradient  # does anything from here down need dE/dX of this layer?
-    scratch, samples_first = binding.input_is_scratch, binding.samples_first
+    scratch, batch_first = binding.input_is_scratch, binding.input_is_batch_first
     for stage in stages:
         spec = stage.spec
         trained, running = spec.parameters(form), spec.state(form)
@@ -69,7 +69,7 @@ def bind_chain(stages: Sequence[Stage], binding: Binding) -> Chain:
             state={p.name: binding.state[f"{stage.name}.{p.name}"] for p in running},
             input_gradient=binding.training and wanted,
             input_is_scratch=scratch,
-            samples_first=samples_first,
+            input_is_batch_first=batch_first,
             name=f"{binding.name}.{stage.name}" if binding.name else stage.name,
         )
         layers[own.name] = spec.bind(own)
@@ -77,5 +77,5 @@ def bind_chain(stages: Sequence[Stage], binding: Binding) -> Chain:
         wanted = wanted or any(parameter.lr_factor for parameter in trained)
         # A layer without buffers of its own hands on what it was given, or a view of it.
         scratch = spec.output_is_scratch
-        samples_first = samples_first and spec.output_is_view
+        batch_first = batch_first and spec.output_is_view
     return Chain(layers, form)

@@ -29,7 +29,7 @@ class Initializer(Component):
             fan_out: how many units one input feeds.
         """
 
-    def objection(self, shape: tuple[int, ...]) -> str | None:
+    def shape_error(self, shape: tuple[int, ...]) -> str | None:
         """The reason why the initializer can't fill a block of that shape; None if it can."""
         return None
 
@@ -179,7 +179,7 @@ class Orthogonal(Initializer):
         return self.gain * (Q if rows >= columns else Q.T).reshape(shape)
 
 
-class Identity(Initializer):
+class IdentityMatrix(Initializer):
     """The identity matrix times `gain` (Le, Jaitly & Hinton 2015, for recurrent layers)."""
 
     kind: Literal["identity"] = "identity"
@@ -239,7 +239,7 @@ class Values(Initializer):
     ) -> NDArray[np.float64]:
         return np.array(self.values).reshape(shape)
 
-    def objection(self, shape: tuple[int, ...]) -> str | None:
+    def shape_error(self, shape: tuple[int, ...]) -> str | None:
         given, wanted = len(self.values), prod(shape)
         if given == wanted:
             return None
@@ -257,7 +257,7 @@ AnyInitializer = Annotated[
     | Xavier
     | He
     | Orthogonal
-    | Identity
+    | IdentityMatrix
     | Sparse
     | Nielsen
     | Values,

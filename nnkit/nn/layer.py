@@ -32,8 +32,8 @@ class Binding:
         training: whether backward will be called.
         input_gradient: whether backward shall return dE/dX; a first layer's is wanted by nobody.
         input_is_scratch: whether forward may overwrite its input, because nobody else needs it.
-        samples_first: whether the input is a view of memory that lies samples first, as batches
-            come; else it is C-ordered.
+        input_is_batch_first: whether the input is a view of memory with the batch as first axis, as
+            batches come; else it is C-ordered.
         compiled: whether kernels shall be compiled.
         threads: that may share the layer's work; one where they share the batch.
         seed: the run's seed, for layers that draw random numbers.
@@ -50,7 +50,7 @@ class Binding:
     training: bool
     input_gradient: bool
     input_is_scratch: bool
-    samples_first: bool
+    input_is_batch_first: bool
     compiled: bool
     threads: int
     seed: int
@@ -92,7 +92,7 @@ class Layer(ABC):
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class ReceptiveField:
     """The receptive field of an output of a layer or chain, along each axis of positions.
 
     Attributes:
@@ -103,7 +103,7 @@ class Reach:
     width: tuple[float, ...]
     stride: tuple[float, ...]
 
-    def then(self, layer: Reach | None) -> Reach:
+    def then(self, layer: ReceptiveField | None) -> ReceptiveField:
         """The receptive field with one more layer after it: r ← r + (k − 1)·s and s ← s·t.
 
         Araujo, Norris & Sim 2019, *Computing receptive fields of convolutional neural networks*,
@@ -111,7 +111,7 @@ class Reach:
         """
         if layer is None:
             return self
-        return Reach(
+        return ReceptiveField(
             tuple(
                 r + (k - 1) * s
                 for r, k, s in zip(self.width, layer.width, self.stride, strict=True)
@@ -236,7 +236,7 @@ class LayerSpec(Component):
         """The layers that the layer is made of, for inputs of that form; most are made of none."""
         return ()
 
-    def reach(self, form: Form) -> Reach | None:
+    def receptive_field(self, form: Form) -> ReceptiveField | None:
         """The receptive field of an output for inputs of that form; None for elementwise layers."""
         return None
 

@@ -73,7 +73,7 @@ class Loss(Component):
         """
         return self.from_logits if fused else self.__call__
 
-    def objection(self, T: Array) -> str | None:
+    def target_error(self, T: Array) -> str | None:
         """The reason why real targets T are invalid, as the end of a sentence; None if valid.
 
         Args:
@@ -241,7 +241,7 @@ class Poisson(Loss):
         np.subtract(rates, T, out=dZ)
         return over_samples(rates - T * Z)
 
-    def objection(self, T: Array) -> str | None:
+    def target_error(self, T: Array) -> str | None:
         return None if (T >= 0).all() else f"but counts must not be negative; found {T.min():g}"
 
 
@@ -304,7 +304,7 @@ class BinaryCrossEntropy(ClassLoss):
         epsilon = T.dtype.type(self.label_smoothing)
         return T * (1 - epsilon) + epsilon / 2 if epsilon else T
 
-    def objection(self, T: Array) -> str | None:
+    def target_error(self, T: Array) -> str | None:
         if ((T >= 0) & (T <= 1)).all():
             return None
         return f"but probabilities must be between 0 and 1; found {T.min():g} to {T.max():g}"
@@ -365,7 +365,7 @@ class _Softmax(ClassLoss):
     outputs: ClassVar[frozenset[str] | None] = frozenset({"softmax"})
     wants: ClassVar[str] = "a probability distribution over all classes"
 
-    def objection(self, T: Array) -> str | None:
+    def target_error(self, T: Array) -> str | None:
         if (T < 0).any():
             return f"but probabilities must not be negative; found {T.min():g}"
         sums = T.sum(axis=1)
@@ -558,7 +558,7 @@ class _Margin(ClassLoss):
         np.multiply(dY, T, out=dY)
         return losses
 
-    def objection(self, T: Array) -> str | None:
+    def target_error(self, T: Array) -> str | None:
         return None if np.isin(T, (-1, 1)).all() else "but needs targets of −1 and 1"
 
 
@@ -626,7 +626,7 @@ class MultiClassHinge(ClassLoss):
         np.subtract(dY, right * np.add.reduce(dY, axis=0), out=dY)
         return over_samples(np.maximum(excess, 0))
 
-    def objection(self, T: Array) -> str | None:
+    def target_error(self, T: Array) -> str | None:
         wrong = np.flatnonzero((T > 0.5).sum(axis=1) != 1)
         if not len(wrong):
             return None

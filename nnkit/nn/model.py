@@ -13,7 +13,7 @@ import numpy as np
 
 from nnkit.nn.arena import Arena, Buffers
 from nnkit.nn.form import Form, Positions
-from nnkit.nn.layer import Activation, Binding, Reach, Stage, restaged
+from nnkit.nn.layer import Activation, Binding, ReceptiveField, Stage, restaged
 from nnkit.nn.losses import Loss
 from nnkit.nn.network import Network
 from nnkit.nn.parallel.execution import Execution
@@ -21,15 +21,15 @@ from nnkit.nn.parallel.micro_batches import MicroBatches
 from nnkit.nn.parallel.pool import Pool
 from nnkit.nn.params import Array, Layout, Shape
 
-LARGEST_PIECE = 64  # most samples in a piece, where the cache does not demand fewer
-CACHE = 1 << 25  # bytes of a piece's buffers at most
-STEP = 16  # samples: a piece is a multiple of it, one vector of the widest kind
+LARGEST_MICRO_BATCH = 64  # most samples in one, where the cache does not demand fewer
+CACHE = 1 << 25  # bytes of a micro-batch's buffers at most
+STEP = 16  # samples: a micro-batch is a multiple of it, one vector of the widest kind
 
 Batchwise = Network | MicroBatches  # either takes whole batches
 
 
-class Bound(NamedTuple):
-    """The bindings of a network in addition to the model's parameters."""
+class NetworkKey(NamedTuple):
+    """What a network is bound to in addition to the model's parameters."""
 
     batch: int
     positions: Positions
@@ -77,8 +77,8 @@ class Model:
         self.initialize()
         self.outgrows_cache = any(stage.spec.outgrows_cache for stage in self.stages)
         self.execution = Execution()
-        self._arena: Arena[Bound, Batchwise] = Arena()  # networks for training
-        self._pool: Pool[Arena[Bound, Batchwise]] = Pool(Arena)  # networks for everything else
+        self._arena: Arena[NetworkKey, Batchwise] = Arena()  # networks for training
+        self._pool: Pool[Arena[NetworkKey, Batchwise]] = Pool(Arena)  # networks for everything else
 
     def initialize(self) -> None:
         """Gives parameters and running state their first values."""
@@ -176,15 +176,15 @@ class Model:
         training: bool,
         positions: Positions,
         execution: Execution | None = None,
-    ) -> Bound:
+    ) -> NetworkKey:
         found = positions or self.input_form.positions
-        return Bound(batch, found, training, execution or self.execution)
+        return NetworkKey(batch, found, training, execution or self.execution)
 
-    def _bound_in(self, arena: Arena[Bound, Batchwise], key: Bound) -> Batchwise:
+    def _bound_in(self, arena: Arena[NetworkKey, Batchwise], key: NetworkKey) -> Batchwise:
         return arena.get(key, lambda buffers: self._cut_or_whole(key, buffers))
 
-    def _cut_or_whole(self, key: Bound, buffers: Buffers) -> Batchwise:
-        size = self.piece(key.batch, key.training, key.execution, key.positions)
+    def _cut_or_whole(self, key: NetworkKey, buffers: Buffers) -> Batchwise:
+        size = self.micro_batch_size(key.batch, key.training, key.execution, key.positions)
         if size >= key.batch:
             return self._bind(key, buffers, self.grads)
 
@@ -195,7 +195,7 @@ class Model:
         return MicroBatches(bind, key.batch, size, threads, self.grads, key.training, buffers)
 
     def _bind(
-        self, key: Bound, buffers: Buffers, grads: Array, input_gradient: bool = False
+        self, key: NetworkKey, buffers: Buffers, grads: Array, input_gradient: bool = False
     ) -> Network:
         execution = key.execution
         whole = Binding(
@@ -209,7 +209,7 @@ class Model:
             training=key.training,
             input_gradient=input_gradient,
             input_is_scratch=False,
-            samples_first=True,
+            input_is_batch_first=True,
             compiled=execution.compiled,
             threads=1 if self.shares_batches(key.training) else execution.threads,
             seed=self.seed,
@@ -217,7 +217,7 @@ class Model:
         )
         return Network(self.stages, whole, self.loss)
 
-    def piece(
+    def micro_batch_size(
         self,
         batch: int,
         training: bool,
@@ -227,15 +227,15 @@ class Model:
         """The number of samples of a batch that are processed at a time.
 
         All of them where threads share the work of each layer. Vectors go through in one piece for
-        each thread, images in pieces that stay in the cache.
+        each thread, images in micro-batches that stay in the cache.
         """
         if not self.shares_batches(training):
             return batch
         each = ceil(batch / (execution or self.execution).threads)
         if self.outgrows_cache:
             of_one = buffer_bytes(self, 1, positions)
-            fitting = min(max(CACHE // of_one, STEP), LARGEST_PIECE)
-            each = ceil(each / ceil(each / fitting))  # equal pieces, as many as it takes
+            fitting = min(max(CACHE // of_one, STEP), LARGEST_MICRO_BATCH)
+            each = ceil(each / ceil(each / fitting))  # equal parts, as many as it takes
         return min(ceil(each / STEP) * STEP, batch)
 
     def forward(self, X: Array, batch: int = 1000, execution: Execution | None = None) -> Array:
@@ -254,7 +254,7 @@ class Model:
             part = np.asarray(X[start : start + batch], dtype=self.dtype)
             with self.lent(len(part), execution, part.shape[2:]) as network:
                 Y = network.forward(batch_last(part))
-                outputs[start : start + len(part)] = samples_first(Y)
+                outputs[start : start + len(part)] = batch_first(Y)
         return outputs
 
 
@@ -263,7 +263,7 @@ def batch_last(X: Array) -> Array:
     return X.T if X.ndim == 2 else np.moveaxis(X, 0, -1)
 
 
-def samples_first(Y: Array) -> Array:
+def batch_first(Y: Array) -> Array:
     """(*shape, N) as a view (N, *shape): the one way out."""
     return Y.T if Y.ndim == 2 else np.moveaxis(Y, -1, 0)
 
@@ -277,7 +277,7 @@ def describe(model: Model) -> list[dict[str, Any]]:
     `reshape` has put positions elsewhere.
     """
     positions = model.input_shape[1:]
-    seen = Reach((1,) * len(positions), (1,) * len(positions))
+    seen = ReceptiveField((1,) * len(positions), (1,) * len(positions))
     sees_all, is_known = not positions, True
     rows = []
     for stage in model.stages:
@@ -286,7 +286,7 @@ def describe(model: Model) -> list[dict[str, Any]]:
         if stage.spec.rearranges:
             is_known = is_known and stage.output_form.positions == positions
         if is_known and not sees_all:
-            seen = seen.then(stage.spec.reach(stage.input_form))
+            seen = seen.then(stage.spec.receptive_field(stage.input_form))
         field: Shape | None = None
         if sees_all:
             field = positions

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from nnkit.nn.params import Array
 
-PIECES_APART = 1 << 40  # stride of the keys of random draws; more than there are steps
+MICRO_BATCHES_APART = 1 << 40  # stride of the keys of random draws; more than there are steps
 
 
 class Observer:
@@ -49,19 +49,19 @@ class Pass(NamedTuple):
         training: whether it trains, so that dropout drops and batches are normalized by their own
             statistics.
         step: the training step, which keys random draws.
-        piece: the number of the micro-batch within the batch, whose draws are its own.
+        micro_batch: the number of the micro-batch within the batch, whose draws are its own.
         observer: is told what flows.
     """
 
     training: bool = True
     step: int = 0
-    piece: int = 0
+    micro_batch: int = 0
     observer: Observer | None = None
 
     @property
     def key(self) -> int:
-        """The key of random draws, another one for each step and piece."""
-        return self.step + self.piece * PIECES_APART
+        """The key of random draws, another one for each step and micro-batch."""
+        return self.step + self.micro_batch * MICRO_BATCHES_APART
 
 
 INFERENCE = Pass(training=False)

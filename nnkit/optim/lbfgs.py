@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from nnkit.config.spec import Count, NonNegative, Positive
-from nnkit.optim.optimizer import Array, Objective, Optimizer, Slots
+from nnkit.optim.optimizer import Array, Objective, Optimizer, State
 from nnkit.optional import optional
 
 ITERATIONS = 20  # of SciPy's, in one step
@@ -48,7 +48,7 @@ class LBFGS(Optimizer):
         return self
 
     @property
-    def slots(self) -> tuple[str, ...]:
+    def state_names(self) -> tuple[str, ...]:
         if self.engine == "scipy":
             return ()
         return tuple(f"{what}_{i}" for what in ("step", "change") for i in range(self.memory))
@@ -57,18 +57,18 @@ class LBFGS(Optimizer):
         if self.engine == "scipy":
             _scipy()
 
-    def update(self, params: Array, grads: Array, slots: Slots, t: int, lr: float) -> None:
+    def update(self, params: Array, grads: Array, state: State, t: int, lr: float) -> None:
         raise TypeError(f"{self.tag()} needs the objective, not one gradient")
 
     def descend(
-        self, objective: Objective, params: Array, grads: Array, slots: Slots, t: int, lr: float
+        self, objective: Objective, params: Array, grads: Array, state: State, t: int, lr: float
     ) -> float:
         if self.engine == "scipy":
             return self._by_scipy(objective, params, grads)
         began = objective()
         if not isfinite(began) or float(np.abs(grads).max(initial=0)) <= self.tolerance:
             return began
-        steps, changes = slots[: self.memory], slots[self.memory :]
+        steps, changes = state[: self.memory], state[self.memory :]
         newest_first = [(t - 2 - i) % self.memory for i in range(min(t - 1, self.memory))]
         pairs = [(steps[i], changes[i]) for i in newest_first]
         start, gradient = params.copy(), grads.copy()

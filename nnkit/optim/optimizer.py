@@ -12,15 +12,15 @@ from pydantic import Field
 
 from nnkit.config.spec import Component, Positive
 from nnkit.optim.clipping import AnyClipping
-from nnkit.optim.schedules import AnySchedule, Constant
+from nnkit.optim.schedules import AnySchedule, ConstantRate
 
 Array = NDArray[Any]
-Slots = tuple[Array, ...]
+State = tuple[Array, ...]
 Objective = Callable[[], float]
 
 
 class Optimizer(Component):
-    """The update rule; its state is kept in slots, vectors as long as the parameters.
+    """The update rule; its state consists of vectors as long as the parameters.
 
     Attributes:
         per_block: whether the rule looks at each parameter block as a whole, so that it must be
@@ -33,15 +33,15 @@ class Optimizer(Component):
     full_batch: ClassVar[bool] = False
     lr: Positive = Field(description="The learning rate, before the schedule is applied.")
     schedule: AnySchedule = Field(
-        Constant(), description="How the learning rate changes over the run."
+        ConstantRate(), description="How the learning rate changes over the run."
     )
     clip: AnyClipping | None = Field(
         None, description="How gradients are clipped before each update."
     )
 
     @property
-    def slots(self) -> tuple[str, ...]:
-        """The names of the optimizer's slots, zero at the start."""
+    def state_names(self) -> tuple[str, ...]:
+        """The names of the vectors of the optimizer's state, zero at the start."""
         return ()
 
     @property
@@ -66,14 +66,14 @@ class Optimizer(Component):
         return self.lr * self.schedule.factor(step, steps, per_epoch)
 
     def step(
-        self, params: Array, grads: Array, slots: Slots, t: int, lr: float, decay: float = 0.0
+        self, params: Array, grads: Array, state: State, t: int, lr: float, decay: float = 0.0
     ) -> None:
         """Updates `params` in place.
 
         Args:
             params: all parameters, shape (P,), or one block.
             grads: their gradients, shape (P,); used as scratch.
-            slots: the optimizer state, as named by `slots`, each of shape (P,), updated in place.
+            state: the vectors that `state_names` names, each of shape (P,), updated in place.
             t: the number of this step, from 1.
             lr: the learning rate at this step.
             decay: decoupled weight decay: p ← p − lr·decay·p before the update proper
@@ -81,10 +81,10 @@ class Optimizer(Component):
         """
         if decay:
             np.multiply(params, 1 - lr * decay, out=params)
-        self.update(params, grads, slots, t, lr)
+        self.update(params, grads, state, t, lr)
 
     def descend(
-        self, objective: Objective, params: Array, grads: Array, slots: Slots, t: int, lr: float
+        self, objective: Objective, params: Array, grads: Array, state: State, t: int, lr: float
     ) -> float:
         """Takes a step of a rule that is `full_batch`; returns the objective where it began.
 
@@ -92,7 +92,7 @@ class Optimizer(Component):
             objective: computes value and gradient.
             params: (P,), moved to each point that is tried, at the end to the best.
             grads: (P,), where the objective leaves its gradient.
-            slots: as named by `slots`, each (P,).
+            state: as named by `state_names`, each (P,).
             t: the number of this step, from 1.
             lr: the first length tried, in units of the step that the method proposes.
         """
@@ -106,5 +106,5 @@ class Optimizer(Component):
         """
 
     @abstractmethod
-    def update(self, params: Array, grads: Array, slots: Slots, t: int, lr: float) -> None:
+    def update(self, params: Array, grads: Array, state: State, t: int, lr: float) -> None:
         """Updates `params` in place as `step` does, without weight decay."""

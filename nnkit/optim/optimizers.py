@@ -13,7 +13,7 @@ from nnkit.compiled import compiled, worthwhile
 from nnkit.config.spec import Fraction, NonNegative, Positive, Tagged
 from nnkit.optim import update_kernels as kernels
 from nnkit.optim.lbfgs import LBFGS
-from nnkit.optim.optimizer import Array, Optimizer, Slots
+from nnkit.optim.optimizer import Array, Optimizer, State
 
 # Beyond the cache a long update is bound by memory: do all its passes over one part, then the next.
 # Four vectors of this many float32 fill half of a 2 MB second-level cache.
@@ -51,17 +51,17 @@ class SGD(Optimizer):
         return self
 
     @property
-    def slots(self) -> tuple[str, ...]:
+    def state_names(self) -> tuple[str, ...]:
         return ("velocity",) if self.momentum else ()
 
-    def update(self, params: Array, grads: Array, slots: Slots, t: int, lr: float) -> None:
+    def update(self, params: Array, grads: Array, state: State, t: int, lr: float) -> None:
         if not self.momentum and worthwhile(params.size):
             compiled(kernels.sgd)(params, grads, params.dtype.type(lr))
             return
         if self.lr_inside:
             np.multiply(grads, lr, out=grads)
             lr = 1.0
-        for p, g, *v in blocks(params, grads, *slots):
+        for p, g, *v in blocks(params, grads, *state):
             if v:
                 self._accelerate(p, g, v[0], t, lr)
             else:
@@ -100,7 +100,7 @@ class Pegasos(Optimizer):
     def required_l2(self) -> float:
         return self.strength
 
-    def update(self, params: Array, grads: Array, slots: Slots, t: int, lr: float) -> None:
+    def update(self, params: Array, grads: Array, state: State, t: int, lr: float) -> None:
         np.multiply(grads, lr / (self.strength * t), out=grads)
         np.subtract(params, grads, out=params)
 
@@ -125,13 +125,13 @@ class Adagrad(Optimizer):
     eps: Positive = 1e-10
 
     @property
-    def slots(self) -> tuple[str, ...]:
+    def state_names(self) -> tuple[str, ...]:
         return ("sum_of_squares",)
 
-    def update(self, params: Array, grads: Array, slots: Slots, t: int, lr: float) -> None:
+    def update(self, params: Array, grads: Array, state: State, t: int, lr: float) -> None:
         if t == 1 and self.initial:
-            slots[0].fill(self.initial)
-        for p, g, s in blocks(params, grads, *slots):
+            state[0].fill(self.initial)
+        for p, g, s in blocks(params, grads, *state):
             s += g * g
             np.multiply(g, lr, out=g)
             p -= g / (np.sqrt(s) + self.eps)
@@ -149,11 +149,11 @@ class Adadelta(Optimizer):
     eps: Positive = 1e-6
 
     @property
-    def slots(self) -> tuple[str, ...]:
+    def state_names(self) -> tuple[str, ...]:
         return ("mean_square", "mean_square_step")
 
-    def update(self, params: Array, grads: Array, slots: Slots, t: int, lr: float) -> None:
-        for p, g, s, d in blocks(params, grads, *slots):
+    def update(self, params: Array, grads: Array, state: State, t: int, lr: float) -> None:
+        for p, g, s, d in blocks(params, grads, *state):
             _run(s, g * g, self.rho)
             np.multiply(g, np.sqrt(d + self.eps) / np.sqrt(s + self.eps), out=g)
             _run(d, g * g, self.rho)
@@ -175,12 +175,12 @@ class RMSprop(Optimizer):
     eps: Positive = 1e-8
 
     @property
-    def slots(self) -> tuple[str, ...]:
+    def state_names(self) -> tuple[str, ...]:
         momentum = ("velocity",) if self.momentum else ()
         return ("mean_square", *(("mean",) if self.centered else ()), *momentum)
 
-    def update(self, params: Array, grads: Array, slots: Slots, t: int, lr: float) -> None:
-        for p, g, s, *more in blocks(params, grads, *slots):
+    def update(self, params: Array, grads: Array, state: State, t: int, lr: float) -> None:
+        for p, g, s, *more in blocks(params, grads, *state):
             _run(s, g * g, self.rho)
             variance = s
             if self.centered:
@@ -204,7 +204,7 @@ class Adam(Optimizer):
 
     ε is added to √v̂, as there and in PyTorch; Keras adds it to √v, before the bias is corrected.
     With `amsgrad` the largest second moment so far is used (Reddi et al. 2018, algorithm 2, with
-    bias correction as in PyTorch). The slots hold m/(1 − β₁) and v/(1 − β₂), which saves two
+    bias correction as in PyTorch). The state holds m/(1 − β₁) and v/(1 − β₂), which saves two
     passes over memory; the constants are put back, with the bias corrections, into the two scalars
     of the update.
     """
@@ -217,20 +217,20 @@ class Adam(Optimizer):
     amsgrad: bool = False
 
     @property
-    def slots(self) -> tuple[str, ...]:
+    def state_names(self) -> tuple[str, ...]:
         largest = ("largest_second_moment",) if self.amsgrad else ()
         return ("first_moment", "second_moment", *largest)
 
-    def update(self, params: Array, grads: Array, slots: Slots, t: int, lr: float) -> None:
+    def update(self, params: Array, grads: Array, state: State, t: int, lr: float) -> None:
         # With M = m/(1−β₁) and V = v/(1−β₂):
         # lr · m̂/(√v̂ + ε) = rate · M/(√V + ε·stretch)
         stretch = sqrt((1 - self.beta2**t) / (1 - self.beta2))
         rate = lr * (1 - self.beta1) / (1 - self.beta1**t) * stretch
         scalars = (self.beta1, self.beta2, rate, self.eps * stretch)
         if worthwhile(params.size) and not self.amsgrad:
-            compiled(kernels.adam)(params, grads, *slots, *map(params.dtype.type, scalars))
+            compiled(kernels.adam)(params, grads, *state, *map(params.dtype.type, scalars))
             return
-        for p, g, m, v, *largest in blocks(params, grads, *slots):
+        for p, g, m, v, *largest in blocks(params, grads, *state):
             adam_pass(p, g, m, v, *scalars, *largest)
 
 
@@ -286,12 +286,12 @@ class Adamax(Optimizer):
     eps: Positive = 1e-8
 
     @property
-    def slots(self) -> tuple[str, ...]:
+    def state_names(self) -> tuple[str, ...]:
         return ("first_moment", "largest")
 
-    def update(self, params: Array, grads: Array, slots: Slots, t: int, lr: float) -> None:
+    def update(self, params: Array, grads: Array, state: State, t: int, lr: float) -> None:
         rate = lr / (1 - self.beta1**t)
-        for p, g, m, u in blocks(params, grads, *slots):
+        for p, g, m, u in blocks(params, grads, *state):
             _run(m, g, self.beta1)
             np.multiply(u, self.beta2, out=u)
             np.maximum(u, np.abs(g) + self.eps, out=u)
@@ -313,15 +313,15 @@ class NAdam(Optimizer):
     psi: NonNegative = 4e-3
 
     @property
-    def slots(self) -> tuple[str, ...]:
+    def state_names(self) -> tuple[str, ...]:
         return ("first_moment", "second_moment")
 
-    def update(self, params: Array, grads: Array, slots: Slots, t: int, lr: float) -> None:
+    def update(self, params: Array, grads: Array, state: State, t: int, lr: float) -> None:
         now, following = (_nadam_mu(self.beta1, self.psi, i) for i in (t, t + 1))
         product = _nadam_product(self.beta1, self.psi, t)
         for_gradient = lr * (1 - now) / (1 - product)
         for_moment = lr * following / (1 - product * following)
-        for p, g, m, v in blocks(params, grads, *slots):
+        for p, g, m, v in blocks(params, grads, *state):
             _run(m, g, self.beta1)
             _run(v, g * g, self.beta2)
             root = np.sqrt(v / (1 - self.beta2**t)) + self.eps
@@ -358,10 +358,10 @@ class RAdam(Optimizer):
     eps: Positive = 1e-8
 
     @property
-    def slots(self) -> tuple[str, ...]:
+    def state_names(self) -> tuple[str, ...]:
         return ("first_moment", "second_moment")
 
-    def update(self, params: Array, grads: Array, slots: Slots, t: int, lr: float) -> None:
+    def update(self, params: Array, grads: Array, state: State, t: int, lr: float) -> None:
         longest = 2 / (1 - self.beta2) - 1  # ρ∞, the length of the simple moving average
         correction = 1 - self.beta2**t
         length = longest - 2 * t * self.beta2**t / correction
@@ -371,7 +371,7 @@ class RAdam(Optimizer):
             rate *= sqrt(
                 (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
             )
-        for p, g, m, v in blocks(params, grads, *slots):
+        for p, g, m, v in blocks(params, grads, *state):
             _run(m, g, self.beta1)
             _run(v, g * g, self.beta2)
             p -= rate * sqrt(correction) * m / (np.sqrt(v) + self.eps) if trusted else rate * m
@@ -387,15 +387,15 @@ class Lion(Optimizer):
     weight_decay: NonNegative = Field(0.0, description="λ of the additional update w ← w − lr·λ·w.")
 
     @property
-    def slots(self) -> tuple[str, ...]:
+    def state_names(self) -> tuple[str, ...]:
         return ("momentum",)
 
     @property
     def decay(self) -> float:
         return self.weight_decay
 
-    def update(self, params: Array, grads: Array, slots: Slots, t: int, lr: float) -> None:
-        for p, g, m in blocks(params, grads, *slots):
+    def update(self, params: Array, grads: Array, state: State, t: int, lr: float) -> None:
+        for p, g, m in blocks(params, grads, *state):
             p -= lr * np.sign(self.beta1 * m + (1 - self.beta1) * g)
             _run(m, g, self.beta2)
 
@@ -419,7 +419,7 @@ class LAMB(Optimizer):
     )
 
     @property
-    def slots(self) -> tuple[str, ...]:
+    def state_names(self) -> tuple[str, ...]:
         return ("first_moment", "second_moment")
 
     @property
@@ -427,9 +427,9 @@ class LAMB(Optimizer):
         return self.weight_decay
 
     def step(
-        self, params: Array, grads: Array, slots: Slots, t: int, lr: float, decay: float = 0.0
+        self, params: Array, grads: Array, state: State, t: int, lr: float, decay: float = 0.0
     ) -> None:
-        m, v = slots
+        m, v = state
         _run(m, grads, self.beta1)
         _run(v, grads * grads, self.beta2)
         root = np.sqrt(v / (1 - self.beta2**t)) + self.eps
@@ -438,8 +438,8 @@ class LAMB(Optimizer):
         trust = lengths[0] / lengths[1] if all(lengths) else 1.0
         params -= lr * trust * step
 
-    def update(self, params: Array, grads: Array, slots: Slots, t: int, lr: float) -> None:
-        self.step(params, grads, slots, t, lr)
+    def update(self, params: Array, grads: Array, state: State, t: int, lr: float) -> None:
+        self.step(params, grads, state, t, lr)
 
 
 def _run(mean: Array, value: Array, rate: float) -> None:

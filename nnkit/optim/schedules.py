@@ -75,7 +75,7 @@ class Schedule(Component):
         """The factor once the warm-up is over, at `time` (from 0) of `duration`."""
 
 
-class Constant(Schedule):
+class ConstantRate(Schedule):
     """Constant lr."""
 
     kind: Literal["constant"] = "constant"
@@ -114,7 +114,7 @@ class MultiStep(Schedule):
         return float(self.gamma ** sum(time >= milestone for milestone in self.milestones))
 
 
-class Exponential(Schedule):
+class ExponentialDecay(Schedule):
     """lr · gamma^t."""
 
     kind: Literal["exponential"] = "exponential"
@@ -154,7 +154,7 @@ class InverseScaling(Schedule):
         return float((1 + self.scale * time) ** -self.power)
 
 
-class Cosine(Schedule):
+class CosineDecay(Schedule):
     """Half a cosine, from lr to lr · floor (Loshchilov & Hutter 2017, eq. 5, without restarts)."""
 
     elsewhere: ClassVar[tuple[str, ...]] = ("cosine_annealing",)
@@ -251,13 +251,13 @@ def _half_cosine(first: float, last: float, share: float) -> float:
 
 
 AnySchedule = Annotated[
-    Constant
+    ConstantRate
     | StepDecay
     | MultiStep
-    | Exponential
+    | ExponentialDecay
     | Polynomial
     | InverseScaling
-    | Cosine
+    | CosineDecay
     | CosineRestarts
     | OneCycle
     | Plateau,

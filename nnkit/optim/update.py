@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from nnkit.nn.params import Layout, Parameter
-from nnkit.optim.optimizer import Array, Optimizer, Slots
+from nnkit.optim.optimizer import Array, Optimizer, State
 from nnkit.optim.regularization import Regularization
 
 
@@ -16,7 +16,7 @@ class _Run:
 
     params: Array
     grads: Array
-    slots: Slots
+    state: State
     lr_factor: float
     decay: float
 
@@ -32,7 +32,7 @@ class Update:
         self,
         params: Array,
         grads: Array,
-        slots: Slots,
+        state: State,
         layout: Layout,
         optimizer: Optimizer,
         regularization: Regularization,
@@ -45,7 +45,7 @@ class Update:
             _Run(
                 params[place],
                 grads[place],
-                tuple(slot[place] for slot in slots),
+                tuple(vector[place] for vector in state),
                 lr_factor,
                 decay if decays else 0.0,
             )
@@ -84,7 +84,7 @@ class Update:
             self.optimizer.clip.clip(self.grads, self.of_blocks)
         for run in self.runs:
             rate = lr * run.lr_factor
-            self.optimizer.step(run.params, run.grads, run.slots, t, rate, run.decay)
+            self.optimizer.step(run.params, run.grads, run.state, t, rate, run.decay)
         if self.constrains:
             self.constrain(lr)
 

@@ -16,7 +16,7 @@ def sgd(p: Any, g: Any, lr: Any) -> None:
 
 
 def adam(p: Any, g: Any, m: Any, v: Any, beta1: Any, beta2: Any, rate: Any, eps: Any) -> None:
-    """Adam's update, with slots and scalars as `optimizers.Adam` has them."""
+    """Adam's update, with state and scalars as `optimizers.Adam` has them."""
     for i in range(p.size):
         first = m[i] * beta1 + g[i]
         second = v[i] * beta2 + g[i] * g[i]

@@ -11,7 +11,7 @@ from nnkit.data.pictures import open_picture
 from nnkit.errors import DataError
 from nnkit.inference.trained_model import TrainedModel, load_checkpoint
 from nnkit.nn.params import Array
-from nnkit.reading.pretrained import DIGITS, JUDGE
+from nnkit.reading.pretrained import DIGITS, VERIFIER
 from nnkit.reading.segmentation import REJECT, Networks, Reading, read_picture
 from nnkit.reading.segmentation.stages import Stages
 from nnkit.reading.single import check_shape, read_digit
@@ -75,10 +75,13 @@ def _takes_digits(model: TrainedModel) -> bool:
 
 
 def networks_of(model: TrainedModel, size: tuple[int, int]) -> Networks:
-    """The model and the judge that comes with the package, as `read_picture` takes them."""
+    """The model and the verifier that comes with the package, as `read_picture` takes them."""
     assert model.classes is not None
     return Networks(
-        lambda images: probabilities(model, images), _included(JUDGE).outputs, model.classes, size
+        lambda images: probabilities(model, images),
+        _included(VERIFIER).outputs,
+        model.classes,
+        size,
     )
 
 

@@ -31,7 +31,7 @@ class Checkpoint:
     """The contents of a checkpoint file.
 
     Attributes:
-        tensors: arrays by name: `params/…`, `slots/…`, `preprocess/…`.
+        tensors: arrays by name: `params/…`, `optimizer/…`, `preprocess/…`.
         header: everything else, as JSON: config, classes, step, metrics, versions.
         path: where it was read from.
     """

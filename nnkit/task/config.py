@@ -18,7 +18,7 @@ from nnkit.data.sources import AnySource
 from nnkit.data.splits import Split
 from nnkit.errors import ConfigError, Problem, SettingError, SettingPath
 from nnkit.metrics import METRICS
-from nnkit.nn.activations import Function, Sign, Step
+from nnkit.nn.activations import Function, Heaviside, Sign
 from nnkit.nn.architecture import (
     Activations,
     Architecture,
@@ -390,7 +390,7 @@ def _output_conflicts(config: Config) -> Iterator[SettingError]:
                     f"'{name}' needs probabilities, which '{output.tag()}' does not return",
                 )
     inference = config.activation.inference
-    if isinstance(inference, Sign | Step) and output.nonnegative:
+    if isinstance(inference, Sign | Heaviside) and output.nonnegative:
         yield SettingError(
             ("activation", "inference"),
             f"'{inference.tag()}' splits outputs at 0, but '{output.tag()}' is never negative; "

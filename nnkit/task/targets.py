@@ -339,11 +339,11 @@ def _distinct(values: Array | LazyArray) -> Array:
 
 
 def _check_values(values: Array | LazyArray, loss: Loss) -> None:
-    if all(loss.objection(part) is None for part in _rows(values)):
+    if all(loss.target_error(part) is None for part in _rows(values)):
         return
-    objection = loss.objection(_in_rows(values[:]))  # which says what all of them are like
-    if objection is not None:
-        raise SettingError(("loss",), f"'{loss.tag()}' got real targets, {objection}")
+    target_error = loss.target_error(_in_rows(values[:]))  # which says what all of them are like
+    if target_error is not None:
+        raise SettingError(("loss",), f"'{loss.tag()}' got real targets, {target_error}")
 
 
 def _rows(values: Array | LazyArray) -> Iterator[Array]:

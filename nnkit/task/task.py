@@ -18,7 +18,7 @@ from nnkit.data.splits import split_dataset
 from nnkit.errors import SettingError
 from nnkit.metrics import METRICS, chosen
 from nnkit.metrics.metric import Metric
-from nnkit.nn.architecture import chain
+from nnkit.nn.architecture import build_stages
 from nnkit.nn.form import Form
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array, Shape
@@ -28,7 +28,7 @@ from nnkit.task.targets import AnyTargets, ClassTargets, classes_for, inputs_for
 
 
 @dataclass(frozen=True, slots=True)
-class ReadySet:
+class PreparedSet:
     """One of the sets as the network takes it.
 
     Attributes:
@@ -105,32 +105,48 @@ class Task:
         """The metrics of each evaluation."""
         return chosen(self.config.training.metrics, for_classes=self.classes is not None)
 
-    def model(self, dtype: str | None = None) -> Model:
+    def build_model(self, dtype: str | None = None) -> Model:
         """A new model with initial weights.
+
+        Args:
+            dtype: of the parameters; by default `training.precision`.
 
         Raises:
             SettingError: layers, loss and data do not fit together.
         """
-        return model_for(self.config, self.input_shape, dtype)
+        return _build_model(self.config, self.input_shape, dtype)
 
-    def ready(self, name: str, model: Model) -> ReadySet:
-        """The set of that name as the model takes it.
+    def prepare(self, samples: Samples, model: Model) -> PreparedSet:
+        """Samples as the model takes them, with targets that are coded as they are used.
+
+        Args:
+            samples: raw, such as one of the sets.
+            model: that will take them.
 
         Raises:
             SettingError: targets and outputs do not fit.
             DataError: the inputs hold what no network can take.
         """
-        return ready_set(
-            self.sets[name],
-            self.preprocessor,
-            model,
-            self.classes,
-            self.config,
-            self.class_weights,
-        )
+        config, dtype = self.config, model.dtype
+        by_class = self.class_weights  # refused for targets that are no classes, so looked at first
+        inputs = self.preprocessor.apply(samples.inputs, dtype)
+        last_layer = ("architecture", "layers", config.architecture.last)
+        outputs = model.output_shape
+        targets: AnyTargets
+        if config.data.targets == "inputs":
+            targets = inputs_for(inputs, model.loss, outputs, last_layer)
+        elif self.classes is None:
+            targets = numbers_for(samples.targets, model.loss, outputs, last_layer, dtype)
+        else:
+            targets = classes_for(
+                samples.targets, self.classes, model.loss, outputs, last_layer, dtype
+            )
+        weights = weights_of(samples.targets, samples.weights, by_class, dtype)
+        counts = counted(samples.targets, samples.weights, model.loss, self.classes)
+        return PreparedSet(inputs, targets, weights, counts, samples.origins)
 
 
-def prepare(config: Config) -> Task:
+def load_task(config: Config) -> Task:
     """Loads the data, splits it and fits the preprocessing on the training set.
 
     Raises:
@@ -163,13 +179,28 @@ def _check_metrics(names: Sequence[str], *, for_classes: bool) -> None:
             )
 
 
-def model_for(config: Config, input_shape: Shape, dtype: str | None = None) -> Model:
-    """The config's model for inputs of that shape, with initial weights.
+def build_model(
+    config: Config, input_shape: Shape | None = None, dtype: str | None = None
+) -> Model:
+    """The config's model with initial weights.
+
+    Args:
+        config: from `load_config`.
+        input_shape: of one preprocessed sample; by default what the config's data gives.
+        dtype: of the parameters; by default `training.precision`.
 
     Raises:
-        SettingError: a layer can't take the shape that reaches it.
+        ConfigError: a layer can't take the shape that reaches it.
+        DataError: the data, where it must be looked at, is missing or damaged.
     """
-    stages = chain(
+    with config.locating():
+        if input_shape is None:
+            input_shape = load_task(config).input_shape
+        return _build_model(config, input_shape, dtype)
+
+
+def _build_model(config: Config, input_shape: Shape, dtype: str | None) -> Model:
+    stages = build_stages(
         config.architecture,
         config.activation,
         config.loss,
@@ -178,57 +209,6 @@ def model_for(config: Config, input_shape: Shape, dtype: str | None = None) -> M
         config.regularization.input_noise,
     )
     return Model(stages, config.loss, config.seed, dtype or config.training.precision)
-
-
-def ready_set(
-    samples: Samples,
-    preprocessor: Preprocessor,
-    model: Model,
-    classes: tuple[str, ...] | None,
-    config: Config,
-    by_class: Array | None = None,
-) -> ReadySet:
-    """Samples preprocessed, with targets that are coded for the model's loss as they are used.
-
-    Args:
-        samples: raw.
-        preprocessor: fitted.
-        model: that will take them.
-        classes: the class names; None for real targets.
-        config: says what the targets are, and names the layer to blame for a wrong number of
-            outputs.
-        by_class: how much samples of each class count.
-    """
-    inputs = preprocessor.prepared(samples.inputs, model.dtype)
-    last_layer = ("architecture", "layers", config.architecture.last)
-    outputs = model.output_shape
-    targets: AnyTargets
-    if config.data.targets == "inputs":
-        targets = inputs_for(inputs, model.loss, outputs, last_layer)
-    elif classes is None:
-        targets = numbers_for(samples.targets, model.loss, outputs, last_layer, model.dtype)
-    else:
-        targets = classes_for(
-            samples.targets, classes, model.loss, outputs, last_layer, model.dtype
-        )
-    weights = weights_of(samples.targets, samples.weights, by_class, model.dtype)
-    counts = counted(samples.targets, samples.weights, model.loss, classes)
-    return ReadySet(inputs, targets, weights, counts, samples.origins)
-
-
-def build_model(config: Config, input_shape: Shape | None = None) -> Model:
-    """The config's model with initial weights.
-
-    Args:
-        config: from `load_config`.
-        input_shape: of one preprocessed sample; by default what the config's data gives.
-
-    Raises:
-        ConfigError: a layer can't take the shape that reaches it.
-        DataError: the data, where it must be looked at, is missing or damaged.
-    """
-    with config.locating():
-        return prepare(config).model() if input_shape is None else model_for(config, input_shape)
 
 
 def check_data(config: Config) -> dict[str, Any]:
@@ -243,7 +223,7 @@ def check_data(config: Config) -> dict[str, Any]:
         DataError: the data is missing or damaged, or holds what no network can take.
     """
     with config.locating():
-        task = prepare(config)
+        task = load_task(config)
         for samples in task.sets.values():
             for part in chunks(samples.inputs):
                 task.preprocessor(part, task.dtype)

@@ -1,1 +1,1 @@
-"""Training: the plan, the session, the loop, the run and its listeners."""
+"""Training: the plan, the trainer, the loop, the run and its listeners."""

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from nnkit.files import append
 from nnkit.training.loop import Evaluation, Step
-
-if TYPE_CHECKING:
-    from nnkit.training.session import Session
+from nnkit.training.trainer import Trainer
 
 
 class Listener:
     """Told of what happens in a training; what it does cannot change the numbers."""
 
-    def started(self, session: Session) -> None:
+    def started(self, trainer: Trainer) -> None:
         """Everything is built and checked; the first step comes next."""
 
     def stepped(self, step: Step) -> None:
@@ -33,14 +30,14 @@ class LogFile(Listener):
 
     path: Path
 
-    def started(self, session: Session) -> None:
-        self.path = session.run.log
-        known = session.summary()
+    def started(self, trainer: Trainer) -> None:
+        self.path = trainer.directory.log
+        known = trainer.summary()
         self._write(
             f"{known['name']}: {known['parameters']} parameters, {known['steps']} steps of "
-            f"{known['batch_size']} samples, from step {session.loop.progress.step}"
+            f"{known['batch_size']} samples, from step {trainer.loop.progress.step}"
         )
-        for notice in session.notices:
+        for notice in trainer.notices:
             self._write(notice)
 
     def evaluated(self, evaluation: Evaluation, improved: bool) -> None:

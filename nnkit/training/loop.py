@@ -80,7 +80,7 @@ class Evaluation:
 
 @dataclass(slots=True)
 class Progress:
-    """All that the loop carries from step to step beside parameters and slots.
+    """All that the loop carries from step to step beside parameters and optimizer state.
 
     Attributes:
         step: updates done.
@@ -104,7 +104,7 @@ class Loop:
     Attributes:
         model: its parameters are updated in place.
         optimizer: the update rule.
-        slots: the optimizer's vectors, updated in place.
+        optimizer_state: the optimizer's vectors, updated in place.
         regularization: weight penalties, and what is done to weights after an update.
         batches: of the training set.
         steps: how many in all.
@@ -121,7 +121,7 @@ class Loop:
 
     model: Model
     optimizer: Optimizer
-    slots: tuple[Array, ...]
+    optimizer_state: tuple[Array, ...]
     regularization: Regularization
     batches: Batches
     steps: int
@@ -139,7 +139,12 @@ class Loop:
         model = self.model
         self.per_epoch = -(-self.batches.per_epoch // self.accumulate)
         self.update = Update(
-            model.params, model.grads, self.slots, model.layout, self.optimizer, self.regularization
+            model.params,
+            model.grads,
+            self.optimizer_state,
+            model.layout,
+            self.optimizer,
+            self.regularization,
         )
         noise = self.regularization.weight_noise
         self.noisy = NoisyWeights(model.params, noise, model.seed) if noise else None
@@ -268,7 +273,9 @@ class Loop:
             return loss + (self._penalty() or 0.0)
 
         model = self.model
-        self.optimizer.descend(objective, model.params, model.grads, self.slots, step + 1, lr)
+        self.optimizer.descend(
+            objective, model.params, model.grads, self.optimizer_state, step + 1, lr
+        )
         self.update.constrain(lr)
         return first[0]
 

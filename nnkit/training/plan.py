@@ -14,7 +14,7 @@ from nnkit.nn.numerics import execution_for
 from nnkit.nn.parallel.execution import Execution
 from nnkit.runs.directory import run_hash
 from nnkit.task.config import DEFAULT_EPOCHS, Config
-from nnkit.task.task import ReadySet, Task
+from nnkit.task.task import PreparedSet, Task
 from nnkit.version import __version__
 
 
@@ -66,7 +66,7 @@ class Plan:
     run: str
 
 
-def plan(task: Task, model: Model, sets: Mapping[str, ReadySet]) -> Plan:
+def plan(task: Task, model: Model, sets: Mapping[str, PreparedSet]) -> Plan:
     """Plans the training of a model; nothing is changed or written.
 
     Args:
@@ -108,12 +108,11 @@ def _check_batches(model: Model, batch_size: int, samples: int) -> None:
             raise SettingError(
                 ("training", "batch_size"),
                 f"'{stage.spec.tag()}' needs several samples per batch, but {which} would have "
-                "only one; "
-                "use another batch_size",
+                "only one; use another batch_size",
             )
 
 
-def _check_weights(sets: Mapping[str, ReadySet]) -> None:
+def _check_weights(sets: Mapping[str, PreparedSet]) -> None:
     for name, data in sets.items():
         if data.weights is not None and not data.weights.any():
             raise SettingError(("loss",), f"all samples of the {name} set have weight 0")

@@ -1,31 +1,28 @@
-"""One training from config to finished run: checkpoints, early stopping, gates."""
+"""A training from its config to a finished run, and the gates under `expect:`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf
 from operator import itemgetter
 from pathlib import Path
-from time import perf_counter
-from typing import Any, Literal
+from typing import Any
 
-from nnkit.errors import DivergedError, GateError, UsageError
+from nnkit.errors import GateError, UsageError
 from nnkit.inference.trained_model import TrainedModel, trained_from
-from nnkit.metrics import higher_is_better
 from nnkit.nn.numerics import numerics
 from nnkit.runs.checkpoint import read_checkpoint
 from nnkit.runs.differences import DATA, brief, differences, identity, identity_of
 from nnkit.runs.directory import DEFAULT_RUNS, RunDirectory, list_runs
 from nnkit.task.config import Config
+from nnkit.task.task import load_task
 from nnkit.training.listeners import Listener, LogFile
 from nnkit.training.loop import Evaluation
-from nnkit.training.session import Best, Session, build, restore, save
 from nnkit.training.summary import conclude
+from nnkit.training.trainer import Trainer
 from nnkit.version import __version__
 
 MOST_DIFFERENCES = 3  # that are named where there is nothing to resume
-Outcome = Literal["completed", "stopped early", "interrupted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,45 +83,46 @@ def train(
     """
     config.check()
     with config.locating():
-        session = build(config, Path(runs))
-    run = session.run
-    with run.locked():
-        summary = None if restart else run.read_summary()
+        trainer = Trainer(load_task(config), Path(runs))
+    directory = trainer.directory
+    with directory.locked():
+        summary = None if restart else directory.read_summary()
         if summary is not None:
-            result = Run(run.path, summary, already_finished=True)
+            run = Run(directory.path, summary, already_finished=True)
         else:
-            _open(session, resume=resume, restart=restart)
-            with numerics(session.model):
-                result = _fit(session, (LogFile(), *listeners), should_stop)
-    if not result.interrupted:
-        check_expectations(config, result)
-    return result
+            _open(trainer, resume=resume, restart=restart)
+            with numerics(trainer.model):
+                run = _run(trainer, (LogFile(), *listeners), should_stop)
+    if not run.interrupted:
+        check_expectations(config, run)
+    return run
 
 
-def _open(session: Session, *, resume: bool, restart: bool) -> None:
-    """Makes the run's folder ready, and puts the session where an interrupted run stopped."""
-    run = session.run
-    if run.begun and not (resume or restart):
+def _open(trainer: Trainer, *, resume: bool, restart: bool) -> None:
+    """Creates the run's folder, or restores the trainer from an interrupted run in it."""
+    directory = trainer.directory
+    if directory.begun and not (resume or restart):
         raise UsageError(
-            f"{run.path} was interrupted; use --resume to continue it or --restart to start over"
+            f"{directory.path} was interrupted; use --resume to continue it or --restart to "
+            "start over"
         )
-    if restart or not run.begun:
-        run.clear()
-    if resume and not run.begun:
-        session.notices.extend(_nothing_to_resume(session))
-    run.create(session.config.to_yaml())
-    if run.begun:
-        restore(session, read_checkpoint(run.last))
+    if restart or not directory.begun:
+        directory.clear()
+    if resume and not directory.begun:
+        trainer.notices.extend(_nothing_to_resume(trainer))
+    directory.create(trainer.config.to_yaml())
+    if directory.begun:
+        trainer.restore(read_checkpoint(directory.last))
 
 
-def _nothing_to_resume(session: Session) -> Iterator[str]:
+def _nothing_to_resume(trainer: Trainer) -> Iterator[str]:
     """Says in which settings the run differs from the most similar one of its name, if any."""
-    run, task = session.run, session.task
+    directory, task = trainer.directory, trainer.task
     own = identity_of(task.config.resolved(), task.fingerprint, __version__)
     similar = [
         (len(there | here), other, there, here)
-        for other in reversed(list_runs(run.path.parent))
-        if other.begun and other.name == run.name
+        for other in reversed(list_runs(directory.path.parent))
+        if other.begun and other.name == directory.name
         for there, here in [differences([identity(other), own])]
     ]
     if not similar:
@@ -145,93 +143,27 @@ def _nothing_to_resume(session: Session) -> Iterator[str]:
     )
 
 
-def _fit(session: Session, listeners: tuple[Listener, ...], should_stop: Callable[[], bool]) -> Run:
-    loop, run = session.loop, session.run
+def _run(trainer: Trainer, listeners: Sequence[Listener], should_stop: Callable[[], bool]) -> Run:
+    """Trains to the end, telling the listeners, and writes the summary of a finished run."""
     for listener in listeners:
-        listener.started(session)
+        listener.started(trainer)
     try:
-        outcome = _follow(session, listeners, should_stop)
-    except DivergedError as error:
-        save(session, run.diverged)
-        raise DivergedError(f"{error}\nlast weights saved to {run.diverged}") from None
+        for event in trainer.train(should_stop):
+            for listener in listeners:
+                if isinstance(event, Evaluation):
+                    listener.evaluated(event, improved=trainer.best.step == event.step)
+                else:
+                    listener.stepped(event)
     finally:
         for listener in listeners:
             listener.ended()
-    if outcome == "interrupted":
-        return Run(run.path, {**session.summary(), "step": loop.progress.step}, interrupted=True)
-    summary = conclude(session, outcome)
-    run.write_summary(summary)
-    return Run(run.path, summary)
-
-
-def _follow(
-    session: Session, listeners: tuple[Listener, ...], should_stop: Callable[[], bool]
-) -> Outcome:
-    """Runs the loop to its end, or until patience or the user's runs out; saves on the way."""
-    loop, run = session.loop, session.run
-    every = session.config.training.checkpoint_every
-    stopping = session.config.regularization.early_stopping
-
-    def out_of_patience() -> bool:
-        return stopping is not None and session.best.evaluations_since >= stopping.patience
-
-    if out_of_patience():  # resumed from the save after which training was to stop
-        return "stopped early"
-    began = perf_counter() - session.seconds
-    for event in loop.run():
-        session.seconds = perf_counter() - began
-        if isinstance(event, Evaluation):
-            _record(session, event, listeners)
-            if out_of_patience():
-                return "stopped early"
-        else:
-            for listener in listeners:
-                listener.stepped(event)
-            if loop.evaluation_due:
-                continue  # it comes next, and a run saved before it would lack it when resumed
-            if every and event.number % every == 0:
-                save(session, run.last)
-        if should_stop() and loop.progress.step < loop.steps:
-            save(session, run.last)
-            return "interrupted"
-    return "completed"
-
-
-def _record(session: Session, evaluation: Evaluation, listeners: tuple[Listener, ...]) -> None:
-    run = session.run
-    improved = _note(session, evaluation)
-    run.append_metrics(evaluation.record())
-    if improved:
-        save(session, run.best, evaluation)
-    save(session, run.last, evaluation)
-    for listener in listeners:
-        listener.evaluated(evaluation, improved)
-
-
-def _note(session: Session, evaluation: Evaluation) -> bool:
-    """Takes an evaluation into account; True if it is the best so far."""
-    value, best = evaluation.monitored(session.monitor), session.best
-    if _before_averaging(session, best.step):  # another kind of weights: no comparison
-        best = Best()
-    stopping = session.config.regularization.early_stopping
-    least = stopping.minimum_change if stopping else 0.0
-    if best.value is None:
-        gain = inf
-    else:
-        gain = value - best.value
-        if not higher_is_better(session.monitor):
-            gain = -gain
-    if gain > least or _before_averaging(session, evaluation.step):
-        session.best = Best(value, evaluation.step, 0)
-        return True
-    best.evaluations_since += 1
-    return False
-
-
-def _before_averaging(session: Session, step: int) -> bool:
-    """Whether at that step an average that the config wants had not begun."""
-    averaging = session.config.training.averaging
-    return averaging is not None and not averaging.begun(step, session.loop.steps)
+    directory = trainer.directory
+    if trainer.outcome == "interrupted":
+        known = {**trainer.summary(), "step": trainer.loop.progress.step}
+        return Run(directory.path, known, interrupted=True)
+    summary = conclude(trainer)
+    directory.write_summary(summary)
+    return Run(directory.path, summary)
 
 
 def check_expectations(config: Config, run: Run) -> None:

@@ -13,27 +13,27 @@ from nnkit.metrics import higher_is_better
 from nnkit.nn.params import Array
 from nnkit.runs.checkpoint import read_checkpoint
 from nnkit.training.loop import REMEDY
-from nnkit.training.session import Session
+from nnkit.training.trainer import Trainer
 
 
-def conclude(session: Session, outcome: str) -> dict[str, Any]:
+def conclude(trainer: Trainer) -> dict[str, Any]:
     """The finished run's summary, scored with its best weights, which the model then has.
 
     Args:
-        session: at its end.
-        outcome: how it came to that.
+        trainer: at the end of its training.
 
     Raises:
         DivergedError: a figure is NaN or infinite.
     """
-    task, model, loop, run = session.task, session.model, session.loop, session.run
+    task, model, loop = trainer.task, trainer.model, trainer.loop
+    directory, monitor = trainer.directory, trainer.plan.monitor
     last_sum = weights_sum(model.params)
-    copy_params(read_checkpoint(run.best), model)
+    copy_params(read_checkpoint(directory.best), model)
     results: dict[str, dict[str, float]] = {}
     sizes: dict[str, int] = {}
     for name in ("train", "validation", "test"):
         if name in task.sets:
-            data = session.ready[name]
+            data = trainer.sets[name]
             results[name], sizes[name] = evaluate(model, data, task.metrics), len(data)
     if loop.regularization.penalizes:
         penalty = loop.regularization.penalty(model.params[model.layout.decayed])
@@ -42,15 +42,15 @@ def conclude(session: Session, outcome: str) -> dict[str, Any]:
         for figure, value in figures.items():
             if not isfinite(value):
                 raise DivergedError(f"{name}.{figure} is {value} with the best weights; {REMEDY}")
-    records = run.read_metrics()
+    records = directory.read_metrics()
     return {
-        **session.summary(),
-        "outcome": outcome,
+        **trainer.summary(),
+        "outcome": trainer.outcome,
         "step": loop.progress.step,
-        "seconds": round(session.seconds, 3),
-        "samples_per_second": round(loop.progress.samples / max(session.seconds, 1e-9)),
-        "monitor": session.monitor,
-        "best": {"step": session.best.step, session.monitor: session.best.value},
+        "seconds": round(trainer.seconds, 3),
+        "samples_per_second": round(loop.progress.samples / max(trainer.seconds, 1e-9)),
+        "monitor": monitor,
+        "best": {"step": trainer.best.step, monitor: trainer.best.value},
         "results": results,
         "samples": sizes,
         "peak": _peaks(records),

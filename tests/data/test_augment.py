@@ -16,7 +16,7 @@ from scipy import ndimage
 from nnkit.compiled import available
 from nnkit.config.spec import members
 from nnkit.data.augment import AnyAugmentation, Augmentation, augment
-from nnkit.data.augment.augmentation import Direct
+from nnkit.data.augment.augmentation import Uninterpolated
 from nnkit.data.augment.geometric import (
     Affine,
     Elastic,
@@ -35,14 +35,13 @@ from nnkit.data.batches import Batches
 from nnkit.data.dataset import Array
 from nnkit.errors import ConfigError, SettingError
 from nnkit.random import generator
-from nnkit.training.session import build
 from tests.nn.examples import examples, name
-from tests.training.configs import pictures
+from tests.training.configs import pictures, trainer_for
 
 every = pytest.mark.parametrize("augmentation", examples(AnyAugmentation), ids=name)
 MOVEMENTS: list[Any] = [a for a in examples(AnyAugmentation) if isinstance(a, Movement)]
 each_movement = pytest.mark.parametrize("movement", MOVEMENTS, ids=name)
-INTERPOLATED = [a for a in MOVEMENTS if not isinstance(a, Direct)]
+INTERPOLATED = [a for a in MOVEMENTS if not isinstance(a, Uninterpolated)]
 each_interpolated = pytest.mark.parametrize("movement", INTERPOLATED, ids=name)
 
 # How scipy calls what lies beyond an image.
@@ -421,11 +420,13 @@ def test_what_makes_no_sense_is_refused(kind: str, settings: dict[str, Any]) -> 
 
 def test_it_is_for_training_alone(tmp_path: Path) -> None:
     every_one = [a.model_dump(mode="json") for a in examples(AnyAugmentation)]
-    session, plain = (build(pictures(tmp_path, data={"augment": row})) for row in (every_one, []))
-    assert session.loop.batches.augment
-    for set_name, ready in session.ready.items():
-        np.testing.assert_array_equal(ready.inputs, plain.ready[set_name].inputs)
-    assert session.loop.evaluate() == plain.loop.evaluate()
+    trainer, plain = (
+        trainer_for(pictures(tmp_path, data={"augment": row})) for row in (every_one, [])
+    )
+    assert trainer.loop.batches.augment
+    for split, prepared in trainer.sets.items():
+        np.testing.assert_array_equal(prepared.inputs, plain.sets[split].inputs)
+    assert trainer.loop.evaluate() == plain.loop.evaluate()
 
 
 def test_a_range_the_wrong_way_round_is_told_with_its_place(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import nnkit
 from nnkit.data import lazy
 from nnkit.data.batches import gather
 from nnkit.data.lazy import LazyArray
-from nnkit.data.preprocess import Preprocessor, Scale, Standardize, Step
+from nnkit.data.preprocess import PreprocessingStep, Preprocessor, Rescale, Standardize
 from nnkit.task.config import config_from
 
 
@@ -33,13 +33,15 @@ def test_it_is_indexed_like_the_array_it_stands_for(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["uint8", "int16", "bool"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("steps", [(), (Scale(),), (Scale(), Scale(by=0.7)), (Standardize(),)])
+@pytest.mark.parametrize(
+    "steps", [(), (Rescale(),), (Rescale(), Rescale(by=0.7)), (Standardize(),)]
+)
 def test_bytes_prepared_as_they_are_read_get_the_same_bits(
-    kind: str, dtype: str, steps: tuple[Step, ...]
+    kind: str, dtype: str, steps: tuple[PreprocessingStep, ...]
 ) -> None:
     X = np.random.default_rng(0).integers(0, 256, (50, 2, 3)).astype(kind)
     fitted, wanted = Preprocessor.fit(steps, X, ()), np.dtype(dtype)
-    prepared = fitted.prepared(X, wanted)
+    prepared = fitted.apply(X, wanted)
     some, out = np.array([7, 3, 49]), np.empty((3, 2, 3), dtype)
     gather(prepared, some, out)
     expected = fitted(X, wanted)
@@ -50,7 +52,7 @@ def test_bytes_prepared_as_they_are_read_get_the_same_bits(
 
 def test_images_stay_as_they_were_read_where_they_are_only_scaled() -> None:
     X = np.zeros((50, 1, 4, 4), np.uint8)
-    prepared = Preprocessor.fit((Scale(),), X, ()).prepared(X, np.dtype("float32"))
+    prepared = Preprocessor.fit((Rescale(),), X, ()).apply(X, np.dtype("float32"))
     assert isinstance(prepared, LazyArray)
     assert prepared.source is X
     assert prepared.nbytes == X.nbytes

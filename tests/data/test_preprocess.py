@@ -20,14 +20,14 @@ from nnkit.data.preprocess import (
     Impute,
     MinMax,
     OneHot,
+    PreprocessingStep,
     Preprocessor,
-    Scale,
+    Rescale,
     Standardize,
-    Step,
 )
 from nnkit.errors import DataError
 from nnkit.random import generator
-from nnkit.task.task import Task, prepare
+from nnkit.task.task import Task, load_task
 from tests.data.small import small_config
 
 STEPS = members(AnyStep)
@@ -36,9 +36,9 @@ COLUMNS = (Column("row"), Column("colour", WORDS), Column("weight"))
 FLOAT64 = np.dtype("float64")
 
 
-def step_of(tag: str) -> Step:
+def step_of(tag: str) -> PreprocessingStep:
     step = STEPS[tag](kind=tag)
-    assert isinstance(step, Step)
+    assert isinstance(step, PreprocessingStep)
     return step
 
 
@@ -73,17 +73,17 @@ def statistics(task: Task) -> list[dict[str, list[Any]]]:
 def test_only_training_rows_are_fitted_on(tag: str, tmp_path: Path) -> None:
     X = table(100)
     steps = list(dict.fromkeys(["one_hot", tag]))
-    before = prepare(small_config(write_csv(tmp_path / "t.csv", X), preprocess=steps))
+    before = load_task(small_config(write_csv(tmp_path / "t.csv", X), preprocess=steps))
     training = np.asarray(before.sets["train"].inputs)[:, 0].astype(int)
     held_out = np.setdiff1d(np.arange(100), training)
     assert len(held_out) == 30
     X[held_out, 1:] = [2, 1e6]
-    after = prepare(small_config(write_csv(tmp_path / "t.csv", X), preprocess=steps))
+    after = load_task(small_config(write_csv(tmp_path / "t.csv", X), preprocess=steps))
     assert np.asarray(after.sets["test"].inputs)[:, 2].tolist() == [1e6] * 20
     assert statistics(after) == statistics(before)
     if tag not in ("scale", "one_hot"):
         X[training[0], 2] = 1e6
-        changed = prepare(small_config(write_csv(tmp_path / "t.csv", X), preprocess=steps))
+        changed = load_task(small_config(write_csv(tmp_path / "t.csv", X), preprocess=steps))
         assert statistics(changed) != statistics(before)
 
 
@@ -114,14 +114,14 @@ def test_large_whole_numbers_keep_their_differences() -> None:
 
 def test_scale_divides_by_its_constant() -> None:
     X = np.arange(256, dtype=np.uint8).reshape(1, -1)
-    np.testing.assert_allclose(Scale().apply(X, {}, ()), np.arange(256)[None] / 255, rtol=1e-6)
-    np.testing.assert_allclose(Scale(by=2.0).apply(X, {}, ())[0, :3], [0, 0.5, 1])
+    np.testing.assert_allclose(Rescale().apply(X, {}, ()), np.arange(256)[None] / 255, rtol=1e-6)
+    np.testing.assert_allclose(Rescale(by=2.0).apply(X, {}, ())[0, :3], [0, 0.5, 1])
 
 
 @pytest.mark.parametrize(
     ("step", "peer"), [(Standardize(), StandardScaler()), (MinMax(), MinMaxScaler())]
 )
-def test_against_scikit_learn(step: Step, peer: Any) -> None:
+def test_against_scikit_learn(step: PreprocessingStep, peer: Any) -> None:
     X = draw("train", 500, 6) * [1, 1e-6, 1e6, 1, 1, 1] + [0, 0, 0, 1e3, -1e3, 0]
     X[:, 5] = 0.1
     X[generator(0, "holes").random(X.shape) < 0.05] = np.nan
@@ -196,7 +196,7 @@ def test_a_memory_mapped_file_is_fitted_as_the_array_in_it(tmp_path: Path) -> No
 def test_statistics_are_kept_with_the_model(steps: list[Any], tmp_path: Path) -> None:
     config = small_config(write_csv(tmp_path / "t.csv", table(60)), preprocess=steps)
     run = nnkit.train(config, runs=tmp_path / "runs")
-    task, model = prepare(config), run.load()
+    task, model = load_task(config), run.load()
     assert model.columns == task.dataset.columns
     for samples in task.sets.values():
         expected = task.preprocessor(np.asarray(samples.inputs), model.model.dtype)

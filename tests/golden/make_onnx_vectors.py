@@ -114,9 +114,9 @@ def optimizer(spec: Spec, settings: Settings, inputs: Arrays, outputs: Arrays) -
         "l2": settings["norm_coefficient"],
         "start": groups[0],
         "gradient": groups[1],
-        "slots": groups[2:],
+        "state": groups[2:],
         "end": after[0],
-        "slots_after": after[1:],
+        "state_after": after[1:],
     }
 
 

@@ -553,8 +553,8 @@ def averagings() -> Iterator[dict[str, Any]]:
         yield {"spec": spec, "course": course.tolist(), "averages": averages}
 
 
-def last(samples_first: Tensor) -> Tensor:
-    return samples_first.movedim(0, -1)
+def last(batch_first: Tensor) -> Tensor:
+    return batch_first.movedim(0, -1)
 
 
 def numbers(**tensors: Tensor) -> dict[str, Any]:

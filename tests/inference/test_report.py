@@ -18,7 +18,7 @@ from nnkit.nn.losses import AnyLoss, Loss
 from nnkit.nn.params import Array
 from nnkit.random import generator
 from nnkit.task.targets import NumberTargets, classes_for
-from nnkit.task.task import ReadySet
+from nnkit.task.task import PreparedSet
 from tests.nn.examples import examples, loss_of, model_of, name
 
 CLASS_LOSSES = [loss for loss in examples(AnyLoss) if loss.coding != "number"]
@@ -34,7 +34,7 @@ def judged(
     inputs, targets = rng.normal(size=(samples, 5)), rng.integers(classes, size=samples)
     names = tuple(f"c{k}" for k in range(classes))
     kept = classes_for(targets, names, loss, (outputs,), (), model.dtype)
-    data = ReadySet(inputs, kept, weights, weights)
+    data = PreparedSet(inputs, kept, weights, weights)
     report = report_on(model, data, "test", names)
     metrics = [METRICS[figure] for figure in report.figures if figure != "loss"]
     return report, evaluate(model, data, metrics)
@@ -135,7 +135,7 @@ def test_predictions_of_several_numbers() -> None:
     rng = generator(0, "report")
     inputs, targets = rng.normal(size=(10, 5)), rng.normal(size=(10, 2))
     report = report_on(
-        model, ReadySet(inputs, NumberTargets(targets, model.dtype), None), "test", None
+        model, PreparedSet(inputs, NumberTargets(targets, model.dtype), None), "test", None
     )
     names = ["index", "row", "target_0", "target_1", "predicted_0", "predicted_1"]
     assert [*rows(report)[0]] == names

@@ -9,9 +9,8 @@ from nnkit.errors import ConfigError, UsageError
 from nnkit.inspection.charts import activation_from, draw_activation, draw_schedule
 from nnkit.nn.activations import ELU, GELU, AnyActivation, LeakyReLU
 from nnkit.optim.schedules import AnySchedule, Plateau, Schedule
-from nnkit.training.session import build
 from tests.nn.examples import examples, name
-from tests.training.configs import iris
+from tests.training.configs import iris, trainer_for
 
 
 @pytest.mark.parametrize(
@@ -64,7 +63,7 @@ def test_every_activation_can_be_drawn(activation: AnyActivation) -> None:
 def test_the_schedule_drawn_is_the_one_trained_by(schedule: Schedule) -> None:
     config = iris(optimizer={"kind": "sgd", "lr": 0.1, "schedule": schedule.model_dump()})
     found, chart, remarks = draw_schedule(config)
-    loop = build(config).loop
+    loop = trainer_for(config).loop
     assert found.step.tolist() == list(range(loop.steps))
     assert found.lr.tolist() == [loop.learning_rate(step) for step in range(loop.steps)]
     assert chart.second_x is not None

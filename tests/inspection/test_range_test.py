@@ -16,9 +16,8 @@ from nnkit.optim.optimizer import Optimizer
 from nnkit.optim.optimizers import AnyOptimizer
 from nnkit.task.config import Config
 from nnkit.training.loop import Step
-from nnkit.training.session import build
 from tests.nn.examples import examples, name
-from tests.training.configs import TABLES, diabetes, iris, optimized
+from tests.training.configs import TABLES, diabetes, iris, optimized, trainer_for
 
 BY_BATCH = [o for o in examples(AnyOptimizer) if not o.full_batch]
 FULL_BATCH = [o for o in examples(AnyOptimizer) if o.full_batch]
@@ -91,7 +90,7 @@ def test_each_loss_is_that_after_the_step_at_its_rate() -> None:
     """Of batches that are all the same; the first step is one of that length in a training."""
     settings: dict[str, Any] = {"training": {"batch_size": 200}}
     found = find_lr(iris(**settings, optimizer="sgd"), 0.3, 0.31, 10)
-    loop = build(iris(**settings, optimizer={"kind": "sgd", "lr": 0.3})).loop
+    loop = trainer_for(iris(**settings, optimizer={"kind": "sgd", "lr": 0.3})).loop
     events = [event.loss for event in islice(loop.run(), 3) if isinstance(event, Step)]
     np.testing.assert_allclose(found.loss[0], events[1], rtol=1e-5)
     assert found.loss[0] < events[0]

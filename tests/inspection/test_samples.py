@@ -12,9 +12,8 @@ from nnkit.errors import ConfigError, DataError, UsageError
 from nnkit.inspection.samples import show_samples
 from nnkit.random import generator
 from nnkit.task.config import Config, config_from
-from nnkit.task.task import prepare
-from nnkit.training.session import build
-from tests.training.configs import diabetes, iris
+from nnkit.task.task import load_task
+from tests.training.configs import diabetes, iris, trainer_for
 
 WHOLE = {"test": 0, "validation": 0}
 
@@ -39,7 +38,7 @@ def pictures(folder: Path, **data: Any) -> Config:
 
 def test_some_are_spread_over_the_training_set() -> None:
     shown = show_samples(iris(), count=4)
-    train = prepare(iris()).sets["train"]
+    train = load_task(iris()).sets["train"]
     assert shown.indices[0] == 0
     assert shown.indices[-1] > len(train) / 2
     np.testing.assert_array_equal(shown.inputs, train.inputs[np.array(shown.indices)])
@@ -68,7 +67,7 @@ def test_words_and_gaps_in_a_table(tmp_path: Path) -> None:
 def test_versions_are_what_training_would_see(tmp_path: Path) -> None:
     """The first batch of each epoch, shown again by the numbers of its samples."""
     config = pictures(tmp_path, augment=["elastic", "noise"], preprocess=["standardize"])
-    batches = build(config).loop.batches
+    batches = trainer_for(config).loop.batches
     for epoch in range(2):
         first = batches.order(epoch)[:8].tolist()
         shown = show_samples(config, first, versions=2)

@@ -20,10 +20,9 @@ from nnkit.nn.passes import Pass
 from nnkit.optim.optimizer import Optimizer
 from nnkit.optim.optimizers import AnyOptimizer
 from nnkit.task.config import Config, config_from
-from nnkit.task.task import prepare
-from nnkit.training.session import assemble
+from nnkit.task.task import load_task
 from tests.nn.examples import examples, input_shape, name
-from tests.training.configs import diabetes, iris, laid_over, optimized, pictures
+from tests.training.configs import diabetes, iris, laid_over, optimized, pictures, trainer_for
 
 XOR = Path(__file__).parents[2] / "configs" / "xor.yaml"
 
@@ -106,7 +105,7 @@ class TestMazur:
         """The article leaves the biases as they are, and rounded on the way to this number."""
         config = mazur(tmp_path)
         found = trace(config, 0)
-        model = prepare(config).model("float64")
+        model = load_task(config).build_model("float64")
         for layer in found.layers:
             if "W" in layer.parameters:
                 updated = layer.parameters["W"].updated
@@ -171,8 +170,8 @@ def test_xor_as_an_independent_calculation_has_it() -> None:
 def test_gradients_are_central_differences_of_the_loss(config: Config) -> None:
     found = trace(config, 3)
     precise = laid_over(config.resolved(), {"training": {"precision": "float64"}})
-    session = assemble(prepare(config_from(precise)))
-    model, ready = session.model, session.ready["train"]
+    trainer = trainer_for(config_from(precise))
+    model, ready = trainer.model, trainer.sets["train"]
     X, T = np.array(ready.inputs[3:4]).T, ready.targets.coded(slice(3, 4)).T
     network, views = model.bind(1, training=True), model.layout.views(model.params)
     for layer in found.layers:
@@ -193,14 +192,14 @@ def test_gradients_are_central_differences_of_the_loss(config: Config) -> None:
 def test_the_update_is_that_of_a_training_on_this_sample(optimizer: Optimizer) -> None:
     config = optimized(optimizer, training={"precision": "float64"})
     found = trace(config, 5)
-    session = assemble(prepare(config))
-    batch = session.ready["train"]
-    loop = session.loop
+    trainer = trainer_for(config)
+    batch = trainer.sets["train"]
+    loop = trainer.loop
     target = batch.targets.coded(slice(5, 6))
     loop.step((Batch(batch.inputs[5:6].T, target.T, None),))
     for layer in found.layers:
         for short, parameter in layer.parameters.items():
-            after = session.model.layout.views(session.model.params)[f"{layer.name}.{short}"]
+            after = trainer.model.layout.views(trainer.model.params)[f"{layer.name}.{short}"]
             np.testing.assert_array_equal(parameter.updated, after)
     assert found.lr == loop.learning_rate(0)
 

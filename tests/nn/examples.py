@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from nnkit.config.spec import Component, members
 from nnkit.nn.activations import Identity
-from nnkit.nn.architecture import Activations, Architecture, chain
+from nnkit.nn.architecture import Activations, Architecture, build_stages
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.layer import Layer, LayerSpec, Stage
 from nnkit.nn.layers import ActivationLayer
@@ -106,7 +106,7 @@ def model_of(
     chosen = loss if isinstance(loss, Loss) else loss_of(loss)
     architecture = Architecture.model_validate({"layers": layers, "bias_initializer": "normal"})
     activations = Activations.model_validate({"hidden": activation})
-    stages = chain(architecture, activations, chosen, Form.of(shape), dropout)
+    stages = build_stages(architecture, activations, chosen, Form.of(shape), dropout)
     return Model(stages, chosen, seed, dtype)
 
 
@@ -122,7 +122,7 @@ def targets_for(loss: Loss, shape: Shape, seed: int = 0) -> Array:
     rng = generator(seed, "test targets")
     if loss.coding == "number":
         real = rng.normal(size=shape)
-        return real if loss.objection(real) is None else rng.poisson(2, size=shape).astype(float)
+        return real if loss.target_error(real) is None else rng.poisson(2, size=shape).astype(float)
     chosen = rng.integers(shape[0], size=shape[1:])
     on = chosen == np.arange(shape[0]).reshape(-1, *[1] * (len(shape) - 1))
     return np.where(on, 1.0, -1.0 if loss.coding == "signed" else 0.0)

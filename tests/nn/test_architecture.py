@@ -1,4 +1,4 @@
-"""From the config's sections to the chain of layers: what is filled in, and what is refused."""
+"""From the config's sections to the layers: what is filled in, and what is refused."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from nnkit.errors import SettingError
-from nnkit.nn.architecture import Activations, Architecture, chain
+from nnkit.nn.architecture import Activations, Architecture, build_stages
 from nnkit.nn.form import Form
 from nnkit.nn.initializers import He, Normal, Uniform, Xavier, Zeros
 from nnkit.nn.layer import Stage
@@ -25,7 +25,7 @@ def stages(
 ) -> tuple[Stage, ...]:
     architecture = Architecture.model_validate({"layers": layers, **settings})
     section = Activations.model_validate(activation)
-    return chain(architecture, section, loss_of(loss), Form.of(shape), dropout)
+    return build_stages(architecture, section, loss_of(loss), Form.of(shape), dropout)
 
 
 def names(links: tuple[Stage, ...]) -> list[str]:

@@ -14,7 +14,7 @@ from nnkit.nn import model as model_module
 from nnkit.nn.arena import MOST_BOUND, Arena, Buffers
 from nnkit.nn.layer import LayerSpec
 from nnkit.nn.layers import AnyLayer
-from nnkit.nn.model import Model, samples_first
+from nnkit.nn.model import Model, batch_first
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.parallel.micro_batches import MicroBatches
 from nnkit.nn.params import Array
@@ -123,7 +123,7 @@ def trained_memory(sizes: Any) -> tuple[int, Model]:
     try:
         for size in sizes:
             model.network(size).loss_and_gradient(X[:, :size], T[:, :size], Pass())
-            model.forward(samples_first(X[:, :size]))
+            model.forward(batch_first(X[:, :size]))
         return tracemalloc.get_traced_memory()[0], model
     finally:
         tracemalloc.stop()

@@ -51,8 +51,8 @@ def ours(case: dict[str, Any], values: Any, like: Array) -> Array:
     return array.reshape(like.shape)
 
 
-def batch_last(samples_first: Any, dtype: str) -> Array:
-    return np.moveaxis(np.array(samples_first, dtype), 0, -1).copy()
+def batch_last(batch_first: Any, dtype: str) -> Array:
+    return np.moveaxis(np.array(batch_first, dtype), 0, -1).copy()
 
 
 def often_enough(case: dict[str, Any], batch: int, compiled: bool) -> int:

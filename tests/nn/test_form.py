@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnkit.nn.architecture import Activations, Architecture, chain
+from nnkit.nn.architecture import Activations, Architecture, build_stages
 from nnkit.nn.central_differences import check_model
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.layer import LayerSpec
@@ -37,7 +37,7 @@ def model_of(form: Form, *layers: Any, dtype: str = "float64") -> Model:
     architecture = Architecture.model_validate({"layers": layers, "bias_initializer": "normal"})
     activations = Activations.model_validate({"hidden": "tanh"})
     loss = loss_of("cross_entropy")
-    return Model(chain(architecture, activations, loss, form), loss, 0, dtype)
+    return Model(build_stages(architecture, activations, loss, form), loss, 0, dtype)
 
 
 def sequences(length: int, count: int) -> tuple[Array, Array]:

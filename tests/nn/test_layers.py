@@ -24,8 +24,8 @@ from nnkit.nn.layers import (
     Dense,
     Dropout,
     Flatten,
+    GaussianNoise,
     LayerNorm,
-    Noise,
     SpatialDropout,
 )
 from nnkit.nn.model import Model
@@ -178,13 +178,11 @@ def test_same_batch_same_gradients_and_the_batch_untouched(layer: LayerSpec) -> 
 def test_memory_order_of_the_batch_does_not_matter(layer: LayerSpec, samples: int) -> None:
     model = starting_with(layer)
     X, T = batch_of(model, samples)
-    samples_first = np.moveaxis(np.ascontiguousarray(np.moveaxis(X, -1, 0)), 0, -1)
+    batch_first = np.moveaxis(np.ascontiguousarray(np.moveaxis(X, -1, 0)), 0, -1)
     network = model.bind(samples, training=True)
     loss = network.loss_and_gradient(X, T, Pass(step=0))
     grads = model.grads.copy()
-    assert network.loss_and_gradient(samples_first, T, Pass(step=0)) == pytest.approx(
-        loss, rel=1e-13
-    )
+    assert network.loss_and_gradient(batch_first, T, Pass(step=0)) == pytest.approx(loss, rel=1e-13)
     np.testing.assert_allclose(model.grads, grads, rtol=1e-11, atol=1e-14)
 
 
@@ -298,12 +296,12 @@ def test_the_scales_of_images_are_no_matrix_of_weights() -> None:
     assert {len(p.shape) for p in LayerNorm().parameters(Form.of((3, 2, 4)))} == {1}
 
 
-# Noise
+# GaussianNoise
 
 
 def noisy(std: float, step: int | None, seed: int = 0) -> Array:
     """Zeros after noise."""
-    model = model_of([Noise(std=std), {"dense": 2}], (20,), seed=seed)
+    model = model_of([GaussianNoise(std=std), {"dense": 2}], (20,), seed=seed)
     zeros = np.zeros((20, 500))
     return (
         first_layer(model.bind(500, training=True))

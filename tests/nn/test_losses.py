@@ -188,8 +188,8 @@ def test_leaves_outputs_and_targets_alone(loss: Loss) -> None:
 @every
 def test_takes_targets_in_any_memory_order(loss: Loss) -> None:
     Y, T = outputs(loss, 3, 5), targets_for(loss, (3, 5))
-    samples_first = np.ascontiguousarray(T.T).T
-    value, dY = value_and_gradient(loss, Y, samples_first)
+    batch_first = np.ascontiguousarray(T.T).T
+    value, dY = value_and_gradient(loss, Y, batch_first)
     assert value == value_and_gradient(loss, Y, T)[0]
     np.testing.assert_array_equal(dY, value_and_gradient(loss, Y, T)[1])
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nnkit.nn.losses import AnyLoss, Loss
-from nnkit.nn.model import batch_last, buffer_bytes, describe, samples_first
+from nnkit.nn.model import batch_first, batch_last, buffer_bytes, describe
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass
 from tests.nn.examples import batch_of, examples, model_of, name
@@ -62,7 +62,7 @@ def test_evaluation_agrees_with_training_and_forward(loss: Loss) -> None:
     value, Y = model.bind(10, training=False).evaluate(X, T)
     trained = model.bind(10, training=True).loss_and_gradient(X, T, Pass(step=0))
     assert value == pytest.approx(trained, rel=1e-14)
-    np.testing.assert_array_equal(samples_first(Y), model.forward(samples_first(X)))
+    np.testing.assert_array_equal(batch_first(Y), model.forward(batch_first(X)))
 
 
 def test_same_seed_same_weights() -> None:
@@ -158,4 +158,4 @@ def test_batch_last_and_back_is_a_view(shape: tuple[int, ...]) -> None:
     X = np.arange(np.prod(shape)).reshape(shape)
     assert batch_last(X).shape == (*shape[1:], 7)
     assert np.shares_memory(batch_last(X), X)
-    np.testing.assert_array_equal(samples_first(batch_last(X)), X)
+    np.testing.assert_array_equal(batch_first(batch_last(X)), X)

@@ -14,14 +14,14 @@ from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.parallel.micro_batches import MicroBatches
 from nnkit.nn.passes import Observer, Pass, Recorder
 from nnkit.task.config import load_config
-from nnkit.task.task import model_for
+from nnkit.task.task import build_model
 from tests.nn.examples import batch_of, model_of
 
 LENET = Path(__file__).parents[2] / "configs" / "lenet.yaml"
 
 
 def lenet() -> Model:
-    return model_for(load_config(LENET), (1, 28, 28), "float64")
+    return build_model(load_config(LENET), (1, 28, 28), "float64")
 
 
 def residual() -> Model:
@@ -118,6 +118,6 @@ def test_of_micro_batches_the_whole_batch_is_told(threads: int) -> None:
 
 
 def test_each_piece_of_a_step_draws_its_own_random_numbers() -> None:
-    keys = {Pass(step=step, piece=piece).key for step in range(50) for piece in range(50)}
+    keys = {Pass(step=step, micro_batch=piece).key for step in range(50) for piece in range(50)}
     assert len(keys) == 2500
     assert Pass(step=7).key == 7  # a batch in one piece draws as its step

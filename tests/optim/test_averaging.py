@@ -14,10 +14,10 @@ from nnkit.nn.numerics import numerics
 from nnkit.nn.params import Array
 from nnkit.optim.averaging import EMA, SWA, AnyAveraging, Average, Averaging
 from nnkit.runs.checkpoint import read_checkpoint
-from nnkit.training.session import CURRENT, build, restore, save
+from nnkit.training.trainer import CURRENT
 from tests.golden import case_name, torch_vectors
 from tests.nn.examples import examples, name
-from tests.training.configs import iris
+from tests.training.configs import iris, trainer_for
 from tests.training.test_loop import advance, state
 
 AVERAGINGS: list[Averaging] = examples(AnyAveraging)
@@ -64,23 +64,23 @@ def test_a_checkpoint_holds_the_average_and_resumes_the_weights(
     tmp_path: Path, averaging: Averaging, stop: int
 ) -> None:
     config = iris(training={"averaging": averaging.model_dump()})
-    whole = build(config, tmp_path)
+    whole = trainer_for(config, tmp_path)
     advance(whole.loop, whole.loop.steps)
-    first = build(config, tmp_path)
+    first = trainer_for(config, tmp_path)
     advance(first.loop, stop)
-    first.run.create(config.to_yaml())
-    save(first, first.run.last)
+    first.directory.create(config.to_yaml())
+    first.save(first.directory.last)
 
-    checkpoint = read_checkpoint(first.run.last)
+    checkpoint = read_checkpoint(first.directory.last)
     assert first.loop.average is not None
     views = first.model.layout.views(first.loop.average.values)
     assert {k: v.tobytes() for k, v in checkpoint.part("params").items()} == {
         k: v.tobytes() for k, v in views.items()
     }
-    assert checkpoint.part("slots")[CURRENT].tobytes() == first.model.params.tobytes()
+    assert checkpoint.part("optimizer")[CURRENT].tobytes() == first.model.params.tobytes()
 
-    second = build(config, tmp_path)
-    restore(second, checkpoint)
+    second = trainer_for(config, tmp_path)
+    second.restore(checkpoint)
     assert state(second) == state(first)
     advance(second.loop, second.loop.steps)
     assert state(second) == state(whole)
@@ -95,14 +95,14 @@ def test_evaluations_and_the_trained_model_have_the_average(
 ) -> None:
     config = iris(training={"averaging": averaging.model_dump()})
     run = nnkit.train(config, runs=tmp_path)
-    session = build(config, tmp_path / "again")
-    advance(session.loop, session.loop.steps)
-    average = session.loop.average
+    trainer = trainer_for(config, tmp_path / "again")
+    advance(trainer.loop, trainer.loop.steps)
+    average = trainer.loop.average
     assert average is not None
     assert run.load().model.params.tobytes() == average.values.tobytes()
-    before = session.model.params.copy()
-    with numerics(), average.inside(session.model.params):
-        assert session.model.params.tobytes() == average.values.tobytes()
-        figures = session.loop.evaluate()
-    assert session.model.params.tobytes() == before.tobytes()
+    before = trainer.model.params.copy()
+    with numerics(), average.inside(trainer.model.params):
+        assert trainer.model.params.tobytes() == average.values.tobytes()
+        figures = trainer.loop.evaluate()
+    assert trainer.model.params.tobytes() == before.tobytes()
     assert figures["validation.loss"] == run.summary["results"]["validation"]["loss"]

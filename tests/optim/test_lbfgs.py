@@ -59,7 +59,7 @@ def descended(
 ) -> tuple[list[Array], int]:
     """The points after each step, and how often the objective was asked for."""
     params, grads = start.copy(), np.zeros_like(start)
-    slots = tuple(np.zeros_like(start) for _ in optimizer.slots)
+    state = tuple(np.zeros_like(start) for _ in optimizer.state_names)
     points, asked = [start.copy()], 0
 
     def objective() -> float:
@@ -69,7 +69,7 @@ def descended(
         return value
 
     for t in range(1, steps + 1):
-        began = optimizer.descend(objective, params, grads, slots, t, optimizer.lr)
+        began = optimizer.descend(objective, params, grads, state, t, optimizer.lr)
         assert began == function(points[-1])[0]
         points.append(params.copy())
     return points, asked

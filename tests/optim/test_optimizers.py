@@ -31,17 +31,17 @@ OPTIMIZERS: list[Optimizer] = [
 every = pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=name)
 
 
-def slots_for(optimizer: Optimizer, params: Array) -> tuple[Array, ...]:
-    return tuple(np.zeros_like(params) for _ in optimizer.slots)
+def state_for(optimizer: Optimizer, params: Array) -> tuple[Array, ...]:
+    return tuple(np.zeros_like(params) for _ in optimizer.state_names)
 
 
 def minimize(
     optimizer: Optimizer, gradient: Callable[[Array], Array], start: Array, lr: float, steps: int
 ) -> Array:
     """Where the optimizer stands after so many steps, the rate falling evenly to nothing."""
-    params, slots = start.copy(), slots_for(optimizer, start)
+    params, state = start.copy(), state_for(optimizer, start)
     for t in range(1, steps + 1):
-        optimizer.step(params, gradient(params), slots, t, lr * (1 - t / steps))
+        optimizer.step(params, gradient(params), state, t, lr * (1 - t / steps))
     return params
 
 
@@ -50,13 +50,13 @@ def trajectory(case: dict[str, Any], dtype: str = "float64") -> list[Array]:
     optimizer: Optimizer = TypeAdapter(AnyOptimizer).validate_python(case["spec"])
     penalty = Regularization(l2=case.get("l2", 0.0))
     params = np.array(case["start"], dtype)
-    slots = slots_for(optimizer, params)
+    state = state_for(optimizer, params)
     points = []
     for t, gradient in enumerate(case["gradients"], start=1):
         grads = np.array(gradient, dtype)
         penalty.add_gradient(params, grads)
         lr = optimizer.learning_rate(t - 1, len(case["gradients"]))
-        optimizer.step(params, grads, slots, t, lr, optimizer.decay)
+        optimizer.step(params, grads, state, t, lr, optimizer.decay)
         points.append(params.copy())
     return points
 
@@ -73,19 +73,19 @@ def test_goes_where_keras_and_optax_go(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("case", onnx_vectors("optimizers"), ids=case_name)
 def test_steps_as_onnx_steps(case: dict[str, Any]) -> None:
-    """One step from given slots; for Adam so late that no bias is left to correct."""
+    """One step from a given state; for Adam so late that no bias is left to correct."""
     optimizer: Optimizer = TypeAdapter(AnyOptimizer).validate_python(case["spec"])
     params, grads = (np.array(case[key], np.float32) for key in ("start", "gradient"))
     scales, t = [1.0], 1
-    if isinstance(optimizer, Adam):  # whose slots are m/(1 − β₁) and v/(1 − β₂)
+    if isinstance(optimizer, Adam):  # whose state is m/(1 − β₁) and v/(1 − β₂)
         scales, t = [1 - optimizer.beta1, 1 - optimizer.beta2], 10**6
-    given = zip(case["slots"], scales, strict=True)
-    slots = tuple(np.array(slot, np.float32) / np.float32(scale) for slot, scale in given)
+    given = zip(case["state"], scales, strict=True)
+    state = tuple(np.array(vector, np.float32) / np.float32(scale) for vector, scale in given)
     Regularization(l2=case["l2"]).add_gradient(params, grads)
-    optimizer.step(params, grads, slots, t, optimizer.lr)
+    optimizer.step(params, grads, state, t, optimizer.lr)
     np.testing.assert_allclose(params, case["end"], rtol=1e-5, atol=1e-6)
-    for slot, scale, wanted in zip(slots, scales, case["slots_after"], strict=True):
-        np.testing.assert_allclose(slot * scale, wanted, rtol=1e-5, atol=1e-6)
+    for vector, scale, wanted in zip(state, scales, case["state_after"], strict=True):
+        np.testing.assert_allclose(vector * scale, wanted, rtol=1e-5, atol=1e-6)
 
 
 # With one gradient of 0.01, then 0.1, 0.2, …, 1.0, from 1 on: where Keras's own tests find each of
@@ -159,12 +159,12 @@ def test_follows_rosenbrocks_valley(optimizer: Optimizer) -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_works_in_place_and_keeps_the_type(optimizer: Optimizer, dtype: str) -> None:
     params = np.ones(7, dtype)
-    slots = slots_for(optimizer, params)
-    kept = params, *slots
-    optimizer.step(params, np.ones(7, dtype), slots, 1, 0.1)
+    state = state_for(optimizer, params)
+    kept = params, *state
+    optimizer.step(params, np.ones(7, dtype), state, 1, 0.1)
     assert all(vector.dtype == dtype for vector in kept)
     assert (params < 1).all()
-    assert all(slot.any() for slot in slots)
+    assert all(vector.any() for vector in state)
 
 
 @pytest.mark.parametrize("optimizer", [o for o in OPTIMIZERS if not o.per_block], ids=name)
@@ -176,9 +176,9 @@ def test_each_parameter_goes_its_own_way_whatever_the_block(optimizer: Optimizer
 
     def trained(part: slice) -> Array:
         params = start[part].copy()
-        slots = slots_for(optimizer, params)
+        state = state_for(optimizer, params)
         for t in (1, 2, 3):
-            optimizer.step(params, gradients[t - 1, part].copy(), slots, t, 0.01)
+            optimizer.step(params, gradients[t - 1, part].copy(), state, t, 0.01)
         return params
 
     cuts = [slice(0, 100), slice(BLOCK - 50, BLOCK + 50), slice(size - 100, size)]

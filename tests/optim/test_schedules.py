@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from nnkit.optim.schedules import (
     AnySchedule,
-    Cosine,
+    CosineDecay,
     CosineRestarts,
     InverseScaling,
     OneCycle,
@@ -64,9 +64,9 @@ def test_without_warm_up_it_begins_at_the_full_rate_and_never_rises(schedule: Sc
 
 
 def test_cosine_is_halfway_in_the_middle_and_ends_at_its_floor() -> None:
-    assert Cosine().factor(50, 100) == pytest.approx(0.5)
-    assert Cosine(floor=0.2).factor(50, 100) == pytest.approx(0.6)
-    assert Cosine(floor=0.2).factor(9_999, 10_000) == pytest.approx(0.2, abs=1e-7)
+    assert CosineDecay().factor(50, 100) == pytest.approx(0.5)
+    assert CosineDecay(floor=0.2).factor(50, 100) == pytest.approx(0.6)
+    assert CosineDecay(floor=0.2).factor(9_999, 10_000) == pytest.approx(0.2, abs=1e-7)
 
 
 def test_inverse_scaling_follows_its_power() -> None:
@@ -75,7 +75,7 @@ def test_inverse_scaling_follows_its_power() -> None:
 
 
 def test_the_course_after_warm_up_takes_the_steps_that_remain() -> None:
-    assert factors(Cosine(warmup=0.5), 20)[10:] == factors(Cosine(), 10)
+    assert factors(CosineDecay(warmup=0.5), 20)[10:] == factors(CosineDecay(), 10)
 
 
 @pytest.mark.parametrize("case", torch_vectors("schedules"), ids=case_name)

@@ -46,9 +46,9 @@ def updated(
 ) -> Array:
     """The parameters after some steps on gradients that are always the same."""
     params, grads = numbers("params"), np.zeros(SIZE)
-    slots = tuple(np.zeros(SIZE) for _ in optimizer.slots)
+    state = tuple(np.zeros(SIZE) for _ in optimizer.state_names)
     layout, rules = Layout(blocks), regularization or Regularization()
-    update = Update(params, grads, slots, layout, optimizer, rules)
+    update = Update(params, grads, state, layout, optimizer, rules)
     for t in range(1, steps + 1):
         grads[...] = numbers(f"grads {t}")
         update(t, lr)
@@ -58,9 +58,9 @@ def updated(
 def alone(optimizer: Optimizer, part: slice, decay: float = 0.0, lr: float = 0.1) -> Array:
     """The same part of the parameters, updated as if nothing else were there."""
     params = numbers("params")[part]
-    slots = tuple(np.zeros_like(params) for _ in optimizer.slots)
+    state = tuple(np.zeros_like(params) for _ in optimizer.state_names)
     for t in range(1, 4):
-        optimizer.step(params, numbers(f"grads {t}")[part], slots, t, lr, decay)
+        optimizer.step(params, numbers(f"grads {t}")[part], state, t, lr, decay)
     return params
 
 

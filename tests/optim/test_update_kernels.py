@@ -39,12 +39,12 @@ def drawn() -> tuple[Array, Array]:
 
 
 def trained(optimizer: Optimizer, dtype: str) -> list[Array]:
-    """Parameters and slots after many steps."""
+    """Parameters and state after many steps."""
     params, gradients = (array.astype(dtype) for array in drawn())
-    slots = tuple(np.zeros_like(params) for _ in optimizer.slots)
+    state = tuple(np.zeros_like(params) for _ in optimizer.state_names)
     for t, g in enumerate(gradients, start=1):
-        optimizer.step(params, g, slots, t, 0.01 / t)
-    return [params, *slots]
+        optimizer.step(params, g, state, t, 0.01 / t)
+    return [params, *state]
 
 
 @pytest.mark.numba

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import nnkit
-from nnkit.reading.pretrained import DIGITS, JUDGE
+from nnkit.reading.pretrained import DIGITS, VERIFIER
 from nnkit.runs.checkpoint import read_checkpoint
 
 CONFIG = Path(__file__).parents[2] / "configs" / "digits.yaml"
@@ -17,7 +17,7 @@ def test_is_small_and_made_by_the_shipped_config() -> None:
     assert DIGITS.stat().st_size <= 400_000
     checkpoint = read_checkpoint(DIGITS)
     assert checkpoint.header["config"] == nnkit.load_config(CONFIG).resolved()
-    assert not checkpoint.part("slots")
+    assert not checkpoint.part("optimizer")
 
 
 @pytest.mark.slow
@@ -28,7 +28,7 @@ def test_reads_the_test_images() -> None:
 
 
 def test_the_judge_is_small() -> None:
-    assert JUDGE.stat().st_size <= 100_000
-    checkpoint = read_checkpoint(JUDGE)
-    assert not checkpoint.part("slots")
+    assert VERIFIER.stat().st_size <= 100_000
+    checkpoint = read_checkpoint(VERIFIER)
+    assert not checkpoint.part("optimizer")
     assert checkpoint.header["classes"] == [str(number) for number in range(12)]

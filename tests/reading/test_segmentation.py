@@ -15,7 +15,6 @@ from scipy import ndimage
 
 import nnkit
 from nnkit.data.dataset import Dataset
-from nnkit.reading.judge.compose import CONDITIONS, Composed, compose
 from nnkit.reading.pretrained import DIGITS
 from nnkit.reading.reader import networks_of, read_digits
 from nnkit.reading.segmentation import Reading, read_picture, strips_of
@@ -28,6 +27,7 @@ from nnkit.reading.segmentation.lines import HEIGHT
 from nnkit.reading.segmentation.path import SIGN, Candidate, best_path, candidates_of, spans_of
 from nnkit.reading.segmentation.stages import StageFiles, Stages
 from nnkit.reading.segmentation.views import SEEN, VIEW, views
+from nnkit.reading.verifier.compose import CONDITIONS, Composed, compose
 
 Read = Callable[[Image.Image], Reading]
 
@@ -375,11 +375,11 @@ def test_the_judge_knows_signs_and_the_ten_digits_but_no_other_classes(
     digit_reader: nnkit.TrainedModel,
 ) -> None:
     digits = networks_of(digit_reader, (28, 28))
-    P, judged = np.eye(10)[:2], np.tile([0.1, 0.3, *[0] * 8, 0.4, 0.2], (2, 1))
-    digit, agreed = digits.opinions(P, judged)
+    P, verified = np.eye(10)[:2], np.tile([0.1, 0.3, *[0] * 8, 0.4, 0.2], (2, 1))
+    digit, agreed = digits.opinions(P, verified)
     assert digit == pytest.approx([0.4, 0.4], abs=1e-5)
     assert agreed == pytest.approx([0.5 / 0.8, 0.7 / 0.8], abs=1e-5)
-    digit, agreed = replace(digits, classes="abcdefghij").opinions(P, judged)
+    digit, agreed = replace(digits, classes="abcdefghij").opinions(P, verified)
     assert digit == pytest.approx([0.8, 0.8], abs=1e-5)
     assert (agreed == 1).all()
 

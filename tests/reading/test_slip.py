@@ -11,10 +11,10 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from nnkit.data.dataset import Array, Dataset
 from nnkit.random import generator
-from nnkit.reading.judge.compose import CONDITIONS, compose
 from nnkit.reading.segmentation import strips_of
 from nnkit.reading.segmentation.slip import Slip, slip_in
 from nnkit.reading.segmentation.stages import Stages
+from nnkit.reading.verifier.compose import CONDITIONS, compose
 
 
 @dataclass(frozen=True, slots=True)

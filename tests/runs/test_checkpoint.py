@@ -93,10 +93,10 @@ def test_equal_contents_give_equal_bytes(folder: Path) -> None:
 
 
 def test_parts_go_by_their_prefix(folder: Path) -> None:
-    names = ["params/a", "params/b/c", "params2/d", "slots/a"]
+    names = ["params/a", "params/b/c", "params2/d", "optimizer/a"]
     checkpoint = read_checkpoint(written(folder, {name: np.zeros(1) for name in names}, {}))
     assert set(checkpoint.part("params")) == {"a", "b/c"}
-    assert set(checkpoint.part("slots")) == {"a"}
+    assert set(checkpoint.part("optimizer")) == {"a"}
     assert checkpoint.part("preprocess") == {}
 
 

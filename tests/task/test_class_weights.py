@@ -18,9 +18,8 @@ from nnkit.nn.passes import Pass
 from nnkit.task.class_weights import class_weights, counted, weights_of
 from nnkit.task.config import load_config
 from nnkit.training.loop import Evaluation
-from nnkit.training.session import build
 from tests.nn.examples import examples, name
-from tests.training.configs import TABLES, diabetes, iris
+from tests.training.configs import TABLES, diabetes, iris, trainer_for
 
 CLASSES = ("ada", "bob", "eve")
 TARGETS = np.array([0, 0, 0, 1, 2, 2])
@@ -112,9 +111,9 @@ def test_real_targets_have_no_classes(setting: dict[str, Any]) -> None:
 def test_an_ignored_class_moves_nothing(tmp_path: Path, loss: ClassLoss) -> None:
     """As if its samples were not there: other answers for them change no gradient and no loss."""
     settings = loss.model_dump() | {"ignored": "virginica"}
-    session = build(iris(loss=settings, training={"batch_size": 200}), tmp_path)
-    model = session.model
-    (X, T, weights), *_ = session.loop.batches.epoch(0)
+    trainer = trainer_for(iris(loss=settings, training={"batch_size": 200}), tmp_path)
+    model = trainer.model
+    (X, T, weights), *_ = trainer.loop.batches.epoch(0)
     assert weights is not None
     network = model.bind(X.shape[-1], training=True)
     value = network.loss_and_gradient(X, T, Pass(), weights)
@@ -136,9 +135,9 @@ def test_the_training_loss_is_the_weighted_mean_of_the_epoch(
         optimizer={"kind": "sgd", "lr": 1e-30},
         training={"precision": "float64"},
     )
-    session = build(config, tmp_path)
-    expected = evaluate(session.model, session.ready["train"])["loss"]
-    found = [event.train_loss for event in session.loop.run() if isinstance(event, Evaluation)]
+    trainer = trainer_for(config, tmp_path)
+    expected = evaluate(trainer.model, trainer.sets["train"])["loss"]
+    found = [event.train_loss for event in trainer.loop.run() if isinstance(event, Evaluation)]
     assert found == pytest.approx([expected] * 3, rel=1e-12)
 
 

@@ -12,7 +12,7 @@ from nnkit.metrics import METRICS
 from nnkit.metrics.metric import Metric
 from nnkit.nn.form import Form
 from nnkit.task.config import config_from
-from nnkit.task.task import model_for
+from nnkit.task.task import build_model
 
 
 def settings(layers: list[Any], **sections: Any) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def test_dropout_follows_every_hidden_activation_however_written(
     layers: list[Any], kinds: str
 ) -> None:
     config = config_from(settings(layers, regularization={"dropout": 0.5}))
-    stages = model_for(config, (3,)).stages
+    stages = build_model(config, (3,)).stages
     shown = [getattr(stage.spec, "function", stage.spec).tag() for stage in stages]
     assert shown == kinds.split()
 
@@ -82,6 +82,6 @@ def test_weights_before_a_rectifier_are_drawn_by_he(written: str) -> None:
         "own": [{"dense": {"units": 4, "activation": "relu"}}, {"dense": 2}],
         "layer": [{"dense": 4}, {"activation": "relu"}, {"dense": 2}],
     }
-    first = model_for(config_from(settings(forms[written])), (3,)).stages[0].spec
+    first = build_model(config_from(settings(forms[written])), (3,)).stages[0].spec
     (W, _) = first.parameters(Form.of((3,)))
     assert W.initializer.tag() == "he"

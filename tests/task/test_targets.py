@@ -25,8 +25,8 @@ from nnkit.task.targets import (
     inputs_for,
     numbers_for,
 )
-from nnkit.training.session import build
 from tests.nn.examples import examples, loss_of
+from tests.training.configs import trainer_for
 
 LAST = ("architecture", "layers", 1)
 EVERY = slice(None)
@@ -132,18 +132,18 @@ def test_a_million_samples_of_ten_thousand_classes_stay_small(tmp_path: Path) ->
     )
     tracemalloc.start()
     try:
-        session = build(config, tmp_path / "runs")
-        batch = next(session.loop.batches.epoch(0))
-        session.loop.step((batch,))
+        trainer = trainer_for(config, tmp_path / "runs")
+        batch = next(trainer.loop.batches.epoch(0))
+        trainer.loop.step((batch,))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    targets = session.ready["train"].targets
+    targets = trainer.sets["train"].targets
     assert targets.shape == (samples - 1000, classes)
     assert targets.nbytes == 8 * (samples - 1000)
     assert peak < 150e6
     np.testing.assert_array_equal(batch.T.sum(axis=0), 1)
-    assert (batch.T.argmax(axis=0) == targets[session.loop.batches.order(0)[:32]]).all()
+    assert (batch.T.argmax(axis=0) == targets[trainer.loop.batches.order(0)[:32]]).all()
 
 
 # Numbers

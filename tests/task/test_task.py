@@ -16,7 +16,7 @@ from nnkit.nn.losses import AnyLoss, Loss
 from nnkit.random import generator
 from nnkit.task.config import config_from
 from nnkit.task.targets import ClassTargets, NumberTargets
-from nnkit.task.task import ReadySet, build_model, prepare
+from nnkit.task.task import PreparedSet, build_model, load_task
 from tests.nn.examples import batch_of, examples, model_of, name
 from tests.training.configs import diabetes, iris
 
@@ -28,7 +28,7 @@ def test_evaluation_equals_the_formula() -> None:
     inputs = rng.normal(size=(2 * EVALUATION_BATCH + 345, 5))
     targets = rng.integers(3, size=len(inputs))
     classes = ClassTargets(targets, 3, False, "binary", model.dtype)
-    figures = evaluate(model, ReadySet(inputs, classes, None))
+    figures = evaluate(model, PreparedSet(inputs, classes, None))
     P = model.layout.views(model.params)
     H = np.tanh(inputs @ P["layers.0.W"].T + P["layers.0.b"])
     Z = H @ P["layers.1.W"].T + P["layers.1.b"]
@@ -48,12 +48,12 @@ def test_evaluation_in_parts_is_that_of_the_whole(loss: Loss) -> None:
     samples = EVALUATION_BATCH + 1
     X, T = batch_of(model, samples)
     whole, _ = model.bind(samples, training=False).evaluate(X, T)
-    figures = evaluate(model, ReadySet(X.T, NumberTargets(T.T, T.dtype), None))
+    figures = evaluate(model, PreparedSet(X.T, NumberTargets(T.T, T.dtype), None))
     assert figures["loss"] == pytest.approx(whole, rel=1e-12)
 
 
 def test_preparation_gives_disjoint_sets_that_hold_everything() -> None:
-    task = prepare(iris())
+    task = load_task(iris())
     sizes = {name: len(samples) for name, samples in task.sets.items()}
     assert sizes == {"train": 105, "validation": 15, "test": 30}
     rows = np.concatenate([samples.inputs for samples in task.sets.values()])
@@ -62,33 +62,33 @@ def test_preparation_gives_disjoint_sets_that_hold_everything() -> None:
 
 
 def test_preprocessing_is_fitted_on_the_training_set_alone() -> None:
-    task = prepare(iris())
-    model = task.model()
-    inputs = np.asarray(task.ready("train", model).inputs)
+    task = load_task(iris())
+    model = task.build_model()
+    inputs = np.asarray(task.prepare(task.sets["train"], model).inputs)
     np.testing.assert_allclose(inputs.mean(axis=0), 0, atol=1e-6)
     np.testing.assert_allclose(inputs.std(axis=0), 1, rtol=1e-6)
-    held_out = np.asarray(task.ready("test", model).inputs)
+    held_out = np.asarray(task.prepare(task.sets["test"], model).inputs)
     assert abs(held_out.mean(axis=0)).max() > 1e-3
 
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])
-def test_ready_sets_are_of_the_networks_precision(precision: str) -> None:
-    task = prepare(iris(training={"precision": precision}))
-    ready = task.ready("train", task.model())
+def test_prepared_sets_are_of_the_networks_precision(precision: str) -> None:
+    task = load_task(iris(training={"precision": precision}))
+    ready = task.prepare(task.sets["train"], task.build_model())
     assert ready.inputs.dtype == ready.targets.dtype == precision
     assert np.asarray(ready.inputs).flags.c_contiguous
 
 
 def test_regression_keeps_the_targets_in_their_unit() -> None:
-    task = prepare(diabetes())
-    ready = task.ready("test", task.model())
+    task = load_task(diabetes())
+    ready = task.prepare(task.sets["test"], task.build_model())
     np.testing.assert_array_equal(ready.targets[:], task.sets["test"].targets)
 
 
 def test_a_set_to_evaluate_on_must_be_held_out() -> None:
     config = iris(data={"split": {"test": 0}}, training={"evaluate_on": ["test"]})
     with pytest.raises(SettingError, match=r"there is no test set; data\.split\.test is 0"):
-        prepare(config)
+        load_task(config)
 
 
 def test_a_model_is_built_with_and_without_the_data() -> None:
@@ -187,5 +187,8 @@ def test_yes_and_no_are_judged_as_the_outputs_say_them(tmp_path: Path) -> None:
             "loss": "binary_cross_entropy",
         }
     )
-    task = prepare(config)
-    assert set(np.unique(task.ready("train", task.model()).targets[:])) == {0.0, 1.0}
+    task = load_task(config)
+    assert set(np.unique(task.prepare(task.sets["train"], task.build_model()).targets[:])) == {
+        0.0,
+        1.0,
+    }

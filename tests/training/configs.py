@@ -10,7 +10,10 @@ import numpy as np
 from nnkit.optim.optimizer import Optimizer
 from nnkit.optim.optimizers import Pegasos
 from nnkit.random import generator
+from nnkit.runs.directory import DEFAULT_RUNS
 from nnkit.task.config import Config, config_from
+from nnkit.task.task import load_task
+from nnkit.training.trainer import Trainer
 
 TABLES = Path(__file__).parents[2] / "data" / "tables"
 
@@ -34,6 +37,11 @@ DIABETES: dict[str, Any] = {
     "loss": "squared_error",
     "training": {"epochs": 3},
 }
+
+
+def trainer_for(config: Config, runs: Path = DEFAULT_RUNS) -> Trainer:
+    """The trainer of a config, its data loaded, before the first step."""
+    return Trainer(load_task(config), runs)
 
 
 def iris(**sections: Any) -> Config:

@@ -15,9 +15,8 @@ from nnkit.inspection.gradient_check import check_gradients
 from nnkit.nn.params import Array
 from nnkit.random import generator
 from nnkit.task.config import Config, config_from
-from nnkit.task.task import check_data, prepare
-from nnkit.training.session import build
-from tests.training.configs import iris
+from nnkit.task.task import check_data, load_task
+from tests.training.configs import iris, trainer_for
 
 TO_INPUTS: dict[str, Any] = {
     "data": {"targets": "inputs"},
@@ -44,9 +43,9 @@ def pictures(tmp_path: Path) -> tuple[Array, Config]:
 
 
 def test_targets_are_the_preprocessed_inputs() -> None:
-    task = prepare(iris(**TO_INPUTS))
+    task = load_task(iris(**TO_INPUTS))
     for name in task.sets:
-        ready = task.ready(name, task.model())
+        ready = task.prepare(task.sets[name], task.build_model())
         np.testing.assert_array_equal(ready.targets.coded(slice(None)), ready.inputs)
         np.testing.assert_array_equal(ready.targets[:], ready.inputs)
 
@@ -59,7 +58,7 @@ def test_pictures_are_given_in_a_row(pictures: tuple[Array, Config], tmp_path: P
     assert outputs.shape == (40, 15)
     assert model.confidence(X) is None
     count, figures = model.evaluate("train")
-    task = prepare(config)
+    task = load_task(config)
     wanted = task.sets["train"].inputs[:].reshape(count, -1) / 255
     restored = model.predict(task.sets["train"].inputs)
     assert figures["rmse"] == pytest.approx(np.sqrt(np.mean((restored - wanted) ** 2)), rel=1e-5)
@@ -133,7 +132,7 @@ def test_what_does_not_fit_is_refused_with_its_position(
 
 def test_it_is_judged_by_metrics_of_numbers() -> None:
     judged = iris(**TO_INPUTS, training={"metrics": ["explained_variance"]})
-    assert "explained_variance" in prepare(judged).figures
+    assert "explained_variance" in load_task(judged).figures
     with pytest.raises(
         ConfigError, match="'f1' is a metric for classes, but the targets are real numbers"
     ):
@@ -144,7 +143,7 @@ def test_augmented_pictures_are_to_be_given_as_they_were(pictures: tuple[Array, 
     _, config = pictures
     settings = config.resolved()
     settings["data"]["augment"] = [{"flip": 1.0}]
-    batches = build(config_from(settings)).loop.batches
+    batches = trainer_for(config_from(settings)).loop.batches
     batch = next(batches.epoch(0))
     pictures_seen = np.moveaxis(batch.X, -1, 0)
     np.testing.assert_array_equal(

@@ -86,7 +86,7 @@ def cases() -> Iterator[tuple[str, Sections]]:
     for activation in examples(AnyActivation):
         yield f"activation-{name(activation)}", with_activation(activation)
     for initializer in examples(AnyInitializer):
-        if initializer.objection((3, 4)) is not None:  # made for one block of another shape
+        if initializer.shape_error((3, 4)) is not None:  # made for one block of another shape
             continue
         architecture = {"initializer": dumped(initializer)}
         yield f"initializer-{name(initializer)}", {"architecture": architecture}

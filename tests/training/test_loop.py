@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from nnkit.errors import DivergedError
-from nnkit.nn.model import samples_first
+from nnkit.nn.model import batch_first
 from nnkit.nn.numerics import numerics
 from nnkit.nn.passes import Pass
 from nnkit.runs.checkpoint import read_checkpoint
 from nnkit.training.loop import Evaluation, Loop, Step
-from nnkit.training.session import Session, build, restore, save
-from tests.training.configs import iris
+from nnkit.training.trainer import Trainer
+from tests.training.configs import iris, trainer_for
 
 WITH_DROPOUT = {"regularization": {"dropout": 0.25, "l2": 1e-3}, "training": {"batch_size": 10}}
 
@@ -32,9 +32,9 @@ def advance(loop: Loop, until: int) -> list[Step | Evaluation]:
     return events
 
 
-def state(session: Session) -> list[bytes]:
+def state(trainer: Trainer) -> list[bytes]:
     """Every bit that training changes."""
-    return [vector.tobytes() for vector in (session.model.params, *session.loop.slots)]
+    return [vector.tobytes() for vector in (trainer.model.params, *trainer.loop.optimizer_state)]
 
 
 @pytest.mark.parametrize("penalty", [{}, {"l2": 0.1}, {"l1": 0.1}])
@@ -46,7 +46,7 @@ def test_steps_go_against_gradient_and_penalty_at_the_scheduled_rate(
         regularization=penalty,
         training={"precision": "float64"},
     )
-    model, loop = build(config, tmp_path).model, build(config, tmp_path).loop
+    model, loop = trainer_for(config, tmp_path).model, trainer_for(config, tmp_path).loop
     decayed = model.layout.decayed
     events = advance(loop, 3)
     for step, (X, T, _) in enumerate(islice(loop.batches.epoch(0), 3)):
@@ -63,8 +63,8 @@ def test_steps_go_against_gradient_and_penalty_at_the_scheduled_rate(
 
 
 def test_evaluations_come_at_the_end_of_each_epoch(tmp_path: Path) -> None:
-    session = build(iris(), tmp_path)
-    events = advance(session.loop, session.loop.steps)
+    trainer = trainer_for(iris(), tmp_path)
+    events = advance(trainer.loop, trainer.loop.steps)
     evaluations = [event for event in events if isinstance(event, Evaluation)]
     steps = [event for event in events if isinstance(event, Step)]
     assert [step.number for step in steps] == list(range(1, 22))
@@ -77,8 +77,10 @@ def test_evaluations_come_at_the_end_of_each_epoch(tmp_path: Path) -> None:
 
 
 def test_evaluations_come_as_often_as_wanted_and_at_the_end(tmp_path: Path) -> None:
-    session = build(iris(training={"evaluate_every": 5, "epochs": None, "steps": 12}), tmp_path)
-    events = advance(session.loop, 12)
+    trainer = trainer_for(
+        iris(training={"evaluate_every": 5, "epochs": None, "steps": 12}), tmp_path
+    )
+    events = advance(trainer.loop, 12)
     assert [event.step for event in events if isinstance(event, Evaluation)] == [5, 10, 12]
 
 
@@ -94,15 +96,15 @@ def test_evaluations_come_as_often_as_wanted_and_at_the_end(tmp_path: Path) -> N
 def test_resumes_to_the_last_bit(tmp_path: Path, optimizer: dict[str, Any], stop: int) -> None:
     """With 11 steps to an epoch, it stops in its midst, at its end and just after."""
     config = iris(optimizer=optimizer, **WITH_DROPOUT)
-    whole = build(config, tmp_path)
+    whole = trainer_for(config, tmp_path)
     expected = advance(whole.loop, whole.loop.steps)
 
-    first = build(config, tmp_path)
+    first = trainer_for(config, tmp_path)
     begun = advance(first.loop, stop)
-    first.run.create(config.to_yaml())
-    save(first, first.run.last)
-    second = build(config, tmp_path)
-    restore(second, read_checkpoint(first.run.last))
+    first.directory.create(config.to_yaml())
+    first.save(first.directory.last)
+    second = trainer_for(config, tmp_path)
+    second.restore(read_checkpoint(first.directory.last))
     assert state(second) == state(first)
     finished = begun + advance(second.loop, second.loop.steps)
 
@@ -122,9 +124,9 @@ def timeless(events: list[Step | Evaluation]) -> list[Any]:
 def test_same_seed_same_bits(tmp_path: Path, precision: str) -> None:
     def trained(seed: int) -> list[bytes]:
         training = {"batch_size": 10, "precision": precision}
-        session = build(iris(seed=seed, **{**WITH_DROPOUT, "training": training}), tmp_path)
-        advance(session.loop, session.loop.steps)
-        return state(session)
+        trainer = trainer_for(iris(seed=seed, **{**WITH_DROPOUT, "training": training}), tmp_path)
+        advance(trainer.loop, trainer.loop.steps)
+        return state(trainer)
 
     assert trained(1) == trained(1)
     assert trained(1) != trained(2)
@@ -133,8 +135,8 @@ def test_same_seed_same_bits(tmp_path: Path, precision: str) -> None:
 def test_order_of_the_samples_follows_seed_and_epoch(tmp_path: Path) -> None:
     def order(seed: int, epoch: int) -> list[bytes]:
         split = {"split": {"seed": 0}}
-        batches = build(iris(seed=seed, data=split), tmp_path).loop.batches
-        return [row.tobytes() for X, _, _ in batches.epoch(epoch) for row in samples_first(X)]
+        batches = trainer_for(iris(seed=seed, data=split), tmp_path).loop.batches
+        return [row.tobytes() for X, _, _ in batches.epoch(epoch) for row in batch_first(X)]
 
     assert order(0, 0) == order(0, 0)
     assert order(0, 0) != order(0, 1)
@@ -143,14 +145,14 @@ def test_order_of_the_samples_follows_seed_and_epoch(tmp_path: Path) -> None:
 
 
 def test_an_exploding_loss_stops_at_once_and_names_layer_and_step(tmp_path: Path) -> None:
-    session = build(iris(optimizer={"kind": "sgd", "lr": 1e30}), tmp_path)
+    trainer = trainer_for(iris(optimizer={"kind": "sgd", "lr": 1e30}), tmp_path)
     with pytest.raises(DivergedError, match=r"became nan at step 2;.* is in layers\.1;.*lr"):
-        advance(session.loop, 21)
-    assert session.loop.progress.step == 1
+        advance(trainer.loop, 21)
+    assert trainer.loop.progress.step == 1
 
 
 def test_parameters_that_are_no_numbers_are_named(tmp_path: Path) -> None:
-    session = build(iris(optimizer={"kind": "sgd", "lr": 1e30}), tmp_path)
-    session.model.layout.views(session.model.params)["layers.0.b"][0] = np.inf
+    trainer = trainer_for(iris(optimizer={"kind": "sgd", "lr": 1e30}), tmp_path)
+    trainer.model.layout.views(trainer.model.params)["layers.0.b"][0] = np.inf
     with pytest.raises(DivergedError, match=r"in the parameters layers\.0\.b"):
-        advance(session.loop, 21)
+        advance(trainer.loop, 21)

@@ -18,9 +18,9 @@ from nnkit.nn.params import Array
 from nnkit.nn.passes import INFERENCE, Pass
 from nnkit.runs.checkpoint import read_checkpoint
 from nnkit.task.config import Config
-from nnkit.training.session import Session, build, restore, save
+from nnkit.training.trainer import Trainer
 from tests.nn.examples import first_layer
-from tests.training.configs import diabetes, iris, pictures
+from tests.training.configs import diabetes, iris, pictures, trainer_for
 from tests.training.test_loop import advance, state
 
 OPTIMIZERS: list[dict[str, Any]] = [{"kind": "adam", "lr": 0.05}, {"kind": "lbfgs"}]
@@ -35,14 +35,14 @@ def iris_by(optimizer: dict[str, Any], **sections: Any) -> Config:
     return iris(optimizer=optimizer, **sections)
 
 
-def trained(config: Config, folder: Path) -> Session:
-    session = build(config, folder)
-    advance(session.loop, session.loop.steps)
-    return session
+def trained(config: Config, folder: Path) -> Trainer:
+    trainer = trainer_for(config, folder)
+    advance(trainer.loop, trainer.loop.steps)
+    return trainer
 
 
-def blocks(session: Session) -> dict[str, Array]:
-    return session.model.layout.views(session.model.params)
+def blocks(trainer: Trainer) -> dict[str, Array]:
+    return trainer.model.layout.views(trainer.model.params)
 
 
 # Freezing
@@ -59,7 +59,7 @@ def test_a_frozen_layer_keeps_its_bits_and_others_learn(
     config = iris_by(
         optimizer, architecture={"layers": layers}, regularization={"l2": 0.01, **bounded}
     )
-    start, end = blocks(build(config, tmp_path)), blocks(trained(config, tmp_path))
+    start, end = blocks(trainer_for(config, tmp_path)), blocks(trained(config, tmp_path))
     for name, block in end.items():
         same = block.tobytes() == start[name].tobytes()
         assert same == name.startswith(f"layers.{frozen}.")
@@ -67,12 +67,12 @@ def test_a_frozen_layer_keeps_its_bits_and_others_learn(
 
 def test_nothing_below_a_frozen_stack_is_backpropagated(tmp_path: Path) -> None:
     frozen = {"kind": "dense", "units": 8, "lr_factor": 0.0}
-    session = build(iris(architecture={"layers": [frozen, frozen, {"dense": 3}]}), tmp_path)
-    (X, T, _), *_ = session.loop.batches.epoch(0)
-    network = session.model.bind(X.shape[-1], training=True)
-    session.model.grads.fill(np.nan)
+    trainer = trainer_for(iris(architecture={"layers": [frozen, frozen, {"dense": 3}]}), tmp_path)
+    (X, T, _), *_ = trainer.loop.batches.epoch(0)
+    network = trainer.model.bind(X.shape[-1], training=True)
+    trainer.model.grads.fill(np.nan)
     network.loss_and_gradient(X, T, Pass())
-    written = session.model.layout.views(session.model.grads)
+    written = trainer.model.layout.views(trainer.model.grads)
     assert {name for name, block in written.items() if np.isfinite(block).all()} == {
         "layers.2.W",
         "layers.2.b",
@@ -87,7 +87,7 @@ def test_a_layers_rate_scales_its_first_step(tmp_path: Path) -> None:
             optimizer={"kind": "sgd", "lr": 0.1},
             training={"precision": "float64", "epochs": None, "steps": 1},
         )
-        start, end = blocks(build(config, tmp_path)), blocks(trained(config, tmp_path))
+        start, end = blocks(trainer_for(config, tmp_path)), blocks(trained(config, tmp_path))
         return end["layers.0.W"] - start["layers.0.W"]
 
     np.testing.assert_allclose(moved(0.5), 0.5 * moved(1.0), rtol=1e-9, atol=1e-15)
@@ -97,11 +97,11 @@ def test_a_layer_without_decay_has_no_penalty(tmp_path: Path) -> None:
     def penalty(decay: bool) -> float:
         first = {"kind": "dense", "units": 8, "decay": decay}
         config = iris(architecture={"layers": [first, {"dense": 3}]}, regularization={"l2": 2.0})
-        session = build(config, tmp_path)
-        decayed = session.model.params[session.model.layout.decayed]
-        return session.loop.regularization.penalty(decayed)
+        trainer = trainer_for(config, tmp_path)
+        decayed = trainer.model.params[trainer.model.layout.decayed]
+        return trainer.loop.regularization.penalty(decayed)
 
-    views = blocks(build(iris(), tmp_path))
+    views = blocks(trainer_for(iris(), tmp_path))
     squares = {name: float((block.astype(float) ** 2).sum()) for name, block in views.items()}
     assert penalty(True) == pytest.approx(squares["layers.0.W"] + squares["layers.1.W"])
     assert penalty(False) == pytest.approx(squares["layers.1.W"])
@@ -110,11 +110,11 @@ def test_a_layer_without_decay_has_no_penalty(tmp_path: Path) -> None:
 # Bounds
 
 
-def filters_of(session: Session, name: str) -> Array:
+def filters_of(trainer: Trainer, name: str) -> Array:
     """The filter to which each weight of the first layer leads: the map that moves with it."""
-    network = session.model.bind(1, training=False)
-    W = blocks(session)[name].reshape(-1)
-    X = np.random.default_rng(0).normal(size=(*session.model.input_shape, 1))
+    network = trainer.model.bind(1, training=False)
+    W = blocks(trainer)[name].reshape(-1)
+    X = np.random.default_rng(0).normal(size=(*trainer.model.input_shape, 1))
     before = first_layer(network).forward(X, INFERENCE).copy()
     leads = []
     for weight, value in enumerate(W.copy()):
@@ -142,7 +142,7 @@ def filters_of(session: Session, name: str) -> Array:
 def test_max_norm_bounds_the_weights_that_lead_to_each_filter(
     tmp_path: Path, first: dict[str, Any], limit: float
 ) -> None:
-    def after_a_step(max_norm: float | None) -> Session:
+    def after_a_step(max_norm: float | None) -> Trainer:
         config = pictures(
             tmp_path,
             architecture={"layers": [first, "flatten", {"dense": 3}]},
@@ -153,7 +153,7 @@ def test_max_norm_bounds_the_weights_that_lead_to_each_filter(
         return trained(config, tmp_path)
 
     free, bounded = after_a_step(None), after_a_step(limit)
-    W, found = (blocks(session)["layers.0.W"].ravel() for session in (free, bounded))
+    W, found = (blocks(trainer)["layers.0.W"].ravel() for trainer in (free, bounded))
     filters = filters_of(free, "layers.0.W")
     lengths = [np.linalg.norm(W[filters == f]) for f in range(filters.max() + 1)]
     assert max(lengths) > 0.3
@@ -169,7 +169,7 @@ def test_max_norm_bounds_the_weights_that_lead_to_each_filter(
 def test_batches_accumulated_are_one_batch(tmp_path: Path, weights: Any) -> None:
     """k batches of n are one of k·n, whatever their samples count; the last is shorter."""
 
-    def session(accumulate: int, batch_size: int) -> Session:
+    def trainer(accumulate: int, batch_size: int) -> Trainer:
         return trained(
             iris(
                 loss={"kind": "cross_entropy", "class_weights": weights},
@@ -184,7 +184,7 @@ def test_batches_accumulated_are_one_batch(tmp_path: Path, weights: Any) -> None
             tmp_path,
         )
 
-    few, many = session(1, 24), session(4, 6)
+    few, many = trainer(1, 24), trainer(4, 6)
     assert few.loop.steps == many.loop.steps
     np.testing.assert_allclose(many.model.params, few.model.params, rtol=1e-9, atol=1e-12)
 
@@ -202,12 +202,12 @@ def test_an_epoch_is_an_epoch_whatever_is_accumulated(tmp_path: Path) -> None:
 
 def assert_resumes(config: Config, folder: Path, stop: int) -> None:
     whole = trained(config, folder)
-    first = build(config, folder)
+    first = trainer_for(config, folder)
     advance(first.loop, stop)
-    first.run.create(config.to_yaml())
-    save(first, first.run.last)
-    second = build(config, folder)
-    restore(second, read_checkpoint(first.run.last))
+    first.directory.create(config.to_yaml())
+    first.save(first.directory.last)
+    second = trainer_for(config, folder)
+    second.restore(read_checkpoint(first.directory.last))
     assert second.model.state.tobytes() == first.model.state.tobytes()
     advance(second.loop, second.loop.steps)
     assert state(second) == state(whole)
@@ -222,10 +222,10 @@ def test_a_plateau_is_found_and_resumed(tmp_path: Path, stop: int) -> None:
     """With steps too large to improve on, the rate falls at each evaluation."""
     schedule = {"kind": "plateau", "patience": 0, "gamma": 0.5, "warmup": 0.1}
     config = iris(optimizer={"kind": "adam", "lr": 2.0, "schedule": schedule})
-    session = build(config, tmp_path)
-    advance(session.loop, session.loop.steps)
-    assert session.loop.progress.plateau.factor < 1
-    assert session.loop.learning_rate(20) == 2.0 * session.loop.progress.plateau.factor
+    trainer = trainer_for(config, tmp_path)
+    advance(trainer.loop, trainer.loop.steps)
+    assert trainer.loop.progress.plateau.factor < 1
+    assert trainer.loop.learning_rate(20) == 2.0 * trainer.loop.progress.plateau.factor
     assert_resumes(config, tmp_path, stop)
 
 
@@ -239,7 +239,7 @@ def test_noise_is_reproducible_and_of_training_alone(tmp_path: Path, kind: str) 
     assert state(noisy) == state(trained(config, tmp_path))
     assert state(noisy) != state(trained(iris(), tmp_path))
     assert_resumes(config, tmp_path, 5)
-    plain = build(iris(), tmp_path)
+    plain = trainer_for(iris(), tmp_path)
     plain.model.params[...] = noisy.model.params
     with numerics():
         assert dict(noisy.loop.evaluate()) == dict(plain.loop.evaluate())
@@ -251,8 +251,8 @@ def test_weight_noise_is_gone_when_the_gradient_is_taken(tmp_path: Path) -> None
         optimizer={"kind": "sgd", "lr": 1e-12},
         training={"precision": "float64"},
     )
-    start, session = build(config, tmp_path), trained(config, tmp_path)
-    np.testing.assert_allclose(session.model.params, start.model.params, atol=1e-9)
+    start, trainer = trainer_for(config, tmp_path), trained(config, tmp_path)
+    np.testing.assert_allclose(trainer.model.params, start.model.params, atol=1e-9)
 
 
 def test_weight_noise_takes_the_gradient_where_it_says(tmp_path: Path) -> None:
@@ -261,15 +261,15 @@ def test_weight_noise_takes_the_gradient_where_it_says(tmp_path: Path) -> None:
         optimizer={"kind": "sgd", "lr": 1.0},
         training={"precision": "float64", "epochs": None, "steps": 1},
     )
-    session, other = build(config, tmp_path), build(config, tmp_path)
+    trainer, other = trainer_for(config, tmp_path), trainer_for(config, tmp_path)
     assert other.loop.noisy is not None
     (X, T, _), *_ = other.loop.batches.epoch(0)
     before = other.model.params.copy()
     with numerics(), other.loop.noisy.at(0):
         assert np.std(other.model.params - before) == pytest.approx(0.3, rel=0.3)
         other.model.bind(X.shape[-1], training=True).loss_and_gradient(X, T, Pass())
-    advance(session.loop, 1)
-    np.testing.assert_allclose(session.model.params, before - other.model.grads, rtol=1e-12)
+    advance(trainer.loop, 1)
+    np.testing.assert_allclose(trainer.model.params, before - other.model.grads, rtol=1e-12)
 
 
 # Running means
@@ -291,7 +291,7 @@ WIDE = {"layers": [{"dense": 150}, "batch_norm", {"dense": 150}, "layer_norm", {
 @pytest.mark.numba
 def test_compiled_normalization_resumes_to_the_last_bit(tmp_path: Path) -> None:
     config = iris(architecture=WIDE, training={"epochs": None, "steps": 6})
-    assert build(config, tmp_path).model.execution.compiled
+    assert trainer_for(config, tmp_path).model.execution.compiled
     assert_resumes(config, tmp_path, stop=3)
 
 
@@ -303,25 +303,25 @@ def test_resuming_normalization_without_numba_says_that_bits_may_differ(
     tmp_path: Path, layers: list[Any]
 ) -> None:
     config = iris(architecture={"layers": layers}, training={"epochs": None, "steps": 6})
-    first = build(config, tmp_path)
-    first.run.create(config.to_yaml())
-    save(first, first.run.last)
+    first = trainer_for(config, tmp_path)
+    first.directory.create(config.to_yaml())
+    first.save(first.directory.last)
     for compiled in (True, False):
-        second = build(config, tmp_path)
+        second = trainer_for(config, tmp_path)
         second.model.execution = Execution(compiled=compiled)
-        restore(second, read_checkpoint(first.run.last))
+        second.restore(read_checkpoint(first.directory.last))
         assert any("→ NumPy" in notice for notice in second.notices) is not compiled
 
 
 def test_resuming_on_another_processor_says_that_results_may_differ(tmp_path: Path) -> None:
-    first = build(iris(), tmp_path)
-    first.run.create(first.config.to_yaml())
-    save(first, first.run.last)
+    first = trainer_for(iris(), tmp_path)
+    first.directory.create(first.config.to_yaml())
+    first.save(first.directory.last)
     for saved, told in ((kernels(), []), ("another", [f"another → {kernels()}"])):
-        checkpoint = read_checkpoint(first.run.last)
+        checkpoint = read_checkpoint(first.directory.last)
         checkpoint.header["versions"]["blas"] = saved
-        second = build(iris(), tmp_path)
-        restore(second, checkpoint)
+        second = trainer_for(iris(), tmp_path)
+        second.restore(checkpoint)
         assert [notice.partition("blas ")[2] for notice in second.notices] == told
 
 
@@ -332,7 +332,7 @@ def test_running_means_are_saved_and_answer_at_inference(tmp_path: Path) -> None
     running = model.model.state_layout.views(model.model.state)
     assert sorted(running) == ["layers.1.mean", "layers.1.variance"]
     assert (running["layers.1.variance"] != 1).all()
-    raw = np.asarray(build(config, tmp_path / "again").task.sets["test"].inputs)
+    raw = np.asarray(trainer_for(config, tmp_path / "again").task.sets["test"].inputs)
     P = model.model.layout.views(model.model.params)
     X = batch_last(model.preprocessor(raw, np.dtype("float64")))
     Z = P["layers.0.W"] @ X + P["layers.0.b"][:, None]
@@ -381,12 +381,12 @@ def test_lbfgs_finds_the_optimum_of_ridge_regression(tmp_path: Path) -> None:
         regularization={"l2": 0.1},
         training={"precision": "float64", "epochs": None, "steps": 40},
     )
-    session = trained(config, tmp_path)
-    X, T = np.asarray(session.ready["train"].inputs), session.ready["train"].targets[:][:, 0]
+    trainer = trained(config, tmp_path)
+    X, T = np.asarray(trainer.sets["train"].inputs), trainer.sets["train"].targets[:][:, 0]
     centred, shifted = X - X.mean(axis=0), T - T.mean()
     gram = centred.T @ centred / len(X) + 0.1 * np.eye(X.shape[1])
     wanted = np.linalg.solve(gram, centred.T @ shifted / len(X))
-    np.testing.assert_allclose(blocks(session)["layers.0.W"][0], wanted, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(blocks(trainer)["layers.0.W"][0], wanted, rtol=1e-5, atol=1e-5)
 
 
 # What would train nothing, or something else than it says
@@ -411,7 +411,7 @@ def test_batch_norm_wants_company(sections: dict[str, Any], path: str, message: 
     layers = {"layers": [{"dense": 8}, "batch_norm", {"dense": 3}]}
     config = iris(architecture=layers, **sections)
     with pytest.raises(ConfigError, match=message) as caught, config.locating():
-        build(config)
+        trainer_for(config)
     assert dotted(caught.value.problems[0].path) == path
 
 
@@ -422,7 +422,7 @@ def test_a_set_of_which_no_sample_counts_is_refused() -> None:
         pytest.raises(ConfigError, match=r"all samples of the \w+ set have weight 0"),
         config.locating(),
     ):
-        build(config)
+        trainer_for(config)
 
 
 @pytest.mark.parametrize(

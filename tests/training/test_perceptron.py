@@ -15,7 +15,7 @@ from nnkit.nn.params import Array
 from nnkit.random import generator
 from nnkit.task.config import Config, config_from
 from nnkit.training.loop import Step
-from nnkit.training.session import build
+from tests.training.configs import trainer_for
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -71,10 +71,10 @@ def test_it_makes_at_most_so_many_mistakes_and_then_none(
     epochs = int(bound) + 2
     assume(epochs * samples <= 20_000)
     with TemporaryDirectory() as folder:
-        session = build(perceptron(Path(folder), X, sides, epochs))
-        W, mistakes = session.model.params, []
+        trainer = trainer_for(perceptron(Path(folder), X, sides, epochs))
+        W, mistakes = trainer.model.params, []
         before = W.copy()
-        for event in session.loop.run():
+        for event in trainer.loop.run():
             if isinstance(event, Step):
                 mistakes.append(not np.array_equal(W, before))
                 before = W.copy()

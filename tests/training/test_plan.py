@@ -9,26 +9,25 @@ import numpy as np
 import pytest
 
 from nnkit.errors import SettingError
-from nnkit.task.task import Task, prepare
+from nnkit.task.task import Task, load_task
 from nnkit.training.plan import Plan, pace, plan
-from nnkit.training.session import build
-from tests.training.configs import iris
+from tests.training.configs import iris, trainer_for
 
 
 def task_of(**changes: Any) -> Task:
-    return prepare(iris(**changes))
+    return load_task(iris(**changes))
 
 
 def planned(task: Task) -> Plan:
-    model = task.model()
-    return plan(task, model, {name: task.ready(name, model) for name in task.sets})
+    model = task.build_model()
+    return plan(task, model, {name: task.prepare(task.sets[name], model) for name in task.sets})
 
 
 def test_planning_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     task = task_of()
-    model = task.model()
-    sets = {name: task.ready(name, model) for name in task.sets}
+    model = task.build_model()
+    sets = {name: task.prepare(task.sets[name], model) for name in task.sets}
     before = model.params.tobytes(), model.state.tobytes(), model.execution
     assert plan(task, model, sets) == plan(task, model, sets)
     assert (model.params.tobytes(), model.state.tobytes(), model.execution) == before
@@ -37,11 +36,11 @@ def test_planning_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_a_session_is_as_planned(tmp_path: Path) -> None:
     task = task_of()
-    found, session = planned(task), build(task.config, tmp_path)
-    assert session.run.path == tmp_path / found.run
-    assert session.monitor == found.monitor
-    assert session.model.execution == found.execution
-    assert (session.loop.steps, session.loop.evaluate_every, session.loop.per_epoch) == (
+    found, trainer = planned(task), trainer_for(task.config, tmp_path)
+    assert trainer.directory.path == tmp_path / found.run
+    assert trainer.plan.monitor == found.monitor
+    assert trainer.model.execution == found.execution
+    assert (trainer.loop.steps, trainer.loop.evaluate_every, trainer.loop.per_epoch) == (
         found.pace.steps,
         found.evaluate_every,
         found.pace.per_epoch,

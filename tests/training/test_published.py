@@ -20,8 +20,7 @@ from nnkit.nn.numerics import numerics
 from nnkit.nn.params import Array
 from nnkit.task.config import Config, config_from
 from nnkit.training.loop import Evaluation
-from nnkit.training.session import build
-from tests.training.configs import TABLES
+from tests.training.configs import TABLES, trainer_for
 
 GLOROT = {"kind": "xavier", "distribution": "uniform"}
 INVERSE = {"kind": "inverse_scaling", "per": "epoch", "scale": 1797}
@@ -131,8 +130,8 @@ def test_from_equal_draws_it_takes_the_steps_of_scikit_learn(
 
     Adam's ε stands elsewhere in scikit-learn, so that its steps are not quite the same.
     """
-    session = build(digits({"kind": "sgd", "lr": 0.2, **ours}, precision="float64"))
-    train, model, loop = session.ready["train"], session.model, session.loop
+    trainer = trainer_for(digits({"kind": "sgd", "lr": 0.2, **ours}, precision="float64"))
+    train, model, loop = trainer.sets["train"], trainer.model, trainer.loop
     params, orders = their_draws(15, len(train))
     views = model.layout.views(model.params)
     names = ("layers.0.W", "layers.0.b", "layers.1.W", "layers.1.b")

@@ -18,8 +18,8 @@ from nnkit.runs.directory import RunDirectory
 from nnkit.task.config import Config
 from nnkit.training.listeners import Listener
 from nnkit.training.loop import Evaluation, Step
-from nnkit.training.session import Session
 from nnkit.training.summary import weights_sum
+from nnkit.training.trainer import Trainer
 from tests.training.configs import diabetes, iris, optimized
 
 
@@ -92,8 +92,8 @@ def test_an_interrupted_run_is_neither_continued_nor_replaced_unasked(tmp_path: 
 class Hears(Listener):
     """Keeps what a user is told before the first step."""
 
-    def started(self, session: Session) -> None:
-        self.notices = list(session.notices)
+    def started(self, trainer: Trainer) -> None:
+        self.notices = list(trainer.notices)
 
 
 def told(config: Config, runs: Path) -> list[str]:
@@ -234,12 +234,12 @@ def test_early_stopping_needs_something_to_watch(tmp_path: Path) -> None:
 class Copies(Listener):
     """Keeps what the checkpoints hold at each evaluation."""
 
-    def started(self, session: Session) -> None:
-        self.run = session.run
+    def started(self, trainer: Trainer) -> None:
+        self.directory = trainer.directory
         self.kept: tuple[bytes, bytes] | None = None
 
     def evaluated(self, evaluation: Evaluation, improved: bool) -> None:
-        self.kept = self.run.best.read_bytes(), self.run.last.read_bytes()
+        self.kept = self.directory.best.read_bytes(), self.directory.last.read_bytes()
 
 
 def test_divergence_leaves_the_checkpoints_alone(tmp_path: Path) -> None:
@@ -251,7 +251,7 @@ def test_divergence_leaves_the_checkpoints_alone(tmp_path: Path) -> None:
     copies = Copies()
     with pytest.raises(DivergedError, match=r"step 3;.*in layers\.1;") as caught:
         nnkit.train(config, runs=tmp_path, listeners=[copies])
-    run = copies.run
+    run = copies.directory
     assert copies.kept == (run.best.read_bytes(), run.last.read_bytes())
     assert str(run.diverged) in str(caught.value)
     assert nnkit.load_checkpoint(run.diverged).info["progress"]["step"] == 2
@@ -273,13 +273,13 @@ class Meddler(Listener):
     def __init__(self) -> None:
         self.events: list[str] = []
 
-    def started(self, session: Session) -> None:
-        self.session = session
+    def started(self, trainer: Trainer) -> None:
+        self.trainer = trainer
         self.events.append("started")
 
     def stepped(self, step: Step) -> None:
         np.random.default_rng(step.number)
-        model = self.session.model
+        model = self.trainer.model
         for batch in (1, 2, 3, 5, 7):  # drives the training's own buffers out
             model.forward(np.ones((7, *model.input_shape)), batch)
         model.grads.fill(np.nan)

@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression, SGDClassifier
 
 import nnkit
 from nnkit.nn.params import Array
-from nnkit.task.task import prepare
+from nnkit.task.task import load_task
 from tests.training.configs import TABLES
 from tests.training.shallow_references import (
     CONFIGS,
@@ -137,7 +137,7 @@ def test_the_nonlinear_autoencoder_comes_nearer_than_principal_components(
 ) -> None:
     """By the error on digits it has not seen, as many numbers between as components."""
     run = trained("autoencoder")
-    task = prepare(run.load().config)
+    task = load_task(run.load().config)
     train, test = (np.asarray(task.sets[name].inputs) / 16 for name in ("train", "test"))
     components = PCA(8, svd_solver="full").fit(train)
     restored = components.inverse_transform(components.transform(test))

@@ -59,7 +59,7 @@ class Augmentation(Component):
         return amounts
 
 
-class Direct(Augmentation):
+class Uninterpolated(Augmentation):
     """An augmentation that needs no interpolation."""
 
     @abstractmethod

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from nnkit.config.spec import Count
-from nnkit.data.augment.augmentation import Augmentation, Direct, Range, Rate, log_uniform
+from nnkit.data.augment.augmentation import Augmentation, Range, Rate, Uninterpolated, log_uniform
 from nnkit.data.augment.resample import Fill, Warp, pick
 from nnkit.data.dataset import Array
 from nnkit.errors import SettingError
@@ -55,7 +55,7 @@ class Filled(Movement):
     )
 
 
-class Shift(Affine, Filled, Direct):
+class Shift(Affine, Filled, Uninterpolated):
     """Shifts each image by up to `pixels` whole pixels along each axis."""
 
     kind: Literal["shift"] = "shift"
@@ -83,7 +83,7 @@ class Shift(Affine, Filled, Direct):
         return self.sometimes(rng.integers(-self.pixels, self.pixels + 1, (count, 2)), 0, rng)
 
 
-class Flip(Affine, Direct):
+class Flip(Affine, Uninterpolated):
     """Mirrors images left to right, by default half of them."""
 
     kind: Literal["flip"] = "flip"
@@ -200,11 +200,13 @@ class Elastic(Filled):
 @lru_cache(maxsize=8)
 def gaussian(size: int, sigma: float, dtype: np.dtype[Any]) -> Array:
     """The symmetric matrix (size, size) that smooths a vector beyond whose ends lies 0."""
-    reach = int(TRUNCATE * sigma + 0.5)
-    bell = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    radius = int(TRUNCATE * sigma + 0.5)
+    bell = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
     bell /= bell.sum()
     distances = np.abs(np.subtract.outer(np.arange(size), np.arange(size)))
-    return np.where(distances <= reach, bell[reach - np.minimum(distances, reach)], 0).astype(dtype)
+    return np.where(distances <= radius, bell[radius - np.minimum(distances, radius)], 0).astype(
+        dtype
+    )
 
 
 def _unchanged(count: int) -> Array:

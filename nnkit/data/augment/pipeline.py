@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nnkit.data.augment.augmentation import Augmentation, Direct
+from nnkit.data.augment.augmentation import Augmentation, Uninterpolated
 from nnkit.data.augment.geometric import Filled, Movement
 from nnkit.data.augment.resample import Fill, Warp, resample
 from nnkit.data.dataset import Array
@@ -38,7 +38,7 @@ def augment(
         images, rest = X[start : start + rows], iter(draws)
         for group in groups:
             own = [next(rest) for _ in group]
-            direct = [a for a in group if isinstance(a, Direct)]
+            direct = [a for a in group if isinstance(a, Uninterpolated)]
             if len(direct) == len(group):
                 for augmentation, rng in zip(direct, own, strict=True):
                     augmentation.apply(images, rng)

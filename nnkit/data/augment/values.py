@@ -8,11 +8,11 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from nnkit.config.spec import Positive
-from nnkit.data.augment.augmentation import Direct, Range, Rate, log_uniform
+from nnkit.data.augment.augmentation import Range, Rate, Uninterpolated, log_uniform
 from nnkit.data.dataset import Array
 
 
-class Noise(Direct):
+class Noise(Uninterpolated):
     """Adds Gaussian noise of mean 0 and standard deviation `std` to every value."""
 
     kind: Literal["noise"] = "noise"
@@ -25,7 +25,7 @@ class Noise(Direct):
         X += self.sometimes(noise, 0.0, rng)
 
 
-class Brightness(Direct):
+class Brightness(Uninterpolated):
     """Adds a constant b, uniform in ±`by`, to all values of an image."""
 
     kind: Literal["brightness"] = "brightness"
@@ -38,7 +38,7 @@ class Brightness(Direct):
         X += added.astype(X.dtype)[:, None, None, None]
 
 
-class Contrast(Direct):
+class Contrast(Uninterpolated):
     """Scales each channel about its mean m, x ← m + f·(x − m), f log-uniform in `factor`."""
 
     kind: Literal["contrast"] = "contrast"
@@ -54,7 +54,7 @@ class Contrast(Direct):
         X += deviations
 
 
-class Erase(Direct):
+class Erase(Uninterpolated):
     """Covers a random rectangle with noise, by default in half of the images (Zhong et al. 2020).
 
     Its fraction of the area is uniform in `area`, its aspect ratio log-uniform in `aspect`; a

@@ -85,7 +85,7 @@ class Csv(Source):
             label=label,
         )
 
-    def _roles(self, table: Table) -> dict[int, str]:
+    def _roles(self, table: CsvTable) -> dict[int, str]:
         """Roles of the columns that are not inputs, by index: `label`, `weights` or `ignore`."""
         several = isinstance(self.label, tuple)
         labels = self.label if isinstance(self.label, tuple) else (self.label,)
@@ -106,7 +106,7 @@ class Csv(Source):
             roles[column] = role
         return roles
 
-    def _several(self, table: Table, labels: Sequence[int]) -> Array:
+    def _several(self, table: CsvTable, labels: Sequence[int]) -> Array:
         """Real targets (n, labels), one column each."""
         if self.task == "classification":
             raise SettingError(
@@ -118,7 +118,7 @@ class Csv(Source):
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class CsvTable:
     """A CSV file's cells, each row with the line on which it ends."""
 
     path: Path
@@ -183,7 +183,7 @@ class Table:
         return Column(name, categories), values
 
 
-def read_table(path: Path, delimiter: str = ",", header: bool = True) -> Table:
+def read_table(path: Path, delimiter: str = ",", header: bool = True) -> CsvTable:
     """Reads a CSV file.
 
     Raises:
@@ -223,17 +223,17 @@ def read_table(path: Path, delimiter: str = ",", header: bool = True) -> Table:
     first = 1 if header else 0
     if len(rows) == first:
         raise DataError(f"{path}: no rows below the header, {_some(names)}")
-    return Table(path, tuple(names), rows[first:], lines[first:])
+    return CsvTable(path, tuple(names), rows[first:], lines[first:])
 
 
-def _setting(table: Table, column: str | int, *setting: str | int) -> int:
+def _setting(table: CsvTable, column: str | int, *setting: str | int) -> int:
     try:
         return table.index(column)
     except DataError as error:
         raise SettingError(("data", "source", *setting), str(error)) from None
 
 
-def _one_column_hint(table: Table) -> str:
+def _one_column_hint(table: CsvTable) -> str:
     return "; is data.source.delimiter right?" if len(table.names) == 1 else ""
 
 
@@ -243,7 +243,7 @@ def _some(names: Sequence[str], most: int = 12) -> str:
 
 
 def _targets(
-    table: Table, label: int, missing: frozenset[str], task: str | None
+    table: CsvTable, label: int, missing: frozenset[str], task: str | None
 ) -> tuple[Array, tuple[str, ...] | None]:
     cells = [row[label].strip() for row in table.rows]
     for cell, line in zip(cells, table.lines, strict=True):
@@ -269,7 +269,7 @@ def _targets(
     return np.array([number[cell] for cell in cells], dtype=np.int64), tuple(ordered)
 
 
-def _weights(table: Table, index: int, missing: frozenset[str]) -> Array:
+def _weights(table: CsvTable, index: int, missing: frozenset[str]) -> Array:
     """The sample weight of each row, (n,)."""
     _, weights = table.column(index, missing, categories=())
     name = f"the weight '{table.names[index]}'"

@@ -22,7 +22,7 @@ from nnkit.nn.parallel.threads import side_by_side
 from nnkit.nn.params import Array
 
 
-class Direct:
+class DirectConvolution:
     """The convolution of one group of channels, for batches of one size N.
 
     Windows must stand one entry apart along each axis, and a row of outputs and of inputs, over all

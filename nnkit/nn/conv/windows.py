@@ -120,7 +120,7 @@ class Windows:
     after: Shape
 
     @property
-    def reach(self) -> Shape:
+    def extent(self) -> Shape:
         """The extent of a window, from its first entry to just past its last."""
         return tuple((k - 1) * d + 1 for k, d in zip(self.kernel, self.dilation, strict=True))
 
@@ -133,7 +133,7 @@ class Windows:
     def count(self) -> Shape:
         """The number of windows, which is the output's size."""
         return tuple(
-            (n - r) // s + 1 for n, r, s in zip(self.padded, self.reach, self.stride, strict=True)
+            (n - r) // s + 1 for n, r, s in zip(self.padded, self.extent, self.stride, strict=True)
         )
 
     @property
@@ -186,21 +186,21 @@ def windows(
     axes = len(size)
     kernels, strides = per_axis(kernel, axes, kernel_field), per_axis(stride, axes, "stride")
     dilations = per_axis(dilation, axes, "dilation")
-    reach = [(k - 1) * d + 1 for k, d in zip(kernels, dilations, strict=True)]
-    sizes = tuple(r if n is None else n for n, r in zip(size, reach, strict=True))
+    extent = [(k - 1) * d + 1 for k, d in zip(kernels, dilations, strict=True)]
+    sizes = tuple(r if n is None else n for n, r in zip(size, extent, strict=True))
     if padding == "same":
         total = [
             max((-(-n // s) - 1) * s + r - n, 0)
-            for n, s, r in zip(sizes, strides, reach, strict=True)
+            for n, s, r in zip(sizes, strides, extent, strict=True)
         ]
         before = tuple(t // 2 for t in total)
         after = tuple(t - b for t, b in zip(total, before, strict=True))
     else:
         before = after = per_axis(0 if padding == "valid" else padding, axes, "padding")
     found = Windows(sizes, kernels, strides, dilations, before, after)
-    if any(n < r for n, r in zip(found.padded, reach, strict=True)):
+    if any(n < r for n, r in zip(found.padded, extent, strict=True)):
         raise ShapeError(
-            f"a window of {_times(reach)} does not fit into {_times(found.padded)}", kernel_field
+            f"a window of {_times(extent)} does not fit into {_times(found.padded)}", kernel_field
         )
     return found
 

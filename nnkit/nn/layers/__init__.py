@@ -11,7 +11,7 @@ from nnkit.nn.layers.conv_transpose import ConvTranspose
 from nnkit.nn.layers.dense import Dense
 from nnkit.nn.layers.dropout import Dropout, SpatialDropout
 from nnkit.nn.layers.flatten import Flatten, Reshape
-from nnkit.nn.layers.noise import Noise
+from nnkit.nn.layers.noise import GaussianNoise
 from nnkit.nn.layers.normalization import BatchNorm, LayerNorm
 from nnkit.nn.layers.pooling import AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool, Subsample
 from nnkit.nn.layers.rbf import RBF
@@ -29,11 +29,11 @@ __all__ = [
     "Dense",
     "Dropout",
     "Flatten",
+    "GaussianNoise",
     "GlobalAvgPool",
     "GlobalMaxPool",
     "LayerNorm",
     "MaxPool",
-    "Noise",
     "Reshape",
     "Residual",
     "SpatialDropout",
@@ -59,7 +59,7 @@ AnyLayer = Annotated[
     | UpSample
     | Dropout
     | SpatialDropout
-    | Noise
+    | GaussianNoise
     | BatchNorm
     | LayerNorm
     | ActivationLayer,

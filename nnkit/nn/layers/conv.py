@@ -13,7 +13,7 @@ from nnkit.config.spec import Count, Listed
 from nnkit.nn.conv.im2col import Columns, Padded
 from nnkit.nn.conv.windows import Padding, PerAxis, Sizes, Windows, positions_of, windows
 from nnkit.nn.form import Form, ShapeError
-from nnkit.nn.layer import Binding, Layer, Reach
+from nnkit.nn.layer import Binding, Layer, ReceptiveField
 from nnkit.nn.layers.weighted import SpatialLayer, WeightedLayer
 from nnkit.nn.params import Array, Parameter, Shape
 from nnkit.nn.passes import Pass
@@ -115,9 +115,9 @@ class Conv(SpatialLayer, WeightedLayer):
         (W, *_), found = self.parameters(form), self.windows(form)
         return W.size * prod(found.count)
 
-    def reach(self, form: Form) -> Reach:
+    def receptive_field(self, form: Form) -> ReceptiveField:
         found = self.windows(form)
-        return Reach(found.reach, found.stride)
+        return ReceptiveField(found.extent, found.stride)
 
     @property
     def table(self) -> Connections | None:
@@ -157,9 +157,9 @@ class Conv(SpatialLayer, WeightedLayer):
         windows, groups = self.windows(binding.form), self._groups(binding.input_shape[0])
         weights = Weights(binding, self.table)
         if binding.compiled and not windows.are_points:
-            from nnkit.nn.conv.convolution import Direct  # which imports numba
+            from nnkit.nn.conv.convolution import DirectConvolution  # which imports numba
 
-            if Direct.is_possible(windows, binding.batch, binding.dtype):
+            if DirectConvolution.is_possible(windows, binding.batch, binding.dtype):
                 return BoundDirect(binding, windows, groups, weights)
         return BoundColumns(binding, windows, groups, weights)
 
@@ -273,12 +273,12 @@ class BoundDirect(_BoundConv):
 
     def __init__(self, binding: Binding, windows: Windows, groups: int, weights: Weights) -> None:
         super().__init__(binding, windows, groups, weights)
-        from nnkit.nn.conv.convolution import Direct
+        from nnkit.nn.conv.convolution import DirectConvolution
 
         channels, N, dtype = binding.input_shape[0], binding.batch, binding.dtype
-        is_copied = windows.is_padded or binding.samples_first
+        is_copied = windows.is_padded or binding.input_is_batch_first
         self.padded = Padded(windows, channels, N, dtype, binding.buffers) if is_copied else None
-        self.direct = Direct(
+        self.direct = DirectConvolution(
             windows,
             channels // groups,
             self.filters // groups,

@@ -13,7 +13,7 @@ from nnkit.config.spec import Count
 from nnkit.nn.conv.im2col import Columns
 from nnkit.nn.conv.windows import PerAxis, Sizes, Windows, per_axis, positions_of, windows
 from nnkit.nn.form import Form, ShapeError
-from nnkit.nn.layer import Binding, Layer, Reach
+from nnkit.nn.layer import Binding, Layer, ReceptiveField
 from nnkit.nn.layers.conv import check_groups
 from nnkit.nn.layers.weighted import SpatialLayer, WeightedLayer
 from nnkit.nn.params import Array, Parameter
@@ -96,10 +96,10 @@ class ConvTranspose(SpatialLayer, WeightedLayer):
         (W, *_) = self.parameters(form)
         return W.size * prod(n or 1 for n in form.positions)
 
-    def reach(self, form: Form) -> Reach:
+    def receptive_field(self, form: Form) -> ReceptiveField:
         found = self.windows(form)
-        seen = tuple(-(-r // s) for r, s in zip(found.reach, found.stride, strict=True))
-        return Reach(seen, tuple(1 / s for s in found.stride))
+        seen = tuple(-(-r // s) for r, s in zip(found.extent, found.stride, strict=True))
+        return ReceptiveField(seen, tuple(1 / s for s in found.stride))
 
     def bind(self, binding: Binding) -> Layer:
         return BoundConvTranspose(binding, self.windows(binding.form), self.groups)

@@ -51,12 +51,13 @@ class BoundDense(Layer):
         self.b = binding.params["b"][:, None] if "b" in binding.params else None  # (units, 1)
         (units, inputs), N, dtype = self.W.shape, binding.batch, binding.dtype
         self.Z = binding.buffer(units)  # (units, N)
-        self.for_Z = product(units, inputs, N, dtype, transposed=binding.samples_first)
+        batch_first = binding.input_is_batch_first
+        self.for_Z = product(units, inputs, N, dtype, transposed=batch_first)
         if binding.training:
             self.dW = binding.grads["W"]
             self.db = binding.grads.get("b")
             self.ones = binding.ones(N)
-            self.for_dW = product(units, N, inputs, dtype, transposed=not binding.samples_first)
+            self.for_dW = product(units, N, inputs, dtype, transposed=not batch_first)
             self.for_dX = product(inputs, units, N, dtype)
         self.dX = binding.buffer(inputs) if binding.input_gradient else None  # (inputs, N)
 

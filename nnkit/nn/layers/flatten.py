@@ -60,7 +60,7 @@ class BoundReshape(Layer):
     def __init__(self, binding: Binding, shape: Shape) -> None:
         self.before, self.after = binding.input_shape, shape
         # np.moveaxis takes microseconds to find these out anew at each step.
-        self.samples_first = (len(self.before), *range(len(self.before)))
+        self.axes = (len(self.before), *range(len(self.before)))
         self.samples_last = (*range(1, len(shape) + 1), 0)
 
     def forward(self, X: Array, now: Pass) -> Array:
@@ -68,7 +68,7 @@ class BoundReshape(Layer):
         samples = X.shape[-1]
         if X.flags.c_contiguous:
             return X.reshape(*self.after, samples)
-        rows = X.transpose(self.samples_first).reshape(samples, *self.after)
+        rows = X.transpose(self.axes).reshape(samples, *self.after)
         return rows.transpose(self.samples_last)
 
     def backward(self, dY: Array, now: Pass) -> Array | None:

@@ -13,7 +13,7 @@ from nnkit.nn.passes import Pass
 from nnkit.random import generator
 
 
-class Noise(LayerSpec):
+class GaussianNoise(LayerSpec):
     """Adds N(0, std²) to every unit, in training only (Sietsma & Dow 1991; Bishop 1995)."""
 
     elsewhere: ClassVar[tuple[str, ...]] = ("gaussian_noise",)
@@ -28,7 +28,7 @@ class Noise(LayerSpec):
 class BoundNoise(Layer):
     """Y = X + std · ξ, with ξ drawn anew at each step; dX = dY."""
 
-    def __init__(self, spec: Noise, binding: Binding) -> None:
+    def __init__(self, spec: GaussianNoise, binding: Binding) -> None:
         self.std = spec.std
         self.seed, self.purpose = binding.seed, f"noise/{binding.name}"
         if binding.training:

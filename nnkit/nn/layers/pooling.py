@@ -15,7 +15,7 @@ from nnkit.nn.conv.im2col import Padded
 from nnkit.nn.conv.windows import PerAxis, Sizes, Windows, positions_of, windows
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import AnyInitializer, Constant
-from nnkit.nn.layer import Binding, Layer, Reach
+from nnkit.nn.layer import Binding, Layer, ReceptiveField
 from nnkit.nn.layers.weighted import SpatialLayer, WeightedLayer
 from nnkit.nn.params import Array, Parameter
 from nnkit.nn.passes import Pass
@@ -51,9 +51,9 @@ class _Pooling(SpatialLayer):
         found = self.windows(form)
         return form.resized(form.channels, found.count)
 
-    def reach(self, form: Form) -> Reach:
+    def receptive_field(self, form: Form) -> ReceptiveField:
         found = self.windows(form)
-        return Reach(found.reach, found.stride)
+        return ReceptiveField(found.extent, found.stride)
 
 
 class MaxPool(_Pooling):
@@ -264,9 +264,9 @@ class Subsample(SpatialLayer, WeightedLayer):
     def multiplications(self, form: Form) -> int:
         return form.channels * prod(self.windows(form).count)
 
-    def reach(self, form: Form) -> Reach:
+    def receptive_field(self, form: Form) -> ReceptiveField:
         found = self.windows(form)
-        return Reach(found.reach, found.stride)
+        return ReceptiveField(found.extent, found.stride)
 
     def bind(self, binding: Binding) -> Layer:
         return BoundSubsample(binding, self.windows(binding.form))
@@ -301,9 +301,9 @@ class _GlobalPooling(SpatialLayer):
         positions_of(form, self.tag())
         return Form(form.channels)
 
-    def reach(self, form: Form) -> Reach:
+    def receptive_field(self, form: Form) -> ReceptiveField:
         whole = tuple(inf if n is None else n for n in form.positions)
-        return Reach(whole, (1,) * len(whole))
+        return ReceptiveField(whole, (1,) * len(whole))
 
 
 class GlobalAvgPool(_GlobalPooling):

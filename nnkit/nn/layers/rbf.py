@@ -121,10 +121,11 @@ class BoundRBF(Layer):
         (units, inputs), N, dtype = self.W.shape, binding.batch, binding.dtype
         self.gamma = dtype.type(gamma)
         self.Y = binding.buffer(units)  # (units, N)
-        self.for_Y = product(units, inputs, N, dtype, transposed=binding.samples_first)
+        batch_first = binding.input_is_batch_first
+        self.for_Y = product(units, inputs, N, dtype, transposed=batch_first)
         if binding.training:
             self.dW = binding.grads["W"]
-            self.for_dW = product(units, N, inputs, dtype, transposed=not binding.samples_first)
+            self.for_dW = product(units, N, inputs, dtype, transposed=not batch_first)
             self.for_dX = product(inputs, units, N, dtype)
         self.dX = binding.buffer(inputs) if binding.input_gradient else None  # (inputs, N)
 

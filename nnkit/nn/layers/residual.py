@@ -15,7 +15,7 @@ from nnkit.config.spec import HELD, Listed
 from nnkit.nn.chain import bind_chain
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import AnyInitializer
-from nnkit.nn.layer import Binding, Layer, LayerSpec, Reach, Stage
+from nnkit.nn.layer import Binding, Layer, LayerSpec, ReceptiveField, Stage
 from nnkit.nn.layers.conv import Conv
 from nnkit.nn.layers.dense import Dense
 from nnkit.nn.layers.weighted import ActivatedLayer, Fill
@@ -140,11 +140,11 @@ class Residual(ActivatedLayer):
 
         That the sizes are as many times apart would not do: so are 4 and 2 of a valid 3 × 3 window.
         """
-        reach = self.reach(form)
-        assert reach is not None
+        field = self.receptive_field(form)
+        assert field is not None
         return tuple(
             round(stride) if round(stride) and isclose(stride, round(stride)) else 1
-            for stride in reach.stride
+            for stride in field.stride
         )
 
     def parts(self, form: Form) -> Sequence[Stage]:
@@ -169,14 +169,14 @@ class Residual(ActivatedLayer):
     def multiplications(self, form: Form) -> int:
         return sum(stage.multiplications for stage in self.parts(form))
 
-    def reach(self, form: Form) -> Reach | None:
+    def receptive_field(self, form: Form) -> ReceptiveField | None:
         axes = len(form.positions)
         inside = list(self._inside(form))
         if any(len(stage.input_form.positions) != axes for stage in inside):
-            return Reach((inf,) * axes, (1,) * axes)  # positions are not kept apart
-        seen = Reach((1,) * axes, (1,) * axes)
+            return ReceptiveField((inf,) * axes, (1,) * axes)  # positions are not kept apart
+        seen = ReceptiveField((1,) * axes, (1,) * axes)
         for stage in inside:
-            seen = seen.then(stage.spec.reach(stage.input_form))
+            seen = seen.then(stage.spec.receptive_field(stage.input_form))
         return seen
 
     def bind(self, binding: Binding) -> Layer:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from nnkit.nn.conv.windows import PerAxis, Sizes, per_axis, positions_of
 from nnkit.nn.form import Form
-from nnkit.nn.layer import Binding, Layer, Reach
+from nnkit.nn.layer import Binding, Layer, ReceptiveField
 from nnkit.nn.layers.weighted import SpatialLayer
 from nnkit.nn.params import Array, Shape
 from nnkit.nn.passes import Pass
@@ -84,10 +84,10 @@ class UpSample(SpatialLayer):
         sizes = [(n or 1) * t for n, t in zip(positions, times, strict=True)]
         return form.resized(form.channels, sizes)
 
-    def reach(self, form: Form) -> Reach:
+    def receptive_field(self, form: Form) -> ReceptiveField:
         times = per_axis(self.size, len(form.positions), "size")
         seen = tuple(1 if t == 1 or self.method == "nearest" else 2 for t in times)
-        return Reach(seen, tuple(1 / t for t in times))
+        return ReceptiveField(seen, tuple(1 / t for t in times))
 
     def bind(self, binding: Binding) -> Layer:
         old, new = binding.input_shape[1:], self.output_form(binding.form).shape[1:]

@@ -116,6 +116,6 @@ class WeightedLayer(ActivatedLayer):
 
 
 def _check(initializer: AnyInitializer, shape: Shape, field: str) -> None:
-    objection = initializer.objection(shape)
-    if objection is not None:
-        raise ShapeError(objection, field)
+    shape_error = initializer.shape_error(shape)
+    if shape_error is not None:
+        raise ShapeError(shape_error, field)

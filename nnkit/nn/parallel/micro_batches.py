@@ -102,17 +102,21 @@ class _Records:
 
     def __init__(self, observer: Observer | None) -> None:
         self.observer = observer
-        self.by_piece: dict[int, Recorder] = {}
+        self.by_micro_batch: dict[int, Recorder] = {}
 
-    def recorder(self, piece: int) -> Recorder | None:
+    def recorder(self, micro_batch: int) -> Recorder | None:
         """The recorder of one micro-batch; None where nobody observes."""
-        return None if self.observer is None else self.by_piece.setdefault(piece, Recorder())
+        return (
+            None
+            if self.observer is None
+            else self.by_micro_batch.setdefault(micro_batch, Recorder())
+        )
 
     def show(self) -> None:
         """Tells the observer of the micro-batches, put together."""
         if self.observer is None:
             return
-        recorders = [self.by_piece[piece] for piece in sorted(self.by_piece)]
+        recorders = [self.by_micro_batch[number] for number in sorted(self.by_micro_batch)]
         for name in recorders[0].outputs:
             self.observer.output(name, np.concatenate([r.outputs[name] for r in recorders], -1))
         for name in recorders[0].gradients:
@@ -144,7 +148,7 @@ class Lane:
 
     def forward(self, X: Array, now: Pass, outputs: Array) -> None:
         for number, part, network in self._pieces():
-            outputs[..., part] = network.forward(X[..., part], now._replace(piece=number))
+            outputs[..., part] = network.forward(X[..., part], now._replace(micro_batch=number))
 
     def evaluate(
         self, X: Array, T: Array, weights: Array | None, shares: Array, outputs: Array
@@ -170,9 +174,9 @@ class Lane:
         for place, (number, part, network) in enumerate(self._pieces()):
             own = None if weights is None else weights[part]
             share = float(np.add.reduce(shares[part]))
-            piece = now._replace(piece=number, observer=records.recorder(number))
-            loss = network.training_loss(X[..., part], T[..., part], piece, own, share)
-            network.backward(network.dY, piece)
+            of_part = now._replace(micro_batch=number, observer=records.recorder(number))
+            loss = network.training_loss(X[..., part], T[..., part], of_part, own, share)
+            network.backward(network.dY, of_part)
             total += loss * share
             if self.target is self.grads:
                 continue
@@ -184,7 +188,7 @@ class Lane:
 
     def first_nonfinite(self, X: Array, now: Pass) -> str | None:
         for number, part, network in self._pieces():
-            place = network.first_nonfinite(X[..., part], now._replace(piece=number))
+            place = network.first_nonfinite(X[..., part], now._replace(micro_batch=number))
             if place is not None:
                 return place
         return None

@@ -6,5 +6,5 @@ from pathlib import Path
 
 # Reads single digits, 28 × 28; `make pretrained` trains it by configs/digits.yaml.
 DIGITS = Path(__file__).parent / "digits.safetensors"
-# Tells whole digits from parts of them and from several; `make judge` trains it.
-JUDGE = Path(__file__).parent / "whole.safetensors"
+# Tells whole digits from parts of them and from several; `make verifier` trains it.
+VERIFIER = Path(__file__).parent / "whole.safetensors"

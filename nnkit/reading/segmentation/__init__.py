@@ -7,7 +7,7 @@
 5. `lines`: lines of writing in reading order, levelled, straightened, brought to one height;
 6. `cuts`: a line cut into pieces, more than it has digits;
 7. `normal`: what may be a digit, in the form in which MNIST was made, for the network that reads;
-8. `views`: the same amid its neighbours, for the network that judges whether it is a whole one;
+8. `views`: the same amid its neighbours, for the network that verifies that it is a whole one;
 9. `path`: of all ways to join pieces, the one that the networks find most probable;
 10. `reading`: what comes of it: text, lines, digits with their boxes.
 
@@ -54,7 +54,7 @@ def read_picture(
 
     Args:
         picture: upright and opaque, as `open_picture` gives it.
-        networks: the one that reads, and the one that judges.
+        networks: the one that reads, and the verifier.
         reject: the least probability that something is one whole digit and the one it is taken
             for; what is below is read as `?`.
         stages: that are told what each stage makes of the picture.

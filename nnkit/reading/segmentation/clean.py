@@ -126,10 +126,10 @@ def _covers(rule: _Rule, mask: Array) -> bool:
 def _erase(amount: Array, rule: _Rule) -> None:
     """Blanks the line in each column where nothing thicker crosses it."""
     height, width = amount.shape
-    reach = int(rule.thickness) + 3
+    radius = int(rule.thickness) + 3
     columns = np.arange(width)
     middles = np.rint(rule.middles).astype(int)
-    rows = middles[None, :] + np.arange(-reach, reach + 1)[:, None]
+    rows = middles[None, :] + np.arange(-radius, radius + 1)[:, None]
     inside = (rows >= 0) & (rows < height)
     rows = np.clip(rows, 0, height - 1)
     window = np.where(inside, amount[rows, columns], 0)

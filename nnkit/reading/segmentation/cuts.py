@@ -64,8 +64,8 @@ class Pieces:
             inside = (self.number > first) & (self.number <= last + 1)
         y, x = np.nonzero(inside)
         points = self.strip.points_in_picture(np.stack([x, y], axis=1) + 0.5)
-        reach = np.abs(self.strip.to_picture[:, :2]).max() / 2  # from a pixel's middle to its edge
-        (x0, y0), (x1, y1) = points.min(axis=0) - reach, points.max(axis=0) + reach
+        half = np.abs(self.strip.to_picture[:, :2]).max() / 2  # from a pixel's middle to its edge
+        (x0, y0), (x1, y1) = points.min(axis=0) - half, points.max(axis=0) + half
         return float(x0), float(y0), float(x1), float(y1)
 
 

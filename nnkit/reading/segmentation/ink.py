@@ -157,31 +157,31 @@ def plane_basis(shape: tuple[int, ...]) -> Array:
 def _paper(grey: Array) -> Array:
     """The brightness of the paper under each pixel, ink removed, float32 (h, w)."""
     coarse = _coarse(grey)
-    reach = max(1, round(REACH * coarse.size**0.5 / 2))
+    radius = max(1, round(REACH * coarse.size**0.5 / 2))
     # Beyond the border is paper, so that a stroke on the border is no wide dark field
-    beyond = np.pad(ground_of(coarse), 2 * reach, mode="edge")
-    beyond[2 * reach : -2 * reach, 2 * reach : -2 * reach] = coarse
-    closed = -greatest(-greatest(beyond, reach), reach)
+    beyond = np.pad(ground_of(coarse), 2 * radius, mode="edge")
+    beyond[2 * radius : -2 * radius, 2 * radius : -2 * radius] = coarse
+    closed = -greatest(-greatest(beyond, radius), radius)
     smooth = Image.fromarray(_blurred(closed.astype(np.float32), 1.0))
     return np.asarray(smooth.resize(grey.shape[::-1], Image.Resampling.BILINEAR))
 
 
-def greatest(values: Array, reach: int) -> Array:
+def greatest(values: Array, radius: int) -> Array:
     """The greatest value within so many cells, along both axes; as many fewer at each border."""
     for axis in (0, 1):
-        windows = np.lib.stride_tricks.sliding_window_view(values, 2 * reach + 1, axis)
+        windows = np.lib.stride_tricks.sliding_window_view(values, 2 * radius + 1, axis)
         values = windows.max(axis=-1)
     return values
 
 
 def _blurred(values: Array, sigma: float) -> Array:
     """Values blurred by a Gaussian of that standard deviation."""
-    reach = int(np.ceil(2.5 * sigma))
-    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    radius = int(np.ceil(2.5 * sigma))
+    weights = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
     weights = (weights / weights.sum()).astype(np.float32)
     for axis in (0, 1):
         width = [(0, 0), (0, 0)]
-        width[axis] = (reach, reach)
+        width[axis] = (radius, radius)
         padded = np.moveaxis(np.pad(values, width, mode="edge"), axis, 0)
         size = values.shape[axis]
         values = sum(w * padded[i : i + size] for i, w in enumerate(weights))

@@ -1,7 +1,7 @@
 """Choosing which pieces of a line make up a digit: the best path through all ways to join them.
 
 A network that has seen only digits is sure of anything, half an 8 too. Whether a candidate is one
-whole digit is therefore judged by a second, small network, which sees it amid its neighbours and
+whole digit is therefore verified by a second, small network, which sees it amid its neighbours and
 has learned from wrong cuts, and from letters and signs, as well (LeCun et al. 1998, §V).
 """
 
@@ -19,10 +19,10 @@ from nnkit.reading.segmentation.normal import normalize_digit
 from nnkit.reading.segmentation.views import views
 
 Classify = Callable[[Array], Array]  # images (n, H, W) uint8 → probabilities (n, classes)
-Judge = Callable[[Array], Array]  # views → probabilities (n, 12): ten digits, `SIGN`, `PART`
+Verifier = Callable[[Array], Array]  # views → probabilities (n, 12): ten digits, `SIGN`, `PART`
 
 SIGN, PART = 10, 11  # some other character, whole; no whole character
-RARER = 0.2  # frequency of signs relative to the judge's training pictures
+RARER = 0.2  # frequency of signs relative to the verifier's training pictures
 WIDEST = 1.25  # greatest width of joined pieces, relative to the digits' height
 MOST_PIECES = 16  # of one digit
 UNLIKELY = 0.003  # probability of being whole below which joined pieces are not a candidate
@@ -30,7 +30,7 @@ SURE = 0.9  # probability of being whole above which a piece is not cut …
 NARROW = 0.8  # … if it is narrower than this, relative to the digits' height
 SMALL = 0.4  # relative height below which a piece may be left out …
 LEFT_OUT = -1.5  # … at this worth
-MISJUDGED = 0.01  # assumed error rate of the judge, which bounds a candidate's worth …
+VERIFIER_ERRORS = 0.01  # assumed error rate of the verifier, which bounds a candidate's worth …
 MISREAD = 0.05  # … and its error rate about which digit it is
 PRIOR = 3.0  # worth of a candidate that may as well be whole as not …
 CUT = 1.0  # … of which each side that is cut, where no gap is, takes so much
@@ -43,24 +43,24 @@ class Networks:
 
     Attributes:
         classify: tells which class an image, as MNIST's, is of.
-        judge: tells which digit, if any, is in the middle of a view.
+        verifier: tells which digit, if any, is in the middle of a view.
         classes: names of the classes of `classify`.
         size: H, W of the images that `classify` takes.
     """
 
     classify: Classify
-    judge: Judge
+    verifier: Verifier
     classes: Sequence[str]
     size: tuple[int, int]
 
-    def opinions(self, P: Array, judged: Array) -> tuple[Array, Array]:
-        """The judge's opinion of the network's predictions: `digit` and `agreed` of candidates.
+    def opinions(self, P: Array, verified: Array) -> tuple[Array, Array]:
+        """The verifier's opinion of the network's predictions: `digit` and `agreed` of candidates.
 
         It knows of digits alone: of a network with other classes it only says what is whole.
         """
         if "".join(self.classes) != "0123456789":
-            return 1 - judged[:, PART], np.ones(len(P))
-        digits, sign = np.maximum(judged[:, :SIGN], TINY), judged[:, SIGN]
+            return 1 - verified[:, PART], np.ones(len(P))
+        digits, sign = np.maximum(verified[:, :SIGN], TINY), verified[:, SIGN]
         same = digits[np.arange(len(P)), P.argmax(axis=1)]
         digit = digits.sum(axis=1)
         return digit, (same + sign) / (digit + sign)
@@ -97,7 +97,7 @@ class Candidate:
         The ln of the probability, which is never above 0, would favour few candidates: one that
         is doubtful over two that are likely.
         """
-        odds = (self.whole + MISJUDGED) / (1 - self.whole + MISJUDGED)
+        odds = (self.whole + VERIFIER_ERRORS) / (1 - self.whole + VERIFIER_ERRORS)
         return float(np.log(odds) + np.log(self.agreed + MISREAD) + PRIOR) - CUT * self.cuts
 
 
@@ -107,17 +107,17 @@ def candidates_of(lines: Sequence[Pieces], networks: Networks) -> list[list[Cand
     spans = [(line, *span) for line, pieces in enumerate(lines) for span in spans_of(pieces)]
     if not spans:
         return found
-    judged = _expected(
-        networks.judge(np.concatenate([views(pieces, spans_of(pieces)) for pieces in lines]))
+    verified = _expected(
+        networks.verifier(np.concatenate([views(pieces, spans_of(pieces)) for pieces in lines]))
     )
-    whole = 1 - judged[:, PART]
+    whole = 1 - verified[:, PART]
     kept = [k for k, (_, i, j) in enumerate(spans) if i == j or whole[k] >= UNLIKELY]
     images = [
         normalize_digit(255 * np.minimum(lines[line].ink(first, last), 1), networks.size)
         for line, first, last in (spans[k] for k in kept)
     ]
     P = networks.classify(np.stack(images))
-    digit, agreed = networks.opinions(P, judged[kept])
+    digit, agreed = networks.opinions(P, verified[kept])
     joined = [np.pad(pieces.joined, 1) for pieces in lines]
     for n, k in enumerate(kept):
         line, first, last = spans[k]
@@ -135,11 +135,11 @@ def candidates_of(lines: Sequence[Pieces], networks: Networks) -> list[list[Cand
     return found
 
 
-def _expected(judged: Array) -> Array:
-    """The judge's probabilities, were signs as rare as among digits that somebody wrote (Bayes)."""
-    judged = judged.copy()
-    judged[:, SIGN] *= RARER
-    return np.asarray(judged / judged.sum(axis=1, keepdims=True))
+def _expected(verified: Array) -> Array:
+    """The verifier's probabilities, were signs as rare as among handwritten digits (Bayes)."""
+    verified = verified.copy()
+    verified[:, SIGN] *= RARER
+    return np.asarray(verified / verified.sum(axis=1, keepdims=True))
 
 
 def spans_of(pieces: Pieces) -> list[tuple[int, int]]:

@@ -168,10 +168,10 @@ def _written_on(grey: Array, apart: Array, outline: _Outline) -> bool:
     """Whether there is ink on the slip, and next to none beside it."""
     inside = within(_inner(outline, MARGIN + 0.5), grey.shape)
     beside = ~within(_inner(outline, -MARGIN - 0.5), grey.shape)
-    reach = max(1, round(STROKE * float(inside.sum()) ** 0.5 / 2))
+    radius = max(1, round(STROKE * float(inside.sum()) ** 0.5 / 2))
     paper = np.where(inside, grey - _at(_paper(grey[..., None], inside), grey.shape)[..., 0], 0)
     strokes = max(
-        (_narrow(sign * paper, reach)[inside] for sign in (1, -1)),
+        (_narrow(sign * paper, radius)[inside] for sign in (1, -1)),
         key=lambda values: int((values > LEAST_CONTRAST).sum()),
     )
     strong = strokes[strokes > LEAST_CONTRAST]
@@ -179,14 +179,14 @@ def _written_on(grey: Array, apart: Array, outline: _Outline) -> bool:
         return False
     least = max(LEAST_CONTRAST, 0.5 * float(np.median(strong)))
     ground = np.where(beside, apart, 0)
-    others = max(int((_narrow(sign * ground, reach) > least).sum()) for sign in (1, -1))
+    others = max(int((_narrow(sign * ground, radius) > least).sum()) for sign in (1, -1))
     return bool(others <= OUTSIDE * (strokes > least).sum())
 
 
-def _narrow(values: Array, reach: int) -> Array:
+def _narrow(values: Array, radius: int) -> Array:
     """The amount by which each cell exceeds its surroundings: a top-hat transform (Serra 1982)."""
-    padded = np.pad(values, 2 * reach, mode="edge")
-    return values - greatest(-greatest(-padded, reach), reach)
+    padded = np.pad(values, 2 * radius, mode="edge")
+    return values - greatest(-greatest(-padded, radius), radius)
 
 
 def _inner(outline: _Outline, margin: float) -> Array:

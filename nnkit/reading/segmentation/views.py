@@ -1,4 +1,4 @@
-"""Candidates as they stand in their line: what the judge of whole digits looks at."""
+"""Candidates as they stand in their line: what the verifier of whole digits looks at."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from nnkit.nn.arena import Buffers
-from nnkit.nn.conv.convolution import Direct
+from nnkit.nn.conv.convolution import DirectConvolution
 from nnkit.nn.conv.tiles import block
 from nnkit.nn.conv.windows import windows
 from nnkit.nn.layers import Conv
@@ -67,7 +67,7 @@ def test_what_fills_no_vector_is_counted_too(count: int, threads: int) -> None:
     """Rows of any length, with integers, whose sums are exact in any order."""
     generator = np.random.default_rng(count)
     found = windows((6, 5), (3, 2), 1, "valid")
-    direct = Direct(found, 2, 5, count, FLOAT32, threads, Buffers())
+    direct = DirectConvolution(found, 2, 5, count, FLOAT32, threads, Buffers())
     direct.prepare_training(input_gradient=True)
     X = generator.integers(-3, 4, (2, 6, 5, count)).astype(np.float32)
     W = generator.integers(-3, 4, (5, 2, 3, 2)).astype(np.float32)

@@ -1,6 +1,6 @@
 """Symbols other than digits: letters and signs, in imitated handwriting or printed.
 
-The judge of whole digits learns from the drawn ones; the printed ones, which it never sees, tell
+The verifier of whole digits learns from the drawn ones; the printed ones, which it never sees, tell
 whether it knows more than those.
 """
 

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from nnkit.data.sources.mnist import Mnist
-from nnkit.reading.judge.signs import printed_sign
 from nnkit.reading.segmentation.path import SIGN
+from nnkit.reading.verifier.signs import printed_sign
 
 Array = NDArray[Any]
-Range = tuple[float, float]
-Box = tuple[float, float, float, float]
+Interval = tuple[float, float]
+Rectangle = tuple[float, float, float, float]
 FINE = 4  # times MNIST's pixels, at which strokes are made thinner or thicker
 CHARACTERS = "0123456789?"  # what is read, by label
 
@@ -46,17 +46,17 @@ class Condition:
 
     what: str
     length: tuple[int, int] = (5, 5)
-    size: Range = (24, 64)
-    gap: Range = (0.15, 0.6)
-    thickness: Range = (0, 0)
+    size: Interval = (24, 64)
+    gap: Interval = (0.15, 0.6)
+    thickness: Interval = (0, 0)
     touching: float = 0
     tilt: float = 0
-    light: Range = (0, 0)
-    noise: Range = (0, 0)
-    texture: Range = (0, 0)
-    rules: Range = (0, 0)
+    light: Interval = (0, 0)
+    noise: Interval = (0, 0)
+    texture: Interval = (0, 0)
+    rules: Interval = (0, 0)
     quality: tuple[int, int] = (0, 0)
-    desk: Range = (0, 0)
+    desk: Interval = (0, 0)
     signs: float = 0
 
 
@@ -100,7 +100,7 @@ class Composed:
 
     picture: Image.Image
     labels: tuple[int, ...]
-    boxes: tuple[Box, ...]
+    boxes: tuple[Rectangle, ...]
 
     @property
     def text(self) -> str:
@@ -177,7 +177,7 @@ def _spare(image: Array) -> float:
 
 def _line(
     glyphs: list[Array], size: float, condition: Condition, rng: np.random.Generator
-) -> tuple[Array, list[Box]]:
+) -> tuple[Array, list[Rectangle]]:
     """The digits side by side with a margin around them: ink (h, w), and their boxes."""
     margin = round(size * rng.uniform(0.4, 1))
     touches = rng.random(len(glyphs)) < condition.touching
@@ -186,7 +186,7 @@ def _line(
     width = round(sum(glyph.shape[1] + size for glyph in glyphs)) + 2 * margin
     height = round(max(glyph.shape[0] for glyph in glyphs) + 0.2 * size) + 2 * margin
     page = np.zeros((height, width))
-    boxes: list[Box] = []
+    boxes: list[Rectangle] = []
     right = margin
     for i, glyph in enumerate(glyphs):
         h, w = glyph.shape
@@ -213,7 +213,7 @@ def _contact(page: Array, glyph: Array, top: int, right: int, size: float) -> in
     return deepest
 
 
-def _tilted(ink: Array, boxes: list[Box], degrees: float) -> tuple[Array, list[Box]]:
+def _tilted(ink: Array, boxes: list[Rectangle], degrees: float) -> tuple[Array, list[Rectangle]]:
     if not degrees:
         return ink, boxes
     page = Image.fromarray(ink.astype(np.float32))
@@ -222,7 +222,9 @@ def _tilted(ink: Array, boxes: list[Box], degrees: float) -> tuple[Array, list[B
     return np.clip(np.asarray(turned, dtype=np.float64), 0, 1), moved
 
 
-def _turned(box: Box, degrees: float, size: tuple[int, int], around: tuple[int, int]) -> Box:
+def _turned(
+    box: Rectangle, degrees: float, size: tuple[int, int], around: tuple[int, int]
+) -> Rectangle:
     """The box around a box of a picture of that size, turned and then centred in another."""
     cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     x = np.array([box[0], box[2], box[0], box[2]]) - size[0] / 2
@@ -255,8 +257,8 @@ def _on_paper(
 
 
 def _on_desk(
-    slip: Image.Image, boxes: list[Box], condition: Condition, rng: np.random.Generator
-) -> tuple[Image.Image, list[Box]]:
+    slip: Image.Image, boxes: list[Rectangle], condition: Condition, rng: np.random.Generator
+) -> tuple[Image.Image, list[Rectangle]]:
     """The slip, turned by up to 20°, on a plain or a grained desk, darker or as light as it is."""
     degrees = rng.uniform(-20, 20)
     paper = np.asarray(slip.convert("L")).max()

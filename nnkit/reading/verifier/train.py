@@ -1,4 +1,4 @@
-"""Trains the judge of whole digits: `python -m nnkit.reading.judge.train`.
+"""Trains the verifier of whole digits: `python -m nnkit.reading.verifier.train`.
 
 Pictures are composed of MNIST's *training* digits, with letters and signs among them, and cut as
 `nnkit predict` cuts them. What covers a digit, or a sign, is that, what covers none is a part
@@ -17,15 +17,15 @@ from typing import Any
 import numpy as np
 
 import nnkit
-from nnkit.reading.judge.compose import CONDITIONS, Array, Composed, compose, mnist_images
-from nnkit.reading.judge.signs import drawn_sign
-from nnkit.reading.pretrained import JUDGE
+from nnkit.reading.pretrained import VERIFIER
 from nnkit.reading.pretrained.shipping import ship
 from nnkit.reading.segmentation import strips_of
 from nnkit.reading.segmentation.cuts import Pieces, cut
 from nnkit.reading.segmentation.path import PART, spans_of
 from nnkit.reading.segmentation.stages import Stages
 from nnkit.reading.segmentation.views import views
+from nnkit.reading.verifier.compose import CONDITIONS, Array, Composed, compose, mnist_images
+from nnkit.reading.verifier.signs import drawn_sign
 from nnkit.task.config import config_from
 
 WHOLE = 0.8  # intersection over union above which a candidate is the digit
@@ -40,9 +40,9 @@ HELD_OUT = 10_000  # training digits, the last ones, by which settings can be ch
 
 
 def main() -> None:
-    """Composes pictures, cuts them, and trains the judge on the candidates."""
+    """Composes pictures, cuts them, and trains the verifier on the candidates."""
     parser = argparse.ArgumentParser(
-        prog="python -m nnkit.reading.judge.train", description=__doc__
+        prog="python -m nnkit.reading.verifier.train", description=__doc__
     )
     parser.add_argument("--pictures", type=int, default=400, help="of each condition; 400")
     parser.add_argument("--epochs", type=int, default=8, help="of training; 8")
@@ -74,7 +74,7 @@ def candidates_in(composed: Composed, rng: np.random.Generator) -> Iterator[tupl
 
 
 def train(X: Array, y: Array, epochs: int) -> None:
-    """Trains the judge with nnkit and ships it."""
+    """Trains the verifier with nnkit and ships it."""
     CANDIDATES.parent.mkdir(exist_ok=True)
     np.savez(CANDIDATES, X=X, y=y)
     layers: list[Any] = []
@@ -83,7 +83,7 @@ def train(X: Array, y: Array, epochs: int) -> None:
         layers += [{"max_pool": 2}]
     config = config_from(
         {
-            "name": "judge",
+            "name": "verifier",
             "data": {
                 "source": {"npz": {"path": str(CANDIDATES), "inputs": "X", "targets": "y"}},
                 "split": {"validation": 0.05},
@@ -98,11 +98,11 @@ def train(X: Array, y: Array, epochs: int) -> None:
     )
     run = nnkit.train(config, restart=True)
     print(f"{len(y)} candidates, {100 * np.mean(y != PART):.1f} % whole: {run.summary['results']}")
-    ship(run.directory, JUDGE)
+    ship(run.directory, VERIFIER)
 
 
 def examples(pieces: Pieces, composed: Composed, rng: np.random.Generator) -> tuple[Array, Array]:
-    """A line's candidates as the judge sees them, and what they are: a digit, `SIGN` or `PART`."""
+    """A line's candidates as the verifier sees them, and their classes: a digit, `SIGN`, `PART`."""
     spans = np.array(spans_of(pieces))
     each = np.array([pieces.box_in_picture(i, i) for i in range(len(pieces.boxes))])
     boxes = np.stack(

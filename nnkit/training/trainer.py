@@ -1,0 +1,263 @@
+"""The trainer: follows a plan from the first step to the last, and saves on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Literal
+
+from nnkit.data.batches import Batches
+from nnkit.errors import CheckpointError, DivergedError
+from nnkit.inference.evaluation import evaluate
+from nnkit.inference.trained_model import copy_params, save_trained, versions
+from nnkit.metrics import higher_is_better
+from nnkit.optim.averaging import Average
+from nnkit.optim.schedules import PlateauState
+from nnkit.runs.checkpoint import Checkpoint
+from nnkit.runs.directory import DEFAULT_RUNS, RunDirectory
+from nnkit.task.config import Config
+from nnkit.task.task import Task
+from nnkit.training.loop import Evaluation, Loop, Progress, Step
+from nnkit.training.plan import plan
+
+CURRENT = "current"  # the parameters themselves, where a checkpoint has an average
+
+Outcome = Literal["completed", "stopped early", "interrupted"]
+
+
+@dataclass(slots=True)
+class Best:
+    """The best evaluation so far.
+
+    Attributes:
+        value: of the monitored figure, None before the first evaluation.
+        step: at which it was reached.
+        evaluations_since: how many evaluations were no better.
+    """
+
+    value: float | None = None
+    step: int = 0
+    evaluations_since: int = 0
+
+
+class Trainer:
+    """Trains the network of a task by its plan, with checkpoints and early stopping.
+
+    Attributes:
+        task: config and data.
+        model: with initial weights, or those it resumes from.
+        sets: the data as the model takes it, by set.
+        plan: what training will do.
+        loop: takes the steps.
+        directory: the run's folder.
+        best: the best evaluation so far.
+        seconds: of training, those before an interruption included.
+        notices: what the user should know before the first step.
+        outcome: how training ended; None before its end.
+    """
+
+    def __init__(self, task: Task, runs: Path = DEFAULT_RUNS) -> None:
+        """Builds the network and checks all that can be checked; nothing is written.
+
+        Args:
+            task: config and data.
+            runs: the folder that holds the runs' folders.
+
+        Raises:
+            SettingError: settings, shapes and data do not fit together.
+            DataError: the inputs hold what no network can take.
+        """
+        self.task = task
+        self.model = task.build_model()
+        # All sets now: what is wrong with the test set had better be known before training.
+        self.sets = {n: task.prepare(samples, self.model) for n, samples in task.sets.items()}
+        self.plan = plan(task, self.model, self.sets)
+        self.model.execution = self.plan.execution
+        self.loop = self._loop()
+        self.directory = RunDirectory(runs / self.plan.run)
+        self.best = Best()
+        self.seconds = 0.0
+        self.notices: list[str] = []
+        self.outcome: Outcome | None = None
+
+    def _loop(self) -> Loop:
+        config, model, train = self.config, self.model, self.sets["train"]
+        pace, averaging = self.plan.pace, config.training.averaging
+        return Loop(
+            model=model,
+            optimizer=config.optimizer,
+            optimizer_state=tuple(
+                model.layout.zeros(model.dtype) for _ in config.optimizer.state_names
+            ),
+            regularization=config.regularization,
+            batches=Batches(
+                train.inputs,
+                train.targets,
+                pace.batch_size,
+                config.seed,
+                train.weights,
+                config.data.augment,
+            ),
+            steps=pace.steps,
+            evaluate_every=self.plan.evaluate_every,
+            evaluate=self._evaluate,
+            monitor=self.plan.monitor,
+            accumulate=config.training.accumulate,
+            average=Average(averaging, model.params.copy()) if averaging is not None else None,
+        )
+
+    @property
+    def config(self) -> Config:
+        return self.task.config
+
+    def summary(self) -> dict[str, Any]:
+        """What is known before the first step."""
+        loop = self.loop
+        return {
+            "name": self.config.name,
+            "parameters": self.model.layout.size,
+            "training_samples": len(loop.batches.inputs),
+            "batch_size": loop.batches.batch_size,
+            "steps": loop.steps,
+            "epochs": loop.steps / loop.per_epoch,
+            "threads": self.model.execution.threads,
+        }
+
+    def train(self, should_stop: Callable[[], bool] = lambda: False) -> Iterator[Step | Evaluation]:
+        """Trains until the plan's last step, or until patience runs out, and saves on the way.
+
+        Args:
+            should_stop: asked after each step; True saves and ends the training.
+
+        Yields:
+            Each step, and each evaluation once its checkpoints are written.
+
+        Raises:
+            DivergedError: the loss became NaN or infinite; says where the weights are.
+        """
+        try:
+            self.outcome = yield from self._events(should_stop)
+        except DivergedError as error:
+            weights = self.directory.diverged
+            self.save(weights)
+            raise DivergedError(f"{error}\nlast weights saved to {weights}") from None
+
+    def _events(
+        self, should_stop: Callable[[], bool]
+    ) -> Generator[Step | Evaluation, None, Outcome]:
+        every, last = self.config.training.checkpoint_every, self.directory.last
+        if self._out_of_patience():  # resumed from the save after which training was to stop
+            return "stopped early"
+        began = perf_counter() - self.seconds
+        for event in self.loop.run():
+            self.seconds = perf_counter() - began
+            if isinstance(event, Evaluation):
+                self._record(event)
+                yield event
+                if self._out_of_patience():
+                    return "stopped early"
+            else:
+                yield event
+                if self.loop.evaluation_due:
+                    continue  # it comes next, and a run saved before it would lack it when resumed
+                if every and event.number % every == 0:
+                    self.save(last)
+            if should_stop() and self.loop.progress.step < self.loop.steps:
+                self.save(last)
+                return "interrupted"
+        return "completed"
+
+    def _out_of_patience(self) -> bool:
+        stopping = self.config.regularization.early_stopping
+        return stopping is not None and self.best.evaluations_since >= stopping.patience
+
+    def _evaluate(self) -> dict[str, float]:
+        """The figures of the sets that training watches, with averaged weights if there are any."""
+        average, model = self.loop.average, self.model
+        with average.inside(model.params) if average is not None else nullcontext():
+            return {
+                f"{name}.{figure}": value
+                for name in self.plan.watched
+                for figure, value in evaluate(model, self.sets[name], self.task.metrics).items()
+            }
+
+    def _record(self, evaluation: Evaluation) -> None:
+        """Adds an evaluation to the metrics, and saves the last checkpoint and perhaps the best."""
+        improved = self._improves(evaluation)
+        self.directory.append_metrics(evaluation.record())
+        if improved:
+            self.best = Best(evaluation.monitored(self.plan.monitor), evaluation.step)
+            self.save(self.directory.best, evaluation)
+        else:
+            self.best.evaluations_since += 1
+        self.save(self.directory.last, evaluation)
+
+    def _improves(self, evaluation: Evaluation) -> bool:
+        """Whether an evaluation is the best so far."""
+        best, monitor = self.best, self.plan.monitor
+        averaging = self.config.training.averaging
+        if best.value is None:
+            return True
+        if averaging is not None and not averaging.begun(best.step, self.loop.steps):
+            return True  # the best are weights as they were at one step: not comparable to averages
+        gain = evaluation.monitored(monitor) - best.value
+        stopping = self.config.regularization.early_stopping
+        least = stopping.minimum_change if stopping else 0.0
+        return (gain if higher_is_better(monitor) else -gain) > least
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Puts training where a checkpoint of the same run left off.
+
+        Raises:
+            CheckpointError: it is of another network or lacks what training needs.
+        """
+        loop, header = self.loop, checkpoint.header
+        copy_params(checkpoint, self.model)
+        # Files of nnkit 0.1 written before November 2026 say `slots`.
+        saved = checkpoint.part("optimizer") or checkpoint.part("slots")
+        try:
+            for name, vector in zip(loop.optimizer.state_names, loop.optimizer_state, strict=True):
+                vector[...] = saved[name]
+            if loop.average is not None:  # what the checkpoint calls parameters is their average
+                loop.average.values[...] = self.model.params
+                self.model.params[...] = saved[CURRENT]
+            progress = header["progress"]
+            loop.progress = Progress(**{**progress, "plateau": PlateauState(**progress["plateau"])})
+            self.best = Best(**header["best"])
+            self.seconds = float(header["seconds"])
+            # Another number of threads could round differently.
+            self.model.execution = replace(self.model.execution, threads=int(header["threads"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(f"{checkpoint.path}: cannot be resumed from ({error})") from None
+        before, now = header.get("versions", {}), versions(self.model)
+        if changed := [
+            f"{name} {before.get(name)} → {now[name]}"
+            for name in now
+            if now[name] != before.get(name)
+        ]:
+            self.notices.append(
+                "resumed with different versions or on a different processor, so results may "
+                f"differ in the last digits: {', '.join(changed)}"
+            )
+        self.directory.rewind_metrics(loop.progress.step)
+
+    def save(self, path: Path, evaluation: Evaluation | None = None) -> None:
+        """Writes a checkpoint from which training can be resumed."""
+        loop, model = self.loop, self.model
+        info = {
+            "progress": asdict(loop.progress),
+            "best": asdict(self.best),
+            "seconds": round(self.seconds, 3),
+            "threads": model.execution.threads,
+            "figures": dict(evaluation.figures) if evaluation else {},
+        }
+        state = dict(zip(loop.optimizer.state_names, loop.optimizer_state, strict=True))
+        if loop.average is None:
+            save_trained(path, model, self.task, state, info)
+            return
+        state[CURRENT] = model.params.copy()
+        with loop.average.inside(model.params):
+            save_trained(path, model, self.task, state, info)
