@@ -67,7 +67,7 @@ def _explain(found: RangeTest) -> None:
         print("The loss never fell; try lower rates with --from, or more --steps.")
         return
     print(f"{found.steepest:8.2g}  steepest descent: where the smoothed loss falls fastest")
-    print(f"{tenth:8.2g}  a tenth of {minimum:.2g}, where it is lowest and about to rise")
+    print(f"{tenth:8.2g}  a tenth of {minimum:.2g}, where the smoothed loss is lowest")
     print(f"try --set optimizer.lr={found.steepest:.2g}")
     if found.best == len(found.lr) - 1:
         print("The loss was still falling at the end; try higher rates with --to.")

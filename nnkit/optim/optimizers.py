@@ -116,7 +116,7 @@ class Pegasos(Optimizer):
 class Adagrad(Optimizer):
     """p ← p − lr·g/(√Σg² + ε): scaled by the history of each parameter (Duchi et al. 2011).
 
-    ε stands outside the root, as in PyTorch; in Keras it is inside.
+    ε is added outside the root, as in PyTorch; in Keras inside.
     """
 
     kind: Literal["adagrad"] = "adagrad"
@@ -163,8 +163,8 @@ class Adadelta(Optimizer):
 class RMSprop(Optimizer):
     """p ← p − lr·g/(√E[g²] + ε), E a running mean with decay ρ (Tieleman & Hinton 2012).
 
-    `centered` takes the variance, E[g²] − E[g]² (Graves 2013, eq. 39), instead of the mean square;
-    `momentum` accumulates the steps. ε stands outside the root, as in PyTorch.
+    `centered` uses the variance, E[g²] − E[g]² (Graves 2013, eq. 39), instead of the mean square;
+    `momentum` accumulates the steps. ε is added outside the root, as in PyTorch.
     """
 
     kind: Literal["rmsprop"] = "rmsprop"
@@ -202,11 +202,11 @@ class Adam(Optimizer):
     m ← β₁m + (1 − β₁)g and v ← β₂v + (1 − β₂)g²; as both begin at 0, m̂ = m/(1 − β₁ᵗ) and
     v̂ = v/(1 − β₂ᵗ) correct their bias.
 
-    ε is added to √v̂, as there and in PyTorch; Keras adds it to √v, before the bias is corrected.
-    With `amsgrad` the largest second moment so far is used (Reddi et al. 2018, algorithm 2, with
-    bias correction as in PyTorch). The state holds m/(1 − β₁) and v/(1 − β₂), which saves two
-    passes over memory; the constants are put back, with the bias corrections, into the two scalars
-    of the update.
+    ε is added to √v̂, as in the paper and in PyTorch; Keras adds it to √v, before the bias is
+    corrected. With `amsgrad` the largest second moment so far is used (Reddi et al. 2018, algorithm
+    2, with bias correction as in PyTorch). The state holds m/(1 − β₁) and v/(1 − β₂), which saves
+    two passes over memory; the constants are put back, with the bias corrections, into the two
+    scalars of the update.
     """
 
     kind: Literal["adam"] = "adam"

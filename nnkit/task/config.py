@@ -47,7 +47,7 @@ class Data(Spec):
         (), description="Steps in order, fitted on the training data and saved in the checkpoint."
     )
     augment: Annotated[tuple[AnyAugmentation, ...], Listed] = Field(
-        (), description="Random transformations of training samples, drawn anew each time."
+        (), description="Random transformations of training samples, redrawn each time."
     )
     targets: Literal["labels", "inputs"] = Field(
         "labels",
