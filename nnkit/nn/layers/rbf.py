@@ -83,6 +83,10 @@ class RBF(WeightedLayer):
         "`lr_factor: 0` keeps them there.",
     )
 
+    @property
+    def output_units(self) -> int:
+        return self.units
+
     def output_form(self, form: Form) -> Form:
         if form.positions:
             raise ShapeError(
