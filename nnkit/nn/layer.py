@@ -67,7 +67,7 @@ class Binding:
 
     def ones(self, count: int) -> Array:
         """A vector of ones, (count,), for sums as matrix products."""
-        return self.buffers.filled((count,), self.dtype, 1)
+        return self.buffers.full((count,), self.dtype, 1)
 
 
 class Layer(ABC):

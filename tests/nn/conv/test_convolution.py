@@ -68,7 +68,7 @@ def test_what_fills_no_vector_is_counted_too(count: int, threads: int) -> None:
     generator = np.random.default_rng(count)
     found = windows((6, 5), (3, 2), 1, "valid")
     direct = DirectConvolution(found, 2, 5, count, FLOAT32, threads, Buffers())
-    direct.prepare_training(input_gradient=True)
+    direct.allocate_training(input_gradient=True)
     X = generator.integers(-3, 4, (2, 6, 5, count)).astype(np.float32)
     W = generator.integers(-3, 4, (5, 2, 3, 2)).astype(np.float32)
     dZ = generator.integers(-3, 4, (5, 4, 4, count)).astype(np.float32)
