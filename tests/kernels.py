@@ -13,6 +13,7 @@ from nnkit import compiled
 # Without numba, kernels still run as Python, slowly, so that their arithmetic is tested anywhere.
 INTERPRETED, COMPILED = "interpreted", "compiled"
 WAYS = [INTERPRETED, *([COMPILED] if compiled.available() else [])]
+ENGINES = [None, *WAYS]  # and NumPy
 
 
 @contextmanager
