@@ -23,6 +23,8 @@ from pydantic.fields import FieldInfo
 from nnkit.config.spec import Component, FilePath, Spec, Tagged, members
 from nnkit.config.yaml import dump_yaml
 from nnkit.metrics import METRICS
+from nnkit.nn.architecture import Activations
+from nnkit.nn.layer_list import RULES
 from nnkit.task.config import Config
 
 IS_PATH = get_args(FilePath)[1]
@@ -235,7 +237,19 @@ def page(root: type[Spec] = Config) -> str:
         if section.spec.shorthand is not None:
             text.append(f"Short form: the value of `{section.spec.shorthand}`.\n")
         text += _table(section.spec, section.spec.model_fields, links)
+        if section.spec is Activations:
+            text += activation_rules()
     return "\n".join(text)
+
+
+def activation_rules() -> Iterator[str]:
+    """The table of where activations stand, each rule with its example."""
+    yield "These rules say where activations stand, whether or not the config writes them:\n"
+    yield "| rule | `architecture.layers` | layers of the network |"
+    yield "|---|---|---|"
+    for rule in RULES:
+        yield f"| {rule.text} | `{rule.layers}` | `{rule.network}` |"
+    yield ""
 
 
 def generated(text: str) -> str:

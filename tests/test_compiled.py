@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from nnkit.compiled import WORTHWHILE, worthwhile
+from nnkit import compiled
 from tests.training.configs import TABLES
 
 # Multiplies often enough for compiled kernels.
@@ -29,8 +29,35 @@ BROKEN = {
 }
 
 
-def test_a_small_model_does_not_wait_for_the_compiler() -> None:
-    assert not worthwhile(WORTHWHILE - 1)
+def test_a_small_model_does_not_wait_for_the_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To find out whether numba can be imported takes half a second, so it is not even tried."""
+    tried: list[bool] = []
+
+    def available() -> bool:
+        tried.append(True)
+        return True
+
+    monkeypatch.setattr(compiled, "available", available)
+    assert not compiled.worthwhile(2 * 2 + 2)  # the XOR network
+    assert not tried
+    assert compiled.worthwhile(784 * 128 + 128 * 10)
+    assert tried
+
+
+@pytest.mark.parametrize(
+    ("installed", "setting", "expected"),
+    [(True, None, True), (True, "1", True), (True, "0", False), (False, None, False)],
+)
+def test_numba_is_used_where_it_is_installed_and_not_switched_off(
+    installed: bool, setting: str | None, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiled, "find_spec", lambda name: name if installed else None)
+    monkeypatch.setattr(compiled, "import_module", lambda name: None)
+    monkeypatch.setattr(compiled, "_owns_process", False)
+    monkeypatch.delenv("NNKIT_COMPILED", raising=False)
+    if setting is not None:
+        monkeypatch.setenv("NNKIT_COMPILED", setting)
+    assert compiled.available.__wrapped__() is expected
 
 
 class Program:

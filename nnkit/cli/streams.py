@@ -41,11 +41,11 @@ def set_up() -> None:
             os.fstat(number)
         except OSError:  # closed: the next file that is opened would be taken for the stream
             os.open(os.devnull, os.O_RDWR)
-    sys.stdout = _prepared(sys.stdout, sys.__stdout__)
-    sys.stderr = _prepared(sys.stderr, sys.__stderr__)
+    sys.stdout = _printable(sys.stdout, sys.__stdout__)
+    sys.stderr = _printable(sys.stderr, sys.__stderr__)
 
 
-def _prepared(stream: TextIO | None, original: TextIO | None) -> TextIO:
+def _printable(stream: TextIO | None, original: TextIO | None) -> TextIO:
     if stream is None:
         return open(os.devnull, "w", encoding="utf-8", errors=STAND_IN)  # noqa: PTH123
     if not isinstance(stream, TextIOWrapper):

@@ -10,7 +10,6 @@ from typing import Any
 
 from nnkit.inspection.trace import LayerTrace, Trace, entries
 from nnkit.nn.layer import LayerSpec
-from nnkit.nn.layers import Dense
 from nnkit.nn.layers.weighted import WeightedLayer
 from nnkit.nn.params import Array
 
@@ -87,7 +86,7 @@ class _Tables:
 
     def forward(self, i: int) -> Section:
         layer, name = self.trace.layers[i], self.raised(self.numbers[i])
-        if isinstance(layer.spec, Dense):
+        if layer.spec.multiplies_by_matrix:
             source = "x" if self.numbers[i] == 1 else f"a{self.raised(self.numbers[i] - 1)}"
             bias = f" + b{name}" if "b" in layer.parameters else ""
             formula = f"z{name} = W{name} {source}{bias}"
@@ -128,7 +127,7 @@ class _Tables:
     def backward(self, i: int) -> Section:
         layer = self.trace.layers[i]
         assert layer.output_gradient is not None
-        if isinstance(layer.spec, Dense):
+        if layer.spec.multiplies_by_matrix:
             return self.dense_backward(i, layer.output_gradient)
         if layer.spec.applied_activation is not None:
             return self.activation_backward(i, layer.output_gradient)
@@ -168,7 +167,7 @@ class _Tables:
         return "y" if last else f"a{self.raised(self.numbers[i])}"
 
     def dense_follows(self, i: int) -> bool:
-        return isinstance(self.trace.layers[min(i + 1, len(self.numbers) - 1)].spec, Dense)
+        return self.trace.layers[min(i + 1, len(self.numbers) - 1)].spec.multiplies_by_matrix
 
     def update(self) -> Iterator[Section]:
         trace, optimizer = self.trace, self.trace.config.optimizer
@@ -198,7 +197,7 @@ class _Tables:
 
     def as_matrix(self, layer: LayerTrace) -> bool:
         """Whether a layer's parameters are shown as a matrix, one row per unit."""
-        return isinstance(layer.spec, Dense) and len(layer.input) <= MOST_COLUMNS
+        return layer.spec.multiplies_by_matrix and len(layer.input) <= MOST_COLUMNS
 
     def of_units(
         self, layer: LayerTrace, what: str, before: dict[str, Array], after: dict[str, Array]

@@ -108,6 +108,7 @@ class Sign(Function):
     """f(z) = 1 for z > 0, else −1: the decision of a perceptron or SVM (for inference)."""
 
     kind: Literal["sign"] = "sign"
+    parts_at_zero: ClassVar[bool] = True
     trainable: ClassVar[bool] = False
 
     def forward(self, Z: Array, Y: Array) -> None:
@@ -124,6 +125,7 @@ class Heaviside(Function):
 
     kind: Literal["step"] = "step"
     nonnegative: ClassVar[bool] = True
+    parts_at_zero: ClassVar[bool] = True
     trainable: ClassVar[bool] = False
 
     def forward(self, Z: Array, Y: Array) -> None:
@@ -241,6 +243,7 @@ class ReLU(Function):
     kind: Literal["relu"] = "relu"
     nonnegative: ClassVar[bool] = True
     rectifier: ClassVar[bool] = True
+    commutes_with_max: ClassVar[bool] = True
 
     def forward(self, Z: Array, Y: Array) -> None:
         np.maximum(Z, constant(0.0, Y.dtype), out=Y)

@@ -41,7 +41,7 @@ class Buffers:
             return aligned_empty(shape, dtype)
         return self._memory[start : start + length].view(dtype).reshape(shape)
 
-    def filled(self, shape: tuple[int, ...], dtype: np.dtype[Any], value: float) -> Array:
+    def full(self, shape: tuple[int, ...], dtype: np.dtype[Any], value: float) -> Array:
         """A buffer of that value, which it holds whenever its network is used."""
         buffer = self.empty(shape, dtype)
         self._filled.append((buffer, value))
@@ -55,7 +55,7 @@ class Buffers:
             buffer.fill(value)
 
 
-class _Bound(NamedTuple):
+class _Entry(NamedTuple):
     """An object bound in an arena, with its key and its buffers."""
 
     key: Hashable
@@ -72,8 +72,8 @@ class Arena(Generic[Key, Value]):
 
     def __init__(self) -> None:
         self._memory = aligned_empty((0,), BYTE)
-        self._bound: OrderedDict[Key, _Bound] = OrderedDict()  # last used last
-        self._tenant: _Bound | None = None
+        self._bound: OrderedDict[Key, _Entry] = OrderedDict()  # last used last
+        self._tenant: _Entry | None = None
 
     @property
     def nbytes(self) -> int:
@@ -100,11 +100,11 @@ class Arena(Generic[Key, Value]):
         self._tenant = found
         return found.value
 
-    def _bind(self, key: Key, bind: Callable[[Buffers], Value]) -> _Bound:
+    def _bind(self, key: Key, bind: Callable[[Buffers], Value]) -> _Entry:
         buffers = Buffers(self._memory)
         value = bind(buffers)
         if buffers.size <= len(self._memory):
-            return _Bound(key, value, buffers)
+            return _Entry(key, value, buffers)
         # What was bound before is bound anew when it is next asked for: it would keep the memory.
         del value
         self._bound.clear()
@@ -112,4 +112,4 @@ class Arena(Generic[Key, Value]):
         self._memory = aligned_empty((0,), BYTE)
         self._memory = aligned_empty((buffers.size,), BYTE)
         buffers = Buffers(self._memory)
-        return _Bound(key, bind(buffers), buffers)
+        return _Entry(key, bind(buffers), buffers)

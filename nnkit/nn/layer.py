@@ -67,7 +67,7 @@ class Binding:
 
     def ones(self, count: int) -> Array:
         """A vector of ones, (count,), for sums as matrix products."""
-        return self.buffers.filled((count,), self.dtype, 1)
+        return self.buffers.full((count,), self.dtype, 1)
 
 
 class Layer(ABC):
@@ -130,6 +130,9 @@ class Activation(Component):
         probability: whether its outputs are probabilities.
         nonnegative: whether its outputs are never below 0.
         elementwise: whether each output depends on one input alone, so that it is a curve.
+        parts_at_zero: whether it only tells positive inputs from the others.
+        commutes_with_max: whether the largest of its outputs is its output for the largest input,
+            with the same gradients.
     """
 
     trainable: ClassVar[bool] = True
@@ -137,6 +140,8 @@ class Activation(Component):
     probability: ClassVar[bool] = False
     nonnegative: ClassVar[bool] = False
     elementwise: ClassVar[bool] = True
+    parts_at_zero: ClassVar[bool] = False
+    commutes_with_max: ClassVar[bool] = False
 
     def output_form(self, form: Form) -> Form:
         """The form of one output sample for an input sample of the given form.
@@ -163,8 +168,9 @@ class LayerSpec(Component):
             of its own that its backward pass does not read.
         output_is_view: whether its output is a view of its input.
         normalizes: whether it stands between a layer with weights and its activation.
-        selects: whether it picks the largest of several inputs, so that a rising activation does
-            as well after it, where there are fewer numbers.
+        selects: whether it picks the largest of several inputs.
+        drops_units: whether it leaves out units at random in training.
+        multiplies_by_matrix: whether its outputs are z = W x + b for a vector x.
         rearranges: whether a position of its output may stand elsewhere than in its input.
     """
 
@@ -172,11 +178,23 @@ class LayerSpec(Component):
     output_is_view: ClassVar[bool] = False
     normalizes: ClassVar[bool] = False
     selects: ClassVar[bool] = False
+    drops_units: ClassVar[bool] = False
+    multiplies_by_matrix: ClassVar[bool] = False
     rearranges: ClassVar[bool] = False
 
     @property
     def applied_activation(self) -> Activation | None:
         """The activation that this layer is; None for every other kind of layer."""
+        return None
+
+    @property
+    def layers_inside(self) -> Sequence[LayerSpec]:
+        """The layers that a block's config lists inside it; no other kind of layer has any."""
+        return ()
+
+    @property
+    def output_units(self) -> int | None:
+        """The number of units, where the config alone tells and they are all the outputs."""
         return None
 
     @property

@@ -131,7 +131,7 @@ class Model:
             batch: the number of samples, N.
             positions: the batch's positions, where they vary.
         """
-        return self._bound_in(self._arena, self._key(batch, True, positions))
+        return self._network_in(self._arena, self._key(batch, True, positions))
 
     @contextmanager
     def lent(
@@ -148,7 +148,7 @@ class Model:
         """
         key = self._key(batch, False, positions, execution)
         with self._pool.lent() as arena:
-            yield self._bound_in(arena, key)
+            yield self._network_in(arena, key)
 
     def bind(
         self,
@@ -180,7 +180,7 @@ class Model:
         found = positions or self.input_form.positions
         return NetworkKey(batch, found, training, execution or self.execution)
 
-    def _bound_in(self, arena: Arena[NetworkKey, Batchwise], key: NetworkKey) -> Batchwise:
+    def _network_in(self, arena: Arena[NetworkKey, Batchwise], key: NetworkKey) -> Batchwise:
         return arena.get(key, lambda buffers: self._cut_or_whole(key, buffers))
 
     def _cut_or_whole(self, key: NetworkKey, buffers: Buffers) -> Batchwise:

@@ -121,7 +121,7 @@ class Regularization(Spec):
         reduced = np.maximum(np.abs(weights) - lr * self.l1_strength, 0)
         np.multiply(np.sign(weights), reduced, out=weights)
 
-    def bound(self, W: Array, units: Array | None = None) -> None:
+    def limit_norms(self, W: Array, units: Array | None = None) -> None:
         """Shortens each unit's weights to `max_norm`, in place (Srivastava et al. 2014, §5.1).
 
         Args:

@@ -22,7 +22,7 @@ class _Run:
 
 
 class Update:
-    """The update of fixed vectors, prepared once.
+    """The update of fixed vectors, divided into runs once.
 
     Blocks that are treated alike are updated in one go: where nothing sets them apart, all of
     them are one run over the whole vector.
@@ -99,7 +99,7 @@ class Update:
             self.regularization.shrink(params, lr * lr_factor)
         self.optimizer.constrain(self.penalized)
         for W, units in self.weights:
-            self.regularization.bound(W, units)
+            self.regularization.limit_norms(W, units)
 
 
 def _runs(layout: Layout, per_block: bool, by_decay: bool) -> list[tuple[slice, float, bool]]:

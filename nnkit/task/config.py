@@ -18,17 +18,15 @@ from nnkit.data.sources import AnySource
 from nnkit.data.splits import Split
 from nnkit.errors import ConfigError, Problem, SettingError, SettingPath
 from nnkit.metrics import METRICS
-from nnkit.nn.activations import Function, Heaviside, Sign
+from nnkit.nn.activations import Function
 from nnkit.nn.architecture import (
     Activations,
     Architecture,
     activation_named,
-    own_activation,
-    written_activation,
 )
-from nnkit.nn.layer import Activation
-from nnkit.nn.layers import Dense, Dropout
-from nnkit.nn.layers.weighted import WeightedLayer
+from nnkit.nn.layer import Activation, LayerSpec
+from nnkit.nn.layer_list import Following
+from nnkit.nn.layers.weighted import ActivatedLayer, WeightedLayer
 from nnkit.nn.losses import AnyLoss, CrossEntropy
 from nnkit.optim.averaging import AnyAveraging
 from nnkit.optim.optimizers import Adam, AnyOptimizer
@@ -245,30 +243,50 @@ def config_from(settings: dict[str, Any]) -> Config:
 
 def conflicts(config: Config) -> Iterator[SettingError]:
     """Settings that another one would overrule, or that can't work together."""
-    architecture, dropout = config.architecture, config.regularization.dropout
-    if not architecture.weighted:
+    if not config.architecture.layer_list.weighted:
         yield SettingError(("architecture", "layers"), "no layer has weights; add '- dense: UNITS'")
         return
     yield from _activation_conflicts(config)
     yield from _output_conflicts(config)
-    yield from _repeated_output(config)
-    if dropout is not None and len(architecture.weighted) == 1 and not architecture.last_is_hidden:
+    yield from _dropout_conflicts(config)
+    yield from _optimizer_conflicts(config)
+    yield from _impossible_bounds(config)
+    yield from _idle_settings(config)
+
+
+def _layers(config: Config) -> Iterator[tuple[SettingPath, LayerSpec]]:
+    """Each layer that the config lists, those inside blocks too, with its setting."""
+    for layers in config.architecture.layer_list.with_blocks():
+        for index, layer in enumerate(layers.layers):
+            yield layers.path_of(index), layer
+
+
+def _weighted_layers(config: Config) -> list[tuple[SettingPath, WeightedLayer]]:
+    return [(path, layer) for path, layer in _layers(config) if isinstance(layer, WeightedLayer)]
+
+
+def _dropout_conflicts(config: Config) -> Iterator[SettingError]:
+    layers = config.architecture.layer_list
+    if config.regularization.dropout is None:
+        return
+    if len(layers.weighted) == 1 and not layers.last_is_hidden:
         yield SettingError(("regularization", "dropout"), "has no effect: there is no hidden layer")
-    if dropout is not None and any(isinstance(layer, Dropout) for layer in architecture.layers):
+    if any(layer.drops_units for _, layer in _layers(config)):
         yield SettingError(
             ("regularization", "dropout"),
             "the architecture already has dropout layers; keep one of the two",
         )
-    yield from _optimizer_conflicts(config)
-    yield from _impossible_bounds(config)
-    weighted = [layer for layer in architecture.layers if isinstance(layer, WeightedLayer)]
-    if all(layer.lr_factor == 0 for layer in weighted):
-        first = architecture.weighted[0]
+
+
+def _idle_settings(config: Config) -> Iterator[SettingError]:
+    """Settings of weights that leave nothing to train, or that every layer overrules."""
+    weighted = _weighted_layers(config)
+    if weighted and all(layer.lr_factor == 0 for _, layer in weighted):
         yield SettingError(
-            ("architecture", "layers", first, "lr_factor"),
-            "all layers are frozen; at least one must be trainable",
+            (*weighted[0][0], "lr_factor"), "all layers are frozen; at least one must be trainable"
         )
-    if architecture.initializer is not None and all(layer.initializer for layer in weighted):
+    initialized = (layer for _, layer in _layers(config) if isinstance(layer, ActivatedLayer))
+    if config.architecture.initializer is not None and all(x.initializer for x in initialized):
         yield SettingError(
             ("architecture", "initializer"), "has no effect: every layer sets its own"
         )
@@ -307,10 +325,10 @@ def _optimizer_conflicts(config: Config) -> Iterator[SettingError]:
             yield SettingError(
                 path, f"has no effect: '{optimizer.tag()}' uses all samples in every step"
             )
-    for i, layer in enumerate(config.architecture.layers):
-        if isinstance(layer, WeightedLayer) and layer.lr_factor not in (0, 1):
+    for path, layer in _weighted_layers(config):
+        if layer.lr_factor not in (0, 1):
             yield SettingError(
-                ("architecture", "layers", i, "lr_factor"),
+                (*path, "lr_factor"),
                 f"'{optimizer.tag()}' uses the same step for all layers; use 1, or 0 to freeze "
                 "the layer",
             )
@@ -323,20 +341,16 @@ def _optimizer_conflicts(config: Config) -> Iterator[SettingError]:
 
 
 def _activation_conflicts(config: Config) -> Iterator[SettingError]:
-    section, architecture = config.activation, config.architecture
-    layers, last = architecture.layers, architecture.last
-    for i in range(last + 1, len(layers)):
-        if layers[i].applied_activation is not None and not architecture.goes_on(i):
+    section, layers = config.activation, config.architecture.layer_list
+    for i in range(layers.last + 1, len(layers.layers)):
+        if layers.layers[i].applied_activation is not None and not layers.goes_on(i):
             yield SettingError(
-                ("architecture", "layers", i),
+                layers.path_of(i),
                 "the output activation would follow this one; set it as activation.output",
             )
-    unnamed = (
-        i
-        for i in architecture.weighted[:-1]
-        if own_activation(layers[i]) is None and written_activation(layers, i) is None
-    )
-    if section.hidden is not None and not any(True for _ in unnamed):
+    activations = list(_activations(config))
+    by_section = any(path == ("activation", "hidden") for path, _ in activations)
+    if section.hidden is not None and not by_section:
         yield SettingError(("activation", "hidden"), "has no effect: no hidden layer uses it")
     inference = section.inference
     if inference is not None and not isinstance(inference, Function):
@@ -345,7 +359,7 @@ def _activation_conflicts(config: Config) -> Iterator[SettingError]:
             f"'{inference.tag()}' has parameters or changes the shape; use it in the network "
             "instead",
         )
-    for path, activation in _trained_activations(config):
+    for path, activation in dict(activations).items():
         if not activation.trainable:
             yield SettingError(
                 path,
@@ -354,20 +368,41 @@ def _activation_conflicts(config: Config) -> Iterator[SettingError]:
             )
 
 
+def _activations(config: Config) -> Iterator[tuple[SettingPath, Activation]]:
+    """Each activation that gradients go through, with the setting that names it."""
+    for layers in config.architecture.layer_list.with_blocks():
+        for index, layer in enumerate(layers.layers):
+            if index in layers.weighted and index != layers.awaiting:
+                following = layers.following(index, config.activation.hidden)
+                yield following.path, following.activation
+            elif layer.applied_activation is not None:
+                yield (*layers.path_of(index), "function"), layer.applied_activation
+    output = _output(config)
+    yield output.path, output.activation
+
+
+def _output(config: Config) -> Following:
+    """The output's activation."""
+    of_loss = activation_named(config.loss.output)
+    return config.architecture.layer_list.output(config.activation.output, of_loss)
+
+
 def _output_conflicts(config: Config) -> Iterator[SettingError]:
-    """Output activations that the loss can't learn from."""
-    loss, last = config.loss, config.architecture.last
-    layer = config.architecture.layers[last]
-    own = config.architecture.own_output
-    if own is not None and config.activation.output is not None:
+    """Output activations that the loss can't learn from, or that go with nothing else."""
+    loss, layers, section = config.loss, config.architecture.layer_list, config.activation
+    last, own = layers.last, layers.own(layers.last)
+    output, blamed, _ = _output(config)
+    if own is not None and not layers.last_is_hidden and section.output is not None:
         yield SettingError(
             ("activation", "output"),
             f"layer {last} sets its own activation, '{own.tag()}'; keep one of the two",
         )
-    blamed: SettingPath = ("activation", "output")
-    if own is not None:
-        blamed = ("architecture", "layers", last, "activation")
-    output = own or config.activation.output or activation_named(loss.output)
+    if own is not None and layers.last_is_hidden and own == output and output.probability:
+        yield SettingError(
+            (*layers.path_of(last), "activation"),
+            f"'{own.tag()}' would be applied after this layer and again at the end; "
+            f"remove it here, or, if both are intended, add '- activation: {own.tag()}' after it",
+        )
     pair = f"'{loss.tag()}' expects"
     if loss.outputs is not None and output.tag() not in loss.outputs:
         instead = ", or binary_cross_entropy" if loss.output == "softmax" else ""
@@ -389,16 +424,16 @@ def _output_conflicts(config: Config) -> Iterator[SettingError]:
                     ("training", "metrics", i),
                     f"'{name}' needs probabilities, which '{output.tag()}' does not return",
                 )
-    inference = config.activation.inference
-    if isinstance(inference, Sign | Heaviside) and output.nonnegative:
+    inference = section.inference
+    if inference is not None and inference.parts_at_zero and output.nonnegative:
         yield SettingError(
             ("activation", "inference"),
             f"'{inference.tag()}' splits outputs at 0, but '{output.tag()}' is never negative; "
             "remove it",
         )
-    if output.tag() == "softmax" and isinstance(layer, Dense) and layer.units == 1:
+    if output.tag() == "softmax" and layers.layers[last].output_units == 1:
         yield SettingError(
-            ("architecture", "layers", last, "units"),
+            (*layers.path_of(last), "units"),
             "softmax over 1 unit is always 1; use one unit per class, or "
             "binary_cross_entropy with 1",
         )
@@ -417,29 +452,3 @@ def _impossible_bounds(config: Config) -> Iterator[SettingError]:
                 if metric.most == 1 and 2 < value <= 100:
                     message += f"; write {value / 100:g}"
             yield SettingError(("expect", name, side), message)
-
-
-def _repeated_output(config: Config) -> Iterator[SettingError]:
-    """Probabilities that pooling would get from the last layer, and give on as other ones."""
-    architecture, last = config.architecture, config.architecture.last
-    own = own_activation(architecture.layers[last])
-    output = config.activation.output or activation_named(config.loss.output)
-    if architecture.last_is_hidden and own == output and output.probability:
-        yield SettingError(
-            ("architecture", "layers", last, "activation"),
-            f"'{own.tag()}' would be applied after this layer and again at the end; "
-            f"remove it here, or, if both are intended, add '- activation: {own.tag()}' after it",
-        )
-
-
-def _trained_activations(config: Config) -> Iterator[tuple[SettingPath, Activation]]:
-    if config.activation.hidden is not None:
-        yield ("activation", "hidden"), config.activation.hidden
-    if config.activation.output is not None:
-        yield ("activation", "output"), config.activation.output
-    for i, layer in enumerate(config.architecture.layers):
-        path: SettingPath = ("architecture", "layers", i)
-        if (own := own_activation(layer)) is not None:
-            yield (*path, "activation"), own
-        if (applied := layer.applied_activation) is not None:
-            yield (*path, "function"), applied

@@ -130,7 +130,7 @@ class Task:
         config, dtype = self.config, model.dtype
         by_class = self.class_weights  # refused for targets that are no classes, so looked at first
         inputs = self.preprocessor.apply(samples.inputs, dtype)
-        last_layer = ("architecture", "layers", config.architecture.last)
+        last_layer = ("architecture", "layers", config.architecture.layer_list.last)
         outputs = model.output_shape
         targets: AnyTargets
         if config.data.targets == "inputs":

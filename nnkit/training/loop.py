@@ -115,7 +115,7 @@ class Loop:
         average: the running average of the parameters, if one is kept.
         progress: where to begin, and from then on where it is.
         per_epoch: how many updates an epoch has.
-        update: the optimizer's step over all parameters, prepared.
+        update: the optimizer's step over all parameters.
         noisy: the parameters with noise on them, where the config wants some.
     """
 

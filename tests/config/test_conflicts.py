@@ -139,6 +139,22 @@ def refusal(folder: Path, text: str, *overrides: str) -> list[str]:
             "2:54",
             "all layers are frozen",
         ),
+        (
+            layers("residual: [dense: 8, activation: sign, dense: 8], dense: 3"),
+            "2:58",
+            "'sign' has no gradient",
+        ),
+        (
+            layers("residual: [dense: {units: 8, lr_factor: 0.5}], dense: 3") + "optimizer: lbfgs",
+            "2:65",
+            "'lbfgs' uses the same step for all layers",
+        ),
+        (
+            layers("residual: [dense: 8, dropout: 0.5], dense: 3")
+            + "regularization: {dropout: 0.5}",
+            "3:27",
+            "the architecture already has dropout layers",
+        ),
     ],
 )
 def test_a_conflict_points_at_its_setting(
@@ -179,6 +195,13 @@ def test_in_a_base_and_on_the_command_line(tmp_path: Path) -> None:
         FLAT + "optimizer: lbfgs\nregularization: {l2: 0.1}\n",
         layers("dense: {units: 8, lr_factor: 0}, dense: 3") + "optimizer: lbfgs\n",
         FLAT + "optimizer: {pegasos: 0.01}\nloss: hinge\nregularization: {l2: 0.01}\n",
+        # What is inside a block counts too.
+        layers("residual: {layers: [dense: 8, dense: 8], activation: relu}, dense: 3")
+        + "activation: tanh\n",
+        layers("residual: [dense: 8], dense: {units: 3, lr_factor: 0}"),
+        layers("residual: [dense: 8], dense: {units: 3, initializer: xavier}").replace(
+            "layers:", "initializer: he, layers:"
+        ),
     ],
 )
 def test_no_conflict_and_none_once_resolved(tmp_path: Path, text: str) -> None:

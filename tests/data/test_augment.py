@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy import ndimage
 
-from nnkit.compiled import available
 from nnkit.config.spec import members
 from nnkit.data.augment import AnyAugmentation, Augmentation, augment
 from nnkit.data.augment.augmentation import Uninterpolated
@@ -35,6 +34,7 @@ from nnkit.data.batches import Batches
 from nnkit.data.dataset import Array
 from nnkit.errors import ConfigError, SettingError
 from nnkit.random import generator
+from tests.kernels import ENGINES, WAYS, kernels
 from tests.nn.examples import examples, name
 from tests.training.configs import pictures, trainer_for
 
@@ -123,13 +123,19 @@ def test_numbers_stay_finite_and_of_their_type(augmentation: Augmentation, dtype
 # Movements
 
 
+@pytest.mark.parametrize("way", ENGINES)
 @pytest.mark.parametrize("fill", BEYOND)
 @each_movement
-def test_a_movement_is_what_scipy_interpolates_there(movement: Movement, fill: Any) -> None:
+def test_a_movement_is_what_scipy_interpolates_there(
+    movement: Movement, fill: Any, way: str | None
+) -> None:
     X = images(20, (2, 9, 12))
     filled = movement.model_copy(update={"fill": fill})
     expected = by_scipy(X, warp_of([filled], X), fill)
-    np.testing.assert_allclose(augmented(filled, X), expected, atol=1e-12)
+    with kernels(way) as called:
+        found = augmented(filled, X, quick=way is not None)
+    assert bool(called) is (way is not None and movement in INTERPOLATED)
+    np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("fill", BEYOND)
@@ -170,15 +176,19 @@ def test_another_fill_or_kind_between_parts_them() -> None:
     assert together([a, flip, a, b, flip, c, c, a]) == [[a, flip, a], [b, flip], [c], [c], [a]]
 
 
-@pytest.mark.numba
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("fill", BEYOND)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @each_interpolated
-def test_the_kernel_gives_the_same_bits(movement: Movement, dtype: str, fill: Any) -> None:
+def test_the_kernel_gives_the_bits_that_numpy_gives(
+    movement: Movement, dtype: str, fill: Any, way: str
+) -> None:
     X = images(30, (3, 9, 12), dtype)
     row = [movement.model_copy(update={"fill": fill}), Shift(pixels=3, fill=fill)]
-    quick, plain = (augmented(row, X, quick=quick) for quick in (True, False))
-    assert quick.tobytes() == plain.tobytes()
+    with kernels(way) as called:
+        found = augmented(row, X, quick=True)
+    assert called == ["warp"]
+    assert found.tobytes() == augmented(row, X).tobytes()
 
 
 @given(st.integers(0, 5), st.sampled_from([(1, 1, 1), (1, 1, 6), (2, 3, 2)]))
@@ -360,11 +370,10 @@ def test_each_epoch_sees_others_and_any_batch_can_be_found_again(
     np.testing.assert_array_equal(X, images(40))
 
 
-@pytest.mark.numba
+@pytest.mark.parametrize("way", WAYS)
 def test_a_large_training_set_gets_the_same_bits_from_the_kernel(
-    monkeypatch: pytest.MonkeyPatch,
+    way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert available()
     row = tuple(INTERPOLATED)
 
     def seen() -> list[bytes]:
@@ -373,7 +382,10 @@ def test_a_large_training_set_gets_the_same_bits_from_the_kernel(
 
     plain = seen()
     monkeypatch.setattr("nnkit.data.batches.COMPILED", 0)
-    assert seen() == plain
+    monkeypatch.setattr("nnkit.data.batches.available", lambda: True)
+    with kernels(way) as called:
+        assert seen() == plain
+    assert called == ["warp"] * 5  # once for each batch
 
 
 def test_targets_go_with_their_images() -> None:

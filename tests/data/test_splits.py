@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnkit.data.dataset import Dataset, Samples
-from nnkit.data.splits import DEFAULT_TEST, Split, split_dataset
+from nnkit.data.splits import Split, split_dataset
 from nnkit.errors import SettingError
 
 CUTS = ("validation", "test")
@@ -112,7 +112,7 @@ def test_real_targets_are_split_too() -> None:
 
 def test_defaults_hold_out_a_tenth_and_a_fifth() -> None:
     sets = split_dataset(numbered([0, 1] * 50), Split(), seed=0)
-    assert (len(sets["validation"]), len(sets["test"])) == (10, 100 * DEFAULT_TEST)
+    assert (len(sets["validation"]), len(sets["test"])) == (10, 20)
 
 
 def test_a_test_set_of_its_own_is_kept() -> None:

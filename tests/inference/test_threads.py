@@ -42,24 +42,30 @@ def dense(folder: Path, threads: int) -> nnkit.TrainedModel:
     return nnkit.train(config, runs=folder / "runs").load()
 
 
-@pytest.fixture(params=["shipped", "dense-1", "dense-2"])
-def model(request: pytest.FixtureRequest, tmp_path: Path) -> nnkit.TrainedModel:
-    kind, _, threads = request.param.partition("-")
-    return nnkit.load_checkpoint(DIGITS) if kind == "shipped" else dense(tmp_path, int(threads))
+# Of these networks only the shipped one, which convolves, predicts by compiled kernels.
+NETWORKS = [
+    "shipped",
+    *(["shipped-compiled"] if compiled.available() else []),
+    "dense-1",
+    "dense-2",
+]
 
 
-@pytest.fixture(params=["numpy", "compiled"])
-def _kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Predictions by compiled kernels however few there are, or by none."""
-    worth = 0 if request.param == "compiled" and compiled.available() else 10**18
-    monkeypatch.setattr(trained, "WORTH_COMPILING", worth)
+@pytest.fixture(params=NETWORKS)
+def model(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> nnkit.TrainedModel:
+    kind, _, how = request.param.partition("-")
+    if kind == "dense":
+        return dense(tmp_path, threads=int(how))
+    monkeypatch.setattr(trained, "WORTH_COMPILING", 0 if how else 10**18)
+    return nnkit.load_checkpoint(DIGITS)
 
 
 def outputs(model: nnkit.TrainedModel) -> list[Array]:
     return [model.outputs(IMAGES[start : start + count]) for start, count in BATCHES]
 
 
-@pytest.mark.usefixtures("_kernels")
 def test_threads_get_the_bits_of_one_alone(model: nnkit.TrainedModel) -> None:
     alone = outputs(model)
     with ThreadPoolExecutor(THREADS) as pool:

@@ -35,7 +35,7 @@ PADDED: list[Any] = [
 def test_buffers_are_parts_of_the_memory_on_cache_lines() -> None:
     memory = np.zeros(1024, np.uint8)
     buffers = Buffers(memory)
-    parts = [buffers.empty((3, 5), FLOAT64), buffers.filled((7,), np.dtype(np.float32), 2)]
+    parts = [buffers.empty((3, 5), FLOAT64), buffers.full((7,), np.dtype(np.float32), 2)]
     assert all(np.shares_memory(part, memory) for part in parts)
     assert not np.shares_memory(parts[0], parts[1])
     assert (parts[1].ctypes.data - parts[0].ctypes.data) % 64 == 0
@@ -45,7 +45,7 @@ def test_buffers_are_parts_of_the_memory_on_cache_lines() -> None:
 
 
 def filled(size: int, buffers: Buffers) -> Array:
-    return buffers.filled((size,), FLOAT64, size)
+    return buffers.full((size,), FLOAT64, size)
 
 
 def test_a_filled_buffer_holds_its_value_whenever_it_is_got() -> None:

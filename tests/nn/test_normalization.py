@@ -13,6 +13,7 @@ from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array
 from nnkit.nn.passes import INFERENCE, Pass
 from nnkit.random import generator
+from tests.kernels import COMPILED, kernels
 from tests.nn.examples import alone, examples, first_layer, name
 from tests.nn.test_conv_oracles import assert_close
 
@@ -31,11 +32,13 @@ def passes(layer: LayerSpec, X: Array, dY: Array, compiled: bool) -> dict[str, A
     model.execution = Execution(compiled=compiled)
     model.params += np.linspace(-0.5, 0.5, model.params.size).astype(X.dtype)
     before = X.copy()
-    bound = first_layer(model.bind(X.shape[-1], training=True, input_gradient=True))
-    Y = bound.forward(X, Pass()).copy()
-    dX = bound.backward(dY.copy(order="K"), Pass())
-    assert dX is not None
-    after = first_layer(model.bind(X.shape[-1], training=False)).forward(X, INFERENCE)
+    with kernels(COMPILED if compiled else None) as called:
+        bound = first_layer(model.bind(X.shape[-1], training=True, input_gradient=True))
+        Y = bound.forward(X, Pass()).copy()
+        dX = bound.backward(dY.copy(order="K"), Pass())
+        assert dX is not None
+        after = first_layer(model.bind(X.shape[-1], training=False)).forward(X, INFERENCE)
+    assert len(called) == (3 if compiled else 0)  # forward, backward, and inference
     np.testing.assert_array_equal(X, before)
     return {"Y": Y, "dX": dX, "after": after, "grads": model.grads, "state": model.state}
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
 from nnkit.blas import limited_threads
+from nnkit.nn import numerics as numerics_module
 from nnkit.nn.model import Model
 from nnkit.nn.numerics import available, execution_for, numerics
+from tests.kernels import INTERPRETED, kernels
 from tests.nn.examples import model_of
 
 SMALL = model_of([{"dense": 10}], (4,))
@@ -22,17 +26,38 @@ def threads_for(model: Model, batch_size: int, wanted: int | None) -> int:
     return execution_for(model, batch_size, wanted).threads
 
 
+@pytest.fixture
+def _six_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Six processors to use, however many there are."""
+    monkeypatch.setattr(numerics_module, "available", lambda: 6)
+
+
+@pytest.mark.usefixtures("_six_processors")
 def test_threads_are_as_wanted_or_as_the_largest_product_is_worth() -> None:
     assert threads_for(SMALL, 64, wanted=7) == 7
     assert threads_for(SMALL, 64, wanted=None) == 1
-    assert threads_for(LARGE, 128, wanted=None) == available() >= 1
+    assert threads_for(LARGE, 128, wanted=None) == 6
 
 
-@pytest.mark.numba
-def test_threads_share_what_convolutions_multiply_though_their_weights_are_few() -> None:
+@pytest.mark.usefixtures("_six_processors")
+@pytest.mark.parametrize(("way", "threads"), [(None, 1), (INTERPRETED, 6)])
+def test_threads_share_compiled_convolutions_though_their_weights_are_few(
+    way: str | None, threads: int
+) -> None:
     assert not TOGETHER.cuts_batches
-    assert threads_for(TOGETHER, 8, wanted=None) == 1
-    assert threads_for(TOGETHER, 128, wanted=None) == available()
+    with kernels(way):
+        assert threads_for(TOGETHER, 8, wanted=None) == 1
+        assert threads_for(TOGETHER, 128, wanted=None) == threads
+
+
+def test_of_all_processors_those_count_that_the_process_may_use(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 9)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3, 5}, raising=False)
+    assert available() == 2
+    monkeypatch.delattr(os, "sched_getaffinity")  # as on macOS
+    assert available() == 9
 
 
 def blas_threads() -> set[int]:

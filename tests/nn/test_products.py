@@ -1,6 +1,9 @@
-"""Products in blocks: the same numbers, within the limits of the kernels they are cut for."""
+"""Matrix products in blocks: exact, and of blocks that OpenBLAS multiplies without packing."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product as every_of
 
 import numpy as np
 import pytest
@@ -8,48 +11,120 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnkit.nn import products
-from nnkit.nn.products import FEWEST_ROWS, LARGE, SMALL, blocks, product
+from nnkit.nn.params import Array
+from nnkit.nn.passes import Pass
+from nnkit.nn.products import blocks, product
 from nnkit.random import generator
+from tests.nn.examples import batch_of, model_of
 
-SHAPES = [(30, 784, 10), (128, 784, 32), (128, 32, 784), (784, 128, 32), (10, 1024, 128)]
+FLOAT32 = np.dtype(np.float32)
+
+# Products that are cut: rows, inner size, columns, and whether the right factor is transposed.
+# The first four are those of a dense layer on images of 784 pixels, in batches of 32 or 128.
+CUT = [
+    (32, 784, 128, False),
+    (128, 784, 32, True),
+    (128, 32, 784, False),
+    (784, 128, 32, False),
+    (30, 784, 100, True),
+    (35, 300, 200, False),
+    (10, 1024, 128, False),
+]
 
 
-@pytest.mark.parametrize("cut", [True, False])
-@pytest.mark.parametrize("transposed", [True, False])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("shape", SHAPES)
-def test_equals_the_matrix_product(
-    shape: tuple[int, int, int],
-    dtype: str,
-    transposed: bool,
-    cut: bool,
+@pytest.fixture(scope="module", autouse=True)
+def _small_kernels() -> Iterator[None]:
+    """Blocks are made, whatever processor runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(products, "has_small_kernels", lambda: True)
+        yield
+
+
+def integers(*shape: int) -> Array:
+    """Small whole numbers: sums of their products are exact in float32, in any order."""
+    return generator(0, "products").integers(-3, 4, shape).astype(np.float32)
+
+
+def assert_exact(
+    rows: int, inner: int, columns: int, transposed: bool, left_transposed: bool = False
+) -> None:
+    """Compares a product of whole numbers with the one of float64, every entry for equality."""
+    A = integers(inner, rows).T if left_transposed else integers(rows, inner)
+    B = integers(columns, inner).T if transposed else integers(inner, columns)
+    around = np.full((rows + 2, columns), np.nan, np.float32)
+    product(rows, inner, columns, FLOAT32, transposed)(A, B, around[1:-1])
+    np.testing.assert_array_equal(around[1:-1], A.astype(np.float64) @ B.astype(np.float64))
+    assert np.isnan(around[[0, -1]]).all()
+
+
+@pytest.mark.parametrize("left_transposed", [False, True])
+@pytest.mark.parametrize(("rows", "inner", "columns", "transposed"), CUT)
+def test_a_product_in_blocks_is_the_matrix_product(
+    rows: int, inner: int, columns: int, transposed: bool, left_transposed: bool
+) -> None:
+    assert product(rows, inner, columns, FLOAT32, transposed) is not np.dot
+    assert_exact(rows, inner, columns, transposed, left_transposed)
+
+
+# Most of the larger products of so many blocks can be cut.
+@given(
+    count=st.integers(1, 12),
+    height=st.integers(1, 40),
+    inner=st.integers(1, 300),
+    columns=st.integers(1, 300),
+    transposed=st.booleans(),
+)
+def test_products_of_any_size_are_exact(
+    count: int, height: int, inner: int, columns: int, transposed: bool
+) -> None:
+    assert_exact(count * height, inner, columns, transposed)
+
+
+def needs_no_packing(rows: int, inner: int, columns: int, transposed: bool) -> bool:
+    """OpenBLAS's rule for float32 (kernel/x86_64/sgemm_small_kernel_permit_skylakex.c)."""
+    if transposed and (rows * columns > 1200 or inner < 32):
+        return False
+    return rows * inner * columns <= 100**3
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_openblas_multiplies_every_block_without_packing(transposed: bool) -> None:
+    # With the halves or eighths of some just beyond a limit, so that they are to be cut smaller.
+    every = list(every_of((30, 128, 360, 784, 1024), (16, 31, 32, 100, 784), (10, 21, 100, 300)))
+    cut = [sizes for sizes in every if blocks(*sizes, transposed) > 1]
+    assert len(cut) > 10
+    for rows, inner, columns in cut:
+        height = rows // blocks(rows, inner, columns, transposed)
+        assert not needs_no_packing(rows, inner, columns, transposed)
+        assert needs_no_packing(height, inner, columns, transposed)
+
+
+@pytest.mark.parametrize(("small_kernels", "dtype"), [(False, "float32"), (True, "float64")])
+def test_a_product_is_left_whole_without_kernels_for_small_ones(
+    small_kernels: bool, dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(products, "has_small_kernels", lambda: small_kernels)
+    for rows, inner, columns, transposed in CUT:
+        assert product(rows, inner, columns, np.dtype(dtype), transposed) is np.dot
+
+
+def test_a_network_that_multiplies_in_blocks_has_the_gradients_of_float64(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(products, "has_small_kernels", lambda: cut)  # whatever processor this is
-    rows, inner, columns = shape
-    rng = generator(0, "products")
-    A = rng.normal(size=(rows, inner)).astype(dtype)
-    B = rng.normal(size=(columns, inner)).astype(dtype).T
-    out = np.empty((rows, columns), dtype)
-    multiply = product(rows, inner, columns, out.dtype, transposed)
-    multiply(A, B if transposed else np.ascontiguousarray(B), out)
-    exact = A.astype("float64") @ B.astype("float64")
-    np.testing.assert_allclose(out, exact, atol=1e-3 if dtype == "float32" else 1e-10)
+    cut: list[int] = []
 
+    def recorded(rows: int, inner: int, columns: int, transposed: bool) -> int:
+        cut.append(blocks(rows, inner, columns, transposed))
+        return cut[-1]
 
-sizes = st.integers(1, 2000)
-
-
-@given(rows=sizes, inner=sizes, columns=sizes, transposed=st.booleans())
-def test_blocks_fit_the_kernels(rows: int, inner: int, columns: int, transposed: bool) -> None:
-    count = blocks(rows, inner, columns, transposed)
-    assert rows % count == 0
-    if count > 1:
-        assert SMALL < rows * inner * columns <= LARGE
-        assert rows // count * inner * columns <= SMALL
-        assert rows // count >= FEWEST_ROWS
-
-
-def test_the_first_layer_of_a_digit_reader_is_cut() -> None:
-    assert blocks(128, 784, 32, transposed=True) == 4  # 37 rows at most make a small result
-    assert blocks(128, 32, 784, transposed=False) == 4
+    monkeypatch.setattr(products, "blocks", recorded)
+    layers = [{"dense": 64}, {"dense": 256}, {"dense": 10}]
+    quick, exact = (model_of(layers, (256,), dtype=dtype) for dtype in ("float32", "float64"))
+    exact.params[...] = quick.params
+    X, T = batch_of(quick, 128)
+    loss = quick.bind(128, training=True).loss_and_gradient(X, T, Pass())
+    assert sum(count > 1 for count in cut) >= 3
+    X, T = X.astype(np.float64), T.astype(np.float64)
+    expected = exact.bind(128, training=True).loss_and_gradient(X, T, Pass())
+    assert loss == pytest.approx(expected, rel=1e-5)
+    np.testing.assert_allclose(quick.grads, exact.grads, rtol=1e-4, atol=1e-5)

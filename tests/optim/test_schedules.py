@@ -107,12 +107,13 @@ def test_a_plateau_of_what_should_rise() -> None:
 def test_per_epoch_it_changes_at_the_end_of_each(
     schedule: Schedule, steps: int, per_epoch: int
 ) -> None:
+    """Each factor of a schedule with a step for each epoch is kept for a whole epoch."""
     by_epoch = schedule.model_copy(update={"per": "epoch"})
+    course = [by_epoch.factor(step, steps, per_epoch) for step in range(steps)]
+    epochs = [course[start : start + per_epoch] for start in range(0, steps, per_epoch)]
+    assert all(len(set(epoch)) == 1 for epoch in epochs)
     by_step = schedule.model_copy(update={"per": "step"})
-    epochs = -(-steps // per_epoch)
-    for step in range(steps):
-        found = by_epoch.factor(step, steps, per_epoch)
-        assert found == by_step.factor(step // per_epoch, epochs)
+    assert [epoch[0] for epoch in epochs] == factors(by_step, len(epochs))
 
 
 def test_steps_are_counted_from_0() -> None:

@@ -1,69 +1,99 @@
-"""The compiled kernels do what NumPy does, to the last bit."""
+"""Kernels of optimizers: PyTorch's trajectories, and the same parameters as NumPy to the bit."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import TypeAdapter
 
-from nnkit import compiled
 from nnkit.nn.denormals import flushed_denormals
 from nnkit.nn.params import Array
 from nnkit.optim.optimizer import Optimizer
 from nnkit.optim.optimizers import Adam, AnyOptimizer
 from nnkit.random import generator
+from tests.golden import case_name, torch_vectors
+from tests.kernels import COMPILED, INTERPRETED, WAYS, kernels
 from tests.nn.examples import examples, name
+from tests.optim.test_optimizers import state_for, trajectory
 
-SIZE = compiled.WORTHWHILE + 3
 STEPS = 12
-STEPPING = [o for o in examples(AnyOptimizer) if not o.full_batch]
-
-
-@pytest.fixture(autouse=True)
-def asked_anew() -> Iterator[None]:
-    """Whether kernels are available is found out once; these tests change the answer."""
-    compiled.available.cache_clear()
-    yield
-    compiled.available.cache_clear()
+# Parameters: for compiled kernels several vectors and a rest; Python takes a microsecond for each.
+SIZES = {INTERPRETED: 203, COMPILED: 20_003}
 
 
 @cache
-def drawn() -> tuple[Array, Array]:
-    """Parameters (P,) and gradients (steps, P) of very different sizes."""
+def drawn(size: int) -> tuple[Array, Array]:
+    """Parameters (P,) and gradients (steps, P) of very different magnitudes."""
     rng = generator(0, "kernels")
-    sizes = 10.0 ** rng.uniform(-30, 6, SIZE) * (rng.random(SIZE) > 0.1)
-    return rng.normal(size=SIZE), sizes * rng.normal(size=(STEPS, SIZE))
+    sizes = 10.0 ** rng.uniform(-30, 6, size) * (rng.random(size) > 0.1)
+    return rng.normal(size=size), sizes * rng.normal(size=(STEPS, size))
 
 
-def trained(optimizer: Optimizer, dtype: str) -> list[Array]:
-    """Parameters and state after many steps."""
-    params, gradients = (array.astype(dtype) for array in drawn())
-    state = tuple(np.zeros_like(params) for _ in optimizer.state_names)
+def trained(optimizer: Optimizer, dtype: str, size: int = 3) -> list[Array]:
+    """Parameters and state after `STEPS` steps."""
+    params, gradients = (array.astype(dtype) for array in drawn(size))
+    state = state_for(optimizer, params)
     for t, g in enumerate(gradients, start=1):
         optimizer.step(params, g, state, t, 0.01 / t)
     return [params, *state]
 
 
-@pytest.mark.numba
+def has_kernel(optimizer: Optimizer) -> bool:
+    """Whether the optimizer calls a kernel."""
+    with kernels(INTERPRETED) as called:
+        trained(optimizer, "float64")
+    return bool(called)
+
+
+OPTIMIZERS: list[Optimizer] = [
+    *(o for o in examples(AnyOptimizer) if not o.full_batch and has_kernel(o)),
+    Adam(beta1=0.5, beta2=0.9, eps=1e-4),
+]
+GOLDEN = [
+    case
+    for case in torch_vectors("optimizers")
+    if has_kernel(TypeAdapter(AnyOptimizer).validate_python(case["spec"]))
+]
+either_way = pytest.mark.parametrize("way", WAYS)
+
+
+@either_way
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-4), ("float64", 1e-10)])
+@pytest.mark.parametrize("case", GOLDEN, ids=case_name)
+def test_trajectories_match_pytorch(
+    case: dict[str, Any], dtype: str, tolerance: float, way: str
+) -> None:
+    with kernels(way) as called:
+        points = trajectory(case, dtype)
+    assert len(called) == len(points)
+    np.testing.assert_allclose(points, case["trajectory"], rtol=tolerance, atol=tolerance)
+
+
+@either_way
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("optimizer", [*STEPPING, Adam(beta1=0.5, beta2=0.9, eps=1e-4)], ids=name)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=name)
 @pytest.mark.parametrize("denormals", [nullcontext, flushed_denormals])
-def test_same_bits_with_and_without(
+def test_parameters_and_state_have_the_bits_that_numpy_gives(
     optimizer: Optimizer,
     dtype: str,
     denormals: Callable[[], AbstractContextManager[None]],
-    monkeypatch: pytest.MonkeyPatch,
+    way: str,
 ) -> None:
-    monkeypatch.delenv("NNKIT_COMPILED", raising=False)
-    assert compiled.worthwhile(SIZE)
-    with denormals():
-        quick = trained(optimizer, dtype)
-    monkeypatch.setenv("NNKIT_COMPILED", "0")
-    compiled.available.cache_clear()
-    assert not compiled.worthwhile(SIZE)
-    with denormals():
-        plain = trained(optimizer, dtype)
-    assert [vector.tobytes() for vector in quick] == [vector.tobytes() for vector in plain]
+    with kernels(way) as called, denormals():
+        found = trained(optimizer, dtype, SIZES[way])
+    with kernels(None) as by_numpy, denormals():
+        expected = trained(optimizer, dtype, SIZES[way])
+    assert len(called) == STEPS
+    assert not by_numpy
+    assert [vector.tobytes() for vector in found] == [vector.tobytes() for vector in expected]
+
+
+def test_sgd_and_adam_have_kernels() -> None:
+    """The tests above iterate over those that have one, and would pass if none had."""
+    assert {"sgd", "adam", "adamw"} <= {optimizer.tag() for optimizer in OPTIMIZERS}
+    assert {"sgd", "adam", "adamw"} <= {case["spec"]["kind"] for case in GOLDEN}

@@ -165,7 +165,7 @@ def test_the_smallest_pictures_are_refused_or_read(
 
 @pytest.mark.parametrize("shape", [(64,), (3, 28, 28), (28, 28)])
 def test_a_model_of_other_inputs_says_so(shape: tuple[int, ...]) -> None:
-    with pytest.raises(DataError, match="this model takes inputs of shape"):
+    with pytest.raises(DataError, match="this model expects inputs of shape"):
         read_digit(PICTURES[0], shape)
 
 

@@ -66,7 +66,7 @@ class DirectConvolution:
         shortest = min(windows.count[-1], windows.size[-1]) * batch
         return set(windows.stride) == {1} and shortest >= tiles.VECTORS * tiles.lanes(dtype)
 
-    def prepare_training(self, input_gradient: bool) -> None:
+    def allocate_training(self, input_gradient: bool) -> None:
         """Allocates what the gradients need."""
         taps = len(self.offsets)
         self.for_entries = (0,) * tiles.block(taps, tiles.ENTRIES)
@@ -79,13 +79,13 @@ class DirectConvolution:
         self.shares = self.buffers.empty((len(self.bands) - 1, self.filters, taps), self.dtype)
         self._multiply = compiled(tiles.multiply, exact=False)
         if input_gradient:
-            self._prepare_input_gradient()
+            self._allocate_input_gradient()
 
-    def _prepare_input_gradient(self) -> None:
+    def _allocate_input_gradient(self) -> None:
         rows, columns = self.count
         self.margin = (self.kernel[1] - 1) * self.dilation[1]
         shape = (self.filters, rows, columns + 2 * self.margin, self.batch)
-        self.around = self.buffers.filled(shape, self.dtype, 0)
+        self.around = self.buffers.full(shape, self.dtype, 0)
         run = shape[2] * self.batch
         entries = np.array(self._entries(run, self.batch)).reshape(self.kernel)
         filters = np.arange(self.filters)[:, None] * (rows * run)

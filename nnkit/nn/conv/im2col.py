@@ -40,7 +40,7 @@ class Padded:
             around: what stands around the inputs, if not zeros.
         """
         self.inside = (slice(None), *windows.inside)
-        self.buffer = buffers.filled((channels, *windows.padded, batch), dtype, around)
+        self.buffer = buffers.full((channels, *windows.padded, batch), dtype, around)
 
     def __call__(self, X: Array) -> Array:
         """X padded with zeros, (C, *padded positions, N)."""

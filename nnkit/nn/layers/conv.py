@@ -288,7 +288,7 @@ class BoundDirect(_BoundConv):
             binding.buffers,
         )
         if binding.training:
-            self.direct.prepare_training(binding.input_gradient)
+            self.direct.allocate_training(binding.input_gradient)
         self.no_bias = np.zeros(self.filters, dtype)
 
     def forward(self, X: Array, now: Pass) -> Array:

@@ -24,8 +24,13 @@ class Dense(WeightedLayer):
     kind: Literal["dense"] = "dense"
     shorthand: ClassVar[str | None] = "units"
     output_is_scratch: ClassVar[bool] = True
+    multiplies_by_matrix: ClassVar[bool] = True
     units: Count
     bias: bool = Field(True, description="Whether to add b.")
+
+    @property
+    def output_units(self) -> int:
+        return self.units
 
     def output_form(self, form: Form) -> Form:
         if form.positions:

@@ -25,6 +25,7 @@ class Dropout(LayerSpec):
 
     kind: Literal["dropout"] = "dropout"
     shorthand: ClassVar[str | None] = "rate"
+    drops_units: ClassVar[bool] = True
     rate: Annotated[float, Field(gt=0, lt=1)]
 
     def bind(self, binding: Binding) -> Layer:

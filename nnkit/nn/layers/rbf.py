@@ -84,6 +84,10 @@ class RBF(WeightedLayer):
         "`lr_factor: 0` keeps them fixed.",
     )
 
+    @property
+    def output_units(self) -> int:
+        return self.units
+
     def output_form(self, form: Form) -> Form:
         if form.positions:
             raise ShapeError(

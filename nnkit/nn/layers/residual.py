@@ -18,7 +18,7 @@ from nnkit.nn.initializers import AnyInitializer
 from nnkit.nn.layer import Binding, Layer, LayerSpec, ReceptiveField, Stage
 from nnkit.nn.layers.conv import Conv
 from nnkit.nn.layers.dense import Dense
-from nnkit.nn.layers.weighted import ActivatedLayer, Fill
+from nnkit.nn.layers.weighted import ActivatedLayer, Inside
 from nnkit.nn.params import Array, Parameter
 from nnkit.nn.passes import Pass
 
@@ -54,13 +54,17 @@ class Residual(ActivatedLayer):
     _places: tuple[int, ...] = PrivateAttr(())
 
     def decided(
-        self, initializer: AnyInitializer, bias_initializer: AnyInitializer, fill: Fill
+        self, initializer: AnyInitializer, bias_initializer: AnyInitializer, inside: Inside
     ) -> Residual:
-        places, inside = zip(*fill(self.layers), strict=True)
+        places, layers = zip(*inside, strict=True)
         own = self.initializer or initializer
-        block = self.model_copy(update={"layers": inside, "initializer": own})
+        block = self.model_copy(update={"layers": layers, "initializer": own})
         block._places = places
         return block
+
+    @property
+    def layers_inside(self) -> Sequence[LayerSpec]:
+        return self.layers
 
     @property
     def needs_batch(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 
 from pydantic import Field
 
@@ -14,7 +14,7 @@ from nnkit.nn.initializers import AnyInitializer, Xavier, Zeros
 from nnkit.nn.layer import LayerSpec
 from nnkit.nn.params import Array, Parameter, Shape
 
-Fill = Callable[[Sequence[LayerSpec]], Iterable[tuple[int, LayerSpec]]]
+Inside = Sequence[tuple[int, LayerSpec]]
 
 
 class SpatialLayer(LayerSpec):
@@ -50,16 +50,20 @@ class ActivatedLayer(LayerSpec):
         "`activation.output`.",
     )
 
+    initializer: AnyInitializer | None = Field(
+        None, description="For the weights; by default `architecture.initializer`."
+    )
+
     @abstractmethod
     def decided(
-        self, initializer: AnyInitializer, bias_initializer: AnyInitializer, fill: Fill
+        self, initializer: AnyInitializer, bias_initializer: AnyInitializer, inside: Inside
     ) -> LayerSpec:
         """The layer with all that the config leaves open decided.
 
         Args:
             initializer: of its weights, unless it names one.
             bias_initializer: of its biases, unless it names one.
-            fill: gives layers inside it with what stands between them, each with the index of the
+            inside: the layers inside it with what stands between them, each with the index of the
                 one to which it belongs.
         """
 
@@ -67,9 +71,6 @@ class ActivatedLayer(LayerSpec):
 class WeightedLayer(ActivatedLayer):
     """A layer with weights."""
 
-    initializer: AnyInitializer | None = Field(
-        None, description="For the weights; by default `architecture.initializer`."
-    )
     bias_initializer: AnyInitializer | None = Field(
         None, description="For the biases; by default `architecture.bias_initializer`."
     )
@@ -81,7 +82,7 @@ class WeightedLayer(ActivatedLayer):
     )
 
     def decided(
-        self, initializer: AnyInitializer, bias_initializer: AnyInitializer, fill: Fill
+        self, initializer: AnyInitializer, bias_initializer: AnyInitializer, inside: Inside
     ) -> LayerSpec:
         chosen = {
             "initializer": self.initializer or initializer,

@@ -33,10 +33,10 @@ def side_by_side(work: Callable[[Part], Result], parts: Sequence[Part]) -> list[
 @cache
 def _threads(count: int) -> ThreadPoolExecutor:
     """Threads that compute as the one that trains does: no word of overflow, no denormals."""
-    return ThreadPoolExecutor(count, "nnkit", initializer=_prepare)
+    return ThreadPoolExecutor(count, "nnkit", initializer=_start_worker)
 
 
-def _prepare() -> None:
+def _start_worker() -> None:
     np.seterr(all="ignore")
     ExitStack().enter_context(flushed_denormals())  # for as long as the thread lives
 

@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,14 @@ import numpy as np
 import pytest
 
 from nnkit.nn.arena import Buffers
+from nnkit.nn.conv import convolution
 from nnkit.nn.conv.convolution import DirectConvolution
 from nnkit.nn.conv.tiles import block
 from nnkit.nn.conv.windows import windows
 from nnkit.nn.layers import Conv
 from nnkit.nn.layers.conv import BoundColumns, BoundDirect
 from nnkit.nn.parallel.execution import Execution
+from nnkit.nn.parallel.threads import side_by_side
 from nnkit.nn.passes import Pass
 from nnkit.task.config import config_from
 from nnkit.task.task import build_model
@@ -68,7 +71,7 @@ def test_what_fills_no_vector_is_counted_too(count: int, threads: int) -> None:
     generator = np.random.default_rng(count)
     found = windows((6, 5), (3, 2), 1, "valid")
     direct = DirectConvolution(found, 2, 5, count, FLOAT32, threads, Buffers())
-    direct.prepare_training(input_gradient=True)
+    direct.allocate_training(input_gradient=True)
     X = generator.integers(-3, 4, (2, 6, 5, count)).astype(np.float32)
     W = generator.integers(-3, 4, (5, 2, 3, 2)).astype(np.float32)
     dZ = generator.integers(-3, 4, (5, 4, 4, count)).astype(np.float32)
@@ -86,8 +89,17 @@ def test_what_fills_no_vector_is_counted_too(count: int, threads: int) -> None:
     np.testing.assert_array_equal(dX, np.einsum("fcij,fyxnij->cyxn", flipped, back))
 
 
-def test_threads_share_layers_where_samples_see_each_other() -> None:
+def test_threads_share_layers_where_samples_see_each_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Batch normalization keeps a batch together, so the rows of each convolution are shared."""
+    shared: set[int] = set()
+
+    def recorded(work: Any, parts: Sequence[Any]) -> Any:
+        shared.add(len(parts))
+        return side_by_side(work, parts)
+
+    monkeypatch.setattr(convolution, "side_by_side", recorded)
     generator = np.random.default_rng(1)
     X = generator.standard_normal((1, 28, 28, 24)).astype(np.float32)
     T = np.eye(10, dtype=np.float32)[generator.integers(0, 10, 24)].T
@@ -99,7 +111,9 @@ def test_threads_share_layers_where_samples_see_each_other() -> None:
     for threads in (1, 2):
         model = build_model(config, (1, 28, 28))
         model.execution = Execution(threads, compiled=True)
+        shared.clear()
         loss = model.network(24).loss_and_gradient(X, T, Pass())
+        assert shared == {threads}
         found.append((loss, model.grads.copy()))
     (loss, grads), (shared_loss, shared_grads) = found
     assert shared_loss == pytest.approx(loss, rel=1e-6)

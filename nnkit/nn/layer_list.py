@@ -1,0 +1,229 @@
+"""A config's list of layers, and the rules by which activations follow them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, cast
+
+from nnkit.errors import SettingError, SettingPath
+from nnkit.nn.activations import AnyActivation, ReLU
+from nnkit.nn.layer import LayerSpec
+from nnkit.nn.layers.weighted import ActivatedLayer
+
+
+class Rule(NamedTuple):
+    """A rule of where activations stand, with an example.
+
+    Attributes:
+        text: the rule.
+        layers: `architecture.layers` in YAML, of a config with the loss `cross_entropy`.
+        network: the layers of its network, a block as the list of those inside.
+    """
+
+    text: str
+    layers: str
+    network: str
+
+
+RULES = (
+    Rule(
+        "A layer's own activation follows it.",
+        "[dense: {units: 4, activation: tanh}, dense: 3]",
+        "[dense, tanh, dense, softmax]",
+    ),
+    Rule(
+        "An `activation` layer is applied where it is written, and replaces the activation of the "
+        "layer with weights before it.",
+        "[dense: 4, noise: 0.1, activation: tanh, dense: 3]",
+        "[dense, noise, tanh, dense, softmax]",
+    ),
+    Rule(
+        "Every other hidden layer with weights is followed by `activation.hidden`, "
+        "which is `relu` by default.",
+        "[dense: 4, noise: 0.1, dense: 3]",
+        "[dense, relu, noise, dense, softmax]",
+    ),
+    Rule(
+        "The output activation comes at the end of the network. It is the last layer's own, "
+        "`activation.output`, or the one that matches the loss.",
+        "[dense: 4, dense: 3, dropout: 0.5]",
+        "[dense, relu, dense, dropout, softmax]",
+    ),
+    Rule(
+        "If pooling or another layer over positions follows the last layer with weights, the "
+        "activation of that layer is a hidden one.",
+        "[conv: {filters: 3, kernel: 3, activation: elu}, global_avg_pool]",
+        "[conv, elu, global_avg_pool, softmax]",
+    ),
+    Rule(
+        "A normalization right after a layer comes before the layer's activation.",
+        "[dense: 4, batch_norm, dense: 3]",
+        "[dense, batch_norm, relu, dense, softmax]",
+    ),
+    Rule(
+        "Max pooling right after a layer comes before its `relu`: the result is the same, and "
+        "fewer numbers are rectified.",
+        "[conv: {filters: 3, kernel: 3}, max_pool: 2, flatten, dense: 3]",
+        "[conv, max_pool, relu, flatten, dense, softmax]",
+    ),
+    Rule(
+        "In a block, the activation of the last layer with weights comes after the sum, "
+        "unless it is the layer's own.",
+        "[residual: [dense: 9, dense: 9], dense: 3]",
+        "[[dense, relu, dense], relu, dense, softmax]",
+    ),
+)
+
+
+class Following(NamedTuple):
+    """The activation that follows a layer with weights.
+
+    Attributes:
+        activation: the activation.
+        path: the setting that names it; the layer's where none does.
+        is_written: whether it is a layer of its own, in the list already.
+    """
+
+    activation: AnyActivation
+    path: SettingPath
+    is_written: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LayerList:
+    """The layers of a network, or those inside a block, as the config lists them.
+
+    Attributes:
+        layers: from the input to the output.
+        path: the setting whose `layers` they are.
+        is_block: whether they are those inside a block.
+    """
+
+    layers: Sequence[LayerSpec]
+    path: SettingPath
+    is_block: bool = False
+
+    def with_blocks(self) -> Iterator[LayerList]:
+        """The list itself, and the lists of the blocks in it."""
+        yield self
+        for index, layer in enumerate(self.layers):
+            if layer.layers_inside:
+                inside = LayerList(layer.layers_inside, self.path_of(index), is_block=True)
+                yield from inside.with_blocks()
+
+    def path_of(self, index: int) -> SettingPath:
+        """The setting that is the layer of that index."""
+        return (*self.path, "layers", index)
+
+    @property
+    def weighted(self) -> tuple[int, ...]:
+        """The indices of the layers with weights."""
+        return tuple(i for i, x in enumerate(self.layers) if isinstance(x, ActivatedLayer))
+
+    @property
+    def last(self) -> int:
+        """The index of the last layer with weights; its outputs are a network's.
+
+        Raises:
+            SettingError: no layer has weights.
+        """
+        if not self.weighted:
+            raise SettingError(
+                (*self.path, "layers"), "no layer here has weights; add '- dense: …'"
+            )
+        return self.weighted[-1]
+
+    @property
+    def last_is_hidden(self) -> bool:
+        """Whether the activation of a network's last layer with weights is a hidden one.
+
+        It is where pooling or another layer over positions follows it, as in Network in Network,
+        whose last ReLU stands before global pooling and whose softmax after it (Lin, Chen & Yan
+        2014, §3.2).
+        """
+        last = self.last
+        if self.own(last) is not None:
+            return self.goes_on(last)
+        written = self.written(last)
+        return written is not None and self.goes_on(written)
+
+    @property
+    def awaiting(self) -> int | None:
+        """The layer whose activation comes at the end, or after the sum of a block; None if none.
+
+        Its index. In a network it is the last with weights, unless its activation is a hidden one;
+        in a block, unless the layer names its own.
+        """
+        if not self.is_block:
+            return None if self.last_is_hidden else self.last
+        return self.last if self.weighted and self.own(self.last) is None else None
+
+    def goes_on(self, index: int) -> bool:
+        """Whether a layer over positions, such as pooling, comes after the one of that index."""
+        return any(layer.precedes_output for layer in self.layers[index + 1 :])
+
+    def own(self, index: int) -> AnyActivation | None:
+        """The activation that a layer with weights names itself, or None."""
+        layer = self.layers[index]
+        return layer.activation if isinstance(layer, ActivatedLayer) else None
+
+    def written(self, index: int) -> int | None:
+        """The index of the activation written between a layer and the next with weights, or None.
+
+        As in PyTorch and Keras, `conv`, `max_pool`, `activation: tanh` is the tanh of the largest,
+        and no other activation stands before the pooling.
+        """
+        for following in range(index + 1, len(self.layers)):
+            if self.layers[following].applied_activation is not None:
+                return following
+            if isinstance(self.layers[following], ActivatedLayer):
+                return None
+        return None
+
+    def following(self, index: int, hidden: AnyActivation | None) -> Following:
+        """The activation that follows a hidden layer with weights.
+
+        Args:
+            index: of the layer.
+            hidden: `activation.hidden`.
+        """
+        own, written = self.own(index), self.written(index)
+        if own is not None:
+            return Following(own, (*self.path_of(index), "activation"))
+        if written is not None:
+            applied = cast("AnyActivation", self.layers[written].applied_activation)
+            return Following(applied, (*self.path_of(written), "function"), is_written=True)
+        if hidden is not None:
+            return Following(hidden, ("activation", "hidden"))
+        return Following(ReLU(), self.path_of(index))
+
+    def output(self, output: AnyActivation | None, of_loss: AnyActivation) -> Following:
+        """The output's activation.
+
+        Args:
+            output: `activation.output`.
+            of_loss: the one that goes with the loss.
+        """
+        own = None if self.last_is_hidden else self.own(self.last)
+        if own is not None:
+            return Following(own, (*self.path_of(self.last), "activation"))
+        return Following(output or of_loss, ("activation", "output"))
+
+    def is_postponed(self, activation: AnyActivation, index: int) -> bool:
+        """Whether an activation after the layer of that index stands behind the next layer."""
+        if self.normalization_follows(index):
+            return True
+        selects = index + 1 < len(self.layers) and self.layers[index + 1].selects
+        return selects and activation.commutes_with_max
+
+    def normalization_follows(self, index: int) -> bool:
+        """Whether the next layer is a normalization."""
+        return index + 1 < len(self.layers) and self.layers[index + 1].normalizes
+
+    def activation_follows(self, index: int) -> bool:
+        """Whether an activation is written next, at most behind normalizations."""
+        while self.normalization_follows(index):
+            index += 1
+        following = self.layers[index + 1 : index + 2]
+        return any(layer.applied_activation is not None for layer in following)
