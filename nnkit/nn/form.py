@@ -81,7 +81,7 @@ class Form:
     def resized(self, channels: int, sizes: Sequence[int]) -> Form:
         """The form with other channels and sizes; an axis that varies goes on varying."""
         pairs = zip(self.positions, sizes, strict=True)
-        return Form(channels, tuple(None if old is None else new for old, new in pairs))
+        return Form(channels, tuple(None if old is None else new for old, new in pairs), self.ids)
 
     def __str__(self) -> str:
         sizes = ["any" if n is None else str(n) for n in (self.channels, *self.positions)]

@@ -40,16 +40,25 @@ class Network:
 
     def forward(self, X: Array, now: Pass = INFERENCE) -> Array:
         """The network's output Y (*output shape, N) for X (*input shape, N)."""
-        Z = self.body.forward(X, now)
-        return Z if self.head is None else self.head.forward(Z, now)
+        return self._output(self.body.forward(X, now), now)
 
-    def evaluate(self, X: Array, T: Array, weights: Array | None = None) -> tuple[float, Array]:
-        """The mean loss against targets T, and the output Y, outside training."""
-        Z = self.body.forward(X, INFERENCE)
+    def _output(self, Z: Array, now: Pass) -> Array:
+        """The network's output for the output Z of `body`, also shown to the observer."""
         if self.head is None:
-            return self.loss(Z, T, self.dY, weights), Z
-        loss = self.loss.from_logits(Z, T, self.dY, weights)
-        return loss, self.head.forward(Z, INFERENCE)
+            return Z
+        Y = self.head.forward(Z, now)
+        if now.observer is not None:
+            now.observer.output(self.output_name, Y)
+        return Y
+
+    def evaluate(
+        self, X: Array, T: Array, weights: Array | None = None, now: Pass = INFERENCE
+    ) -> tuple[float, Array]:
+        """The mean loss against targets T, and the output Y, outside training."""
+        Z = self.body.forward(X, now)
+        measure = self.loss if self.head is None else self.loss.from_logits
+        loss = measure(Z, T, self.dY, weights)
+        return loss, self._output(Z, now)
 
     def loss_and_gradient(
         self, X: Array, T: Array, now: Pass, weights: Array | None = None

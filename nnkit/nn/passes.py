@@ -48,7 +48,8 @@ class Pass(NamedTuple):
     Attributes:
         training: whether it trains, so that dropout drops and batches are normalized by their own
             statistics.
-        step: the training step, which keys random draws.
+        step: the number of the training step, or of the batch where a step takes several; it keys
+            random draws.
         micro_batch: the number of the micro-batch within the batch, whose draws are its own.
         observer: is told what flows.
     """

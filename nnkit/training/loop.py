@@ -193,12 +193,17 @@ class Loop:
         """
         progress, step = self.progress, self.progress.step
         lr = self.learning_rate(step)
-        if self.optimizer.full_batch:
-            loss, count = self._descend(batches, lr)
-        else:
-            loss, count = self._loss_and_gradient(batches, step)
-            self._add_penalty()
-            self.update(step + 1, lr)
+        state = self.model.state.copy()
+        try:
+            if self.optimizer.full_batch:
+                loss, count = self._descend(batches, lr)
+            else:
+                loss, count = self._loss_and_gradient(batches, step)
+                self._add_penalty()
+                self.update(step + 1, lr)
+        except DivergedError:
+            self.model.state[...] = state
+            raise
         if self.average is not None:
             self.average.add(self.model.params, step + 1, self.steps)
         progress.step = step + 1
@@ -307,7 +312,7 @@ class Loop:
     def _diverged(self, X: Array, now: Pass, loss: float) -> DivergedError:
         where = self._first_nonfinite(X, now)
         return DivergedError(
-            f"the loss became {loss} at step {now.step + 1}; "
+            f"the loss became {loss} at step {self.progress.step + 1}; "
             f"the first NaN or infinity is in {where}; {REMEDY}"
         )
 

@@ -117,6 +117,22 @@ def test_of_micro_batches_the_whole_batch_is_told(threads: int) -> None:
         np.testing.assert_allclose(found, dY, atol=1e-14, err_msg=name)
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("batch", [6, 150])
+@every
+def test_outside_training_the_same_outputs_are_told(model: Model, batch: int, threads: int) -> None:
+    X, T = batch_of(model, batch)
+    evaluated, predicted, alone = Recorder(), Recorder(), Recorder()
+    with model.lent(batch, Execution(threads)) as network:
+        network.evaluate(X, T, now=Pass(training=False, observer=evaluated))
+        network.forward(X, Pass(training=False, observer=predicted))
+    model.bind(batch, training=False).forward(X, Pass(training=False, observer=alone))
+    assert list(evaluated.outputs) == list(predicted.outputs) == names(model.stages)
+    for layer, Y in alone.outputs.items():
+        np.testing.assert_allclose(evaluated.outputs[layer], Y, atol=1e-12)
+        np.testing.assert_array_equal(predicted.outputs[layer], evaluated.outputs[layer])
+
+
 def test_each_piece_of_a_step_draws_its_own_random_numbers() -> None:
     keys = {Pass(step=step, micro_batch=piece).key for step in range(50) for piece in range(50)}
     assert len(keys) == 2500

@@ -151,6 +151,24 @@ def test_an_exploding_loss_stops_at_once_and_names_layer_and_step(tmp_path: Path
     assert trainer.loop.progress.step == 1
 
 
+def test_the_step_is_named_where_it_takes_several_batches(tmp_path: Path) -> None:
+    exploding = {"optimizer": {"kind": "sgd", "lr": 1e38}, "training": {"accumulate": 4}}
+    trainer = trainer_for(iris(**exploding), tmp_path)
+    with pytest.raises(DivergedError, match="at step 2;"):
+        advance(trainer.loop, 3)
+
+
+def test_divergence_leaves_running_statistics_as_they_were(tmp_path: Path) -> None:
+    layers = {"layers": [{"dense": 8}, "batch_norm", {"dense": 3}]}
+    trainer = trainer_for(iris(architecture=layers), tmp_path)
+    advance(trainer.loop, 2)
+    before = trainer.model.state.copy()
+    trainer.model.params.fill(1e30)
+    with pytest.raises(DivergedError):
+        advance(trainer.loop, 3)
+    np.testing.assert_array_equal(trainer.model.state, before)
+
+
 def test_parameters_that_are_no_numbers_are_named(tmp_path: Path) -> None:
     trainer = trainer_for(iris(optimizer={"kind": "sgd", "lr": 1e30}), tmp_path)
     trainer.model.layout.views(trainer.model.params)["layers.0.b"][0] = np.inf

@@ -61,15 +61,20 @@ class MicroBatches:
 
     def forward(self, X: Array, now: Pass = INFERENCE) -> Array:
         """The output Y (*output shape, N) for X (*input shape, N)."""
-        side_by_side(lambda lane: lane.forward(X, now, self.outputs), self.lanes)
+        records = _Records(now)
+        side_by_side(lambda lane: lane.forward(X, records, self.outputs), self.lanes)
+        records.show()
         return self.outputs
 
-    def evaluate(self, X: Array, T: Array, weights: Array | None = None) -> tuple[float, Array]:
+    def evaluate(
+        self, X: Array, T: Array, weights: Array | None = None, now: Pass = INFERENCE
+    ) -> tuple[float, Array]:
         """The mean loss against targets T, and the output Y, outside training."""
-        shares = _shares(self.batch, weights)
+        shares, records = _shares(self.batch, weights), _Records(now)
         losses = side_by_side(
-            lambda lane: lane.evaluate(X, T, weights, shares, self.outputs), self.lanes
+            lambda lane: lane.evaluate(X, T, weights, shares, records, self.outputs), self.lanes
         )
+        records.show()
         return sum(losses), self.outputs
 
     def loss_and_gradient(
@@ -80,10 +85,9 @@ class MicroBatches:
         Args and shapes are those of `Network.loss_and_gradient`. An observer is told of the whole
         batch, once it has gone through.
         """
-        shares = _shares(self.batch, weights)
-        records = _Records(now.observer)
+        shares, records = _shares(self.batch, weights), _Records(now)
         losses = side_by_side(
-            lambda lane: lane.loss_and_gradient(X, T, now, weights, shares, records), self.lanes
+            lambda lane: lane.loss_and_gradient(X, T, records, weights, shares), self.lanes
         )
         first, *others = self.lanes
         for lane in others:
@@ -100,17 +104,17 @@ class MicroBatches:
 class _Records:
     """Records of all micro-batches, for an observer of the whole batch."""
 
-    def __init__(self, observer: Observer | None) -> None:
-        self.observer = observer
+    def __init__(self, now: Pass) -> None:
+        self.now = now
+        self.observer = now.observer
         self.by_micro_batch: dict[int, Recorder] = {}
 
-    def recorder(self, micro_batch: int) -> Recorder | None:
-        """The recorder of one micro-batch; None where nobody observes."""
-        return (
-            None
-            if self.observer is None
-            else self.by_micro_batch.setdefault(micro_batch, Recorder())
-        )
+    def pass_of(self, micro_batch: int) -> Pass:
+        """The pass of one micro-batch, which is recorded if the whole batch is observed."""
+        recorder: Observer | None = None
+        if self.observer is not None:
+            recorder = self.by_micro_batch.setdefault(micro_batch, Recorder())
+        return self.now._replace(micro_batch=micro_batch, observer=recorder)
 
     def show(self) -> None:
         """Tells the observer of the micro-batches, put together."""
@@ -142,21 +146,28 @@ class Lane:
         sizes = {part.stop - part.start for _, part in parts}
         self.networks = {size: bind(size, self.target) for size in sizes}
 
-    def _pieces(self) -> Iterator[tuple[int, slice, Network]]:
+    def _micro_batches(self) -> Iterator[tuple[int, slice, Network]]:
         for number, part in self.parts:
             yield number, part, self.networks[part.stop - part.start]
 
-    def forward(self, X: Array, now: Pass, outputs: Array) -> None:
-        for number, part, network in self._pieces():
-            outputs[..., part] = network.forward(X[..., part], now._replace(micro_batch=number))
+    def forward(self, X: Array, records: _Records, outputs: Array) -> None:
+        for number, part, network in self._micro_batches():
+            outputs[..., part] = network.forward(X[..., part], records.pass_of(number))
 
     def evaluate(
-        self, X: Array, T: Array, weights: Array | None, shares: Array, outputs: Array
+        self,
+        X: Array,
+        T: Array,
+        weights: Array | None,
+        shares: Array,
+        records: _Records,
+        outputs: Array,
     ) -> float:
         total = 0.0
-        for _, part, network in self._pieces():
+        for number, part, network in self._micro_batches():
             own = None if weights is None else weights[part]
-            loss, Y = network.evaluate(X[..., part], T[..., part], own)
+            now = records.pass_of(number)
+            loss, Y = network.evaluate(X[..., part], T[..., part], own, now)
             outputs[..., part] = Y
             total += loss * float(np.add.reduce(shares[part]))
         return total
@@ -165,18 +176,17 @@ class Lane:
         self,
         X: Array,
         T: Array,
-        now: Pass,
+        records: _Records,
         weights: Array | None,
         shares: Array,
-        records: _Records,
     ) -> float:
         total = 0.0
-        for place, (number, part, network) in enumerate(self._pieces()):
+        for place, (number, part, network) in enumerate(self._micro_batches()):
             own = None if weights is None else weights[part]
             share = float(np.add.reduce(shares[part]))
-            of_part = now._replace(micro_batch=number, observer=records.recorder(number))
-            loss = network.training_loss(X[..., part], T[..., part], of_part, own, share)
-            network.backward(network.dY, of_part)
+            now = records.pass_of(number)
+            loss = network.training_loss(X[..., part], T[..., part], now, own, share)
+            network.backward(network.dY, now)
             total += loss * share
             if self.target is self.grads:
                 continue
@@ -187,7 +197,7 @@ class Lane:
         return total
 
     def first_nonfinite(self, X: Array, now: Pass) -> str | None:
-        for number, part, network in self._pieces():
+        for number, part, network in self._micro_batches():
             place = network.first_nonfinite(X[..., part], now._replace(micro_batch=number))
             if place is not None:
                 return place
