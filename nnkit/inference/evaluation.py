@@ -36,7 +36,7 @@ def evaluate(
         execution: how the network computes; by default as the model does.
     """
     if metrics is None:
-        metrics = chosen((), for_classes=data.are_classes)
+        metrics = chosen((), for_classes=data.targets.are_classes)
     accumulator = Accumulator(metrics, width_of(model, data))
     loss = accumulate(model, data, accumulator, execution=execution)
     return {"loss": loss, **accumulator.figures()}
@@ -81,4 +81,4 @@ def accumulate(
 def width_of(model: Model, data: PreparedSet) -> int:
     """The number of classes, or of outputs for regression."""
     (outputs,) = model.output_shape
-    return max(2, outputs) if data.are_classes else outputs
+    return max(2, outputs) if data.targets.are_classes else outputs

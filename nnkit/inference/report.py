@@ -169,7 +169,7 @@ def report_on(
     metrics = [
         metric
         for metric in METRICS.values()
-        if metric.for_classes == data.are_classes
+        if metric.for_classes == data.targets.are_classes
         and (metric.statistic.takes != "probabilities" or gives_probabilities(activation))
     ]
     also = () if classes is None else (ClassCounts, Confusion)

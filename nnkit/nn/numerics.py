@@ -32,7 +32,7 @@ def execution_for(model: Model, batch_size: int, threads: int | None) -> Executi
     Args:
         model: the model to train.
         batch_size: samples in a batch.
-        threads: number of threads requested; None for all available, where there is work for them.
+        threads: number of threads requested; None for all processors, where there is work for them.
     """
     compiled = worthwhile(model.multiplications)
     return Execution(threads or _worthwhile_threads(model, batch_size, compiled), compiled)
@@ -41,15 +41,15 @@ def execution_for(model: Model, batch_size: int, threads: int | None) -> Executi
 def _worthwhile_threads(model: Model, batch_size: int, compiled: bool) -> int:
     whole = model.multiplications * batch_size
     if model.cuts_batches:
-        return available() if whole >= WORTH_CUTTING else 1
+        return processors() if whole >= WORTH_CUTTING else 1
     if compiled and any(stage.spec.shares_rows for stage in model.stages):
-        return available() if whole >= WORTH_SHARING else 1
+        return processors() if whole >= WORTH_SHARING else 1
     weights = (p for stage in model.stages for p in stage.parameters)
     largest = max((prod(p.shape) * batch_size for p in weights), default=0)
-    return available() if largest >= WORTHWHILE else 1
+    return processors() if largest >= WORTHWHILE else 1
 
 
-def available() -> int:
+def processors() -> int:
     """The processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

@@ -91,5 +91,5 @@ class Layout:
             )
 
     def zeros(self, dtype: np.dtype[Any]) -> Array:
-        """A flat vector of zeros, for gradients or an optimizer slot."""
+        """A flat vector of zeros, for gradients or an optimizer's state."""
         return aligned_zeros((self.size,), dtype)

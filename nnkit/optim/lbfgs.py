@@ -17,8 +17,6 @@ from nnkit.optional import optional
 
 ITERATIONS = 20  # of SciPy's, in one step
 
-# Computes the objective at the parameters as they are; their gradient is then in `grads`.
-
 
 class LBFGS(Optimizer):
     """Limited-memory BFGS with a line search (Nocedal & Wright 2006, alg. 7.4, 7.5, 3.5 and 3.6).

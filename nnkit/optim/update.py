@@ -11,7 +11,7 @@ from nnkit.optim.regularization import Regularization
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class _Segment:
     """Neighbouring blocks that are updated alike, as views."""
 
     params: Array
@@ -22,10 +22,10 @@ class _Run:
 
 
 class Update:
-    """The update of fixed vectors, divided into runs once.
+    """The update of fixed vectors, divided into segments once.
 
     Blocks that are treated alike are updated in one go: where nothing sets them apart, all of
-    them are one run over the whole vector.
+    them are one segment, the whole vector.
     """
 
     def __init__(
@@ -41,15 +41,15 @@ class Update:
         self.regularization = regularization
         self.grads = grads
         decay = optimizer.decay + regularization.weight_decay
-        self.runs = tuple(
-            _Run(
+        self.segments = tuple(
+            _Segment(
                 params[place],
                 grads[place],
                 tuple(vector[place] for vector in state),
                 lr_factor,
                 decay if decays else 0.0,
             )
-            for place, lr_factor, decays in _runs(layout, optimizer.per_block, bool(decay))
+            for place, lr_factor, decays in _segments(layout, optimizer.per_block, bool(decay))
         )
         blocks = layout.parameters
         self.of_blocks = tuple(layout.view(block, grads) for block in blocks)
@@ -65,7 +65,7 @@ class Update:
         )
         self.shrunk = tuple(
             (params[place], lr_factor)
-            for place, lr_factor, decays in _runs(layout, False, True)
+            for place, lr_factor, decays in _segments(layout, False, True)
             if decays and regularization.l1_is_proximal
         )
 
@@ -82,9 +82,11 @@ class Update:
         if self.optimizer.clip is not None:
             self.leave_out_frozen()
             self.optimizer.clip.clip(self.grads, self.of_blocks)
-        for run in self.runs:
-            rate = lr * run.lr_factor
-            self.optimizer.step(run.params, run.grads, run.state, t, rate, run.decay)
+        for segment in self.segments:
+            rate = lr * segment.lr_factor
+            self.optimizer.step(
+                segment.params, segment.grads, segment.state, t, rate, segment.decay
+            )
         if self.constrains:
             self.constrain(lr)
 
@@ -102,7 +104,7 @@ class Update:
             self.regularization.limit_norms(W, units)
 
 
-def _runs(layout: Layout, per_block: bool, by_decay: bool) -> list[tuple[slice, float, bool]]:
+def _segments(layout: Layout, per_block: bool, by_decay: bool) -> list[tuple[slice, float, bool]]:
     """Place, factor and decay of each stretch that is treated alike; frozen ones left out."""
 
     def alike(numbered: tuple[int, Parameter]) -> tuple[float, bool, int]:

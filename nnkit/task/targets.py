@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -27,7 +27,12 @@ class Targets(ABC):
     Indexing gives them uncoded, as metrics take them: `targets[part]` is class numbers (k,) or
     real targets (k, outputs), for a slice or an array of indices. Each member also has a `dtype`:
     that of coded targets, which is the network's.
+
+    Attributes:
+        are_classes: whether these are class numbers.
     """
+
+    are_classes: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -69,6 +74,7 @@ class ClassTargets(Targets):
         dtype: of coded targets.
     """
 
+    are_classes: ClassVar[bool] = True
     numbers: Array
     classes: int
     single: bool

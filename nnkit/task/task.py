@@ -24,7 +24,7 @@ from nnkit.nn.model import Model
 from nnkit.nn.params import Array, Shape
 from nnkit.task.class_weights import class_weights, counted, weights_of
 from nnkit.task.config import Config
-from nnkit.task.targets import AnyTargets, ClassTargets, classes_for, inputs_for, numbers_for
+from nnkit.task.targets import AnyTargets, classes_for, inputs_for, numbers_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +47,6 @@ class PreparedSet:
 
     def __len__(self) -> int:
         return len(self.inputs)
-
-    @property
-    def are_classes(self) -> bool:
-        """Whether the targets are class numbers."""
-        return isinstance(self.targets, ClassTargets)
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ class Plan:
         watched: the sets that each evaluation looks at.
         evaluate_every: steps between evaluations.
         monitor: the figure that says which checkpoint is best.
-        run: the name of the run's folder, from the config, the data and nnkit's version.
+        run_name: the name of the run's folder, from the config, the data and nnkit's version.
     """
 
     pace: Pace
@@ -63,7 +63,7 @@ class Plan:
     watched: tuple[str, ...]
     evaluate_every: int
     monitor: str
-    run: str
+    run_name: str
 
 
 def plan(task: Task, model: Model, sets: Mapping[str, PreparedSet]) -> Plan:
@@ -96,7 +96,7 @@ def plan(task: Task, model: Model, sets: Mapping[str, PreparedSet]) -> Plan:
         watched=watched,
         evaluate_every=training.evaluate_every or steady.per_epoch,
         monitor=monitor,
-        run=f"{config.name}-{digest}",
+        run_name=f"{config.name}-{digest}",
     )
 
 

@@ -77,7 +77,7 @@ class Trainer:
         self.plan = plan(task, self.model, self.sets)
         self.model.execution = self.plan.execution
         self.loop = self._loop()
-        self.directory = RunDirectory(runs / self.plan.run)
+        self.directory = RunDirectory(runs / self.plan.run_name)
         self.best = Best()
         self.seconds = 0.0
         self.notices: list[str] = []

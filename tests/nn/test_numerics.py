@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_info
 from nnkit.blas import limited_threads
 from nnkit.nn import numerics as numerics_module
 from nnkit.nn.model import Model
-from nnkit.nn.numerics import available, execution_for, numerics
+from nnkit.nn.numerics import execution_for, numerics, processors
 from tests.kernels import INTERPRETED, kernels
 from tests.nn.examples import model_of
 
@@ -29,7 +29,7 @@ def threads_for(model: Model, batch_size: int, wanted: int | None) -> int:
 @pytest.fixture
 def _six_processors(monkeypatch: pytest.MonkeyPatch) -> None:
     """Six processors to use, however many there are."""
-    monkeypatch.setattr(numerics_module, "available", lambda: 6)
+    monkeypatch.setattr(numerics_module, "processors", lambda: 6)
 
 
 @pytest.mark.usefixtures("_six_processors")
@@ -55,9 +55,9 @@ def test_of_all_processors_those_count_that_the_process_may_use(
 ) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 9)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3, 5}, raising=False)
-    assert available() == 2
+    assert processors() == 2
     monkeypatch.delattr(os, "sched_getaffinity")  # as on macOS
-    assert available() == 9
+    assert processors() == 9
 
 
 def blas_threads() -> set[int]:

@@ -37,7 +37,7 @@ def test_planning_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_a_session_is_as_planned(tmp_path: Path) -> None:
     task = task_of()
     found, trainer = planned(task), trainer_for(task.config, tmp_path)
-    assert trainer.directory.path == tmp_path / found.run
+    assert trainer.directory.path == tmp_path / found.run_name
     assert trainer.plan.monitor == found.monitor
     assert trainer.model.execution == found.execution
     assert (trainer.loop.steps, trainer.loop.evaluate_every, trainer.loop.per_epoch) == (
@@ -75,6 +75,6 @@ def test_what_is_wrong_is_said_with_its_setting() -> None:
 
 
 def test_runs_differ_in_their_names_where_their_settings_do() -> None:
-    names = {planned(task_of(seed=seed)).run for seed in (0, 1, 1)}
+    names = {planned(task_of(seed=seed)).run_name for seed in (0, 1, 1)}
     assert len(names) == 2
     assert np.all([name.partition("-")[2] for name in names])
