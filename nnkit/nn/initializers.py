@@ -20,7 +20,7 @@ class Initializer(Component):
     def draw(
         self, rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int
     ) -> NDArray[np.float64]:
-        """Values of the given shape.
+        """Draws initial values of the given shape.
 
         Args:
             rng: the random generator.

@@ -23,7 +23,7 @@ from nnkit.nn.params import Array, Layout, Shape
 
 LARGEST_MICRO_BATCH = 64  # upper bound, in samples
 CACHE = 1 << 25  # upper bound on the buffers of a micro-batch, in bytes
-STEP = 16  # samples, of which micro-batch sizes are multiples: float32 in the widest vector
+STEP = 16  # micro-batch sizes are multiples of it: the widest vector holds 16 float32
 
 Batchwise = Network | MicroBatches  # both process whole batches
 
@@ -78,7 +78,7 @@ class Model:
         self.outgrows_cache = any(stage.spec.outgrows_cache for stage in self.stages)
         self.execution = Execution()
         self._arena: Arena[NetworkKey, Batchwise] = Arena()  # networks for training
-        self._pool: Pool[Arena[NetworkKey, Batchwise]] = Pool(Arena)  # networks for everything else
+        self._pool: Pool[Arena[NetworkKey, Batchwise]] = Pool(Arena)  # networks for other uses
 
     def initialize(self) -> None:
         """Initializes the parameters and the running state."""

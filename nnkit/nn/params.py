@@ -74,11 +74,11 @@ class Layout:
         return slice(start, start + parameter.size)
 
     def view(self, parameter: Parameter, flat: Array) -> Array:
-        """A block as a view of its own shape into `flat`, shape (size,)."""
+        """The view of a block in `flat`, (size,), with the shape of the block."""
         return flat[self.place(parameter)].reshape(parameter.shape)
 
     def views(self, flat: Array) -> dict[str, Array]:
-        """Each block as a view of its own shape into `flat`, shape (size,)."""
+        """The views of all blocks in `flat`, (size,), by name."""
         return {p.name: self.view(p, flat) for p in self.parameters}
 
     def initialize(self, flat: Array, seed: int) -> None:

@@ -103,7 +103,7 @@ class Update:
 
 
 def _runs(layout: Layout, per_block: bool, by_decay: bool) -> list[tuple[slice, float, bool]]:
-    """The slice, factor and decay of each run of blocks with the same settings; no frozen ones."""
+    """The slice, factor and decay of each run of blocks with the same settings, if not frozen."""
 
     def alike(numbered: tuple[int, Parameter]) -> tuple[float, bool, int]:
         i, block = numbered

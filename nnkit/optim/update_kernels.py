@@ -1,4 +1,4 @@
-"""Kernels of optimizers, with one pass over long vectors instead of NumPy's memory-bound many.
+"""Optimizer kernels: one pass over long vectors, where NumPy takes several memory-bound ones.
 
 Adam's ten operations on 10⁵ parameters take four times as long as one compiled pass.
 """

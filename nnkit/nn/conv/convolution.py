@@ -150,7 +150,7 @@ class DirectConvolution:
 
 
 def bands(rows: int, threads: int) -> list[tuple[int, int]]:
-    """Start and stop row of each thread's share."""
+    """Start and stop rows of each thread's share."""
     count = min(rows, threads)
     edges = [rows * i // count for i in range(count + 1)]
     return list(pairwise(edges))

@@ -32,7 +32,7 @@ from nnkit.compiled import vector_registers
 INDEX = ir.IntType(64)
 LANE = ir.IntType(32)
 FUSED = ("contract",)  # allows fused multiply-add
-CHUNK = 96  # vectors of one or more rows of a run that stay in the L1 cache for all filters
+CHUNK = 96  # vectors of one or more runs that stay in the L1 cache for all filters
 
 BYTES, REGISTERS = vector_registers()
 VECTORS = 2 if REGISTERS == 32 else 1  # vectors of samples and positions in a tile of outputs

@@ -124,7 +124,7 @@ class BoundMaxPool(Layer):
 
 
 class BoundQuarters(Layer):
-    """Max pooling over adjacent 2 × 2 windows, the most common ones, by compiled kernels."""
+    """Max pooling over non-overlapping 2 × 2 windows, the most common ones, by compiled kernels."""
 
     def __init__(self, binding: Binding, windows: Windows) -> None:
         self.Y = binding.buffer(binding.input_shape[0], *windows.count)

@@ -1,8 +1,8 @@
 """Batches split into micro-batches that fit into the processor's cache, divided among threads.
 
-Convolutions enlarge images: a batch of 64 produces megabytes at each layer, which would be written
-to memory and read again. Samples are independent, so a few of them can run forward and backward
-before the next ones start, and several threads can do so in parallel.
+Convolutions have large outputs: a batch of 64 images takes megabytes at each layer, which would be
+written to memory and read again. Samples are independent, so a few of them can run forward and
+backward before the next ones start, and several threads can do so in parallel.
 """
 
 from __future__ import annotations
