@@ -1,1 +1,1 @@
-"""The numerics: parameters, activations, losses, initializers, layers, and their model."""
+"""Neural networks: parameters, activations, losses, initializers, layers and the model."""

@@ -1,4 +1,4 @@
-"""Activation functions: value and derivative, in place, shapes kept."""
+"""Activation functions: values and derivatives, computed in place where possible."""
 
 # No `from __future__ import annotations`, for the reason given in nnkit/config/spec.py.
 
@@ -28,7 +28,7 @@ GradientKernel = Callable[[Array, Array], None]  # (saved, dY)
 
 @cache
 def constant(value: float, dtype: np.dtype[Any]) -> Array:
-    """A number as an array: NumPy converts a Python number anew at each call, for 0.3 µs."""
+    """A number as a cached array, which saves NumPy the conversion (0.3 µs per call)."""
     return np.array(value, dtype=dtype)
 
 
@@ -50,13 +50,13 @@ class Function(Activation):
         """Turns dE/dY into dE/dZ in place: dY ← dY · f′(Z).
 
         Args:
-            saved: Z or Y, as `saves` says.
+            saved: Z or Y, according to `saves`.
             dY: dE/dY on entry, dE/dZ on return.
             work: scratch of the same shape and type.
         """
 
     def kernel(self) -> GradientKernel | None:
-        """A kernel that computes `backward` without scratch once compiled; None if none."""
+        """The kernel to compile that computes `backward` without scratch, or None."""
         return None
 
     def bind(self, binding: Binding) -> Layer:
@@ -64,7 +64,7 @@ class Function(Activation):
 
 
 class BoundFunction(Layer):
-    """Y = f(Z), in Z's memory where that is free and f′ can be had from Y."""
+    """Y = f(Z), computed in place if Z may be overwritten and f′ can be computed from Y."""
 
     def __init__(self, function: Function, binding: Binding) -> None:
         self.function = function
@@ -298,7 +298,7 @@ class PReLU(Activation):
     def parameters(self, form: Form) -> Sequence[Parameter]:
         slopes = 1 if self.shared else form.channels
         initial = Constant(value=self.slope)
-        # No decay, as He et al. have it: that would pull a towards plain ReLU.
+        # No decay, as in He et al.: it would pull a towards plain ReLU.
         return (Parameter("slope", (slopes,), 1, 1, initial, decay=False),)
 
     def bind(self, binding: Binding) -> Layer:
@@ -306,7 +306,7 @@ class PReLU(Activation):
 
 
 class BoundPReLU(Layer):
-    """Y = max(0, Z) + a·min(0, Z); da = Σ dY·min(0, Z), over all that share it."""
+    """Y = max(0, Z) + a·min(0, Z); da = Σ dY·min(0, Z), summed over all entries that share a."""
 
     def __init__(self, binding: Binding) -> None:
         ones = [1] * len(binding.input_shape)  # an axis for each position, and for the batch
@@ -410,13 +410,13 @@ class GELU(Function):
         np.multiply(dY, work, out=dY)
 
     def _distribution(self, Z: Array) -> tuple[Array, Array]:
-        """Φ(z), or what stands for it, and its derivative."""
+        """Φ(z), exact or approximated, and its derivative."""
         real = Z.dtype.type
         if self.form == "exact":
             half = real(0.5)
             density = np.exp(-half * Z * Z) * real(1 / sqrt(2 * pi))
             return half * (1 + erf(Z * real(sqrt(0.5)))), density
-        # |z| > 10³ is as good as 10³, and its cube does not overflow
+        # clipping at 10³ does not change the result, and keeps the cube from overflowing
         near = np.clip(Z, -1e3, 1e3).astype(Z.dtype)
         T = np.tanh(real(sqrt(2 / pi)) * (near + real(0.044715) * near**3))
         slope = real(sqrt(2 / pi)) * (1 + real(3 * 0.044715) * near**2)
@@ -591,7 +591,7 @@ class Maxout(Activation):
 
 
 class BoundMaxout(Layer):
-    """Y_j = max over the pieces Z_{j,i}; all of dY_j goes to the first that is largest."""
+    """Y_j = max over the pieces Z_{j,i}; dY_j goes to the first maximum."""
 
     def __init__(self, pieces: int, binding: Binding) -> None:
         units, *positions = binding.input_shape
@@ -620,7 +620,7 @@ def _elu(Z: Array, Y: Array, exponent: Array, alpha: float) -> None:
 
 
 def _sigmoid(Z: Array) -> Array:
-    """1/(1 + e^−z), by e^−|z|, which cannot overflow."""
+    """The sigmoid 1/(1 + e^−z), computed from e^−|z|, which cannot overflow."""
     E = np.exp(-np.abs(Z))
     return np.where(Z >= 0, 1, E) / (1 + E)
 

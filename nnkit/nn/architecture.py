@@ -1,4 +1,4 @@
-"""The config's `architecture` and `activation` sections, and the layers they stand for."""
+"""The config's `architecture` and `activation` sections, and the layers built from them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nnkit.nn.layers import ActivationLayer, AnyLayer, Dropout, GaussianNoise
 from nnkit.nn.layers.weighted import ActivatedLayer
 from nnkit.nn.losses import Loss
 
-MOST_PARAMETERS = 1 << 31  # in one layer: 8 GiB in float32, and as much again for gradients
+MOST_PARAMETERS = 1 << 31  # upper bound for one layer: 8 GiB in float32, and the same for gradients
 
 
 class Architecture(Spec):
@@ -33,7 +33,7 @@ class Architecture(Spec):
 
     @property
     def layer_list(self) -> LayerList:
-        """The layers with the rules of where activations stand."""
+        """The layers, with the rules that place activations."""
         return LayerList(self.layers, ("architecture",))
 
 
@@ -60,20 +60,21 @@ def build_stages(
     dropout: float | None = None,
     input_noise: float | None = None,
 ) -> tuple[Stage, ...]:
-    """The layers with activations, dropout and initializers filled in, and shapes known.
+    """The layers with activations, dropout and initializers filled in and shapes inferred.
 
     The last stage is always the output activation.
 
     Args:
-        architecture: the section.
-        activations: the section.
-        loss: names the output activation where the config does not.
-        form: of one sample, such as `Form(4)` or `Form(1, (28, 28))`.
-        dropout: rate after every hidden activation, or None.
+        architecture: the config's `architecture` section.
+        activations: the config's `activation` section.
+        loss: determines the output activation if the config sets none.
+        form: the form of one input sample, such as `Form(4)` or `Form(1, (28, 28))`.
+        dropout: dropout rate after every hidden activation, or None.
         input_noise: standard deviation of noise on the inputs, or None.
 
     Raises:
-        SettingError: a layer can't take the shape that reaches it, or there is nothing to train.
+        SettingError: a layer does not accept its input form or has too many parameters, or no layer
+            has weights.
     """
     stages: list[Stage] = []
     for name, spec, path in _links(architecture, activations, loss, dropout, input_noise):
@@ -96,7 +97,7 @@ def _links(
     dropout: float | None,
     input_noise: float | None,
 ) -> Iterator[tuple[str, LayerSpec, SettingPath]]:
-    """The name of each layer in the network, the layer, and the setting that stands for it."""
+    """Yields each layer's name in the network, its spec, and the setting it comes from."""
     layers = architecture.layer_list
     output = layers.output(activations.output, activation_named(loss.output))
     if input_noise is not None:
@@ -109,7 +110,7 @@ def _links(
 
 @dataclass(frozen=True, slots=True)
 class _Completion:
-    """Adds to a list of layers what the config leaves unwritten."""
+    """Adds the layers and initializers that the config leaves implicit."""
 
     architecture: Architecture
     hidden: AnyActivation | None
@@ -118,18 +119,18 @@ class _Completion:
     def of(
         self, layers: LayerList, final: AnyActivation
     ) -> Iterator[tuple[int, str, LayerSpec, SettingPath]]:
-        """The layers with activations and dropout between them, and initializers chosen.
+        """Yields the layers with activations and dropout inserted and initializers chosen.
 
         Args:
-            layers: as the config lists them.
-            final: the activation of the layer whose activation comes at the end.
+            layers: the layers as listed in the config.
+            final: the activation that comes at the end; determines the last layer's initializer.
 
         Yields:
-            The index in the list to which a layer belongs, what of it this is, the layer, and the
-            setting that stands for it.
+            The index of the listed layer that this one belongs to, a suffix for its name, its spec,
+            and the setting it comes from.
         """
         last = layers.awaiting
-        awaited: tuple[int, Following] | None = None  # an activation yet to come
+        awaited: tuple[int, Following] | None = None  # an activation to be inserted later
         for index, layer in enumerate(layers.layers):
             path = layers.path_of(index)
             activated = layer.applied_activation is not None
@@ -154,7 +155,7 @@ class _Completion:
     def _decided(
         self, layer: ActivatedLayer, follows: AnyActivation, path: SettingPath
     ) -> LayerSpec:
-        """The layer with its initializers chosen, and a block with what stands inside."""
+        """The layer with initializers chosen; for a block, also with its inner layers completed."""
         usual = He() if follows.rectifier else Xavier()
         initializer = self.architecture.initializer or usual
         inside = [
@@ -165,5 +166,5 @@ class _Completion:
 
 
 def activation_named(tag: str) -> AnyActivation:
-    """The activation of that name, with its default settings."""
+    """The activation with the given tag and its default settings."""
     return cast("AnyActivation", members(AnyActivation)[tag].model_validate({"kind": tag}))

@@ -1,4 +1,4 @@
-"""Memory in which networks of many batch sizes are bound, of which one is in use at a time."""
+"""Memory shared by networks of many batch sizes, of which one is in use at a time."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from nnkit.memory import LINE, aligned_empty
 from nnkit.nn.params import Array
 
 BYTE = np.dtype(np.uint8)
-MOST_BOUND = 64  # networks kept in an arena; they are views, so that each takes only some kilobytes
+MOST_BOUND = 64  # networks kept in an arena; they are views, so each takes only a few kilobytes
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
 
 class Buffers:
-    """Hands out buffers, one after the other, as parts of a memory.
+    """Allocates buffers one after another from a block of memory.
 
-    What does not fit gets memory of its own, and so do all buffers where no memory is given.
+    A buffer that does not fit gets its own memory, as do all buffers if no block is given.
 
     Attributes:
         size: total size of all buffers, in bytes.
@@ -34,7 +34,7 @@ class Buffers:
         self._filled: list[tuple[Array, float]] = []
 
     def empty(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-        """A buffer whose contents do not matter between two passes."""
+        """A buffer whose contents need not persist between passes."""
         start, length = self.size, prod(shape) * dtype.itemsize
         self.size += -(-length // LINE) * LINE
         if self._memory is None or start + length > len(self._memory):
@@ -42,7 +42,7 @@ class Buffers:
         return self._memory[start : start + length].view(dtype).reshape(shape)
 
     def full(self, shape: tuple[int, ...], dtype: np.dtype[Any], value: float) -> Array:
-        """A buffer of that value, which it holds whenever its network is used."""
+        """A buffer filled with a value, which `refill` restores."""
         buffer = self.empty(shape, dtype)
         self._filled.append((buffer, value))
         if self._memory is None:
@@ -50,7 +50,7 @@ class Buffers:
         return buffer
 
     def refill(self) -> None:
-        """Restore the values of filled buffers, as others may have used the memory."""
+        """Restores the values of filled buffers, which other networks may have overwritten."""
         for buffer, value in self._filled:
             buffer.fill(value)
 
@@ -64,31 +64,31 @@ class _Entry(NamedTuple):
 
 
 class Arena(Generic[Key, Value]):
-    """Memory as large as the largest network bound in it, of which all others are views too.
+    """Memory as large as its largest network needs; all networks bound in it are views of it.
 
-    One of them is in use at a time, by one thread: whoever gets another one has done with the one
-    before.
+    Only one network is in use at a time, by one thread: each call to `get` invalidates the network
+    returned before.
     """
 
     def __init__(self) -> None:
         self._memory = aligned_empty((0,), BYTE)
-        self._bound: OrderedDict[Key, _Entry] = OrderedDict()  # last used last
+        self._bound: OrderedDict[Key, _Entry] = OrderedDict()  # most recently used last
         self._tenant: _Entry | None = None
 
     @property
     def nbytes(self) -> int:
-        """The memory's size."""
+        """The size of the memory in bytes."""
         return self._memory.nbytes
 
     def get(self, key: Key, bind: Callable[[Buffers], Value]) -> Value:
         """The object bound under a key, ready for use.
 
         Args:
-            key: what it is bound for.
-            bind: binds it, with the buffers that it takes.
+            key: identifies the object.
+            bind: creates the object in the given buffers; called if the key is new.
         """
         tenant = self._tenant
-        if tenant is not None and tenant.key == key:  # as in most steps, without hashing the key
+        if tenant is not None and tenant.key == key:  # most steps; avoids hashing the key
             return tenant.value
         found = self._bound.get(key)
         if found is None:
@@ -105,7 +105,7 @@ class Arena(Generic[Key, Value]):
         value = bind(buffers)
         if buffers.size <= len(self._memory):
             return _Entry(key, value, buffers)
-        # What was bound before is bound anew when it is next asked for: it would keep the memory.
+        # Objects bound earlier would keep the old memory alive: drop them, `get` binds them again.
         del value
         self._bound.clear()
         self._tenant = None

@@ -1,4 +1,4 @@
-"""Backpropagation held against central differences, block by block, in float64."""
+"""Gradient checking: backpropagation compared with central differences, in float64."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from nnkit.random import generator
 
 TOLERANCE = 1e-6  # tolerance on the relative error
 STEP = 1e-5  # half the distance between the two points of a central difference
-SHORTER = 32  # times, the step by which an error is looked at again, …
-SHRINKING = 8  # … of which corners shrink at least so far
+SHORTER = 32  # factor by which the step is reduced to recheck an error
+SHRINKING = 8  # an error that falls by more than this factor at the shorter step comes from a kink
 PER_BLOCK = 40  # entries checked one by one in each block
-# Relative to the loss; smaller gradients are compared absolutely, because rounding alone moves a
-# central difference by 10⁻¹¹ of the loss.
+# Gradients below this fraction of the loss are compared absolutely, because rounding alone changes
+# a central difference by 10⁻¹¹ of the loss.
 FLOOR = 1e-4
 
 
@@ -29,8 +29,10 @@ class BlockCheck:
     Attributes:
         name: the parameter block, or `input`.
         shape: the shape of the block.
-        checked: entries compared one by one (the whole block is compared along one random line).
-        kinks: entries left out, because a corner of the loss (as of ReLU at 0) is within the step.
+        checked: entries compared one by one; the whole block is also compared along a random
+            direction.
+        kinks: entries skipped because the loss has a kink, such as that of ReLU at 0, within the
+            step.
         error: the largest relative error, |a − n| / max(|a|, |n|, floor).
     """
 
@@ -55,15 +57,15 @@ def check_model(
 ) -> list[BlockCheck]:
     """Compares every parameter block's gradient, and the input's, with central differences.
 
-    Dropout and the like draw the same mask at every evaluation, so they are checked as they are.
+    Layers such as dropout draw the same mask at every evaluation, so they are checked as well.
 
     Args:
-        model: in float64; its parameters are moved and put back.
+        model: a float64 model; its parameters are changed and restored.
         X: a batch (*input shape, N).
         T: targets (*output shape, N).
-        weights: how much each sample counts, (N,); None for all the same.
-        seed: chooses the entries to check.
-        per_block: how many entries of each block are checked one by one, at most.
+        weights: sample weights, (N,); None for equal weights.
+        seed: seed of the random choice of entries.
+        per_block: largest number of entries of each block that are checked one by one.
 
     References:
         Bishop 2006, §5.3.3.
@@ -121,24 +123,25 @@ def _check(
 def _error_along(
     direction: Array, block: Array, grad: Array, loss: Callable[[], float], floor: float
 ) -> float | None:
-    """The relative error of the derivative along a direction, or None at a corner of the loss."""
+    """The relative error of the derivative along a direction, or None at a kink of the loss."""
     analytic = float(np.vdot(grad, direction))
     left, right = _slopes(direction, block, loss, STEP)
     wide = (left + right) / 2
     error = abs(analytic - wide) / max(abs(analytic), abs(wide), floor)
     if error < TOLERANCE:
         return error
-    # A smooth loss agrees with itself at a shorter step; across a corner it does not, and where
-    # the corner is outside the shorter step, the shorter step's answer is the good one.
+    # For a smooth loss both steps give the same slope. Across a kink they differ, and if the kink
+    # is outside the shorter step, the shorter step gives the right one.
     near_left, near_right = _slopes(direction, block, loss, STEP / SHORTER)
     narrow = (near_left + near_right) / 2
     closer = abs(analytic - narrow) / max(abs(analytic), abs(narrow), floor)
     if closer < error / SHRINKING:
-        # Large networks have small corners everywhere, fewer within a shorter step; what is wrong
-        # with a gradient stays.
+        # Large networks have many small kinks, fewer within a shorter step. The error of a wrong
+        # gradient does not shrink.
         return closer if closer < TOLERANCE else None
     steady = abs(wide - narrow) <= 1e-4 * max(abs(wide), abs(narrow), floor)
-    # Curvature parts the two sides in proportion to the step; a corner right here does not.
+    # The difference of the two sides is proportional to the step if it is due to curvature, and
+    # independent of the step if there is a kink at this point.
     corner = abs(near_right - near_left) > max(abs(right - left) / 2, abs(analytic - wide))
     if steady and not corner:
         return error

@@ -1,4 +1,4 @@
-"""Bound layers one after the other, forward and backward."""
+"""A chain of bound layers, run forward and backward."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from nnkit.nn.passes import Pass
 
 
 class Chain:
-    """Bound layers one after the other: the one walk through a network, forward and backward.
+    """A sequence of bound layers, run forward and backward.
 
     Attributes:
-        layers: by their full names, such as `layers.3.layers.0` within a block.
+        layers: the layers by full name, such as `layers.3.layers.0` inside a block.
         output_form: the form of an output sample of this batch.
     """
 
@@ -26,7 +26,7 @@ class Chain:
         self._backward = self._forward[::-1]
 
     def up_to_last(self) -> Chain:
-        """The chain without its last layer, which keeps the form."""
+        """The chain without its last layer, which must not change the form."""
         *others, _ = self._forward
         return Chain(dict(others), self.output_form)
 
@@ -40,12 +40,12 @@ class Chain:
         return X
 
     def backward(self, dY: Array, now: Pass) -> Array | None:
-        """The gradient dE/dX for dE/dY of the last output, or None where the first gives none."""
+        """The gradient dE/dX for dE/dY of the last output, or None if it is not computed."""
         gradient: Array | None = dY
         observer = now.observer
         for name, layer in self._backward:
             if gradient is None:
-                break  # below here there is nothing to train
+                break  # no earlier layer is trained
             if observer is not None:
                 observer.gradient(name, gradient)
             gradient = layer.backward(gradient, now)
@@ -53,10 +53,10 @@ class Chain:
 
 
 def bind_chain(stages: Sequence[Stage], binding: Binding) -> Chain:
-    """The layers of a chain, each bound to its part of what the chain as a whole is bound to."""
+    """Binds each layer of a chain to its part of the chain's binding."""
     layers: dict[str, Layer] = {}
     form = binding.form
-    wanted = binding.input_gradient  # does anything from here down need dE/dX of this layer?
+    wanted = binding.input_gradient  # whether this layer must return dE/dX
     scratch, batch_first = binding.input_is_scratch, binding.input_is_batch_first
     for stage in stages:
         spec = stage.spec
@@ -75,7 +75,7 @@ def bind_chain(stages: Sequence[Stage], binding: Binding) -> Chain:
         layers[own.name] = spec.bind(own)
         form = spec.output_form(form)
         wanted = wanted or any(parameter.lr_factor for parameter in trained)
-        # A layer without buffers of its own hands on what it was given, or a view of it.
+        # A layer without its own buffers returns its input or a view of it.
         scratch = spec.output_is_scratch
         batch_first = batch_first and spec.output_is_view
     return Chain(layers, form)

@@ -1,4 +1,4 @@
-"""The form of a sample between two layers."""
+"""The form of a sample between two layers: its shape, where sizes may vary."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from nnkit.nn.params import Shape
 
 
 class ShapeError(Exception):
-    """A layer can't take the form that it is given.
+    """A layer does not accept the form of its input.
 
     Attributes:
-        path: to the layer's setting at fault; empty where it is the layer as such.
+        path: path to the layer's invalid setting; empty if the layer as a whole is at fault.
     """
 
     def __init__(self, message: str, *path: str | int) -> None:
@@ -26,13 +26,13 @@ Positions = tuple[int | None, ...]  # the size along each axis; None where it va
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The form of one sample: numbers in channels, at positions.
+    """The form of one sample: its channels and positions, and the kind of its values.
 
     Attributes:
-        channels: how many numbers there are at each position; a vector's features.
+        channels: number of values at each position; for a vector, the number of features.
         positions: the size along each axis, such as (height, width) or (length,), or None where it
             varies from batch to batch; empty for a vector.
-        ids: whether the numbers are whole and name something, such as words, rather than measure.
+        ids: whether the values are integer ids, such as those of words, rather than measurements.
     """
 
     channels: int
@@ -41,7 +41,7 @@ class Form:
 
     @classmethod
     def of(cls, shape: Shape) -> Form:
-        """The form of real numbers of a fixed shape, (channels, *positions)."""
+        """The form of real-valued samples of a fixed shape, (channels, *positions)."""
         channels, *positions = shape
         return cls(channels, tuple(positions))
 
@@ -79,7 +79,7 @@ class Form:
         return Form(self.channels, tuple(positions), self.ids)
 
     def resized(self, channels: int, sizes: Sequence[int]) -> Form:
-        """The form with other channels and sizes; an axis that varies goes on varying."""
+        """The form with other channels and sizes; axes of varying size keep varying."""
         pairs = zip(self.positions, sizes, strict=True)
         return Form(channels, tuple(None if old is None else new for old, new in pairs), self.ids)
 

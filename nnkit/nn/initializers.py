@@ -20,13 +20,13 @@ class Initializer(Component):
     def draw(
         self, rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int
     ) -> NDArray[np.float64]:
-        """Values of the given shape.
+        """Draws initial values of the given shape.
 
         Args:
-            rng: where the randomness comes from.
+            rng: the random generator.
             shape: the shape of the block.
-            fan_in: how many inputs feed one unit.
-            fan_out: how many units one input feeds.
+            fan_in: number of inputs that feed one unit.
+            fan_out: number of units that one input feeds.
         """
 
     def shape_error(self, shape: tuple[int, ...]) -> str | None:
@@ -175,7 +175,7 @@ class Orthogonal(Initializer):
         rows, columns = shape[0], prod(shape[1:])
         tall = rng.standard_normal((max(rows, columns), min(rows, columns)))
         Q, R = np.linalg.qr(tall)
-        Q *= np.sign(np.diag(R))  # so that every rotation is as likely (Mezzadri 2007)
+        Q *= np.sign(np.diag(R))  # makes all rotations equally likely (Mezzadri 2007)
         return self.gain * (Q if rows >= columns else Q.T).reshape(shape)
 
 

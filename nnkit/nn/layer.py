@@ -1,4 +1,4 @@
-"""The layer interface: a spec that knows shapes and parameters, and a bound layer that computes."""
+"""The layer interface: specs define shapes and parameters, and bound layers compute."""
 
 from __future__ import annotations
 
@@ -19,25 +19,28 @@ from nnkit.nn.passes import Pass
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """All that a layer needs to allocate its buffers, once per batch size.
+    """Everything a layer needs to allocate its buffers, created once per batch size.
 
     Attributes:
-        form: the form of an input sample of this batch; its positions do not vary.
-        batch: how many samples, N.
-        buffers: hands out the layer's buffers.
+        form: the form of an input sample of this batch; all its sizes are fixed.
+        batch: number of samples, N.
+        buffers: allocates the layer's buffers.
         dtype: data type of parameters and buffers.
-        params: the layer's blocks by their short name, such as `W`; views into the flat vector.
-        grads: the gradients of these blocks, views as well; backward overwrites them.
-        state: the layer's running state by short name, which is not trained but saved.
-        training: whether backward will be called.
-        input_gradient: whether backward shall return dE/dX; a first layer's is wanted by nobody.
-        input_is_scratch: whether forward may overwrite its input, because nobody else needs it.
-        input_is_batch_first: whether the input is a view of memory with the batch as first axis, as
-            batches come; else it is C-ordered.
-        compiled: whether kernels shall be compiled.
-        threads: that may share the layer's work; one where they share the batch.
+        params: the layer's parameter blocks by short name, such as `W`; views of the flat vector.
+        grads: the gradients of these blocks, also views; `backward` overwrites them.
+        state: the layer's running state by short name; saved but not trained.
+        training: whether `backward` will be called.
+        input_gradient: whether `backward` must return dE/dX; usually not needed for the first
+            layer.
+        input_is_scratch: whether `forward` may overwrite its input, because it is not used
+            elsewhere.
+        input_is_batch_first: whether the input is a view of memory with the batch as first axis,
+            like data batches; otherwise it is C-ordered.
+        compiled: whether to use compiled kernels.
+        threads: number of threads that may share the layer's work; 1 if they share the batch
+            instead.
         seed: the run's seed, for layers that draw random numbers.
-        name: the layer's name, which keys those draws.
+        name: the layer's name, part of the key of its random draws.
     """
 
     form: Form
@@ -62,32 +65,32 @@ class Binding:
         return self.form.shape
 
     def buffer(self, *shape: int) -> Array:
-        """A buffer (*shape, N), whose contents do not matter between two passes."""
+        """A buffer (*shape, N) whose contents need not persist between passes."""
         return self.buffers.empty((*shape, self.batch), self.dtype)
 
     def ones(self, count: int) -> Array:
-        """A vector of ones, (count,), for sums as matrix products."""
+        """A vector of ones, (count,), to compute sums as matrix products."""
         return self.buffers.full((count,), self.dtype, 1)
 
 
 class Layer(ABC):
-    """A layer bound to parameters and to one batch size; buffers are its own and used again."""
+    """A layer bound to parameters and to one batch size, with buffers that it reuses."""
 
     @abstractmethod
     def forward(self, X: Array, now: Pass) -> Array:
-        """Y (*output shape, N) for X (*input shape, N).
+        """The output Y (*output shape, N) for X (*input shape, N).
 
         Args:
             X: the layer's input; overwritten only where the binding allows it.
-            now: what the pass is for.
+            now: the current pass.
         """
 
     @abstractmethod
     def backward(self, dY: Array, now: Pass) -> Array | None:
-        """dE/dX for dE/dY, which it may overwrite; writes the parameters' gradients.
+        """Returns dE/dX for dE/dY and writes the parameters' gradients; may overwrite dY.
 
         Returns:
-            dE/dX (*input shape, N), or None where the binding wants none.
+            dE/dX (*input shape, N), or None if the binding does not require it.
         """
 
 
@@ -96,7 +99,7 @@ class ReceptiveField:
     """The receptive field of an output of a layer or chain, along each axis of positions.
 
     Attributes:
-        width: size of the receptive field in inputs; infinite where it covers all.
+        width: size of the receptive field in inputs; infinite if it covers the whole input.
         stride: distance between the receptive fields of neighbouring outputs, in inputs.
     """
 
@@ -147,17 +150,17 @@ class Activation(Component):
         """The form of one output sample for an input sample of the given form.
 
         Raises:
-            ShapeError: the activation can't take that form.
+            ShapeError: the activation does not accept that form.
         """
         return form
 
     def parameters(self, form: Form) -> Sequence[Parameter]:
-        """The activation's trainable blocks for inputs of that form, by their short names."""
+        """The activation's trainable blocks, with short names, for inputs of that form."""
         return ()
 
     @abstractmethod
     def bind(self, binding: Binding) -> Layer:
-        """The activation as a layer ready to compute."""
+        """Binds the activation to parameters and buffers, as a layer."""
 
 
 class LayerSpec(Component):
@@ -184,22 +187,22 @@ class LayerSpec(Component):
 
     @property
     def applied_activation(self) -> Activation | None:
-        """The activation that this layer is; None for every other kind of layer."""
+        """The activation function of an activation layer; None for other layers."""
         return None
 
     @property
     def layers_inside(self) -> Sequence[LayerSpec]:
-        """The layers that a block's config lists inside it; no other kind of layer has any."""
+        """The layers listed inside a block; empty for other layers."""
         return ()
 
     @property
     def output_units(self) -> int | None:
-        """The number of units, where the config alone tells and they are all the outputs."""
+        """The number of outputs if the config alone determines it, otherwise None."""
         return None
 
     @property
     def needs_batch(self) -> bool:
-        """Whether the layer compares the samples of a batch, so that it needs more than one."""
+        """Whether the layer combines the samples of a batch, so that it needs more than one."""
         return False
 
     @property
@@ -209,7 +212,7 @@ class LayerSpec(Component):
 
     @property
     def shares_rows(self) -> bool:
-        """Whether threads can share the rows of the layer's compiled kernels."""
+        """Whether threads can divide the rows of the layer's compiled kernels among them."""
         return False
 
     @property
@@ -219,7 +222,7 @@ class LayerSpec(Component):
 
     @property
     def has_corners(self) -> bool:
-        """Whether the output is not differentiable at equal neighbours, as in blank margins."""
+        """Whether the output has kinks where neighbouring inputs are equal, as in blank margins."""
         return False
 
     @property
@@ -231,12 +234,12 @@ class LayerSpec(Component):
         """The form of one output sample for an input sample of the given form.
 
         Raises:
-            ShapeError: the layer can't take that form.
+            ShapeError: the layer does not accept that form.
         """
         return form
 
     def parameters(self, form: Form) -> Sequence[Parameter]:
-        """The trainable blocks for inputs of that form, by their short names."""
+        """The trainable blocks, with short names, for inputs of that form."""
         return ()
 
     def state(self, form: Form) -> Sequence[Parameter]:
@@ -246,12 +249,12 @@ class LayerSpec(Component):
     def multiplications(self, form: Form) -> int:
         """The number of multiplications by weights for one sample of that form.
 
-        An axis along which sizes vary counts as if the layer had one output there.
+        An axis of varying size counts as one output.
         """
         return sum(prod(p.shape) for p in self.parameters(form) if len(p.shape) > 1)
 
     def parts(self, form: Form) -> Sequence[Stage]:
-        """The layers that the layer is made of, for inputs of that form; most are made of none."""
+        """The layers inside this layer, for inputs of that form; empty for most layers."""
         return ()
 
     def receptive_field(self, form: Form) -> ReceptiveField | None:
@@ -260,15 +263,15 @@ class LayerSpec(Component):
 
     @abstractmethod
     def bind(self, binding: Binding) -> Layer:
-        """The layer ready to compute."""
+        """Binds the layer to parameters and buffers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A layer in its place in a chain.
+    """A layer at its place in a chain.
 
     Attributes:
-        name: unique in the chain; its parameters are `name.W` and so on.
+        name: unique in the chain; prefix of the names of its parameters, as in `name.W`.
         spec: the layer.
         input_form: the form of an input sample.
         output_form: the form of an output sample.
@@ -284,28 +287,28 @@ class Stage:
         """The stage of a layer for inputs of that form.
 
         Raises:
-            ShapeError: the layer can't take that form.
+            ShapeError: the layer does not accept that form.
         """
         return cls(name, spec, form, spec.output_form(form))
 
     @property
     def input_shape(self) -> Shape:
-        """The shape of one sample as it reaches the layer."""
+        """The shape of one input sample."""
         return self.input_form.shape
 
     @property
     def output_shape(self) -> Shape:
-        """The shape of one sample as it leaves the layer."""
+        """The shape of one output sample."""
         return self.output_form.shape
 
     @property
     def parameters(self) -> Sequence[Parameter]:
-        """The trainable blocks, by their short names."""
+        """The trainable blocks, with short names."""
         return self.spec.parameters(self.input_form)
 
     @property
     def state(self) -> Sequence[Parameter]:
-        """The blocks that change in training without being trained, by their short names."""
+        """The blocks that change in training without being trained, with short names."""
         return self.spec.state(self.input_form)
 
     @property
@@ -315,15 +318,15 @@ class Stage:
 
     @property
     def parts(self) -> Sequence[Stage]:
-        """The layers that the layer is made of; most are made of none."""
+        """The layers inside this layer; empty for most layers."""
         return self.spec.parts(self.input_form)
 
 
 def restaged(stages: Sequence[Stage], form: Form) -> Iterator[Stage]:
-    """The stages of the same layers for inputs of another form.
+    """Yields stages of the same layers for inputs of another form.
 
     Raises:
-        ShapeError: a layer can't take what reaches it.
+        ShapeError: a layer does not accept its input form.
     """
     for stage in stages:
         renewed = Stage.of(stage.name, stage.spec, form)

@@ -1,6 +1,6 @@
 """Kernels of activations, losses, pooling and normalization, in plain Python.
 
-`nnkit.compiled` compiles them. Those of normalization add in another order than NumPy.
+`nnkit.compiled` compiles them. The normalization kernels sum in a different order than NumPy.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def squared_error(Y: Any, T: Any, dY: Any, scale: Any) -> float:
 def shift_logits(Z: Any, T: Any, dZ: Any, largest: Any) -> float:
     """Writes z − max_k z into dZ, so that no exponential overflows, and returns Σ t · dZ.
 
-    All are (classes, N) but `largest`, which is scratch, (N,).
+    All are (classes, N), except for `largest`, which is scratch of shape (N,).
     """
     wanted = 0.0
     for n in range(Z.shape[1]):
@@ -76,10 +76,10 @@ def softmax_gradient(E: Any, T: Any, scale: Any, totals: Any) -> float:
 
 
 def max_of_quarters(X: Any, Y: Any, chosen: Any) -> None:
-    """The largest of each 2 × 2 window of X (C, H, W, N) into Y (C, H/2, W/2, N).
+    """Writes the maximum of each 2 × 2 window of X (C, H, W, N) into Y (C, H/2, W/2, N).
 
-    Which of the four it was, 0 to 3 by rows and the first of equals, goes into `chosen`. A NaN
-    counts as largest.
+    The index of the maximum, 0 to 3 in row order, is written into `chosen`; in case of ties it is
+    the first. NaN counts as the largest value.
     """
     channels, rows, columns, samples = Y.shape
     for c in range(channels):
@@ -108,7 +108,7 @@ def max_of_quarters_gradient(dY: Any, chosen: Any, dX: Any) -> None:
         for i in range(rows):
             for j in range(columns):
                 d, which = dY[c, i, j], chosen[c, i, j]
-                for k in range(4):  # a loop for each, or the compiler would not use vectors
+                for k in range(4):  # separate loops, which the compiler can vectorize
                     x = dX[c, 2 * i + k // 2, 2 * j + k % 2]
                     for n in range(samples):
                         x[n] = d[n] if which[n] == k else zero
@@ -117,12 +117,13 @@ def max_of_quarters_gradient(dY: Any, chosen: Any, dX: Any) -> None:
 def normalize_rows(
     X: Any, scale: Any, shift: Any, eps: float, Y: Any, mean: Any, variance: Any, spread: Any
 ) -> None:
-    """Y = scale · (x − μ)/√(σ² + ε) + shift, each row c by its own μ and σ² over all its entries.
+    """Writes Y = scale · (x − μ)/√(σ² + ε) + shift, with μ and σ² computed over each row.
 
-    X and Y are (rows, entries), the rest (rows,); μ, σ² and 1/√(σ² + ε) go into `mean`, `variance`
-    and `spread`, float64. Sums are of d = x − x₀ in float64: since Σ(x − μ)² ≥ (μ − x₀)², Σd² is
-    never more than entries + 1 times as much, so that the subtraction leaves enough digits whatever
-    the mean. What float32 can't hold of μ goes into the shift.
+    X and Y are (rows, entries), the rest (rows,); μ, σ² and 1/√(σ² + ε) are written into `mean`,
+    `variance` and `spread` in float64. Sums are taken over d = x − x₀ in float64, where x₀ is the
+    first entry. Since Σ(x − μ)² ≥ (μ − x₀)², Σd² is at most entries + 1 times Σ(x − μ)², so the
+    subtraction keeps enough digits for any mean. The part of μ that float32 cannot represent is
+    added to the shift.
     """
     for c in range(X.shape[0]):
         x, y = X[c], Y[c]
@@ -148,8 +149,8 @@ def normalize_rows_gradient(
 ) -> None:
     """Turns dE/dY into dE/dX in place, and writes the gradients of scale and shift.
 
-    dX = scale · spread · (dY − mean(dY) − X̂ · mean(dY ⊙ X̂)), row by row, where X̂ comes from X anew:
-    reading it takes as long as computing it.
+    dX = scale · spread · (dY − mean(dY) − X̂ · mean(dY ⊙ X̂)), row by row. X̂ is recomputed from X,
+    which takes no longer than reading it from memory.
     """
     for c in range(X.shape[0]):
         x, d = X[c], dY[c]
@@ -169,7 +170,7 @@ def normalize_rows_gradient(
 
 
 def rescale_rows(X: Any, mean: Any, factor: Any, shift: Any, Y: Any) -> None:
-    """Y = (x − mean) · factor + shift, row by row."""
+    """Writes Y = (x − mean) · factor + shift, row by row."""
     for c in range(X.shape[0]):
         x, y, centre, slope, rest = X[c], Y[c], mean[c], factor[c], shift[c]
         for i in range(x.size):
@@ -179,7 +180,7 @@ def rescale_rows(X: Any, mean: Any, factor: Any, shift: Any, Y: Any) -> None:
 def normalize_columns(
     X: Any, scale: Any, shift: Any, eps: float, Y: Any, mean: Any, spread: Any
 ) -> None:
-    """Y = scale · (x − μ)/√(σ² + ε) + shift, each column n by its own μ and σ² over all its rows.
+    """Writes Y = scale · (x − μ)/√(σ² + ε) + shift, with μ and σ² computed over each column.
 
     X and Y are (rows, columns), mean and spread (columns,), scale and shift (rows,).
     """

@@ -1,4 +1,4 @@
-"""A config's list of layers, and the rules by which activations follow them."""
+"""A config's list of layers, and the rules that place activations among them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from nnkit.nn.layers.weighted import ActivatedLayer
 
 
 class Rule(NamedTuple):
-    """A rule of where activations stand, with an example.
+    """A rule for the placement of activations, with an example.
 
     Attributes:
         text: the rule.
-        layers: `architecture.layers` in YAML, of a config with the loss `cross_entropy`.
-        network: the layers of its network, a block as the list of those inside.
+        layers: `architecture.layers` in YAML, for a config with the loss `cross_entropy`.
+        network: the layers of the resulting network; a block is the list of its inner layers.
     """
 
     text: str
@@ -81,8 +81,8 @@ class Following(NamedTuple):
 
     Attributes:
         activation: the activation.
-        path: the setting that names it; the layer's where none does.
-        is_written: whether it is a layer of its own, in the list already.
+        path: path of the setting that names it, or of the layer if none does.
+        is_written: whether the list already contains it as a separate layer.
     """
 
     activation: AnyActivation
@@ -95,9 +95,9 @@ class LayerList:
     """The layers of a network, or those inside a block, as the config lists them.
 
     Attributes:
-        layers: from the input to the output.
-        path: the setting whose `layers` they are.
-        is_block: whether they are those inside a block.
+        layers: the layers from input to output.
+        path: path of the setting that contains them as `layers`.
+        is_block: whether they are the layers inside a block.
     """
 
     layers: Sequence[LayerSpec]
@@ -105,7 +105,7 @@ class LayerList:
     is_block: bool = False
 
     def with_blocks(self) -> Iterator[LayerList]:
-        """The list itself, and the lists of the blocks in it."""
+        """Yields this list and, recursively, the lists of its blocks."""
         yield self
         for index, layer in enumerate(self.layers):
             if layer.layers_inside:
@@ -113,7 +113,7 @@ class LayerList:
                 yield from inside.with_blocks()
 
     def path_of(self, index: int) -> SettingPath:
-        """The setting that is the layer of that index."""
+        """The config path of the layer at an index."""
         return (*self.path, "layers", index)
 
     @property
@@ -123,7 +123,7 @@ class LayerList:
 
     @property
     def last(self) -> int:
-        """The index of the last layer with weights; its outputs are a network's.
+        """The index of the last layer with weights, whose outputs are those of the network.
 
         Raises:
             SettingError: no layer has weights.
@@ -138,9 +138,9 @@ class LayerList:
     def last_is_hidden(self) -> bool:
         """Whether the activation of a network's last layer with weights is a hidden one.
 
-        It is where pooling or another layer over positions follows it, as in Network in Network,
-        whose last ReLU stands before global pooling and whose softmax after it (Lin, Chen & Yan
-        2014, §3.2).
+        This is the case if pooling or another layer over positions follows it. In Network in
+        Network, for example, the last ReLU comes before global pooling and the softmax after it
+        (Lin, Chen & Yan 2014, §3.2).
         """
         last = self.last
         if self.own(last) is not None:
@@ -150,29 +150,29 @@ class LayerList:
 
     @property
     def awaiting(self) -> int | None:
-        """The layer whose activation comes at the end, or after the sum of a block; None if none.
+        """The index of the layer whose activation comes at the end or after a block's sum, or None.
 
-        Its index. In a network it is the last with weights, unless its activation is a hidden one;
-        in a block, unless the layer names its own.
+        In a network this is the last layer with weights, unless its activation is a hidden one. In
+        a block it is the last layer with weights, unless that layer sets its own activation.
         """
         if not self.is_block:
             return None if self.last_is_hidden else self.last
         return self.last if self.weighted and self.own(self.last) is None else None
 
     def goes_on(self, index: int) -> bool:
-        """Whether a layer over positions, such as pooling, comes after the one of that index."""
+        """Whether a layer over positions, such as pooling, comes after the layer at an index."""
         return any(layer.precedes_output for layer in self.layers[index + 1 :])
 
     def own(self, index: int) -> AnyActivation | None:
-        """The activation that a layer with weights names itself, or None."""
+        """The activation that a layer with weights sets itself, or None."""
         layer = self.layers[index]
         return layer.activation if isinstance(layer, ActivatedLayer) else None
 
     def written(self, index: int) -> int | None:
-        """The index of the activation written between a layer and the next with weights, or None.
+        """The index of the activation layer between a layer and the next one with weights, or None.
 
-        As in PyTorch and Keras, `conv`, `max_pool`, `activation: tanh` is the tanh of the largest,
-        and no other activation stands before the pooling.
+        As in PyTorch and Keras, `conv`, `max_pool`, `activation: tanh` computes the tanh of the
+        maximum, and no other activation is inserted before the pooling.
         """
         for following in range(index + 1, len(self.layers)):
             if self.layers[following].applied_activation is not None:
@@ -185,7 +185,7 @@ class LayerList:
         """The activation that follows a hidden layer with weights.
 
         Args:
-            index: of the layer.
+            index: the layer's index.
             hidden: `activation.hidden`.
         """
         own, written = self.own(index), self.written(index)
@@ -199,11 +199,11 @@ class LayerList:
         return Following(ReLU(), self.path_of(index))
 
     def output(self, output: AnyActivation | None, of_loss: AnyActivation) -> Following:
-        """The output's activation.
+        """The output activation and the setting that determines it.
 
         Args:
             output: `activation.output`.
-            of_loss: the one that goes with the loss.
+            of_loss: the default output activation for the loss.
         """
         own = None if self.last_is_hidden else self.own(self.last)
         if own is not None:
@@ -211,7 +211,7 @@ class LayerList:
         return Following(output or of_loss, ("activation", "output"))
 
     def is_postponed(self, activation: AnyActivation, index: int) -> bool:
-        """Whether an activation after the layer of that index stands behind the next layer."""
+        """Whether the activation of the layer at an index is moved behind the next layer."""
         if self.normalization_follows(index):
             return True
         selects = index + 1 < len(self.layers) and self.layers[index + 1].selects
@@ -222,7 +222,7 @@ class LayerList:
         return index + 1 < len(self.layers) and self.layers[index + 1].normalizes
 
     def activation_follows(self, index: int) -> bool:
-        """Whether an activation is written next, at most behind normalizations."""
+        """Whether the next layer, apart from normalizations, is an activation."""
         while self.normalization_follows(index):
             index += 1
         following = self.layers[index + 1 : index + 2]

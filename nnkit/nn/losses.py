@@ -64,12 +64,12 @@ class Loss(Component):
         return mean(self.per_sample_from_logits(Z, T, dZ), dZ, weights)
 
     def measure(self, dY: Array, fused: bool, quick: bool) -> Measure:
-        """`from_logits` or `__call__`, or a compiled twin: gradients have the same bits.
+        """Returns `from_logits` or `__call__`, or a compiled version with bit-identical gradients.
 
         Args:
-            dY: shaped like the gradients that it will write.
-            fused: whether it is given logits.
-            quick: whether a compiled kernel is wanted, should there be one.
+            dY: an array with the shape and data type of the gradients.
+            fused: whether the function takes logits.
+            quick: whether to use a compiled kernel if there is one.
         """
         return self.from_logits if fused else self.__call__
 
@@ -83,12 +83,12 @@ class Loss(Component):
 
 
 def mean(losses: Array, gradient: Array, weights: Array | None) -> float:
-    """The (weighted) mean of losses (N,), their gradients (…, N) scaled to be the mean's."""
+    """The (weighted) mean of losses (N,); scales their gradients (…, N) in place to match."""
     if weights is None:
         np.multiply(gradient, gradient.dtype.type(1 / len(losses)), out=gradient)
         return float(np.add.reduce(losses)) / len(losses)
     total = float(np.add.reduce(weights))
-    if total == 0:  # a batch of nothing but ignored samples
+    if total == 0:  # all samples of the batch are ignored
         gradient.fill(0)
         return 0.0
     np.multiply(gradient, weights / gradient.dtype.type(total), out=gradient)
@@ -96,7 +96,7 @@ def mean(losses: Array, gradient: Array, weights: Array | None) -> float:
 
 
 def over_samples(values: Array) -> Array:
-    """Sums (outputs, …, N) over all but the samples, to (N,)."""
+    """Sums values (outputs, …, N) over all axes but the last, to (N,)."""
     return np.add.reduce(values.reshape(-1, values.shape[-1]), axis=0)
 
 
@@ -143,7 +143,10 @@ class _Residual(Loss):
 
     @abstractmethod
     def penalty(self, R: Array, slope: Array) -> Array:
-        """ρ(r) for residuals (outputs, …, N), which it may overwrite; ρ′(r) into `slope`."""
+        """Returns ρ(r) for residuals R (outputs, …, N) and writes ρ′(r) into `slope`.
+
+        R may be overwritten.
+        """
 
     def per_sample(self, Y: Array, T: Array, dY: Array) -> Array:
         return over_samples(self.penalty(Y - T, dY))
@@ -208,7 +211,7 @@ class Cosine(Loss):
 
     elsewhere: ClassVar[tuple[str, ...]] = ("cosine_similarity",)
     kind: Literal["cosine"] = "cosine"
-    smallest: ClassVar[float] = 1e-8  # length, so that a vector of zeros has an angle
+    smallest: ClassVar[float] = 1e-8  # length, so that the angle of a zero vector is defined
 
     def per_sample(self, Y: Array, T: Array, dY: Array) -> Array:
         y, t = (np.maximum(np.linalg.norm(A, axis=0), self.smallest) for A in (Y, T))  # lengths
@@ -232,7 +235,7 @@ class Poisson(Loss):
     wants: ClassVar[str] = "positive rates"
 
     def per_sample(self, Y: Array, T: Array, dY: Array) -> Array:
-        rates = np.maximum(Y, np.finfo(Y.dtype).eps ** 2)  # so that t/y stays a number
+        rates = np.maximum(Y, np.finfo(Y.dtype).eps ** 2)  # so that t/y stays finite
         np.subtract(1, T / rates, out=dY)
         return over_samples(Y - T * np.log(rates))
 
@@ -280,7 +283,7 @@ class BinaryCrossEntropy(ClassLoss):
 
     def per_sample(self, Y: Array, T: Array, dY: Array) -> Array:
         T = self._smoothed(T)
-        smallest = np.finfo(Y.dtype).eps  # a probability of exactly 0 or 1 would make it infinite
+        smallest = np.finfo(Y.dtype).eps  # at exactly 0 or 1 the loss would be infinite
         P = np.clip(Y, smallest, 1 - smallest)
         yes = Y.dtype.type(self.positive_weight) * T
         np.subtract((1 - T) / (1 - P), yes / P, out=dY)
@@ -348,7 +351,7 @@ class BinaryFocal(ClassLoss):
 
 
 def _focal(P: Array, log_P: Array, weight: Array, gamma: float) -> tuple[Array, Array]:
-    """−weight·(1 − p)^γ ln p, and its derivative by ln p."""
+    """Returns −weight·(1 − p)^γ ln p and its derivative with respect to ln p."""
     wrong = 1 - P
     factor = weight * wrong**gamma
     # (1 − p)^(γ−1) is infinite at p = 1 for γ < 1; the term's limit there is 0, since ln 1 = 0
@@ -441,7 +444,7 @@ class CrossEntropy(_Softmax):
             if weights is not None:
                 return self.from_logits(Z, T, dZ, weights)
             wanted = shift(Z, T, dZ, scratch)
-            np.exp(dZ, out=dZ)  # NumPy's, whose bits no other has
+            np.exp(dZ, out=dZ)  # NumPy's exp, because another one would differ in the last bits
             return (finish(dZ, T, share, scratch) - wanted) / samples
 
         return from_logits
@@ -551,7 +554,7 @@ class _Margin(ClassLoss):
 
     @abstractmethod
     def penalty(self, margin: Array, slope: Array) -> Array:
-        """ρ(m) for margins (outputs, …, N); ρ′(m) into `slope`."""
+        """Returns ρ(m) for margins (outputs, …, N) and writes ρ′(m) into `slope`."""
 
     def per_sample(self, Y: Array, T: Array, dY: Array) -> Array:
         losses = over_samples(self.penalty(T * Y, dY))

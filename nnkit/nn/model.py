@@ -1,4 +1,4 @@
-"""A model: the flat vector of its parameters and the chain of layers that computes with it."""
+"""A model: a flat vector of parameters and the chain of layers that uses it."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from nnkit.nn.parallel.micro_batches import MicroBatches
 from nnkit.nn.parallel.pool import Pool
 from nnkit.nn.params import Array, Layout, Shape
 
-LARGEST_MICRO_BATCH = 64  # most samples in one, where the cache does not demand fewer
-CACHE = 1 << 25  # bytes of a micro-batch's buffers at most
-STEP = 16  # samples: a micro-batch is a multiple of it, one vector of the widest kind
+LARGEST_MICRO_BATCH = 64  # upper bound, in samples
+CACHE = 1 << 25  # upper bound on the buffers of a micro-batch, in bytes
+STEP = 16  # micro-batch sizes are multiples of it: the widest vector holds 16 float32
 
-Batchwise = Network | MicroBatches  # either takes whole batches
+Batchwise = Network | MicroBatches  # both process whole batches
 
 
 class NetworkKey(NamedTuple):
-    """What a network is bound to in addition to the model's parameters."""
+    """The settings for which a network is bound."""
 
     batch: int
     positions: Positions
@@ -38,22 +38,22 @@ class NetworkKey(NamedTuple):
 
 
 class Model:
-    """Parameters, gradients and layers, which `network` binds to a batch size for training.
+    """Parameters, gradients and layers; `network` binds them to a batch size for training.
 
-    Training changes a model and is for one thread at a time. Outside training (`forward`, `lent`)
-    a model may be used by any number of threads at once. Where its input's positions vary, each
-    method that takes a batch size takes the batch's positions too.
+    Training changes the model, so only one thread may train it at a time. Outside training
+    (`forward`, `lent`), any number of threads may use it at once. If the positions of its input
+    vary, each method that takes a batch size also takes the batch's positions.
 
     Attributes:
         stages: the chain of layers; the last is the output activation.
-        loss: what training lowers.
-        layout: where each parameter block lies in the flat vectors.
+        loss: the objective to minimize.
+        layout: the place of each parameter block in the flat vectors.
         params: all parameters, shape (layout.size,).
         grads: the gradients of all parameters, shape (layout.size,), overwritten by each backward
             pass.
-        state: what changes in training without being trained, such as running means; where each
-            block of it lies says `state_layout`.
-        execution: how it computes unless a call says otherwise.
+        state: values that change in training without being trained, such as running means.
+        state_layout: the place of each block in `state`.
+        execution: the default execution settings.
     """
 
     def __init__(self, stages: Sequence[Stage], loss: Loss, seed: int, dtype: str) -> None:
@@ -78,10 +78,10 @@ class Model:
         self.outgrows_cache = any(stage.spec.outgrows_cache for stage in self.stages)
         self.execution = Execution()
         self._arena: Arena[NetworkKey, Batchwise] = Arena()  # networks for training
-        self._pool: Pool[Arena[NetworkKey, Batchwise]] = Pool(Arena)  # networks for everything else
+        self._pool: Pool[Arena[NetworkKey, Batchwise]] = Pool(Arena)  # networks for other uses
 
     def initialize(self) -> None:
-        """Gives parameters and running state their first values."""
+        """Initializes the parameters and the running state."""
         self.layout.initialize(self.params, self.seed)
         self.state_layout.initialize(self.state, self.seed)
 
@@ -114,22 +114,21 @@ class Model:
 
     @property
     def cuts_batches(self) -> bool:
-        """Whether training takes batches in micro-batches: samples must not see each other."""
+        """Whether training splits batches into micro-batches; samples must be independent."""
         return self.outgrows_cache and not any(stage.spec.needs_batch for stage in self.stages)
 
     def shares_batches(self, training: bool) -> bool:
-        """Whether threads share the samples of a batch, rather than the work of each layer."""
+        """Whether threads share the samples of a batch rather than the work of each layer."""
         return self.cuts_batches or not training
 
     def network(self, batch: int, positions: Positions = ()) -> Batchwise:
-        """The layers that train on a batch, in micro-batches where that is faster.
+        """The network bound to a batch size for training, in micro-batches where that is faster.
 
-        They are views of the memory that training has, like those for other batch sizes: use them
-        until the next call.
+        Networks for different batch sizes share memory: use each only until the next call.
 
         Args:
             batch: the number of samples, N.
-            positions: the batch's positions, where they vary.
+            positions: the batch's positions, if they vary.
         """
         return self._network_in(self._arena, self._key(batch, True, positions))
 
@@ -137,14 +136,14 @@ class Model:
     def lent(
         self, batch: int, execution: Execution | None = None, positions: Positions = ()
     ) -> Iterator[Batchwise]:
-        """The layers bound to a batch outside training, for one borrower's use within the block.
+        """Lends a network bound to a batch size outside training, for use within the block.
 
-        What they return are their own buffers: copy what is needed after the block.
+        The network returns its own buffers: copy what is needed after the block.
 
         Args:
             batch: the number of samples, N.
-            execution: how they compute; by default as the model does.
-            positions: the batch's positions, where they vary.
+            execution: execution settings; by default the model's.
+            positions: the batch's positions, if they vary.
         """
         key = self._key(batch, False, positions, execution)
         with self._pool.lent() as arena:
@@ -158,14 +157,14 @@ class Model:
         input_gradient: bool = False,
         execution: Execution | None = None,
     ) -> Network:
-        """The layers bound to a batch size, with memory of their own and in one piece.
+        """A network bound to a batch size, with its own memory and without micro-batches.
 
         Args:
             batch: the number of samples, N.
-            training: whether they will be trained.
-            positions: the batch's positions, where they vary.
-            input_gradient: whether the backward pass shall give dE/dX.
-            execution: how they compute; by default as the model does.
+            training: whether the network will be trained.
+            positions: the batch's positions, if they vary.
+            input_gradient: whether the backward pass must return dE/dX.
+            execution: execution settings; by default the model's.
         """
         key = self._key(batch, training, positions, execution)
         return self._bind(key, Buffers(), self.grads, input_gradient)
@@ -226,8 +225,8 @@ class Model:
     ) -> int:
         """The number of samples of a batch that are processed at a time.
 
-        All of them where threads share the work of each layer. Vectors go through in one piece for
-        each thread, images in micro-batches that stay in the cache.
+        This is the whole batch if threads share the work of each layer. Otherwise each thread
+        processes vectors in one piece, and images in micro-batches that fit into the cache.
         """
         if not self.shares_batches(training):
             return batch
@@ -235,16 +234,16 @@ class Model:
         if self.outgrows_cache:
             of_one = buffer_bytes(self, 1, positions)
             fitting = min(max(CACHE // of_one, STEP), LARGEST_MICRO_BATCH)
-            each = ceil(each / ceil(each / fitting))  # equal parts, as many as it takes
+            each = ceil(each / ceil(each / fitting))  # as few equal parts as fit
         return min(ceil(each / STEP) * STEP, batch)
 
     def forward(self, X: Array, batch: int = 1000, execution: Execution | None = None) -> Array:
-        """The outputs for samples of any number; several threads may ask at once.
+        """The outputs for any number of samples; several threads may call this at once.
 
         Args:
-            X: samples first, (n, *input_shape).
-            batch: how many go through at a time.
-            execution: how the network computes; by default as the model does.
+            X: inputs (n, *input_shape), samples first.
+            batch: number of samples processed at a time.
+            execution: execution settings; by default the model's.
 
         Returns:
             (n, *output_shape), samples first.
@@ -259,22 +258,22 @@ class Model:
 
 
 def batch_last(X: Array) -> Array:
-    """(N, *shape) as a view (*shape, N): the one way in from the samples-first world outside."""
+    """Views X (N, *shape), the external layout, as (*shape, N), the internal layout."""
     return X.T if X.ndim == 2 else np.moveaxis(X, 0, -1)
 
 
 def batch_first(Y: Array) -> Array:
-    """(*shape, N) as a view (N, *shape): the one way out."""
+    """Views Y (*shape, N), the internal layout, as (N, *shape), the external layout."""
     return Y.T if Y.ndim == 2 else np.moveaxis(Y, -1, 0)
 
 
 def describe(model: Model) -> list[dict[str, Any]]:
     """A summary table of the model, one row per stage.
 
-    Each has its `name`, `kind`, `output_shape`, number of `parameters`, `mflops` (millions of
-    multiplications and additions forward, for one sample), `bytes` of its output for one sample,
-    and `receptive_field`: how much of the input an output sees, None for vectors and where
-    `reshape` has put positions elsewhere.
+    Each row has the stage's `name`, `kind`, `output_shape`, number of `parameters`, `mflops`
+    (millions of multiplications and additions in the forward pass, for one sample), `bytes` of its
+    output for one sample, and `receptive_field`, the size of an output's receptive field, or None
+    for vectors and where `reshape` rearranges positions.
     """
     positions = model.input_shape[1:]
     seen = ReceptiveField((1,) * len(positions), (1,) * len(positions))
@@ -307,9 +306,9 @@ def describe(model: Model) -> list[dict[str, Any]]:
 
 
 def buffer_bytes(model: Model, batch: int, positions: Positions = ()) -> int:
-    """About how much memory one training network of that batch size takes, in bytes.
+    """Estimates the memory of a training network for a batch size, in bytes.
 
-    Counts, for each stage and for each layer inside a block, its output, as much again for the
+    Counts, for each stage and for each layer inside a block, its output, the same again for the
     gradient, and scratch.
     """
     stages = model.stages

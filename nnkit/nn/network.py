@@ -1,4 +1,4 @@
-"""A network bound to a batch: its layers, and the loss at their end."""
+"""A network bound to a batch size: its layers and its loss."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from nnkit.nn.passes import INFERENCE, Observer, Pass
 class Network:
     """A chain of layers bound to one batch size N, with all its buffers, and a loss.
 
-    A loss and an output activation that are a canonical pair, such as cross-entropy and softmax,
-    are computed together in training: `body` then ends at the logits, and `head` is the activation.
+    A canonical pair of loss and output activation, such as cross-entropy and softmax, is fused:
+    `body` then ends at the logits, from which the loss is computed, and `head` is the activation.
     Otherwise `body` is the whole chain, and `head` is None.
 
     Attributes:
         body: the layers up to the loss.
-        head: the output activation, where the loss is computed from the logits.
-        dY: dE/dY, or dE/d logits, where each backward pass begins, (*output shape, N).
+        head: the output activation if it is fused with the loss, otherwise None.
+        dY: the gradient dE/dY, or dE/dZ for logits Z, (*output shape, N); input of the backward
+            pass.
     """
 
     def __init__(self, stages: Sequence[Stage], binding: Binding, loss: Loss) -> None:
@@ -63,13 +64,13 @@ class Network:
     def loss_and_gradient(
         self, X: Array, T: Array, now: Pass, weights: Array | None = None
     ) -> float:
-        """The mean loss; the gradients of all parameters are then in the model's `grads`.
+        """Returns the mean loss and writes the parameters' gradients into the model's `grads`.
 
         Args:
             X: inputs (*input shape, N).
             T: targets (*output shape, N).
-            now: the pass, whose step keys random draws such as dropout's.
-            weights: how much each sample counts, (N,); None for all the same.
+            now: the current pass; its step is part of the key of random draws such as dropout's.
+            weights: sample weights, (N,); None for equal weights.
         """
         loss = self.training_loss(X, T, now, weights)
         self.backward(self.dY, now)
@@ -78,14 +79,14 @@ class Network:
     def training_loss(
         self, X: Array, T: Array, now: Pass, weights: Array | None = None, share: float = 1.0
     ) -> float:
-        """The mean loss in training; its gradient by the end of `body` is then in `dY`.
+        """Returns the mean loss in training and writes its gradient at the end of `body` into `dY`.
 
         Args:
             X: inputs (*input shape, N).
             T: targets (*output shape, N).
-            now: the pass.
-            weights: how much each sample counts, (N,); None for all the same.
-            share: share of these samples in a larger batch; scales the gradient.
+            now: the current pass.
+            weights: sample weights, (N,); None for equal weights.
+            share: the share of these samples in a larger batch; scales the gradient.
         """
         Z = self.body.forward(X, now)
         loss = self.measure(Z, T, self.dY, weights)
@@ -98,7 +99,7 @@ class Network:
     def _show_pair(
         self, observer: Observer, Z: Array, T: Array, weights: Array | None, share: float
     ) -> None:
-        """Show the observer the output and its gradient, which fused training skips."""
+        """Passes the output and its gradient, which fused training skips, to the observer."""
         assert self.head is not None
         Y = self.head.forward(Z, INFERENCE)
         dY = np.empty_like(Y)

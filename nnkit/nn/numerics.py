@@ -1,4 +1,4 @@
-"""The setting for fast arithmetic: threads (small products are slower on two), denormals."""
+"""Settings for fast arithmetic: thread counts (small products are slower on two), denormals."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from nnkit.nn.denormals import flushed_denormals
 from nnkit.nn.model import Model
 from nnkit.nn.parallel.execution import Execution
 
-# Multiplications in the largest product below which a second thread is not worth it. On an idle
-# machine it pays from some 20 million on; but where another process wants the second processor,
-# OpenBLAS's threads wait for each other at every product, and 784-512-10 trained at an eighth of
-# its speed. One thread is never far behind there.
+# Number of multiplications in the largest product below which one thread is used. On an idle
+# machine a second one pays off from about 20 million on. But if another process uses the second
+# processor, OpenBLAS's threads wait for each other at every product, and 784-512-10 trained at an
+# eighth of its speed. Below this threshold one thread is never much slower.
 WORTHWHILE = 80_000_000
-# The same threshold for a batch cut into micro-batches: handing one over takes some 100 µs.
+# The threshold for a batch split into micro-batches: handing one over takes about 100 µs.
 WORTH_CUTTING = 4_000_000
-# The threshold where threads share the rows of compiled convolutions: three hand-overs a step.
+# The threshold for threads that share the rows of compiled convolutions, handed over three times a
+# step.
 WORTH_SHARING = 40_000_000
 
 
@@ -32,7 +33,8 @@ def execution_for(model: Model, batch_size: int, threads: int | None) -> Executi
     Args:
         model: the model to train.
         batch_size: samples in a batch.
-        threads: number of threads requested; None for all processors, where there is work for them.
+        threads: number of threads requested; None for all available ones, if the work is large
+            enough.
     """
     compiled = worthwhile(model.multiplications)
     return Execution(threads or _worthwhile_threads(model, batch_size, compiled), compiled)
@@ -50,7 +52,7 @@ def _worthwhile_threads(model: Model, batch_size: int, compiled: bool) -> int:
 
 
 def processors() -> int:
-    """The processors that this process may use."""
+    """The number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -58,14 +60,15 @@ def processors() -> int:
 
 @contextmanager
 def numerics(model: Model | None = None) -> Iterator[None]:
-    """The setting for arithmetic: threads for matrix products, no denormals, no overflow warnings.
+    """Sets the threads of matrix products and disables denormals and warnings within the block.
 
-    NaN and infinity are looked for in the loss or the outputs, where the message can say more.
+    NaN and infinity are detected in the loss or the outputs instead, where an error message can
+    give more detail.
 
     Args:
-        model: that is trained; its execution says how many threads share each product, unless they
-            share its batches. None for work outside training, whose products take one thread: how
-            BLAS rounds depends on their number.
+        model: the model to train; its execution settings give the number of threads for each
+            product, unless threads share its batches. None outside training, where products use one
+            thread, because the rounding of BLAS depends on the number of threads.
     """
     threads = 1
     if model is not None and not model.shares_batches(training=True):

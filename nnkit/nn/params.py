@@ -1,4 +1,4 @@
-"""The layout of all trainable parameters in one flat vector: the only place that knows offsets."""
+"""The layout of all trainable parameters in one flat vector."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One block of trainable numbers.
+    """One block of values, such as a weight matrix or a bias vector.
 
     Attributes:
         name: unique in the model, such as `layers.0.W`.
-        shape: of the block.
-        fan_in: how many inputs feed one unit.
-        fan_out: how many units one input feeds.
-        initializer: what draws the first values.
+        shape: the shape of the block.
+        fan_in: number of inputs that feed one unit.
+        fan_out: number of units that one input feeds.
+        initializer: draws the initial values.
         decay: whether weight penalties apply (to weights, not to biases).
-        lr_factor: on the learning rate; 0 keeps it as it is.
-        units: the unit (or filter) to which each run of weights leads, where the first axis is not
-            that of units: the runs are as many and as long as `shape` divides into.
+        lr_factor: factor on the learning rate; 0 freezes the block.
+        units: the unit (or filter) of each run of consecutive weights, (runs,), if the first axis
+            is not the unit axis; all runs have the same length.
     """
 
     name: str
@@ -49,9 +49,9 @@ class Parameter:
 
 
 class Layout:
-    """Places parameter blocks in one flat vector, those that decay first.
+    """Places parameter blocks in one flat vector, blocks with weight decay first.
 
-    So "all that decays" is one slice, and a penalty is one vector operation.
+    All decayed weights are thus one slice, and a penalty is one vector operation.
 
     Attributes:
         parameters: the blocks in the order of the vector.
@@ -74,15 +74,15 @@ class Layout:
         return slice(start, start + parameter.size)
 
     def view(self, parameter: Parameter, flat: Array) -> Array:
-        """A block as a view of its own shape into `flat`, shape (size,)."""
+        """The view of a block in `flat`, (size,), with the shape of the block."""
         return flat[self.place(parameter)].reshape(parameter.shape)
 
     def views(self, flat: Array) -> dict[str, Array]:
-        """Each block as a view of its own shape into `flat`, shape (size,)."""
+        """The views of all blocks in `flat`, (size,), by name."""
         return {p.name: self.view(p, flat) for p in self.parameters}
 
     def initialize(self, flat: Array, seed: int) -> None:
-        """Draws first values into `flat`, each block from a random stream of its own."""
+        """Draws initial values into `flat`, each block from its own random stream."""
         views = self.views(flat)
         for parameter in self.parameters:
             rng = generator(seed, f"initial/{parameter.name}")
@@ -91,5 +91,5 @@ class Layout:
             )
 
     def zeros(self, dtype: np.dtype[Any]) -> Array:
-        """A flat vector of zeros, for gradients or an optimizer's state."""
+        """A flat vector of zeros, for gradients or optimizer state."""
         return aligned_zeros((self.size,), dtype)

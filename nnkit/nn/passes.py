@@ -1,4 +1,4 @@
-"""A pass through a network: what it is for, and who looks on."""
+"""A pass through a network: its purpose and its observer."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 from nnkit.nn.params import Array
 
-MICRO_BATCHES_APART = 1 << 40  # stride of the keys of random draws; more than there are steps
+MICRO_BATCHES_APART = 1 << 40  # difference of random keys; exceeds any number of steps
 
 
 class Observer:
     """Base class of observers, called with each layer's outputs and gradients; does nothing.
 
-    Names are those of the layers, such as `layers.0`, and within a block `layers.3.layers.0`. The
+    Names are those of the layers, such as `layers.0`, or `layers.3.layers.0` inside a block. The
     arrays are buffers that the next layer may overwrite: copy what is needed.
     """
 
@@ -27,8 +27,8 @@ class Recorder(Observer):
     """Keeps a copy of every output and gradient.
 
     Attributes:
-        outputs: by the layer's name, (*output shape, N).
-        gradients: gradients of the loss with respect to these, by the same names.
+        outputs: each layer's output by the layer's name, (*output shape, N).
+        gradients: the gradients of the loss with respect to these outputs, by the same names.
     """
 
     def __init__(self) -> None:
@@ -46,12 +46,12 @@ class Pass(NamedTuple):
     """A pass through a network, forward and possibly backward.
 
     Attributes:
-        training: whether it trains, so that dropout drops and batches are normalized by their own
-            statistics.
-        step: the number of the training step, or of the batch where a step takes several; it keys
-            random draws.
-        micro_batch: the number of the micro-batch within the batch, whose draws are its own.
-        observer: is told what flows.
+        training: whether this is a training pass, in which dropout is active and batch
+            normalization uses the statistics of the batch.
+        step: the number of the training step, or of the batch where a step takes several; part of
+            the key of random draws.
+        micro_batch: the number of the micro-batch within the batch, also part of that key.
+        observer: called with the outputs and gradients, or None.
     """
 
     training: bool = True
@@ -61,7 +61,7 @@ class Pass(NamedTuple):
 
     @property
     def key(self) -> int:
-        """The key of random draws, another one for each step and micro-batch."""
+        """The key of random draws, different for each step and micro-batch."""
         return self.step + self.micro_batch * MICRO_BATCHES_APART
 
 

@@ -1,10 +1,10 @@
-"""Matrix products, cut into blocks of rows where that is faster.
+"""Matrix products, split into blocks of rows where that is faster.
 
-For products of up to a million multiplications OpenBLAS has kernels that work on the matrices as
-they lie in memory, where its usual ones first copy both into another order. Networks of this
-package's size multiply a few million at a time: in blocks that suit those kernels, they need
-between a half and nine tenths of the time (`python -m benchmarks.products`; one thread, AVX-512).
-On processors without such kernels blocks would be slower, so there are none.
+For products of up to a million multiplications OpenBLAS has kernels that read the matrices as they
+are stored; its general kernels first copy both into packed order. A typical product here has a few
+million multiplications: in blocks that suit those kernels, it takes between a half and nine tenths
+of the time (`python -m benchmarks.products`; one thread, AVX-512). On processors without such
+kernels blocks would be slower, so products are not split.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import numpy as np
 from nnkit.blas import has_small_kernels
 from nnkit.nn.params import Array
 
-SMALL = 1_000_000  # multiplications in the largest product that those kernels take
-# With a transposed right factor they also want a small result and a long sum.
+SMALL = 1_000_000  # multiplications in the largest product that those kernels accept
+# With a transposed right factor they also require a small result and a long sum.
 LARGEST_RESULT, SHORTEST_SUM = 1200, 32
-# Beyond this many multiplications packing is worth its time.
+# Beyond this many multiplications packing is worth its cost.
 LARGE = 7_000_000
-FEWEST_ROWS = 4  # in a block; with fewer, calling takes longer than multiplying
+FEWEST_ROWS = 4  # in a block; with fewer, the call takes longer than the product
 
 Product = Callable[[Array, Array, Array], Array]
 
@@ -30,14 +30,14 @@ Product = Callable[[Array, Array, Array], Array]
 def product(
     rows: int, inner: int, columns: int, dtype: np.dtype[Any], transposed: bool = False
 ) -> Product:
-    """A function of A (rows, inner), B (inner, columns) and `out` that writes A B into `out`.
+    """Returns a function that writes A B into `out`, for A (rows, inner) and B (inner, columns).
 
     Args:
         rows: number of rows of A.
         inner: columns of A, rows of B.
         columns: number of columns of B.
         dtype: data type of all three.
-        transposed: whether B is a transposed view, so that its columns lie one after the other.
+        transposed: whether B is a transposed view, stored column by column.
     """
     if dtype != np.float32 or not has_small_kernels():
         return np.dot
@@ -55,7 +55,7 @@ def product(
 
 
 def blocks(rows: int, inner: int, columns: int, transposed: bool) -> int:
-    """The best number of blocks of equally many rows for a product; 1 leaves it whole."""
+    """The best number of blocks of equally many rows for a product; 1 for no split."""
     size = rows * inner * columns
     if not SMALL < size <= LARGE or (transposed and inner < SHORTEST_SUM):
         return 1

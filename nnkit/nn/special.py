@@ -10,11 +10,11 @@ import numpy as np
 
 from nnkit.nn.params import Array
 
-# (1 + 2x)·e^{x²}·erfc(x) is nearly flat for all x ≥ 0 when seen over t = (x − K)/(x + K), so that a
-# short Chebyshev series holds it (Shepherd & Laframboise 1981).
+# (1 + 2x)·e^{x²}·erfc(x) is nearly constant for all x ≥ 0 as a function of t = (x − K)/(x + K), so
+# a short Chebyshev series approximates it (Shepherd & Laframboise 1981).
 K = 3.75
-TERMS = {4: 12, 8: 32}  # by the bytes of a number: enough for its last digits
-FARTHEST = 6.0  # where erf has become 1 in float64
+TERMS = {4: 12, 8: 32}  # by item size in bytes: enough for full precision
+FARTHEST = 6.0  # erf is 1 in float64 from here on
 
 
 @cache
@@ -35,7 +35,7 @@ def erf(X: Array) -> Any:
     """The error function 2/√π ∫₀ˣ e^{−u²} du of each entry, to the precision of X's type."""
     x = np.minimum(np.abs(X), X.dtype.type(FARTHEST))
     series = _series(X.dtype.itemsize).astype(X.dtype)
-    # NumPy imports this part of itself when it is first asked for.
+    # NumPy imports this submodule on first use.
     flat = np.polynomial.chebyshev.chebval((x - K) / (x + K), series, tensor=False)
     tail = flat * np.exp(-x * x) / (1 + 2 * x)
     return np.copysign(1 - tail, X)

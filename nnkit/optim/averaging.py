@@ -22,7 +22,7 @@ class Averaging(Component):
     """
 
     def begun(self, step: int, steps: int) -> bool:
-        """Whether after step `step` (from 1) of `steps` the average is more than the parameters."""
+        """Whether averaging has begun after step `step` (from 1) of `steps`."""
         return True
 
     @abstractmethod
@@ -65,7 +65,7 @@ class SWA(Averaging):
         if not self.begun(step, steps):
             return 1.0
         counted = step - int(self.start * steps)
-        # the k-th of them moves the mean by 1/k
+        # the k-th vector of the mean has weight 1/k
         return 0.0 if counted % self.every else 1 / (counted // self.every)
 
 
@@ -77,15 +77,15 @@ class Average:
     """The running average of a parameter vector.
 
     Attributes:
-        spec: how it runs.
-        values: (P,), updated in place.
+        spec: the averaging method.
+        values: the average, (P,), updated in place.
     """
 
     spec: Averaging
     values: Array
 
     def add(self, params: Array, step: int, steps: int) -> None:
-        """Takes the parameters after step `step` (from 1) of `steps` into account."""
+        """Updates the average by the parameters after step `step` (from 1) of `steps`."""
         share = self.spec.share(step, steps)
         if share == 1.0:
             self.values[...] = params
@@ -94,7 +94,7 @@ class Average:
 
     @contextmanager
     def inside(self, params: Array) -> Iterator[None]:
-        """Within, `params` holds the average."""
+        """Replaces the contents of `params` by the average within the block."""
         kept = params.copy()
         np.copyto(params, self.values)
         try:

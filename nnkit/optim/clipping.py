@@ -23,11 +23,11 @@ class Clipping(Component):
 
     @abstractmethod
     def clip(self, grads: Array, blocks: Sequence[Array]) -> None:
-        """Bounds the gradients.
+        """Clips the gradients in place.
 
         Args:
-            grads: all of them, (P,).
-            blocks: views of it, one a parameter block.
+            grads: all gradients, (P,).
+            blocks: views of `grads`, one for each parameter block.
         """
 
 
@@ -61,7 +61,7 @@ class ClipGlobalNorm(Clipping):
 
 def _shorten(vector: Array, limit: float) -> None:
     length = float(np.sqrt(np.vdot(vector, vector)))
-    if not isfinite(length):  # the squares of a float32 end at 10³⁸
+    if not isfinite(length):  # squares overflow float32 beyond 10³⁸
         length = float(np.linalg.norm(vector.astype(np.float64)))
     if length > limit:
         np.multiply(vector, limit / length, out=vector)

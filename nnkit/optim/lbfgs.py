@@ -15,7 +15,7 @@ from nnkit.config.spec import Count, NonNegative, Positive
 from nnkit.optim.optimizer import Array, Objective, Optimizer, State
 from nnkit.optional import optional
 
-ITERATIONS = 20  # of SciPy's, in one step
+ITERATIONS = 20  # default number of SciPy's iterations in one step
 
 
 class LBFGS(Optimizer):
@@ -27,7 +27,7 @@ class LBFGS(Optimizer):
     """
 
     full_batch: ClassVar[bool] = True
-    evaluations: ClassVar[int] = 25  # of the objective in one line search, at most
+    evaluations: ClassVar[int] = 25  # upper bound for one line search
     kind: Literal["lbfgs"] = "lbfgs"
     lr: Positive = 1.0
     memory: Count = Field(10, description="The number of past steps to keep.")
@@ -72,10 +72,10 @@ class LBFGS(Optimizer):
         start, gradient = params.copy(), grads.copy()
         direction = _two_loops(gradient, pairs)
         slope = float(np.dot(gradient, direction))
-        if slope >= 0:  # rounding made it no descent: begin anew along the gradient
+        if slope >= 0:  # no descent direction, due to rounding: restart at −gradient
             direction, pairs = -gradient, []
             slope = -float(np.dot(gradient, gradient))
-        if not pairs:  # nothing known of the scale yet
+        if not pairs:  # the scale is still unknown
             lr *= min(1.0, 1 / float(np.abs(gradient).sum()))
 
         stands = 0.0
@@ -88,7 +88,7 @@ class LBFGS(Optimizer):
             return _Point(length, value, float(np.dot(grads, direction)))
 
         found = _wolfe(along, _Point(0.0, began, slope), lr, self.evaluations)
-        if stands != found.length:  # the last point tried may be another
+        if stands != found.length:  # the last point tried may be a different one
             along(found.length)
         newest = (t - 1) % self.memory
         np.subtract(params, start, out=steps[newest])
@@ -124,9 +124,10 @@ def _scipy() -> ModuleType:
 
 
 def _two_loops(gradient: Array, pairs: Sequence[tuple[Array, Array]]) -> Array:
-    """−H·gradient, H the inverse Hessian as the pairs (step, change of gradient) tell it.
+    """−H·gradient, with the inverse Hessian H estimated from pairs (step, change of gradient).
 
-    Pairs of no positive curvature, zeros among them, are left out. Nocedal & Wright, algorithm 7.4.
+    Pairs without positive curvature, including all zeros, are skipped. Nocedal & Wright 2006,
+    algorithm 7.4.
     """
     told = [(s, y, curvature) for s, y in pairs if (curvature := float(np.dot(s, y))) > 0]
     q = -gradient
@@ -144,7 +145,7 @@ def _two_loops(gradient: Array, pairs: Sequence[tuple[Array, Array]]) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class _Point:
-    """A point on the line: how far along, the objective there, and its slope."""
+    """A point of the line search: its step length, and the objective's value and slope there."""
 
     length: float
     value: float
@@ -203,7 +204,7 @@ def _zoom(
 
 
 def _between(a: _Point, b: _Point) -> float:
-    """The minimum of the cubic through two points (eq. 3.59), kept away from both of them."""
+    """The minimum of the cubic through two points (eq. 3.59), kept at a distance from both."""
     left, right = sorted((a.length, b.length))
     margin = 0.1 * (right - left)
     d1 = a.slope + b.slope - 3 * (a.value - b.value) / (a.length - b.length)

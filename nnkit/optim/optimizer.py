@@ -16,7 +16,7 @@ from nnkit.optim.schedules import AnySchedule, ConstantRate
 
 Array = NDArray[Any]
 State = tuple[Array, ...]
-Objective = Callable[[], float]
+Objective = Callable[[], float]  # computes the objective and writes its gradient into `grads`
 
 
 class Optimizer(Component):
@@ -46,23 +46,23 @@ class Optimizer(Component):
 
     @property
     def required_l2(self) -> float | None:
-        """The strength of the L2 penalty that the rule is made for; None for any."""
+        """The strength of the L2 penalty that the rule requires; None if it accepts any."""
         return None
 
     @property
     def decay(self) -> float:
-        """The decoupled weight decay that belongs to the rule."""
+        """The rule's own decoupled weight decay."""
         return 0.0
 
     def check(self) -> None:
-        """Make sure, before the first step, that what the rule needs is installed.
+        """Checks, before the first step, that the libraries that the rule requires are installed.
 
         Raises:
             UsageError: an optional library is missing.
         """
 
     def learning_rate(self, step: int, steps: int, per_epoch: int = 1) -> float:
-        """The learning rate at step `step` (from 0) of `steps`, `per_epoch` of them an epoch."""
+        """The learning rate at step `step` (from 0) of `steps`, `per_epoch` of them in an epoch."""
         return self.lr * self.schedule.factor(step, steps, per_epoch)
 
     def step(
@@ -76,7 +76,7 @@ class Optimizer(Component):
             state: the vectors that `state_names` names, each of shape (P,), updated in place.
             t: the number of this step, from 1.
             lr: the learning rate at this step.
-            decay: decoupled weight decay: p ← p − lr·decay·p before the update proper
+            decay: decoupled weight decay: p ← p − lr·decay·p before the actual update
                 (Loshchilov & Hutter 2019, algorithm 2).
         """
         if decay:
@@ -86,23 +86,23 @@ class Optimizer(Component):
     def descend(
         self, objective: Objective, params: Array, grads: Array, state: State, t: int, lr: float
     ) -> float:
-        """Takes a step of a rule that is `full_batch`; returns the objective where it began.
+        """Takes a step of a `full_batch` rule; returns the objective at its starting point.
 
         Args:
-            objective: computes value and gradient.
-            params: (P,), moved to each point that is tried, at the end to the best.
-            grads: (P,), where the objective leaves its gradient.
+            objective: computes the objective's value and gradient.
+            params: (P,), set to each point that is tried, finally to the best one.
+            grads: (P,), where the objective writes its gradient.
             state: as named by `state_names`, each (P,).
             t: the number of this step, from 1.
-            lr: the first length tried, in units of the step that the method proposes.
+            lr: the first step length tried, relative to the step that the method proposes.
         """
         raise NotImplementedError(f"{self.tag()} goes batch by batch")
 
     def constrain(self, weights: Sequence[Array]) -> None:
-        """Brings weights back to where the rule wants them, after a step; by default anywhere.
+        """Projects the weights onto the set that the rule allows, after a step; by default a no-op.
 
         Args:
-            weights: the blocks that are penalized, updated in place.
+            weights: the penalized blocks, updated in place.
         """
 
     @abstractmethod

@@ -15,8 +15,8 @@ from nnkit.optim import update_kernels as kernels
 from nnkit.optim.lbfgs import LBFGS
 from nnkit.optim.optimizer import Array, Optimizer, State
 
-# Beyond the cache a long update is bound by memory: do all its passes over one part, then the next.
-# Four vectors of this many float32 fill half of a 2 MB second-level cache.
+# Updates of vectors larger than the cache are memory-bound: all passes are done over one block,
+# then over the next. Four vectors of this many float32 fill half of a 2 MB second-level cache.
 BLOCK = 1 << 16
 
 
@@ -336,7 +336,7 @@ _PRODUCTS: dict[tuple[float, float], list[float]] = {}
 
 
 def _nadam_product(beta1: float, psi: float, t: int) -> float:
-    """μ₁ · … · μ_t; what was multiplied before is kept, so that a step takes one product."""
+    """The product μ₁ · … · μ_t, cached so that each step takes one multiplication."""
     products = _PRODUCTS.setdefault((beta1, psi), [1.0])
     for i in range(len(products), t + 1):
         products.append(products[-1] * _nadam_mu(beta1, psi, i))
@@ -449,7 +449,7 @@ def _run(mean: Array, value: Array, rate: float) -> None:
 
 
 def blocks(*vectors: Array) -> Iterator[tuple[Array, ...]]:
-    """The vectors cut into equal parts that together fit the cache; whole where they already do."""
+    """Yields the vectors in parts that together fit into the cache; short vectors as a whole."""
     size = len(vectors[0])
     if size <= 2 * BLOCK:
         yield vectors

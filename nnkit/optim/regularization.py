@@ -1,4 +1,4 @@
-"""The config's `regularization` section, and what of it are operations on parameters."""
+"""The config's `regularization` section, and its operations on parameters."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class Regularization(Spec):
         return self.l1_strength * float(np.abs(exact).sum()) + squares
 
     def add_gradient(self, weights: Array, grads: Array) -> None:
-        """Adds the penalty's gradient, λ₁·sign(w) + λ₂·w, to `grads`, both of one length."""
+        """Adds the penalty's gradient, λ₁·sign(w) + λ₂·w, to `grads`, of the same length."""
         if self.l2_strength:
             grads += self.l2_strength * weights
         if self.l1_strength and not self.l1_is_proximal:
@@ -122,12 +122,14 @@ class Regularization(Spec):
         np.multiply(np.sign(weights), reduced, out=weights)
 
     def limit_norms(self, W: Array, units: Array | None = None) -> None:
-        """Shortens each unit's weights to `max_norm`, in place (Srivastava et al. 2014, §5.1).
+        """Scales each unit's weights down to a norm of at most `max_norm`, in place.
+
+        Srivastava et al. 2014, §5.1.
 
         Args:
             W: the weights, C-ordered.
-            units: the unit to which each run of them leads, as many runs of one length; by default
-                W is (units, …).
+            units: the unit of each run of consecutive weights, (runs,), where all runs have the
+                same length; by default W is (units, …).
         """
         if self.max_norm is None:
             return

@@ -18,9 +18,9 @@ class PlateauState:
     """The state of the schedule `plateau`.
 
     Attributes:
-        factor: on the learning rate.
-        best: value of the watched figure so far; None before the first evaluation.
-        waited: evaluations since then.
+        factor: factor on the learning rate.
+        best: best value of the monitored metric so far; None before the first evaluation.
+        waited: number of evaluations since the last improvement or reduction.
     """
 
     factor: float = 1.0
@@ -57,22 +57,22 @@ class Schedule(Component):
 
     @property
     def remark(self) -> str | None:
-        """What a drawing of the schedule can't show, in sentences; None where it shows all."""
+        """A remark on what a plot of the schedule cannot show, or None."""
         return None
 
     def observe(self, state: PlateauState, value: float, higher_is_better: bool) -> PlateauState:
-        """The state after an evaluation; most schedules do not look at figures.
+        """The state after an evaluation; most schedules ignore metrics.
 
         Args:
-            state: after the evaluation before.
-            value: of the monitored figure.
-            higher_is_better: whether a larger one is an improvement.
+            state: the state after the previous evaluation.
+            value: the value of the monitored metric.
+            higher_is_better: whether a larger value is an improvement.
         """
         return state
 
     @abstractmethod
     def after_warmup(self, time: int, duration: int) -> float:
-        """The factor once the warm-up is over, at `time` (from 0) of `duration`."""
+        """The factor after the warm-up, at `time` (from 0) of `duration`."""
 
 
 class ConstantRate(Schedule):
@@ -224,7 +224,7 @@ class Plateau(Schedule):
     floor: Fraction = Field(0.0, description="The factor never falls below this.")
 
     def after_warmup(self, time: int, duration: int) -> float:
-        return 1.0  # what it has seen is in the state, which the loop multiplies by
+        return 1.0  # its factor is in the state; the training loop applies it
 
     @property
     def remark(self) -> str:
@@ -246,7 +246,7 @@ class Plateau(Schedule):
 
 
 def _half_cosine(first: float, last: float, share: float) -> float:
-    """From `first` to `last` along half a cosine."""
+    """Interpolates from `first` to `last` along half a cosine."""
     return last + (first - last) * 0.5 * (1 + cos(pi * share))
 
 

@@ -1,4 +1,4 @@
-"""One update of all parameters: clipping, decay, the optimizer's step, and what follows it."""
+"""One update of all parameters: clipping, weight decay, the optimizer's step and constraints."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nnkit.optim.regularization import Regularization
 
 @dataclass(frozen=True, slots=True)
 class _Segment:
-    """Neighbouring blocks that are updated alike, as views."""
+    """Adjacent blocks that are updated with the same settings, as views."""
 
     params: Array
     grads: Array
@@ -22,10 +22,10 @@ class _Segment:
 
 
 class Update:
-    """The update of fixed vectors, divided into segments once.
+    """The update of a fixed set of vectors, divided into segments once.
 
-    Blocks that are treated alike are updated in one go: where nothing sets them apart, all of
-    them are one segment, the whole vector.
+    Adjacent blocks with the same settings are updated together: if all have the same ones, a single
+    segment covers the whole vector.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Update:
         self.constrains = own or bool(self.shrunk or self.weights)
 
     def __call__(self, t: int, lr: float) -> None:
-        """Updates the parameters by the gradients, which serve as scratch.
+        """Updates the parameters from the gradients, which it overwrites.
 
         Args:
             t: the number of this step, from 1.
@@ -91,12 +91,12 @@ class Update:
             self.constrain(lr)
 
     def leave_out_frozen(self) -> None:
-        """Makes the gradients of what is not updated 0, for rules that look at all of them."""
+        """Sets the gradients of frozen blocks to 0, for operations on all gradients together."""
         for block in self.frozen:
             block.fill(0)
 
     def constrain(self, lr: float) -> None:
-        """What brings parameters back to where they are allowed, after they were moved."""
+        """Constrains the parameters after a step: L1 shrinkage, projection and norm limits."""
         for params, lr_factor in self.shrunk:
             self.regularization.shrink(params, lr * lr_factor)
         self.optimizer.constrain(self.penalized)
@@ -105,7 +105,7 @@ class Update:
 
 
 def _segments(layout: Layout, per_block: bool, by_decay: bool) -> list[tuple[slice, float, bool]]:
-    """Place, factor and decay of each stretch that is treated alike; frozen ones left out."""
+    """The slice, factor and decay of each segment that is not frozen."""
 
     def alike(numbered: tuple[int, Parameter]) -> tuple[float, bool, int]:
         i, block = numbered

@@ -1,4 +1,4 @@
-"""Kernels of optimizers: one pass over long vectors, which NumPy's many are bound by memory.
+"""Optimizer kernels: one pass over long vectors, where NumPy takes several memory-bound ones.
 
 Adam's ten operations on 10⁵ parameters take four times as long as one compiled pass.
 """
@@ -16,7 +16,7 @@ def sgd(p: Any, g: Any, lr: Any) -> None:
 
 
 def adam(p: Any, g: Any, m: Any, v: Any, beta1: Any, beta2: Any, rate: Any, eps: Any) -> None:
-    """Adam's update, with state and scalars as `optimizers.Adam` has them."""
+    """Adam's update, with state and scalars as in `optimizers.Adam`."""
     for i in range(p.size):
         first = m[i] * beta1 + g[i]
         second = v[i] * beta2 + g[i] * g[i]

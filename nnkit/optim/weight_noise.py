@@ -1,4 +1,4 @@
-"""Noise on the weights while a gradient is taken (An 1996; Graves 2013, §4)."""
+"""Noise on the weights while a gradient is computed (An 1996; Graves 2013, §4)."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from nnkit.random import generator
 
 @dataclass(frozen=True, slots=True)
 class NoisyWeights:
-    """Parameters that can be disturbed for a while.
+    """Parameters to which noise can be added temporarily.
 
     Attributes:
-        params: all of them, (P,).
+        params: all parameters, (P,).
         std: standard deviation of the noise.
-        seed: keys it.
+        seed: seed of the noise.
     """
 
     params: Array
@@ -28,7 +28,7 @@ class NoisyWeights:
 
     @contextmanager
     def at(self, step: int) -> Iterator[None]:
-        """Add the step's noise to the parameters within the block."""
+        """Adds the step's noise to the parameters within the block."""
         kept = self.params.copy()
         noise = generator(self.seed, "weight noise", step).standard_normal(
             len(kept), dtype=kept.dtype.type

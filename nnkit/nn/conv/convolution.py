@@ -1,8 +1,8 @@
-"""Convolution straight from the input, without columns.
+"""Direct convolution, without im2col.
 
-With samples last and windows next to each other, entry (c, i, j) of all windows of an output row,
-over all samples, is one run of memory. A row of outputs is a sum of such runs, each times a weight:
-`nnkit.nn.conv.tiles` adds them up, and here is where they lie. Importing this module imports numba.
+With samples last and stride 1, entry (c, i, j) of all windows of an output row, over all samples,
+is one contiguous run of memory. A row of outputs is a weighted sum of such runs: this module
+computes their offsets, and `nnkit.nn.conv.tiles` adds them up. Importing this module imports numba.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from nnkit.nn.params import Array
 class DirectConvolution:
     """The convolution of one group of channels, for batches of one size N.
 
-    Windows must stand one entry apart along each axis, and a row of outputs and of inputs, over all
-    samples, fill a tile (`is_possible`). Threads share the rows.
+    The stride must be 1 along each axis, and a row of outputs and of inputs, over all samples, must
+    fill a tile (`is_possible`). Threads share the rows.
     """
 
     def __init__(
@@ -48,12 +48,12 @@ class DirectConvolution:
         self.size = (1, *windows.size)[-2:]
         self.count = (1, *windows.count)[-2:]
         self.channels, self.filters, self.batch = channels, filters, batch
-        self.step = width * batch  # in X, from one row of outputs to the next
+        self.step = width * batch  # in X, between the runs of adjacent rows of outputs
         entries = self._entries(self.step, batch)
         self.offsets = np.array([c * area + entry for c in range(channels) for entry in entries])
         self.dtype, self.lanes = dtype, tiles.lanes(dtype)
         self.width = tiles.VECTORS * self.lanes
-        # Tiles are told to compiled code as tuples, whose lengths it knows when it is compiled.
+        # Tile sizes are passed to compiled code as tuples, whose lengths are known at compile time.
         self.for_Z = (0,) * tiles.block(filters, tiles.OUTPUTS)
         self.packed = self._packed(len(self.offsets), filters, self.for_Z)
         self.bands = bands(self.count[0], threads)
@@ -67,7 +67,7 @@ class DirectConvolution:
         return set(windows.stride) == {1} and shortest >= tiles.VECTORS * tiles.lanes(dtype)
 
     def allocate_training(self, input_gradient: bool) -> None:
-        """Allocates what the gradients need."""
+        """Allocates the buffers for the gradients."""
         taps = len(self.offsets)
         self.for_entries = (0,) * tiles.block(taps, tiles.ENTRIES)
         self.for_dW = (0,) * tiles.block(self.filters, tiles.PRODUCTS // len(self.for_entries))
@@ -89,7 +89,7 @@ class DirectConvolution:
         run = shape[2] * self.batch
         entries = np.array(self._entries(run, self.batch)).reshape(self.kernel)
         filters = np.arange(self.filters)[:, None] * (rows * run)
-        # dX[y, x] is seen by the windows that begin i rows above and j columns before it: (i, f, j)
+        # dX[y, x] is in the windows that begin i rows above and j columns before it: (i, f, j)
         self.back = (self.margin * self.batch + filters - entries[:, None]).reshape(-1)
         self.for_dX = (0,) * tiles.block(self.channels, tiles.OUTPUTS)
         self.packed_back = self._packed(len(self.back), self.channels, self.for_dX)
@@ -109,7 +109,7 @@ class DirectConvolution:
         )
 
     def weight_gradient(self, X: Array, dZ: Array, dW: Array) -> None:
-        """Writes dW (filters, channels · taps) for X as it was and dZ (filters, *positions, N)."""
+        """Writes dW (filters, channels · taps) for the padded X and dZ (filters, *positions, N)."""
         X, dZ = X.reshape(-1), dZ.reshape(self.filters, self.count[0], -1)
         tile = self.for_dW, self.for_entries, self.lanes
         side_by_side(
@@ -144,13 +144,13 @@ class DirectConvolution:
         return [i * down * row + j * across * column for i, j in places]
 
     def _packed(self, terms: int, count: int, tile: Sequence[int]) -> Array:
-        """Buffer for the weights of `count` outputs, tile by tile; the last may overlap another."""
+        """Buffer for the weights of `count` outputs, tile by tile; the last tile may overlap."""
         room = ceil(count / len(tile)) * len(tile) * terms
         return self.buffers.empty((room,), self.dtype)
 
 
 def bands(rows: int, threads: int) -> list[tuple[int, int]]:
-    """Start and stop row of each thread's share."""
+    """Start and stop rows of each thread's share."""
     count = min(rows, threads)
     edges = [rows * i // count for i in range(count + 1)]
     return list(pairwise(edges))

@@ -1,8 +1,8 @@
-"""Windows as the columns of a matrix, so that a convolution is one product of matrices.
+"""im2col: windows as the columns of a matrix, so that a convolution is one matrix product.
 
 Chellapilla, Puri & Simard 2006, *High performance convolutional neural networks for document
-processing*. With samples last, each row of that matrix is copied in runs as long as an output row
-and all samples.
+processing*. With samples last, each row of the matrix is copied in contiguous runs, each an output
+row over all samples.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from nnkit.nn.params import Array
 
 
 class Padded:
-    """Inputs (C, *positions, N) with zeros around them, in a buffer used again."""
+    """Pads inputs (C, *positions, N) in a buffer that it reuses."""
 
     def __init__(
         self,
@@ -29,27 +29,27 @@ class Padded:
         buffers: Buffers,
         around: float = 0.0,
     ) -> None:
-        """Takes the buffer.
+        """Allocates the buffer.
 
         Args:
-            windows: over the inputs.
+            windows: the windows over the inputs.
             channels: number of input channels, C.
             batch: the number of samples, N.
             dtype: data type of the inputs.
-            buffers: hands it out.
-            around: what stands around the inputs, if not zeros.
+            buffers: allocates the buffer.
+            around: the padding value.
         """
         self.inside = (slice(None), *windows.inside)
         self.buffer = buffers.full((channels, *windows.padded, batch), dtype, around)
 
     def __call__(self, X: Array) -> Array:
-        """X padded with zeros, (C, *padded positions, N)."""
+        """The padded X, (C, *padded positions, N)."""
         self.buffer[self.inside] = X
         return self.buffer
 
 
 class Columns:
-    """The matrix of windows (C · taps, positions · N), and the way back from it.
+    """The im2col matrix of windows, (C · taps, positions · N), and its transpose, col2im.
 
     Row (c, i, j) holds, for every window and sample, entry (i, j) of channel c.
     """
@@ -65,14 +65,14 @@ class Columns:
         gathers: bool = True,
         scatters: bool = True,
     ) -> None:
-        """Takes the buffers.
+        """Allocates the buffers.
 
         Args:
-            windows: over the inputs.
+            windows: the windows over the inputs.
             channels: number of input channels, C.
             batch: the number of samples, N.
             dtype: data type of the inputs.
-            buffers: hands them out.
+            buffers: allocates the buffers.
             gathers: whether `gather` will be called.
             scatters: whether `scatter` will be called.
         """
@@ -89,7 +89,7 @@ class Columns:
             self.around = buffers.empty((channels, *windows.padded, batch), dtype)
 
     def gather(self, X: Array) -> Array:
-        """The matrix for X (C, *positions, N); it stays as it is until the next call."""
+        """The im2col matrix of X (C, *positions, N), valid until the next call."""
         if self.windows.are_points:
             return X.reshape(self.shape)
         if self.padded is not None:
@@ -100,7 +100,7 @@ class Columns:
         return self.matrix
 
     def scatter(self, matrix: Array, out: Array) -> None:
-        """Adds up a matrix's entries where they were gathered from, into `out`, shaped like X."""
+        """Writes col2im of a matrix into `out`, shaped like X: sums each input's entries."""
         if self.windows.are_points:
             out.reshape(self.shape)[...] = matrix
             return

@@ -1,14 +1,14 @@
 """Compiled sums of products that stay in registers, for convolution.
 
-A sum that is written to memory and read again for each of its terms takes several times as long as
-its products. The two functions here that build LLVM code keep a tile of sums, some filters by some
-vectors, in registers until it is complete, as the kernels of matrix products do (Goto & van de
-Geijn 2008, *Anatomy of high-performance matrix multiplication*); numba compiles them with the plain
-Python around them. Importing this module imports numba. (What calls them is in the same file,
-because numba keeps machine code until the file of the function that it compiled changes.)
+Writing a sum to memory and reading it back for each of its terms takes several times as long as the
+products. The two functions here that build LLVM code keep a tile of sums (several filters by
+several vectors) in registers until it is complete, as kernels of matrix products do (Goto & van de
+Geijn 2008, *Anatomy of high-performance matrix multiplication*). numba compiles them with the plain
+Python code that calls them. The callers are in the same file because numba invalidates its cache
+only when the file of the compiled function changes. Importing this module imports numba.
 
-A run is a stretch of memory: one entry of all windows of an output row, over all samples. Arrays
-are C-ordered:
+A run is a contiguous stretch of memory: one entry of all windows of an output row, over all
+samples. Arrays are C-ordered:
 
     X   (channels, *padded positions, N), flat
     W   (filters, channels · taps)
@@ -31,14 +31,14 @@ from nnkit.compiled import vector_registers
 
 INDEX = ir.IntType(64)
 LANE = ir.IntType(32)
-FUSED = ("contract",)  # a product and a sum may be rounded at once
-CHUNK = 96  # vectors of a run, or of a few rows of it, that stay in the L1 cache for all filters
+FUSED = ("contract",)  # allows fused multiply-add
+CHUNK = 96  # vectors of one or more runs that stay in the L1 cache for all filters
 
 BYTES, REGISTERS = vector_registers()
-VECTORS = 2 if REGISTERS == 32 else 1  # of samples and positions, in a tile of outputs
-OUTPUTS = 12  # filters at most in such a tile; with the vectors read they fill the registers
-PRODUCTS = 24 if REGISTERS == 32 else 12  # sums at most in a tile of the weights' gradient
-ENTRIES = 6 if REGISTERS == 32 else 4  # of a window, at most in that tile
+VECTORS = 2 if REGISTERS == 32 else 1  # vectors of samples and positions in a tile of outputs
+OUTPUTS = 12  # most filters in such a tile; with the vectors read they fill the registers
+PRODUCTS = 24 if REGISTERS == 32 else 12  # most sums in a tile of the weight gradient
+ENTRIES = 6 if REGISTERS == 32 else 4  # most entries of a window in that tile
 
 
 def lanes(dtype: np.dtype[Any]) -> int:
@@ -47,13 +47,13 @@ def lanes(dtype: np.dtype[Any]) -> int:
 
 
 def block(count: int, most: int) -> int:
-    """The best block size, at most `most`, to cut a count into: few blocks, little left over."""
+    """The best block size, at most `most`, to split a count: few blocks and little overlap."""
     sizes = range(min(count, most), 0, -1)
     return min(sizes, key=lambda size: ceil(count / size) * (size + 1))
 
 
 def pack(tile: Any, W: Any, packed: Any) -> None:
-    """Writes the weights into `packed` as `correlate` takes them: by tiles, terms, filters."""
+    """Writes the weights into `packed` in the order of `correlate`: tiles, terms, filters."""
     filters, taps = W.shape
     size, i = len(tile), 0
     for first in range(0, filters, size):
@@ -78,7 +78,7 @@ def correlate(
 ) -> None:
     """Writes Z[f, y] = b[f] + Σ_k W[f, k] · (run k of row y), for rows from top to bottom.
 
-    Where filters or a run are no multiple of a tile, the last tile computes some outputs again.
+    If the filters or the run are not a multiple of a tile, the last tile recomputes some outputs.
     """
     filters, rows, length = Z.shape
     taps, size, area = offsets.size, len(tile), rows * length
@@ -95,7 +95,7 @@ def correlate(
 
 
 def pack_back(tile: Any, W: Any, packed: Any) -> None:
-    """Writes W into `packed` as `correlate_back` takes it: by channel tiles, terms (i, f, j)."""
+    """Writes W into `packed` in the order of `correlate_back`: channel tiles, terms (i, f, j)."""
     filters, channels, height, across = W.shape
     size, at = len(tile), 0
     for first in range(0, channels, size):
@@ -131,8 +131,8 @@ def correlate_back(
     none = np.zeros(size, dX.dtype)
     d, x = dZ.reshape(-1), dX.reshape(-1)
     for y in range(top, bottom):
-        lowest = max(0, -((count - 1 - y - before[0]) // dilation))  # no row above the first, …
-        highest = min(height - 1, (y + before[0]) // dilation)  # … and none below the last
+        lowest = max(0, -((count - 1 - y - before[0]) // dilation))  # no row after the last
+        highest = min(height - 1, (y + before[0]) // dilation)  # no row before the first
         skipped, taps = lowest * each, (highest - lowest + 1) * each
         if taps <= 0:
             dX[:, y] = 0
@@ -167,7 +167,7 @@ def multiply(
     taps, size, wide, area = offsets.size, len(tile), len(entries), rows * length
     each = (size * wide + lanes - 1) // lanes * lanes
     vectors = length // lanes
-    together = max(1, CHUNK // max(1, vectors))  # rows
+    together = max(1, CHUNK // max(1, vectors))  # rows at a time
     d = dZ.reshape(-1)
     sums[:] = 0
     for y in range(top, bottom, together):
@@ -208,14 +208,15 @@ def multiply(
     for f in range(filters):
         for k in range(taps):
             for y in range(top, bottom):
-                for t in range(vectors * lanes, length):  # what fills no vector
+                for t in range(vectors * lanes, length):  # the rest, which does not fill a vector
                     dW[f, k] += dZ[f, y, t] * X[y * step + offsets[k] + t]
 
 
 def emitted(build: Callable[..., Any]) -> Callable[..., None]:
-    """An intrinsic through which compiled code runs the LLVM code that `build` writes.
+    """Wraps `build`, which generates LLVM code, as an intrinsic for compiled code to call.
 
-    Without the context, which numba hands to `build`; numba itself has no types.
+    The type of the result omits the context, which numba passes to `build`; numba itself is
+    untyped.
     """
     call: Callable[..., None] = intrinsic(build)
     return call
@@ -293,7 +294,7 @@ def multiply_runs(
 ) -> Any:
     """sums[s + r·E + e] += Σ_{y,t} dZ[z + r·step + y·down + t] · X[x + o(e) + y·below + t].
 
-    For the R filters r of the tile, its E entries e with o(e) = offsets[first + e], so many rows y,
+    For the R filters r of the tile, its E entries e with o(e) = offsets[first + e], `rows` rows y,
     and t over `count` vectors.
     """
     size, wide = len(tile), len(entries)
@@ -391,7 +392,7 @@ class _Array:
         self.builder.store(vector, self._pointer(index), align=self.itemsize)
 
     def spread(self, index: Any) -> Any:
-        """A vector of one number in all lanes."""
+        """A vector with the same number in all lanes."""
         one = self.builder.insert_element(self.zero, self.number(index), LANE(0))
         return self.builder.shuffle_vector(one, self.zero, _lanes([0] * self.lanes))
 
@@ -411,7 +412,7 @@ def _add_product(builder: Any, a: Any, b: Any, total: Any) -> Any:
 def _repeat(
     builder: Any, count: Any, starts: Sequence[Any], body: Callable[[Any, Sequence[Any]], list[Any]]
 ) -> list[Any]:
-    """A loop over k from 0 to `count`, at least once; `body` says what the values become."""
+    """Emits a loop over k from 0 to `count`, run at least once; `body` returns the next values."""
     before = builder.block
     loop, after = builder.append_basic_block("loop"), builder.append_basic_block("after")
     builder.branch(loop)
@@ -432,7 +433,7 @@ def _repeat(
 
 
 def _sum_each(builder: Any, vectors: Sequence[Any]) -> Any:
-    """A vector of the sums of as many vectors: pairs are folded into one until one is left."""
+    """A vector whose lane i is the sum of vector i: pairs of vectors are folded into one."""
     apart, count = 1, len(vectors)
     while len(vectors) > 1:
         ours = [lane if not lane & apart else count + lane - apart for lane in range(count)]

@@ -21,7 +21,7 @@ MOST = 1 << 31
 
 
 class PerAxis:
-    """Annotation of a setting that is one whole number for all axes, or a list of one for each.
+    """Annotation of a setting that is one whole number for all axes, or a list of one per axis.
 
     Use: `Annotated[Sizes, PerAxis(least=1)]`.
     """
@@ -73,7 +73,7 @@ def per_axis(value: Sizes, axes: int, field: str) -> Shape:
     """A setting as one number for each axis.
 
     Raises:
-        ShapeError: the setting lists another number of axes.
+        ShapeError: the setting lists a different number of axes.
     """
     if isinstance(value, int):
         return (value,) * axes
@@ -88,7 +88,7 @@ def positions_of(form: Form, kind: str) -> Positions:
     """The positions (H, W) or (L,) of an image or sequence.
 
     Raises:
-        ShapeError: the samples are neither.
+        ShapeError: the samples are neither images nor sequences.
     """
     if len(form.positions) not in (1, 2):
         raise ShapeError(
@@ -105,11 +105,11 @@ class Windows:
 
     Attributes:
         size: the size of the input, such as (H, W).
-        kernel: entries of a window.
-        stride: from one window to the next.
-        dilation: from one entry of a window to the next.
-        before: zeros ahead of the input.
-        after: zeros behind it.
+        kernel: size of a window, in entries.
+        stride: distance from one window to the next.
+        dilation: distance from one entry of a window to the next.
+        before: amount of padding before the input.
+        after: amount of padding after the input.
     """
 
     size: Shape
@@ -153,11 +153,11 @@ class Windows:
 
     @property
     def inside(self) -> tuple[slice, ...]:
-        """The input's place in the padded input."""
+        """The slices of the padded input that hold the input."""
         return tuple(slice(b, b + n) for b, n in zip(self.before, self.size, strict=True))
 
     def slices(self) -> Iterator[tuple[slice, ...]]:
-        """Slices of the padded input that hold one entry of all windows, for each entry."""
+        """Yields, for each entry of a window, its slices in the padded input, over all windows."""
         for entry in product(*(range(k) for k in self.kernel)):
             yield tuple(
                 slice(e * d, e * d + (n - 1) * s + 1, s)
@@ -173,15 +173,15 @@ def windows(
     dilation: Sizes = 1,
     kernel_field: str = "kernel",
 ) -> Windows:
-    """The windows that a layer's settings put over an input of that size.
+    """The windows over an input of the given size for a layer's settings.
 
-    Along an axis whose size varies it is one window.
+    An axis of varying size gets one window.
 
-    With `same` there is one window for each `stride` entries, and where the zeros can't be shared
-    evenly one more of them stands behind (as in PyTorch, Keras and ONNX's SAME_UPPER).
+    With `same` there is one window for each `stride` entries. If the amount of padding is odd, the
+    extra zero is added after the input (as in PyTorch, Keras and ONNX's SAME_UPPER).
 
     Raises:
-        ShapeError: the settings do not fit the input, or no window does.
+        ShapeError: the settings do not fit the input, or no window fits into it.
     """
     axes = len(size)
     kernels, strides = per_axis(kernel, axes, kernel_field), per_axis(stride, axes, "stride")

@@ -1,4 +1,4 @@
-"""The layers, a file a kind; adding one is adding its file and its name to the union here."""
+"""The layers, one file per kind; to add one, add its file and extend the union here."""
 
 from __future__ import annotations
 
@@ -66,4 +66,4 @@ AnyLayer = Annotated[
     Tagged(name="layer"),
 ]
 
-Residual.model_rebuild()  # which holds layers itself
+Residual.model_rebuild()  # its layers are members of the union

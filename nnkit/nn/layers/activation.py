@@ -1,4 +1,4 @@
-"""An activation as a layer of its own; the config's `activation:` section places these."""
+"""An activation as a separate layer; the config's `activation` section inserts these, too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Convolution: each unit sees a window of the input, and all windows share their weights."""
+"""Convolution: each unit is connected to a window of the input, and all windows share weights."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from nnkit.nn.params import Array, Parameter, Shape
 from nnkit.nn.passes import Pass
 from nnkit.nn.products import product
 
-# Which of the six maps below each of the sixteen of LeNet-5's C3 sees (LeCun et al. 1998, table I).
+# The maps (of six) to which each of the sixteen of LeNet-5's C3 is connected (LeCun et al. 1998,
+# table I).
 LENET_5 = (
     *(tuple(sorted((i + j) % 6 for j in range(3))) for i in range(6)),
     *(tuple(sorted((i + j) % 6 for j in range(4))) for i in range(6)),
@@ -32,7 +33,7 @@ Connections = tuple[Annotated[tuple[int, ...], Listed], ...]
 
 
 def check_groups(groups: int, channels: int, filters: int) -> None:
-    """Raises a ShapeError if channels or filters can't be divided into so many groups."""
+    """Raises a ShapeError if channels or filters are not divisible by the number of groups."""
     for count, what in ((channels, "channels of the input"), (filters, "filters")):
         if count % groups:
             raise ShapeError(f"{count} {what} cannot be divided into {groups} groups", "groups")
@@ -84,7 +85,7 @@ class Conv(SpatialLayer, WeightedLayer):
         """The windows over an input sample of that form.
 
         Raises:
-            ShapeError: the layer can't take that form.
+            ShapeError: the layer does not accept that form.
         """
         size = positions_of(form, self.tag())
         return windows(size, self.kernel, self.stride, self.padding, self.dilation)
@@ -157,7 +158,7 @@ class Conv(SpatialLayer, WeightedLayer):
         windows, groups = self.windows(binding.form), self._groups(binding.input_shape[0])
         weights = Weights(binding, self.table)
         if binding.compiled and not windows.are_points:
-            from nnkit.nn.conv.convolution import DirectConvolution  # which imports numba
+            from nnkit.nn.conv.convolution import DirectConvolution  # imports numba
 
             if DirectConvolution.is_possible(windows, binding.batch, binding.dtype):
                 return BoundDirect(binding, windows, groups, weights)
@@ -165,9 +166,9 @@ class Conv(SpatialLayer, WeightedLayer):
 
 
 class Weights:
-    """The weights of all connections as they are trained, and as one block W (F, C/groups, taps).
+    """The weights of all connections as trained, and as one block W (F, C/groups, taps).
 
-    Where a table leaves connections out, W is a copy with zeros in their places.
+    If a table omits connections, W is a copy with zeros in their places.
     """
 
     def __init__(self, binding: Binding, table: Connections | None) -> None:
@@ -207,7 +208,7 @@ class _BoundConv(Layer):
         self.b = binding.params.get("b")
         self.db = binding.grads.get("b") if binding.training else None
         self.Z = binding.buffer(self.filters, *windows.count)
-        self.points = prod(windows.count) * binding.batch  # in each map, over all samples
+        self.points = prod(windows.count) * binding.batch  # of a map, over all samples
         if binding.training:
             self.ones = binding.ones(self.points)
         self.dX = binding.buffer(*binding.input_shape) if binding.input_gradient else None
@@ -218,7 +219,7 @@ class _BoundConv(Layer):
 
 
 class BoundColumns(_BoundConv):
-    """Z = W · columns(X); dW = dZ · columns(X)ᵀ, dX = columns⁻¹(Wᵀ dZ)."""
+    """Z = W · im2col(X); dW = dZ · im2col(X)ᵀ, dX = col2im(Wᵀ dZ)."""
 
     def __init__(self, binding: Binding, windows: Windows, groups: int, weights: Weights) -> None:
         super().__init__(binding, windows, groups, weights)
@@ -260,7 +261,7 @@ class BoundColumns(_BoundConv):
         self.weights.pick_gradient()
         if self.dX is None:
             return None
-        # The columns have served; their place takes those of the gradient.
+        # The columns are no longer needed; those of the gradient reuse their memory.
         columns = np.empty_like(self.seen) if self.windows.are_points else self.seen
         for group in range(self.groups):
             self.for_dX(W[group].T, dZ[group], columns[group])

@@ -60,9 +60,10 @@ class ConvTranspose(SpatialLayer, WeightedLayer):
         """The windows over the *output*, one for each position of an input of that form.
 
         Raises:
-            ShapeError: the layer can't take that form.
+            ShapeError: the layer does not accept that form.
         """
-        # A stand-in for a size that varies, so that nothing is refused before it is known.
+        # A large stand-in for a varying size, so that no setting is rejected before the size is
+        # known.
         size = tuple(n or LONG for n in positions_of(form, self.tag()))
         kernel, stride, padding, extra, dilation = (
             per_axis(getattr(self, field), len(size), field)
@@ -106,7 +107,7 @@ class ConvTranspose(SpatialLayer, WeightedLayer):
 
 
 class BoundConvTranspose(Layer):
-    """Z = columns⁻¹(Wᵀ X) + b; dW = X · columns(dZ)ᵀ, dX = W · columns(dZ)."""
+    """Z = col2im(Wᵀ X) + b; dW = X · im2col(dZ)ᵀ, dX = W · im2col(dZ)."""
 
     def __init__(self, binding: Binding, windows: Windows, groups: int) -> None:
         W = binding.params["W"]

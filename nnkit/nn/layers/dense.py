@@ -1,4 +1,4 @@
-"""Dense layer: every unit sees every input, Z = W X + b."""
+"""Dense layer: every unit is connected to every input, Z = W X + b."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class BoundDense(Layer):
     def backward(self, dY: Array, now: Pass) -> Array | None:
         self.for_dW(dY, self.X.T, self.dW)
         if self.db is not None:
-            np.dot(dY, self.ones, out=self.db)  # a product with ones beats a sum over rows
+            np.dot(dY, self.ones, out=self.db)  # faster than a sum over rows
         if self.dX is not None:
             self.for_dX(self.W.T, dY, self.dX)
         return self.dX

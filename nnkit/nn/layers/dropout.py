@@ -1,4 +1,4 @@
-"""Dropout: in training, each unit is left out with a given probability."""
+"""Dropout: in training, each unit is dropped with a given probability."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nnkit.nn.params import Array, Shape
 from nnkit.nn.passes import Pass
 from nnkit.random import philox
 
-LEVELS = 1 << 16  # a unit's fate is one 16-bit draw: four of them to each 64-bit word
+LEVELS = 1 << 16  # one 16-bit draw for each unit, four for each 64-bit word
 
 
 class Dropout(LayerSpec):
@@ -58,9 +58,9 @@ class SpatialDropout(LayerSpec):
 
 
 class BoundDropout(Layer):
-    """Y = M ⊙ X and dX = M ⊙ dY, with a mask M drawn anew at each step.
+    """Y = M ⊙ X and dX = M ⊙ dY, with a new mask M at each step.
 
-    M is (*shape, N), or has a single entry along axes whose units share their fate.
+    M is (*shape, N), or has size 1 along axes whose units are dropped together.
     """
 
     def __init__(self, rate: float, binding: Binding, mask_shape: Shape) -> None:

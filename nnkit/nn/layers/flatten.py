@@ -1,4 +1,4 @@
-"""Flatten and reshape: the numbers of a sample in another arrangement."""
+"""Flatten and reshape: the values of a sample in another shape."""
 
 from __future__ import annotations
 
@@ -55,16 +55,16 @@ class Reshape(LayerSpec):
 
 
 class BoundReshape(Layer):
-    """(*shape, N) → (*other shape, N) and back; both are views wherever the memory allows."""
+    """(*shape, N) → (*other shape, N) and back; both are views where the memory layout allows."""
 
     def __init__(self, binding: Binding, shape: Shape) -> None:
         self.before, self.after = binding.input_shape, shape
-        # np.moveaxis takes microseconds to find these out anew at each step.
+        # np.moveaxis would take microseconds to compute these at each step.
         self.axes = (len(self.before), *range(len(self.before)))
         self.samples_last = (*range(1, len(shape) + 1), 0)
 
     def forward(self, X: Array, now: Pass) -> Array:
-        # A batch lies in memory as (N, *shape) with N moved last; that needs no copy either.
+        # A data batch is stored as (N, *shape) and viewed with N last; this needs no copy either.
         samples = X.shape[-1]
         if X.flags.c_contiguous:
             return X.reshape(*self.after, samples)

@@ -26,7 +26,7 @@ class GaussianNoise(LayerSpec):
 
 
 class BoundNoise(Layer):
-    """Y = X + std · ξ, with ξ drawn anew at each step; dX = dY."""
+    """Y = X + std · ξ, with new noise ξ at each step; dX = dY."""
 
     def __init__(self, spec: GaussianNoise, binding: Binding) -> None:
         self.std = spec.std

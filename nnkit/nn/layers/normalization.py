@@ -1,4 +1,4 @@
-"""Normalization: to mean 0 and variance 1, then scaled and shifted as training finds best."""
+"""Normalization to mean 0 and variance 1, followed by a trained scale and shift."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class _BoundBatchNorm(Layer):
     def _remember(self, mean: Array, variance: Array) -> None:
         self.mean += self.momentum * (mean - self.mean)
         count = self.rows_of_Y.shape[1]
-        if count > 1:  # one number alone says nothing of a variance
+        if count > 1:  # the variance of a single value is undefined
             unbiased = variance * (count / (count - 1))
             self.variance += self.momentum * (unbiased - self.variance)
 
@@ -91,7 +91,7 @@ class _BoundBatchNorm(Layer):
 
 
 class BoundBatchNorm(_BoundBatchNorm):
-    """Batch normalization in NumPy, a pass over memory for each operation."""
+    """Batch normalization in NumPy, with a pass over memory for each operation."""
 
     def __init__(self, spec: BatchNorm, binding: Binding) -> None:
         super().__init__(spec, binding)
@@ -116,7 +116,7 @@ class BoundBatchNorm(_BoundBatchNorm):
         np.sum(rows, axis=1, out=affine.dshift)
         np.einsum("ij,ij->i", rows, centred, out=affine.dscale)
         affine.dscale *= self.spread
-        # dX = scale · spread · (dY − mean(dY) − X̂ · mean(dY ⊙ X̂)): how μ and σ² move with X
+        # dX = scale · spread · (dY − mean(dY) − X̂ · mean(dY ⊙ X̂)), since μ and σ² depend on X
         count = rows.shape[1]
         rows -= (affine.dshift / count)[:, None]
         centred *= (self.spread * affine.dscale / count)[:, None]
@@ -184,7 +184,7 @@ class _BoundLayerNorm(Layer):
 
 
 class BoundLayerNorm(_BoundLayerNorm):
-    """Layer normalization in NumPy, a pass over memory for each operation."""
+    """Layer normalization in NumPy, with a pass over memory for each operation."""
 
     def __init__(self, spec: LayerNorm, binding: Binding) -> None:
         super().__init__(spec, binding)
@@ -204,7 +204,7 @@ class BoundLayerNorm(_BoundLayerNorm):
         columns = dY.reshape(self.normalized.shape)
         np.einsum("ij,ij->i", columns, self.normalized, out=self.affine.dscale)
         np.sum(columns, axis=1, out=self.affine.dshift)
-        # dX = spread · (dX̂ − mean(dX̂) − X̂ · mean(dX̂ ⊙ X̂)): how μ and σ² move with X
+        # dX = spread · (dX̂ − mean(dX̂) − X̂ · mean(dX̂ ⊙ X̂)), since μ and σ² depend on X
         columns *= self.affine.scale[:, None]
         along = np.einsum("ij,ij->j", columns, self.normalized) / self.units
         columns -= np.mean(columns, axis=0)
@@ -240,7 +240,7 @@ class CompiledLayerNorm(_BoundLayerNorm):
 
 
 class _Affine:
-    """Scale and shift of each row and their gradients, (rows,); 1 and 0 where none are trained."""
+    """Scale and shift of each row and their gradients, (rows,); 1 and 0 if they are not trained."""
 
     def __init__(self, binding: Binding, rows: int) -> None:
         self.scale, self.shift = np.ones(rows, binding.dtype), np.zeros(rows, binding.dtype)

@@ -36,7 +36,7 @@ class _Pooling(SpatialLayer):
         """The windows over an input sample of that form.
 
         Raises:
-            ShapeError: the layer can't take that form.
+            ShapeError: the layer does not accept that form.
         """
         size = positions_of(form, self.tag())
         stride = self.size if self.stride is None else self.stride
@@ -83,7 +83,7 @@ class MaxPool(_Pooling):
 
 
 class BoundMaxPool(Layer):
-    """Y = max over the entries of a window, and for each entry a mask of where it was chosen."""
+    """Y = max over the entries of a window; for each entry, a mask marks where it was chosen."""
 
     def __init__(self, binding: Binding, windows: Windows) -> None:
         channels, N, dtype = binding.input_shape[0], binding.batch, binding.dtype
@@ -126,7 +126,7 @@ class BoundMaxPool(Layer):
 
 
 class BoundQuarters(Layer):
-    """Max pooling over adjacent 2 × 2 windows, the most common ones, by compiled kernels."""
+    """Max pooling over non-overlapping 2 × 2 windows, the most common ones, by compiled kernels."""
 
     def __init__(self, binding: Binding, windows: Windows) -> None:
         self.Y = binding.buffer(binding.input_shape[0], *windows.count)
@@ -136,7 +136,7 @@ class BoundQuarters(Layer):
         if binding.training:
             self.dX = binding.buffer(*binding.input_shape)
             rows, columns = (2 * n for n in windows.count)
-            self.left_over = self.dX[:, rows:], self.dX[:, :, columns:]  # no window reaches these
+            self.left_over = self.dX[:, rows:], self.dX[:, :, columns:]  # outside all windows
 
     def forward(self, X: Array, now: Pass) -> Array:
         self.choose(np.ascontiguousarray(X), self.Y, self.chosen)
@@ -196,7 +196,7 @@ class BoundAvgPool(Layer):
 
 
 class Sums:
-    """The sum of each window's entries, and the gradient back to them."""
+    """The sum of each window's entries, and its gradient."""
 
     def __init__(self, binding: Binding, windows: Windows) -> None:
         channels, N, dtype = binding.input_shape[0], binding.batch, binding.dtype
@@ -243,7 +243,7 @@ class Subsample(SpatialLayer, WeightedLayer):
         """The windows over an input sample of that form.
 
         Raises:
-            ShapeError: the layer can't take that form.
+            ShapeError: the layer does not accept that form.
         """
         size = positions_of(form, self.tag())
         return windows(size, self.size, self.size, kernel_field="size")
@@ -321,7 +321,7 @@ class GlobalAvgPool(_GlobalPooling):
 
 
 class BoundGlobalAvgPool(Layer):
-    """Y = mean over positions; dX = dY / positions at each of them."""
+    """Y = mean over positions; dX = dY / (number of positions) at each position."""
 
     def __init__(self, binding: Binding) -> None:
         self.shape = (*binding.input_shape, binding.batch)
@@ -350,7 +350,7 @@ class GlobalMaxPool(_GlobalPooling):
 
 
 class BoundGlobalMaxPool(Layer):
-    """Y = max over positions; dX = dY where that was found."""
+    """Y = max over positions; dX = dY at the maximum, 0 elsewhere."""
 
     def __init__(self, binding: Binding) -> None:
         self.dX = binding.buffer(*binding.input_shape) if binding.training else None

@@ -18,7 +18,7 @@ from nnkit.nn.passes import Pass
 from nnkit.nn.products import product
 
 # The centers of LeNet-5's ten output units (LeCun et al. 1998, figure 3): the digits 0 to 4, and
-# below them 5 to 9. The bar above some of them is the paper's.
+# below them 5 to 9. The bars above some of them are in the paper, too.
 LENET_5 = """
 .#####.  ...##..  .#####.  #######  .#####.
 .......  ..###..  .......  .....##  .......
@@ -117,7 +117,7 @@ class RBF(WeightedLayer):
 class BoundRBF(Layer):
     """Y = −γ|x − w|²; dW = 2γ Σ dY (x − w), dX = 2γ Σ dY (w − x).
 
-    As −γ(|x|² − 2 w·x + |w|²), so that a product of matrices does the work.
+    Computed as −γ(|x|² − 2 w·x + |w|²), so that most of the work is a matrix product.
     """
 
     def __init__(self, binding: Binding, gamma: float) -> None:
@@ -139,7 +139,7 @@ class BoundRBF(Layer):
         np.multiply(Y, 2, out=Y)
         np.subtract(Y, np.einsum("ij,ij->i", self.W, self.W)[:, None], out=Y)
         np.subtract(Y, np.einsum("jn,jn->n", X, X), out=Y)
-        np.minimum(Y, 0, out=Y)  # rounding can put a point in a center on the other side of 0
+        np.minimum(Y, 0, out=Y)  # for a point at a center, rounding can make it positive
         return np.multiply(Y, self.gamma, out=Y)
 
     def backward(self, dY: Array, now: Pass) -> Array | None:

@@ -1,4 +1,4 @@
-"""Residual block: what its layers compute is added to their input."""
+"""Residual block: the output of its layers is added to their input."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Residual(ActivatedLayer):
         "`architecture.initializer`.",
     )
 
-    # Where in the config each layer stands, once activations stand between them.
+    # The config index of each layer, once activations have been inserted between them.
     _places: tuple[int, ...] = PrivateAttr(())
 
     def decided(
@@ -95,7 +95,7 @@ class Residual(ActivatedLayer):
         return last.output_form
 
     def _inside(self, form: Form) -> Iterator[Stage]:
-        """The layers of F with the forms that reach them."""
+        """Yields the layers of F as stages, with their input forms."""
         for index, layer in enumerate(self.layers):
             with self._blaming(index):
                 stage = Stage.of(f"layers.{index}", layer, form)
@@ -104,7 +104,7 @@ class Residual(ActivatedLayer):
 
     @contextmanager
     def _blaming(self, index: int) -> Iterator[None]:
-        """What a layer of F can't do is said of its own setting."""
+        """Adds the setting of a layer of F to the path of its ShapeErrors."""
         try:
             yield
         except ShapeError as error:
@@ -112,7 +112,7 @@ class Residual(ActivatedLayer):
             raise ShapeError(str(error), "layers", place, *error.path) from None
 
     def _shortcut(self, form: Form) -> Stage | None:
-        """The layer that X goes through on its way past F, if any."""
+        """The layer of the shortcut past F, or None for the identity."""
         output = self.output_form(form)
         if output == form:
             return None
@@ -140,9 +140,9 @@ class Residual(ActivatedLayer):
         return shortcut
 
     def _stride(self, form: Form) -> tuple[int, ...]:
-        """How many inputs lie from one output of F to the next; 1 where that is no whole number.
+        """The stride of F along each axis; 1 where it is not a whole number.
 
-        That the sizes are as many times apart would not do: so are 4 and 2 of a valid 3 × 3 window.
+        The ratio of the sizes would not do: a valid 3 × 3 window with stride 1 turns 4 into 2.
         """
         field = self.receptive_field(form)
         assert field is not None
@@ -177,7 +177,7 @@ class Residual(ActivatedLayer):
         axes = len(form.positions)
         inside = list(self._inside(form))
         if any(len(stage.input_form.positions) != axes for stage in inside):
-            return ReceptiveField((inf,) * axes, (1,) * axes)  # positions are not kept apart
+            return ReceptiveField((inf,) * axes, (1,) * axes)  # F mixes positions
         seen = ReceptiveField((1,) * axes, (1,) * axes)
         for stage in inside:
             seen = seen.then(stage.spec.receptive_field(stage.input_form))
@@ -193,7 +193,7 @@ class BoundResidual(Layer):
     """Y = F(X) + S(X); dX = Fᵀ dY + Sᵀ dY."""
 
     def __init__(self, binding: Binding, inside: Sequence[Stage], shortcut: Stage | None) -> None:
-        kept = replace(binding, input_is_scratch=False)  # both ways begin at X
+        kept = replace(binding, input_is_scratch=False)  # both branches read X
         self.inside = bind_chain(inside, kept)
         self.shortcut = bind_chain([shortcut], kept) if shortcut is not None else None
         output = inside[-1].output_shape
@@ -207,7 +207,7 @@ class BoundResidual(Layer):
         return np.add(Y, past, out=self.Y)
 
     def backward(self, dY: Array, now: Pass) -> Array | None:
-        np.copyto(self.dY, dY)  # F's layers may overwrite theirs
+        np.copyto(self.dY, dY)  # the layers of F may overwrite dY
         inside = self.inside.backward(dY, now)
         past = self.dY if self.shortcut is None else self.shortcut.backward(self.dY, now)
         if not self.wants_dX:

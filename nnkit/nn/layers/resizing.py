@@ -1,4 +1,4 @@
-"""Layers that make images and sequences larger without weights: zeros around them, more points."""
+"""Layers that enlarge images and sequences without weights: zero padding and upsampling."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ZeroPad(SpatialLayer):
         return form.resized(form.channels, sizes)
 
     def sizes(self, axes: int) -> tuple[Shape, Shape]:
-        """The numbers of zeros ahead and behind, for each axis."""
+        """The numbers of zeros before and after the input, for each axis."""
         before = per_axis(self.size, axes, "size")
         after = before if self.behind is None else per_axis(self.behind, axes, "behind")
         return before, after
@@ -54,7 +54,7 @@ class BoundZeroPad(Layer):
         self.inside = (slice(None), *inside)
 
     def forward(self, X: Array, now: Pass) -> Array:
-        self.Y.fill(0)  # what follows may have overwritten it
+        self.Y.fill(0)  # the next layer may have overwritten it
         self.Y[self.inside] = X
         return self.Y
 
@@ -99,8 +99,8 @@ class UpSample(SpatialLayer):
 
 
 def interpolation(old: int, new: int, method: str) -> Array:
-    """The matrix (new, old) that takes `old` points to `new` ones along one axis."""
-    places = (np.arange(new) + 0.5) * old / new - 0.5  # of the new points among the old
+    """The matrix (new, old) that resizes `old` points to `new` ones along one axis."""
+    places = (np.arange(new) + 0.5) * old / new - 0.5  # of the new points among the old ones
     if method == "nearest":
         places = np.rint(places)
     below = np.floor(places).astype(int)

@@ -1,4 +1,4 @@
-"""Base classes of layers that are spatial, have weights, or an activation after them."""
+"""Base classes of layers that are spatial, have weights, or are followed by an activation."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ class ActivatedLayer(LayerSpec):
     def decided(
         self, initializer: AnyInitializer, bias_initializer: AnyInitializer, inside: Inside
     ) -> LayerSpec:
-        """The layer with all that the config leaves open decided.
+        """The layer with the initializers and inner layers filled in that the config leaves open.
 
         Args:
-            initializer: of its weights, unless it names one.
-            bias_initializer: of its biases, unless it names one.
-            inside: the layers inside it with what stands between them, each with the index of the
-                one to which it belongs.
+            initializer: initializer of its weights, unless it sets one.
+            bias_initializer: initializer of its biases, unless it sets one.
+            inside: the layers inside it, including inserted ones, each with the index of the listed
+                layer that it belongs to.
         """
 
 
@@ -93,14 +93,14 @@ class WeightedLayer(ActivatedLayer):
     def weights_and_bias(
         self, shape: Shape, fan_in: int, fan_out: int, bias: bool, units: Array | None = None
     ) -> Sequence[Parameter]:
-        """The blocks W, of that shape, and b, one for each unit.
+        """The blocks W, of the given shape, and b, with one entry for each unit.
 
         Args:
             shape: the shape of W.
             fan_in: number of inputs per output of W, as in `Parameter`.
             fan_out: number of outputs per input of W, as in `Parameter`.
             bias: whether there is a bias b.
-            units: the unit of each weight, as in `Parameter`; by default W's first axis.
+            units: the unit of each run of weights, as in `Parameter`; by default W's first axis.
 
         Raises:
             ShapeError: an initializer can't fill the blocks.

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """The settings that change a network's speed and rounding, and nothing else.
+    """Settings that affect only the speed and the rounding of a network.
 
     Attributes:
-        threads: that share a batch, or each layer's work where a batch cannot be cut.
-        compiled: whether layers use compiled kernels where they have them.
+        threads: number of threads that share a batch, or each layer's work if it cannot be split.
+        compiled: whether layers use compiled kernels if they have any.
     """
 
     threads: int = 1

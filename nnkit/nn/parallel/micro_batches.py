@@ -1,8 +1,8 @@
-"""A batch in micro-batches that stay in the processor's cache, shared out among threads.
+"""Batches split into micro-batches that fit into the processor's cache, divided among threads.
 
-Images grow on their way through convolutions: a batch of 64 leaves megabytes behind at each layer,
-which would go to memory and come back. Samples do not see each other, so a few of them can go all
-the way and back before the next ones start, and several threads can do so side by side.
+Convolutions have large outputs: a batch of 64 images takes megabytes at each layer, which would be
+written to memory and read again. Samples are independent, so a few of them can run forward and
+backward before the next ones start, and several threads can do so in parallel.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from nnkit.nn.parallel.threads import side_by_side
 from nnkit.nn.params import Array
 from nnkit.nn.passes import INFERENCE, Observer, Pass, Recorder
 
-Bind = Callable[[int, Array], Network]  # a network for so many samples, and for its gradients
+Bind = Callable[[int, Array], Network]  # from the number of samples and the gradient vector
 
 
 class MicroBatches:
     """A `Network` for a batch of N samples that is processed in micro-batches.
 
-    How a batch is cut depends on its size and the number of threads alone, and sums are taken in a
-    fixed order, so that the same threads give the same bits.
+    The split depends only on the batch size and the number of threads, and sums are taken in a
+    fixed order, so results are bit-identical for the same number of threads.
     """
 
     def __init__(
@@ -37,16 +37,16 @@ class MicroBatches:
         training: bool,
         buffers: Buffers,
     ) -> None:
-        """Cuts a batch.
+        """Splits a batch and binds the networks.
 
         Args:
-            bind: gives the network for a micro-batch.
+            bind: returns the network for a micro-batch.
             batch: the number of samples, N.
             size: samples in a micro-batch; the last may be smaller.
-            threads: that share the micro-batches.
-            grads: where the gradients of the whole batch go.
-            training: whether gradients are wanted.
-            buffers: hands out the buffers.
+            threads: number of threads that share the micro-batches.
+            grads: receives the gradients of the whole batch.
+            training: whether gradients are computed.
+            buffers: allocates the buffers.
         """
         starts = range(0, batch, size)
         parts = [slice(start, min(start + size, batch)) for start in starts]
@@ -69,7 +69,7 @@ class MicroBatches:
     def evaluate(
         self, X: Array, T: Array, weights: Array | None = None, now: Pass = INFERENCE
     ) -> tuple[float, Array]:
-        """The mean loss against targets T, and the output Y, outside training."""
+        """The mean loss for targets T and the output Y, outside training."""
         shares, records = _shares(self.batch, weights), _Records(now)
         losses = side_by_side(
             lambda lane: lane.evaluate(X, T, weights, shares, records, self.outputs), self.lanes
@@ -80,10 +80,10 @@ class MicroBatches:
     def loss_and_gradient(
         self, X: Array, T: Array, now: Pass, weights: Array | None = None
     ) -> float:
-        """The mean loss; the gradients of all parameters are then in the model's `grads`.
+        """Returns the mean loss and writes the parameters' gradients into the model's `grads`.
 
-        Args and shapes are those of `Network.loss_and_gradient`. An observer is told of the whole
-        batch, once it has gone through.
+        Arguments and shapes are those of `Network.loss_and_gradient`. An observer is called with
+        the whole batch, after the pass.
         """
         shares, records = _shares(self.batch, weights), _Records(now)
         losses = side_by_side(
@@ -117,7 +117,7 @@ class _Records:
         return self.now._replace(micro_batch=micro_batch, observer=recorder)
 
     def show(self) -> None:
-        """Tells the observer of the micro-batches, put together."""
+        """Calls the observer with the concatenated records of all micro-batches."""
         if self.observer is None:
             return
         recorders = [self.by_micro_batch[number] for number in sorted(self.by_micro_batch)]
@@ -128,7 +128,7 @@ class _Records:
 
 
 class Lane:
-    """The micro-batches that one thread takes, one after the other, in buffers of its own."""
+    """The micro-batches that one thread processes in sequence, with its own buffers."""
 
     def __init__(
         self,

@@ -11,16 +11,16 @@ Value = TypeVar("Value")
 
 
 class Pool(Generic[Value]):
-    """Values made on demand, each lent to one borrower at a time.
+    """Values created on demand, each lent to one borrower at a time.
 
-    There are as many as there were borrowers at once. The one returned last is lent first, because
-    its memory may still be in the cache.
+    The pool grows to the largest number of simultaneous borrowers. The value returned last is lent
+    first, because its memory may still be in the cache.
     """
 
     def __init__(self, make: Callable[[], Value]) -> None:
         self._make = make
-        # Its operations are atomic. A lock would let threads that often borrow wait for each other
-        # every time once they contend for it.
+        # Operations of a deque are atomic. With a lock, threads that borrow often would wait for
+        # each other.
         self._idle: deque[Value] = deque()
 
     @contextmanager

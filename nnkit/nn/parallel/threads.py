@@ -1,4 +1,4 @@
-"""Work shared out among threads: NumPy and compiled kernels let each other run meanwhile."""
+"""Parallel work on threads; NumPy and compiled kernels release the GIL."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 
 
 def side_by_side(work: Callable[[Part], Result], parts: Sequence[Part]) -> list[Result]:
-    """The results of all parts, computed at once; the first in the calling thread."""
+    """The results of `work` on all parts, computed in parallel; the first in the calling thread."""
     first, *others = parts
     if not others:
         return [work(first)]
@@ -26,13 +26,13 @@ def side_by_side(work: Callable[[Part], Result], parts: Sequence[Part]) -> list[
     try:
         own = work(first)
     finally:
-        results = [future.result() for future in started]  # none is left at work behind
+        results = [future.result() for future in started]  # waits for all, even on error
     return [own, *results]
 
 
 @cache
 def _threads(count: int) -> ThreadPoolExecutor:
-    """Threads that compute as the one that trains does: no word of overflow, no denormals."""
+    """A thread pool with the settings of the training thread: no overflow warnings or denormals."""
     return ThreadPoolExecutor(count, "nnkit", initializer=_start_worker)
 
 
@@ -41,5 +41,5 @@ def _start_worker() -> None:
     ExitStack().enter_context(flushed_denormals())  # for as long as the thread lives
 
 
-if hasattr(os, "register_at_fork"):  # a child process has none of its parent's threads
+if hasattr(os, "register_at_fork"):  # a child process does not inherit its parent's threads
     os.register_at_fork(after_in_child=_threads.cache_clear)
