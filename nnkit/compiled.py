@@ -4,7 +4,7 @@ NumPy makes one pass over memory per operation, at half a microsecond a call; a 
 makes one in all. Kernels stand beside the NumPy code that they replace, as `nn/layer_kernels.py`
 does, and do its operations in the same order without fusing multiply and add, so that parameters
 get the same bits from both, and a run may be resumed with or without numba. Layers whose kernels do
-not, because they add in any order, say so: `LayerSpec.rounds_otherwise`.
+not, because they add in any order, say so: `LayerSpec.rounds_differently`.
 """
 
 from __future__ import annotations

@@ -338,7 +338,7 @@ def save_trained(
 def versions(model: Model) -> dict[str, str]:
     """The versions, and the processor, on which the bits of a model's training depend."""
     inexact = {}
-    if any(stage.spec.rounds_otherwise for stage in model.stages):  # others have NumPy's bits
+    if any(stage.spec.rounds_differently for stage in model.stages):  # others have NumPy's bits
         inexact["kernels"] = compiled.kernels() if model.execution.compiled else "NumPy"
     return {
         "nnkit": __version__,

@@ -43,7 +43,7 @@ def check_gradients(config: Config, samples: int = 8) -> list[BlockCheck]:
     nudge = generator(config.seed, "gradcheck/nudge")
     model.params += 0.05 * nudge.standard_normal(model.layout.size)
     X, T = batch_last(np.array(data.inputs)), batch_last(data.targets.coded(slice(None)))
-    if any(stage.spec.has_corners for stage in model.stages):
+    if any(stage.spec.has_kinks for stage in model.stages):
         X += 0.01 * nudge.standard_normal(X.shape)
     with np.errstate(all="ignore"):
         return check_model(model, X, T, data.weights, config.seed)

@@ -108,7 +108,7 @@ class Sign(Function):
     """f(z) = 1 for z > 0, else −1: the decision of a perceptron or SVM (for inference)."""
 
     kind: Literal["sign"] = "sign"
-    parts_at_zero: ClassVar[bool] = True
+    is_threshold: ClassVar[bool] = True
     trainable: ClassVar[bool] = False
 
     def forward(self, Z: Array, Y: Array) -> None:
@@ -125,7 +125,7 @@ class Heaviside(Function):
 
     kind: Literal["step"] = "step"
     nonnegative: ClassVar[bool] = True
-    parts_at_zero: ClassVar[bool] = True
+    is_threshold: ClassVar[bool] = True
     trainable: ClassVar[bool] = False
 
     def forward(self, Z: Array, Y: Array) -> None:

@@ -129,7 +129,7 @@ class _Completion:
             The index of the listed layer that this one belongs to, a suffix for its name, its spec,
             and the setting it comes from.
         """
-        last = layers.awaiting
+        last = layers.output_layer
         awaited: tuple[int, Following] | None = None  # an activation to be inserted later
         for index, layer in enumerate(layers.layers):
             path = layers.path_of(index)
@@ -137,10 +137,10 @@ class _Completion:
             if not isinstance(layer, ActivatedLayer):
                 yield index, "", layer, (*path, "function") if activated else path
             elif index == last:
-                yield index, "", self._decided(layer, final, path), path
+                yield index, "", self._completed(layer, final, path), path
             else:
                 follows = layers.following(index, self.hidden)
-                yield index, "", self._decided(layer, follows.activation, path), path
+                yield index, "", self._completed(layer, follows.activation, path), path
                 if not follows.is_written:
                     awaited = index, follows
             if awaited is not None and not layers.is_postponed(awaited[1].activation, index):
@@ -152,7 +152,7 @@ class _Completion:
                 dropout = Dropout(rate=self.dropout)
                 yield index, ".dropout", dropout, ("regularization", "dropout")
 
-    def _decided(
+    def _completed(
         self, layer: ActivatedLayer, follows: AnyActivation, path: SettingPath
     ) -> LayerSpec:
         """The layer with initializers chosen; for a block, also with its inner layers completed."""
@@ -162,7 +162,7 @@ class _Completion:
             (index, spec)
             for index, _, spec, _ in self.of(LayerList(layer.layers_inside, path, True), follows)
         ]
-        return layer.decided(initializer, self.architecture.bias_initializer, inside)
+        return layer.completed(initializer, self.architecture.bias_initializer, inside)
 
 
 def activation_named(tag: str) -> AnyActivation:

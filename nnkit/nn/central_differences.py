@@ -14,8 +14,8 @@ from nnkit.random import generator
 
 TOLERANCE = 1e-6  # tolerance on the relative error
 STEP = 1e-5  # half the distance between the two points of a central difference
-SHORTER = 32  # factor by which the step is reduced to recheck an error
-SHRINKING = 8  # an error that falls by more than this factor at the shorter step comes from a kink
+STEP_REDUCTION = 32  # factor by which the step is reduced to recheck an error
+KINK_RATIO = 8  # an error that falls by more than this factor at the shorter step comes from a kink
 PER_BLOCK = 40  # entries checked one by one in each block
 # Gradients below this fraction of the loss are compared absolutely, because rounding alone changes
 # a central difference by 10⁻¹¹ of the loss.
@@ -132,10 +132,10 @@ def _error_along(
         return error
     # For a smooth loss both steps give the same slope. Across a kink they differ, and if the kink
     # is outside the shorter step, the shorter step gives the right one.
-    near_left, near_right = _slopes(direction, block, loss, STEP / SHORTER)
+    near_left, near_right = _slopes(direction, block, loss, STEP / STEP_REDUCTION)
     narrow = (near_left + near_right) / 2
     closer = abs(analytic - narrow) / max(abs(analytic), abs(narrow), floor)
-    if closer < error / SHRINKING:
+    if closer < error / KINK_RATIO:
         # Large networks have many small kinks, fewer within a shorter step. The error of a wrong
         # gradient does not shrink.
         return closer if closer < TOLERANCE else None

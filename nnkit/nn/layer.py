@@ -133,7 +133,7 @@ class Activation(Component):
         probability: whether its outputs are probabilities.
         nonnegative: whether its outputs are never below 0.
         elementwise: whether each output depends on one input alone, so that it is a curve.
-        parts_at_zero: whether it only tells positive inputs from the others.
+        is_threshold: whether it only tells positive inputs from the others.
         commutes_with_max: whether the largest of its outputs is its output for the largest input,
             with the same gradients.
     """
@@ -143,7 +143,7 @@ class Activation(Component):
     probability: ClassVar[bool] = False
     nonnegative: ClassVar[bool] = False
     elementwise: ClassVar[bool] = True
-    parts_at_zero: ClassVar[bool] = False
+    is_threshold: ClassVar[bool] = False
     commutes_with_max: ClassVar[bool] = False
 
     def output_form(self, form: Form) -> Form:
@@ -211,7 +211,7 @@ class LayerSpec(Component):
         return False
 
     @property
-    def shares_rows(self) -> bool:
+    def is_row_parallel(self) -> bool:
         """Whether threads can divide the rows of the layer's compiled kernels among them."""
         return False
 
@@ -221,12 +221,12 @@ class LayerSpec(Component):
         return False
 
     @property
-    def has_corners(self) -> bool:
+    def has_kinks(self) -> bool:
         """Whether the output has kinks where neighbouring inputs are equal, as in blank margins."""
         return False
 
     @property
-    def rounds_otherwise(self) -> bool:
+    def rounds_differently(self) -> bool:
         """Whether the layer's compiled kernels may round differently from NumPy."""
         return False
 
@@ -322,7 +322,7 @@ class Stage:
         return self.spec.parts(self.input_form)
 
 
-def restaged(stages: Sequence[Stage], form: Form) -> Iterator[Stage]:
+def rebuild_stages(stages: Sequence[Stage], form: Form) -> Iterator[Stage]:
     """Yields stages of the same layers for inputs of another form.
 
     Raises:

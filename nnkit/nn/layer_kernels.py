@@ -75,7 +75,7 @@ def softmax_gradient(E: Any, T: Any, scale: Any, totals: Any) -> float:
     return sum_of_logs
 
 
-def max_of_quarters(X: Any, Y: Any, chosen: Any) -> None:
+def max_pool_2x2(X: Any, Y: Any, chosen: Any) -> None:
     """Writes the maximum of each 2 × 2 window of X (C, H, W, N) into Y (C, H/2, W/2, N).
 
     The index of the maximum, 0 to 3 in row order, is written into `chosen`; in case of ties it is

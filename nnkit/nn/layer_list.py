@@ -143,13 +143,13 @@ class LayerList:
         (Lin, Chen & Yan 2014, §3.2).
         """
         last = self.last
-        if self.own(last) is not None:
-            return self.goes_on(last)
-        written = self.written(last)
-        return written is not None and self.goes_on(written)
+        if self.own_activation(last) is not None:
+            return self.spatial_layer_follows(last)
+        written = self.activation_layer_after(last)
+        return written is not None and self.spatial_layer_follows(written)
 
     @property
-    def awaiting(self) -> int | None:
+    def output_layer(self) -> int | None:
         """The index of the layer whose activation comes at the end or after a block's sum, or None.
 
         In a network this is the last layer with weights, unless its activation is a hidden one. In
@@ -157,18 +157,18 @@ class LayerList:
         """
         if not self.is_block:
             return None if self.last_is_hidden else self.last
-        return self.last if self.weighted and self.own(self.last) is None else None
+        return self.last if self.weighted and self.own_activation(self.last) is None else None
 
-    def goes_on(self, index: int) -> bool:
+    def spatial_layer_follows(self, index: int) -> bool:
         """Whether a layer over positions, such as pooling, comes after the layer at an index."""
         return any(layer.precedes_output for layer in self.layers[index + 1 :])
 
-    def own(self, index: int) -> AnyActivation | None:
+    def own_activation(self, index: int) -> AnyActivation | None:
         """The activation that a layer with weights sets itself, or None."""
         layer = self.layers[index]
         return layer.activation if isinstance(layer, ActivatedLayer) else None
 
-    def written(self, index: int) -> int | None:
+    def activation_layer_after(self, index: int) -> int | None:
         """The index of the activation layer between a layer and the next one with weights, or None.
 
         As in PyTorch and Keras, `conv`, `max_pool`, `activation: tanh` computes the tanh of the
@@ -188,7 +188,7 @@ class LayerList:
             index: the layer's index.
             hidden: `activation.hidden`.
         """
-        own, written = self.own(index), self.written(index)
+        own, written = self.own_activation(index), self.activation_layer_after(index)
         if own is not None:
             return Following(own, (*self.path_of(index), "activation"))
         if written is not None:
@@ -205,7 +205,7 @@ class LayerList:
             output: `activation.output`.
             of_loss: the default output activation for the loss.
         """
-        own = None if self.last_is_hidden else self.own(self.last)
+        own = None if self.last_is_hidden else self.own_activation(self.last)
         if own is not None:
             return Following(own, (*self.path_of(self.last), "activation"))
         return Following(output or of_loss, ("activation", "output"))

@@ -36,7 +36,7 @@ class Loss(Component):
         soft: whether targets between the codes make sense, such as probabilities.
         single: whether one unit can stand for two classes.
         outputs: the output activations it can learn from; None for any.
-        wants: what these give.
+        expected_outputs: a description of these outputs.
     """
 
     output: ClassVar[str] = "identity"
@@ -45,7 +45,7 @@ class Loss(Component):
     soft: ClassVar[bool] = False
     single: ClassVar[bool] = True
     outputs: ClassVar[frozenset[str] | None] = None
-    wants: ClassVar[str] = "numbers"
+    expected_outputs: ClassVar[str] = "numbers"
 
     @abstractmethod
     def per_sample(self, Y: Array, T: Array, dY: Array) -> Array:
@@ -232,7 +232,7 @@ class Poisson(Loss):
     output: ClassVar[str] = "exponential"
     fused: ClassVar[str | None] = "exponential"
     outputs: ClassVar[frozenset[str] | None] = frozenset({"exponential", "softplus"})
-    wants: ClassVar[str] = "positive rates"
+    expected_outputs: ClassVar[str] = "positive rates"
 
     def per_sample(self, Y: Array, T: Array, dY: Array) -> Array:
         rates = np.maximum(Y, np.finfo(Y.dtype).eps ** 2)  # so that t/y stays finite
@@ -276,7 +276,7 @@ class BinaryCrossEntropy(ClassLoss):
     output: ClassVar[str] = "sigmoid"
     fused: ClassVar[str | None] = "sigmoid"
     outputs: ClassVar[frozenset[str] | None] = PROBABILITIES
-    wants: ClassVar[str] = "probabilities"
+    expected_outputs: ClassVar[str] = "probabilities"
     soft: ClassVar[bool] = True
     positive_weight: Positive = 1.0
     label_smoothing: Fraction = 0.0
@@ -325,7 +325,7 @@ class BinaryFocal(ClassLoss):
     output: ClassVar[str] = "sigmoid"
     fused: ClassVar[str | None] = "sigmoid"
     outputs: ClassVar[frozenset[str] | None] = PROBABILITIES
-    wants: ClassVar[str] = "probabilities"
+    expected_outputs: ClassVar[str] = "probabilities"
     gamma: NonNegative = 2.0
     alpha: Annotated[float, Field(gt=0, lt=1)] | None = None
 
@@ -366,7 +366,7 @@ class _Softmax(ClassLoss):
     fused: ClassVar[str | None] = "softmax"
     single: ClassVar[bool] = False
     outputs: ClassVar[frozenset[str] | None] = frozenset({"softmax"})
-    wants: ClassVar[str] = "a probability distribution over all classes"
+    expected_outputs: ClassVar[str] = "a probability distribution over all classes"
 
     def target_error(self, T: Array) -> str | None:
         if (T < 0).any():
@@ -513,7 +513,7 @@ class NegativeLogLikelihood(_Softmax):
     fused: ClassVar[str | None] = None
     soft: ClassVar[bool] = True
     outputs: ClassVar[frozenset[str] | None] = frozenset({"log_softmax"})
-    wants: ClassVar[str] = "log-probabilities of all classes"
+    expected_outputs: ClassVar[str] = "log-probabilities of all classes"
 
     def per_sample(self, Y: Array, T: Array, dY: Array) -> Array:
         np.negative(T, out=dY)
@@ -534,7 +534,7 @@ class MaximumAPosteriori(_Softmax):
     fused: ClassVar[str | None] = None
     soft: ClassVar[bool] = True
     outputs: ClassVar[frozenset[str] | None] = None
-    wants: ClassVar[str] = "negated penalties"
+    expected_outputs: ClassVar[str] = "negated penalties"
     rubbish: NonNegative = 1.0
 
     def per_sample(self, Y: Array, T: Array, dY: Array) -> Array:

@@ -13,7 +13,7 @@ import numpy as np
 
 from nnkit.nn.arena import Arena, Buffers
 from nnkit.nn.form import Form, Positions
-from nnkit.nn.layer import Activation, Binding, ReceptiveField, Stage, restaged
+from nnkit.nn.layer import Activation, Binding, ReceptiveField, Stage, rebuild_stages
 from nnkit.nn.losses import Loss
 from nnkit.nn.network import Network
 from nnkit.nn.parallel.execution import Execution
@@ -113,13 +113,13 @@ class Model:
         return sum(stage.multiplications for stage in self.stages)
 
     @property
-    def cuts_batches(self) -> bool:
+    def splits_batches(self) -> bool:
         """Whether training splits batches into micro-batches; samples must be independent."""
         return self.outgrows_cache and not any(stage.spec.needs_batch for stage in self.stages)
 
     def shares_batches(self, training: bool) -> bool:
         """Whether threads share the samples of a batch rather than the work of each layer."""
-        return self.cuts_batches or not training
+        return self.splits_batches or not training
 
     def network(self, batch: int, positions: Positions = ()) -> Batchwise:
         """The network bound to a batch size for training, in micro-batches where that is faster.
@@ -313,7 +313,7 @@ def buffer_bytes(model: Model, batch: int, positions: Positions = ()) -> int:
     """
     stages = model.stages
     if model.input_form.varies:
-        stages = tuple(restaged(stages, model.input_form.at(positions)))
+        stages = tuple(rebuild_stages(stages, model.input_form.at(positions)))
     values = sum(s.output_form.size + s.input_form.size for s in stages[1:])
     values += sum(_values_inside(stage) for stage in stages)
     return (values + stages[-1].output_form.size) * batch * model.dtype.itemsize

@@ -21,10 +21,10 @@ from nnkit.nn.parallel.execution import Execution
 # eighth of its speed. Below this threshold one thread is never much slower.
 WORTHWHILE = 80_000_000
 # The threshold for a batch split into micro-batches: handing one over takes about 100 µs.
-WORTH_CUTTING = 4_000_000
+MIN_SPLIT_WORK = 4_000_000
 # The threshold for threads that share the rows of compiled convolutions, handed over three times a
 # step.
-WORTH_SHARING = 40_000_000
+MIN_SHARED_WORK = 40_000_000
 
 
 def execution_for(model: Model, batch_size: int, threads: int | None) -> Execution:
@@ -42,10 +42,10 @@ def execution_for(model: Model, batch_size: int, threads: int | None) -> Executi
 
 def _worthwhile_threads(model: Model, batch_size: int, compiled: bool) -> int:
     whole = model.multiplications * batch_size
-    if model.cuts_batches:
-        return processors() if whole >= WORTH_CUTTING else 1
-    if compiled and any(stage.spec.shares_rows for stage in model.stages):
-        return processors() if whole >= WORTH_SHARING else 1
+    if model.splits_batches:
+        return processors() if whole >= MIN_SPLIT_WORK else 1
+    if compiled and any(stage.spec.is_row_parallel for stage in model.stages):
+        return processors() if whole >= MIN_SHARED_WORK else 1
     weights = (p for stage in model.stages for p in stage.parameters)
     largest = max((prod(p.shape) * batch_size for p in weights), default=0)
     return processors() if largest >= WORTHWHILE else 1

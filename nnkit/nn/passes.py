@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from nnkit.nn.params import Array
 
-MICRO_BATCHES_APART = 1 << 40  # difference of random keys; exceeds any number of steps
+MICRO_BATCH_KEY_STRIDE = 1 << 40  # difference of random keys; exceeds any number of steps
 
 
 class Observer:
@@ -62,7 +62,7 @@ class Pass(NamedTuple):
     @property
     def key(self) -> int:
         """The key of random draws, different for each step and micro-batch."""
-        return self.step + self.micro_batch * MICRO_BATCHES_APART
+        return self.step + self.micro_batch * MICRO_BATCH_KEY_STRIDE
 
 
 INFERENCE = Pass(training=False)

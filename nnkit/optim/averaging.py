@@ -21,8 +21,8 @@ class Averaging(Component):
     Running means, such as those of batch normalization, remain those of the original parameters.
     """
 
-    def begun(self, step: int, steps: int) -> bool:
-        """Whether averaging has begun after step `step` (from 1) of `steps`."""
+    def has_started(self, step: int, steps: int) -> bool:
+        """Whether averaging has has_started after step `step` (from 1) of `steps`."""
         return True
 
     @abstractmethod
@@ -58,11 +58,11 @@ class SWA(Averaging):
     start: Fraction = 0.75
     every: Count = 1
 
-    def begun(self, step: int, steps: int) -> bool:
+    def has_started(self, step: int, steps: int) -> bool:
         return step >= int(self.start * steps) + self.every
 
     def share(self, step: int, steps: int) -> float:
-        if not self.begun(step, steps):
+        if not self.has_started(step, steps):
             return 1.0
         counted = step - int(self.start * steps)
         # the k-th vector of the mean has weight 1/k
@@ -93,7 +93,7 @@ class Average:
             np.add(self.values, share * (params - self.values), out=self.values)
 
     @contextmanager
-    def inside(self, params: Array) -> Iterator[None]:
+    def swapped_in(self, params: Array) -> Iterator[None]:
         """Replaces the contents of `params` by the average within the block."""
         kept = params.copy()
         np.copyto(params, self.values)

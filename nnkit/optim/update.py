@@ -52,7 +52,7 @@ class Update:
             for place, lr_factor, decays in _segments(layout, optimizer.per_block, bool(decay))
         )
         blocks = layout.parameters
-        self.of_blocks = tuple(layout.view(block, grads) for block in blocks)
+        self.block_grads = tuple(layout.view(block, grads) for block in blocks)
         self.frozen = tuple(layout.view(block, grads) for block in blocks if not block.lr_factor)
         weights = [block for block in blocks if len(block.shape) > 1 and block.lr_factor]
         self.weights = tuple(
@@ -80,8 +80,8 @@ class Update:
             lr: the learning rate.
         """
         if self.optimizer.clip is not None:
-            self.leave_out_frozen()
-            self.optimizer.clip.clip(self.grads, self.of_blocks)
+            self.zero_frozen_gradients()
+            self.optimizer.clip.clip(self.grads, self.block_grads)
         for segment in self.segments:
             rate = lr * segment.lr_factor
             self.optimizer.step(
@@ -90,7 +90,7 @@ class Update:
         if self.constrains:
             self.constrain(lr)
 
-    def leave_out_frozen(self) -> None:
+    def zero_frozen_gradients(self) -> None:
         """Sets the gradients of frozen blocks to 0, for operations on all gradients together."""
         for block in self.frozen:
             block.fill(0)

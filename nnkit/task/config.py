@@ -343,7 +343,7 @@ def _optimizer_conflicts(config: Config) -> Iterator[SettingError]:
 def _activation_conflicts(config: Config) -> Iterator[SettingError]:
     section, layers = config.activation, config.architecture.layer_list
     for i in range(layers.last + 1, len(layers.layers)):
-        if layers.layers[i].applied_activation is not None and not layers.goes_on(i):
+        if layers.layers[i].applied_activation is not None and not layers.spatial_layer_follows(i):
             yield SettingError(
                 layers.path_of(i),
                 "the output activation would follow this one; set it as activation.output",
@@ -372,7 +372,7 @@ def _activations(config: Config) -> Iterator[tuple[SettingPath, Activation]]:
     """Each activation that gradients go through, with the setting that names it."""
     for layers in config.architecture.layer_list.with_blocks():
         for index, layer in enumerate(layers.layers):
-            if index in layers.weighted and index != layers.awaiting:
+            if index in layers.weighted and index != layers.output_layer:
                 following = layers.following(index, config.activation.hidden)
                 yield following.path, following.activation
             elif layer.applied_activation is not None:
@@ -390,7 +390,7 @@ def _output(config: Config) -> Following:
 def _output_conflicts(config: Config) -> Iterator[SettingError]:
     """Output activations that the loss can't learn from, or that go with nothing else."""
     loss, layers, section = config.loss, config.architecture.layer_list, config.activation
-    last, own = layers.last, layers.own(layers.last)
+    last, own = layers.last, layers.own_activation(layers.last)
     output, blamed, _ = _output(config)
     if own is not None and not layers.last_is_hidden and section.output is not None:
         yield SettingError(
@@ -408,7 +408,7 @@ def _output_conflicts(config: Config) -> Iterator[SettingError]:
         instead = ", or binary_cross_entropy" if loss.output == "softmax" else ""
         yield SettingError(
             blamed,
-            f"{pair} {loss.wants}, which '{output.tag()}' does not return; "
+            f"{pair} {loss.expected_outputs}, which '{output.tag()}' does not return; "
             f"use '{loss.output}'{instead}",
         )
     elif loss.coding == "signed" and output.nonnegative:
@@ -425,7 +425,7 @@ def _output_conflicts(config: Config) -> Iterator[SettingError]:
                     f"'{name}' needs probabilities, which '{output.tag()}' does not return",
                 )
     inference = section.inference
-    if inference is not None and inference.parts_at_zero and output.nonnegative:
+    if inference is not None and inference.is_threshold and output.nonnegative:
         yield SettingError(
             ("activation", "inference"),
             f"'{inference.tag()}' splits outputs at 0, but '{output.tag()}' is never negative; "

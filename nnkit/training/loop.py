@@ -274,7 +274,7 @@ class Loop:
                 return inf  # a point tried too far away, which the line search will leave
             first.append((loss, count))
             self._add_penalty()
-            self.update.leave_out_frozen()
+            self.update.zero_frozen_gradients()
             return loss + (self._penalty() or 0.0)
 
         model = self.model

@@ -177,7 +177,7 @@ class Trainer:
     def _evaluate(self) -> dict[str, float]:
         """The figures of the sets that training watches, with averaged weights if there are any."""
         average, model = self.loop.average, self.model
-        with average.inside(model.params) if average is not None else nullcontext():
+        with average.swapped_in(model.params) if average is not None else nullcontext():
             return {
                 f"{name}.{figure}": value
                 for name in self.plan.watched
@@ -201,7 +201,7 @@ class Trainer:
         averaging = self.config.training.averaging
         if best.value is None:
             return True
-        if averaging is not None and not averaging.begun(best.step, self.loop.steps):
+        if averaging is not None and not averaging.has_started(best.step, self.loop.steps):
             return True  # the best are weights as they were at one step: not comparable to averages
         gain = evaluation.monitored(monitor) - best.value
         stopping = self.config.regularization.early_stopping
@@ -259,5 +259,5 @@ class Trainer:
             save_trained(path, model, self.task, state, info)
             return
         state[CURRENT] = model.params.copy()
-        with loop.average.inside(model.params):
+        with loop.average.swapped_in(model.params):
             save_trained(path, model, self.task, state, info)

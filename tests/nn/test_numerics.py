@@ -44,7 +44,7 @@ def test_threads_are_as_wanted_or_as_the_largest_product_is_worth() -> None:
 def test_threads_share_compiled_convolutions_though_their_weights_are_few(
     way: str | None, threads: int
 ) -> None:
-    assert not TOGETHER.cuts_batches
+    assert not TOGETHER.splits_batches
     with kernels(way):
         assert threads_for(TOGETHER, 8, wanted=None) == 1
         assert threads_for(TOGETHER, 128, wanted=None) == threads

@@ -101,7 +101,7 @@ def test_evaluations_and_the_trained_model_have_the_average(
     assert average is not None
     assert run.load().model.params.tobytes() == average.values.tobytes()
     before = trainer.model.params.copy()
-    with numerics(), average.inside(trainer.model.params):
+    with numerics(), average.swapped_in(trainer.model.params):
         assert trainer.model.params.tobytes() == average.values.tobytes()
         figures = trainer.loop.evaluate()
     assert trainer.model.params.tobytes() == before.tobytes()

@@ -25,7 +25,7 @@ class _Normalization(LayerSpec):
     affine: bool = Field(True, description="Whether a scale and a shift are trained.")
 
     @property
-    def rounds_otherwise(self) -> bool:
+    def rounds_differently(self) -> bool:
         return True
 
     def _scale_and_shift(self, shape: Shape) -> Sequence[Parameter]:

@@ -78,7 +78,7 @@ class MaxPool(_Pooling):
         found = self.windows(binding.form)
         tiles = found.kernel == found.stride == (2, 2) and not found.is_padded
         if binding.compiled and tiles:
-            return BoundQuarters(binding, found)
+            return BoundMaxPool2x2(binding, found)
         return BoundMaxPool(binding, found)
 
 
@@ -125,13 +125,13 @@ class BoundMaxPool(Layer):
         return np.ascontiguousarray(self.around[self.inside])
 
 
-class BoundQuarters(Layer):
+class BoundMaxPool2x2(Layer):
     """Max pooling over non-overlapping 2 × 2 windows, the most common ones, by compiled kernels."""
 
     def __init__(self, binding: Binding, windows: Windows) -> None:
         self.Y = binding.buffer(binding.input_shape[0], *windows.count)
         self.chosen = binding.buffers.empty(self.Y.shape, np.dtype(np.uint8))
-        self.choose = compiled(kernels.max_of_quarters)
+        self.choose = compiled(kernels.max_pool_2x2)
         self.give = compiled(kernels.max_of_quarters_gradient)
         if binding.training:
             self.dX = binding.buffer(*binding.input_shape)

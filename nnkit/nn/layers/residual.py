@@ -53,7 +53,7 @@ class Residual(ActivatedLayer):
     # The config index of each layer, once activations have been inserted between them.
     _places: tuple[int, ...] = PrivateAttr(())
 
-    def decided(
+    def completed(
         self, initializer: AnyInitializer, bias_initializer: AnyInitializer, inside: Inside
     ) -> Residual:
         places, layers = zip(*inside, strict=True)
@@ -75,20 +75,20 @@ class Residual(ActivatedLayer):
         return any(layer.outgrows_cache for layer in self.layers)
 
     @property
-    def shares_rows(self) -> bool:
-        return any(layer.shares_rows for layer in self.layers)
+    def is_row_parallel(self) -> bool:
+        return any(layer.is_row_parallel for layer in self.layers)
 
     @property
     def precedes_output(self) -> bool:
         return any(layer.precedes_output for layer in self.layers)
 
     @property
-    def has_corners(self) -> bool:
-        return any(layer.has_corners for layer in self.layers)
+    def has_kinks(self) -> bool:
+        return any(layer.has_kinks for layer in self.layers)
 
     @property
-    def rounds_otherwise(self) -> bool:
-        return any(layer.rounds_otherwise for layer in self.layers)
+    def rounds_differently(self) -> bool:
+        return any(layer.rounds_differently for layer in self.layers)
 
     def output_form(self, form: Form) -> Form:
         *_, last = self._inside(form)
@@ -97,13 +97,13 @@ class Residual(ActivatedLayer):
     def _inside(self, form: Form) -> Iterator[Stage]:
         """Yields the layers of F as stages, with their input forms."""
         for index, layer in enumerate(self.layers):
-            with self._blaming(index):
+            with self._with_error_path(index):
                 stage = Stage.of(f"layers.{index}", layer, form)
             yield stage
             form = stage.output_form
 
     @contextmanager
-    def _blaming(self, index: int) -> Iterator[None]:
+    def _with_error_path(self, index: int) -> Iterator[None]:
         """Adds the setting of a layer of F to the path of its ShapeErrors."""
         try:
             yield
@@ -158,7 +158,7 @@ class Residual(ActivatedLayer):
     def parameters(self, form: Form) -> Sequence[Parameter]:
         found: list[Parameter] = []
         for index, stage in enumerate(self.parts(form)):
-            with self._blaming(index) if index < len(self.layers) else nullcontext():
+            with self._with_error_path(index) if index < len(self.layers) else nullcontext():
                 trained = stage.parameters
             found += [replace(each, name=f"{stage.name}.{each.name}") for each in trained]
         return found
@@ -199,7 +199,7 @@ class BoundResidual(Layer):
         output = inside[-1].output_shape
         self.Y = binding.buffer(*output)
         self.dY = binding.buffer(*output)
-        self.wants_dX = binding.input_gradient
+        self.input_gradient = binding.input_gradient
 
     def forward(self, X: Array, now: Pass) -> Array:
         Y = self.inside.forward(X, now)
@@ -210,7 +210,7 @@ class BoundResidual(Layer):
         np.copyto(self.dY, dY)  # the layers of F may overwrite dY
         inside = self.inside.backward(dY, now)
         past = self.dY if self.shortcut is None else self.shortcut.backward(self.dY, now)
-        if not self.wants_dX:
+        if not self.input_gradient:
             return None
         if inside is None or past is None:
             return past if inside is None else inside

@@ -25,7 +25,7 @@ class SpatialLayer(LayerSpec):
         return True
 
     @property
-    def shares_rows(self) -> bool:
+    def is_row_parallel(self) -> bool:
         return True
 
     @property
@@ -33,11 +33,11 @@ class SpatialLayer(LayerSpec):
         return True
 
     @property
-    def has_corners(self) -> bool:
+    def has_kinks(self) -> bool:
         return True
 
     @property
-    def rounds_otherwise(self) -> bool:
+    def rounds_differently(self) -> bool:
         return True
 
 
@@ -55,7 +55,7 @@ class ActivatedLayer(LayerSpec):
     )
 
     @abstractmethod
-    def decided(
+    def completed(
         self, initializer: AnyInitializer, bias_initializer: AnyInitializer, inside: Inside
     ) -> LayerSpec:
         """The layer with the initializers and inner layers filled in that the config leaves open.
@@ -81,7 +81,7 @@ class WeightedLayer(ActivatedLayer):
         True, description="Whether penalties and weight decay apply to the weights."
     )
 
-    def decided(
+    def completed(
         self, initializer: AnyInitializer, bias_initializer: AnyInitializer, inside: Inside
     ) -> LayerSpec:
         chosen = {
