@@ -315,7 +315,7 @@ def _inside(member: type[Component], value: Any) -> Any:
 
 
 def _guess_tag(known: Mapping[str, type[Component]], value: Mapping[str, Any]) -> Any:
-    """Treats the only key of a mapping as a misspelt tag, unless it is a setting; then raises."""
+    """Takes the only key of a mapping for a misspelt tag; raises if it may be a setting instead."""
     able = [tag for tag, member in known.items() if member.model_fields.keys() >= value.keys()]
     if len(value) == 1 and not able:
         return {"kind": next(iter(value))}

@@ -209,7 +209,7 @@ def find_checkpoint(what: str, runs: Path = DEFAULT_RUNS) -> Path:
 
 
 def best_checkpoint(run: RunDirectory) -> Path:
-    """The best checkpoint of a run, or the last if none was marked as best.
+    """The best checkpoint of a run, or the last if there is no best one.
 
     Raises:
         CheckpointError: the run has no checkpoint yet.

@@ -10,7 +10,7 @@ from nnkit.training.trainer import Trainer
 
 
 class Listener:
-    """Base class of objects that are notified of the events of a run."""
+    """Base class for objects notified of the events of a run; they cannot change its results."""
 
     def started(self, trainer: Trainer) -> None:
         """Called before the first step, when everything is built and checked."""

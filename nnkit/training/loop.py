@@ -45,7 +45,7 @@ class Evaluation:
         train_loss: mean loss over the samples seen since the last evaluation.
         penalty: weight penalty of the current weights; None if the config has none.
         figures: metrics of the evaluated sets, such as `validation.accuracy`.
-        samples_per_second: training speed since the last evaluation or the start.
+        samples_per_second: training speed since the last evaluation, without evaluations.
     """
 
     step: int
@@ -153,7 +153,7 @@ class Loop:
         """Trains; yields a `Step` after each update, and an `Evaluation` where one is due.
 
         Raises:
-            DivergedError: the loss of a batch or a metric of an evaluation is NaN or infinite.
+            DivergedError: a batch's loss, before its update, or a metric is NaN or infinite.
         """
         seconds, before = 0.0, self.progress.samples
         for batches in self._remaining():

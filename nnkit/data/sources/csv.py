@@ -302,4 +302,4 @@ def _is_number(cell: str) -> bool:
         float(cell)
     except ValueError:
         return False
-    return "_" not in cell  # Python allows underscores in numbers, CSV does not
+    return "_" not in cell  # float() accepts underscores

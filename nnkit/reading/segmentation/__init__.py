@@ -8,7 +8,7 @@
 6. `cuts`: cuts a line into pieces, more than it has digits (over-segmentation);
 7. `normal`: normalizes candidates for digits like the images of MNIST, for the classifier;
 8. `views`: crops candidates with their surroundings, for the verifier of whole digits;
-9. `path`: joins pieces to digits along the path that the networks find most probable.
+9. `path`: joins pieces into digits along the path that the networks find most probable.
 
 `nnkit.reading.result` defines the result: text, lines, digits with their boxes. The networks are
 functions from images to probabilities; nothing here depends on how they work.

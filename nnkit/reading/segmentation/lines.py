@@ -19,7 +19,7 @@ STEEPEST = 0.35  # largest slope that is levelled (19°)
 MOST_SLANT = 0.7  # largest slant that is considered (35°)
 USUAL_SLANT = 0.35  # slant (19°) that occurs in MNIST too; only the excess is straightened
 LEAST_TILT = 0.03  # smallest slope that is levelled (2°)
-LEAST_ASPECT = 0.1  # smallest ratio of a line's height to its longest component, if not a dash
+LEAST_ASPECT = 0.1  # ratio of a line's height to its longest component below which it is a dash
 LONGEST = 30_000  # maximal side of a strip, in pixels
 
 
