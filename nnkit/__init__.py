@@ -2,7 +2,7 @@
 
 config = nnkit.load_config("configs/mnist-mlp.yaml", ["training.epochs=2"])
 run = nnkit.train(config)
-run.load().predict(images)                              # samples first: (n, 1, 28, 28)
+run.load().predict(images)                              # sample axis first: (n, 1, 28, 28)
 nnkit.load_checkpoint("mnist-mlp").predict(images)      # by the run's name
 """
 
@@ -93,5 +93,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """The public names, for tab completion, whether or not they were imported yet."""
+    """The public names, for tab completion, including those not imported yet."""
     return sorted(__all__)

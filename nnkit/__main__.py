@@ -1,4 +1,4 @@
-"""`python -m nnkit` is `nnkit`."""
+"""Runs the command line: `python -m nnkit` is equivalent to `nnkit`."""
 
 from nnkit.cli.app import main
 

@@ -1,4 +1,4 @@
-"""NumPy's BLAS: its threads, its kernels, and whether it is quick at small products."""
+"""NumPy's BLAS: its threads, its kernels, and whether it is fast for small products."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from threading import Lock
 import numpy  # noqa: F401, ICN001 (loads the BLAS, or threadpoolctl would not find it)
 from threadpoolctl import LibController, ThreadpoolController
 
-# The processors (as OpenBLAS names them) for which it has kernels that multiply without packing.
+# Processors, as named by OpenBLAS, for which it has kernels that multiply without packing.
 SMALL_KERNELS = {"SkylakeX", "Cooperlake", "SapphireRapids"}
 
 
@@ -29,10 +29,10 @@ _before: list[int] = []  # the libraries' limits before the first of these block
 
 @contextmanager
 def limited_threads(count: int) -> Iterator[None]:
-    """Limit BLAS to `count` threads within the block.
+    """Limits BLAS to `count` threads within the block.
 
-    Most libraries have one setting for the whole process. While blocks run in several threads, the
-    smallest limit holds for all; after the last, the setting is what it was before the first.
+    Most libraries have one setting for the whole process. While several threads run such blocks,
+    the smallest limit applies to all; after the last block, the previous setting is restored.
     """
     shared, own = _libraries()
     own_before = [library.num_threads for library in own]
@@ -40,8 +40,8 @@ def limited_threads(count: int) -> Iterator[None]:
     with _lock:
         if not _limits:
             _before[:] = [library.num_threads for library in shared]
-        # Set only where it changes something: the call lets other threads of Python run, and
-        # waiting for one's turn again takes longer than the call.
+        # Set only if it changes something: the call releases the GIL, and reacquiring it takes
+        # longer than the call.
         if count < min(_limits, default=inf):
             _set_threads(shared, [count] * len(shared))
         _limits.append(count)
@@ -57,12 +57,12 @@ def limited_threads(count: int) -> Iterator[None]:
 
 @cache
 def _libraries() -> tuple[list[LibController], list[LibController]]:
-    """The BLAS libraries with one setting for the process, and those with one for each thread."""
+    """The BLAS libraries with one setting per process, and those with one per thread."""
     found = [library for library in controller().lib_controllers if library.user_api == "blas"]
     own = [library for library in found if getattr(library, "threading_layer", "") == "openmp"]
     shared = [library for library in found if library not in own]
     for library in shared:
-        # Keeps the GIL, since its calls take nanoseconds and waiting for one's turn does not.
+        # PyDLL keeps the GIL: the calls take nanoseconds, reacquiring the GIL takes longer.
         library.dynlib = ctypes.PyDLL(library.filepath)
     return shared, own
 
@@ -70,8 +70,8 @@ def _libraries() -> tuple[list[LibController], list[LibController]]:
 def _set_threads(libraries: Sequence[LibController], counts: Sequence[int]) -> None:
     for library, count in zip(libraries, counts, strict=True):
         library.set_num_threads(count)
-        # From threadpoolctl 3.8 on the first thread that sets a number keeps all others from doing
-        # so, without a word, until it lets go; another thread may have to restore what was before.
+        # Since threadpoolctl 3.8, the first thread that sets the number silently keeps all others
+        # from doing so until it releases control; another thread may have to restore the setting.
         let_go = getattr(library, "clear_controlling_thread", None)
         if let_go is not None:
             let_go()
@@ -79,9 +79,9 @@ def _set_threads(libraries: Sequence[LibController], counts: Sequence[int]) -> N
 
 @cache
 def kernels() -> str:
-    """The BLAS with the processor that its kernels are chosen for, such as `openblas Haswell`.
+    """The BLAS and the processor that its kernels are chosen for, such as `openblas Haswell`.
 
-    Products are rounded differently by the kernels of another processor.
+    Kernels for another processor round products differently.
     """
     found = controller().select(user_api="blas").info()
     names = {f"{blas['internal_api']} {blas.get('architecture') or ''}".strip() for blas in found}

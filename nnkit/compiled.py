@@ -1,10 +1,10 @@
-"""Compiling with numba, where it is installed and worth the time.
+"""Compiles functions with numba, if it is installed and worth the time.
 
-NumPy makes one pass over memory per operation, at half a microsecond a call; a compiled kernel
-makes one in all. Kernels stand beside the NumPy code that they replace, as `nn/layer_kernels.py`
-does, and do its operations in the same order without fusing multiply and add, so that parameters
-get the same bits from both, and a run may be resumed with or without numba. Layers whose kernels do
-not, because they add in any order, say so: `LayerSpec.rounds_differently`.
+NumPy makes one pass over memory per operation, with half a microsecond of overhead per call; a
+compiled kernel makes a single pass. Kernels are in modules beside the NumPy code that they replace,
+such as `nn/layer_kernels.py`. They do the same operations in the same order, without fused multiply
+and add, so parameters get the same bits from both, and a run can be resumed with or without numba.
+Layers whose kernels differ, because they add in any order, set `LayerSpec.rounds_differently`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from nnkit.paths import cache_folder
 
-# Importing numba takes half a second, which pays only above this many multiplications per sample.
+# Multiplications per sample from which numba is worth its import, which takes half a second.
 WORTHWHILE = 20_000
 
 # Optimizations allowed in inexact kernels: those that respect NaN and infinity.
@@ -29,16 +29,16 @@ Kernel = TypeVar("Kernel", bound=Callable[..., object])
 
 
 def worthwhile(multiplications: int) -> bool:
-    """Whether a model that multiplies so often for a sample shall use compiled kernels."""
+    """Whether to use compiled kernels for a model with this many multiplications per sample."""
     return multiplications >= WORTHWHILE and available()
 
 
 @cache
 def available() -> bool:
-    """Whether numba can be imported, and is not switched off by NNKIT_COMPILED=0.
+    """Whether numba can be imported and is not disabled by NNKIT_COMPILED=0.
 
-    A numba that is installed but does not import, as when it refuses a newer NumPy, is as good as
-    none: a warning says so once.
+    If numba is installed but cannot be imported, for instance because it does not support a newer
+    NumPy, a warning is issued once.
     """
     if os.environ.get("NNKIT_COMPILED", "1") == "0" or find_spec("numba") is None:
         return False
@@ -57,12 +57,12 @@ def available() -> bool:
 
 
 def compiled(function: Kernel, exact: bool = True) -> Kernel:
-    """The function compiled for whatever types it is called with; machine code is kept on disk.
+    """Compiles a function for the types it is called with; machine code is cached on disk.
 
     Args:
-        function: plain Python that numba understands.
-        exact: whether it shall round as NumPy does; else sums may be taken in any order, and a
-            product and a sum be rounded at once.
+        function: a function in the subset of Python that numba supports.
+        exact: whether to round as NumPy does; otherwise sums may be reordered, and a product and a
+            sum may be fused.
     """
     return _compiled(function, exact)
 
@@ -71,7 +71,7 @@ def compiled(function: Kernel, exact: bool = True) -> Kernel:
 def _compiled(function: Kernel, exact: bool) -> Kernel:
     import numba
 
-    # Without NumPy's error model each division is tested for zero, which keeps it from vectorizing.
+    # With Python's error model, each division checks for zero, which prevents vectorization.
     result: Kernel = numba.njit(
         cache=True, error_model="numpy", nogil=True, fastmath=False if exact else INEXACT
     )(function)
@@ -79,10 +79,10 @@ def _compiled(function: Kernel, exact: bool) -> Kernel:
 
 
 def own_process() -> None:
-    """Let nnkit configure numba for the whole process, as the command line does at its start.
+    """Lets nnkit configure numba for the whole process, as the command line does at start.
 
-    It keeps machine code in nnkit's cache folder and uses the full width of AVX-512. In a program
-    that imports nnkit as a library, numba's configuration belongs to that program.
+    Machine code is then cached in nnkit's cache folder and uses the full width of AVX-512. In a
+    program that imports nnkit as a library, numba's configuration is left to that program.
     """
     global _owns_process  # noqa: PLW0603 (a setting of the process)
     _owns_process = True
@@ -92,11 +92,11 @@ _owns_process = False
 
 
 def _configure_numba() -> None:
-    """Sets what numba reads when it is imported; what the user has set stays."""
+    """Sets the environment variables that numba reads on import, unless the user has set them."""
     os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_folder() / "numba"))
     try:
         import llvmlite.binding as llvm
-    except Exception:  # noqa: BLE001 (numba will not import either, and is told of then)
+    except Exception:  # noqa: BLE001 (importing numba will fail too, with a warning)
         return
     features = llvm.get_host_cpu_features()
     if features.get("avx512f") and "NUMBA_CPU_FEATURES" not in os.environ:
@@ -106,7 +106,7 @@ def _configure_numba() -> None:
 
 
 def vector_registers() -> tuple[int, int]:
-    """Bytes of a vector register that kernels are compiled for, and how many there are."""
+    """The size in bytes of the vector registers used by kernels, and their number."""
     import llvmlite.binding as llvm
     import numba
 
@@ -119,7 +119,7 @@ def vector_registers() -> tuple[int, int]:
 
 
 def kernels() -> str:
-    """The compiled kernels, as far as the bits of those that round otherwise depend on them."""
+    """The numba version and vector width, on which the bits of inexact kernels depend."""
     import numba
 
     return f"numba {numba.__version__}, vectors of {8 * vector_registers()[0]} bits"

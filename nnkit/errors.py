@@ -1,4 +1,4 @@
-"""Exceptions, each with the exit code of the command line."""
+"""Exceptions with their exit codes on the command line."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ SettingPath = tuple[str | int, ...]
 
 
 class NnkitError(Exception):
-    """Base of every error that a user can mend; its text says where and how."""
+    """Base class of errors that users can fix; the message gives the location and a remedy."""
 
     exit_code = 1
 
 
 class UsageError(NnkitError):
-    """The command, or its arguments, do not make sense together."""
+    """Invalid command or arguments."""
 
     exit_code = 2
 
 
 class SettingError(NnkitError):
-    """A setting that only the data or the shapes reveal to be wrong.
+    """A setting that does not fit other settings, the shapes or the data.
 
-    Raised where it is found with the setting's path in the config; `Config.locating()` turns it
-    into a `ConfigError` that names file, line and column.
+    The error has the path of the setting in the config; `Config.locating()` turns it into a
+    `ConfigError` with file, line and column.
     """
 
     exit_code = 2
@@ -59,7 +59,7 @@ class GateError(NnkitError):
     """A bound under `expect:` was not met.
 
     Attributes:
-        run: the `nnkit.Run`, which is complete nevertheless.
+        run: the `nnkit.Run`, which is complete.
     """
 
     exit_code = 4
@@ -71,7 +71,7 @@ class GateError(NnkitError):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One fault in a config: where it is (`file:line:column`), in which setting, and what to do."""
+    """An error in a config: its position (`file:line:column`), the setting, and a message."""
 
     position: str
     path: SettingPath
@@ -82,7 +82,7 @@ class Problem:
 
 
 class ConfigError(NnkitError):
-    """Everything that is wrong with a config, all at once."""
+    """An invalid config, with all its problems."""
 
     exit_code = 2
 
@@ -93,5 +93,5 @@ class ConfigError(NnkitError):
 
 
 def dotted(path: Sequence[str | int]) -> str:
-    """The path as the user writes it after `--set`: `architecture.layers.3.units`."""
+    """Joins a setting path as written for `--set`: `architecture.layers.3.units`."""
     return ".".join(map(str, path))

@@ -1,4 +1,4 @@
-"""Writing files so that a full disk or a power failure leaves the old content or the new, whole."""
+"""Writes files atomically: after a full disk or power failure, they have old or new content."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ MOST_OF_A_NAME = 60  # characters, of up to four bytes each
 
 
 def write_atomic(path: Path, content: bytes | str) -> None:
-    """Replaces the file's content: temporary file, flush, fsync, rename, fsync of the folder.
+    """Replaces a file's content by temporary file, flush, fsync, rename, and fsync of the folder.
 
-    A link is followed, and a device or pipe is written to as it is.
+    Symbolic links are followed; devices and pipes are written to directly.
 
     Args:
         path: the file.
-        content: its bytes, or text, which is written in UTF-8; see `nnkit.text.legible`.
+        content: bytes, or text to be encoded as UTF-8 (see `nnkit.text.legible`).
 
     Raises:
-        OSError: it can't be written, with the file's name; the old file is then untouched.
+        OSError: the file cannot be written; it is then unchanged. The error has its name.
     """
     content = _encoded(content)
     with _named(path):
@@ -35,11 +35,11 @@ def write_atomic(path: Path, content: bytes | str) -> None:
 
 
 def write_new(path: Path, content: bytes | str) -> None:
-    """Writes a file that does not exist yet, otherwise as `write_atomic`.
+    """Writes a new file, like `write_atomic`.
 
     Raises:
-        FileExistsError: it does.
-        OSError: it can't be written, with the file's name; there is then no such file.
+        FileExistsError: the file exists.
+        OSError: the file cannot be written; it then does not exist. The error has its name.
     """
     path.open("xb").close()
     try:
@@ -50,10 +50,11 @@ def write_new(path: Path, content: bytes | str) -> None:
 
 
 def append(path: Path, text: str) -> None:
-    """Adds lines to a file, flushed to the disk.
+    """Appends text to a file and flushes it to disk.
 
     Raises:
-        OSError: they can't be written, with the file's name; none of them is then added.
+        OSError: the text cannot be written; nothing is then appended. The error has the file's
+            name.
     """
     rest = memoryview(_encoded(text))
     with _named(path), path.open("ab", buffering=0) as file:
@@ -68,7 +69,7 @@ def append(path: Path, text: str) -> None:
 
 
 def remove_torn(path: Path) -> None:
-    """Removes what a process that was killed while writing this file has left beside it."""
+    """Removes temporary files left by a process that was killed while writing this file."""
     for temporary in path.parent.glob(f"{glob.escape(_torn(path))}*"):
         temporary.unlink(missing_ok=True)
 
@@ -79,7 +80,7 @@ def _encoded(content: bytes | str) -> bytes:
 
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Puts the file's name into an OSError: that of a full disk has none."""
+    """Adds the file's name to an OSError, which lacks it if the disk is full."""
     try:
         yield
     except OSError as error:
@@ -103,12 +104,12 @@ def _replace(path: Path, content: bytes) -> None:
 
 
 def _torn(path: Path) -> str:
-    """The prefix of this file's temporary files, cut to the longest name allowed."""
+    """The prefix of the file's temporary files, limited in length."""
     return f".{path.name[:MOST_OF_A_NAME]}."
 
 
 def _umask() -> int:
-    """The user's umask, which a temporary file does not follow by itself."""
+    """The process's umask, which `mkstemp` does not apply."""
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
@@ -116,7 +117,7 @@ def _umask() -> int:
 
 def _sync_folder(folder: Path) -> None:
     if os.name == "nt":
-        return  # a folder can't be opened there; NTFS journals the rename
+        return  # folders cannot be opened on Windows; NTFS journals the rename
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

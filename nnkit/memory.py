@@ -1,4 +1,4 @@
-"""Arrays that begin on a cache line, where vector instructions and matrix products are fastest."""
+"""Arrays aligned to cache lines, which speeds up vector instructions and matrix products."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-LINE = 64  # bytes; NumPy itself promises 16, which cost a product of 30 × 10 × 784 a third
+LINE = 64  # bytes; NumPy guarantees only 16, which slows a product of 30 × 10 × 784 by a third
 
 
 def aligned_empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""Optional libraries: imported where they are used, with an error that says what to install."""
+"""Imports optional libraries on use; the error message tells users what to install."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from nnkit.errors import UsageError
 
 
 def optional(module: str, purpose: str) -> ModuleType:
-    """Import a module of an optional library.
+    """Imports a module of an optional library.
 
     Args:
-        module: its full name, such as `scipy.optimize`.
+        module: full name of the module, such as `scipy.optimize`.
         purpose: what needs the library; the error message begins with it.
 
     Raises:
@@ -26,7 +26,7 @@ def optional(module: str, purpose: str) -> ModuleType:
             message = f"{purpose} needs {library}: pip install {library}"
             raise UsageError(message) from None
         raise _unusable(library, purpose, error) from error
-    except Exception as error:  # extension modules built for another NumPy raise all kinds
+    except Exception as error:  # extension modules built for another NumPy raise various exceptions
         raise _unusable(library, purpose, error) from error
 
 

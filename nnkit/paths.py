@@ -1,4 +1,4 @@
-"""Folders for files that belong neither to the user's project nor to the package."""
+"""The cache folder, for files that belong neither to the user's project nor to the package."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 
 def cache_folder() -> Path:
-    """The user's cache folder for nnkit, by each system's custom; it may not exist yet.
+    """The user's cache folder for nnkit, by the conventions of the system; it may not exist.
 
-    It is in the working folder for a user without a home, as there are in containers.
+    For users without a home, as in some containers, it is in the working folder.
     """
     if os.environ.get("XDG_CACHE_HOME"):
         return Path(os.environ["XDG_CACHE_HOME"]) / "nnkit"

@@ -25,8 +25,8 @@ Array = NDArray[Any]
 Style = Literal["line", "dashed", "points"]
 
 PICTURES = (".png", ".svg")
-# Of the curves in order, in the terminal and in pictures; the latter by Okabe & Ito (2008), who
-# chose colours that everyone can tell apart.
+# Colours of the curves, in order, in the terminal and in pictures. The latter are by Okabe & Ito
+# (2008), chosen to be distinguishable with colour blindness.
 TERMINAL_COLOURS = ("cyan", "magenta", "yellow")
 PICTURE_COLOURS = ("#0072B2", "#D55E00", "#009E73")
 MARK_LINES = "│┆"
@@ -35,9 +35,9 @@ SAMPLES = {"line": "━━", "dashed": "╍╍", "points": "··"}
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Points (x, y), each (n,), joined or not; where y is no number the curve has a gap.
+    """Points (x, y), each (n,), joined or not; where y is not finite, the curve has a gap.
 
-    The style tells curves apart where there is no colour.
+    The style distinguishes curves where there is no colour.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """A place on the x axis with a name of its own."""
+    """A named position on the x axis."""
 
     name: str
     x: float
@@ -59,14 +59,14 @@ class Chart:
     """The contents of a chart.
 
     Attributes:
-        title: above it.
-        x_label: a short word, as it stands beside the ticks.
-        curves: at most three.
-        y_label: in pictures.
-        log_x: whether x is on a logarithmic scale; it is then positive.
+        title: title above the chart.
+        x_label: label of the x axis, short because it is placed beside the ticks.
+        curves: the curves, at most three.
+        y_label: label of the y axis, shown only in pictures.
+        log_x: whether the x axis is logarithmic; x must then be positive.
         from_zero: whether the y axis begins at 0.
-        marks: upright lines, at most two.
-        second_x: another unit for x: its name, and how many of the first make one of it.
+        marks: vertical lines, at most two.
+        second_x: a second unit of x: its name, and its size in the first unit.
     """
 
     title: str
@@ -99,7 +99,7 @@ def _range(values: Iterator[Array]) -> tuple[float, float]:
 
 @dataclass(frozen=True, slots=True)
 class AxisScale:
-    """The scale of an axis of `size` places: `low` on the first, `high` on the last."""
+    """The scale of an axis with `size` positions, from `low` at the first to `high` at the last."""
 
     low: float
     high: float
@@ -107,7 +107,7 @@ class AxisScale:
     log: bool = False
 
     def place(self, values: Array | float) -> Array:
-        """Places from 0 to size − 1, whole numbers; what is outside lies outside."""
+        """Converts values to integer positions, 0 to size − 1, or beyond if out of range."""
         low, high, values = self.low, self.high, np.asarray(values, dtype=np.float64)
         if self.log:
             low, high, values = log10(low), log10(high), np.log10(values)
@@ -115,7 +115,7 @@ class AxisScale:
         return np.rint(share * (self.size - 1)).astype(np.int64)
 
     def ticks(self, count: int) -> list[float]:
-        """About `count` round values: 1, 2 or 5 times a power of ten, or powers of ten alone."""
+        """About `count` round values: multiples of 1, 2 or 5 · 10ⁿ, or powers of 10."""
         if self.log:
             first, last = ceil(log10(self.low) - 1e-9), floor(log10(self.high) + 1e-9)
             every = max(1, ceil((last - first + 1) / max(count, 1)))
@@ -128,10 +128,10 @@ class AxisScale:
 
 
 def in_terminal(chart: Chart, width: int = 80, height: int = 22) -> Text:
-    """The chart as lines of text, at most `width` wide and `height` high.
+    """Draws the chart as lines of text, at most `width` wide and `height` high.
 
-    A cell of the terminal is a braille character of 2 × 4 dots, in the colour of the curve that
-    was drawn there last.
+    A cell of the terminal is a braille character of 2 × 4 dots, in the colour of the curve drawn
+    there last.
     """
     x_axes = [(chart.x_label, 1.0), *([chart.second_x] if chart.second_x else [])]
     legend = _legend(chart)
@@ -161,7 +161,7 @@ def in_terminal(chart: Chart, width: int = 80, height: int = 22) -> Text:
 
 
 def _legend(chart: Chart) -> list[Text]:
-    """A line for the curves, where there are several or they have a style, and one for marks."""
+    """The legend: a line for the curves, if there are several, and one for the marks."""
     lines = []
     if len(chart.curves) > 1:
         named = [
@@ -181,7 +181,7 @@ def _legend(chart: Chart) -> list[Text]:
 
 
 def _cells(chart: Chart, x_scale: AxisScale, y_scale: AxisScale) -> tuple[Array, Array]:
-    """Characters and styles, each (rows, columns)."""
+    """The characters and styles of the chart's cells, each (rows, columns)."""
     rows, columns = y_scale.size // 4, x_scale.size // 2
     cells = np.full((rows, columns), " ", dtype="<U1")
     styles = np.full((rows, columns), "", dtype="<U16")
@@ -210,7 +210,7 @@ BRAILLE = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
 
 
 def _dots(curve: Curve, x_scale: AxisScale, y_scale: AxisScale) -> tuple[Array, Array]:
-    """The places of the dots that make a curve: across from the left, and up from the bottom."""
+    """The positions of a curve's dots: from the left, and from the bottom."""
     real = np.isfinite(curve.x) & np.isfinite(curve.y)
     if x_scale.log:
         real &= curve.x > 0
@@ -239,7 +239,7 @@ def _append_row(text: Text, cells: Array, styles: Array) -> None:
 
 
 def _tick_labels(scale: AxisScale, columns: int) -> str:
-    """The numbers below an axis, each centred on its place, as many as have room."""
+    """The numbers below an axis, centred on their positions, as many as fit."""
     line, free = [" "] * columns, 0
     for value in scale.ticks(max(2, columns // 12)):
         label = _number(value)
@@ -256,10 +256,10 @@ def _number(value: float) -> str:
 
 
 def picture_format(path: Path) -> str:
-    """The format that a file's name asks for, `png` or `svg`, once matplotlib is known to be there.
+    """The picture format given by a file's suffix, `png` or `svg`; also checks for matplotlib.
 
     Raises:
-        UsageError: another one, or no matplotlib.
+        UsageError: the suffix is another one, or matplotlib is not installed.
     """
     if path.suffix.lower() not in PICTURES:
         raise UsageError(f"{path}: the name of a picture must end in {' or '.join(PICTURES)}")
@@ -268,11 +268,11 @@ def picture_format(path: Path) -> str:
 
 
 def write_picture(chart: Chart, path: Path) -> None:
-    """Draws the chart into a .png or .svg file.
+    """Draws the chart to a .png or .svg file.
 
     Raises:
-        UsageError: another kind of file, or no matplotlib.
-        OSError: the file can't be written.
+        UsageError: the suffix is another one, or matplotlib is not installed.
+        OSError: the file cannot be written.
     """
     kind = picture_format(path)
     import matplotlib as mpl
@@ -282,7 +282,7 @@ def write_picture(chart: Chart, path: Path) -> None:
     figure = Figure(figsize=(7, 4.2), layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1))
     _draw(chart, figure.add_subplot())
     content = BytesIO()
-    # The same chart makes the same bytes.
+    # Without date, version and random ids, equal charts give equal bytes.
     metadata: dict[str, Any] = {"Date": None} if kind == "svg" else {"Software": None}
     with mpl.rc_context({"svg.hashsalt": "nnkit"}):
         figure.savefig(content, format=kind, dpi=160, metadata=metadata)
@@ -316,5 +316,5 @@ def _draw(chart: Chart, axes: Axes) -> None:
 
 
 def _conversions(unit: float) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
-    """The conversions of x to a unit `unit` times as large, and back."""
+    """The functions that convert x to a unit `unit` times as large, and back."""
     return lambda x: x / unit, lambda x: x * unit

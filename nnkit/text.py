@@ -1,4 +1,4 @@
-"""Text for files and terminals that cannot hold every character."""
+"""Conversion of text for files and terminals that cannot represent every character."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 from unicodedata import combining, decomposition, name, normalize
 
-STAND_IN = "nnkit.stand-in"  # the error handler's name in Python's registry
+STAND_IN = "nnkit.stand-in"  # name of the error handler in Python's codec registry
 
 # A single character where possible, so that tables and charts keep their layout.
 STAND_INS = {
@@ -49,27 +49,27 @@ STAND_INS = {
     "–": "-",
     "—": "-",
     "ß": "ss",
-    "λ": "lambda",  # spelled differently in Unicode
+    "λ": "lambda",  # LAMDA in Unicode
     "\u0302": "^",  # the hat of m̂
 }
 BOX_LINES = {"HORIZONTAL": "-", "VERTICAL": "|"}
-UPPER_DOTS, LOWER_DOTS = 0x1B, 0xE4  # of a braille character's eight
+UPPER_DOTS, LOWER_DOTS = 0x1B, 0xE4  # bit masks of the eight dots of a braille character
 
 
 def legible(text: str) -> str:
-    """The text without the lone surrogates that UTF-8 cannot hold.
+    """Replaces lone surrogates, which UTF-8 cannot encode, by escapes.
 
-    Python has one for each byte of a file's name that is not UTF-8; it becomes a backslash, x and
-    the byte's two hexadecimal digits.
+    Python represents each byte of a file name that is not UTF-8 by a lone surrogate; it becomes a
+    backslash, x and the two hexadecimal digits of the byte.
     """
     return re.sub("[\ud800-\udfff]", lambda found: _escaped(found[0]), text)
 
 
 def as_json(value: Any, indent: int | None = None) -> str:
-    """JSON in ASCII that every reader takes: no NaN, and no lone surrogates.
+    """Converts a value to strictly valid JSON in ASCII, without NaN or lone surrogates.
 
     Raises:
-        ValueError: there is a NaN or an infinity in it.
+        ValueError: the value contains NaN or infinity.
     """
     return json.dumps(_legible_parts(value), indent=indent, allow_nan=False)
 
@@ -85,7 +85,7 @@ def _legible_parts(value: Any) -> Any:
 
 
 def _escaped(character: str) -> str:
-    """A character as a backslash and its number, a byte of a file's name as that byte."""
+    """Escapes a character with a backslash; a surrogate of a file-name byte becomes that byte."""
     number = ord(character)
     if 0xDC80 <= number <= 0xDCFF:
         return f"\\x{number - 0xDC00:02x}"
@@ -93,7 +93,7 @@ def _escaped(character: str) -> str:
 
 
 def _stand_ins(error: UnicodeError) -> tuple[str, int]:
-    """Python's error handler: ASCII for the characters that an encoding does not have."""
+    """The codec error handler: replaces characters missing in an encoding by ASCII."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     parts = []

@@ -1,4 +1,4 @@
-"""The `nnkit` program: its commands, and how every error becomes one line and an exit code."""
+"""The `nnkit` program: its commands, and the conversion of errors to messages and exit codes."""
 
 from __future__ import annotations
 
@@ -72,9 +72,9 @@ def root(
 
 
 def main() -> None:
-    """Runs the program; NNKIT_DEBUG=1 lets tracebacks through.
+    """Runs the program; with NNKIT_DEBUG=1 tracebacks are shown.
 
-    A reader who leaves early, as `head` does, is no failure: the exit code stays what it would be.
+    A reader that closes the pipe early, as `head` does, is no error: the exit code is unchanged.
     """
     warnings.showwarning = _say_warning
     own_process()
@@ -89,7 +89,7 @@ def main() -> None:
 
 
 def _run() -> int:
-    """The command's exit code; an error becomes one line."""
+    """Runs the command and returns its exit code; errors are printed without a traceback."""
     debugging = bool(os.environ.get("NNKIT_DEBUG"))
     try:
         app()
@@ -118,7 +118,7 @@ def _run() -> int:
 
 
 def _say_warning(message: Warning | str, *_where: Any, **_more: Any) -> None:
-    """A warning in one line, without the place in the code that issued it."""
+    """Prints a warning on one line, without the location in the code."""
     say(f"warning: {message}")
 
 

@@ -1,4 +1,4 @@
-"""The run or checkpoint that an argument stands for; where several do, says which is taken."""
+"""Resolves an argument to a run or checkpoint; if it is ambiguous, prints which one is used."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 def chosen_checkpoint(what: str, runs: Path) -> Path:
-    """The file that a checkpoint file, a run's folder, or a run's name stands for.
+    """The checkpoint file given by a file, a run's folder, or a run's name.
 
     Raises:
-        CheckpointError: there is none; says which runs there are.
+        CheckpointError: there is none; the message lists the existing runs.
     """
     from nnkit.runs.directory import best_checkpoint
 
@@ -23,10 +23,10 @@ def chosen_checkpoint(what: str, runs: Path) -> Path:
 
 
 def chosen_run(what: str, runs: Path) -> RunDirectory:
-    """The run that a folder or a name stands for: of several, the most recent.
+    """The run given by a folder or a name; of several runs, the most recent.
 
     Raises:
-        CheckpointError: there is none; says which runs there are.
+        CheckpointError: there is none; the message lists the existing runs.
     """
     from nnkit.runs.directory import matching_runs
 

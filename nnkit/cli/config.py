@@ -1,4 +1,4 @@
-"""`nnkit config`: check a config, show what it comes to, describe it to editors."""
+"""`nnkit config`: check configs, show them resolved, and print their JSON Schema."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def schema() -> None:
 
 
 def _layers(config: Config) -> list[str]:
-    """The lines of the layers' table; their shapes are known where the data is at hand."""
+    """The lines of the layer table; shapes require that the data is available."""
     import nnkit
     from nnkit.cli.layers import layer_table
     from nnkit.errors import DataError
@@ -110,7 +110,7 @@ def _layers(config: Config) -> list[str]:
 
 
 def _with_origins(config: Config) -> Iterator[str]:
-    """The resolved YAML, each value followed by where it comes from."""
+    """Yields the lines of the resolved YAML, each value followed by its origin."""
     lines = list(_lines(config.resolved(), (), 0, config))
     width = max(len(text) for text, _ in lines)
     for text, source in lines:
@@ -132,7 +132,7 @@ def _lines(
 
 
 def _scalar(value: Any) -> str:
-    """A value that has no parts, as YAML on one line."""
+    """Formats a scalar or an empty collection as YAML on one line."""
     import json
 
     from nnkit.config.yaml import dump_yaml

@@ -1,4 +1,4 @@
-"""`nnkit data`: what data there is, what it looks like, and fetching what is missing."""
+"""`nnkit data`: list, check, show and fetch data."""
 
 from __future__ import annotations
 
@@ -133,14 +133,14 @@ def show_data(
 
 
 def _print_rows(shown: SampleView) -> None:
-    """The rows of a table, with as many columns as fit in a line."""
+    """Prints the rows of a table, with as many columns as fit in a line."""
     width = results().width
     headings = ["sample", shown.label, *shown.columns]
     rows = [
         (i, target, *row)
         for i, target, row in zip(shown.indices, shown.targets, shown.rows, strict=True)
     ]
-    columns = min(len(headings), width // 3 + 1)  # none is narrower
+    columns = min(len(headings), width // 3 + 1)  # a column is at least 3 wide
     while True:
         text = table(headings[:columns], [row[:columns] for row in rows])
         if columns <= 2 or max(map(len, text.splitlines())) <= width:

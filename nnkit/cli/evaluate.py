@@ -1,4 +1,4 @@
-"""`nnkit eval`: a checkpoint's score on held-out data."""
+"""`nnkit eval`: evaluate a checkpoint on held-out data."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _render(path: Path, report: Report) -> None:
 
 
 def _headline(report: Report) -> list[str]:
-    """The figures shown first: all but those in the table, and those that say nothing here."""
+    """The metrics shown first, without those of the table and trivial top-k accuracies."""
     if report.by_class is None:
         return list(report.figures)
     few = len(report.by_class.names) // 2
@@ -116,7 +116,7 @@ def _by_class(by_class: ClassReport, report: Report) -> str:
 
 
 def _confusions(by_class: ClassReport) -> str:
-    """The confusion matrix, or of many classes the pairs that are confused most."""
+    """The confusion matrix, or, for many classes, the most confused pairs."""
     names, matrix = by_class.names, by_class.matrix()
     if len(names) <= MOST_IN_A_MATRIX and matrix is not None:
         headings = names

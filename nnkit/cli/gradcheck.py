@@ -1,4 +1,4 @@
-"""`nnkit gradcheck`: backpropagation of this very network against central differences."""
+"""`nnkit gradcheck`: compare backpropagation of a config's network with central differences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM as a wish that the training loop grants after the step it is in."""
+"""Handles SIGINT and SIGTERM: training stops after the current step."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interruption:
-    """While entered, notes a signal instead of dying of it; a second one is obeyed at once.
+    """Context manager that records the first signal; a second one has its usual effect.
 
     Attributes:
-        signal: the one that came, or None.
+        signal: the number of the recorded signal, or None.
     """
 
     def __init__(self) -> None:
@@ -42,13 +42,13 @@ class Interruption:
         self.signal = number
         for other, handler in self._before.items():
             signal.signal(other, handler)
-        # Not by print: the signal may have come in the middle of one, which can't be entered twice.
+        # Not print: the signal may have interrupted a print, which is not reentrant.
         text = f"\n{signal.Signals(number).name}: finishing this step and saving …\n"
         with suppress(OSError):  # standard error may be closed
             os.write(2, text.encode(sys.stderr.encoding or "utf-8", STAND_IN))
 
     def requested(self) -> bool:
-        """Whether a signal came."""
+        """Whether a signal was received."""
         return self.signal is not None
 
     @property

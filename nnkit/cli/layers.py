@@ -1,4 +1,4 @@
-"""The table of a network's layers."""
+"""The table of a network's layers, as shown by `nnkit config show`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nnkit.cli.output import show_bytes, table
 
 
 def layer_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The rows of `nnkit.nn.model.describe` and their sums, as a plain table.
+    """Formats the rows of `nnkit.nn.model.describe` and their totals as a plain table.
 
     The last column, `field`, is the receptive field of an output.
     """

@@ -1,4 +1,4 @@
-"""`nnkit lr-find`: a learning rate to begin with."""
+"""`nnkit lr-find`: suggest a learning rate."""
 
 from __future__ import annotations
 

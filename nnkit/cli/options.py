@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share, and how help pages look."""
+"""Arguments and options shared by several commands, and the layout of help pages."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from nnkit.cli.output import check_output
 
 
 def group(about: str) -> typer.Typer:
-    """A command with subcommands; help pages are plain text, the same in every Typer."""
+    """Creates a command with subcommands; help pages are plain text, the same in every Typer."""
     return typer.Typer(no_args_is_help=True, help=about, rich_markup_mode=None)
 
 
 def argument(metavar: str) -> Any:
-    """An argument, explained in the command's docstring.
+    """Creates an argument that is explained in the command's docstring.
 
-    Hidden from the page's list of arguments, which shows Python types; the usage line has it.
+    It is hidden from the list of arguments, which shows Python types; the usage line shows it.
     """
     return typer.Argument(metavar=metavar, hidden=True, show_default=False)
 
 
 def _several(flag: str, metavar: str, what: str) -> Any:
-    """An option that may be given several times."""
+    """Creates an option that may be given several times."""
     return typer.Option(flag, metavar=metavar, help=f"{what} (repeatable).", show_default=False)
 
 
 def _output(what: str, *, show_default: bool = False) -> Any:
-    """The option that names the file to write."""
+    """Creates the option for the output file."""
     return typer.Option(
         "-o",
         "--output",

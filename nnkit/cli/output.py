@@ -1,4 +1,4 @@
-"""Printing: human text to standard error, results to standard output."""
+"""Printing: messages to standard error, results to standard output."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def say(text: str) -> None:
-    """A line for a person, on standard error."""
+    """Prints a message to standard error."""
     print(text, file=sys.stderr, flush=True)
 
 
 def say_error(message: str) -> None:
-    """An error on standard error, each line marked as one."""
+    """Prints an error to standard error, each line with the prefix `error:`."""
     for line in legible(message).splitlines():
         # Control characters from a config or a file name could disturb the terminal.
         shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
@@ -31,7 +31,7 @@ def say_error(message: str) -> None:
 
 
 def console() -> Console:
-    """A rich console on standard error; off a terminal, plain and never wrapped."""
+    """A rich console on standard error; if not a terminal, plain and 200 characters wide."""
     from rich.console import Console
 
     width = None if sys.stderr.isatty() else 200
@@ -39,7 +39,7 @@ def console() -> Console:
 
 
 def results() -> Console:
-    """A rich console on standard output; off a terminal, plain and 80 wide."""
+    """A rich console on standard output; if not a terminal, plain and 80 characters wide."""
     from rich.console import Console
 
     width = None if sys.stdout.isatty() else 80
@@ -47,7 +47,7 @@ def results() -> Console:
 
 
 def show_chart(chart: Chart) -> None:
-    """A chart on standard output: as wide as the terminal, up to 100, and 22 lines high at most."""
+    """Prints a chart as wide as the terminal, at most 100 characters wide and 22 lines high."""
     from nnkit.plots import in_terminal
 
     screen = results()
@@ -56,10 +56,10 @@ def show_chart(chart: Chart) -> None:
 
 
 def check_output(path: Path | None) -> Path | None:
-    """The path, if a file can be written there at the end.
+    """Returns the path unchanged, after checking that a file can be written there.
 
     Raises:
-        UsageError: it is a folder, or in none that exists.
+        UsageError: the path is a folder, or its folder does not exist.
     """
     from nnkit.errors import UsageError
 
@@ -71,12 +71,12 @@ def check_output(path: Path | None) -> Path | None:
 
 
 def print_json(result: Mapping[str, Any]) -> None:
-    """One JSON object on standard output."""
+    """Prints one JSON object to standard output."""
     print(as_json(result))
 
 
 def wrapped(text: str, width: int, indent: int = 0, hang: int = 2) -> list[str]:
-    """A text in lines, broken between words only; those after the first are indented more."""
+    """Wraps a text between words; lines after the first are indented by `hang` more."""
     return wrap(
         text,
         width,
@@ -88,12 +88,12 @@ def wrapped(text: str, width: int, indent: int = 0, hang: int = 2) -> list[str]:
 
 
 def result_width() -> int:
-    """Columns for results on standard output: those of the terminal; 80 elsewhere."""
+    """The width of results on standard output: that of the terminal, or 80."""
     return get_terminal_size().columns if sys.stdout.isatty() else 80
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A plain table: text to the left, numbers to the right, two spaces between."""
+    """Formats a plain table: text left-aligned, numbers right-aligned, two spaces between."""
     cells = [list(headings), *([show(cell) for cell in row] for row in rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(headings))]
     right = [bool(rows) and isinstance(rows[0][i], int | float) for i in range(len(headings))]
@@ -108,7 +108,7 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def show(value: object) -> str:
-    """A value as a person reads it: thousands apart, four significant digits."""
+    """Formats a value for display: thousands separators, four significant digits."""
     if isinstance(value, bool) or value is None:
         return "" if value is None else "yes" if value else "no"
     if isinstance(value, int):
@@ -121,20 +121,20 @@ def show(value: object) -> str:
 
 
 def show_figure(name: str, value: float) -> str:
-    """A metric's value: accuracies in percent, others with four significant digits."""
+    """Formats a metric: accuracies in percent, others with four significant digits."""
     if name.endswith("accuracy"):
         return f"{100 * value:.2f} %"
     return f"{value:#.4g}".removesuffix(".") if value else "0"
 
 
 def show_count(count: float) -> str:
-    """A number of epochs, such as 20,000 or 2.5."""
+    """Formats a number of epochs, such as 20,000 or 2.5."""
     whole, _, decimals = f"{count:,.2f}".partition(".")
     return f"{whole}.{decimals}".rstrip("0").removesuffix(".")
 
 
 def show_bytes(count: float) -> str:
-    """A number of bytes, such as 1.6 MB."""
+    """Formats a number of bytes, such as 1.6 MB."""
     for unit in ("B", "kB", "MB", "GB"):
         if count < 999.5:
             return f"{count:.3g} {unit}"
@@ -143,7 +143,7 @@ def show_bytes(count: float) -> str:
 
 
 def show_seconds(seconds: float) -> str:
-    """A duration, such as 38 ms, 12.3 s, 4 min 5 s or 2 h 10 min."""
+    """Formats a duration, such as 38 ms, 12.3 s, 4 min 5 s or 2 h 10 min."""
     if seconds < 0.0995:
         return f"{1000 * seconds:.3g} ms"
     if seconds < 59.95:

@@ -1,4 +1,4 @@
-"""`nnkit predict`: a trained network's answer to pictures or table rows."""
+"""`nnkit predict`: predictions of a trained network for pictures or table rows."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ Answer = dict[str, Any]
 
 PICTURES = "pictures"
 TABLES = {".csv": "csv", ".tsv": "csv", ".npy": "npy"}
-# The data sources that a table's rows may belong to.
+# The data sources whose models accept tables of each kind.
 READERS = {"csv": {"csv"}, "npy": {"npy", "npz", "mnist", "idx"}}
 
 COLUMNS = ("path", "row", "text", "confidence", "note", "error")  # columns of --csv
-EMPTY = "empty: nothing stands out from the background"  # longest `note` of a picture
+EMPTY = "empty: nothing stands out from the background"  # `note` of a picture without digits
 
 
 def predict(
@@ -128,7 +128,7 @@ def _kind(path: Path) -> str:
 
 
 def _latest(runs: Path, file: Path) -> Path:
-    """The checkpoint of the run trained last that reads tables of this kind."""
+    """The checkpoint of the most recent run that accepts tables of this kind."""
     from nnkit.errors import CheckpointError, UsageError
     from nnkit.runs.directory import best_checkpoint, list_runs
     from nnkit.runs.header import read_header
@@ -152,7 +152,7 @@ def _answers(
     reject: float,
     drawings: _Drawings,
 ) -> Iterator[Answer]:
-    """An answer for each picture or row; where a file can't be read, one that says why not."""
+    """Yields a prediction for each picture or row, or an error for each unreadable file."""
     from nnkit.errors import DataError
 
     for file in _files(inputs):
@@ -168,7 +168,7 @@ def _answers(
 
 
 def _files(inputs: Sequence[Path]) -> Iterator[Path]:
-    """The files, and the pictures of the folders by name; a folder without pictures itself."""
+    """Yields files, and the pictures in folders by name; an empty folder is yielded itself."""
     from nnkit.data.pictures import SUFFIXES
 
     for path in inputs:
@@ -180,7 +180,7 @@ def _files(inputs: Sequence[Path]) -> Iterator[Path]:
 
 
 def _check_exists(file: Path) -> None:
-    """Raises a DataError where there is nothing to predict from."""
+    """Raises a DataError if a file does not exist or a folder contains no pictures."""
     from nnkit.data.pictures import SUFFIXES
     from nnkit.errors import DataError
 
@@ -191,7 +191,7 @@ def _check_exists(file: Path) -> None:
 
 
 def _predicted(model: TrainedModel, file: Path) -> Iterator[Answer]:
-    """The network's answer to each row of a table, or to a picture as a whole."""
+    """Yields the prediction for each row of a table, or for a picture as a whole."""
     X = _inputs(model, file)
     sure = model.confidence(X)
     for i, predicted in enumerate(model.predict(X)):
@@ -209,7 +209,7 @@ def _predicted(model: TrainedModel, file: Path) -> Iterator[Answer]:
 
 
 def _inputs(model: TrainedModel, file: Path) -> Any:
-    """A file's contents as raw inputs (n, …)."""
+    """Reads a file as raw inputs (n, …)."""
     from nnkit.data.sources.arrays import read_npy
     from nnkit.errors import DataError
 
@@ -226,13 +226,13 @@ def _inputs(model: TrainedModel, file: Path) -> Any:
 
 
 def _can_read_digits(model: TrainedModel) -> bool:
-    from nnkit.reading.reader import can_read_digits  # and with it Pillow
+    from nnkit.reading.reader import can_read_digits  # imports Pillow
 
     return can_read_digits(model)
 
 
 def _read_digits(model: TrainedModel, file: Path, reject: float, drawings: _Drawings) -> Answer:
-    """All digits in a picture, drawn where that is wanted."""
+    """Reads all digits in a picture and writes the requested drawings."""
     reading = drawings.read(model, file, reject)
     answer: Answer = {"path": str(file), "text": reading.text}
     if reading.confidence is not None:
@@ -255,12 +255,12 @@ def _digit(digit: Digit) -> Answer:
 
 @dataclass
 class _Output:
-    """Destination of predictions: standard output as they come, JSON at the end, or a table.
+    """Writes predictions: to standard output as they come, as JSON at the end, or to a CSV file.
 
     Attributes:
-        as_json: whether they are printed as JSON.
-        table: the CSV file, which is written whole, at the end, or not at all.
-        failed: whether any of them is an error.
+        as_json: whether to print JSON.
+        table: the CSV file, written at the end, completely or not at all.
+        failed: whether any prediction is an error.
     """
 
     as_json: bool
@@ -269,7 +269,7 @@ class _Output:
     _kept: list[Answer] = field(default_factory=list)
 
     def tell(self, answer: Answer) -> None:
-        """Prints an answer, or keeps it for the end."""
+        """Prints a prediction, or keeps it for the end."""
         if self.as_json or self.table is not None:
             self._kept.append(answer)
         if "error" in answer:
@@ -279,7 +279,7 @@ class _Output:
             print(_shown(answer), flush=True)
 
     def finish(self) -> None:
-        """Writes what has all answers in it."""
+        """Writes the CSV file and the JSON, which contain all predictions."""
         from nnkit.files import write_atomic
 
         if self.table is not None:
@@ -289,7 +289,7 @@ class _Output:
 
 
 def _shown(answer: Answer) -> str:
-    """One line per picture or row; lines within a picture are separated by a slash."""
+    """Formats a prediction as one line; lines within a picture are separated by a slash."""
     row = f" row {answer['row']}" if "row" in answer else ""
     text = answer.get("note") or answer["text"].replace("\n", " / ")
     certain = answer.get("confidence")
@@ -309,10 +309,10 @@ def _as_csv(answers: Iterable[Answer]) -> str:
 
 @dataclass
 class _Drawings:
-    """Destination of the annotated pictures.
+    """Writes annotated pictures and pictures of the reading stages.
 
     Attributes:
-        annotated: the file, or for several pictures the folder, of `--annotate`.
+        annotated: the file given by `--annotate`, or, for several pictures, the folder.
         stages: the folder of `--debug-dir`.
         several: whether there may be more than one picture.
     """
@@ -323,7 +323,7 @@ class _Drawings:
     _taken: set[str] = field(default_factory=set)
 
     def check(self, models: Iterable[TrainedModel]) -> None:
-        """Raises a UsageError if what is wanted can't be drawn, or by none of the models."""
+        """Raises a UsageError if the drawings cannot be written, or no model reads digits."""
         from nnkit.data.pictures import SUFFIXES
         from nnkit.errors import UsageError
 
@@ -340,7 +340,7 @@ class _Drawings:
             )
 
     def read(self, model: TrainedModel, file: Path, reject: float) -> Reading:
-        """Reads a picture, and draws what is wanted of it."""
+        """Reads a picture and writes the requested drawings."""
         from nnkit.data.pictures import open_picture
         from nnkit.reading.reader import read_digits
         from nnkit.reading.segmentation.annotate import annotated
@@ -356,7 +356,7 @@ class _Drawings:
         return reading
 
     def _name(self, file: Path) -> str:
-        """The file's name without its suffix, numbered where another has it."""
+        """The file's name without its suffix, numbered if the name was used before."""
         name, number = file.stem, 1
         while name in self._taken:
             number += 1

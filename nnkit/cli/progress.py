@@ -1,4 +1,4 @@
-"""Progress of a run: a table of its evaluations, and on a terminal a live bar below."""
+"""The progress of a run: a table of its evaluations, with a live bar below on a terminal."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 REFRESH = 0.1  # seconds between two updates of the bar
-MOST_ROWS = 40  # rows of a table; more evaluations are thinned out
-PLAIN_WIDTH = 80  # columns where standard error is no terminal
+MOST_ROWS = 40  # maximal rows of the table; of more evaluations, only every n-th is shown
+PLAIN_WIDTH = 80  # columns if standard error is not a terminal
 SHORTEST_BAR = 10
 
 
 def progress_listener(*, quiet: bool) -> Listener:
-    """The listener that suits where standard error goes."""
+    """The listener for standard error: a bar on a terminal, otherwise plain lines."""
     if quiet:
         return Notices()
     return Bar() if sys.stderr.isatty() else Lines()
 
 
 def opening(trainer: Trainer) -> list[str]:
-    """The lines before the first step."""
+    """The lines printed before the first step."""
     known, monitor = trainer.summary(), trainer.plan.monitor
     samples = f"{known['training_samples']:,} training samples"
     epochs = f"{show_count(known['epochs'])} {'epoch' if known['epochs'] == 1 else 'epochs'}"
@@ -51,7 +51,7 @@ def opening(trainer: Trainer) -> list[str]:
 
 
 class Notices(Listener):
-    """Only what the user should know before the first step."""
+    """Prints only the notices, before the first step."""
 
     def started(self, trainer: Trainer) -> None:
         for notice in trainer.notices:
@@ -59,10 +59,10 @@ class Notices(Listener):
 
 
 class Lines(Listener):
-    """Plain lines: the opening, then the table of evaluations, thinned out where there are many."""
+    """Prints plain lines: the opening, then a table with at most about 40 evaluations."""
 
     table: EvaluationTable | None = None
-    unshown = ""  # the last row, until it is printed
+    unshown = ""  # the latest row, until it is printed
 
     @property
     def width(self) -> int:
@@ -92,7 +92,7 @@ class Lines(Listener):
         self._tell_row()
 
     def _tell_row(self) -> None:
-        """Prints the last row, unless this was done before."""
+        """Prints the latest row, unless it was printed before."""
         if self.unshown:
             self.tell(self.unshown)
             self.unshown = ""
@@ -103,7 +103,7 @@ class Lines(Listener):
         return step == loop.steps or step // loop.evaluate_every % self.every == 0
 
     def _begin_table(self, evaluation: Evaluation) -> EvaluationTable:
-        """The table that suits the first evaluation, its heading printed."""
+        """Creates the table for the metrics of the first evaluation and prints its heading."""
         loop = self.loop
         counts = {
             "epoch": len(self._epochs(loop.steps / loop.per_epoch)),
@@ -119,7 +119,7 @@ class Lines(Listener):
         return table
 
     def _epochs(self, epochs: float) -> str:
-        """A number of epochs, formatted as in all rows of the table."""
+        """Formats a number of epochs, with the same number of decimals in all rows."""
         loop = self.loop
         whole = loop.evaluate_every % loop.per_epoch == loop.steps % loop.per_epoch == 0
         return f"{epochs:,.0f}" if whole else f"{epochs:,.2f}"
@@ -200,7 +200,7 @@ class Bar(Lines):
 
 
 def _as_fits(room: int, *parts: str) -> str:
-    """The first of the parts, as many as there is room for."""
+    """Joins as many of the parts, from the first, as fit."""
     text = ""
     for part in parts:
         longer = f"{text}  {part}" if text else part

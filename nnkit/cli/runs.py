@@ -1,4 +1,4 @@
-"""`nnkit runs`: what was trained, and how it went."""
+"""`nnkit runs`: list runs and show their results."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _steps(run: RunDirectory) -> int:
 
 
 def _listed(entries: Sequence[Mapping[str, Any]], width: int) -> list[str]:
-    """A table in which settings stand below their run, without the columns that do not fit."""
+    """A table with the settings below each run; columns that do not fit are left out."""
     from nnkit.runs.differences import brief
 
     rows = [_row(entry) for entry in entries]
@@ -141,7 +141,7 @@ def show_one(
 
 
 def _course(records: Sequence[Mapping[str, Any]], monitor: str, width: int) -> list[str]:
-    """The table of evaluations, at most some 20 of them."""
+    """The table of evaluations, reduced to about 20."""
     shown = [*records[: -1 : max(1, len(records) // 20)], records[-1]]
     whole = all(float(record["epoch"]).is_integer() for record in records)
     rows = [

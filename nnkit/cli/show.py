@@ -1,4 +1,4 @@
-"""`nnkit show`: what networks are made of, drawn."""
+"""`nnkit show`: draw activation functions, schedules and filters."""
 
 from __future__ import annotations
 

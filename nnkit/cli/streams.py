@@ -1,7 +1,7 @@
-"""Standard output and standard error, whatever they are: any encoding, a closed pipe, a full disk.
+"""Makes standard output and error robust against any encoding, a closed pipe and a full disk.
 
-What a stream cannot encode is replaced by ASCII, and a stream that takes no more is remembered
-rather than raised: a command still writes the files that it was asked for.
+Characters that a stream cannot encode are replaced by ASCII. A failed write is recorded rather
+than raised, so that a command still writes the requested files.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from nnkit.text import STAND_IN
 
 
 class Sink(FileIO):
-    """A stream's file descriptor, which swallows everything after a write that failed.
+    """A stream's file descriptor that discards all output after a failed write.
 
     Attributes:
-        failure: why the stream takes no more; None while it does.
+        failure: the error of the failed write; None before.
     """
 
     failure: OSError | None = None
@@ -39,7 +39,7 @@ def set_up() -> None:
     for number in range(3):
         try:
             os.fstat(number)
-        except OSError:  # closed: the next file that is opened would be taken for the stream
+        except OSError:  # closed: the next opened file would get its descriptor
             os.open(os.devnull, os.O_RDWR)
     sys.stdout = _printable(sys.stdout, sys.__stdout__)
     sys.stderr = _printable(sys.stderr, sys.__stderr__)
@@ -50,13 +50,13 @@ def _printable(stream: TextIO | None, original: TextIO | None) -> TextIO:
         return open(os.devnull, "w", encoding="utf-8", errors=STAND_IN)  # noqa: PTH123
     if not isinstance(stream, TextIOWrapper):
         return stream
-    console = os.name == "nt" and stream.isatty()  # these are written in different ways
+    console = os.name == "nt" and stream.isatty()  # consoles are written differently
     if stream is not original or console:
         stream.reconfigure(errors=STAND_IN)
         return stream
     sink = Sink(stream.fileno(), "w", closefd=False)
     return TextIOWrapper(
-        sink if stream.write_through else BufferedWriter(sink),  # the former by PYTHONUNBUFFERED
+        sink if stream.write_through else BufferedWriter(sink),  # if PYTHONUNBUFFERED
         encoding=stream.encoding,
         errors=STAND_IN,
         line_buffering=stream.line_buffering,
@@ -65,7 +65,7 @@ def _printable(stream: TextIO | None, original: TextIO | None) -> TextIO:
 
 
 def output_failure() -> OSError | None:
-    """The error that stopped standard output, or None while it can be written."""
+    """The error of a failed write to standard output; None if there was none."""
     sys.stdout.flush()
     buffer = getattr(sys.stdout, "buffer", None)
     sink = getattr(buffer, "raw", buffer)
@@ -73,6 +73,6 @@ def output_failure() -> OSError | None:
 
 
 def reader_left(failure: OSError) -> bool:
-    """Whether a write failed because the pipe's reader has gone, as `head` does once it is done."""
+    """Whether a write failed because the reader closed the pipe, as `head` does."""
     closed = (errno.EPIPE, errno.EINVAL) if os.name == "nt" else (errno.EPIPE,)
     return failure.errno in closed

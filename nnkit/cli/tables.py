@@ -1,4 +1,4 @@
-"""Tables of metrics that fit the terminal's width, numbers aligned at their decimal points."""
+"""Tables of metrics that fit the terminal's width, with numbers aligned at the decimal point."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ GAP = "  "
 WIDEST = len("-4.995e+10")  # width of a number with four significant digits
 SPEED = "samples"  # the cells say "per second"
 BEST = "★"
-LINE = 10  # characters of a heading's line, unless a single word is longer
+LINE = 10  # maximal width of a heading line, in characters; a longer word is not broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +21,11 @@ class TableColumn:
     """A column of a table.
 
     Attributes:
-        name: by which a row's cells are found.
-        heading: its lines, from top to bottom.
-        width: in characters.
-        point: characters before the decimal point; None aligns cells to the right.
-        group: what stands above this and neighbouring columns of the same group.
+        name: key of the column's cells in a row.
+        heading: lines of the heading, from top to bottom.
+        width: width in characters.
+        point: number of characters before the decimal point; None right-aligns cells.
+        group: common heading above neighbouring columns of the same group.
     """
 
     name: str
@@ -35,11 +35,11 @@ class TableColumn:
     group: str = ""
 
     def head(self, text: str) -> str:
-        """A line of the heading, padded."""
+        """Pads a line of the heading."""
         return text.rjust(self.width) if self.point is None else text.ljust(self.width)
 
     def cell(self, text: str) -> str:
-        """A cell, padded; where it is too wide to be aligned it goes as far left as needed."""
+        """Pads a cell; one too wide to be aligned is shifted left as needed."""
         if self.point is None:
             return text.rjust(self.width)
         shift = min(self.point - _before_point(text), self.width - len(text))
@@ -47,12 +47,12 @@ class TableColumn:
 
 
 def plain_column(name: str, width: int = 0) -> TableColumn:
-    """A column of counts."""
+    """Creates a column of counts."""
     return TableColumn(name, (name,), max(len(name), width))
 
 
 def figure_column(figure: str) -> TableColumn:
-    """A column of any values of a metric such as `accuracy` or `validation.accuracy`."""
+    """Creates a column for a metric such as `accuracy` or `validation.accuracy`."""
     group, _, metric = figure.rpartition(".")
     heading = tuple(_heading(metric))
     point = 3 if metric.endswith("accuracy") else 2
@@ -85,7 +85,7 @@ def heading_lines(columns: Sequence[TableColumn]) -> list[str]:
 
 
 def row_line(columns: Sequence[TableColumn], cells: Mapping[str, str]) -> str:
-    """A row of a table, padded to its width; cells that are missing are blank."""
+    """Formats a row of a table, padded to its width; missing cells are blank."""
     return GAP.join(column.cell(cells.get(column.name, "")) for column in columns)
 
 
@@ -94,13 +94,13 @@ class EvaluationTable:
 
     Args:
         figures: metrics such as `validation.loss`.
-        counts: columns before these, with the widths of their cells.
+        counts: columns before the metrics, with the widths of their cells.
         monitor: the metric that is never left out.
-        width: of the terminal.
+        width: width of the terminal.
 
     Attributes:
         heading: the lines above the rows.
-        left_out: metrics for which there is no room.
+        left_out: metrics that do not fit.
     """
 
     def __init__(
@@ -119,12 +119,12 @@ class EvaluationTable:
         self.left_out = [name for name in figures if name not in shown]
 
     def row(self, counts: Mapping[str, str], record: Mapping[str, Any], mark: str = "") -> str:
-        """An evaluation.
+        """Formats a row of the table.
 
         Args:
             counts: the cells of the columns before the metrics.
-            record: as in metrics.jsonl.
-            mark: stands at the end.
+            record: the evaluation, as in metrics.jsonl.
+            mark: text at the end of the row.
         """
         cells = {name: show_figure(name, value) for name, value in record.items()}
         cells |= {SPEED: f"{record['samples_per_second']:,}/s", **counts}
@@ -135,8 +135,8 @@ def results_table(summary: Mapping[str, Any], width: int) -> str:
     """The final metrics of a run: a row per set, in several blocks if they are too wide.
 
     Args:
-        summary: of a finished run.
-        width: of the terminal.
+        summary: the summary of a finished run.
+        width: width of the terminal.
     """
     results, samples = summary["results"], summary["samples"]
     cells = {
@@ -162,7 +162,7 @@ def results_table(summary: Mapping[str, Any], width: int) -> str:
 
 
 def _fitted(figure: str, cells: Sequence[str]) -> TableColumn:
-    """A column just wide enough for its cells."""
+    """Creates a column just wide enough for its cells."""
     head = tuple(_heading(figure))
     point = max(map(_before_point, cells))
     ends = [point - _before_point(cell) + len(cell) for cell in cells]
@@ -170,7 +170,7 @@ def _fitted(figure: str, cells: Sequence[str]) -> TableColumn:
 
 
 def _blocks(columns: Sequence[TableColumn], width: int) -> Iterator[list[TableColumn]]:
-    """Groups of successive columns, each as many as fit the width."""
+    """Yields groups of successive columns, each with as many as fit the width."""
     block: list[TableColumn] = []
     for column in columns:
         if block and _width([*block, column]) > width:
@@ -189,7 +189,7 @@ def _groups(columns: Sequence[TableColumn]) -> str:
 
 
 def _heading(metric: str) -> Iterator[str]:
-    """A metric's name in lines, broken at its underscores."""
+    """Breaks a metric's name into lines at underscores."""
     line = ""
     for word in metric.split("_"):
         if line and len(line) + 1 + len(word) > LINE:

@@ -1,4 +1,4 @@
-"""`nnkit trace`: one sample through the network and back, with every number."""
+"""`nnkit trace`: print every number of one training step on one sample."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from nnkit.inspection.trace import Trace
 
 
-WIDEST = 400  # width of a table: wrapping in a narrow terminal is better than cutting numbers off
+WIDEST = 400  # width of a table, because wrapped lines are better than truncated numbers
 
 
 class Format(StrEnum):

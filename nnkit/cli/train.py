@@ -1,4 +1,4 @@
-"""`nnkit train`: a config becomes a run."""
+"""`nnkit train`: train the network of a config."""
 
 from __future__ import annotations
 

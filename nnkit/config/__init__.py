@@ -1,1 +1,1 @@
-"""Configs: YAML with positions, and specs built on pydantic; it knows nothing of networks."""
+"""Configs: YAML with source positions, and specs built on pydantic; independent of networks."""

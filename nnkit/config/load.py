@@ -1,4 +1,4 @@
-"""From a YAML file to a validated spec: `extends`, `--set`, and every error with its position."""
+"""Loads a YAML file into a validated spec: `extends`, `--set`, and errors with positions."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from nnkit.config.yaml import MAX_DEPTH, Mark, Node, fault, parse_yaml, read_yam
 from nnkit.errors import ConfigError, Problem, SettingPath, UsageError, dotted
 
 S = TypeVar("S", bound=Spec)
-MAX_SECTION_DEPTH = 3  # how deep to search for the place of a misplaced key
+MAX_SECTION_DEPTH = 3  # maximal depth of the search for where a misplaced key belongs
 
 
 def load_document(path: str | Path, overrides: Sequence[str] = ()) -> Node:
-    """Reads a config file with the files that it extends, then applies the overrides.
+    """Reads a config file and the files that it extends, then applies the overrides.
 
     Args:
         path: the YAML file.
-        overrides: `key.path=value` texts as given after `--set`, the value in YAML.
+        overrides: texts `key.path=value` as given to `--set`, with the value in YAML.
 
     Raises:
-        ConfigError: a file can't be read or is not YAML; `extends` goes in a circle.
+        ConfigError: a file cannot be read or is not YAML, or `extends` is circular.
         UsageError: an override is not of the form `key.path=value`.
     """
     document = _read_extended(Path(path), ())
@@ -47,7 +47,7 @@ def _read_extended(path: Path, above: tuple[Path, ...]) -> Node:
     base_path = path.parent / base.value
     try:
         circular, exists = base_path.resolve() in chain, base_path.is_file()
-    except (OSError, ValueError, RuntimeError):  # a name that no file can have
+    except (OSError, ValueError, RuntimeError):  # not a valid file name
         circular, exists = False, False
     if circular:
         raise fault(
@@ -60,9 +60,9 @@ def _read_extended(path: Path, above: tuple[Path, ...]) -> Node:
 
 
 def merge(base: Node, own: Node) -> Node:
-    """Lays `own` over `base`: mappings key by key, everything else replaced.
+    """Merges `own` into `base`: mappings key by key; everything else replaces the base value.
 
-    A mapping whose `kind` differs replaces the other: half an Adam is no SGD.
+    A mapping with another `kind` replaces the base mapping, whose settings would not apply to it.
     """
     if not (isinstance(base.value, dict) and isinstance(own.value, dict)):
         return own
@@ -76,7 +76,7 @@ def merge(base: Node, own: Node) -> Node:
 
 
 def apply_override(document: Node, override: str) -> Node:
-    """Applies one `key.path=value`; list items go by their index from 0."""
+    """Applies one `key.path=value`; list items are addressed by index, from 0."""
     key, equals, text = override.partition("=")
     parts = key.strip().split(".")
     if not equals or not all(parts):
@@ -128,7 +128,7 @@ def _put(node: Node, parts: Sequence[str], new: Node, origin: Mark, done: Settin
 
 
 def _next_key(node: Node, parts: Sequence[str]) -> tuple[str, Sequence[str]]:
-    """The key to follow, and the parts after it; a key such as `test.accuracy` has a dot itself."""
+    """The next key and the remaining parts; a key such as `test.accuracy` contains a dot itself."""
     for count in range(len(parts), 1, -1):
         if node.child(key := ".".join(parts[:count])) is not None:
             return key, parts[count:]
@@ -136,10 +136,10 @@ def _next_key(node: Node, parts: Sequence[str]) -> tuple[str, Sequence[str]]:
 
 
 def validate(spec: type[S], document: Node) -> S:
-    """The document as a spec.
+    """Validates a document as a spec.
 
     Raises:
-        ConfigError: every fault at once, in the order in which they stand in the files.
+        ConfigError: the document is invalid; lists all errors in file order.
     """
     try:
         return spec.model_validate(document.plain())
@@ -151,20 +151,20 @@ def validate(spec: type[S], document: Node) -> S:
 
 
 def in_file_order(found: Sequence[tuple[Mark, Problem]], exit_code: int = 2) -> ConfigError:
-    """The problems as one error, in the order in which they stand in the files."""
+    """Combines problems into one error, in the order of their positions in the files."""
     ordered = sorted(found, key=lambda item: (item[0].file, item[0].line, item[0].column))
     return ConfigError([problem for _, problem in ordered], exit_code)
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One of pydantic's errors, led back to the setting that it is about.
+    """A pydantic error, with the setting that it is about.
 
     Attributes:
-        item: the error.
+        item: the pydantic error.
         path: path of the setting, as in the resolved config.
-        holder: the spec that has, or should not have, the last part of the path.
-        branch: where the path leads through an untagged union: its path, and the member tried.
+        holder: the spec to which the last part of the path belongs, or would belong.
+        branch: if the path passes an untagged union: its path, and the member tried.
     """
 
     item: Mapping[str, Any]
@@ -188,12 +188,12 @@ def _problems(
 
 
 def _is_consequence(item: Mapping[str, Any]) -> bool:
-    """Whether a list is called too short only because its items are wrong, each reported itself."""
+    """Whether a list is "too short" only because of invalid items, which have their own errors."""
     return bool(item["type"] == "too_short" and len(item["input"]) >= item["ctx"]["min_length"])
 
 
 def _fault(root: type[Spec], item: Mapping[str, Any]) -> Fault:
-    """Walks an error's location, in which unions put tags and type names, down the annotations."""
+    """Resolves the location of an error, which contains tags and type names, to a setting."""
     annotation: Any = root
     holder: type[Spec] | None = None
     path: list[str | int] = []
@@ -221,10 +221,10 @@ def _fault(root: type[Spec], item: Mapping[str, Any]) -> Fault:
 
 
 def _by_setting(faults: Sequence[Fault]) -> Iterator[list[Fault]]:
-    """The faults, those of one setting in an untagged union together.
+    """Yields the faults grouped by setting, where a setting is an untagged union.
 
-    Of such a union only the members that came furthest count: in `kernel: [3, x]` it is the list
-    that the user chose.
+    Only the members of a union that matched furthest count: for `kernel: [3, x]` the list is the
+    type that the user meant.
     """
     furthest: dict[SettingPath, int] = {}
     for found in faults:
@@ -243,16 +243,16 @@ def _by_setting(faults: Sequence[Fault]) -> Iterator[list[Fault]]:
 def find_setting(
     root: type[Spec], document: Node, path: SettingPath
 ) -> tuple[SettingPath, Node, bool]:
-    """Finds a setting of the resolved config in the document, through shorthands and tags as keys.
+    """Finds a setting of the resolved config in the document, resolving shorthands and tags.
 
     Args:
-        root: the spec that the document stands for.
-        document: as written.
-        path: such as `("architecture", "layers", 0, "units")`.
+        root: the spec of the document.
+        document: the document as written.
+        path: a path such as `("architecture", "layers", 0, "units")`.
 
     Returns:
         The path as written, such as `architecture.layers.0.dense`, the last node reached, and
-        whether the setting is written there; False says that it is a default or missing.
+        whether the setting is written there; otherwise it is a default or missing.
     """
     annotation: Any = root
     node = document
@@ -284,7 +284,7 @@ def find_setting(
 def _opened(
     choices: Mapping[str, type[Component]], node: Node
 ) -> tuple[Node | None, Node, list[str]]:
-    """A component's tag as a node, the node with its settings, and the keys that lead there."""
+    """The tag of a component as a node, the node of its settings, and the keys that lead there."""
     if not isinstance(node.value, dict):
         is_tag = isinstance(node.value, str)
         return (node, replace(node, value=None), []) if is_tag else (None, node, [])
@@ -300,7 +300,7 @@ def _tag(node: Node) -> Node | None:
     return node.child("kind") or node.child(SHORTHAND_KEY)
 
 
-# What pydantic's type errors expected, and its other errors, in our words.
+# Messages for pydantic's type errors and for its other errors.
 EXPECTED = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
@@ -334,12 +334,12 @@ MESSAGES = {
 }
 
 
-# Errors about an unknown word: the context's keys of the word and of the known words.
+# For errors about an unknown word: the context keys of the word and of the known words.
 ONE_OF = {"union_tag_invalid": ("tag", "expected_tags"), "unknown_name": ("name", "known")}
 
 
 def describe(root: type[Spec], faults: Sequence[Fault]) -> str:
-    """The faults of one setting as a sentence, with the remedy where one is at hand."""
+    """Describes the faults of one setting in a sentence, with a suggestion if there is one."""
     of_type = [found for found in faults if found.item["type"] in EXPECTED]
     if len(of_type) == len(faults):
         return _describe_type([found.item for found in of_type])
@@ -400,7 +400,7 @@ def _remedy_for_key(root: type[Spec], found: Fault) -> str:
     if spec is None or key == "kind":
         return ""
     for home, specs in _sections(root):
-        # Where this spec itself is allowed, the key belongs to another kind: it is not misplaced.
+        # If this spec is allowed there too, the key belongs to another kind and is not misplaced.
         if spec not in specs and any(key in other.model_fields for other in specs):
             place = f"in '{dotted((*home, key))}'" if home else "at the top level"
             return f"; it belongs {place}"
@@ -413,7 +413,7 @@ def _remedy_for_key(root: type[Spec], found: Fault) -> str:
 
 
 def _sections(root: type[Spec]) -> Iterator[tuple[SettingPath, list[type[Spec]]]]:
-    """Every section and the specs it may be, outer ones first; lists are not looked into."""
+    """Yields every section and the specs that it allows, outer ones first; lists are skipped."""
     level: list[tuple[SettingPath, list[type[Spec]]]] = [((), [root])]
     for _ in range(MAX_SECTION_DEPTH + 1):
         yield from level
@@ -444,12 +444,12 @@ def _close(word: str, words: Sequence[str]) -> str | None:
 
 
 def _choices(annotation: Any) -> Mapping[str, type[Component]]:
-    """The components that may stand here, by tag; none where it is a list of them that stands."""
+    """The components that an annotation allows, by tag; none if it allows a list of them."""
     return members(annotation) if _item_of(annotation, 0) is None else {}
 
 
 def _is_untagged_union(annotation: Any) -> bool:
-    """Whether values of several types may stand here, a mapping with free keys among them."""
+    """Whether an annotation allows several types, one of them a mapping with arbitrary keys."""
     types = [part for part in get_args(annotation) if part is not NoneType]
     is_union = get_origin(annotation) in (Union, UnionType)
     return is_union and len(types) > 1 and any(get_origin(part) is dict for part in types)
@@ -463,13 +463,13 @@ def _specs(annotation: Any) -> list[type[Spec]]:
 
 
 def _only_spec(annotation: Any) -> type[Spec] | None:
-    """The spec that an annotation, optional or not, allows, if there is just one and no list."""
+    """The only spec that an annotation allows; None if it allows none, several or a list."""
     found = _specs(annotation) if _item_of(annotation, 0) is None else []
     return found[0] if len(found) == 1 else None
 
 
 def _item_of(annotation: Any, part: str | int) -> Any:
-    """The item at an index of a list, or at a key of a mapping; None for any other value."""
+    """The annotation of an item of a list or mapping annotation; None for any other."""
     origin, parts = get_origin(annotation), get_args(annotation)
     if origin in (tuple, list):
         return parts[0] if isinstance(part, int) else None

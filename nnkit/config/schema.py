@@ -1,4 +1,4 @@
-"""The config's JSON Schema, by which editors complete and check a YAML."""
+"""The JSON Schema of the config, which editors use to complete and check YAML files."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def json_schema(spec: type[Spec], title: str) -> dict[str, Any]:
         "type": "string",
         "description": "A YAML file, relative to this one, from which this one inherits.",
     }
-    # What a base file gives need not be given again, so nothing can be required at the root.
+    # A base file may provide any key, so no key can be required at the root.
     schema.pop("required", None)
     return schema
 
 
 def _with_references(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema with `$ref`s to the parts that have names."""
+    """Replaces references by name in the schema by `$ref`s."""
     places = dict(_named(schema, "#"))
 
     def referring(part: Any) -> Any:
@@ -43,7 +43,7 @@ def _with_references(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _named(part: Any, pointer: str) -> Iterator[tuple[str, str]]:
-    """The names in a schema and the JSON Pointers to where they stand."""
+    """Yields the names in a schema and the JSON Pointers of the named parts."""
     if isinstance(part, dict) and NAMED in part:
         yield part[NAMED], pointer
     for key, value in _inside(part):

@@ -1,7 +1,7 @@
 """Building blocks of configs: frozen, strict specs, and tagged unions with shorthands."""
 
-# No `from __future__ import annotations` here and in the modules of the largest families: for each
-# class pydantic evaluates the class variables of all its bases, and would compile every string.
+# No `from __future__ import annotations` here and in the modules of the largest families: pydantic
+# evaluates the class variables of all bases for each class, and would compile every string.
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -23,19 +23,19 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from nnkit.config.yaml import WrittenStr
 
-# In a JSON Schema, a part that says `{HELD: name}` is the one that says `{NAMED: name}`: pydantic
-# would look for the target of a `$ref` among its own definitions only.
+# In a JSON Schema, `{HELD: name}` refers to the part marked with `{NAMED: name}`. A `$ref` cannot
+# be used, because pydantic resolves it only among its own definitions.
 NAMED, HELD = "x-named", "x-held"
 
-# The key in a core schema's metadata that holds the component it stands for.
+# The metadata key of a core schema that holds the component which the schema represents.
 MEMBER = "nnkit_member"
 
-# Under this key an override keeps the scalar that it turned into a mapping: after
+# The key under which an override keeps the scalar that it turned into a mapping: after
 # `--set …dense.activation=tanh`, `dense: 128` has become `dense: {=: 128, activation: tanh}`.
 SHORTHAND_KEY = "="
 
 
-# Our tags for each name from elsewhere.
+# For each name used by other libraries, the tags in nnkit.
 NAMES_ELSEWHERE: dict[str, list[str]] = {}
 
 
@@ -43,10 +43,10 @@ _building = RLock()
 
 
 class Spec(BaseModel):
-    """Base of every section and component: unknown keys refused, types not coerced, immutable.
+    """Base of all sections and components: immutable, without unknown keys or type coercion.
 
-    A subclass with a `shorthand` may be written as that field's value alone: `dropout: 0.5` for
-    `dropout: {rate: 0.5}`.
+    A subclass with a `shorthand` may be written as the value of that field alone: `dropout: 0.5`
+    for `dropout: {rate: 0.5}`.
     """
 
     model_config = ConfigDict(
@@ -55,14 +55,14 @@ class Spec(BaseModel):
         strict=True,
         validate_default=False,
         allow_inf_nan=False,
-        defer_build=True,  # until first use: a config chooses few of all the components
+        defer_build=True,  # until first use: a config uses few of the components
     )
     shorthand: ClassVar[str | None] = None
 
     @classmethod
     def model_rebuild(cls, *, _parent_namespace_depth: int = 2, **options: Any) -> bool | None:
-        """Builds the validator, by default at first use, in one thread at a time."""
-        with _building:  # pydantic up to 2.13 lets other threads see a class that is half built
+        """Builds the validator (by default at first use) in one thread at a time."""
+        with _building:  # up to pydantic 2.13, other threads can see a partly built class
             return super().model_rebuild(
                 _parent_namespace_depth=_parent_namespace_depth + 1, **options
             )
@@ -74,7 +74,7 @@ class Spec(BaseModel):
 
     @classmethod
     def expand(cls, value: Any) -> Any:
-        """The full form of a shorthand; what is not one comes back as it is."""
+        """Expands a shorthand to its full form; any other value is returned unchanged."""
         if value is None:
             return {}
         if cls.shorthand is not None and cls.is_short(value):
@@ -89,10 +89,10 @@ class Spec(BaseModel):
 
     @classmethod
     def is_short(cls, value: Any) -> bool:
-        """Whether a value is that of the shorthand's field alone.
+        """Whether a value is the shorthand of the spec, the value of its shorthand field alone.
 
-        A mapping is where that field takes a component and this is one: `activation: {kind:
-        leaky_relu, slope: 0.1}` for `activation: {hidden: {kind: leaky_relu, slope: 0.1}}`.
+        A mapping is one if the field takes components and the mapping is a component: `activation:
+        {kind: leaky_relu, slope: 0.1}` for `activation: {hidden: {kind: leaky_relu, slope: 0.1}}`.
         """
         if cls.shorthand is None or value is None or isinstance(value, BaseModel):
             return False
@@ -101,7 +101,7 @@ class Spec(BaseModel):
         known = members(cls.model_fields[cls.shorthand].annotation)
         if "kind" not in value:
             return len(value) == 1 and not value.keys().isdisjoint(known.keys() - cls.model_fields)
-        if issubclass(cls, Component):  # its own kind, or one that its field may take
+        if issubclass(cls, Component):  # its own kind, or one that its field allows
             return value["kind"] != cls.tag() and value["kind"] in [*known]
         return bool(known)
 
@@ -148,9 +148,9 @@ class Component(Spec):
 
 
 class OneOf:
-    """Annotation of a text that must be one of the names in a table.
+    """Annotation of a string that must be one of the names in a table.
 
-    Use: `Annotated[str, OneOf("metric", METRICS)]`.
+    Usage: `Annotated[str, OneOf("metric", METRICS)]`.
     """
 
     def __init__(self, what: str, names: Iterable[str]) -> None:
@@ -175,15 +175,15 @@ class OneOf:
 
 
 class Tagged:
-    """Annotation that turns a union of `Component`s into one told apart by `kind`.
+    """Annotation that makes a union of `Component`s a tagged union, with `kind` as the tag.
 
-    Beside the full form, `{kind: dense, units: 128}`, it accepts the tag alone, `flatten`, and
+    Besides the full form, `{kind: dense, units: 128}`, it accepts the tag alone, `flatten`, and
     the tag as the only key, `dense: 128` or `dense: {units: 128}`. A union with a default also
-    takes that member's settings alone, `{lr: 0.1}`, or the number that its shorthand stands for.
+    accepts the settings of that member alone, `{lr: 0.1}`, or a number as its shorthand.
 
-    Use: `Layer = Annotated[Dense | Dropout, Tagged()]`.
+    Usage: `Layer = Annotated[Dense | Dropout, Tagged()]`.
 
-    A union whose members may hold it again needs a name, by which its JSON Schema refers to itself.
+    A recursive union, whose members may contain the union itself, needs a name for its JSON Schema.
     """
 
     def __init__(self, default: str | None = None, name: str | None = None) -> None:
@@ -235,21 +235,21 @@ def _union(choices: Mapping[str, CoreSchema]) -> CoreSchema:
 
 
 def _built_when_chosen(member: type[Component]) -> CoreSchema:
-    """Validates as the component does, without building its validator, and those of its unions."""
+    """A schema that validates like the component but builds its validator only when used."""
     return core_schema.no_info_plain_validator_function(
         member.model_validate, metadata={MEMBER: member}
     )
 
 
 def _definition(member: type[Component]) -> CoreSchema:
-    """The component's own schema, under a name by which a JSON Schema can refer to it."""
+    """The component's own core schema, with a name to which a JSON Schema can refer."""
     member.model_rebuild()
     name = f"{member.__module__}.{member.__qualname__}:{id(member)}"
     return cast("CoreSchema", {**member.__pydantic_core_schema__, "ref": name})
 
 
 def choice_tag(choice: dict[str, Any], handler: GetJsonSchemaHandler) -> str:
-    """The tag of one member of a union in a JSON Schema."""
+    """The tag of a union member in a JSON Schema."""
     return str(_properties(choice, handler)["properties"]["kind"]["const"])
 
 
@@ -273,7 +273,7 @@ def members(union: Any) -> dict[str, type[Component]]:
 
 
 def _with_kind(known: Mapping[str, type[Component]], value: Any, default: str | None) -> Any:
-    """A component in full form, whichever of its forms it was written in."""
+    """Converts any written form of a component to the full form."""
     if isinstance(value, str):
         return {"kind": str(value)}
     if isinstance(value, BaseModel):
@@ -299,7 +299,7 @@ def _with_kind(known: Mapping[str, type[Component]], value: Any, default: str | 
 
 
 def _are_settings(value: Mapping[str, Any]) -> bool:
-    """Whether a mapping without a tag holds settings, rather than one misspelt tag with its own."""
+    """Whether a mapping without a known tag contains settings rather than a misspelt tag."""
     return len(value) > 1 or not isinstance(next(iter(value.values())), Mapping)
 
 
@@ -315,7 +315,7 @@ def _inside(member: type[Component], value: Any) -> Any:
 
 
 def _guess_tag(known: Mapping[str, type[Component]], value: Mapping[str, Any]) -> Any:
-    """For a mapping without a known tag: a lone unknown key is a misspelt one, unless a setting."""
+    """Takes the only key of a mapping for a misspelt tag; raises if it may be a setting instead."""
     able = [tag for tag, member in known.items() if member.model_fields.keys() >= value.keys()]
     if len(value) == 1 and not able:
         return {"kind": next(iter(value))}
@@ -355,7 +355,7 @@ def _without(value: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 
 def _beside_its_file(path: Any) -> Any:
-    """A relative path means: relative to the file that it was written in."""
+    """Resolves a relative path against the folder of the config file that contains it."""
     if not isinstance(path, WrittenStr):
         return path
     if not path:
@@ -366,8 +366,8 @@ def _beside_its_file(path: Any) -> Any:
         raise ValueError(f"{str(path)!r} is not a valid file name") from None
 
 
-# Field types shared by the specs. `List` and `FilePath` relax the strictness that would refuse a
-# YAML list for a tuple; their items stay strict.
+# Field types shared by the specs. `Listed` relaxes strict mode, which would reject a YAML list for
+# a tuple; the items stay strict.
 FilePath = Annotated[str, BeforeValidator(_beside_its_file)]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]

@@ -1,4 +1,4 @@
-"""YAML 1.2 text to a tree of nodes that remember where each value was written."""
+"""Parses YAML 1.2 into a tree of nodes that store the position of each value."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Scalar = str | int | float | bool | None
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The origin of a value: a file's line and column, both from 1, or a command's option."""
+    """The origin of a value: line and column in a file, both from 1, or a command-line option."""
 
     file: str
     line: int = 0
@@ -38,14 +38,14 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A value with its position; a mapping's or list's children are nodes again.
+    """A value with its position; the children of mappings and lists are nodes too.
 
     Attributes:
         value: a scalar, a `dict[str, Node]` or a `list[Node]`.
         mark: where the value begins.
-        key: where the key that leads to it stands; for list items and the root, the same as `mark`.
-        size: how many nodes it stands for, aliases written out.
-        height: how many levels there are below it, aliases written out.
+        key: where the key of the value begins; for list items and the root, the same as `mark`.
+        size: number of nodes, including this one, with aliases expanded.
+        height: number of levels below, with aliases expanded.
     """
 
     value: Any
@@ -55,9 +55,9 @@ class Node:
     height: int = 0
 
     def plain(self) -> Any:
-        """The value alone; each string remembers its file, against which paths are resolved.
+        """The value as plain data; each string stores its file, against which paths are resolved.
 
-        What was given on the command line has no file: its paths mean the working folder.
+        Strings from the command line have no file; their paths are relative to the working folder.
         """
         if isinstance(self.value, dict):
             return {name: child.plain() for name, child in self.value.items()}
@@ -68,7 +68,7 @@ class Node:
         return self.value
 
     def child(self, name: str | int) -> Node | None:
-        """The child under that key or index, or None."""
+        """The child at a key or index; None if there is none."""
         if isinstance(self.value, dict):
             return self.value.get(str(name))
         if isinstance(self.value, list) and isinstance(name, int) and 0 <= name < len(self.value):
@@ -78,7 +78,7 @@ class Node:
 
 
 def node_of(data: Any, mark: Mark) -> Node:
-    """Plain data as a node, every part of it with the same mark."""
+    """Converts plain data to a node; all its parts get the same mark."""
     if isinstance(data, dict):
         data = {name: node_of(child, mark) for name, child in data.items()}
     elif isinstance(data, list | tuple):
@@ -87,7 +87,7 @@ def node_of(data: Any, mark: Mark) -> Node:
 
 
 class WrittenStr(str):
-    """A string that remembers the file in which it was written; "" for none."""
+    """A string that stores the name of the file that contains it, or ""."""
 
     __slots__ = ("file",)
     file: str
@@ -99,7 +99,7 @@ class WrittenStr(str):
 
 
 def fault(mark: Mark, message: str, path: SettingPath = ()) -> ConfigError:
-    """A `ConfigError` about one place."""
+    """Creates a `ConfigError` with a single problem."""
     return ConfigError([Problem(str(mark), path, message)])
 
 
@@ -107,7 +107,7 @@ def read_yaml(path: str | Path) -> Node:
     """Reads a YAML file.
 
     Raises:
-        ConfigError: the file can't be read, or is not one YAML mapping.
+        ConfigError: the file cannot be read, or is not a YAML mapping.
     """
     name = str(path)
     try:
@@ -136,10 +136,10 @@ def read_yaml(path: str | Path) -> Node:
 
 
 def parse_yaml(text: str, file: str) -> Node:
-    """Parses YAML text; an empty text is a null node.
+    """Parses YAML text; an empty text gives a null node.
 
     Raises:
-        ConfigError: with the position of what is not YAML, or is more than a config may hold.
+        ConfigError: the text is not YAML, or exceeds a limit; the message gives the position.
     """
     try:
         return _compose(text, file)
@@ -149,7 +149,7 @@ def parse_yaml(text: str, file: str) -> Node:
     except UnicodeEncodeError as error:
         raise fault(Mark(file, *_line_column(text, error.start)), "not UTF-8 text") from None
     except yaml.reader.ReaderError as error:
-        # Its position counts bytes or characters, depending on how PyYAML was built.
+        # The position counts bytes or characters, depending on the build of PyYAML.
         mark = Mark(file, *_line_column(text, text.find(chr(error.character))))
         raise fault(mark, f"not YAML: {error.reason}") from None
 
@@ -160,8 +160,8 @@ def _compose(text: str, file: str) -> Node:
     except yaml.MarkedYAMLError as error:
         if "nesting" not in str(error.problem):
             raise
-        # libyaml 0.2.6 bounds nesting itself and reads ahead, so that its error may come before
-        # the composer has seen any of it. PyYAML's own parser has no such bound.
+        # libyaml 0.2.6 limits the nesting itself and reads ahead, so its error may precede the
+        # composer's. PyYAML's own parser has no such limit.
         return Composer(text, file, yaml.SafeLoader).document()
 
 
@@ -169,8 +169,8 @@ def _line_column(text: str, index: int) -> tuple[int, int]:
     return text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index)
 
 
-# Parts of the parser's messages, and their meaning in plain words;
-# {begin} is where the construct at fault begins, {character} what stands at the fault.
+# Parts of the parser's messages, and what they mean in plain words. {begin} is the position where
+# the faulty construct begins, {character} the character at the fault.
 PLAIN_WORDS = {
     "expected ',' or '}'": "a comma is missing before this, or the '{{' at {begin} is not closed",
     "expected ',' or ']'": "a comma is missing before this, or the '[' at {begin} is not closed",
@@ -191,7 +191,7 @@ PLAIN_WORDS = {
     ),
     "cannot start any token": "a value cannot start with {character}; put quotes around the text",
 }
-# Messages for faults that lie where the construct begins, not where the parser gave up.
+# Messages for faults that are at the beginning of the construct, not where the parser stopped.
 PLAIN_WORDS_AT_BEGIN = {
     "could not find expected ':'": "expected a setting such as 'seed: 3', with a colon and a space",
     "unexpected end of stream": "the quote that opens here is never closed",
@@ -236,7 +236,7 @@ def _mark_of(file: str, position: Any) -> Mark:
 
 
 class Composer:
-    """Builds nodes from the parser's events; here a YAML's size and depth are bounded."""
+    """Builds nodes from the parser's events and enforces the limits on size and depth."""
 
     def __init__(self, text: str, file: str, loader: Any) -> None:
         self.events: Iterator[Any] = yaml.parse(text, Loader=loader)
@@ -269,7 +269,7 @@ class Composer:
                 raise too_deep(mark)
             return replace(node, key=key or mark)
         if event.anchor:
-            self.anchors[event.anchor] = None  # unfinished: an alias in here would be circular
+            self.anchors[event.anchor] = None  # unfinished: an alias inside would be circular
         if isinstance(event, yaml.ScalarEvent):
             node = Node(self.scalar(event, mark), mark, key or mark)
         elif event.tag not in COLLECTION_TAGS:
@@ -306,7 +306,7 @@ class Composer:
             yield self.node(event, depth + 1)
 
     def mapping(self, depth: int) -> dict[str, Node]:
-        """The children by key, with those that a merge key (`<<`) brings in from other mappings."""
+        """The children by key, including those merged from other mappings by a key `<<`."""
         own: dict[str, Node] = {}
         merged: dict[str, Node] = {}
         places: dict[str, Mark] = {}
@@ -362,12 +362,12 @@ def is_merge_key(event: Any) -> bool:
 
 
 def merge_mappings(node: Node, key: Mark) -> dict[str, Node]:
-    """The children of a mapping, or of all in a list, of which earlier ones win.
+    """The children of a mapping, or of all mappings in a list; earlier ones take precedence.
 
-    As YAML 1.1 defines it (https://yaml.org/type/merge.html): one level deep.
+    This follows YAML 1.1 (https://yaml.org/type/merge.html) and is one level deep.
 
     Raises:
-        ConfigError: the value is neither.
+        ConfigError: the value is neither a mapping nor a list of mappings.
     """
     merged: dict[str, Node] = {}
     for part in node.value if isinstance(node.value, list) else [node]:
@@ -378,12 +378,12 @@ def merge_mappings(node: Node, key: Mark) -> dict[str, Node]:
 
 
 def too_deep(mark: Mark) -> ConfigError:
-    """The error for nesting beyond `MAX_DEPTH`."""
+    """The error for nesting deeper than `MAX_DEPTH`."""
     return fault(mark, f"nested deeper than {MAX_DEPTH} levels")
 
 
 def unknown_tag(tag: str, mark: Mark) -> ConfigError:
-    """The error for a tag beyond YAML's core schema."""
+    """The error for a tag that is not in YAML's core schema."""
     return fault(mark, f"the tag '{tag.replace(CORE_TAG, '!!')}' is not supported")
 
 
@@ -405,7 +405,7 @@ SPECIAL_FLOAT = re.compile(r"([-+]?)\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 
 def resolve(text: str) -> Scalar:
-    """A plain scalar by YAML 1.2's core schema (§10.3.2): `1e-3` is a float, `no` a string."""
+    """Resolves a plain scalar by YAML 1.2's core schema (§10.3.2): `1e-3` is a float, `no` text."""
     if text in NULLS:
         return None
     if text in TRUES or text in FALSES:
@@ -423,19 +423,19 @@ def resolve(text: str) -> Scalar:
 
 
 class _ConfigDumper(Dumper):  # type: ignore[misc, valid-type]
-    """Writes what `parse_yaml` reads back as the same values."""
+    """A dumper whose output `parse_yaml` reads back as the same values."""
 
 
 def _represent_str(dumper: Any, text: str) -> Any:
     text = legible(text)
-    # PyYAML quotes what YAML 1.1 would misread; these are what YAML 1.2 would.
+    # PyYAML quotes strings that YAML 1.1 would misread; YAML 1.2 needs these quoted too.
     style = None if isinstance(resolve(text), str) else '"'
     return dumper.represent_scalar(f"{CORE_TAG}str", text, style=style)
 
 
 def _represent_float(dumper: Any, number: float) -> Any:
     text = {float("inf"): ".inf", float("-inf"): "-.inf"}.get(number, repr(number))
-    if "." not in text:  # 1e-08, which YAML 1.1 takes for a string: PyYAML would add a tag
+    if "." not in text:  # 1e-08 is a string in YAML 1.1, so PyYAML would add a tag
         text = text.replace("e", ".0e")
     return dumper.represent_scalar(f"{CORE_TAG}float", ".nan" if isnan(number) else text)
 
@@ -446,9 +446,9 @@ _ConfigDumper.add_representer(float, _represent_float)
 
 
 def dump_yaml(data: Any) -> str:
-    """YAML text, keys in the order given, that `parse_yaml` reads back as the same values.
+    """Dumps data as YAML, keys in the given order, that `parse_yaml` reads back as the same values.
 
-    A lone surrogate, which YAML has no way to write, is the exception: see `nnkit.text.legible`.
+    The exception are lone surrogates, which YAML cannot represent: see `nnkit.text.legible`.
     """
     text: str = yaml.dump(
         data, Dumper=_ConfigDumper, sort_keys=False, allow_unicode=True, width=100

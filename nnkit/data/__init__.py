@@ -1,1 +1,1 @@
-"""From files to batches: sources, preprocessing, splits, pictures."""
+"""Data, from files to batches: sources, preprocessing, splits, pictures."""

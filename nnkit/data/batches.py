@@ -1,4 +1,4 @@
-"""Batches of one epoch, shuffled by its own random stream: any batch can be found again."""
+"""Batches of an epoch, shuffled by a random stream per epoch, so that any batch is reproducible."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from nnkit.data.lazy import LazyArray
 from nnkit.memory import aligned_empty
 from nnkit.random import generator
 
-GATHERED = 1 << 20  # bytes fetched at a time: few calls, and the copy is still in the cache
-COMPILED = 10_000_000  # values in a training set above which augmentation is worth loading numba
+GATHERED = 1 << 20  # bytes gathered at a time: few calls, yet the copy stays in the cache
+COMPILED = 10_000_000  # values in a training set from which numba is loaded for augmentation
 
 
 class Readable(Protocol):
-    """Samples computed as they are read, in place of an array (n, *shape)."""
+    """Protocol of samples that are computed on access instead of stored in an array (n, *shape)."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...
@@ -30,16 +30,16 @@ class Readable(Protocol):
     def dtype(self) -> np.dtype[Any]: ...
 
     def read(self, chosen: Array, out: Array) -> None:
-        """Writes the samples at these indices into `out` (m, *shape)."""
+        """Writes the samples at indices `chosen` into `out` (m, *shape)."""
 
 
 class Batch(NamedTuple):
-    """Samples of one update, as views of memory used again.
+    """A batch of samples, as views of memory that the next batches reuse.
 
     Attributes:
         X: inputs (*shape, N).
         T: targets (*outputs, N).
-        weights: how much each counts, (N,), or None.
+        weights: sample weights, (N,); None if all are equal.
     """
 
     X: Array
@@ -49,15 +49,15 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Batches:
-    """Samples ready for the network, cut into batches.
+    """Prepared samples, divided into batches.
 
     Attributes:
-        inputs: (n, *shape).
-        targets: (n, *outputs), or what is coded as such when it is read.
-        batch_size: samples in each, but for a short last one.
-        seed: keys the shuffles.
-        weights: how much each sample counts, (n,), or None.
-        augment: what changes inputs each time anew.
+        inputs: inputs (n, *shape).
+        targets: targets (n, *outputs), possibly encoded on access.
+        batch_size: samples per batch; the last batch may be smaller.
+        seed: seed of shuffling and augmentation.
+        weights: sample weights, (n,); None if all are equal.
+        augment: augmentations, applied anew in each epoch.
     """
 
     inputs: Array | LazyArray
@@ -69,19 +69,19 @@ class Batches:
 
     @property
     def per_epoch(self) -> int:
-        """The number of batches in an epoch, including a short last one."""
+        """The number of batches in an epoch, including a smaller last one."""
         return -(-len(self.inputs) // self.batch_size)
 
     def order(self, epoch: int) -> Array:
-        """The samples' indices (n,) in the order in which that epoch takes them."""
+        """The shuffled sample indices (n,) of an epoch."""
         return generator(self.seed, "shuffle", epoch).permutation(len(self.inputs))
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch.
+        """Yields the batches of an epoch.
 
         Args:
-            epoch: its number from 0, which keys the shuffle.
-            start: the first batch wanted; those before it are skipped at no cost.
+            epoch: number of the epoch, from 0, which determines the shuffle.
+            start: the first batch to yield; earlier ones are skipped at no cost.
         """
         order = self.order(epoch)
         size = self.batch_size
@@ -104,7 +104,7 @@ class Batches:
                 yield Batch(X_last[..., at:end], T_last[..., at:end], counts)
 
     def _augment(self, X: Array, epoch: int, number: int) -> None:
-        """Changes the batch of that number as only this epoch does, in place."""
+        """Augments a batch in place, with random draws of this epoch and batch number."""
         draws = [
             generator(self.seed, f"augment/{i}", epoch, number) for i in range(len(self.augment))
         ]
@@ -115,7 +115,7 @@ class Batches:
 def gather(source: Array | Readable, indices: Array, out: Array) -> None:
     """Copies the samples at `indices` into `out`."""
     if isinstance(source, np.ndarray):
-        # mode="clip" lets take() write straight into `out`; every index is in range.
+        # With mode="clip", take() writes directly into `out`; every index is in range.
         np.take(source, indices, axis=0, out=out, mode="clip")
     else:
         source.read(indices, out)

@@ -1,4 +1,4 @@
-"""Data as a source provides it: samples first, as read, before any preprocessing."""
+"""Data as loaded by a source, before preprocessing; the first axis is the sample axis."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from nnkit.data.lazy import LazyArray, chosen
 from nnkit.errors import DataError
 
 Array = NDArray[Any]
-CHUNK = 1 << 22  # values checked at a time, so that a memory-mapped file is never read in whole
+CHUNK = 1 << 22  # values processed at a time, so that a memory-mapped file is never read as a whole
 
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """Inputs with their targets.
+    """Inputs and targets of samples.
 
     Attributes:
-        inputs: (n, *shape), of any numeric type, possibly left on disk.
+        inputs: inputs (n, *shape), of any numeric type, possibly on disk.
         targets: class numbers (n,) as int64, or real targets (n, outputs) as float64.
-        weights: how much each sample counts, (n,) as float64; None for all the same.
-        origins: where each sample is found in its source, (n,): the path of its file, or its row
+        weights: sample weights, (n,) as float64; None if all are equal.
+        origins: location of each sample in its source, (n,): the path of its file, or its row
             from 1; None for all rows in order.
     """
 
@@ -38,7 +38,7 @@ class Samples:
         return len(self.inputs)
 
     def take(self, indices: Array) -> Samples:
-        """The samples at these indices, in that order."""
+        """Returns the samples at the given indices, in that order."""
         weights = None if self.weights is None else self.weights[indices]
         origins = indices + 1 if self.origins is None else self.origins[indices]
         return Samples(chosen(self.inputs, indices), self.targets[indices], weights, origins)
@@ -46,9 +46,9 @@ class Samples:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table: its name and, where it holds words, the words in order.
+    """A column of a table: its name and, for text, its distinct words in order.
 
-    A column of words is stored as numbers, each the index of its word.
+    A text column is stored as the indices of its words.
     """
 
     name: str
@@ -60,11 +60,11 @@ class Dataset:
     """All samples of a source.
 
     Attributes:
-        samples: those to train on, and to cut validation and test sets from.
-        test: the test set that the source itself sets apart, or None.
+        samples: the samples for training, and for splitting off validation and test sets.
+        test: the test set provided by the source, or None.
         classes: the class names, by number; None for real targets.
         columns: the input columns of a table; empty for other data.
-        label: the name of what is predicted, where the source gives one.
+        label: the name of the predicted quantity, if the source gives one.
     """
 
     samples: Samples
@@ -79,7 +79,7 @@ class Dataset:
         return tuple(self.samples.inputs.shape[1:])
 
     def fingerprint(self) -> str:
-        """A SHA-256 over all samples and their names: runs on equal data have it in common."""
+        """A SHA-256 of all samples and their names, the same for equal data."""
         digest = sha256(repr((self.classes, self.columns, self.label)).encode())
         for part in filter(None, (self.samples, self.test)):
             for array in (part.inputs, part.targets, part.weights):
@@ -92,7 +92,7 @@ class Dataset:
 
 
 def chunks(array: Array | LazyArray) -> Iterator[Array]:
-    """Whole samples at a time, about `CHUNK` values each."""
+    """Yields chunks of whole samples, about `CHUNK` values each."""
     per_sample = max(1, array.size // max(1, len(array)))
     rows = max(1, CHUNK // per_sample)
     for start in range(0, len(array), rows):
@@ -100,16 +100,16 @@ def chunks(array: Array | LazyArray) -> Iterator[Array]:
 
 
 def check_pair(inputs: Array, targets: Array, inputs_place: str, targets_place: str) -> None:
-    """Refuses samples that no network should be trained on.
+    """Checks inputs and targets that were read from files.
 
     Args:
-        inputs: (n, *shape).
-        targets: (n,) or (n, outputs).
-        inputs_place: where the inputs were read from, as the user knows it.
-        targets_place: where the targets were.
+        inputs: inputs (n, *shape).
+        targets: targets (n,) or (n, outputs).
+        inputs_place: where the inputs were read from, for messages.
+        targets_place: where the targets were read from, for messages.
 
     Raises:
-        DataError: none at all, counts that differ, a type that is no number, NaN or infinity.
+        DataError: there are no samples, the counts differ, or values are not finite numbers.
     """
     pair = ((inputs, inputs_place), (targets, targets_place))
     for array, place in pair:
@@ -148,10 +148,11 @@ def _check_finite(array: Array, place: str) -> None:
 
 
 def sample_weights(weights: Array, samples: int, place: str) -> Array:
-    """Weights as float64 (n,), checked.
+    """Checks sample weights and converts them to float64 (n,).
 
     Raises:
-        DataError: not one for each sample, no numbers, NaN, infinity, negative, or nothing but 0.
+        DataError: the number of weights is wrong, or they are not finite non-negative numbers, or
+            all are 0.
     """
     if weights.dtype.kind not in "buif":
         raise DataError(f"{place}: weights of type {weights.dtype}, which is not numeric")
@@ -171,10 +172,10 @@ def sample_weights(weights: Array, samples: int, place: str) -> Array:
 
 
 def class_targets(labels: Array, classes: int, place: str) -> Array:
-    """Class numbers as int64 (n,), checked to lie in 0 … classes − 1.
+    """Converts class numbers to int64 (n,) and checks that they are in 0 … classes − 1.
 
     Raises:
-        DataError: a label out of range.
+        DataError: a label is out of range.
     """
     numbers = np.asarray(labels).astype(np.int64).reshape(-1)
     wrong = np.flatnonzero((numbers < 0) | (numbers >= classes))

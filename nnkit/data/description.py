@@ -1,4 +1,4 @@
-"""A data set described, for a person to see whether it is what they think."""
+"""A description of a data set, by which users can check that it was read as intended."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from nnkit.data.lazy import LazyArray
 def describe_data(
     dataset: Dataset, sets: Mapping[str, Samples], input_shape: tuple[int, ...]
 ) -> dict[str, Any]:
-    """Shapes, classes, missing values and the size of each set, ready for JSON.
+    """Describes shapes, classes, missing values and the size of each set, ready for JSON.
 
     Args:
-        dataset: as loaded.
-        sets: as split.
-        input_shape: of one sample after preprocessing.
+        dataset: the data as loaded.
+        sets: the sets after splitting.
+        input_shape: shape of one preprocessed sample.
     """
     classes = dataset.classes
     name = f"'{dataset.label}', " if dataset.label else ""

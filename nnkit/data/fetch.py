@@ -1,4 +1,4 @@
-"""Downloading MNIST into the user's cache, checked by SHA-256; only ever on request."""
+"""Downloads MNIST into the user's cache, verified by SHA-256; only on request."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ TIMEOUT = 30  # seconds without a byte
 
 
 def fetch_mnist(folder: Path, mirrors: tuple[str, ...] = MIRRORS) -> Iterator[Path]:
-    """Downloads what is missing of MNIST into folder/mnist and yields each file as it lands.
+    """Downloads the missing files of MNIST into folder/mnist; yields the path of each file.
 
     Args:
-        folder: where `mnist/` is made.
-        mirrors: addresses to try in turn.
+        folder: the folder in which `mnist/` is created.
+        mirrors: URLs to try in turn.
 
     Raises:
-        DataError: no mirror answers, or what it sends is not MNIST; nothing is left of it then.
+        DataError: no mirror responds, or the content is not MNIST; nothing invalid is written.
     """
     for name in FILES:
         path = folder / "mnist" / name
@@ -83,7 +83,7 @@ def _download(name: str, mirrors: tuple[str, ...]) -> bytes:
 
 def _content_sum(packed: bytes) -> str:
     try:
-        # Bounded, because a few bytes of gzip can unpack to all of memory.
+        # Limited, because a few bytes of gzip can decompress to more than the memory.
         return sha256(gzip.GzipFile(fileobj=BytesIO(packed)).read(LARGEST)).hexdigest()
     except (OSError, EOFError, zlib.error):
         return "not gzip"

@@ -14,7 +14,7 @@ from nnkit.errors import DataError
 
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 GZIP_MAGIC = b"\x1f\x8b"
-MAX_BYTES = 1 << 33  # bytes that a gzip file may unpack to
+MAX_BYTES = 1 << 33  # largest decompressed size of a gzip file, in bytes
 
 
 def read_idx(path: Path, dimensions: int | None = None) -> Array:
@@ -22,10 +22,10 @@ def read_idx(path: Path, dimensions: int | None = None) -> Array:
 
     Args:
         path: the file.
-        dimensions: how many the array must have, or None for any.
+        dimensions: required number of dimensions, or None for any.
 
     Raises:
-        DataError: missing, not IDX, cut short, or of other dimensions.
+        DataError: the file is missing, not IDX, truncated, or of other dimensions.
     """
     raw = read_bytes(path)
     if len(raw) < 4 or raw[:2] != b"\0\0" or raw[2] not in TYPES:
@@ -51,10 +51,10 @@ def read_idx(path: Path, dimensions: int | None = None) -> Array:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The file's content, unpacked where it is gzip.
+    """Reads a file, decompressing it if it is gzip.
 
     Raises:
-        DataError: it can't be read, or the gzip is damaged.
+        DataError: the file cannot be read, or the gzip data is damaged.
     """
     try:
         raw = path.read_bytes()

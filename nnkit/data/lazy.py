@@ -1,4 +1,4 @@
-"""Samples prepared as they are used: too many for memory, or bytes that grow to four each."""
+"""Samples preprocessed on access, because they or their float32 form take too much memory."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-IN_MEMORY = 1 << 29  # bytes; a smaller file is read once and then trained on faster
+IN_MEMORY = 1 << 29  # bytes; a smaller file is loaded, which makes training faster
 NARROW = 2  # bytes per value; a network takes four
 
 
 @dataclass(frozen=True)
 class LazyArray:
-    """Chosen samples of an array, each passed through functions when it is read.
+    """A selection of samples of an array, to which functions are applied on access.
 
-    It is indexed by slices and index arrays like the array (n, *shape) that it stands for.
+    Slices and index arrays index it like the array (n, *shape) that it represents.
 
     Attributes:
-        source: all samples, in memory or memory-mapped, samples first.
-        indices: which of them, in order (n,).
-        functions: from samples (m, *shape) to samples (m, *another shape), applied in order.
-        in_place: does what all functions do to values that are in an array of the last one's type
-            already; None where there is no such way.
+        source: the array of all samples, in memory or memory-mapped.
+        indices: indices of the selected samples, in order, (n,).
+        functions: functions from samples (m, *shape) to samples (m, *other shape), applied in
+            order.
+        in_place: equivalent of all functions that works in place on values already converted to
+            the final type; None if there is none.
     """
 
     source: Array
@@ -42,11 +43,11 @@ class LazyArray:
         return X
 
     def read(self, chosen: Array, out: Array) -> None:
-        """Writes the samples at these indices into `out` (m, *shape)."""
+        """Writes the samples at indices `chosen` into `out` (m, *shape)."""
         if self.in_place is None:
             out[...] = self[chosen]
             return
-        # Faster than fetching float32 values, which would read four times the bytes.
+        # Faster than storing float32 values, which would need reading four times the bytes.
         out[...] = np.take(self.source, self.indices[chosen], axis=0)
         self.in_place(out)
 
@@ -59,7 +60,7 @@ class LazyArray:
     def then(
         self, function: Callable[[Array], Array], in_place: Callable[[Array], None] | None = None
     ) -> LazyArray:
-        """A lazy array of the same samples, passed through one more function."""
+        """Returns a lazy array of the same samples with one more function."""
         return LazyArray(self.source, self.indices, (*self.functions, function), in_place)
 
     @cached_property
@@ -80,14 +81,14 @@ class LazyArray:
 
     @property
     def nbytes(self) -> int:
-        """The memory taken by the samples; for samples on disk, by their indices."""
+        """The memory taken by the samples, or by their indices if the samples are on disk."""
         if isinstance(self.source, np.memmap):
             return self.indices.nbytes
         return len(self) * prod(self.source.shape[1:]) * self.source.itemsize
 
 
 def lazy(inputs: Array | LazyArray) -> LazyArray | None:
-    """The inputs to be prepared as they are used, or None where they had better be all at once."""
+    """Converts inputs to a lazy array; returns None if they should be preprocessed all at once."""
     if isinstance(inputs, LazyArray):
         return inputs
     left_on_disk = isinstance(inputs, np.memmap)
@@ -97,7 +98,7 @@ def lazy(inputs: Array | LazyArray) -> LazyArray | None:
 
 
 def chosen(inputs: Array | LazyArray, indices: Array) -> Array | LazyArray:
-    """The samples at these indices: a copy, or a lazy array where they are left as read."""
+    """The samples at the given indices: a copy, or a lazy array if `lazy` gives one."""
     found = lazy(inputs)
     if found is None:
         return np.asarray(inputs[indices])

@@ -1,4 +1,4 @@
-"""Opening a picture that anybody may have made, without trusting it."""
+"""Opens untrusted pictures safely."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from nnkit.errors import DataError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif"})
-LIGHT = 170  # grey level above which ink on a transparent ground is taken for chalk
+LIGHT = 170  # mean grey level of a transparent picture above which its background becomes black
 MAX_PIXELS = 64_000_000
 
 
 def open_picture(path: Path) -> Image.Image:
-    """The picture upright (by its EXIF orientation) and opaque (laid on paper if it has alpha).
+    """Opens a picture, rotated upright by its EXIF orientation, and with alpha composited.
 
     Raises:
-        DataError: missing, not a picture of a known format, damaged, or too large.
+        DataError: the file is missing, not a picture of a known format, damaged, or too large.
     """
     try:
         with warnings.catch_warnings():
@@ -61,13 +61,13 @@ def _opaque(picture: Image.Image) -> Image.Image:
 
 
 def _paper(layered: Image.Image) -> str:
-    """The background for a transparent picture: white, or black under light ink."""
+    """The background colour of a transparent picture: white, or black if its content is light."""
     ink = ImageStat.Stat(layered.convert("L"), layered.getchannel("A").point(lambda a: a > 0))
     return "black" if ink.count[0] and ink.mean[0] > LIGHT else "white"
 
 
 def _to_eight_bits(picture: Image.Image) -> Image.Image:
-    """A picture of deeper grey, its range spread over 0 to 255."""
+    """Converts a picture with more than 8 bits of grey; its range is scaled to 0 … 255."""
     deep = picture.convert("F")
     if not np.isfinite(np.asarray(deep)).all():
         raise ValueError("it contains NaN or infinity")

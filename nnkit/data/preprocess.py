@@ -1,4 +1,4 @@
-"""Preprocessing: fitted on training data alone, saved with the model, applied alike ever after."""
+"""Preprocessing, fitted on the training data only and saved with the model."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ class PreprocessingStep(Component):
     """A preprocessing step, applied to inputs (n, *shape)."""
 
     def fit(self, X: Array | LazyArray, columns: Sequence[Column]) -> Statistics:
-        """The statistics of the training data that the step needs, as named arrays.
+        """Computes the statistics of the training data that the step needs, as named arrays.
 
         Args:
-            X: training inputs (n, *shape), as the steps before this one leave them.
+            X: training inputs (n, *shape), after the preceding steps.
             columns: the columns of a table; empty for other data.
 
         Raises:
-            DataError: the step can't be applied to such data.
+            DataError: the step cannot be applied to the data.
         """
         return {}
 
     @abstractmethod
     def apply(self, X: Array, statistics: Statistics, columns: Sequence[Column]) -> Array:
-        """The inputs transformed; X itself is left as it is."""
+        """Returns the transformed inputs; X is not changed."""
 
     def columns_after(self, columns: Sequence[Column]) -> tuple[Column, ...]:
         """The columns of a table after this step."""
@@ -83,7 +83,7 @@ class Standardize(PreprocessingStep):
     per: Literal["feature", "all"] = "feature"
 
     def fit(self, X: Array | LazyArray, columns: Sequence[Column]) -> Statistics:
-        # By parts, and in float64 whatever the type, so that a memory-mapped file stays on disk.
+        # In chunks, so that a memory-mapped file stays on disk, and always in float64.
         present = sum(np.isfinite(part).sum(axis=0) for part in chunks(X))
         count = np.maximum(present, 1)
         mean = sum(np.nansum(part, axis=0, dtype=np.float64) for part in chunks(X)) / count
@@ -96,7 +96,7 @@ class Standardize(PreprocessingStep):
                 "mean": np.full_like(mean, centre),
                 "deviation": np.full_like(mean, np.sqrt(spread)),
             }
-        # The mean of many 0.1s is not quite 0.1, and that difference must not be blown up to 1.
+        # The mean of many 0.1s is not exactly 0.1; scaling must not amplify the difference to 1.
         low, high = _extremes(X)
         constant = low == high
         return {
@@ -182,7 +182,7 @@ def _typical(values: Array, strategy: str) -> float:
 
 
 def _one_hot(numbers: Array, count: int) -> Array:
-    """Numbers (n, 1) as rows (n, count) of one 1 each; NaN as a row of NaN."""
+    """One-hot encodes numbers (n, 1) as rows (n, count); NaN becomes a row of NaN."""
     return np.where(np.isnan(numbers), np.nan, numbers == np.arange(count))
 
 
@@ -194,7 +194,7 @@ def _extremes(X: Array | LazyArray) -> tuple[Array, Array]:
 
 
 def _real(X: Array) -> np.dtype[Any]:
-    """The type to compute in: float32 where it holds every value of X, else float64."""
+    """The type for computations: float32 if it represents every value of X, else float64."""
     return np.result_type(X.dtype, np.float32)
 
 
@@ -215,11 +215,11 @@ def _applied(
 
 @dataclass(frozen=True, slots=True)
 class Preprocessor:
-    """Fitted steps: everything between a raw sample and the network's input.
+    """Fitted preprocessing steps, which convert raw samples to network inputs.
 
     Attributes:
         steps: the steps in order.
-        statistics: what each was fitted with.
+        statistics: the fitted statistics of each step.
         columns: the raw table's columns; empty for other data.
     """
 
@@ -234,7 +234,7 @@ class Preprocessor:
         """Fits every step on the training inputs X (n, *shape).
 
         Raises:
-            SettingError: a step does not fit such data, or words would be left.
+            SettingError: a step does not fit the data, or text columns remain.
         """
         fitted: list[Statistics] = []
         now = tuple(columns)
@@ -256,10 +256,10 @@ class Preprocessor:
         return cls(tuple(steps), tuple(fitted), tuple(columns))
 
     def __call__(self, X: Array, dtype: np.dtype[Any]) -> Array:
-        """The network's inputs (n, *shape after all steps), of the given type.
+        """Converts raw inputs to network inputs (n, *shape after all steps) of the given type.
 
         Raises:
-            DataError: a missing value is left.
+            DataError: a table still contains missing values.
         """
         columns = self.columns
         for step, statistics in zip(self.steps, self.statistics, strict=True):
@@ -275,7 +275,7 @@ class Preprocessor:
         return X
 
     def apply(self, X: Array | LazyArray, dtype: np.dtype[Any]) -> Array | LazyArray:
-        """A whole set preprocessed, lazily where that saves memory and costs no time."""
+        """Preprocesses a whole set, lazily if that saves memory without costing time."""
         samples, scales = lazy(X), self._scales
         if samples is None:
             return self(np.asarray(X), dtype)
@@ -292,6 +292,6 @@ class Preprocessor:
 
     @property
     def _scales(self) -> tuple[Rescale, ...] | None:
-        """The steps, where all of them only scale."""
+        """The steps, if all of them are `scale`; otherwise None."""
         found = tuple(step for step in self.steps if isinstance(step, Rescale))
         return found if len(found) == len(self.steps) else None

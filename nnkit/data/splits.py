@@ -1,4 +1,4 @@
-"""Cutting samples into training, validation and test sets: seeded, and stratified by class."""
+"""Splits samples into training, validation and test sets, seeded and stratified by class."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class Split(Spec):
 
 
 def split_dataset(dataset: Dataset, split: Split, seed: int) -> dict[str, Samples]:
-    """The sets `train`, and where they are held out `validation` and `test`.
+    """Splits a data set into `train` and, if they are not empty, `validation` and `test`.
 
-    Each class is held out in the proportion in which it occurs.
+    The split is stratified: each set contains the classes in the same proportions.
 
     Raises:
-        SettingError: a test share for a source with a test set of its own, or a split that leaves
-            a set empty.
+        SettingError: a test share is given although the source has a test set, or the split
+            leaves a set empty.
     """
     samples = dataset.samples
     if dataset.test is not None and split.test:
@@ -88,12 +88,12 @@ def _count(share: float, samples: int, name: str) -> int:
 
 
 def _hold_out(shuffled: Array, strata: Array, count: int) -> tuple[Array, Array]:
-    """`count` of the shuffled indices, from each stratum in proportion, and the rest."""
+    """Splits shuffled indices into `count` held-out ones, stratified, and the rest."""
     labels = strata[shuffled]
     sizes = np.bincount(labels)
     exact = sizes * (count / len(shuffled))
     quota = np.floor(exact).astype(int)
-    # The samples left over by rounding down go to the largest remainders.
+    # The samples left over by rounding down go to the strata with the largest remainders.
     for label in np.argsort(-(exact - quota), kind="stable")[: count - quota.sum()]:
         quota[label] += 1
     rank = np.empty(len(shuffled), dtype=int)  # rank of each sample within its stratum

@@ -1,4 +1,4 @@
-"""Loss and metrics over a whole set."""
+"""The loss and metrics of a whole set."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def evaluate(
     metrics: Sequence[Metric[Any]] | None = None,
     execution: Execution | None = None,
 ) -> dict[str, float]:
-    """Loss and figures over a whole set.
+    """Computes the loss and metrics of a whole set.
 
     Args:
-        model: the model, which is not changed.
+        model: the model; not changed.
         data: the set.
-        metrics: which figures; by default those of every evaluation.
-        execution: how the network computes; by default as the model does.
+        metrics: the metrics; default: those of every evaluation.
+        execution: threads and kernels; default: those of the model.
     """
     if metrics is None:
         metrics = chosen((), for_classes=data.targets.are_classes)
@@ -49,14 +49,14 @@ def accumulate(
     kept: Array | None = None,
     execution: Execution | None = None,
 ) -> float:
-    """Runs a whole set through the model, a thousand samples at a time; returns its mean loss.
+    """Runs a whole set through the model in batches of 1000 samples; returns its mean loss.
 
     Args:
-        model: the model, which is not changed.
+        model: the model; not changed.
         data: the set.
         metrics: accumulates targets and predictions.
-        kept: filled with the outputs (n, outputs), where they are wanted.
-        execution: how the network computes; by default as the model does.
+        kept: if given, filled with the outputs (n, outputs).
+        execution: threads and kernels; default: those of the model.
     """
     activation = model.output_activation
     total = counted = 0.0

@@ -29,8 +29,8 @@ class ClassReport:
 
     Attributes:
         names: names of the classes.
-        counts: how much of each is meant, answered and right.
-        confusion: the weight of each pair.
+        counts: total weight of each class among targets, predictions and correct predictions.
+        confusion: total weight of each pair of true and predicted class.
     """
 
     names: tuple[str, ...]
@@ -48,14 +48,14 @@ class ClassReport:
         ]
 
     def averages(self, figures: Mapping[str, float]) -> dict[str, dict[str, float]]:
-        """The `macro` and `weighted` means of what the rows hold."""
+        """The `macro` and `weighted` means of the scores in the rows."""
         return {
             kind: {name: figures[f"{name}_{kind}"] for name in ("precision", "recall", "f1")}
             for kind in ("macro", "weighted")
         }
 
     def confused(self) -> list[dict[str, Any]]:
-        """The pairs of `target` and wrong `answer` that occur, the most frequent first."""
+        """Pairs of true (`target`) and wrongly predicted (`answer`) class, most frequent first."""
         return [
             {"target": self.names[t], "answer": self.names[a], "support": plain(weight)}
             for t, a, weight in self.confusion.mistakes()
@@ -74,13 +74,13 @@ class Report:
 
     Attributes:
         split: name of the set.
-        figures: the loss, and all metrics that suit targets and outputs, by name.
+        figures: the loss and all applicable metrics, by name.
         by_class: scores for each class; None for real targets.
         targets: true class numbers (n,) or real targets (n, outputs).
         predicted: predicted class numbers (n,) or real outputs (n, outputs).
         confidence: the probability (n,) of each predicted class, if the model gives one.
         outputs: the network's outputs, (n, outputs).
-        origins: the path of each sample's file, or its row in the source from 1, (n,).
+        origins: the path of each sample's file, or its row in the source, from 1; (n,).
     """
 
     split: str
@@ -96,7 +96,7 @@ class Report:
         return len(self.targets)
 
     def record(self) -> dict[str, Any]:
-        """All but the single predictions, ready for JSON."""
+        """Everything except the individual predictions, ready for JSON."""
         figures = dict(self.figures)
         known: dict[str, Any] = {"split": self.split, "samples": len(self)}
         known |= {"loss": figures.pop("loss"), "metrics": figures}
@@ -110,11 +110,11 @@ class Report:
         return known
 
     def predictions(self) -> str:
-        """Every prediction as CSV: `index` in the set from 0, `row`, `target`, `predicted`.
+        """All predictions as CSV: `index` in the set from 0, `row`, `target`, `predicted`.
 
-        The row is that in the source, from 1, as `nnkit predict` counts it; a picture has its
-        `path` instead. Of classes also the `confidence`, where outputs are probabilities, and for
-        each of them `probability_NAME` or `output_NAME`. Numbers have all their digits.
+        The row is that in the source, from 1, as in `nnkit predict`; a picture has its `path`
+        instead. A classifier adds `confidence`, if its outputs are probabilities, and for each
+        class `probability_NAME` or `output_NAME`. Numbers are written with all their digits.
         """
         text = io.StringIO(newline="")
         writer = csv.writer(text, lineterminator="\n")
@@ -156,14 +156,14 @@ def report_on(
     classes: tuple[str, ...] | None,
     execution: Execution | None = None,
 ) -> Report:
-    """Scores a model by all metrics that suit its targets and outputs.
+    """Evaluates a model with all metrics that suit its targets and outputs.
 
     Args:
-        model: as it is.
+        model: the model; not changed.
         data: the set.
         split: the set's name.
         classes: the class names; None for real targets.
-        execution: how the network computes; by default as the model does.
+        execution: threads and kernels; default: those of the model.
     """
     activation = model.output_activation
     metrics = [
@@ -188,5 +188,5 @@ def report_on(
 
 
 def plain(weight: float) -> float:
-    """A weight as a whole number where it is one."""
+    """Converts a weight to an int if it is a whole number."""
     return int(weight) if float(weight).is_integer() else float(weight)

@@ -30,24 +30,24 @@ from nnkit.task.config import Config, config_from
 from nnkit.task.task import PreparedSet, Task, build_model, load_task
 from nnkit.version import __version__
 
-# Multiplications of a prediction beyond which compiled kernels save more time than they cost.
+# Number of multiplications from which compiled kernels save more time than they take to load.
 WORTH_COMPILING = 10_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class TrainedModel:
-    """A model with all that prediction needs.
+    """A model with everything that prediction needs.
 
-    It may be shared: any number of threads may predict and evaluate with it at once, in batches of
-    any size, and each gets the same bits as it would alone.
+    It is thread-safe: any number of threads may predict and evaluate with it at once, in batches
+    of any size, and the results are bitwise the same as in a single thread.
 
     Attributes:
-        model: with its trained parameters.
-        config: that it was trained by.
-        preprocessor: from raw inputs to the network's.
+        model: the model with its trained parameters.
+        config: the config that it was trained with.
+        preprocessor: converts raw inputs to network inputs.
         classes: class names by number; None for real targets.
-        raw_shape: of one raw sample.
-        info: what else the checkpoint says: progress, best, figures, versions, data's fingerprint.
+        raw_shape: shape of one raw sample.
+        info: the checkpoint's header: progress, best, figures, versions, data fingerprint.
     """
 
     model: Model
@@ -58,17 +58,17 @@ class TrainedModel:
     info: Mapping[str, Any]
 
     def outputs(self, X: Any) -> Array:
-        """The network's outputs, such as class probabilities, through `activation.inference`.
+        """Computes the outputs, such as class probabilities, including `activation.inference`.
 
         Args:
-            X: raw samples (n, *raw_shape), as the data source gives them; one sample alone is
-                taken as n = 1.
+            X: raw samples (n, *raw_shape), as the data source returns them; a single sample
+                counts as n = 1.
 
         Returns:
-            (n, outputs).
+            The outputs, (n, outputs).
 
         Raises:
-            DataError: X is of another shape, or holds NaN or infinity.
+            DataError: X has another shape, or contains NaN or infinity.
         """
         outputs = self._forward(X)
         inference = self.config.activation.inference
@@ -81,7 +81,7 @@ class TrainedModel:
         return np.ascontiguousarray(Y.T)
 
     def predict(self, X: Any) -> Array:
-        """The predictions: class names (n,), or real numbers (n, outputs).
+        """Predicts class names (n,), or real numbers (n, outputs).
 
         Args:
             X: as for `outputs`.
@@ -91,7 +91,7 @@ class TrainedModel:
         return np.asarray(self.classes)[decide(self._forward(X), self.model.loss)]
 
     def confidence(self, X: Any) -> Array | None:
-        """The probability (n,) of each prediction; None where outputs are not class probabilities.
+        """The probability (n,) of each prediction; None if the outputs are not class probabilities.
 
         Args:
             X: as for `outputs`.
@@ -107,24 +107,24 @@ class TrainedModel:
         return self.classes is not None and self.model.output_activation.probability
 
     def read(self, path: str | Path, **options: Any) -> Any:
-        """Reads the digits in a picture with this model; `nnkit.read_digits` says how.
+        """Reads the digits in a picture with this model; see `nnkit.read_digits`.
 
         Args:
             path: the picture.
             **options: `reject` and `stages`.
 
         Returns:
-            A `Reading`: its text, lines, and for each digit a confidence and a box.
+            A `Reading` with the text, the lines, and a confidence and a box for each digit.
 
         Raises:
-            DataError: not a picture, or the model was not trained on images of digits.
+            DataError: the file is not a picture, or the model was not trained on images of digits.
         """
-        # By its name, because reading pictures is an application of models, on top of this package.
+        # Imported by name: nnkit.reading is built on top of this package.
         reader = import_module("nnkit.reading.reader")
         return reader.read_digits(path, self, **options)
 
     def probabilities(self, X: Any) -> Array | None:
-        """The probability of each class, (n, classes); None where the network gives none.
+        """The probability of each class, (n, classes); None if the outputs are not probabilities.
 
         Args:
             X: as for `outputs`.
@@ -142,7 +142,7 @@ class TrainedModel:
         if X.shape == self.raw_shape:
             X = X[None]
         if self.raw_shape[0] == 1 and X.shape[1:] == self.raw_shape[1:]:
-            X = X[:, None]  # grey images (n, H, W), as the sources of arrays take them too
+            X = X[:, None]  # grey images (n, H, W), which the array sources accept too
         if X.shape[1:] != self.raw_shape:
             wanted = ("n", *self.raw_shape)
             raise DataError(
@@ -165,36 +165,36 @@ class TrainedModel:
         return self.preprocessor.columns
 
     def read_picture(self, path: Path) -> Array:
-        """A picture as one raw input (1, *raw_shape), read as the data source reads its own.
+        """Reads a picture as a raw input (1, *raw_shape), in the same way as the data source.
 
         Raises:
-            DataError: not a picture, or the source has no pictures.
+            DataError: the file is not a picture, or the source has no pictures.
         """
         return self.config.data.source.read_picture(path, self.raw_shape)[None]
 
     def read_table(self, path: Path) -> Array:
-        """A CSV file's rows as raw inputs (n, columns); columns are found by name.
+        """Reads a CSV file as raw inputs (n, columns); columns are matched by name.
 
         Raises:
-            DataError: not CSV, a column is missing, or the model reads no tables.
+            DataError: the file is not CSV, a column is missing, or the model does not take tables.
         """
         return self.config.data.source.read_table(path, self.columns)
 
     def evaluate(
         self, split: str = "test", data: Path | None = None
     ) -> tuple[int, dict[str, float]]:
-        """Scores the model on one of its data's sets, found and split as in training.
+        """Evaluates the model on one set of its data, loaded and split as in training.
 
         Args:
             split: `train`, `validation` or `test`.
-            data: where the data is now, if it was moved.
+            data: the current path of the data, if it was moved.
 
         Returns:
-            How many samples, and the figures that training gave.
+            The number of samples, and the metrics that training computes.
 
         Raises:
-            DataError: the data is missing or no longer what it was.
-            UsageError: no such set was held out.
+            DataError: the data is missing or has changed.
+            UsageError: there is no such set.
         """
         prepared = self._prepare(split, data)
         metrics = chosen(self.config.training.metrics, for_classes=self.classes is not None)
@@ -203,19 +203,23 @@ class TrainedModel:
         )
 
     def report(self, split: str = "test", data: Path | None = None) -> Report:
-        """Evaluate the model in full on one of its data's sets: all metrics, by class, confusions.
+        """Evaluates the model on one set of its data with all metrics, per class, with confusions.
 
         Args:
             split: `train`, `validation` or `test`.
-            data: where the data is now, if it was moved; errors are raised as by `evaluate`.
+            data: the current path of the data, if it was moved.
+
+        Raises:
+            DataError: the data is missing or has changed.
+            UsageError: there is no such set.
         """
         prepared = self._prepare(split, data)
         return report_on(self.model, prepared, split, self.classes, self._execution(len(prepared)))
 
     def _execution(self, samples: int) -> Execution:
-        """The threads of training; compiled kernels where samples are worth loading them.
+        """The threads of training, and compiled kernels if there are enough samples.
 
-        Else a picture would wait for numba longer than for its answer.
+        For a single picture, loading numba would take longer than the prediction.
         """
         worthwhile = self.model.multiplications * samples >= WORTH_COMPILING
         return Execution(self.info["threads"], compiled=worthwhile and compiled.available())
@@ -240,19 +244,19 @@ def load_checkpoint(what: str | Path, runs: Path = DEFAULT_RUNS) -> TrainedModel
 
     Args:
         what: a checkpoint file, a run's folder (its best checkpoint), or a run's name.
-        runs: where names are looked for.
+        runs: the folder in which run names are looked up.
 
     Raises:
-        CheckpointError: missing, damaged, or not to be understood.
+        CheckpointError: the checkpoint is missing, damaged, or not readable.
     """
     return trained_from(read_checkpoint(find_checkpoint(str(what), runs)))
 
 
 def trained_from(checkpoint: Checkpoint) -> TrainedModel:
-    """The trained model in a checkpoint.
+    """Creates the trained model from a checkpoint.
 
     Raises:
-        CheckpointError: its parts do not fit together.
+        CheckpointError: the parts of the checkpoint do not fit together.
     """
     header = checkpoint.header
     try:
@@ -282,7 +286,7 @@ def trained_from(checkpoint: Checkpoint) -> TrainedModel:
 
 
 def copy_params(checkpoint: Checkpoint, model: Model) -> None:
-    """Copies parameters and running state by name into the model.
+    """Copies parameters and running state from a checkpoint into the model, by name.
 
     Raises:
         CheckpointError: names or shapes differ.
@@ -307,14 +311,14 @@ def save_trained(
     optimizer_state: Mapping[str, Array],
     info: Mapping[str, Any],
 ) -> None:
-    """Writes a trained model, with what a training needs to go on.
+    """Writes a checkpoint: a trained model, and the optimizer state needed to resume training.
 
     Args:
         path: the file.
-        model: the parameters as they are.
-        task: config, preprocessing and classes.
+        model: the model, whose current parameters are written.
+        task: provides config, preprocessing and classes.
         optimizer_state: the optimizer's vectors by name.
-        info: added to the header as it is.
+        info: further entries of the header.
     """
     tensors = {f"params/{n}": v for n, v in model.layout.views(model.params).items()}
     tensors |= {f"state/{n}": v for n, v in model.state_layout.views(model.state).items()}
@@ -336,9 +340,9 @@ def save_trained(
 
 
 def versions(model: Model) -> dict[str, str]:
-    """The versions, and the processor, on which the bits of a model's training depend."""
+    """The versions and the processor that affect the exact bits of a model's training."""
     inexact = {}
-    if any(stage.spec.rounds_differently for stage in model.stages):  # others have NumPy's bits
+    if any(stage.spec.rounds_differently for stage in model.stages):  # others match NumPy bitwise
         inexact["kernels"] = compiled.kernels() if model.execution.compiled else "NumPy"
     return {
         "nnkit": __version__,

@@ -1,1 +1,1 @@
-"""A look inside: traces, charts, gradient checks, dry runs, filters and samples."""
+"""Inspection of networks and data: traces, charts, gradient checks, dry runs, filters, samples."""

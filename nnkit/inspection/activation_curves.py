@@ -1,4 +1,4 @@
-"""An activation as curves: its value and its derivative over a range of inputs."""
+"""The curves of an activation: its value and its derivative over a range of inputs."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class ActivationCurve:
     Attributes:
         z: inputs (n,).
         value: f(z), (n,).
-        derivative: f′(z), (n,), by the backward pass with which networks train.
-        units: how many inputs it was given: 1 for a function of one number; else z is the first,
-            all others are 0, and value and derivative are those of the first output by z.
-        parameters: its trained numbers by name, at the values with which training begins.
+        derivative: f′(z), (n,), computed by the backward pass used in training.
+        units: number of inputs: 1 for an elementwise function; otherwise z is the first input, all
+            others are 0, and value and derivative are those of the first output with respect to z.
+        parameters: the trainable parameters by name, at their initial values.
     """
 
     z: Array
@@ -39,7 +39,7 @@ class ActivationCurve:
 
 
 def activation_curve(activation: AnyActivation, z: Array) -> ActivationCurve:
-    """The curves of an activation over inputs z, (n,), in float64."""
+    """Computes the curves of an activation over inputs z, (n,), in float64."""
     units = 1 if activation.elementwise else _units(activation)
     stage = Stage.of("activation", ActivationLayer(function=activation), Form(units))
     model = Model([stage], SquaredError(), 0, "float64")
@@ -48,7 +48,7 @@ def activation_curve(activation: AnyActivation, z: Array) -> ActivationCurve:
     Z[0] = z
     dY = np.zeros((*stage.output_shape, len(z)))
     dY[0] = 1.0
-    with np.errstate(all="ignore"):  # e^z may well be infinite
+    with np.errstate(all="ignore"):  # e^z may overflow
         value = network.forward(Z, Pass())[0].copy()
         dZ = network.backward(dY, Pass())
     assert dZ is not None
@@ -60,7 +60,7 @@ def activation_curve(activation: AnyActivation, z: Array) -> ActivationCurve:
 
 
 def _units(activation: AnyActivation) -> int:
-    """The fewest inputs, more than one, that an activation takes together."""
+    """The smallest number of inputs above one that an activation accepts."""
     for units in range(2, MOST_UNITS + 1):
         try:
             activation.output_form(Form(units))

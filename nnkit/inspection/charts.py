@@ -32,14 +32,14 @@ class LoneActivation(Spec):
 
 
 def activation_from(text: str, overrides: Sequence[str] = ()) -> AnyActivation:
-    """An activation written as in a config: `gelu`, or `leaky_relu: 0.2`.
+    """Parses an activation written as in a config: `gelu`, or `leaky_relu: 0.2`.
 
     Args:
-        text: YAML.
-        overrides: texts such as `slope=0.2`.
+        text: the activation in YAML.
+        overrides: overrides of settings, such as `slope=0.2`.
 
     Raises:
-        ConfigError: there is none of that kind, or it has no such setting.
+        ConfigError: the activation or one of its settings does not exist.
         UsageError: an override is malformed.
     """
     document = parse_yaml(text, text)
@@ -53,15 +53,15 @@ def activation_from(text: str, overrides: Sequence[str] = ()) -> AnyActivation:
 def draw_activation(
     activation: AnyActivation, low: float, high: float
 ) -> tuple[ActivationCurve, Chart, list[str]]:
-    """An activation's curves, their chart, and what should be known beside it.
+    """Returns the curves of an activation, their chart, and remarks for the user.
 
     Args:
-        activation: any.
+        activation: the activation.
         low: the smallest input.
         high: the largest input.
 
     Raises:
-        UsageError: the range is none.
+        UsageError: the range is empty or infinite.
     """
     if not (isfinite(low) and isfinite(high) and low < high):
         raise UsageError(f"the range must be finite and increasing, got {low:g} to {high:g}")
@@ -96,9 +96,9 @@ class Rates:
     """The learning rate over a run.
 
     Attributes:
-        step: from 0, (n,): all steps of a short run, else some, the first and last among them.
-        lr: at each, (n,).
-        pace: of the run.
+        step: steps from 0, (n,); for a long run a selection that includes the first and the last.
+        lr: the learning rate at each step, (n,).
+        pace: the batch size and the number of updates of the run.
     """
 
     step: Array
@@ -107,9 +107,9 @@ class Rates:
 
 
 def draw_schedule(config: Config) -> tuple[Rates, Chart, list[str]]:
-    """The learning rate of a config's training, its chart, and what should be known beside it.
+    """Returns the learning rates of a config's training, their chart, and remarks for the user.
 
-    The data is loaded, because its size says how many steps an epoch has.
+    The data is loaded, because its size determines the number of steps per epoch.
 
     Raises:
         ConfigError: the split does not fit the data.
@@ -135,5 +135,5 @@ def draw_schedule(config: Config) -> tuple[Rates, Chart, list[str]]:
 
 
 def numbers(values: Array) -> list[Any]:
-    """Numbers ready for JSON: None where a value is not finite."""
+    """Converts numbers for JSON; values that are not finite become None."""
     return [value if isfinite(value) else None for value in values.tolist()]

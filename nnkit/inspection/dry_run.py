@@ -17,7 +17,7 @@ def dry_run(config: Config, runs: Path) -> dict[str, Any]:
     """Builds everything and takes two steps, of which the second is timed.
 
     Returns:
-        `layers` (a row a stage), `parameters`, `memory` in bytes by purpose, `samples` by set,
+        `layers` (one row per stage), `parameters`, `memory` in bytes by purpose, `samples` by set,
         `steps`, `batch_size`, the first step's `loss` and the second's `seconds`.
 
     Raises:
@@ -30,7 +30,7 @@ def dry_run(config: Config, runs: Path) -> dict[str, Any]:
     model, loop = trainer.model, trainer.loop
     with numerics(model):
         batch = next(loop.batches.epoch(0))
-        loss = loop.step((batch,))  # this one also makes the buffers
+        loss = loop.step((batch,))  # the first step also allocates the buffers
         began = perf_counter()
         loop.step((batch,))
         seconds = perf_counter() - began

@@ -1,4 +1,4 @@
-"""Pictures convolved with classic filters, and with those that a network learned."""
+"""Pictures convolved with classic filters, and with the filters that a network learned."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ CLASSIC: dict[str, list[list[float]]] = {
 
 
 def filtered(path: Path, model: TrainedModel | None = None) -> Sheet:
-    """A picture in grey through the classic filters, and through a network's first layer.
+    """Applies the classic filters, and those of a network's first layer, to a grey picture.
 
-    Weights that sum to 0 give positive and negative numbers: these are drawn lighter and darker
-    than a middle grey. The output of a network's filter is scaled by its own largest value.
+    Filters whose weights sum to 0 have positive and negative responses, drawn lighter and darker
+    than a middle grey. The response of a learned filter is scaled by its largest value.
 
     Args:
         path: the picture.
-        model: whose first layer is shown, if any.
+        model: the model whose first layer is shown, if any.
 
     Raises:
-        DataError: not a picture.
+        DataError: the file is not a picture.
         UsageError: the model does not begin with a convolution of grey pictures.
     """
     grey = open_picture(path).convert("L")
@@ -80,7 +80,7 @@ def first_filters(model: TrainedModel) -> Array:
 
 
 def correlated(pixels: Array, filters: Array) -> Array:
-    """A picture (h, w) through filters (n, rows, columns): (n, h, w), its rim continued."""
+    """Correlates a picture (h, w) with filters (n, rows, columns): (n, h, w), edges replicated."""
     rows, columns = filters.shape[1:]
     ahead = (rows - 1) // 2, (columns - 1) // 2
     behind = rows - 1 - ahead[0], columns - 1 - ahead[1]

@@ -1,4 +1,4 @@
-"""The gradient check of a config's network, on a batch of its own data."""
+"""The gradient check of a config's network, on a batch of its training data."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from nnkit.task.task import load_task
 def check_gradients(config: Config, samples: int = 8) -> list[BlockCheck]:
     """Checks every gradient of the config's network in float64.
 
-    Weights and biases are drawn a little beside their initial values, because at zero many
-    gradients vanish and nothing would be checked; and so are images, whose blank margins are equal
-    everywhere, which puts the largest of each window at a corner of the loss.
+    Noise is added to the initial weights and biases, because at zero many gradients vanish and
+    would not be tested. Noise is also added to images: in a uniform margin all values of a pooling
+    window are equal, so that the maximum is not differentiable.
 
     Args:
-        config: whose network, loss and data are used.
-        samples: size of the batch.
+        config: the config, whose network, loss and data are used.
+        samples: the batch size.
 
     Raises:
         ConfigError: settings, shapes and data do not fit together.

@@ -1,4 +1,4 @@
-"""The learning-rate range test: train while the rate rises, and see where the loss falls."""
+"""The learning-rate range test: train with a rising rate and observe where the loss falls."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ class RangeTest:
     """The result of a learning-rate range test.
 
     Attributes:
-        lr: the rates at which steps were taken, rising, (n,).
-        loss: the loss of the batch that followed the step at each rate, (n,).
+        lr: the learning rates of the steps, increasing, (n,).
+        loss: the loss of the next batch after the step at each rate, (n,).
         smoothed: the smoothed losses, (n,).
-        ending: why it ended.
+        ending: why the test ended.
     """
 
     lr: Array
@@ -63,12 +63,12 @@ class RangeTest:
     def steepest(self) -> float | None:
         """The rate around which the smoothed loss falls fastest; None if it never falls.
 
-        It is looked for where the loss goes down to its minimum for good, a quarter of the way
-        from where it was before; and a slope is taken over three quarters of a decade. What noise
-        is left may fall faster, but not far.
+        The search begins where the loss has fallen, for the last time, by a quarter of its total
+        decrease, and ends at the minimum. Slopes are taken over three quarters of a decade,
+        because the remaining noise may be steeper, but only over short distances.
         """
         x, y, best = np.log10(self.lr), self.smoothed, self.best
-        before = float(np.median(y[: best + 1]))  # most rates are too small to change it
+        before = float(np.median(y[: best + 1]))  # most rates are too small to reduce the loss
         fallen = before - BEGUN * (before - y[best])
         begun = int(np.flatnonzero(y[: best + 1] >= fallen)[-1])
         half = np.searchsorted(x, x[0] + 0.375)
@@ -85,23 +85,23 @@ class RangeTest:
 
 
 def find_lr(config: Config, low: float = 1e-7, high: float = 10.0, steps: int = 100) -> RangeTest:
-    """Trains anew for a few steps at a learning rate that rises exponentially; keeps nothing.
+    """Trains a new network for a few steps at an exponentially rising rate; nothing is saved.
 
-    The config's own learning rate and schedule are left aside, all else is as in its training. It
-    ends early where the smoothed loss is over four times its best, or not finite.
+    The learning rate and schedule of the config are ignored; everything else is as in training.
+    The test ends early if the smoothed loss exceeds four times its minimum or is not finite.
 
     Args:
-        config: from `load_config`.
+        config: a config from `load_config`.
         low: the first rate.
-        high: the last.
-        steps: updates, each on one batch.
+        high: the last rate.
+        steps: number of updates, each on one batch.
 
     Raises:
-        ConfigError: settings, shapes and data do not fit together, or the optimizer looks for its
-            steps' length itself.
+        ConfigError: settings, shapes and data do not fit together, or the optimizer chooses the
+            length of its steps itself.
         DataError: the data is missing or damaged.
-        DivergedError: the loss is not finite from the start, or after too few steps.
-        UsageError: there is no such range.
+        DivergedError: the loss is not finite at the start or after too few steps.
+        UsageError: the range is invalid, or there are too few steps.
 
     References:
         Smith 2017, "Cyclical learning rates for training neural networks", §3.3.
@@ -117,7 +117,7 @@ def find_lr(config: Config, low: float = 1e-7, high: float = 10.0, steps: int = 
         trainer = Trainer(load_task(config))
     growth = (high / low) ** (1 / (steps - 1))
     rising = config.optimizer.model_copy(update={"lr": low, "schedule": Rising(growth=growth)})
-    # One more step, because the effect of a step shows in the loss of the next batch.
+    # One more step, because the effect of a step is measured by the loss of the next batch.
     loop = replace(
         trainer.loop,
         optimizer=rising,
@@ -164,7 +164,7 @@ def _check_range(low: float, high: float, steps: int) -> None:
 
 
 def _losses(loop: Loop) -> Iterator[float]:
-    """The loss of each batch, before the step that it makes; the last evaluation is left out."""
+    """Yields the loss of each batch before its update; the final evaluation is skipped."""
     for event in loop.run():
         assert isinstance(event, Step)
         yield event.loss
@@ -173,18 +173,18 @@ def _losses(loop: Loop) -> Iterator[float]:
 
 
 def limit(best: float) -> float:
-    """Four times the best loss; as far above it where that is negative, as Poisson's can be."""
+    """Four times the best loss, or the same distance above it if it is negative (Poisson)."""
     return best + (WORSE - 1) * abs(best)
 
 
 class RunningMean:
-    """Exponentially weighted mean of the values so far, the latest weighted most."""
+    """Exponentially weighted running mean; the latest value has the largest weight."""
 
     def __init__(self) -> None:
         self.total = self.weight = 0.0
 
     def after(self, value: float) -> float:
-        """The mean after one more value."""
+        """Adds a value; returns the new mean."""
         self.total, self.weight = MEMORY * self.total + value, MEMORY * self.weight + 1
         return self.total / self.weight
 
@@ -196,10 +196,10 @@ def running_mean(values: Array) -> Array:
 
 
 def smooth(losses: Array) -> Array:
-    """Losses (n,) without their noise: the mean of a running mean forwards and one backwards.
+    """Smooths losses (n,) by averaging a forward and a backward running mean.
 
-    So the curve does not lag behind the rates, as one running mean would. Past the minimum, what
-    is beyond the limit of the test counts as that limit: one huge loss shall not reach far back.
+    This avoids the lag of a single running mean. Past the minimum, losses are capped at the limit
+    at which the test stops, so that one huge loss does not affect the values far before it.
     """
     means, capped = running_mean(losses), losses.copy()
     lowest = int(np.argmin(means))
@@ -208,7 +208,7 @@ def smooth(losses: Array) -> Array:
 
 
 def draw(found: RangeTest, name: str) -> Chart:
-    """The losses over the rates."""
+    """A chart of the losses over the learning rates."""
     shown = np.where(found.loss <= 1.1 * max(found.smoothed), found.loss, np.nan)
     marks = [
         Annotation(f"a tenth of the minimum {found.tenth_of_minimum:.2g}", found.tenth_of_minimum)

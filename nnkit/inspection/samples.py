@@ -1,4 +1,4 @@
-"""Training samples to look at: as they were read, or as augmentation changes them."""
+"""Training samples for display, as read or augmented."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ COLUMNS = 10  # columns of a sheet without augmentation
 
 @dataclass(frozen=True, slots=True)
 class SampleView:
-    """Training samples.
+    """Training samples for display.
 
     Attributes:
         indices: the samples' indices in the training set, from 0.
         targets: the target of each sample in words.
         inputs: the samples as read (n, *shape).
-        label: what the targets are.
+        label: name of the targets.
         columns: the names of a table's columns; empty for other data.
         rows: the cells of a table, None where one is empty; empty for other data.
-        changed: each sample, preprocessed, and versions of it by augmentation,
-            (n, 1 + versions, C, H, W); None where not asked for.
+        changed: each sample, preprocessed, followed by its augmented versions,
+            (n, 1 + versions, C, H, W); None if not requested.
     """
 
     indices: tuple[int, ...]
@@ -44,12 +44,12 @@ class SampleView:
     changed: Array | None = None
 
     def sheet(self, width: int | None = None) -> Sheet:
-        """The pictures, in rows that fit into so many letters of a terminal.
+        """The samples as pictures, in rows that fit into `width` characters of a terminal.
 
-        Bytes are shown as they are, other values spread from the samples' least to the largest.
+        Bytes are shown unchanged; other values are scaled from the samples' minimum and maximum.
 
         Raises:
-            DataError: they are no pictures.
+            DataError: the samples are not pictures.
         """
         if self.inputs.ndim not in (3, 4):
             raise DataError(f"samples of shape {self.inputs.shape[1:]} are not pictures")
@@ -65,7 +65,7 @@ class SampleView:
         return Sheet(pictures_of(np.concatenate(versions), *bounds), captions, columns)
 
     def summary(self) -> dict[str, Any]:
-        """The samples ready for JSON; for a table, with the values of its cells."""
+        """The samples, ready for JSON; for a table, with the values of its cells."""
         found: list[dict[str, Any]] = [
             {"sample": i, "target": target}
             for i, target in zip(self.indices, self.targets, strict=True)
@@ -78,17 +78,17 @@ class SampleView:
 def show_samples(
     config: Config, indices: Sequence[int] = (), count: int = 10, versions: int = 0
 ) -> SampleView:
-    """Training samples of a config, and what its augmentation makes of them.
+    """Returns training samples of a config, with augmented versions if requested.
 
     Args:
-        config: names data and augmentation.
-        indices: which samples, counted from 0 in the training set; by default some
-            spread over all of it, because many files hold one class after the other.
-        count: how many, where none is named.
-        versions: how many changed versions of each.
+        config: the config, whose data and augmentation are used.
+        indices: indices of samples in the training set, from 0; default: evenly spaced ones,
+            because many files are sorted by class.
+        count: the number of samples, if `indices` is empty.
+        versions: the number of augmented versions of each.
 
     Raises:
-        UsageError: there is no such sample, or no augmentation.
+        UsageError: a sample does not exist, or the config has no augmentation.
         ConfigError: the augmentation does not fit the data.
         DataError: the data is missing or damaged.
     """
@@ -128,7 +128,7 @@ def _spread(count: int, samples: int) -> Array:
 
 
 def _changed(task: Task, inputs: Array, versions: int) -> Array:
-    """The samples and augmented versions of them, each as the first batch of an epoch."""
+    """The samples and their augmented versions, drawn as in the first batch of each epoch."""
     seed, chosen = task.config.seed, task.config.data.augment
     plain = task.preprocessor(inputs, task.dtype)
     found = [plain]

@@ -1,4 +1,4 @@
-"""Contact sheets: many small pictures side by side, as a picture or in dots for the terminal."""
+"""Contact sheets: small pictures in a grid, as an image or in braille dots for the terminal."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from nnkit.errors import UsageError
 from nnkit.files import write_atomic
 from nnkit.plots import BRAILLE
 
-TILE = 84  # pixels that the longer side of a small picture takes up, about
+TILE = 84  # approximate length of the longer side of a small picture, in pixels
 GAP = 6
 FONT_SIZE = 12
 CAPTION = 16  # pixels
-WIDEST = 48  # pixels of a picture in dots; a wider one is made smaller
+WIDEST = 48  # maximal width of a picture in dots; wider ones are scaled down
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """Pictures in rows.
+    """Pictures of equal size in rows.
 
     Attributes:
-        pictures: grey or in colour, all of one size.
-        captions: what stands below each.
-        columns: how many stand in a row.
+        pictures: grey or colour pictures, all of the same size.
+        captions: the text below each picture.
+        columns: pictures per row.
     """
 
     pictures: Sequence[Image.Image]
@@ -37,16 +37,16 @@ class Sheet:
     columns: int
 
     def rows(self) -> Iterator[list[tuple[Image.Image, str]]]:
-        """The pictures with their captions, row by row."""
+        """Yields the pictures with their captions, row by row."""
         cells = list(zip(self.pictures, self.captions, strict=True))
         for start in range(0, len(cells), self.columns):
             yield cells[start : start + self.columns]
 
 
 def pictures_of(X: Array, low: float, high: float) -> list[Image.Image]:
-    """Samples (n, H, W) or (n, C, H, W) as pictures, the values from low to high as black to white.
+    """Converts samples (n, H, W) or (n, C, H, W) to pictures; low is black, high is white.
 
-    Three channels are red, green and blue; of any other number the mean is shown.
+    Three channels are shown as red, green and blue; any other number is averaged to grey.
     """
     X = X.reshape(len(X), -1, *X.shape[-2:]).astype(np.float64)
     spread = 255 / (high - low) if high > low else 0.0
@@ -57,7 +57,7 @@ def pictures_of(X: Array, low: float, high: float) -> list[Image.Image]:
 
 
 def draw(sheet: Sheet) -> Image.Image:
-    """The sheet as one picture, each pixel of a small one enlarged to a square."""
+    """Draws the sheet as one image; each pixel of a picture is enlarged to a square."""
     width, height = sheet.pictures[0].size
     zoom = max(1, round(TILE / max(width, height)))
     step_x, step_y = width * zoom + GAP, height * zoom + GAP + CAPTION
@@ -79,8 +79,8 @@ def write_sheet(sheet: Sheet, path: Path) -> None:
     """Draws the sheet into a .png file.
 
     Raises:
-        UsageError: another kind of file.
-        OSError: the file can't be written.
+        UsageError: the file name does not end in .png.
+        OSError: the file cannot be written.
     """
     if path.suffix.lower() != ".png":
         raise UsageError(f"{path}: the picture's name must end in .png")
@@ -90,7 +90,7 @@ def write_sheet(sheet: Sheet, path: Path) -> None:
 
 
 def _fitting(text: str, width: int, font: ImageFont.ImageFont | ImageFont.FreeTypeFont) -> str:
-    """The text, its end cut off where it would be wider."""
+    """Truncates the text, with an ellipsis, to a width in pixels."""
     if font.getlength(text) <= width:
         return text
     while text and font.getlength(text + "…") > width:
@@ -99,7 +99,7 @@ def _fitting(text: str, width: int, font: ImageFont.ImageFont | ImageFont.FreeTy
 
 
 def in_dots(sheet: Sheet) -> Iterator[str]:
-    """The sheet as lines of braille letters, light pixels as dots."""
+    """Yields the sheet as lines of braille characters; light pixels are dots."""
     for row in sheet.rows():
         tiles = [_braille(picture) for picture, _ in row]
         for lines in zip(*tiles, strict=True):
@@ -110,7 +110,7 @@ def in_dots(sheet: Sheet) -> Iterator[str]:
 
 
 def columns_in(width: int, pixels: int) -> int:
-    """The number of pictures of that pixel width that fit side by side into a line of letters."""
+    """The number of pictures, `pixels` wide, that fit side by side into `width` characters."""
     return max(1, (width + 2) // (-(-min(pixels, WIDEST) // 2) + 2))
 
 
@@ -121,7 +121,7 @@ def _small(picture: Image.Image) -> Image.Image:
 
 
 def _braille(picture: Image.Image) -> list[str]:
-    """A picture as lines of letters of two by four dots, its greys dithered."""
+    """Converts a picture to lines of braille characters (2 × 4 dots each), with dithering."""
     lit = np.asarray(_small(picture).convert("1"))
     height, width = (-(-lit.shape[0] // 4), -(-lit.shape[1] // 2))
     padded = np.zeros((height * 4, width * 2), dtype=int)

@@ -1,4 +1,4 @@
-"""Traces of one training step on one sample: every number of forward, backward and update."""
+"""Traces of one training step on one sample: all numbers of forward, backward and update."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MOST = 1000  # parameters of the largest network whose trace is readable
 
 @dataclass(frozen=True, slots=True)
 class ParameterTrace:
-    """A parameter block: as it was, its gradient ∂E/∂p, and as it is after the update."""
+    """A parameter array before the update, its gradient ∂E/∂p, and the array after the update."""
 
     value: Array
     gradient: Array
@@ -38,18 +38,18 @@ class ParameterTrace:
 
 @dataclass(frozen=True, slots=True)
 class LayerTrace:
-    """A layer of the chain in one training step, without the batch axis.
+    """A layer in one training step, without the batch axis.
 
     Attributes:
-        name: such as `layers.0`.
+        name: full name, such as `layers.0`.
         spec: the layer.
-        input: what reaches it, x; z for an activation.
-        output: what it gives, z; a for an activation.
+        input: the layer's input x; z for an activation.
+        output: the layer's output z; a for an activation.
         output_gradient: ∂E/∂output; δ for a layer with weights. None for an output activation that
-            is computed together with the loss, whose gradient goes around it.
-        input_gradient: ∂E/∂input, None where the loss's gradient goes around the layer.
-        slope: ∂output/∂input of an activation that works on each number by itself: f′(z).
-        parameters: by short name, as `W`.
+            is fused with the loss, whose gradient bypasses it.
+        input_gradient: ∂E/∂input; None if the gradient of the loss bypasses the layer.
+        slope: the derivative f′(z) of an elementwise activation.
+        parameters: the parameters by short name, such as `W`.
     """
 
     name: str
@@ -68,14 +68,14 @@ class Trace:
 
     Attributes:
         config: the network's config.
-        origin: where its parameters come from, such as `initial weights`.
-        split: the set of which the sample is.
+        origin: where the parameters come from, such as `initial weights`.
+        split: the set that contains the sample.
         sample: index of the sample in that set.
         label: the sample's target as in the data.
-        target: the sample's target as the loss takes it.
-        layers: from the input to the output.
+        target: the sample's target, encoded for the loss.
+        layers: the layers from the input to the output.
         loss: E before the update.
-        loss_after: E of this sample after it.
+        loss_after: E of the same sample after the update.
         lr: the learning rate of the first step.
     """
 
@@ -100,10 +100,10 @@ def trace(config: Config, sample: int, split: str = "train", *, force: bool = Fa
     """Takes the first training step of a config on one sample alone, in float64.
 
     Args:
-        config: from `load_config`.
+        config: a config from `load_config`.
         sample: index of the sample in the set, from 0.
         split: `train`, `validation` or `test`.
-        force: trace also a network too large to be read.
+        force: also trace a network whose trace is too long to be readable.
 
     Raises:
         ConfigError: settings, shapes and data do not fit together.
@@ -129,12 +129,12 @@ def trace_checkpoint(
         what: a checkpoint file, a run's folder, or a run's name.
         sample: index of the sample in the set, from 0.
         split: `train`, `validation` or `test`.
-        runs: where names are looked for.
-        force: trace also a network too large to be read.
+        runs: the folder in which run names are looked up.
+        force: also trace a network whose trace is too long to be readable.
 
     Raises:
-        CheckpointError: missing, damaged, or not to be understood.
-        DataError: the data is missing or no longer what it was.
+        CheckpointError: the checkpoint is missing, damaged, or not readable.
+        DataError: the data is missing or has changed.
         UsageError: there is no such sample, or the network is too large.
     """
     trained = load_checkpoint(what, runs)
@@ -183,7 +183,7 @@ def _trace(trainer: Trainer, sample: int, split: str, origin: str) -> Trace:
         network = model.bind(1, training=True, input_gradient=True)
         step = _StepRecorder(network, model.stages)
         now = Pass(observer=step)
-        # Under weight noise a gradient is taken at other parameters, as the loop does.
+        # With weight noise, gradients are computed at the noisy parameters, as in the loop.
         with loop.noisy.at(0) if loop.noisy is not None else nullcontext():
             loss = network.training_loss(batch.X, batch.T, now, batch.weights)
             dX = network.backward(network.dY, now)
@@ -211,7 +211,7 @@ def _trace(trainer: Trainer, sample: int, split: str, origin: str) -> Trace:
 
 
 class _StepRecorder(Recorder):
-    """Records a step, and the slope f′(z) of each activation on the way back."""
+    """Records a step, and in the backward pass the derivative f′(z) of each activation."""
 
     def __init__(self, network: Network, stages: Sequence[Stage]) -> None:
         super().__init__()
@@ -222,7 +222,7 @@ class _StepRecorder(Recorder):
     def gradient(self, name: str, dY: Array) -> None:
         super().gradient(name, dY)
         if name in self.curves and name in self.layers:
-            # What the layer's own backward pass makes of dE/da = 1.
+            # The layer's own backward pass applied to dE/da = 1.
             self.slopes[name] = self.layers[name].backward(np.ones_like(dY), Pass())
 
 
@@ -237,19 +237,19 @@ def _layers(
     dX: Array | None,
     views: Sequence[Mapping[str, Array]],
 ) -> Iterator[LayerTrace]:
-    """The trace of each stage of the network.
+    """Yields the trace of each stage of the network.
 
     Args:
-        stages: from the input to the output.
-        step: what was recorded.
+        stages: the stages from the input to the output.
+        step: the recorded step.
         X: the network's input, (*input shape, 1).
-        dX: the gradient of the loss with respect to it.
+        dX: the gradient of the loss with respect to X.
         views: the parameters before, their gradients, and the parameters after, by full name.
     """
     reaching, below = X, dX
     for stage in stages:
         leaving, above = step.outputs[stage.name], step.gradients[stage.name]
-        is_passed = stage.name in step.layers  # by the gradient; else the loss leaps over it
+        is_passed = stage.name in step.layers  # by the gradient, unless fused with the loss
         yield LayerTrace(
             name=stage.name,
             spec=stage.spec,
@@ -267,6 +267,6 @@ def _layers(
 
 
 def entries(values: Array) -> Iterator[tuple[tuple[int, ...], float]]:
-    """Each number with its index, counted from 1 as in textbooks."""
+    """Yields each number with its index, counted from 1 as in textbooks."""
     for index, value in np.ndenumerate(values):
         yield tuple(i + 1 for i in index), float(value)

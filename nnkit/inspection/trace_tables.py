@@ -20,7 +20,7 @@ LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 @dataclass(frozen=True, slots=True)
 class TraceTable:
-    """Numbers under headings, all as text."""
+    """A table of numbers with headings, all as text."""
 
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -37,7 +37,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """One of the four parts of a step."""
+    """One of the four parts of a trace: forward, loss, backward or update."""
 
     title: str
     sections: tuple[Section, ...]
@@ -52,7 +52,7 @@ def title_of(trace: Trace) -> str:
 
 
 def chapters(trace: Trace, digits: int = 4) -> list[Chapter]:
-    """The four parts of the step, numbers with `digits` significant digits."""
+    """The four parts of a trace, with numbers rounded to `digits` significant digits."""
     tables = _Tables(trace, digits)
     forward = [tables.input(), *(tables.forward(i) for i in range(len(trace.layers)))]
     downward = [i for i, layer in enumerate(trace.layers) if layer.output_gradient is not None]
@@ -66,12 +66,12 @@ def chapters(trace: Trace, digits: int = 4) -> list[Chapter]:
 
 
 class _Tables:
-    """Makes the sections of one trace."""
+    """Creates the sections of a trace."""
 
     def __init__(self, trace: Trace, digits: int) -> None:
         self.trace = trace
         self.digits = digits
-        # The number of the layer with weights that each stage is, or belongs to: 1 is the first.
+        # For each stage, the number (from 1) of the layer with weights that it is or belongs to.
         self.numbers, number = [], 0
         for layer in trace.layers:
             number += isinstance(layer.spec, WeightedLayer)
@@ -100,7 +100,7 @@ class _Tables:
         return Section(self.title(layer), (first_line(layer.spec),), tables)
 
     def pair(self, layer: LayerTrace, below: str, above: str) -> tuple[TraceTable, ...]:
-        """Input and output side by side, or one after the other where their shapes differ."""
+        """Input and output side by side, or in separate tables if their shapes differ."""
         return self.side_by_side({below: layer.input, above: layer.output})
 
     def loss(self) -> Section:
@@ -162,7 +162,7 @@ class _Tables:
         return Section(self.title(layer), (f"δ{name} = ∂E/∂z{name} = {derived}",), tables)
 
     def activated(self, i: int) -> str:
-        """The letter of an activation's output."""
+        """The symbol of an activation's output."""
         last = i == len(self.trace.layers) - 1
         return "y" if last else f"a{self.raised(self.numbers[i])}"
 
@@ -202,13 +202,13 @@ class _Tables:
     def of_units(
         self, layer: LayerTrace, what: str, before: dict[str, Array], after: dict[str, Array]
     ) -> TraceTable:
-        """A row for each unit of a dense layer: weights and bias, if there are not too many.
+        """A table with a row for each unit of a dense layer; weights are included if they are few.
 
         Args:
-            layer: dense.
-            what: which arrays of its parameters: `value`, `gradient` or `updated`.
-            before: further columns to the left, (units,) each.
-            after: further columns to the right, (units,) each.
+            layer: a dense layer.
+            what: the array of each parameter to show: `value`, `gradient` or `updated`.
+            before: additional columns on the left, (units,) each.
+            after: additional columns on the right, (units,) each.
         """
         prefix = "∂E/∂" if what == "gradient" else ""
         columns = dict(before)
@@ -221,7 +221,7 @@ class _Tables:
         return self.columns(**(columns | after))
 
     def listed(self, layer: LayerTrace) -> tuple[TraceTable, ...]:
-        """A layer's gradients, one per row, if they are not shown as a matrix."""
+        """A table of a layer's gradients, one per row; empty if they are shown as a matrix."""
         if not layer.parameters or self.as_matrix(layer):
             return ()
         rows = [
@@ -232,7 +232,7 @@ class _Tables:
         return (TraceTable(("parameter", "gradient"), tuple(rows)),)
 
     def long(self, layer: LayerTrace) -> TraceTable:
-        """A layer's parameters, one per row: before, gradient, after."""
+        """A table of a layer's parameters, one per row: before, gradient, after."""
         rows = [
             (
                 f"{name}{list(index)}".replace(" ", ""),
@@ -246,13 +246,13 @@ class _Tables:
         return TraceTable(("parameter", "before", "gradient", "new"), tuple(rows))
 
     def side_by_side(self, columns: dict[str, Array]) -> tuple[TraceTable, ...]:
-        """One table of all columns, or one table per column where their shapes differ."""
+        """One table with all columns, or one table per column if their shapes differ."""
         if len({values.shape for values in columns.values()}) == 1:
             return (self.columns(**columns),)
         return tuple(self.columns(**{symbol: values}) for symbol, values in columns.items())
 
     def columns(self, **columns: Array) -> TraceTable:
-        """A row for each number of arrays of one shape."""
+        """A table with a row for each element of arrays of equal shape."""
         first = next(iter(columns.values()))
         rows = []
         for index, _ in entries(first):
@@ -262,7 +262,7 @@ class _Tables:
         return TraceTable(("unit" if first.ndim == 1 else "index", *columns), tuple(rows))
 
     def number(self, value: float) -> str:
-        """A number with the requested significant digits, trailing zeros included."""
+        """Formats a number with the requested significant digits, including trailing zeros."""
         if value == 0:
             return "0"
         return f"{value:#.{self.digits}g}".rstrip(".").replace("-", "−")
@@ -273,7 +273,7 @@ class _Tables:
 
 
 def zero_based(index: Sequence[int]) -> tuple[int, ...]:
-    """An index counted from 0, of one counted from 1."""
+    """Converts an index counted from 1 to one counted from 0."""
     return tuple(i - 1 for i in index)
 
 
@@ -298,7 +298,7 @@ def first_line(component: Any) -> str:
 
 
 def as_json(trace: Trace) -> dict[str, Any]:
-    """All numbers in full."""
+    """The trace as plain data for JSON, with unrounded numbers."""
     return {
         "name": trace.config.name,
         "origin": trace.origin,

@@ -95,17 +95,17 @@ class Confusion(Statistic):
 
 
 def precisions(counts: ClassCounts) -> Array:
-    """P_k (classes,)."""
+    """The precision P_k of each class, (classes,)."""
     return ratio(counts.right, counts.answered)
 
 
 def recalls(counts: ClassCounts) -> Array:
-    """R_k (classes,)."""
+    """The recall R_k of each class, (classes,)."""
     return ratio(counts.right, counts.meant)
 
 
 def f1s(counts: ClassCounts) -> Array:
-    """F_k (classes,)."""
+    """The F1 score F_k of each class, (classes,)."""
     return ratio(2 * counts.right, counts.meant + counts.answered)
 
 

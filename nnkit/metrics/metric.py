@@ -1,4 +1,4 @@
-"""What a metric is: a number computed from statistics that are accumulated batch by batch."""
+"""The type of a metric: a number computed from statistics that are accumulated batch by batch."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Metric(Generic[S]):
 
     @property
     def for_classes(self) -> bool:
-        """Whether it is a classification metric; otherwise it is a regression metric."""
+        """Whether this is a classification metric; otherwise it is a regression metric."""
         return self.statistic.takes != "outputs"
 
 

@@ -1,4 +1,4 @@
-"""Ranking metrics: of classes by score, and of samples by score."""
+"""Ranking metrics: classes or samples ranked by score."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def top_10_accuracy(ranks: Ranks) -> float:
 
 
 class Scores(Statistic):
-    """All scores: ranks are known only once the last sample has been seen."""
+    """All scores of all samples, because a ranking needs the whole set."""
 
     takes: ClassVar[Answer] = "scores"
 

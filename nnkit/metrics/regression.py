@@ -29,7 +29,7 @@ class Moments:
         weight = float(weights.sum())
         if weight == 0:
             return
-        origin = values[0]  # from which equal values differ by exactly 0
+        origin = values[0]  # differences of equal values from it are exactly 0
         mean = origin + weights @ (values - origin) / weight
         apart, total = mean - self.mean, self.weight + weight
         self.squares += weights @ (values - mean) ** 2

@@ -1,1 +1,1 @@
-"""Reading handwritten digits out of pictures: segmentation, recognition, pretrained networks."""
+"""Reads handwritten digits in pictures: segmentation, recognition, pretrained networks."""

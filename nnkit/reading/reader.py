@@ -1,4 +1,4 @@
-"""A trained model reads pictures: the one place where segmentation meets a network."""
+"""Reads pictures with a trained model; the only module that combines segmentation and networks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nnkit.reading.segmentation import REJECT, Networks, Reading, read_picture
 from nnkit.reading.segmentation.stages import Stages
 from nnkit.reading.single import check_shape, read_digit
 
-DIGIT_SOURCES = frozenset({"mnist", "idx"})  # kinds of data with images in MNIST's form
+DIGIT_SOURCES = frozenset({"mnist", "idx"})  # data sources whose images look like MNIST's
 
 
 def read_digits(
@@ -29,12 +29,12 @@ def read_digits(
 
     Args:
         path: the picture.
-        model: the network that recognizes single digits; by default the one that comes with nnkit.
-        reject: the least probability of a digit; what is below is read as `?`.
+        model: the network that recognizes single digits; default: the pretrained one.
+        reject: the lowest probability of a digit; below it, a symbol is read as `?`.
         stages: receives the picture after each stage, such as `StageFiles(folder)`.
 
     Raises:
-        DataError: not a picture, or the model was not trained on images of digits.
+        DataError: the file is not a picture, or the model was not trained on images of digits.
     """
     path, model = Path(path), model or _included(DIGITS)
     if not can_read_digits(model):
@@ -58,12 +58,12 @@ def can_read_digits(model: TrainedModel) -> bool:
 
 
 def picture_as_input(model: TrainedModel, path: Path) -> Array:
-    """A picture as one raw input (1, *raw_shape): a single digit in the form of MNIST's images.
+    """Reads a picture as a raw input (1, *raw_shape), for a digit model in the format of MNIST.
 
-    Models of other images read it as their data source reads its own.
+    For other models it is read in the same way as by their data source.
 
     Raises:
-        DataError: not a picture, or the model takes none.
+        DataError: the file is not a picture, or the model does not take pictures.
     """
     if _takes_digits(model):
         return read_digit(path, model.raw_shape)[None]
@@ -75,7 +75,7 @@ def _takes_digits(model: TrainedModel) -> bool:
 
 
 def networks_of(model: TrainedModel, size: tuple[int, int]) -> Networks:
-    """The model and the verifier that comes with the package, as `read_picture` takes them."""
+    """Combines the model and the pretrained verifier for `read_picture`."""
     assert model.classes is not None
     return Networks(
         lambda images: probabilities(model, images),
@@ -91,11 +91,11 @@ def _included(path: Path) -> TrainedModel:
 
 
 def probabilities(model: TrainedModel, images: Array) -> Array:
-    """The probability of each class, (n, classes); 0 and 1 where the model only decides.
+    """The probability of each class, (n, classes); 0 or 1 if the model gives no probabilities.
 
     Args:
         model: a model of grey images.
-        images: (n, H, W), uint8.
+        images: images (n, H, W), uint8.
     """
     given = model.probabilities(images)
     if given is None:

@@ -11,13 +11,13 @@ UNREADABLE = "?"
 
 @dataclass(frozen=True, slots=True)
 class Digit:
-    """A digit that was read, or a symbol in its place.
+    """A digit that was read, or a rejected symbol.
 
     Attributes:
-        label: the class's name, or `?` where it is rejected.
-        confidence: the network's probability of its answer; None where it gives none.
-        box: x0, y0, x1, y1 in pixels of the picture seen upright, ends excluded.
-        guess: the class's name, also where it is rejected.
+        label: the class name, or `?` if rejected.
+        confidence: the predicted probability of `guess`; None if the network gives none.
+        box: x0, y0, x1, y1 in pixels of the upright picture, ends excluded.
+        guess: the class name, even if rejected.
     """
 
     label: str
@@ -28,11 +28,11 @@ class Digit:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of writing.
+    """A line of digits.
 
     Attributes:
-        text: the line's labels from left to right, a space where there is a gap.
-        digits: from left to right.
+        text: the labels from left to right, with spaces at gaps.
+        digits: the digits from left to right.
     """
 
     text: str
@@ -41,10 +41,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """All that is written in a picture; no lines if it is empty.
+    """The digits read in a picture; no lines if it is empty.
 
     Attributes:
-        lines: from top to bottom.
+        lines: the lines from top to bottom.
     """
 
     lines: tuple[Line, ...]
@@ -61,7 +61,7 @@ class Reading:
 
     @property
     def confidence(self) -> float | None:
-        """The product of all digits' confidences: how probable it is that all are right."""
+        """The product of all confidences: the estimated probability that all digits are right."""
         product = 1.0
         for digit in self.digits:
             if digit.confidence is None:

@@ -1,4 +1,4 @@
-"""A picture of one digit, brought to the form in which MNIST was made."""
+"""Reads a picture of a single digit and normalizes it like the images of MNIST."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from nnkit.reading.segmentation.stages import Stages
 
 
 def read_digit(path: Path, shape: tuple[int, ...]) -> Array:
-    """Reads a picture of one digit: any size, dark on light or light on dark, colour or alpha.
+    """Reads a picture of one digit of any size, dark on light or light on dark, colour or alpha.
 
-    As in MNIST, the ink is light on black, fits a box of 20/28 of the image, and its centre of
-    mass is the image's centre.
+    As in MNIST, the digit is light on black and fits a box of 20/28 of the image, and its centre
+    of mass is at the image's centre.
 
     Args:
         path: the picture.
         shape: the shape of the model's input, (1, H, W).
 
     Returns:
-        uint8 of that shape.
+        The image, uint8 of that shape.
 
     Raises:
-        DataError: not a picture, no digit in it, or the model takes no grey images.
+        DataError: the file is not a picture or is empty, or the model does not take grey images.
     """
     image = digit_in(open_picture(path), check_shape(path, shape))
     if image is None:
@@ -39,10 +39,10 @@ def read_digit(path: Path, shape: tuple[int, ...]) -> Array:
 
 
 def check_shape(path: Path, shape: tuple[int, ...]) -> tuple[int, int]:
-    """Height and width of a model's input.
+    """Returns the height and width of a model's input.
 
     Raises:
-        DataError: the model takes no grey images.
+        DataError: the model does not take grey images.
     """
     if len(shape) != 3 or shape[0] != 1:
         raise DataError(f"{path}: this model expects inputs of shape {shape}, not grey pictures")
@@ -50,7 +50,7 @@ def check_shape(path: Path, shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def digit_in(picture: Image.Image, size: tuple[int, int]) -> Array | None:
-    """All that is written in a picture as one digit, uint8 (H, W); None if it is empty."""
+    """Normalizes everything written in a picture as one digit, uint8 (H, W); None if empty."""
     ink = ink_of(picture, Stages())
     if ink is None:
         return None

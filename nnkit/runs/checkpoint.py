@@ -1,4 +1,4 @@
-"""Checkpoints: one safetensors file whose every byte is under a SHA-256."""
+"""Checkpoints: safetensors files in which every byte is covered by a SHA-256 checksum."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Checkpoint:
     """The contents of a checkpoint file.
 
     Attributes:
-        tensors: arrays by name: `params/…`, `optimizer/…`, `preprocess/…`.
-        header: everything else, as JSON: config, classes, step, metrics, versions.
-        path: where it was read from.
+        tensors: arrays by name: `params/…`, `state/…`, `optimizer/…`, `preprocess/…`.
+        header: everything else, as JSON: config, classes, progress, figures, versions.
+        path: the file.
     """
 
     tensors: Mapping[str, Array]
@@ -50,10 +50,10 @@ def write_checkpoint(path: Path, tensors: Mapping[str, Array], header: Mapping[s
     """Writes a checkpoint atomically; equal contents give equal bytes.
 
     Raises:
-        OSError: it can't be written; a file that was there is untouched.
+        OSError: the file cannot be written; an existing file is left unchanged.
     """
     described = json.dumps({"format": FORMAT, "sha256": BLANK, **header}, allow_nan=False)
-    # safetensors writes an array's memory as it lies, whatever its order: it must lie in C order.
+    # safetensors writes the memory of an array regardless of its order, so it must be in C order.
     ordered = {name: np.asarray(array, order="C") for name, array in tensors.items()}
     blank = save(ordered, metadata={HEADER_KEY: described})
     start = blank.index(BLANK.encode())
@@ -62,10 +62,10 @@ def write_checkpoint(path: Path, tensors: Mapping[str, Array], header: Mapping[s
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Reads a checkpoint and checks that not one byte of it has changed.
+    """Reads a checkpoint and verifies its checksum.
 
     Raises:
-        CheckpointError: missing, not a checkpoint, damaged, or of a later format.
+        CheckpointError: the file is missing, not a checkpoint, damaged, or in a later format.
     """
     try:
         if path.stat().st_size > MAX_BYTES:

@@ -18,9 +18,9 @@ LONGEST = 40  # longest value shown, in characters
 
 
 def identity(run: RunDirectory) -> dict[str, Any]:
-    """Identity of a run's result: its config and, once saved, its data and nnkit's version.
+    """The identity of a run's result: its config and, once saved, its data and nnkit's version.
 
-    Empty if neither its last checkpoint nor its config.yaml can be read.
+    Empty if neither the last checkpoint nor config.yaml can be read.
     """
     try:
         header = read_header(run.last)
@@ -33,7 +33,7 @@ def identity(run: RunDirectory) -> dict[str, Any]:
 
 
 def identity_of(config: Mapping[str, Any], fingerprint: str, version: str) -> dict[str, Any]:
-    """Identity of a result: a resolved config, its data's fingerprint, a version of nnkit."""
+    """The identity of a result: the config, the fingerprint of the data and nnkit's version."""
     return {**_nameless(config), DATA: fingerprint[:8], "nnkit": version}
 
 
@@ -42,10 +42,10 @@ def _nameless(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def differences(identities: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The settings of each run, by dotted path, that are not the same in all runs.
+    """For each run, the settings that are not the same in all runs, by dotted path.
 
-    Left out are settings that others lack because theirs is of another kind, such as another
-    optimizer's, or their list is shorter; the kind, or `length`, is among the settings then.
+    Settings that other runs lack because a component is of another kind or a list is shorter are
+    left out; the `kind` or the `length` is included instead.
     """
     found: list[dict[str, Any]] = [{} for _ in identities]
     for path, values in _compared((), list(identities)):
@@ -65,7 +65,7 @@ def brief(value: Any) -> str:
 
 
 def _compared(path: SettingPath, values: Sequence[Any]) -> Iterator[Difference]:
-    """The differences at this path or below it; `ABSENT` values have no such setting."""
+    """Yields the differences at or below a path; `ABSENT` stands for a missing setting."""
     present = [value for value in values if value is not ABSENT]
     if all(value == present[0] for value in present):
         return

@@ -1,4 +1,4 @@
-"""A run's folder: what is in it, and how it survives being interrupted at any moment."""
+"""The folder of a run: its files, written so that an interruption at any moment is harmless."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nnkit.files import append, remove_torn, write_atomic
 from nnkit.text import as_json
 
 DEFAULT_RUNS = Path("runs")
-LOCK_ATTEMPTS = 5  # because listing runs holds their locks for a moment
+LOCK_ATTEMPTS = 5  # retries, because listing runs holds their locks briefly
 # The settings that hold the location of a source's data.
 PLACES = frozenset(
     {"path", "inputs", "targets", "weights", "test_inputs", "test_targets", "test_weights"}
@@ -24,7 +24,7 @@ PLACES = frozenset(
 
 
 class RunDirectory:
-    """runs/NAME-HASH with config.yaml, metrics.jsonl, summary.json, log.txt and checkpoints/."""
+    """runs/NAME-HASH, with config.yaml, metrics.jsonl, summary.json, log.txt and checkpoints/."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -49,7 +49,7 @@ class RunDirectory:
 
     @property
     def name(self) -> str:
-        """The config's name: the folder's without the hash."""
+        """The config's name: the name of the folder without the hash."""
         return self.path.name.rpartition("-")[0] or self.path.name
 
     @property
@@ -73,23 +73,23 @@ class RunDirectory:
         return "interrupted" if self.begun else "not begun"
 
     def create(self, config_yaml: str) -> None:
-        """Makes the folder and writes the resolved config."""
+        """Creates the folder and writes the resolved config."""
         self.best.parent.mkdir(parents=True, exist_ok=True)
         for file in (self.config, self.summary, self.metrics, self.best, self.last, self.diverged):
             remove_torn(file)
         write_atomic(self.config, config_yaml)
 
     def clear(self) -> None:
-        """Removes what an earlier training left, the sign of its being finished first."""
+        """Removes the files of an earlier run, first the summary, which marks it as finished."""
         for file in (self.summary, self.last, self.best, self.diverged, self.metrics, self.log):
             file.unlink(missing_ok=True)
 
     def append_metrics(self, record: Mapping[str, Any]) -> None:
-        """Adds one line to metrics.jsonl."""
-        append(self.metrics, as_json(record) + "\n")  # before a checkpoint that counts on it
+        """Appends a line to metrics.jsonl."""
+        append(self.metrics, as_json(record) + "\n")  # before a checkpoint that relies on it
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """The lines of metrics.jsonl; a last line torn by a crash is left out."""
+        """Reads the records of metrics.jsonl; a last line truncated by a crash is left out."""
         if not self.metrics.is_file():
             return []
         records = []
@@ -101,7 +101,7 @@ class RunDirectory:
         return records
 
     def rewind_metrics(self, step: int) -> None:
-        """Drops what was logged after a step that training is taken up from again."""
+        """Removes the records after the step from which training resumes."""
         kept = [record for record in self.read_metrics() if record["step"] <= step]
         lines = "".join(as_json(record) + "\n" for record in kept)
         write_atomic(self.metrics, lines)
@@ -111,7 +111,7 @@ class RunDirectory:
         write_atomic(self.summary, as_json(summary, indent=2) + "\n")
 
     def read_summary(self) -> dict[str, Any] | None:
-        """The summary, or None if the run is not finished."""
+        """Reads the summary; None if the run is not finished."""
         try:
             summary = json.loads(self.summary.read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -120,10 +120,10 @@ class RunDirectory:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Lock the folder within the block, so that no other process trains in it.
+        """Locks the folder within the block, so that no other process trains in it.
 
         Raises:
-            UsageError: one does.
+            UsageError: another process is training in it.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         with self._lock.open("wb") as file:
@@ -156,9 +156,9 @@ def _try_lock(file: IO[bytes], *, shared: bool = False) -> bool:
 
 
 def run_hash(config: Mapping[str, Any], fingerprint: str, version: str) -> str:
-    """Eight hexadecimal digits that tell runs apart by config, data and code.
+    """Eight hexadecimal digits that identify a run by config, data and version.
 
-    A file's place is left out: the fingerprint stands for what is in it.
+    File paths are left out; the fingerprint represents the contents.
     """
     source = {k: v for k, v in config["data"]["source"].items() if k not in PLACES}
     known = {**config, "name": "", "data": {**config["data"], "source": source}}
@@ -167,7 +167,7 @@ def run_hash(config: Mapping[str, Any], fingerprint: str, version: str) -> str:
 
 
 def list_runs(runs: Path) -> list[RunDirectory]:
-    """All runs in a folder, the one trained last at the end."""
+    """All runs in a folder, the most recently trained last."""
     if not runs.is_dir():
         return []
     found = [RunDirectory(path) for path in runs.iterdir() if (path / "config.yaml").is_file()]
@@ -180,10 +180,10 @@ def _touched(run: RunDirectory) -> float:
 
 
 def matching_runs(what: str, runs: Path = DEFAULT_RUNS) -> list[RunDirectory]:
-    """The runs that a folder or a name, with or without hash, stands for, the last trained last.
+    """The runs given by a folder, or by a name with or without hash, most recently trained last.
 
     Raises:
-        CheckpointError: there is none; says which runs there are.
+        CheckpointError: there is none; the message lists the existing runs.
     """
     if (Path(what) / "config.yaml").is_file():
         return [RunDirectory(Path(what))]
@@ -196,12 +196,12 @@ def matching_runs(what: str, runs: Path = DEFAULT_RUNS) -> list[RunDirectory]:
 
 
 def find_checkpoint(what: str, runs: Path = DEFAULT_RUNS) -> Path:
-    """The checkpoint file that a file, a run's folder, or a run's name stands for.
+    """The checkpoint given by a file, a run's folder, or a run's name.
 
-    A run stands for its best checkpoint, a name for the run of that name trained last.
+    For a folder it is the best checkpoint; for a name, that of the most recently trained run.
 
     Raises:
-        CheckpointError: there is none; says which runs there are.
+        CheckpointError: there is none; the message lists the existing runs.
     """
     if Path(what).is_file():
         return Path(what)
@@ -209,10 +209,10 @@ def find_checkpoint(what: str, runs: Path = DEFAULT_RUNS) -> Path:
 
 
 def best_checkpoint(run: RunDirectory) -> Path:
-    """The best checkpoint of a run, or the last if there is no best.
+    """The best checkpoint of a run, or the last if there is no best one.
 
     Raises:
-        CheckpointError: there is none yet.
+        CheckpointError: the run has no checkpoint yet.
     """
     for checkpoint in (run.best, run.last):
         if checkpoint.is_file():

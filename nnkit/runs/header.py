@@ -1,4 +1,4 @@
-"""A checkpoint's header: JSON at the beginning of the file, read without the arrays."""
+"""The header of a checkpoint: JSON at the start of the file, read without loading the arrays."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import IO, Any
 
 from nnkit.errors import CheckpointError
 
-HEADER_KEY = "nnkit"  # a single key, because safetensors keeps no order among several
+HEADER_KEY = "nnkit"  # a single key, because safetensors does not preserve the order of keys
 
 
 def read_header(path: Path) -> dict[str, Any]:
-    """The header of a checkpoint, not verified: its checksum covers the whole file.
+    """Reads the header of a checkpoint without verification: the checksum covers the whole file.
 
     Raises:
-        CheckpointError: missing, or not a checkpoint.
+        CheckpointError: the file is missing or not a checkpoint.
     """
     try:
         with path.open("rb") as file:
@@ -28,12 +28,12 @@ def read_header(path: Path) -> dict[str, Any]:
 
 
 def parse_header(file: IO[bytes], size: int, path: Path) -> dict[str, Any]:
-    """Parse nnkit's metadata from a safetensors header: 8 bytes of length, then JSON.
+    """Parses nnkit's metadata from a safetensors header: 8 bytes of length, then JSON.
 
     Args:
-        file: at its beginning.
-        size: of the file, in bytes.
-        path: for messages.
+        file: the file, positioned at its beginning.
+        size: size of the file in bytes.
+        path: path of the file, for messages.
 
     Raises:
         CheckpointError: there is no such header.

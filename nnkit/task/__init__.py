@@ -1,1 +1,1 @@
-"""What a config and its data come to: the root config, targets, and sets ready for a network."""
+"""The root config, and the data and targets prepared for a network."""

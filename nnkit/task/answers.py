@@ -1,4 +1,4 @@
-"""Predictions in the forms that metrics and people want: decisions, probabilities, scores."""
+"""Network outputs in the forms that metrics and users need: decisions, probabilities, scores."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from nnkit.nn.layer import Activation
 from nnkit.nn.losses import Loss
 from nnkit.nn.params import Array
 
-LOGARITHMS = frozenset({"log_softmax"})  # output activations that give ln of probabilities
+LOGARITHMS = frozenset({"log_softmax"})  # output activations that are log-probabilities
 
 
 def answers(outputs: Array, form: Answer, loss: Loss, activation: Activation) -> Array:
-    """A network's outputs (n, outputs) in the form that a metric takes.
+    """Converts a network's outputs (n, outputs) to the form that a metric takes.
 
     Args:
-        outputs: as the network gives them.
-        form: which.
-        loss: that the network was trained by.
-        activation: of the output.
+        outputs: the network's outputs.
+        form: the required form.
+        loss: the loss that the network was trained with.
+        activation: the output activation.
     """
     if form == "decisions":
         return decide(outputs, loss)
@@ -36,14 +36,15 @@ def answers(outputs: Array, form: Answer, loss: Loss, activation: Activation) ->
 
 
 def gives_probabilities(activation: Activation) -> bool:
-    """Whether an output activation gives probabilities of classes, or their logarithms."""
+    """Whether an output activation gives class probabilities or their logarithms."""
     return activation.probability or activation.tag() in LOGARITHMS
 
 
 def _probabilities(numbers: Array, *, logarithms: bool) -> Array:
-    """(n, classes), rows that sum to 1, from (n, outputs); one output alone is the second class's.
+    """Class probabilities (n, classes) from outputs (n, outputs); each row sums to 1.
 
-    Of outputs that are each a probability of its own the sum is brought to 1.
+    A single output is the probability of the second class. Independent probabilities per class
+    are normalized.
     """
     if logarithms:
         numbers = np.exp(numbers)
@@ -54,7 +55,7 @@ def _probabilities(numbers: Array, *, logarithms: bool) -> Array:
 
 
 def decide(outputs: Array, loss: Loss) -> Array:
-    """Class numbers (n,) from outputs (n, outputs): the largest, or yes past the middle."""
+    """Class numbers (n,) from outputs (n, outputs): argmax, or a threshold for a single output."""
     if outputs.shape[1] > 1:
         return np.argmax(outputs, axis=1)
     middle = 0.0 if loss.coding == "signed" else 0.5
@@ -62,7 +63,7 @@ def decide(outputs: Array, loss: Loss) -> Array:
 
 
 def confidence(outputs: Array, numbers: Array) -> Array:
-    """The probability (n,) given to each decided class, from probabilities (n, outputs)."""
+    """The probability (n,) of each predicted class, from probabilities (n, outputs)."""
     if outputs.shape[1] == 1:
         return np.where(numbers == 1, outputs[:, 0], 1 - outputs[:, 0])
     return np.take_along_axis(outputs, numbers[:, None], axis=1)[:, 0]

@@ -1,4 +1,4 @@
-"""How much samples count: by themselves and by their class."""
+"""Sample weights: those of the data times the class weights of the loss."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from nnkit.nn.params import Array
 
 
 def class_weights(loss: Loss, classes: Sequence[str] | None, targets: Array) -> Array | None:
-    """How much samples of each class count, (classes,); None where all count the same.
+    """The weight of each class, (classes,); None if all classes weigh the same.
 
     Args:
-        loss: names the weights.
+        loss: the loss, which sets the weights.
         classes: the class names, or None for real targets.
-        targets: of the training set, whose classes `balanced` counts.
+        targets: class numbers of the training set, counted for `balanced`.
 
     Raises:
-        SettingError: it names a class that is not there, or there are none.
+        SettingError: the loss names an unknown class, or the targets are not classes.
     """
     if not isinstance(loss, ClassLoss) or (loss.class_weights is None and loss.ignored is None):
         return None
@@ -31,7 +31,7 @@ def class_weights(loss: Loss, classes: Sequence[str] | None, targets: Array) -> 
     weights = np.ones(len(classes))
     if loss.class_weights == "balanced":
         counts = np.bincount(targets, minlength=len(classes))
-        # As scikit-learn has it; classes that are not in the training set count nothing
+        # The formula of scikit-learn; classes absent from the training set get weight 0
         weights = np.where(counts > 0, len(targets) / (len(classes) * np.maximum(counts, 1)), 0.0)
     elif loss.class_weights is not None:
         for name, weight in loss.class_weights.items():
@@ -50,7 +50,7 @@ def _class(name: str, classes: Sequence[str], path: SettingPath) -> int:
 def weights_of(
     targets: Array, weights: Array | None, by_class: Array | None, dtype: np.dtype[Any]
 ) -> Array | None:
-    """How much each sample counts, (n,): by itself times by its class; None for all the same."""
+    """The weight of each sample in the loss, (n,): its own times its class's; None if all equal."""
     if by_class is not None:
         weights = by_class[targets] * (1.0 if weights is None else weights)
     return None if weights is None else weights.astype(dtype)
@@ -59,10 +59,10 @@ def weights_of(
 def counted(
     targets: Array, weights: Array | None, loss: Loss, classes: Sequence[str] | None
 ) -> Array | None:
-    """How much each sample counts in figures other than the loss, (n,); None for all the same.
+    """The weight of each sample in metrics other than the loss, (n,); None if all are equal.
 
-    Its own weight, and nothing where the loss ignores its class. Class weights are left out: they
-    are a means of training, and figures are to be those of the data.
+    This is the sample's own weight, or 0 if the loss ignores its class. Class weights are left
+    out: they are a means of training, whereas metrics describe the data.
     """
     ignored = loss.ignored if isinstance(loss, ClassLoss) else None
     if ignored is None or classes is None:

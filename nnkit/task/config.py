@@ -1,4 +1,4 @@
-"""The root of a config: a section for each choice that makes a network, and their agreement."""
+"""The root of a config: all sections, and the checks between them."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def _is_mapping(value: Any) -> bool:
 
 
 def _dotted_keys(bounds: Any) -> Any:
-    """`{test: {accuracy: …}}`, which `--set expect.test.accuracy.min=…` makes, in one key."""
+    """Flattens `{test: {accuracy: …}}`, which `--set expect.test.accuracy.min=…` makes."""
     if not isinstance(bounds, Mapping):
         return bounds
     flat: dict[str, Any] = {}
@@ -176,7 +176,7 @@ class Config(Spec):
 
     @contextmanager
     def locating(self) -> Iterator[None]:
-        """Within, a `SettingError` becomes a `ConfigError` that names file, line and column."""
+        """Turns a `SettingError` raised inside into a `ConfigError` with file, line and column."""
         try:
             yield
         except SettingError as error:
@@ -195,10 +195,10 @@ class Config(Spec):
         return in_file_order(found, code)
 
     def check(self) -> Self:
-        """Checks what sections must agree on.
+        """Checks that the sections fit together.
 
         Raises:
-            ConfigError: every disagreement.
+            ConfigError: some settings conflict; lists every conflict.
         """
         if errors := list(conflicts(self)):
             raise self._config_error(errors)
@@ -213,10 +213,10 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
         overrides: texts such as `optimizer.lr=0.01`, values in YAML.
 
     Returns:
-        The config; it remembers where each of its values was written.
+        The config, with the location of each of its values.
 
     Raises:
-        ConfigError: everything that is wrong, each with file, line and column.
+        ConfigError: the config is invalid; lists every problem with file, line and column.
         UsageError: an override is malformed.
     """
     document = load_document(path, overrides)
@@ -233,16 +233,16 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
 
 
 def config_from(settings: dict[str, Any]) -> Config:
-    """A config from plain data, such as a checkpoint's.
+    """Creates a config from plain data, such as the header of a checkpoint.
 
     Raises:
-        ConfigError: it is no valid config.
+        ConfigError: the config is invalid.
     """
     return validate(Config, node_of(settings, Mark("config"))).check()
 
 
 def conflicts(config: Config) -> Iterator[SettingError]:
-    """Settings that another one would overrule, or that can't work together."""
+    """Yields an error for each setting that another one overrides or rules out."""
     if not config.architecture.layer_list.weighted:
         yield SettingError(("architecture", "layers"), "no layer has weights; add '- dense: UNITS'")
         return
@@ -255,7 +255,7 @@ def conflicts(config: Config) -> Iterator[SettingError]:
 
 
 def _layers(config: Config) -> Iterator[tuple[SettingPath, LayerSpec]]:
-    """Each layer that the config lists, those inside blocks too, with its setting."""
+    """Yields each layer of the config, including those inside blocks, with its setting."""
     for layers in config.architecture.layer_list.with_blocks():
         for index, layer in enumerate(layers.layers):
             yield layers.path_of(index), layer
@@ -279,7 +279,7 @@ def _dropout_conflicts(config: Config) -> Iterator[SettingError]:
 
 
 def _idle_settings(config: Config) -> Iterator[SettingError]:
-    """Settings of weights that leave nothing to train, or that every layer overrules."""
+    """Checks for weight settings that leave nothing to train, or that every layer overrides."""
     weighted = _weighted_layers(config)
     if weighted and all(layer.lr_factor == 0 for _, layer in weighted):
         yield SettingError(
@@ -293,7 +293,7 @@ def _idle_settings(config: Config) -> Iterator[SettingError]:
 
 
 def _optimizer_conflicts(config: Config) -> Iterator[SettingError]:
-    """Settings that the optimizer has no use for, or needs."""
+    """Checks for settings that the optimizer ignores, and for those that it requires."""
     optimizer, regularization, training = config.optimizer, config.regularization, config.training
     required = optimizer.required_l2
     if required is not None and regularization.l2_strength != required:
@@ -311,7 +311,7 @@ def _optimizer_conflicts(config: Config) -> Iterator[SettingError]:
         )
     if not optimizer.full_batch:
         return
-    usual = Training.model_fields["batch_size"].default  # which a resolved config spells out
+    usual = Training.model_fields["batch_size"].default  # a resolved config contains it explicitly
     unused: list[tuple[SettingPath, bool]] = [
         (("training", "batch_size"), training.batch_size != usual),
         (("training", "accumulate"), training.accumulate > 1),
@@ -369,7 +369,7 @@ def _activation_conflicts(config: Config) -> Iterator[SettingError]:
 
 
 def _activations(config: Config) -> Iterator[tuple[SettingPath, Activation]]:
-    """Each activation that gradients go through, with the setting that names it."""
+    """Yields each activation that gradients pass through, with the setting that names it."""
     for layers in config.architecture.layer_list.with_blocks():
         for index, layer in enumerate(layers.layers):
             if index in layers.weighted and index != layers.output_layer:
@@ -382,13 +382,13 @@ def _activations(config: Config) -> Iterator[tuple[SettingPath, Activation]]:
 
 
 def _output(config: Config) -> Following:
-    """The output's activation."""
+    """The output activation and the setting that names it."""
     of_loss = activation_named(config.loss.output)
     return config.architecture.layer_list.output(config.activation.output, of_loss)
 
 
 def _output_conflicts(config: Config) -> Iterator[SettingError]:
-    """Output activations that the loss can't learn from, or that go with nothing else."""
+    """Checks that the output activation fits the loss, the metrics and `activation.inference`."""
     loss, layers, section = config.loss, config.architecture.layer_list, config.activation
     last, own = layers.last, layers.own_activation(layers.last)
     output, blamed, _ = _output(config)
@@ -440,7 +440,7 @@ def _output_conflicts(config: Config) -> Iterator[SettingError]:
 
 
 def _impossible_bounds(config: Config) -> Iterator[SettingError]:
-    """Bounds beyond a metric's range, such as a percentage where a share is needed."""
+    """Checks for bounds outside a metric's range, such as a percentage instead of a fraction."""
     for name, bound in config.expect.items():
         metric = METRICS.get(name.rpartition(".")[2])
         for side, value in (("min", bound.min), ("max", bound.max)):

@@ -19,19 +19,19 @@ def starter_for_mnist() -> str:
     return _template("mnist")
 
 
-FEWEST_TO_SPLIT = 20  # rows, below which a tenth of them would hardly say anything
+FEWEST_TO_SPLIT = 20  # rows; with fewer, a tenth of them is too small a validation set
 
 
 def starter_for_csv(path: Path, label: str | None, folder: Path) -> str:
-    """A commented config fitted to a table: task, classes, words and missing values are found out.
+    """A commented config for a table; task, classes, text columns and missing values are detected.
 
     Args:
         path: the CSV file.
         label: the column to predict; None for the last.
-        folder: where the config will be, from which the file's path is told.
+        folder: the folder of the config, to which the path of the table is made relative.
 
     Raises:
-        DataError: the file is missing or no sound CSV, or its name is not UTF-8.
+        DataError: the file is missing or not valid CSV, or its name is not UTF-8.
     """
     place = os.path.relpath(str(path), str(folder))
     if legible(place) != place:

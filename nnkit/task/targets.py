@@ -1,4 +1,4 @@
-"""Targets of a set: classes, numbers or its own inputs, coded for the loss batch by batch."""
+"""Targets of a set: classes, numbers or the inputs, encoded for the loss batch by batch."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from nnkit.errors import SettingError, SettingPath
 from nnkit.nn.losses import Coding, Loss
 from nnkit.nn.params import Array, Shape
 
-TABLE = 1 << 16  # bytes of all classes coded, up to which copying them beats coding anew
+TABLE = 1 << 16  # bytes of all encoded classes, up to which copying rows beats encoding
 
 
 class Targets(ABC):
-    """The targets of n samples, kept small; a loss gets them coded, (n, outputs), in parts.
+    """The targets of n samples, stored compactly and encoded for the loss, (n, outputs), in parts.
 
-    Indexing gives them uncoded, as metrics take them: `targets[part]` is class numbers (k,) or
-    real targets (k, outputs), for a slice or an array of indices. Each member also has a `dtype`:
-    that of coded targets, which is the network's.
+    Indexing gives unencoded targets, as metrics take them: `targets[part]` are class numbers (k,)
+    or real targets (k, outputs), for a slice or an array of indices. Each subclass also has a
+    `dtype`: that of encoded targets, which is the network's.
 
     Attributes:
         are_classes: whether these are class numbers.
@@ -37,24 +37,24 @@ class Targets(ABC):
     @property
     @abstractmethod
     def shape(self) -> tuple[int, int]:
-        """The shape of all targets once coded, (n, outputs)."""
+        """The shape of all targets when encoded, (n, outputs)."""
 
     @property
     @abstractmethod
     def nbytes(self) -> int:
-        """The memory that these targets take in addition to the inputs."""
+        """The memory that the targets take in addition to the inputs."""
 
     @abstractmethod
     def __getitem__(self, part: slice | Array) -> Array:
-        """Some of the targets, as metrics take them."""
+        """The selected targets, unencoded, as metrics take them."""
 
     @abstractmethod
     def coded(self, part: slice) -> Array:
-        """Consecutive targets as the loss takes them, (k, outputs)."""
+        """Consecutive targets, encoded for the loss, (k, outputs)."""
 
     @abstractmethod
     def read(self, chosen: Array, out: Array) -> None:
-        """Writes the targets at indices (k,), coded, into a C-ordered `out` (k, outputs)."""
+        """Encodes the targets at indices (k,) into a C-ordered `out` (k, outputs)."""
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -62,16 +62,16 @@ class Targets(ABC):
 
 @dataclass(frozen=True)
 class ClassTargets(Targets):
-    """Class numbers, coded as rows of on and off: one-hot, or one column for two classes.
+    """Class numbers, encoded as one-hot rows, or as a single column for two classes.
 
-    On and off are 1 and 0, or 1 and −1 where the coding is `signed`.
+    The values are 1 and 0, or 1 and −1 if the coding is `signed`.
 
     Attributes:
         numbers: the class of each sample, (n,).
-        classes: how many there are.
-        single: whether one output stands for two classes, on for the second.
-        coding: the loss's.
-        dtype: of coded targets.
+        classes: the number of classes.
+        single: whether a single output represents two classes, with 1 for the second.
+        coding: the coding that the loss takes.
+        dtype: the type of encoded targets.
     """
 
     are_classes: ClassVar[bool] = True
@@ -109,7 +109,7 @@ class ClassTargets(Targets):
 
     @cached_property
     def _table(self) -> Array | None:
-        """Every class coded, (classes, outputs); None where they are many."""
+        """Every class encoded, (classes, outputs); None if the table would be too large."""
         table_shape = (self.classes, self.shape[1])
         if prod(table_shape) * self.dtype.itemsize > TABLE:
             return None
@@ -128,11 +128,11 @@ class ClassTargets(Targets):
 
 @dataclass(frozen=True, slots=True)
 class NumberTargets(Targets):
-    """Real targets, which the loss takes as they are.
+    """Real targets, which the loss takes without encoding.
 
     Attributes:
         values: the targets (n, outputs), in float64 as they were read.
-        dtype: of coded targets.
+        dtype: the type that the loss takes.
     """
 
     values: Array
@@ -162,13 +162,13 @@ class NumberTargets(Targets):
 
 @dataclass(frozen=True, slots=True)
 class InputTargets(Targets):
-    """The samples' own inputs, each as a row: the targets of an autoencoder.
+    """The inputs of each sample as a row of targets, for an autoencoder.
 
-    They are read from where the inputs are; there is no second array.
+    They are read from the inputs; no copy is stored.
 
     Attributes:
-        inputs: preprocessed, (n, *shape), of the network's type.
-        uncoded: the type in which metrics take them.
+        inputs: preprocessed inputs, (n, *shape), of the network's type.
+        uncoded: the type in which metrics take the targets.
     """
 
     inputs: Array | LazyArray
@@ -212,10 +212,10 @@ def classes_for(
     Args:
         numbers: the class of each sample, (n,).
         classes: the class names.
-        loss: whose coding is used.
-        output_shape: of the network's output for one sample.
-        last_layer: the setting to blame where the number of outputs is wrong.
-        dtype: the network's.
+        loss: the loss, which determines the coding.
+        output_shape: shape of the network's output for one sample.
+        last_layer: the setting that an error about the number of outputs points to.
+        dtype: the network's type.
 
     Raises:
         SettingError: the outputs do not fit the classes.
@@ -245,25 +245,25 @@ def numbers_for(
 ) -> NumberTargets:
     """Real targets for a network and its loss.
 
-    For a loss of classes they must be what it can take: yes and no in either coding, or
-    probabilities.
+    For a classification loss they must be binary, in either coding, or probabilities if the loss
+    accepts them.
 
     Args:
         values: the targets, (n, outputs).
-        loss: whose coding is used.
-        output_shape: of the network's output for one sample.
-        last_layer: the setting to blame where the number of outputs is wrong.
-        dtype: the network's.
+        loss: the loss, which determines the coding.
+        output_shape: shape of the network's output for one sample.
+        last_layer: the setting that an error about the number of outputs points to.
+        dtype: the network's type.
 
     Raises:
-        SettingError: outputs or loss do not fit the targets.
+        SettingError: the outputs or the loss do not fit the targets.
     """
     _check_outputs(values.shape[1], output_shape, last_layer)
     recode = _recoding(values, loss)
     if recode is not None:
         values = recode(values)
     _check_values(values, loss)
-    if loss.coding != "number":  # metrics take yes and no as the outputs say them
+    if loss.coding != "number":  # at the precision of the outputs
         values = values.astype(dtype).astype(np.float64)
     return NumberTargets(values, dtype)
 
@@ -273,16 +273,16 @@ def inputs_for(
 ) -> InputTargets | NumberTargets:
     """A set's own inputs as targets for a network and its loss.
 
-    They are numbers of their own where the loss codes yes and no otherwise than the inputs do.
+    The targets are a copy if the loss needs another binary coding than that of the inputs.
 
     Args:
-        inputs: preprocessed, (n, *shape).
-        loss: whose coding is used.
-        output_shape: of the network's output for one sample.
-        last_layer: the setting to blame where the number of outputs is wrong.
+        inputs: preprocessed inputs, (n, *shape).
+        loss: the loss, which determines the coding.
+        output_shape: shape of the network's output for one sample.
+        last_layer: the setting that an error about the number of outputs points to.
 
     Raises:
-        SettingError: outputs or loss do not fit the inputs.
+        SettingError: the outputs or the loss do not fit the inputs.
     """
     _check_outputs(prod(inputs.shape[1:]), output_shape, last_layer)
     if _recoding(inputs, loss) is not None:
@@ -313,7 +313,7 @@ def _check_outputs(wanted: int, output_shape: Shape, last_layer: SettingPath) ->
 
 
 def _recoding(values: Array | LazyArray, loss: Loss) -> Callable[[Array], Array] | None:
-    """What brings yes and no into the coding of a loss of classes; None where values may stay."""
+    """The function that recodes binary values for a classification loss; None if none is needed."""
     if loss.coding == "number":
         return None
     found = _distinct(values)
@@ -335,7 +335,7 @@ def _recoding(values: Array | LazyArray, loss: Loss) -> Callable[[Array], Array]
 
 
 def _distinct(values: Array | LazyArray) -> Array:
-    """The distinct values in order; of more than three, the smallest two and the largest."""
+    """The sorted distinct values; if more than three, the smallest two and the largest."""
     found = np.empty(0)
     for part in chunks(values):
         found = np.unique(np.append(found, np.unique(part)))
@@ -347,16 +347,16 @@ def _distinct(values: Array | LazyArray) -> Array:
 def _check_values(values: Array | LazyArray, loss: Loss) -> None:
     if all(loss.target_error(part) is None for part in _rows(values)):
         return
-    target_error = loss.target_error(_in_rows(values[:]))  # which says what all of them are like
+    target_error = loss.target_error(_in_rows(values[:]))  # a message about all values
     if target_error is not None:
         raise SettingError(("loss",), f"'{loss.tag()}' got real targets, {target_error}")
 
 
 def _rows(values: Array | LazyArray) -> Iterator[Array]:
-    """Some samples at a time, each as a row."""
+    """Yields chunks of samples, each sample as a row."""
     return map(_in_rows, chunks(values))
 
 
 def _in_rows(samples: Array) -> Array:
-    """Samples (k, *shape) as rows (k, values)."""
+    """Flattens samples (k, *shape) to rows (k, values)."""
     return samples.reshape(len(samples), -1)

@@ -1,4 +1,4 @@
-"""A config meets its data: sets ready for the network, and the model that fits them."""
+"""A config together with its data: prepared sets, and the model that fits them."""
 
 from __future__ import annotations
 
@@ -29,14 +29,15 @@ from nnkit.task.targets import AnyTargets, classes_for, inputs_for, numbers_for
 
 @dataclass(frozen=True, slots=True)
 class PreparedSet:
-    """One of the sets as the network takes it.
+    """A set, prepared for the network.
 
     Attributes:
-        inputs: preprocessed, (n, *input shape), or to be preprocessed as they are read.
-        targets: classes, numbers, or the inputs themselves, coded for the loss as they are used.
-        weights: how much each sample counts in the loss, (n,); None for all the same.
-        counted: how much it counts in other figures, whatever its class: (n,), or None likewise.
-        origins: where each sample is found in its source, as `Samples` has it.
+        inputs: preprocessed inputs, (n, *input shape), or an array that preprocesses on access.
+        targets: classes, numbers or the inputs themselves, encoded for the loss on access.
+        weights: weight of each sample in the loss, (n,); None if all are equal.
+        counted: weight of each sample in other metrics, (n,), without class weights; None if all
+            are equal.
+        origins: location of each sample in its source, as in `Samples`.
     """
 
     inputs: Array | LazyArray
@@ -51,13 +52,13 @@ class PreparedSet:
 
 @dataclass(frozen=True)
 class Task:
-    """What a config and its data come to.
+    """A config together with its data.
 
     Attributes:
         config: the config.
-        dataset: as its source loaded it.
+        dataset: the data as loaded by its source.
         sets: raw samples by set: `train`, `validation`, `test`.
-        preprocessor: fitted on `train`.
+        preprocessor: the preprocessing, fitted on `train`.
     """
 
     config: Config
@@ -82,29 +83,29 @@ class Task:
 
     @property
     def classes(self) -> tuple[str, ...] | None:
-        """The class names that the network tells apart; None for real targets."""
+        """The names of the classes to predict; None for real targets."""
         return None if self.config.data.targets == "inputs" else self.dataset.classes
 
     @cached_property
     def class_weights(self) -> Array | None:
-        """How much samples of each class count; None for all the same."""
+        """The weight of each class; None if all classes weigh the same."""
         return class_weights(self.config.loss, self.classes, self.sets["train"].targets)
 
     @property
     def figures(self) -> tuple[str, ...]:
-        """The names of the figures by which its networks are judged."""
+        """The names of the metrics of each evaluation, including the loss."""
         return ("loss", *(metric.name for metric in self.metrics))
 
     @cached_property
     def metrics(self) -> tuple[Metric[Any], ...]:
-        """The metrics of each evaluation."""
+        """The metrics of each evaluation, besides the loss."""
         return chosen(self.config.training.metrics, for_classes=self.classes is not None)
 
     def build_model(self, dtype: str | None = None) -> Model:
         """A new model with initial weights.
 
         Args:
-            dtype: of the parameters; by default `training.precision`.
+            dtype: type of the parameters; default: `training.precision`.
 
         Raises:
             SettingError: layers, loss and data do not fit together.
@@ -112,18 +113,18 @@ class Task:
         return _build_model(self.config, self.input_shape, dtype)
 
     def prepare(self, samples: Samples, model: Model) -> PreparedSet:
-        """Samples as the model takes them, with targets that are coded as they are used.
+        """Preprocesses samples for a model; the targets are encoded on access.
 
         Args:
-            samples: raw, such as one of the sets.
-            model: that will take them.
+            samples: raw samples, such as one of the sets.
+            model: the model that takes them.
 
         Raises:
-            SettingError: targets and outputs do not fit.
-            DataError: the inputs hold what no network can take.
+            SettingError: the targets do not fit the outputs.
+            DataError: the inputs contain missing values.
         """
         config, dtype = self.config, model.dtype
-        by_class = self.class_weights  # refused for targets that are no classes, so looked at first
+        by_class = self.class_weights  # raises for real targets, so it comes first
         inputs = self.preprocessor.apply(samples.inputs, dtype)
         last_layer = ("architecture", "layers", config.architecture.layer_list.last)
         outputs = model.output_shape
@@ -146,7 +147,7 @@ def load_task(config: Config) -> Task:
 
     Raises:
         DataError: the data is missing or damaged.
-        SettingError: split or preprocessing do not fit it.
+        SettingError: the split or the preprocessing does not fit the data.
     """
     dataset = config.data.source.load()
     sets = split_dataset(dataset, config.data.split, config.seed)
@@ -180,13 +181,13 @@ def build_model(
     """The config's model with initial weights.
 
     Args:
-        config: from `load_config`.
-        input_shape: of one preprocessed sample; by default what the config's data gives.
-        dtype: of the parameters; by default `training.precision`.
+        config: a config from `load_config`.
+        input_shape: shape of one preprocessed sample; default: that of the config's data.
+        dtype: type of the parameters; default: `training.precision`.
 
     Raises:
-        ConfigError: a layer can't take the shape that reaches it.
-        DataError: the data, where it must be looked at, is missing or damaged.
+        ConfigError: a layer cannot take the shape of its input.
+        DataError: the data is needed, and is missing or damaged.
     """
     with config.locating():
         if input_shape is None:
@@ -211,11 +212,12 @@ def check_data(config: Config) -> dict[str, Any]:
 
     Returns:
         `raw_shape` and `input_shape` of one sample, `target` in words, `classes`, the number of
-        `missing` values, `bytes`, and for each of `sets` its `samples` and those `per_class`.
+        `missing` values, `bytes`, and for each of `sets` the number of `samples` and of those
+        `per_class`.
 
     Raises:
-        ConfigError: split or preprocessing do not fit the data.
-        DataError: the data is missing or damaged, or holds what no network can take.
+        ConfigError: the split or the preprocessing does not fit the data.
+        DataError: the data is missing or damaged, or contains missing values.
     """
     with config.locating():
         task = load_task(config)

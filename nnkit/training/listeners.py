@@ -1,4 +1,4 @@
-"""Listeners: told of what happens in a training, and unable to change the numbers."""
+"""Listeners, which are notified of the events of a run and cannot change its results."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from nnkit.training.trainer import Trainer
 
 
 class Listener:
-    """Told of what happens in a training; what it does cannot change the numbers."""
+    """Base class for objects notified of the events of a run; they cannot change its results."""
 
     def started(self, trainer: Trainer) -> None:
-        """Everything is built and checked; the first step comes next."""
+        """Called before the first step, when everything is built and checked."""
 
     def stepped(self, step: Step) -> None:
-        """An update was done."""
+        """Called after each update."""
 
     def evaluated(self, evaluation: Evaluation, improved: bool) -> None:
-        """An evaluation was made; `improved` says that it is the best so far."""
+        """Called after each evaluation; `improved` is true if it is the best so far."""
 
     def ended(self) -> None:
-        """Training is over, for whatever reason."""
+        """Called when training ends, for whatever reason."""
 
 
 class LogFile(Listener):
-    """Writes log.txt: the run's story in plain lines, one an evaluation."""
+    """Writes log.txt: plain text with one line per evaluation."""
 
     path: Path
 

@@ -1,4 +1,4 @@
-"""The training loop: a generator that steps and yields what happened, untouched from outside."""
+"""The training loop: a generator that takes steps and yields events; saving is left to others."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ REMEDY = "try a smaller optimizer.lr, or data.preprocess: [standardize]"
 
 
 class Step(NamedTuple):
-    """One update done: its number from 1, and the batch's mean loss before it."""
+    """A completed update: its number from 1, and the batch's mean loss before it."""
 
     number: int
     loss: float
@@ -36,16 +36,16 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The state of things between two steps.
+    """The state of training between two steps.
 
     Attributes:
         step: updates done so far.
         epoch: passes over the training set so far.
         lr: the learning rate of the last step.
         train_loss: mean loss over the samples seen since the last evaluation.
-        penalty: of the weights as they are now; None where the config has none.
-        figures: such as `validation.accuracy`.
-        samples_per_second: training alone, since the last evaluation or the start.
+        penalty: weight penalty of the current weights; None if the config has none.
+        figures: metrics of the evaluated sets, such as `validation.accuracy`.
+        samples_per_second: training speed since the last evaluation, without evaluations.
     """
 
     step: int
@@ -57,14 +57,14 @@ class Evaluation:
     samples_per_second: float
 
     def all_figures(self) -> dict[str, float]:
-        """Training's own figures and those of the sets that are watched."""
+        """The training metrics and those of the evaluated sets."""
         own = {"train.loss": self.train_loss}
         if self.penalty is not None:
             own["train.objective"] = self.train_loss + self.penalty
         return {**own, **self.figures}
 
     def monitored(self, name: str) -> float:
-        """The figure of that name; the step where the `last` evaluation shall be the best."""
+        """The value of a metric; for `last`, the step, so that the latest evaluation is best."""
         return self.step if name == LAST else self.all_figures()[name]
 
     def record(self) -> dict[str, Any]:
@@ -80,14 +80,14 @@ class Evaluation:
 
 @dataclass(slots=True)
 class Progress:
-    """All that the loop carries from step to step beside parameters and optimizer state.
+    """The state of the loop besides the parameters and the optimizer state.
 
     Attributes:
         step: updates done.
         loss_sum: sum of losses over the samples since the last evaluation.
-        loss_count: how many samples these were, by their weights.
-        samples: seen in all.
-        plateau: where the schedule `plateau` stands.
+        loss_count: number of these samples, or their total weight.
+        samples: number of samples seen in total.
+        plateau: state of the schedule `plateau`.
     """
 
     step: int = 0
@@ -99,24 +99,24 @@ class Progress:
 
 @dataclass(slots=True)
 class Loop:
-    """Everything that one training needs; iterate over `run()` to train.
+    """A training loop; iterate over `run()` to train.
 
     Attributes:
-        model: its parameters are updated in place.
+        model: the model, whose parameters are updated in place.
         optimizer: the update rule.
         optimizer_state: the optimizer's vectors, updated in place.
-        regularization: weight penalties, and what is done to weights after an update.
-        batches: of the training set.
-        steps: how many in all.
+        regularization: weight penalties, and the changes to weights after an update.
+        batches: the batches of the training set.
+        steps: number of updates in total.
         evaluate_every: steps between evaluations.
-        evaluate: gives the figures of an evaluation.
-        monitor: the figure that a schedule may watch.
-        accumulate: batches whose gradients make one update.
+        evaluate: computes the metrics of an evaluation.
+        monitor: the metric that is passed to the schedule.
+        accumulate: number of batches per update.
         average: the running average of the parameters, if one is kept.
-        progress: where to begin, and from then on where it is.
-        per_epoch: how many updates an epoch has.
+        progress: the current state of the loop, initially its starting point.
+        per_epoch: updates per epoch.
         update: the optimizer's step over all parameters.
-        noisy: the parameters with noise on them, where the config wants some.
+        noisy: the parameters with added noise; None if the config sets none.
     """
 
     model: Model
@@ -153,7 +153,7 @@ class Loop:
         """Trains; yields a `Step` after each update, and an `Evaluation` where one is due.
 
         Raises:
-            DivergedError: a loss, before its update, or an evaluation's figure is NaN or infinite.
+            DivergedError: a batch's loss, before its update, or a metric is NaN or infinite.
         """
         seconds, before = 0.0, self.progress.samples
         for batches in self._remaining():
@@ -173,7 +173,7 @@ class Loop:
         return step % self.evaluate_every == 0 or step == self.steps
 
     def _remaining(self) -> Iterator[Iterable[Batch]]:
-        """For each step the batches of its update; each is to be used before the next is taken."""
+        """Yields the batches of each remaining update, to be used before the next is requested."""
         while self.progress.step < self.steps:
             epoch, update = divmod(self.progress.step, self.per_epoch)
             batches = self.batches.epoch(epoch, update * self.accumulate)
@@ -186,7 +186,7 @@ class Loop:
                     return
 
     def step(self, batches: Iterable[Batch]) -> float:
-        """One update from the samples of one or more batches; returns their mean loss before it.
+        """Makes one update from one or more batches; returns their mean loss before it.
 
         Raises:
             DivergedError: the loss is NaN or infinite; nothing was updated.
@@ -217,7 +217,7 @@ class Loop:
         return by_schedule * self.progress.plateau.factor
 
     def _loss_and_gradient(self, batches: Iterable[Batch], step: int) -> tuple[float, float]:
-        """The mean loss over batches and how much they count; the mean gradient is in the model."""
+        """The mean loss and total weight of batches; the mean gradient is written to the model."""
         if self.noisy is None:
             if self.accumulate == 1:
                 (batch,) = batches
@@ -237,11 +237,11 @@ class Loop:
         return total / max(counted, 1e-30), counted
 
     def _of_batch(self, batch: Batch, draw: int) -> tuple[float, float]:
-        """The mean loss of a batch, and how much the batch counts.
+        """The mean loss and the total weight of a batch.
 
         Args:
             batch: the samples.
-            draw: keys random draws such as dropout's.
+            draw: key of random draws, such as dropout's.
         """
         X, T, weights = batch
         size = X.shape[-1]
@@ -259,19 +259,19 @@ class Loop:
             self.regularization.add_gradient(self.model.params[decayed], self.model.grads[decayed])
 
     def _descend(self, batches: Iterable[Batch], lr: float) -> tuple[float, float]:
-        """One step of an optimizer that looks at the objective more than once."""
+        """Makes one step of an optimizer that evaluates the objective several times."""
         step, whole = self.progress.step, tuple(batches)
         state = self.model.state.copy()
         first: list[tuple[float, float]] = []
 
         def objective() -> float:
-            self.model.state[...] = state  # a point that is only tried leaves no trace in it
+            self.model.state[...] = state  # undo what the previous trial point changed
             try:
                 loss, count = self._loss_and_gradient(whole, step)
             except DivergedError:
                 if not first:
                     raise
-                return inf  # a point tried too far away, which the line search will leave
+                return inf  # a trial point too far away, which the line search rejects
             first.append((loss, count))
             self._add_penalty()
             self.update.zero_frozen_gradients()

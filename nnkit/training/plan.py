@@ -1,4 +1,4 @@
-"""The plan of a training: all that is decided, and checked, before its first step."""
+"""The plan of a run: everything that is decided and checked before its first step."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from nnkit.version import __version__
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How a training goes through its samples.
+    """The batch size and the number of updates of a run.
 
     Attributes:
-        batch_size: samples in a batch.
-        per_epoch: updates in an epoch.
-        steps: updates in all.
+        batch_size: samples per batch.
+        per_epoch: updates per epoch.
+        steps: updates in total.
     """
 
     batch_size: int
@@ -34,7 +34,7 @@ class Pace:
 
 
 def pace(config: Config, samples: int) -> Pace:
-    """The pace of a config's training on so many samples."""
+    """The pace of training a config on a number of samples."""
     training = config.training
     batch_size = min(training.batch_size, samples)
     if config.optimizer.full_batch:
@@ -47,14 +47,14 @@ def pace(config: Config, samples: int) -> Pace:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a training will do.
+    """What a run will do.
 
     Attributes:
-        pace: how it goes through its samples.
-        execution: how its network computes.
-        watched: the sets that each evaluation looks at.
+        pace: the batch size and the number of updates.
+        execution: the threads and kernels of the network.
+        watched: the sets that are evaluated during training.
         evaluate_every: steps between evaluations.
-        monitor: the figure that says which checkpoint is best.
+        monitor: the metric that selects the best checkpoint.
         run_name: the name of the run's folder, from the config, the data and nnkit's version.
     """
 
@@ -71,8 +71,8 @@ def plan(task: Task, model: Model, sets: Mapping[str, PreparedSet]) -> Plan:
 
     Args:
         task: config and data.
-        model: of the config, with initial weights.
-        sets: the data as the model takes it.
+        model: the config's model, with initial weights.
+        sets: the prepared sets.
 
     Raises:
         SettingError: settings, shapes and data do not fit together.
@@ -138,7 +138,7 @@ def _monitor(config: Config, watched: Sequence[str], names: Sequence[str]) -> st
             ("regularization", "early_stopping"),
             "needs a validation set; set data.split.validation, or another training.monitor",
         )
-    # The loss, because accuracy on a small validation set says "equal" too often.
+    # Not the accuracy, which often ties on a small validation set.
     return "validation.loss" if "validation" in watched else own[-1]
 
 

@@ -1,4 +1,4 @@
-"""A training from its config to a finished run, and the gates under `expect:`."""
+"""Training from a config to a finished run, and the check of the bounds under `expect:`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from nnkit.training.summary import conclude
 from nnkit.training.trainer import Trainer
 from nnkit.version import __version__
 
-MOST_DIFFERENCES = 3  # that are named where there is nothing to resume
+MOST_DIFFERENCES = 3  # named in the notice that there is nothing to resume
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,10 @@ class Run:
     """A finished or interrupted run.
 
     Attributes:
-        directory: its folder.
-        summary: the content of summary.json; of an interrupted run, what is known so far.
-        interrupted: whether it stopped before its end because it was asked to.
-        already_finished: whether it was finished before `train` was called, which then only
+        directory: the run's folder.
+        summary: the content of summary.json; for an interrupted run, what is known so far.
+        interrupted: whether `should_stop` ended it before its last step.
+        already_finished: whether the run was finished before `train` was called, which then only
             returned it.
     """
 
@@ -57,29 +57,29 @@ def train(
     listeners: Iterable[Listener] = (),
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Run:
-    """Trains a config's network, unless this was done before, and saves all output in a folder.
+    """Trains a config's network and saves all output in a folder; a finished run is not repeated.
 
-    A run belongs to one config, data and version of nnkit. If it is finished, it is returned as it
-    is, with `already_finished` set.
+    A run belongs to one config, data and version of nnkit. A finished run is returned unchanged,
+    with `already_finished` set.
 
     Args:
-        config: from `load_config`.
-        runs: the folder in which the run's folder is made.
+        config: a config from `load_config`.
+        runs: the folder in which the run's folder is created.
         resume: continue an interrupted run of this config; without one, start from step 0.
         restart: train from step 0, replacing a finished or interrupted run of this config.
-        listeners: told of every step and evaluation.
-        should_stop: asked after each step; True saves and ends the training.
+        listeners: notified of every step and evaluation.
+        should_stop: called after each step; True saves the run and interrupts it.
 
     Returns:
         The run.
 
     Raises:
-        ConfigError: settings, shapes and data do not fit together; says where.
+        ConfigError: settings, shapes and data do not fit together; the message gives the location.
         DataError: the data is missing or damaged.
         UsageError: a run of this config was interrupted, and neither `resume` nor `restart` is
             given; or another process is training it.
         DivergedError: the loss became NaN or infinite.
-        GateError: a bound under `expect:` is not met; the run is complete nevertheless.
+        GateError: a bound under `expect:` is not met; the run itself is complete.
     """
     config.check()
     with config.locating():
@@ -116,7 +116,7 @@ def _open(trainer: Trainer, *, resume: bool, restart: bool) -> None:
 
 
 def _nothing_to_resume(trainer: Trainer) -> Iterator[str]:
-    """Says in which settings the run differs from the most similar one of its name, if any."""
+    """Yields a notice of how the run differs from the most similar one of its name, if any."""
     directory, task = trainer.directory, trainer.task
     own = identity_of(task.config.resolved(), task.fingerprint, __version__)
     similar = [
@@ -144,7 +144,7 @@ def _nothing_to_resume(trainer: Trainer) -> Iterator[str]:
 
 
 def _run(trainer: Trainer, listeners: Sequence[Listener], should_stop: Callable[[], bool]) -> Run:
-    """Trains to the end, telling the listeners, and writes the summary of a finished run."""
+    """Trains to the end, notifies the listeners, and writes the summary of a finished run."""
     for listener in listeners:
         listener.started(trainer)
     try:
@@ -167,10 +167,10 @@ def _run(trainer: Trainer, listeners: Sequence[Listener], should_stop: Callable[
 
 
 def check_expectations(config: Config, run: Run) -> None:
-    """Holds the final figures against `expect:`.
+    """Checks the final metrics against the bounds under `expect:`.
 
     Raises:
-        GateError: one or more are not met; names them all.
+        GateError: some bounds are not met; the message lists them all.
     """
     missed = []
     for name, bound in config.expect.items():

@@ -1,4 +1,4 @@
-"""The summary of a finished run: its final figures, and how it came to them."""
+"""The summary of a finished run: its final metrics, and how they were obtained."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from nnkit.training.trainer import Trainer
 
 
 def conclude(trainer: Trainer) -> dict[str, Any]:
-    """The finished run's summary, scored with its best weights, which the model then has.
+    """Evaluates a finished run with its best weights, which the model keeps; returns the summary.
 
     Args:
-        trainer: at the end of its training.
+        trainer: the trainer, after its last step.
 
     Raises:
-        DivergedError: a figure is NaN or infinite.
+        DivergedError: a metric is NaN or infinite.
     """
     task, model, loop = trainer.task, trainer.model, trainer.loop
     directory, monitor = trainer.directory, trainer.plan.monitor
@@ -61,7 +61,7 @@ def conclude(trainer: Trainer) -> dict[str, Any]:
 
 
 def _peaks(records: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """For each figure watched during training, its best value and when that was."""
+    """The best value of each metric recorded during training, and when it was reached."""
     peaks: dict[str, dict[str, float]] = {}
     for key in records[0] if records else ():
         if key in ("step", "epoch", "lr", "samples_per_second"):
@@ -73,5 +73,5 @@ def _peaks(records: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
 
 
 def weights_sum(params: Array) -> str:
-    """SHA-256 over a flat parameter vector: equal only if every bit is."""
+    """SHA-256 of a flat parameter vector, equal only if every bit is."""
     return sha256(params.tobytes()).hexdigest()

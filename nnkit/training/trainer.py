@@ -1,4 +1,4 @@
-"""The trainer: follows a plan from the first step to the last, and saves on the way."""
+"""The trainer: carries out a plan from the first step to the last, and saves checkpoints."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from nnkit.task.task import Task
 from nnkit.training.loop import Evaluation, Loop, Progress, Step
 from nnkit.training.plan import plan
 
-CURRENT = "current"  # the parameters themselves, where a checkpoint has an average
+CURRENT = "current"  # the parameters themselves, in a checkpoint of averaged ones
 
 Outcome = Literal["completed", "stopped early", "interrupted"]
 
@@ -33,9 +33,9 @@ class Best:
     """The best evaluation so far.
 
     Attributes:
-        value: of the monitored figure, None before the first evaluation.
-        step: at which it was reached.
-        evaluations_since: how many evaluations were no better.
+        value: value of the monitored metric; None before the first evaluation.
+        step: step at which it was reached.
+        evaluations_since: number of evaluations since then without an improvement.
     """
 
     value: float | None = None
@@ -44,35 +44,35 @@ class Best:
 
 
 class Trainer:
-    """Trains the network of a task by its plan, with checkpoints and early stopping.
+    """Trains the network of a task according to its plan, with checkpoints and early stopping.
 
     Attributes:
         task: config and data.
-        model: with initial weights, or those it resumes from.
-        sets: the data as the model takes it, by set.
+        model: the model, with initial weights or those of a checkpoint.
+        sets: the prepared sets by name.
         plan: what training will do.
-        loop: takes the steps.
+        loop: the training loop.
         directory: the run's folder.
         best: the best evaluation so far.
-        seconds: of training, those before an interruption included.
-        notices: what the user should know before the first step.
-        outcome: how training ended; None before its end.
+        seconds: duration of training, including the time before an interruption.
+        notices: messages to the user before the first step.
+        outcome: how training ended; None while it has not.
     """
 
     def __init__(self, task: Task, runs: Path = DEFAULT_RUNS) -> None:
-        """Builds the network and checks all that can be checked; nothing is written.
+        """Builds the network and checks everything beforehand; nothing is written.
 
         Args:
             task: config and data.
-            runs: the folder that holds the runs' folders.
+            runs: the folder that contains the run folders.
 
         Raises:
             SettingError: settings, shapes and data do not fit together.
-            DataError: the inputs hold what no network can take.
+            DataError: the inputs contain missing values.
         """
         self.task = task
         self.model = task.build_model()
-        # All sets now: what is wrong with the test set had better be known before training.
+        # Prepare all sets now, so that errors in the test set are found before training.
         self.sets = {n: task.prepare(samples, self.model) for n, samples in task.sets.items()}
         self.plan = plan(task, self.model, self.sets)
         self.model.execution = self.plan.execution
@@ -114,7 +114,7 @@ class Trainer:
         return self.task.config
 
     def summary(self) -> dict[str, Any]:
-        """What is known before the first step."""
+        """The part of the run's summary that is known before the first step."""
         loop = self.loop
         return {
             "name": self.config.name,
@@ -127,16 +127,16 @@ class Trainer:
         }
 
     def train(self, should_stop: Callable[[], bool] = lambda: False) -> Iterator[Step | Evaluation]:
-        """Trains until the plan's last step, or until patience runs out, and saves on the way.
+        """Trains until the plan's last step or early stopping, and saves checkpoints.
 
         Args:
-            should_stop: asked after each step; True saves and ends the training.
+            should_stop: called after each step; True saves the run and interrupts it.
 
         Yields:
             Each step, and each evaluation once its checkpoints are written.
 
         Raises:
-            DivergedError: the loss became NaN or infinite; says where the weights are.
+            DivergedError: the loss became NaN or infinite; the message names the weights file.
         """
         try:
             self.outcome = yield from self._events(should_stop)
@@ -149,7 +149,7 @@ class Trainer:
         self, should_stop: Callable[[], bool]
     ) -> Generator[Step | Evaluation, None, Outcome]:
         every, last = self.config.training.checkpoint_every, self.directory.last
-        if self._out_of_patience():  # resumed from the save after which training was to stop
+        if self._out_of_patience():  # resumed from the checkpoint at which training was to stop
             return "stopped early"
         began = perf_counter() - self.seconds
         for event in self.loop.run():
@@ -162,7 +162,7 @@ class Trainer:
             else:
                 yield event
                 if self.loop.evaluation_due:
-                    continue  # it comes next, and a run saved before it would lack it when resumed
+                    continue  # a run resumed from here would lack the evaluation that comes next
                 if every and event.number % every == 0:
                     self.save(last)
             if should_stop() and self.loop.progress.step < self.loop.steps:
@@ -175,7 +175,7 @@ class Trainer:
         return stopping is not None and self.best.evaluations_since >= stopping.patience
 
     def _evaluate(self) -> dict[str, float]:
-        """The figures of the sets that training watches, with averaged weights if there are any."""
+        """The metrics of the watched sets, with averaged weights if there are any."""
         average, model = self.loop.average, self.model
         with average.swapped_in(model.params) if average is not None else nullcontext():
             return {
@@ -185,7 +185,7 @@ class Trainer:
             }
 
     def _record(self, evaluation: Evaluation) -> None:
-        """Adds an evaluation to the metrics, and saves the last checkpoint and perhaps the best."""
+        """Appends an evaluation to metrics.jsonl; saves the last and possibly best checkpoint."""
         improved = self._improves(evaluation)
         self.directory.append_metrics(evaluation.record())
         if improved:
@@ -202,26 +202,26 @@ class Trainer:
         if best.value is None:
             return True
         if averaging is not None and not averaging.has_started(best.step, self.loop.steps):
-            return True  # the best are weights as they were at one step: not comparable to averages
+            return True  # the best weights are not averaged, so the two are not comparable
         gain = evaluation.monitored(monitor) - best.value
         stopping = self.config.regularization.early_stopping
         least = stopping.minimum_change if stopping else 0.0
         return (gain if higher_is_better(monitor) else -gain) > least
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Puts training where a checkpoint of the same run left off.
+        """Restores the state of training from a checkpoint of the same run.
 
         Raises:
-            CheckpointError: it is of another network or lacks what training needs.
+            CheckpointError: the checkpoint is of another network or lacks what training needs.
         """
         loop, header = self.loop, checkpoint.header
         copy_params(checkpoint, self.model)
-        # Files of nnkit 0.1 written before November 2026 say `slots`.
+        # Checkpoints written by nnkit 0.1 before November 2026 use the name `slots`.
         saved = checkpoint.part("optimizer") or checkpoint.part("slots")
         try:
             for name, vector in zip(loop.optimizer.state_names, loop.optimizer_state, strict=True):
                 vector[...] = saved[name]
-            if loop.average is not None:  # what the checkpoint calls parameters is their average
+            if loop.average is not None:  # the checkpoint's parameters are their average
                 loop.average.values[...] = self.model.params
                 self.model.params[...] = saved[CURRENT]
             progress = header["progress"]

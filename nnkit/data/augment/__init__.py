@@ -1,4 +1,4 @@
-"""Augmentation: training images changed at random each time they are seen, after preprocessing."""
+"""Augmentation: random changes of training images, drawn anew each epoch, after preprocessing."""
 
 from __future__ import annotations
 

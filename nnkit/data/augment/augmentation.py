@@ -36,7 +36,7 @@ class Augmentation(Component):
     rate: Rate = Field(1.0, description="The probability of transforming an image.")
 
     def check(self, shape: tuple[int, ...], index: int) -> None:
-        """Check that samples of that shape can be augmented in this way.
+        """Checks that samples of a shape can be augmented in this way.
 
         Args:
             shape: the shape of one sample.
@@ -53,7 +53,7 @@ class Augmentation(Component):
             )
 
     def sometimes(self, amounts: Array, neutral: float, rng: np.random.Generator) -> Array:
-        """The amounts (N, …), in place neutral but with probability `rate`."""
+        """Replaces amounts (N, …) in place by `neutral`, except with probability `rate`."""
         if self.rate < 1:
             amounts[rng.random(len(amounts)) >= self.rate] = neutral
         return amounts
@@ -64,12 +64,12 @@ class Uninterpolated(Augmentation):
 
     @abstractmethod
     def apply(self, X: Array, rng: np.random.Generator) -> None:
-        """Changes images (N, C, H, W) in place."""
+        """Augments images (N, C, H, W) in place."""
 
 
 def log_uniform(
     bounds: tuple[float, float], shape: tuple[int, ...], rng: np.random.Generator
 ) -> Array:
-    """Numbers of that shape, their logarithms uniform between those of the bounds."""
+    """Draws log-uniform numbers of a shape between two bounds."""
     low, high = np.log(bounds)
     return np.exp(rng.uniform(low, high, shape))

@@ -15,7 +15,7 @@ from nnkit.data.augment.resample import Fill, Warp, pick
 from nnkit.data.dataset import Array
 from nnkit.errors import SettingError
 
-TRUNCATE = 4.0  # a Gaussian is cut off at so many standard deviations, as scipy.ndimage does
+TRUNCATE = 4.0  # standard deviations at which a Gaussian is truncated, as in scipy.ndimage
 
 
 class Movement(Augmentation):
@@ -33,7 +33,7 @@ class Affine(Movement):
 
     @abstractmethod
     def source(self, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
-        """The affine map A·p + t from which pixel p is taken, relative to the image's centre.
+        """The affine maps A·p + t to the source of each pixel p, relative to the image's centre.
 
         Returns:
             A (N, 2, 2) and t (N, 2), rows before columns.
@@ -101,7 +101,7 @@ class Flip(Affine, Uninterpolated):
         return linear, np.zeros((count, 2))
 
     def _signs(self, count: int, rng: np.random.Generator) -> Array:
-        """−1 for each image that is mirrored, else 1: (N,)."""
+        """Random signs (N,): −1 for images to be mirrored, otherwise 1."""
         return self.sometimes(np.full(count, -1.0), 1.0, rng)
 
 
@@ -113,7 +113,7 @@ class Angled(Affine, Filled):
 
     @abstractmethod
     def linear(self, angles: Array) -> Array:
-        """A (N, 2, 2) of `source` for angles (N,) in radians."""
+        """The matrices A (N, 2, 2) of `source` for angles (N,) in radians."""
 
     def source(self, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
         degrees = self.sometimes(rng.uniform(-self.degrees, self.degrees, count), 0.0, rng)
@@ -187,7 +187,7 @@ class Elastic(Filled):
         self, warp: Warp, shape: tuple[int, ...], dtype: np.dtype[Any], rng: np.random.Generator
     ) -> None:
         count, _, height, width = shape
-        # Rows first, then columns last: each smoothing is one matrix product.
+        # The row axis is first and the column axis last, so each smoothing is one matrix product.
         u = rng.random((height, 2, count, width), dtype=dtype.type)
         u *= 2
         u -= 1
@@ -199,7 +199,7 @@ class Elastic(Filled):
 
 @lru_cache(maxsize=8)
 def gaussian(size: int, sigma: float, dtype: np.dtype[Any]) -> Array:
-    """The symmetric matrix (size, size) that smooths a vector beyond whose ends lies 0."""
+    """The symmetric matrix (size, size) that smooths a vector, with zeros beyond its ends."""
     radius = int(TRUNCATE * sigma + 0.5)
     bell = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
     bell /= bell.sum()
@@ -210,5 +210,5 @@ def gaussian(size: int, sigma: float, dtype: np.dtype[Any]) -> Array:
 
 
 def _unchanged(count: int) -> Array:
-    """The identity for each image, (N, 2, 2)."""
+    """The identity matrix for each image, (N, 2, 2)."""
     return np.tile(np.eye(2), (count, 1, 1))

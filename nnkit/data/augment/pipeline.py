@@ -1,4 +1,4 @@
-"""Several augmentations in a row, with one interpolation for those that move pixels."""
+"""Applies augmentations in sequence, with a single interpolation for those that move pixels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nnkit.data.augment.geometric import Filled, Movement
 from nnkit.data.augment.resample import Fill, Warp, resample
 from nnkit.data.dataset import Array
 
-AT_ONCE = 1 << 17  # pixels changed at a time: what is computed of each stays in the cache
+AT_ONCE = 1 << 17  # pixels processed at a time, so that intermediate results stay in the cache
 
 
 def augment(
@@ -21,15 +21,15 @@ def augment(
     *,
     quick: bool = False,
 ) -> None:
-    """Changes images (N, C, H, W) in place by every augmentation in turn.
+    """Augments images (N, C, H, W) in place.
 
-    The movements of consecutive ones that move pixels and have the same `fill` are put together
-    and interpolated once, because every interpolation blurs.
+    Consecutive movements with the same `fill` are combined and interpolated once, because every
+    interpolation blurs.
 
     Args:
         X: the images.
-        augmentations: in order.
-        draws: the random draws of each.
+        augmentations: the augmentations in order.
+        draws: a random generator for each augmentation.
         quick: whether to use the compiled kernel, which gives the same bits.
     """
     groups = together(augmentations)
@@ -47,10 +47,10 @@ def augment(
 
 
 def check(augmentations: Sequence[Augmentation], shape: tuple[int, ...]) -> None:
-    """Check that samples of that shape can be augmented in this way.
+    """Checks that samples of a shape can be augmented.
 
     Raises:
-        SettingError: one of the augmentations can't.
+        SettingError: an augmentation cannot be applied to them.
     """
     for i, augmentation in enumerate(augmentations):
         augmentation.check(shape, i)
@@ -62,12 +62,12 @@ def _move(
     warp = Warp(len(X))
     for movement, rng in zip(movements, draws, strict=True):
         movement.bend(warp, X.shape, X.dtype, rng)
-    (fill,) = _fills(movements)  # whatever needs an interpolation has one
+    (fill,) = _fills(movements)  # every movement that needs interpolation has a fill
     resample(X, warp, fill, quick=quick)
 
 
 def together(augmentations: Sequence[Augmentation]) -> list[list[Augmentation]]:
-    """Augmentations in groups: consecutive movements of equal fill together, others alone."""
+    """Groups augmentations: consecutive movements of equal fill together, others alone."""
     groups: list[list[Augmentation]] = []
     for augmentation in augmentations:
         last = groups[-1] if groups else []

@@ -1,4 +1,4 @@
-"""Moving the pixels of images: where each is taken from, and one bilinear interpolation there."""
+"""Moves the pixels of images: source coordinates, and bilinear interpolation at them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ Fill = float | Literal["edge"]
 
 
 class Warp:
-    """Source coordinates of each pixel of N images of one size.
+    """Source coordinates of each pixel of N images of equal size.
 
-    With p the pixel's place relative to the image's centre, that is A·p + t + d(p).
+    For a pixel p, relative to the image's centre, they are A·p + t + d(p).
 
     Attributes:
         linear: A, (N, 2, 2); rows before columns.
@@ -30,12 +30,12 @@ class Warp:
         self.displacement: Array | None = None
 
     def then_affine(self, linear: Array, offset: Array) -> None:
-        """Changes the images further: their pixel p is what was so far at linear·p + offset."""
+        """Composes with an affine map: pixel p is taken from where linear·p + offset was before."""
         self.offset = self.offset + np.matmul(self.linear, offset[:, :, None])[:, :, 0]
         self.linear = np.matmul(self.linear, linear)
 
     def then_displace(self, displacement: Array) -> None:
-        """Displaces each pixel further, by numbers of the original's pixels (2, N, H, W)."""
+        """Adds displacements (2, N, H, W), in pixels of the original images."""
         if self.displacement is None:
             self.displacement = displacement
         else:
@@ -43,15 +43,15 @@ class Warp:
 
 
 def resample(X: Array, warp: Warp, fill: Fill, *, quick: bool = False) -> None:
-    """Takes every pixel of images X (N, C, H, W) from where the warp says, in place.
+    """Replaces every pixel of images X (N, C, H, W) by its source pixel in the warp, in place.
 
-    Places between pixels are interpolated bilinearly. Beyond the image lies `fill`; for "edge"
-    its nearest pixel.
+    Coordinates between pixels are interpolated bilinearly. Outside the image the value is `fill`
+    or, for "edge", that of the nearest pixel.
 
     Args:
         X: the images.
-        warp: for them.
-        fill: what comes into view.
+        warp: the source coordinates.
+        fill: the value outside the image.
         quick: whether to use the compiled kernel, which gives the same bits.
     """
     P, lows, highs = _padded(X, fill)
@@ -68,13 +68,13 @@ def resample(X: Array, warp: Warp, fill: Fill, *, quick: bool = False) -> None:
 
 
 def pick(X: Array, rows: Array, columns: Array, fill: Fill) -> None:
-    """Takes pixel (i, j) of image n from (rows[n, i], columns[n, j]), whole numbers, in place.
+    """Takes pixel (i, j) of image n from (rows[n, i], columns[n, j]), integers, in place.
 
     Args:
         X: images (N, C, H, W).
-        rows: row indices (N, H), possibly beyond the image.
-        columns: column indices (N, W), possibly beyond the image.
-        fill: what lies there, as for `resample`.
+        rows: row indices (N, H), possibly outside the image.
+        columns: column indices (N, W), possibly outside the image.
+        fill: the value outside the image, as for `resample`.
     """
     P, lows, highs = _padded(X, fill)
     rows = np.clip(rows + 1, lows[0], highs[0])
@@ -85,15 +85,17 @@ def pick(X: Array, rows: Array, columns: Array, fill: Fill) -> None:
 
 
 def _padded(X: Array, fill: Fill) -> tuple[Array, Array, Array]:
-    """The images with a border: (C, N, H + 3, W + 3), begun a pixel before them.
+    """Pads images by one pixel at the top and left and two at the bottom and right.
 
-    Also the least and the largest place within it, (2,), that pixels may be taken from.
+    Returns:
+        The padded images (C, N, H + 3, W + 3), and the smallest and the largest coordinates in
+        them, (2,) each, from which pixels may be taken.
     """
     size = np.array(X.shape[2:])
     at_edge = fill == "edge"
     P = np.full((X.shape[1], len(X), *(size + 3)), 0 if at_edge else fill, dtype=X.dtype)
     P[:, :, 1:-2, 1:-2] = np.swapaxes(X, 0, 1)
-    # Taking from the edge at the furthest, the border comes in with no weight.
+    # For "edge", coordinates end at the edge, so the border has no weight.
     return P, np.full(2, int(at_edge)), size + (not at_edge)
 
 
@@ -111,7 +113,7 @@ def _interpolate(
     highs: Array,
     X: Array,
 ) -> None:
-    """Bilinear interpolation as in `kernels.warp`, in NumPy."""
+    """Interpolates bilinearly as `kernels.warp` does, in NumPy."""
     width = P.shape[3]
     rows, columns = (a.astype(X.dtype) for a in np.ogrid[: X.shape[2], : X.shape[3]])
     starts, parts = [], []
@@ -138,7 +140,7 @@ def _interpolate(
 
 
 def _between(pixels: Array, at: Array, x: Array) -> Array:
-    """Pixels at `at`, and the share x of the way to their right neighbours."""
+    """Interpolates linearly, with weight x, between pixels at `at` and their right neighbours."""
     left, right = (np.take(pixels[i:], at, mode="clip") for i in (0, 1))
     right -= left
     right *= x

@@ -1,4 +1,4 @@
-"""The kernel of augmentation, in plain Python that `nnkit.compiled` compiles."""
+"""The kernel of resampling, in plain Python, to be compiled by `nnkit.compiled`."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ import numpy as np
 
 
 def warp(P: Any, linear: Any, offset: Any, D: Any, lows: Any, highs: Any, X: Any) -> None:
-    """Bilinear interpolation row by row, with the operations of `resample._interpolate`.
+    """Interpolates bilinearly, row by row, with the operations of `resample._interpolate`.
 
     Args:
         P: padded images (C, N, H + 3, W + 3).
-        linear: matrices (N, 2, 2) of the affine maps from pixels of X to places in P.
+        linear: matrices (N, 2, 2) of the affine maps from pixels of X to coordinates in P.
         offset: translations (N, 2) of these maps.
         D: displacements (2, N, H, W), or (2, 0, 0, 0) for none.
-        lows: the least place (2,).
-        highs: the largest place (2,).
+        lows: the smallest coordinates (2,).
+        highs: the largest coordinates (2,).
         X: receives the images (N, C, H, W).
     """
     columns, stride, real = X.shape[3], P.shape[3], X.dtype.type
     planes = P.reshape(P.shape[0], P.shape[1], -1)
     (low_y, low_x), (high_y, high_x) = (lows[0], lows[1]), (highs[0], highs[1])
-    # One row in steps of their own, which become vector instructions.
+    # Separate loops over a row, which compile to vector instructions.
     y, x = np.empty(columns, X.dtype), np.empty(columns, X.dtype)
     at = np.empty(columns, np.int32)
     for n in range(X.shape[0]):

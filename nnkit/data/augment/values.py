@@ -1,4 +1,4 @@
-"""Augmentations that change what pixels hold: noise, brightness, contrast, and erasing a part."""
+"""Augmentations that change pixel values: noise, brightness, contrast, and erasing a part."""
 
 from __future__ import annotations
 
@@ -111,10 +111,10 @@ class Erase(Uninterpolated):
 
 
 def _stretch(size: int, lengths: Array, rng: np.random.Generator) -> Array:
-    """Masks (N, size) of one randomly placed stretch of pixels for each length (N,).
+    """Draws a randomly placed segment of pixels for each length (N,).
 
     Returns:
-        (N, size), at least one pixel in each.
+        Masks (N, size) with at least one pixel each.
     """
     lengths = np.clip(np.rint(lengths), 1, size)
     starts = np.floor(rng.random(len(lengths)) * (size - lengths + 1))

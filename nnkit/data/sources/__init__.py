@@ -1,4 +1,4 @@
-"""The sources of data; adding one is adding its file and its name to the union here."""
+"""The data sources; to add one, write its module and add it to the union here."""
 
 from __future__ import annotations
 

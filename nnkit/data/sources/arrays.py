@@ -1,4 +1,4 @@
-"""Arrays on disk: IDX files, NumPy's .npy (memory-mapped) and .npz (memory-mapped where stored)."""
+"""Arrays on disk: IDX files, .npy files and .npz archives (memory-mapped if uncompressed)."""
 
 from __future__ import annotations
 
@@ -54,15 +54,15 @@ class _Arrays(Source):
 
     @property
     def weight_names(self) -> tuple[str | None, str | None]:
-        """The arrays of weights: of the samples, and of the test set."""
+        """The names of the weight arrays for the samples and for the test set."""
         return None, None
 
     @abstractmethod
     def read(self, name: str) -> Array:
-        """The array that one of the four settings names."""
+        """Reads the array with the name given in a setting."""
 
     def place(self, name: str) -> str:
-        """The location of a named array, as the user knows it."""
+        """The location of a named array, for messages."""
         return name
 
     def load(self) -> Dataset:
@@ -87,7 +87,7 @@ class _Arrays(Source):
         return Dataset(samples, test, classes)
 
     def moved(self, place: Path) -> Self:
-        """The same data in another place: the file at `path`, or a folder of several files."""
+        """Returns a copy of the source with another path or, for several files, another folder."""
         if "path" in type(self).model_fields:
             return super().moved(place)
         named = {name: getattr(self, name) for name in type(self).model_fields if name != "kind"}
@@ -173,15 +173,15 @@ class Npz(_Weighted):
 
 
 def _with_channel(inputs: Array) -> Array:
-    """Grey images (n, H, W) as (n, 1, H, W), single numbers (n,) as (n, 1)."""
+    """Adds a channel axis: (n, H, W) becomes (n, 1, H, W), and (n,) becomes (n, 1)."""
     return inputs[:, None] if inputs.ndim in (1, 3) else inputs
 
 
 def read_npy(path: str) -> Array:
-    """A .npy file, memory-mapped.
+    """Reads a .npy file, memory-mapped.
 
     Raises:
-        DataError: missing, damaged, or an array of Python objects.
+        DataError: the file is missing, damaged, or contains Python objects.
     """
     try:
         return _mapped(existing(path, "file"), 0)
@@ -190,10 +190,10 @@ def read_npy(path: str) -> Array:
 
 
 def read_npz(path: Path, name: str) -> Array:
-    """One array of a .npz archive, memory-mapped where it is stored without compression.
+    """Reads an array of a .npz archive, memory-mapped if it is not compressed.
 
     Raises:
-        DataError: not an archive, no array of that name (says which there are), or damaged.
+        DataError: the file is not an archive or is damaged, or the array does not exist.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -213,16 +213,16 @@ def read_npz(path: Path, name: str) -> Array:
 
 
 def _start(path: Path, entry: zipfile.ZipInfo) -> int:
-    """The offset at which an entry's content begins in the archive."""
+    """The offset of an entry's content in the archive."""
     with path.open("rb") as file:
-        # The local header: 26 bytes, then the lengths of the name and the extra field after it.
+        # The local header: 26 bytes, then the lengths of the name and the extra field that follow.
         file.seek(entry.header_offset + 26)
         name_length, extra_length = struct.unpack("<HH", file.read(4))
     return int(entry.header_offset + 30 + name_length + extra_length)
 
 
 def _mapped(path: Path, start: int) -> Array:
-    """The array whose .npy header stands at that byte of a file, memory-mapped."""
+    """Memory-maps the array whose .npy header begins at byte `start` of a file."""
     with path.open("rb") as file:
         file.seek(start)
         shape, fortran, dtype = _npy_header(file)

@@ -1,4 +1,4 @@
-"""Tables as CSV: numbers, words and missing values; columns of labels, and of weights."""
+"""CSV tables with numbers, text and missing values, label columns and a weight column."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nnkit.data.dataset import Array, Column, Dataset, Samples
 from nnkit.data.sources.source import Source, existing
 from nnkit.errors import DataError, SettingError
 
-MOST_CLASSES = 20  # whole-number labels of more different values than this are taken as numbers
+MOST_CLASSES = 20  # integer labels with more distinct values than this are regression targets
 
 
 class Csv(Source):
@@ -86,7 +86,7 @@ class Csv(Source):
         )
 
     def _roles(self, table: CsvTable) -> dict[int, str]:
-        """Roles of the columns that are not inputs, by index: `label`, `weights` or `ignore`."""
+        """Maps the index of each column that is not an input to `label`, `weights` or `ignore`."""
         several = isinstance(self.label, tuple)
         labels = self.label if isinstance(self.label, tuple) else (self.label,)
         named: list[tuple[str | int, tuple[str | int, ...]]] = [
@@ -107,7 +107,7 @@ class Csv(Source):
         return roles
 
     def _several(self, table: CsvTable, labels: Sequence[int]) -> Array:
-        """Real targets (n, labels), one column each."""
+        """Reads several label columns as real targets (n, labels)."""
         if self.task == "classification":
             raise SettingError(
                 ("data", "source", "task"),
@@ -119,7 +119,7 @@ class Csv(Source):
 
 @dataclass(frozen=True, slots=True)
 class CsvTable:
-    """A CSV file's cells, each row with the line on which it ends."""
+    """The cells of a CSV file, and for each row the number of its last line."""
 
     path: Path
     names: tuple[str, ...]
@@ -130,7 +130,7 @@ class CsvTable:
         """The index of a column given by name or index.
 
         Raises:
-            DataError: there is none; says which there are.
+            DataError: there is no such column; the message lists the columns.
         """
         count = len(self.names)
         if isinstance(column, int):
@@ -146,15 +146,16 @@ class CsvTable:
     def column(
         self, index: int, missing: frozenset[str], categories: tuple[str, ...] | None = None
     ) -> tuple[Column, Array]:
-        """A column as float64 (n,), NaN where missing; words as their index.
+        """Converts a column to float64 (n,), missing values to NaN and words to their indices.
 
         Args:
-            index: which column.
-            missing: the cells that mean no value.
-            categories: the words it may hold, `()` for a column of numbers; None to find out.
+            index: index of the column.
+            missing: cell contents that mean a missing value.
+            categories: the allowed words, or `()` for a column of numbers; None to infer them.
 
         Raises:
-            DataError: infinity, or a cell that the categories don't allow; names the line.
+            DataError: a cell is infinite or not allowed by the categories; the message gives the
+                line.
         """
         name = self.names[index]
         cells = [row[index].strip() for row in self.rows]
@@ -187,7 +188,8 @@ def read_table(path: Path, delimiter: str = ",", header: bool = True) -> CsvTabl
     """Reads a CSV file.
 
     Raises:
-        DataError: missing, not text, empty, a column twice, or a ragged row (names its line).
+        DataError: the file is missing, not text or empty, two columns have the same name, or a row
+            has the wrong number of cells.
     """
     existing(str(path), "file")
     rows: list[list[str]] = []
@@ -270,7 +272,7 @@ def _targets(
 
 
 def _weights(table: CsvTable, index: int, missing: frozenset[str]) -> Array:
-    """The sample weight of each row, (n,)."""
+    """Reads the sample weights, (n,)."""
     _, weights = table.column(index, missing, categories=())
     name = f"the weight '{table.names[index]}'"
     for weight, line in zip(weights, table.lines, strict=True):
@@ -301,4 +303,4 @@ def _is_number(cell: str) -> bool:
         float(cell)
     except ValueError:
         return False
-    return "_" not in cell  # allowed in numbers only by Python
+    return "_" not in cell  # float() accepts underscores

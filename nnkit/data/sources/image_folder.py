@@ -1,4 +1,4 @@
-"""Pictures in folders, a folder a class."""
+"""Pictures in folders, one folder per class."""
 
 from __future__ import annotations
 

@@ -53,13 +53,13 @@ def _read(folder: Path, images_file: str, labels_file: str) -> Samples:
 
 
 def places() -> list[Path]:
-    """The folders in which `mnist/` is looked for, in this order."""
+    """The folders in which `mnist/` is searched for, in order."""
     chosen = os.environ.get("NNKIT_DATA")
     return [*([Path(chosen)] if chosen else []), Path("data"), cache_folder() / "data"]
 
 
 def find_mnist() -> Path | None:
-    """The first folder that holds the four files, or None."""
+    """The first folder that contains the four files, or None."""
     for place in places():
         if all((place / "mnist" / name).is_file() for name in FILES):
             return place / "mnist"

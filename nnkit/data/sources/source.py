@@ -22,47 +22,47 @@ class Source(Component):
         """Reads the data.
 
         Raises:
-            DataError: missing, damaged, or nothing to train on; says where and what.
+            DataError: the data is missing, damaged or empty; the message gives the location.
         """
 
     def moved(self, place: Path) -> Self:
-        """The same data in another place: the file or folder that `path` named.
+        """Returns a copy of the source whose `path` is another file or folder.
 
         Raises:
-            UsageError: the source names no place.
+            UsageError: the source has no path.
         """
         if "path" not in type(self).model_fields:
             raise UsageError(f"the config of '{self.tag()}' data contains no path")
         return self.model_copy(update={"path": str(place.resolve())})
 
     def read_picture(self, path: Path, shape: tuple[int, ...]) -> Array:
-        """Reads a picture as one raw input (*shape), as the source reads its own pictures.
+        """Reads a picture as a raw input (*shape), in the same way as the source's own pictures.
 
         Raises:
-            DataError: not a readable picture, or the source has no pictures.
+            DataError: the file is not a readable picture, or the source has no pictures.
         """
         raise DataError(f"{path}: this model reads {self.tag()} data, not pictures")
 
     def read_table(self, path: Path, columns: Sequence[Column]) -> Array:
-        """Reads a table's rows as raw inputs (n, columns), as the source reads its own table.
+        """Reads a table as raw inputs (n, columns), in the same way as the source's own table.
 
         Args:
             path: the file.
-            columns: those of the table that the model was trained on, found by name.
+            columns: the columns of the table that the model was trained on, matched by name.
 
         Raises:
-            DataError: no such table, a column is missing, or the source has no tables.
+            DataError: the table does not exist, a column is missing, or the source has no tables.
         """
         raise DataError(f"{path}: this model reads {self.tag()} data, not CSV")
 
 
 def targets_of(labels: Array, place: str) -> tuple[Array, tuple[str, ...] | None]:
-    """Targets from an array of labels, and class names where they are classes.
+    """Converts an array of labels to targets and, if they are classes, class names.
 
-    Whole numbers, one a sample, are classes, 0 to their largest; all others are real targets.
+    One integer per sample is a class, from 0 to the largest; anything else is a real target.
 
     Raises:
-        DataError: a whole number that can't be a class.
+        DataError: an integer is negative or too large to be a class.
     """
     if labels.dtype.kind in "bui" and labels.size == len(labels):
         count = int(labels.max()) + 1
@@ -77,10 +77,10 @@ def targets_of(labels: Array, place: str) -> tuple[Array, tuple[str, ...] | None
 
 
 def existing(path: str, what: str) -> Path:
-    """The path, if there is such a file or folder.
+    """Returns the path if it exists.
 
     Raises:
-        DataError: there is none.
+        DataError: it does not exist.
     """
     found = Path(path)
     if not found.exists():

@@ -1,10 +1,10 @@
-"""Networks that come with the package."""
+"""Pretrained networks that are included in the package."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-# Reads single digits, 28 × 28; `make pretrained` trains it by configs/digits.yaml.
+# Classifies single digits, 28 × 28; `make pretrained` trains it with configs/digits.yaml.
 DIGITS = Path(__file__).parent / "digits.safetensors"
-# Tells whole digits from parts of them and from several; `make verifier` trains it.
+# Distinguishes whole digits from parts of digits and several digits; `make verifier` trains it.
 VERIFIER = Path(__file__).parent / "whole.safetensors"

@@ -1,4 +1,4 @@
-"""`python -m nnkit.reading.pretrained RUN`: ship a run's network as the digit reader."""
+"""`python -m nnkit.reading.pretrained RUN`: include a run's network as the digit reader."""
 
 from __future__ import annotations
 

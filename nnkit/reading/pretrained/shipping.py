@@ -1,4 +1,4 @@
-"""Preparing a run's network to be shipped with the package."""
+"""Prepares the network of a run for inclusion in the package."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from pathlib import Path
 from nnkit.runs.checkpoint import read_checkpoint, write_checkpoint
 from nnkit.runs.directory import find_checkpoint
 
-KEPT = ("params/", "state/", "preprocess/")  # all that prediction needs
+KEPT = ("params/", "state/", "preprocess/")  # what prediction needs
 
 
 def ship(run: str | Path, path: Path) -> None:
-    """Writes the run's best parameters without the optimizer's vectors."""
+    """Writes the best checkpoint of a run without the optimizer state."""
     found = read_checkpoint(find_checkpoint(str(run)))
     tensors = {name: array for name, array in found.tensors.items() if name.startswith(KEPT)}
     header = {name: part for name, part in found.header.items() if name not in ("format", "sha256")}
     source = header["config"]["data"]["source"]
     if "path" in source:
-        source["path"] = Path(source["path"]).name  # the folder means nothing elsewhere
+        source["path"] = Path(source["path"]).name  # the folder is meaningless on other machines
     write_checkpoint(path, tensors, header)
     print(f"{path}: {path.stat().st_size / 1000:.0f} kB")

@@ -1,17 +1,17 @@
-"""Reading what is written in a picture, stage by stage, each in a module of its own.
+"""Reads the digits in a picture in stages, one module per stage.
 
-1. `slip`: the slip of paper on a desk, if the picture shows one; the rest looks at its inside;
-2. `ink`: what is ink and what is paper, under uneven light, in any colours, dark or light;
-3. `clean`: ruled lines and specks taken away;
-4. `components`: what hangs together;
-5. `lines`: lines of writing in reading order, levelled, straightened, brought to one height;
-6. `cuts`: a line cut into pieces, more than it has digits;
-7. `normal`: what may be a digit, in the form in which MNIST was made, for the network that reads;
-8. `views`: the same amid its neighbours, for the network that verifies that it is a whole one;
-9. `path`: of all ways to join pieces, the one that the networks find most probable;
-10. `reading`: what comes of it: text, lines, digits with their boxes.
+1. `slip`: finds a slip of paper on a desk, if there is one, and crops the picture to it;
+2. `ink`: separates ink from paper, under uneven light, in any colours, dark or light;
+3. `clean`: removes ruled lines and specks;
+4. `components`: finds connected components;
+5. `lines`: finds lines of writing in reading order, levels, straightens and scales them;
+6. `cuts`: cuts a line into pieces, more than it has digits (over-segmentation);
+7. `normal`: normalizes candidates for digits like the images of MNIST, for the classifier;
+8. `views`: crops candidates with their surroundings, for the verifier of whole digits;
+9. `path`: joins pieces into digits along the path that the networks find most probable.
 
-The networks are functions from images to probabilities: nothing here knows how they work.
+`nnkit.reading.result` defines the result: text, lines, digits with their boxes. The networks are
+functions from images to probabilities; nothing here depends on how they work.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from nnkit.reading.segmentation.path import Candidate, Networks, best_path, cand
 from nnkit.reading.segmentation.slip import slip_in
 from nnkit.reading.segmentation.stages import Stages, outline
 
-REJECT = 0.05  # threshold on the probability of being one whole digit, and this one
-SPACE = 0.4  # least width of a space, relative to the digits' height …
+REJECT = 0.05  # lowest accepted probability that a symbol is one whole digit of its class
+SPACE = 0.4  # smallest width of a space, relative to the digits' height …
 WIDER = 2.0  # … relative to the widest gap that is not a space
-FARTHER = 1.2  # … and, centre to centre, relative to digits without a space
-ALONE = 1.0  # least width where there is no other gap, relative to the digits' height
+FARTHER = 1.2  # … and, centre to centre, relative to adjacent digits
+ALONE = 1.0  # smallest width if there is only one gap, relative to the digits' height
 
 __all__ = ["REJECT", "Digit", "Line", "Networks", "Reading", "Stages", "read_picture"]
 
@@ -53,12 +53,12 @@ def read_picture(
     """Reads the digits in a picture.
 
     Args:
-        picture: upright and opaque, as `open_picture` gives it.
-        networks: the one that reads, and the verifier.
-        reject: the least probability that something is one whole digit and the one it is taken
-            for; what is below is read as `?`.
-        stages: that are told what each stage makes of the picture.
-        certain: whether these are probabilities indeed, and no mere decisions.
+        picture: the picture, upright and opaque, as returned by `open_picture`.
+        networks: the classifier and the verifier.
+        reject: the lowest probability that a symbol is one whole digit of its class; below it, the
+            symbol is read as `?`.
+        stages: receives the intermediate result of each stage.
+        certain: whether the network gives probabilities; otherwise digits have no confidence.
     """
     stages = stages or Stages()
     strips = strips_of(picture, stages)
@@ -79,7 +79,7 @@ def read_picture(
 
 
 def strips_of(picture: Image.Image, stages: Stages) -> list[Strip]:
-    """The lines of a picture from top to bottom: all that comes before the network."""
+    """Finds the lines of a picture, from top to bottom; the stages before the networks."""
     slip = slip_in(picture, stages)
     if slip is not None:
         return [slip.in_picture(strip) for strip in _strips(slip.picture, stages)]
@@ -115,7 +115,7 @@ def _outline(strip: Strip, scale: float) -> list[tuple[float, float]]:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """Converts candidates to digits by `read_picture`'s settings and the picture's size."""
+    """Converts candidates to digits, with `read_picture`'s settings and the picture's size."""
 
     classes: Sequence[str]
     reject: float
@@ -141,10 +141,10 @@ def _line(pieces: Pieces, path: Sequence[Candidate], answer: _Answer) -> Line:
 
 
 def _spaces(boxes: Sequence[tuple[int, int, int, int]]) -> Array:
-    """After which digits there is a space, (digits − 1,) bool.
+    """Whether a space follows each digit but the last, (digits − 1,) bool.
 
-    The gap must be wide, and so must the way from middle to middle: around a 1, which is narrow,
-    gaps are wide in evenly written numbers too.
+    A space requires a wide gap and a wide centre-to-centre distance, because the gaps around a
+    narrow 1 are wide in evenly written numbers too.
     """
     gaps = np.array([b[0] - a[2] for a, b in pairwise(boxes)])
     ways = np.array([b[0] + b[2] - a[0] - a[2] for a, b in pairwise(boxes)]) / 2
@@ -155,7 +155,7 @@ def _spaces(boxes: Sequence[tuple[int, int, int, int]]) -> Array:
 
 
 def _narrowest_space(gaps: Array) -> float:
-    """The width above which a gap is a space: where the sorted widths jump."""
+    """The smallest width of a space: where the sorted gap widths jump; infinity if they do not."""
     if len(gaps) == 1:
         return ALONE * HEIGHT
     for narrower, wider in pairwise(np.sort(gaps).tolist()):
@@ -165,7 +165,7 @@ def _narrowest_space(gaps: Array) -> float:
 
 
 def _rounded(box: tuple[float, float, float, float], limits: tuple[int, int]) -> Box:
-    """The box rounded outwards to whole pixels, within the picture."""
+    """Rounds a box outwards to whole pixels within the picture."""
     x0, y0, x1, y1 = box
     width, height = limits
     left, top = (min(max(int(np.floor(v)), 0), n - 1) for v, n in ((x0, width), (y0, height)))

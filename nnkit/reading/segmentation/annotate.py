@@ -1,4 +1,4 @@
-"""Annotation of a picture with the digits read."""
+"""Annotates a picture with the digits that were read."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ SMALLEST, LARGEST = 11, 80  # … in pixels at least and at most
 
 
 def annotated(picture: Image.Image, reading: Reading) -> Image.Image:
-    """A copy of the picture with a box around each digit, its label, and its percentage if read.
+    """Returns a copy of the picture with a box, a label and, if read, a percentage for each digit.
 
-    Above the picture there is room for the labels of its first line.
+    The copy has additional space at the top for the labels of the first line.
     """
     heights = sorted(digit.box[3] - digit.box[1] for digit in reading.digits) or [0]
     size = min(max(round(LABEL * heights[len(heights) // 2]), SMALLEST), LARGEST)

@@ -1,4 +1,4 @@
-"""Taking away what is on the page but not written: specks of dust, ruled lines."""
+"""Removes what is on the page but not handwriting: specks of dust and ruled lines."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from nnkit.data.dataset import Array
 from nnkit.reading.segmentation.components import Components, label, widened
 from nnkit.reading.segmentation.ink import SOLID, Ink
 
-FAINT = 0.25  # fraction of the ink's darkness above which a ruled line is followed
+FAINT = 0.25  # fraction of the ink's darkness above which a pixel may belong to a ruled line
 STEEPEST = 0.06  # largest slope of a ruled line
 COVERED = 0.92  # fraction of the page's width that a ruled line covers
-SLENDER = 25  # least length of a ruled line, in multiples of its thickness
+SLENDER = 25  # smallest length of a ruled line, in multiples of its thickness
 SAMPLED = 400  # columns searched for ruled lines
-SPECK = 0.1  # least size of a component, relative to the digits' height
+SPECK = 0.1  # smallest size of a component, relative to the digits' height
 DUST = 0.3  # relative size below which it must be near a larger component …
 NEAR = 0.3  # … within this distance
 DASH = 5  # aspect ratio of a line under or between digits
@@ -23,7 +23,7 @@ DARK = 0.5  # fraction of the ink's darkness that a stroke must reach somewhere
 
 
 def without_rules(ink: Ink) -> Ink:
-    """Erases lines that cross the whole page; where a stroke crosses them it stays whole."""
+    """Erases ruled lines across the page, except where strokes cross them."""
     amount = ink.amount.copy()
     for view in (amount, amount.T):
         for rule in _rules(view > FAINT):
@@ -36,8 +36,8 @@ class _Rule:
     """A ruled line.
 
     Attributes:
-        middles: y of the rule's middle in each column, (w,).
-        thickness: in pixels.
+        middles: y of the line's middle in each column, (w,).
+        thickness: thickness in pixels.
     """
 
     middles: Array
@@ -45,7 +45,7 @@ class _Rule:
 
 
 def _rules(mask: Array) -> list[_Rule]:
-    """The lines from the left border to the right one, level but for a small slope."""
+    """Finds lines from the left to the right border with at most a small slope."""
     height, width = mask.shape
     thickest = width / SLENDER
     if width < 2 * SLENDER or height < 8:
@@ -69,7 +69,7 @@ def _rules(mask: Array) -> list[_Rule]:
 
 
 def _vertical_runs(mask: Array, step: int) -> tuple[Array, Array, Array]:
-    """The vertical runs in every `step`-th column: x, first y, and the y after the last."""
+    """The vertical runs in every `step`-th column: x, first y, and last y + 1."""
     columns = mask.T[::step]
     padded = np.zeros((columns.shape[0], columns.shape[1] + 2), dtype=np.int8)
     padded[:, 1:-1] = columns
@@ -80,7 +80,7 @@ def _vertical_runs(mask: Array, step: int) -> tuple[Array, Array, Array]:
 def _straight(
     x: Array, y: Array, columns: int, width: int, height: int
 ) -> list[tuple[float, float]]:
-    """Slopes and levels on which many runs lie, the most first (Hough 1962)."""
+    """Slopes and levels of lines through many runs, the most first (Hough transform, 1962)."""
     lines: list[tuple[int, float, float]] = []
     slopes = np.arange(-STEEPEST, STEEPEST, 1.5 / width)
     room = int(STEEPEST * width) + 2
@@ -101,7 +101,7 @@ def _straight(
 
 
 def _followed(middles: Array, x: Array, y: Array) -> Array:
-    """The line bent to where its runs are: medians over sixteenths of the width."""
+    """Fits a line to its runs: medians over sixteenths of the width."""
     width = len(middles)
     parts = np.minimum(x * 16 // width, 15)
     centres, offsets = [], []
@@ -124,7 +124,7 @@ def _covers(rule: _Rule, mask: Array) -> bool:
 
 
 def _erase(amount: Array, rule: _Rule) -> None:
-    """Blanks the line in each column where nothing thicker crosses it."""
+    """Erases the line in each column where no stroke crosses it."""
     height, width = amount.shape
     radius = int(rule.thickness) + 3
     columns = np.arange(width)
@@ -141,7 +141,7 @@ def _erase(amount: Array, rule: _Rule) -> None:
 
 
 def written(ink: Ink) -> Components:
-    """The components that somebody may have written, without specks, dust and shadows."""
+    """The components that may be handwriting, without specks, dust and shadows."""
     found = label(ink.solid)
     if not len(found):
         return found
@@ -161,11 +161,11 @@ def written(ink: Ink) -> Components:
 
 
 def amount_of(ink: Ink, mask: Array) -> Array:
-    """The ink of some strokes, float32 (h, w), with their fading edges, without all other strokes.
+    """The ink of selected strokes with their fading edges, without other strokes, float32 (h, w).
 
     Args:
-        ink: of which these are a part.
-        mask: their pixels, bool (h, w).
+        ink: the ink that contains the strokes.
+        mask: the pixels of the strokes, bool (h, w).
     """
     kept = (ink.amount > ink.floor / 2) & ~widened(ink.solid & ~mask) | mask
     return np.where(kept, ink.amount, 0)
@@ -179,7 +179,7 @@ def digit_height(heights: Array, areas: Array) -> float:
 
 
 def _distances(boxes: Array, others: Array) -> Array:
-    """The distance from each box to the nearest other, (n,), the greater of its x and y parts."""
+    """The Chebyshev distance from each box to the nearest other box, (n,)."""
     nearest = np.full(len(boxes), np.inf)
     for box in others:
         apart = np.maximum(boxes[:, :2] - box[2:], box[:2] - boxes[:, 2:]).max(axis=1)

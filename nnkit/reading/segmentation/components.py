@@ -1,7 +1,7 @@
 """Connected components of a mask, by runs and union-find, in NumPy.
 
-`scipy.ndimage.label` does the same, but SciPy is larger than all that nnkit needs; the tests hold
-this against it.
+`scipy.ndimage.label` does the same, but SciPy would be larger than all of nnkit's dependencies;
+the tests compare the two.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ class Components:
     """The 8-connected components of a mask, numbered from 1 in the order of their first pixels.
 
     Attributes:
-        labels: int32 (h, w), 0 outside.
-        boxes: int64 (n, 4), x0, y0, x1, y1 with the ends excluded; component i's is row i − 1.
-        areas: pixels of each, (n,).
+        labels: the component of each pixel, int32 (h, w), 0 for the background.
+        boxes: x0, y0, x1, y1 with the ends excluded, int64 (n, 4); row i − 1 is component i.
+        areas: number of pixels of each component, (n,).
     """
 
     labels: Array
@@ -39,23 +39,24 @@ class Components:
         return self.boxes[:, 3] - self.boxes[:, 1]
 
     def mask(self, chosen: Array, columns: slice = slice(None)) -> Array:
-        """The pixels of chosen components, (h, w) bool.
+        """The pixels of selected components, (h, w) bool.
 
         Args:
-            chosen: bool (n,).
-            columns: of the picture.
+            chosen: the selection, bool (n,).
+            columns: the columns of the picture to return.
         """
         return np.concatenate([[False], chosen])[self.labels[:, columns]]
 
 
 def label(mask: Array) -> Components:
-    """Finds the components.
+    """Finds the connected components of a mask.
 
-    A row's runs are met with those of the row above by their ends, all rows at once; then each run
-    is pointed at the least that it is connected with (He, Chao & Suzuki 2008), until none changes.
+    The runs of all rows are compared with those of the row above at once, by their ends. Then
+    each run is assigned the smallest run that it is connected with (He, Chao & Suzuki 2008),
+    until nothing changes.
 
     Args:
-        mask: bool (h, w).
+        mask: the mask, bool (h, w).
     """
     height, width = mask.shape
     padded = np.zeros((height, width + 2), dtype=np.int8)
@@ -81,8 +82,8 @@ def label(mask: Array) -> Components:
 
 
 def _neighbours(rows: Array, starts: Array, ends: Array, width: int) -> tuple[Array, Array]:
-    """Pairs of runs that touch, also across a corner: numbers of the upper and of the lower one."""
-    stride = width + 2  # one number for row and column, which grows from run to run
+    """Pairs of 8-adjacent runs in successive rows: indices of the upper and of the lower run."""
+    stride = width + 2  # row · stride + column increases from run to run
     first = np.searchsorted((rows * stride) + ends, (rows - 1) * stride + starts)
     after = np.searchsorted((rows * stride) + starts, (rows - 1) * stride + ends, side="right")
     counts = np.maximum(after - first, 0)
@@ -92,7 +93,7 @@ def _neighbours(rows: Array, starts: Array, ends: Array, width: int) -> tuple[Ar
 
 
 def _united(count: int, first: Array, second: Array) -> Array:
-    """The least run that each run is connected with, (count,)."""
+    """The smallest run that each run is connected with, (count,)."""
     parents = np.arange(count)
     while True:
         a, b = parents[first], parents[second]
@@ -106,7 +107,7 @@ def _united(count: int, first: Array, second: Array) -> Array:
 
 
 def widened(mask: Array) -> Array:
-    """The mask and the pixels beside it, where a stroke's edge fades."""
+    """Dilates a mask by one pixel, where the edge of a stroke fades."""
     wide = mask.copy()
     wide[1:] |= mask[:-1]
     wide[:-1] |= mask[1:]

@@ -1,6 +1,6 @@
-"""A line cut into more pieces than it has digits, for a network to choose which belong together.
+"""Cuts a line into more pieces than it has digits; networks then choose which belong together.
 
-Over-segmentation (Casey & Lecolinet 1996, §3): what hangs together is cut wherever two digits
+In this over-segmentation (Casey & Lecolinet 1996, §3), a component is cut wherever two digits
 might touch, along the path from top to bottom that crosses the least ink.
 """
 
@@ -16,29 +16,29 @@ from nnkit.reading.segmentation.lines import HEIGHT, Strip
 
 OVERLAP = 0.5  # overlap of two parts of one digit, relative to the narrower one's width
 PART = 0.5  # relative height below which a component is part of another
-UNCUT = 0.42 * HEIGHT  # width in pixels up to which nothing is cut
+UNCUT = 0.42 * HEIGHT  # width in pixels up to which a component is not cut
 APART = 2  # pixels between the starting points of cuts
-SWAY = 4  # pixels that a cut may move to either side
-ASKEW = 0.04  # cost of a step aside, in pixels of full stroke
+SWAY = 4  # pixels that a cut may deviate to either side
+ASKEW = 0.04  # cost of a sideways step, in pixels of full stroke
 MOST_INK = 0.7 * HEIGHT  # most ink that a cut may cross, in pixels of full stroke
-DISTINCT = 3  # least mean distance between two cuts, in pixels
-DENSITY = 9  # cuts at most in a width of `HEIGHT`
-THINNEST = 4.0  # stroke width in pixels below which it is thickened for the network
-THICKEST = 13.0  # stroke width above which it is thinned
-FAINTEST = 0.2  # least fraction of its ink that a thinned stroke keeps
+DISTINCT = 3  # smallest mean distance between two cuts, in pixels
+DENSITY = 9  # maximal number of cuts per width of `HEIGHT`
+THINNEST = 4.0  # stroke width in pixels below which strokes are thickened for the network
+THICKEST = 13.0  # stroke width above which strokes are thinned
+FAINTEST = 0.2  # smallest fraction of its ink that a thinned stroke keeps
 SOFT = 0.12  # ink that still belongs to the adjacent stroke
 
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """A line in pieces, numbered from left to right.
+    """A line, cut into pieces that are numbered from left to right.
 
     Attributes:
         strip: the line.
-        amount: its ink, float32 (h, w), with strokes about as thick as MNIST's.
-        number: int32 (h, w), the piece of each pixel, from 1; 0 for paper.
-        boxes: (n, 4) in the strip.
-        joined: whether what lies between a piece and the next is a cut, no gap, (n − 1,) bool.
+        amount: ink of the line, float32 (h, w), with strokes about as thick as MNIST's.
+        number: piece of each pixel, from 1, int32 (h, w); 0 for paper.
+        boxes: boxes of the pieces in the strip, (n, 4).
+        joined: whether a cut, not a gap, separates a piece from the next, (n − 1,) bool.
         seams: the cuts, each as points (x, y).
     """
 
@@ -50,7 +50,7 @@ class Pieces:
     seams: tuple[Array, ...]
 
     def ink(self, first: int, last: int) -> Array:
-        """The ink of pieces `first` … `last`, cut out."""
+        """The ink of pieces `first` … `last`, cropped to their box."""
         x0, y0 = self.boxes[first : last + 1, :2].min(axis=0)
         x1, y1 = self.boxes[first : last + 1, 2:].max(axis=0)
         number = self.number[y0:y1, x0:x1]
@@ -58,7 +58,7 @@ class Pieces:
         return np.where(inside, self.amount[y0:y1, x0:x1], 0)
 
     def box_in_picture(self, first: int, last: int) -> tuple[float, float, float, float]:
-        """The upright box around the strokes of pieces `first` … `last`, in the picture."""
+        """The upright box around the strokes of pieces `first` … `last`, in picture coordinates."""
         inside = (self.number > first) & (self.number <= last + 1) & self.strip.solid
         if not inside.any():
             inside = (self.number > first) & (self.number <= last + 1)
@@ -70,12 +70,12 @@ class Pieces:
 
 
 def cut(strip: Strip, doubtful: Array | None = None) -> Pieces:
-    """Cuts a line.
+    """Cuts a line into pieces.
 
     Args:
         strip: the line.
-        doubtful: whether a group of components may be cut, (groups,) bool; by default none is,
-            and each group is a piece.
+        doubtful: whether each group of components may be cut, (groups,) bool; by default no group
+            is cut, and each is a piece.
     """
     groups = _groups(label(strip.solid))
     if doubtful is None:
@@ -103,7 +103,7 @@ def cut(strip: Strip, doubtful: Array | None = None) -> Pieces:
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """Components that lie above each other: the mask (h, right − left) of their ink."""
+    """Vertically overlapping components: columns and the mask (h, right − left) of their ink."""
 
     left: int
     right: int
@@ -111,7 +111,7 @@ class _Group:
 
 
 def label_boxes(number: Array, count: int) -> Array:
-    """The boxes of numbers 1 … count, (count, 4)."""
+    """The boxes of the labels 1 … count, (count, 4)."""
     boxes = np.empty((count, 4), dtype=np.int64)
     boxes[:, :2], boxes[:, 2:] = max(number.shape), 0
     y, x = np.nonzero(number)
@@ -127,7 +127,7 @@ def label_boxes(number: Array, count: int) -> Array:
 
 
 def _groups(found: Components) -> list[_Group]:
-    """Components that lie above each other, as parts of a broken digit do, from left to right."""
+    """Groups components above each other, as parts of a broken digit are, from left to right."""
     order = np.argsort(found.boxes[:, 0] + found.boxes[:, 2])
     groups: list[list[int]] = []
     spans: list[tuple[int, int]] = []
@@ -153,7 +153,7 @@ def _groups(found: Components) -> list[_Group]:
 
 
 def _cuts(strip: Strip, groups: list[_Group], doubtful: Array) -> list[Array]:
-    """The paths along which to cut each group, (k, h), x from its left."""
+    """The paths along which to cut each group, (k, h), as x from the group's left."""
     windows, columns = [], []
     for group, may_be_cut in zip(groups, doubtful, strict=True):
         width = group.right - group.left
@@ -176,7 +176,7 @@ def _cuts(strip: Strip, groups: list[_Group], doubtful: Array) -> list[Array]:
 
 
 def _cheapest(paths: Array, costs: Array, width: int) -> Array:
-    """The cuts of a group that cross little ink and have no better one nearby, in order."""
+    """The cuts of a group with little ink and no better cut nearby, from left to right."""
     chosen: list[int] = []
     most = max(2, round(DENSITY * width / HEIGHT))
     for k in np.argsort(costs):
@@ -191,13 +191,13 @@ def _cheapest(paths: Array, costs: Array, width: int) -> Array:
 def _seams(costs: Array) -> tuple[Array, Array]:
     """The cheapest path from top to bottom in each window, by dynamic programming.
 
-    A step goes down, or down and aside by one, which costs a little.
+    Each step goes straight down or, at a small extra cost, diagonally.
 
     Args:
         costs: the cost of each pixel, (h, k, w).
 
     Returns:
-        The place within the window in each row, (k, h), and the path's cost (k,).
+        The column in the window for each row, (k, h), and the cost of the path, (k,).
     """
     height, windows, width = costs.shape
     total = np.full((windows, width + 2), 1e6)
@@ -222,7 +222,7 @@ def _seams(costs: Array) -> tuple[Array, Array]:
 
 
 def _usual_stroke(strip: Strip) -> Array:
-    """The line's ink, its strokes made thicker or thinner towards what MNIST's digits have."""
+    """The line's ink with strokes thickened or thinned towards the stroke width of MNIST."""
     amount, width = strip.amount, max(1.0, _stroke(strip.solid))
     for _ in range(2):
         if width < THINNEST:
@@ -234,16 +234,16 @@ def _usual_stroke(strip: Strip) -> Array:
 
 
 def _stroke(solid: Array) -> float:
-    """The width of strokes, in pixels."""
+    """The mean width of strokes, in pixels."""
     padded = np.pad(solid, 1)
     edges = sum(int((np.diff(padded, axis=axis) != 0).sum()) for axis in (0, 1))
-    # A long stroke's area is half its outline times its width; a slanting outline has up to √2
-    # times as many edges.
+    # The area of a long stroke is half its outline times its width; a slanting outline has up to
+    # √2 times as many edges.
     return 2 * 1.2 * int(solid.sum()) / max(edges, 1)
 
 
 def _around(values: Array, extreme: np.ufunc) -> Array:
-    """The greatest or least of each pixel and the four beside it."""
+    """The maximum or minimum of each pixel and its four neighbours."""
     padded = np.pad(values, 1, mode="edge")
     up, down = padded[:-2, 1:-1], padded[2:, 1:-1]
     left, right = padded[1:-1, :-2], padded[1:-1, 2:]
@@ -251,7 +251,7 @@ def _around(values: Array, extreme: np.ufunc) -> Array:
 
 
 def _softened(number: Array, amount: Array) -> Array:
-    """Pieces with the fading edge of their strokes: two pixels of lighter ink around them."""
+    """Extends the pieces by the fading edges of their strokes, up to three pixels wide."""
     soft = amount > SOFT
     for _ in range(3):
         number = np.where((number == 0) & soft, _around(number, np.maximum), number)

@@ -1,4 +1,4 @@
-"""Separating ink from paper: colour, uneven light, polarity, noise."""
+"""Separates ink from paper: colour, uneven light, polarity, noise."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from nnkit.reading.segmentation.stages import Stages
 
 WORKING_PIXELS = 1_000_000  # pixels to which a picture is reduced before the analysis
 CELLS = 160  # cells of the coarse grid of brightness, along the longer side
-REACH = 0.35  # stroke width around which paper is sought, relative to √(width · height)
-LEAST_CONTRAST = 18  # least difference in grey levels between ink and paper
-LEAST_NOISE = 4.0  # standard deviations of the paper's noise above which something may be ink
+REACH = 0.35  # largest stroke width that is recognized as ink, relative to √(width · height)
+LEAST_CONTRAST = 18  # smallest difference in grey levels between ink and paper
+LEAST_NOISE = 4.0  # standard deviations of the paper's noise above which a pixel may be ink
 SOLID = 0.35  # fraction of the ink's darkness above which a pixel belongs to a stroke
-NOISY = 0.06  # noise, relative to the ink's darkness, above which it is smoothed first
+NOISY = 0.06  # noise, relative to the ink's darkness, above which the picture is smoothed first
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +24,10 @@ class Ink:
     """The ink of a picture, separated from the paper.
 
     Attributes:
-        amount: float32 (h, w), 0 on paper, about 1 in a stroke.
-        solid: bool (h, w), the pixels of strokes.
+        amount: amount of ink, float32 (h, w), 0 on paper, about 1 in a stroke.
+        solid: the pixels of strokes, bool (h, w).
         floor: the amount above which a pixel is solid.
-        scale: pixels of the picture to one of these.
+        scale: factor by which the picture was reduced.
     """
 
     amount: Array
@@ -37,22 +37,24 @@ class Ink:
 
 
 def ink_of(picture: Image.Image, stages: Stages) -> Ink | None:
-    """Separates ink from paper, dark on light or light on dark, under light that may be uneven.
+    """Separates ink from paper, dark on light or light on dark, even under uneven light.
 
-    1. Of colours, the brightness is taken, or the axis on which they differ most (PCA) where
-       brightness hardly tells them apart, as red on blue.
-    2. The paper is what lies along the border: ink is on the side of it on which more differs.
-    3. The light on the paper is what remains when ink is filled up from around by a morphological
-       closing (Serra 1982), which follows slopes and shadows.
-    4. Dark ink is measured as the share of light it swallows, light ink as what it adds.
-    5. Noise is estimated by the median deviation, and smoothed where it is strong.
+    1. Colours are reduced to brightness, or to their first principal component if brightness
+       hardly distinguishes them, as for red on blue.
+    2. The border is assumed to show paper; ink is on the side, darker or lighter, that deviates
+       more from it.
+    3. The brightness of the paper is estimated by a morphological closing (Serra 1982), which
+       removes ink but follows slopes and shadows.
+    4. Dark ink is measured as the fraction of light that it absorbs, light ink by the light that
+       it adds.
+    5. Noise is estimated from quantiles, and smoothed if it is strong.
 
     Args:
-        picture: as `open_picture` gives it.
-        stages: that are told what it looks like on the way.
+        picture: the picture, as returned by `open_picture`.
+        stages: receives the intermediate results.
 
     Returns:
-        None where nothing stands out.
+        The ink, or None if there is none.
     """
     working, scale = _reduced(picture)
     grey = grey_of(working)
@@ -64,7 +66,7 @@ def ink_of(picture: Image.Image, stages: Stages) -> Ink | None:
 
 
 def _ink(grey: Array, dark: bool, scale: float, stages: Stages) -> Ink | None:
-    """Ink that is dark in `grey`, whose `dark` says that it is so in the picture too."""
+    """Measures ink that is dark in `grey`; `dark` is whether it is dark in the picture too."""
     paper = _paper(grey)
     stages.show("paper", paper if dark else 255 - paper)
     measured = _measured(grey, paper, dark)
@@ -82,7 +84,7 @@ def _ink(grey: Array, dark: bool, scale: float, stages: Stages) -> Ink | None:
 
 
 def _reduced(picture: Image.Image) -> tuple[Image.Image, float]:
-    """The picture with no more than so many pixels, and how many of its own went into one."""
+    """Reduces the picture to at most `WORKING_PIXELS`; also returns the factor."""
     scale = max(1.0, (picture.width * picture.height / WORKING_PIXELS) ** 0.5)
     if scale == 1:
         return picture, 1.0
@@ -91,7 +93,7 @@ def _reduced(picture: Image.Image) -> tuple[Image.Image, float]:
 
 
 def grey_of(picture: Image.Image) -> Array:
-    """Brightness, or what tells the colours apart better, float32 (h, w) in 0 … 255."""
+    """Brightness, or the first principal component of the colours, float32 (h, w) in 0 … 255."""
     brightness = np.asarray(picture.convert("L"), dtype=np.float32)
     if picture.mode == "L":
         return brightness
@@ -109,22 +111,22 @@ def grey_of(picture: Image.Image) -> Array:
 
 
 def _coarse(grey: Array) -> Array:
-    """Means over blocks, so that the longer side has no more than so many cells."""
+    """Means over blocks, such that the longer side has at most `CELLS` cells."""
     block = -(-max(grey.shape) // CELLS)
     reduced = Image.fromarray(grey).reduce((min(block, grey.shape[1]), min(block, grey.shape[0])))
     return np.asarray(reduced, dtype=np.float64)
 
 
 def _is_dark(coarse: Array) -> bool:
-    """Whether ink is darker than the paper, which the border mostly shows.
+    """Whether ink is darker than the paper, estimated from the border.
 
-    Cubes, because ink is what differs much, and the bend of the light only what differs a little.
+    Deviations are cubed because ink deviates strongly, uneven light only slightly.
     """
     return bool(((coarse - ground_of(coarse)) ** 3).sum() <= 0)
 
 
 def ground_of(coarse: Array) -> Array:
-    """The plane (h, w) through the cells on the border."""
+    """The plane (h, w) fitted to the cells on the border."""
     surface = plane_basis(coarse.shape)
     on_border = np.ones(coarse.shape, dtype=bool)
     on_border[1:-1, 1:-1] = False
@@ -133,7 +135,7 @@ def ground_of(coarse: Array) -> Array:
 
 
 def least_deviations(A: Array, levels: Array, rounds: int) -> Array:
-    """The fit of the least absolute deviations, which a little ink hardly moves, by reweighting."""
+    """Least absolute deviations by iterative reweighting, robust to a little ink."""
     weights = np.ones(len(A))
     for _ in range(rounds):
         plane = fitted(A, levels, weights)
@@ -142,23 +144,23 @@ def least_deviations(A: Array, levels: Array, rounds: int) -> Array:
 
 
 def fitted(A: Array, levels: Array, weights: Array) -> Array:
-    """Weighted least squares by the normal equations, a hint of ridge for the smallest pictures."""
+    """Weighted least squares by the normal equations, with a tiny ridge for very small pictures."""
     weighted = A * weights[:, None]
     return np.linalg.solve(weighted.T @ A + 1e-6 * np.eye(A.shape[1]), weighted.T @ levels)
 
 
 def plane_basis(shape: tuple[int, ...]) -> Array:
-    """1, x and y at each cell, (h · w, 3)."""
+    """The basis 1, x, y of planes at each cell, (h · w, 3)."""
     y, x = (np.linspace(-1, 1, n) if n > 1 else np.zeros(1) for n in shape)
     X, Y = (A.ravel() for A in np.meshgrid(x, y))
     return np.stack([np.ones(X.size), X, Y], axis=1)
 
 
 def _paper(grey: Array) -> Array:
-    """The brightness of the paper under each pixel, ink removed, float32 (h, w)."""
+    """The brightness of the paper at each pixel, without ink, float32 (h, w)."""
     coarse = _coarse(grey)
     radius = max(1, round(REACH * coarse.size**0.5 / 2))
-    # Beyond the border is paper, so that a stroke on the border is no wide dark field
+    # Padded with paper, so that a stroke on the border is not taken for a wide dark area
     beyond = np.pad(ground_of(coarse), 2 * radius, mode="edge")
     beyond[2 * radius : -2 * radius, 2 * radius : -2 * radius] = coarse
     closed = -greatest(-greatest(beyond, radius), radius)
@@ -167,7 +169,7 @@ def _paper(grey: Array) -> Array:
 
 
 def greatest(values: Array, radius: int) -> Array:
-    """The greatest value within so many cells, along both axes; as many fewer at each border."""
+    """The maximum over windows of 2 · radius + 1 cells along both axes, without padding."""
     for axis in (0, 1):
         windows = np.lib.stride_tricks.sliding_window_view(values, 2 * radius + 1, axis)
         values = windows.max(axis=-1)
@@ -175,7 +177,7 @@ def greatest(values: Array, radius: int) -> Array:
 
 
 def _blurred(values: Array, sigma: float) -> Array:
-    """Values blurred by a Gaussian of that standard deviation."""
+    """Blurs values with a Gaussian of standard deviation `sigma`."""
     radius = int(np.ceil(2.5 * sigma))
     weights = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
     weights = (weights / weights.sum()).astype(np.float32)
@@ -190,12 +192,12 @@ def _blurred(values: Array, sigma: float) -> Array:
 
 
 def _measured(grey: Array, paper: Array, dark: bool) -> tuple[Array, float] | None:
-    """Ink, 1 in the darkest strokes, and its standard deviation on paper; None if there is none."""
+    """The ink, about 1 in strokes, and its standard deviation on paper; None if there is none."""
     amount = paper - grey
     if dark:
         amount *= 200 / np.maximum(paper, 40)
     sample = amount[:: max(1, amount.shape[0] // 500), :: max(1, amount.shape[1] // 500)]
-    # The lower part of all is paper: between two of its quantiles lie 1.12 standard deviations
+    # The lower values are paper: the two quantiles are 1.12 standard deviations apart
     low, level = (float(value) for value in np.percentile(sample, (5, 30)))
     noise = (level - low) / 1.12
     amount -= level

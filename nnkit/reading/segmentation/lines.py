@@ -1,4 +1,4 @@
-"""Lines of writing: found, levelled, straightened, and brought to one height."""
+"""Finds lines of writing, levels and straightens them, and scales them to equal height."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ HEIGHT = 48  # height in pixels of a digit in a strip
 MARGIN = 8  # margin in pixels
 TALL = 0.5  # relative height above which a component locates a line
 STEEPEST = 0.35  # largest slope that is levelled (19°)
-MOST_SLANT = 0.7  # (35°)
-USUAL_SLANT = 0.35  # slant (19°) that occurs in MNIST too; a larger one is straightened
-LEAST_TILT = 0.03  # least slope that is levelled (2°)
-LEAST_ASPECT = 0.1  # least ratio of a line's height to its longest component; below it is a dash
-LONGEST = 30_000  # pixels of a strip
+MOST_SLANT = 0.7  # largest slant that is considered (35°)
+USUAL_SLANT = 0.35  # slant (19°) that occurs in MNIST too; only the excess is straightened
+LEAST_TILT = 0.03  # smallest slope that is levelled (2°)
+LEAST_ASPECT = 0.1  # ratio of a line's height to its longest component below which it is a dash
+LONGEST = 30_000  # maximal side of a strip, in pixels
 
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """One line of writing, upright, its digits about `HEIGHT` pixels high.
+    """A line of writing, upright, with digits about `HEIGHT` pixels high.
 
     Attributes:
-        amount: ink, float32 (h, w), about 1 in strokes.
-        solid: bool (h, w).
-        to_picture: (2, 3), from x, y, 1 in the strip to x, y in the picture.
+        amount: amount of ink, float32 (h, w), about 1 in strokes.
+        solid: the pixels of strokes, bool (h, w).
+        to_picture: affine map from x, y, 1 in the strip to x, y in the picture, (2, 3).
     """
 
     amount: Array
@@ -38,16 +38,17 @@ class Strip:
     to_picture: Array
 
     def points_in_picture(self, points: Array) -> Array:
-        """Points (n, 2) as x, y of the strip in the picture's pixels."""
+        """Converts points (n, 2), x and y in the strip, to pixels of the picture."""
         return points @ self.to_picture[:, :2].T + self.to_picture[:, 2]
 
 
 def lines_of(ink: Ink, found: Components) -> list[Strip]:
-    """The lines from top to bottom.
+    """Finds the lines, from top to bottom.
 
-    Components of a digit's height are linked with the next one to the right; the slope of such
-    chains is the page's tilt. Levelled, what overlaps vertically is one line. Smaller parts
-    belong to the nearest line. Slant is the shear under which columns of ink stand out most.
+    Components of a digit's height are linked to the next one on the right; the slope of these
+    chains is the tilt of the page. After levelling, vertically overlapping components form a
+    line, and smaller parts belong to the nearest line. The slant of a line is the shear that
+    makes its columns of ink most distinct.
     """
     height = digit_height(found.heights, found.areas)
     tall = found.heights >= min(TALL * height, found.heights.max())
@@ -60,7 +61,7 @@ def lines_of(ink: Ink, found: Components) -> list[Strip]:
 
 
 def _tilt(boxes: Array) -> float:
-    """The slope of lines, 0 where there are too few digits to tell."""
+    """The slope of the lines; 0 if there are too few digits to estimate it."""
     x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
     height = np.median(boxes[:, 3] - boxes[:, 1])
     moments = products = rest = count = 0.0
@@ -79,7 +80,7 @@ def _tilt(boxes: Array) -> float:
 
 
 def _chains(boxes: Array, x: Array, y: Array, height: float) -> list[list[int]]:
-    """Components that follow each other to the right, each the nearest of the one before."""
+    """Chains of components from left to right, each linked to its nearest right neighbour."""
     chains: list[list[int]] = []
     followed: dict[int, list[int]] = {}
     for i in np.argsort(x):
@@ -98,12 +99,12 @@ def _chains(boxes: Array, x: Array, y: Array, height: float) -> list[list[int]]:
 
 
 def _grouped(boxes: Array, tall: Array, tilt: float) -> Array:
-    """The line of each component, (n,), counted from the top."""
+    """The line number of each component, from the top, (n,)."""
     x = (boxes[:, 0] + boxes[:, 2]) / 2
     tops, bottoms = boxes[:, 1] - tilt * x, boxes[:, 3] - tilt * x
     line_of = np.empty(len(boxes), dtype=np.int64)
     spans: list[tuple[float, float]] = []
-    for i in np.lexsort((tops - bottoms, ~tall)):  # the tall ones first, the tallest of them first
+    for i in np.lexsort((tops - bottoms, ~tall)):  # tall ones first, in order of decreasing height
         height = bottoms[i] - tops[i]
         room = 0 if tall[i] else NEAR * np.median((bottoms - tops)[tall])
         shared = [min(b + room, bottoms[i]) - max(t - room, tops[i]) for t, b in spans]
@@ -135,7 +136,7 @@ def _strip(ink: Ink, found: Components, own: Array, tall: Array, tilt: float) ->
     size = (np.ptp(u) + 1) * scale + 2 * MARGIN, (np.ptp(v) + 1) * scale + 2 * MARGIN
     if max(size) > LONGEST:
         scale *= LONGEST / max(size)
-    # From the strip to u, v, then to x, y of the part
+    # Maps the strip to u, v, then to x, y of the part
     to_levelled = np.array(
         [[1 / scale, 0, u.min() - MARGIN / scale], [0, 1 / scale, v.min() - MARGIN / scale]]
     )
@@ -161,10 +162,10 @@ def _height(boxes: Array, areas: Array, tilt: float) -> float:
 
 
 def _slant(u: Array, v: Array, height: float) -> float:
-    """The shear that straightens a line: under it the ink of a column is least spread out."""
+    """The shear that straightens a line: the one for which the ink is concentrated in columns."""
     step = max(1, len(u) // 20_000)
     u, v = u[::step], v[::step]
-    if np.ptp(u) < 2 * height:  # one or two digits are too few to tell
+    if np.ptp(u) < 2 * height:  # one or two digits are too few for an estimate
         return 0.0
     shears = np.linspace(-MOST_SLANT, MOST_SLANT, 15)
     column = 24 / height
@@ -178,14 +179,14 @@ def _slant(u: Array, v: Array, height: float) -> float:
 
 
 def _warped(amount: Array, matrix: Array, size: tuple[int, int]) -> Array:
-    """The ink as a strip of that width and height; `matrix` leads from there to `amount`."""
+    """Resamples ink to a strip (width, height); `matrix` maps strip to ink coordinates."""
     page = Image.fromarray(np.minimum(amount, 1.2).astype(np.float32))
     factor = max(1, int(np.abs(matrix[:, :2]).max()))
     if factor > 1:
         page = page.reduce(factor)
         matrix = matrix / factor
     (a, b, c), (d, e, f) = matrix
-    # Pillow counts from the middles of pixels on both sides
+    # Pillow's coordinates refer to pixel centres in both images
     warped = page.transform(
         size, Image.Transform.AFFINE, (a, b, c, d, e, f), Image.Resampling.BICUBIC
     )

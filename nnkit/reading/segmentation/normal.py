@@ -1,4 +1,4 @@
-"""A digit's ink in the form in which MNIST was made."""
+"""Normalizes the ink of a digit like the images of MNIST."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from PIL import Image
 
 from nnkit.data.dataset import Array
 
-BOX = 20 / 28  # the digit's longer side, as a share of the image (LeCun et al. 1998, §III.A)
+BOX = 20 / 28  # the digit's longer side, as a fraction of the image (LeCun et al. 1998, §III.A)
 
 
 def normalize_digit(ink: Array, size: tuple[int, ...]) -> Array:
-    """Ink (h, w) cut out, scaled into the box and centred by mass: uint8 (H, W)."""
+    """Crops ink (h, w), scales it to the box and centres it by mass: uint8 (H, W)."""
     height, width = size
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     cut = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
@@ -23,7 +23,7 @@ def normalize_digit(ink: Array, size: tuple[int, ...]) -> Array:
     mass = small.sum()
     centre_y = small.sum(axis=1) @ np.arange(small.shape[0]) / mass
     centre_x = small.sum(axis=0) @ np.arange(small.shape[1]) / mass
-    # Of an even number of pixels MNIST takes the one past the middle, 14 of 0 … 27.
+    # For an even number of pixels, MNIST's centre is the pixel past the middle, 14 of 0 … 27.
     top = _placed(height / 2 - centre_y, height - small.shape[0])
     left = _placed(width / 2 - centre_x, width - small.shape[1])
     image = np.zeros((height, width), dtype=np.uint8)

@@ -1,8 +1,8 @@
-"""Choosing which pieces of a line make up a digit: the best path through all ways to join them.
+"""Finds which pieces of a line form digits: the best path through all ways to join them.
 
-A network that has seen only digits is sure of anything, half an 8 too. Whether a candidate is one
-whole digit is therefore verified by a second, small network, which sees it amid its neighbours and
-has learned from wrong cuts, and from letters and signs, as well (LeCun et al. 1998, §V).
+A classifier trained only on digits is confident about anything, even half an 8. A second, small
+network therefore verifies whether a candidate is one whole digit. Its input includes the
+neighbours, and it is also trained on wrong cuts, letters and signs (LeCun et al. 1998, §V).
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from nnkit.reading.segmentation.views import views
 Classify = Callable[[Array], Array]  # images (n, H, W) uint8 → probabilities (n, classes)
 Verifier = Callable[[Array], Array]  # views → probabilities (n, 12): ten digits, `SIGN`, `PART`
 
-SIGN, PART = 10, 11  # some other character, whole; no whole character
-RARER = 0.2  # frequency of signs relative to the verifier's training pictures
-WIDEST = 1.25  # greatest width of joined pieces, relative to the digits' height
-MOST_PIECES = 16  # of one digit
+SIGN, PART = 10, 11  # another whole character; not a whole character
+RARER = 0.2  # frequency of signs, relative to that in the verifier's training pictures
+WIDEST = 1.25  # maximal width of joined pieces, relative to the digits' height
+MOST_PIECES = 16  # maximal number of pieces of a digit
 UNLIKELY = 0.003  # probability of being whole below which joined pieces are not a candidate
 SURE = 0.9  # probability of being whole above which a piece is not cut …
 NARROW = 0.8  # … if it is narrower than this, relative to the digits' height
 SMALL = 0.4  # relative height below which a piece may be left out …
-LEFT_OUT = -1.5  # … at this worth
-VERIFIER_ERRORS = 0.01  # assumed error rate of the verifier, which bounds a candidate's worth …
-MISREAD = 0.05  # … and its error rate about which digit it is
-PRIOR = 3.0  # worth of a candidate that may as well be whole as not …
-CUT = 1.0  # … of which each side that is cut, where no gap is, takes so much
-TINY = 1e-7  # least probability distinguished from 0
+LEFT_OUT = -1.5  # … with this score
+VERIFIER_ERRORS = 0.01  # assumed error rate of the verifier, which limits a candidate's score …
+MISREAD = 0.05  # … and its assumed error rate for the class of a digit
+PRIOR = 3.0  # score of a candidate that is whole with probability ½ …
+CUT = 1.0  # … reduced by this for each side that is a cut instead of a gap
+TINY = 1e-7  # smallest probability distinguished from 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,8 @@ class Networks:
     """The networks that evaluate candidates.
 
     Attributes:
-        classify: tells which class an image, as MNIST's, is of.
-        verifier: tells which digit, if any, is in the middle of a view.
+        classify: returns class probabilities of normalized images.
+        verifier: returns the probabilities of which digit, if any, is at the centre of a view.
         classes: names of the classes of `classify`.
         size: H, W of the images that `classify` takes.
     """
@@ -54,9 +54,10 @@ class Networks:
     size: tuple[int, int]
 
     def opinions(self, P: Array, verified: Array) -> tuple[Array, Array]:
-        """The verifier's opinion of the network's predictions: `digit` and `agreed` of candidates.
+        """Combines both networks' predictions to `digit` and `agreed` of the candidates.
 
-        It knows of digits alone: of a network with other classes it only says what is whole.
+        The verifier distinguishes only digits; if the classifier has other classes, only the
+        probability of being whole is used.
         """
         if "".join(self.classes) != "0123456789":
             return 1 - verified[:, PART], np.ones(len(P))
@@ -68,17 +69,18 @@ class Networks:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Pieces `first` … `last` of a line, which may be one digit.
+    """Pieces `first` … `last` of a line, which may form one digit.
 
     Attributes:
-        first: piece.
-        last: piece, included.
-        box: in the strip.
-        probabilities: that the network gives, (classes,).
-        whole: the probability that it is one whole digit, letter or sign.
-        digit: that it is a digit, and whole.
-        agreed: that it is the one that the network takes it for, or none, if it is whole.
-        cuts: how many of its sides are cut, 0 … 2.
+        first: index of the first piece.
+        last: index of the last piece, included.
+        box: box in the strip.
+        probabilities: class probabilities of the classifier, (classes,).
+        whole: probability that it is one whole digit, letter or sign.
+        digit: probability that it is one whole digit.
+        agreed: probability, given that it is whole, that it is the digit that the classifier
+            predicts, or a sign.
+        cuts: number of its sides that are cuts, 0 … 2.
     """
 
     first: int
@@ -92,17 +94,17 @@ class Candidate:
 
     @property
     def worth(self) -> float:
-        """The log-odds of the candidate.
+        """The score of the candidate, based on log-odds.
 
-        The ln of the probability, which is never above 0, would favour few candidates: one that
-        is doubtful over two that are likely.
+        Log-probabilities are never positive, so they would favour paths of few candidates: a single
+        doubtful one over two likely ones.
         """
         odds = (self.whole + VERIFIER_ERRORS) / (1 - self.whole + VERIFIER_ERRORS)
         return float(np.log(odds) + np.log(self.agreed + MISREAD) + PRIOR) - CUT * self.cuts
 
 
 def candidates_of(lines: Sequence[Pieces], networks: Networks) -> list[list[Candidate]]:
-    """All that may be a digit in each line; either network is asked once."""
+    """The candidates for digits in each line; each network is called once for all lines."""
     found: list[list[Candidate]] = [[] for _ in lines]
     spans = [(line, *span) for line, pieces in enumerate(lines) for span in spans_of(pieces)]
     if not spans:
@@ -136,14 +138,14 @@ def candidates_of(lines: Sequence[Pieces], networks: Networks) -> list[list[Cand
 
 
 def _expected(verified: Array) -> Array:
-    """The verifier's probabilities, were signs as rare as among handwritten digits (Bayes)."""
+    """Corrects the verifier's probabilities for the lower frequency of signs in use (Bayes)."""
     verified = verified.copy()
     verified[:, SIGN] *= RARER
     return np.asarray(verified / verified.sum(axis=1, keepdims=True))
 
 
 def spans_of(pieces: Pieces) -> list[tuple[int, int]]:
-    """Neighbouring pieces that are together no wider than a digit; each piece alone."""
+    """Each single piece, and each sequence of pieces no wider than a digit, as (first, last)."""
     spans = []
     for first in range(len(pieces.boxes)):
         right = 0
@@ -162,7 +164,7 @@ def _box(pieces: Pieces, first: int, last: int) -> tuple[int, int, int, int]:
 
 
 def doubtful(pieces: Pieces, candidates: Sequence[Candidate]) -> Array:
-    """Mask (n,) of pieces that may be more than one digit: those not narrow and surely whole."""
+    """Whether each piece may be more than one digit, (n,): unless it is narrow and surely whole."""
     alone = [candidate for candidate in candidates if candidate.first == candidate.last]
     widths = pieces.boxes[:, 2] - pieces.boxes[:, 0]
     sure = np.array([candidate.whole > SURE for candidate in alone], dtype=bool)
@@ -170,7 +172,7 @@ def doubtful(pieces: Pieces, candidates: Sequence[Candidate]) -> Array:
 
 
 def best_path(pieces: Pieces, candidates: Sequence[Candidate]) -> list[Candidate]:
-    """The candidates that make up the line and are together worth the most (Viterbi)."""
+    """The sequence of candidates for the line with the highest total score (Viterbi)."""
     count = len(pieces.boxes)
     sides = np.maximum(
         pieces.boxes[:, 2] - pieces.boxes[:, 0], pieces.boxes[:, 3] - pieces.boxes[:, 1]

@@ -1,4 +1,4 @@
-"""Four straight edges around a part of a grid of cells."""
+"""Fits a quadrilateral to a region of a grid of cells."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ import numpy as np
 from nnkit.data.dataset import Array
 from nnkit.reading.segmentation.ink import fitted
 
-STRAIGHT = 0.75  # fraction of all edges' cells that lie on straight lines …
-WORST = 0.5  # … and of each edge's cells, since one edge may fade into the ground …
+STRAIGHT = 0.75  # smallest fraction of all edge cells that lie on straight lines …
+WORST = 0.5  # … and of the cells of each edge, because an edge may fade into the background …
 NEAR = 1.0  # … within this distance, in cells
-TRAPEZOID = 0.25  # greatest difference in slope of opposite edges
+TRAPEZOID = 0.25  # largest difference in slope of opposite edges
 
 
 class _Edge(NamedTuple):
-    """A straight edge, across = slope · along + level, and whether it is the picture's border.
+    """A straight edge, across = slope · along + level.
 
-    `share` of the cells there lie on it.
+    `is_cut` is whether it is the border of the picture; `share` is the fraction of the edge cells
+    that lie on it.
     """
 
     slope: float
@@ -28,14 +29,15 @@ class _Edge(NamedTuple):
 
 
 def edges_of(own: Array) -> tuple[Array, Array] | None:
-    """The quadrilateral that bounds some cells.
+    """Fits a quadrilateral to the outline of a region.
 
     Args:
-        own: bool (h, w).
+        own: the region, bool (h, w).
 
     Returns:
-        Its corners x, y, (4, 2): top left, top right, bottom right, bottom left; and which edges
-        are the picture's, of top, right, bottom and left, (4,). None where it isn't one.
+        The corners x, y, (4, 2): top left, top right, bottom right, bottom left; and which of the
+        top, right, bottom and left edges are borders of the picture, (4,). None if the region is
+        not a quadrilateral.
     """
     height, width = own.shape
     y, x = np.nonzero(own)
@@ -68,7 +70,7 @@ def _crossing(level: _Edge, upright: _Edge) -> tuple[float, float]:
 
 
 def within(corners: Array, shape: tuple[int, ...]) -> Array:
-    """The cells whose middles lie in a quadrilateral, bool (h, w)."""
+    """The cells whose centres are in a quadrilateral, bool (h, w)."""
     y, x = np.mgrid[: shape[0], : shape[1]] + 0.5
     inside = np.ones(shape, dtype=bool)
     for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
@@ -77,7 +79,7 @@ def within(corners: Array, shape: tuple[int, ...]) -> Array:
 
 
 def moved(corners: Array, by: Array) -> Array:
-    """The quadrilateral with each edge moved inwards by so many cells, (4, 2)."""
+    """Moves each edge of a quadrilateral inwards by a number of cells; returns corners (4, 2)."""
     following = np.roll(corners, -1, axis=0)
     ways = following - corners
     normals = np.stack([-ways[:, 1], ways[:, 0]], axis=1)
@@ -89,7 +91,7 @@ def moved(corners: Array, by: Array) -> Array:
 
 
 def _rim(x: Array, y: Array) -> Array:
-    """The first and the last cell of each row and column, (n, 2); cells come row by row."""
+    """The first and the last cell of each row and column, (n, 2); the input is in row order."""
     starts = np.flatnonzero(np.diff(y, prepend=-1))
     rows = np.concatenate([starts, np.append(starts[1:], len(y)) - 1])
     order = np.lexsort((y, x))
@@ -100,7 +102,7 @@ def _rim(x: Array, y: Array) -> Array:
 
 
 def _turn(rim: Array) -> float:
-    """The rotation of the smallest rectangle around the rim, −45° … 45°, in radians."""
+    """The rotation of the smallest enclosing rectangle, −45° … 45°, in radians."""
     angles = np.radians(np.arange(-45, 45, 1.5))
     u = rim @ np.stack([np.cos(angles), np.sin(angles)])
     v = rim @ np.stack([-np.sin(angles), np.cos(angles)])
@@ -108,12 +110,12 @@ def _turn(rim: Array) -> float:
 
 
 def _edge(along: Array, across: Array, on_border: Array) -> _Edge | None:
-    """The line on which the farthest cells lie, if there is one.
+    """Fits a line to the outermost cells; returns None if they are not on a line.
 
     Args:
         along: coordinate of each cell along the edge, (n,).
-        across: away from the slip, (n,).
-        on_border: cells on the picture's border, (n,).
+        across: coordinate perpendicular to the edge, increasing outwards, (n,).
+        on_border: whether each cell is on the picture's border, (n,).
     """
     place = np.rint(along - along.min()).astype(np.int64)
     order = np.lexsort((across, place))
@@ -139,7 +141,7 @@ def _edge(along: Array, across: Array, on_border: Array) -> _Edge | None:
 
 
 def _slope(along: Array, across: Array) -> float:
-    """The slope on which most cells lie (Hough 1962); where an edge fades, the others don't."""
+    """The slope of the line through most cells (Hough 1962), robust where an edge fades."""
     slopes = np.linspace(-TRAPEZOID, TRAPEZOID, 101)
     counts = [len(_densest(across - slope * along)) for slope in slopes]
     most = np.flatnonzero(np.array(counts) == max(counts))
@@ -147,7 +149,7 @@ def _slope(along: Array, across: Array) -> float:
 
 
 def _densest(values: Array) -> Array:
-    """The largest group of values that lie within an interval of twice `NEAR`."""
+    """The largest group of values within an interval of length 2 · `NEAR`, sorted."""
     ordered = np.sort(values)
     ends = np.searchsorted(ordered, ordered + 2 * NEAR, side="right")
     first = int(np.argmax(ends - np.arange(len(ordered))))

@@ -1,4 +1,4 @@
-"""Finding the slip of paper that somebody photographed on a desk."""
+"""Finds a slip of paper that was photographed on a desk."""
 
 from __future__ import annotations
 
@@ -22,38 +22,48 @@ from nnkit.reading.segmentation.quadrilateral import edges_of, moved, within
 from nnkit.reading.segmentation.stages import Stages
 
 CELLS = 160  # cells of the grid along the longer side
-FEWEST = 24  # along the shorter one
-LEVELS = (5, 8, 12, 18, 27, 40, 60, 90, 135)  # differences from the ground, in grey levels
-LEAST_SHARE = 0.08  # least fraction of the picture that the slip covers
-MOST_BORDER = 0.45  # greatest fraction of the picture's border that the slip covers
-FILLED = 0.7  # least fraction of the outline that is blank paper
-EDGE = 10  # least median step between slip and ground, in grey levels
-FAINTEST = 0.1  # least step of a clear cell on an edge, relative to the median step
-CLEAR = 0.75  # least fraction of clear cells, averaged over the edges …
-LEAST_CLEAR = 0.5  # … and on each edge, since one may fade into the ground
-SHARP = 0.5  # least median step, relative to the difference from the ground
-SOME_INK = 0.004  # least fraction of the slip that is ink
+FEWEST = 24  # smallest number of cells along the shorter side
+LEVELS = (
+    5,
+    8,
+    12,
+    18,
+    27,
+    40,
+    60,
+    90,
+    135,
+)  # thresholds above the background, in grey levels
+LEAST_SHARE = 0.08  # smallest fraction of the picture that the slip covers
+MOST_BORDER = 0.45  # largest fraction of the picture's border that the slip covers
+FILLED = 0.7  # smallest fraction of the outline that is blank paper
+EDGE = 10  # smallest median step between slip and background, in grey levels
+FAINTEST = 0.1  # smallest step of a clear cell on an edge, relative to the median step
+CLEAR = 0.75  # smallest fraction of clear cells, averaged over the edges …
+LEAST_CLEAR = 0.5  # … and on each edge, because an edge may fade into the background
+SHARP = 0.5  # smallest median step, relative to the difference from the background
+SOME_INK = 0.004  # smallest fraction of the slip that is ink
 MOST_INK = 0.35
-OUTSIDE = 0.2  # fraction of the ink that may lie beside the slip
+OUTSIDE = 0.2  # largest fraction of the ink that may be outside the slip
 MARGIN = 1.5  # cells along the edges that are left out
 LEVEL = 0.01  # tilt in radians below which the slip is not rotated
-STROKE = 0.12  # greatest stroke width, relative to √(width · height)
+STROKE = 0.12  # largest stroke width, relative to √(width · height)
 
 
 @dataclass(frozen=True, slots=True)
 class Slip:
-    """The inside of a slip, level.
+    """The inside of a slip, rotated to be level.
 
     Attributes:
-        picture: the slip alone; beyond its edges the picture is painted over with paper.
-        to_picture: (2, 3), from x, y, 1 in it to x, y in the whole picture.
+        picture: the slip; outside its edges the picture is filled with paper.
+        to_picture: affine map from x, y, 1 in the slip to x, y in the whole picture, (2, 3).
     """
 
     picture: Image.Image
     to_picture: Array
 
     def in_picture(self, strip: Strip) -> Strip:
-        """A strip of the slip as one of the whole picture."""
+        """Converts a strip of the slip to one of the whole picture."""
         turn, shift = self.to_picture[:, :2], self.to_picture[:, 2]
         matrix = turn @ strip.to_picture
         matrix[:, 2] += shift
@@ -62,13 +72,13 @@ class Slip:
 
 @dataclass(frozen=True, slots=True)
 class _Outline:
-    """Four straight edges on the grid.
+    """A quadrilateral on the grid.
 
     Attributes:
         corners: x, y of top left, top right, bottom right, bottom left in cells, (4, 2).
-        cut: whether an edge is the picture's own, of top, right, bottom and left, (4,).
-        step: grey levels by which the slip differs from the ground at its edges.
-        area: cells within.
+        cut: whether the top, right, bottom and left edges are borders of the picture, (4,).
+        step: difference between slip and background at the edges, in grey levels.
+        area: number of cells inside.
     """
 
     corners: Array
@@ -78,20 +88,20 @@ class _Outline:
 
 
 def slip_in(picture: Image.Image, stages: Stages) -> Slip | None:
-    """The slip on which everything is written, if the picture shows one on another ground.
+    """Finds the slip that contains all writing, if the picture shows one on another background.
 
-    1. The ground is the plane of grey levels through the picture's border.
-    2. The largest component of what is lighter, or darker, than that by some level is a slip if
-       four straight edges bound it, sharply, and it is paper within, but for some ink.
-    3. Of all levels, the one is taken at which it is large and its edges sharp.
-    4. It is levelled by its upper and lower edges, and cut out.
+    1. The background is the plane of grey levels fitted to the picture's border.
+    2. For each threshold, the largest component that is lighter, or darker, than the background
+       is a slip if it is a quadrilateral with sharp edges and its inside is paper with some ink.
+    3. Of all thresholds, the one is used for which the product of area and edge step is largest.
+    4. The slip is levelled by its upper and lower edges, and cropped.
 
     Args:
-        picture: as `open_picture` gives it.
-        stages: that are told where it was found.
+        picture: the picture, as returned by `open_picture`.
+        stages: receives the outline of the slip.
 
     Returns:
-        None where there is none, as in all pictures that writing fills.
+        The slip; None if there is none, as in all pictures that are filled with writing.
     """
     block = -(-max(picture.size) // CELLS)
     if min(picture.size) < FEWEST * block:
@@ -114,7 +124,7 @@ def slip_in(picture: Image.Image, stages: Stages) -> Slip | None:
 
 
 def _outline(apart: Array, level: float) -> _Outline | None:
-    """The largest part that differs by so much from the ground, if four edges bound it."""
+    """The largest region above a threshold, if it is a quadrilateral."""
     mask = apart > level
     least = LEAST_SHARE * mask.size
     if mask.sum() < FILLED * least:
@@ -140,7 +150,7 @@ def _outline(apart: Array, level: float) -> _Outline | None:
 
 
 def _step(apart: Array, own: Array, corners: Array, cut: Array) -> float | None:
-    """The difference of grey levels between slip and ground; None if the edges aren't sharp."""
+    """The difference in grey level between slip and background; None if the edges are not sharp."""
     height, width = apart.shape
     steps = []
     inner, outer = moved(corners, np.full(4, 2.0)), moved(corners, np.full(4, -2.0))
@@ -165,7 +175,7 @@ def _step(apart: Array, own: Array, corners: Array, cut: Array) -> float | None:
 
 
 def _written_on(grey: Array, apart: Array, outline: _Outline) -> bool:
-    """Whether there is ink on the slip, and next to none beside it."""
+    """Whether there is ink on the slip and almost none outside."""
     inside = within(_inner(outline, MARGIN + 0.5), grey.shape)
     beside = ~within(_inner(outline, -MARGIN - 0.5), grey.shape)
     radius = max(1, round(STROKE * float(inside.sum()) ** 0.5 / 2))
@@ -194,27 +204,27 @@ def _inner(outline: _Outline, margin: float) -> Array:
 
 
 def _paper(grid: Array, inside: Array) -> Array:
-    """The plane of each channel's levels within, ink left aside: of 1, x, y in cells, (3, c)."""
+    """Fits a plane to each channel inside, robust to ink: coefficients of 1, x, y, (3, c)."""
     y, x = np.nonzero(inside)
     A = np.stack([np.ones(len(x)), x + 0.5, y + 0.5], axis=1)
     return np.stack([least_deviations(A, levels, rounds=6) for levels in grid[inside].T], axis=1)
 
 
 def _at(plane: Array, shape: tuple[int, ...]) -> Array:
-    """A plane of 1, x, y (3, c) at the middles of pixels, (h, w, c)."""
+    """Evaluates planes with coefficients (3, c) of 1, x, y at pixel centres, (h, w, c)."""
     y, x = (np.arange(n)[:, None] + 0.5 for n in shape[:2])
     rows, columns = plane[0] + y * plane[2], x * plane[1]
     return np.asarray(rows[:, None] + columns[None])
 
 
 def _cut_out(picture: Image.Image, grid: Array, outline: _Outline, block: int) -> Slip:
-    """The slip, level, what lies beyond its edges painted over with the plane of its paper.
+    """Crops and levels the slip; outside its edges it is filled with the plane of its paper.
 
     Args:
-        picture: the whole one.
-        grid: the picture's cells, (h, w, channels).
-        outline: in cells.
-        block: pixels of the picture to a cell.
+        picture: the whole picture.
+        grid: the cells of the picture, (h, w, channels).
+        outline: the outline of the slip in cells.
+        block: side of a cell in pixels of the picture.
     """
     cells = _inner(outline, MARGIN)
     low = np.floor(np.maximum(cells.min(axis=0) * block, 0)).astype(int)
@@ -243,7 +253,7 @@ def _cut_out(picture: Image.Image, grid: Array, outline: _Outline, block: int) -
 
 
 def _level(outline: _Outline) -> float:
-    """The slope of the slip's upper and lower edges in radians, 0 where it is negligible."""
+    """The angle of the slip's upper and lower edges in radians, 0 if it is negligible."""
     ways = outline.corners[[1, 2]] - outline.corners[[0, 3]]
     x, y = ways[~outline.cut[[0, 2]]].sum(axis=0)
     angle = float(np.arctan2(y, x))

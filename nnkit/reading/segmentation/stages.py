@@ -18,14 +18,14 @@ class Stages:
     """Base class that ignores all stages; `StageFiles` saves them."""
 
     def show(self, name: str, values: Array) -> None:
-        """A stage as grey values (h, w) in 0 … 255, or a mask, which is drawn black on white."""
+        """Receives grey values (h, w) in 0 … 255, or a mask, which is drawn black on white."""
 
     def show_marked(self, name: str, ink: Array, marks: list[list[tuple[float, float]]]) -> None:
-        """A stage as ink (h, w) in 0 … 1 with lines through these points (x, y) over it."""
+        """Receives ink (h, w) in 0 … 1, with polylines of points (x, y) to draw over it."""
 
 
 class StageFiles(Stages):
-    """Writes each stage as a numbered PNG into a folder, as 01-grey.png."""
+    """Writes each stage to a folder as a numbered PNG file, such as 01-grey.png."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Candidates as they stand in their line: what the verifier of whole digits looks at."""
+"""Views of candidates with their surroundings in the line: the input of the verifier."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ SEEN = (5 * HEIGHT // 4, 5 * HEIGHT // 3)  # … and of the strip that it shows
 
 
 def views(pieces: Pieces, spans: Sequence[tuple[int, int]]) -> Array:
-    """The candidate's ink, and the ink around it: uint8 (n, 2, *VIEW).
+    """Crops the ink of each candidate and the ink around it: uint8 (n, 2, *VIEW).
 
-    All are of the line's own scale and level, so that a view tells size and place too.
+    Views keep the scale and the vertical position of the line, so they show size and place too.
 
     Args:
-        pieces: of a line.
-        spans: first and last piece of each candidate, whose middle is the view's.
+        pieces: the pieces of a line.
+        spans: first and last piece of each candidate, on which the view is centred.
     """
     height, width = SEEN
     room = ((height, height), (width, width))
@@ -32,7 +32,7 @@ def views(pieces: Pieces, spans: Sequence[tuple[int, int]]) -> Array:
     seen = np.empty((len(spans), 2, *VIEW), dtype=np.uint8)
     for view, (first, last) in zip(seen, spans, strict=True):
         x0, x1 = pieces.boxes[first : last + 1, 0].min(), pieces.boxes[first : last + 1, 2].max()
-        left = (x0 + x1 + width) // 2  # of the window, in the padded strip
+        left = (x0 + x1 + width) // 2  # left edge of the window in the padded strip
         part, owner = ink[:, left : left + width], number[:, left : left + width]
         inside = (owner > first) & (owner <= last + 1)
         own = np.where(inside, part, 0)
@@ -41,7 +41,7 @@ def views(pieces: Pieces, spans: Sequence[tuple[int, int]]) -> Array:
 
 
 def _averaging(few: int, many: int) -> Array:
-    """The matrix (few, many) that shrinks by the mean over equal parts."""
+    """The matrix (few, many) that downsamples by averaging over equal parts."""
     edges = np.arange(few + 1)[:, None] * (many / few)
     until = np.clip(edges - np.arange(many), 0, 1)
     return (np.diff(until, axis=0) * (few / many)).astype(np.float32)

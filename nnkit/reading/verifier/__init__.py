@@ -1,1 +1,1 @@
-"""Training of the verifier of whole digits, on composed pictures and their candidates."""
+"""Trains the verifier of whole digits on composed pictures and their candidates."""

@@ -1,4 +1,4 @@
-"""Pictures of numbers, composed of MNIST's digits as somebody might have written them."""
+"""Composes pictures of numbers from MNIST's digits, in imitation of handwriting."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from nnkit.reading.verifier.signs import printed_sign
 Array = NDArray[Any]
 Interval = tuple[float, float]
 Rectangle = tuple[float, float, float, float]
-FINE = 4  # times MNIST's pixels, at which strokes are made thinner or thicker
-CHARACTERS = "0123456789?"  # what is read, by label
+FINE = 4  # upsampling factor at which strokes are thinned or thickened
+CHARACTERS = "0123456789?"  # the character of each label
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Settings of composed pictures; ranges are uniform, lengths are shares of a digit's height.
+    """Settings of composed pictures; values are uniform in ranges, lengths relative to the digits.
 
     Attributes:
-        what: said in a few words.
-        length: digits in a picture, from … to.
+        what: a short description.
+        length: minimal and maximal number of digits.
         size: height of a digit in pixels.
-        gap: between neighbours.
-        thickness: how much strokes grow on each side, in MNIST's pixels; negative is thinner.
-        touching: the share of neighbours that touch; at least one pair does if it isn't 0.
-        tilt: tilt of the line, in degrees to either side.
-        light: how much of the light is lost at the darkest corner.
-        noise: standard deviation in grey levels.
-        texture: texture of the paper, in grey levels.
-        rules: pixels between ruled lines as a share of the digit's height; 0 for blank paper.
+        gap: gap between neighbours, relative to a digit's height.
+        thickness: pixels of MNIST by which strokes grow on each side; negative values thin them.
+        touching: fraction of neighbours that touch; at least one pair does if it is not 0.
+        tilt: largest tilt of the line in degrees, in either direction.
+        light: fraction of the light that is lost at the darkest corner.
+        noise: standard deviation of the noise in grey levels.
+        texture: standard deviation of the paper's texture in grey levels.
+        rules: distance of ruled lines, relative to a digit's height; 0 for blank paper.
         quality: JPEG quality; 0 for no compression.
-        desk: how much larger, on each side, the desk is on which the slip lies, as a share of the
-            slip's height; 0 for none.
-        signs: the share of what is written that are letters and signs instead of digits.
+        desk: margin of the desk around the slip on each side, relative to the slip's height; 0
+            for no desk.
+        signs: fraction of symbols that are letters and signs instead of digits.
     """
 
     what: str
@@ -90,12 +90,12 @@ CONDITIONS: Mapping[str, Condition] = {
 
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """A picture, and what is in it.
+    """A composed picture with its labels.
 
     Attributes:
-        picture: grey or RGB.
+        picture: the picture, grey or RGB.
         labels: labels of the digits, from left to right; `SIGN` for signs.
-        boxes: x0, y0, x1, y1 of each, in pixels.
+        boxes: x0, y0, x1, y1 of each symbol, in pixels.
     """
 
     picture: Image.Image
@@ -114,14 +114,14 @@ def compose(
     rng: np.random.Generator,
     sign: Callable[[np.random.Generator], Array] = printed_sign,
 ) -> Composed:
-    """A picture of digits drawn at random.
+    """Composes a picture of randomly chosen digits.
 
     Args:
-        images: (n, 28, 28) uint8, light on black.
-        labels: (n,).
-        condition: how.
-        rng: what is drawn from; the same state gives the same picture.
-        sign: draws one that is no digit, as the images are.
+        images: images of digits, (n, 28, 28) uint8, light on black.
+        labels: labels of the images, (n,).
+        condition: the settings.
+        rng: the random generator; the same state gives the same picture.
+        sign: draws an image of a symbol that is not a digit.
     """
     count = int(rng.integers(condition.length[0], condition.length[1] + 1))
     chosen = rng.integers(len(images), size=count)
@@ -135,7 +135,7 @@ def compose(
 def compose_these(
     images: Array, labels: Array, condition: Condition, rng: np.random.Generator
 ) -> Composed:
-    """A picture of these digits, in this order."""
+    """Composes a picture of the given digits, in this order."""
     size, thickness = rng.uniform(*condition.size), rng.uniform(*condition.thickness)
     glyphs = [
         _glyph(image, size * rng.uniform(0.92, 1.08), thickness, rng.uniform(-3, 3))
@@ -150,7 +150,7 @@ def compose_these(
 
 
 def _glyph(image: Array, size: float, thickness: float, turn: float) -> Array:
-    """The cropped ink of a digit, 0 … 1, scaled so that 20 of MNIST's pixels become `size`."""
+    """The cropped ink of a digit, 0 … 1, scaled such that 20 pixels of MNIST become `size`."""
     scale = size / 20
     fine = Image.fromarray(image).resize((28 * FINE, 28 * FINE), Image.Resampling.BICUBIC)
     fine = fine.rotate(turn, Image.Resampling.BICUBIC)
@@ -160,7 +160,7 @@ def _glyph(image: Array, size: float, thickness: float, turn: float) -> Array:
         fine = Image.blend(fine, grown, part)
     side = max(4, round(28 * scale))
     ink = np.asarray(fine.resize((side, side), Image.Resampling.LANCZOS), dtype=np.float64) / 255
-    sharpness = max(1.0, scale)  # an enlarged stroke keeps an edge about a pixel wide
+    sharpness = max(1.0, scale)  # the edges of enlarged strokes stay about one pixel wide
     ink = np.clip((ink - 0.45) * min(sharpness, 6) + 0.45, 0, 1)
     rows, columns = np.flatnonzero(ink.max(1) > 0.3), np.flatnonzero(ink.max(0) > 0.3)
     if not len(rows):
@@ -169,7 +169,7 @@ def _glyph(image: Array, size: float, thickness: float, turn: float) -> Array:
 
 
 def _spare(image: Array) -> float:
-    """The pixels that each side of a stroke can lose until one of MNIST's pixels is left."""
+    """The pixels by which each side of a stroke can be thinned, leaving a width of one pixel."""
     padded = np.pad(image > 100, 1)
     edges = sum(int((np.diff(padded, axis=axis) != 0).sum()) for axis in (0, 1))
     return max(0.0, (2.4 * int(padded.sum()) / max(edges, 1) - 1) / 2)
@@ -178,7 +178,7 @@ def _spare(image: Array) -> float:
 def _line(
     glyphs: list[Array], size: float, condition: Condition, rng: np.random.Generator
 ) -> tuple[Array, list[Rectangle]]:
-    """The digits side by side with a margin around them: ink (h, w), and their boxes."""
+    """Places the digits side by side with a margin around them: ink (h, w), and their boxes."""
     margin = round(size * rng.uniform(0.4, 1))
     touches = rng.random(len(glyphs)) < condition.touching
     if condition.touching and len(glyphs) > 1 and not touches[1:].any():
@@ -203,7 +203,7 @@ def _line(
 
 
 def _contact(page: Array, glyph: Array, top: int, right: int, size: float) -> int:
-    """The position at which the digit, moved to the left, first touches the ink; bounded."""
+    """The largest x, within a limit, at which the digit touches the ink to its left."""
     ink, own = page[top : top + glyph.shape[0]] > 0.5, glyph > 0.5
     deepest = right - round(0.15 * size)
     for left in range(right, max(deepest, 0), -1):
@@ -225,7 +225,7 @@ def _tilted(ink: Array, boxes: list[Rectangle], degrees: float) -> tuple[Array, 
 def _turned(
     box: Rectangle, degrees: float, size: tuple[int, int], around: tuple[int, int]
 ) -> Rectangle:
-    """The box around a box of a picture of that size, turned and then centred in another."""
+    """The bounding box of a rotated box, in the coordinates of the rotated picture."""
     cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     x = np.array([box[0], box[2], box[0], box[2]]) - size[0] / 2
     y = np.array([box[1], box[1], box[3], box[3]]) - size[1] / 2
@@ -259,7 +259,7 @@ def _on_paper(
 def _on_desk(
     slip: Image.Image, boxes: list[Rectangle], condition: Condition, rng: np.random.Generator
 ) -> tuple[Image.Image, list[Rectangle]]:
-    """The slip, turned by up to 20°, on a plain or a grained desk, darker or as light as it is."""
+    """Places the slip, rotated by up to 20°, on a darker or lighter, plain or grained desk."""
     degrees = rng.uniform(-20, 20)
     paper = np.asarray(slip.convert("L")).max()
     turned = slip.rotate(degrees, Image.Resampling.BICUBIC, expand=True)
@@ -278,7 +278,7 @@ def _on_desk(
 
 
 def _texture(shape: tuple[int, ...], strength: float, rng: np.random.Generator) -> Array:
-    """Grain of several widths, with that standard deviation."""
+    """Noise of several grain sizes with standard deviation `strength`."""
     total = np.zeros(shape)
     for grain in (1, 3, 9):
         small = rng.normal(size=(shape[0] // grain + 2, shape[1] // grain + 2))
@@ -290,7 +290,7 @@ def _texture(shape: tuple[int, ...], strength: float, rng: np.random.Generator) 
 
 
 def _ruled(page: Array, distance: float, size: float, rng: np.random.Generator) -> Array:
-    """Ruled lines across the whole page, as dark as a pen or fainter, a little out of level."""
+    """Draws slightly tilted ruled lines across the whole page, of random darkness."""
     height, width = page.shape
     strength, thickness = rng.uniform(0.3, 0.8), max(1.0, size * rng.uniform(0.02, 0.06))
     level = rng.uniform(0, distance) + np.arange(width) * np.tan(np.radians(rng.uniform(-1, 1)))

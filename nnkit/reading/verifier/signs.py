@@ -1,7 +1,7 @@
 """Symbols other than digits: letters and signs, in imitated handwriting or printed.
 
-The verifier of whole digits learns from the drawn ones; the printed ones, which it never sees, tell
-whether it knows more than those.
+The verifier of whole digits is trained on the drawn ones; the printed ones, which it never sees,
+test whether it generalizes.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from nnkit.optional import optional
 Array = NDArray[np.uint8]
 
 SIDE, HEIGHT = 28, 20  # size of an image and of a digit in it, in MNIST's pixels
-FINE = 8  # times these pixels, at which strokes are drawn
+FINE = 8  # factor of supersampling for drawing strokes
 
-# Strokes as points x, y in a digit's height, from top left; `~` before those that are round. What
-# may pass for a digit is left out: O, I, l, S, Z, B, b, g, q, and their like.
+# Strokes as points x, y relative to a digit's height, from the top left; `~` marks round strokes.
+# Symbols that resemble digits are left out: O, I, l, S, Z, B, b, g, q, and similar ones.
 DRAWN: Mapping[str, str] = {
     "A": "0,1 .4,0 .8,1; .15,.65 .65,.65",
     "C": "~.75,.15 .45,0 .1,.3 .1,.7 .4,1 .75,.85",
@@ -75,7 +75,7 @@ PRINTED = "ACDEFGHKMNPQRTUVWXYadefhkmnrtuwxy+=%&#@$?<>*"
 
 
 def drawn_sign(rng: np.random.Generator, name: str | None = None) -> Array:
-    """A sign as a hand might draw it, light on black, (28, 28); one at random if none is named."""
+    """Draws a sign as in handwriting, light on black, (28, 28); a random one by default."""
     strokes = DRAWN[name or str(rng.choice(list(DRAWN)))]
     shear, turn = rng.uniform(-0.3, 0.2), np.radians(rng.uniform(-8, 8))
     matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
@@ -95,7 +95,7 @@ def drawn_sign(rng: np.random.Generator, name: str | None = None) -> Array:
 
 
 def _path(stroke: str, rng: np.random.Generator) -> NDArray[np.float64]:
-    """The points of a stroke, each a little off, (n, 2)."""
+    """The points of a stroke, with random deviations, (n, 2)."""
     pairs = stroke.lstrip("~").split()
     points = np.array([[float(value) for value in pair.split(",")] for pair in pairs])
     points += rng.normal(scale=0.035, size=points.shape)
@@ -108,7 +108,7 @@ def _path(stroke: str, rng: np.random.Generator) -> NDArray[np.float64]:
 
 
 def printed_sign(rng: np.random.Generator, name: str | None = None) -> Array:
-    """A letter or sign of Pillow's own font, as high beside digits as it is printed, (28, 28)."""
+    """Draws a letter or sign in Pillow's default font, in proportion to the digits, (28, 28)."""
     sign = name or str(rng.choice(list(PRINTED)))
     font = ImageFont.load_default(HEIGHT * FINE / 0.72)  # a digit's height as a fraction of the em
     page = Image.new("L", (SIDE * FINE, SIDE * FINE))

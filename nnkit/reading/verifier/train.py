@@ -1,9 +1,9 @@
 """Trains the verifier of whole digits: `python -m nnkit.reading.verifier.train`.
 
-Pictures are composed of MNIST's *training* digits, with letters and signs among them, and cut as
-`nnkit predict` cuts them. What covers a digit, or a sign, is that, what covers none is a part
-(LeCun et al. 1998, §V), and a small convolutional network is trained to tell the twelve apart by
-`nnkit.reading.segmentation.views`.
+Pictures are composed of MNIST's *training* digits, with letters and signs among them, and cut as in
+`nnkit predict`. A candidate that coincides with a digit or sign has its class; one that coincides
+with none is a part (LeCun et al. 1998, §V). A small convolutional network is trained to classify
+these twelve classes from `nnkit.reading.segmentation.views`.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from nnkit.reading.verifier.compose import CONDITIONS, Array, Composed, compose,
 from nnkit.reading.verifier.signs import drawn_sign
 from nnkit.task.config import config_from
 
-WHOLE = 0.8  # intersection over union above which a candidate is the digit
-NEITHER = 0.65  # intersection over union below which it is no digit
-KEPT = 0.35  # fraction kept of the many candidates that are no digit
-TOUCHING = 0.5  # of neighbours, in half of the pictures
-SIGNS = 0.5  # of what is written, in a third of them
-# The first two are slow to compose, and brought to the form of all others anyway; signs are in all.
+WHOLE = 0.8  # intersection over union from which a candidate is the digit
+NEITHER = 0.65  # intersection over union below which a candidate is a part
+KEPT = 0.35  # fraction of the many parts that is kept
+TOUCHING = 0.5  # fraction of neighbours that touch, in half of the pictures
+SIGNS = 0.5  # fraction of symbols that are signs, in a third of the pictures
+# The first two are slow to compose and scaled to the same size anyway; signs are in all conditions.
 LEFT_OUT = ("large", "desk", "signs")
 CANDIDATES = Path("runs/candidates.npz")
-HELD_OUT = 10_000  # training digits, the last ones, by which settings can be chosen
+HELD_OUT = 10_000  # last training digits, held out for choosing settings
 
 
 def main() -> None:
@@ -67,14 +67,14 @@ def main() -> None:
 
 
 def candidates_in(composed: Composed, rng: np.random.Generator) -> Iterator[tuple[Array, Array]]:
-    """The candidates in each line, cut wherever possible, and their classes; see `examples`."""
+    """Yields the candidates of each line, cut wherever possible, and their classes (`examples`)."""
     for strip in strips_of(composed.picture, Stages()):
         groups = cut(strip)
         yield examples(cut(strip, np.ones(len(groups.boxes), dtype=bool)), composed, rng)
 
 
 def train(X: Array, y: Array, epochs: int) -> None:
-    """Trains the verifier with nnkit and ships it."""
+    """Trains the verifier with nnkit and writes it to the package."""
     CANDIDATES.parent.mkdir(exist_ok=True)
     np.savez(CANDIDATES, X=X, y=y)
     layers: list[Any] = []
@@ -102,7 +102,7 @@ def train(X: Array, y: Array, epochs: int) -> None:
 
 
 def examples(pieces: Pieces, composed: Composed, rng: np.random.Generator) -> tuple[Array, Array]:
-    """A line's candidates as the verifier sees them, and their classes: a digit, `SIGN`, `PART`."""
+    """The views of a line's candidates and their classes: a digit, `SIGN` or `PART`."""
     spans = np.array(spans_of(pieces))
     each = np.array([pieces.box_in_picture(i, i) for i in range(len(pieces.boxes))])
     boxes = np.stack(
@@ -118,8 +118,8 @@ def examples(pieces: Pieces, composed: Composed, rng: np.random.Generator) -> tu
 
 
 def shared(a: Array, b: Array) -> Array:
-    """Intersection over union of boxes, (…, 4) and (…, 4)."""
-    # That a 1 is not taken for another where a pixel is a quarter of it
+    """The intersection over union of boxes (…, 4) and (…, 4), widened by a margin."""
+    # Without the margin, a pixel would be a quarter of the width of a 1
     room = 0.08 * (b[..., 3] - b[..., 1])[..., None] * [-1, -1, 1, 1]
     a, b = a + room, b + room
     sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
