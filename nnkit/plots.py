@@ -115,7 +115,7 @@ class AxisScale:
         return np.rint(share * (self.size - 1)).astype(np.int64)
 
     def ticks(self, count: int) -> list[float]:
-        """About `count` round values: multiples of 1, 2 or 5 · 10ⁿ, or powers of 10 if logarithmic."""
+        """About `count` round values: multiples of 1, 2 or 5 · 10ⁿ; powers of 10 if logarithmic."""
         if self.log:
             first, last = ceil(log10(self.low) - 1e-9), floor(log10(self.high) + 1e-9)
             every = max(1, ceil((last - first + 1) / max(count, 1)))
