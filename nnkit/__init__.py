@@ -24,10 +24,11 @@ if TYPE_CHECKING:
         UsageError,
     )
     from nnkit.inference.report import Report
-    from nnkit.inference.trained_model import TrainedModel, load_checkpoint
+    from nnkit.inference.saving import load_checkpoint
+    from nnkit.inference.trained_model import TrainedModel
     from nnkit.inspection.dry_run import dry_run
     from nnkit.inspection.gradient_check import check_gradients
-    from nnkit.inspection.range_test import RangeTest, find_lr
+    from nnkit.inspection.lr_finder import RangeTest, find_lr
     from nnkit.inspection.trace import Trace, trace, trace_checkpoint
     from nnkit.reading import pretrained
     from nnkit.reading.reader import read_digits
@@ -74,12 +75,13 @@ _HOMES = {
     "nnkit.inspection.gradient_check": ["check_gradients"],
     "nnkit.reading.reader": ["read_digits"],
     "nnkit.training.listeners": ["Listener"],
-    "nnkit.inspection.range_test": ["RangeTest", "find_lr"],
+    "nnkit.inspection.lr_finder": ["RangeTest", "find_lr"],
     "nnkit.inference.report": ["Report"],
     "nnkit.training.run": ["Run", "train"],
     "nnkit.task.task": ["build_model", "check_data"],
     "nnkit.inspection.trace": ["Trace", "trace", "trace_checkpoint"],
-    "nnkit.inference.trained_model": ["TrainedModel", "load_checkpoint"],
+    "nnkit.inference.saving": ["load_checkpoint"],
+    "nnkit.inference.trained_model": ["TrainedModel"],
 }
 
 

@@ -10,7 +10,7 @@ from nnkit.cli.options import ConfigArgument, JsonOption, PictureOption, SetOpti
 from nnkit.cli.output import print_json, say, show_chart
 
 if TYPE_CHECKING:
-    from nnkit.inspection.range_test import RangeTest
+    from nnkit.inspection.lr_finder import RangeTest
 
 
 def lr_find(
@@ -30,7 +30,7 @@ def lr_find(
     smoothed loss exceeds four times its minimum. Only the picture is written, if -o asks for one.
     """
     import nnkit
-    from nnkit.inspection.range_test import draw, find_lr
+    from nnkit.inspection.lr_finder import draw, find_lr
     from nnkit.plots import picture_format, write_picture
 
     if output is not None:

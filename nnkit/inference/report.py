@@ -13,7 +13,7 @@ import numpy as np
 from nnkit.inference.evaluation import accumulate, width_of
 from nnkit.metrics import METRICS
 from nnkit.metrics.accumulator import Accumulator
-from nnkit.metrics.counts import ClassCounts, Confusion, f1s, precisions, recalls
+from nnkit.metrics.classification import ClassCounts, Confusion, f1s, precisions, recalls
 from nnkit.nn.model import Model
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array

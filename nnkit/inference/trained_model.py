@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -11,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from nnkit import blas, compiled
+from nnkit import compiled
 from nnkit.data.dataset import Column
 from nnkit.data.preprocess import Preprocessor
-from nnkit.errors import CheckpointError, DataError, NnkitError, UsageError
+from nnkit.errors import DataError, UsageError
 from nnkit.inference.evaluation import evaluate
 from nnkit.inference.report import Report, report_on
 from nnkit.metrics import chosen
@@ -23,12 +22,9 @@ from nnkit.nn.model import Model
 from nnkit.nn.numerics import numerics
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array, Shape
-from nnkit.runs.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from nnkit.runs.directory import DEFAULT_RUNS, find_checkpoint
 from nnkit.task.answers import confidence, decide
-from nnkit.task.config import Config, config_from
-from nnkit.task.task import PreparedSet, Task, build_model, load_task
-from nnkit.version import __version__
+from nnkit.task.config import Config
+from nnkit.task.task import PreparedSet, load_task
 
 # Number of multiplications from which compiled kernels save more time than they take to load.
 WORTH_COMPILING = 10_000_000_000
@@ -237,118 +233,3 @@ class TrainedModel:
                 raise UsageError(f"there is no {split} set; available: {', '.join(task.sets)}")
             fitted = replace(task, preprocessor=self.preprocessor)
             return fitted.prepare(task.sets[split], self.model)
-
-
-def load_checkpoint(what: str | Path, runs: Path = DEFAULT_RUNS) -> TrainedModel:
-    """Loads a trained model.
-
-    Args:
-        what: a checkpoint file, a run's folder (its best checkpoint), or a run's name.
-        runs: the folder in which run names are looked up.
-
-    Raises:
-        CheckpointError: the checkpoint is missing, damaged, or not readable.
-    """
-    return trained_from(read_checkpoint(find_checkpoint(str(what), runs)))
-
-
-def trained_from(checkpoint: Checkpoint) -> TrainedModel:
-    """Creates the trained model from a checkpoint.
-
-    Raises:
-        CheckpointError: the parts of the checkpoint do not fit together.
-    """
-    header = checkpoint.header
-    try:
-        config = config_from(header["config"])
-        columns = tuple(Column(c["name"], tuple(c["categories"])) for c in header["columns"])
-        classes = None if header["classes"] is None else tuple(header["classes"])
-        model = build_model(config, tuple(header["input_shape"]))
-        copy_params(checkpoint, model)
-        statistics: list[dict[str, Array]] = [{} for _ in config.data.preprocess]
-        for name, array in checkpoint.part("preprocess").items():
-            step, _, key = name.partition("/")
-            statistics[int(step)][key] = array
-        preprocessor = Preprocessor(config.data.preprocess, tuple(statistics), columns)
-        raw_shape = tuple(header["raw_shape"])
-        blank = preprocessor(np.zeros((1, *raw_shape)), model.dtype)
-        if blank.shape[1:] != model.input_shape:
-            raise ValueError(
-                "the output of the preprocessing does not match the input of the network"
-            )
-        if classes is not None and len(classes) != max(2, *model.output_shape):
-            raise ValueError(f"{len(classes)} classes, but outputs of {model.output_shape}")
-    except (KeyError, TypeError, ValueError, IndexError, NnkitError) as error:
-        if isinstance(error, CheckpointError):
-            raise
-        raise CheckpointError(f"{checkpoint.path}: its parts are inconsistent ({error})") from None
-    return TrainedModel(model, config, preprocessor, classes, raw_shape, header)
-
-
-def copy_params(checkpoint: Checkpoint, model: Model) -> None:
-    """Copies parameters and running state from a checkpoint into the model, by name.
-
-    Raises:
-        CheckpointError: names or shapes differ.
-    """
-    for part, layout, flat in (
-        ("params", model.layout, model.params),
-        ("state", model.state_layout, model.state),
-    ):
-        saved, views = checkpoint.part(part), layout.views(flat)
-        if {n: a.shape for n, a in saved.items()} != {n: v.shape for n, v in views.items()}:
-            raise CheckpointError(
-                "the parameters of the checkpoint do not match the network of its config"
-            )
-        for name, view in views.items():
-            view[...] = saved[name]
-
-
-def save_trained(
-    path: Path,
-    model: Model,
-    task: Task,
-    optimizer_state: Mapping[str, Array],
-    info: Mapping[str, Any],
-) -> None:
-    """Writes a checkpoint: a trained model, and the optimizer state needed to resume training.
-
-    Args:
-        path: the file.
-        model: the model, whose current parameters are written.
-        task: provides config, preprocessing and classes.
-        optimizer_state: the optimizer's vectors by name.
-        info: further entries of the header.
-    """
-    tensors = {f"params/{n}": v for n, v in model.layout.views(model.params).items()}
-    tensors |= {f"state/{n}": v for n, v in model.state_layout.views(model.state).items()}
-    tensors |= {f"optimizer/{name}": vector for name, vector in optimizer_state.items()}
-    for i, statistics in enumerate(task.preprocessor.statistics):
-        tensors |= {f"preprocess/{i}/{name}": array for name, array in statistics.items()}
-    header = {
-        "config": task.config.resolved(),
-        "classes": task.classes,
-        "columns": [{"name": c.name, "categories": c.categories} for c in task.dataset.columns],
-        "raw_shape": task.dataset.input_shape,
-        "input_shape": model.input_shape,
-        "label": task.dataset.label,
-        "data": task.fingerprint,
-        "versions": versions(model),
-        **info,
-    }
-    write_checkpoint(path, tensors, header)
-
-
-def versions(model: Model) -> dict[str, str]:
-    """The versions and the processor that affect the exact bits of a model's training."""
-    inexact = {}
-    if any(stage.spec.rounds_differently for stage in model.stages):  # others match NumPy bitwise
-        inexact["kernels"] = compiled.kernels() if model.execution.compiled else "NumPy"
-    return {
-        "nnkit": __version__,
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "blas": blas.kernels(),
-        **inexact,
-    }

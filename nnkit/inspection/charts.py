@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from nnkit.config.load import apply_override, validate
+from nnkit.config.load import apply_override
 from nnkit.config.spec import Spec
+from nnkit.config.validation import validate
 from nnkit.config.yaml import Mark as Place
 from nnkit.config.yaml import Node, parse_yaml
 from nnkit.data.splits import split_dataset

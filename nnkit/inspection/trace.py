@@ -12,7 +12,7 @@ import numpy as np
 
 from nnkit.data.batches import Batch
 from nnkit.errors import DataError, UsageError
-from nnkit.inference.trained_model import load_checkpoint
+from nnkit.inference.saving import load_checkpoint
 from nnkit.nn.layer import Activation, LayerSpec, Stage
 from nnkit.nn.model import batch_last
 from nnkit.nn.network import Network

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from nnkit.metrics import counts, probabilities, ranking, regression
+from nnkit.metrics import classification, probabilities, ranking, regression
 from nnkit.metrics.metric import Metric
 
 METRICS: dict[str, Metric[Any]] = {
     value.name: value
-    for family in (counts, probabilities, ranking, regression)
+    for family in (classification, probabilities, ranking, regression)
     for value in vars(family).values()
     if isinstance(value, Metric)
 }

@@ -8,17 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from nnkit.config.spec import Count, NonNegative, Positive, Spec
+from nnkit.config.spec import NonNegative, Positive, Spec
+from nnkit.optim.early_stopping import EarlyStopping
 
 Array = NDArray[Any]
-
-
-class EarlyStopping(Spec):
-    """Stop when the monitored metric has not improved for `patience` evaluations."""
-
-    shorthand: ClassVar[str | None] = "patience"
-    patience: Count
-    minimum_change: NonNegative = Field(0.0, description="A smaller improvement does not count.")
 
 
 class L1(Spec):

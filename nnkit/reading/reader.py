@@ -9,7 +9,8 @@ import numpy as np
 
 from nnkit.data.pictures import open_picture
 from nnkit.errors import DataError
-from nnkit.inference.trained_model import TrainedModel, load_checkpoint
+from nnkit.inference.saving import load_checkpoint
+from nnkit.inference.trained_model import TrainedModel
 from nnkit.nn.params import Array
 from nnkit.reading.pretrained import DIGITS, VERIFIER
 from nnkit.reading.segmentation import REJECT, Networks, Reading, read_picture

@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
-from nnkit.config.load import find_setting, in_file_order, load_document, validate
+from nnkit.config.load import load_document
 from nnkit.config.spec import Count, Listed, OneOf, Spec
+from nnkit.config.validation import find_setting, in_file_order, validate
 from nnkit.config.yaml import Mark, Node, dump_yaml, node_of
 from nnkit.data.augment import AnyAugmentation
 from nnkit.data.preprocess import AnyStep

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from nnkit.errors import GateError, UsageError
-from nnkit.inference.trained_model import TrainedModel, trained_from
+from nnkit.inference.saving import trained_from
+from nnkit.inference.trained_model import TrainedModel
 from nnkit.nn.numerics import numerics
 from nnkit.runs.checkpoint import read_checkpoint
 from nnkit.runs.differences import DATA, brief, differences, identity, identity_of

@@ -8,7 +8,7 @@ from typing import Any
 
 from nnkit.errors import DivergedError
 from nnkit.inference.evaluation import evaluate
-from nnkit.inference.trained_model import copy_params, versions
+from nnkit.inference.saving import copy_params, versions
 from nnkit.metrics import higher_is_better
 from nnkit.nn.params import Array
 from nnkit.runs.checkpoint import read_checkpoint

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal
@@ -12,9 +12,10 @@ from typing import Any, Literal
 from nnkit.data.batches import Batches
 from nnkit.errors import CheckpointError, DivergedError
 from nnkit.inference.evaluation import evaluate
-from nnkit.inference.trained_model import copy_params, save_trained, versions
+from nnkit.inference.saving import copy_params, save_trained, versions
 from nnkit.metrics import higher_is_better
 from nnkit.optim.averaging import Average
+from nnkit.optim.early_stopping import Best
 from nnkit.optim.schedules import PlateauState
 from nnkit.runs.checkpoint import Checkpoint
 from nnkit.runs.directory import DEFAULT_RUNS, RunDirectory
@@ -26,21 +27,6 @@ from nnkit.training.plan import plan
 CURRENT = "current"  # the parameters themselves, in a checkpoint of averaged ones
 
 Outcome = Literal["completed", "stopped early", "interrupted"]
-
-
-@dataclass(slots=True)
-class Best:
-    """The best evaluation so far.
-
-    Attributes:
-        value: value of the monitored metric; None before the first evaluation.
-        step: step at which it was reached.
-        evaluations_since: number of evaluations since then without an improvement.
-    """
-
-    value: float | None = None
-    step: int = 0
-    evaluations_since: int = 0
 
 
 class Trainer:
@@ -172,7 +158,7 @@ class Trainer:
 
     def _out_of_patience(self) -> bool:
         stopping = self.config.regularization.early_stopping
-        return stopping is not None and self.best.evaluations_since >= stopping.patience
+        return stopping is not None and stopping.is_due(self.best)
 
     def _evaluate(self) -> dict[str, float]:
         """The metrics of the watched sets, with averaged weights if there are any."""
@@ -199,14 +185,14 @@ class Trainer:
         """Whether an evaluation is the best so far."""
         best, monitor = self.best, self.plan.monitor
         averaging = self.config.training.averaging
-        if best.value is None:
-            return True
         if averaging is not None and not averaging.has_started(best.step, self.loop.steps):
             return True  # the best weights are not averaged, so the two are not comparable
-        gain = evaluation.monitored(monitor) - best.value
         stopping = self.config.regularization.early_stopping
-        least = stopping.minimum_change if stopping else 0.0
-        return (gain if higher_is_better(monitor) else -gain) > least
+        return best.is_improved_by(
+            evaluation.monitored(monitor),
+            higher=higher_is_better(monitor),
+            minimum_change=stopping.minimum_change if stopping else 0.0,
+        )
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Restores the state of training from a checkpoint of the same run.

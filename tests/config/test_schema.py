@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from nnkit.config.load import load_document, validate
+from nnkit.config.load import load_document
 from nnkit.config.schema import json_schema
 from nnkit.config.spec import Spec
+from nnkit.config.validation import validate
 from nnkit.config.yaml import dump_yaml, parse_yaml, read_yaml
 from nnkit.errors import ConfigError
 from nnkit.task.config import Config

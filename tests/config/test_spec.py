@@ -13,8 +13,9 @@ from typing import Annotated, Any, ClassVar, Literal
 import pytest
 from pydantic import ValidationError
 
-from nnkit.config.load import apply_override, load_document, validate
+from nnkit.config.load import apply_override, load_document
 from nnkit.config.spec import Component, Count, FilePath, Spec, Tagged, members
+from nnkit.config.validation import validate
 from nnkit.config.yaml import Node, dump_yaml, parse_yaml
 from nnkit.errors import ConfigError
 from tests.config.forms import Case, cases

@@ -23,8 +23,9 @@ from docs.catalogue import (
     page,
     symbol,
 )
-from nnkit.config.load import merge, validate
+from nnkit.config.load import merge
 from nnkit.config.spec import Component, Spec
+from nnkit.config.validation import validate
 from nnkit.config.yaml import parse_yaml
 from nnkit.task.config import Config
 from tests.config.forms import cases

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from docs.refresh import ROOT, copy_of_repository, refreshed
-from nnkit.config.load import validate
+from nnkit.config.validation import validate
 from nnkit.config.yaml import parse_yaml
 from nnkit.task.config import Config
 from tests.docs.commands import workplace

@@ -13,7 +13,7 @@ from sklearn.metrics import confusion_matrix
 
 from nnkit.metrics import ALWAYS, METRICS, chosen, higher_is_better
 from nnkit.metrics.accumulator import Accumulator
-from nnkit.metrics.counts import Confusion
+from nnkit.metrics.classification import Confusion
 from nnkit.metrics.metric import Answer, Metric
 from nnkit.nn.params import Array
 from nnkit.random import generator

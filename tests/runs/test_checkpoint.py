@@ -18,7 +18,7 @@ from hypothesis.extra import numpy as hnp
 
 import nnkit
 from nnkit.errors import CheckpointError
-from nnkit.inference.trained_model import trained_from
+from nnkit.inference.saving import trained_from
 from nnkit.runs.checkpoint import FORMAT, read_checkpoint, write_checkpoint
 from nnkit.runs.directory import RunDirectory
 from nnkit.runs.header import HEADER_KEY

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import pytest
 
-from nnkit.config.load import apply_override, find_setting, load_document, validate
+from nnkit.config.load import apply_override, load_document
 from nnkit.config.spec import Listed, Spec
+from nnkit.config.validation import find_setting, validate
 from nnkit.config.yaml import Node, parse_yaml
 from nnkit.errors import ConfigError, NnkitError, SettingPath, UsageError
 from nnkit.task.config import Config, config_from, load_config

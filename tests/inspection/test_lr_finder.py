@@ -11,7 +11,7 @@ import pytest
 
 import nnkit
 from nnkit.errors import ConfigError, DivergedError, UsageError
-from nnkit.inspection.range_test import RangeTest, draw, find_lr, limit, smooth
+from nnkit.inspection.lr_finder import RangeTest, draw, find_lr, limit, smooth
 from nnkit.optim.optimizer import Optimizer
 from nnkit.optim.optimizers import AnyOptimizer
 from nnkit.task.config import Config
