@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -32,6 +35,20 @@ def test_every_class_and_method_that_it_names_is_there() -> None:
     words = {part for name in named for part in name.split(".")}
     missing = {word for word in words if not re.search(rf"\b{word}\b", code)}
     assert not missing
+
+
+def test_the_snippet_with_an_observer_runs() -> None:
+    (snippet,) = re.findall(
+        r"(?:^    .*\n)+", TEXT.partition("A `Recorder` keeps them:\n\n")[2], re.M
+    )[:1]
+    before = (
+        "import nnkit, numpy as np; from nnkit.nn.passes import Pass, Recorder; N = 4\n"
+        "config = nnkit.load_config('configs/iris-mlp.yaml')\n"
+        "X, T = np.ones((4, N), np.float32), np.eye(3, N, dtype=np.float32)\n"
+    )
+    script = before + dedent(snippet) + "\nprint(seen.gradients['output'].shape)"
+    output = subprocess.check_output([sys.executable, "-c", script], cwd=ROOT, text=True)
+    assert output == "(3, 4)\n"
 
 
 def test_the_error_that_it_shows_is_the_one(tmp_path: Path) -> None:
