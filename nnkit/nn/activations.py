@@ -308,6 +308,8 @@ class PReLU(Activation):
 class BoundPReLU(Layer):
     """Y = max(0, Z) + a·min(0, Z); da = Σ dY·min(0, Z), summed over all entries that share a."""
 
+    kept: ClassVar[tuple[str, ...]] = ("Z",)
+
     def __init__(self, binding: Binding) -> None:
         ones = [1] * len(binding.input_shape)  # an axis for each position, and for the batch
         self.slope = binding.params["slope"].reshape(-1, *ones)
@@ -317,7 +319,8 @@ class BoundPReLU(Layer):
             self.work = binding.buffer(*binding.input_shape)
 
     def forward(self, X: Array, now: Pass) -> Array:
-        self.Z = X
+        if now.training:
+            self.Z = X
         np.multiply(X, self.slope, out=self.Y)
         np.copyto(self.Y, X, where=X > 0)
         return self.Y
@@ -535,6 +538,7 @@ class Softmax(Function):
     """f(z)_k = e^{z_k} / Σ_j e^{z_j} over the units; dZ = y ⊙ (dY − Σ_j dY_j y_j)."""
 
     kind: Literal["softmax"] = "softmax"
+    least_units: ClassVar[int] = 2
     nonnegative: ClassVar[bool] = True
     probability: ClassVar[bool] = True
     elementwise: ClassVar[bool] = False
@@ -554,6 +558,8 @@ class LogSoftmax(Function):
     """f(z)_k = z_k − ln Σ_j e^{z_j} over the units; dZ = dY − e^y Σ_j dY_j."""
 
     kind: Literal["log_softmax"] = "log_softmax"
+    log_probability: ClassVar[bool] = True
+    least_units: ClassVar[int] = 2
     elementwise: ClassVar[bool] = False
 
     def forward(self, Z: Array, Y: Array) -> None:
@@ -593,6 +599,8 @@ class Maxout(Activation):
 class BoundMaxout(Layer):
     """Y_j = max over the pieces Z_{j,i}; dY_j goes to the first maximum."""
 
+    kept: ClassVar[tuple[str, ...]] = ("X",)
+
     def __init__(self, pieces: int, binding: Binding) -> None:
         units, *positions = binding.input_shape
         self.grouped = (units // pieces, pieces, *positions, binding.batch)
@@ -601,7 +609,8 @@ class BoundMaxout(Layer):
             self.dX = binding.buffer(units, *positions)
 
     def forward(self, X: Array, now: Pass) -> Array:
-        self.X = X
+        if now.training:
+            self.X = X
         return np.maximum.reduce(X.reshape(self.grouped), axis=1, out=self.Y)
 
     def backward(self, dY: Array, now: Pass) -> Array | None:

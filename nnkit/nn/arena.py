@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from math import prod
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -16,7 +16,7 @@ BYTE = np.dtype(np.uint8)
 MOST_BOUND = 64  # networks kept in an arena; they are views, so each takes only a few kilobytes
 
 Key = TypeVar("Key", bound=Hashable)
-Value = TypeVar("Value")
+Value = TypeVar("Value", bound="Releasable")
 
 
 class Buffers:
@@ -28,10 +28,21 @@ class Buffers:
         size: total size of all buffers, in bytes.
     """
 
-    def __init__(self, memory: Array | None = None) -> None:
-        self.size = 0
+    def __init__(self, memory: Array | None = None, start: int = 0) -> None:
+        self.size = start
         self._memory = memory
         self._filled: list[tuple[Array, float]] = []
+        self._overlays: list[Overlay] = []
+
+    def overlay(self) -> Overlay:
+        """Buffers for several users, one at a time, all of which start at the same place."""
+        overlay = Overlay(self)
+        self._overlays.append(overlay)
+        return overlay
+
+    def branch(self) -> Buffers:
+        """Buffers of the same memory that start where these end now."""
+        return Buffers(self._memory, self.size)
 
     def empty(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
         """A buffer whose contents need not persist between passes."""
@@ -53,6 +64,42 @@ class Buffers:
         """Restores the values of filled buffers, which other networks may have overwritten."""
         for buffer, value in self._filled:
             buffer.fill(value)
+        for overlay in self._overlays:
+            overlay.user = None
+
+
+class Overlay:
+    """Buffers for several users in the same memory, of which one is in use at a time.
+
+    Attributes:
+        user: the buffers that are in use; None if their filled values may be overwritten.
+    """
+
+    def __init__(self, buffers: Buffers) -> None:
+        self.user: Buffers | None = None
+        self._buffers = buffers
+        self._start = buffers.branch()
+
+    def buffers(self) -> Buffers:
+        """Buffers for one more user."""
+        return self._start.branch()
+
+    def include(self, used: Buffers) -> None:
+        """Reserves the memory that a user has taken."""
+        self._buffers.size = max(self._buffers.size, used.size)
+
+    def use(self, chosen: Buffers) -> None:
+        """Prepares the buffers of a user, whose filled values others may have overwritten."""
+        if self.user is not chosen:
+            chosen.refill()
+            self.user = chosen
+
+
+class Releasable(Protocol):
+    """An object that may hold references to its last input."""
+
+    def release(self) -> None:
+        """Drops references to the last input."""
 
 
 class _Entry(NamedTuple):
@@ -97,6 +144,8 @@ class Arena(Generic[Key, Value]):
                 self._bound.popitem(last=False)
         self._bound.move_to_end(key)
         found.buffers.refill()
+        if tenant is not None:
+            tenant.value.release()  # else each of many networks would keep an input alive
         self._tenant = found
         return found.value
 

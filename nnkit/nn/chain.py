@@ -51,6 +51,11 @@ class Chain:
             gradient = layer.backward(gradient, now)
         return gradient
 
+    def release(self) -> None:
+        """Drops the layers' references to their last inputs."""
+        for _, layer in self._forward:
+            layer.release()
+
 
 def bind_chain(stages: Sequence[Stage], binding: Binding) -> Chain:
     """Binds each layer of a chain to its part of the chain's binding."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from nnkit.config.spec import Component
 from nnkit.nn.arena import Buffers
-from nnkit.nn.form import Form
+from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.params import Array, Parameter, Shape
 from nnkit.nn.passes import Pass
 
@@ -73,8 +73,17 @@ class Binding:
         return self.buffers.full((count,), self.dtype, 1)
 
 
+NO_INPUT: Array = np.empty(0)  # what a layer holds that has released its input
+
+
 class Layer(ABC):
-    """A layer bound to parameters and to one batch size, with buffers that it reuses."""
+    """A layer bound to parameters and to one batch size, with buffers that it reuses.
+
+    Attributes:
+        kept: names of attributes that refer to the input between forward and backward pass.
+    """
+
+    kept: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def forward(self, X: Array, now: Pass) -> Array:
@@ -92,6 +101,11 @@ class Layer(ABC):
         Returns:
             dE/dX (*input shape, N), or None if the binding does not require it.
         """
+
+    def release(self) -> None:
+        """Drops references to the last input."""
+        for name in self.kept:
+            setattr(self, name, NO_INPUT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +148,8 @@ class Activation(Component):
         nonnegative: whether its outputs are never below 0.
         elementwise: whether each output depends on one input alone, so that it is a curve.
         is_threshold: whether it only tells positive inputs from the others.
+        log_probability: whether its outputs are logarithms of probabilities.
+        least_units: the number of units below which its output is always the same.
         commutes_with_max: whether the largest of its outputs is its output for the largest input,
             with the same gradients.
     """
@@ -144,6 +160,8 @@ class Activation(Component):
     nonnegative: ClassVar[bool] = False
     elementwise: ClassVar[bool] = True
     is_threshold: ClassVar[bool] = False
+    log_probability: ClassVar[bool] = False
+    least_units: ClassVar[int] = 1
     commutes_with_max: ClassVar[bool] = False
 
     def output_form(self, form: Form) -> Form:
@@ -173,6 +191,7 @@ class LayerSpec(Component):
         normalizes: whether it stands between a layer with weights and its activation.
         selects: whether it picks the largest of several inputs.
         drops_units: whether it leaves out units at random in training.
+        takes_ids: whether its input may be ids, such as those of words, rather than real numbers.
         multiplies_by_matrix: whether its outputs are z = W x + b for a vector x.
         rearranges: whether a position of its output may stand elsewhere than in its input.
     """
@@ -182,6 +201,7 @@ class LayerSpec(Component):
     normalizes: ClassVar[bool] = False
     selects: ClassVar[bool] = False
     drops_units: ClassVar[bool] = False
+    takes_ids: ClassVar[bool] = False
     multiplies_by_matrix: ClassVar[bool] = False
     rearranges: ClassVar[bool] = False
 
@@ -289,6 +309,8 @@ class Stage:
         Raises:
             ShapeError: the layer does not accept that form.
         """
+        if form.ids and not spec.takes_ids:
+            raise ShapeError(f"'{spec.tag()}' takes real numbers, but each sample here is of ids")
         return cls(name, spec, form, spec.output_form(form))
 
     @property

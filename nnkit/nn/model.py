@@ -187,8 +187,8 @@ class Model:
         if size >= key.batch:
             return self._bind(key, buffers, self.grads)
 
-        def bind(samples: int, grads: Array) -> Network:
-            return self._bind(key._replace(batch=samples), buffers, grads)
+        def bind(samples: int, grads: Array, own: Buffers) -> Network:
+            return self._bind(key._replace(batch=samples), own, grads)
 
         threads = key.execution.threads
         return MicroBatches(bind, key.batch, size, threads, self.grads, key.training, buffers)

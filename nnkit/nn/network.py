@@ -112,6 +112,10 @@ class Network:
         """Backpropagates from the end of `body`; returns dE/dX if the network was bound for it."""
         return self.body.backward(dY, now)
 
+    def release(self) -> None:
+        """Drops references to the last input, which may be large."""
+        self.body.release()
+
     def first_nonfinite(self, X: Array, now: Pass) -> str | None:
         """The name of the first layer whose output holds a NaN or infinity, or None."""
         if not np.isfinite(X).all():

@@ -41,7 +41,7 @@ class LBFGS(Optimizer):
     def _settings_of_its_engine(self) -> Self:
         if self.engine == "own" and self.iterations != ITERATIONS:
             raise ValueError("iterations is a setting of 'engine: scipy' only")
-        if self.engine == "scipy" and (self.lr != 1 or self.schedule.tag() != "constant"):
+        if self.engine == "scipy" and (self.lr != 1 or not self.schedule.is_constant):
             raise ValueError("'engine: scipy' chooses its own step lengths; remove lr and schedule")
         return self
 

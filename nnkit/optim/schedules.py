@@ -60,6 +60,11 @@ class Schedule(Component):
         """A remark on what a plot of the schedule cannot show, or None."""
         return None
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether the rate is the same at every step."""
+        return False
+
     def observe(self, state: PlateauState, value: float, higher_is_better: bool) -> PlateauState:
         """The state after an evaluation; most schedules ignore metrics.
 
@@ -79,6 +84,10 @@ class ConstantRate(Schedule):
     """Constant lr."""
 
     kind: Literal["constant"] = "constant"
+
+    @property
+    def is_constant(self) -> bool:
+        return not self.warmup
 
     def after_warmup(self, time: int, duration: int) -> float:
         return 1.0

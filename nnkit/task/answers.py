@@ -9,8 +9,6 @@ from nnkit.nn.layer import Activation
 from nnkit.nn.losses import Loss
 from nnkit.nn.params import Array
 
-LOGARITHMS = frozenset({"log_softmax"})  # output activations that are log-probabilities
-
 
 def answers(outputs: Array, form: Answer, loss: Loss, activation: Activation) -> Array:
     """Converts a network's outputs (n, outputs) to the form that a metric takes.
@@ -27,7 +25,7 @@ def answers(outputs: Array, form: Answer, loss: Loss, activation: Activation) ->
     if form == "outputs":
         return numbers
     if gives_probabilities(activation):
-        return _probabilities(numbers, logarithms=activation.tag() in LOGARITHMS)
+        return _probabilities(numbers, logarithms=activation.log_probability)
     assert form == "scores"
     if numbers.shape[1] > 2:
         return numbers
@@ -37,7 +35,7 @@ def answers(outputs: Array, form: Answer, loss: Loss, activation: Activation) ->
 
 def gives_probabilities(activation: Activation) -> bool:
     """Whether an output activation gives class probabilities or their logarithms."""
-    return activation.probability or activation.tag() in LOGARITHMS
+    return activation.probability or activation.log_probability
 
 
 def _probabilities(numbers: Array, *, logarithms: bool) -> Array:

@@ -432,11 +432,12 @@ def _output_conflicts(config: Config) -> Iterator[SettingError]:
             f"'{inference.tag()}' splits outputs at 0, but '{output.tag()}' is never negative; "
             "remove it",
         )
-    if output.tag() == "softmax" and layers.layers[last].output_units == 1:
+    units = layers.layers[last].output_units
+    if units is not None and units < output.least_units:
         yield SettingError(
             (*layers.path_of(last), "units"),
-            "softmax over 1 unit is always 1; use one unit per class, or "
-            "binary_cross_entropy with 1",
+            f"{output.tag()} over 1 unit is always {'0' if output.log_probability else '1'}; use "
+            "one unit per class, or binary_cross_entropy with 1",
         )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tracemalloc
+import weakref
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -44,26 +46,36 @@ def test_buffers_are_parts_of_the_memory_on_cache_lines() -> None:
     assert buffers.size == 128 + 64 + 1600
 
 
-def filled(size: int, buffers: Buffers) -> Array:
-    return buffers.full((size,), FLOAT64, size)
+class Numbers:
+    """A buffer as an arena holds it."""
+
+    def __init__(self, array: Array) -> None:
+        self.array = array
+
+    def release(self) -> None:
+        pass
+
+
+def filled(size: int, buffers: Buffers) -> Numbers:
+    return Numbers(buffers.full((size,), FLOAT64, size))
 
 
 def test_a_filled_buffer_holds_its_value_whenever_it_is_got() -> None:
-    arena: Arena[int, Array] = Arena()
+    arena: Arena[int, Numbers] = Arena()
     for size in (4, 9, 4, 2, 9):
         bind = partial(filled, size)
-        np.testing.assert_array_equal(arena.get(size, bind), size)
+        np.testing.assert_array_equal(arena.get(size, bind).array, size)
     assert arena.nbytes == 128  # nine numbers
 
 
 def test_a_value_is_bound_once_while_the_memory_is_large_enough() -> None:
-    arena: Arena[int, Array] = Arena()
+    arena: Arena[int, Numbers] = Arena()
     bound: list[int] = []
 
-    def get(size: int) -> Array:
-        def bind(buffers: Buffers) -> Array:
+    def get(size: int) -> Numbers:
+        def bind(buffers: Buffers) -> Numbers:
             bound.append(size)
-            return buffers.empty((size,), FLOAT64)
+            return Numbers(buffers.empty((size,), FLOAT64))
 
         return arena.get(size, bind)
 
@@ -136,3 +148,50 @@ def test_dozens_of_batch_sizes_take_no_more_memory_than_the_largest() -> None:
     assert largest > 1000 * 8 * 2 * 200
     assert all_of_them < 1.1 * largest
     assert len(model._pool) == 1
+
+
+@pytest.mark.parametrize("layer", examples(AnyLayer), ids=name)
+def test_inputs_are_not_kept_alive(layer: LayerSpec) -> None:
+    """Else dozens of networks would each keep a batch, and a small one all samples around it."""
+    model = alone(layer, input_shape(layer))
+
+    def is_kept(training: bool) -> bool:
+        X, T = batch_of(model, 6)
+        base = np.concatenate([X, X], -1)
+        reference = weakref.ref(base)
+        view = base[..., :6]
+        if training:
+            model.network(6).loss_and_gradient(view, T, Pass())
+            model.network(4)
+        else:
+            model.forward(batch_first(view))
+        del base, view
+        return reference() is not None
+
+    assert not is_kept(training=True)
+    assert not is_kept(training=False)
+
+
+CONVOLUTIONS: list[Any] = [
+    {"conv": {"filters": 8, "kernel": 3, "padding": "same"}},
+    {"max_pool": 2},
+    {"conv": {"filters": 8, "kernel": 3, "padding": "same"}},
+    "flatten",
+    {"dense": 3},
+]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_no_batch_of_images_takes_more_memory_than_the_largest(threads: int) -> None:
+    """The last micro-batch of a batch may be smaller; its network takes no memory of its own."""
+
+    def arena_of(sizes: Sequence[int]) -> int:
+        model = model_of(CONVOLUTIONS, (3, 12, 12), dtype="float32")
+        model.execution = Execution(threads)
+        for size in sizes:
+            X, T = batch_of(model, size)
+            model.network(size).loss_and_gradient(X, T, Pass())
+        return model._arena.nbytes
+
+    assert isinstance(model_of(CONVOLUTIONS, (3, 12, 12)).network(300), MicroBatches)
+    assert arena_of([*range(20, 600, 41), 600]) <= arena_of([600])

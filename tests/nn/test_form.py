@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,13 @@ import pytest
 from nnkit.nn.architecture import Activations, Architecture, build_stages
 from nnkit.nn.central_differences import check_model
 from nnkit.nn.form import Form, ShapeError
-from nnkit.nn.layer import LayerSpec
+from nnkit.nn.layer import LayerSpec, Stage
 from nnkit.nn.layers import AnyLayer
 from nnkit.nn.model import Model, batch_last
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass
 from nnkit.random import generator
-from tests.nn.examples import INPUT_SHAPES, examples, loss_of, name
+from tests.nn.examples import INPUT_SHAPES, examples, input_shape, loss_of, name
 
 ANY_LENGTH = Form(3, (None,))
 LAYERS_OVER_SEQUENCES: tuple[Any, ...] = (
@@ -58,6 +59,22 @@ def test_says_its_shape() -> None:
     ]
     with pytest.raises(ShapeError, match=r"it varies: \(3, any\)"):
         _ = ANY_LENGTH.shape
+
+
+@pytest.mark.parametrize("layer", examples(AnyLayer), ids=name)
+def test_ids_are_refused_by_layers_for_real_numbers(layer: LayerSpec) -> None:
+    form = replace(Form.of(input_shape(layer)), ids=True)
+    if layer.takes_ids:
+        assert Stage.of("layers.0", layer, form).input_form.ids
+    else:
+        with pytest.raises(ShapeError, match=f"'{layer.tag()}' takes real numbers"):
+            Stage.of("layers.0", layer, form)
+
+
+def test_a_form_of_ids_stays_one_when_it_is_resized() -> None:
+    form = Form(1, (8,), ids=True)
+    assert form.resized(2, (4,)) == Form(2, (4,), ids=True)
+    assert form.at((3,)).ids
 
 
 @pytest.mark.parametrize("layer", examples(AnyLayer), ids=name)

@@ -109,6 +109,8 @@ class ConvTranspose(SpatialLayer, WeightedLayer):
 class BoundConvTranspose(Layer):
     """Z = col2im(Wᵀ X) + b; dW = X · im2col(dZ)ᵀ, dX = W · im2col(dZ)."""
 
+    kept: ClassVar[tuple[str, ...]] = ("X",)
+
     def __init__(self, binding: Binding, windows: Windows, groups: int) -> None:
         W = binding.params["W"]
         channels, N, dtype = len(W), binding.batch, binding.dtype
@@ -127,8 +129,10 @@ class BoundConvTranspose(Layer):
         self.dX = binding.buffer(*binding.input_shape) if binding.input_gradient else None
 
     def forward(self, X: Array, now: Pass) -> Array:
-        self.X = X.reshape(self.grouped)
-        np.matmul(self.W.transpose(0, 2, 1), self.X, out=self.spread)
+        grouped = X.reshape(self.grouped)
+        if now.training:
+            self.X = grouped
+        np.matmul(self.W.transpose(0, 2, 1), grouped, out=self.spread)
         self.columns.scatter(self.spread.reshape(self.columns.shape), self.Z)
         if self.b is not None:
             rows = self.Z.reshape(self.filters, -1)

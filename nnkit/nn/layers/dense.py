@@ -51,6 +51,8 @@ class Dense(WeightedLayer):
 class BoundDense(Layer):
     """Z = W X + b; dW = dZ Xᵀ, db = dZ 1, dX = Wᵀ dZ (Rumelhart, Hinton & Williams 1986)."""
 
+    kept: ClassVar[tuple[str, ...]] = ("X",)
+
     def __init__(self, binding: Binding) -> None:
         self.W = binding.params["W"]  # (units, inputs)
         self.b = binding.params["b"][:, None] if "b" in binding.params else None  # (units, 1)
@@ -67,7 +69,8 @@ class BoundDense(Layer):
         self.dX = binding.buffer(inputs) if binding.input_gradient else None  # (inputs, N)
 
     def forward(self, X: Array, now: Pass) -> Array:
-        self.X = X
+        if now.training:
+            self.X = X
         self.for_Z(self.W, X, self.Z)
         if self.b is not None:
             np.add(self.Z, self.b, out=self.Z)

@@ -120,6 +120,8 @@ class BoundRBF(Layer):
     Computed as −γ(|x|² − 2 w·x + |w|²), so that most of the work is a matrix product.
     """
 
+    kept: ClassVar[tuple[str, ...]] = ("X",)
+
     def __init__(self, binding: Binding, gamma: float) -> None:
         self.W = binding.params["W"]  # (units, inputs)
         (units, inputs), N, dtype = self.W.shape, binding.batch, binding.dtype
@@ -134,7 +136,9 @@ class BoundRBF(Layer):
         self.dX = binding.buffer(inputs) if binding.input_gradient else None  # (inputs, N)
 
     def forward(self, X: Array, now: Pass) -> Array:
-        self.X, Y = X, self.Y
+        Y = self.Y
+        if now.training:
+            self.X = X
         self.for_Y(self.W, X, Y)
         np.multiply(Y, 2, out=Y)
         np.subtract(Y, np.einsum("ij,ij->i", self.W, self.W)[:, None], out=Y)

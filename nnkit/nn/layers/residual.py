@@ -206,6 +206,11 @@ class BoundResidual(Layer):
         past = X if self.shortcut is None else self.shortcut.forward(X, now)
         return np.add(Y, past, out=self.Y)
 
+    def release(self) -> None:
+        for chain in (self.inside, self.shortcut):
+            if chain is not None:
+                chain.release()
+
     def backward(self, dY: Array, now: Pass) -> Array | None:
         np.copyto(self.dY, dY)  # the layers of F may overwrite dY
         inside = self.inside.backward(dY, now)

@@ -17,7 +17,8 @@ from nnkit.nn.parallel.threads import side_by_side
 from nnkit.nn.params import Array
 from nnkit.nn.passes import INFERENCE, Observer, Pass, Recorder
 
-Bind = Callable[[int, Array], Network]  # from the number of samples and the gradient vector
+# From the number of samples, the gradient vector and the buffers.
+Bind = Callable[[int, Array, Buffers], Network]
 
 
 class MicroBatches:
@@ -56,7 +57,7 @@ class MicroBatches:
             Lane(bind, list(enumerate(parts))[i::count], grads, training, buffers, first=i == 0)
             for i in range(count)
         ]
-        dY = self.lanes[0].networks[size].dY
+        dY = self.lanes[0].networks[size][0].dY
         self.outputs = buffers.empty((*dY.shape[:-1], batch), dY.dtype)
 
     def forward(self, X: Array, now: Pass = INFERENCE) -> Array:
@@ -94,6 +95,11 @@ class MicroBatches:
             np.add(first.grads, lane.grads, out=first.grads)
         records.show()
         return sum(losses)
+
+    def release(self) -> None:
+        """Drops references to the last input, which may be large."""
+        for lane in self.lanes:
+            lane.release()
 
     def first_nonfinite(self, X: Array, now: Pass) -> str | None:
         """The name of the first layer whose output holds a NaN or infinity, or None."""
@@ -143,12 +149,24 @@ class Lane:
         own = (grads.shape, grads.dtype)
         self.grads = grads if first or not training else buffers.empty(*own)
         self.target = buffers.empty(*own) if len(parts) > 1 and training else self.grads
-        sizes = {part.stop - part.start for _, part in parts}
-        self.networks = {size: bind(size, self.target) for size in sizes}
+        # The last micro-batch may be smaller. Its network takes the memory of the others'.
+        self.overlay = buffers.overlay()
+        self.networks: dict[int, tuple[Network, Buffers]] = {}
+        for size in {part.stop - part.start for _, part in parts}:
+            own_buffers = self.overlay.buffers()
+            self.networks[size] = bind(size, self.target, own_buffers), own_buffers
+            self.overlay.include(own_buffers)
 
     def _micro_batches(self) -> Iterator[tuple[int, slice, Network]]:
         for number, part in self.parts:
-            yield number, part, self.networks[part.stop - part.start]
+            network, buffers = self.networks[part.stop - part.start]
+            self.overlay.use(buffers)
+            yield number, part, network
+
+    def release(self) -> None:
+        """Drops references to the last input."""
+        for network, _ in self.networks.values():
+            network.release()
 
     def forward(self, X: Array, records: _Records, outputs: Array) -> None:
         for number, part, network in self._micro_batches():
