@@ -172,7 +172,7 @@ def test_settings_of_another_measurement_are_refused(tmp_path: Path) -> None:
         before.setting(TORCH, ("lenet", "training", 16), WAYS)
     with pytest.raises(EarlierError, match=r"measured with torch 2\.1, but 2\.2 is"):
         before.check_versions(TORCH, {"torch": "2.2"})
-    with pytest.raises(EarlierError, match="with cores=2, .* has cores=4"):
+    with pytest.raises(EarlierError, match=r"with cores=2, .* has cores=4"):
         Earlier(before.path, MACHINE | {"cores": 4})
     with pytest.raises(EarlierError, match=r"not a speed\.json"):
         Earlier(tmp_path / "none.json", MACHINE)

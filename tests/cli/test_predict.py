@@ -1,4 +1,4 @@
-"""`nnkit predict`: answers to table rows and pictures."""
+"""`nnkit predict`: predictions for table rows and pictures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.cli.program import ROOT, TABLES, Answer, Program
 
 @pytest.fixture(scope="module")
 def shades(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run that tells dark pictures from light ones."""
+    """Returns the folder of a run that distinguishes dark from light pictures."""
     folder = tmp_path_factory.mktemp("shades")
     for name, grey in (("dark", 30), ("light", 220)):
         (folder / name).mkdir()
@@ -38,7 +38,7 @@ def shades(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def rows(tmp_path: Path) -> Path:
-    """The first three rows of the iris table, without the label."""
+    """Writes the first three rows of the iris table, without the label."""
     lines = (TABLES / "iris.csv").read_text(encoding="utf-8").splitlines()[:4]
     path = tmp_path / "rows.csv"
     path.write_text("\n".join(line.rpartition(",")[0] for line in lines))
@@ -164,7 +164,7 @@ NUMBER = PICTURES / "50419.png"
 
 @pytest.fixture(scope="session")
 def digits(digit_run: nnkit.Run) -> Path:
-    """The folder of a run on MNIST."""
+    """Returns the folder of a run on MNIST."""
     return digit_run.directory
 
 
@@ -221,7 +221,7 @@ def test_an_empty_picture_says_so(program: Program, digits: Path, tmp_path: Path
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
-    """The rows of a CSV file."""
+    """Reads the rows of a CSV file."""
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 

@@ -1,4 +1,4 @@
-"""Settings that another one would overrule: each conflict points at the setting to change."""
+"""Tests of conflicting settings: each error points to the setting to change."""
 
 from __future__ import annotations
 
@@ -195,7 +195,7 @@ def test_in_a_base_and_on_the_command_line(tmp_path: Path) -> None:
         FLAT + "optimizer: lbfgs\nregularization: {l2: 0.1}\n",
         layers("dense: {units: 8, lr_factor: 0}, dense: 3") + "optimizer: lbfgs\n",
         FLAT + "optimizer: {pegasos: 0.01}\nloss: hinge\nregularization: {l2: 0.01}\n",
-        # What is inside a block counts too.
+        # Layers inside a block count, too.
         layers("residual: {layers: [dense: 8, dense: 8], activation: relu}, dense: 3")
         + "activation: tanh\n",
         layers("residual: [dense: 8], dense: {units: 3, lr_factor: 0}"),

@@ -1,4 +1,4 @@
-"""The JSON Schema: valid itself, and of one mind with the parser."""
+"""Tests of the JSON Schema: it is valid, and consistent with the parser."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Form = tuple[Place, frozenset[str]]
 
 @cache
 def shipped() -> dict[str, Any]:
-    """Each as it is once laid over what it extends."""
+    """Returns the shipped configs, merged with the configs they extend."""
     documents = {path.stem: load_document(path, ()).plain() for path in CONFIGS}
     return {**documents, "rich": parse_yaml(RICH, "rich.yaml").plain()}
 
@@ -44,7 +44,7 @@ def test_it_is_a_valid_schema_of_the_draft_that_it_names() -> None:
 
 
 def test_the_shipped_one_is_up_to_date() -> None:
-    """`nnkit config schema > configs/schema.json` brings it up to date."""
+    """Compares configs/schema.json with the output of `nnkit config schema`."""
     shipped = json.loads((FOLDER / "schema.json").read_text(encoding="utf-8"))
     assert shipped == SCHEMA.schema
 
@@ -69,9 +69,9 @@ def test_so_does_every_resolved_one(document: Any) -> None:
 
 
 def with_unknown_keys(document: Any, place: Place = ()) -> Iterator[tuple[Form, Any]]:
-    """The document again and again, each time with an unknown key in another of its mappings.
+    """Yields copies of a document, each with an unknown key in another mapping.
 
-    Yields also which mapping it is: where it stands, whichever the entry of a list, and its keys.
+    Each copy comes with the form of the mapping: its place, ignoring list indices, and its keys.
     """
     if isinstance(document, dict):
         yield (place, frozenset(document)), {**document, "no_such_key": 1}
@@ -85,7 +85,7 @@ def with_unknown_keys(document: Any, place: Place = ()) -> Iterator[tuple[Form, 
 
 
 def spoilt() -> dict[str, list[Any]]:
-    """The shipped configs with unknown keys; of mappings that are alike, the first is spoilt."""
+    """Returns shipped configs with unknown keys, one for each form of a mapping."""
     found: dict[str, list[Any]] = {}
     seen: set[Form] = set()
     for name, document in shipped().items():

@@ -1,4 +1,4 @@
-"""Specs: strict and immutable, and every component in each of the forms that YAML may give it."""
+"""Tests of specs: strict, immutable, and equal in every YAML form of a component."""
 
 from __future__ import annotations
 
@@ -232,7 +232,7 @@ def test_a_component_is_built_when_it_is_chosen() -> None:
 
 @pytest.fixture
 def hurried_threads() -> Iterator[None]:
-    """Threads that interrupt each other as often as can be."""
+    """Makes threads interrupt each other as often as possible."""
     usual = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield

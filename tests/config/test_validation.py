@@ -1,4 +1,4 @@
-"""From files to a spec: `extends`, `--set`, and every error at its position with its remedy."""
+"""Tests of loading configs: `extends`, `--set`, and errors with position and remedy."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Write = Callable[..., Path]
 
 @pytest.fixture
 def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
-    """Writes a file into the working folder, so that errors name it without a folder."""
+    """Writes a file into the working folder, so that errors show its name without a folder."""
     monkeypatch.chdir(tmp_path)
 
     def write(text: str, name: str = "c.yaml") -> Path:
@@ -36,7 +36,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
 
 
 def refusal(path: Path, *overrides: str) -> list[str]:
-    """The lines of the one error that a config gets."""
+    """Returns the lines of a config's only error."""
     with pytest.raises(NnkitError) as caught:
         load_config(path, overrides)
     assert caught.value.exit_code == 2
@@ -84,7 +84,7 @@ def test_an_empty_file_lacks_what_is_required(write: Write) -> None:
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        # keys that belong elsewhere
+        # misplaced keys
         ("epochs: 3", "3:1: epochs: unknown key; it belongs in 'training.epochs'"),
         ("layers: []", "3:1: layers: unknown key; it belongs in 'architecture.layers'"),
         ("momentum: 1", "3:1: momentum: unknown key; it belongs in 'optimizer.momentum'"),
@@ -94,7 +94,7 @@ def test_an_empty_file_lacks_what_is_required(write: Write) -> None:
             "training: {dropout: 0.5}",
             "3:12: training.dropout: unknown key; it belongs in 'regularization.dropout'",
         ),
-        # keys that belong nowhere
+        # unknown keys
         (
             "expect: {a: {least: 1}}",
             "3:14: expect.a.least: unknown key; the keys here are min, max",
@@ -142,7 +142,7 @@ def test_an_empty_file_lacks_what_is_required(write: Write) -> None:
             "3:7: name: must start with a letter or a digit, and contain only letters a-z and A-Z",
         ),
         (f"name: {'a' * 99}", "3:7: name: must be no longer than 80 character(s), got 'aaa"),
-        # what two settings together make wrong
+        # conflicting settings
         (
             "training: {epochs: 1, steps: 1}",
             "3:11: training: epochs and steps both set the training length; use one of them",

@@ -1,4 +1,4 @@
-"""A trained model: answers from raw samples, scores as in training, and every way to load it."""
+"""Tests of a trained model: predictions from raw samples, evaluation, and loading."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.training.configs import diabetes, iris
 
 
 def raw_test_set(config: Config) -> Any:
-    """The raw test set, split off as in training."""
+    """Returns the raw test set, split off as in training."""
     return split_dataset(config.data.source.load(), config.data.split, config.seed)["test"]
 
 

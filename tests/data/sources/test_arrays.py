@@ -1,4 +1,4 @@
-"""Arrays on disk: read as they were written, and left on disk where that is possible."""
+"""Tests of array files: read as written, and memory-mapped if possible."""
 
 from __future__ import annotations
 
