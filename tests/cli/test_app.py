@@ -49,7 +49,7 @@ def test_errors_of_usage_go_to_standard_error_without_control_codes(tmp_path: Pa
     assert answer.err.replace("\n", "").isprintable()
 
 
-def test_a_reader_that_leaves_early_is_no_error_to_tell(tmp_path: Path) -> None:
+def test_a_closed_pipe_is_not_reported(tmp_path: Path) -> None:
     show = [sys.executable, "-m", "nnkit", "config", "schema"]
     with subprocess.Popen(
         show,
@@ -145,7 +145,7 @@ def test_a_system_error_names_the_file(program: Program, tmp_path: Path) -> None
     assert "Not a directory" in line
 
 
-def test_too_little_memory_is_no_fault_of_the_program(program: Program) -> None:
+def test_insufficient_memory_is_reported_without_traceback(program: Program) -> None:
     # Two thousand layers of 2.1 billion weights need 17 TB, more than any machine provides.
     layers = ", ".join(["dense: 46000"] * 2000)
     answer = program("train", IRIS, "--set", f"architecture.layers=[{layers}, dense: 3]")

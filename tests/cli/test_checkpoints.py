@@ -44,7 +44,7 @@ def test_the_most_recent_is_taken_and_named(
     assert program("runs", "show", "iris-mlp", "--json").json["run"] == f"runs/{three[-1]}"
 
 
-def test_nothing_is_said_where_there_is_no_doubt(program: Program, three: list[str]) -> None:
+def test_an_unambiguous_name_prints_no_message(program: Program, three: list[str]) -> None:
     for what in (three[0], f"runs/{three[0]}", f"runs/{three[0]}/checkpoints/best.safetensors"):
         answer = program("eval", what, "--json")
         assert answer.err == ""

@@ -98,7 +98,7 @@ def test_each_input_is_read_by_the_network_for_its_kind(
     assert [line.startswith(f"{rows} row ") for line in answers] == [True] * 3
 
 
-def test_a_table_among_pictures_that_nothing_reads_is_told_before_any_work(
+def test_an_unsupported_table_among_pictures_is_rejected_before_any_work(
     program: Program, rows: Path, tmp_path: Path
 ) -> None:
     picture = ROOT / "data" / "pictures" / "7.png"
@@ -113,7 +113,7 @@ def test_without_any_such_run(program: Program, rows: Path, tmp_path: Path) -> N
     assert "can read rows.csv; train one first, or choose one with --checkpoint" in answer.errors[0]
 
 
-def test_pictures_are_read_by_the_network_that_comes_along(program: Program) -> None:
+def test_pictures_are_read_by_the_included_network(program: Program) -> None:
     picture = ROOT / "data" / "pictures" / "50419.png"
     answer = program("predict", picture)
     assert (answer.code, answer.err) == (0, "")
@@ -131,7 +131,7 @@ def test_pictures_are_read_by_the_network_that_comes_along(program: Program) -> 
         ("picture.png", b"none", "this model reads csv data, not pictures"),
     ],
 )
-def test_a_bad_file_is_told_the_rest_goes_on_and_the_end_is_exit_3(
+def test_a_bad_file_is_reported_and_the_rest_is_predicted_with_exit_3(
     program: Program,
     trained: Path,
     rows: Path,
@@ -193,7 +193,7 @@ def test_each_picture_is_a_line_and_a_folder_is_its_pictures(
     assert lines[0].startswith(f"{PICTURES / '0-large.png'}: 0  ")
 
 
-def test_several_lines_are_parted_by_a_slash(
+def test_several_lines_are_separated_by_a_slash(
     program: Program, digits: Path, tmp_path: Path
 ) -> None:
     number = Image.open(NUMBER)
@@ -272,7 +272,7 @@ def test_a_csv_file_is_written_whole_or_not_at_all(
     ("name", "why"),
     [("none/out.csv", "none/out.csv: no such folder: none"), (".", ". is a folder")],
 )
-def test_where_no_csv_file_can_be_is_told_before_any_work(
+def test_an_impossible_csv_path_is_rejected_before_any_work(
     program: Program, digits: Path, name: str, why: str
 ) -> None:
     answer = program("predict", NUMBER, "-c", digits, "--csv", name)

@@ -159,7 +159,7 @@ def test_the_last_row_is_shown_where_training_stops_early(program: Program) -> N
     assert rows[:3] == ["3", "4", "trained"]
 
 
-def test_a_long_story_is_broken_between_words(program: Program) -> None:
+def test_a_long_message_is_broken_between_words(program: Program) -> None:
     name = "a-name-of-" + "many-" * 13 + "words"
     answer = program("train", IRIS, "--set", "training.epochs=1", "--set", f"name={name}")
     first, second = answer.err.splitlines()[:2]

@@ -100,7 +100,7 @@ class TestEncodings:
         assert answer.code == 0
         assert f"Usage: nnkit {name}".rstrip() in answer.out
 
-    def test_so_does_a_wrong_option(self, printing: Program, encoding: str) -> None:
+    def test_a_wrong_option_prints(self, printing: Program, encoding: str) -> None:
         # Typer repeats the option, and writes UTF-8 even to an ASCII stream.
         option = "--bogus" if encoding == "ascii" else "--größe→"
         answer = printing("train", "größe→.yaml", option)
@@ -154,7 +154,7 @@ class TestReaderLeft:
         (run,) = (tmp_path / "runs").iterdir()
         assert (run / "summary.json").is_file()
 
-    def test_the_exit_code_stays_that_of_what_happened(self, tmp_path: Path, unread: int) -> None:
+    def test_the_exit_code_is_kept(self, tmp_path: Path, unread: int) -> None:
         gate = ("--set", "expect={test.accuracy: {max: 0.01}}")
         answer = process("train", IRIS, *SHORT, *gate, "-q", folder=tmp_path, stdout=unread)
         assert answer.code == 4
@@ -168,7 +168,7 @@ class TestReaderLeft:
         rows = (tmp_path / "o.csv").read_text(encoding="utf-8").splitlines()
         assert len(rows) == len(table.read_text(encoding="utf-8").splitlines())
 
-    def test_what_nobody_would_see_is_not_computed(self, tmp_path: Path, unread: int) -> None:
+    def test_nothing_is_computed_for_closed_streams(self, tmp_path: Path, unread: int) -> None:
         answer = process("predict", PICTURE, "missing.png", folder=tmp_path, stdout=unread)
         assert (answer.code, answer.err) == (0, "")
 

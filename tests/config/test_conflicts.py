@@ -223,7 +223,7 @@ def test_no_conflict_and_none_once_resolved(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     "rest", ["", "activation: {output: softmax}\n", "regularization: {dropout: 0.5}\n"]
 )
-def test_an_activation_before_the_last_pooling_is_none_of_the_outputs(
+def test_an_activation_before_the_last_pooling_is_not_the_output_activation(
     tmp_path: Path, last: str, rest: str
 ) -> None:
     (tmp_path / "c.yaml").write_text(DATA + layers(f"{last}, global_avg_pool") + rest)

@@ -179,7 +179,9 @@ def check_position(position: str, path: Path, content: bytes) -> None:
     ),
     value=JUNK.map(dump_yaml) | SNIPPETS,
 )
-def test_so_does_one_with_an_override_out_of_place(key: list[str], value: str, path: Path) -> None:
+def test_a_misplaced_override_loads_or_is_refused_with_positions(
+    key: list[str], value: str, path: Path
+) -> None:
     path.write_text(RICH, encoding="utf-8")
     try:
         load_config(path, [f"{'.'.join(key)}={value}"])

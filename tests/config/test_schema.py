@@ -63,7 +63,7 @@ def test_a_config_that_extends_another_may_leave_out_what_is_required() -> None:
 
 
 @pytest.mark.parametrize("document", shipped().values(), ids=shipped())
-def test_so_does_every_resolved_one(document: Any) -> None:
+def test_every_resolved_config_fits(document: Any) -> None:
     config = validate(Config, parse_yaml(dump_yaml(document), "c.yaml"))
     SCHEMA.validate(config.resolved())
 
@@ -97,7 +97,7 @@ def spoilt() -> dict[str, list[Any]]:
 
 
 @pytest.mark.parametrize("documents", spoilt().values(), ids=spoilt())
-def test_a_key_that_the_parser_does_not_know_the_schema_does_not_either(
+def test_unknown_keys_are_rejected_by_parser_and_schema(
     documents: list[Any],
 ) -> None:
     for broken in documents:
@@ -136,7 +136,7 @@ def test_it_takes_nothing_else(holder: type[Spec]) -> None:
 
 
 @pytest.mark.parametrize("section", ["optimizer", "loss", "activation"])
-def test_a_shorthand_that_the_parser_takes_the_schema_takes(section: str) -> None:
+def test_the_schema_accepts_the_parsers_shorthands(section: str) -> None:
     document = parse_yaml(RICH, "rich.yaml").plain()
     for form in ("leaky_relu", {"leaky_relu": 0.1}, {"kind": "leaky_relu", "slope": 0.1}):
         assert SCHEMA.is_valid(document | {section: form}) is (section == "activation")

@@ -135,7 +135,7 @@ def test_a_shorthand_takes_a_component_in_any_form(text: str, spec: Component) -
 @pytest.mark.parametrize(
     "text", ["small: 3", "{small: 3}", "{kind: small, size: 3}", "{first: {small: 3}}"]
 )
-def test_so_does_a_section_s(text: str) -> None:
+def test_a_shorthand_of_a_section_takes_a_component_in_any_form(text: str) -> None:
     if not text.startswith("{"):
         text = f"\n  {text}"
     assert root(f"section: {text}").section == Section(first=Small(size=3))

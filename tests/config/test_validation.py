@@ -321,7 +321,7 @@ class TestOverrides:
         assert (layer["activation"] or {}).get("kind") == activation
 
     @pytest.mark.parametrize("key", ["optimizer.lr", "optimizer.adam.lr"])
-    def test_so_is_what_was_written_as_its_kind_alone(self, write: Write, key: str) -> None:
+    def test_a_layer_written_as_its_kind_only_is_reached(self, write: Write, key: str) -> None:
         path = write(f"{BASE}optimizer: adam\n")
         overrides = [f"{key}=0.5", f"{key.replace('lr', 'beta1')}=0.25"]
         optimizer = load_config(path, overrides).optimizer.model_dump()
@@ -361,7 +361,7 @@ class TestOverrides:
             "--set training.epoch=3: training.epoch: unknown key; did you mean 'epochs'?",
         ]
 
-    def test_it_goes_over_what_a_base_says(self, write: Write) -> None:
+    def test_it_overrides_a_base(self, write: Write) -> None:
         write(f"{BASE}seed: 1\n", "base.yaml")
         assert load_config(write("extends: base.yaml\nseed: 2\n"), ["seed=3"]).seed == 3
 
@@ -435,7 +435,7 @@ def test_a_setting_is_found_in_whatever_form_it_is_written(
         ("activation", "output", "kind"),
     ],
 )
-def test_a_default_is_not(path: SettingPath) -> None:
+def test_a_default_is_not_found(path: SettingPath) -> None:
     assert not find_setting(Config, parse_yaml(WRITTEN, "f"), path)[2]
 
 

@@ -172,7 +172,7 @@ def test_displacements_add_up() -> None:
     np.testing.assert_array_equal(twice.displacement, once.displacement + other.displacement)
 
 
-def test_another_fill_or_kind_between_parts_them() -> None:
+def test_another_fill_or_kind_separates_movements() -> None:
     a, b, c = Rotate(), Rotate(fill=0.0), Noise()
     flip = Flip()
     assert together([a, flip, a, b, flip, c, c, a]) == [[a, flip, a], [b, flip], [c], [c], [a]]
@@ -427,7 +427,7 @@ def test_no_image_is_moved_out_of_view() -> None:
         ("shift", {"fill": "edges"}),
     ],
 )
-def test_what_makes_no_sense_is_refused(kind: str, settings: dict[str, Any]) -> None:
+def test_invalid_settings_are_refused(kind: str, settings: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         members(AnyAugmentation)[kind].model_validate({"kind": kind, **settings})
 
@@ -443,6 +443,6 @@ def test_it_is_for_training_alone(tmp_path: Path) -> None:
     assert trainer.loop.evaluate() == plain.loop.evaluate()
 
 
-def test_a_range_the_wrong_way_round_is_told_with_its_place(tmp_path: Path) -> None:
+def test_a_reversed_range_is_rejected_with_its_place(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"data\.augment\.0\.scale: the smaller bound"):
         pictures(tmp_path, data={"augment": [{"scale": [1.2, 0.9]}]})

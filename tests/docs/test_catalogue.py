@@ -50,7 +50,7 @@ def test_it_is_up_to_date() -> None:
 
 
 @pytest.mark.parametrize(("place", "tables"), [(README, 1), (METRICS_PAGE, 2)])
-def test_so_are_the_tables_in_other_pages(place: Path, tables: int) -> None:
+def test_tables_in_other_pages_are_up_to_date(place: Path, tables: int) -> None:
     text = place.read_text(encoding="utf-8")
     assert len(GENERATED.findall(text)) == tables
     assert generated(text) == text, f"`{COMMAND}` writes them anew"

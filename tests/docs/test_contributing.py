@@ -30,7 +30,7 @@ def test_every_target_that_a_page_names_is_there(page: Path) -> None:
     assert set(CALL.findall(page.read_text(encoding="utf-8"))) <= TARGETS
 
 
-def test_the_guidelines_tell_every_target() -> None:
+def test_the_guidelines_name_every_target() -> None:
     text = PAGES[0].read_text(encoding="utf-8")
     assert set(re.findall(r"^\| `make ([a-z-]+)`", text, re.MULTILINE)) <= TARGETS
     shown = set(re.findall(r"^([a-z-]+):.*## ", MAKEFILE, re.MULTILINE))

@@ -58,7 +58,7 @@ def test_numbers_are_predicted_in_their_unit(tmp_path: Path) -> None:
     assert trained.confidence(raw.inputs) is None
 
 
-def test_the_inference_activation_answers_and_leaves_the_decision_alone(tmp_path: Path) -> None:
+def test_the_inference_activation_changes_outputs_but_not_decisions(tmp_path: Path) -> None:
     config = iris(activation={"inference": "sign"}, loss="hinge")
     run = nnkit.train(config, runs=tmp_path)
     trained = run.load()

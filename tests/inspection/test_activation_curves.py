@@ -29,7 +29,7 @@ def test_the_derivative_is_that_of_the_value(activation: AnyActivation) -> None:
 
 
 @every
-def test_elementwise_says_whether_units_mind_each_other(activation: AnyActivation) -> None:
+def test_elementwise_tells_whether_units_are_independent(activation: AnyActivation) -> None:
     layer = ActivationLayer(function=activation)
     try:
         only = Stage.of("only", layer, Form(6))

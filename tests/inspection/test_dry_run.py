@@ -17,7 +17,7 @@ CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("**/*.yaml"))
 LARGE = {"best", "lenet-1998", "nielsen-conv"}  # a step of these takes seconds
 
 
-def test_foretells_what_the_run_then_is(tmp_path: Path) -> None:
+def test_matches_the_actual_run(tmp_path: Path) -> None:
     foretold = dry_run(iris(), tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
     summary = nnkit.train(iris(), runs=tmp_path / "runs").summary

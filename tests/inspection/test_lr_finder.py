@@ -32,7 +32,7 @@ def digits(**sections: Any) -> Config:
 
 
 def flowers(**sections: Any) -> Config:
-    """Returns a config that trains on iris to convergence."""
+    """Returns a config with enough epochs to learn iris."""
     layers = {"layers": [{"dense": 16}, {"dense": 3}]}
     return iris(architecture=layers, activation="tanh", training={"epochs": 20}, **sections)
 

@@ -115,7 +115,7 @@ class TestMazur:
         assert abs(loss - 0.291027924) < 2e-7
 
 
-def test_xor_as_an_independent_calculation_has_it() -> None:
+def test_xor_matches_an_independent_calculation() -> None:
     """Compares the trace of the shipped XOR config with plain NumPy, for all four samples."""
     W1, b1 = np.array([[0.5, 1.0], [1.0, 0.25]]), np.array([0.5, -0.5])
     W2, b2 = np.array([[1.0, -0.5]]), np.array([0.0])
