@@ -1,1 +1,1 @@
-"""Measurements of nnkit beside its peers; not part of the package."""
+"""Benchmarks of nnkit and comparable libraries; not part of the package."""

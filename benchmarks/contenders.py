@@ -1,4 +1,4 @@
-"""Who is measured, and in which settings the fastest is looked for."""
+"""The libraries compared, and the settings tried for each."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ from itertools import product
 
 from benchmarks.peers.protocol import Layout, Row
 
-# What says how many threads: OpenBLAS and OpenMP (NumPy, scikit-learn, PyTorch), and XLA (JAX).
+# Variables that set the number of threads: OpenBLAS and OpenMP (NumPy, scikit-learn, PyTorch), and
+# XLA (JAX).
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "PJRT_NPROC")
-# One thread, and what the library takes by itself, which is one for each core.
+# One thread, and the library's default, which is one per core.
 ONE_OR_ALL = (1, None) if (os.cpu_count() or 1) > 1 else (None,)
 
 
-# Of images in memory, the channels of a position last or the positions of a channel.
+# Memory layouts of images.
 LAYOUTS: tuple[Layout, ...] = ("channels first", "channels last")
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One way to use a contender.
+    """One way to run a contender.
 
     Attributes:
-        mode: which of its module's ways; "" where there is one.
-        layout: of images; "" where there are none, or one way.
-        threads: how many it may use; None leaves that to it.
+        mode: a mode of its module; "" if there is only one.
+        layout: the memory layout of images; "" if there are no images or only one layout.
+        threads: the number of threads; None for the library's default.
     """
 
     mode: str = ""
@@ -40,7 +41,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Ways:
-    """The settings of which the fastest is measured, of each job; none where it can't do it."""
+    """The settings to try for each job; empty if the contender cannot do the job."""
 
     training: tuple[Setting, ...] = ()
     inference: tuple[Setting, ...] = ()
@@ -51,12 +52,12 @@ class Contender:
     """A library.
 
     Attributes:
-        name: as `--only` takes it.
-        title: as the report shows it.
-        module: of `benchmarks.peers`.
-        dense: with networks of dense layers.
-        convolutional: with those that begin with convolutions.
-        environment: variables for its workers.
+        name: the name on the command line (`--only`).
+        title: the name in the report.
+        module: the module in `benchmarks.peers`.
+        dense: the settings for networks of dense layers.
+        convolutional: the settings for networks with convolutions.
+        environment: environment variables for its workers.
     """
 
     name: str
@@ -72,11 +73,11 @@ class Contender:
 
 
 def settings(*modes: str, layouts: tuple[Layout, ...] = ("",)) -> tuple[Setting, ...]:
-    """Each mode in each layout, with one thread and with all."""
+    """Returns every mode in every layout, with one thread and with the default number."""
     return tuple(Setting(*way) for way in product(modes, layouts, ONE_OR_ALL))
 
 
-# nnkit chooses its threads itself, as it does for its users, and has one layout.
+# nnkit chooses its number of threads itself, and has one layout.
 ALONE = Ways((Setting(),), (Setting(),))
 OURS = ("nnkit", "nnkit-speed")
 CONTENDERS = (
@@ -92,8 +93,8 @@ CONTENDERS = (
             settings("eager", "TorchScript", "compiled", layouts=LAYOUTS),
         ),
     ),
-    # Whole training steps written as functions for torch.compile: another program, far from what
-    # the documentation shows, so it is measured beside PyTorch and not as PyTorch.
+    # Whole training steps written as functions for torch.compile. This is far from what PyTorch's
+    # documentation shows, so it is a contender of its own.
     Contender(
         "torch-steps",
         "PyTorch, steps compiled",
@@ -106,11 +107,11 @@ CONTENDERS = (
         "JAX",
         "jax_peer",
         Ways(settings("scan, unroll 1", "scan, unroll 4"), settings("a call a batch", "lax.map")),
-        # No loop within the program, in which XLA convolves several times as slowly.
+        # No `scan`: inside a loop, XLA's convolutions are several times slower.
         Ways(
             settings("a call a step", layouts=LAYOUTS), settings("a call a batch", layouts=LAYOUTS)
         ),
-        # On a processor as the others are, and in an error the error itself last.
+        # Use the CPU, like the other contenders, and end a traceback with the original error.
         environment={"JAX_PLATFORMS": "cpu", "JAX_TRACEBACK_FILTERING": "off"},
     ),
     Contender("sklearn", "scikit-learn", "sklearn_peer", Ways(settings("")), Ways()),

@@ -1,4 +1,4 @@
-"""The settings that were fastest in an earlier measurement, to be measured again without trials."""
+"""Reuse of the fastest settings found in an earlier measurement, without new trials."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 
 from benchmarks.contenders import Contender, Setting
 
-SAME = ("cpu", "cores")  # of a machine: where these differ, so may the fastest setting
+SAME = ("cpu", "cores")  # properties of the machine on which the fastest setting depends
 
 
 class EarlierError(Exception):
-    """An earlier measurement does not say what it is asked."""
+    """An earlier measurement cannot be used."""
 
 
 class Earlier:
-    """A speed.json.
+    """An earlier measurement, read from a speed.json file.
 
     Raises:
-        EarlierError: it can't be read, or is of another machine.
+        EarlierError: the file cannot be read, or was measured on another machine.
     """
 
     def __init__(self, path: Path, machine: Mapping[str, Any]) -> None:
@@ -35,42 +35,42 @@ class Earlier:
                 for figures in task["contenders"]
             }
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise EarlierError(f"{path}: no speed.json of this benchmark ({error})") from None
+            raise EarlierError(f"{path}: not a speed.json of this benchmark ({error})") from None
         for name, value in there.items():
             if value != machine[name]:
                 raise EarlierError(
-                    f"{path}: measured on {value} ({name}), this is {machine[name]}; "
-                    "measure without --settings"
+                    f"{path}: measured with {name}={value}, but this machine has "
+                    f"{name}={machine[name]}; measure without --settings"
                 )
 
     def setting(
         self, contender: Contender, task: tuple[str, str, int], settings: Sequence[Setting]
     ) -> Setting:
-        """The contender's fastest setting at a task: its network, job and batch.
+        """Returns the contender's fastest setting for a task (network, job, batch).
 
         Raises:
-            EarlierError: it was not measured, or in none of these settings.
+            EarlierError: the contender was not measured, or in none of these settings.
         """
         name = self._settings.get((*task, contender.name))
         network, job, batch = task
         where = f"{self.path}: {contender.title} at {network} {job}, batch {batch}"
         if name is None:
-            raise EarlierError(f"{where} was not measured; leave it out, or out of --settings")
+            raise EarlierError(f"{where} was not measured; leave it out, or omit --settings")
         for setting in settings:
             if str(setting) == name:
                 return setting
-        raise EarlierError(f"{where} was measured in '{name}', which is no setting any more")
+        raise EarlierError(f"{where} was measured with '{name}', which is no longer a setting")
 
     def check_versions(self, contender: Contender, versions: Mapping[str, str]) -> None:
-        """That a contender is the one that was measured.
+        """Checks that a contender has the version that was measured.
 
         Raises:
-            EarlierError: it is of another version.
+            EarlierError: the versions differ.
         """
         for name, version in versions.items():
             before = self.versions.get(name)
             if before != version:
                 raise EarlierError(
                     f"{self.path}: {contender.title} was measured with {name} {before}, "
-                    f"here is {version}; measure without --settings"
+                    f"but {version} is installed; measure without --settings"
                 )

@@ -1,4 +1,4 @@
-"""Trainings killed at random moments and resumed, compared bit for bit with an uninterrupted one.
+"""Compares runs that were killed at random times and resumed with an uninterrupted run, bit by bit.
 
 python -m benchmarks.kill_and_resume --times 30
 """
@@ -25,13 +25,13 @@ DIGITS = Path(__file__).parents[1] / "data" / "tables" / "digits.csv"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What must be the same however often a training was killed.
+    """The results of a run, which must not depend on interruptions.
 
     Attributes:
         weights: SHA-256 of the last weights.
-        best_weights: of the best.
-        results: the final figures.
-        metrics: all records, but for the speed.
+        best_weights: SHA-256 of the best weights.
+        results: the final metrics.
+        metrics: all records of metrics.jsonl, without the speed.
     """
 
     weights: str
@@ -40,17 +40,17 @@ class Outcome:
     metrics: list[dict[str, Any]]
 
     def differences(self, other: Outcome) -> list[str]:
-        """The names of the attributes that are not the same."""
+        """Returns the names of the attributes that differ."""
         return [name for name in self.__slots__ if getattr(self, name) != getattr(other, name)]
 
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """A training killed.
+    """One interruption of a run.
 
     Attributes:
-        step: that its last checkpoint holds; 0 before the first.
-        torn: whether it died while writing a checkpoint.
+        step: the step of the last checkpoint; 0 before the first.
+        torn: whether the process was killed while writing a checkpoint.
     """
 
     step: int
@@ -58,7 +58,7 @@ class Kill:
 
 
 def write_config(folder: Path, epochs: int) -> Path:
-    """A network with dropout and Adam that saves every third step: 40 steps an epoch."""
+    """Writes a config with dropout and Adam: 40 steps per epoch, a checkpoint every 3 steps."""
     config = {
         "data": {
             "source": {"kind": "csv", "path": str(DIGITS), "label": "digit"},
@@ -75,7 +75,7 @@ def write_config(folder: Path, epochs: int) -> Path:
 
 
 def start(config: Path, runs: Path) -> subprocess.Popen[str]:
-    """`nnkit train CONFIG --resume` in a process of its own."""
+    """Starts `nnkit train CONFIG --resume` in a separate process."""
     command = ["-m", "nnkit", "train", str(config), "--resume", "--quiet", "--runs", str(runs)]
     return subprocess.Popen(
         [sys.executable, *command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
@@ -83,10 +83,10 @@ def start(config: Path, runs: Path) -> subprocess.Popen[str]:
 
 
 def finish(config: Path, runs: Path) -> Outcome:
-    """Trains to the end, from wherever the run stands.
+    """Resumes the run and trains to the end.
 
     Raises:
-        RuntimeError: the training failed, or left a temporary file.
+        RuntimeError: the run failed, or left a temporary file.
     """
     with start(config, runs) as process:
         said = process.communicate()[1]
@@ -104,20 +104,20 @@ def finish(config: Path, runs: Path) -> Outcome:
 
 
 def kill(config: Path, runs: Path, seconds: float, in_write: bool) -> Kill | None:
-    """Trains for so long, then kills.
+    """Trains for a given time, then kills the process.
 
     Args:
-        config: the config.
-        runs: where its run is.
-        seconds: until the kill.
-        in_write: wait further, until a checkpoint is being written.
+        config: the config file.
+        runs: the folder that contains the run.
+        seconds: the time until the kill.
+        in_write: whether to wait until a checkpoint is being written.
 
     Returns:
-        What was killed; None if the training came to its end before.
+        The interruption, or None if the run finished first.
 
     Raises:
-        CheckpointError: a checkpoint is not whole after the kill.
-        RuntimeError: the training failed by itself.
+        CheckpointError: a checkpoint is damaged after the kill.
+        RuntimeError: the run failed by itself.
     """
     before = set(half_written(runs))
     with start(config, runs) as process:
@@ -139,12 +139,12 @@ def kill(config: Path, runs: Path, seconds: float, in_write: bool) -> Kill | Non
 
 
 def half_written(runs: Path) -> list[Path]:
-    """The temporary files of checkpoints being written, or left by a killed process."""
+    """Returns temporary checkpoint files, being written or left by a killed process."""
     return list(runs.glob("*/checkpoints/.*"))
 
 
 def _whole_checkpoints(run: RunDirectory) -> int:
-    """Reads every checkpoint; the step of the last."""
+    """Reads every checkpoint and returns the step of the last one."""
     if run.best.is_file():
         read_checkpoint(run.best)
     return int(read_checkpoint(run.last).header["progress"]["step"]) if run.begun else 0
@@ -153,18 +153,18 @@ def _whole_checkpoints(run: RunDirectory) -> int:
 def killed_and_resumed(
     config: Path, runs: Path, kills: int, seconds: float, draw: Random
 ) -> tuple[Outcome, list[Kill]]:
-    """A training killed up to so many times, then finished.
+    """Kills and resumes a run several times, then finishes it.
 
     Args:
-        config: the config.
-        runs: where its run is made.
-        kills: how many at most; it may come to its end before.
-        seconds: that it takes uninterrupted.
-        draw: says when to kill, and whether in a write.
+        config: the config file.
+        runs: the folder for the run.
+        kills: the maximum number of interruptions; the run may finish earlier.
+        seconds: the duration of an uninterrupted run.
+        draw: random generator for the times, and for killing during a write.
     """
     done: list[Kill] = []
     for _ in range(kills):
-        moment = draw.uniform(0, seconds / 2)  # half, so that most trainings die several times
+        moment = draw.uniform(0, seconds / 2)  # half, so that most runs are killed several times
         killed = kill(config, runs, moment, in_write=draw.random() < 0.5)
         if killed is None:
             break
@@ -173,12 +173,12 @@ def killed_and_resumed(
 
 
 def main() -> int:
-    """Prints a row a training; 1 if any came to another end than the uninterrupted one."""
+    """Prints one row per run; returns 1 if any result differs from the uninterrupted run's."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--times", type=int, default=30, help="trainings")
-    parser.add_argument("--kills", type=int, default=6, help="at most, of each training")
-    parser.add_argument("--epochs", type=int, default=30, help="of each training")
-    parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    parser.add_argument("--times", type=int, default=30, help="number of runs")
+    parser.add_argument("--kills", type=int, default=6, help="maximum interruptions of each run")
+    parser.add_argument("--epochs", type=int, default=30, help="epochs of each run")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the times of interruption")
     options = parser.parse_args()
     draw, every, done, different = Random(options.seed), [], 0, 0
     with TemporaryDirectory() as name:
@@ -188,25 +188,25 @@ def main() -> int:
         expected = finish(config, folder / "whole")
         seconds = perf_counter() - began
         print(f"uninterrupted: {seconds:.1f} s, {expected.metrics[-1]['step']} steps")
-        print(f"{'training':>8}  {'end':9}  killed after step (* in the middle of a write)")
+        print(f"{'run':>8}  {'result':9}  killed after step (* during a write)")
         while done < options.times:
             began = perf_counter()
             with TemporaryDirectory(dir=folder) as runs:
                 outcome, kills = killed_and_resumed(
                     config, Path(runs), options.kills, seconds, draw
                 )
-            if not kills:  # the machine has less to do than when it was measured
+            if not kills:  # the machine is less busy than during the uninterrupted run
                 seconds = min(seconds, perf_counter() - began)
                 continue
             wrong = expected.differences(outcome)
             steps = ", ".join(f"{k.step}{'*' * k.torn}" for k in kills)
             done += 1
-            print(f"{done:8}  {', '.join(wrong) or 'the same':9}  {steps}", flush=True)
+            print(f"{done:8}  {', '.join(wrong) or 'identical':9}  {steps}", flush=True)
             every += kills
             different += bool(wrong)
     torn = sum(k.torn for k in every)
-    print(f"{done} trainings, {len(every)} kills, {torn} of them in a write: ", end="")
-    print(f"{different} came to another end")
+    print(f"{done} runs, {len(every)} kills, {torn} of them during a write: ", end="")
+    print(f"{different} with different results")
     return 1 if different else 0
 
 

@@ -1,7 +1,7 @@
-"""Writes what all contenders of a row start from: `python -m benchmarks.material ROW FOLDER`.
+"""Writes the data and weights shared by all contenders: `python -m benchmarks.material ROW FOLDER`.
 
-In a process of its own, so that the driver stays small: a worker's peak memory, as Linux counts
-it, is never less than that of the process that started it.
+It runs as a separate process to keep the driver small: on Linux, a worker's peak memory is never
+less than that of the process that started it.
 """
 
 from __future__ import annotations

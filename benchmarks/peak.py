@@ -1,4 +1,4 @@
-"""What the machine can do at most: `python -m benchmarks.peak` times a large matrix product."""
+"""Measures the machine's peak speed by a large matrix product: `python -m benchmarks.peak`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ TIMES = 5
 
 
 def measured_peak(threads: int) -> float:
-    """Floating-point operations a second of NumPy in a process of its own, with so many threads.
+    """Returns NumPy's floating-point operations per second with a number of threads.
+
+    The measurement runs in a separate process.
 
     Raises:
         WorkerError: the process failed.
@@ -31,7 +33,7 @@ def measured_peak(threads: int) -> float:
 
 
 def best_product() -> float:
-    """Floating-point operations a second of the quickest of some products in float32."""
+    """Returns the floating-point operations per second of the fastest of several products."""
     A, B = np.random.default_rng(0).normal(size=(2, SIZE, SIZE)).astype(np.float32)
     out = A @ B
     best = float("inf")

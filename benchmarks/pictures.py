@@ -1,7 +1,7 @@
-"""How well numbers are read in pictures: `python -m benchmarks.pictures`.
+"""Measures the accuracy of reading numbers in pictures: `python -m benchmarks.pictures`.
 
-Each picture is composed of digits of MNIST's test set (`nnkit.reading.verifier.compose`); it counts
-as read if the whole text is right.
+Each picture is composed of MNIST test digits (`nnkit.reading.verifier.compose`) and counts as read
+if the whole text is correct.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ SEED = 50_419
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What came of one condition.
+    """The results for one condition.
 
     Attributes:
-        pictures: how many.
-        read: of which the whole text is right.
-        counted: in which as many digits were found as there are.
-        digits: in all of them.
-        right: of those, edit distance taken off.
-        milliseconds: for each picture, (pictures,).
+        pictures: the number of pictures.
+        read: pictures with the whole text correct.
+        counted: pictures with the correct number of digits.
+        digits: the number of digits in all pictures.
+        right: the number of digits minus the edit distances.
+        milliseconds: the time for each picture, (pictures,).
     """
 
     pictures: int
@@ -44,8 +44,8 @@ class Score:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.pictures", description=__doc__)
-    parser.add_argument("--checkpoint", default=str(DIGITS), help="the network; the shipped one")
-    parser.add_argument("--pictures", type=int, default=1000, help="of each condition; 1000")
+    parser.add_argument("--checkpoint", default=str(DIGITS), help="default: the included network")
+    parser.add_argument("--pictures", type=int, default=1000, help="per condition; default 1000")
     parser.add_argument("--condition", nargs="+", choices=CONDITIONS, default=list(CONDITIONS))
     parser.add_argument("--split", choices=("train", "test"), default="test")
     parser.add_argument("--seed", type=int, default=SEED)
@@ -53,11 +53,9 @@ def main() -> None:
     networks = reader(options.checkpoint)
     images, labels = mnist_images(options.split)
     alone = float(np.mean(np.argmax(networks.classify(images), axis=1) == labels))
-    print(
-        f"{options.pictures} pictures each; the network alone reads {100 * alone:.2f} % of digits"
-    )
+    print(f"{options.pictures} pictures each; accuracy on single digits: {100 * alone:.2f} %")
     print()
-    print("| condition | pictures | whole text | as many digits | digits | ms |")
+    print("| condition | pictures | whole text | digit count | digits | ms |")
     print("|---|---|---:|---:|---:|---:|")
     for name in options.condition:
         number = list(CONDITIONS).index(name)
@@ -67,7 +65,7 @@ def main() -> None:
 
 
 def row(name: str, what: str, score: Score) -> str:
-    """A line of the table."""
+    """Formats a row of the table."""
     shares = (
         score.read / score.pictures,
         score.counted / score.pictures,
@@ -78,7 +76,7 @@ def row(name: str, what: str, score: Score) -> str:
 
 
 def reader(checkpoint: str) -> Networks:
-    """What `read_picture` asks."""
+    """Loads the networks that `read_picture` needs."""
     model = nnkit.load_checkpoint(checkpoint)
     height, width = model.raw_shape[1:]
     return networks_of(model, (height, width))
@@ -92,7 +90,7 @@ def scored(
     rng: np.random.Generator,
     networks: Networks,
 ) -> Score:
-    """Composes pictures and reads them."""
+    """Composes pictures, reads them and counts the correct results."""
     read = counted = digits = right = 0
     times = []
     for _ in range(pictures):
@@ -109,7 +107,7 @@ def scored(
 
 
 def distance(a: str, b: str) -> int:
-    """How many characters must be changed, added or taken away (Levenshtein 1966)."""
+    """Computes the edit distance of two texts (Levenshtein 1966)."""
     row = list(range(len(b) + 1))
     for i, x in enumerate(a, 1):
         last, row[0] = row[0], i

@@ -1,4 +1,4 @@
-"""What cutting a matrix product into blocks gains: `python -m benchmarks.products`."""
+"""Measures the gain of splitting matrix products into blocks: `python -m benchmarks.products`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nnkit.nn.params import Array
 from nnkit.nn.products import blocks, product
 
 ROUNDS = 9
-MULTIPLICATIONS = 3e7  # in each round's measurement
+MULTIPLICATIONS = 3e7  # per measurement
 LAYERS = [(64, 784), (128, 784), (256, 784), (512, 784), (256, 256), (512, 512), (10, 1024)]
 BATCHES = (16, 32, 64, 128)
 
@@ -47,13 +47,13 @@ def main() -> None:
                     table.add_row(f"{units} × {inputs}, {N}", name, *figures)
     Console().print(table)
     if not has_small_kernels():
-        print("This processor has no small-product kernels, so nothing is cut.")
+        print("OpenBLAS has no small-matrix kernels for this processor, so products are not split.")
 
 
 def compare(
     whole: Callable[..., Array], cut: Callable[..., Array], A: Array, B: Array, out: Array
 ) -> tuple[float, float]:
-    """Seconds of the one, and the other's as a share of them: medians of turns."""
+    """Returns the median time of `whole` in seconds, and the median ratio `cut` / `whole`."""
     times = max(3, int(MULTIPLICATIONS / (A.size * B.shape[1])))
     for multiply in (whole, cut):
         multiply(A, B, out)

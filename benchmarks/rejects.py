@@ -1,7 +1,7 @@
-"""How much of what is no digit is rejected, and of what is one: `python -m benchmarks.rejects`.
+"""Measures how many digits and other signs are rejected: `python -m benchmarks.rejects`.
 
-Pictures are composed of the training digits that the verifier has not seen, with drawn and printed
-signs among them. Those in which as many characters are found as there are count.
+Pictures are composed of training digits held out from the verifier, mixed with drawn or printed
+signs. Only pictures in which the correct number of characters is found are counted.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ SEED = 5
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.rejects", description=__doc__)
-    parser.add_argument("--pictures", type=int, default=150, help="of each kind; 150")
-    parser.add_argument("--reject", type=float, default=REJECT, help=f"the threshold; {REJECT}")
+    parser.add_argument("--pictures", type=int, default=150, help="per kind; default 150")
+    parser.add_argument("--reject", type=float, default=REJECT, help=f"threshold; {REJECT}")
     options = parser.parse_args()
     networks = reader(str(DIGITS))
     images, labels = (part[-HELD_OUT:] for part in mnist_images("train"))
-    print("| signs | condition | digits read rightly | rejected | signs | rejected |")
+    print("| signs | condition | digits classified correctly | rejected | signs | rejected |")
     print("|---|---|---:|---:|---:|---:|")
     for kind, sign in (("drawn", drawn_sign), ("printed", printed_sign)):
         for name in ("signs", "noisy"):
@@ -55,7 +55,7 @@ def characters(
     reject: float,
     pictures: int,
 ) -> list[tuple[bool, bool]]:
-    """Of each sign, and each digit taken for what it is: whether it is a sign, and is rejected."""
+    """Returns a pair (is a sign, is rejected) for each sign and each correctly classified digit."""
     rng = np.random.default_rng(SEED)
     pairs = []
     for _ in range(pictures):

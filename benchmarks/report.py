@@ -1,4 +1,4 @@
-"""Measurements as Markdown."""
+"""Formats measurements as Markdown."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ TITLES = {contender.name: contender.title for contender in CONTENDERS}
 
 
 def markdown(report: dict[str, Any], explanation: str = "../README.md") -> str:
-    """The report as a page.
+    """Formats a report as a page.
 
     Args:
-        report: what `benchmarks.speed` writes to speed.json.
-        explanation: the way from the page to benchmarks/README.md.
+        report: the content of speed.json, written by `benchmarks.speed`.
+        explanation: the path from the page to benchmarks/README.md.
     """
     rounds, machine = report["rounds"], report["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
@@ -26,9 +26,9 @@ def markdown(report: dict[str, Any], explanation: str = "../README.md") -> str:
     memory = f"{machine['memory_bytes'] / 1e9:.0f} GB"
     return f"""# Speed on MNIST
 
-Samples/s are medians of {rounds} rounds in which all contenders took turns. *nnkit ÷* is how many
-times as fast as that contender nnkit is: the median of the ratios, their lowest and highest.
-*Of the peak* is what share of the machine's fastest matrix product, on as many threads, is reached.
+Samples/s are medians of {rounds} rounds in which all contenders took turns. *nnkit ÷* is the speed
+of nnkit divided by the contender's: the median of the rounds, with the lowest and highest ratio.
+*Of the peak* is the speed relative to the machine's fastest matrix product on as many threads.
 
 ## Training
 
@@ -40,20 +40,21 @@ times as fast as that contender nnkit is: the median of the ratios, their lowest
 
 ## Settings
 
-The fastest of these was measured above; these figures are the best of a few shorter portions.
+The tables above show the fastest of these settings; the speeds below are the best of a few shorter
+measurements.
 
 {_trials(report)}
 
-## Where
+## Environment
 
 - {machine["cpu"]}, {machine["cores"]} cores, {memory}; {machine["system"]}
 - {versions}
 - Matrix products of 2048 × 2048 in float32: {peaks}
 - {report["date"]}, load before {report["load_before"]:.2f}; it took {_minutes(report):.0f} minutes
 
-## Again
+## Reproduction
 
-`make bench` measures this anew. [How it is done]({explanation}), [all figures](speed.json).
+Run `make bench`. See the [method]({explanation}) and [all measurements](speed.json).
 """
 
 
@@ -87,12 +88,12 @@ def _table(report: dict[str, Any], job: str) -> str:
 
 
 def _minutes(report: dict[str, Any]) -> float:
-    """How long all tasks took."""
+    """Returns the total time of all tasks in minutes."""
     return sum(task["elapsed_seconds"] for task in report["tasks"]) / 60
 
 
 def _peaks(report: dict[str, Any]) -> dict[str, float]:
-    """The greatest that was measured after any task, in operations a second, by the threads."""
+    """Returns the highest measured peak in operations per second for each number of threads."""
     found: dict[str, float] = {}
     for task in report["tasks"]:
         for threads, peak in task["peak_operations_per_second"].items():
@@ -101,7 +102,7 @@ def _peaks(report: dict[str, Any]) -> dict[str, float]:
 
 
 def _trials(report: dict[str, Any]) -> str:
-    """What became of each setting, where there was a choice or a failure."""
+    """Formats the result of each setting, for contenders with a choice or a failure."""
     lines = [_line(("network", "task", "contender", "samples/s")), _line(("---",) * 4)]
     for task in report["tasks"]:
         for name, trials in task["trials"].items():

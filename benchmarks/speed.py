@@ -1,4 +1,4 @@
-"""Training and inference speed of nnkit beside its peers: `python -m benchmarks.speed`."""
+"""Compares the speed of nnkit with other libraries: `python -m benchmarks.speed`."""
 
 from __future__ import annotations
 
@@ -27,31 +27,31 @@ from benchmarks.peers.protocol import ROWS, Row
 from benchmarks.report import markdown
 from benchmarks.worker import ROOT, Portion, Worker, WorkerError
 
-LARGE_BATCH = 1000  # images, in inference, beside the row's own batches
-TRIALS = 3  # rounds among one contender's settings
-TRIAL_SHARE = 1 / 3  # of a portion's length, for those
-FAR_BEHIND = 2  # times as long as the contender's best setting: such a one is tried no further
-PAUSE = 0.1  # seconds before a portion, in which the threads of the last one fall asleep
+LARGE_BATCH = 1000  # images, an additional batch size for inference
+TRIALS = 3  # rounds to compare the settings of one contender
+TRIAL_SHARE = 1 / 3  # length of a trial, relative to a portion
+FAR_BEHIND = 2  # a setting this many times slower than the contender's best is given up
+PAUSE = 0.1  # seconds before a portion, for the threads of the previous one to become idle
 LOWEST_ACCURACY = 0.85
-NOTHING_LEARNED = log(10)  # the loss of a network that thinks ten digits equally likely
-HIGHEST_DEVIATION = 1e-3  # of outputs from nnkit's with the same weights
-MOST_IDLE = 0.5  # cores that a worker may take while it waits; a thread that spins takes 1
+NOTHING_LEARNED = log(10)  # the loss if all ten digits are equally likely
+HIGHEST_DEVIATION = 1e-3  # from nnkit's outputs with the same weights
+MOST_IDLE = 0.5  # cores that an idle worker may use; a spinning thread uses 1
 
 Report = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is measured at a time: all contenders at one job.
+    """One job, measured for all contenders.
 
     Attributes:
         row: the network.
         job: `training` or `inference`.
-        batch: samples at a time.
-        folder: where its data is.
-        rounds: portions of each contender.
-        seconds: that the quickest contender's portion takes; all do as much work.
-        earlier: the measurement whose settings are taken, or None to look for the fastest.
+        batch: the batch size.
+        folder: the folder with its data.
+        rounds: the number of portions of each contender.
+        seconds: the time of the fastest contender's portion; all portions are the same work.
+        earlier: the measurement whose settings are reused, or None to search for the fastest.
     """
 
     row: Row
@@ -63,10 +63,10 @@ class Task:
     earlier: Earlier | None = None
 
     def settings(self, contender: Contender) -> tuple[Setting, ...]:
-        """The contender's settings of which the fastest is measured.
+        """Returns the contender's settings to try.
 
         Raises:
-            EarlierError: the earlier measurement has none for this task.
+            EarlierError: the earlier measurement has no setting for this task.
         """
         found = contender.settings(self.row, self.job)
         if self.earlier is None or len(found) < 2:
@@ -85,7 +85,7 @@ def main() -> None:
     for name in options.rows:
         for task in tasks(ROWS[name], Path(), options, earlier):
             for contender in able_of(task, contenders):
-                task.settings(contender)  # says now what the earlier measurement lacks
+                task.settings(contender)  # raises now if the earlier measurement lacks a setting
     report: Report = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(),
@@ -96,7 +96,7 @@ def main() -> None:
         "tasks": [],
     }
     if report["load_before"] > MOST_IDLE:
-        say("warning: something else is running; ratios will scatter")
+        say("warning: other programs are running; the measured ratios will vary")
     for name in options.rows:
         with TemporaryDirectory(prefix="nnkit-bench-") as folder:
             write_material(ROWS[name], Path(folder))
@@ -109,7 +109,7 @@ def main() -> None:
 
 
 def write(report: Report, folder: Path) -> None:
-    """Writes what is known so far, so that an interrupted measurement is not lost."""
+    """Writes the results so far, so that they survive an interruption."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "speed.json").write_text(json.dumps(report, indent=1) + "\n")
     explanation = os.path.relpath(Path(__file__).parent / "README.md", folder)
@@ -121,26 +121,26 @@ def _parser() -> argparse.ArgumentParser:
     names = [contender.name for contender in CONTENDERS]
     results = Path(__file__).parent / "results"
     add = parser.add_argument
-    add("--rounds", type=int, default=7, help="portions of each contender; 7")
-    add("--seconds", type=float, default=1.5, help="length of the quickest's portion; 1.5")
+    add("--rounds", type=int, default=7, help="portions of each contender; default 7")
+    add("--seconds", type=float, default=1.5, help="length of the fastest portion; default 1.5")
     add("--rows", nargs="+", choices=ROWS, default=[*ROWS], metavar="ROW", help=", ".join(ROWS))
     add("--only", nargs="+", choices=names, default=names, metavar="NAME", help=", ".join(names))
-    add("--settings", type=Path, metavar="FILE", help="a speed.json whose settings are taken")
+    add("--settings", type=Path, metavar="FILE", help="reuse settings of a speed.json")
     add("--output", type=Path, default=results, metavar="FOLDER", help="for speed.json and .md")
     return parser
 
 
 def write_material(row: Row, folder: Path) -> None:
-    """Writes the data of a row."""
+    """Writes the data and weights of a row."""
     command = [sys.executable, "-m", "benchmarks.material", row.name, str(folder)]
     if subprocess.run(command, cwd=ROOT, check=False).returncode:
-        sys.exit(1)  # it has said why
+        sys.exit(1)  # the error has been printed
 
 
 def tasks(
     row: Row, folder: Path, options: argparse.Namespace, earlier: Earlier | None
 ) -> Iterator[Task]:
-    """The tasks of a row, whose data is in the folder."""
+    """Yields the tasks of a row whose data is in the folder."""
     jobs = [("training", batch) for batch in row.batches]
     jobs += [("inference", batch) for batch in (*row.batches, LARGE_BATCH)]
     for job, batch in jobs:
@@ -148,7 +148,7 @@ def tasks(
 
 
 def able_of(task: Task, contenders: Sequence[Contender]) -> list[Contender]:
-    """Those that have a way to do a task."""
+    """Returns the contenders that can do a task."""
     return [contender for contender in contenders if contender.settings(task.row, task.job)]
 
 
@@ -156,9 +156,9 @@ def measure(task: Task, contenders: Sequence[Contender], versions: dict[str, str
     """Measures all contenders in turns, each in its fastest setting.
 
     Args:
-        task: what they do.
-        contenders: who.
-        versions: filled with theirs.
+        task: the task to measure.
+        contenders: the contenders to compare.
+        versions: updated with the versions of their libraries.
     """
     began = perf_counter()
     with ExitStack() as stack:
@@ -169,10 +169,10 @@ def measure(task: Task, contenders: Sequence[Contender], versions: dict[str, str
             if worker is not None:
                 workers.append(worker)
                 versions |= worker.versions
-                if task.job == "training":  # its portions may be too short to show what it learns
+                if task.job == "training":  # timed portions may be too short to check learning
                     portion(task, worker, task.row.repetitions)
         if not workers:
-            sys.exit("error: there is nobody to measure")
+            sys.exit("error: no contender can be measured")
         times = max(1, round(task.seconds / min(worker.each for worker in workers)))
         portions = [
             {worker.contender.name: portion(task, worker, times) for worker in workers}
@@ -205,11 +205,11 @@ def measure(task: Task, contenders: Sequence[Contender], versions: dict[str, str
 def fastest(
     task: Task, contender: Contender, stack: ExitStack
 ) -> tuple[Worker | None, dict[str, float | str]]:
-    """A worker in the contender's fastest setting, which the stack will end.
+    """Starts a worker in the contender's fastest setting; the stack stops it on exit.
 
     Returns:
-        The worker, or None if none could do it; and what became of each setting: samples/s, or
-        why it failed.
+        The worker, or None if every setting failed; and the result of each setting: samples/s or
+        an error message.
     """
     workers: dict[str, Worker] = {}
     outcome: dict[str, float | str] = {}
@@ -246,7 +246,7 @@ def fastest(
 
 
 def give_up(workers: dict[str, Worker], limit: float) -> dict[str, str]:
-    """Ends and takes away the workers that need more than `limit` seconds; how fast these were."""
+    """Stops and removes workers that need more than `limit` seconds; returns their speeds."""
     slow = [name for name, worker in workers.items() if worker.each > limit]
     outcome = {}
     for name in slow:
@@ -258,23 +258,23 @@ def give_up(workers: dict[str, Worker], limit: float) -> dict[str, str]:
 
 
 def portion(task: Task, worker: Worker, times: int) -> Portion:
-    """One portion of work, checked to have been done."""
+    """Runs one portion of work and checks that it was done."""
     sleep(PAUSE)
     done = worker.ask(times)
     who = f"{worker.contender.title} ({worker.setting})"
     say(f"{task}: {who}: {done['samples_per_second']:,.0f} samples/s")
     if not is_work(task, times, done):
-        sys.exit(f"error: {who} does not do what it is measured for at {task}: {done}")
+        sys.exit(f"error: {who} did not do the work of {task}: {done}")
     if done["idle_cores"] > MOST_IDLE:
-        say(f"warning: {who} took {done['idle_cores']:.2f} cores while it waited")
+        say(f"warning: {who} used {done['idle_cores']:.2f} cores while idle")
     return done
 
 
 def is_work(task: Task, times: int, done: Mapping[str, Any]) -> bool:
-    """Whether figures of a portion show that its work was done.
+    """Whether the metrics of a portion show that its work was done.
 
-    An epoch of training must bring the loss and the accuracy that the row asks for; less than one
-    must have taught something.
+    An epoch of training must reach the row's loss and the minimum accuracy; less than an epoch
+    must reach a loss below chance.
     """
     if task.job == "training" and times < task.row.repetitions:
         return bool(done["loss"] < NOTHING_LEARNED)
@@ -288,7 +288,7 @@ def is_work(task: Task, times: int, done: Mapping[str, Any]) -> bool:
 def summary(
     worker: Worker, portions: Sequence[Portion], speeds: Mapping[str, Sequence[float]]
 ) -> Report:
-    """One contender's figures, and by how much ours are faster, round by round."""
+    """Summarizes one contender's measurements, with the ratios to nnkit's speed by round."""
     own = speeds[worker.contender.name]
     busy = median(done["busy_cores"] for done in portions)
     ratios = {}
@@ -311,7 +311,7 @@ def summary(
 
 
 def machine() -> dict[str, Any]:
-    """What it was measured on."""
+    """Describes the machine."""
     cpu = platform.processor() or platform.machine()
     information = Path("/proc/cpuinfo")
     if information.is_file():

@@ -1,4 +1,4 @@
-"""How long `nnkit` takes to start, and how large it is: `python -m benchmarks.startup`."""
+"""Measures the startup time and installed size of `nnkit`: `python -m benchmarks.startup`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def goodbye(name: str, formal: bool = False) -> None:
 app()
 '''
 
-# `nnkit train …`, which ends with its first step.
+# `nnkit train …`, exiting after the first step.
 FIRST_STEP = """
 import os, sys
 import nnkit
@@ -59,13 +59,13 @@ sys.argv = ["nnkit", "train", *sys.argv[1:]]
 main()
 """
 
-# What the others are compared with: importing the libraries without which nnkit trains nothing.
+# The baseline: importing the libraries that nnkit needs for training.
 LIBRARIES = "import numpy, pydantic, typer"
 
 
 @dataclass(frozen=True, slots=True)
 class Seconds:
-    """How long a program ran: by the clock, and on processors in user and system mode."""
+    """The run time of a program: wall-clock time, and CPU time in user and system mode."""
 
     wall: float
     cpu: float
@@ -73,8 +73,8 @@ class Seconds:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.startup", description=__doc__)
-    parser.add_argument("--runs", type=int, default=15, help="of each program; 15")
-    parser.add_argument("--size", action="store_true", help="also install into a new environment")
+    parser.add_argument("--runs", type=int, default=15, help="runs per program; default 15")
+    parser.add_argument("--size", action="store_true", help="also measure the installed size")
     options = parser.parse_args()
     with TemporaryDirectory() as folder:
         print_table(measured(programs_in(Path(folder)), options.runs))
@@ -83,10 +83,10 @@ def main() -> None:
 
 
 def programs_in(folder: Path) -> dict[str, Sequence[str]]:
-    """The commands that are timed, by name; the one that the others are compared with comes first.
+    """Returns the commands to time by name, the baseline first.
 
     Args:
-        folder: an empty one for what they need and write.
+        folder: an empty folder for their files and output.
     """
     python, nnkit = sys.executable, str(Path(sysconfig.get_path("scripts")) / "nnkit")
     program, script, runs = folder / "program.py", folder / "first_step.py", str(folder / "runs")
@@ -107,7 +107,7 @@ def programs_in(folder: Path) -> dict[str, Sequence[str]]:
 
 
 def measured(programs: Mapping[str, Sequence[str]], runs: int) -> dict[str, list[Seconds]]:
-    """What each program took, run in turns, so that all meet the same machine."""
+    """Measures the time of each program, in turns so that all run under the same conditions."""
     taken: dict[str, list[Seconds]] = {name: [] for name in programs}
     for command in programs.values():
         seconds_of(command)  # the first run only fills caches
@@ -118,9 +118,9 @@ def measured(programs: Mapping[str, Sequence[str]], runs: int) -> dict[str, list
 
 
 def seconds_of(command: Sequence[str]) -> Seconds:
-    """Runs a command to its end.
+    """Runs a command and returns its times.
 
-    Python may keep bytecode, as it does unless told not to: pip compiles what it installs, too.
+    Bytecode caching is enabled, because packages that pip installs are compiled, too.
     """
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     used, began = getrusage(RUSAGE_CHILDREN), perf_counter()
@@ -130,7 +130,7 @@ def seconds_of(command: Sequence[str]) -> Seconds:
 
 
 def print_table(taken: Mapping[str, Sequence[Seconds]]) -> None:
-    """Medians in milliseconds, and those of the ratios to the first program, turn by turn."""
+    """Prints median times in milliseconds, and median ratios to the baseline in the same turn."""
     yardstick, *_ = taken.values()
     width = max(map(len, taken))
     print(f"{'':{width}} {'wall':>8} {'CPU':>8} {'wall':>7} {'CPU':>7}")
@@ -143,7 +143,7 @@ def print_table(taken: Mapping[str, Sequence[Seconds]]) -> None:
 
 
 def installed_bytes() -> int:
-    """What `pip install .` adds to a new environment."""
+    """Returns the number of bytes that `pip install .` adds to a new environment."""
     with TemporaryDirectory() as folder:
         venv.create(folder, with_pip=True)
         before = folder_bytes(Path(folder))
@@ -153,7 +153,7 @@ def installed_bytes() -> int:
 
 
 def folder_bytes(folder: Path) -> int:
-    """The sum of its files' sizes."""
+    """Returns the total size of the files in a folder."""
     return sum(
         (Path(parent) / name).lstat().st_size
         for parent, _, names in os.walk(folder)

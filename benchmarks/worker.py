@@ -1,4 +1,4 @@
-"""The driver's end of a worker: a process that does one job in one setting, on request."""
+"""Starts and controls workers: processes that run one job in one setting, on request."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from benchmarks.contenders import THREADS, Contender, Setting
 from benchmarks.peers.protocol import Assignment, Material, Row
 
 ROOT = Path(__file__).resolve().parents[1]
-PATIENCE = 900  # seconds for one answer; compiling on a busy machine takes minutes
+PATIENCE = 900  # seconds to wait for a result; compiling on a busy machine takes minutes
 
 Portion = dict[str, Any]
 
 
 def threads_limited(threads: int | None) -> dict[str, str]:
-    """The variables of this process, but with so many threads for whoever is given them."""
+    """Returns this process's environment variables with the number of threads set."""
     environment = {name: value for name, value in os.environ.items() if name not in THREADS}
     return environment | ({} if threads is None else dict.fromkeys(THREADS, str(threads)))
 
 
 class WorkerError(Exception):
-    """A worker died, or did not answer."""
+    """A worker exited unexpectedly or timed out."""
 
 
 class Worker:
     """A running worker.
 
     Attributes:
-        versions: of what it computes with.
-        each: seconds that a repetition takes, once `warm_up` was called.
-        speed: samples a second, likewise.
+        versions: the versions of the libraries used.
+        each: seconds per repetition, set by `warm_up`.
+        speed: samples per second, set by `warm_up`.
 
     Raises:
-        WorkerError: it can't start, as where its library is not installed.
+        WorkerError: the worker cannot start, for example because its library is not installed.
     """
 
     def __init__(
@@ -64,10 +64,10 @@ class Worker:
         self.each = self.speed = 0.0
 
     def ask(self, times: int) -> Portion:
-        """Has a portion done: the work so many times over.
+        """Runs a portion of work: a number of repetitions.
 
         Raises:
-            WorkerError: the worker died.
+            WorkerError: the worker exited unexpectedly.
         """
         assert self._process.stdin is not None
         try:
@@ -78,14 +78,14 @@ class Worker:
         return self._answer()
 
     def warm_up(self, seconds: float, limit: float) -> None:
-        """Compiles what is compiled at first use, then works for about so long.
+        """Runs until everything is compiled, then for about the given number of seconds.
 
-        No more than three repetitions, where each takes more than `limit` seconds.
+        If a repetition takes more than `limit` seconds, at most three are run.
         """
         self.ask(1)
         self._take(1)
         if self.each > limit:
-            self._take(1)  # that may have been chance
+            self._take(1)  # in case the first was slow by chance
         if self.each <= limit:
             self._take(max(1, round(seconds / self.each)))
 
@@ -94,7 +94,7 @@ class Worker:
         self.each, self.speed = done["seconds"] / times, done["samples_per_second"]
 
     def stop(self) -> None:
-        """Ends it; once is enough, twice does no harm."""
+        """Stops the worker; may be called twice."""
         self._process.kill()
         self._process.communicate()
         self._errors.close()
@@ -116,4 +116,4 @@ class Worker:
         self._errors.seek(0)
         lines = self._errors.read().decode(errors="replace").strip().splitlines()
         self.stop()
-        return WorkerError(lines[-1] if lines else f"ended with {code}")
+        return WorkerError(lines[-1] if lines else f"exit code {code}")

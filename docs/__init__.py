@@ -1,1 +1,1 @@
-"""The scripts that keep the documentation true."""
+"""Scripts that keep the documentation up to date."""

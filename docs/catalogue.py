@@ -1,10 +1,10 @@
-"""Writes docs/catalogue.md, and tables of README.md and docs/metrics.md, from the code.
+"""Generates docs/catalogue.md, and tables of README.md and docs/metrics.md, from the code.
 
-`python docs/catalogue.py` does it.
+Run it with `python docs/catalogue.py`.
 
-Every tagged union that a config can hold is a family, every member of it a row: its docstring is
-the definition, its fields are the settings; a metric is defined by its docstring too. In the other
-pages `<!-- generated: NAME -->` … `<!-- end -->` encloses a table.
+Every tagged union that a config can hold is a family, and every member of it a row: its docstring
+is the definition, its fields are the settings. A metric's docstring is its definition, too. In the
+other pages, `<!-- generated: NAME -->` … `<!-- end -->` encloses a table.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ README = PAGE.parents[1] / "README.md"
 METRICS_PAGE = PAGE.parent / "metrics.md"
 GENERATED = re.compile(r"(<!-- generated: (?P<name>.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
 COMMAND = "python docs/catalogue.py"
-MAX_INTEGER = 1 << 31  # bounds from here on only keep numbers within their type
+MAX_INTEGER = 1 << 31  # bounds from here on only prevent overflow
 
-# The word for a member of a family, by its base class, and for several of them; where none is
-# given it is the base class's own name.
+# The singular and plural of a family's members, by the name of its base class; the default is the
+# base class's own name.
 NOUNS = {
     "LayerSpec": ("layer", "layers"),
     "Loss": ("loss", "losses"),
@@ -45,7 +45,7 @@ NOUNS = {
     "PreprocessingStep": ("preprocessing step", "preprocessing steps"),
     "Source": ("data source", "data sources"),
 }
-# How a formula writes a setting.
+# The symbol of a setting in formulas.
 SYMBOLS = {
     "alpha": "α",
     "beta": "β",
@@ -78,7 +78,7 @@ weight, g a gradient, and E the loss, averaged over the samples of a batch.
 """
 
 
-# What to call a family or section in a link, and its heading, by the name of its (base) class.
+# The link text and heading of each family or section, by the name of its (base) class.
 Links = Mapping[str, tuple[str, str]]
 
 
@@ -87,10 +87,10 @@ class Family:
     """A tagged union.
 
     Attributes:
-        union: its annotation.
-        base: the class that all members have in common.
-        places: where a config can hold one.
-        wrap: puts a member's settings into a config's.
+        union: the annotation.
+        base: the common base class of all members.
+        places: where a config can hold a member.
+        wrap: inserts a member's settings into a config.
     """
 
     union: Any
@@ -113,16 +113,16 @@ class Family:
 
     @property
     def default(self) -> str | None:
-        """The member whose settings may stand without its kind."""
+        """The member whose settings can be written without its kind."""
         return next(m.default for m in get_args(self.union)[1:] if isinstance(m, Tagged))
 
 
 @dataclass(frozen=True)
 class Section:
-    """A spec that is no member of a family.
+    """A spec that is not a member of a family.
 
     Attributes:
-        path: where it stands in a config, "" for the whole.
+        path: its key in a config, "" for the whole config.
     """
 
     spec: type[Spec]
@@ -135,14 +135,14 @@ class Section:
 
 @dataclass
 class Catalogue:
-    """All families and sections, in the order in which a config comes upon them."""
+    """All families and sections, in the order of their first use in a config."""
 
     families: dict[tuple[type[Component], ...], Family] = field(default_factory=dict)
     sections: list[Section] = field(default_factory=list)
 
     @classmethod
     def of(cls, root: type[Spec]) -> Catalogue:
-        """All that a config can hold."""
+        """Collects all families and sections that a config can hold."""
         found = cls()
         found._explore(root, "", lambda data: data)
         return found
@@ -172,7 +172,7 @@ class Catalogue:
         if family is not None:
             if place not in family.places:
                 family.places.append(place)
-            if " of " in family.places[0] and " of " not in place:  # a section says more
+            if " of " in family.places[0] and " of " not in place:  # a section is more informative
                 family.wrap = wrap
                 family.places.sort(key=lambda place: " of " in place)
             return
@@ -192,7 +192,7 @@ class Catalogue:
 
 
 def parts(annotation: Any) -> Iterator[tuple[Any, type[Spec] | None]]:
-    """The tagged unions (first) and plain specs (second) right within an annotation."""
+    """Yields the tagged unions (first) and plain specs (second) directly within an annotation."""
     if get_origin(annotation) is Annotated:
         if any(isinstance(mark, Tagged) for mark in annotation.__metadata__):
             yield annotation, None
@@ -205,21 +205,21 @@ def parts(annotation: Any) -> Iterator[tuple[Any, type[Spec] | None]]:
 
 
 def annotation_of(info: FieldInfo) -> Any:
-    """A field's annotation with its metadata put back."""
+    """Returns a field's annotation including its metadata."""
     return Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
 
 
 def common_base(classes: Iterable[type[Component]]) -> type[Component]:
-    """The nearest class that all derive from."""
+    """Returns the closest common base class."""
     first, *others = classes
     return next(k for k in first.__mro__[1:] if all(issubclass(other, k) for other in others))
 
 
-# What stands in the page
+# Content of the page
 
 
 def page(root: type[Spec] = Config) -> str:
-    """The whole page."""
+    """Generates the whole page."""
     catalogue = Catalogue.of(root)
     families = sorted(catalogue.families.values(), key=lambda family: family.title)
     links = {family.base.__name__: (family.noun, family.title) for family in families}
@@ -243,7 +243,7 @@ def page(root: type[Spec] = Config) -> str:
 
 
 def activation_rules() -> Iterator[str]:
-    """The table of where activations stand, each rule with its example."""
+    """Yields the table of rules for the position of activations, each with an example."""
     yield "These rules say where activations stand, whether or not the config writes them:\n"
     yield "| rule | `architecture.layers` | layers of the network |"
     yield "|---|---|---|"
@@ -253,7 +253,7 @@ def activation_rules() -> Iterator[str]:
 
 
 def generated(text: str) -> str:
-    """A page with its generated tables as they should be."""
+    """Returns a page with its generated tables up to date."""
 
     def table(found: re.Match[str]) -> str:
         lines = TABLES[found["name"]]()
@@ -263,13 +263,13 @@ def generated(text: str) -> str:
 
 
 def overview() -> Iterator[str]:
-    """README's table of families."""
+    """Generates README's table of families."""
     families = sorted(Catalogue.of(Config).families.values(), key=lambda family: family.title)
     return _contents(families, f"docs/{PAGE.name}")
 
 
 def metrics(*, for_classes: bool) -> Iterator[str]:
-    """The table of the metrics of classification, or of regression."""
+    """Generates the table of classification metrics, or of regression metrics."""
     yield "| name | better | definition |"
     yield "|---|---|---|"
     for metric in METRICS.values():
@@ -279,7 +279,7 @@ def metrics(*, for_classes: bool) -> Iterator[str]:
             yield f"| `{metric.name}` | {better} | {definition} |"
 
 
-# The tables of other pages by the name in their comment.
+# The tables of other pages, by the name in their comment.
 TABLES: Mapping[str, Callable[[], Iterator[str]]] = {
     "overview of kinds": overview,
     "classification metrics": lambda: metrics(for_classes=True),
@@ -347,9 +347,9 @@ def _table(spec: type[Spec], fields: Iterable[str], links: Links) -> Iterator[st
 
 
 def shared_fields(family: Family) -> list[tuple[list[str], list[str]]]:
-    """Fields that several members have from a base of two or more, with the kinds that have it.
+    """Returns fields that several members inherit from a common base, with the kinds of these.
 
-    The base's fields are told once; those that a member redefines are its own.
+    The base's fields are listed once; fields that a member redefines are listed for the member.
     """
     found: list[tuple[list[str], list[str]]] = []
     values = list(family.members.values())
@@ -369,7 +369,7 @@ def shared_fields(family: Family) -> list[tuple[list[str], list[str]]]:
 
 
 def redefines(member: type[Component], base: type, name: str) -> bool:
-    """Whether a class between the two has the field anew."""
+    """Whether a class between a member and its base redefines a field."""
     return any(
         name in vars(k).get("__annotations__", {})
         for k in member.__mro__[: member.__mro__.index(base)]
@@ -377,7 +377,7 @@ def redefines(member: type[Component], base: type, name: str) -> bool:
 
 
 def own_fields(family: Family, member: type[Component]) -> list[str]:
-    """The fields of a member that are not told for several at once."""
+    """Returns the fields of a member that are not listed as shared."""
     shared = {
         name for names, tags in shared_fields(family) if member.tag() in tags for name in names
     }
@@ -389,13 +389,13 @@ def own_fields(family: Family, member: type[Component]) -> list[str]:
 
 
 def paragraphs(spec: type[Spec]) -> list[str]:
-    """The paragraphs of a docstring, each on one line, without its lists of attributes."""
+    """Returns the paragraphs of a docstring, each on one line, without the list of attributes."""
     text = cleandoc(spec.__doc__ or "").split("\n\nAttributes:")[0]
     return [" ".join(paragraph.split("\n")) for paragraph in text.split("\n\n")]
 
 
 def meaning(spec: type[Spec], name: str) -> str:
-    """A field's description, its own or that of the class from which it is."""
+    """Returns a field's description, its own or that of the nearest base class."""
     for k in spec.__mro__:
         info = getattr(k, "model_fields", {}).get(name)
         if info is not None and info.description:
@@ -405,16 +405,16 @@ def meaning(spec: type[Spec], name: str) -> str:
 
 
 def symbol(spec: type[Spec], name: str) -> str:
-    """How the definition names a setting that has no description; "" where it does not."""
+    """Refers a setting without description to the definition; "" if it is not mentioned there."""
     told = " ".join(k.__doc__ or "" for k in spec.__mro__ if issubclass(k, Spec) and k is not Spec)
     if (sign := SYMBOLS.get(name)) and sign in told:
         return f"{sign} in the definition"
-    told_as = rf"(?<![a-zA-Z_]){name}(?![a-zA-Z_])"  # also in std²
+    told_as = rf"(?<![a-zA-Z_]){name}(?![a-zA-Z_])"  # also matches within std²
     return "see the definition" if re.search(told_as, told) else ""
 
 
 def type_text(annotation: Any, links: Links, marks: tuple[Any, ...] = ()) -> str:
-    """What a setting may be, in words."""
+    """Describes the type of a setting."""
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         base, *outer = inner
@@ -442,7 +442,7 @@ def _plain_type(kind: type, links: Links, marks: tuple[Any, ...]) -> str:
 
 
 def bounds(marks: Iterable[Any]) -> str:
-    """The bounds on a number, such as ` ≥ 0, < 1`."""
+    """Formats the bounds of a number, such as ` ≥ 0, < 1`."""
     flat = [m for mark in marks for m in (mark.metadata if isinstance(mark, FieldInfo) else [mark])]
     signs = {Gt: ("> ", "gt"), Ge: ("≥ ", "ge"), Lt: ("< ", "lt"), Le: ("≤ ", "le")}
     told = [
@@ -455,7 +455,7 @@ def bounds(marks: Iterable[Any]) -> str:
 
 
 def default_text(info: FieldInfo) -> str:
-    """A field's default as YAML."""
+    """Formats a field's default as YAML."""
     if info.is_required():
         return "required"
     default = info.get_default(call_default_factory=True)
@@ -467,12 +467,12 @@ def default_text(info: FieldInfo) -> str:
 
 
 def plain(number: float) -> str:
-    """A number in at most six digits."""
+    """Formats a number with at most six digits."""
     return f"{number:.6g}".replace("e-0", "e-")
 
 
 def flow(value: Any) -> str:
-    """A value as YAML on one line."""
+    """Formats a value as YAML on one line."""
     if isinstance(value, float):
         return plain(value)
     if isinstance(value, tuple | list):
@@ -486,7 +486,7 @@ def flow(value: Any) -> str:
 
 
 def shortest(member: type[Component]) -> str:
-    """The shortest form in which a member can be written."""
+    """Returns the shortest YAML form of a member."""
     if member.needs_nothing():
         return member.tag()
     needed = required(member)
@@ -496,7 +496,7 @@ def shortest(member: type[Component]) -> str:
 
 
 def forms(member: type[Component], fields: Iterable[str]) -> list[str]:
-    """The forms in which a member can be written, the shortest first."""
+    """Returns the YAML forms of a member, the shortest first."""
     settings = {name: value for name in fields if (value := example(member, name)) is not None}
     found = [shortest(member)]
     if (short := member.shorthand) is not None and required(member).keys() <= {short}:
@@ -508,7 +508,7 @@ def forms(member: type[Component], fields: Iterable[str]) -> list[str]:
 
 
 def allows_no_other(member: type[Component], settings: dict[str, Any]) -> bool:
-    """Whether the defaults and examples can't stand beside each other, spelt out."""
+    """Whether the defaults and examples conflict if all are written out."""
     try:
         member.model_validate({"kind": member.tag(), **settings})
     except ValueError:
@@ -517,7 +517,7 @@ def allows_no_other(member: type[Component], settings: dict[str, Any]) -> bool:
 
 
 def example(spec: type[Spec], name: str) -> Any:
-    """A field's default as plain data, or an example where it must be given; None where neither."""
+    """Returns a field's default, or an example of a required field, as plain data; else None."""
     info = spec.model_fields[name]
     if not info.is_required():
         default = info.get_default(call_default_factory=True)
@@ -532,7 +532,7 @@ def example(spec: type[Spec], name: str) -> Any:
 
 
 def some(annotation: Any) -> Any:
-    """Plain data that an annotation allows."""
+    """Returns plain data that is valid for an annotation."""
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return some(inner[0])
@@ -551,13 +551,13 @@ def some(annotation: Any) -> Any:
 
 
 def required(spec: type[Spec]) -> dict[str, Any]:
-    """Examples for the fields that have no default."""
+    """Returns examples for the fields without default."""
     fields = spec.model_fields.items()
     return {name: example(spec, name) for name, info in fields if info.is_required()}
 
 
 def _sample(family: Family) -> Any:
-    """A member as plain data, to show where the family stands."""
+    """Returns a member as plain data, for the example of a family."""
     chosen = (
         family.members[family.default] if family.default else next(iter(family.members.values()))
     )
@@ -569,28 +569,28 @@ def _sample(family: Family) -> Any:
 
 
 def cell(text: str) -> str:
-    """Text within a table."""
+    """Escapes text for a table cell."""
     return text.replace("|", "\\|").replace("*", "\\*")
 
 
 def anchor(heading: str) -> str:
-    """The address that GitHub gives a heading."""
+    """Returns the anchor that GitHub gives a heading."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def link(text: str, heading: str) -> str:
-    """A link to a heading of the page."""
+    """Formats a link to a heading of the page."""
     return f"[{text}](#{anchor(heading)})"
 
 
 def listed(words: Iterable[str]) -> str:
-    """Words as an enumeration."""
+    """Formats words as an enumeration."""
     *others, last = words
     return f"{', '.join(others)} and {last}" if others else last
 
 
 def spaced(name: str) -> str:
-    """`SomeName` as `some name`."""
+    """Converts `SomeName` to `some name`."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
 
 

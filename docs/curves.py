@@ -1,6 +1,6 @@
 """Draws docs/curves.svg, the learning curves of the lecture: `python -m docs.curves`.
 
-It trains the lecture's own configs, and needs matplotlib.
+The script trains the lecture's configs and needs matplotlib.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from docs.refresh import ROOT, copy_of_repository, prepare
 PICTURE = ROOT / "docs" / "curves.svg"
 LECTURE = ROOT / "docs" / "lecture.md"
 EVERY_EPOCH = "training.evaluate_every=6"  # updates
-# Title, config, overrides, and how high the panel reaches: overfitting shows only close up.
+# Title, config, overrides, and upper limit of the panel: overfitting is visible only close up.
 PANELS = (
     ("lr 0.01: still learning", "digits.yaml", ["optimizer.lr=0.01"], 3.0),
     ("lr 10: steps too long", "digits.yaml", ["optimizer.lr=10"], 3.0),
@@ -35,13 +35,13 @@ CURVES = (
 
 
 def main() -> None:
-    """Trains, and draws a panel for each run."""
-    mpl.rcParams["svg.hashsalt"] = "nnkit"  # the same bytes each time
+    """Trains the configs and draws a panel for each run."""
+    mpl.rcParams["svg.hashsalt"] = "nnkit"  # makes the output deterministic
     figure, axes = plt.subplots(1, len(PANELS), figsize=(12, 3), layout="tight")
     with tempfile.TemporaryDirectory() as folder:
         copy = copy_of_repository(Path(folder))
         prepare(LECTURE.read_text(encoding="utf-8"), copy)
-        os.chdir(copy)  # where the configs find their data
+        os.chdir(copy)  # the configs refer to their data from here
         for panel, (title, config, overrides, highest) in zip(axes, PANELS, strict=True):
             run = nnkit.train(nnkit.load_config(config, overrides))
             draw(panel, run.directory / "metrics.jsonl")
@@ -51,7 +51,7 @@ def main() -> None:
     axes[0].set_ylabel("loss")
     axes[0].legend(frameon=False)
     figure.savefig(PICTURE, metadata={"Date": None}, facecolor="white")
-    if sys.argv[1:]:  # a copy to look at, in another format
+    if sys.argv[1:]:  # a preview in another format
         figure.savefig(sys.argv[1], dpi=90)
 
 

@@ -1,19 +1,19 @@
-"""Brings the documentation up to date: `python docs/refresh.py`, or `make docs`.
+"""Updates the documentation: `python docs/refresh.py`, or `make docs`.
 
-The catalogue is written from the code. In README.md and the pages of docs/, every command that a
-page shows is run, and what it prints is put back. A comment says what follows it:
+The catalogue is generated from the code. In README.md and the pages of docs/, every command shown
+is run, and its output is inserted into the page. A comment marks what follows it:
 
-- `<!-- run: COMMAND -->`: a fenced block with what these commands print, separated by ` ;; `;
+- `<!-- run: COMMAND -->`: a fenced block with the output of commands, separated by ` ;; `;
 - `<!-- table: COMMAND -->` … `<!-- end -->`: Markdown that the command prints;
-- `<!-- picture: COMMAND -->`: pictures that the command draws; those that a `run` command draws
+- `<!-- picture: COMMAND -->`: pictures that the command draws; pictures drawn by a `run` command
   need no comment;
-- `<!-- file: NAME -->`: a fenced block, written to a file that the commands find;
+- `<!-- file: NAME -->`: a fenced block, written to a file for the commands;
 - `<!-- apply: NAME -->`: a change to a file of the repository, as a diff without line numbers.
 
-Commands run in a copy of the repository, one copy for each page, and see what earlier ones made
-there; only pages and the pictures that they show are brought back. Pages may be named as
-arguments, in which case no other is touched. Figures that take hours to measure (benchmarks and
-long trainings) are not refreshed; the pages name the commands that measure them.
+Commands run in a copy of the repository, one copy per page, in which files from earlier commands
+are kept; only pages and the pictures they show are copied back. With pages as arguments, only
+these are updated. Measurements that take hours (benchmarks and long runs) are not refreshed; the
+pages name the commands for them.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ TABLE = re.compile(r"(<!-- table: (?P<command>.*?) -->\n).*?(<!-- end -->)", re.
 PICTURE = re.compile(r"<!-- picture: (?P<command>.*?) -->")
 SHOWN = re.compile(r"!\[[^\]]*\]\((?P<path>[^)]+)\)")
 LEFT_OUT = shutil.ignore_patterns(".*", "build", "dist")
-OF_A_TERMINAL = {"COLUMNS", "LINES", "FORCE_COLOR"}  # variables that would change what is printed
+OF_A_TERMINAL = {"COLUMNS", "LINES", "FORCE_COLOR"}  # variables that would change the output
 
 
 def main() -> None:
-    """Refreshes the pages that are named, or the catalogue and all pages."""
+    """Refreshes the named pages, or the catalogue and all pages."""
     named = [Path(name).resolve() for name in sys.argv[1:]]
     if not named:
         subprocess.run([sys.executable, ROOT / "docs" / "catalogue.py"], check=True)
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def pages() -> Iterator[Path]:
-    """README.md and the pages of docs/ that show what commands print or draw."""
+    """Yields README.md and the pages of docs/ with the output of commands."""
     for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
         text = page.read_text(encoding="utf-8")
         if "<!-- run: " in text or TABLE.search(text) or PICTURE.search(text):
@@ -61,7 +61,7 @@ def pages() -> Iterator[Path]:
 
 
 def refresh(page: Path) -> None:
-    """Runs a page's commands, and brings back what they print and draw."""
+    """Runs a page's commands and inserts their output and pictures."""
     text = page.read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder:
         copy = copy_of_repository(Path(folder))
@@ -75,17 +75,17 @@ def refresh(page: Path) -> None:
 
 
 def copy_of_repository(folder: Path) -> Path:
-    """A copy in which commands may do as they like."""
+    """Copies the repository, so that commands can change files."""
 
     def left_out(place: str, names: list[str]) -> set[str]:
-        own_runs = {"runs"} if Path(place) == ROOT else set()  # not the package of that name
+        own_runs = {"runs"} if Path(place) == ROOT else set()  # but not nnkit/runs
         return LEFT_OUT(place, names) | own_runs
 
     return Path(shutil.copytree(ROOT, folder / "nnkit", ignore=left_out))
 
 
 def prepare(text: str, folder: Path) -> None:
-    """Writes the files that a page shows, and makes its changes."""
+    """Writes the files shown in a page and applies its changes."""
     for block in BLOCK.finditer(text):
         path = folder / block["argument"]
         if block["role"] == "file":
@@ -95,17 +95,17 @@ def prepare(text: str, folder: Path) -> None:
 
 
 def patched(text: str, diff: str) -> str:
-    """The text with a change made; what stands around it must occur exactly once."""
+    """Applies a change to a text; the lines to be replaced must occur exactly once."""
     lines = diff.splitlines(keepends=True)
     before = "".join(line[1:] or line for line in lines if line[0] in " -\n")
     after = "".join(line[1:] or line for line in lines if line[0] in " +\n")
     if text.count(before) != 1:
-        raise ValueError(f"the change does not fit the file; looked once for:\n{before}")
+        raise ValueError(f"the change does not apply; these lines must occur once:\n{before}")
     return text.replace(before, after)
 
 
 def refreshed(text: str, folder: Path) -> str:
-    """The text with everything that its commands print as they print it now."""
+    """Returns the text with the current output of its commands."""
 
     def block(found: re.Match[str]) -> str:
         if found["role"] != "run":
@@ -120,16 +120,16 @@ def refreshed(text: str, folder: Path) -> str:
 
 
 def session(command: str, folder: Path) -> str:
-    """The command behind a prompt, and all that it printed."""
+    """Formats a command with a prompt, followed by its output."""
     lines = [f"$ {command}", *output_of(command, folder).stdout.rstrip().splitlines()]
     return "\n".join(line.rstrip() for line in lines).replace(f"{folder}/", "")
 
 
 def checked_output(command: str, folder: Path) -> str:
-    """What a command printed.
+    """Returns the output of a command.
 
     Raises:
-        RuntimeError: it failed.
+        RuntimeError: the command failed.
     """
     ran = output_of(command, folder)
     if ran.returncode:
@@ -138,7 +138,7 @@ def checked_output(command: str, folder: Path) -> str:
 
 
 def output_of(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Runs a command in the copy, standard output and standard error in one."""
+    """Runs a command in the copy, with standard error merged into standard output."""
     tools = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     inherited = {name: os.environ[name] for name in os.environ.keys() - OF_A_TERMINAL}
     return subprocess.run(
@@ -153,7 +153,7 @@ def output_of(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def pictures(page: Path) -> list[Path]:
-    """The pictures that a page shows."""
+    """Returns the pictures shown in a page."""
     return [page.parent / found["path"] for found in SHOWN.finditer(page.read_text("utf-8"))]
 
 

@@ -22,7 +22,7 @@ PLAIN = ROOT / "data" / "pictures" / "50419.png"
 RULED = ROOT / "data" / "pictures" / "271828-ruled.png"
 MIXED = "A4x8&R2"  # letters and signs among digits
 
-# The figures of the page by name: captions, and what is shown below them.
+# The figures of the page by name: captions, and the pictures below them.
 FIGURES = {
     "annotated": [("", "read/50419"), ("", "read/271828-ruled")],
     "slip": [("", "stages/slip/01-slip")],
@@ -39,12 +39,12 @@ FIGURES = {
     "cuts": [("", "stages/271828-ruled/07-cuts-1")],
     "signs": [("", "read/signs")],
 }
-WIDTHS = {"ink": 280, "rules": 360, "line": 280}  # of each picture in a figure, in pixels
-GAP, CAPTION = 20, 22  # between pictures side by side, and of a line of text above them
+WIDTHS = {"ink": 280, "rules": 360, "line": 280}  # width of each picture of a figure, in pixels
+GAP, CAPTION = 20, 22  # space between pictures and height of a caption, in pixels
 
 
 def main() -> None:
-    """Has nnkit read four pictures, and makes figures of what it drew."""
+    """Runs nnkit on four pictures and composes figures from its drawings."""
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         on_a_desk(Image.open(PLAIN).convert("L")).save(work / "slip.png")
@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def on_a_desk(slip: Image.Image) -> Image.Image:
-    """The slip, a little turned, on a darker desk under uneven light."""
+    """Places a slip, slightly rotated, on a darker desk under uneven light."""
     light = np.linspace(80, 120, 480) + np.random.default_rng(0).normal(scale=2, size=(320, 480))
     desk = Image.fromarray(light.astype(np.uint8))
     slip = slip.resize((slip.width * 3 // 4, slip.height * 3 // 4))
@@ -73,7 +73,7 @@ def on_a_desk(slip: Image.Image) -> Image.Image:
 
 
 def among_signs(text: str) -> Image.Image:
-    """MNIST's digits in a row with drawn letters and signs."""
+    """Composes a row of MNIST digits with drawn letters and signs."""
     rng = np.random.default_rng(3)
     samples = Mnist().load().test
     assert samples is not None
@@ -87,7 +87,7 @@ def among_signs(text: str) -> Image.Image:
 
 
 def figure(pictures: Sequence[tuple[str, Image.Image]]) -> Image.Image:
-    """The pictures side by side on white, each below its caption."""
+    """Places pictures side by side on white, each below its caption."""
     above = CAPTION if any(caption for caption, _ in pictures) else 0
     width = sum(picture.width + GAP for _, picture in pictures) - GAP
     height = above + max(picture.height for _, picture in pictures)

@@ -1,6 +1,6 @@
-"""Draws docs/terminal.svg: a real training caught on a real (pseudo-)terminal.
+"""Draws docs/terminal.svg: the screen of a real run on a pseudo-terminal.
 
-Run it with `python -m docs.terminal`; it needs pyte, a terminal emulator, which `dev` brings.
+Run it with `python -m docs.terminal`; it needs pyte, a terminal emulator from the extra `dev`.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from rich.text import Text
 ROOT = Path(__file__).parent.parent
 COLUMNS, LINES = 80, 18
 COMMAND = ("train", "configs/mnist-mlp.yaml")
-CAUGHT_AT = "epoch 11"  # the picture is taken when the bar says so
+CAUGHT_AT = "epoch 11"  # the picture is taken when the progress bar shows this
 
 
 def main() -> None:
-    """Runs the program, catches its screen, and writes the picture."""
+    """Runs the program, captures its screen, and writes the picture."""
     screen = pyte.Screen(COLUMNS, LINES)
     with tempfile.TemporaryDirectory() as folder:
         for needed in ("configs", "data"):
@@ -37,13 +37,13 @@ def main() -> None:
         console.print(f"[bold]$ nnkit {' '.join(COMMAND)}[/bold]")
         for row in range(LINES):
             console.print(line_of(screen, row))
-    # Rich names a web font; a picture in a repository should ask nobody for anything.
+    # Rich refers to a web font; the picture must not load anything from the network.
     svg = re.sub(r"@font-face\s*{[^}]*}", "", console.export_svg(title="nnkit"))
     (ROOT / "docs" / "terminal.svg").write_text(svg, encoding="utf-8")
 
 
 def watch(screen: pyte.Screen, folder: str) -> None:
-    """Feed the program's output to the screen until the picture is to be taken."""
+    """Feeds the program's output to the screen until it shows `CAUGHT_AT`."""
     ours, theirs = pty.openpty()
     environment = {
         **os.environ,
@@ -63,7 +63,7 @@ def watch(screen: pyte.Screen, folder: str) -> None:
 
 
 def line_of(screen: pyte.Screen, row: int) -> Text:
-    """A row of the emulated screen with its colours."""
+    """Returns a row of the emulated screen with its colours."""
     line = Text()
     cells = (screen.buffer[row][column] for column in range(screen.columns))
     for (colour, bold), run in groupby(cells, key=lambda cell: (cell.fg, cell.bold)):

@@ -1,7 +1,7 @@
 """Settings for every test.
 
-Hypothesis draws the same examples each time, and keeps no files: few by default, many for
-`make test-all`, which asks for the profile "thorough".
+Hypothesis draws the same examples each time and stores no files: few examples by default, many for
+`make test-all`, which selects the profile "thorough".
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from hypothesis import settings
 
 from nnkit.compiled import available, own_process
 
-# The processes of pytest-xdist share the cores; with threads of their own in each product of
-# matrices, all would wait for each other. Set before NumPy is imported.
+# The processes of pytest-xdist share the cores; if each used several threads for matrix products,
+# they would slow each other down. Must be set before NumPy is imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-own_process()  # as the command line does, so that all of them share their compiled kernels
+own_process()  # as on the command line, so that all processes share compiled kernels
 
 settings.register_profile("quick", deadline=None, derandomize=True, database=None, max_examples=25)
 settings.register_profile("thorough", settings.get_profile("quick"), max_examples=100)
 settings.load_profile("quick")
 
 
-# Without numba there are no compiled kernels to test.
+# Compiled kernels can only be tested with numba.
 collect_ignore = [] if available() else ["nn/conv/test_convolution.py"]
 
 
@@ -45,7 +45,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session", autouse=True)
 def _mnist_unpacked_once() -> Iterator[None]:
-    """The repository's MNIST is unpacked once in a process: each time takes a fifth of a second."""
+    """Unpacks the repository's MNIST once per process, because it takes a fifth of a second."""
     from nnkit.data.sources import mnist
 
     shipped = Path(__file__).parents[1] / "data" / "mnist"
@@ -61,7 +61,7 @@ def _mnist_unpacked_once() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def digit_run(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A run on MNIST, 784-64-10, two epochs on 5,000 images; not to be changed by a test."""
+    """Trains 784-64-10 for two epochs on 5,000 MNIST images; tests must not change the run."""
     from tests.data.small import train_digit_reader
 
     return train_digit_reader(tmp_path_factory.mktemp("digit_reader"))
@@ -69,13 +69,13 @@ def digit_run(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture(scope="session")
 def digit_reader(digit_run: Any) -> Any:
-    """The trained model of that run."""
+    """Loads the trained model of `digit_run`."""
     return digit_run.load()
 
 
 @pytest.fixture(scope="session")
 def mnist() -> Any:
-    """The repository's MNIST."""
+    """Loads the repository's MNIST."""
     from nnkit.data.sources.mnist import Mnist
     from tests.data.small import DATA
 

@@ -1,4 +1,4 @@
-"""The ways to run a kernel: as the plain Python that it is written in, or compiled by numba."""
+"""Runs kernels in tests as plain Python, or compiled by numba."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from nnkit import compiled
 
-# Without numba, kernels still run as Python, slowly, so that their arithmetic is tested anywhere.
+# Without numba, kernels still run as slow Python, so that their arithmetic is always tested.
 INTERPRETED, COMPILED = "interpreted", "compiled"
 WAYS = [INTERPRETED, *([COMPILED] if compiled.available() else [])]
 ENGINES = [None, *WAYS]  # and NumPy
@@ -18,9 +18,9 @@ ENGINES = [None, *WAYS]  # and NumPy
 
 @contextmanager
 def kernels(way: str | None) -> Iterator[list[str]]:
-    """Use kernels however little there is to compute, or NumPy alone if `way` is None.
+    """Uses kernels for any amount of computation, or only NumPy if `way` is None.
 
-    Yields the names of the kernels that have been called within the block, in order.
+    Yields the names of the kernels called within the block, in order.
     """
     called: list[str] = []
     compile_with_numba = compiled._compiled

@@ -1,4 +1,4 @@
-"""Limits of the system that a test lays on its own process."""
+"""System limits that a test sets for its own process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def file_size_limit(size: int) -> Iterator[None]:
-    """Within, no file grows beyond `size` bytes: a write fails as on a full disk."""
+    """Limits files to `size` bytes within the block: a write fails as on a full disk."""
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)

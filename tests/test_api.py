@@ -1,4 +1,4 @@
-"""The package's face: public names, found by completion and imported at first use."""
+"""Tests of the package's public names: completion, and import at first use."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SOURCE = ast.parse(Path(nnkit.__file__).read_text(encoding="utf-8"))
 
 
 def names_for_type_checkers() -> set[str]:
-    """What `if TYPE_CHECKING:` imports."""
+    """Returns the names imported in `if TYPE_CHECKING:`."""
     (block,) = (node for node in SOURCE.body if isinstance(node, ast.If))
     imports = [node for node in block.body if isinstance(node, ast.ImportFrom)]
     return {alias.name for node in imports for alias in node.names}

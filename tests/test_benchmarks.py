@@ -1,4 +1,4 @@
-"""The rows of the speed benchmark: what they count, what they ask of nnkit, how they are told."""
+"""Tests of the speed benchmark: operation counts, networks, report, and reused settings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from benchmarks.report import markdown
 from benchmarks.speed import Task, is_work
 from nnkit.task.task import build_model
 
-# By the row, what PyTorch's FlopCounterMode counts: forward; forward and backward.
+# The counts of PyTorch's FlopCounterMode for each row: forward; forward and backward.
 COUNTED = {
     "784-30-10": (47_640, 95_880),
     "784-128-10": (203_264, 409_088),
@@ -43,7 +43,7 @@ def test_no_batch_is_short(row: Row) -> None:
 
 @every_row
 def test_nnkit_has_the_layers_of_the_row(row: Row) -> None:
-    """And their parameters in the order in which the peers are given them."""
+    """Checks the layers and the order of their parameters, which the peers rely on."""
     wanted: list[tuple[int, ...]] = []
     for layer, before, after in row.shapes():
         match layer:
@@ -70,7 +70,7 @@ def test_ours_and_pytorch_take_part_in_every_job(row: Row) -> None:
         assert able >= {*OURS, "torch", "jax"}
 
 
-def test_report_tells_every_figure() -> None:
+def test_report_contains_every_measurement() -> None:
     def figures(name: str, title: str, ratios: dict[str, Any]) -> dict[str, Any]:
         return {
             "name": name,
@@ -128,7 +128,7 @@ def test_work_is_known_from_its_figures(row: Row) -> None:
     assert not is_work(inference, 1, {"accuracy": 0.9, "deviation": 0.1})
 
 
-def test_part_of_an_epoch_must_have_taught_something() -> None:
+def test_part_of_an_epoch_must_reduce_the_loss() -> None:
     task = Task(ROWS["lenet"], "training", 64, Path(), rounds=1, seconds=1.0)
     assert is_work(task, 1, {"loss": 1.9, "accuracy": 0.4})
     assert not is_work(task, 1, {"loss": 2.4, "accuracy": 0.1})
@@ -170,9 +170,9 @@ def test_settings_of_another_measurement_are_refused(tmp_path: Path) -> None:
         before.setting(TORCH, AT, WAYS)
     with pytest.raises(EarlierError, match="batch 16 was not measured"):
         before.setting(TORCH, ("lenet", "training", 16), WAYS)
-    with pytest.raises(EarlierError, match=r"measured with torch 2\.1, here is 2\.2"):
+    with pytest.raises(EarlierError, match=r"measured with torch 2\.1, but 2\.2 is"):
         before.check_versions(TORCH, {"torch": "2.2"})
-    with pytest.raises(EarlierError, match=r"measured on 2 \(cores\), this is 4"):
+    with pytest.raises(EarlierError, match=r"with cores=2, .* has cores=4"):
         Earlier(before.path, MACHINE | {"cores": 4})
-    with pytest.raises(EarlierError, match=r"no speed\.json"):
+    with pytest.raises(EarlierError, match=r"not a speed\.json"):
         Earlier(tmp_path / "none.json", MACHINE)

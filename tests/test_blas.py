@@ -1,4 +1,4 @@
-"""Limits to BLAS's threads from several threads at once."""
+"""Tests of limiting BLAS's threads from several threads at once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nnkit.blas import _set_threads, controller, limited_threads
 
 @pytest.fixture(autouse=True)
 def _three_threads() -> Iterator[None]:
-    """More than the limits of the tests, however many the process began with."""
+    """Starts with three threads, more than the limits in the tests."""
     libraries = controller().select(user_api="blas").lib_controllers
     before = [library.num_threads for library in libraries]
     _set_threads(libraries, [3] * len(libraries))
@@ -35,7 +35,7 @@ def test_the_smallest_limit_holds_until_the_last_has_ended() -> None:
 
 
 def test_a_limit_outlives_the_thread_that_set_it_first() -> None:
-    """One enters first and leaves first; the other restores what was before both."""
+    """Lets the thread that enters first leave first; the other restores the original limit."""
     both_in, one_out = Barrier(2), Barrier(2)
     seen: list[set[int]] = []
 
@@ -57,5 +57,5 @@ def test_a_limit_outlives_the_thread_that_set_it_first() -> None:
         thread.join()
     assert seen == [{1}]
     assert blas_threads() == {3}
-    with threadpool_limits(2):  # the program around may still set limits of its own
+    with threadpool_limits(2):  # the calling program can still set its own limits
         assert blas_threads() == {2}

@@ -1,4 +1,4 @@
-"""When kernels are compiled, and what becomes of a numba that does not import."""
+"""Tests of the use of compiled kernels, and of a broken numba."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from nnkit import compiled
 from tests.training.configs import TABLES
 
-# Multiplies often enough for compiled kernels.
+# Large enough for compiled kernels.
 CONFIG = f"""
 name: wide
 data:
@@ -30,7 +30,7 @@ BROKEN = {
 
 
 def test_a_small_model_does_not_wait_for_the_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
-    """To find out whether numba can be imported takes half a second, so it is not even tried."""
+    """Checks that a small model does not import numba, which takes half a second."""
     tried: list[bool] = []
 
     def available() -> bool:
@@ -61,7 +61,7 @@ def test_numba_is_used_where_it_is_installed_and_not_switched_off(
 
 
 class Program:
-    """The `nnkit` program in a folder of its own, with a numba of the test's."""
+    """The `nnkit` program in a separate folder, with a fake numba."""
 
     def __init__(self, folder: Path, numba: str | None) -> None:
         self.folder = folder
@@ -75,7 +75,7 @@ class Program:
         self.environment.pop("NNKIT_COMPILED", None)
 
     def run(self, *arguments: str) -> tuple[Any, str]:
-        """The JSON that a command prints, and what it says on standard error."""
+        """Runs a command; returns its JSON output and its standard error."""
         done = subprocess.run(
             [sys.executable, "-m", "nnkit", *arguments, "--json"],
             cwd=self.folder,
@@ -98,13 +98,13 @@ def test_a_numba_that_does_not_import_is_as_good_as_none(kind: str, tmp_path: Pa
     assert said.count("warning:") == 1
     scored, said = program.run("eval", "wide")
     assert scored["samples"] == 30
-    assert said == ""  # so few samples are not worth a compiler
+    assert said == ""  # too few samples to be worth compiling
     answers, _ = program.run("predict", str(TABLES / "iris.csv"), "--checkpoint", "wide")
     assert len(answers["inputs"]) == 150
 
 
 def test_as_a_library_it_leaves_the_environment_alone(tmp_path: Path) -> None:
-    """Where the program around uses numba too, its variables and its configuration are its own."""
+    """Checks that importing nnkit leaves numba's variables and configuration unchanged."""
     script = """
 import os
 before = dict(os.environ)

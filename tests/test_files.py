@@ -1,4 +1,4 @@
-"""Writing files: the old content or the new, whole, and nothing beside it."""
+"""Tests of writing files: either the old or the new content, complete, and no other files."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ READ_ONLY = "os.geteuid() or os.seteuid(65534)  # root would not be stopped"
 def test_a_write_that_fails_leaves_the_old_file_whole(
     obstacle: str, mode: int, message: str
 ) -> None:
-    with TemporaryDirectory() as folder:  # which, other than tmp_path, every user can reach
+    with TemporaryDirectory() as folder:  # accessible to every user, unlike tmp_path
         path = Path(folder) / "file"
         path.write_bytes(b"old")
         path.parent.chmod(mode)
@@ -142,7 +142,7 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path: Path) 
 
 
 OPENERS = {"open", "read_text", "write_text"}
-BINARY = {"Image", "archive", "gzip", "os"}  # whose `open` knows no encoding
+BINARY = {"Image", "archive", "gzip", "os"}  # their `open` takes no encoding
 
 
 def test_no_text_file_is_in_the_encoding_of_the_place() -> None:

@@ -1,4 +1,4 @@
-"""Optional libraries: missing, broken, and there."""
+"""Tests of optional libraries: missing, broken, and installed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nnkit.optional import optional
 
 @pytest.fixture
 def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder on the path; libraries written into it are forgotten afterwards."""
+    """Puts a folder on the path; modules imported from it are unloaded afterwards."""
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(sys, "modules", dict(sys.modules))
     return tmp_path
@@ -38,9 +38,7 @@ def test_what_is_missing_is_named_with_its_purpose() -> None:
         "import no_such_dependency",
     ],
 )
-def test_what_does_not_import_is_told_apart_from_what_is_missing(
-    statement: str, broken: Path
-) -> None:
+def test_broken_and_missing_libraries_have_different_messages(statement: str, broken: Path) -> None:
     (broken / "halfway.py").write_text(statement, encoding="utf-8")
     with pytest.raises(UsageError, match="needs halfway, which is installed but cannot") as raised:
         optional("halfway", "a tidy drawing")

@@ -1,6 +1,6 @@
-"""No component without an oracle: something that nobody here wrote says what it computes.
+"""Tests that every component is compared with an independent reference.
 
-A member of a union that is new fails here until another library's values for it are in
+A new member of a union fails here until another library's values for it are in
 tests/golden, or a test of its own is named below.
 """
 
@@ -28,7 +28,7 @@ from tests.nn import test_initializers
 
 TESTS = Path(__file__).parent
 
-# Of each union, the families in tests/golden that hold other libraries' values for its members.
+# The families in tests/golden with other libraries' values, for each union.
 FAMILIES: dict[str, tuple[Any, tuple[str, ...]]] = {
     "activations": (AnyActivation, ("activations",)),
     "losses": (AnyLoss, ("losses",)),
@@ -40,8 +40,8 @@ FAMILIES: dict[str, tuple[Any, tuple[str, ...]]] = {
     "initializers": (AnyInitializer, ()),
 }
 
-# What is proved otherwise: by the tag, the test that holds it against another program while it
-# runs, against a distribution, or against the formula of its paper written out.
+# Components verified otherwise: for each tag, the test that compares it with another program at
+# run time, with a distribution, or with the formula of its paper.
 TESTED: dict[str, dict[str, str]] = {
     "optimizers": {
         "lbfgs": "optim/test_lbfgs.py::test_finds_scipys_minimum",
@@ -67,7 +67,7 @@ TESTED: dict[str, dict[str, str]] = {
 
 
 def golden(families: Iterable[str]) -> set[str]:
-    """The tags for which another library's values are stored."""
+    """Returns the tags for which another library's values are stored."""
     libraries: tuple[Library, ...] = get_args(Library)
     return {
         case["spec"]["kind"]

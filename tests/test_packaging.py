@@ -1,4 +1,4 @@
-"""pyproject.toml agrees with the code, and nobody is told to install another project's `nnkit`."""
+"""Tests that pyproject.toml matches the code, and that texts name the correct distribution."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EXTRAS = {
     if name not in FOR_CONTRIBUTORS
 }
 CORE = {Requirement(line).name for line in PROJECT["dependencies"]}
-# Where the name to import is not the name to install, or comes with another library.
+# Packages whose distribution has another name, or that come with another library.
 DISTRIBUTIONS = {
     "PIL": "pillow",
     "llvmlite": "numba",
@@ -31,12 +31,12 @@ DISTRIBUTIONS = {
 
 FOLDERS = ("nnkit", "docs", "configs", "data", "benchmarks", "tests", ".github")
 WRITTEN = {".json", ".md", ".py", ".svg", ".toml", ".yaml", ".yml"}
-# The index's `nnkit` belongs to another project; this one is distributed as `nnkit-yaml`.
+# `nnkit` on the index is another project; this one is distributed as `nnkit-yaml`.
 FOREIGN = re.compile(r"\bpip3? install\b[^\n;)]*?[\s'\"`]nnkit(?![\w/-])|\bnnkit\[")
 
 
 def imported(module: Path) -> Iterator[str]:
-    """The top-level packages a module imports, by statement or by `optional(…)`."""
+    """Yields the top-level packages that a module imports, by statement or by `optional(…)`."""
     for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
         match node:
             case ast.Import(names=names):
@@ -48,7 +48,7 @@ def imported(module: Path) -> Iterator[str]:
 
 
 def libraries() -> set[str]:
-    """The distributions that nnkit's code imports."""
+    """Returns the distributions that nnkit's code imports."""
     names = {name for module in (ROOT / "nnkit").rglob("*.py") for name in imported(module)}
     return {DISTRIBUTIONS.get(n, n) for n in names - sys.stdlib_module_names - {"nnkit"}}
 
@@ -63,7 +63,7 @@ def test_every_library_that_is_used_is_declared() -> None:
 
 
 def texts() -> Iterator[Path]:
-    """What is shipped and read: code, pages, configs; not this file, which has to name it."""
+    """Yields all texts of the repository (code, pages, configs) except this file."""
     yield ROOT / "Makefile"
     for paths in (ROOT.glob("*"), *((ROOT / folder).rglob("*") for folder in FOLDERS)):
         yield from (path for path in paths if path.suffix in WRITTEN)

@@ -1,4 +1,4 @@
-"""The user's cache folder."""
+"""Tests of the user's cache folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Charts: what is drawn where, in characters and in files."""
+"""Tests of charts, drawn as characters and in files."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_fits_where_it_is_drawn(chart: Chart, size: tuple[int, int]) -> None:
 
 
 def dots(line: str) -> list[int]:
-    """The columns of a line that hold braille dots."""
+    """Returns the columns of a line that contain braille dots."""
     return [i for i, character in enumerate(line) if "\u2800" < character <= "\u28ff"]
 
 

@@ -1,4 +1,4 @@
-"""Text for files and terminals that cannot hold every character."""
+"""Tests of text for files and terminals that do not support every character."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 import nnkit
 from nnkit.text import STAND_IN, as_json, legible
 
-NAME = os.fsdecode(b"caf\xe9 \xf0\x9f\x98\x80.png")  # its é is not UTF-8, its 😀 is
+NAME = os.fsdecode(b"caf\xe9 \xf0\x9f\x98\x80.png")  # é is not valid UTF-8, 😀 is
 
 
 def test_bytes_of_a_name_that_are_not_utf_8_are_escaped() -> None:

@@ -1,1 +1,1 @@
-"""Programs for those who develop nnkit."""
+"""Programs for nnkit's developers."""

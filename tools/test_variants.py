@@ -1,10 +1,11 @@
-"""Runs the tests on one machine as on many: `python -m tools.test_variants [NAME …]`.
+"""Runs the tests in several environments: `python -m tools.test_variants [NAME …]`.
 
-Each variant runs what `make test` runs: with the matrix kernels of other processors, on one core,
-without numba, on other versions of Python, with the oldest and the newest libraries that
-pyproject.toml admits. Environments are kept in `.variants/` and made again when pyproject.toml has
-changed; beside them is the output of each variant. What this machine cannot run is reported, and is
-no failure. All variants by default; the exit code is 1 if any fails.
+Each variant runs the tests of `make test`: with the matrix kernels of other processors, on one
+core, without numba, on other versions of Python, with the oldest and the newest libraries that
+pyproject.toml allows. Environments are kept in `.variants/`, together with the output of each
+variant, and rebuilt when pyproject.toml changes. Variants that this machine cannot run are
+reported, but do not count as failures. All variants run by default; the exit code is 1 if any
+fails.
 """
 
 from __future__ import annotations
@@ -32,15 +33,15 @@ PRODUCT = "import numpy as np; a = np.ones((300, 300), dtype=np.float32); a @ a"
 
 @dataclass(frozen=True)
 class Variant:
-    """One setting in which the tests run.
+    """One environment for the tests.
 
     Attributes:
-        name: what it is called on the command line and in the table.
+        name: the name on the command line and in the table.
         python: the version of Python.
-        extras: of nnkit that are installed.
-        oldest: whether libraries have the lowest version that pyproject.toml admits.
+        extras: the extras of nnkit to install.
+        oldest: whether to install the lowest versions of libraries that pyproject.toml allows.
         variables: environment variables.
-        cores: the processors it may use; None for all.
+        cores: the processors to use; None for all.
     """
 
     name: str
@@ -52,7 +53,7 @@ class Variant:
 
     @property
     def environment(self) -> Path:
-        """The folder of its virtual environment, which variants share where they can."""
+        """The folder of the virtual environment, shared between variants where possible."""
         parts = (self.python, *self.extras.split(",")[1:], *(["oldest"] if self.oldest else []))
         return FOLDER / "-".join(parts)
 
@@ -78,7 +79,7 @@ VARIANTS = [
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a variant: counts of tests, seconds, and a verdict."""
+    """The result of a variant: test counts, seconds, and a verdict."""
 
     name: str
     verdict: str
@@ -92,13 +93,13 @@ class Result:
 
 
 def main() -> None:
-    """Runs the variants that are named, or all, and prints a row for each."""
+    """Runs the named variants, or all, and prints a row for each."""
     names = [variant.name for variant in VARIANTS]
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"among {', '.join(names)}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(names)}")
     wanted = parser.parse_args().names or names
     if unknown := set(wanted) - set(names):
-        parser.error(f"no variant {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+        parser.error(f"unknown variant {', '.join(sorted(unknown))}; use {', '.join(names)}")
     FOLDER.mkdir(exist_ok=True)
     print("variant        passed  failed  seconds  verdict", flush=True)
     results = []
@@ -110,10 +111,10 @@ def main() -> None:
 
 
 def run(variant: Variant) -> Result:
-    """Makes a variant's environment if need be, and runs the tests in it."""
+    """Creates a variant's environment if necessary, and runs the tests in it."""
     base = python(variant.python)
     if base is None:
-        return Result(variant.name, f"not here: no Python {variant.python}")
+        return Result(variant.name, f"skipped: no Python {variant.python}")
     with (FOLDER / f"{variant.name}.log").open("w", encoding="utf-8") as log:
         try:
             prepare(variant, base, log.fileno())
@@ -121,7 +122,7 @@ def run(variant: Variant) -> Result:
             return Result(variant.name, "RED", failed=1)
     variables = os.environ | variant.variables
     if subprocess.run([variant.interpreter, "-c", PRODUCT], env=variables, check=False).returncode:
-        return Result(variant.name, "not here: this processor does not run these kernels")
+        return Result(variant.name, "skipped: this processor does not support these kernels")
     began = perf_counter()
     ended = subprocess.run(
         [*pinned(variant.cores), variant.interpreter, "-m", "pytest", "-m", "not slow"],
@@ -144,7 +145,7 @@ def run(variant: Variant) -> Result:
 
 
 def python(version: str) -> str | None:
-    """The interpreter of that version, on the PATH or kept by pyenv."""
+    """Finds an interpreter of a version, on the PATH or installed by pyenv."""
     kept = sorted((Path.home() / ".pyenv" / "versions").glob(f"{version}.*/bin/python"))
     for candidate in (sys.executable, shutil.which(f"python{version}"), *kept):
         if candidate is not None and version_of(candidate) == version:
@@ -153,17 +154,17 @@ def python(version: str) -> str | None:
 
 
 def version_of(interpreter: str | Path) -> str | None:
-    """Such as 3.13; None of one that does not run."""
+    """Returns an interpreter's version, such as 3.13, or None if it does not run."""
     asked = "import sys; print('{}.{}'.format(*sys.version_info[:2]))"
     found = subprocess.run([interpreter, "-c", asked], capture_output=True, text=True, check=False)
     return found.stdout.strip() or None
 
 
 def prepare(variant: Variant, base: str, log: int) -> None:
-    """Installs nnkit into the variant's environment, unless this was done for this pyproject.toml.
+    """Installs nnkit into the variant's environment, unless pyproject.toml is unchanged since.
 
     Raises:
-        subprocess.CalledProcessError: the installation failed; `log` says why.
+        subprocess.CalledProcessError: the installation failed; `log` has the reason.
     """
     made_for = variant.environment / "pyproject.toml"
     if made_for.is_file() and made_for.read_bytes() == PYPROJECT.read_bytes():
@@ -180,7 +181,7 @@ def prepare(variant: Variant, base: str, log: int) -> None:
 
 
 def lowest_versions() -> Iterable[str]:
-    """The libraries that nnkit uses, each as NAME==VERSION with its lower bound."""
+    """Yields each library that nnkit uses as NAME==VERSION, with its lower bound."""
     project = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     used = [
@@ -193,7 +194,7 @@ def lowest_versions() -> Iterable[str]:
 
 
 def pinned(cores: str | None) -> Sequence[str]:
-    """The beginning of a command that runs on some processors alone."""
+    """Returns the prefix that restricts a command to certain processors."""
     if cores is None:
         return ()
     return ("taskset", "--cpu-list", cores)

@@ -1,1 +1,1 @@
-"""One module a contender: the same networks, each in its own way."""
+"""The same networks in every library compared, one module per library."""

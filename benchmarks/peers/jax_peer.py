@@ -1,4 +1,4 @@
-"""JAX: whole epochs in one compiled `lax.scan`, and jitted inference."""
+"""JAX: training in a compiled `lax.scan` or step by step, and jitted inference."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
 
 
 def logits(params: Any, X: Any, row: Row, layout: Layout) -> Any:
-    """The output layer's sums (N, 10) for inputs as `placed` has them."""
+    """Computes the logits (N, 10) for inputs from `placed`."""
     blocks, follows = iter(params), jax.nn.sigmoid if row.squared else jax.nn.relu
     for layer in row.layers:
         match layer:
@@ -54,7 +54,7 @@ def convolution(X: Any, W: Any, padding: str, layout: Layout) -> Any:
 
 
 def max_pool(X: Any, size: int, layout: Layout) -> Any:
-    """By `max` over axes: with `lax.reduce_window` a training step takes twice as long."""
+    """Max-pools by `max` over axes; `lax.reduce_window` doubles the time of a training step."""
     first = 1 if layout == "channels last" else 2
     shape = X.shape
     counts = [length // size for length in shape[first : first + 2]]
@@ -65,7 +65,7 @@ def max_pool(X: Any, size: int, layout: Layout) -> Any:
 
 
 def answers(params: Any, X: Any, row: Row, layout: Layout) -> Any:
-    """The network's outputs (N, 10)."""
+    """Computes the network's outputs (N, 10)."""
     Z = logits(params, X, row, layout)
     return jax.nn.sigmoid(Z) if row.squared else jax.nn.softmax(Z)
 
@@ -95,7 +95,7 @@ def adam(state: Any, grads: Any, lr: float) -> Any:
 
 
 def on_device(row: Row, weights: Weights, layout: Layout) -> list[Any]:
-    """W and b of each layer that has them, for X @ W + b, and for convolutions in the layout."""
+    """Returns W and b of each weighted layer: for X @ W + b, or for convolutions in the layout."""
     blocks, given = [], iter(weights)
     for layer, before, _ in row.shapes():
         if isinstance(layer, MaxPool):
@@ -115,13 +115,13 @@ def on_device(row: Row, weights: Weights, layout: Layout) -> list[Any]:
 
 
 def placed(row: Row, X: Array, layout: Layout) -> Any:
-    """Inputs (n, 784) on the device, as the network takes them."""
+    """Moves inputs (n, 784) to the device, in the network's input shape and layout."""
     X = row.shaped(X)
     return jnp.array(np.moveaxis(X, 1, -1) if layout == "channels last" else X)
 
 
 class JaxTraining(Training):
-    """One call an epoch, where the mode says how many steps are unrolled, or one call a step."""
+    """Training with one call per epoch (`scan`, unrolled as in the mode) or one call per step."""
 
     def __init__(self, given: Assignment) -> None:
         super().__init__(given)
@@ -157,7 +157,7 @@ class JaxTraining(Training):
         jax.block_until_ready((self.state, losses))
 
     def orders(self) -> Iterator[Array]:
-        """What each call takes: the indices of an epoch's batches, or of one."""
+        """Yields the sample indices for each call: all batches of an epoch, or one batch."""
         while True:
             order = self.random.permutation(self.row.images).astype(np.int32)
             order = order.reshape(-1, self.batch)
@@ -168,7 +168,7 @@ class JaxTraining(Training):
 
 
 class JaxInference(Inference):
-    """Either a call a batch, with the batches on the device already, or one `lax.map` over all."""
+    """Inference with one call per batch, already on the device, or one `lax.map` over all."""
 
     def __init__(self, given: Assignment) -> None:
         super().__init__(given)

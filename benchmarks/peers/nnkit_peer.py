@@ -1,4 +1,4 @@
-"""nnkit, along the path that `nnkit train` takes; NNKIT_COMPILED=0 leaves it NumPy alone."""
+"""nnkit, through the code of `nnkit train`; NNKIT_COMPILED=0 disables compiled kernels."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from nnkit.task.task import build_model, load_task
 from nnkit.training.loop import Progress
 from nnkit.training.trainer import Trainer
 
-ENDLESS = 1_000_000_000  # steps: each portion takes as many as it wants
+ENDLESS = 1_000_000_000  # steps, more than any measurement takes
 
 compiled.own_process()  # as the command line does
 
 
 def config(row: Row, batch: int) -> Config:
-    """The row as a config; the images that it does without are held out."""
+    """Returns the config of a row; training images that it does not use are held out."""
     nielsen = {
         "activation": {"hidden": "sigmoid", "output": "sigmoid"},
         "loss": "squared_error",
@@ -59,7 +59,7 @@ def config(row: Row, batch: int) -> Config:
 
 
 def _layers(row: Row) -> Iterator[tuple[str, Any]]:
-    """Each layer's kind and its settings in the grammar of a config; `flatten` has none."""
+    """Yields each layer's kind and settings as in a config; `flatten` has no settings."""
     flat = False
     for layer in row.layers:
         match layer:
@@ -75,21 +75,21 @@ def _layers(row: Row) -> Iterator[tuple[str, Any]]:
 
 
 def blocks(model: Model, row: Row) -> list[Array]:
-    """W and b of each layer that has them, as views."""
+    """Returns views of W and b of each weighted layer."""
     views = model.layout.views(model.params)
     weighted = [i for i, (kind, _) in enumerate(_layers(row)) if kind in ("conv", "dense")]
     return [views[f"layers.{i}.{block}"] for i in weighted for block in "Wb"]
 
 
 def train(trainer: Trainer, steps: int) -> None:
-    """Trains as `nnkit.train` does, without its files."""
+    """Trains as `nnkit.train` does, without writing files."""
     with numerics(trainer.model):
         for _ in islice(trainer.loop.run(), steps):
             pass
 
 
 class NnkitTraining(Training):
-    """The training loop of a trainer."""
+    """Training with the training loop of a trainer."""
 
     def __init__(self, given: Assignment) -> None:
         super().__init__(given)
@@ -110,7 +110,7 @@ class NnkitTraining(Training):
 
 
 class NnkitInference(Inference):
-    """The forward pass of a model."""
+    """Inference with the forward pass of a model."""
 
     def __init__(self, given: Assignment) -> None:
         super().__init__(given)
@@ -122,7 +122,7 @@ class NnkitInference(Inference):
         self.model.execution = execution_for(self.model, self.batch, threads=None)
 
     def forward(self) -> Sequence[Array]:
-        with numerics():  # as a trained model predicts
+        with numerics():  # as in the prediction of a trained model
             return [self.model.forward(self.images, self.batch)]
 
 

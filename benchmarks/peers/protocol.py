@@ -1,8 +1,8 @@
-"""What the driver and its workers share: the networks, the data on disk, and how they talk.
+"""Networks, data files and protocol shared by the benchmark driver and its workers.
 
-A worker is a process for one contender, in one mode, at one job. It writes a line of JSON when it
-is ready; after that it reads one line for each portion of work wanted and answers with one line of
-what it measured. Between portions it waits for input, and costs nothing.
+A worker is a process for one contender, in one mode, for one job. It writes a line of JSON when it
+is ready; then it reads one line for each requested portion of work and writes one line with its
+measurements. Between portions it waits for input, without using the processor.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-Weights = Sequence[Array]  # W and b of each layer that has them, in order
+Weights = Sequence[Array]  # W and b of each weighted layer, in order
 
 IMAGE, CLASSES = (1, 28, 28), 10
 INPUTS = prod(IMAGE)
 MNIST = 60_000  # training images
-PARTS = 10  # of an epoch of convolutions, which takes seconds
-CHECKED = 2_000  # samples that the loss and the accuracy after training are taken over
-SMALLEST = 1e-12  # of a probability in that loss
+PARTS = 10  # portions of an epoch of a convolutional network, which takes seconds
+CHECKED = 2_000  # samples for the loss and accuracy after training
+SMALLEST = 1e-12  # lower bound of a probability in that loss
 
 
 @dataclass(frozen=True, slots=True)
 class Conv:
-    """A convolution of square kernels with stride 1: W (filters, channels, kernel, kernel).
+    """A convolution with square kernels and stride 1: W (filters, channels, kernel, kernel).
 
-    `same` padding keeps height and width; `valid` has none.
+    `same` padding keeps height and width; `valid` means no padding.
     """
 
     filters: int
@@ -49,14 +49,14 @@ class Conv:
 
 @dataclass(frozen=True, slots=True)
 class MaxPool:
-    """The maximum of windows side by side; what does not fill one is left out."""
+    """Max pooling over non-overlapping windows; incomplete windows are dropped."""
 
     size: int
 
 
 @dataclass(frozen=True, slots=True)
 class Dense:
-    """W (units, inputs); an image before it is flattened, channel by channel."""
+    """A dense layer: W (units, inputs); images are flattened first, channel by channel."""
 
     units: int
 
@@ -67,18 +67,19 @@ Layout = Literal["", "channels first", "channels last"]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A network and how it is trained.
+    """A network and its training settings.
 
     Attributes:
-        name: of the network.
-        layers: from the image to the 10 outputs. A convolution and a dense layer have biases, and
-            all but the last an activation.
-        batches: samples an update; it is measured with each.
-        images: to train on, a multiple of every batch, for a compiled peer can't have a short one.
+        name: the name of the network.
+        layers: the layers from the image to the 10 outputs. Convolutions and dense layers have
+            biases, and all but the last have an activation.
+        batches: the batch sizes to measure.
+        images: the number of training images, a multiple of every batch size, because compiled
+            functions of the peers take batches of one size only.
         lr: the learning rate.
         squared: sigmoid units, ½ Σ(y − t)² and plain SGD (Nielsen's first network); else ReLU,
             softmax with cross-entropy, and Adam.
-        highest_loss: that a network which learns can have after one epoch.
+        highest_loss: the loss that training must reach within one epoch.
     """
 
     name: str
@@ -95,15 +96,15 @@ class Row:
 
     @property
     def repetitions(self) -> int:
-        """Of the work that one epoch takes: the least that a worker is asked to train."""
+        """The number of repetitions in an epoch; a repetition is the smallest portion of work."""
         return PARTS if self.convolutional else 1
 
     def shaped(self, X: Array) -> Array:
-        """Inputs (n, 784) as the first layer takes them: (n, 1, 28, 28), or as they are."""
+        """Reshapes inputs (n, 784) for the first layer: (n, 1, 28, 28) if convolutional."""
         return X.reshape(-1, *IMAGE) if self.convolutional else X
 
     def shapes(self) -> Iterator[tuple[Layer, tuple[int, ...], tuple[int, ...]]]:
-        """Each layer with the shape of a sample before it and after it."""
+        """Yields each layer with its input and output shape, without the sample axis."""
         shape: tuple[int, ...] = IMAGE
         for layer in self.layers:
             before = shape
@@ -118,11 +119,11 @@ class Row:
             yield layer, before, shape
 
     def operations(self, job: str) -> int:
-        """Floating-point operations that a sample's matrix products and convolutions need.
+        """Counts the floating-point operations of matrix products and convolutions per sample.
 
-        A multiply-add is two. Training takes as many again for the gradients of the weights, and
-        for those of the inputs of all layers but the first. Biases, activations, pooling, the loss
-        and the update, which are a small part, are not counted.
+        A multiply-add counts as two. Training adds the same number for the weight gradients, and
+        again for the input gradients of all layers but the first. Biases, activations, pooling,
+        the loss and the update are a small part and not counted.
         """
         forward = [
             2 * _multiplications(layer, before, after) for layer, before, after in self.shapes()
@@ -135,14 +136,14 @@ class Row:
 def _multiplications(layer: Layer, before: Sequence[int], after: Sequence[int]) -> int:
     match layer:
         case Conv(_, kernel):
-            return prod(after) * before[0] * kernel**2  # those with padding among them
+            return prod(after) * before[0] * kernel**2  # including padding
         case Dense():
             return prod(before) * after[0]
     return 0
 
 
 def _perceptron(name: str, hidden: int, batch: int, lr: float, **more: Any) -> Row:
-    """A row of one hidden layer, which has all of MNIST but for what fills no batch."""
+    """Returns a row with one hidden layer, trained on all complete batches of MNIST."""
     images = MNIST - MNIST % batch
     return Row(name, (Dense(hidden), Dense(CLASSES)), (batch,), images, lr, **more)
 
@@ -181,7 +182,7 @@ ROWS = {
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """A folder of .npy files: one row's data and weights, the same for every contender."""
+    """A folder of .npy files with the data and weights of a row, the same for all contenders."""
 
     folder: Path
 
@@ -189,15 +190,15 @@ class Material:
         np.save(self.folder / f"{name}.npy", array)
 
     def load(self, name: str) -> Array:
-        """An array by its name.
+        """Loads an array by name.
 
-        `inputs` and `test_inputs` (n, 784), grey values 0 … 1; `classes` and `test_classes` (n,);
-        `test_outputs` (10000, 10): the trained weights' answers.
+        `inputs` and `test_inputs` (n, 784): grey values 0 … 1; `classes` and `test_classes` (n,);
+        `test_outputs` (10000, 10): nnkit's outputs with the trained weights.
         """
         return np.load(self.folder / f"{name}.npy")
 
     def first(self, name: str, count: int) -> Array:
-        """The first entries of an array, without reading the rest."""
+        """Loads the first entries of an array, without reading the rest."""
         return np.array(np.load(self.folder / f"{name}.npy", mmap_mode="r")[:count])
 
     def save_weights(self, name: str, weights: Weights) -> None:
@@ -205,26 +206,26 @@ class Material:
             self.save(f"{name}_{i}", block)
 
     def weights(self, name: str) -> list[Array]:
-        """The `initial` or the `trained` weights."""
+        """Loads the `initial` or the `trained` weights."""
         count = len([*self.folder.glob(f"{name}_*.npy")])
         return [self.load(f"{name}_{i}") for i in range(count)]
 
 
 def one_hot(classes: Array) -> Array:
-    """Class numbers (n,) as targets (n, 10)."""
+    """Encodes class numbers (n,) as one-hot targets (n, 10)."""
     return np.eye(CLASSES, dtype=np.float32)[classes]
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What a worker is to do.
+    """The job of a worker.
 
     Attributes:
         job: `training` or `inference`.
         row: the network.
-        batch: samples at a time.
-        mode: which of the contender's ways.
-        layout: of images in memory; "" leaves it to the contender.
+        batch: the batch size.
+        mode: the contender's mode.
+        layout: the memory layout of images; "" for the contender's default.
         material: data and weights.
     """
 
@@ -236,7 +237,7 @@ class Assignment:
     material: Material
 
     def arguments(self) -> list[str]:
-        """Itself, as a worker's command line has it."""
+        """Returns the command-line arguments of the worker."""
         row, batch, folder = self.row.name, str(self.batch), str(self.material.folder)
         return [self.job, row, batch, self.mode, self.layout, folder]
 
@@ -248,33 +249,33 @@ class Assignment:
 
 
 class Job(ABC):
-    """What a worker does over and over."""
+    """The repeated work of a worker."""
 
-    samples: int  # in one repetition
+    samples: int  # per repetition
 
     def __init__(self, given: Assignment) -> None:
         self.row, self.batch, self.material = given.row, given.batch, given.material
 
     @abstractmethod
     def reset(self) -> None:
-        """Back to the start; not timed."""
+        """Restores the initial state; not timed."""
 
     @abstractmethod
     def repeat(self, times: int) -> None:
-        """The timed work; done when it returns."""
+        """Does the timed work, and returns when it is complete."""
 
     @abstractmethod
     def figures(self) -> dict[str, float]:
-        """What shows that the work was done; not timed."""
+        """Returns metrics that show that the work was done; not timed."""
 
 
 class Training(Job):
     """Training; a repetition is an epoch or a part of one.
 
-    Every portion begins at the same weights.
+    Every portion starts from the same weights.
 
     Attributes:
-        steps: updates in a repetition.
+        steps: the number of updates per repetition.
     """
 
     def __init__(self, given: Assignment) -> None:
@@ -284,7 +285,7 @@ class Training(Job):
 
     @abstractmethod
     def outputs(self, X: Array) -> Array:
-        """What the network gives (n, 10) for inputs (n, 784), at most a batch of them."""
+        """Computes the outputs (n, 10) for inputs (n, 784), at most one batch."""
 
     def figures(self) -> dict[str, float]:
         Y = self._all_outputs(self.material.first("inputs", CHECKED))
@@ -300,12 +301,12 @@ class Training(Job):
         }
 
     def _all_outputs(self, X: Array) -> Array:
-        """In batches like those of the training, so that they take no more memory than it does."""
+        """Computes outputs in batches, to need no more memory than training does."""
         return np.concatenate([self.outputs(part) for part in batches(X, self.batch)])
 
 
 class Inference(Job):
-    """Inference with the trained weights; a repetition is all test images in batches."""
+    """Inference with the trained weights; a repetition covers all test images, in batches."""
 
     def __init__(self, given: Assignment) -> None:
         super().__init__(given)
@@ -315,7 +316,7 @@ class Inference(Job):
 
     @abstractmethod
     def forward(self) -> Sequence[Any]:
-        """The outputs for all test images, in order, in one array or more."""
+        """Computes the outputs for all test images, in order, in one or more arrays."""
 
     def reset(self) -> None:
         self.answers = ()
@@ -337,7 +338,7 @@ def _accuracy(Y: Array, classes: Array) -> float:
 
 
 def batches(X: Array, size: int) -> Iterator[Array]:
-    """X cut into views of `size` rows, the last as short as it comes."""
+    """Yields views of X with `size` rows; the last may be shorter."""
     for start in range(0, len(X), size):
         yield X[start : start + size]
 
@@ -350,9 +351,9 @@ def serve(
     """Runs a worker: `python -m benchmarks.peers.NAME_peer JOB ROW BATCH MODE LAYOUT FOLDER`.
 
     Args:
-        training: makes the job that is assigned.
-        inference: likewise; None if this contender has none.
-        versions: of what it computes with.
+        training: creates a training job.
+        inference: creates an inference job; None if the contender is not measured at inference.
+        versions: the versions of the libraries used.
     """
     answers = _claim_stdout()
     given = Assignment.read(sys.argv[1:])
@@ -384,13 +385,13 @@ def _portion(job: Job, times: int) -> dict[str, Any]:
 
 
 def peak_bytes() -> int:
-    """The most memory this process ever held at once."""
+    """Returns the peak memory use of this process."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _claim_stdout() -> TextIO:
-    """Keeps standard output for answers; whatever else is printed goes to standard error."""
+    """Reserves standard output for results; everything else printed goes to standard error."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     return answers

@@ -1,4 +1,4 @@
-"""scikit-learn's MLPClassifier: training alone."""
+"""scikit-learn's MLPClassifier: training only."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from sklearn.neural_network import MLPClassifier
 
 from benchmarks.peers.protocol import Array, Assignment, Dense, Training, serve
 
-# With log-loss the gradient lacks the factor σ′ ≤ ¼ of squared error, so the rate is smaller.
+# Log loss lacks the gradient factor σ′ ≤ ¼ of squared error, so the learning rate is smaller.
 LOG_LOSS_RATE = 0.5
 
 
 class SklearnTraining(Training):
-    """`fit`, which begins at weights of its own."""
+    """Training by `fit`, which draws its own initial weights."""
 
     def __init__(self, given: Assignment) -> None:
         super().__init__(given)
@@ -38,7 +38,7 @@ class SklearnTraining(Training):
         )
 
     def reset(self) -> None:
-        """`fit` does that."""
+        """Does nothing, because `fit` starts anew."""
 
     def repeat(self, times: int) -> None:
         self.classifier.set_params(max_iter=times)

@@ -1,4 +1,4 @@
-"""PyTorch: eager, compiled, and for inference TorchScript."""
+"""PyTorch: eager and compiled, and TorchScript for inference."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from benchmarks.peers.protocol import (
     serve,
 )
 
-GATHERED = 4096  # samples fetched at a time: a large copy costs less than many small ones
+GATHERED = 4096  # samples copied at a time; one large copy is faster than many small ones
 MOST_UNROLLED = 8  # steps compiled into one call; more take minutes to compile
 BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
 MEMORY = {
@@ -39,13 +39,13 @@ MEMORY = {
     "channels last": torch.channels_last,
 }
 
-inductor.compile_threads = 1  # no pool of compilers that would stay behind
-# Before there are other threads, because they inherit it.
+inductor.compile_threads = 1  # no pool of compiler processes that would outlive compilation
+# Set before other threads start, because they inherit it.
 torch.set_flush_denormal(True)
 
 
 def network(row: Row, weights: Weights, layout: Layout) -> Any:
-    """The layers up to the logits; with squared error, to the outputs."""
+    """Builds the network up to the logits, or up to the outputs for squared error."""
     layers: list[Any] = []
     follows = nn.Sigmoid if row.squared else nn.ReLU
     for layer, before, _ in row.shapes():
@@ -68,7 +68,7 @@ def network(row: Row, weights: Weights, layout: Layout) -> Any:
 
 
 def tensor(row: Row, X: Array, layout: Layout) -> Any:
-    """Inputs (n, 784) as the network takes them."""
+    """Converts inputs (n, 784) to a tensor in the network's input shape and layout."""
     return torch.from_numpy(row.shaped(X)).to(memory_format=MEMORY[layout])
 
 
@@ -77,10 +77,10 @@ def squared_error(Y: Any, T: Any) -> Any:
 
 
 class TorchTraining(Training):
-    """Data and shuffling; the steps are the subclass's.
+    """Data and shuffling; subclasses implement the steps.
 
     Attributes:
-        call: how many samples go into one call of them.
+        call: the number of samples per call.
     """
 
     call: int
@@ -99,7 +99,7 @@ class TorchTraining(Training):
         self.model = network(self.row, self.material.weights("initial"), self.layout)
 
     def portions(self, times: int) -> Iterator[tuple[Any, Any]]:
-        """Inputs and targets, `call` at a time, in an order that is new in each epoch."""
+        """Yields inputs and targets, `call` samples at a time, shuffled in each epoch."""
         return islice(self._endless(), times * self.samples // self.call)
 
     def _endless(self) -> Iterator[tuple[Any, Any]]:
@@ -117,7 +117,7 @@ class TorchTraining(Training):
 
 
 class Eager(TorchTraining):
-    """Autograd and PyTorch's own fused optimizers."""
+    """Training with autograd and PyTorch's fused optimizers."""
 
     def reset(self) -> None:
         super().reset()
@@ -134,7 +134,7 @@ class Eager(TorchTraining):
 
 
 class Compiled(TorchTraining):
-    """Several whole steps, update included, as one function through `torch.compile`."""
+    """Training with several steps, updates included, in one function for `torch.compile`."""
 
     def __init__(self, given: Assignment) -> None:
         super().__init__(given)
@@ -143,7 +143,7 @@ class Compiled(TorchTraining):
 
     def reset(self) -> None:
         super().reset()
-        most = 1 if self.row.convolutional else MOST_UNROLLED  # whose steps outlast any call
+        most = 1 if self.row.convolutional else MOST_UNROLLED  # long steps hide the call overhead
         unrolled = max(n for n in range(1, most + 1) if self.steps % n == 0)
         self.call = unrolled * self.batch
         self.params = {name: p.detach() for name, p in self.model.named_parameters()}
@@ -188,7 +188,7 @@ def adam(params: Any, grads: Any, lr: float, moments: Any, count: Any) -> None:
 
 
 class TorchInference(Inference):
-    """The model as it is, traced and frozen by TorchScript, or compiled with frozen weights."""
+    """Inference in eager mode, by frozen TorchScript, or compiled with frozen weights."""
 
     def __init__(self, given: Assignment) -> None:
         super().__init__(given)

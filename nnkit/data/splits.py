@@ -17,7 +17,7 @@ DEFAULT_TEST = 0.2
 
 
 class Split(Spec):
-    """How much to hold out: a fraction below 1, or a number of samples."""
+    """Held-out data: sizes as a fraction below 1, or as a number of samples."""
 
     validation: Share = Field(0.1, description="Held out for monitoring and model selection.")
     test: Share | None = Field(

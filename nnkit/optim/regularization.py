@@ -38,7 +38,7 @@ class ElasticNet(Spec):
 
 
 class Regularization(Spec):
-    """What prevents overfitting."""
+    """Methods against overfitting."""
 
     l1: L1 = Field(L1(), description="λ of the penalty λ·Σ|w| over the weights, without biases.")
     l2: NonNegative = Field(

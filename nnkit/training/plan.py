@@ -47,7 +47,7 @@ def pace(config: Config, samples: int) -> Pace:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run will do.
+    """The plan of a run: batch size, updates, execution and evaluations.
 
     Attributes:
         pace: the batch size and the number of updates.

@@ -1,4 +1,4 @@
-"""The program run within the test's own process, in a folder of its own, and a run to look at."""
+"""Fixtures: nnkit run in the test's own process in a separate folder, and a finished run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.cli.program import IRIS, UNSET, Answer, Program
 def program(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Program:
-    """`nnkit ARGUMENTS…`, called in `tmp_path`."""
+    """Runs `nnkit ARGUMENTS…` in `tmp_path`."""
     monkeypatch.chdir(tmp_path)
     for name in UNSET:
         monkeypatch.delenv(name, raising=False)
@@ -34,6 +34,6 @@ def program(
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a finished run on the iris table."""
+    """Returns the folder of a finished run on the iris table."""
     config = nnkit.load_config(IRIS, ["training.epochs=2"])
     return nnkit.train(config, runs=tmp_path_factory.mktemp("runs")).directory

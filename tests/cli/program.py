@@ -1,4 +1,4 @@
-"""What a call of the program gives, and calls of it as a process of its own."""
+"""Helpers that run nnkit as a separate process, and the result of a call."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ IRIS = ROOT / "configs" / "iris-mlp.yaml"
 TABLES = ROOT / "data" / "tables"
 SHORT = ("--set", "training.epochs=2")
 
-# Variables that change what the program does, or make Typer colour its output wherever it goes.
-# The last one the program sets itself, when it is called within a test's process.
+# Variables that change the program's behaviour, or make Typer colour all output. The program sets
+# the last one itself when it is called in a test's process.
 UNSET = (
     "NNKIT_RUNS",
     "NNKIT_DEBUG",
@@ -30,7 +30,7 @@ UNSET = (
 
 @dataclass(frozen=True)
 class Answer:
-    """How a call ended: exit code, standard output, standard error."""
+    """The result of a call: exit code, standard output, standard error."""
 
     code: int
     out: str
@@ -38,7 +38,7 @@ class Answer:
 
     @property
     def json(self) -> Any:
-        """The one JSON object that standard output is."""
+        """The standard output, parsed as one JSON object."""
         found = json.loads(self.out)
         assert isinstance(found, dict)
         assert self.out.count("\n") == 1
@@ -46,7 +46,7 @@ class Answer:
 
     @property
     def errors(self) -> list[str]:
-        """The error lines, which must be all that standard error holds."""
+        """The error lines; standard error must contain nothing else."""
         lines = self.err.splitlines()
         assert all(line.startswith("error: ") for line in lines), self.err
         return [line.removeprefix("error: ") for line in lines]
@@ -56,7 +56,7 @@ Program = Callable[..., Answer]
 
 
 def process(*arguments: object, folder: Path) -> Answer:
-    """The program as a process, its output piped."""
+    """Starts the program as a process with piped output."""
     ended = subprocess.run(
         command(*arguments), cwd=folder, env=plain_environment(), capture_output=True, check=False
     )

@@ -1,4 +1,4 @@
-"""The program as such: help, exit codes, and what goes to which stream."""
+"""Tests of the program as a whole: help, exit codes, and output streams."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ONE_STEP = ("--set", "training={steps: 1}", "--set", "expect={}")
 
 def test_without_arguments_it_prints_its_help(tmp_path: Path) -> None:
     answer = process(folder=tmp_path)
-    told = answer.out or answer.err  # Click 8.2 takes it for wrong usage
+    told = answer.out or answer.err  # a usage error in Click 8.2
     names = "train eval predict lr-find gradcheck trace init config data runs show"
     for name in names.split():
         assert f" {name} " in told
@@ -49,7 +49,7 @@ def test_errors_of_usage_go_to_standard_error_without_control_codes(tmp_path: Pa
     assert answer.err.replace("\n", "").isprintable()
 
 
-def test_a_reader_that_leaves_early_is_no_error_to_tell(tmp_path: Path) -> None:
+def test_a_closed_pipe_is_not_reported(tmp_path: Path) -> None:
     show = [sys.executable, "-m", "nnkit", "config", "schema"]
     with subprocess.Popen(
         show,
@@ -65,7 +65,7 @@ def test_a_reader_that_leaves_early_is_no_error_to_tell(tmp_path: Path) -> None:
 
 
 def imported_by(*arguments: object, folder: Path) -> set[str]:
-    """The modules that are there when the program ends, which must be well."""
+    """Returns the modules imported by a successful call of the program."""
     code = f"""
 import sys
 from nnkit.cli.app import main
@@ -88,7 +88,7 @@ finally:
     return set(modules)
 
 
-# What no command needs before its work begins, nor a small network ever.
+# Modules that no command needs at startup, and a small network never.
 HEAVY = {
     "PIL",
     "matplotlib",
@@ -145,8 +145,8 @@ def test_a_system_error_names_the_file(program: Program, tmp_path: Path) -> None
     assert "Not a directory" in line
 
 
-def test_too_little_memory_is_no_fault_of_the_program(program: Program) -> None:
-    # Two thousand layers of 2.1 billion weights are 17 TB, which no machine hands out.
+def test_insufficient_memory_is_reported_without_traceback(program: Program) -> None:
+    # Two thousand layers of 2.1 billion weights need 17 TB, more than any machine provides.
     layers = ", ".join(["dense: 46000"] * 2000)
     answer = program("train", IRIS, "--set", f"architecture.layers=[{layers}, dense: 3]")
     assert answer.code == 1
@@ -170,7 +170,7 @@ def test_control_characters_do_not_reach_the_terminal(program: Program, tmp_path
 
 
 def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """The words that name a command and all below it, the program itself first."""
+    """Yields the words of a command and its subcommands, starting with the program itself."""
     yield path
     for name, below in getattr(command, "commands", {}).items():
         yield from commands(below, (*path, name))
@@ -180,7 +180,7 @@ COMMANDS = list(commands(typer.main.get_command(app)))
 
 
 def broken_early(lines: list[str], width: int) -> list[str]:
-    """The lines after which the first word of their continuation would still have fitted."""
+    """Returns lines that were broken although the next word would have fitted."""
     found, section = [], ""
     for line, following in pairwise(lines):
         if line and not line.startswith(" "):

@@ -1,4 +1,4 @@
-"""Which of several runs of one name is taken, and that it is said."""
+"""Tests of the choice among several runs of the same name, and of the message about it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.cli.program import IRIS, SHORT, TABLES, Program
 
 @pytest.fixture
 def three(program: Program) -> list[str]:
-    """The names of three runs of one config that differ in a setting, the last trained last."""
+    """Trains a config with three values of a setting; returns the runs' names, the latest last."""
     runs = []
     for i, seed in enumerate((0, 1, 2)):
         found = program("train", IRIS, *SHORT, "--set", f"seed={seed}", "--json").json
@@ -44,7 +44,7 @@ def test_the_most_recent_is_taken_and_named(
     assert program("runs", "show", "iris-mlp", "--json").json["run"] == f"runs/{three[-1]}"
 
 
-def test_nothing_is_said_where_there_is_no_doubt(program: Program, three: list[str]) -> None:
+def test_an_unambiguous_name_prints_no_message(program: Program, three: list[str]) -> None:
     for what in (three[0], f"runs/{three[0]}", f"runs/{three[0]}/checkpoints/best.safetensors"):
         answer = program("eval", what, "--json")
         assert answer.err == ""

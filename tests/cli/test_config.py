@@ -40,7 +40,7 @@ class TestValidate:
             "message": "expected a whole number, got 'x'",
         }
 
-    def test_only_with_the_data_are_shapes_known(self, program: Program) -> None:
+    def test_shapes_are_known_only_with_the_data(self, program: Program) -> None:
         override = "architecture.layers.1.dense=5"
         assert program("config", "validate", IRIS, "--set", override).code == 0
         answer = program("config", "validate", IRIS, "--data", "--set", override)

@@ -36,7 +36,7 @@ def test_a_label_needs_a_table(program: Program) -> None:
     assert answer.errors == ["--label needs --csv"]
 
 
-# Of four rows, as in xor.csv, nothing can be held out.
+# Nothing can be held out of four rows, as in xor.csv.
 @pytest.mark.parametrize(
     "table", sorted(set(TABLES.glob("*.csv")) - {TABLES / "xor.csv"}), ids=lambda path: path.stem
 )

@@ -1,4 +1,4 @@
-"""A training that is interrupted saves, says so by its exit code, and can be resumed."""
+"""Tests of interrupted runs: they save, exit with a code of their own, and can be resumed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.cli.program import IRIS, Answer, Program, command, plain_environment
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 
-# Some seconds of training, its figures written down from the first of them on.
+# Several seconds of training, with metrics written from the start.
 LONG = {
     "training": "{steps: 20000, batch_size: 16, evaluate_every: 500}",
     "regularization.early_stopping": "null",
@@ -23,7 +23,7 @@ TRAIN = ("train", IRIS, *(part for name in LONG for part in ("--set", f"{name}={
 
 
 def interrupted(number: signal.Signals, folder: Path, *more: str) -> Answer:
-    """A long training that gets a signal once it has written its first figures."""
+    """Starts a long run and sends it a signal once it has written its first metrics."""
     with subprocess.Popen(
         command(*TRAIN, *more),
         cwd=folder,
@@ -68,7 +68,7 @@ def test_ctrl_c_saves_and_resume_finishes(program: Program, tmp_path: Path) -> N
     assert steps == list(range(500, 20_001, 500))
 
 
-def test_a_polite_kill_does_likewise(tmp_path: Path) -> None:
+def test_sigterm_saves_and_can_be_resumed(tmp_path: Path) -> None:
     answer = interrupted(signal.SIGTERM, tmp_path, "--json", "--quiet")
     assert answer.code == 143, answer.err
     assert answer.err == "\nSIGTERM: finishing this step and saving …\n"

@@ -1,4 +1,4 @@
-"""`nnkit lr-find`: the range test as a person sees it."""
+"""`nnkit lr-find`: the output of the learning rate range test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables, figures, sizes and durations as a person reads them."""
+"""Tests of the formatting of tables, metrics, sizes and durations."""
 
 from __future__ import annotations
 

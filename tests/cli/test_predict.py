@@ -1,4 +1,4 @@
-"""`nnkit predict`: answers to table rows and pictures."""
+"""`nnkit predict`: predictions for table rows and pictures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.cli.program import ROOT, TABLES, Answer, Program
 
 @pytest.fixture(scope="module")
 def shades(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run that tells dark pictures from light ones."""
+    """Returns the folder of a run that distinguishes dark from light pictures."""
     folder = tmp_path_factory.mktemp("shades")
     for name, grey in (("dark", 30), ("light", 220)):
         (folder / name).mkdir()
@@ -38,7 +38,7 @@ def shades(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def rows(tmp_path: Path) -> Path:
-    """The first three rows of the iris table, without the label."""
+    """Writes the first three rows of the iris table, without the label."""
     lines = (TABLES / "iris.csv").read_text(encoding="utf-8").splitlines()[:4]
     path = tmp_path / "rows.csv"
     path.write_text("\n".join(line.rpartition(",")[0] for line in lines))
@@ -98,7 +98,7 @@ def test_each_input_is_read_by_the_network_for_its_kind(
     assert [line.startswith(f"{rows} row ") for line in answers] == [True] * 3
 
 
-def test_a_table_among_pictures_that_nothing_reads_is_told_before_any_work(
+def test_an_unsupported_table_among_pictures_is_rejected_before_any_work(
     program: Program, rows: Path, tmp_path: Path
 ) -> None:
     picture = ROOT / "data" / "pictures" / "7.png"
@@ -113,7 +113,7 @@ def test_without_any_such_run(program: Program, rows: Path, tmp_path: Path) -> N
     assert "can read rows.csv; train one first, or choose one with --checkpoint" in answer.errors[0]
 
 
-def test_pictures_are_read_by_the_network_that_comes_along(program: Program) -> None:
+def test_pictures_are_read_by_the_included_network(program: Program) -> None:
     picture = ROOT / "data" / "pictures" / "50419.png"
     answer = program("predict", picture)
     assert (answer.code, answer.err) == (0, "")
@@ -131,7 +131,7 @@ def test_pictures_are_read_by_the_network_that_comes_along(program: Program) -> 
         ("picture.png", b"none", "this model reads csv data, not pictures"),
     ],
 )
-def test_a_bad_file_is_told_the_rest_goes_on_and_the_end_is_exit_3(
+def test_a_bad_file_is_reported_and_the_rest_is_predicted_with_exit_3(
     program: Program,
     trained: Path,
     rows: Path,
@@ -164,7 +164,7 @@ NUMBER = PICTURES / "50419.png"
 
 @pytest.fixture(scope="session")
 def digits(digit_run: nnkit.Run) -> Path:
-    """The folder of a run on MNIST."""
+    """Returns the folder of a run on MNIST."""
     return digit_run.directory
 
 
@@ -193,7 +193,7 @@ def test_each_picture_is_a_line_and_a_folder_is_its_pictures(
     assert lines[0].startswith(f"{PICTURES / '0-large.png'}: 0  ")
 
 
-def test_several_lines_are_parted_by_a_slash(
+def test_several_lines_are_separated_by_a_slash(
     program: Program, digits: Path, tmp_path: Path
 ) -> None:
     number = Image.open(NUMBER)
@@ -221,7 +221,7 @@ def test_an_empty_picture_says_so(program: Program, digits: Path, tmp_path: Path
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
-    """The rows of a CSV file."""
+    """Reads the rows of a CSV file."""
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
@@ -272,7 +272,7 @@ def test_a_csv_file_is_written_whole_or_not_at_all(
     ("name", "why"),
     [("none/out.csv", "none/out.csv: no such folder: none"), (".", ". is a folder")],
 )
-def test_where_no_csv_file_can_be_is_told_before_any_work(
+def test_an_impossible_csv_path_is_rejected_before_any_work(
     program: Program, digits: Path, name: str, why: str
 ) -> None:
     answer = program("predict", NUMBER, "-c", digits, "--csv", name)

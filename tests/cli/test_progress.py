@@ -1,4 +1,4 @@
-"""What is seen of a run: plain lines in a file, and a table with a live bar on a real terminal."""
+"""Tests of the progress display: plain lines in a file, a table and live bar on a terminal."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ training: {epochs: 4}
 
 
 class Seen(NamedTuple):
-    """What a terminal has shown: all lines at the end, and the live bar each time it was drawn."""
+    """The output on a terminal: all final lines, and every state of the live bar."""
 
     lines: list[str]
     bars: list[str]
 
 
 def on_terminal(width: int, folder: Path, *arguments: object) -> Seen:
-    """The program on a pseudo-terminal of that width, its screen wide enough to show any excess."""
-    import fcntl  # which Windows has not
+    """Runs the program on a pseudo-terminal of a width, with a wider screen to reveal overflow."""
+    import fcntl  # not available on Windows
     import pty
     import termios
 
@@ -63,7 +63,7 @@ def on_terminal(width: int, folder: Path, *arguments: object) -> Seen:
 
 
 def read(terminal: int) -> bytes:
-    """What the program has written; nothing once it has ended."""
+    """Reads the program's output; empty after it has exited."""
     try:
         return os.read(terminal, 65536)
     except OSError:
@@ -72,7 +72,7 @@ def read(terminal: int) -> bytes:
 
 @pytest.fixture(scope="module")
 def houses(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A regression with many figures: loss, objective, and four of validation."""
+    """Returns a regression config with many metrics: loss, objective, and four for validation."""
     folder = tmp_path_factory.mktemp("houses")
     (folder / "diabetes.csv").write_bytes((TABLES / "diabetes.csv").read_bytes())
     (folder / "houses.yaml").write_text(HOUSES, encoding="utf-8")
@@ -159,7 +159,7 @@ def test_the_last_row_is_shown_where_training_stops_early(program: Program) -> N
     assert rows[:3] == ["3", "4", "trained"]
 
 
-def test_a_long_story_is_broken_between_words(program: Program) -> None:
+def test_a_long_message_is_broken_between_words(program: Program) -> None:
     name = "a-name-of-" + "many-" * 13 + "words"
     answer = program("train", IRIS, "--set", "training.epochs=1", "--set", f"name={name}")
     first, second = answer.err.splitlines()[:2]

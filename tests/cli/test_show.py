@@ -33,7 +33,7 @@ class TestActivation:
         np.testing.assert_allclose(found["value"], np.tanh(z))
         np.testing.assert_allclose(found["derivative"], 1 - np.tanh(z) ** 2)
 
-    def test_what_takes_units_together_says_so(self, program: Program) -> None:
+    def test_activations_across_units_are_marked(self, program: Program) -> None:
         answer = program("show", "activation", "softmax")
         assert answer.code == 0
         assert "f(z, 0)₁" in answer.out

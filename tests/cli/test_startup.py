@@ -1,4 +1,4 @@
-"""Process-wide settings that the program makes, and the library does not."""
+"""Tests of process-wide settings: changed by the program, but not by the library."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ AS_PROGRAM = "from nnkit.cli.app import main; main()"
 
 @pytest.fixture
 def plugins(tmp_path: Path) -> Path:
-    """A folder with an installed package that has a plugin for pydantic."""
+    """Creates a folder with an installed package that has a plugin for pydantic."""
     package = tmp_path / "curious-1.0.dist-info"
     package.mkdir()
     (package / "METADATA").write_text("Metadata-Version: 2.1\nName: curious\nVersion: 1.0\n")

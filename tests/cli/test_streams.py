@@ -1,4 +1,4 @@
-"""Output of any encoding, pipes that nobody reads, full disks, and names that are not UTF-8."""
+"""Tests of output: encodings, closed pipes, full disks, and file names that are not UTF-8."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ CALLS: dict[str, tuple[object, ...]] = {
     "trace": (XOR,),
     "init": ("größe→.yaml",),
 }
-FAILS = {"predict": 3}  # RUN reads no pictures
+FAILS = {"predict": 3}  # RUN does not accept pictures
 
 
 def commands(group: Any, *path: str) -> Iterator[tuple[str, ...]]:
-    """The names of the program's commands, groups left out."""
+    """Yields the names of the program's commands, without groups."""
     for name, member in group.commands.items():
         if hasattr(member, "commands"):
             yield from commands(member, *path, name)
@@ -72,7 +72,7 @@ ALL = [" ".join(path) for path in commands(typer.main.get_command(app))]
 class TestEncodings:
     @pytest.fixture
     def printing(self, program: Program, encoding: str, monkeypatch: pytest.MonkeyPatch) -> Program:
-        """The program, its streams of the encoding."""
+        """Runs the program with streams of an encoding."""
 
         def printing(*arguments: object) -> Answer:
             monkeypatch.setenv("NNKIT_DATA", str(ROOT / "data"))
@@ -100,8 +100,8 @@ class TestEncodings:
         assert answer.code == 0
         assert f"Usage: nnkit {name}".rstrip() in answer.out
 
-    def test_so_does_a_wrong_option(self, printing: Program, encoding: str) -> None:
-        # Typer repeats the option, and writes UTF-8 to a stream that claims to be ASCII.
+    def test_a_wrong_option_prints(self, printing: Program, encoding: str) -> None:
+        # Typer repeats the option, and writes UTF-8 even to an ASCII stream.
         option = "--bogus" if encoding == "ascii" else "--größe→"
         answer = printing("train", "größe→.yaml", option)
         assert answer.code == 2
@@ -114,7 +114,7 @@ class TestEncodings:
 
 
 def process(*arguments: object, folder: Path, **streams: int | IO[bytes]) -> Answer:
-    """The program as a process; of its streams those not given are pipes."""
+    """Starts the program as a process; streams that are not given are pipes."""
     ended = subprocess.run(
         command(*arguments),
         cwd=folder,
@@ -127,7 +127,7 @@ def process(*arguments: object, folder: Path, **streams: int | IO[bytes]) -> Ans
 
 @pytest.fixture
 def unread() -> Iterator[int]:
-    """A pipe whose reader has gone."""
+    """Opens a pipe whose reading end is closed."""
     reader, writer = os.pipe()
     os.close(reader)
     yield writer
@@ -154,7 +154,7 @@ class TestReaderLeft:
         (run,) = (tmp_path / "runs").iterdir()
         assert (run / "summary.json").is_file()
 
-    def test_the_exit_code_stays_that_of_what_happened(self, tmp_path: Path, unread: int) -> None:
+    def test_the_exit_code_is_kept(self, tmp_path: Path, unread: int) -> None:
         gate = ("--set", "expect={test.accuracy: {max: 0.01}}")
         answer = process("train", IRIS, *SHORT, *gate, "-q", folder=tmp_path, stdout=unread)
         assert answer.code == 4
@@ -168,7 +168,7 @@ class TestReaderLeft:
         rows = (tmp_path / "o.csv").read_text(encoding="utf-8").splitlines()
         assert len(rows) == len(table.read_text(encoding="utf-8").splitlines())
 
-    def test_what_nobody_would_see_is_not_computed(self, tmp_path: Path, unread: int) -> None:
+    def test_nothing_is_computed_for_closed_streams(self, tmp_path: Path, unread: int) -> None:
         answer = process("predict", PICTURE, "missing.png", folder=tmp_path, stdout=unread)
         assert (answer.code, answer.err) == (0, "")
 
@@ -223,7 +223,7 @@ class TestFullDevice:
         json.loads((run / "summary.json").read_text(encoding="utf-8"))
 
 
-# Every call that writes a file, and the file that it cannot write on a full disk.
+# Every command that writes a file, and the file that fails on a full disk.
 WRITES: dict[str, tuple[tuple[object, ...], str]] = {
     "init": (("c.yaml",), "c.yaml"),
     "init --csv": (("c.yaml", "--csv", TABLES / "iris.csv"), "c.yaml"),
@@ -269,7 +269,7 @@ def test_output_into_no_folder_or_onto_one_is_refused_before_any_work(
 
 @pytest.fixture
 def odd(tmp_path: Path) -> Path:
-    """A folder whose name is not UTF-8, where the system has such names."""
+    """Creates a folder whose name is not UTF-8, if the system supports such names."""
     folder = tmp_path / os.fsdecode(b"caf\xe9")
     try:
         folder.mkdir()

@@ -1,4 +1,4 @@
-"""Tables of metrics: aligned at the decimal points, and no wider than they may be."""
+"""Tests of tables of metrics: alignment at the decimal points, and limited width."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_what_is_indispensable_stays_though_it_does_not_fit() -> None:
 
 
 def summary(*figures: str) -> dict[str, Any]:
-    """A run's summary: each set has these figures, training an objective too."""
+    """Creates a run's summary with the same metrics for each set, and an objective for training."""
     values = iter([0.0045123, 0.9852, 12.5, 1.0, 4.5e10, 0.0947] * 20)
     results = {s: {f: next(values) for f in figures} for s in ("train", "validation", "test")}
     results["train"]["objective"] = 0.01

@@ -1,4 +1,4 @@
-"""Every member of every tagged union that a config can hold, found by walking the annotations."""
+"""Finds every member of every tagged union in a config by walking the annotations."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Case:
     """One member of a union.
 
     Attributes:
-        holder: a spec whose only field, `it`, is of that union.
+        holder: a spec whose only field, `it`, has the union's type.
         member: the member.
-        settings: the least that it must be given, as plain data.
+        settings: the required settings, as plain data.
     """
 
     holder: type[Spec]
@@ -32,7 +32,7 @@ class Case:
         return f"{self.member.__module__.rpartition('.')[2]}.{self.member.tag()}"
 
     def forms(self) -> Iterator[Any]:
-        """The same component in each of the forms in which YAML may give it."""
+        """Yields the component in each of its YAML forms."""
         tag, shorthand = self.member.tag(), self.member.shorthand
         yield {"kind": tag, **self.settings}
         yield {tag: self.settings}
@@ -43,7 +43,7 @@ class Case:
             yield {tag: self.settings[shorthand]}
 
     def short(self) -> tuple[Any, Any] | None:
-        """The member with its shorthand's field alone, in short and in full."""
+        """Returns the member with only its shorthand field, in short form and in full form."""
         tag, shorthand = self.member.tag(), self.member.shorthand
         if shorthand is None:
             return None
@@ -52,7 +52,7 @@ class Case:
 
 
 def cases() -> list[Case]:
-    """All members of all unions reachable from `Config`."""
+    """Yields all members of all unions reachable from `Config`."""
     found: list[Case] = []
     for union in {tuple(members(u)): u for u in unions(Config, set())}.values():
         holder = create_model("Holder", __base__=Spec, it=(union, ...))
@@ -61,7 +61,7 @@ def cases() -> list[Case]:
 
 
 def unions(annotation: Any, seen: set[type[Spec]]) -> Iterator[Any]:
-    """Every union marked as `Tagged` within an annotation and the specs it leads to."""
+    """Yields every `Tagged` union within an annotation and within the specs it contains."""
     if get_origin(annotation) is Annotated:
         if any(isinstance(mark, Tagged) for mark in annotation.__metadata__):
             yield annotation
@@ -75,7 +75,7 @@ def unions(annotation: Any, seen: set[type[Spec]]) -> Iterator[Any]:
 
 
 def annotation_of(field: FieldInfo) -> Any:
-    """A field's annotation with its metadata put back."""
+    """Returns a field's annotation including its metadata."""
     annotation = field.annotation
     for mark in field.metadata:
         annotation = Annotated[annotation, mark]  # type: ignore[assignment]
@@ -83,7 +83,7 @@ def annotation_of(field: FieldInfo) -> Any:
 
 
 def required(spec: type[Spec]) -> dict[str, Any]:
-    """A value for every field that has no default."""
+    """Returns a value for every field without a default."""
     return {
         name: example(annotation_of(field))
         for name, field in spec.model_fields.items()
@@ -92,7 +92,7 @@ def required(spec: type[Spec]) -> dict[str, Any]:
 
 
 def example(annotation: Any) -> Any:
-    """Plain data that an annotation allows."""
+    """Returns plain data that is valid for an annotation."""
     origin, parts = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return example(parts[0])

@@ -1,4 +1,4 @@
-"""A config that uses every section, each in another of the forms that YAML allows."""
+"""A config with every section, using all the different YAML forms."""
 
 from __future__ import annotations
 

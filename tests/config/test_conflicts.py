@@ -1,4 +1,4 @@
-"""Settings that another one would overrule: each conflict points at the setting to change."""
+"""Tests of conflicting settings: each error points to the setting to change."""
 
 from __future__ import annotations
 
@@ -195,7 +195,7 @@ def test_in_a_base_and_on_the_command_line(tmp_path: Path) -> None:
         FLAT + "optimizer: lbfgs\nregularization: {l2: 0.1}\n",
         layers("dense: {units: 8, lr_factor: 0}, dense: 3") + "optimizer: lbfgs\n",
         FLAT + "optimizer: {pegasos: 0.01}\nloss: hinge\nregularization: {l2: 0.01}\n",
-        # What is inside a block counts too.
+        # Layers inside a block count, too.
         layers("residual: {layers: [dense: 8, dense: 8], activation: relu}, dense: 3")
         + "activation: tanh\n",
         layers("residual: [dense: 8], dense: {units: 3, lr_factor: 0}"),
@@ -223,7 +223,7 @@ def test_no_conflict_and_none_once_resolved(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     "rest", ["", "activation: {output: softmax}\n", "regularization: {dropout: 0.5}\n"]
 )
-def test_an_activation_before_the_last_pooling_is_none_of_the_outputs(
+def test_an_activation_before_the_last_pooling_is_not_the_output_activation(
     tmp_path: Path, last: str, rest: str
 ) -> None:
     (tmp_path / "c.yaml").write_text(DATA + layers(f"{last}, global_avg_pool") + rest)

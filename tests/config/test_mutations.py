@@ -1,6 +1,6 @@
-"""Configs spoilt at random: each loads, or is refused with a position for every problem.
+"""Tests of random config mutations: each loads, or is rejected with the position of every error.
 
-NNKIT_MUTATIONS=2000 pytest tests/config/test_mutations.py tries more of them.
+`NNKIT_MUTATIONS=2000 pytest tests/config/test_mutations.py` runs more mutations.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ SNIPPETS = (
 
 @st.composite
 def spoilt(draw: st.DrawFn) -> bytes:
-    """A config with one to four mutations of its data, of its text, or of both."""
+    """Applies one to four mutations to a config's data, its text, or both."""
     text = draw(st.sampled_from(TEXTS))
     if draw(st.booleans()):
         data = parse_yaml(text, "c.yaml").plain()
@@ -76,7 +76,7 @@ def spoilt(draw: st.DrawFn) -> bytes:
 
 
 def mutate_data(draw: st.DrawFn, data: Any) -> Any:
-    """One value dropped, renamed, moved elsewhere or replaced."""
+    """Drops, renames, moves or replaces one value."""
     paths = [path for path in places(data) if path]
     if not paths:
         return draw(JUNK)
@@ -116,7 +116,7 @@ def changed(draw: st.DrawFn, data: Any, above: list[str | int], last: str | int)
 
 
 def mutate_text(draw: st.DrawFn, text: str) -> str:
-    """A part cut out, put in or moved, or a line doubled, shifted or left out."""
+    """Deletes, inserts or moves a part of the text, or repeats, shifts or deletes a line."""
     what = draw(st.sampled_from(["cut", "insert", "insert", "double", "shift", "omit", "end"]))
     start = draw(st.integers(0, len(text)))
     if what == "cut":
@@ -179,7 +179,9 @@ def check_position(position: str, path: Path, content: bytes) -> None:
     ),
     value=JUNK.map(dump_yaml) | SNIPPETS,
 )
-def test_so_does_one_with_an_override_out_of_place(key: list[str], value: str, path: Path) -> None:
+def test_a_misplaced_override_loads_or_is_refused_with_positions(
+    key: list[str], value: str, path: Path
+) -> None:
     path.write_text(RICH, encoding="utf-8")
     try:
         load_config(path, [f"{'.'.join(key)}={value}"])

@@ -1,4 +1,4 @@
-"""The JSON Schema: valid itself, and of one mind with the parser."""
+"""Tests of the JSON Schema: it is valid, and consistent with the parser."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Form = tuple[Place, frozenset[str]]
 
 @cache
 def shipped() -> dict[str, Any]:
-    """Each as it is once laid over what it extends."""
+    """Returns the shipped configs, merged with the configs they extend."""
     documents = {path.stem: load_document(path, ()).plain() for path in CONFIGS}
     return {**documents, "rich": parse_yaml(RICH, "rich.yaml").plain()}
 
@@ -44,7 +44,7 @@ def test_it_is_a_valid_schema_of_the_draft_that_it_names() -> None:
 
 
 def test_the_shipped_one_is_up_to_date() -> None:
-    """`nnkit config schema > configs/schema.json` brings it up to date."""
+    """Compares configs/schema.json with the output of `nnkit config schema`."""
     shipped = json.loads((FOLDER / "schema.json").read_text(encoding="utf-8"))
     assert shipped == SCHEMA.schema
 
@@ -63,15 +63,15 @@ def test_a_config_that_extends_another_may_leave_out_what_is_required() -> None:
 
 
 @pytest.mark.parametrize("document", shipped().values(), ids=shipped())
-def test_so_does_every_resolved_one(document: Any) -> None:
+def test_every_resolved_config_fits(document: Any) -> None:
     config = validate(Config, parse_yaml(dump_yaml(document), "c.yaml"))
     SCHEMA.validate(config.resolved())
 
 
 def with_unknown_keys(document: Any, place: Place = ()) -> Iterator[tuple[Form, Any]]:
-    """The document again and again, each time with an unknown key in another of its mappings.
+    """Yields copies of a document, each with an unknown key in another mapping.
 
-    Yields also which mapping it is: where it stands, whichever the entry of a list, and its keys.
+    Each copy comes with the form of the mapping: its place, ignoring list indices, and its keys.
     """
     if isinstance(document, dict):
         yield (place, frozenset(document)), {**document, "no_such_key": 1}
@@ -85,7 +85,7 @@ def with_unknown_keys(document: Any, place: Place = ()) -> Iterator[tuple[Form, 
 
 
 def spoilt() -> dict[str, list[Any]]:
-    """The shipped configs with unknown keys; of mappings that are alike, the first is spoilt."""
+    """Returns shipped configs with unknown keys, one for each form of a mapping."""
     found: dict[str, list[Any]] = {}
     seen: set[Form] = set()
     for name, document in shipped().items():
@@ -97,7 +97,7 @@ def spoilt() -> dict[str, list[Any]]:
 
 
 @pytest.mark.parametrize("documents", spoilt().values(), ids=spoilt())
-def test_a_key_that_the_parser_does_not_know_the_schema_does_not_either(
+def test_unknown_keys_are_rejected_by_parser_and_schema(
     documents: list[Any],
 ) -> None:
     for broken in documents:
@@ -136,7 +136,7 @@ def test_it_takes_nothing_else(holder: type[Spec]) -> None:
 
 
 @pytest.mark.parametrize("section", ["optimizer", "loss", "activation"])
-def test_a_shorthand_that_the_parser_takes_the_schema_takes(section: str) -> None:
+def test_the_schema_accepts_the_parsers_shorthands(section: str) -> None:
     document = parse_yaml(RICH, "rich.yaml").plain()
     for form in ("leaky_relu", {"leaky_relu": 0.1}, {"kind": "leaky_relu", "slope": 0.1}):
         assert SCHEMA.is_valid(document | {section: form}) is (section == "activation")

@@ -1,4 +1,4 @@
-"""Specs: strict and immutable, and every component in each of the forms that YAML may give it."""
+"""Tests of specs: strict, immutable, and equal in every YAML form of a component."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_a_shorthand_takes_a_component_in_any_form(text: str, spec: Component) -
 @pytest.mark.parametrize(
     "text", ["small: 3", "{small: 3}", "{kind: small, size: 3}", "{first: {small: 3}}"]
 )
-def test_so_does_a_section_s(text: str) -> None:
+def test_a_shorthand_of_a_section_takes_a_component_in_any_form(text: str) -> None:
     if not text.startswith("{"):
         text = f"\n  {text}"
     assert root(f"section: {text}").section == Section(first=Small(size=3))
@@ -232,7 +232,7 @@ def test_a_component_is_built_when_it_is_chosen() -> None:
 
 @pytest.fixture
 def hurried_threads() -> Iterator[None]:
-    """Threads that interrupt each other as often as can be."""
+    """Makes threads interrupt each other as often as possible."""
     usual = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield

@@ -1,4 +1,4 @@
-"""From files to a spec: `extends`, `--set`, and every error at its position with its remedy."""
+"""Tests of loading configs: `extends`, `--set`, and errors with position and remedy."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Write = Callable[..., Path]
 
 @pytest.fixture
 def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
-    """Writes a file into the working folder, so that errors name it without a folder."""
+    """Writes a file into the working folder, so that errors show its name without a folder."""
     monkeypatch.chdir(tmp_path)
 
     def write(text: str, name: str = "c.yaml") -> Path:
@@ -36,7 +36,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
 
 
 def refusal(path: Path, *overrides: str) -> list[str]:
-    """The lines of the one error that a config gets."""
+    """Returns the lines of a config's only error."""
     with pytest.raises(NnkitError) as caught:
         load_config(path, overrides)
     assert caught.value.exit_code == 2
@@ -84,7 +84,7 @@ def test_an_empty_file_lacks_what_is_required(write: Write) -> None:
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        # keys that belong elsewhere
+        # misplaced keys
         ("epochs: 3", "3:1: epochs: unknown key; it belongs in 'training.epochs'"),
         ("layers: []", "3:1: layers: unknown key; it belongs in 'architecture.layers'"),
         ("momentum: 1", "3:1: momentum: unknown key; it belongs in 'optimizer.momentum'"),
@@ -94,7 +94,7 @@ def test_an_empty_file_lacks_what_is_required(write: Write) -> None:
             "training: {dropout: 0.5}",
             "3:12: training.dropout: unknown key; it belongs in 'regularization.dropout'",
         ),
-        # keys that belong nowhere
+        # unknown keys
         (
             "expect: {a: {least: 1}}",
             "3:14: expect.a.least: unknown key; the keys here are min, max",
@@ -142,7 +142,7 @@ def test_an_empty_file_lacks_what_is_required(write: Write) -> None:
             "3:7: name: must start with a letter or a digit, and contain only letters a-z and A-Z",
         ),
         (f"name: {'a' * 99}", "3:7: name: must be no longer than 80 character(s), got 'aaa"),
-        # what two settings together make wrong
+        # conflicting settings
         (
             "training: {epochs: 1, steps: 1}",
             "3:11: training: epochs and steps both set the training length; use one of them",
@@ -321,7 +321,7 @@ class TestOverrides:
         assert (layer["activation"] or {}).get("kind") == activation
 
     @pytest.mark.parametrize("key", ["optimizer.lr", "optimizer.adam.lr"])
-    def test_so_is_what_was_written_as_its_kind_alone(self, write: Write, key: str) -> None:
+    def test_a_layer_written_as_its_kind_only_is_reached(self, write: Write, key: str) -> None:
         path = write(f"{BASE}optimizer: adam\n")
         overrides = [f"{key}=0.5", f"{key.replace('lr', 'beta1')}=0.25"]
         optimizer = load_config(path, overrides).optimizer.model_dump()
@@ -361,7 +361,7 @@ class TestOverrides:
             "--set training.epoch=3: training.epoch: unknown key; did you mean 'epochs'?",
         ]
 
-    def test_it_goes_over_what_a_base_says(self, write: Write) -> None:
+    def test_it_overrides_a_base(self, write: Write) -> None:
         write(f"{BASE}seed: 1\n", "base.yaml")
         assert load_config(write("extends: base.yaml\nseed: 2\n"), ["seed=3"]).seed == 3
 
@@ -435,7 +435,7 @@ def test_a_setting_is_found_in_whatever_form_it_is_written(
         ("activation", "output", "kind"),
     ],
 )
-def test_a_default_is_not(path: SettingPath) -> None:
+def test_a_default_is_not_found(path: SettingPath) -> None:
     assert not find_setting(Config, parse_yaml(WRITTEN, "f"), path)[2]
 
 

@@ -1,4 +1,4 @@
-"""YAML text to nodes: YAML 1.2 scalars, positions, and everything that a config may not hold."""
+"""Tests of parsing YAML: YAML 1.2 scalars, positions, and everything that is not allowed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def parse(text: str) -> Any:
 
 
 def refusal(text: str) -> str:
-    """The one error that a text gets."""
+    """Returns the only error in a text."""
     with pytest.raises(ConfigError) as caught:
         parse_yaml(text, "f")
     return str(caught.value)
@@ -118,7 +118,7 @@ def test_a_merge_key_brings_in_other_mappings(text: str, value: object) -> None:
 
 
 def test_a_merge_key_may_stand_in_what_is_merged() -> None:
-    # PyYAML's own reader has 1 here, against the rule that a mapping's own keys win.
+    # PyYAML's own reader gives 1 here, against the rule that a mapping's own keys win.
     assert parse("x: &x {a: 1}\nz: {<<: {<<: *x, a: 0}, b: 2}")["z"] == {"a": 0, "b": 2}
 
 
@@ -216,7 +216,7 @@ TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 
 @pytest.fixture(params=["installed", "python"])
 def loader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """PyYAML with libyaml, where that is installed, and without."""
+    """Selects PyYAML's loader: with libyaml, if it is installed, and without."""
     if request.param == "python":
         monkeypatch.setattr("nnkit.config.yaml.Loader", yaml.SafeLoader)
 
@@ -332,7 +332,7 @@ PLAIN_DATA = st.recursive(
 def test_what_is_dumped_is_read_back(data: Any) -> None:
     read = parse(dump_yaml(data))
     assert read == data
-    assert repr(read) == repr(data)  # which tells 1 from 1.0 and true, and 0.0 from -0.0
+    assert repr(read) == repr(data)  # distinguishes 1 from 1.0 and true, and 0.0 from -0.0
 
 
 def test_nan_is_read_back() -> None:

@@ -1,4 +1,4 @@
-"""A small training on any data, for tests that need a whole one."""
+"""Small training runs on any data, for tests that need a complete run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PICTURES = sorted((DATA / "pictures").glob("[0-9][-.]*"))
 
 
 def small_config(source: Any, outputs: int = 2, **data: Any) -> Config:
-    """One epoch of a small network on that source; `data` adds settings of `data:`."""
+    """Returns a config for one epoch of a small network; `data` adds settings of `data:`."""
     flatten = [] if "csv" in str(source) else ["flatten"]
     return config_from(
         {
@@ -28,7 +28,7 @@ def small_config(source: Any, outputs: int = 2, **data: Any) -> Config:
 
 
 def train_digit_reader(runs: Path) -> nnkit.Run:
-    """784-64-10, two epochs on 5,000 images of MNIST."""
+    """Trains 784-64-10 for two epochs on 5,000 MNIST images."""
     config = config_from(
         {
             "name": "digits",

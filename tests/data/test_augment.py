@@ -1,4 +1,4 @@
-"""Augmentation: what it may change, and that it can be found again."""
+"""Tests of augmentation: its effects, and its reproducibility."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ each_movement = pytest.mark.parametrize("movement", MOVEMENTS, ids=name)
 INTERPOLATED = [a for a in MOVEMENTS if not isinstance(a, Uninterpolated)]
 each_interpolated = pytest.mark.parametrize("movement", INTERPOLATED, ids=name)
 
-# How scipy calls what lies beyond an image.
+# SciPy's name of each fill mode.
 BEYOND: dict[Any, dict[str, Any]] = {
     "edge": {"mode": "nearest"},
     -1.5: {"mode": "grid-constant", "cval": -1.5},
@@ -70,7 +70,7 @@ def augmented(
 
 
 def warp_of(augmentations: Sequence[Augmentation], X: Array, seed: int = 0) -> Warp:
-    """The movements put together, with the draws that `augmented` gives them."""
+    """Composes movements into a warp, with the same random numbers as `augmented`."""
     warp = Warp(len(X))
     for i, movement in enumerate(augmentations):
         assert isinstance(movement, Movement)
@@ -79,7 +79,7 @@ def warp_of(augmentations: Sequence[Augmentation], X: Array, seed: int = 0) -> W
 
 
 def by_scipy(X: Array, warp: Warp, fill: Any) -> Array:
-    """What scipy interpolates at the places of the warp."""
+    """Interpolates at the positions of a warp with SciPy."""
     result = np.empty_like(X)
     pixels = np.indices(X.shape[2:]).astype(float)
     centre = (np.array(X.shape[2:]).reshape(2, 1, 1) - 1) / 2
@@ -154,7 +154,9 @@ def test_affine_movements_follow_each_other_in_order() -> None:
     sources = [a.source(len(X), generator(0, f"augment/{i}")) for i, a in enumerate(row)]
     for n in range(len(X)):
         place = pixel
-        for linear, offset in reversed(sources):  # the last one's pixels come from the one before
+        for linear, offset in reversed(
+            sources
+        ):  # each movement takes its pixels from the one before
             place = linear[n] @ place + offset[n]
         np.testing.assert_allclose(warp.linear[n] @ pixel + warp.offset[n], place)
 
@@ -170,7 +172,7 @@ def test_displacements_add_up() -> None:
     np.testing.assert_array_equal(twice.displacement, once.displacement + other.displacement)
 
 
-def test_another_fill_or_kind_between_parts_them() -> None:
+def test_another_fill_or_kind_separates_movements() -> None:
     a, b, c = Rotate(), Rotate(fill=0.0), Noise()
     flip = Flip()
     assert together([a, flip, a, b, flip, c, c, a]) == [[a, flip, a], [b, flip], [c], [c], [a]]
@@ -233,7 +235,7 @@ def test_whole_pixels_are_moved_the_same_with_others_or_alone() -> None:
         row = [Shift(pixels=3, fill=fill), Flip()]
         interpolated = X.copy()
         resample(interpolated, warp_of(row, X), fill)
-        if fill == "edge":  # alone, what has once left the image does not come back
+        if fill == "edge":  # alone, pixels that left the image do not return
             np.testing.assert_array_equal(augmented(row, X), interpolated)
         inside = augmented(row, X) != fill
         np.testing.assert_array_equal(augmented(row, X)[inside], interpolated[inside])
@@ -275,7 +277,7 @@ def test_an_image_is_enlarged_as_far_as_it_says(proportional: bool) -> None:
 
 
 def test_a_slanted_image_keeps_its_rows() -> None:
-    X = np.tile(np.arange(9.0)[:, None], (20, 1, 1, 9))  # each row of one value
+    X = np.tile(np.arange(9.0)[:, None], (20, 1, 1, 9))  # each row has one value
     np.testing.assert_allclose(augmented(Shear(degrees=40.0), X), X)
     linear, _ = Shear(degrees=40.0).source(2000, generator(0, "slants"))
     assert np.degrees(np.arctan(linear[:, 1, 0])).max() == pytest.approx(40, abs=0.5)
@@ -425,7 +427,7 @@ def test_no_image_is_moved_out_of_view() -> None:
         ("shift", {"fill": "edges"}),
     ],
 )
-def test_what_makes_no_sense_is_refused(kind: str, settings: dict[str, Any]) -> None:
+def test_invalid_settings_are_refused(kind: str, settings: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         members(AnyAugmentation)[kind].model_validate({"kind": kind, **settings})
 
@@ -441,6 +443,6 @@ def test_it_is_for_training_alone(tmp_path: Path) -> None:
     assert trainer.loop.evaluate() == plain.loop.evaluate()
 
 
-def test_a_range_the_wrong_way_round_is_told_with_its_place(tmp_path: Path) -> None:
+def test_a_reversed_range_is_rejected_with_its_place(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"data\.augment\.0\.scale: the smaller bound"):
         pictures(tmp_path, data={"augment": [{"scale": [1.2, 0.9]}]})

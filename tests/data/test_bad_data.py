@@ -1,4 +1,4 @@
-"""Whatever is wrong with the data is said before anything is written: file, place and remedy."""
+"""Tests of invalid data: reported before anything is written, with file, place and remedy."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def idx(images: bytes, labels: bytes) -> Callable[[Path], Source]:
 
 
 def images(**folders: bytes | None) -> Callable[[Path], Source]:
-    """A folder a class: with a picture, with the given content in its place, or empty."""
+    """Creates a folder per class: with a picture, with given content instead, or empty."""
 
     def make(folder: Path) -> Source:
         for name, content in folders.items():
@@ -100,7 +100,7 @@ PACKED = (DATA / "mnist" / FILES[3]).read_bytes()
 BAD_LABELS = gzip.compress(idx_bytes(np.full(10_000, 10)))
 FEW_LABELS = gzip.compress(idx_bytes(np.zeros(9_999)))
 
-# What is wrong, how it is made, and what the message begins with (after the folder) and contains.
+# The fault, how to produce it, and how the message starts (after the folder) and what it contains.
 BAD: dict[str, tuple[Callable[[Path], Source], str, str]] = {
     "mnist truncated": (mnist(FILES[3], PACKED[:-9]), f"mnist/{FILES[3]}: ", "damaged gzip"),
     "mnist no gzip": (mnist(FILES[1], b"x" * 99), f"mnist/{FILES[1]}: ", "nnkit data fetch mnist"),
@@ -252,7 +252,7 @@ def test_without_mnist_the_message_says_how_to_get_it(
 WORDS = "colour,size,kind\n" + "red,1,x\nblue,,y\n" * 10
 NUMBERS = "a,b,kind\n" + "1,2,x\n3,4,y\n" * 10
 
-# What is wrong: the table, settings of its source, settings of `data:`, and the error after the
+# The fault: the table, settings of its source, settings of `data:`, and the error after the
 # config's name.
 FAULTS: dict[str, tuple[str, Source, dict[str, Any], str]] = {
     "label": (

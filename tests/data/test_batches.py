@@ -1,4 +1,4 @@
-"""Batches: each epoch holds every sample once, and any batch can be found again."""
+"""Tests of batches: each epoch contains every sample once, and batches are reproducible."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ SIZES = st.tuples(st.integers(1, 200), st.integers(1, 60)).map(lambda pair: (sum
 
 
 def numbered(samples: int, batch_size: int, seed: int = 0) -> Batches:
-    """Inputs (n, 2) and targets (n, 1) that tell their own number."""
+    """Returns inputs (n, 2) and targets (n, 1) that contain the sample's number."""
     numbers = np.arange(samples)
     return Batches(np.column_stack([numbers, -numbers]), numbers[:, None], batch_size, seed)
 
 
 def epoch(batches: Batches, number: int, start: int = 0) -> list[list[int]]:
-    """The sample numbers in each batch, after a check that inputs and targets belong together."""
+    """Returns the sample numbers of each batch; checks that inputs and targets match."""
     found = []
     for X, T, _ in batches.epoch(number, start):
         np.testing.assert_array_equal(X, np.concatenate([T, -T]))
@@ -57,7 +57,7 @@ def test_many_batches_are_gathered_at_once_and_come_out_the_same() -> None:
 
 
 class Wide:
-    """Targets (n, 100,000) that tell their own number, made as they are read."""
+    """Targets (n, 100,000) that contain the sample's number, created when they are read."""
 
     shape, dtype = (200, 100_000), np.dtype(np.float32)
 

@@ -1,4 +1,4 @@
-"""What a source hands over: checked in parts, and known by its fingerprint."""
+"""Tests of data sets: checks in chunks, and the fingerprint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The description of a data set: what a person checks it by."""
+"""Tests of the description of a data set."""
 
 from __future__ import annotations
 

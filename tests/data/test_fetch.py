@@ -1,4 +1,4 @@
-"""Fetching MNIST: from a server on this machine, checked, and never unasked."""
+"""Tests of downloading MNIST: from a local server, verified, and only on request."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ SMALLEST = FILES[3]
 
 
 class Server(ThreadingHTTPServer):
-    """Serves a folder.
+    """An HTTP server for a folder.
 
     Attributes:
-        folder: what is served.
-        asked: the files asked for, in order.
-        cut: send but half of each file, though its whole length was announced.
+        folder: the folder to serve.
+        asked: the requested files, in order.
+        cut: whether to send only half of each file after announcing its full length.
     """
 
     daemon_threads = True
@@ -68,7 +68,7 @@ class Handler(SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with small files in the place of MNIST's, which are known by their sums as well."""
+    """Creates small files in place of MNIST's, and replaces the expected checksums."""
     folder = tmp_path / "small"
     folder.mkdir()
     for name in FILES:
@@ -80,7 +80,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def server(small: Path) -> Iterator[Server]:
-    """A server of those files, which a test may damage."""
+    """Starts a server for the small files, which a test may damage."""
     with serving(small) as running:
         yield running
 
@@ -96,7 +96,7 @@ def serving(folder: Path) -> Iterator[Server]:
 
 
 def place(server: Server, folder: Path, *names: str) -> Path:
-    """A folder that already has these of the served files."""
+    """Creates a folder that already contains some of the served files."""
     (folder / "mnist").mkdir(parents=True)
     for name in names:
         shutil.copy(server.folder / name, folder / "mnist")

@@ -1,4 +1,4 @@
-"""IDX files: every type, packed and unpacked, and those that are none."""
+"""Tests of IDX files: every type, compressed or not, and invalid files."""
 
 from __future__ import annotations
 

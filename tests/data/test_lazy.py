@@ -1,4 +1,4 @@
-"""Samples left on disk, or as bytes, give what samples prepared before give."""
+"""Tests of lazy samples: on disk or as bytes, they give the same results as prepared ones."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Opening pictures: every kind in use comes out the same, and whatever is none is refused."""
+"""Tests of opening pictures: all formats give the same image, and other files are rejected."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SIXTEEN = LEVELS.astype(np.uint16) * 257
 
 
 def with_alpha() -> Image.Image:
-    """The same on white, as black ink of varying opacity."""
+    """Converts a picture on white to black ink of varying opacity."""
     picture = Image.new("LA", GREY.size, 0)
     picture.putalpha(Image.fromarray(255 - LEVELS))
     return picture
@@ -38,7 +38,7 @@ def palette_with_transparency(path: Path) -> None:
 
 
 def turned(orientation: int, transpose: Image.Transpose) -> Callable[[Path], None]:
-    """The picture as a camera stores it: turned, with a note how to turn it back."""
+    """Stores a picture as a camera does: rotated, with EXIF orientation."""
 
     def save(path: Path) -> None:
         exif = Image.Exif()
@@ -92,7 +92,7 @@ def test_one_bit_a_pixel(tmp_path: Path) -> None:
 
 
 def png(width: int, height: int) -> bytes:
-    """A PNG that says it is of this size, and holds but one row of one pixel."""
+    """Creates a PNG that declares a size, but contains only one row of one pixel."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         checked = kind + content

@@ -1,4 +1,4 @@
-"""Preprocessing: right by scikit-learn, fitted on training data alone, and kept with the model."""
+"""Tests of preprocessing: as scikit-learn, fitted on training data only, saved with the model."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def draw(purpose: str, *shape: int) -> Array:
 
 
 def table(rows: int) -> Array:
-    """Row number, index of a word, and a number; some of the latter two missing."""
+    """Returns rows of row number, word index and number, with missing values in the last two."""
     dice = generator(0, "table")
     X = np.column_stack([np.arange(rows), dice.integers(0, 3, rows), dice.normal(5, 2, rows)])
     X[dice.random(rows) < 0.2, 1] = np.nan
@@ -56,7 +56,7 @@ def table(rows: int) -> Array:
 
 
 def write_csv(path: Path, X: Array) -> dict[str, Any]:
-    """The table as a CSV file, with a label to learn."""
+    """Writes a table as a CSV file with a label."""
     lines = [",".join([column.name for column in COLUMNS] + ["kind"])]
     for row, word, weight in X:
         colour = "" if np.isnan(word) else WORDS[int(word)]

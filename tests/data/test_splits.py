@@ -1,4 +1,4 @@
-"""Splits: every sample in exactly one set, each class in proportion, the same for the same seed."""
+"""Tests of splits: every sample in exactly one set, stratified by class, reproducible by seed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CUTS = ("validation", "test")
 
 
 def numbered(labels: list[int]) -> Dataset:
-    """Samples whose input is their own number."""
+    """Returns samples whose input is their own number."""
     classes = tuple(map(str, range(max(labels) + 1)))
     return Dataset(Samples(np.arange(len(labels)), np.array(labels)), classes=classes)
 
@@ -31,7 +31,7 @@ def labels_of(
 
 @st.composite
 def cases(draw: st.DrawFn) -> tuple[list[int], Split]:
-    """Labels of a few classes, and a split by shares or counts that leaves some to train on."""
+    """Draws labels of a few classes, and a split by fraction or count that leaves training data."""
     labels = draw(st.lists(st.integers(0, 4), min_size=3, max_size=200))
     held_out: dict[str, Any] = {}
     left = len(labels) - 1

@@ -1,4 +1,4 @@
-"""Where the commands of a page run, and how: without copies and processes that they do not need."""
+"""Runs the commands of a page, avoiding unnecessary copies and processes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Output = subprocess.CompletedProcess[str]
 
 
 def workplace(page: str, folder: Path) -> Path:
-    """A folder with the files that a page shows, and what its commands read and overwrite."""
+    """Creates a folder with the files shown in a page, and those its commands read or overwrite."""
     if changes_code(page):
         place = refresh.copy_of_repository(folder)
     else:
@@ -33,14 +33,14 @@ def workplace(page: str, folder: Path) -> Path:
 
 
 def changes_code(page: str) -> bool:
-    """Whether a page's commands need a changed copy of nnkit, and so processes of their own."""
+    """Whether a page's commands need a modified copy of nnkit, and therefore processes."""
     return any(block["role"] == "apply" for block in refresh.BLOCK.finditer(page))
 
 
 def without_processes(patch: pytest.MonkeyPatch) -> None:
-    """Lets pages call nnkit instead of starting it: most of a short command is its start.
+    """Replaces processes of nnkit by calls, because startup dominates short commands.
 
-    What a shell does (`;`, `|`, `>`), and other programs, are processes as ever.
+    Shell commands (`;`, `|`, `>`) and other programs still run as processes.
     """
     by_shell = refresh.output_of
 
@@ -56,7 +56,7 @@ def without_processes(patch: pytest.MonkeyPatch) -> None:
 
 
 def called(words: list[str], folder: Path) -> Output:
-    """What `main` prints in a folder, standard output and standard error in one."""
+    """Calls `main` in a folder; returns standard output and standard error merged."""
     printed = TextIOWrapper(BytesIO(), encoding="utf-8", write_through=True)
     with (
         chdir(folder),

@@ -1,4 +1,4 @@
-"""docs/architecture.md: what it names is there, and the error that it shows is the program's."""
+"""docs/architecture.md: the names in it exist, and the error it shows is the program's."""
 
 from __future__ import annotations
 

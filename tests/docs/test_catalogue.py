@@ -1,4 +1,4 @@
-"""docs/catalogue.md: up to date, complete, and right in what it says to write."""
+"""docs/catalogue.md: up to date and complete, with correct YAML."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_it_is_up_to_date() -> None:
 
 
 @pytest.mark.parametrize(("place", "tables"), [(README, 1), (METRICS_PAGE, 2)])
-def test_so_are_the_tables_in_other_pages(place: Path, tables: int) -> None:
+def test_tables_in_other_pages_are_up_to_date(place: Path, tables: int) -> None:
     text = place.read_text(encoding="utf-8")
     assert len(GENERATED.findall(text)) == tables
     assert generated(text) == text, f"`{COMMAND}` writes them anew"
@@ -69,7 +69,7 @@ def test_every_member_says_what_it_is(name: str) -> None:
 
 @pytest.mark.parametrize("name", SPECS)
 def test_every_setting_is_explained(name: str) -> None:
-    """By its description, or by the docstring that has its name or its letter."""
+    """Requires a description, or a docstring that contains the setting's name or symbol."""
     spec = SPECS[name]
     fields = spec.model_fields.keys() - {"kind"}
     bare = {field for field in fields if not (meaning(spec, field) or symbol(spec, field))}

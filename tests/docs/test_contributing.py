@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md and the workflow of CI: what they tell to run is there."""
+"""CONTRIBUTING.md and the CI workflow: the commands in them exist."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from docs.refresh import ROOT
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
 PAGES = [ROOT / "CONTRIBUTING.md", ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-# `make`, perhaps with options and variables, and its target, within code.
+# `make`, optionally with options and variables, and its target, within code.
 CALL = re.compile(
     r"(?:^    |`|- run: |&& )make (?:[-A-Z]\S* )*(?:\S+/ )?([a-z][a-z-]*)", re.MULTILINE
 )
@@ -30,7 +30,7 @@ def test_every_target_that_a_page_names_is_there(page: Path) -> None:
     assert set(CALL.findall(page.read_text(encoding="utf-8"))) <= TARGETS
 
 
-def test_the_guidelines_tell_every_target() -> None:
+def test_the_guidelines_name_every_target() -> None:
     text = PAGES[0].read_text(encoding="utf-8")
     assert set(re.findall(r"^\| `make ([a-z-]+)`", text, re.MULTILINE)) <= TARGETS
     shown = set(re.findall(r"^([a-z-]+):.*## ", MAKEFILE, re.MULTILINE))

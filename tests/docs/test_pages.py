@@ -1,6 +1,6 @@
-"""What the pages show: every command runs anew and prints what the page says.
+"""Tests of the pages: every command is run again and prints what the page shows.
 
-The words must be the same; of figures, only what is the same on every machine.
+Words must be equal; numbers only as far as they are the same on every machine.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from docs.refresh import ROOT, TABLE, pages, refreshed
 from tests.docs.commands import changes_code, without_processes, workplace
 
 PAGES = {str(page.relative_to(ROOT)): page.read_text(encoding="utf-8") for page in pages()}
-# README's trainings on MNIST take minutes; tests/docs/test_readme.py runs them.
+# README's MNIST runs take minutes; they are tested in tests/docs/test_readme.py.
 MINUTES = {"Sixty seconds", "Interrupted? Nothing is lost", "Look before and after"}
-# Trainings of several seconds, and processes that compile a changed copy of nnkit, or start slowly.
+# Runs of several seconds, and processes that compile a modified copy of nnkit or start slowly.
 SECONDS = {"An activation: one file", "The same optimum", "Sparse weights", "Autoencoders"}
 
 
 def runs(text: str) -> bool:
-    """Whether commands print something of a text."""
+    """Whether a text contains the output of commands."""
     return "<!-- run: " in text or bool(TABLE.search(text))
 
 
@@ -40,21 +40,21 @@ SECTIONS = [
     if runs(section)
 ]
 
-# Never twice the same: times, speeds, run hashes, memory, errors of rounding, lengths of rules.
+# Parts that always vary: times, speeds, run hashes, memory, rounding errors, lengths of rules.
 VARIES = re.compile(
     r"[\d.,]+(?: (?:s|ms|samples/s|[kMG]?B)|/s)\b|(?<=-)[0-9a-f]{8}\b"
     r"|\d+(?:\.\d+)?e-\d+|\bin [\d.]+s|─+"
 )
-# Of a row of a chart, what stands before the axis; where dots cover the marks, a hair decides.
+# The part of a chart row before the axis; the plotted dots may change with rounding.
 PLOTTED = re.compile(r"^( *\S* *[│┤]).*")
 DOTS = re.compile("[\u2801-\u28ff]")
 NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?(?:e\+?\d+)?(?=( %)?)")
-# What these print comes of a training, whose course another processor may change altogether.
+# Commands that train; their results may differ considerably on another processor.
 TRAINING = re.compile(r"\$ nnkit (?:train|eval|lr-find) ")
 
 
 def same(shown: str, now: str, command: str = "") -> bool:
-    """Whether a command's lines say the same: word for word, and of figures the size."""
+    """Whether two lines of output agree: equal words, and similar numbers."""
     shown, now = map(steady, (shown, now))
     if NUMBER.sub("#", shown) != NUMBER.sub("#", now):
         return False
@@ -64,22 +64,22 @@ def same(shown: str, now: str, command: str = "") -> bool:
 
 
 def steady(line: str) -> str:
-    """A line without what varies."""
+    """Removes the varying parts of a line."""
     return " ".join(VARIES.sub("…", PLOTTED.sub(r"\1", line)).split())
 
 
 def measured(*numbers: re.Match[str]) -> bool:
-    """Whether none is a number of things; from 1,000 on, those have commas, and figures none."""
+    """Whether no number is a count; counts are integers, with commas from 1,000 on."""
     return not any(re.fullmatch(r"\d{1,3}(?:,\d{3})*", number[0]) for number in numbers)
 
 
 def near(a: re.Match[str], b: re.Match[str]) -> bool:
-    """Within 2 %."""
+    """Whether two measured numbers agree within 2 %."""
     return measured(a, b) and abs(value(a) - value(b)) <= 0.02 * value(a) + 0.001
 
 
 def of_one_size(a: re.Match[str], b: re.Match[str]) -> bool:
-    """Within a factor of four, or six in a hundred."""
+    """Whether two measured numbers agree within a factor of four, or six percentage points."""
     low, high = sorted((value(a), value(b)))
     close = high - low <= 6 if a[1] else high <= 4 * low or high - low <= 0.02
     return measured(a, b) and close

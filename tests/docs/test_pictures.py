@@ -1,4 +1,4 @@
-"""The pictures on the pages: each is drawn by a command of its page, and looks as drawn anew."""
+"""Tests of the pages' pictures: a command of the page draws each one, with the same result."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from docs.refresh import (
 from nnkit.nn.params import Array
 
 PAGES = {str(page.relative_to(ROOT)): page for page in pages() if pictures(page)}
-BLOCK_SIDE = 12  # pixels; letters, which every version of a font renders otherwise, average out
-TOLERANCE = 12  # grey levels, by which the mean of a block may differ
+BLOCK_SIDE = 12  # pixels; averages out differences between font versions
+TOLERANCE = 12  # grey levels between the means of two blocks
 
 
 def drawing(text: str) -> list[str]:
-    """The commands of a page that draw pictures into docs/."""
+    """Returns the commands of a page that draw pictures into docs/."""
     shown = (
         command for block in BLOCK.finditer(text) for command in block["argument"].split(" ;; ")
     )
@@ -35,7 +35,7 @@ def drawing(text: str) -> list[str]:
 
 
 def blocks(path: Path) -> Array:
-    """The mean grey level of each block of pixels."""
+    """Computes the mean grey level of each block of pixels."""
     with Image.open(path) as picture:
         grey = picture.convert("L")
     size = (-(-grey.width // BLOCK_SIDE), -(-grey.height // BLOCK_SIDE))
@@ -43,7 +43,7 @@ def blocks(path: Path) -> Array:
 
 
 def words(path: Path) -> set[str]:
-    """The words in an SVG: as text, or in the comments beside letters that matplotlib draws."""
+    """Returns the words in an SVG, from text or from comments beside matplotlib's glyphs."""
     text = path.read_text(encoding="utf-8").replace("&#160;", " ")
     shown = re.findall(r"<!-- (.+?) -->|>([^<]+)</text>", text)
     without_hashes = re.sub(r"-[0-9a-f]{8}\b", "", " ".join(map("".join, shown)))
@@ -51,7 +51,7 @@ def words(path: Path) -> set[str]:
 
 
 def alike(shown: Path, anew: Path) -> bool:
-    """Whether two pictures show the same, up to how fonts and processors round."""
+    """Whether two pictures agree, up to differences in fonts and rounding."""
     if shown.suffix == ".svg":
         return words(shown) == words(anew)
     before, now = blocks(shown), blocks(anew)

@@ -1,4 +1,4 @@
-"""README.md: its config is one, its Python runs, and its long trainings print what it shows."""
+"""README.md: the config is valid, the Python code runs, and long runs print what is shown."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def block(language: str) -> str:
-    """The one block of a language."""
+    """Returns the only code block in a language."""
     (found,) = re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
     return str(found)
 
@@ -45,13 +45,13 @@ def test_the_python_runs_and_prints_what_it_says(tmp_path: Path) -> None:
 
 
 def skeleton(section: str) -> list[str]:
-    """The lines of a section without figures, checksums and stars: another processor has others."""
+    """Returns a section's lines without numbers, checksums and stars, which depend on the CPU."""
     hidden = re.sub(r"\b[0-9a-f]{64}\b| ★", "", section)
     return [re.sub(r"\d[\d,.]*", "#", steady(line)) for line in hidden.splitlines()]
 
 
-# How far a training is interrupted after some seconds is for tests/cli/test_interruption.py, which
-# does not count on the clock.
+# Interruption is tested in tests/cli/test_interruption.py, which does not depend on the time that
+# a run takes.
 @pytest.mark.slow
 @pytest.mark.parametrize("title", sorted(MINUTES - {"Interrupted? Nothing is lost"}))
 def test_long_trainings_print_the_same_lines(title: str, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What other libraries computed, each file beside the script that made it."""
+"""Reference values from other libraries, each file with the script that generates it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-# A name of a file; PyTorch has two of them.
+# The name of a file; PyTorch has two.
 Library = Literal["torch", "torch_conv", "keras", "onnx"]
 
 
@@ -19,33 +19,33 @@ def _content(library: Library) -> dict[str, Any]:
 
 
 def vectors(library: Library, family: str) -> list[dict[str, Any]]:
-    """A library's cases for one family of components, such as `losses`; none if it has none."""
+    """Returns a library's cases for a family of components, such as `losses`; may be empty."""
     cases: list[dict[str, Any]] = _content(library).get(family, [])
     return cases
 
 
 def torch_vectors(family: str) -> list[dict[str, Any]]:
-    """PyTorch's cases."""
+    """Returns PyTorch's cases for a family."""
     return vectors("torch", family)
 
 
 def torch_conv_vectors() -> list[dict[str, Any]]:
-    """PyTorch's cases of the layers that see images and sequences, with samples first."""
+    """Returns PyTorch's cases for layers on images and sequences, with samples first."""
     return vectors("torch_conv", "layers")
 
 
 def keras_vectors(family: str) -> list[dict[str, Any]]:
-    """Keras's cases."""
+    """Returns Keras's cases for a family."""
     return vectors("keras", family)
 
 
 def onnx_vectors(family: str) -> list[dict[str, Any]]:
-    """The cases with which ONNX tests its backends."""
+    """Returns ONNX's backend test cases for a family."""
     return vectors("onnx", family)
 
 
 def case_name(case: dict[str, Any]) -> str:
-    """A test's name from a case: its own, or its spec and its type of number if it has one."""
+    """Returns the test id of a case: its name, or its spec and data type."""
     if "name" in case:
         return str(case["name"])
     spec = case["spec"]

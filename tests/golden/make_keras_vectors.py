@@ -1,12 +1,12 @@
-"""Writes keras.json: what Keras and Optax compute for the components they and nnkit have in common.
+"""Writes keras.json: reference values of Keras and Optax for the components shared with nnkit.
 
-Run it where Keras, JAX and Optax are installed (nnkit need not be), after adding a row to a table:
+Run it with Keras, JAX and Optax installed (nnkit is not needed), after adding a row to a table:
 
     python tests/golden/make_keras_vectors.py
 
-Left out is what Keras defines otherwise: Adam, Adagrad and RMSprop with epsilon elsewhere, Adamax
-with it added to the largest gradient, LAMB with its weight decay apart from the step, and the
-Poisson loss with 1e-7 inside the logarithm.
+Components that Keras defines differently are omitted: Adam, Adagrad and RMSprop with epsilon in
+another place, Adamax with epsilon added to the largest gradient, LAMB with weight decay separate
+from the step, and the Poisson loss with 1e-7 inside the logarithm.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ STEPS = 20
 
 
 def halving() -> Any:
-    """Rates that Keras's schedules, which compute in float32, hold exactly."""
+    """Returns a schedule whose rates are exact in float32, in which Keras computes them."""
     return keras.optimizers.schedules.ExponentialDecay(0.0625, 5, 0.5, staircase=True)
 
 
@@ -85,8 +85,8 @@ TRANSFORMATIONS: list[tuple[Spec, Any]] = [
     ),
 ]
 
-# Each row: nnkit's spec, which targets it takes, what the network gives (`logits` for a fused
-# loss), and the losses of samples (N,), summed over their K outputs.
+# Each row: nnkit's spec, its kind of targets, the network's output (`logits` for a fused
+# loss), and the loss of each sample (N,), summed over its K outputs.
 Of = Callable[[Any, Any], Any]
 K, SAMPLES = 4, 6
 losses_of = keras.losses
@@ -108,7 +108,7 @@ LOSSES: list[tuple[Spec, str, str, Of]] = [
     ({"kind": "cosine"}, "real", "real", lambda T, Y: 1 + losses_of.cosine_similarity(T, Y)),
     ({"kind": "hinge"}, "signed", "real", lambda T, Y: K * losses_of.hinge(T, Y)),
     ({"kind": "squared_hinge"}, "signed", "real", lambda T, Y: K * losses_of.squared_hinge(T, Y)),
-    (  # outputs above 0, below which Keras's largest output of another class is 0
+    (  # positive outputs, because Keras's largest output of another class is at least 0
         {"kind": "multiclass_hinge"},
         "one_hot",
         "distribution",

@@ -1,12 +1,12 @@
-"""Writes onnx.json: the cases with which ONNX tests its backends, for what nnkit has too.
+"""Writes onnx.json: ONNX's backend test cases for the components shared with nnkit.
 
-Run it where ONNX is installed (nnkit need not be):
+Run it with ONNX installed (nnkit is not needed):
 
     python tests/golden/make_onnx_vectors.py
 
-Left out is what ONNX has otherwise (a hard sigmoid through another point, SELU of other constants,
-labels that are no class, padding that differs from side to side) and what is large. Arrays have
-channels first and samples last.
+Large cases are omitted, and those that ONNX defines differently (another hard sigmoid, SELU with
+other constants, labels that are not a class, unequal padding of the sides). Arrays have channels
+first and samples last.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Settings = Mapping[str, Any]
 Arrays = list[Any]
 LARGEST = 600  # numbers in one array
 
-# Each row: ONNX's operator, and nnkit's spec for its attributes; None where nnkit has none such.
+# Each row: ONNX's operator, and nnkit's spec for its attributes; None if nnkit has no equivalent.
 ACTIVATIONS: dict[str, Callable[[Settings], Spec | None]] = {
     "Celu": lambda a: {"kind": "celu", "alpha": a.get("alpha", 1.0)},
     "Elu": lambda a: {"kind": "elu", "alpha": a.get("alpha", 1.0)},
@@ -54,7 +54,7 @@ LOSSES = {
     "NegativeLogLikelihoodLoss": "negative_log_likelihood",
     "SoftmaxCrossEntropyLoss": "cross_entropy",
 }
-# Each row: nnkit's spec, and how many arrays each parameter has (itself, its gradient, its state).
+# Each row: nnkit's spec, and the number of arrays per parameter (itself, gradient, state).
 OPTIMIZERS: dict[str, Callable[[Settings], Spec]] = {
     "Adagrad": lambda a: {"kind": "adagrad", "eps": a["epsilon"]},
     "Adam": lambda a: {
@@ -105,7 +105,7 @@ def loss(kind: str, settings: Settings, inputs: Arrays, outputs: Arrays) -> Spec
 
 def optimizer(spec: Spec, settings: Settings, inputs: Arrays, outputs: Arrays) -> Spec:
     (rate, updates, *rest), states = inputs, {"adam": 2}.get(spec["kind"], 1)
-    assert updates == 0  # before which no bias is corrected, and nothing decayed
+    assert updates == 0  # the first step: no bias correction and no decay
     parameters = len(rest) // (2 + states)
     groups = [flat(rest[i : i + parameters]) for i in range(0, len(rest), parameters)]
     after = [flat(outputs[i : i + parameters]) for i in range(0, len(outputs), parameters)]
@@ -130,7 +130,7 @@ def batch_norm(settings: Settings, inputs: Arrays, outputs: Arrays) -> Spec:
         "X": rounded(np.moveaxis(X, 0, -1)),
         "Y": rounded(np.moveaxis(outputs[0], 0, -1)),
     }
-    # of the running variance ONNX takes the biased one
+    # ONNX uses the biased variance for the running variance
     return case | ({"mean_after": rounded(outputs[1])} if len(outputs) > 1 else {})
 
 
@@ -209,7 +209,7 @@ def global_pool(kind: str, inputs: Arrays, outputs: Arrays) -> Spec:
 
 
 def zero_pad(settings: Settings, inputs: Arrays, outputs: Arrays) -> Spec | None:
-    """Padding with another constant is padding with zeros what lies above it."""
+    """Converts padding with a constant to zero padding, by subtracting the constant."""
     X, pads, *constant = inputs
     if settings["mode"] != "constant" or len(constant) != 1:
         return None
@@ -238,7 +238,7 @@ def up_sample(settings: Settings, inputs: Arrays, outputs: Arrays) -> Spec | Non
 
 
 def number_padded(settings: Settings, X: Any, kernel: Any) -> int | None:
-    """The padding of all sides if it is one number."""
+    """Returns the padding as one number, or None if the sides differ."""
     strides = settings.get("strides", [1] * len(kernel))
     if "auto_pad" in settings:
         sizes = zip(X.shape[2:], kernel, strides, strict=True)
@@ -286,7 +286,7 @@ IMAGES: dict[str, Callable[[Settings, Arrays, Arrays], Spec | None]] = {
 def converted(
     operator: str, settings: Settings, inputs: Arrays, outputs: Arrays
 ) -> tuple[str, Spec | None]:
-    """The family of a case, and the case in nnkit's terms."""
+    """Converts a case to nnkit's terms; returns its family and the case."""
     if operator in ACTIVATIONS:
         spec = ACTIVATIONS[operator](settings)
         return "activations", spec and activation(spec, settings, inputs, outputs)
@@ -306,7 +306,7 @@ def converted(
 
 
 def small_floats(*arrays: Any) -> bool:
-    """Whether the first is of float32, and none is large or of more than two positions."""
+    """Whether the first array is float32, and all are small with at most two spatial axes."""
     return arrays[0].dtype == np.float32 and all(
         array.size <= LARGEST and array.ndim <= 4 for array in arrays
     )
@@ -330,7 +330,7 @@ def plain(value: Any) -> Any:
 
 
 def number(value: Any) -> float:
-    """As few digits as a float32 needs."""
+    """Rounds to the digits that a float32 needs."""
     found = float(str(np.float32(value)))
     assert math.isfinite(found)
     return found
@@ -341,7 +341,7 @@ def rounded(array: Any) -> Any:
 
 
 def matrix(array: Any, channels: int) -> Any:
-    """The axis of the channels first, all others as samples."""
+    """Reshapes to two axes: channels first, all others merged as samples."""
     first = np.moveaxis(array, channels, 0)
     return rounded(first.reshape(len(first), -1))
 

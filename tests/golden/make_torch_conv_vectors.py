@@ -1,11 +1,11 @@
-"""Writes torch_conv.json: what PyTorch computes for the layers that see images and sequences.
+"""Writes torch_conv.json: reference values of PyTorch for layers on images and sequences.
 
-Run it where PyTorch is installed (nnkit need not be), after adding a row to one of the tables:
+Run it with PyTorch installed (nnkit is not needed), after adding a row to one of the tables:
 
     python -m tests.golden.make_torch_conv_vectors
 
-Numbers that are drawn are small integers where a layer is linear or picks, which keeps the file
-small and its sums exact. Arrays have samples first.
+Random numbers are small integers for linear layers and pooling, which keeps the file small and
+its sums exact. Arrays have samples first.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ SAMPLES = 2
 CONVOLUTIONS: list[Row] = [
     ({"kind": "conv", **spec}, shape)
     for spec, shape in (
-        # the kernels of images
+        # kernels on images
         ({"filters": 2, "kernel": 1, "padding": "valid"}, (3, 5, 7)),
         ({"filters": 3, "kernel": 2, "padding": "valid"}, (2, 9, 6)),
         ({"filters": 3, "kernel": 3, "padding": "valid"}, (2, 5, 7)),
         ({"filters": 2, "kernel": [3, 2], "padding": "valid"}, (1, 9, 6)),
         ({"filters": 2, "kernel": 5, "padding": "valid", "bias": False}, (2, 5, 7)),
-        # padding; of an even kernel's, PyTorch puts the odd one at the end
+        # padding; for even kernels, PyTorch puts the extra one at the end
         ({"filters": 2, "kernel": 1, "padding": "same"}, (2, 5, 7)),
         ({"filters": 2, "kernel": 2, "padding": "same"}, (2, 5, 7)),
         ({"filters": 2, "kernel": 3, "padding": "same", "bias": False}, (2, 9, 6)),
@@ -43,7 +43,7 @@ CONVOLUTIONS: list[Row] = [
         ({"filters": 2, "kernel": 2, "padding": 2}, (1, 5, 7)),
         ({"filters": 2, "kernel": [3, 2], "padding": 1}, (2, 9, 6)),
         ({"filters": 1, "kernel": 3, "padding": "same"}, (1, 1, 1)),
-        # strides that divide and strides that leave a rest
+        # strides that divide the size, and strides that leave a remainder
         ({"filters": 2, "kernel": 1, "padding": "valid", "stride": 2}, (2, 5, 7)),
         ({"filters": 2, "kernel": 2, "padding": "valid", "stride": 2}, (2, 5, 7)),
         ({"filters": 2, "kernel": 3, "padding": 1, "stride": 2}, (2, 9, 6)),
@@ -74,7 +74,7 @@ CONVOLUTIONS: list[Row] = [
             {"filters": 4, "kernel": 2, "padding": "valid", "stride": 2, "groups": "depthwise"},
             (2, 9, 6),
         ),
-        # which maps of LeNet-5's S2 a map of its C3 sees
+        # connections from LeNet-5's S2 to its C3
         ({"filters": 16, "kernel": 5, "padding": "valid", "connections": "lenet-5"}, (6, 6, 5)),
         # sequences
         ({"filters": 3, "kernel": 1, "padding": "valid"}, (2, 7)),
@@ -199,7 +199,7 @@ BLOCKS: list[Row] = [
 ]
 
 # LeCun, Bottou, Bengio & Haffner (1998), "Gradient-based learning applied to document
-# recognition", table I: a row for each map of S2, a column for each map of C3.
+# recognition", table I: one row per map of S2, one column per map of C3.
 LENET_5 = (
     "X...XXX..XXXX.XX",
     "XX...XXX..XXXX.X",
@@ -211,7 +211,7 @@ LENET_5 = (
 
 
 def connected() -> Tensor:
-    """1 where a map of C3 (16) sees one of S2 (6), else 0; with axes for the kernel."""
+    """Returns a mask (16, 6, 1, 1): 1 where a map of C3 is connected to a map of S2, else 0."""
     seen = torch.tensor([[float(mark == "X") for mark in row] for row in LENET_5])
     return seen.T[:, :, None, None]
 
@@ -284,7 +284,7 @@ def zero_pad(spec: Spec, shape: Shape) -> Any:
     behind = spec.get("behind", ahead)
     pairs = zip(reversed(ahead), reversed(behind), strict=True)  # the last axis first
     last_axis_first = [number for pair in pairs for number in pair]
-    return torch.nn.ConstantPad1d(tuple(last_axis_first), 0.0)  # of any number of axes
+    return torch.nn.ConstantPad1d(tuple(last_axis_first), 0.0)  # for any number of axes
 
 
 def reshape(spec: Spec, shape: Shape) -> Any:
@@ -302,7 +302,7 @@ def layer_norm(spec: Spec, shape: Shape) -> Any:
 
 
 class Subsample(torch.nn.Module):  # type: ignore[misc]
-    """The sum of each window, times a coefficient, plus a bias."""
+    """Subsampling: the sum of each window, times a coefficient, plus a bias."""
 
     def __init__(self, spec: Spec, shape: Shape) -> None:
         super().__init__()
@@ -316,7 +316,7 @@ class Subsample(torch.nn.Module):  # type: ignore[misc]
 
 
 class Block(torch.nn.Module):  # type: ignore[misc]
-    """Layers beside which their input goes past, by a 1 × 1 convolution if it must change shape."""
+    """A residual block, with a 1 × 1 convolution in the shortcut if the shape changes."""
 
     def __init__(self, spec: Spec, shape: Shape) -> None:
         super().__init__()
@@ -326,7 +326,7 @@ class Block(torch.nn.Module):  # type: ignore[misc]
             is_relu = layer["kind"] == "activation"
             made = torch.nn.ReLU() if is_relu else MODULES[layer["kind"]](layer, X.shape[1:])
             self.layers.append(made)
-            X = made.eval()(X)  # which leaves no trace in running means
+            X = made.eval()(X)  # leaves the running means unchanged
         self.shortcut: Any = torch.nn.Identity()
         if X.shape[1:] != shape:
             stride = -(-shape[1] // X.shape[2])
@@ -340,7 +340,7 @@ class Block(torch.nn.Module):  # type: ignore[misc]
 
 
 def names_of(spec: Spec) -> dict[str, str]:
-    """PyTorch's names of a layer's parameters, and nnkit's."""
+    """Returns PyTorch's names of a layer's parameters, with nnkit's names."""
     if spec["kind"] != "residual":
         return NAMES.get(spec["kind"], {})
     inside = {
@@ -366,7 +366,7 @@ MODULES: dict[str, Callable[[Spec, Shape], Any]] = {
     "subsample": Subsample,
     "residual": Block,
 }
-# By a layer, PyTorch's names of its parameters and nnkit's.
+# PyTorch's and nnkit's names of the parameters, by layer.
 NAMES = {
     "conv": {"weight": "W", "bias": "b"},
     "conv_transpose": {"weight": "W", "bias": "b"},
@@ -385,13 +385,13 @@ def integers(*shape: int) -> Tensor:
 
 
 def distinct(*shape: int) -> Tensor:
-    """No two alike, so that every maximum is one place's alone."""
+    """Returns distinct values, so that every maximum is unique."""
     count = torch.Size(shape).numel()
     return (torch.randperm(count) - count // 2).reshape(shape).to(torch.get_default_dtype())
 
 
 def few(*shape: int) -> Tensor:
-    """Of so few values that a maximum is often in several places: the gradient is the first's."""
+    """Returns values with many ties; the gradient of a maximum goes to its first position."""
     return torch.randint(-1, 2, shape).to(torch.get_default_dtype())
 
 
@@ -400,7 +400,7 @@ def real(*shape: int) -> Tensor:
 
 
 def cases(rows: list[Row], draw: Draw, upstream: Draw = integers) -> Iterator[dict[str, Any]]:
-    """Each row with parameters of its own; one that normalizes trains twice, then infers."""
+    """Yields a case for each row; normalization layers train on two batches, then infer."""
     for spec, shape in rows:
         module = MODULES[spec["kind"]](spec, shape)
         names = names_of(spec)
@@ -418,7 +418,7 @@ def cases(rows: list[Row], draw: Draw, upstream: Draw = integers) -> Iterator[di
 def batch(
     module: Any, X: Tensor, upstream: Draw, names: dict[str, str], training: bool
 ) -> dict[str, Any]:
-    """One batch forward, and in training backward; what state it leaves."""
+    """Runs a batch forward, and backward in training; returns the results and the new state."""
     module.train(training)
     X.requires_grad_()
     Y = module(X)
@@ -436,7 +436,7 @@ def batch(
 
 
 def plain(tensor: Tensor) -> Any:
-    """Nested lists; whole numbers without their point, which makes them short."""
+    """Converts to nested lists, with whole numbers as integers to save space."""
 
     def short(values: Any) -> Any:
         if isinstance(values, list):

@@ -1,6 +1,6 @@
-"""Writes torch.json: what PyTorch computes for the components that it and nnkit have in common.
+"""Writes torch.json: reference values of PyTorch for the components shared with nnkit.
 
-Run it where PyTorch is installed (nnkit need not be), after adding a row to one of the tables:
+Run it with PyTorch installed (nnkit is not needed), after adding a row to one of the tables:
 
     python tests/golden/make_torch_vectors.py
 """
@@ -30,7 +30,7 @@ ACTIVATIONS: list[tuple[Spec, Callable[[Tensor], Tensor]]] = [
     ({"kind": "log_softmax"}, lambda Z: F.log_softmax(Z, dim=0)),
     ({"kind": "sign"}, lambda Z: torch.sign(Z) + 0 * Z),
     ({"kind": "step"}, lambda Z: torch.heaviside(Z.detach(), torch.zeros_like(Z)) + 0 * Z),
-    # not F.hardsigmoid, whose gradient has a 1/6 of float32 even in float64
+    # not F.hardsigmoid, whose gradient uses a float32 1/6 even in float64
     ({"kind": "hard_sigmoid"}, lambda Z: F.relu6(Z + 3) / 6),
     ({"kind": "hard_tanh"}, F.hardtanh),
     ({"kind": "hard_tanh", "low": -2.0, "high": 0.5}, lambda Z: F.hardtanh(Z, -2.0, 0.5)),
@@ -40,7 +40,7 @@ ACTIVATIONS: list[tuple[Spec, Callable[[Tensor], Tensor]]] = [
     ({"kind": "elu", "alpha": 0.3}, lambda Z: F.elu(Z, 0.3)),
     ({"kind": "selu"}, F.selu),
     ({"kind": "celu"}, F.celu),
-    # not F.celu, whose alpha is a float32 even in float64
+    # not F.celu, whose alpha is float32 even in float64
     ({"kind": "celu", "alpha": 0.3}, lambda Z: 0.3 * F.elu(Z / 0.3)),
     ({"kind": "gelu"}, F.gelu),
     ({"kind": "gelu", "form": "tanh"}, lambda Z: F.gelu(Z, approximate="tanh")),
@@ -64,7 +64,7 @@ def _sigmoid_focal(P: Tensor, T: Tensor) -> Tensor:
     return (-balance * (1 - right) ** 2 * right.log()).sum()
 
 
-# Each row: nnkit's spec; which targets it takes; the summed loss of outputs Y and targets T
+# Each row: nnkit's spec; its kind of targets; the summed loss of outputs Y and targets T
 # (outputs, N); for a fused loss, the output activation and the summed loss of logits.
 Of = Callable[[Tensor, Tensor], Tensor]
 LOSSES: list[tuple[Spec, str, Of, tuple[Of, Of] | None]] = [
@@ -214,7 +214,7 @@ LOSSES: list[tuple[Spec, str, Of, tuple[Of, Of] | None]] = [
     ),
 ]
 
-# Each row: nnkit's spec, the L2 penalty, PyTorch's optimizer of a list of parameters.
+# Each row: nnkit's spec, the L2 penalty, PyTorch's optimizer for a list of parameters.
 OPTIMIZERS: list[tuple[Spec, float, Callable[[list[Tensor]], torch.optim.Optimizer]]] = [
     ({"kind": "sgd", "lr": 0.1}, 0.0, lambda p: torch.optim.SGD(p, lr=0.1)),
     (
@@ -250,7 +250,7 @@ OPTIMIZERS: list[tuple[Spec, float, Callable[[list[Tensor]], torch.optim.Optimiz
     ),
 ]
 STEPS = 20
-# Each row: nnkit's spec, and the same of PyTorch.
+# Each row: nnkit's spec, and PyTorch's equivalent.
 OPTIMIZERS += [
     (
         {"kind": "sgd", "lr": 0.05, "momentum": 0.9, "dampening": 0.4},
@@ -306,7 +306,7 @@ OPTIMIZERS += [
     ),
 ]
 
-# Each row: nnkit's spec, PyTorch's scheduler for STEPS steps from a rate of 1, a cycle's peak.
+# Each row: nnkit's spec, PyTorch's scheduler for STEPS steps with an initial or peak rate of 1.
 SCHEDULES: list[tuple[Spec, Callable[[torch.optim.Optimizer], Any]]] = [
     ({"kind": "constant"}, lambda o: torch.optim.lr_scheduler.ConstantLR(o, 1.0)),
     ({"kind": "cosine"}, lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, STEPS)),
@@ -351,7 +351,7 @@ SCHEDULES: list[tuple[Spec, Callable[[torch.optim.Optimizer], Any]]] = [
     ),
 ]
 
-# Each row: nnkit's spec, PyTorch's scheduler; it is told of `FIGURES` one after the other.
+# Each row: nnkit's spec, PyTorch's scheduler, which is stepped with each of `FIGURES`.
 PLATEAUS: list[tuple[Spec, Callable[[torch.optim.Optimizer], Any]]] = [
     (
         {"kind": "plateau", "patience": 2, "gamma": 0.5},
@@ -366,7 +366,7 @@ PLATEAUS: list[tuple[Spec, Callable[[torch.optim.Optimizer], Any]]] = [
 ]
 FIGURES = [3.0, 2.5, 2.6, 2.4, 2.39, 2.38, 2.5, 2.6, 2.7, 2.2, 2.3, 2.2, 2.1999, 2.1, 2.5, 2.4]
 
-# Each row: nnkit's spec of a layer, the shape of a sample, and PyTorch's module over samples first.
+# Each row: nnkit's spec of a layer, the shape of a sample, and PyTorch's module, samples first.
 LAYERS: list[tuple[Spec, tuple[int, ...], Callable[[], Any]]] = [
     ({"kind": "batch_norm"}, (5,), lambda: torch.nn.BatchNorm1d(5)),
     (
@@ -396,9 +396,9 @@ CLIPPINGS: list[tuple[Spec, Callable[[list[Tensor]], Any]]] = [
     ({"kind": "global_norm", "limit": 100.0}, lambda p: torch.nn.utils.clip_grad_norm_(p, 100.0)),
 ]
 
-# Each row: nnkit's spec, steps before the averaging begins and between two that count, and
-# PyTorch's function of averages.
-# PyTorch's exponential average has no plain mean at its beginning; nnkit's has none with 0.5.
+# Each row: nnkit's spec, the step at which averaging starts, the steps between two samples, and
+# PyTorch's averaging function.
+# PyTorch's exponential average does not start as a plain mean; nor does nnkit's with 0.5.
 AVERAGINGS: list[tuple[Spec, int, int, Any]] = [
     ({"kind": "swa", "start": 0.25}, 5, 1, torch.optim.swa_utils.get_swa_multi_avg_fn()),
     (
@@ -499,7 +499,7 @@ def plateaus() -> Iterator[dict[str, Any]]:
 
 
 def layers() -> Iterator[dict[str, Any]]:
-    """Two batches in training, then one outside it; arrays with samples last."""
+    """Yields layer cases: two batches in training, then one at inference; samples last."""
     for spec, shape, make in LAYERS:
         module = make().double()
         for parameter in module.parameters():
@@ -539,7 +539,7 @@ def clippings() -> Iterator[dict[str, Any]]:
 
 
 def averagings() -> Iterator[dict[str, Any]]:
-    """After each of STEPS the parameters, and what the average of them is from its begin on."""
+    """Yields averaging cases: the parameters after each step, and their average from its start."""
     course = torch.randn(STEPS, 5)
     for spec, begin, every, function in AVERAGINGS:
         model = torch.nn.ParameterList([torch.zeros(5)])
@@ -563,7 +563,7 @@ def numbers(**tensors: Tensor) -> dict[str, Any]:
 
 def main() -> None:
     torch.manual_seed(1)
-    torch.set_default_dtype(torch.float64)  # of scalars that optimizers keep, too
+    torch.set_default_dtype(torch.float64)  # also for scalars in the optimizer state
     vectors = {
         "made_with": f"PyTorch {torch.__version__}",
         "activations": list(activations()),
@@ -580,7 +580,7 @@ def main() -> None:
 
 
 def _rows(cases: Any) -> str:
-    """A list with one case a line, so that a changed case is a changed line."""
+    """Formats a list with one case per line, for readable diffs."""
     if not isinstance(cases, list):
         return json.dumps(cases)
     return "[\n" + ",\n".join(map(json.dumps, cases)) + "\n]"

@@ -1,4 +1,4 @@
-"""A model judged in full: the same figures however they are come by."""
+"""Tests of a model's evaluation report: the same metrics, however computed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CLASS_LOSSES = [loss for loss in examples(AnyLoss) if loss.coding != "number"]
 def judged(
     loss: Loss | str, outputs: int, classes: int, samples: int = 60, weights: Array | None = None
 ) -> tuple[Report, dict[str, float]]:
-    """A report on a network nobody has trained, and what an evaluation by all metrics says."""
+    """Returns the report of an untrained network, and its evaluation by all metrics."""
     loss = loss_of(loss) if isinstance(loss, str) else loss
     model = model_of([{"dense": 4}, {"dense": outputs}], (5,), loss=loss)
     rng = generator(0, "report")
@@ -97,7 +97,7 @@ def test_probabilities_are_judged_only_where_there_are_such() -> None:
 
 
 def test_one_output_is_as_good_as_two() -> None:
-    """A logistic unit is the softmax of 0 and its own argument: the same figures."""
+    """Compares a logistic unit with the equivalent softmax of 0 and its argument."""
     report, _ = judged("binary_cross_entropy", 1, 2)
     yes = report.outputs[:, 0]
     whole = np.stack([1 - yes, yes], axis=1)

@@ -1,4 +1,4 @@
-"""A trained model is shared by threads: each gets the bits that it would get alone."""
+"""Tests of a trained model shared by threads: results are bit-identical to a single thread's."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BATCHES = [(9 * i, 1 + 7 * i % 24) for i in range(12)]  # first sample and lengt
 
 
 def dense(folder: Path, threads: int) -> nnkit.TrainedModel:
-    """A network with products large enough for BLAS to share them, trained by so many threads."""
+    """Trains a network, with a number of threads, whose products BLAS computes in parallel."""
     np.save(folder / "x.npy", IMAGES)
     np.save(folder / "y.npy", np.arange(len(IMAGES)) % 10)
     config = config_from(
@@ -42,7 +42,7 @@ def dense(folder: Path, threads: int) -> nnkit.TrainedModel:
     return nnkit.train(config, runs=folder / "runs").load()
 
 
-# Of these networks only the shipped one, which convolves, predicts by compiled kernels.
+# Only the shipped network, which is convolutional, predicts with compiled kernels.
 NETWORKS = [
     "shipped",
     *(["shipped-compiled"] if compiled.available() else []),

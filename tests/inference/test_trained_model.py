@@ -1,4 +1,4 @@
-"""A trained model: answers from raw samples, scores as in training, and every way to load it."""
+"""Tests of a trained model: predictions from raw samples, evaluation, and loading."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.training.configs import diabetes, iris
 
 
 def raw_test_set(config: Config) -> Any:
-    """The raw test set, split off as in training."""
+    """Returns the raw test set, split off as in training."""
     return split_dataset(config.data.source.load(), config.data.split, config.seed)["test"]
 
 
@@ -58,7 +58,7 @@ def test_numbers_are_predicted_in_their_unit(tmp_path: Path) -> None:
     assert trained.confidence(raw.inputs) is None
 
 
-def test_the_inference_activation_answers_and_leaves_the_decision_alone(tmp_path: Path) -> None:
+def test_the_inference_activation_changes_outputs_but_not_decisions(tmp_path: Path) -> None:
     config = iris(activation={"inference": "sign"}, loss="hinge")
     run = nnkit.train(config, runs=tmp_path)
     trained = run.load()

@@ -1,4 +1,4 @@
-"""Activations as curves: the derivative is that of the value, for every activation."""
+"""Tests of activation curves: value and derivative of every activation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nnkit.random import generator
 from tests.nn.examples import examples, name
 
 every = pytest.mark.parametrize("activation", examples(AnyActivation), ids=name)
-# Away from the corners that some have at whole and half numbers.
+# Away from the kinks of some activations at multiples of one half.
 Z = np.linspace(-4.03, 4.01, 101)
 
 
@@ -29,12 +29,12 @@ def test_the_derivative_is_that_of_the_value(activation: AnyActivation) -> None:
 
 
 @every
-def test_elementwise_says_whether_units_mind_each_other(activation: AnyActivation) -> None:
+def test_elementwise_tells_whether_units_are_independent(activation: AnyActivation) -> None:
     layer = ActivationLayer(function=activation)
     try:
         only = Stage.of("only", layer, Form(6))
     except ShapeError:
-        return  # takes its units in other portions, so surely together
+        return  # units are split into groups, so it is not elementwise
     model = Model([only], SquaredError(), 0, "float64")
     x = generator(0, "elementwise").normal(size=(1, 6)) * 3
     jacobian = np.array([(model.forward(x + d) - model.forward(x - d))[0] for d in 0.5 * np.eye(6)])

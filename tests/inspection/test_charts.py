@@ -1,4 +1,4 @@
-"""Charts of activations and schedules, by the names and settings that configs use."""
+"""Tests of charts of activations and schedules, given by name and settings as in a config."""
 
 from __future__ import annotations
 

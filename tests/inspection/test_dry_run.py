@@ -1,4 +1,4 @@
-"""The dry run: what it foretells is what happens, and it leaves nothing behind."""
+"""Tests of the dry run: its report matches the run, and it writes nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("**/*.yaml"))
 LARGE = {"best", "lenet-1998", "nielsen-conv"}  # a step of these takes seconds
 
 
-def test_foretells_what_the_run_then_is(tmp_path: Path) -> None:
+def test_matches_the_actual_run(tmp_path: Path) -> None:
     foretold = dry_run(iris(), tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
     summary = nnkit.train(iris(), runs=tmp_path / "runs").summary
@@ -40,5 +40,5 @@ def test_says_what_does_not_fit(tmp_path: Path) -> None:
     ],
 )
 def test_every_shipped_config_takes_a_first_step(tmp_path: Path, path: Path) -> None:
-    """Real parser, real data; a training starts from a loss that is neither NaN nor infinite."""
+    """Runs parser, data and one training step; the initial loss must be finite."""
     assert isfinite(dry_run(load_config(path), tmp_path)["loss"])

@@ -1,4 +1,4 @@
-"""Filters over a picture, held against SciPy's."""
+"""Tests of filter responses on a picture, compared with SciPy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gradient check of a whole config, on its own data."""
+"""Tests of the gradient check of a config on its data."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ def test_zeros_at_the_start_are_checked_all_the_same() -> None:
 
 
 @pytest.mark.slow
-def test_small_corners_everywhere_are_no_errors() -> None:
-    """A bias of the first layer moves tens of thousands of units, some of them across a corner."""
+def test_many_small_kinks_do_not_fail_the_check() -> None:
+    """Checks a bias that moves tens of thousands of units, some of them across a kink."""
     config = load_config(Path(__file__).parents[2] / "configs" / "digits.yaml")
     checks = check_gradients(config, samples=2)
     assert [check.name for check in checks if not check.passed] == []
 
 
-def test_blank_margins_are_no_corners(tmp_path: Path) -> None:
-    """Where a picture is blank all entries of a window are equal, and any may be its largest."""
+def test_blank_areas_have_no_kinks(tmp_path: Path) -> None:
+    """Checks max pooling on blank areas, where all entries of a window are equal."""
     images = np.zeros((20, 1, 12, 12), dtype=np.uint8)
     images[:, :, 4:8, 4:8] = np.random.default_rng(0).integers(0, 256, (20, 1, 4, 4))
     np.savez(tmp_path / "blank.npz", X=images, y=np.arange(20) % 3)

@@ -1,4 +1,4 @@
-"""The range test: where it ends, what it suggests, and that the suggestion is a good one."""
+"""Tests of the learning rate range test: its end, and the quality of its suggestion."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FULL_BATCH = [o for o in examples(AnyOptimizer) if o.full_batch]
 
 
 def digits(**sections: Any) -> Config:
-    """Ten classes of 8 × 8 images."""
+    """Returns a config for ten classes of 8 × 8 images."""
     source = {"kind": "csv", "path": str(TABLES / "digits.csv"), "label": "digit"}
     data = {"source": source, "preprocess": [{"scale": 16}]}
     layers = {"layers": [{"dense": 32}, {"dense": 10}]}
@@ -32,13 +32,13 @@ def digits(**sections: Any) -> Config:
 
 
 def flowers(**sections: Any) -> Config:
-    """Long enough for iris to be learnt."""
+    """Returns a config with enough epochs to learn iris."""
     layers = {"layers": [{"dense": 16}, {"dense": 3}]}
     return iris(architecture=layers, activation="tanh", training={"epochs": 20}, **sections)
 
 
 def final_loss(make: Any, optimizer: str, lr: float, folder: Path) -> float:
-    """Of training at that rate; infinite if it diverges."""
+    """Returns the final loss of training at a rate; infinite if it diverges."""
     config = make(optimizer={"kind": optimizer, "lr": lr})
     try:
         run = nnkit.train(config, runs=folder, restart=True)
@@ -87,7 +87,7 @@ def test_the_rates_rise_from_first_to_last_by_one_factor() -> None:
 
 
 def test_each_loss_is_that_after_the_step_at_its_rate() -> None:
-    """Of batches that are all the same; the first step is one of that length in a training."""
+    """Uses identical batches; the first step is compared with a training step at that rate."""
     settings: dict[str, Any] = {"training": {"batch_size": 200}}
     found = find_lr(iris(**settings, optimizer="sgd"), 0.3, 0.31, 10)
     loop = trainer_for(iris(**settings, optimizer={"kind": "sgd", "lr": 0.3})).loop
@@ -150,7 +150,7 @@ def test_a_range_must_be_one(low: float, high: float, steps: int, message: str) 
 
 
 def valley(noise: float = 0.0) -> RangeTest:
-    """A loss that falls by a logistic curve, fastest at 10⁻³, and rises from 1 on."""
+    """Returns a loss that falls along a logistic curve, fastest at 10⁻³, and rises from 1 on."""
     lr = np.geomspace(1e-7, 10, 100)
     x = np.log10(lr)
     loss = 2 / (1 + np.exp(3 * (x + 3))) + 0.2 + np.maximum(x, 0) ** 2

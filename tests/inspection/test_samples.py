@@ -1,4 +1,4 @@
-"""Samples to look at are those of the training set, changed as in training."""
+"""Tests of displayed samples: from the training set, augmented as in training."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WHOLE = {"test": 0, "validation": 0}
 
 
 def pictures(folder: Path, **data: Any) -> Config:
-    """Twenty pictures of two channels, eight in a batch."""
+    """Creates twenty pictures with two channels, in batches of eight."""
     rng = generator(0, "pictures")
     inputs, targets = rng.random((20, 2, 6, 7)), rng.integers(3, size=20)
     np.savez(folder / "pictures.npz", inputs=inputs, targets=targets)
@@ -65,7 +65,7 @@ def test_words_and_gaps_in_a_table(tmp_path: Path) -> None:
 
 
 def test_versions_are_what_training_would_see(tmp_path: Path) -> None:
-    """The first batch of each epoch, shown again by the numbers of its samples."""
+    """Compares the first batch of each epoch with the versions of its samples."""
     config = pictures(tmp_path, augment=["elastic", "noise"], preprocess=["standardize"])
     batches = trainer_for(config).loop.batches
     for epoch in range(2):

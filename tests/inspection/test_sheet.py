@@ -1,4 +1,4 @@
-"""Contact sheets: every picture in its place, as large as it should be."""
+"""Tests of contact sheets: position and size of every picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A traced step: Mazur's published numbers, an independent calculation, and central differences."""
+"""Tests of a traced step: Mazur's published numbers, NumPy, and central differences."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ XOR = Path(__file__).parents[2] / "configs" / "xor.yaml"
 
 
 def mazur(folder: Path) -> Config:
-    """The network 2-2-2 of "A Step by Step Backpropagation Example" (Matt Mazur, 2015)."""
+    """Traces the network 2-2-2 of "A Step by Step Backpropagation Example" (Matt Mazur, 2015)."""
     np.savez(folder / "mazur.npz", x=[[0.05, 0.10]] * 2, t=[[0.01, 0.99]] * 2)
 
     def dense(weights: list[float], bias: float) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def mazur(folder: Path) -> Config:
 
 
 class TestMazur:
-    """Every number that the article prints, to the digits that it prints."""
+    """All numbers of the article, to the printed precision."""
 
     @pytest.fixture
     def found(self, tmp_path: Path) -> Trace:
@@ -102,7 +102,7 @@ class TestMazur:
         )
 
     def test_the_error_after_the_step(self, tmp_path: Path) -> None:
-        """The article leaves the biases as they are, and rounded on the way to this number."""
+        """Allows for the article's fixed biases and rounded intermediate results."""
         config = mazur(tmp_path)
         found = trace(config, 0)
         model = load_task(config).build_model("float64")
@@ -115,8 +115,8 @@ class TestMazur:
         assert abs(loss - 0.291027924) < 2e-7
 
 
-def test_xor_as_an_independent_calculation_has_it() -> None:
-    """The shipped config's network written out with NumPy, for each of its four samples."""
+def test_xor_matches_an_independent_calculation() -> None:
+    """Compares the trace of the shipped XOR config with plain NumPy, for all four samples."""
     W1, b1 = np.array([[0.5, 1.0], [1.0, 0.25]]), np.array([0.5, -0.5])
     W2, b2 = np.array([[1.0, -0.5]]), np.array([0.0])
     config = nnkit.load_config(XOR)

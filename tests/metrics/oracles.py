@@ -1,4 +1,4 @@
-"""What scikit-learn says of each metric, and what its warnings leave undefined."""
+"""Reference values of each metric from scikit-learn, and values where it is undefined."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sklearn.calibration import calibration_curve
 
 from nnkit.nn.params import Array
 
-# (targets, answers, weights, number of classes) → the figure
+# (targets, outputs, weights, number of classes) → the metric
 Oracle = Callable[[Array, Array, Array, int], float]
 
 
@@ -42,7 +42,7 @@ def _of_probabilities(function: Any) -> Oracle:
 
 
 def _calibration(targets: Array, answers: Array, weights: Array, classes: int) -> float:
-    """From scikit-learn's curve of one bin at a time; a weight is that many equal samples."""
+    """Computes the calibration error from scikit-learn's curve, repeating samples by weight."""
     repeats = np.rint(weights * 4).astype(int)
     right = np.repeat(answers.argmax(axis=1) == targets, repeats)
     confidence = np.repeat(answers.max(axis=1), repeats)
@@ -65,10 +65,10 @@ def _top(k: int) -> Oracle:
 
 
 def _roc_auc(targets: Array, answers: Array, weights: Array, classes: int) -> float:
-    """Its own mean over classes where all have samples; else the mean over those that have."""
+    """Computes ROC AUC: scikit-learn's, or the mean over the classes that have samples."""
     present = np.unique(targets[weights > 0])
     if len(present) < 2:
-        return 0.5  # where scikit-learn warns and gives NaN
+        return 0.5  # scikit-learn warns and returns NaN here
     if classes == 2:
         return float(sk.roc_auc_score(targets, answers[:, 1], sample_weight=weights))
     if len(present) == classes and np.allclose(answers.sum(axis=1), 1):
@@ -124,7 +124,7 @@ ORACLES: dict[str, Oracle] = {
 
 
 def expected(name: str, targets: Array, answers: Array, weights: Array, classes: int) -> float:
-    """scikit-learn's figure; its warnings are about cases that the metric's docstring settles."""
+    """Computes the reference; warnings concern cases defined in the metric's docstring."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return ORACLES[name](targets, answers, weights, classes)

@@ -1,4 +1,4 @@
-"""Every metric held against scikit-learn, and batch by batch against the whole."""
+"""Tests of every metric against scikit-learn, and of batch-wise against whole evaluation."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ every_metric = pytest.mark.parametrize("metric", METRICS.values(), ids=list(METR
 def drawn(
     metric: Metric[Any], seed: int, samples: int, width: int, targets_of: int, levels: int
 ) -> tuple[Array, Array, Array]:
-    """Targets, answers and weights, in quarters, so that sums are exact and ties are many.
+    """Draws targets, outputs and weights in quarters, for exact sums and many ties.
 
     Args:
-        metric: whose form of answers is wanted.
-        seed: of the draw.
-        samples: how many.
-        width: classes or outputs.
-        targets_of: how many classes, or different numbers, the targets have.
-        levels: how many different scores, or numbers, the answers have.
+        metric: the metric, which determines the form of the outputs.
+        seed: the seed.
+        samples: the number of samples.
+        width: the number of classes or outputs.
+        targets_of: the number of classes, or of distinct values, in the targets.
+        levels: the number of distinct values in the outputs.
     """
     rng = generator(seed, "metric")
     weights = rng.integers(1, 9, size=samples) / 4
@@ -55,7 +55,7 @@ def drawn(
 def test_as_scikit_learn_computes_it(
     metric: Metric[Any], seed: int, samples: int, width: int, targets_of: int, levels: int
 ) -> None:
-    """Random sets, among them: classes missing, a single class, ties, answers all the same."""
+    """Compares random sets, also with missing classes, a single class, ties, constant outputs."""
     targets, answers, weights = drawn(metric, seed, samples, width, targets_of, levels)
     for counts in (weights, np.ones(samples)):
         wanted = expected(metric.name, targets, answers, counts, width)
@@ -177,7 +177,7 @@ def test_says_what_it_is(metric: Metric[Any]) -> None:
     )
 
 
-# Where scikit-learn is undefined or loses digits
+# Cases where scikit-learn is undefined or loses precision
 
 
 def test_float32_outputs_are_scored_in_float64() -> None:

@@ -1,4 +1,4 @@
-"""Central differences, against which derivatives are held."""
+"""Central differences, to check derivatives."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ STEP = 1e-5
 
 
 def central_differences(function: Callable[[], float], X: Array) -> Array:
-    """dE/dX, where `function` computes E from X in float64."""
+    """Approximates dE/dX, where `function` computes E from X in float64."""
     slope = np.empty(X.shape)
     for index in np.ndindex(X.shape):
         start = X[index]
@@ -26,7 +26,7 @@ def central_differences(function: Callable[[], float], X: Array) -> Array:
 
 
 def assert_close(analytic: Array, numeric: Array) -> None:
-    """Relative error below 1e-6, of the largest entry where entries are small."""
+    """Asserts a relative error below 1e-6; for small entries, relative to the largest entry."""
     np.testing.assert_allclose(
         analytic, numeric, rtol=1e-6, atol=1e-6 * float(np.abs(numeric).max(initial=0))
     )

@@ -1,4 +1,4 @@
-"""Examples of every member of a union, made from its fields: a member added later is among them."""
+"""Examples of every member of a union, created from its fields; covers future members, too."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from nnkit.nn.network import Network
 from nnkit.nn.params import Array, Shape
 from nnkit.random import generator
 
-# Tried in turn for a field that has no default, and for a layer's input.
+# Tried in turn for a field without default, and for a layer's input.
 VALUES = (3, 0.5, "tanh", (1, 2), ({"dense": 5},))
 INPUT_SHAPES: tuple[Shape, ...] = ((5,), (2, 6, 6), (3, 5), (2,))
 
 
 def examples(union: Any) -> list[Any]:
-    """Each member with its defaults, and once more for every other value of each of its switches.
+    """Yields each member with its defaults, and with every other value of each of its switches.
 
     A switch is a setting that is true or false, or one of a few words.
     """
@@ -65,7 +65,7 @@ def _valid(member: type[Component], settings: dict[str, Any]) -> bool:
 
 
 def name(component: Component) -> str:
-    """A test's name: the kind, and what is set."""
+    """Returns the test id of an example: its kind and its settings."""
     settings = [
         f"{key}={name(value) if isinstance(value, Component) else value}"
         for key in sorted(component.model_fields_set - {"kind"})
@@ -75,7 +75,7 @@ def name(component: Component) -> str:
 
 
 def input_shape(layer: LayerSpec) -> Shape:
-    """A shape that the layer takes."""
+    """Returns an input shape that the layer accepts."""
     for shape in INPUT_SHAPES:
         try:
             layer.output_form(Form.of(shape))
@@ -86,7 +86,7 @@ def input_shape(layer: LayerSpec) -> Shape:
 
 
 def loss_of(kind: str) -> Loss:
-    """The loss of that kind, with its default settings."""
+    """Returns the loss of a kind, with its default settings."""
     loss = members(AnyLoss)[kind].model_validate({"kind": kind})
     assert isinstance(loss, Loss)
     return loss
@@ -102,7 +102,7 @@ def model_of(
     dropout: float | None = None,
     seed: int = 0,
 ) -> Model:
-    """A model of layers given as in YAML, its biases drawn too, so that none of them is at zero."""
+    """Builds a model from layers as in YAML, with random biases, so that none is zero."""
     chosen = loss if isinstance(loss, Loss) else loss_of(loss)
     architecture = Architecture.model_validate({"layers": layers, "bias_initializer": "normal"})
     activations = Activations.model_validate({"hidden": activation})
@@ -111,14 +111,14 @@ def model_of(
 
 
 def batch_of(model: Model, samples: int, seed: int = 0) -> tuple[Array, Array]:
-    """Random inputs (*input shape, N) and targets (outputs, N) such as the model's loss takes."""
+    """Draws inputs (*input shape, N) and targets (outputs, N) that suit the model's loss."""
     rng = generator(seed, "test batch")
     X = rng.normal(size=(*model.input_shape, samples)).astype(model.dtype)
     return X, targets_for(model.loss, (*model.output_shape, samples), seed).astype(model.dtype)
 
 
 def targets_for(loss: Loss, shape: Shape, seed: int = 0) -> Array:
-    """Targets (outputs, …, N) as the loss is meant for: real numbers, one-hot, or ±1."""
+    """Draws targets (outputs, …, N) that suit the loss: real numbers, one-hot, or ±1."""
     rng = generator(seed, "test targets")
     if loss.coding == "number":
         real = rng.normal(size=shape)
@@ -129,12 +129,12 @@ def targets_for(loss: Loss, shape: Shape, seed: int = 0) -> Array:
 
 
 def first_layer(network: Network) -> Layer:
-    """The first layer of a bound network."""
+    """Returns the first layer of a bound network."""
     return next(iter(network.body.layers.values()))
 
 
 def alone(layer: LayerSpec, shape: tuple[int, ...], dtype: str = "float64") -> Model:
-    """A network of that layer only, before an output that does nothing."""
+    """Builds a network of only one layer, followed by the identity."""
     only = Stage.of("only", layer, Form.of(shape))
     stages = [only, Stage.of("output", ActivationLayer(function=Identity()), only.output_form)]
     return Model(stages, SquaredError(), 0, dtype)

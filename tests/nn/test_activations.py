@@ -1,4 +1,4 @@
-"""Activations: their derivatives, their reach, and other libraries' values for them."""
+"""Tests of activations: derivatives, range, and reference values from other libraries."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.golden import case_name, onnx_vectors, torch_vectors
 from tests.nn.differences import assert_close, central_differences
 from tests.nn.examples import examples, first_layer, name
 
-# Those with parameters, or of another output shape, are tested as layers (test_layers.py).
+# Activations with parameters, or with another output shape, are tested in test_layers.py.
 ACTIVATIONS: list[Function] = [a for a in examples(AnyActivation) if isinstance(a, Function)]
 every = pytest.mark.parametrize("activation", ACTIVATIONS, ids=name)
 every_in_place = pytest.mark.parametrize(
@@ -32,14 +32,14 @@ TOLERANCE = {"float64": 1e-10, "float32": 1e-6}
 
 
 def forward(activation: Function, Z: Array) -> Array:
-    """f(Z) in fresh memory that held no number before."""
+    """Computes f(Z) into memory filled with NaN."""
     Y = np.full_like(Z, np.nan)
     activation.forward(Z, Y)
     return Y
 
 
 def backward(activation: Function, Z: Array, dY: Array) -> Array:
-    """dE/dZ, out of place, from fresh scratch."""
+    """Computes dE/dZ, out of place, with new scratch memory."""
     saved = Z if activation.saves == "input" else forward(activation, Z)
     dZ = dY.copy()
     activation.backward(saved, dZ, np.full_like(Z, np.nan))
@@ -48,7 +48,7 @@ def backward(activation: Function, Z: Array, dY: Array) -> Array:
 
 @pytest.fixture
 def Z() -> Array:
-    """(4, 6), away from the corner that rectifiers have at 0."""
+    """Returns inputs (4, 6), away from the kink of rectifiers at 0."""
     return generator(0, "Z").permutation(np.linspace(-4, 4, 24)).reshape(4, 6)
 
 
@@ -86,7 +86,7 @@ def test_extreme_values_give_numbers(activation: Function, dtype: str) -> None:
     sizes = [0, float(np.finfo(dtype).tiny), 1, 20, 100, 1e4, float(np.finfo(dtype).max) / 4]
     extremes = np.array([sign * size for size in sizes for sign in (1, -1)], dtype)
     Z = np.stack([extremes, extremes[::-1], np.roll(extremes, 3)])
-    with np.errstate(over="ignore"):  # infinity is the right answer to e^z for most of these
+    with np.errstate(over="ignore"):  # e^z overflows to infinity for most of these
         Y = forward(activation, Z)
         dZ = backward(activation, Z, np.ones_like(Z))
     assert not np.isnan(Y).any()
@@ -106,7 +106,7 @@ def test_works_on_images_as_on_vectors(activation: Function) -> None:
     )
 
 
-def test_softmax_is_a_distribution_and_minds_no_shift(Z: Array) -> None:
+def test_softmax_is_a_distribution_invariant_to_shifts(Z: Array) -> None:
     Y = forward(Softmax(), Z)
     np.testing.assert_allclose(Y.sum(axis=0), 1)
     np.testing.assert_allclose(forward(Softmax(), Z + 1e3), Y)
@@ -133,7 +133,7 @@ def test_as_onnx_has_it(case: dict[str, Any]) -> None:
 
 
 def bound(layer: ActivationLayer, Z: Array, params: Mapping[str, Any] | None = None) -> Layer:
-    """It as the only layer of a network, ready to train on batches like Z (units, N)."""
+    """Binds the layer in a network of its own, for training on batches of the shape of Z."""
     units, samples = Z.shape
     only = Stage.of("only", layer, Form(units))
     stages = [only, Stage.of("output", ActivationLayer(function=Identity()), only.output_form)]
@@ -151,7 +151,7 @@ def test_says_whether_its_outputs_are_never_negative(activation: Function) -> No
 
 @pytest.mark.parametrize("kind", ["sigmoid", "softplus", "silu"])
 def test_small_values_keep_their_digits(kind: str) -> None:
-    """In float32 as in float64, relative to the value, however small it is."""
+    """Compares float32 with float64, relative to the value, however small."""
     activation = TypeAdapter(AnyActivation).validate_python(kind)
     assert isinstance(activation, Function)
     Z = np.array([[-80.0, -40.0, -20.0, -10.0, -3.0]])

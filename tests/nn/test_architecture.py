@@ -1,4 +1,4 @@
-"""From the config's sections to the layers: what is filled in, and what is refused."""
+"""Tests of the architecture: layers from the config's sections, defaults, and errors."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def initializers(links: tuple[Stage, ...]) -> list[Any]:
     return [stage.spec.initializer for stage in links if isinstance(stage.spec, Dense)]
 
 
-def test_hidden_layers_get_the_hidden_activation_and_the_last_the_losss() -> None:
+def test_hidden_layers_get_the_hidden_activation_and_the_last_that_of_the_loss() -> None:
     links = stages("flatten", {"dense": 4}, {"dense": 3}, shape=(1, 2, 3))
     assert names(links) == ["flatten", "dense", "relu", "dense", "softmax"]
     assert [stage.input_shape for stage in links[1:]] == [s.output_shape for s in links[:-1]]
@@ -102,7 +102,7 @@ POOLS = ["global_avg_pool", "global_max_pool"]
     ids=str,
 )
 def test_the_outputs_activation_comes_behind_a_last_pooling(last: Any, pool: str) -> None:
-    """Of Network in Network: Lin, Chen & Yan 2014."""
+    """Uses the architecture of Network in Network (Lin, Chen & Yan 2014)."""
     links = stages(*last, pool, shape=(3, 6, 6))
     assert names(links)[1:] == ["elu", pool, "softmax"]
     assert links[-1].output_shape == (3,)
@@ -141,7 +141,7 @@ def test_dropout_follows_each_activation_that_is_written() -> None:
     assert names(links) == expected
 
 
-def test_the_sections_output_overrides_the_losss() -> None:
+def test_the_output_setting_overrides_the_activation_of_the_loss() -> None:
     links = stages({"dense": 3}, activation={"output": "sigmoid"}, loss="squared_error")
     assert names(links) == ["dense", "sigmoid"]
 
@@ -200,15 +200,15 @@ def test_what_does_not_fit_is_refused_with_its_place(
             [{"dense": 4}, "batch_norm", "layer_norm", {"dense": 3}],
             ["dense", "batch_norm", "layer_norm", "relu", "dense", "softmax"],
         ),
-        (  # its own activation waits as well
+        (  # the layer's own activation comes after the normalization, too
             [{"dense": {"units": 4, "activation": "tanh"}}, "batch_norm", {"dense": 3}],
             ["dense", "batch_norm", "tanh", "dense", "softmax"],
         ),
-        (  # and so does one that is written after the normalization
+        (  # so does an activation written after the normalization
             [{"dense": 4}, "batch_norm", {"activation": "elu"}, {"dense": 3}],
             ["dense", "batch_norm", "elu", "dense", "softmax"],
         ),
-        (  # one written before it stays there
+        (  # an activation written before the normalization stays there
             [{"dense": 4}, {"activation": "elu"}, "batch_norm", {"dense": 3}],
             ["dense", "elu", "batch_norm", "dense", "softmax"],
         ),
@@ -269,7 +269,7 @@ def test_an_activation_that_does_not_fit_is_blamed_itself(
 @pytest.mark.parametrize(
     ("inside", "size", "beside"),
     [
-        ([{"conv": {"filters": 2, "kernel": 3}}], 4, (2, 4, 4)),  # half as large, but at stride 1
+        ([{"conv": {"filters": 2, "kernel": 3}}], 4, (2, 4, 4)),  # half the size, but stride 1
         ([{"conv": {"filters": 2, "kernel": 3, "stride": 2}}], 5, (2, 3, 3)),
         ([{"max_pool": 2}], 5, (2, 3, 3)),
         ([{"up_sample": 2}], 3, (2, 3, 3)),

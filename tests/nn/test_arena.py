@@ -1,4 +1,4 @@
-"""Networks of many batch sizes share memory, and compute as if each had its own."""
+"""Tests of the arena: networks for many batch sizes share memory without side effects."""
 
 from __future__ import annotations
 
@@ -81,12 +81,12 @@ def test_a_value_is_bound_once_while_the_memory_is_large_enough() -> None:
 
     for size in (9, 4, 9, 4):
         get(size)
-    assert bound == [9, 9, 4]  # the first to find out how much it takes
+    assert bound == [9, 9, 4]  # the first time measures the memory needed
     for size in range(1, MOST_BOUND + 10):
         get(size)
     bound.clear()
     get(1)
-    assert bound == [1]  # long since left out
+    assert bound == [1]  # evicted long before
 
 
 @pytest.mark.parametrize("compiled", [False, *([True] if available() else [])])
@@ -112,14 +112,16 @@ def test_a_layer_computes_as_if_it_had_the_memory_to_itself(
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_so_do_micro_batches(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_micro_batches_compute_as_if_they_had_the_memory_to_themselves(
+    threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(model_module, "CACHE", 1)
     models = [model_of(PADDED, (2, 6, 6)) for _ in range(2)]
     for model in models:
         model.execution = Execution(threads)
     for step, size in enumerate((70, 33, 128, 70, 20, 33)):
         X, T = batch_of(models[0], size, seed=step)
-        models[1]._arena = Arena()  # new for each batch
+        models[1]._arena = Arena()  # a new arena for each batch
         networks = [model.network(size) for model in models]
         assert all(isinstance(network, MicroBatches) for network in networks)
         now = Pass(step=step)
@@ -128,7 +130,7 @@ def test_so_do_micro_batches(threads: int, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def trained_memory(sizes: Any) -> tuple[int, Model]:
-    """The memory that training and predicting with batches of these sizes keeps, in bytes."""
+    """Returns the bytes kept after training and prediction with these batch sizes."""
     model = model_of([{"dense": 200}, {"dense": 10}], (300,))
     X, T = batch_of(model, max(sizes))
     tracemalloc.start()
@@ -142,7 +144,7 @@ def trained_memory(sizes: Any) -> tuple[int, Model]:
 
 
 def test_dozens_of_batch_sizes_take_no_more_memory_than_the_largest() -> None:
-    trained_memory([10])  # what is imported and cached at first use
+    trained_memory([10])  # warms up imports and caches
     largest, model = trained_memory([1000])
     all_of_them, _ = trained_memory([*range(20, 1000, 20), 1000, *range(990, 10, -20)])
     assert largest > 1000 * 8 * 2 * 200

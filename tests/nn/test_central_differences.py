@@ -1,4 +1,4 @@
-"""The gradient check: it passes what is right, and reports what is not."""
+"""Tests of the gradient check: correct gradients pass, and wrong ones are reported."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def check(model: Model, samples: int = 7) -> list[BlockCheck]:
 
 
 def pair(activation: Activation, loss: Loss) -> Any:
-    """A case of the test below; marked slow where neither activation nor loss is a common one."""
+    """Returns a test case, marked slow if neither the activation nor the loss is a common one."""
     common = activation.tag() in ("tanh", "relu") or loss.tag() in ("cross_entropy", "hinge")
     marks = () if common else pytest.mark.slow
     return pytest.param(activation, loss, id=f"{name(activation)}-{name(loss)}", marks=marks)
@@ -44,14 +44,14 @@ def test_every_activation_passes_with_every_loss(activation: Activation, loss: L
     model = model_of(
         [{"dense": 6}, {"dense": 4}, {"dense": 3}], (5,), activation=activation, loss=loss
     )
-    model.params *= 0.3  # e^z of e^z of e^z stays a number
+    model.params *= 0.3  # keeps three nested exponentials finite
     checks = check_model(model, *batch_of(model, 3), per_block=4)
     assert [c.name for c in checks] == [*model.layout.offsets, "input"]
     assert [c for c in checks if not c.passed] == []
 
 
 class BoundWrong(BoundDense):
-    """A dense layer with one gradient off by one part in ten thousand."""
+    """A dense layer with a relative error of 1e-4 in one gradient."""
 
     def backward(self, dY: Array, now: Pass) -> Array | None:
         dX = super().backward(dY, now)
@@ -76,11 +76,11 @@ def test_a_wrong_gradient_is_reported_where_it_is() -> None:
 
 
 @pytest.mark.parametrize("beside", [0, 1e-7, 3e-6])
-def test_a_corner_is_not_held_against_the_gradient(beside: float) -> None:
+def test_a_kink_does_not_fail_the_check(beside: float) -> None:
     model = model_of([{"dense": 4}, {"dense": 3}], (5,), activation="relu")
     X, T = batch_of(model, 7)
     views = model.layout.views(model.params)
-    # Of the first sample, unit 0 stands at its corner or close by.
+    # For the first sample, unit 0 is at its kink or close to it.
     views["layers.0.b"][0] = beside - views["layers.0.W"][0] @ X[:, 0]
     checks = check_model(model, X, T)
     assert (sum(c.kinks for c in checks) > 0) == (beside < 1e-6)

@@ -1,4 +1,4 @@
-"""Layers over images and sequences, held against what PyTorch computes."""
+"""Tests of layers over images and sequences against PyTorch's values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.nn.test_layers import LAYER
 TOLERANCES = {"float64": 1e-10, "float32": 1e-5}
 CASES = torch_conv_vectors()
 STATELESS = [case for case in CASES if len(case["batches"]) == 1]
-# Compiling convolutions for float64 takes as long as for float32, for which alone they are fast.
+# Compiled convolutions are fast only for float32, and compiling for float64 takes as long.
 in_every_way = pytest.mark.parametrize(
     ("dtype", "compiled"),
     [
@@ -33,7 +33,7 @@ in_every_way = pytest.mark.parametrize(
 
 
 def model_of(case: dict[str, Any], dtype: str, compiled: bool) -> Model:
-    """The layer of the case alone, with PyTorch's parameters."""
+    """Builds a model of only the case's layer, with PyTorch's parameters."""
     model = alone(LAYER.validate_python(case["spec"]), tuple(case["shape"]), dtype)
     model.execution = Execution(compiled=compiled)
     params = model.layout.views(model.params)
@@ -44,7 +44,7 @@ def model_of(case: dict[str, Any], dtype: str, compiled: bool) -> Model:
 
 
 def ours(case: dict[str, Any], values: Any, like: Array) -> Array:
-    """PyTorch's values in our shape: where connections are left out, only those that there are."""
+    """Converts PyTorch's values to nnkit's shape, keeping only existing connections."""
     array = np.array(values)
     if "connections" in case["spec"] and array.ndim == 4:
         array = array[np.any(case["params"]["W"], axis=(2, 3))]
@@ -56,17 +56,17 @@ def batch_last(batch_first: Any, dtype: str) -> Array:
 
 
 def often_enough(case: dict[str, Any], batch: int, compiled: bool) -> int:
-    """How many times a batch is repeated, so that a row of any case fills a compiled tile."""
+    """Returns the number of repetitions of a batch that fills a compiled tile."""
     return -(-64 // batch) if compiled and case["spec"]["kind"] == "conv" else 1
 
 
 def repeated(array: Array, times: int) -> Array:
-    """(…, N · times): the samples again and again."""
+    """Repeats the samples: (…, N) to (…, N · times)."""
     return np.concatenate([array] * times, axis=-1)
 
 
 def assert_close(found: Array, wanted: Array) -> None:
-    """To the tolerance of their type, in terms of the greatest of them."""
+    """Compares arrays with the tolerance of their type, relative to the largest value."""
     tolerance = TOLERANCES[found.dtype.name]
     scale = max(1.0, float(np.max(np.abs(wanted))))
     assert found.shape == wanted.shape

@@ -1,4 +1,4 @@
-"""Denormals are zero within, and themselves again after."""
+"""Tests of flushing denormals to zero inside a block, and restoring the mode after it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nnkit.nn.denormals import flushed_denormals
 
 
 def halved(dtype: str) -> bool:
-    """Whether half of the smallest normal number is more than nothing."""
+    """Whether half of the smallest normal number is greater than zero."""
     smallest = np.full(100, np.finfo(dtype).smallest_normal)
     return bool((smallest * 0.5 > 0).all())
 

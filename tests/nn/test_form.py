@@ -1,4 +1,4 @@
-"""Forms: what flows between layers, also where its size varies from batch to batch."""
+"""Tests of forms: the shapes between layers, also with sizes that vary between batches."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def model_of(form: Form, *layers: Any, dtype: str = "float64") -> Model:
 
 
 def sequences(length: int, count: int) -> tuple[Array, Array]:
-    """Noise, on which the second class has a wave; inputs (count, 3, length) and classes."""
+    """Draws noise (count, 3, length) and classes; the second class has a wave added."""
     rng = generator(length, "sequences")
     classes = np.arange(count) % 2
     wave = np.sin(np.arange(length) * 2.0)
@@ -82,7 +82,7 @@ def test_a_form_of_ids_stays_one_when_it_is_resized() -> None:
 def test_a_size_that_varies_goes_on_varying_or_is_refused(
     layer: LayerSpec, shape: tuple[int, ...]
 ) -> None:
-    """What a layer makes of a form that varies is what it makes of each size, the size apart."""
+    """Compares the output form for a varying size with the forms for fixed sizes."""
     channels, *positions = shape
     varying = Form(channels, (None,) * len(positions))
     try:
@@ -99,7 +99,7 @@ def test_a_size_that_varies_goes_on_varying_or_is_refused(
 
 
 @pytest.mark.parametrize("layer", ["flatten", {"reshape": [3, 4]}, "layer_norm"], ids=str)
-def test_what_wants_one_size_says_what_helps(layer: Any) -> None:
+def test_layers_that_need_a_fixed_size_name_a_remedy(layer: Any) -> None:
     with pytest.raises(Exception, match=r"here it varies.*put '- global_avg_pool'"):
         model_of(ANY_LENGTH, layer, {"dense": 2})
 

@@ -1,4 +1,4 @@
-"""Initializers: what each is meant to draw, and draws that depend on nothing but seed and name."""
+"""Tests of initializers: their distributions, and draws determined by seed and name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nnkit.random import generator
 from tests.nn.examples import examples, name
 
 FAN_IN, FAN_OUT = 300, 200
-# All but the one that is no draw: it is given as many numbers as its block has.
+# All initializers except `values`, which is not random and depends on the block's size.
 DRAWN = [example for example in examples(AnyInitializer) if not isinstance(example, Values)]
 every = pytest.mark.parametrize("initializer", DRAWN, ids=name)
 
@@ -74,12 +74,12 @@ def test_uniform_draws_fill_their_bounds(spec: Any, bound: float) -> None:
     assert 0.999 * bound < np.abs(drawn).max() <= bound
 
 
-# What each is meant to draw, said by another library or by the definition: (spec, check of a block
-# (FAN_OUT, FAN_IN)). tests/test_oracles.py asks that every initializer is among them.
+# The distribution of each, from another library or the definition: (spec, check of a block
+# (FAN_OUT, FAN_IN)). tests/test_oracles.py requires an entry for every initializer.
 
 
 def distributed(expected: Any) -> Callable[[Array], None]:
-    """Whether the numbers are a sample of SciPy's distribution (Kolmogorov & Smirnov)."""
+    """Checks for a distribution from SciPy by a Kolmogorov-Smirnov test."""
 
     def check(W: Array) -> None:
         assert stats.kstest(W.ravel(), expected.cdf).pvalue > 0.01
@@ -98,7 +98,7 @@ def constantly(value: float) -> Callable[[Array], None]:
 
 
 def orthogonal(gain: float) -> Callable[[Array], None]:
-    """Rows of that length at right angles, in directions that none is preferred among."""
+    """Checks for orthogonal rows of a given length in uniformly distributed directions."""
 
     def check(W: Array) -> None:
         np.testing.assert_allclose(W @ W.T, gain**2 * np.eye(len(W)), atol=1e-12)
@@ -115,7 +115,7 @@ def identity(gain: float) -> Callable[[Array], None]:
 
 
 def sparse(inputs: int, std: float) -> Callable[[Array], None]:
-    """So many weights to each unit, every input as likely."""
+    """Checks for a number of nonzero weights per unit, with all inputs equally likely."""
 
     def check(W: Array) -> None:
         np.testing.assert_array_equal((W != 0).sum(axis=1), inputs)

@@ -1,4 +1,4 @@
-"""Kernels of activations and losses: PyTorch's values, and NumPy's gradients to the last bit."""
+"""Tests of compiled activations and losses: PyTorch's values, and NumPy's gradients bit by bit."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def has_kernel(part: Activation | Loss) -> bool:
 
 
 def of_those_with_kernels(family: str, union: Any) -> list[dict[str, Any]]:
-    """PyTorch's values for the members of a family that have kernels."""
+    """Returns PyTorch's values for the members of a family that have kernels."""
     return [
         case
         for case in torch_vectors(family)
@@ -64,7 +64,7 @@ def test_activation_gradients_match_pytorch(case: dict[str, Any], way: str) -> N
 def test_losses_and_their_gradients_match_pytorch(
     case: dict[str, Any], dtype: str, way: str
 ) -> None:
-    """Values and gradients with and without label smoothing, for which there is no kernel."""
+    """Compares with and without label smoothing, for which there is no kernel."""
     loss: Loss = TypeAdapter(AnyLoss).validate_python(case["spec"])
     letter = "Z" if loss.fused else "Y"
     inputs, T = (np.array(case[key], dtype) for key in (letter, "T"))
@@ -81,7 +81,7 @@ def test_losses_and_their_gradients_match_pytorch(
 def gradients(
     function: Activation, loss: Loss, dtype: str, weighted: bool, way: str | None
 ) -> tuple[float, bytes, list[str]]:
-    """The loss and the bits of the gradients of a network, and the kernels called on the way."""
+    """Returns the loss and gradient bits of a network, and the kernels called."""
     model = model_of(LAYERS, (5,), loss=loss, activation=function.model_dump(), dtype=dtype)
     model.execution = Execution(compiled=way is not None)
     X, T = batch_of(model, 7)
@@ -92,7 +92,7 @@ def gradients(
     return value, model.grads.tobytes(), called
 
 
-# Each kernel beside every other, and beside one activation and one loss without any.
+# Each kernel combined with every other, and with an activation and a loss without kernel.
 FUNCTIONS = [function for function in examples(AnyActivation) if has_kernel(function)]
 LOSSES = [loss for loss in examples(AnyLoss) if has_kernel(loss)]
 WITHOUT: tuple[Activation, Loss] = (
@@ -111,14 +111,14 @@ def test_gradients_have_the_bits_that_numpy_gives(
 ) -> None:
     value, bits, called = gradients(function, loss, dtype, weighted, way)
     expected, expected_bits, by_numpy = gradients(function, loss, dtype, weighted, None)
-    assert bool(called) is (has_kernel(function) or not weighted)  # weighted losses use none
+    assert bool(called) is (has_kernel(function) or not weighted)  # weighted losses use no kernel
     assert not by_numpy
     assert bits == expected_bits
     assert value == pytest.approx(expected, rel=1e-5 if dtype == "float32" else 1e-12)
 
 
 def test_the_commonest_activations_and_losses_have_kernels() -> None:
-    """The tests above iterate over those that have one, and would pass if none had."""
+    """Guards the tests above, which iterate over kernels and would pass without any."""
     assert {"relu", "sigmoid"} <= {function.tag() for function in FUNCTIONS}
     assert {"squared_error", "cross_entropy"} <= {loss.tag() for loss in LOSSES}
     assert not any(has_kernel(part) for part in WITHOUT)

@@ -1,4 +1,4 @@
-"""Where activations stand in a network: the table of rules, each with its example."""
+"""Tests of the position of activations in a network: each rule holds for its example."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def plain(text: str) -> Any:
 
 
 def names(layers: Sequence[LayerSpec]) -> list[Any]:
-    """The kinds of layers and activations, a block as the list of those inside."""
+    """Returns the kinds of layers and activations; a block is a nested list."""
     return [
         names(layer.layers_inside)
         if layer.layers_inside

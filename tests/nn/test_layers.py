@@ -1,4 +1,4 @@
-"""What every layer keeps to, wherever it stands; PyTorch's values; what dropout and noise draw."""
+"""Tests of all layers: common properties, PyTorch's values, and dropout and noise."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ LAYERS: list[LayerSpec] = [
     *(layer for layer in examples(AnyLayer) if not isinstance(layer, ActivationLayer)),
     *(ActivationLayer(function=activation) for activation in ACTIVATIONS),
 ]
-# Of the activations, one of each way to use memory: which memory they share is what may go wrong.
+# One activation for each way to use memory, because errors would come from shared memory.
 OF_EACH_KIND = {(getattr(a, "saves", a.tag()), a.tag() == "softmax"): a for a in ACTIVATIONS}
 VECTOR_LAYERS = [
     layer
@@ -69,7 +69,7 @@ either_way = pytest.mark.parametrize(
 
 
 def starting_with(layer: LayerSpec, dtype: str = "float64") -> Model:
-    """A network in which the layer comes first."""
+    """Builds a network that starts with the layer."""
     return model_of([layer, "flatten", {"dense": 4}], input_shape(layer), dtype=dtype)
 
 
@@ -89,8 +89,10 @@ def test_gradients_of_a_network_with_it(layer: LayerSpec, samples: int) -> None:
     list(product(VECTOR_LAYERS, repeat=2)),
     ids=name,
 )
-def test_any_two_in_a_row_keep_out_of_each_others_way(first: LayerSpec, second: LayerSpec) -> None:
-    """A gradient spoilt by a neighbour is wrong along any line, so few entries are enough."""
+def test_any_two_consecutive_layers_do_not_overwrite_each_other(
+    first: LayerSpec, second: LayerSpec
+) -> None:
+    """Checks few entries, because a gradient overwritten by a neighbour is wrong everywhere."""
     in_the_middle = model_of([{"dense": 4}, first, second, {"dense": 3}], (5,))
     assert_gradients_are_right(in_the_middle, per_block=4)
     for loss in ("cross_entropy", "squared_error"):
@@ -110,7 +112,7 @@ def test_output_has_the_shape_and_type_that_were_announced(
         Y = X
         network = model.bind(samples, training)
         for stage, bound in zip(model.stages, network.body.layers.values(), strict=False):
-            with np.errstate(all="ignore"):  # BLAS may take offence at what a new buffer holds
+            with np.errstate(all="ignore"):  # BLAS may warn about the content of a new buffer
                 Y = bound.forward(Y, Pass(training=training))
             assert Y.shape == (*stage.output_shape, samples)
             assert Y.dtype == dtype
@@ -119,7 +121,7 @@ def test_output_has_the_shape_and_type_that_were_announced(
 
 @pytest.mark.parametrize("pool", ["global_avg_pool", "global_max_pool"])
 def test_gradients_of_network_in_network(pool: str) -> None:
-    """A ReLU, pooling over all positions and a softmax end it: Lin, Chen & Yan 2014, §3.2."""
+    """Checks ReLU, global pooling and softmax at the end (Lin, Chen & Yan 2014, §3.2)."""
     cccp = [{"conv": {"filters": n, "kernel": 1, "activation": "relu"}} for n in (4, 3)]
     model = model_of([{"conv": {"filters": 4, "kernel": 3}}, *cccp, pool], (2, 6, 6))
     assert_gradients_are_right(model)
@@ -140,7 +142,7 @@ def test_gradients_of_network_in_network(pool: str) -> None:
 @pytest.mark.parametrize("way", ENGINES)
 @pytest.mark.parametrize("layer", ["batch_norm", "layer_norm", {"avg_pool": 1}], ids=str)
 def test_what_no_window_reaches_has_no_gradient_at_any_step(layer: Any, way: str | None) -> None:
-    """Also where the layer below has overwritten the gradient that it was given."""
+    """Runs several steps, because the layer below may overwrite the gradient it receives."""
     layers = [layer, {"max_pool": 2}, "flatten", {"dense": 3}]
     model = model_of(layers, (2, 5, 5), dtype="float32")
     model.execution = Execution(compiled=way is not None)
@@ -166,7 +168,7 @@ def test_same_batch_same_gradients_and_the_batch_untouched(layer: LayerSpec) -> 
     network = model.bind(7, training=True)
     loss = network.loss_and_gradient(X, T, Pass(step=1))
     grads = model.grads.copy()
-    model.grads.fill(np.nan)  # what is not written again shows
+    model.grads.fill(np.nan)  # reveals gradients that are not written
     assert network.loss_and_gradient(X, T, Pass(step=1)) == loss
     np.testing.assert_array_equal(model.grads, grads)
     model.bind(7, training=False).evaluate(X, T)
@@ -226,7 +228,7 @@ PYTORCHS = {
 @either_way
 @pytest.mark.parametrize("case", torch_vectors("layers"), ids=case_name)
 def test_as_pytorch_computes_it(case: dict[str, Any], compiled: bool) -> None:
-    """Two batches in training, then one outside it, which sees the running state of those two."""
+    """Compares two batches in training, then one at inference with the resulting running state."""
     layer = LAYER.validate_python(case["spec"])
     shape, names = tuple(case["shape"]), PYTORCHS[layer.tag()]
     model = alone(layer, shape)
@@ -269,7 +271,7 @@ def test_as_onnx_has_it(case: dict[str, Any], compiled: bool) -> None:
 
 
 def test_a_gradient_in_any_memory_order_is_as_good() -> None:
-    """What comes back from a layer above need not lie in memory as this one would have it."""
+    """Passes gradients in another memory order than the layer's own."""
     for layer in LAYERS:
         shape = input_shape(layer)
         bound = first_layer(alone(layer, shape).bind(4, training=True, input_gradient=True))
@@ -294,8 +296,8 @@ def test_a_batch_of_one_says_nothing_of_the_variance() -> None:
     np.testing.assert_array_equal(state["only.variance"], 1)
 
 
-def test_the_scales_of_images_are_no_matrix_of_weights() -> None:
-    """So that a bound on the weights of a unit, max_norm, does not take them for some."""
+def test_scales_of_images_are_not_a_weight_matrix() -> None:
+    """Checks that the bound `max_norm` on a unit's weights does not apply to scales."""
     assert {len(p.shape) for p in LayerNorm().parameters(Form.of((3, 2, 4)))} == {1}
 
 
@@ -303,7 +305,7 @@ def test_the_scales_of_images_are_no_matrix_of_weights() -> None:
 
 
 def noisy(std: float, step: int | None, seed: int = 0) -> Array:
-    """Zeros after noise."""
+    """Returns zeros after the noise layer."""
     model = model_of([GaussianNoise(std=std), {"dense": 2}], (20,), seed=seed)
     zeros = np.zeros((20, 500))
     return (
@@ -321,7 +323,7 @@ def test_noise_is_gaussian_and_follows_step_and_seed() -> None:
         assert abs(np.corrcoef(other.ravel(), drawn.ravel())[0, 1]) < 0.05
 
 
-def test_noise_is_of_training_alone() -> None:
+def test_noise_is_added_in_training_only() -> None:
     assert not noisy(0.3, step=None).any()
 
 
@@ -329,7 +331,7 @@ def test_noise_is_of_training_alone() -> None:
 
 
 def masked(rate: float, step: int | None, samples: int = 1000, seed: int = 0) -> Array:
-    """Ones after dropout."""
+    """Returns ones after the dropout layer."""
     model = dropping(rate, seed)
     ones = np.ones((20, samples))
     return (
@@ -350,7 +352,7 @@ def test_dropouts_mask_follows_step_and_seed() -> None:
         assert abs(agreement - 0.5) < 4 * 0.5 / np.sqrt(other.size)
 
 
-def test_dropout_layers_draw_apart() -> None:
+def test_dropout_layers_draw_different_masks() -> None:
     model = model_of([Dropout(rate=0.5), Dropout(rate=0.5), {"dense": 2}], (20,))
     body = [*model.bind(1000, training=True).body.layers.values()]
     first, second = (layer.forward(np.ones((20, 1000)), Pass()) for layer in body[:2])
@@ -361,8 +363,8 @@ def test_dropout_layers_draw_apart() -> None:
 def test_dropout_keeps_the_mean_and_the_rate(rate: float) -> None:
     Y = masked(rate, step=0)
     kept = Y > 0
-    assert np.ptp(Y[kept]) == 0 if kept.any() else True  # one scale for all that are kept
-    rate = min(max(rate, 1 / 65536), 1 - 1 / 65536)  # the finest that 16 random bits can tell
+    assert np.ptp(Y[kept]) == 0 if kept.any() else True  # one scale for all kept values
+    rate = min(max(rate, 1 / 65536), 1 - 1 / 65536)  # the resolution of 16 random bits
     noise = np.sqrt(rate * (1 - rate) / Y.size)
     assert abs(kept.mean() - (1 - rate)) <= 4 * noise
     if 0.01 < rate < 0.99:

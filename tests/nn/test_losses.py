@@ -1,4 +1,4 @@
-"""Losses: their gradients, their fused forms, and other libraries' values for them."""
+"""Tests of losses: gradients, fused forms, and reference values from other libraries."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.nn.examples import examples, name, targets_for
 
 
 def function_named(tag: str | None) -> Function:
-    """The activation of that name, which has no parameters."""
+    """Returns the activation of a name; it must not have parameters."""
     assert tag is not None
     function = activation_named(tag)
     assert isinstance(function, Function)
@@ -43,7 +43,7 @@ def logits(*shape: int) -> Array:
 
 
 def outputs(loss: Loss, *shape: int) -> Array:
-    """Outputs (outputs, …, N) as the activation that goes with the loss gives them."""
+    """Draws outputs (outputs, …, N) of the activation that goes with the loss."""
     Y = logits(*shape) / 2
     function_named(loss.output).forward(Y, Y)
     return Y
@@ -110,7 +110,7 @@ def test_outputs_of_exactly_0_and_1_give_finite_numbers(loss: Loss, dtype: str) 
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("kind", ["focal", "binary_focal"])
 def test_a_focal_loss_of_any_bend(kind: str, gamma: float) -> None:
-    """With γ = 0 it is the cross-entropy; with γ < 1 certainty has no infinite slope."""
+    """For γ = 0 the focal loss is the cross-entropy; for γ < 1 its gradient stays finite."""
     loss = TypeAdapter[Loss](AnyLoss).validate_python({"kind": kind, "gamma": gamma})
     plain: Loss = TypeAdapter(AnyLoss).validate_python(
         {"focal": "cross_entropy", "binary_focal": "binary_cross_entropy"}[kind]
@@ -147,7 +147,7 @@ def test_weights_count_samples_as_repeating_them_would(loss: Loss) -> None:
     value = loss(Y, T, dY, times.astype(float))
     repeated, dY_repeated = value_and_gradient(loss, *(np.repeat(A, times, axis=1) for A in (Y, T)))
     assert value == pytest.approx(repeated, rel=1e-12)
-    first = [0, 2, 3]  # where each sample that counts begins among the repeated ones
+    first = [0, 2, 3]  # index of the first copy of each sample with nonzero weight
     np.testing.assert_allclose(
         dY[:, first] / times[first], dY_repeated[:, [0, 2, 3]], rtol=1e-12, atol=1e-15
     )
@@ -210,7 +210,7 @@ def test_as_pytorch_computes_it(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("case", keras_vectors("losses"), ids=case_name)
 def test_as_keras_computes_it(case: dict[str, Any]) -> None:
-    """To float32's precision, in which Keras takes its means."""
+    """Compares with float32's precision, in which Keras computes means."""
     loss: Loss = TypeAdapter(AnyLoss).validate_python(case["spec"])
     letter, computed = ("Z", fused) if "Z" in case else ("Y", value_and_gradient)
     value, gradient = computed(loss, np.array(case[letter]), np.array(case["T"]))
@@ -220,7 +220,7 @@ def test_as_keras_computes_it(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("case", onnx_vectors("losses"), ids=case_name)
 def test_as_onnx_has_it(case: dict[str, Any]) -> None:
-    """Among them class weights, and a class that does not count."""
+    """Includes class weights and an ignored class."""
     loss: Loss = TypeAdapter(AnyLoss).validate_python(case["spec"])
     Z, classes = np.array(case["Z"], np.float32), np.array(case["classes"])
     T = (np.arange(len(Z))[:, None] == classes).astype(np.float32)
@@ -237,7 +237,7 @@ def test_as_onnx_has_it(case: dict[str, Any]) -> None:
 
 
 def test_map_is_scipys_cross_entropy_with_one_more_class() -> None:
-    """Of penalties, with rubbish at its own: the paper's eq. 9."""
+    """Treats rubbish as one more class with a constant penalty (LeCun et al. 1998, eq. 9)."""
     loss = MaximumAPosteriori(rubbish=2.5)
     penalties, T = logits(4, 6) ** 2, targets_for(loss, (4, 6))
     value, dY = value_and_gradient(loss, -penalties, T)
@@ -249,7 +249,7 @@ def test_map_is_scipys_cross_entropy_with_one_more_class() -> None:
 
 
 def test_map_by_hand() -> None:
-    """At penalties of 0, j = ln 2 makes the shares of two classes and rubbish 2 to 2 to 1."""
+    """With penalties of 0 and j = ln 2, two classes and rubbish are in the ratio 2 : 2 : 1."""
     loss = MaximumAPosteriori(rubbish=log(2))
     value, dY = value_and_gradient(loss, np.zeros((2, 1)), np.array([[1.0], [0.0]]))
     assert value == pytest.approx(log(2.5))

@@ -1,4 +1,4 @@
-"""Models: what they compute, what they keep in memory, and what they leave alone."""
+"""Tests of models: forward pass, memory, and unchanged inputs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LAYERS = [{"dense": {"units": 4, "activation": "relu"}}, {"dense": 6}, {"dense":
 
 
 def expected(X: Array, P: dict[str, Array]) -> Array:
-    """What a network of `LAYERS` gives for X (N, 5), written out samples first."""
+    """Computes the outputs of `LAYERS` for X (N, 5) with plain NumPy, samples first."""
     H = np.maximum(X @ P["layers.0.W"].T + P["layers.0.b"], 0)
     H = np.tanh(H @ P["layers.1.W"].T + P["layers.1.b"])
     E = np.exp(H @ P["layers.2.W"].T + P["layers.2.b"])
@@ -46,7 +46,7 @@ def test_forward_of_nothing_is_nothing() -> None:
     assert model_of(LAYERS, (5,)).forward(np.empty((0, 5))).shape == (0, 3)
 
 
-def test_dropout_is_in_training_alone() -> None:
+def test_dropout_is_applied_in_training_only() -> None:
     plain, dropping = model_of(LAYERS, (5,)), model_of(LAYERS, (5,), dropout=0.5)
     dropping.params[:] = plain.params
     X, T = batch_of(plain, 10)
@@ -99,7 +99,7 @@ def test_a_training_step_allocates_nothing_of_batch_size() -> None:
         tracemalloc.stop()
     assert (
         peak < 48_000
-    )  # NumPy's own buffers of 8192 numbers; the smaller of ours has 131,072 bytes
+    )  # NumPy's own buffers of 8192 numbers; nnkit's smallest buffer has 131,072 bytes
 
 
 def test_layer_with_the_first_infinity_is_named() -> None:
@@ -136,7 +136,7 @@ def test_description_has_a_row_for_each_stage() -> None:
     ],
     ids=str,
 )
-def test_how_far_an_output_sees(layers: list[Any], fields: list[Any]) -> None:
+def test_receptive_field(layers: list[Any], fields: list[Any]) -> None:
     rows = describe(model_of([*layers, "flatten", {"dense": 3}], (1, 8, 6)))
     assert [row["receptive_field"] for row in rows[: len(fields)]] == fields
     assert rows[-1]["receptive_field"] == (8, 6)

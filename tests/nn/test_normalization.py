@@ -1,4 +1,4 @@
-"""Normalization by compiled kernels and by NumPy, where PyTorch's vectors do not reach."""
+"""Tests of normalization by compiled kernels and NumPy, beyond PyTorch's reference values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.nn.examples import alone, examples, first_layer, name
 from tests.nn.test_conv_oracles import assert_close
 
 LAYERS = [layer for layer in examples(AnyLayer) if layer.normalizes]
-ACROSS = {"batch_norm": 1, "layer_norm": 0}  # of (rows, columns), the axis that is averaged over
+ACROSS = {"batch_norm": 1, "layer_norm": 0}  # the axis of the mean in (rows, columns)
 every = pytest.mark.parametrize("layer", LAYERS, ids=name)
 
 
@@ -27,7 +27,7 @@ def draw(shape: tuple[int, ...], dtype: str, purpose: str) -> Array:
 
 
 def passes(layer: LayerSpec, X: Array, dY: Array, compiled: bool) -> dict[str, Array]:
-    """Outputs, gradients and state of a training step, and the output of inference after it."""
+    """Returns outputs, gradients and state of a training step, and the output at inference."""
     model = alone(layer, X.shape[:-1], X.dtype.name)
     model.execution = Execution(compiled=compiled)
     model.params += np.linspace(-0.5, 0.5, model.params.size).astype(X.dtype)
@@ -44,7 +44,7 @@ def passes(layer: LayerSpec, X: Array, dY: Array, compiled: bool) -> dict[str, A
 
 
 def assert_same(layer: LayerSpec, X: Array, dY: Array) -> None:
-    """Compiled as by NumPy."""
+    """Asserts that compiled kernels and NumPy agree."""
     found, wanted = (passes(layer, X, dY, compiled) for compiled in (True, False))
     for what in wanted:
         if wanted[what].size:
@@ -71,12 +71,12 @@ def test_kernels_take_arrays_in_any_memory_order(layer: LayerSpec) -> None:
 
 
 def far(X: Array, axis: int) -> Array:
-    """Inputs whose mean is large compared with their standard deviation."""
+    """Shifts inputs by a mean that is large compared with their standard deviation."""
     return X + X.dtype.type(1e4)
 
 
 def with_an_outlier(X: Array, axis: int) -> Array:
-    """The first of each row or column far from the others."""
+    """Replaces the first value of each row or column by an outlier."""
     X = X.copy()
     X[(slice(None), 0) if axis else 0] = 1e4
     return X
@@ -87,7 +87,7 @@ def with_an_outlier(X: Array, axis: int) -> Array:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("change", [far, with_an_outlier])
 def test_kernels_lose_no_digits(layer: LayerSpec, change: Any, dtype: str) -> None:
-    """Held against NumPy's double precision, for the same numbers."""
+    """Compares with NumPy in double precision, for the same numbers."""
     shape = (4, 3000) if layer.tag() == "batch_norm" else (3000, 4)
     X = change(draw(shape, dtype, "X"), ACROSS[layer.tag()])
     dY = draw(shape, dtype, "dY")
@@ -103,7 +103,7 @@ def test_kernels_lose_no_digits(layer: LayerSpec, change: Any, dtype: str) -> No
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("place", [0, 3])
 def test_what_is_no_number_spreads_as_with_numpy(layer: LayerSpec, bad: float, place: int) -> None:
-    """A NaN or infinity reaches its whole channel or sample, and nothing else."""
+    """Checks that NaN and infinity affect their whole channel or sample, and nothing else."""
     X, dY = (draw((4, 6), "float32", purpose) for purpose in ("X", "dY"))
     X[(2, place) if layer.tag() == "batch_norm" else (place, 2)] = bad
     with np.errstate(invalid="ignore"):
@@ -116,7 +116,7 @@ def test_what_is_no_number_spreads_as_with_numpy(layer: LayerSpec, bad: float, p
 @pytest.mark.numba
 @every
 def test_the_same_bits_again(layer: LayerSpec) -> None:
-    """Wherever the arrays lie."""
+    """Repeats the computation with arrays at other addresses."""
     X, dY = (draw((3, 7, 5, 9), "float32", purpose) for purpose in ("X", "dY"))
     elsewhere = np.empty(X.size + 3, np.float32)[3:].reshape(X.shape)
     elsewhere[...] = X

@@ -1,4 +1,4 @@
-"""The setting for fast arithmetic: how many threads, and what holds only inside."""
+"""Tests of the numerics context: number of threads, and settings restored after it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def threads_for(model: Model, batch_size: int, wanted: int | None) -> int:
 
 @pytest.fixture
 def _six_processors(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Six processors to use, however many there are."""
+    """Pretends that six processors are available."""
     monkeypatch.setattr(numerics_module, "processors", lambda: 6)
 
 

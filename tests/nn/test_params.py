@@ -1,4 +1,4 @@
-"""The layout: every number of every block lies at one place of the flat vector."""
+"""Tests of the layout: every number of every block has one place in the flat vector."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_what_decays_comes_first(parameters: list[Parameter]) -> None:
         view += next(p.decay for p in parameters if p.name == name)
     assert (flat[layout.decayed] == 1).all()
     assert (flat[layout.decayed.stop :] == 0).all()
-    for decay in (True, False):  # among themselves, blocks keep the order of the layers
+    for decay in (True, False):  # within each group, blocks keep the order of the layers
         assert [p for p in layout.parameters if p.decay == decay] == [
             p for p in parameters if p.decay == decay
         ]
@@ -67,7 +67,7 @@ def test_a_draw_depends_on_seed_and_name_alone(parameters: list[Parameter], left
     assert all(other[name] != whole[name] for name in whole)
 
 
-def test_blocks_of_one_shape_are_drawn_apart() -> None:
+def test_blocks_of_one_shape_have_different_draws() -> None:
     layout = Layout([parameter("a", (100, 100)), parameter("b", (100, 100))])
     flat = layout.zeros(FLOAT32)
     layout.initialize(flat, seed=0)

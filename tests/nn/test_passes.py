@@ -1,4 +1,4 @@
-"""Observers see every output and gradient, and change nothing."""
+"""Tests of observers: they receive every output and gradient, and change no result."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ every = pytest.mark.parametrize("model", [make() for make in MODELS.values()], i
 
 
 def names(stages: Any, prefix: str = "") -> list[str]:
-    """The names of layers in the order in which their outputs are computed."""
+    """Returns the names of layers in the order of computation."""
     found = []
     for stage in stages:
         assert isinstance(stage, Stage)
@@ -49,7 +49,7 @@ def names(stages: Any, prefix: str = "") -> list[str]:
 
 
 @every
-def test_an_observer_is_told_of_every_layer(model: Model) -> None:
+def test_an_observer_gets_every_layer(model: Model) -> None:
     seen = Recorder()
     X, T = batch_of(model, 6)
     model.bind(6, training=True, input_gradient=True).loss_and_gradient(X, T, Pass(observer=seen))
@@ -66,7 +66,7 @@ def test_the_layers_of_a_block_are_named_within_it() -> None:
 
 @every
 def test_gradients_are_those_of_the_parameters_above(model: Model) -> None:
-    """By the chain rule, dE/dW = dE/dZ Xᵀ for the last dense layer; and dE/db = Σ dE/dZ."""
+    """Checks the chain rule for the last dense layer: dE/dW = dE/dZ Xᵀ and dE/db = Σ dE/dZ."""
     seen = Recorder()
     X, T = batch_of(model, 6)
     model.bind(6, training=True).loss_and_gradient(X, T, Pass(observer=seen))
@@ -101,7 +101,7 @@ def test_nothing_changes_for_being_observed(model: Model) -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_of_micro_batches_the_whole_batch_is_told(threads: int) -> None:
+def test_observers_get_the_whole_batch_of_micro_batches(threads: int) -> None:
     model = residual()
     X, T = batch_of(model, 150)
     model.execution = Execution(threads)
@@ -136,4 +136,4 @@ def test_outside_training_the_same_outputs_are_told(model: Model, batch: int, th
 def test_each_piece_of_a_step_draws_its_own_random_numbers() -> None:
     keys = {Pass(step=step, micro_batch=piece).key for step in range(50) for piece in range(50)}
     assert len(keys) == 2500
-    assert Pass(step=7).key == 7  # a batch in one piece draws as its step
+    assert Pass(step=7).key == 7  # an undivided batch uses the step as its key

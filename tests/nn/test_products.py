@@ -1,4 +1,4 @@
-"""Matrix products in blocks: exact, and of blocks that OpenBLAS multiplies without packing."""
+"""Tests of matrix products in blocks: exact, with blocks that OpenBLAS does not pack."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.nn.examples import batch_of, model_of
 
 FLOAT32 = np.dtype(np.float32)
 
-# Products that are cut: rows, inner size, columns, and whether the right factor is transposed.
+# Products that are split: rows, inner size, columns, and whether the right factor is transposed.
 # The first four are those of a dense layer on images of 784 pixels, in batches of 32 or 128.
 CUT = [
     (32, 784, 128, False),
@@ -34,21 +34,21 @@ CUT = [
 
 @pytest.fixture(scope="module", autouse=True)
 def _small_kernels() -> Iterator[None]:
-    """Blocks are made, whatever processor runs the tests."""
+    """Enables blocks on every processor."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(products, "has_small_kernels", lambda: True)
         yield
 
 
 def integers(*shape: int) -> Array:
-    """Small whole numbers: sums of their products are exact in float32, in any order."""
+    """Draws small integers, for which sums of products are exact in float32, in any order."""
     return generator(0, "products").integers(-3, 4, shape).astype(np.float32)
 
 
 def assert_exact(
     rows: int, inner: int, columns: int, transposed: bool, left_transposed: bool = False
 ) -> None:
-    """Compares a product of whole numbers with the one of float64, every entry for equality."""
+    """Asserts that a product of integers equals the float64 product exactly."""
     A = integers(inner, rows).T if left_transposed else integers(rows, inner)
     B = integers(columns, inner).T if transposed else integers(inner, columns)
     around = np.full((rows + 2, columns), np.nan, np.float32)
@@ -66,7 +66,7 @@ def test_a_product_in_blocks_is_the_matrix_product(
     assert_exact(rows, inner, columns, transposed, left_transposed)
 
 
-# Most of the larger products of so many blocks can be cut.
+# Most of the larger products can be split into this many blocks.
 @given(
     count=st.integers(1, 12),
     height=st.integers(1, 40),
@@ -81,7 +81,7 @@ def test_products_of_any_size_are_exact(
 
 
 def needs_no_packing(rows: int, inner: int, columns: int, transposed: bool) -> bool:
-    """OpenBLAS's rule for float32 (kernel/x86_64/sgemm_small_kernel_permit_skylakex.c)."""
+    """Follows OpenBLAS's float32 rule (kernel/x86_64/sgemm_small_kernel_permit_skylakex.c)."""
     if transposed and (rows * columns > 1200 or inner < 32):
         return False
     return rows * inner * columns <= 100**3
@@ -89,7 +89,7 @@ def needs_no_packing(rows: int, inner: int, columns: int, transposed: bool) -> b
 
 @pytest.mark.parametrize("transposed", [False, True])
 def test_openblas_multiplies_every_block_without_packing(transposed: bool) -> None:
-    # With the halves or eighths of some just beyond a limit, so that they are to be cut smaller.
+    # Some halves or eighths are just beyond a limit, so that these must be split further.
     every = list(every_of((30, 128, 360, 784, 1024), (16, 31, 32, 100, 784), (10, 21, 100, 300)))
     cut = [sizes for sizes in every if blocks(*sizes, transposed) > 1]
     assert len(cut) > 10

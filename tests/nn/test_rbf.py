@@ -1,4 +1,4 @@
-"""Radial basis functions: distances as SciPy and scikit-learn have them, and LeNet-5's bitmaps."""
+"""Tests of radial basis functions against SciPy and scikit-learn, and of LeNet-5's bitmaps."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_an_exponential_makes_the_kernel_of_scikit_learn(dtype: str, tolerance: 
 
 
 def test_by_hand() -> None:
-    """x = (1, 2) and the centers (0, 0) and (3, 2), 5 and 4 away; dE/dy = (1, 10)."""
+    """Uses x = (1, 2), centers (0, 0) and (3, 2) at squared distances 5 and 4, dE/dy = (1, 10)."""
     model = alone(RBF(units=2), (2,))
     centers(model)[...] = [[0, 0], [3, 2]]
     layer = first_layer(model.bind(1, training=True, input_gradient=True))
@@ -109,7 +109,7 @@ def test_the_bitmaps_are_where_the_centers_begin() -> None:
 
 
 def test_the_bitmaps_show_digits() -> None:
-    """What their shapes have in common, pixel for pixel, whatever the rest of them."""
+    """Checks pixels that the shapes of the digits have in common."""
     zero, one, two, three, four, five, six, seven, eight, nine = bitmaps().reshape(10, 12, 7)
     np.testing.assert_array_equal(zero, zero[:, ::-1])
     np.testing.assert_array_equal(eight, eight[:, ::-1])
@@ -126,7 +126,7 @@ def test_the_bitmaps_show_digits() -> None:
 
 
 def test_no_two_bitmaps_are_close() -> None:
-    """Each pixel in which two differ puts their centers 4 further apart, squared."""
+    """Counts differing pixels; each adds 4 to the squared distance of two centers."""
     apart = pdist(bitmaps(), "sqeuclidean") / 4
     assert (apart == apart.round()).all()
     assert apart.min() >= 8
@@ -140,10 +140,10 @@ def test_gradients_with_the_bitmaps() -> None:
 
 @pytest.mark.parametrize("loss", [CrossEntropy(), MaximumAPosteriori(rubbish=3)], ids=name)
 def test_learns_from_the_papers_criterion(loss: Loss) -> None:
-    """Eq. 9 of penalties y by eq. 7, E = y_D + ln(e^−j + Σ e^−y_i), with and without rubbish."""
+    """Checks E = y_D + ln(e^−j + Σ e^−y_i) (eq. 7 and 9), with and without rubbish."""
     model = model_of([LENET_5], (84,), loss=loss)
     X, T = batch_of(model, 12)
-    X *= 0.1  # so that e^−y is a number
+    X *= 0.1  # keeps e^−y above 0
     y = cdist(bitmaps(), X.T, "sqeuclidean")
     rubbish = np.exp(-loss.rubbish) if isinstance(loss, MaximumAPosteriori) else 0
     right = y[T.argmax(axis=0), np.arange(12)]
@@ -154,13 +154,13 @@ def test_learns_from_the_papers_criterion(loss: Loss) -> None:
 
 
 def test_the_class_of_rubbish_draws_inputs_onto_the_centers() -> None:
-    """Without it the gradient by the inputs is the same wherever they all lie, |X|² cancelling."""
+    """Without rubbish, |X|² cancels, and the input gradient does not depend on the distance."""
 
     def pulls(loss: Loss) -> Array:
-        """How far each sample, all equally far off, is drawn towards the center of its digit."""
+        """Measures how far equally distant samples are drawn towards their digits' centers."""
         model = model_of([LENET_5], (84,), loss=loss)
         W = bitmaps().T
-        off = np.linalg.svd(W)[0][:, -1:]  # at right angles to all centers
+        off = np.linalg.svd(W)[0][:, -1:]  # orthogonal to all centers
         network = model.bind(10, training=True, input_gradient=True)
         network.training_loss(W + 5 * off, np.eye(10), Pass())
         dX = network.backward(network.dY, Pass())
@@ -172,7 +172,7 @@ def test_the_class_of_rubbish_draws_inputs_onto_the_centers() -> None:
 
 
 def test_the_config_trains_the_papers_60000_parameters() -> None:
-    """§II.B counts them."""
+    """Compares the number of parameters with §II.B of the paper."""
     form = Form(1, (28, 28))
     trained = 0
     for layer in load_config(CONFIG).architecture.layers:

@@ -1,4 +1,4 @@
-"""Averages of the weights: PyTorch's values, and which of the two a checkpoint holds."""
+"""Tests of weight averaging: PyTorch's values, and averages and weights in checkpoints."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ every = pytest.mark.parametrize("averaging", AVERAGINGS, ids=name)
 
 
 def averages(averaging: Averaging, course: Array) -> list[Array]:
-    """The average after each step of a course (steps, P)."""
+    """Returns the average after each step of a trajectory (steps, P)."""
     average, found = Average(averaging, np.zeros(course.shape[1])), []
     for step, params in enumerate(course, start=1):
         average.add(params, step, len(course))

@@ -1,4 +1,4 @@
-"""Clipping: PyTorch's values, and what each bound promises."""
+"""Tests of gradient clipping: PyTorch's values, and the bound of each kind."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ every = pytest.mark.parametrize("clipping", examples(AnyClipping), ids=name)
 
 
 def cut(flat: Array, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
-    """Views of those shapes, one after the other."""
+    """Returns consecutive views of the given shapes."""
     ends = accumulate(map(prod, shapes), initial=0)
     return [flat[a:b].reshape(s) for (a, b), s in zip(pairwise(ends), shapes, strict=True)]
 
 
 @pytest.mark.parametrize("case", torch_vectors("clippings"), ids=case_name)
 def test_as_pytorch_clips(case: dict[str, Any]) -> None:
-    """To 1e-6 of the norm, which is what PyTorch adds to it."""
+    """Compares to 1e-6 of the norm, because PyTorch adds 1e-6 to it."""
     clipping: Clipping = TypeAdapter(AnyClipping).validate_python(case["spec"])
     gradients = [np.array(gradient) for gradient in case["gradients"]]
     flat = np.concatenate([gradient.ravel() for gradient in gradients])

@@ -1,4 +1,4 @@
-"""L-BFGS: SciPy's minima, the Wolfe conditions, and what a line search may meet."""
+"""Tests of L-BFGS: SciPy's minima, the Wolfe conditions, and edge cases of the line search."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def rosenbrock(p: Array) -> tuple[float, Array]:
 
 
 def quadratic(p: Array) -> tuple[float, Array]:
-    """Curvatures from 0.01 to 100, in directions of no axis."""
+    """Returns a rotated quadratic with curvatures from 0.01 to 100."""
     Q, _ = np.linalg.qr(generator(0, "directions").normal(size=(len(p), len(p))))
     H = Q @ np.diag(np.logspace(-2, 2, len(p))) @ Q.T
     d = p - np.arange(len(p))
@@ -35,7 +35,7 @@ def quadratic(p: Array) -> tuple[float, Array]:
 
 
 def logistic(p: Array) -> tuple[float, Array]:
-    """Whether an iris is virginica or versicolor, with a penalty of 0.01/2·|p|²."""
+    """Returns a logistic regression on two iris classes with the penalty 0.01/2·|p|²."""
     X, y = load_iris(return_X_y=True)
     X, T = X[y > 0] - X[y > 0].mean(axis=0), np.where(y[y > 0] == 1, 1.0, -1.0)
     margins = T * (X @ p)
@@ -57,7 +57,7 @@ every_problem = pytest.mark.parametrize(
 def descended(
     optimizer: LBFGS, function: Function, start: Array, steps: int
 ) -> tuple[list[Array], int]:
-    """The points after each step, and how often the objective was asked for."""
+    """Returns the points after each step, and the number of evaluations of the objective."""
     params, grads = start.copy(), np.zeros_like(start)
     state = tuple(np.zeros_like(start) for _ in optimizer.state_names)
     points, asked = [start.copy()], 0
@@ -90,7 +90,7 @@ def test_needs_about_as_many_evaluations_as_scipy(function: Function, start: Arr
     points, _ = descended(LBFGS(), function, start, 100)
     near = next(i for i, p in enumerate(points) if function(p)[0] <= theirs.fun + 1e-8)
     _, asked = descended(LBFGS(), function, start, near)
-    assert asked <= 2.5 * theirs.nfev  # it asks once more at each point where a step begins
+    assert asked <= 2.5 * theirs.nfev  # one more evaluation at the start of each step
 
 
 @every_problem
@@ -101,7 +101,7 @@ def test_accepted_points_meet_the_strong_wolfe_conditions(function: Function, st
         step = after - before
         slope = float(gradient @ step)
         if np.abs(gradient).max() < 1e-6:
-            break  # rounding rules so near the minimum
+            break  # rounding errors dominate this close to the minimum
         assert slope < 0
         assert new_value <= value + DECREASE * slope
         assert abs(float(new_gradient @ step)) <= -CURVATURE * slope

@@ -1,4 +1,4 @@
-"""Optimizers: PyTorch's trajectories, minima they must find, and the cut into blocks."""
+"""Tests of optimizers: PyTorch's trajectories, known minima, and updates by blocks."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def state_for(optimizer: Optimizer, params: Array) -> tuple[Array, ...]:
 def minimize(
     optimizer: Optimizer, gradient: Callable[[Array], Array], start: Array, lr: float, steps: int
 ) -> Array:
-    """Where the optimizer stands after so many steps, the rate falling evenly to nothing."""
+    """Returns the point after a number of steps with a linearly decreasing rate."""
     params, state = start.copy(), state_for(optimizer, start)
     for t in range(1, steps + 1):
         optimizer.step(params, gradient(params), state, t, lr * (1 - t / steps))
@@ -47,7 +47,7 @@ def minimize(
 
 
 def trajectory(case: dict[str, Any], dtype: str = "float64") -> list[Array]:
-    """The parameters after each step along a case's gradients."""
+    """Returns the parameters after each step along a case's gradients."""
     optimizer: Optimizer = TypeAdapter(AnyOptimizer).validate_python(case["spec"])
     penalty = Regularization(l2=case.get("l2", 0.0))
     params = np.array(case["start"], dtype)
@@ -63,22 +63,22 @@ def trajectory(case: dict[str, Any], dtype: str = "float64") -> list[Array]:
 
 
 @pytest.mark.parametrize("case", torch_vectors("optimizers"), ids=case_name)
-def test_goes_where_pytorch_goes(case: dict[str, Any]) -> None:
+def test_follows_pytorchs_trajectories(case: dict[str, Any]) -> None:
     np.testing.assert_allclose(trajectory(case), case["trajectory"], rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("case", keras_vectors("optimizers"), ids=case_name)
-def test_goes_where_keras_and_optax_go(case: dict[str, Any]) -> None:
+def test_follows_the_trajectories_of_keras_and_optax(case: dict[str, Any]) -> None:
     np.testing.assert_allclose(trajectory(case), case["trajectory"], rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("case", onnx_vectors("optimizers"), ids=case_name)
 def test_steps_as_onnx_steps(case: dict[str, Any]) -> None:
-    """One step from a given state; for Adam so late that no bias is left to correct."""
+    """Compares one step from a given state; for Adam, so late that bias correction vanishes."""
     optimizer: Optimizer = TypeAdapter(AnyOptimizer).validate_python(case["spec"])
     params, grads = (np.array(case[key], np.float32) for key in ("start", "gradient"))
     scales, t = [1.0], 1
-    if isinstance(optimizer, Adam):  # whose state is m/(1 − β₁) and v/(1 − β₂)
+    if isinstance(optimizer, Adam):  # nnkit's state is m/(1 − β₁) and v/(1 − β₂)
         scales, t = [1 - optimizer.beta1, 1 - optimizer.beta2], 10**6
     given = zip(case["state"], scales, strict=True)
     state = tuple(np.array(vector, np.float32) / np.float32(scale) for vector, scale in given)
@@ -89,8 +89,8 @@ def test_steps_as_onnx_steps(case: dict[str, Any]) -> None:
         np.testing.assert_allclose(vector * scale, wanted, rtol=1e-5, atol=1e-6)
 
 
-# With one gradient of 0.01, then 0.1, 0.2, …, 1.0, from 1 on: where Keras's own tests find each of
-# its optimizers after each step (keras/src/optimizers/*_test.py, to 5e-4).
+# Gradients 0.01, then 0.1, 0.2, …, 1.0, starting at 1: the parameters after each step in Keras's
+# own tests of its optimizers (keras/src/optimizers/*_test.py, to 5e-4).
 KERAS_PUBLISHED: list[tuple[dict[str, Any], list[float]]] = [
     (
         {"kind": "adadelta", "lr": 1.0, "rho": 0.8, "eps": 1e-6},
@@ -116,13 +116,13 @@ def test_as_keras_publishes_it(spec: dict[str, Any], published: list[float]) -> 
 
 
 @pytest.mark.parametrize("case", torch_vectors("optimizers"), ids=case_name)
-def test_float32_goes_where_pytorch_goes(case: dict[str, Any]) -> None:
-    """To float32's precision: of a step's rounding and of what a root makes of small numbers."""
+def test_float32_follows_pytorchs_trajectories(case: dict[str, Any]) -> None:
+    """Compares with float32's precision, given rounding in each step and square roots."""
     found = trajectory(case, "float32")
     np.testing.assert_allclose(found, case["trajectory"], rtol=1e-4, atol=1e-4)
 
 
-RATES = (0.05, 1.0, 50.0)  # what is a small step to one optimizer is a large one to another
+RATES = (0.05, 1.0, 50.0)  # suitable learning rates differ between optimizers
 
 
 @every
@@ -137,7 +137,7 @@ def test_finds_the_bottom_of_a_parabola(optimizer: Optimizer) -> None:
     assert min(float(np.abs(p - bottom).max()) for p in found) < 1e-3
 
 
-# Pegasos is made for objectives as strongly convex as its λ, which this is not.
+# Pegasos requires a λ-strongly convex objective, which this is not.
 @pytest.mark.parametrize(
     "optimizer", [o for o in OPTIMIZERS if not isinstance(o, Pegasos)], ids=name
 )
@@ -169,8 +169,8 @@ def test_works_in_place_and_keeps_the_type(optimizer: Optimizer, dtype: str) -> 
 
 
 @pytest.mark.parametrize("optimizer", [o for o in OPTIMIZERS if not o.per_block], ids=name)
-def test_each_parameter_goes_its_own_way_whatever_the_block(optimizer: Optimizer) -> None:
-    """A vector of several blocks moves as its parts do alone."""
+def test_updates_do_not_depend_on_blocks(optimizer: Optimizer) -> None:
+    """Compares a vector of several blocks with separate updates of its parts."""
     size = 2 * BLOCK + 5
     rng = generator(0, "long")
     start, gradients = rng.normal(size=size), rng.normal(size=(3, size))
@@ -183,7 +183,7 @@ def test_each_parameter_goes_its_own_way_whatever_the_block(optimizer: Optimizer
         return params
 
     cuts = [slice(0, 100), slice(BLOCK - 50, BLOCK + 50), slice(size - 100, size)]
-    with kernels(None):  # a kernel takes a long vector whole
+    with kernels(None):  # a kernel does not split a long vector into blocks
         whole = trained(slice(None))
     for cut in cuts:
         np.testing.assert_array_equal(whole[cut], trained(cut))
@@ -211,9 +211,9 @@ def test_learning_rate_follows_the_schedule() -> None:
 def test_pegasos_reaches_the_optimum_of_the_linear_svm(
     C: float, optimum: float, project: bool
 ) -> None:
-    """Of scikit-learn's LinearSVC: λ/2·|w|² + mean hinge loss, λ = 1/(nC), without an intercept.
+    """Compares with LinearSVC: λ/2·|w|² + mean hinge loss, λ = 1/(nC), without an intercept.
 
-    The last of Pegasos's points wander by 1/(λt); what approaches the optimum is their mean
+    Pegasos's last iterates fluctuate by 1/(λt); only their mean approaches the optimum
     (Shalev-Shwartz et al. 2011, §2.4).
     """
     X, y = load_breast_cancer(return_X_y=True)

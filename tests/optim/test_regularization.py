@@ -1,4 +1,4 @@
-"""Weight penalties: their value and their gradient."""
+"""Tests of weight penalties: value and gradient."""
 
 from __future__ import annotations
 

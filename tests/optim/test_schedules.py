@@ -1,4 +1,4 @@
-"""Schedules: their bounds, their warm-up, and values known beforehand."""
+"""Tests of schedules: bounds, warm-up, and known values."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.nn.examples import examples, name
 
 SCHEDULES: list[Schedule] = examples(AnySchedule)
 every = pytest.mark.parametrize("schedule", SCHEDULES, ids=name)
-RISING = (CosineRestarts, OneCycle)  # these go up on the way, too
+RISING = (CosineRestarts, OneCycle)  # these also increase
 FALLING = [s for s in SCHEDULES if not isinstance(s, RISING)]
 every_falling = pytest.mark.parametrize("schedule", FALLING, ids=name)
 warmups = st.floats(0, 0.99)
@@ -107,7 +107,7 @@ def test_a_plateau_of_what_should_rise() -> None:
 def test_per_epoch_it_changes_at_the_end_of_each(
     schedule: Schedule, steps: int, per_epoch: int
 ) -> None:
-    """Each factor of a schedule with a step for each epoch is kept for a whole epoch."""
+    """Checks that each factor of a per-epoch schedule is kept for a whole epoch."""
     by_epoch = schedule.model_copy(update={"per": "epoch"})
     course = [by_epoch.factor(step, steps, per_epoch) for step in range(steps)]
     epochs = [course[start : start + per_epoch] for start in range(0, steps, per_epoch)]

@@ -1,4 +1,4 @@
-"""One update of all parameters: what is frozen, decayed, bounded or taken block by block."""
+"""Tests of one update of all parameters: freezing, decay, bounds, and updates by block."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nnkit.optim.update import Update
 from nnkit.random import generator
 from tests.nn.examples import examples, name
 
-# Two layers of weights and biases; what decays comes first, as in the layout of a model.
+# Two layers of weights and biases; blocks with decay come first, as in the layout of a model.
 FIRST = Parameter("0.W", (3, 4), 4, 3, Zeros(), decay=True)
 SECOND = Parameter("1.W", (2, 3), 3, 2, Zeros(), decay=True)
 BIASES = (
@@ -44,7 +44,7 @@ def updated(
     steps: int = 3,
     lr: float = 0.1,
 ) -> Array:
-    """The parameters after some steps on gradients that are always the same."""
+    """Returns the parameters after several steps on fixed gradients."""
     params, grads = numbers("params"), np.zeros(SIZE)
     state = tuple(np.zeros(SIZE) for _ in optimizer.state_names)
     layout, rules = Layout(blocks), regularization or Regularization()
@@ -56,7 +56,7 @@ def updated(
 
 
 def alone(optimizer: Optimizer, part: slice, decay: float = 0.0, lr: float = 0.1) -> Array:
-    """The same part of the parameters, updated as if nothing else were there."""
+    """Returns a part of the parameters, updated independently of the rest."""
     params = numbers("params")[part]
     state = tuple(np.zeros_like(params) for _ in optimizer.state_names)
     for t in range(1, 4):
@@ -65,7 +65,7 @@ def alone(optimizer: Optimizer, part: slice, decay: float = 0.0, lr: float = 0.1
 
 
 def without_projection(optimizer: Optimizer) -> Optimizer:
-    """It without what takes all weights together after a step."""
+    """Returns the optimizer without the projection of all weights after a step."""
     if isinstance(optimizer, Pegasos):
         return optimizer.model_copy(update={"project": False})
     return optimizer
@@ -170,7 +170,7 @@ def test_a_proximal_step_is_as_long_as_its_layers_rate() -> None:
 
 
 def test_lamb_measures_each_block_by_itself() -> None:
-    """You et al. 2020, algorithm 2, written out; biases have no decay."""
+    """Implements algorithm 2 of You et al. 2020; biases have no decay."""
     lamb = LAMB(lr=0.1, weight_decay=0.2)
     params = updated(lamb, steps=2)
     for block in BLOCKS:
@@ -185,11 +185,13 @@ def test_lamb_measures_each_block_by_itself() -> None:
 
 
 def test_pegasos_projects_the_penalized_weights_together() -> None:
-    """Shalev-Shwartz et al. 2011, fig. 1: step 1/(λt), then into the ball of radius 1/√λ."""
+    """Checks step 1/(λt) and projection to radius 1/√λ (Shalev-Shwartz et al. 2011, fig. 1)."""
     strength = 4.0
     params = updated(Pegasos(strength=strength), steps=1, lr=1.0)
     stepped = numbers("params") - numbers("grads 1") / strength
     assert np.linalg.norm(stepped[:18]) > 0.5
     wanted = stepped[:18] * 0.5 / np.linalg.norm(stepped[:18])
     np.testing.assert_allclose(params[:18], wanted, rtol=1e-12)
-    np.testing.assert_allclose(params[18:], stepped[18:], rtol=1e-12)  # no penalty, no ball
+    np.testing.assert_allclose(
+        params[18:], stepped[18:], rtol=1e-12
+    )  # no penalty and no projection

@@ -1,4 +1,4 @@
-"""Kernels of optimizers: PyTorch's trajectories, and the same parameters as NumPy to the bit."""
+"""Tests of optimizer kernels: PyTorch's trajectories, and the same bits as NumPy."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from tests.nn.examples import examples, name
 from tests.optim.test_optimizers import state_for, trajectory
 
 STEPS = 12
-# Parameters: for compiled kernels several vectors and a rest; Python takes a microsecond for each.
+# Parameters: several vectors and a remainder for compiled kernels, few for the slow Python ones.
 SIZES = {INTERPRETED: 203, COMPILED: 20_003}
 
 
 @cache
 def drawn(size: int) -> tuple[Array, Array]:
-    """Parameters (P,) and gradients (steps, P) of very different magnitudes."""
+    """Draws parameters (P,) and gradients (steps, P) of very different magnitudes."""
     rng = generator(0, "kernels")
     sizes = 10.0 ** rng.uniform(-30, 6, size) * (rng.random(size) > 0.1)
     return rng.normal(size=size), sizes * rng.normal(size=(STEPS, size))
 
 
 def trained(optimizer: Optimizer, dtype: str, size: int = 3) -> list[Array]:
-    """Parameters and state after `STEPS` steps."""
+    """Returns the parameters and state after `STEPS` steps."""
     params, gradients = (array.astype(dtype) for array in drawn(size))
     state = state_for(optimizer, params)
     for t, g in enumerate(gradients, start=1):
@@ -94,6 +94,6 @@ def test_parameters_and_state_have_the_bits_that_numpy_gives(
 
 
 def test_sgd_and_adam_have_kernels() -> None:
-    """The tests above iterate over those that have one, and would pass if none had."""
+    """Guards the tests above, which iterate over kernels and would pass without any."""
     assert {"sgd", "adam", "adamw"} <= {optimizer.tag() for optimizer in OPTIMIZERS}
     assert {"sgd", "adam", "adamw"} <= {case["spec"]["kind"] for case in GOLDEN}

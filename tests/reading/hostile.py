@@ -1,4 +1,4 @@
-"""A hundred files that say they are pictures: damaged, deceitful, or merely odd."""
+"""A hundred files with picture extensions: damaged, malicious, or unusual."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 
 def hostile_files() -> Iterator[tuple[str, bytes]]:
-    """Names and contents."""
+    """Yields the names and contents of the files."""
     picture = Image.new("RGB", (150, 70), "white")
     ImageDraw.Draw(picture).text((20, 5), "504", fill="black", font=ImageFont.load_default(50))
     formats = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
@@ -59,7 +59,7 @@ def _odd_contents(png: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def _png_of(width: int, height: int) -> bytes:
-    """A PNG that says it is of this size, and holds a megabyte of zeros."""
+    """Creates a PNG that declares a size and contains a megabyte of zeros."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         checked = kind + content
@@ -80,7 +80,7 @@ def _odd_pictures(picture: Image.Image) -> dict[str, bytes]:
     clear = picture.convert("RGBA")
     clear.putalpha(0)
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned to the right
+    exif[0x0112] = 6  # orientation: rotate to the right
     wrong = Image.Exif()
     wrong[0x0112] = 99
     frames = [Image.new("L", (60, 40), level) for level in (255, 128, 0)]

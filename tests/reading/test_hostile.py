@@ -1,4 +1,4 @@
-"""Hostile files: each gets an answer or a clear error, and none brings anything else about."""
+"""Tests of hostile files: each gives a result or a clear error, and nothing else."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Ask = Callable[[str], Reading | str]
 
 @pytest.fixture
 def answer(tmp_path: Path, digit_reader: nnkit.TrainedModel) -> Ask:
-    """What is read in the file of that name, or why not."""
+    """Returns the text read in a file, or the error."""
 
     def ask(name: str) -> Reading | str:
         path = tmp_path / name

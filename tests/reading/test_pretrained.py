@@ -1,4 +1,4 @@
-"""The networks that come with the package."""
+"""Tests of the networks included in the package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading pictures: the pipeline as a whole, and each of its stages."""
+"""Tests of reading pictures: the whole pipeline and each stage."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Read = Callable[[Image.Image], Reading]
 
 @pytest.fixture(scope="module")
 def read(digit_reader: nnkit.TrainedModel) -> Read:
-    """The small network as a reader of pictures."""
+    """Returns a function that reads pictures with the small network."""
 
     def read(picture: Image.Image, reject: float = 0.0) -> Reading:
         return read_picture(
@@ -54,7 +54,7 @@ def composed(mnist: Dataset, condition: str, count: int) -> list[Composed]:
 
 
 def typeset(text: str, size: int = 60, ink: int = 20, paper: int = 240) -> Image.Image:
-    """Digits of Pillow's own font, in lines."""
+    """Typesets digits in lines, in Pillow's own font."""
     font = ImageFont.load_default(size)
     width = round(0.62 * size * max(map(len, text.split("\n")))) + size
     picture = Image.new("L", (width, round(1.5 * size * (text.count("\n") + 1)) + size), paper)
@@ -133,7 +133,7 @@ def test_lines_come_in_reading_order_and_spaces_are_kept(read: Read) -> None:
 
 
 def test_narrow_digits_are_no_spaces(mnist: Dataset, read: Read) -> None:
-    """Around a 1 the gaps are wide, though the digits stand evenly."""
+    """Uses a 1, which has wide gaps on both sides in evenly spaced digits."""
     evenly, parted = Image.new("L", (360, 80), 255), Image.new("L", (360, 80), 255)
     images, labels = np.asarray(mnist.samples.inputs)[:, 0], mnist.samples.targets
     for place, wanted in enumerate("70918"):
@@ -191,7 +191,7 @@ def test_colours_of_the_same_brightness_are_told_apart(read: Read) -> None:
     assert count_in(picture, read) == 3
 
 
-def test_shadows_are_no_ink(read: Read) -> None:
+def test_shadows_are_not_ink(read: Read) -> None:
     picture = np.asarray(typeset("50419"), dtype=float)
     y, x = np.mgrid[: picture.shape[0], : picture.shape[1]]
     shadow = 1 - 0.5 / (1 + np.exp(-(x + 0.5 * y - 150) / 4))
@@ -248,7 +248,7 @@ def test_an_empty_picture_has_no_lines(size: tuple[int, int], level: int, read: 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32 - 1))
 @settings(max_examples=40)
-def test_noise_has_an_answer(read: Read, width: int, height: int, seed: int) -> None:
+def test_noise_gives_a_result(read: Read, width: int, height: int, seed: int) -> None:
     pixels = np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8)
     reading = read(Image.fromarray(pixels))
     for digit in reading.digits:
@@ -282,7 +282,7 @@ def test_with_a_threshold_of_one_all_is_rejected(digit_reader: nnkit.TrainedMode
     assert all(digit.guess in "0123456789" for digit in reading.digits)
 
 
-# --- components, held against SciPy
+# --- components, compared with SciPy
 
 
 @given(st.integers(1, 30), st.integers(1, 30), st.floats(0, 1), st.integers(0, 2**32 - 1))
@@ -384,7 +384,7 @@ def test_the_judge_knows_signs_and_the_ten_digits_but_no_other_classes(
     assert (agreed == 1).all()
 
 
-# --- what is drawn
+# --- drawings
 
 
 def test_each_stage_is_drawn(read: Read, digit_reader: nnkit.TrainedModel, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Pictures of digits: brought to MNIST's form whatever they were drawn with and on."""
+"""Tests of pictures of single digits: conversion to MNIST's form for any pen and paper."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ NAMES = [path.name for path in PICTURES]
 
 
 def alike(A: Array, B: Array) -> float:
-    """The correlation of two images, at the best of all shifts by at most one pixel.
+    """Computes the correlation of two images at the best shift by at most one pixel.
 
-    A shift, because the centre of mass is rounded to a pixel and may lie on the edge of two.
+    Shifts are necessary because the centre of mass is rounded to a pixel.
     """
     steps = (-1, 0, 1)
     shifted = [np.roll(B, (y, x), (-2, -1)) for y in steps for x in steps]
@@ -86,7 +86,7 @@ def enlarged(picture: Image.Image) -> Image.Image:
 
 
 def on_a_larger_page(picture: Image.Image) -> Image.Image:
-    """In a corner of a page twice as large, of the picture's own paper."""
+    """Places a picture in a corner of a page twice as large, with the same paper."""
     page = Image.new("L", (2 * picture.width, 2 * picture.height), picture.getpixel((1, 1)))
     page.paste(picture, (picture.width - 3, 2))
     return page

@@ -1,4 +1,4 @@
-"""Slips of paper on a desk: found where there is one, and only there."""
+"""Tests of finding a slip of paper on a desk."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from nnkit.reading.verifier.compose import CONDITIONS, compose
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A slip with digits on a desk; lengths in pixels.
+    """A photo of a slip with digits on a desk; lengths in pixels.
 
     Attributes:
         desk, paper, ink: grey levels.
-        at: the slip's corner before it is turned.
-        size: of the slip.
-        degrees: that it is turned by.
-        grain: of the desk, standard deviation in grey levels.
-        slope: grey levels by which the light grows from left to right.
-        narrower: share of its width that the slip's upper edge lacks.
+        at: the slip's corner before rotation.
+        size: the size of the slip.
+        degrees: the rotation of the slip.
+        grain: standard deviation of the desk's noise in grey levels.
+        slope: increase of brightness from left to right, in grey levels.
+        narrower: fraction of the width by which the slip's upper edge is shorter.
     """
 
     desk: int = 80
@@ -42,7 +42,7 @@ class Photo:
     narrower: float = 0
 
     def corners(self) -> Array:
-        """The corners of the slip in the picture, (4, 2)."""
+        """The corners of the slip in the picture (4, 2)."""
         width, height = self.size
         lack = self.narrower * width / 2
         own = np.array([(lack, 0), (width - lack, 0), (width, height), (0, height)])
@@ -86,7 +86,7 @@ PHOTOS = {
 }
 
 
-# One of each difficulty, for `make test`.
+# One photo for each difficulty, for `make test`.
 CHOSEN = {
     *("level", "little contrast", "grained", "at the left", "turned trapezoid", "light ink"),
     *("-20°", "20°"),
@@ -224,7 +224,7 @@ def _vignetted() -> Image.Image:
 @pytest.mark.parametrize(
     "draw", [_framed, _boxed, _chalk, _scanned, _shaded, _one, _round, _vignetted]
 )
-def test_what_merely_resembles_a_slip_is_none(draw: object) -> None:
+def test_pictures_that_resemble_a_slip_have_none(draw: object) -> None:
     assert callable(draw)
     assert slip_in(draw(), Stages()) is None
 

@@ -1,4 +1,4 @@
-"""What several tests of runs share: a small finished run."""
+"""Fixture for tests of runs: a small finished run."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from tests.runs.iris import iris_config
 
 @pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory) -> nnkit.Run:
-    """Never to be changed by a test; copy what is to be damaged."""
+    """Returns a finished run; tests must not change it, but damage a copy."""
     return nnkit.train(iris_config(), runs=tmp_path_factory.mktemp("runs"))

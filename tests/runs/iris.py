@@ -1,4 +1,4 @@
-"""A small training, and the program run within the test's own process."""
+"""A small config, and a helper that runs nnkit in the test's own process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.data.small import DATA
 
 
 def iris_config(**sections: Any) -> Config:
-    """Five epochs on iris; `sections` replaces or adds sections of the config."""
+    """Returns a config of five epochs on iris; `sections` replaces or adds sections."""
     source = {"kind": "csv", "path": str(DATA / "tables" / "iris.csv"), "label": "species"}
     return config_from(
         {
@@ -27,7 +27,7 @@ def iris_config(**sections: Any) -> Config:
 
 
 def exit_code(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
-    """What `nnkit ARGUMENTS…` exits with."""
+    """Runs `nnkit ARGUMENTS…` and returns its exit code."""
     monkeypatch.setattr(sys, "argv", ["nnkit", *map(str, arguments)])
     with pytest.raises(SystemExit) as ended:
         main()

@@ -1,4 +1,4 @@
-"""Checkpoints: what is written is read, bit for bit, or not at all."""
+"""Tests of checkpoints: read bit by bit as written, or rejected."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_other_programs_read_the_arrays(folder: Path) -> None:
 
 
 def damages(whole: bytes, count: int) -> Iterator[tuple[str, bytes]]:
-    """Copies of a checkpoint, each with one thing wrong with it."""
+    """Yields copies of a checkpoint, each damaged in one way."""
     draw = random.Random(0)
     header = 8 + struct.unpack("<Q", whole[:8])[0]
     yield "empty", b""
@@ -131,7 +131,7 @@ def damages(whole: bytes, count: int) -> Iterator[tuple[str, bytes]]:
 
 
 def refusal(path: Path) -> str:
-    """The message with which a checkpoint is refused; none if it is not."""
+    """Returns the error message for a checkpoint; empty if it is accepted."""
     try:
         read_checkpoint(path)
     except CheckpointError as error:
@@ -179,7 +179,7 @@ def test_a_later_format_is_called_so(
     assert "written in format 2" in capsys.readouterr().err
 
 
-def test_what_never_was_a_checkpoint_is_called_so(tmp_path: Path) -> None:
+def test_other_files_are_reported_as_no_checkpoint(tmp_path: Path) -> None:
     from safetensors.numpy import save_file
 
     save_file({"a": np.zeros(3)}, tmp_path / "others.safetensors")

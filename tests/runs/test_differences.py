@@ -1,4 +1,4 @@
-"""What tells runs apart."""
+"""Tests of the differences between runs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SMALL, LARGE = {"kind": "dense", "units": 8}, {"kind": "dense", "units": 64}
             ],
             [{"training.epochs": 5}, {"training.epochs": 6}],
         ),
-        # Of another kind: the settings of one kind alone say nothing.
+        # Different kinds: settings that only one kind has are not listed.
         (
             [{"optimizer": ADAM}, {"optimizer": SGD}],
             [
@@ -39,7 +39,7 @@ SMALL, LARGE = {"kind": "dense", "units": 8}, {"kind": "dense", "units": 64}
                 {"optimizer.kind": "sgd", "optimizer.lr": 0.1},
             ],
         ),
-        # But they tell those of that kind apart.
+        # The same kind: its settings are listed.
         (
             [{"o": ADAM}, {"o": {**ADAM, "beta1": 0.8}}, {"o": {**SGD, "lr": 0.01}}],
             [
@@ -48,13 +48,13 @@ SMALL, LARGE = {"kind": "dense", "units": 8}, {"kind": "dense", "units": 64}
                 {"o.kind": "sgd"},
             ],
         ),
-        # What is given or not.
+        # Settings that are given or not.
         ([{"stop": None}, {"stop": {"patience": 5}}], [{"stop": None}, {"stop": {"patience": 5}}]),
         (
             [{"expect": {}}, {"expect": {"test.loss": {"max": 1}}}],
             [{}, {"expect.test.loss": {"max": 1}}],
         ),
-        # Lists of settings item by item, others as a whole.
+        # Lists of settings are compared item by item, other lists as a whole.
         ([{"l": [SMALL, SMALL]}, {"l": [SMALL, LARGE]}], [{"l.1.units": 8}, {"l.1.units": 64}]),
         (
             [{"l": [SMALL]}, {"l": [LARGE, SMALL]}],

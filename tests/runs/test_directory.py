@@ -1,4 +1,4 @@
-"""A run's folder: found by many names, locked by one process, whole after a crash."""
+"""Tests of a run's folder: its names, locking by one process, and recovery after a crash."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.runs.iris import iris_config
 
 
 def made(runs: Path, name: str, when: int, *checkpoints: str) -> RunDirectory:
-    """A run with these checkpoints, the last touched at that time."""
+    """Creates a run with the given checkpoints and modification time."""
     run = RunDirectory(runs / name)
     run.create("seed: 0\n")
     os.utime(run.config, (when, when))
@@ -201,14 +201,14 @@ def test_looking_at_a_lock_keeps_nobody_from_training(
         pass
     looking = (run.path / ".lock").open("rb")
     assert directory._try_lock(looking, shared=True)
-    seen = [run.training]  # whoever looks does not take others who look for a training
+    seen = [run.training]  # checks do not mistake other checks for training
     monkeypatch.setattr(directory, "sleep", lambda seconds: looking.close())
     with run.locked():
         seen.append(run.training)
     assert seen == [False, True]
 
 
-def test_two_trainings_of_one_config_do_not_meet(tmp_path: Path) -> None:
+def test_two_runs_of_one_config_exclude_each_other(tmp_path: Path) -> None:
     class Second(Listener):
         def started(self, session: Any) -> None:
             with pytest.raises(UsageError, match="another process is training in this folder"):

@@ -1,4 +1,4 @@
-"""A checkpoint's header, read without the arrays."""
+"""Tests of reading a checkpoint's header without the arrays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A training killed at any moment and resumed ends as if nothing had happened."""
+"""Tests that a run killed at any time and resumed equals an uninterrupted run."""
 
 from __future__ import annotations
 

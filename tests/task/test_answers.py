@@ -1,4 +1,4 @@
-"""Outputs decided, and the confidence of decisions."""
+"""Tests of decisions from outputs, and of their confidence."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def coded(numbers: Array, classes: int, loss: Loss, outputs: int) -> Array:
 
 @pytest.mark.parametrize("loss", LOSSES, ids=name)
 @pytest.mark.parametrize("classes", [2, 3])
-@settings(max_examples=settings().max_examples // 5)  # losses differ in their coding alone
+@settings(max_examples=settings().max_examples // 5)  # losses differ only in their coding
 @given(numbers=st.lists(st.integers(0, 1), min_size=1, max_size=20))
 def test_deciding_undoes_coding(loss: Loss, classes: int, numbers: list[int]) -> None:
     targets = np.array(numbers) * (classes - 1)
@@ -34,7 +34,7 @@ def test_deciding_undoes_coding(loss: Loss, classes: int, numbers: list[int]) ->
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=name)
-def test_one_unit_says_yes_past_the_middle(loss: Loss) -> None:
+def test_one_unit_is_positive_above_the_threshold(loss: Loss) -> None:
     middle = coded(np.array([0, 1]), 2, loss, 1).mean() if loss.single else 0.5
     outputs = middle + np.array([[-0.1], [0.1]])
     np.testing.assert_array_equal(decide(outputs, loss), [0, 1])

@@ -1,4 +1,4 @@
-"""How much samples count: by class, by themselves, or not at all."""
+"""Tests of sample weights: by class, by sample, and ignored classes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_balanced_is_as_scikit_learn_has_it(loss: ClassLoss) -> None:
     found = class_weights(balanced, CLASSES, TARGETS)
     assert found is not None
     np.testing.assert_allclose(found, expected)
-    sums = np.bincount(TARGETS, found[TARGETS])  # every class counts the same
+    sums = np.bincount(TARGETS, found[TARGETS])  # every class has the same total weight
     assert sums == pytest.approx([2, 2, 2])
 
 
@@ -109,7 +109,7 @@ def test_real_targets_have_no_classes(setting: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("loss", CLASS_LOSSES, ids=name)
 def test_an_ignored_class_moves_nothing(tmp_path: Path, loss: ClassLoss) -> None:
-    """As if its samples were not there: other answers for them change no gradient and no loss."""
+    """Checks that samples of an ignored class change neither the gradient nor the loss."""
     settings = loss.model_dump() | {"ignored": "virginica"}
     trainer = trainer_for(iris(loss=settings, training={"batch_size": 200}), tmp_path)
     model = trainer.model
@@ -129,7 +129,7 @@ def test_an_ignored_class_moves_nothing(tmp_path: Path, loss: ClassLoss) -> None
 def test_the_training_loss_is_the_weighted_mean_of_the_epoch(
     tmp_path: Path, loss: ClassLoss
 ) -> None:
-    """Not the mean of the batches' means, which count differently; it stands still to compare."""
+    """Compares with the weighted mean, not the mean of batch means, at a negligible rate."""
     config = iris(
         loss=loss.model_dump() | {"class_weights": {"setosa": 5.0, "virginica": 0.0}},
         optimizer={"kind": "sgd", "lr": 1e-30},
@@ -141,8 +141,8 @@ def test_the_training_loss_is_the_weighted_mean_of_the_epoch(
     assert found == pytest.approx([expected] * 3, rel=1e-12)
 
 
-def test_label_smoothing_is_of_training_and_evaluation_alike(tmp_path: Path) -> None:
-    """A smoothed loss has its minimum above 0, at the smoothed targets' own entropy."""
+def test_label_smoothing_applies_to_training_and_evaluation(tmp_path: Path) -> None:
+    """Compares the loss with its minimum, the entropy of the smoothed targets."""
     smoothing = {"kind": "cross_entropy", "label_smoothing": 0.3}
     config = iris(loss=smoothing, optimizer={"kind": "adam", "lr": 0.1}, training={"epochs": 30})
     run = nnkit.train(config, runs=tmp_path)

@@ -1,4 +1,4 @@
-"""What sections must agree on: outputs that a loss can learn from, dropout that is kept."""
+"""Tests of consistency between sections: outputs that suit the loss, and dropout."""
 
 from __future__ import annotations
 

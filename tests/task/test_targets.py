@@ -1,4 +1,4 @@
-"""Targets of every kind, coded for the loss batch by batch."""
+"""Tests of targets of every kind, encoded for the loss in batches."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def coded(targets: Any, classes: int | None, loss: Loss, *shape: int) -> Array:
     return classes_for(values, CLASSES[:classes], loss, shape, LAST, dtype).coded(EVERY)
 
 
-# What every kind of targets does
+# All kinds of targets
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, size=(50, 2, 3), dtype=np.uint8)
@@ -119,7 +119,7 @@ def test_one_class_is_always_on() -> None:
 
 
 def test_a_million_samples_of_ten_thousand_classes_stay_small(tmp_path: Path) -> None:
-    """Loaded, split, checked and trained on for a step; in full they would be 40 GB."""
+    """Loads, splits, checks and trains for a step; the one-hot targets would take 40 GB."""
     samples, classes = 1_000_000, 10_000
     np.save(tmp_path / "x.npy", np.linspace(-1, 1, samples, dtype=np.float32)[:, None])
     np.save(tmp_path / "t.npy", np.arange(samples) % classes)
@@ -250,7 +250,7 @@ def test_what_a_loss_cannot_take_is_said_with_what_was_found(
     assert caught.value.path == ("loss",)
 
 
-# A set's own inputs
+# Inputs as targets
 
 
 def test_inputs_are_no_second_array() -> None:
@@ -295,7 +295,7 @@ def test_inputs_are_brought_into_the_coding_of_the_loss(lazily: bool) -> None:
 def test_what_inputs_are_wrong_for_a_loss_is_said_of_all(
     lazily: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where they are looked at in parts, of which the first ones are right."""
+    """Checks all chunks, also if the first ones are valid."""
     monkeypatch.setattr(dataset, "CHUNK", 2)
     values = np.array([[0.5, 1], [0, 1], [2, 1], [1, -3]])
     inputs = LazyArray(values, np.arange(4)) if lazily else values

@@ -1,4 +1,4 @@
-"""Where config and data meet: the sets, the model, and its score over a whole set."""
+"""Tests of a task, config and data combined: the sets, the model, and its evaluation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.training.configs import diabetes, iris
 
 
 def test_evaluation_equals_the_formula() -> None:
-    """Cross-entropy and accuracy over more samples than go through at a time."""
+    """Computes cross-entropy and accuracy over more samples than one chunk."""
     model = model_of([{"dense": 4}, {"dense": 3}], (5,))
     rng = generator(0, "set")
     inputs = rng.normal(size=(2 * EVALUATION_BATCH + 345, 5))
@@ -111,7 +111,7 @@ def write_table(path: Path, rows: Sequence[tuple[float, ...]], header: str) -> s
 
 
 def test_a_weight_of_two_is_a_row_twice(tmp_path: Path) -> None:
-    """Trained on all rows at once, figures and weights of the network are the same."""
+    """Compares metrics and weights after full-batch training."""
     rng = generator(0, "rows")
     rows = [(*rng.normal(size=2), int(rng.integers(2)), 1 + i % 3) for i in range(30)]
     twice = [row for row in rows for _ in range(row[-1])]
@@ -176,7 +176,7 @@ def test_probabilities_as_targets(tmp_path: Path) -> None:
     np.testing.assert_allclose(trained.predict([[0.0]]), [[0.5, 0.5]], atol=0.02)
 
 
-def test_yes_and_no_are_judged_as_the_outputs_say_them(tmp_path: Path) -> None:
+def test_binary_targets_are_evaluated_in_the_coding_of_the_outputs(tmp_path: Path) -> None:
     rows = [(x, -1.0 if x < 0 else 1.0) for x in generator(0, "rows").normal(size=60)]
     path = write_table(tmp_path / "t.csv", rows, "x,y")
     source = {"kind": "csv", "path": path, "label": "y", "task": "regression"}

@@ -1,4 +1,4 @@
-"""Which variants there are, and which versions are the oldest."""
+"""Tests of the test variants, and of the lowest versions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tools.test_variants import HERE, PYPROJECT, VARIANTS, lowest_versions, pyth
 def test_the_oldest_versions_are_the_bounds_of_all_that_nnkit_imports() -> None:
     project = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]
     found = set(lowest_versions())
-    assert len(found) == len(project["dependencies"]) + 3  # and the three extras
+    assert len(found) == len(project["dependencies"]) + 3  # plus the three extras
     assert all(re.fullmatch(r"[\w-]+==[\d.]+", line) for line in found)
     assert all(line.replace(">=", "==").split(",")[0] in found for line in project["dependencies"])
 

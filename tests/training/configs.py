@@ -1,4 +1,4 @@
-"""Configs to train by, on the tables that lie in the repository."""
+"""Configs for training on the tables in the repository."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ DIABETES: dict[str, Any] = {
 
 
 def trainer_for(config: Config, runs: Path = DEFAULT_RUNS) -> Trainer:
-    """The trainer of a config, its data loaded, before the first step."""
+    """Returns the trainer of a config, with data loaded, before the first step."""
     return Trainer(load_task(config), runs)
 
 
 def iris(**sections: Any) -> Config:
-    """Three classes of flowers; a section given is laid over the usual one."""
+    """Returns a config for iris (three classes); given sections are merged into it."""
     return config_from(laid_over(IRIS, sections))
 
 
 def optimized(optimizer: Optimizer, **sections: Any) -> Config:
-    """Flowers again, by any optimizer: with what it wants of other sections."""
+    """Returns a config for iris with an optimizer, and the sections that it requires."""
     base = {**IRIS, "training": {"epochs": 3}, "optimizer": optimizer.model_dump()}
     if isinstance(optimizer, Pegasos):
         base["regularization"] = {"l2": optimizer.strength}
@@ -58,12 +58,12 @@ def optimized(optimizer: Optimizer, **sections: Any) -> Config:
 
 
 def diabetes(**sections: Any) -> Config:
-    """A number to predict."""
+    """Returns a regression config for the diabetes table."""
     return config_from(laid_over(DIABETES, sections))
 
 
 def pictures(folder: Path, **sections: Any) -> Config:
-    """Small coloured pictures, two short epochs of them."""
+    """Returns a config for two short epochs on small colour pictures."""
     rng = generator(0, "pictures")
     path = folder / "pictures.npz"
     np.savez(path, inputs=rng.random((64, 3, 6, 7)), targets=rng.integers(3, size=64))
@@ -76,7 +76,7 @@ def pictures(folder: Path, **sections: Any) -> Config:
 
 
 def laid_over(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Mappings key by key, everything else replaced."""
+    """Merges mappings key by key, and replaces everything else."""
     merged = dict(base)
     for key, value in changes.items():
         both = isinstance(value, dict) and isinstance(base.get(key), dict)

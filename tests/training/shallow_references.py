@@ -1,6 +1,6 @@
-"""What scikit-learn makes of the shipped shallow models: each solved to high precision.
+"""Solutions of the shipped shallow models by scikit-learn, to high precision.
 
-Every reference is the objective that nnkit writes, the mean loss plus λ₁·Σ|w| + ½λ₂·Σw², at
+Every reference is nnkit's objective, the mean loss plus λ₁·Σ|w| + ½λ₂·Σw², at
 scikit-learn's solution on the same columns. `python -m tests.training.shallow_references` trains
 the configs and prints the table of docs/shallow.md.
 """
@@ -34,7 +34,7 @@ EXACT: dict[str, Any] = {"tol": 1e-10, "max_iter": 1_000_000}
 
 
 def table(name: str) -> tuple[Array, list[str]]:
-    """The columns (n, d) with mean 0 and variance 1, and the labels as they are written."""
+    """Reads a table: columns (n, d) with mean 0 and variance 1, and the labels as text."""
     with (TABLES / f"{name}.csv").open(newline="") as file:
         rows = list(csv.reader(file))[1:]
     X = np.array([[float(cell) for cell in row[:-1]] for row in rows])
@@ -171,13 +171,13 @@ REFERENCES: dict[str, tuple[Callable[[], float], float]] = {
 
 
 def objective(run: nnkit.Run) -> float:
-    """What a run came to on all that it was trained on."""
+    """Returns the final objective of a run on its training set."""
     figures = run.summary["results"]["train"]
     return float(figures.get("objective", figures["loss"]))
 
 
 def main() -> None:
-    """Prints the table."""
+    """Trains the configs and prints the table."""
     print("| config | nnkit | scikit-learn | relative difference |\n|---|---:|---:|---:|")
     for name, (reference, _) in REFERENCES.items():
         with TemporaryDirectory() as folder:

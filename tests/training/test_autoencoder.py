@@ -1,4 +1,4 @@
-"""`data.targets: inputs`: networks that learn to give what they are given."""
+"""`data.targets: inputs`: networks trained to reconstruct their inputs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TO_INPUTS: dict[str, Any] = {
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> tuple[Array, Config]:
-    """Forty pictures of 3 × 5 pixels, and the config of a network that restores them."""
+    """Creates forty pictures of 3 × 5 pixels, and the config of an autoencoder for them."""
     X = generator(0, "pictures").integers(0, 256, size=(40, 3, 5), dtype=np.uint8)
     np.save(tmp_path / "x.npy", X)
     np.save(tmp_path / "t.npy", np.arange(40) % 2)
@@ -74,8 +74,8 @@ def test_pictures_left_on_disk_give_the_same_weights(
     assert on_disk.summary["weights_sha256"] == in_memory.summary["weights_sha256"]
 
 
-def test_classes_are_no_part_of_it(tmp_path: Path) -> None:
-    """Neither of the figures nor of the checkpoint; the split goes by them nevertheless."""
+def test_classes_affect_only_the_split(tmp_path: Path) -> None:
+    """Checks that classes affect only the split, not the metrics or the checkpoint."""
     run = nnkit.train(iris(**TO_INPUTS), runs=tmp_path)
     assert set(run.summary["results"]["test"]) == {"loss", "mae", "rmse", "r2"}
     assert run.load().classes is None

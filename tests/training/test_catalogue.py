@@ -1,4 +1,4 @@
-"""Every member of every union trains through the real `train`, is interrupted, and resumes."""
+"""Tests that every member of every union trains with `train`, and resumes after interruption."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def with_activation(activation: Any) -> Sections:
 
 
 def with_layer(layer: Any, folder: Path) -> Config:
-    """Flowers behind a dense layer, or pictures where the layer wants those."""
+    """Returns a config with a layer: on iris after a dense layer, or on pictures."""
     settings = dumped(layer)
     if len(wanted := input_shape(layer)) == 1:
         vectors = [{"dense": wanted[0]}, settings, "flatten", {"dense": 3}]
@@ -72,7 +72,7 @@ def with_layer(layer: Any, folder: Path) -> Config:
 
 
 def cases() -> Iterator[tuple[str, Sections]]:
-    """A test's name, and the sections of the config that it is about."""
+    """Yields test ids, each with the sections of its config."""
     for optimizer in examples(AnyOptimizer):
         yield f"optimizer-{name(optimizer)}", with_optimizer(optimizer)
     for schedule in examples(AnySchedule):
@@ -86,14 +86,14 @@ def cases() -> Iterator[tuple[str, Sections]]:
     for activation in examples(AnyActivation):
         yield f"activation-{name(activation)}", with_activation(activation)
     for initializer in examples(AnyInitializer):
-        if initializer.shape_error((3, 4)) is not None:  # made for one block of another shape
+        if initializer.shape_error((3, 4)) is not None:  # only valid for a block of another shape
             continue
         architecture = {"initializer": dumped(initializer)}
         yield f"initializer-{name(initializer)}", {"architecture": architecture}
 
 
 def config(sections: Sections) -> Config:
-    """Iris with those sections, two short epochs of it."""
+    """Returns a config for two short epochs on iris with the given sections."""
     short = laid_over(IRIS, {"training": {"epochs": 2, "batch_size": 32}})
     return config_from(laid_over(short, sections))
 
@@ -117,7 +117,7 @@ def test_batch_normalization_of_images_resumes_to_the_last_bit(tmp_path: Path) -
     run = resumes(pictures(tmp_path, architecture={"layers": [*layers, {"dense": 3}]}), tmp_path)
     state = run.load().model.state
     assert np.isfinite(state).all()
-    assert len(np.unique(state)) > len(state) // 2  # means and variances that have moved
+    assert len(np.unique(state)) > len(state) // 2  # the running means and variances have changed
 
 
 AUGMENTATIONS = examples(AnyAugmentation)
@@ -133,14 +133,14 @@ def test_augmented_pictures_are_the_same_in_a_resumed_run(
 ) -> None:
     changed = pictures(tmp_path, data={"augment": [dumped(one) for one in augmentations]})
     trained = resumes(changed, tmp_path).load()
-    X = np.load(tmp_path / "pictures.npz")["inputs"]  # prediction sees them as they are
+    X = np.load(tmp_path / "pictures.npz")["inputs"]  # prediction does not augment
     W, b = trained.model.layout.views(trained.model.params).values()
     expected = softmax(X.reshape(64, -1) @ W.T + b, axis=1)
     np.testing.assert_allclose(trained.outputs(X), expected, atol=1e-5)
 
 
 def resumes(wanted: Config, folder: Path) -> Run:
-    """A run, once it is found to be bit for bit what it is with an interruption."""
+    """Trains without and with interruption, asserts identical results, and returns the run."""
     whole = nnkit.train(wanted, runs=folder / "whole")
     part = nnkit.train(wanted, runs=folder / "parts", should_stop=StopAfter(1))
     assert part.interrupted
@@ -155,11 +155,11 @@ def resumes(wanted: Config, folder: Path) -> Run:
 
 
 @pytest.mark.parametrize("loss", [x for x in examples(AnyLoss) if x.coding == "number"], ids=name)
-def test_losses_of_numbers_train_on_numbers(tmp_path: Path, loss: Loss) -> None:
-    """Those that want an output above 0 among them, by the activation that goes with them."""
+def test_regression_losses_train_on_numbers(tmp_path: Path, loss: Loss) -> None:
+    """Includes losses that need positive outputs, with the matching activation."""
     assert activation_named(loss.output).trainable
     settings = laid_over(DIABETES, {"loss": dumped(loss), "training": {"epochs": 2}})
-    if loss.tag() == "poisson":  # e^z of a thousand is out of reach
+    if loss.tag() == "poisson":  # e^z would overflow for targets in the thousands
         settings = laid_over(settings, {"optimizer": {"lr": 1e-4}})
     run = nnkit.train(config_from(settings), runs=tmp_path)
     assert run.summary["outcome"] == "completed"

@@ -9,7 +9,7 @@ from nnkit.runs.directory import RunDirectory
 from tests.training.configs import iris
 
 
-def test_tells_the_runs_story_in_lines(tmp_path: Path) -> None:
+def test_logs_the_run_line_by_line(tmp_path: Path) -> None:
     run = nnkit.train(iris(), runs=tmp_path)
     first, *evaluations = RunDirectory(run.directory).log.read_text(encoding="utf-8").splitlines()
     assert first == "iris: 67 parameters, 21 steps of 16 samples, from step 0"

@@ -1,4 +1,4 @@
-"""The loop: one step written out, resuming to the last bit, and the end of a loss that explodes."""
+"""Tests of the training loop: one explicit step, bit-exact resumption, and divergence."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WITH_DROPOUT = {"regularization": {"dropout": 0.25, "l2": 1e-3}, "training": {"b
 
 
 def advance(loop: Loop, until: int) -> list[Step | Evaluation]:
-    """Trains up to a step; what happened on the way."""
+    """Trains up to a step and returns the events."""
     events: list[Step | Evaluation] = []
     with numerics():
         for event in loop.run():
@@ -33,7 +33,7 @@ def advance(loop: Loop, until: int) -> list[Step | Evaluation]:
 
 
 def state(trainer: Trainer) -> list[bytes]:
-    """Every bit that training changes."""
+    """Returns all state that training changes, as bytes."""
     return [vector.tobytes() for vector in (trainer.model.params, *trainer.loop.optimizer_state)]
 
 
@@ -94,7 +94,7 @@ def test_evaluations_come_as_often_as_wanted_and_at_the_end(tmp_path: Path) -> N
 )
 @pytest.mark.parametrize("stop", [1, 5, 11, 16, 32])
 def test_resumes_to_the_last_bit(tmp_path: Path, optimizer: dict[str, Any], stop: int) -> None:
-    """With 11 steps to an epoch, it stops in its midst, at its end and just after."""
+    """Interrupts within an epoch of 11 steps, at its end, and just after it."""
     config = iris(optimizer=optimizer, **WITH_DROPOUT)
     whole = trainer_for(config, tmp_path)
     expected = advance(whole.loop, whole.loop.steps)
@@ -113,7 +113,7 @@ def test_resumes_to_the_last_bit(tmp_path: Path, optimizer: dict[str, Any], stop
 
 
 def timeless(events: list[Step | Evaluation]) -> list[Any]:
-    """Events without how fast they came."""
+    """Removes the speed from events."""
     return [
         event.record() | {"samples_per_second": 0} if isinstance(event, Evaluation) else event
         for event in events

@@ -1,4 +1,4 @@
-"""What stands around a step in the real loop: freezing, accumulation, noise, running means."""
+"""Tests of training features: freezing, accumulation, noise, running statistics, L-BFGS."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NORMALIZED: dict[str, Any] = {"layers": [{"dense": 8}, "batch_norm", {"dense": 3
 
 
 def iris_by(optimizer: dict[str, Any], **sections: Any) -> Config:
-    """Iris, with no batch size where the optimizer takes all samples at once."""
+    """Returns a config for iris, without batch size for full-batch optimizers."""
     if optimizer["kind"] == "lbfgs":
         sections["training"] = {"batch_size": 32, **sections.get("training", {})}
     return iris(optimizer=optimizer, **sections)
@@ -55,7 +55,7 @@ def test_a_frozen_layer_keeps_its_bits_and_others_learn(
 ) -> None:
     layers: list[dict[str, Any]] = [{"kind": "dense", "units": units} for units in (8, 8, 3)]
     layers[frozen]["lr_factor"] = 0.0
-    bounded = {} if optimizer["kind"] == "lbfgs" else {"max_norm": 0.05}  # which it refuses
+    bounded = {} if optimizer["kind"] == "lbfgs" else {"max_norm": 0.05}  # not supported by L-BFGS
     config = iris_by(
         optimizer, architecture={"layers": layers}, regularization={"l2": 0.01, **bounded}
     )
@@ -111,7 +111,7 @@ def test_a_layer_without_decay_has_no_penalty(tmp_path: Path) -> None:
 
 
 def filters_of(trainer: Trainer, name: str) -> Array:
-    """The filter to which each weight of the first layer leads: the map that moves with it."""
+    """Returns the filter of each weight in the first layer: the output map that it changes."""
     network = trainer.model.bind(1, training=False)
     W = blocks(trainer)[name].reshape(-1)
     X = np.random.default_rng(0).normal(size=(*trainer.model.input_shape, 1))
@@ -167,7 +167,7 @@ def test_max_norm_bounds_the_weights_that_lead_to_each_filter(
 
 @pytest.mark.parametrize("weights", [None, "balanced", {"setosa": 3.0, "virginica": 0.0}])
 def test_batches_accumulated_are_one_batch(tmp_path: Path, weights: Any) -> None:
-    """k batches of n are one of k·n, whatever their samples count; the last is shorter."""
+    """Compares k batches of n with one of k·n, with sample weights; the last batch is shorter."""
 
     def trainer(accumulate: int, batch_size: int) -> Trainer:
         return trained(
@@ -214,12 +214,12 @@ def assert_resumes(config: Config, folder: Path, stop: int) -> None:
     assert second.model.state.tobytes() == whole.model.state.tobytes()
 
 
-# A schedule that watches
+# Plateau schedule
 
 
 @pytest.mark.parametrize("stop", [3, 8, 14, 20])
 def test_a_plateau_is_found_and_resumed(tmp_path: Path, stop: int) -> None:
-    """With steps too large to improve on, the rate falls at each evaluation."""
+    """Uses steps too large to improve, so that the rate decreases at each evaluation."""
     schedule = {"kind": "plateau", "patience": 0, "gamma": 0.5, "warmup": 0.1}
     config = iris(optimizer={"kind": "adam", "lr": 2.0, "schedule": schedule})
     trainer = trainer_for(config, tmp_path)
@@ -233,7 +233,7 @@ def test_a_plateau_is_found_and_resumed(tmp_path: Path, stop: int) -> None:
 
 
 @pytest.mark.parametrize("kind", ["weight_noise", "input_noise"])
-def test_noise_is_reproducible_and_of_training_alone(tmp_path: Path, kind: str) -> None:
+def test_noise_is_reproducible_and_in_training_only(tmp_path: Path, kind: str) -> None:
     config = iris(regularization={kind: 0.3})
     noisy = trained(config, tmp_path)
     assert state(noisy) == state(trained(config, tmp_path))
@@ -284,7 +284,7 @@ def test_batch_normalization_resumes_to_the_last_bit(
     assert_resumes(config, tmp_path, stop)
 
 
-# With multiplications enough for compiled kernels.
+# Large enough for compiled kernels.
 WIDE = {"layers": [{"dense": 150}, "batch_norm", {"dense": 150}, "layer_norm", {"dense": 3}]}
 
 
@@ -341,10 +341,12 @@ def test_running_means_are_saved_and_answer_at_inference(tmp_path: Path) -> None
     H = np.maximum(scale * (Z - mean) / np.sqrt(variance + 1e-5) + shift, 0)
     E = np.exp(P["layers.2.W"] @ H + P["layers.2.b"][:, None])
     np.testing.assert_allclose(model.outputs(raw), (E / E.sum(axis=0)).T, rtol=1e-10)
-    assert model.outputs(raw[:1])[0] == pytest.approx(model.outputs(raw)[0])  # by itself, too
+    assert model.outputs(raw[:1])[0] == pytest.approx(
+        model.outputs(raw)[0]
+    )  # also for a single sample
 
 
-# L-BFGS, from config to answer
+# L-BFGS, from config to prediction
 
 
 @pytest.mark.parametrize("optimizer", ENGINES[1:], ids=str)
@@ -368,13 +370,13 @@ def test_lbfgs_trains_iris_and_its_model_loads(
 def test_lbfgs_resumes_to_the_last_bit(
     tmp_path: Path, optimizer: dict[str, Any], stop: int
 ) -> None:
-    """Within its memory, and when that is full."""
+    """Interrupts before and after the L-BFGS memory is full."""
     config = iris_by(optimizer, regularization={"l2": 1e-3}, training={"epochs": None, "steps": 16})
     assert_resumes(config, tmp_path, stop)
 
 
 def test_lbfgs_finds_the_optimum_of_ridge_regression(tmp_path: Path) -> None:
-    """The one minimum that a formula gives, w = (XᵀX/n + λ)⁻¹ Xᵀt/n; the bias has no penalty."""
+    """Compares with the closed form w = (XᵀX/n + λ)⁻¹ Xᵀt/n; the bias has no penalty."""
     config = diabetes(
         architecture={"layers": [{"dense": 1}]},
         optimizer="lbfgs",
@@ -389,7 +391,7 @@ def test_lbfgs_finds_the_optimum_of_ridge_regression(tmp_path: Path) -> None:
     np.testing.assert_allclose(blocks(trainer)["layers.0.W"][0], wanted, rtol=1e-5, atol=1e-5)
 
 
-# What would train nothing, or something else than it says
+# Settings that would train nothing, or not what they specify
 
 
 @pytest.mark.parametrize(
@@ -407,7 +409,9 @@ def test_lbfgs_finds_the_optimum_of_ridge_regression(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_batch_norm_wants_company(sections: dict[str, Any], path: str, message: str) -> None:
+def test_batch_norm_needs_several_samples(
+    sections: dict[str, Any], path: str, message: str
+) -> None:
     layers = {"layers": [{"dense": 8}, "batch_norm", {"dense": 3}]}
     config = iris(architecture=layers, **sections)
     with pytest.raises(ConfigError, match=message) as caught, config.locating():

@@ -1,4 +1,4 @@
-"""The perceptron on separable data: it stops, and makes no more mistakes than Novikoff allows."""
+"""Tests of the perceptron on separable data: convergence within Novikoff's bound."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 
 
 def separable(seed: int, samples: int, features: int, margin: float) -> tuple[Array, Array, float]:
-    """Points (n, d), their sides (n,) of a plane through 0, and how near to it the nearest lies."""
+    """Draws points (n, d) and classes (n,) separated by a plane through 0, and their margin."""
     rng = generator(seed, "separable")
     normal = rng.standard_normal(features)
     normal /= np.linalg.norm(normal)
@@ -32,7 +32,7 @@ def separable(seed: int, samples: int, features: int, margin: float) -> tuple[Ar
 
 
 def perceptron(folder: Path, X: Array, sides: Array, epochs: int) -> Config:
-    """A perceptron on those points, which it takes from files as any other."""
+    """Writes the points to files and returns the config of a perceptron on them."""
     np.save(folder / "x.npy", X)
     np.save(folder / "t.npy", (sides > 0).astype(np.int64))
     source = {"kind": "npy", "inputs": str(folder / "x.npy"), "targets": str(folder / "t.npy")}
@@ -61,9 +61,9 @@ def perceptron(folder: Path, X: Array, sides: Array, epochs: int) -> Config:
 def test_it_makes_at_most_so_many_mistakes_and_then_none(
     seed: int, samples: int, features: int, margin: float
 ) -> None:
-    """(R/γ)², R the longest input and γ the margin of any plane that parts them (Novikoff 1962).
+    """Checks the bound (R/γ)², R the longest input, γ a separating margin (Novikoff 1962).
 
-    So an epoch without a mistake comes after at most that many others; then it stays.
+    So at most that many epochs contain a mistake; after one without, the weights are constant.
     """
     X, sides, gamma = separable(seed, samples, features, margin)
     assume(len(np.unique(sides)) == 2)

@@ -1,4 +1,4 @@
-"""What a training will do is decided before it, and deciding it does nothing."""
+"""Tests of the training plan: it matches the run, and creating it has no side effects."""
 
 from __future__ import annotations
 

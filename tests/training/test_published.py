@@ -1,4 +1,4 @@
-"""Training held against results that others published for the same task."""
+"""Tests of training against published results for the same task."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ INVERSE = {"kind": "inverse_scaling", "per": "epoch", "scale": 1797}
 
 
 def digits(optimizer: dict[str, Any], precision: str = "float32") -> Config:
-    """scikit-learn 1.9.1, examples/neural_networks/plot_mlp_training_curves.py, `digits`."""
+    """Returns the config of `digits` in scikit-learn 1.9.1's plot_mlp_training_curves.py."""
     return config_from(
         {
             "name": "digits",
@@ -43,7 +43,7 @@ def digits(optimizer: dict[str, Any], precision: str = "float32") -> Config:
                 "bias_initializer": GLOROT,
             },
             "optimizer": optimizer,
-            # Its alpha of 1e-4 is for the sum over a batch of 200.
+            # scikit-learn's alpha of 1e-4 applies to the sum over a batch of 200.
             "regularization": {"l2": 1e-4 / 200},
             "training": {"epochs": 15, "batch_size": 200, "precision": precision},
         }
@@ -62,12 +62,14 @@ def digits(optimizer: dict[str, Any], precision: str = "float32") -> Config:
 def test_digits_are_learnt_as_well_as_scikit_learn_learns_them(
     tmp_path: Path, optimizer: dict[str, Any], accuracy: float
 ) -> None:
-    """By draws of our own. Over twenty seeds both libraries scatter alike, by .0025 for plain SGD
-    and by .002 for the rest, and their means differ by less than .001; seed 0 is taken because it
-    is the default in both.
+    """Compares accuracies from different initial weights and sample orders.
 
-    Not so under inverse scaling, which all but stops after an epoch, at an accuracy that is the
-    draw's: over fifty seeds it scatters by .04. There only equal draws compare, as below.
+    Over twenty seeds both libraries have the same standard deviation, .0025 for plain SGD and .002
+    for the rest, and their means differ by less than .001; seed 0 is the default in both.
+
+    Inverse scaling is excluded, because it nearly stops training after an epoch, at an accuracy
+    that depends on the initial weights: over fifty seeds its standard deviation is .04. The test
+    below compares it from equal initial weights.
     """
     run = nnkit.train(digits(optimizer), runs=tmp_path)
     assert run.summary["results"]["train"]["accuracy"] == pytest.approx(accuracy, abs=0.005)
@@ -75,10 +77,10 @@ def test_digits_are_learnt_as_well_as_scikit_learn_learns_them(
 
 @dataclass(frozen=True, slots=True)
 class TheirOrder(Batches):
-    """Batches in the order in which scikit-learn shuffles, continuing its random state.
+    """Batches in scikit-learn's order of shuffling, continuing its random state.
 
     Attributes:
-        orders: of every epoch.
+        orders: the order of the samples in every epoch.
     """
 
     orders: tuple[Array, ...] = ()
@@ -88,7 +90,7 @@ class TheirOrder(Batches):
 
 
 def their_draws(epochs: int, samples: int) -> tuple[list[Array], tuple[Array, ...]]:
-    """The initial parameters and the orders of samples that MLPClassifier(random_state=0) draws."""
+    """Returns the initial parameters and sample orders of MLPClassifier(random_state=0)."""
     state, params = np.random.RandomState(0), []
     for fan_in, fan_out in ((64, 100), (100, 10)):
         bound = np.sqrt(6 / (fan_in + fan_out))
@@ -126,9 +128,9 @@ def their_draws(epochs: int, samples: int) -> tuple[list[Array], tuple[Array, ..
 def test_from_equal_draws_it_takes_the_steps_of_scikit_learn(
     theirs: dict[str, Any], ours: dict[str, Any], accuracy: float
 ) -> None:
-    """All rows by SGD: the published accuracy, every epoch's loss, and every weight.
+    """Compares all SGD rows: the published accuracy, every epoch's loss, and every weight.
 
-    Adam's ε stands elsewhere in scikit-learn, so that its steps are not quite the same.
+    Adam is not compared, because scikit-learn adds ε in another place.
     """
     trainer = trainer_for(digits({"kind": "sgd", "lr": 0.2, **ours}, precision="float64"))
     train, model, loop = trainer.sets["train"], trainer.model, trainer.loop
@@ -146,7 +148,7 @@ def test_from_equal_draws_it_takes_the_steps_of_scikit_learn(
         losses = [event.train_loss for event in loop.run() if isinstance(event, Evaluation)]
         reference.fit(train.inputs, train.targets[:])
     assert evaluate(model, train)["accuracy"] == pytest.approx(accuracy, abs=1e-6)
-    # Theirs has a penalty in it, of less than a thousandth.
+    # scikit-learn's loss includes a penalty of less than 0.001.
     assert losses == pytest.approx(reference.loss_curve_, abs=1e-3)
     found = [reference.coefs_[0].T, reference.intercepts_[0]]
     found += [reference.coefs_[1].T, reference.intercepts_[1]]

@@ -1,4 +1,4 @@
-"""A run from config to summary: early stopping, divergence, listeners, gates and resuming."""
+"""Tests of a run from config to summary: early stopping, divergence, listeners and resuming."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.training.configs import diabetes, iris, optimized
 
 
 def records(run: nnkit.Run) -> list[dict[str, Any]]:
-    """The lines of metrics.jsonl without how fast they came."""
+    """Returns the records of metrics.jsonl without the speed."""
     lines = RunDirectory(run.directory).read_metrics()
     return [{key: line[key] for key in line if key != "samples_per_second"} for line in lines]
 
@@ -34,7 +34,7 @@ def timeless(summary: Any) -> dict[str, Any]:
 
 
 class StopAfter:
-    """Asks a training to stop after so many of its steps."""
+    """A listener that stops training after a number of steps."""
 
     def __init__(self, steps: int) -> None:
         self.left = steps
@@ -48,13 +48,13 @@ class StopAfter:
 
 
 @pytest.mark.parametrize("optimizer", [{"kind": "sgd", "momentum": 0.9}, {"kind": "adam"}])
-def test_interrupted_and_resumed_is_as_never_interrupted(
+def test_a_resumed_run_equals_an_uninterrupted_run(
     tmp_path: Path, optimizer: dict[str, Any]
 ) -> None:
     config = iris(optimizer=optimizer, regularization={"dropout": 0.25})
     whole = nnkit.train(config, runs=tmp_path / "whole")
     parts = tmp_path / "parts"
-    for steps in (3, 4, 6):  # in the midst of an epoch, at its end, in the midst again
+    for steps in (3, 4, 6):  # within an epoch, at its end, within the next
         part = nnkit.train(config, runs=parts, resume=True, should_stop=StopAfter(steps))
         assert part.interrupted
     finished = nnkit.train(config, runs=parts, resume=True)
@@ -90,21 +90,21 @@ def test_an_interrupted_run_is_neither_continued_nor_replaced_unasked(tmp_path: 
 
 
 class Hears(Listener):
-    """Keeps what a user is told before the first step."""
+    """A listener that collects the messages before the first step."""
 
     def started(self, trainer: Trainer) -> None:
         self.notices = list(trainer.notices)
 
 
 def told(config: Config, runs: Path) -> list[str]:
-    """What is told when this config is resumed there."""
+    """Returns the messages when a config is resumed."""
     hears = Hears()
     nnkit.train(config, runs=runs, resume=True, listeners=[hears])
     return hears.notices
 
 
 def test_where_there_is_nothing_to_resume_the_nearest_run_is_named(tmp_path: Path) -> None:
-    """Of those of its name, the one that differs in the fewest settings."""
+    """Checks that the run of that name with the fewest different settings is named."""
     assert told(iris(), tmp_path) == []
     far = nnkit.train(iris(seed=5, training={"epochs": 1}), runs=tmp_path).directory
     assert told(iris(name="other", seed=2), tmp_path) == []
@@ -186,7 +186,7 @@ def test_a_change_that_is_too_small_counts_as_none(tmp_path: Path) -> None:
     assert run.summary["best"]["step"] == 7
 
 
-def test_what_is_only_as_good_counts_as_no_improvement(tmp_path: Path) -> None:
+def test_an_equal_result_is_no_improvement(tmp_path: Path) -> None:
     config = iris(
         training={"epochs": 20, "monitor": "validation.accuracy"},
         optimizer={"kind": "adam", "lr": 0.02},
@@ -217,7 +217,7 @@ def test_a_run_stopped_early_is_not_taken_up_again(tmp_path: Path) -> None:
     )
     whole = nnkit.train(config, runs=tmp_path)
     directory = RunDirectory(whole.directory)
-    directory.summary.unlink()  # as if the power had failed before it was written
+    directory.summary.unlink()  # as after a power failure before it was written
     resumed = nnkit.train(config, runs=tmp_path, resume=True)
     assert timeless(resumed.summary) == timeless(whole.summary)
 
@@ -232,7 +232,7 @@ def test_early_stopping_needs_something_to_watch(tmp_path: Path) -> None:
 
 
 class Copies(Listener):
-    """Keeps what the checkpoints hold at each evaluation."""
+    """A listener that copies the checkpoints at each evaluation."""
 
     def started(self, trainer: Trainer) -> None:
         self.directory = trainer.directory
@@ -268,7 +268,7 @@ def test_an_evaluation_without_a_number_is_divergence_too(tmp_path: Path) -> Non
 
 
 class Meddler(Listener):
-    """Does everything that a listener might, short of writing into the model."""
+    """A listener that does everything allowed, except for writing to the model."""
 
     def __init__(self) -> None:
         self.events: list[str] = []
@@ -280,7 +280,7 @@ class Meddler(Listener):
     def stepped(self, step: Step) -> None:
         np.random.default_rng(step.number)
         model = self.trainer.model
-        for batch in (1, 2, 3, 5, 7):  # drives the training's own buffers out
+        for batch in (1, 2, 3, 5, 7):  # evicts the buffers of training
             model.forward(np.ones((7, *model.input_shape)), batch)
         model.grads.fill(np.nan)
         self.events.append("stepped")
@@ -300,7 +300,7 @@ def test_listeners_change_no_number(tmp_path: Path, listeners: Sequence[Listener
     assert timeless(heard.summary) == timeless(alone.summary)
 
 
-def test_listeners_hear_of_everything_in_order(tmp_path: Path) -> None:
+def test_listeners_get_all_events_in_order(tmp_path: Path) -> None:
     meddler = Meddler()
     nnkit.train(iris(training={"epochs": 2}), runs=tmp_path, listeners=[meddler])
     epoch = ["stepped"] * 7 + ["evaluated"]
@@ -314,7 +314,7 @@ def with_bounds(**bounds: Any) -> Config:
     return iris(expect={name.replace("_", "."): bound for name, bound in bounds.items()})
 
 
-def test_bounds_that_hold_say_nothing(tmp_path: Path) -> None:
+def test_satisfied_bounds_print_nothing(tmp_path: Path) -> None:
     run = nnkit.train(with_bounds(test_accuracy={"min": 0.0, "max": 1.0}), runs=tmp_path)
     assert run.summary["outcome"] == "completed"
 
@@ -332,7 +332,7 @@ def test_a_missed_bound_is_an_error_with_the_run_complete(tmp_path: Path) -> Non
     assert RunDirectory(run.directory).read_summary() == run.summary
     assert run.summary["outcome"] == "completed"
     run.load()
-    for resume in (True, False):  # and so it is when the finished run is asked for
+    for resume in (True, False):  # also when the finished run is requested again
         with pytest.raises(GateError) as caught:
             nnkit.train(config, runs=tmp_path, resume=resume)
         assert caught.value.run == replace(run, already_finished=True)
@@ -382,7 +382,7 @@ def test_the_objective_is_loss_and_penalty(tmp_path: Path) -> None:
     assert figures["objective"] == pytest.approx(figures["loss"] + 0.005 * (weights**2).sum())
 
 
-# Figures asked for by name
+# Additional metrics
 
 MORE = {"metrics": ["f1", "balanced_accuracy", "log_loss"]}
 
@@ -398,7 +398,7 @@ def test_more_metrics_are_in_every_record_and_the_summary(tmp_path: Path) -> Non
     assert run.load().evaluate()[1] == run.summary["results"]["test"]
 
 
-def test_a_metric_named_that_comes_anyway_comes_once(tmp_path: Path) -> None:
+def test_a_default_metric_that_is_named_appears_once(tmp_path: Path) -> None:
     run = nnkit.train(iris(training={"metrics": ["accuracy", "f1", "f1"]}), runs=tmp_path)
     assert [*run.summary["results"]["test"]] == ["loss", "accuracy", "f1"]
 
@@ -419,7 +419,7 @@ def test_a_metric_can_be_a_gate(tmp_path: Path) -> None:
 
 
 def test_the_plateau_schedule_follows_a_metric_upwards(tmp_path: Path) -> None:
-    """While f1 rises nothing is cut; were it taken for a loss, each rise would count against it."""
+    """Checks that the rate is kept while f1 rises, which for a loss would be a plateau."""
     schedule = {"kind": "plateau", "gamma": 0.5, "patience": 1, "minimum_change": 0}
     config = iris(
         training={**MORE, "epochs": 6, "monitor": "validation.f1"},

@@ -1,4 +1,4 @@
-"""Shallow models as networks: the shipped configs, trained, against scikit-learn's solutions."""
+"""Tests of the shipped shallow models against scikit-learn's solutions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from tests.training.shallow_references import (
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], nnkit.Run]:
-    """A shipped config's training, done once."""
+    """Trains a shipped config, once per session."""
     runs = tmp_path_factory.mktemp("runs")
 
     @cache
@@ -45,7 +45,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], nnkit.R
 
 Trained = Callable[[str], nnkit.Run]
 
-LONG = {"l1-logistic", "linear-autoencoder", "pegasos"}  # a second or two, to the last digits
+LONG = {
+    "l1-logistic",
+    "linear-autoencoder",
+    "pegasos",
+}  # take a second or two to converge to full precision
 
 
 def each(names: Iterable[str]) -> pytest.MarkDecorator:
@@ -75,7 +79,7 @@ MODELS: dict[str, Callable[[], Any]] = {
 
 @each(MODELS)
 def test_the_same_weights_are_exactly_zero(trained: Trained, name: str) -> None:
-    """And the others agree, so that none is 0 because it is small."""
+    """Compares the zero weights, and the values of the others, so that none is 0 by rounding."""
     ours, theirs = weights(trained(name))["layers.0.W"], MODELS[name]().coef_.reshape(1, -1)
     np.testing.assert_array_equal(ours == 0, theirs == 0)
     np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-3)
@@ -83,7 +87,7 @@ def test_the_same_weights_are_exactly_zero(trained: Trained, name: str) -> None:
 
 @pytest.mark.slow
 def test_stochastic_training_of_scikit_learn_ends_beside_the_same_svm(trained: Trained) -> None:
-    """SGDClassifier's alpha is λ. It is stochastic, so its own optimum is only approached."""
+    """Compares with SGDClassifier (alpha = λ), which approaches the optimum only roughly."""
     X, t = signs("breast_cancer")
     strength = 0.1757469
     model = SGDClassifier(
@@ -95,7 +99,7 @@ def test_stochastic_training_of_scikit_learn_ends_beside_the_same_svm(trained: T
 
 
 def test_softmax_regression_is_the_multinomial_model(tmp_path: Path) -> None:
-    """With its penalty the optimum is unique; C = 1/(nλ)."""
+    """Compares with the multinomial model at C = 1/(nλ); the penalty makes the optimum unique."""
     X, numbers = classes("iris")
     strength = 0.01
     config = nnkit.load_config(
@@ -119,7 +123,7 @@ def test_softmax_regression_is_the_multinomial_model(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_linear_autoencoder_spans_the_principal_components(trained: Trained) -> None:
-    """The largest angle between the two subspaces, and every digit's reconstruction."""
+    """Checks the largest angle between the subspaces, and the reconstruction of every digit."""
     X, _ = table("digits")
     components = principal_components()
     decoder, _ = np.linalg.qr(weights(trained("linear-autoencoder"))["layers.1.W"])
@@ -135,7 +139,7 @@ def test_the_linear_autoencoder_spans_the_principal_components(trained: Trained)
 def test_the_nonlinear_autoencoder_comes_nearer_than_principal_components(
     trained: Trained,
 ) -> None:
-    """By the error on digits it has not seen, as many numbers between as components."""
+    """Compares the error on held-out digits, with a code as wide as the number of components."""
     run = trained("autoencoder")
     task = load_task(run.load().config)
     train, test = (np.asarray(task.sets[name].inputs) / 16 for name in ("train", "test"))

@@ -15,7 +15,7 @@ from nnkit.errors import DataError, UsageError
 
 
 class Source(Component):
-    """Where the data is read from."""
+    """The data source."""
 
     @abstractmethod
     def load(self) -> Dataset:

@@ -1,4 +1,4 @@
-"""Arrays on disk: read as they were written, and left on disk where that is possible."""
+"""Tests of array files: read as written, and memory-mapped if possible."""
 
 from __future__ import annotations
 
@@ -195,6 +195,6 @@ def test_files_that_were_moved_keep_their_names(tmp_path: Path) -> None:
     assert (archive.path, archive.inputs) == (str(tmp_path / "new.npz"), "inputs")
 
 
-def test_what_has_no_place_cannot_be_moved(tmp_path: Path) -> None:
+def test_a_source_without_path_cannot_be_moved(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="the config of 'mnist' data contains no path"):
         Mnist().moved(tmp_path)

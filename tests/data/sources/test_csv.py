@@ -1,4 +1,4 @@
-"""Tables: what becomes of each column, in training and when rows come to be predicted."""
+"""Tests of CSV tables: the treatment of columns in training and in prediction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures in folders: each folder a class."""
+"""Tests of image folders: one folder per class."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COLOURS = {"green": (0, 200, 0), "red": (200, 0, 0)}
 
 
 def paint(folder: Path, counts: dict[str, int]) -> Path:
-    """A folder for each colour, with so many pictures of it, of different sizes and formats."""
+    """Creates a folder per colour, with a number of pictures in different sizes and formats."""
     for name, count in counts.items():
         (folder / name).mkdir(parents=True)
         for i in range(count):

@@ -1,4 +1,4 @@
-"""MNIST: what is in it, and where it is looked for."""
+"""Tests of MNIST: its content and the search path."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_class_counts(mnist: Dataset) -> None:
 
 
 def test_images_go_with_their_labels(mnist: Dataset) -> None:
-    """A 0 is empty in the middle, and a 1 takes the least ink."""
+    """Checks that a 0 is empty in the middle, and that a 1 has the least ink."""
     images, labels = np.asarray(mnist.samples.inputs), mnist.samples.targets
     middle = images[:, 0, 12:16, 12:16].mean(axis=(1, 2))
     ink = images.mean(axis=(1, 2, 3))
@@ -45,7 +45,7 @@ def test_search_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     monkeypatch.setenv("NNKIT_DATA", str(chosen))
     assert find_mnist() is None
-    for place in places:  # from the last to be looked in to the first
+    for place in places:  # from the lowest to the highest priority
         place.mkdir(parents=True)
         for name in FILES[1:]:
             (place / name).touch()

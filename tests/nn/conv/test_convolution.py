@@ -1,4 +1,4 @@
-"""The compiled way to convolve: when it is taken, how it is cut into tiles, on which processors."""
+"""Tests of compiled convolution: when it is used, its tiling, and other processors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.nn.examples import alone, first_layer
 
 FLOAT32 = np.dtype(np.float32)
 
-# Machines with narrower registers, or fewer, than the one that runs the tests may have.
+# Machines with narrower or fewer registers than the one that runs the tests.
 OLDER = (
     [("haswell", "+avx,+avx2,+fma"), ("x86-64", "+sse2")]
     if platform.machine() in ("x86_64", "AMD64")
@@ -51,9 +51,9 @@ def test_blocks_cover_a_count_with_little_over(count: int, most: int) -> None:
     [
         (Conv(filters=3, kernel=3), 16, BoundDirect),
         (Conv(filters=3, kernel=3, padding="same", dilation=2), 16, BoundDirect),
-        (Conv(filters=3, kernel=3), 1, BoundColumns),  # a row is shorter than a tile
+        (Conv(filters=3, kernel=3), 1, BoundColumns),  # rows shorter than a tile
         (Conv(filters=3, kernel=3, stride=2), 16, BoundColumns),
-        (Conv(filters=3, kernel=1), 16, BoundColumns),  # a product of matrices as it stands
+        (Conv(filters=3, kernel=1), 16, BoundColumns),  # a plain matrix product
     ],
 )
 def test_goes_straight_through_the_input_where_rows_are_runs(
@@ -67,7 +67,7 @@ def test_goes_straight_through_the_input_where_rows_are_runs(
 @pytest.mark.parametrize("threads", [1, 2, 9])
 @pytest.mark.parametrize("count", [16, 17, 31, 32, 33])
 def test_what_fills_no_vector_is_counted_too(count: int, threads: int) -> None:
-    """Rows of any length, with integers, whose sums are exact in any order."""
+    """Uses rows of any length, with integers, whose sums are exact in any order."""
     generator = np.random.default_rng(count)
     found = windows((6, 5), (3, 2), 1, "valid")
     direct = DirectConvolution(found, 2, 5, count, FLOAT32, threads, Buffers())
@@ -92,7 +92,7 @@ def test_what_fills_no_vector_is_counted_too(count: int, threads: int) -> None:
 def test_threads_share_layers_where_samples_see_each_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Batch normalization keeps a batch together, so the rows of each convolution are shared."""
+    """Batch normalization needs the whole batch, so threads share the rows of a convolution."""
     shared: set[int] = set()
 
     def recorded(work: Any, parts: Sequence[Any]) -> Any:
@@ -136,4 +136,4 @@ def test_computes_the_same_on_other_processors(
         [*command, cases], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout
-    assert any(tmp_path.rglob("*.nbc"))  # machine code is kept there
+    assert any(tmp_path.rglob("*.nbc"))  # machine code is cached there

@@ -1,4 +1,4 @@
-"""Where windows lie, held against counting them one by one."""
+"""Tests of window positions, compared with enumerating them one by one."""
 
 from __future__ import annotations
 

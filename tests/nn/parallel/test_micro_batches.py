@@ -1,4 +1,4 @@
-"""A batch in pieces, on one thread or several, gives what the whole batch gives."""
+"""Tests of micro-batches: on any number of threads, the results are those of the whole batch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nnkit.random import generator
 from tests.nn.examples import batch_of, model_of
 
 LAYERS = [{"conv": {"filters": 3, "kernel": 3}}, {"max_pool": 2}, "flatten", {"dense": 4}]
-SAMPLES = 3 * STEP + 5  # the last piece is a short one
+SAMPLES = 3 * STEP + 5  # the last micro-batch is shorter
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +37,7 @@ def cut(model: Model, training: bool = True) -> MicroBatches:
 
 def outside_training(model: Model) -> Network | MicroBatches:
     with model.lent(SAMPLES) as found:
-        return found  # there is no other borrower
+        return found  # nothing else uses the pool
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 7])
@@ -78,15 +78,15 @@ def test_outputs_and_loss_outside_training(threads: int) -> None:
     np.testing.assert_allclose(Y, outputs, rtol=1e-10, atol=1e-14)
 
 
-def test_no_sample_that_counts_is_no_loss() -> None:
+def test_the_loss_is_0_without_weighted_samples() -> None:
     model = spatial(2)
     X, T = batch_of(model, SAMPLES)
     assert cut(model).loss_and_gradient(X, T, Pass(), np.zeros(SAMPLES)) == 0
     assert not model.grads.any()
 
 
-def test_pieces_draw_apart() -> None:
-    """Equal samples in two pieces are not given the same dropout."""
+def test_micro_batches_draw_different_random_numbers() -> None:
+    """Checks that equal samples in two micro-batches get different dropout masks."""
     model = spatial(1, {"dropout": 0.5})
     X, T = batch_of(model, STEP)
     X, T = (np.concatenate([A, A], axis=-1) for A in (X, T))
@@ -99,7 +99,7 @@ def test_pieces_draw_apart() -> None:
     assert losses[0] != losses[1]
 
 
-def test_what_compares_samples_is_not_cut() -> None:
+def test_layers_that_combine_samples_are_not_split() -> None:
     model = spatial(2, "batch_norm")
     assert isinstance(model.network(SAMPLES), Network)
     assert isinstance(outside_training(model), MicroBatches)
@@ -122,7 +122,7 @@ def test_a_nan_in_any_piece_is_found() -> None:
 
 
 def test_overflow_in_a_thread_says_nothing() -> None:
-    """As in the thread that trains, where NaN is looked for in the loss."""
+    """Overflow is silent in all threads; NaN is detected in the loss."""
     model = spatial(2)
     X, T = batch_of(model, SAMPLES)
     with np.errstate(all="ignore"):

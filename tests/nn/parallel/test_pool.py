@@ -1,4 +1,4 @@
-"""What is lent to one borrower is not lent to another meanwhile; no more is made than needed."""
+"""Tests of the pool: exclusive use of its objects, and no more objects than needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Work shared among threads: done at once, with results in order, on any number of cores."""
+"""Tests of work shared among threads: concurrent, with results in order, on any core count."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nnkit.nn.parallel.threads import side_by_side
 
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_all_parts_are_computed_at_once_and_their_results_are_in_order(count: int) -> None:
-    together = Barrier(count, timeout=30)  # lets none on before all are there
+    together = Barrier(count, timeout=30)  # blocks until all threads have arrived
 
     def work(part: int) -> tuple[int, int]:
         together.wait()
