@@ -69,7 +69,7 @@ def _entry(run: RunDirectory, settings: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "run": run.path.name,
         "state": run.state,
-        "step": _steps(run),
+        "step": _steps(run, summary),
         "seconds": summary.get("seconds"),
         "set": split,
         "figures": results[split] if split else {},
@@ -77,11 +77,16 @@ def _entry(run: RunDirectory, settings: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _steps(run: RunDirectory) -> int:
-    """Steps completed by a run: from its last checkpoint, or if unreadable its last evaluation."""
+def _steps(run: RunDirectory, summary: Mapping[str, Any]) -> int:
+    """Steps completed by a run, from its summary, its last checkpoint or its last evaluation.
+
+    The first of these that can be read counts.
+    """
     from nnkit.errors import CheckpointError
     from nnkit.runs.header import read_header
 
+    if "step" in summary:
+        return int(summary["step"])
     try:
         return int(read_header(run.last)["progress"]["step"])
     except (CheckpointError, KeyError):
@@ -131,7 +136,7 @@ def show_one(
         print_json({"run": str(run.path), "summary": summary, "metrics": records})
         return
     print(f"run    {run.path}")
-    print(f"state  {run.state} at step {_steps(run):,}")
+    print(f"state  {run.state} at step {_steps(run, summary or {}):,}")
     if records:
         print(
             "\n" + "\n".join(_course(records, (summary or {}).get("monitor", ""), result_width()))
