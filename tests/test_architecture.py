@@ -30,7 +30,16 @@ MAY_IMPORT = {
     "inference": {"config", "metrics", "nn", "data", "runs", "task"},
     "training": {"config", "metrics", "nn", "data", "runs", "optim", "task", "inference"},
     "reading": {"nn", "data", "runs", "task", "inference"},
-    "inspection": {"config", "nn", "data", "runs", "optim", "task", "inference", "training"},
+    "inspection": {
+        "config",
+        "nn",
+        "data",
+        "runs",
+        "optim",
+        "task",
+        "inference",
+        "training",
+    },
     "cli": {
         "config",
         "metrics",

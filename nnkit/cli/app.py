@@ -18,6 +18,9 @@ from nnkit.cli import (
     lr_find,
     predict,
     runs,
+    runs_best,
+    runs_compare,
+    runs_prune,
     show,
     trace,
     train,
@@ -48,6 +51,9 @@ app.add_typer(data.app, name="data")
 app.command("lr-find")(lr_find.lr_find)
 app.command("gradcheck")(gradcheck.gradcheck)
 app.add_typer(runs.app, name="runs")
+runs.app.command("compare")(runs_compare.compare)
+runs.app.command("best")(runs_best.best)
+runs.app.command("prune")(runs_prune.prune)
 app.add_typer(show.app, name="show")
 app.command("trace")(trace.trace)
 app.command("init")(init.init)
