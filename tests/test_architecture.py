@@ -40,6 +40,18 @@ MAY_IMPORT = {
         "inference",
         "training",
     },
+    "experiments": {
+        "config",
+        "metrics",
+        "nn",
+        "data",
+        "runs",
+        "optim",
+        "task",
+        "inference",
+        "training",
+        "inspection",
+    },
     "cli": {
         "config",
         "metrics",
@@ -51,6 +63,7 @@ MAY_IMPORT = {
         "training",
         "reading",
         "inspection",
+        "experiments",
     },
 }
 # The package's face, which imports what it offers when it is asked for.
