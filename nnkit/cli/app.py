@@ -15,6 +15,7 @@ from nnkit.cli import (
     evaluate,
     gradcheck,
     init,
+    ladder,
     lr_find,
     predict,
     runs,
@@ -49,6 +50,7 @@ app.command("predict")(predict.predict)
 app.add_typer(config.app, name="config")
 app.add_typer(data.app, name="data")
 app.command("lr-find")(lr_find.lr_find)
+app.command("ladder")(ladder.ladder)
 app.command("gradcheck")(gradcheck.gradcheck)
 app.add_typer(runs.app, name="runs")
 runs.app.command("compare")(runs_compare.compare)
