@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nnkit.cli.options import JsonOption, RunsOption, argument
-from nnkit.cli.output import print_json, result_width, say, show_seconds, table, wrapped
+from nnkit.cli.output import (
+    print_json,
+    result_width,
+    say,
+    show_figure,
+    show_seconds,
+    table,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     from nnkit.experiments.ladder import Ladder, Rung, Score
@@ -120,9 +128,12 @@ def _row(rung: Rung) -> list[object]:
 
 def _cells(name: str, score: Score) -> tuple[str, str]:
     """A score and its interval: accuracies in percent, others with a suitable precision."""
+    numbers = (score.value, score.low, score.high)
     if name == "accuracy":
-        value, low, high = (100 * share for share in (score.value, score.low, score.high))
-        return f"{value:5.1f} %", f"{low:5.1f} – {high:5.1f} %"
-    if name == "r2":
-        return f"{score.value:.3f}", f"{score.low:.3f} – {score.high:.3f}"
-    return f"{score.value:.4g}", f"{score.low:.4g} – {score.high:.4g}"
+        value, low, high = (f"{100 * number:5.1f}" for number in numbers)
+        return f"{value} %", f"{low} to {high} %"
+    if name == "r2":  # adding 0 makes a zero of a negative zero
+        value, low, high = (f"{round(number, 3) + 0:6.3f}" for number in numbers)
+    else:
+        value, low, high = (show_figure(name, number) for number in numbers)
+    return value, f"{low} to {high}"

@@ -109,6 +109,6 @@ def _nothing(
         return CheckpointError(f"no run{which} in {runs}/ is finished, of {len(found):,}")
     known = sorted({figure for summary in finished for figure in final_metrics(summary)})
     return CheckpointError(
-        f"no finished run{which} in {runs}/ was evaluated with {metric}; training.metrics adds "
-        f"metrics; available: {', '.join(known)}"
+        f"no finished run{which} in {runs}/ was evaluated with {metric}, which training.metrics "
+        f"would add; available: {', '.join(known)}"
     )

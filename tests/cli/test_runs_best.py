@@ -74,7 +74,11 @@ def test_bad_input(program: Program) -> None:
         (("--metric", "nonsense"), 2, "unknown metric 'nonsense'; available: loss, objective, "),
         (("--metric", "accuracy"), 2, "name the set too: train.accuracy, validation.accuracy, "),
         (("--metric", "tset.accuracy"), 2, "name the set too"),
-        (("--metric", "test.mcc"), 3, "was evaluated with test.mcc; training.metrics adds"),
+        (
+            ("--metric", "test.mcc"),
+            3,
+            "evaluated with test.mcc, which training.metrics would add; available: test.accuracy, ",
+        ),
         (("--metric", "test.loss", "--name", "other"), 3, "no runs named other in runs/"),
     ):
         answer = program("runs", "best", *arguments)
