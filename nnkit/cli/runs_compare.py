@@ -69,13 +69,12 @@ def compare(
         say(remark)
     if comparison.metric is None:
         return
-    chart = draw_learning_curves(comparison)
     if output is not None:
-        write_picture(chart, output)
+        write_picture(draw_learning_curves(comparison, named=True), output)
         say(f"wrote {output}")
     elif not as_json:
         print()
-        show_chart(chart)
+        show_chart(draw_learning_curves(comparison))
 
 
 def _record(comparison: RunComparison) -> dict[str, Any]:

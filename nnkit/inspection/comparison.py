@@ -109,14 +109,21 @@ def compare_runs(runs: Sequence[RunDirectory], metric: str | None = None) -> Run
     return RunComparison(compared, metric, tuple(remarks))
 
 
-def draw_learning_curves(comparison: RunComparison) -> Chart:
-    """The course of the metric in all runs, over epochs, which batch sizes do not change."""
+def draw_learning_curves(comparison: RunComparison, *, named: bool = False) -> Chart:
+    """Draws the metric during training of all runs, over epochs, which batch sizes do not change.
+
+    Args:
+        comparison: the runs; at least one was evaluated.
+        named: whether the legend has the names of the runs beside their letters, for a chart that
+            is looked at without the table of runs.
+    """
     assert comparison.metric is not None
     curves = []
     for one, number in zip(comparison.runs, range(MOST_CURVES), strict=False):
         if points := one.points(comparison.metric):
             x, y = (np.array([point[name] for point in points]) for name in ("epoch", "value"))
-            curves.append(Curve(one.letter, x, y, STYLES[number % len(STYLES)]))
+            name = f"{one.letter}  {one.run.path.name}" if named else one.letter
+            curves.append(Curve(name, x, y, STYLES[number % len(STYLES)]))
     return Chart(comparison.metric, "epoch", tuple(curves), comparison.metric)
 
 

@@ -35,6 +35,11 @@ def test_curves_are_the_evaluations_in_metrics_jsonl(tmp_path: Path) -> None:
         assert curve.y.tolist() == [record[found.metric] for record in records]
     assert chart.curves[0].style != chart.curves[1].style
     assert (chart.title, chart.x_label) == (found.metric, "epoch")
+    assert [curve.name for curve in chart.curves] == ["A", "B"]
+    named = draw_learning_curves(found, named=True).curves
+    assert [curve.name for curve in named] == [
+        f"{letter}  {run.path.name}" for letter, run in zip("AB", runs, strict=True)
+    ]
 
 
 def test_another_metric(tmp_path: Path) -> None:
