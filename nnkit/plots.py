@@ -22,15 +22,24 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Array = NDArray[Any]
-Style = Literal["line", "dashed", "points"]
+Style = Literal["line", "dashed", "dotted", "dash-dotted", "points"]
 
 PICTURES = (".png", ".svg")
 # Colours of the curves, in order, in the terminal and in pictures. The latter are by Okabe & Ito
 # (2008), chosen to be distinguishable with colour blindness.
-TERMINAL_COLOURS = ("cyan", "magenta", "yellow")
-PICTURE_COLOURS = ("#0072B2", "#D55E00", "#009E73")
+TERMINAL_COLOURS = ("cyan", "magenta", "yellow", "blue", "red", "bright_green", "white")
+PICTURE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MOST_CURVES = len(PICTURE_COLOURS)
 MARK_LINES = "│┆"
-SAMPLES = {"line": "━━", "dashed": "╍╍", "points": "··"}
+SAMPLES = {"line": "━━", "dashed": "╍╍", "dotted": "┄┄", "dash-dotted": "━╸", "points": "··"}
+# Which of the dots of a curve are drawn, repeated along it; and matplotlib's name of the style.
+PATTERNS = {
+    "line": (1,),
+    "dashed": (1, 1, 1, 1, 1, 1, 0, 0, 0),
+    "dotted": (1, 0, 0),
+    "dash-dotted": (1, 1, 1, 1, 1, 1, 0, 0, 1, 0, 0),
+}
+LINES = {"line": "-", "dashed": "--", "dotted": ":", "dash-dotted": "-."}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +70,7 @@ class Chart:
     Attributes:
         title: title above the chart.
         x_label: label of the x axis, short because it is placed beside the ticks.
-        curves: the curves, at most three.
+        curves: the curves, at most `MOST_CURVES`.
         y_label: label of the y axis, shown only in pictures.
         log_x: whether the x axis is logarithmic; x must then be positive.
         from_zero: whether the y axis begins at 0.
@@ -225,10 +234,8 @@ def _dots(curve: Curve, x_scale: AxisScale, y_scale: AxisScale) -> tuple[Array, 
             line = (np.linspace(p[a], p[b], count)[1:] for p in (across, up))
             path.append(tuple(np.rint(part).astype(np.int64) for part in line))  # type: ignore[arg-type]
     across, up = (np.concatenate(parts) for parts in zip(*path, strict=True))
-    if curve.style == "dashed":
-        drawn = np.arange(len(across)) % 9 < 6
-        return across[drawn], up[drawn]
-    return across, up
+    drawn = np.resize(PATTERNS[curve.style], len(across)).astype(bool)
+    return across[drawn], up[drawn]
 
 
 def _append_row(text: Text, cells: Array, styles: Array) -> None:
@@ -299,7 +306,7 @@ def _draw(chart: Chart, axes: Axes) -> None:
         if curve.style == "points":
             axes.plot(curve.x, curve.y, ".", color=colour, alpha=0.35, label=curve.name, zorder=1)
         else:
-            line = "--" if curve.style == "dashed" else "-"
+            line = LINES[curve.style]
             axes.plot(curve.x, curve.y, line, color=colour, linewidth=2, label=curve.name)
     for mark, line in zip(chart.marks, ("-", ":"), strict=False):
         axes.axvline(mark.x, color="0.35", linestyle=line, linewidth=1.2, label=mark.name)

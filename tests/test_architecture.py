@@ -30,7 +30,28 @@ MAY_IMPORT = {
     "inference": {"config", "metrics", "nn", "data", "runs", "task"},
     "training": {"config", "metrics", "nn", "data", "runs", "optim", "task", "inference"},
     "reading": {"nn", "data", "runs", "task", "inference"},
-    "inspection": {"config", "nn", "data", "runs", "optim", "task", "inference", "training"},
+    "inspection": {
+        "config",
+        "nn",
+        "data",
+        "runs",
+        "optim",
+        "task",
+        "inference",
+        "training",
+    },
+    "experiments": {
+        "config",
+        "metrics",
+        "nn",
+        "data",
+        "runs",
+        "optim",
+        "task",
+        "inference",
+        "training",
+        "inspection",
+    },
     "cli": {
         "config",
         "metrics",
@@ -42,6 +63,7 @@ MAY_IMPORT = {
         "training",
         "reading",
         "inspection",
+        "experiments",
     },
 }
 # The public interface, which imports lazily.

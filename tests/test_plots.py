@@ -12,10 +12,14 @@ from rich.console import Console
 
 from nnkit.errors import UsageError
 from nnkit.plots import (
+    MOST_CURVES,
+    PATTERNS,
+    TERMINAL_COLOURS,
     Annotation,
     AxisScale,
     Chart,
     Curve,
+    Style,
     in_terminal,
     picture_format,
     write_picture,
@@ -76,6 +80,22 @@ def test_styles_tell_curves_apart_without_colour() -> None:
     assert legend == ["·· points   ━━ line   ╍╍ dashes", "│ here   ┆ there"]
     middle = [row for row in lines(ALL) if row.count("⠒") + row.count("⠤") + row.count("⠉") > 20]
     assert any(" " in row.strip() for row in middle)  # the dashes
+
+
+@pytest.mark.parametrize("style", PATTERNS)
+def test_a_style_leaves_out_its_share_of_the_dots(style: Style) -> None:
+    def count(style: Style) -> int:
+        drawn = "".join(lines(Chart("", "x", (Curve("y", X, X, style),))))
+        return sum((ord(c) - 0x2800).bit_count() for c in drawn if "\u2800" < c <= "\u28ff")
+
+    assert count(style) / count("line") == pytest.approx(np.mean(PATTERNS[style]), abs=0.03)
+
+
+def test_as_many_curves_as_there_are_colours() -> None:
+    chart = Chart("", "x", tuple(Curve(str(i), X, i * X) for i in range(MOST_CURVES)))
+    drawn = in_terminal(chart)
+    assert {str(span.style) for span in drawn.spans} >= set(TERMINAL_COLOURS)
+    assert len(TERMINAL_COLOURS) == MOST_CURVES
 
 
 def test_what_is_no_number_is_a_gap() -> None:

@@ -15,9 +15,13 @@ from nnkit.cli import (
     evaluate,
     gradcheck,
     init,
+    ladder,
     lr_find,
     predict,
     runs,
+    runs_best,
+    runs_compare,
+    runs_prune,
     show,
     trace,
     train,
@@ -46,8 +50,12 @@ app.command("predict")(predict.predict)
 app.add_typer(config.app, name="config")
 app.add_typer(data.app, name="data")
 app.command("lr-find")(lr_find.lr_find)
+app.command("ladder")(ladder.ladder)
 app.command("gradcheck")(gradcheck.gradcheck)
 app.add_typer(runs.app, name="runs")
+runs.app.command("compare")(runs_compare.compare)
+runs.app.command("best")(runs_best.best)
+runs.app.command("prune")(runs_prune.prune)
 app.add_typer(show.app, name="show")
 app.command("trace")(trace.trace)
 app.command("init")(init.init)

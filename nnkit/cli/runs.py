@@ -1,4 +1,4 @@
-"""`nnkit runs`: list runs and show their results."""
+"""`nnkit runs list` and `show`: list runs and show their results."""
 
 from __future__ import annotations
 
@@ -23,9 +23,13 @@ from nnkit.cli.tables import EvaluationTable, results_table
 if TYPE_CHECKING:
     from nnkit.runs.directory import RunDirectory
 
-app = group("List and show runs.")
+app = group("List, show, compare and remove runs.")
 
-COLUMNS = ("run", "state", "steps", "time", "score")
+LAYOUTS = (
+    ("run", "state", "steps", "time", "score"),
+    ("run", "state", "steps", "score"),
+    ("run", "state", "score"),
+)
 
 
 @app.command("list")
@@ -69,7 +73,7 @@ def _entry(run: RunDirectory, settings: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "run": run.path.name,
         "state": run.state,
-        "step": _steps(run),
+        "step": steps_of(run, summary),
         "seconds": summary.get("seconds"),
         "set": split,
         "figures": results[split] if split else {},
@@ -77,11 +81,16 @@ def _entry(run: RunDirectory, settings: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _steps(run: RunDirectory) -> int:
-    """Steps completed by a run: from its last checkpoint, or if unreadable its last evaluation."""
+def steps_of(run: RunDirectory, summary: Mapping[str, Any]) -> int:
+    """Steps completed by a run, from its summary, its last checkpoint or its last evaluation.
+
+    The first of these that can be read counts.
+    """
     from nnkit.errors import CheckpointError
     from nnkit.runs.header import read_header
 
+    if "step" in summary:
+        return int(summary["step"])
     try:
         return int(read_header(run.last)["progress"]["step"])
     except (CheckpointError, KeyError):
@@ -91,17 +100,34 @@ def _steps(run: RunDirectory) -> int:
 
 def _listed(entries: Sequence[Mapping[str, Any]], width: int) -> list[str]:
     """A table with the settings below each run; columns that do not fit are left out."""
+    settings = [entry["settings"] for entry in entries]
+    return listing([_row(entry) for entry in entries], settings, LAYOUTS, width)
+
+
+def listing(
+    rows: Sequence[Mapping[str, object]],
+    settings: Sequence[Mapping[str, Any]],
+    layouts: Sequence[Sequence[str]],
+    width: int,
+) -> list[str]:
+    """A table of runs with the settings below each.
+
+    Args:
+        rows: the cells of each run, by column.
+        settings: the settings of each run.
+        layouts: the columns to show; the first choice that fits, otherwise the last.
+        width: width of the terminal.
+    """
     from nnkit.runs.differences import brief
 
-    rows = [_row(entry) for entry in entries]
-    for columns in (COLUMNS, ("run", "state", "steps", "score"), ("run", "state", "score")):
+    for columns in layouts:
         lines = table(columns, [[row[name] for name in columns] for row in rows]).splitlines()
         if max(map(len, lines)) <= width:
             break
     shown = lines[:1]
-    for line, entry in zip(lines[1:], entries, strict=True):
-        settings = " ".join(f"{path}={brief(value)}" for path, value in entry["settings"].items())
-        shown += [line, *wrapped(settings, width, 2)]
+    for line, own in zip(lines[1:], settings, strict=True):
+        text = " ".join(f"{path}={brief(value)}" for path, value in own.items())
+        shown += [line, *wrapped(text, width, 2)]
     return shown
 
 
@@ -131,7 +157,7 @@ def show_one(
         print_json({"run": str(run.path), "summary": summary, "metrics": records})
         return
     print(f"run    {run.path}")
-    print(f"state  {run.state} at step {_steps(run):,}")
+    print(f"state  {run.state} at step {steps_of(run, summary or {}):,}")
     if records:
         print(
             "\n" + "\n".join(_course(records, (summary or {}).get("monitor", ""), result_width()))

@@ -150,18 +150,18 @@ def results_table(summary: Mapping[str, Any], width: int) -> str:
     counts = plain_column("samples", max(len(shown["samples"]) for shown in cells.values()))
     columns = [
         counts,
-        *(_fitted(name, [row.get(name, "") for row in cells.values()]) for name in names),
+        *(fitted_column(name, [row.get(name, "") for row in cells.values()]) for name in names),
     ]
     side = max(map(len, results))
     blocks = []
-    for block in _blocks(columns, width - side - len(GAP)):
+    for block in blocks_of(columns, width - side - len(GAP)):
         lines = [("", line) for line in heading_lines(block)]
         lines += [(name, row_line(block, found)) for name, found in cells.items()]
         blocks.append("\n".join(f"{name:{side}}{GAP}{line}".rstrip() for name, line in lines))
     return "\n\n".join(blocks)
 
 
-def _fitted(figure: str, cells: Sequence[str]) -> TableColumn:
+def fitted_column(figure: str, cells: Sequence[str]) -> TableColumn:
     """Creates a column just wide enough for its cells."""
     head = tuple(_heading(figure))
     point = max(map(_before_point, cells))
@@ -169,7 +169,7 @@ def _fitted(figure: str, cells: Sequence[str]) -> TableColumn:
     return TableColumn(figure, head, max(*ends, *map(len, head)), point)
 
 
-def _blocks(columns: Sequence[TableColumn], width: int) -> Iterator[list[TableColumn]]:
+def blocks_of(columns: Sequence[TableColumn], width: int) -> Iterator[list[TableColumn]]:
     """Yields groups of successive columns, each with as many as fit the width."""
     block: list[TableColumn] = []
     for column in columns:

@@ -6,8 +6,10 @@ Configs, checks, tables and documentation take every metric from `METRICS`.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any
 
+from nnkit.errors import UsageError
 from nnkit.metrics import classification, probabilities, ranking, regression
 from nnkit.metrics.metric import Metric
 
@@ -26,6 +28,8 @@ def chosen(more: Iterable[str], *, for_classes: bool) -> tuple[Metric[Any], ...]
     return tuple(METRICS[name] for name in dict.fromkeys((*ALWAYS[for_classes], *more)))
 
 
+SETS = ("train", "validation", "test")
+LOSSES = ("loss", "objective")  # of the loss itself, and with the penalties
 LAST = "last"  # monitored in place of a metric: the step, so that each evaluation is the best
 
 
@@ -33,3 +37,22 @@ def higher_is_better(figure: str) -> bool:
     """Whether higher is better for a metric such as `validation.accuracy`; never for a loss."""
     known = METRICS.get(figure.rpartition(".")[2])
     return figure == LAST or (known is not None and known.higher_is_better)
+
+
+def check_figure(name: str) -> str:
+    """Returns the name of a run's metric, such as `test.accuracy`, after checking it.
+
+    Raises:
+        UsageError: the set or the metric does not exist.
+    """
+    split, _, metric = name.rpartition(".")
+    known = [*LOSSES, *METRICS]
+    if metric not in known:
+        close = get_close_matches(metric, known, 1)
+        hint = f"did you mean '{close[0]}'?" if close else f"available: {', '.join(known)}"
+        raise UsageError(f"--metric {name}: unknown metric '{metric}'; {hint}")
+    if split not in SETS:
+        raise UsageError(
+            f"--metric {name}: name the set too: {', '.join(f'{s}.{metric}' for s in SETS)}"
+        )
+    return name

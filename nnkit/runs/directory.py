@@ -35,7 +35,7 @@ class RunDirectory:
         self.best = path / "checkpoints" / "best.safetensors"
         self.last = path / "checkpoints" / "last.safetensors"
         self.diverged = path / "checkpoints" / "diverged.safetensors"
-        self._lock = path / ".lock"
+        self.lock = path / ".lock"
 
     @property
     def finished(self) -> bool:
@@ -53,10 +53,16 @@ class RunDirectory:
         return self.path.name.rpartition("-")[0] or self.path.name
 
     @property
+    def trained_at(self) -> float:
+        """When the run was trained last, in seconds since 1970: the age of its last checkpoint."""
+        newest = self.last if self.last.is_file() else self.config
+        return newest.stat().st_mtime
+
+    @property
     def training(self) -> bool:
         """Whether a process is training in the folder now."""
         try:
-            with self._lock.open("rb") as file:
+            with self.lock.open("rb") as file:
                 return not _try_lock(file, shared=True)
         except OSError:
             return False
@@ -125,15 +131,22 @@ class RunDirectory:
         Raises:
             UsageError: another process is training in it.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        with self._lock.open("wb") as file:
-            for _ in range(LOCK_ATTEMPTS):
-                if _try_lock(file):
-                    break
-                sleep(0.02)
-            else:
-                raise UsageError(f"{self.path}: another process is training in this folder")
-            yield
+        for _ in range(LOCK_ATTEMPTS):
+            self.path.mkdir(parents=True, exist_ok=True)
+            with self.lock.open("wb") as file:
+                if _try_lock(file) and _is_file(file, self.lock):
+                    yield
+                    return
+            sleep(0.02)
+        raise UsageError(f"{self.path}: another process is training in this folder")
+
+
+def _is_file(file: IO[bytes], path: Path) -> bool:
+    """Whether an open file is still the one at a path, which a removal of the run ends."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _try_lock(file: IO[bytes], *, shared: bool = False) -> bool:
@@ -171,12 +184,7 @@ def list_runs(runs: Path) -> list[RunDirectory]:
     if not runs.is_dir():
         return []
     found = [RunDirectory(path) for path in runs.iterdir() if (path / "config.yaml").is_file()]
-    return sorted(found, key=lambda run: (_touched(run), run.path.name))
-
-
-def _touched(run: RunDirectory) -> float:
-    newest = run.last if run.last.is_file() else run.config
-    return newest.stat().st_mtime
+    return sorted(found, key=lambda run: (run.trained_at, run.path.name))
 
 
 def matching_runs(what: str, runs: Path = DEFAULT_RUNS) -> list[RunDirectory]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from nnkit.config.yaml import dump_yaml
+from nnkit.data.dataset import Dataset
 from nnkit.data.sources.csv import Csv
 from nnkit.errors import DataError
 from nnkit.text import legible
@@ -41,11 +42,6 @@ def starter_for_csv(path: Path, label: str | None, folder: Path) -> str:
     source = Csv(path=str(path), label=-1 if label is None else label)
     dataset = source.load()
     inputs = dataset.samples.inputs
-    steps = [
-        *(["impute"] if np.isnan(inputs).any() else []),
-        *(["one_hot"] if any(column.categories for column in dataset.columns) else []),
-        "standardize",
-    ]
     split = "{validation: 0.1, test: 0.2}  # for monitoring, and for the final evaluation"
     regularization = "{l2: 0.0001, early_stopping: 20}"
     if len(inputs) < FEWEST_TO_SPLIT:
@@ -59,10 +55,19 @@ def starter_for_csv(path: Path, label: str | None, folder: Path) -> str:
         inputs=_count(len(dataset.columns), "input"),
         rows=_count(len(inputs), "row"),
         task=f"{len(dataset.classes)} classes" if dataset.classes else "a number",
-        steps=", ".join(steps),
+        steps=", ".join(suitable_steps(dataset)),
         outputs=len(dataset.classes) if dataset.classes else 1,
         loss="cross_entropy" if dataset.classes else "squared_error",
     )
+
+
+def suitable_steps(dataset: Dataset) -> list[str]:
+    """The preprocessing steps that a table needs: for missing values, words and scales."""
+    return [
+        *(["impute"] if np.isnan(dataset.samples.inputs).any() else []),
+        *(["one_hot"] if any(column.categories for column in dataset.columns) else []),
+        "standardize",
+    ]
 
 
 def _count(number: int, noun: str) -> str:

@@ -24,7 +24,7 @@ ONE_STEP = ("--set", "training={steps: 1}", "--set", "expect={}")
 def test_without_arguments_it_prints_its_help(tmp_path: Path) -> None:
     answer = process(folder=tmp_path)
     told = answer.out or answer.err  # a usage error in Click 8.2
-    names = "train eval predict lr-find gradcheck trace init config data runs show"
+    names = "train eval predict ladder lr-find gradcheck trace init config data runs show"
     for name in names.split():
         assert f" {name} " in told
     assert "A first run: nnkit init" in told
@@ -110,6 +110,8 @@ HEAVY = {
         (["lr-find", "--help"], {"numpy", "matplotlib", "yaml", "nnkit.training"}),
         (["config", "validate", XOR], {*HEAVY, "nnkit.nn.model", "nnkit.training.loop"}),
         (["train", XOR, "--quiet", *ONE_STEP], HEAVY),
+        (["ladder", "--help"], {"numpy", "yaml", "nnkit.training"}),
+        (["ladder", TABLES / "iris.csv"], HEAVY),
         (
             ["predict", TABLES.parent / "pictures" / "7.png"],
             HEAVY - {"PIL", "nnkit.reading.segmentation"},

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from nnkit.runs.directory import RunDirectory
 from tests.cli.program import IRIS, SHORT, Program
@@ -75,6 +78,30 @@ def test_a_run_that_is_training_is_listed_as_such(program: Program, trained: Pat
     with run.locked():
         assert state() == "training"
     assert state() == "interrupted"
+
+
+def test_list_reads_the_header_of_a_checkpoint_once_and_never_its_arrays(
+    program: Program, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for digits in ("11111111", "22222222"):
+        run = RunDirectory(Path(shutil.copytree(trained, f"runs/iris-mlp-{digits}")))
+        content = run.last.read_bytes()
+        arrays = 8 + int.from_bytes(content[:8], "little")
+        run.last.write_bytes(content[:arrays])
+    opened: list[Path] = []
+    by_path = Path.open
+
+    def noted(path: Path, *arguments: Any, **options: Any) -> Any:
+        opened.append(path)
+        return by_path(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", noted)
+    found = program("runs", "list", "--json").json["runs"]
+    assert [(run["state"], run["step"]) for run in found] == [("finished", 14)] * 2
+    assert (
+        sorted(path.name for path in opened if path.suffix == ".safetensors")
+        == ["last.safetensors"] * 2
+    )
 
 
 def test_list_of_nothing(program: Program) -> None:

@@ -31,7 +31,7 @@ XOR = ROOT / "configs" / "xor.yaml"
 DIGITS = ROOT / "configs" / "digits.yaml"
 RESTART = (*SHORT, "--restart")
 
-# A call of every command; RUN stands for a finished run.
+# A call of every command; RUN stands for a finished run, OTHER for its copy, RUNS for its folder.
 CALLS: dict[str, tuple[object, ...]] = {
     "train": (IRIS, *RESTART),
     "eval": ("RUN",),
@@ -44,9 +44,13 @@ CALLS: dict[str, tuple[object, ...]] = {
     "data show": (DIGITS, "--count", 1),
     "data fetch": ("mnist", "--mirror", "http://127.0.0.1:9"),
     "lr-find": (IRIS,),
+    "ladder": (TABLES / "diabetes.csv",),
     "gradcheck": (IRIS,),
     "runs list": (),
     "runs show": ("RUN",),
+    "runs compare": ("RUN", "OTHER"),
+    "runs best": ("--metric", "test.loss", "--runs", "RUNS"),
+    "runs prune": ("--older-than", "0h", "--dry-run", "--runs", "RUNS"),
     "show activation": ("gelu",),
     "show schedule": (IRIS,),
     "show filters": (PICTURE, "-o", "größe→.png"),
@@ -88,7 +92,10 @@ class TestEncodings:
 
     @pytest.mark.parametrize("name", ALL)
     def test_every_command_prints(self, name: str, printing: Program, trained: Path) -> None:
-        arguments = [trained if part == "RUN" else part for part in CALLS[name]]
+        places = {"RUN": trained, "RUNS": trained.parent, "OTHER": Path("other").absolute()}
+        if "OTHER" in CALLS[name]:
+            shutil.copytree(trained, places["OTHER"])
+        arguments = [places.get(str(part), part) for part in CALLS[name]]
         answer = printing(*name.split(), *arguments)
         assert answer.code == FAILS.get(name, 0), answer.err
         assert answer.out or "wrote" in answer.err or name in FAILS

@@ -40,17 +40,18 @@ SECTIONS = [
     if runs(section)
 ]
 
-# Parts that always vary: times, speeds, run hashes, memory, rounding errors, lengths of rules.
+# Parts that always vary: times, dates, speeds, run hashes, memory, rounding errors, p-values,
+# lengths of rules.
 VARIES = re.compile(
     r"[\d.,]+(?: (?:s|ms|samples/s|[kMG]?B)|/s)\b|(?<=-)[0-9a-f]{8}\b"
-    r"|\d+(?:\.\d+)?e-\d+|\bin [\d.]+s|─+"
+    r"|\d{4}-\d\d-\d\d \d\d:\d\d|\d+(?:\.\d+)?e-\d+|\bin [\d.]+s|\(p [<=] [\d.]+|─+"
 )
 # The part of a chart row before the axis; the plotted dots may change with rounding.
 PLOTTED = re.compile(r"^( *\S* *[│┤]).*")
 DOTS = re.compile("[\u2801-\u28ff]")
-NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?(?:e\+?\d+)?(?=( %)?)")
+NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?(?:e\+?\d+)?(?=( %| pp)?)")
 # Commands that train; their results may differ considerably on another processor.
-TRAINING = re.compile(r"\$ nnkit (?:train|eval|lr-find) ")
+TRAINING = re.compile(r"\$ nnkit (?:train|eval|lr-find|ladder|runs) ")
 
 
 def same(shown: str, now: str, command: str = "") -> bool:
@@ -113,6 +114,9 @@ def test_commands_print_what_the_page_shows(
         ("80 steps in 0.1 s (565 samples/s)", "80 steps in 2 s (5 samples/s)", ""),
         ("run: runs/unit-b28f75d7", "run: runs/unit-00000000", ""),
         ("  10  60  0.4760  89.42 %   2,895/s ★", "  10  60  0.4760  89.42 %  42,895/s ★", ""),
+        ("mlp is better (p = 0.012)", "mlp is better (p < 0.001)", "$ nnkit ladder "),
+        ("iris-1  finished  2026-11-30 02:46", "iris-1  finished  2027-01-01 12:00", ""),
+        ("test.accuracy  93.33 %  −6.67 pp", "test.accuracy  90.00 %  −2.67 pp", "$ nnkit runs "),
         ("  2┤    ┆ │  ⡀⢠⠒⠁", "  2┤    ┆⠂   ⡀⡠⠒⠁", ""),
     ],
 )

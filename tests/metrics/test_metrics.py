@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix
 
-from nnkit.metrics import ALWAYS, METRICS, chosen, higher_is_better
+from nnkit.errors import UsageError
+from nnkit.metrics import ALWAYS, METRICS, check_figure, chosen, higher_is_better
 from nnkit.metrics.accumulator import Accumulator
 from nnkit.metrics.classification import Confusion
 from nnkit.metrics.metric import Answer, Metric
@@ -242,3 +243,23 @@ def test_which_way_is_better() -> None:
     assert higher_is_better("validation.f1")
     assert not higher_is_better("test.brier")
     assert not higher_is_better("train.objective")
+
+
+@pytest.mark.parametrize("name", ["test.accuracy", "validation.loss", "train.objective"])
+def test_a_metric_of_a_run_is_named_with_its_set(name: str) -> None:
+    assert check_figure(name) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("accuracy", "name the set too: train.accuracy, validation.accuracy, test.accuracy"),
+        ("tset.loss", "name the set too: train.loss"),
+        ("test.acuracy", "unknown metric 'acuracy'; did you mean 'accuracy'?"),
+        ("", "unknown metric ''; available: loss, objective, accuracy"),
+    ],
+)
+def test_one_that_does_not_exist_is_explained(name: str, message: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        check_figure(name)
+    assert message in str(raised.value)

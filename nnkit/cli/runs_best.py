@@ -1,0 +1,114 @@
+"""`nnkit runs best`: the run with the best value of a metric."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nnkit.cli.options import JsonOption, RunsOption
+from nnkit.cli.output import print_json, result_width, say, show_figure, wrapped
+
+if TYPE_CHECKING:
+    from nnkit.errors import CheckpointError
+    from nnkit.runs.directory import RunDirectory
+    from nnkit.runs.results import Ranking
+
+
+def best(
+    metric: Annotated[
+        str,
+        typer.Option("--metric", metavar="NAME", help="A final metric, such as test.accuracy."),
+    ],
+    name: Annotated[
+        str | None,
+        typer.Option("--name", metavar="CONFIG", help="Compare only runs of this name."),
+    ] = None,
+    runs: RunsOption = Path("runs"),
+    as_json: JsonOption = False,
+) -> None:
+    """Show the run with the best value of a metric.
+
+    Values are those at the end of a run, with the weights that it saved as its best, at the step
+    shown. Whether higher or lower is better depends on the metric. Runs that are not finished or
+    were not evaluated with this metric are skipped and named.
+    """
+    from nnkit.metrics import check_figure, higher_is_better
+    from nnkit.runs.directory import list_runs
+    from nnkit.runs.results import rank
+
+    higher = higher_is_better(check_figure(metric))
+    found = [run for run in list_runs(runs) if name in (None, run.name)]
+    ranking = rank(found, metric, higher=higher)
+    if not ranking.results:
+        raise _nothing(found, metric, name, runs)
+    first = ranking.results[0]
+    if as_json:
+        print_json(
+            {
+                "metric": metric,
+                "higher_is_better": higher,
+                "run": str(first.run.path),
+                "value": first.value,
+                "step": first.step,
+                "compared": [
+                    {"run": str(result.run.path), "value": result.value, "step": result.step}
+                    for result in ranking.results
+                ],
+                "skipped": [
+                    {"run": str(run.path), "reason": reason} for run, reason in ranking.skipped
+                ],
+            }
+        )
+        return
+    width = max(len(metric), len("step"))
+    for what, shown in (
+        ("run", str(first.run.path)),
+        (metric, show_figure(metric, first.value)),
+        ("step", f"{first.step:,}"),
+    ):
+        print(f"{what:{width}}  {shown}")
+    _tell(ranking, "highest" if higher else "lowest")
+
+
+def _tell(ranking: Ranking, extreme: str) -> None:
+    """Says how many runs were compared, which are equally good, and which were skipped."""
+    first, *others = ranking.results
+    equal = [other.run for other in others if other.value == first.value]
+    compared = f"{len(others) + 1:,} run{'s' * bool(others)} compared"
+    lines = [f"{compared}; {extreme} is best"]
+    if equal:
+        lines.append(f"equally good, but trained later: {_names(equal)}")
+    by_reason = defaultdict(list)
+    for run, reason in ranking.skipped:
+        by_reason[reason].append(run)
+    lines += [f"skipped ({reason}): {_names(runs)}" for reason, runs in by_reason.items()]
+    for line in lines:
+        say("\n".join(wrapped(line, result_width())))
+
+
+def _names(runs: Sequence[RunDirectory]) -> str:
+    return ", ".join(run.path.name for run in runs)
+
+
+def _nothing(
+    found: Sequence[RunDirectory], metric: str, name: str | None, runs: Path
+) -> CheckpointError:
+    """The error that says why no run can be compared."""
+    from nnkit.errors import CheckpointError
+    from nnkit.runs.results import final_metrics
+
+    which = "" if name is None else f" named {name}"
+    if not found:
+        return CheckpointError(f"there are no runs{which} in {runs}/")
+    finished = [summary for run in found if (summary := run.read_summary()) is not None]
+    if not finished:
+        return CheckpointError(f"no run{which} in {runs}/ is finished, of {len(found):,}")
+    known = sorted({figure for summary in finished for figure in final_metrics(summary)})
+    return CheckpointError(
+        f"no finished run{which} in {runs}/ was evaluated with {metric}, which training.metrics "
+        f"would add; available: {', '.join(known)}"
+    )

@@ -1,0 +1,104 @@
+"""Confidence intervals, and tests of two models on the same samples, without SciPy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import comb, sqrt
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnkit.random import generator
+
+Array = NDArray[Any]
+LEVEL = 0.95  # of confidence
+RESAMPLES = 2000
+FLIPS = 9999
+CHUNK = 1 << 22  # signs drawn at a time
+
+
+def wilson_interval(successes: int, trials: int, level: float = LEVEL) -> tuple[float, float]:
+    """The score interval of a proportion, such as an accuracy.
+
+    Wilson 1927, Probable inference, the law of succession, and statistical inference. Unlike the
+    normal interval it is within 0 … 1 and has a width even if all trials succeed.
+
+    Args:
+        successes: the number of successes.
+        trials: the number of trials, at least 1.
+        level: the level of confidence.
+    """
+    z, share = NormalDist().inv_cdf((1 + level) / 2), successes / trials
+    middle = share + z * z / (2 * trials)
+    half = z * sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
+    scale = 1 + z * z / trials
+    low = 0.0 if successes == 0 else (middle - half) / scale
+    high = 1.0 if successes == trials else (middle + half) / scale
+    return low, high
+
+
+def bootstrap_interval(
+    measure: Callable[[Array, Array], float],
+    targets: Array,
+    outputs: Array,
+    seed: int,
+    level: float = LEVEL,
+) -> tuple[float, float]:
+    """The percentile bootstrap interval of a metric, from 2,000 resamples of the test set.
+
+    Efron & Tibshirani 1993, An introduction to the bootstrap, § 13.3.
+
+    Args:
+        measure: the metric, a function of targets and outputs.
+        targets: real targets, (n, outputs).
+        outputs: predictions, (n, outputs).
+        seed: seed of the resamples; the same resamples are drawn for every model.
+        level: the level of confidence.
+    """
+    draws = generator(seed, "bootstrap").integers(len(targets), size=(RESAMPLES, len(targets)))
+    values = [measure(targets[chosen], outputs[chosen]) for chosen in draws]
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def mcnemar(only_first: int, only_second: int) -> float:
+    """The two-sided p-value of McNemar's exact test of two classifiers.
+
+    Only samples on which one of the two is right count. If the classifiers are equally good, each
+    is right on half of them, by a binomial distribution (McNemar 1947, Note on the sampling error
+    of the difference between correlated proportions or percentages; exact as in Dietterich 1998).
+
+    Args:
+        only_first: the number of samples on which only the first is right.
+        only_second: the number of samples on which only the second is right.
+    """
+    few, trials = min(only_first, only_second), only_first + only_second
+    term, tail = comb(trials, 0), 0
+    for k in range(few + 1):
+        tail += term
+        term = term * (trials - k) // (k + 1)  # comb(trials, k + 1), without starting anew
+    return min(1.0, 2 * tail / 2**trials)
+
+
+def sign_flip(differences: Array, seed: int) -> float:
+    """The two-sided p-value of the paired permutation test of a mean difference of 0.
+
+    If two models are equally good, the sign of each difference is arbitrary: the mean is compared
+    with those after flipping signs at random, 9,999 times (Fisher 1935, The design of experiments,
+    § 21). The smallest p-value is 0.0001.
+
+    Args:
+        differences: the difference of the two models' errors on each sample, (n,).
+        seed: seed of the flips.
+    """
+    observed, rng = abs(differences.sum()), generator(seed, "sign flips")
+    threshold = observed - 1e-12 * np.abs(differences).sum()  # sums are rounded
+    at_once = max(1, CHUNK // len(differences))
+    reached = 0
+    for start in range(0, FLIPS, at_once):
+        shape = (min(at_once, FLIPS - start), len(differences))
+        signs = rng.integers(0, 2, size=shape, dtype=np.int8) * 2.0 - 1.0
+        reached += int(np.count_nonzero(np.abs(signs @ differences) >= threshold))
+    return (1 + reached) / (1 + FLIPS)
