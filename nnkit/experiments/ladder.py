@@ -123,7 +123,7 @@ class Ladder:
     enough: str
 
     def sentences(self) -> list[str]:
-        """What the ladder shows: a sentence for each comparison, and the conclusion."""
+        """The findings of a ladder: a sentence for each comparison, and the conclusion."""
         baseline, *models = self.rungs
         useless = [v.words() for v in self.against_baseline if v.outcome != "better"]
         steps = [
