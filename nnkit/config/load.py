@@ -83,6 +83,24 @@ def apply_override(document: Node, override: str) -> Node:
     return _put(document, parts, _marked(parsed, origin), origin, ())
 
 
+def override(document: Node, key: str, value: Node, mark: Mark) -> Node:
+    """Sets `key.path` to a value; list items are addressed by index, from 0.
+
+    Args:
+        document: the config.
+        key: the setting, such as `optimizer.lr`.
+        value: the value, with its own position.
+        mark: the position of the key.
+
+    Raises:
+        ConfigError: the key is malformed, or a list has no such item.
+    """
+    parts = key.split(".")
+    if not all(parts) or len(parts) > MAX_DEPTH:
+        raise fault(mark, f"'{key}' is not a setting; write its path, such as optimizer.lr")
+    return _put(document, parts, value, mark, ())
+
+
 def _marked(node: Node, mark: Mark) -> Node:
     value = node.value
     if isinstance(value, dict):

@@ -369,6 +369,10 @@ def _beside_its_file(path: Any) -> Any:
 # Field types shared by the specs. `Listed` relaxes strict mode, which would reject a YAML list for
 # a tuple; the items stay strict.
 FilePath = Annotated[str, BeforeValidator(_beside_its_file)]
+# The settings of data sources that are paths, which say nothing about what the data is.
+PATH_SETTINGS = frozenset(
+    {"path", "inputs", "targets", "weights", "test_inputs", "test_targets", "test_weights"}
+)
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]

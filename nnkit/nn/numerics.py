@@ -27,7 +27,9 @@ MIN_SPLIT_WORK = 4_000_000
 MIN_SHARED_WORK = 40_000_000
 
 
-def execution_for(model: Model, batch_size: int, threads: int | None) -> Execution:
+def execution_for(
+    model: Model, batch_size: int, threads: int | None, budget: int | None = None
+) -> Execution:
     """The fastest execution settings for training a model.
 
     Args:
@@ -35,9 +37,11 @@ def execution_for(model: Model, batch_size: int, threads: int | None) -> Executi
         batch_size: samples in a batch.
         threads: number of threads requested; None for all available ones, if the work is large
             enough.
+        budget: the most threads to use, whatever is requested; None for no limit.
     """
     compiled = worthwhile(model.multiplications)
-    return Execution(threads or _worthwhile_threads(model, batch_size, compiled), compiled)
+    chosen = threads or _worthwhile_threads(model, batch_size, compiled)
+    return Execution(min(chosen, budget or chosen), compiled)
 
 
 def _worthwhile_threads(model: Model, batch_size: int, compiled: bool) -> int:

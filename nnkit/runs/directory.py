@@ -9,18 +9,21 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from time import sleep
-from typing import IO, Any
+from typing import IO, Any, Literal
 
+from nnkit.config.spec import PATH_SETTINGS
 from nnkit.errors import CheckpointError, UsageError
 from nnkit.files import append, remove_torn, write_atomic
 from nnkit.text import as_json
 
 DEFAULT_RUNS = Path("runs")
+Outcome = Literal["completed", "stopped early", "gate missed", "interrupted", "pruned", "diverged"]
+FINISHED = frozenset({"completed", "stopped early", "gate missed"})  # the others have no results
 LOCK_ATTEMPTS = 5  # retries, because listing runs holds their locks briefly
-# The settings that hold the location of a source's data.
-PLACES = frozenset(
-    {"path", "inputs", "targets", "weights", "test_inputs", "test_targets", "test_weights"}
-)
+
+
+class LockedError(UsageError):
+    """Another process is training in a run's folder."""
 
 
 class RunDirectory:
@@ -39,8 +42,8 @@ class RunDirectory:
 
     @property
     def finished(self) -> bool:
-        """Whether the run is finished; the summary is written last."""
-        return self.summary.is_file()
+        """Whether the run is finished; its summary is written last."""
+        return self.read_summary() is not None
 
     @property
     def begun(self) -> bool:
@@ -69,13 +72,15 @@ class RunDirectory:
 
     @property
     def state(self) -> str:
-        """The run's state: finished, training, diverged, interrupted or not begun."""
+        """The run's state: finished, training, diverged, pruned, interrupted or not begun."""
         if self.finished:
             return "finished"
         if self.training:
             return "training"
         if self.diverged.is_file():
             return "diverged"
+        if self.read_ending().get("outcome") == "pruned":
+            return "pruned"
         return "interrupted" if self.begun else "not begun"
 
     def create(self, config_yaml: str) -> None:
@@ -113,23 +118,28 @@ class RunDirectory:
         write_atomic(self.metrics, lines)
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
-        """Writes summary.json, which marks the run as finished."""
+        """Writes summary.json: how the run ended, and its results if it is finished."""
         write_atomic(self.summary, as_json(summary, indent=2) + "\n")
 
     def read_summary(self) -> dict[str, Any] | None:
-        """Reads the summary; None if the run is not finished."""
+        """Returns the summary, or None if the run is not finished."""
+        ending = self.read_ending()
+        return ending if ending.get("outcome") in FINISHED else None
+
+    def read_ending(self) -> dict[str, Any]:
+        """Returns what summary.json says of the run's last end, finished or not; {} if nothing."""
         try:
-            summary = json.loads(self.summary.read_text(encoding="utf-8"))
+            ending = json.loads(self.summary.read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            return None
-        return summary if isinstance(summary, dict) else None
+            return {}
+        return ending if isinstance(ending, dict) else {}
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Locks the folder within the block, so that no other process trains in it.
 
         Raises:
-            UsageError: another process is training in it.
+            LockedError: another process is training in it.
         """
         for _ in range(LOCK_ATTEMPTS):
             self.path.mkdir(parents=True, exist_ok=True)
@@ -138,7 +148,7 @@ class RunDirectory:
                     yield
                     return
             sleep(0.02)
-        raise UsageError(f"{self.path}: another process is training in this folder")
+        raise LockedError(f"{self.path}: another process is training in this folder")
 
 
 def _is_file(file: IO[bytes], path: Path) -> bool:
@@ -173,7 +183,7 @@ def run_hash(config: Mapping[str, Any], fingerprint: str, version: str) -> str:
 
     File paths are left out; the fingerprint represents the contents.
     """
-    source = {k: v for k, v in config["data"]["source"].items() if k not in PLACES}
+    source = {k: v for k, v in config["data"]["source"].items() if k not in PATH_SETTINGS}
     known = {**config, "name": "", "data": {**config["data"], "source": source}}
     text = json.dumps([known, fingerprint, version], sort_keys=True)
     return sha256(text.encode()).hexdigest()[:8]

@@ -59,7 +59,8 @@ def rank(runs: Iterable[RunDirectory], metric: str, *, higher: bool) -> Ranking:
         summary = run.read_summary()
         value = None if summary is None else final_metrics(summary).get(metric)
         if summary is None:
-            skipped.append((run, "its summary is damaged" if run.finished else run.state))
+            damaged = run.summary.is_file() and not run.read_ending()
+            skipped.append((run, "its summary is damaged" if damaged else run.state))
         elif value is None:
             skipped.append((run, f"no {metric}"))
         else:

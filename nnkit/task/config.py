@@ -220,6 +220,16 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
         ConfigError: the config is invalid; lists every problem with file, line and column.
         UsageError: an override is malformed.
     """
+    return config_in(config_document(path, overrides))
+
+
+def config_document(path: str | Path, overrides: Sequence[str] = ()) -> Node:
+    """Reads a config file as nodes, with the name that the config has if it gives none.
+
+    Raises:
+        ConfigError: a file cannot be read or is not YAML.
+        UsageError: an override is malformed.
+    """
     document = load_document(path, overrides)
     if document.child("name") is None:
         name = "".join(
@@ -228,6 +238,15 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
         origin = Mark("the file's name")
         named = Node(name.lstrip("._-")[:80] or "run", origin, origin)
         document = Node({"name": named, **document.value}, document.mark, document.key)
+    return document
+
+
+def config_in(document: Node) -> Config:
+    """Validates and checks the config in a document, and stores the location of its values.
+
+    Raises:
+        ConfigError: the config is invalid; lists every problem with file, line and column.
+    """
     config = validate(Config, document)
     config._document = document
     return config.check()

@@ -12,6 +12,7 @@ import numpy as np
 
 from nnkit.data.dataset import Dataset, Samples, chunks
 from nnkit.data.description import describe_data
+from nnkit.data.fingerprints import record_fingerprint
 from nnkit.data.lazy import LazyArray
 from nnkit.data.preprocess import Preprocessor
 from nnkit.data.splits import split_dataset
@@ -72,8 +73,10 @@ class Task:
 
     @cached_property
     def fingerprint(self) -> str:
-        """The fingerprint of the data as loaded."""
-        return self.dataset.fingerprint()
+        """The fingerprint of the data as loaded, which is also recorded beside its files."""
+        fingerprint = self.dataset.fingerprint()
+        record_fingerprint(self.config.data.source, fingerprint)
+        return fingerprint
 
     @cached_property
     def input_shape(self) -> Shape:

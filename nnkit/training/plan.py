@@ -12,10 +12,9 @@ from nnkit.metrics import LAST, METRICS
 from nnkit.nn.model import Model
 from nnkit.nn.numerics import execution_for
 from nnkit.nn.parallel.execution import Execution
-from nnkit.runs.directory import run_hash
 from nnkit.task.config import DEFAULT_EPOCHS, Config
 from nnkit.task.task import PreparedSet, Task
-from nnkit.version import __version__
+from nnkit.training.identity import named
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +65,16 @@ class Plan:
     run_name: str
 
 
-def plan(task: Task, model: Model, sets: Mapping[str, PreparedSet]) -> Plan:
+def plan(
+    task: Task, model: Model, sets: Mapping[str, PreparedSet], threads: int | None = None
+) -> Plan:
     """Plans the training of a model; nothing is changed or written.
 
     Args:
         task: config and data.
         model: the config's model, with initial weights.
         sets: the prepared sets.
+        threads: the most threads to use; None for as many as there are processors.
 
     Raises:
         SettingError: settings, shapes and data do not fit together.
@@ -89,14 +91,13 @@ def plan(task: Task, model: Model, sets: Mapping[str, PreparedSet]) -> Plan:
     _check_weights(sets)
     monitor = _monitor(config, watched, task.figures)
     _check_expected_names(config, list(sets), task.figures)
-    digest = run_hash(config.resolved(), task.fingerprint, __version__)
     return Plan(
         pace=steady,
-        execution=execution_for(model, steady.batch_size, training.threads),
+        execution=execution_for(model, steady.batch_size, training.threads, threads),
         watched=watched,
         evaluate_every=training.evaluate_every or steady.per_epoch,
         monitor=monitor,
-        run_name=f"{config.name}-{digest}",
+        run_name=named(config, task.fingerprint),
     )
 
 

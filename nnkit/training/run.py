@@ -1,4 +1,4 @@
-"""Training from a config to a finished run, and the check of the bounds under `expect:`."""
+"""Training from a config to a finished run."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from nnkit.errors import GateError, UsageError
+from nnkit.errors import DivergedError, GateError, UsageError
 from nnkit.inference.saving import trained_from
 from nnkit.inference.trained_model import TrainedModel
 from nnkit.nn.numerics import numerics
 from nnkit.runs.checkpoint import read_checkpoint
 from nnkit.runs.differences import DATA, brief, differences, identity, identity_of
-from nnkit.runs.directory import DEFAULT_RUNS, RunDirectory, list_runs
+from nnkit.runs.directory import DEFAULT_RUNS, FINISHED, RunDirectory, list_runs
 from nnkit.task.config import Config
 from nnkit.task.task import load_task
+from nnkit.training.identity import recorded_run_name
 from nnkit.training.listeners import Listener, LogFile
 from nnkit.training.loop import Evaluation
-from nnkit.training.summary import conclude
-from nnkit.training.trainer import Trainer
+from nnkit.training.summary import conclude, unfinished
+from nnkit.training.trainer import Stopping, Trainer
 from nnkit.version import __version__
 
 MOST_DIFFERENCES = 3  # named in the notice that there is nothing to resume
@@ -56,7 +57,8 @@ def train(
     resume: bool = False,
     restart: bool = False,
     listeners: Iterable[Listener] = (),
-    should_stop: Callable[[], bool] = lambda: False,
+    should_stop: Callable[[], Stopping] = lambda: False,
+    threads: int | None = None,
 ) -> Run:
     """Trains a config's network and saves all output in a folder; a finished run is not repeated.
 
@@ -69,7 +71,10 @@ def train(
         resume: continue an interrupted run of this config; without one, start from step 0.
         restart: train from step 0, replacing a finished or interrupted run of this config.
         listeners: notified of every step and evaluation.
-        should_stop: called after each step; True saves the run and interrupts it.
+        should_stop: called after each step; True saves the run and interrupts it, and "pruned"
+            ends it.
+        threads: the most threads to use, for example where several runs share the processors; by
+            default as many as there are processors.
 
     Returns:
         The run.
@@ -83,20 +88,30 @@ def train(
         GateError: a bound under `expect:` is not met; the run itself is complete.
     """
     config.check()
-    with config.locating():
-        trainer = Trainer(load_task(config), Path(runs))
-    directory = trainer.directory
-    with directory.locked():
-        summary = None if restart else directory.read_summary()
-        if summary is not None:
-            run = Run(directory.path, summary, already_finished=True)
-        else:
-            _open(trainer, resume=resume, restart=restart)
-            with numerics(trainer.model):
-                run = _run(trainer, (LogFile(), *listeners), should_stop)
-    if not run.interrupted:
-        check_expectations(config, run)
+    run = None if restart else _finished_run(config, Path(runs))
+    if run is None:
+        with config.locating():
+            trainer = Trainer(load_task(config), Path(runs), threads)
+        with trainer.directory.locked():
+            run = None if restart else _result(trainer.directory)
+            if run is None:
+                _open(trainer, resume=resume, restart=restart)
+                with numerics(trainer.model):
+                    run = _run(trainer, (LogFile(), *listeners), should_stop)
+    if missed := run.summary.get("missed"):
+        raise GateError("\n".join(f"{run.directory}: {text}" for text in missed), run)
     return run
+
+
+def _finished_run(config: Config, runs: Path) -> Run | None:
+    """The finished run of a config, if its data is known to be unchanged; else None."""
+    name = recorded_run_name(config)
+    return None if name is None else _result(RunDirectory(runs / name))
+
+
+def _result(directory: RunDirectory) -> Run | None:
+    summary = directory.read_summary()
+    return None if summary is None else Run(directory.path, summary, already_finished=True)
 
 
 def _open(trainer: Trainer, *, resume: bool, restart: bool) -> None:
@@ -112,6 +127,7 @@ def _open(trainer: Trainer, *, resume: bool, restart: bool) -> None:
     if resume and not directory.begun:
         trainer.notices.extend(_nothing_to_resume(trainer))
     directory.create(trainer.config.to_yaml())
+    directory.summary.unlink(missing_ok=True)  # of how the run was interrupted
     if directory.begun:
         trainer.restore(read_checkpoint(directory.last))
 
@@ -144,8 +160,11 @@ def _nothing_to_resume(trainer: Trainer) -> Iterator[str]:
     )
 
 
-def _run(trainer: Trainer, listeners: Sequence[Listener], should_stop: Callable[[], bool]) -> Run:
-    """Trains to the end, notifies the listeners, and writes the summary of a finished run."""
+def _run(
+    trainer: Trainer, listeners: Sequence[Listener], should_stop: Callable[[], Stopping]
+) -> Run:
+    """Trains to the end, notifies the listeners, and writes how the run ended."""
+    directory = trainer.directory
     for listener in listeners:
         listener.started(trainer)
     try:
@@ -155,31 +174,14 @@ def _run(trainer: Trainer, listeners: Sequence[Listener], should_stop: Callable[
                     listener.evaluated(event, improved=trainer.best.step == event.step)
                 else:
                     listener.stepped(event)
+        finished = trainer.outcome in FINISHED
+        summary = conclude(trainer) if finished else unfinished(trainer)
+    except DivergedError as error:
+        trainer.outcome = "diverged"
+        directory.write_summary({**unfinished(trainer), "error": str(error)})
+        raise
     finally:
         for listener in listeners:
             listener.ended()
-    directory = trainer.directory
-    if trainer.outcome == "interrupted":
-        known = {**trainer.summary(), "step": trainer.loop.progress.step}
-        return Run(directory.path, known, interrupted=True)
-    summary = conclude(trainer)
     directory.write_summary(summary)
-    return Run(directory.path, summary)
-
-
-def check_expectations(config: Config, run: Run) -> None:
-    """Checks the final metrics against the bounds under `expect:`.
-
-    Raises:
-        GateError: some bounds are not met; the message lists them all.
-    """
-    missed = []
-    for name, bound in config.expect.items():
-        split, _, figure = name.partition(".")
-        value = run.summary["results"][split][figure]
-        if bound.min is not None and not value >= bound.min:
-            missed.append(f"{name} is {value:.6g}, expected at least {bound.min:.6g}")
-        if bound.max is not None and not value <= bound.max:
-            missed.append(f"{name} is {value:.6g}, expected at most {bound.max:.6g}")
-    if missed:
-        raise GateError("\n".join(missed), run)
+    return Run(directory.path, summary, interrupted=not finished)

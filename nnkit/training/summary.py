@@ -12,6 +12,7 @@ from nnkit.inference.saving import copy_params, versions
 from nnkit.metrics import higher_is_better
 from nnkit.nn.params import Array
 from nnkit.runs.checkpoint import read_checkpoint
+from nnkit.training.expectations import missed_gates
 from nnkit.training.loop import REMEDY
 from nnkit.training.trainer import Trainer
 
@@ -43,11 +44,12 @@ def conclude(trainer: Trainer) -> dict[str, Any]:
             if not isfinite(value):
                 raise DivergedError(f"{name}.{figure} is {value} with the best weights; {REMEDY}")
     records = directory.read_metrics()
+    missed = missed_gates(trainer.config.expect, results)
+    if missed:
+        trainer.outcome = "gate missed"
     return {
-        **trainer.summary(),
-        "outcome": trainer.outcome,
-        "step": loop.progress.step,
-        "seconds": round(trainer.seconds, 3),
+        **unfinished(trainer),
+        "missed": missed,
         "samples_per_second": round(loop.progress.samples / max(trainer.seconds, 1e-9)),
         "monitor": monitor,
         "best": {"step": trainer.best.step, monitor: trainer.best.value},
@@ -57,6 +59,16 @@ def conclude(trainer: Trainer) -> dict[str, Any]:
         "weights_sha256": last_sum,
         "best_weights_sha256": weights_sum(model.params),
         "versions": versions(model),
+    }
+
+
+def unfinished(trainer: Trainer) -> dict[str, Any]:
+    """The summary of a run without results: what it is, how far it came, and how it ended."""
+    return {
+        **trainer.summary(),
+        "outcome": trainer.outcome,
+        "step": trainer.loop.progress.step,
+        "seconds": round(trainer.seconds, 3),
     }
 
 

@@ -18,7 +18,7 @@ from nnkit.optim.averaging import Average
 from nnkit.optim.early_stopping import Best
 from nnkit.optim.schedules import PlateauState
 from nnkit.runs.checkpoint import Checkpoint
-from nnkit.runs.directory import DEFAULT_RUNS, RunDirectory
+from nnkit.runs.directory import DEFAULT_RUNS, Outcome, RunDirectory
 from nnkit.task.config import Config
 from nnkit.task.task import Task
 from nnkit.training.loop import Evaluation, Loop, Progress, Step
@@ -26,7 +26,7 @@ from nnkit.training.plan import plan
 
 CURRENT = "current"  # the parameters themselves, in a checkpoint of averaged ones
 
-Outcome = Literal["completed", "stopped early", "interrupted"]
+Stopping = bool | Literal["pruned"]  # whether to stop; "pruned" if the run is not worth its end
 
 
 class Trainer:
@@ -45,12 +45,13 @@ class Trainer:
         outcome: how training ended; None while it has not.
     """
 
-    def __init__(self, task: Task, runs: Path = DEFAULT_RUNS) -> None:
+    def __init__(self, task: Task, runs: Path = DEFAULT_RUNS, threads: int | None = None) -> None:
         """Builds the network and checks everything beforehand; nothing is written.
 
         Args:
             task: config and data.
             runs: the folder that contains the run folders.
+            threads: the most threads to use; by default as many as there are processors.
 
         Raises:
             SettingError: settings, shapes and data do not fit together.
@@ -60,7 +61,7 @@ class Trainer:
         self.model = task.build_model()
         # Prepare all sets now, so that errors in the test set are found before training.
         self.sets = {n: task.prepare(samples, self.model) for n, samples in task.sets.items()}
-        self.plan = plan(task, self.model, self.sets)
+        self.plan = plan(task, self.model, self.sets, threads)
         self.model.execution = self.plan.execution
         self.loop = self._loop()
         self.directory = RunDirectory(runs / self.plan.run_name)
@@ -112,11 +113,14 @@ class Trainer:
             "threads": self.model.execution.threads,
         }
 
-    def train(self, should_stop: Callable[[], bool] = lambda: False) -> Iterator[Step | Evaluation]:
+    def train(
+        self, should_stop: Callable[[], Stopping] = lambda: False
+    ) -> Iterator[Step | Evaluation]:
         """Trains until the plan's last step or early stopping, and saves checkpoints.
 
         Args:
-            should_stop: called after each step; True saves the run and interrupts it.
+            should_stop: called after each step; True saves the run and interrupts it, and
+                "pruned" ends it.
 
         Yields:
             Each step, and each evaluation once its checkpoints are written.
@@ -132,7 +136,7 @@ class Trainer:
             raise DivergedError(f"{error}\nlast weights saved to {weights}") from None
 
     def _events(
-        self, should_stop: Callable[[], bool]
+        self, should_stop: Callable[[], Stopping]
     ) -> Generator[Step | Evaluation, None, Outcome]:
         every, last = self.config.training.checkpoint_every, self.directory.last
         if self._out_of_patience():  # resumed from the checkpoint at which training was to stop
@@ -151,9 +155,10 @@ class Trainer:
                     continue  # a run resumed from here would lack the evaluation that comes next
                 if every and event.number % every == 0:
                     self.save(last)
-            if should_stop() and self.loop.progress.step < self.loop.steps:
+            stopping = should_stop()
+            if stopping and self.loop.progress.step < self.loop.steps:
                 self.save(last)
-                return "interrupted"
+                return "pruned" if stopping == "pruned" else "interrupted"
         return "completed"
 
     def _out_of_patience(self) -> bool:

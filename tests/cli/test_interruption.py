@@ -52,7 +52,8 @@ def test_ctrl_c_saves_and_resume_finishes(program: Program, tmp_path: Path) -> N
     (listed,) = program("runs", "list", "--json").json["runs"]
     assert listed["state"] == "interrupted"
     (run,) = (tmp_path / "runs").iterdir()
-    assert not (run / "summary.json").exists()
+    ending = json.loads((run / "summary.json").read_text())
+    assert (ending["outcome"], "results" in ending) == ("interrupted", False)
 
     again = program(*TRAIN)
     assert again.code == 2

@@ -139,14 +139,16 @@ class TestExpectations:
         answer = self.train(program, "{max: 0.01}", "--quiet")
         assert answer.code == 4
         last = answer.err.splitlines()[-1]
-        assert last.startswith("error: test.accuracy is ")
-        assert last.endswith("expected at most 0.01")
+        assert last.startswith(
+            f"error: {Path('runs') / only_run(tmp_path).name}: test.accuracy is "
+        )
+        assert "expected at most 0.01 (" in last
         assert [row.split()[0] for row in answer.out.splitlines()[1:]][-1] == "test"
         assert (only_run(tmp_path) / "summary.json").is_file()
 
     def test_missed_as_json(self, program: Program) -> None:
         answer = self.train(program, "{max: 0.01}", "--json", "--quiet")
-        assert (answer.code, answer.json["outcome"]) == (4, "completed")
+        assert (answer.code, answer.json["outcome"]) == (4, "gate missed")
 
     @pytest.mark.parametrize("more", [[], ["--resume"]])
     def test_missed_again_when_the_finished_run_is_shown(

@@ -13,12 +13,11 @@ from typing import Any, get_args
 import pytest
 
 import nnkit
-from nnkit.config.spec import FilePath, members
+from nnkit.config.spec import PATH_SETTINGS, FilePath, members
 from nnkit.data.sources import AnySource
 from nnkit.errors import CheckpointError, UsageError
 from nnkit.runs import directory
 from nnkit.runs.directory import (
-    PLACES,
     RunDirectory,
     find_checkpoint,
     list_runs,
@@ -129,8 +128,11 @@ def test_a_summary_that_can_not_be_read_is_none(content: bytes | None, tmp_path:
     if content is not None:
         run.summary.write_bytes(content)
     assert run.read_summary() is None
-    run.write_summary({"step": 3})
-    assert run.read_summary() == {"step": 3}
+    run.write_summary({"step": 3, "outcome": "interrupted"})
+    assert run.read_summary() is None
+    assert run.read_ending()["step"] == 3
+    run.write_summary({"step": 3, "outcome": "completed"})
+    assert run.read_summary() == {"step": 3, "outcome": "completed"}
 
 
 def test_clear_leaves_the_config_alone(run: nnkit.Run, tmp_path: Path) -> None:
@@ -188,7 +190,7 @@ def test_whether_a_process_is_training(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path / "run")
     with run.locked():
         assert (run.training, run.state) == (True, "training")
-        run.write_summary({})
+        run.write_summary({"outcome": "completed"})
         assert (run.training, run.state) == (True, "finished")
     assert (run.training, RunDirectory(tmp_path / "none").training) == (False, False)
 
@@ -256,4 +258,4 @@ def test_every_setting_that_names_a_file_is_a_place() -> None:
         for name, field in member.model_fields.items()
         if repr(validator) in f"{field.annotation} {field.metadata}"
     }
-    assert {"path", "inputs", "test_targets"} <= settings <= PLACES
+    assert {"path", "inputs", "test_targets"} <= settings <= PATH_SETTINGS

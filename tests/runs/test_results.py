@@ -14,7 +14,12 @@ def finished(runs: Path, name: str, step: int = 1, **figures: float) -> RunDirec
     run.create("seed: 0\n")
     run.last.touch()
     run.write_summary(
-        {"best": {"step": step}, "monitor": "test.loss", "results": {"test": figures}}
+        {
+            "outcome": "completed",
+            "best": {"step": step},
+            "monitor": "test.loss",
+            "results": {"test": figures},
+        }
     )
     return run
 

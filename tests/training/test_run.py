@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,7 +16,7 @@ import pytest
 import nnkit
 from nnkit.errors import ConfigError, DivergedError, GateError, UsageError
 from nnkit.optim.lbfgs import LBFGS
-from nnkit.runs.directory import RunDirectory
+from nnkit.runs.directory import RunDirectory, list_runs
 from nnkit.task.config import Config
 from nnkit.training.listeners import Listener
 from nnkit.training.loop import Evaluation, Step
@@ -324,13 +326,14 @@ def test_a_missed_bound_is_an_error_with_the_run_complete(tmp_path: Path) -> Non
     with pytest.raises(GateError) as caught:
         nnkit.train(config, runs=tmp_path)
     first, second = str(caught.value).splitlines()
-    assert first.startswith("test.accuracy is ")
-    assert first.endswith("expected at most 0.01")
-    assert second.startswith("train.loss is ")
-    assert second.endswith("expected at most 0")
     run = caught.value.run
+    assert first.startswith(f"{run.directory}: test.accuracy is ")
+    assert re.search(r"expected at most 0\.01 \(0\.\d+ too high\)$", first)
+    assert second.startswith(f"{run.directory}: train.loss is ")
+    assert "expected at most 0 (" in second
     assert RunDirectory(run.directory).read_summary() == run.summary
-    assert run.summary["outcome"] == "completed"
+    assert run.summary["outcome"] == "gate missed"
+    assert len(run.summary["missed"]) == 2
     run.load()
     for resume in (True, False):  # also when the finished run is requested again
         with pytest.raises(GateError) as caught:
@@ -455,3 +458,48 @@ def test_the_plateau_schedule_follows_a_metric_upwards(tmp_path: Path) -> None:
 def test_a_metric_that_does_not_suit_is_refused(tmp_path: Path, config: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         nnkit.train(config(), runs=tmp_path)
+
+
+# Endings
+
+
+def test_how_a_run_ended_is_in_its_summary(tmp_path: Path) -> None:
+    def ending(runs: str, config: Config, **arguments: Any) -> dict[str, Any]:
+        with contextlib.suppress(DivergedError, GateError):
+            nnkit.train(config, runs=tmp_path / runs, **arguments)
+        (directory,) = list_runs(tmp_path / runs)
+        return directory.read_ending()
+
+    assert ending("whole", iris())["outcome"] == "completed"
+    stopped = ending("stopped", iris(), should_stop=lambda: True)
+    assert (stopped["outcome"], stopped["step"]) == ("interrupted", 1)
+    pruned = ending("pruned", iris(), should_stop=lambda: "pruned")
+    assert (pruned["outcome"], pruned["step"]) == ("pruned", 1)
+    diverged = ending("diverged", iris(optimizer={"kind": "sgd", "lr": 1e30}))
+    assert diverged["outcome"] == "diverged"
+    assert "the loss became" in diverged["error"]
+    assert ending("gate", with_bounds(test_accuracy={"min": 1.0}))["outcome"] == "gate missed"
+    assert [list_runs(tmp_path / name)[0].state for name in ("stopped", "pruned", "diverged")] == [
+        "interrupted",
+        "pruned",
+        "diverged",
+    ]
+
+
+def test_an_interrupted_run_that_is_resumed_has_no_ending_until_its_end(tmp_path: Path) -> None:
+    nnkit.train(iris(), runs=tmp_path, should_stop=lambda: True)
+    (directory,) = list_runs(tmp_path)
+    assert directory.read_ending()["outcome"] == "interrupted"
+
+    class Looking(Listener):
+        def started(self, trainer: Trainer) -> None:
+            assert directory.read_ending() == {}
+
+    nnkit.train(iris(), runs=tmp_path, resume=True, listeners=[Looking()])
+    assert directory.read_ending()["outcome"] == "completed"
+
+
+def test_a_budget_limits_the_threads(tmp_path: Path) -> None:
+    config = iris(training={"threads": 3})
+    runs = [nnkit.train(config, runs=tmp_path / str(n), threads=n) for n in (1, 2, 8)]
+    assert [run.summary["threads"] for run in runs] == [1, 2, 3]

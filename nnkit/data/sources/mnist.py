@@ -28,6 +28,10 @@ class Mnist(Source):
 
     kind: Literal["mnist"] = "mnist"
 
+    def files(self) -> list[Path]:
+        folder = find_mnist()
+        return [] if folder is None else [folder / name for name in FILES]
+
     def load(self) -> Dataset:
         folder = find_mnist()
         if folder is None:

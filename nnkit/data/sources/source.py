@@ -9,7 +9,7 @@ from typing import Self
 
 import numpy as np
 
-from nnkit.config.spec import Component
+from nnkit.config.spec import PATH_SETTINGS, Component
 from nnkit.data.dataset import Array, Column, Dataset, class_targets
 from nnkit.errors import DataError, UsageError
 
@@ -24,6 +24,16 @@ class Source(Component):
         Raises:
             DataError: the data is missing, damaged or empty; the message gives the location.
         """
+
+    def files(self) -> list[Path]:
+        """The files that the data is read from, those in folders included; missing ones too."""
+        found: list[Path] = []
+        for name, value in self:
+            if name in PATH_SETTINGS and isinstance(value, str):
+                path = Path(value)
+                within = sorted(path.rglob("*")) if path.is_dir() else [path]
+                found += [file for file in within if not file.is_dir() and file.name[0] != "."]
+        return found
 
     def moved(self, place: Path) -> Self:
         """Returns a copy of the source whose `path` is another file or folder.

@@ -1,0 +1,30 @@
+"""The identity of a run: its config, its data and the version of nnkit."""
+
+from __future__ import annotations
+
+from nnkit.data.fingerprints import recorded_fingerprint
+from nnkit.runs.directory import run_hash
+from nnkit.task.config import Config
+from nnkit.task.task import load_task
+from nnkit.version import __version__
+
+
+def run_name(config: Config) -> str:
+    """The name of the run's folder, NAME-HASH; the data is read only if it may have changed.
+
+    Raises:
+        DataError: the data is missing or damaged.
+        SettingError: split or preprocessing do not fit the data.
+    """
+    return recorded_run_name(config) or named(config, load_task(config).fingerprint)
+
+
+def recorded_run_name(config: Config) -> str | None:
+    """The name of the run's folder, if the data is known without reading it; else None."""
+    fingerprint = recorded_fingerprint(config.data.source)
+    return None if fingerprint is None else named(config, fingerprint)
+
+
+def named(config: Config, fingerprint: str) -> str:
+    """The name of the run's folder, for data of that fingerprint."""
+    return f"{config.name}-{run_hash(config.resolved(), fingerprint, __version__)}"
