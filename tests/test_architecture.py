@@ -32,6 +32,7 @@ MAY_IMPORT = {
     "reading": {"nn", "data", "runs", "task", "inference"},
     "inspection": {
         "config",
+        "metrics",
         "nn",
         "data",
         "runs",

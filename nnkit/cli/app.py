@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from nnkit.cli import (
+    batch,
     config,
     data,
     evaluate,
@@ -45,6 +46,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("train")(train.train)
+app.command("batch")(batch.batch)
 app.command("eval")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.add_typer(config.app, name="config")

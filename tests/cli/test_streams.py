@@ -34,6 +34,7 @@ RESTART = (*SHORT, "--restart")
 # A call of every command; RUN stands for a finished run, OTHER for its copy, RUNS for its folder.
 CALLS: dict[str, tuple[object, ...]] = {
     "train": (IRIS, *RESTART),
+    "batch": ("größe→-batch.yaml",),
     "eval": ("RUN",),
     "predict": (PICTURE, TABLES / "iris.csv", "-c", "RUN"),
     "config validate": (IRIS,),
@@ -95,6 +96,7 @@ class TestEncodings:
         places = {"RUN": trained, "RUNS": trained.parent, "OTHER": Path("other").absolute()}
         if "OTHER" in CALLS[name]:
             shutil.copytree(trained, places["OTHER"])
+        Path("größe→-batch.yaml").write_text(f"base: {IRIS}\ngrid: {{training.epochs: [2]}}\n")
         arguments = [places.get(str(part), part) for part in CALLS[name]]
         answer = printing(*name.split(), *arguments)
         assert answer.code == FAILS.get(name, 0), answer.err

@@ -51,7 +51,7 @@ PLOTTED = re.compile(r"^( *\S* *[│┤]).*")
 DOTS = re.compile("[\u2801-\u28ff]")
 NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?(?:e\+?\d+)?(?=( %| pp)?)")
 # Commands that train; their results may differ considerably on another processor.
-TRAINING = re.compile(r"\$ nnkit (?:train|eval|lr-find|ladder|runs) ")
+TRAINING = re.compile(r"\$ nnkit (?:train|batch|eval|lr-find|ladder|runs) ")
 
 
 def same(shown: str, now: str, command: str = "") -> bool:

@@ -1,0 +1,372 @@
+"""`nnkit batch`: many trainings from one file, as a table and with gates."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nnkit.cli.options import JsonOption, RunsOption, argument
+from nnkit.cli.output import (
+    check_output,
+    print_json,
+    result_width,
+    say,
+    show_bytes,
+    show_figure,
+    show_seconds,
+    table,
+)
+
+if TYPE_CHECKING:
+    from nnkit.experiments.batch import Group
+    from nnkit.experiments.batch_file import Cell, LoadedBatch
+    from nnkit.experiments.gates import GateVerdict
+
+SUMMARY = "GITHUB_STEP_SUMMARY"  # a file to which GitHub Actions adds Markdown
+
+BatchArgument = Annotated[Path, argument("FILE")]
+FORMATS = (".csv", ".json", ".md")
+
+
+def _check_report(paths: list[Path] | None) -> list[Path] | None:
+    from nnkit.errors import UsageError
+
+    for path in paths or ():
+        check_output(path)
+        if path.suffix not in FORMATS:
+            raise UsageError(f"{path}: the name of a table must end in {', '.join(FORMATS)}")
+    return paths
+
+
+def batch(
+    file: BatchArgument,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs",
+            "-j",
+            min=1,
+            metavar="N",
+            help="Trainings at a time, which share the processors; by default one per processor.",
+            show_default=False,
+        ),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only",
+            metavar="PART",
+            help="Run only cells whose description contains PART, such as lr=0.1 (repeatable).",
+            show_default=False,
+        ),
+    ] = None,
+    rerun_failed: Annotated[
+        bool, typer.Option("--rerun-failed", help="Train diverged and failed cells again.")
+    ] = False,
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", help="Stop at the first cell that fails.")
+    ] = False,
+    max_failures: Annotated[
+        int | None,
+        typer.Option(
+            "--max-failures",
+            min=1,
+            metavar="N",
+            help="Stop when N cells have failed.",
+            show_default=False,
+        ),
+    ] = None,
+    time_limit: Annotated[
+        float | None,
+        typer.Option(
+            "--time-limit",
+            min=0,
+            metavar="MINUTES",
+            help="Save and stop after this time; the same command continues.",
+            show_default=False,
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List the cells with predicted time and memory.")
+    ] = False,
+    output: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="Write the table as .csv, .json or .md (repeatable).",
+            show_default=False,
+            callback=_check_report,
+        ),
+    ] = None,
+    junit: Annotated[
+        Path | None,
+        typer.Option(
+            "--junit",
+            metavar="FILE",
+            help="Write runs and gates as JUnit XML.",
+            show_default=False,
+            callback=check_output,
+        ),
+    ] = None,
+    write_baseline: Annotated[
+        Path | None,
+        typer.Option(
+            "--write-baseline",
+            metavar="FILE",
+            help="Write the final metrics, for gates with no_worse_than.",
+            show_default=False,
+            callback=check_output,
+        ),
+    ] = None,
+    runs: RunsOption = Path("runs"),
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not show progress.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train every cell of FILE, a batch of experiments.
+
+    The results are printed as a table. Each cell is an ordinary run: finished cells are not trained
+    again and interrupted ones are continued, so the same command can be repeated at any time. The
+    exit code is 4 if a gate under expect: is not met, and 1 if a cell failed.
+    """
+    from nnkit.cli.interruption import Interruption
+    from nnkit.experiments.batch import Limits, grouped, run_cells, verdicts
+    from nnkit.experiments.batch_file import load_batch
+    from nnkit.experiments.checks import check_cells, forget_failures
+    from nnkit.experiments.executor import LocalExecutor
+    from nnkit.nn.numerics import processors
+
+    loaded = load_batch(file)
+    cells = _chosen(loaded, only or ())
+    check_cells(loaded, cells)
+    if dry_run:
+        _dry_run(cells, as_json)
+        return
+    if rerun_failed:
+        forget_failures(cells, runs)
+    workers = min(jobs or processors(), len(cells))
+    listener = _listener(cells, quiet=quiet)
+    with Interruption() as interruption, LocalExecutor(workers) as executor, listener:
+        limits = Limits(
+            failures=1 if fail_fast else max_failures,
+            deadline=_deadline(time_limit),
+            should_stop=interruption.requested,
+        )
+        threads = max(1, processors() // workers)
+        results = run_cells(cells, executor, runs, threads, limits, listener)
+    groups = grouped(results)
+    found = list(verdicts(loaded, groups))
+    _report(loaded, groups, found, output or (), junit, write_baseline, as_json)
+    _exit(groups, found, interruption.exit_code if interruption.requested() else 0)
+
+
+def _chosen(loaded: LoadedBatch, only: Sequence[str]) -> list[Cell]:
+    """The cells whose description contains one of the texts.
+
+    Raises:
+        UsageError: there is none.
+    """
+    from nnkit.errors import UsageError
+    from nnkit.experiments.batch_file import shown_axes
+
+    names = [f"{shown_axes(cell.axes)} seed={cell.seed}" for cell in loaded.cells]
+    chosen = [
+        cell
+        for cell, name in zip(loaded.cells, names, strict=True)
+        if not only or any(text in name for text in only)
+    ]
+    if not chosen:
+        raise UsageError(f"no cell contains {' or '.join(only)}; a cell is called '{names[0]}'")
+    return chosen
+
+
+def _deadline(minutes: float | None) -> float | None:
+    from time import time
+
+    return None if minutes is None else time() + 60 * minutes
+
+
+def _listener(cells: Sequence[Cell], *, quiet: bool) -> Any:
+    from nnkit.cli.batch_progress import LiveTable, PlainLines, Silence
+
+    if quiet:
+        return Silence()
+    import sys
+
+    return LiveTable(cells) if sys.stderr.isatty() else PlainLines(cells)
+
+
+def _dry_run(cells: Sequence[Cell], as_json: bool) -> None:
+    """Lists the cells with the predicted time and memory of each."""
+    from nnkit.experiments.checks import predicted
+
+    rows = predicted(cells)
+    total = sum(row["seconds"] for row in rows)
+    if as_json:
+        print_json({"cells": rows, "seconds": total})
+        return
+    print(
+        table(
+            ("cell", "seed", "steps", "parameters", "time", "memory"),
+            [
+                (
+                    row["cell"],
+                    row["seed"],
+                    row["steps"],
+                    row["parameters"],
+                    show_seconds(row["seconds"]),
+                    show_bytes(row["memory"]),
+                )
+                for row in rows
+            ],
+        )
+    )
+    count = len(rows)
+    say(f"{count:,} {'cell' if count == 1 else 'cells'}, about {show_seconds(total)} in sequence")
+    say("nothing was trained")
+
+
+def _report(
+    loaded: LoadedBatch,
+    groups: Sequence[Group],
+    found: Sequence[GateVerdict],
+    output: Sequence[Path],
+    junit: Path | None,
+    write_baseline: Path | None,
+    as_json: bool,
+) -> None:
+    from nnkit.experiments.batch import baseline_of
+    from nnkit.experiments.reports import (
+        as_csv,
+        as_data,
+        as_junit,
+        as_markdown,
+        chosen_metrics,
+        rows_of,
+    )
+    from nnkit.files import append, write_atomic
+    from nnkit.text import as_json as text_of
+
+    metrics = chosen_metrics(groups)
+    headings, cells = _table(groups, metrics)
+    data = as_data(groups, found)
+    markdown = _markdown(loaded, as_markdown(headings, cells), found)
+    writers: Mapping[str, Callable[[], str]] = {
+        ".csv": lambda: as_csv(rows_of(groups, metrics)),
+        ".json": lambda: text_of(data, indent=2) + "\n",
+        ".md": lambda: markdown,
+    }
+    for path in output:
+        write_atomic(path, writers[path.suffix]())
+    if junit is not None:
+        write_atomic(junit, as_junit(loaded.path.stem, groups, found))
+    if write_baseline is not None:
+        write_atomic(write_baseline, text_of(baseline_of(groups), indent=2) + "\n")
+    if summary := os.environ.get(SUMMARY):
+        append(Path(summary), markdown)
+    if as_json:
+        print_json(data)
+        return
+    print(table(headings, cells), flush=True)
+    _say_best(groups, metrics)
+    for written in (*output, junit, write_baseline):
+        if written is not None:
+            say(f"wrote {written}")
+
+
+def _table(groups: Sequence[Group], metrics: Sequence[str]) -> tuple[list[str], list[list[str]]]:
+    """The table's headings and cells, columns left out from the right until it fits."""
+    from nnkit.experiments.reports import rows_of
+
+    rows = rows_of(groups, metrics)
+    axes = list(dict.fromkeys(key for row in rows for key in row))
+    axes = axes[: axes.index("n")]
+    shown = []
+    for row in rows:
+        line = {axis: _value(row.get(axis)) for axis in axes}
+        line["n"] = str(row["n"]) if row["n"] == row["seeds"] else f"{row['n']} of {row['seeds']}"
+        for metric in metrics:
+            line[metric] = _mean(metric, row[metric], row[f"{metric} sd"])
+        line["parameters"] = "" if row["parameters"] is None else f"{row['parameters']:,.0f}"
+        line["time"] = "" if row["seconds"] is None else show_seconds(row["seconds"])
+        if row["n"] < row["seeds"]:
+            line["outcome"] = row["outcome"]
+        shown.append(line)
+    columns = list(dict.fromkeys(key for line in shown for key in line))
+    while len(columns) > len(axes) + 2:
+        cells = [[line.get(column, "") for column in columns] for line in shown]
+        if max(map(len, table(columns, cells).splitlines())) <= result_width():
+            break
+        dispensable = [c for c in columns if c in ("parameters", "time") or c in metrics[2:]]
+        if not dispensable:
+            break
+        columns.remove(dispensable[-1])
+    return columns, [[line.get(column, "") for column in columns] for line in shown]
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "" if value is None else str(value)
+
+
+def _mean(metric: str, mean: float | None, deviation: float | None) -> str:
+    if mean is None:
+        return "–"
+    shown = show_figure(metric, mean)
+    if deviation is None:
+        return shown
+    return f"{shown.removesuffix(' %')} ± {show_figure(metric, deviation)}"
+
+
+def _say_best(groups: Sequence[Group], metrics: Sequence[str]) -> None:
+    from nnkit.experiments.reports import best_group, leading_metric
+
+    metric = leading_metric(metrics)
+    if metric is None or len(groups) < 2:
+        return
+    best = best_group(groups, metric)
+    if best is not None:
+        mean = best.mean(metric)
+        assert mean is not None
+        say(f"best {metric}: {best.name}, {_mean(metric, *mean)}")
+
+
+def _markdown(loaded: LoadedBatch, text: str, found: Sequence[GateVerdict]) -> str:
+    missed = [verdict for verdict in found if not verdict.passed]
+    lines = [f"## {loaded.path.stem}\n", text]
+    if found:
+        passed = len(found) - len(missed)
+        lines.append(f"{passed} of {len(found)} gates passed.\n")
+        lines += [f"- {verdict.cell}: {verdict.message}" for verdict in missed]
+    return "\n".join(lines) + "\n"
+
+
+def _exit(groups: Sequence[Group], found: Sequence[GateVerdict], signal_code: int) -> None:
+    """Says what went wrong, and exits with the code for it."""
+    from nnkit.experiments.job import FAILED
+
+    endings = [result.ending for group in groups for result in group.results]
+    for group in groups:
+        for result in group.results:
+            if result.ending.outcome in FAILED:
+                cell = f"{group.name} seed={result.cell.seed}"
+                say(f"error: {cell} {result.ending.outcome}: {result.ending.error.splitlines()[0]}")
+    left = sum(ending.outcome in ("interrupted", "not run") for ending in endings)
+    if left:
+        say(f"{left:,} of {len(endings):,} cells are not finished; the same command continues them")
+    if signal_code:
+        raise typer.Exit(signal_code)
+    if any(ending.outcome in FAILED for ending in endings):
+        raise typer.Exit(1)
+    missed = [verdict for verdict in found if not verdict.passed]
+    for verdict in missed:
+        where = verdict.run or verdict.cell
+        say(f"error: {where}: {verdict.message}")
+    if missed:
+        raise typer.Exit(4)

@@ -1,0 +1,336 @@
+"""A batch file: a base config, and the settings that vary from cell to cell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, model_validator
+
+from nnkit.config.load import override
+from nnkit.config.spec import FilePath, Listed, Spec
+from nnkit.config.validation import in_file_order, validate
+from nnkit.config.yaml import Mark, Node, fault, read_yaml
+from nnkit.errors import ConfigError, Problem, SettingPath, dotted
+from nnkit.experiments.gates import Gate
+from nnkit.task.config import Config, config_document, config_in
+
+MOST_CELLS = 100_000
+SEED = "seed"
+NAMES = ("config", "variant")  # axes whose values are names, which need no key
+
+Overrides = Mapping[str, Any]
+
+
+class BatchFile(Spec):
+    """Many trainings: every combination of a config with the values of its axes."""
+
+    base: FilePath | None = Field(None, description="The config that all cells start from.")
+    configs: FilePath | None = Field(
+        None, description="Several configs instead of `base`: a pattern such as models/*.yaml."
+    )
+    variants: dict[str, Overrides] = Field(
+        default_factory=dict,
+        description="Named sets of overrides, such as small: {architecture.layers.0.units: 8}.",
+    )
+    grid: dict[str, Annotated[tuple[Any, ...], Listed, Field(min_length=1)]] = Field(
+        default_factory=dict,
+        description="Values by setting, such as optimizer.lr: [0.1, 0.01]; all combinations.",
+    )
+    zip: dict[str, Annotated[tuple[Any, ...], Listed, Field(min_length=1)]] = Field(
+        default_factory=dict,
+        description="Lists of one length by setting; their first values go together, and so on.",
+    )
+    exclude: Annotated[tuple[Overrides, ...], Listed] = Field(
+        (), description="Combinations to leave out: every cell with all values of an entry."
+    )
+    include: Annotated[tuple[Overrides, ...], Listed] = Field(
+        (), description="Further cells, each given by its overrides of the base."
+    )
+    seeds: int | Annotated[tuple[int, ...], Listed, Field(min_length=1)] = Field(
+        1, description="Seeds of each cell: a list, or how many, counted from the config's own."
+    )
+    expect: dict[str, Gate] = Field(
+        default_factory=dict,
+        description="Gates on final metrics, as in a config, also over all seeds of a cell.",
+    )
+
+    @model_validator(mode="after")
+    def _has_a_base(self) -> Self:
+        if (self.base is None) == (self.configs is None):
+            raise ValueError("set base or configs, one of them")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A setting of a cell, with the place where the batch file gives its value.
+
+    Attributes:
+        key: the setting, such as `optimizer.lr`.
+        value: its value.
+        mark: the position of the key.
+    """
+
+    key: str
+    value: Node
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One training of a batch.
+
+    Attributes:
+        config: its config.
+        axes: what tells it from other cells apart from its seed, by setting, `variant` or
+            `config`, as plain data.
+    """
+
+    config: Config
+    axes: Mapping[str, Any]
+
+    @property
+    def seed(self) -> int:
+        """The seed of its random draws."""
+        return self.config.seed
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedBatch:
+    """The cells of a batch file.
+
+    Attributes:
+        path: the batch file.
+        spec: its content.
+        cells: in the order in which they run; seeds vary fastest.
+        marks: the position of each gate in the file.
+    """
+
+    path: Path
+    spec: BatchFile
+    cells: tuple[Cell, ...]
+    marks: Mapping[str, Mark]
+
+
+def load_batch(path: str | Path) -> LoadedBatch:
+    """Reads a batch file and checks the config of each of its cells.
+
+    Raises:
+        ConfigError: everything that is wrong, with file, line and column.
+    """
+    document = read_yaml(path)
+    spec = validate(BatchFile, document)
+    _check(document)
+    cells: list[Cell] = []
+    problems: dict[str, tuple[Mark, Problem]] = {}
+    for axes, base, overrides in _combinations(Path(path), document):
+        for seed in _seeds(document, base):
+            try:
+                config = _config(base, [*overrides, *seed])
+            except ConfigError as error:
+                for problem in error.problems:
+                    problems.setdefault(str(problem), (_mark_of(problem), problem))
+                break  # other seeds would have the same problems
+            cells.append(Cell(config, axes))
+        if len(cells) > MOST_CELLS:
+            raise fault(document.mark, f"more than {MOST_CELLS:,} cells")
+    if problems:
+        raise in_file_order(list(problems.values()))
+    if not cells:
+        raise fault(document.mark, "no cell is left; exclude fewer")
+    expect = document.child("expect")
+    gates = expect.value if expect is not None else {}
+    return LoadedBatch(Path(path), spec, tuple(cells), {name: n.key for name, n in gates.items()})
+
+
+def _mark_of(problem: Problem) -> Mark:
+    file, *place = problem.position.rsplit(":", 2)
+    if len(place) == 2 and all(part.isdigit() for part in place):
+        return Mark(file, *map(int, place))
+    return Mark(problem.position)
+
+
+Fault = tuple[Mark, Problem]
+
+
+def _fault(mark: Mark, path: SettingPath, message: str) -> Fault:
+    return mark, Problem(str(mark), path, message)
+
+
+def _check(document: Node) -> None:
+    """Checks what pydantic cannot: axes given twice, unequal lengths, repeated values and seeds."""
+    if found := [*_axis_faults(document), *_length_faults(document), *_seed_faults(document)]:
+        raise in_file_order(found)
+
+
+def _axis_faults(document: Node) -> Iterator[Fault]:
+    axes: dict[str, Mark] = {}
+    for section in ("grid", "zip"):
+        for key, values in _children(document, section).items():
+            if key == SEED:
+                yield _fault(values.key, (section, key), "use seeds: for the seeds of each cell")
+            if key in axes:
+                message = f"this axis is already given at {axes[key]}"
+                yield _fault(values.key, (section, key), message)
+            axes[key] = values.key
+            yield from _repeated(values, (section, key), "value")
+    for name, variant in _children(document, "variants").items():
+        for key, value in variant.value.items():
+            if key in axes:
+                message = f"this setting is already an axis, at {axes[key]}"
+                yield _fault(value.key, ("variants", name, key), message)
+
+
+def _repeated(values: Node, path: SettingPath, what: str) -> Iterator[Fault]:
+    first: dict[str, Mark] = {}
+    for i, node in enumerate(values.value):
+        shown = repr(node.plain())
+        if shown in first:
+            message = f"duplicate {what} {shown} (first at {first[shown]})"
+            yield _fault(node.mark, (*path, i), message)
+        first.setdefault(shown, node.mark)
+
+
+def _length_faults(document: Node) -> Iterator[Fault]:
+    lengths = {key: len(values.value) for key, values in _children(document, "zip").items()}
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"{key} has {count}" for key, count in lengths.items())
+        zipped = document.child("zip")
+        assert zipped is not None
+        yield _fault(zipped.key, ("zip",), f"all lists must have the same length; {told}")
+
+
+def _seed_faults(document: Node) -> Iterator[Fault]:
+    seeds = document.child("seeds")
+    if seeds is None:
+        return
+    if isinstance(seeds.value, list):
+        yield from _repeated(seeds, ("seeds",), "seed")
+    elif seeds.value < 1:
+        yield _fault(seeds.mark, ("seeds",), f"must be at least 1, got {seeds.value}")
+
+
+def _children(document: Node, section: str) -> Mapping[str, Node]:
+    node = document.child(section)
+    return node.value if node is not None else {}
+
+
+def _combinations(
+    path: Path, document: Node
+) -> Iterator[tuple[dict[str, Any], Node, list[Override]]]:
+    """For each combination its values by axis, its base document and its overrides."""
+    bases = list(_bases(path, document))
+    variants = [
+        (name, [Override(key, value, value.key) for key, value in node.value.items()])
+        for name, node in _children(document, "variants").items()
+    ] or [("", [])]
+    rows = _rows(document)
+    grid = [
+        [Override(key, value, values.key) for value in values.value]
+        for key, values in _children(document, "grid").items()
+    ]
+    excluded = _listed(document, "exclude")
+    for (base_name, base), (variant, own), row, point in product(
+        bases, variants, rows, product(*grid)
+    ):
+        varied = [*row, *point]
+        plain = {o.key: o.value.plain() for o in [*own, *varied]}
+        if any(_matches(plain, entry) for entry in excluded):
+            continue
+        axes = {
+            **({"config": base_name} if len(bases) > 1 else {}),
+            **({"variant": variant} if variant else {}),
+            **{o.key: o.value.plain() for o in varied},
+        }
+        yield axes, base, [*own, *varied]
+    for entry in _listed(document, "include"):
+        for base_name, base in bases:
+            axes = {
+                **({"config": base_name} if len(bases) > 1 else {}),
+                **{override.key: override.value.plain() for override in entry},
+            }
+            yield axes, base, entry
+
+
+def _rows(document: Node) -> list[list[Override]]:
+    """The rows of `zip`: the overrides that go together."""
+    zipped = _children(document, "zip")
+    columns = [
+        [Override(key, v, values.key) for v in values.value] for key, values in zipped.items()
+    ]
+    return [list(row) for row in zip(*columns, strict=True)] if columns else [[]]
+
+
+def _matches(plain: Mapping[str, Any], entry: Sequence[Override]) -> bool:
+    return all(o.key in plain and plain[o.key] == o.value.plain() for o in entry)
+
+
+def _listed(document: Node, section: str) -> list[list[Override]]:
+    node = document.child(section)
+    return [
+        [Override(key, value, value.key) for key, value in entry.value.items()]
+        for entry in (node.value if node is not None else [])
+    ]
+
+
+def _bases(path: Path, document: Node) -> Iterator[tuple[str, Node]]:
+    """The name and document of each base config."""
+    base, pattern = document.child("base"), document.child("configs")
+    if base is not None:
+        file = path.parent / base.value
+        if not file.is_file():
+            raise fault(base.mark, f"no such file: {file}", ("base",))
+        yield file.stem, config_document(file)
+        return
+    assert pattern is not None
+    files = sorted(path.parent.glob(pattern.value))
+    files = [file for file in files if file.resolve() != path.resolve()]
+    if not files:
+        raise fault(pattern.mark, f"no file matches {path.parent / pattern.value}", ("configs",))
+    for file in files:
+        yield file.stem, config_document(file)
+
+
+def _seeds(document: Node, base: Node) -> list[list[Override]]:
+    """For each seed the overrides that set it; none where the config's own is the only one."""
+    seeds = document.child("seeds")
+    if seeds is None:
+        return [[]]
+    if isinstance(seeds.value, list):
+        return [[Override(SEED, node, seeds.key)] for node in seeds.value]
+    own = base.child(SEED)
+    first = own.value if own is not None and isinstance(own.value, int) else 0
+    numbers = [replace(seeds, value=first + i) for i in range(seeds.value)]
+    return [[Override(SEED, node, seeds.key)] for node in numbers]
+
+
+def _config(base: Node, overrides: Sequence[Override]) -> Config:
+    document = base
+    for each in overrides:
+        document = override(document, each.key, each.value, each.mark)
+    return config_in(document)
+
+
+def shown_axes(axes: Mapping[str, Any]) -> str:
+    """A cell's values on one line, such as `small lr=0.1`, with keys as short as possible."""
+    return " ".join(
+        str(value) if key in NAMES else f"{key}={value}" for key, value in short_keys(axes).items()
+    )
+
+
+def short_keys(axes: Mapping[str, Any]) -> dict[str, Any]:
+    """The values by the shortest endings of their keys that tell them apart."""
+    found: dict[str, Any] = {}
+    for key, value in axes.items():
+        parts = key.split(".")
+        for count in range(1, len(parts) + 1):
+            short = dotted(parts[-count:])
+            others = [k for k in axes if k != key]
+            if not any(k == short or k.endswith(f".{short}") for k in others):
+                break
+        found[short] = value
+    return found

@@ -1,0 +1,113 @@
+"""Checks and predictions of cells before anything is trained."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from nnkit.config.validation import in_file_order
+from nnkit.config.yaml import Mark
+from nnkit.errors import ConfigError, Problem, SettingError
+from nnkit.experiments.batch_file import Cell, LoadedBatch, shown_axes
+from nnkit.experiments.gates import OF_RUN, read_baseline
+from nnkit.inspection.dry_run import dry_run
+from nnkit.runs.directory import RunDirectory
+from nnkit.task.task import Task, load_task
+from nnkit.training.identity import run_name
+from nnkit.training.trainer import Trainer
+
+
+def check_cells(batch: LoadedBatch, cells: Sequence[Cell]) -> None:
+    """Checks shapes, data and gates of all cells, and reads each data set once.
+
+    Raises:
+        ConfigError: everything that does not fit, with its position in the batch file or config.
+        DataError: data or a baseline is missing or damaged.
+    """
+    tasks: dict[str, Task] = {}
+    problems: dict[str, tuple[Mark, Problem]] = {}
+    names: set[str] = set()
+    for cell in _distinct(cells):
+        settings = cell.config.resolved()
+        key = json.dumps([settings["data"], settings["seed"]], sort_keys=True)
+        try:
+            with cell.config.locating():
+                if key not in tasks:
+                    tasks[key] = load_task(cell.config)
+                task = replace(tasks[key], config=cell.config)
+                Trainer(task)
+                names |= _metrics_of(task)
+        except ConfigError as error:
+            for problem in error.problems:
+                where = f"{problem.message} (in cell {shown_axes(cell.axes)})" if cell.axes else ""
+                told = replace(problem, message=where or problem.message)
+                problems.setdefault(problem.position + problem.message, (_mark(problem), told))
+    for name, gate in batch.spec.expect.items():
+        if gate.no_worse_than is not None:
+            read_baseline(gate.no_worse_than)
+        if names and name not in {*names, *OF_RUN}:
+            known = ", ".join(sorted({*names, *OF_RUN}))
+            mark = batch.marks[name]
+            text = f"no cell has this metric; available: {known}"
+            problems[name] = mark, Problem(str(mark), ("expect", name), text)
+    if problems:
+        raise in_file_order(list(problems.values()))
+
+
+def _distinct(cells: Sequence[Cell]) -> list[Cell]:
+    """One cell for each combination; others differ in their seeds alone."""
+    found: dict[str, Cell] = {}
+    for cell in cells:
+        found.setdefault(json.dumps(cell.axes, sort_keys=True, default=str), cell)
+    return list(found.values())
+
+
+def _mark(problem: Problem) -> Mark:
+    file, *place = problem.position.rsplit(":", 2)
+    if len(place) == 2 and all(part.isdigit() for part in place):
+        return Mark(file, *map(int, place))
+    return Mark(problem.position)
+
+
+def _metrics_of(task: Task) -> set[str]:
+    return {f"{split}.{figure}" for split in task.sets for figure in task.figures}
+
+
+def forget_failures(cells: Sequence[Cell], runs: Path) -> None:
+    """Removes what diverged cells left, so that they are trained anew."""
+    for cell in cells:
+        directory = RunDirectory(runs / run_name(cell.config))
+        if directory.state == "diverged":
+            with directory.locked():
+                directory.clear()
+
+
+def predicted(cells: Sequence[Cell]) -> list[dict[str, Any]]:
+    """The steps, parameters, predicted seconds and memory in bytes of each cell.
+
+    A step is timed once for each combination; evaluations and saving come on top.
+    """
+    known: dict[str, dict[str, Any]] = {}
+    rows = []
+    for cell in cells:
+        key = json.dumps(cell.axes, sort_keys=True, default=str)
+        if key not in known:
+            try:
+                known[key] = dry_run(cell.config, Path("runs"))
+            except SettingError as error:
+                raise ConfigError([Problem("", error.path, error.message)]) from None
+        found = known[key]
+        rows.append(
+            {
+                "cell": shown_axes(cell.axes) or cell.config.name,
+                "seed": cell.seed,
+                "steps": found["steps"],
+                "parameters": found["parameters"],
+                "seconds": found["steps"] * found["seconds"],
+                "memory": sum(found["memory"].values()),
+            }
+        )
+    return rows

@@ -1,0 +1,52 @@
+"""A job: one training as plain data, which can be sent to another process or machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# How a job can end, beside the ways in which a run does.
+FAILED = frozenset({"failed", "diverged", "crashed"})
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One training.
+
+    Attributes:
+        settings: a resolved config.
+        runs: the folder of the runs.
+        threads: the most threads to use.
+        deadline: time, in seconds since 1970, at which the run is saved and interrupted; None for
+            no limit.
+    """
+
+    settings: Mapping[str, Any]
+    runs: str
+    threads: int = 1
+    deadline: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The end of a job.
+
+    Attributes:
+        outcome: that of the run, or `failed`, `crashed`, or `locked` if another process trains it.
+        run: the run's folder; "" if it failed.
+        summary: the run's summary.
+        already_finished: whether the run was finished before.
+        error: what went wrong, "" if nothing did.
+        log: what the worker printed.
+    """
+
+    outcome: str
+    run: str = ""
+    summary: Mapping[str, Any] | None = None
+    already_finished: bool = False
+    error: str = ""
+    log: str = ""
+
+
+NOT_RUN = Ending("not run")

@@ -1,0 +1,112 @@
+"""A worker process: trains one job after the other, in lines of JSON on its standard streams.
+
+    → {"settings": {…}, "runs": "runs", "threads": 1, "deadline": null}
+    ← {"evaluation": {"step": 10, …}}        any number of these
+    ← {"ending": {"outcome": "completed", "run": "runs/iris-0a1b2c3d", "summary": {…}}}
+
+The end of its input, SIGINT and SIGTERM let it finish the current step, save the run, and end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import traceback
+from dataclasses import asdict
+from threading import Event, Thread
+from time import time
+from typing import IO, Any
+
+from nnkit.errors import DivergedError, GateError, NnkitError
+from nnkit.experiments.job import Ending, Job
+from nnkit.runs.directory import LockedError
+from nnkit.task.config import config_from
+from nnkit.text import as_json
+from nnkit.training.listeners import Listener
+from nnkit.training.loop import Evaluation
+from nnkit.training.run import train
+
+
+class Reporter(Listener):
+    """Passes evaluations on as they are recorded."""
+
+    def __init__(self, output: IO[str]) -> None:
+        self.output = output
+
+    def evaluated(self, evaluation: Evaluation, improved: bool) -> None:
+        send(self.output, {"evaluation": evaluation.record()})
+
+
+def send(output: IO[str], message: dict[str, Any]) -> None:
+    """Writes a message as one line."""
+    output.write(as_json(message) + "\n")
+    output.flush()
+
+
+def run_job(job: Job, listeners: list[Listener], stop: Event) -> Ending:
+    """Trains a job's config, and says how that ended, whatever happens."""
+
+    def should_stop() -> bool:
+        return stop.is_set() or (job.deadline is not None and time() >= job.deadline)
+
+    config = config_from(dict(job.settings))
+    try:
+        run = train(
+            config,
+            runs=job.runs,
+            resume=True,
+            listeners=listeners,
+            should_stop=should_stop,
+            threads=job.threads,
+        )
+    except GateError as error:
+        run = error.run
+    except LockedError as error:
+        return Ending("locked", error=str(error))
+    except DivergedError as error:
+        return Ending("diverged", error=str(error))
+    except NnkitError as error:
+        return Ending("failed", error=str(error))
+    except Exception as error:  # noqa: BLE001 (one cell must not take others down)
+        message = f"{type(error).__name__}: {error}"
+        return Ending("failed", error=message, log=traceback.format_exc())
+    outcome, directory = run.summary["outcome"], str(run.directory)
+    return Ending(outcome, directory, dict(run.summary), run.already_finished)
+
+
+def main() -> None:
+    """Reads jobs from standard input until its end, and writes what becomes of them."""
+    messages = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what anything prints must not be taken for a message
+    stop = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    lines: list[str] = []
+    arrived = Event()
+
+    def read() -> None:
+        for line in sys.stdin:
+            lines.append(line)
+            arrived.set()
+        stop.set()  # whoever started the worker is gone
+        lines.append("")
+        arrived.set()
+
+    Thread(target=read, daemon=True).start()
+    while True:
+        arrived.wait()
+        line = lines.pop(0)
+        if not lines:
+            arrived.clear()
+        if not line:
+            return
+        ending = run_job(Job(**json.loads(line)), [Reporter(messages)], stop)
+        send(messages, {"ending": asdict(ending)})
+        if stop.is_set():
+            return
+
+
+if __name__ == "__main__":
+    main()

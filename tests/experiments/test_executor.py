@@ -1,0 +1,103 @@
+"""Worker processes: one cell cannot take others down, and none is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import nnkit
+from nnkit.experiments.executor import LocalExecutor
+from nnkit.experiments.job import NOT_RUN, Job
+from nnkit.runs.directory import RunDirectory, list_runs
+from nnkit.task.config import Config
+from tests.training.configs import iris
+
+
+def job(config: Config, folder: Path, **more: Any) -> Job:
+    return Job(config.resolved(), str(folder / "runs"), **more)
+
+
+def ignore(record: Mapping[str, Any]) -> None:
+    pass
+
+
+def test_a_job_is_the_training_that_train_does(tmp_path: Path) -> None:
+    records: list[Mapping[str, Any]] = []
+    with LocalExecutor(1) as executor:
+        ending = executor.submit(job(iris(), tmp_path), records.append).result()
+        again = executor.submit(job(iris(), tmp_path), ignore).result()
+    own = nnkit.train(iris(), runs=tmp_path / "own", threads=1)
+    assert (ending.outcome, ending.already_finished) == ("completed", False)
+    assert ending.summary is not None
+    assert ending.summary["weights_sha256"] == own.summary["weights_sha256"]
+    assert again.already_finished
+    assert [record["step"] for record in records] == [
+        record["step"] for record in RunDirectory(own.directory).read_metrics()
+    ]
+
+
+def test_failures_are_told_and_the_worker_goes_on(tmp_path: Path) -> None:
+    gone = iris(data={"source": {"kind": "csv", "path": str(tmp_path / "none.csv")}})
+    exploding = iris(optimizer={"kind": "sgd", "lr": 1e30})
+    with LocalExecutor(1) as executor:
+        jobs = [job(config, tmp_path) for config in (gone, exploding, iris())]
+        missing, diverged, good = [executor.submit(each, ignore).result() for each in jobs]
+    assert (missing.outcome, "none.csv: no such file" in missing.error) == ("failed", True)
+    assert (diverged.outcome, "the loss became" in diverged.error) == ("diverged", True)
+    assert good.outcome == "completed"
+
+
+def test_a_worker_that_is_killed_fails_its_job_alone(tmp_path: Path) -> None:
+    long = iris(training={"epochs": None, "steps": 10**6, "evaluate_every": 100})
+
+    def kill(record: Mapping[str, Any]) -> None:
+        (worker,) = executor.workers
+        os.kill(worker.process.pid, signal.SIGKILL)
+
+    with LocalExecutor(1) as executor:
+        killed = executor.submit(job(long, tmp_path), kill).result()
+        good = executor.submit(job(iris(), tmp_path), ignore).result()
+    assert (killed.outcome, "signal SIGKILL" in killed.error) == ("crashed", True)
+    assert good.outcome == "completed"
+
+
+def test_stop_saves_what_runs_and_cancels_the_rest(tmp_path: Path) -> None:
+    long = iris(training={"epochs": None, "steps": 10**6, "evaluate_every": 100})
+    with LocalExecutor(1) as executor:
+        running = executor.submit(job(long, tmp_path), lambda record: executor.stop())
+        waiting = executor.submit(job(iris(), tmp_path), ignore)
+        assert running.result().outcome == "interrupted"
+        assert waiting.result() == NOT_RUN
+    (run,) = list_runs(tmp_path / "runs")
+    assert (run.state, run.begun) == ("interrupted", True)
+
+
+def test_a_deadline_saves_and_interrupts(tmp_path: Path) -> None:
+    with LocalExecutor(1) as executor:
+        ending = executor.submit(job(iris(), tmp_path, deadline=0.0), ignore).result()
+    assert ending.outcome == "interrupted"
+    assert ending.summary is not None
+    assert ending.summary["step"] == 1
+
+
+def test_a_run_that_another_process_trains_is_left_alone(tmp_path: Path) -> None:
+    name = nnkit.train(iris(), runs=tmp_path / "runs").directory.name
+    directory = RunDirectory(tmp_path / "runs" / name)
+    directory.summary.unlink()
+    with directory.locked(), LocalExecutor(1) as executor:
+        ending = executor.submit(job(iris(), tmp_path), ignore).result()
+    assert ending.outcome == "locked"
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_threads_are_handed_in(tmp_path: Path, threads: int) -> None:
+    config = iris(training={"threads": 2})
+    with LocalExecutor(1) as executor:
+        ending = executor.submit(job(config, tmp_path, threads=threads), ignore).result()
+    assert ending.summary is not None
+    assert ending.summary["threads"] == threads
