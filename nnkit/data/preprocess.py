@@ -13,7 +13,7 @@ from pydantic import Field
 
 from nnkit.config.spec import Component, Positive, Tagged
 from nnkit.data.dataset import Array, Column, chunks
-from nnkit.data.lazy import LazyArray, lazy
+from nnkit.data.lazy import LazyArray, Store, lazy
 from nnkit.errors import DataError, SettingError
 
 Statistics = Mapping[str, Array]
@@ -193,7 +193,7 @@ def _extremes(X: Array | LazyArray) -> tuple[Array, Array]:
     return low.astype(np.float64), high.astype(np.float64)
 
 
-def _real(X: Array) -> np.dtype[Any]:
+def _real(X: Array | Store) -> np.dtype[Any]:
     """The type for computations: float32 if it represents every value of X, else float64."""
     return np.result_type(X.dtype, np.float32)
 
@@ -279,10 +279,12 @@ class Preprocessor:
         samples, scales = lazy(X), self._scales
         if samples is None:
             return self(np.asarray(X), dtype)
-        if isinstance(samples.source, np.memmap):
-            return samples.then(partial(self, dtype=dtype))
         if scales is None or dtype != _real(samples.source):
-            return self(samples[:], dtype)
+            return (
+                samples.then(partial(self, dtype=dtype))
+                if samples.on_disk
+                else self(samples[:], dtype)
+            )
 
         def scale(values: Array) -> None:
             for step in scales:

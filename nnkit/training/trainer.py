@@ -86,6 +86,7 @@ class Trainer:
                 config.seed,
                 train.weights,
                 config.data.augment,
+                train.ordering,
             ),
             steps=pace.steps,
             evaluate_every=self.plan.evaluate_every,
