@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
 from typing import Annotated, Any, ClassVar, Literal
@@ -17,6 +17,7 @@ from nnkit.data.lazy import LazyArray, Store, lazy
 from nnkit.errors import DataError, SettingError
 
 Statistics = Mapping[str, Array]
+FEATURES_AT_ONCE = 1 << 25  # values, for statistics that need all values of a feature at once
 
 
 class PreprocessingStep(Component):
@@ -151,10 +152,9 @@ class Impute(PreprocessingStep):
     )
 
     def fit(self, X: Array | LazyArray, columns: Sequence[Column]) -> Statistics:
-        table = np.asarray(X, dtype=np.float64).reshape(len(X), -1)
-        fill = np.empty(table.shape[1])
-        for i in range(table.shape[1]):
-            present = table[~np.isnan(table[:, i]), i]
+        fill = np.empty(X.size // len(X))
+        for i, values in enumerate(_features(X)):
+            present = values[~np.isnan(values)]
             name = columns[i].name if i < len(columns) else str(i)
             if not len(present):
                 raise DataError(
@@ -184,6 +184,20 @@ def _typical(values: Array, strategy: str) -> float:
 def _one_hot(numbers: Array, count: int) -> Array:
     """One-hot encodes numbers (n, 1) as rows (n, count); NaN becomes a row of NaN."""
     return np.where(np.isnan(numbers), np.nan, numbers == np.arange(count))
+
+
+def _features(X: Array | LazyArray) -> Iterator[Array]:
+    """Yields the values of each feature, (n,) as float64; few features are in memory at a time."""
+    count = X.size // len(X)
+    at_once = max(1, FEATURES_AT_ONCE // len(X))
+    for first in range(0, count, at_once):
+        table = np.empty((min(at_once, count - first), len(X)))
+        start = 0
+        for part in chunks(X):
+            rows = part.reshape(len(part), -1)
+            table[:, start : start + len(part)] = rows[:, first : first + at_once].T
+            start += len(part)
+        yield from table
 
 
 def _extremes(X: Array | LazyArray) -> tuple[Array, Array]:

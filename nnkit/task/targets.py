@@ -345,9 +345,10 @@ def _distinct(values: Array | LazyArray) -> Array:
 
 
 def _check_values(values: Array | LazyArray, loss: Loss) -> None:
-    if all(loss.target_error(part) is None for part in _rows(values)):
-        return
-    target_error = loss.target_error(_in_rows(values[:]))  # a message about all values
+    errors = (loss.target_error(part) for part in _rows(values))
+    target_error = next((error for error in errors if error is not None), None)
+    if target_error is not None and not (isinstance(values, LazyArray) and values.on_disk):
+        target_error = loss.target_error(_in_rows(values[:]))  # a message about all values
     if target_error is not None:
         raise SettingError(("loss",), f"'{loss.tag()}' got real targets, {target_error}")
 

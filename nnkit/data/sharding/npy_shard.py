@@ -121,10 +121,10 @@ class NpyShard(Shard):
                 continue
             path = folder / f"{stem}{SUFFIXES[field]}"
             if not path.is_file():
-                raise DataError(
-                    f"{path}: no such file; every {SUFFIXES['inputs']} needs a file of "
-                    f"{field} beside it"
-                )
+                needed = f"NAME{SUFFIXES['inputs']} and NAME{SUFFIXES['targets']}"
+                if field == "weights":
+                    needed += f", and NAME{SUFFIXES['weights']} if other shards have it"
+                raise DataError(f"{path}: no such file; a shard needs {needed}")
             self._files[field] = NpyFile.open(path)
         rows = self._files["inputs"].rows
         for field, file in self._files.items():

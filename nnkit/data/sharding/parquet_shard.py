@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from nnkit.optional import optional
 
 class ParquetShard(Shard):
     """A Parquet file; a column holds a number or a list of fixed size for each sample."""
+
+    nullable: ClassVar[bool] = True
 
     def __init__(self, path: Path, label: str, weights: str | None) -> None:
         """Reads the file's schema.
@@ -45,7 +47,7 @@ class ParquetShard(Shard):
                 )
         inputs = [name for name in names if name not in (label, weights)]
         if not inputs:
-            raise DataError(f"{path}: no columns of inputs beside {', '.join(names)}")
+            raise DataError(f"{path}: no columns of inputs besides {', '.join(names)}")
         self._names: dict[Field, list[str]] = {"inputs": inputs, "targets": [label]}
         if weights is not None:
             self._names["weights"] = [weights]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
@@ -34,12 +34,14 @@ class Shard(ABC):
         row_groups: the number of samples in each row group.
         fields: the fields in the shard.
         columns: the names of the inputs, if each is a single number with a name; else empty.
+        nullable: whether values of any type may be missing, which `read` reports as an error.
     """
 
     name: str
     row_groups: tuple[int, ...]
     fields: Mapping[Field, FieldType]
     columns: tuple[str, ...] = ()
+    nullable: ClassVar[bool] = False
 
     @abstractmethod
     def read(self, field: Field, group: int) -> Array:

@@ -168,10 +168,15 @@ def _check_alike(shards: Sequence[Shard]) -> None:
 
 def _check_values(groups: RowGroups) -> None:
     """Checks, a row group at a time, that values are finite and weights not negative."""
-    positive = False
+    positive, nullable = False, groups.shards[0].nullable
     for field, kind in groups.shards[0].fields.items():
-        if kind.dtype.kind != "f" and field != "weights":
-            continue
+        if field == "weights" and kind.shape not in ((), (1,)):
+            raise DataError(
+                f"{groups.shards[0].place(field)}: weights of shape {kind.shape} for each sample; "
+                "expected one number"
+            )
+        if not (nullable or kind.dtype.kind == "f" or field == "weights"):
+            continue  # whole numbers cannot be missing, and are not read
         for start, values in _parts(groups, field):
             bad = ~np.isfinite(values)
             if bad.any():
@@ -214,8 +219,8 @@ def _dataset(groups: RowGroups, test: RowGroups | None, window: int) -> Dataset:
         assert test_count is not None  # the types are alike
         if test_count > count:
             raise DataError(
-                f"{test.shards[0].name}: this and the other test shards contain the classes 0 to "
-                f"{test_count - 1}, but the training shards 0 to {count - 1}"
+                f"{Path(test.shards[0].name).parent}: contains the classes 0 to {test_count - 1}, "
+                f"but the training shards 0 to {count - 1}; each class needs training samples"
             )
     return Dataset(
         _samples(groups, window, classes=count is not None),
