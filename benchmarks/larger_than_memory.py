@@ -46,11 +46,16 @@ def main() -> None:
     arguments.add_argument("--hidden", type=int, default=128, help="units of the network; 128")
     arguments.add_argument("--window", type=int, default=4096, help="samples; 4096")
     arguments.add_argument("--format", choices=("npy", "parquet"), default="npy")
+    arguments.add_argument(
+        "--cold", action="store_true", help="train from disk, not from the system's cache of files"
+    )
     arguments.add_argument("--folder", type=Path, help="where the data is made; a temporary one")
     arguments.add_argument("--config", help="for internal use: the config that a process trains")
     given = arguments.parse_args()
     if given.config is not None:
-        print(json.dumps(trained(config_from(json.loads(given.config)))))
+        settings = json.loads(given.config)
+        cold = Path(settings["data"]["source"]["path"]) if given.cold else None
+        print(json.dumps(trained(config_from(settings), cold)))
         return
     with TemporaryDirectory(dir=given.folder) as name:
         compare(Path(name), given)
@@ -81,7 +86,8 @@ def compare(folder: Path, given: argparse.Namespace) -> None:
     speeds: dict[str, list[float]] = {name: [] for name in sources}
     for number in range(given.rounds):
         for name, source in sources.items():
-            found = in_a_process(config_of(source, given.steps, given.hidden))
+            cold = given.cold and name == "streamed"
+            found = in_a_process(config_of(source, given.steps, given.hidden), cold=cold)
             speeds[name] += found["speeds"]
             print(
                 f"round {number + 1}, {name}: {median(found['speeds']):,.0f} samples/s, peak "
@@ -106,11 +112,11 @@ def config_of(source: dict[str, Any], steps: int, hidden: int) -> dict[str, Any]
     }
 
 
-def in_a_process(config: dict[str, Any]) -> dict[str, Any]:
+def in_a_process(config: dict[str, Any], *, cold: bool) -> dict[str, Any]:
     """What `trained` returns, in a new process."""
     command = [sys.executable, "-m", "benchmarks.larger_than_memory"]
     done = subprocess.run(
-        [*command, "--config", json.dumps(config)],
+        [*command, "--config", json.dumps(config), *(["--cold"] if cold else [])],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
@@ -119,12 +125,20 @@ def in_a_process(config: dict[str, Any]) -> dict[str, Any]:
     return dict(json.loads(done.stdout))
 
 
-def trained(config: Config) -> dict[str, Any]:
-    """Trains a config; returns the speeds of its portions in samples/s, and the peak memory."""
+def trained(config: Config, cold: Path | None = None) -> dict[str, Any]:
+    """Trains a config; returns the speeds of its portions in samples/s, and the peak memory.
+
+    Args:
+        config: the config.
+        cold: a folder that training is to read from disk, although loading has read it.
+    """
     began = perf_counter()
     with TemporaryDirectory() as runs:
         trainer = Trainer(load_task(config), Path(runs))
         loaded = perf_counter() - began
+        if cold is not None:
+            for file in cold.iterdir():
+                forget(file)
         with numerics(trainer.model):
             events = [e for e in trainer.loop.run() if isinstance(e, Evaluation)]
     # The first portion includes the first use of everything.

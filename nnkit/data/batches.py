@@ -18,6 +18,7 @@ from nnkit.memory import aligned_empty
 from nnkit.random import generator
 
 GATHERED = 1 << 20  # bytes gathered at a time: few calls, yet the copy stays in the cache
+AHEAD = 1 << 26  # bytes loaded ahead from files, for a disk that is slow now and then
 COMPILED = 10_000_000  # values in a training set from which numba is loaded for augmentation
 
 
@@ -109,17 +110,19 @@ class Batches:
                 yield Batch(X_last[..., at:end], T_last[..., at:end], counts)
 
     def _expect(self, order: Indices, first: int, rows: int, expected: int) -> int:
-        """Announces the samples of the current window and the next; returns where those end.
+        """Announces the samples of the current stretch and the next; returns where those end.
 
-        Nothing is announced while the positions up to `expected` include the next window.
+        A stretch is as many windows as have `AHEAD` bytes, at least one. Nothing is announced while
+        the positions up to `expected` include the next stretch.
         """
         window = self.ordering.window
         if window is None or not isinstance(self.inputs, LazyArray):
             return expected
+        stretch = window * -(-AHEAD // (window * _bytes_per_sample(self.inputs)))
         last = first + rows
-        if last + window <= expected or expected >= len(order):
+        if last + stretch <= expected or expected >= len(order):
             return expected
-        end = ((last - 1) // window + 2) * window
+        end = ((last - 1) // stretch + 2) * stretch
         self.inputs.expect(order[first:end])
         return min(end, len(order))
 

@@ -14,8 +14,7 @@ from nnkit.data.ordering import Ordering, Share
 from nnkit.data.sharding.row_groups import divided
 from nnkit.random import generator
 
-REMEMBERED = 1 << 20  # drawn rows that are kept instead of being drawn again
-WINDOWS = 3  # shuffled windows that are kept: in training, the current and the next are needed
+REMEMBERED = 1 << 20  # drawn or shuffled indices that are kept instead of being drawn again
 
 
 @dataclass(frozen=True)
@@ -170,7 +169,7 @@ class _Windows:
             shard = np.searchsorted(self.ends, positions, side="right")
             sizes = np.diff(self.ends, prepend=0)
             indices = positions - (self.ends - sizes)[shard] + self.first[shard]
-            if len(self._computed) >= WINDOWS:
+            if len(self._computed) >= max(3, REMEMBERED // self.window):
                 self._computed.clear()
             self._computed[number] = indices
         return indices

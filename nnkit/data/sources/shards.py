@@ -22,7 +22,7 @@ from nnkit.data.sharding.shard import Shard
 from nnkit.data.sharding.window_shuffle import WindowShuffle
 from nnkit.data.sources.csv import read_table
 from nnkit.data.sources.source import Source, existing
-from nnkit.errors import DataError
+from nnkit.errors import DataError, SettingError
 
 PARQUET = ".parquet"
 MOST_CLASSES = 1000  # or as many as there are samples, if those are more
@@ -84,9 +84,10 @@ class Shards(Source):
             return _groups([ParquetShard(file, label, self.weights) for file in parquet])
         for name in ("label", "weights"):
             if getattr(self, name) is not None:
-                raise DataError(
-                    f"{folder}: data.source.{name} names a column of Parquet files, but the "
-                    f"shards are .npy files; remove it"
+                raise SettingError(
+                    ("data", "source", name),
+                    f"names a column of Parquet files, but {folder} contains .npy files; remove it",
+                    exit_code=3,
                 )
         stems = _stems(files)
         _check_order(folder, stems)

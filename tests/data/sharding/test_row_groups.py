@@ -105,6 +105,7 @@ def test_an_epoch_reads_every_row_group_once_and_keeps_two_windows(
     window: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("nnkit.data.batches.GATHERED", 1)  # a batch at a time
+    monkeypatch.setattr("nnkit.data.batches.AHEAD", 1)
     shards = [(8, 8, 5)] * 10
     groups = groups_of(*shards)
     inputs, targets = (

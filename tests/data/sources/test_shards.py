@@ -43,6 +43,7 @@ def small_row_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several row groups in a shard of a few samples, and several gathers in an epoch."""
     monkeypatch.setattr(npy_shard, "GROUP", 24 * 9)
     monkeypatch.setattr("nnkit.data.batches.GATHERED", 24 * 20)
+    monkeypatch.setattr("nnkit.data.batches.AHEAD", 24 * 20)
 
 
 def load(folder: Path, **settings: Any) -> Dataset:
@@ -394,11 +395,14 @@ def test_a_model_of_arrays_reads_no_csv(tmp_path: Path) -> None:
 
 MEASURE = """
 import sys
+import json
 from pathlib import Path
+from nnkit.data import batches
 from nnkit.task.config import config_from
 from nnkit.task.task import load_task
 from nnkit.training.trainer import Trainer
-import json
+
+batches.AHEAD = 1 << 23  # less than is usual, so that little data suffices
 
 def peak():
     status = Path("/proc/self/status").read_text()
@@ -659,8 +663,8 @@ def test_names_of_columns_for_arrays(setting: str, tmp_path: Path) -> None:
     write_shard(tmp_path, "a", X, CLASSES)
     fails(
         tmp_path,
-        f"FOLDER: data.source.{setting} names a column of Parquet files, but the shards are .npy "
-        "files; remove it",
+        f"data.source.{setting}: names a column of Parquet files, but FOLDER contains .npy files; "
+        "remove it",
         **{setting: "y"},
     )
 
