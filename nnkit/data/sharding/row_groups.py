@@ -68,14 +68,15 @@ class RowGroups:
     def expect(self, groups: Iterable[int], field: Field) -> None:
         """Keeps these row groups in memory instead of earlier ones, and starts to load a field."""
         wanted = list(groups)
+        announced = frozenset(wanted)
         with self._lock:
-            self._announced = frozenset(wanted)
+            self._announced = announced
             self._forget()
             for group in wanted:
                 self._loaded.setdefault(group, _Loaded())
             missing = [g for g in wanted if field not in self._loaded[g].fields]
         if missing:
-            Thread(target=self._load, args=(missing, field), daemon=True).start()
+            Thread(target=self._load, args=(missing, field, announced), daemon=True).start()
 
     def locate(self, sample: int) -> tuple[Shard, int]:
         """The shard of a sample, and its row there, both counted from 0."""
@@ -94,10 +95,15 @@ class RowGroups:
         """
         return divided(np.searchsorted(self.starts, indices, side="right") - 1)
 
-    def _load(self, groups: Sequence[int], field: Field) -> None:
-        """Loads row groups in the background; errors are left to whoever reads them."""
+    def _load(self, groups: Sequence[int], field: Field, announced: frozenset[int]) -> None:
+        """Loads row groups in the background; errors are left to whoever reads them.
+
+        After a later announcement it ends, because another thread loads what is still missing.
+        """
         for group in groups:
             loaded = self._loaded.get(group)
+            if self._announced is not announced:
+                return
             if loaded is not None:
                 with suppress(NnkitError):
                     self._field(loaded, group, field)

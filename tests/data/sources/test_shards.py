@@ -416,11 +416,11 @@ print(peak())
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_memory_does_not_grow_with_the_data(tmp_path: Path) -> None:
-    """64 MB and 256 MB of data take the same memory, to a tenth of the difference."""
+    """64 MB and 384 MB of data take the same memory, to an eighth of the difference."""
     inputs = np.random.default_rng(0).normal(size=(16_384, 1024)).astype(np.float32)
     classes = np.arange(16_384) % 3
     peaks = []
-    for shards in (1, 4):
+    for shards in (1, 6):
         folder = tmp_path / str(shards)
         write_shard(folder, "0", inputs, classes)
         for number in range(1, shards):  # the same file again takes no space
@@ -435,7 +435,7 @@ def test_memory_does_not_grow_with_the_data(tmp_path: Path) -> None:
         command = [sys.executable, "-c", MEASURE, settings.model_dump_json(), str(tmp_path)]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         peaks.append(float(done.stdout))
-    assert peaks[1] - peaks[0] < 19
+    assert peaks[1] - peaks[0] < 40
 
 
 # Errors
