@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks import larger_than_memory
 from benchmarks.contenders import CONTENDERS, OURS
 from benchmarks.earlier import Earlier, EarlierError
 from benchmarks.peers.nnkit_peer import blocks, config
 from benchmarks.peers.protocol import IMAGE, INPUTS, MNIST, ROWS, Conv, Dense, MaxPool, Row
 from benchmarks.report import markdown
 from benchmarks.speed import Task, is_work
+from nnkit.task.config import config_from
 from nnkit.task.task import build_model
 
 # The counts of PyTorch's FlopCounterMode for each row: forward; forward and backward.
@@ -176,3 +178,16 @@ def test_settings_of_another_measurement_are_refused(tmp_path: Path) -> None:
         Earlier(before.path, MACHINE | {"cores": 4})
     with pytest.raises(EarlierError, match=r"not a speed\.json"):
         Earlier(tmp_path / "none.json", MACHINE)
+
+
+@pytest.mark.parametrize("form", ["npy", "parquet"])
+def test_data_larger_than_memory_is_made_and_trained_on(
+    form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(larger_than_memory, "ROWS", 300)
+    folder = tmp_path / "shards"
+    assert larger_than_memory.write_shards(folder, 500, form) == 600
+    settings = larger_than_memory.config_of({"kind": "shards", "path": str(folder)}, 400, 4)
+    found = larger_than_memory.trained(config_from(settings), cold=folder)
+    assert len(found["speeds"]) == 1
+    assert 0 < found["loss"] < 2.3

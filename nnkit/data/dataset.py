@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnkit.data.lazy import LazyArray, chosen
+from nnkit.data.lazy import Indices, LazyArray, chosen, selected
+from nnkit.data.ordering import FULL_SHUFFLE, Ordering
 from nnkit.errors import DataError
 
 Array = NDArray[Any]
@@ -21,27 +22,40 @@ CHUNK = 1 << 22  # values processed at a time, so that a memory-mapped file is n
 class Samples:
     """Inputs and targets of samples.
 
+    Data that is larger than memory is in files, which lazy arrays read on access.
+
     Attributes:
-        inputs: inputs (n, *shape), of any numeric type, possibly on disk.
+        inputs: inputs (n, *shape), of any numeric type.
         targets: class numbers (n,) as int64, or real targets (n, outputs) as float64.
         weights: sample weights, (n,) as float64; None if all are equal.
         origins: location of each sample in its source, (n,): the path of its file, or its row
             from 1; None for all rows in order.
+        ordering: how the samples are shuffled and divided into sets.
     """
 
     inputs: Array | LazyArray
-    targets: Array
-    weights: Array | None = None
-    origins: Array | None = None
+    targets: Array | LazyArray
+    weights: Array | LazyArray | None = None
+    origins: Array | LazyArray | None = None
+    ordering: Ordering = FULL_SHUFFLE
 
     def __len__(self) -> int:
         return len(self.inputs)
 
-    def take(self, indices: Array) -> Samples:
-        """Returns the samples at the given indices, in that order."""
-        weights = None if self.weights is None else self.weights[indices]
-        origins = indices + 1 if self.origins is None else self.origins[indices]
-        return Samples(chosen(self.inputs, indices), self.targets[indices], weights, origins)
+    def take(self, indices: Indices, ordering: Ordering | None = None) -> Samples:
+        """Returns the samples at the given indices, in that order.
+
+        Args:
+            indices: the indices, (k,).
+            ordering: the ordering of the selection; default: that of these samples.
+        """
+        return Samples(
+            chosen(self.inputs, indices),
+            selected(self.targets, indices),
+            None if self.weights is None else selected(self.weights, indices),
+            indices[:] + 1 if self.origins is None else selected(self.origins, indices),
+            self.ordering if ordering is None else ordering,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +111,14 @@ def chunks(array: Array | LazyArray) -> Iterator[Array]:
     rows = max(1, CHUNK // per_sample)
     for start in range(0, len(array), rows):
         yield array[start : start + rows]
+
+
+def class_counts(targets: Array | LazyArray, classes: int) -> Array:
+    """The number of samples of each class, (classes,)."""
+    return sum(
+        (np.bincount(part, minlength=classes) for part in chunks(targets)),
+        np.zeros(classes, dtype=np.int64),
+    )
 
 
 def check_pair(inputs: Array, targets: Array, inputs_place: str, targets_place: str) -> None:

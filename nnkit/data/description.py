@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nnkit.data.dataset import Array, Dataset, Samples, chunks
+from nnkit.data.dataset import Array, Dataset, Samples, chunks, class_counts
 from nnkit.data.lazy import LazyArray
 
 
@@ -34,7 +34,7 @@ def describe_data(
         "sets": {
             name: {
                 "samples": len(samples),
-                "per_class": np.bincount(samples.targets, minlength=len(classes)).tolist()
+                "per_class": class_counts(samples.targets, len(classes)).tolist()
                 if classes
                 else None,
             }

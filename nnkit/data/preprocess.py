@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
 from typing import Annotated, Any, ClassVar, Literal
@@ -13,10 +13,11 @@ from pydantic import Field
 
 from nnkit.config.spec import Component, Positive, Tagged
 from nnkit.data.dataset import Array, Column, chunks
-from nnkit.data.lazy import LazyArray, lazy
+from nnkit.data.lazy import LazyArray, Store, lazy
 from nnkit.errors import DataError, SettingError
 
 Statistics = Mapping[str, Array]
+FEATURES_AT_ONCE = 1 << 25  # values, for statistics that need all values of a feature at once
 
 
 class PreprocessingStep(Component):
@@ -151,10 +152,9 @@ class Impute(PreprocessingStep):
     )
 
     def fit(self, X: Array | LazyArray, columns: Sequence[Column]) -> Statistics:
-        table = np.asarray(X, dtype=np.float64).reshape(len(X), -1)
-        fill = np.empty(table.shape[1])
-        for i in range(table.shape[1]):
-            present = table[~np.isnan(table[:, i]), i]
+        fill = np.empty(X.size // len(X))
+        for i, values in enumerate(_features(X)):
+            present = values[~np.isnan(values)]
             name = columns[i].name if i < len(columns) else str(i)
             if not len(present):
                 raise DataError(
@@ -186,6 +186,20 @@ def _one_hot(numbers: Array, count: int) -> Array:
     return np.where(np.isnan(numbers), np.nan, numbers == np.arange(count))
 
 
+def _features(X: Array | LazyArray) -> Iterator[Array]:
+    """Yields the values of each feature, (n,) as float64; few features are in memory at a time."""
+    count = X.size // len(X)
+    at_once = max(1, FEATURES_AT_ONCE // len(X))
+    for first in range(0, count, at_once):
+        table = np.empty((min(at_once, count - first), len(X)))
+        start = 0
+        for part in chunks(X):
+            rows = part.reshape(len(part), -1)
+            table[:, start : start + len(part)] = rows[:, first : first + at_once].T
+            start += len(part)
+        yield from table
+
+
 def _extremes(X: Array | LazyArray) -> tuple[Array, Array]:
     """The minimum and maximum of each feature, ignoring missing values."""
     low = reduce(np.fmin, (np.fmin.reduce(part, axis=0) for part in chunks(X)))
@@ -193,7 +207,7 @@ def _extremes(X: Array | LazyArray) -> tuple[Array, Array]:
     return low.astype(np.float64), high.astype(np.float64)
 
 
-def _real(X: Array) -> np.dtype[Any]:
+def _real(X: Array | Store) -> np.dtype[Any]:
     """The type for computations: float32 if it represents every value of X, else float64."""
     return np.result_type(X.dtype, np.float32)
 
@@ -279,10 +293,12 @@ class Preprocessor:
         samples, scales = lazy(X), self._scales
         if samples is None:
             return self(np.asarray(X), dtype)
-        if isinstance(samples.source, np.memmap):
-            return samples.then(partial(self, dtype=dtype))
         if scales is None or dtype != _real(samples.source):
-            return self(samples[:], dtype)
+            return (
+                samples.then(partial(self, dtype=dtype))
+                if samples.on_disk
+                else self(samples[:], dtype)
+            )
 
         def scale(values: Array) -> None:
             for step in scales:

@@ -1,16 +1,14 @@
-"""Splits samples into training, validation and test sets, seeded and stratified by class."""
+"""Splits samples into training, validation and test sets, seeded."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-import numpy as np
 from pydantic import Field
 
 from nnkit.config.spec import Spec
-from nnkit.data.dataset import Array, Dataset, Samples
+from nnkit.data.dataset import Dataset, Samples
 from nnkit.errors import SettingError
-from nnkit.random import generator
 
 Share = Annotated[float, Field(ge=0)]
 DEFAULT_TEST = 0.2
@@ -33,7 +31,8 @@ class Split(Spec):
 def split_dataset(dataset: Dataset, split: Split, seed: int) -> dict[str, Samples]:
     """Splits a data set into `train` and, if they are not empty, `validation` and `test`.
 
-    The split is stratified: each set contains the classes in the same proportions.
+    The ordering of the samples draws the sets. Samples in memory are stratified: each set contains
+    the classes in the same proportions.
 
     Raises:
         SettingError: a test share is given although the source has a test set, or the split
@@ -58,19 +57,20 @@ def split_dataset(dataset: Dataset, split: Split, seed: int) -> dict[str, Sample
             "training",
             exit_code=3,
         )
-    strata = samples.targets if dataset.classes is not None else np.zeros(len(samples), dtype=int)
-    rest = generator(split.seed if split.seed is not None else seed, "split").permutation(
-        len(samples)
-    )
+    held_out = {name: count for name, count in counts.items() if count}
     sets: dict[str, Samples] = {}
-    for name, count in counts.items():
-        if count:
-            held_out, rest = _hold_out(rest, strata, count)
-            sets[name] = samples.take(np.sort(held_out))
+    if held_out:
+        shares = samples.ordering.divide(
+            held_out,
+            len(samples),
+            split.seed if split.seed is not None else seed,
+            samples.targets if dataset.classes is not None else None,
+        )
+        sets = {name: samples.take(*share) for name, share in shares.items()}
     if dataset.test is not None and split.test is None:
         sets["test"] = dataset.test
     # Without held-out samples, a memory-mapped file stays memory-mapped.
-    sets["train"] = samples if len(rest) == len(samples) else samples.take(np.sort(rest))
+    sets["train"] = sets.pop("train", samples)
     return sets
 
 
@@ -85,20 +85,3 @@ def _count(share: float, samples: int, name: str) -> int:
     if share >= 1 and count != share:
         raise SettingError(("data", "split", name), f"{share:g} samples is not a whole number")
     return count
-
-
-def _hold_out(shuffled: Array, strata: Array, count: int) -> tuple[Array, Array]:
-    """Splits shuffled indices into `count` held-out ones, stratified, and the rest."""
-    labels = strata[shuffled]
-    sizes = np.bincount(labels)
-    exact = sizes * (count / len(shuffled))
-    quota = np.floor(exact).astype(int)
-    # The samples left over by rounding down go to the strata with the largest remainders.
-    for label in np.argsort(-(exact - quota), kind="stable")[: count - quota.sum()]:
-        quota[label] += 1
-    rank = np.empty(len(shuffled), dtype=int)  # rank of each sample within its stratum
-    rank[np.argsort(labels, kind="stable")] = np.arange(len(shuffled)) - np.repeat(
-        np.cumsum(sizes) - sizes, sizes
-    )
-    chosen = rank < quota[labels]
-    return shuffled[chosen], shuffled[~chosen]

@@ -183,7 +183,7 @@ def report_on(
         if activation.probability:
             sure = confidence(outputs, predicted)
         by_class = ClassReport(classes, accumulator.kept(ClassCounts), accumulator.kept(Confusion))
-    origins = np.arange(1, len(data) + 1) if data.origins is None else data.origins
+    origins = np.arange(1, len(data) + 1) if data.origins is None else data.origins[:]
     return Report(split, figures, by_class, data.targets[:], predicted, sure, outputs, origins)
 
 

@@ -46,4 +46,5 @@ def check_gradients(config: Config, samples: int = 8) -> list[BlockCheck]:
     if any(stage.spec.has_kinks for stage in model.stages):
         X += 0.01 * nudge.standard_normal(X.shape)
     with np.errstate(all="ignore"):
-        return check_model(model, X, T, data.weights, config.seed)
+        weights = None if data.weights is None else data.weights[:]
+        return check_model(model, X, T, weights, config.seed)

@@ -7,12 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from nnkit.data.dataset import class_counts
+from nnkit.data.lazy import LazyArray, combined, mapped
 from nnkit.errors import SettingError, SettingPath
 from nnkit.nn.losses import ClassLoss, Loss
 from nnkit.nn.params import Array
 
 
-def class_weights(loss: Loss, classes: Sequence[str] | None, targets: Array) -> Array | None:
+def class_weights(
+    loss: Loss, classes: Sequence[str] | None, targets: Array | LazyArray
+) -> Array | None:
     """The weight of each class, (classes,); None if all classes weigh the same.
 
     Args:
@@ -30,7 +34,7 @@ def class_weights(loss: Loss, classes: Sequence[str] | None, targets: Array) -> 
         raise SettingError(("loss", setting), "has no effect: the targets are real numbers")
     weights = np.ones(len(classes))
     if loss.class_weights == "balanced":
-        counts = np.bincount(targets, minlength=len(classes))
+        counts = class_counts(targets, len(classes))
         # The formula of scikit-learn; classes absent from the training set get weight 0
         weights = np.where(counts > 0, len(targets) / (len(classes) * np.maximum(counts, 1)), 0.0)
     elif loss.class_weights is not None:
@@ -48,17 +52,23 @@ def _class(name: str, classes: Sequence[str], path: SettingPath) -> int:
 
 
 def weights_of(
-    targets: Array, weights: Array | None, by_class: Array | None, dtype: np.dtype[Any]
-) -> Array | None:
+    targets: Array | LazyArray,
+    weights: Array | LazyArray | None,
+    by_class: Array | None,
+    dtype: np.dtype[Any],
+) -> Array | LazyArray | None:
     """The weight of each sample in the loss, (n,): its own times its class's; None if all equal."""
     if by_class is not None:
-        weights = by_class[targets] * (1.0 if weights is None else weights)
-    return None if weights is None else weights.astype(dtype)
+        weights = _times(mapped(lambda classes: by_class[classes], targets), weights)
+    return None if weights is None else mapped(lambda found: found.astype(dtype), weights)
 
 
 def counted(
-    targets: Array, weights: Array | None, loss: Loss, classes: Sequence[str] | None
-) -> Array | None:
+    targets: Array | LazyArray,
+    weights: Array | LazyArray | None,
+    loss: Loss,
+    classes: Sequence[str] | None,
+) -> Array | LazyArray | None:
     """The weight of each sample in metrics other than the loss, (n,); None if all are equal.
 
     This is the sample's own weight, or 0 if the loss ignores its class. Class weights are left
@@ -67,5 +77,12 @@ def counted(
     ignored = loss.ignored if isinstance(loss, ClassLoss) else None
     if ignored is None or classes is None:
         return weights
-    kept = targets != _class(ignored, classes, ("loss", "ignored"))
-    return kept * (1.0 if weights is None else weights)
+    left_out = _class(ignored, classes, ("loss", "ignored"))
+    return _times(mapped(lambda classes: classes != left_out, targets), weights)
+
+
+def _times(factors: Array | LazyArray, weights: Array | LazyArray | None) -> Array | LazyArray:
+    """The product of each factor with the sample's weight, which is 1 if there are none."""
+    if weights is None:
+        return mapped(lambda found: found * 1.0, factors)
+    return combined(np.multiply, factors, weights)

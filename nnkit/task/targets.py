@@ -13,7 +13,7 @@ import numpy as np
 
 from nnkit.data.batches import gather
 from nnkit.data.dataset import chunks
-from nnkit.data.lazy import LazyArray
+from nnkit.data.lazy import LazyArray, mapped, taken
 from nnkit.errors import SettingError, SettingPath
 from nnkit.nn.losses import Coding, Loss
 from nnkit.nn.params import Array, Shape
@@ -75,7 +75,7 @@ class ClassTargets(Targets):
     """
 
     are_classes: ClassVar[bool] = True
-    numbers: Array
+    numbers: Array | LazyArray
     classes: int
     single: bool
     coding: Coding
@@ -99,7 +99,7 @@ class ClassTargets(Targets):
         return out
 
     def read(self, chosen: Array, out: Array) -> None:
-        self._code(np.take(self.numbers, chosen), out)
+        self._code(taken(self.numbers, chosen), out)
 
     def _code(self, numbers: Array, out: Array) -> None:
         if self._table is None:
@@ -135,7 +135,7 @@ class NumberTargets(Targets):
         dtype: the type that the loss takes.
     """
 
-    values: Array
+    values: Array | LazyArray
     dtype: np.dtype[Any]
 
     @property
@@ -157,7 +157,7 @@ class NumberTargets(Targets):
         if self.values.dtype == self.dtype:
             gather(self.values, chosen, out)
         else:
-            out[...] = np.take(self.values, chosen, axis=0)
+            out[...] = taken(self.values, chosen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +200,7 @@ AnyTargets = ClassTargets | NumberTargets | InputTargets
 
 
 def classes_for(
-    numbers: Array,
+    numbers: Array | LazyArray,
     classes: tuple[str, ...],
     loss: Loss,
     output_shape: Shape,
@@ -237,7 +237,7 @@ def classes_for(
 
 
 def numbers_for(
-    values: Array,
+    values: Array | LazyArray,
     loss: Loss,
     output_shape: Shape,
     last_layer: SettingPath,
@@ -261,10 +261,10 @@ def numbers_for(
     _check_outputs(values.shape[1], output_shape, last_layer)
     recode = _recoding(values, loss)
     if recode is not None:
-        values = recode(values)
+        values = mapped(recode, values)
     _check_values(values, loss)
     if loss.coding != "number":  # at the precision of the outputs
-        values = values.astype(dtype).astype(np.float64)
+        values = mapped(lambda exact: exact.astype(dtype).astype(np.float64), values)
     return NumberTargets(values, dtype)
 
 
@@ -286,7 +286,7 @@ def inputs_for(
     """
     _check_outputs(prod(inputs.shape[1:]), output_shape, last_layer)
     if _recoding(inputs, loss) is not None:
-        return numbers_for(_in_rows(inputs[:]), loss, output_shape, last_layer, inputs.dtype)
+        return numbers_for(mapped(_in_rows, inputs), loss, output_shape, last_layer, inputs.dtype)
     _check_values(inputs, loss)
     uncoded = inputs.dtype if loss.coding == "number" else np.dtype(np.float64)
     return InputTargets(inputs, uncoded)
@@ -345,9 +345,10 @@ def _distinct(values: Array | LazyArray) -> Array:
 
 
 def _check_values(values: Array | LazyArray, loss: Loss) -> None:
-    if all(loss.target_error(part) is None for part in _rows(values)):
-        return
-    target_error = loss.target_error(_in_rows(values[:]))  # a message about all values
+    errors = (loss.target_error(part) for part in _rows(values))
+    target_error = next((error for error in errors if error is not None), None)
+    if target_error is not None and not (isinstance(values, LazyArray) and values.on_disk):
+        target_error = loss.target_error(_in_rows(values[:]))  # a message about all values
     if target_error is not None:
         raise SettingError(("loss",), f"'{loss.tag()}' got real targets, {target_error}")
 

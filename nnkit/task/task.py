@@ -14,6 +14,7 @@ from nnkit.data.dataset import Dataset, Samples, chunks
 from nnkit.data.description import describe_data
 from nnkit.data.fingerprints import record_fingerprint
 from nnkit.data.lazy import LazyArray
+from nnkit.data.ordering import FULL_SHUFFLE, Ordering
 from nnkit.data.preprocess import Preprocessor
 from nnkit.data.splits import split_dataset
 from nnkit.errors import SettingError
@@ -39,13 +40,15 @@ class PreparedSet:
         counted: weight of each sample in other metrics, (n,), without class weights; None if all
             are equal.
         origins: location of each sample in its source, as in `Samples`.
+        ordering: how the samples are shuffled.
     """
 
     inputs: Array | LazyArray
     targets: AnyTargets
-    weights: Array | None
-    counted: Array | None = None
-    origins: Array | None = None
+    weights: Array | LazyArray | None
+    counted: Array | LazyArray | None = None
+    origins: Array | LazyArray | None = None
+    ordering: Ordering = FULL_SHUFFLE
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -142,7 +145,7 @@ class Task:
             )
         weights = weights_of(samples.targets, samples.weights, by_class, dtype)
         counts = counted(samples.targets, samples.weights, model.loss, self.classes)
-        return PreparedSet(inputs, targets, weights, counts, samples.origins)
+        return PreparedSet(inputs, targets, weights, counts, samples.origins, samples.ordering)
 
 
 def load_task(config: Config) -> Task:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import prod
 
 from nnkit.data.augment import check as check_augmentation
+from nnkit.data.dataset import chunks
 from nnkit.errors import SettingError
 from nnkit.metrics import LAST, METRICS
 from nnkit.nn.model import Model
@@ -115,7 +116,7 @@ def _check_batches(model: Model, batch_size: int, samples: int) -> None:
 
 def _check_weights(sets: Mapping[str, PreparedSet]) -> None:
     for name, data in sets.items():
-        if data.weights is not None and not data.weights.any():
+        if data.weights is not None and not any(part.any() for part in chunks(data.weights)):
             raise SettingError(("loss",), f"all samples of the {name} set have weight 0")
 
 

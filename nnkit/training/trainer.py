@@ -87,6 +87,7 @@ class Trainer:
                 config.seed,
                 train.weights,
                 config.data.augment,
+                train.ordering,
             ),
             steps=pace.steps,
             evaluate_every=self.plan.evaluate_every,

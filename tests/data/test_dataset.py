@@ -31,7 +31,7 @@ def test_a_bad_value_far_down_is_found() -> None:
 
 def test_equal_data_has_one_fingerprint_and_other_data_another() -> None:
     fingerprint = DATASET.fingerprint()
-    again = Samples(np.asfortranarray(SAMPLES.inputs), SAMPLES.targets.copy())
+    again = Samples(np.asfortranarray(SAMPLES.inputs), np.array(SAMPLES.targets))
     assert replace(DATASET, samples=again).fingerprint() == fingerprint
     changed = np.asarray(SAMPLES.inputs).copy()
     changed[3, 2] = np.nextafter(changed[3, 2], 99)

@@ -8,7 +8,7 @@ import pytest
 import nnkit
 from nnkit.data import lazy
 from nnkit.data.batches import gather
-from nnkit.data.lazy import LazyArray
+from nnkit.data.lazy import AllIndices, Computed, LazyArray, combined
 from nnkit.data.preprocess import PreprocessingStep, Preprocessor, Rescale, Standardize
 from nnkit.task.config import config_from
 
@@ -88,3 +88,34 @@ def test_training_from_disk_gives_the_same_weights(
     from_disk = nnkit.train(config, runs=tmp_path / "disk")
     assert from_disk.summary["weights_sha256"] == in_memory.summary["weights_sha256"]
     assert from_disk.summary["results"] == in_memory.summary["results"]
+
+
+def test_all_indices_take_no_memory_and_are_indexed_like_an_array() -> None:
+    every, array = AllIndices(20), np.arange(20)
+    for key in (slice(None), slice(3, 7), slice(15, 40), slice(None, None, 3), np.array([4, 4, 0])):
+        np.testing.assert_array_equal(every[key], array[key])
+    assert (len(every), every.nbytes) == (20, 0)
+
+
+def test_what_is_computed_from_indices_is_an_array_as_well() -> None:
+    array = LazyArray(Computed(9, lambda i: np.column_stack([i, i**2])), AllIndices(9))
+    assert array.on_disk  # it is in no memory
+    assert (array.shape, array.dtype, array.nbytes) == ((9, 2), np.dtype(np.int64), 0)
+    selected = array.selected(np.array([5, 2, 8])).selected(np.array([2, 1]))
+    np.testing.assert_array_equal(selected[:], [[8, 64], [2, 4]])
+    out = np.empty((1, 2))
+    selected.read(np.array([0]), out)
+    selected.expect(np.array([0]))
+    np.testing.assert_array_equal(out, [[8, 64]])
+
+
+def test_two_arrays_are_combined_sample_by_sample() -> None:
+    A, B = np.arange(8.0), np.arange(8.0)[::-1].copy()
+    lazily = LazyArray(A, np.arange(8))
+    np.testing.assert_array_equal(combined(np.multiply, A, B), A * B)
+    for pair in ((lazily, B), (A, lazily.then(lambda X: X + 1)), (lazily, lazily)):
+        found = combined(np.multiply, *pair)
+        assert isinstance(found, LazyArray)
+        expected = np.asarray(pair[0]) * np.asarray(pair[1])
+        np.testing.assert_array_equal(found[:], expected)
+        np.testing.assert_array_equal(found[np.array([6, 1])], expected[[6, 1]])

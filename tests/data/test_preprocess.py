@@ -203,5 +203,6 @@ def test_statistics_are_kept_with_the_model(steps: list[Any], tmp_path: Path) ->
         np.testing.assert_array_equal(
             model.preprocessor(np.asarray(samples.inputs), model.model.dtype), expected
         )
-    right = model.predict(task.sets["test"].inputs) == task.sets["test"].targets.astype(str)
+    targets = np.asarray(task.sets["test"].targets)
+    right = model.predict(task.sets["test"].inputs) == targets.astype(str)
     assert right.mean() == run.summary["results"]["test"]["accuracy"]

@@ -225,7 +225,7 @@ def test_as_onnx_has_it(case: dict[str, Any]) -> None:
     Z, classes = np.array(case["Z"], np.float32), np.array(case["classes"])
     T = (np.arange(len(Z))[:, None] == classes).astype(np.float32)
     by_class = class_weights(loss, [str(i) for i in range(len(Z))], classes)
-    weights = weights_of(classes, None, by_class, Z.dtype)
+    weights: Any = weights_of(classes, None, by_class, Z.dtype)
     dZ = np.empty_like(Z)
     if case["reduction"] == "mean":
         found: Any = (loss.from_logits if loss.fused else loss)(Z, T, dZ, weights)

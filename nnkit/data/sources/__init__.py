@@ -9,5 +9,6 @@ from nnkit.data.sources.arrays import Idx, Npy, Npz
 from nnkit.data.sources.csv import Csv
 from nnkit.data.sources.image_folder import ImageFolder
 from nnkit.data.sources.mnist import Mnist
+from nnkit.data.sources.shards import Shards
 
-AnySource = Annotated[Mnist | Idx | Npy | Npz | Csv | ImageFolder, Tagged()]
+AnySource = Annotated[Mnist | Idx | Npy | Npz | Csv | ImageFolder | Shards, Tagged()]

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import struct
 import zipfile
-import zlib
 from abc import abstractmethod
 from pathlib import Path
-from tokenize import TokenError
-from typing import IO, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -16,23 +14,9 @@ from pydantic import Field, model_validator
 from nnkit.config.spec import FilePath
 from nnkit.data.dataset import Array, Dataset, Samples, check_pair, sample_weights
 from nnkit.data.idx import read_idx
+from nnkit.data.npy import UNREADABLE, npy_header
 from nnkit.data.sources.source import Source, existing, targets_of
 from nnkit.errors import DataError
-
-# Exceptions of NumPy and zipfile for damaged files, including those of the .npy header parser.
-UNREADABLE = (
-    ValueError,
-    OSError,
-    EOFError,
-    KeyError,
-    OverflowError,
-    SyntaxError,
-    TokenError,
-    RuntimeError,
-    struct.error,
-    zlib.error,
-    zipfile.BadZipFile,
-)
 
 
 class _Arrays(Source):
@@ -204,7 +188,7 @@ def read_npz(path: Path, name: str) -> Array:
             if entry.compress_type == zipfile.ZIP_STORED:
                 return _mapped(path, _start(path, entry))
             with archive.open(entry) as file:
-                _npy_header(file)
+                npy_header(file)
                 file.seek(0)
                 array: Array = np.lib.format.read_array(file, allow_pickle=False)
                 return array
@@ -225,16 +209,5 @@ def _mapped(path: Path, start: int) -> Array:
     """Memory-maps the array whose .npy header begins at byte `start` of a file."""
     with path.open("rb") as file:
         file.seek(start)
-        shape, fortran, dtype = _npy_header(file)
+        shape, fortran, dtype = npy_header(file)
         return np.memmap(path, dtype, "r", file.tell(), shape, order="F" if fortran else "C")
-
-
-def _npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
-    version = np.lib.format.read_magic(file)
-    read = np.lib.format.read_array_header_1_0
-    if version != (1, 0):
-        read = np.lib.format.read_array_header_2_0
-    shape, fortran, dtype = read(file)
-    if dtype.hasobject:
-        raise ValueError("it contains Python objects, which are never loaded; save plain numbers")
-    return shape, fortran, dtype

@@ -37,7 +37,7 @@ def test_mixed_columns_and_missing_values(tmp_path: Path) -> None:
         dataset.samples.inputs, [[1.5, 1, 2], [2.5, NAN, 3], [NAN, 0, 4], [4.5, 1, NAN]]
     )
     assert dataset.classes == ("cat", "dog")
-    assert dataset.samples.targets.tolist() == [0, 1, 0, 1]
+    assert np.asarray(dataset.samples.targets).tolist() == [0, 1, 0, 1]
     assert dataset.label == "kind"
 
 

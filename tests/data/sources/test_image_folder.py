@@ -36,7 +36,7 @@ def test_folders_are_classes(tmp_path: Path) -> None:
     assert dataset.classes == ("green", "red")
     assert dataset.samples.inputs.shape == (5, 1, 6, 4)
     assert dataset.samples.inputs.dtype == np.uint8
-    assert dataset.samples.targets.tolist() == [0, 0, 1, 1, 1]
+    assert np.asarray(dataset.samples.targets).tolist() == [0, 0, 1, 1, 1]
     assert dataset.test is None
 
 
@@ -46,7 +46,9 @@ def test_every_picture_keeps_its_path_through_the_split(tmp_path: Path) -> None:
     paths = []
     for samples in sets.values():
         assert samples.origins is not None
-        for path, target in zip(samples.origins, samples.targets, strict=True):
+        for path, target in zip(
+            np.asarray(samples.origins), np.asarray(samples.targets), strict=True
+        ):
             assert Path(path).parent.name == ("green", "red")[target]
             paths.append(Path(path))
     assert sorted(paths) == sorted(path for path in tmp_path.rglob("*") if path.is_file())
@@ -65,9 +67,9 @@ def test_a_test_folder_is_the_test_set(tmp_path: Path) -> None:
     paint(tmp_path / "test", {"red": 1})
     dataset = ImageFolder(path=str(tmp_path)).load()
     assert dataset.classes == ("green", "red")
-    assert dataset.samples.targets.tolist() == [0, 0, 1, 1]
+    assert np.asarray(dataset.samples.targets).tolist() == [0, 0, 1, 1]
     assert dataset.test is not None
-    assert dataset.test.targets.tolist() == [1]
+    assert np.asarray(dataset.test.targets).tolist() == [1]
 
 
 def test_an_empty_test_folder_is_refused(tmp_path: Path) -> None:

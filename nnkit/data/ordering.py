@@ -1,0 +1,99 @@
+"""Orderings: how the samples of a set are shuffled in each epoch, and how held-out sets are drawn.
+
+An ordering computes the position of any sample in any epoch from the seed alone, so that training
+can resume at any step, and any number of consumers can share an epoch.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from nnkit.data.lazy import Array, Indices, LazyArray
+from nnkit.random import generator
+
+
+class Ordering(ABC):
+    """How the samples of a set are shuffled, and how they are divided into sets.
+
+    Attributes:
+        window: number of consecutive positions of an epoch whose samples are stored close together;
+            None if they may be anywhere.
+    """
+
+    window: int | None
+
+    @abstractmethod
+    def epoch(self, samples: int, seed: int, epoch: int) -> Indices:
+        """The order of an epoch: the index in the set of the sample at each position, (n,).
+
+        Args:
+            samples: the number of samples n of the set.
+            seed: seed of the shuffle.
+            epoch: number of the epoch, from 0.
+        """
+
+    @abstractmethod
+    def divide(
+        self, counts: Mapping[str, int], samples: int, seed: int, strata: Array | LazyArray | None
+    ) -> dict[str, Share]:
+        """Draws the sets that are held out, and `train`, which contains the remaining samples.
+
+        Args:
+            counts: the number of samples of each held-out set; together fewer than `samples`.
+            samples: the number of samples n to divide.
+            seed: seed of the draw.
+            strata: class numbers (n,); None for real targets.
+        """
+
+
+class Share(NamedTuple):
+    """The samples of a set: their indices in the undivided data, ascending, and their ordering."""
+
+    indices: Indices
+    ordering: Ordering
+
+
+@dataclass(frozen=True, slots=True)
+class FullShuffle(Ordering):
+    """Every order of all samples is equally likely; held-out sets are stratified by class."""
+
+    window: None = None
+
+    def epoch(self, samples: int, seed: int, epoch: int) -> Array:
+        return generator(seed, "shuffle", epoch).permutation(samples)
+
+    def divide(
+        self, counts: Mapping[str, int], samples: int, seed: int, strata: Array | LazyArray | None
+    ) -> dict[str, Share]:
+        labels = np.zeros(samples, dtype=int) if strata is None else np.asarray(strata)
+        rest = generator(seed, "split").permutation(samples)
+        shares: dict[str, Share] = {}
+        for name, count in counts.items():
+            held_out, rest = _hold_out(rest, labels, count)
+            shares[name] = Share(np.sort(held_out), self)
+        return {**shares, "train": Share(np.sort(rest), self)}
+
+
+FULL_SHUFFLE: Ordering = FullShuffle()
+
+
+def _hold_out(shuffled: Array, strata: Array, count: int) -> tuple[Array, Array]:
+    """Splits shuffled indices into `count` held-out ones, stratified, and the rest."""
+    labels = strata[shuffled]
+    sizes = np.bincount(labels)
+    exact = sizes * (count / len(shuffled))
+    quota = np.floor(exact).astype(int)
+    # The samples left over by rounding down go to the strata with the largest remainders.
+    for label in np.argsort(-(exact - quota), kind="stable")[: count - quota.sum()]:
+        quota[label] += 1
+    rank = np.empty(len(shuffled), dtype=int)  # rank of each sample within its stratum
+    rank[np.argsort(labels, kind="stable")] = np.arange(len(shuffled)) - np.repeat(
+        np.cumsum(sizes) - sizes, sizes
+    )
+    chosen = rank < quota[labels]
+    return shuffled[chosen], shuffled[~chosen]

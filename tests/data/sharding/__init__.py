@@ -1,0 +1,1 @@
+"""Data in many files, read a row group at a time."""
