@@ -113,7 +113,7 @@ def config_of(source: dict[str, Any], steps: int, hidden: int) -> dict[str, Any]
 
 
 def in_a_process(config: dict[str, Any], *, cold: bool) -> dict[str, Any]:
-    """What `trained` returns, in a new process."""
+    """Runs `trained` in a new process."""
     command = [sys.executable, "-m", "benchmarks.larger_than_memory"]
     done = subprocess.run(
         [*command, "--config", json.dumps(config), *(["--cold"] if cold else [])],

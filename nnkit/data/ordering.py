@@ -18,7 +18,7 @@ from nnkit.random import generator
 
 
 class Ordering(ABC):
-    """How the samples of a set are shuffled, and how they are divided into sets.
+    """Orderings of samples: how they are shuffled in an epoch and divided into sets.
 
     Attributes:
         window: number of consecutive positions of an epoch whose samples are stored close together;

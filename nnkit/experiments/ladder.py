@@ -234,7 +234,7 @@ def shown_p(p: float) -> str:
 
 def _baseline(question: Question) -> Rung:
     """Always predicts the most frequent class, or the mean, of the training set."""
-    train_targets, samples = question.task.sets["train"].targets, len(question.task.sets["test"])
+    train_targets, samples = question.task.sets["train"].targets[:], len(question.task.sets["test"])
     if question.task.classes is not None:
         predicted = np.full(samples, np.bincount(train_targets).argmax())
         return Rung(BASELINES[0], 0, 0.0, None, *_results(question, predicted))
@@ -244,7 +244,7 @@ def _baseline(question: Question) -> Rung:
 
 def _results(question: Question, predicted: Array) -> tuple[Array, dict[str, Score]]:
     """The errors and scores of predictions for the test set: (n,) classes or (n, outputs)."""
-    targets = question.task.sets["test"].targets
+    targets = question.task.sets["test"].targets[:]
     if question.task.classes is not None:
         errors = (predicted != targets).astype(np.float64)
         correct = len(errors) - int(errors.sum())

@@ -42,7 +42,7 @@ class NpyFile:
     sample: FieldType
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def of(cls, path: Path) -> Self:
         """Reads the header of a file, and checks that its values are complete and numeric.
 
         Raises:
@@ -125,7 +125,7 @@ class NpyShard(Shard):
                 if field == "weights":
                     needed += f", and NAME{SUFFIXES['weights']} if other shards have it"
                 raise DataError(f"{path}: no such file; a shard needs {needed}")
-            self._files[field] = NpyFile.open(path)
+            self._files[field] = NpyFile.of(path)
         rows = self._files["inputs"].rows
         for field, file in self._files.items():
             if file.rows != rows:
