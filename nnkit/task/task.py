@@ -12,7 +12,6 @@ import numpy as np
 
 from nnkit.data.dataset import Dataset, Samples, chunks
 from nnkit.data.description import describe_data
-from nnkit.data.fingerprints import record_fingerprint
 from nnkit.data.lazy import LazyArray
 from nnkit.data.ordering import FULL_SHUFFLE, Ordering
 from nnkit.data.preprocess import Preprocessor
@@ -76,10 +75,8 @@ class Task:
 
     @cached_property
     def fingerprint(self) -> str:
-        """The fingerprint of the data as loaded, which is also recorded beside its files."""
-        fingerprint = self.dataset.fingerprint()
-        record_fingerprint(self.config.data.source, fingerprint)
-        return fingerprint
+        """The fingerprint of the data as loaded."""
+        return self.dataset.fingerprint()
 
     @cached_property
     def input_shape(self) -> Shape:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nnkit.data.fingerprints import recorded_fingerprint
+from nnkit.data.fingerprints import record_fingerprint, recorded_fingerprint
 from nnkit.runs.directory import run_hash
 from nnkit.task.config import Config
 from nnkit.task.task import load_task
@@ -16,7 +16,11 @@ def run_name(config: Config) -> str:
         DataError: the data is missing or damaged.
         SettingError: split or preprocessing do not fit the data.
     """
-    return recorded_run_name(config) or named(config, load_task(config).fingerprint)
+    if (known := recorded_run_name(config)) is not None:
+        return known
+    fingerprint = load_task(config).fingerprint
+    record_fingerprint(config.data.source, fingerprint)
+    return named(config, fingerprint)
 
 
 def recorded_run_name(config: Config) -> str | None:

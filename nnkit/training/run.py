@@ -8,6 +8,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from nnkit.data.fingerprints import record_fingerprint
 from nnkit.errors import DivergedError, GateError, UsageError
 from nnkit.inference.saving import trained_from
 from nnkit.inference.trained_model import TrainedModel
@@ -96,6 +97,7 @@ def train(
             run = None if restart else _result(trainer.directory)
             if run is None:
                 _open(trainer, resume=resume, restart=restart)
+                record_fingerprint(config.data.source, trainer.task.fingerprint)
                 with numerics(trainer.model):
                     run = _run(trainer, (LogFile(), *listeners), should_stop)
     if missed := run.summary.get("missed"):

@@ -8,6 +8,7 @@ from time import time_ns
 import pytest
 
 import nnkit
+from nnkit.data.fingerprints import RECORDS
 from nnkit.data.sources.csv import Csv
 from nnkit.task.config import Config
 from nnkit.training import identity
@@ -60,3 +61,10 @@ def test_a_version_is_part_of_it(config: Config, monkeypatch: pytest.MonkeyPatch
     name = run_name(config)
     monkeypatch.setattr(identity, "__version__", "another")
     assert run_name(config) != name
+
+
+def test_only_training_records_anything_beside_the_data(config: Config, tmp_path: Path) -> None:
+    nnkit.dry_run(config, tmp_path / "runs")
+    assert not (tmp_path / RECORDS).exists()
+    nnkit.train(config, runs=tmp_path / "runs")
+    assert (tmp_path / RECORDS).exists()
