@@ -30,8 +30,8 @@ def lr_find(
     smoothed loss exceeds four times its minimum. Only the picture is written, if -o asks for one.
     """
     import nnkit
+    from nnkit.charts import picture_format, write_picture
     from nnkit.inspection.lr_finder import draw, find_lr
-    from nnkit.plots import picture_format, write_picture
 
     if output is not None:
         picture_format(output)  # fail before the test rather than after it

@@ -14,7 +14,7 @@ from nnkit.text import as_json, legible
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from nnkit.plots import Chart
+    from nnkit.charts import Chart
 
 
 def say(text: str) -> None:
@@ -48,7 +48,7 @@ def results() -> Console:
 
 def show_chart(chart: Chart) -> None:
     """Prints a chart as wide as the terminal, at most 100 characters wide and 22 lines high."""
-    from nnkit.plots import in_terminal
+    from nnkit.charts import in_terminal
 
     screen = results()
     height = min(22, max(screen.height - 2, 12)) if screen.is_terminal else 22

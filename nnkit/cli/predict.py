@@ -70,7 +70,7 @@ def predict(
             metavar="P",
             min=0,
             max=1,
-            help="Print `?` for a symbol whose probability of being that digit is below P "
+            help="Print `?` for a symbol if its most likely digit has a probability below P "
             "(default 0.05).",
             show_default=False,
         ),
@@ -83,15 +83,17 @@ def predict(
 
     Without --checkpoint, pictures are read by the pretrained digit reader: any number of digits, of
     any size, dark on light or light on dark, in several lines. For tables, the most recent run that
-    accepts such tables is used.
+    was trained on tables is used.
     """
-    from nnkit.errors import DataError
+    from nnkit.errors import DataError, UsageError
     from nnkit.reading.segmentation import REJECT
 
     check_output(csv_file)
     networks = _networks(inputs, checkpoint, runs)
     drawings = _Drawings(annotate, debug_dir, len(inputs) > 1 or inputs[0].is_dir())
     drawings.check(networks.values())
+    if reject is not None and not any(map(_can_read_digits, networks.values())):
+        raise UsageError("--reject is for models that read digits")
     output = _Output(as_json, csv_file)
     for answer in _answers(networks, inputs, REJECT if reject is None else reject, drawings):
         output.tell(answer)

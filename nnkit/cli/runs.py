@@ -82,15 +82,16 @@ def _entry(run: RunDirectory, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def steps_of(run: RunDirectory, summary: Mapping[str, Any]) -> int:
-    """Steps completed by a run, from its summary, its last checkpoint or its last evaluation.
+    """Steps completed by a run: from its end, its last checkpoint or its last evaluation.
 
     The first of these that can be read counts.
     """
     from nnkit.errors import CheckpointError
     from nnkit.runs.header import read_header
 
-    if "step" in summary:
-        return int(summary["step"])
+    ended = summary or run.read_ending()
+    if "step" in ended:
+        return int(ended["step"])
     try:
         return int(read_header(run.last)["progress"]["step"])
     except (CheckpointError, KeyError):

@@ -52,9 +52,9 @@ def compare(
     by side, with the difference to A, which for accuracies is in percentage points. The chart
     shows one metric during training, over epochs.
     """
+    from nnkit.charts import picture_format, write_picture
     from nnkit.inspection.comparison import compare_runs, draw_learning_curves
     from nnkit.metrics import check_figure
-    from nnkit.plots import picture_format, write_picture
 
     if metric is not None:
         check_figure(metric)

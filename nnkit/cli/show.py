@@ -24,7 +24,7 @@ from nnkit.cli.options import (
 from nnkit.cli.output import print_json, say, show_chart
 
 if TYPE_CHECKING:
-    from nnkit.plots import Chart
+    from nnkit.charts import Chart
 
 app = group("Draw activation functions, schedules and filters.")
 
@@ -44,7 +44,7 @@ def activation(
     alpha: 2}'. The derivative is the one used in backpropagation. A function that acts on several
     units at once, such as softmax, is drawn for one of them, with the others at 0.
     """
-    from nnkit.inspection.charts import activation_from, draw_activation, numbers
+    from nnkit.inspection.function_charts import activation_from, draw_activation, numbers
 
     chosen = activation_from(name, overrides or ())
     found, chart, remarks = draw_activation(chosen, low, high)
@@ -64,7 +64,7 @@ def schedule(
 ) -> None:
     """Draw the learning rate of CONFIG over steps and epochs."""
     import nnkit
-    from nnkit.inspection.charts import draw_schedule, numbers
+    from nnkit.inspection.function_charts import draw_schedule, numbers
 
     found, chart, remarks = draw_schedule(nnkit.load_config(config, overrides or ()))
     if as_json:
@@ -105,7 +105,7 @@ def filters(
 
 
 def _render(chart: Chart, remarks: Sequence[str], output: Path | None, as_json: bool) -> None:
-    from nnkit.plots import write_picture
+    from nnkit.charts import write_picture
 
     if output is not None:
         write_picture(chart, output)

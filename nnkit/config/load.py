@@ -124,6 +124,8 @@ def _put(node: Node, parts: Sequence[str], new: Node, origin: Mark, done: Settin
         items = list(node.value)
         items[int(part)] = _put(items[int(part)], rest, new, origin, (*done, int(part)))
         return replace(node, value=items)
+    if list(parts) == ["kind"] and isinstance(node.value, str):  # a kind in short form
+        return replace(node, value={"kind": replace(new, key=origin)})
     part, rest = _next_key(node, parts)
     tag = tag_of(node) if isinstance(node.value, dict) else node
     if tag is not None and tag.value == part and node.child(part) is None and rest:

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from nnkit.charts import MOST_CURVES, Chart, Curve, Style
 from nnkit.errors import UsageError
-from nnkit.plots import MOST_CURVES, Chart, Curve, Style
 from nnkit.runs.differences import differences, identity
 from nnkit.runs.directory import RunDirectory
 from nnkit.runs.results import final_metrics

@@ -9,11 +9,11 @@ from typing import Literal
 
 import numpy as np
 
+from nnkit.charts import Annotation, Chart, Curve
 from nnkit.errors import DivergedError, SettingError, UsageError
 from nnkit.nn.numerics import numerics
 from nnkit.nn.params import Array
 from nnkit.optim.schedules import Schedule
-from nnkit.plots import Annotation, Chart, Curve
 from nnkit.task.config import Config
 from nnkit.task.task import load_task
 from nnkit.training.loop import Loop, Progress, Step

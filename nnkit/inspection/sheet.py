@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from nnkit.charts import BRAILLE
 from nnkit.data.dataset import Array
 from nnkit.errors import UsageError
 from nnkit.files import write_atomic
-from nnkit.plots import BRAILLE
 
 TILE = 84  # approximate length of the longer side of a small picture, in pixels
 GAP = 6

@@ -230,9 +230,14 @@ def best_checkpoint(run: RunDirectory) -> Path:
     """The best checkpoint of a run, or the last if there is no best one.
 
     Raises:
-        CheckpointError: the run has no checkpoint yet.
+        CheckpointError: the run has no such checkpoint.
     """
     for checkpoint in (run.best, run.last):
         if checkpoint.is_file():
             return checkpoint
+    if run.diverged.is_file():
+        raise CheckpointError(
+            f"{run.path}: this run diverged before its first evaluation; "
+            f"its last weights are in {run.diverged}"
+        )
     raise CheckpointError(f"{run.path}: this run has no checkpoint yet")

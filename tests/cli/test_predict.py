@@ -337,3 +337,8 @@ def test_an_array_without_samples_is_an_error(
     answer = program("predict", "none.npy", "-c", trained)
     assert (answer.code, answer.out) == (3, "")
     assert answer.errors == ["none.npy: an array of shape (0, 4) contains no samples"]
+
+
+def test_reject_is_refused_where_no_digits_are_read(program: Program, trained: Path) -> None:
+    answer = program("predict", TABLES / "iris.csv", "-c", trained, "--reject", "0.5")
+    assert (answer.code, answer.errors) == (2, ["--reject is for models that read digits"])

@@ -130,3 +130,11 @@ def test_show_of_a_run_that_is_not(program: Program) -> None:
     answer = program("runs", "show", "nothing")
     assert (answer.code, answer.out) == (3, "")
     assert answer.errors == ["nothing: no such checkpoint or run; there are no runs in runs/"]
+
+
+def test_a_diverged_run_is_shown_with_the_step_at_which_it_ended(program: Program) -> None:
+    settings = ("--set", "optimizer={kind: sgd, lr: 1.0e30}", "--set", "training.evaluate_every=1")
+    assert program("train", IRIS, *settings, "-q").code == 1
+    (entry,) = program("runs", "list", "--json").json["runs"]
+    assert entry["state"] == "diverged"
+    assert entry["step"] > 0

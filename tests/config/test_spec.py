@@ -325,6 +325,12 @@ class TestPaths:
         assert Paths(near="a.csv").near == "a.csv"
 
 
+@pytest.mark.parametrize("before", ["relu", "{kind: relu}"])
+def test_the_kind_can_be_overridden_in_whatever_form_it_is_written(before: str) -> None:
+    document = apply_override(parse_yaml(f"it: {before}", "f"), "it.kind=tanh")
+    assert document.plain() == {"it": {"kind": "tanh"}}
+
+
 def test_an_override_within_a_shorthand_keeps_its_value() -> None:
     document = apply_override(parse_yaml("it: {small: 3}", "f"), "it.small.ratio=2")
     assert validate(Root, document).it == Small(size=3, ratio=2.0)

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 import nnkit
+from nnkit.charts import MOST_CURVES
 from nnkit.errors import UsageError
 from nnkit.inspection.comparison import compare_runs, draw_learning_curves
-from nnkit.plots import MOST_CURVES
 from nnkit.runs.directory import RunDirectory
 from tests.training.configs import iris
 

@@ -76,6 +76,10 @@ def test_a_checkpoint_goes_by_many_names(tmp_path: Path, monkeypatch: pytest.Mon
     assert find_checkpoint("my-net", Path("runs").absolute()).samefile(new.best)
     with pytest.raises(CheckpointError, match="empty-00000004: this run has no checkpoint yet"):
         find_checkpoint("empty")
+    (Path("runs") / "empty-00000004" / "checkpoints").mkdir(exist_ok=True)
+    RunDirectory(Path("runs") / "empty-00000004").diverged.touch()
+    with pytest.raises(CheckpointError, match=r"diverged before its first .*diverged\.safetensors"):
+        find_checkpoint("empty")
     for name in ("my", "my-net-", "runs", "runs/my-net", ""):
         with pytest.raises(CheckpointError, match="the latest runs in runs/ are my-net-0"):
             find_checkpoint(name)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from nnkit.charts import Chart, Curve
 from nnkit.config.load import apply_override
 from nnkit.config.spec import Spec
 from nnkit.config.validation import validate
@@ -19,7 +20,6 @@ from nnkit.errors import UsageError
 from nnkit.inspection.activation_curves import ActivationCurve, activation_curve
 from nnkit.nn.activations import AnyActivation
 from nnkit.nn.params import Array
-from nnkit.plots import Chart, Curve
 from nnkit.task.config import Config
 from nnkit.training.plan import Pace, pace
 

@@ -10,8 +10,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from nnkit.errors import UsageError
-from nnkit.plots import (
+from nnkit.charts import (
     MOST_CURVES,
     PATTERNS,
     TERMINAL_COLOURS,
@@ -24,6 +23,7 @@ from nnkit.plots import (
     picture_format,
     write_picture,
 )
+from nnkit.errors import UsageError
 
 X = np.linspace(0.0, 10.0, 101)
 LINE = Chart("a line", "x", (Curve("y", X, 2 * X),))

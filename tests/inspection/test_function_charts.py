@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nnkit.errors import ConfigError, UsageError
-from nnkit.inspection.charts import activation_from, draw_activation, draw_schedule
+from nnkit.inspection.function_charts import activation_from, draw_activation, draw_schedule
 from nnkit.nn.activations import ELU, GELU, AnyActivation, LeakyReLU
 from nnkit.optim.schedules import AnySchedule, Plateau, Schedule
 from tests.nn.examples import examples, name
