@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 import nnkit
-from nnkit.files import append, remove_torn, write_atomic, write_new
+from nnkit.files import append, link_atomic, remove_torn, write_atomic, write_new
 from tests.limits import file_size_limit
 
 
@@ -160,3 +160,28 @@ def test_no_text_file_is_in_the_encoding_of_the_place() -> None:
                 keywords = {keyword.arg for keyword in call.keywords}
                 assert "encoding" in keywords, f"{module}:{call.lineno}"
     assert found > 3
+
+
+def test_a_second_name_of_a_file_is_replaced_alone(tmp_path: Path) -> None:
+    best, last = tmp_path / "best", tmp_path / "last"
+    write_atomic(best, b"one")
+    for _ in range(2):  # the second time both are one file already
+        link_atomic(best, last)
+        assert last.read_bytes() == b"one"
+    write_atomic(last, b"two")
+    assert (best.read_bytes(), last.read_bytes()) == (b"one", b"two")
+    link_atomic(best, last)
+    assert last.read_bytes() == b"one"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["best", "last"]
+
+
+def test_without_links_the_content_is_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(source: Path, target: Path) -> None:
+        raise OSError
+
+    monkeypatch.setattr(os, "link", refuse)
+    write_atomic(tmp_path / "best", b"one")
+    link_atomic(tmp_path / "best", tmp_path / "last")
+    assert (tmp_path / "last").read_bytes() == b"one"

@@ -28,7 +28,7 @@ MOST_RECORDS = 100  # in one file; the oldest are dropped
 def recorded_fingerprint(source: Source) -> str | None:
     """The fingerprint of a source's data, if it is recorded and no file has changed; else None."""
     files = source.files()
-    if (state := _state(files)) is None:
+    if (state := state_of(files)) is None:
         return None
     key = _key(source)
     for place in _places(files):
@@ -44,7 +44,7 @@ def record_fingerprint(source: Source, fingerprint: str) -> None:
     Does nothing where neither can be written.
     """
     files = source.files()
-    state = _state(files)
+    state = state_of(files)
     if state is None or recorded_fingerprint(source) == fingerprint:
         return
     record = {"fingerprint": fingerprint, "state": state, "recorded": time_ns()}
@@ -76,7 +76,7 @@ def _key(source: Source) -> str:
     return sha256(text.encode()).hexdigest()[:16]
 
 
-def _state(files: Sequence[Path]) -> str | None:
+def state_of(files: Sequence[Path]) -> str | None:
     """A digest of names, sizes and times of files; None if there are none or one is missing."""
     if not files:
         return None

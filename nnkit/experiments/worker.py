@@ -15,15 +15,20 @@ import signal
 import sys
 import traceback
 from dataclasses import asdict
+from pathlib import Path
 from threading import Event, Thread
 from time import time
 from typing import IO, Any
 
+from nnkit.data.dataset import Dataset
+from nnkit.data.fingerprints import state_of
+from nnkit.data.sources.source import Source
 from nnkit.errors import DivergedError, GateError, NnkitError
 from nnkit.experiments.job import Ending, Job
-from nnkit.runs.directory import LockedError
+from nnkit.runs.directory import LockedError, RunDirectory
 from nnkit.task.config import config_from
 from nnkit.text import as_json
+from nnkit.training.identity import recorded_run_name
 from nnkit.training.listeners import Listener
 from nnkit.training.loop import Evaluation
 from nnkit.training.run import train
@@ -45,16 +50,35 @@ def send(output: IO[str], message: dict[str, Any]) -> None:
     output.flush()
 
 
-def run_job(job: Job, listeners: list[Listener], stop: Event) -> Ending:
+class LastDataset:
+    """The data set that was loaded last, which the next job probably needs too."""
+
+    def __init__(self) -> None:
+        self.key: tuple[str, str | None] | None = None
+        self.dataset: Dataset | None = None
+
+    def load(self, source: Source) -> Dataset:
+        """The data of a source, read again only if it is another source or its files changed."""
+        key = (source.model_dump_json(), state_of(source.files()))
+        if self.dataset is None or key != self.key:
+            self.dataset = None  # before the next one takes memory
+            self.dataset, self.key = source.load(), key
+        return self.dataset
+
+
+def run_job(job: Job, listeners: list[Listener], stop: Event, data: LastDataset) -> Ending:
     """Trains a job's config, and says how that ended, whatever happens."""
 
     def should_stop() -> bool:
         return stop.is_set() or (job.deadline is not None and time() >= job.deadline)
 
     config = config_from(dict(job.settings))
+    name = recorded_run_name(config)
+    finished = name is not None and RunDirectory(Path(job.runs) / name).finished
     try:
         run = train(
             config,
+            dataset=None if finished else data.load(config.data.source),
             runs=job.runs,
             resume=True,
             listeners=listeners,
@@ -80,7 +104,7 @@ def main() -> None:
     """Reads jobs from standard input until its end, and writes what becomes of them."""
     messages = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what anything prints must not be taken for a message
-    stop = Event()
+    stop, data = Event(), LastDataset()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     lines: list[str] = []
@@ -102,7 +126,7 @@ def main() -> None:
             arrived.clear()
         if not line:
             return
-        ending = run_job(Job(**json.loads(line)), [Reporter(messages)], stop)
+        ending = run_job(Job(**json.loads(line)), [Reporter(messages)], stop, data)
         send(messages, {"ending": asdict(ending)})
         if stop.is_set():
             return

@@ -145,14 +145,18 @@ class Task:
         return PreparedSet(inputs, targets, weights, counts, samples.origins, samples.ordering)
 
 
-def load_task(config: Config) -> Task:
+def load_task(config: Config, dataset: Dataset | None = None) -> Task:
     """Loads the data, splits it and fits the preprocessing on the training set.
+
+    Args:
+        config: the config.
+        dataset: its data, if it is loaded already.
 
     Raises:
         DataError: the data is missing or damaged.
         SettingError: the split or the preprocessing does not fit the data.
     """
-    dataset = config.data.source.load()
+    dataset = config.data.source.load() if dataset is None else dataset
     sets = split_dataset(dataset, config.data.split, config.seed)
     for name in config.training.evaluate_on or ():
         if name not in sets:

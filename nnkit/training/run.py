@@ -8,6 +8,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from nnkit.data.dataset import Dataset
 from nnkit.data.fingerprints import record_fingerprint
 from nnkit.errors import DivergedError, GateError, UsageError
 from nnkit.inference.saving import trained_from
@@ -60,6 +61,7 @@ def train(
     listeners: Iterable[Listener] = (),
     should_stop: Callable[[], Stopping] = lambda: False,
     threads: int | None = None,
+    dataset: Dataset | None = None,
 ) -> Run:
     """Trains a config's network and saves all output in a folder; a finished run is not repeated.
 
@@ -76,6 +78,7 @@ def train(
             ends it.
         threads: the most threads to use, for example where several runs share the processors; by
             default as many as there are processors.
+        dataset: the config's data, if it is loaded already, for example for another config.
 
     Returns:
         The run.
@@ -92,7 +95,7 @@ def train(
     run = None if restart else _finished_run(config, Path(runs))
     if run is None:
         with config.locating():
-            trainer = Trainer(load_task(config), Path(runs), threads)
+            trainer = Trainer(load_task(config, dataset), Path(runs), threads)
         with trainer.directory.locked():
             run = None if restart else _result(trainer.directory)
             if run is None:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from nnkit.data.batches import Batches
 from nnkit.errors import CheckpointError, DivergedError
+from nnkit.files import link_atomic
 from nnkit.inference.evaluation import evaluate
 from nnkit.inference.saving import copy_params, save_trained, versions
 from nnkit.metrics import higher_is_better
@@ -183,9 +184,10 @@ class Trainer:
         if improved:
             self.best = Best(evaluation.monitored(self.plan.monitor), evaluation.step)
             self.save(self.directory.best, evaluation)
+            link_atomic(self.directory.best, self.directory.last)
         else:
             self.best.evaluations_since += 1
-        self.save(self.directory.last, evaluation)
+            self.save(self.directory.last, evaluation)
 
     def _improves(self, evaluation: Evaluation) -> bool:
         """Whether an evaluation is the best so far."""
