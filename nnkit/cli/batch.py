@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 SUMMARY = "GITHUB_STEP_SUMMARY"  # a file to which GitHub Actions adds Markdown
 
 BatchArgument = Annotated[Path, argument("FILE")]
+INTERRUPTED = 130  # the exit code if cells are left over, as after Ctrl-C
 FORMATS = (".csv", ".json", ".md")
 
 
@@ -65,7 +66,7 @@ def batch(
         ),
     ] = None,
     rerun_failed: Annotated[
-        bool, typer.Option("--rerun-failed", help="Train diverged and failed cells again.")
+        bool, typer.Option("--rerun-failed", help="Train diverged cells again, from the start.")
     ] = False,
     fail_fast: Annotated[
         bool, typer.Option("--fail-fast", help="Stop at the first cell that fails.")
@@ -134,6 +135,7 @@ def batch(
     again and interrupted ones are continued, so the same command can be repeated at any time. The
     exit code is 4 if a gate under expect: is not met, and 1 if a cell failed.
     """
+    from nnkit.cli.batch_progress import batch_progress
     from nnkit.cli.interruption import Interruption
     from nnkit.experiments.batch import Limits, grouped, run_cells, verdicts
     from nnkit.experiments.batch_file import load_batch
@@ -150,8 +152,8 @@ def batch(
     if rerun_failed:
         forget_failures(cells, runs)
     workers = min(jobs or processors(), len(cells))
-    listener = _listener(cells, quiet=quiet)
-    with Interruption() as interruption, LocalExecutor(workers) as executor, listener:
+    progress = batch_progress(cells, quiet=quiet)
+    with Interruption() as interruption, LocalExecutor(workers) as executor, progress as listener:
         limits = Limits(
             failures=1 if fail_fast else max_failures,
             deadline=_deadline(time_limit),
@@ -172,16 +174,11 @@ def _chosen(loaded: LoadedBatch, only: Sequence[str]) -> list[Cell]:
         UsageError: there is none.
     """
     from nnkit.errors import UsageError
-    from nnkit.experiments.batch_file import shown_axes
 
-    names = [f"{shown_axes(cell.axes)} seed={cell.seed}" for cell in loaded.cells]
-    chosen = [
-        cell
-        for cell, name in zip(loaded.cells, names, strict=True)
-        if not only or any(text in name for text in only)
-    ]
+    chosen = [cell for cell in loaded.cells if not only or any(text in cell.name for text in only)]
     if not chosen:
-        raise UsageError(f"no cell contains {' or '.join(only)}; a cell is called '{names[0]}'")
+        name = loaded.cells[0].name
+        raise UsageError(f"no cell contains {' or '.join(only)}; a cell is called '{name}'")
     return chosen
 
 
@@ -189,16 +186,6 @@ def _deadline(minutes: float | None) -> float | None:
     from time import time
 
     return None if minutes is None else time() + 60 * minutes
-
-
-def _listener(cells: Sequence[Cell], *, quiet: bool) -> Any:
-    from nnkit.cli.batch_progress import LiveTable, PlainLines, Silence
-
-    if quiet:
-        return Silence()
-    import sys
-
-    return LiveTable(cells) if sys.stderr.isatty() else PlainLines(cells)
 
 
 def _dry_run(cells: Sequence[Cell], as_json: bool) -> None:
@@ -355,8 +342,8 @@ def _exit(groups: Sequence[Group], found: Sequence[GateVerdict], signal_code: in
     for group in groups:
         for result in group.results:
             if result.ending.outcome in FAILED:
-                cell = f"{group.name} seed={result.cell.seed}"
-                say(f"error: {cell} {result.ending.outcome}: {result.ending.error.splitlines()[0]}")
+                why = result.ending.error.splitlines()[0]
+                say(f"error: {result.cell.name} {result.ending.outcome}: {why}")
     left = sum(ending.outcome in ("interrupted", "not run") for ending in endings)
     if left:
         say(f"{left:,} of {len(endings):,} cells are not finished; the same command continues them")
@@ -364,6 +351,8 @@ def _exit(groups: Sequence[Group], found: Sequence[GateVerdict], signal_code: in
         raise typer.Exit(signal_code)
     if any(ending.outcome in FAILED for ending in endings):
         raise typer.Exit(1)
+    if left:
+        raise typer.Exit(INTERRUPTED)
     missed = [verdict for verdict in found if not verdict.passed]
     for verdict in missed:
         where = verdict.run or verdict.cell

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from threading import Lock
 from time import perf_counter
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from nnkit.cli.output import console, say, show_figure, show_seconds
 from nnkit.experiments.batch import BatchListener
-from nnkit.experiments.batch_file import Cell, shown_axes
+from nnkit.experiments.batch_file import Cell
 from nnkit.experiments.job import FAILED, Ending
 
 if TYPE_CHECKING:
-    from rich.live import Live
+    from rich.console import Console
     from rich.table import Table
 
 REFRESH = 4  # redraws per second
@@ -22,22 +23,28 @@ SCORES = ("validation.accuracy", "validation.r2", "validation.loss")
 MOST_ROWS = 12  # running cells that are shown
 
 
-class Silence(BatchListener):
-    """Shows nothing."""
+@contextmanager
+def batch_progress(cells: Sequence[Cell], *, quiet: bool) -> Iterator[BatchListener]:
+    """Shows the progress of a batch within the block, in the way that suits standard error."""
+    if quiet:
+        yield BatchListener()
+    elif not sys.stderr.isatty():
+        yield PlainLines(cells)
+    else:
+        from rich.live import Live
 
-    def __enter__(self) -> Self:
-        return self
+        shown = console()
+        table = LiveTable(cells, shown)
+        with Live(
+            get_renderable=table.render,
+            console=shown,
+            refresh_per_second=REFRESH,
+            transient=True,
+        ):
+            yield table
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        pass
 
-
-class PlainLines(Silence):
+class PlainLines(BatchListener):
     """A line for each cell that has ended."""
 
     def __init__(self, cells: Sequence[Cell]) -> None:
@@ -45,46 +52,31 @@ class PlainLines(Silence):
         self.done = 0
         self.width = len(str(len(cells)))
 
+    def tell(self, line: str) -> None:
+        """Prints a line."""
+        say(line)
+
     def ended(self, index: int, ending: Ending) -> None:
         self.done += 1
-        if ending.outcome == "not run":
-            return
-        cell = self.cells[index]
-        name = f"{shown_axes(cell.axes)} seed={cell.seed}".strip()
-        say(f"[{self.done:{self.width}}/{len(self.cells)}] {name}: {described(ending)}")
+        if ending.outcome != "not run":
+            count = f"[{self.done:{self.width}}/{len(self.cells)}]"
+            self.tell(f"{count} {self.cells[index].name}: {described(ending)}")
 
 
 class LiveTable(PlainLines):
     """A table of running cells below the lines of those that have ended."""
 
-    live: Live
-
-    def __init__(self, cells: Sequence[Cell]) -> None:
+    def __init__(self, cells: Sequence[Cell], on: Console) -> None:
         super().__init__(cells)
         self.running: dict[int, Mapping[str, Any]] = {}
         self.lock = Lock()
         self.began = perf_counter()
-        self.console = console()
+        self.console = on
 
-    def __enter__(self) -> Self:
-        from rich.live import Live
+    def tell(self, line: str) -> None:
+        from rich.text import Text
 
-        self.live = Live(
-            get_renderable=self._table,
-            console=self.console,
-            refresh_per_second=REFRESH,
-            transient=True,
-        )
-        self.live.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.live.__exit__(kind, error, trace)
+        self.console.print(Text(line), soft_wrap=True)
 
     def evaluated(self, index: int, record: Mapping[str, Any]) -> None:
         with self.lock:
@@ -95,7 +87,8 @@ class LiveTable(PlainLines):
             self.running.pop(index, None)
         super().ended(index, ending)
 
-    def _table(self) -> Table:
+    def render(self) -> Table:
+        """The table as it is now."""
         from rich.table import Table
 
         shown = Table(box=None, pad_edge=False)
@@ -104,10 +97,9 @@ class LiveTable(PlainLines):
         with self.lock:
             running = dict(list(self.running.items())[:MOST_ROWS])
         for index, record in running.items():
-            cell = self.cells[index]
             score = next((name for name in SCORES if name in record), None)
             shown.add_row(
-                f"{shown_axes(cell.axes)} seed={cell.seed}".strip(),
+                self.cells[index].name,
                 f"{record['epoch']:g}",
                 show_figure("loss", record["train.loss"]),
                 "" if score is None else show_figure(score, record[score]),
@@ -115,7 +107,9 @@ class LiveTable(PlainLines):
         spent = perf_counter() - self.began
         left = spent / self.done * (len(self.cells) - self.done) if self.done else None
         progress = f"{self.done} of {len(self.cells)} cells, {show_seconds(spent)}"
-        shown.caption = progress if left is None else f"{progress}, about {show_seconds(left)} left"
+        if left is not None:
+            progress += f", about {show_seconds(left)} left"
+        shown.add_row(progress)
         return shown
 
 
@@ -123,7 +117,7 @@ def described(ending: Ending) -> str:
     """Describes the end of a cell on one line."""
     if ending.outcome in FAILED:
         return f"{ending.outcome}: {ending.error.splitlines()[0]}"
-    summary = ending.summary or {}
+    summary = ending.summary
     results = summary.get("results", {})
     split = next((s for s in ("test", "validation", "train") if s in results), None)
     text = "already finished" if ending.already_finished else ending.outcome

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from types import NoneType, UnionType
@@ -38,6 +38,12 @@ def in_file_order(found: Sequence[tuple[Mark, Problem]], exit_code: int = 2) -> 
     """Combines problems into one error, in the order of their positions in the files."""
     ordered = sorted(found, key=lambda item: (item[0].file, item[0].line, item[0].column))
     return ConfigError([problem for _, problem in ordered], exit_code)
+
+
+def merged(problems: Iterable[Problem]) -> ConfigError:
+    """The problems of several errors as one, each once, in the order of the files."""
+    distinct = dict.fromkeys(problems)
+    return in_file_order([(Mark.read(problem.position), problem) for problem in distinct])
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,14 @@ class Mark:
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 
+    @classmethod
+    def read(cls, text: str) -> Mark:
+        """Reads a mark back from its text."""
+        file, *place = text.rsplit(":", 2)
+        if len(place) == 2 and all(part.isdecimal() for part in place):
+            return cls(file, *map(int, place))
+        return cls(text)
+
 
 @dataclass(frozen=True, slots=True)
 class Node:

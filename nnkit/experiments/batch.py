@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean, stdev
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 from typing import Any
 
-from nnkit.experiments.batch_file import Cell, LoadedBatch, shown_axes
+from nnkit.experiments.batch_file import Cell, LoadedBatch
 from nnkit.experiments.executor import Executor
 from nnkit.experiments.gates import (
-    Gate,
     GateVerdict,
     baseline_verdict,
     mean_verdict,
@@ -23,6 +21,8 @@ from nnkit.experiments.gates import (
 )
 from nnkit.experiments.job import FAILED, NOT_RUN, Ending, Job
 from nnkit.runs.directory import FINISHED
+from nnkit.runs.results import final_metrics
+from nnkit.task.config import Bound
 from nnkit.training.expectations import shortfall
 
 POLL = 0.1  # seconds between two looks at whether to stop
@@ -50,7 +50,7 @@ class CellResult:
         """A final metric, such as `test.accuracy` or `seconds`; None if there is none."""
         if not self.finished:
             return None
-        return metric_of(self.ending.summary or {}, self.ending.run, name)
+        return metric_of(self.ending.summary, self.ending.run, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +68,12 @@ class Group:
     @property
     def name(self) -> str:
         """The group's values on one line."""
-        return shown_axes(self.axes) or self.results[0].cell.config.name
+        return self.results[0].cell.group_name
 
     @property
     def key(self) -> str:
         """The group's values as JSON, by which a baseline knows it."""
-        return json.dumps(self.axes, sort_keys=True, default=str)
+        return self.results[0].cell.group
 
     def values(self, metric: str) -> dict[int, float]:
         """A final metric of all finished runs, by seed."""
@@ -139,7 +139,7 @@ def run_cells(
     running: dict[Future[Ending], int] = {}
 
     def submit(index: int) -> None:
-        job = Job(cells[index].config.resolved(), str(runs), threads, limits.deadline)
+        job = Job(cells[index].config.resolved(), str(runs), threads)
         future = executor.submit(job, lambda record: listener.evaluated(index, record))
         running[future] = index
 
@@ -158,7 +158,8 @@ def run_cells(
             listener.ended(index, ending)
         failures = sum(ending.outcome in FAILED for ending in endings.values())
         too_many = limits.failures is not None and failures >= limits.failures
-        if not stopped and (too_many or limits.should_stop()):
+        late = limits.deadline is not None and time() >= limits.deadline
+        if not stopped and (too_many or late or limits.should_stop()):
             stopped = True
             executor.stop()
             endings |= dict.fromkeys(waiting, NOT_RUN)
@@ -176,8 +177,7 @@ def grouped(results: Sequence[CellResult]) -> list[Group]:
     """The results by cell, seeds together."""
     groups: dict[str, list[CellResult]] = {}
     for result in results:
-        key = json.dumps(result.cell.axes, sort_keys=True, default=str)
-        groups.setdefault(key, []).append(result)
+        groups.setdefault(result.cell.group, []).append(result)
     return [Group(same[0].cell.axes, same) for same in groups.values()]
 
 
@@ -203,12 +203,11 @@ def verdicts(batch: LoadedBatch, groups: Sequence[Group]) -> Iterator[GateVerdic
                     yield _of_run(name, gate, group, result)
     for group in groups:
         for result in group.results:
-            for text in (result.ending.summary or {}).get("missed", ()):
-                metric, seed, run = text.partition(" ")[0], result.cell.seed, result.ending.run
-                yield GateVerdict(metric, group.name, seed, run, False, text)
+            for name, bound in result.cell.config.expect.items():
+                yield _of_run(name, bound, group, result)
 
 
-def _of_run(name: str, gate: Gate, group: Group, result: CellResult) -> GateVerdict:
+def _of_run(name: str, gate: Bound, group: Group, result: CellResult) -> GateVerdict:
     value = result.metric(name)
     if value is None:
         text: str | None = f"{name}: no result, because the cell {_why(result.ending)}"
@@ -232,11 +231,7 @@ def baseline_of(groups: Sequence[Group]) -> dict[str, Any]:
     return {
         "cells": {
             group.key: {
-                str(result.cell.seed): {
-                    f"{split}.{figure}": value
-                    for split, figures in (result.ending.summary or {})["results"].items()
-                    for figure, value in figures.items()
-                }
+                str(result.cell.seed): final_metrics(result.ending.summary)
                 for result in group.results
                 if result.finished
             }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -12,7 +13,7 @@ from pydantic import Field, model_validator
 
 from nnkit.config.load import override
 from nnkit.config.spec import FilePath, Listed, Spec
-from nnkit.config.validation import in_file_order, validate
+from nnkit.config.validation import in_file_order, merged, validate
 from nnkit.config.yaml import Mark, Node, fault, read_yaml
 from nnkit.errors import ConfigError, Problem, SettingPath, dotted
 from nnkit.experiments.gates import Gate
@@ -94,6 +95,21 @@ class Cell:
     axes: Mapping[str, Any]
 
     @property
+    def group(self) -> str:
+        """The values by axis as JSON, which cells with other seeds have in common."""
+        return json.dumps(self.axes, sort_keys=True, default=str)
+
+    @property
+    def group_name(self) -> str:
+        """The values on one line, or the config's name if there are none."""
+        return shown_axes(self.axes) or self.config.name
+
+    @property
+    def name(self) -> str:
+        """The values and the seed on one line."""
+        return f"{self.group_name} seed={self.seed}"
+
+    @property
     def seed(self) -> int:
         """The seed of its random draws."""
         return self.config.seed
@@ -126,32 +142,24 @@ def load_batch(path: str | Path) -> LoadedBatch:
     spec = validate(BatchFile, document)
     _check(document)
     cells: list[Cell] = []
-    problems: dict[str, tuple[Mark, Problem]] = {}
+    problems: list[Problem] = []
     for axes, base, overrides in _combinations(Path(path), document):
         for seed in _seeds(document, base):
             try:
                 config = _config(base, [*overrides, *seed])
             except ConfigError as error:
-                for problem in error.problems:
-                    problems.setdefault(str(problem), (_mark_of(problem), problem))
+                problems += error.problems
                 break  # other seeds would have the same problems
             cells.append(Cell(config, axes))
         if len(cells) > MOST_CELLS:
             raise fault(document.mark, f"more than {MOST_CELLS:,} cells")
     if problems:
-        raise in_file_order(list(problems.values()))
+        raise merged(problems)
     if not cells:
         raise fault(document.mark, "no cell is left; exclude fewer")
     expect = document.child("expect")
     gates = expect.value if expect is not None else {}
     return LoadedBatch(Path(path), spec, tuple(cells), {name: n.key for name, n in gates.items()})
-
-
-def _mark_of(problem: Problem) -> Mark:
-    file, *place = problem.position.rsplit(":", 2)
-    if len(place) == 2 and all(part.isdigit() for part in place):
-        return Mark(file, *map(int, place))
-    return Mark(problem.position)
 
 
 Fault = tuple[Mark, Problem]

@@ -8,10 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nnkit.config.validation import in_file_order
-from nnkit.config.yaml import Mark
-from nnkit.errors import ConfigError, Problem, SettingError
-from nnkit.experiments.batch_file import Cell, LoadedBatch, shown_axes
+from nnkit.config.validation import merged
+from nnkit.errors import ConfigError, Problem
+from nnkit.experiments.batch_file import Cell, LoadedBatch
 from nnkit.experiments.gates import OF_RUN, read_baseline
 from nnkit.inspection.dry_run import dry_run
 from nnkit.runs.directory import RunDirectory
@@ -28,7 +27,7 @@ def check_cells(batch: LoadedBatch, cells: Sequence[Cell]) -> None:
         DataError: data or a baseline is missing or damaged.
     """
     tasks: dict[str, Task] = {}
-    problems: dict[str, tuple[Mark, Problem]] = {}
+    problems: dict[tuple[str, str], Problem] = {}
     names: set[str] = set()
     for cell in _distinct(cells):
         settings = cell.config.resolved()
@@ -42,34 +41,27 @@ def check_cells(batch: LoadedBatch, cells: Sequence[Cell]) -> None:
                 names |= _metrics_of(task)
         except ConfigError as error:
             for problem in error.problems:
-                where = f"{problem.message} (in cell {shown_axes(cell.axes)})" if cell.axes else ""
-                told = replace(problem, message=where or problem.message)
-                problems.setdefault(problem.position + problem.message, (_mark(problem), told))
+                where = f" (in cell {cell.group_name})" if cell.axes else ""
+                told = replace(problem, message=f"{problem.message}{where}")
+                problems.setdefault((problem.position, problem.message), told)
     for name, gate in batch.spec.expect.items():
         if gate.no_worse_than is not None:
             read_baseline(gate.no_worse_than)
         if names and name not in {*names, *OF_RUN}:
             known = ", ".join(sorted({*names, *OF_RUN}))
-            mark = batch.marks[name]
             text = f"no cell has this metric; available: {known}"
-            problems[name] = mark, Problem(str(mark), ("expect", name), text)
+            position = str(batch.marks[name])
+            problems[position, text] = Problem(position, ("expect", name), text)
     if problems:
-        raise in_file_order(list(problems.values()))
+        raise merged(problems.values())
 
 
 def _distinct(cells: Sequence[Cell]) -> list[Cell]:
     """One cell for each combination; others differ in their seeds alone."""
     found: dict[str, Cell] = {}
     for cell in cells:
-        found.setdefault(json.dumps(cell.axes, sort_keys=True, default=str), cell)
+        found.setdefault(cell.group, cell)
     return list(found.values())
-
-
-def _mark(problem: Problem) -> Mark:
-    file, *place = problem.position.rsplit(":", 2)
-    if len(place) == 2 and all(part.isdigit() for part in place):
-        return Mark(file, *map(int, place))
-    return Mark(problem.position)
 
 
 def _metrics_of(task: Task) -> set[str]:
@@ -93,16 +85,12 @@ def predicted(cells: Sequence[Cell]) -> list[dict[str, Any]]:
     known: dict[str, dict[str, Any]] = {}
     rows = []
     for cell in cells:
-        key = json.dumps(cell.axes, sort_keys=True, default=str)
-        if key not in known:
-            try:
-                known[key] = dry_run(cell.config, Path("runs"))
-            except SettingError as error:
-                raise ConfigError([Problem("", error.path, error.message)]) from None
-        found = known[key]
+        if cell.group not in known:
+            known[cell.group] = dry_run(cell.config, Path("runs"))
+        found = known[cell.group]
         rows.append(
             {
-                "cell": shown_axes(cell.axes) or cell.config.name,
+                "cell": cell.group_name,
                 "seed": cell.seed,
                 "steps": found["steps"],
                 "parameters": found["parameters"],

@@ -107,6 +107,7 @@ class Worker:
     """A process that trains jobs one after the other."""
 
     def __init__(self) -> None:
+        self.interrupted = False
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the process)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "nnkit.experiments.worker"],
@@ -139,12 +140,16 @@ class Worker:
                 on_evaluation(message["evaluation"])
         except (OSError, ValueError):
             pass
+        if self.interrupted:
+            return Ending("interrupted")
         return Ending("crashed", error=self._death(), log=self._printed(start))
 
     def interrupt(self) -> None:
-        """Lets the process save its run and end."""
+        """Lets the process save its run and end, by the end of its input."""
+        assert self.process.stdin is not None
+        self.interrupted = True
         with suppress(OSError):
-            self.process.send_signal(signal.SIGINT)
+            self.process.stdin.close()
 
     def close(self) -> None:
         """Ends the process, after its job."""

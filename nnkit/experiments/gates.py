@@ -16,6 +16,7 @@ from nnkit.config.spec import FilePath, NonNegative
 from nnkit.errors import DataError
 from nnkit.metrics import higher_is_better
 from nnkit.runs.directory import RunDirectory
+from nnkit.runs.results import final_metrics
 from nnkit.task.config import Bound
 
 # Metrics of a run as a whole: how they are called in a summary.
@@ -80,8 +81,7 @@ def metric_of(summary: Mapping[str, Any], run: str, name: str) -> float | None:
     if name in OF_RUN:
         value = summary.get(name)
     else:
-        split, _, figure = name.partition(".")
-        value = summary.get("results", {}).get(split, {}).get(figure)
+        value = final_metrics(summary).get(name)
     return None if value is None else float(value)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 # How a job can end, beside the ways in which a run does.
@@ -18,14 +18,11 @@ class Job:
         settings: a resolved config.
         runs: the folder of the runs.
         threads: the most threads to use.
-        deadline: time, in seconds since 1970, at which the run is saved and interrupted; None for
-            no limit.
     """
 
     settings: Mapping[str, Any]
     runs: str
     threads: int = 1
-    deadline: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +32,7 @@ class Ending:
     Attributes:
         outcome: that of the run, or `failed`, `crashed`, or `locked` if another process trains it.
         run: the run's folder; "" if it failed.
-        summary: the run's summary.
+        summary: the run's summary; empty if it has none.
         already_finished: whether the run was finished before.
         error: what went wrong, "" if nothing did.
         log: what the worker printed.
@@ -43,7 +40,7 @@ class Ending:
 
     outcome: str
     run: str = ""
-    summary: Mapping[str, Any] | None = None
+    summary: Mapping[str, Any] = field(default_factory=dict)
     already_finished: bool = False
     error: str = ""
     log: str = ""

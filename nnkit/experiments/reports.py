@@ -25,7 +25,7 @@ def chosen_metrics(groups: Sequence[Group]) -> list[str]:
     found: dict[str, None] = {}
     for group in groups:
         for result in group.results:
-            results = (result.ending.summary or {}).get("results", {})
+            results = result.ending.summary.get("results", {})
             split = next((s for s in ("test", "validation", "train") if s in results), None)
             if result.finished and split is not None:
                 found.update(dict.fromkeys(f"{split}.{figure}" for figure in results[split]))
@@ -108,9 +108,9 @@ def as_data(groups: Sequence[Group], verdicts: Sequence[GateVerdict]) -> dict[st
                         "outcome": result.ending.outcome,
                         "run": result.ending.run,
                         "error": result.ending.error,
-                        "results": (result.ending.summary or {}).get("results", {}),
-                        "seconds": (result.ending.summary or {}).get("seconds"),
-                        "parameters": (result.ending.summary or {}).get("parameters"),
+                        "results": result.ending.summary.get("results", {}),
+                        "seconds": result.ending.summary.get("seconds"),
+                        "parameters": result.ending.summary.get("parameters"),
                     }
                     for result in group.results
                 ],
@@ -140,8 +140,8 @@ def as_junit(name: str, groups: Sequence[Group], verdicts: Sequence[GateVerdict]
     suite = ET.Element("testsuite", name=_clean(name))
     for group in groups:
         for result in group.results:
-            case = _case(suite, "training", f"{group.name} seed={result.cell.seed}")
-            case.set("time", f"{(result.ending.summary or {}).get('seconds', 0) or 0:.3f}")
+            case = _case(suite, "training", result.cell.name)
+            case.set("time", f"{result.ending.summary.get('seconds', 0) or 0:.3f}")
             ending = result.ending
             if ending.outcome in FAILED:
                 error = ET.SubElement(case, "error", message=_clean(ending.error))

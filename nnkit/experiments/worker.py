@@ -1,6 +1,6 @@
 """A worker process: trains one job after the other, in lines of JSON on its standard streams.
 
-    → {"settings": {…}, "runs": "runs", "threads": 1, "deadline": null}
+    → {"settings": {…}, "runs": "runs", "threads": 1}
     ← {"evaluation": {"step": 10, …}}        any number of these
     ← {"ending": {"outcome": "completed", "run": "runs/iris-0a1b2c3d", "summary": {…}}}
 
@@ -17,7 +17,6 @@ import traceback
 from dataclasses import asdict
 from pathlib import Path
 from threading import Event, Thread
-from time import time
 from typing import IO, Any
 
 from nnkit.data.dataset import Dataset
@@ -67,22 +66,24 @@ class LastDataset:
 
 
 def run_job(job: Job, listeners: list[Listener], stop: Event, data: LastDataset) -> Ending:
-    """Trains a job's config, and says how that ended, whatever happens."""
+    """Trains a job's config, and says how that ended, whatever happens.
 
-    def should_stop() -> bool:
-        return stop.is_set() or (job.deadline is not None and time() >= job.deadline)
-
-    config = config_from(dict(job.settings))
-    name = recorded_run_name(config)
-    finished = name is not None and RunDirectory(Path(job.runs) / name).finished
+    A run that diverged is not trained again, because it would diverge again.
+    """
     try:
+        config = config_from(dict(job.settings))
+        name = recorded_run_name(config)
+        known = None if name is None else RunDirectory(Path(job.runs) / name)
+        if known is not None and known.state == "diverged":
+            error = known.read_ending().get("error", "the run diverged")
+            return Ending("diverged", str(known.path), already_finished=True, error=error)
         run = train(
             config,
-            dataset=None if finished else data.load(config.data.source),
+            dataset=None if known is not None and known.finished else data.load(config.data.source),
             runs=job.runs,
             resume=True,
             listeners=listeners,
-            should_stop=should_stop,
+            should_stop=stop.is_set,
             threads=job.threads,
         )
     except GateError as error:

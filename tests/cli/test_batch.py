@@ -141,6 +141,37 @@ def test_failed_cells_are_trained_again_on_request(program: Program, write: Any)
         assert answer.err.count("diverged: the loss became") == 4  # twice for each, as it happens
 
 
+def test_a_diverged_cell_is_not_trained_again_unless_requested(
+    program: Program, write: Any, tmp_path: Path
+) -> None:
+    path = write("include: [{optimizer: {kind: sgd, lr: 1.0e30}}]\n")
+    program("batch", path, "-q")
+    diverged = list(tmp_path.glob("runs/*/checkpoints/diverged.safetensors"))
+    assert len(diverged) == 2
+    for more, is_kept in (([], True), (["--rerun-failed"], False)):
+        before = [file.stat().st_mtime_ns for file in diverged]
+        assert program("batch", path, "-q", *more).code == 1
+        assert ([file.stat().st_mtime_ns for file in diverged] == before) == is_kept
+
+
+def test_a_time_limit_leaves_cells_for_the_same_command(program: Program, write: Any) -> None:
+    answer = program("batch", write(), "--time-limit", "0")
+    assert answer.code == 130
+    assert "cells are not finished; the same command continues them" in answer.err
+    assert program("batch", write()).code == 0
+
+
+def test_gates_of_the_config_are_among_the_verdicts(
+    program: Program, write: Any, tmp_path: Path
+) -> None:
+    path = write()
+    with (tmp_path / "short.yaml").open("a") as file:
+        file.write("expect: {test.accuracy: {min: 0.01}, test.loss: {max: 0.0}}\n")
+    answer = program("batch", path, "-q", "--json")
+    assert answer.code == 4
+    assert [gate["passed"] for gate in answer.json["gates"]] == [True, False] * 4
+
+
 def test_a_dry_run_predicts_and_writes_nothing(
     program: Program, write: Any, tmp_path: Path
 ) -> None:

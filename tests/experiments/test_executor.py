@@ -6,12 +6,15 @@ import os
 import signal
 from collections.abc import Mapping
 from pathlib import Path
+from time import time
 from typing import Any
 
 import pytest
 
 import nnkit
 from nnkit.data.sources.csv import Csv
+from nnkit.experiments.batch import BatchListener, Limits, run_cells
+from nnkit.experiments.batch_file import Cell
 from nnkit.experiments.executor import LocalExecutor
 from nnkit.experiments.job import NOT_RUN, Job
 from nnkit.experiments.worker import LastDataset
@@ -35,7 +38,6 @@ def test_a_job_is_the_training_that_train_does(tmp_path: Path) -> None:
         again = executor.submit(job(iris(), tmp_path), ignore).result()
     own = nnkit.train(iris(), runs=tmp_path / "own", threads=1)
     assert (ending.outcome, ending.already_finished) == ("completed", False)
-    assert ending.summary is not None
     assert ending.summary["weights_sha256"] == own.summary["weights_sha256"]
     assert again.already_finished
     assert [record["step"] for record in records] == [
@@ -80,11 +82,16 @@ def test_stop_saves_what_runs_and_cancels_the_rest(tmp_path: Path) -> None:
 
 
 def test_a_deadline_saves_and_interrupts(tmp_path: Path) -> None:
+    long = iris(training={"epochs": None, "steps": 10**6, "evaluate_every": 100})
+    cells = [Cell(long, {}), Cell(iris(), {})]
     with LocalExecutor(1) as executor:
-        ending = executor.submit(job(iris(), tmp_path, deadline=0.0), ignore).result()
-    assert ending.outcome == "interrupted"
-    assert ending.summary is not None
-    assert ending.summary["step"] == 1
+        limits = Limits(deadline=time() + 1)
+        runs = tmp_path / "runs"
+        results = run_cells(cells, executor, runs, 1, limits, BatchListener())
+    assert [result.ending.outcome for result in results] == ["interrupted", "not run"]
+    assert results[0].ending.summary["step"] >= 1
+    (run,) = list_runs(runs)
+    assert (run.state, run.begun) == ("interrupted", True)
 
 
 def test_a_run_that_another_process_trains_is_left_alone(tmp_path: Path) -> None:
@@ -101,7 +108,6 @@ def test_threads_are_handed_in(tmp_path: Path, threads: int) -> None:
     config = iris(training={"threads": 2})
     with LocalExecutor(1) as executor:
         ending = executor.submit(job(config, tmp_path, threads=threads), ignore).result()
-    assert ending.summary is not None
     assert ending.summary["threads"] == threads
 
 
