@@ -5,26 +5,25 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nnkit.cli.gates import exit_if_missed
 from nnkit.cli.options import JsonOption, RunsOption, argument
 from nnkit.cli.output import (
     check_output,
     print_json,
-    result_width,
     say,
     show_bytes,
-    show_figure,
     show_seconds,
     table,
 )
 
 if TYPE_CHECKING:
-    from nnkit.experiments.batch import Group
     from nnkit.experiments.batch_file import Cell, LoadedBatch
     from nnkit.experiments.gates import GateVerdict
+    from nnkit.experiments.groups import Group
 
 SUMMARY = "GITHUB_STEP_SUMMARY"  # a file to which GitHub Actions adds Markdown
 
@@ -137,10 +136,12 @@ def batch(
     """
     from nnkit.cli.batch_progress import batch_progress
     from nnkit.cli.interruption import Interruption
-    from nnkit.experiments.batch import Limits, grouped, run_cells, verdicts
+    from nnkit.experiments.batch import Limits, run_cells
     from nnkit.experiments.batch_file import load_batch
     from nnkit.experiments.checks import check_cells, forget_failures
     from nnkit.experiments.executor import LocalExecutor
+    from nnkit.experiments.gates import verdicts
+    from nnkit.experiments.groups import grouped
     from nnkit.nn.numerics import processors
 
     loaded = load_batch(file)
@@ -162,7 +163,7 @@ def batch(
         threads = max(1, processors() // workers)
         results = run_cells(cells, executor, runs, threads, limits, listener)
     groups = grouped(results)
-    found = list(verdicts(loaded, groups))
+    found = list(verdicts(groups, loaded.spec.expect))
     _report(loaded, groups, found, output or (), junit, write_baseline, as_json)
     _exit(groups, found, interruption.exit_code if interruption.requested() else 0)
 
@@ -227,7 +228,8 @@ def _report(
     write_baseline: Path | None,
     as_json: bool,
 ) -> None:
-    from nnkit.experiments.batch import baseline_of
+    from nnkit.cli.batch_table import batch_table, say_best
+    from nnkit.experiments.baselines import baseline_of
     from nnkit.experiments.reports import (
         as_csv,
         as_data,
@@ -240,7 +242,7 @@ def _report(
     from nnkit.text import as_json as text_of
 
     metrics = chosen_metrics(groups)
-    headings, cells = _table(groups, metrics)
+    headings, cells = batch_table(groups, metrics)
     data = as_data(groups, found)
     markdown = _markdown(loaded, as_markdown(headings, cells), found)
     writers: Mapping[str, Callable[[], str]] = {
@@ -260,68 +262,10 @@ def _report(
         print_json(data)
         return
     print(table(headings, cells), flush=True)
-    _say_best(groups, metrics)
+    say_best(groups, metrics)
     for written in (*output, junit, write_baseline):
         if written is not None:
             say(f"wrote {written}")
-
-
-def _table(groups: Sequence[Group], metrics: Sequence[str]) -> tuple[list[str], list[list[str]]]:
-    """The table's headings and cells, columns left out from the right until it fits."""
-    from nnkit.experiments.reports import rows_of
-
-    rows = rows_of(groups, metrics)
-    axes = list(dict.fromkeys(key for row in rows for key in row))
-    axes = axes[: axes.index("n")]
-    shown = []
-    for row in rows:
-        line = {axis: _value(row.get(axis)) for axis in axes}
-        line["n"] = str(row["n"]) if row["n"] == row["seeds"] else f"{row['n']} of {row['seeds']}"
-        for metric in metrics:
-            line[metric] = _mean(metric, row[metric], row[f"{metric} sd"])
-        line["parameters"] = "" if row["parameters"] is None else f"{row['parameters']:,.0f}"
-        line["time"] = "" if row["seconds"] is None else show_seconds(row["seconds"])
-        if row["n"] < row["seeds"]:
-            line["outcome"] = row["outcome"]
-        shown.append(line)
-    columns = list(dict.fromkeys(key for line in shown for key in line))
-    while len(columns) > len(axes) + 2:
-        cells = [[line.get(column, "") for column in columns] for line in shown]
-        if max(map(len, table(columns, cells).splitlines())) <= result_width():
-            break
-        dispensable = [c for c in columns if c in ("parameters", "time") or c in metrics[2:]]
-        if not dispensable:
-            break
-        columns.remove(dispensable[-1])
-    return columns, [[line.get(column, "") for column in columns] for line in shown]
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:g}"
-    return "" if value is None else str(value)
-
-
-def _mean(metric: str, mean: float | None, deviation: float | None) -> str:
-    if mean is None:
-        return "–"
-    shown = show_figure(metric, mean)
-    if deviation is None:
-        return shown
-    return f"{shown.removesuffix(' %')} ± {show_figure(metric, deviation)}"
-
-
-def _say_best(groups: Sequence[Group], metrics: Sequence[str]) -> None:
-    from nnkit.experiments.reports import best_group, leading_metric
-
-    metric = leading_metric(metrics)
-    if metric is None or len(groups) < 2:
-        return
-    best = best_group(groups, metric)
-    if best is not None:
-        mean = best.mean(metric)
-        assert mean is not None
-        say(f"best {metric}: {best.name}, {_mean(metric, *mean)}")
 
 
 def _markdown(loaded: LoadedBatch, text: str, found: Sequence[GateVerdict]) -> str:
@@ -353,9 +297,4 @@ def _exit(groups: Sequence[Group], found: Sequence[GateVerdict], signal_code: in
         raise typer.Exit(1)
     if left:
         raise typer.Exit(INTERRUPTED)
-    missed = [verdict for verdict in found if not verdict.passed]
-    for verdict in missed:
-        where = verdict.run or verdict.cell
-        say(f"error: {where}: {verdict.message}")
-    if missed:
-        raise typer.Exit(4)
+    exit_if_missed(found)

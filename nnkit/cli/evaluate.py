@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nnkit.cli.checkpoints import chosen_checkpoint
+from nnkit.cli.gates import exit_if_missed, say_passed
 from nnkit.cli.options import CheckpointArgument, JsonOption, RunsOption, SplitOption
 from nnkit.cli.output import check_output, print_json, say, show_figure, table
 
@@ -47,24 +48,31 @@ def evaluate(
     preprocessed as in training.
 
     Prints the applicable metrics and, for classifiers, per-class scores and the confusion matrix;
-    --json prints everything.
+    --json prints everything. The exit code is 4 if a gate under expect: on this set is not met.
     """
     import nnkit
+    from nnkit.experiments.gates import verdicts
+    from nnkit.experiments.seeds import evaluated_group
     from nnkit.files import write_new
 
     if predictions is not None:
         check_output(predictions)
         _check_free(predictions)
     path = chosen_checkpoint(checkpoint, runs)
-    report = nnkit.load_checkpoint(path).report(split, data)
+    model = nnkit.load_checkpoint(path)
+    report = model.report(split, data)
     if predictions is not None:
         write_new(predictions, report.predictions())
+    found = list(verdicts([evaluated_group(path, model, report, data)], {}))
     if as_json:
-        print_json({"checkpoint": str(path), **report.record()})
+        gates = [verdict.record() for verdict in found]
+        print_json({"checkpoint": str(path), **report.record(), "gates": gates})
     else:
         _render(path, report)
     if predictions is not None:
         say(f"wrote {predictions}: {len(report):,} predictions")
+    say_passed(found)
+    exit_if_missed(found)
 
 
 def _check_free(path: Path) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nnkit.cli.gates import exit_if_missed, say_passed
 from nnkit.cli.options import ConfigArgument, JsonOption, RunsOption, SetOption
 from nnkit.cli.output import (
     print_json,
@@ -15,10 +18,14 @@ from nnkit.cli.output import (
     show_bytes,
     show_figure,
     show_seconds,
+    table,
 )
 from nnkit.cli.tables import results_table
 
 if TYPE_CHECKING:
+    from nnkit.experiments.gates import GateVerdict
+    from nnkit.experiments.groups import Group
+    from nnkit.task.config import Config
     from nnkit.training.run import Run
 
 
@@ -44,53 +51,97 @@ def train(
     All output is saved in runs/NAME-HASH: checkpoints, metrics.jsonl, summary.json. Ctrl-C finishes
     the current step, saves, and exits with 130; --resume continues from there to the same result,
     bit for bit, as an uninterrupted run. A finished run is not trained again: its result is shown.
+    A gate over several seeds, under expect:, trains the config with each of them.
     """
     import nnkit
     from nnkit.cli.interruption import Interruption
-    from nnkit.cli.progress import progress_listener
-    from nnkit.errors import GateError, UsageError
+    from nnkit.errors import UsageError
+    from nnkit.experiments.baselines import check_baselines
+    from nnkit.experiments.gates import verdicts
+    from nnkit.experiments.seeds import group_of, over_seeds
 
     if resume and restart:
         raise UsageError("--resume and --restart exclude each other; use one of them")
     if dry_run and (resume or restart):
         raise UsageError("--dry-run cannot be combined with --resume or --restart")
     loaded = nnkit.load_config(config, overrides or ())
+    check_baselines(loaded.expect)
     if dry_run:
         _dry_run(loaded, runs, as_json)
         return
-    missed: GateError | None = None
     with Interruption() as interruption:
-        try:
-            run = nnkit.train(
-                loaded,
-                runs=runs,
-                resume=resume,
-                restart=restart,
-                listeners=[progress_listener(quiet=quiet)],
-                should_stop=interruption.requested,
-            )
-        except GateError as error:
-            missed, run = error, error.run
+        options = Options(runs, resume, restart, quiet, interruption.requested)
+        trained = list(_train_seeds(over_seeds(loaded), options))
+    run = trained[-1][1]
+    found = [] if run.interrupted else list(verdicts([group_of(trained)], {}))
     if as_json:
-        print_json(
-            {
-                "run": str(run.directory),
-                "already_finished": run.already_finished,
-                "interrupted": run.interrupted,
-                **run.summary,
-                "missed": str(missed).splitlines() if missed else [],
-            }
-        )
+        print_json(_record(trained, found))
     elif run.interrupted:
         _render_interruption(run)
+    elif len(trained) == 1:
+        print(results_table(run.summary, result_width()), flush=True)
+        if not run.already_finished:
+            say(f"run: {run.directory}")
     else:
-        _render(run)
-    if missed is not None:
-        for line in str(missed).splitlines():
-            say(f"error: {line}")
-        raise typer.Exit(missed.exit_code)
+        _render_seeds(group_of(trained))
     if run.interrupted:
         raise typer.Exit(interruption.exit_code)
+    say_passed(found)
+    exit_if_missed(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of `nnkit train` for each of its runs."""
+
+    runs: Path
+    resume: bool
+    restart: bool
+    quiet: bool
+    should_stop: Callable[[], bool]
+
+
+def _train_seeds(configs: Sequence[Config], options: Options) -> Iterator[tuple[Config, Run]]:
+    """Trains a config with each of its seeds, until a run is interrupted."""
+    import nnkit
+    from nnkit.cli.progress import progress_listener
+    from nnkit.errors import GateError
+    from nnkit.experiments.seeds import has_begun
+
+    for number, config in enumerate(configs, 1):
+        if len(configs) > 1:
+            say(f"seed {config.seed}, {number} of {len(configs)}")
+        try:
+            run = nnkit.train(
+                config,
+                runs=options.runs,
+                resume=options.resume and (number == 1 or has_begun(config, options.runs)),
+                restart=options.restart,
+                listeners=[progress_listener(quiet=options.quiet)],
+                should_stop=options.should_stop,
+            )
+        except GateError as error:
+            run = error.run
+        yield config, run
+        if run.interrupted:
+            return
+        _say_end(run)
+        if len(configs) > 1 and not run.already_finished:
+            say(f"run: {run.directory}")
+
+
+def _record(trained: Sequence[tuple[Config, Run]], found: Sequence[GateVerdict]) -> dict[str, Any]:
+    """The first run, all runs by seed, and the verdicts of the gates, as plain data."""
+    run = trained[0][1]
+    return {
+        "run": str(run.directory),
+        "already_finished": run.already_finished,
+        "interrupted": trained[-1][1].interrupted,
+        **run.summary,
+        "runs": {str(config.seed): str(run.directory) for config, run in trained},
+        "gates": [verdict.record() for verdict in found],
+        "missed": [f"{v.run or v.cell}: {v.message}" for v in found if not v.passed],
+    }
 
 
 def _render_interruption(run: Run) -> None:
@@ -100,18 +151,23 @@ def _render_interruption(run: Run) -> None:
     )
 
 
-def _render(run: Run) -> None:
+def _say_end(run: Run) -> None:
+    """Says how training ended."""
     summary = run.summary
-    early = ", stopped early" if summary["outcome"] == "stopped early" else ""
+    early = ", stopped early" if summary["step"] < summary["steps"] else ""
     steps, seconds = f"{summary['step']:,} steps", show_seconds(summary["seconds"])
     if run.already_finished:
         say(f"{run.directory} is already finished: {steps} in {seconds}{early}")
         say("nothing was trained; use --restart to train it again")
     else:
         say(f"trained {steps} in {seconds} ({summary['samples_per_second']:,} samples/s){early}")
-    print(results_table(summary, result_width()), flush=True)
-    if not run.already_finished:
-        say(f"run: {run.directory}")
+
+
+def _render_seeds(group: Group) -> None:
+    from nnkit.cli.batch_table import batch_table
+    from nnkit.experiments.reports import chosen_metrics
+
+    print(table(*batch_table([group], chosen_metrics([group]))), flush=True)
 
 
 def _dry_run(config: Any, runs: Path, as_json: bool) -> None:

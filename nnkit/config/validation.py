@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from nnkit.config.load import tag_of
 from nnkit.config.spec import NAMES_ELSEWHERE, SHORTHAND_KEY, Component, Spec, members
 from nnkit.config.yaml import Mark, Node, fault, resolve
-from nnkit.errors import ConfigError, Problem, SettingPath, dotted
+from nnkit.errors import ConfigError, Problem, SettingError, SettingPath, dotted
 
 S = TypeVar("S", bound=Spec)
 MAX_SECTION_DEPTH = 3  # maximal depth of the search for where a misplaced key belongs
@@ -38,6 +38,19 @@ def in_file_order(found: Sequence[tuple[Mark, Problem]], exit_code: int = 2) -> 
     """Combines problems into one error, in the order of their positions in the files."""
     ordered = sorted(found, key=lambda item: (item[0].file, item[0].line, item[0].column))
     return ConfigError([problem for _, problem in ordered], exit_code)
+
+
+def located(
+    spec: type[Spec], document: Node, errors: Sequence[SettingError], exit_code: int = 2
+) -> ConfigError:
+    """Errors about settings as one error, each with its position in the document."""
+    found = []
+    for error in errors:
+        path, node, exact = find_setting(spec, document, error.path)
+        mark = node.mark if exact else node.key
+        written = path if exact else error.path
+        found.append((mark, Problem(str(mark), written, error.message)))
+    return in_file_order(found, exit_code)
 
 
 def merged(problems: Iterable[Problem]) -> ConfigError:

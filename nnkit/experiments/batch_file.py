@@ -13,11 +13,11 @@ from pydantic import Field, model_validator
 
 from nnkit.config.load import override
 from nnkit.config.spec import FilePath, Listed, Spec
-from nnkit.config.validation import in_file_order, merged, validate
+from nnkit.config.validation import in_file_order, located, merged, validate
 from nnkit.config.yaml import Mark, Node, fault, read_yaml
-from nnkit.errors import ConfigError, Problem, SettingPath, dotted
-from nnkit.experiments.gates import Gate
+from nnkit.errors import ConfigError, Problem, SettingError, SettingPath, dotted
 from nnkit.task.config import Config, config_document, config_in
+from nnkit.task.gate import Gates, impossible_bounds, seeds_needed
 
 MOST_CELLS = 100_000
 SEED = "seed"
@@ -51,12 +51,14 @@ class BatchFile(Spec):
     include: Annotated[tuple[Overrides, ...], Listed] = Field(
         (), description="Further cells, each given by its overrides of the base."
     )
-    seeds: int | Annotated[tuple[int, ...], Listed, Field(min_length=1)] = Field(
-        1, description="Seeds of each cell: a list, or how many, counted from the config's own."
+    seeds: int | Annotated[tuple[int, ...], Listed, Field(min_length=1)] | None = Field(
+        None,
+        description="Seeds of each cell: a list, or how many, counted from the config's own; "
+        "default: as many as the gates need.",
     )
-    expect: dict[str, Gate] = Field(
+    expect: Gates = Field(
         default_factory=dict,
-        description="Gates on final metrics, as in a config, also over all seeds of a cell.",
+        description="Gates on the final metrics of every cell, as in a config.",
     )
 
     @model_validator(mode="after")
@@ -123,13 +125,17 @@ class LoadedBatch:
         path: the batch file.
         spec: its content.
         cells: in the order in which they run; seeds vary fastest.
-        marks: the position of each gate in the file.
+        document: the file as it was read, with positions.
     """
 
     path: Path
     spec: BatchFile
     cells: tuple[Cell, ...]
-    marks: Mapping[str, Mark]
+    document: Node
+
+    def error_at(self, errors: Sequence[SettingError]) -> ConfigError:
+        """Errors about settings of the batch file as one error, with their positions."""
+        return located(BatchFile, self.document, errors)
 
 
 def load_batch(path: str | Path) -> LoadedBatch:
@@ -144,22 +150,20 @@ def load_batch(path: str | Path) -> LoadedBatch:
     cells: list[Cell] = []
     problems: list[Problem] = []
     for axes, base, overrides in _combinations(Path(path), document):
-        for seed in _seeds(document, base):
-            try:
-                config = _config(base, [*overrides, *seed])
-            except ConfigError as error:
-                problems += error.problems
-                break  # other seeds would have the same problems
-            cells.append(Cell(config, axes))
+        try:
+            cells += _over_seeds(document, spec, axes, base, overrides)
+        except ConfigError as error:
+            problems += error.problems
         if len(cells) > MOST_CELLS:
             raise fault(document.mark, f"more than {MOST_CELLS:,} cells")
+    batch = LoadedBatch(Path(path), spec, tuple(cells), document)
+    if impossible := list(impossible_bounds(spec.expect)):
+        problems += batch.error_at(impossible).problems
     if problems:
         raise merged(problems)
     if not cells:
         raise fault(document.mark, "no cell is left; exclude fewer")
-    expect = document.child("expect")
-    gates = expect.value if expect is not None else {}
-    return LoadedBatch(Path(path), spec, tuple(cells), {name: n.key for name, n in gates.items()})
+    return batch
 
 
 Fault = tuple[Mark, Problem]
@@ -303,17 +307,34 @@ def _bases(path: Path, document: Node) -> Iterator[tuple[str, Node]]:
         yield file.stem, config_document(file)
 
 
-def _seeds(document: Node, base: Node) -> list[list[Override]]:
-    """For each seed the overrides that set it; none where the config's own is the only one."""
+def _over_seeds(
+    document: Node,
+    spec: BatchFile,
+    axes: Mapping[str, Any],
+    base: Node,
+    overrides: Sequence[Override],
+) -> list[Cell]:
+    """A cell for each seed; without `seeds`, for as many as the gates need.
+
+    Raises:
+        ConfigError: the cell's config is invalid, or a gate needs more seeds.
+    """
     seeds = document.child("seeds")
+    first = _config(base, overrides)
+    needed = seeds_needed(spec.expect, first.expect)
     if seeds is None:
-        return [[]]
-    if isinstance(seeds.value, list):
-        return [[Override(SEED, node, seeds.key)] for node in seeds.value]
-    own = base.child(SEED)
-    first = own.value if own is not None and isinstance(own.value, int) else 0
-    numbers = [replace(seeds, value=first + i) for i in range(seeds.value)]
-    return [[Override(SEED, node, seeds.key)] for node in numbers]
+        numbers = [Node(first.seed + i, document.mark, document.mark) for i in range(needed)]
+    elif isinstance(seeds.value, list):
+        numbers = seeds.value
+    else:
+        numbers = [replace(seeds, value=first.seed + i) for i in range(seeds.value)]
+    if len(numbers) < needed:
+        assert seeds is not None
+        message = f"a gate under expect: needs {needed} seeds, but this gives {len(numbers)}"
+        raise fault(seeds.mark, message, ("seeds",))
+    origin = document.mark if seeds is None else seeds.key
+    chosen = [[*overrides, Override(SEED, number, origin)] for number in numbers]
+    return [Cell(_config(base, each), axes) for each in chosen]
 
 
 def _config(base: Node, overrides: Sequence[Override]) -> Config:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from nnkit.config.validation import merged
-from nnkit.errors import ConfigError, Problem
+from nnkit.errors import ConfigError, Problem, SettingError
+from nnkit.experiments.baselines import check_baselines
 from nnkit.experiments.batch_file import Cell, LoadedBatch
-from nnkit.experiments.gates import OF_RUN, read_baseline
 from nnkit.inspection.dry_run import dry_run
 from nnkit.runs.directory import RunDirectory
+from nnkit.runs.results import OF_RUN
+from nnkit.task.gate import Gate
 from nnkit.task.task import Task, load_task
 from nnkit.training.identity import run_name
 from nnkit.training.trainer import Trainer
@@ -44,16 +46,22 @@ def check_cells(batch: LoadedBatch, cells: Sequence[Cell]) -> None:
                 where = f" (in cell {cell.group_name})" if cell.axes else ""
                 told = replace(problem, message=f"{problem.message}{where}")
                 problems.setdefault((problem.position, problem.message), told)
-    for name, gate in batch.spec.expect.items():
-        if gate.no_worse_than is not None:
-            read_baseline(gate.no_worse_than)
-        if names and name not in {*names, *OF_RUN}:
-            known = ", ".join(sorted({*names, *OF_RUN}))
-            text = f"no cell has this metric; available: {known}"
-            position = str(batch.marks[name])
-            problems[position, text] = Problem(position, ("expect", name), text)
+    if unknown := list(_unknown_metrics(batch.spec.expect, frozenset(names))):
+        for problem in batch.error_at(unknown).problems:
+            problems[problem.position, problem.message] = problem
     if problems:
         raise merged(problems.values())
+    for gates in (batch.spec.expect, *(cell.config.expect for cell in _distinct(cells))):
+        check_baselines(gates)
+
+
+def _unknown_metrics(expect: Mapping[str, Gate], known: frozenset[str]) -> Iterator[SettingError]:
+    """Yields an error for each gate on a metric that no cell has."""
+    available = ", ".join(sorted({*known, *OF_RUN}))
+    for name in expect:
+        if known and name not in {*known, *OF_RUN}:
+            text = f"no cell has this metric; available: {available}"
+            yield SettingError(("expect", name), text)
 
 
 def _distinct(cells: Sequence[Cell]) -> list[Cell]:

@@ -1,55 +1,22 @@
-"""Gates of a batch: bounds on the final metrics of single runs, of all seeds, and of a baseline."""
+"""Judges gates: bounds on the final metrics of single runs, of all seeds, and of a baseline."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from math import atan, cos, exp, lgamma, log, pi, sqrt
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from statistics import fmean, stdev
-from typing import Annotated, Any, Self
+from typing import Any
 
-from pydantic import Field, model_validator
-
-from nnkit.config.spec import FilePath, NonNegative
-from nnkit.errors import DataError
+from nnkit.experiments.baselines import read_baseline
+from nnkit.experiments.groups import CellResult, Group
+from nnkit.experiments.job import Ending
+from nnkit.experiments.significance import confidence_limits
 from nnkit.metrics import higher_is_better
-from nnkit.runs.directory import RunDirectory
-from nnkit.runs.results import final_metrics
-from nnkit.task.config import Bound
+from nnkit.runs.directory import FINISHED
+from nnkit.task.gate import CONFIDENCE, Gate
+from nnkit.training.expectations import shortfall
 
-# Metrics of a run as a whole: how they are called in a summary.
-OF_RUN = ("seconds", "parameters", "checkpoint_bytes")
-
-
-class Gate(Bound):
-    """Bounds on a final metric, of each run or over the seeds of a cell.
-
-    With `seeds`, the mean over seeds must meet the bound with the given confidence: by Student's t,
-    the one-sided confidence limit mean ∓ t·s/√n is compared, not one lucky run.
-    """
-
-    seeds: Annotated[int, Field(ge=2)] | None = Field(
-        None, description="The least number of seeds, whose mean is bounded with confidence."
-    )
-    confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(
-        0.95, description="The confidence that the true mean meets the bound; with `seeds`."
-    )
-    no_worse_than: FilePath | None = Field(
-        None, description="A baseline written by --write-baseline; compared seed by seed."
-    )
-    margin: NonNegative = Field(
-        0.0, description="By how much the mean over seeds may be worse than the baseline."
-    )
-
-    @model_validator(mode="after")
-    def _bounds_something(self) -> Self:
-        if self.min is None and self.max is None and self.no_worse_than is None:
-            raise ValueError("set min, max or no_worse_than")
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise ValueError(f"min must not exceed max, got {self.min:g} and {self.max:g}")
-        return self
+ROUNDING = 1e-12  # the difference of two figures such as 0.92 and 0.90 is not exact
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,28 +39,73 @@ class GateVerdict:
     passed: bool
     message: str
 
+    def record(self) -> dict[str, Any]:
+        """The verdict as plain data."""
+        known = asdict(self)
+        return {"metric": known.pop("gate"), **known}
 
-def metric_of(summary: Mapping[str, Any], run: str, name: str) -> float | None:
-    """A final metric of a run, such as `test.accuracy` or `seconds`; None if it has none."""
-    if name == "checkpoint_bytes":
-        best = RunDirectory(Path(run)).best
-        return float(best.stat().st_size) if best.is_file() else None
-    if name in OF_RUN:
-        value = summary.get(name)
-    else:
-        value = final_metrics(summary).get(name)
-    return None if value is None else float(value)
+
+def verdicts(groups: Sequence[Group], expect: Mapping[str, Gate]) -> Iterator[GateVerdict]:
+    """Whether each gate was met, by each run or by each group of runs.
+
+    Args:
+        groups: the results.
+        expect: gates on all groups, beside those of the configs.
+
+    Raises:
+        DataError: a baseline cannot be read.
+    """
+    for group in groups:
+        for gates in (expect, group.results[0].cell.config.expect):
+            for name, gate in gates.items():
+                yield from _verdicts_of_gate(name, gate, group)
+
+
+def _verdicts_of_gate(name: str, gate: Gate, group: Group) -> Iterator[GateVerdict]:
+    values = group.values(name)
+    if gate.no_worse_than is not None:
+        known = read_baseline(gate.no_worse_than).get(group.key, {})
+        before = {seed: metrics[name] for seed, metrics in known.items() if name in metrics}
+        passed, message = baseline_verdict(name, gate, values, before)
+        yield GateVerdict(name, group.name, None, "", passed, message)
+    if gate.seeds is not None:
+        passed, message = mean_verdict(name, gate, list(values.values()))
+        yield GateVerdict(name, group.name, None, "", passed, message)
+    elif gate.bounded:
+        for result in group.results:
+            yield _of_run(name, gate, group, result)
+
+
+def _of_run(name: str, gate: Gate, group: Group, result: CellResult) -> GateVerdict:
+    value, seed, run = result.metric(name), result.cell.seed, result.ending.run
+    if value is None:
+        message = f"{name}: no result, because the cell {_why(result.ending)}"
+        return GateVerdict(name, group.name, seed, run, passed=False, message=message)
+    short = shortfall(name, gate, value)
+    return GateVerdict(
+        name, group.name, seed, run, short is None, short or f"{name} is {value:.6g}"
+    )
+
+
+def _why(ending: Ending) -> str:
+    if ending.outcome in FINISHED:
+        return "has no such metric"
+    if ending.error:
+        return f"failed: {ending.error.splitlines()[0]}"
+    return "was not run" if ending.outcome == "not run" else f"was {ending.outcome}"
 
 
 def mean_verdict(name: str, gate: Gate, values: Sequence[float]) -> tuple[bool, str]:
     """Whether the mean over seeds meets a gate's bounds with its confidence, and a message."""
     assert gate.seeds is not None
     if len(values) < gate.seeds:
-        return False, f"{name}: only {len(values)} of the {gate.seeds} seeds needed have finished"
-    low, high = confidence_limits(values, gate.confidence)
+        have = f"{len(values)} has" if len(values) == 1 else f"{len(values)} have"
+        return False, f"{name}: the gate needs {gate.seeds} seeds, but only {have} finished"
+    confidence = gate.confidence or CONFIDENCE
+    low, high = confidence_limits(values, confidence)
     found = (
         f"{name} is {fmean(values):.6g} ± {stdev(values):.3g} over {len(values)} seeds; with "
-        f"{100 * gate.confidence:g} % confidence its mean is"
+        f"{100 * confidence:g} % confidence its mean is"
     )
     if gate.min is not None and not low >= gate.min:
         return False, (
@@ -125,67 +137,13 @@ def baseline_verdict(
     if not higher_is_better(name):
         worse = -worse
     where = f"over {len(common)} seed{'s' if len(common) > 1 else ''}"
-    if worse > gate.margin:
+    margin = gate.margin or 0.0
+    if worse > margin + ROUNDING:
         return False, (
             f"{name} is worse than the baseline by {worse:.3g} {where}, "
-            f"more than the margin of {gate.margin:g}"
+            f"more than the margin of {margin:g}"
         )
-    return True, f"{name} is {'better' if worse < 0 else 'worse'} by {abs(worse):.3g} {where}"
-
-
-def read_baseline(path: str | Path) -> dict[str, dict[int, dict[str, float]]]:
-    """The metrics of a baseline by cell and seed.
-
-    Raises:
-        DataError: the file is missing or not a baseline.
-    """
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-        return {
-            cell: {int(seed): dict(metrics) for seed, metrics in seeds.items()}
-            for cell, seeds in content["cells"].items()
-        }
-    except OSError as error:
-        raise DataError(
-            f"{path}: the baseline cannot be read ({error.strerror}); "
-            "write one with nnkit batch --write-baseline"
-        ) from None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise DataError(f"{path}: not a baseline of nnkit batch --write-baseline") from None
-
-
-def confidence_limits(values: Sequence[float], confidence: float) -> tuple[float, float]:
-    """The one-sided lower and upper confidence limits of a mean, mean ∓ t·s/√n (Student 1908)."""
-    n = len(values)
-    reach = t_quantile(confidence, n - 1) * stdev(values) / sqrt(n)
-    return fmean(values) - reach, fmean(values) + reach
-
-
-def t_quantile(probability: float, freedom: int) -> float:
-    """The quantile of Student's t distribution, for a probability of more than a half.
-
-    Args:
-        probability: between 0.5 and 1.
-        freedom: degrees of freedom, from 1.
-    """
-    low, high = 0.0, 1.0
-    while t_probability(high, freedom) < probability:
-        high *= 2
-    for _ in range(200):
-        middle = (low + high) / 2
-        low, high = (
-            (middle, high) if t_probability(middle, freedom) < probability else (low, middle)
-        )
-    return high
-
-
-def t_probability(t: float, freedom: int) -> float:
-    """P(T ≤ t) for t ≥ 0, by Simpson's rule over the angle: t = √ν·tan θ, dP = c·cos^(ν−1) θ dθ."""
-    steps = 2000
-    width = atan(t / sqrt(freedom)) / steps
-    heights = [cos(i * width) ** (freedom - 1) for i in range(steps + 1)]
-    area = (
-        width / 3 * (heights[0] + heights[-1] + 4 * sum(heights[1::2]) + 2 * sum(heights[2:-1:2]))
-    )
-    scale = exp(lgamma((freedom + 1) / 2) - lgamma(freedom / 2) - log(pi) / 2)
-    return 0.5 + scale * area
+    if worse == 0:
+        return True, f"{name} is that of the baseline {where}"
+    change = "better" if worse < 0 else "worse"
+    return True, f"{name} is {change} than the baseline by {abs(worse):.3g} {where}"

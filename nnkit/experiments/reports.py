@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from nnkit.experiments.batch import CellResult, Group
 from nnkit.experiments.batch_file import short_keys
 from nnkit.experiments.gates import GateVerdict
+from nnkit.experiments.groups import CellResult, Group
 from nnkit.experiments.job import FAILED
 from nnkit.metrics import higher_is_better
 from nnkit.runs.directory import FINISHED
@@ -117,17 +117,7 @@ def as_data(groups: Sequence[Group], verdicts: Sequence[GateVerdict]) -> dict[st
             }
             for group in groups
         ],
-        "gates": [
-            {
-                "metric": verdict.gate,
-                "cell": verdict.cell,
-                "seed": verdict.seed,
-                "run": verdict.run,
-                "passed": verdict.passed,
-                "message": verdict.message,
-            }
-            for verdict in verdicts
-        ],
+        "gates": [verdict.record() for verdict in verdicts],
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from nnkit.config.yaml import read_yaml
 from nnkit.errors import CheckpointError, ConfigError, SettingPath, dotted
-from nnkit.runs.directory import RunDirectory
+from nnkit.runs.directory import WITHOUT_EFFECT, RunDirectory
 from nnkit.runs.header import read_header
 
 ABSENT: Final = object()
@@ -27,18 +27,18 @@ def identity(run: RunDirectory) -> dict[str, Any]:
         return identity_of(header["config"], header["data"], header["versions"]["nnkit"])
     except (CheckpointError, KeyError, TypeError):
         try:
-            return _nameless(read_yaml(run.config).plain())
+            return _effective(read_yaml(run.config).plain())
         except ConfigError:
             return {}
 
 
 def identity_of(config: Mapping[str, Any], fingerprint: str, version: str) -> dict[str, Any]:
     """The identity of a result: the config, the fingerprint of the data and nnkit's version."""
-    return {**_nameless(config), DATA: fingerprint[:8], "nnkit": version}
+    return {**_effective(config), DATA: fingerprint[:8], "nnkit": version}
 
 
-def _nameless(config: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in config.items() if key != "name"}
+def _effective(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in config.items() if key not in WITHOUT_EFFECT}
 
 
 def differences(identities: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

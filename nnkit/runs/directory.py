@@ -19,6 +19,7 @@ from nnkit.text import as_json
 DEFAULT_RUNS = Path("runs")
 Outcome = Literal["completed", "stopped early", "gate missed", "interrupted", "pruned", "diverged"]
 FINISHED = frozenset({"completed", "stopped early", "gate missed"})  # the others have no results
+WITHOUT_EFFECT = ("name", "expect")  # sections of a config that do not change a run's result
 LOCK_ATTEMPTS = 5  # retries, because listing runs holds their locks briefly
 
 
@@ -181,10 +182,13 @@ def _try_lock(file: IO[bytes], *, shared: bool = False) -> bool:
 def run_hash(config: Mapping[str, Any], fingerprint: str, version: str) -> str:
     """Eight hexadecimal digits that identify a run by config, data and version.
 
-    File paths are left out; the fingerprint represents the contents.
+    What does not change the result is left out: the name, gates, and file paths, for which the
+    fingerprint of the data stands.
     """
     source = {k: v for k, v in config["data"]["source"].items() if k not in PATH_SETTINGS}
-    known = {**config, "name": "", "data": {**config["data"], "source": source}}
+    known = {**config, "data": {**config["data"], "source": source}}
+    for key in WITHOUT_EFFECT:
+        known.pop(key, None)
     text = json.dumps([known, fingerprint, version], sort_keys=True)
     return sha256(text.encode()).hexdigest()[:8]
 

@@ -8,6 +8,9 @@ from typing import Any
 
 from nnkit.runs.directory import RunDirectory
 
+# Metrics of a run as a whole, beside those of its sets.
+OF_RUN = ("seconds", "parameters", "checkpoint_bytes")
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -44,6 +47,20 @@ def final_metrics(summary: Mapping[str, Any]) -> dict[str, float]:
         for name, figures in summary.get("results", {}).items()
         for figure, value in figures.items()
     }
+
+
+def metric_of(summary: Mapping[str, Any], run: RunDirectory, name: str) -> float | None:
+    """A final metric of a run, such as `test.accuracy` or `seconds`; None if it has none.
+
+    Args:
+        summary: the run's summary.
+        run: the run, for the size of its best checkpoint, `checkpoint_bytes`.
+        name: the metric.
+    """
+    if name == "checkpoint_bytes":
+        return float(run.best.stat().st_size) if run.best.is_file() else None
+    value = summary.get(name) if name in OF_RUN else final_metrics(summary).get(name)
+    return None if value is None else float(value)
 
 
 def rank(runs: Iterable[RunDirectory], metric: str, *, higher: bool) -> Ranking:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from nnkit.config.load import load_document
 from nnkit.config.spec import Count, Listed, OneOf, Spec
-from nnkit.config.validation import find_setting, in_file_order, validate
+from nnkit.config.validation import find_setting, located, validate
 from nnkit.config.yaml import Mark, Node, dump_yaml, node_of
 from nnkit.data.augment import AnyAugmentation
 from nnkit.data.preprocess import AnyStep
@@ -33,6 +33,7 @@ from nnkit.optim.averaging import AnyAveraging
 from nnkit.optim.optimizers import Adam, AnyOptimizer
 from nnkit.optim.regularization import Regularization
 from nnkit.task.answers import gives_probabilities
+from nnkit.task.gate import Gates, impossible_bounds
 
 DEFAULT_EPOCHS = 10
 
@@ -102,36 +103,6 @@ class Training(Spec):
         return self
 
 
-class Bound(Spec):
-    """Bounds on a final metric."""
-
-    min: float | None = Field(None, description="Lower bound, inclusive.")
-    max: float | None = Field(None, description="Upper bound, inclusive.")
-
-    @model_validator(mode="after")
-    def _bounds_something(self) -> Self:
-        if self.min is None and self.max is None:
-            raise ValueError("set min, max or both")
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise ValueError(f"min must not exceed max, got {self.min:g} and {self.max:g}")
-        return self
-
-
-def _is_mapping(value: Any) -> bool:
-    return isinstance(value, Mapping)
-
-
-def _dotted_keys(bounds: Any) -> Any:
-    """Flattens `{test: {accuracy: …}}`, which `--set expect.test.accuracy.min=…` makes."""
-    if not isinstance(bounds, Mapping):
-        return bounds
-    flat: dict[str, Any] = {}
-    for name, bound in bounds.items():
-        nested = isinstance(bound, Mapping) and bound and all(map(_is_mapping, bound.values()))
-        flat |= {f"{name}.{figure}": b for figure, b in bound.items()} if nested else {name: bound}
-    return flat
-
-
 class Config(Spec):
     """A complete config: the data, the five choices, and how to train.
 
@@ -153,9 +124,9 @@ class Config(Spec):
     optimizer: AnyOptimizer = Field(Adam(), description="The update rule.")
     regularization: Regularization = Regularization()
     training: Training = Training()
-    expect: Annotated[dict[str, Bound], BeforeValidator(_dotted_keys)] = Field(
+    expect: Gates = Field(
         default_factory=dict,
-        description="Bounds on final metrics, such as test.accuracy: {min: 0.98}; the exit code "
+        description="Gates on final metrics, such as test.accuracy: {min: 0.98}; the exit code "
         "is 4 if one is not met.",
     )
     _document: Node | None = PrivateAttr(None)
@@ -187,13 +158,7 @@ class Config(Spec):
         code = max(error.exit_code for error in errors)
         if self._document is None:
             return ConfigError([Problem("", error.path, error.message) for error in errors], code)
-        found = []
-        for error in errors:
-            path, node, exact = find_setting(Config, self._document, error.path)
-            mark = node.mark if exact else node.key
-            written = path if exact else error.path
-            found.append((mark, Problem(str(mark), written, error.message)))
-        return in_file_order(found, code)
+        return located(Config, self._document, errors, code)
 
     def check(self) -> Self:
         """Checks that the sections fit together.
@@ -270,7 +235,7 @@ def conflicts(config: Config) -> Iterator[SettingError]:
     yield from _output_conflicts(config)
     yield from _dropout_conflicts(config)
     yield from _optimizer_conflicts(config)
-    yield from _impossible_bounds(config)
+    yield from impossible_bounds(config.expect)
     yield from _idle_settings(config)
 
 
@@ -458,18 +423,3 @@ def _output_conflicts(config: Config) -> Iterator[SettingError]:
             f"{output.tag()} over 1 unit is always {'0' if output.log_probability else '1'}; use "
             "one unit per class, or binary_cross_entropy with 1",
         )
-
-
-def _impossible_bounds(config: Config) -> Iterator[SettingError]:
-    """Checks for bounds outside a metric's range, such as a percentage instead of a fraction."""
-    for name, bound in config.expect.items():
-        metric = METRICS.get(name.rpartition(".")[2])
-        for side, value in (("min", bound.min), ("max", bound.max)):
-            if metric is None or value is None or metric.least <= value <= metric.most:
-                continue
-            message = f"{metric.name} is at least {metric.least:g}"
-            if value > metric.most:
-                message = f"{metric.name} is at most {metric.most:g}"
-                if metric.most == 1 and 2 < value <= 100:
-                    message += f"; write {value / 100:g}"
-            yield SettingError(("expect", name, side), message)

@@ -1,34 +1,43 @@
-"""Gates: bounds on final metrics, under `expect:` in a config."""
+"""Judges the gates of a config that a single run meets or misses."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from nnkit.task.config import Bound
+from nnkit.runs.directory import RunDirectory
+from nnkit.runs.results import metric_of
+from nnkit.task.gate import Gate
 
 
-def missed_gates(expect: Mapping[str, Bound], results: Mapping[str, Any]) -> list[str]:
-    """Describes each bound that the results do not meet, and by how much.
+def missed_gates(
+    expect: Mapping[str, Gate], summary: Mapping[str, Any], run: RunDirectory
+) -> list[str]:
+    """Describes each bound of a run that its results do not meet, and by how much.
+
+    Gates over several seeds and gates with a baseline are left to `nnkit.experiments`.
 
     Args:
-        expect: bounds by metric, such as `test.accuracy`.
-        results: final metrics by set, as in a run's summary.
+        expect: gates by metric, such as `test.accuracy`.
+        summary: the run's summary.
+        run: the run.
     """
-    missed = []
-    for name, bound in expect.items():
-        split, _, figure = name.partition(".")
-        if (text := shortfall(name, bound, results[split][figure])) is not None:
-            missed.append(text)
-    return missed
+    found = (
+        shortfall(name, gate, metric_of(summary, run, name))
+        for name, gate in expect.items()
+        if gate.bounds_each_run
+    )
+    return [text for text in found if text is not None]
 
 
-def shortfall(name: str, bound: Bound, value: float) -> str | None:
-    """Describes by how much a metric misses its bound; None if it meets it."""
-    if bound.min is not None and not value >= bound.min:
-        short, expected = f"{bound.min - value:.3g} too low", f"at least {bound.min:.6g}"
-    elif bound.max is not None and not value <= bound.max:
-        short, expected = f"{value - bound.max:.3g} too high", f"at most {bound.max:.6g}"
+def shortfall(name: str, gate: Gate, value: float | None) -> str | None:
+    """Describes by how much a metric misses its bounds; None if it meets them."""
+    if value is None:
+        return f"{name}: the run has no such metric"
+    if gate.min is not None and not value >= gate.min:
+        short, expected = f"{gate.min - value:.3g} too low", f"at least {gate.min:.6g}"
+    elif gate.max is not None and not value <= gate.max:
+        short, expected = f"{value - gate.max:.3g} too high", f"at most {gate.max:.6g}"
     else:
         return None
     return f"{name} is {value:.6g}, expected {expected} ({short})"

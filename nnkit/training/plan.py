@@ -13,6 +13,7 @@ from nnkit.metrics import LAST, METRICS
 from nnkit.nn.model import Model
 from nnkit.nn.numerics import execution_for
 from nnkit.nn.parallel.execution import Execution
+from nnkit.runs.results import OF_RUN
 from nnkit.task.config import DEFAULT_EPOCHS, Config
 from nnkit.task.task import PreparedSet, Task
 from nnkit.training.identity import named
@@ -150,7 +151,7 @@ def _metric_hint(wanted: str, watched: Sequence[str]) -> str:
 
 
 def _check_expected_names(config: Config, sets: Sequence[str], names: Sequence[str]) -> None:
-    figures = [f"{name}.{figure}" for name in sets for figure in names]
+    figures = [*OF_RUN, *(f"{name}.{figure}" for name in sets for figure in names)]
     if config.regularization.penalizes:
         figures.append("train.objective")
     for name in config.expect:

@@ -22,7 +22,7 @@ from nnkit.task.task import load_task
 from nnkit.training.identity import recorded_run_name
 from nnkit.training.listeners import Listener, LogFile
 from nnkit.training.loop import Evaluation
-from nnkit.training.summary import conclude, unfinished
+from nnkit.training.summary import conclude, judged, unfinished
 from nnkit.training.trainer import Stopping, Trainer
 from nnkit.version import __version__
 
@@ -66,7 +66,8 @@ def train(
     """Trains a config's network and saves all output in a folder; a finished run is not repeated.
 
     A run belongs to one config, data and version of nnkit. A finished run is returned unchanged,
-    with `already_finished` set.
+    with `already_finished` set. The gates under `expect:` are not part of its identity: if they
+    have changed, the finished run is held against the new ones.
 
     Args:
         config: a config from `load_config`.
@@ -89,7 +90,8 @@ def train(
         UsageError: a run of this config was interrupted, and neither `resume` nor `restart` is
             given; or another process is training it.
         DivergedError: the loss became NaN or infinite.
-        GateError: a bound under `expect:` is not met; the run itself is complete.
+        GateError: a gate under `expect:` is not met; the run itself is complete. Gates over seeds
+            and gates with a baseline need more than one run: `nnkit train` judges them.
     """
     config.check()
     run = None if restart else _finished_run(config, Path(runs))
@@ -97,7 +99,7 @@ def train(
         with config.locating():
             trainer = Trainer(load_task(config, dataset), Path(runs), threads)
         with trainer.directory.locked():
-            run = None if restart else _result(trainer.directory)
+            run = None if restart else _result(trainer.directory, config)
             if run is None:
                 _open(trainer, resume=resume, restart=restart)
                 record_fingerprint(config.data.source, trainer.task.fingerprint)
@@ -111,12 +113,18 @@ def train(
 def _finished_run(config: Config, runs: Path) -> Run | None:
     """The finished run of a config, if its data is known to be unchanged; else None."""
     name = recorded_run_name(config)
-    return None if name is None else _result(RunDirectory(runs / name))
+    return None if name is None else _result(RunDirectory(runs / name), config)
 
 
-def _result(directory: RunDirectory) -> Run | None:
-    summary = directory.read_summary()
-    return None if summary is None else Run(directory.path, summary, already_finished=True)
+def _result(directory: RunDirectory, config: Config) -> Run | None:
+    """The finished run in a folder, judged by the config's gates; None if there is none."""
+    saved = directory.read_summary()
+    if saved is None:
+        return None
+    summary = judged(saved, config.expect, directory)
+    if summary != saved:
+        directory.write_summary(summary)
+    return Run(directory.path, summary, already_finished=True)
 
 
 def _open(trainer: Trainer, *, resume: bool, restart: bool) -> None:
@@ -180,7 +188,9 @@ def _run(
                 else:
                     listener.stepped(event)
         finished = trainer.outcome in FINISHED
-        summary = conclude(trainer) if finished else unfinished(trainer)
+        summary = unfinished(trainer)
+        if finished:
+            summary = judged(conclude(trainer), trainer.config.expect, directory)
     except DivergedError as error:
         trainer.outcome = "diverged"
         directory.write_summary({**unfinished(trainer), "error": str(error)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import sha256
 from math import isfinite
 from typing import Any
@@ -12,6 +13,8 @@ from nnkit.inference.saving import copy_params, versions
 from nnkit.metrics import higher_is_better
 from nnkit.nn.params import Array
 from nnkit.runs.checkpoint import read_checkpoint
+from nnkit.runs.directory import RunDirectory
+from nnkit.task.gate import Gate
 from nnkit.training.expectations import missed_gates
 from nnkit.training.loop import REMEDY
 from nnkit.training.trainer import Trainer
@@ -44,12 +47,8 @@ def conclude(trainer: Trainer) -> dict[str, Any]:
             if not isfinite(value):
                 raise DivergedError(f"{name}.{figure} is {value} with the best weights; {REMEDY}")
     records = directory.read_metrics()
-    missed = missed_gates(trainer.config.expect, results)
-    if missed:
-        trainer.outcome = "gate missed"
     return {
         **unfinished(trainer),
-        "missed": missed,
         "samples_per_second": round(loop.progress.samples / max(trainer.seconds, 1e-9)),
         "monitor": monitor,
         "best": {"step": trainer.best.step, monitor: trainer.best.value},
@@ -60,6 +59,17 @@ def conclude(trainer: Trainer) -> dict[str, Any]:
         "best_weights_sha256": weights_sum(model.params),
         "versions": versions(model),
     }
+
+
+def judged(
+    summary: Mapping[str, Any], expect: Mapping[str, Gate], run: RunDirectory
+) -> dict[str, Any]:
+    """The summary of a finished run with its outcome by the gates, which may have changed since."""
+    missed = missed_gates(expect, summary, run)
+    early = summary["step"] < summary["steps"]
+    outcome = "gate missed" if missed else "stopped early" if early else "completed"
+    gates = {name: gate.model_dump(mode="json", exclude_none=True) for name, gate in expect.items()}
+    return {**summary, "outcome": outcome, "expect": gates, "missed": missed}
 
 
 def unfinished(trainer: Trainer) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def test_reports_in_every_form(program: Program, write: Any, tmp_path: Path) -> 
 def test_two_other_readers_understand_the_junit_report(
     program: Program, write: Any, tmp_path: Path
 ) -> None:
-    gates = "expect: {test.accuracy: {min: 1.01}, test.loss: {max: 100}}\n"
+    gates = "expect: {test.accuracy: {max: 0}, test.loss: {max: 100}}\n"
     failing = "include: [{optimizer: {kind: sgd, lr: 1.0e30}}]\n"
     report = tmp_path / "r.xml"
     program("batch", write(failing + gates), "--junit", report, "--quiet")
@@ -105,6 +105,9 @@ def test_two_other_readers_understand_the_junit_report(
         ),
         ("expect: {seconds: {max: 0}}\n", 4, "seconds is "),
         ("expect: {parameters: {max: 10}}\n", 4, "parameters is 131"),
+        ("expect: {test.accuracy: {min: 97}}\n", 2, "accuracy is at most 1; write 0.97"),
+        ("expect: {test.accuracy: {min: 0.9, seeds: 3}}\n", 2, "b.yaml:3:8: seeds: a gate"),
+        ("expect: {test.loss: {no_worse_than: none.json}}\n", 3, "none.json: the baseline cannot"),
         ("gird: {}\n", 2, "did you mean 'grid'?"),
         ("include: [{data.source.path: none.csv}]\n", 3, "none.csv: no such file"),
         ("include: [{optimizer: {kind: sgd, lr: 1.0e30}}]\n", 1, "diverged: the loss became"),
@@ -169,7 +172,7 @@ def test_gates_of_the_config_are_among_the_verdicts(
         file.write("expect: {test.accuracy: {min: 0.01}, test.loss: {max: 0.0}}\n")
     answer = program("batch", path, "-q", "--json")
     assert answer.code == 4
-    assert [gate["passed"] for gate in answer.json["gates"]] == [True, False] * 4
+    assert [gate["passed"] for gate in answer.json["gates"]] == [True, True, False, False] * 2
 
 
 def test_a_dry_run_predicts_and_writes_nothing(
@@ -199,13 +202,21 @@ def test_a_baseline_is_written_and_held(program: Program, write: Any, tmp_path: 
     assert "is worse than the baseline by 0.1 over 2 seeds" in answer.err
 
 
+def test_as_many_seeds_as_the_gates_need(program: Program, write: Any) -> None:
+    path = write("expect: {test.accuracy: {min: 0.01, seeds: 3}}\n")
+    path.write_text(path.read_text().replace("seeds: 2\n", ""))
+    found = program("batch", path, "-q", "--json").json
+    assert [[run["seed"] for run in cell["runs"]] for cell in found["cells"]] == [[0, 1, 2]] * 2
+    assert [gate["passed"] for gate in found["gates"]] == [True, True]
+
+
 def test_a_job_summary_is_added_to(
     program: Program, write: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     summary = tmp_path / "summary.md"
     summary.write_text("before\n")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
-    program("batch", write("expect: {test.accuracy: {min: 1.01}}\n"), "-q")
+    program("batch", write("expect: {parameters: {max: 1}}\n"), "-q")
     text = summary.read_text()
     assert text.startswith("before\n## b\n\n| lr | n |")
     assert "0 of 4 gates passed." in text

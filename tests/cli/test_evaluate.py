@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import shutil
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def test_a_checkpoint_goes_by_name_folder_or_file(
 def test_as_json(program: Program, trained: Path) -> None:
     found = program("eval", trained, "--json").json
     usual = ["checkpoint", "split", "samples", "loss", "metrics"]
-    assert list(found) == [*usual, "classes", "averages", "confusion", "confused"]
+    assert list(found) == [*usual, "classes", "averages", "confusion", "confused", "gates"]
     assert found["checkpoint"] == str(trained / "checkpoints" / "best.safetensors")
     assert (found["split"], found["samples"]) == ("test", 30)
     assert 0 <= found["metrics"]["accuracy"] <= 1
@@ -216,3 +217,37 @@ def test_data_that_was_moved(program: Program, tmp_path: Path) -> None:
     other = program("eval", run, "--data", TABLES / "wine.csv")
     assert other.code in (2, 3)
     assert other.out == ""
+
+
+class TestGates:
+    def train(self, program: Program, bound: str) -> None:
+        program("train", IRIS, "-q", "--set", "training={epochs: 2}", "--set", f"expect={bound}")
+
+    def test_missed(self, program: Program) -> None:
+        self.train(program, "{test.accuracy: {max: 0.01}, validation.loss: {max: 100}}")
+        answer = program("eval", "iris-mlp")
+        assert answer.code == 4
+        assert re.fullmatch(
+            r"error: runs/iris-mlp-\w+: test\.accuracy is .*, expected at most 0\.01 \(.*\)",
+            answer.err.strip(),
+        )
+        assert answer.out.startswith("checkpoint ")
+        found = program("eval", "iris-mlp", "--split", "validation", "--json")
+        assert (found.code, [gate["metric"] for gate in found.json["gates"]]) == (
+            0,
+            ["validation.loss"],
+        )
+
+    def test_over_seeds(self, program: Program, tmp_path: Path) -> None:
+        self.train(program, "{test.accuracy: {min: 0.01, seeds: 2}}")
+        for path in sorted((tmp_path / "runs").iterdir()):
+            answer = program("eval", path)
+            assert (answer.code, "over 2 seeds" in answer.err) == (0, True)
+        shutil.rmtree(path)
+        answer = program("eval", "iris-mlp")
+        assert (answer.code, "needs 2 seeds, but only 1 has" in answer.err) == (4, True)
+
+    def test_are_those_by_which_the_run_was_judged_last(self, program: Program) -> None:
+        self.train(program, "{test.accuracy: {max: 0.01}}")
+        self.train(program, "{test.accuracy: {min: 0.01}}")
+        assert program("eval", "iris-mlp").code == 0

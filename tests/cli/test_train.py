@@ -160,6 +160,30 @@ class TestExpectations:
         assert "already finished" in answer.err
         assert self.train(program, "{max: 0.01}", *more, "--json").json["missed"]
 
+    def test_over_seeds_trains_the_config_with_each(self, program: Program) -> None:
+        answer = self.train(program, "{min: 0.1, seeds: 3}", "--quiet")
+        assert answer.code == 0
+        assert [row.split()[:2] for row in answer.out.splitlines()] == [
+            ["cell", "n"],
+            ["iris-mlp", "3"],
+        ]
+        assert "over 3 seeds; with 95 % confidence its mean is at least" in answer.err
+        answer = self.train(program, "{min: 0.99, seeds: 3}", "--quiet", "--json")
+        assert (answer.code, list(answer.json["runs"])) == (4, ["0", "1", "2"])
+        (missed,) = answer.json["missed"]
+        assert missed.startswith("iris-mlp: test.accuracy is ")
+        assert answer.err.count("is already finished") == 3
+
+    def test_with_a_baseline(self, program: Program, tmp_path: Path) -> None:
+        bound = "{no_worse_than: base.json}"
+        answer = self.train(program, bound)
+        assert (answer.code, "write one with nnkit batch" in answer.err) == (3, True)
+        assert not (tmp_path / "runs").exists()
+        (tmp_path / "base.json").write_text('{"cells": {"{}": {"0": {"test.accuracy": 1.0}}}}')
+        assert "is worse than the baseline by" in self.train(program, bound).err
+        (tmp_path / "base.json").write_text('{"cells": {"{}": {"0": {"test.accuracy": 0.0}}}}')
+        assert "better than the baseline by" in self.train(program, bound).err
+
     def test_of_percent_is_refused_before_training(self, program: Program, tmp_path: Path) -> None:
         text = f"extends: {IRIS}\nexpect: {{test.accuracy: {{min: 97}}}}\n"
         (tmp_path / "c.yaml").write_text(text, encoding="utf-8")
@@ -175,7 +199,7 @@ class TestExpectations:
     ) -> None:
         answer = program(*SMALL, "--set", "expect={test.acc: {min: 1}}")
         assert answer.code == 2
-        assert "expect.test.acc: unknown metric; available: test.accuracy," in answer.errors[0]
+        assert "expect.test.acc: unknown metric; available: checkpoint_bytes," in answer.errors[0]
         assert not (tmp_path / "runs").exists()
 
 

@@ -184,7 +184,7 @@ def test_a_mistake_is_told_with_its_position(tmp_path: Path, text: str, message:
         ),
         (
             "expect: {test.acuracy: {min: 0.9}}\n",
-            r"b\.yaml:2:10: expect\.test\.acuracy: no cell has this metric; available: .*accuracy",
+            r"b\.yaml:2:24: expect\.test\.acuracy: no cell has this metric; available: .*accuracy",
         ),
         (
             "expect: {test.accuracy: {no_worse_than: none.json}}\n",

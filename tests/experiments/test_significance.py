@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isclose
+from math import isclose, sqrt
 
 import numpy as np
 import pytest
@@ -11,8 +11,10 @@ from scipy import stats
 from nnkit.experiments.significance import (
     Array,
     bootstrap_interval,
+    confidence_limits,
     mcnemar,
     sign_flip,
+    t_quantile,
     wilson_interval,
 )
 from nnkit.metrics import METRICS
@@ -104,3 +106,25 @@ def test_an_interval_holds_the_truth_as_often_as_it_says() -> None:
         low, high = wilson_interval(int(successes), 100)
         held += low <= 0.9 <= high
     assert held / 2000 == pytest.approx(0.95, abs=0.02)
+
+
+PROBABILITIES = (0.6, 0.9, 0.95, 0.99, 0.999)
+
+
+@pytest.mark.parametrize("freedom", [1, 2, 3, 4, 9, 30, 200])
+def test_quantiles_are_those_of_scipy(freedom: int) -> None:
+    found = [t_quantile(p, freedom) for p in PROBABILITIES]
+    np.testing.assert_allclose(found, stats.t.ppf(PROBABILITIES, freedom), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("seeds", "confidence"), [(3, 0.95), (5, 0.95), (10, 0.9)])
+def test_a_limit_covers_the_true_mean_as_often_as_it_says(seeds: int, confidence: float) -> None:
+    """By simulation; the binomial deviation of the share of 20,000 is a quarter of a percent."""
+    repeats = 20_000
+    runs = generator(0, "coverage").normal(0.97, 0.01, (repeats, seeds))
+    reach = t_quantile(confidence, seeds - 1) * runs.std(axis=1, ddof=1) / sqrt(seeds)
+    covered = np.mean(runs.mean(axis=1) - reach <= 0.97)
+    assert abs(covered - confidence) < 4 * sqrt(confidence * (1 - confidence) / repeats)
+    low, high = confidence_limits(list(runs[0]), confidence)
+    assert low == pytest.approx(runs[0].mean() - reach[0], rel=1e-9)
+    assert high == pytest.approx(runs[0].mean() + reach[0], rel=1e-9)

@@ -341,6 +341,32 @@ def test_a_missed_bound_is_an_error_with_the_run_complete(tmp_path: Path) -> Non
         assert caught.value.run == replace(run, already_finished=True)
 
 
+def test_changed_gates_judge_the_finished_run_anew(tmp_path: Path) -> None:
+    first = nnkit.train(with_bounds(test_accuracy={"min": 0.0}), runs=tmp_path)
+    with pytest.raises(GateError) as caught:
+        nnkit.train(with_bounds(test_accuracy={"max": 0.01}), runs=tmp_path)
+    missed = caught.value.run
+    assert (missed.directory, missed.already_finished) == (first.directory, True)
+    assert RunDirectory(missed.directory).read_summary() == missed.summary
+    assert missed.summary["expect"] == {"test.accuracy": {"max": 0.01}}
+    again = nnkit.train(with_bounds(test_accuracy={"min": 0.0}), runs=tmp_path)
+    assert again.summary == first.summary
+
+
+@pytest.mark.parametrize("name", ["seconds", "parameters", "checkpoint_bytes"])
+def test_a_bound_on_the_run_as_a_whole(name: str, tmp_path: Path) -> None:
+    nnkit.train(iris(expect={name: {"max": 1e9}}), runs=tmp_path)
+    with pytest.raises(GateError, match=rf"{name} is .*, expected at most 0 "):
+        nnkit.train(iris(expect={name: {"max": 0}}), runs=tmp_path)
+
+
+def test_gates_over_several_runs_are_not_those_of_one(tmp_path: Path) -> None:
+    config = with_bounds(
+        test_accuracy={"max": 0.0, "seeds": 2}, test_loss={"no_worse_than": "none.json"}
+    )
+    assert nnkit.train(config, runs=tmp_path).summary["outcome"] == "completed"
+
+
 def test_a_bound_on_a_figure_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"unknown metric; available: .*test\.accuracy"):
         nnkit.train(with_bounds(test_r2={"min": 0.5}), runs=tmp_path)
