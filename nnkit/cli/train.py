@@ -71,7 +71,11 @@ def train(
         return
     with Interruption() as interruption:
         options = Options(runs, resume, restart, quiet, interruption.requested)
-        trained = list(_train_seeds(over_seeds(loaded), options))
+        trained: list[tuple[Config, Run]] = []
+        for each in _train_seeds(over_seeds(loaded), options):
+            trained.append(each)
+            if not (as_json or each[1].interrupted):
+                _say_end(each[1])
     run = trained[-1][1]
     found = [] if run.interrupted else list(verdicts([group_of(trained)], {}))
     if as_json:
@@ -125,9 +129,6 @@ def _train_seeds(configs: Sequence[Config], options: Options) -> Iterator[tuple[
         yield config, run
         if run.interrupted:
             return
-        _say_end(run)
-        if len(configs) > 1 and not run.already_finished:
-            say(f"run: {run.directory}")
 
 
 def _record(trained: Sequence[tuple[Config, Run]], found: Sequence[GateVerdict]) -> dict[str, Any]:

@@ -147,7 +147,7 @@ def test_an_empty_file_lacks_what_is_required(write: Write) -> None:
             "training: {epochs: 1, steps: 1}",
             "3:11: training: epochs and steps both set the training length; use one of them",
         ),
-        ("expect: {a: {}}", "3:13: expect.a: set min, max or both"),
+        ("expect: {a: {}}", "3:13: expect.a: set min, max or no_worse_than"),
     ],
 )
 def test_one_error(write: Write, line: str, expected: str) -> None:
