@@ -6,7 +6,7 @@ import glob
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from nnkit.text import legible
@@ -72,8 +72,13 @@ def link_atomic(source: Path, path: Path) -> None:
     _sync_folder(path.parent)
 
 
-def append(path: Path, text: str) -> None:
-    """Appends text to a file and flushes it to disk.
+def append(path: Path, text: str, *, sync: bool = True) -> None:
+    """Appends text to a file.
+
+    Args:
+        path: the file, which is created if it does not exist.
+        text: the text, which is encoded as UTF-8.
+        sync: whether to wait until it is on the disk, safe from a power failure.
 
     Raises:
         OSError: the text cannot be written; nothing is then appended. The error has the file's
@@ -85,10 +90,21 @@ def append(path: Path, text: str) -> None:
         try:
             while rest:
                 rest = rest[os.write(file.fileno(), rest) :]
-            os.fsync(file.fileno())
+            if sync:
+                os.fsync(file.fileno())
         except OSError:
             file.truncate(size)
             raise
+
+
+def sync(path: Path) -> None:
+    """Waits until a file is on the disk, if it exists.
+
+    Raises:
+        OSError: the disk failed. The error has the file's name.
+    """
+    with _named(path), suppress(FileNotFoundError), path.open("ab") as file:
+        os.fsync(file.fileno())
 
 
 def remove_torn(path: Path) -> None:

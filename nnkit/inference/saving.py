@@ -16,7 +16,7 @@ from nnkit.errors import CheckpointError, NnkitError
 from nnkit.inference.trained_model import TrainedModel
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array
-from nnkit.runs.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from nnkit.runs.checkpoint import Checkpoint, encode_checkpoint, read_checkpoint
 from nnkit.runs.directory import DEFAULT_RUNS, find_checkpoint
 from nnkit.task.config import config_from
 from nnkit.task.task import Task, build_model
@@ -88,18 +88,13 @@ def copy_params(checkpoint: Checkpoint, model: Model) -> None:
             view[...] = saved[name]
 
 
-def save_trained(
-    path: Path,
-    model: Model,
-    task: Task,
-    optimizer_state: Mapping[str, Array],
-    info: Mapping[str, Any],
-) -> None:
-    """Writes a checkpoint: a trained model, and the optimizer state needed to resume training.
+def encode_trained(
+    model: Model, task: Task, optimizer_state: Mapping[str, Array], info: Mapping[str, Any]
+) -> bytes:
+    """Encodes a checkpoint: a trained model, and the optimizer state needed to resume training.
 
     Args:
-        path: the file.
-        model: the model, whose current parameters are written.
+        model: the model, whose current parameters are encoded.
         task: provides config, preprocessing and classes.
         optimizer_state: the optimizer's vectors by name.
         info: further entries of the header.
@@ -120,7 +115,7 @@ def save_trained(
         "versions": versions(model),
         **info,
     }
-    write_checkpoint(path, tensors, header)
+    return encode_checkpoint(tensors, header)
 
 
 def versions(model: Model) -> dict[str, str]:

@@ -47,18 +47,23 @@ class Checkpoint:
 
 
 def write_checkpoint(path: Path, tensors: Mapping[str, Array], header: Mapping[str, Any]) -> None:
-    """Writes a checkpoint atomically; equal contents give equal bytes.
+    """Writes a checkpoint atomically.
 
     Raises:
         OSError: the file cannot be written; an existing file is left unchanged.
     """
+    write_atomic(path, encode_checkpoint(tensors, header))
+
+
+def encode_checkpoint(tensors: Mapping[str, Array], header: Mapping[str, Any]) -> bytes:
+    """The content of a checkpoint file; equal contents give equal bytes."""
     described = json.dumps({"format": FORMAT, "sha256": BLANK, **header}, allow_nan=False)
     # safetensors writes the memory of an array regardless of its order, so it must be in C order.
     ordered = {name: np.asarray(array, order="C") for name, array in tensors.items()}
     blank = save(ordered, metadata={HEADER_KEY: described})
     start = blank.index(BLANK.encode())
     digest = sha256(blank).hexdigest().encode()
-    write_atomic(path, blank[:start] + digest + blank[start + len(digest) :])
+    return blank[:start] + digest + blank[start + len(digest) :]
 
 
 def read_checkpoint(path: Path) -> Checkpoint:

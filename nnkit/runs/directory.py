@@ -13,7 +13,7 @@ from typing import IO, Any, Literal
 
 from nnkit.config.spec import PATH_SETTINGS
 from nnkit.errors import CheckpointError, UsageError
-from nnkit.files import append, remove_torn, write_atomic
+from nnkit.files import append, remove_torn, sync, write_atomic
 from nnkit.text import as_json
 
 DEFAULT_RUNS = Path("runs")
@@ -97,8 +97,12 @@ class RunDirectory:
             file.unlink(missing_ok=True)
 
     def append_metrics(self, record: Mapping[str, Any]) -> None:
-        """Appends a line to metrics.jsonl."""
-        append(self.metrics, as_json(record) + "\n")  # before a checkpoint that relies on it
+        """Appends a line to metrics.jsonl, which `sync_metrics` brings to the disk."""
+        append(self.metrics, as_json(record) + "\n", sync=False)
+
+    def sync_metrics(self) -> None:
+        """Waits until metrics.jsonl is on the disk, as it must be before a checkpoint."""
+        sync(self.metrics)
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """Reads the records of metrics.jsonl; a last line truncated by a crash is left out."""

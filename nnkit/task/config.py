@@ -75,7 +75,8 @@ class Training(Spec):
         "r2.",
     )
     checkpoint_every: Count | None = Field(
-        None, description="Steps between additional saves; each evaluation saves anyway."
+        None,
+        description="Steps between additional saves; evaluations are saved anyway, at most twice a second.",
     )
     monitor: str | None = Field(
         None,

@@ -19,7 +19,10 @@ class Listener:
         """Called after each update."""
 
     def evaluated(self, evaluation: Evaluation, improved: bool) -> None:
-        """Called after each evaluation; `improved` is true if it is the best so far."""
+        """Called after each evaluation; `improved` is true if it is the best so far.
+
+        Its checkpoint may not be written yet; `trainer.saver.flush()` writes it.
+        """
 
     def ended(self) -> None:
         """Called when training ends, for whatever reason."""
@@ -45,4 +48,4 @@ class LogFile(Listener):
         self._write(shown + ("  best so far" if improved else ""))
 
     def _write(self, line: str) -> None:
-        append(self.path, line + "\n")
+        append(self.path, line + "\n", sync=False)

@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 from nnkit.data.batches import Batches
 from nnkit.errors import CheckpointError, DivergedError
-from nnkit.files import link_atomic
+from nnkit.files import write_atomic
 from nnkit.inference.evaluation import evaluate
-from nnkit.inference.saving import copy_params, save_trained, versions
+from nnkit.inference.saving import copy_params, encode_trained, versions
 from nnkit.metrics import higher_is_better
 from nnkit.optim.averaging import Average
 from nnkit.optim.early_stopping import Best
@@ -24,6 +24,7 @@ from nnkit.task.config import Config
 from nnkit.task.task import Task
 from nnkit.training.loop import Evaluation, Loop, Progress, Step
 from nnkit.training.plan import plan
+from nnkit.training.saver import Saver
 
 CURRENT = "current"  # the parameters themselves, in a checkpoint of averaged ones
 
@@ -40,6 +41,7 @@ class Trainer:
         plan: what training will do.
         loop: the training loop.
         directory: the run's folder.
+        saver: writes the checkpoints.
         best: the best evaluation so far.
         seconds: duration of training, including the time before an interruption.
         notices: messages to the user before the first step.
@@ -66,6 +68,7 @@ class Trainer:
         self.model.execution = self.plan.execution
         self.loop = self._loop()
         self.directory = RunDirectory(runs / self.plan.run_name)
+        self.saver = Saver(self.directory)
         self.best = Best()
         self.seconds = 0.0
         self.notices: list[str] = []
@@ -125,7 +128,8 @@ class Trainer:
                 "pruned" ends it.
 
         Yields:
-            Each step, and each evaluation once its checkpoints are written.
+            Each step, and each evaluation once it is recorded. Its checkpoint may follow later
+            (see `Saver`), at the end of training at the latest.
 
         Raises:
             DivergedError: the loss became NaN or infinite; the message names the weights file.
@@ -134,13 +138,15 @@ class Trainer:
             self.outcome = yield from self._events(should_stop)
         except DivergedError as error:
             weights = self.directory.diverged
-            self.save(weights)
+            write_atomic(weights, self._checkpoint())
             raise DivergedError(f"{error}\nlast weights saved to {weights}") from None
+        finally:
+            self.saver.flush()
 
     def _events(
         self, should_stop: Callable[[], Stopping]
     ) -> Generator[Step | Evaluation, None, Outcome]:
-        every, last = self.config.training.checkpoint_every, self.directory.last
+        every = self.config.training.checkpoint_every
         if self._out_of_patience():  # resumed from the checkpoint at which training was to stop
             return "stopped early"
         began = perf_counter() - self.seconds
@@ -156,10 +162,10 @@ class Trainer:
                 if self.loop.evaluation_due:
                     continue  # a run resumed from here would lack the evaluation that comes next
                 if every and event.number % every == 0:
-                    self.save(last)
+                    self.save()
             stopping = should_stop()
             if stopping and self.loop.progress.step < self.loop.steps:
-                self.save(last)
+                self.save()
                 return "pruned" if stopping == "pruned" else "interrupted"
         return "completed"
 
@@ -178,16 +184,14 @@ class Trainer:
             }
 
     def _record(self, evaluation: Evaluation) -> None:
-        """Appends an evaluation to metrics.jsonl; saves the last and possibly best checkpoint."""
+        """Appends an evaluation to metrics.jsonl; keeps the last and possibly best checkpoint."""
         improved = self._improves(evaluation)
         self.directory.append_metrics(evaluation.record())
         if improved:
             self.best = Best(evaluation.monitored(self.plan.monitor), evaluation.step)
-            self.save(self.directory.best, evaluation)
-            link_atomic(self.directory.best, self.directory.last)
         else:
             self.best.evaluations_since += 1
-            self.save(self.directory.last, evaluation)
+        self.saver.keep(self._checkpoint(evaluation), best=improved)
 
     def _improves(self, evaluation: Evaluation) -> bool:
         """Whether an evaluation is the best so far."""
@@ -238,8 +242,12 @@ class Trainer:
             )
         self.directory.rewind_metrics(loop.progress.step)
 
-    def save(self, path: Path, evaluation: Evaluation | None = None) -> None:
+    def save(self) -> None:
         """Writes a checkpoint from which training can be resumed."""
+        self.saver.save(self._checkpoint())
+
+    def _checkpoint(self, evaluation: Evaluation | None = None) -> bytes:
+        """The content of a checkpoint: the state of training, and the metrics of an evaluation."""
         loop, model = self.loop, self.model
         info = {
             "progress": asdict(loop.progress),
@@ -250,8 +258,7 @@ class Trainer:
         }
         state = dict(zip(loop.optimizer.state_names, loop.optimizer_state, strict=True))
         if loop.average is None:
-            save_trained(path, model, self.task, state, info)
-            return
+            return encode_trained(model, self.task, state, info)
         state[CURRENT] = model.params.copy()
         with loop.average.swapped_in(model.params):
-            save_trained(path, model, self.task, state, info)
+            return encode_trained(model, self.task, state, info)

@@ -69,7 +69,7 @@ def test_a_checkpoint_holds_the_average_and_resumes_the_weights(
     first = trainer_for(config, tmp_path)
     advance(first.loop, stop)
     first.directory.create(config.to_yaml())
-    first.save(first.directory.last)
+    first.save()
 
     checkpoint = read_checkpoint(first.directory.last)
     assert first.loop.average is not None

@@ -102,7 +102,7 @@ def test_resumes_to_the_last_bit(tmp_path: Path, optimizer: dict[str, Any], stop
     first = trainer_for(config, tmp_path)
     begun = advance(first.loop, stop)
     first.directory.create(config.to_yaml())
-    first.save(first.directory.last)
+    first.save()
     second = trainer_for(config, tmp_path)
     second.restore(read_checkpoint(first.directory.last))
     assert state(second) == state(first)

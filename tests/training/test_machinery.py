@@ -205,7 +205,7 @@ def assert_resumes(config: Config, folder: Path, stop: int) -> None:
     first = trainer_for(config, folder)
     advance(first.loop, stop)
     first.directory.create(config.to_yaml())
-    first.save(first.directory.last)
+    first.save()
     second = trainer_for(config, folder)
     second.restore(read_checkpoint(first.directory.last))
     assert second.model.state.tobytes() == first.model.state.tobytes()
@@ -305,7 +305,7 @@ def test_resuming_normalization_without_numba_says_that_bits_may_differ(
     config = iris(architecture={"layers": layers}, training={"epochs": None, "steps": 6})
     first = trainer_for(config, tmp_path)
     first.directory.create(config.to_yaml())
-    first.save(first.directory.last)
+    first.save()
     for compiled in (True, False):
         second = trainer_for(config, tmp_path)
         second.model.execution = Execution(compiled=compiled)
@@ -316,7 +316,7 @@ def test_resuming_normalization_without_numba_says_that_bits_may_differ(
 def test_resuming_on_another_processor_says_that_results_may_differ(tmp_path: Path) -> None:
     first = trainer_for(iris(), tmp_path)
     first.directory.create(first.config.to_yaml())
-    first.save(first.directory.last)
+    first.save()
     for saved, told in ((kernels(), []), ("another", [f"another → {kernels()}"])):
         checkpoint = read_checkpoint(first.directory.last)
         checkpoint.header["versions"]["blas"] = saved

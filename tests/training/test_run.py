@@ -237,10 +237,11 @@ class Copies(Listener):
     """A listener that copies the checkpoints at each evaluation."""
 
     def started(self, trainer: Trainer) -> None:
-        self.directory = trainer.directory
+        self.saver, self.directory = trainer.saver, trainer.directory
         self.kept: tuple[bytes, bytes] | None = None
 
     def evaluated(self, evaluation: Evaluation, improved: bool) -> None:
+        self.saver.flush()
         self.kept = self.directory.best.read_bytes(), self.directory.last.read_bytes()
 
 

@@ -308,7 +308,7 @@ def test_resumes_at_any_step_to_the_last_bit(stop: int, tmp_path: Path) -> None:
 
     first = trainer_of(settings, tmp_path)
     begun = advance(first, 2 * stop)
-    first.save(first.directory.last)
+    first.save()
     second = trainer_of(settings, tmp_path)
     second.restore(read_checkpoint(first.directory.last))
     assert bits(second) == bits(first)
