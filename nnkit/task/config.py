@@ -76,7 +76,8 @@ class Training(Spec):
     )
     checkpoint_every: Count | None = Field(
         None,
-        description="Steps between additional saves; evaluations are saved anyway, at most twice a second.",
+        description="Steps between additional saves; evaluations are saved anyway, at most twice a "
+        "second.",
     )
     monitor: str | None = Field(
         None,
