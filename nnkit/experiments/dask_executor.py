@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
@@ -220,12 +221,14 @@ class DaskExecutor:
         """Sends jobs that wait to the cluster, as many as may run."""
         from nnkit.experiments.dask_worker import Assignment, train_assigned
 
+        train = _sent_by_value()
         while self.waiting and (self.jobs is None or len(self.submitted) < self.jobs):
             submission = self.waiting.popleft()
             key = submission.key
             assignment = Assignment(key, submission.job, self.surroundings, self.topic)
+            call = pickle.dumps((train_assigned, assignment))
             self.submitted[key] = submission
-            task = self.client.submit(train_assigned, assignment, key=key, pure=False)
+            task = self.client.submit(train, call, self.topic, key, key=key, pure=False)
             submission.task = task
             done = partial(self._done, submission)
             task.add_done_callback(lambda _, done=done: self.messages.put(done))
@@ -299,8 +302,6 @@ class DaskExecutor:
             if submission.worker is not None:
                 self._deaths_of(submission.job).append(submission.worker)
             self._send_again(submission)
-        elif isinstance(error, ImportError | AttributeError):  # of another version, or of none
-            self._refuse(submission, "?", f"it cannot import nnkit ({error})")
         else:
             self._end(submission, Ending("failed", error=f"{type(error).__name__}: {error}"))
 
@@ -349,14 +350,38 @@ class DaskExecutor:
         self.submitted.clear()
 
 
+def _sent_by_value() -> Callable[[bytes, str, str], None]:
+    """The function that a task calls, which a worker without nnkit can receive, too.
+
+    Functions of modules are sent as names. A name that a worker cannot import breaks its connection
+    to the scheduler, and with it the work of others. A function within a function is sent as code.
+    """
+
+    def call(function_and_argument: bytes, topic: str, key: str) -> None:
+        import pickle
+
+        from distributed import get_worker
+
+        try:
+            function, argument = pickle.loads(function_and_argument)  # noqa: S301 (our own)
+        except (ImportError, AttributeError) as error:
+            worker = get_worker()
+            reason = f"it cannot run nnkit ({error})"
+            worker.log_event(topic, {"key": key, "worker": worker.address, "refused": reason})
+            return
+        function(argument)
+
+    return call
+
+
 def _new_key() -> str:
     return f"nnkit-{uuid4().hex}"
 
 
 def _fault(worker: str, found: Inspection | Exception) -> str | None:
     """What is wrong with a worker, as an error message; None if it can train."""
-    if isinstance(found, ImportError | AttributeError):
-        return f"worker {worker}: it cannot import nnkit {__version__} ({found}); install it there"
-    if isinstance(found, Exception):
-        return f"worker {worker}: {type(found).__name__}: {found}"
+    if isinstance(found, OSError):
+        return f"worker {worker} cannot be reached by the scheduler ({found})"
+    if isinstance(found, Exception):  # Dask does not always pass on which
+        return f"worker {worker} cannot run nnkit {__version__} ({found}); install it there"
     return None if found.obstacle is None else f"worker {worker}: {found.obstacle}"

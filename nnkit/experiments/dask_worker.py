@@ -142,6 +142,7 @@ class StopWithTheirTasks(WorkerPlugin):  # type: ignore[misc]
                 _trainings[key].stop()
 
 
+_adding = Lock()
 _processes = Processes()
 _trainings: dict[str, Training] = {}  # by the key of their task
 
@@ -162,8 +163,9 @@ def train_assigned(assignment: Assignment) -> None:
     if reason := obstacle(assignment.surroundings):
         tell({"refused": reason})
         return
-    if StopWithTheirTasks.name not in worker.plugins:
-        sync(worker.loop, worker.plugin_add, StopWithTheirTasks())
+    with _adding:  # a second plugin would end the first, which stops what runs
+        if StopWithTheirTasks.name not in worker.plugins:
+            sync(worker.loop, worker.plugin_add, StopWithTheirTasks())
     training = _trainings[key] = Training()
     task = worker.state.tasks.get(key)
     if task is None or task.state != "executing":  # cancelled before it was in `_trainings`
