@@ -62,7 +62,8 @@ def batch(
             "-j",
             min=1,
             metavar="N",
-            help="Trainings at a time, which share the processors; by default one per processor.",
+            help="Trainings at a time, which share the processors; by default one per processor, "
+            "or per thread of the Dask workers.",
             show_default=False,
         ),
     ] = None,
@@ -70,8 +71,8 @@ def batch(
         Place,
         typer.Option(
             "--executor",
-            metavar="PLACE",
-            help="Train on this machine (local) or on a Dask cluster (dask).",
+            metavar="local|dask",
+            help="Where to train: on this machine, or on a Dask cluster.",
         ),
     ] = Place.LOCAL,
     scheduler: Annotated[

@@ -158,6 +158,11 @@ def connect(scheduler: str) -> Client:
     distributed = optional("distributed", "--executor dask")
     address = address_of(scheduler)
     _silence()
+    if address.startswith("tls://") and not distributed.Security().tls_client_cert:
+        raise UsageError(
+            f"--scheduler {scheduler}: TLS needs certificates in Dask's configuration, such as "
+            "the variables DASK_DISTRIBUTED__COMM__TLS__CA_FILE, …__CLIENT__CERT, …__CLIENT__KEY"
+        )
     try:
         return distributed.Client(
             address, timeout=CONNECT_SECONDS, set_as_default=False, name="nnkit"

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from nnkit.experiments.dask_worker import Inspection, Reply
 
-MOST_DEATHS = 3  # Dask workers that may die while they train a job
+MOST_DEATHS = 3  # workers in succession that may die with a job before its next evaluation
 WORKER_SECONDS = 60  # until a cluster without workers is given up
 SCHEDULER_SECONDS = 30  # until a scheduler that does not answer is given up
 LOOK_SECONDS = 1  # between two looks at which workers there are
@@ -48,6 +48,7 @@ class Submission:
         future: receives its ending.
         task: its task on the cluster; None if it waits for others.
         worker: the address of the worker that trains it; None if none does.
+        evaluated: whether there was an evaluation since that worker began.
     """
 
     key: str
@@ -56,6 +57,7 @@ class Submission:
     future: Future[Ending] = field(default_factory=Future)
     task: Task | None = None
     worker: str | None = None
+    evaluated: bool = False
 
 
 class DaskExecutor:
@@ -239,6 +241,7 @@ class DaskExecutor:
         if submission is None:
             return
         if "evaluation" in message:
+            submission.evaluated = True
             submission.on_evaluation(message["evaluation"])
         elif "ending" in message:
             self._end(submission, Ending(**message["ending"]))
@@ -249,19 +252,28 @@ class DaskExecutor:
 
     def _allow(self, submission: Submission, worker: str) -> None:
         """Lets a worker begin a job, unless too many have died while they trained it."""
-        deaths = self._deaths_of(submission.job)
         if submission.worker is not None:  # it began before, and did not end
-            deaths.append(submission.worker)
-        submission.worker = worker
+            self.notify(f"worker {submission.worker} is lost; {worker} continues its cell")
+            self._count_death(submission)
+        submission.worker, submission.evaluated = worker, False
+        deaths = self._deaths_of(submission.job)
         if len(deaths) < MOST_DEATHS:
             self._reply(submission, "stop" if self.stopping else "go")
             return
         self._reply(submission, "stop")
-        text = f"{len(deaths)} workers died while they trained it: {', '.join(deaths)}"
+        text = f"the workers that trained it died, one after the other: {', '.join(deaths)}"
         self._end(submission, Ending("crashed", error=text))
 
+    def _count_death(self, submission: Submission) -> None:
+        """Notes that a worker died; those before do not count if there was progress since."""
+        deaths = self._deaths_of(submission.job)
+        if submission.evaluated:
+            deaths.clear()
+        elif submission.worker is not None:
+            deaths.append(submission.worker)
+
     def _deaths_of(self, job: Job) -> list[str]:
-        """The addresses of workers that died while they trained a job."""
+        """The addresses of the last workers that died while they trained a job."""
         return self.deaths.setdefault(as_json(job.settings), [])
 
     def _reply(self, submission: Submission, reply: Reply) -> None:
@@ -299,8 +311,7 @@ class DaskExecutor:
             return
         error = task.exception()
         if type(error).__name__ == "KilledWorker":
-            if submission.worker is not None:
-                self._deaths_of(submission.job).append(submission.worker)
+            self._count_death(submission)
             self._send_again(submission)
         else:
             self._end(submission, Ending("failed", error=f"{type(error).__name__}: {error}"))

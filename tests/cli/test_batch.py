@@ -116,6 +116,23 @@ def test_exit_codes(program: Program, write: Any, text: str, code: int, words: s
     assert words in answer.err
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--executor", "dask"], "--executor dask needs --scheduler, such as tcp://host:8786"),
+        (["--scheduler", "tcp://host:8786"], "--scheduler is only used with --executor dask"),
+        (["--executor", "dask", "--scheduler", "none.json"], "none.json: No such file"),
+    ],
+)
+def test_a_cluster_that_cannot_be_meant(
+    program: Program, write: Any, options: list[str], words: str
+) -> None:
+    answer = program("batch", write(), *options)
+    assert (answer.code, answer.out) == (2, "")
+    (line,) = answer.errors
+    assert words in line
+
+
 def test_only_some_cells(program: Program, write: Any) -> None:
     assert program("batch", write(), "--only", "lr=0.1", "--only", "nothing").err.count("[") == 2
     answer = program("batch", write(), "--only", "lr=7")

@@ -79,11 +79,11 @@ def test_a_scheduler_that_dies_is_an_error_and_the_same_command_continues(
     assert weights(tmp_path, "runs") == weights(tmp_path, "whole")
 
 
-def started(folder: Path, *arguments: object) -> subprocess.Popen[bytes]:
+def started(folder: Path, *arguments: object, **variables: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         command(*arguments),
         cwd=folder,
-        env=plain_environment(),
+        env=plain_environment() | variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
@@ -123,3 +123,28 @@ def test_workers_of_another_version_are_refused(
     assert line.startswith("worker tcp://127.0.0.1:")
     assert words in line
     assert list_runs(tmp_path / "runs") == []
+
+
+def test_encrypted_connections(program: Program, tmp_path: Path) -> None:
+    """One certificate, signed by itself, serves the batch, the scheduler and the worker."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=nnkit"),
+            *("-keyout", key, "-out", certificate),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    prefix = "DASK_DISTRIBUTED__COMM__TLS__"
+    variables = {prefix + "CA_FILE": str(certificate)}
+    for role in ("CLIENT", "SCHEDULER", "WORKER"):
+        variables[f"{prefix}{role}__CERT"] = str(certificate)
+        variables[f"{prefix}{role}__KEY"] = str(key)
+    with DaskCluster(tmp_path, variables, "tls") as cluster:
+        cluster.add_worker()
+        with started(tmp_path, "batch", long_batch(tmp_path), *dask(cluster), **variables) as batch:
+            _, err = batch.communicate(timeout=120)
+    assert batch.returncode == 0, err.decode()
+    assert cluster.address.startswith("tls://")
+    assert err.decode().count("completed, test.accuracy") == 4

@@ -12,6 +12,7 @@ from time import monotonic, sleep
 from types import TracebackType
 from typing import Any, Self
 
+import dask.config
 from distributed import Client
 
 from tests.cli.program import ROOT, plain_environment
@@ -25,21 +26,33 @@ PATIENCE = 120  # seconds, for a machine that is busy
 class DaskCluster:
     """A scheduler, to which workers can be added; all end with the block."""
 
-    def __init__(self, folder: Path, variables: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, variables: Mapping[str, str] | None = None, protocol: str = "tcp"
+    ) -> None:
         self.folder = folder
+        self.variables = variables or {}
         self.file = folder / "scheduler.json"
         self.processes: list[subprocess.Popen[bytes]] = []
         self.environment = {
             **plain_environment(),
             "PYTHONPATH": str(ROOT),
             "DASK_DISTRIBUTED__WORKER__DAEMON": "False",
-            **(variables or {}),
+            **self.variables,
         }
-        options = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--no-show")
+        options = (
+            "--host",
+            "127.0.0.1",
+            "--port",
+            "0",
+            "--protocol",
+            protocol,
+            "--no-dashboard",
+            "--no-show",
+        )
         self.scheduler = self._start("scheduler", "--scheduler-file", self.file, *options)
 
     def __enter__(self) -> Self:
-        wait_for(self.file.is_file)
+        wait_for(lambda: self.file.is_file() and self.file.read_text().endswith("}"))
         self.address = str(json.loads(self.file.read_text())["address"])
         return self
 
@@ -55,7 +68,7 @@ class DaskCluster:
 
     def add_worker(self, *options: object, threads: int = 1) -> subprocess.Popen[bytes]:
         """Starts a worker, and waits until it is connected."""
-        with Client(self.address, set_as_default=False) as client:
+        with self._client() as client:
             count = len(client.nthreads()) + 1
             own = ("--no-nanny", "--no-dashboard", "--nthreads", threads, "--host", "127.0.0.1")
             process = self._start(
@@ -66,9 +79,18 @@ class DaskCluster:
 
     def processes_of(self, address: str) -> tuple[int, list[int]]:
         """The process of a worker, and those in which it trains."""
-        with Client(self.address, set_as_default=False) as client:
+        with self._client() as client:
             found: tuple[int, list[int]] = client.run(_own_processes, workers=[address])[address]
         return found
+
+    def _client(self) -> Client:
+        with dask.config.set(
+            {
+                name.removeprefix("DASK_").replace("__", ".").lower(): value
+                for name, value in self.variables.items()
+            }
+        ):
+            return Client(self.address, set_as_default=False)
 
     def _start(self, *arguments: object) -> subprocess.Popen[bytes]:
         log = (self.folder / f"{arguments[0]}-{len(self.processes)}.log").open("wb")

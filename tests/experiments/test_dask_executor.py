@@ -103,14 +103,46 @@ def test_a_cell_that_kills_its_workers_is_given_up_and_the_others_are_trained(
     cluster: DaskCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dask_executor, "MOST_DEATHS", 1)
-    with executor(cluster, tmp_path) as there:
-        fatal = there.submit(
-            job(iris(training=ENDLESS), tmp_path), lambda _: kill(trainer_of(cluster, there)[0])
-        ).result()
+    fatal = job(iris(training=ENDLESS), tmp_path)
+    lost = []
+
+    class Killing(DaskExecutor):
+        def _reply(self, submission: Any, reply: Any) -> None:
+            super()._reply(submission, reply)
+            if submission.job is fatal and reply == "go":
+                lost.append(submission.worker)
+                kill(cluster.processes_of(submission.worker)[0])
+
+    with Killing(cluster.address, tmp_path / "runs", []) as there:
+        killing = there.submit(fatal, ignore).result()
         good = there.submit(job(iris(), tmp_path), ignore).result()
-    assert fatal.outcome == "crashed"
-    assert "1 workers died while they trained it: tcp://" in fatal.error
+    assert killing.outcome == "crashed"
+    assert killing.error.endswith(f"died, one after the other: {lost[0]}")
+    assert len(lost) == 1
     assert good.outcome == "completed"
+
+
+def test_workers_may_die_as_often_as_a_cell_makes_progress(
+    cluster: DaskCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dask_executor, "MOST_DEATHS", 1)
+    cluster.add_worker()
+    killed: list[str] = []
+
+    class Killing(BatchListener):
+        def evaluated(self, index: int, record: Mapping[str, Any]) -> None:
+            (submission,) = there.submitted.values()
+            worker = submission.worker
+            if worker is not None and worker not in killed and len(killed) < 2:
+                killed.append(worker)
+                kill(cluster.processes_of(worker)[0])
+
+    said: list[str] = []
+    with executor(cluster, tmp_path, notify=said.append) as there:
+        cells = [Cell(iris(training=LONG), {})]
+        (result,) = run_cells(cells, there, tmp_path / "runs", 1, Limits(), Killing())
+    assert result.ending.outcome == "completed", result.ending
+    assert [line.split()[1] for line in said] == killed
 
 
 def test_a_cell_that_crashes_alone_leaves_its_worker_to_others(
