@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import pickle
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -149,15 +149,14 @@ class DaskExecutor:
 
     def _first_workers(self) -> dict[str, int]:
         """The threads of each worker, as soon as there is one."""
-        found: dict[str, int] = self.client.nthreads()
-        if found:
-            return found
+        if found := self._answer_in_time(self.client.nthreads):
+            return dict(found)
         start = f"start one: dask worker {self.address}"
         self.notify(f"waiting for a worker to connect to {self.address}; {start}")
         task = self.client.submit(int, pure=False)  # lets adaptive clusters start a worker
         with suppress(TimeoutError):
             task.result(timeout=WORKER_SECONDS)
-            return dict(self.client.nthreads())
+            return dict(self._answer_in_time(self.client.nthreads))
         raise ClusterError(
             f"no worker has connected to {self.address} within {WORKER_SECONDS} seconds; {start}"
         )
@@ -165,7 +164,9 @@ class DaskExecutor:
     def _inspect(self) -> None:
         from nnkit.experiments.dask_worker import inspect
 
-        found = self.client.run(inspect, self.surroundings, on_error="return")
+        found: dict[str, Inspection] = self._answer_in_time(
+            lambda: self.client.run(inspect, self.surroundings, on_error="return")
+        )
         if faults := [text for worker in found if (text := _fault(worker, found[worker]))]:
             raise ClusterError("\n".join(faults))
         processors = {kernels(), *(inspection.processor for inspection in found.values())}
@@ -174,6 +175,15 @@ class DaskExecutor:
                 f"the processors of the workers differ ({', '.join(sorted(processors))}), so the "
                 "last digits of results depend on where a cell is trained"
             )
+
+    def _answer_in_time(self, ask: Callable[[], Awaitable[Any]]) -> Any:
+        """The scheduler's answer, for which Dask would wait for ever."""
+        try:
+            return self.client.sync(lambda: asyncio.wait_for(ask(), SCHEDULER_SECONDS))
+        except TimeoutError:
+            raise ClusterError(
+                f"the Dask scheduler {self.address} did not answer within {SCHEDULER_SECONDS} seconds"
+            ) from None
 
     # In the event loop of the client
 

@@ -52,7 +52,11 @@ class DaskCluster:
         self.scheduler = self._start("scheduler", "--scheduler-file", self.file, *options)
 
     def __enter__(self) -> Self:
-        wait_for(lambda: self.file.is_file() and self.file.read_text().endswith("}"))
+        try:
+            wait_for(lambda: self.file.is_file() and self.file.read_text().endswith("}"))
+        except TimeoutError:
+            self.scheduler.kill()
+            raise
         self.address = str(json.loads(self.file.read_text())["address"])
         return self
 

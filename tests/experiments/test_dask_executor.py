@@ -254,3 +254,14 @@ def test_jobs_share_the_threads_of_the_cluster(
             configs = [iris(seed=seed) for seed in range(4)]
             futures = [there.submit(job(each, tmp_path), ignore) for each in configs]
             assert {future.result().outcome for future in futures} == {"completed"}
+
+
+def test_a_scheduler_that_is_frozen(
+    cluster: DaskCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dask_executor, "SCHEDULER_SECONDS", 2)
+    with executor(cluster, tmp_path) as there:
+        running = there.submit(job(iris(training=ENDLESS), tmp_path), ignore)
+        cluster.scheduler.send_signal(signal.SIGSTOP)
+        with pytest.raises(ClusterError, match="the connection to the Dask scheduler tcp://"):
+            running.result()
