@@ -36,8 +36,8 @@ INTERRUPTED = 130  # the exit code if cells are left over, as after Ctrl-C
 FORMATS = (".csv", ".json", ".md")
 
 
-class Place(StrEnum):
-    """Where cells are trained."""
+class ExecutorKind(StrEnum):
+    """The executor of a batch."""
 
     LOCAL = "local"
     DASK = "dask"
@@ -67,14 +67,14 @@ def batch(
             show_default=False,
         ),
     ] = None,
-    executor: Annotated[
-        Place,
+    kind: Annotated[
+        ExecutorKind,
         typer.Option(
             "--executor",
             metavar="local|dask",
             help="Where to train: on this machine, or on a Dask cluster.",
         ),
-    ] = Place.LOCAL,
+    ] = ExecutorKind.LOCAL,
     scheduler: Annotated[
         str | None,
         typer.Option(
@@ -169,7 +169,7 @@ def batch(
     from nnkit.experiments.batch_file import load_batch
     from nnkit.experiments.checks import check_cells, forget_failures
 
-    _check_place(executor, scheduler)
+    _check_executor(kind, scheduler)
     loaded = load_batch(file)
     cells = _chosen(loaded, only or ())
     check_cells(loaded, cells)
@@ -178,31 +178,31 @@ def batch(
         return
     if rerun_failed:
         forget_failures(cells, runs)
-    place, threads = _place(scheduler, cells, runs, jobs)
+    executor, threads = _executor(scheduler, cells, runs, jobs)
     progress = batch_progress(cells, quiet=quiet)
-    with Interruption() as interruption, place, progress as listener:
+    with Interruption() as interruption, executor, progress as listener:
         limits = Limits(
             failures=1 if fail_fast else max_failures,
             deadline=_deadline(time_limit),
             should_stop=interruption.requested,
         )
-        results = run_cells(cells, place, runs, threads, limits, listener)
+        results = run_cells(cells, executor, runs, threads, limits, listener)
     groups = grouped(results)
     found = list(verdicts(loaded, groups))
     _report(loaded, groups, found, output or (), junit, write_baseline, as_json)
     _exit(groups, found, interruption.exit_code if interruption.requested() else 0)
 
 
-def _check_place(executor: Place, scheduler: str | None) -> None:
+def _check_executor(kind: ExecutorKind, scheduler: str | None) -> None:
     from nnkit.errors import UsageError
 
-    if executor is Place.DASK and scheduler is None:
+    if kind is ExecutorKind.DASK and scheduler is None:
         raise UsageError("--executor dask needs --scheduler, such as tcp://host:8786")
-    if executor is Place.LOCAL and scheduler is not None:
+    if kind is ExecutorKind.LOCAL and scheduler is not None:
         raise UsageError("--scheduler is only used with --executor dask")
 
 
-def _place(
+def _executor(
     scheduler: str | None, cells: Sequence[Cell], runs: Path, jobs: int | None
 ) -> tuple[LocalExecutor | DaskExecutor, int]:
     """The executor of a batch, and the threads of each training."""

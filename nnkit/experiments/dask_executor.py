@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import pickle
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -17,21 +17,19 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
-from nnkit.blas import kernels
-from nnkit.experiments.cluster import ClusterError, Surroundings, connect, surroundings
+from nnkit.errors import ClusterError
+from nnkit.experiments.dask_client import answer_in_time, connect, first_workers, inspect_workers
 from nnkit.experiments.executor import OnEvaluation
 from nnkit.experiments.job import NOT_RUN, Ending, Job
+from nnkit.experiments.surroundings import surroundings
 from nnkit.text import as_json
-from nnkit.version import __version__
 
 if TYPE_CHECKING:
     from distributed import Future as Task
 
-    from nnkit.experiments.dask_worker import Inspection, Reply
+    from nnkit.experiments.dask_worker import Reply
 
 MOST_DEATHS = 3  # workers in succession that may die with a job before its next evaluation
-WORKER_SECONDS = 60  # until a cluster without workers is given up
-SCHEDULER_SECONDS = 30  # until a scheduler that does not answer is given up
 LOOK_SECONDS = 1  # between two looks at which workers there are
 SECONDS_TO_NEXT = 5  # until a job is sent again that a worker could not train
 CLOSE_SECONDS = 5
@@ -48,6 +46,7 @@ class Submission:
         future: receives its ending.
         task: its task on the cluster; None if it waits for others.
         worker: the address of the worker that trains it; None if none does.
+        attempt: identifies the worker's attempt.
         evaluated: whether there was an evaluation since that worker began.
     """
 
@@ -57,6 +56,7 @@ class Submission:
     future: Future[Ending] = field(default_factory=Future)
     task: Task | None = None
     worker: str | None = None
+    attempt: str = ""
     evaluated: bool = False
 
 
@@ -106,10 +106,10 @@ class DaskExecutor:
         with ExitStack() as stack:
             self.client = connect(scheduler)
             stack.callback(self.client.close, CLOSE_SECONDS)
-            self.surroundings: Surroundings = stack.enter_context(surroundings(runs, files))
+            self.surroundings = stack.enter_context(surroundings(runs, files))
             self.address = self.client.scheduler.address
-            self.workers = self._first_workers()
-            self._inspect()
+            self.workers = first_workers(self.client, notify)
+            inspect_workers(self.client, self.surroundings, notify)
             self.resources = stack.pop_all()
         slots, largest = sum(self.workers.values()), max(self.workers.values())
         self.threads = max(1, min(largest, slots // jobs)) if jobs else 1
@@ -145,46 +145,6 @@ class DaskExecutor:
         self.thread.join()
         self.resources.close()
 
-    # Before anything is trained
-
-    def _first_workers(self) -> dict[str, int]:
-        """The threads of each worker, as soon as there is one."""
-        if found := self._answer_in_time(self.client.nthreads):
-            return dict(found)
-        start = f"start one: dask worker {self.address}"
-        self.notify(f"waiting for a worker to connect to {self.address}; {start}")
-        task = self.client.submit(int, pure=False)  # lets adaptive clusters start a worker
-        with suppress(TimeoutError):
-            task.result(timeout=WORKER_SECONDS)
-            return dict(self._answer_in_time(self.client.nthreads))
-        raise ClusterError(
-            f"no worker has connected to {self.address} within {WORKER_SECONDS} seconds; {start}"
-        )
-
-    def _inspect(self) -> None:
-        from nnkit.experiments.dask_worker import inspect
-
-        found: dict[str, Inspection] = self._answer_in_time(
-            lambda: self.client.run(inspect, self.surroundings, on_error="return")
-        )
-        if faults := [text for worker in found if (text := _fault(worker, found[worker]))]:
-            raise ClusterError("\n".join(faults))
-        processors = {kernels(), *(inspection.processor for inspection in found.values())}
-        if len(processors) > 1:
-            self.notify(
-                f"the processors of the workers differ ({', '.join(sorted(processors))}), so the "
-                "last digits of results depend on where a cell is trained"
-            )
-
-    def _answer_in_time(self, ask: Callable[[], Awaitable[Any]]) -> Any:
-        """The scheduler's answer, for which Dask would wait for ever."""
-        try:
-            return self.client.sync(lambda: asyncio.wait_for(ask(), SCHEDULER_SECONDS))
-        except TimeoutError:
-            raise ClusterError(
-                f"the Dask scheduler {self.address} did not answer within {SCHEDULER_SECONDS} seconds"
-            ) from None
-
     # In the event loop of the client
 
     def _receive(self, event: tuple[float, Mapping[str, Any]]) -> None:
@@ -194,8 +154,8 @@ class DaskExecutor:
         """Looks regularly at which workers there are, until the client is closed."""
         while self.client.status == "running":
             try:
-                threads = await asyncio.wait_for(self.client.nthreads(), SCHEDULER_SECONDS)
-            except (OSError, TimeoutError):
+                threads = await answer_in_time(self.client.nthreads())
+            except ClusterError:
                 self.messages.put(self._lose_scheduler)
                 return
             self.messages.put(partial(self._see_workers, dict(threads)))
@@ -258,14 +218,17 @@ class DaskExecutor:
         elif "refused" in message:
             self._refuse(submission, message["worker"], message["refused"])
         else:
-            self._allow(submission, message["worker"])
+            self._allow(submission, message["worker"], message["attempt"])
 
-    def _allow(self, submission: Submission, worker: str) -> None:
+    def _allow(self, submission: Submission, worker: str, attempt: str) -> None:
         """Lets a worker begin a job, unless too many have died while they trained it."""
+        if submission.attempt == attempt:  # the reply did not arrive
+            self._reply(submission, "stop" if self.stopping else "go")
+            return
         if submission.worker is not None:  # it began before, and did not end
             self.notify(f"worker {submission.worker} is lost; {worker} continues its cell")
             self._count_death(submission)
-        submission.worker, submission.evaluated = worker, False
+        submission.worker, submission.attempt, submission.evaluated = worker, attempt, False
         deaths = self._deaths_of(submission.job)
         if len(deaths) < MOST_DEATHS:
             self._reply(submission, "stop" if self.stopping else "go")
@@ -385,7 +348,7 @@ def _sent_by_value() -> Callable[[bytes, str, str], None]:
 
         try:
             function, argument = pickle.loads(function_and_argument)  # noqa: S301 (our own)
-        except (ImportError, AttributeError) as error:
+        except (ImportError, AttributeError, TypeError) as error:  # another version, or none
             worker = get_worker()
             reason = f"it cannot run nnkit ({error})"
             worker.log_event(topic, {"key": key, "worker": worker.address, "refused": reason})
@@ -397,12 +360,3 @@ def _sent_by_value() -> Callable[[bytes, str, str], None]:
 
 def _new_key() -> str:
     return f"nnkit-{uuid4().hex}"
-
-
-def _fault(worker: str, found: Inspection | Exception) -> str | None:
-    """What is wrong with a worker, as an error message; None if it can train."""
-    if isinstance(found, OSError):
-        return f"worker {worker} cannot be reached by the scheduler ({found})"
-    if isinstance(found, Exception):  # Dask does not always pass on which
-        return f"worker {worker} cannot run nnkit {__version__} ({found}); install it there"
-    return None if found.obstacle is None else f"worker {worker}: {found.obstacle}"

@@ -11,20 +11,23 @@ Messages to the batch are events of the scheduler; from there, `deliver` is call
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Lock, Timer
 from typing import Any, Literal
+from uuid import uuid4
 
 from distributed import WorkerPlugin, get_worker
 from distributed.utils import sync
 
 from nnkit.blas import kernels
-from nnkit.experiments.cluster import Surroundings, obstacle
 from nnkit.experiments.executor import Worker
 from nnkit.experiments.job import NOT_RUN, Ending, Job
+from nnkit.experiments.surroundings import Surroundings, obstacle
 
 IDLE_SECONDS = 10  # until a process without a job ends
+REPLY_SECONDS = 60  # until a worker asks again
 
 Reply = Literal["go", "stop"]
 
@@ -97,7 +100,7 @@ class Processes:
         entry[1].close()
 
 
-class Training:
+class AcceptedJob:
     """A job that this Dask worker has accepted."""
 
     def __init__(self) -> None:
@@ -133,24 +136,24 @@ class StopWithTheirTasks(WorkerPlugin):  # type: ignore[misc]
     name = "nnkit"
 
     def transition(self, key: str, start: str, finish: str, **more: Any) -> None:
-        if start == "executing" and finish == "cancelled" and key in _trainings:
-            _trainings[key].stop()
+        if start == "executing" and finish == "cancelled" and key in _accepted:
+            _accepted[key].stop()
 
     def teardown(self, worker: Any) -> None:
         for key in list(worker.state.tasks):
-            if key in _trainings:
-                _trainings[key].stop()
+            if key in _accepted:
+                _accepted[key].stop()
 
 
 _adding = Lock()
 _processes = Processes()
-_trainings: dict[str, Training] = {}  # by the key of their task
+_accepted: dict[str, AcceptedJob] = {}  # by the key of their task
 
 
 def deliver(key: str, reply: Reply) -> None:
     """Passes a reply of the batch to a job; called on its Dask worker."""
-    if key in _trainings:
-        _trainings[key].deliver(reply)
+    if key in _accepted:
+        _accepted[key].deliver(reply)
 
 
 def train_assigned(assignment: Assignment) -> None:
@@ -166,23 +169,30 @@ def train_assigned(assignment: Assignment) -> None:
     with _adding:  # a second plugin would end the first, which stops what runs
         if StopWithTheirTasks.name not in worker.plugins:
             sync(worker.loop, worker.plugin_add, StopWithTheirTasks())
-    training = _trainings[key] = Training()
+    accepted = _accepted[key] = AcceptedJob()
     task = worker.state.tasks.get(key)
-    if task is None or task.state != "executing":  # cancelled before it was in `_trainings`
-        training.stop()
+    if task is None or task.state != "executing":  # cancelled before it was in `_accepted`
+        accepted.stop()
     try:
-        tell({"asked": True})
-        ending = NOT_RUN
-        if training.replies.get() == "go":
-            ending = _train(assignment, training, tell)
+        go = _ask(accepted, tell) == "go"
+        ending = _train(assignment, accepted, tell) if go else NOT_RUN
         tell({"ending": asdict(ending)})
     finally:
-        del _trainings[key]
+        del _accepted[key]
 
 
-def _train(assignment: Assignment, training: Training, tell: Any) -> Ending:
+def _ask(accepted: AcceptedJob, tell: Any) -> Reply:
+    """Asks whether to begin, again if the reply does not arrive."""
+    attempt = uuid4().hex
+    while True:
+        tell({"attempt": attempt})
+        with suppress(Empty):
+            return accepted.replies.get(timeout=REPLY_SECONDS)
+
+
+def _train(assignment: Assignment, accepted: AcceptedJob, tell: Any) -> Ending:
     process = _processes.take(assignment.surroundings)
-    if not training.begin(process):
+    if not accepted.begin(process):
         process.close()
         return NOT_RUN
     ending = process.run(assignment.job, lambda record: tell({"evaluation": dict(record)}))

@@ -6,14 +6,19 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from nnkit.runs.directory import RunDirectory, list_runs
 from tests.cli.program import Program, command, plain_environment
 from tests.cli.test_batch import long_batch, weights
-from tests.experiments.dask_cluster import OTHER_NUMPY, WITHOUT_NNKIT, DaskCluster, wait_for
+from tests.experiments.dask_cluster import (
+    OTHER_NUMPY,
+    WITHOUT_NNKIT,
+    DaskCluster,
+    wait_for,
+    without_speed,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -48,13 +53,6 @@ def test_a_batch_is_the_same_as_with_local_processes(
 
 def dask(cluster: DaskCluster) -> tuple[str, ...]:
     return ("--executor", "dask", "--scheduler", str(cluster.file))
-
-
-def without_speed(run: RunDirectory) -> list[dict[str, Any]]:
-    return [
-        {name: value for name, value in record.items() if name != "samples_per_second"}
-        for record in run.read_metrics()
-    ]
 
 
 def test_a_scheduler_that_dies_is_an_error_and_the_same_command_continues(

@@ -15,6 +15,7 @@ from typing import Any, Self
 import dask.config
 from distributed import Client
 
+from nnkit.runs.directory import RunDirectory
 from tests.cli.program import ROOT, plain_environment
 
 # Preloads of a worker that differs from the batch.
@@ -108,9 +109,9 @@ class DaskCluster:
 
 
 def _own_processes() -> tuple[int, list[int]]:
-    from nnkit.experiments.dask_worker import _trainings
+    from nnkit.experiments.dask_worker import _accepted
 
-    training = [each.process.process.pid for each in _trainings.values() if each.process]
+    training = [each.process.process.pid for each in _accepted.values() if each.process]
     return os.getpid(), training
 
 
@@ -125,3 +126,11 @@ def wait_for(condition: Any) -> None:
         if monotonic() > deadline:
             raise TimeoutError
         sleep(0.02)
+
+
+def without_speed(run: RunDirectory) -> list[dict[str, Any]]:
+    """The evaluations of a run, except for the speed."""
+    return [
+        {name: value for name, value in record.items() if name != "samples_per_second"}
+        for record in run.read_metrics()
+    ]

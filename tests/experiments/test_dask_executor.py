@@ -5,22 +5,27 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator, Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import nnkit
-from nnkit.experiments import cluster as cluster_module
-from nnkit.experiments import dask_executor
+from nnkit.errors import ClusterError
+from nnkit.experiments import dask_client, dask_executor
 from nnkit.experiments.batch import BatchListener, Limits, run_cells
 from nnkit.experiments.batch_file import Cell
-from nnkit.experiments.cluster import ClusterError
 from nnkit.experiments.dask_executor import DaskExecutor
 from nnkit.experiments.job import NOT_RUN, Ending, Job
-from nnkit.runs.directory import list_runs
+from nnkit.runs.directory import RunDirectory, list_runs
 from nnkit.task.config import Config
-from tests.experiments.dask_cluster import OTHER_NUMPY, WITHOUT_NNKIT, DaskCluster
+from tests.experiments.dask_cluster import (
+    OTHER_NUMPY,
+    WITHOUT_NNKIT,
+    DaskCluster,
+    without_speed,
+)
 from tests.training.configs import TABLES, iris
 
 pytestmark = pytest.mark.slow
@@ -145,6 +150,26 @@ def test_workers_may_die_as_often_as_a_cell_makes_progress(
     assert [line.split()[1] for line in said] == killed
 
 
+def test_a_reply_that_is_lost_is_asked_for_again(tmp_path: Path) -> None:
+    (tmp_path / "preload.py").write_text(
+        "import nnkit.experiments.dask_worker as module; module.REPLY_SECONDS = 0.5"
+    )
+    lost: list[str] = []
+
+    class Forgetful(DaskExecutor):
+        def _reply(self, submission: Any, reply: Any) -> None:
+            if lost:
+                super()._reply(submission, reply)
+            lost.append(reply)
+
+    said: list[str] = []
+    with DaskCluster(tmp_path) as cluster:
+        cluster.add_worker("--preload", tmp_path / "preload.py")
+        with Forgetful(cluster.address, tmp_path / "runs", [], notify=said.append) as there:
+            ending = there.submit(job(iris(), tmp_path), ignore).result()
+    assert (ending.outcome, lost[:2], said) == ("completed", ["go", "go"], [])
+
+
 def test_a_cell_that_crashes_alone_leaves_its_worker_to_others(
     cluster: DaskCluster, tmp_path: Path
 ) -> None:
@@ -174,8 +199,10 @@ def test_stop_saves_what_runs_and_cancels_the_rest(cluster: DaskCluster, tmp_pat
 
 def test_a_worker_that_was_cut_off_and_another_do_not_train_one_run(tmp_path: Path) -> None:
     """The scheduler gives a worker up that does not answer, while its process still trains."""
-    config = iris(training={**LONG, "steps": 60_000, "evaluate_every": 500})
+    config, runs = iris(training=ENDLESS), tmp_path / "runs"
     locked: list[Ending] = []
+    stopped: list[int] = []
+    after: list[int] = []  # evaluations since the other worker found the run locked
 
     class Watched(DaskExecutor):
         def _end(self, submission: Any, ending: Ending) -> None:
@@ -184,23 +211,27 @@ def test_a_worker_that_was_cut_off_and_another_do_not_train_one_run(tmp_path: Pa
                 os.kill(stopped[0], signal.SIGCONT)
             super()._end(submission, ending)
 
-    stopped: list[int] = []
-
-    def halt() -> None:
-        stopped.append(trainer_of(cluster, there)[0])
-        os.kill(stopped[0], signal.SIGSTOP)
+    class Halting(BatchListener):
+        def evaluated(self, index: int, record: Mapping[str, Any]) -> None:
+            if not stopped:
+                stopped.append(trainer_of(cluster, there)[0])
+                os.kill(stopped[0], signal.SIGSTOP)
+            elif locked:
+                after.append(record["step"])
 
     with DaskCluster(tmp_path, {"DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "2s"}) as cluster:
         for _ in range(2):
             cluster.add_worker()
-        with Watched(cluster.address, tmp_path / "runs", [TABLES / "iris.csv"]) as there:
-            cells, runs = [Cell(config, {})], tmp_path / "runs"
-            (result,) = run_cells(cells, there, runs, 1, Limits(), AtFirstEvaluation(halt))
-    assert locked
-    assert result.ending.outcome == "completed", result.ending
+        with Watched(cluster.address, runs, [TABLES / "iris.csv"]) as there:
+            limits = Limits(should_stop=lambda: len(after) > 3)
+            (result,) = run_cells([Cell(config, {})], there, runs, 1, limits, Halting())
+    assert result.ending.outcome == "interrupted", result.ending
     (run,) = list_runs(runs)
-    assert [record["step"] for record in run.read_metrics()] == list(range(500, 60_001, 500))
-    assert result.ending.summary["weights_sha256"] == own_weights(config, tmp_path)
+    steps = count(1)
+    last = result.ending.summary["step"]
+    own = nnkit.train(config, runs=tmp_path / "own", should_stop=lambda: next(steps) >= last)
+    assert without_speed(run) == without_speed(RunDirectory(own.directory))
+    assert after[-1] in [record["step"] for record in run.read_metrics()]
 
 
 @pytest.mark.parametrize("difference", [OTHER_NUMPY, WITHOUT_NNKIT])
@@ -225,8 +256,8 @@ def test_a_worker_of_another_version_that_connects_later_is_not_used(
 def test_no_worker_and_no_scheduler(
     cluster: DaskCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dask_executor, "WORKER_SECONDS", 0.1)
-    monkeypatch.setattr(cluster_module, "CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr(dask_client, "WORKER_SECONDS", 0.1)
+    monkeypatch.setattr(dask_client, "CONNECT_SECONDS", 0.5)
     said: list[str] = []
     for process in cluster.processes[1:]:
         process.terminate()
@@ -259,7 +290,7 @@ def test_jobs_share_the_threads_of_the_cluster(
 def test_a_scheduler_that_is_frozen(
     cluster: DaskCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dask_executor, "SCHEDULER_SECONDS", 2)
+    monkeypatch.setattr(dask_client, "SCHEDULER_SECONDS", 2)
     with executor(cluster, tmp_path) as there:
         running = there.submit(job(iris(training=ENDLESS), tmp_path), ignore)
         cluster.scheduler.send_signal(signal.SIGSTOP)

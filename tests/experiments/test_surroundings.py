@@ -1,24 +1,13 @@
-"""Before anything is trained elsewhere: addresses, and what a worker must have."""
+"""The surroundings of a batch, which a worker may lack."""
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from nnkit.errors import UsageError
-from nnkit.experiments import cluster
-from nnkit.experiments.cluster import (
-    ClusterError,
-    address_of,
-    connect,
-    obstacle,
-    surroundings,
-    versions,
-)
+from nnkit.experiments.surroundings import obstacle, surroundings, versions
 
 
 def test_this_process_has_its_own_surroundings(tmp_path: Path) -> None:
@@ -69,41 +58,3 @@ def test_variables_of_nnkit_are_passed_on(tmp_path: Path, monkeypatch: pytest.Mo
         passed = dict(needed.variables)
     assert passed["NNKIT_DATA"] == str(tmp_path / "data")
     assert passed["NNKIT_COMPILED"] == "0"
-
-
-def test_an_address_or_a_scheduler_file(tmp_path: Path) -> None:
-    file = tmp_path / "scheduler.json"
-    file.write_text(json.dumps({"address": "tcp://10.0.0.1:8786"}))
-    assert address_of(str(file)) == "tcp://10.0.0.1:8786"
-    assert address_of("tls://head:8786") == "tls://head:8786"
-    with pytest.raises(UsageError, match="give an address, such as tcp://host:8786, or a"):
-        address_of("head:8786")
-    for content in ("{}", "[]", "not JSON"):
-        file.write_text(content)
-        with pytest.raises(UsageError, match="not a scheduler file of Dask"):
-            address_of(str(file))
-
-
-@pytest.mark.parametrize(
-    ("address", "words"),
-    [
-        ("foo://host:1", "unknown address scheme 'foo'"),
-        ("tcp://", "missing port number"),
-        ("tls://host:8786", "TLS needs certificates in Dask's configuration"),
-    ],
-)
-def test_an_address_that_cannot_be_right(address: str, words: str) -> None:
-    with pytest.raises(UsageError, match=words):
-        connect(address)
-
-
-def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 0.1)
-    with pytest.raises(ClusterError, match=r"answers at tcp://127.0.0.1:1 \(.*\); start one there"):
-        connect("tcp://127.0.0.1:1")
-
-
-def test_dask_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(UsageError, match="--executor dask needs distributed: pip install dist"):
-        connect("tcp://127.0.0.1:1")

@@ -1,4 +1,4 @@
-"""A cluster of other machines: how a batch connects to one, and what each worker must have.
+"""The surroundings of a batch: the versions and files that workers on other machines need too.
 
 A worker needs the same versions as the batch, and the same files at the same places, on a file
 system that all machines share. A batch writes a ticket into the folder of the runs and keeps it
@@ -9,34 +9,23 @@ locks, which keep two processes from training one run, work between the two mach
 from __future__ import annotations
 
 import json
-import logging
 import os
 import platform
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import numpy as np
 
-from nnkit.errors import NnkitError, UsageError
-from nnkit.optional import optional
+from nnkit.errors import ClusterError
 from nnkit.runs.directory import try_lock
 from nnkit.text import as_json
 from nnkit.version import __version__
 
-if TYPE_CHECKING:
-    from distributed import Client
-
-CONNECT_SECONDS = 10  # until a scheduler that does not answer is given up
 MOST_FILES = 3  # missing files that an error names
 TICKET = ".cluster-*.json"
-
-
-class ClusterError(NnkitError):
-    """A cluster that cannot be reached, or whose workers cannot train."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,66 +115,3 @@ def _size(path: str) -> int | None:
         return Path(path).stat().st_size
     except OSError:
         return None
-
-
-def address_of(scheduler: str) -> str:
-    """The address of a scheduler, given as such or by the scheduler file that Dask wrote.
-
-    Raises:
-        UsageError: it is neither.
-    """
-    if "://" in scheduler:
-        return scheduler
-    try:
-        content = json.loads(Path(scheduler).read_text(encoding="utf-8"))
-        return str(content["address"])
-    except OSError as error:
-        raise UsageError(
-            f"--scheduler {scheduler}: {error.strerror}; give an address, such as "
-            "tcp://host:8786, or a scheduler file"
-        ) from None
-    except (ValueError, KeyError, TypeError):
-        raise UsageError(f"--scheduler {scheduler}: not a scheduler file of Dask") from None
-
-
-def connect(scheduler: str) -> Client:
-    """Connects to a scheduler; certificates for tls:// are those of Dask's configuration.
-
-    Raises:
-        UsageError: the address is malformed, or Dask is not installed.
-        ClusterError: no scheduler answers there.
-    """
-    distributed = optional("distributed", "--executor dask")
-    address = address_of(scheduler)
-    _silence()
-    if address.startswith("tls://") and not distributed.Security().tls_client_cert:
-        raise UsageError(
-            f"--scheduler {scheduler}: TLS needs certificates in Dask's configuration, such as "
-            "the variables DASK_DISTRIBUTED__COMM__TLS__CA_FILE, …__CLIENT__CERT, …__CLIENT__KEY"
-        )
-    try:
-        return distributed.Client(
-            address, timeout=CONNECT_SECONDS, set_as_default=False, name="nnkit"
-        )
-    except (OSError, TimeoutError) as error:
-        raise ClusterError(
-            f"no Dask scheduler answers at {address} ({_reason(error)}); start one there with: "
-            "dask scheduler"
-        ) from None
-    except (ValueError, TypeError, RuntimeError) as error:
-        raise UsageError(f"--scheduler {scheduler}: {error}") from None
-
-
-def _silence() -> None:
-    """Turns off the log of Dask, whose messages and tracebacks our own errors replace."""
-    if not os.environ.get("NNKIT_DEBUG"):
-        for name in ("distributed", "distributed.client", "distributed.comm", "tornado", "asyncio"):
-            logging.getLogger(name).setLevel(logging.CRITICAL)
-
-
-def _reason(error: BaseException) -> str:
-    """The innermost cause of an error, on one line."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    lines = str(error).splitlines()
-    return lines[0] if lines else type(error).__name__
