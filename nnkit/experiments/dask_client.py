@@ -82,16 +82,18 @@ def _silence() -> None:
             logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
-def _reason(error: BaseException) -> str:
-    """The innermost cause of an error, on one line."""
-    while error.__cause__ is not None:
+def _reason(error: BaseException | None) -> str:
+    """The innermost cause of a failed connection that has a text, on one line."""
+    reason = "no reply"
+    while error is not None:
+        if isinstance(error, OSError) and str(error):
+            reason = str(error).splitlines()[0]
         error = error.__cause__
-    lines = str(error).splitlines()
-    return lines[0] if lines else type(error).__name__
+    return reason
 
 
 async def answer_in_time(answer: Awaitable[Any]) -> Any:
-    """The answer of a scheduler, for which Dask would wait for ever.
+    """The answer of a cluster, for which Dask would wait for ever.
 
     Raises:
         ClusterError: there is none.
@@ -99,7 +101,8 @@ async def answer_in_time(answer: Awaitable[Any]) -> Any:
     try:
         return await asyncio.wait_for(answer, SCHEDULER_SECONDS)
     except (OSError, TimeoutError) as error:
-        raise ClusterError(f"the Dask scheduler does not answer ({_reason(error)})") from None
+        text = f"the Dask cluster does not answer ({_reason(error)} in {SCHEDULER_SECONDS} s)"
+        raise ClusterError(text) from None
 
 
 def first_workers(client: Client, notify: Callable[[str], None]) -> dict[str, int]:

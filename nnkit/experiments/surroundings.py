@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import time
 from uuid import uuid4
 
 import numpy as np
@@ -25,6 +26,7 @@ from nnkit.text import as_json
 from nnkit.version import __version__
 
 MOST_FILES = 3  # missing files that an error names
+OLD = 3600  # seconds after which a ticket may be removed if it is not locked
 TICKET = ".cluster-*.json"
 
 
@@ -83,7 +85,8 @@ def _remove_unlocked(ticket: Path) -> None:
     """Removes the ticket of a batch that was killed."""
     try:
         with ticket.open("rb") as file:
-            if try_lock(file):
+            is_old = time() - os.fstat(file.fileno()).st_mtime > OLD
+            if is_old and try_lock(file):  # a new one may not have been locked yet
                 ticket.unlink()
     except FileNotFoundError:
         pass

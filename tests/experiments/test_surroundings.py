@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,10 +44,14 @@ def test_what_a_worker_lacks_is_named(tmp_path: Path) -> None:
 
 
 def test_only_what_killed_batches_left_is_removed(tmp_path: Path) -> None:
-    left = tmp_path / ".cluster-0.json"
-    left.write_text("{}")
+    left, new = tmp_path / ".cluster-0.json", tmp_path / ".cluster-1.json"
+    for file in (left, new):
+        file.write_text("{}")
+    os.utime(left, (0, 0))
     with surroundings(tmp_path, []) as first, surroundings(tmp_path, []) as second:
-        assert not left.exists()
+        os.utime(first.ticket, (0, 0))
+        with surroundings(tmp_path, []):
+            assert (left.exists(), new.exists(), Path(first.ticket).exists()) == (False, True, True)
         assert (obstacle(first), obstacle(second)) == (None, None)
 
 
