@@ -55,6 +55,12 @@ class DivergedError(NnkitError):
     exit_code = 1
 
 
+class ClusterError(NnkitError):
+    """A cluster that cannot be reached, or whose workers cannot train."""
+
+    exit_code = 1
+
+
 class GateError(NnkitError):
     """A bound under `expect:` was not met.
 

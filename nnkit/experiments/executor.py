@@ -106,7 +106,15 @@ class LocalExecutor:
 class Worker:
     """A process that trains jobs one after the other."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, folder: str | None = None, variables: Mapping[str, str] | None = None
+    ) -> None:
+        """Starts the process.
+
+        Args:
+            folder: its working folder; by default that of this process.
+            variables: environment variables in addition to those of this process.
+        """
         self.interrupted = False
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the process)
         self.process = subprocess.Popen(
@@ -117,7 +125,8 @@ class Worker:
             text=True,
             encoding="utf-8",
             start_new_session=True,  # Ctrl-C is for the batch, which tells its workers
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            cwd=folder,
+            env={**os.environ, **(variables or {}), "PYTHONUNBUFFERED": "1"},
         )
 
     @property

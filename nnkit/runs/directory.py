@@ -67,7 +67,7 @@ class RunDirectory:
         """Whether a process is training in the folder now."""
         try:
             with self.lock.open("rb") as file:
-                return not _try_lock(file, shared=True)
+                return not try_lock(file, shared=True)
         except OSError:
             return False
 
@@ -149,7 +149,7 @@ class RunDirectory:
         for _ in range(LOCK_ATTEMPTS):
             self.path.mkdir(parents=True, exist_ok=True)
             with self.lock.open("wb") as file:
-                if _try_lock(file) and _is_file(file, self.lock):
+                if try_lock(file) and _is_file(file, self.lock):
                     yield
                     return
             sleep(0.02)
@@ -164,7 +164,8 @@ def _is_file(file: IO[bytes], path: Path) -> bool:
         return False
 
 
-def _try_lock(file: IO[bytes], *, shared: bool = False) -> bool:
+def try_lock(file: IO[bytes], *, shared: bool = False) -> bool:
+    """Locks a file until it is closed; returns False if another process has locked it."""
     if os.name == "nt":
         import msvcrt
 

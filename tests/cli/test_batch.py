@@ -17,7 +17,7 @@ import xunitparser
 from junitparser import JUnitXml
 
 from nnkit.random import generator
-from nnkit.runs.directory import RunDirectory
+from nnkit.runs.directory import list_runs
 from tests.cli.program import IRIS, Answer, Program, command, plain_environment
 
 GRID = f"base: {IRIS}\ngrid: {{optimizer.lr: [0.1, 0.01]}}\nseeds: 2\n"
@@ -117,6 +117,23 @@ def test_exit_codes(program: Program, write: Any, text: str, code: int, words: s
     answer = program("batch", write(text), "--quiet")
     assert answer.code == code, answer.err
     assert words in answer.err
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--executor", "dask"], "--executor dask needs --scheduler, such as tcp://host:8786"),
+        (["--scheduler", "tcp://host:8786"], "--scheduler is only used with --executor dask"),
+        (["--executor", "dask", "--scheduler", "none.json"], "none.json: No such file"),
+    ],
+)
+def test_a_cluster_that_cannot_be_meant(
+    program: Program, write: Any, options: list[str], words: str
+) -> None:
+    answer = program("batch", write(), *options)
+    assert (answer.code, answer.out) == (2, "")
+    (line,) = answer.errors
+    assert words in line
 
 
 def test_only_some_cells(program: Program, write: Any) -> None:
@@ -248,10 +265,10 @@ def started(folder: Path, runs: str) -> subprocess.Popen[bytes]:
 
 def weights(folder: Path, runs: str) -> dict[str, str]:
     found = {}
-    for path in sorted((folder / runs).iterdir()):
-        summary = RunDirectory(path).read_summary()
+    for run in list_runs(folder / runs):
+        summary = run.read_summary()
         assert summary is not None
-        found[path.name] = summary["weights_sha256"]
+        found[run.path.name] = summary["weights_sha256"]
     return found
 
 

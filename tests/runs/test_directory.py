@@ -206,7 +206,7 @@ def test_looking_at_a_lock_keeps_nobody_from_training(
     with run.locked():
         pass
     looking = (run.path / ".lock").open("rb")
-    assert directory._try_lock(looking, shared=True)
+    assert directory.try_lock(looking, shared=True)
     seen = [run.training]  # checks do not mistake other checks for training
     monkeypatch.setattr(directory, "sleep", lambda seconds: looking.close())
     with run.locked():
