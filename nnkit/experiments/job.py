@@ -18,11 +18,14 @@ class Job:
         settings: a resolved config.
         runs: the folder of the runs.
         threads: the most threads to use.
+        awaits_verdicts: whether the training waits after each evaluation to be told whether to
+            go on, so that it takes no further step if it is pruned.
     """
 
     settings: Mapping[str, Any]
     runs: str
     threads: int = 1
+    awaits_verdicts: bool = False
 
 
 @dataclass(frozen=True, slots=True)

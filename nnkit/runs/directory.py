@@ -13,7 +13,7 @@ from typing import IO, Any, Literal
 
 from nnkit.config.spec import PATH_SETTINGS
 from nnkit.errors import CheckpointError, UsageError
-from nnkit.files import append, remove_torn, write_atomic
+from nnkit.files import append, remove_torn, try_lock, write_atomic
 from nnkit.text import as_json
 
 DEFAULT_RUNS = Path("runs")
@@ -66,7 +66,7 @@ class RunDirectory:
         """Whether a process is training in the folder now."""
         try:
             with self.lock.open("rb") as file:
-                return not _try_lock(file, shared=True)
+                return not try_lock(file, shared=True)
         except OSError:
             return False
 
@@ -144,7 +144,7 @@ class RunDirectory:
         for _ in range(LOCK_ATTEMPTS):
             self.path.mkdir(parents=True, exist_ok=True)
             with self.lock.open("wb") as file:
-                if _try_lock(file) and _is_file(file, self.lock):
+                if try_lock(file) and _is_file(file, self.lock):
                     yield
                     return
             sleep(0.02)
@@ -157,25 +157,6 @@ def _is_file(file: IO[bytes], path: Path) -> bool:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
     except FileNotFoundError:
         return False
-
-
-def _try_lock(file: IO[bytes], *, shared: bool = False) -> bool:
-    if os.name == "nt":
-        import msvcrt
-
-        lock = getattr(msvcrt, "locking")  # noqa: B009 (unknown to type checkers elsewhere)
-        try:
-            lock(file.fileno(), getattr(msvcrt, "LK_NBLCK"), 1)  # noqa: B009
-        except OSError:
-            return False
-        return True
-    import fcntl
-
-    try:
-        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def run_hash(config: Mapping[str, Any], fingerprint: str, version: str) -> str:

@@ -121,8 +121,8 @@ class Trainer:
         """Trains until the plan's last step or early stopping, and saves checkpoints.
 
         Args:
-            should_stop: called after each step; True saves the run and interrupts it, and
-                "pruned" ends it.
+            should_stop: called after each step, and before the first if training is resumed; True
+                saves the run and interrupts it, and "pruned" ends it.
 
         Yields:
             Each step, and each evaluation once its checkpoints are written.
@@ -143,6 +143,8 @@ class Trainer:
         every, last = self.config.training.checkpoint_every, self.directory.last
         if self._out_of_patience():  # resumed from the checkpoint at which training was to stop
             return "stopped early"
+        if self.loop.progress.step and (stopping := should_stop()):  # resumed, but for nothing
+            return "pruned" if stopping == "pruned" else "interrupted"
         began = perf_counter() - self.seconds
         for event in self.loop.run():
             self.seconds = perf_counter() - began

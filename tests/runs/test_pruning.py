@@ -141,14 +141,14 @@ def test_training_that_waited_for_a_removal_locks_its_new_folder(
     run: nnkit.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copy = copied(run, tmp_path)
-    try_lock = directory._try_lock
+    try_lock = directory.try_lock
 
     def removed_while_it_waited(file: IO[bytes], **options: bool) -> bool:
-        monkeypatch.setattr(directory, "_try_lock", try_lock)
+        monkeypatch.setattr(directory, "try_lock", try_lock)
         remove(copy)
         return try_lock(file, **options)
 
-    monkeypatch.setattr(directory, "_try_lock", removed_while_it_waited)
+    monkeypatch.setattr(directory, "try_lock", removed_while_it_waited)
     with RunDirectory(copy.path).locked():
         assert copy.training
 
