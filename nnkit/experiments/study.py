@@ -9,10 +9,10 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
 from threading import Lock
+from time import time
 from typing import Any
 
 import optuna
@@ -190,11 +190,8 @@ class Study:
         assert self.presence is not None
         if owner == self.presence.token:
             return False
-        if (
-            owner is None
-        ):  # killed right after asking, or on another machine not yet through with it
-            age = datetime.now() - trial.datetime_start
-            return self.is_local or age.total_seconds() > LONGEST_ASKING
+        if owner is None:  # killed right after asking, or another machine that is about to own it
+            return self.is_local or time() - trial.datetime_start.timestamp() > LONGEST_ASKING
         if not owner:
             return True
         alive = is_alive(folder, owner)

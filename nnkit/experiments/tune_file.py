@@ -63,9 +63,15 @@ class LoadedTune:
         """
         return config_in(self.space.draw(pick))
 
+    @property
+    def short_names(self) -> dict[str, str]:
+        """The shortest ending of the name of each dimension that tells it from the others."""
+        names = dict.fromkeys(self.space.dimensions)
+        return dict(zip(names, short_keys(names), strict=True))
+
     def shown(self, values: Mapping[str, Value]) -> str:
-        """Values by dimension on one line, such as `lr=0.1 units=32`, with short keys."""
-        short = dict(zip(self.space.dimensions, short_keys(self.space.dimensions), strict=True))
+        """Values by dimension on one line, such as `lr=0.1 units=32`, with short names."""
+        short = self.short_names
         return " ".join(f"{short[name]}={shown_value(value)}" for name, value in values.items())
 
     @property

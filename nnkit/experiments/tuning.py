@@ -98,11 +98,12 @@ class Tuner:
 
     def _begin(self, trials: int, at_a_time: int) -> None:
         """Begins as many trials as there is room for."""
-        for due, attempt, job in [entry for entry in self.locked if entry[0] <= monotonic()]:
+        for entry in [entry for entry in self.locked if entry[0] <= monotonic()]:
+            _, locked, job = entry
             if len(self.running) < at_a_time:
-                self.locked.remove((due, attempt, job))
-                if not attempt.is_finished:
-                    self._submit(attempt, job)
+                self.locked.remove(entry)
+                if not locked.is_finished:
+                    self._submit(locked, job)
         while len(self.running) + len(self.locked) < at_a_time:
             attempt = self.study.next(trials, take_over=self.take_over)
             if attempt is None:

@@ -208,7 +208,7 @@ def test_looking_at_a_lock_keeps_nobody_from_training(
     looking = (run.path / ".lock").open("rb")
     assert try_lock(looking, shared=True)
     seen = [run.training]  # checks do not mistake other checks for training
-    monkeypatch.setattr(directory, "sleep", lambda seconds: looking.close())
+    monkeypatch.setattr("nnkit.runs.directory.sleep", lambda seconds: looking.close())
     with run.locked():
         seen.append(run.training)
     assert seen == [False, True]
