@@ -61,7 +61,7 @@ class PlainTrials(TuneListener):
         self.attempts.pop(attempt.number, None)
 
     def _described(self, attempt: Attempt, ending: Ending) -> str:
-        """How a trial ended, on one line."""
+        """Describes the end of a trial on one line."""
         if ending.outcome in FAILED:
             return f"{ending.outcome}: {ending.error.splitlines()[0]}"
         if ending.outcome == "pruned":

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict
@@ -17,12 +17,9 @@ from threading import Event, Lock
 from types import TracebackType
 from typing import Any, Protocol, Self, cast
 
-from nnkit.experiments.job import NOT_RUN, Ending, Job
+from nnkit.experiments.job import NOT_RUN, Ending, Job, OnEvaluation
 from nnkit.text import as_json
 
-# Called with the record of an evaluation, returns whether to prune the run. The answer counts only
-# if the job awaits verdicts.
-OnEvaluation = Callable[[Mapping[str, Any]], bool | None]
 LOG_BYTES = 20_000  # of what a crashed worker printed
 
 

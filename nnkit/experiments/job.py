@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 # How a job can end, beside the ways in which a run does.
 FAILED = frozenset({"failed", "diverged", "crashed"})
+
+# Called with the record of an evaluation; the verdict, whether to prune the run, counts only if the
+# job awaits verdicts.
+OnEvaluation = Callable[[Mapping[str, Any]], bool | None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,12 +101,14 @@ class GridSampler(Sampler):
                 return dimension, (
                     "a grid cannot contain spaces within an option; use the sampler random or tpe"
                 )
-            if not isinstance(dimension.space, Choice) and dimension.space.step is None:
-                if dimension.space.kind == "int" and not dimension.space.log:
-                    continue
+            space = dimension.space
+            if space.kind == "int" and not space.log:
+                continue
+            if not isinstance(space, Choice) and space.step is None:
+                step = "" if space.log else ", or add step"
                 return dimension, (
-                    "a grid needs separate values; add step, write {choice: […]}, or use another "
-                    "sampler than grid"
+                    "a grid needs separate values; write them as {choice: […]}" + step + ", or use "
+                    "another sampler"
                 )
         return None
 
@@ -189,7 +191,7 @@ AnyPruner = Annotated[NoPruner | MedianPruner | SuccessiveHalvingPruner | Hyperb
 
 
 class Search(Spec):
-    """What is searched for, and how."""
+    """The metric to optimize, and how to search."""
 
     metric: str = Field(
         description="The final metric to optimize, such as validation.accuracy, with the weights "

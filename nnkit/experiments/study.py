@@ -121,7 +121,7 @@ class Study:
 
     @property
     def dimensions(self) -> list[Dimension]:
-        """What is searched."""
+        """The settings that are searched."""
         return list(self.checked.file.space.dimensions.values())
 
     @contextmanager

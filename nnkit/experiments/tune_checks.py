@@ -21,6 +21,8 @@ from nnkit.task.task import Task, load_task
 from nnkit.training.identity import run_name
 from nnkit.training.trainer import Trainer
 
+# Added where a mapping stands for a value, as a space without its kind would.
+HINT = "; a search space is {float: {low: …, high: …}}, {int: {low: …, high: …}} or {choice: […]}"
 MOST_COMBINATIONS = 256  # of options and of ends of ranges that are checked
 
 
@@ -106,7 +108,8 @@ def _configs(tune: LoadedTune) -> list[tuple[dict[str, Value], Config]]:
 def _add(problems: dict[tuple[str, str], Problem], error: ConfigError, where: str = "") -> None:
     """Adds the problems of an error, each message once at a position."""
     for problem in error.problems:
-        told = replace(problem, message=f"{problem.message}{where}")
+        hint = HINT if problem.message.endswith("got a mapping") else ""
+        told = replace(problem, message=f"{problem.message}{hint}{where}")
         problems.setdefault((problem.position, problem.message), told)
 
 

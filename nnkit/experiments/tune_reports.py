@@ -76,7 +76,8 @@ def history_chart(study: Study) -> Chart | None:
     x = np.array([float(record.number) for record in finished])
     y = np.array([record.value for record in finished], dtype=np.float64)
     best = np.maximum.accumulate(y) if study.higher else np.minimum.accumulate(y)
-    curves = (Curve("finished trial", x, y, "points"), Curve("best so far", x, best))
+    steps = Curve("best so far", np.repeat(x, 2)[1:], np.repeat(best, 2)[:-1])
+    curves = (Curve("finished trial", x, y, "points"), steps)
     return Chart(f"{study.name}: {study.metric}", "trial", curves, study.metric)
 
 

@@ -26,7 +26,7 @@ from nnkit.data.dataset import Dataset
 from nnkit.data.fingerprints import state_of
 from nnkit.data.sources.source import Source
 from nnkit.errors import DivergedError, GateError, NnkitError
-from nnkit.experiments.job import Ending, Job
+from nnkit.experiments.job import Ending, Job, OnEvaluation
 from nnkit.runs.directory import LockedError, RunDirectory
 from nnkit.task.config import config_from
 from nnkit.text import as_json
@@ -40,18 +40,17 @@ from nnkit.training.trainer import Stopping, Trainer
 class Reporter(Listener):
     """Passes evaluations on as they are recorded.
 
-    Args:
-        output: where messages go.
-        lines: the answers; None for a job that awaits none.
+    Attributes:
+        is_pruned: whether the run is to be pruned.
     """
 
-    def __init__(self, output: IO[str], lines: SimpleQueue[str] | None = None) -> None:
-        self.output = output
-        self.lines = lines
+    def __init__(self, job: Job, on_evaluation: OnEvaluation) -> None:
+        self.awaits_verdicts = job.awaits_verdicts
+        self.on_evaluation = on_evaluation
         self.is_pruned = False
 
     def started(self, trainer: Trainer) -> None:
-        if self.lines is not None:
+        if self.awaits_verdicts:
             self.repeat(trainer.directory.read_metrics())
 
     def evaluated(self, evaluation: Evaluation, improved: bool) -> None:
@@ -64,10 +63,9 @@ class Reporter(Listener):
                 self.report(record)
 
     def report(self, record: Mapping[str, Any]) -> None:
-        """Reports an evaluation, and waits for the verdict if the job awaits one."""
-        send(self.output, {"evaluation": record})
-        if self.lines is not None and (line := self.lines.get()):
-            self.is_pruned = json.loads(line)["prune"]
+        """Reports an evaluation, and heeds the verdict if the job awaits one."""
+        verdict = self.on_evaluation(record)
+        self.is_pruned = self.awaits_verdicts and bool(verdict)
 
 
 def send(output: IO[str], message: Mapping[str, Any]) -> None:
@@ -92,12 +90,19 @@ class LastDataset:
         return self.dataset
 
 
-def run_job(job: Job, reporter: Reporter, stop: Event, data: LastDataset) -> Ending:
+def run_job(job: Job, on_evaluation: OnEvaluation, stop: Event, data: LastDataset) -> Ending:
     """Trains a job's config, and says how that ended, whatever happens.
 
     A run that diverged is not trained again, because it would diverge again. A run that is finished
     already can still be pruned: whether results were there must not change what a search finds.
+
+    Args:
+        job: the training.
+        on_evaluation: called as by an executor.
+        stop: when set, the run is saved and interrupted.
+        data: the data set of the job before.
     """
+    reporter = Reporter(job, on_evaluation)
 
     def should_stop() -> Stopping:
         return "pruned" if reporter.is_pruned else stop.is_set()
@@ -131,11 +136,11 @@ def run_job(job: Job, reporter: Reporter, stop: Event, data: LastDataset) -> End
         return Ending("failed", error=message, log=traceback.format_exc())
     outcome, directory = run.summary["outcome"], str(run.directory)
     if run.already_finished and job.awaits_verdicts:
-        *earlier, last = RunDirectory(run.directory).read_metrics()
-        reporter.repeat(earlier)
+        records = RunDirectory(run.directory).read_metrics()
+        reporter.repeat(records[:-1])
         if reporter.is_pruned:
             return Ending("pruned", directory, dict(run.summary), already_finished=True)
-        reporter.report(last)  # after it, nothing is left to be saved by pruning
+        reporter.repeat(records[-1:])  # after the last, pruning would save nothing
     return Ending(outcome, directory, dict(run.summary), run.already_finished)
 
 
@@ -157,10 +162,23 @@ def main() -> None:
     Thread(target=read, daemon=True).start()
     while line := lines.get():
         job = Job(**json.loads(line))
-        reporter = Reporter(messages, lines if job.awaits_verdicts else None)
-        send(messages, {"ending": asdict(run_job(job, reporter, stop, data))})
+
+        def report(record: Mapping[str, Any], *, awaits: bool = job.awaits_verdicts) -> bool:
+            send(messages, {"evaluation": record})
+            return awaits and verdict_of(lines)
+
+        send(messages, {"ending": asdict(run_job(job, report, stop, data))})
         if stop.is_set():
             return
+
+
+def verdict_of(lines: SimpleQueue[str]) -> bool:
+    """Waits for the verdict on an evaluation, which is whether to prune the run."""
+    line = lines.get()
+    if not line:
+        lines.put(line)  # the end of the input, for whoever asks next
+        return False
+    return bool(json.loads(line)["prune"])
 
 
 if __name__ == "__main__":
