@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 from nnkit.experiments.batch import Limits
 from nnkit.experiments.job import NOT_RUN, Ending, Job, OnEvaluation
@@ -57,10 +59,31 @@ class InlineExecutor:
         pass
 
 
-def train(
-    study: Study, trials: int, listener: TuneListener | None = None, limits: Limits | None = None
-) -> None:
-    """Trains trials one after the other until the study has so many."""
-    runs = study.folder.parents[1]
-    tuner = Tuner(study, InlineExecutor(), runs, 1, listener or TuneListener())
-    tuner.run(trials, 1, limits or Limits())
+class Interruptions(TuneListener):
+    """Interrupts training, in the middle of a trial, after every so many new evaluations."""
+
+    def __init__(self, every: int) -> None:
+        self.every = every
+        self.seen: set[tuple[int, int]] = set()
+        self.executor = InlineExecutor()
+
+    def evaluated(self, number: int, record: Mapping[str, Any]) -> None:
+        if (number, record["step"]) not in self.seen:
+            self.seen.add((number, record["step"]))
+            if len(self.seen) % self.every == 0:
+                self.executor.stop()
+
+
+def train(study: Study, trials: int, interruptions: Interruptions | None = None) -> bool:
+    """Trains trials one after the other until the study has so many.
+
+    Returns:
+        Whether training was not interrupted.
+    """
+    listener = interruptions or TuneListener()
+    executor = InlineExecutor()
+    if interruptions is not None:
+        interruptions.executor = executor
+    limits = Limits(should_stop=executor.stopping.is_set)
+    Tuner(study, executor, study.folder.parents[1], 1, listener).run(trials, 1, limits)
+    return not executor.stopping.is_set()
