@@ -227,7 +227,7 @@ def _report(
         _print_importance(bars)
     _say_best(study, ranked)
     if ranked and config is not None:
-        say(f"wrote {config}; train it with nnkit train {config}")
+        say(f"wrote {config}")
     if chart is not None:
         say(f"wrote {chart}" if history is not None else f"{chart}: no trial to draw")
 
@@ -287,8 +287,8 @@ def _exit(study: Study, trials: int, code: int, show: bool) -> None:
     if show:
         return
     records = study.records()
-    left = trials - sum(record.state != "running" for record in records)
-    others = [record for record in records if record.state == "running" and record.owner]
+    left = trials - sum(record.has_ended for record in records)
+    others = [record for record in records if record.state == "running"]
     if code or left > len(others):
         say(f"{left:,} of {trials:,} trials are not finished; the same command continues them")
         raise typer.Exit(code or INTERRUPTED)

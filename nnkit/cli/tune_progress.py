@@ -36,7 +36,7 @@ class PlainTrials(TuneListener):
     def __init__(self, study: Study, trials: int) -> None:
         self.study = study
         self.trials = trials
-        self.done = sum(record.state != "running" for record in study.records())
+        self.done = sum(record.has_ended for record in study.records())
         self.width = len(str(trials))
         self.attempts: dict[int, Attempt] = {}
 
@@ -57,7 +57,9 @@ class PlainTrials(TuneListener):
         if ending.outcome != "not run":
             self.done += ending.outcome != "interrupted"
             count = f"[{self.done:{self.width}}/{self.trials}]"
-            self.tell(f"{count} {self.name_of(attempt.number)}: {self._described(attempt, ending)}")
+            values = self.study.checked.file.shown(attempt.params)
+            described = self._described(attempt, ending)
+            self.tell(f"{count} trial {attempt.number}: {described}; {values}")
         self.attempts.pop(attempt.number, None)
 
     def _described(self, attempt: Attempt, ending: Ending) -> str:

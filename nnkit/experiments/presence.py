@@ -27,7 +27,8 @@ class Presence:
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.file = (self.folder / self.token).open("wb")
-        try_lock(self.file)
+        is_locked = try_lock(self.file)  # nobody knows the name yet
+        assert is_locked
         return self
 
     def __exit__(
@@ -53,8 +54,8 @@ def is_alive(folder: Path, token: str) -> bool | None:
         with (folder / token).open("rb") as file:
             return not try_lock(file, shared=True)
     except OSError:
-        own = token.startswith(f"{socket.gethostname()}-")
-        return False if own else None
+        host = token.rsplit("-", 2)[0]
+        return False if host == socket.gethostname() else None
 
 
 def forget(folder: Path, token: str) -> None:

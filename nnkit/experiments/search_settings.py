@@ -45,6 +45,7 @@ class Sampler(Component):
 class RandomSampler(Sampler):
     """Independent random values."""
 
+    elsewhere = ("random_search", "randomized")
     kind: Literal["random"] = "random"
 
     def build(self, seed: int, dimensions: Iterable[Dimension]) -> Any:
@@ -54,6 +55,7 @@ class RandomSampler(Sampler):
 class TpeSampler(Sampler):
     """Tree-structured Parzen estimator (Bergstra et al. 2011): values like those of good trials."""
 
+    elsewhere = ("bayes", "bayesian", "bayesian_optimization", "hyperopt", "optuna")
     kind: Literal["tpe"] = "tpe"
     startup_trials: Count = Field(10, description="Trials with random values at first.")
 
@@ -89,6 +91,7 @@ class GridSampler(Sampler):
     """Every combination of values, in random order."""
 
     differs_by_trial: ClassVar[bool] = False  # all trials take from one shuffled list
+    elsewhere = ("grid_search", "brute_force")
     kind: Literal["grid"] = "grid"
 
     def build(self, seed: int, dimensions: Iterable[Dimension]) -> Any:
@@ -138,6 +141,7 @@ class Pruner(Component):
 class NoPruner(Pruner):
     """Every trial is trained to its end."""
 
+    elsewhere = ("nop", "off")
     kind: Literal["none"] = "none"
 
     def build(self, evaluations: int) -> Any:
@@ -166,6 +170,7 @@ class SuccessiveHalvingPruner(Pruner):
     is among the best 1/`factor` of the trials that came so far.
     """
 
+    elsewhere = ("asha", "sha", "halving")
     kind: Literal["successive_halving"] = "successive_halving"
     first: Count = Field(1, description="Evaluations before the first decision.")
     factor: int = Field(4, ge=2, description="One of so many trials continues.")

@@ -35,12 +35,19 @@ from nnkit.runs.results import final_metrics
 
 JOURNAL = "journal.log"
 PROCESSES = "processes"  # the folder of the presences of all processes
+FEWEST_BEST = 5  # trials that count as the best in the importance
 LONGEST_ASKING = 60  # seconds until a trial has an owner
 
 # Names of attributes of a trial.
 OWNER = "owner"  # the process that trains it; "" if none does
 SURPLUS = "surplus"  # asked for by two processes at once, beyond the number of trials
 ERROR, RUN, METRICS, SECONDS, MISSED = "error", "run", "metrics", "seconds", "missed"
+
+STATES = {
+    TrialState.COMPLETE: "finished",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +56,8 @@ class TrialRecord:
 
     Attributes:
         number: its number, from 0.
-        state: `finished`, `pruned`, `failed`, or `running` if it has not ended.
+        state: `finished`, `pruned` or `failed`; otherwise `running`, or `interrupted` if no process
+            trains it.
         params: values by dimension.
         value: the final metric; None if it is not finished.
         history: the metric by number of evaluations.
@@ -73,6 +81,11 @@ class TrialRecord:
     missed: tuple[str, ...]
     owner: str
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing is left to train."""
+        return self.state in STATES.values()
+
 
 class Study:
     """The study of a tune file.
@@ -81,6 +94,9 @@ class Study:
         checked: the tune file.
         folder: where its journal and the best config are.
         name: its name, NAME-HASH.
+        metric: the metric to optimize.
+        higher: whether higher values of it are better.
+        lock: held where threads would disturb each other.
     """
 
     def __init__(self, checked: CheckedTune, folder: Path, storage: str | None = None) -> None:
@@ -106,8 +122,9 @@ class Study:
         self.is_local = storage is None
         self.presence: Presence | None = None
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        folder.mkdir(parents=True, exist_ok=True)
         with _quiet():
+            search.sampler.build(search.seed, self.dimensions)  # fails if it lacks a library
+            folder.mkdir(parents=True, exist_ok=True)
             self.storage = _open(storage or str(folder / JOURNAL))
             self.study = optuna.create_study(
                 storage=self.storage,
@@ -132,7 +149,14 @@ class Study:
 
     def records(self) -> list[TrialRecord]:
         """All trials, in the order of their numbers."""
-        return [_record(trial) for trial in self._trials()]
+        return [_record(trial, self._state(trial)) for trial in self._trials()]
+
+    def _state(self, trial: FrozenTrial) -> str:
+        if trial.state != TrialState.RUNNING:
+            return STATES[trial.state]
+        owner = trial.user_attrs.get(OWNER)
+        is_gone = not owner or is_alive(self.folder / PROCESSES, owner) is False
+        return "interrupted" if is_gone else "running"
 
     def _trials(self) -> list[FrozenTrial]:
         trials = self.study.get_trials(deepcopy=False)
@@ -145,12 +169,18 @@ class Study:
         return min(finished, key=lambda record: sign * (record.value or 0.0), default=None)
 
     def importances(self) -> dict[str, float]:
-        """The importance of each dimension for reaching the best tenth, in total 1.
+        """The importance of each dimension for being among the best trials, in total 1.
 
-        PED-ANOVA (Watanabe et al. 2023) of finished trials.
+        PED-ANOVA (Watanabe, Bansal & Hutter 2023) of the finished trials. The best are a tenth of
+        them, but five where these are fewer, as the method needs, and at most half.
         """
-        with _quiet():
-            return dict(optuna.importance.get_param_importances(self.study))
+        count = sum(record.value is not None for record in self.records())
+        share = min(0.5, max(0.1, FEWEST_BEST / max(count, 1)))
+        importance = optuna.importance
+        evaluator = importance.PedAnovaImportanceEvaluator(target_quantile=share)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of options chosen in fewer than two trials
+            return dict(importance.get_param_importances(self.study, evaluator=evaluator))
 
     # Trials of this process
 
@@ -350,18 +380,11 @@ def _open(storage: str) -> optuna.storages.BaseStorage:
         raise UsageError(f"{storage}: the study cannot be opened: {why}") from error
 
 
-STATES = {
-    TrialState.COMPLETE: "finished",
-    TrialState.PRUNED: "pruned",
-    TrialState.FAIL: "failed",
-}
-
-
-def _record(trial: FrozenTrial) -> TrialRecord:
+def _record(trial: FrozenTrial, state: str) -> TrialRecord:
     attributes = trial.user_attrs
     return TrialRecord(
         number=trial.number,
-        state=STATES.get(trial.state, "running"),
+        state=state,
         params=trial.params,
         value=trial.value if trial.state == TrialState.COMPLETE else None,
         history=trial.intermediate_values,

@@ -143,6 +143,8 @@ def _objection(tune: LoadedTune, trainer: Trainer) -> str | None:
     if metric not in known:
         if split == "validation" and "validation" not in trainer.sets:
             return "there is no validation set; set data.split.validation"
+        if f"validation.{metric}" in known:
+            return f"unknown metric '{metric}'; did you mean 'validation.{metric}'?"
         hint = f"; training.metrics: [{figure}] adds it" if figure in METRICS else ""
         return f"unknown metric '{metric}'; available: {', '.join(known)}{hint}"
     watched = [f"{name}.{f}" for name in plan.watched for f in figures] + ["train.loss"]

@@ -8,9 +8,9 @@ from itertools import islice
 from pathlib import Path
 
 from nnkit.config.spec import Spec
-from nnkit.config.validation import in_file_order, validate
+from nnkit.config.validation import in_file_order, merged, validate
 from nnkit.config.yaml import Mark, fault
-from nnkit.errors import Problem, SettingPath
+from nnkit.errors import ConfigError, Problem, SettingPath
 from nnkit.experiments.batch_file import short_keys
 from nnkit.experiments.search_settings import DEFAULT_TRIALS, GridSampler, Search, grid_values
 from nnkit.experiments.spaces import Dimension, Pick, SearchSpace, Value, is_space, shown_value
@@ -95,9 +95,18 @@ def load_tune(path: str | Path) -> LoadedTune:
     if section is None:
         text = "this key is required; add search: {metric: validation.accuracy, trials: 50}"
         raise fault(document.mark, text, ("search",))
-    search = validate(_Searched, replace(document, value={"search": section})).search
     rest = {name: node for name, node in document.value.items() if name != "search"}
-    space = SearchSpace(replace(document, value=rest))
+    problems: list[Problem] = []
+    try:
+        search = validate(_Searched, replace(document, value={"search": section})).search
+    except ConfigError as error:
+        problems += error.problems
+    try:
+        space = SearchSpace(replace(document, value=rest))
+    except ConfigError as error:
+        problems += error.problems
+    if problems:
+        raise merged(problems)
     marks = {name: node.mark for name, node in (section.value or {}).items()}
     loaded = LoadedTune(Path(path), search, space, {"search": section.key, **marks})
     _check(loaded)

@@ -89,7 +89,9 @@ def test_an_interrupted_trial_is_continued_and_not_drawn_again(tmp_path: Path) -
         first = study.next(3)
         assert first is not None
         config = study.checked.file.config(first.suggest)
+        assert [record.state for record in study.records()] == ["running"]
         first.finish(Ending("interrupted"))
+    assert [record.state for record in study.records()] == ["interrupted"]
     again = study_of(tmp_path, LR + SEARCH)
     with again.present():
         second = again.next(3)

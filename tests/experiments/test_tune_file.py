@@ -85,6 +85,12 @@ def errors(folder: Path, text: str, base: str = BASE) -> str:
             LR + "search: {metric: validation.acuracy}",
             "6:18: search.metric: unknown metric 'validation.acuracy'; available: validation.loss",
         ),
+        (
+            LR + "search: {metric: accuracy}",
+            "6:18: search.metric: unknown metric 'accuracy'; did you mean 'validation.accuracy'?",
+        ),
+        (LR + METRIC + "sampler: bayesian}", "unknown kind 'bayesian'; did you mean 'tpe'?"),
+        (LR + METRIC + "pruner: asha}", "unknown kind 'asha'; did you mean 'successive_halving'?"),
         (LR + "search: {metric: validation.f1}", "training.metrics: [f1] adds it"),
         (
             LR + "search: {metric: train.accuracy, pruner: median}",
@@ -119,6 +125,8 @@ def test_shapes_that_do_not_fit_the_data(tmp_path: Path) -> None:
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     text = "optimizer: {choice: [{kind: sgd, lr: -1}, {kind: adam, lr: 0}]}\n"
     assert errors(tmp_path, text + SEARCH).count("must be more than 0") == 2
+    text = "optimizer: {lr: {float: {low: 1, high: 0}}, clip: {choice: [1]}}\nsearch: {trails: 3}\n"
+    assert errors(tmp_path, text).count("\n") == 3
 
 
 def test_missing_data_has_its_own_exit_code(tmp_path: Path) -> None:
