@@ -201,14 +201,13 @@ def _report(
     from nnkit.charts import write_picture
     from nnkit.experiments.tune_reports import (
         BEST,
-        best_first,
         history_chart,
         importance_bars,
         tune_data,
         write_best,
     )
 
-    ranked = best_first(study)
+    ranked = study.ranked()
     config = output or (None if show else study.folder / BEST)
     if ranked and config is not None:
         write_best(study, ranked[0], config)

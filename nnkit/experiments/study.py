@@ -162,11 +162,15 @@ class Study:
         trials = self.study.get_trials(deepcopy=False)
         return [trial for trial in trials if not trial.user_attrs.get(SURPLUS)]
 
-    def best(self) -> TrialRecord | None:
-        """The finished trial with the best metric, the first of equal ones; None without one."""
+    def ranked(self) -> list[TrialRecord]:
+        """The finished trials, the best first; of equal ones the earlier."""
         finished = [record for record in self.records() if record.value is not None]
         sign = -1 if self.higher else 1
-        return min(finished, key=lambda record: sign * (record.value or 0.0), default=None)
+        return sorted(finished, key=lambda record: sign * (record.value or 0.0))
+
+    def best(self) -> TrialRecord | None:
+        """The finished trial with the best metric; None without one."""
+        return next(iter(self.ranked()), None)
 
     def importances(self) -> dict[str, float]:
         """The importance of each dimension for being among the best trials, in total 1.
@@ -174,7 +178,7 @@ class Study:
         PED-ANOVA (Watanabe, Bansal & Hutter 2023) of the finished trials. The best are a tenth of
         them, but five where these are fewer, as the method needs, and at most half.
         """
-        count = sum(record.value is not None for record in self.records())
+        count = len(self.ranked())
         share = min(0.5, max(0.1, FEWEST_BEST / max(count, 1)))
         importance = optuna.importance
         evaluator = importance.PedAnovaImportanceEvaluator(target_quantile=share)
@@ -203,7 +207,7 @@ class Study:
             if len(known) >= trials:
                 return None
             asked = self.study.ask()
-            if asked.number >= trials:
+            if sum(trial.number < asked.number for trial in self._trials()) >= trials:
                 asked.set_user_attr(SURPLUS, True)
                 self.study.tell(asked, state=TrialState.FAIL)
                 return None

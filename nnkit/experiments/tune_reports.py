@@ -23,13 +23,6 @@ BEST = "best.yaml"
 HEADER = "# The best config found by nnkit tune in the study"
 
 
-def best_first(study: Study) -> list[TrialRecord]:
-    """The finished trials, the best first; of equal ones the earlier."""
-    finished = [record for record in study.records() if record.value is not None]
-    sign = -1 if study.higher else 1
-    return sorted(finished, key=lambda record: sign * (record.value or 0.0))
-
-
 def config_of(tune: LoadedTune, trial: TrialRecord) -> Config:
     """The config of a trial, as it was trained."""
     return tune.config(picking(trial.params))
@@ -60,7 +53,7 @@ def check_best_file(path: Path, tune: LoadedTune) -> None:
 
 def importance_bars(study: Study) -> Bars | None:
     """The importance of each dimension; None if too few trials are finished."""
-    if len(best_first(study)) < FEWEST_FOR_IMPORTANCE:
+    if len(study.ranked()) < FEWEST_FOR_IMPORTANCE:
         return None
     found = study.importances()
     short = study.checked.file.short_names
@@ -70,7 +63,7 @@ def importance_bars(study: Study) -> Bars | None:
 
 def history_chart(study: Study) -> Chart | None:
     """The metric of each finished trial, and the best so far; None without any."""
-    finished = sorted(best_first(study), key=lambda record: record.number)
+    finished = sorted(study.ranked(), key=lambda record: record.number)
     if not finished:
         return None
     x = np.array([float(record.number) for record in finished])
