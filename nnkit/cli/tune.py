@@ -105,7 +105,7 @@ def tune(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not show progress.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Search for the best settings of FILE, a config with search spaces.
+    """Search for the best settings in FILE, a config with spaces.
 
     A space stands where a value would, such as lr: {float: {low: 1e-4, high: 0.1, log: true}} or
     units: {choice: [16, 32]}; the section `search` names the metric, the number of trials, the
