@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.text import Text
 
+from nnkit.bars import Bars
 from nnkit.errors import UsageError
 from nnkit.files import write_atomic
 from nnkit.optional import optional
@@ -274,8 +275,13 @@ def picture_format(path: Path) -> str:
     return path.suffix.lower().removeprefix(".")
 
 
-def write_picture(chart: Chart, path: Path) -> None:
+def write_picture(chart: Chart, path: Path, bars: Bars | None = None) -> None:
     """Draws the chart to a .png or .svg file.
+
+    Args:
+        chart: the chart.
+        path: the file.
+        bars: a bar chart below it.
 
     Raises:
         UsageError: the suffix is another one, or matplotlib is not installed.
@@ -286,8 +292,15 @@ def write_picture(chart: Chart, path: Path) -> None:
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    figure = Figure(figsize=(7, 4.2), layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1))
-    _draw(chart, figure.add_subplot())
+    below = 0.0 if bars is None else 0.8 + 0.3 * len(bars.names)
+    layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1)
+    figure = Figure(figsize=(7, 4.2 + below), layout=layout)
+    if bars is None:
+        _draw(chart, figure.add_subplot())
+    else:
+        upper, lower = figure.subplots(2, height_ratios=(4.2, below))
+        _draw(chart, upper)
+        bars.draw(lower)
     content = BytesIO()
     # Without date, version and random ids, equal charts give equal bytes.
     metadata: dict[str, Any] = {"Date": None} if kind == "svg" else {"Software": None}

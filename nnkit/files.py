@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from nnkit.text import legible
 
@@ -111,6 +112,31 @@ def remove_torn(path: Path) -> None:
     """Removes temporary files left by a process that was killed while writing this file."""
     for temporary in path.parent.glob(f"{glob.escape(_torn(path))}*"):
         temporary.unlink(missing_ok=True)
+
+
+def try_lock(file: IO[bytes], *, shared: bool = False) -> bool:
+    """Locks an open file until it is closed, or its process ends; False if another has the lock.
+
+    Args:
+        file: the file.
+        shared: whether others may have a shared lock at the same time.
+    """
+    if os.name == "nt":
+        import msvcrt
+
+        lock = getattr(msvcrt, "locking")  # noqa: B009 (unknown to type checkers elsewhere)
+        try:
+            lock(file.fileno(), getattr(msvcrt, "LK_NBLCK"), 1)  # noqa: B009
+        except OSError:
+            return False
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _encoded(content: bytes | str) -> bytes:

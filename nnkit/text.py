@@ -49,6 +49,7 @@ STAND_INS = {
     "–": "-",
     "—": "-",
     "ß": "ss",
+    "█": "#",
     "λ": "lambda",  # LAMDA in Unicode
     "\u0302": "^",  # the hat of m̂
 }

@@ -26,6 +26,7 @@ from nnkit.cli import (
     show,
     trace,
     train,
+    tune,
 )
 from nnkit.cli.output import print_json, say, say_error
 from nnkit.cli.startup import start_quickly
@@ -47,6 +48,7 @@ app = typer.Typer(
 )
 app.command("train")(train.train)
 app.command("batch")(batch.batch)
+app.command("tune")(tune.tune)
 app.command("eval")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.add_typer(config.app, name="config")

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nnkit.cli.executors import (
+    ExecutorKind,
+    ExecutorOption,
+    JobsOption,
+    SchedulerOption,
+    TimeLimitOption,
+    check_executor,
+    executor_of,
+)
 from nnkit.cli.gates import exit_if_missed
 from nnkit.cli.options import JsonOption, RunsOption, argument
 from nnkit.cli.output import (
@@ -23,8 +31,6 @@ from nnkit.cli.output import (
 
 if TYPE_CHECKING:
     from nnkit.experiments.batch_file import Cell, LoadedBatch
-    from nnkit.experiments.dask_executor import DaskExecutor
-    from nnkit.experiments.executor import LocalExecutor
     from nnkit.experiments.gates import GateVerdict
     from nnkit.experiments.groups import Group
 
@@ -33,13 +39,6 @@ SUMMARY = "GITHUB_STEP_SUMMARY"  # a file to which GitHub Actions adds Markdown
 BatchArgument = Annotated[Path, argument("FILE")]
 INTERRUPTED = 130  # the exit code if cells are left over, as after Ctrl-C
 FORMATS = (".csv", ".json", ".md")
-
-
-class ExecutorKind(StrEnum):
-    """The executor of a batch."""
-
-    LOCAL = "local"
-    DASK = "dask"
 
 
 def _check_report(paths: list[Path] | None) -> list[Path] | None:
@@ -54,35 +53,9 @@ def _check_report(paths: list[Path] | None) -> list[Path] | None:
 
 def batch(
     file: BatchArgument,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            "--jobs",
-            "-j",
-            min=1,
-            metavar="N",
-            help="Trainings at a time, which share the processors; by default one per processor, "
-            "or per thread of the Dask workers.",
-            show_default=False,
-        ),
-    ] = None,
-    kind: Annotated[
-        ExecutorKind,
-        typer.Option(
-            "--executor",
-            metavar="local|dask",
-            help="Where to train: on this machine, or on a Dask cluster.",
-        ),
-    ] = ExecutorKind.LOCAL,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(
-            "--scheduler",
-            metavar="ADDRESS",
-            help="The Dask cluster: tcp://host:8786, tls://host:8786 or a scheduler file.",
-            show_default=False,
-        ),
-    ] = None,
+    jobs: JobsOption = None,
+    kind: ExecutorOption = ExecutorKind.LOCAL,
+    scheduler: SchedulerOption = None,
     only: Annotated[
         list[str] | None,
         typer.Option(
@@ -108,16 +81,7 @@ def batch(
             show_default=False,
         ),
     ] = None,
-    time_limit: Annotated[
-        float | None,
-        typer.Option(
-            "--time-limit",
-            min=0,
-            metavar="MINUTES",
-            help="Save and stop after this time; the same command continues.",
-            show_default=False,
-        ),
-    ] = None,
+    time_limit: TimeLimitOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List the cells with predicted time and memory.")
     ] = False,
@@ -170,7 +134,7 @@ def batch(
     from nnkit.experiments.gates import verdicts
     from nnkit.experiments.groups import grouped
 
-    _check_executor(kind, scheduler)
+    check_executor(kind, scheduler)
     loaded = load_batch(file)
     cells = _chosen(loaded, only or ())
     check_cells(loaded, cells)
@@ -179,7 +143,8 @@ def batch(
         return
     if rerun_failed:
         forget_failures(cells, runs)
-    executor, threads = _executor(scheduler, cells, runs, jobs)
+    files = {file for cell in cells for file in cell.config.data.source.files()}
+    executor, _, threads = executor_of(scheduler, runs, files, jobs, len(cells))
     progress = batch_progress(cells, quiet=quiet)
     with Interruption() as interruption, executor, progress as listener:
         limits = Limits(
@@ -192,33 +157,6 @@ def batch(
     found = list(verdicts(groups, loaded.spec.expect))
     _report(loaded, groups, found, output or (), junit, write_baseline, as_json)
     _exit(groups, found, interruption.exit_code if interruption.requested() else 0)
-
-
-def _check_executor(kind: ExecutorKind, scheduler: str | None) -> None:
-    from nnkit.errors import UsageError
-
-    if kind is ExecutorKind.DASK and scheduler is None:
-        raise UsageError("--executor dask needs --scheduler, such as tcp://host:8786")
-    if kind is ExecutorKind.LOCAL and scheduler is not None:
-        raise UsageError("--scheduler is only used with --executor dask")
-
-
-def _executor(
-    scheduler: str | None, cells: Sequence[Cell], runs: Path, jobs: int | None
-) -> tuple[LocalExecutor | DaskExecutor, int]:
-    """The executor of a batch, and the threads of each training."""
-    from nnkit.nn.numerics import processors
-
-    if scheduler is None:
-        from nnkit.experiments.executor import LocalExecutor
-
-        workers = min(jobs or processors(), len(cells))
-        return LocalExecutor(workers), max(1, processors() // workers)
-    from nnkit.experiments.dask_executor import DaskExecutor
-
-    files = {file for cell in cells for file in cell.config.data.source.files()}
-    cluster = DaskExecutor(scheduler, runs, sorted(files), jobs, say)
-    return cluster, cluster.threads
 
 
 def _chosen(loaded: LoadedBatch, only: Sequence[str]) -> list[Cell]:

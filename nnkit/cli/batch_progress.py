@@ -5,22 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from threading import Lock
-from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from nnkit.cli.output import console, say, show_figure, show_seconds
+from nnkit.cli.output import say, show_figure, show_seconds
+from nnkit.cli.running_table import RunningTable, live
 from nnkit.experiments.batch import BatchListener
 from nnkit.experiments.batch_file import Cell
 from nnkit.experiments.job import FAILED, Ending
-
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-
-REFRESH = 4  # redraws per second
-SCORES = ("validation.accuracy", "validation.r2", "validation.loss")
-MOST_ROWS = 12  # running cells that are shown
 
 
 @contextmanager
@@ -31,17 +22,8 @@ def batch_progress(cells: Sequence[Cell], *, quiet: bool) -> Iterator[BatchListe
     elif not sys.stderr.isatty():
         yield PlainLines(cells)
     else:
-        from rich.live import Live
-
-        shown = console()
-        table = LiveTable(cells, shown)
-        with Live(
-            get_renderable=table.render,
-            console=shown,
-            refresh_per_second=REFRESH,
-            transient=True,
-        ):
-            yield table
+        with live(lambda index: cells[index].name, len(cells), "cells") as table:
+            yield LiveTable(cells, table)
 
 
 class PlainLines(BatchListener):
@@ -66,51 +48,19 @@ class PlainLines(BatchListener):
 class LiveTable(PlainLines):
     """A table of running cells below the lines of those that have ended."""
 
-    def __init__(self, cells: Sequence[Cell], on: Console) -> None:
+    def __init__(self, cells: Sequence[Cell], table: RunningTable) -> None:
         super().__init__(cells)
-        self.running: dict[int, Mapping[str, Any]] = {}
-        self.lock = Lock()
-        self.began = perf_counter()
-        self.console = on
+        self.table = table
 
     def tell(self, line: str) -> None:
-        from rich.text import Text
-
-        self.console.print(Text(line), soft_wrap=True)
+        self.table.tell(line)
 
     def evaluated(self, index: int, record: Mapping[str, Any]) -> None:
-        with self.lock:
-            self.running[index] = record
+        self.table.update(index, record)
 
     def ended(self, index: int, ending: Ending) -> None:
-        with self.lock:
-            self.running.pop(index, None)
+        self.table.remove(index)
         super().ended(index, ending)
-
-    def render(self) -> Table:
-        """The table as it is now."""
-        from rich.table import Table
-
-        shown = Table(box=None, pad_edge=False)
-        for heading in ("running", "epoch", "train loss", "validation"):
-            shown.add_column(heading, justify="left" if heading == "running" else "right")
-        with self.lock:
-            running = dict(list(self.running.items())[:MOST_ROWS])
-        for index, record in running.items():
-            score = next((name for name in SCORES if name in record), None)
-            shown.add_row(
-                self.cells[index].name,
-                f"{record['epoch']:g}",
-                show_figure("loss", record["train.loss"]),
-                "" if score is None else show_figure(score, record[score]),
-            )
-        spent = perf_counter() - self.began
-        left = spent / self.done * (len(self.cells) - self.done) if self.done else None
-        progress = f"{self.done} of {len(self.cells)} cells, {show_seconds(spent)}"
-        if left is not None:
-            progress += f", about {show_seconds(left)} left"
-        shown.add_row(progress)
-        return shown
 
 
 def described(ending: Ending) -> str:

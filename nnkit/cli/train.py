@@ -70,7 +70,7 @@ def train(
         _dry_run(loaded, runs, as_json)
         return
     with Interruption() as interruption:
-        options = Options(runs, resume, restart, quiet, interruption.requested)
+        options = TrainOptions(runs, resume, restart, quiet, interruption.requested)
         trained: list[tuple[Config, Run]] = []
         for each in _train_seeds(over_seeds(loaded), options):
             trained.append(each)
@@ -95,7 +95,7 @@ def train(
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class TrainOptions:
     """The options of `nnkit train` for each of its runs."""
 
     runs: Path
@@ -105,7 +105,7 @@ class Options:
     should_stop: Callable[[], bool]
 
 
-def _train_seeds(configs: Sequence[Config], options: Options) -> Iterator[tuple[Config, Run]]:
+def _train_seeds(configs: Sequence[Config], options: TrainOptions) -> Iterator[tuple[Config, Run]]:
     """Trains a config with each of its seeds, until a run is interrupted."""
     import nnkit
     from nnkit.cli.progress import progress_listener

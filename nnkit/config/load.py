@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,25 +10,31 @@ from nnkit.config.spec import SHORTHAND_KEY
 from nnkit.config.yaml import MAX_DEPTH, Mark, Node, fault, parse_yaml, read_yaml
 from nnkit.errors import ConfigError, SettingPath, UsageError
 
+IsValue = Callable[[Node], bool]
 
-def load_document(path: str | Path, overrides: Sequence[str] = ()) -> Node:
+
+def load_document(
+    path: str | Path, overrides: Sequence[str] = (), is_value: IsValue = lambda _: False
+) -> Node:
     """Reads a config file and the files that it extends, then applies the overrides.
 
     Args:
         path: the YAML file.
         overrides: texts `key.path=value` as given to `--set`, with the value in YAML.
+        is_value: whether a mapping is a value, which replaces a base value instead of being merged
+            with it.
 
     Raises:
         ConfigError: a file cannot be read or is not YAML, or `extends` is circular.
         UsageError: an override is not of the form `key.path=value`.
     """
-    document = _read_extended(Path(path), ())
+    document = _read_extended(Path(path), (), is_value)
     for override in overrides:
         document = apply_override(document, override)
     return document
 
 
-def _read_extended(path: Path, above: tuple[Path, ...]) -> Node:
+def _read_extended(path: Path, above: tuple[Path, ...], is_value: IsValue) -> Node:
     document = read_yaml(path)
     base = document.child("extends")
     if base is None:
@@ -48,22 +54,25 @@ def _read_extended(path: Path, above: tuple[Path, ...]) -> Node:
     if not exists:
         raise fault(base.mark, f"no such file: {base_path}", ("extends",))
     own = {name: child for name, child in document.value.items() if name != "extends"}
-    return merge(_read_extended(base_path, chain), replace(document, value=own))
+    inherited = _read_extended(base_path, chain, is_value)
+    return merge(inherited, replace(document, value=own), is_value)
 
 
-def merge(base: Node, own: Node) -> Node:
+def merge(base: Node, own: Node, is_value: IsValue = lambda _: False) -> Node:
     """Merges `own` into `base`: mappings key by key; everything else replaces the base value.
 
     A mapping with another `kind` replaces the base mapping, whose settings would not apply to it.
     """
     if not (isinstance(base.value, dict) and isinstance(own.value, dict)):
         return own
+    if is_value(base) or is_value(own):
+        return own
     kinds = base.child("kind"), own.child("kind")
     if kinds[1] is not None and (kinds[0] is None or kinds[0].value != kinds[1].value):
         return own
     merged = dict(base.value)
     for name, child in own.value.items():
-        merged[name] = merge(merged[name], child) if name in merged else child
+        merged[name] = merge(merged[name], child, is_value) if name in merged else child
     return replace(own, value=merged)
 
 

@@ -18,8 +18,7 @@ from uuid import uuid4
 
 from nnkit.errors import ClusterError
 from nnkit.experiments.dask_client import answer_in_time, connect, first_workers, inspect_workers
-from nnkit.experiments.executor import OnEvaluation
-from nnkit.experiments.job import NOT_RUN, Ending, Job
+from nnkit.experiments.job import NOT_RUN, Ending, Job, OnEvaluation
 from nnkit.experiments.surroundings import surroundings
 from nnkit.text import as_json
 
@@ -45,7 +44,7 @@ class Submission:
         future: receives its ending.
         task: its task on the cluster; None if it waits for others.
         worker: the address of the worker that trains it; None if none does.
-        attempt: identifies the worker's attempt.
+        attempt: the question with which that worker asked to begin.
         evaluated: whether there was an evaluation since that worker began.
     """
 
@@ -68,6 +67,7 @@ class DaskExecutor:
 
     Attributes:
         threads: the threads for each job, so that as many jobs as allowed share the cluster.
+        at_a_time: the number of jobs for which there is room at first.
     """
 
     def __init__(
@@ -112,6 +112,7 @@ class DaskExecutor:
             self.resources = stack.pop_all()
         slots, largest = sum(self.workers.values()), max(self.workers.values())
         self.threads = max(1, min(largest, slots // jobs)) if jobs else 1
+        self.at_a_time = min(jobs or slots, slots)
         self.client.subscribe_topic(self.topic, self._receive)
         self.client.loop.add_callback(self._watch)
         self.thread = Thread(target=self._serve, name="nnkit-dask", daemon=True)
@@ -161,13 +162,18 @@ class DaskExecutor:
             await asyncio.sleep(LOOK_SECONDS)
         self.messages.put(self._lose_scheduler)
 
-    async def _deliver(self, submission: Submission, reply: Reply) -> None:
+    async def _deliver(self, submission: Submission, reply: Reply, question: str) -> None:
         from nnkit.experiments.dask_worker import deliver
 
         # A worker that cannot be reached is lost, and the scheduler gives its job to another.
         with suppress(OSError, TimeoutError):
             await self.client.run(
-                deliver, submission.key, reply, workers=[submission.worker], on_error="ignore"
+                deliver,
+                submission.key,
+                question,
+                reply,
+                workers=[submission.worker],
+                on_error="ignore",
             )
 
     # In the thread of the executor
@@ -212,18 +218,20 @@ class DaskExecutor:
             return
         if "evaluation" in message:
             submission.evaluated = True
-            submission.on_evaluation(message["evaluation"])
+            is_pruned = submission.on_evaluation(message["evaluation"])
+            if submission.job.awaits_verdicts:
+                self._reply(submission, "prune" if is_pruned else "go", message["question"])
         elif "ending" in message:
             self._end(submission, Ending(**message["ending"]))
         elif "refused" in message:
             self._refuse(submission, message["worker"], message["refused"])
         else:
-            self._allow(submission, message["worker"], message["attempt"])
+            self._allow(submission, message["worker"], message["question"])
 
     def _allow(self, submission: Submission, worker: str, attempt: str) -> None:
         """Lets a worker begin a job, unless too many have died while they trained it."""
         if submission.attempt == attempt:  # the reply did not arrive
-            self._reply(submission, "stop" if self.stopping else "go")
+            self._reply(submission, "stop" if self.stopping else "go", attempt)
             return
         if submission.worker is not None:  # it began before, and did not end
             self.notify(f"worker {submission.worker} is lost; {worker} continues its cell")
@@ -231,7 +239,7 @@ class DaskExecutor:
         submission.worker, submission.attempt, submission.evaluated = worker, attempt, False
         deaths = self._deaths_of(submission.job)
         if len(deaths) < MOST_DEATHS:
-            self._reply(submission, "stop" if self.stopping else "go")
+            self._reply(submission, "stop" if self.stopping else "go", attempt)
             return
         self._reply(submission, "stop")
         text = f"the workers that trained it died, one after the other: {', '.join(deaths)}"
@@ -249,8 +257,8 @@ class DaskExecutor:
         """The addresses of the last workers that died while they trained a job."""
         return self.deaths.setdefault(as_json(job.settings), [])
 
-    def _reply(self, submission: Submission, reply: Reply) -> None:
-        self.client.loop.add_callback(self._deliver, submission, reply)
+    def _reply(self, submission: Submission, reply: Reply, question: str = "") -> None:
+        self.client.loop.add_callback(self._deliver, submission, reply, question)
 
     def _end(self, submission: Submission, ending: Ending) -> None:
         del self.submitted[submission.key]

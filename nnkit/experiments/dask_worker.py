@@ -11,7 +11,7 @@ Messages to the batch are events of the scheduler; from there, `deliver` is call
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from queue import Empty, SimpleQueue
@@ -31,7 +31,8 @@ from nnkit.text import as_json
 IDLE_SECONDS = 10  # until a process without a job ends
 REPLY_SECONDS = 60  # until a worker asks again
 
-Reply = Literal["go", "stop"]
+Reply = Literal["go", "prune", "stop"]
+Tell = Callable[[Mapping[str, Any]], None]  # sends a message to the batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,16 +125,26 @@ class AcceptedJob:
     """A job that this Dask worker has accepted."""
 
     def __init__(self) -> None:
-        self.replies: SimpleQueue[Reply] = SimpleQueue()
+        self.replies: SimpleQueue[tuple[str, Reply]] = SimpleQueue()
         self.process: Worker | None = None
         self.stopped = False
         self.lock = Lock()
 
-    def deliver(self, reply: Reply) -> None:
+    def deliver(self, question: str, reply: Reply) -> None:
         """Passes a reply on; the reply "stop" also ends a training that runs, after its step."""
         if reply == "stop":
             self.stop()
-        self.replies.put(reply)
+        self.replies.put((question, reply))
+
+    def ask(self, message: Mapping[str, Any], tell: Tell) -> Reply:
+        """Sends a message and waits for its reply; sends it again if none arrives."""
+        question = uuid4().hex
+        while True:
+            tell({**message, "question": question})
+            with suppress(Empty):
+                answered, reply = self.replies.get(timeout=REPLY_SECONDS)
+                if reply == "stop" or answered == question:
+                    return reply
 
     def stop(self) -> None:
         """Lets the job save and end."""
@@ -141,7 +152,7 @@ class AcceptedJob:
             self.stopped = True
             if self.process is not None:
                 self.process.interrupt()
-        self.replies.put("stop")
+        self.replies.put(("", "stop"))
 
     def begin(self, process: Worker) -> bool:
         """Whether the job may run in a process; not if it has been stopped."""
@@ -170,10 +181,10 @@ _processes = Processes()
 _accepted: dict[str, AcceptedJob] = {}  # by the key of their task
 
 
-def deliver(key: str, reply: Reply) -> None:
+def deliver(key: str, question: str, reply: Reply) -> None:
     """Passes a reply of the batch to a job; called on its Dask worker."""
     if key in _accepted:
-        _accepted[key].deliver(reply)
+        _accepted[key].deliver(question, reply)
 
 
 def train_assigned(assignment: Assignment) -> None:
@@ -194,28 +205,28 @@ def train_assigned(assignment: Assignment) -> None:
     if task is None or task.state != "executing":  # cancelled before it was in `_accepted`
         accepted.stop()
     try:
-        go = _ask(accepted, tell) == "go"
+        go = accepted.ask({"begins": True}, tell) == "go"
         ending = _train(assignment, accepted, tell) if go else NOT_RUN
         tell({"ending": asdict(ending)})
     finally:
         del _accepted[key]
 
 
-def _ask(accepted: AcceptedJob, tell: Any) -> Reply:
-    """Asks whether to begin, again if the reply does not arrive."""
-    attempt = uuid4().hex
-    while True:
-        tell({"attempt": attempt})
-        with suppress(Empty):
-            return accepted.replies.get(timeout=REPLY_SECONDS)
-
-
-def _train(assignment: Assignment, accepted: AcceptedJob, tell: Any) -> Ending:
+def _train(assignment: Assignment, accepted: AcceptedJob, tell: Tell) -> Ending:
+    job = assignment.job
     process = _processes.take(assignment.surroundings)
     if not accepted.begin(process):
         process.close()
         return NOT_RUN
-    ending = process.run(assignment.job, lambda record: tell({"evaluation": dict(record)}))
+
+    def on_evaluation(record: Mapping[str, Any]) -> bool:
+        message = {"evaluation": dict(record)}
+        if job.awaits_verdicts:
+            return accepted.ask(message, tell) == "prune"
+        tell(message)
+        return False
+
+    ending = process.run(job, on_evaluation)
     if process.alive and not process.interrupted:
         _processes.give_back(assignment.surroundings, process)
     else:

@@ -8,19 +8,18 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict
 from queue import Empty, SimpleQueue
 from threading import Event, Lock
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, cast
 
-from nnkit.experiments.job import NOT_RUN, Ending, Job
+from nnkit.experiments.job import NOT_RUN, Ending, Job, OnEvaluation
 from nnkit.text import as_json
 
-OnEvaluation = Callable[[Mapping[str, Any]], None]
 LOG_BYTES = 20_000  # of what a crashed worker printed
 
 
@@ -32,7 +31,10 @@ class Executor(Protocol):
 
         Args:
             job: the training.
-            on_evaluation: called from any thread with each evaluation's record.
+            on_evaluation: called from any thread with each evaluation's record. If the job awaits
+                verdicts, it is called with every evaluation of the run from the first on, also
+                those from before an interruption, and True ends the run as pruned: no further
+                step is taken.
         """
 
     def stop(self) -> None:
@@ -136,19 +138,14 @@ class Worker:
 
     def run(self, job: Job, on_evaluation: OnEvaluation) -> Ending:
         """Trains a job and waits for its end."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
         start = self.errors.seek(0, os.SEEK_END)
-        try:
-            self.process.stdin.write(as_json(asdict(job)) + "\n")
-            self.process.stdin.flush()
-            for line in self.process.stdout:
-                message = json.loads(line)
-                if "ending" in message:
-                    return Ending(**message["ending"])
-                on_evaluation(message["evaluation"])
-        except (OSError, ValueError):
-            pass
+        self._send(asdict(job))
+        while (message := self._receive()) is not None:
+            if "ending" in message:
+                return Ending(**message["ending"])
+            is_pruned = on_evaluation(message["evaluation"])
+            if job.awaits_verdicts:
+                self._send({"prune": bool(is_pruned)})
         if self.interrupted:
             return Ending("interrupted")
         return Ending("crashed", error=self._death(), log=self._printed(start))
@@ -169,6 +166,21 @@ class Worker:
         self.process.wait()
         self.process.stdout.close()
         self.errors.close()
+
+    def _send(self, message: Mapping[str, Any]) -> None:
+        """Writes a message; if the process is gone, reading its answer will tell."""
+        assert self.process.stdin is not None
+        with suppress(OSError, ValueError):  # ValueError: closed by `interrupt`
+            self.process.stdin.write(as_json(message) + "\n")
+            self.process.stdin.flush()
+
+    def _receive(self) -> dict[str, Any] | None:
+        """The next message; None if the process has ended."""
+        assert self.process.stdout is not None
+        try:
+            return cast("dict[str, Any]", json.loads(self.process.stdout.readline()))
+        except (OSError, ValueError):
+            return None
 
     def _death(self) -> str:
         code = self.process.wait()

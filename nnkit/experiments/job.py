@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 # How a job can end, beside the ways in which a run does.
 FAILED = frozenset({"failed", "diverged", "crashed"})
+
+# Called with the record of an evaluation; the verdict, whether to prune the run, counts only if the
+# job awaits verdicts.
+OnEvaluation = Callable[[Mapping[str, Any]], bool | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +22,14 @@ class Job:
         settings: a resolved config.
         runs: the folder of the runs.
         threads: the most threads to use.
+        awaits_verdicts: whether the training waits after each evaluation to be told whether to
+            go on, so that it takes no further step if it is pruned.
     """
 
     settings: Mapping[str, Any]
     runs: str
     threads: int = 1
+    awaits_verdicts: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from uuid import uuid4
 import numpy as np
 
 from nnkit.errors import ClusterError
-from nnkit.runs.directory import try_lock
+from nnkit.files import try_lock
 from nnkit.text import as_json
 from nnkit.version import __version__
 

@@ -2,6 +2,7 @@
 
     → {"settings": {…}, "runs": "runs", "threads": 1}
     ← {"evaluation": {"step": 10, …}}        any number of these
+    → {"prune": false}                       after each, if the job awaits verdicts
     ← {"ending": {"outcome": "completed", "run": "runs/iris-0a1b2c3d", "summary": {…}}}
 
 The end of its input, SIGINT and SIGTERM let it finish the current step, save the run, and end.
@@ -14,8 +15,10 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from queue import SimpleQueue
 from threading import Event, Thread
 from typing import IO, Any
 
@@ -23,7 +26,7 @@ from nnkit.data.dataset import Dataset
 from nnkit.data.fingerprints import state_of
 from nnkit.data.sources.source import Source
 from nnkit.errors import DivergedError, GateError, NnkitError
-from nnkit.experiments.job import Ending, Job
+from nnkit.experiments.job import Ending, Job, OnEvaluation
 from nnkit.runs.directory import LockedError, RunDirectory
 from nnkit.task.config import config_from
 from nnkit.text import as_json
@@ -31,19 +34,41 @@ from nnkit.training.identity import recorded_run_name
 from nnkit.training.listeners import Listener
 from nnkit.training.loop import Evaluation
 from nnkit.training.run import train
+from nnkit.training.trainer import Stopping, Trainer
 
 
 class Reporter(Listener):
-    """Passes evaluations on as they are recorded."""
+    """Passes evaluations on as they are recorded.
 
-    def __init__(self, output: IO[str]) -> None:
-        self.output = output
+    Attributes:
+        is_pruned: whether the run is to be pruned.
+    """
+
+    def __init__(self, job: Job, on_evaluation: OnEvaluation) -> None:
+        self.awaits_verdicts = job.awaits_verdicts
+        self.on_evaluation = on_evaluation
+        self.is_pruned = False
+
+    def started(self, trainer: Trainer) -> None:
+        if self.awaits_verdicts:
+            self.repeat(trainer.directory.read_metrics())
 
     def evaluated(self, evaluation: Evaluation, improved: bool) -> None:
-        send(self.output, {"evaluation": evaluation.record()})
+        self.report(evaluation.record())
+
+    def repeat(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Reports evaluations that are recorded already, until the run is pruned."""
+        for record in records:
+            if not self.is_pruned:
+                self.report(record)
+
+    def report(self, record: Mapping[str, Any]) -> None:
+        """Reports an evaluation, and heeds the verdict if the job awaits one."""
+        verdict = self.on_evaluation(record)
+        self.is_pruned = self.awaits_verdicts and bool(verdict)
 
 
-def send(output: IO[str], message: dict[str, Any]) -> None:
+def send(output: IO[str], message: Mapping[str, Any]) -> None:
     """Writes a message as one line."""
     output.write(as_json(message) + "\n")
     output.flush()
@@ -65,11 +90,23 @@ class LastDataset:
         return self.dataset
 
 
-def run_job(job: Job, listeners: list[Listener], stop: Event, data: LastDataset) -> Ending:
+def run_job(job: Job, on_evaluation: OnEvaluation, stop: Event, data: LastDataset) -> Ending:
     """Trains a job's config, and says how that ended, whatever happens.
 
-    A run that diverged is not trained again, because it would diverge again.
+    A run that diverged is not trained again, because it would diverge again. A run that is finished
+    already can still be pruned: whether results were there must not change what a search finds.
+
+    Args:
+        job: the training.
+        on_evaluation: called as by an executor.
+        stop: when set, the run is saved and interrupted.
+        data: the data set of the job before.
     """
+    reporter = Reporter(job, on_evaluation)
+
+    def should_stop() -> Stopping:
+        return "pruned" if reporter.is_pruned else stop.is_set()
+
     try:
         config = config_from(dict(job.settings))
         name = recorded_run_name(config)
@@ -82,8 +119,8 @@ def run_job(job: Job, listeners: list[Listener], stop: Event, data: LastDataset)
             dataset=None if known is not None and known.finished else data.load(config.data.source),
             runs=job.runs,
             resume=True,
-            listeners=listeners,
-            should_stop=stop.is_set,
+            listeners=[reporter],
+            should_stop=should_stop,
             threads=job.threads,
         )
     except GateError as error:
@@ -98,6 +135,12 @@ def run_job(job: Job, listeners: list[Listener], stop: Event, data: LastDataset)
         message = f"{type(error).__name__}: {error}"
         return Ending("failed", error=message, log=traceback.format_exc())
     outcome, directory = run.summary["outcome"], str(run.directory)
+    if run.already_finished and job.awaits_verdicts:
+        records = RunDirectory(run.directory).read_metrics()
+        reporter.repeat(records[:-1])
+        if reporter.is_pruned:
+            return Ending("pruned", directory, dict(run.summary), already_finished=True)
+        reporter.repeat(records[-1:])  # after the last, pruning would save nothing
     return Ending(outcome, directory, dict(run.summary), run.already_finished)
 
 
@@ -108,29 +151,34 @@ def main() -> None:
     stop, data = Event(), LastDataset()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    lines: list[str] = []
-    arrived = Event()
+    lines: SimpleQueue[str] = SimpleQueue()
 
     def read() -> None:
         for line in sys.stdin:
-            lines.append(line)
-            arrived.set()
+            lines.put(line)
         stop.set()  # whoever started the worker is gone
-        lines.append("")
-        arrived.set()
+        lines.put("")
 
     Thread(target=read, daemon=True).start()
-    while True:
-        arrived.wait()
-        line = lines.pop(0)
-        if not lines:
-            arrived.clear()
-        if not line:
-            return
-        ending = run_job(Job(**json.loads(line)), [Reporter(messages)], stop, data)
-        send(messages, {"ending": asdict(ending)})
+    while line := lines.get():
+        job = Job(**json.loads(line))
+
+        def report(record: Mapping[str, Any], *, awaits: bool = job.awaits_verdicts) -> bool:
+            send(messages, {"evaluation": record})
+            return awaits and verdict_of(lines)
+
+        send(messages, {"ending": asdict(run_job(job, report, stop, data))})
         if stop.is_set():
             return
+
+
+def verdict_of(lines: SimpleQueue[str]) -> bool:
+    """Waits for the verdict on an evaluation, which is whether to prune the run."""
+    line = lines.get()
+    if not line:
+        lines.put(line)  # the end of the input, for whoever asks next
+        return False
+    return bool(json.loads(line)["prune"])
 
 
 if __name__ == "__main__":

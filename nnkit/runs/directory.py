@@ -13,7 +13,7 @@ from typing import IO, Any, Literal
 
 from nnkit.config.spec import PATH_SETTINGS
 from nnkit.errors import CheckpointError, UsageError
-from nnkit.files import append, remove_torn, sync, write_atomic
+from nnkit.files import append, remove_torn, sync, try_lock, write_atomic
 from nnkit.text import as_json
 
 DEFAULT_RUNS = Path("runs")
@@ -162,26 +162,6 @@ def _is_file(file: IO[bytes], path: Path) -> bool:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
     except FileNotFoundError:
         return False
-
-
-def try_lock(file: IO[bytes], *, shared: bool = False) -> bool:
-    """Locks a file until it is closed; returns False if another process has locked it."""
-    if os.name == "nt":
-        import msvcrt
-
-        lock = getattr(msvcrt, "locking")  # noqa: B009 (unknown to type checkers elsewhere)
-        try:
-            lock(file.fileno(), getattr(msvcrt, "LK_NBLCK"), 1)  # noqa: B009
-        except OSError:
-            return False
-        return True
-    import fcntl
-
-    try:
-        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def run_hash(config: Mapping[str, Any], fingerprint: str, version: str) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from nnkit.config.load import load_document
+from nnkit.config.load import IsValue, load_document
 from nnkit.config.spec import Count, Listed, OneOf, Spec
 from nnkit.config.validation import find_setting, located, validate
 from nnkit.config.yaml import Mark, Node, dump_yaml, node_of
@@ -190,14 +190,21 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     return config_in(config_document(path, overrides))
 
 
-def config_document(path: str | Path, overrides: Sequence[str] = ()) -> Node:
+def config_document(
+    path: str | Path, overrides: Sequence[str] = (), is_value: IsValue = lambda _: False
+) -> Node:
     """Reads a config file as nodes, with the name that the config has if it gives none.
+
+    Args:
+        path: the YAML file.
+        overrides: texts such as `optimizer.lr=0.01`, values in YAML.
+        is_value: whether a mapping is a value, which replaces an inherited one.
 
     Raises:
         ConfigError: a file cannot be read or is not YAML.
         UsageError: an override is malformed.
     """
-    document = load_document(path, overrides)
+    document = load_document(path, overrides, is_value)
     if document.child("name") is None:
         name = "".join(
             c if (c.isalnum() and c.isascii()) or c in "._-" else "-" for c in Path(path).stem

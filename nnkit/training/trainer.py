@@ -124,8 +124,8 @@ class Trainer:
         """Trains until the plan's last step or early stopping, and saves checkpoints.
 
         Args:
-            should_stop: called after each step; True saves the run and interrupts it, and
-                "pruned" ends it.
+            should_stop: called after each step, and before the first if training is resumed; True
+                saves the run and interrupts it, and "pruned" ends it.
 
         Yields:
             Each step, and each evaluation once it is recorded. Its checkpoint may follow later
@@ -149,6 +149,8 @@ class Trainer:
         every = self.config.training.checkpoint_every
         if self._out_of_patience():  # resumed from the checkpoint at which training was to stop
             return "stopped early"
+        if self.loop.progress.step and (stopping := should_stop()):  # resumed, but for nothing
+            return "pruned" if stopping == "pruned" else "interrupted"
         began = perf_counter() - self.seconds
         for event in self.loop.run():
             self.seconds = perf_counter() - began

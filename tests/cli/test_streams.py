@@ -35,6 +35,7 @@ RESTART = (*SHORT, "--restart")
 CALLS: dict[str, tuple[object, ...]] = {
     "train": (IRIS, *RESTART),
     "batch": ("größe→-batch.yaml",),
+    "tune": ("größe→-tune.yaml", "--show"),
     "eval": ("RUN",),
     "predict": (PICTURE, TABLES / "iris.csv", "-c", "RUN"),
     "config validate": (IRIS,),
@@ -58,7 +59,7 @@ CALLS: dict[str, tuple[object, ...]] = {
     "trace": (XOR,),
     "init": ("größe→.yaml",),
 }
-FAILS = {"predict": 3}  # RUN does not accept pictures
+FAILS = {"predict": 3, "tune": 3}  # RUN does not accept pictures, and no trial is there to show
 
 
 def commands(group: Any, *path: str) -> Iterator[tuple[str, ...]]:
@@ -97,6 +98,10 @@ class TestEncodings:
         if "OTHER" in CALLS[name]:
             shutil.copytree(trained, places["OTHER"])
         Path("größe→-batch.yaml").write_text(f"base: {IRIS}\ngrid: {{training.epochs: [2]}}\n")
+        Path("größe→-tune.yaml").write_text(
+            f"extends: {IRIS}\noptimizer: {{lr: {{choice: [0.1, 0.01]}}}}\n"
+            "search: {metric: validation.loss}\n"
+        )
         arguments = [places.get(str(part), part) for part in CALLS[name]]
         answer = printing(*name.split(), *arguments)
         assert answer.code == FAILS.get(name, 0), answer.err

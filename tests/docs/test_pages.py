@@ -18,7 +18,13 @@ PAGES = {str(page.relative_to(ROOT)): page.read_text(encoding="utf-8") for page 
 # README's MNIST runs take minutes; they are tested in tests/docs/test_readme.py.
 MINUTES = {"Sixty seconds", "Interrupted? Nothing is lost", "Look before and after"}
 # Runs of several seconds, and processes that compile a modified copy of nnkit or start slowly.
-SECONDS = {"An activation: one file", "The same optimum", "Sparse weights", "Autoencoders"}
+SECONDS = {
+    "A search",
+    "An activation: one file",
+    "The same optimum",
+    "Sparse weights",
+    "Autoencoders",
+}
 
 
 def runs(text: str) -> bool:
@@ -51,7 +57,7 @@ PLOTTED = re.compile(r"^( *\S* *[│┤]).*")
 DOTS = re.compile("[\u2801-\u28ff]")
 NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?(?:e\+?\d+)?(?=( %| pp)?)")
 # Commands that train; their results may differ considerably on another processor.
-TRAINING = re.compile(r"\$ nnkit (?:train|batch|eval|lr-find|ladder|runs) ")
+TRAINING = re.compile(r"\$ nnkit (?:train|batch|tune|eval|lr-find|ladder|runs) ")
 
 
 def same(shown: str, now: str, command: str = "") -> bool:

@@ -112,8 +112,8 @@ def test_a_cell_that_kills_its_workers_is_given_up_and_the_others_are_trained(
     lost = []
 
     class Killing(DaskExecutor):
-        def _reply(self, submission: Any, reply: Any) -> None:
-            super()._reply(submission, reply)
+        def _reply(self, submission: Any, reply: Any, question: str = "") -> None:
+            super()._reply(submission, reply, question)
             if submission.job is fatal and reply == "go":
                 lost.append(submission.worker)
                 kill(cluster.processes_of(submission.worker)[0])
@@ -157,9 +157,9 @@ def test_a_reply_that_is_lost_is_asked_for_again(tmp_path: Path) -> None:
     lost: list[str] = []
 
     class Forgetful(DaskExecutor):
-        def _reply(self, submission: Any, reply: Any) -> None:
+        def _reply(self, submission: Any, reply: Any, question: str = "") -> None:
             if lost:
-                super()._reply(submission, reply)
+                super()._reply(submission, reply, question)
             lost.append(reply)
 
     said: list[str] = []

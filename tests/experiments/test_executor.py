@@ -70,6 +70,54 @@ def test_a_worker_that_is_killed_fails_its_job_alone(tmp_path: Path) -> None:
     assert good.outcome == "completed"
 
 
+@pytest.mark.slow
+def test_a_pruned_job_takes_no_step_after_the_evaluation_that_decided_it(tmp_path: Path) -> None:
+    long = iris(training={"epochs": None, "steps": 10**6, "evaluate_every": 100})
+    records: list[Mapping[str, Any]] = []
+
+    def third(record: Mapping[str, Any]) -> bool:
+        records.append(record)
+        return len(records) == 3
+
+    with LocalExecutor(1) as executor:
+        waiting = job(long, tmp_path, awaits_verdicts=True)
+        ending = executor.submit(waiting, third).result()
+        again = executor.submit(
+            job(iris(), tmp_path, awaits_verdicts=True), lambda _: True
+        ).result()
+        good = executor.submit(job(iris(), tmp_path), lambda _: True).result()
+    assert (ending.outcome, ending.summary["step"]) == ("pruned", 300)
+    assert [record["step"] for record in records] == [100, 200, 300]
+    assert (again.outcome, again.summary["epochs"] > 1) == ("pruned", True)
+    assert (good.outcome, good.already_finished) == ("completed", False)  # it awaited no verdict
+
+
+@pytest.mark.slow
+def test_a_job_that_awaits_verdicts_is_told_of_evaluations_before_an_interruption(
+    tmp_path: Path,
+) -> None:
+    long = iris(training={"epochs": None, "steps": 10**6, "evaluate_every": 100})
+    waiting = job(long, tmp_path, awaits_verdicts=True)
+    steps: list[int] = []
+
+    def stop_at_second(record: Mapping[str, Any]) -> bool:
+        steps.append(record["step"])
+        if len(steps) == 2:
+            executor.stop()
+        return False
+
+    def prune_at_second(record: Mapping[str, Any]) -> bool:
+        steps.append(record["step"])
+        return record["step"] == 200
+
+    with LocalExecutor(1) as executor:
+        assert executor.submit(waiting, stop_at_second).result().outcome == "interrupted"
+    with LocalExecutor(1) as executor:
+        ending = executor.submit(waiting, prune_at_second).result()
+    assert steps == [100, 200, 100, 200]
+    assert (ending.outcome, ending.summary["step"]) == ("pruned", 200)
+
+
 def test_stop_saves_what_runs_and_cancels_the_rest(tmp_path: Path) -> None:
     long = iris(training={"epochs": None, "steps": 10**6, "evaluate_every": 100})
     with LocalExecutor(1) as executor:

@@ -16,7 +16,7 @@ import nnkit
 from nnkit.config.spec import PATH_SETTINGS, FilePath, members
 from nnkit.data.sources import AnySource
 from nnkit.errors import CheckpointError, UsageError
-from nnkit.runs import directory
+from nnkit.files import try_lock
 from nnkit.runs.directory import (
     RunDirectory,
     find_checkpoint,
@@ -206,9 +206,9 @@ def test_looking_at_a_lock_keeps_nobody_from_training(
     with run.locked():
         pass
     looking = (run.path / ".lock").open("rb")
-    assert directory.try_lock(looking, shared=True)
+    assert try_lock(looking, shared=True)
     seen = [run.training]  # checks do not mistake other checks for training
-    monkeypatch.setattr(directory, "sleep", lambda seconds: looking.close())
+    monkeypatch.setattr("nnkit.runs.directory.sleep", lambda seconds: looking.close())
     with run.locked():
         seen.append(run.training)
     assert seen == [False, True]

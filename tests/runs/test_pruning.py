@@ -9,6 +9,7 @@ from typing import IO
 import pytest
 
 import nnkit
+from nnkit import files
 from nnkit.errors import UsageError
 from nnkit.metrics import higher_is_better
 from nnkit.runs import directory
@@ -141,7 +142,7 @@ def test_training_that_waited_for_a_removal_locks_its_new_folder(
     run: nnkit.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copy = copied(run, tmp_path)
-    try_lock = directory.try_lock
+    try_lock = files.try_lock
 
     def removed_while_it_waited(file: IO[bytes], **options: bool) -> bool:
         monkeypatch.setattr(directory, "try_lock", try_lock)

@@ -1,4 +1,4 @@
-"""`nnkit batch --executor dask`: what the user of a cluster sees."""
+"""`--executor dask`: what the user of a cluster sees of a batch and of a search."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nnkit.runs.directory import RunDirectory, list_runs
-from tests.cli.program import Program, command, plain_environment
+from tests.cli.program import IRIS, Program, command, plain_environment
 from tests.cli.test_batch import long_batch, weights
 from tests.experiments.dask_cluster import (
     OTHER_NUMPY,
@@ -49,6 +49,33 @@ def test_a_batch_is_the_same_as_with_local_processes(
         same = RunDirectory(tmp_path / "here" / run.path.name)
         assert run.config.read_bytes() == same.config.read_bytes()
         assert without_speed(run) == without_speed(same)
+
+
+def test_a_search_is_the_same_as_with_local_processes(
+    program: Program, cluster: DaskCluster, tmp_path: Path
+) -> None:
+    """A trial that is pruned there takes no further step either."""
+    path = tmp_path / "search.yaml"
+    path.write_text(
+        f"extends: {IRIS}\ntraining: {{epochs: 6}}\nregularization: {{early_stopping: null}}\n"
+        "optimizer: {kind: sgd, lr: {float: {low: 1e-6, high: 0.1, log: true}}}\n"
+        "search: {metric: validation.loss, trials: 12, sampler: random, "
+        "pruner: {median: {startup_trials: 2}}}\n"
+    )
+    options = ("tune", path, "--jobs", 1, "--quiet", "--json")
+    there = program(*options, *dask(cluster), "--runs", "there")
+    here = program(*options, "--runs", "here")
+    assert (there.code, here.code) == (0, 0), there.err
+    pruned = [trial for trial in here.json["trials"] if trial["state"] == "pruned"]
+    assert pruned
+    for trial in (*here.json["trials"], *there.json["trials"]):
+        del trial["seconds"], trial["run"]
+    assert there.json["trials"] == here.json["trials"]
+    assert steps_of(tmp_path / "there") == steps_of(tmp_path / "here")
+
+
+def steps_of(runs: Path) -> dict[str, int]:
+    return {run.path.name: run.read_ending()["step"] for run in list_runs(runs)}
 
 
 def dask(cluster: DaskCluster) -> tuple[str, ...]:

@@ -1,0 +1,110 @@
+"""The options that say where the trainings of a batch or search run, and the executor for them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nnkit.cli.output import say
+
+if TYPE_CHECKING:
+    from nnkit.experiments.dask_executor import DaskExecutor
+    from nnkit.experiments.executor import LocalExecutor
+
+
+class ExecutorKind(StrEnum):
+    """The executor of trainings."""
+
+    LOCAL = "local"
+    DASK = "dask"
+
+
+JobsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        "-j",
+        min=1,
+        metavar="N",
+        help="Trainings at a time, which share the processors; by default one per processor, "
+        "or per thread of the Dask workers.",
+        show_default=False,
+    ),
+]
+ExecutorOption = Annotated[
+    ExecutorKind,
+    typer.Option(
+        "--executor",
+        metavar="local|dask",
+        help="Where to train: on this machine, or on a Dask cluster.",
+    ),
+]
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="The Dask cluster: tcp://host:8786, tls://host:8786 or a scheduler file.",
+        show_default=False,
+    ),
+]
+TimeLimitOption = Annotated[
+    float | None,
+    typer.Option(
+        "--time-limit",
+        min=0,
+        metavar="MINUTES",
+        help="Save and stop after this time; the same command continues.",
+        show_default=False,
+    ),
+]
+
+
+def check_executor(kind: ExecutorKind, scheduler: str | None) -> None:
+    """Checks that a scheduler is given if, and only if, it is used.
+
+    Raises:
+        UsageError: it is not.
+    """
+    from nnkit.errors import UsageError
+
+    if kind is ExecutorKind.DASK and scheduler is None:
+        raise UsageError("--executor dask needs --scheduler, such as tcp://host:8786")
+    if kind is ExecutorKind.LOCAL and scheduler is not None:
+        raise UsageError("--scheduler is only used with --executor dask")
+
+
+def executor_of(
+    scheduler: str | None, runs: Path, files: Collection[Path], jobs: int | None, trainings: int
+) -> tuple[LocalExecutor | DaskExecutor, int, int]:
+    """The executor of several trainings.
+
+    Args:
+        scheduler: the address of a Dask cluster, or its scheduler file; None for this machine.
+        runs: the folder of the runs.
+        files: the files of the data.
+        jobs: the most trainings at a time; by default one per processor.
+        trainings: the number of trainings.
+
+    Returns:
+        The executor, the number of trainings at a time, and the threads of each.
+
+    Raises:
+        UsageError: the address is malformed, or Dask is not installed.
+        ClusterError: there is no scheduler or no worker, or a worker cannot train.
+    """
+    from nnkit.nn.numerics import processors
+
+    if scheduler is None:
+        from nnkit.experiments.executor import LocalExecutor
+
+        workers = min(jobs or processors(), trainings)
+        return LocalExecutor(workers), workers, max(1, processors() // workers)
+    from nnkit.experiments.dask_executor import DaskExecutor
+
+    cluster = DaskExecutor(scheduler, runs, sorted(files), jobs, say)
+    return cluster, min(cluster.at_a_time, trainings), cluster.threads
