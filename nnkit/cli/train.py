@@ -47,6 +47,7 @@ def train(
     """
     import nnkit
     from nnkit.cli.interruption import Interruption
+    from nnkit.cli.processes import ranks_of_launcher, refuse_several
     from nnkit.cli.progress import progress_listener
     from nnkit.errors import GateError, UsageError
 
@@ -54,12 +55,14 @@ def train(
         raise UsageError("--resume and --restart exclude each other; use one of them")
     if dry_run and (resume or restart):
         raise UsageError("--dry-run cannot be combined with --resume or --restart")
-    loaded = nnkit.load_config(config, overrides or ())
     if dry_run:
-        _dry_run(loaded, runs, as_json)
+        refuse_several("train --dry-run")
+        _dry_run(nnkit.load_config(config, overrides or ()), runs, as_json)
         return
     missed: GateError | None = None
-    with Interruption() as interruption:
+    ranks = ranks_of_launcher()
+    with ranks.ending_together(), Interruption(tell=ranks.is_first) as interruption:
+        loaded = ranks.together(lambda: nnkit.load_config(config, overrides or ()))
         try:
             run = nnkit.train(
                 loaded,
@@ -68,9 +71,11 @@ def train(
                 restart=restart,
                 listeners=[progress_listener(quiet=quiet)],
                 should_stop=interruption.requested,
+                ranks=ranks,
             )
         except GateError as error:
             missed, run = error, error.run
+        exit_code = max(ranks.gather(interruption.exit_code))
     if as_json:
         print_json(
             {
@@ -90,7 +95,7 @@ def train(
             say(f"error: {line}")
         raise typer.Exit(missed.exit_code)
     if run.interrupted:
-        raise typer.Exit(interruption.exit_code)
+        raise typer.Exit(exit_code)
 
 
 def _render_interruption(run: Run) -> None:

@@ -29,7 +29,7 @@ def conclude(trainer: Trainer) -> dict[str, Any]:
     task, model, loop = trainer.task, trainer.model, trainer.loop
     directory, monitor = trainer.directory, trainer.plan.monitor
     last_sum = weights_sum(model.params)
-    copy_params(read_checkpoint(directory.best), model)
+    copy_params(trainer.ranks.on_first(lambda: read_checkpoint(directory.best)), model)
     results: dict[str, dict[str, float]] = {}
     sizes: dict[str, int] = {}
     for name in ("train", "validation", "test"):
@@ -43,7 +43,7 @@ def conclude(trainer: Trainer) -> dict[str, Any]:
         for figure, value in figures.items():
             if not isfinite(value):
                 raise DivergedError(f"{name}.{figure} is {value} with the best weights; {REMEDY}")
-    records = directory.read_metrics()
+    records = trainer.ranks.on_first(directory.read_metrics)
     missed = missed_gates(trainer.config.expect, results)
     if missed:
         trainer.outcome = "gate missed"

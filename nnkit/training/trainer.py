@@ -18,6 +18,7 @@ from nnkit.metrics import higher_is_better
 from nnkit.optim.averaging import Average
 from nnkit.optim.early_stopping import Best
 from nnkit.optim.schedules import PlateauState
+from nnkit.ranks import ALONE, Ranks
 from nnkit.runs.checkpoint import Checkpoint
 from nnkit.runs.directory import DEFAULT_RUNS, Outcome, RunDirectory
 from nnkit.task.config import Config
@@ -43,23 +44,33 @@ class Trainer:
         best: the best evaluation so far.
         seconds: duration of training, including the time before an interruption.
         notices: messages to the user before the first step.
+        ranks: the processes that train together.
         outcome: how training ended; None while it has not.
     """
 
-    def __init__(self, task: Task, runs: Path = DEFAULT_RUNS, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        task: Task,
+        runs: Path = DEFAULT_RUNS,
+        threads: int | None = None,
+        ranks: Ranks = ALONE,
+    ) -> None:
         """Builds the network and checks everything beforehand; nothing is written.
 
         Args:
             task: config and data.
             runs: the folder that contains the run folders.
-            threads: the most threads to use; by default as many as there are processors.
+            threads: the most threads of a process; by default as many as there are processors.
+            ranks: the processes that train together; each has a trainer, and all call its methods.
 
         Raises:
             SettingError: settings, shapes and data do not fit together.
             DataError: the inputs contain missing values.
         """
         self.task = task
+        self.ranks = ranks
         self.model = task.build_model()
+        self.model.ranks = ranks
         # Prepare all sets now, so that errors in the test set are found before training.
         self.sets = {n: task.prepare(samples, self.model) for n, samples in task.sets.items()}
         self.plan = plan(task, self.model, self.sets, threads)
@@ -89,6 +100,7 @@ class Trainer:
                 train.weights,
                 config.data.augment,
                 train.ordering,
+                self.ranks,
             ),
             steps=pace.steps,
             evaluate_every=self.plan.evaluate_every,
@@ -113,6 +125,7 @@ class Trainer:
             "steps": loop.steps,
             "epochs": loop.steps / loop.per_epoch,
             "threads": self.model.execution.threads,
+            "ranks": self.ranks.size,
         }
 
     def train(
@@ -157,11 +170,18 @@ class Trainer:
                     continue  # a run resumed from here would lack the evaluation that comes next
                 if every and event.number % every == 0:
                     self.save(last)
-            stopping = should_stop()
+            stopping = self._stopping(should_stop)
             if stopping and self.loop.progress.step < self.loop.steps:
                 self.save(last)
                 return "pruned" if stopping == "pruned" else "interrupted"
         return "completed"
+
+    def _stopping(self, should_stop: Callable[[], Stopping]) -> Stopping:
+        """Whether a rank is told to stop, or "pruned" if one is told so."""
+        own = should_stop()
+        if not self.ranks.any(bool(own)):
+            return False
+        return "pruned" if "pruned" in self.ranks.gather(own) else True
 
     def _out_of_patience(self) -> bool:
         stopping = self.config.regularization.early_stopping
@@ -180,11 +200,11 @@ class Trainer:
     def _record(self, evaluation: Evaluation) -> None:
         """Appends an evaluation to metrics.jsonl; saves the last and possibly best checkpoint."""
         improved = self._improves(evaluation)
-        self.directory.append_metrics(evaluation.record())
+        self.ranks.on_first(lambda: self.directory.append_metrics(evaluation.record()))
         if improved:
             self.best = Best(evaluation.monitored(self.plan.monitor), evaluation.step)
             self.save(self.directory.best, evaluation)
-            link_atomic(self.directory.best, self.directory.last)
+            self.ranks.on_first(lambda: link_atomic(self.directory.best, self.directory.last))
         else:
             self.best.evaluations_since += 1
             self.save(self.directory.last, evaluation)
@@ -236,10 +256,12 @@ class Trainer:
                 "resumed with different versions or on a different processor, so results may "
                 f"differ in the last digits: {', '.join(changed)}"
             )
-        self.directory.rewind_metrics(loop.progress.step)
 
     def save(self, path: Path, evaluation: Evaluation | None = None) -> None:
-        """Writes a checkpoint from which training can be resumed."""
+        """Writes a checkpoint from which training can be resumed, on the first rank."""
+        self.ranks.on_first(lambda: self._save(path, evaluation))
+
+    def _save(self, path: Path, evaluation: Evaluation | None) -> None:
         loop, model = self.loop, self.model
         info = {
             "progress": asdict(loop.progress),
