@@ -24,7 +24,7 @@ def numbered(samples: int, batch_size: int, seed: int = 0) -> Batches:
 def epoch(batches: Batches, number: int, start: int = 0) -> list[list[int]]:
     """Returns the sample numbers of each batch; checks that inputs and targets match."""
     found = []
-    for X, T, _ in batches.epoch(number, start):
+    for X, T, *_ in batches.epoch(number, start):
         np.testing.assert_array_equal(X, np.concatenate([T, -T]))
         found.append(T[0].tolist())
     return found
@@ -72,7 +72,7 @@ class Wide:
 def test_targets_made_as_they_are_read_are_gathered_no_more_at_a_time_than_needed() -> None:
     numbers, targets = np.arange(200), Wide()
     batches = Batches(np.column_stack([numbers, -numbers]), targets, 4, seed=0)
-    for X, T, _ in batches.epoch(1):
+    for X, T, *_ in batches.epoch(1):
         np.testing.assert_array_equal(T[:2] * [[1], [-1]], X)
     assert targets.read_at_once == 4
 
@@ -89,7 +89,7 @@ def test_the_batch_size_does_not_change_the_order() -> None:
 
 def test_positions_of_an_image_stay_in_place() -> None:
     images: Array = np.arange(6 * 2 * 3 * 4).reshape(6, 2, 3, 4)
-    for X, T, _ in Batches(images, np.arange(6)[:, None], 4, seed=0).epoch(0):
+    for X, T, *_ in Batches(images, np.arange(6)[:, None], 4, seed=0).epoch(0):
         np.testing.assert_array_equal(X, np.moveaxis(images[T[0]], 0, -1))
 
 

@@ -131,6 +131,8 @@ class BoundBatchNorm(_BoundBatchNorm):
         centred *= (self.spread * dscale / count)[:, None]
         rows -= centred
         rows *= (affine.scale * self.spread)[:, None]
+        if now.idle:  # else the sample of another rank would count twice in the layers below
+            rows.fill(0)
         return rows.reshape(dY.shape)
 
     def _count(self, now: Pass) -> int:
