@@ -11,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import prod
 from time import perf_counter, sleep
 from typing import Any, TypeVar
 
@@ -151,7 +152,7 @@ class MPIRanks(Ranks):
             return None
         whole = np.empty((total, *rows.shape[1:]), dtype=rows.dtype)
         ends = [total * rank // self.size for rank in range(self.size + 1)]
-        values = whole[0].size
+        values = prod(rows.shape[1:])
         self.communicator.Gatherv(rows, (whole, [int(n) * values for n in np.diff(ends)]))
         return whole
 

@@ -125,17 +125,32 @@ def _trainer(
 
 
 def _check_agreement(trainer: Trainer) -> None:
-    """Checks that all ranks train the same run, with the same bits.
+    """Checks that all ranks train the same run, and round in the same way.
 
     Raises:
         UsageError: config, data, versions or processors differ.
     """
     own = {"config and data": trainer.plan.run_name, **versions(trainer.model)}
-    first, *others = trainer.ranks.gather(own)
-    for rank, other in enumerate(others, 1):
-        if changed := [f"{name} {first[name]} ≠ {other[name]}" for name in own if first != other]:
+    known = trainer.ranks.gather(own)
+    trainer.ranks.together(lambda: _compare(known))
+
+
+def _compare(ranks: Sequence[Mapping[str, str]]) -> None:
+    """Compares what each rank trains, and with which versions, with the first one.
+
+    Raises:
+        UsageError: a rank differs.
+    """
+    first, *others = ranks
+    for number, other in enumerate(others, 2):
+        if changed := [
+            f"{name} ({value}, {other[name]})"
+            for name, value in first.items()
+            if other[name] != value
+        ]:
             raise UsageError(
-                f"processes 1 and {rank + 1} cannot train together: {', '.join(changed)}"
+                f"processes 1 and {number} cannot train together, because they differ in "
+                f"{', '.join(changed)}"
             )
 
 

@@ -246,6 +246,11 @@ class Trainer:
             self.model.execution = replace(self.model.execution, threads=int(header["threads"]))
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"{checkpoint.path}: cannot be resumed from ({error})") from None
+        if (ranks := header.get("ranks", 1)) != self.ranks.size:
+            self.notices.append(
+                f"resumed with another number of processes ({ranks} → {self.ranks.size}), so "
+                "results may differ in the last digits"
+            )
         before, now = header.get("versions", {}), versions(self.model)
         if changed := [
             f"{name} {before.get(name)} → {now[name]}"
@@ -268,6 +273,7 @@ class Trainer:
             "best": asdict(self.best),
             "seconds": round(self.seconds, 3),
             "threads": model.execution.threads,
+            "ranks": self.ranks.size,
             "figures": dict(evaluation.figures) if evaluation else {},
         }
         state = dict(zip(loop.optimizer.state_names, loop.optimizer_state, strict=True))

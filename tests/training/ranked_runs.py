@@ -32,7 +32,13 @@ CASES: dict[str, dict[str, Any]] = {
         "training": {"batch_size": 40, "threads": 2},
     },
     "batch norm": {"layers": [CONV[0], "batch_norm", *HIDDEN, "batch_norm"]},
-    "residual": {"layers": [CONV[0], {"residual": [{"conv": {"filters": 4, "kernel": 3, "padding": "same"}}, "batch_norm"]}, *HIDDEN]},
+    "residual": {
+        "layers": [
+            CONV[0],
+            {"residual": [{"conv": {"filters": 4, "kernel": 3, "padding": "same"}}, "batch_norm"]},
+            *HIDDEN,
+        ]
+    },
     "dropout": {"layers": [*HIDDEN, {"dropout": 0.4}], "regularization": {"input_noise": 0.1}},
     "weight noise": {"layers": HIDDEN, "regularization": {"weight_noise": 0.05}},
     "augmentation": {
