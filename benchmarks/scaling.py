@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from itertools import islice
+from itertools import chain, count, islice
 from math import ceil, log2
 from pathlib import Path
 from time import perf_counter
@@ -29,7 +29,7 @@ from nnkit.training.trainer import Trainer
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 NETWORKS = ("mnist-mlp", "mnist-deep", "lenet", "simard-2003")
 PROCESSES = (2, 16, 256)
-REPEATS = 60
+REPEATS, SECONDS = 20, 4.0  # least repetitions of what is timed, and the least time that they take
 
 
 class Link(NamedTuple):
@@ -122,14 +122,14 @@ def speed_up(found: Measured, processes: int, link: Link, *, fixed: bool) -> flo
     return found.step / together * (1 if fixed else processes)
 
 
-def timed(action: Callable[[], object], repeats: int = REPEATS) -> float:
+def timed(action: Callable[[], object], ranks: Ranks = ALONE) -> float:
     """The shortest time of an action, in seconds, which other work on the machine affects least."""
-    seconds = []
-    for _ in range(repeats):
+    found: list[float] = []
+    while ranks.on_first(lambda: len(found) < REPEATS or sum(found) < SECONDS):
         began = perf_counter()
         action()
-        seconds.append(perf_counter() - began)
-    return min(seconds)
+        found.append(perf_counter() - began)
+    return min(found)
 
 
 def step_time(name: str, batch: int | None, ranks: Ranks) -> tuple[float, Trainer]:
@@ -144,11 +144,11 @@ def step_time(name: str, batch: int | None, ranks: Ranks) -> tuple[float, Traine
     threads = f"training.threads={ranks.size}"
     config = load_config(CONFIGS / f"{name}.yaml", [*size, threads, "expect={}"])
     trainer = Trainer(load_task(config), ranks=ranks)
-    batches = trainer.loop.batches.epoch(0)
-    step = lambda: trainer.loop.step(islice(batches, 1))  # noqa: E731
+    batches = trainer.loop.batches
+    endless = chain.from_iterable(map(batches.epoch, count()))
+    whole = (batch for batch in endless if batch.size == batches.batch_size)
     with numerics(trainer.model):
-        timed(step, 3)  # allocates buffers, compiles kernels
-        return timed(step), trainer
+        return timed(lambda: trainer.loop.step(islice(whole, 1)), ranks), trainer
 
 
 def measure(name: str, ranks: Ranks) -> Measured:
@@ -164,7 +164,7 @@ def measure(name: str, ranks: Ranks) -> Measured:
 
     parameters, batch, step, half_step, addition = ranks.on_first(alone)
     vector = np.zeros(parameters, np.float32)
-    reducing = timed(lambda: ranks.sum_in_place(vector))
+    reducing = timed(lambda: ranks.sum_in_place(vector), ranks)
     together, _ = step_time(name, ranks.size * batch, ranks)
     return Measured(name, parameters, batch, step, half_step, reducing, together, addition)
 

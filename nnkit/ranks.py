@@ -198,7 +198,9 @@ class MPIRanks(Ranks):
         try:
             yield
         except (Exception, KeyboardInterrupt) as error:
-            if error is not self.known and not isinstance(error, DivergedError | GateError):
+            # Losses and metrics are the same on all ranks, and so are errors that follow from them.
+            everywhere = error is self.known or isinstance(error, DivergedError | GateError)
+            if not everywhere:
                 self._abort(error)
             raise
 

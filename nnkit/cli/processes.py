@@ -45,18 +45,27 @@ def ranks_of_launcher() -> Ranks:
     Raises:
         UsageError: mpi4py is missing, or belongs to another MPI than the launcher.
     """
+    from nnkit.errors import UsageError
     from nnkit.ranks import ALONE, MPIRanks
 
     place = launched()
     if place is None:
         return ALONE
-    communicator = _world()
-    if communicator.size != place.size:
-        raise _other_library(place)
-    return MPIRanks(communicator)
+    try:
+        return MPIRanks(_world(place))
+    except UsageError as error:
+        if place.rank > 0:  # its machine may be the only one with this problem
+            print(f"error: process {place.rank + 1}: {error}", file=sys.__stderr__, flush=True)
+        raise
 
 
-def _world() -> Any:
+def _world(place: Launch) -> Any:
+    """The communicator of all processes.
+
+    Raises:
+        UsageError: mpi4py is missing, or belongs to another MPI than the launcher.
+    """
+    from nnkit.errors import UsageError
     from nnkit.optional import optional
 
     mpi = optional("mpi4py", "training with several processes")
@@ -66,20 +75,15 @@ def _world() -> Any:
     MPI = optional("mpi4py.MPI", "training with several processes")
     # Before mpi4py's own handler, which aborts if the exit code is not 0.
     atexit.register(_finalize, MPI)
+    if MPI.COMM_WORLD.size != place.size:
+        library = MPI.Get_library_version().split("\n")[0].strip()
+        raise UsageError(
+            f"the launcher started {place.size} processes, but mpi4py does not see them, because "
+            f"it uses another MPI ({library}); start them with that MPI's mpiexec"
+        )
     return MPI.COMM_WORLD
 
 
 def _finalize(MPI: Any) -> None:
     if not MPI.Is_finalized():
         MPI.Finalize()
-
-
-def _other_library(place: Launch) -> Exception:
-    from nnkit.errors import UsageError
-
-    MPI = sys.modules["mpi4py.MPI"]
-    library = MPI.Get_library_version().split("\n")[0].strip()
-    return UsageError(
-        f"the launcher started {place.size} processes, but mpi4py does not see them, because it "
-        f"uses another MPI ({library}); start them with that MPI's mpiexec"
-    )

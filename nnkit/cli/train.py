@@ -44,6 +44,7 @@ def train(
     All output is saved in runs/NAME-HASH: checkpoints, metrics.jsonl, summary.json. Ctrl-C finishes
     the current step, saves, and exits with 130; --resume continues from there to the same result,
     bit for bit, as an uninterrupted run. A finished run is not trained again: its result is shown.
+    With MPI, several processes share the work: mpiexec -n 4 nnkit train CONFIG.
     """
     import nnkit
     from nnkit.cli.interruption import Interruption
