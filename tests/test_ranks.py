@@ -82,7 +82,8 @@ for call, failing in ((ranks.on_first, 0), (ranks.together, size - 1)):
         assert str(error) == f"process {failing + 1} of {size}: {failing} is gone"
     else:
         raise AssertionError("no error")
-print(ranks.gather(rank) if rank == 0 else "", end="")
+present = ranks.gather(rank)
+print(present if rank == 0 else "", end="")
 """
 
 
