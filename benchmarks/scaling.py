@@ -53,7 +53,7 @@ LINKS = (
 
 
 class Measured(NamedTuple):
-    """What was measured of one network, in seconds.
+    """Measurements of one network, in seconds.
 
     Attributes:
         name: the config.
@@ -106,7 +106,7 @@ def reduction(values: int, processes: int, link: Link, addition: float) -> float
 
 
 def speed_up(found: Measured, processes: int, link: Link, *, fixed: bool) -> float:
-    """How many times as many samples per second several processes train, compared with one.
+    """The speed-up: samples per second of several processes, as a multiple of those of one.
 
     A step also adds up the loss and whether to stop, in two reductions of one number each.
 
