@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from nnkit.inspection.gradient_check import check_gradients
     from nnkit.inspection.lr_finder import RangeTest, find_lr
     from nnkit.inspection.trace import Trace, trace, trace_checkpoint
+    from nnkit.ranks import MPIRanks, Ranks
     from nnkit.reading import pretrained
     from nnkit.reading.reader import read_digits
     from nnkit.task.config import Config, load_config
@@ -45,8 +46,10 @@ __all__ = [
     "DivergedError",
     "GateError",
     "Listener",
+    "MPIRanks",
     "NnkitError",
     "RangeTest",
+    "Ranks",
     "Report",
     "Run",
     "Trace",
@@ -71,6 +74,7 @@ __all__ = [
 _HOMES = {
     "nnkit.errors": [name for name in __all__ if name.endswith("Error")],
     "nnkit.task.config": ["Config", "load_config"],
+    "nnkit.ranks": ["MPIRanks", "Ranks"],
     "nnkit.inspection.dry_run": ["dry_run"],
     "nnkit.inspection.gradient_check": ["check_gradients"],
     "nnkit.reading.reader": ["read_digits"],

@@ -29,6 +29,7 @@ from nnkit.cli import (
     tune,
 )
 from nnkit.cli.output import print_json, say, say_error
+from nnkit.cli.processes import refuse_several, silence_others
 from nnkit.cli.startup import start_quickly
 from nnkit.cli.streams import output_failure, reader_left, set_up
 from nnkit.compiled import own_process
@@ -73,7 +74,8 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def root(
-    version: Annotated[
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001 (its callback does it)
         bool,
         typer.Option(
             "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
@@ -81,6 +83,9 @@ def root(
     ] = False,
 ) -> None:
     """Train neural networks from YAML, on NumPy alone."""
+    command = context.invoked_subcommand
+    if command not in (None, "train"):
+        refuse_several(command)
 
 
 def main() -> None:
@@ -92,6 +97,7 @@ def main() -> None:
     own_process()
     start_quickly()
     set_up()
+    silence_others()
     code = _run()
     failure = output_failure()
     if failure is not None and not reader_left(failure):

@@ -17,11 +17,15 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Interruption:
     """Context manager that records the first signal; a second one has its usual effect.
 
+    Args:
+        tell: whether to print a message.
+
     Attributes:
         signal: the number of the recorded signal, or None.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, tell: bool = True) -> None:
+        self.tell = tell
         self.signal: int | None = None
         self._before: dict[int, Any] = {}
 
@@ -42,6 +46,8 @@ class Interruption:
         self.signal = number
         for other, handler in self._before.items():
             signal.signal(other, handler)
+        if not self.tell:
+            return
         # Not print: the signal may have interrupted a print, which is not reentrant.
         text = f"\n{signal.Signals(number).name}: finishing this step and saving …\n"
         with suppress(OSError):  # standard error may be closed

@@ -39,6 +39,7 @@ def opening(trainer: Trainer) -> list[str]:
     lines = [
         f"{known['name']}: {known['parameters']:,} parameters, {samples}",
         f"{known['steps']:,} steps: {epochs}, batch size {known['batch_size']:,}",
+        *_processes(trainer),
         f"run: {trainer.directory.path}",
         *trainer.notices,
     ]
@@ -48,6 +49,15 @@ def opening(trainer: Trainer) -> list[str]:
         extreme = "highest" if higher_is_better(monitor) else "lowest"
         lines.append(f"{BEST} {extreme} {monitor} so far")
     return lines
+
+
+def _processes(trainer: Trainer) -> list[str]:
+    """A line on the processes, if there are several."""
+    execution = trainer.model.execution
+    if execution.ranks == 1:
+        return []
+    threads = f"{execution.own_threads} thread{'s' if execution.own_threads > 1 else ''}"
+    return [f"{execution.ranks} processes with {threads} each"]
 
 
 class Notices(Listener):

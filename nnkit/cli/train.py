@@ -25,6 +25,7 @@ from nnkit.cli.tables import results_table
 if TYPE_CHECKING:
     from nnkit.experiments.gates import GateVerdict
     from nnkit.experiments.groups import Group
+    from nnkit.ranks import Ranks
     from nnkit.task.config import Config
     from nnkit.training.run import Run
 
@@ -51,33 +52,35 @@ def train(
     All output is saved in runs/NAME-HASH: checkpoints, metrics.jsonl, summary.json. Ctrl-C finishes
     the current step, saves, and exits with 130; --resume continues from there to the same result,
     bit for bit, as an uninterrupted run. A finished run is not trained again: its result is shown.
-    A gate over several seeds, under expect:, trains the config with each of them.
+    A gate over several seeds, under expect:, trains the config with each of them. With MPI, several
+    processes share the work: mpiexec -n 4 nnkit train CONFIG.
     """
     import nnkit
     from nnkit.cli.interruption import Interruption
+    from nnkit.cli.processes import ranks_of_launcher, refuse_several
     from nnkit.errors import UsageError
-    from nnkit.experiments.baselines import check_baselines
-    from nnkit.experiments.gates import verdicts
     from nnkit.experiments.seeds import group_of, over_seeds
 
     if resume and restart:
         raise UsageError("--resume and --restart exclude each other; use one of them")
     if dry_run and (resume or restart):
         raise UsageError("--dry-run cannot be combined with --resume or --restart")
-    loaded = nnkit.load_config(config, overrides or ())
-    check_baselines(loaded.expect)
     if dry_run:
-        _dry_run(loaded, runs, as_json)
+        refuse_several("train --dry-run")
+        _dry_run(nnkit.load_config(config, overrides or ()), runs, as_json)
         return
-    with Interruption() as interruption:
-        options = TrainOptions(runs, resume, restart, quiet, interruption.requested)
+    ranks = ranks_of_launcher()
+    with ranks.ending_together(), Interruption(tell=ranks.is_first) as interruption:
+        loaded = ranks.together(lambda: _load(config, overrides or ()))
+        options = TrainOptions(runs, resume, restart, quiet, interruption.requested, ranks)
         trained: list[tuple[Config, Run]] = []
         for each in _train_seeds(over_seeds(loaded), options):
             trained.append(each)
             if not (as_json or each[1].interrupted):
                 _say_end(each[1])
-    run = trained[-1][1]
-    found = [] if run.interrupted else list(verdicts([group_of(trained)], {}))
+        run = trained[-1][1]
+        found = ranks.on_first(lambda: [] if run.interrupted else _verdicts(trained))
+        exit_code = max(ranks.gather(interruption.exit_code))
     if as_json:
         print_json(_record(trained, found))
     elif run.interrupted:
@@ -89,9 +92,26 @@ def train(
     else:
         _render_seeds(group_of(trained))
     if run.interrupted:
-        raise typer.Exit(interruption.exit_code)
+        raise typer.Exit(exit_code)
     say_passed(found)
     exit_if_missed(found)
+
+
+def _load(config: Path, overrides: Sequence[str]) -> Config:
+    """Reads the config, and the baselines of its gates, so that a mistake is known beforehand."""
+    import nnkit
+    from nnkit.experiments.baselines import check_baselines
+
+    loaded = nnkit.load_config(config, overrides)
+    check_baselines(loaded.expect)
+    return loaded
+
+
+def _verdicts(trained: Sequence[tuple[Config, Run]]) -> list[GateVerdict]:
+    from nnkit.experiments.gates import verdicts
+    from nnkit.experiments.seeds import group_of
+
+    return list(verdicts([group_of(trained)], {}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +123,7 @@ class TrainOptions:
     restart: bool
     quiet: bool
     should_stop: Callable[[], bool]
+    ranks: Ranks
 
 
 def _train_seeds(configs: Sequence[Config], options: TrainOptions) -> Iterator[tuple[Config, Run]]:
@@ -123,6 +144,7 @@ def _train_seeds(configs: Sequence[Config], options: TrainOptions) -> Iterator[t
                 restart=options.restart,
                 listeners=[progress_listener(quiet=options.quiet)],
                 should_stop=options.should_stop,
+                ranks=options.ranks,
             )
         except GateError as error:
             run = error.run

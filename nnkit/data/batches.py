@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import prod
 from typing import Any, NamedTuple, Protocol
 
@@ -16,6 +17,7 @@ from nnkit.data.lazy import Indices, LazyArray
 from nnkit.data.ordering import FULL_SHUFFLE, Ordering
 from nnkit.memory import aligned_empty
 from nnkit.random import generator
+from nnkit.ranks import ALONE, Ranks
 
 GATHERED = 1 << 20  # bytes gathered at a time: few calls, yet the copy stays in the cache
 AHEAD = 1 << 26  # bytes loaded ahead from files, for a disk that is slow now and then
@@ -38,15 +40,45 @@ class Readable(Protocol):
 class Batch(NamedTuple):
     """A batch of samples, as views of memory that the next batches reuse.
 
+    If several ranks share a batch, each has some of its samples.
+
     Attributes:
         X: inputs (*shape, N).
         T: targets (*outputs, N).
         weights: sample weights, (N,); None if all are equal.
+        total: the weight of the whole batch: the sum of weights, or the number of samples.
+        before: the number of samples of lower ranks.
+        after: the number of samples of higher ranks.
+        idle: whether this rank has none; it then gets another rank's, whose weight is taken as 0.
     """
 
     X: Array
     T: Array
     weights: Array | None
+    total: float
+    before: int = 0
+    after: int = 0
+    idle: bool = False
+
+    @property
+    def size(self) -> int:
+        """The number of samples of all ranks together."""
+        return self.before + self.X.shape[-1] + self.after
+
+    @property
+    def share(self) -> float:
+        """The weight of this rank's samples as a fraction of the whole batch's."""
+        if self.idle:
+            return 0.0
+        if not (self.before or self.after):
+            return 1.0
+        own = total_weight(self.weights, self.X.shape[-1])
+        return own / self.total if self.total else 0.0
+
+
+def total_weight(weights: Array | None, samples: int) -> float:
+    """The sum of sample weights, or the number of samples if there are none."""
+    return samples if weights is None else float(np.add.reduce(weights))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +93,7 @@ class Batches:
         weights: sample weights, (n,); None if all are equal.
         augment: augmentations, applied anew in each epoch.
         ordering: how the samples are shuffled.
+        ranks: the processes that share each batch.
     """
 
     inputs: Array | LazyArray
@@ -70,6 +103,7 @@ class Batches:
     weights: Array | LazyArray | None = None
     augment: Sequence[Augmentation] = ()
     ordering: Ordering = FULL_SHUFFLE
+    ranks: Ranks = ALONE
 
     @property
     def per_epoch(self) -> int:
@@ -81,7 +115,7 @@ class Batches:
         return self.ordering.epoch(len(self.inputs), self.seed, epoch)
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        """Yields the batches of an epoch.
+        """Yields the batches of an epoch, or this rank's share of each.
 
         Args:
             epoch: number of the epoch, from 0, which determines the shuffle.
@@ -99,15 +133,21 @@ class Batches:
         for first in range(start * size, len(order), rows):
             chosen = order[first : first + rows]
             expected = self._expect(order, first, len(chosen), expected)
-            gather(inputs, chosen, X[: len(chosen)])
-            gather(targets, chosen, T[: len(chosen)])
+            spans = [slice(at, min(at + size, len(chosen))) for at in range(0, len(chosen), size)]
+            parts = [part_of(span, self.ranks) for span in spans]
+            needed, places = chosen, [part.place for part in parts]
+            if self.ranks.size > 1 and not self.augment:
+                needed, places = np.concatenate([chosen[p] for p in places]), _consecutive(places)
+            gather(inputs, needed, X[: len(needed)])
+            gather(targets, needed, T[: len(needed)])
             weights = None if self.weights is None else self.weights[chosen]
-            for at in range(0, len(chosen), size):
-                end = min(at + size, len(chosen))
+            for span, part, place in zip(spans, parts, places, strict=True):
                 if self.augment:
-                    self._augment(X[at:end], epoch, (first + at) // size)
-                counts = None if weights is None else weights[at:end]
-                yield Batch(X_last[..., at:end], T_last[..., at:end], counts)
+                    number = (first + span.start) // size
+                    self._augment(X[span], slice(part.before, -part.after or None), epoch, number)
+                own, whole = (None if weights is None else weights[at] for at in (part.place, span))
+                total = total_weight(whole, span.stop - span.start)
+                yield Batch(X_last[..., place], T_last[..., place], own, total, *part[1:])
 
     def _expect(self, order: Indices, first: int, rows: int, expected: int) -> int:
         """Announces the samples of the current stretch and the next; returns where those end.
@@ -126,13 +166,52 @@ class Batches:
         self.inputs.expect(order[first:end])
         return min(end, len(order))
 
-    def _augment(self, X: Array, epoch: int, number: int) -> None:
-        """Augments a batch in place, with random draws of this epoch and batch number."""
+    def _augment(self, X: Array, own: slice, epoch: int, number: int) -> None:
+        """Augments a rank's part of a batch in place, with draws of this epoch and batch number."""
         draws = [
             generator(self.seed, f"augment/{i}", epoch, number) for i in range(len(self.augment))
         ]
         quick = self.inputs.size >= COMPILED and available()
-        augment(X, self.augment, draws, quick=quick)
+        augment(X, self.augment, draws, own=own, quick=quick)
+
+
+class Part(NamedTuple):
+    """The part of a batch that one rank gets.
+
+    Attributes:
+        place: the positions of its samples.
+        before: the number of samples of lower ranks.
+        after: the number of samples of higher ranks.
+        idle: whether there are fewer samples than ranks and this one has none, but gets another's.
+    """
+
+    place: slice
+    before: int
+    after: int
+    idle: bool
+
+    @property
+    def size(self) -> int:
+        """The number of samples that are this rank's own."""
+        return 0 if self.idle else self.place.stop - self.place.start
+
+
+def part_of(batch: slice, ranks: Ranks) -> Part:
+    """The part of a batch, given by its positions, that belongs to a rank."""
+    samples = batch.stop - batch.start
+    share = ranks.share(samples)
+    idle = share.start == share.stop
+    if idle:
+        first = min(share.start, samples - 1)
+        share = slice(first, first + 1)
+    place = slice(batch.start + share.start, batch.start + share.stop)
+    return Part(place, share.start, samples - share.stop, idle)
+
+
+def _consecutive(parts: Sequence[slice]) -> list[slice]:
+    """Slices of the same lengths, one after the other from 0."""
+    ends = np.cumsum([0, *(part.stop - part.start for part in parts)]).tolist()
+    return [slice(*ends) for ends in pairwise(ends)]
 
 
 def gather(source: Array | Readable, indices: Array, out: Array) -> None:

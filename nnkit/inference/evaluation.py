@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from nnkit.data.batches import part_of
 from nnkit.metrics import chosen
 from nnkit.metrics.accumulator import Accumulator
 from nnkit.metrics.metric import Metric
@@ -27,7 +28,7 @@ def evaluate(
     metrics: Sequence[Metric[Any]] | None = None,
     execution: Execution | None = None,
 ) -> dict[str, float]:
-    """Computes the loss and metrics of a whole set.
+    """Computes the loss and metrics of a whole set, which the model's ranks share.
 
     Args:
         model: the model; not changed.
@@ -39,7 +40,7 @@ def evaluate(
         metrics = chosen((), for_classes=data.targets.are_classes)
     accumulator = Accumulator(metrics, width_of(model, data))
     loss = accumulate(model, data, accumulator, execution=execution)
-    return {"loss": loss, **accumulator.figures()}
+    return model.ranks.on_first(lambda: {"loss": loss, **accumulator.figures()})
 
 
 def accumulate(
@@ -51,6 +52,8 @@ def accumulate(
 ) -> float:
     """Runs a whole set through the model in batches of 1000 samples; returns its mean loss.
 
+    The model's ranks share each batch; the first one accumulates all predictions.
+
     Args:
         model: the model; not changed.
         data: the set.
@@ -58,23 +61,26 @@ def accumulate(
         kept: if given, filled with the outputs (n, outputs).
         execution: threads and kernels; default: those of the model.
     """
-    activation = model.output_activation
+    activation, ranks = model.output_activation, model.ranks
     total = counted = 0.0
     for start in range(0, len(data), EVALUATION_BATCH):
-        part = slice(start, min(start + EVALUATION_BATCH, len(data)))
-        X, T = batch_last(data.inputs[part]), batch_last(data.targets.coded(part))
-        weights = None if data.weights is None else data.weights[part]
-        counts = None if data.counted is None else data.counted[part]
+        whole = slice(start, min(start + EVALUATION_BATCH, len(data)))
+        own = part_of(whole, ranks)
+        X, T = batch_last(data.inputs[own.place]), batch_last(data.targets.coded(own.place))
+        weights = None if data.weights is None else data.weights[own.place]
         with numerics(), model.lent(X.shape[-1], execution, X.shape[1:-1]) as network:
             loss, Y = network.evaluate(X, T, weights)
-            outputs = batch_first(Y)
-            form = partial(answers, outputs, loss=model.loss, activation=activation)
-            metrics.add(data.targets[part], form, counts)
-            if kept is not None:
-                kept[part] = outputs
-        count = part.stop - start if weights is None else float(np.sum(weights))
+            outputs = ranks.joined(batch_first(Y)[: own.size], whole.stop - start)
+            if outputs is not None:
+                form = partial(answers, outputs, loss=model.loss, activation=activation)
+                counts = None if data.counted is None else data.counted[whole]
+                metrics.add(data.targets[whole], form, counts)
+                if kept is not None:
+                    kept[whole] = outputs
+        count = own.size if weights is None or own.idle else float(np.sum(weights))
         total += loss * count
         counted += count
+    total, counted = ranks.sum(total), ranks.sum(counted)
     return total / counted if counted else 0.0
 
 

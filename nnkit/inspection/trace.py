@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nnkit.data.batches import Batch
+from nnkit.data.batches import Batch, total_weight
 from nnkit.errors import DataError, UsageError
 from nnkit.inference.saving import load_checkpoint
 from nnkit.nn.layer import Activation, LayerSpec, Stage
@@ -177,7 +177,8 @@ def _trace(trainer: Trainer, sample: int, split: str, origin: str) -> Trace:
         )
     one = slice(sample, sample + 1)
     weights = None if chosen.weights is None else chosen.weights[one]
-    batch = Batch(batch_last(chosen.inputs[one]), batch_last(chosen.targets.coded(one)), weights)
+    X, T = batch_last(chosen.inputs[one]), batch_last(chosen.targets.coded(one))
+    batch = Batch(X, T, weights, total_weight(weights, 1))
     model, loop = trainer.model, trainer.loop
     with numerics():
         network = model.bind(1, training=True, input_gradient=True)

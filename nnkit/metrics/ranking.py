@@ -9,7 +9,7 @@ import numpy as np
 from nnkit.metrics.metric import Answer, Array, Statistic, metric, ratio, share
 
 
-class Ranks(Statistic):
+class TrueClassRanks(Statistic):
     """Counts of the rank of the true class by score.
 
     Among equal scores the higher class number ranks first, as in scikit-learn.
@@ -34,26 +34,26 @@ class Ranks(Statistic):
         return share(self.by_rank[:k].sum(), self.by_rank.sum())
 
 
-@metric(Ranks, higher_is_better=True)
-def top_2_accuracy(ranks: Ranks) -> float:
+@metric(TrueClassRanks, higher_is_better=True)
+def top_2_accuracy(ranks: TrueClassRanks) -> float:
     """Fraction of samples whose true class is among the 2 highest scores."""
     return ranks.top(2)
 
 
-@metric(Ranks, higher_is_better=True)
-def top_3_accuracy(ranks: Ranks) -> float:
+@metric(TrueClassRanks, higher_is_better=True)
+def top_3_accuracy(ranks: TrueClassRanks) -> float:
     """Fraction of samples whose true class is among the 3 highest scores."""
     return ranks.top(3)
 
 
-@metric(Ranks, higher_is_better=True)
-def top_5_accuracy(ranks: Ranks) -> float:
+@metric(TrueClassRanks, higher_is_better=True)
+def top_5_accuracy(ranks: TrueClassRanks) -> float:
     """Fraction of samples whose true class is among the 5 highest scores."""
     return ranks.top(5)
 
 
-@metric(Ranks, higher_is_better=True)
-def top_10_accuracy(ranks: Ranks) -> float:
+@metric(TrueClassRanks, higher_is_better=True)
+def top_10_accuracy(ranks: TrueClassRanks) -> float:
     """Fraction of samples whose true class is among the 10 highest scores."""
     return ranks.top(10)
 

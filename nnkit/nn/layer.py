@@ -15,6 +15,7 @@ from nnkit.nn.arena import Buffers
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.params import Array, Parameter, Shape
 from nnkit.nn.passes import Pass
+from nnkit.ranks import Ranks
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Binding:
         compiled: whether to use compiled kernels.
         threads: number of threads that may share the layer's work; 1 if they share the batch
             instead.
+        ranks: the processes that share the batch, for layers that combine its samples.
         seed: the run's seed, for layers that draw random numbers.
         name: the layer's name, part of the key of its random draws.
     """
@@ -56,6 +58,7 @@ class Binding:
     input_is_batch_first: bool
     compiled: bool
     threads: int
+    ranks: Ranks
     seed: int
     name: str
 

@@ -17,9 +17,10 @@ from nnkit.nn.layer import Activation, Binding, ReceptiveField, Stage, rebuild_s
 from nnkit.nn.losses import Loss
 from nnkit.nn.network import Network
 from nnkit.nn.parallel.execution import Execution
-from nnkit.nn.parallel.micro_batches import MicroBatches
+from nnkit.nn.parallel.micro_batches import MicroBatches, pieces_of
 from nnkit.nn.parallel.pool import Pool
 from nnkit.nn.params import Array, Layout, Shape
+from nnkit.ranks import ALONE
 
 LARGEST_MICRO_BATCH = 64  # upper bound, in samples
 CACHE = 1 << 25  # upper bound on the buffers of a micro-batch, in bytes
@@ -35,6 +36,13 @@ class NetworkKey(NamedTuple):
     positions: Positions
     training: bool
     execution: Execution
+    before: int = 0
+    after: int = 0
+
+    @property
+    def whole_batch(self) -> int:
+        """The number of samples of all ranks together."""
+        return self.before + self.batch + self.after
 
 
 class Model:
@@ -54,6 +62,7 @@ class Model:
         state: values that change in training without being trained, such as running means.
         state_layout: the place of each block in `state`.
         execution: the default execution settings.
+        ranks: the processes that train the model together, each with a copy.
     """
 
     def __init__(self, stages: Sequence[Stage], loss: Loss, seed: int, dtype: str) -> None:
@@ -77,6 +86,7 @@ class Model:
         self.initialize()
         self.outgrows_cache = any(stage.spec.outgrows_cache for stage in self.stages)
         self.execution = Execution()
+        self.ranks = ALONE
         self._arena: Arena[NetworkKey, Batchwise] = Arena()  # networks for training
         self._pool: Pool[Arena[NetworkKey, Batchwise]] = Pool(Arena)  # networks for other uses
 
@@ -121,7 +131,9 @@ class Model:
         """Whether threads share the samples of a batch rather than the work of each layer."""
         return self.splits_batches or not training
 
-    def network(self, batch: int, positions: Positions = ()) -> Batchwise:
+    def network(
+        self, batch: int, positions: Positions = (), before: int = 0, after: int = 0
+    ) -> Batchwise:
         """The network bound to a batch size for training, in micro-batches where that is faster.
 
         Networks for different batch sizes share memory: use each only until the next call.
@@ -129,8 +141,11 @@ class Model:
         Args:
             batch: the number of samples, N.
             positions: the batch's positions, if they vary.
+            before: the number of samples of the batch that are those of lower ranks.
+            after: the number of samples of the batch that are those of higher ranks.
         """
-        return self._network_in(self._arena, self._key(batch, True, positions))
+        key = self._key(batch, True, positions)._replace(before=before, after=after)
+        return self._network_in(self._arena, key)
 
     @contextmanager
     def lent(
@@ -183,15 +198,17 @@ class Model:
         return arena.get(key, lambda buffers: self._cut_or_whole(key, buffers))
 
     def _cut_or_whole(self, key: NetworkKey, buffers: Buffers) -> Batchwise:
-        size = self.micro_batch_size(key.batch, key.training, key.execution, key.positions)
-        if size >= key.batch:
+        whole = key.whole_batch
+        size = self.micro_batch_size(whole, key.training, key.execution, key.positions)
+        if size >= whole:
             return self._bind(key, buffers, self.grads)
 
         def bind(samples: int, grads: Array, own: Buffers) -> Network:
             return self._bind(key._replace(batch=samples), own, grads)
 
-        threads = key.execution.threads
-        return MicroBatches(bind, key.batch, size, threads, self.grads, key.training, buffers)
+        pieces = pieces_of(key.batch, size, key.before, key.after)
+        threads = key.execution.own_threads
+        return MicroBatches(bind, pieces, threads, self.grads, key.training, buffers)
 
     def _bind(
         self, key: NetworkKey, buffers: Buffers, grads: Array, input_gradient: bool = False
@@ -210,7 +227,8 @@ class Model:
             input_is_scratch=False,
             input_is_batch_first=True,
             compiled=execution.compiled,
-            threads=1 if self.shares_batches(key.training) else execution.threads,
+            threads=1 if self.shares_batches(key.training) else execution.own_threads,
+            ranks=self.ranks,
             seed=self.seed,
             name="",
         )
@@ -230,7 +248,9 @@ class Model:
         """
         if not self.shares_batches(training):
             return batch
-        each = ceil(batch / (execution or self.execution).threads)
+        settings = execution or self.execution
+        # In training the size is the same for any number of ranks, like the random draws.
+        each = ceil(batch / (settings.threads if training else settings.own_threads))
         if self.outgrows_cache:
             of_one = buffer_bytes(self, 1, positions)
             fitting = min(max(CACHE // of_one, STEP), LARGEST_MICRO_BATCH)

@@ -62,19 +62,22 @@ class Network:
         return loss, self._output(Z, now)
 
     def loss_and_gradient(
-        self, X: Array, T: Array, now: Pass, weights: Array | None = None
+        self, X: Array, T: Array, now: Pass, weights: Array | None = None, share: float = 1.0
     ) -> float:
         """Returns the mean loss and writes the parameters' gradients into the model's `grads`.
+
+        Both are multiplied by `share`.
 
         Args:
             X: inputs (*input shape, N).
             T: targets (*output shape, N).
             now: the current pass; its step is part of the key of random draws such as dropout's.
             weights: sample weights, (N,); None for equal weights.
+            share: the share of these samples in a larger batch.
         """
-        loss = self.training_loss(X, T, now, weights)
+        loss = self.training_loss(X, T, now, weights, share)
         self.backward(self.dY, now)
-        return loss
+        return loss * share
 
     def training_loss(
         self, X: Array, T: Array, now: Pass, weights: Array | None = None, share: float = 1.0
@@ -118,9 +121,9 @@ class Network:
 
     def first_nonfinite(self, X: Array, now: Pass) -> str | None:
         """The name of the first layer whose output holds a NaN or infinity, or None."""
-        if not np.isfinite(X).all():
-            return "the input"
         search = _NonfiniteSearch()
+        search.output("the input", X)
+        # Also if the input is not finite, because other ranks may wait for this one in a layer.
         self.body.forward(X, now._replace(observer=search))
         return search.found
 

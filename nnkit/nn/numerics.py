@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import prod
@@ -14,6 +13,7 @@ from nnkit.compiled import worthwhile
 from nnkit.nn.denormals import flushed_denormals
 from nnkit.nn.model import Model
 from nnkit.nn.parallel.execution import Execution
+from nnkit.ranks import ALONE, Ranks
 
 # Number of multiplications in the largest product below which one thread is used. On an idle
 # machine a second one pays off from about 20 million on. But if another process uses the second
@@ -28,7 +28,11 @@ MIN_SHARED_WORK = 40_000_000
 
 
 def execution_for(
-    model: Model, batch_size: int, threads: int | None, budget: int | None = None
+    model: Model,
+    batch_size: int,
+    threads: int | None,
+    budget: int | None = None,
+    ranks: Ranks = ALONE,
 ) -> Execution:
     """The fastest execution settings for training a model.
 
@@ -37,29 +41,30 @@ def execution_for(
         batch_size: samples in a batch.
         threads: number of threads requested; None for all available ones, if the work is large
             enough.
-        budget: the most threads to use, whatever is requested; None for no limit.
+        budget: the most threads of each process, whatever is requested; None for no limit.
+        ranks: the processes that share the batch; those on one machine divide its processors.
     """
     compiled = worthwhile(model.multiplications)
-    chosen = threads or _worthwhile_threads(model, batch_size, compiled)
-    return Execution(min(chosen, budget or chosen), compiled)
+    share, most = -(-batch_size // ranks.size), ranks.processors()
+    chosen = threads or ranks.size * _worthwhile_threads(model, share, compiled, most)
+    return Execution(min(chosen, (budget or chosen) * ranks.size), compiled, ranks.size)
 
 
-def _worthwhile_threads(model: Model, batch_size: int, compiled: bool) -> int:
+def _worthwhile_threads(model: Model, batch_size: int, compiled: bool, most: int) -> int:
+    """One thread, or `most` if a batch is large enough."""
     whole = model.multiplications * batch_size
     if model.splits_batches:
-        return processors() if whole >= MIN_SPLIT_WORK else 1
+        return most if whole >= MIN_SPLIT_WORK else 1
     if compiled and any(stage.spec.is_row_parallel for stage in model.stages):
-        return processors() if whole >= MIN_SHARED_WORK else 1
+        return most if whole >= MIN_SHARED_WORK else 1
     weights = (p for stage in model.stages for p in stage.parameters)
     largest = max((prod(p.shape) * batch_size for p in weights), default=0)
-    return processors() if largest >= WORTHWHILE else 1
+    return most if largest >= WORTHWHILE else 1
 
 
 def processors() -> int:
     """The number of processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return ALONE.processors()
 
 
 @contextmanager
@@ -76,6 +81,6 @@ def numerics(model: Model | None = None) -> Iterator[None]:
     """
     threads = 1
     if model is not None and not model.shares_batches(training=True):
-        threads = model.execution.threads
+        threads = model.execution.own_threads
     with limited_threads(threads), flushed_denormals(), np.errstate(all="ignore"):
         yield

@@ -52,12 +52,20 @@ class Pass(NamedTuple):
             the key of random draws.
         micro_batch: the number of the micro-batch within the batch, also part of that key.
         observer: called with the outputs and gradients, or None.
+        before: the number of samples for which the same random draws are made, but which other
+            ranks compute: those before this rank's.
+        after: the number of such samples after this rank's.
+        idle: whether this rank has no sample of the batch; it then passes another rank's, which
+            must not count, so that layers in which ranks work together find all of them.
     """
 
     training: bool = True
     step: int = 0
     micro_batch: int = 0
     observer: Observer | None = None
+    before: int = 0
+    after: int = 0
+    idle: bool = False
 
     @property
     def key(self) -> int:

@@ -94,8 +94,8 @@ class Training(Spec):
     )
     threads: Count | None = Field(
         None,
-        description="Threads for matrix products, or for the parts of a batch of images; default: "
-        "chosen by the size of the layers.",
+        description="Threads for matrix products, or for the parts of a batch of images; under MPI "
+        "those of all processes together; default: chosen by the size of the layers.",
     )
 
     @model_validator(mode="after")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from math import inf, isfinite
@@ -218,15 +219,17 @@ class Loop:
 
     def _loss_and_gradient(self, batches: Iterable[Batch], step: int) -> tuple[float, float]:
         """The mean loss and total weight of batches; the mean gradient is written to the model."""
-        if self.noisy is None:
-            if self.accumulate == 1:
+        with self.noisy.at(step) if self.noisy is not None else nullcontext():
+            if self.accumulate == 1 and self.noisy is None:
                 (batch,) = batches
-                return self._of_batch(batch, step)
-            return self._mean(batches, step)
-        with self.noisy.at(step):
-            return self._mean(batches, step)
+                found = self._of_batch(batch, step)
+            else:
+                found = self._mean(batches, step)
+        self.model.ranks.sum_in_place(self.model.grads)
+        return found
 
     def _mean(self, batches: Iterable[Batch], step: int) -> tuple[float, float]:
+        """The mean loss and total weight of batches; writes this rank's part of the gradient."""
         grads, total, counted = self.model.grads, 0.0, 0.0
         sums = np.zeros_like(grads)
         for part, batch in enumerate(batches):
@@ -237,21 +240,21 @@ class Loop:
         return total / max(counted, 1e-30), counted
 
     def _of_batch(self, batch: Batch, draw: int) -> tuple[float, float]:
-        """The mean loss and the total weight of a batch.
+        """The mean loss and the total weight of a batch; writes this rank's part of the gradient.
 
         Args:
             batch: the samples.
             draw: key of random draws, such as dropout's.
         """
-        X, T, weights = batch
-        size = X.shape[-1]
-        network = self.model.network(size, X.shape[1:-1])
-        now = Pass(True, draw)
-        loss = network.loss_and_gradient(X, T, now, weights)
+        X, before, after = batch.X, batch.before, batch.after
+        network = self.model.network(X.shape[-1], X.shape[1:-1], before, after)
+        now = Pass(True, draw, before=before, after=after, idle=batch.idle)
+        own = network.loss_and_gradient(X, batch.T, now, batch.weights, batch.share)
+        loss = self.model.ranks.sum(own)
         if not isfinite(loss):
-            raise self._diverged(X, now, loss)
-        self.progress.samples += size
-        return loss, size if weights is None else float(np.add.reduce(weights))
+            raise self._diverged(batch, now, loss)
+        self.progress.samples += batch.size
+        return loss, batch.total
 
     def _add_penalty(self) -> None:
         if self.regularization.penalizes:
@@ -288,7 +291,7 @@ class Loop:
         progress = self.progress
         train_loss = progress.loss_sum / max(progress.loss_count, 1e-30)
         progress.loss_sum, progress.loss_count = 0.0, 0
-        evaluation = Evaluation(
+        own = Evaluation(
             step=progress.step,
             epoch=progress.step / self.per_epoch,
             lr=self.learning_rate(progress.step - 1),
@@ -297,6 +300,7 @@ class Loop:
             figures=self.evaluate(),
             samples_per_second=samples_per_second,
         )
+        evaluation = self.model.ranks.on_first(lambda: own)  # on which all ranks decide
         for name, value in evaluation.all_figures().items():
             if not isfinite(value):
                 raise DivergedError(f"{name} became {value} after step {progress.step}; {REMEDY}")
@@ -309,16 +313,18 @@ class Loop:
             return None
         return self.regularization.penalty(self.model.params[self.model.layout.decayed])
 
-    def _diverged(self, X: Array, now: Pass, loss: float) -> DivergedError:
-        where = self._first_nonfinite(X, now)
+    def _diverged(self, batch: Batch, now: Pass, loss: float) -> DivergedError:
+        where = self._first_nonfinite(batch, now)
         return DivergedError(
             f"the loss became {loss} at step {self.progress.step + 1}; "
             f"the first NaN or infinity is in {where}; {REMEDY}"
         )
 
-    def _first_nonfinite(self, X: Array, now: Pass) -> str:
+    def _first_nonfinite(self, batch: Batch, now: Pass) -> str:
         for name, block in self.model.layout.views(self.model.params).items():
             if not np.isfinite(block).all():
                 return f"the parameters {name}"
-        network = self.model.network(X.shape[-1], X.shape[1:-1])
-        return network.first_nonfinite(X, now) or f"the loss {self.model.loss.tag()}"
+        X = batch.X
+        network = self.model.network(X.shape[-1], X.shape[1:-1], batch.before, batch.after)
+        places = self.model.ranks.gather(network.first_nonfinite(X, now))
+        return next(filter(None, places), f"the loss {self.model.loss.tag()}")

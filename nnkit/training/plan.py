@@ -76,7 +76,7 @@ def plan(
         task: config and data.
         model: the config's model, with initial weights.
         sets: the prepared sets.
-        threads: the most threads to use; None for as many as there are processors.
+        threads: the most threads of each process; None for as many as there are processors.
 
     Raises:
         SettingError: settings, shapes and data do not fit together.
@@ -95,7 +95,7 @@ def plan(
     _check_expected_names(config, list(sets), task.figures)
     return Plan(
         pace=steady,
-        execution=execution_for(model, steady.batch_size, training.threads, threads),
+        execution=execution_for(model, steady.batch_size, training.threads, threads, model.ranks),
         watched=watched,
         evaluate_every=training.evaluate_every or steady.per_epoch,
         monitor=monitor,

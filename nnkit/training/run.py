@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
@@ -11,9 +12,10 @@ from typing import Any
 from nnkit.data.dataset import Dataset
 from nnkit.data.fingerprints import record_fingerprint
 from nnkit.errors import DivergedError, GateError, UsageError
-from nnkit.inference.saving import trained_from
+from nnkit.inference.saving import trained_from, versions
 from nnkit.inference.trained_model import TrainedModel
 from nnkit.nn.numerics import numerics
+from nnkit.ranks import ALONE, Ranks
 from nnkit.runs.checkpoint import read_checkpoint
 from nnkit.runs.differences import DATA, brief, differences, identity, identity_of
 from nnkit.runs.directory import DEFAULT_RUNS, FINISHED, RunDirectory, list_runs
@@ -62,6 +64,7 @@ def train(
     should_stop: Callable[[], Stopping] = lambda: False,
     threads: int | None = None,
     dataset: Dataset | None = None,
+    ranks: Ranks = ALONE,
 ) -> Run:
     """Trains a config's network and saves all output in a folder; a finished run is not repeated.
 
@@ -77,9 +80,12 @@ def train(
         listeners: notified of every step and evaluation.
         should_stop: called after each step; True saves the run and interrupts it, and "pruned"
             ends it.
-        threads: the most threads to use, for example where several runs share the processors; by
-            default as many as there are processors.
+        threads: the most threads of this process, for example where several runs share the
+            processors; by default as many as there are processors.
         dataset: the config's data, if it is loaded already, for example for another config.
+        ranks: the processes that train the network together, such as `MPIRanks(MPI.COMM_WORLD)`
+            with mpi4py. Each calls this function with the same config; the first one writes the
+            files and calls the listeners.
 
     Returns:
         The run.
@@ -93,21 +99,61 @@ def train(
         GateError: a gate under `expect:` is not met; the run itself is complete. Gates over seeds
             and gates with a baseline need more than one run: `nnkit train` judges them.
     """
-    config.check()
-    run = None if restart else _finished_run(config, Path(runs))
+    ranks.together(config.check)
+    run = ranks.on_first(lambda: None if restart else _finished_run(config, Path(runs)))
     if run is None:
-        with config.locating():
-            trainer = Trainer(load_task(config, dataset), Path(runs), threads)
-        with trainer.directory.locked():
-            run = None if restart else _result(trainer.directory, config)
+        trainer = ranks.together(lambda: _trainer(config, dataset, Path(runs), threads, ranks))
+        _check_agreement(trainer)
+        with ExitStack() as stack:
+            ranks.on_first(lambda: stack.enter_context(trainer.directory.locked()))
+            run = ranks.on_first(lambda: None if restart else _result(trainer.directory, config))
             if run is None:
                 _open(trainer, resume=resume, restart=restart)
-                record_fingerprint(config.data.source, trainer.task.fingerprint)
+                fingerprint = trainer.task.fingerprint
+                ranks.on_first(lambda: record_fingerprint(config.data.source, fingerprint))
+                told = (LogFile(), *listeners) if ranks.is_first else ()
                 with numerics(trainer.model):
-                    run = _run(trainer, (LogFile(), *listeners), should_stop)
+                    run = _run(trainer, told, should_stop)
     if missed := run.summary.get("missed"):
         raise GateError("\n".join(f"{run.directory}: {text}" for text in missed), run)
     return run
+
+
+def _trainer(
+    config: Config, dataset: Dataset | None, runs: Path, threads: int | None, ranks: Ranks
+) -> Trainer:
+    with config.locating():
+        return Trainer(load_task(config, dataset), runs, threads, ranks)
+
+
+def _check_agreement(trainer: Trainer) -> None:
+    """Checks that all ranks train the same run, and round in the same way.
+
+    Raises:
+        UsageError: config, data, versions or processors differ.
+    """
+    own = {"config and data": trainer.plan.run_name, **versions(trainer.model)}
+    known = trainer.ranks.gather(own)
+    trainer.ranks.together(lambda: _compare(known))
+
+
+def _compare(ranks: Sequence[Mapping[str, str]]) -> None:
+    """Compares what each rank trains, and with which versions, with the first one.
+
+    Raises:
+        UsageError: a rank differs.
+    """
+    first, *others = ranks
+    for number, other in enumerate(others, 2):
+        if changed := [
+            f"{name} ({value}, {other[name]})"
+            for name, value in first.items()
+            if other[name] != value
+        ]:
+            raise UsageError(
+                f"processes 1 and {number} cannot train together, because they differ in "
+                f"{', '.join(changed)}"
+            )
 
 
 def _finished_run(config: Config, runs: Path) -> Run | None:
@@ -129,6 +175,20 @@ def _result(directory: RunDirectory, config: Config) -> Run | None:
 
 def _open(trainer: Trainer, *, resume: bool, restart: bool) -> None:
     """Creates the run's folder, or restores the trainer from an interrupted run in it."""
+    ranks, directory = trainer.ranks, trainer.directory
+    ranks.on_first(lambda: _create(trainer, resume=resume, restart=restart))
+    last = ranks.on_first(lambda: read_checkpoint(directory.last) if directory.begun else None)
+    if last is not None:
+        ranks.together(lambda: trainer.restore(last))
+        ranks.on_first(lambda: directory.rewind_metrics(trainer.loop.progress.step))
+
+
+def _create(trainer: Trainer, *, resume: bool, restart: bool) -> None:
+    """Creates the run's folder, with the files of an interrupted run if it is to be resumed.
+
+    Raises:
+        UsageError: neither `resume` nor `restart` is given, and there is an interrupted run.
+    """
     directory = trainer.directory
     if directory.begun and not (resume or restart):
         raise UsageError(
@@ -141,8 +201,6 @@ def _open(trainer: Trainer, *, resume: bool, restart: bool) -> None:
         trainer.notices.extend(_nothing_to_resume(trainer))
     directory.create(trainer.config.to_yaml())
     directory.summary.unlink(missing_ok=True)  # of how the run was interrupted
-    if directory.begun:
-        trainer.restore(read_checkpoint(directory.last))
 
 
 def _nothing_to_resume(trainer: Trainer) -> Iterator[str]:
@@ -188,15 +246,14 @@ def _run(
                 else:
                     listener.stepped(event)
         finished = trainer.outcome in FINISHED
-        summary = unfinished(trainer)
-        if finished:
-            summary = judged(conclude(trainer), trainer.config.expect, directory)
+        summary = conclude(trainer) if finished else unfinished(trainer)
     except DivergedError as error:
         trainer.outcome = "diverged"
-        directory.write_summary({**unfinished(trainer), "error": str(error)})
+        ending = {**unfinished(trainer), "error": str(error)}
+        trainer.ranks.on_first(lambda: directory.write_summary(ending))
         raise
     finally:
         for listener in listeners:
             listener.ended()
-    directory.write_summary(summary)
+    trainer.ranks.on_first(lambda: directory.write_summary(summary))
     return Run(directory.path, summary, interrupted=not finished)

@@ -21,7 +21,7 @@ from nnkit.training.trainer import Trainer
 
 
 def conclude(trainer: Trainer) -> dict[str, Any]:
-    """Evaluates a finished run with its best weights, which the model keeps; returns the summary.
+    """Evaluates a finished run with its best weights, which the model keeps, and judges its gates.
 
     Args:
         trainer: the trainer, after its last step.
@@ -32,7 +32,7 @@ def conclude(trainer: Trainer) -> dict[str, Any]:
     task, model, loop = trainer.task, trainer.model, trainer.loop
     directory, monitor = trainer.directory, trainer.plan.monitor
     last_sum = weights_sum(model.params)
-    copy_params(read_checkpoint(directory.best), model)
+    copy_params(trainer.ranks.on_first(lambda: read_checkpoint(directory.best)), model)
     results: dict[str, dict[str, float]] = {}
     sizes: dict[str, int] = {}
     for name in ("train", "validation", "test"):
@@ -46,8 +46,8 @@ def conclude(trainer: Trainer) -> dict[str, Any]:
         for figure, value in figures.items():
             if not isfinite(value):
                 raise DivergedError(f"{name}.{figure} is {value} with the best weights; {REMEDY}")
-    records = directory.read_metrics()
-    return {
+    records = trainer.ranks.on_first(directory.read_metrics)
+    summary = {
         **unfinished(trainer),
         "samples_per_second": round(loop.progress.samples / max(trainer.seconds, 1e-9)),
         "monitor": monitor,
@@ -59,6 +59,7 @@ def conclude(trainer: Trainer) -> dict[str, Any]:
         "best_weights_sha256": weights_sum(model.params),
         "versions": versions(model),
     }
+    return trainer.ranks.on_first(lambda: judged(summary, trainer.config.expect, directory))
 
 
 def judged(

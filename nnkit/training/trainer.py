@@ -18,6 +18,7 @@ from nnkit.metrics import higher_is_better
 from nnkit.optim.averaging import Average
 from nnkit.optim.early_stopping import Best
 from nnkit.optim.schedules import PlateauState
+from nnkit.ranks import ALONE, Ranks
 from nnkit.runs.checkpoint import Checkpoint
 from nnkit.runs.directory import DEFAULT_RUNS, Outcome, RunDirectory
 from nnkit.task.config import Config
@@ -45,23 +46,33 @@ class Trainer:
         best: the best evaluation so far.
         seconds: duration of training, including the time before an interruption.
         notices: messages to the user before the first step.
+        ranks: the processes that train together.
         outcome: how training ended; None while it has not.
     """
 
-    def __init__(self, task: Task, runs: Path = DEFAULT_RUNS, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        task: Task,
+        runs: Path = DEFAULT_RUNS,
+        threads: int | None = None,
+        ranks: Ranks = ALONE,
+    ) -> None:
         """Builds the network and checks everything beforehand; nothing is written.
 
         Args:
             task: config and data.
             runs: the folder that contains the run folders.
-            threads: the most threads to use; by default as many as there are processors.
+            threads: the most threads of a process; by default as many as there are processors.
+            ranks: the processes that train together; each has a trainer, and all call its methods.
 
         Raises:
             SettingError: settings, shapes and data do not fit together.
             DataError: the inputs contain missing values.
         """
         self.task = task
+        self.ranks = ranks
         self.model = task.build_model()
+        self.model.ranks = ranks
         # Prepare all sets now, so that errors in the test set are found before training.
         self.sets = {n: task.prepare(samples, self.model) for n, samples in task.sets.items()}
         self.plan = plan(task, self.model, self.sets, threads)
@@ -92,6 +103,7 @@ class Trainer:
                 train.weights,
                 config.data.augment,
                 train.ordering,
+                self.ranks,
             ),
             steps=pace.steps,
             evaluate_every=self.plan.evaluate_every,
@@ -116,6 +128,7 @@ class Trainer:
             "steps": loop.steps,
             "epochs": loop.steps / loop.per_epoch,
             "threads": self.model.execution.threads,
+            "ranks": self.ranks.size,
         }
 
     def train(
@@ -138,7 +151,7 @@ class Trainer:
             self.outcome = yield from self._events(should_stop)
         except DivergedError as error:
             weights = self.directory.diverged
-            write_atomic(weights, self._checkpoint())
+            self.ranks.on_first(lambda: write_atomic(weights, self._checkpoint()))
             raise DivergedError(f"{error}\nlast weights saved to {weights}") from None
         finally:
             self.saver.flush()
@@ -149,7 +162,9 @@ class Trainer:
         every = self.config.training.checkpoint_every
         if self._out_of_patience():  # resumed from the checkpoint at which training was to stop
             return "stopped early"
-        if self.loop.progress.step and (stopping := should_stop()):  # resumed, but for nothing
+        if self.loop.progress.step and (
+            stopping := self._stopping(should_stop)
+        ):  # resumed, but for nothing
             return "pruned" if stopping == "pruned" else "interrupted"
         began = perf_counter() - self.seconds
         for event in self.loop.run():
@@ -165,11 +180,18 @@ class Trainer:
                     continue  # a run resumed from here would lack the evaluation that comes next
                 if every and event.number % every == 0:
                     self.save()
-            stopping = should_stop()
+            stopping = self._stopping(should_stop)
             if stopping and self.loop.progress.step < self.loop.steps:
                 self.save()
                 return "pruned" if stopping == "pruned" else "interrupted"
         return "completed"
+
+    def _stopping(self, should_stop: Callable[[], Stopping]) -> Stopping:
+        """Whether a rank is told to stop, or "pruned" if one is told so."""
+        own = should_stop()
+        if not self.ranks.any(bool(own)):
+            return False
+        return "pruned" if "pruned" in self.ranks.gather(own) else True
 
     def _out_of_patience(self) -> bool:
         stopping = self.config.regularization.early_stopping
@@ -188,12 +210,12 @@ class Trainer:
     def _record(self, evaluation: Evaluation) -> None:
         """Appends an evaluation to metrics.jsonl; keeps the last and possibly best checkpoint."""
         improved = self._improves(evaluation)
-        self.directory.append_metrics(evaluation.record())
+        self.ranks.on_first(lambda: self.directory.append_metrics(evaluation.record()))
         if improved:
             self.best = Best(evaluation.monitored(self.plan.monitor), evaluation.step)
         else:
             self.best.evaluations_since += 1
-        self.saver.keep(self._checkpoint(evaluation), best=improved)
+        self.ranks.on_first(lambda: self.saver.keep(self._checkpoint(evaluation), best=improved))
 
     def _improves(self, evaluation: Evaluation) -> bool:
         """Whether an evaluation is the best so far."""
@@ -232,6 +254,11 @@ class Trainer:
             self.model.execution = replace(self.model.execution, threads=int(header["threads"]))
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"{checkpoint.path}: cannot be resumed from ({error})") from None
+        if (ranks := header.get("ranks", 1)) != self.ranks.size:
+            self.notices.append(
+                f"resumed with another number of processes ({ranks} → {self.ranks.size}), so "
+                "results may differ in the last digits"
+            )
         before, now = header.get("versions", {}), versions(self.model)
         if changed := [
             f"{name} {before.get(name)} → {now[name]}"
@@ -242,11 +269,10 @@ class Trainer:
                 "resumed with different versions or on a different processor, so results may "
                 f"differ in the last digits: {', '.join(changed)}"
             )
-        self.directory.rewind_metrics(loop.progress.step)
 
     def save(self) -> None:
-        """Writes a checkpoint from which training can be resumed."""
-        self.saver.save(self._checkpoint())
+        """Writes a checkpoint from which training can be resumed, on the first rank."""
+        self.ranks.on_first(lambda: self.saver.save(self._checkpoint()))
 
     def _checkpoint(self, evaluation: Evaluation | None = None) -> bytes:
         """The content of a checkpoint: the state of training, and the metrics of an evaluation."""
@@ -256,6 +282,7 @@ class Trainer:
             "best": asdict(self.best),
             "seconds": round(self.seconds, 3),
             "threads": model.execution.threads,
+            "ranks": self.ranks.size,
             "figures": dict(evaluation.figures) if evaluation else {},
         }
         state = dict(zip(loop.optimizer.state_names, loop.optimizer_state, strict=True))

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nnkit.data.augment.geometric import Elastic, Rotate, Shift
+from nnkit.data.augment.values import Erase, Noise
 from nnkit.data.batches import GATHERED, Batches
 from nnkit.data.dataset import Array
+from tests.mpi import Pretended
 
 SIZES = st.tuples(st.integers(1, 200), st.integers(1, 60)).map(lambda pair: (sum(pair), pair[1]))
 
@@ -24,7 +29,7 @@ def numbered(samples: int, batch_size: int, seed: int = 0) -> Batches:
 def epoch(batches: Batches, number: int, start: int = 0) -> list[list[int]]:
     """Returns the sample numbers of each batch; checks that inputs and targets match."""
     found = []
-    for X, T, _ in batches.epoch(number, start):
+    for X, T, *_ in batches.epoch(number, start):
         np.testing.assert_array_equal(X, np.concatenate([T, -T]))
         found.append(T[0].tolist())
     return found
@@ -72,7 +77,7 @@ class Wide:
 def test_targets_made_as_they_are_read_are_gathered_no_more_at_a_time_than_needed() -> None:
     numbers, targets = np.arange(200), Wide()
     batches = Batches(np.column_stack([numbers, -numbers]), targets, 4, seed=0)
-    for X, T, _ in batches.epoch(1):
+    for X, T, *_ in batches.epoch(1):
         np.testing.assert_array_equal(T[:2] * [[1], [-1]], X)
     assert targets.read_at_once == 4
 
@@ -89,7 +94,7 @@ def test_the_batch_size_does_not_change_the_order() -> None:
 
 def test_positions_of_an_image_stay_in_place() -> None:
     images: Array = np.arange(6 * 2 * 3 * 4).reshape(6, 2, 3, 4)
-    for X, T, _ in Batches(images, np.arange(6)[:, None], 4, seed=0).epoch(0):
+    for X, T, *_ in Batches(images, np.arange(6)[:, None], 4, seed=0).epoch(0):
         np.testing.assert_array_equal(X, np.moveaxis(images[T[0]], 0, -1))
 
 
@@ -98,3 +103,32 @@ def test_a_memory_mapped_file_gives_the_same_batches(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.asfortranarray(batches.inputs))
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
     assert epoch(Batches(mapped, batches.targets, 8, seed=0), 5) == epoch(batches, 5)
+
+
+@given(SIZES, st.integers(1, 5), st.booleans())
+def test_ranks_share_each_batch(sizes: tuple[int, int], ranks: int, weighted: bool) -> None:
+    samples, size = sizes
+    whole = numbered(samples, size)
+    if weighted:
+        whole = replace(whole, weights=np.arange(samples) % 3.0)
+    shares = [replace(whole, ranks=Pretended(rank, ranks)).epoch(1) for rank in range(ranks)]
+    for batch, *parts in zip(whole.epoch(1), *shares, strict=True):
+        own = [part for part in parts if not part.idle]
+        np.testing.assert_array_equal(np.concatenate([p.X for p in own], axis=-1), batch.X)
+        np.testing.assert_array_equal(np.concatenate([p.T for p in own], axis=-1), batch.T)
+        if batch.total:
+            assert sum(part.share for part in parts) == pytest.approx(1)
+        assert len(own) == min(ranks, batch.size)
+        for part in parts:
+            assert (part.size, part.total) == (batch.size, batch.total)
+            assert part.X.shape[-1] >= 1
+            assert part.share == 0 or not part.idle
+
+
+def test_ranks_draw_the_augmentation_of_the_whole_batch() -> None:
+    images = np.random.default_rng(0).random((30, 1, 28, 28))
+    augment = (Shift(), Rotate(), Elastic(), Erase(), Noise())
+    whole = Batches(images, np.arange(30)[:, None], 13, 0, augment=augment)
+    shares = [replace(whole, ranks=Pretended(rank, 3)).epoch(1) for rank in range(3)]
+    for batch, *parts in zip(whole.epoch(1), *shares, strict=True):
+        np.testing.assert_array_equal(np.concatenate([p.X for p in parts], axis=-1), batch.X)

@@ -110,8 +110,8 @@ def test_layer_with_the_first_infinity_is_named() -> None:
     model.layout.views(model.params)["layers.1.W"][2, 3] = np.inf
     with np.errstate(invalid="ignore"):
         assert network.first_nonfinite(X, Pass()) == "layers.1"
-    X[0, 0] = np.nan
-    assert network.first_nonfinite(X, Pass()) == "the input"
+        X[0, 0] = np.nan
+        assert network.first_nonfinite(X, Pass()) == "the input"
 
 
 def test_description_has_a_row_for_each_stage() -> None:

@@ -9,9 +9,9 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from nnkit.blas import limited_threads
-from nnkit.nn import numerics as numerics_module
 from nnkit.nn.model import Model
 from nnkit.nn.numerics import execution_for, numerics, processors
+from nnkit.ranks import Ranks
 from tests.kernels import INTERPRETED, kernels
 from tests.nn.examples import model_of
 
@@ -29,7 +29,7 @@ def threads_for(model: Model, batch_size: int, wanted: int | None) -> int:
 @pytest.fixture
 def _six_processors(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pretends that six processors are available."""
-    monkeypatch.setattr(numerics_module, "processors", lambda: 6)
+    monkeypatch.setattr(Ranks, "processors", lambda self: 6)
 
 
 @pytest.mark.usefixtures("_six_processors")

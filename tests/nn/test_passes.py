@@ -137,3 +137,14 @@ def test_each_piece_of_a_step_draws_its_own_random_numbers() -> None:
     keys = {Pass(step=step, micro_batch=piece).key for step in range(50) for piece in range(50)}
     assert len(keys) == 2500
     assert Pass(step=7).key == 7  # an undivided batch uses the step as its key
+
+
+@pytest.mark.parametrize(
+    "layer", [{"dropout": 0.5}, {"spatial_dropout": 0.5}, {"noise": 0.3}], ids=str
+)
+def test_samples_of_a_rank_get_the_draws_of_the_whole_batch(layer: Any) -> None:
+    model = model_of([layer, "flatten", {"dense": 2}], (2, 3, 3))
+    X, _ = batch_of(model, 9)
+    whole = model.bind(9, training=True).forward(X, Pass(step=3)).copy()
+    part = model.bind(4, training=True).forward(X[..., 2:6], Pass(step=3, before=2, after=3))
+    np.testing.assert_allclose(part, whole[..., 2:6], rtol=1e-13)

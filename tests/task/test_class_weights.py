@@ -72,7 +72,7 @@ def test_figures_count_samples_by_their_own_weight_alone() -> None:
 def test_weights_go_along_with_their_samples() -> None:
     X = np.arange(20.0).reshape(10, 2)
     batches = Batches(X, X[:, :1], 4, 0, X[:, 0])
-    for inputs, _, weights in batches.epoch(0):
+    for inputs, _, weights, *_ in batches.epoch(0):
         np.testing.assert_array_equal(inputs[0], weights)
 
 
@@ -113,7 +113,7 @@ def test_an_ignored_class_moves_nothing(tmp_path: Path, loss: ClassLoss) -> None
     settings = loss.model_dump() | {"ignored": "virginica"}
     trainer = trainer_for(iris(loss=settings, training={"batch_size": 200}), tmp_path)
     model = trainer.model
-    (X, T, weights), *_ = trainer.loop.batches.epoch(0)
+    (X, T, weights, *_), *_ = trainer.loop.batches.epoch(0)
     assert weights is not None
     network = model.bind(X.shape[-1], training=True)
     value = network.loss_and_gradient(X, T, Pass(), weights)

@@ -49,7 +49,7 @@ def test_steps_go_against_gradient_and_penalty_at_the_scheduled_rate(
     model, loop = trainer_for(config, tmp_path).model, trainer_for(config, tmp_path).loop
     decayed = model.layout.decayed
     events = advance(loop, 3)
-    for step, (X, T, _) in enumerate(islice(loop.batches.epoch(0), 3)):
+    for step, (X, T, *_) in enumerate(islice(loop.batches.epoch(0), 3)):
         loss = model.bind(16, training=True).loss_and_gradient(X, T, Pass(step=step))
         event = events[step]
         assert isinstance(event, Step)
@@ -136,7 +136,7 @@ def test_order_of_the_samples_follows_seed_and_epoch(tmp_path: Path) -> None:
     def order(seed: int, epoch: int) -> list[bytes]:
         split = {"split": {"seed": 0}}
         batches = trainer_for(iris(seed=seed, data=split), tmp_path).loop.batches
-        return [row.tobytes() for X, _, _ in batches.epoch(epoch) for row in batch_first(X)]
+        return [row.tobytes() for X, *_ in batches.epoch(epoch) for row in batch_first(X)]
 
     assert order(0, 0) == order(0, 0)
     assert order(0, 0) != order(0, 1)

@@ -68,7 +68,7 @@ def test_a_frozen_layer_keeps_its_bits_and_others_learn(
 def test_nothing_below_a_frozen_stack_is_backpropagated(tmp_path: Path) -> None:
     frozen = {"kind": "dense", "units": 8, "lr_factor": 0.0}
     trainer = trainer_for(iris(architecture={"layers": [frozen, frozen, {"dense": 3}]}), tmp_path)
-    (X, T, _), *_ = trainer.loop.batches.epoch(0)
+    (X, T, *_), *_ = trainer.loop.batches.epoch(0)
     network = trainer.model.bind(X.shape[-1], training=True)
     trainer.model.grads.fill(np.nan)
     network.loss_and_gradient(X, T, Pass())
@@ -263,7 +263,7 @@ def test_weight_noise_takes_the_gradient_where_it_says(tmp_path: Path) -> None:
     )
     trainer, other = trainer_for(config, tmp_path), trainer_for(config, tmp_path)
     assert other.loop.noisy is not None
-    (X, T, _), *_ = other.loop.batches.epoch(0)
+    (X, T, *_), *_ = other.loop.batches.epoch(0)
     before = other.model.params.copy()
     with numerics(), other.loop.noisy.at(0):
         assert np.std(other.model.params - before) == pytest.approx(0.3, rel=0.3)

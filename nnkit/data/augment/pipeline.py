@@ -19,6 +19,7 @@ def augment(
     augmentations: Sequence[Augmentation],
     draws: Sequence[np.random.Generator],
     *,
+    own: slice = slice(None),
     quick: bool = False,
 ) -> None:
     """Augments images (N, C, H, W) in place.
@@ -30,20 +31,25 @@ def augment(
         X: the images.
         augmentations: the augmentations in order.
         draws: a random generator for each augmentation.
+        own: the images that are needed. All draws are made, so that they get the same as if all
+            images were, but others are not interpolated.
         quick: whether to use the compiled kernel, which gives the same bits.
     """
     groups = together(augmentations)
     rows = max(1, AT_ONCE // (X.shape[2] * X.shape[3]))
-    for start in range(0, len(X), rows):
+    first, last, _ = own.indices(len(X))
+    for start in range(0, last, rows):
         images, rest = X[start : start + rows], iter(draws)
+        needed = slice(max(first - start, 0), max(last - start, 0))
         for group in groups:
-            own = [next(rest) for _ in group]
+            own_draws = [next(rest) for _ in group]
             direct = [a for a in group if isinstance(a, Uninterpolated)]
             if len(direct) == len(group):
-                for augmentation, rng in zip(direct, own, strict=True):
+                for augmentation, rng in zip(direct, own_draws, strict=True):
                     augmentation.apply(images, rng)
             else:
-                _move(images, [a for a in group if isinstance(a, Movement)], own, quick=quick)
+                movements = [a for a in group if isinstance(a, Movement)]
+                _move(images, movements, own_draws, needed, quick=quick)
 
 
 def check(augmentations: Sequence[Augmentation], shape: tuple[int, ...]) -> None:
@@ -57,13 +63,19 @@ def check(augmentations: Sequence[Augmentation], shape: tuple[int, ...]) -> None
 
 
 def _move(
-    X: Array, movements: Sequence[Movement], draws: Sequence[np.random.Generator], *, quick: bool
+    X: Array,
+    movements: Sequence[Movement],
+    draws: Sequence[np.random.Generator],
+    needed: slice,
+    *,
+    quick: bool,
 ) -> None:
     warp = Warp(len(X))
     for movement, rng in zip(movements, draws, strict=True):
         movement.bend(warp, X.shape, X.dtype, rng)
     (fill,) = _fills(movements)  # every movement that needs interpolation has a fill
-    resample(X, warp, fill, quick=quick)
+    if len(X[needed]):
+        resample(X[needed], warp.of(needed), fill, quick=quick)
 
 
 def together(augmentations: Sequence[Augmentation]) -> list[list[Augmentation]]:

@@ -29,6 +29,14 @@ class Warp:
         self.offset: Array = np.zeros((count, 2))
         self.displacement: Array | None = None
 
+    def of(self, images: slice) -> Warp:
+        """The warp of some of the images."""
+        part = Warp(0)
+        part.linear, part.offset = self.linear[images], self.offset[images]
+        if self.displacement is not None:
+            part.displacement = self.displacement[:, images]
+        return part
+
     def then_affine(self, linear: Array, offset: Array) -> None:
         """Composes with an affine map: pixel p is taken from where linear·p + offset was before."""
         self.offset = self.offset + np.matmul(self.linear, offset[:, :, None])[:, :, 0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -74,8 +75,11 @@ class BoundDropout(Layer):
     def forward(self, X: Array, now: Pass) -> Array:
         if not now.training:
             return X
-        words = philox(self.seed, self.purpose, now.key).random_raw(-(-self.mask.size // 4))
-        draws = words.view(np.uint16)[: self.mask.size].reshape(self.mask.shape)
+        *shape, samples = self.mask.shape
+        drawn = (*shape, now.before + samples + now.after)
+        words = philox(self.seed, self.purpose, now.key).random_raw(-(-prod(drawn) // 4))
+        draws = words.view(np.uint16)[: prod(drawn)].reshape(drawn)
+        draws = draws[..., now.before : now.before + samples]
         np.greater_equal(draws, self.dropped, out=self.mask, casting="unsafe")
         np.multiply(self.mask, self.scale, out=self.mask)
         return np.multiply(X, self.mask, out=self.Y)

@@ -37,10 +37,14 @@ class BoundNoise(Layer):
     def forward(self, X: Array, now: Pass) -> Array:
         if not now.training:
             return X
+        *shape, samples = self.Y.shape
+        noise = self.Y
+        if now.before or now.after:
+            noise = np.empty((*shape, now.before + samples + now.after), self.Y.dtype)
         generator(self.seed, self.purpose, now.key).standard_normal(
-            out=self.Y, dtype=self.Y.dtype.type
+            out=noise, dtype=self.Y.dtype.type
         )
-        np.multiply(self.Y, self.std, out=self.Y)
+        np.multiply(noise[..., now.before : now.before + samples], self.std, out=self.Y)
         return np.add(self.Y, X, out=self.Y)
 
     def backward(self, dY: Array, now: Pass) -> Array | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -62,7 +63,8 @@ class BatchNorm(_Normalization):
         )
 
     def bind(self, binding: Binding) -> Layer:
-        return (CompiledBatchNorm if binding.compiled else BoundBatchNorm)(self, binding)
+        alone = binding.ranks.size == 1
+        return (CompiledBatchNorm if binding.compiled and alone else BoundBatchNorm)(self, binding)
 
 
 class _BoundBatchNorm(Layer):
@@ -77,9 +79,8 @@ class _BoundBatchNorm(Layer):
         self.Y = binding.buffer(*binding.input_shape)
         self.rows_of_Y = self.Y.reshape(self.channels, -1)
 
-    def _remember(self, mean: Array, variance: Array) -> None:
+    def _remember(self, mean: Array, variance: Array, count: int) -> None:
         self.mean += self.momentum * (mean - self.mean)
-        count = self.rows_of_Y.shape[1]
         if count > 1:  # the variance of a single value is undefined
             unbiased = variance * (count / (count - 1))
             self.variance += self.momentum * (unbiased - self.variance)
@@ -91,21 +92,28 @@ class _BoundBatchNorm(Layer):
 
 
 class BoundBatchNorm(_BoundBatchNorm):
-    """Batch normalization in NumPy, with a pass over memory for each operation."""
+    """Batch normalization in NumPy, with a pass over memory for each operation.
+
+    Several ranks normalize by the mean and variance of the whole batch.
+    """
 
     def __init__(self, spec: BatchNorm, binding: Binding) -> None:
         super().__init__(spec, binding)
+        self.ranks = binding.ranks
+        self.positions = prod(binding.input_shape[1:])
         self.centred = binding.buffers.empty(self.rows_of_Y.shape, binding.dtype)
 
     def forward(self, X: Array, now: Pass) -> Array:
         rows = X.reshape(self.channels, -1)
         mean, variance = self.mean, self.variance
         if now.training:
-            mean = np.mean(rows, axis=1)
+            count = self._count(now)
+            mean = self._over_ranks(np.sum(rows, axis=1), now) / count
         centred = np.subtract(rows, mean[:, None], out=self.centred)
         if now.training:
-            variance = np.einsum("ij,ij->i", centred, centred) / centred.shape[1]
-            self._remember(mean, variance)
+            squares = np.einsum("ij,ij->i", centred, centred)
+            variance = self._over_ranks(squares, now) / count
+            self._remember(mean, variance, count)
         self.spread = self._spread(variance)
         np.multiply(centred, (self.affine.scale * self.spread)[:, None], out=self.rows_of_Y)
         np.add(self.rows_of_Y, self.affine.shift[:, None], out=self.rows_of_Y)
@@ -117,12 +125,26 @@ class BoundBatchNorm(_BoundBatchNorm):
         np.einsum("ij,ij->i", rows, centred, out=affine.dscale)
         affine.dscale *= self.spread
         # dX = scale · spread · (dY − mean(dY) − X̂ · mean(dY ⊙ X̂)), since μ and σ² depend on X
-        count = rows.shape[1]
-        rows -= (affine.dshift / count)[:, None]
-        centred *= (self.spread * affine.dscale / count)[:, None]
+        count = self._count(now)
+        dscale, dshift = self._over_ranks(np.stack((affine.dscale, affine.dshift)), now)
+        rows -= (dshift / count)[:, None]
+        centred *= (self.spread * dscale / count)[:, None]
         rows -= centred
         rows *= (affine.scale * self.spread)[:, None]
+        if now.idle:  # else the sample of another rank would count twice in the layers below
+            rows.fill(0)
         return rows.reshape(dY.shape)
+
+    def _count(self, now: Pass) -> int:
+        """The number of values of a channel in the whole batch."""
+        return self.rows_of_Y.shape[1] + (now.before + now.after) * self.positions
+
+    def _over_ranks(self, sums: Array, now: Pass) -> Array:
+        """Adds up sums of this rank's samples over all ranks."""
+        if now.idle:
+            sums.fill(0)
+        self.ranks.sum_in_place(sums)
+        return sums
 
 
 class CompiledBatchNorm(_BoundBatchNorm):
@@ -146,7 +168,7 @@ class CompiledBatchNorm(_BoundBatchNorm):
         self.rows = rows
         found = self.batch_mean, self.batch_variance, self.spread
         self.normalize(rows, scale, shift, self.eps, self.rows_of_Y, *found)
-        self._remember(self.batch_mean, self.batch_variance)
+        self._remember(self.batch_mean, self.batch_variance, rows.shape[1])
         return self.Y
 
     def backward(self, dY: Array, now: Pass) -> Array | None:

@@ -10,9 +10,17 @@ class Execution:
     """Settings that affect only the speed and the rounding of a network.
 
     Attributes:
-        threads: number of threads that share a batch, or each layer's work if it cannot be split.
+        threads: number of threads that share a batch, or each layer's work if it cannot be split;
+            those of all ranks together.
         compiled: whether layers use compiled kernels if they have any.
+        ranks: number of processes that share a batch.
     """
 
     threads: int = 1
     compiled: bool = False
+    ranks: int = 1
+
+    @property
+    def own_threads(self) -> int:
+        """The number of threads of this process."""
+        return -(-self.threads // self.ranks)

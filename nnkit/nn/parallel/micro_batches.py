@@ -8,6 +8,7 @@ backward before the next ones start, and several threads can do so in parallel.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,44 +22,84 @@ from nnkit.nn.passes import INFERENCE, Observer, Pass, Recorder
 Bind = Callable[[int, Array, Buffers], Network]
 
 
+class Piece(NamedTuple):
+    """A micro-batch, or the part of it that this rank computes.
+
+    Attributes:
+        number: the number of the micro-batch.
+        place: its samples in the rank's share of the batch.
+        before: the number of samples of the micro-batch that lower ranks compute.
+        after: the number of samples of the micro-batch that higher ranks compute.
+    """
+
+    number: int
+    place: slice
+    before: int = 0
+    after: int = 0
+
+    @property
+    def size(self) -> int:
+        """The number of samples."""
+        return self.place.stop - self.place.start
+
+    def of(self, now: Pass) -> Pass:
+        """The pass of this piece, for a pass of the batch."""
+        return now._replace(micro_batch=self.number, before=self.before, after=self.after)
+
+
+def pieces_of(batch: int, size: int, before: int = 0, after: int = 0) -> list[Piece]:
+    """Divides a batch into micro-batches, and selects those of a rank.
+
+    Args:
+        batch: the number of samples of this rank.
+        size: samples in a micro-batch; the last may be smaller.
+        before: the number of samples of lower ranks.
+        after: the number of samples of higher ranks.
+    """
+    own_end = before + batch
+    pieces = []
+    for number in range(before // size, -(-own_end // size)):
+        start, end = number * size, min((number + 1) * size, own_end + after)
+        first, last = max(start, before), min(end, own_end)
+        place = slice(first - before, last - before)
+        pieces.append(Piece(number, place, first - start, end - last))
+    return pieces
+
+
 class MicroBatches:
     """A `Network` for a batch of N samples that is processed in micro-batches.
 
-    The split depends only on the batch size and the number of threads, and sums are taken in a
-    fixed order, so results are bit-identical for the same number of threads.
+    Sums are taken in a fixed order, so results are bit-identical for the same pieces and number of
+    threads.
     """
 
     def __init__(
         self,
         bind: Bind,
-        batch: int,
-        size: int,
+        pieces: Sequence[Piece],
         threads: int,
         grads: Array,
         training: bool,
         buffers: Buffers,
     ) -> None:
-        """Splits a batch and binds the networks.
+        """Binds the networks.
 
         Args:
             bind: returns the network for a micro-batch.
-            batch: the number of samples, N.
-            size: samples in a micro-batch; the last may be smaller.
-            threads: number of threads that share the micro-batches.
+            pieces: the micro-batches.
+            threads: number of threads that share them.
             grads: receives the gradients of the whole batch.
             training: whether gradients are computed.
             buffers: allocates the buffers.
         """
-        starts = range(0, batch, size)
-        parts = [slice(start, min(start + size, batch)) for start in starts]
-        count = min(threads, len(parts))
-        self.batch = batch
+        count = min(threads, len(pieces))
+        self.batch = pieces[-1].place.stop
         self.lanes = [
-            Lane(bind, list(enumerate(parts))[i::count], grads, training, buffers, first=i == 0)
+            Lane(bind, pieces[i::count], grads, training, buffers, first=i == 0)
             for i in range(count)
         ]
-        dY = self.lanes[0].networks[size][0].dY
-        self.outputs = buffers.empty((*dY.shape[:-1], batch), dY.dtype)
+        dY = self.lanes[0].networks[pieces[0].size][0].dY
+        self.outputs = buffers.empty((*dY.shape[:-1], self.batch), dY.dtype)
 
     def forward(self, X: Array, now: Pass = INFERENCE) -> Array:
         """The output Y (*output shape, N) for X (*input shape, N)."""
@@ -79,14 +120,14 @@ class MicroBatches:
         return sum(losses), self.outputs
 
     def loss_and_gradient(
-        self, X: Array, T: Array, now: Pass, weights: Array | None = None
+        self, X: Array, T: Array, now: Pass, weights: Array | None = None, share: float = 1.0
     ) -> float:
         """Returns the mean loss and writes the parameters' gradients into the model's `grads`.
 
         Arguments and shapes are those of `Network.loss_and_gradient`. An observer is called with
         the whole batch, after the pass.
         """
-        shares, records = _shares(self.batch, weights), _Records(now)
+        shares, records = share * _shares(self.batch, weights), _Records(now)
         losses = side_by_side(
             lambda lane: lane.loss_and_gradient(X, T, records, weights, shares), self.lanes
         )
@@ -115,12 +156,12 @@ class _Records:
         self.observer = now.observer
         self.by_micro_batch: dict[int, Recorder] = {}
 
-    def pass_of(self, micro_batch: int) -> Pass:
+    def pass_of(self, piece: Piece) -> Pass:
         """The pass of one micro-batch, which is recorded if the whole batch is observed."""
         recorder: Observer | None = None
         if self.observer is not None:
-            recorder = self.by_micro_batch.setdefault(micro_batch, Recorder())
-        return self.now._replace(micro_batch=micro_batch, observer=recorder)
+            recorder = self.by_micro_batch.setdefault(piece.number, Recorder())
+        return piece.of(self.now)._replace(observer=recorder)
 
     def show(self) -> None:
         """Calls the observer with the concatenated records of all micro-batches."""
@@ -139,29 +180,29 @@ class Lane:
     def __init__(
         self,
         bind: Bind,
-        parts: Sequence[tuple[int, slice]],
+        pieces: Sequence[Piece],
         grads: Array,
         training: bool,
         buffers: Buffers,
         first: bool,
     ) -> None:
-        self.parts = parts
+        self.pieces = pieces
         own = (grads.shape, grads.dtype)
         self.grads = grads if first or not training else buffers.empty(*own)
-        self.target = buffers.empty(*own) if len(parts) > 1 and training else self.grads
+        self.target = buffers.empty(*own) if len(pieces) > 1 and training else self.grads
         # The last micro-batch may be smaller. Its network takes the memory of the others'.
         self.overlay = buffers.overlay()
         self.networks: dict[int, tuple[Network, Buffers]] = {}
-        for size in {part.stop - part.start for _, part in parts}:
+        for size in {piece.size for piece in pieces}:
             own_buffers = self.overlay.buffers()
             self.networks[size] = bind(size, self.target, own_buffers), own_buffers
             self.overlay.include(own_buffers)
 
-    def _micro_batches(self) -> Iterator[tuple[int, slice, Network]]:
-        for number, part in self.parts:
-            network, buffers = self.networks[part.stop - part.start]
+    def _micro_batches(self) -> Iterator[tuple[Piece, slice, Network]]:
+        for piece in self.pieces:
+            network, buffers = self.networks[piece.size]
             self.overlay.use(buffers)
-            yield number, part, network
+            yield piece, piece.place, network
 
     def release(self) -> None:
         """Drops references to the last input."""
@@ -169,8 +210,8 @@ class Lane:
             network.release()
 
     def forward(self, X: Array, records: _Records, outputs: Array) -> None:
-        for number, part, network in self._micro_batches():
-            outputs[..., part] = network.forward(X[..., part], records.pass_of(number))
+        for piece, part, network in self._micro_batches():
+            outputs[..., part] = network.forward(X[..., part], records.pass_of(piece))
 
     def evaluate(
         self,
@@ -182,9 +223,9 @@ class Lane:
         outputs: Array,
     ) -> float:
         total = 0.0
-        for number, part, network in self._micro_batches():
+        for piece, part, network in self._micro_batches():
             own = None if weights is None else weights[part]
-            now = records.pass_of(number)
+            now = records.pass_of(piece)
             loss, Y = network.evaluate(X[..., part], T[..., part], own, now)
             outputs[..., part] = Y
             total += loss * float(np.add.reduce(shares[part]))
@@ -199,10 +240,10 @@ class Lane:
         shares: Array,
     ) -> float:
         total = 0.0
-        for place, (number, part, network) in enumerate(self._micro_batches()):
+        for place, (piece, part, network) in enumerate(self._micro_batches()):
             own = None if weights is None else weights[part]
             share = float(np.add.reduce(shares[part]))
-            now = records.pass_of(number)
+            now = records.pass_of(piece)
             loss = network.training_loss(X[..., part], T[..., part], now, own, share)
             network.backward(network.dY, now)
             total += loss * share
@@ -215,8 +256,8 @@ class Lane:
         return total
 
     def first_nonfinite(self, X: Array, now: Pass) -> str | None:
-        for number, part, network in self._micro_batches():
-            place = network.first_nonfinite(X[..., part], now._replace(micro_batch=number))
+        for piece, part, network in self._micro_batches():
+            place = network.first_nonfinite(X[..., part], piece.of(now))
             if place is not None:
                 return place
         return None

@@ -120,7 +120,7 @@ def test_an_epoch_reads_every_row_group_once_and_keeps_two_windows(
     ordering = WindowShuffle(groups.starts, groups.shard_of, groups.sizes, window)
     batches = Batches(inputs, targets, 7, seed=0, ordering=ordering)
     found = []
-    for X, T, _ in batches.epoch(0):
+    for X, T, *_ in batches.epoch(0):
         np.testing.assert_array_equal(X, T)
         found += X[0].tolist()
         # A batch may be in two windows; the next is there too, and row groups in parts.

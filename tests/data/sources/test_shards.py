@@ -321,7 +321,7 @@ def test_starting_in_the_midst_of_an_epoch_reads_nothing_before(
 ) -> None:
     folder = write_shards(tmp_path / "shards", X, CLASSES, SIZES)
     batches = trainer_of(of_shards(folder, 8), tmp_path).loop.batches
-    whole = [batch_first(X).copy() for X, _, _ in batches.epoch(1)]
+    whole = [batch_first(X).copy() for X, *_ in batches.epoch(1)]
     fresh = trainer_of(of_shards(folder, 8), tmp_path).loop.batches
     read: list[tuple[str, int]] = []
     original = npy_shard.NpyShard.read
@@ -331,7 +331,7 @@ def test_starting_in_the_midst_of_an_epoch_reads_nothing_before(
         return original(self, field, group)
 
     monkeypatch.setattr(npy_shard.NpyShard, "read", recorded)
-    last = [batch_first(X).copy() for X, _, _ in fresh.epoch(1, fresh.per_epoch - 1)]
+    last = [batch_first(X).copy() for X, *_ in fresh.epoch(1, fresh.per_epoch - 1)]
     np.testing.assert_array_equal(last, whole[-1:])
     assert len(set(read)) <= 3  # of 13 row groups
 
@@ -343,7 +343,7 @@ def test_the_order_is_the_same_however_many_consumers_share_it(
     """Each consumer reads its own samples of every batch, from a source of its own."""
     folder = write_shards(tmp_path / "shards", X, CLASSES, SIZES)
     together: Batches = trainer_of(of_shards(folder, 16), tmp_path).loop.batches
-    expected = [T.argmax(axis=0).tolist() for _, T, _ in together.epoch(2)]
+    expected = [T.argmax(axis=0).tolist() for _, T, *_ in together.epoch(2)]
     order = np.array(together.order(2)[:])
     shares: list[list[list[int]]] = []
     for rank in range(consumers):

@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from nnkit.data.batches import part_of
 from nnkit.nn import model as model_module
 from nnkit.nn.model import STEP, Model
 from nnkit.nn.network import Network
 from nnkit.nn.parallel.execution import Execution
-from nnkit.nn.parallel.micro_batches import MicroBatches
+from nnkit.nn.parallel.micro_batches import MicroBatches, pieces_of
 from nnkit.nn.passes import Pass
 from nnkit.random import generator
+from tests.mpi import Pretended
 from tests.nn.examples import batch_of, model_of
 
 LAYERS = [{"conv": {"filters": 3, "kernel": 3}}, {"max_pool": 2}, "flatten", {"dense": 4}]
@@ -127,3 +129,20 @@ def test_overflow_in_a_thread_says_nothing() -> None:
     X, T = batch_of(model, SAMPLES)
     with np.errstate(all="ignore"):
         assert not np.isfinite(cut(model).loss_and_gradient(X * 1e308, T, Pass()))
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3, 7])
+@pytest.mark.parametrize(("samples", "size"), [(64, 16), (50, 16), (5, 16), (33, 32), (1, 1)])
+def test_ranks_divide_the_same_micro_batches(samples: int, size: int, ranks: int) -> None:
+    """Checks that each sample gets its place in its micro-batch, on which its draws depend."""
+    found = []
+    for rank in range(ranks):
+        part = part_of(slice(0, samples), Pretended(rank, ranks))
+        if part.idle:
+            continue
+        for piece in pieces_of(part.size, size, part.before, part.after):
+            places = range(piece.before, piece.before + piece.size)
+            found += [(piece.number, place) for place in places]
+            in_all = piece.before + piece.size + piece.after
+            assert in_all == min(size, samples - piece.number * size)
+    assert found == [divmod(sample, size) for sample in range(samples)]
