@@ -103,7 +103,7 @@ def result(folder: Path) -> dict[str, Any]:
 
 
 def stopped(number: signal.Signals, folder: Path) -> int:
-    """Trains in two processes until the first metrics are there; returns the exit code.
+    """Trains in two processes until the first checkpoint is there; returns the exit code.
 
     SIGKILL goes to the second process, other signals to mpiexec.
     """
@@ -117,8 +117,8 @@ def stopped(number: signal.Signals, folder: Path) -> int:
         mpiexec(2, "-c", script, *LONG), cwd=folder, env=environment(), stderr=subprocess.PIPE
     ) as training:
         assert training.stderr is not None
-        for line in training.stderr:
-            if b"/s" in line:  # an evaluation, whose checkpoint is written
+        for _ in training.stderr:  # a line for each evaluation
+            if list(folder.glob("runs/*/checkpoints/last.safetensors")):
                 break
         if number == signal.SIGKILL:
             os.kill(int((folder / "pid-1").read_text()), number)
