@@ -40,6 +40,7 @@ class PreparedSet:
             are equal.
         origins: location of each sample in its source, as in `Samples`.
         ordering: how the samples are shuffled.
+        lines: line of each sample in its text file, as in `Samples`.
     """
 
     inputs: Array | LazyArray
@@ -48,6 +49,7 @@ class PreparedSet:
     counted: Array | LazyArray | None = None
     origins: Array | LazyArray | None = None
     ordering: Ordering = FULL_SHUFFLE
+    lines: Array | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -142,7 +144,15 @@ class Task:
             )
         weights = weights_of(samples.targets, samples.weights, by_class, dtype)
         counts = counted(samples.targets, samples.weights, model.loss, self.classes)
-        return PreparedSet(inputs, targets, weights, counts, samples.origins, samples.ordering)
+        return PreparedSet(
+            inputs,
+            targets,
+            weights,
+            counts,
+            samples.origins,
+            samples.ordering,
+            samples.lines,
+        )
 
 
 def load_task(config: Config, dataset: Dataset | None = None) -> Task:
