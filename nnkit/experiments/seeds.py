@@ -48,9 +48,10 @@ def evaluated_group(
         checkpoint: the evaluated checkpoint.
         model: its model.
         report: its evaluation.
-        data: the current path of the data, if it was moved.
+        data: the path of the data, if it was given.
     """
-    run, split = RunDirectory(checkpoint.parent.parent), report.split
+    # Labelled data that the model was not trained on is a test set.
+    run, split = RunDirectory(checkpoint.parent.parent), report.split or "test"
     saved = run.read_ending().get("expect")
     gates = (
         model.config.expect
@@ -58,14 +59,22 @@ def evaluated_group(
         else {name: Gate.model_validate(gate) for name, gate in saved.items()}
     )
     expect = {name: gate for name, gate in gates.items() if name.startswith(f"{split}.")}
+    if report.split is None:
+        expect = _without_baselines(expect)
     config = model.config.model_copy(update={"expect": expect})
     results = [_result(config, run.path if saved is not None else checkpoint, _summary(report))]
     if seeds_needed(expect) > 1:
         for other in _other_seeds(run):
             trained = load_checkpoint(other.path)
-            summary = _summary(trained.report(split, data))
+            summary = _summary(trained.report(report.split, data))
             results.append(_result(trained.config, other.path, summary))
     return Group({}, results)
+
+
+def _without_baselines(expect: Mapping[str, Gate]) -> dict[str, Gate]:
+    """The bounds of gates, without comparisons with metrics that were measured on other data."""
+    none = {"no_worse_than": None, "margin": None}
+    return {name: gate.model_copy(update=none) for name, gate in expect.items() if gate.bounded}
 
 
 def _other_seeds(run: RunDirectory) -> list[RunDirectory]:
@@ -82,7 +91,7 @@ def _other_seeds(run: RunDirectory) -> list[RunDirectory]:
 
 def _summary(report: Report) -> dict[str, Any]:
     """The part of a run's summary that an evaluation finds."""
-    return {"outcome": "completed", "results": {report.split: dict(report.figures)}}
+    return {"outcome": "completed", "results": {report.split or "test": dict(report.figures)}}
 
 
 def _result(config: Config, run: Path, summary: Mapping[str, Any]) -> CellResult:
