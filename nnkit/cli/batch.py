@@ -11,14 +11,8 @@ import typer
 
 from nnkit.cli.gates import exit_if_missed
 from nnkit.cli.options import JsonOption, RunsOption, argument
-from nnkit.cli.output import (
-    check_output,
-    print_json,
-    say,
-    show_bytes,
-    show_seconds,
-    table,
-)
+from nnkit.cli.output import print_json, say, show_bytes, show_seconds, table
+from nnkit.cli.output_files import check_no_input, check_output, write_output
 
 if TYPE_CHECKING:
     from nnkit.experiments.batch_file import Cell, LoadedBatch
@@ -146,6 +140,11 @@ def batch(
 
     loaded = load_batch(file)
     cells = _chosen(loaded, only or ())
+    sources = {cell.config.data.source for cell in cells}
+    check_no_input(
+        (*(output or ()), junit, write_baseline),
+        (file, *(path for source in sources for path in source.files())),
+    )
     check_cells(loaded, cells)
     if dry_run:
         _dry_run(cells, as_json)
@@ -238,7 +237,7 @@ def _report(
         chosen_metrics,
         rows_of,
     )
-    from nnkit.files import append, write_atomic
+    from nnkit.files import append
     from nnkit.text import as_json as text_of
 
     metrics = chosen_metrics(groups)
@@ -251,11 +250,11 @@ def _report(
         ".md": lambda: markdown,
     }
     for path in output:
-        write_atomic(path, writers[path.suffix]())
+        write_output(path, writers[path.suffix]())
     if junit is not None:
-        write_atomic(junit, as_junit(loaded.path.stem, groups, found))
+        write_output(junit, as_junit(loaded.path.stem, groups, found))
     if write_baseline is not None:
-        write_atomic(write_baseline, text_of(baseline_of(groups), indent=2) + "\n")
+        write_output(write_baseline, text_of(baseline_of(groups), indent=2) + "\n")
     if summary := os.environ.get(SUMMARY):
         append(Path(summary), markdown)
     if as_json:

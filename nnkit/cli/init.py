@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from nnkit.cli.options import argument
-from nnkit.cli.output import check_output, say
+from nnkit.cli.output import say
+from nnkit.cli.output_files import check_output
 
 
 def init(

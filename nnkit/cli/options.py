@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from nnkit.cli.output import check_output
+from nnkit.cli.output_files import check_output
 
 
 def group(about: str) -> typer.Typer:
