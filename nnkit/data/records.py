@@ -1,7 +1,8 @@
 """Tables in memory: data frames, mappings of columns, and rows, as columns of cells.
 
-A data frame is any object with the DataFrame interchange protocol (`__dataframe__`), such as those
-of pandas, Polars and PyArrow, whose libraries are not needed.
+A data frame is any object with columns that has the DataFrame interchange protocol
+(`__dataframe__`) or the Arrow PyCapsule interface, such as those of pandas, Polars and PyArrow;
+their libraries are not needed.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ def is_table(X: Any) -> bool:
 
 def is_frame(X: Any) -> bool:
     """Whether X is a data frame."""
-    return hasattr(X, "__dataframe__")
+    protocols = ("__dataframe__", "__arrow_c_stream__")
+    return hasattr(X, "columns") and any(hasattr(X, name) for name in protocols)
 
 
 def table_of(X: Any) -> Table:
@@ -193,9 +195,9 @@ def _from_rows(rows: Sequence[Mapping[str, Any]]) -> Table:
 
 def _names(frame: Any) -> Sequence[Any]:
     """The names of a data frame's columns, as they index it."""
-    names = getattr(frame, "columns", None)
-    if names is None or not all(isinstance(name, str | int) for name in names):
-        names = frame.__dataframe__().column_names()  # PyArrow's `columns` are the columns
+    names = frame.columns
+    if not all(isinstance(name, str | int) for name in names):
+        names = frame.column_names  # PyArrow's `columns` are the columns
     return list(names)
 
 

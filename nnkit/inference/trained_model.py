@@ -12,6 +12,7 @@ import numpy as np
 
 from nnkit import compiled
 from nnkit.data.dataset import Column, Dataset, Samples
+from nnkit.data.in_memory import samples_in_memory
 from nnkit.data.preprocess import Preprocessor
 from nnkit.data.records import check_word_numbers, encoded, encoded_rows, is_table, table_of
 from nnkit.data.sources.source import TableRows
@@ -32,6 +33,8 @@ from nnkit.task.task import PreparedSet, Task, load_task
 WORTH_COMPILING = 10_000_000_000
 OVERFLOW = "the inputs are so large that the network's outputs are not finite"
 MOST_NAMED = 5  # predicted numbers in the representation of a model
+
+EvaluationData = str | Path | tuple[Any, Any] | None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -137,11 +140,7 @@ class TrainedModel:
         return P if P.shape[1] > 1 else np.concatenate([1 - P, P], axis=1)
 
     def _forward(self, X: Any) -> Array:
-        X = self._raw(X)
-        if not np.isfinite(X).all() and not (self.columns and not np.isinf(X).any()):
-            raise DataError("NaN or infinity in the inputs")
-        check_word_numbers(X, self.columns)
-        outputs = self._computed(X)
+        outputs = self._computed(self._checked(X))
         if not np.isfinite(outputs).all():
             raise DataError(OVERFLOW)
         return outputs
@@ -151,6 +150,14 @@ class TrainedModel:
         with numerics():
             prepared = self.preprocessor(X, self.model.dtype)
             return self.model.forward(prepared, execution=self._execution(len(prepared)))
+
+    def _checked(self, X: Any) -> Array:
+        """Converts what users pass to raw inputs (n, *raw_shape) that the model can take."""
+        X = self._raw(X)
+        if not np.isfinite(X).all() and not (self.columns and not np.isinf(X).any()):
+            raise DataError("NaN or infinity in the inputs")
+        check_word_numbers(X, self.columns)
+        return X
 
     def _raw(self, X: Any) -> Array:
         """Converts what users pass to raw inputs (n, *raw_shape); the values are not checked."""
@@ -249,14 +256,14 @@ class TrainedModel:
         return found
 
     def evaluate(
-        self, split: str | None = None, data: str | Path | None = None
+        self, split: str | None = None, data: EvaluationData = None
     ) -> tuple[int, dict[str, float]]:
         """Evaluates the model on one set of its data, or on other labelled data.
 
         Args:
             split: `train`, `validation` or `test`, loaded and split as in training; default: test.
-            data: a file or folder: where the data is now, or other data, of which all samples are
-                evaluated.
+            data: other data, of which all samples are evaluated: a file or folder, or inputs and
+                targets in memory, (X, y); also the place where the model's own data is now.
 
         Returns:
             The number of samples, and the metrics that training computes.
@@ -271,7 +278,7 @@ class TrainedModel:
             self.model, prepared, metrics, self._execution(len(prepared))
         )
 
-    def report(self, split: str | None = None, data: str | Path | None = None) -> Report:
+    def report(self, split: str | None = None, data: EvaluationData = None) -> Report:
         """Evaluates the model with all metrics, per class, with confusions.
 
         Args:
@@ -294,10 +301,14 @@ class TrainedModel:
         worthwhile = self.model.multiplications * samples >= WORTH_COMPILING
         return Execution(self.info["threads"], compiled=worthwhile and compiled.available())
 
-    def _prepare(
-        self, split: str | None, data: str | Path | None
-    ) -> tuple[PreparedSet, str | None]:
+    def _prepare(self, split: str | None, data: EvaluationData) -> tuple[PreparedSet, str | None]:
         """A set of the model's data, and its name; or all of other data, without a name."""
+        if isinstance(data, tuple):
+            if split is not None:
+                raise UsageError(f"data in memory has no {split} set; all of it is evaluated")
+            X, y = data
+            classes = None if self.config.data.targets == "inputs" else self.classes
+            return self._prepare_samples(samples_in_memory(self._checked(X), y, classes)), None
         place = None if data is None else Path(data)
         dataset = None if place is None else self._moved_dataset(place)
         if place is not None and dataset is None:
@@ -329,15 +340,16 @@ class TrainedModel:
         return dataset if dataset.fingerprint() == self.info["data"] else None
 
     def _prepare_other(self, place: Path) -> PreparedSet:
-        """All samples of other labelled data, which is matched to the model's columns and classes.
-
-        Class weights that balance the classes are those of this data.
-        """
+        """All samples of other labelled data, which is matched to the columns and classes."""
         samples = self._read_labelled(place)
         if samples.inputs.shape[1:] != self.raw_shape:
             raise DataError(
                 f"{place}: samples of shape {samples.inputs.shape[1:]}; {self._expectation}"
             )
+        return self._prepare_samples(samples)
+
+    def _prepare_samples(self, samples: Samples) -> PreparedSet:
+        """Prepares samples; class weights that balance the classes are those of these samples."""
         dataset = Dataset(samples, classes=self.classes, columns=self.columns)
         task = Task(self.config, dataset, {"train": samples}, self.preprocessor)
         with self.config.locating():

@@ -17,7 +17,7 @@ from nnkit.nn.numerics import numerics
 from nnkit.runs.checkpoint import read_checkpoint
 from nnkit.runs.differences import DATA, brief, differences, identity, identity_of
 from nnkit.runs.directory import DEFAULT_RUNS, FINISHED, RunDirectory, list_runs
-from nnkit.task.config import Config
+from nnkit.task.config import Config, ConfigLike, load_config
 from nnkit.task.task import load_task
 from nnkit.training.identity import recorded_run_name
 from nnkit.training.listeners import Listener, LogFile
@@ -29,7 +29,7 @@ from nnkit.version import __version__
 MOST_DIFFERENCES = 3  # named in the notice that there is nothing to resume
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Run:
     """A finished or interrupted run.
 
@@ -46,6 +46,16 @@ class Run:
     interrupted: bool = False
     already_finished: bool = False
 
+    @property
+    def results(self) -> Mapping[str, Mapping[str, float]]:
+        """The final metrics by set, such as `results["test"]["accuracy"]`; empty if interrupted."""
+        return self.summary.get("results", {})
+
+    def __repr__(self) -> str:
+        figures = self.results.get("test") or self.results.get("validation") or {}
+        shown = "".join(f", {name} {value:.4g}" for name, value in figures.items())
+        return f"<Run {self.directory}: {self.summary.get('outcome')}{shown}>"
+
     def load(self) -> TrainedModel:
         """The best model of the run."""
         run = RunDirectory(self.directory)
@@ -53,7 +63,7 @@ class Run:
 
 
 def train(
-    config: Config,
+    config: ConfigLike,
     *,
     runs: Path | str = DEFAULT_RUNS,
     resume: bool = False,
@@ -70,7 +80,7 @@ def train(
     have changed, the finished run is held against the new ones.
 
     Args:
-        config: a config from `load_config`.
+        config: a config from `load_config`, or what it takes: a path or a mapping.
         runs: the folder in which the run's folder is created.
         resume: continue an interrupted run of this config; without one, start from step 0.
         restart: train from step 0, replacing a finished or interrupted run of this config.
@@ -93,7 +103,7 @@ def train(
         GateError: a gate under `expect:` is not met; the run itself is complete. Gates over seeds
             and gates with a baseline need more than one run: `nnkit train` judges them.
     """
-    config.check()
+    config = load_config(config).check()
     run = None if restart else _finished_run(config, Path(runs))
     if run is None:
         with config.locating():
