@@ -104,7 +104,7 @@ def _of_samples(model: TrainedModel, X: Any, *, probabilities: bool) -> Iterator
     for i, value in enumerate(values):
         answer = {"text": str(value)}
         if confidence is not None:
-            answer["confidence"] = round(float(confidence[i]), 6)
+            answer["confidence"] = float(str(confidence[i]))
         if P is not None:
             numbers = [float(str(p)) for p in P[i]]
             answer["probabilities"] = dict(zip(model.classes, numbers, strict=True))

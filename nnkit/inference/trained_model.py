@@ -193,7 +193,7 @@ class TrainedModel:
     def target_names(self) -> tuple[str, ...]:
         """The name of each predicted number, (outputs,): that of its column, or `output_I`."""
         (outputs,) = self.model.output_shape
-        names = tuple(str(self.info["label"]).split(", "))
+        names = tuple(str(self.info.get("label", "")).split(", "))
         if self.config.data.targets == "labels" and len(names) == outputs and all(names):
             return names
         return tuple(f"output_{i}" for i in range(outputs))
@@ -360,7 +360,7 @@ class TrainedModel:
         if self.columns and self.config.data.targets == "inputs":
             inputs = source.read_table(place, self.columns)
             return Samples(inputs, np.zeros((len(inputs), 1)))
-        return source.read_labelled(place, self.columns, self.info["label"], self.classes)
+        return source.read_labelled(place, self.columns, self.info.get("label", ""), self.classes)
 
     def __repr__(self) -> str:
         layers = ", ".join(str(stage.spec.tag()) for stage in self.model.stages)
