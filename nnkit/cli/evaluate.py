@@ -61,7 +61,7 @@ def evaluate(
     """
     import nnkit
     from nnkit.experiments.gates import verdicts
-    from nnkit.experiments.seeds import evaluated_group
+    from nnkit.experiments.seeds import evaluated_group, incomparable_gates
 
     if data is not None:
         check_no_input([predictions], [data])
@@ -79,6 +79,8 @@ def evaluate(
         _render(path, report, data)
     if predictions is not None:
         say(f"wrote {predictions}: {len(report):,} predictions")
+    for name in incomparable_gates(path, model, report):
+        say(f"{name} is not compared with its baseline, which was measured on other data")
     say_passed(found)
     exit_if_missed(found)
 

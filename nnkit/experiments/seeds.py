@@ -50,25 +50,49 @@ def evaluated_group(
         report: its evaluation.
         data: the path of the data, if it was given.
     """
-    # Labelled data that the model was not trained on is a test set.
-    run, split = RunDirectory(checkpoint.parent.parent), report.split or "test"
-    saved = run.read_ending().get("expect")
-    gates = (
-        model.config.expect
-        if saved is None
-        else {name: Gate.model_validate(gate) for name, gate in saved.items()}
-    )
-    expect = {name: gate for name, gate in gates.items() if name.startswith(f"{split}.")}
+    run = RunDirectory(checkpoint.parent.parent)
+    expect = _gates_on(_set_of(report), run, model)
     if report.split is None:
         expect = _without_baselines(expect)
     config = model.config.model_copy(update={"expect": expect})
-    results = [_result(config, run.path if saved is not None else checkpoint, _summary(report))]
+    judged = run.read_ending().get("expect") is not None
+    results = [_result(config, run.path if judged else checkpoint, _summary(report))]
     if seeds_needed(expect) > 1:
         for other in _other_seeds(run):
             trained = load_checkpoint(other.path)
             summary = _summary(trained.report(report.split, data))
             results.append(_result(trained.config, other.path, summary))
     return Group({}, results)
+
+
+def incomparable_gates(checkpoint: Path, model: TrainedModel, report: Report) -> list[str]:
+    """The metrics whose gates have a baseline that was measured on other data.
+
+    Args:
+        checkpoint: the evaluated checkpoint.
+        model: its model.
+        report: its evaluation.
+    """
+    if report.split is not None:
+        return []
+    gates = _gates_on(_set_of(report), RunDirectory(checkpoint.parent.parent), model)
+    return [name for name, gate in gates.items() if gate.no_worse_than is not None]
+
+
+def _set_of(report: Report) -> str:
+    """The set whose gates apply: data that the model was not trained on is a test set."""
+    return report.split or "test"
+
+
+def _gates_on(split: str, run: RunDirectory, model: TrainedModel) -> dict[str, Gate]:
+    """The gates on a set by which a run was judged last, or else those of its checkpoint."""
+    saved = run.read_ending().get("expect")
+    gates = (
+        model.config.expect
+        if saved is None
+        else {name: Gate.model_validate(gate) for name, gate in saved.items()}
+    )
+    return {name: gate for name, gate in gates.items() if name.startswith(f"{split}.")}
 
 
 def _without_baselines(expect: Mapping[str, Gate]) -> dict[str, Gate]:
@@ -91,7 +115,7 @@ def _other_seeds(run: RunDirectory) -> list[RunDirectory]:
 
 def _summary(report: Report) -> dict[str, Any]:
     """The part of a run's summary that an evaluation finds."""
-    return {"outcome": "completed", "results": {report.split or "test": dict(report.figures)}}
+    return {"outcome": "completed", "results": {_set_of(report): dict(report.figures)}}
 
 
 def _result(config: Config, run: Path, summary: Mapping[str, Any]) -> CellResult:

@@ -332,3 +332,6 @@ class TestGates:
         self.train(program, gate)
         found = program("eval", "iris-mlp", "--data", "other.csv", "--json")
         assert (found.code, [gate["metric"] for gate in found.json["gates"]]) == (0, ["test.loss"])
+        assert found.err.endswith(
+            "test.accuracy is not compared with its baseline, which was measured on other data\n"
+        )
