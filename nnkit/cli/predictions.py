@@ -14,6 +14,7 @@ from nnkit.cli.output_files import write_output
 from nnkit.cli.standard_input import Input
 
 if TYPE_CHECKING:
+    from nnkit.data.dataset import Array
     from nnkit.data.sources.source import TableRows
     from nnkit.inference.trained_model import TrainedModel
     from nnkit.reading.segmentation import Digit
@@ -39,26 +40,19 @@ def predicted(
     Raises:
         DataError: the file as a whole cannot be read.
     """
-    import numpy as np
-
     rows = _rows(model, file, kind)
-    usable = np.array([i for i in range(len(rows.inputs)) if i not in rows.errors], dtype=int)
-    answers = iter(_of_samples(model, rows.inputs[usable], probabilities=probabilities))
-    for i in range(len(rows.inputs)):
-        answer: Answer = {"path": file.name}
+    answers = _answers(model, file, rows, probabilities=probabilities)
+    for i, answer in enumerate(answers):
+        place: Answer = {"path": file.name}
         if kind != "pictures":
-            answer["row"] = i + 1
+            place["row"] = i + 1
         if kind == "csv":
-            answer["line"] = int(rows.lines[i])
-        if i in rows.errors:
-            yield {**answer, "error": file.named(rows.errors[i])}
-        else:
-            yield {**answer, **next(answers)}
+            place["line"] = int(rows.lines[i])
+        yield {**place, **answer}
 
 
 def _rows(model: TrainedModel, file: Input, kind: str) -> TableRows:
     """Reads a file as raw inputs (n, …)."""
-    from nnkit.data.sources.arrays import read_npy, read_npz_inputs
     from nnkit.data.sources.source import TableRows
     from nnkit.errors import DataError
 
@@ -68,47 +62,89 @@ def _rows(model: TrainedModel, file: Input, kind: str) -> TableRows:
         from nnkit.reading.reader import picture_as_input
 
         return TableRows(picture_as_input(model, file.path), (), {})
-    if kind == "npz":
-        found = read_npz_inputs(file.path, getattr(model.config.data.source, "inputs", "inputs"))
-    else:
-        found = read_npy(str(file.path))
+    found = _array(model, file, kind)
     if found.size == 0:
         raise DataError(f"{file.name}: an array of shape {found.shape} contains no samples")
+    if found.shape == model.raw_shape:
+        found = found[None]
     try:
-        unusable = model.unusable(found)
+        incomplete = model.incomplete(found)
     except DataError as error:
         raise DataError(f"{file.name}: {error}") from None
-    count = 1 if found.shape == model.raw_shape else len(found)
-    inputs = found[None] if count == 1 and found.shape == model.raw_shape else found
     return TableRows(
-        inputs, (), {i: f"{file.name} row {i + 1}: {why}" for i, why in unusable.items()}
+        found, (), {i: f"{file.name} row {i + 1}: {why}" for i, why in incomplete.items()}
     )
 
 
-def _of_samples(model: TrainedModel, X: Any, *, probabilities: bool) -> Iterator[Answer]:
-    """Yields the prediction for each of the raw inputs (n, …)."""
+def _array(model: TrainedModel, file: Input, kind: str) -> Array:
+    from nnkit.data.sources.arrays import read_npy, read_npz_inputs
+
+    if kind == "npy":
+        return read_npy(str(file.path))
+    return read_npz_inputs(file.path, getattr(model.config.data.source, "inputs", "inputs"))
+
+
+def _answers(
+    model: TrainedModel, file: Input, rows: TableRows, *, probabilities: bool
+) -> list[Answer]:
+    """The prediction or the error of each row."""
+    import numpy as np
+
+    from nnkit.errors import DataError
+
+    answers: list[Answer] = [{} for _ in rows.inputs]
+    for i, message in rows.errors.items():
+        answers[i] = {"error": file.named(message)}
+    usable = np.array([i for i, answer in enumerate(answers) if not answer], dtype=int)
+    try:
+        found = _of_samples(model, rows.inputs[usable], probabilities=probabilities)
+    except DataError:  # some outputs may be infinite, which is rare
+        large = model.overflowing(rows.inputs[usable])
+        for i, message in large.items():
+            row = int(usable[i])
+            where = f"{file.name}:{rows.lines[row]}" if rows.lines else f"{file.name} row {row + 1}"
+            answers[row] = {"error": f"{where}: {message}"}
+        usable = np.delete(usable, list(large))
+        found = _of_samples(model, rows.inputs[usable], probabilities=probabilities)
+    for i, answer in zip(usable, found, strict=True):
+        answers[i] = answer
+    return answers
+
+
+def _of_samples(model: TrainedModel, X: Array, *, probabilities: bool) -> list[Answer]:
+    """The prediction for each of the raw inputs (n, …).
+
+    Raises:
+        DataError: the model cannot take a sample.
+    """
     if not len(X):
-        return
+        return []
     values = model.predict(X)
     if model.classes is None:
-        for row in values:
-            # The shortest text that is the same number, also for a float32.
-            numbers = [float(str(value)) for value in row]
-            answer: Answer = {"values": numbers, "text": " ".join(map(repr, numbers))}
-            if len(numbers) > 1:
-                answer["predicted"] = dict(zip(model.target_names, numbers, strict=True))
-            yield answer
-        return
-    confidence = model.confidence(X)
-    P = model.probabilities(X) if probabilities else None
-    for i, value in enumerate(values):
-        answer = {"text": str(value)}
-        if confidence is not None:
-            answer["confidence"] = float(str(confidence[i]))
-        if P is not None:
-            numbers = [float(str(p)) for p in P[i]]
+        return [_of_numbers(model, row) for row in values]
+    answers: list[Answer] = [{"text": str(value)} for value in values]
+    if (confidence := model.confidence(X)) is not None:
+        for answer, certain in zip(answers, confidence, strict=True):
+            answer["confidence"] = _shortest(certain)
+    if probabilities and (P := model.probabilities(X)) is not None:
+        for answer, shares in zip(answers, P, strict=True):
+            numbers = map(_shortest, shares)
             answer["probabilities"] = dict(zip(model.classes, numbers, strict=True))
-        yield answer
+    return answers
+
+
+def _of_numbers(model: TrainedModel, values: Array) -> Answer:
+    """The prediction of numbers (outputs,); several are also given by name."""
+    numbers = list(map(_shortest, values))
+    answer: Answer = {"values": numbers, "text": " ".join(map(repr, numbers))}
+    if len(numbers) > 1:
+        answer["predicted"] = dict(zip(model.target_names, numbers, strict=True))
+    return answer
+
+
+def _shortest(value: Any) -> float:
+    """The number with the fewest digits that is the same number in its type, such as float32."""
+    return float(str(value))
 
 
 def read_digits(model: TrainedModel, file: Input, reject: float, drawings: Drawings) -> Answer:

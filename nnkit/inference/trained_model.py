@@ -215,21 +215,21 @@ class TrainedModel:
         return self.config.data.source.read_table(Path(path), self.columns)
 
     def read_rows(self, path: str | Path) -> TableRows:
-        """Reads a CSV file, with a message for each row for which there is no prediction.
+        """Reads a CSV file, with a message for each row that the model cannot take.
 
         Raises:
             DataError: the file is not CSV, a column is missing, or the model does not take tables.
         """
         rows = self.config.data.source.read_rows(Path(path), self.columns)
-        usable = np.array([i for i in range(len(rows.inputs)) if i not in rows.errors], dtype=int)
-        unusable = {
-            int(usable[i]): f"{path}:{rows.lines[usable[i]]}: {message}"
-            for i, message in self.unusable(rows.inputs[usable]).items()
+        readable = np.array([i for i in range(len(rows.inputs)) if i not in rows.errors], dtype=int)
+        incomplete = {
+            int(readable[i]): f"{path}:{rows.lines[readable[i]]}: {message}"
+            for i, message in self.incomplete(rows.inputs[readable]).items()
         }
-        return replace(rows, errors={**rows.errors, **unusable})
+        return replace(rows, errors={**rows.errors, **incomplete})
 
-    def unusable(self, X: Any) -> dict[int, str]:
-        """The samples for which there is no prediction, with the reason, by their index.
+    def incomplete(self, X: Any) -> dict[int, str]:
+        """The samples with missing values that the model cannot take, by index, with the reason.
 
         Args:
             X: as for `outputs`.
@@ -238,22 +238,21 @@ class TrainedModel:
             DataError: X has another shape, or lacks a column.
         """
         X = self._raw(X)
-        found = {}
         if self.columns:
-            for row, name in self.preprocessor.gaps(X).items():
-                found[row] = (
-                    f"column '{name}' is missing; fill it in, or train with 'impute' in "
-                    "data.preprocess"
-                )
-        else:
-            finite = np.isfinite(X).reshape(len(X), -1).all(axis=1)
-            found = dict.fromkeys(np.flatnonzero(~finite).tolist(), "it contains NaN or infinity")
-        rest = np.array([i for i in range(len(X)) if i not in found], dtype=int)
-        if len(rest):
-            outputs = self._computed(X[rest])
-            large = rest[~np.isfinite(outputs).all(axis=1)]
-            found |= dict.fromkeys(large.tolist(), OVERFLOW)
-        return found
+            remedy = "fill it in, or train with 'impute' in data.preprocess"
+            gaps = self.preprocessor.gaps(X).items()
+            return {row: f"column '{name}' is missing; {remedy}" for row, name in gaps}
+        finite = np.isfinite(X).reshape(len(X), -1).all(axis=1)
+        return dict.fromkeys(np.flatnonzero(~finite).tolist(), "it contains NaN or infinity")
+
+    def overflowing(self, X: Any) -> dict[int, str]:
+        """The samples whose outputs are not finite, by index, with the reason.
+
+        Args:
+            X: as for `outputs`.
+        """
+        outputs = self._computed(self._checked(X))
+        return dict.fromkeys(np.flatnonzero(~np.isfinite(outputs).all(axis=1)).tolist(), OVERFLOW)
 
     def evaluate(
         self, split: str | None = None, data: EvaluationData = None

@@ -420,6 +420,16 @@ def test_a_bad_row_of_an_array(program: Program, trained: Path, tmp_path: Path) 
     assert answer.errors[0].startswith("x.npy row 2: column 'sepal_width' is missing")
 
 
+def test_a_row_whose_outputs_overflow(program: Program, flows: Path, tmp_path: Path) -> None:
+    (tmp_path / "n.csv").write_text("a,b\n1,1e308\n1,2\nx,2\n")
+    answer = program("predict", "n.csv", "-c", flows)
+    assert answer.code == 3
+    assert answer.out.startswith("n.csv row 2: ")
+    overflow, word = answer.errors
+    assert overflow == "n.csv:2: the inputs are so large that the network's outputs are not finite"
+    assert word == "n.csv:4: column 'a': 'x' is not a number"
+
+
 def test_probabilities_of_each_class(
     program: Program, trained: Path, rows: Path, tmp_path: Path
 ) -> None:

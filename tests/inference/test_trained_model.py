@@ -57,8 +57,8 @@ def test_numbers_are_predicted_in_their_unit(tmp_path: Path) -> None:
     assert error == pytest.approx(run.summary["results"]["test"]["mae"], rel=1e-6)
     assert trained.confidence(raw.inputs) is None
     inputs = np.vstack([raw.inputs[:1], np.full_like(raw.inputs[:1], 1e300)])
-    (unusable,) = trained.unusable(inputs).items()
-    assert unusable == (1, "the inputs are so large that the network's outputs are not finite")
+    (large,) = trained.overflowing(inputs).items()
+    assert large == (1, "the inputs are so large that the network's outputs are not finite")
     assert trained.target_names == ("progression",)
 
 
