@@ -12,7 +12,7 @@ import typer
 from nnkit.cli.gates import exit_if_missed
 from nnkit.cli.options import JsonOption, RunsOption, argument
 from nnkit.cli.output import print_json, say, show_bytes, show_seconds, table
-from nnkit.cli.output_files import check_no_input, check_output, write_output
+from nnkit.cli.output_files import check_no_input, check_output_file, write_output
 
 if TYPE_CHECKING:
     from nnkit.experiments.batch_file import Cell, LoadedBatch
@@ -30,7 +30,7 @@ def _check_report(paths: list[Path] | None) -> list[Path] | None:
     from nnkit.errors import UsageError
 
     for path in paths or ():
-        check_output(path)
+        check_output_file(path)
         if path.suffix not in FORMATS:
             raise UsageError(f"{path}: the name of a table must end in {', '.join(FORMATS)}")
     return paths
@@ -105,7 +105,7 @@ def batch(
             metavar="FILE",
             help="Write runs and gates as JUnit XML.",
             show_default=False,
-            callback=check_output,
+            callback=check_output_file,
         ),
     ] = None,
     write_baseline: Annotated[
@@ -115,7 +115,7 @@ def batch(
             metavar="FILE",
             help="Write the final metrics, for gates with no_worse_than.",
             show_default=False,
-            callback=check_output,
+            callback=check_output_file,
         ),
     ] = None,
     runs: RunsOption = Path("runs"),
@@ -140,10 +140,10 @@ def batch(
 
     loaded = load_batch(file)
     cells = _chosen(loaded, only or ())
-    sources = {cell.config.data.source for cell in cells}
+    sources = {repr(source): source for source in (cell.config.data.source for cell in cells)}
     check_no_input(
         (*(output or ()), junit, write_baseline),
-        (file, *(path for source in sources for path in source.files())),
+        (file, *(path for source in sources.values() for path in source.files())),
     )
     check_cells(loaded, cells)
     if dry_run:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from nnkit.cli.output_files import (
     check_no_input,
-    check_output,
+    check_output_file,
     check_replaceable,
     record_output,
     write_output,
@@ -73,7 +73,7 @@ class Drawings:
             return []
         if self.several:
             return [self.annotated / f"{name}.png" for name in names]
-        check_output(self.annotated)
+        check_output_file(self.annotated)
         return [self.annotated]
 
     def _stage_files(self, names: Iterable[str]) -> Iterator[Path]:

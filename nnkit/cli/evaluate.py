@@ -11,7 +11,7 @@ from nnkit.cli.checkpoints import chosen_checkpoint
 from nnkit.cli.gates import exit_if_missed, say_passed
 from nnkit.cli.options import CheckpointArgument, JsonOption, RunsOption
 from nnkit.cli.output import print_json, say, show_figure, table
-from nnkit.cli.output_files import check_no_input, check_output, write_output
+from nnkit.cli.output_files import check_no_input, check_output_file, write_output
 
 if TYPE_CHECKING:
     from nnkit.inference.report import ClassReport, Report
@@ -44,7 +44,7 @@ def evaluate(
             "--predictions",
             metavar="FILE",
             help="Write all predictions to a CSV file.",
-            callback=check_output,
+            callback=check_output_file,
         ),
     ] = None,
     runs: RunsOption = Path("runs"),

@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from nnkit.cli.options import argument
-from nnkit.cli.output import say
-from nnkit.cli.output_files import check_output
+from nnkit.cli.output import check_output, say
 
 
 def init(

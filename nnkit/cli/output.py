@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from shutil import get_terminal_size
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -52,6 +53,21 @@ def show_chart(chart: Chart) -> None:
     screen = results()
     height = min(22, max(screen.height - 2, 12)) if screen.is_terminal else 22
     screen.print(in_terminal(chart, min(screen.width, 100), height), soft_wrap=True)
+
+
+def check_output(path: Path | None) -> Path | None:
+    """Returns the path unchanged, after checking that a file can be written there.
+
+    Raises:
+        UsageError: the path is a folder, or its folder does not exist.
+    """
+    from nnkit.errors import UsageError
+
+    if path is not None and path.is_dir():
+        raise UsageError(f"{path} is a folder; give a file in it")
+    if path is not None and not path.parent.is_dir():
+        raise UsageError(f"{path}: no such folder: {path.parent}")
+    return path
 
 
 def print_json(result: Mapping[str, Any]) -> None:

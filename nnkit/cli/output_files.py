@@ -14,23 +14,19 @@ from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
+from nnkit.cli.output import check_output
 
-def check_output(path: Path | None) -> Path | None:
+
+def check_output_file(path: Path | None) -> Path | None:
     """Returns the path unchanged, after checking that a file may be written there.
 
     Raises:
         UsageError: the path is a folder, its folder does not exist, or it is a file that nnkit did
             not write.
     """
-    from nnkit.errors import UsageError
-
-    if path is None:
-        return None
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder; give a file in it")
-    if not path.parent.is_dir():
-        raise UsageError(f"{path}: no such folder: {path.parent}")
-    check_replaceable(path)
+    check_output(path)
+    if path is not None:
+        check_replaceable(path)
     return path
 
 
@@ -67,10 +63,12 @@ def write_output(path: Path, content: bytes | str) -> None:
     """Writes an output file atomically, and records it.
 
     Raises:
+        UsageError: another file was written there since the output was checked.
         OSError: the file cannot be written; it is then unchanged. The error has its name.
     """
     from nnkit.files import write_atomic
 
+    check_replaceable(path)
     write_atomic(path, content)
     record_output(path)
 

@@ -12,7 +12,7 @@ from nnkit.cli.checkpoints import chosen_checkpoint
 from nnkit.cli.drawings import Drawings
 from nnkit.cli.options import CheckpointOption, JsonOption, RunsOption, argument
 from nnkit.cli.output import say
-from nnkit.cli.output_files import check_no_input, check_output
+from nnkit.cli.output_files import check_no_input, check_output_file
 from nnkit.cli.predictions import Answer, AnswerWriter, predicted, read_digits
 from nnkit.cli.standard_input import Input, opened_inputs
 from nnkit.cli.streams import output_failure
@@ -53,7 +53,7 @@ def predict(
             "text, confidence, note, error; then the probability of each class, or the numbers if "
             "there are several.",
             show_default=False,
-            callback=check_output,
+            callback=check_output_file,
         ),
     ] = None,
     annotate: Annotated[
@@ -164,14 +164,14 @@ def _latest(runs: Path, file: Input) -> Path:
             continue
         if kind in READERS[_kind(file.path)]:
             return path
-    name = file.path.name if file.name == str(file.path) else file.name
+    name = Path(file.name).name
     raise UsageError(
         f"no run in {runs}/ can read {name}; train one first, or choose one with --checkpoint"
     )
 
 
 def _check_probabilities(models: Iterable[TrainedModel]) -> None:
-    """Raises a UsageError if a model has no class probabilities, or reads many digits."""
+    """Raises a UsageError if a model gives no class probabilities."""
     from nnkit.errors import UsageError
 
     for model in models:

@@ -102,7 +102,8 @@ def _answers(
         large = model.overflowing(rows.inputs[usable])
         for i, message in large.items():
             row = int(usable[i])
-            where = f"{file.name}:{rows.lines[row]}" if rows.lines else f"{file.name} row {row + 1}"
+            lined = len(rows.lines) > 0
+            where = f"{file.name}:{rows.lines[row]}" if lined else f"{file.name} row {row + 1}"
             answers[row] = {"error": f"{where}: {message}"}
         usable = np.delete(usable, list(large))
         found = _of_samples(model, rows.inputs[usable], probabilities=probabilities)

@@ -95,23 +95,24 @@ def encoded_rows(X: Any, columns: Sequence[Column]) -> Array:
     )
 
 
-def check_word_numbers(X: Array, columns: Sequence[Column]) -> None:
-    """Checks that in columns of words every number is that of a word, or NaN.
+def wrong_words(X: Array, columns: Sequence[Column]) -> dict[int, str]:
+    """The rows in which a column of words has a number of no word, such as 99, 1.5 or −1.
 
     Args:
-        X: raw inputs, (n, columns).
+        X: raw inputs, (n, columns); NaN is a missing value.
         columns: the columns.
 
-    Raises:
-        DataError: a number is none of a word, such as 99, 1.5 or −1.
+    Returns:
+        For each such row a message about its last wrong column, by the index of the row.
     """
+    found: dict[int, str] = {}
     for i, column in enumerate(columns):
         if column.categories:
             numbers = X[:, i]
             known = np.isin(numbers, np.arange(len(column.categories))) | np.isnan(numbers)
-            if not known.all():
-                row = int(np.argmin(known))
-                raise DataError(f"row {row + 1}: {_no_word(column, f'{numbers[row]:g}')}")
+            for row in np.flatnonzero(~known).tolist():
+                found[row] = _no_word(column, f"{numbers[row]:g}")
+    return found
 
 
 def is_missing(cell: Any) -> bool:

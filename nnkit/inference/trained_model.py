@@ -14,7 +14,7 @@ from nnkit import compiled
 from nnkit.data.dataset import Column, Dataset, Samples
 from nnkit.data.in_memory import samples_in_memory
 from nnkit.data.preprocess import Preprocessor
-from nnkit.data.records import check_word_numbers, encoded, encoded_rows, is_table, table_of
+from nnkit.data.records import encoded, encoded_rows, is_table, table_of, wrong_words
 from nnkit.data.sources.source import TableRows
 from nnkit.errors import DataError, SettingError, UsageError
 from nnkit.inference.evaluation import evaluate
@@ -156,7 +156,8 @@ class TrainedModel:
         X = self._raw(X)
         if not np.isfinite(X).all() and not (self.columns and not np.isinf(X).any()):
             raise DataError("NaN or infinity in the inputs")
-        check_word_numbers(X, self.columns)
+        for row, message in wrong_words(X, self.columns).items():
+            raise DataError(f"row {row + 1}: {message}")
         return X
 
     def _raw(self, X: Any) -> Array:
@@ -229,7 +230,7 @@ class TrainedModel:
         return replace(rows, errors={**rows.errors, **incomplete})
 
     def incomplete(self, X: Any) -> dict[int, str]:
-        """The samples with missing values that the model cannot take, by index, with the reason.
+        """The samples with missing or wrong values, by index, with the reason.
 
         Args:
             X: as for `outputs`.
@@ -241,7 +242,8 @@ class TrainedModel:
         if self.columns:
             remedy = "fill it in, or train with 'impute' in data.preprocess"
             gaps = self.preprocessor.gaps(X).items()
-            return {row: f"column '{name}' is missing; {remedy}" for row, name in gaps}
+            missing = {row: f"column '{name}' is missing; {remedy}" for row, name in gaps}
+            return missing | wrong_words(X, self.columns)
         finite = np.isfinite(X).reshape(len(X), -1).all(axis=1)
         return dict.fromkeys(np.flatnonzero(~finite).tolist(), "it contains NaN or infinity")
 

@@ -12,7 +12,7 @@ import pytest
 import typer
 
 from nnkit.cli.app import app
-from nnkit.cli.output_files import check_output, record_output, write_output
+from nnkit.cli.output_files import check_output_file, record_output, write_output
 from nnkit.errors import UsageError
 from tests.cli.program import TABLES, Program
 from tests.cli.test_streams import CALLS, PICTURE, XOR
@@ -63,33 +63,36 @@ def test_a_file_of_the_user_is_refused_before_any_work(
 
 def test_an_own_file_is_replaced_unless_it_was_changed(tmp_path: Path) -> None:
     path = tmp_path / "out.csv"
-    assert check_output(path) == path
+    assert check_output_file(path) == path
     write_output(path, "first")
-    check_output(path)
+    check_output_file(path)
     write_output(path, "second")
-    check_output(path)
+    check_output_file(path)
     path.write_text("second, edited")
     with pytest.raises(UsageError, match=r"out\.csv already exists"):
-        check_output(path)
+        check_output_file(path)
+    with pytest.raises(UsageError, match=r"out\.csv already exists"):
+        write_output(path, "third")
+    assert path.read_text() == "second, edited"
     path.unlink()
-    check_output(path)
+    check_output_file(path)
 
 
 def test_a_file_with_the_content_of_an_own_one_elsewhere_is_not_replaced(tmp_path: Path) -> None:
     write_output(tmp_path / "a", "content")
     shutil.copy(tmp_path / "a", tmp_path / "b")
     with pytest.raises(UsageError, match="b already exists"):
-        check_output(tmp_path / "b")
+        check_output_file(tmp_path / "b")
 
 
 def test_an_own_file_is_known_by_every_path_to_it(tmp_path: Path) -> None:
     write_output(tmp_path / "a", "content")
     (tmp_path / "folder").mkdir()
-    check_output(tmp_path / "folder" / ".." / "a")
+    check_output_file(tmp_path / "folder" / ".." / "a")
 
 
 def test_devices_are_accepted() -> None:
-    check_output(Path(os.devnull))
+    check_output_file(Path(os.devnull))
     record_output(Path(os.devnull))
 
 
@@ -100,7 +103,7 @@ def test_without_a_cache_folder_files_are_written_but_not_replaced(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "taken"))
     write_output(tmp_path / "a", "content")
     with pytest.raises(UsageError, match="a already exists"):
-        check_output(tmp_path / "a")
+        check_output_file(tmp_path / "a")
 
 
 class TestInputs:

@@ -10,12 +10,12 @@ import pytest
 
 from nnkit.data.dataset import Column
 from nnkit.data.records import (
-    check_word_numbers,
     column_of,
     encoded,
     encoded_rows,
     is_table,
     table_of,
+    wrong_words,
 )
 from nnkit.errors import DataError
 
@@ -110,9 +110,9 @@ def test_what_is_no_row_is_refused(X: Any) -> None:
 
 @pytest.mark.parametrize("number", [99, 2, 1.5, -1, np.inf])
 def test_the_number_of_no_word_is_refused(number: float) -> None:
-    check_word_numbers(np.array([[7.5, 1.0], [0.0, np.nan]]), COLUMNS)
-    with pytest.raises(DataError, match=f"row 2: column 'colour': '{number:g}' is not among"):
-        check_word_numbers(np.array([[0.0, 1.0], [0.0, number]]), COLUMNS)
+    assert wrong_words(np.array([[7.5, 1.0], [0.0, np.nan]]), COLUMNS) == {}
+    found = wrong_words(np.array([[0.0, 1.0], [0.0, number]]), COLUMNS)
+    assert found == {1: f"column 'colour': '{number:g}' is not among the known values blue, red"}
 
 
 def test_a_column_with_text_is_one_of_words() -> None:
