@@ -10,6 +10,8 @@ import pyarrow as pa
 import pytest
 
 import nnkit
+from nnkit.data.dataset import Column
+from nnkit.data.sources.csv import Csv
 from nnkit.errors import DataError, UsageError
 from nnkit.task.config import config_from
 
@@ -147,3 +149,20 @@ def test_the_data_of_the_training_is_split_wherever_it_is(
     report = model.report(data=write_table(tmp_path / "moved.csv"))
     assert (report.split, len(report)) == ("test", 4)
     assert report.figures == model.report().figures
+
+
+def test_a_label_given_by_index_is_found_by_its_name(tmp_path: Path) -> None:
+    columns = (Column("size"), Column("colour", ("blue", "red")))
+    rows = [(sold, colour, size) for size, colour, sold in ROWS[:2]]
+    path = write_table(tmp_path / "other.csv", rows, "sold,colour,size")
+    samples = Csv(path="t.csv", label=-1).read_labelled(path, columns, "sold", ("no", "yes"))
+    assert np.asarray(samples.targets).tolist() == [1, 0]
+    np.testing.assert_array_equal(samples.inputs, [[1.5, 1], [1, 0]])
+
+
+def test_a_table_without_a_header_has_its_label_by_index(tmp_path: Path) -> None:
+    columns = (Column("0"), Column("1", ("blue", "red")))
+    path = write_table(tmp_path / "other.csv", ROWS[1:2], ",".join(ROWS[0]))
+    source = Csv(path="t.csv", header=False, label=2)
+    samples = source.read_labelled(path, columns, "2", ("no", "yes"))
+    assert np.asarray(samples.targets).tolist() == [1, 0]

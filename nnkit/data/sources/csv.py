@@ -63,7 +63,8 @@ class Csv(Source):
         if isinstance(self.label, tuple):
             labels = [table.index(name) for name in self.label]
         else:
-            labels = [table.index(label if self.header else int(label))]
+            # By name, if the checkpoint knows it, because the columns may be in another order.
+            labels = [table.index(label if self.header and label else self.label)]
         if classes is None:
             parts = [_targets(table, index, missing, "regression")[0] for index in labels]
             targets = np.hstack(parts)
