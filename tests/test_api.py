@@ -115,6 +115,17 @@ def test_what_is_no_config_is_refused(function: Any) -> None:
         function(3)
 
 
+def test_a_config_that_was_copied_keeps_its_changes() -> None:
+    config = nnkit.load_config(XOR).model_copy(update={"seed": 5})
+    assert nnkit.load_config(config).seed == 5
+    assert nnkit.load_config(config, "training.epochs=3").seed == 5
+
+
+def test_errors_of_an_override_of_a_config_name_its_file() -> None:
+    with pytest.raises(nnkit.ConfigError, match=r"--set seed=-1: seed: must be"):
+        nnkit.load_config(nnkit.load_config(XOR), "seed=-1")
+
+
 def test_errors_of_a_mapping_name_the_setting() -> None:
     with pytest.raises(nnkit.ConfigError, match=r"config: optimizer\.lrr: unknown key"):
         nnkit.load_config({"optimizer": {"kind": "adam", "lrr": 1}})

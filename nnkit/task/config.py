@@ -201,7 +201,7 @@ def document_of(config: ConfigLike, overrides: str | Sequence[str] = ()) -> Node
     if isinstance(config, str | Path):
         return config_document(config, overrides)
     if isinstance(config, Config):
-        document = config._document or node_of(config.resolved(), Mark("config"))
+        document = _document_of(config)
     elif isinstance(config, Mapping):
         document = node_of(dict(config), Mark("config"))
     else:
@@ -211,6 +211,14 @@ def document_of(config: ConfigLike, overrides: str | Sequence[str] = ()) -> Node
     for text in overrides:
         document = apply_override(document, text)
     return document
+
+
+def _document_of(config: Config) -> Node:
+    """The document of a config, with positions, unless the config was changed since."""
+    document, settings = config._document, config.resolved()
+    if document is not None and config_in(document).resolved() == settings:
+        return document
+    return node_of(settings, Mark("config"))
 
 
 def config_document(path: str | Path, overrides: Sequence[str] = ()) -> Node:
