@@ -37,6 +37,7 @@ BLOCK = re.compile(
 TABLE = re.compile(r"(<!-- table: (?P<command>.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
 PICTURE = re.compile(r"<!-- picture: (?P<command>.*?) -->")
 SHOWN = re.compile(r"!\[[^\]]*\]\((?P<path>[^)]+)\)")
+OUTPUT = re.compile(r"nnkit .* -o (\S+)")
 LEFT_OUT = shutil.ignore_patterns(".*", "build", "dist")
 OF_A_TERMINAL = {"COLUMNS", "LINES", "FORCE_COLOR"}  # variables that would change the output
 
@@ -121,6 +122,7 @@ def refreshed(text: str, folder: Path) -> str:
 
 def session(command: str, folder: Path) -> str:
     """Formats a command with a prompt, followed by its output."""
+    remove_outputs(command, folder)
     lines = [f"$ {command}", *output_of(command, folder).stdout.rstrip().splitlines()]
     return "\n".join(line.rstrip() for line in lines).replace(f"{folder}/", "")
 
@@ -131,10 +133,17 @@ def checked_output(command: str, folder: Path) -> str:
     Raises:
         RuntimeError: the command failed.
     """
+    remove_outputs(command, folder)
     ran = output_of(command, folder)
     if ran.returncode:
         raise RuntimeError(f"`{command}` failed:\n{ran.stdout}")
     return ran.stdout
+
+
+def remove_outputs(command: str, folder: Path) -> None:
+    """Removes the files that a command writes, because nnkit replaces only files that it wrote."""
+    for output in OUTPUT.findall(command):
+        (folder / output).unlink(missing_ok=True)
 
 
 def output_of(command: str, folder: Path) -> subprocess.CompletedProcess[str]:

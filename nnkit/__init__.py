@@ -1,9 +1,9 @@
 """nnkit trains neural networks from YAML, on NumPy alone.
 
-config = nnkit.load_config("configs/mnist-mlp.yaml", ["training.epochs=2"])
-run = nnkit.train(config)
+run = nnkit.train("configs/mnist-mlp.yaml")             # a path, a mapping or a config
 run.load().predict(images)                              # sample axis first: (n, 1, 28, 28)
 nnkit.load_checkpoint("mnist-mlp").predict(images)      # by the run's name
+nnkit.fit(X, y, "config.yaml")                          # arrays and data frames in memory
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 from nnkit.version import __version__
 
 if TYPE_CHECKING:
+    from nnkit.data.dataset import Column, Dataset, Samples
+    from nnkit.data.preprocess import Preprocessor
+    from nnkit.data.sources.source import TableRows
     from nnkit.errors import (
         CheckpointError,
         ConfigError,
@@ -23,37 +26,61 @@ if TYPE_CHECKING:
         NnkitError,
         UsageError,
     )
-    from nnkit.inference.report import Report
+    from nnkit.inference.report import ClassReport, Report
     from nnkit.inference.saving import load_checkpoint
     from nnkit.inference.trained_model import TrainedModel
     from nnkit.inspection.dry_run import dry_run
     from nnkit.inspection.gradient_check import check_gradients
     from nnkit.inspection.lr_finder import RangeTest, find_lr
-    from nnkit.inspection.trace import Trace, trace, trace_checkpoint
+    from nnkit.inspection.trace import LayerTrace, Trace, trace, trace_checkpoint
+    from nnkit.nn.central_differences import BlockCheck
+    from nnkit.nn.model import Model
     from nnkit.ranks import MPIRanks, Ranks
     from nnkit.reading import pretrained
     from nnkit.reading.reader import read_digits
+    from nnkit.reading.result import Digit, Line, Reading
+    from nnkit.reading.segmentation.stages import StageFiles, Stages
     from nnkit.task.config import Config, load_config
     from nnkit.task.task import build_model, check_data
+    from nnkit.training.fit import fit
     from nnkit.training.listeners import Listener
+    from nnkit.training.loop import Evaluation, Step
     from nnkit.training.run import Run, train
+    from nnkit.training.trainer import Trainer
 
 __all__ = [
+    "BlockCheck",
     "CheckpointError",
+    "ClassReport",
+    "Column",
     "Config",
     "ConfigError",
     "DataError",
+    "Dataset",
+    "Digit",
     "DivergedError",
+    "Evaluation",
     "GateError",
+    "LayerTrace",
+    "Line",
     "Listener",
     "MPIRanks",
+    "Model",
     "NnkitError",
+    "Preprocessor",
     "RangeTest",
     "Ranks",
+    "Reading",
     "Report",
     "Run",
+    "Samples",
+    "StageFiles",
+    "Stages",
+    "Step",
+    "TableRows",
     "Trace",
     "TrainedModel",
+    "Trainer",
     "UsageError",
     "__version__",
     "build_model",
@@ -61,6 +88,7 @@ __all__ = [
     "check_gradients",
     "dry_run",
     "find_lr",
+    "fit",
     "load_checkpoint",
     "load_config",
     "pretrained",
@@ -72,20 +100,30 @@ __all__ = [
 
 # Imported at first use, so that `nnkit --help` does not wait for NumPy.
 _HOMES = {
+    "nnkit.data.dataset": ["Column", "Dataset", "Samples"],
+    "nnkit.data.preprocess": ["Preprocessor"],
+    "nnkit.data.sources.source": ["TableRows"],
     "nnkit.errors": [name for name in __all__ if name.endswith("Error")],
-    "nnkit.task.config": ["Config", "load_config"],
-    "nnkit.ranks": ["MPIRanks", "Ranks"],
-    "nnkit.inspection.dry_run": ["dry_run"],
-    "nnkit.inspection.gradient_check": ["check_gradients"],
-    "nnkit.reading.reader": ["read_digits"],
-    "nnkit.training.listeners": ["Listener"],
-    "nnkit.inspection.lr_finder": ["RangeTest", "find_lr"],
-    "nnkit.inference.report": ["Report"],
-    "nnkit.training.run": ["Run", "train"],
-    "nnkit.task.task": ["build_model", "check_data"],
-    "nnkit.inspection.trace": ["Trace", "trace", "trace_checkpoint"],
+    "nnkit.inference.report": ["ClassReport", "Report"],
     "nnkit.inference.saving": ["load_checkpoint"],
     "nnkit.inference.trained_model": ["TrainedModel"],
+    "nnkit.inspection.dry_run": ["dry_run"],
+    "nnkit.inspection.gradient_check": ["check_gradients"],
+    "nnkit.inspection.lr_finder": ["RangeTest", "find_lr"],
+    "nnkit.inspection.trace": ["LayerTrace", "Trace", "trace", "trace_checkpoint"],
+    "nnkit.nn.central_differences": ["BlockCheck"],
+    "nnkit.nn.model": ["Model"],
+    "nnkit.ranks": ["MPIRanks", "Ranks"],
+    "nnkit.reading.reader": ["read_digits"],
+    "nnkit.reading.result": ["Digit", "Line", "Reading"],
+    "nnkit.reading.segmentation.stages": ["StageFiles", "Stages"],
+    "nnkit.task.config": ["Config", "load_config"],
+    "nnkit.task.task": ["build_model", "check_data"],
+    "nnkit.training.fit": ["fit"],
+    "nnkit.training.listeners": ["Listener"],
+    "nnkit.training.loop": ["Evaluation", "Step"],
+    "nnkit.training.run": ["Run", "train"],
+    "nnkit.training.trainer": ["Trainer"],
 }
 
 

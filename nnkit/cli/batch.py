@@ -20,14 +20,8 @@ from nnkit.cli.executors import (
 )
 from nnkit.cli.gates import exit_if_missed
 from nnkit.cli.options import JsonOption, RunsOption, argument
-from nnkit.cli.output import (
-    check_output,
-    print_json,
-    say,
-    show_bytes,
-    show_seconds,
-    table,
-)
+from nnkit.cli.output import print_json, say, show_bytes, show_seconds, table
+from nnkit.cli.output_files import check_no_input, check_output_file, write_output
 
 if TYPE_CHECKING:
     from nnkit.experiments.batch_file import Cell, LoadedBatch
@@ -45,7 +39,7 @@ def _check_report(paths: list[Path] | None) -> list[Path] | None:
     from nnkit.errors import UsageError
 
     for path in paths or ():
-        check_output(path)
+        check_output_file(path)
         if path.suffix not in FORMATS:
             raise UsageError(f"{path}: the name of a table must end in {', '.join(FORMATS)}")
     return paths
@@ -103,7 +97,7 @@ def batch(
             metavar="FILE",
             help="Write runs and gates as JUnit XML.",
             show_default=False,
-            callback=check_output,
+            callback=check_output_file,
         ),
     ] = None,
     write_baseline: Annotated[
@@ -113,7 +107,7 @@ def batch(
             metavar="FILE",
             help="Write the final metrics, for gates with no_worse_than.",
             show_default=False,
-            callback=check_output,
+            callback=check_output_file,
         ),
     ] = None,
     runs: RunsOption = Path("runs"),
@@ -137,6 +131,11 @@ def batch(
     check_executor(kind, scheduler)
     loaded = load_batch(file)
     cells = _chosen(loaded, only or ())
+    sources = {repr(source): source for source in (cell.config.data.source for cell in cells)}
+    check_no_input(
+        (*(output or ()), junit, write_baseline),
+        (file, *(path for source in sources.values() for path in source.files())),
+    )
     check_cells(loaded, cells)
     if dry_run:
         _dry_run(cells, as_json)
@@ -229,7 +228,7 @@ def _report(
         chosen_metrics,
         rows_of,
     )
-    from nnkit.files import append, write_atomic
+    from nnkit.files import append
     from nnkit.text import as_json as text_of
 
     metrics = chosen_metrics(groups)
@@ -242,11 +241,11 @@ def _report(
         ".md": lambda: markdown,
     }
     for path in output:
-        write_atomic(path, writers[path.suffix]())
+        write_output(path, writers[path.suffix]())
     if junit is not None:
-        write_atomic(junit, as_junit(loaded.path.stem, groups, found))
+        write_output(junit, as_junit(loaded.path.stem, groups, found))
     if write_baseline is not None:
-        write_atomic(write_baseline, text_of(baseline_of(groups), indent=2) + "\n")
+        write_output(write_baseline, text_of(baseline_of(groups), indent=2) + "\n")
     if summary := os.environ.get(SUMMARY):
         append(Path(summary), markdown)
     if as_json:

@@ -25,6 +25,7 @@ from nnkit.cli.output import (
     table,
     wrapped,
 )
+from nnkit.cli.output_files import check_no_input, record_output
 
 if TYPE_CHECKING:
     from nnkit.inspection.samples import SampleView
@@ -114,14 +115,17 @@ def show_data(
     from nnkit.inspection.samples import show_samples
     from nnkit.inspection.sheet import in_dots, write_sheet
 
+    loaded = nnkit.load_config(config, overrides or ())
+    check_no_input([output], loaded.data.source.files())
     shown = show_samples(
-        nnkit.load_config(config, overrides or ()),
+        loaded,
         samples or (),
         count or (5 if augmented else 10),
         versions if augmented else 0,
     )
     if output is not None:
         write_sheet(shown.sheet(), output)
+        record_output(output)
     if as_json:
         print_json(shown.summary())
     elif output is not None:

@@ -9,8 +9,9 @@ import typer
 
 from nnkit.cli.checkpoints import chosen_checkpoint
 from nnkit.cli.gates import exit_if_missed, say_passed
-from nnkit.cli.options import CheckpointArgument, JsonOption, RunsOption, SplitOption
-from nnkit.cli.output import check_output, print_json, say, show_figure, table
+from nnkit.cli.options import CheckpointArgument, JsonOption, RunsOption
+from nnkit.cli.output import print_json, say, show_figure, table
+from nnkit.cli.output_files import check_no_input, check_output_file, write_output
 
 if TYPE_CHECKING:
     from nnkit.inference.report import ClassReport, Report
@@ -22,13 +23,19 @@ WIDEST = 72  # total length of the class names above the matrix; beyond it, numb
 
 def evaluate(
     checkpoint: CheckpointArgument,
-    split: SplitOption = "test",
+    split: Annotated[
+        str | None,
+        typer.Option(
+            "--split", metavar="SET", help="The set: train, validation or test (the default)."
+        ),
+    ] = None,
     data: Annotated[
         Path | None,
         typer.Option(
             "--data",
             metavar="PATH",
-            help="Where the data is now, if it was moved: a file or folder.",
+            help="A labelled file or folder: other data, of which all samples are evaluated, or "
+            "where the data of the training is now.",
         ),
     ] = None,
     predictions: Annotated[
@@ -36,7 +43,8 @@ def evaluate(
         typer.Option(
             "--predictions",
             metavar="FILE",
-            help="Write all predictions to a new CSV file.",
+            help="Write all predictions to a CSV file.",
+            callback=check_output_file,
         ),
     ] = None,
     runs: RunsOption = Path("runs"),
@@ -45,45 +53,41 @@ def evaluate(
     """Evaluate a trained network on held-out data.
 
     CHECKPOINT is a checkpoint file, a run's folder, or a run's name. The data is split and
-    preprocessed as in training.
+    preprocessed as in training. With --data, columns are matched by name and classes by their
+    names; the gates of the test set apply to other data, except for those with a baseline.
 
     Prints the applicable metrics and, for classifiers, per-class scores and the confusion matrix;
     --json prints everything. The exit code is 4 if a gate under expect: on this set is not met.
     """
     import nnkit
     from nnkit.experiments.gates import verdicts
-    from nnkit.experiments.seeds import evaluated_group
-    from nnkit.files import write_new
+    from nnkit.experiments.seeds import evaluated_group, incomparable_gates
 
-    if predictions is not None:
-        check_output(predictions)
-        _check_free(predictions)
+    if data is not None:
+        check_no_input([predictions], [data])
     path = chosen_checkpoint(checkpoint, runs)
     model = nnkit.load_checkpoint(path)
     report = model.report(split, data)
     if predictions is not None:
-        write_new(predictions, report.predictions())
+        write_output(predictions, report.predictions())
     found = list(verdicts([evaluated_group(path, model, report, data)], {}))
     if as_json:
         gates = [verdict.record() for verdict in found]
-        print_json({"checkpoint": str(path), **report.record(), "gates": gates})
+        other = {"data": str(data)} if report.split is None else {}
+        print_json({"checkpoint": str(path), **report.record(), **other, "gates": gates})
     else:
-        _render(path, report)
+        _render(path, report, data)
     if predictions is not None:
         say(f"wrote {predictions}: {len(report):,} predictions")
+    for name in incomparable_gates(path, model, report):
+        say(f"{name} is not compared with its baseline, which was measured on other data")
     say_passed(found)
     exit_if_missed(found)
 
 
-def _check_free(path: Path) -> None:
-    from nnkit.errors import UsageError
-
-    if path.exists():
-        raise UsageError(f"{path} already exists; choose another name")
-
-
-def _render(path: Path, report: Report) -> None:
-    rows = [("checkpoint", str(path)), ("samples", f"{len(report):,} ({report.split})")]
+def _render(path: Path, report: Report, data: Path | None) -> None:
+    where = f"all of {data}" if report.split is None else report.split
+    rows = [("checkpoint", str(path)), ("samples", f"{len(report):,} ({where})")]
     rows += [(name, show_figure(name, report.figures[name])) for name in _headline(report)]
     width = max(len(name) for name, _ in rows)
     for name, shown in rows:

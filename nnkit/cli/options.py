@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from nnkit.cli.output import check_output
+from nnkit.cli.output_files import check_output_file
 
 
 def group(about: str) -> typer.Typer:
@@ -36,7 +36,7 @@ def _output(what: str, *, show_default: bool = False) -> Any:
         metavar="FILE",
         help=what,
         show_default=show_default,
-        callback=check_output,
+        callback=check_output_file,
     )
 
 

@@ -1,50 +1,59 @@
-"""`nnkit predict`: predictions of a trained network for pictures or table rows."""
+"""`nnkit predict`: predictions of a trained network for pictures, table rows or arrays."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from io import BytesIO, StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nnkit.cli.checkpoints import chosen_checkpoint
+from nnkit.cli.drawings import Drawings
 from nnkit.cli.options import CheckpointOption, JsonOption, RunsOption, argument
-from nnkit.cli.output import check_output, print_json, say, say_error
+from nnkit.cli.output import say
+from nnkit.cli.output_files import check_no_input, check_output_file
+from nnkit.cli.predictions import Answer, AnswerWriter, predicted, read_digits
+from nnkit.cli.standard_input import Input, opened_inputs
 from nnkit.cli.streams import output_failure
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
     from nnkit.inference.trained_model import TrainedModel
-    from nnkit.reading.segmentation import Digit, Reading
-
-Answer = dict[str, Any]
 
 PICTURES = "pictures"
-TABLES = {".csv": "csv", ".tsv": "csv", ".npy": "npy"}
+TABLES = {".csv": "csv", ".tsv": "csv", ".npy": "npy", ".npz": "npz"}
 # The data sources whose models accept tables of each kind.
-READERS = {"csv": {"csv"}, "npy": {"npy", "npz", "mnist", "idx"}}
+ARRAYS = {"npy", "npz", "mnist", "idx"}
+READERS = {"csv": {"csv"}, "npy": ARRAYS, "npz": ARRAYS}
 
-COLUMNS = ("path", "row", "text", "confidence", "note", "error")  # columns of --csv
-EMPTY = "empty: nothing stands out from the background"  # `note` of a picture without digits
+
+def _renamed(value: str | None) -> None:
+    from nnkit.errors import UsageError
+
+    if value is not None:
+        raise UsageError(f"--csv is now called --output, or -o: -o {value}")
 
 
 def predict(
-    inputs: Annotated[list[Path], argument("FILE|FOLDER")],
+    inputs: Annotated[list[Path], argument("FILE|FOLDER|-")],
     checkpoint: CheckpointOption = None,
     runs: RunsOption = Path("runs"),
+    probabilities: Annotated[
+        bool,
+        typer.Option("--probabilities", help="Also give the probability of each class."),
+    ] = False,
     as_json: JsonOption = False,
-    csv_file: Annotated[
+    output: Annotated[
         Path | None,
         typer.Option(
-            "--csv",
+            "-o",
+            "--output",
             metavar="FILE",
-            help="Also write a CSV file with one row per picture or table row: path, row, text, "
-            "confidence, note, error.",
+            help="Also write a CSV file with one row per picture or table row: path, row, line, "
+            "text, confidence, note, error; then the probability of each class, or the numbers if "
+            "there are several.",
             show_default=False,
+            callback=check_output_file,
         ),
     ] = None,
     annotate: Annotated[
@@ -75,37 +84,49 @@ def predict(
             show_default=False,
         ),
     ] = None,
+    _csv: Annotated[
+        str | None, typer.Option("--csv", hidden=True, callback=_renamed, metavar="FILE")
+    ] = None,
 ) -> None:
-    """Predict from pictures, or from the rows of tables.
+    """Predict from pictures, from the rows of tables, or from arrays.
 
-    Each FILE is a picture or a .csv, .tsv or .npy table with one sample per row; a FOLDER stands
-    for the pictures in it.
+    Each FILE is a picture, a .csv or .tsv table with one sample per row, or a .npy or .npz file
+    with one sample per entry; a FOLDER stands for the pictures in it, and - for one such file from
+    standard input.
 
     Without --checkpoint, pictures are read by the pretrained digit reader: any number of digits, of
-    any size, dark on light or light on dark, in several lines. For tables, the most recent run that
-    was trained on tables is used.
+    any size, dark on light or light on dark, in several lines. For tables and arrays, the most
+    recent run that was trained on such data is used.
+
+    A file or row that cannot be read does not stop the others; the exit code is then 3.
     """
     from nnkit.errors import DataError, UsageError
     from nnkit.reading.segmentation import REJECT
 
-    check_output(csv_file)
-    networks = _networks(inputs, checkpoint, runs)
-    drawings = _Drawings(annotate, debug_dir, len(inputs) > 1 or inputs[0].is_dir())
-    drawings.check(networks.values())
-    if reject is not None and not any(map(_can_read_digits, networks.values())):
-        raise UsageError("--reject is for models that read digits")
-    output = _Output(as_json, csv_file)
-    for answer in _answers(networks, inputs, REJECT if reject is None else reject, drawings):
-        output.tell(answer)
-        if output_failure() and not (csv_file or annotate or debug_dir):
-            break  # the reader has gone, and no other output was requested
-    output.finish()
-    if output.failed:
+    with opened_inputs(inputs) as opened:
+        files = list(_files(opened))
+        check_no_input([output], [file.path for file in files])
+        networks = _networks(opened, checkpoint, runs)
+        drawings = Drawings(annotate, debug_dir, len(inputs) > 1 or opened[0].path.is_dir())
+        drawings.check(networks.values(), [file.path for file in files])
+        if reject is not None and not any(map(_can_read_digits, networks.values())):
+            raise UsageError("--reject is for models that read digits")
+        if probabilities:
+            _check_probabilities(networks.values())
+        writer = AnswerWriter(as_json, output)
+        for answer in _answers(
+            networks, files, REJECT if reject is None else reject, drawings, probabilities
+        ):
+            writer.tell(answer)
+            if output_failure() and not (output or annotate or debug_dir):
+                break  # the reader has gone, and no other output was requested
+        writer.finish()
+    if writer.failed:
         raise typer.Exit(DataError.exit_code)
 
 
 def _networks(
-    inputs: Sequence[Path], checkpoint: str | None, runs: Path
+    inputs: Sequence[Input], checkpoint: str | None, runs: Path
 ) -> Mapping[str, TrainedModel]:
     """The network for each kind of input, all loaded before any input is read."""
     import nnkit
@@ -113,11 +134,11 @@ def _networks(
 
     if checkpoint is not None:
         model = nnkit.load_checkpoint(chosen_checkpoint(checkpoint, runs))
-        return dict.fromkeys(map(_kind, inputs), model)
-    first = {_kind(path): path for path in reversed(inputs)}
+        return dict.fromkeys((_kind(file.path) for file in inputs), model)
+    first = {_kind(file.path): file for file in reversed(inputs)}
     found = {}
-    for kind, path in first.items():
-        place = DIGITS if kind == PICTURES else _latest(runs, path)
+    for kind, file in first.items():
+        place = DIGITS if kind == PICTURES else _latest(runs, file)
         if kind != PICTURES:
             say(f"using {place}")
         found[kind] = nnkit.load_checkpoint(place)
@@ -129,7 +150,7 @@ def _kind(path: Path) -> str:
     return PICTURES if path.is_dir() else TABLES.get(path.suffix.lower(), PICTURES)
 
 
-def _latest(runs: Path, file: Path) -> Path:
+def _latest(runs: Path, file: Input) -> Path:
     """The checkpoint of the most recent run that accepts tables of this kind."""
     from nnkit.errors import CheckpointError, UsageError
     from nnkit.runs.directory import best_checkpoint, list_runs
@@ -141,44 +162,60 @@ def _latest(runs: Path, file: Path) -> Path:
             kind = read_header(path)["config"]["data"]["source"]["kind"]
         except (CheckpointError, KeyError, TypeError):
             continue
-        if kind in READERS[_kind(file)]:
+        if kind in READERS[_kind(file.path)]:
             return path
+    name = Path(file.name).name
     raise UsageError(
-        f"no run in {runs}/ can read {file.name}; train one first, or choose one with --checkpoint"
+        f"no run in {runs}/ can read {name}; train one first, or choose one with --checkpoint"
     )
+
+
+def _check_probabilities(models: Iterable[TrainedModel]) -> None:
+    """Raises a UsageError if a model gives no class probabilities."""
+    from nnkit.errors import UsageError
+
+    for model in models:
+        if not model.gives_probabilities:
+            raise UsageError(
+                "--probabilities is for models that predict classes with probabilities; "
+                f"{model.config.name} has none"
+            )
 
 
 def _answers(
     networks: Mapping[str, TrainedModel],
-    inputs: Sequence[Path],
+    files: Sequence[Input],
     reject: float,
-    drawings: _Drawings,
+    drawings: Drawings,
+    probabilities: bool,
 ) -> Iterator[Answer]:
-    """Yields a prediction for each picture or row, or an error for each unreadable file."""
+    """Yields a prediction for each picture or row, or an error for each unusable one."""
     from nnkit.errors import DataError
 
-    for file in _files(inputs):
-        model = networks[_kind(file)]
+    for file in files:
+        kind = _kind(file.path)
+        model = networks[kind]
         try:
-            _check_exists(file)
-            if _kind(file) == PICTURES and _can_read_digits(model):
-                yield _read_digits(model, file, reject, drawings)
+            _check_exists(file.path)
+            if kind == PICTURES and _can_read_digits(model) and not probabilities:
+                yield read_digits(model, file, reject, drawings)
             else:
-                yield from _predicted(model, file)
+                yield from predicted(model, file, kind, probabilities=probabilities)
         except DataError as error:
-            yield {"path": str(file), "error": str(error)}
+            yield {"path": file.name, "error": file.named(str(error))}
 
 
-def _files(inputs: Sequence[Path]) -> Iterator[Path]:
+def _files(inputs: Sequence[Input]) -> Iterator[Input]:
     """Yields files, and the pictures in folders by name; an empty folder is yielded itself."""
     from nnkit.data.pictures import SUFFIXES
 
-    for path in inputs:
-        if path.is_dir():
-            inside = (p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-            yield from sorted(p for p in inside if not p.name.startswith(".")) or [path]
-        else:
-            yield path
+    for file in inputs:
+        if not file.path.is_dir():
+            yield file
+            continue
+        inside = (p for p in file.path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+        found = sorted(p for p in inside if not p.name.startswith("."))
+        yield from (Input(path, str(path)) for path in found or [file.path])
 
 
 def _check_exists(file: Path) -> None:
@@ -192,186 +229,7 @@ def _check_exists(file: Path) -> None:
         raise DataError(f"{file}: no such file")
 
 
-def _predicted(model: TrainedModel, file: Path) -> Iterator[Answer]:
-    """Yields the prediction for each row of a table, or for a picture as a whole."""
-    X = _inputs(model, file)
-    sure = model.confidence(X)
-    for i, predicted in enumerate(model.predict(X)):
-        answer: Answer = {"path": str(file)}
-        if _kind(file) != PICTURES:
-            answer["row"] = i + 1
-        if model.classes is None:
-            answer["values"] = [float(value) for value in predicted]
-            answer["text"] = " ".join(f"{value:.6g}" for value in predicted)
-        else:
-            answer["text"] = str(predicted)
-            if sure is not None:
-                answer["confidence"] = round(float(sure[i]), 6)
-        yield answer
-
-
-def _inputs(model: TrainedModel, file: Path) -> Any:
-    """Reads a file as raw inputs (n, …)."""
-    from nnkit.data.sources.arrays import read_npy
-    from nnkit.errors import DataError
-
-    if _kind(file) == PICTURES:
-        from nnkit.reading.reader import picture_as_input
-
-        return picture_as_input(model, file)
-    if _kind(file) == "npy":
-        found = read_npy(str(file))
-        if found.size == 0:
-            raise DataError(f"{file}: an array of shape {found.shape} contains no samples")
-        return found
-    return model.read_table(file)
-
-
 def _can_read_digits(model: TrainedModel) -> bool:
     from nnkit.reading.reader import can_read_digits  # imports Pillow
 
     return can_read_digits(model)
-
-
-def _read_digits(model: TrainedModel, file: Path, reject: float, drawings: _Drawings) -> Answer:
-    """Reads all digits in a picture and writes the requested drawings."""
-    reading = drawings.read(model, file, reject)
-    answer: Answer = {"path": str(file), "text": reading.text}
-    if reading.confidence is not None:
-        answer["confidence"] = round(reading.confidence, 6)
-    answer["digits"] = [_digit(digit) for digit in reading.digits]
-    if not reading.digits:
-        answer["note"] = EMPTY
-    return answer
-
-
-def _digit(digit: Digit) -> Answer:
-    found: Answer = {"label": digit.label}
-    if digit.confidence is not None:
-        found["confidence"] = round(digit.confidence, 6)
-    found["box"] = list(digit.box)
-    if digit.label != digit.guess:
-        found["guess"] = digit.guess
-    return found
-
-
-@dataclass
-class _Output:
-    """Writes predictions: to standard output as they come, as JSON at the end, or to a CSV file.
-
-    Attributes:
-        as_json: whether to print JSON.
-        table: the CSV file, written at the end, completely or not at all.
-        failed: whether any prediction is an error.
-    """
-
-    as_json: bool
-    table: Path | None
-    failed: bool = False
-    _kept: list[Answer] = field(default_factory=list)
-
-    def tell(self, answer: Answer) -> None:
-        """Prints a prediction, or keeps it for the end."""
-        if self.as_json or self.table is not None:
-            self._kept.append(answer)
-        if "error" in answer:
-            self.failed = True
-            say_error(answer["error"])
-        elif not self.as_json:
-            print(_shown(answer), flush=True)
-
-    def finish(self) -> None:
-        """Writes the CSV file and the JSON, which contain all predictions."""
-        from nnkit.files import write_atomic
-
-        if self.table is not None:
-            write_atomic(self.table, _as_csv(self._kept))
-        if self.as_json:
-            print_json({"inputs": self._kept})
-
-
-def _shown(answer: Answer) -> str:
-    """Formats a prediction as one line; lines within a picture are separated by a slash."""
-    row = f" row {answer['row']}" if "row" in answer else ""
-    text = answer.get("note") or answer["text"].replace("\n", " / ")
-    certain = answer.get("confidence")
-    percent = f"  {100 * certain:.1f} %" if certain is not None else ""
-    return f"{answer['path']}{row}: {text}{percent}"
-
-
-def _as_csv(answers: Iterable[Answer]) -> str:
-    import csv
-
-    content = StringIO(newline="")
-    rows = csv.DictWriter(content, COLUMNS, extrasaction="ignore", restval="")
-    rows.writeheader()
-    rows.writerows(answers)
-    return content.getvalue()
-
-
-@dataclass
-class _Drawings:
-    """Writes annotated pictures and pictures of the reading stages.
-
-    Attributes:
-        annotated: the file given by `--annotate`, or, for several pictures, the folder.
-        stages: the folder of `--debug-dir`.
-        several: whether there may be more than one picture.
-    """
-
-    annotated: Path | None
-    stages: Path | None
-    several: bool
-    _taken: set[str] = field(default_factory=set)
-
-    def check(self, models: Iterable[TrainedModel]) -> None:
-        """Raises a UsageError if the drawings cannot be written, or no model reads digits."""
-        from nnkit.data.pictures import SUFFIXES
-        from nnkit.errors import UsageError
-
-        wanted = self.annotated or self.stages
-        if wanted and not any(map(_can_read_digits, models)):
-            raise UsageError("--annotate and --debug-dir are for models that read digits")
-        if self.annotated is None or self.several:
-            return
-        if not self.annotated.suffix:
-            raise UsageError(f"{self.annotated}: give a picture file, such as {self.annotated}.png")
-        if self.annotated.suffix.lower() not in SUFFIXES:
-            raise UsageError(
-                f"{self.annotated}: the name of a picture must end in .png, .jpg, .webp or .tif"
-            )
-
-    def read(self, model: TrainedModel, file: Path, reject: float) -> Reading:
-        """Reads a picture and writes the requested drawings."""
-        from nnkit.data.pictures import open_picture
-        from nnkit.reading.reader import read_digits
-        from nnkit.reading.segmentation.annotate import annotated
-        from nnkit.reading.segmentation.stages import StageFiles, Stages
-
-        name = self._name(file)
-        folder = self.stages and (self.stages / name if self.several else self.stages)
-        reading = read_digits(file, model, reject, StageFiles(folder) if folder else Stages())
-        if self.annotated:
-            target = self.annotated / f"{name}.png" if self.several else self.annotated
-            target.parent.mkdir(parents=True, exist_ok=True)
-            _save(annotated(open_picture(file), reading), target)
-        return reading
-
-    def _name(self, file: Path) -> str:
-        """The file's name without its suffix, numbered if the name was used before."""
-        name, number = file.stem, 1
-        while name in self._taken:
-            number += 1
-            name = f"{file.stem}-{number}"
-        self._taken.add(name)
-        return name
-
-
-def _save(picture: Image, target: Path) -> None:
-    from PIL.Image import registered_extensions
-
-    from nnkit.files import write_atomic
-
-    content = BytesIO()
-    picture.save(content, format=registered_extensions()[target.suffix.lower()])
-    write_atomic(target, content.getvalue())

@@ -22,6 +22,7 @@ from nnkit.cli.options import (
     group,
 )
 from nnkit.cli.output import print_json, say, show_chart
+from nnkit.cli.output_files import check_no_input, record_output
 
 if TYPE_CHECKING:
     from nnkit.charts import Chart
@@ -97,10 +98,12 @@ def filters(
     from nnkit.inspection.sheet import write_sheet
     from nnkit.reading.pretrained import DIGITS
 
+    check_no_input([output], [image])
     path = DIGITS if checkpoint is None else chosen_checkpoint(checkpoint, runs)
     model = nnkit.load_checkpoint(path)
     sheet = filtered(image, model)
     write_sheet(sheet, output)
+    record_output(output)
     print(f"{output}: {len(sheet.captions)} filters")
 
 
@@ -109,6 +112,7 @@ def _render(chart: Chart, remarks: Sequence[str], output: Path | None, as_json: 
 
     if output is not None:
         write_picture(chart, output)
+        record_output(output)
     elif not as_json:
         show_chart(chart)
     for remark in remarks:

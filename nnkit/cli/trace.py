@@ -19,6 +19,7 @@ from nnkit.cli.options import (
     argument,
 )
 from nnkit.cli.output import print_json, results, say
+from nnkit.cli.output_files import write_output
 
 if TYPE_CHECKING:
     from nnkit.inspection.trace import Trace
@@ -96,11 +97,10 @@ def _trace(
 
 
 def _write(found: Trace, digits: int, path: Path) -> None:
-    from nnkit.files import write_atomic
     from nnkit.inspection.trace_tables import as_html, as_markdown
 
     made = as_html if path.suffix.lower() == ".html" else as_markdown
-    write_atomic(path, made(found, digits))
+    write_output(path, made(found, digits))
     say(f"wrote {path}")
 
 

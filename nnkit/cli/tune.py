@@ -19,7 +19,6 @@ from nnkit.cli.executors import (
 )
 from nnkit.cli.options import JsonOption, RunsOption, argument
 from nnkit.cli.output import (
-    check_output,
     print_json,
     result_width,
     say,
@@ -29,6 +28,7 @@ from nnkit.cli.output import (
     table,
     wrapped,
 )
+from nnkit.cli.output_files import check_output_file, record_output
 
 if TYPE_CHECKING:
     from nnkit.bars import Bars
@@ -67,7 +67,7 @@ def tune(
             metavar="FILE",
             help="Draw history and importance as .png or .svg (requires matplotlib).",
             show_default=False,
-            callback=check_output,
+            callback=check_output_file,
         ),
     ] = None,
     output: Annotated[
@@ -78,7 +78,7 @@ def tune(
             metavar="FILE",
             help="Write the best config here (default: best.yaml in the folder of the study).",
             show_default=False,
-            callback=check_output,
+            callback=check_output_file,
         ),
     ] = None,
     storage: Annotated[
@@ -110,7 +110,6 @@ def tune(
     from nnkit.experiments.search_settings import PURPOSE
     from nnkit.experiments.tune_checks import check_tune
     from nnkit.experiments.tune_file import load_tune
-    from nnkit.experiments.tune_reports import check_best_file
     from nnkit.optional import optional
 
     check_executor(kind, scheduler)
@@ -118,8 +117,6 @@ def tune(
     optional("optuna", PURPOSE)
     if chart is not None:
         picture_format(chart)  # fail before the search rather than after it
-    if output is not None:
-        check_best_file(output, loaded)
     checked = check_tune(loaded)
     study = _open(checked, runs, storage, show)
     wanted = trials or loaded.trials
@@ -210,9 +207,11 @@ def _report(
     config = output or (None if show else study.folder / BEST)
     if ranked and config is not None:
         write_best(study, ranked[0], config)
+        record_output(config)
     bars, history = importance_bars(study), history_chart(study)
     if chart is not None and history is not None:
         write_picture(history, chart, bars)
+        record_output(chart)
     if as_json:
         print_json(tune_data(study, bars, config if ranked else None))
         return

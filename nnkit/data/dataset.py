@@ -31,6 +31,7 @@ class Samples:
         origins: location of each sample in its source, (n,): the path of its file, or its row
             from 1; None for all rows in order.
         ordering: how the samples are shuffled and divided into sets.
+        lines: the line of each sample in its text file, from 1, (n,); None for other data.
     """
 
     inputs: Array | LazyArray
@@ -38,6 +39,7 @@ class Samples:
     weights: Array | LazyArray | None = None
     origins: Array | LazyArray | None = None
     ordering: Ordering = FULL_SHUFFLE
+    lines: Array | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -55,6 +57,7 @@ class Samples:
             None if self.weights is None else selected(self.weights, indices),
             indices[:] + 1 if self.origins is None else selected(self.origins, indices),
             self.ordering if ordering is None else ordering,
+            None if self.lines is None else self.lines[indices[:]],
         )
 
 

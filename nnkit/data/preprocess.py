@@ -275,17 +275,34 @@ class Preprocessor:
         Raises:
             DataError: a table still contains missing values.
         """
+        prepared = np.ascontiguousarray(self._transformed(X), dtype=dtype)
+        if self.columns and (gaps := self._gaps(X, prepared)):
+            raise DataError(
+                f"column '{next(iter(gaps.values()))}' has missing values; fill them in, "
+                "or add 'impute' to data.preprocess, before the other steps"
+            )
+        return prepared
+
+    def gaps(self, X: Array) -> dict[int, str]:
+        """The rows of a table with a missing value that no step fills in.
+
+        Args:
+            X: raw inputs, (n, columns).
+
+        Returns:
+            For each such row its first column, by the index of the row.
+        """
+        return self._gaps(X, self._transformed(X)) if self.columns else {}
+
+    def _gaps(self, X: Array, prepared: Array) -> dict[int, str]:
+        rows = np.flatnonzero(np.isnan(prepared).any(axis=1))
+        return {int(row): self.columns[int(np.argmax(np.isnan(X[row])))].name for row in rows}
+
+    def _transformed(self, X: Array) -> Array:
         columns = self.columns
         for step, statistics in zip(self.steps, self.statistics, strict=True):
             X = step.apply(X, statistics, columns)
             columns = step.columns_after(columns)
-        X = np.ascontiguousarray(X, dtype=dtype)
-        if self.columns and np.isnan(X).any():
-            first = int(np.flatnonzero(np.isnan(X).any(axis=0))[0])
-            raise DataError(
-                f"column '{columns[first].name}' has missing values; fill them in, "
-                "or add 'impute' to data.preprocess, before the other steps"
-            )
         return X
 
     def apply(self, X: Array | LazyArray, dtype: np.dtype[Any]) -> Array | LazyArray:

@@ -48,24 +48,57 @@ def evaluated_group(
         checkpoint: the evaluated checkpoint.
         model: its model.
         report: its evaluation.
-        data: the current path of the data, if it was moved.
+        data: the path of the data, if it was given.
     """
-    run, split = RunDirectory(checkpoint.parent.parent), report.split
+    run = RunDirectory(checkpoint.parent.parent)
+    expect = _gates_on(_set_of(report), run, model)
+    if report.split is None:
+        expect = _without_baselines(expect)
+    config = model.config.model_copy(update={"expect": expect})
+    judged = run.read_ending().get("expect") is not None
+    results = [_result(config, run.path if judged else checkpoint, _summary(report))]
+    if seeds_needed(expect) > 1:
+        for other in _other_seeds(run):
+            trained = load_checkpoint(other.path)
+            summary = _summary(trained.report(report.split, data))
+            results.append(_result(trained.config, other.path, summary))
+    return Group({}, results)
+
+
+def incomparable_gates(checkpoint: Path, model: TrainedModel, report: Report) -> list[str]:
+    """The metrics whose gates have a baseline that was measured on other data.
+
+    Args:
+        checkpoint: the evaluated checkpoint.
+        model: its model.
+        report: its evaluation.
+    """
+    if report.split is not None:
+        return []
+    gates = _gates_on(_set_of(report), RunDirectory(checkpoint.parent.parent), model)
+    return [name for name, gate in gates.items() if gate.no_worse_than is not None]
+
+
+def _set_of(report: Report) -> str:
+    """The set whose gates apply: data that the model was not trained on is a test set."""
+    return report.split or "test"
+
+
+def _gates_on(split: str, run: RunDirectory, model: TrainedModel) -> dict[str, Gate]:
+    """The gates on a set by which a run was judged last, or else those of its checkpoint."""
     saved = run.read_ending().get("expect")
     gates = (
         model.config.expect
         if saved is None
         else {name: Gate.model_validate(gate) for name, gate in saved.items()}
     )
-    expect = {name: gate for name, gate in gates.items() if name.startswith(f"{split}.")}
-    config = model.config.model_copy(update={"expect": expect})
-    results = [_result(config, run.path if saved is not None else checkpoint, _summary(report))]
-    if seeds_needed(expect) > 1:
-        for other in _other_seeds(run):
-            trained = load_checkpoint(other.path)
-            summary = _summary(trained.report(split, data))
-            results.append(_result(trained.config, other.path, summary))
-    return Group({}, results)
+    return {name: gate for name, gate in gates.items() if name.startswith(f"{split}.")}
+
+
+def _without_baselines(expect: Mapping[str, Gate]) -> dict[str, Gate]:
+    """The bounds of gates, without comparisons with metrics that were measured on other data."""
+    none = {"no_worse_than": None, "margin": None}
+    return {name: gate.model_copy(update=none) for name, gate in expect.items() if gate.bounded}
 
 
 def _other_seeds(run: RunDirectory) -> list[RunDirectory]:
@@ -82,7 +115,7 @@ def _other_seeds(run: RunDirectory) -> list[RunDirectory]:
 
 def _summary(report: Report) -> dict[str, Any]:
     """The part of a run's summary that an evaluation finds."""
-    return {"outcome": "completed", "results": {report.split: dict(report.figures)}}
+    return {"outcome": "completed", "results": {_set_of(report): dict(report.figures)}}
 
 
 def _result(config: Config, run: Path, summary: Mapping[str, Any]) -> CellResult:

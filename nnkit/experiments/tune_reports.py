@@ -11,7 +11,6 @@ import numpy as np
 
 from nnkit.bars import Bars
 from nnkit.charts import Chart, Curve
-from nnkit.errors import UsageError
 from nnkit.experiments.spaces import picking
 from nnkit.experiments.study import Study, TrialRecord
 from nnkit.experiments.tune_file import LoadedTune
@@ -34,21 +33,6 @@ def write_best(study: Study, trial: TrialRecord, path: Path) -> None:
     content = config_of(study.checked.file, trial).to_yaml()
     head = f"{HEADER} {study.name}: trial {trial.number}.\n{figures}# Run: {trial.run}\n"
     write_atomic(path, head + content)
-
-
-def check_best_file(path: Path, tune: LoadedTune) -> None:
-    """Checks that a file is not one that somebody else wrote.
-
-    Raises:
-        UsageError: it is.
-    """
-    if not path.is_file():
-        return
-    with path.open(encoding="utf-8", errors="replace") as file:
-        if not file.readline().startswith(f"{HEADER} {tune.name}-"):
-            raise UsageError(
-                f"{path} exists and is not the best config of {tune.path}; give another name"
-            )
 
 
 def importance_bars(study: Study) -> Bars | None:

@@ -73,7 +73,7 @@ class Report:
     """The evaluation of a model on one set, as `nnkit eval` reports it.
 
     Attributes:
-        split: name of the set.
+        split: name of the set; None for other data than that of the training.
         figures: the loss and all applicable metrics, by name.
         by_class: scores for each class; None for real targets.
         targets: true class numbers (n,) or real targets (n, outputs).
@@ -81,9 +81,11 @@ class Report:
         confidence: the probability (n,) of each predicted class, if the model gives one.
         outputs: the network's outputs, (n, outputs).
         origins: the path of each sample's file, or its row in the source, from 1; (n,).
+        lines: the line of each sample in its text file, from 1, (n,); None for other data.
+        target_names: the name of each predicted number; numbered by default.
     """
 
-    split: str
+    split: str | None
     figures: Mapping[str, float]
     by_class: ClassReport | None
     targets: Array
@@ -91,6 +93,8 @@ class Report:
     confidence: Array | None
     outputs: Array
     origins: Array
+    lines: Array | None = None
+    target_names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -110,15 +114,18 @@ class Report:
         return known
 
     def predictions(self) -> str:
-        """All predictions as CSV: `index` in the set from 0, `row`, `target`, `predicted`.
+        """All predictions as CSV: `index` in the set from 0, `row`, `line`, `target`, `predicted`.
 
-        The row is that in the source, from 1, as in `nnkit predict`; a picture has its `path`
-        instead. A classifier adds `confidence`, if its outputs are probabilities, and for each
-        class `probability_NAME` or `output_NAME`. Numbers are written with all their digits.
+        The row is that in the source, from 1, as in `nnkit predict`, and the line is that of a
+        text file, as editors count; a picture has its `path` instead. A classifier adds
+        `confidence`, if its outputs are probabilities, and for each class `probability_NAME` or
+        `output_NAME`. Numbers are written with all their digits.
         """
         text = io.StringIO(newline="")
         writer = csv.writer(text, lineterminator="\n")
         columns = {"path" if self.origins.dtype.kind == "U" else "row": self.origins}
+        if self.lines is not None:
+            columns["line"] = self.lines
         columns |= self._class_columns() if self.by_class else self._real_columns()
         writer.writerow(["index", *columns])
         cells = [column.astype(str).tolist() for column in columns.values()]
@@ -142,17 +149,18 @@ class Report:
         pairs = {"target": self.targets, "predicted": self.predicted}
         if self.targets.shape[1] == 1:
             return {name: values[:, 0] for name, values in pairs.items()}
+        targets = self.target_names or tuple(map(str, range(self.targets.shape[1])))
         return {
-            f"{name}_{i}": values[:, i]
+            f"{name}_{target}": values[:, i]
             for name, values in pairs.items()
-            for i in range(values.shape[1])
+            for i, target in enumerate(targets)
         }
 
 
 def report_on(
     model: Model,
     data: PreparedSet,
-    split: str,
+    split: str | None,
     classes: tuple[str, ...] | None,
     execution: Execution | None = None,
 ) -> Report:
@@ -161,7 +169,7 @@ def report_on(
     Args:
         model: the model; not changed.
         data: the set.
-        split: the set's name.
+        split: the set's name; None for other data.
         classes: the class names; None for real targets.
         execution: threads and kernels; default: those of the model.
     """
@@ -184,7 +192,9 @@ def report_on(
             sure = confidence(outputs, predicted)
         by_class = ClassReport(classes, accumulator.kept(ClassCounts), accumulator.kept(Confusion))
     origins = np.arange(1, len(data) + 1) if data.origins is None else data.origins[:]
-    return Report(split, figures, by_class, data.targets[:], predicted, sure, outputs, origins)
+    return Report(
+        split, figures, by_class, data.targets[:], predicted, sure, outputs, origins, data.lines
+    )
 
 
 def plain(weight: float) -> float:

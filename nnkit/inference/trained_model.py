@@ -11,9 +11,12 @@ from typing import Any
 import numpy as np
 
 from nnkit import compiled
-from nnkit.data.dataset import Column
+from nnkit.data.dataset import Column, Dataset, Samples
+from nnkit.data.in_memory import samples_in_memory
 from nnkit.data.preprocess import Preprocessor
-from nnkit.errors import DataError, UsageError
+from nnkit.data.records import encoded, encoded_rows, is_table, table_of, wrong_words
+from nnkit.data.sources.source import TableRows
+from nnkit.errors import DataError, SettingError, UsageError
 from nnkit.inference.evaluation import evaluate
 from nnkit.inference.report import Report, report_on
 from nnkit.metrics import chosen
@@ -24,13 +27,17 @@ from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array, Shape
 from nnkit.task.answers import confidence, decide
 from nnkit.task.config import Config
-from nnkit.task.task import PreparedSet, load_task
+from nnkit.task.task import PreparedSet, Task, load_task
 
 # Number of multiplications from which compiled kernels save more time than they take to load.
 WORTH_COMPILING = 10_000_000_000
+OVERFLOW = "the inputs are so large that the network's outputs are not finite"
+MOST_NAMED = 5  # predicted numbers in the representation of a model
+
+EvaluationData = str | Path | tuple[Any, Any] | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class TrainedModel:
     """A model with everything that prediction needs.
 
@@ -58,13 +65,15 @@ class TrainedModel:
 
         Args:
             X: raw samples (n, *raw_shape), as the data source returns them; a single sample
-                counts as n = 1.
+                counts as n = 1. A model of tables also takes rows with words, mappings, and data
+                frames (pandas, Polars, PyArrow), whose columns are matched by name.
 
         Returns:
             The outputs, (n, outputs).
 
         Raises:
-            DataError: X has another shape, or contains NaN or infinity.
+            DataError: X has another shape, lacks a column, or contains infinity, NaN or words that
+                the model cannot take.
         """
         outputs = self._forward(X)
         inference = self.config.activation.inference
@@ -131,86 +140,159 @@ class TrainedModel:
         return P if P.shape[1] > 1 else np.concatenate([1 - P, P], axis=1)
 
     def _forward(self, X: Any) -> Array:
+        outputs = self._computed(self._checked(X))
+        if not np.isfinite(outputs).all():
+            raise DataError(OVERFLOW)
+        return outputs
+
+    def _computed(self, X: Array) -> Array:
+        """The outputs (n, outputs) for raw inputs; where these are large, they may be infinite."""
+        with numerics():
+            prepared = self.preprocessor(X, self.model.dtype)
+            return self.model.forward(prepared, execution=self._execution(len(prepared)))
+
+    def _checked(self, X: Any) -> Array:
+        """Converts what users pass to raw inputs (n, *raw_shape) that the model can take."""
+        X = self._raw(X)
+        if not np.isfinite(X).all() and not (self.columns and not np.isinf(X).any()):
+            raise DataError("NaN or infinity in the inputs")
+        for row, message in wrong_words(X, self.columns).items():
+            raise DataError(f"row {row + 1}: {message}")
+        return X
+
+    def _raw(self, X: Any) -> Array:
+        """Converts what users pass to raw inputs (n, *raw_shape); the values are not checked."""
+        if self.columns and is_table(X):
+            return encoded(table_of(X), self.columns)
         try:
-            X = np.asarray(X)
+            array = np.asarray(X)
         except ValueError:
             raise DataError("the samples must all have the same shape") from None
-        if X.shape == self.raw_shape:
-            X = X[None]
-        if self.raw_shape[0] == 1 and X.shape[1:] == self.raw_shape[1:]:
-            X = X[:, None]  # grey images (n, H, W), which the array sources accept too
-        if X.shape[1:] != self.raw_shape:
-            wanted = ("n", *self.raw_shape)
-            raise DataError(
-                f"inputs of shape {X.shape}; this model expects ({', '.join(map(str, wanted))})"
-            )
-        if X.dtype.kind not in "buif":
-            raise DataError(f"inputs of type {X.dtype}, which is not numeric")
-        if X.dtype.kind == "f" and not (np.isfinite(X) | (np.isnan(X) & bool(self.columns))).all():
-            raise DataError("NaN or infinity in the inputs")
-        with numerics():  # overflow is checked and reported below
-            prepared = self.preprocessor(X, self.model.dtype)
-            outputs = self.model.forward(prepared, execution=self._execution(len(X)))
-        if not np.isfinite(outputs).all():
-            raise DataError("the inputs are so large that the network's outputs are not finite")
-        return outputs
+        if self.columns and array.dtype.kind not in "buif":
+            return encoded_rows(X, self.columns)
+        if array.shape == self.raw_shape:
+            array = array[None]
+        if self.raw_shape[0] == 1 and array.shape[1:] == self.raw_shape[1:]:
+            array = array[:, None]  # grey images (n, H, W), which the array sources accept too
+        if array.shape[1:] != self.raw_shape or not array.ndim:
+            raise DataError(f"inputs of shape {array.shape}; {self._expectation}")
+        if array.dtype.kind not in "buif":
+            raise DataError(f"inputs of type {array.dtype}, which is not numeric")
+        return array
+
+    @property
+    def _expectation(self) -> str:
+        shape = ", ".join(map(str, ("n", *self.raw_shape)))
+        return f"this model expects ({shape})"
 
     @property
     def columns(self) -> tuple[Column, ...]:
         """The raw columns of a table; empty for other data."""
         return self.preprocessor.columns
 
-    def read_picture(self, path: Path) -> Array:
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """The name of each predicted number, (outputs,): that of its column, or `output_I`."""
+        (outputs,) = self.model.output_shape
+        names = tuple(str(self.info.get("label", "")).split(", "))
+        if self.config.data.targets == "labels" and len(names) == outputs and all(names):
+            return names
+        return tuple(f"output_{i}" for i in range(outputs))
+
+    def read_picture(self, path: str | Path) -> Array:
         """Reads a picture as a raw input (1, *raw_shape), in the same way as the data source.
 
         Raises:
             DataError: the file is not a picture, or the source has no pictures.
         """
-        return self.config.data.source.read_picture(path, self.raw_shape)[None]
+        return self.config.data.source.read_picture(Path(path), self.raw_shape)[None]
 
-    def read_table(self, path: Path) -> Array:
+    def read_table(self, path: str | Path) -> Array:
         """Reads a CSV file as raw inputs (n, columns); columns are matched by name.
 
         Raises:
             DataError: the file is not CSV, a column is missing, or the model does not take tables.
         """
-        return self.config.data.source.read_table(path, self.columns)
+        return self.config.data.source.read_table(Path(path), self.columns)
 
-    def evaluate(
-        self, split: str = "test", data: Path | None = None
-    ) -> tuple[int, dict[str, float]]:
-        """Evaluates the model on one set of its data, loaded and split as in training.
+    def read_rows(self, path: str | Path) -> TableRows:
+        """Reads a CSV file, with a message for each row that the model cannot take.
+
+        Raises:
+            DataError: the file is not CSV, a column is missing, or the model does not take tables.
+        """
+        rows = self.config.data.source.read_rows(Path(path), self.columns)
+        readable = np.array([i for i in range(len(rows.inputs)) if i not in rows.errors], dtype=int)
+        incomplete = {
+            int(readable[i]): f"{path}:{rows.lines[readable[i]]}: {message}"
+            for i, message in self.incomplete(rows.inputs[readable]).items()
+        }
+        return replace(rows, errors={**rows.errors, **incomplete})
+
+    def incomplete(self, X: Any) -> dict[int, str]:
+        """The samples with missing or wrong values, by index, with the reason.
 
         Args:
-            split: `train`, `validation` or `test`.
-            data: the current path of the data, if it was moved.
+            X: as for `outputs`.
+
+        Raises:
+            DataError: X has another shape, or lacks a column.
+        """
+        X = self._raw(X)
+        if self.columns:
+            remedy = "fill it in, or train with 'impute' in data.preprocess"
+            gaps = self.preprocessor.gaps(X).items()
+            missing = {row: f"column '{name}' is missing; {remedy}" for row, name in gaps}
+            return missing | wrong_words(X, self.columns)
+        finite = np.isfinite(X).reshape(len(X), -1).all(axis=1)
+        return dict.fromkeys(np.flatnonzero(~finite).tolist(), "it contains NaN or infinity")
+
+    def overflowing(self, X: Any) -> dict[int, str]:
+        """The samples whose outputs are not finite, by index, with the reason.
+
+        Args:
+            X: as for `outputs`.
+        """
+        outputs = self._computed(self._checked(X))
+        return dict.fromkeys(np.flatnonzero(~np.isfinite(outputs).all(axis=1)).tolist(), OVERFLOW)
+
+    def evaluate(
+        self, split: str | None = None, data: EvaluationData = None
+    ) -> tuple[int, dict[str, float]]:
+        """Evaluates the model on one set of its data, or on other labelled data.
+
+        Args:
+            split: `train`, `validation` or `test`, loaded and split as in training; default: test.
+            data: other data, of which all samples are evaluated: a file or folder, or inputs and
+                targets in memory, (X, y); also the place where the model's own data is now.
 
         Returns:
             The number of samples, and the metrics that training computes.
 
         Raises:
-            DataError: the data is missing or has changed.
+            DataError: the data is missing, has changed, or does not fit the model.
             UsageError: there is no such set.
         """
-        prepared = self._prepare(split, data)
+        prepared, _ = self._prepare(split, data)
         metrics = chosen(self.config.training.metrics, for_classes=self.classes is not None)
         return len(prepared), evaluate(
             self.model, prepared, metrics, self._execution(len(prepared))
         )
 
-    def report(self, split: str = "test", data: Path | None = None) -> Report:
-        """Evaluates the model on one set of its data with all metrics, per class, with confusions.
+    def report(self, split: str | None = None, data: EvaluationData = None) -> Report:
+        """Evaluates the model with all metrics, per class, with confusions.
 
         Args:
-            split: `train`, `validation` or `test`.
-            data: the current path of the data, if it was moved.
+            split: as for `evaluate`.
+            data: as for `evaluate`.
 
         Raises:
-            DataError: the data is missing or has changed.
+            DataError: the data is missing, has changed, or does not fit the model.
             UsageError: there is no such set.
         """
-        prepared = self._prepare(split, data)
-        return report_on(self.model, prepared, split, self.classes, self._execution(len(prepared)))
+        prepared, name = self._prepare(split, data)
+        found = report_on(self.model, prepared, name, self.classes, self._execution(len(prepared)))
+        return replace(found, target_names=self.target_names)
 
     def _execution(self, samples: int) -> Execution:
         """The threads of training, and compiled kernels if there are enough samples.
@@ -220,16 +302,75 @@ class TrainedModel:
         worthwhile = self.model.multiplications * samples >= WORTH_COMPILING
         return Execution(self.info["threads"], compiled=worthwhile and compiled.available())
 
-    def _prepare(self, split: str, place: Path | None) -> PreparedSet:
-        config = self.config
-        if place is not None:
-            moved = config.data.model_copy(update={"source": config.data.source.moved(place)})
-            config = config.model_copy(update={"data": moved})
-        with config.locating():
-            task = load_task(config)
+    def _prepare(self, split: str | None, data: EvaluationData) -> tuple[PreparedSet, str | None]:
+        """A set of the model's data, and its name; or all of other data, without a name."""
+        if isinstance(data, tuple):
+            if split is not None:
+                raise UsageError(f"data in memory has no {split} set; all of it is evaluated")
+            X, y = data
+            classes = None if self.config.data.targets == "inputs" else self.classes
+            return self._prepare_samples(samples_in_memory(self._checked(X), y, classes)), None
+        place = None if data is None else Path(data)
+        dataset = None if place is None else self._moved_dataset(place)
+        if place is not None and dataset is None:
+            if split is not None:
+                raise UsageError(
+                    f"{place} is not the data that this model was trained on, so it has no {split} "
+                    "set; all of it is evaluated without --split"
+                )
+            return self._prepare_other(place), None
+        split = "test" if split is None else split
+        with self.config.locating():
+            task = load_task(self.config, dataset)
             if task.fingerprint != self.info["data"]:
-                raise DataError("the data has changed since this model was trained")
+                raise DataError(
+                    "the data has changed since this model was trained; with --data FILE all of a "
+                    "file is evaluated"
+                )
             if split not in task.sets:
                 raise UsageError(f"there is no {split} set; available: {', '.join(task.sets)}")
             fitted = replace(task, preprocessor=self.preprocessor)
-            return fitted.prepare(task.sets[split], self.model)
+            return fitted.prepare(task.sets[split], self.model), split
+
+    def _moved_dataset(self, place: Path) -> Dataset | None:
+        """The data that the model was trained on, if it is at this place now; else None."""
+        try:
+            dataset = self.config.data.source.moved(place).load()
+        except (DataError, SettingError, UsageError):
+            return None
+        return dataset if dataset.fingerprint() == self.info["data"] else None
+
+    def _prepare_other(self, place: Path) -> PreparedSet:
+        """All samples of other labelled data, which is matched to the columns and classes."""
+        samples = self._read_labelled(place)
+        if samples.inputs.shape[1:] != self.raw_shape:
+            raise DataError(
+                f"{place}: samples of shape {samples.inputs.shape[1:]}; {self._expectation}"
+            )
+        return self._prepare_samples(samples)
+
+    def _prepare_samples(self, samples: Samples) -> PreparedSet:
+        """Prepares samples; class weights that balance the classes are those of these samples."""
+        dataset = Dataset(samples, classes=self.classes, columns=self.columns)
+        task = Task(self.config, dataset, {"train": samples}, self.preprocessor)
+        with self.config.locating():
+            return task.prepare(samples, self.model)
+
+    def _read_labelled(self, place: Path) -> Samples:
+        source = self.config.data.source
+        if self.columns and self.config.data.targets == "inputs":
+            inputs = source.read_table(place, self.columns)
+            return Samples(inputs, np.zeros((len(inputs), 1)))
+        return source.read_labelled(place, self.columns, self.info.get("label", ""), self.classes)
+
+    def __repr__(self) -> str:
+        layers = ", ".join(str(stage.spec.tag()) for stage in self.model.stages)
+        what = (
+            f"{len(self.classes)} classes"
+            if self.classes is not None
+            else f"numbers: {', '.join(self.target_names[:MOST_NAMED])}"
+        )
+        return (
+            f"<TrainedModel '{self.config.name}': {self._expectation.removeprefix('this model ')}, "
+            f"{layers}, {self.model.params.size:,} parameters, predicts {what}>"
+        )

@@ -8,13 +8,18 @@ from typing import Any
 
 from nnkit.nn.model import buffer_bytes, describe
 from nnkit.nn.numerics import numerics
-from nnkit.task.config import Config
+from nnkit.runs.directory import DEFAULT_RUNS
+from nnkit.task.config import ConfigLike, load_config
 from nnkit.task.task import load_task
 from nnkit.training.trainer import Trainer
 
 
-def dry_run(config: Config, runs: Path) -> dict[str, Any]:
+def dry_run(config: ConfigLike, runs: Path | str = DEFAULT_RUNS) -> dict[str, Any]:
     """Builds everything and takes two steps, of which the second is timed.
+
+    Args:
+        config: a config from `load_config`, or what it takes.
+        runs: the folder in which the run's folder would be created.
 
     Returns:
         `layers` (one row per stage), `parameters`, `memory` in bytes by purpose, `samples` by set,
@@ -25,8 +30,9 @@ def dry_run(config: Config, runs: Path) -> dict[str, Any]:
         DataError: the data is missing or damaged.
         DivergedError: the first loss is NaN or infinite.
     """
+    config = load_config(config)
     with config.locating():
-        trainer = Trainer(load_task(config), runs)
+        trainer = Trainer(load_task(config), Path(runs))
     model, loop = trainer.model, trainer.loop
     with numerics(model):
         batch = next(loop.batches.epoch(0))

@@ -10,11 +10,11 @@ from nnkit.nn.central_differences import BlockCheck, check_model
 from nnkit.nn.model import batch_last
 from nnkit.nn.numerics import execution_for
 from nnkit.random import generator
-from nnkit.task.config import Config
+from nnkit.task.config import ConfigLike, load_config
 from nnkit.task.task import load_task
 
 
-def check_gradients(config: Config, samples: int = 8) -> list[BlockCheck]:
+def check_gradients(config: ConfigLike, samples: int = 8) -> list[BlockCheck]:
     """Checks every gradient of the config's network in float64.
 
     Noise is added to the initial weights and biases, because at zero many gradients vanish and
@@ -22,13 +22,14 @@ def check_gradients(config: Config, samples: int = 8) -> list[BlockCheck]:
     window are equal, so that the maximum is not differentiable.
 
     Args:
-        config: the config, whose network, loss and data are used.
+        config: a config from `load_config`, or what it takes; its network, loss and data are used.
         samples: the batch size.
 
     Raises:
         ConfigError: settings, shapes and data do not fit together.
         DataError: the data is missing or damaged.
     """
+    config = load_config(config)
     with config.locating():
         task = load_task(config)
         model = task.build_model(dtype="float64")

@@ -14,7 +14,7 @@ from nnkit.errors import DivergedError, SettingError, UsageError
 from nnkit.nn.numerics import numerics
 from nnkit.nn.params import Array
 from nnkit.optim.schedules import Schedule
-from nnkit.task.config import Config
+from nnkit.task.config import ConfigLike, load_config
 from nnkit.task.task import load_task
 from nnkit.training.loop import Loop, Progress, Step
 from nnkit.training.trainer import Trainer
@@ -84,14 +84,16 @@ class RangeTest:
         return float(self.lr[self.best]) / 10
 
 
-def find_lr(config: Config, low: float = 1e-7, high: float = 10.0, steps: int = 100) -> RangeTest:
+def find_lr(
+    config: ConfigLike, low: float = 1e-7, high: float = 10.0, steps: int = 100
+) -> RangeTest:
     """Trains a new network for a few steps at an exponentially rising rate; nothing is saved.
 
     The learning rate and schedule of the config are ignored; everything else is as in training.
     The test ends early if the smoothed loss exceeds four times its minimum or is not finite.
 
     Args:
-        config: a config from `load_config`.
+        config: a config from `load_config`, or what it takes.
         low: the first rate.
         high: the last rate.
         steps: number of updates, each on one batch.
@@ -107,6 +109,7 @@ def find_lr(config: Config, low: float = 1e-7, high: float = 10.0, steps: int = 
         Smith 2017, "Cyclical learning rates for training neural networks", §3.3.
     """
     _check_range(low, high, steps)
+    config = load_config(config)
     with config.locating():
         if config.optimizer.full_batch:
             raise SettingError(

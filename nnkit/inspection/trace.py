@@ -20,7 +20,7 @@ from nnkit.nn.numerics import numerics
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass, Recorder
 from nnkit.runs.directory import DEFAULT_RUNS
-from nnkit.task.config import Config
+from nnkit.task.config import Config, ConfigLike, load_config
 from nnkit.task.task import load_task
 from nnkit.training.trainer import Trainer
 
@@ -96,11 +96,13 @@ class Trace:
         return self.layers[-1].output_gradient is None
 
 
-def trace(config: Config, sample: int, split: str = "train", *, force: bool = False) -> Trace:
+def trace(
+    config: ConfigLike, sample: int = 0, split: str = "train", *, force: bool = False
+) -> Trace:
     """Takes the first training step of a config on one sample alone, in float64.
 
     Args:
-        config: a config from `load_config`.
+        config: a config from `load_config`, or what it takes.
         sample: index of the sample in the set, from 0.
         split: `train`, `validation` or `test`.
         force: also trace a network whose trace is too long to be readable.
@@ -110,6 +112,7 @@ def trace(config: Config, sample: int, split: str = "train", *, force: bool = Fa
         DataError: the data is missing or damaged.
         UsageError: there is no such sample, or the network is too large.
     """
+    config = load_config(config)
     with config.locating():
         trainer = _trainer(config, force)
         return _trace(trainer, sample, split, "initial weights")

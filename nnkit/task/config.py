@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from nnkit.config.load import IsValue, load_document
+from nnkit.config.load import IsValue, apply_override, load_document
 from nnkit.config.spec import Count, Listed, OneOf, Spec
 from nnkit.config.validation import find_setting, located, validate
 from nnkit.config.yaml import Mark, Node, dump_yaml, node_of
@@ -17,7 +17,7 @@ from nnkit.data.augment import AnyAugmentation
 from nnkit.data.preprocess import AnyStep
 from nnkit.data.sources import AnySource
 from nnkit.data.splits import Split
-from nnkit.errors import ConfigError, Problem, SettingError, SettingPath
+from nnkit.errors import ConfigError, Problem, SettingError, SettingPath, UsageError
 from nnkit.metrics import METRICS
 from nnkit.nn.activations import Function
 from nnkit.nn.architecture import (
@@ -173,21 +173,52 @@ class Config(Spec):
         return self
 
 
-def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
-    """Reads, extends, overrides and validates a config file.
+ConfigLike = str | Path | Mapping[str, Any] | Config
+
+
+def load_config(config: ConfigLike, overrides: str | Sequence[str] = ()) -> Config:
+    """Reads, extends, overrides and validates a config.
 
     Args:
-        path: the YAML file.
-        overrides: texts such as `optimizer.lr=0.01`, values in YAML.
+        config: a YAML file, or the same as a mapping, or a config to be changed.
+        overrides: a text such as `optimizer.lr=0.01`, with the value in YAML, or several.
 
     Returns:
         The config, with the location of each of its values.
 
     Raises:
         ConfigError: the config is invalid; lists every problem with file, line and column.
-        UsageError: an override is malformed.
+        UsageError: an override is malformed, or there is no config.
     """
-    return config_in(config_document(path, overrides))
+    if isinstance(config, Config) and not overrides:
+        return config
+    return config_in(document_of(config, overrides))
+
+
+def document_of(config: ConfigLike, overrides: str | Sequence[str] = ()) -> Node:
+    """A config as nodes, not yet validated; arguments and errors as for `load_config`."""
+    overrides = [overrides] if isinstance(overrides, str) else overrides
+    if isinstance(config, str | Path):
+        return config_document(config, overrides)
+    if isinstance(config, Config):
+        document = _document_of(config)
+    elif isinstance(config, Mapping):
+        document = node_of(dict(config), Mark("config"))
+    else:
+        raise UsageError(
+            f"expected a config: a path, a mapping or a Config, not {type(config).__name__}"
+        )
+    for text in overrides:
+        document = apply_override(document, text)
+    return document
+
+
+def _document_of(config: Config) -> Node:
+    """The document of a config, with positions, unless the config was changed since."""
+    document, settings = config._document, config.resolved()
+    if document is not None and config_in(document).resolved() == settings:
+        return document
+    return node_of(settings, Mark("config"))
 
 
 def config_document(

@@ -24,7 +24,7 @@ from nnkit.nn.form import Form
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array, Shape
 from nnkit.task.class_weights import class_weights, counted, weights_of
-from nnkit.task.config import Config
+from nnkit.task.config import Config, ConfigLike, load_config
 from nnkit.task.targets import AnyTargets, classes_for, inputs_for, numbers_for
 
 
@@ -40,6 +40,7 @@ class PreparedSet:
             are equal.
         origins: location of each sample in its source, as in `Samples`.
         ordering: how the samples are shuffled.
+        lines: line of each sample in its text file, as in `Samples`.
     """
 
     inputs: Array | LazyArray
@@ -48,6 +49,7 @@ class PreparedSet:
     counted: Array | LazyArray | None = None
     origins: Array | LazyArray | None = None
     ordering: Ordering = FULL_SHUFFLE
+    lines: Array | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -142,7 +144,15 @@ class Task:
             )
         weights = weights_of(samples.targets, samples.weights, by_class, dtype)
         counts = counted(samples.targets, samples.weights, model.loss, self.classes)
-        return PreparedSet(inputs, targets, weights, counts, samples.origins, samples.ordering)
+        return PreparedSet(
+            inputs,
+            targets,
+            weights,
+            counts,
+            samples.origins,
+            samples.ordering,
+            samples.lines,
+        )
 
 
 def load_task(config: Config, dataset: Dataset | None = None) -> Task:
@@ -183,12 +193,12 @@ def _check_metrics(names: Sequence[str], *, for_classes: bool) -> None:
 
 
 def build_model(
-    config: Config, input_shape: Shape | None = None, dtype: str | None = None
+    config: ConfigLike, input_shape: Shape | None = None, dtype: str | None = None
 ) -> Model:
     """The config's model with initial weights.
 
     Args:
-        config: a config from `load_config`.
+        config: a config from `load_config`, or what it takes.
         input_shape: shape of one preprocessed sample; default: that of the config's data.
         dtype: type of the parameters; default: `training.precision`.
 
@@ -196,6 +206,7 @@ def build_model(
         ConfigError: a layer cannot take the shape of its input.
         DataError: the data is needed, and is missing or damaged.
     """
+    config = load_config(config)
     with config.locating():
         if input_shape is None:
             input_shape = load_task(config).input_shape
@@ -214,8 +225,11 @@ def _build_model(config: Config, input_shape: Shape, dtype: str | None) -> Model
     return Model(stages, config.loss, config.seed, dtype or config.training.precision)
 
 
-def check_data(config: Config) -> dict[str, Any]:
+def check_data(config: ConfigLike) -> dict[str, Any]:
     """Loads the config's data, runs every sample through the preprocessing, and describes it.
+
+    Args:
+        config: a config from `load_config`, or what it takes.
 
     Returns:
         `raw_shape` and `input_shape` of one sample, `target` in words, `classes`, the number of
@@ -226,6 +240,7 @@ def check_data(config: Config) -> dict[str, Any]:
         ConfigError: the split or the preprocessing does not fit the data.
         DataError: the data is missing or damaged, or contains missing values.
     """
+    config = load_config(config)
     with config.locating():
         task = load_task(config)
         for samples in task.sets.values():

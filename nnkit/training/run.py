@@ -19,7 +19,7 @@ from nnkit.ranks import ALONE, Ranks
 from nnkit.runs.checkpoint import read_checkpoint
 from nnkit.runs.differences import DATA, brief, differences, identity, identity_of
 from nnkit.runs.directory import DEFAULT_RUNS, FINISHED, RunDirectory, list_runs
-from nnkit.task.config import Config
+from nnkit.task.config import Config, ConfigLike, load_config
 from nnkit.task.task import load_task
 from nnkit.training.identity import recorded_run_name
 from nnkit.training.listeners import Listener, LogFile
@@ -31,7 +31,7 @@ from nnkit.version import __version__
 MOST_DIFFERENCES = 3  # named in the notice that there is nothing to resume
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Run:
     """A finished or interrupted run.
 
@@ -48,6 +48,16 @@ class Run:
     interrupted: bool = False
     already_finished: bool = False
 
+    @property
+    def results(self) -> Mapping[str, Mapping[str, float]]:
+        """The final metrics by set, such as `results["test"]["accuracy"]`; empty if interrupted."""
+        return self.summary.get("results", {})
+
+    def __repr__(self) -> str:
+        figures = self.results.get("test") or self.results.get("validation") or {}
+        shown = "".join(f", {name} {value:.4g}" for name, value in figures.items())
+        return f"<Run {self.directory}: {self.summary.get('outcome')}{shown}>"
+
     def load(self) -> TrainedModel:
         """The best model of the run."""
         run = RunDirectory(self.directory)
@@ -55,7 +65,7 @@ class Run:
 
 
 def train(
-    config: Config,
+    config: ConfigLike,
     *,
     runs: Path | str = DEFAULT_RUNS,
     resume: bool = False,
@@ -73,7 +83,7 @@ def train(
     have changed, the finished run is held against the new ones.
 
     Args:
-        config: a config from `load_config`.
+        config: a config from `load_config`, or what it takes: a path or a mapping.
         runs: the folder in which the run's folder is created.
         resume: continue an interrupted run of this config; without one, start from step 0.
         restart: train from step 0, replacing a finished or interrupted run of this config.
@@ -99,7 +109,7 @@ def train(
         GateError: a gate under `expect:` is not met; the run itself is complete. Gates over seeds
             and gates with a baseline need more than one run: `nnkit train` judges them.
     """
-    ranks.together(config.check)
+    config = ranks.together(lambda: load_config(config).check())
     run = ranks.on_first(lambda: None if restart else _finished_run(config, Path(runs)))
     if run is None:
         trainer = ranks.together(lambda: _trainer(config, dataset, Path(runs), threads, ranks))

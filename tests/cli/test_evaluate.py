@@ -110,7 +110,9 @@ def test_numbers_are_judged_by_their_own_figures(program: Program, tmp_path: Pat
     assert names == ["checkpoint", "samples", *wanted]
     assert list(program("eval", run, "--json").json["metrics"]) == wanted[1:]
     assert program("eval", run, "--predictions", "p.csv").code == 0
-    assert rows_of(tmp_path / "p.csv")[0].keys() == {"index", "row", "target", "predicted"}
+    assert rows_of(tmp_path / "p.csv")[0].keys() == {
+        *("index", "row", "line", "target", "predicted")
+    }
 
 
 def write_letters(path: Path, classes: int) -> None:
@@ -172,7 +174,7 @@ def test_writes_every_prediction(program: Program, trained: Path, tmp_path: Path
 def test_rows_are_counted_as_predict_counts_them(
     program: Program, trained: Path, tmp_path: Path
 ) -> None:
-    program("predict", TABLES / "iris.csv", "-c", trained, "--csv", "o.csv")
+    program("predict", TABLES / "iris.csv", "-c", trained, "-o", "o.csv")
     program("eval", trained, "--predictions", "p.csv")
     answers = {row["row"]: row["text"] for row in rows_of(tmp_path / "o.csv")}
     for row in rows_of(tmp_path / "p.csv"):
@@ -183,7 +185,8 @@ def test_predictions_overwrite_nothing(program: Program, trained: Path, tmp_path
     (tmp_path / "p.csv").write_text("mine")
     answer = program("eval", trained, "--predictions", "p.csv")
     assert (answer.code, answer.out) == (2, "")
-    assert answer.errors == ["p.csv already exists; choose another name"]
+    (error,) = answer.errors
+    assert error.startswith("p.csv already exists; choose another name")
     assert (tmp_path / "p.csv").read_text() == "mine"
 
 
@@ -214,9 +217,66 @@ def test_data_that_was_moved(program: Program, tmp_path: Path) -> None:
     gone = program("eval", run)
     assert (gone.code, gone.errors) == (3, [f"{here}: no such file"])
     assert program("eval", run, "--data", "there.csv", "--json").json == before
-    other = program("eval", run, "--data", TABLES / "wine.csv")
-    assert other.code in (2, 3)
-    assert other.out == ""
+
+
+# Other labelled data
+
+
+def other_table(path: Path) -> list[list[str]]:
+    """Writes rows of iris with its columns in another order, a note, and an empty line."""
+    lines = (TABLES / "iris.csv").read_text(encoding="utf-8").splitlines()
+    header, *rows = (line.split(",") for line in [lines[0], *lines[1:150:7]])
+    text = [[*reversed(cells), f"note {i}"] for i, cells in enumerate([header, *rows])]
+    path.write_text("\n\n".join(map(",".join, text)) + "\n", encoding="utf-8")
+    return rows
+
+
+def test_another_table(program: Program, trained: Path, tmp_path: Path) -> None:
+    rows = other_table(tmp_path / "other.csv")
+    answer = program("eval", trained, "--data", "other.csv", "--predictions", "p.csv")
+    assert answer.code == 0
+    assert answer.out.splitlines()[1].split() == ["samples", "22", "(all", "of", "other.csv)"]
+    found = program("eval", trained, "--data", "other.csv", "--json").json
+    assert (found["split"], found["data"], found["samples"]) == (None, "other.csv", 22)
+    lines = (tmp_path / "other.csv").read_text(encoding="utf-8").splitlines()
+    written = rows_of(tmp_path / "p.csv")
+    assert [row["row"] for row in written] == [str(i + 1) for i in range(22)]
+    for row, cells in zip(written, rows, strict=True):
+        assert lines[int(row["line"]) - 1].split(",")[:5] == cells[::-1]
+        assert row["target"] == cells[-1]
+    right = np.mean([row["target"] == row["predicted"] for row in written])
+    assert found["metrics"]["accuracy"] == right
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "why"),
+    [
+        (("--data", "none.csv"), 3, "none.csv: no such file"),
+        (("--data", TABLES / "wine.csv"), 3, "no column 'species'"),
+        (("--data", "other.csv", "--split", "test"), 2, "is not the data that this model was"),
+    ],
+)
+def test_other_data_that_cannot_be_evaluated(
+    program: Program,
+    trained: Path,
+    tmp_path: Path,
+    options: tuple[object, ...],
+    code: int,
+    why: str,
+) -> None:
+    other_table(tmp_path / "other.csv")
+    answer = program("eval", trained, *options)
+    assert (answer.code, answer.out) == (code, "")
+    assert why in answer.errors[0]
+
+
+def test_predictions_are_joined_to_the_rows_of_the_table(
+    program: Program, trained: Path, tmp_path: Path
+) -> None:
+    program("eval", trained, "--predictions", "p.csv")
+    lines = (TABLES / "iris.csv").read_text(encoding="utf-8").splitlines()
+    for row in rows_of(tmp_path / "p.csv"):
+        assert lines[int(row["line"]) - 1].endswith(f",{row['target']}")
 
 
 class TestGates:
@@ -251,3 +311,27 @@ class TestGates:
         self.train(program, "{test.accuracy: {max: 0.01}}")
         self.train(program, "{test.accuracy: {min: 0.01}}")
         assert program("eval", "iris-mlp").code == 0
+
+    def test_of_the_test_set_apply_to_other_data(self, program: Program, tmp_path: Path) -> None:
+        other_table(tmp_path / "other.csv")
+        self.train(program, "{test.accuracy: {max: 0.01}, validation.loss: {max: 0.0001}}")
+        found = program("eval", "iris-mlp", "--data", "other.csv", "--json")
+        assert (found.code, [gate["metric"] for gate in found.json["gates"]]) == (
+            4,
+            ["test.accuracy"],
+        )
+
+    @pytest.mark.slow
+    def test_with_a_baseline_do_not_apply_to_other_data(
+        self, program: Program, tmp_path: Path
+    ) -> None:
+        other_table(tmp_path / "other.csv")
+        Path("b.yaml").write_text(f"base: {IRIS}\ngrid: {{training.epochs: [2]}}\n")
+        program("batch", "b.yaml", "--write-baseline", "base.json", "-q")
+        gate = "{test.accuracy: {no_worse_than: base.json}, test.loss: {min: 0, max: 100}}"
+        self.train(program, gate)
+        found = program("eval", "iris-mlp", "--data", "other.csv", "--json")
+        assert (found.code, [gate["metric"] for gate in found.json["gates"]]) == (0, ["test.loss"])
+        assert found.err.endswith(
+            "test.accuracy is not compared with its baseline, which was measured on other data\n"
+        )

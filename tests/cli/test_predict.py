@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import csv
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import nnkit
-from nnkit.cli.predict import EMPTY
+from nnkit.cli.predictions import EMPTY
 from nnkit.task.config import config_from
 from tests.cli.program import ROOT, TABLES, Answer, Program
 
@@ -155,7 +157,7 @@ def test_numbers_where_the_target_is_one(program: Program, tmp_path: Path) -> No
     run = program("train", "c.yaml", "--set", "training.epochs=1", "--json").json["run"]
     found = program("predict", TABLES / "diabetes.csv", "-c", run, "--json").json["inputs"]
     assert len(found) == 442
-    assert found[0]["text"] == f"{found[0]['values'][0]:.6g}"
+    assert found[0]["text"] == repr(found[0]["values"][0])
 
 
 PICTURES = ROOT / "data" / "pictures"
@@ -213,10 +215,10 @@ def test_an_empty_picture_says_so(program: Program, digits: Path, tmp_path: Path
     assert answer.out == "empty.png: empty: nothing stands out from the background\n"
     found = program("predict", "empty.png", "-c", digits, "--json").json["inputs"]
     assert found == [{"path": "empty.png", "text": "", "digits": [], "note": EMPTY}]
-    program("predict", "empty.png", "-c", digits, "--csv", "out.csv")
+    program("predict", "empty.png", "-c", digits, "-o", "out.csv")
     (row,) = rows_of(tmp_path / "out.csv")
     assert row == {"path": "empty.png", "note": EMPTY} | dict.fromkeys(
-        ("row", "text", "confidence", "error"), ""
+        ("row", "line", "text", "confidence", "error"), ""
     )
 
 
@@ -244,7 +246,7 @@ def test_a_bad_picture_among_good_ones(program: Program, digits: Path) -> None:
 
 
 def test_a_csv_file_has_a_row_a_picture(program: Program, digits: Path, tmp_path: Path) -> None:
-    with_a_bad_one(program, digits, "--csv", "out.csv")
+    with_a_bad_one(program, digits, "-o", "out.csv")
     bad, good = rows_of(tmp_path / "out.csv")
     assert "not a picture" in bad["error"]
     assert bad["text"] == good["error"] == ""
@@ -255,16 +257,15 @@ def test_a_csv_file_has_a_row_a_picture(program: Program, digits: Path, tmp_path
 def test_a_csv_file_is_written_whole_or_not_at_all(
     program: Program, digits: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "out.csv").write_text("kept")
     (tmp_path / "taken").write_text("no folder for drawings")
-    before = sorted(tmp_path.iterdir())
+    program("predict", NUMBER, "-c", digits, "-o", "out.csv")
+    kept, before = (tmp_path / "out.csv").read_text(), sorted(tmp_path.iterdir())
     answer = program(
-        *("predict", NUMBER, NUMBER, "-c", digits, "--csv", "out.csv", "--annotate", "taken")
+        *("predict", NUMBER, NUMBER, "-c", digits, "-o", "out.csv", "--annotate", "taken")
     )
     assert answer.code == 1
-    assert (tmp_path / "out.csv").read_text() == "kept"
+    assert (tmp_path / "out.csv").read_text() == kept
     assert sorted(tmp_path.iterdir()) == before
-    program("predict", NUMBER, "-c", digits, "--csv", "out.csv")
     assert len(rows_of(tmp_path / "out.csv")) == 1
 
 
@@ -275,7 +276,7 @@ def test_a_csv_file_is_written_whole_or_not_at_all(
 def test_an_impossible_csv_path_is_rejected_before_any_work(
     program: Program, digits: Path, name: str, why: str
 ) -> None:
-    answer = program("predict", NUMBER, "-c", digits, "--csv", name)
+    answer = program("predict", NUMBER, "-c", digits, "-o", name)
     assert (answer.code, answer.out) == (2, "")
     assert answer.errors[0].startswith(why)
 
@@ -342,3 +343,185 @@ def test_an_array_without_samples_is_an_error(
 def test_reject_is_refused_where_no_digits_are_read(program: Program, trained: Path) -> None:
     answer = program("predict", TABLES / "iris.csv", "-c", trained, "--reject", "0.5")
     assert (answer.code, answer.errors) == (2, ["--reject is for models that read digits"])
+
+
+# Numbers, probabilities, bad rows, and other kinds of input
+
+
+@pytest.fixture(scope="module")
+def flows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Returns the folder of a run with two real targets of different size."""
+    folder = tmp_path_factory.mktemp("flows")
+    rows = [(i % 7, i % 5, 12_344_000.25 + 3 * i, i / 8) for i in range(40)]
+    lines = ["a,b,people,share", *(",".join(map(str, row)) for row in rows)]
+    (folder / "t.csv").write_text("\n".join(lines) + "\n")
+    source = {"kind": "csv", "path": str(folder / "t.csv"), "label": ["people", "share"]}
+    config = config_from(
+        {
+            "name": "flows",
+            "data": {"source": source},
+            "architecture": {"layers": [{"dense": 2}]},
+            "activation": {"output": "identity"},
+            "loss": "squared_error",
+            "optimizer": {"kind": "sgd", "lr": 0.01},
+            "training": {"epochs": 2, "precision": "float64"},
+        }
+    )
+    return nnkit.train(config, runs=folder / "runs").directory
+
+
+def test_several_numbers_have_a_column_each_with_all_digits(
+    program: Program, flows: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "n.csv").write_text("b,a\n1,2\n3,4\n")
+    answer = program("predict", "n.csv", "-c", flows, "-o", "o.csv")
+    assert answer.code == 0
+    model = nnkit.load_checkpoint(flows)
+    expected = model.predict([[2, 1], [4, 3]])
+    for row, line, values in zip(
+        rows_of(tmp_path / "o.csv"), answer.out.splitlines(), expected, strict=True
+    ):
+        assert [float(row["predicted_people"]), float(row["predicted_share"])] == values.tolist()
+        assert row["text"].split() == [row["predicted_people"], row["predicted_share"]]
+        assert line.endswith(f": {values[0]:,.9g}  {values[1]:,.9g}")
+    found = program("predict", "n.csv", "-c", flows, "--json").json["inputs"]
+    assert [answer["values"] for answer in found] == expected.tolist()
+    assert found[0]["predicted"] == dict(zip(("people", "share"), expected[0], strict=True))
+
+
+def test_a_bad_row_does_not_stop_the_others(
+    program: Program, trained: Path, rows: Path, tmp_path: Path
+) -> None:
+    lines = rows.read_text().splitlines()
+    lines[2] = lines[2].replace("4.9", "")
+    rows.write_text("\n".join(lines))
+    answer = program("predict", rows, "-c", trained, "-o", "o.csv")
+    assert answer.code == 3
+    assert [line.partition(": ")[0] for line in answer.out.splitlines()] == [
+        f"{rows} row 1",
+        f"{rows} row 3",
+    ]
+    (error,) = answer.errors
+    assert error.startswith(f"{rows}:3: column 'sepal_length' is missing; fill it in, or train")
+    written = rows_of(tmp_path / "o.csv")
+    assert [(row["row"], row["line"]) for row in written] == [("1", "2"), ("2", "3"), ("3", "4")]
+    assert [row["error"] for row in written] == ["", error, ""]
+    found = program("predict", rows, "-c", trained, "--json")
+    assert (found.code, found.json["inputs"][1]) == (
+        3,
+        {"path": str(rows), "row": 2, "line": 3, "error": error},
+    )
+
+
+def test_a_bad_row_of_an_array(program: Program, trained: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", [[5.1, 3.5, 1.4, 0.2], [5.1, np.nan, 1.4, 0.2]])
+    answer = program("predict", "x.npy", "-c", trained)
+    assert (answer.code, len(answer.out.splitlines())) == (3, 1)
+    assert answer.errors[0].startswith("x.npy row 2: column 'sepal_width' is missing")
+
+
+def test_a_row_whose_outputs_overflow(program: Program, flows: Path, tmp_path: Path) -> None:
+    (tmp_path / "n.csv").write_text("a,b\n1,1e308\n1,2\nx,2\n")
+    answer = program("predict", "n.csv", "-c", flows)
+    assert answer.code == 3
+    assert answer.out.startswith("n.csv row 2: ")
+    overflow, word = answer.errors
+    assert overflow == "n.csv:2: the inputs are so large that the network's outputs are not finite"
+    assert word == "n.csv:4: column 'a': 'x' is not a number"
+
+
+def test_probabilities_of_each_class(
+    program: Program, trained: Path, rows: Path, tmp_path: Path
+) -> None:
+    names = ["setosa", "versicolor", "virginica"]
+    asked = ("predict", rows, "-c", trained, "--probabilities")
+    answer = program(*asked, "-o", "o.csv")
+    P = nnkit.load_checkpoint(trained).probabilities(np.loadtxt(rows, delimiter=",", skiprows=1))
+    assert P is not None
+    for i, row in enumerate(rows_of(tmp_path / "o.csv")):
+        written = [row[f"probability_{name}"] for name in names]
+        assert np.array(written, dtype=np.float32).tolist() == P[i].tolist()
+    shown = "".join(f"  {name} {100 * p:.1f} %" for name, p in zip(names, P[0], strict=True))
+    assert answer.out.splitlines()[0] == f"{rows} row 1: setosa{shown}"
+    found = program(*asked, "--json").json["inputs"][0]["probabilities"]
+    assert list(found) == names
+    np.testing.assert_allclose(list(found.values()), P[0], rtol=1e-7)
+
+
+def test_probabilities_of_a_single_digit(program: Program, digits: Path) -> None:
+    (found,) = program(
+        "predict", PICTURES / "7.png", "-c", digits, "--probabilities", "--json"
+    ).json["inputs"]
+    assert list(found["probabilities"]) == list("0123456789")
+    assert sum(found["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+
+
+def test_probabilities_need_a_model_that_has_them(program: Program, flows: Path) -> None:
+    answer = program("predict", TABLES / "iris.csv", "-c", flows, "--probabilities")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.errors[0].startswith("--probabilities is for models that predict classes")
+
+
+def piped(
+    program: Program, patch: pytest.MonkeyPatch, content: bytes, *arguments: object
+) -> Answer:
+    with TextIOWrapper(BytesIO(content)) as stream:
+        patch.setattr("sys.stdin", stream)
+        return program("predict", *arguments)
+
+
+class TestStandardInput:
+    def test_is_a_table(
+        self, program: Program, trained: Path, rows: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        answer = piped(program, monkeypatch, rows.read_bytes(), "-", "-c", trained)
+        assert (answer.code, answer.err) == (0, "")
+        named = program("predict", rows, "-c", trained)
+        assert answer.out == named.out.replace(str(rows), "stdin")
+
+    def test_is_a_picture(self, program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+        answer = piped(program, monkeypatch, NUMBER.read_bytes(), "-")
+        assert answer.out.startswith("stdin: 50419  ")
+
+    def test_is_an_array(
+        self, program: Program, trained: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        content = BytesIO()
+        np.save(content, [[5.1, 3.5, 1.4, 0.2]])
+        answer = piped(program, monkeypatch, content.getvalue(), "-", "-c", trained)
+        assert answer.out.startswith("stdin row 1: setosa")
+
+    def test_errors_name_it(
+        self, program: Program, trained: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        answer = piped(program, monkeypatch, b"a,b\n1,2\n", "-", "-c", trained)
+        assert answer.code == 3
+        assert answer.errors[0].startswith("stdin: no column 'sepal_length'")
+        assert piped(program, monkeypatch, b"", "-", "-c", trained).errors[0].startswith("stdin: ")
+
+    def test_is_read_once(self, program: Program, trained: Path) -> None:
+        answer = program("predict", "-", "-", "-c", trained)
+        assert (answer.code, answer.errors) == (
+            2,
+            ["standard input, -, can be read only once"],
+        )
+
+
+@pytest.mark.parametrize("arrays", [["inputs", "ids"], ["x"]])
+def test_archives_of_arrays(
+    program: Program, digits: Path, tmp_path: Path, arrays: list[str]
+) -> None:
+    images = np.zeros((2, 28, 28), dtype=np.uint8)
+    named: dict[str, Any] = dict.fromkeys(arrays, images)
+    np.savez(tmp_path / "x.npz", **named)
+    found = program("predict", "x.npz", "-c", digits, "--json").json["inputs"]
+    assert [answer["row"] for answer in found] == [1, 2]
+    assert all(answer["text"] in "0123456789" for answer in found)
+
+
+def test_an_archive_of_other_arrays_is_an_error(
+    program: Program, digits: Path, tmp_path: Path
+) -> None:
+    np.savez(tmp_path / "x.npz", a=np.zeros(3), b=np.zeros(3))
+    answer = program("predict", "x.npz", "-c", digits)
+    assert (answer.code, answer.errors) == (3, ["x.npz: no array 'inputs'; available: a, b"])

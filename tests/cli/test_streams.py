@@ -176,7 +176,7 @@ class TestReaderLeft:
     def test_a_table_is_written_whole(self, tmp_path: Path, trained: Path, unread: int) -> None:
         table = TABLES / "iris.csv"
         answer = process(
-            "predict", table, "-c", trained, "--csv", "o.csv", folder=tmp_path, stdout=unread
+            "predict", table, "-c", trained, "-o", "o.csv", folder=tmp_path, stdout=unread
         )
         assert (answer.code, answer.err) == (0, "")
         rows = (tmp_path / "o.csv").read_text(encoding="utf-8").splitlines()
@@ -243,7 +243,7 @@ WRITES: dict[str, tuple[tuple[object, ...], str]] = {
     "init --csv": (("c.yaml", "--csv", TABLES / "iris.csv"), "c.yaml"),
     "train": ((IRIS, *SHORT), "runs/iris-mlp-*/config.yaml"),
     "eval": (("RUN", "--predictions", "p.csv"), "p.csv"),
-    "predict --csv": ((TABLES / "iris.csv", "-c", "RUN", "--csv", "o.csv"), "o.csv"),
+    "predict -o": ((TABLES / "iris.csv", "-c", "RUN", "-o", "o.csv"), "o.csv"),
     "predict --annotate": ((PICTURE, "--annotate", "a.png"), "a.png"),
     "predict --debug-dir": ((PICTURE, "--debug-dir", "d"), "d/01-grey.png"),
     "trace": ((XOR, "-o", "t.html"), "t.html"),
@@ -262,7 +262,7 @@ def test_a_full_disk_names_the_file_and_leaves_none(
 ) -> None:
     monkeypatch.setenv("NNKIT_DATA", str(ROOT / "data"))
     arguments, file = WRITES[call]
-    name = call.partition(" --")[0].split()
+    name = call.partition(" -")[0].split()
     with file_size_limit(0):
         answer = program(*name, *(trained if part == "RUN" else part for part in arguments))
     assert answer.code == 1
@@ -296,7 +296,7 @@ class TestNamesThatAreNotUtf8:
     def test_pictures_are_read_and_drawn(self, program: Program, odd: Path) -> None:
         shutil.copy(PICTURE, odd / "7.png")
         shutil.copy(PICTURE, odd / os.fsdecode(b"\xe9.png"))
-        to_files = ("--csv", odd / "o.csv", "--annotate", odd / "a", "--debug-dir", odd / "d")
+        to_files = ("-o", odd / "o.csv", "--annotate", odd / "a", "--debug-dir", odd / "d")
         answer = program("predict", odd.name, *to_files)
         assert (answer.code, answer.err) == (0, "")
         paths = [r"caf\xe9/7.png", r"caf\xe9/\xe9.png"]

@@ -36,7 +36,7 @@ def write(tmp_path: Path) -> Any:
     [
         ("", (), 2, "search: this key is required"),
         (SPACE + SEARCH, ("--show",), 3, "no trials yet; train some without --show"),
-        (SPACE + SEARCH, ("-o", "mine.yaml"), 2, "mine.yaml exists and is not the best config"),
+        (SPACE + SEARCH, ("-o", "mine.yaml"), 2, "mine.yaml already exists"),
         (SPACE + SEARCH, ("--chart", "chart.txt"), 2, "must end in .png or .svg"),
         (SPACE + SEARCH, ("--storage", "nosuch://x", "--show"), 2, "cannot be opened"),
     ],

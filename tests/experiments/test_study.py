@@ -13,7 +13,7 @@ from nnkit.errors import UsageError
 from nnkit.experiments.job import Ending
 from nnkit.experiments.presence import Presence, is_alive
 from nnkit.experiments.study import PROCESSES, Study
-from nnkit.experiments.tune_reports import check_best_file, config_of, write_best
+from nnkit.experiments.tune_reports import config_of, write_best
 from nnkit.runs.checkpoint import read_checkpoint
 from nnkit.runs.directory import RunDirectory
 from tests.experiments.tune_files import BASE, LR, SEARCH, Interruptions, study_of, train
@@ -226,19 +226,6 @@ def test_the_best_config_is_the_same_run(tmp_path: Path) -> None:
     anew = nnkit.train(config, runs=tmp_path / "other", threads=1)
     assert anew.summary["weights_sha256"] == found.summary["weights_sha256"]
     assert best.value == anew.summary["results"]["validation"]["loss"]
-
-
-def test_a_file_of_the_user_is_not_overwritten(tmp_path: Path) -> None:
-    study = study_of(tmp_path, LR + SEARCH)
-    train(study, 1)
-    best, path = study.best(), tmp_path / "best.yaml"
-    assert best is not None
-    check_best_file(path, study.checked.file)
-    write_best(study, best, path)
-    check_best_file(path, study.checked.file)
-    path.write_text("name: mine\n")
-    with pytest.raises(UsageError, match="exists and is not the best config"):
-        check_best_file(path, study.checked.file)
 
 
 @pytest.mark.slow

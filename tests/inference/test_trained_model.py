@@ -56,6 +56,10 @@ def test_numbers_are_predicted_in_their_unit(tmp_path: Path) -> None:
     error = np.abs(trained.predict(raw.inputs) - raw.targets).mean()
     assert error == pytest.approx(run.summary["results"]["test"]["mae"], rel=1e-6)
     assert trained.confidence(raw.inputs) is None
+    inputs = np.vstack([raw.inputs[:1], np.full_like(raw.inputs[:1], 1e300)])
+    (large,) = trained.overflowing(inputs).items()
+    assert large == (1, "the inputs are so large that the network's outputs are not finite")
+    assert trained.target_names == ("progression",)
 
 
 def test_the_inference_activation_changes_outputs_but_not_decisions(tmp_path: Path) -> None:
@@ -73,7 +77,7 @@ def test_the_inference_activation_changes_outputs_but_not_decisions(tmp_path: Pa
     ("X", "message"),
     [
         (np.ones((2, 5)), r"inputs of shape \(2, 5\); this model expects \(n, 4\)"),
-        (np.array([["a"] * 4]), "which is not numeric"),
+        (np.array([["a"] * 4]), "row 1: column 'sepal_length': 'a' is not a number"),
         (np.full((1, 4), np.inf), "NaN or infinity"),
         (np.full((1, 4), np.nan), "missing value"),
     ],

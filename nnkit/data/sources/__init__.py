@@ -8,7 +8,8 @@ from nnkit.config.spec import Tagged
 from nnkit.data.sources.arrays import Idx, Npy, Npz
 from nnkit.data.sources.csv import Csv
 from nnkit.data.sources.image_folder import ImageFolder
+from nnkit.data.sources.memory_source import Memory
 from nnkit.data.sources.mnist import Mnist
 from nnkit.data.sources.shards import Shards
 
-AnySource = Annotated[Mnist | Idx | Npy | Npz | Csv | ImageFolder | Shards, Tagged()]
+AnySource = Annotated[Mnist | Idx | Npy | Npz | Csv | ImageFolder | Shards | Memory, Tagged()]

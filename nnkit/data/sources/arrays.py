@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 import zipfile
 from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Self
 
@@ -12,11 +14,13 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from nnkit.config.spec import FilePath
-from nnkit.data.dataset import Array, Dataset, Samples, check_pair, sample_weights
+from nnkit.data.dataset import Array, Column, Dataset, Samples, check_pair, sample_weights
 from nnkit.data.idx import read_idx
 from nnkit.data.npy import UNREADABLE, npy_header
-from nnkit.data.sources.source import Source, existing, targets_of
+from nnkit.data.sources.source import Source, existing, renumbered, targets_of
 from nnkit.errors import DataError
+
+TEST_SET = {"test_inputs", "test_targets", "test_weights"}  # settings
 
 
 class _Arrays(Source):
@@ -79,6 +83,17 @@ class _Arrays(Source):
         return self.model_copy(
             update={name: str(folder / Path(file).name) for name, file in named.items() if file}
         )
+
+    def read_labelled(
+        self, place: Path, columns: Sequence[Column], label: str, classes: Sequence[str] | None
+    ) -> Samples:
+        if place.suffix.lower() == ".npz" and not isinstance(self, Npz):
+            return Npz(path=str(place)).read_labelled(place, columns, label, classes)
+        no_test = dict.fromkeys(type(self).model_fields.keys() & TEST_SET)
+        source = self.moved(place).model_copy(update=no_test)
+        samples, names = source._samples(source.inputs, source.targets, source.weight_names[0])
+        numbers = renumbered(np.asarray(samples.targets), names, classes, str(place))
+        return replace(samples, targets=numbers)
 
     def _samples(
         self, inputs: str, targets: str, weights: str | None
@@ -194,6 +209,21 @@ def read_npz(path: Path, name: str) -> Array:
                 return array
     except UNREADABLE as error:
         raise DataError(f"{path}: not a readable .npz file ({error})") from None
+
+
+def read_npz_inputs(path: Path, name: str) -> Array:
+    """Reads the array of inputs in a .npz archive: that of a name, or the only one.
+
+    Raises:
+        DataError: the file is not a readable archive, or has several arrays of other names.
+    """
+    existing(str(path), "file")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [entry.removesuffix(".npy") for entry in archive.namelist()]
+    except UNREADABLE as error:
+        raise DataError(f"{path}: not a readable .npz file ({error})") from None
+    return read_npz(path, names[0] if len(names) == 1 else name)
 
 
 def _start(path: Path, entry: zipfile.ZipInfo) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isinf, isnan
 from pathlib import Path
@@ -14,7 +14,7 @@ from pydantic import Field
 
 from nnkit.config.spec import FilePath, Listed
 from nnkit.data.dataset import Array, Column, Dataset, Samples
-from nnkit.data.sources.source import Source, existing
+from nnkit.data.sources.source import Source, TableRows, existing, renumbered
 from nnkit.errors import DataError, SettingError
 
 MOST_CLASSES = 20  # integer labels with more distinct values than this are regression targets
@@ -50,13 +50,44 @@ class Csv(Source):
     )
     ignore: Annotated[tuple[str, ...], Listed] = Field((), description="Columns to leave out.")
 
-    def read_table(self, path: Path, columns: Sequence[Column]) -> Array:
-        table = read_table(path, self.delimiter, self.header)
+    def read_rows(self, path: Path, columns: Sequence[Column]) -> TableRows:
+        errors: dict[int, str] = {}
+        table = read_table(path, self.delimiter, self.header, errors)
+        return TableRows(self._inputs(table, columns, errors), table.lines, errors)
+
+    def read_labelled(
+        self, place: Path, columns: Sequence[Column], label: str, classes: Sequence[str] | None
+    ) -> Samples:
+        table = read_table(place, self.delimiter, self.header)
+        missing = frozenset(self.missing)
+        if isinstance(self.label, tuple):
+            labels = [table.index(name) for name in self.label]
+        else:
+            # By name, if the checkpoint knows it, because the columns may be in another order.
+            labels = [table.index(label if self.header and label else self.label)]
+        if classes is None:
+            parts = [_targets(table, index, missing, "regression")[0] for index in labels]
+            targets = np.hstack(parts)
+        else:
+            numbers, names = _targets(table, labels[0], missing, "classification", least=1)
+            targets = renumbered(numbers, names, classes, str(place))
+        weights = None if self.weights is None else table.index(self.weights)
+        return Samples(
+            self._inputs(table, columns),
+            targets,
+            None if weights is None else _weights(table, weights, missing),
+            lines=np.array(table.lines),
+        )
+
+    def _inputs(
+        self, table: CsvTable, columns: Sequence[Column], errors: dict[int, str] | None = None
+    ) -> Array:
+        """The raw inputs (n, columns) of another table; `errors` as for `CsvTable.column`."""
         missing = frozenset(self.missing)
         parts = []
         for column in columns:
             index = table.index(column.name if self.header else int(column.name))
-            parts.append(table.column(index, missing, column.categories)[1])
+            parts.append(table.column(index, missing, column.categories, errors)[1])
         return np.column_stack(parts)
 
     def load(self) -> Dataset:
@@ -79,7 +110,12 @@ class Csv(Source):
         columns = [table.column(i, missing) for i in chosen]
         inputs = np.column_stack([values for _, values in columns])
         return Dataset(
-            Samples(inputs, targets, _weights(table, weights[0], missing) if weights else None),
+            Samples(
+                inputs,
+                targets,
+                _weights(table, weights[0], missing) if weights else None,
+                lines=np.array(table.lines),
+            ),
             classes=classes,
             columns=tuple(column for column, _ in columns),
             label=label,
@@ -144,7 +180,11 @@ class CsvTable:
         )
 
     def column(
-        self, index: int, missing: frozenset[str], categories: tuple[str, ...] | None = None
+        self,
+        index: int,
+        missing: frozenset[str],
+        categories: tuple[str, ...] | None = None,
+        errors: dict[int, str] | None = None,
     ) -> tuple[Column, Array]:
         """Converts a column to float64 (n,), missing values to NaN and words to their indices.
 
@@ -152,13 +192,17 @@ class CsvTable:
             index: index of the column.
             missing: cell contents that mean a missing value.
             categories: the allowed words, or `()` for a column of numbers; None to infer them.
+            errors: if given, receives a message for each row with a wrong cell, which then becomes
+                NaN, instead of an exception; rows that are in it already are left out.
 
         Raises:
             DataError: a cell is infinite or not allowed by the categories; the message gives the
                 line.
         """
         name = self.names[index]
-        cells = [row[index].strip() for row in self.rows]
+        skipped = errors or {}
+        cells = ["" if i in skipped else row[index].strip() for i, row in enumerate(self.rows)]
+        missing |= {""} if skipped else frozenset()
         if categories is None:
             present = {cell for cell in cells if cell not in missing}
             categories = () if all(map(_is_number, present)) else tuple(sorted(present))
@@ -167,25 +211,48 @@ class CsvTable:
         for i, cell in enumerate(cells):
             if cell in missing:
                 continue
-            where = f"{self.path}:{self.lines[i]}: column '{name}'"
-            if categories:
-                if cell not in numbers:
-                    known = _some(categories)
-                    raise DataError(f"{where}: '{cell}' is not among the known values {known}")
-                values[i] = numbers[cell]
-            elif not _is_number(cell):
-                raise DataError(f"{where}: '{cell}' is not a number")
-            else:
-                values[i] = float(cell)
-                if isinf(values[i]) or isnan(values[i]):
-                    raise DataError(
-                        f"{where}: '{cell}' is not a finite number; empty the cell if it is missing"
-                    )
+            try:
+                values[i] = _value(cell, numbers)
+            except ValueError as error:
+                message = f"{self.path}:{self.lines[i]}: column '{name}': '{cell}' {error}"
+                if errors is None:
+                    raise DataError(message) from None
+                errors[i] = message
         return Column(name, categories), values
 
 
-def read_table(path: Path, delimiter: str = ",", header: bool = True) -> CsvTable:
+def _value(cell: str, numbers: Mapping[str, float]) -> float:
+    """The number in a cell, or that of a word if the words have numbers.
+
+    Raises:
+        ValueError: there is none; the message says why.
+    """
+    if numbers:
+        if cell not in numbers:
+            raise ValueError(f"is not among the known values {_some(tuple(numbers))}")
+        return numbers[cell]
+    if not _is_number(cell):
+        raise ValueError("is not a number")
+    value = float(cell)
+    if isinf(value) or isnan(value):
+        raise ValueError("is not a finite number; empty the cell if it is missing")
+    return value
+
+
+def read_table(
+    path: Path,
+    delimiter: str = ",",
+    header: bool = True,
+    errors: dict[int, str] | None = None,
+) -> CsvTable:
     """Reads a CSV file.
+
+    Args:
+        path: the file.
+        delimiter: the field separator.
+        header: whether the first row names the columns.
+        errors: if given, receives a message for each row with the wrong number of cells, by its
+            index, instead of an exception.
 
     Raises:
         DataError: the file is missing, not text or empty, two columns have the same name, or a row
@@ -204,10 +271,13 @@ def read_table(path: Path, delimiter: str = ",", header: bool = True) -> CsvTabl
                     remedy = "leave an empty cell for a missing value"
                     if len(row) > len(rows[0]):
                         remedy = f"put quotes around a cell that contains a '{delimiter}'"
-                    raise DataError(
+                    message = (
                         f"{path}:{reader.line_num}: {len(row)} cells, "
                         f"but the rows above have {len(rows[0])}; {remedy}"
                     )
+                    if errors is None:
+                        raise DataError(message)
+                    errors[len(rows) - (1 if header else 0)] = message
                 rows.append(row)
                 lines.append(reader.line_num)
     except UnicodeDecodeError:
@@ -245,7 +315,7 @@ def _some(names: Sequence[str], most: int = 12) -> str:
 
 
 def _targets(
-    table: CsvTable, label: int, missing: frozenset[str], task: str | None
+    table: CsvTable, label: int, missing: frozenset[str], task: str | None, least: int = 2
 ) -> tuple[Array, tuple[str, ...] | None]:
     cells = [row[label].strip() for row in table.rows]
     for cell, line in zip(cells, table.lines, strict=True):
@@ -262,7 +332,7 @@ def _targets(
     if all(map(_is_number, set(cells))):
         cells = [_plain(float(cell)) for cell in cells]  # 1 and 1.0 are one class
     ordered = sorted(set(cells), key=lambda c: (0, float(c), c) if _is_number(c) else (1, 0.0, c))
-    if len(ordered) < 2:
+    if len(ordered) < least:
         raise DataError(
             f"{table.path}: all labels are '{ordered[0]}'; choose another column with "
             "data.source.label"

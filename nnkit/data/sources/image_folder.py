@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,8 +10,8 @@ import numpy as np
 from pydantic import Field
 
 from nnkit.config.spec import Count, FilePath, Listed
-from nnkit.data.dataset import Array, Dataset, Samples
-from nnkit.data.sources.source import Source, existing
+from nnkit.data.dataset import Array, Column, Dataset, Samples
+from nnkit.data.sources.source import Source, check_known_classes, existing
 from nnkit.errors import DataError
 
 
@@ -39,7 +40,17 @@ class ImageFolder(Source):
             raise DataError(f"{test}: has folders that are not in {train}: {names}")
         return Dataset(self._read(train, classes), self._read(test, classes), classes)
 
-    def _read(self, root: Path, classes: tuple[str, ...]) -> Samples:
+    def read_labelled(
+        self, place: Path, columns: Sequence[Column], label: str, classes: Sequence[str] | None
+    ) -> Samples:
+        root = existing(str(place), "folder")
+        if classes is None:  # for an autoencoder, which has none
+            return self._read(root, _folders(root))
+        unknown = [name for name in _folders(root) if name not in classes]
+        check_known_classes(unknown, classes, str(place))
+        return self._read(root, classes)
+
+    def _read(self, root: Path, classes: Sequence[str]) -> Samples:
         files = [
             (number, file) for number, name in enumerate(classes) for file in _pictures(root / name)
         ]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from nnkit.data.dataset import Dataset, Samples, check_pair, class_targets
+from nnkit.data.dataset import Column, Dataset, Samples, check_pair, class_targets
 from nnkit.data.idx import read_idx
+from nnkit.data.sources.arrays import Idx, Npz
 from nnkit.data.sources.source import Source
 from nnkit.errors import DataError
 from nnkit.paths import cache_folder
@@ -31,6 +33,15 @@ class Mnist(Source):
     def files(self) -> list[Path]:
         folder = find_mnist()
         return [] if folder is None else [folder / name for name in FILES]
+
+    def read_labelled(
+        self, place: Path, columns: Sequence[Column], label: str, classes: Sequence[str] | None
+    ) -> Samples:
+        if place.suffix.lower() == ".npz":
+            return Npz(path=str(place)).read_labelled(place, columns, label, classes)
+        images, labels = FILES[2:]
+        pair = Idx(inputs=str(place / images), targets=str(place / labels))
+        return pair.read_labelled(place, columns, label, classes)
 
     def load(self) -> Dataset:
         folder = find_mnist()

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from pydantic import Field
 
 from nnkit.config.spec import Count, FilePath
-from nnkit.data.dataset import Array, Column, Dataset
-from nnkit.data.sources.csv import read_table
-from nnkit.data.sources.source import Source, existing
+from nnkit.data.dataset import Column, Dataset
+from nnkit.data.sources.csv import Csv
+from nnkit.data.sources.source import Source, TableRows, existing
 
 
 class Shards(Source):
@@ -51,9 +50,7 @@ class Shards(Source):
         check_alike([groups.shards[0], test_groups.shards[0]])
         return dataset(groups, test_groups, self.window)
 
-    def read_table(self, path: Path, columns: Sequence[Column]) -> Array:
+    def read_rows(self, path: Path, columns: Sequence[Column]) -> TableRows:
         if not columns:  # .npy shards, or lists
-            return super().read_table(path, columns)
-        table = read_table(path)
-        found = [table.column(table.index(c.name), frozenset({""}), ()) for c in columns]
-        return np.column_stack([values for _, values in found])
+            return super().read_rows(path, columns)
+        return Csv(path=str(path), missing=("",)).read_rows(path, columns)

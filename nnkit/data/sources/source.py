@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 
 from nnkit.config.spec import PATH_SETTINGS, Component
-from nnkit.data.dataset import Array, Column, Dataset, class_targets
+from nnkit.data.dataset import Array, Column, Dataset, Samples, class_targets
 from nnkit.errors import DataError, UsageError
+
+MOST_NAMED = 12  # classes in an error message
+
+
+@dataclass(frozen=True, slots=True)
+class TableRows:
+    """The rows of a table as raw inputs, and the reason why some of them cannot be used.
+
+    Attributes:
+        inputs: raw inputs (n, columns), NaN for missing and for unreadable cells.
+        lines: the line of each row in its file, from 1, (n,).
+        errors: a message with file and line for each unusable row, by its index.
+    """
+
+    inputs: Array
+    lines: Sequence[int]
+    errors: Mapping[int, str]
 
 
 class Source(Component):
@@ -53,8 +71,10 @@ class Source(Component):
         """
         raise DataError(f"{path}: this model reads {self.tag()} data, not pictures")
 
-    def read_table(self, path: Path, columns: Sequence[Column]) -> Array:
-        """Reads a table as raw inputs (n, columns), in the same way as the source's own table.
+    def read_rows(self, path: Path, columns: Sequence[Column]) -> TableRows:
+        """Reads the rows of a table, in the same way as the source's own table.
+
+        A wrong cell makes its row unusable, but not the others.
 
         Args:
             path: the file.
@@ -64,6 +84,41 @@ class Source(Component):
             DataError: the table does not exist, a column is missing, or the source has no tables.
         """
         raise DataError(f"{path}: this model reads {self.tag()} data, not CSV")
+
+    def read_table(self, path: Path, columns: Sequence[Column]) -> Array:
+        """Reads a table as raw inputs (n, columns), in the same way as the source's own table.
+
+        Args:
+            path: the file.
+            columns: as for `read_rows`.
+
+        Raises:
+            DataError: the table or a cell of it cannot be read.
+        """
+        rows = self.read_rows(path, columns)
+        for message in rows.errors.values():
+            raise DataError(message)
+        return rows.inputs
+
+    def read_labelled(
+        self, place: Path, columns: Sequence[Column], label: str, classes: Sequence[str] | None
+    ) -> Samples:
+        """Reads all samples of another labelled file or folder, to evaluate a model on them.
+
+        Args:
+            place: the file or folder.
+            columns: the columns of the table that the model was trained on; empty for other data.
+            label: the name of the predicted quantity, if the source gives one.
+            classes: the names of the classes that the model predicts, by number; None for numbers.
+
+        Raises:
+            DataError: the data cannot be read, or contains a class that the model does not know.
+            UsageError: the source has no path.
+        """
+        dataset = self.moved(place).load()
+        samples = dataset.samples
+        numbers = renumbered(samples.targets[:], dataset.classes, classes, str(place))
+        return replace(samples, targets=numbers)
 
 
 def targets_of(labels: Array, place: str) -> tuple[Array, tuple[str, ...] | None]:
@@ -84,6 +139,53 @@ def targets_of(labels: Array, place: str) -> tuple[Array, tuple[str, ...] | None
         numbers = class_targets(labels, count, place)
         return numbers, tuple(map(str, range(max(count, 2))))
     return np.asarray(labels, dtype=np.float64).reshape(len(labels), -1), None
+
+
+def renumbered(
+    targets: Array, names: Sequence[str] | None, classes: Sequence[str] | None, place: str
+) -> Array:
+    """Targets of a file as the targets of a model, whose classes may have other numbers.
+
+    Args:
+        targets: class numbers (n,), or real targets (n, outputs).
+        names: the class names of the file; None for real targets.
+        classes: the class names of the model; None if it predicts numbers.
+        place: the file, for messages.
+
+    Raises:
+        DataError: the file has real targets, but the model predicts classes, or has a class that
+            the model does not know.
+    """
+    if classes is None:
+        # Whole numbers are taken for classes, whose names are then these numbers.
+        return targets if names is None else targets[:, None].astype(np.float64)
+    if names is None:
+        raise DataError(f"{place}: contains real numbers, but this model predicts classes")
+    number = {name: i for i, name in enumerate(classes)}
+    present = [names[i] for i in np.unique(targets)]
+    check_known_classes([name for name in present if name not in number], classes, place)
+    return np.array([number.get(name, -1) for name in names], dtype=np.int64)[targets]
+
+
+def check_known_classes(unknown: Sequence[str], classes: Sequence[str], place: str) -> None:
+    """Raises a DataError that names the unknown classes, if there are any.
+
+    Args:
+        unknown: classes that occur in the data, but not in the model.
+        classes: the class names of the model.
+        place: the file, for messages.
+    """
+    if unknown:
+        what = "the class" if len(unknown) == 1 else "the classes"
+        raise DataError(
+            f"{place}: this model does not know {what} {_some(unknown)}; "
+            f"it was trained on {_some(classes)}"
+        )
+
+
+def _some(classes: Sequence[str]) -> str:
+    more = f", … ({len(classes):,} in all)" if len(classes) > MOST_NAMED else ""
+    return ", ".join(classes[:MOST_NAMED]) + more
 
 
 def existing(path: str, what: str) -> Path:

@@ -198,3 +198,48 @@ def test_files_that_were_moved_keep_their_names(tmp_path: Path) -> None:
 def test_a_source_without_path_cannot_be_moved(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="the config of 'mnist' data contains no path"):
         Mnist().moved(tmp_path)
+
+
+class TestLabelled:
+    """Other files of the same form, for evaluation."""
+
+    def test_an_archive_for_any_source_of_arrays(self, tmp_path: Path) -> None:
+        np.savez(tmp_path / "o.npz", inputs=np.ones((3, 2)), targets=[2, 0, 2])
+        for source in (
+            Npz(path="t.npz"),
+            Npy(inputs="x.npy", targets="y.npy"),
+            Idx(inputs="x.idx", targets="y.idx"),
+            Mnist(),
+        ):
+            samples = source.read_labelled(tmp_path / "o.npz", (), "", ("0", "1", "2"))
+            assert np.asarray(samples.targets).tolist() == [2, 0, 2]
+
+    def test_the_names_of_the_arrays_are_those_of_the_config(self, tmp_path: Path) -> None:
+        np.savez(tmp_path / "o.npz", a=np.ones((3, 2)), b=[1, 0, 1])
+        source = Npz(path="t.npz", inputs="a", targets="b", test_inputs="c", test_targets="d")
+        samples = source.read_labelled(tmp_path / "o.npz", (), "", ("0", "1"))
+        assert np.asarray(samples.targets).tolist() == [1, 0, 1]
+
+    def test_files_of_the_same_names_in_another_folder(self, tmp_path: Path) -> None:
+        np.save(tmp_path / "x.npy", np.ones((2, 3)))
+        np.save(tmp_path / "y.npy", [0.5, 1.5])
+        source = Npy(inputs="elsewhere/x.npy", targets="elsewhere/y.npy")
+        samples = source.read_labelled(tmp_path, (), "", None)
+        np.testing.assert_array_equal(samples.targets, [[0.5], [1.5]])
+
+    def test_whole_numbers_are_targets_of_a_regression(self, tmp_path: Path) -> None:
+        np.savez(tmp_path / "o.npz", inputs=np.ones((2, 2)), targets=[5, 3])
+        samples = Npz(path="t.npz").read_labelled(tmp_path / "o.npz", (), "", None)
+        np.testing.assert_array_equal(samples.targets, [[5.0], [3.0]])
+
+    @pytest.mark.parametrize(
+        ("targets", "message"),
+        [
+            ([0, 5], "does not know the class 5; it was trained on 0, 1"),
+            ([0.5, 1], "contains real numbers, but this model predicts classes"),
+        ],
+    )
+    def test_targets_must_fit(self, tmp_path: Path, targets: list[float], message: str) -> None:
+        np.savez(tmp_path / "o.npz", inputs=np.ones((2, 2)), targets=targets)
+        with pytest.raises(DataError, match=message):
+            Npz(path="t.npz").read_labelled(tmp_path / "o.npz", (), "", ("0", "1"))

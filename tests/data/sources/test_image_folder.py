@@ -96,3 +96,13 @@ def test_an_unreadable_picture_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"not a picture in a supported format .PNG") as caught:
         ImageFolder(path=str(root)).load()
     assert str(caught.value).startswith(str(broken))
+
+
+def test_a_labelled_folder_has_classes_that_are_known(tmp_path: Path) -> None:
+    source = ImageFolder(path=str(paint(tmp_path / "a", {"red": 3, "green": 2})))
+    samples = source.read_labelled(paint(tmp_path / "b", {"red": 1}), (), "", ("green", "red"))
+    assert np.asarray(samples.targets).tolist() == [1]
+    assert samples.origins is not None
+    assert samples.origins[:][0] == str(tmp_path / "b" / "red" / "0.png")
+    with pytest.raises(DataError, match="does not know the class green; it was trained on blue"):
+        source.read_labelled(tmp_path / "a", (), "", ("blue", "red"))

@@ -1,0 +1,239 @@
+"""Predictions as `nnkit predict` gives them: as lines, as JSON, and as a CSV file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nnkit.cli.drawings import Drawings
+from nnkit.cli.output import print_json, say_error
+from nnkit.cli.output_files import write_output
+from nnkit.cli.standard_input import Input
+
+if TYPE_CHECKING:
+    from nnkit.data.dataset import Array
+    from nnkit.data.sources.source import TableRows
+    from nnkit.inference.trained_model import TrainedModel
+    from nnkit.reading.segmentation import Digit
+
+Answer = dict[str, Any]
+
+COLUMNS = ("path", "row", "line", "text", "confidence", "note", "error")  # of the CSV file
+DIGITS = 9  # significant digits on the terminal, which distinguish any two float32 numbers
+EMPTY = "empty: nothing stands out from the background"  # `note` of a picture without digits
+
+
+def predicted(
+    model: TrainedModel, file: Input, kind: str, *, probabilities: bool
+) -> Iterator[Answer]:
+    """Yields the prediction or the error for each row of a table, or for a picture as a whole.
+
+    Args:
+        model: the model.
+        file: the file.
+        kind: `pictures`, `csv`, `npy` or `npz`.
+        probabilities: whether to add the probability of each class.
+
+    Raises:
+        DataError: the file as a whole cannot be read.
+    """
+    rows = _rows(model, file, kind)
+    answers = _answers(model, file, rows, probabilities=probabilities)
+    for i, answer in enumerate(answers):
+        place: Answer = {"path": file.name}
+        if kind != "pictures":
+            place["row"] = i + 1
+        if kind == "csv":
+            place["line"] = int(rows.lines[i])
+        yield {**place, **answer}
+
+
+def _rows(model: TrainedModel, file: Input, kind: str) -> TableRows:
+    """Reads a file as raw inputs (n, …)."""
+    from nnkit.data.sources.source import TableRows
+    from nnkit.errors import DataError
+
+    if kind == "csv":
+        return model.read_rows(file.path)
+    if kind == "pictures":
+        from nnkit.reading.reader import picture_as_input
+
+        return TableRows(picture_as_input(model, file.path), (), {})
+    found = _array(model, file, kind)
+    if found.size == 0:
+        raise DataError(f"{file.name}: an array of shape {found.shape} contains no samples")
+    if found.shape == model.raw_shape:
+        found = found[None]
+    try:
+        incomplete = model.incomplete(found)
+    except DataError as error:
+        raise DataError(f"{file.name}: {error}") from None
+    return TableRows(
+        found, (), {i: f"{file.name} row {i + 1}: {why}" for i, why in incomplete.items()}
+    )
+
+
+def _array(model: TrainedModel, file: Input, kind: str) -> Array:
+    from nnkit.data.sources.arrays import read_npy, read_npz_inputs
+
+    if kind == "npy":
+        return read_npy(str(file.path))
+    return read_npz_inputs(file.path, getattr(model.config.data.source, "inputs", "inputs"))
+
+
+def _answers(
+    model: TrainedModel, file: Input, rows: TableRows, *, probabilities: bool
+) -> list[Answer]:
+    """The prediction or the error of each row."""
+    import numpy as np
+
+    from nnkit.errors import DataError
+
+    answers: list[Answer] = [{} for _ in rows.inputs]
+    for i, message in rows.errors.items():
+        answers[i] = {"error": file.named(message)}
+    usable = np.array([i for i, answer in enumerate(answers) if not answer], dtype=int)
+    try:
+        found = _of_samples(model, rows.inputs[usable], probabilities=probabilities)
+    except DataError:  # some outputs may be infinite, which is rare
+        large = model.overflowing(rows.inputs[usable])
+        for i, message in large.items():
+            row = int(usable[i])
+            lined = len(rows.lines) > 0
+            where = f"{file.name}:{rows.lines[row]}" if lined else f"{file.name} row {row + 1}"
+            answers[row] = {"error": f"{where}: {message}"}
+        usable = np.delete(usable, list(large))
+        found = _of_samples(model, rows.inputs[usable], probabilities=probabilities)
+    for i, answer in zip(usable, found, strict=True):
+        answers[i] = answer
+    return answers
+
+
+def _of_samples(model: TrainedModel, X: Array, *, probabilities: bool) -> list[Answer]:
+    """The prediction for each of the raw inputs (n, …).
+
+    Raises:
+        DataError: the model cannot take a sample.
+    """
+    if not len(X):
+        return []
+    values = model.predict(X)
+    if model.classes is None:
+        return [_of_numbers(model, row) for row in values]
+    answers: list[Answer] = [{"text": str(value)} for value in values]
+    if (confidence := model.confidence(X)) is not None:
+        for answer, certain in zip(answers, confidence, strict=True):
+            answer["confidence"] = _shortest(certain)
+    if probabilities and (P := model.probabilities(X)) is not None:
+        for answer, shares in zip(answers, P, strict=True):
+            numbers = map(_shortest, shares)
+            answer["probabilities"] = dict(zip(model.classes, numbers, strict=True))
+    return answers
+
+
+def _of_numbers(model: TrainedModel, values: Array) -> Answer:
+    """The prediction of numbers (outputs,); several are also given by name."""
+    numbers = list(map(_shortest, values))
+    answer: Answer = {"values": numbers, "text": " ".join(map(repr, numbers))}
+    if len(numbers) > 1:
+        answer["predicted"] = dict(zip(model.target_names, numbers, strict=True))
+    return answer
+
+
+def _shortest(value: Any) -> float:
+    """The number with the fewest digits that is the same number in its type, such as float32."""
+    return float(str(value))
+
+
+def read_digits(model: TrainedModel, file: Input, reject: float, drawings: Drawings) -> Answer:
+    """Reads all digits in a picture and writes the requested drawings."""
+    reading = drawings.read(model, file.path, reject)
+    answer: Answer = {"path": file.name, "text": reading.text}
+    if reading.confidence is not None:
+        answer["confidence"] = round(reading.confidence, 6)
+    answer["digits"] = [_digit(digit) for digit in reading.digits]
+    if not reading.digits:
+        answer["note"] = EMPTY
+    return answer
+
+
+def _digit(digit: Digit) -> Answer:
+    found: Answer = {"label": digit.label}
+    if digit.confidence is not None:
+        found["confidence"] = round(digit.confidence, 6)
+    found["box"] = list(digit.box)
+    if digit.label != digit.guess:
+        found["guess"] = digit.guess
+    return found
+
+
+@dataclass
+class AnswerWriter:
+    """Writes predictions: to standard output as they come, as JSON at the end, or to a CSV file.
+
+    Attributes:
+        as_json: whether to print JSON.
+        table: the CSV file, written at the end, completely or not at all.
+        failed: whether any prediction is an error.
+    """
+
+    as_json: bool
+    table: Path | None
+    failed: bool = False
+    _kept: list[Answer] = field(default_factory=list)
+
+    def tell(self, answer: Answer) -> None:
+        """Prints a prediction, or keeps it for the end."""
+        if self.as_json or self.table is not None:
+            self._kept.append(answer)
+        if "error" in answer:
+            self.failed = True
+            say_error(answer["error"])
+        elif not self.as_json:
+            print(_shown(answer), flush=True)
+
+    def finish(self) -> None:
+        """Writes the CSV file and the JSON, which contain all predictions."""
+        if self.table is not None:
+            write_output(self.table, _as_csv(self._kept))
+        if self.as_json:
+            print_json({"inputs": self._kept})
+
+
+def _shown(answer: Answer) -> str:
+    """Formats a prediction as one line; lines within a picture are separated by a slash."""
+    row = f" row {answer['row']}" if "row" in answer else ""
+    text = answer.get("note") or answer["text"].replace("\n", " / ")
+    if "values" in answer:
+        text = "  ".join(f"{value:,.{DIGITS}g}" for value in answer["values"])
+    certain = answer.get("confidence")
+    percent = f"  {100 * certain:.1f} %" if certain is not None else ""
+    shares = answer.get("probabilities", {})
+    each = "".join(f"  {name} {100 * share:.1f} %" for name, share in shares.items())
+    return f"{answer['path']}{row}: {text}{each or percent}"
+
+
+def _as_csv(answers: Sequence[Answer]) -> str:
+    """The predictions as CSV: `COLUMNS`, then those of each class or, if several, each number."""
+    import csv
+
+    rows = [{**answer, **_numbers(answer)} for answer in answers]
+    added = dict.fromkeys(name for answer in answers for name in _numbers(answer))
+    content = StringIO(newline="")
+    writer = csv.DictWriter(content, (*COLUMNS, *added), extrasaction="ignore", restval="")
+    writer.writeheader()
+    writer.writerows(rows)
+    return content.getvalue()
+
+
+def _numbers(answer: Answer) -> dict[str, float]:
+    """The numbers of a prediction that have columns of their own, by the name of the column."""
+    kinds = {"probability": "probabilities", "predicted": "predicted"}
+    return {
+        f"{kind}_{name}": value
+        for kind, key in kinds.items()
+        for name, value in answer.get(key, {}).items()
+    }

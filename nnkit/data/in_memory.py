@@ -1,0 +1,182 @@
+"""Data sets of arrays and tables in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nnkit.data.dataset import (
+    Array,
+    Column,
+    Dataset,
+    Samples,
+    check_pair,
+    sample_weights,
+)
+from nnkit.data.records import (
+    column_of,
+    encoded,
+    encoded_rows,
+    is_frame,
+    is_missing,
+    is_table,
+    table_of,
+)
+from nnkit.data.sources.source import check_known_classes
+from nnkit.errors import DataError
+
+TARGET = "target"  # the label of targets without a name
+
+
+def dataset_in_memory(
+    X: Any, y: Any, weights: Any = None, *, integers_are_classes: bool = True
+) -> Dataset:
+    """The data set of inputs and targets in memory.
+
+    Args:
+        X: inputs (n, …): an array, or a table with words and missing values: a data frame, a
+            mapping of columns, or a sequence of mappings or rows.
+        y: targets: words, booleans or whole numbers (n,) are classes, others are numbers (n,) or
+            (n, outputs). The name of a column of X takes it out of the inputs.
+        weights: sample weights, (n,); None if all are equal.
+        integers_are_classes: False if whole numbers are quantities.
+
+    Raises:
+        DataError: X and y do not fit together, or contain what nothing can be learned from.
+    """
+    if isinstance(y, str):
+        X, y, label = _without_column(X, y)
+    else:
+        label = _label(y)
+    inputs, columns = _inputs(X)
+    targets, classes = _targets(y, integers_are_classes=integers_are_classes)
+    _check_same_length(inputs, targets)
+    if not columns:
+        check_pair(inputs, targets, "X", "y")
+    counts = None
+    if weights is not None:
+        counts = sample_weights(np.asarray(weights), len(inputs), "weights")
+    return Dataset(Samples(inputs, targets, counts), None, classes, columns, label)
+
+
+def samples_in_memory(inputs: Array, y: Any, classes: Sequence[str] | None) -> Samples:
+    """Samples to evaluate a model on.
+
+    Args:
+        inputs: raw inputs, (n, …).
+        y: targets, as for `dataset_in_memory`.
+        classes: the names of the classes that the model predicts; None for numbers.
+
+    Raises:
+        DataError: the targets do not fit, or contain a class that the model does not know.
+    """
+    if classes is None:
+        targets, _ = _targets(y, integers_are_classes=False)
+    else:
+        names = _class_names(_cells(y))
+        unknown = sorted(set(names) - set(classes))
+        check_known_classes(unknown, classes, "y")
+        number = {name: i for i, name in enumerate(classes)}
+        targets = np.array([number[name] for name in names], dtype=np.int64)
+    _check_same_length(inputs, targets)
+    return Samples(inputs, targets)
+
+
+def _inputs(X: Any) -> tuple[Array, tuple[Column, ...]]:
+    """Inputs (n, …), and the columns of a table."""
+    if is_table(X):
+        table = table_of(X)
+        columns = tuple(column_of(name, cells) for name, cells in table.items())
+        return encoded(table, columns), columns
+    try:
+        array = np.asarray(X)
+    except ValueError:
+        raise DataError("X: the samples must all have the same shape") from None
+    if array.dtype.kind in "buif":
+        return (array[:, None] if array.ndim in (1, 3) else array), ()
+    cells = np.asarray(X, dtype=object)
+    if cells.ndim != 2:
+        raise DataError(f"X: values of type {array.dtype} and shape {cells.shape}, not a table")
+    columns = tuple(column_of(str(i), cells[:, i]) for i in range(cells.shape[1]))
+    return encoded_rows(cells, columns), columns
+
+
+def _targets(y: Any, *, integers_are_classes: bool) -> tuple[Array, tuple[str, ...] | None]:
+    """Class numbers (n,) and the class names, or numbers (n, outputs) and None."""
+    cells = _cells(y)
+    kinds = {type(cell) for cell in cells.ravel().tolist()} if cells.dtype == object else set()
+    words = cells.dtype.kind == "U" or str in kinds
+    whole = cells.dtype.kind in "iu" or kinds == {int}
+    booleans = cells.dtype.kind == "b" or kinds == {bool}
+    if words or booleans or (whole and integers_are_classes and cells.ndim == 1):
+        names = _class_names(cells)
+        ordered = sorted(set(names), key=lambda name: (not _is_whole(name), _order(name), name))
+        if len(ordered) < 2:
+            raise DataError(f"y: all targets are '{ordered[0]}'; there is nothing to learn")
+        number = {name: i for i, name in enumerate(ordered)}
+        return np.array([number[name] for name in names], dtype=np.int64), tuple(ordered)
+    try:
+        numbers = cells.astype(np.float64)
+    except (TypeError, ValueError):
+        raise DataError(f"y: values of type {cells.dtype}, neither numbers nor words") from None
+    if not np.isfinite(numbers).all():
+        row = int(np.argmin(np.isfinite(numbers).reshape(len(numbers), -1).all(axis=1)))
+        raise DataError(f"y: NaN or infinity in row {row + 1}; leave out such samples")
+    return numbers.reshape(len(numbers), -1), None
+
+
+def _cells(y: Any) -> Array:
+    """The targets as an array, (n,) or (n, outputs)."""
+    if is_table(y):
+        return np.column_stack(list(table_of(y).values()))
+    if isinstance(y, Sequence) and any(isinstance(cell, str) for cell in y):
+        return np.array([None if is_missing(cell) else cell for cell in y], dtype=object)
+    cells = np.asarray(y)
+    if cells.ndim not in (1, 2) or not cells.size:
+        raise DataError(f"y: targets of shape {cells.shape}; expected (n,) or (n, outputs)")
+    return cells[:, 0] if cells.ndim == 2 and cells.shape[1] == 1 else cells
+
+
+def _class_names(cells: Array) -> list[str]:
+    if cells.ndim != 1:
+        raise DataError(f"y: classes of shape {cells.shape}; expected (n,)")
+    for row, cell in enumerate(cells.tolist(), start=1):
+        if is_missing(cell):
+            raise DataError(f"y: the target of row {row} is missing; leave out such samples")
+    return [str(cell) for cell in cells.tolist()]
+
+
+def _is_whole(name: str) -> bool:
+    return name.removeprefix("-").isdecimal()
+
+
+def _order(name: str) -> int:
+    return int(name) if _is_whole(name) else 0
+
+
+def _without_column(X: Any, name: str) -> tuple[Any, Array, str]:
+    """The table without a column, that column, and its name."""
+    if not is_table(X):
+        raise DataError(f"y is '{name}', but X has no named columns; give the targets themselves")
+    table = dict(table_of(X))
+    if name not in table:
+        raise DataError(f"no column '{name}'; the columns are {', '.join(table)}")
+    column = table.pop(name)
+    return table, column, name
+
+
+def _label(y: Any) -> str:
+    """The name of the targets, where they have one."""
+    if is_frame(y) and len(names := list(table_of(y))) > 0:
+        return ", ".join(names)
+    name = getattr(y, "name", None)
+    return name if isinstance(name, str) and name else TARGET
+
+
+def _check_same_length(inputs: Array, targets: Array) -> None:
+    if len(inputs) != len(targets):
+        raise DataError(f"X has {len(inputs):,} samples, but y has {len(targets):,} targets")
+    if not len(inputs):
+        raise DataError("X has no samples")

@@ -1,0 +1,235 @@
+"""Tables in memory: data frames, mappings of columns, and rows, as columns of cells.
+
+A data frame is any object with columns that has the DataFrame interchange protocol
+(`__dataframe__`) or the Arrow PyCapsule interface, such as those of pandas, Polars and PyArrow;
+their libraries are not needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import isnan
+from typing import Any
+
+import numpy as np
+
+from nnkit.data.dataset import Array, Column
+from nnkit.errors import DataError
+
+Table = Mapping[str, Array]
+MISSING_TYPES = {"NAType", "NaTType"}  # of pandas
+MOST_NAMED = 12  # columns or words in an error message
+
+
+def is_table(X: Any) -> bool:
+    """Whether X is a data frame, a mapping of columns, or a sequence of mappings."""
+    return is_frame(X) or isinstance(X, Mapping) or (_is_sequence(X) and _is_mapping(X[0]))
+
+
+def is_frame(X: Any) -> bool:
+    """Whether X is a data frame."""
+    protocols = ("__dataframe__", "__arrow_c_stream__")
+    return hasattr(X, "columns") and any(hasattr(X, name) for name in protocols)
+
+
+def table_of(X: Any) -> Table:
+    """The columns of a data frame, of a mapping of columns, or of a sequence of mappings.
+
+    Args:
+        X: the table; a mapping of single values is a single row.
+
+    Returns:
+        The cells of each column, (n,), by its name.
+
+    Raises:
+        DataError: the columns differ in length, or a row lacks a column.
+    """
+    if is_frame(X):
+        names = [str(name) for name in _names(X)]
+        return dict(zip(names, (_cells(X[name]) for name in _names(X)), strict=True))
+    if not isinstance(X, Mapping):
+        return _from_rows(X)
+    table = {str(name): _cells(values) for name, values in X.items()}
+    lengths = {len(cells) for cells in table.values()}
+    if len(lengths) > 1:
+        raise DataError(f"the columns differ in length: {_lengths(table)}")
+    return table
+
+
+def encoded(table: Table, columns: Sequence[Column]) -> Array:
+    """Encodes the cells of a table as raw inputs (n, columns), matched by name.
+
+    Args:
+        table: the cells of each column by name; further columns are ignored.
+        columns: the columns to encode.
+
+    Raises:
+        DataError: a column is missing, or a cell is neither missing nor of the column's kind.
+    """
+    for column in columns:
+        if column.name not in table:
+            raise DataError(f"no column '{column.name}'; the columns are {_some(tuple(table))}")
+    return np.column_stack([_encoded(table[column.name], column) for column in columns])
+
+
+def encoded_rows(X: Any, columns: Sequence[Column]) -> Array:
+    """Encodes rows of cells in the order of the columns as raw inputs (n, columns).
+
+    Args:
+        X: rows (n, columns), or a single row; a word may be given as such, or by its number.
+        columns: the columns.
+
+    Raises:
+        DataError: the shape differs, or a cell is neither missing nor of its column's kind.
+    """
+    cells = np.asarray(X, dtype=object)
+    if cells.ndim == 1 and len(cells) == len(columns):
+        cells = cells[None]
+    if cells.ndim != 2 or cells.shape[1] != len(columns):
+        raise DataError(
+            f"inputs of shape {cells.shape}; this model expects (n, {len(columns)}): "
+            f"{_some([column.name for column in columns])}"
+        )
+    return np.column_stack(
+        [_encoded(cells[:, i], column, numbered=True) for i, column in enumerate(columns)]
+    )
+
+
+def wrong_words(X: Array, columns: Sequence[Column]) -> dict[int, str]:
+    """The rows in which a column of words has a number of no word, such as 99, 1.5 or −1.
+
+    Args:
+        X: raw inputs, (n, columns); NaN is a missing value.
+        columns: the columns.
+
+    Returns:
+        For each such row a message about its last wrong column, by the index of the row.
+    """
+    found: dict[int, str] = {}
+    for i, column in enumerate(columns):
+        if column.categories:
+            numbers = X[:, i]
+            known = np.isin(numbers, np.arange(len(column.categories))) | np.isnan(numbers)
+            for row in np.flatnonzero(~known).tolist():
+                found[row] = _no_word(column, f"{numbers[row]:g}")
+    return found
+
+
+def is_missing(cell: Any) -> bool:
+    """Whether a cell is None, NaN, or a missing value of pandas."""
+    if cell is None or type(cell).__name__ in MISSING_TYPES:
+        return True
+    return isinstance(cell, float | np.floating) and isnan(cell)
+
+
+def column_of(name: str, cells: Array) -> Column:
+    """The column with these cells: words if any of them is text, else numbers.
+
+    Raises:
+        DataError: the cells are neither text nor numbers.
+    """
+    present = [cell for cell in cells.tolist() if not is_missing(cell)]
+    if any(isinstance(cell, str) for cell in present):
+        return Column(name, tuple(sorted({str(cell) for cell in present})))
+    return Column(name)
+
+
+def _encoded(cells: Array, column: Column, *, numbered: bool = False) -> Array:
+    """The values (n,) of a column; `numbered` if a word may be given by its number."""
+    if cells.dtype.kind in "buif" and not column.categories:
+        return cells.astype(np.float64)
+    numbers = {word: float(i) for i, word in enumerate(column.categories)}
+    values = np.full(len(cells), np.nan)
+    for i, cell in enumerate(cells.tolist()):
+        if is_missing(cell):
+            continue
+        value = _word(cell, numbers, numbered) if column.categories else _number(cell)
+        if value is None:
+            what = _no_word(column, _text(cell)) if column.categories else _no_number(column, cell)
+            raise DataError(f"row {i + 1}: {what}")
+        values[i] = value
+    return values
+
+
+def _word(cell: Any, numbers: Mapping[str, float], numbered: bool) -> float | None:
+    if _text(cell) in numbers:
+        return numbers[_text(cell)]
+    if numbered and isinstance(cell, int | float) and cell in numbers.values():
+        return float(cell)
+    return None
+
+
+def _text(cell: Any) -> str:
+    """The word in a cell; libraries store whole numbers with gaps as floats."""
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+
+
+def _number(cell: Any) -> float | None:
+    try:
+        return float(cell)
+    except (TypeError, ValueError):
+        return None
+
+
+def _no_word(column: Column, cell: str) -> str:
+    known = _some(column.categories)
+    return f"column '{column.name}': '{cell}' is not among the known values {known}"
+
+
+def _no_number(column: Column, cell: Any) -> str:
+    remedy = ""
+    if hasattr(cell, "year"):
+        remedy = "; give dates as numbers, such as the days since a fixed date"
+    return f"column '{column.name}': {cell!r} is not a number{remedy}"
+
+
+def _from_rows(rows: Sequence[Mapping[str, Any]]) -> Table:
+    names = [str(name) for name in rows[0]]
+    for i, row in enumerate(rows):
+        if not _is_mapping(row):
+            raise DataError(f"row {i + 1} is not a mapping, but row 1 is")
+        for name in names:
+            if name not in row:
+                raise DataError(f"row {i + 1}: no value for '{name}'; use None if it is missing")
+    return {name: _cells([row[name] for row in rows]) for name in names}
+
+
+def _names(frame: Any) -> Sequence[Any]:
+    """The names of a data frame's columns, as they index it."""
+    names = frame.columns
+    if not all(isinstance(name, str | int) for name in names):
+        names = frame.column_names  # PyArrow's `columns` are the columns
+    return list(names)
+
+
+def _cells(values: Any) -> Array:
+    """The cells of a column, (n,); a single value is a column of one cell."""
+    if isinstance(values, str) or not hasattr(values, "__len__"):
+        values = [values]
+    if hasattr(values, "__array__"):
+        cells = np.asarray(values)
+    else:
+        cells = np.empty(len(values), dtype=object)
+        cells[:] = list(values)
+        if all(isinstance(value, int | float) for value in values):
+            cells = cells.astype(np.float64)
+    if cells.ndim != 1:
+        raise DataError(f"a column of shape {cells.shape}; expected one value for each row")
+    return cells
+
+
+def _lengths(table: Table) -> str:
+    return ", ".join(f"'{name}' has {len(cells)}" for name, cells in table.items())
+
+
+def _is_sequence(X: Any) -> bool:
+    return isinstance(X, list | tuple) and len(X) > 0
+
+
+def _is_mapping(row: Any) -> bool:
+    return isinstance(row, Mapping)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f", … ({len(names)} in all)" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more

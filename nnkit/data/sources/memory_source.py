@@ -1,0 +1,36 @@
+"""Data in memory, given to `nnkit.fit`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from nnkit.data.dataset import Column, Dataset, Samples
+from nnkit.data.sources.arrays import Npz
+from nnkit.data.sources.csv import Csv
+from nnkit.data.sources.source import Source, TableRows
+from nnkit.errors import DataError
+
+
+class Memory(Source):
+    """Arrays or a table in memory, given to nnkit.fit in Python; they are not saved."""
+
+    kind: Literal["memory"] = "memory"
+
+    def load(self) -> Dataset:
+        raise DataError(
+            "this data was in memory: call nnkit.fit to train on it, and to evaluate give other "
+            "data: --data FILE, or data= in Python"
+        )
+
+    def read_rows(self, path: Path, columns: Sequence[Column]) -> TableRows:
+        if not columns:  # arrays
+            return super().read_rows(path, columns)
+        return Csv(path=str(path)).read_rows(path, columns)
+
+    def read_labelled(
+        self, place: Path, columns: Sequence[Column], label: str, classes: Sequence[str] | None
+    ) -> Samples:
+        source: Source = Csv(path=str(place), label=label) if columns else Npz(path=str(place))
+        return source.read_labelled(place, columns, label, classes)

@@ -1,0 +1,101 @@
+"""Tests of training on data in memory."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nnkit
+from nnkit.errors import ConfigError, DataError, UsageError
+from tests.cli.program import IRIS, TABLES
+
+CONFIG: dict[str, Any] = {
+    "name": "memory",
+    "architecture": {"layers": [{"dense": 2}]},
+    "training": {"epochs": 2},
+}
+NUMBERS = {**CONFIG, "architecture": {"layers": [{"dense": 1}]}, "loss": "squared_error"}
+X = np.random.default_rng(0).normal(size=(40, 3))
+Y = X[:, 0] > 0
+
+
+def iris() -> dict[str, list[Any]]:
+    """The iris table as a mapping of columns."""
+    with (TABLES / "iris.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return {
+        name: [row[name] if name == "species" else float(row[name]) for row in rows]
+        for name in rows[0]
+    }
+
+
+def test_a_table_in_memory_gives_the_weights_of_the_same_file(tmp_path: Path) -> None:
+    changes = ["training.epochs=2"]
+    of_file = nnkit.train(nnkit.load_config(IRIS, changes), runs=tmp_path)
+    in_memory = nnkit.fit(iris(), "species", IRIS, changes, runs=tmp_path)
+    assert in_memory.directory != of_file.directory
+    for key in ("weights_sha256", "best_weights_sha256", "results"):
+        assert in_memory.summary[key] == of_file.summary[key]
+
+
+def test_the_same_data_is_not_trained_on_again(tmp_path: Path) -> None:
+    first = nnkit.fit(X, Y, CONFIG, runs=tmp_path)
+    again = nnkit.fit(X.copy(), Y.tolist(), CONFIG, runs=tmp_path)
+    assert (first.already_finished, again.already_finished) == (False, True)
+    assert again.directory == first.directory
+    other = nnkit.fit(X + 1, Y, CONFIG, runs=tmp_path)
+    assert other.directory != first.directory
+
+
+def test_inputs_are_not_changed(tmp_path: Path) -> None:
+    inputs, targets = X.copy(), Y.copy()
+    nnkit.fit(inputs, targets, CONFIG, runs=tmp_path)
+    np.testing.assert_array_equal(inputs, X)
+    np.testing.assert_array_equal(targets, Y)
+
+
+def test_whole_numbers_are_what_the_loss_is_for(tmp_path: Path) -> None:
+    counts = np.arange(40) % 2
+    assert nnkit.fit(X, counts, CONFIG, runs=tmp_path).load().classes == ("0", "1")
+    assert nnkit.fit(X, counts, NUMBERS, runs=tmp_path).load().classes is None
+    one = nnkit.fit(
+        X, counts, {**NUMBERS, "activation": {"output": "sigmoid"}},
+        task="classification", runs=tmp_path,
+    )  # fmt: skip
+    assert one.load().classes == ("0", "1")
+
+
+def test_a_config_needs_no_data_but_may_have_some(tmp_path: Path) -> None:
+    for config in (IRIS, str(IRIS), nnkit.load_config(IRIS)):
+        run = nnkit.fit(
+            iris(), "species", config, ["training.epochs=1", "expect={}"], runs=tmp_path
+        )
+        assert run.load().config.data.source.tag() == "memory"
+    with pytest.raises(ConfigError, match=r"data\.preprocess: column 'b' contains text"):
+        nnkit.fit({"a": [1, 2] * 20, "b": ["x", "y"] * 20}, Y, CONFIG, runs=tmp_path)
+    with pytest.raises(UsageError, match="expected a config: a path, a mapping or a Config"):
+        nnkit.fit(X, Y, None, runs=tmp_path)  # type: ignore[arg-type]
+
+
+def test_the_model_is_evaluated_on_other_data(tmp_path: Path) -> None:
+    run = nnkit.fit(iris(), "species", IRIS, ["training.epochs=2"], runs=tmp_path)
+    model = run.load()
+    with pytest.raises(DataError, match="this data was in memory"):
+        model.report()
+    with pytest.raises(UsageError, match="data in memory has no train set"):
+        model.report("train", (iris(), iris()["species"]))
+    in_memory = model.evaluate(data=(iris(), iris()["species"]))
+    assert in_memory == model.evaluate(data=TABLES / "iris.csv")
+    assert in_memory[0] == 150
+    assert len(model.read_table(TABLES / "iris.csv")) == 150
+
+
+def test_arrays_are_evaluated_on_an_archive(tmp_path: Path) -> None:
+    classes = Y.astype(int)
+    model = nnkit.fit(X, classes, CONFIG, runs=tmp_path).load()
+    np.savez(tmp_path / "t.npz", inputs=X, targets=classes)
+    assert model.evaluate(data=tmp_path / "t.npz") == model.evaluate(data=(X, classes))
