@@ -46,7 +46,7 @@ def accumulate(
     model: Model,
     data: PreparedSet,
     metrics: Accumulator,
-    kept: Array | None = None,
+    kept: list[Array] | None = None,
     execution: Execution | None = None,
 ) -> float:
     """Runs a whole set through the model in batches of 1000 samples; returns its mean loss.
@@ -55,7 +55,8 @@ def accumulate(
         model: the model; not changed.
         data: the set.
         metrics: accumulates targets and predictions.
-        kept: if given, filled with the outputs (n, outputs).
+        kept: if given, extended by the outputs of each batch, (k, outputs), in the units of the
+            targets.
         execution: threads and kernels; default: those of the model.
     """
     activation = model.output_activation
@@ -67,11 +68,11 @@ def accumulate(
         counts = None if data.counted is None else data.counted[part]
         with numerics(), model.lent(X.shape[-1], execution, X.shape[1:-1]) as network:
             loss, Y = network.evaluate(X, T, weights)
-            outputs = batch_first(Y)
+            outputs = data.targets.in_units(batch_first(Y))
             form = partial(answers, outputs, loss=model.loss, activation=activation)
             metrics.add(data.targets[part], form, counts)
             if kept is not None:
-                kept[part] = outputs
+                kept.append(outputs.copy())  # the network's output buffer is reused
         count = part.stop - start if weights is None else float(np.sum(weights))
         total += loss * count
         counted += count

@@ -79,7 +79,7 @@ class Report:
         targets: true class numbers (n,) or real targets (n, outputs).
         predicted: predicted class numbers (n,) or real outputs (n, outputs).
         confidence: the probability (n,) of each predicted class, if the model gives one.
-        outputs: the network's outputs, (n, outputs).
+        outputs: the network's outputs, (n, outputs), in the units of the targets.
         origins: the path of each sample's file, or its row in the source, from 1; (n,).
     """
 
@@ -174,8 +174,9 @@ def report_on(
     ]
     also = () if classes is None else (ClassCounts, Confusion)
     accumulator = Accumulator(metrics, width_of(model, data), also)
-    outputs = np.empty((len(data), *model.output_shape), dtype=model.dtype)
-    loss = accumulate(model, data, accumulator, outputs, execution)
+    parts: list[Array] = []
+    loss = accumulate(model, data, accumulator, parts, execution)
+    outputs = np.concatenate(parts)
     figures = {"loss": loss, **accumulator.figures()}
     predicted, sure, by_class = outputs, None, None
     if classes is not None:

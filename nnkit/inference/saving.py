@@ -12,6 +12,7 @@ import numpy as np
 from nnkit import blas, compiled
 from nnkit.data.dataset import Column
 from nnkit.data.preprocess import Preprocessor
+from nnkit.data.target_scaling import TargetScaler
 from nnkit.errors import CheckpointError, NnkitError
 from nnkit.inference.trained_model import TrainedModel
 from nnkit.nn.model import Model
@@ -54,6 +55,10 @@ def trained_from(checkpoint: Checkpoint) -> TrainedModel:
             step, _, key = name.partition("/")
             statistics[int(step)][key] = array
         preprocessor = Preprocessor(config.data.preprocess, tuple(statistics), columns)
+        scaling = config.data.target
+        scaler = TargetScaler(scaling, checkpoint.part("target")) if scaling.scales else None
+        if scaler is not None:
+            scaler.undo(np.zeros((1, *model.output_shape)))  # KeyError or ValueError if damaged
         raw_shape = tuple(header["raw_shape"])
         blank = preprocessor(np.zeros((1, *raw_shape)), model.dtype)
         if blank.shape[1:] != model.input_shape:
@@ -66,7 +71,7 @@ def trained_from(checkpoint: Checkpoint) -> TrainedModel:
         if isinstance(error, CheckpointError):
             raise
         raise CheckpointError(f"{checkpoint.path}: its parts are inconsistent ({error})") from None
-    return TrainedModel(model, config, preprocessor, classes, raw_shape, header)
+    return TrainedModel(model, config, preprocessor, classes, raw_shape, header, scaler)
 
 
 def copy_params(checkpoint: Checkpoint, model: Model) -> None:
@@ -109,6 +114,8 @@ def save_trained(
     tensors |= {f"optimizer/{name}": vector for name, vector in optimizer_state.items()}
     for i, statistics in enumerate(task.preprocessor.statistics):
         tensors |= {f"preprocess/{i}/{name}": array for name, array in statistics.items()}
+    if task.scaler is not None:
+        tensors |= {f"target/{name}": array for name, array in task.scaler.statistics.items()}
     header = {
         "config": task.config.resolved(),
         "classes": task.classes,

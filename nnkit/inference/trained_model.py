@@ -13,6 +13,7 @@ import numpy as np
 from nnkit import compiled
 from nnkit.data.dataset import Column
 from nnkit.data.preprocess import Preprocessor
+from nnkit.data.target_scaling import TargetScaler
 from nnkit.errors import DataError, UsageError
 from nnkit.inference.evaluation import evaluate
 from nnkit.inference.report import Report, report_on
@@ -44,6 +45,7 @@ class TrainedModel:
         classes: class names by number; None for real targets.
         raw_shape: shape of one raw sample.
         info: the checkpoint's header: progress, best, figures, versions, data fingerprint.
+        scaler: converts outputs to the units of the targets; None if they were not scaled.
     """
 
     model: Model
@@ -52,6 +54,7 @@ class TrainedModel:
     classes: tuple[str, ...] | None
     raw_shape: Shape
     info: Mapping[str, Any]
+    scaler: TargetScaler | None = None
 
     def outputs(self, X: Any) -> Array:
         """Computes the outputs, such as class probabilities, including `activation.inference`.
@@ -151,6 +154,8 @@ class TrainedModel:
         with numerics():  # overflow is checked and reported below
             prepared = self.preprocessor(X, self.model.dtype)
             outputs = self.model.forward(prepared, execution=self._execution(len(X)))
+            if self.scaler is not None:
+                outputs = self.scaler.undo(outputs)
         if not np.isfinite(outputs).all():
             raise DataError("the inputs are so large that the network's outputs are not finite")
         return outputs
@@ -231,5 +236,5 @@ class TrainedModel:
                 raise DataError("the data has changed since this model was trained")
             if split not in task.sets:
                 raise UsageError(f"there is no {split} set; available: {', '.join(task.sets)}")
-            fitted = replace(task, preprocessor=self.preprocessor)
+            fitted = replace(task, preprocessor=self.preprocessor, scaler=self.scaler)
             return fitted.prepare(task.sets[split], self.model)

@@ -17,6 +17,7 @@ from nnkit.data.augment import AnyAugmentation
 from nnkit.data.preprocess import AnyStep
 from nnkit.data.sources import AnySource
 from nnkit.data.splits import Split
+from nnkit.data.target_scaling import AnyTargetScaling, Unscaled
 from nnkit.errors import ConfigError, Problem, SettingError, SettingPath
 from nnkit.metrics import METRICS
 from nnkit.nn.activations import Function
@@ -45,6 +46,11 @@ class Data(Spec):
     split: Split = Field(Split(), description="The validation and test sets.")
     preprocess: Annotated[tuple[AnyStep, ...], Listed] = Field(
         (), description="Steps in order, fitted on the training data and saved in the checkpoint."
+    )
+    target: AnyTargetScaling = Field(
+        Unscaled(),
+        description="The scaling of the numbers to predict, fitted on the training data and undone "
+        "in predictions and in all metrics but the loss.",
     )
     augment: Annotated[tuple[AnyAugmentation, ...], Listed] = Field(
         (), description="Random transformations of training samples, redrawn each time."
@@ -233,10 +239,33 @@ def conflicts(config: Config) -> Iterator[SettingError]:
         return
     yield from _activation_conflicts(config)
     yield from _output_conflicts(config)
+    yield from _target_conflicts(config)
     yield from _dropout_conflicts(config)
     yield from _optimizer_conflicts(config)
     yield from impossible_bounds(config.expect)
     yield from _idle_settings(config)
+
+
+def _target_conflicts(config: Config) -> Iterator[SettingError]:
+    """Checks that a scaling of targets has targets to scale, which the output can reach."""
+    scaling, loss, output = config.data.target, config.loss, _output(config).activation
+    path, named = ("data", "target"), f"'{config.data.target.tag()}'"
+    if not scaling.scales:
+        return
+    if config.data.targets == "inputs":
+        yield SettingError(
+            path, "has no effect: the targets are the inputs, which data.preprocess scales"
+        )
+    elif loss.coding != "number":
+        yield SettingError(
+            path, f"{named} scales numbers to predict, but '{loss.tag()}' is a loss for classes"
+        )
+    elif scaling.signed and output.nonnegative:
+        yield SettingError(
+            path,
+            f"{named} makes targets of either sign, but the output '{output.tag()}' is never "
+            "negative; use 'minmax', or 'identity' as the output activation",
+        )
 
 
 def _layers(config: Config) -> Iterator[tuple[SettingPath, LayerSpec]]:

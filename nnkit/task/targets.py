@@ -14,6 +14,7 @@ import numpy as np
 from nnkit.data.batches import gather
 from nnkit.data.dataset import chunks
 from nnkit.data.lazy import LazyArray, mapped, taken
+from nnkit.data.target_scaling import TargetScaler
 from nnkit.errors import SettingError, SettingPath
 from nnkit.nn.losses import Coding, Loss
 from nnkit.nn.params import Array, Shape
@@ -55,6 +56,10 @@ class Targets(ABC):
     @abstractmethod
     def read(self, chosen: Array, out: Array) -> None:
         """Encodes the targets at indices (k,) into a C-ordered `out` (k, outputs)."""
+
+    def in_units(self, outputs: Array) -> Array:
+        """Converts a network's outputs (k, outputs) to the units of unencoded targets."""
+        return outputs
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -128,15 +133,17 @@ class ClassTargets(Targets):
 
 @dataclass(frozen=True, slots=True)
 class NumberTargets(Targets):
-    """Real targets, which the loss takes without encoding.
+    """Real targets, which the loss takes as they are or scaled.
 
     Attributes:
         values: the targets (n, outputs), in float64 as they were read.
         dtype: the type that the loss takes.
+        scaler: the scaling of the targets for the loss; None if they are not scaled.
     """
 
     values: Array | LazyArray
     dtype: np.dtype[Any]
+    scaler: TargetScaler | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -151,13 +158,19 @@ class NumberTargets(Targets):
         return np.asarray(self.values[part])
 
     def coded(self, part: slice) -> Array:
-        return self.values[part].astype(self.dtype, copy=False)
+        return self._scaled(self.values[part]).astype(self.dtype, copy=False)
 
     def read(self, chosen: Array, out: Array) -> None:
-        if self.values.dtype == self.dtype:
+        if self.scaler is None and self.values.dtype == self.dtype:
             gather(self.values, chosen, out)
         else:
-            out[...] = taken(self.values, chosen)
+            out[...] = self._scaled(taken(self.values, chosen))
+
+    def in_units(self, outputs: Array) -> Array:
+        return outputs if self.scaler is None else self.scaler.undo(outputs)
+
+    def _scaled(self, values: Array) -> Array:
+        return values if self.scaler is None else self.scaler.scale(values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +255,7 @@ def numbers_for(
     output_shape: Shape,
     last_layer: SettingPath,
     dtype: np.dtype[Any],
+    scaler: TargetScaler | None = None,
 ) -> NumberTargets:
     """Real targets for a network and its loss.
 
@@ -254,6 +268,7 @@ def numbers_for(
         output_shape: shape of the network's output for one sample.
         last_layer: the setting that an error about the number of outputs points to.
         dtype: the network's type.
+        scaler: the scaling of the targets; None if they are not scaled.
 
     Raises:
         SettingError: the outputs or the loss do not fit the targets.
@@ -262,10 +277,10 @@ def numbers_for(
     recode = _recoding(values, loss)
     if recode is not None:
         values = mapped(recode, values)
-    _check_values(values, loss)
+    _check_values(values if scaler is None else mapped(scaler.scale, values), loss)
     if loss.coding != "number":  # at the precision of the outputs
         values = mapped(lambda exact: exact.astype(dtype).astype(np.float64), values)
-    return NumberTargets(values, dtype)
+    return NumberTargets(values, dtype, scaler)
 
 
 def inputs_for(

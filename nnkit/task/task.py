@@ -16,6 +16,7 @@ from nnkit.data.lazy import LazyArray
 from nnkit.data.ordering import FULL_SHUFFLE, Ordering
 from nnkit.data.preprocess import Preprocessor
 from nnkit.data.splits import split_dataset
+from nnkit.data.target_scaling import TargetScaler
 from nnkit.errors import SettingError
 from nnkit.metrics import METRICS, chosen
 from nnkit.metrics.metric import Metric
@@ -62,12 +63,14 @@ class Task:
         dataset: the data as loaded by its source.
         sets: raw samples by set: `train`, `validation`, `test`.
         preprocessor: the preprocessing, fitted on `train`.
+        scaler: the scaling of targets, fitted on `train`; None if they are not scaled.
     """
 
     config: Config
     dataset: Dataset
     sets: Mapping[str, Samples]
     preprocessor: Preprocessor
+    scaler: TargetScaler | None = None
 
     @cached_property
     def dtype(self) -> np.dtype[Any]:
@@ -135,7 +138,9 @@ class Task:
         if config.data.targets == "inputs":
             targets = inputs_for(inputs, model.loss, outputs, last_layer)
         elif self.classes is None:
-            targets = numbers_for(samples.targets, model.loss, outputs, last_layer, dtype)
+            targets = numbers_for(
+                samples.targets, model.loss, outputs, last_layer, dtype, self.scaler
+            )
         else:
             targets = classes_for(
                 samples.targets, self.classes, model.loss, outputs, last_layer, dtype
@@ -154,7 +159,7 @@ def load_task(config: Config, dataset: Dataset | None = None) -> Task:
 
     Raises:
         DataError: the data is missing or damaged.
-        SettingError: the split or the preprocessing does not fit the data.
+        SettingError: the split, the preprocessing or the scaling does not fit the data.
     """
     dataset = config.data.source.load() if dataset is None else dataset
     sets = split_dataset(dataset, config.data.split, config.seed)
@@ -164,9 +169,24 @@ def load_task(config: Config, dataset: Dataset | None = None) -> Task:
                 ("training", "evaluate_on"), f"there is no {name} set; data.split.{name} is 0"
             )
     preprocessor = Preprocessor.fit(config.data.preprocess, sets["train"].inputs, dataset.columns)
-    task = Task(config, dataset, sets, preprocessor)
+    task = Task(config, dataset, sets, preprocessor, _fitted_scaler(config, dataset, sets))
     _check_metrics(config.training.metrics, for_classes=task.classes is not None)
     return task
+
+
+def _fitted_scaler(
+    config: Config, dataset: Dataset, sets: Mapping[str, Samples]
+) -> TargetScaler | None:
+    scaling = config.data.target
+    if not scaling.scales:
+        return None
+    if dataset.classes is not None:
+        raise SettingError(
+            ("data", "target"),
+            f"'{scaling.tag()}' scales numbers to predict, but the targets are "
+            f"{len(dataset.classes)} classes",
+        )
+    return TargetScaler.fit(scaling, sets)
 
 
 def _check_metrics(names: Sequence[str], *, for_classes: bool) -> None:
