@@ -81,6 +81,8 @@ def check(config: ConfigArgument, overrides: SetOption = None, as_json: JsonOpti
         print(table(("class", *counts), rows))
     else:
         print(table(("set", "samples"), [(s, counts[s]["samples"]) for s in counts]))
+    for notice in report["notices"]:
+        say("\n".join(wrapped(notice, result_width())))
 
 
 @app.command("show")

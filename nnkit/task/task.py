@@ -26,6 +26,7 @@ from nnkit.nn.model import Model
 from nnkit.nn.params import Array, Shape
 from nnkit.task.class_weights import class_weights, counted, weights_of
 from nnkit.task.config import Config
+from nnkit.task.notices import split_notices
 from nnkit.task.targets import AnyTargets, classes_for, inputs_for, numbers_for
 
 
@@ -91,6 +92,11 @@ class Task:
     def classes(self) -> tuple[str, ...] | None:
         """The names of the classes to predict; None for real targets."""
         return None if self.config.data.targets == "inputs" else self.dataset.classes
+
+    @cached_property
+    def notices(self) -> tuple[str, ...]:
+        """What should be known about the sets before training."""
+        return tuple(split_notices(self.sets, self.classes))
 
     @cached_property
     def class_weights(self) -> Array | None:
@@ -239,8 +245,8 @@ def check_data(config: Config) -> dict[str, Any]:
 
     Returns:
         `raw_shape` and `input_shape` of one sample, `target` in words, `classes`, the number of
-        `missing` values, `bytes`, and for each of `sets` the number of `samples` and of those
-        `per_class`.
+        `missing` values, `bytes`, for each of `sets` the number of `samples` and of those
+        `per_class`, and `notices` about them.
 
     Raises:
         ConfigError: the split or the preprocessing does not fit the data.
@@ -254,4 +260,4 @@ def check_data(config: Config) -> dict[str, Any]:
     report = describe_data(task.dataset, task.sets, task.input_shape)
     if config.data.targets == "inputs":
         report["target"] = f"the inputs, {prod(task.input_shape)} real number(s)"
-    return report
+    return {**report, "notices": list(task.notices)}
