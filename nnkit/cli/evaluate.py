@@ -10,7 +10,7 @@ import typer
 from nnkit.cli.checkpoints import chosen_checkpoint
 from nnkit.cli.gates import exit_if_missed, say_passed
 from nnkit.cli.options import CheckpointArgument, JsonOption, RunsOption, SplitOption
-from nnkit.cli.output import check_output, print_json, say, show_figure, table
+from nnkit.cli.output import check_output, print_json, say, say_wrapped, show_figure, table
 
 if TYPE_CHECKING:
     from nnkit.inference.report import ClassReport, Report
@@ -69,6 +69,7 @@ def evaluate(
         print_json({"checkpoint": str(path), **report.record(), "gates": gates})
     else:
         _render(path, report)
+        say_wrapped(*report.warnings)
     if predictions is not None:
         say(f"wrote {predictions}: {len(report):,} predictions")
     say_passed(found)

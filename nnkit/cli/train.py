@@ -15,6 +15,7 @@ from nnkit.cli.output import (
     print_json,
     result_width,
     say,
+    say_wrapped,
     show_bytes,
     show_figure,
     show_seconds,
@@ -82,12 +83,8 @@ def train(
         print_json(_record(trained, found))
     elif run.interrupted:
         _render_interruption(run)
-    elif len(trained) == 1:
-        print(results_table(run.summary, result_width()), flush=True)
-        if not run.already_finished:
-            say(f"run: {run.directory}")
     else:
-        _render_seeds(group_of(trained))
+        _render_results(trained)
     if run.interrupted:
         raise typer.Exit(interruption.exit_code)
     say_passed(found)
@@ -162,6 +159,21 @@ def _say_end(run: Run) -> None:
         say("nothing was trained; use --restart to train it again")
     else:
         say(f"trained {steps} in {seconds} ({summary['samples_per_second']:,} samples/s){early}")
+
+
+def _render_results(trained: Sequence[tuple[Config, Run]]) -> None:
+    """Prints the results of one run, or of a config with several seeds, and their warnings."""
+    from nnkit.experiments.seeds import group_of
+
+    run = trained[-1][1]
+    if len(trained) > 1:
+        _render_seeds(group_of(trained))
+    else:
+        print(results_table(run.summary, result_width()), flush=True)
+        if not run.already_finished:
+            say(f"run: {run.directory}")
+    for _, each in trained:
+        say_wrapped(*each.summary.get("warnings", ()))
 
 
 def _render_seeds(group: Group) -> None:

@@ -273,6 +273,11 @@ class Preprocessor:
             )
         return cls(tuple(steps), tuple(fitted), tuple(columns))
 
+    @property
+    def columns_after(self) -> tuple[Column, ...]:
+        """The columns of a table after all steps; empty for other data."""
+        return reduce(lambda columns, step: step.columns_after(columns), self.steps, self.columns)
+
     def __call__(self, X: Array, dtype: np.dtype[Any]) -> Array:
         """Converts raw inputs to network inputs (n, *shape after all steps) of the given type.
 

@@ -81,6 +81,7 @@ class Report:
         confidence: the probability (n,) of each predicted class, if the model gives one.
         outputs: the network's outputs, (n, outputs), in the units of the targets.
         origins: the path of each sample's file, or its row in the source, from 1; (n,).
+        warnings: reasons not to rely on the network.
     """
 
     split: str
@@ -91,6 +92,7 @@ class Report:
     confidence: Array | None
     outputs: Array
     origins: Array
+    warnings: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -99,7 +101,7 @@ class Report:
         """Everything except the individual predictions, ready for JSON."""
         figures = dict(self.figures)
         known: dict[str, Any] = {"split": self.split, "samples": len(self)}
-        known |= {"loss": figures.pop("loss"), "metrics": figures}
+        known |= {"loss": figures.pop("loss"), "metrics": figures, "warnings": [*self.warnings]}
         if self.by_class is not None:
             known |= {
                 "classes": self.by_class.rows(),

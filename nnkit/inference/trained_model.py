@@ -17,6 +17,7 @@ from nnkit.data.target_scaling import TargetScaler
 from nnkit.errors import DataError, UsageError
 from nnkit.inference.evaluation import evaluate
 from nnkit.inference.report import Report, report_on
+from nnkit.inference.verdict import useless
 from nnkit.metrics import chosen
 from nnkit.nn.activations import Function
 from nnkit.nn.model import Model
@@ -25,7 +26,7 @@ from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array, Shape
 from nnkit.task.answers import confidence, decide
 from nnkit.task.config import Config
-from nnkit.task.task import PreparedSet, load_task
+from nnkit.task.task import PreparedSet, Task, load_task
 
 # Number of multiplications from which compiled kernels save more time than they take to load.
 WORTH_COMPILING = 10_000_000_000
@@ -197,7 +198,7 @@ class TrainedModel:
             DataError: the data is missing or has changed.
             UsageError: there is no such set.
         """
-        prepared = self._prepare(split, data)
+        prepared = self._prepared(self._task(split, data), split)
         metrics = chosen(self.config.training.metrics, for_classes=self.classes is not None)
         return len(prepared), evaluate(
             self.model, prepared, metrics, self._execution(len(prepared))
@@ -214,8 +215,13 @@ class TrainedModel:
             DataError: the data is missing or has changed.
             UsageError: there is no such set.
         """
-        prepared = self._prepare(split, data)
-        return report_on(self.model, prepared, split, self.classes, self._execution(len(prepared)))
+        task = self._task(split, data)
+        prepared = self._prepared(task, split)
+        report = report_on(
+            self.model, prepared, split, self.classes, self._execution(len(prepared))
+        )
+        warning = useless(task, prepared, split, report.figures)
+        return report if warning is None else replace(report, warnings=(warning,))
 
     def _execution(self, samples: int) -> Execution:
         """The threads of training, and compiled kernels if there are enough samples.
@@ -225,7 +231,8 @@ class TrainedModel:
         worthwhile = self.model.multiplications * samples >= WORTH_COMPILING
         return Execution(self.info["threads"], compiled=worthwhile and compiled.available())
 
-    def _prepare(self, split: str, place: Path | None) -> PreparedSet:
+    def _task(self, split: str, place: Path | None) -> Task:
+        """The task of training, with the statistics of the checkpoint."""
         config = self.config
         if place is not None:
             moved = config.data.model_copy(update={"source": config.data.source.moved(place)})
@@ -236,5 +243,8 @@ class TrainedModel:
                 raise DataError("the data has changed since this model was trained")
             if split not in task.sets:
                 raise UsageError(f"there is no {split} set; available: {', '.join(task.sets)}")
-            fitted = replace(task, preprocessor=self.preprocessor, scaler=self.scaler)
-            return fitted.prepare(task.sets[split], self.model)
+            return replace(task, preprocessor=self.preprocessor, scaler=self.scaler)
+
+    def _prepared(self, task: Task, split: str) -> PreparedSet:
+        with task.config.locating():
+            return task.prepare(task.sets[split], self.model)

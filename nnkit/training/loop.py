@@ -24,8 +24,6 @@ from nnkit.optim.schedules import PlateauState
 from nnkit.optim.update import Update
 from nnkit.optim.weight_noise import NoisyWeights
 
-REMEDY = "try a smaller optimizer.lr, or data.preprocess: [standardize]"
-
 
 class Step(NamedTuple):
     """A completed update: its number from 1, and the batch's mean loss before it."""
@@ -299,7 +297,7 @@ class Loop:
         )
         for name, value in evaluation.all_figures().items():
             if not isfinite(value):
-                raise DivergedError(f"{name} became {value} after step {progress.step}; {REMEDY}")
+                raise DivergedError(f"{name} became {value} after step {progress.step}")
         value, higher = evaluation.monitored(self.monitor), higher_is_better(self.monitor)
         progress.plateau = self.optimizer.schedule.observe(progress.plateau, value, higher)
         return evaluation
@@ -313,7 +311,7 @@ class Loop:
         where = self._first_nonfinite(X, now)
         return DivergedError(
             f"the loss became {loss} at step {self.progress.step + 1}; "
-            f"the first NaN or infinity is in {where}; {REMEDY}"
+            f"the first NaN or infinity is in {where}"
         )
 
     def _first_nonfinite(self, X: Array, now: Pass) -> str:

@@ -19,6 +19,7 @@ from nnkit.runs.differences import DATA, brief, differences, identity, identity_
 from nnkit.runs.directory import DEFAULT_RUNS, FINISHED, RunDirectory, list_runs
 from nnkit.task.config import Config
 from nnkit.task.task import load_task
+from nnkit.training.divergence import diagnosis
 from nnkit.training.identity import recorded_run_name
 from nnkit.training.listeners import Listener, LogFile
 from nnkit.training.loop import Evaluation
@@ -193,8 +194,9 @@ def _run(
             summary = judged(conclude(trainer), trainer.config.expect, directory)
     except DivergedError as error:
         trainer.outcome = "diverged"
-        directory.write_summary({**unfinished(trainer), "error": str(error)})
-        raise
+        explained = DivergedError(f"{error}\n{diagnosis(trainer)}")
+        directory.write_summary({**unfinished(trainer), "error": str(explained)})
+        raise explained from None
     finally:
         for listener in listeners:
             listener.ended()

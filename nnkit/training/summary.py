@@ -10,13 +10,13 @@ from typing import Any
 from nnkit.errors import DivergedError
 from nnkit.inference.evaluation import evaluate
 from nnkit.inference.saving import copy_params, versions
+from nnkit.inference.verdict import useless
 from nnkit.metrics import higher_is_better
 from nnkit.nn.params import Array
 from nnkit.runs.checkpoint import read_checkpoint
 from nnkit.runs.directory import RunDirectory
 from nnkit.task.gate import Gate
 from nnkit.training.expectations import missed_gates
-from nnkit.training.loop import REMEDY
 from nnkit.training.trainer import Trainer
 
 
@@ -45,7 +45,9 @@ def conclude(trainer: Trainer) -> dict[str, Any]:
     for name, figures in results.items():
         for figure, value in figures.items():
             if not isfinite(value):
-                raise DivergedError(f"{name}.{figure} is {value} with the best weights; {REMEDY}")
+                raise DivergedError(f"{name}.{figure} is {value} with the best weights")
+    evaluated = next(name for name in ("test", "validation", "train") if name in results)
+    warning = useless(task, trainer.sets[evaluated], evaluated, results[evaluated])
     records = directory.read_metrics()
     return {
         **unfinished(trainer),
@@ -54,6 +56,7 @@ def conclude(trainer: Trainer) -> dict[str, Any]:
         "best": {"step": trainer.best.step, monitor: trainer.best.value},
         "results": results,
         "samples": sizes,
+        "warnings": [] if warning is None else [warning],
         "peak": _peaks(records),
         "weights_sha256": last_sum,
         "best_weights_sha256": weights_sum(model.params),

@@ -219,4 +219,4 @@ def test_missing_data_is_exit_3(program: Program, tmp_path: Path) -> None:
 def test_a_loss_beyond_all_bounds_is_exit_1_with_a_remedy(program: Program) -> None:
     answer = program(*SMALL, "-q", "--set", "optimizer={kind: sgd, lr: 1e30}")
     assert (answer.code, answer.out) == (1, "")
-    assert "try a smaller optimizer.lr" in answer.errors[0]
+    assert answer.errors[-1] == "try a smaller optimizer.lr, such as 1e+29"

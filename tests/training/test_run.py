@@ -251,7 +251,7 @@ def test_divergence_leaves_the_checkpoints_alone(tmp_path: Path) -> None:
         training={"evaluate_every": 1},
     )
     copies = Copies()
-    with pytest.raises(DivergedError, match=r"step 3;.*in layers\.1;") as caught:
+    with pytest.raises(DivergedError, match=r"step 3;.*in layers\.1\n") as caught:
         nnkit.train(config, runs=tmp_path, listeners=[copies])
     run = copies.directory
     assert copies.kept == (run.best.read_bytes(), run.last.read_bytes())
