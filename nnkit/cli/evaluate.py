@@ -13,7 +13,7 @@ from nnkit.cli.options import CheckpointArgument, JsonOption, RunsOption, SplitO
 from nnkit.cli.output import check_output, print_json, say, say_wrapped, show_figure, table
 
 if TYPE_CHECKING:
-    from nnkit.inference.report import ClassReport, Report
+    from nnkit.inference.report import ClassReport, LabelReport, Report
 
 MOST_IN_A_MATRIX = 20  # classes; beyond that, only the most confused pairs are shown
 MOST_PAIRS = 10
@@ -92,6 +92,8 @@ def _render(path: Path, report: Report) -> None:
     if report.by_class is not None:
         print(f"\n{_by_class(report.by_class, report)}")
         print(f"\n{_confusions(report.by_class)}")
+    if report.by_label is not None:
+        print(f"\n{_by_label(report.by_label)}")
 
 
 def _headline(report: Report) -> list[str]:
@@ -121,6 +123,15 @@ def _by_class(by_class: ClassReport, report: Report) -> str:
             (row["class"], *(f"{row[share]:.4f}" for share in shares), row["support"])
             for row in rows
         ],
+    )
+
+
+def _by_label(by_label: LabelReport) -> str:
+    rows = by_label.rows()
+    shares = [name for name in rows[0] if name not in ("label", "support")]
+    return table(
+        tuple(rows[0]),
+        [(row["label"], *(show_figure(s, row[s]) for s in shares), row["support"]) for row in rows],
     )
 
 

@@ -29,6 +29,8 @@ TABLES = {".csv": "csv", ".tsv": "csv", ".npy": "npy"}
 READERS = {"csv": {"csv"}, "npy": {"npy", "npz", "mnist", "idx"}}
 
 COLUMNS = ("path", "row", "text", "confidence", "note", "error")  # columns of --csv
+BY_NAME = ("predicted", "probability", "output")  # of each target, in further columns
+NO_LABEL = "none"  # `text` of a row without any of the yes/no labels
 EMPTY = "empty: nothing stands out from the background"  # `note` of a picture without digits
 
 
@@ -43,7 +45,7 @@ def predict(
             "--csv",
             metavar="FILE",
             help="Also write a CSV file with one row per picture or table row: path, row, text, "
-            "confidence, note, error.",
+            "confidence, note, error, and for several targets a column each.",
             show_default=False,
         ),
     ] = None,
@@ -195,19 +197,31 @@ def _check_exists(file: Path) -> None:
 def _predicted(model: TrainedModel, file: Path) -> Iterator[Answer]:
     """Yields the prediction for each row of a table, or for a picture as a whole."""
     X = _inputs(model, file)
-    sure = model.confidence(X)
+    sure, names = model.confidence(X), model.target_names
+    outputs = None if model.labels is None else model.outputs(X)
     for i, predicted in enumerate(model.predict(X)):
         answer: Answer = {"path": str(file)}
         if _kind(file) != PICTURES:
             answer["row"] = i + 1
-        if model.classes is None:
+        if outputs is not None:
+            said = [name for name, yes in zip(names, predicted, strict=True) if yes]
+            answer["text"] = ", ".join(said) or NO_LABEL
+            answer["predicted"] = _by_name(names, predicted)
+            answer[model.output_kind] = _by_name(names, outputs[i])
+        elif model.classes is None:
             answer["values"] = [float(value) for value in predicted]
             answer["text"] = " ".join(f"{value:.6g}" for value in predicted)
+            if len(names) > 1:
+                answer["predicted"] = _by_name(names, predicted)
         else:
             answer["text"] = str(predicted)
             if sure is not None:
                 answer["confidence"] = round(float(sure[i]), 6)
         yield answer
+
+
+def _by_name(names: Sequence[str], values: Any) -> dict[str, Any]:
+    return {name: value.item() for name, value in zip(names, values, strict=True)}
 
 
 def _inputs(model: TrainedModel, file: Path) -> Any:
@@ -299,14 +313,23 @@ def _shown(answer: Answer) -> str:
     return f"{answer['path']}{row}: {text}{percent}"
 
 
-def _as_csv(answers: Iterable[Answer]) -> str:
+def _as_csv(answers: Sequence[Answer]) -> str:
     import csv
 
     content = StringIO(newline="")
-    rows = csv.DictWriter(content, COLUMNS, extrasaction="ignore", restval="")
+    cells = [{**answer, **_columns_by_name(answer)} for answer in answers]
+    named = dict.fromkeys(name for answer in answers for name in _columns_by_name(answer))
+    rows = csv.DictWriter(content, (*COLUMNS, *named), extrasaction="ignore", restval="")
     rows.writeheader()
-    rows.writerows(answers)
+    rows.writerows(cells)
     return content.getvalue()
+
+
+def _columns_by_name(answer: Answer) -> dict[str, Any]:
+    """The cells of the columns for each of several targets, such as `predicted_NAME`."""
+    return {
+        f"{part}_{name}": value for part in BY_NAME for name, value in answer.get(part, {}).items()
+    }
 
 
 @dataclass

@@ -15,7 +15,7 @@ from nnkit.nn.model import Model, batch_first, batch_last
 from nnkit.nn.numerics import numerics
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array
-from nnkit.task.answers import answers
+from nnkit.task.answers import answers, label_answers
 from nnkit.task.task import PreparedSet
 
 EVALUATION_BATCH = 1000
@@ -36,7 +36,7 @@ def evaluate(
         execution: threads and kernels; default: those of the model.
     """
     if metrics is None:
-        metrics = chosen((), for_classes=data.targets.are_classes)
+        metrics = chosen((), data.targets.kind)
     accumulator = Accumulator(metrics, width_of(model, data))
     loss = accumulate(model, data, accumulator, execution=execution)
     return {"loss": loss, **accumulator.figures()}
@@ -69,7 +69,10 @@ def accumulate(
         with numerics(), model.lent(X.shape[-1], execution, X.shape[1:-1]) as network:
             loss, Y = network.evaluate(X, T, weights)
             outputs = data.targets.in_units(batch_first(Y))
-            form = partial(answers, outputs, loss=model.loss, activation=activation)
+            if data.targets.kind == "labels":
+                form = partial(label_answers, outputs, loss=model.loss)
+            else:
+                form = partial(answers, outputs, loss=model.loss, activation=activation)
             metrics.add(data.targets[part], form, counts)
             if kept is not None:
                 kept.append(outputs.copy())  # the network's output buffer is reused
@@ -80,6 +83,6 @@ def accumulate(
 
 
 def width_of(model: Model, data: PreparedSet) -> int:
-    """The number of classes, or of outputs for regression."""
+    """The number of classes, labels or real outputs."""
     (outputs,) = model.output_shape
-    return max(2, outputs) if data.targets.are_classes else outputs
+    return max(2, outputs) if data.targets.kind == "classes" else outputs

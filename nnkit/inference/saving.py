@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from nnkit import blas, compiled
-from nnkit.data.dataset import Column
+from nnkit.data.dataset import Column, names_of_targets
 from nnkit.data.preprocess import Preprocessor
 from nnkit.data.target_scaling import TargetScaler
 from nnkit.errors import CheckpointError, NnkitError
@@ -119,6 +119,9 @@ def save_trained(
     header = {
         "config": task.config.resolved(),
         "classes": task.classes,
+        "labels": names_of_targets(task.dataset.label, *model.output_shape)
+        if task.target_kind == "labels"
+        else None,
         "columns": [{"name": c.name, "categories": c.categories} for c in task.dataset.columns],
         "raw_shape": task.dataset.input_shape,
         "input_shape": model.input_shape,

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from nnkit import compiled
-from nnkit.data.dataset import Column
+from nnkit.data.dataset import Column, names_of_targets
 from nnkit.data.preprocess import Preprocessor
 from nnkit.data.target_scaling import TargetScaler
 from nnkit.errors import DataError, UsageError
@@ -24,7 +24,7 @@ from nnkit.nn.model import Model
 from nnkit.nn.numerics import numerics
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array, Shape
-from nnkit.task.answers import confidence, decide
+from nnkit.task.answers import confidence, decide, decide_labels
 from nnkit.task.config import Config
 from nnkit.task.task import PreparedSet, Task, load_task
 
@@ -43,7 +43,7 @@ class TrainedModel:
         model: the model with its trained parameters.
         config: the config that it was trained with.
         preprocessor: converts raw inputs to network inputs.
-        classes: class names by number; None for real targets.
+        classes: class names by number; None for labels and real targets.
         raw_shape: shape of one raw sample.
         info: the checkpoint's header: progress, best, figures, versions, data fingerprint.
         scaler: converts outputs to the units of the targets; None if they were not scaled.
@@ -81,11 +81,13 @@ class TrainedModel:
         return np.ascontiguousarray(Y.T)
 
     def predict(self, X: Any) -> Array:
-        """Predicts class names (n,), or real numbers (n, outputs).
+        """Predicts class names (n,), labels 0 or 1 (n, labels), or real numbers (n, outputs).
 
         Args:
             X: as for `outputs`.
         """
+        if self.labels is not None:
+            return decide_labels(self._forward(X), self.model.loss)
         if self.classes is None:
             return self.outputs(X)
         return np.asarray(self.classes)[decide(self._forward(X), self.model.loss)]
@@ -105,6 +107,26 @@ class TrainedModel:
     def gives_probabilities(self) -> bool:
         """Whether the network's outputs are class probabilities."""
         return self.classes is not None and self.model.output_activation.probability
+
+    @property
+    def labels(self) -> tuple[str, ...] | None:
+        """The names of the yes/no labels that it predicts; None if it predicts something else."""
+        known = self.info.get("labels")  # absent in checkpoints of earlier versions
+        return None if known is None else tuple(known)
+
+    @property
+    def output_kind(self) -> Literal["probability", "output"]:
+        """The meaning of a single output of the network."""
+        return "probability" if self.model.output_activation.probability else "output"
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """The name of each output that is a label or a real number; empty for classes."""
+        if self.classes is not None:
+            return ()
+        if self.config.data.targets == "inputs":
+            return tuple(map(str, range(*self.model.output_shape)))
+        return names_of_targets(self.info["label"], *self.model.output_shape)
 
     def read(self, path: str | Path, **options: Any) -> Any:
         """Reads the digits in a picture with this model; see `nnkit.read_digits`.
@@ -199,7 +221,7 @@ class TrainedModel:
             UsageError: there is no such set.
         """
         prepared = self._prepared(self._task(split, data), split)
-        metrics = chosen(self.config.training.metrics, for_classes=self.classes is not None)
+        metrics = chosen(self.config.training.metrics, prepared.targets.kind)
         return len(prepared), evaluate(
             self.model, prepared, metrics, self._execution(len(prepared))
         )
@@ -217,10 +239,9 @@ class TrainedModel:
         """
         task = self._task(split, data)
         prepared = self._prepared(task, split)
-        report = report_on(
-            self.model, prepared, split, self.classes, self._execution(len(prepared))
-        )
-        warning = useless(task, prepared, split, report.figures)
+        execution = self._execution(len(prepared))
+        report = report_on(self.model, prepared, split, self.classes, self.target_names, execution)
+        warning = useless(task, self.model, prepared, split, report.figures)
         return report if warning is None else replace(report, warnings=(warning,))
 
     def _execution(self, samples: int) -> Execution:

@@ -33,6 +33,11 @@ def answers(outputs: Array, form: Answer, loss: Loss, activation: Activation) ->
     return np.hstack([-yes, yes])
 
 
+def label_answers(outputs: Array, form: Answer, loss: Loss) -> Array:
+    """Converts outputs (n, labels) for yes/no labels to decisions, 0 or 1, or to scores."""
+    return decide_labels(outputs, loss) if form == "decisions" else outputs.astype(np.float64)
+
+
 def gives_probabilities(activation: Activation) -> bool:
     """Whether an output activation gives class probabilities or their logarithms."""
     return activation.probability or activation.log_probability
@@ -56,8 +61,13 @@ def decide(outputs: Array, loss: Loss) -> Array:
     """Class numbers (n,) from outputs (n, outputs): argmax, or a threshold for a single output."""
     if outputs.shape[1] > 1:
         return np.argmax(outputs, axis=1)
+    return decide_labels(outputs, loss)[:, 0]
+
+
+def decide_labels(outputs: Array, loss: Loss) -> Array:
+    """Decisions 0 or 1, (n, labels), from outputs (n, labels) by a threshold between the codes."""
     middle = 0.0 if loss.coding == "signed" else 0.5
-    return (outputs[:, 0] > middle).astype(np.int64)
+    return (outputs > middle).astype(np.int64)
 
 
 def confidence(outputs: Array, numbers: Array) -> Array:

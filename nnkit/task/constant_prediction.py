@@ -1,21 +1,27 @@
-"""The best prediction that ignores the inputs: the mean, or the majority class, of training."""
+"""The best prediction that ignores the inputs: the mean or the most frequent value in training."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from nnkit.data.dataset import Samples, chunks, class_counts
 from nnkit.nn.params import Array
+from nnkit.task.targets import ClassTargets, Targets
+
+PART = 1 << 16  # targets looked at at a time
 
 
-def constant_prediction(train: Samples, classes: int | None) -> Array:
-    """The number of the most frequent class as an array (), or the mean of each target (outputs,).
+def constant_prediction(train: Targets) -> Array:
+    """Predicts without inputs, from the training targets alone.
 
-    Args:
-        train: the training set.
-        classes: the number of classes; None for real targets.
+    Returns:
+        The most frequent class (), the more frequent value of each label (labels,), or the mean of
+        each target (outputs,).
     """
-    if classes is not None:
-        return np.asarray(class_counts(train.targets, classes).argmax())
-    total = sum(part.sum(axis=0, dtype=np.float64) for part in chunks(train.targets))
-    return np.asarray(total / len(train))
+    parts = (train[start : start + PART] for start in range(0, len(train), PART))
+    if isinstance(train, ClassTargets):
+        counts = np.zeros(train.classes)
+        for part in parts:
+            counts += np.bincount(part, minlength=train.classes)
+        return np.asarray(counts.argmax())
+    mean = sum(part.sum(axis=0, dtype=np.float64) for part in parts) / len(train)
+    return np.asarray((mean > 0.5).astype(np.int64) if train.kind == "labels" else mean)

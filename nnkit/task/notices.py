@@ -18,7 +18,7 @@ EXAMPLE = 0.9  # accuracy for which the uncertainty of a small set is shown
 
 
 def split_notices(sets: Mapping[str, Samples], classes: Sequence[str] | None) -> Iterator[str]:
-    """Yields what should be known about the sets before training.
+    """Yields notices about absent classes and small sets.
 
     Args:
         sets: the sets, `train` among them.

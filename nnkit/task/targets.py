@@ -16,6 +16,7 @@ from nnkit.data.dataset import chunks
 from nnkit.data.lazy import LazyArray, mapped, taken
 from nnkit.data.target_scaling import TargetScaler
 from nnkit.errors import SettingError, SettingPath
+from nnkit.metrics.metric import TargetKind
 from nnkit.nn.losses import Coding, Loss
 from nnkit.nn.params import Array, Shape
 
@@ -25,15 +26,15 @@ TABLE = 1 << 16  # bytes of all encoded classes, up to which copying rows beats 
 class Targets(ABC):
     """The targets of n samples, stored compactly and encoded for the loss, (n, outputs), in parts.
 
-    Indexing gives unencoded targets, as metrics take them: `targets[part]` are class numbers (k,)
-    or real targets (k, outputs), for a slice or an array of indices. Each subclass also has a
-    `dtype`: that of encoded targets, which is the network's.
+    Indexing gives unencoded targets, as metrics take them: `targets[part]` are class numbers (k,),
+    labels 0 or 1 (k, labels), or real targets (k, outputs), for a slice or an array of indices.
+    Each subclass also has a `dtype`: that of encoded targets, which is the network's.
 
     Attributes:
-        are_classes: whether these are class numbers.
+        kind: whether these are class numbers, yes/no labels or real numbers.
     """
 
-    are_classes: ClassVar[bool] = False
+    kind: ClassVar[TargetKind] = "numbers"
 
     @property
     @abstractmethod
@@ -79,7 +80,7 @@ class ClassTargets(Targets):
         dtype: the type of encoded targets.
     """
 
-    are_classes: ClassVar[bool] = True
+    kind: ClassVar[TargetKind] = "classes"
     numbers: Array | LazyArray
     classes: int
     single: bool
@@ -129,6 +130,44 @@ class ClassTargets(Targets):
             return
         out.fill(off)
         out[np.arange(len(numbers)), numbers] = 1
+
+
+@dataclass(frozen=True, slots=True)
+class LabelTargets(Targets):
+    """Several yes/no labels per sample, encoded as 1 and 0, or as 1 and −1.
+
+    Attributes:
+        values: the labels (n, labels), 0 or 1.
+        coding: the coding that the loss takes.
+        dtype: the type of encoded targets.
+    """
+
+    kind: ClassVar[TargetKind] = "labels"
+    values: Array | LazyArray
+    coding: Coding
+    dtype: np.dtype[Any]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        samples, labels = self.values.shape
+        return samples, labels
+
+    @property
+    def nbytes(self) -> int:
+        return self.values.nbytes
+
+    def __getitem__(self, part: slice | Array) -> Array:
+        return np.asarray(self.values[part]).astype(np.int64)
+
+    def coded(self, part: slice) -> Array:
+        return self._code(self.values[part])
+
+    def read(self, chosen: Array, out: Array) -> None:
+        out[...] = self._code(taken(self.values, chosen))
+
+    def _code(self, values: Array) -> Array:
+        codes = 2 * values - 1 if self.coding == "signed" else values
+        return codes.astype(self.dtype)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +248,7 @@ class InputTargets(Targets):
         gather(self.inputs, chosen, out.reshape(len(chosen), *self.inputs.shape[1:]))
 
 
-AnyTargets = ClassTargets | NumberTargets | InputTargets
+AnyTargets = ClassTargets | LabelTargets | NumberTargets | InputTargets
 
 
 def classes_for(
@@ -281,6 +320,44 @@ def numbers_for(
     if loss.coding != "number":  # at the precision of the outputs
         values = mapped(lambda exact: exact.astype(dtype).astype(np.float64), values)
     return NumberTargets(values, dtype, scaler)
+
+
+def are_labels(values: Array | LazyArray, loss: Loss) -> bool:
+    """Whether real targets are decisions: all 0 or 1, or all ±1, under a loss for classes."""
+    return loss.coding != "number" and _code_of_no(values) is not None
+
+
+def labels_for(
+    values: Array | LazyArray,
+    loss: Loss,
+    output_shape: Shape,
+    last_layer: SettingPath,
+    dtype: np.dtype[Any],
+) -> LabelTargets:
+    """Yes/no labels as targets for a network and its loss.
+
+    Args:
+        values: the labels, (n, labels), all 0 or 1, or all ±1.
+        loss: the loss, which determines the coding.
+        output_shape: shape of the network's output for one sample.
+        last_layer: the setting that an error about the number of outputs points to.
+        dtype: the network's type.
+
+    Raises:
+        SettingError: the outputs do not fit the labels, or the loss does not take several.
+    """
+    _check_outputs(values.shape[1], output_shape, last_layer)
+    if _code_of_no(values) == -1:
+        values = mapped(lambda codes: (codes + 1) / 2, values)
+    labels = LabelTargets(values, loss.coding, dtype)
+    _check_values(mapped(labels._code, values), loss)
+    return labels
+
+
+def _code_of_no(values: Array | LazyArray) -> float | None:
+    """The number that means no where 1 means yes: 0 or −1; None if there are other numbers."""
+    codes = set(_distinct(values).tolist())
+    return 0.0 if codes <= {0.0, 1.0} else -1.0 if codes <= {-1.0, 1.0} else None
 
 
 def inputs_for(

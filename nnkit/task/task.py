@@ -17,9 +17,9 @@ from nnkit.data.ordering import FULL_SHUFFLE, Ordering
 from nnkit.data.preprocess import Preprocessor
 from nnkit.data.splits import split_dataset
 from nnkit.data.target_scaling import TargetScaler
-from nnkit.errors import SettingError
-from nnkit.metrics import METRICS, chosen
-from nnkit.metrics.metric import Metric
+from nnkit.errors import SettingError, SettingPath
+from nnkit.metrics import METRICS_OF, chosen
+from nnkit.metrics.metric import Metric, TargetKind
 from nnkit.nn.architecture import build_stages
 from nnkit.nn.form import Form
 from nnkit.nn.model import Model
@@ -27,7 +27,23 @@ from nnkit.nn.params import Array, Shape
 from nnkit.task.class_weights import class_weights, counted, weights_of
 from nnkit.task.config import Config
 from nnkit.task.notices import split_notices
-from nnkit.task.targets import AnyTargets, classes_for, inputs_for, numbers_for
+from nnkit.task.targets import (
+    AnyTargets,
+    ClassTargets,
+    LabelTargets,
+    NumberTargets,
+    are_labels,
+    classes_for,
+    inputs_for,
+    labels_for,
+    numbers_for,
+)
+
+KINDS: dict[TargetKind, str] = {
+    "classes": "classes",
+    "labels": "yes/no labels",
+    "numbers": "real numbers",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +110,18 @@ class Task:
         return None if self.config.data.targets == "inputs" else self.dataset.classes
 
     @cached_property
+    def target_kind(self) -> TargetKind:
+        """Whether the targets are classes, yes/no labels or numbers."""
+        if self.classes is not None:
+            return "classes"
+        if self.config.data.targets == "inputs":
+            return "numbers"
+        every = all(are_labels(samples.targets, self.config.loss) for samples in self.sets.values())
+        return "labels" if every else "numbers"
+
+    @cached_property
     def notices(self) -> tuple[str, ...]:
-        """What should be known about the sets before training."""
+        """Notices about the sets: absent classes, and sets too small to rely on."""
         return tuple(split_notices(self.sets, self.classes))
 
     @cached_property
@@ -111,7 +137,7 @@ class Task:
     @cached_property
     def metrics(self) -> tuple[Metric[Any], ...]:
         """The metrics of each evaluation, besides the loss."""
-        return chosen(self.config.training.metrics, for_classes=self.classes is not None)
+        return chosen(self.config.training.metrics, self.target_kind)
 
     def build_model(self, dtype: str | None = None) -> Model:
         """A new model with initial weights.
@@ -138,22 +164,32 @@ class Task:
         config, dtype = self.config, model.dtype
         by_class = self.class_weights  # raises for real targets, so it comes first
         inputs = self.preprocessor.apply(samples.inputs, dtype)
-        last_layer = ("architecture", "layers", config.architecture.layer_list.last)
-        outputs = model.output_shape
         targets: AnyTargets
         if config.data.targets == "inputs":
-            targets = inputs_for(inputs, model.loss, outputs, last_layer)
-        elif self.classes is None:
-            targets = numbers_for(
-                samples.targets, model.loss, outputs, last_layer, dtype, self.scaler
-            )
+            targets = inputs_for(inputs, model.loss, model.output_shape, self._last_layer)
         else:
-            targets = classes_for(
-                samples.targets, self.classes, model.loss, outputs, last_layer, dtype
-            )
+            targets = self.encode(samples, model)
         weights = weights_of(samples.targets, samples.weights, by_class, dtype)
         counts = counted(samples.targets, samples.weights, model.loss, self.classes)
         return PreparedSet(inputs, targets, weights, counts, samples.origins, samples.ordering)
+
+    def encode(self, samples: Samples, model: Model) -> ClassTargets | LabelTargets | NumberTargets:
+        """Prepares the labels of samples as targets for a model, encoded on access.
+
+        Raises:
+            SettingError: the targets do not fit the outputs.
+        """
+        fit = model.loss, model.output_shape, self._last_layer, model.dtype
+        if self.classes is not None:
+            return classes_for(samples.targets, self.classes, *fit)
+        if self.target_kind == "labels":
+            return labels_for(samples.targets, *fit)
+        return numbers_for(samples.targets, *fit, self.scaler)
+
+    @property
+    def _last_layer(self) -> SettingPath:
+        """The setting that an error about the number of outputs points to."""
+        return ("architecture", "layers", self.config.architecture.layer_list.last)
 
 
 def load_task(config: Config, dataset: Dataset | None = None) -> Task:
@@ -176,7 +212,7 @@ def load_task(config: Config, dataset: Dataset | None = None) -> Task:
             )
     preprocessor = Preprocessor.fit(config.data.preprocess, sets["train"].inputs, dataset.columns)
     task = Task(config, dataset, sets, preprocessor, _fitted_scaler(config, dataset, sets))
-    _check_metrics(config.training.metrics, for_classes=task.classes is not None)
+    _check_metrics(config.training.metrics, task.target_kind)
     return task
 
 
@@ -195,16 +231,14 @@ def _fitted_scaler(
     return TargetScaler.fit(scaling, sets)
 
 
-def _check_metrics(names: Sequence[str], *, for_classes: bool) -> None:
+def _check_metrics(names: Sequence[str], kind: TargetKind) -> None:
     for i, name in enumerate(names):
-        if METRICS[name].for_classes != for_classes:
-            kinds = ("real numbers", "classes")
-            judged, given = kinds[not for_classes], kinds[for_classes]
-            fitting = [m.name for m in METRICS.values() if m.for_classes == for_classes]
+        if name not in METRICS_OF[kind]:
+            judged = " or ".join(KINDS[k] for k, known in METRICS_OF.items() if name in known)
             raise SettingError(
                 ("training", "metrics", i),
-                f"'{name}' is a metric for {judged}, but the targets are {given}; "
-                f"available: {', '.join(fitting)}",
+                f"'{name}' is a metric for {judged}, but the targets are {KINDS[kind]}; "
+                f"available: {', '.join(METRICS_OF[kind])}",
             )
 
 
@@ -260,4 +294,6 @@ def check_data(config: Config) -> dict[str, Any]:
     report = describe_data(task.dataset, task.sets, task.input_shape)
     if config.data.targets == "inputs":
         report["target"] = f"the inputs, {prod(task.input_shape)} real number(s)"
+    elif task.target_kind == "labels":
+        report["target"] = report["target"].replace("real number(s)", "yes/no label(s)")
     return {**report, "notices": list(task.notices)}

@@ -53,7 +53,7 @@ class Measurements:
 def diagnosis(trainer: Trainer) -> str:
     """Two lines: what was measured, and the setting to change."""
     found = measure(trainer)
-    return f"measured: {found}\ntry {' or '.join(remedies(trainer.task, found))}"
+    return f"measured: {found}\ntry {', or '.join(remedies(trainer.task, found))}"
 
 
 def measure(trainer: Trainer) -> Measurements:

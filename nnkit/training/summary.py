@@ -47,7 +47,7 @@ def conclude(trainer: Trainer) -> dict[str, Any]:
             if not isfinite(value):
                 raise DivergedError(f"{name}.{figure} is {value} with the best weights")
     evaluated = next(name for name in ("test", "validation", "train") if name in results)
-    warning = useless(task, trainer.sets[evaluated], evaluated, results[evaluated])
+    warning = useless(task, model, trainer.sets[evaluated], evaluated, results[evaluated])
     records = directory.read_metrics()
     return {
         **unfinished(trainer),

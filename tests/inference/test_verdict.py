@@ -24,7 +24,7 @@ IDLE: dict[str, Any] = {
 
 def verdict(task: Task, split: str = "test", **figures: float) -> str | None:
     model = task.build_model()
-    return useless(task, task.prepare(task.sets[split], model), split, figures)
+    return useless(task, model, task.prepare(task.sets[split], model), split, figures)
 
 
 def imbalanced(folder: Path, **sections: Any) -> Config:
@@ -44,7 +44,7 @@ def test_regression_is_compared_with_the_training_mean() -> None:
     assert verdict(task, r2=reference + 1e-9) is None
     assert verdict(task, r2=reference - 1e-9) == (
         f"the network is worse than always predicting the training mean: test.r2 is "
-        f"{reference:.4g}, that of the mean {reference:.4g}; try data.target: standardize"
+        f"{reference:.4g} instead of {reference:.4g}; try data.target: standardize"
     )
     scaled = verdict(load_task(diabetes(data={"target": "log"})), r2=-2.0)
     assert scaled is not None
@@ -58,7 +58,7 @@ def test_a_classifier_is_compared_with_the_most_frequent_class(tmp_path: Path) -
     assert verdict(task, "validation", accuracy=reference + 0.01) is None
     assert verdict(task, "validation", accuracy=reference) == (
         "the network is no better than always predicting '0', the most frequent class: "
-        "validation.accuracy is 90.00 %, that of the class 90.00 %"
+        "validation.accuracy is 90.00 % instead of 90.00 %"
     )
     below = verdict(task, "validation", accuracy=reference - 0.01)
     assert below is not None

@@ -25,7 +25,7 @@ RAW: dict[str, Any] = {"preprocess": []}
     ("data", "optimizer", "expected"),
     [
         ({}, {}, "data.target: standardize"),
-        (RAW, {}, "data.target: standardize or data.preprocess: [standardize]"),
+        (RAW, {}, "data.target: standardize, or data.preprocess: [standardize]"),
         ({"target": "standardize"}, {}, LR),
         ({"target": "standardize", **RAW}, {}, "data.preprocess: [standardize]"),
     ],
@@ -57,7 +57,7 @@ def test_clipping_is_advised_for_steep_gradients_unless_it_is_there(tmp_path: Pa
             train(config, runs=tmp_path, restart=True)
         return str(caught.value).splitlines()[-1]
 
-    assert advice(lr=1e38) == f"try a smaller optimizer.lr, such as 1e+37 or {CLIP}"
+    assert advice(lr=1e38) == f"try a smaller optimizer.lr, such as 1e+37, or {CLIP}"
     assert advice(lr=1e38, clip={"value": 10}) == "try a smaller optimizer.lr, such as 1e+37"
 
 
