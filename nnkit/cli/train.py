@@ -35,7 +35,10 @@ def train(
     overrides: SetOption = None,
     resume: Annotated[
         bool,
-        typer.Option("--resume", help="Continue this config's interrupted run, if there is one."),
+        typer.Option(
+            "--resume",
+            help="Continue this config's interrupted run, or a shorter run after raising epochs.",
+        ),
     ] = False,
     restart: Annotated[
         bool, typer.Option("--restart", help="Train again, replacing this config's earlier run.")

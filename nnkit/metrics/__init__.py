@@ -26,7 +26,8 @@ METRICS_OF: dict[TargetKind, dict[str, Metric[Any]]] = {
     "labels": _in(multilabel),
     "numbers": _in(regression),
 }
-METRICS = METRICS_OF["labels"] | METRICS_OF["classes"] | METRICS_OF["numbers"]
+METRICS = METRICS_OF["classes"] | METRICS_OF["numbers"]
+METRICS |= {name: value for name, value in METRICS_OF["labels"].items() if name not in METRICS}
 # Computed in every evaluation; the others only on request, by name.
 ALWAYS: dict[TargetKind, tuple[str, ...]] = {
     "classes": ("accuracy",),

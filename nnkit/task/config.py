@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
 from nnkit.config.load import load_document
-from nnkit.config.spec import Count, Listed, OneOf, Spec
+from nnkit.config.spec import Count, FilePath, Listed, OneOf, Spec
 from nnkit.config.validation import find_setting, located, validate
 from nnkit.config.yaml import Mark, Node, dump_yaml, node_of
 from nnkit.data.augment import AnyAugmentation
@@ -63,6 +63,21 @@ class Data(Spec):
     )
 
 
+class StartFrom(Spec):
+    """Initial weights from another run; preprocessing and optimizer state are new."""
+
+    shorthand: ClassVar[str | None] = "checkpoint"
+    checkpoint: FilePath = Field(
+        description="A checkpoint file, or a run's folder for its best checkpoint.",
+        examples=["runs/base-1a2b3c4d"],
+    )
+    mismatched: Literal["error", "initialize"] = Field(
+        "error",
+        description="Parameters that the checkpoint lacks or has in another shape: an error, or "
+        "initial values.",
+    )
+
+
 class Training(Spec):
     """Training length, batch size and monitoring."""
 
@@ -88,6 +103,9 @@ class Training(Spec):
         description="The metric that selects the best checkpoint, such as validation.accuracy; "
         "default: validation.loss, or the training objective if there is no validation set. `last` "
         "selects the last one, for instance if augmentation makes the training loss too noisy.",
+    )
+    start_from: StartFrom | None = Field(
+        None, description="Start from the weights of another run instead of initial values."
     )
     accumulate: Count = Field(1, description="Batches whose gradients are averaged for one update.")
     averaging: AnyAveraging | None = Field(

@@ -112,7 +112,7 @@ def _moments(targets: NumberTargets, some: slice) -> tuple[float, float]:
 
 def _first_gradient(trainer: Trainer) -> float:
     """The norm of the gradient of the first batch at the initial weights."""
-    model = trainer.task.build_model()
+    model = trainer.initial_model()
     X, T, weights = next(trainer.loop.batches.epoch(0))
     network = model.network(X.shape[-1], X.shape[1:-1])
     network.loss_and_gradient(X, T, Pass(True, 0), weights)
