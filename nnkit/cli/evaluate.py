@@ -10,7 +10,7 @@ import typer
 from nnkit.cli.checkpoints import chosen_checkpoint
 from nnkit.cli.gates import exit_if_missed, say_passed
 from nnkit.cli.options import CheckpointArgument, JsonOption, RunsOption, SplitOption
-from nnkit.cli.output import check_output, print_json, say, say_wrapped, show_figure, table
+from nnkit.cli.output import check_output, print_json, say, say_wrapped, show, show_figure, table
 
 if TYPE_CHECKING:
     from nnkit.inference.report import ClassReport, LabelReport, Report
@@ -85,6 +85,8 @@ def _check_free(path: Path) -> None:
 
 def _render(path: Path, report: Report) -> None:
     rows = [("checkpoint", str(path)), ("samples", f"{len(report):,} ({report.split})")]
+    if report.threshold is not None:
+        rows.append(("threshold", show(report.threshold)))
     rows += [(name, show_figure(name, report.figures[name])) for name in _headline(report)]
     width = max(len(name) for name, _ in rows)
     for name, shown in rows:

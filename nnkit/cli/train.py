@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -176,7 +176,19 @@ def _render_results(trained: Sequence[tuple[Config, Run]]) -> None:
         if not run.already_finished:
             say(f"run: {run.directory}")
     for _, each in trained:
+        _say_threshold(each.summary)
         say_wrapped(*each.summary.get("warnings", ()))
+
+
+def _say_threshold(summary: Mapping[str, Any]) -> None:
+    """Says which decision threshold was chosen, and what it gains."""
+    if (chosen := summary.get("threshold")) is not None:
+        name = chosen["maximize"]
+        reached, default = (show_figure(name, chosen[key]) for key in ("reached", "default"))
+        say_wrapped(
+            f"decision threshold {chosen['value']:.4g}: validation.{name} {reached}, instead of "
+            f"{default} at the usual one"
+        )
 
 
 def _render_seeds(group: Group) -> None:

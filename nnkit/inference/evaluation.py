@@ -72,7 +72,13 @@ def accumulate(
             if data.targets.kind == "labels":
                 form = partial(label_answers, outputs, loss=model.loss)
             else:
-                form = partial(answers, outputs, loss=model.loss, activation=activation)
+                form = partial(
+                    answers,
+                    outputs,
+                    loss=model.loss,
+                    activation=activation,
+                    threshold=data.threshold,
+                )
             metrics.add(data.targets[part], form, counts)
             if kept is not None:
                 kept.append(outputs.copy())  # the network's output buffer is reused

@@ -111,6 +111,7 @@ class Report:
         outputs: the network's outputs, (n, outputs), in the units of the targets.
         origins: the path of each sample's file, or its row in the source, from 1; (n,).
         probable: whether the outputs are probabilities.
+        threshold: the decision threshold of two classes; None for the usual one.
         warnings: reasons not to rely on the network.
     """
 
@@ -125,6 +126,7 @@ class Report:
     outputs: Array
     origins: Array
     probable: bool
+    threshold: float | None
     warnings: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -135,6 +137,8 @@ class Report:
         figures = dict(self.figures)
         known: dict[str, Any] = {"split": self.split, "samples": len(self)}
         known |= {"loss": figures.pop("loss"), "metrics": figures, "warnings": [*self.warnings]}
+        if self.threshold is not None:
+            known["threshold"] = self.threshold
         if self.by_class is not None:
             known |= {
                 "classes": self.by_class.rows(),
@@ -221,7 +225,7 @@ def report_on(
     figures = {"loss": loss, **accumulator.figures()}
     predicted, sure, by_class, by_label = outputs, None, None, None
     if classes is not None:
-        predicted = decide(outputs, model.loss)
+        predicted = decide(outputs, model.loss, activation, data.threshold)
         if activation.probability:
             sure = confidence(outputs, predicted)
         by_class = ClassReport(classes, accumulator.kept(ClassCounts), accumulator.kept(Confusion))
@@ -241,6 +245,7 @@ def report_on(
         outputs=outputs,
         origins=origins,
         probable=activation.probability,
+        threshold=data.threshold,
     )
 
 

@@ -74,6 +74,13 @@ def trained_from(checkpoint: Checkpoint) -> TrainedModel:
     return TrainedModel(model, config, preprocessor, classes, raw_shape, header, scaler)
 
 
+def save_threshold(path: Path, threshold: float) -> None:
+    """Adds a decision threshold to a checkpoint."""
+    checkpoint = read_checkpoint(path)
+    header = {k: v for k, v in checkpoint.header.items() if k not in ("format", "sha256")}
+    write_checkpoint(path, checkpoint.tensors, {**header, "threshold": threshold})
+
+
 def copy_params(checkpoint: Checkpoint, model: Model) -> None:
     """Copies parameters and running state from a checkpoint into the model, by name.
 
@@ -126,6 +133,7 @@ def save_trained(
         "raw_shape": task.dataset.input_shape,
         "input_shape": model.input_shape,
         "label": task.dataset.label,
+        "threshold": task.threshold,
         "data": task.fingerprint,
         "versions": versions(model),
         **info,

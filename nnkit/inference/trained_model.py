@@ -90,7 +90,7 @@ class TrainedModel:
             return decide_labels(self._forward(X), self.model.loss)
         if self.classes is None:
             return self.outputs(X)
-        return np.asarray(self.classes)[decide(self._forward(X), self.model.loss)]
+        return np.asarray(self.classes)[self._decide(self._forward(X))]
 
     def confidence(self, X: Any) -> Array | None:
         """The probability (n,) of each prediction; None if the outputs are not class probabilities.
@@ -101,7 +101,16 @@ class TrainedModel:
         if not self.gives_probabilities:
             return None
         outputs = self._forward(X)
-        return confidence(outputs, decide(outputs, self.model.loss))
+        return confidence(outputs, self._decide(outputs))
+
+    @property
+    def threshold(self) -> float | None:
+        """The decision threshold of two classes; None for the usual one."""
+        return self.info.get("threshold")  # absent in checkpoints of earlier versions
+
+    def _decide(self, outputs: Array) -> Array:
+        """The class number (n,) of each prediction, from the network's outputs."""
+        return decide(outputs, self.model.loss, self.model.output_activation, self.threshold)
 
     @property
     def gives_probabilities(self) -> bool:
@@ -264,7 +273,12 @@ class TrainedModel:
                 raise DataError("the data has changed since this model was trained")
             if split not in task.sets:
                 raise UsageError(f"there is no {split} set; available: {', '.join(task.sets)}")
-            return replace(task, preprocessor=self.preprocessor, scaler=self.scaler)
+            return replace(
+                task,
+                preprocessor=self.preprocessor,
+                scaler=self.scaler,
+                threshold=self.threshold,
+            )
 
     def _prepared(self, task: Task, split: str) -> PreparedSet:
         with task.config.locating():

@@ -23,7 +23,8 @@ def useless(
 ) -> str | None:
     """Says that a network is no better than a constant prediction on a set; None if it is better.
 
-    Nothing is said about autoencoders, nor if class weights ask for more than accuracy.
+    Nothing is said about autoencoders, nor if class weights or a decision threshold ask for more
+    than accuracy.
 
     Args:
         task: the task, whose training set gives the constant prediction.
@@ -32,7 +33,10 @@ def useless(
         split: the name of the set.
         figures: the metrics of the network on it.
     """
-    if task.config.data.targets == "inputs" or _weighs_classes(task):
+    config = task.config
+    if config.data.targets == "inputs" or config.activation.threshold is not None:
+        return None
+    if isinstance(config.loss, ClassLoss) and config.loss.class_weights is not None:
         return None
     constant = constant_prediction(task.encode(task.sets["train"], model))
     kind = task.target_kind
@@ -41,18 +45,13 @@ def useless(
     if reached > least or reached == 1 or (kind == "numbers" and reached == least):
         return None
     remedy = ""
-    if kind == "numbers" and not task.config.data.target.scales:
+    if kind == "numbers" and not config.data.target.scales:
         remedy = "; try data.target: standardize"
     return (
         f"the network is {'no better' if reached == least else 'worse'} than always predicting "
         f"{_described(task, constant)}: {split}.{name} is {_shown(name, reached)} instead of "
         f"{_shown(name, least)}{remedy}"
     )
-
-
-def _weighs_classes(task: Task) -> bool:
-    loss = task.config.loss
-    return isinstance(loss, ClassLoss) and loss.class_weights is not None
 
 
 def _described(task: Task, constant: Array) -> str:

@@ -19,11 +19,12 @@ from nnkit.data.sources import AnySource
 from nnkit.data.splits import Split
 from nnkit.data.target_scaling import AnyTargetScaling, Unscaled
 from nnkit.errors import ConfigError, Problem, SettingError, SettingPath
-from nnkit.metrics import METRICS
+from nnkit.metrics import METRICS, METRICS_OF
 from nnkit.nn.activations import Function
 from nnkit.nn.architecture import (
     Activations,
     Architecture,
+    Threshold,
     activation_named,
 )
 from nnkit.nn.layer import Activation, LayerSpec
@@ -297,6 +298,25 @@ def _weighted_layers(config: Config) -> list[tuple[SettingPath, WeightedLayer]]:
     return [(path, layer) for path, layer in _layers(config) if isinstance(layer, WeightedLayer)]
 
 
+def _threshold_conflicts(threshold: Threshold | None, output: Activation) -> Iterator[SettingError]:
+    path = ("activation", "threshold")
+    if threshold is None:
+        return
+    if threshold.maximize is not None:
+        known = METRICS_OF["classes"]
+        fitting = [name for name, m in known.items() if m.statistic.takes == "decisions"]
+        if threshold.maximize not in fitting:
+            yield SettingError(
+                (*path, "maximize"),
+                f"'{threshold.maximize}' is no metric of decisions; available: "
+                f"{', '.join(fitting)}",
+            )
+    elif gives_probabilities(output) and not 0 < (threshold.value or 0) < 1:
+        yield SettingError(
+            path, f"a probability between 0 and 1 is expected, got {threshold.value:g}"
+        )
+
+
 def _dropout_conflicts(config: Config) -> Iterator[SettingError]:
     layers = config.architecture.layer_list
     if config.regularization.dropout is None:
@@ -449,6 +469,7 @@ def _output_conflicts(config: Config) -> Iterator[SettingError]:
             f"{pair} outputs of either sign, but '{output.tag()}' is never negative; "
             "use 'identity'",
         )
+    yield from _threshold_conflicts(section.threshold, output)
     if not gives_probabilities(output):
         for i, name in enumerate(config.training.metrics):
             if METRICS[name].statistic.takes == "probabilities":

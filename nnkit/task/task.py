@@ -58,6 +58,7 @@ class PreparedSet:
             are equal.
         origins: location of each sample in its source, as in `Samples`.
         ordering: how the samples are shuffled.
+        threshold: the decision threshold of two classes; None for the usual one.
     """
 
     inputs: Array | LazyArray
@@ -66,6 +67,7 @@ class PreparedSet:
     counted: Array | LazyArray | None = None
     origins: Array | LazyArray | None = None
     ordering: Ordering = FULL_SHUFFLE
+    threshold: float | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -81,6 +83,7 @@ class Task:
         sets: raw samples by set: `train`, `validation`, `test`.
         preprocessor: the preprocessing, fitted on `train`.
         scaler: the scaling of targets, fitted on `train`; None if they are not scaled.
+        threshold: the decision threshold of two classes; None for the usual one.
     """
 
     config: Config
@@ -88,6 +91,7 @@ class Task:
     sets: Mapping[str, Samples]
     preprocessor: Preprocessor
     scaler: TargetScaler | None = None
+    threshold: float | None = None
 
     @cached_property
     def dtype(self) -> np.dtype[Any]:
@@ -171,7 +175,9 @@ class Task:
             targets = self.encode(samples, model)
         weights = weights_of(samples.targets, samples.weights, by_class, dtype)
         counts = counted(samples.targets, samples.weights, model.loss, self.classes)
-        return PreparedSet(inputs, targets, weights, counts, samples.origins, samples.ordering)
+        return PreparedSet(
+            inputs, targets, weights, counts, samples.origins, samples.ordering, self.threshold
+        )
 
     def encode(self, samples: Samples, model: Model) -> ClassTargets | LabelTargets | NumberTargets:
         """Prepares the labels of samples as targets for a model, encoded on access.
@@ -211,7 +217,8 @@ def load_task(config: Config, dataset: Dataset | None = None) -> Task:
                 ("training", "evaluate_on"), f"there is no {name} set; data.split.{name} is 0"
             )
     preprocessor = Preprocessor.fit(config.data.preprocess, sets["train"].inputs, dataset.columns)
-    task = Task(config, dataset, sets, preprocessor, _fitted_scaler(config, dataset, sets))
+    scaler = _fitted_scaler(config, dataset, sets)
+    task = Task(config, dataset, sets, preprocessor, scaler, _threshold(config, dataset, sets))
     _check_metrics(config.training.metrics, task.target_kind)
     return task
 
@@ -229,6 +236,20 @@ def _fitted_scaler(
             f"{len(dataset.classes)} classes",
         )
     return TargetScaler.fit(scaling, sets)
+
+
+def _threshold(config: Config, dataset: Dataset, sets: Mapping[str, Samples]) -> float | None:
+    """The decision threshold that the config gives; None if there is none, or none yet."""
+    threshold, path = config.activation.threshold, ("activation", "threshold")
+    if threshold is None:
+        return None
+    classes = None if config.data.targets == "inputs" else dataset.classes
+    if classes is None or len(classes) != 2:
+        found = "no classes" if classes is None else f"{len(classes)} classes"
+        raise SettingError(path, f"a threshold is for two classes, but the data has {found}")
+    if threshold.maximize is not None and "validation" not in sets:
+        raise SettingError((*path, "maximize"), "needs a validation set; set data.split.validation")
+    return threshold.value
 
 
 def _check_metrics(names: Sequence[str], kind: TargetKind) -> None:
