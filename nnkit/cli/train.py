@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nnkit.cli.folds import cross_validate
 from nnkit.cli.gates import exit_if_missed, say_passed
 from nnkit.cli.options import ConfigArgument, JsonOption, RunsOption, SetOption
 from nnkit.cli.output import (
@@ -21,6 +21,7 @@ from nnkit.cli.output import (
     show_seconds,
     table,
 )
+from nnkit.cli.several_runs import Options, train_each
 from nnkit.cli.tables import results_table
 
 if TYPE_CHECKING:
@@ -46,6 +47,16 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Build, check and time one step; write nothing.")
     ] = False,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            "--folds",
+            min=2,
+            metavar="K",
+            help="Cross-validate: train K times, testing on another K-th of the data each time.",
+            show_default=False,
+        ),
+    ] = None,
     runs: RunsOption = Path("runs"),
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not show progress.")] = False,
     as_json: JsonOption = False,
@@ -55,7 +66,8 @@ def train(
     All output is saved in runs/NAME-HASH: checkpoints, metrics.jsonl, summary.json. Ctrl-C finishes
     the current step, saves, and exits with 130; --resume continues from there to the same result,
     bit for bit, as an uninterrupted run. A finished run is not trained again: its result is shown.
-    A gate over several seeds, under expect:, trains the config with each of them.
+    A gate over several seeds, under expect:, trains the config with each of them. --folds leaves a
+    test set of the config out, and divides the other data into folds.
     """
     import nnkit
     from nnkit.cli.interruption import Interruption
@@ -68,6 +80,8 @@ def train(
         raise UsageError("--resume and --restart exclude each other; use one of them")
     if dry_run and (resume or restart):
         raise UsageError("--dry-run cannot be combined with --resume or --restart")
+    if dry_run and folds is not None:
+        raise UsageError("--dry-run cannot be combined with --folds")
     loaded = nnkit.load_config(config, overrides or ())
     check_baselines(loaded.expect)
     if dry_run:
@@ -75,8 +89,13 @@ def train(
         return
     with Interruption() as interruption:
         options = Options(runs, resume, restart, quiet, interruption.requested)
+        if folds is not None:
+            cross_validate(loaded, folds, options, interruption, as_json=as_json)
+            return
         trained: list[tuple[Config, Run]] = []
-        for each in _train_seeds(over_seeds(loaded), options):
+        every = over_seeds(loaded)
+        seeds = {f"seed {c.seed}, {i} of {len(every)}": c for i, c in enumerate(every, 1)}
+        for each in train_each(seeds, options):
             trained.append(each)
             if not (as_json or each[1].interrupted):
                 _say_end(each[1])
@@ -92,43 +111,6 @@ def train(
         raise typer.Exit(interruption.exit_code)
     say_passed(found)
     exit_if_missed(found)
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """The options of `nnkit train` for each of its runs."""
-
-    runs: Path
-    resume: bool
-    restart: bool
-    quiet: bool
-    should_stop: Callable[[], bool]
-
-
-def _train_seeds(configs: Sequence[Config], options: Options) -> Iterator[tuple[Config, Run]]:
-    """Trains a config with each of its seeds, until a run is interrupted."""
-    import nnkit
-    from nnkit.cli.progress import progress_listener
-    from nnkit.errors import GateError
-    from nnkit.experiments.seeds import has_begun
-
-    for number, config in enumerate(configs, 1):
-        if len(configs) > 1:
-            say(f"seed {config.seed}, {number} of {len(configs)}")
-        try:
-            run = nnkit.train(
-                config,
-                runs=options.runs,
-                resume=options.resume and (number == 1 or has_begun(config, options.runs)),
-                restart=options.restart,
-                listeners=[progress_listener(quiet=options.quiet)],
-                should_stop=options.should_stop,
-            )
-        except GateError as error:
-            run = error.run
-        yield config, run
-        if run.interrupted:
-            return
 
 
 def _record(trained: Sequence[tuple[Config, Run]], found: Sequence[GateVerdict]) -> dict[str, Any]:

@@ -17,12 +17,15 @@ CONSEQUENCES = {
 EXAMPLE = 0.9  # accuracy for which the uncertainty of a small set is shown
 
 
-def split_notices(sets: Mapping[str, Samples], classes: Sequence[str] | None) -> Iterator[str]:
+def split_notices(
+    sets: Mapping[str, Samples], classes: Sequence[str] | None, *, averaged: bool = False
+) -> Iterator[str]:
     """Yields notices about absent classes and small sets.
 
     Args:
         sets: the sets, `train` among them.
         classes: the class names; None for real targets.
+        averaged: whether test metrics are averaged over folds, so that each may be small.
     """
     if classes is not None:
         for name, consequence in CONSEQUENCES.items():
@@ -33,7 +36,7 @@ def split_notices(sets: Mapping[str, Samples], classes: Sequence[str] | None) ->
                 ]:
                     yield f"{_listed(absent)} {consequence}"
     for name, fewest in FEWEST.items():
-        if name in sets and len(sets[name]) < fewest:
+        if name in sets and len(sets[name]) < fewest and not (averaged and name == "test"):
             yield _small(name, len(sets[name]), of_classes=classes is not None)
 
 

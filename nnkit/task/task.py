@@ -126,7 +126,8 @@ class Task:
     @cached_property
     def notices(self) -> tuple[str, ...]:
         """Notices about the sets: absent classes, and sets too small to rely on."""
-        return tuple(split_notices(self.sets, self.classes))
+        averaged = self.config.data.split.folds is not None
+        return tuple(split_notices(self.sets, self.classes, averaged=averaged))
 
     @cached_property
     def class_weights(self) -> Array | None:
