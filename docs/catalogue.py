@@ -22,7 +22,8 @@ from pydantic.fields import FieldInfo
 
 from nnkit.config.spec import Component, FilePath, Spec, Tagged, members
 from nnkit.config.yaml import dump_yaml
-from nnkit.metrics import METRICS
+from nnkit.metrics import METRICS_OF
+from nnkit.metrics.metric import TargetKind
 from nnkit.nn.architecture import Activations
 from nnkit.nn.layer_list import RULES
 from nnkit.task.config import Config
@@ -268,22 +269,22 @@ def overview() -> Iterator[str]:
     return _contents(families, f"docs/{PAGE.name}")
 
 
-def metrics(*, for_classes: bool) -> Iterator[str]:
-    """Generates the table of classification metrics, or of regression metrics."""
+def metrics(kind: TargetKind) -> Iterator[str]:
+    """Generates the table of the metrics for a kind of targets."""
     yield "| name | better | definition |"
     yield "|---|---|---|"
-    for metric in METRICS.values():
-        if metric.for_classes == for_classes:
-            better = "higher" if metric.higher_is_better else "lower"
-            definition = cleandoc(metric.of.__doc__ or "").partition("\n")[0]
-            yield f"| `{metric.name}` | {better} | {definition} |"
+    for metric in METRICS_OF[kind].values():
+        better = "higher" if metric.higher_is_better else "lower"
+        definition = cleandoc(metric.of.__doc__ or "").partition("\n")[0]
+        yield f"| `{metric.name}` | {better} | {definition} |"
 
 
 # The tables of other pages, by the name in their comment.
 TABLES: Mapping[str, Callable[[], Iterator[str]]] = {
     "overview of kinds": overview,
-    "classification metrics": lambda: metrics(for_classes=True),
-    "regression metrics": lambda: metrics(for_classes=False),
+    "classification metrics": lambda: metrics("classes"),
+    "multi-label metrics": lambda: metrics("labels"),
+    "regression metrics": lambda: metrics("numbers"),
 }
 
 

@@ -21,6 +21,7 @@ from nnkit.cli.output import (
     result_width,
     results,
     say,
+    say_wrapped,
     show_bytes,
     table,
     wrapped,
@@ -82,6 +83,7 @@ def check(config: ConfigArgument, overrides: SetOption = None, as_json: JsonOpti
         print(table(("class", *counts), rows))
     else:
         print(table(("set", "samples"), [(s, counts[s]["samples"]) for s in counts]))
+    say_wrapped(*report["notices"])
 
 
 @app.command("show")

@@ -10,11 +10,11 @@ import typer
 from nnkit.cli.checkpoints import chosen_checkpoint
 from nnkit.cli.gates import exit_if_missed, say_passed
 from nnkit.cli.options import CheckpointArgument, JsonOption, RunsOption
-from nnkit.cli.output import print_json, say, show_figure, table
+from nnkit.cli.output import print_json, say, say_wrapped, show, show_figure, table
 from nnkit.cli.output_files import check_no_input, check_output_file, write_output
 
 if TYPE_CHECKING:
-    from nnkit.inference.report import ClassReport, Report
+    from nnkit.inference.report import ClassReport, LabelReport, Report
 
 MOST_IN_A_MATRIX = 20  # classes; beyond that, only the most confused pairs are shown
 MOST_PAIRS = 10
@@ -77,6 +77,7 @@ def evaluate(
         print_json({"checkpoint": str(path), **report.record(), **other, "gates": gates})
     else:
         _render(path, report, data)
+        say_wrapped(*report.warnings)
     if predictions is not None:
         say(f"wrote {predictions}: {len(report):,} predictions")
     for name in incomparable_gates(path, model, report):
@@ -88,6 +89,8 @@ def evaluate(
 def _render(path: Path, report: Report, data: Path | None) -> None:
     where = f"all of {data}" if report.split is None else report.split
     rows = [("checkpoint", str(path)), ("samples", f"{len(report):,} ({where})")]
+    if report.threshold is not None:
+        rows.append(("threshold", show(report.threshold)))
     rows += [(name, show_figure(name, report.figures[name])) for name in _headline(report)]
     width = max(len(name) for name, _ in rows)
     for name, shown in rows:
@@ -95,6 +98,8 @@ def _render(path: Path, report: Report, data: Path | None) -> None:
     if report.by_class is not None:
         print(f"\n{_by_class(report.by_class, report)}")
         print(f"\n{_confusions(report.by_class)}")
+    if report.by_label is not None:
+        print(f"\n{_by_label(report.by_label)}")
 
 
 def _headline(report: Report) -> list[str]:
@@ -124,6 +129,15 @@ def _by_class(by_class: ClassReport, report: Report) -> str:
             (row["class"], *(f"{row[share]:.4f}" for share in shares), row["support"])
             for row in rows
         ],
+    )
+
+
+def _by_label(by_label: LabelReport) -> str:
+    rows = by_label.rows()
+    shares = [name for name in rows[0] if name not in ("label", "support")]
+    return table(
+        tuple(rows[0]),
+        [(row["label"], *(show_figure(s, row[s]) for s in shares), row["support"]) for row in rows],
     )
 
 

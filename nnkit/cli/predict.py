@@ -50,8 +50,8 @@ def predict(
             "--output",
             metavar="FILE",
             help="Also write a CSV file with one row per picture or table row: path, row, line, "
-            "text, confidence, note, error; then the probability of each class, or the numbers if "
-            "there are several.",
+            "text, confidence, note, error; then a column for each class or, if there are several, "
+            "for each number or label.",
             show_default=False,
             callback=check_output_file,
         ),

@@ -23,6 +23,14 @@ Answer = dict[str, Any]
 
 COLUMNS = ("path", "row", "line", "text", "confidence", "note", "error")  # of the CSV file
 DIGITS = 9  # significant digits on the terminal, which distinguish any two float32 numbers
+# The parts of a prediction with a number for each class, label or target, and their columns.
+COLUMN_OF = {
+    "probabilities": "probability",
+    "predicted": "predicted",
+    "probability": "probability",
+    "output": "output",
+}
+NO_LABEL = "none"  # `text` of a row without any of the yes/no labels
 EMPTY = "empty: nothing stands out from the background"  # `note` of a picture without digits
 
 
@@ -121,6 +129,8 @@ def _of_samples(model: TrainedModel, X: Array, *, probabilities: bool) -> list[A
     if not len(X):
         return []
     values = model.predict(X)
+    if model.labels is not None:
+        return _of_labels(model, values, model.outputs(X))
     if model.classes is None:
         return [_of_numbers(model, row) for row in values]
     answers: list[Answer] = [{"text": str(value)} for value in values]
@@ -132,6 +142,20 @@ def _of_samples(model: TrainedModel, X: Array, *, probabilities: bool) -> list[A
             numbers = map(_shortest, shares)
             answer["probabilities"] = dict(zip(model.classes, numbers, strict=True))
     return answers
+
+
+def _of_labels(model: TrainedModel, values: Array, outputs: Array) -> list[Answer]:
+    """The yes/no labels (n, labels) of each sample by name, with the outputs they come from."""
+    names = model.target_names
+    return [
+        {
+            "text": ", ".join(name for name, yes in zip(names, row, strict=True) if yes)
+            or NO_LABEL,
+            "predicted": {name: int(yes) for name, yes in zip(names, row, strict=True)},
+            model.output_kind: dict(zip(names, map(_shortest, given), strict=True)),
+        }
+        for row, given in zip(values, outputs, strict=True)
+    ]
 
 
 def _of_numbers(model: TrainedModel, values: Array) -> Answer:
@@ -231,9 +255,8 @@ def _as_csv(answers: Sequence[Answer]) -> str:
 
 def _numbers(answer: Answer) -> dict[str, float]:
     """The numbers of a prediction that have columns of their own, by the name of the column."""
-    kinds = {"probability": "probabilities", "predicted": "predicted"}
     return {
-        f"{kind}_{name}": value
-        for kind, key in kinds.items()
-        for name, value in answer.get(key, {}).items()
+        f"{COLUMN_OF[part]}_{name}": value
+        for part in COLUMN_OF
+        for name, value in answer.get(part, {}).items()
     }

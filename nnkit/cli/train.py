@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nnkit.cli.folds import cross_validate
 from nnkit.cli.gates import exit_if_missed, say_passed
 from nnkit.cli.options import ConfigArgument, JsonOption, RunsOption, SetOption
 from nnkit.cli.output import (
     print_json,
     result_width,
     say,
+    say_wrapped,
     show_bytes,
     show_figure,
     show_seconds,
     table,
 )
+from nnkit.cli.several_runs import Options, train_each
 from nnkit.cli.tables import results_table
 
 if TYPE_CHECKING:
     from nnkit.experiments.gates import GateVerdict
     from nnkit.experiments.groups import Group
-    from nnkit.ranks import Ranks
     from nnkit.task.config import Config
     from nnkit.training.run import Run
 
@@ -35,7 +36,10 @@ def train(
     overrides: SetOption = None,
     resume: Annotated[
         bool,
-        typer.Option("--resume", help="Continue this config's interrupted run, if there is one."),
+        typer.Option(
+            "--resume",
+            help="Continue this config's interrupted run, or a shorter run after raising epochs.",
+        ),
     ] = False,
     restart: Annotated[
         bool, typer.Option("--restart", help="Train again, replacing this config's earlier run.")
@@ -43,6 +47,16 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Build, check and time one step; write nothing.")
     ] = False,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            "--folds",
+            min=2,
+            metavar="K",
+            help="Cross-validate: train K times, testing on another K-th of the data each time.",
+            show_default=False,
+        ),
+    ] = None,
     runs: RunsOption = Path("runs"),
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not show progress.")] = False,
     as_json: JsonOption = False,
@@ -52,19 +66,22 @@ def train(
     All output is saved in runs/NAME-HASH: checkpoints, metrics.jsonl, summary.json. Ctrl-C finishes
     the current step, saves, and exits with 130; --resume continues from there to the same result,
     bit for bit, as an uninterrupted run. A finished run is not trained again: its result is shown.
-    A gate over several seeds, under expect:, trains the config with each of them. With MPI, several
-    processes share the work: mpiexec -n 4 nnkit train CONFIG.
+    A gate over several seeds, under expect:, trains the config with each of them. --folds leaves a
+    test set of the config out, and divides the other data into folds. With MPI, several processes
+    share the work: mpiexec -n 4 nnkit train CONFIG.
     """
     import nnkit
     from nnkit.cli.interruption import Interruption
     from nnkit.cli.processes import ranks_of_launcher, refuse_several
     from nnkit.errors import UsageError
-    from nnkit.experiments.seeds import group_of, over_seeds
+    from nnkit.experiments.seeds import over_seeds
 
     if resume and restart:
         raise UsageError("--resume and --restart exclude each other; use one of them")
     if dry_run and (resume or restart):
         raise UsageError("--dry-run cannot be combined with --resume or --restart")
+    if dry_run and folds is not None:
+        raise UsageError("--dry-run cannot be combined with --folds")
     if dry_run:
         refuse_several("train --dry-run")
         _dry_run(nnkit.load_config(config, overrides or ()), runs, as_json)
@@ -72,9 +89,14 @@ def train(
     ranks = ranks_of_launcher()
     with ranks.ending_together(), Interruption(tell=ranks.is_first) as interruption:
         loaded = ranks.together(lambda: _load(config, overrides or ()))
-        options = TrainOptions(runs, resume, restart, quiet, interruption.requested, ranks)
+        options = Options(runs, resume, restart, quiet, interruption.requested, ranks)
+        if folds is not None:
+            cross_validate(loaded, folds, options, interruption, as_json=as_json)
+            return
         trained: list[tuple[Config, Run]] = []
-        for each in _train_seeds(over_seeds(loaded), options):
+        every = over_seeds(loaded)
+        seeds = {f"seed {c.seed}, {i} of {len(every)}": c for i, c in enumerate(every, 1)}
+        for each in train_each(seeds, options):
             trained.append(each)
             if not (as_json or each[1].interrupted):
                 _say_end(each[1])
@@ -85,12 +107,8 @@ def train(
         print_json(_record(trained, found))
     elif run.interrupted:
         _render_interruption(run)
-    elif len(trained) == 1:
-        print(results_table(run.summary, result_width()), flush=True)
-        if not run.already_finished:
-            say(f"run: {run.directory}")
     else:
-        _render_seeds(group_of(trained))
+        _render_results(trained)
     if run.interrupted:
         raise typer.Exit(exit_code)
     say_passed(found)
@@ -112,45 +130,6 @@ def _verdicts(trained: Sequence[tuple[Config, Run]]) -> list[GateVerdict]:
     from nnkit.experiments.seeds import group_of
 
     return list(verdicts([group_of(trained)], {}))
-
-
-@dataclass(frozen=True, slots=True)
-class TrainOptions:
-    """The options of `nnkit train` for each of its runs."""
-
-    runs: Path
-    resume: bool
-    restart: bool
-    quiet: bool
-    should_stop: Callable[[], bool]
-    ranks: Ranks
-
-
-def _train_seeds(configs: Sequence[Config], options: TrainOptions) -> Iterator[tuple[Config, Run]]:
-    """Trains a config with each of its seeds, until a run is interrupted."""
-    import nnkit
-    from nnkit.cli.progress import progress_listener
-    from nnkit.errors import GateError
-    from nnkit.experiments.seeds import has_begun
-
-    for number, config in enumerate(configs, 1):
-        if len(configs) > 1:
-            say(f"seed {config.seed}, {number} of {len(configs)}")
-        try:
-            run = nnkit.train(
-                config,
-                runs=options.runs,
-                resume=options.resume and (number == 1 or has_begun(config, options.runs)),
-                restart=options.restart,
-                listeners=[progress_listener(quiet=options.quiet)],
-                should_stop=options.should_stop,
-                ranks=options.ranks,
-            )
-        except GateError as error:
-            run = error.run
-        yield config, run
-        if run.interrupted:
-            return
 
 
 def _record(trained: Sequence[tuple[Config, Run]], found: Sequence[GateVerdict]) -> dict[str, Any]:
@@ -184,6 +163,33 @@ def _say_end(run: Run) -> None:
         say("nothing was trained; use --restart to train it again")
     else:
         say(f"trained {steps} in {seconds} ({summary['samples_per_second']:,} samples/s){early}")
+
+
+def _render_results(trained: Sequence[tuple[Config, Run]]) -> None:
+    """Prints the results of one run, or of a config with several seeds, and their warnings."""
+    from nnkit.experiments.seeds import group_of
+
+    run = trained[-1][1]
+    if len(trained) > 1:
+        _render_seeds(group_of(trained))
+    else:
+        print(results_table(run.summary, result_width()), flush=True)
+        if not run.already_finished:
+            say(f"run: {run.directory}")
+    for _, each in trained:
+        _say_threshold(each.summary)
+        say_wrapped(*each.summary.get("warnings", ()))
+
+
+def _say_threshold(summary: Mapping[str, Any]) -> None:
+    """Says which decision threshold was chosen, and what it gains."""
+    if (chosen := summary.get("threshold")) is not None:
+        name = chosen["maximize"]
+        reached, default = (show_figure(name, chosen[key]) for key in ("reached", "default"))
+        say_wrapped(
+            f"decision threshold {chosen['value']:.4g}: validation.{name} {reached}, instead of "
+            f"{default} at the usual one"
+        )
 
 
 def _render_seeds(group: Group) -> None:

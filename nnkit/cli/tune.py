@@ -264,8 +264,8 @@ def _print_importance(bars: Bars | None) -> None:
 
 def _say_best(study: Study, ranked: list[TrialRecord]) -> None:
     """Names the best trial with its test metrics, and whether it is worth anything."""
-    from nnkit.experiments.guessing import no_better_than_guessing
     from nnkit.experiments.tune_reports import counts
+    from nnkit.runs.directory import RunDirectory
 
     say(counts(study.records()))
     if not ranked:
@@ -274,9 +274,8 @@ def _say_best(study: Study, ranked: list[TrialRecord]) -> None:
     shown = [study.metric, *(name for name in best.metrics if name.startswith("test."))]
     figures = ", ".join(f"{name} {show_figure(name, best.metrics[name])}" for name in shown)
     say(f"best: trial {best.number}, {figures}; {best.run}")
-    guess = no_better_than_guessing(study.checked.guess, best.metrics)
-    if guess is not None:
-        say(f"warning: {guess}")
+    for warning in RunDirectory(Path(best.run)).read_ending().get("warnings", ()):
+        say(f"warning: {warning}")
 
 
 def _exit(study: Study, trials: int, code: int, show: bool) -> None:

@@ -81,7 +81,8 @@ class Dataset:
         test: the test set provided by the source, or None.
         classes: the class names, by number; None for real targets.
         columns: the input columns of a table; empty for other data.
-        label: the name of the predicted quantity, if the source gives one.
+        label: the name of the predicted quantity, or the names of several, separated by commas, if
+            the source gives any.
     """
 
     samples: Samples
@@ -106,6 +107,12 @@ class Dataset:
                 for chunk in chunks(array):
                     digest.update(np.ascontiguousarray(chunk).data)
         return digest.hexdigest()
+
+
+def names_of_targets(label: str, count: int) -> tuple[str, ...]:
+    """The name of each of several real targets: from the label of a data set, or numbers from 0."""
+    names = tuple(label.split(", ")) if label else ()
+    return names if len(names) == count else tuple(map(str, range(count)))
 
 
 def chunks(array: Array | LazyArray) -> Iterator[Array]:

@@ -60,7 +60,10 @@ class Share(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FullShuffle(Ordering):
-    """Every order of all samples is equally likely; held-out sets are stratified by class."""
+    """Every order of all samples is equally likely; held-out sets are stratified by class.
+
+    The last sample of a class is left for training, unless the other samples are too few.
+    """
 
     window: None = None
 
@@ -91,9 +94,28 @@ def _hold_out(shuffled: Array, strata: Array, count: int) -> tuple[Array, Array]
     # The samples left over by rounding down go to the strata with the largest remainders.
     for label in np.argsort(-(exact - quota), kind="stable")[: count - quota.sum()]:
         quota[label] += 1
+    quota = _leaving_one(quota, sizes, exact)
     rank = np.empty(len(shuffled), dtype=int)  # rank of each sample within its stratum
     rank[np.argsort(labels, kind="stable")] = np.arange(len(shuffled)) - np.repeat(
         np.cumsum(sizes) - sizes, sizes
     )
     chosen = rank < quota[labels]
     return shuffled[chosen], shuffled[~chosen]
+
+
+def _leaving_one(quota: Array, sizes: Array, exact: Array) -> Array:
+    """The quotas, moved from classes that would have no sample left to others.
+
+    Args:
+        quota: the number of samples to hold out of each class, (classes,).
+        sizes: the number of samples of each class, (classes,).
+        exact: the quotas before rounding, (classes,).
+    """
+    most = np.maximum(sizes - 1, 0)
+    if most.sum() < quota.sum():
+        return quota
+    kept = np.minimum(quota, most)
+    while missing := quota.sum() - kept.sum():
+        order = np.argsort(kept - exact, kind="stable")
+        kept[order[kept[order] < most[order]][:missing]] += 1
+    return kept

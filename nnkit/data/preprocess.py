@@ -60,7 +60,7 @@ class Rescale(PreprocessingStep):
 
 
 class MinMax(PreprocessingStep):
-    """Maps each feature's training range to 0 … 1; a constant feature becomes 0."""
+    """Maps each feature's training range to 0 … 1; one that is constant there is always 0."""
 
     kind: Literal["minmax"] = "minmax"
 
@@ -73,10 +73,10 @@ class MinMax(PreprocessingStep):
 
 
 class Standardize(PreprocessingStep):
-    """Gives each feature mean 0 and variance 1 over the training data; a constant one becomes 0.
+    """Gives each feature mean 0 and variance 1 over the training data.
 
-    With `per: all`, all features share one mean and one variance, which preserves the appearance of
-    images.
+    A feature that is constant there is always 0, whatever its value in a prediction. With `per:
+    all`, all features share one mean and one variance, which preserves the appearance of images.
     """
 
     kind: Literal["standardize"] = "standardize"
@@ -213,8 +213,12 @@ def _real(X: Array | Store) -> np.dtype[Any]:
 
 
 def _affine(X: Array, shift: Array, scale: Array) -> Array:
+    """Computes (X − shift) / scale, and 0 for the features that were constant in training.
+
+    Nothing was learned about another value of such a feature, so it must not change a prediction.
+    """
     dtype = _real(X)
-    divisor = np.where(scale > 0, scale, 1.0)
+    divisor = np.where(scale > 0, scale, np.inf)
     shifted = np.subtract(X, shift, dtype=dtype, casting="unsafe")
     return np.divide(shifted, divisor.astype(dtype), out=shifted)
 
@@ -268,6 +272,11 @@ class Preprocessor:
                 "or exclude the column with data.source.ignore",
             )
         return cls(tuple(steps), tuple(fitted), tuple(columns))
+
+    @property
+    def columns_after(self) -> tuple[Column, ...]:
+        """The columns of a table after all steps; empty for other data."""
+        return reduce(lambda columns, step: step.columns_after(columns), self.steps, self.columns)
 
     def __call__(self, X: Array, dtype: np.dtype[Any]) -> Array:
         """Converts raw inputs to network inputs (n, *shape after all steps) of the given type.

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import replace
+from typing import Annotated, Self
 
-from pydantic import Field
+import numpy as np
+from pydantic import Field, model_validator
 
 from nnkit.config.spec import Spec
 from nnkit.data.dataset import Dataset, Samples
+from nnkit.data.folds import fold_numbers
+from nnkit.data.ordering import FULL_SHUFFLE
 from nnkit.errors import SettingError
 
 Share = Annotated[float, Field(ge=0)]
@@ -26,6 +30,22 @@ class Split(Spec):
     seed: int | None = Field(
         None, description="Seed of the shuffle; default: the seed of the config."
     )
+    folds: Annotated[int, Field(ge=2)] | None = Field(
+        None,
+        description="Number of folds for cross-validation; `nnkit train --folds` sets it. A test "
+        "set of the source, or of `test` if it is given, is left out.",
+    )
+    fold: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="The fold that is the test set, from 1; with `folds`."
+    )
+
+    @model_validator(mode="after")
+    def _fold_of_folds(self) -> Self:
+        if (self.folds is None) != (self.fold is None):
+            raise ValueError("folds and fold must be given together")
+        if self.folds is not None and self.fold is not None and self.fold > self.folds:
+            raise ValueError(f"there is no fold {self.fold} of {self.folds}")
+        return self
 
 
 def split_dataset(dataset: Dataset, split: Split, seed: int) -> dict[str, Samples]:
@@ -39,6 +59,10 @@ def split_dataset(dataset: Dataset, split: Split, seed: int) -> dict[str, Sample
             leaves a set empty.
     """
     samples = dataset.samples
+    if split.folds is not None:
+        return _split_fold(
+            dataset, split, split.folds, split.seed if split.seed is not None else seed
+        )
     if dataset.test is not None and split.test:
         raise SettingError(
             ("data", "split", "test"), "this source has its own test set; remove this setting"
@@ -72,6 +96,31 @@ def split_dataset(dataset: Dataset, split: Split, seed: int) -> dict[str, Sample
     # Without held-out samples, a memory-mapped file stays memory-mapped.
     sets["train"] = sets.pop("train", samples)
     return sets
+
+
+def _split_fold(dataset: Dataset, split: Split, folds: int, seed: int) -> dict[str, Samples]:
+    """Splits a data set into `train`, `test`, which is a fold, and `validation` of the others."""
+    samples = dataset.samples
+    if samples.ordering is not FULL_SHUFFLE:
+        raise SettingError(
+            ("data", "split", "folds"), "cross-validation needs data that is held in memory"
+        )
+    if split.test:
+        rest = split.model_copy(update={"folds": None, "fold": None, "validation": 0.0})
+        samples = split_dataset(dataset, rest, seed)["train"]
+    if len(samples) < folds:
+        raise SettingError(
+            ("data", "split", "folds"),
+            f"{len(samples)} samples are too few for {folds} folds",
+            exit_code=3,
+        )
+    classes = dataset.classes is not None
+    strata = np.asarray(samples.targets) if classes else None
+    held_out = fold_numbers(len(samples), folds, seed, strata) == (split.fold or 1) - 1
+    test, others = (samples.take(np.flatnonzero(part)) for part in (held_out, ~held_out))
+    without_test = split.model_copy(update={"folds": None, "fold": None, "test": 0.0})
+    divided = split_dataset(replace(dataset, samples=others, test=None), without_test, seed)
+    return {**divided, "test": test}
 
 
 def _count(share: float, samples: int, name: str) -> int:

@@ -15,9 +15,9 @@ from nnkit.experiments.significance import (
     bootstrap_interval,
     mcnemar,
     sign_flip,
-    wilson_interval,
 )
 from nnkit.metrics import METRICS, SETS
+from nnkit.metrics.intervals import wilson_interval
 from nnkit.runs.directory import DEFAULT_RUNS
 from nnkit.training.listeners import Listener
 from nnkit.training.run import train

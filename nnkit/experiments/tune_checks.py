@@ -12,7 +12,6 @@ from pathlib import Path
 
 from nnkit.config.validation import merged
 from nnkit.errors import ConfigError, Problem
-from nnkit.experiments.guessing import MajorityClass, majority_class
 from nnkit.experiments.search_settings import NoPruner
 from nnkit.experiments.spaces import Value, picking
 from nnkit.experiments.tune_file import LoadedTune
@@ -37,14 +36,12 @@ class CheckedTune:
             of the config, the data, and the version of nnkit.
         evaluations: the number of evaluations in the longest trial.
         files: the files of the data.
-        guess: the score of a guess that uses no inputs.
     """
 
     file: LoadedTune
     study: str
     evaluations: int
     files: tuple[Path, ...]
-    guess: MajorityClass | None
 
 
 def check_tune(tune: LoadedTune) -> CheckedTune:
@@ -79,10 +76,9 @@ def check_tune(tune: LoadedTune) -> CheckedTune:
             problems.setdefault((mark, ""), Problem(mark, ("search", "metric"), text))
     if problems:
         raise merged(problems.values())
-    task = next(iter(tasks.values()))
     first = configs[0][1]
     files = tuple(first.data.source.files())
-    return CheckedTune(tune, _study_name(tune, first), evaluations, files, majority_class(task))
+    return CheckedTune(tune, _study_name(tune, first), evaluations, files)
 
 
 def _configs(tune: LoadedTune) -> list[tuple[dict[str, Value], Config]]:

@@ -16,7 +16,7 @@ from nnkit.nn.model import Model, batch_first, batch_last
 from nnkit.nn.numerics import numerics
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array
-from nnkit.task.answers import answers
+from nnkit.task.answers import answers, label_answers
 from nnkit.task.task import PreparedSet
 
 EVALUATION_BATCH = 1000
@@ -37,7 +37,7 @@ def evaluate(
         execution: threads and kernels; default: those of the model.
     """
     if metrics is None:
-        metrics = chosen((), for_classes=data.targets.are_classes)
+        metrics = chosen((), data.targets.kind)
     accumulator = Accumulator(metrics, width_of(model, data))
     loss = accumulate(model, data, accumulator, execution=execution)
     return model.ranks.on_first(lambda: {"loss": loss, **accumulator.figures()})
@@ -47,7 +47,7 @@ def accumulate(
     model: Model,
     data: PreparedSet,
     metrics: Accumulator,
-    kept: Array | None = None,
+    kept: list[Array] | None = None,
     execution: Execution | None = None,
 ) -> float:
     """Runs a whole set through the model in batches of 1000 samples; returns its mean loss.
@@ -58,10 +58,11 @@ def accumulate(
         model: the model; not changed.
         data: the set.
         metrics: accumulates targets and predictions.
-        kept: if given, filled with the outputs (n, outputs).
+        kept: if given, extended on the first rank by the outputs of each batch, (k, outputs), in
+            the units of the targets.
         execution: threads and kernels; default: those of the model.
     """
-    activation, ranks = model.output_activation, model.ranks
+    ranks = model.ranks
     total = counted = 0.0
     for start in range(0, len(data), EVALUATION_BATCH):
         whole = slice(start, min(start + EVALUATION_BATCH, len(data)))
@@ -70,13 +71,14 @@ def accumulate(
         weights = None if data.weights is None else data.weights[own.place]
         with numerics(), model.lent(X.shape[-1], execution, X.shape[1:-1]) as network:
             loss, Y = network.evaluate(X, T, weights)
-            outputs = ranks.joined(batch_first(Y)[: own.size], whole.stop - start)
+            outputs = ranks.joined(
+                data.targets.in_units(batch_first(Y))[: own.size], whole.stop - start
+            )
             if outputs is not None:
-                form = partial(answers, outputs, loss=model.loss, activation=activation)
                 counts = None if data.counted is None else data.counted[whole]
-                metrics.add(data.targets[whole], form, counts)
+                metrics.add(data.targets[whole], _answering(model, data, outputs), counts)
                 if kept is not None:
-                    kept[whole] = outputs
+                    kept.append(outputs.copy())  # the network's output buffer is reused
         count = own.size if weights is None or own.idle else float(np.sum(weights))
         total += loss * count
         counted += count
@@ -84,7 +86,17 @@ def accumulate(
     return total / counted if counted else 0.0
 
 
+def _answering(model: Model, data: PreparedSet, outputs: Array) -> partial[Any]:
+    """The function that gives a metric the answers in its form, from outputs (n, outputs)."""
+    if data.targets.kind == "labels":
+        return partial(label_answers, outputs, loss=model.loss)
+    activation = model.output_activation
+    return partial(
+        answers, outputs, loss=model.loss, activation=activation, threshold=data.threshold
+    )
+
+
 def width_of(model: Model, data: PreparedSet) -> int:
-    """The number of classes, or of outputs for regression."""
+    """The number of classes, labels or real outputs."""
     (outputs,) = model.output_shape
-    return max(2, outputs) if data.targets.are_classes else outputs
+    return max(2, outputs) if data.targets.kind == "classes" else outputs

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from nnkit.inference.evaluation import accumulate, width_of
-from nnkit.metrics import METRICS
+from nnkit.metrics import METRICS_OF
 from nnkit.metrics.accumulator import Accumulator
 from nnkit.metrics.classification import ClassCounts, Confusion, f1s, precisions, recalls
+from nnkit.metrics.multilabel import LabelCounts
 from nnkit.nn.model import Model
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array
-from nnkit.task.answers import confidence, decide, gives_probabilities
+from nnkit.task.answers import confidence, decide, decide_labels, gives_probabilities
 from nnkit.task.task import PreparedSet
 
 MATRIX_CLASSES = 100  # classes up to which the confusion matrix is given in full
@@ -69,32 +70,66 @@ class ClassReport:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelReport:
+    """Scores for each of several yes/no labels.
+
+    Attributes:
+        names: names of the labels.
+        counts: weights of the samples by label.
+    """
+
+    names: tuple[str, ...]
+    counts: LabelCounts
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The name, `accuracy`, `precision`, `recall`, `f1` and `support` of each label."""
+        counts = self.counts
+        accuracies = counts.decided / (counts.total or 1)
+        figures = (accuracies, precisions(counts), recalls(counts), f1s(counts))
+        columns = ("accuracy", "precision", "recall", "f1")
+        return [
+            {"label": name, **dict(zip(columns, row, strict=True)), "support": plain(support)}
+            for name, support, *row in zip(
+                self.names, counts.meant, *(x.tolist() for x in figures), strict=True
+            )
+        ]
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The evaluation of a model on one set, as `nnkit eval` reports it.
 
     Attributes:
         split: name of the set; None for other data than that of the training.
         figures: the loss and all applicable metrics, by name.
-        by_class: scores for each class; None for real targets.
-        targets: true class numbers (n,) or real targets (n, outputs).
-        predicted: predicted class numbers (n,) or real outputs (n, outputs).
+        by_class: scores for each class; None for other targets.
+        by_label: scores for each yes/no label; None for other targets.
+        names: names of the labels or real targets, by output.
+        targets: true class numbers (n,), labels (n, labels) or real targets (n, outputs).
+        predicted: predicted class numbers (n,), labels (n, labels) or real outputs (n, outputs).
         confidence: the probability (n,) of each predicted class, if the model gives one.
-        outputs: the network's outputs, (n, outputs).
+        outputs: the network's outputs, (n, outputs), in the units of the targets.
         origins: the path of each sample's file, or its row in the source, from 1; (n,).
         lines: the line of each sample in its text file, from 1, (n,); None for other data.
-        target_names: the name of each predicted number; numbered by default.
+        probable: whether the outputs are probabilities.
+        threshold: the decision threshold of two classes; None for the usual one.
+        warnings: reasons not to rely on the network.
     """
 
     split: str | None
     figures: Mapping[str, float]
     by_class: ClassReport | None
+    by_label: LabelReport | None
+    names: tuple[str, ...]
     targets: Array
     predicted: Array
     confidence: Array | None
     outputs: Array
     origins: Array
-    lines: Array | None = None
-    target_names: tuple[str, ...] = ()
+    lines: Array | None
+    probable: bool
+    threshold: float | None
+    warnings: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -103,7 +138,9 @@ class Report:
         """Everything except the individual predictions, ready for JSON."""
         figures = dict(self.figures)
         known: dict[str, Any] = {"split": self.split, "samples": len(self)}
-        known |= {"loss": figures.pop("loss"), "metrics": figures}
+        known |= {"loss": figures.pop("loss"), "metrics": figures, "warnings": [*self.warnings]}
+        if self.threshold is not None:
+            known["threshold"] = self.threshold
         if self.by_class is not None:
             known |= {
                 "classes": self.by_class.rows(),
@@ -111,6 +148,8 @@ class Report:
                 "confusion": self.by_class.matrix(),
                 "confused": self.by_class.confused(),
             }
+        if self.by_label is not None:
+            known["labels"] = self.by_label.rows()
         return known
 
     def predictions(self) -> str:
@@ -119,7 +158,8 @@ class Report:
         The row is that in the source, from 1, as in `nnkit predict`, and the line is that of a
         text file, as editors count; a picture has its `path` instead. A classifier adds
         `confidence`, if its outputs are probabilities, and for each class `probability_NAME` or
-        `output_NAME`. Numbers are written with all their digits.
+        `output_NAME`. Of several targets, each has its own columns, such as `target_NAME`. Numbers
+        are written with all their digits.
         """
         text = io.StringIO(newline="")
         writer = csv.writer(text, lineterminator="\n")
@@ -146,14 +186,15 @@ class Report:
         return columns | {f"{kind}_{name}": outputs[:, i] for i, name in enumerate(names)}
 
     def _real_columns(self) -> dict[str, Array]:
-        pairs = {"target": self.targets, "predicted": self.predicted}
+        parts = {"target": self.targets, "predicted": self.predicted}
+        if self.by_label is not None:
+            parts["probability" if self.probable else "output"] = self.outputs
         if self.targets.shape[1] == 1:
-            return {name: values[:, 0] for name, values in pairs.items()}
-        targets = self.target_names or tuple(map(str, range(self.targets.shape[1])))
+            return {part: values[:, 0] for part, values in parts.items()}
         return {
-            f"{name}_{target}": values[:, i]
-            for name, values in pairs.items()
-            for i, target in enumerate(targets)
+            f"{part}_{name}": values[:, i]
+            for part, values in parts.items()
+            for i, name in enumerate(self.names)
         }
 
 
@@ -162,6 +203,7 @@ def report_on(
     data: PreparedSet,
     split: str | None,
     classes: tuple[str, ...] | None,
+    names: tuple[str, ...] = (),
     execution: Execution | None = None,
 ) -> Report:
     """Evaluates a model with all metrics that suit its targets and outputs.
@@ -170,30 +212,46 @@ def report_on(
         model: the model; not changed.
         data: the set.
         split: the set's name; None for other data.
-        classes: the class names; None for real targets.
+        classes: the class names; None for labels and real targets.
+        names: names of the labels or real targets; default: numbers from 0.
         execution: threads and kernels; default: those of the model.
     """
     activation = model.output_activation
     metrics = [
         metric
-        for metric in METRICS.values()
-        if metric.for_classes == data.targets.are_classes
-        and (metric.statistic.takes != "probabilities" or gives_probabilities(activation))
+        for metric in METRICS_OF[data.targets.kind].values()
+        if metric.statistic.takes != "probabilities" or gives_probabilities(activation)
     ]
     also = () if classes is None else (ClassCounts, Confusion)
     accumulator = Accumulator(metrics, width_of(model, data), also)
-    outputs = np.empty((len(data), *model.output_shape), dtype=model.dtype)
-    loss = accumulate(model, data, accumulator, outputs, execution)
+    parts: list[Array] = []
+    loss = accumulate(model, data, accumulator, parts, execution)
+    outputs = np.concatenate(parts)
     figures = {"loss": loss, **accumulator.figures()}
-    predicted, sure, by_class = outputs, None, None
+    predicted, sure, by_class, by_label = outputs, None, None, None
     if classes is not None:
-        predicted = decide(outputs, model.loss)
+        predicted = decide(outputs, model.loss, activation, data.threshold)
         if activation.probability:
             sure = confidence(outputs, predicted)
         by_class = ClassReport(classes, accumulator.kept(ClassCounts), accumulator.kept(Confusion))
+    elif data.targets.kind == "labels":
+        predicted = decide_labels(outputs, model.loss)
+        by_label = LabelReport(names, accumulator.kept(LabelCounts))
     origins = np.arange(1, len(data) + 1) if data.origins is None else data.origins[:]
     return Report(
-        split, figures, by_class, data.targets[:], predicted, sure, outputs, origins, data.lines
+        split=split,
+        figures=figures,
+        by_class=by_class,
+        by_label=by_label,
+        names=names or tuple(map(str, range(outputs.shape[1]))),
+        targets=data.targets[:],
+        predicted=predicted,
+        confidence=sure,
+        outputs=outputs,
+        origins=origins,
+        lines=data.lines,
+        probable=activation.probability,
+        threshold=data.threshold,
     )
 
 

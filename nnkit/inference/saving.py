@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from nnkit import blas, compiled
-from nnkit.data.dataset import Column
+from nnkit.data.dataset import Column, names_of_targets
 from nnkit.data.preprocess import Preprocessor
+from nnkit.data.target_scaling import TargetScaler
 from nnkit.errors import CheckpointError, NnkitError
 from nnkit.inference.trained_model import TrainedModel
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array
-from nnkit.runs.checkpoint import Checkpoint, encode_checkpoint, read_checkpoint
+from nnkit.runs.checkpoint import Checkpoint, encode_checkpoint, read_checkpoint, write_checkpoint
 from nnkit.runs.directory import DEFAULT_RUNS, find_checkpoint
 from nnkit.task.config import config_from
 from nnkit.task.task import Task, build_model
@@ -54,6 +55,10 @@ def trained_from(checkpoint: Checkpoint) -> TrainedModel:
             step, _, key = name.partition("/")
             statistics[int(step)][key] = array
         preprocessor = Preprocessor(config.data.preprocess, tuple(statistics), columns)
+        scaling = config.data.target
+        scaler = TargetScaler(scaling, checkpoint.part("target")) if scaling.scales else None
+        if scaler is not None:
+            scaler.undo(np.zeros((1, *model.output_shape)))  # KeyError or ValueError if damaged
         raw_shape = tuple(header["raw_shape"])
         blank = preprocessor(np.zeros((1, *raw_shape)), model.dtype)
         if blank.shape[1:] != model.input_shape:
@@ -66,7 +71,14 @@ def trained_from(checkpoint: Checkpoint) -> TrainedModel:
         if isinstance(error, CheckpointError):
             raise
         raise CheckpointError(f"{checkpoint.path}: its parts are inconsistent ({error})") from None
-    return TrainedModel(model, config, preprocessor, classes, raw_shape, header)
+    return TrainedModel(model, config, preprocessor, classes, raw_shape, header, scaler)
+
+
+def save_threshold(path: Path, threshold: float) -> None:
+    """Adds a decision threshold to a checkpoint."""
+    checkpoint = read_checkpoint(path)
+    header = {k: v for k, v in checkpoint.header.items() if k not in ("format", "sha256")}
+    write_checkpoint(path, checkpoint.tensors, {**header, "threshold": threshold})
 
 
 def copy_params(checkpoint: Checkpoint, model: Model) -> None:
@@ -104,13 +116,19 @@ def encode_trained(
     tensors |= {f"optimizer/{name}": vector for name, vector in optimizer_state.items()}
     for i, statistics in enumerate(task.preprocessor.statistics):
         tensors |= {f"preprocess/{i}/{name}": array for name, array in statistics.items()}
+    if task.scaler is not None:
+        tensors |= {f"target/{name}": array for name, array in task.scaler.statistics.items()}
     header = {
         "config": task.config.resolved(),
         "classes": task.classes,
+        "labels": names_of_targets(task.dataset.label, *model.output_shape)
+        if task.target_kind == "labels"
+        else None,
         "columns": [{"name": c.name, "categories": c.categories} for c in task.dataset.columns],
         "raw_shape": task.dataset.input_shape,
         "input_shape": model.input_shape,
         "label": task.dataset.label,
+        "threshold": task.threshold,
         "data": task.fingerprint,
         "versions": versions(model),
         **info,

@@ -6,26 +6,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from nnkit import compiled
-from nnkit.data.dataset import Column, Dataset, Samples
+from nnkit.data.dataset import Column, Dataset, Samples, names_of_targets
 from nnkit.data.in_memory import samples_in_memory
 from nnkit.data.preprocess import Preprocessor
 from nnkit.data.records import encoded, encoded_rows, is_table, table_of, wrong_words
 from nnkit.data.sources.source import TableRows
+from nnkit.data.target_scaling import TargetScaler
 from nnkit.errors import DataError, SettingError, UsageError
 from nnkit.inference.evaluation import evaluate
 from nnkit.inference.report import Report, report_on
+from nnkit.inference.verdict import useless
 from nnkit.metrics import chosen
 from nnkit.nn.activations import Function
 from nnkit.nn.model import Model
 from nnkit.nn.numerics import numerics
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array, Shape
-from nnkit.task.answers import confidence, decide
+from nnkit.task.answers import confidence, decide, decide_labels
 from nnkit.task.config import Config
 from nnkit.task.task import PreparedSet, Task, load_task
 
@@ -48,9 +50,10 @@ class TrainedModel:
         model: the model with its trained parameters.
         config: the config that it was trained with.
         preprocessor: converts raw inputs to network inputs.
-        classes: class names by number; None for real targets.
+        classes: class names by number; None for labels and real targets.
         raw_shape: shape of one raw sample.
         info: the checkpoint's header: progress, best, figures, versions, data fingerprint.
+        scaler: converts outputs to the units of the targets; None if they were not scaled.
     """
 
     model: Model
@@ -59,6 +62,7 @@ class TrainedModel:
     classes: tuple[str, ...] | None
     raw_shape: Shape
     info: Mapping[str, Any]
+    scaler: TargetScaler | None = None
 
     def outputs(self, X: Any) -> Array:
         """Computes the outputs, such as class probabilities, including `activation.inference`.
@@ -86,14 +90,16 @@ class TrainedModel:
         return np.ascontiguousarray(Y.T)
 
     def predict(self, X: Any) -> Array:
-        """Predicts class names (n,), or real numbers (n, outputs).
+        """Predicts class names (n,), labels 0 or 1 (n, labels), or real numbers (n, outputs).
 
         Args:
             X: as for `outputs`.
         """
+        if self.labels is not None:
+            return decide_labels(self._forward(X), self.model.loss)
         if self.classes is None:
             return self.outputs(X)
-        return np.asarray(self.classes)[decide(self._forward(X), self.model.loss)]
+        return np.asarray(self.classes)[self._decide(self._forward(X))]
 
     def confidence(self, X: Any) -> Array | None:
         """The probability (n,) of each prediction; None if the outputs are not class probabilities.
@@ -104,12 +110,41 @@ class TrainedModel:
         if not self.gives_probabilities:
             return None
         outputs = self._forward(X)
-        return confidence(outputs, decide(outputs, self.model.loss))
+        return confidence(outputs, self._decide(outputs))
+
+    @property
+    def threshold(self) -> float | None:
+        """The decision threshold of two classes; None for the usual one."""
+        return self.info.get("threshold")  # absent in checkpoints of earlier versions
+
+    def _decide(self, outputs: Array) -> Array:
+        """The class number (n,) of each prediction, from the network's outputs."""
+        return decide(outputs, self.model.loss, self.model.output_activation, self.threshold)
 
     @property
     def gives_probabilities(self) -> bool:
         """Whether the network's outputs are class probabilities."""
         return self.classes is not None and self.model.output_activation.probability
+
+    @property
+    def labels(self) -> tuple[str, ...] | None:
+        """The names of the yes/no labels that it predicts; None if it predicts something else."""
+        known = self.info.get("labels")  # absent in checkpoints of earlier versions
+        return None if known is None else tuple(known)
+
+    @property
+    def output_kind(self) -> Literal["probability", "output"]:
+        """The meaning of a single output of the network."""
+        return "probability" if self.model.output_activation.probability else "output"
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """The name of each output that is a label or a real number; empty for classes."""
+        if self.classes is not None:
+            return ()
+        if self.config.data.targets == "inputs":
+            return tuple(map(str, range(*self.model.output_shape)))
+        return names_of_targets(self.info["label"], *self.model.output_shape)
 
     def read(self, path: str | Path, **options: Any) -> Any:
         """Reads the digits in a picture with this model; see `nnkit.read_digits`.
@@ -149,7 +184,8 @@ class TrainedModel:
         """The outputs (n, outputs) for raw inputs; where these are large, they may be infinite."""
         with numerics():
             prepared = self.preprocessor(X, self.model.dtype)
-            return self.model.forward(prepared, execution=self._execution(len(prepared)))
+            outputs = self.model.forward(prepared, execution=self._execution(len(prepared)))
+            return outputs if self.scaler is None else self.scaler.undo(outputs)
 
     def _checked(self, X: Any) -> Array:
         """Converts what users pass to raw inputs (n, *raw_shape) that the model can take."""
@@ -189,15 +225,6 @@ class TrainedModel:
     def columns(self) -> tuple[Column, ...]:
         """The raw columns of a table; empty for other data."""
         return self.preprocessor.columns
-
-    @property
-    def target_names(self) -> tuple[str, ...]:
-        """The name of each predicted number, (outputs,): that of its column, or `output_I`."""
-        (outputs,) = self.model.output_shape
-        names = tuple(str(self.info.get("label", "")).split(", "))
-        if self.config.data.targets == "labels" and len(names) == outputs and all(names):
-            return names
-        return tuple(f"output_{i}" for i in range(outputs))
 
     def read_picture(self, path: str | Path) -> Array:
         """Reads a picture as a raw input (1, *raw_shape), in the same way as the data source.
@@ -273,8 +300,9 @@ class TrainedModel:
             DataError: the data is missing, has changed, or does not fit the model.
             UsageError: there is no such set.
         """
-        prepared, _ = self._prepare(split, data)
-        metrics = chosen(self.config.training.metrics, for_classes=self.classes is not None)
+        task, samples, _ = self._data(split, data)
+        prepared = self._prepared(task, samples)
+        metrics = chosen(self.config.training.metrics, prepared.targets.kind)
         return len(prepared), evaluate(
             self.model, prepared, metrics, self._execution(len(prepared))
         )
@@ -290,9 +318,14 @@ class TrainedModel:
             DataError: the data is missing, has changed, or does not fit the model.
             UsageError: there is no such set.
         """
-        prepared, name = self._prepare(split, data)
-        found = report_on(self.model, prepared, name, self.classes, self._execution(len(prepared)))
-        return replace(found, target_names=self.target_names)
+        task, samples, name = self._data(split, data)
+        prepared = self._prepared(task, samples)
+        execution = self._execution(len(prepared))
+        report = report_on(self.model, prepared, name, self.classes, self.target_names, execution)
+        if name is None:
+            return report
+        warning = useless(task, self.model, prepared, name, report.figures)
+        return report if warning is None else replace(report, warnings=(warning,))
 
     def _execution(self, samples: int) -> Execution:
         """The threads of training, and compiled kernels if there are enough samples.
@@ -302,14 +335,14 @@ class TrainedModel:
         worthwhile = self.model.multiplications * samples >= WORTH_COMPILING
         return Execution(self.info["threads"], compiled=worthwhile and compiled.available())
 
-    def _prepare(self, split: str | None, data: EvaluationData) -> tuple[PreparedSet, str | None]:
+    def _data(self, split: str | None, data: EvaluationData) -> tuple[Task, Samples, str | None]:
         """A set of the model's data, and its name; or all of other data, without a name."""
         if isinstance(data, tuple):
             if split is not None:
                 raise UsageError(f"data in memory has no {split} set; all of it is evaluated")
             X, y = data
             classes = None if self.config.data.targets == "inputs" else self.classes
-            return self._prepare_samples(samples_in_memory(self._checked(X), y, classes)), None
+            return self._other(samples_in_memory(self._checked(X), y, classes))
         place = None if data is None else Path(data)
         dataset = None if place is None else self._moved_dataset(place)
         if place is not None and dataset is None:
@@ -318,7 +351,7 @@ class TrainedModel:
                     f"{place} is not the data that this model was trained on, so it has no {split} "
                     "set; all of it is evaluated without --split"
                 )
-            return self._prepare_other(place), None
+            return self._other(self._read_other(place))
         split = "test" if split is None else split
         with self.config.locating():
             task = load_task(self.config, dataset)
@@ -329,8 +362,16 @@ class TrainedModel:
                 )
             if split not in task.sets:
                 raise UsageError(f"there is no {split} set; available: {', '.join(task.sets)}")
-            fitted = replace(task, preprocessor=self.preprocessor)
-            return fitted.prepare(task.sets[split], self.model), split
+            return self._fitted(task), task.sets[split], split
+
+    def _fitted(self, task: Task) -> Task:
+        """A task with the statistics and the threshold of the checkpoint."""
+        return replace(
+            task,
+            preprocessor=self.preprocessor,
+            scaler=self.scaler,
+            threshold=self.threshold,
+        )
 
     def _moved_dataset(self, place: Path) -> Dataset | None:
         """The data that the model was trained on, if it is at this place now; else None."""
@@ -340,20 +381,24 @@ class TrainedModel:
             return None
         return dataset if dataset.fingerprint() == self.info["data"] else None
 
-    def _prepare_other(self, place: Path) -> PreparedSet:
+    def _other(self, samples: Samples) -> tuple[Task, Samples, None]:
+        """Other labelled samples; class weights that balance the classes are those of them."""
+        label = self.info.get("label", "")
+        dataset = Dataset(samples, classes=self.classes, columns=self.columns, label=label)
+        task = Task(self.config, dataset, {"train": samples}, self.preprocessor)
+        return self._fitted(task), samples, None
+
+    def _read_other(self, place: Path) -> Samples:
         """All samples of other labelled data, which is matched to the columns and classes."""
         samples = self._read_labelled(place)
         if samples.inputs.shape[1:] != self.raw_shape:
             raise DataError(
                 f"{place}: samples of shape {samples.inputs.shape[1:]}; {self._expectation}"
             )
-        return self._prepare_samples(samples)
+        return samples
 
-    def _prepare_samples(self, samples: Samples) -> PreparedSet:
-        """Prepares samples; class weights that balance the classes are those of these samples."""
-        dataset = Dataset(samples, classes=self.classes, columns=self.columns)
-        task = Task(self.config, dataset, {"train": samples}, self.preprocessor)
-        with self.config.locating():
+    def _prepared(self, task: Task, samples: Samples) -> PreparedSet:
+        with task.config.locating():
             return task.prepare(samples, self.model)
 
     def _read_labelled(self, place: Path) -> Samples:
@@ -368,7 +413,8 @@ class TrainedModel:
         what = (
             f"{len(self.classes)} classes"
             if self.classes is not None
-            else f"numbers: {', '.join(self.target_names[:MOST_NAMED])}"
+            else f"{'numbers' if self.labels is None else 'labels'}: "
+            f"{', '.join(self.target_names[:MOST_NAMED])}"
         )
         return (
             f"<TrainedModel '{self.config.name}': {self._expectation.removeprefix('this model ')}, "

@@ -7,25 +7,38 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from types import ModuleType
 from typing import Any
 
 from nnkit.errors import UsageError
-from nnkit.metrics import classification, probabilities, ranking, regression
-from nnkit.metrics.metric import Metric
+from nnkit.metrics import classification, multilabel, probabilities, ranking, regression
+from nnkit.metrics.metric import Metric, TargetKind
 
-METRICS: dict[str, Metric[Any]] = {
-    value.name: value
-    for family in (classification, probabilities, ranking, regression)
-    for value in vars(family).values()
-    if isinstance(value, Metric)
+
+def _in(*families: ModuleType) -> dict[str, Metric[Any]]:
+    found = (value for family in families for value in vars(family).values())
+    return {value.name: value for value in found if isinstance(value, Metric)}
+
+
+# The metrics for each kind of targets. Those of one name have the same range and direction.
+METRICS_OF: dict[TargetKind, dict[str, Metric[Any]]] = {
+    "classes": _in(classification, probabilities, ranking),
+    "labels": _in(multilabel),
+    "numbers": _in(regression),
 }
+METRICS = METRICS_OF["classes"] | METRICS_OF["numbers"]
+METRICS |= {name: value for name, value in METRICS_OF["labels"].items() if name not in METRICS}
 # Computed in every evaluation; the others only on request, by name.
-ALWAYS = {True: ("accuracy",), False: ("mae", "rmse", "r2")}
+ALWAYS: dict[TargetKind, tuple[str, ...]] = {
+    "classes": ("accuracy",),
+    "labels": ("accuracy", "exact_match"),
+    "numbers": ("mae", "rmse", "r2"),
+}
 
 
-def chosen(more: Iterable[str], *, for_classes: bool) -> tuple[Metric[Any], ...]:
+def chosen(more: Iterable[str], kind: TargetKind) -> tuple[Metric[Any], ...]:
     """The metrics of every evaluation, followed by those requested by name."""
-    return tuple(METRICS[name] for name in dict.fromkeys((*ALWAYS[for_classes], *more)))
+    return tuple(METRICS_OF[kind][name] for name in dict.fromkeys((*ALWAYS[kind], *more)))
 
 
 SETS = ("train", "validation", "test")

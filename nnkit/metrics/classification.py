@@ -14,7 +14,7 @@ Sokolova & Lapalme 2009, A systematic analysis of performance measures for class
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -94,17 +94,25 @@ class Confusion(Statistic):
         ]
 
 
-def precisions(counts: ClassCounts) -> Array:
+class Counts(Protocol):
+    """Protocol of weights by class, or by label: t `meant`, p `answered`, and c `right`."""
+
+    meant: Array
+    answered: Array
+    right: Array
+
+
+def precisions(counts: Counts) -> Array:
     """The precision P_k of each class, (classes,)."""
     return ratio(counts.right, counts.answered)
 
 
-def recalls(counts: ClassCounts) -> Array:
+def recalls(counts: Counts) -> Array:
     """The recall R_k of each class, (classes,)."""
     return ratio(counts.right, counts.meant)
 
 
-def f1s(counts: ClassCounts) -> Array:
+def f1s(counts: Counts) -> Array:
     """The F1 score F_k of each class, (classes,)."""
     return ratio(2 * counts.right, counts.meant + counts.answered)
 

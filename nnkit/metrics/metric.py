@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 Answer = Literal["decisions", "scores", "probabilities", "outputs"]
+# One class per sample, several yes/no labels, or real numbers.
+TargetKind = Literal["classes", "labels", "numbers"]
 
 
 class Statistic(ABC):
@@ -20,21 +22,24 @@ class Statistic(ABC):
     Attributes:
         takes: the form of the predictions it accumulates: `decisions` are class numbers (n,);
             `scores` (n, classes) are larger for likelier classes; `probabilities` (n, classes) sum
-            to 1 over the classes; `outputs` (n, outputs) are real numbers.
+            to 1 over the classes; `outputs` (n, outputs) are real numbers. For labels, decisions
+            are 0 or 1, and both decisions and scores have shape (n, labels).
+        kind: the kind of targets that it compares predictions with.
     """
 
     takes: ClassVar[Answer]
+    kind: ClassVar[TargetKind] = "classes"
 
     @abstractmethod
     def __init__(self, width: int) -> None:
-        """Start empty; `width` is the number of classes, or of outputs."""
+        """Start empty; `width` is the number of classes, labels or outputs."""
 
     @abstractmethod
     def add(self, targets: Array, answers: Array, weights: Array) -> None:
         """Accumulate a batch of samples.
 
         Args:
-            targets: class numbers (n,); for `outputs` real numbers (n, outputs).
+            targets: class numbers (n,), labels (n, labels) or real numbers (n, outputs).
             answers: predictions in the form given by `takes`.
             weights: sample weights, (n,), none negative.
         """
@@ -74,7 +79,7 @@ class Metric(Generic[S]):
         """Compute the metric over a whole set at once.
 
         Args:
-            targets: class numbers (n,), or real numbers (n, outputs).
+            targets: class numbers (n,), labels (n, labels) or real numbers (n, outputs).
             answers: predictions in the form that the statistic takes.
             weights: sample weights, (n,); None for equal weights.
             classes: the number of classes; by default inferred from predictions and targets.
@@ -85,9 +90,9 @@ class Metric(Generic[S]):
         return self.of(statistic)
 
     @property
-    def for_classes(self) -> bool:
-        """Whether this is a classification metric; otherwise it is a regression metric."""
-        return self.statistic.takes != "outputs"
+    def kind(self) -> TargetKind:
+        """The kind of targets that it compares predictions with."""
+        return self.statistic.kind
 
 
 def metric(

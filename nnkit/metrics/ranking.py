@@ -78,15 +78,46 @@ class Scores(Statistic):
         """
         targets, scores, weights = map(np.concatenate, zip(*self.parts, strict=True))
         looked_at = (1,) if self.classes == 2 else range(self.classes)
-        return {k: _by_score(targets == k, scores[:, k], weights) for k in looked_at}
+        return {k: weights_by_score(targets == k, scores[:, k], weights) for k in looked_at}
 
 
-def _by_score(positive: Array, scores: Array, weights: Array) -> tuple[Array, Array]:
+def weights_by_score(positive: Array, scores: Array, weights: Array) -> tuple[Array, Array]:
+    """Weights of positive and negative samples by decreasing score, (distinct scores,).
+
+    Args:
+        positive: whether each sample is positive, (n,).
+        scores: scores, larger for samples that are likelier to be positive, (n,).
+        weights: sample weights, (n,).
+    """
     order = np.argsort(-scores, kind="stable")
     changes = np.diff(scores[order], prepend=np.inf) != 0
     place = np.cumsum(changes) - 1
     weights, positive = weights[order], positive[order]
     return np.bincount(place, weights * positive), np.bincount(place, weights * ~positive)
+
+
+def area_under_roc(own: Array, others: Array) -> float | None:
+    """The area under the ROC curve, ties counted half; None without positives or negatives.
+
+    Args:
+        own: weights of the positive samples by decreasing score, (distinct scores,).
+        others: weights of the negative samples, (distinct scores,).
+    """
+    if own.sum() == 0 or others.sum() == 0:
+        return None
+    return float((others * (np.cumsum(own) - own / 2)).sum() / (own.sum() * others.sum()))
+
+
+def precision_over_thresholds(own: Array, others: Array) -> float:
+    """The average precision, Σ (R_i − R_{i−1}) P_i over the thresholds i; 0 without positives.
+
+    Args:
+        own: weights of the positive samples by decreasing score, (distinct scores,).
+        others: weights of the negative samples, (distinct scores,).
+    """
+    found = np.cumsum(own)
+    precision = ratio(found, found + np.cumsum(others))
+    return share(float(precision @ own), own.sum())
 
 
 @metric(Scores, higher_is_better=True)
@@ -98,12 +129,9 @@ def roc_auc(scores: Scores) -> float:
     McNeil 1982, The meaning and use of the area under a receiver operating characteristic (ROC)
     curve.
     """
-    areas = [
-        float((others * (np.cumsum(own) - own / 2)).sum() / (own.sum() * others.sum()))
-        for own, others in scores.curves().values()
-        if own.sum() > 0 and others.sum() > 0
-    ]
-    return float(np.mean(areas)) if areas else 0.5
+    areas = [area_under_roc(own, others) for own, others in scores.curves().values()]
+    known = [area for area in areas if area is not None]
+    return float(np.mean(known)) if known else 0.5
 
 
 @metric(Scores, higher_is_better=True)
@@ -114,9 +142,4 @@ def average_precision(scores: Scores) -> float:
     rest. It is 0 for a class without samples. Manning, Raghavan & Schütze 2008, Introduction to
     information retrieval, § 8.4.
     """
-    values = []
-    for own, others in scores.curves().values():
-        found = np.cumsum(own)
-        precision = ratio(found, found + np.cumsum(others))
-        values.append(share(float(precision @ own), own.sum()))
-    return float(np.mean(values))
+    return float(np.mean([precision_over_thresholds(*c) for c in scores.curves().values()]))

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from nnkit.metrics.metric import Answer, Array, Statistic, metric, ratio, share
+from nnkit.metrics.metric import Answer, Array, Statistic, TargetKind, metric, ratio, share
 
 
 class Moments:
@@ -47,6 +47,7 @@ class Errors(Statistic):
     """Moments of the targets t and of the errors y − t, and Σ w |y − t|, (outputs,)."""
 
     takes: ClassVar[Answer] = "outputs"
+    kind: ClassVar[TargetKind] = "numbers"
 
     def __init__(self, width: int) -> None:
         self.targets, self.errors = Moments(width), Moments(width)

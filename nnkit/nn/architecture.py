@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, cast
+from typing import Annotated, ClassVar, Self, cast
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nnkit.config.spec import Listed, Spec, members
 from nnkit.errors import SettingError, SettingPath
@@ -37,6 +37,27 @@ class Architecture(Spec):
         return LayerList(self.layers, ("architecture",))
 
 
+class Threshold(Spec):
+    """The score above which the second of two classes is predicted: a number, or the best one.
+
+    The score is the probability of the class, or the output if that is no probability.
+    """
+
+    shorthand: ClassVar[str | None] = "value"
+    value: float | None = Field(None, description="The threshold.", examples=[0.5])
+    maximize: str | None = Field(
+        None,
+        description="A metric of decisions, such as f1, whose value on the validation set is to be "
+        "highest: chosen after training, with the best weights, and saved in the checkpoint.",
+    )
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.value is None) == (self.maximize is None):
+            raise ValueError("set either a value or the metric to maximize")
+        return self
+
+
 class Activations(Spec):
     """The activations of the hidden layers and the output, and one applied at inference."""
 
@@ -49,6 +70,11 @@ class Activations(Spec):
     )
     inference: AnyActivation | None = Field(
         None, description="Applied to the output when predicting, such as sign for a perceptron."
+    )
+    threshold: Threshold | None = Field(
+        None,
+        description="The decision threshold of two classes; default: the likelier class is "
+        "predicted.",
     )
 
 

@@ -31,7 +31,8 @@ class Checkpoint:
     """The contents of a checkpoint file.
 
     Attributes:
-        tensors: arrays by name: `params/…`, `state/…`, `optimizer/…`, `preprocess/…`.
+        tensors: arrays by name: `params/…`, `state/…`, `optimizer/…`, `preprocess/…`,
+            `target/…`.
         header: everything else, as JSON: config, classes, progress, figures, versions.
         path: the file.
     """

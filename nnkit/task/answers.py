@@ -10,7 +10,13 @@ from nnkit.nn.losses import Loss
 from nnkit.nn.params import Array
 
 
-def answers(outputs: Array, form: Answer, loss: Loss, activation: Activation) -> Array:
+def answers(
+    outputs: Array,
+    form: Answer,
+    loss: Loss,
+    activation: Activation,
+    threshold: float | None = None,
+) -> Array:
     """Converts a network's outputs (n, outputs) to the form that a metric takes.
 
     Args:
@@ -18,9 +24,10 @@ def answers(outputs: Array, form: Answer, loss: Loss, activation: Activation) ->
         form: the required form.
         loss: the loss that the network was trained with.
         activation: the output activation.
+        threshold: the decision threshold of two classes; None for the usual one.
     """
     if form == "decisions":
-        return decide(outputs, loss)
+        return decide(outputs, loss, activation, threshold)
     numbers = outputs.astype(np.float64)
     if form == "outputs":
         return numbers
@@ -31,6 +38,11 @@ def answers(outputs: Array, form: Answer, loss: Loss, activation: Activation) ->
         return numbers
     yes = numbers[:, -1:] - (numbers[:, :1] if numbers.shape[1] == 2 else 0)
     return np.hstack([-yes, yes])
+
+
+def label_answers(outputs: Array, form: Answer, loss: Loss) -> Array:
+    """Converts outputs (n, labels) for yes/no labels to decisions, 0 or 1, or to scores."""
+    return decide_labels(outputs, loss) if form == "decisions" else outputs.astype(np.float64)
 
 
 def gives_probabilities(activation: Activation) -> bool:
@@ -52,12 +64,55 @@ def _probabilities(numbers: Array, *, logarithms: bool) -> Array:
     return np.where(total > 0, numbers / np.where(total > 0, total, 1), 1 / numbers.shape[1])
 
 
-def decide(outputs: Array, loss: Loss) -> Array:
-    """Class numbers (n,) from outputs (n, outputs): argmax, or a threshold for a single output."""
+def positive_scores(outputs: Array, activation: Activation) -> Array:
+    """Scores (n,) of the second of two classes: its probability, or else the output.
+
+    Two outputs that are no probabilities give their difference.
+    """
+    numbers = outputs.astype(np.float64)
+    if gives_probabilities(activation):
+        return _probabilities(numbers, logarithms=activation.log_probability)[:, 1]
+    scores: Array = numbers[:, -1] - (numbers[:, 0] if numbers.shape[1] == 2 else 0)
+    return scores
+
+
+def default_threshold(outputs: int, loss: Loss, activation: Activation) -> float:
+    """The threshold of `positive_scores` without which `decide` makes the same decisions.
+
+    Args:
+        outputs: the number of outputs, 1 or 2.
+        loss: the loss, whose codes of no and yes a single output estimates.
+        activation: the output activation.
+    """
+    if gives_probabilities(activation):
+        return 0.5
+    return 0.0 if outputs == 2 or loss.coding == "signed" else 0.5
+
+
+def decide(
+    outputs: Array, loss: Loss, activation: Activation, threshold: float | None = None
+) -> Array:
+    """Class numbers (n,) from outputs (n, outputs).
+
+    Without a threshold: argmax, or the middle between both codes for a single output.
+
+    Args:
+        outputs: the network's outputs.
+        loss: the loss that the network was trained with.
+        activation: the output activation.
+        threshold: the score above which the second of two classes is predicted.
+    """
+    if threshold is not None:
+        return (positive_scores(outputs, activation) > threshold).astype(np.int64)
     if outputs.shape[1] > 1:
         return np.argmax(outputs, axis=1)
+    return decide_labels(outputs, loss)[:, 0]
+
+
+def decide_labels(outputs: Array, loss: Loss) -> Array:
+    """Decisions 0 or 1, (n, labels), from outputs (n, labels) by a threshold between the codes."""
     middle = 0.0 if loss.coding == "signed" else 0.5
-    return (outputs[:, 0] > middle).astype(np.int64)
+    return (outputs > middle).astype(np.int64)
 
 
 def confidence(outputs: Array, numbers: Array) -> Array:

@@ -5,24 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
 from nnkit.config.load import IsValue, apply_override, load_document
-from nnkit.config.spec import Count, Listed, OneOf, Spec
+from nnkit.config.spec import Count, FilePath, Listed, OneOf, Spec
 from nnkit.config.validation import find_setting, located, validate
 from nnkit.config.yaml import Mark, Node, dump_yaml, node_of
 from nnkit.data.augment import AnyAugmentation
 from nnkit.data.preprocess import AnyStep
 from nnkit.data.sources import AnySource
 from nnkit.data.splits import Split
+from nnkit.data.target_scaling import AnyTargetScaling, Unscaled
 from nnkit.errors import ConfigError, Problem, SettingError, SettingPath, UsageError
-from nnkit.metrics import METRICS
+from nnkit.metrics import METRICS, METRICS_OF
 from nnkit.nn.activations import Function
 from nnkit.nn.architecture import (
     Activations,
     Architecture,
+    Threshold,
     activation_named,
 )
 from nnkit.nn.layer import Activation, LayerSpec
@@ -46,6 +48,11 @@ class Data(Spec):
     preprocess: Annotated[tuple[AnyStep, ...], Listed] = Field(
         (), description="Steps in order, fitted on the training data and saved in the checkpoint."
     )
+    target: AnyTargetScaling = Field(
+        Unscaled(),
+        description="The scaling of the numbers to predict, fitted on the training data and undone "
+        "in predictions and in all metrics but the loss.",
+    )
     augment: Annotated[tuple[AnyAugmentation, ...], Listed] = Field(
         (), description="Random transformations of training samples, redrawn each time."
     )
@@ -54,6 +61,21 @@ class Data(Spec):
         description="The targets: the labels or numbers of the source, or, for an autoencoder, "
         "each sample's own inputs, preprocessed and flattened. Noise and augmentation change the "
         "inputs only, not the targets.",
+    )
+
+
+class StartFrom(Spec):
+    """Initial weights from another run; preprocessing and optimizer state are new."""
+
+    shorthand: ClassVar[str | None] = "checkpoint"
+    checkpoint: FilePath = Field(
+        description="A checkpoint file, or a run's folder for its best checkpoint.",
+        examples=["runs/base-1a2b3c4d"],
+    )
+    mismatched: Literal["error", "initialize"] = Field(
+        "error",
+        description="Parameters that the checkpoint lacks or has in another shape: an error, or "
+        "initial values.",
     )
 
 
@@ -84,6 +106,9 @@ class Training(Spec):
         description="The metric that selects the best checkpoint, such as validation.accuracy; "
         "default: validation.loss, or the training objective if there is no validation set. `last` "
         "selects the last one, for instance if augmentation makes the training loss too noisy.",
+    )
+    start_from: StartFrom | None = Field(
+        None, description="Start from the weights of another run instead of initial values."
     )
     accumulate: Count = Field(1, description="Batches whose gradients are averaged for one update.")
     averaging: AnyAveraging | None = Field(
@@ -273,10 +298,33 @@ def conflicts(config: Config) -> Iterator[SettingError]:
         return
     yield from _activation_conflicts(config)
     yield from _output_conflicts(config)
+    yield from _target_conflicts(config)
     yield from _dropout_conflicts(config)
     yield from _optimizer_conflicts(config)
     yield from impossible_bounds(config.expect)
     yield from _idle_settings(config)
+
+
+def _target_conflicts(config: Config) -> Iterator[SettingError]:
+    """Checks that a scaling of targets has targets to scale, which the output can reach."""
+    scaling, loss, output = config.data.target, config.loss, _output(config).activation
+    path, named = ("data", "target"), f"'{config.data.target.tag()}'"
+    if not scaling.scales:
+        return
+    if config.data.targets == "inputs":
+        yield SettingError(
+            path, "has no effect: the targets are the inputs, which data.preprocess scales"
+        )
+    elif loss.coding != "number":
+        yield SettingError(
+            path, f"{named} scales numbers to predict, but '{loss.tag()}' is a loss for classes"
+        )
+    elif scaling.signed and output.nonnegative:
+        yield SettingError(
+            path,
+            f"{named} makes targets of either sign, but the output '{output.tag()}' is never "
+            "negative; use 'minmax', or 'identity' as the output activation",
+        )
 
 
 def _layers(config: Config) -> Iterator[tuple[SettingPath, LayerSpec]]:
@@ -288,6 +336,25 @@ def _layers(config: Config) -> Iterator[tuple[SettingPath, LayerSpec]]:
 
 def _weighted_layers(config: Config) -> list[tuple[SettingPath, WeightedLayer]]:
     return [(path, layer) for path, layer in _layers(config) if isinstance(layer, WeightedLayer)]
+
+
+def _threshold_conflicts(threshold: Threshold | None, output: Activation) -> Iterator[SettingError]:
+    path = ("activation", "threshold")
+    if threshold is None:
+        return
+    if threshold.maximize is not None:
+        known = METRICS_OF["classes"]
+        fitting = [name for name, m in known.items() if m.statistic.takes == "decisions"]
+        if threshold.maximize not in fitting:
+            yield SettingError(
+                (*path, "maximize"),
+                f"'{threshold.maximize}' is no metric of decisions; available: "
+                f"{', '.join(fitting)}",
+            )
+    elif gives_probabilities(output) and not 0 < (threshold.value or 0) < 1:
+        yield SettingError(
+            path, f"a probability between 0 and 1 is expected, got {threshold.value:g}"
+        )
 
 
 def _dropout_conflicts(config: Config) -> Iterator[SettingError]:
@@ -442,6 +509,7 @@ def _output_conflicts(config: Config) -> Iterator[SettingError]:
             f"{pair} outputs of either sign, but '{output.tag()}' is never negative; "
             "use 'identity'",
         )
+    yield from _threshold_conflicts(section.threshold, output)
     if not gives_probabilities(output):
         for i, name in enumerate(config.training.metrics):
             if METRICS[name].statistic.takes == "probabilities":

@@ -14,7 +14,9 @@ import numpy as np
 from nnkit.data.batches import gather
 from nnkit.data.dataset import chunks
 from nnkit.data.lazy import LazyArray, mapped, taken
+from nnkit.data.target_scaling import TargetScaler
 from nnkit.errors import SettingError, SettingPath
+from nnkit.metrics.metric import TargetKind
 from nnkit.nn.losses import Coding, Loss
 from nnkit.nn.params import Array, Shape
 
@@ -24,15 +26,15 @@ TABLE = 1 << 16  # bytes of all encoded classes, up to which copying rows beats 
 class Targets(ABC):
     """The targets of n samples, stored compactly and encoded for the loss, (n, outputs), in parts.
 
-    Indexing gives unencoded targets, as metrics take them: `targets[part]` are class numbers (k,)
-    or real targets (k, outputs), for a slice or an array of indices. Each subclass also has a
-    `dtype`: that of encoded targets, which is the network's.
+    Indexing gives unencoded targets, as metrics take them: `targets[part]` are class numbers (k,),
+    labels 0 or 1 (k, labels), or real targets (k, outputs), for a slice or an array of indices.
+    Each subclass also has a `dtype`: that of encoded targets, which is the network's.
 
     Attributes:
-        are_classes: whether these are class numbers.
+        kind: whether these are class numbers, yes/no labels or real numbers.
     """
 
-    are_classes: ClassVar[bool] = False
+    kind: ClassVar[TargetKind] = "numbers"
 
     @property
     @abstractmethod
@@ -56,6 +58,10 @@ class Targets(ABC):
     def read(self, chosen: Array, out: Array) -> None:
         """Encodes the targets at indices (k,) into a C-ordered `out` (k, outputs)."""
 
+    def in_units(self, outputs: Array) -> Array:
+        """Converts a network's outputs (k, outputs) to the units of unencoded targets."""
+        return outputs
+
     def __len__(self) -> int:
         return self.shape[0]
 
@@ -74,7 +80,7 @@ class ClassTargets(Targets):
         dtype: the type of encoded targets.
     """
 
-    are_classes: ClassVar[bool] = True
+    kind: ClassVar[TargetKind] = "classes"
     numbers: Array | LazyArray
     classes: int
     single: bool
@@ -127,16 +133,56 @@ class ClassTargets(Targets):
 
 
 @dataclass(frozen=True, slots=True)
+class LabelTargets(Targets):
+    """Several yes/no labels per sample, encoded as 1 and 0, or as 1 and −1.
+
+    Attributes:
+        values: the labels (n, labels), 0 or 1.
+        coding: the coding that the loss takes.
+        dtype: the type of encoded targets.
+    """
+
+    kind: ClassVar[TargetKind] = "labels"
+    values: Array | LazyArray
+    coding: Coding
+    dtype: np.dtype[Any]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        samples, labels = self.values.shape
+        return samples, labels
+
+    @property
+    def nbytes(self) -> int:
+        return self.values.nbytes
+
+    def __getitem__(self, part: slice | Array) -> Array:
+        return np.asarray(self.values[part]).astype(np.int64)
+
+    def coded(self, part: slice) -> Array:
+        return self._code(self.values[part])
+
+    def read(self, chosen: Array, out: Array) -> None:
+        out[...] = self._code(taken(self.values, chosen))
+
+    def _code(self, values: Array) -> Array:
+        codes = 2 * values - 1 if self.coding == "signed" else values
+        return codes.astype(self.dtype)
+
+
+@dataclass(frozen=True, slots=True)
 class NumberTargets(Targets):
-    """Real targets, which the loss takes without encoding.
+    """Real targets, which the loss takes as they are or scaled.
 
     Attributes:
         values: the targets (n, outputs), in float64 as they were read.
         dtype: the type that the loss takes.
+        scaler: the scaling of the targets for the loss; None if they are not scaled.
     """
 
     values: Array | LazyArray
     dtype: np.dtype[Any]
+    scaler: TargetScaler | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -151,13 +197,19 @@ class NumberTargets(Targets):
         return np.asarray(self.values[part])
 
     def coded(self, part: slice) -> Array:
-        return self.values[part].astype(self.dtype, copy=False)
+        return self._scaled(self.values[part]).astype(self.dtype, copy=False)
 
     def read(self, chosen: Array, out: Array) -> None:
-        if self.values.dtype == self.dtype:
+        if self.scaler is None and self.values.dtype == self.dtype:
             gather(self.values, chosen, out)
         else:
-            out[...] = taken(self.values, chosen)
+            out[...] = self._scaled(taken(self.values, chosen))
+
+    def in_units(self, outputs: Array) -> Array:
+        return outputs if self.scaler is None else self.scaler.undo(outputs)
+
+    def _scaled(self, values: Array) -> Array:
+        return values if self.scaler is None else self.scaler.scale(values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +248,7 @@ class InputTargets(Targets):
         gather(self.inputs, chosen, out.reshape(len(chosen), *self.inputs.shape[1:]))
 
 
-AnyTargets = ClassTargets | NumberTargets | InputTargets
+AnyTargets = ClassTargets | LabelTargets | NumberTargets | InputTargets
 
 
 def classes_for(
@@ -242,6 +294,7 @@ def numbers_for(
     output_shape: Shape,
     last_layer: SettingPath,
     dtype: np.dtype[Any],
+    scaler: TargetScaler | None = None,
 ) -> NumberTargets:
     """Real targets for a network and its loss.
 
@@ -254,6 +307,7 @@ def numbers_for(
         output_shape: shape of the network's output for one sample.
         last_layer: the setting that an error about the number of outputs points to.
         dtype: the network's type.
+        scaler: the scaling of the targets; None if they are not scaled.
 
     Raises:
         SettingError: the outputs or the loss do not fit the targets.
@@ -262,10 +316,48 @@ def numbers_for(
     recode = _recoding(values, loss)
     if recode is not None:
         values = mapped(recode, values)
-    _check_values(values, loss)
+    _check_values(values if scaler is None else mapped(scaler.scale, values), loss)
     if loss.coding != "number":  # at the precision of the outputs
         values = mapped(lambda exact: exact.astype(dtype).astype(np.float64), values)
-    return NumberTargets(values, dtype)
+    return NumberTargets(values, dtype, scaler)
+
+
+def are_labels(values: Array | LazyArray, loss: Loss) -> bool:
+    """Whether real targets are decisions: all 0 or 1, or all ±1, under a loss for classes."""
+    return loss.coding != "number" and _code_of_no(values) is not None
+
+
+def labels_for(
+    values: Array | LazyArray,
+    loss: Loss,
+    output_shape: Shape,
+    last_layer: SettingPath,
+    dtype: np.dtype[Any],
+) -> LabelTargets:
+    """Yes/no labels as targets for a network and its loss.
+
+    Args:
+        values: the labels, (n, labels), all 0 or 1, or all ±1.
+        loss: the loss, which determines the coding.
+        output_shape: shape of the network's output for one sample.
+        last_layer: the setting that an error about the number of outputs points to.
+        dtype: the network's type.
+
+    Raises:
+        SettingError: the outputs do not fit the labels, or the loss does not take several.
+    """
+    _check_outputs(values.shape[1], output_shape, last_layer)
+    if _code_of_no(values) == -1:
+        values = mapped(lambda codes: (codes + 1) / 2, values)
+    labels = LabelTargets(values, loss.coding, dtype)
+    _check_values(mapped(labels._code, values), loss)
+    return labels
+
+
+def _code_of_no(values: Array | LazyArray) -> float | None:
+    """The number that means no where 1 means yes: 0 or −1; None if there are other numbers."""
+    codes = set(_distinct(values).tolist())
+    return 0.0 if codes <= {0.0, 1.0} else -1.0 if codes <= {-1.0, 1.0} else None
 
 
 def inputs_for(

@@ -16,16 +16,34 @@ from nnkit.data.lazy import LazyArray
 from nnkit.data.ordering import FULL_SHUFFLE, Ordering
 from nnkit.data.preprocess import Preprocessor
 from nnkit.data.splits import split_dataset
-from nnkit.errors import SettingError
-from nnkit.metrics import METRICS, chosen
-from nnkit.metrics.metric import Metric
+from nnkit.data.target_scaling import TargetScaler
+from nnkit.errors import SettingError, SettingPath
+from nnkit.metrics import METRICS_OF, chosen
+from nnkit.metrics.metric import Metric, TargetKind
 from nnkit.nn.architecture import build_stages
 from nnkit.nn.form import Form
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array, Shape
 from nnkit.task.class_weights import class_weights, counted, weights_of
 from nnkit.task.config import Config, ConfigLike, load_config
-from nnkit.task.targets import AnyTargets, classes_for, inputs_for, numbers_for
+from nnkit.task.notices import split_notices
+from nnkit.task.targets import (
+    AnyTargets,
+    ClassTargets,
+    LabelTargets,
+    NumberTargets,
+    are_labels,
+    classes_for,
+    inputs_for,
+    labels_for,
+    numbers_for,
+)
+
+KINDS: dict[TargetKind, str] = {
+    "classes": "classes",
+    "labels": "yes/no labels",
+    "numbers": "real numbers",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +59,7 @@ class PreparedSet:
         origins: location of each sample in its source, as in `Samples`.
         ordering: how the samples are shuffled.
         lines: line of each sample in its text file, as in `Samples`.
+        threshold: the decision threshold of two classes; None for the usual one.
     """
 
     inputs: Array | LazyArray
@@ -50,6 +69,7 @@ class PreparedSet:
     origins: Array | LazyArray | None = None
     ordering: Ordering = FULL_SHUFFLE
     lines: Array | None = None
+    threshold: float | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -64,12 +84,16 @@ class Task:
         dataset: the data as loaded by its source.
         sets: raw samples by set: `train`, `validation`, `test`.
         preprocessor: the preprocessing, fitted on `train`.
+        scaler: the scaling of targets, fitted on `train`; None if they are not scaled.
+        threshold: the decision threshold of two classes; None for the usual one.
     """
 
     config: Config
     dataset: Dataset
     sets: Mapping[str, Samples]
     preprocessor: Preprocessor
+    scaler: TargetScaler | None = None
+    threshold: float | None = None
 
     @cached_property
     def dtype(self) -> np.dtype[Any]:
@@ -92,6 +116,22 @@ class Task:
         return None if self.config.data.targets == "inputs" else self.dataset.classes
 
     @cached_property
+    def target_kind(self) -> TargetKind:
+        """Whether the targets are classes, yes/no labels or numbers."""
+        if self.classes is not None:
+            return "classes"
+        if self.config.data.targets == "inputs":
+            return "numbers"
+        every = all(are_labels(samples.targets, self.config.loss) for samples in self.sets.values())
+        return "labels" if every else "numbers"
+
+    @cached_property
+    def notices(self) -> tuple[str, ...]:
+        """Notices about the sets: absent classes, and sets too small to rely on."""
+        averaged = self.config.data.split.folds is not None
+        return tuple(split_notices(self.sets, self.classes, averaged=averaged))
+
+    @cached_property
     def class_weights(self) -> Array | None:
         """The weight of each class; None if all classes weigh the same."""
         return class_weights(self.config.loss, self.classes, self.sets["train"].targets)
@@ -104,7 +144,7 @@ class Task:
     @cached_property
     def metrics(self) -> tuple[Metric[Any], ...]:
         """The metrics of each evaluation, besides the loss."""
-        return chosen(self.config.training.metrics, for_classes=self.classes is not None)
+        return chosen(self.config.training.metrics, self.target_kind)
 
     def build_model(self, dtype: str | None = None) -> Model:
         """A new model with initial weights.
@@ -131,17 +171,11 @@ class Task:
         config, dtype = self.config, model.dtype
         by_class = self.class_weights  # raises for real targets, so it comes first
         inputs = self.preprocessor.apply(samples.inputs, dtype)
-        last_layer = ("architecture", "layers", config.architecture.layer_list.last)
-        outputs = model.output_shape
         targets: AnyTargets
         if config.data.targets == "inputs":
-            targets = inputs_for(inputs, model.loss, outputs, last_layer)
-        elif self.classes is None:
-            targets = numbers_for(samples.targets, model.loss, outputs, last_layer, dtype)
+            targets = inputs_for(inputs, model.loss, model.output_shape, self._last_layer)
         else:
-            targets = classes_for(
-                samples.targets, self.classes, model.loss, outputs, last_layer, dtype
-            )
+            targets = self.encode(samples, model)
         weights = weights_of(samples.targets, samples.weights, by_class, dtype)
         counts = counted(samples.targets, samples.weights, model.loss, self.classes)
         return PreparedSet(
@@ -152,7 +186,26 @@ class Task:
             samples.origins,
             samples.ordering,
             samples.lines,
+            self.threshold,
         )
+
+    def encode(self, samples: Samples, model: Model) -> ClassTargets | LabelTargets | NumberTargets:
+        """Prepares the labels of samples as targets for a model, encoded on access.
+
+        Raises:
+            SettingError: the targets do not fit the outputs.
+        """
+        fit = model.loss, model.output_shape, self._last_layer, model.dtype
+        if self.classes is not None:
+            return classes_for(samples.targets, self.classes, *fit)
+        if self.target_kind == "labels":
+            return labels_for(samples.targets, *fit)
+        return numbers_for(samples.targets, *fit, self.scaler)
+
+    @property
+    def _last_layer(self) -> SettingPath:
+        """The setting that an error about the number of outputs points to."""
+        return ("architecture", "layers", self.config.architecture.layer_list.last)
 
 
 def load_task(config: Config, dataset: Dataset | None = None) -> Task:
@@ -164,7 +217,7 @@ def load_task(config: Config, dataset: Dataset | None = None) -> Task:
 
     Raises:
         DataError: the data is missing or damaged.
-        SettingError: the split or the preprocessing does not fit the data.
+        SettingError: the split, the preprocessing or the scaling does not fit the data.
     """
     dataset = config.data.source.load() if dataset is None else dataset
     sets = split_dataset(dataset, config.data.split, config.seed)
@@ -174,21 +227,49 @@ def load_task(config: Config, dataset: Dataset | None = None) -> Task:
                 ("training", "evaluate_on"), f"there is no {name} set; data.split.{name} is 0"
             )
     preprocessor = Preprocessor.fit(config.data.preprocess, sets["train"].inputs, dataset.columns)
-    task = Task(config, dataset, sets, preprocessor)
-    _check_metrics(config.training.metrics, for_classes=task.classes is not None)
+    scaler = _fitted_scaler(config, dataset, sets)
+    task = Task(config, dataset, sets, preprocessor, scaler, _threshold(config, dataset, sets))
+    _check_metrics(config.training.metrics, task.target_kind)
     return task
 
 
-def _check_metrics(names: Sequence[str], *, for_classes: bool) -> None:
+def _fitted_scaler(
+    config: Config, dataset: Dataset, sets: Mapping[str, Samples]
+) -> TargetScaler | None:
+    scaling = config.data.target
+    if not scaling.scales:
+        return None
+    if dataset.classes is not None:
+        raise SettingError(
+            ("data", "target"),
+            f"'{scaling.tag()}' scales numbers to predict, but the targets are "
+            f"{len(dataset.classes)} classes",
+        )
+    return TargetScaler.fit(scaling, sets)
+
+
+def _threshold(config: Config, dataset: Dataset, sets: Mapping[str, Samples]) -> float | None:
+    """The decision threshold that the config gives; None if there is none, or none yet."""
+    threshold, path = config.activation.threshold, ("activation", "threshold")
+    if threshold is None:
+        return None
+    classes = None if config.data.targets == "inputs" else dataset.classes
+    if classes is None or len(classes) != 2:
+        found = "no classes" if classes is None else f"{len(classes)} classes"
+        raise SettingError(path, f"a threshold is for two classes, but the data has {found}")
+    if threshold.maximize is not None and "validation" not in sets:
+        raise SettingError((*path, "maximize"), "needs a validation set; set data.split.validation")
+    return threshold.value
+
+
+def _check_metrics(names: Sequence[str], kind: TargetKind) -> None:
     for i, name in enumerate(names):
-        if METRICS[name].for_classes != for_classes:
-            kinds = ("real numbers", "classes")
-            judged, given = kinds[not for_classes], kinds[for_classes]
-            fitting = [m.name for m in METRICS.values() if m.for_classes == for_classes]
+        if name not in METRICS_OF[kind]:
+            judged = " or ".join(KINDS[k] for k, known in METRICS_OF.items() if name in known)
             raise SettingError(
                 ("training", "metrics", i),
-                f"'{name}' is a metric for {judged}, but the targets are {given}; "
-                f"available: {', '.join(fitting)}",
+                f"'{name}' is a metric for {judged}, but the targets are {KINDS[kind]}; "
+                f"available: {', '.join(METRICS_OF[kind])}",
             )
 
 
@@ -233,8 +314,8 @@ def check_data(config: ConfigLike) -> dict[str, Any]:
 
     Returns:
         `raw_shape` and `input_shape` of one sample, `target` in words, `classes`, the number of
-        `missing` values, `bytes`, and for each of `sets` the number of `samples` and of those
-        `per_class`.
+        `missing` values, `bytes`, for each of `sets` the number of `samples` and of those
+        `per_class`, and `notices` about them.
 
     Raises:
         ConfigError: the split or the preprocessing does not fit the data.
@@ -249,4 +330,6 @@ def check_data(config: ConfigLike) -> dict[str, Any]:
     report = describe_data(task.dataset, task.sets, task.input_shape)
     if config.data.targets == "inputs":
         report["target"] = f"the inputs, {prod(task.input_shape)} real number(s)"
-    return report
+    elif task.target_kind == "labels":
+        report["target"] = report["target"].replace("real number(s)", "yes/no label(s)")
+    return {**report, "notices": list(task.notices)}

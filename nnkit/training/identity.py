@@ -6,6 +6,7 @@ from nnkit.data.fingerprints import record_fingerprint, recorded_fingerprint
 from nnkit.runs.directory import run_hash
 from nnkit.task.config import Config
 from nnkit.task.task import load_task
+from nnkit.training.start_from import start_digest
 from nnkit.version import __version__
 
 
@@ -30,5 +31,15 @@ def recorded_run_name(config: Config) -> str | None:
 
 
 def named(config: Config, fingerprint: str) -> str:
-    """The name of the run's folder, for data of that fingerprint."""
-    return f"{config.name}-{run_hash(config.resolved(), fingerprint, __version__)}"
+    """The name of the run's folder, for data of that fingerprint.
+
+    A checkpoint to start from counts by its contents, wherever it is.
+
+    Raises:
+        ConfigError: the checkpoint to start from is missing or damaged.
+    """
+    settings, start = config.resolved(), config.training.start_from
+    if start is not None:
+        with config.locating():
+            settings["training"]["start_from"]["checkpoint"] = start_digest(start)
+    return f"{config.name}-{run_hash(settings, fingerprint, __version__)}"

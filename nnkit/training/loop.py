@@ -25,8 +25,6 @@ from nnkit.optim.schedules import PlateauState
 from nnkit.optim.update import Update
 from nnkit.optim.weight_noise import NoisyWeights
 
-REMEDY = "try a smaller optimizer.lr, or data.preprocess: [standardize]"
-
 
 class Step(NamedTuple):
     """A completed update: its number from 1, and the batch's mean loss before it."""
@@ -303,7 +301,7 @@ class Loop:
         evaluation = self.model.ranks.on_first(lambda: own)  # on which all ranks decide
         for name, value in evaluation.all_figures().items():
             if not isfinite(value):
-                raise DivergedError(f"{name} became {value} after step {progress.step}; {REMEDY}")
+                raise DivergedError(f"{name} became {value} after step {progress.step}")
         value, higher = evaluation.monitored(self.monitor), higher_is_better(self.monitor)
         progress.plateau = self.optimizer.schedule.observe(progress.plateau, value, higher)
         return evaluation
@@ -317,7 +315,7 @@ class Loop:
         where = self._first_nonfinite(batch, now)
         return DivergedError(
             f"the loss became {loss} at step {self.progress.step + 1}; "
-            f"the first NaN or infinity is in {where}; {REMEDY}"
+            f"the first NaN or infinity is in {where}"
         )
 
     def _first_nonfinite(self, batch: Batch, now: Pass) -> str:

@@ -21,6 +21,8 @@ from nnkit.runs.differences import DATA, brief, differences, identity, identity_
 from nnkit.runs.directory import DEFAULT_RUNS, FINISHED, RunDirectory, list_runs
 from nnkit.task.config import Config, ConfigLike, load_config
 from nnkit.task.task import load_task
+from nnkit.training.continuation import adopt, obstacle, shorter_run
+from nnkit.training.divergence import diagnosis
 from nnkit.training.identity import recorded_run_name
 from nnkit.training.listeners import Listener, LogFile
 from nnkit.training.loop import Evaluation
@@ -85,7 +87,8 @@ def train(
     Args:
         config: a config from `load_config`, or what it takes: a path or a mapping.
         runs: the folder in which the run's folder is created.
-        resume: continue an interrupted run of this config; without one, start from step 0.
+        resume: continue an interrupted run of this config, or one that differs from it in having
+            fewer epochs or steps; without one, start from step 0.
         restart: train from step 0, replacing a finished or interrupted run of this config.
         listeners: notified of every step and evaluation.
         should_stop: called after each step; True saves the run and interrupts it, and "pruned"
@@ -207,9 +210,19 @@ def _create(trainer: Trainer, *, resume: bool, restart: bool) -> None:
         )
     if restart or not directory.begun:
         directory.clear()
-    if resume and not directory.begun:
-        trainer.notices.extend(_nothing_to_resume(trainer))
+    shorter = shorter_run(trainer) if resume and not directory.begun else None
+    hindered = obstacle(shorter, trainer) if shorter is not None else None
     directory.create(trainer.config.to_yaml())
+    if shorter is not None and hindered is None:
+        adopt(shorter, directory)
+        trainer.notices.append(f"going on from step {shorter.done:,} of {shorter.directory.path}")
+    elif shorter is not None:
+        trainer.notices.append(
+            f"{shorter.directory.path} cannot be continued: {hindered}; training starts at step 0 "
+            f"(training.start_from: {shorter.directory.path} would start from its weights)"
+        )
+    elif resume and not directory.begun:
+        trainer.notices.extend(_nothing_to_resume(trainer))
     directory.summary.unlink(missing_ok=True)  # of how the run was interrupted
 
 
@@ -259,9 +272,10 @@ def _run(
         summary = conclude(trainer) if finished else unfinished(trainer)
     except DivergedError as error:
         trainer.outcome = "diverged"
-        ending = {**unfinished(trainer), "error": str(error)}
+        explained = DivergedError(f"{error}\n{diagnosis(trainer)}")
+        ending = {**unfinished(trainer), "error": str(explained)}
         trainer.ranks.on_first(lambda: directory.write_summary(ending))
-        raise
+        raise explained from None
     finally:
         for listener in listeners:
             listener.ended()

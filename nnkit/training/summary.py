@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from hashlib import sha256
 from math import isfinite
 from typing import Any
 
 from nnkit.errors import DivergedError
 from nnkit.inference.evaluation import evaluate
-from nnkit.inference.saving import copy_params, versions
+from nnkit.inference.saving import copy_params, save_threshold, versions
+from nnkit.inference.threshold import ChosenThreshold, choose_threshold
+from nnkit.inference.verdict import useless
 from nnkit.metrics import higher_is_better
 from nnkit.nn.params import Array
 from nnkit.runs.checkpoint import read_checkpoint
 from nnkit.runs.directory import RunDirectory
 from nnkit.task.gate import Gate
 from nnkit.training.expectations import missed_gates
-from nnkit.training.loop import REMEDY
 from nnkit.training.trainer import Trainer
 
 
@@ -33,11 +35,14 @@ def conclude(trainer: Trainer) -> dict[str, Any]:
     directory, monitor = trainer.directory, trainer.plan.monitor
     last_sum = weights_sum(model.params)
     copy_params(trainer.ranks.on_first(lambda: read_checkpoint(directory.best)), model)
+    threshold = _chosen_threshold(trainer)
     results: dict[str, dict[str, float]] = {}
     sizes: dict[str, int] = {}
     for name in ("train", "validation", "test"):
         if name in task.sets:
             data = trainer.sets[name]
+            if threshold is not None:
+                data = replace(data, threshold=threshold.value)
             results[name], sizes[name] = evaluate(model, data, task.metrics), len(data)
     if loop.regularization.penalizes:
         penalty = loop.regularization.penalty(model.params[model.layout.decayed])
@@ -45,7 +50,9 @@ def conclude(trainer: Trainer) -> dict[str, Any]:
     for name, figures in results.items():
         for figure, value in figures.items():
             if not isfinite(value):
-                raise DivergedError(f"{name}.{figure} is {value} with the best weights; {REMEDY}")
+                raise DivergedError(f"{name}.{figure} is {value} with the best weights")
+    evaluated = next(name for name in ("test", "validation", "train") if name in results)
+    warning = useless(task, model, trainer.sets[evaluated], evaluated, results[evaluated])
     records = trainer.ranks.on_first(directory.read_metrics)
     summary = {
         **unfinished(trainer),
@@ -54,12 +61,24 @@ def conclude(trainer: Trainer) -> dict[str, Any]:
         "best": {"step": trainer.best.step, monitor: trainer.best.value},
         "results": results,
         "samples": sizes,
+        **({} if threshold is None else {"threshold": threshold.record()}),
+        "warnings": [] if warning is None else [warning],
         "peak": _peaks(records),
         "weights_sha256": last_sum,
         "best_weights_sha256": weights_sum(model.params),
         "versions": versions(model),
     }
     return trainer.ranks.on_first(lambda: judged(summary, trainer.config.expect, directory))
+
+
+def _chosen_threshold(trainer: Trainer) -> ChosenThreshold | None:
+    """Chooses the decision threshold if the config asks for it, and saves it with the weights."""
+    wanted = trainer.config.activation.threshold
+    if wanted is None or wanted.maximize is None:
+        return None
+    chosen = choose_threshold(trainer.model, trainer.sets["validation"], wanted.maximize)
+    trainer.ranks.on_first(lambda: save_threshold(trainer.directory.best, chosen.value))
+    return chosen
 
 
 def judged(

@@ -15,6 +15,7 @@ from nnkit.files import write_atomic
 from nnkit.inference.evaluation import evaluate
 from nnkit.inference.saving import copy_params, encode_trained, versions
 from nnkit.metrics import higher_is_better
+from nnkit.nn.model import Model
 from nnkit.optim.averaging import Average
 from nnkit.optim.early_stopping import Best
 from nnkit.optim.schedules import PlateauState
@@ -26,6 +27,7 @@ from nnkit.task.task import Task
 from nnkit.training.loop import Evaluation, Loop, Progress, Step
 from nnkit.training.plan import plan
 from nnkit.training.saver import Saver
+from nnkit.training.start_from import take_weights
 
 CURRENT = "current"  # the parameters themselves, in a checkpoint of averaged ones
 
@@ -71,7 +73,8 @@ class Trainer:
         """
         self.task = task
         self.ranks = ranks
-        self.model = task.build_model()
+        self.notices = list(task.notices)
+        self.model = self.initial_model()
         self.model.ranks = ranks
         # Prepare all sets now, so that errors in the test set are found before training.
         self.sets = {n: task.prepare(samples, self.model) for n, samples in task.sets.items()}
@@ -82,8 +85,14 @@ class Trainer:
         self.saver = Saver(self.directory)
         self.best = Best()
         self.seconds = 0.0
-        self.notices: list[str] = []
         self.outcome: Outcome | None = None
+
+    def initial_model(self) -> Model:
+        """A new model before the first step, with the weights of `training.start_from` if given."""
+        model, start = self.task.build_model(), self.config.training.start_from
+        if start is not None:
+            self.notices.extend(take_weights(start, model))
+        return model
 
     def _loop(self) -> Loop:
         config, model, train = self.config, self.model, self.sets["train"]

@@ -34,7 +34,7 @@ def test_a_checkpoint_goes_by_name_folder_or_file(
 
 def test_as_json(program: Program, trained: Path) -> None:
     found = program("eval", trained, "--json").json
-    usual = ["checkpoint", "split", "samples", "loss", "metrics"]
+    usual = ["checkpoint", "split", "samples", "loss", "metrics", "warnings"]
     assert list(found) == [*usual, "classes", "averages", "confusion", "confused", "gates"]
     assert found["checkpoint"] == str(trained / "checkpoints" / "best.safetensors")
     assert (found["split"], found["samples"]) == ("test", 30)

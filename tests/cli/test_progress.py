@@ -113,7 +113,9 @@ def test_a_finished_run_on_a_terminal_is_no_training(
     assert bars == []
     assert " is already finished: 36 steps in " in lines[0]
     assert lines[1] == "nothing was trained; use --restart to train it again"
-    assert lines[2:] == first.out.splitlines()
+    warning = first.err.splitlines()[-2:]
+    assert warning[0].startswith("the network is worse than always predicting the training mean")
+    assert lines[2:] == [*first.out.splitlines(), *warning]
 
 
 def test_elsewhere_it_is_plain_lines_of_80_columns(program: Program) -> None:

@@ -63,6 +63,7 @@ def test_a_split_is_a_partition_of_exact_sizes(case: tuple[list[int], Split], se
 @given(cases(), st.integers(0, 2**63 - 1))
 def test_each_class_is_held_out_in_proportion(case: tuple[list[int], Split], seed: int) -> None:
     labels, split = case
+    labels = labels * 5  # so that every class has enough samples to leave one for training
     sets = split_dataset(numbered(labels), split, seed)
     for name, whole in (
         ("validation", ("validation", "test", "train")),
@@ -71,7 +72,44 @@ def test_each_class_is_held_out_in_proportion(case: tuple[list[int], Split], see
         if name in sets:
             pool = np.bincount(labels_of(sets, *whole), minlength=5)
             cut = np.bincount(sets[name].targets, minlength=5)
-            assert (np.abs(cut - pool * len(sets[name]) / pool.sum()) < 1).all()
+            exact = pool * len(sets[name]) / pool.sum()
+            if (pool[pool > 0] > exact[pool > 0] + 1).all():
+                assert (np.abs(cut - exact) < 1).all()
+
+
+@given(cases(), st.integers(0, 2**63 - 1))
+def test_no_class_is_held_out_as_a_whole(case: tuple[list[int], Split], seed: int) -> None:
+    labels, split = case
+    sets = split_dataset(numbered(labels), split, seed)
+    classes = np.unique(labels)
+    if len(sets["train"]) >= len(classes):
+        assert np.unique(sets["train"].targets).tolist() == classes.tolist()
+
+
+def test_single_samples_are_trained_on_and_the_rest_stays_in_proportion() -> None:
+    sets = split_dataset(numbered([0] * 40 + [1] * 40 + list(range(2, 12))), Split(), seed=0)
+    assert set(labels_of(sets, "train")) == set(range(12))
+    for name, size in (("validation", 9), ("test", 18)):
+        counts = np.bincount(sets[name].targets, minlength=12)
+        assert (abs(counts[0] - counts[1]), counts[2:].sum(), counts.sum()) == (size % 2, 0, size)
+
+
+@pytest.mark.parametrize(("samples", "held_out"), [(2, 1), (3, 2)])
+def test_few_samples_are_held_out_once_one_is_left_for_training(
+    samples: int, held_out: int
+) -> None:
+    labels = [0] * samples + [1] * samples
+    sets = split_dataset(numbered(labels), Split(validation=0, test=2 * held_out), seed=0)
+    assert np.bincount(sets["test"].targets).tolist() == [held_out, held_out]
+
+
+def test_a_set_has_the_wanted_size_even_if_every_class_has_one_sample() -> None:
+    sets = split_dataset(numbered(list(range(20))), Split(validation=2, test=4), seed=0)
+    assert {name: len(samples) for name, samples in sets.items()} == {
+        "validation": 2,
+        "test": 4,
+        "train": 14,
+    }
 
 
 @given(cases(), st.integers(0, 2**63 - 1))

@@ -141,7 +141,7 @@ def test_predictions_of_several_numbers() -> None:
     assert [*rows(report)[0]] == names
     assert [row["row"] for row in rows(report)] == [str(i + 1) for i in range(10)]
     assert [float(row["target_1"]) for row in rows(report)] == targets[:, 1].tolist()
-    assert set(report.record()) == {"split", "samples", "loss", "metrics"}
+    assert set(report.record()) == {"split", "samples", "loss", "metrics", "warnings"}
 
 
 def test_a_large_matrix_becomes_a_list_of_pairs() -> None:

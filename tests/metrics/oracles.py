@@ -10,6 +10,7 @@ import numpy as np
 from sklearn import metrics as sk
 from sklearn.calibration import calibration_curve
 
+from nnkit.metrics.metric import Metric
 from nnkit.nn.params import Array
 
 # (targets, outputs, weights, number of classes) → the metric
@@ -123,8 +124,44 @@ ORACLES: dict[str, Oracle] = {
 }
 
 
-def expected(name: str, targets: Array, answers: Array, weights: Array, classes: int) -> float:
+def _label_scores(function: Any, *, undefined: float | None) -> Oracle:
+    """Means a score over the labels, without those that are undefined if `undefined` is given."""
+
+    def oracle(targets: Array, answers: Array, weights: Array, classes: int) -> float:
+        known = [
+            k for k in range(targets.shape[1]) if undefined is None or 0 < targets[:, k].mean() < 1
+        ]
+        scores = [function(targets[:, k], answers[:, k], sample_weight=weights) for k in known]
+        return float(np.mean(scores)) if scores else float(undefined or 0)
+
+    return oracle
+
+
+def _label_accuracy(targets: Array, answers: Array, weights: Array, classes: int) -> float:
+    return 1 - float(sk.hamming_loss(targets, answers, sample_weight=weights))
+
+
+LABEL_ORACLES: dict[str, Oracle] = {
+    "accuracy": _label_accuracy,
+    "exact_match": _plain(sk.accuracy_score),
+    "hamming_loss": _plain(sk.hamming_loss),
+    **{
+        name + ("" if average == "mean" else f"_{average}"): _plain(
+            function, average="macro" if average == "mean" else average, zero_division=0.0
+        )
+        for name, function in _BY_AVERAGE.items()
+        for average in ("mean", "macro", "micro", "weighted")
+    },
+    "roc_auc": _label_scores(sk.roc_auc_score, undefined=0.5),
+    "average_precision": _label_scores(sk.average_precision_score, undefined=None),
+}
+
+
+def expected(
+    metric: Metric[Any], targets: Array, answers: Array, weights: Array, classes: int
+) -> float:
     """Computes the reference; warnings concern cases defined in the metric's docstring."""
+    oracles = LABEL_ORACLES if metric.kind == "labels" else ORACLES
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return ORACLES[name](targets, answers, weights, classes)
+        return oracles[metric.name](targets, answers, weights, classes)

@@ -12,16 +12,23 @@ from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix
 
 from nnkit.errors import UsageError
-from nnkit.metrics import ALWAYS, METRICS, check_figure, chosen, higher_is_better
+from nnkit.metrics import ALWAYS, METRICS, METRICS_OF, check_figure, chosen, higher_is_better
 from nnkit.metrics.accumulator import Accumulator
 from nnkit.metrics.classification import Confusion
-from nnkit.metrics.metric import Answer, Metric
+from nnkit.metrics.metric import Answer, Metric, TargetKind
 from nnkit.nn.params import Array
 from nnkit.random import generator
-from tests.metrics.oracles import ORACLES, expected
+from tests.metrics.oracles import LABEL_ORACLES, ORACLES, expected
 
 seeds = st.integers(0, 10_000)
-every_metric = pytest.mark.parametrize("metric", METRICS.values(), ids=list(METRICS))
+every_metric = pytest.mark.parametrize(
+    "metric",
+    [
+        pytest.param(metric, id=metric.name if kind != "labels" else f"{metric.name} of labels")
+        for kind, known in METRICS_OF.items()
+        for metric in known.values()
+    ],
+)
 
 
 def drawn(
@@ -40,7 +47,11 @@ def drawn(
     rng = generator(seed, "metric")
     weights = rng.integers(1, 9, size=samples) / 4
     numbers = rng.integers(levels, size=(samples, width)) / 4
-    if not metric.for_classes:
+    if metric.kind == "labels":
+        labels: Array = rng.integers(min(2, targets_of), size=(samples, width))
+        decided = metric.statistic.takes == "decisions"
+        return labels, numbers > numbers.mean() if decided else numbers, weights
+    if metric.kind == "numbers":
         return rng.integers(targets_of, size=(samples, width)) / 4, numbers, weights
     targets = rng.integers(min(width, targets_of), size=samples)
     if metric.statistic.takes == "decisions":
@@ -59,7 +70,7 @@ def test_as_scikit_learn_computes_it(
     """Compares random sets, also with missing classes, a single class, ties, constant outputs."""
     targets, answers, weights = drawn(metric, seed, samples, width, targets_of, levels)
     for counts in (weights, np.ones(samples)):
-        wanted = expected(metric.name, targets, answers, counts, width)
+        wanted = expected(metric, targets, answers, counts, width)
         found = metric(targets, answers, counts, classes=width)
         assert found == pytest.approx(wanted, rel=1e-12, abs=1e-12)
     assert metric(targets, answers, classes=width) == found
@@ -74,7 +85,10 @@ def test_as_scikit_learn_computes_it_of_any_numbers(
     rng = generator(seed, "numbers")
     targets: Array = rng.integers(width, size=samples)
     answers: Array = rng.normal(size=(samples, width))
-    if metric.statistic.takes == "decisions":
+    if metric.kind == "labels":
+        targets = rng.integers(2, size=(samples, width))
+        answers = answers > 0 if metric.statistic.takes == "decisions" else answers
+    elif metric.statistic.takes == "decisions":
         answers = answers.argmax(axis=1)
     elif metric.statistic.takes == "probabilities":
         answers = np.exp(5 * answers) / np.exp(5 * answers).sum(axis=1, keepdims=True)
@@ -82,14 +96,23 @@ def test_as_scikit_learn_computes_it_of_any_numbers(
         targets = rng.normal(loc=1e4, size=(samples, width))
         answers = targets + answers
     weights = np.rint(4 * rng.exponential(size=samples)) / 4 + 0.25
-    wanted = expected(metric.name, targets, answers, weights, width)
+    wanted = expected(metric, targets, answers, weights, width)
     assert metric(targets, answers, weights, classes=width) == pytest.approx(
         wanted, rel=1e-12, abs=1e-12
     )
 
 
 def test_every_metric_has_an_oracle() -> None:
-    assert ORACLES.keys() == METRICS.keys()
+    assert ORACLES.keys() == METRICS_OF["classes"].keys() | METRICS_OF["numbers"].keys()
+    assert LABEL_ORACLES.keys() == METRICS_OF["labels"].keys()
+
+
+def test_metrics_of_one_name_have_one_range_and_direction() -> None:
+    for known in METRICS_OF.values():
+        for name, metric in known.items():
+            other = METRICS[name]
+            assert (metric.least, metric.most) == (other.least, other.most)
+            assert metric.higher_is_better == other.higher_is_better
 
 
 @every_metric
@@ -147,7 +170,9 @@ def test_the_range_is_no_wider_than_it_must_be(metric: Metric[Any]) -> None:
     for classes in (2, 12):
         targets: Array = np.arange(2 * classes) % classes
         right, wrong = np.eye(classes)[targets], np.eye(classes)[(targets + 1) % classes]
-        if metric.statistic.takes == "decisions":
+        if metric.kind == "labels":
+            targets, wrong = right, 1 - right
+        elif metric.statistic.takes == "decisions":
             right, wrong = right.argmax(axis=1), wrong.argmax(axis=1)
         elif metric.statistic.takes == "scores":
             wrong = -right
@@ -162,7 +187,7 @@ def test_the_range_is_no_wider_than_it_must_be(metric: Metric[Any]) -> None:
 def test_perfect_answers_are_no_worse_than_any(metric: Metric[Any]) -> None:
     targets, answers, weights = drawn(metric, 1, 60, 12, 12, 5)
     per_class = metric.statistic.takes in ("scores", "probabilities")
-    perfect = np.eye(12)[targets] if per_class else targets
+    perfect = np.eye(12)[targets] if per_class and metric.kind == "classes" else targets
     best = metric(targets, perfect, weights, classes=12)
     other = metric(targets, answers, weights, classes=12)
     assert best == pytest.approx(1 if metric.higher_is_better else 0, abs=1e-12)
@@ -184,7 +209,7 @@ def test_says_what_it_is(metric: Metric[Any]) -> None:
 def test_float32_outputs_are_scored_in_float64() -> None:
     targets = generator(0, "large").normal(loc=1e4, size=(1000, 1))
     outputs = targets.astype(np.float32).astype(np.float64)
-    wanted = expected("r2", targets, outputs, np.ones(1000), 1)
+    wanted = expected(METRICS["r2"], targets, outputs, np.ones(1000), 1)
     assert METRICS["r2"](targets, outputs) == pytest.approx(wanted, rel=1e-12)
 
 
@@ -231,12 +256,11 @@ def test_confusion_as_scikit_learn_has_it(seed: int, samples: int, classes: int)
 # The table
 
 
-@pytest.mark.parametrize("for_classes", [True, False])
-def test_every_evaluation_gives_the_usual_ones_first(for_classes: bool) -> None:
-    usual = ALWAYS[for_classes]
-    more = [name for name, metric in METRICS.items() if metric.for_classes == for_classes]
-    assert [m.name for m in chosen(more, for_classes=for_classes)][: len(usual)] == [*usual]
-    assert {m.name for m in chosen(more, for_classes=for_classes)} == {*more}
+@pytest.mark.parametrize("kind", METRICS_OF)
+def test_every_evaluation_gives_the_usual_ones_first(kind: TargetKind) -> None:
+    usual, more = ALWAYS[kind], METRICS_OF[kind]
+    assert [m.name for m in chosen(more, kind)][: len(usual)] == [*usual]
+    assert {m.name for m in chosen(more, kind)} == {*more}
 
 
 def test_which_way_is_better() -> None:

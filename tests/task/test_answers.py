@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nnkit.nn.activations import Identity
 from nnkit.nn.losses import AnyLoss, Loss
 from nnkit.nn.params import Array
 from nnkit.task.answers import confidence, decide
@@ -28,16 +29,18 @@ def coded(numbers: Array, classes: int, loss: Loss, outputs: int) -> Array:
 @given(numbers=st.lists(st.integers(0, 1), min_size=1, max_size=20))
 def test_deciding_undoes_coding(loss: Loss, classes: int, numbers: list[int]) -> None:
     targets = np.array(numbers) * (classes - 1)
-    np.testing.assert_array_equal(decide(coded(targets, classes, loss, classes), loss), targets)
+    np.testing.assert_array_equal(
+        decide(coded(targets, classes, loss, classes), loss, Identity()), targets
+    )
     if classes == 2 and loss.single:
-        np.testing.assert_array_equal(decide(coded(targets, 2, loss, 1), loss), targets)
+        np.testing.assert_array_equal(decide(coded(targets, 2, loss, 1), loss, Identity()), targets)
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=name)
 def test_one_unit_is_positive_above_the_threshold(loss: Loss) -> None:
     middle = coded(np.array([0, 1]), 2, loss, 1).mean() if loss.single else 0.5
     outputs = middle + np.array([[-0.1], [0.1]])
-    np.testing.assert_array_equal(decide(outputs, loss), [0, 1])
+    np.testing.assert_array_equal(decide(outputs, loss, Identity()), [0, 1])
 
 
 def test_confidence_is_the_probability_of_the_answer() -> None:

@@ -12,6 +12,7 @@ import pytest
 from nnkit.data import dataset
 from nnkit.data.batches import Batches
 from nnkit.data.lazy import LazyArray
+from nnkit.data.target_scaling import LogTargets, TargetScaler
 from nnkit.errors import SettingError
 from nnkit.nn.losses import AnyLoss, Loss
 from nnkit.nn.params import Array
@@ -20,6 +21,7 @@ from nnkit.task.targets import (
     AnyTargets,
     ClassTargets,
     InputTargets,
+    LabelTargets,
     NumberTargets,
     classes_for,
     inputs_for,
@@ -46,6 +48,8 @@ def coded(targets: Any, classes: int | None, loss: Loss, *shape: int) -> Array:
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, size=(50, 2, 3), dtype=np.uint8)
 FLOAT32 = np.dtype("float32")
+PRICES = RNG.lognormal(size=(50, 3))
+PRICE_SCALE = LogTargets().fit(PRICES)
 READ_LATER = LazyArray(PIXELS, np.arange(50)).then(lambda X: X.astype(np.float32) / 255)
 KINDS: dict[str, AnyTargets] = {
     "classes": ClassTargets(RNG.integers(0, 4, 50), 4, False, "binary", FLOAT32),
@@ -53,6 +57,9 @@ KINDS: dict[str, AnyTargets] = {
     "many classes": ClassTargets(RNG.integers(0, 200, 50), 200, False, "signed", FLOAT32),
     "two classes": ClassTargets(RNG.integers(0, 2, 50), 2, True, "signed", np.dtype("float64")),
     "one class": ClassTargets(np.zeros(50, int), 1, False, "binary", FLOAT32),
+    "labels": LabelTargets(RNG.integers(0, 2, (50, 3)) * 1.0, "binary", FLOAT32),
+    "signed labels": LabelTargets(RNG.integers(0, 2, (50, 3)) * 1.0, "signed", FLOAT32),
+    "scaled numbers": NumberTargets(PRICES, FLOAT32, TargetScaler(LogTargets(), PRICE_SCALE)),
     "numbers": NumberTargets(RNG.normal(size=(50, 3)), FLOAT32),
     "precise numbers": NumberTargets(RNG.normal(size=(50, 3)), np.dtype("float64")),
     "inputs": InputTargets(READ_LATER[:], FLOAT32),

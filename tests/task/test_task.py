@@ -11,7 +11,7 @@ import pytest
 import nnkit
 from nnkit.errors import ConfigError, SettingError
 from nnkit.inference.evaluation import EVALUATION_BATCH, evaluate
-from nnkit.metrics import METRICS
+from nnkit.metrics import METRICS_OF
 from nnkit.nn.losses import AnyLoss, Loss
 from nnkit.random import generator
 from nnkit.task.config import config_from
@@ -132,7 +132,7 @@ def test_a_weight_of_two_is_a_row_twice(tmp_path: Path) -> None:
                     "steps": 20,
                     "batch_size": 1000,
                     "precision": "float64",
-                    "metrics": [key for key, metric in METRICS.items() if metric.for_classes],
+                    "metrics": [*METRICS_OF["classes"]],
                 },
             }
         )

@@ -134,7 +134,8 @@ def test_it_is_judged_by_metrics_of_numbers() -> None:
     judged = iris(**TO_INPUTS, training={"metrics": ["explained_variance"]})
     assert "explained_variance" in load_task(judged).figures
     with pytest.raises(
-        ConfigError, match="'f1' is a metric for classes, but the targets are real numbers"
+        ConfigError,
+        match="'f1' is a metric for classes or yes/no labels, but the targets are real numbers",
     ):
         check_data(iris(**TO_INPUTS, training={"metrics": ["f1"]}))
 

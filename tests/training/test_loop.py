@@ -146,7 +146,7 @@ def test_order_of_the_samples_follows_seed_and_epoch(tmp_path: Path) -> None:
 
 def test_an_exploding_loss_stops_at_once_and_names_layer_and_step(tmp_path: Path) -> None:
     trainer = trainer_for(iris(optimizer={"kind": "sgd", "lr": 1e30}), tmp_path)
-    with pytest.raises(DivergedError, match=r"became nan at step 2;.* is in layers\.1;.*lr"):
+    with pytest.raises(DivergedError, match=r"became nan at step 2;.* is in layers\.1$"):
         advance(trainer.loop, 21)
     assert trainer.loop.progress.step == 1
 

@@ -1,0 +1,78 @@
+"""A comparison of a network with the best constant prediction, which it should beat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from nnkit.inference.evaluation import EVALUATION_BATCH, width_of
+from nnkit.metrics import METRICS_OF
+from nnkit.metrics.metric import TargetKind
+from nnkit.nn.losses import ClassLoss
+from nnkit.nn.model import Model
+from nnkit.nn.params import Array
+from nnkit.task.constant_prediction import constant_prediction
+from nnkit.task.task import PreparedSet, Task
+
+COMPARED: dict[TargetKind, str] = {"classes": "accuracy", "labels": "accuracy", "numbers": "r2"}
+
+
+def useless(
+    task: Task, model: Model, data: PreparedSet, split: str, figures: Mapping[str, float]
+) -> str | None:
+    """Says that a network is no better than a constant prediction on a set; None if it is better.
+
+    Nothing is said about autoencoders, nor if class weights or a decision threshold ask for more
+    than accuracy.
+
+    Args:
+        task: the task, whose training set gives the constant prediction.
+        model: the network.
+        data: the evaluated set.
+        split: the name of the set.
+        figures: the metrics of the network on it.
+    """
+    config = task.config
+    if config.data.targets == "inputs" or config.activation.threshold is not None:
+        return None
+    if isinstance(config.loss, ClassLoss) and config.loss.class_weights is not None:
+        return None
+    constant = constant_prediction(task.encode(task.sets["train"], model))
+    kind = task.target_kind
+    name = COMPARED[kind]
+    reached, least = figures[name], _of_constant(name, data, constant, width_of(model, data))
+    if reached > least or reached == 1 or (kind == "numbers" and reached == least):
+        return None
+    remedy = ""
+    if kind == "numbers" and not config.data.target.scales:
+        remedy = "; try data.target: standardize"
+    return (
+        f"the network is {'no better' if reached == least else 'worse'} than always predicting "
+        f"{_described(task, constant)}: {split}.{name} is {_shown(name, reached)} instead of "
+        f"{_shown(name, least)}{remedy}"
+    )
+
+
+def _described(task: Task, constant: Array) -> str:
+    if task.classes is not None:
+        return f"'{task.classes[int(constant)]}', the most frequent class"
+    if task.target_kind == "labels":
+        return "the more frequent value of each label"
+    return "the training mean"
+
+
+def _shown(name: str, value: float) -> str:
+    return f"{100 * value:.2f} %" if name == "accuracy" else f"{value:.4g}"
+
+
+def _of_constant(name: str, data: PreparedSet, constant: Array, width: int) -> float:
+    """The value of a metric on a set for a constant prediction."""
+    metric = METRICS_OF[data.targets.kind][name]
+    statistic = metric.statistic(width)
+    for start in range(0, len(data), EVALUATION_BATCH):
+        part = slice(start, start + EVALUATION_BATCH)
+        targets = data.targets[part]
+        weights = np.ones(len(targets)) if data.counted is None else np.asarray(data.counted[part])
+        statistic.add(targets, np.broadcast_to(constant, targets.shape), weights)
+    return metric.of(statistic)
