@@ -40,6 +40,7 @@ def opening(trainer: Trainer) -> list[str]:
         f"{known['name']}: {known['parameters']:,} parameters, {samples}",
         f"{known['steps']:,} steps: {epochs}, batch size {known['batch_size']:,}",
         f"run: {trainer.directory.path}",
+        *trainer.task.notices,
         *trainer.notices,
     ]
     if trainer.loop.progress.step:
@@ -54,7 +55,7 @@ class Notices(Listener):
     """Prints only the notices, before the first step."""
 
     def started(self, trainer: Trainer) -> None:
-        for notice in trainer.notices:
+        for notice in (*trainer.task.notices, *trainer.notices):
             say("\n".join(wrapped(notice, PLAIN_WIDTH)))
 
 

@@ -45,14 +45,18 @@ class PreprocessingStep(Component):
 
 
 class Rescale(PreprocessingStep):
-    """Divides by a constant: grey values 0 … 255 become 0 … 1."""
+    """Divides by a constant: grey values 0 … 255 become 0 … 1. Text columns stay as they are."""
 
     kind: Literal["scale"] = "scale"
     shorthand: ClassVar[str | None] = "by"
     by: Positive = 255.0
 
     def apply(self, X: Array, statistics: Statistics, columns: Sequence[Column]) -> Array:
-        return np.multiply(X, _real(X).type(1 / self.by), dtype=_real(X))
+        scaled: Array = np.multiply(X, _real(X).type(1 / self.by), dtype=_real(X))
+        words = _text_columns(columns)
+        if words:
+            scaled[:, words] = X[:, words]
+        return scaled
 
     def apply_in_place(self, X: Array) -> None:
         """Transforms real inputs X in place."""
@@ -60,12 +64,17 @@ class Rescale(PreprocessingStep):
 
 
 class MinMax(PreprocessingStep):
-    """Maps each feature's training range to 0 … 1; a constant feature becomes 0."""
+    """Maps each feature's training range to 0 … 1; a constant feature becomes 0.
+
+    Text columns stay as they are.
+    """
 
     kind: Literal["minmax"] = "minmax"
 
     def fit(self, X: Array | LazyArray, columns: Sequence[Column]) -> Statistics:
         low, high = _extremes(X)
+        words = _text_columns(columns)
+        low[words], high[words] = 0, 1
         return {"low": low, "range": high - low}
 
     def apply(self, X: Array, statistics: Statistics, columns: Sequence[Column]) -> Array:
@@ -76,7 +85,7 @@ class Standardize(PreprocessingStep):
     """Gives each feature mean 0 and variance 1 over the training data; a constant one becomes 0.
 
     With `per: all`, all features share one mean and one variance, which preserves the appearance of
-    images.
+    images. Text columns stay as they are.
     """
 
     kind: Literal["standardize"] = "standardize"
@@ -85,25 +94,26 @@ class Standardize(PreprocessingStep):
 
     def fit(self, X: Array | LazyArray, columns: Sequence[Column]) -> Statistics:
         # In chunks, so that a memory-mapped file stays on disk, and always in float64.
+        words = _text_columns(columns)
         present = sum(np.isfinite(part).sum(axis=0) for part in chunks(X))
         count = np.maximum(present, 1)
         mean = sum(np.nansum(part, axis=0, dtype=np.float64) for part in chunks(X)) / count
         square = sum(np.nansum((part - mean) ** 2, axis=0) for part in chunks(X))
         if self.per == "all":
+            count[words], square[words] = 0, 0
             numbers = max(float(np.sum(count)), 1.0)
             centre = float(np.sum(mean * count)) / numbers
             spread = np.sum(square + count * (mean - centre) ** 2) / numbers
-            return {
-                "mean": np.full_like(mean, centre),
-                "deviation": np.full_like(mean, np.sqrt(spread)),
-            }
+            mean, deviation = np.full_like(mean, centre), np.full_like(mean, np.sqrt(spread))
+            mean[words], deviation[words] = 0, 1
+            return {"mean": mean, "deviation": deviation}
         # The mean of many 0.1s is not exactly 0.1; scaling must not amplify the difference to 1.
         low, high = _extremes(X)
         constant = low == high
-        return {
-            "mean": np.where(constant, low, mean),
-            "deviation": np.where(constant, 0.0, np.sqrt(square / count)),
-        }
+        mean = np.where(constant, low, mean)
+        deviation = np.where(constant, 0.0, np.sqrt(square / count))
+        mean[words], deviation[words] = 0, 1
+        return {"mean": mean, "deviation": deviation}
 
     def apply(self, X: Array, statistics: Statistics, columns: Sequence[Column]) -> Array:
         return _affine(X, statistics["mean"], statistics["deviation"])
@@ -116,6 +126,11 @@ class OneHot(PreprocessingStep):
     """
 
     kind: Literal["one_hot"] = "one_hot"
+    unknown: Literal["error", "ignore"] = Field(
+        "error",
+        description="In prediction, a value that is in no row of the training table: an error, or "
+        "0 in all columns, with a warning.",
+    )
 
     def fit(self, X: Array | LazyArray, columns: Sequence[Column]) -> Statistics:
         if not any(column.categories for column in columns):
@@ -167,6 +182,10 @@ class Impute(PreprocessingStep):
 
     def apply(self, X: Array, statistics: Statistics, columns: Sequence[Column]) -> Array:
         return np.where(np.isnan(X), statistics["fill"], X)
+
+
+def _text_columns(columns: Sequence[Column]) -> list[int]:
+    return [i for i, column in enumerate(columns) if column.categories]
 
 
 AnyStep = Annotated[Rescale | MinMax | Standardize | OneHot | Impute, Tagged()]
@@ -264,7 +283,7 @@ class Preprocessor:
         if words:
             raise SettingError(
                 ("data", "preprocess"),
-                f"column '{words[0]}' contains text; add 'one_hot' (before any scaling), "
+                f"column '{words[0]}' contains text; add 'one_hot', "
                 "or exclude the column with data.source.ignore",
             )
         return cls(tuple(steps), tuple(fitted), tuple(columns))
@@ -275,15 +294,15 @@ class Preprocessor:
         Raises:
             DataError: a table still contains missing values.
         """
-        columns = self.columns
+        columns, raw = self.columns, X
         for step, statistics in zip(self.steps, self.statistics, strict=True):
             X = step.apply(X, statistics, columns)
             columns = step.columns_after(columns)
         X = np.ascontiguousarray(X, dtype=dtype)
         if self.columns and np.isnan(X).any():
-            first = int(np.flatnonzero(np.isnan(X).any(axis=0))[0])
+            first = int(np.flatnonzero(np.isnan(raw).any(axis=0))[0])
             raise DataError(
-                f"column '{columns[first].name}' has missing values; fill them in, "
+                f"column '{self.columns[first].name}' has missing values; fill them in, "
                 "or add 'impute' to data.preprocess, before the other steps"
             )
         return X
@@ -305,6 +324,14 @@ class Preprocessor:
                 step.apply_in_place(values)
 
         return samples.then(partial(self, dtype=dtype), scale)
+
+    @property
+    def columns_after(self) -> tuple[Column, ...]:
+        """The columns of a table after all steps; empty for other data."""
+        columns = self.columns
+        for step in self.steps:
+            columns = step.columns_after(columns)
+        return columns
 
     @property
     def _scales(self) -> tuple[Rescale, ...] | None:

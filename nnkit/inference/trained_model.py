@@ -12,7 +12,7 @@ import numpy as np
 
 from nnkit import compiled
 from nnkit.data.dataset import Column
-from nnkit.data.preprocess import Preprocessor
+from nnkit.data.preprocess import OneHot, Preprocessor
 from nnkit.errors import DataError, UsageError
 from nnkit.inference.evaluation import evaluate
 from nnkit.inference.report import Report, report_on
@@ -171,10 +171,16 @@ class TrainedModel:
     def read_table(self, path: Path) -> Array:
         """Reads a CSV file as raw inputs (n, columns); columns are matched by name.
 
+        Words that are not in the training table are an error or, with `one_hot: {unknown: ignore}`,
+        a warning.
+
         Raises:
             DataError: the file is not CSV, a column is missing, or the model does not take tables.
         """
-        return self.config.data.source.read_table(path, self.columns)
+        data = self.config.data
+        ignored = any(isinstance(s, OneHot) and s.unknown == "ignore" for s in data.preprocess)
+        unknown = "ignore" if ignored else "error"
+        return data.source.read_table(path, self.columns, unknown=unknown)
 
     def evaluate(
         self, split: str = "test", data: Path | None = None

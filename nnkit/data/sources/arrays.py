@@ -196,6 +196,19 @@ def read_npz(path: Path, name: str) -> Array:
         raise DataError(f"{path}: not a readable .npz file ({error})") from None
 
 
+def archive_names(path: Path) -> list[str]:
+    """The names of the arrays in a .npz archive.
+
+    Raises:
+        DataError: the file is missing, not an archive, or damaged.
+    """
+    try:
+        with zipfile.ZipFile(existing(str(path), "file")) as archive:
+            return [entry.removesuffix(".npy") for entry in archive.namelist()]
+    except UNREADABLE as error:
+        raise DataError(f"{path}: not a readable .npz file ({error})") from None
+
+
 def _start(path: Path, entry: zipfile.ZipInfo) -> int:
     """The offset of an entry's content in the archive."""
     with path.open("rb") as file:

@@ -11,8 +11,11 @@ from pydantic import Field
 
 from nnkit.config.spec import Count, FilePath
 from nnkit.data.dataset import Array, Column, Dataset
-from nnkit.data.sources.csv import read_table
 from nnkit.data.sources.source import Source, existing
+from nnkit.data.tables.conversion import numbers
+from nnkit.data.tables.dialect import Dialect
+from nnkit.data.tables.number_format import NumberFormat
+from nnkit.data.tables.table_reader import read_table
 
 
 class Shards(Source):
@@ -51,9 +54,8 @@ class Shards(Source):
         check_alike([groups.shards[0], test_groups.shards[0]])
         return dataset(groups, test_groups, self.window)
 
-    def read_table(self, path: Path, columns: Sequence[Column]) -> Array:
+    def read_table(self, path: Path, columns: Sequence[Column], *, unknown: str = "error") -> Array:
         if not columns:  # .npy shards, or lists
             return super().read_table(path, columns)
-        table = read_table(path)
-        found = [table.column(table.index(c.name), frozenset({""}), ()) for c in columns]
-        return np.column_stack([values for _, values in found])
+        table = read_table(path, Dialect(), NumberFormat(missing=("",)))
+        return np.column_stack([numbers(table, table.index(column.name)) for column in columns])

@@ -11,6 +11,7 @@ import numpy as np
 
 from nnkit.config.spec import PATH_SETTINGS, Component
 from nnkit.data.dataset import Array, Column, Dataset, class_targets
+from nnkit.data.tables.column_report import ColumnReport
 from nnkit.errors import DataError, UsageError
 
 
@@ -53,12 +54,25 @@ class Source(Component):
         """
         raise DataError(f"{path}: this model reads {self.tag()} data, not pictures")
 
-    def read_table(self, path: Path, columns: Sequence[Column]) -> Array:
+    def column_report(self) -> tuple[ColumnReport, ...]:
+        """Reports what each column of a table contains, and what becomes of it.
+
+        Returns:
+            A report for each column; nothing if the data is not a table with named columns.
+
+        Raises:
+            DataError: the data is missing, damaged or empty.
+        """
+        return ()
+
+    def read_table(self, path: Path, columns: Sequence[Column], *, unknown: str = "error") -> Array:
         """Reads a table as raw inputs (n, columns), in the same way as the source's own table.
 
         Args:
             path: the file.
             columns: the columns of the table that the model was trained on, matched by name.
+            unknown: `ignore` gives words that are not among a column's categories the index -1,
+                with a warning, instead of an error.
 
         Raises:
             DataError: the table does not exist, a column is missing, or the source has no tables.

@@ -1,1 +1,1 @@
-"""Delimited text: its dialect, its cells, the kinds of its columns, and a cache of what was read."""
+"""Delimited text: dialect, cells, kinds of columns, and a cache of parsed tables."""

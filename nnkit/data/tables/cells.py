@@ -68,8 +68,8 @@ class ColumnCells:
         """The distinct cells.
 
         Returns:
-            The index of each cell among them, (rows,), and their texts, stripped. Texts that
-            differ in surrounding blanks occur twice.
+            The index of each cell among them, (rows,), and their texts, stripped, as they occur.
+            Texts that differ in surrounding blanks are listed twice.
 
         Raises:
             UnicodeDecodeError: a cell is not UTF-8.
@@ -83,6 +83,8 @@ class ColumnCells:
         for i in range(1, words.shape[1]):
             keys = (keys ^ (keys >> np.uint64(29))) * MULTIPLIER ^ words[:, i]
         _, first, codes = np.unique(keys, return_index=True, return_inverse=True)
+        order = np.argsort(first)  # as they occur, not by their bytes
+        first, codes = first[order], np.argsort(order)[codes]
         if words.shape[1] > 1 and not np.array_equal(words[first][codes], words):
             return self._distinct_one_by_one()  # two texts have one key
         texts = [self.text[self.starts[i] : self.ends[i]].decode().strip() for i in first.tolist()]
@@ -131,9 +133,7 @@ class ColumnCells:
 
     def _matrix(self, width: int, lengths: Array) -> Array:
         """The first `width` bytes of each cell, (rows, width), with zeros after its end."""
-        windows = np.ndarray(
-            (len(self.text) - width + 1,), f"V{width}", self.text, strides=(1,)
-        )
+        windows = np.ndarray((len(self.text) - width + 1,), f"V{width}", self.text, strides=(1,))
         matrix: Array = windows[self.starts].view(np.uint8).reshape(len(lengths), width)
         if width and (lengths < width).any():
             matrix *= np.arange(width) < lengths[:, None]

@@ -1,4 +1,4 @@
-"""Dates in tables, and the numbers that can be made of them, in the proleptic Gregorian calendar."""
+"""Dates in tables, and the numbers they become, in the proleptic Gregorian calendar."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 """Converts short decimal numbers, such as -12.5, eight characters at a time.
 
-A number of at most 16 characters is a window of two 64-bit words that ends where it ends. Eight
-digits in a word become their value in three multiplications (D. Lemire, Number parsing at a gigabyte
-per second, Software: Practice and Experience 51, 2021). The digits without their point, and the power
-of ten by which they are divided, are exact in float64, so that the quotient is rounded correctly
-(W. D. Clinger, How to read floating point numbers accurately, PLDI 1990).
+A number of at most 16 characters is in two 64-bit words that end where the number ends. Eight
+digits in a word become their value in three multiplications (D. Lemire, Number parsing at a
+gigabyte per second, Software: Practice and Experience 51, 2021). The digits without their point,
+and the power of ten by which they are divided, are exact in float64, so that the quotient is
+rounded correctly (W. D. Clinger, How to read floating point numbers accurately, PLDI 1990).
 """
 
 from __future__ import annotations

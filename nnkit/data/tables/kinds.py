@@ -10,7 +10,7 @@ from enum import StrEnum
 import numpy as np
 
 from nnkit.data.tables.dates import DateOrder, date_orders
-from nnkit.data.tables.number_format import NumberFormat
+from nnkit.data.tables.number_format import NumberFormat, parse_number
 from nnkit.data.tables.parsed_table import Odd, ParsedColumn, ParsedTable
 
 FEW_CATEGORIES = 50  # more different words, in most rows another one, identify rows
@@ -160,12 +160,22 @@ def _with_words(profile: ColumnProfile, column: ParsedColumn, form: NumberFormat
     if not profile.numbers and (orders := date_orders(texts)):
         return replace(profile, kind=Kind.DATES, orders=orders)
     other = other_format(texts, form) if profile.distinct > FEW_NUMBERS else None
-    most = profile.numbers >= MOSTLY * profile.present and profile.distinct > FEW_NUMBERS
-    few_odd = profile.numbers and len(profile.odd) <= 5 and profile.distinct > FEW_CATEGORIES
-    if other is not None or most or few_odd:
+    if other is not None or _has_exceptions(profile):
         return replace(profile, kind=Kind.MIXED, number_format=other)
     many = profile.distinct > max(FEW_CATEGORIES, profile.present / 2)
     return replace(profile, kind=Kind.UNIQUE if many else Kind.WORDS)
+
+
+def _has_exceptions(profile: ColumnProfile) -> bool:
+    """Whether a column is one of numbers, rather than of words of which some are numbers."""
+    if not profile.numbers:
+        return False
+    return (
+        any(parse_number(odd.text) is not None for odd in profile.odd)  # not finite
+        or (not profile.whole and profile.numbers >= profile.present / 2)
+        or (profile.numbers >= MOSTLY * profile.present and profile.distinct > FEW_NUMBERS)
+        or (len(profile.odd) <= 5 and profile.distinct > FEW_CATEGORIES)
+    )
 
 
 def other_format(texts: Iterable[str], form: NumberFormat) -> NumberFormat | None:

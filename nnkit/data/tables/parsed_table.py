@@ -85,6 +85,7 @@ class ParsedTable:
         lines: the line of each row.
         header: the cells of the first row, whether or not it is a header.
         form: the format of numbers.
+        has_header: whether the first row names the columns.
     """
 
     path: Path
@@ -94,6 +95,7 @@ class ParsedTable:
     lines: LineNumbers
     header: tuple[str, ...]
     form: NumberFormat
+    has_header: bool
 
     def index(self, column: str | int) -> int:
         """The index of a column given by name or index.
@@ -106,6 +108,20 @@ class ParsedTable:
     def place(self, row: int) -> str:
         """The file and line of a row, for messages."""
         return f"{self.path}:{self.lines.of(row)}"
+
+    def first_missing(self, index: int) -> int | None:
+        """The first row in which the cell of a column is missing, if any."""
+        column = self.columns[index]
+        if column.codes is not None:
+            missing = column.codes < 0
+        elif column.values is None:
+            return None
+        else:
+            missing = np.isnan(column.values)
+            missing[[odd.row for odd in column.odd]] = False
+            if column.numbers + sum(odd.count for odd in column.odd) == self.rows:
+                return None
+        return int(np.argmax(missing)) if missing.any() else None
 
     def first(self, index: int, code: int) -> int:
         """The first row in which a column has a word."""

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, repeat
+from math import inf
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -26,7 +27,7 @@ PROBE = 2_000  # rows at the beginning that show what a column is
 AT_ONCE = 10_000  # rows of a parser that are converted together
 FEW_WORDS = 256  # a column with at most so many distinct cells is kept as words, too
 MOST_WORDS = 50_000  # and more than half of the rows: no column of classes or categories
-MOST_ODD = 20  # odd texts of a column that are kept
+MOST_ODD = 20  # texts of a column of words that are described as odd
 MANY_EXAMPLES = 1_000  # words of a column with too many that are kept
 
 
@@ -58,7 +59,7 @@ def read_table(
     turned = [
         i
         for i, column in table.columns.items()
-        if column.codes is None and not column.too_many and _is_wordy(column, table.rows)
+        if column.codes is None and not column.too_many and _is_wordy(column)
     ]
     if not turned:
         return table
@@ -77,7 +78,7 @@ def column_names(path: Path, dialect: Dialect) -> tuple[str, ...]:
         return _names(path, dialect, _first_row(path, file, dialect)[0])
 
 
-def _is_wordy(column: ParsedColumn, rows: int) -> bool:
+def _is_wordy(column: ParsedColumn) -> bool:
     """Whether most cells of a column are no numbers, or too many to be mistakes."""
     odd = sum(odd.count for odd in column.odd)
     return odd > 0.1 * (odd + column.numbers)
@@ -115,7 +116,8 @@ def _read(
     columns = {}
     for i in list(builders):
         columns[i] = builders.pop(i).finish()
-    return ParsedTable(path, names, count, columns, lines.finish(), tuple(first), form)
+    place = lines.finish()
+    return ParsedTable(path, names, count, columns, place, tuple(first), form, dialect.header)
 
 
 def _undecodable(path: Path, cells: Cells, column: int, encoding: str) -> DataError:
@@ -149,13 +151,23 @@ def _first_row(path: Path, file: BinaryIO, dialect: Dialect) -> tuple[list[str],
 def _names(path: Path, dialect: Dialect, first: Sequence[str]) -> tuple[str, ...]:
     if not dialect.header:
         return tuple(map(str, range(len(first))))
-    twice = [name for name, count in Counter(first).items() if count > 1]
-    if twice:
-        hint = "rename one"
-        if all(_is_digits(name) for name in twice):
-            hint = "is the first row a header? if not, set data.source.header: false"
-        raise DataError(f"{path}: two columns are named '{twice[0]}'; {hint}")
-    return tuple(first)
+    if any(count > 1 and _is_digits(name) for name, count in Counter(first).items()):
+        raise DataError(
+            f"{path}: two columns are named '{_repeated(first)}'; is the first row a header? if "
+            "not, set data.source.header: false"
+        )
+    names: list[str] = []
+    for name in first:
+        number, distinct = 0, name
+        while distinct in names or (number and distinct in first):
+            number += 1
+            distinct = f"{name}.{number}"
+        names.append(distinct)
+    return tuple(names)
+
+
+def _repeated(names: Sequence[str]) -> str:
+    return next(name for name, count in Counter(names).items() if count > 1)
 
 
 def _is_digits(text: str) -> bool:
@@ -196,8 +208,9 @@ def _parts(
         # Read again from here with a parser, to the end of the row in which the chunk ends.
         file.seek(-len(rest) - len(text) + (not block), 1)
         end = file.tell() + len(text)
-        for cells, line in _parsed_parts(path, file, dialect, columns, line, end):
-            yield cells
+        for parsed, reached in _parsed_parts(path, file, dialect, columns, line, end):
+            line = reached
+            yield parsed
         rest = b""
 
 
@@ -224,9 +237,7 @@ def _parsed_parts(
     """
     rows: list[list[str]] = []
     numbers: list[int] = []
-    for row, position, number in chain(
-        _parsed(path, file, dialect, line), repeat(([], end, 0))
-    ):
+    for row, position, number in chain(_parsed(path, file, dialect, line), repeat(([], end, 0))):
         line = number or line
         if row:
             if len(row) != columns and number not in dialect.leave_out:
@@ -264,9 +275,7 @@ def _parsed(
                 text = " ".join(text.split()) + "\n"
             yield text
 
-    reader = csv.reader(
-        lines(), delimiter=dialect.delimiter, quotechar=dialect.quote, strict=True
-    )
+    reader = csv.reader(lines(), delimiter=dialect.delimiter, quotechar=dialect.quote, strict=True)
     try:
         for row in reader:
             yield row, position, ended
@@ -274,9 +283,7 @@ def _parsed(
         raise DataError(f"{path}:{ended}: not CSV: {error}") from None
 
 
-def _ragged(
-    path: Path, line: int, row: Sequence[str], columns: int, dialect: Dialect
-) -> DataError:
+def _ragged(path: Path, line: int, row: Sequence[str], columns: int, dialect: Dialect) -> DataError:
     remedy = "leave an empty cell for a missing value"
     if len(row) > columns:
         remedy = f"put quotes around a cell that contains a '{dialect.delimiter}'"
@@ -365,7 +372,8 @@ class _ColumnBuilder:
         self._codes.append(own[codes])
         if self._keep_words or len(index) <= FEW_WORDS:
             return
-        if sum(value is not None for value in self._parsed) >= len(index) / 2:
+        numbers = sum(value is not None and value != inf for value in self._parsed)
+        if numbers >= len(index) / 2:
             self._forget_words()
         elif len(index) > max(MOST_WORDS, self._rows / 2):
             self._too_many = True
@@ -418,13 +426,13 @@ class _ColumnBuilder:
         texts = list(self._index)
         kept = [i for i, text in enumerate(texts) if text and text not in missing]
         strange = [i for i in kept if not finite[i]]
-        odd = tuple(
-            Odd(texts[i], int(counts[i]), int(np.argmax(codes == i))) for i in strange[:MOST_ODD]
-        )
         values = None
-        if 2 * len(strange) <= len(kept) or not kept:
-            known = [v if ok and v is not None else np.nan for v, ok in zip(parsed, finite, strict=True)]
+        if 2 * len(strange) > len(kept):
+            strange = strange[:MOST_ODD]
+        else:
+            known = [v if ok else None for v, ok in zip(parsed, finite, strict=True)]
             values = np.array(known, dtype=np.float64)[codes]
+        odd = tuple(Odd(texts[i], int(counts[i]), int(np.argmax(codes == i))) for i in strange)
         own = np.full(len(texts), -1, dtype=np.int32)
         own[kept] = np.arange(len(kept))
         return ParsedColumn(
