@@ -22,6 +22,7 @@ from nnkit.cli.output import (
     result_width,
     results,
     say,
+    say_wrapped,
     show_bytes,
     table,
     wrapped,
@@ -94,8 +95,7 @@ def check(config: ConfigArgument, overrides: SetOption = None, as_json: JsonOpti
         print(table(("class", *counts), rows))
     else:
         print(table(("set", "samples"), [(s, counts[s]["samples"]) for s in counts]))
-    for notice in report["notices"]:
-        say("\n".join(wrapped(notice, result_width())))
+    say_wrapped(*report["notices"])
 
 
 def _print_columns(config: Config) -> None:

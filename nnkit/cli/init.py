@@ -10,7 +10,7 @@ import typer
 
 from nnkit.cli.columns import columns_table
 from nnkit.cli.options import JsonOption, argument
-from nnkit.cli.output import check_output, print_json, result_width, say, wrapped
+from nnkit.cli.output import check_output, print_json, result_width, say, say_wrapped
 
 if TYPE_CHECKING:
     from nnkit.task.starter import Starter
@@ -155,9 +155,7 @@ def _character(name: str | None) -> str | None:
 
 def _report(starter: Starter) -> None:
     """Says what the columns of a table are, and what was decided."""
-    width = result_width()
     if starter.columns:
-        say("\n".join(columns_table([c.record() for c in starter.columns], width)))
+        say("\n".join(columns_table([c.record() for c in starter.columns], result_width())))
         say("")
-    for remark in starter.remarks:
-        say("\n".join(wrapped(remark, width)))
+    say_wrapped(*starter.remarks)

@@ -7,7 +7,16 @@ from math import ceil
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from nnkit.cli.output import console, say, show_count, show_figure, show_seconds, wrapped
+from nnkit.cli.output import (
+    PLAIN_WIDTH,
+    console,
+    say,
+    say_wrapped,
+    show_count,
+    show_figure,
+    show_seconds,
+    wrapped,
+)
 from nnkit.cli.tables import BEST, EvaluationTable
 from nnkit.metrics import LAST, higher_is_better
 from nnkit.training.listeners import Listener
@@ -20,7 +29,6 @@ if TYPE_CHECKING:
 
 REFRESH = 0.1  # seconds between two updates of the bar
 MOST_ROWS = 40  # maximal rows of the table; of more evaluations, only every n-th is shown
-PLAIN_WIDTH = 80  # columns if standard error is not a terminal
 SHORTEST_BAR = 10
 
 
@@ -40,7 +48,6 @@ def opening(trainer: Trainer) -> list[str]:
         f"{known['name']}: {known['parameters']:,} parameters, {samples}",
         f"{known['steps']:,} steps: {epochs}, batch size {known['batch_size']:,}",
         f"run: {trainer.directory.path}",
-        *trainer.task.notices,
         *trainer.notices,
     ]
     if trainer.loop.progress.step:
@@ -55,8 +62,8 @@ class Notices(Listener):
     """Prints only the notices, before the first step."""
 
     def started(self, trainer: Trainer) -> None:
-        for notice in (*trainer.task.notices, *trainer.notices):
-            say("\n".join(wrapped(notice, PLAIN_WIDTH)))
+        for notice in trainer.notices:
+            say_wrapped(notice)
 
 
 class Lines(Listener):

@@ -288,6 +288,11 @@ class Preprocessor:
             )
         return cls(tuple(steps), tuple(fitted), tuple(columns))
 
+    @property
+    def columns_after(self) -> tuple[Column, ...]:
+        """The columns of a table after all steps; empty for other data."""
+        return reduce(lambda columns, step: step.columns_after(columns), self.steps, self.columns)
+
     def __call__(self, X: Array, dtype: np.dtype[Any]) -> Array:
         """Converts raw inputs to network inputs (n, *shape after all steps) of the given type.
 
@@ -324,14 +329,6 @@ class Preprocessor:
                 step.apply_in_place(values)
 
         return samples.then(partial(self, dtype=dtype), scale)
-
-    @property
-    def columns_after(self) -> tuple[Column, ...]:
-        """The columns of a table after all steps; empty for other data."""
-        columns = self.columns
-        for step in self.steps:
-            columns = step.columns_after(columns)
-        return columns
 
     @property
     def _scales(self) -> tuple[Rescale, ...] | None:

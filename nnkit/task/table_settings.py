@@ -15,6 +15,7 @@ from nnkit.data.tables.kinds import FEW_CATEGORIES, ColumnProfile, Kind, profile
 from nnkit.data.tables.labels import looks_like_classes
 from nnkit.data.tables.objections import exceptions, how_many
 from nnkit.data.tables.parsed_table import ParsedTable
+from nnkit.data.tables.quoting import in_yaml
 from nnkit.errors import DataError, UsageError
 
 MOST_EXCEPTIONS = 20  # different texts that can be listed as missing values
@@ -72,11 +73,13 @@ class TableSettings:
         """Yields the reasons as messages, each with its setting."""
         for key, reason in self.reasons.items():
             value = self.settings[key[0]]
-            yield f"{reason}: {key[0]}: {f'[{key[1]}]' if len(key) > 1 else _shown(value)}"
+            yield f"{reason}: {key[0]}: {f'[{in_yaml(key[1])}]' if key[1:] else _shown(value)}"
 
 
 def _shown(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, list):
+        return f"[{', '.join(map(in_yaml, value))}]"
+    return in_yaml(value) if isinstance(value, str) else str(value).lower()
 
 
 def choose_settings(path: Path, options: TableOptions) -> TableSettings:
@@ -216,7 +219,7 @@ def _choose_column(
     elif profile.kind is Kind.CONSTANT:
         chosen.add("ignore", name, f"column '{name}' never changes")
     elif profile.identifies_rows:
-        reason = f"column '{name}' numbers the rows"
+        reason = f"column '{name}' is a number for each row"
         if profile.kind is Kind.UNIQUE:
             reason = f"column '{name}' has {how_many(profile)} in {profile.present:,} rows"
         chosen.add("ignore", name, reason)

@@ -68,7 +68,7 @@ class Trainer:
         self.directory = RunDirectory(runs / self.plan.run_name)
         self.best = Best()
         self.seconds = 0.0
-        self.notices: list[str] = []
+        self.notices = list(task.notices)
         self.outcome: Outcome | None = None
 
     def _loop(self) -> Loop:

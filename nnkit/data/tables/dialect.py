@@ -54,13 +54,12 @@ def open_text(path: Path, encoding: str) -> BinaryIO:
     except OSError as error:
         file.close()
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+    is_marked = start.startswith(codecs.BOM_UTF8)
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding = UTF_16
-    elif start.startswith(codecs.BOM_UTF8):
-        encoding, start = UTF_8, start[len(codecs.BOM_UTF8) :]
-        file.seek(len(codecs.BOM_UTF8))
-    else:
-        file.seek(0)
+    elif is_marked:
+        encoding = UTF_8
+    file.seek(len(codecs.BOM_UTF8) if is_marked else 0)
     if encoding == UTF_8 and not (b"\r" in start and b"\n" not in start):
         return file
     with file:

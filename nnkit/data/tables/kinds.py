@@ -86,9 +86,8 @@ class ColumnProfile:
     def identifies_rows(self) -> bool:
         """Whether the column tells rows apart rather than describing them."""
         if self.kind is Kind.NUMBERS and self.whole and not self.missing:
-            unnamed = not self.name.strip()
-            named = IDENTIFIER.fullmatch(self.name) is not None and self.distinct == self.rows
-            return (self.counts_rows or unnamed or named) and self.rows > FEW_NUMBERS
+            named = not self.name.strip() or IDENTIFIER.fullmatch(self.name) is not None
+            return named and self.distinct == self.rows > FEW_NUMBERS
         return self.kind is Kind.UNIQUE
 
 
@@ -159,7 +158,7 @@ def _with_words(profile: ColumnProfile, column: ParsedColumn, form: NumberFormat
         return replace(profile, kind=Kind.CONSTANT)
     if not profile.numbers and (orders := date_orders(texts)):
         return replace(profile, kind=Kind.DATES, orders=orders)
-    other = other_format(texts, form) if profile.distinct > FEW_NUMBERS else None
+    other = other_format(texts, form)
     if other is not None or _has_exceptions(profile):
         return replace(profile, kind=Kind.MIXED, number_format=other)
     many = profile.distinct > max(FEW_CATEGORIES, profile.present / 2)
@@ -189,5 +188,6 @@ def other_format(texts: Iterable[str], form: NumberFormat) -> NumberFormat | Non
         count = sum(other.parse(text) is not None for text in texts)
         if count > most:
             best, most = other, count
-    enough = most >= MOSTLY * len(texts) and most > before
+    share = MOSTLY if len(texts) > FEW_NUMBERS else 1
+    enough = most >= share * len(texts) and most > before
     return best if enough else None

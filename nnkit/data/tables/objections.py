@@ -91,7 +91,9 @@ def format_settings(form: NumberFormat, usual: NumberFormat) -> str:
 def column_notices(table: ParsedTable, profiles: Sequence[ColumnProfile]) -> Iterator[str]:
     """Yields what is noteworthy about input columns, a line for all columns of a kind."""
     yield from _repeated_names(table)
-    counting = [p.name for p in profiles if p.identifies_rows and p.kind is Kind.NUMBERS]
+    counting = [
+        p.name for p in profiles if (p.identifies_rows or p.counts_rows) and p.kind is Kind.NUMBERS
+    ]
     if counting:
         yield (
             f"{_columns(counting)} number{'s' * (len(counting) == 1)} the rows, which a network "
