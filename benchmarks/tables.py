@@ -2,10 +2,10 @@
 
 python -m benchmarks.tables [NAME …]
 
-The tables come inside Python packages: scikit-learn, pydataset, palmerpenguins and vega_datasets, which
-must be installed with pandas. The pipeline imputes, scales and encodes the columns as pandas reads them
-and trains a network with one hidden layer of 64 units on a scaled target; it is tested on the same
-rows. Printed are the accuracy or R² of both.
+The tables come inside Python packages: scikit-learn, pydataset, palmerpenguins and vega_datasets,
+which must be installed with pandas. The pipeline imputes, scales and encodes the columns as pandas
+reads them, and trains a network with one hidden layer of 64 units on a scaled target; it is tested
+on the same rows. Printed are the accuracy or R² of both.
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ def pipeline(frame: Any, label: str, test: list[int], metric: str, seed: int) ->
         else TransformedTargetRegressor(MLPRegressor(**settings), transformer=StandardScaler())
     )
     train = np.setdiff1d(np.arange(len(frame)), test)
-    X = X.astype({c: object for c in words}).where(X.notna(), np.nan)
+    X = X.astype(dict.fromkeys(words, object)).where(X.notna(), np.nan)
     model = make_pipeline(prepared, network).fit(X.iloc[train], y.iloc[train])
     return float(model.score(X.iloc[test], y.iloc[test]))
 

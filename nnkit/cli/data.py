@@ -59,7 +59,7 @@ def list_data(as_json: JsonOption = False) -> None:
 
 @app.command()
 def check(config: ConfigArgument, overrides: SetOption = None, as_json: JsonOption = False) -> None:
-    """Load and check CONFIG's data; report columns, shapes, classes and splits.
+    """Load and check CONFIG's data; report columns and splits.
 
     For a table, says of each column what it was taken for, and what becomes of it.
     """

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 CONFIGS = (".yaml", ".yml")
 
 
-class Task(StrEnum):
-    """What is predicted: classes or numbers."""
+class TaskKind(StrEnum):
+    """Kinds of predictions: classes or numbers."""
 
     CLASSIFICATION = "classification"
     REGRESSION = "regression"
 
 
-class Decimal(StrEnum):
+class DecimalMark(StrEnum):
     """The decimal mark."""
 
     POINT = "."
@@ -51,7 +51,7 @@ def init(
         ),
     ] = None,
     task: Annotated[
-        Task | None,
+        TaskKind | None,
         typer.Option(
             "--task",
             metavar="TASK",
@@ -80,13 +80,13 @@ def init(
         list[str] | None,
         typer.Option(
             "--missing",
-            metavar="TEXT",
-            help="A cell content that means a missing value (repeatable).",
+            metavar="WORD",
+            help="A cell that means a missing value (repeatable).",
             show_default=False,
         ),
     ] = None,
     decimal: Annotated[
-        Decimal | None,
+        DecimalMark | None,
         typer.Option(
             "--decimal",
             metavar="MARK",

@@ -24,6 +24,7 @@ from nnkit.text import legible
 
 FEWEST_TO_SPLIT = 20  # rows; with fewer, a tenth of them is too small a validation set
 WIDTH = 96  # characters of a line
+SMALLEST_IMAGE = 8  # pixels of the shorter side, which is halved twice
 # Names of inputs, and of the targets that belong to them: of arrays, or of files.
 PAIRS = (
     ("inputs", "targets"),
@@ -92,16 +93,11 @@ def _for_table(path: Path, options: TableOptions, place: str) -> Starter:
         rows=_count(len(dataset.samples), "row"),
         inputs=_count(len(dataset.columns), "input"),
         steps=_flow(suitable_steps(dataset))[1:-1],
-        **_parts(dataset, _width(dataset)),
+        **_parts(dataset),
     )
     columns = source.column_report()
     remarks = (*chosen.remarks(), _taken_for(columns, dataset), *dataset.notices)
     return Starter(text, columns, remarks)
-
-
-def _width(dataset: Dataset) -> int:
-    """The number of inputs after one-hot encoding."""
-    return sum(max(1, len(column.categories)) for column in dataset.columns)
 
 
 def _taken_for(columns: Sequence[ColumnReport], dataset: Dataset) -> str:
@@ -122,14 +118,13 @@ def suitable_steps(dataset: Dataset) -> list[Any]:
     """The preprocessing steps that a table needs, as in a config.
 
     Missing values are always filled in, because a cell that is never missing in training may be
-    missing in prediction; an unknown word is encoded as none of the known ones.
+    missing in prediction; an unknown word is encoded as none of the known ones. Scaling comes
+    before encoding, because a rare word would become a large number.
     """
-    one_hot = {"one_hot": {"unknown": "ignore"}}
-    return [
-        "impute",
-        *([one_hot] if any(column.categories for column in dataset.columns) else []),
-        "standardize",
-    ]
+    steps: list[Any] = ["impute", "standardize"]
+    if any(column.categories for column in dataset.columns):
+        steps.append({"one_hot": {"unknown": "ignore"}})
+    return steps
 
 
 def _for_folder(path: Path, place: str) -> Starter:
@@ -139,7 +134,7 @@ def _for_folder(path: Path, place: str) -> Starter:
         source=_source({"kind": "image_folder", "path": place, "size": [28, 28]}, {}),
         samples=_count(len(dataset.samples), "picture"),
         steps="scale",
-        **_parts(dataset, 784),
+        **_parts(dataset),
     )
     return Starter(text, remarks=(_classes_in_words(dataset),))
 
@@ -187,14 +182,11 @@ def _for_arrays(dataset: Dataset, settings: Mapping[str, Any]) -> Starter:
         rows=_count(len(dataset.samples), "sample"),
         inputs=_count(size, "input"),
         steps="scale" if grey else "standardize",
-        **_parts(dataset, size),
+        **_parts(dataset),
     )
     if len(shape) > 1 and not pictures:
         text = text.replace("    - dense:", "    - flatten\n    - dense:", 1)
     return Starter(text, remarks=(_classes_in_words(dataset),))
-
-
-SMALLEST_IMAGE = 8  # pixels of the shorter side, which is halved twice
 
 
 def _classes_in_words(dataset: Dataset) -> str:
@@ -204,11 +196,11 @@ def _classes_in_words(dataset: Dataset) -> str:
     return f"targets: taken as {len(dataset.classes):,} classes: {names}"
 
 
-def _parts(dataset: Dataset, width: int) -> dict[str, Any]:
+def _parts(dataset: Dataset) -> dict[str, Any]:
     """The parts of a template that depend on the number of samples and the targets."""
     samples = len(dataset.samples)
     classes = None if dataset.classes is None else len(dataset.classes)
-    network = suitable_network(samples, width, classes)
+    network = suitable_network(samples)
     split = "{validation: 0.1, test: 0.2}  # for monitoring, and for the final evaluation"
     regularization = network.regularization
     if dataset.test is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +28,7 @@ TOTALS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class TableOptions:
-    """What the user says about a table; None for what is to be found out.
+    """Settings of a table that the user gives; None for what is to be found out.
 
     Attributes:
         label: the column to predict.
@@ -126,20 +127,27 @@ def choose_settings(path: Path, options: TableOptions) -> TableSettings:
 
 
 def _choose_format(table: ParsedTable, chosen: TableSettings) -> bool:
-    """Sets the format in which most columns of exceptions are numbers; says whether it did."""
-    for i in range(len(table.names)):
-        profile = profile_column(table, i)
-        form = profile.number_format
-        if profile.kind is not Kind.MIXED or form is None:
-            continue
-        reason = f"column '{profile.name}' holds numbers such as '{profile.odd[0].text}'"
-        for name in ("decimal", "thousands", "units"):
-            value = getattr(form, name)
-            if value and value != getattr(table.form, name):
-                both = [*chosen.settings.get(name, ()), *value] if name == "units" else value
-                chosen.settings[name] = both
-                chosen.reasons[name,] = reason
-    return any(name in chosen.settings for name in ("decimal", "thousands", "units"))
+    """Sets the format by which most columns with exceptions are numbers; says whether it did."""
+    found = [
+        (profile, profile.number_format)
+        for profile in (profile_column(table, i) for i in range(len(table.names)))
+        if profile.kind is Kind.MIXED and profile.number_format is not None
+    ]
+    if not found:
+        return False
+    marks = Counter((form.decimal, form.thousands) for _, form in found)
+    (decimal, thousands), _ = marks.most_common(1)[0]
+    units = tuple(dict.fromkeys(unit for _, form in found for unit in form.units))
+    for name, value in (("decimal", decimal), ("thousands", thousands), ("units", units)):
+        if value and value != getattr(table.form, name):
+            profile = next(
+                p for p, form in found if value == getattr(form, name) or name == "units"
+            )
+            chosen.settings[name] = list(value) if name == "units" else value
+            chosen.reasons[name,] = (
+                f"column '{profile.name}' holds numbers such as '{profile.odd[0].text}'"
+            )
+    return True
 
 
 def _leave_out_rows(table: ParsedTable, chosen: TableSettings) -> bool:
@@ -155,9 +163,10 @@ def _leave_out_rows(table: ParsedTable, chosen: TableSettings) -> bool:
     last = table.rows - 1
     for i in range(len(table.names)):
         column = table.columns[i]
-        text = column.words[column.codes[last]] if column.codes is not None else ""
-        odd = [odd.text for odd in column.odd if odd.row == last]
-        for found in [text, *odd]:
+        texts = [odd.text for odd in column.odd if odd.row == last]
+        if column.codes is not None and column.codes[last] >= 0:
+            texts.append(column.words[column.codes[last]])
+        for found in texts:
             if TOTALS.fullmatch(found) and last:
                 line = table.lines.of(last)
                 chosen.add("leave_out", line, f"line {line}, '{found}', is a total")

@@ -17,7 +17,7 @@ from nnkit.data.tables.column_report import ColumnReport, Role, report_column
 from nnkit.data.tables.conversion import date_parts, numbers, word_indices
 from nnkit.data.tables.dates import DateOrder, DatePart
 from nnkit.data.tables.dialect import Dialect
-from nnkit.data.tables.kinds import ColumnProfile, profile_column
+from nnkit.data.tables.kinds import ColumnProfile, has_infinity, profile_column
 from nnkit.data.tables.labels import class_labels, looks_like_classes, merged_spellings
 from nnkit.data.tables.number_format import MISSING, NumberFormat
 from nnkit.data.tables.objections import column_notices, header_notice, objection
@@ -31,14 +31,16 @@ Names = Annotated[tuple[str, ...], Listed]
 
 
 class DateColumn(Spec):
-    """What a column of dates becomes: one number for each part.
+    """The numbers that a column of dates becomes, one for each part.
 
     `elapsed_days` counts from 1970-01-01, with the time of day as a fraction; `weekday` is 1 for
     Monday to 7 for Sunday (ISO 8601); `hour` has minutes as a fraction.
     """
 
     shorthand: ClassVar[str | None] = "parts"
-    parts: Annotated[tuple[DatePart, ...], Listed, Field(min_length=1)]
+    parts: Annotated[tuple[DatePart, ...], Listed, Field(min_length=1)] = Field(
+        description="The numbers, in order.", examples=[["elapsed_days", "month"]]
+    )
     order: DateOrder = Field(
         "year_first", description="Of day, month and year: 2024-03-01, 1.3.2024 or 3/1/2024."
     )
@@ -115,7 +117,7 @@ class Csv(Source):
 
     @property
     def dialect(self) -> Dialect:
-        """How the file is divided into cells."""
+        """The division of the file into cells."""
         return Dialect(
             self.delimiter,
             self.quote,
@@ -127,7 +129,7 @@ class Csv(Source):
 
     @property
     def number_format(self) -> NumberFormat:
-        """How numbers and missing values are written."""
+        """The notation of numbers and missing values."""
         missing = tuple(dict.fromkeys(("", *self.missing, *self.also_missing)))
         return NumberFormat(missing, self.decimal, self.thousands, tuple(self.units))
 
@@ -279,7 +281,15 @@ class Csv(Source):
         )
 
     def _check_inputs(self, table: ParsedTable, profiles: Mapping[int, ColumnProfile]) -> None:
-        """Raises a SettingError with all columns of which it is not clear what they are."""
+        """Checks that it is clear what each input column is.
+
+        Raises:
+            DataError: a number is not finite.
+            SettingError: the message names all columns that are not clear.
+        """
+        for i, profile in profiles.items():
+            if self._is_open(profile.name) and has_infinity(profile):
+                numbers(table, i)
         found = [
             text
             for profile in profiles.values()

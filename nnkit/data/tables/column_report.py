@@ -15,7 +15,7 @@ Role = Literal["input", "label", "weights", "ignored"]
 
 @dataclass(frozen=True, slots=True)
 class ColumnReport:
-    """What a column contains, and what becomes of it.
+    """The contents of a column, and what becomes of it.
 
     Attributes:
         index: the column's index, from 0.
@@ -82,7 +82,8 @@ def report_column(
     remark = ""
     if role == "input" and not (is_words or date_parts):
         remark = objection(table, profile) or ""
-    if not remark and profile.numbers and profile.odd_cells and not is_words:
+    mixed = profile.kind in (Kind.MIXED, Kind.WORDS) and profile.numbers and profile.odd_cells
+    if not remark and mixed and not is_words:
         remark = exceptions(table, profile)
     becomes = _becomes(profile, role, is_words=is_words, date_parts=date_parts, classes=classes)
     if role == "input" and objection(table, profile) and remark:

@@ -17,6 +17,7 @@ from nnkit.errors import DataError
 DELIMITERS = (",", ";", "\t", "|", " ")
 LINES = 200  # at the beginning of a file, from which its dialect is found
 MOST_ABOVE = 20  # lines above a header
+ENOUGH = 0.8  # share of lines with the same number of cells, from which spaces are not tried
 BLOCK = 1 << 20  # bytes
 NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars", " ": "spaces"}
 
@@ -123,6 +124,8 @@ def _delimiter(lines: Sequence[str], quote: str, candidates: Sequence[str]) -> t
     best: tuple[float, int] = (0.0, 0)
     chosen, above = candidates[0], 0
     for rank, candidate in enumerate(candidates):
+        if candidate == " " and best[0] >= ENOUGH:  # a space may follow each delimiter
+            break
         counts = [len(row) for row in _rows(lines, candidate, quote)]
         several = Counter(count for count in counts if count > 1)
         if not several:
@@ -139,7 +142,7 @@ def _delimiter(lines: Sequence[str], quote: str, candidates: Sequence[str]) -> t
 
 def _lines_above(lines: Sequence[str], rows: int, delimiter: str, quote: str) -> int:
     """The number of lines that a number of rows at the beginning take."""
-    reader = csv.reader(lines, delimiter=delimiter, quotechar=quote)
+    reader = csv.reader(lines, delimiter=delimiter, quotechar=quote, skipinitialspace=True)
     for _ in range(rows):
         next(reader)
     return reader.line_num
@@ -153,7 +156,9 @@ def _rows(lines: Sequence[str], delimiter: str, quote: str) -> list[list[str]]:
     try:
         rows.extend(
             [cell.strip() for cell in row]
-            for row in csv.reader(lines, delimiter=delimiter, quotechar=quote)
+            for row in csv.reader(
+                lines, delimiter=delimiter, quotechar=quote, skipinitialspace=True
+            )
         )
     except csv.Error:
         return rows

@@ -15,7 +15,7 @@ UTF_8, UTF_16, WESTERN = "utf-8", "utf-16", "cp1252"
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a file is divided into rows and cells.
+    """The division of a file into rows and cells.
 
     Attributes:
         delimiter: the character between cells; a space stands for any number of spaces and tabs.

@@ -22,7 +22,7 @@ UNITS = ("%", "$", "€", "£", "¥")
 
 
 class Kind(StrEnum):
-    """What the cells of a column are, besides missing ones."""
+    """Kinds of columns, by their cells that are not missing."""
 
     NUMBERS = "numbers"
     WORDS = "words"
@@ -35,7 +35,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ColumnProfile:
-    """What a column contains.
+    """The contents of a column.
 
     Attributes:
         name: the column's name.
@@ -165,12 +165,18 @@ def _with_words(profile: ColumnProfile, column: ParsedColumn, form: NumberFormat
     return replace(profile, kind=Kind.UNIQUE if many else Kind.WORDS)
 
 
+def has_infinity(profile: ColumnProfile) -> bool:
+    """Whether the only exceptions among numbers are numbers that are not finite."""
+    odd = profile.odd
+    return bool(odd) and all(parse_number(other.text) is not None for other in odd)
+
+
 def _has_exceptions(profile: ColumnProfile) -> bool:
     """Whether a column is one of numbers, rather than of words of which some are numbers."""
     if not profile.numbers:
         return False
     return (
-        any(parse_number(odd.text) is not None for odd in profile.odd)  # not finite
+        has_infinity(profile)
         or (not profile.whole and profile.numbers >= profile.present / 2)
         or (profile.numbers >= MOSTLY * profile.present and profile.distinct > FEW_NUMBERS)
         or (len(profile.odd) <= 5 and profile.distinct > FEW_CATEGORIES)

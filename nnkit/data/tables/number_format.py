@@ -18,7 +18,7 @@ PLAIN = b"0123456789+-.eE"  # the bytes of most numbers
 
 @dataclass(frozen=True)
 class NumberFormat:
-    """How numbers are written.
+    """The notation of numbers and of missing values.
 
     Attributes:
         missing: cell contents that mean a missing value.

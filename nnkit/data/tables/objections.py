@@ -1,4 +1,4 @@
-"""What is wrong or noteworthy about the columns of a table, with the setting that decides it."""
+"""Objections to columns of a table, and notices about them, with the setting that decides."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MANY_CATEGORIES = 200  # words of a column that are worth a notice: each becomes
 
 
 def objection(table: ParsedTable, profile: ColumnProfile) -> str | None:
-    """Why it is not clear what an input column is, with the remedies; None if it is clear."""
+    """Says why it is not clear what an input column is, with the remedies; None if it is clear."""
     name = in_yaml(profile.name)
     where = f"column '{profile.name}':"
     if profile.kind is Kind.MIXED:
@@ -22,7 +22,7 @@ def objection(table: ParsedTable, profile: ColumnProfile) -> str | None:
         return (
             f"{where} {how_many(profile)} in {profile.present:,} rows, such as "
             f"'{profile.examples[0]}'; each would become an input: leave the column out with "
-            f"data.source.ignore: [{name}], or name it in data.source.words"
+            f"data.source.ignore: [{name}], or keep it with data.source.words: [{name}]"
         )
     if profile.kind is Kind.DATES and (profile.more or profile.distinct > FEW_CATEGORIES):
         order = "" if "year_first" in profile.orders else f", order: {profile.orders[0]}"
@@ -49,11 +49,9 @@ def exceptions(table: ParsedTable, profile: ColumnProfile) -> str:
         f"{profile.numbers:,} of {profile.present:,} cells are numbers, but line {line} holds "
         f"'{first.text}'"
     )
-    if parse_number(first.text) is not None:
-        text += ", which is not finite"
     others = [f"'{odd.text}'" for odd in profile.odd if odd.text != first.text]
     if others:
-        text += f", others hold {some(others, 3)}"
+        text += f", others hold {', '.join(others[:3])}{', …' if len(others) > 3 else ''}"
     return text
 
 

@@ -1,4 +1,4 @@
-"""A table as parsed: its columns as arrays, and where each row is in the file."""
+"""A parsed table: its columns as arrays, and the line of each row."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class Odd:
-    """A text that is neither a number nor a missing value: how often it occurs, and where first.
+    """A text that is neither a number nor a missing value.
 
     Attributes:
         text: the cell.

@@ -97,7 +97,7 @@ def _load(
 ) -> ParsedTable | None:
     """The table in an entry; None if there is none, or not with all columns."""
     try:
-        with np.load(entry, allow_pickle=False) as archive:
+        with entry.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             about = json.loads(archive["about"].tobytes())
             wanted = [i for i in range(len(about["names"])) if i not in skip]
             if not set(wanted) <= set(map(int, about["columns"])):

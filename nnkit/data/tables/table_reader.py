@@ -75,7 +75,7 @@ def column_names(path: Path, dialect: Dialect) -> tuple[str, ...]:
         DataError: as for `read_table`.
     """
     with open_text(path, dialect.encoding) as file:
-        return _names(path, dialect, _first_row(path, file, dialect)[0])
+        return _names(path, dialect, *_first_row(path, file, dialect))
 
 
 def _is_wordy(column: ParsedColumn) -> bool:
@@ -93,7 +93,7 @@ def _read(
 ) -> ParsedTable:
     with open_text(path, dialect.encoding) as file:
         first, line = _first_row(path, file, dialect)
-        names = _names(path, dialect, first)
+        names = _names(path, dialect, first, line)
         builders = {
             i: _ColumnBuilder(form, keep_words=i in as_words)
             for i in range(len(names))
@@ -148,13 +148,14 @@ def _first_row(path: Path, file: BinaryIO, dialect: Dialect) -> tuple[list[str],
     raise DataError(f"{path}: empty; expected a row of column names, then one sample per row")
 
 
-def _names(path: Path, dialect: Dialect, first: Sequence[str]) -> tuple[str, ...]:
+def _names(path: Path, dialect: Dialect, first: Sequence[str], line: int) -> tuple[str, ...]:
+    """The names of the columns, those that are repeated with a number behind them."""
     if not dialect.header:
         return tuple(map(str, range(len(first))))
     if any(count > 1 and _is_digits(name) for name, count in Counter(first).items()):
         raise DataError(
-            f"{path}: two columns are named '{_repeated(first)}'; is the first row a header? if "
-            "not, set data.source.header: false"
+            f"{path}:{line}: two columns are named '{_repeated(first)}'; is the first row a "
+            "header? if not, set data.source.header: false"
         )
     names: list[str] = []
     for name in first:
@@ -275,7 +276,13 @@ def _parsed(
                 text = " ".join(text.split()) + "\n"
             yield text
 
-    reader = csv.reader(lines(), delimiter=dialect.delimiter, quotechar=dialect.quote, strict=True)
+    reader = csv.reader(
+        lines(),
+        delimiter=dialect.delimiter,
+        quotechar=dialect.quote,
+        skipinitialspace=True,
+        strict=True,
+    )
     try:
         for row in reader:
             yield row, position, ended
