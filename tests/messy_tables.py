@@ -61,7 +61,7 @@ def messy_table(seed: int) -> MessyTable:
         columns["colour"][rows // 2] = '"dark\nred, or so"'
     if "latin-1" in faults:
         columns["colour"] = [cell.replace("green", "grün") for cell in columns["colour"]]
-    columns["bought"] = [dice.choice(["yes", "no"]) for _ in range(rows)]
+    columns["bought"] = ["yes", "no", *(dice.choice(["yes", "no"]) for _ in range(rows - 2))]
     _spoil_numbers(dice, columns, faults)
     return MessyTable(_file(dice, columns, faults), tuple(sorted(faults)), numbers, "bought")
 

@@ -74,12 +74,14 @@ class TableSettings:
         """Yields the reasons as messages, each with its setting."""
         for key, reason in self.reasons.items():
             value = self.settings[key[0]]
-            yield f"{reason}: {key[0]}: {f'[{in_yaml(key[1])}]' if key[1:] else _shown(value)}"
+            shown = _shown([key[1]] if key[1:] else value)
+            yield f"{reason}: {key[0]}: {shown}"
 
 
 def _shown(value: Any) -> str:
     if isinstance(value, list):
-        return f"[{', '.join(map(in_yaml, value))}]"
+        items = (item if item.isdigit() else in_yaml(item) for item in value)
+        return f"[{', '.join(items)}]"
     return in_yaml(value) if isinstance(value, str) else str(value).lower()
 
 
@@ -105,10 +107,9 @@ def choose_settings(path: Path, options: TableOptions) -> TableSettings:
     if options.decimal is not None and options.decimal != ".":
         chosen.settings["decimal"] = options.decimal
     table = chosen.source().read_everything()
-    if options.decimal is None and _choose_format(table, chosen):
-        table = chosen.source().read_everything()
-    if _leave_out_rows(table, chosen):
-        table = chosen.source().read_everything()
+    for choose in (_leave_out_rows, _choose_format, _leave_out_rows):
+        if not (choose is _choose_format and options.decimal) and choose(table, chosen):
+            table = chosen.source().read_everything()
     label = _label(table, options.label)
     profiles = {i: profile_column(table, i) for i in range(len(table.names))}
     _choose_task(table, profiles[label], options.task, chosen)
@@ -140,9 +141,7 @@ def _choose_format(table: ParsedTable, chosen: TableSettings) -> bool:
     units = tuple(dict.fromkeys(unit for _, form in found for unit in form.units))
     for name, value in (("decimal", decimal), ("thousands", thousands), ("units", units)):
         if value and value != getattr(table.form, name):
-            profile = next(
-                p for p, form in found if value == getattr(form, name) or name == "units"
-            )
+            profile = next(p for p, form in found if getattr(form, name))
             chosen.settings[name] = list(value) if name == "units" else value
             chosen.reasons[name,] = (
                 f"column '{profile.name}' holds numbers such as '{profile.odd[0].text}'"
@@ -151,11 +150,15 @@ def _choose_format(table: ParsedTable, chosen: TableSettings) -> bool:
 
 
 def _leave_out_rows(table: ParsedTable, chosen: TableSettings) -> bool:
-    """Leaves out a row of units below the header and one of totals at the end."""
+    """Leaves out a row of units below the header and one of totals at the end, if there are any."""
+    before = len(chosen.settings.get("leave_out", ()))
     profiles = [profile_column(table, i) for i in range(len(table.names))]
     numeric = [p for p in profiles if p.kind is Kind.MIXED and p.number_format is None]
     first = [p for p in numeric if any(odd.row == 0 for odd in p.odd)]
-    plain = sum(p.kind is Kind.NUMBERS for p in profiles)
+    plain = any(
+        profile.kind is Kind.NUMBERS and table.first_missing(i) != 0
+        for i, profile in enumerate(profiles)
+    )
     if first and not plain and len(first) == len(numeric):
         units = ", ".join(f"'{p.odd[0].text}'" for p in first[:3])
         line = table.lines.of(0)
@@ -170,7 +173,7 @@ def _leave_out_rows(table: ParsedTable, chosen: TableSettings) -> bool:
             if TOTALS.fullmatch(found) and last:
                 line = table.lines.of(last)
                 chosen.add("leave_out", line, f"line {line}, '{found}', is a total")
-    return "leave_out" in chosen.settings
+    return len(chosen.settings.get("leave_out", ())) > before
 
 
 def _label(table: ParsedTable, wanted: str | None) -> int:
@@ -283,7 +286,7 @@ def _exceptions_are_missing(
         if table.names[i] != profile.name and not column.numbers
         for word in column.words
     }
-    if len(texts) > MOST_EXCEPTIONS:
+    if len(texts) > MOST_EXCEPTIONS or profile.odd_cells > profile.numbers:
         chosen.add("ignore", profile.name, reason)
     elif elsewhere.isdisjoint(texts):
         for text in texts:

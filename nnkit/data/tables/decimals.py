@@ -28,10 +28,8 @@ ZEROS = _repeated(ord("0"))
 ONES, HIGH_BITS, POINTS = _repeated(1), _repeated(0x80), _repeated(ord("."))
 ABOVE_NINE = _repeated(0x80 - ord("9") - 1)  # sets the high bit of what is above "9"
 BYTE = np.uint64(8)
-# The high bit of byte k, 2**(8k + 7), has a remainder of its own when divided by 19.
-REMAINDER = np.uint64(19)
-POINT_AT = np.zeros(int(REMAINDER), np.uint64)
-POINT_AT[[2 ** (8 * k + 7) % int(REMAINDER) for k in range(WORD)]] = range(WORD)
+# Multiplied by 2**8k, the most significant byte is 7 - k: the characters after character k.
+CHARACTERS_AFTER = np.uint64(sum(j << (8 * j) for j in range(WORD)))
 POWERS = 10.0 ** np.arange(WINDOW + 1)
 # Masks of the last n characters of a word, which are its most significant bytes.
 LAST = np.array([((1 << 64) - 1) ^ ((1 << 8 * (WORD - n)) - 1) for n in range(WORD + 1)], np.uint64)
@@ -117,8 +115,8 @@ def _point(words: Array) -> tuple[Array, Array]:
     others = words ^ POINTS
     found = (others - ONES) & ~others & HIGH_BITS
     has_point = found != 0
-    after = np.uint64(WORD - 1) - POINT_AT[(found % REMAINDER).astype(np.intp)]
-    return np.where(has_point, after, np.uint64(0)), has_point
+    after = ((found >> np.uint64(7)) * CHARACTERS_AFTER) >> np.uint64(56)
+    return after & np.uint64(WORD - 1), has_point
 
 
 def _without(words: Array, after: Array) -> Array:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, pairwise
 from pathlib import Path
+from typing import Any
 
 from nnkit.data.tables.dialect import UTF_8, UTF_16, WESTERN, Dialect, open_text
 from nnkit.data.tables.number_format import MISSING, NumberFormat, parse_number
@@ -142,10 +143,14 @@ def _delimiter(lines: Sequence[str], quote: str, candidates: Sequence[str]) -> t
 
 def _lines_above(lines: Sequence[str], rows: int, delimiter: str, quote: str) -> int:
     """The number of lines that a number of rows at the beginning take."""
-    reader = csv.reader(lines, delimiter=delimiter, quotechar=quote, skipinitialspace=True)
+    reader = _reader(lines, delimiter, quote)
     for _ in range(rows):
         next(reader)
     return reader.line_num
+
+
+def _reader(lines: Sequence[str], delimiter: str, quote: str) -> Any:
+    return csv.reader(lines, delimiter=delimiter, quotechar=quote, skipinitialspace=True)
 
 
 def _rows(lines: Sequence[str], delimiter: str, quote: str) -> list[list[str]]:
@@ -154,12 +159,7 @@ def _rows(lines: Sequence[str], delimiter: str, quote: str) -> list[list[str]]:
         lines = [" ".join(line.split()) for line in lines]
     rows: list[list[str]] = []
     try:
-        rows.extend(
-            [cell.strip() for cell in row]
-            for row in csv.reader(
-                lines, delimiter=delimiter, quotechar=quote, skipinitialspace=True
-            )
-        )
+        rows.extend([cell.strip() for cell in row] for row in _reader(lines, delimiter, quote))
     except csv.Error:
         return rows
     if len(rows) > 1 and len(lines) == LINES and len(rows[-1]) != len(rows[-2]):
