@@ -74,14 +74,13 @@ class TableSettings:
         """Yields the reasons as messages, each with its setting."""
         for key, reason in self.reasons.items():
             value = self.settings[key[0]]
-            shown = _shown([key[1]] if key[1:] else value)
+            shown = _shown([item for item in value if str(item) == key[1]] if key[1:] else value)
             yield f"{reason}: {key[0]}: {shown}"
 
 
 def _shown(value: Any) -> str:
     if isinstance(value, list):
-        items = (item if item.isdigit() else in_yaml(item) for item in value)
-        return f"[{', '.join(items)}]"
+        return f"[{', '.join(map(_shown, value))}]"
     return in_yaml(value) if isinstance(value, str) else str(value).lower()
 
 
