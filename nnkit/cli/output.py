@@ -16,10 +16,18 @@ if TYPE_CHECKING:
 
     from nnkit.charts import Chart
 
+PLAIN_WIDTH = 80  # columns if the output is not a terminal
+
 
 def say(text: str) -> None:
     """Prints a message to standard error."""
     print(text, file=sys.stderr, flush=True)
+
+
+def say_wrapped(*notices: str) -> None:
+    """Prints messages to standard error, wrapped to 80 characters."""
+    for notice in notices:
+        say("\n".join(wrapped(notice, PLAIN_WIDTH)))
 
 
 def say_error(message: str) -> None:
@@ -89,7 +97,7 @@ def wrapped(text: str, width: int, indent: int = 0, hang: int = 2) -> list[str]:
 
 def result_width() -> int:
     """The width of results on standard output: that of the terminal, or 80."""
-    return get_terminal_size().columns if sys.stdout.isatty() else 80
+    return get_terminal_size().columns if sys.stdout.isatty() else PLAIN_WIDTH
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -7,7 +7,16 @@ from math import ceil
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from nnkit.cli.output import console, say, show_count, show_figure, show_seconds, wrapped
+from nnkit.cli.output import (
+    PLAIN_WIDTH,
+    console,
+    say,
+    say_wrapped,
+    show_count,
+    show_figure,
+    show_seconds,
+    wrapped,
+)
 from nnkit.cli.tables import BEST, EvaluationTable
 from nnkit.metrics import LAST, higher_is_better
 from nnkit.training.listeners import Listener
@@ -20,7 +29,6 @@ if TYPE_CHECKING:
 
 REFRESH = 0.1  # seconds between two updates of the bar
 MOST_ROWS = 40  # maximal rows of the table; of more evaluations, only every n-th is shown
-PLAIN_WIDTH = 80  # columns if standard error is not a terminal
 SHORTEST_BAR = 10
 
 
@@ -65,7 +73,7 @@ class Notices(Listener):
 
     def started(self, trainer: Trainer) -> None:
         for notice in trainer.notices:
-            say("\n".join(wrapped(notice, PLAIN_WIDTH)))
+            say_wrapped(notice)
 
 
 class Lines(Listener):

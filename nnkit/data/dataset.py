@@ -82,6 +82,7 @@ class Dataset:
         classes: the class names, by number; None for real targets.
         columns: the input columns of a table; empty for other data.
         label: the name of the predicted quantity, if the source gives one.
+        notices: messages to the user about what the data was taken for.
     """
 
     samples: Samples
@@ -89,6 +90,7 @@ class Dataset:
     classes: tuple[str, ...] | None = None
     columns: tuple[Column, ...] = ()
     label: str = ""
+    notices: tuple[str, ...] = ()
 
     @property
     def input_shape(self) -> tuple[int, ...]:

@@ -25,6 +25,7 @@ from nnkit.nn.model import Model
 from nnkit.nn.params import Array, Shape
 from nnkit.task.class_weights import class_weights, counted, weights_of
 from nnkit.task.config import Config, ConfigLike, load_config
+from nnkit.task.input_scales import scale_notices
 from nnkit.task.targets import AnyTargets, classes_for, inputs_for, numbers_for
 
 
@@ -85,6 +86,14 @@ class Task:
         """The shape of one preprocessed sample."""
         one = self.preprocessor(self.sets["train"].inputs[:1], self.dtype)
         return tuple(one.shape[1:])
+
+    @cached_property
+    def notices(self) -> tuple[str, ...]:
+        """Messages to the user about what the data was taken for, and about its scale."""
+        inputs = self.preprocessor.apply(self.sets["train"].inputs, self.dtype)
+        names = [column.name for column in self.preprocessor.columns_after]
+        found = scale_notices(inputs, self.config.data.preprocess, names)
+        return (*self.dataset.notices, *found)
 
     @property
     def classes(self) -> tuple[str, ...] | None:
@@ -233,7 +242,8 @@ def check_data(config: ConfigLike) -> dict[str, Any]:
 
     Returns:
         `raw_shape` and `input_shape` of one sample, `target` in words, `classes`, the number of
-        `missing` values, `bytes`, and for each of `sets` the number of `samples` and of those
+        `missing` values, `bytes`, `columns` (what each column of a table contains), `notices`
+        (messages about the data), and for each of `sets` the number of `samples` and of those
         `per_class`.
 
     Raises:
@@ -246,7 +256,9 @@ def check_data(config: ConfigLike) -> dict[str, Any]:
         for samples in task.sets.values():
             for part in chunks(samples.inputs):
                 task.preprocessor(part, task.dtype)
-    report = describe_data(task.dataset, task.sets, task.input_shape)
+    columns = config.data.source.column_report()
+    report = describe_data(task.dataset, task.sets, task.input_shape, columns)
+    report["notices"] = list(task.notices)
     if config.data.targets == "inputs":
         report["target"] = f"the inputs, {prod(task.input_shape)} real number(s)"
     return report
