@@ -18,7 +18,12 @@ from nnkit.data.tables.conversion import date_parts, numbers, word_indices
 from nnkit.data.tables.dates import DateOrder, DatePart
 from nnkit.data.tables.dialect import Dialect
 from nnkit.data.tables.kinds import ColumnProfile, has_infinity, profile_column
-from nnkit.data.tables.labels import class_labels, looks_like_classes, merged_spellings
+from nnkit.data.tables.labels import (
+    MOST_CLASSES,
+    class_labels,
+    looks_like_classes,
+    merged_spellings,
+)
 from nnkit.data.tables.number_format import MISSING, NumberFormat
 from nnkit.data.tables.objections import column_notices, header_notice, objection
 from nnkit.data.tables.parsed_table import ParsedTable, column_index
@@ -394,7 +399,6 @@ class Csv(Source):
 
 
 MANY_INTEGER_CLASSES = 10  # more different whole numbers could as well be a quantity
-MOST_CLASSES = 20
 
 
 @dataclass(frozen=True, slots=True)
