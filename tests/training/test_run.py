@@ -131,7 +131,7 @@ def test_where_the_data_has_changed_it_is_said(tmp_path: Path) -> None:
         return iris(name="t", data={"source": source})
 
     first = nnkit.train(on(50), runs=tmp_path / "runs").directory
-    (notice,) = told(on(51), tmp_path / "runs")
+    *_, notice = told(on(51), tmp_path / "runs")
     assert notice.startswith(f"nothing to resume: this run differs from {first} in the data;")
 
 

@@ -114,10 +114,10 @@ def _encoding(path: Path) -> str:
 
 
 def _quote(lines: Sequence[str]) -> str:
-    """The quote: a single one if many cells begin and end with it, and no double one is used."""
+    """The quote: a single one if many cells begin or end with it, and no double one is used."""
     text = "".join(lines)
     single = sum(text.count(f"{mark}'") + text.count(f"'{mark}") for mark in ",;\t|")
-    return "'" if '"' not in text and single > len(lines) else '"'
+    return "'" if '"' not in text and 2 * single > len(lines) else '"'
 
 
 def _delimiter(lines: Sequence[str], quote: str, candidates: Sequence[str]) -> tuple[str, int]:

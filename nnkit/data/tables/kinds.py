@@ -147,7 +147,9 @@ def _with_numbers(profile: ColumnProfile, column: ParsedColumn) -> ColumnProfile
         low=float(np.nanmin(column.values)),
         high=float(np.nanmax(column.values)),
         whole=whole,
-        counts_rows=whole and len(found) == len(values) and bool((np.diff(found) == 1).all()),
+        counts_rows=whole
+        and len(found) == len(values) > FEW_NUMBERS
+        and bool((np.diff(found) == 1).all()),
     )
 
 

@@ -51,7 +51,7 @@ class NumberFormat:
         if text in self.missing_words:
             return nan
         for unit in self.units:
-            if text.startswith(unit) or text[1:].startswith(unit):  # $5 and -$5
+            if text.startswith((unit, f"-{unit}", f"+{unit}")):
                 text = text.replace(unit, "", 1).strip()
             elif text.endswith(unit):
                 text = text.removesuffix(unit).strip()

@@ -181,3 +181,4 @@ def test_a_number_keeps_its_marks_and_units_apart(tmp_path: Path) -> None:
     np.testing.assert_array_equal(table.columns[0].values, [1234.5, -12, np.nan, np.nan])
     np.testing.assert_array_equal(table.columns[1].values, [3, 12, -4.5, np.nan])
     assert [odd.text for odd in table.columns[0].odd] == ["1.2,5", "1.5"]
+    assert form.parse("1€5") is None
