@@ -39,7 +39,7 @@ def init(
         typer.Option(
             "-o",
             "--output",
-            metavar="CONFIG",
+            metavar="FILE",
             help="The file to write (default: the name of DATA with .yaml, or config.yaml).",
             show_default=False,
         ),

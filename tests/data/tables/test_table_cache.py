@@ -15,6 +15,7 @@ from nnkit.data.tables.number_format import NumberFormat
 from nnkit.data.tables.parsed_table import ParsedTable
 from nnkit.data.tables.table_cache import cached_table
 from nnkit.data.tables.table_reader import read_table
+from nnkit.errors import DataError
 
 TEXT = "i,f,w,id,bad\n" + "".join(
     f"{i % 300},{i / 3:.4f},{'ab'[i % 2]},é{i},{'NULL' if i == 7 else 'x' if i == 9 else i}\n"
@@ -130,3 +131,13 @@ def test_a_folder_that_cannot_be_written_is_no_error(
     (table.parent / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(table.parent / "file"))
     assert cached(table).rows == 600
+
+
+def test_a_table_with_unusable_rows_is_not_kept(table: Path) -> None:
+    table.write_text(TEXT + "1,2\n", encoding="utf-8")
+    ragged: dict[int, str] = {}
+    assert cached(table, ragged=ragged).rows == 601
+    assert list(ragged) == [602]
+    assert not entries(table)
+    with pytest.raises(DataError, match=r"t\.csv:602: 2 cells, but the rows above have 5"):
+        cached(table)
