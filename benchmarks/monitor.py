@@ -18,7 +18,7 @@ from typing import Any
 
 import nnkit
 from nnkit.runs.directory import RunDirectory
-from nnkit.task.starter import starter_for_csv
+from nnkit.task.starter import TableOptions, starter_for
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLES = ROOT / "data" / "tables"
@@ -60,7 +60,8 @@ def configs(folder: Path) -> dict[str, Path]:
     found = {}
     for table, label in STARTERS.items():
         path = folder / f"{table}.yaml"
-        path.write_text(starter_for_csv(TABLES / f"{table}.csv", label, folder), encoding="utf-8")
+        starter = starter_for(TABLES / f"{table}.csv", TableOptions(label=label), folder)
+        path.write_text(starter.text, encoding="utf-8")
         found[f"starter for {table}"] = path
     return found | {f"{stem}.yaml": ROOT / "configs" / f"{stem}.yaml" for stem in SHIPPED}
 

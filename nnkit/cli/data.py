@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nnkit.cli.columns import columns_table
 from nnkit.cli.options import (
     ConfigArgument,
     JsonOption,
@@ -30,6 +31,7 @@ from nnkit.cli.output_files import check_no_input, record_output
 
 if TYPE_CHECKING:
     from nnkit.inspection.samples import SampleView
+    from nnkit.task.config import Config
 
 app = group("List, check, show and fetch data.")
 
@@ -58,11 +60,20 @@ def list_data(as_json: JsonOption = False) -> None:
 
 @app.command()
 def check(config: ConfigArgument, overrides: SetOption = None, as_json: JsonOption = False) -> None:
-    """Load and check CONFIG's data; report shapes, classes and splits."""
+    """Load and check CONFIG's data; report columns and splits.
+
+    For a table, says of each column what it was taken for, and what becomes of it.
+    """
     import nnkit
+    from nnkit.errors import NnkitError
 
     loaded = nnkit.load_config(config, overrides or ())
-    report = nnkit.check_data(loaded)
+    try:
+        report = nnkit.check_data(loaded)
+    except NnkitError:
+        if not as_json:
+            _print_columns(loaded)
+        raise
     if as_json:
         print_json(report)
         return
@@ -73,6 +84,8 @@ def check(config: ConfigArgument, overrides: SetOption = None, as_json: JsonOpti
     print(f"target     {report['target']}")
     print(f"missing    {report['missing']:,} values")
     print(f"memory     {show_bytes(report['bytes'])}\n")
+    if report["columns"]:
+        print("\n".join([*columns_table(report["columns"], result_width()), ""]))
     counts = report["sets"]
     if report["classes"]:
         rows = [
@@ -84,6 +97,18 @@ def check(config: ConfigArgument, overrides: SetOption = None, as_json: JsonOpti
     else:
         print(table(("set", "samples"), [(s, counts[s]["samples"]) for s in counts]))
     say_wrapped(*report["notices"])
+
+
+def _print_columns(config: Config) -> None:
+    """Prints the report by column, if the table can be read, before an error about its columns."""
+    from contextlib import suppress
+
+    from nnkit.errors import NnkitError
+
+    with suppress(NnkitError):
+        columns = [column.record() for column in config.data.source.column_report()]
+        if columns:
+            print("\n".join(columns_table(columns, result_width(), remarks=False)), flush=True)
 
 
 @app.command("show")

@@ -2,20 +2,47 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnkit.cli.options import argument
-from nnkit.cli.output import check_output, say
+from nnkit.cli.columns import columns_table
+from nnkit.cli.options import JsonOption, argument
+from nnkit.cli.output import check_output, print_json, result_width, say, say_wrapped
+
+if TYPE_CHECKING:
+    from nnkit.task.starter import Starter
+
+CONFIGS = (".yaml", ".yml")
+
+
+class TaskKind(StrEnum):
+    """Kinds of predictions: classes or numbers."""
+
+    CLASSIFICATION = "classification"
+    REGRESSION = "regression"
+
+
+class DecimalMark(StrEnum):
+    """The decimal mark."""
+
+    POINT = "."
+    COMMA = ","
 
 
 def init(
-    path: Annotated[Path, argument("CONFIG")] = Path("config.yaml"),
-    csv: Annotated[
+    data: Annotated[Path | None, argument("DATA")] = None,
+    output: Annotated[
         Path | None,
-        typer.Option("--csv", metavar="FILE", help="Write a config for this CSV table."),
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="The file to write (default: the name of DATA with .yaml, or config.yaml).",
+            show_default=False,
+        ),
     ] = None,
     label: Annotated[
         str | None,
@@ -23,24 +50,112 @@ def init(
             "--label", metavar="COLUMN", help="The column to predict (default: the last)."
         ),
     ] = None,
+    task: Annotated[
+        TaskKind | None,
+        typer.Option(
+            "--task",
+            metavar="TASK",
+            help="classification or regression (default: by the label).",
+            show_default=False,
+        ),
+    ] = None,
+    delimiter: Annotated[
+        str | None,
+        typer.Option(
+            "--delimiter",
+            metavar="CHARACTER",
+            help="What separates cells: a character, tab or space (default: found out).",
+            show_default=False,
+        ),
+    ] = None,
+    header: Annotated[
+        bool | None,
+        typer.Option(
+            "--header/--no-header",
+            help="Whether the first row names the columns (default: found out).",
+            show_default=False,
+        ),
+    ] = None,
+    missing: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--missing",
+            metavar="WORD",
+            help="A cell that means a missing value (repeatable).",
+            show_default=False,
+        ),
+    ] = None,
+    decimal: Annotated[
+        DecimalMark | None,
+        typer.Option(
+            "--decimal",
+            metavar="MARK",
+            help="The decimal mark, . or , (default: found out).",
+            show_default=False,
+        ),
+    ] = None,
+    csv: Annotated[Path | None, typer.Option("--csv", hidden=True)] = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Write a commented starter config, for MNIST or your own table.
+    """Write a commented starter config for your data.
 
-    CONFIG is the file to write, config.yaml by default.
+    DATA is a table (.csv, .tsv, any delimited text), a folder of pictures with a folder for each
+    class, or arrays (.npz, .npy); without it, the config is for MNIST.
+
+    For a table, each column is reported: what it contains, and what becomes of it. Whatever had to
+    be decided is said, and is in the config with its reason.
     """
-    from nnkit.errors import SettingError, UsageError
+    from nnkit.errors import UsageError
     from nnkit.files import write_new
-    from nnkit.task.starter import starter_for_csv, starter_for_mnist
+    from nnkit.task.starter import starter_for
+    from nnkit.task.table_settings import TableOptions
 
-    if label is not None and csv is None:
-        raise UsageError("--label needs --csv")
+    if csv is not None:  # as it was written before
+        data, output = csv, output or data
+        say(f"`nnkit init --csv` is now `nnkit init {csv}{f' -o {output}' if output else ''}`")
+    if data is not None and data.suffix.lower() in CONFIGS:
+        raise UsageError(
+            f"{data} is a config; `nnkit init -o {data}` writes one for MNIST, "
+            f"`nnkit init DATA -o {data}` one for your data"
+        )
+    path = output or Path(f"{data.stem}.yaml" if data is not None else "config.yaml")
     check_output(path)
+    if path.exists():
+        raise UsageError(f"{path} already exists; choose another name with -o")
+    options = TableOptions(
+        label=label,
+        task=None if task is None else task.value,
+        delimiter=_character(delimiter),
+        header=header,
+        missing=tuple(missing or ()),
+        decimal=None if decimal is None else decimal.value,
+    )
+    starter = starter_for(data, options, path.parent)
     try:
-        text = starter_for_csv(csv, label, path.parent) if csv is not None else starter_for_mnist()
-    except SettingError as error:
-        raise UsageError(f"--label {label}: {error.message}") from None
-    try:
-        write_new(path, text)
+        write_new(path, starter.text)
     except FileExistsError:
-        raise UsageError(f"{path} already exists; choose another name") from None
+        raise UsageError(f"{path} already exists; choose another name with -o") from None
+    if as_json:
+        columns = [column.record() for column in starter.columns]
+        print_json({"config": str(path), "columns": columns, "remarks": list(starter.remarks)})
+        return
+    _report(starter)
     say(f"wrote {path}; `nnkit train {path}` trains it")
+
+
+def _character(name: str | None) -> str | None:
+    """The delimiter in an option."""
+    from nnkit.errors import UsageError
+
+    found = {"tab": "\t", "\\t": "\t", "space": " ", "comma": ","}.get(name or "", name)
+    if found is not None and len(found) != 1:
+        raise UsageError(f"--delimiter {name}: expected one character, tab or space")
+    return found
+
+
+def _report(starter: Starter) -> None:
+    """Says what the columns of a table are, and what was decided."""
+    if starter.columns:
+        say("\n".join(columns_table([c.record() for c in starter.columns], result_width())))
+        say("")
+    say_wrapped(*starter.remarks)

@@ -49,8 +49,8 @@ def ladder(
 ) -> None:
     """Compare models of growing size on one data set.
 
-    DATA is a CSV file, split and preprocessed as by `nnkit init --csv`, or a config, of which the
-    section `data` and the seed are used.
+    DATA is a CSV file, split and preprocessed as by `nnkit init`, or a config, of which the section
+    `data` and the seed are used.
 
     Compares on one test set, for classes: the majority class, logistic regression, a linear SVM,
     softmax regression (with more than two classes), a network with a hidden layer (mlp) and, for

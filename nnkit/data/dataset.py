@@ -83,6 +83,7 @@ class Dataset:
         columns: the input columns of a table; empty for other data.
         label: the name of the predicted quantity, or the names of several, separated by commas, if
             the source gives any.
+        notices: messages to the user about what the data was taken for.
     """
 
     samples: Samples
@@ -90,6 +91,7 @@ class Dataset:
     classes: tuple[str, ...] | None = None
     columns: tuple[Column, ...] = ()
     label: str = ""
+    notices: tuple[str, ...] = ()
 
     @property
     def input_shape(self) -> tuple[int, ...]:

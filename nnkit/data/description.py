@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from nnkit.data.dataset import Array, Dataset, Samples, chunks, class_counts
 from nnkit.data.lazy import LazyArray
+from nnkit.data.tables.column_report import ColumnReport
 
 
 def describe_data(
-    dataset: Dataset, sets: Mapping[str, Samples], input_shape: tuple[int, ...]
+    dataset: Dataset,
+    sets: Mapping[str, Samples],
+    input_shape: tuple[int, ...],
+    columns: Sequence[ColumnReport] = (),
 ) -> dict[str, Any]:
     """Describes shapes, classes, missing values and the size of each set, ready for JSON.
 
@@ -20,6 +24,7 @@ def describe_data(
         dataset: the data as loaded.
         sets: the sets after splitting.
         input_shape: shape of one preprocessed sample.
+        columns: what each column of a table contains.
     """
     classes = dataset.classes
     name = f"'{dataset.label}', " if dataset.label else ""
@@ -30,6 +35,7 @@ def describe_data(
         "target": name + kind,
         "classes": list(classes) if classes else None,
         "missing": sum(_missing(samples.inputs) for samples in sets.values()),
+        "columns": [column.record() for column in columns],
         "bytes": sum(samples.inputs.nbytes for samples in sets.values()),
         "sets": {
             name: {

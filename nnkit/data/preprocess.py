@@ -14,6 +14,7 @@ from pydantic import Field
 from nnkit.config.spec import Component, Positive, Tagged
 from nnkit.data.dataset import Array, Column, chunks
 from nnkit.data.lazy import LazyArray, Store, lazy
+from nnkit.data.tables.conversion import Unknown
 from nnkit.errors import DataError, SettingError
 
 Statistics = Mapping[str, Array]
@@ -45,14 +46,18 @@ class PreprocessingStep(Component):
 
 
 class Rescale(PreprocessingStep):
-    """Divides by a constant: grey values 0 … 255 become 0 … 1."""
+    """Divides by a constant: grey values 0 … 255 become 0 … 1. Text columns stay as they are."""
 
     kind: Literal["scale"] = "scale"
     shorthand: ClassVar[str | None] = "by"
     by: Positive = 255.0
 
     def apply(self, X: Array, statistics: Statistics, columns: Sequence[Column]) -> Array:
-        return np.multiply(X, _real(X).type(1 / self.by), dtype=_real(X))
+        scaled: Array = np.multiply(X, _real(X).type(1 / self.by), dtype=_real(X))
+        words = _text_columns(columns)
+        if words:
+            scaled[:, words] = X[:, words]
+        return scaled
 
     def apply_in_place(self, X: Array) -> None:
         """Transforms real inputs X in place."""
@@ -60,12 +65,17 @@ class Rescale(PreprocessingStep):
 
 
 class MinMax(PreprocessingStep):
-    """Maps each feature's training range to 0 … 1; one that is constant there is always 0."""
+    """Maps each feature's training range to 0 … 1; one that is constant there is always 0.
+
+    Text columns stay as they are.
+    """
 
     kind: Literal["minmax"] = "minmax"
 
     def fit(self, X: Array | LazyArray, columns: Sequence[Column]) -> Statistics:
         low, high = _extremes(X)
+        words = _text_columns(columns)
+        low[words], high[words] = 0, 1
         return {"low": low, "range": high - low}
 
     def apply(self, X: Array, statistics: Statistics, columns: Sequence[Column]) -> Array:
@@ -77,6 +87,7 @@ class Standardize(PreprocessingStep):
 
     A feature that is constant there is always 0, whatever its value in a prediction. With `per:
     all`, all features share one mean and one variance, which preserves the appearance of images.
+    Text columns stay as they are.
     """
 
     kind: Literal["standardize"] = "standardize"
@@ -85,25 +96,26 @@ class Standardize(PreprocessingStep):
 
     def fit(self, X: Array | LazyArray, columns: Sequence[Column]) -> Statistics:
         # In chunks, so that a memory-mapped file stays on disk, and always in float64.
+        words = _text_columns(columns)
         present = sum(np.isfinite(part).sum(axis=0) for part in chunks(X))
         count = np.maximum(present, 1)
         mean = sum(np.nansum(part, axis=0, dtype=np.float64) for part in chunks(X)) / count
         square = sum(np.nansum((part - mean) ** 2, axis=0) for part in chunks(X))
         if self.per == "all":
+            count[words], square[words] = 0, 0
             numbers = max(float(np.sum(count)), 1.0)
             centre = float(np.sum(mean * count)) / numbers
             spread = np.sum(square + count * (mean - centre) ** 2) / numbers
-            return {
-                "mean": np.full_like(mean, centre),
-                "deviation": np.full_like(mean, np.sqrt(spread)),
-            }
+            mean, deviation = np.full_like(mean, centre), np.full_like(mean, np.sqrt(spread))
+            mean[words], deviation[words] = 0, 1
+            return {"mean": mean, "deviation": deviation}
         # The mean of many 0.1s is not exactly 0.1; scaling must not amplify the difference to 1.
         low, high = _extremes(X)
         constant = low == high
-        return {
-            "mean": np.where(constant, low, mean),
-            "deviation": np.where(constant, 0.0, np.sqrt(square / count)),
-        }
+        mean = np.where(constant, low, mean)
+        deviation = np.where(constant, 0.0, np.sqrt(square / count))
+        mean[words], deviation[words] = 0, 1
+        return {"mean": mean, "deviation": deviation}
 
     def apply(self, X: Array, statistics: Statistics, columns: Sequence[Column]) -> Array:
         return _affine(X, statistics["mean"], statistics["deviation"])
@@ -116,6 +128,11 @@ class OneHot(PreprocessingStep):
     """
 
     kind: Literal["one_hot"] = "one_hot"
+    unknown: Unknown = Field(
+        "error",
+        description="In prediction, a value that is in no row of the training table: an error, or "
+        "0 in all columns, with a warning.",
+    )
 
     def fit(self, X: Array | LazyArray, columns: Sequence[Column]) -> Statistics:
         if not any(column.categories for column in columns):
@@ -167,6 +184,10 @@ class Impute(PreprocessingStep):
 
     def apply(self, X: Array, statistics: Statistics, columns: Sequence[Column]) -> Array:
         return np.where(np.isnan(X), statistics["fill"], X)
+
+
+def _text_columns(columns: Sequence[Column]) -> list[int]:
+    return [i for i, column in enumerate(columns) if column.categories]
 
 
 AnyStep = Annotated[Rescale | MinMax | Standardize | OneHot | Impute, Tagged()]
@@ -268,7 +289,7 @@ class Preprocessor:
         if words:
             raise SettingError(
                 ("data", "preprocess"),
-                f"column '{words[0]}' contains text; add 'one_hot' (before any scaling), "
+                f"column '{words[0]}' contains text; add 'one_hot', "
                 "or exclude the column with data.source.ignore",
             )
         return cls(tuple(steps), tuple(fitted), tuple(columns))
@@ -277,6 +298,12 @@ class Preprocessor:
     def columns_after(self) -> tuple[Column, ...]:
         """The columns of a table after all steps; empty for other data."""
         return reduce(lambda columns, step: step.columns_after(columns), self.steps, self.columns)
+
+    @property
+    def unknown(self) -> Unknown:
+        """Whether a word that is in no row of the training table is an error, or encoded as 0."""
+        ignored = any(isinstance(s, OneHot) and s.unknown == "ignore" for s in self.steps)
+        return "ignore" if ignored else "error"
 
     def __call__(self, X: Array, dtype: np.dtype[Any]) -> Array:
         """Converts raw inputs to network inputs (n, *shape after all steps) of the given type.

@@ -7,6 +7,7 @@ their libraries are not needed.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from math import isnan
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from nnkit.data.dataset import Array, Column
+from nnkit.data.tables.conversion import UNKNOWN, Unknown, encoded_as_none
 from nnkit.errors import DataError
 
 Table = Mapping[str, Array]
@@ -56,28 +58,41 @@ def table_of(X: Any) -> Table:
     return table
 
 
-def encoded(table: Table, columns: Sequence[Column]) -> Array:
+def encoded(table: Table, columns: Sequence[Column], *, unknown: Unknown = "error") -> Array:
     """Encodes the cells of a table as raw inputs (n, columns), matched by name.
 
     Args:
         table: the cells of each column by name; further columns are ignored.
         columns: the columns to encode.
+        unknown: `ignore` gives words that are not among a column's categories the index -1, with a
+            warning, instead of an error.
 
     Raises:
         DataError: a column is missing, or a cell is neither missing nor of the column's kind.
     """
     for column in columns:
         if column.name not in table:
-            raise DataError(f"no column '{column.name}'; the columns are {_some(tuple(table))}")
-    return np.column_stack([_encoded(table[column.name], column) for column in columns])
+            raise DataError(_no_column(column.name, table))
+    return np.column_stack(
+        [_encoded(table[column.name], column, unknown=unknown) for column in columns]
+    )
 
 
-def encoded_rows(X: Any, columns: Sequence[Column]) -> Array:
+def _no_column(name: str, table: Table) -> str:
+    message = f"no column '{name}'; the columns are {_some(tuple(table))}"
+    date, _, part = name.rpartition(".")
+    if date in table:
+        message += f"; compute the {part} from '{date}', as is done where a file is read"
+    return message
+
+
+def encoded_rows(X: Any, columns: Sequence[Column], *, unknown: Unknown = "error") -> Array:
     """Encodes rows of cells in the order of the columns as raw inputs (n, columns).
 
     Args:
         X: rows (n, columns), or a single row; a word may be given as such, or by its number.
         columns: the columns.
+        unknown: as for `encoded`.
 
     Raises:
         DataError: the shape differs, or a cell is neither missing nor of its column's kind.
@@ -91,16 +106,22 @@ def encoded_rows(X: Any, columns: Sequence[Column]) -> Array:
             f"{_some([column.name for column in columns])}"
         )
     return np.column_stack(
-        [_encoded(cells[:, i], column, numbered=True) for i, column in enumerate(columns)]
+        [
+            _encoded(cells[:, i], column, numbered=True, unknown=unknown)
+            for i, column in enumerate(columns)
+        ]
     )
 
 
-def wrong_words(X: Array, columns: Sequence[Column]) -> dict[int, str]:
+def wrong_words(
+    X: Array, columns: Sequence[Column], *, unknown: Unknown = "error"
+) -> dict[int, str]:
     """The rows in which a column of words has a number of no word, such as 99, 1.5 or −1.
 
     Args:
         X: raw inputs, (n, columns); NaN is a missing value.
         columns: the columns.
+        unknown: `ignore` allows -1, the index of words that are not among the categories.
 
     Returns:
         For each such row a message about its last wrong column, by the index of the row.
@@ -110,6 +131,8 @@ def wrong_words(X: Array, columns: Sequence[Column]) -> dict[int, str]:
         if column.categories:
             numbers = X[:, i]
             known = np.isin(numbers, np.arange(len(column.categories))) | np.isnan(numbers)
+            if unknown == "ignore":
+                known |= numbers == UNKNOWN
             for row in np.flatnonzero(~known).tolist():
                 found[row] = _no_word(column, f"{numbers[row]:g}")
     return found
@@ -134,20 +157,28 @@ def column_of(name: str, cells: Array) -> Column:
     return Column(name)
 
 
-def _encoded(cells: Array, column: Column, *, numbered: bool = False) -> Array:
+def _encoded(
+    cells: Array, column: Column, *, numbered: bool = False, unknown: Unknown = "error"
+) -> Array:
     """The values (n,) of a column; `numbered` if a word may be given by its number."""
     if cells.dtype.kind in "buif" and not column.categories:
         return cells.astype(np.float64)
     numbers = {word: float(i) for i, word in enumerate(column.categories)}
     values = np.full(len(cells), np.nan)
+    others: list[str] = []
     for i, cell in enumerate(cells.tolist()):
         if is_missing(cell):
             continue
         value = _word(cell, numbers, numbered) if column.categories else _number(cell)
         if value is None:
             what = _no_word(column, _text(cell)) if column.categories else _no_number(column, cell)
-            raise DataError(f"row {i + 1}: {what}")
+            if not column.categories or unknown == "error":
+                raise DataError(f"row {i + 1}: {what}")
+            others.append(f"row {i + 1}: {what}")
+            value = UNKNOWN
         values[i] = value
+    if others:
+        warnings.warn(f"{others[0]}; {encoded_as_none(len(others))}", stacklevel=2)
     return values
 
 

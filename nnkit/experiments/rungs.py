@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nnkit.data.sources.csv import Csv
-from nnkit.errors import DataError, SettingError, UsageError
+from nnkit.errors import DataError, SettingError
 from nnkit.task.config import Config, config_from
 from nnkit.task.starter import FEWEST_TO_SPLIT, suitable_steps
+from nnkit.task.table_settings import TableOptions, choose_settings
 from nnkit.task.task import Task, load_task
 
 Settings = dict[str, Any]
@@ -61,11 +61,11 @@ def question_of_table(path: Path, label: str | None, seed: int | None) -> Questi
         DataError: the file is missing or not valid CSV, or has too few rows to hold out a test set.
         UsageError: there is no such column.
     """
-    source = Csv(path=str(path), label=-1 if label is None else label)
+    source = choose_settings(path, TableOptions(label=label)).source()
     try:
         dataset = source.load()
     except SettingError as error:
-        raise UsageError(f"--label {label}: {error.message}") from None
+        raise DataError(error.message) from None
     if len(dataset.samples) < FEWEST_TO_SPLIT:
         raise DataError(
             f"{path}: {len(dataset.samples)} rows are too few to hold out a test set; "

@@ -192,20 +192,21 @@ class TrainedModel:
         X = self._raw(X)
         if not np.isfinite(X).all() and not (self.columns and not np.isinf(X).any()):
             raise DataError("NaN or infinity in the inputs")
-        for row, message in wrong_words(X, self.columns).items():
+        wrong = wrong_words(X, self.columns, unknown=self.preprocessor.unknown)
+        for row, message in wrong.items():
             raise DataError(f"row {row + 1}: {message}")
         return X
 
     def _raw(self, X: Any) -> Array:
         """Converts what users pass to raw inputs (n, *raw_shape); the values are not checked."""
         if self.columns and is_table(X):
-            return encoded(table_of(X), self.columns)
+            return encoded(table_of(X), self.columns, unknown=self.preprocessor.unknown)
         try:
             array = np.asarray(X)
         except ValueError:
             raise DataError("the samples must all have the same shape") from None
         if self.columns and array.dtype.kind not in "buif":
-            return encoded_rows(X, self.columns)
+            return encoded_rows(X, self.columns, unknown=self.preprocessor.unknown)
         if array.shape == self.raw_shape:
             array = array[None]
         if self.raw_shape[0] == 1 and array.shape[1:] == self.raw_shape[1:]:
@@ -237,10 +238,15 @@ class TrainedModel:
     def read_table(self, path: str | Path) -> Array:
         """Reads a CSV file as raw inputs (n, columns); columns are matched by name.
 
+        Words that are not in the training table are an error or, with `one_hot: {unknown: ignore}`,
+        a warning.
+
         Raises:
             DataError: the file is not CSV, a column is missing, or the model does not take tables.
         """
-        return self.config.data.source.read_table(Path(path), self.columns)
+        return self.config.data.source.read_table(
+            Path(path), self.columns, unknown=self.preprocessor.unknown
+        )
 
     def read_rows(self, path: str | Path) -> TableRows:
         """Reads a CSV file, with a message for each row that the model cannot take.
@@ -248,7 +254,9 @@ class TrainedModel:
         Raises:
             DataError: the file is not CSV, a column is missing, or the model does not take tables.
         """
-        rows = self.config.data.source.read_rows(Path(path), self.columns)
+        rows = self.config.data.source.read_rows(
+            Path(path), self.columns, unknown=self.preprocessor.unknown
+        )
         readable = np.array([i for i in range(len(rows.inputs)) if i not in rows.errors], dtype=int)
         incomplete = {
             int(readable[i]): f"{path}:{rows.lines[readable[i]]}: {message}"
@@ -270,7 +278,7 @@ class TrainedModel:
             remedy = "fill it in, or train with 'impute' in data.preprocess"
             gaps = self.preprocessor.gaps(X).items()
             missing = {row: f"column '{name}' is missing; {remedy}" for row, name in gaps}
-            return missing | wrong_words(X, self.columns)
+            return missing | wrong_words(X, self.columns, unknown=self.preprocessor.unknown)
         finite = np.isfinite(X).reshape(len(X), -1).all(axis=1)
         return dict.fromkeys(np.flatnonzero(~finite).tolist(), "it contains NaN or infinity")
 
@@ -404,9 +412,15 @@ class TrainedModel:
     def _read_labelled(self, place: Path) -> Samples:
         source = self.config.data.source
         if self.columns and self.config.data.targets == "inputs":
-            inputs = source.read_table(place, self.columns)
+            inputs = source.read_table(place, self.columns, unknown=self.preprocessor.unknown)
             return Samples(inputs, np.zeros((len(inputs), 1)))
-        return source.read_labelled(place, self.columns, self.info.get("label", ""), self.classes)
+        return source.read_labelled(
+            place,
+            self.columns,
+            self.info.get("label", ""),
+            self.classes,
+            unknown=self.preprocessor.unknown,
+        )
 
     def __repr__(self) -> str:
         layers = ", ".join(str(stage.spec.tag()) for stage in self.model.stages)

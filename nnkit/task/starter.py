@@ -3,79 +3,271 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from textwrap import wrap
+from typing import Any
 
 import numpy as np
 
-from nnkit.config.yaml import dump_yaml
 from nnkit.data.dataset import Dataset
-from nnkit.data.sources.csv import Csv
-from nnkit.errors import DataError
+from nnkit.data.sources.arrays import Npy, Npz, archive_names
+from nnkit.data.sources.image_folder import ImageFolder
+from nnkit.data.tables.column_report import ColumnReport
+from nnkit.data.tables.quoting import in_yaml
+from nnkit.errors import DataError, SettingError, UsageError
+from nnkit.task.starter_network import suitable_network
+from nnkit.task.table_settings import TableOptions, choose_settings
 from nnkit.text import legible
 
-
-def starter_for_mnist() -> str:
-    """A commented config for handwritten digits."""
-    return _template("mnist")
-
-
 FEWEST_TO_SPLIT = 20  # rows; with fewer, a tenth of them is too small a validation set
+WIDTH = 96  # characters of a line
+SMALLEST_IMAGE = 8  # pixels of the shorter side, which is halved twice
+# Names of inputs, and of the targets that belong to them: of arrays, or of files.
+PAIRS = (
+    ("inputs", "targets"),
+    ("X", "y"),
+    ("x", "y"),
+    ("data", "target"),
+    ("images", "labels"),
+    ("X_train", "y_train"),
+    ("x_train", "y_train"),
+)
 
 
-def starter_for_csv(path: Path, label: str | None, folder: Path) -> str:
-    """A commented config for a table; task, classes, text columns and missing values are detected.
+@dataclass(frozen=True, slots=True)
+class Starter:
+    """A starter config.
+
+    Attributes:
+        text: the config.
+        columns: what each column of a table contains, and becomes; empty for other data.
+        remarks: what was decided about the data, and why.
+    """
+
+    text: str
+    columns: tuple[ColumnReport, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+def starter_for(data: Path | None, options: TableOptions, folder: Path) -> Starter:
+    """A commented config for MNIST, a table, a folder of pictures, or arrays.
 
     Args:
-        path: the CSV file.
-        label: the column to predict; None for the last.
-        folder: the folder of the config, to which the path of the table is made relative.
+        data: the file or folder; None for MNIST.
+        options: what the user says about a table.
+        folder: the folder of the config, to which paths are made relative.
 
     Raises:
-        DataError: the file is missing or not valid CSV, or its name is not UTF-8.
+        DataError: the data is missing or not valid, or its name is not UTF-8.
+        UsageError: an option does not apply to the data.
     """
-    place = os.path.relpath(str(path), str(folder))
+    is_table = data is not None and not data.is_dir() and data.suffix not in (".npz", ".npy")
+    if not is_table and options != TableOptions():
+        raise UsageError("--label and the options after it are for tables; give a table")
+    if data is None:
+        return Starter(_template("mnist"))
+    place = os.path.relpath(str(data), str(folder))
     if legible(place) != place:
         raise DataError(
-            f"{path}: its name is not UTF-8, so a config cannot contain it; rename it first"
+            f"{data}: its name is not UTF-8, so a config cannot contain it; rename it first"
         )
-    source = Csv(path=str(path), label=-1 if label is None else label)
-    dataset = source.load()
-    inputs = dataset.samples.inputs
-    split = "{validation: 0.1, test: 0.2}  # for monitoring, and for the final evaluation"
-    regularization = "{l2: 0.0001, early_stopping: 20}"
-    if len(inputs) < FEWEST_TO_SPLIT:
-        split = "{validation: 0, test: 0}  # too few rows to hold out"
-        regularization = "{l2: 0.0001}"
-    return _template("csv").format(
-        split=split,
-        regularization=regularization,
-        path=_scalar(place),
-        label=_scalar(dataset.label),
+    if is_table:
+        return _for_table(data, options, place)
+    if data.is_dir():
+        return _for_folder(data, place)
+    return _for_archive(data, place) if data.suffix == ".npz" else _for_npy(data, place)
+
+
+def _for_table(path: Path, options: TableOptions, place: str) -> Starter:
+    chosen = choose_settings(path, options)
+    source = chosen.source()
+    try:
+        dataset = source.load()
+    except SettingError as error:
+        raise DataError(error.message) from None
+    text = _template("vectors").format(
+        source=_source({**chosen.settings, "path": place}, chosen.reasons),
+        rows=_count(len(dataset.samples), "row"),
         inputs=_count(len(dataset.columns), "input"),
-        rows=_count(len(inputs), "row"),
-        task=f"{len(dataset.classes)} classes" if dataset.classes else "a number",
-        steps=", ".join(suitable_steps(dataset)),
-        outputs=len(dataset.classes) if dataset.classes else 1,
-        loss="cross_entropy" if dataset.classes else "squared_error",
+        steps=_flow(suitable_steps(dataset))[1:-1],
+        **_parts(dataset),
+    )
+    columns = source.column_report()
+    remarks = (*chosen.remarks(), _taken_for(columns, dataset), *dataset.notices)
+    return Starter(text, columns, remarks)
+
+
+def _taken_for(columns: Sequence[ColumnReport], dataset: Dataset) -> str:
+    """A message on what the label was taken for, and how to change it."""
+    label = next(column.profile for column in columns if column.role == "label")
+    if dataset.classes is None:
+        hint = "; --task classification predicts classes" if label.whole else ""
+        return f"label '{label.name}': taken as a number{hint}"
+    kind = "different whole numbers" if label.whole and not label.odd_cells else "different words"
+    hint = "; --task regression predicts a number" if label.numbers == label.present else ""
+    return (
+        f"label '{label.name}' has {label.distinct:,} {kind}: taken as "
+        f"{len(dataset.classes):,} classes{hint}"
     )
 
 
-def suitable_steps(dataset: Dataset) -> list[str]:
-    """The preprocessing steps that a table needs: for missing values, words and scales."""
-    return [
-        *(["impute"] if np.isnan(dataset.samples.inputs).any() else []),
-        *(["one_hot"] if any(column.categories for column in dataset.columns) else []),
-        "standardize",
-    ]
+def suitable_steps(dataset: Dataset) -> list[Any]:
+    """The preprocessing steps that a table needs, as in a config.
+
+    Missing values are always filled in, because a cell that is never missing in training may be
+    missing in prediction; an unknown word is encoded as none of the known ones. Scaling comes
+    before encoding, because a rare word would become a large number.
+    """
+    steps: list[Any] = ["impute", "standardize"]
+    if any(column.categories for column in dataset.columns):
+        steps.append({"one_hot": {"unknown": "ignore"}})
+    return steps
+
+
+def _for_folder(path: Path, place: str) -> Starter:
+    source = ImageFolder(path=str(path))
+    dataset = source.load()
+    text = _template("pictures").format(
+        source=_source({"kind": "image_folder", "path": place, "size": [28, 28]}, {}),
+        samples=_count(len(dataset.samples), "picture"),
+        steps="scale",
+        **_parts(dataset),
+    )
+    return Starter(text, remarks=(_classes_in_words(dataset),))
+
+
+def _for_archive(path: Path, place: str) -> Starter:
+    names = archive_names(path)
+    settings: dict[str, Any] = {"kind": "npz", "path": place}
+    for inputs, targets in PAIRS:
+        if inputs in names and targets in names:
+            settings |= {"inputs": inputs, "targets": targets}
+            break
+    else:
+        expected = ", ".join(f"{inputs} and {targets}" for inputs, targets in PAIRS)
+        raise DataError(f"{path}: contains {', '.join(names)}; expected arrays named {expected}")
+    test = {
+        key: name.removesuffix("_train") + "_test"
+        for key, name in (("test_inputs", inputs), ("test_targets", targets))
+    }
+    if set(test.values()) <= set(names):
+        settings |= test
+    return _for_arrays(Npz.model_validate({**settings, "path": str(path)}).load(), settings)
+
+
+def _for_npy(path: Path, place: str) -> Starter:
+    for inputs, targets in PAIRS:
+        other = path.with_name(path.name.replace(inputs, targets, 1))
+        if inputs in path.name and other.exists():
+            source = Npy(inputs=str(path), targets=str(other))
+            beside = str(Path(place).with_name(other.name))
+            return _for_arrays(source.load(), {"kind": "npy", "inputs": place, "targets": beside})
+    raise DataError(
+        f"{path}: no targets found beside it; name the files such as inputs.npy and targets.npy, "
+        "or X.npy and y.npy"
+    )
+
+
+def _for_arrays(dataset: Dataset, settings: Mapping[str, Any]) -> Starter:
+    shape = dataset.input_shape
+    pictures = len(shape) == 3 and min(shape[1:]) >= SMALLEST_IMAGE
+    grey = dataset.samples.inputs.dtype == np.uint8
+    size = int(np.prod(shape))
+    text = _template("pictures" if pictures else "vectors").format(
+        source=_source(settings, {}),
+        samples=_count(len(dataset.samples), "sample"),
+        rows=_count(len(dataset.samples), "sample"),
+        inputs=_count(size, "input"),
+        steps="scale" if grey else "standardize",
+        **_parts(dataset),
+    )
+    if len(shape) > 1 and not pictures:
+        text = text.replace("    - dense:", "    - flatten\n    - dense:", 1)
+    return Starter(text, remarks=(_classes_in_words(dataset),))
+
+
+def _classes_in_words(dataset: Dataset) -> str:
+    if dataset.classes is None:
+        return f"targets: taken as {_count(int(dataset.samples.targets.shape[1]), 'number')}"
+    names = ", ".join(dataset.classes[:10]) + (", …" if len(dataset.classes) > 10 else "")
+    return f"targets: taken as {len(dataset.classes):,} classes: {names}"
+
+
+def _parts(dataset: Dataset) -> dict[str, Any]:
+    """The parts of a template that depend on the number of samples and the targets."""
+    samples = len(dataset.samples)
+    classes = None if dataset.classes is None else len(dataset.classes)
+    network = suitable_network(samples)
+    split = "{validation: 0.1, test: 0.2}  # for monitoring, and for the final evaluation"
+    regularization = network.regularization
+    if dataset.test is not None:
+        split = "{validation: 0.1}  # for monitoring; the test set is the data's own"
+    elif samples < FEWEST_TO_SPLIT:
+        split = "{validation: 0, test: 0}  # too few rows to hold out"
+        regularization = {k: v for k, v in regularization.items() if k != "early_stopping"}
+    outputs = classes or int(dataset.samples.targets.shape[1])
+    return {
+        "split": split,
+        "target": "" if classes else "  target: standardize  # undone in predictions and metrics\n",
+        "task": f"{classes} classes" if classes else "a number",
+        "hidden": network.hidden,
+        "outputs": outputs,
+        "loss": "cross_entropy" if classes else "squared_error",
+        "optimizer": _flow(network.optimizer),
+        "regularization": _flow(regularization),
+        "training": _flow(network.training),
+    }
+
+
+def _source(settings: Mapping[str, Any], reasons: Mapping[tuple[str, ...], str]) -> str:
+    """The source's settings as lines of a config, with the reasons above them."""
+    short = f"  source: {_flow(settings)}"
+    if not reasons and len(short) <= WIDTH:
+        return short
+    lines = ["  source:"]
+    for name, value in settings.items():
+        lines += _comment(reasons.get((name,)), 4)
+        items = [(item, reason) for (key, *item), reason in reasons.items() if key == name and item]
+        if not items:
+            lines.append(f"    {name}: {_flow(value)}")
+            continue
+        lines.append(f"    {name}:")
+        said = ""
+        for item in value:
+            reason = reasons.get((name, str(item)), "")
+            lines += _comment(reason if reason != said else None, 6)
+            said = reason
+            if isinstance(value, Mapping):
+                lines.append(f"      {_flow(item)}: {_flow(value[item])}")
+            else:
+                lines.append(f"      - {_flow(item)}")
+    return "\n".join(lines)
+
+
+def _comment(text: str | None, indent: int) -> list[str]:
+    if not text:
+        return []
+    text = "".join(c if c.isprintable() else " " for c in legible(text))
+    prefix = " " * indent + "# "
+    return wrap(text, WIDTH, initial_indent=prefix, subsequent_indent=prefix)
+
+
+def _flow(value: Any) -> str:
+    """A value in YAML's flow style."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_flow(k)}: {_flow(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_flow, value)) + "]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return in_yaml(value) if isinstance(value, str) else str(value)
 
 
 def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'s' * (number != 1)}"
-
-
-def _scalar(text: str) -> str:
-    return dump_yaml(text).removesuffix("...\n").strip()
 
 
 def _template(name: str) -> str:

@@ -26,6 +26,7 @@ from nnkit.nn.model import Model
 from nnkit.nn.params import Array, Shape
 from nnkit.task.class_weights import class_weights, counted, weights_of
 from nnkit.task.config import Config, ConfigLike, load_config
+from nnkit.task.input_scales import scale_notices
 from nnkit.task.notices import split_notices
 from nnkit.task.targets import (
     AnyTargets,
@@ -110,6 +111,16 @@ class Task:
         one = self.preprocessor(self.sets["train"].inputs[:1], self.dtype)
         return tuple(one.shape[1:])
 
+    @cached_property
+    def notices(self) -> tuple[str, ...]:
+        """Messages to the user: what the data was taken for, its scale, and what its sets lack."""
+        averaged = self.config.data.split.folds is not None
+        sets = split_notices(self.sets, self.classes, averaged=averaged)
+        inputs = self.preprocessor.apply(self.sets["train"].inputs, self.dtype)
+        names = [column.name for column in self.preprocessor.columns_after]
+        found = scale_notices(inputs, self.config.data.preprocess, names)
+        return (*self.dataset.notices, *sets, *found)
+
     @property
     def classes(self) -> tuple[str, ...] | None:
         """The names of the classes to predict; None for real targets."""
@@ -124,12 +135,6 @@ class Task:
             return "numbers"
         every = all(are_labels(samples.targets, self.config.loss) for samples in self.sets.values())
         return "labels" if every else "numbers"
-
-    @cached_property
-    def notices(self) -> tuple[str, ...]:
-        """Notices about the sets: absent classes, and sets too small to rely on."""
-        averaged = self.config.data.split.folds is not None
-        return tuple(split_notices(self.sets, self.classes, averaged=averaged))
 
     @cached_property
     def class_weights(self) -> Array | None:
@@ -314,8 +319,9 @@ def check_data(config: ConfigLike) -> dict[str, Any]:
 
     Returns:
         `raw_shape` and `input_shape` of one sample, `target` in words, `classes`, the number of
-        `missing` values, `bytes`, for each of `sets` the number of `samples` and of those
-        `per_class`, and `notices` about them.
+        `missing` values, `bytes`, `columns` (what each column of a table contains), `notices`
+        (messages about the data), and for each of `sets` the number of `samples` and of those
+        `per_class`.
 
     Raises:
         ConfigError: the split or the preprocessing does not fit the data.
@@ -327,7 +333,8 @@ def check_data(config: ConfigLike) -> dict[str, Any]:
         for samples in task.sets.values():
             for part in chunks(samples.inputs):
                 task.preprocessor(part, task.dtype)
-    report = describe_data(task.dataset, task.sets, task.input_shape)
+    columns = config.data.source.column_report()
+    report = describe_data(task.dataset, task.sets, task.input_shape, columns)
     if config.data.targets == "inputs":
         report["target"] = f"the inputs, {prod(task.input_shape)} real number(s)"
     elif task.target_kind == "labels":

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
+import nnkit
 from tests.cli.program import TABLES, Program
 
 
@@ -20,20 +23,43 @@ def test_it_overwrites_nothing(program: Program, tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("mine")
     answer = program("init")
     assert (answer.code, answer.out) == (2, "")
-    assert answer.errors == ["config.yaml already exists; choose another name"]
+    assert answer.errors == ["config.yaml already exists; choose another name with -o"]
     assert (tmp_path / "config.yaml").read_text() == "mine"
 
 
 def test_a_folder_that_is_not_is_named(program: Program) -> None:
-    answer = program("init", "nowhere/c.yaml")
+    answer = program("init", "-o", "nowhere/c.yaml")
     assert answer.code == 2
     assert answer.errors == ["nowhere/c.yaml: no such folder: nowhere"]
 
 
-def test_a_label_needs_a_table(program: Program) -> None:
-    answer = program("init", "--label", "species")
-    assert answer.code == 2
-    assert answer.errors == ["--label needs --csv"]
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (("--label", "species"), "--label and the options after it are for tables; give a table"),
+        (("c.yaml",), "c.yaml is a config; `nnkit init -o c.yaml` writes one for MNIST, "),
+        (("t.csv", "--delimiter", "tabs"), "--delimiter tabs: expected one character, tab or sp"),
+        (("t.csv", "--task", "regression"), "--task regression: t.csv: column 'b' holds words, s"),
+        (("t.csv", "--label", "c"), "--label c: t.csv: no column 'c'; available: a, b"),
+        (("missing.csv",), "missing.csv: no such file"),
+        (("missing.npz",), "missing.npz: no such file"),
+    ],
+)
+def test_mistakes_say_what_to_do_and_leave_no_config(
+    program: Program, tmp_path: Path, arguments: tuple[str, ...], error: str
+) -> None:
+    (tmp_path / "t.csv").write_text("a,b\n1,x\n2,y\n3,x\n")
+    answer = program("init", *arguments)
+    assert answer.code in (2, 3)
+    assert answer.errors[0].startswith(error)
+    assert list(tmp_path.glob("*.yaml")) == []
+
+
+def test_the_former_spelling_works_and_names_the_new_one(program: Program, tmp_path: Path) -> None:
+    answer = program("init", "c.yaml", "--csv", TABLES / "iris.csv")
+    assert answer.code == 0
+    assert answer.err.startswith("`nnkit init --csv` is now `nnkit init ")
+    assert (tmp_path / "c.yaml").exists()
 
 
 # Nothing can be held out of four rows, as in xor.csv.
@@ -41,8 +67,8 @@ def test_a_label_needs_a_table(program: Program) -> None:
     "table", sorted(set(TABLES.glob("*.csv")) - {TABLES / "xor.csv"}), ids=lambda path: path.stem
 )
 def test_fitted_to_a_table_it_fits(program: Program, table: Path) -> None:
-    assert program("init", "c.yaml", "--csv", table).code == 0
-    assert program("config", "validate", "c.yaml", "--data").code == 0
+    assert program("init", table).code == 0
+    assert program("config", "validate", f"{table.stem}.yaml", "--data").code == 0
 
 
 def test_fitted_to_words_and_missing_values_it_trains(program: Program, tmp_path: Path) -> None:
@@ -54,36 +80,142 @@ def test_fitted_to_words_and_missing_values_it_trains(program: Program, tmp_path
     folder.mkdir()
     (folder / "t: 1.csv").write_text("\n".join(['city,"age: #",is it?,"a,b"', *rows]))
     (tmp_path / "configs").mkdir()
-    program("init", "configs/c.yaml", "--csv", "my tables/t: 1.csv", "--label", "is it?")
+    program("init", "my tables/t: 1.csv", "--label", "is it?", "-o", "configs/c.yaml")
     text = (tmp_path / "configs" / "c.yaml").read_text()
-    assert "preprocess: [impute, one_hot, standardize]" in text
+    assert "preprocess: [impute, standardize, {one_hot: {unknown: ignore}}]" in text
     assert "# 60 rows, 3 inputs, to predict 2 classes." in text
     answer = program("train", "configs/c.yaml", "--set", "training.epochs=2", "--quiet")
     assert answer.code == 0, answer.err
     assert "accuracy" in answer.out
 
 
-@pytest.mark.parametrize(
-    ("table", "label", "code", "why"),
+ROWS = 60
+MESSY = "\n".join(
     [
-        ("missing.csv", "b", 3, "missing.csv: no such file"),
-        ("t.csv", "a", 3, "t.csv:3: the label 'a' is missing"),
-        ("t.csv", "c", 2, "no column 'c'; available: a, b"),
+        "Sales 2024",
+        "id;price;sold on;plan;country;postcode;won",
+        *(
+            f"u{i};{'~' * (i == 9)}{i * 37 % 101},{i % 10};{i % 28 + 1}.{i % 12 + 1}.2024;"
+            f"{i % 3 or '3+'};DE;{'?' if i == 7 else i % 90};{'yes' if i % 2 else 'no'}"
+            for i in range(ROWS)
+        ),
+        "Total;1.000,5;;;;;yes",
+    ]
+)
+
+
+def test_everything_that_was_decided_is_in_the_config_and_said(
+    program: Program, tmp_path: Path
+) -> None:
+    (tmp_path / "t.csv").write_text(MESSY)
+    answer = program("init", "t.csv")
+    assert answer.code == 0, answer.err
+    text = (tmp_path / "t.yaml").read_text(encoding="utf-8")
+    for line, said in (
+        ("    task: classification", "taken as 2 classes"),
+        ('    delimiter: ";"', "cells are separated by semicolons"),
+        ("    skip_rows: 1", "above the table, line 1 holds 'Sales 2024'"),
+        ('    decimal: ","', "column 'price' holds numbers such as '0,0'"),
+        ("      # line 63, 'Total', is a total\n      - 63", "leave_out: [63]"),
+        ("      # column 'country' never changes\n      - country", "ignore: [country]"),
+        ("      sold on: {parts: [elapsed_days, month, weekday], order: day_first}", "dates"),
+        ('      - "~30,9"', "59 of 60 cells are numbers, but line 12 holds '~30,9'"),
+    ):
+        assert line in text
+        assert said in answer.err
+    assert "      - id\n" in text
+    assert max(map(len, answer.err.splitlines())) <= 80
+    assert program("data", "check", "t.yaml").code == 0
+
+
+def test_the_report_as_json(program: Program, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(MESSY)
+    found = program("init", "t.csv", "--json").json
+    assert found["config"] == "t.yaml"
+    kinds = {column["name"]: column["kind"] for column in found["columns"]}
+    assert kinds == {
+        "id": "unique",
+        "price": "numbers",
+        "sold on": "dates",
+        "plan": "words",
+        "country": "constant",
+        "postcode": "numbers",
+        "won": "words",
+    }
+    assert any("taken as 2 classes" in remark for remark in found["remarks"])
+
+
+def test_what_the_user_says_goes_before_what_is_found_out(program: Program, tmp_path: Path) -> None:
+    rows = "\n".join(f"{i}.5|{i % 5}|{'none yet' if i == 3 else i}" for i in range(40))
+    (tmp_path / "t.txt").write_text(f"{rows}\n")
+    options = ("--task", "regression", "--delimiter", "|", "--no-header", "--missing", "none yet")
+    answer = program("init", "t.txt", "--label", "1", *options)
+    assert answer.code == 0, answer.err
+    text = (tmp_path / "t.yaml").read_text()
+    for line in ("label: 1", "task: regression", 'delimiter: "|"', "header: false"):
+        assert f"    {line}\n" in text
+    assert "also_missing: [none yet]" in text
+    assert "loss: squared_error" in text
+
+
+@pytest.mark.parametrize(
+    ("labels", "task"),
+    [
+        ([str(i % 3) for i in range(30)], "3 different whole numbers: taken as 3 classes; --task"),
+        ([str(i) for i in range(15)], "label 'y': taken as a number; --task classification"),
+        ([f"{i % 2}.5" for i in range(30)], "label 'y': taken as a number"),
+        (["yes", "no"] * 10, "2 different words: taken as 2 classes"),
     ],
 )
-def test_a_table_that_will_not_do_leaves_no_config(
-    program: Program, tmp_path: Path, table: str, label: str, code: int, why: str
+def test_it_says_what_the_label_is_taken_for(
+    program: Program, tmp_path: Path, labels: list[str], task: str
 ) -> None:
-    (tmp_path / "t.csv").write_text("a,b\n1,x\n,y\n")
-    answer = program("init", "c.yaml", "--csv", table, "--label", label)
-    assert answer.code == code
-    assert why in answer.errors[0]
-    assert not (tmp_path / "c.yaml").exists()
+    rows = "\n".join(f"{i * 7 % 11}.5,{label}" for i, label in enumerate(labels))
+    (tmp_path / "t.csv").write_text(f"x,y\n{rows}\n")
+    answer = program("init", "t.csv")
+    assert task in " ".join(answer.err.split())
 
 
 def test_one_input_is_not_inputs(program: Program, tmp_path: Path) -> None:
     rows = "\n".join(f"{i},{i % 2}" for i in range(1_200))
     (tmp_path / "t.csv").write_text(f"a,b\n{rows}\n", encoding="utf-8")
-    assert program("init", "--csv", "t.csv").code == 0
-    first = (tmp_path / "config.yaml").read_text(encoding="utf-8").splitlines()[0]
+    assert program("init", "t.csv").code == 0
+    first = (tmp_path / "t.yaml").read_text(encoding="utf-8").splitlines()[0]
     assert first == "# 1,200 rows, 1 input, to predict 2 classes."
+
+
+def test_pictures_in_folders(program: Program, tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        for i in range(12):
+            Image.new("L", (30, 30), 20 * i).save(tmp_path / "pets" / name / f"{i}.png")
+    answer = program("init", "pets")
+    assert "targets: taken as 2 classes: cat, dog" in answer.err
+    short = ("--set", "training.epochs=1", "--quiet")
+    assert program("train", "pets.yaml", *short).code == 0
+
+
+@pytest.mark.parametrize("shape", [(40, 5), (40, 12, 10), (40, 2, 3, 3)])
+@pytest.mark.parametrize("names", [("inputs", "targets"), ("X_train", "y_train")])
+def test_arrays(
+    program: Program, tmp_path: Path, shape: tuple[int, ...], names: tuple[str, str]
+) -> None:
+    X, y = np.arange(np.prod(shape)).reshape(shape) % 7 / 7, np.arange(len(np.empty(shape))) % 3
+    arrays = {names[0]: X, names[1]: y}
+    if names[0] == "X_train":
+        arrays |= {"X_test": X[:9], "y_test": y[:9]}
+    np.savez(tmp_path / "a.npz", **arrays)  # type: ignore[arg-type]
+    assert program("init", "a.npz").code == 0
+    config = nnkit.load_config(tmp_path / "a.yaml")
+    assert config.data.split.test == (None if names[0] == "X_train" else 0.2)
+    answer = program("train", "a.yaml", "--set", "training.epochs=1", "--quiet")
+    assert answer.code == 0, answer.err
+
+
+def test_two_files_of_arrays(program: Program, tmp_path: Path) -> None:
+    np.save(tmp_path / "a-inputs.npy", np.arange(80.0).reshape(40, 2) % 7)
+    answer = program("init", "a-inputs.npy")
+    assert (answer.code, "no targets found beside it" in answer.errors[0]) == (3, True)
+    np.save(tmp_path / "a-targets.npy", np.arange(40.0))
+    assert program("init", "a-inputs.npy").code == 0
+    assert program("train", "a-inputs.yaml", "--set", "training.epochs=1", "-q").code == 0

@@ -153,7 +153,7 @@ def test_a_bad_file_is_reported_and_the_rest_is_predicted_with_exit_3(
 
 
 def test_numbers_where_the_target_is_one(program: Program, tmp_path: Path) -> None:
-    program("init", "c.yaml", "--csv", TABLES / "diabetes.csv")
+    program("init", TABLES / "diabetes.csv", "-o", "c.yaml")
     run = program("train", "c.yaml", "--set", "training.epochs=1", "--json").json["run"]
     found = program("predict", TABLES / "diabetes.csv", "-c", run, "--json").json["inputs"]
     assert len(found) == 442

@@ -57,7 +57,7 @@ CALLS: dict[str, tuple[object, ...]] = {
     "show schedule": (IRIS,),
     "show filters": (PICTURE, "-o", "größe→.png"),
     "trace": (XOR,),
-    "init": ("größe→.yaml",),
+    "init": ("-o", "größe→.yaml"),
 }
 FAILS = {"predict": 3, "tune": 3}  # RUN does not accept pictures, and no trial is there to show
 
@@ -239,8 +239,8 @@ class TestFullDevice:
 
 # Every command that writes a file, and the file that fails on a full disk.
 WRITES: dict[str, tuple[tuple[object, ...], str]] = {
-    "init": (("c.yaml",), "c.yaml"),
-    "init --csv": (("c.yaml", "--csv", TABLES / "iris.csv"), "c.yaml"),
+    "init": (("-o", "c.yaml"), "c.yaml"),
+    "init --label": ((TABLES / "iris.csv", "--label", "species", "-o", "c.yaml"), "c.yaml"),
     "train": ((IRIS, *SHORT), "runs/iris-mlp-*/config.yaml"),
     "eval": (("RUN", "--predictions", "p.csv"), "p.csv"),
     "predict -o": ((TABLES / "iris.csv", "-c", "RUN", "-o", "o.csv"), "o.csv"),
@@ -356,9 +356,9 @@ class TestNamesThatAreNotUtf8:
 
     def test_a_config_cannot_name_such_a_table(self, program: Program, odd: Path) -> None:
         shutil.copy(TABLES / "iris.csv", odd / "t.csv")
-        answer = program("init", "c.yaml", "--csv", odd / "t.csv")
+        answer = program("init", odd / "t.csv", "-o", "c.yaml")
         assert answer.code == 3
         why = "its name is not UTF-8, so a config cannot contain it; rename it first"
         assert answer.errors[0].endswith(rf"caf\xe9/t.csv: {why}")
-        assert program("init", odd / "c.yaml", "--csv", odd / "t.csv").code == 0
+        assert program("init", odd / "t.csv", "-o", odd / "c.yaml").code == 0
         assert program("config", "validate", odd / "c.yaml", "--data").code == 0

@@ -21,6 +21,7 @@ def test_classes_and_missing_values_are_counted() -> None:
         "target": "'answer', 3 classes",
         "classes": ["no", "yes", "maybe"],
         "missing": 4,
+        "columns": [],
         "bytes": 64,
         "sets": {
             "train": {"samples": 3, "per_class": [1, 2, 0]},

@@ -218,3 +218,37 @@ def test_statistics_are_kept_with_the_model(steps: list[Any], tmp_path: Path) ->
     targets = np.asarray(task.sets["test"].targets)
     right = model.predict(task.sets["test"].inputs) == targets.astype(str)
     assert right.mean() == run.summary["results"]["test"]["accuracy"]
+
+
+@pytest.mark.parametrize("tag", ["standardize", "minmax", "scale", {"standardize": "all"}])
+def test_scaling_before_one_hot_leaves_words_alone(tag: Any, tmp_path: Path) -> None:
+    source = write_csv(tmp_path / "t.csv", table(60))
+    steps = [["impute", tag, "one_hot"], ["impute", "one_hot"]]
+    scaled, plain = (load_task(small_config(source, preprocess=each)) for each in steps)
+    inputs = np.asarray(scaled.sets["train"].inputs)
+    found, expected = (task.preprocessor(inputs, FLOAT64) for task in (scaled, plain))
+    np.testing.assert_array_equal(found[:, 1:4], expected[:, 1:4])
+    assert (found[:, 0] != expected[:, 0]).any()
+
+
+def test_an_unknown_word_can_be_encoded_as_none_of_the_known_ones(tmp_path: Path) -> None:
+    source = write_csv(tmp_path / "t.csv", table(60))
+    new = tmp_path / "new.csv"
+    new.write_text("row,colour,weight\n1,red,2\n2,purple,3\n3,pink,4\n4,,5\n")
+    for unknown in ("error", "ignore"):
+        steps = ["impute", "standardize", {"one_hot": {"unknown": unknown}}]
+        config = small_config(source, preprocess=steps)
+        model = nnkit.train(config, runs=tmp_path / "runs").load()
+        if unknown == "error":
+            with pytest.raises(
+                DataError, match=r"new.csv:3: column 'colour': 'purple' is not amon"
+            ):
+                model.read_table(new)
+            continue
+        with pytest.warns(
+            UserWarning, match=r"new.csv:3: .*'purple'.*; 2 rows are encoded as none"
+        ):
+            X = model.read_table(new)
+        encoded = model.preprocessor(X, FLOAT64)[:, 1:4]
+        assert encoded[:3].tolist() == [[0, 0, 1], [0, 0, 0], [0, 0, 0]]
+        assert encoded[3].sum() == 1

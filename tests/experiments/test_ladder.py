@@ -60,7 +60,7 @@ def test_accuracies_and_intervals(digits: tuple[Question, Path, Ladder]) -> None
         correct = int((1 - rung.errors).sum())
         expected = stats.binomtest(correct, len(targets)).proportion_ci(method="wilson")
         np.testing.assert_allclose((score.low, score.high), (expected.low, expected.high))
-    assert [rung.parameters for rung in ladder.rungs] == [0, 650, 650, 650, 2410]
+    assert [rung.parameters for rung in ladder.rungs] == [0, 620, 620, 620, 2314]
     assert all(rung.seconds > 0 for rung in models)
 
 

@@ -20,7 +20,8 @@ from nnkit.experiments.rungs import (
 )
 from nnkit.random import generator
 from nnkit.task.config import config_from
-from nnkit.task.starter import starter_for_csv
+from nnkit.task.starter import starter_for
+from nnkit.task.table_settings import TableOptions
 from nnkit.task.task import load_task
 from nnkit.training.plan import pace
 from tests.training.configs import TABLES, diabetes, iris, pictures
@@ -107,7 +108,7 @@ def test_a_table_is_split_and_preprocessed_as_by_a_starter_config(
 ) -> None:
     starter = tmp_path / "starter.yaml"
     path = TABLES / f"{table}.csv"
-    starter.write_text(starter_for_csv(path, None, tmp_path))
+    starter.write_text(starter_for(path, TableOptions(), tmp_path).text)
     data = nnkit.load_config(starter).data
     asked = question(table)
     assert asked.task.config.data.split == data.split
@@ -124,8 +125,8 @@ def test_a_table_with_words_and_gaps(tmp_path: Path) -> None:
     asked = question_of_table(path, "label", None)
     assert [step.tag() for step in asked.task.config.data.preprocess] == [
         "impute",
-        "one_hot",
         "standardize",
+        "one_hot",
     ]
     assert asked.name == "my-table--1-"
     assert all(config.name.startswith("my-table--1--ladder-") for _, config in rungs(asked))

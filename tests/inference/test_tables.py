@@ -11,7 +11,8 @@ import pytest
 
 import nnkit
 from nnkit.data.dataset import Column
-from nnkit.data.sources.csv import Csv
+from nnkit.data.records import encoded, table_of
+from nnkit.data.sources.csv import Csv, DateColumn
 from nnkit.errors import DataError, UsageError
 from nnkit.task.config import config_from
 
@@ -24,11 +25,15 @@ def write_table(path: Path, rows: Any = ROWS, header: str = "size,colour,sold") 
     return path
 
 
-def trained_on(folder: Path, **source: Any) -> nnkit.TrainedModel:
+def trained_on(folder: Path, unknown: str = "error", **source: Any) -> nnkit.TrainedModel:
     config = config_from(
         {
             "name": "words",
-            "data": {"source": source, "split": {"test": 0.2}, "preprocess": ["one_hot"]},
+            "data": {
+                "source": source,
+                "split": {"test": 0.2},
+                "preprocess": [{"one_hot": {"unknown": unknown}}],
+            },
             "architecture": {"layers": [{"dense": 1}]},
             "activation": {"output": "sigmoid"},
             "loss": "binary_cross_entropy",
@@ -166,3 +171,96 @@ def test_a_table_without_a_header_has_its_label_by_index(tmp_path: Path) -> None
     source = Csv(path="t.csv", header=False, label=2)
     samples = source.read_labelled(path, columns, "2", ("no", "yes"))
     assert np.asarray(samples.targets).tolist() == [1, 0]
+
+
+# Words that are not in the training table
+
+
+@pytest.fixture(scope="module")
+def lenient(tmp_path_factory: pytest.TempPathFactory) -> nnkit.TrainedModel:
+    """A model that takes any word, trained with one_hot: {unknown: ignore}."""
+    folder = tmp_path_factory.mktemp("lenient")
+    table = str(write_table(folder / "t.csv"))
+    return trained_on(folder, "ignore", kind="csv", path=table, label="sold")
+
+
+def test_unknown_words_are_taken_alike_from_files_and_from_memory(
+    lenient: nnkit.TrainedModel, tmp_path: Path
+) -> None:
+    path = write_table(tmp_path / "new.csv", [("1", "green", "no"), ("big", "red", "yes")])
+    with pytest.warns(UserWarning, match=r"new\.csv:2: column 'colour': 'green' is not among"):
+        rows = lenient.read_rows(path)
+    np.testing.assert_array_equal(rows.inputs, [[1, -1], [np.nan, 1]])
+    assert rows.errors == {1: f"{path}:3: column 'size': 'big' is not a number"}
+    expected = lenient.outputs(rows.inputs[:1])
+    table: list[Any] = [{"size": [1], "colour": ["green"]}, [[1, "green"]]]
+    for X in table:
+        with pytest.warns(UserWarning, match="row 1: column 'colour': 'green' is not among"):
+            np.testing.assert_array_equal(lenient.outputs(X), expected)
+    with pytest.raises(DataError, match="column 'colour': '-2' is not among"):
+        lenient.outputs([[1.0, -2.0]])
+
+
+def test_other_data_may_have_unknown_words(lenient: nnkit.TrainedModel, tmp_path: Path) -> None:
+    path = write_table(tmp_path / "new.csv", [("1", "green", "no"), ("2", "red", "yes")])
+    with pytest.warns(UserWarning, match="'green' is not among the known values"):
+        assert len(lenient.report(data=path)) == 2
+
+
+# Tables with many rows, and columns of dates
+
+
+def test_every_row_with_a_wrong_cell_among_many_numbers_is_found(
+    model: nnkit.TrainedModel, tmp_path: Path
+) -> None:
+    cells = [f"{i}.5" for i in range(1000)]
+    cells[300] = cells[900] = "big"
+    cells[500] = "1e999"
+    path = write_table(tmp_path / "t.csv", [(cell, "red", "yes") for cell in cells])
+    rows = model.read_rows(path)
+    assert {i: message.removeprefix(f"{path}:") for i, message in rows.errors.items()} == {
+        300: "302: column 'size': 'big' is not a number",
+        900: "902: column 'size': 'big' is not a number",
+        500: "502: column 'size': '1e999' is not a finite number; empty the cell if it is missing",
+    }
+    usable = np.delete(np.arange(1000), list(rows.errors))
+    np.testing.assert_array_equal(rows.inputs[usable, 0], usable + 0.5)
+
+
+def test_rows_without_a_date_are_told_apart(tmp_path: Path) -> None:
+    source = Csv(path="t.csv", dates={"day": DateColumn(parts=("year", "month"))})
+    columns = (Column("day.year"), Column("day.month"), Column("x"))
+    path = tmp_path / "t.csv"
+    path.write_text("x,day\n1,2024-05-01\n2,May\n3,2025-06-01,4\n5,\n")
+    rows = source.read_rows(path, columns)
+    nan = np.nan
+    expected = [[2024, 5, 1], [nan, nan, 2], [nan, nan, nan], [nan, nan, 5]]
+    np.testing.assert_array_equal(rows.inputs, expected)
+    assert [rows.errors[i].removeprefix(f"{path}:")[:30] for i in (1, 2)] == [
+        "3: column 'day': 'May' is not ",
+        "4: 3 cells, but the rows above",
+    ]
+    with pytest.raises(DataError, match=r"no column 'day\.year'.* compute the year from 'day'"):
+        encoded(table_of({"x": [1], "day": ["2024-05-01"]}), columns)
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "targets"),
+    [
+        (("1.0", "2.0"), ("1", "2"), [0, 1]),
+        (("yes", "1"), ("1.0", "yes"), [1, 0]),
+        (("007", "7"), ("007", "7"), [0, 1]),
+    ],
+)
+def test_classes_may_be_spelled_otherwise(
+    tmp_path: Path, labels: tuple[str, str], classes: tuple[str, str], targets: list[int]
+) -> None:
+    path = write_table(tmp_path / "t.csv", [("1", label) for label in labels], "x,y")
+    samples = Csv(path="o.csv").read_labelled(path, (Column("x"),), "y", classes)
+    assert np.asarray(samples.targets).tolist() == targets
+
+
+def test_codes_with_leading_zeros_are_not_numbers(tmp_path: Path) -> None:
+    path = write_table(tmp_path / "t.csv", [("1", "7")], "x,y")
+    with pytest.raises(DataError, match="does not know the class 7; it was trained on 007, 8"):
+        Csv(path="o.csv").read_labelled(path, (Column("x"),), "y", ("007", "8"))

@@ -18,6 +18,7 @@ from nnkit.data.dataset import Array, Column, Dataset, Samples, check_pair, samp
 from nnkit.data.idx import read_idx
 from nnkit.data.npy import UNREADABLE, npy_header
 from nnkit.data.sources.source import Source, existing, renumbered, targets_of
+from nnkit.data.tables.conversion import Unknown
 from nnkit.errors import DataError
 
 TEST_SET = {"test_inputs", "test_targets", "test_weights"}  # settings
@@ -85,10 +86,18 @@ class _Arrays(Source):
         )
 
     def read_labelled(
-        self, place: Path, columns: Sequence[Column], label: str, classes: Sequence[str] | None
+        self,
+        place: Path,
+        columns: Sequence[Column],
+        label: str,
+        classes: Sequence[str] | None,
+        *,
+        unknown: Unknown = "error",
     ) -> Samples:
         if place.suffix.lower() == ".npz" and not isinstance(self, Npz):
-            return Npz(path=str(place)).read_labelled(place, columns, label, classes)
+            return Npz(path=str(place)).read_labelled(
+                place, columns, label, classes, unknown=unknown
+            )
         no_test = dict.fromkeys(type(self).model_fields.keys() & TEST_SET)
         source = self.moved(place).model_copy(update=no_test)
         samples, names = source._samples(source.inputs, source.targets, source.weight_names[0])
@@ -217,13 +226,21 @@ def read_npz_inputs(path: Path, name: str) -> Array:
     Raises:
         DataError: the file is not a readable archive, or has several arrays of other names.
     """
-    existing(str(path), "file")
+    names = archive_names(path)
+    return read_npz(path, names[0] if len(names) == 1 else name)
+
+
+def archive_names(path: Path) -> list[str]:
+    """The names of the arrays in a .npz archive.
+
+    Raises:
+        DataError: the file is missing, not an archive, or damaged.
+    """
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = [entry.removesuffix(".npy") for entry in archive.namelist()]
+        with zipfile.ZipFile(existing(str(path), "file")) as archive:
+            return [entry.removesuffix(".npy") for entry in archive.namelist()]
     except UNREADABLE as error:
         raise DataError(f"{path}: not a readable .npz file ({error})") from None
-    return read_npz(path, names[0] if len(names) == 1 else name)
 
 
 def _start(path: Path, entry: zipfile.ZipInfo) -> int:

@@ -12,6 +12,7 @@ from pydantic import Field
 from nnkit.config.spec import Count, FilePath, Listed
 from nnkit.data.dataset import Array, Column, Dataset, Samples
 from nnkit.data.sources.source import Source, check_known_classes, existing
+from nnkit.data.tables.conversion import Unknown
 from nnkit.errors import DataError
 
 
@@ -41,13 +42,19 @@ class ImageFolder(Source):
         return Dataset(self._read(train, classes), self._read(test, classes), classes)
 
     def read_labelled(
-        self, place: Path, columns: Sequence[Column], label: str, classes: Sequence[str] | None
+        self,
+        place: Path,
+        columns: Sequence[Column],
+        label: str,
+        classes: Sequence[str] | None,
+        *,
+        unknown: Unknown = "error",
     ) -> Samples:
         root = existing(str(place), "folder")
         if classes is None:  # for an autoencoder, which has none
             return self._read(root, _folders(root))
-        unknown = [name for name in _folders(root) if name not in classes]
-        check_known_classes(unknown, classes, str(place))
+        others = [name for name in _folders(root) if name not in classes]
+        check_known_classes(others, classes, str(place))
         return self._read(root, classes)
 
     def _read(self, root: Path, classes: Sequence[str]) -> Samples:

@@ -10,6 +10,7 @@ from nnkit.data.dataset import Column, Dataset, Samples
 from nnkit.data.sources.arrays import Npz
 from nnkit.data.sources.csv import Csv
 from nnkit.data.sources.source import Source, TableRows
+from nnkit.data.tables.conversion import Unknown
 from nnkit.errors import DataError
 
 
@@ -24,13 +25,21 @@ class Memory(Source):
             "data: --data FILE, or data= in Python"
         )
 
-    def read_rows(self, path: Path, columns: Sequence[Column]) -> TableRows:
+    def read_rows(
+        self, path: Path, columns: Sequence[Column], *, unknown: Unknown = "error"
+    ) -> TableRows:
         if not columns:  # arrays
             return super().read_rows(path, columns)
-        return Csv(path=str(path)).read_rows(path, columns)
+        return Csv(path=str(path)).read_rows(path, columns, unknown=unknown)
 
     def read_labelled(
-        self, place: Path, columns: Sequence[Column], label: str, classes: Sequence[str] | None
+        self,
+        place: Path,
+        columns: Sequence[Column],
+        label: str,
+        classes: Sequence[str] | None,
+        *,
+        unknown: Unknown = "error",
     ) -> Samples:
         source: Source = Csv(path=str(place), label=label) if columns else Npz(path=str(place))
-        return source.read_labelled(place, columns, label, classes)
+        return source.read_labelled(place, columns, label, classes, unknown=unknown)

@@ -11,6 +11,7 @@ from nnkit.data.dataset import Column, Dataset, Samples, check_pair, class_targe
 from nnkit.data.idx import read_idx
 from nnkit.data.sources.arrays import Idx, Npz
 from nnkit.data.sources.source import Source
+from nnkit.data.tables.conversion import Unknown
 from nnkit.errors import DataError
 from nnkit.paths import cache_folder
 
@@ -35,10 +36,18 @@ class Mnist(Source):
         return [] if folder is None else [folder / name for name in FILES]
 
     def read_labelled(
-        self, place: Path, columns: Sequence[Column], label: str, classes: Sequence[str] | None
+        self,
+        place: Path,
+        columns: Sequence[Column],
+        label: str,
+        classes: Sequence[str] | None,
+        *,
+        unknown: Unknown = "error",
     ) -> Samples:
         if place.suffix.lower() == ".npz":
-            return Npz(path=str(place)).read_labelled(place, columns, label, classes)
+            return Npz(path=str(place)).read_labelled(
+                place, columns, label, classes, unknown=unknown
+            )
         images, labels = FILES[2:]
         pair = Idx(inputs=str(place / images), targets=str(place / labels))
         return pair.read_labelled(place, columns, label, classes)

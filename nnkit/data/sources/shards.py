@@ -12,6 +12,7 @@ from nnkit.config.spec import Count, FilePath
 from nnkit.data.dataset import Column, Dataset
 from nnkit.data.sources.csv import Csv
 from nnkit.data.sources.source import Source, TableRows, existing
+from nnkit.data.tables.conversion import Unknown
 
 
 class Shards(Source):
@@ -50,7 +51,9 @@ class Shards(Source):
         check_alike([groups.shards[0], test_groups.shards[0]])
         return dataset(groups, test_groups, self.window)
 
-    def read_rows(self, path: Path, columns: Sequence[Column]) -> TableRows:
+    def read_rows(
+        self, path: Path, columns: Sequence[Column], *, unknown: Unknown = "error"
+    ) -> TableRows:
         if not columns:  # .npy shards, or lists
             return super().read_rows(path, columns)
-        return Csv(path=str(path), missing=("",)).read_rows(path, columns)
+        return Csv(path=str(path), missing=("",)).read_rows(path, columns, unknown=unknown)

@@ -12,6 +12,8 @@ import numpy as np
 
 from nnkit.config.spec import PATH_SETTINGS, Component
 from nnkit.data.dataset import Array, Column, Dataset, Samples, class_targets
+from nnkit.data.tables.column_report import ColumnReport
+from nnkit.data.tables.conversion import Unknown
 from nnkit.errors import DataError, UsageError
 
 MOST_NAMED = 12  # classes in an error message
@@ -71,7 +73,20 @@ class Source(Component):
         """
         raise DataError(f"{path}: this model reads {self.tag()} data, not pictures")
 
-    def read_rows(self, path: Path, columns: Sequence[Column]) -> TableRows:
+    def column_report(self) -> tuple[ColumnReport, ...]:
+        """Reports what each column of a table contains, and what becomes of it.
+
+        Returns:
+            A report for each column; nothing if the data is not a table with named columns.
+
+        Raises:
+            DataError: the data is missing, damaged or empty.
+        """
+        return ()
+
+    def read_rows(
+        self, path: Path, columns: Sequence[Column], *, unknown: Unknown = "error"
+    ) -> TableRows:
         """Reads the rows of a table, in the same way as the source's own table.
 
         A wrong cell makes its row unusable, but not the others.
@@ -79,29 +94,40 @@ class Source(Component):
         Args:
             path: the file.
             columns: the columns of the table that the model was trained on, matched by name.
+            unknown: `ignore` gives words that are not among a column's categories the index -1,
+                with a warning, instead of an error.
 
         Raises:
             DataError: the table does not exist, a column is missing, or the source has no tables.
         """
         raise DataError(f"{path}: this model reads {self.tag()} data, not CSV")
 
-    def read_table(self, path: Path, columns: Sequence[Column]) -> Array:
+    def read_table(
+        self, path: Path, columns: Sequence[Column], *, unknown: Unknown = "error"
+    ) -> Array:
         """Reads a table as raw inputs (n, columns), in the same way as the source's own table.
 
         Args:
             path: the file.
             columns: as for `read_rows`.
+            unknown: as for `read_rows`.
 
         Raises:
             DataError: the table or a cell of it cannot be read.
         """
-        rows = self.read_rows(path, columns)
+        rows = self.read_rows(path, columns, unknown=unknown)
         for message in rows.errors.values():
             raise DataError(message)
         return rows.inputs
 
     def read_labelled(
-        self, place: Path, columns: Sequence[Column], label: str, classes: Sequence[str] | None
+        self,
+        place: Path,
+        columns: Sequence[Column],
+        label: str,
+        classes: Sequence[str] | None,
+        *,
+        unknown: Unknown = "error",
     ) -> Samples:
         """Reads all samples of another labelled file or folder, to evaluate a model on them.
 
@@ -110,6 +136,7 @@ class Source(Component):
             columns: the columns of the table that the model was trained on; empty for other data.
             label: the name of the predicted quantity, if the source gives one.
             classes: the names of the classes that the model predicts, by number; None for numbers.
+            unknown: as for `read_rows`.
 
         Raises:
             DataError: the data cannot be read, or contains a class that the model does not know.

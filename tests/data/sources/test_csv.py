@@ -43,7 +43,7 @@ def test_mixed_columns_and_missing_values(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("label", ["width", 2, -2])
 def test_the_label_goes_by_name_or_index(label: str | int, tmp_path: Path) -> None:
-    dataset = load(tmp_path, MIXED.replace("NA", "5"), label=label)
+    dataset = load(tmp_path, MIXED.replace("NA", "5"), label=label, task="classification")
     assert dataset.label == "width"
     assert [column.name for column in dataset.columns] == ["length", "colour", "kind"]
     assert dataset.classes == ("2", "3", "4", "5")

@@ -1,0 +1,136 @@
+"""A large CSV file: processor time and peak memory to read it, against pandas and polars.
+
+python -m benchmarks.large_table [--rows 300000] [--rounds 3]
+
+The table has 21 columns: floats, whole numbers, words, one with missing values. Each reader runs
+in a process of its own, and its imports are not timed; pandas and polars are left out if they are
+not installed. `nnkit, again` is the second time, from the cache; the commands are whole processes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+PART = 50_000  # rows written at a time
+
+MEASURED = """
+import resource, time
+{imports}
+began = time.process_time()
+{reading}
+seconds = time.process_time() - began
+print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
+"""
+READ = """
+table = read_table(Path({path!r}), Dialect(), NumberFormat())
+"""
+IMPORTS = """
+from pathlib import Path
+from nnkit.data.tables.dialect import Dialect
+from nnkit.data.tables.number_format import NumberFormat
+from nnkit.data.tables.{module} import {function} as read_table
+"""
+READERS = {
+    "nnkit": (IMPORTS.format(module="table_reader", function="read_table"), READ),
+    "nnkit, first": (IMPORTS.format(module="table_cache", function="cached_table"), READ),
+    "nnkit, again": (IMPORTS.format(module="table_cache", function="cached_table"), READ),
+    "pandas": ("import pandas", "table = pandas.read_csv({path!r})"),
+    "polars": ("import polars", "table = polars.read_csv({path!r})"),
+}
+ONCE = ("nnkit, first",)  # which fills the cache
+
+
+def main() -> None:
+    """Prints a row for each reader, then for each command."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=300_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "large.csv"
+        write_table(path, options.rows)
+        print(f"{options.rows:,} rows, 21 columns, {path.stat().st_size / 1e6:.0f} MB")
+        print(f"{'reader':16}{'s':>8}{'peak MB':>10}")
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": folder}
+        measured: dict[str, list[tuple[float, float]]] = {}
+        for number in range(options.rounds):  # in turns, so that all see the same machine
+            for name, parts in READERS.items():
+                if name not in ONCE or not number:
+                    found = measure(parts, path, environment)
+                    if found is not None:
+                        measured.setdefault(name, []).append(found)
+        for name, pairs in measured.items():
+            seconds, memory = (median(values) for values in zip(*pairs, strict=True))
+            print(f"{name:16}{seconds:8.2f}{memory:10.0f}")
+        for name, seconds in commands(path, environment):
+            print(f"{name:28}{seconds:6.2f} s")
+
+
+def write_table(path: Path, rows: int) -> None:
+    """Writes a table of random cells."""
+    dice = np.random.default_rng(0)
+    words = np.array([f"category {i}" for i in range(40)])
+    names = [f"x{i}" for i in range(11)] + [f"k{i}" for i in range(5)]
+    names += ["w0", "w1", "gaps", "flag", "y"]
+    with path.open("w", encoding="utf-8") as file:
+        file.write(",".join(names) + "\n")
+        for start in range(0, rows, PART):
+            count = min(PART, rows - start)
+            columns = [np.char.mod("%.5f", dice.normal(0, 100, count)) for _ in range(11)]
+            columns += [dice.integers(0, 10 ** (i + 2), count).astype(str) for i in range(5)]
+            columns += [dice.choice(words, count) for _ in range(2)]
+            gaps = np.char.mod("%.6f", dice.random(count))
+            columns.append(np.where(dice.random(count) < 0.1, "", gaps))
+            columns.append(dice.choice(["yes", "no"], count))
+            columns.append(np.char.mod("%.4f", dice.normal(0, 1000, count)))
+            file.writelines(",".join(row) + "\n" for row in zip(*columns, strict=True))
+
+
+def measure(
+    parts: tuple[str, str], path: Path, environment: dict[str, str]
+) -> tuple[float, float] | None:
+    """Seconds and peak megabytes of a reader; None if its library is not installed."""
+    imports, reading = parts
+    script = MEASURED.format(imports=imports, reading=reading.format(path=str(path)))
+    ended = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False
+    )
+    if "ModuleNotFoundError" in ended.stderr:
+        return None
+    seconds, memory = map(float, ended.stdout.split())
+    return seconds, memory
+
+
+def commands(path: Path, environment: dict[str, str]) -> list[tuple[str, float]]:
+    """Seconds of whole commands, with a table that is in the cache."""
+    config = path.with_suffix(".yaml")
+    found = []
+    for name, arguments in (
+        ("nnkit init", ["init", path, "-o", config]),
+        ("nnkit data check", ["data", "check", config]),
+        ("nnkit train, 1 epoch", ["train", config, "-q", "--set", "training.epochs=1"]),
+    ):
+        began = perf_counter()
+        subprocess.run(
+            [sys.executable, "-m", "nnkit", *map(str, arguments)],
+            cwd=path.parent,
+            env=environment,
+            capture_output=True,
+            check=True,
+        )
+        found.append((name, perf_counter() - began))
+    return found
+
+
+if __name__ == "__main__":
+    main()

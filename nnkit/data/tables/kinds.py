@@ -1,0 +1,201 @@
+"""The kind of each column of a table: numbers, words, dates, or nothing that a network can use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+import numpy as np
+
+from nnkit.data.tables.dates import DateOrder, date_orders
+from nnkit.data.tables.number_format import NumberFormat, parse_number
+from nnkit.data.tables.parsed_table import Odd, ParsedColumn, ParsedTable
+
+FEW_CATEGORIES = 50  # more different words, in most rows another one, identify rows
+FEW_NUMBERS = 10  # a column of so few different cells may as well be words
+MOSTLY = 0.9  # share of numbers from which other cells are exceptions
+MOST_COUNTED = 1_000_000  # rows among which different numbers are counted
+IDENTIFIER = re.compile(r"(.*[_ .-])?(id|uuid|guid|key|index|idx|nr|no|number|row)", re.IGNORECASE)
+UNITS = ("%", "$", "€", "£", "¥")
+
+
+class Kind(StrEnum):
+    """Kinds of columns, by their cells that are not missing."""
+
+    NUMBERS = "numbers"
+    WORDS = "words"
+    DATES = "dates"
+    UNIQUE = "unique"  # words, of which nearly each occurs once
+    MIXED = "mixed"  # numbers with exceptions, or in another format
+    CONSTANT = "constant"
+    EMPTY = "empty"
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnProfile:
+    """The contents of a column.
+
+    Attributes:
+        name: the column's name.
+        kind: the kind of its cells.
+        rows: the number of rows.
+        missing: the number of missing cells.
+        distinct: the number of different cells that are not missing; a lower bound if `more`.
+        more: whether there may be more different cells.
+        numbers: the number of cells that are numbers.
+        low: the smallest number.
+        high: the largest number.
+        whole: whether all numbers are whole.
+        examples: some of the words, in the order of the file.
+        odd: texts between numbers.
+        counts_rows: whether the numbers count the rows.
+        orders: the orders by which all words are dates.
+        number_format: a format in which nearly all cells are numbers, if it is not that of the
+            table.
+    """
+
+    name: str
+    kind: Kind
+    rows: int
+    missing: int
+    distinct: int
+    more: bool = False
+    numbers: int = 0
+    low: float = np.nan
+    high: float = np.nan
+    whole: bool = False
+    examples: tuple[str, ...] = ()
+    odd: tuple[Odd, ...] = ()
+    counts_rows: bool = False
+    orders: tuple[DateOrder, ...] = ()
+    number_format: NumberFormat | None = field(default=None, compare=False)
+
+    @property
+    def present(self) -> int:
+        """The number of cells that are not missing."""
+        return self.rows - self.missing
+
+    @property
+    def odd_cells(self) -> int:
+        """The number of cells that are neither numbers nor missing."""
+        return self.present - self.numbers
+
+    @property
+    def identifies_rows(self) -> bool:
+        """Whether the column tells rows apart rather than describing them."""
+        if self.kind is Kind.NUMBERS and self.whole and not self.missing:
+            named = not self.name.strip() or IDENTIFIER.fullmatch(self.name) is not None
+            return named and self.distinct == self.rows > FEW_NUMBERS
+        return self.kind is Kind.UNIQUE
+
+
+def profile_column(table: ParsedTable, index: int) -> ColumnProfile:
+    """Describes a column."""
+    column, name, rows = table.columns[index], table.names[index], table.rows
+    if column.too_many:
+        orders = date_orders(column.words)
+        return ColumnProfile(
+            name,
+            Kind.DATES if orders else Kind.UNIQUE,
+            rows,
+            missing=0,
+            distinct=len(column.words),
+            more=True,
+            examples=column.words[:3],
+            orders=orders,
+        )
+    if column.codes is not None:
+        present = int(column.counts.sum())
+    else:
+        present = column.numbers + sum(odd.count for odd in column.odd)
+    plain = ColumnProfile(
+        name,
+        Kind.EMPTY,
+        rows,
+        rows - present,
+        distinct=len(column.words),
+        numbers=column.numbers,
+        examples=column.words[:3],
+        odd=column.odd,
+    )
+    if not present:
+        return plain
+    if column.numbers:
+        plain = _with_numbers(plain, column)
+    if column.numbers == present:
+        kind = Kind.CONSTANT if plain.low == plain.high else Kind.NUMBERS
+        return replace(plain, kind=kind, examples=())
+    return _with_words(plain, column, table.form)
+
+
+def _with_numbers(profile: ColumnProfile, column: ParsedColumn) -> ColumnProfile:
+    if column.values is None:
+        return profile
+    values = column.values[: MOST_COUNTED + 1]
+    found = values[np.isfinite(values)]
+    distinct, more = profile.distinct, False
+    if column.codes is None:
+        distinct = len(np.unique(found)) + len(column.odd)
+        more = len(column.values) > MOST_COUNTED
+    whole = bool((found == np.rint(found)).all())
+    return replace(
+        profile,
+        distinct=distinct,
+        more=more,
+        low=float(np.nanmin(column.values)),
+        high=float(np.nanmax(column.values)),
+        whole=whole,
+        counts_rows=whole
+        and len(found) == len(values) > FEW_NUMBERS
+        and bool((np.diff(found) == 1).all()),
+    )
+
+
+def _with_words(profile: ColumnProfile, column: ParsedColumn, form: NumberFormat) -> ColumnProfile:
+    """Decides between words, dates, identifiers and numbers with exceptions."""
+    texts = column.words or tuple(odd.text for odd in column.odd)
+    if profile.distinct == 1:
+        return replace(profile, kind=Kind.CONSTANT)
+    if not profile.numbers and (orders := date_orders(texts)):
+        return replace(profile, kind=Kind.DATES, orders=orders)
+    other = other_format(texts, form)
+    if other is not None or _has_exceptions(profile):
+        return replace(profile, kind=Kind.MIXED, number_format=other)
+    many = profile.distinct > max(FEW_CATEGORIES, profile.present / 2)
+    return replace(profile, kind=Kind.UNIQUE if many else Kind.WORDS)
+
+
+def has_infinity(profile: ColumnProfile) -> bool:
+    """Whether the only exceptions among numbers are numbers that are not finite."""
+    odd = profile.odd
+    return bool(odd) and all(parse_number(other.text) is not None for other in odd)
+
+
+def _has_exceptions(profile: ColumnProfile) -> bool:
+    """Whether a column is one of numbers, rather than of words of which some are numbers."""
+    if not profile.numbers:
+        return False
+    return (
+        has_infinity(profile)
+        or (not profile.whole and profile.numbers >= profile.present / 2)
+        or (profile.numbers >= MOSTLY * profile.present and profile.distinct > FEW_NUMBERS)
+        or (len(profile.odd) <= 5 and profile.distinct > FEW_CATEGORIES)
+    )
+
+
+def other_format(texts: Iterable[str], form: NumberFormat) -> NumberFormat | None:
+    """A format in which nearly all of some texts are numbers, though they are not in `form`."""
+    texts = list(texts)
+    before = sum(form.parse(text) is not None for text in texts)
+    units = tuple(unit for unit in UNITS if any(unit in text for text in texts))
+    best, most = None, before
+    for decimal, thousands in ((".", None), (".", ","), (",", None), (",", "."), (".", " ")):
+        other = replace(form, decimal=decimal, thousands=thousands, units=units)
+        count = sum(other.parse(text) is not None for text in texts)
+        if count > most:
+            best, most = other, count
+    share = MOSTLY if len(texts) > FEW_NUMBERS else 1
+    enough = most >= share * len(texts) and most > before
+    return best if enough else None

@@ -1,0 +1,75 @@
+"""The format of numbers in a table, and the words for a missing value."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from math import inf, isfinite, nan
+
+# Words that pandas.read_csv takes for a missing value, and two more that are common.
+MISSING = (
+    *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
+    *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
+    *("?", "-"),
+)
+PLAIN = b"0123456789+-.eE"  # the bytes of most numbers
+
+
+@dataclass(frozen=True)
+class NumberFormat:
+    """The notation of numbers and of missing values.
+
+    Attributes:
+        missing: cell contents that mean a missing value.
+        decimal: the decimal mark.
+        thousands: the mark between groups of three digits, if any.
+        units: texts before or after a number that are not part of it, such as `%`.
+    """
+
+    missing: tuple[str, ...] = MISSING
+    decimal: str = "."
+    thousands: str | None = None
+    units: tuple[str, ...] = ()
+
+    @cached_property
+    def missing_words(self) -> frozenset[str]:
+        return frozenset(self.missing)
+
+    @cached_property
+    def _grouped(self) -> re.Pattern[str] | None:
+        if self.thousands is None:
+            return None
+        mark = "[ \u00a0\u202f]" if self.thousands == " " else re.escape(self.thousands)
+        return re.compile(rf"[+-]?\d{{1,3}}(?:{mark}\d{{3}})+(?!\d)")
+
+    def parse(self, text: str) -> float | None:
+        """Parses a stripped cell: a number, NaN for a missing value, or None for anything else.
+
+        A number that is not finite, such as `inf` or `1e999`, is returned as infinity.
+        """
+        if text in self.missing_words:
+            return nan
+        for unit in self.units:
+            if text.startswith((unit, f"-{unit}", f"+{unit}")):
+                text = text.replace(unit, "", 1).strip()
+            elif text.endswith(unit):
+                text = text.removesuffix(unit).strip()
+        if self._grouped is not None and (group := self._grouped.match(text)):
+            text = re.sub(r"[^\d+-]", "", group[0]) + text[group.end() :]
+        if self.decimal != ".":
+            if "." in text:
+                return None
+            text = text.replace(self.decimal, ".", 1)
+        return parse_number(text)
+
+
+def parse_number(text: str) -> float | None:
+    """Parses a number as Python does, but without underscores; infinity for one not finite."""
+    if "_" in text:
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if isfinite(number) else inf

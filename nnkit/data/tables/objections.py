@@ -1,0 +1,156 @@
+"""Objections to columns of a table, and notices about them, with the setting that decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from nnkit.data.tables.kinds import FEW_CATEGORIES, ColumnProfile, Kind
+from nnkit.data.tables.number_format import NumberFormat, parse_number
+from nnkit.data.tables.parsed_table import ParsedTable, some
+from nnkit.data.tables.quoting import in_yaml
+
+MANY_CATEGORIES = 200  # words of a column that are worth a notice: each becomes an input
+
+
+def objection(table: ParsedTable, profile: ColumnProfile) -> str | None:
+    """Says why it is not clear what an input column is, with the remedies; None if it is clear."""
+    name = in_yaml(profile.name)
+    where = f"column '{profile.name}':"
+    if profile.kind is Kind.MIXED:
+        return f"{where} {exceptions(table, profile)}; {_remedies(table, profile)}"
+    if profile.kind is Kind.UNIQUE:
+        return (
+            f"{where} {how_many(profile)} in {profile.present:,} rows, such as "
+            f"'{profile.examples[0]}'; each would become an input: leave the column out with "
+            f"data.source.ignore: [{name}], or keep it with data.source.words: [{name}]"
+        )
+    if profile.kind is Kind.DATES and (profile.more or profile.distinct > FEW_CATEGORIES):
+        order = "" if "year_first" in profile.orders else f", order: {profile.orders[0]}"
+        return (
+            f"{where} holds dates, such as '{profile.examples[0]}'; to use them, set "
+            f"data.source.dates: {{{name}: {{parts: [elapsed_days, month]{order}}}}}, "
+            f"or leave them out with data.source.ignore: [{name}]"
+        )
+    return None
+
+
+def how_many(profile: ColumnProfile) -> str:
+    """The number of different words of a column."""
+    return f"{'more than ' * profile.more}{profile.distinct:,} different words"
+
+
+def exceptions(table: ParsedTable, profile: ColumnProfile) -> str:
+    """The exceptions in a column of numbers, with the line of the first."""
+    first = min(profile.odd, key=lambda odd: odd.row)
+    line = table.lines.of(first.row)
+    if not profile.numbers:
+        return f"line {line} holds '{first.text}'"
+    text = (
+        f"{profile.numbers:,} of {profile.present:,} cells are numbers, but line {line} holds "
+        f"'{first.text}'"
+    )
+    others = [f"'{odd.text}'" for odd in profile.odd if odd.text != first.text]
+    if others:
+        text += f", others hold {', '.join(others[:3])}{', …' if len(others) > 3 else ''}"
+    return text
+
+
+def _remedies(table: ParsedTable, profile: ColumnProfile) -> str:
+    if profile.number_format is not None:
+        settings = format_settings(profile.number_format, table.form)
+        return f"to read {_them(profile)} as numbers, set {settings}"
+    name = in_yaml(profile.name)
+    texts = ", ".join(in_yaml(odd.text) for odd in profile.odd[:5])
+    lines = ", ".join(str(table.lines.of(odd.row)) for odd in profile.odd[:3])
+    return (
+        f"if the value is missing there, set data.source.also_missing: [{texts}]; if the line is "
+        f"no sample, data.source.leave_out: [{lines}]; if these are words, "
+        f"data.source.words: [{name}]"
+    )
+
+
+def _them(profile: ColumnProfile) -> str:
+    return "such cells" if profile.numbers else "them"
+
+
+def format_settings(form: NumberFormat, usual: NumberFormat) -> str:
+    """The settings of a number format that differ from another one, as in a config."""
+    found = []
+    if form.decimal != usual.decimal:
+        found.append(f'data.source.decimal: "{form.decimal}"')
+    if form.thousands != usual.thousands and form.thousands is not None:
+        found.append(f'data.source.thousands: "{form.thousands}"')
+    if form.units != usual.units:
+        units = ", ".join(f'"{unit}"' for unit in form.units)
+        found.append(f"data.source.units: [{units}]")
+    return " and ".join(found)
+
+
+def column_notices(table: ParsedTable, profiles: Sequence[ColumnProfile]) -> Iterator[str]:
+    """Yields what is noteworthy about input columns, a line for all columns of a kind."""
+    yield from _repeated_names(table)
+    counting = [
+        p.name for p in profiles if (p.identifies_rows or p.counts_rows) and p.kind is Kind.NUMBERS
+    ]
+    if counting:
+        yield (
+            f"{_columns(counting)} number{'s' * (len(counting) == 1)} the rows, which a network "
+            f"can learn by heart; {_ignore(counting)}"
+        )
+    constant = [p.name for p in profiles if p.kind is Kind.CONSTANT]
+    if constant:
+        yield f"{_columns(constant)} never change{'s' * (len(constant) == 1)}"
+    empty = [p.name for p in profiles if p.kind is Kind.EMPTY]
+    if empty:
+        verb = "has no values" if len(empty) == 1 else "have no values"
+        yield f"{_columns(empty)} {verb}; {_ignore(empty)}"
+    for profile in profiles:
+        if profile.kind is Kind.WORDS and profile.numbers:
+            yield f"column '{profile.name}' is read as words: {exceptions(table, profile)}"
+        elif profile.kind is Kind.WORDS and profile.distinct > MANY_CATEGORIES:
+            yield (
+                f"column '{profile.name}' has {how_many(profile)}, each of which becomes an input"
+            )
+        elif profile.kind is Kind.DATES and objection(table, profile) is None:
+            yield (
+                f"column '{profile.name}' holds dates, which are read as {profile.distinct} "
+                "words; data.source.dates makes numbers of them"
+            )
+
+
+def _repeated_names(table: ParsedTable) -> Iterator[str]:
+    for name, written in zip(table.names, table.header, strict=True):
+        if written != name and table.has_header:
+            yield f"several columns are named '{written}'; one of them is called '{name}' here"
+
+
+def header_notice(table: ParsedTable, profiles: Mapping[int, ColumnProfile]) -> Iterator[str]:
+    """Yields a notice if the header looks like a sample."""
+    if table.has_header and header_looks_like_data(table, profiles):
+        yield (
+            f"the header, {some(table.header, 5)}, looks like a sample; if it is one, set "
+            "data.source.header: false"
+        )
+
+
+def header_looks_like_data(table: ParsedTable, profiles: Mapping[int, ColumnProfile]) -> bool:
+    """Whether every column of numbers has a number as its name, and words are found below."""
+    numeric = [
+        i
+        for i, profile in profiles.items()
+        if profile.numbers == profile.present and profile.kind is not Kind.EMPTY
+    ]
+    names = table.header
+    if numeric:
+        return all(parse_number(names[i]) is not None for i in numeric)
+    return all(names[i] in table.columns[i].words for i in profiles)
+
+
+def _columns(names: Sequence[str]) -> str:
+    quoted = some([f"'{name}'" if name else "without a name" for name in names], 5)
+    return f"column{'s' * (len(names) > 1)} {quoted}"
+
+
+def _ignore(names: Sequence[str]) -> str:
+    listed = ", ".join(in_yaml(name) for name in names[:5]) + (", …" if len(names) > 5 else "")
+    return f"data.source.ignore: [{listed}] leaves {'it' if len(names) == 1 else 'them'} out"

@@ -1,0 +1,297 @@
+"""Chooses the settings of a table's source, and says why, so that a config decides everything."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from nnkit.data.sources.csv import Csv
+from nnkit.data.tables.dates import DateOrder, default_parts
+from nnkit.data.tables.detection import detect_dialect
+from nnkit.data.tables.kinds import FEW_CATEGORIES, ColumnProfile, Kind, profile_column
+from nnkit.data.tables.labels import looks_like_classes
+from nnkit.data.tables.objections import exceptions, how_many
+from nnkit.data.tables.parsed_table import ParsedTable
+from nnkit.data.tables.quoting import in_yaml
+from nnkit.errors import DataError, UsageError
+
+MOST_EXCEPTIONS = 20  # different texts that can be listed as missing values
+MOST_CATEGORIES = 1_000  # words of a column that are worth an input each
+TOTALS = re.compile(
+    r"(grand |sub)?totals?|sum|sums|average|mean|avg|summe|gesamt|insgesamt", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TableOptions:
+    """Settings of a table that the user gives; None for what is to be found out.
+
+    Attributes:
+        label: the column to predict.
+        task: `classification` or `regression`.
+        delimiter: the delimiter.
+        header: whether the first row names the columns.
+        missing: further cell contents that mean a missing value.
+        decimal: the decimal mark.
+    """
+
+    label: str | None = None
+    task: Literal["classification", "regression"] | None = None
+    delimiter: str | None = None
+    header: bool | None = None
+    missing: Sequence[str] = ()
+    decimal: Literal[".", ","] | None = None
+
+
+@dataclass(slots=True)
+class TableSettings:
+    """The settings of a source, with the reasons for those that are not obvious.
+
+    Attributes:
+        settings: the settings, as in a config.
+        reasons: a reason for a setting or, by its name and an item, for an item of a list.
+    """
+
+    settings: dict[str, Any] = field(default_factory=dict)
+    reasons: dict[tuple[str, ...], str] = field(default_factory=dict)
+
+    def add(self, setting: str, item: Any, reason: str) -> None:
+        """Adds an item to a list."""
+        items = self.settings.setdefault(setting, [])
+        if item not in items:
+            items.append(item)
+            self.reasons[setting, str(item)] = reason
+
+    def source(self) -> Csv:
+        """The source with these settings."""
+        return Csv.model_validate(self.settings)
+
+    def remarks(self) -> Iterator[str]:
+        """Yields the reasons as messages, each with its setting."""
+        for key, reason in self.reasons.items():
+            value = self.settings[key[0]]
+            shown = _shown([item for item in value if str(item) == key[1]] if key[1:] else value)
+            yield f"{reason}: {key[0]}: {shown}"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_shown, value))}]"
+    return in_yaml(value) if isinstance(value, str) else str(value).lower()
+
+
+def choose_settings(path: Path, options: TableOptions) -> TableSettings:
+    """Chooses the settings of a table's source.
+
+    Raises:
+        DataError: the file is missing, or not a table.
+        UsageError: there is no such label, or no column can be predicted.
+    """
+    detected = detect_dialect(path, delimiter=options.delimiter, header=options.header)
+    dialect = detected.dialect
+    chosen = TableSettings({"kind": "csv", "path": str(path)})
+    usual = Csv(path=str(path)).dialect
+    for name in ("delimiter", "quote", "encoding", "header", "skip_rows"):
+        value = getattr(dialect, name)
+        if value != getattr(usual, name):
+            chosen.settings[name] = value
+            if name in detected.remarks:
+                chosen.reasons[name,] = detected.remarks[name]
+    if options.missing:
+        chosen.settings["also_missing"] = list(options.missing)
+    if options.decimal is not None and options.decimal != ".":
+        chosen.settings["decimal"] = options.decimal
+    table = chosen.source().read_everything()
+    for choose in (_leave_out_rows, _choose_format, _leave_out_rows):
+        if not (choose is _choose_format and options.decimal) and choose(table, chosen):
+            table = chosen.source().read_everything()
+    label = _label(table, options.label)
+    profiles = {i: profile_column(table, i) for i in range(len(table.names))}
+    _choose_task(table, profiles[label], options.task, chosen)
+    for i, profile in profiles.items():
+        if i != label:
+            _choose_column(table, i, profile, chosen)
+    inputs = len(profiles) - 1 - len(chosen.settings.get("ignore", ()))
+    if not inputs:
+        raise UsageError(
+            f"{path}: no input column is left besides the label '{table.names[label]}'; "
+            + "; ".join(chosen.remarks())
+        )
+    first = ("kind", "path", "label", "task")
+    chosen.settings = {name: chosen.settings[name] for name in first} | chosen.settings
+    return chosen
+
+
+def _choose_format(table: ParsedTable, chosen: TableSettings) -> bool:
+    """Sets the format by which most columns with exceptions are numbers; says whether it did."""
+    found = [
+        (profile, profile.number_format)
+        for profile in (profile_column(table, i) for i in range(len(table.names)))
+        if profile.kind is Kind.MIXED and profile.number_format is not None
+    ]
+    if not found:
+        return False
+    marks = Counter((form.decimal, form.thousands) for _, form in found)
+    (decimal, thousands), _ = marks.most_common(1)[0]
+    units = tuple(dict.fromkeys(unit for _, form in found for unit in form.units))
+    for name, value in (("decimal", decimal), ("thousands", thousands), ("units", units)):
+        if value and value != getattr(table.form, name):
+            profile = next(p for p, form in found if getattr(form, name))
+            chosen.settings[name] = list(value) if name == "units" else value
+            chosen.reasons[name,] = (
+                f"column '{profile.name}' holds numbers such as '{profile.odd[0].text}'"
+            )
+    return True
+
+
+def _leave_out_rows(table: ParsedTable, chosen: TableSettings) -> bool:
+    """Leaves out a row of units below the header and one of totals at the end, if there are any."""
+    before = len(chosen.settings.get("leave_out", ()))
+    profiles = [profile_column(table, i) for i in range(len(table.names))]
+    numeric = [p for p in profiles if p.kind is Kind.MIXED and p.number_format is None]
+    first = [p for p in numeric if any(odd.row == 0 for odd in p.odd)]
+    plain = any(
+        profile.kind is Kind.NUMBERS and table.first_missing(i) != 0
+        for i, profile in enumerate(profiles)
+    )
+    if first and not plain and len(first) == len(numeric):
+        units = ", ".join(f"'{p.odd[0].text}'" for p in first[:3])
+        line = table.lines.of(0)
+        chosen.add("leave_out", line, f"line {line} holds units, such as {units}")
+    last = table.rows - 1
+    for i in range(len(table.names)):
+        column = table.columns[i]
+        texts = [odd.text for odd in column.odd if odd.row == last]
+        if column.codes is not None and column.codes[last] >= 0:
+            texts.append(column.words[column.codes[last]])
+        for found in texts:
+            if TOTALS.fullmatch(found) and last:
+                line = table.lines.of(last)
+                chosen.add("leave_out", line, f"line {line}, '{found}', is a total")
+    return len(chosen.settings.get("leave_out", ())) > before
+
+
+def _label(table: ParsedTable, wanted: str | None) -> int:
+    if wanted is None:
+        return len(table.names) - 1
+    name: str | int = wanted
+    if wanted not in table.names and re.fullmatch(r"-?\d+", wanted):
+        name = int(wanted)
+    try:
+        return table.index(name)
+    except DataError as error:
+        raise UsageError(f"--label {wanted}: {error}") from None
+
+
+def _choose_task(
+    table: ParsedTable,
+    profile: ColumnProfile,
+    wanted: Literal["classification", "regression"] | None,
+    chosen: TableSettings,
+) -> None:
+    """Sets the label and the task, with the exceptions among the labels as missing values."""
+    name = profile.name
+    if profile.kind in (Kind.UNIQUE, Kind.DATES, Kind.EMPTY, Kind.CONSTANT):
+        what = {
+            Kind.UNIQUE: f"{how_many(profile)} in {profile.present:,} rows",
+            Kind.DATES: "dates",
+            Kind.EMPTY: "no values",
+            Kind.CONSTANT: "the same value in every row",
+        }[profile.kind]
+        raise UsageError(
+            f"{table.path}: column '{name}' holds {what}, which cannot be predicted; choose "
+            f"another one with --label: {', '.join(n for n in table.names if n != name)}"
+        )
+    chosen.settings["label"] = name if table.has_header else int(name)
+    if profile.kind is Kind.MIXED:
+        _exceptions_are_missing(table, profile, chosen)
+        task = wanted or "regression"
+    else:
+        task = wanted or ("classification" if looks_like_classes(profile) else "regression")
+    if task == "regression" and profile.kind is Kind.WORDS:
+        raise UsageError(
+            f"--task regression: {table.path}: column '{name}' holds words, such as "
+            f"'{profile.examples[0]}'"
+        )
+    chosen.settings["task"] = task
+
+
+def _choose_column(
+    table: ParsedTable, index: int, profile: ColumnProfile, chosen: TableSettings
+) -> None:
+    """Decides what becomes of an input column."""
+    name = profile.name
+    if profile.kind is Kind.EMPTY:
+        chosen.add("ignore", name, f"column '{name}' has no values")
+    elif profile.kind is Kind.CONSTANT:
+        chosen.add("ignore", name, f"column '{name}' never changes")
+    elif profile.identifies_rows:
+        reason = f"column '{name}' is a number for each row"
+        if profile.kind is Kind.UNIQUE:
+            reason = f"column '{name}' has {how_many(profile)} in {profile.present:,} rows"
+        chosen.add("ignore", name, reason)
+    elif profile.kind is Kind.DATES:
+        _choose_dates(table, index, profile, chosen)
+    elif profile.kind is Kind.MIXED:
+        _exceptions_are_missing(table, profile, chosen)
+    elif profile.kind is Kind.WORDS and profile.distinct > _most_categories(profile):
+        reason = f"column '{name}' has {how_many(profile)} in {profile.present:,} rows"
+        chosen.add("ignore", name, reason)
+    elif profile.kind is Kind.WORDS and profile.numbers:
+        reason = f"column '{name}' is not all numbers: {exceptions(table, profile)}"
+        chosen.add("words", name, reason)
+
+
+def _most_categories(profile: ColumnProfile) -> int:
+    """The most words that a column of categories may have."""
+    return min(MOST_CATEGORIES, max(FEW_CATEGORIES, profile.present // 3))
+
+
+def _choose_dates(
+    table: ParsedTable, index: int, profile: ColumnProfile, chosen: TableSettings
+) -> None:
+    words = table.columns[index].words
+    order = _order(profile, words[0])
+    parts = list(default_parts(words, order))
+    date: Any = parts if order == "year_first" else {"parts": parts, "order": order}
+    chosen.settings.setdefault("dates", {})[profile.name] = date
+    reason = f"column '{profile.name}' holds dates such as '{words[0]}'"
+    if len(profile.orders) > 1:
+        other = next(o for o in profile.orders if o != order)
+        reason += f", which could also be with the {other.replace('_', ' ')}"
+    chosen.reasons["dates", profile.name] = reason
+
+
+def _order(profile: ColumnProfile, example: str) -> DateOrder:
+    """The order of dates; where days and months cannot be told apart, slashes are American."""
+    if len(profile.orders) == 1:
+        return profile.orders[0]
+    return "month_first" if "/" in example else "day_first"
+
+
+def _exceptions_are_missing(
+    table: ParsedTable, profile: ColumnProfile, chosen: TableSettings
+) -> None:
+    """Lists texts between numbers as missing values, or leaves out the column or the rows."""
+    texts = [odd.text for odd in profile.odd]
+    reason = f"column '{profile.name}': {exceptions(table, profile)}"
+    elsewhere = {
+        word
+        for i, column in table.columns.items()
+        if table.names[i] != profile.name and not column.numbers
+        for word in column.words
+    }
+    if len(texts) > MOST_EXCEPTIONS or profile.odd_cells > profile.numbers:
+        chosen.add("ignore", profile.name, reason)
+    elif elsewhere.isdisjoint(texts):
+        for text in texts:
+            chosen.add("also_missing", text, reason)
+    elif all(odd.count == 1 for odd in profile.odd):
+        for odd in profile.odd:
+            chosen.add("leave_out", table.lines.of(odd.row), reason)
+    else:
+        chosen.add("ignore", profile.name, reason)

@@ -1,0 +1,60 @@
+"""Tests of the fast conversion of decimals: as float() converts them, to the last bit."""
+
+from __future__ import annotations
+
+from math import copysign
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nnkit.data.tables.decimals import WINDOW, decimals
+
+DIGITS = st.text("0123456789", max_size=9)
+NUMBERS = st.builds(
+    "{}{}{}{}".format, st.sampled_from(["", "-"]), DIGITS, st.sampled_from(["", "."]), DIGITS
+)
+
+
+def converted(texts: list[str], point: str = ".") -> tuple[list[float], list[bool]]:
+    """Converts texts that stand one after another, each followed by a comma or semicolon."""
+    ends = np.cumsum([len(text) + 1 for text in texts]) + WINDOW - 1
+    starts = ends - [len(text) for text in texts]
+    line = " " * WINDOW + ";".join(texts) + ";"
+    values, valid = decimals(line.encode(), starts, ends, point)
+    return values.tolist(), valid.tolist()
+
+
+def expected(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+@given(st.lists(NUMBERS | st.text("0123456789+-.eE:/x", max_size=18), min_size=1, max_size=8))
+def test_what_is_converted_is_what_float_makes_of_it(texts: list[str]) -> None:
+    for text, value, valid in zip(texts, *converted(texts), strict=True):
+        if valid:
+            assert (value, copysign(1, value)) == (float(text), copysign(1, float(text)))
+        elif expected(text) is not None:  # exponents, signs of plus, and more than 15 digits
+            digits = text.lstrip("+-").replace(".", "").lstrip("0")
+            assert text[0] == "+" or "e" in text.lower() or len(text) > 15 or len(digits) > 15
+
+
+@pytest.mark.parametrize("text", ["0", "-0", "7.", ".5", "-.5", "12345678", "12345678.0123456"])
+def test_common_forms_need_no_other_way(text: str) -> None:
+    (value,), (valid,) = converted([text])
+    assert (valid, value) == (True, float(text))
+
+
+@pytest.mark.parametrize("text", ["", "-", ".", "-.", "1.2.3", "1-2", "1/2", "--1", "nan", "1e5"])
+def test_what_is_not_decimal_is_not_valid(text: str) -> None:
+    assert converted([text, "1"])[1] == [False, True]
+
+
+def test_a_comma_is_a_decimal_mark_if_wanted_and_a_point_none() -> None:
+    values, valid = converted(["1,5", "-2,25", "1.5", "123456789,5"], ",")
+    assert valid == [True, True, False, True]
+    assert [v for v, ok in zip(values, valid, strict=True) if ok] == [1.5, -2.25, 123456789.5]

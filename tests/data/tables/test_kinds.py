@@ -1,0 +1,162 @@
+"""Tests of the kinds of columns, and of the objections to those that are not clear."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from nnkit.data.sources.csv import Csv
+from nnkit.data.tables.dialect import Dialect
+from nnkit.data.tables.kinds import ColumnProfile, Kind, profile_column
+from nnkit.data.tables.number_format import NumberFormat
+from nnkit.data.tables.objections import objection
+from nnkit.data.tables.table_reader import read_table
+from nnkit.errors import SettingError
+
+FLOATS = [f"{i * 37 % 101 / 7:.3f}" for i in range(100)]
+
+
+def written(folder: Path, cells: Sequence[str], name: str = "a") -> Path:
+    path = folder / "t.csv"
+    lines = [f'"{cell}",{"yes" if i % 2 else "no"}' for i, cell in enumerate(cells)]
+    path.write_text("\n".join([f"{name},y", *lines]) + "\n", encoding="utf-8")
+    return path
+
+
+def profile(folder: Path, cells: Sequence[str], name: str = "a") -> ColumnProfile:
+    table = read_table(written(folder, cells, name), Dialect(), NumberFormat())
+    return profile_column(table, 0)
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind"),
+    [
+        (FLOATS, Kind.NUMBERS),
+        ([*FLOATS, "NULL", "n/a", "-", "?", ""], Kind.NUMBERS),
+        ([*FLOATS, "12O"], Kind.MIXED),
+        ([*FLOATS, "Total"], Kind.MIXED),
+        ([f"{i},{i}" for i in range(50)], Kind.MIXED),
+        (["1,5", "2,5"] * 20, Kind.MIXED),
+        ([f"{i} %" for i in range(50)], Kind.MIXED),
+        ([f"${i},000" for i in range(1, 90)], Kind.MIXED),
+        ([*FLOATS[:60], *["low"] * 40], Kind.MIXED),
+        (["1.5", "2.5", "x"], Kind.MIXED),
+        (["0", "1", "2", "3+"] * 20, Kind.WORDS),
+        (["red", "blue"] * 20, Kind.WORDS),
+        ([f"w{i % 51}" for i in range(306)], Kind.WORDS),
+        ([f"u{i}" for i in range(60)], Kind.UNIQUE),
+        ([f"{i // 2} 17{i}" if i % 4 else str(i) for i in range(200)], Kind.UNIQUE),
+        ([f"2024-01-{i % 28 + 1:02d}" for i in range(60)], Kind.DATES),
+        (["7"] * 20, Kind.CONSTANT),
+        (["x"] * 20, Kind.CONSTANT),
+        (["7", "", "7"] * 10, Kind.CONSTANT),
+        (["", "NA", "?"] * 10, Kind.EMPTY),
+        (["1e3", "inf", "2.5"] * 10, Kind.MIXED),
+    ],
+)
+def test_the_kind_of_a_column(cells: list[str], kind: Kind, tmp_path: Path) -> None:
+    assert profile(tmp_path, cells).kind is kind
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "identifies"),
+    [
+        ("", [str(i) for i in range(50)], True),
+        ("Unnamed: 0", [str(i) for i in range(50)], False),
+        ("customer_id", [str(i * 7919 % 5003) for i in range(50)], True),
+        ("width", [str(i * 7919 % 5003) for i in range(50)], False),
+        ("year", [str(1960 + i) for i in range(50)], False),
+        ("id", [str(i % 10) for i in range(50)], False),
+        ("paid", [str(i) for i in range(50)], False),
+        ("name", [f"u{i}" for i in range(60)], True),
+    ],
+)
+def test_what_identifies_rows(
+    name: str, cells: list[str], identifies: bool, tmp_path: Path
+) -> None:
+    assert profile(tmp_path, cells, name).identifies_rows is identifies
+
+
+@pytest.mark.parametrize(
+    ("cells", "settings"),
+    [
+        ([*FLOATS, "12O"], 'also_missing: ["12O"]'),
+        ([*FLOATS, "12O"], "leave_out: [102]"),
+        ([*FLOATS, "12O"], "words: [a]"),
+        (["1,5", "2,5"] * 20, 'decimal: ","'),
+        ([f"{i} %" for i in range(50)], 'units: ["%"]'),
+        ([f"${i},000" for i in range(1, 90)], 'thousands: ",", units: ["$"]'),
+        ([f"u{i}" for i in range(60)], "ignore: [a]"),
+        ([f"u{i}" for i in range(60)], "words: [a]"),
+        ([f"{i % 28 + 1}.{i % 12 + 1}.2024" for i in range(90)], ", order: day_first"),
+    ],
+)
+def test_every_remedy_that_an_objection_names_remedies(
+    cells: list[str], settings: str, tmp_path: Path
+) -> None:
+    import yaml
+
+    path = written(tmp_path, cells)
+    table = read_table(path, Dialect(), NumberFormat())
+    text = objection(table, profile_column(table, 0))
+    assert text is not None
+    assert text.startswith("column 'a': ")
+    if settings.startswith(", order"):
+        assert settings in text
+        settings = "dates: {a: {parts: [elapsed_days], order: day_first}}"
+    else:
+        for part in settings.split(", "):
+            assert f"data.source.{part}" in text or f'"{part}' in text
+    with pytest.raises(SettingError) as caught:
+        Csv(path=str(path)).load()
+    assert text in str(caught.value)
+    wanted = yaml.safe_load(f"{{{settings}}}")
+    ignored = "ignore" in wanted
+    label: int | str = "y"
+    found = Csv.model_validate({"path": str(path), "label": label, **wanted})
+    if ignored:
+        with pytest.raises(Exception, match="no input column is left"):
+            found.load()
+    else:
+        assert found.load().columns
+
+
+def test_every_column_that_is_not_clear_is_named_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    rows = [f"{i}.5,u{i},{'ab'[i % 2]}" for i in range(60)] + ["x,u60,a"]
+    path.write_text("\n".join(["n,id,y", *rows]))
+    with pytest.raises(SettingError) as caught:
+        Csv(path=str(path)).load()
+    first, second = str(caught.value).splitlines()
+    assert "column 'n': 60 of 61 cells are numbers, but line 62 holds 'x'" in first
+    assert second.startswith("column 'id': 61 different words in 61 rows, such as 'u0'")
+    assert caught.value.exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "notice"),
+    [
+        (",x,y\n" + "".join(f"{i},{i % 7}.5,{i % 2}\n" for i in range(40)), "numbers the rows"),
+        ("c,x,y\n" + "".join(f"5,{i % 7}.5,{i % 2}\n" for i in range(40)), "'c' never changes"),
+        ("c,x,y\n" + "".join(f",{i % 7}.5,{i % 2}\n" for i in range(40)), "'c' has no values"),
+        ("c,x,y\n" + "".join(f"{i % 4 or 'z'},{i}.5,{i % 2}\n" for i in range(40)), "is read as w"),
+        ("x,x,y\n" + "".join(f"{i},{i % 7}.5,{i % 2}\n" for i in range(40)), "is called 'x.1'"),
+        ("d,x,y\n" + "".join(f"2024-0{i % 7 + 1}-01,{i}.5,{i % 2}\n" for i in range(40)), "dates"),
+        ("1.5,2,a\n" + "".join(f"{i}.5,{i % 7},{'ab'[i % 2]}\n" for i in range(40)), "header: fal"),
+        ("x,y\n" + "".join(f"{i}.5,{i % 12}\n" for i in range(48)), "task: regression predicts"),
+        ("x,y\n" + "".join(f"{i}.5,{i}\n" for i in range(15)), "task: classification predicts"),
+        ("x,y\n" + "".join(f"{i}.5,{('1', '1.0', '2')[i % 3]}\n" for i in range(30)), "one class"),
+    ],
+)
+def test_what_is_decided_is_said(text: str, notice: str, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(text)
+    notices = Csv(path=str(path)).load().notices
+    assert any(notice in found for found in notices), notices
+
+
+def test_a_plain_table_has_no_notices(tmp_path: Path) -> None:
+    path = written(tmp_path, FLOATS)
+    assert Csv(path=str(path)).load().notices == ()
