@@ -65,7 +65,7 @@ def _rows(model: TrainedModel, file: Input, kind: str) -> TableRows:
     from nnkit.errors import DataError
 
     if kind == "csv":
-        return model.read_rows(file.path)
+        return _table(model, file)
     if kind == "pictures":
         from nnkit.reading.reader import picture_as_input
 
@@ -82,6 +82,18 @@ def _rows(model: TrainedModel, file: Input, kind: str) -> TableRows:
     return TableRows(
         found, (), {i: f"{file.name} row {i + 1}: {why}" for i, why in incomplete.items()}
     )
+
+
+def _table(model: TrainedModel, file: Input) -> TableRows:
+    """Reads the rows of a table; warnings name the file as the user does."""
+    import warnings
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        rows = model.read_rows(file.path)
+    for warning in caught:
+        warnings.warn(file.named(str(warning.message)), warning.category, stacklevel=2)
+    return rows
 
 
 def _array(model: TrainedModel, file: Input, kind: str) -> Array:

@@ -14,7 +14,7 @@ from pydantic import Field
 from nnkit.config.spec import Component, Positive, Tagged
 from nnkit.data.dataset import Array, Column, chunks
 from nnkit.data.lazy import LazyArray, Store, lazy
-from nnkit.data.tables.conversion import Unknown
+from nnkit.data.tables.conversion import UnknownWords
 from nnkit.errors import DataError, SettingError
 
 Statistics = Mapping[str, Array]
@@ -128,7 +128,7 @@ class OneHot(PreprocessingStep):
     """
 
     kind: Literal["one_hot"] = "one_hot"
-    unknown: Unknown = Field(
+    unknown: UnknownWords = Field(
         "error",
         description="In prediction, a value that is in no row of the training table: an error, or "
         "0 in all columns, with a warning.",
@@ -300,8 +300,8 @@ class Preprocessor:
         return reduce(lambda columns, step: step.columns_after(columns), self.steps, self.columns)
 
     @property
-    def unknown(self) -> Unknown:
-        """Whether a word that is in no row of the training table is an error, or encoded as 0."""
+    def unknown(self) -> UnknownWords:
+        """What becomes of words that are in no row of the training table: an error, or ignored."""
         ignored = any(isinstance(s, OneHot) and s.unknown == "ignore" for s in self.steps)
         return "ignore" if ignored else "error"
 

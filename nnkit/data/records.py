@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from nnkit.data.dataset import Array, Column
-from nnkit.data.tables.conversion import UNKNOWN, Unknown, encoded_as_none
+from nnkit.data.tables.conversion import UNKNOWN, UnknownWords, encoded_as_none
 from nnkit.errors import DataError
 
 Table = Mapping[str, Array]
@@ -58,7 +58,7 @@ def table_of(X: Any) -> Table:
     return table
 
 
-def encoded(table: Table, columns: Sequence[Column], *, unknown: Unknown = "error") -> Array:
+def encoded(table: Table, columns: Sequence[Column], *, unknown: UnknownWords = "error") -> Array:
     """Encodes the cells of a table as raw inputs (n, columns), matched by name.
 
     Args:
@@ -86,7 +86,7 @@ def _no_column(name: str, table: Table) -> str:
     return message
 
 
-def encoded_rows(X: Any, columns: Sequence[Column], *, unknown: Unknown = "error") -> Array:
+def encoded_rows(X: Any, columns: Sequence[Column], *, unknown: UnknownWords = "error") -> Array:
     """Encodes rows of cells in the order of the columns as raw inputs (n, columns).
 
     Args:
@@ -114,7 +114,7 @@ def encoded_rows(X: Any, columns: Sequence[Column], *, unknown: Unknown = "error
 
 
 def wrong_words(
-    X: Array, columns: Sequence[Column], *, unknown: Unknown = "error"
+    X: Array, columns: Sequence[Column], *, unknown: UnknownWords = "error"
 ) -> dict[int, str]:
     """The rows in which a column of words has a number of no word, such as 99, 1.5 or −1.
 
@@ -158,7 +158,7 @@ def column_of(name: str, cells: Array) -> Column:
 
 
 def _encoded(
-    cells: Array, column: Column, *, numbered: bool = False, unknown: Unknown = "error"
+    cells: Array, column: Column, *, numbered: bool = False, unknown: UnknownWords = "error"
 ) -> Array:
     """The values (n,) of a column; `numbered` if a word may be given by its number."""
     if cells.dtype.kind in "buif" and not column.categories:

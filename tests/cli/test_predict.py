@@ -499,6 +499,20 @@ class TestStandardInput:
         assert answer.errors[0].startswith("stdin: no column 'sepal_length'")
         assert piped(program, monkeypatch, b"", "-", "-c", trained).errors[0].startswith("stdin: ")
 
+    @pytest.mark.filterwarnings("default::UserWarning")
+    def test_warnings_name_it(self, program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+        Path("t.csv").write_text("colour,sold\n" + "red,yes\nblue,no\n" * 10)
+        Path("c.yaml").write_text(
+            "data: {source: {csv: {path: t.csv}}, preprocess: [{one_hot: {unknown: ignore}}]}\n"
+            "architecture: {layers: [dense: 2]}\ntraining: {epochs: 1}\n"
+        )
+        assert program("train", "c.yaml").code == 0
+        answer = piped(program, monkeypatch, b"colour\ngreen\nred\npink\n", "-")
+        assert answer.code == 0
+        (warning,) = [line for line in answer.err.splitlines() if line.startswith("warning: ")]
+        assert warning.startswith("warning: stdin:2: column 'colour': 'green' is not among")
+        assert warning.endswith("2 rows are encoded as none of them")
+
     def test_is_read_once(self, program: Program, trained: Path) -> None:
         answer = program("predict", "-", "-", "-c", trained)
         assert (answer.code, answer.errors) == (

@@ -264,3 +264,11 @@ def test_codes_with_leading_zeros_are_not_numbers(tmp_path: Path) -> None:
     path = write_table(tmp_path / "t.csv", [("1", "7")], "x,y")
     with pytest.raises(DataError, match="does not know the class 7; it was trained on 007, 8"):
         Csv(path="o.csv").read_labelled(path, (Column("x"),), "y", ("007", "8"))
+
+
+def test_a_number_with_another_decimal_mark_is_said_to_be_one(tmp_path: Path) -> None:
+    path = write_table(tmp_path / "t.csv", [("1,5",), ("2.5",)], "x")
+    rows = Csv(path="o.csv", delimiter=";", decimal=",").read_rows(path, (Column("x"),))
+    assert rows.errors == {
+        1: f"{path}:3: column 'x': '2.5' is not a number with the decimal mark ','"
+    }

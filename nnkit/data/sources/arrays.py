@@ -18,7 +18,7 @@ from nnkit.data.dataset import Array, Column, Dataset, Samples, check_pair, samp
 from nnkit.data.idx import read_idx
 from nnkit.data.npy import UNREADABLE, npy_header
 from nnkit.data.sources.source import Source, existing, renumbered, targets_of
-from nnkit.data.tables.conversion import Unknown
+from nnkit.data.tables.conversion import UnknownWords
 from nnkit.errors import DataError
 
 TEST_SET = {"test_inputs", "test_targets", "test_weights"}  # settings
@@ -92,7 +92,7 @@ class _Arrays(Source):
         label: str,
         classes: Sequence[str] | None,
         *,
-        unknown: Unknown = "error",
+        unknown: UnknownWords = "error",
     ) -> Samples:
         if place.suffix.lower() == ".npz" and not isinstance(self, Npz):
             return Npz(path=str(place)).read_labelled(

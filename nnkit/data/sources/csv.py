@@ -14,7 +14,7 @@ from nnkit.config.spec import FilePath, Listed, Spec
 from nnkit.data.dataset import Array, Column, Dataset, Samples
 from nnkit.data.sources.source import Source, TableRows, renumbered
 from nnkit.data.tables.column_report import ColumnReport, Role, report_column
-from nnkit.data.tables.conversion import Unknown, date_parts, numbers, word_indices
+from nnkit.data.tables.conversion import UnknownWords, date_parts, numbers, word_indices
 from nnkit.data.tables.dates import DateOrder, DatePart
 from nnkit.data.tables.dialect import Dialect
 from nnkit.data.tables.kinds import ColumnProfile, has_infinity, profile_column
@@ -140,14 +140,14 @@ class Csv(Source):
         return NumberFormat(missing, self.decimal, self.thousands, tuple(self.units))
 
     def read_rows(
-        self, path: Path, columns: Sequence[Column], *, unknown: Unknown = "error"
+        self, path: Path, columns: Sequence[Column], *, unknown: UnknownWords = "error"
     ) -> TableRows:
         ragged: dict[int, str] = {}
         table = self._read_other(path, columns, ragged=ragged)
         lines = table.lines.of_all(table.rows)
         rows = np.searchsorted(lines, list(ragged)).tolist()
         errors = dict(zip(rows, ragged.values(), strict=True))
-        inputs = self._inputs_like(table, columns, unknown, errors)
+        inputs = self._matched_inputs(table, columns, unknown, errors)
         return TableRows(inputs, lines.tolist(), errors)
 
     def read_labelled(
@@ -157,7 +157,7 @@ class Csv(Source):
         label: str,
         classes: Sequence[str] | None,
         *,
-        unknown: Unknown = "error",
+        unknown: UnknownWords = "error",
     ) -> Samples:
         if isinstance(self.label, tuple):
             labels: Sequence[str | int] = self.label
@@ -177,7 +177,7 @@ class Csv(Source):
             found, names = class_labels(table, indices[0], least=1)
             targets = renumbered(found, spelled_as(names, classes), classes, str(place))
         return Samples(
-            self._inputs_like(table, columns, unknown),
+            self._matched_inputs(table, columns, unknown),
             targets,
             _weights(table, table.index(weights[0])) if weights else None,
             lines=table.lines.of_all(table.rows),
@@ -192,7 +192,7 @@ class Csv(Source):
         as_words: Sequence[str | int] = (),
         ragged: dict[int, str] | None = None,
     ) -> ParsedTable:
-        """Reads the columns of another table that are needed for inputs, and others.
+        """Reads some columns of another table: those of the inputs, and further ones.
 
         Args:
             path: the file.
@@ -214,8 +214,7 @@ class Csv(Source):
         table = cached_table(
             path, dialect, self.number_format, skip=skip, as_words=wordy, ragged=ragged
         )
-        wrong = {i for i, column in table.columns.items() if column.codes is None and column.odd}
-        wrong |= {i for i, column in table.columns.items() if column.too_many}
+        wrong = {i for i, c in table.columns.items() if c.too_many or (c.odd and c.codes is None)}
         if ragged is None or not wrong:
             return table
         again = read_table(
@@ -228,14 +227,14 @@ class Csv(Source):
         )
         return replace(table, columns={**table.columns, **again.columns})
 
-    def _inputs_like(
+    def _matched_inputs(
         self,
         table: ParsedTable,
         columns: Sequence[Column],
-        unknown: Unknown,
+        unknown: UnknownWords,
         errors: dict[int, str] | None = None,
     ) -> Array:
-        """The raw inputs (n, columns) of another table; `errors` as for `numbers`."""
+        """The inputs (n, columns) of another table, by name; `errors` as for `numbers`."""
         inputs = np.empty((table.rows, len(columns)))
         for i, column in enumerate(columns):
             index, name, part = self._origin(table.path, table.names, column)

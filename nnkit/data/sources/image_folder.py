@@ -12,7 +12,7 @@ from pydantic import Field
 from nnkit.config.spec import Count, FilePath, Listed
 from nnkit.data.dataset import Array, Column, Dataset, Samples
 from nnkit.data.sources.source import Source, check_known_classes, existing
-from nnkit.data.tables.conversion import Unknown
+from nnkit.data.tables.conversion import UnknownWords
 from nnkit.errors import DataError
 
 
@@ -48,7 +48,7 @@ class ImageFolder(Source):
         label: str,
         classes: Sequence[str] | None,
         *,
-        unknown: Unknown = "error",
+        unknown: UnknownWords = "error",
     ) -> Samples:
         root = existing(str(place), "folder")
         if classes is None:  # for an autoencoder, which has none

@@ -10,7 +10,7 @@ from nnkit.data.dataset import Column, Dataset, Samples
 from nnkit.data.sources.arrays import Npz
 from nnkit.data.sources.csv import Csv
 from nnkit.data.sources.source import Source, TableRows
-from nnkit.data.tables.conversion import Unknown
+from nnkit.data.tables.conversion import UnknownWords
 from nnkit.errors import DataError
 
 
@@ -26,7 +26,7 @@ class Memory(Source):
         )
 
     def read_rows(
-        self, path: Path, columns: Sequence[Column], *, unknown: Unknown = "error"
+        self, path: Path, columns: Sequence[Column], *, unknown: UnknownWords = "error"
     ) -> TableRows:
         if not columns:  # arrays
             return super().read_rows(path, columns)
@@ -39,7 +39,7 @@ class Memory(Source):
         label: str,
         classes: Sequence[str] | None,
         *,
-        unknown: Unknown = "error",
+        unknown: UnknownWords = "error",
     ) -> Samples:
         source: Source = Csv(path=str(place), label=label) if columns else Npz(path=str(place))
         return source.read_labelled(place, columns, label, classes, unknown=unknown)

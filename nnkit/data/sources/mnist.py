@@ -11,7 +11,7 @@ from nnkit.data.dataset import Column, Dataset, Samples, check_pair, class_targe
 from nnkit.data.idx import read_idx
 from nnkit.data.sources.arrays import Idx, Npz
 from nnkit.data.sources.source import Source
-from nnkit.data.tables.conversion import Unknown
+from nnkit.data.tables.conversion import UnknownWords
 from nnkit.errors import DataError
 from nnkit.paths import cache_folder
 
@@ -42,7 +42,7 @@ class Mnist(Source):
         label: str,
         classes: Sequence[str] | None,
         *,
-        unknown: Unknown = "error",
+        unknown: UnknownWords = "error",
     ) -> Samples:
         if place.suffix.lower() == ".npz":
             return Npz(path=str(place)).read_labelled(

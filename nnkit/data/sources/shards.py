@@ -12,7 +12,7 @@ from nnkit.config.spec import Count, FilePath
 from nnkit.data.dataset import Column, Dataset
 from nnkit.data.sources.csv import Csv
 from nnkit.data.sources.source import Source, TableRows, existing
-from nnkit.data.tables.conversion import Unknown
+from nnkit.data.tables.conversion import UnknownWords
 
 
 class Shards(Source):
@@ -52,7 +52,7 @@ class Shards(Source):
         return dataset(groups, test_groups, self.window)
 
     def read_rows(
-        self, path: Path, columns: Sequence[Column], *, unknown: Unknown = "error"
+        self, path: Path, columns: Sequence[Column], *, unknown: UnknownWords = "error"
     ) -> TableRows:
         if not columns:  # .npy shards, or lists
             return super().read_rows(path, columns)

@@ -13,7 +13,7 @@ import numpy as np
 from nnkit.config.spec import PATH_SETTINGS, Component
 from nnkit.data.dataset import Array, Column, Dataset, Samples, class_targets
 from nnkit.data.tables.column_report import ColumnReport
-from nnkit.data.tables.conversion import Unknown
+from nnkit.data.tables.conversion import UnknownWords
 from nnkit.errors import DataError, UsageError
 
 MOST_NAMED = 12  # classes in an error message
@@ -85,7 +85,7 @@ class Source(Component):
         return ()
 
     def read_rows(
-        self, path: Path, columns: Sequence[Column], *, unknown: Unknown = "error"
+        self, path: Path, columns: Sequence[Column], *, unknown: UnknownWords = "error"
     ) -> TableRows:
         """Reads the rows of a table, in the same way as the source's own table.
 
@@ -103,7 +103,7 @@ class Source(Component):
         raise DataError(f"{path}: this model reads {self.tag()} data, not CSV")
 
     def read_table(
-        self, path: Path, columns: Sequence[Column], *, unknown: Unknown = "error"
+        self, path: Path, columns: Sequence[Column], *, unknown: UnknownWords = "error"
     ) -> Array:
         """Reads a table as raw inputs (n, columns), in the same way as the source's own table.
 
@@ -127,7 +127,7 @@ class Source(Component):
         label: str,
         classes: Sequence[str] | None,
         *,
-        unknown: Unknown = "error",
+        unknown: UnknownWords = "error",
     ) -> Samples:
         """Reads all samples of another labelled file or folder, to evaluate a model on them.
 

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnkit.data.tables.dates import DateOrder, DatePart, date_numbers
-from nnkit.data.tables.number_format import parse_number
+from nnkit.data.tables.number_format import NumberFormat, parse_number
 from nnkit.data.tables.parsed_table import ParsedTable, some
 from nnkit.errors import DataError
 
 Array = NDArray[Any]
 Errors = dict[int, str]  # a message with file and line for each unusable row, by its index
-Unknown = Literal["error", "ignore"]  # what becomes of a word that is not among the categories
+UnknownWords = Literal["error", "ignore"]  # what becomes of a word that is not among the categories
 UNKNOWN = -1.0  # the index of a word that is not among the categories
 
 
@@ -39,10 +39,14 @@ def numbers(table: ParsedTable, index: int, errors: Errors | None = None) -> Arr
         return np.full(table.rows, np.nan) if column.values is None else column.values
     if errors is None:
         row, text = _first_odd(table, index)
-        raise DataError(f"{_cell(table, index, row, text)} {_no_number(text)}")
+        raise DataError(f"{_cell(table, index, row, text)} {_no_number(text, table.form)}")
     assert column.codes is not None
     parsed = np.array([*(_finite(table.form.parse(word)) for word in column.words), np.nan])
-    wrong = {i: _no_number(word) for i, word in enumerate(column.words) if np.isnan(parsed[i])}
+    wrong = {
+        i: _no_number(word, table.form)
+        for i, word in enumerate(column.words)
+        if np.isnan(parsed[i])
+    }
     _add_errors(table, index, wrong, errors)
     return parsed[column.codes]
 
@@ -51,9 +55,12 @@ def _finite(number: float | None) -> float:
     return number if number is not None and isfinite(number) else np.nan
 
 
-def _no_number(text: str) -> str:
-    if parse_number(text) is not None:
+def _no_number(text: str, form: NumberFormat) -> str:
+    """Says why a cell is not a finite number."""
+    if form.parse(text) is not None:
         return "is not a finite number; empty the cell if it is missing"
+    if parse_number(text) is not None:
+        return f"is not a number with the decimal mark '{form.decimal}'"
     return "is not a number"
 
 
@@ -98,7 +105,7 @@ def word_indices(
     index: int,
     categories: Sequence[str],
     *,
-    unknown: Unknown = "error",
+    unknown: UnknownWords = "error",
     errors: Errors | None = None,
 ) -> Array:
     """The index of each cell of a column among the categories (n,), NaN where one is missing.
