@@ -47,10 +47,15 @@ def useless(
     remedy = ""
     if kind == "numbers" and not config.data.target.scales:
         remedy = "; try data.target: standardize"
+    described, value = _described(task, constant), _shown(name, reached)
+    if reached == least:
+        return (
+            f"the network is no better than always predicting {described}: {split}.{name} is "
+            f"{value} in both cases{remedy}"
+        )
     return (
-        f"the network is {'no better' if reached == least else 'worse'} than always predicting "
-        f"{_described(task, constant)}: {split}.{name} is {_shown(name, reached)} instead of "
-        f"{_shown(name, least)}{remedy}"
+        f"the network is worse than always predicting {described}: {split}.{name} is {value} "
+        f"instead of {_shown(name, least)}{remedy}"
     )
 
 

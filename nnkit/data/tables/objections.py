@@ -99,7 +99,11 @@ def column_notices(table: ParsedTable, profiles: Sequence[ColumnProfile]) -> Ite
         )
     constant = [p.name for p in profiles if p.kind is Kind.CONSTANT]
     if constant:
-        yield f"{_columns(constant)} never change{'s' * (len(constant) == 1)}"
+        one = len(constant) == 1
+        yield (
+            f"{_columns(constant)} never change{'s' if one else ''}; data.source.ignore leaves "
+            f"{'it' if one else 'them'} out"
+        )
     empty = [p.name for p in profiles if p.kind is Kind.EMPTY]
     if empty:
         verb = "has no values" if len(empty) == 1 else "have no values"
