@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nnkit.data.pictures import open_picture
+from nnkit.data.pictures import open_picture, spread
 from nnkit.errors import DataError
 from nnkit.inference.saving import load_checkpoint
 from nnkit.inference.trained_model import TrainedModel
@@ -45,7 +45,7 @@ def read_digits(
         )
     size = check_shape(path, model.raw_shape)
     return read_picture(
-        open_picture(path),
+        open_picture(path, spread),
         networks_of(model, size),
         reject,
         stages,

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from nnkit.data.dataset import Array
-from nnkit.data.pictures import open_picture
+from nnkit.data.pictures import open_picture, spread
 from nnkit.errors import DataError
 from nnkit.reading.segmentation.clean import amount_of, without_rules, written
 from nnkit.reading.segmentation.ink import ink_of
@@ -32,7 +32,7 @@ def read_digit(path: Path, shape: tuple[int, ...]) -> Array:
     Raises:
         DataError: the file is not a picture or is empty, or the model does not take grey images.
     """
-    image = digit_in(open_picture(path), check_shape(path, shape))
+    image = digit_in(open_picture(path, spread), check_shape(path, shape))
     if image is None:
         raise DataError(f"{path}: nothing in this picture stands out from the background")
     return image[None]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nnkit.config.spec import Count, FilePath, Listed
 from nnkit.data.dataset import Array, Dataset, Samples
@@ -26,6 +26,19 @@ class ImageFolder(Source):
         (28, 28), description="Height and width to which each picture is resized, in pixels."
     )
     mode: Literal["grey", "rgb"] = Field("grey", description="One channel, or three.")
+    range: Annotated[tuple[float, float], Listed] | None = Field(
+        None,
+        description="Values of black and white in grey pictures with more than 8 bits per pixel; "
+        "values beyond are clipped. Default: 0 and 65535 for 16 bits; floating-point and 32-bit "
+        "pictures are refused.",
+        examples=[[0, 1]],
+    )
+
+    @model_validator(mode="after")
+    def _range_is_not_empty(self) -> Self:
+        if self.range is not None and self.range[0] == self.range[1]:
+            raise ValueError("range must be the two different values of black and white")
+        return self
 
     def load(self) -> Dataset:
         root = existing(self.path, "folder")
@@ -56,10 +69,11 @@ class ImageFolder(Source):
         )
 
     def read_picture(self, path: Path, shape: tuple[int, ...]) -> Array:
-        from nnkit.data.pictures import open_picture
+        from nnkit.data.pictures import full_scale, open_picture, within
 
         channels, height, width = shape
-        picture = open_picture(path).convert("L" if channels == 1 else "RGB")
+        levels = full_scale if self.range is None else within(*self.range)
+        picture = open_picture(path, levels).convert("L" if channels == 1 else "RGB")
         pixels = np.asarray(picture.resize((width, height)), dtype=np.uint8)
         return pixels[None] if channels == 1 else np.moveaxis(pixels, -1, 0)
 
