@@ -71,6 +71,10 @@ def check(config: ConfigArgument, overrides: SetOption = None, as_json: JsonOpti
     print(f"target     {report['target']}")
     print(f"missing    {report['missing']:,} values")
     print(f"memory     {show_bytes(report['bytes'])}\n")
+    for note in report["notes"]:
+        print("\n".join(wrapped(note, result_width())))
+    if report["notes"]:
+        print()
     counts = report["sets"]
     if report["classes"]:
         rows = [

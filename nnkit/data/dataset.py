@@ -79,6 +79,8 @@ class Dataset:
         classes: the class names, by number; None for real targets.
         columns: the input columns of a table; empty for other data.
         label: the name of the predicted quantity, if the source gives one.
+        validation: the validation set provided by the source, or None.
+        notes: sentences for the user on how the data was read, such as what was left out.
     """
 
     samples: Samples
@@ -86,6 +88,8 @@ class Dataset:
     classes: tuple[str, ...] | None = None
     columns: tuple[Column, ...] = ()
     label: str = ""
+    validation: Samples | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -95,7 +99,7 @@ class Dataset:
     def fingerprint(self) -> str:
         """A SHA-256 of all samples and their names, the same for equal data."""
         digest = sha256(repr((self.classes, self.columns, self.label)).encode())
-        for part in filter(None, (self.samples, self.test)):
+        for part in filter(None, (self.samples, self.test, self.validation)):
             for array in (part.inputs, part.targets, part.weights):
                 if array is None:
                     continue

@@ -29,6 +29,7 @@ def describe_data(
         "input_shape": list(input_shape),
         "target": name + kind,
         "classes": list(classes) if classes else None,
+        "notes": list(dataset.notes),
         "missing": sum(_missing(samples.inputs) for samples in sets.values()),
         "bytes": sum(samples.inputs.nbytes for samples in sets.values()),
         "sets": {

@@ -218,9 +218,9 @@ def check_data(config: Config) -> dict[str, Any]:
     """Loads the config's data, runs every sample through the preprocessing, and describes it.
 
     Returns:
-        `raw_shape` and `input_shape` of one sample, `target` in words, `classes`, the number of
-        `missing` values, `bytes`, and for each of `sets` the number of `samples` and of those
-        `per_class`.
+        `raw_shape` and `input_shape` of one sample, `target` in words, `classes`, `notes` on how
+        the data was read, the number of `missing` values, `bytes`, and for each of `sets` the
+        number of `samples` and of those `per_class`.
 
     Raises:
         ConfigError: the split or the preprocessing does not fit the data.

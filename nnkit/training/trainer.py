@@ -71,7 +71,7 @@ class Trainer:
         self.saver = Saver(self.directory)
         self.best = Best()
         self.seconds = 0.0
-        self.notices: list[str] = []
+        self.notices: list[str] = [*task.dataset.notes]
         self.outcome: Outcome | None = None
 
     def _loop(self) -> Loop:

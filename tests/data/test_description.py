@@ -13,13 +13,16 @@ from nnkit.data.description import describe_data
 def test_classes_and_missing_values_are_counted() -> None:
     inputs = np.array([[1.0, np.nan], [np.nan, np.nan], [3.0, 4.0]])
     train, test = Samples(inputs, np.array([0, 1, 1])), Samples(inputs[:1], np.array([1]))
-    dataset = Dataset(train, test, classes=("no", "yes", "maybe"), label="answer")
+    dataset = Dataset(
+        train, test, classes=("no", "yes", "maybe"), label="answer", notes=("a note",)
+    )
     report = describe_data(dataset, {"train": train, "test": test}, (2,))
     assert json.loads(json.dumps(report)) == {
         "raw_shape": [2],
         "input_shape": [2],
         "target": "'answer', 3 classes",
         "classes": ["no", "yes", "maybe"],
+        "notes": ["a note"],
         "missing": 4,
         "bytes": 64,
         "sets": {
