@@ -44,7 +44,7 @@ def trained_from(checkpoint: Checkpoint) -> TrainedModel:
     """
     header = checkpoint.header
     try:
-        config = config_from(header["config"])
+        config = config_from(_current(header["config"]))
         columns = tuple(Column(c["name"], tuple(c["categories"])) for c in header["columns"])
         classes = None if header["classes"] is None else tuple(header["classes"])
         model = build_model(config, tuple(header["input_shape"]))
@@ -67,6 +67,17 @@ def trained_from(checkpoint: Checkpoint) -> TrainedModel:
             raise
         raise CheckpointError(f"{checkpoint.path}: its parts are inconsistent ({error})") from None
     return TrainedModel(model, config, preprocessor, classes, raw_shape, header)
+
+
+def _current(settings: dict[str, Any]) -> dict[str, Any]:
+    """The config in a checkpoint, with what earlier versions of nnkit did not record.
+
+    Every classifier of IDX images read the digits in pictures.
+    """
+    source = settings["data"]["source"]
+    if source["kind"] != "idx" or "images" in source:
+        return settings
+    return {**settings, "data": {**settings["data"], "source": {**source, "images": "digits"}}}
 
 
 def copy_params(checkpoint: Checkpoint, model: Model) -> None:
