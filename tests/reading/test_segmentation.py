@@ -24,7 +24,16 @@ from nnkit.reading.segmentation.components import label
 from nnkit.reading.segmentation.cuts import cut
 from nnkit.reading.segmentation.ink import Ink, ink_of
 from nnkit.reading.segmentation.lines import HEIGHT
-from nnkit.reading.segmentation.path import SIGN, Candidate, best_path, candidates_of, spans_of
+from nnkit.reading.segmentation.normal import normalize_digit
+from nnkit.reading.segmentation.path import (
+    PART,
+    SIGN,
+    Candidate,
+    best_path,
+    best_paths,
+    candidates_of,
+    spans_of,
+)
 from nnkit.reading.segmentation.stages import StageFiles, Stages
 from nnkit.reading.segmentation.views import SEEN, VIEW, views
 from nnkit.reading.verifier.compose import CONDITIONS, Composed, compose
@@ -326,6 +335,16 @@ def test_pieces_share_out_all_ink_from_left_to_right(mnist: Dataset) -> None:
             assert (np.diff(middles) > -0.3 * HEIGHT).all()
 
 
+def verified(whole: float, **digits: float) -> np.ndarray:
+    """The verifier's probabilities of a candidate: digits by name (`d3=0.5`), and signs."""
+    found = np.zeros(PART + 1)
+    for name, probability in digits.items():
+        found[int(name[1:])] = probability
+    found[SIGN] = whole - sum(digits.values())
+    found[PART] = 1 - whole
+    return found
+
+
 def test_the_best_path_takes_what_is_surely_whole(mnist: Dataset) -> None:
     (made,) = composed(mnist, "touching", 1)
     strip = strips_of(made.picture, Stages())[0]
@@ -333,7 +352,7 @@ def test_the_best_path_takes_what_is_surely_whole(mnist: Dataset) -> None:
     last = len(pieces.boxes) - 1
 
     def candidate(first: int, end: int, probability: float) -> Candidate:
-        return Candidate(first, end, (0, 0, 1, 1), np.ones(1), probability)
+        return Candidate(first, end, (0, 0, 1, 1), verified(whole=probability))
 
     alone = [candidate(i, i, 0.01) for i in range(last + 1)]
     halves = [candidate(0, last // 2, 0.8), candidate(last // 2 + 1, last, 0.8)]
@@ -371,17 +390,38 @@ def test_the_judge_tells_digits_from_their_halves(
         assert np.median([part.whole for part in parts if part.first == part.last]) < 0.1
 
 
-def test_the_judge_knows_signs_and_the_ten_digits_but_no_other_classes(
-    digit_reader: nnkit.TrainedModel,
-) -> None:
-    digits = networks_of(digit_reader, (28, 28))
-    P, verified = np.eye(10)[:2], np.tile([0.1, 0.3, *[0] * 8, 0.4, 0.2], (2, 1))
-    digit, agreed = digits.opinions(P, verified)
-    assert digit == pytest.approx([0.4, 0.4], abs=1e-5)
+def test_a_candidate_agrees_if_the_verifier_expects_the_same_digit_or_a_sign() -> None:
+    candidate = Candidate(0, 0, (0, 0, 1, 1), verified(0.8, d0=0.1, d1=0.3))
+    assert candidate.agreed == 1, "not classified yet"
+    agreed = [replace(candidate, probabilities=P).agreed for P in np.eye(10)[:2]]
     assert agreed == pytest.approx([0.5 / 0.8, 0.7 / 0.8], abs=1e-5)
-    digit, agreed = replace(digits, classes="abcdefghij").opinions(P, verified)
-    assert digit == pytest.approx([0.8, 0.8], abs=1e-5)
-    assert (agreed == 1).all()
+    assert candidate.digit == pytest.approx(0.4)
+    other = replace(candidate, probabilities=np.eye(10)[0], of_digits=False)
+    assert other.agreed == 1
+    assert other.digit == pytest.approx(0.8)
+
+
+def test_the_lazy_path_is_the_best_of_all(mnist: Dataset, digit_reader: nnkit.TrainedModel) -> None:
+    networks = networks_of(digit_reader, (28, 28))
+    asked: list[int] = []
+
+    def classify(images: np.ndarray) -> np.ndarray:
+        asked.append(len(images))
+        return networks.classify(images)
+
+    total = 0
+    for made in composed(mnist, "touching", 4):
+        strip = strips_of(made.picture, Stages())[0]
+        pieces = cut(strip, np.ones(len(cut(strip).boxes), dtype=bool))
+        (candidates,) = candidates_of([pieces], networks)
+        (lazy,) = best_paths([pieces], [candidates], replace(networks, classify=classify))
+        inks = [np.minimum(pieces.ink(c.first, c.last), 1) for c in candidates]
+        P = networks.classify(np.stack([normalize_digit(255 * ink, (28, 28)) for ink in inks]))
+        every = [replace(c, probabilities=p) for c, p in zip(candidates, P, strict=True)]
+        spans = [(c.first, c.last) for c in best_path(pieces, every)]
+        assert [(c.first, c.last) for c in lazy] == spans
+        total += len(candidates)
+    assert sum(asked) < total / 2
 
 
 # --- drawings

@@ -29,7 +29,7 @@ from nnkit.reading.segmentation.clean import without_rules, written
 from nnkit.reading.segmentation.cuts import Pieces, cut
 from nnkit.reading.segmentation.ink import ink_of
 from nnkit.reading.segmentation.lines import HEIGHT, Strip, lines_of
-from nnkit.reading.segmentation.path import Candidate, Networks, best_path, candidates_of, doubtful
+from nnkit.reading.segmentation.path import Candidate, Networks, best_paths, candidates_of, doubtful
 from nnkit.reading.segmentation.slip import slip_in
 from nnkit.reading.segmentation.stages import Stages, outline
 
@@ -63,18 +63,14 @@ def read_picture(
     stages = stages or Stages()
     strips = strips_of(picture, stages)
     lines = [cut(strip) for strip in strips]
-    found = candidates_of(lines, networks)
     lines = [
-        cut(strip, doubtful(pieces, candidates))
-        for strip, pieces, candidates in zip(strips, lines, found, strict=True)
+        cut(strip, uncertain)
+        for strip, uncertain in zip(strips, doubtful(lines, networks), strict=True)
     ]
     _show_cuts(lines, stages)
-    found = candidates_of(lines, networks)
+    paths = best_paths(lines, candidates_of(lines, networks), networks)
     answer = _Answer(networks.classes, reject, picture.size, certain)
-    read = [
-        _line(pieces, best_path(pieces, candidates), answer)
-        for pieces, candidates in zip(lines, found, strict=True)
-    ]
+    read = [_line(pieces, path, answer) for pieces, path in zip(lines, paths, strict=True)]
     return Reading(tuple(line for line in read if line.digits))
 
 
@@ -123,6 +119,7 @@ class _Answer:
     certain: bool
 
     def digit(self, pieces: Pieces, candidate: Candidate) -> Digit:
+        assert candidate.probabilities is not None
         best = int(np.argmax(candidate.probabilities))
         guess, confidence = self.classes[best], float(candidate.probabilities[best])
         read = confidence * candidate.digit >= self.reject
