@@ -17,7 +17,8 @@ import nnkit
 from nnkit.data.dataset import Dataset
 from nnkit.reading.pretrained import DIGITS
 from nnkit.reading.reader import networks_of, read_digits
-from nnkit.reading.segmentation import Reading, read_picture, strips_of
+from nnkit.reading.result import Box, Digit, Line, Reading
+from nnkit.reading.segmentation import read_picture, strips_of
 from nnkit.reading.segmentation.annotate import annotated
 from nnkit.reading.segmentation.clean import without_rules, written
 from nnkit.reading.segmentation.components import label
@@ -182,7 +183,7 @@ def test_any_size_is_read(size: int, read: Read) -> None:
     assert count_in(typeset("50419", size), read) == 5
 
 
-@pytest.mark.parametrize("degrees", [-9, -4, 5, 10])
+@pytest.mark.parametrize("degrees", [-30, -9, -4, 5, 10, 30])
 def test_a_tilted_line_is_levelled(degrees: float, read: Read) -> None:
     picture = typeset("204825")
     turned = picture.rotate(degrees, Image.Resampling.BICUBIC, expand=True, fillcolor=240)
@@ -446,8 +447,41 @@ def test_each_stage_is_drawn(read: Read, digit_reader: nnkit.TrainedModel, tmp_p
 def test_annotations_leave_the_picture_as_it_is(read: Read) -> None:
     picture = typeset("50419")
     drawn = annotated(picture, read(picture))
+    assert drawn.size == picture.size, "there is room for the labels"
+    assert (np.asarray(drawn.convert("L")) == np.asarray(picture)).mean() > 0.85
+    assert annotated(picture, Reading(())).size == picture.size
+
+
+def test_labels_get_the_space_that_they_need(read: Read) -> None:
+    picture = typeset("50419").crop((0, 30, 250, 120))
+    drawn = annotated(picture, read(picture))
     assert drawn.width == picture.width
-    room = drawn.height - picture.height
-    under = np.asarray(drawn.convert("L"))[room:]
-    assert (under == np.asarray(picture)).mean() > 0.9
-    assert annotated(picture, Reading(())).size[0] == picture.width
+    assert picture.height < drawn.height < picture.height + 60
+
+
+def read_as(*boxes: Box) -> Reading:
+    digits = tuple(Digit("8", 0.99, box, "8") for box in boxes)
+    return Reading((Line("8" * len(boxes), digits),))
+
+
+def test_labels_neither_overlap_nor_leave_the_picture() -> None:
+    page = Image.new("L", (100, 160), 255)
+    narrow: list[Box] = [(x, 90, x + 6, 150) for x in range(40, 100, 10)]
+
+    def coloured(*boxes: Box) -> int:
+        pixels = np.asarray(annotated(page, read_as(*boxes)), dtype=int)
+        return int((np.ptp(pixels, axis=2) > 100).sum())
+
+    alone = [coloured(box) for box in narrow]
+    in_the_middle = coloured((10, 90, 16, 150))
+    assert min(alone) > 0.98 * in_the_middle, "none is clipped"
+    assert coloured(*narrow) > 0.98 * sum(alone), "none covers another"
+
+
+def test_lines_grow_with_the_digits() -> None:
+    page = Image.new("L", (1000, 1000), 255)
+    columns = [
+        np.ptp(np.asarray(annotated(page, read_as((300, 900 - height, 500, 900))))[880], axis=-1)
+        for height in (40, 400)
+    ]
+    assert [np.count_nonzero(column) for column in columns] == [2, 20]

@@ -2,7 +2,7 @@
 
 1. `slip`: finds a slip of paper on a desk, if there is one, and crops the picture to it;
 2. `ink`: separates ink from paper, under uneven light, in any colours, dark or light;
-3. `clean`: removes ruled lines and specks;
+3. `clean`: removes frames, ruled lines and specks;
 4. `components`: finds connected components;
 5. `lines`: finds lines of writing in reading order, levels, straightens and scales them;
 6. `cuts`: cuts a line into pieces, more than it has digits (over-segmentation);
@@ -25,7 +25,7 @@ from PIL import Image
 
 from nnkit.data.dataset import Array
 from nnkit.reading.result import UNREADABLE, Box, Digit, Line, Reading
-from nnkit.reading.segmentation.clean import without_rules, written
+from nnkit.reading.segmentation.clean import without_frames, without_rules, written
 from nnkit.reading.segmentation.cuts import Pieces, cut
 from nnkit.reading.segmentation.ink import ink_of
 from nnkit.reading.segmentation.lines import HEIGHT, Strip, lines_of
@@ -86,7 +86,7 @@ def _strips(picture: Image.Image, stages: Stages) -> list[Strip]:
     ink = ink_of(picture, stages)
     if ink is None:
         return []
-    ink = without_rules(ink)
+    ink = without_rules(without_frames(ink))
     stages.show("without-rules", ink.solid)
     found = written(ink)
     if not len(found):
