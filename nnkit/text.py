@@ -53,9 +53,6 @@ STAND_INS = {
     "—": "-",
     "ß": "ss",
     "█": "#",
-    "£": "GBP",
-    "¥": "JPY",
-    "€": "EUR",
     "λ": "lambda",  # LAMDA in Unicode
     "\u0302": "^",  # the hat of m̂
 }

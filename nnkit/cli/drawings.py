@@ -88,7 +88,7 @@ class Drawings:
 
     def read(self, model: TrainedModel, file: Path, reject: float) -> Reading:
         """Reads a picture and writes the requested drawings."""
-        from nnkit.data.pictures import open_picture
+        from nnkit.data.pictures import open_picture, spread
         from nnkit.reading.reader import read_digits
         from nnkit.reading.segmentation.annotate import annotated
         from nnkit.reading.segmentation.stages import StageFiles, Stages
@@ -101,7 +101,7 @@ class Drawings:
         if self.annotated:
             target = self.annotated / f"{name}.png" if self.several else self.annotated
             target.parent.mkdir(parents=True, exist_ok=True)
-            _save(annotated(open_picture(file), reading), target)
+            _save(annotated(open_picture(file, spread), reading), target)
         return reading
 
     def _name(self, file: Path) -> str:

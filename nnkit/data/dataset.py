@@ -83,7 +83,8 @@ class Dataset:
         columns: the input columns of a table; empty for other data.
         label: the name of the predicted quantity, or the names of several, separated by commas, if
             the source gives any.
-        notices: messages to the user about what the data was taken for.
+        validation: the validation set provided by the source, or None.
+        notices: messages to the user on how the data was read, such as what was left out.
     """
 
     samples: Samples
@@ -91,6 +92,7 @@ class Dataset:
     classes: tuple[str, ...] | None = None
     columns: tuple[Column, ...] = ()
     label: str = ""
+    validation: Samples | None = None
     notices: tuple[str, ...] = ()
 
     @property
@@ -101,7 +103,7 @@ class Dataset:
     def fingerprint(self) -> str:
         """A SHA-256 of all samples and their names, the same for equal data."""
         digest = sha256(repr((self.classes, self.columns, self.label)).encode())
-        for part in filter(None, (self.samples, self.test)):
+        for part in filter(None, (self.samples, self.test, self.validation)):
             for array in (part.inputs, part.targets, part.weights):
                 if array is None:
                     continue

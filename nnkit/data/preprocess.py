@@ -301,7 +301,7 @@ class Preprocessor:
 
     @property
     def unknown(self) -> UnknownWords:
-        """What becomes of words that are in no row of the training table: an error, or ignored."""
+        """Whether words that are in no row of the training table are an error, or ignored."""
         ignored = any(isinstance(s, OneHot) and s.unknown == "ignore" for s in self.steps)
         return "ignore" if ignored else "error"
 

@@ -21,7 +21,11 @@ DEFAULT_TEST = 0.2
 class Split(Spec):
     """Held-out data: sizes as a fraction below 1, or as a number of samples."""
 
-    validation: Share = Field(0.1, description="Held out for monitoring and model selection.")
+    validation: Share = Field(
+        0.1,
+        description="Held out for monitoring and model selection, unless the source has a "
+        "validation set. 0 for none.",
+    )
     test: Share | None = Field(
         None,
         description="Held out for the final evaluation; default: 0.2 if the source has no test "
@@ -51,7 +55,8 @@ class Split(Spec):
 def split_dataset(dataset: Dataset, split: Split, seed: int) -> dict[str, Samples]:
     """Splits a data set into `train` and, if they are not empty, `validation` and `test`.
 
-    The ordering of the samples draws the sets. Samples in memory are stratified: each set contains
+    A source's own validation or test set is used as it is. The ordering of the samples draws the
+    other sets. Samples in memory are stratified: each set contains
     the classes in the same proportions.
 
     Raises:
@@ -70,8 +75,9 @@ def split_dataset(dataset: Dataset, split: Split, seed: int) -> dict[str, Sample
     test_share = split.test
     if test_share is None:
         test_share = 0.0 if dataset.test is not None else DEFAULT_TEST
+    validation_share = 0.0 if dataset.validation is not None else split.validation
     counts = {
-        "validation": _count(split.validation, len(samples), "validation"),
+        "validation": _count(validation_share, len(samples), "validation"),
         "test": _count(test_share, len(samples), "test"),
     }
     if sum(counts.values()) >= len(samples):
@@ -91,6 +97,8 @@ def split_dataset(dataset: Dataset, split: Split, seed: int) -> dict[str, Sample
             samples.targets if dataset.classes is not None else None,
         )
         sets = {name: samples.take(*share) for name, share in shares.items()}
+    if dataset.validation is not None and split.validation:
+        sets["validation"] = dataset.validation
     if dataset.test is not None and split.test is None:
         sets["test"] = dataset.test
     # Without held-out samples, a memory-mapped file stays memory-mapped.

@@ -45,7 +45,7 @@ def trained_from(checkpoint: Checkpoint) -> TrainedModel:
     """
     header = checkpoint.header
     try:
-        config = config_from(header["config"])
+        config = config_from(_current(header["config"]))
         columns = tuple(Column(c["name"], tuple(c["categories"])) for c in header["columns"])
         classes = None if header["classes"] is None else tuple(header["classes"])
         model = build_model(config, tuple(header["input_shape"]))
@@ -79,6 +79,17 @@ def save_threshold(path: Path, threshold: float) -> None:
     checkpoint = read_checkpoint(path)
     header = {k: v for k, v in checkpoint.header.items() if k not in ("format", "sha256")}
     write_checkpoint(path, checkpoint.tensors, {**header, "threshold": threshold})
+
+
+def _current(settings: dict[str, Any]) -> dict[str, Any]:
+    """The config in a checkpoint, with what earlier versions of nnkit did not record.
+
+    Every classifier of IDX images read the digits in pictures.
+    """
+    source = settings["data"]["source"]
+    if source["kind"] != "idx" or "images" in source:
+        return settings
+    return {**settings, "data": {**settings["data"], "source": {**source, "images": "digits"}}}
 
 
 def copy_params(checkpoint: Checkpoint, model: Model) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from nnkit.data.dataset import Array
-from nnkit.data.pictures import open_picture
+from nnkit.data.pictures import open_picture, spread
 from nnkit.errors import UsageError
 from nnkit.inference.trained_model import TrainedModel
 from nnkit.inspection.sheet import Sheet
@@ -45,7 +45,7 @@ def filtered(path: Path, model: TrainedModel | None = None) -> Sheet:
         DataError: the file is not a picture.
         UsageError: the model does not begin with a convolution of grey pictures.
     """
-    grey = open_picture(path).convert("L")
+    grey = open_picture(path, spread).convert("L")
     grey.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS)
     pixels = np.asarray(grey, dtype=np.float64)
     shown, captions = [], []

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nnkit.data.pictures import open_picture
+from nnkit.data.pictures import open_picture, spread
 from nnkit.errors import DataError
 from nnkit.inference.saving import load_checkpoint
 from nnkit.inference.trained_model import TrainedModel
@@ -16,8 +16,6 @@ from nnkit.reading.pretrained import DIGITS, VERIFIER
 from nnkit.reading.segmentation import REJECT, Networks, Reading, read_picture
 from nnkit.reading.segmentation.stages import Stages
 from nnkit.reading.single import check_shape, read_digit
-
-DIGIT_SOURCES = frozenset({"mnist", "idx"})  # data sources whose images look like MNIST's
 
 
 def read_digits(
@@ -39,13 +37,13 @@ def read_digits(
     """
     path, model = Path(path), model or _included(DIGITS)
     if not can_read_digits(model):
-        source = model.config.data.source
         raise DataError(
-            f"{path}: this model does not read digits; it was trained on {source.tag()}"
+            f"{path}: this model does not read digits; if it was trained on images of digits like "
+            "MNIST's, set data.source.images: digits and train again"
         )
     size = check_shape(path, model.raw_shape)
     return read_picture(
-        open_picture(path),
+        open_picture(path, spread),
         networks_of(model, size),
         reject,
         stages,
@@ -55,24 +53,20 @@ def read_digits(
 
 def can_read_digits(model: TrainedModel) -> bool:
     """Whether `read_digits` can use a model: a classifier of images of digits."""
-    return model.classes is not None and _takes_digits(model)
+    return model.classes is not None and model.config.data.source.has_digits
 
 
 def picture_as_input(model: TrainedModel, path: Path) -> Array:
-    """Reads a picture as a raw input (1, *raw_shape), for a digit model in the format of MNIST.
+    """Reads a picture as a raw input (1, *raw_shape), for a model of digits in the form of MNIST.
 
     For other models it is read in the same way as by their data source.
 
     Raises:
         DataError: the file is not a picture, or the model does not take pictures.
     """
-    if _takes_digits(model):
+    if model.config.data.source.has_digits:
         return read_digit(path, model.raw_shape)[None]
     return model.read_picture(path)
-
-
-def _takes_digits(model: TrainedModel) -> bool:
-    return model.config.data.source.tag() in DIGIT_SOURCES
 
 
 def networks_of(model: TrainedModel, size: tuple[int, int]) -> Networks:

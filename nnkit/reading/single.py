@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image
 
 from nnkit.data.dataset import Array
-from nnkit.data.pictures import open_picture
+from nnkit.data.pictures import open_picture, spread
 from nnkit.errors import DataError
-from nnkit.reading.segmentation.clean import amount_of, without_rules, written
+from nnkit.reading.segmentation.clean import amount_of, without_frames, without_rules, written
 from nnkit.reading.segmentation.ink import ink_of
 from nnkit.reading.segmentation.normal import normalize_digit
 from nnkit.reading.segmentation.stages import Stages
@@ -32,7 +32,7 @@ def read_digit(path: Path, shape: tuple[int, ...]) -> Array:
     Raises:
         DataError: the file is not a picture or is empty, or the model does not take grey images.
     """
-    image = digit_in(open_picture(path), check_shape(path, shape))
+    image = digit_in(open_picture(path, spread), check_shape(path, shape))
     if image is None:
         raise DataError(f"{path}: nothing in this picture stands out from the background")
     return image[None]
@@ -54,7 +54,7 @@ def digit_in(picture: Image.Image, size: tuple[int, int]) -> Array | None:
     ink = ink_of(picture, Stages())
     if ink is None:
         return None
-    ink = without_rules(ink)
+    ink = without_rules(without_frames(ink))
     found = written(ink)
     if not len(found):
         return None

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nnkit.data.pictures import MAX_PIXELS, open_picture
+from nnkit.data.pictures import MAX_PIXELS, Levels, full_scale, open_picture, spread, within
 from nnkit.errors import DataError
 
 # Six grey levels, in blocks large enough for JPEG: upright, with no symmetry.
@@ -59,8 +59,6 @@ SAVED: dict[str, Callable[[Path], None]] = {
     "sixteen.png": Image.fromarray(SIXTEEN).save,
     "sixteen.tif": Image.fromarray(SIXTEEN).save,
     "sixteen-big-endian.tif": Image.fromarray(SIXTEEN.astype(">u2")).save,
-    "float.tif": Image.fromarray(LEVELS.astype(np.float32) / 255).save,
-    "integer.tif": Image.fromarray(LEVELS.astype(np.int32) * 9).save,
     "alpha.png": lambda path: with_alpha().save(path),
     "alpha.webp": lambda path: with_alpha().convert("RGBA").save(path, lossless=True),
     "transparent-palette.png": palette_with_transparency,
@@ -84,6 +82,42 @@ def test_every_kind_of_picture_comes_out_the_same(name: str, tmp_path: Path) -> 
     picture = open_picture(tmp_path / name)
     assert picture.mode in ("L", "RGB")
     np.testing.assert_allclose(np.asarray(picture.convert("L"), dtype=int), LEVELS, atol=3)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "levels"),
+    [
+        (LEVELS.astype(np.float32) / 255, within(0, 1)),
+        (LEVELS.astype(np.float32) - 128, within(-128, 127)),
+        (LEVELS.astype(np.int32) * 9, within(0, 9 * 255)),
+        (LEVELS.astype(np.uint16) * 16, within(0, 4080)),
+        (LEVELS.astype(np.uint16) // 2 + 1000, spread),
+        (LEVELS.astype(np.float32) * 3 - 50, spread),
+    ],
+)
+def test_levels_of_deep_pictures(pixels: np.ndarray, levels: Levels, tmp_path: Path) -> None:
+    Image.fromarray(pixels).save(tmp_path / "deep.tif")
+    found = np.asarray(open_picture(tmp_path / "deep.tif", levels), dtype=int)
+    np.testing.assert_allclose(found, LEVELS, atol=1)
+
+
+@pytest.mark.parametrize("level", [0, 1, 100, 255])
+def test_sixteen_bits_have_the_levels_of_eight(level: int, tmp_path: Path) -> None:
+    Image.fromarray(np.full((4, 4), 257 * level, np.uint16)).save(tmp_path / "even.png")
+    assert (np.asarray(open_picture(tmp_path / "even.png")) == level).all()
+
+
+def test_values_outside_the_range_are_clipped(tmp_path: Path) -> None:
+    Image.fromarray(np.array([[-5, 0, 1, 7]], np.float32)).save(tmp_path / "wide.tif")
+    found = np.asarray(open_picture(tmp_path / "wide.tif", within(0, 1)))
+    assert found.tolist() == [[0, 0, 255, 255]]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int32"])
+def test_unknown_levels_are_refused(dtype: str, tmp_path: Path) -> None:
+    Image.fromarray(LEVELS.astype(dtype)).save(tmp_path / "deep.tif")
+    with pytest.raises(DataError, match=rf"deep\.tif: .* {dtype} pixels; .*data\.source\.range"):
+        open_picture(tmp_path / "deep.tif")
 
 
 def test_one_bit_a_pixel(tmp_path: Path) -> None:
@@ -127,12 +161,15 @@ def test_what_is_no_picture_is_refused(content: bytes, message: str, tmp_path: P
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("everywhere", [True, False])
-def test_pixels_must_be_numbers(value: float, everywhere: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("levels", [full_scale, within(0, 1), spread])
+def test_pixels_must_be_numbers(
+    levels: Levels, value: float, everywhere: bool, tmp_path: Path
+) -> None:
     pixels = np.full((28, 28), value if everywhere else 1, dtype=np.float32)
     pixels[3, 4] = value
     Image.fromarray(pixels).save(tmp_path / "nan.tif")
     with pytest.raises(DataError, match=r"nan\.tif: damaged picture \(it contains NaN"):
-        open_picture(tmp_path / "nan.tif")
+        open_picture(tmp_path / "nan.tif", levels)
 
 
 def test_the_largest_picture_is_still_opened(tmp_path: Path) -> None:

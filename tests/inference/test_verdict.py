@@ -58,7 +58,7 @@ def test_a_classifier_is_compared_with_the_most_frequent_class(tmp_path: Path) -
     assert verdict(task, "validation", accuracy=reference + 0.01) is None
     assert verdict(task, "validation", accuracy=reference) == (
         "the network is no better than always predicting '0', the most frequent class: "
-        "validation.accuracy is 90.00 % instead of 90.00 %"
+        "validation.accuracy is 90.00 % in both cases"
     )
     below = verdict(task, "validation", accuracy=reference - 0.01)
     assert below is not None

@@ -17,14 +17,24 @@ import nnkit
 from nnkit.data.dataset import Dataset
 from nnkit.reading.pretrained import DIGITS
 from nnkit.reading.reader import networks_of, read_digits
-from nnkit.reading.segmentation import Reading, read_picture, strips_of
+from nnkit.reading.result import Box, Digit, Line, Reading
+from nnkit.reading.segmentation import read_picture, strips_of
 from nnkit.reading.segmentation.annotate import annotated
 from nnkit.reading.segmentation.clean import without_rules, written
 from nnkit.reading.segmentation.components import label
 from nnkit.reading.segmentation.cuts import cut
 from nnkit.reading.segmentation.ink import Ink, ink_of
 from nnkit.reading.segmentation.lines import HEIGHT
-from nnkit.reading.segmentation.path import SIGN, Candidate, best_path, candidates_of, spans_of
+from nnkit.reading.segmentation.normal import normalize_digit
+from nnkit.reading.segmentation.path import (
+    PART,
+    SIGN,
+    Candidate,
+    best_path,
+    best_paths,
+    candidates_of,
+    spans_of,
+)
 from nnkit.reading.segmentation.stages import StageFiles, Stages
 from nnkit.reading.segmentation.views import SEEN, VIEW, views
 from nnkit.reading.verifier.compose import CONDITIONS, Composed, compose
@@ -173,7 +183,7 @@ def test_any_size_is_read(size: int, read: Read) -> None:
     assert count_in(typeset("50419", size), read) == 5
 
 
-@pytest.mark.parametrize("degrees", [-9, -4, 5, 10])
+@pytest.mark.parametrize("degrees", [-30, -9, -4, 5, 10, 30])
 def test_a_tilted_line_is_levelled(degrees: float, read: Read) -> None:
     picture = typeset("204825")
     turned = picture.rotate(degrees, Image.Resampling.BICUBIC, expand=True, fillcolor=240)
@@ -326,6 +336,16 @@ def test_pieces_share_out_all_ink_from_left_to_right(mnist: Dataset) -> None:
             assert (np.diff(middles) > -0.3 * HEIGHT).all()
 
 
+def verified(whole: float, **digits: float) -> np.ndarray:
+    """The verifier's probabilities of a candidate: digits by name (`d3=0.5`), and signs."""
+    found = np.zeros(PART + 1)
+    for name, probability in digits.items():
+        found[int(name[1:])] = probability
+    found[SIGN] = whole - sum(digits.values())
+    found[PART] = 1 - whole
+    return found
+
+
 def test_the_best_path_takes_what_is_surely_whole(mnist: Dataset) -> None:
     (made,) = composed(mnist, "touching", 1)
     strip = strips_of(made.picture, Stages())[0]
@@ -333,7 +353,7 @@ def test_the_best_path_takes_what_is_surely_whole(mnist: Dataset) -> None:
     last = len(pieces.boxes) - 1
 
     def candidate(first: int, end: int, probability: float) -> Candidate:
-        return Candidate(first, end, (0, 0, 1, 1), np.ones(1), probability)
+        return Candidate(first, end, (0, 0, 1, 1), verified(whole=probability))
 
     alone = [candidate(i, i, 0.01) for i in range(last + 1)]
     halves = [candidate(0, last // 2, 0.8), candidate(last // 2 + 1, last, 0.8)]
@@ -371,17 +391,38 @@ def test_the_judge_tells_digits_from_their_halves(
         assert np.median([part.whole for part in parts if part.first == part.last]) < 0.1
 
 
-def test_the_judge_knows_signs_and_the_ten_digits_but_no_other_classes(
-    digit_reader: nnkit.TrainedModel,
-) -> None:
-    digits = networks_of(digit_reader, (28, 28))
-    P, verified = np.eye(10)[:2], np.tile([0.1, 0.3, *[0] * 8, 0.4, 0.2], (2, 1))
-    digit, agreed = digits.opinions(P, verified)
-    assert digit == pytest.approx([0.4, 0.4], abs=1e-5)
+def test_a_candidate_agrees_if_the_verifier_expects_the_same_digit_or_a_sign() -> None:
+    candidate = Candidate(0, 0, (0, 0, 1, 1), verified(0.8, d0=0.1, d1=0.3))
+    assert candidate.agreed == 1, "not classified yet"
+    agreed = [replace(candidate, probabilities=P).agreed for P in np.eye(10)[:2]]
     assert agreed == pytest.approx([0.5 / 0.8, 0.7 / 0.8], abs=1e-5)
-    digit, agreed = replace(digits, classes="abcdefghij").opinions(P, verified)
-    assert digit == pytest.approx([0.8, 0.8], abs=1e-5)
-    assert (agreed == 1).all()
+    assert candidate.digit == pytest.approx(0.4)
+    other = replace(candidate, probabilities=np.eye(10)[0], of_digits=False)
+    assert other.agreed == 1
+    assert other.digit == pytest.approx(0.8)
+
+
+def test_the_lazy_path_is_the_best_of_all(mnist: Dataset, digit_reader: nnkit.TrainedModel) -> None:
+    networks = networks_of(digit_reader, (28, 28))
+    asked: list[int] = []
+
+    def classify(images: np.ndarray) -> np.ndarray:
+        asked.append(len(images))
+        return networks.classify(images)
+
+    total = 0
+    for made in composed(mnist, "touching", 4):
+        strip = strips_of(made.picture, Stages())[0]
+        pieces = cut(strip, np.ones(len(cut(strip).boxes), dtype=bool))
+        (candidates,) = candidates_of([pieces], networks)
+        (lazy,) = best_paths([pieces], [candidates], replace(networks, classify=classify))
+        inks = [np.minimum(pieces.ink(c.first, c.last), 1) for c in candidates]
+        P = networks.classify(np.stack([normalize_digit(255 * ink, (28, 28)) for ink in inks]))
+        every = [replace(c, probabilities=p) for c, p in zip(candidates, P, strict=True)]
+        spans = [(c.first, c.last) for c in best_path(pieces, every)]
+        assert [(c.first, c.last) for c in lazy] == spans
+        total += len(candidates)
+    assert sum(asked) < total / 2
 
 
 # --- drawings
@@ -406,8 +447,41 @@ def test_each_stage_is_drawn(read: Read, digit_reader: nnkit.TrainedModel, tmp_p
 def test_annotations_leave_the_picture_as_it_is(read: Read) -> None:
     picture = typeset("50419")
     drawn = annotated(picture, read(picture))
+    assert drawn.size == picture.size, "there is room for the labels"
+    assert (np.asarray(drawn.convert("L")) == np.asarray(picture)).mean() > 0.85
+    assert annotated(picture, Reading(())).size == picture.size
+
+
+def test_labels_get_the_space_that_they_need(read: Read) -> None:
+    picture = typeset("50419").crop((0, 30, 250, 120))
+    drawn = annotated(picture, read(picture))
     assert drawn.width == picture.width
-    room = drawn.height - picture.height
-    under = np.asarray(drawn.convert("L"))[room:]
-    assert (under == np.asarray(picture)).mean() > 0.9
-    assert annotated(picture, Reading(())).size[0] == picture.width
+    assert picture.height < drawn.height < picture.height + 60
+
+
+def read_as(*boxes: Box) -> Reading:
+    digits = tuple(Digit("8", 0.99, box, "8") for box in boxes)
+    return Reading((Line("8" * len(boxes), digits),))
+
+
+def test_labels_neither_overlap_nor_leave_the_picture() -> None:
+    page = Image.new("L", (100, 160), 255)
+    narrow: list[Box] = [(x, 90, x + 6, 150) for x in range(40, 100, 10)]
+
+    def coloured(*boxes: Box) -> int:
+        pixels = np.asarray(annotated(page, read_as(*boxes)), dtype=int)
+        return int((np.ptp(pixels, axis=2) > 100).sum())
+
+    alone = [coloured(box) for box in narrow]
+    in_the_middle = coloured((10, 90, 16, 150))
+    assert min(alone) > 0.98 * in_the_middle, "none is clipped"
+    assert coloured(*narrow) > 0.98 * sum(alone), "none covers another"
+
+
+def test_lines_grow_with_the_digits() -> None:
+    page = Image.new("L", (1000, 1000), 255)
+    columns = [
+        np.ptp(np.asarray(annotated(page, read_as((300, 900 - height, 500, 900))))[880], axis=-1)
+        for height in (40, 400)
+    ]
+    assert [np.count_nonzero(column) for column in columns] == [2, 20]

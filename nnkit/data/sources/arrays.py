@@ -13,7 +13,7 @@ from typing import Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from nnkit.config.spec import FilePath
+from nnkit.config.spec import PATH_SETTINGS, FilePath
 from nnkit.data.dataset import Array, Column, Dataset, Samples, check_pair, sample_weights
 from nnkit.data.idx import read_idx
 from nnkit.data.npy import UNREADABLE, npy_header
@@ -34,6 +34,15 @@ class _Arrays(Source):
     )
     test_inputs: str | None = Field(None, description="The same for a test set.")
     test_targets: str | None = Field(None, description="The same for a test set.")
+    images: Literal["digits"] | None = Field(
+        None,
+        description="`digits` for grey images of digits in the form of MNIST's, light on black and "
+        "centred: models then read the numbers in pictures.",
+    )
+
+    @property
+    def has_digits(self) -> bool:
+        return self.images == "digits"
 
     @model_validator(mode="after")
     def _test_is_a_pair(self) -> Self:
@@ -75,11 +84,19 @@ class _Arrays(Source):
             )
         return Dataset(samples, test, classes)
 
+    def read_picture(self, path: Path, shape: tuple[int, ...]) -> Array:
+        raise DataError(
+            f"{path}: this model reads {self.tag()} data, not pictures; if its inputs are images "
+            "of digits like MNIST's, set data.source.images: digits and train again"
+        )
+
     def moved(self, place: Path) -> Self:
         """Returns a copy of the source with another path or, for several files, another folder."""
         if "path" in type(self).model_fields:
             return super().moved(place)
-        named = {name: getattr(self, name) for name in type(self).model_fields if name != "kind"}
+        named = {
+            name: getattr(self, name) for name in type(self).model_fields if name in PATH_SETTINGS
+        }
         folder = place.resolve()
         return self.model_copy(
             update={name: str(folder / Path(file).name) for name, file in named.items() if file}

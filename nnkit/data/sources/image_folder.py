@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nnkit.config.spec import Count, FilePath, Listed
 from nnkit.data.dataset import Array, Column, Dataset, Samples
@@ -15,11 +19,21 @@ from nnkit.data.sources.source import Source, check_known_classes, existing
 from nnkit.data.tables.conversion import UnknownWords
 from nnkit.errors import DataError
 
+if TYPE_CHECKING:
+    from PIL import Image
+
+VALIDATION = ("val", "valid", "validation")  # names in use for the folder of a validation set
+COMMON = frozenset({".txt", ".md"})  # files beside pictures that need no mention
+COMMON_NAMES = frozenset({"thumbs.db", "desktop.ini"})
+NAMED = 5  # kinds of left-out files that are listed
+
 
 class ImageFolder(Source):
     """Pictures in one folder per class, such as path/cat/1.png, all resized to one size.
 
-    If path/train and path/test exist, each of them contains the class folders.
+    Class folders are read to any depth. If path has a folder train, it contains the class folders,
+    and so do test and val (or valid, validation), if they exist, for the test and the validation
+    set.
     """
 
     kind: Literal["image_folder"] = "image_folder"
@@ -28,18 +42,44 @@ class ImageFolder(Source):
         (28, 28), description="Height and width to which each picture is resized, in pixels."
     )
     mode: Literal["grey", "rgb"] = Field("grey", description="One channel, or three.")
+    fit: Literal["stretch", "pad", "crop"] = Field(
+        "stretch",
+        description="How a picture of another shape becomes `size`: stretched, which changes its "
+        "proportions; padded with black; or cropped to the middle.",
+    )
+    range: Annotated[tuple[float, float], Listed] | None = Field(
+        None,
+        description="Values of black and white in grey pictures with more than 8 bits per pixel; "
+        "values beyond are clipped. Default: 0 and 65535 for 16 bits; floating-point and 32-bit "
+        "pictures are refused.",
+        examples=[[0, 1]],
+    )
+
+    @model_validator(mode="after")
+    def _range_is_not_empty(self) -> Self:
+        if self.range is not None and self.range[0] == self.range[1]:
+            raise ValueError("range must be the two different values of black and white")
+        return self
 
     def load(self) -> Dataset:
         root = existing(self.path, "folder")
-        train, test = root / "train", root / "test"
-        if not (train.is_dir() and test.is_dir()):
-            classes = _classes(root)
-            return Dataset(self._read(root, classes), classes=classes)
-        classes = _classes(train)
-        if extra := set(_folders(test)) - set(classes):
-            names = ", ".join(sorted(extra))
-            raise DataError(f"{test}: has folders that are not in {train}: {names}")
-        return Dataset(self._read(train, classes), self._read(test, classes), classes)
+        places, notices = _sets_of(root)
+        classes = _classes(places["train"])
+        found = {}
+        for name, place in places.items():
+            if extra := set(_folders(place)) - set(classes):
+                names = ", ".join(sorted(extra))
+                raise DataError(f"{place}: has folders that are not in {places['train']}: {names}")
+            found[name] = _found(place, classes)
+        others = [file for own in found.values() for file in own.others]
+        sets = {name: self._read(places[name], own, classes) for name, own in found.items()}
+        return Dataset(
+            sets["train"],
+            sets.get("test"),
+            classes,
+            validation=sets.get("validation"),
+            notices=(*notices, *_left_out(root, others)),
+        )
 
     def read_labelled(
         self,
@@ -52,46 +92,140 @@ class ImageFolder(Source):
     ) -> Samples:
         root = existing(str(place), "folder")
         if classes is None:  # for an autoencoder, which has none
-            return self._read(root, _folders(root))
+            known = tuple(_folders(root))
+            return self._read(root, _found(root, known), known)
         others = [name for name in _folders(root) if name not in classes]
         check_known_classes(others, classes, str(place))
-        return self._read(root, classes)
+        return self._read(root, _found(root, classes), classes)
 
-    def _read(self, root: Path, classes: Sequence[str]) -> Samples:
-        files = [
-            (number, file) for number, name in enumerate(classes) for file in _pictures(root / name)
-        ]
+    def _read(self, root: Path, found: _Found, classes: Sequence[str]) -> Samples:
+        files = found.pictures
         if not files:
             raise DataError(f"{root}: no pictures in folders named {', '.join(classes)}")
-        channels = 1 if self.mode == "grey" else 3
-        inputs = np.empty((len(files), channels, *self.size), dtype=np.uint8)
-        for i, (_, file) in enumerate(files):
-            inputs[i] = self.read_picture(file, inputs.shape[1:])
+        shape = 1 if self.mode == "grey" else 3, *self.size
+        inputs = np.empty((len(files), *shape), dtype=np.uint8)
+
+        def read(i: int) -> None:
+            inputs[i] = self.read_picture(files[i], shape)
+
+        with ThreadPoolExecutor(os.cpu_count()) as threads:  # decoding releases Python's lock
+            for _ in threads.map(read, range(len(files))):
+                pass
         return Samples(
             inputs,
-            np.array([number for number, _ in files], dtype=np.int64),
-            origins=np.array([str(file) for _, file in files]),
+            np.array(found.targets, dtype=np.int64),
+            origins=np.array([str(file) for file in files]),
         )
 
     def read_picture(self, path: Path, shape: tuple[int, ...]) -> Array:
-        from nnkit.data.pictures import open_picture
+        from nnkit.data.pictures import full_scale, open_picture, within
 
         channels, height, width = shape
-        picture = open_picture(path).convert("L" if channels == 1 else "RGB")
-        pixels = np.asarray(picture.resize((width, height)), dtype=np.uint8)
+        levels = full_scale if self.range is None else within(*self.range)
+        picture = open_picture(path, levels).convert("L" if channels == 1 else "RGB")
+        pixels = np.asarray(self._fitted(picture, (width, height)), dtype=np.uint8)
         return pixels[None] if channels == 1 else np.moveaxis(pixels, -1, 0)
 
+    def _fitted(self, picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+        from PIL import Image, ImageOps
 
-def _pictures(folder: Path) -> list[Path]:
+        if self.fit == "pad":
+            return ImageOps.pad(picture, size, Image.Resampling.BICUBIC)
+        if self.fit == "crop":
+            return ImageOps.fit(picture, size, Image.Resampling.BICUBIC)
+        return picture.resize(size, Image.Resampling.BICUBIC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The files of a set.
+
+    Attributes:
+        pictures: the pictures in the class folders, by class and path.
+        targets: the class number of each picture.
+        others: files that are not pictures, without those that are common beside pictures.
+    """
+
+    pictures: list[Path]
+    targets: list[int]
+    others: list[Path]
+
+
+def _found(root: Path, classes: Sequence[str]) -> _Found:
+    """Finds the pictures in root/CLASS for each class, to any depth.
+
+    Raises:
+        DataError: a class folder exists, but contains no pictures.
+    """
     from nnkit.data.pictures import SUFFIXES
 
-    if not folder.is_dir():  # a class without test samples
-        return []
-    files = [file for file in folder.iterdir() if not file.name.startswith(".")]
-    found = sorted(file for file in files if file.suffix.lower() in SUFFIXES)
-    if not found:
-        raise DataError(f"{folder}: no pictures in it ({', '.join(sorted(SUFFIXES))})")
+    found = _Found([], [], [file for file in root.iterdir() if file.is_file()])
+    for number, name in enumerate(classes):
+        files = list(_files(root / name))
+        pictures = [file for file in files if file.suffix.lower() in SUFFIXES]
+        if not pictures and (root / name).is_dir():
+            raise DataError(f"{root / name}: no pictures in it ({', '.join(sorted(SUFFIXES))})")
+        found.pictures.extend(pictures)
+        found.targets.extend([number] * len(pictures))
+        found.others.extend(file for file in files if file.suffix.lower() not in SUFFIXES)
     return found
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Yields the files in a folder to any depth, by path, without hidden ones."""
+    seen = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        if (real := os.path.realpath(place)) in seen:  # a link to a folder above
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(place, name) for name in sorted(names) if not name.startswith("."))
+
+
+def _left_out(root: Path, others: Sequence[Path]) -> Iterator[str]:
+    """Yields a sentence for each folder and kind of files that are not read."""
+    noted = [file for file in others if not _is_common(file)]
+    kinds = Counter((str(file.parent.relative_to(root)), file.suffix.lower()) for file in noted)
+    for (folder, suffix), count in list(kinds.items())[:NAMED]:
+        files = f"{count:,} {suffix or 'unsuffixed'} file{'s' * (count != 1)}"
+        verb = "was" if count == 1 else "were"
+        yield f"{files} in {root / folder} {verb} left out: not a supported picture format"
+    rest = sum(list(kinds.values())[NAMED:])
+    if rest:
+        yield f"{rest:,} more files in {root} were left out, in other folders or formats"
+
+
+def _is_common(file: Path) -> bool:
+    name = file.name.lower()
+    return name.startswith(".") or name in COMMON_NAMES or file.suffix.lower() in COMMON
+
+
+def _sets_of(root: Path) -> tuple[dict[str, Path], list[str]]:
+    """The folder of each set, and sentences about what follows from them.
+
+    Raises:
+        DataError: there are several folders for the validation set.
+    """
+    folders = _folders(root)
+    validation = [name for name in VALIDATION if name in folders]
+    others = [name for name in folders if name not in ("train", "test", *VALIDATION)]
+    has_sets = "train" in folders and (validation or "test" in folders or not others)
+    if not has_sets:
+        return {"train": root}, []
+    if len(validation) > 1:
+        names = ", ".join(str(root / name) for name in validation)
+        raise DataError(f"{names}: several folders for the validation set; keep one")
+    notices = [f"{root / name} was left out: it is not a set (train, val, test)" for name in others]
+    places = {"train": root / "train"}
+    if validation:
+        places["validation"] = root / validation[0]
+        notices.append(f"{places['validation']} holds the validation set; none is split off train")
+    if "test" in folders:
+        places["test"] = root / "test"
+    else:
+        notices.append(f"{root} has no folder test, so data.split.test is split off train")
+    return places, notices
 
 
 def _folders(root: Path) -> list[str]:

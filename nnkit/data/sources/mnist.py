@@ -31,6 +31,10 @@ class Mnist(Source):
 
     kind: Literal["mnist"] = "mnist"
 
+    @property
+    def has_digits(self) -> bool:
+        return True
+
     def files(self) -> list[Path]:
         folder = find_mnist()
         return [] if folder is None else [folder / name for name in FILES]

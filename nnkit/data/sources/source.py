@@ -37,6 +37,11 @@ class TableRows:
 class Source(Component):
     """The data source."""
 
+    @property
+    def has_digits(self) -> bool:
+        """Whether its samples are images of digits, so that models read numbers in pictures."""
+        return False
+
     @abstractmethod
     def load(self) -> Dataset:
         """Reads the data.

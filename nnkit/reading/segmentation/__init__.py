@@ -2,7 +2,7 @@
 
 1. `slip`: finds a slip of paper on a desk, if there is one, and crops the picture to it;
 2. `ink`: separates ink from paper, under uneven light, in any colours, dark or light;
-3. `clean`: removes ruled lines and specks;
+3. `clean`: removes frames, ruled lines and specks;
 4. `components`: finds connected components;
 5. `lines`: finds lines of writing in reading order, levels, straightens and scales them;
 6. `cuts`: cuts a line into pieces, more than it has digits (over-segmentation);
@@ -25,11 +25,11 @@ from PIL import Image
 
 from nnkit.data.dataset import Array
 from nnkit.reading.result import UNREADABLE, Box, Digit, Line, Reading
-from nnkit.reading.segmentation.clean import without_rules, written
+from nnkit.reading.segmentation.clean import without_frames, without_rules, written
 from nnkit.reading.segmentation.cuts import Pieces, cut
 from nnkit.reading.segmentation.ink import ink_of
 from nnkit.reading.segmentation.lines import HEIGHT, Strip, lines_of
-from nnkit.reading.segmentation.path import Candidate, Networks, best_path, candidates_of, doubtful
+from nnkit.reading.segmentation.path import Candidate, Networks, best_paths, candidates_of, doubtful
 from nnkit.reading.segmentation.slip import slip_in
 from nnkit.reading.segmentation.stages import Stages, outline
 
@@ -63,18 +63,14 @@ def read_picture(
     stages = stages or Stages()
     strips = strips_of(picture, stages)
     lines = [cut(strip) for strip in strips]
-    found = candidates_of(lines, networks)
     lines = [
-        cut(strip, doubtful(pieces, candidates))
-        for strip, pieces, candidates in zip(strips, lines, found, strict=True)
+        cut(strip, uncertain)
+        for strip, uncertain in zip(strips, doubtful(lines, networks), strict=True)
     ]
     _show_cuts(lines, stages)
-    found = candidates_of(lines, networks)
+    paths = best_paths(lines, candidates_of(lines, networks), networks)
     answer = _Answer(networks.classes, reject, picture.size, certain)
-    read = [
-        _line(pieces, best_path(pieces, candidates), answer)
-        for pieces, candidates in zip(lines, found, strict=True)
-    ]
+    read = [_line(pieces, path, answer) for pieces, path in zip(lines, paths, strict=True)]
     return Reading(tuple(line for line in read if line.digits))
 
 
@@ -90,7 +86,7 @@ def _strips(picture: Image.Image, stages: Stages) -> list[Strip]:
     ink = ink_of(picture, stages)
     if ink is None:
         return []
-    ink = without_rules(ink)
+    ink = without_rules(without_frames(ink))
     stages.show("without-rules", ink.solid)
     found = written(ink)
     if not len(found):
@@ -123,6 +119,7 @@ class _Answer:
     certain: bool
 
     def digit(self, pieces: Pieces, candidate: Candidate) -> Digit:
+        assert candidate.probabilities is not None
         best = int(np.argmax(candidate.probabilities))
         guess, confidence = self.classes[best], float(candidate.probabilities[best])
         read = confidence * candidate.digit >= self.reject

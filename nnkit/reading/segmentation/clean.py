@@ -1,4 +1,4 @@
-"""Removes what is on the page but not handwriting: specks of dust and ruled lines."""
+"""Removes what is on the page but not writing: frames around it, ruled lines, specks of dust."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ STEEPEST = 0.06  # largest slope of a ruled line
 COVERED = 0.92  # fraction of the page's width that a ruled line covers
 SLENDER = 25  # smallest length of a ruled line, in multiples of its thickness
 SAMPLED = 400  # columns searched for ruled lines
+SMALLEST = 8  # smallest side of a frame, in pixels
+FRAMED = 0.3  # smallest height of what a frame encloses, relative to the frame's
+WIDE = 1.5  # aspect ratio above which strokes that cross a box may be several digits
 SPECK = 0.1  # smallest size of a component, relative to the digits' height
 DUST = 0.3  # relative size below which it must be near a larger component …
 NEAR = 0.3  # … within this distance
@@ -22,13 +25,85 @@ DASH = 5  # aspect ratio of a line under or between digits
 DARK = 0.5  # fraction of the ink's darkness that a stroke must reach somewhere
 
 
+def without_frames(ink: Ink) -> Ink:
+    """Erases boxes, circles and the cells of forms around the writing.
+
+    A frame is a component that encloses others of a digit's size, or a box whose sides are crossed
+    by strokes. Strokes that cross straight sides are kept.
+    """
+    found = label(ink.solid)
+    amount = ink.amount.copy()
+    for number in _possible_frames(found):
+        x0, y0, x1, y1 = (int(side) for side in found.boxes[number])
+        edge = 2  # where its lines fade
+        part = np.s_[max(y0 - edge, 0) : y1 + edge, max(x0 - edge, 0) : x1 + edge]
+        own = found.labels[part] == number + 1
+        lines = np.where(own, amount[part], 0)
+        strokes = own & (lines > FAINT) if _erased_box(lines) else np.zeros_like(own)
+        if not _encloses(found, number):
+            rest = label(strokes)
+            if not len(rest) or rest.heights.max() < FRAMED * (y1 - y0):
+                continue
+        amount[part][widened(widened(own)) & ~widened(strokes) & ~(ink.solid[part] & ~own)] = 0
+    return replace(ink, amount=amount, solid=ink.solid & (amount > SOLID))
+
+
+def _possible_frames(found: Components) -> list[int]:
+    """The components that enclose others, or are wide; not those at the border of the page."""
+    height, width = found.labels.shape
+    x0, y0, x1, y1 = found.boxes.T
+    inside = (x0 > 0) & (y0 > 0) & (x1 < width) & (y1 < height)
+    large = (found.heights >= SMALLEST) & (found.widths >= SMALLEST)
+    return [
+        number
+        for number in np.flatnonzero(inside & large).tolist()
+        if found.widths[number] > WIDE * found.heights[number] or _encloses(found, number)
+    ]
+
+
+def _encloses(found: Components, number: int) -> bool:
+    """Whether a component is around others of a digit's size."""
+    x0, y0, x1, y1 = (int(side) for side in found.boxes[number])
+    middles = (found.boxes[:, :2] + found.boxes[:, 2:]) // 2
+    inside = (middles > (x0, y0)).all(axis=1) & (middles < (x1, y1)).all(axis=1)
+    inside &= (found.heights >= FRAMED * (y1 - y0)) & (found.widths < x1 - x0)
+    sides = [_sides(found, number, x, y) for x, y in middles[inside].tolist()]
+    return 4 in sides or sides.count(3) >= 2  # a comb, the cells of a form, is open at the top
+
+
+def _sides(found: Components, number: int, x: int, y: int) -> int:
+    """The number of directions, of four, in which a component is met from a point."""
+    x0, y0, x1, y1 = found.boxes[number]
+    row, column = (found.labels[place] == number + 1 for place in (np.s_[y], np.s_[:, x]))
+    rays = (row[x0:x], row[x:x1], column[y0:y], column[y:y1])
+    return sum(bool(ray.any()) for ray in rays)
+
+
 def without_rules(ink: Ink) -> Ink:
     """Erases ruled lines across the page, except where strokes cross them."""
     amount = ink.amount.copy()
     for view in (amount, amount.T):
-        for rule in _rules(view > FAINT):
-            _erase(view, rule)
+        _erased(view)
     return replace(ink, amount=amount, solid=ink.solid & (amount > SOLID))
+
+
+def _erased_box(lines: Array) -> bool:
+    """Erases the four sides of a box; returns whether they were found."""
+    rules = _erased(lines)
+    if len(rules) < 2:
+        return False
+    # Strokes may reach beyond the upper and the lower side, which the other two do not
+    top = min(rule.middles.min() - rule.thickness for rule in rules)
+    bottom = max(rule.middles.max() + rule.thickness for rule in rules)
+    return len(_erased(lines[max(int(top), 0) : int(bottom) + 1].T)) >= 2
+
+
+def _erased(view: Array) -> list[_Rule]:
+    """Erases the lines from the left to the right of a view of ink, and returns them."""
+    rules = _rules(view > FAINT)
+    for rule in rules:
+        _erase(view, rule)
+    return rules
 
 
 @dataclass(frozen=True, slots=True)

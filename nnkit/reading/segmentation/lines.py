@@ -15,7 +15,9 @@ from nnkit.reading.segmentation.ink import SOLID, Ink
 HEIGHT = 48  # height in pixels of a digit in a strip
 MARGIN = 8  # margin in pixels
 TALL = 0.5  # relative height above which a component locates a line
-STEEPEST = 0.35  # largest slope that is levelled (19°)
+STEEPEST = 0.65  # largest slope that is levelled (33°)
+NEXT = 2.0  # largest gap to the next digit, relative to the digits' height …
+ASIDE = 0.7  # … and largest distance from the line through both
 MOST_SLANT = 0.7  # largest slant that is considered (35°)
 USUAL_SLANT = 0.35  # slant (19°) that occurs in MNIST too; only the excess is straightened
 LEAST_TILT = 0.03  # smallest slope that is levelled (2°)
@@ -62,10 +64,22 @@ def lines_of(ink: Ink, found: Components) -> list[Strip]:
 
 def _tilt(boxes: Array) -> float:
     """The slope of the lines; 0 if there are too few digits to estimate it."""
+    coarse = _slope(boxes, 0.0, STEEPEST)
+    return _slope(boxes, coarse, 0.0) if coarse else 0.0
+
+
+def _slope(boxes: Array, expected: float, room: float) -> float:
+    """The slope of chains of components; 0 if it is uncertain or too steep.
+
+    Args:
+        boxes: the components' boxes, (n, 4).
+        expected: the slope at which neighbours are looked for …
+        room: … and the deviation from it that is allowed.
+    """
     x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
     height = np.median(boxes[:, 3] - boxes[:, 1])
     moments = products = rest = count = 0.0
-    for chain in _chains(boxes, x, y, float(height)):
+    for chain in _chains(boxes, x, y, float(height), expected, room):
         if len(chain) >= 3:
             dx, dy = x[chain] - x[chain].mean(), y[chain] - y[chain].mean()
             moments += float(dx @ dx)
@@ -79,7 +93,9 @@ def _tilt(boxes: Array) -> float:
     return slope if max(LEAST_TILT, 2 * error) < abs(slope) <= STEEPEST else 0.0
 
 
-def _chains(boxes: Array, x: Array, y: Array, height: float) -> list[list[int]]:
+def _chains(
+    boxes: Array, x: Array, y: Array, height: float, expected: float, room: float
+) -> list[list[int]]:
     """Chains of components from left to right, each linked to its nearest right neighbour."""
     chains: list[list[int]] = []
     followed: dict[int, list[int]] = {}
@@ -88,11 +104,11 @@ def _chains(boxes: Array, x: Array, y: Array, height: float) -> list[list[int]]:
         if not chain:
             chains.append(chain)
         chain.append(int(i))
-        right = np.flatnonzero((x > x[i]) & (np.abs(y - y[i]) < 0.7 * height))
-        gaps = boxes[right, 0] - boxes[i, 2]
-        near = right[gaps < 2 * height]
+        dx, dy = x - x[i], y - y[i]
+        beside = np.abs(dy - expected * dx) < ASIDE * height + room * dx
+        near = np.flatnonzero((dx > 0) & beside & (boxes[:, 0] - boxes[i, 2] < NEXT * height))
         if len(near):
-            following = int(near[np.argmin(x[near])])
+            following = int(near[np.argmin(np.hypot(dx[near], dy[near]))])
             if following not in followed:
                 followed[following] = chain
     return chains
@@ -129,7 +145,7 @@ def _strip(ink: Ink, found: Components, own: Array, tall: Array, tilt: float) ->
     y, x = np.nonzero(found.mask(own & tall)[part])
     norm = np.hypot(1, tilt)
     u, v = (x + 0.5 + tilt * (y + 0.5)) / norm, (y + 0.5 - tilt * (x + 0.5)) / norm
-    height = _height(found.boxes[own & tall], found.areas[own & tall], tilt)
+    height = _height(found, own & tall, found.labels[part][y, x], v)
     slant = _slant(u, v, height)
     scale = HEIGHT / height
     u = u + slant * v
@@ -154,11 +170,21 @@ def _part(ink: Ink, part: tuple[slice, slice]) -> Ink:
     return Ink(ink.amount[part], ink.solid[part], ink.floor, ink.scale)
 
 
-def _height(boxes: Array, areas: Array, tilt: float) -> float:
-    """The height of a line's digits in pixels, corrected for the tilt."""
-    widths = boxes[:, 2] - boxes[:, 0]
-    heights = boxes[:, 3] - boxes[:, 1] - abs(tilt) * widths
-    return max(1.0, digit_height(np.maximum(heights, 1), areas), LEAST_ASPECT * widths.max())
+def _height(found: Components, chosen: Array, labels: Array, v: Array) -> float:
+    """The height of a line's digits in pixels.
+
+    Args:
+        found: the components.
+        chosen: the digits of the line, bool (n,).
+        labels: the component of each pixel of the digits, (pixels,).
+        v: the coordinate of each pixel across the line, (pixels,).
+    """
+    extents = np.full((2, len(found) + 1), -np.inf)
+    np.maximum.at(extents[0], labels, v)
+    np.maximum.at(extents[1], labels, -v)
+    heights = extents.sum(axis=0)[1:][chosen] + 1
+    widest = float(found.widths[chosen].max())
+    return max(1.0, digit_height(heights, found.areas[chosen]), LEAST_ASPECT * widest)
 
 
 def _slant(u: Array, v: Array, height: float) -> float:

@@ -8,7 +8,7 @@ neighbours, and it is also trained on wrong cuts, letters and signs (LeCun et al
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from nnkit.reading.segmentation.normal import normalize_digit
 from nnkit.reading.segmentation.views import views
 
 Classify = Callable[[Array], Array]  # images (n, H, W) uint8 → probabilities (n, classes)
+Span = tuple[int, int]  # the first and the last piece of a candidate
 Verifier = Callable[[Array], Array]  # views → probabilities (n, 12): ten digits, `SIGN`, `PART`
 
 SIGN, PART = 10, 11  # another whole character; not a whole character
@@ -53,18 +54,13 @@ class Networks:
     classes: Sequence[str]
     size: tuple[int, int]
 
-    def opinions(self, P: Array, verified: Array) -> tuple[Array, Array]:
-        """Combines both networks' predictions to `digit` and `agreed` of the candidates.
+    @property
+    def of_digits(self) -> bool:
+        """Whether both networks distinguish the same ten digits.
 
-        The verifier distinguishes only digits; if the classifier has other classes, only the
-        probability of being whole is used.
+        If the classifier has other classes, only whether a candidate is whole can be verified.
         """
-        if "".join(self.classes) != "0123456789":
-            return 1 - verified[:, PART], np.ones(len(P))
-        digits, sign = np.maximum(verified[:, :SIGN], TINY), verified[:, SIGN]
-        same = digits[np.arange(len(P)), P.argmax(axis=1)]
-        digit = digits.sum(axis=1)
-        return digit, (same + sign) / (digit + sign)
+        return "".join(self.classes) == "0123456789"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +71,41 @@ class Candidate:
         first: index of the first piece.
         last: index of the last piece, included.
         box: box in the strip.
-        probabilities: class probabilities of the classifier, (classes,).
-        whole: probability that it is one whole digit, letter or sign.
-        digit: probability that it is one whole digit.
-        agreed: probability, given that it is whole, that it is the digit that the classifier
-            predicts, or a sign.
+        verified: probabilities by the verifier of ten digits, `SIGN` and `PART`, (12,).
         cuts: number of its sides that are cuts, 0 … 2.
+        probabilities: class probabilities of the classifier, (classes,); None until it is asked.
+        of_digits: whether the classes are the ten digits.
     """
 
     first: int
     last: int
     box: tuple[int, int, int, int]
-    probabilities: Array
-    whole: float
-    digit: float = 1.0
-    agreed: float = 1.0
+    verified: Array
     cuts: int = 0
+    probabilities: Array | None = None
+    of_digits: bool = True
+
+    @property
+    def whole(self) -> float:
+        """The probability that it is one whole digit, letter or sign."""
+        return 1 - float(self.verified[PART])
+
+    @property
+    def digit(self) -> float:
+        """The probability that it is one whole digit."""
+        return float(self.verified[:SIGN].sum()) if self.of_digits else self.whole
+
+    @property
+    def agreed(self) -> float:
+        """The probability that a whole candidate is the classifier's digit, or a sign.
+
+        1, its upper bound, for a candidate that has not been classified.
+        """
+        if self.probabilities is None or not self.of_digits:
+            return 1.0
+        digits, sign = np.maximum(self.verified[:SIGN], TINY), float(self.verified[SIGN])
+        same = float(digits[int(np.argmax(self.probabilities))])
+        return (same + sign) / (float(digits.sum()) + sign)
 
     @property
     def worth(self) -> float:
@@ -104,37 +119,37 @@ class Candidate:
 
 
 def candidates_of(lines: Sequence[Pieces], networks: Networks) -> list[list[Candidate]]:
-    """The candidates for digits in each line; each network is called once for all lines."""
-    found: list[list[Candidate]] = [[] for _ in lines]
-    spans = [(line, *span) for line, pieces in enumerate(lines) for span in spans_of(pieces)]
-    if not spans:
-        return found
-    verified = _expected(
-        networks.verifier(np.concatenate([views(pieces, spans_of(pieces)) for pieces in lines]))
-    )
-    whole = 1 - verified[:, PART]
-    kept = [k for k, (_, i, j) in enumerate(spans) if i == j or whole[k] >= UNLIKELY]
-    images = [
-        normalize_digit(255 * np.minimum(lines[line].ink(first, last), 1), networks.size)
-        for line, first, last in (spans[k] for k in kept)
-    ]
-    P = networks.classify(np.stack(images))
-    digit, agreed = networks.opinions(P, verified[kept])
-    joined = [np.pad(pieces.joined, 1) for pieces in lines]
-    for n, k in enumerate(kept):
-        line, first, last = spans[k]
-        candidate = Candidate(
-            first,
-            last,
-            box=_box(lines[line], first, last),
-            probabilities=P[n],
-            whole=float(whole[k]),
-            digit=float(digit[n]),
-            agreed=float(agreed[n]),
-            cuts=int(joined[line][first]) + int(joined[line][last + 1]),
+    """The verified candidates for digits in each line; the verifier is called once for all."""
+    spans = [spans_of(pieces) for pieces in lines]
+    found: list[list[Candidate]] = []
+    for pieces, own, verified in zip(lines, spans, _verified(lines, spans, networks), strict=True):
+        joined = np.pad(pieces.joined, 1)
+        found.append(
+            [
+                Candidate(
+                    first,
+                    last,
+                    _box(pieces, first, last),
+                    seen,
+                    cuts=int(joined[first]) + int(joined[last + 1]),
+                    of_digits=networks.of_digits,
+                )
+                for (first, last), seen in zip(own, verified, strict=True)
+                if first == last or 1 - seen[PART] >= UNLIKELY
+            ]
         )
-        found[line].append(candidate)
     return found
+
+
+def _verified(
+    lines: Sequence[Pieces], spans: Sequence[Sequence[Span]], networks: Networks
+) -> list[Array]:
+    """The verifier's probabilities for spans of each line, (spans, 12)."""
+    if not any(spans):
+        return [np.empty((0, PART + 1)) for _ in lines]
+    seen = [views(pieces, own) for pieces, own in zip(lines, spans, strict=True)]
+    verified = _expected(networks.verifier(np.concatenate(seen)))
+    return np.split(verified, np.cumsum([len(own) for own in spans])[:-1])
 
 
 def _expected(verified: Array) -> Array:
@@ -144,7 +159,7 @@ def _expected(verified: Array) -> Array:
     return np.asarray(verified / verified.sum(axis=1, keepdims=True))
 
 
-def spans_of(pieces: Pieces) -> list[tuple[int, int]]:
+def spans_of(pieces: Pieces) -> list[Span]:
     """Each single piece, and each sequence of pieces no wider than a digit, as (first, last)."""
     spans = []
     for first in range(len(pieces.boxes)):
@@ -163,12 +178,46 @@ def _box(pieces: Pieces, first: int, last: int) -> tuple[int, int, int, int]:
     return int(x0), int(y0), int(x1), int(y1)
 
 
-def doubtful(pieces: Pieces, candidates: Sequence[Candidate]) -> Array:
-    """Whether each piece may be more than one digit, (n,): unless it is narrow and surely whole."""
-    alone = [candidate for candidate in candidates if candidate.first == candidate.last]
-    widths = pieces.boxes[:, 2] - pieces.boxes[:, 0]
-    sure = np.array([candidate.whole > SURE for candidate in alone], dtype=bool)
-    return ~(sure & (widths < NARROW * HEIGHT))
+def doubtful(lines: Sequence[Pieces], networks: Networks) -> list[Array]:
+    """Whether each piece of each line may be more than one digit, (n,) bool.
+
+    It may not if it is narrow and surely whole.
+    """
+    alone = [[(i, i) for i in range(len(pieces.boxes))] for pieces in lines]
+    return [
+        (1 - verified[:, PART] <= SURE)
+        | (pieces.boxes[:, 2] - pieces.boxes[:, 0] >= NARROW * HEIGHT)
+        for pieces, verified in zip(lines, _verified(lines, alone, networks), strict=True)
+    ]
+
+
+def best_paths(
+    lines: Sequence[Pieces], found: Sequence[Sequence[Candidate]], networks: Networks
+) -> list[list[Candidate]]:
+    """The sequence of candidates for each line with the highest total score, all classified.
+
+    Classifying is most of the work, so only candidates on a best path are classified. The others
+    count with an upper bound of their scores; a path that remains best is therefore the best one.
+    """
+    known = [{(c.first, c.last): c for c in own} for own in found]
+    while True:
+        paths = [
+            best_path(pieces, list(own.values())) for pieces, own in zip(lines, known, strict=True)
+        ]
+        new = [
+            (line, candidate)
+            for line, path in enumerate(paths)
+            for candidate in path
+            if candidate.probabilities is None
+        ]
+        if not new:
+            return paths
+        images = [
+            normalize_digit(255 * np.minimum(lines[line].ink(c.first, c.last), 1), networks.size)
+            for line, c in new
+        ]
+        for (line, c), P in zip(new, networks.classify(np.stack(images)), strict=True):
+            known[line][c.first, c.last] = replace(c, probabilities=P)
 
 
 def best_path(pieces: Pieces, candidates: Sequence[Candidate]) -> list[Candidate]:
