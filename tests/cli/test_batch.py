@@ -153,6 +153,7 @@ def test_fail_fast_leaves_the_rest(program: Program, write: Any, tmp_path: Path)
     assert "cells are not finished; the same command continues them" in answer.err
 
 
+@pytest.mark.slow
 def test_failed_cells_are_trained_again_on_request(program: Program, write: Any) -> None:
     path = write("include: [{optimizer: {kind: sgd, lr: 1.0e30}}]\n")
     for more in ([], ["--rerun-failed"]):
@@ -161,6 +162,7 @@ def test_failed_cells_are_trained_again_on_request(program: Program, write: Any)
         assert answer.err.count("diverged: the loss became") == 4  # twice for each, as it happens
 
 
+@pytest.mark.slow
 def test_a_diverged_cell_is_not_trained_again_unless_requested(
     program: Program, write: Any, tmp_path: Path
 ) -> None:
@@ -310,6 +312,7 @@ def test_killed_at_random_moments_it_completes_the_same_table(
     assert weights(tmp_path, "runs") == weights(tmp_path, "whole")
 
 
+@pytest.mark.slow
 def test_two_batches_at_once_do_not_train_a_cell_twice(program: Program, tmp_path: Path) -> None:
     long_batch(tmp_path)
     with started(tmp_path, "runs") as first, started(tmp_path, "runs") as second:

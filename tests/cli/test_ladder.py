@@ -71,6 +71,7 @@ def test_as_json(program: Program) -> None:
     }
 
 
+@pytest.mark.slow
 def test_the_data_of_a_config(program: Program) -> None:
     found = program("ladder", IRIS, "--json").json
     assert found["samples"] == {"train": 98, "validation": 22, "test": 30}

@@ -414,6 +414,7 @@ print(peak())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_memory_does_not_grow_with_the_data(tmp_path: Path) -> None:
     """64 MB and 384 MB of data take the same memory, to an eighth of the difference."""
