@@ -23,6 +23,7 @@ from nnkit.errors import DivergedError, GateError, NnkitError
 Array = NDArray[Any]
 Value = TypeVar("Value")
 IMPATIENT = 1e-4  # seconds for which a rank waits without pausing
+FORWARDING = 0.2  # seconds until the launcher has passed on a last message; an abort discards it
 PAUSE = 2e-5  # seconds between two looks at whether others have arrived
 
 
@@ -211,6 +212,7 @@ class MPIRanks(Ranks):
         machine = _mpi().Get_processor_name()
         text = f"error: {self.named(self.rank)}, on {machine}, failed: {message}"
         print(text, file=sys.__stderr__, flush=True)
+        sleep(FORWARDING)
         self.communicator.Abort(exit_code)
         os._exit(exit_code)  # MPICH's Abort returns, and kills the processes a moment later
 

@@ -88,6 +88,7 @@ class Program:
         return json.loads(done.stdout), done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", BROKEN)
 def test_a_numba_that_does_not_import_is_as_good_as_none(kind: str, tmp_path: Path) -> None:
     program = Program(tmp_path, BROKEN[kind])
@@ -103,6 +104,7 @@ def test_a_numba_that_does_not_import_is_as_good_as_none(kind: str, tmp_path: Pa
     assert len(answers["inputs"]) == 150
 
 
+@pytest.mark.slow
 def test_as_a_library_it_leaves_the_environment_alone(tmp_path: Path) -> None:
     """Checks that importing nnkit leaves numba's variables and configuration unchanged."""
     script = """

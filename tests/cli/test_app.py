@@ -147,6 +147,7 @@ def test_a_system_error_names_the_file(program: Program, tmp_path: Path) -> None
     assert "Not a directory" in line
 
 
+@pytest.mark.slow
 def test_insufficient_memory_is_reported_without_traceback(program: Program) -> None:
     # Two thousand layers of 2.1 billion weights need 17 TB, more than any machine provides.
     layers = ", ".join(["dense: 46000"] * 2000)

@@ -176,6 +176,7 @@ def test_a_diverged_cell_is_not_trained_again_unless_requested(
         assert ([file.stat().st_mtime_ns for file in diverged] == before) == is_kept
 
 
+@pytest.mark.slow
 def test_a_time_limit_leaves_cells_for_the_same_command(program: Program, write: Any) -> None:
     answer = program("batch", write(), "--time-limit", "0")
     assert answer.code == 130
@@ -207,6 +208,7 @@ def test_a_dry_run_predicts_and_writes_nothing(
     assert all(row["seconds"] > 0 and row["memory"] > 0 for row in rows)
 
 
+@pytest.mark.slow
 def test_a_baseline_is_written_and_held(program: Program, write: Any, tmp_path: Path) -> None:
     assert program("batch", write(), "--write-baseline", "base.json", "-q").code == 0
     gate = "expect: {test.accuracy: {no_worse_than: base.json}}\n"

@@ -15,7 +15,11 @@ from tests.cli.program import IRIS, ROOT, SHORT, Answer, Program, process
 from tests.mpi import environment, mpiexec, several, with_mpi
 
 DIGITS = ROOT / "configs" / "batch" / "digits-8x8.yaml"
-LONG = ("train", DIGITS, "--set", "training.precision=float64", "--set", "training.epochs=60")
+# With a checkpoint long before the end, however fast the machine is.
+LONG = (
+    *("train", DIGITS, "--set", "training.precision=float64"),
+    *("--set", "training.epochs=150", "--set", "training.checkpoint_every=100"),
+)
 
 
 @pytest.mark.parametrize("arguments", [("eval", "iris"), ("train", IRIS, "--dry-run")], ids=str)

@@ -24,6 +24,8 @@ SECONDS = {
     "The same optimum",
     "Sparse weights",
     "Autoencoders",
+    "Batches",
+    "A workflow",
 }
 
 
