@@ -2,35 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import typer
 
 from nnkit.cli.output import print_json, say, say_wrapped, show_figure, table
-from nnkit.cli.several_runs import Options, train_each
 
 if TYPE_CHECKING:
-    from nnkit.cli.interruption import Interruption
     from nnkit.experiments.cross_validation import CrossValidation
     from nnkit.task.config import Config
+    from nnkit.training.run import Run
 
 
-def cross_validate(
-    config: Config, folds: int, options: Options, interruption: Interruption, *, as_json: bool
+def titled_folds(config: Config, folds: int) -> dict[str, Config]:
+    """The config for each fold, by the line that announces it."""
+    from nnkit.experiments.cross_validation import fold_configs
+
+    return {f"fold {i} of {folds}": each for i, each in enumerate(fold_configs(config, folds), 1)}
+
+
+def report_folds(
+    config: Config, folds: int, trained: Sequence[Run], signal_code: int, *, as_json: bool
 ) -> None:
-    """Trains a config on each fold, prints the results, and exits with 4 if a gate is missed."""
-    from nnkit.errors import GateError
-    from nnkit.experiments.cross_validation import CrossValidation, fold_configs
+    """Prints the results of the folds, and exits if one was interrupted or a gate is missed.
 
-    configs = {
-        f"fold {i} of {folds}": each for i, each in enumerate(fold_configs(config, folds), 1)
-    }
-    trained = [run for _, run in train_each(configs, options)]
+    Args:
+        config: the config.
+        folds: the number of folds.
+        trained: the runs of the folds, of which the last one may be interrupted.
+        signal_code: the exit code if it is.
+        as_json: whether to print JSON.
+    """
+    from nnkit.errors import GateError
+    from nnkit.experiments.cross_validation import CrossValidation
+
     if trained[-1].interrupted:
         say(f"saved fold {len(trained)} of {folds}; repeat the command with --resume to continue")
         if as_json:
             print_json({"runs": [str(run.directory) for run in trained], "interrupted": True})
-        raise typer.Exit(interruption.exit_code)
+        raise typer.Exit(signal_code)
     found = CrossValidation(trained)
     missed = found.missed(config)
     if as_json:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from contextlib import suppress
-from hashlib import sha256
 from pathlib import Path
 
 from nnkit.cli.output import check_output
@@ -97,6 +96,8 @@ def _recorded(path: Path) -> str | None:
 
 
 def _record(path: Path) -> Path:
+    from hashlib import sha256
+
     from nnkit.paths import cache_folder
 
     name = sha256(os.fsencode(os.path.realpath(path))).hexdigest()[:32]
@@ -104,8 +105,7 @@ def _record(path: Path) -> Path:
 
 
 def _digest(path: Path) -> str:
+    from hashlib import file_digest
+
     with path.open("rb") as file:
-        digest = sha256()
-        while part := file.read(1 << 20):
-            digest.update(part)
-        return digest.hexdigest()
+        return file_digest(file, "sha256").hexdigest()

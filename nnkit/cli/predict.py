@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nnkit.cli.checkpoints import chosen_checkpoint
-from nnkit.cli.drawings import Drawings
 from nnkit.cli.options import CheckpointOption, JsonOption, RunsOption, argument
 from nnkit.cli.output import say
 from nnkit.cli.output_files import check_no_input, check_output_file
-from nnkit.cli.predictions import Answer, AnswerWriter, predicted, read_digits
-from nnkit.cli.standard_input import Input, opened_inputs
 from nnkit.cli.streams import output_failure
 
 if TYPE_CHECKING:
+    from nnkit.cli.drawings import Drawings
+    from nnkit.cli.predictions import Answer
+    from nnkit.cli.standard_input import Input
     from nnkit.inference.trained_model import TrainedModel
 
 PICTURES = "pictures"
@@ -100,6 +100,9 @@ def predict(
 
     A file or row that cannot be read does not stop the others; the exit code is then 3.
     """
+    from nnkit.cli.drawings import Drawings
+    from nnkit.cli.predictions import AnswerWriter
+    from nnkit.cli.standard_input import opened_inputs
     from nnkit.errors import DataError, UsageError
     from nnkit.reading.segmentation import REJECT
 
@@ -190,6 +193,7 @@ def _answers(
     probabilities: bool,
 ) -> Iterator[Answer]:
     """Yields a prediction for each picture or row, or an error for each unusable one."""
+    from nnkit.cli.predictions import predicted, read_digits
     from nnkit.errors import DataError
 
     for file in files:
@@ -207,6 +211,7 @@ def _answers(
 
 def _files(inputs: Sequence[Input]) -> Iterator[Input]:
     """Yields files, and the pictures in folders by name; an empty folder is yielded itself."""
+    from nnkit.cli.standard_input import Input
     from nnkit.data.pictures import SUFFIXES
 
     for file in inputs:

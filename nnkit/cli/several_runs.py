@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,18 +40,22 @@ def train_each(configs: Mapping[str, Config], options: Options) -> Iterator[tupl
     from nnkit.errors import GateError
     from nnkit.experiments.seeds import has_begun
 
+    ranks = options.ranks
     for number, (title, config) in enumerate(configs.items(), 1):
         if len(configs) > 1:
             say(title)
+        resume = options.resume
+        if resume and number > 1:  # a run that has not begun has nothing to resume
+            resume = ranks.on_first(partial(has_begun, config, options.runs))
         try:
             run = nnkit.train(
                 config,
                 runs=options.runs,
-                resume=options.resume and (number == 1 or has_begun(config, options.runs)),
+                resume=resume,
                 restart=options.restart,
                 listeners=[progress_listener(quiet=options.quiet)],
                 should_stop=options.should_stop,
-                ranks=options.ranks,
+                ranks=ranks,
             )
         except GateError as error:
             run = error.run

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 STANDARD_INPUT = Path("-")
 # The suffixes for the first bytes of a file; anything else is a table of text.
@@ -43,6 +42,8 @@ def opened_inputs(paths: Sequence[Path]) -> Iterator[list[Input]]:
     Raises:
         UsageError: standard input is given twice.
     """
+    from tempfile import TemporaryDirectory
+
     from nnkit.errors import UsageError
 
     if paths.count(STANDARD_INPUT) > 1:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nnkit.cli.folds import cross_validate
 from nnkit.cli.gates import exit_if_missed, say_passed
 from nnkit.cli.options import ConfigArgument, JsonOption, RunsOption, SetOption
 from nnkit.cli.output import (
@@ -21,7 +20,6 @@ from nnkit.cli.output import (
     show_seconds,
     table,
 )
-from nnkit.cli.several_runs import Options, train_each
 from nnkit.cli.tables import results_table
 
 if TYPE_CHECKING:
@@ -70,11 +68,11 @@ def train(
     test set of the config out, and divides the other data into folds. With MPI, several processes
     share the work: mpiexec -n 4 nnkit train CONFIG.
     """
-    import nnkit
+    from nnkit.cli.folds import report_folds, titled_folds
     from nnkit.cli.interruption import Interruption
     from nnkit.cli.processes import ranks_of_launcher, refuse_several
+    from nnkit.cli.several_runs import Options, train_each
     from nnkit.errors import UsageError
-    from nnkit.experiments.seeds import over_seeds
 
     if resume and restart:
         raise UsageError("--resume and --restart exclude each other; use one of them")
@@ -84,25 +82,25 @@ def train(
         raise UsageError("--dry-run cannot be combined with --folds")
     if dry_run:
         refuse_several("train --dry-run")
-        _dry_run(nnkit.load_config(config, overrides or ()), runs, as_json)
+        _dry_run(_load(config, overrides or ()), runs, as_json)
         return
     ranks = ranks_of_launcher()
     with ranks.ending_together(), Interruption(tell=ranks.is_first) as interruption:
         loaded = ranks.together(lambda: _load(config, overrides or ()))
         options = Options(runs, resume, restart, quiet, interruption.requested, ranks)
-        if folds is not None:
-            cross_validate(loaded, folds, options, interruption, as_json=as_json)
-            return
+        titled = _titled_seeds(loaded) if folds is None else titled_folds(loaded, folds)
         trained: list[tuple[Config, Run]] = []
-        every = over_seeds(loaded)
-        seeds = {f"seed {c.seed}, {i} of {len(every)}": c for i, c in enumerate(every, 1)}
-        for each in train_each(seeds, options):
+        for each in train_each(titled, options):
             trained.append(each)
-            if not (as_json or each[1].interrupted):
+            if folds is None and not (as_json or each[1].interrupted):
                 _say_end(each[1])
         run = trained[-1][1]
-        found = ranks.on_first(lambda: [] if run.interrupted else _verdicts(trained))
+        is_judged = folds is None and not run.interrupted
+        found = ranks.on_first(lambda: _verdicts(trained) if is_judged else [])
         exit_code = max(ranks.gather(interruption.exit_code))
+    if folds is not None:
+        report_folds(loaded, folds, [run for _, run in trained], exit_code, as_json=as_json)
+        return
     if as_json:
         print_json(_record(trained, found))
     elif run.interrupted:
@@ -123,6 +121,14 @@ def _load(config: Path, overrides: Sequence[str]) -> Config:
     loaded = nnkit.load_config(config, overrides)
     check_baselines(loaded.expect)
     return loaded
+
+
+def _titled_seeds(config: Config) -> dict[str, Config]:
+    """The config with each seed that its gates need, by the line that announces it."""
+    from nnkit.experiments.seeds import over_seeds
+
+    every = over_seeds(config)
+    return {f"seed {each.seed}, {i} of {len(every)}": each for i, each in enumerate(every, 1)}
 
 
 def _verdicts(trained: Sequence[tuple[Config, Run]]) -> list[GateVerdict]:

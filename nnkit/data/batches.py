@@ -145,7 +145,8 @@ class Batches:
                 if self.augment:
                     number = (first + span.start) // size
                     self._augment(X[span], slice(part.before, -part.after or None), epoch, number)
-                own, whole = (None if weights is None else weights[at] for at in (part.place, span))
+                own = None if weights is None else weights[part.place]
+                whole = None if weights is None else weights[span]
                 total = total_weight(whole, span.stop - span.start)
                 yield Batch(X_last[..., place], T_last[..., place], own, total, *part[1:])
 
@@ -198,6 +199,8 @@ class Part(NamedTuple):
 
 def part_of(batch: slice, ranks: Ranks) -> Part:
     """The part of a batch, given by its positions, that belongs to a rank."""
+    if ranks.size == 1:
+        return Part(batch, 0, 0, idle=False)
     samples = batch.stop - batch.start
     share = ranks.share(samples)
     idle = share.start == share.stop

@@ -144,7 +144,7 @@ class Model:
             before: the number of samples of the batch that are those of lower ranks.
             after: the number of samples of the batch that are those of higher ranks.
         """
-        key = self._key(batch, True, positions)._replace(before=before, after=after)
+        key = self._key(batch, True, positions, None, before, after)
         return self._network_in(self._arena, key)
 
     @contextmanager
@@ -190,9 +190,11 @@ class Model:
         training: bool,
         positions: Positions,
         execution: Execution | None = None,
+        before: int = 0,
+        after: int = 0,
     ) -> NetworkKey:
         found = positions or self.input_form.positions
-        return NetworkKey(batch, found, training, execution or self.execution)
+        return NetworkKey(batch, found, training, execution or self.execution, before, after)
 
     def _network_in(self, arena: Arena[NetworkKey, Batchwise], key: NetworkKey) -> Batchwise:
         return arena.get(key, lambda buffers: self._cut_or_whole(key, buffers))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from math import inf, isfinite
@@ -217,12 +216,14 @@ class Loop:
 
     def _loss_and_gradient(self, batches: Iterable[Batch], step: int) -> tuple[float, float]:
         """The mean loss and total weight of batches; the mean gradient is written to the model."""
-        with self.noisy.at(step) if self.noisy is not None else nullcontext():
-            if self.accumulate == 1 and self.noisy is None:
-                (batch,) = batches
-                found = self._of_batch(batch, step)
-            else:
+        if self.noisy is not None:
+            with self.noisy.at(step):
                 found = self._mean(batches, step)
+        elif self.accumulate > 1:
+            found = self._mean(batches, step)
+        else:
+            (batch,) = batches
+            found = self._of_batch(batch, step)
         self.model.ranks.sum_in_place(self.model.grads)
         return found
 

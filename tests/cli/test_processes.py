@@ -72,6 +72,16 @@ class TestMistakes:
         # A divergence also says where the weights are, what was measured, and what to change.
         assert len(answer.errors) == (4 if code == 1 else 1)
 
+    def test_a_gate_is_missed_by_the_folds(self, tmp_path: Path) -> None:
+        gate = ("--set", "expect={test.accuracy: {max: 0.01}}", *SHORT)
+        answer = train(2, tmp_path, "train", IRIS, "--folds", "2", "--quiet", "--json", *gate)
+        assert answer.code == 4, answer.err
+        assert len(answer.json["missed"]) == 1
+        again = train(2, tmp_path, "train", IRIS, "--folds", "2", "-q", "--resume", *gate)
+        assert again.code == 4, again.err
+        assert again.err.count("is already finished") == 0
+        assert again.err.count("expected at most 0.01") == 1
+
     def test_a_gate_is_missed_by_all(self, tmp_path: Path) -> None:
         gate = ("--set", "expect={test.accuracy: {min: 1.0}}", *SHORT)
         answer = train(2, tmp_path, "train", IRIS, "--quiet", "--json", *gate)
