@@ -12,9 +12,12 @@ LINE = 64  # bytes; NumPy guarantees only 16, which slows a product of 30 × 10 
 
 
 def aligned_empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """An uninitialized C-ordered array whose memory begins on a cache line."""
+    """An uninitialized C-ordered array whose memory begins on a cache line.
+
+    A cache line behind it belongs to it too, so that vectors may read beyond its end.
+    """
     size = prod(shape) * dtype.itemsize
-    memory = np.empty(size + LINE, dtype=np.uint8)
+    memory = np.empty(size + 2 * LINE, dtype=np.uint8)
     start = -memory.ctypes.data % LINE
     return memory[start : start + size].view(dtype).reshape(shape)
 

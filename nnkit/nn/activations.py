@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 
 from nnkit.compiled import compiled
 from nnkit.config.spec import Count, NonNegative, Positive, Tagged
+from nnkit.native.structures import Function as Program
 from nnkit.nn import layer_kernels as kernels
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import Constant
@@ -95,6 +96,7 @@ class Identity(Function):
 
     elsewhere: ClassVar[tuple[str, ...]] = ("linear", "none")
     kind: Literal["identity"] = "identity"
+    program_function: ClassVar[Program | None] = Program.IDENTITY
 
     def forward(self, Z: Array, Y: Array) -> None:
         if Y is not Z:
@@ -140,6 +142,7 @@ class Sigmoid(Function):
 
     elsewhere: ClassVar[tuple[str, ...]] = ("logistic",)
     kind: Literal["sigmoid"] = "sigmoid"
+    program_function: ClassVar[Program | None] = Program.SIGMOID
     nonnegative: ClassVar[bool] = True
     probability: ClassVar[bool] = True
 
@@ -182,6 +185,7 @@ class Tanh(Function):
     """f(z) = tanh z; f′ = 1 − y²."""
 
     kind: Literal["tanh"] = "tanh"
+    program_function: ClassVar[Program | None] = Program.TANH
 
     def forward(self, Z: Array, Y: Array) -> None:
         np.tanh(Z, out=Y)
@@ -241,6 +245,7 @@ class ReLU(Function):
 
     elsewhere: ClassVar[tuple[str, ...]] = ("rectifier",)
     kind: Literal["relu"] = "relu"
+    program_function: ClassVar[Program | None] = Program.RELU
     nonnegative: ClassVar[bool] = True
     rectifier: ClassVar[bool] = True
     commutes_with_max: ClassVar[bool] = True
@@ -538,6 +543,7 @@ class Softmax(Function):
     """f(z)_k = e^{z_k} / Σ_j e^{z_j} over the units; dZ = y ⊙ (dY − Σ_j dY_j y_j)."""
 
     kind: Literal["softmax"] = "softmax"
+    program_function: ClassVar[Program | None] = Program.SOFTMAX
     least_units: ClassVar[int] = 2
     nonnegative: ClassVar[bool] = True
     probability: ClassVar[bool] = True

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nnkit.config.spec import Component
+from nnkit.native.structures import Function, LayerKind
 from nnkit.nn.arena import Buffers
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.params import Array, Parameter, Shape
@@ -155,6 +156,7 @@ class Activation(Component):
         least_units: the number of units below which its output is always the same.
         commutes_with_max: whether the largest of its outputs is its output for the largest input,
             with the same gradients.
+        program_function: the function in compiled programs; None if they do not know it.
     """
 
     trainable: ClassVar[bool] = True
@@ -166,6 +168,7 @@ class Activation(Component):
     log_probability: ClassVar[bool] = False
     least_units: ClassVar[int] = 1
     commutes_with_max: ClassVar[bool] = False
+    program_function: ClassVar[Function | None] = None
 
     def output_form(self, form: Form) -> Form:
         """The form of one output sample for an input sample of the given form.
@@ -247,6 +250,11 @@ class LayerSpec(Component):
     def has_kinks(self) -> bool:
         """Whether the output has kinks where neighbouring inputs are equal, as in blank margins."""
         return False
+
+    @property
+    def program_kind(self) -> LayerKind | None:
+        """The layer's kind in compiled programs; None if they do not know it."""
+        return None
 
     @property
     def rounds_differently(self) -> bool:

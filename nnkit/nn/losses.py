@@ -13,6 +13,8 @@ from pydantic import Field
 
 from nnkit.compiled import compiled
 from nnkit.config.spec import Component, Fraction, NonNegative, Positive, Tagged
+from nnkit.native.program import ProgramLoss
+from nnkit.native.structures import Function, LossKind
 from nnkit.nn import layer_kernels as kernels
 
 Array = NDArray[Any]
@@ -73,6 +75,10 @@ class Loss(Component):
         """
         return self.from_logits if fused else self.__call__
 
+    def in_program(self) -> ProgramLoss | None:
+        """The loss in compiled programs, with these settings; None if they do not know it."""
+        return None
+
     def target_error(self, T: Array) -> str | None:
         """The reason why real targets T are invalid, as the end of a sentence; None if valid.
 
@@ -106,6 +112,9 @@ class SquaredError(Loss):
     elsewhere: ClassVar[tuple[str, ...]] = ("mse", "mean_squared_error", "mse_loss", "l2")
     kind: Literal["squared_error"] = "squared_error"
     half: bool = True
+
+    def in_program(self) -> ProgramLoss:
+        return ProgramLoss(LossKind.SQUARED_ERROR, 0.5 if self.half else 1.0)
 
     def per_sample(self, Y: Array, T: Array, dY: Array) -> Array:
         scale = dY.dtype.type(0.5 if self.half else 1)
@@ -281,6 +290,11 @@ class BinaryCrossEntropy(ClassLoss):
     positive_weight: Positive = 1.0
     label_smoothing: Fraction = 0.0
 
+    def in_program(self) -> ProgramLoss | None:
+        if self.positive_weight != 1 or self.label_smoothing:
+            return None
+        return ProgramLoss(LossKind.BINARY_CROSS_ENTROPY, head=Function.SIGMOID)
+
     def per_sample(self, Y: Array, T: Array, dY: Array) -> Array:
         T = self._smoothed(T)
         smallest = np.finfo(Y.dtype).eps  # at exactly 0 or 1 the loss would be infinite
@@ -403,6 +417,11 @@ class CrossEntropy(_Softmax):
     kind: Literal["cross_entropy"] = "cross_entropy"
     soft: ClassVar[bool] = True
     label_smoothing: Fraction = 0.0
+
+    def in_program(self) -> ProgramLoss | None:
+        if self.label_smoothing:
+            return None
+        return ProgramLoss(LossKind.SOFTMAX_CROSS_ENTROPY, head=Function.SOFTMAX)
 
     def per_sample(self, Y: Array, T: Array, dY: Array) -> Array:
         T = self._smoothed(T)

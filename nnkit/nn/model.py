@@ -11,6 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nnkit.native.library import library
+from nnkit.native.program import ProgramLayer, ProgramLoss
+from nnkit.native.structures import Function
 from nnkit.nn.arena import Arena, Buffers
 from nnkit.nn.form import Form, Positions
 from nnkit.nn.layer import Activation, Binding, ReceptiveField, Stage, rebuild_stages
@@ -20,13 +23,15 @@ from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.parallel.micro_batches import MicroBatches, pieces_of
 from nnkit.nn.parallel.pool import Pool
 from nnkit.nn.params import Array, Layout, Shape
+from nnkit.nn.programs import ProgramNetwork, program_layers, program_loss
 from nnkit.ranks import ALONE
 
 LARGEST_MICRO_BATCH = 64  # upper bound, in samples
+PROGRAM_TYPES = (np.float32, np.float64)  # what the compiled kernels compute in
 CACHE = 1 << 25  # upper bound on the buffers of a micro-batch, in bytes
 STEP = 16  # micro-batch sizes are multiples of it: the widest vector holds 16 float32
 
-Batchwise = Network | MicroBatches  # both process whole batches
+Batchwise = Network | MicroBatches | ProgramNetwork  # all process whole batches
 
 
 class NetworkKey(NamedTuple):
@@ -122,6 +127,16 @@ class Model:
         """The number of multiplications by weights for one sample."""
         return sum(stage.multiplications for stage in self.stages)
 
+    @cached_property
+    def program(self) -> tuple[tuple[ProgramLayer, ...], ProgramLoss] | None:
+        """The layers and the loss for the compiled kernels; None if these lack one of them."""
+        loss = program_loss(self.stages, self.loss)
+        if loss is None or library() is None or self.dtype not in PROGRAM_TYPES:
+            return None
+        fused = loss.head != Function.IDENTITY
+        layers = program_layers(self.stages, self.layout, fused)
+        return None if layers is None else (layers, loss)
+
     @property
     def splits_batches(self) -> bool:
         """Whether training splits batches into micro-batches; samples must be independent."""
@@ -200,6 +215,8 @@ class Model:
         return arena.get(key, lambda buffers: self._cut_or_whole(key, buffers))
 
     def _cut_or_whole(self, key: NetworkKey, buffers: Buffers) -> Batchwise:
+        if self.program is not None:
+            return self._program_network(key, buffers)
         whole = key.whole_batch
         size = self.micro_batch_size(whole, key.training, key.execution, key.positions)
         if size >= whole:
@@ -211,6 +228,24 @@ class Model:
         pieces = pieces_of(key.batch, size, key.before, key.after)
         threads = key.execution.own_threads
         return MicroBatches(bind, pieces, threads, self.grads, key.training, buffers)
+
+    def _program_network(self, key: NetworkKey, buffers: Buffers) -> ProgramNetwork:
+        compiled = library()
+        assert compiled is not None
+        assert self.program is not None
+        layers, loss = self.program
+        return ProgramNetwork(
+            compiled,
+            layers,
+            loss,
+            self.params,
+            self.grads,
+            key.batch,
+            key.execution.own_threads,
+            key.training,
+            buffers,
+            lambda: self._bind(key, Buffers(), self.grads),
+        )
 
     def _bind(
         self, key: NetworkKey, buffers: Buffers, grads: Array, input_gradient: bool = False

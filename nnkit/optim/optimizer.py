@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from nnkit.config.spec import Component, Positive
+from nnkit.native.program import ProgramUpdate
 from nnkit.optim.clipping import AnyClipping
 from nnkit.optim.schedules import AnySchedule, ConstantRate
 
@@ -53,6 +54,14 @@ class Optimizer(Component):
     def decay(self) -> float:
         """The rule's own decoupled weight decay."""
         return 0.0
+
+    def in_program(self) -> ProgramUpdate | None:
+        """The rule in compiled programs, with these settings; None if they do not know it."""
+        return None
+
+    def program_rates(self, t: int, lr: float) -> tuple[float, float]:
+        """The factor of a program's step, and its ε, at step t (from 1)."""
+        return lr, 0.0
 
     def check(self) -> None:
         """Checks, before the first step, that the libraries that the rule requires are installed.

@@ -12,6 +12,8 @@ from pydantic import Field, model_validator
 from nnkit.compiled import compiled, worthwhile
 from nnkit.config.spec import Fraction, NonNegative, Positive, Tagged
 from nnkit.optim import update_kernels as kernels
+from nnkit.native.program import ProgramUpdate
+from nnkit.native.structures import UpdateKind
 from nnkit.optim.lbfgs import LBFGS
 from nnkit.optim.optimizer import Array, Optimizer, State
 
@@ -53,6 +55,13 @@ class SGD(Optimizer):
     @property
     def state_names(self) -> tuple[str, ...]:
         return ("velocity",) if self.momentum else ()
+
+    def in_program(self) -> ProgramUpdate | None:
+        if not self.momentum:
+            return ProgramUpdate(UpdateKind.SGD)
+        if self.nesterov or self.dampening or self.lr_inside:
+            return None
+        return ProgramUpdate(UpdateKind.MOMENTUM, momentum=self.momentum)
 
     def update(self, params: Array, grads: Array, state: State, t: int, lr: float) -> None:
         if not self.momentum and worthwhile(params.size):
@@ -221,12 +230,18 @@ class Adam(Optimizer):
         largest = ("largest_second_moment",) if self.amsgrad else ()
         return ("first_moment", "second_moment", *largest)
 
-    def update(self, params: Array, grads: Array, state: State, t: int, lr: float) -> None:
+    def in_program(self) -> ProgramUpdate | None:
+        return None if self.amsgrad else ProgramUpdate(UpdateKind.ADAM, self.beta1, self.beta2)
+
+    def program_rates(self, t: int, lr: float) -> tuple[float, float]:
         # With M = m/(1−β₁) and V = v/(1−β₂):
         # lr · m̂/(√v̂ + ε) = rate · M/(√V + ε·stretch)
         stretch = sqrt((1 - self.beta2**t) / (1 - self.beta2))
         rate = lr * (1 - self.beta1) / (1 - self.beta1**t) * stretch
-        scalars = (self.beta1, self.beta2, rate, self.eps * stretch)
+        return rate, self.eps * stretch
+
+    def update(self, params: Array, grads: Array, state: State, t: int, lr: float) -> None:
+        scalars = (self.beta1, self.beta2, *self.program_rates(t, lr))
         if worthwhile(params.size) and not self.amsgrad:
             compiled(kernels.adam)(params, grads, *state, *map(params.dtype.type, scalars))
             return

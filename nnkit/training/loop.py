@@ -23,6 +23,7 @@ from nnkit.optim.regularization import Regularization
 from nnkit.optim.schedules import PlateauState
 from nnkit.optim.update import Update
 from nnkit.optim.weight_noise import NoisyWeights
+from nnkit.training.program_steps import ProgramSteps
 
 
 class Step(NamedTuple):
@@ -111,10 +112,13 @@ class Loop:
         monitor: the metric that is passed to the schedule.
         accumulate: number of batches per update.
         average: the running average of the parameters, if one is kept.
+        pause_every: steps between checkpoints; None if they are saved at evaluations alone.
         progress: the current state of the loop, initially its starting point.
         per_epoch: updates per epoch.
         update: the optimizer's step over all parameters.
         noisy: the parameters with added noise; None if the config sets none.
+        program_steps: takes several steps in one call of the compiled kernels; None if they cannot
+            take the steps of this loop.
     """
 
     model: Model
@@ -128,10 +132,12 @@ class Loop:
     monitor: str = "train.loss"
     accumulate: int = 1
     average: Average | None = None
+    pause_every: int | None = None
     progress: Progress = field(default_factory=Progress)
     per_epoch: int = field(init=False)
     update: Update = field(init=False)
     noisy: NoisyWeights | None = field(init=False)
+    program_steps: ProgramSteps | None = field(init=False)
 
     def __post_init__(self) -> None:
         model = self.model
@@ -146,6 +152,7 @@ class Loop:
         )
         noise = self.regularization.weight_noise
         self.noisy = NoisyWeights(model.params, noise, model.seed) if noise else None
+        self.program_steps = ProgramSteps.of(self)
 
     def run(self) -> Iterator[Step | Evaluation]:
         """Trains; yields a `Step` after each update, and an `Evaluation` where one is due.
@@ -154,15 +161,40 @@ class Loop:
             DivergedError: a batch's loss, before its update, or a metric is NaN or infinite.
         """
         seconds, before = 0.0, self.progress.samples
-        for batches in self._remaining():
+        steps = self._several_steps() if self.program_steps is not None else self._single_steps()
+        while self.progress.step < self.steps:
             began = perf_counter()
-            loss = self.step(batches)
+            losses = next(steps)
             seconds += perf_counter() - began
-            yield Step(self.progress.step, loss)
+            first = self.progress.step - len(losses) + 1
+            for number, loss in enumerate(losses, first):
+                yield Step(number, loss)
             if self.evaluation_due:
                 samples = self.progress.samples - before
                 yield self._evaluation(samples / max(seconds, 1e-9))
                 seconds, before = 0.0, self.progress.samples
+
+    def _several_steps(self) -> Iterator[list[float]]:
+        """Takes as many steps as go into a call of the compiled kernels, and yields their losses."""
+        assert self.program_steps is not None
+        while self.progress.step < self.steps:
+            losses = list(self.program_steps.take())
+            # A step that the kernels do not take, because its loss is not finite, says why here.
+            yield losses or next(self._single_steps())
+
+    def _single_steps(self) -> Iterator[list[float]]:
+        """Takes one step at a time, and yields its loss."""
+        for batches in self._remaining():
+            yield [self.step(batches)]
+
+    @property
+    def steps_to_pause(self) -> int:
+        """The number of steps until the next evaluation or checkpoint, or the end."""
+        step = self.progress.step
+        pauses = [self.steps - step, self.evaluate_every - step % self.evaluate_every]
+        if self.pause_every:
+            pauses.append(self.pause_every - step % self.pause_every)
+        return min(pauses)
 
     @property
     def evaluation_due(self) -> bool:

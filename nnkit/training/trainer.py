@@ -119,6 +119,7 @@ class Trainer:
             evaluate=self._evaluate,
             monitor=self.plan.monitor,
             accumulate=config.training.accumulate,
+            pause_every=config.training.checkpoint_every,
             average=Average(averaging, model.params.copy()) if averaging is not None else None,
         )
 

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from nnkit.config.spec import Count
+from nnkit.native.structures import LayerKind
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.layer import Binding, Layer
 from nnkit.nn.layers.weighted import WeightedLayer
@@ -31,6 +32,10 @@ class Dense(WeightedLayer):
     @property
     def output_units(self) -> int:
         return self.units
+
+    @property
+    def program_kind(self) -> LayerKind:
+        return LayerKind.DENSE
 
     def output_form(self, form: Form) -> Form:
         if form.positions:

@@ -1,0 +1,1 @@
+"""Compiled kernels: C sources, their build, and the loader."""

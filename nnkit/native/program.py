@@ -1,0 +1,295 @@
+"""A network's program: its layers in the form that the compiled kernels read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from ctypes import addressof, c_double, c_int64, c_void_p
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnkit.native.library import Library
+from nnkit.native.structures import (
+    Function,
+    LayerKind,
+    LayerStructure,
+    LossKind,
+    PaceStructure,
+    ProgramStructure,
+    TargetKind,
+    UpdateKind,
+)
+
+Array = NDArray[Any]
+LINE = 16  # rows of buffers start at multiples of so many numbers, as in `source/walk.h`
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramLayer:
+    """A layer and the activation that follows it.
+
+    Attributes:
+        kind: what it computes.
+        inputs: the numbers of an input sample.
+        outputs: the numbers of an output sample.
+        weights: the place of its weights in the flat vector of parameters.
+        biases: the place of its biases; None if it has none.
+        lr_factor: the factor on the learning rate of both; 0 if they are frozen.
+        decays: whether weight decay and penalties apply to the weights.
+        activation: the activation.
+    """
+
+    kind: LayerKind
+    inputs: int
+    outputs: int
+    weights: int
+    biases: int | None
+    lr_factor: float
+    decays: bool
+    activation: Function = Function.IDENTITY
+
+
+class ProgramLoss(NamedTuple):
+    """The loss of a program.
+
+    Attributes:
+        kind: the loss.
+        scale: its factor, for squared error.
+        head: the output activation that the loss includes; the identity if it includes none.
+    """
+
+    kind: LossKind
+    scale: float = 1.0
+    head: Function = Function.IDENTITY
+
+
+class ProgramUpdate(NamedTuple):
+    """An optimizer's rule, apart from what changes from step to step."""
+
+    kind: UpdateKind
+    beta1: float = 0.0
+    beta2: float = 0.0
+    momentum: float = 0.0
+
+
+class Program:
+    """The program of a network for batches of up to N samples, and its buffers.
+
+    Attributes:
+        structure: what the kernels read.
+        library: the compiled kernels.
+        bits: the size of a number in bits.
+        outputs: the network's output, (N, outputs).
+        targets: the targets of a batch, (N, outputs).
+        weights: the sample weights of a batch, (N,).
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        layers: Sequence[ProgramLayer],
+        loss: ProgramLoss,
+        params: Array,
+        grads: Array,
+        samples: int,
+        buffer: Callable[[int, int], Array],
+        threads: int = 1,
+        training: bool = True,
+    ) -> None:
+        """Binds the layers to buffers.
+
+        Args:
+            library: the compiled kernels.
+            layers: the layers.
+            loss: the loss.
+            params: all parameters, (P,).
+            grads: their gradients, (P,).
+            samples: the number of samples of the largest batch, N.
+            buffer: returns a new array with that many rows and columns.
+            threads: the number of threads.
+            training: whether gradients are computed.
+        """
+        self.library = library
+        self.bits = 8 * params.dtype.itemsize
+        inputs, outputs = layers[0].inputs, layers[-1].outputs
+        self._batch = buffer(samples, _padded(inputs))
+        self.targets = buffer(samples, outputs)
+        self.weights = buffer(samples, 1)[:, 0]
+        values = [buffer(samples, _padded(layer.outputs)) for layer in layers]
+        self.outputs = values[-1][:, :outputs]
+        # The last gradient is always needed, because losses write it.
+        first = 0 if training else len(layers) - 1
+        gradients = [buffer(samples, _padded(layer.outputs)) for layer in layers[first:]]
+        self._arrays = (params, grads, values, gradients)
+        pointers = [None] * first + [array.ctypes.data for array in gradients]
+        self._layers = (LayerStructure * len(layers))(
+            *(
+                _structure(layer, value.ctypes.data, pointer)
+                for layer, value, pointer in zip(layers, values, pointers, strict=True)
+            )
+        )
+        trained = [i for i, layer in enumerate(layers) if layer.lr_factor]
+        self.structure = ProgramStructure(
+            layers=self._layers,
+            layer_count=len(layers),
+            first_trained=trained[0] if trained else len(layers),
+            threads=threads,
+            loss=loss.kind,
+            loss_scale=loss.scale,
+            head=loss.head,
+            share=1.0,
+            params=params.ctypes.data,
+            grads=grads.ctypes.data,
+            target=self.targets.ctypes.data,
+            batch=self._batch.ctypes.data,
+        )
+        self._forward = library.function("forward", self.bits, None, c_void_p, c_int64)
+        self._evaluate = library.function("evaluate", self.bits, c_double, c_void_p, c_int64)
+        self._gradient = library.function("gradient", self.bits, c_double, c_void_p, c_int64)
+        self._train = library.function(
+            "train", self.bits, c_int64, *(c_void_p, c_void_p, c_int64, c_int64),
+            *(c_void_p, c_int64, c_void_p, c_void_p),
+        )
+
+    def forward(self, X: Array) -> Array:
+        """The output (k, outputs) for k inputs (k, inputs), a view that the next call overwrites."""
+        self._take(X)
+        self._forward(addressof(self.structure), len(X))
+        return self.outputs[: len(X)]
+
+    def evaluate(self, X: Array, T: Array, weights: Array | None) -> tuple[float, Array]:
+        """The mean loss for targets (k, outputs) and sample weights (k,), and the output."""
+        self._take(X)
+        self._take_targets(T, weights)
+        loss = self._evaluate(addressof(self.structure), len(X))
+        return loss, self.outputs[: len(X)]
+
+    def gradient(self, X: Array, T: Array, weights: Array | None, share: float = 1.0) -> float:
+        """The mean loss; writes its gradient. Both are multiplied by `share`."""
+        self._take(X)
+        self._take_targets(T, weights)
+        self.structure.share = share
+        return float(self._gradient(addressof(self.structure), len(X)))
+
+    def train(
+        self, order: Array, batch: int, rates: Array, losses: Array, pace: PaceStructure
+    ) -> int:
+        """Takes training steps; returns how many. The data and the update must be set before.
+
+        Args:
+            order: the samples of the steps, in turn, as indices of int64.
+            batch: samples in a step; the last may have fewer.
+            rates: for each step the learning rate, the factor of the update and its ε, (steps, 3).
+            losses: receives the mean loss of each step before its update, (steps,). A step whose
+                loss is not finite is not taken, and is the last.
+            pace: what is known about how fast the steps are.
+        """
+        self._take_batch()
+        structure = self.structure
+        structure.weight = self.weights.ctypes.data if structure.weights else None
+        structure.share = 1.0
+        return int(
+            self._train(
+                addressof(self.structure),
+                order.ctypes.data,
+                len(order),
+                batch,
+                rates.ctypes.data,
+                len(rates),
+                losses.ctypes.data,
+                addressof(pace),
+            )
+        )
+
+    def set_data(
+        self, inputs: Array, targets: Array, weights: Array | None, on: float = 1, off: float = 0
+    ) -> None:
+        """Sets the data that `train` takes batches from.
+
+        Args:
+            inputs: (n, inputs), C-ordered, of the network's type.
+            targets: (n, outputs), C-ordered, of the network's type; or classes (n,) of int64.
+            weights: sample weights (n,), of the network's type; None if all are equal.
+            on: the target of a sample's class.
+            off: the target of the other classes.
+        """
+        structure = self.structure
+        self._data = (inputs, targets, weights)  # keeps them alive
+        classes = targets.ndim == 1
+        structure.inputs, structure.targets = inputs.ctypes.data, targets.ctypes.data
+        structure.target_kind = TargetKind.CLASSES if classes else TargetKind.NUMBERS
+        structure.on, structure.off = on, off
+        structure.weights = None if weights is None else weights.ctypes.data
+
+    def set_update(
+        self, update: ProgramUpdate, state: Sequence[Array], decay: float, l2: float
+    ) -> None:
+        """Sets the update that `train` makes.
+
+        Args:
+            update: the optimizer's rule.
+            state: its state, at most two vectors (P,).
+            decay: the strength of decoupled weight decay.
+            l2: the strength of the L2 penalty.
+        """
+        structure = self.structure
+        self._state = state  # keeps it alive
+        structure.first, structure.second = [*(v.ctypes.data for v in state), None, None][:2]
+        structure.update, structure.momentum = update.kind, update.momentum
+        structure.beta1, structure.beta2 = update.beta1, update.beta2
+        structure.decay, structure.l2 = decay, l2
+
+    def _take(self, X: Array) -> None:
+        """Points to inputs (k, inputs), or to a copy if the kernels cannot read them in place."""
+        inputs = X.shape[1]
+        itemsize = self._batch.itemsize
+        in_place = (
+            X.dtype == self._batch.dtype
+            and X.strides[1] == itemsize
+            and X.strides[0] % itemsize == 0
+            and inputs % LINE == 0  # vectors do not read beyond the last row
+        )
+        if in_place:
+            self._input = X  # keeps it alive
+            self.structure.input = X.ctypes.data
+            self.structure.input_row = X.strides[0] // itemsize
+        else:
+            self._batch[: len(X), :inputs] = X
+            self._take_batch()
+
+    def _take_batch(self) -> None:
+        """Points to the program's own batch."""
+        self.structure.input = self._batch.ctypes.data
+        self.structure.input_row = self._batch.shape[1]
+
+    def _take_targets(self, T: Array, weights: Array | None) -> None:
+        self.targets[: len(T)] = T
+        self.structure.weight = None
+        if weights is not None:
+            self.weights[: len(T)] = weights
+            self.structure.weight = self.weights.ctypes.data
+
+    def release(self) -> None:
+        """Drops the reference to the last input."""
+        self._input = None
+
+
+def _structure(layer: ProgramLayer, output: int, gradient: int | None) -> LayerStructure:
+    return LayerStructure(
+        kind=layer.kind,
+        inputs=layer.inputs,
+        outputs=layer.outputs,
+        activation=layer.activation,
+        weights=layer.weights,
+        biases=-1 if layer.biases is None else layer.biases,
+        lr_factor=layer.lr_factor,
+        decays=layer.decays,
+        output=output,
+        gradient=gradient,
+    )
+
+
+def _padded(count: int) -> int:
+    return -(-count // LINE) * LINE

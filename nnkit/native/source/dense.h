@@ -1,0 +1,182 @@
+/* Dense layers: the three products of Z = X Wᵀ + b, on rows as they lie in memory.
+ *
+ * X is (samples, inputs), W is (units, inputs), Z is (samples, units). Every product reads and
+ * writes along rows, so nothing is packed or transposed:
+ *
+ *     forward    Z[n][u] = b[u] + Σ_k W[u][k] X[n][k]    vectors along k, summed at the end
+ *     weights    dW[u][k] = Σ_n dZ[n][u] X[n][k]         vectors along k
+ *     inputs     dX[n][k] = Σ_u dZ[n][u] W[u][k]         vectors along k
+ *
+ * A forward tile is 4 units × 6 samples (3 where there are 16 registers), one vector for each sum;
+ * the others are 4 rows × 6 (3) vectors. Gradients go from the registers into the update.
+ *
+ * Rows of X and Z start at multiples of `padded(…)`. Vectors may read beyond the end of a row, never
+ * beyond the vector that follows it; what they read there does not count.
+ */
+#ifndef NNKIT_DENSE_H
+#define NNKIT_DENSE_H
+
+#include "repeat.h"
+#include "update.h"
+
+enum { TILE_ROWS = 4 };
+
+#if VECTOR_BYTES == 64 || defined(__aarch64__)
+#define MANY_REGISTERS 1 /* 32 */
+enum { TILE_COLUMNS = 6 };
+#else
+#define MANY_REGISTERS 0 /* 16 */
+enum { TILE_COLUMNS = 3 };
+#endif
+
+/* The size of the next of the parts that `count` is divided into, as even as possible. */
+INLINE int64_t next_part(int64_t count, int64_t largest) {
+    int64_t parts = (count + largest - 1) / largest;
+    return (count + parts - 1) / parts;
+}
+
+/* --- forward: a tile of sums over the inputs ------------------------------------------------- */
+
+#define SUM(u, n) vec sum_##u##_##n = {0};
+#define SUMS(n, U) REPEAT_##U(SUM, n)
+#define READ_X(n, _) vec x_##n = load(X + n * row + k);
+#define READ_W(u, _) vec w_##u = load(W + u * inputs + k);
+#define READ_X_END(n, _) vec x_##n = first_lanes(load(X + n * row + k), inputs - k);
+#define READ_W_END(u, _) vec w_##u = first_lanes(load(W + u * inputs + k), inputs - k);
+#define ADD(u, n) sum_##u##_##n = multiply_add(w_##u, x_##n, sum_##u##_##n);
+#define ADDS(n, U) REPEAT_##U(ADD, n)
+#define WRITE_1(n, _) Z[n * to] = sum_of_lanes(sum_0_##n);
+#define WRITE_4(n, _) \
+    store_sums_of_four(Z + n * to, sum_0_##n, sum_1_##n, sum_2_##n, sum_3_##n);
+
+#define FORWARD_TILE(U, N)                                                                      \
+    static void forward_##U##_##N(                                                              \
+        int64_t inputs, const real *W, const real *X, int64_t row, real *Z, int64_t to) {       \
+        ROWS_##N(SUMS, U)                                                                       \
+        int64_t k = 0;                                                                          \
+        for (; k + LANES <= inputs; k += LANES) {                                               \
+            REPEAT_##N(READ_X, ) REPEAT_##U(READ_W, ) ROWS_##N(ADDS, U)                         \
+        }                                                                                       \
+        if (k < inputs) {                                                                       \
+            REPEAT_##N(READ_X_END, ) REPEAT_##U(READ_W_END, ) ROWS_##N(ADDS, U)                 \
+        }                                                                                       \
+        REPEAT_##N(WRITE_##U, )                                                                 \
+    }
+
+FORWARD_TILE(1, 1) FORWARD_TILE(1, 2) FORWARD_TILE(1, 3)
+FORWARD_TILE(4, 1) FORWARD_TILE(4, 2) FORWARD_TILE(4, 3)
+#if MANY_REGISTERS
+FORWARD_TILE(1, 4) FORWARD_TILE(1, 5) FORWARD_TILE(1, 6)
+FORWARD_TILE(4, 4) FORWARD_TILE(4, 5) FORWARD_TILE(4, 6)
+#endif
+
+#define FORWARD_CASE(N)                                                      \
+    case N:                                                                  \
+        if (rows == TILE_ROWS) forward_4_##N(inputs, w, x, row, z, to);      \
+        else forward_1_##N(inputs, w, x, row, z, to);                        \
+        break;
+
+/* Z = X Wᵀ + b for units `first` to `end`. */
+static __attribute__((noinline)) void dense_forward(
+    int64_t samples, int64_t inputs, int64_t first, int64_t end, const real *W, const real *b,
+    const real *X, int64_t row, real *Z, int64_t to) {
+    for (int64_t u = first, rows; u < end; u += rows) {
+        rows = end - u >= TILE_ROWS ? TILE_ROWS : 1;
+        const real *w = W + u * inputs;
+        for (int64_t n = 0, columns; n < samples; n += columns) {
+            columns = next_part(samples - n, TILE_COLUMNS);
+            const real *x = X + n * row;
+            real *z = Z + n * to + u;
+            switch (columns) {
+                FORWARD_CASE(1) FORWARD_CASE(2) FORWARD_CASE(3)
+#if MANY_REGISTERS
+                FORWARD_CASE(4) FORWARD_CASE(5) FORWARD_CASE(6)
+#endif
+            }
+        }
+    }
+    if (b)
+        for (int64_t n = 0; n < samples; n++)
+            for (int64_t u = first; u < end; u++) Z[n * to + u] += b[u];
+}
+
+/* --- weights and inputs: a tile of vectors, Σ_s a[s·step + i·stride] B[s][j] ----------------- */
+
+#define FACTOR(i, _) vec a_##i = all(a[s * step + i * stride]);
+#define MULTIPLY(i, j) sum_##i##_##j = multiply_add(a_##i, b, sum_##i##_##j);
+#define MULTIPLIES(j, I)                           \
+    {                                              \
+        vec b = load(B + s * row + j * LANES);     \
+        REPEAT_##I(MULTIPLY, j)                    \
+    }
+#define UPDATE(i, j) update(rule, params, grads, at + i * to + j * LANES, sum_##i##_##j);
+#define UPDATES(j, I) REPEAT_##I(UPDATE, j)
+
+#define PRODUCT_TILE(I, J)                                                                      \
+    static void product_##I##_##J(                                                              \
+        int64_t count, const real *a, int64_t step, int64_t stride, const real *B, int64_t row, \
+        const struct rule *rule, real *params, real *grads, int64_t at, int64_t to) {           \
+        ROWS_##J(SUMS, I)                                                                       \
+        for (int64_t s = 0; s < count; s++) { REPEAT_##I(FACTOR, ) ROWS_##J(MULTIPLIES, I) }    \
+        ROWS_##J(UPDATES, I)                                                                    \
+    }
+
+PRODUCT_TILE(1, 1) PRODUCT_TILE(1, 2) PRODUCT_TILE(1, 3)
+PRODUCT_TILE(4, 1) PRODUCT_TILE(4, 2) PRODUCT_TILE(4, 3)
+#if MANY_REGISTERS
+PRODUCT_TILE(1, 4) PRODUCT_TILE(1, 5) PRODUCT_TILE(1, 6)
+PRODUCT_TILE(4, 4) PRODUCT_TILE(4, 5) PRODUCT_TILE(4, 6)
+#endif
+
+/* The last, incomplete vector of a row. */
+static __attribute__((noinline)) void product_end(
+    int64_t count, const real *a, int64_t step, const real *B, int64_t row,
+    const struct rule *rule, real *params, real *grads, int64_t at, int64_t lanes) {
+    vec sum = {0};
+    for (int64_t s = 0; s < count; s++) sum = multiply_add(all(a[s * step]), load(B + s * row), sum);
+    update_part(rule, params, grads, at, sum, lanes);
+}
+
+#define PRODUCT_CASE(J)                                                                     \
+    case J:                                                                                 \
+        if (rows == TILE_ROWS)                                                              \
+            product_4_##J(                                                                  \
+                count, a + i * stride, step, stride, B + j, row, rule, params, grads,       \
+                at + i * to + j, to);                                                       \
+        else                                                                                \
+            product_1_##J(                                                                  \
+                count, a + i * stride, step, stride, B + j, row, rule, params, grads,       \
+                at + i * to + j, to);                                                       \
+        break;
+
+/* Rows `first` to `end` of C[i][j] = Σ_s a[s·step + i·stride] B[s][j], handed to the update.
+ *
+ * C[i][j] is the gradient of the parameter at + i·to + j, or the number with that index in `grads`.
+ */
+static __attribute__((noinline)) void product(
+    int64_t count, const real *a, int64_t step, int64_t stride, const real *B, int64_t row,
+    int64_t columns, int64_t first, int64_t end, const struct rule *rule, real *params,
+    real *grads, int64_t at, int64_t to) {
+    int64_t vectors = columns / LANES;
+    for (int64_t i = first, rows; i < end; i += rows) {
+        rows = end - i >= TILE_ROWS ? TILE_ROWS : 1;
+        for (int64_t done = 0, part; done < vectors; done += part) {
+            part = next_part(vectors - done, TILE_COLUMNS);
+            int64_t j = done * LANES;
+            switch (part) {
+                PRODUCT_CASE(1) PRODUCT_CASE(2) PRODUCT_CASE(3)
+#if MANY_REGISTERS
+                PRODUCT_CASE(4) PRODUCT_CASE(5) PRODUCT_CASE(6)
+#endif
+            }
+        }
+        int64_t j = vectors * LANES;
+        if (j < columns)
+            for (int64_t r = i; r < i + rows; r++)
+                product_end(
+                    count, a + r * stride, step, B + j, row, rule, params, grads,
+                    at + r * to + j, columns - j);
+    }
+}
+
+#endif

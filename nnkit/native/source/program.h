@@ -1,0 +1,65 @@
+/* The program of a network: its layers, as Python describes them (`nnkit/native/program.py`).
+ *
+ * All fields take eight bytes, so that both sides agree on the layout without padding.
+ */
+#ifndef NNKIT_PROGRAM_H
+#define NNKIT_PROGRAM_H
+
+#include <stdint.h>
+
+enum layer_kind { LAYER_DENSE = 0 };
+enum activation_kind {
+    ACTIVATION_IDENTITY = 0,
+    ACTIVATION_RELU = 1,
+    ACTIVATION_SIGMOID = 2,
+    ACTIVATION_TANH = 3,
+    ACTIVATION_SOFTMAX = 4, /* as a head only */
+};
+enum loss_kind { LOSS_SQUARED_ERROR = 0, LOSS_SOFTMAX_CROSS_ENTROPY = 1, LOSS_BINARY_CROSS_ENTROPY = 2 };
+enum update_kind { UPDATE_NONE = 0, UPDATE_SGD = 1, UPDATE_MOMENTUM = 2, UPDATE_ADAM = 3 };
+enum target_kind { TARGET_NUMBERS = 0, TARGET_CLASSES = 1 };
+
+/* A layer, followed by its activation. */
+struct layer {
+    int64_t kind;
+    int64_t inputs, outputs;  /* numbers of a sample */
+    int64_t activation;
+    int64_t weights, biases;  /* their first parameters; biases is -1 if there are none */
+    double lr_factor;         /* of the weights and biases; 0 if they are frozen */
+    int64_t decays;           /* whether weight decay and penalties apply to the weights */
+    void *output;             /* Y, (samples, padded outputs) */
+    void *gradient;           /* dE/dZ, the same shape; not needed for inference */
+};
+
+/* One step's scalars of the optimizer. */
+struct rates {
+    double lr, rate, eps;
+};
+
+struct program {
+    struct layer *layers;
+    int64_t layer_count;
+    int64_t first_trained;   /* the first layer whose parameters are trained */
+    int64_t threads;
+    int64_t loss;
+    double loss_scale;       /* of squared error: 0.5 or 1 */
+    int64_t head;            /* the output activation that follows the loss, or identity */
+    double share;            /* of the batch in a larger one, a factor on loss and gradient */
+    void *params, *grads, *first, *second; /* flat vectors; NULL where the optimizer has none */
+    int64_t update;
+    double beta1, beta2, momentum, decay, l2;
+    const void *input;       /* the batch, (samples, inputs) in rows of `input_row` numbers */
+    int64_t input_row;
+    void *target;            /* its targets, (samples, outputs) */
+    void *weight;            /* its sample weights, or NULL */
+    /* The data set that training gathers batches from, into `batch`. */
+    void *batch;             /* (samples, padded inputs) */
+    const void *inputs;      /* (n, inputs) */
+    const void *targets;     /* (n, outputs), or classes (n,) of int64 */
+    int64_t target_kind;
+    double on, off;          /* what stands for the sample's class and for the others */
+    const void *weights;     /* sample weights (n,), or NULL */
+    const int64_t *stop;     /* where another thread writes 1 to stop training; NULL if none does */
+};
+
+#endif

@@ -1,0 +1,201 @@
+/* Threads that spin for a bounded time between two calls, and between two meetings, then sleep.
+ *
+ * A hand-over to a sleeping thread takes longer than a training step of a small network; one that
+ * spins answers within a fraction of a microsecond. On a busy machine spinning would only take time
+ * from the thread that is waited for, so it ends early.
+ */
+#define _GNU_SOURCE
+#include "team.h"
+
+#if defined(_WIN32)
+
+void run_together(void (*work)(void *, struct member *), void *argument, int64_t threads) {
+    (void)threads;
+    struct member me = {0, 1, 0, 0};
+    work(argument, &me);
+}
+
+void wait_for_all(struct member *me) { (void)me; }
+
+#else
+
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+enum {
+    MOST_THREADS = 64,
+    SPINS = 4000, /* about 20 to 100 µs */
+};
+
+static void relax(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+/* The settings of floating-point arithmetic, such as whether denormals are taken as 0. */
+static uint64_t arithmetic(void) {
+#if defined(__x86_64__)
+    return __builtin_ia32_stmxcsr();
+#elif defined(__aarch64__)
+    uint64_t settings;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(settings));
+    return settings;
+#else
+    return 0;
+#endif
+}
+
+static void set_arithmetic(uint64_t settings) {
+#if defined(__x86_64__)
+    __builtin_ia32_ldmxcsr((unsigned)settings);
+#elif defined(__aarch64__)
+    __asm__ volatile("msr fpcr, %0" : : "r"(settings));
+#else
+    (void)settings;
+#endif
+}
+
+/* A counter that threads can wait for. */
+struct counter {
+    int64_t value, sleepers;
+    pthread_mutex_t lock;
+    pthread_cond_t advanced;
+};
+
+#define NEW_COUNTER {0, 0, PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER}
+
+static void advance(struct counter *c) {
+    __atomic_add_fetch(&c->value, 1, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&c->sleepers, __ATOMIC_SEQ_CST) == 0) return;
+    pthread_mutex_lock(&c->lock);
+    pthread_cond_broadcast(&c->advanced);
+    pthread_mutex_unlock(&c->lock);
+}
+
+/* Returns once the counter has reached a value. */
+static void wait_until(struct counter *c, int64_t value) {
+    for (int spin = 0; spin < SPINS; spin++) {
+        if (__atomic_load_n(&c->value, __ATOMIC_SEQ_CST) >= value) return;
+        relax();
+    }
+    pthread_mutex_lock(&c->lock);
+    __atomic_add_fetch(&c->sleepers, 1, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&c->value, __ATOMIC_SEQ_CST) < value)
+        pthread_cond_wait(&c->advanced, &c->lock);
+    __atomic_sub_fetch(&c->sleepers, 1, __ATOMIC_SEQ_CST);
+    pthread_mutex_unlock(&c->lock);
+}
+
+struct meeting {
+    int64_t arrived;       /* threads that are at the current meeting */
+    struct counter passed; /* meetings that all have reached */
+};
+
+struct team {
+    pthread_mutex_t in_use;
+    int64_t started;       /* threads besides the calling one */
+    struct counter calls;  /* pieces of work handed out */
+    struct counter ended;  /* threads that have finished the current piece */
+    void (*work)(void *, struct member *);
+    void *argument;
+    int64_t count;         /* threads that share the current piece */
+    uint64_t arithmetic;   /* the calling thread's settings */
+    struct meeting meeting;
+};
+
+static const struct team NEW_TEAM = {
+    .in_use = PTHREAD_MUTEX_INITIALIZER,
+    .calls = NEW_COUNTER,
+    .ended = NEW_COUNTER,
+    .meeting = {.passed = NEW_COUNTER},
+};
+
+static struct team team = {
+    .in_use = PTHREAD_MUTEX_INITIALIZER,
+    .calls = NEW_COUNTER,
+    .ended = NEW_COUNTER,
+    .meeting = {.passed = NEW_COUNTER},
+};
+
+void wait_for_all(struct member *me) {
+    if (me->count == 1) return;
+    struct meeting *meeting = me->meeting;
+    me->rounds++;
+    if (__atomic_add_fetch(&meeting->arrived, 1, __ATOMIC_SEQ_CST) == me->count) {
+        __atomic_store_n(&meeting->arrived, 0, __ATOMIC_SEQ_CST);
+        advance(&meeting->passed);
+    } else {
+        wait_until(&meeting->passed, me->rounds);
+    }
+}
+
+/* A started thread: its number, and the last call before its first. */
+struct server {
+    int64_t index, calls;
+};
+
+static void *serve(void *argument) {
+    struct server self = *(struct server *)argument;
+    for (;;) {
+        wait_until(&team.calls, ++self.calls);
+        if (self.index < team.count) {
+            struct member me = {self.index, team.count, &team.meeting, 0};
+            set_arithmetic(team.arithmetic);
+            team.work(team.argument, &me);
+        }
+        advance(&team.ended);
+    }
+    return 0;
+}
+
+/* A child process has none of its parent's threads. */
+static void forget_threads(void) { team = NEW_TEAM; }
+
+/* Starts threads until there are `wanted` besides the calling one, or as many as can be had. */
+static void start_threads(int64_t wanted) {
+    static struct server servers[MOST_THREADS];
+    static int registered;
+    if (wanted > MOST_THREADS - 1) wanted = MOST_THREADS - 1;
+    if (team.started >= wanted) return;
+    if (!registered && pthread_atfork(0, 0, forget_threads) != 0) return;
+    registered = 1;
+    sigset_t every, before; /* signals are for the threads of the program */
+    sigfillset(&every);
+    pthread_sigmask(SIG_SETMASK, &every, &before);
+    while (team.started < wanted) {
+        pthread_t thread;
+        struct server *next = servers + team.started;
+        *next = (struct server){team.started + 1, team.calls.value};
+        if (pthread_create(&thread, 0, serve, next) != 0) break;
+        pthread_detach(thread);
+        team.started++;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, 0);
+}
+
+void run_together(void (*work)(void *, struct member *), void *argument, int64_t threads) {
+    struct member me = {0, 1, &team.meeting, 0};
+    if (threads <= 1 || pthread_mutex_trylock(&team.in_use) != 0) {
+        work(argument, &me);
+        return;
+    }
+    start_threads(threads - 1);
+    me.count = threads - 1 < team.started ? threads : team.started + 1;
+    if (me.count > 1) {
+        team.work = work;
+        team.argument = argument;
+        team.count = me.count;
+        team.arithmetic = arithmetic();
+        team.meeting.arrived = team.meeting.passed.value = team.ended.value = 0;
+        advance(&team.calls);
+    }
+    work(argument, &me);
+    if (me.count > 1) wait_until(&team.ended, team.started);
+    pthread_mutex_unlock(&team.in_use);
+}
+
+#endif

@@ -1,0 +1,70 @@
+/* The optimizer's update of parameters, from gradients that are still in registers.
+ *
+ * The same operations, in the same order, as `nnkit/optim/optimizers.py` and
+ * `nnkit/optim/regularization.py`.
+ */
+#ifndef NNKIT_UPDATE_H
+#define NNKIT_UPDATE_H
+
+#include "program.h"
+#include "vectors.h"
+
+/* The settings of an update of one block, the same for all its parameters. */
+struct rule {
+    int64_t kind;
+    real rate, beta1, beta2, eps, momentum; /* scalars of the optimizer */
+    real keep;                              /* factor of decoupled weight decay, 1 - lr * decay */
+    real l2;                                /* strength of the L2 penalty */
+    real *first, *second;                   /* the optimizer's state of this block */
+};
+
+/* Updates the parameters p[i …] from their gradient g, or stores g as it is. */
+INLINE void update(const struct rule *rule, real *params, real *grads, int64_t i, vec g) {
+    if (rule->kind == UPDATE_NONE) {
+        store(grads + i, g);
+        return;
+    }
+    vec p = load(params + i);
+    if (rule->l2 != 0) g += p * rule->l2;
+    p *= rule->keep;
+    if (rule->kind == UPDATE_ADAM) {
+        vec m = load(rule->first + i) * rule->beta1 + g;
+        vec v = load(rule->second + i) * rule->beta2 + g * g;
+        store(rule->first + i, m);
+        store(rule->second + i, v);
+        p -= m / (root(v) + rule->eps) * rule->rate;
+    } else if (rule->kind == UPDATE_MOMENTUM) {
+        vec v = load(rule->first + i) * rule->momentum + g;
+        store(rule->first + i, v);
+        p -= v * rule->rate;
+    } else {
+        p -= g * rule->rate;
+    }
+    store(params + i, p);
+}
+
+/* The same for the first `count` lanes; the lanes behind them belong to other parameters. */
+INLINE void update_part(
+    const struct rule *rule, real *params, real *grads, int64_t i, vec g, int64_t count) {
+    if (rule->kind == UPDATE_NONE) {
+        for (int64_t k = 0; k < count; k++) grads[i + k] = g[k];
+        return;
+    }
+    real p[LANES] = {0}, m[LANES] = {0}, v[LANES] = {0};
+    for (int64_t k = 0; k < count; k++) {
+        p[k] = params[i + k];
+        if (rule->first) m[k] = rule->first[i + k];
+        if (rule->second) v[k] = rule->second[i + k];
+    }
+    struct rule own = *rule;
+    own.first = m;
+    own.second = v;
+    update(&own, p, 0, 0, g);
+    for (int64_t k = 0; k < count; k++) {
+        params[i + k] = p[k];
+        if (rule->first) rule->first[i + k] = m[k];
+        if (rule->second) rule->second[i + k] = v[k];
+    }
+}
+
+#endif

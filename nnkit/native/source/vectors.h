@@ -1,0 +1,116 @@
+/* Vectors of numbers, as wide as the registers of the instruction set that is compiled for.
+ *
+ * A variant is compiled with -DREAL_BITS=32 or 64 and -DVECTOR_BYTES=16, 32 or 64. Only GCC's and
+ * Clang's vector extensions are used, so the same source serves every processor.
+ */
+#ifndef NNKIT_VECTORS_H
+#define NNKIT_VECTORS_H
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#define INLINE static inline __attribute__((always_inline))
+
+#if REAL_BITS == 32
+typedef float real;
+typedef int32_t whole; /* an integer as wide as a number */
+#define SQRT sqrtf
+#else
+typedef double real;
+typedef int64_t whole;
+#define SQRT sqrt
+#endif
+
+#define LANE_COUNT (VECTOR_BYTES / (REAL_BITS / 8))
+enum { LANES = LANE_COUNT };
+
+typedef real vec __attribute__((vector_size(VECTOR_BYTES)));
+typedef whole mask __attribute__((vector_size(VECTOR_BYTES))); /* in each lane 0 or -1 */
+typedef real unaligned_vec __attribute__((vector_size(VECTOR_BYTES), aligned(8), may_alias));
+
+INLINE vec load(const real *from) { return *(const unaligned_vec *)from; }
+
+INLINE void store(real *to, vec x) { *(unaligned_vec *)to = x; }
+
+INLINE vec all(real x) { return x - (vec){0}; }
+
+/* a where the mask is set, else b. */
+INLINE vec choose(mask where, vec a, vec b) {
+    return (vec)(((mask)a & where) | ((mask)b & ~where));
+}
+
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+#if REAL_BITS == 32
+#define FUSED __builtin_fmaf
+#else
+#define FUSED __builtin_fma
+#endif
+/* a · b + c, rounded once; only products use it, so that all else rounds as NumPy does. */
+INLINE vec multiply_add(vec a, vec b, vec c) {
+    for (int i = 0; i < LANES; i++) c[i] = FUSED(a[i], b[i], c[i]);
+    return c;
+}
+#else
+INLINE vec multiply_add(vec a, vec b, vec c) { return a * b + c; }
+#endif
+
+INLINE vec root(vec x) {
+    for (int i = 0; i < LANES; i++) x[i] = SQRT(x[i]);
+    return x;
+}
+
+/* The numbers of the lanes, from 0. */
+#if LANE_COUNT == 2
+#define LANE_NUMBERS {0, 1}
+#elif LANE_COUNT == 4
+#define LANE_NUMBERS {0, 1, 2, 3}
+#elif LANE_COUNT == 8
+#define LANE_NUMBERS {0, 1, 2, 3, 4, 5, 6, 7}
+#else
+#define LANE_NUMBERS {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}
+#endif
+
+/* The first `count` lanes of a vector, the others 0. */
+INLINE vec first_lanes(vec x, whole count) {
+    return (vec)((mask)x & ((mask)LANE_NUMBERS < count));
+}
+
+/* Lane i of the result is lane i ^ distance of x; the distance is a constant. */
+#ifdef __clang__
+INLINE vec exchange(vec x, int distance) {
+    vec y;
+    for (int i = 0; i < LANES; i++) y[i] = x[i ^ distance];
+    return y;
+}
+#else
+INLINE vec exchange(vec x, whole distance) {
+    return __builtin_shuffle(x, (mask)LANE_NUMBERS ^ distance);
+}
+#endif
+
+/* Sums over pairs of lanes at a distance: those of a where the lane's bit is 0, else those of b. */
+INLINE vec fold(vec a, vec b, whole distance) {
+    mask first = ((mask)LANE_NUMBERS & distance) == 0;
+    return choose(first, a, b) + exchange(choose(first, b, a), distance);
+}
+
+INLINE real sum_of_lanes(vec x) {
+    for (int distance = 1; distance < LANES; distance *= 2) x += exchange(x, distance);
+    return x[0];
+}
+
+/* Writes the sums over the lanes of four vectors next to each other. */
+INLINE void store_sums_of_four(real *to, vec a, vec b, vec c, vec d) {
+    vec ab = fold(a, b, 1), cd = fold(c, d, 1);
+    if (LANES == 2) {
+        memcpy(to, &ab, 2 * sizeof *to);
+        memcpy(to + 2, &cd, 2 * sizeof *to);
+        return;
+    }
+    vec sums = fold(ab, cd, 2);
+    for (int distance = 4; distance < LANES; distance *= 2) sums += exchange(sums, distance);
+    memcpy(to, &sums, 4 * sizeof *to);
+}
+
+#endif

@@ -1,0 +1,117 @@
+"""The structures of `source/program.h` and `source/pace.h`, field by field."""
+
+from __future__ import annotations
+
+from ctypes import POINTER, Structure, c_double, c_int64, c_void_p
+from enum import IntEnum
+
+
+class LayerKind(IntEnum):
+    """What a layer computes."""
+
+    DENSE = 0
+
+
+class Function(IntEnum):
+    """The activation after a layer."""
+
+    IDENTITY = 0
+    RELU = 1
+    SIGMOID = 2
+    TANH = 3
+    SOFTMAX = 4  # as the output activation only
+
+
+class LossKind(IntEnum):
+    """The loss; cross-entropies take logits."""
+
+    SQUARED_ERROR = 0
+    SOFTMAX_CROSS_ENTROPY = 1
+    BINARY_CROSS_ENTROPY = 2
+
+
+class UpdateKind(IntEnum):
+    """The optimizer's rule; without one, gradients are stored."""
+
+    NONE = 0
+    SGD = 1
+    MOMENTUM = 2
+    ADAM = 3
+
+
+class TargetKind(IntEnum):
+    """Whether targets are stored as numbers, or as classes to be coded."""
+
+    NUMBERS = 0
+    CLASSES = 1
+
+
+class LayerStructure(Structure):
+    """`struct layer`."""
+
+    _fields_ = (
+        ("kind", c_int64),
+        ("inputs", c_int64),
+        ("outputs", c_int64),
+        ("activation", c_int64),
+        ("weights", c_int64),
+        ("biases", c_int64),
+        ("lr_factor", c_double),
+        ("decays", c_int64),
+        ("output", c_void_p),
+        ("gradient", c_void_p),
+    )
+
+
+class RatesStructure(Structure):
+    """`struct rates`."""
+
+    _fields_ = (("lr", c_double), ("rate", c_double), ("eps", c_double))
+
+
+class PaceStructure(Structure):
+    """`struct pace`."""
+
+    _fields_ = (
+        ("alone", c_double),
+        ("together", c_double),
+        ("spells", c_int64),
+        ("steps", c_int64),
+    )
+
+
+class ProgramStructure(Structure):
+    """`struct program`."""
+
+    _fields_ = (
+        ("layers", POINTER(LayerStructure)),
+        ("layer_count", c_int64),
+        ("first_trained", c_int64),
+        ("threads", c_int64),
+        ("loss", c_int64),
+        ("loss_scale", c_double),
+        ("head", c_int64),
+        ("share", c_double),
+        ("params", c_void_p),
+        ("grads", c_void_p),
+        ("first", c_void_p),
+        ("second", c_void_p),
+        ("update", c_int64),
+        ("beta1", c_double),
+        ("beta2", c_double),
+        ("momentum", c_double),
+        ("decay", c_double),
+        ("l2", c_double),
+        ("input", c_void_p),
+        ("input_row", c_int64),
+        ("target", c_void_p),
+        ("weight", c_void_p),
+        ("batch", c_void_p),
+        ("inputs", c_void_p),
+        ("targets", c_void_p),
+        ("target_kind", c_int64),
+        ("on", c_double),
+        ("off", c_double),
+        ("weights", c_void_p),
+        ("stop", c_void_p),
+    )
