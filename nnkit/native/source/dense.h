@@ -17,23 +17,8 @@
 #define NNKIT_DENSE_H
 
 #include "repeat.h"
+#include "tiles.h"
 #include "update.h"
-
-enum { TILE_ROWS = 4 };
-
-#if VECTOR_BYTES == 64 || defined(__aarch64__)
-#define MANY_REGISTERS 1 /* 32 */
-enum { TILE_COLUMNS = 6 };
-#else
-#define MANY_REGISTERS 0 /* 16 */
-enum { TILE_COLUMNS = 3 };
-#endif
-
-/* The size of the next of the parts that `count` is divided into, as even as possible. */
-INLINE int64_t next_part(int64_t count, int64_t largest) {
-    int64_t parts = (count + largest - 1) / largest;
-    return (count + parts - 1) / parts;
-}
 
 /* --- forward: a tile of sums over the inputs ------------------------------------------------- */
 

@@ -19,6 +19,16 @@ enum loss_kind { LOSS_SQUARED_ERROR = 0, LOSS_SOFTMAX_CROSS_ENTROPY = 1, LOSS_BI
 enum update_kind { UPDATE_NONE = 0, UPDATE_SGD = 1, UPDATE_MOMENTUM = 2, UPDATE_ADAM = 3 };
 enum target_kind { TARGET_NUMBERS = 0, TARGET_CLASSES = 1 };
 
+/* Images in blocks of 16 samples, (blocks, channels, height, width, 16).
+ *
+ * The steps count numbers. A frame of zeros around each channel may lie between two of them.
+ */
+struct image {
+    void *first;              /* the upper left position of the first channel */
+    int64_t channels, height, width;
+    int64_t block, channel, row; /* steps to the next block, channel and row */
+};
+
 /* A layer, followed by its activation. */
 struct layer {
     int64_t kind;

@@ -8,13 +8,14 @@
 #define NNKIT_WALK_H
 
 #include "activations.h"
+#include "conv.h"
 #include "dense.h"
 #include "losses.h"
 #include "team.h"
 
-enum { LINE = 16 }; /* numbers; rows of buffers start at multiples of it */
 
-INLINE int64_t padded(int64_t count) { return (count + LINE - 1) / LINE * LINE; }
+
+INLINE int64_t padded(int64_t count) { return (count + BLOCK - 1) / BLOCK * BLOCK; }
 
 INLINE void forward(const struct program *p, int64_t samples, struct member *me) {
     const real *X = p->input;
@@ -23,7 +24,7 @@ INLINE void forward(const struct program *p, int64_t samples, struct member *me)
     for (int64_t i = 0; i < p->layer_count; i++) {
         const struct layer *l = p->layers + i;
         int64_t first, end, to = padded(l->outputs);
-        own_part(me, l->outputs, LINE, &first, &end);
+        own_part(me, l->outputs, BLOCK, &first, &end);
         dense_forward(
             samples, l->inputs, first, end, params + l->weights,
             l->biases < 0 ? 0 : params + l->biases, X, row, l->output, to);
@@ -72,7 +73,7 @@ INLINE void backward(
             wait_for_all(me); /* before the weights change, and for the next layer */
         }
         if (l->lr_factor == 0) continue;
-        own_part(me, l->outputs, LINE, &first, &end);
+        own_part(me, l->outputs, BLOCK, &first, &end);
         struct rule rule = rule_of(p, rates, l->lr_factor, l->decays);
         const real *X = i > 0 ? l[-1].output : p->input;
         int64_t input_row = i > 0 ? padded(l->inputs) : p->input_row;
