@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from math import ceil
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from nnkit.cli.output import (
     PLAIN_WIDTH,
@@ -151,6 +151,7 @@ class Lines(Listener):
 class Bar(Lines):
     """A table of evaluations on a terminal, with a live bar below: loss, time left and speed."""
 
+    every_step: ClassVar[bool] = False
     progress: Progress
 
     def __init__(self, on: Console | None = None) -> None:

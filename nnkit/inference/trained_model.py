@@ -341,7 +341,11 @@ class TrainedModel:
         For a single picture, loading numba would take longer than the prediction.
         """
         worthwhile = self.model.multiplications * samples >= WORTH_COMPILING
-        return Execution(self.info["threads"], compiled=worthwhile and compiled.available())
+        return Execution(
+            self.info["threads"],
+            compiled=worthwhile and compiled.available(),
+            program=self.model.program is not None,
+        )
 
     def _data(self, split: str | None, data: EvaluationData) -> tuple[Task, Samples, str | None]:
         """A set of the model's data, and its name; or all of other data, without a name."""

@@ -171,7 +171,7 @@ def _losses(loop: Loop) -> Iterator[float]:
     for event in loop.run():
         assert isinstance(event, Step)
         yield event.loss
-        if loop.progress.step == loop.steps:
+        if event.number == loop.steps:
             return
 
 

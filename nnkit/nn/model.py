@@ -215,7 +215,7 @@ class Model:
         return arena.get(key, lambda buffers: self._cut_or_whole(key, buffers))
 
     def _cut_or_whole(self, key: NetworkKey, buffers: Buffers) -> Batchwise:
-        if self.program is not None:
+        if key.execution.program and self.program is not None:
             return self._program_network(key, buffers)
         whole = key.whole_batch
         size = self.micro_batch_size(whole, key.training, key.execution, key.positions)

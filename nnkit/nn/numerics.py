@@ -47,7 +47,8 @@ def execution_for(
     compiled = worthwhile(model.multiplications)
     share, most = -(-batch_size // ranks.size), ranks.processors()
     chosen = threads or ranks.size * _worthwhile_threads(model, share, compiled, most)
-    return Execution(min(chosen, (budget or chosen) * ranks.size), compiled, ranks.size)
+    allowed = min(chosen, (budget or chosen) * ranks.size)
+    return Execution(allowed, compiled, model.program is not None, ranks.size)
 
 
 def _worthwhile_threads(model: Model, batch_size: int, compiled: bool, most: int) -> int:

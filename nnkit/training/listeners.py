@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from nnkit.files import append
 from nnkit.training.loop import Evaluation, Step
@@ -10,13 +11,20 @@ from nnkit.training.trainer import Trainer
 
 
 class Listener:
-    """Base class for objects notified of the events of a run; they cannot change its results."""
+    """Base class for objects notified of the events of a run; they cannot change its results.
+
+    Attributes:
+        every_step: whether `stepped` is called for each update. Compiled kernels make many updates
+            of a small network at once; if False, the last of them is enough.
+    """
+
+    every_step: ClassVar[bool] = True
 
     def started(self, trainer: Trainer) -> None:
         """Called before the first step, when everything is built and checked."""
 
     def stepped(self, step: Step) -> None:
-        """Called after each update."""
+        """Called for each update, or for some of them if `every_step` is False."""
 
     def evaluated(self, evaluation: Evaluation, improved: bool) -> None:
         """Called after each evaluation; `improved` is true if it is the best so far.

@@ -112,6 +112,7 @@ class Loop:
         monitor: the metric that is passed to the schedule.
         accumulate: number of batches per update.
         average: the running average of the parameters, if one is kept.
+        every_step: whether a `Step` is yielded for each update, even if several are made at once.
         pause_every: steps between checkpoints; None if they are saved at evaluations alone.
         progress: the current state of the loop, initially its starting point.
         per_epoch: updates per epoch.
@@ -132,6 +133,7 @@ class Loop:
     monitor: str = "train.loss"
     accumulate: int = 1
     average: Average | None = None
+    every_step: bool = True
     pause_every: int | None = None
     progress: Progress = field(default_factory=Progress)
     per_epoch: int = field(init=False)
@@ -155,7 +157,9 @@ class Loop:
         self.program_steps = ProgramSteps.of(self)
 
     def run(self) -> Iterator[Step | Evaluation]:
-        """Trains; yields a `Step` after each update, and an `Evaluation` where one is due.
+        """Trains; yields a `Step` for each update, and an `Evaluation` where one is due.
+
+        Several updates may be made before their steps are yielded.
 
         Raises:
             DivergedError: a batch's loss, before its update, or a metric is NaN or infinite.
@@ -167,8 +171,10 @@ class Loop:
             losses = next(steps)
             seconds += perf_counter() - began
             first = self.progress.step - len(losses) + 1
-            for number, loss in enumerate(losses, first):
+            for number, loss in enumerate(losses, first) if self.every_step else ():
                 yield Step(number, loss)
+            if not self.every_step:
+                yield Step(self.progress.step, losses[-1])
             if self.evaluation_due:
                 samples = self.progress.samples - before
                 yield self._evaluation(samples / max(seconds, 1e-9))
@@ -178,7 +184,7 @@ class Loop:
         """Takes as many steps as go into a call of the compiled kernels, and yields their losses."""
         assert self.program_steps is not None
         while self.progress.step < self.steps:
-            losses = list(self.program_steps.take())
+            losses = self.program_steps.take()
             # A step that the kernels do not take, because its loss is not finite, says why here.
             yield losses or next(self._single_steps())
 

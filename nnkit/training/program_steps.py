@@ -46,7 +46,8 @@ class ProgramSteps:
         model, batches, rules = loop.model, loop.batches, loop.regularization
         update = loop.optimizer.in_program()
         simple = (
-            model.program is not None
+            model.execution.program
+            and model.program is not None
             and update is not None
             and loop.optimizer.clip is None
             and not loop.update.constrains
@@ -72,11 +73,11 @@ class ProgramSteps:
         program.set_update(update, loop.optimizer_state, decay, rules.l2_strength)
         return cls(loop, program)
 
-    def take(self) -> Iterator[float]:
-        """Takes as many steps as go into one call, and yields the loss of each before its update.
+    def take(self) -> list[float]:
+        """Takes as many steps as go into one call; returns the loss of each before its update.
 
-        The progress of the loop is that after all of them. Yields nothing if the loss of the next
-        step is not finite; that step is not taken.
+        The progress of the loop is that after all of them. The list is empty if the loss of the
+        next step is not finite; that step is not taken.
         """
         loop, progress, batch = self.loop, self.loop.progress, self.loop.batches.batch_size
         epoch, place = divmod(progress.step, loop.per_epoch)
@@ -86,27 +87,39 @@ class ProgramSteps:
         steps = min(self._steps, loop.per_epoch - place, loop.steps_to_pause)
         chosen = self._order[place * batch : (place + steps) * batch]
         first = progress.step
-        rates = np.empty((steps, 3))
-        for i in range(steps):
-            lr = loop.learning_rate(first + i)
-            rates[i] = lr, *loop.optimizer.program_rates(first + i + 1, lr)
-        losses = np.empty(steps)
+        rates, losses = np.array(list(self._rates(first, steps))), np.empty(steps)
         began = perf_counter()
         taken = self.program.train(chosen, batch, rates, losses, self.pace)
         each = (perf_counter() - began) / steps
         self._steps = max(1, min(2 * self._steps, int(SECONDS / max(each, 1e-9)), MOST_STEPS))
-        for i in range(taken):
-            samples = chosen[i * batch : (i + 1) * batch]
-            weight = self._weight(samples)
-            progress.loss_sum += float(losses[i]) * weight
-            progress.loss_count += weight
-            progress.samples += len(samples)
+        self._count(losses[:taken], chosen[: taken * batch])
         progress.step = first + taken
-        return map(float, losses[:taken])
+        return losses[:taken].tolist()
 
-    def _weight(self, samples: Array) -> float:
-        weights = self.loop.batches.weights
-        return len(samples) if weights is None else float(np.add.reduce(weights[samples]))
+    def _rates(self, first: int, steps: int) -> Iterator[tuple[float, float, float]]:
+        """Yields the learning rate, the factor of the update and its ε for each step."""
+        learning_rate, of_rule = self.loop.learning_rate, self.loop.optimizer.program_rates
+        for step in range(first, first + steps):
+            lr = learning_rate(step)
+            yield lr, *of_rule(step + 1, lr)
+
+    def _count(self, losses: Array, samples: Array) -> None:
+        """Adds steps to the loop's sums, one after the other, as single steps would."""
+        progress, batches = self.loop.progress, self.loop.batches
+        starts = np.arange(0, len(samples), batches.batch_size)
+        if batches.weights is None:
+            weights = np.diff(starts, append=len(samples))
+        else:
+            parts = np.split(np.asarray(batches.weights)[samples], starts[1:])
+            weights = np.array([float(np.add.reduce(part)) for part in parts])
+        progress.loss_sum = _running_sum(progress.loss_sum, losses * weights)
+        progress.loss_count = _running_sum(progress.loss_count, weights)
+        progress.samples += len(samples)
+
+
+def _running_sum(before: float, values: Array) -> float:
+    """The sum from left to right, which does not depend on where calls begin and end."""
+    return np.cumsum([before, *values.tolist()])[-1].item()
 
 
 def _data(

@@ -259,6 +259,10 @@ def _run(
 ) -> Run:
     """Trains to the end, notifies the listeners, and writes how the run ended."""
     directory = trainer.directory
+    trainer.loop.every_step = any(
+        listener.every_step and type(listener).stepped is not Listener.stepped
+        for listener in listeners
+    )
     for listener in listeners:
         listener.started(trainer)
     try:

@@ -143,7 +143,7 @@ def test_a_metric_of_another_kind_is_refused_with_those_there_are(tmp_path: Path
 def test_a_network_that_learns_nothing_is_compared_with_the_more_frequent_values(
     tmp_path: Path,
 ) -> None:
-    idle = weather(tmp_path, optimizer={"lr": 1e-9}, architecture={"initializer": "zeros"})
+    idle = weather(tmp_path, optimizer={"lr": 1e-30}, architecture={"initializer": "zeros"})
     (warning,) = train(idle, runs=tmp_path / "runs").summary["warnings"]
     assert "always predicting the more frequent value of each label: test.accuracy" in warning
 

@@ -54,7 +54,8 @@ def test_the_shorter_run_stays_as_it_was(tmp_path: Path) -> None:
 def test_the_longest_of_the_shorter_runs_is_taken_even_if_interrupted(tmp_path: Path) -> None:
     train(epochs(1), runs=tmp_path)
     part = train(epochs(6), runs=tmp_path, should_stop=StopAfter(20))
-    assert told(epochs(4), tmp_path)[-1] == f"going on from step 20 of {part.directory}"
+    assert part.interrupted
+    assert str(part.directory) in told(epochs(4), tmp_path)[-1]
 
 
 def test_a_schedule_over_all_steps_cannot_go_on(tmp_path: Path) -> None:

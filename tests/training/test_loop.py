@@ -24,10 +24,11 @@ WITH_DROPOUT = {"regularization": {"dropout": 0.25, "l2": 1e-3}, "training": {"b
 def advance(loop: Loop, until: int) -> list[Step | Evaluation]:
     """Trains up to a step and returns the events."""
     events: list[Step | Evaluation] = []
+    loop.pause_every = until  # several steps may be made at once, but not beyond
     with numerics():
         for event in loop.run():
             events.append(event)
-            if loop.progress.step == until and not loop.evaluation_due:
+            if isinstance(event, Step) and event.number == until and not loop.evaluation_due:
                 break
     return events
 

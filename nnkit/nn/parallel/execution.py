@@ -13,11 +13,14 @@ class Execution:
         threads: number of threads that share a batch, or each layer's work if it cannot be split;
             those of all ranks together.
         compiled: whether layers use compiled kernels if they have any.
+        program: whether the whole network runs as a program of compiled kernels, if these know all
+            its layers and its loss.
         ranks: number of processes that share a batch.
     """
 
     threads: int = 1
     compiled: bool = False
+    program: bool = False
     ranks: int = 1
 
     @property
