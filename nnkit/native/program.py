@@ -26,6 +26,14 @@ Array = NDArray[Any]
 LINE = 16  # rows of buffers start at multiples of so many numbers, as in `source/walk.h`
 
 
+class ProgramFunction(NamedTuple):
+    """An activation and its settings, as `source/activations.h` names them."""
+
+    kind: Function = Function.IDENTITY
+    a: float = 0.0
+    b: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class ProgramLayer:
     """A layer and the activation that follows it.
@@ -48,7 +56,7 @@ class ProgramLayer:
     biases: int | None
     lr_factor: float
     decays: bool
-    activation: Function = Function.IDENTITY
+    activation: ProgramFunction = ProgramFunction()
 
 
 class ProgramLoss(NamedTuple):
@@ -56,12 +64,14 @@ class ProgramLoss(NamedTuple):
 
     Attributes:
         kind: the loss.
-        scale: its factor, for squared error.
+        a: its first setting, as `source/losses.h` names it.
+        b: its second setting.
         head: the output activation that the loss includes; the identity if it includes none.
     """
 
     kind: LossKind
-    scale: float = 1.0
+    a: float = 0.0
+    b: float = 0.0
     head: Function = Function.IDENTITY
 
 
@@ -137,7 +147,8 @@ class Program:
             first_trained=trained[0] if trained else len(layers),
             threads=threads,
             loss=loss.kind,
-            loss_scale=loss.scale,
+            loss_a=loss.a,
+            loss_b=loss.b,
             head=loss.head,
             share=1.0,
             params=params.ctypes.data,
@@ -281,7 +292,9 @@ def _structure(layer: ProgramLayer, output: int, gradient: int | None) -> LayerS
         kind=layer.kind,
         inputs=layer.inputs,
         outputs=layer.outputs,
-        activation=layer.activation,
+        activation=layer.activation.kind,
+        a=layer.activation.a,
+        b=layer.activation.b,
         weights=layer.weights,
         biases=-1 if layer.biases is None else layer.biases,
         lr_factor=layer.lr_factor,

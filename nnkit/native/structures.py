@@ -13,21 +13,41 @@ class LayerKind(IntEnum):
 
 
 class Function(IntEnum):
-    """The activation after a layer."""
+    """The activation after a layer; `SOFTMAX` only at the output, together with its loss."""
 
     IDENTITY = 0
     RELU = 1
     SIGMOID = 2
     TANH = 3
-    SOFTMAX = 4  # as the output activation only
+    SOFTMAX = 4
+    HARD_SIGMOID = 5
+    HARD_TANH = 6
+    SCALED_TANH = 7
+    RELU6 = 8
+    LEAKY_RELU = 9
+    ELU = 10
+    SELU = 11
+    CELU = 12
+    SOFTSIGN = 13
+    EXPONENTIAL = 14
 
 
 class LossKind(IntEnum):
-    """The loss; cross-entropies take logits."""
+    """The loss; cross-entropies and `POISSON` take logits."""
 
     SQUARED_ERROR = 0
     SOFTMAX_CROSS_ENTROPY = 1
     BINARY_CROSS_ENTROPY = 2
+    ABSOLUTE_ERROR = 3
+    HUBER = 4
+    LOG_COSH = 5
+    QUANTILE = 6
+    HINGE = 7
+    SQUARED_HINGE = 8
+    PERCEPTRON = 9
+    POISSON = 10
+    CRAMMER_SINGER = 11
+    WESTON_WATKINS = 12
 
 
 class UpdateKind(IntEnum):
@@ -54,6 +74,8 @@ class LayerStructure(Structure):
         ("inputs", c_int64),
         ("outputs", c_int64),
         ("activation", c_int64),
+        ("a", c_double),
+        ("b", c_double),
         ("weights", c_int64),
         ("biases", c_int64),
         ("lr_factor", c_double),
@@ -89,7 +111,8 @@ class ProgramStructure(Structure):
         ("first_trained", c_int64),
         ("threads", c_int64),
         ("loss", c_int64),
-        ("loss_scale", c_double),
+        ("loss_a", c_double),
+        ("loss_b", c_double),
         ("head", c_int64),
         ("share", c_double),
         ("params", c_void_p),

@@ -14,7 +14,8 @@ from pydantic import Field, model_validator
 
 from nnkit.compiled import compiled
 from nnkit.config.spec import Count, NonNegative, Positive, Tagged
-from nnkit.native.structures import Function as Program
+from nnkit.native.program import ProgramFunction
+from nnkit.native.structures import Function as Kind
 from nnkit.nn import layer_kernels as kernels
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import Constant
@@ -96,7 +97,9 @@ class Identity(Function):
 
     elsewhere: ClassVar[tuple[str, ...]] = ("linear", "none")
     kind: Literal["identity"] = "identity"
-    program_function: ClassVar[Program | None] = Program.IDENTITY
+
+    def in_program(self) -> ProgramFunction:
+        return ProgramFunction(Kind.IDENTITY)
 
     def forward(self, Z: Array, Y: Array) -> None:
         if Y is not Z:
@@ -142,9 +145,11 @@ class Sigmoid(Function):
 
     elsewhere: ClassVar[tuple[str, ...]] = ("logistic",)
     kind: Literal["sigmoid"] = "sigmoid"
-    program_function: ClassVar[Program | None] = Program.SIGMOID
     nonnegative: ClassVar[bool] = True
     probability: ClassVar[bool] = True
+
+    def in_program(self) -> ProgramFunction:
+        return ProgramFunction(Kind.SIGMOID)
 
     def forward(self, Z: Array, Y: Array) -> None:
         # Where e^−z overflows, 1/∞ gives the correct 0. The form ½ + ½ tanh(z/2) cannot overflow,
@@ -171,6 +176,9 @@ class HardSigmoid(Function):
     probability: ClassVar[bool] = True
     slope: Positive = 1 / 6
 
+    def in_program(self) -> ProgramFunction:
+        return ProgramFunction(Kind.HARD_SIGMOID, self.slope)
+
     def forward(self, Z: Array, Y: Array) -> None:
         np.multiply(Z, self.slope, out=Y)
         np.add(Y, 0.5, out=Y)
@@ -185,7 +193,9 @@ class Tanh(Function):
     """f(z) = tanh z; f′ = 1 − y²."""
 
     kind: Literal["tanh"] = "tanh"
-    program_function: ClassVar[Program | None] = Program.TANH
+
+    def in_program(self) -> ProgramFunction:
+        return ProgramFunction(Kind.TANH)
 
     def forward(self, Z: Array, Y: Array) -> None:
         np.tanh(Z, out=Y)
@@ -209,6 +219,9 @@ class HardTanh(Function):
             raise ValueError("low must be below high")
         return self
 
+    def in_program(self) -> ProgramFunction:
+        return ProgramFunction(Kind.HARD_TANH, self.low, self.high)
+
     def forward(self, Z: Array, Y: Array) -> None:
         np.clip(Z, self.low, self.high, out=Y)
 
@@ -225,6 +238,9 @@ class ScaledTanh(Function):
     kind: Literal["scaled_tanh"] = "scaled_tanh"
     amplitude: Positive = 1.7159
     slope: Positive = 2 / 3
+
+    def in_program(self) -> ProgramFunction:
+        return ProgramFunction(Kind.SCALED_TANH, self.amplitude, self.slope)
 
     def forward(self, Z: Array, Y: Array) -> None:
         np.multiply(Z, self.slope, out=Y)
@@ -245,10 +261,12 @@ class ReLU(Function):
 
     elsewhere: ClassVar[tuple[str, ...]] = ("rectifier",)
     kind: Literal["relu"] = "relu"
-    program_function: ClassVar[Program | None] = Program.RELU
     nonnegative: ClassVar[bool] = True
     rectifier: ClassVar[bool] = True
     commutes_with_max: ClassVar[bool] = True
+
+    def in_program(self) -> ProgramFunction:
+        return ProgramFunction(Kind.RELU)
 
     def forward(self, Z: Array, Y: Array) -> None:
         np.maximum(Z, constant(0.0, Y.dtype), out=Y)
@@ -268,6 +286,9 @@ class ReLU6(Function):
     nonnegative: ClassVar[bool] = True
     rectifier: ClassVar[bool] = True
 
+    def in_program(self) -> ProgramFunction:
+        return ProgramFunction(Kind.RELU6)
+
     def forward(self, Z: Array, Y: Array) -> None:
         np.clip(Z, 0, 6, out=Y)
 
@@ -283,6 +304,9 @@ class LeakyReLU(Function):
     saves: ClassVar[Literal["input", "output"]] = "input"
     rectifier: ClassVar[bool] = True
     slope: NonNegative = 0.01
+
+    def in_program(self) -> ProgramFunction:
+        return ProgramFunction(Kind.LEAKY_RELU, self.slope)
 
     def forward(self, Z: Array, Y: Array) -> None:
         np.multiply(Z, self.slope, out=Y)
@@ -347,6 +371,9 @@ class ELU(Function):
     rectifier: ClassVar[bool] = True
     alpha: Positive = 1.0
 
+    def in_program(self) -> ProgramFunction:
+        return ProgramFunction(Kind.ELU, self.alpha)
+
     def forward(self, Z: Array, Y: Array) -> None:
         _elu(Z, Y, np.minimum(Z, 0), self.alpha)
 
@@ -367,6 +394,9 @@ class SELU(Function):
     alpha: ClassVar[float] = 1.6732632423543772
     scale: ClassVar[float] = 1.0507009873554805
 
+    def in_program(self) -> ProgramFunction:
+        return ProgramFunction(Kind.SELU, self.alpha, self.scale)
+
     def forward(self, Z: Array, Y: Array) -> None:
         _elu(Z, Y, np.minimum(Z, 0), self.alpha)
         np.multiply(Y, self.scale, out=Y)
@@ -385,6 +415,9 @@ class CELU(Function):
     shorthand: ClassVar[str | None] = "alpha"
     rectifier: ClassVar[bool] = True
     alpha: Positive = 1.0
+
+    def in_program(self) -> ProgramFunction:
+        return ProgramFunction(Kind.CELU, self.alpha)
 
     def forward(self, Z: Array, Y: Array) -> None:
         _elu(Z, Y, np.minimum(Z, 0) / Y.dtype.type(self.alpha), self.alpha)
@@ -496,6 +529,9 @@ class Softsign(Function):
 
     kind: Literal["softsign"] = "softsign"
 
+    def in_program(self) -> ProgramFunction:
+        return ProgramFunction(Kind.SOFTSIGN)
+
     def forward(self, Z: Array, Y: Array) -> None:
         np.divide(Z, 1 + np.abs(Z), out=Y)
 
@@ -532,6 +568,9 @@ class Exponential(Function):
     kind: Literal["exponential"] = "exponential"
     nonnegative: ClassVar[bool] = True
 
+    def in_program(self) -> ProgramFunction:
+        return ProgramFunction(Kind.EXPONENTIAL)
+
     def forward(self, Z: Array, Y: Array) -> None:
         np.exp(Z, out=Y)
 
@@ -543,11 +582,13 @@ class Softmax(Function):
     """f(z)_k = e^{z_k} / Σ_j e^{z_j} over the units; dZ = y ⊙ (dY − Σ_j dY_j y_j)."""
 
     kind: Literal["softmax"] = "softmax"
-    program_function: ClassVar[Program | None] = Program.SOFTMAX
     least_units: ClassVar[int] = 2
     nonnegative: ClassVar[bool] = True
     probability: ClassVar[bool] = True
     elementwise: ClassVar[bool] = False
+
+    def in_program(self) -> ProgramFunction:
+        return ProgramFunction(Kind.SOFTMAX)
 
     def forward(self, Z: Array, Y: Array) -> None:
         np.subtract(Z, np.maximum.reduce(Z, axis=0), out=Y)

@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nnkit.config.spec import Component
-from nnkit.native.structures import Function, LayerKind
+from nnkit.native.program import ProgramFunction
+from nnkit.native.structures import LayerKind
 from nnkit.nn.arena import Buffers
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.params import Array, Parameter, Shape
@@ -156,7 +157,6 @@ class Activation(Component):
         least_units: the number of units below which its output is always the same.
         commutes_with_max: whether the largest of its outputs is its output for the largest input,
             with the same gradients.
-        program_function: the function in compiled programs; None if they do not know it.
     """
 
     trainable: ClassVar[bool] = True
@@ -168,7 +168,6 @@ class Activation(Component):
     log_probability: ClassVar[bool] = False
     least_units: ClassVar[int] = 1
     commutes_with_max: ClassVar[bool] = False
-    program_function: ClassVar[Function | None] = None
 
     def output_form(self, form: Form) -> Form:
         """The form of one output sample for an input sample of the given form.
@@ -181,6 +180,10 @@ class Activation(Component):
     def parameters(self, form: Form) -> Sequence[Parameter]:
         """The activation's trainable blocks, with short names, for inputs of that form."""
         return ()
+
+    def in_program(self) -> ProgramFunction | None:
+        """The activation in compiled programs; None if they do not know it."""
+        return None
 
     @abstractmethod
     def bind(self, binding: Binding) -> Layer:

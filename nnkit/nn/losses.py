@@ -167,6 +167,9 @@ class AbsoluteError(_Residual):
     elsewhere: ClassVar[tuple[str, ...]] = ("mae", "mean_absolute_error", "l1", "l1_loss")
     kind: Literal["absolute_error"] = "absolute_error"
 
+    def in_program(self) -> ProgramLoss:
+        return ProgramLoss(LossKind.ABSOLUTE_ERROR)
+
     def penalty(self, R: Array, slope: Array) -> Array:
         np.sign(R, out=slope)
         return np.abs(R)
@@ -180,6 +183,9 @@ class Huber(_Residual):
     shorthand: ClassVar[str | None] = "delta"
     delta: Positive = 1.0
 
+    def in_program(self) -> ProgramLoss:
+        return ProgramLoss(LossKind.HUBER, self.delta)
+
     def penalty(self, R: Array, slope: Array) -> Array:
         np.clip(R, -self.delta, self.delta, out=slope)
         return slope * (R - slope / 2)
@@ -189,6 +195,9 @@ class LogCosh(_Residual):
     """E = Σ_k ln cosh(y_k − t_k): ½r² for small r, |r| − ln 2 for large ones; ρ′ = tanh r."""
 
     kind: Literal["log_cosh"] = "log_cosh"
+
+    def in_program(self) -> ProgramLoss:
+        return ProgramLoss(LossKind.LOG_COSH)
 
     def penalty(self, R: Array, slope: Array) -> Array:
         np.tanh(R, out=slope)
@@ -206,6 +215,9 @@ class Quantile(_Residual):
     kind: Literal["quantile"] = "quantile"
     shorthand: ClassVar[str | None] = "level"
     level: Annotated[float, Field(gt=0, lt=1)] = 0.5
+
+    def in_program(self) -> ProgramLoss:
+        return ProgramLoss(LossKind.QUANTILE, self.level)
 
     def penalty(self, R: Array, slope: Array) -> Array:
         np.copyto(slope, np.where(R < 0, -self.level, 1 - self.level))
@@ -242,6 +254,9 @@ class Poisson(Loss):
     fused: ClassVar[str | None] = "exponential"
     outputs: ClassVar[frozenset[str] | None] = frozenset({"exponential", "softplus"})
     expected_outputs: ClassVar[str] = "positive rates"
+
+    def in_program(self) -> ProgramLoss:
+        return ProgramLoss(LossKind.POISSON, head=Function.EXPONENTIAL)
 
     def per_sample(self, Y: Array, T: Array, dY: Array) -> Array:
         rates = np.maximum(Y, np.finfo(Y.dtype).eps ** 2)  # so that t/y stays finite
@@ -290,10 +305,9 @@ class BinaryCrossEntropy(ClassLoss):
     positive_weight: Positive = 1.0
     label_smoothing: Fraction = 0.0
 
-    def in_program(self) -> ProgramLoss | None:
-        if self.positive_weight != 1 or self.label_smoothing:
-            return None
-        return ProgramLoss(LossKind.BINARY_CROSS_ENTROPY, head=Function.SIGMOID)
+    def in_program(self) -> ProgramLoss:
+        settings = self.positive_weight, self.label_smoothing
+        return ProgramLoss(LossKind.BINARY_CROSS_ENTROPY, *settings, head=Function.SIGMOID)
 
     def per_sample(self, Y: Array, T: Array, dY: Array) -> Array:
         T = self._smoothed(T)
@@ -418,10 +432,9 @@ class CrossEntropy(_Softmax):
     soft: ClassVar[bool] = True
     label_smoothing: Fraction = 0.0
 
-    def in_program(self) -> ProgramLoss | None:
-        if self.label_smoothing:
-            return None
-        return ProgramLoss(LossKind.SOFTMAX_CROSS_ENTROPY, head=Function.SOFTMAX)
+    def in_program(self) -> ProgramLoss:
+        kind = LossKind.SOFTMAX_CROSS_ENTROPY
+        return ProgramLoss(kind, b=self.label_smoothing, head=Function.SOFTMAX)
 
     def per_sample(self, Y: Array, T: Array, dY: Array) -> Array:
         T = self._smoothed(T)
@@ -589,6 +602,9 @@ class Hinge(_Margin):
 
     kind: Literal["hinge"] = "hinge"
 
+    def in_program(self) -> ProgramLoss:
+        return ProgramLoss(LossKind.HINGE)
+
     def penalty(self, margin: Array, slope: Array) -> Array:
         np.negative(margin < 1, out=slope, casting="unsafe", dtype=slope.dtype)
         return np.maximum(1 - margin, 0)
@@ -598,6 +614,9 @@ class SquaredHinge(_Margin):
     """E = Σ_k max(0, 1 − t_k y_k)² with t = ±1: the L2-SVM (Tang 2013)."""
 
     kind: Literal["squared_hinge"] = "squared_hinge"
+
+    def in_program(self) -> ProgramLoss:
+        return ProgramLoss(LossKind.SQUARED_HINGE)
 
     def penalty(self, margin: Array, slope: Array) -> Array:
         short = np.maximum(1 - margin, 0)
@@ -609,6 +628,9 @@ class PerceptronCriterion(_Margin):
     """E = Σ_k max(0, −t_k y_k) with t = ±1 (Rosenblatt 1958); a unit at 0 counts as a mistake."""
 
     kind: Literal["perceptron"] = "perceptron"
+
+    def in_program(self) -> ProgramLoss:
+        return ProgramLoss(LossKind.PERCEPTRON)
 
     def penalty(self, margin: Array, slope: Array) -> Array:
         np.negative(margin <= 0, out=slope, casting="unsafe", dtype=slope.dtype)
@@ -634,6 +656,11 @@ class MultiClassHinge(ClassLoss):
     single: ClassVar[bool] = False
     form: Literal["crammer_singer", "weston_watkins"] = "crammer_singer"
     margin: NonNegative = 1.0
+
+    def in_program(self) -> ProgramLoss:
+        all_of_them = self.form == "weston_watkins"
+        kind = LossKind.WESTON_WATKINS if all_of_them else LossKind.CRAMMER_SINGER
+        return ProgramLoss(kind, self.margin)
 
     def per_sample(self, Y: Array, T: Array, dY: Array) -> Array:
         right = T > 0.5

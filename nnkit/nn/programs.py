@@ -39,13 +39,14 @@ def program_layers(
     for stage in stages[: len(stages) - fused]:
         activation = stage.spec.applied_activation
         if activation is not None:
-            function = activation.program_function
-            if function is None or function == Function.SOFTMAX or not found:
+            function = activation.in_program()
+            if function is None or function.kind == Function.SOFTMAX:
                 return None
-            if found[-1].activation != Function.IDENTITY and function != Function.IDENTITY:
+            if function.kind == Function.IDENTITY:
+                continue
+            if not found or found[-1].activation.kind != Function.IDENTITY:
                 return None
-            if function != Function.IDENTITY:
-                found[-1] = replace(found[-1], activation=function)
+            found[-1] = replace(found[-1], activation=function)
         elif stage.spec.program_kind is not None and not stage.input_form.positions:
             found.append(_layer(stage, layout))
         elif not stage.spec.output_is_view or found:

@@ -9,7 +9,7 @@ import pytest
 
 from nnkit.training.run import Run, train
 from tests.training.configs import iris
-from tests.training.test_run import StopAfter, records, timeless, told
+from tests.training.test_run import StopAt, records, timeless, told
 
 
 def epochs(count: int, **sections: Any) -> Any:
@@ -53,7 +53,8 @@ def test_the_shorter_run_stays_as_it_was(tmp_path: Path) -> None:
 
 def test_the_longest_of_the_shorter_runs_is_taken_even_if_interrupted(tmp_path: Path) -> None:
     train(epochs(1), runs=tmp_path)
-    part = train(epochs(6), runs=tmp_path, should_stop=StopAfter(20))
+    stop = StopAt(15)
+    part = train(epochs(6), runs=tmp_path, should_stop=stop, listeners=[stop])
     assert part.interrupted
     assert str(part.directory) in told(epochs(4), tmp_path)[-1]
 

@@ -46,6 +46,20 @@ class StopAfter:
         return self.left <= 0
 
 
+class StopAt(Listener):
+    """A listener that stops training soon after a step, and may be asked whether to stop."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+        self.reached = False
+
+    def stepped(self, step: Step) -> None:
+        self.reached = step.number >= self.step
+
+    def __call__(self) -> bool:
+        return self.reached
+
+
 # Resuming
 
 

@@ -44,13 +44,19 @@ INLINE vec exponential(vec x) {
     return rest * power_of_two(half) * power_of_two(n - half);
 }
 
+/* eˣ − 1, which loses no digits near 0. */
+INLINE vec exponential_minus_one(vec x) {
+    mask n;
+    vec rest = exp_of_rest(within_range(x), &n);
+    mask half = n >> 1;
+    vec first = power_of_two(half), second = power_of_two(n - half);
+    return rest * first * second + (first * second - 1);
+}
+
 /* tanh |x| = −t/(2 + t) with t = e^(−2|x|) − 1, which loses no digits near 0. */
 INLINE vec hyperbolic_tangent(vec x) {
-    mask n, sign = (mask)x & (mask)all((real)-0.0);
-    vec size = (vec)((mask)x ^ sign);
-    vec rest = exp_of_rest(within_range(size * -2), &n);
-    vec scale = (vec)((mask)power_of_two(n) & (n > -EXPONENT_BIAS)); /* 0 where it is too small */
-    vec t = rest * scale + (scale - 1);
+    mask sign = (mask)x & (mask)all((real)-0.0);
+    vec t = exponential_minus_one((vec)((mask)x ^ sign) * -2);
     return (vec)((mask)(-t / (t + 2)) | sign);
 }
 

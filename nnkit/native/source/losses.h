@@ -1,8 +1,8 @@
 /* Losses: the mean over a batch, and its gradient at the end of the network.
  *
- * Y, Z and their gradients are (samples, outputs) in rows of `row` numbers; T is dense. The same
- * formulas as `nnkit/nn/losses.py`. A sample's share of the mean is 1/samples, or its weight
- * divided by the sum of weights.
+ * Each function returns the loss of one sample and writes its derivatives into d, from the outputs
+ * y (or logits z) and the targets t. The formulas are those of `nnkit/nn/losses.py`; `a` and `b`
+ * are the loss's settings.
  */
 #ifndef NNKIT_LOSSES_H
 #define NNKIT_LOSSES_H
@@ -10,79 +10,149 @@
 #include "elementary.h"
 #include "program.h"
 
-/* The sum of weights, or the number of samples. */
-static double total_weight(int64_t samples, const real *weights) {
-    if (!weights) return samples;
-    double total = 0;
-    for (int64_t n = 0; n < samples; n++) total += weights[n];
-    return total;
-}
-
-static real share_of(int64_t n, const real *weights, double total) {
-    if (!weights) return (real)(1 / total);
-    return total == 0 ? 0 : weights[n] / (real)total;
-}
-
-/* E = scale · Σ_k (y_k − t_k)². */
-static double squared_error(
-    int64_t samples, int64_t outputs, const real *Y, int64_t row, const real *T,
-    const real *weights, double share_of_batch, double scale, real *dY) {
-    double total = total_weight(samples, weights) / share_of_batch, loss = 0;
-    for (int64_t n = 0; n < samples; n++) {
-        real share = share_of(n, weights, total);
-        double squares = 0;
-        for (int64_t k = 0; k < outputs; k++) {
-            real difference = Y[n * row + k] - T[n * outputs + k];
-            squares += (double)difference * difference;
-            dY[n * row + k] = difference * (real)(2 * scale) * share;
+/* A loss Σ_k ρ(y_k, t_k): its value for one output, and the derivative. */
+INLINE double loss_of_output(int64_t kind, real y, real t, real a, real b, real *d) {
+    real r = y - t, margin = y * t;
+    switch (kind) {
+        case LOSS_SQUARED_ERROR: /* a r² */
+            *d = 2 * a * r;
+            return (double)a * r * r;
+        case LOSS_ABSOLUTE_ERROR:
+            *d = (real)((r > 0) - (r < 0)) + r * 0;
+            return fabs((double)r);
+        case LOSS_HUBER: /* ½r² up to |r| = a, a (|r| − ½a) beyond */
+            *d = r < -a ? -a : r > a ? a : r;
+            return (double)*d * (r - *d / 2);
+        case LOSS_LOG_COSH:
+            *d = (real)tanh(r);
+            return fabs((double)r) + log1p(exp(-2 * fabs((double)r))) - log(2);
+        case LOSS_QUANTILE: /* of level a */
+            *d = r < 0 ? -a : 1 - a;
+            return (double)r * *d;
+        case LOSS_HINGE:
+            *d = margin < 1 ? -t : 0;
+            return margin < 1 ? 1 - margin : margin * 0;
+        case LOSS_SQUARED_HINGE: {
+            real lacking = margin < 1 ? 1 - margin : margin * 0;
+            *d = -2 * lacking * t;
+            return (double)lacking * lacking;
         }
-        loss += squares * share;
+        case LOSS_PERCEPTRON:
+            *d = margin <= 0 ? -t : 0;
+            return margin < 0 ? -margin : margin * 0;
+        case LOSS_POISSON: { /* e^z − t z */
+            double rate = exp(y);
+            *d = (real)(rate - t);
+            return rate - (double)t * y;
+        }
+        default: { /* LOSS_BINARY_CROSS_ENTROPY of σ(z); a is the weight of yes, b the smoothing */
+            double z = y, target = t * (1 - b) + b / 2, e = exp(-fabs(z)), yes = a * target;
+            double p = (z >= 0 ? 1 : e) / (1 + e), q = (z >= 0 ? e : 1) / (1 + e);
+            double softplus = log1p(e); /* of −|z| */
+            *d = (real)((1 - target) * p - yes * q);
+            return yes * (softplus + fmax(-z, 0)) + (1 - target) * (softplus + fmax(z, 0)) + z * 0;
+        }
     }
-    return loss * scale;
 }
 
-/* E = −Σ_k t_k ln y_k for y = softmax(z), by the logarithm of the sum of exponentials. */
-static double softmax_cross_entropy(
-    int64_t samples, int64_t outputs, const real *Z, int64_t row, const real *T,
-    const real *weights, double share_of_batch, real *dZ) {
-    double total = total_weight(samples, weights) / share_of_batch, loss = 0;
-    for (int64_t n = 0; n < samples; n++) {
-        const real *z = Z + n * row, *t = T + n * outputs;
-        real share = share_of(n, weights, total), *d = dZ + n * row, largest = z[0];
-        for (int64_t k = 1; k < outputs; k++)
-            if (!(z[k] <= largest)) largest = z[k]; /* NaN becomes the largest */
-        double wanted = 0;
-        vec sum = {0};
-        for (int64_t k = 0; k < outputs; k += LANES) {
-            vec e = first_lanes(exponential(load(z + k) - largest), (whole)(outputs - k));
-            store(d + k, e);
-            sum += e;
-        }
-        real exponentials = sum_of_lanes(sum), inverse = 1 / exponentials;
-        for (int64_t k = 0; k < outputs; k++) {
-            wanted += (double)t[k] * (z[k] - largest);
-            d[k] = (d[k] * inverse - t[k]) * share;
-        }
-        loss += (log(exponentials) - wanted) * share;
+INLINE real largest_number(const real *z, int64_t count) {
+    real largest = z[0];
+    for (int64_t k = 1; k < count; k++)
+        if (!(z[k] <= largest)) largest = z[k]; /* NaN becomes the largest */
+    return largest;
+}
+
+/* Writes e^(z − largest) into e, up to the end of the last vector, and returns the sum. */
+INLINE real exponentials(const real *z, real largest, int64_t count, real *e) {
+    vec sum = {0};
+    for (int64_t k = 0; k < count; k += LANES) {
+        vec x = first_lanes(exponential(load(z + k) - largest), (whole)(count - k));
+        store(e + k, x);
+        sum += x;
     }
+    return sum_of_lanes(sum);
+}
+
+/* −Σ_k t_k ln softmax(z)_k, with t smoothed by b. */
+INLINE double softmax_cross_entropy(
+    int64_t outputs, const real *z, const real *t, real b, real *d) {
+    real largest = largest_number(z, outputs);
+    real total = exponentials(z, largest, outputs, d), inverse = 1 / total;
+    double wanted = 0;
+    for (int64_t k = 0; k < outputs; k++) {
+        real target = t[k] * (1 - b) + b / outputs;
+        wanted += (double)target * (z[k] - largest);
+        d[k] = d[k] * inverse - target;
+    }
+    return log(total) - wanted;
+}
+
+/* The excess over the margin a of the outputs of other classes: the largest, or their sum. */
+INLINE double multiclass_hinge(
+    int64_t outputs, const real *y, const real *t, real a, int all_of_them, real *d) {
+    int64_t right = 0, worst = -1;
+    for (int64_t k = 1; k < outputs; k++)
+        if (t[k] > t[right]) right = k;
+    real most = 0;
+    double loss = 0;
+    for (int64_t k = 0; k < outputs; k++) {
+        real excess = y[k] - y[right] + a;
+        d[k] = 0;
+        if (k == right || excess <= 0) continue;
+        if (all_of_them) {
+            loss += excess;
+            d[k] = 1;
+        } else if (!(excess <= most)) {
+            most = excess;
+            worst = k;
+        }
+    }
+    if (all_of_them) {
+        d[right] = 0;
+        for (int64_t k = 0; k < outputs; k++)
+            if (k != right) d[right] -= d[k];
+        return loss;
+    }
+    if (worst >= 0) {
+        d[worst] = 1;
+        d[right] = -1;
+    }
+    return most;
+}
+
+INLINE double loss_of_sample(
+    const struct program *p, int64_t outputs, const real *y, const real *t, real *d) {
+    real a = (real)p->loss_a, b = (real)p->loss_b;
+    switch (p->loss) {
+        case LOSS_SOFTMAX_CROSS_ENTROPY: return softmax_cross_entropy(outputs, y, t, b, d);
+        case LOSS_CRAMMER_SINGER: return multiclass_hinge(outputs, y, t, a, 0, d);
+        case LOSS_WESTON_WATKINS: return multiclass_hinge(outputs, y, t, a, 1, d);
+    }
+    double loss = 0;
+    for (int64_t k = 0; k < outputs; k++) loss += loss_of_output(p->loss, y[k], t[k], a, b, d + k);
     return loss;
 }
 
-/* E = −Σ_k [t_k ln y_k + (1 − t_k) ln(1 − y_k)] for y = sigmoid(z). */
-static double binary_cross_entropy(
-    int64_t samples, int64_t outputs, const real *Z, int64_t row, const real *T,
-    const real *weights, double share_of_batch, real *dZ) {
-    double total = total_weight(samples, weights) / share_of_batch, loss = 0;
+/* The mean loss; rows of Y and dY are `row` numbers apart, those of the targets are dense.
+ *
+ * A sample counts as 1/samples, or as its weight divided by the sum of weights.
+ */
+static double mean_loss(
+    const struct program *p, int64_t samples, int64_t outputs, const real *Y, int64_t row,
+    real *dY) {
+    const real *T = p->target, *weights = p->weight;
+    double total = samples, loss = 0;
+    if (weights) {
+        total = 0;
+        for (int64_t n = 0; n < samples; n++) total += weights[n];
+    }
     for (int64_t n = 0; n < samples; n++) {
-        real share = share_of(n, weights, total);
-        double sum = 0;
-        for (int64_t k = 0; k < outputs; k++) {
-            double z = Z[n * row + k], t = T[n * outputs + k], e = exp(-fabs(z));
-            double yes = (z >= 0 ? 1 : e) / (1 + e), no = (z >= 0 ? e : 1) / (1 + e);
-            sum += log1p(e) + t * fmax(-z, 0) + (1 - t) * fmax(z, 0) + z * 0;
-            dZ[n * row + k] = (real)((1 - t) * yes - t * no) * share;
-        }
-        loss += sum * share;
+        real *d = dY + n * row;
+        double counts = weights ? (total == 0 ? 0 : weights[n] / total) : 1 / total;
+        double own = loss_of_sample(p, outputs, Y + n * row, T + n * outputs, d);
+        real share = (real)(counts * p->share);
+        loss += counts == 0 ? 0 : own * (counts * p->share);
+        for (int64_t k = 0; k < outputs; k++) d[k] *= share;
     }
     return loss;
 }
@@ -90,31 +160,8 @@ static double binary_cross_entropy(
 /* y = softmax(z) of each row, in place. */
 static void softmax(int64_t samples, int64_t outputs, real *Z, int64_t row) {
     for (int64_t n = 0; n < samples; n++) {
-        real *z = Z + n * row, largest = z[0];
-        for (int64_t k = 1; k < outputs; k++)
-            if (!(z[k] <= largest)) largest = z[k];
-        vec sum = {0};
-        for (int64_t k = 0; k < outputs; k += LANES) {
-            vec e = first_lanes(exponential(load(z + k) - largest), (whole)(outputs - k));
-            store(z + k, e);
-            sum += e;
-        }
-        real total = sum_of_lanes(sum);
+        real *z = Z + n * row, total = exponentials(z, largest_number(z, outputs), outputs, z);
         for (int64_t k = 0; k < outputs; k += LANES) store(z + k, load(z + k) / total);
-    }
-}
-
-static double loss_and_gradient(
-    const struct program *p, int64_t samples, int64_t outputs, const real *Y, int64_t row,
-    real *dY) {
-    const real *T = p->target, *weights = p->weight;
-    switch (p->loss) {
-        case LOSS_SOFTMAX_CROSS_ENTROPY:
-            return softmax_cross_entropy(samples, outputs, Y, row, T, weights, p->share, dY);
-        case LOSS_BINARY_CROSS_ENTROPY:
-            return binary_cross_entropy(samples, outputs, Y, row, T, weights, p->share, dY);
-        default:
-            return squared_error(samples, outputs, Y, row, T, weights, p->share, p->loss_scale, dY);
     }
 }
 

@@ -14,8 +14,32 @@ enum activation_kind {
     ACTIVATION_SIGMOID = 2,
     ACTIVATION_TANH = 3,
     ACTIVATION_SOFTMAX = 4, /* as a head only */
+    ACTIVATION_HARD_SIGMOID = 5,
+    ACTIVATION_HARD_TANH = 6,
+    ACTIVATION_SCALED_TANH = 7,
+    ACTIVATION_RELU6 = 8,
+    ACTIVATION_LEAKY_RELU = 9,
+    ACTIVATION_ELU = 10,
+    ACTIVATION_SELU = 11,
+    ACTIVATION_CELU = 12,
+    ACTIVATION_SOFTSIGN = 13,
+    ACTIVATION_EXPONENTIAL = 14,
 };
-enum loss_kind { LOSS_SQUARED_ERROR = 0, LOSS_SOFTMAX_CROSS_ENTROPY = 1, LOSS_BINARY_CROSS_ENTROPY = 2 };
+enum loss_kind {
+    LOSS_SQUARED_ERROR = 0,
+    LOSS_SOFTMAX_CROSS_ENTROPY = 1,
+    LOSS_BINARY_CROSS_ENTROPY = 2,
+    LOSS_ABSOLUTE_ERROR = 3,
+    LOSS_HUBER = 4,
+    LOSS_LOG_COSH = 5,
+    LOSS_QUANTILE = 6,
+    LOSS_HINGE = 7,
+    LOSS_SQUARED_HINGE = 8,
+    LOSS_PERCEPTRON = 9,
+    LOSS_POISSON = 10,
+    LOSS_CRAMMER_SINGER = 11,
+    LOSS_WESTON_WATKINS = 12,
+};
 enum update_kind { UPDATE_NONE = 0, UPDATE_SGD = 1, UPDATE_MOMENTUM = 2, UPDATE_ADAM = 3 };
 enum target_kind { TARGET_NUMBERS = 0, TARGET_CLASSES = 1 };
 
@@ -34,6 +58,7 @@ struct layer {
     int64_t kind;
     int64_t inputs, outputs;  /* numbers of a sample */
     int64_t activation;
+    double a, b;              /* settings of the activation */
     int64_t weights, biases;  /* their first parameters; biases is -1 if there are none */
     double lr_factor;         /* of the weights and biases; 0 if they are frozen */
     int64_t decays;           /* whether weight decay and penalties apply to the weights */
@@ -52,7 +77,7 @@ struct program {
     int64_t first_trained;   /* the first layer whose parameters are trained */
     int64_t threads;
     int64_t loss;
-    double loss_scale;       /* of squared error: 0.5 or 1 */
+    double loss_a, loss_b;   /* settings of the loss */
     int64_t head;            /* the output activation that follows the loss, or identity */
     double share;            /* of the batch in a larger one, a factor on loss and gradient */
     void *params, *grads, *first, *second; /* flat vectors; NULL where the optimizer has none */

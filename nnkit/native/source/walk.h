@@ -28,7 +28,7 @@ INLINE void forward(const struct program *p, int64_t samples, struct member *me)
         dense_forward(
             samples, l->inputs, first, end, params + l->weights,
             l->biases < 0 ? 0 : params + l->biases, X, row, l->output, to);
-        activate(l->activation, samples, first, end, l->output, to);
+        activate(l, samples, first, end, l->output, to);
         wait_for_all(me);
         X = l->output;
         row = to;
@@ -68,7 +68,7 @@ INLINE void backward(
                 l->outputs, dZ, 1, row, params + l->weights, l->inputs, l->inputs, first, end,
                 &to_memory, 0, l[-1].gradient, 0, padded(l->inputs));
             activation_gradient(
-                l[-1].activation, first, end, l[-1].outputs, l[-1].output, l[-1].gradient,
+                l - 1, first, end, l[-1].outputs, l[-1].output, l[-1].gradient,
                 padded(l->inputs));
             wait_for_all(me); /* before the weights change, and for the next layer */
         }
@@ -96,9 +96,9 @@ INLINE void backward(
 INLINE double loss_of(const struct program *p, int64_t samples) {
     const struct layer *last = p->layers + p->layer_count - 1;
     int64_t row = padded(last->outputs);
-    double loss = loss_and_gradient(p, samples, last->outputs, last->output, row, last->gradient);
+    double loss = mean_loss(p, samples, last->outputs, last->output, row, last->gradient);
     activation_gradient(
-        last->activation, 0, samples, last->outputs, last->output, last->gradient, row);
+        last, 0, samples, last->outputs, last->output, last->gradient, row);
     return loss;
 }
 
@@ -109,7 +109,10 @@ INLINE void apply_head(const struct program *p, int64_t samples, struct member *
     own_part(me, samples, 1, &first, &end);
     real *Z = (real *)last->output + first * row;
     if (p->head == ACTIVATION_SOFTMAX) softmax(end - first, last->outputs, Z, row);
-    else activate(p->head, end - first, 0, last->outputs, Z, row);
+    else {
+        struct layer head = {.activation = p->head};
+        activate(&head, end - first, 0, last->outputs, Z, row);
+    }
 }
 
 /* Copies a thread's samples of a batch from the data set. */
