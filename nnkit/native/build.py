@@ -34,18 +34,23 @@ FLAGS = (
 )
 
 # Instruction sets by name: the bytes of a vector, and the compiler's flags.
-VARIANTS = {
+VARIANTS: dict[str, dict[str, tuple[int, tuple[str, ...]]]] = {
     "x86_64": {
         "base": (16, ("-march=x86-64", "-mtune=generic")),
         "avx2": (32, ("-mavx2", "-mfma", "-mtune=haswell")),
         "avx512": (
             64,
-            ("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx2", "-mfma")
-            + ("-mprefer-vector-width=512",),
+            (
+                *("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx2", "-mfma"),
+                "-mprefer-vector-width=512",
+            ),
         ),
     },
     "aarch64": {"base": (16, ())},
 }
+
+
+Job = tuple[Path, Path, tuple[str, ...]]  # source, object, flags
 
 
 class BuildError(Exception):
@@ -75,7 +80,7 @@ def build(folder: Path, compiler: Sequence[str] | None = None, extra: Sequence[s
     variants = variants_of(platform.machine())
     with tempfile.TemporaryDirectory() as place:
         objects = Path(place)
-        jobs = [(SOURCE / name, objects / f"{name}.o", ()) for name in COMMON]
+        jobs: list[Job] = [(SOURCE / name, objects / f"{name}.o", ()) for name in COMMON]
         for name, (width, flags) in variants.items():
             for bits in PRECISIONS:
                 variant = f"{name}_f{bits}"
@@ -84,13 +89,18 @@ def build(folder: Path, compiler: Sequence[str] | None = None, extra: Sequence[s
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             list(
                 pool.map(
-                    lambda job: _run([*command, *FLAGS, *WARNINGS, *extra, *job[2], "-c"], job), jobs
+                    lambda job: _run([*command, *FLAGS, *WARNINGS, *extra, *job[2], "-c"], job),
+                    jobs,
                 )
             )
         library = folder / library_name()
         made = objects / library.name
-        _call([*command, "-shared", *extra, *(str(job[1]) for job in jobs), "-o", str(made)]
-              + ["-lm", *([] if sys.platform == "win32" else ["-pthread"])])
+        _call(
+            [
+                *(*command, "-shared", *extra, *(str(job[1]) for job in jobs), "-o", str(made)),
+                *("-lm", *(() if sys.platform == "win32" else ("-pthread",))),
+            ]
+        )
         folder.mkdir(parents=True, exist_ok=True)
         scratch = library.with_name(f".{library.name}.{os.getpid()}")
         scratch.write_bytes(made.read_bytes())
@@ -111,13 +121,13 @@ def variants_of(machine: str) -> dict[str, tuple[int, tuple[str, ...]]]:
     return VARIANTS[usual]
 
 
-def _run(command: list[str], job: tuple[Path, Path, tuple[str, ...]]) -> None:
+def _run(command: list[str], job: Job) -> None:
     _call([*command, str(job[0]), "-o", str(job[1])])
 
 
 def _call(command: list[str]) -> None:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError as error:
         raise BuildError(f"no C compiler: {error}") from None
     if done.returncode:

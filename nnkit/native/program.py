@@ -7,18 +7,17 @@ from ctypes import addressof, c_double, c_int64, c_void_p
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
 from numpy.typing import NDArray
 
 from nnkit.native.library import Library
 from nnkit.native.structures import (
-    Function,
+    ActivationKind,
     LayerKind,
     LayerStructure,
     LossKind,
     PaceStructure,
     ProgramStructure,
-    TargetKind,
+    TargetCoding,
     UpdateKind,
 )
 
@@ -29,9 +28,12 @@ LINE = 16  # rows of buffers start at multiples of so many numbers, as in `sourc
 class ProgramFunction(NamedTuple):
     """An activation and its settings, as `source/activations.h` names them."""
 
-    kind: Function = Function.IDENTITY
+    kind: ActivationKind = ActivationKind.IDENTITY
     a: float = 0.0
     b: float = 0.0
+
+
+IDENTITY = ProgramFunction()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class ProgramLayer:
     biases: int | None
     lr_factor: float
     decays: bool
-    activation: ProgramFunction = ProgramFunction()
+    activation: ProgramFunction = IDENTITY
 
 
 class ProgramLoss(NamedTuple):
@@ -72,7 +74,7 @@ class ProgramLoss(NamedTuple):
     kind: LossKind
     a: float = 0.0
     b: float = 0.0
-    head: Function = Function.IDENTITY
+    head: ActivationKind = ActivationKind.IDENTITY
 
 
 class ProgramUpdate(NamedTuple):
@@ -125,6 +127,7 @@ class Program:
         self.bits = 8 * params.dtype.itemsize
         inputs, outputs = layers[0].inputs, layers[-1].outputs
         self._batch = buffer(samples, _padded(inputs))
+        self._input = self._batch
         self.targets = buffer(samples, outputs)
         self.weights = buffer(samples, 1)[:, 0]
         values = [buffer(samples, _padded(layer.outputs)) for layer in layers]
@@ -160,12 +163,15 @@ class Program:
         self._evaluate = library.function("evaluate", self.bits, c_double, c_void_p, c_int64)
         self._gradient = library.function("gradient", self.bits, c_double, c_void_p, c_int64)
         self._train = library.function(
-            "train", self.bits, c_int64, *(c_void_p, c_void_p, c_int64, c_int64),
+            "train",
+            self.bits,
+            c_int64,
+            *(c_void_p, c_void_p, c_int64, c_int64),
             *(c_void_p, c_int64, c_void_p, c_void_p),
         )
 
     def forward(self, X: Array) -> Array:
-        """The output (k, outputs) for k inputs (k, inputs), a view that the next call overwrites."""
+        """The output (k, outputs) for inputs (k, inputs); the next call overwrites it."""
         self._take(X)
         self._forward(addressof(self.structure), len(X))
         return self.outputs[: len(X)]
@@ -174,6 +180,7 @@ class Program:
         """The mean loss for targets (k, outputs) and sample weights (k,), and the output."""
         self._take(X)
         self._take_targets(T, weights)
+        self.structure.share = 1.0
         loss = self._evaluate(addressof(self.structure), len(X))
         return loss, self.outputs[: len(X)]
 
@@ -230,7 +237,7 @@ class Program:
         self._data = (inputs, targets, weights)  # keeps them alive
         classes = targets.ndim == 1
         structure.inputs, structure.targets = inputs.ctypes.data, targets.ctypes.data
-        structure.target_kind = TargetKind.CLASSES if classes else TargetKind.NUMBERS
+        structure.target_kind = TargetCoding.CLASSES if classes else TargetCoding.NUMBERS
         structure.on, structure.off = on, off
         structure.weights = None if weights is None else weights.ctypes.data
 
@@ -284,7 +291,7 @@ class Program:
 
     def release(self) -> None:
         """Drops the reference to the last input."""
-        self._input = None
+        self._input = self._batch
 
 
 def _structure(layer: ProgramLayer, output: int, gradient: int | None) -> LayerStructure:

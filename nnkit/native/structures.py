@@ -7,13 +7,13 @@ from enum import IntEnum
 
 
 class LayerKind(IntEnum):
-    """What a layer computes."""
+    """The kinds of layers, by what they compute."""
 
     DENSE = 0
 
 
-class Function(IntEnum):
-    """The activation after a layer; `SOFTMAX` only at the output, together with its loss."""
+class ActivationKind(IntEnum):
+    """The activations after a layer; `SOFTMAX` only at the output, together with its loss."""
 
     IDENTITY = 0
     RELU = 1
@@ -33,7 +33,7 @@ class Function(IntEnum):
 
 
 class LossKind(IntEnum):
-    """The loss; cross-entropies and `POISSON` take logits."""
+    """The losses; cross-entropies and `POISSON` take logits."""
 
     SQUARED_ERROR = 0
     SOFTMAX_CROSS_ENTROPY = 1
@@ -59,7 +59,7 @@ class UpdateKind(IntEnum):
     ADAM = 3
 
 
-class TargetKind(IntEnum):
+class TargetCoding(IntEnum):
     """Whether targets are stored as numbers, or as classes to be coded."""
 
     NUMBERS = 0

@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from nnkit.compiled import compiled
 from nnkit.config.spec import Count, NonNegative, Positive, Tagged
 from nnkit.native.program import ProgramFunction
-from nnkit.native.structures import Function as Kind
+from nnkit.native.structures import ActivationKind
 from nnkit.nn import layer_kernels as kernels
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import Constant
@@ -99,7 +99,7 @@ class Identity(Function):
     kind: Literal["identity"] = "identity"
 
     def in_program(self) -> ProgramFunction:
-        return ProgramFunction(Kind.IDENTITY)
+        return ProgramFunction(ActivationKind.IDENTITY)
 
     def forward(self, Z: Array, Y: Array) -> None:
         if Y is not Z:
@@ -149,7 +149,7 @@ class Sigmoid(Function):
     probability: ClassVar[bool] = True
 
     def in_program(self) -> ProgramFunction:
-        return ProgramFunction(Kind.SIGMOID)
+        return ProgramFunction(ActivationKind.SIGMOID)
 
     def forward(self, Z: Array, Y: Array) -> None:
         # Where e^−z overflows, 1/∞ gives the correct 0. The form ½ + ½ tanh(z/2) cannot overflow,
@@ -177,7 +177,7 @@ class HardSigmoid(Function):
     slope: Positive = 1 / 6
 
     def in_program(self) -> ProgramFunction:
-        return ProgramFunction(Kind.HARD_SIGMOID, self.slope)
+        return ProgramFunction(ActivationKind.HARD_SIGMOID, self.slope)
 
     def forward(self, Z: Array, Y: Array) -> None:
         np.multiply(Z, self.slope, out=Y)
@@ -195,7 +195,7 @@ class Tanh(Function):
     kind: Literal["tanh"] = "tanh"
 
     def in_program(self) -> ProgramFunction:
-        return ProgramFunction(Kind.TANH)
+        return ProgramFunction(ActivationKind.TANH)
 
     def forward(self, Z: Array, Y: Array) -> None:
         np.tanh(Z, out=Y)
@@ -220,7 +220,7 @@ class HardTanh(Function):
         return self
 
     def in_program(self) -> ProgramFunction:
-        return ProgramFunction(Kind.HARD_TANH, self.low, self.high)
+        return ProgramFunction(ActivationKind.HARD_TANH, self.low, self.high)
 
     def forward(self, Z: Array, Y: Array) -> None:
         np.clip(Z, self.low, self.high, out=Y)
@@ -240,7 +240,7 @@ class ScaledTanh(Function):
     slope: Positive = 2 / 3
 
     def in_program(self) -> ProgramFunction:
-        return ProgramFunction(Kind.SCALED_TANH, self.amplitude, self.slope)
+        return ProgramFunction(ActivationKind.SCALED_TANH, self.amplitude, self.slope)
 
     def forward(self, Z: Array, Y: Array) -> None:
         np.multiply(Z, self.slope, out=Y)
@@ -266,7 +266,7 @@ class ReLU(Function):
     commutes_with_max: ClassVar[bool] = True
 
     def in_program(self) -> ProgramFunction:
-        return ProgramFunction(Kind.RELU)
+        return ProgramFunction(ActivationKind.RELU)
 
     def forward(self, Z: Array, Y: Array) -> None:
         np.maximum(Z, constant(0.0, Y.dtype), out=Y)
@@ -287,7 +287,7 @@ class ReLU6(Function):
     rectifier: ClassVar[bool] = True
 
     def in_program(self) -> ProgramFunction:
-        return ProgramFunction(Kind.RELU6)
+        return ProgramFunction(ActivationKind.RELU6)
 
     def forward(self, Z: Array, Y: Array) -> None:
         np.clip(Z, 0, 6, out=Y)
@@ -306,7 +306,7 @@ class LeakyReLU(Function):
     slope: NonNegative = 0.01
 
     def in_program(self) -> ProgramFunction:
-        return ProgramFunction(Kind.LEAKY_RELU, self.slope)
+        return ProgramFunction(ActivationKind.LEAKY_RELU, self.slope)
 
     def forward(self, Z: Array, Y: Array) -> None:
         np.multiply(Z, self.slope, out=Y)
@@ -372,7 +372,7 @@ class ELU(Function):
     alpha: Positive = 1.0
 
     def in_program(self) -> ProgramFunction:
-        return ProgramFunction(Kind.ELU, self.alpha)
+        return ProgramFunction(ActivationKind.ELU, self.alpha)
 
     def forward(self, Z: Array, Y: Array) -> None:
         _elu(Z, Y, np.minimum(Z, 0), self.alpha)
@@ -395,7 +395,7 @@ class SELU(Function):
     scale: ClassVar[float] = 1.0507009873554805
 
     def in_program(self) -> ProgramFunction:
-        return ProgramFunction(Kind.SELU, self.alpha, self.scale)
+        return ProgramFunction(ActivationKind.SELU, self.alpha, self.scale)
 
     def forward(self, Z: Array, Y: Array) -> None:
         _elu(Z, Y, np.minimum(Z, 0), self.alpha)
@@ -417,7 +417,7 @@ class CELU(Function):
     alpha: Positive = 1.0
 
     def in_program(self) -> ProgramFunction:
-        return ProgramFunction(Kind.CELU, self.alpha)
+        return ProgramFunction(ActivationKind.CELU, self.alpha)
 
     def forward(self, Z: Array, Y: Array) -> None:
         _elu(Z, Y, np.minimum(Z, 0) / Y.dtype.type(self.alpha), self.alpha)
@@ -530,7 +530,7 @@ class Softsign(Function):
     kind: Literal["softsign"] = "softsign"
 
     def in_program(self) -> ProgramFunction:
-        return ProgramFunction(Kind.SOFTSIGN)
+        return ProgramFunction(ActivationKind.SOFTSIGN)
 
     def forward(self, Z: Array, Y: Array) -> None:
         np.divide(Z, 1 + np.abs(Z), out=Y)
@@ -569,7 +569,7 @@ class Exponential(Function):
     nonnegative: ClassVar[bool] = True
 
     def in_program(self) -> ProgramFunction:
-        return ProgramFunction(Kind.EXPONENTIAL)
+        return ProgramFunction(ActivationKind.EXPONENTIAL)
 
     def forward(self, Z: Array, Y: Array) -> None:
         np.exp(Z, out=Y)
@@ -588,7 +588,7 @@ class Softmax(Function):
     elementwise: ClassVar[bool] = False
 
     def in_program(self) -> ProgramFunction:
-        return ProgramFunction(Kind.SOFTMAX)
+        return ProgramFunction(ActivationKind.SOFTMAX)
 
     def forward(self, Z: Array, Y: Array) -> None:
         np.subtract(Z, np.maximum.reduce(Z, axis=0), out=Y)

@@ -14,7 +14,7 @@ from pydantic import Field
 from nnkit.compiled import compiled
 from nnkit.config.spec import Component, Fraction, NonNegative, Positive, Tagged
 from nnkit.native.program import ProgramLoss
-from nnkit.native.structures import Function, LossKind
+from nnkit.native.structures import ActivationKind, LossKind
 from nnkit.nn import layer_kernels as kernels
 
 Array = NDArray[Any]
@@ -256,7 +256,7 @@ class Poisson(Loss):
     expected_outputs: ClassVar[str] = "positive rates"
 
     def in_program(self) -> ProgramLoss:
-        return ProgramLoss(LossKind.POISSON, head=Function.EXPONENTIAL)
+        return ProgramLoss(LossKind.POISSON, head=ActivationKind.EXPONENTIAL)
 
     def per_sample(self, Y: Array, T: Array, dY: Array) -> Array:
         rates = np.maximum(Y, np.finfo(Y.dtype).eps ** 2)  # so that t/y stays finite
@@ -307,7 +307,7 @@ class BinaryCrossEntropy(ClassLoss):
 
     def in_program(self) -> ProgramLoss:
         settings = self.positive_weight, self.label_smoothing
-        return ProgramLoss(LossKind.BINARY_CROSS_ENTROPY, *settings, head=Function.SIGMOID)
+        return ProgramLoss(LossKind.BINARY_CROSS_ENTROPY, *settings, head=ActivationKind.SIGMOID)
 
     def per_sample(self, Y: Array, T: Array, dY: Array) -> Array:
         T = self._smoothed(T)
@@ -434,7 +434,7 @@ class CrossEntropy(_Softmax):
 
     def in_program(self) -> ProgramLoss:
         kind = LossKind.SOFTMAX_CROSS_ENTROPY
-        return ProgramLoss(kind, b=self.label_smoothing, head=Function.SOFTMAX)
+        return ProgramLoss(kind, b=self.label_smoothing, head=ActivationKind.SOFTMAX)
 
     def per_sample(self, Y: Array, T: Array, dY: Array) -> Array:
         T = self._smoothed(T)

@@ -13,7 +13,7 @@ import numpy as np
 
 from nnkit.native.library import library
 from nnkit.native.program import ProgramLayer, ProgramLoss
-from nnkit.native.structures import Function
+from nnkit.native.structures import ActivationKind
 from nnkit.nn.arena import Arena, Buffers
 from nnkit.nn.form import Form, Positions
 from nnkit.nn.layer import Activation, Binding, ReceptiveField, Stage, rebuild_stages
@@ -133,7 +133,7 @@ class Model:
         loss = program_loss(self.stages, self.loss)
         if loss is None or library() is None or self.dtype not in PROGRAM_TYPES:
             return None
-        fused = loss.head != Function.IDENTITY
+        fused = loss.head != ActivationKind.IDENTITY
         layers = program_layers(self.stages, self.layout, fused)
         return None if layers is None else (layers, loss)
 

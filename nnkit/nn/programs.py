@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from nnkit.native.library import Library
 from nnkit.native.program import Program, ProgramLayer, ProgramLoss
-from nnkit.native.structures import Function
+from nnkit.native.structures import ActivationKind
 from nnkit.nn.arena import Buffers
 from nnkit.nn.layer import Stage
 from nnkit.nn.losses import Loss
@@ -22,7 +22,7 @@ def program_loss(stages: Sequence[Stage], loss: Loss) -> ProgramLoss | None:
     if found is None or output is None:
         return None
     fused = output.tag() == loss.fused
-    return found if fused == (found.head != Function.IDENTITY) else None
+    return found if fused == (found.head != ActivationKind.IDENTITY) else None
 
 
 def program_layers(
@@ -40,11 +40,11 @@ def program_layers(
         activation = stage.spec.applied_activation
         if activation is not None:
             function = activation.in_program()
-            if function is None or function.kind == Function.SOFTMAX:
+            if function is None or function.kind == ActivationKind.SOFTMAX:
                 return None
-            if function.kind == Function.IDENTITY:
+            if function.kind == ActivationKind.IDENTITY:
                 continue
-            if not found or found[-1].activation.kind != Function.IDENTITY:
+            if not found or found[-1].activation.kind != ActivationKind.IDENTITY:
                 return None
             found[-1] = replace(found[-1], activation=function)
         elif stage.spec.program_kind is not None and not stage.input_form.positions:

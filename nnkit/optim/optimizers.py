@@ -11,9 +11,9 @@ from pydantic import Field, model_validator
 
 from nnkit.compiled import compiled, worthwhile
 from nnkit.config.spec import Fraction, NonNegative, Positive, Tagged
-from nnkit.optim import update_kernels as kernels
 from nnkit.native.program import ProgramUpdate
 from nnkit.native.structures import UpdateKind
+from nnkit.optim import update_kernels as kernels
 from nnkit.optim.lbfgs import LBFGS
 from nnkit.optim.optimizer import Array, Optimizer, State
 

@@ -23,7 +23,7 @@ from nnkit.optim.regularization import Regularization
 from nnkit.optim.schedules import PlateauState
 from nnkit.optim.update import Update
 from nnkit.optim.weight_noise import NoisyWeights
-from nnkit.training.program_steps import ProgramSteps
+from nnkit.training.program_steps import ProgramSteps, program_steps
 
 
 class Step(NamedTuple):
@@ -154,7 +154,7 @@ class Loop:
         )
         noise = self.regularization.weight_noise
         self.noisy = NoisyWeights(model.params, noise, model.seed) if noise else None
-        self.program_steps = ProgramSteps.of(self)
+        self.program_steps = self._program_steps()
 
     def run(self) -> Iterator[Step | Evaluation]:
         """Trains; yields a `Step` for each update, and an `Evaluation` where one is due.
@@ -180,11 +180,29 @@ class Loop:
                 yield self._evaluation(samples / max(seconds, 1e-9))
                 seconds, before = 0.0, self.progress.samples
 
+    def _program_steps(self) -> ProgramSteps | None:
+        if self.accumulate > 1 or self.average is not None:
+            return None
+        return program_steps(
+            self.model,
+            self.optimizer,
+            self.optimizer_state,
+            self.regularization,
+            self.batches,
+            self.learning_rate,
+        )
+
     def _several_steps(self) -> Iterator[list[float]]:
-        """Takes as many steps as go into a call of the compiled kernels, and yields their losses."""
+        """Takes several steps at a time by the compiled kernels, and yields their losses."""
         assert self.program_steps is not None
-        while self.progress.step < self.steps:
-            losses = self.program_steps.take()
+        progress = self.progress
+        while progress.step < self.steps:
+            losses, weights, samples = self.program_steps.take(progress.step, self.steps_to_pause)
+            for loss, weight in zip(losses, weights, strict=True):
+                progress.loss_sum += loss * weight
+                progress.loss_count += weight
+            progress.samples += samples
+            progress.step += len(losses)
             # A step that the kernels do not take, because its loss is not finite, says why here.
             yield losses or next(self._single_steps())
 

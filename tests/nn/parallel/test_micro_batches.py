@@ -39,6 +39,7 @@ def cut(model: Model, training: bool = True) -> MicroBatches:
 
 def outside_training(model: Model) -> Network | MicroBatches:
     with model.lent(SAMPLES) as found:
+        assert isinstance(found, Network | MicroBatches)
         return found  # nothing else uses the pool
 
 
