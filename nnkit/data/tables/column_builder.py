@@ -1,0 +1,159 @@
+"""Builds a column of a table from its parts, as words or as numbers."""
+
+from __future__ import annotations
+
+from itertools import islice
+from math import inf
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnkit.data.tables.cells import ColumnCells
+from nnkit.data.tables.number_format import NumberFormat
+from nnkit.data.tables.parsed_table import Odd, ParsedColumn
+from nnkit.data.tables.vocabulary import Vocabulary
+
+Array = NDArray[Any]
+
+PROBE = 2_000  # rows at the beginning that show what a column is
+FEW_WORDS = 256  # a column with at most so many distinct cells is kept as words, too
+MOST_WORDS = 50_000  # and more than half of the rows: no column of classes or categories
+MOST_ODD = 20  # texts of a column of words that are described as odd
+MANY_EXAMPLES = 1_000  # words of a column with too many that are kept
+
+
+def count_distinct(values: Array) -> int:
+    """The number of distinct values, (n,), that are not NaN."""
+    values = np.sort(values)
+    values = values[: len(values) - np.count_nonzero(np.isnan(values))]
+    return int(np.count_nonzero(values[1:] != values[:-1])) + (len(values) > 0)
+
+
+class ColumnBuilder:
+    """Builds a column from its parts.
+
+    The distinct cells are counted as long as there are few of them, or if they are wanted; numbers
+    are converted until most cells of a part are not numbers.
+    """
+
+    def __init__(self, form: NumberFormat, *, keep_words: bool) -> None:
+        self._form = form
+        self._keep_words = keep_words
+        self._has_words = True
+        self._words = Vocabulary()
+        self._parsed: list[float | None] = []  # each word as a number
+        self._codes: list[Array] = []
+        self._values: list[Array] = []
+        self._odd: dict[str, list[int]] = {}
+        self._numbers = 0
+        self._rows = 0
+        self._too_many = False
+
+    def wants_numbers(self, cells: ColumnCells) -> bool:
+        """Whether the next cells are to be added as numbers, `add_numbers`, or `add_words`."""
+        if self._has_words and not self._rows and not self._keep_words:
+            self._has_words = not self._are_many_numbers(cells.at(slice(PROBE)))
+        return not self._has_words
+
+    def _are_many_numbers(self, cells: ColumnCells) -> bool:
+        """Whether cells are mostly numbers, and too many for their words to be of interest."""
+        values, doubtful = cells.numbers(self._form)
+        others = cells.at(doubtful)
+        texts = others.at(others.distinct()[0]).texts()
+        numbers = count_distinct(values)
+        numbers += sum(self._form.parse(text) is not None for text in texts)
+        distinct = len(texts) + numbers
+        return distinct > FEW_WORDS and 2 * numbers >= distinct
+
+    def add_words(self, cells: ColumnCells) -> None:
+        """Adds the cells of successive rows, of which the words are wanted."""
+        self._rows += len(cells)
+        if self._too_many:
+            return
+        self._codes.append(self._words.encode(cells))
+        words = self._words.codes
+        self._parsed += [self._form.parse(text) for text in islice(words, len(self._parsed), None)]
+        if self._keep_words or len(words) <= FEW_WORDS:
+            return
+        numbers = sum(value is not None and value != inf for value in self._parsed)
+        if numbers >= len(words) / 2:
+            self._forget_words()
+        elif len(words) > max(MOST_WORDS, self._rows / 2):
+            self._too_many = True
+            self._codes.clear()
+
+    def _forget_words(self) -> None:
+        """Keeps the numbers only."""
+        column = self._of_words()
+        assert column.values is not None
+        self._values = [column.values]
+        self._odd = {odd.text: [odd.count, odd.row] for odd in column.odd}
+        self._numbers = column.numbers
+        self._has_words = False
+        self._codes.clear()
+
+    def add_numbers(self, values: Array, doubtful: Array, cells: ColumnCells) -> None:
+        """Adds numbers of successive rows.
+
+        Args:
+            values: the numbers (rows,), NaN for other cells.
+            doubtful: the rows of cells that are neither plain numbers nor empty.
+            cells: all cells of these rows.
+        """
+        first_row = self._rows
+        self._rows += len(values)
+        self._values.append(values)
+        self._numbers += int(np.isfinite(values).sum())
+        if not len(doubtful):
+            return
+        others = cells.at(doubtful)
+        first, codes = others.distinct()
+        texts = others.at(first).texts()
+        parsed = [self._form.parse(text) for text in texts]
+        counts = np.bincount(codes)
+        known = np.array([np.nan if p is None or np.isinf(p) else p for p in parsed])
+        values[doubtful] = known[codes]
+        self._numbers += int(np.isfinite(values[doubtful]).sum())
+        for i, (text, number) in enumerate(zip(texts, parsed, strict=True)):
+            if number is None or np.isinf(number):
+                found = self._odd.setdefault(text, [0, first_row + int(doubtful[first[i]])])
+                found[0] += int(counts[i])
+
+    def finish(self) -> ParsedColumn:
+        if self._too_many:
+            some_words = tuple(self._words.codes)[:MANY_EXAMPLES]
+            return ParsedColumn(None, (), None, some_words, np.zeros(0), 0, too_many=True)
+        if self._has_words:
+            return self._of_words()
+        values = self._values[0] if len(self._values) == 1 else np.concatenate(self._values)
+        odd = tuple(Odd(text, *found) for text, found in self._odd.items())
+        return ParsedColumn(values, odd, None, (), np.zeros(0), self._numbers)
+
+    def _of_words(self) -> ParsedColumn:
+        """The column, from its words and what each of them is as a number."""
+        codes = np.concatenate(self._codes)
+        parsed = self._parsed
+        missing = self._form.missing_words
+        counts = np.bincount(codes, minlength=len(parsed))
+        finite = [value is not None and bool(np.isfinite(value)) for value in parsed]
+        texts = list(self._words.codes)
+        kept = [i for i, text in enumerate(texts) if text and text not in missing]
+        strange = [i for i in kept if not finite[i]]
+        values = None
+        if 2 * len(strange) > len(kept):
+            strange = strange[:MOST_ODD]
+        else:
+            known = [v if ok else None for v, ok in zip(parsed, finite, strict=True)]
+            values = np.array(known, dtype=np.float64)[codes]
+        odd = tuple(Odd(texts[i], int(counts[i]), int(np.argmax(codes == i))) for i in strange)
+        own = np.full(len(texts), -1, dtype=np.int32)
+        own[kept] = np.arange(len(kept))
+        return ParsedColumn(
+            values,
+            odd,
+            own[codes],
+            tuple(texts[i] for i in kept),
+            counts[kept],
+            int(counts[[i for i in kept if finite[i]]].sum()),
+        )
