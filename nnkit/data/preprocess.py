@@ -18,6 +18,7 @@ from nnkit.data.tables.conversion import UnknownWords
 from nnkit.errors import DataError, SettingError
 
 Statistics = Mapping[str, Array]
+AT_ONCE = 1 << 18  # values that are transformed at a time
 FEATURES_AT_ONCE = 1 << 25  # values, for statistics that need all values of a feature at once
 
 
@@ -140,13 +141,17 @@ class OneHot(PreprocessingStep):
         return {}
 
     def apply(self, X: Array, statistics: Statistics, columns: Sequence[Column]) -> Array:
-        parts = [
-            _one_hot(X[:, i : i + 1], len(column.categories))
-            if column.categories
-            else X[:, i : i + 1]
-            for i, column in enumerate(columns)
-        ]
-        return np.concatenate(parts, axis=1)
+        widths = [max(len(column.categories), 1) for column in columns]
+        encoded = np.zeros((len(X), sum(widths)))
+        first = 0
+        for values, column, width in zip(X.T, columns, widths, strict=True):
+            own = encoded[:, first : first + width]
+            if column.categories:
+                _encode_one_hot(values, own)
+            else:
+                own[:, 0] = values
+            first += width
+        return encoded
 
     def columns_after(self, columns: Sequence[Column]) -> tuple[Column, ...]:
         return tuple(
@@ -202,9 +207,14 @@ def _typical(values: Array, strategy: str) -> float:
     return float(distinct[np.argmax(counts)])
 
 
-def _one_hot(numbers: Array, count: int) -> Array:
-    """One-hot encodes numbers (n, 1) as rows (n, count); NaN becomes a row of NaN."""
-    return np.where(np.isnan(numbers), np.nan, numbers == np.arange(count))
+def _encode_one_hot(numbers: Array, out: Array) -> None:
+    """One-hot encodes numbers (n,) as rows of `out` (n, count) of zeros; NaN as a row of NaN.
+
+    A number that is not among 0, 1, …, count - 1 is a row of zeros.
+    """
+    rows = np.flatnonzero((numbers >= 0) & (numbers < out.shape[1]))
+    out[rows, numbers[rows].astype(np.intp)] = 1
+    out[np.isnan(numbers)] = np.nan
 
 
 def _features(X: Array | LazyArray) -> Iterator[Array]:
@@ -311,6 +321,20 @@ class Preprocessor:
         Raises:
             DataError: a table still contains missing values.
         """
+        parts = chunks(X, AT_ONCE)
+        first = self._prepared(next(parts, X), dtype)
+        if len(first) == len(X):
+            return first
+        # In chunks, because the intermediate results take a multiple of the memory.
+        prepared = np.empty((len(X), *first.shape[1:]), dtype=dtype)
+        prepared[: len(first)] = first
+        start = len(first)
+        for part in parts:
+            prepared[start : start + len(part)] = self._prepared(part, dtype)
+            start += len(part)
+        return prepared
+
+    def _prepared(self, X: Array, dtype: np.dtype[Any]) -> Array:
         prepared = np.ascontiguousarray(self._transformed(X), dtype=dtype)
         if self.columns and (gaps := self._gaps(X, prepared)):
             raise DataError(

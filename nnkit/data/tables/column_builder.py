@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nnkit.data.tables.cells import ColumnCells
 from nnkit.data.tables.number_format import NumberFormat
+from nnkit.data.tables.number_summary import count_distinct, sorted_numbers
 from nnkit.data.tables.parsed_table import Odd, ParsedColumn
 from nnkit.data.tables.vocabulary import Vocabulary
 
@@ -21,13 +22,6 @@ FEW_WORDS = 256  # a column with at most so many distinct cells is kept as words
 MOST_WORDS = 50_000  # and more than half of the rows: no column of classes or categories
 MOST_ODD = 20  # texts of a column of words that are described as odd
 MANY_EXAMPLES = 1_000  # words of a column with too many that are kept
-
-
-def count_distinct(values: Array) -> int:
-    """The number of distinct values, (n,), that are not NaN."""
-    values = np.sort(values)
-    values = values[: len(values) - np.count_nonzero(np.isnan(values))]
-    return int(np.count_nonzero(values[1:] != values[:-1])) + (len(values) > 0)
 
 
 class ColumnBuilder:
@@ -61,7 +55,7 @@ class ColumnBuilder:
         values, doubtful = cells.numbers(self._form)
         others = cells.at(doubtful)
         texts = others.at(others.distinct()[0]).texts()
-        numbers = count_distinct(values)
+        numbers = count_distinct(sorted_numbers(values))
         numbers += sum(self._form.parse(text) is not None for text in texts)
         distinct = len(texts) + numbers
         return distinct > FEW_WORDS and 2 * numbers >= distinct

@@ -11,12 +11,12 @@ import numpy as np
 
 from nnkit.data.tables.dates import DateOrder, date_orders
 from nnkit.data.tables.number_format import NumberFormat, parse_number
+from nnkit.data.tables.number_summary import MOST_COUNTED, NumberSummary
 from nnkit.data.tables.parsed_table import Odd, ParsedColumn, ParsedTable
 
 FEW_CATEGORIES = 50  # more different words, in most rows another one, identify rows
 FEW_NUMBERS = 10  # a column of so few different cells may as well be words
 MOSTLY = 0.9  # share of numbers from which other cells are exceptions
-MOST_COUNTED = 1_000_000  # rows among which different numbers are counted
 IDENTIFIER = re.compile(r"(.*[_ .-])?(id|uuid|guid|key|index|idx|nr|no|number|row)", re.IGNORECASE)
 UNITS = ("%", "$", "€", "£", "¥")
 
@@ -133,23 +133,17 @@ def profile_column(table: ParsedTable, index: int) -> ColumnProfile:
 def _with_numbers(profile: ColumnProfile, column: ParsedColumn) -> ColumnProfile:
     if column.values is None:
         return profile
-    values = column.values[: MOST_COUNTED + 1]
-    found = values[np.isfinite(values)]
-    distinct, more = profile.distinct, False
+    summary = column.summary or NumberSummary.of(column.values)
     if column.codes is None:
-        distinct = len(np.unique(found)) + len(column.odd)
+        distinct = summary.distinct + len(column.odd)
         more = len(column.values) > MOST_COUNTED
-    whole = bool((found == np.rint(found)).all())
+        profile = replace(profile, distinct=distinct, more=more)
     return replace(
         profile,
-        distinct=distinct,
-        more=more,
-        low=float(np.nanmin(column.values)),
-        high=float(np.nanmax(column.values)),
-        whole=whole,
-        counts_rows=whole
-        and len(found) == len(values) > FEW_NUMBERS
-        and bool((np.diff(found) == 1).all()),
+        low=summary.low,
+        high=summary.high,
+        whole=summary.whole,
+        counts_rows=summary.counts_up and len(column.values) > FEW_NUMBERS,
     )
 
 

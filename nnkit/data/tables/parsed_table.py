@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnkit.data.tables.number_format import NumberFormat
+from nnkit.data.tables.number_summary import NumberSummary
 from nnkit.errors import DataError
 
 Array = NDArray[Any]
@@ -44,6 +45,7 @@ class ParsedColumn:
         counts: how often each word occurs, (words,).
         numbers: the number of cells that are numbers.
         too_many: whether there are more words than can be handled.
+        summary: a summary of the numbers, if it is known already.
     """
 
     values: Array | None
@@ -53,6 +55,7 @@ class ParsedColumn:
     counts: Array
     numbers: int
     too_many: bool = False
+    summary: NumberSummary | None = None
 
 
 @dataclass(frozen=True, slots=True)
