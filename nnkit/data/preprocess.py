@@ -13,7 +13,7 @@ from pydantic import Field
 
 from nnkit.config.spec import Component, Positive, Tagged
 from nnkit.data.dataset import Array, Column, chunks
-from nnkit.data.lazy import LazyArray, Store, lazy
+from nnkit.data.lazy import IN_MEMORY, LazyArray, Store, lazy
 from nnkit.data.tables.conversion import UnknownWords
 from nnkit.errors import DataError, SettingError
 
@@ -315,14 +315,14 @@ class Preprocessor:
         ignored = any(isinstance(s, OneHot) and s.unknown == "ignore" for s in self.steps)
         return "ignore" if ignored else "error"
 
-    def __call__(self, X: Array, dtype: np.dtype[Any]) -> Array:
+    def __call__(self, X: Array | LazyArray, dtype: np.dtype[Any]) -> Array:
         """Converts raw inputs to network inputs (n, *shape after all steps) of the given type.
 
         Raises:
             DataError: a table still contains missing values.
         """
         parts = chunks(X, AT_ONCE)
-        first = self._prepared(next(parts, X), dtype)
+        first = self._prepared(next(parts, X[:0]), dtype)
         if len(first) == len(X):
             return first
         # In chunks, because the intermediate results take a multiple of the memory.
@@ -371,11 +371,10 @@ class Preprocessor:
         if samples is None:
             return self(np.asarray(X), dtype)
         if scales is None or dtype != _real(samples.source):
-            return (
-                samples.then(partial(self, dtype=dtype))
-                if samples.on_disk
-                else self(samples[:], dtype)
-            )
+            large = len(X) * self(X[:1], dtype).nbytes > IN_MEMORY
+            if samples.on_disk or large:
+                return samples.then(partial(self, dtype=dtype))
+            return self(samples, dtype)
 
         def scale(values: Array) -> None:
             for step in scales:
