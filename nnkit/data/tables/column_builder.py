@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from itertools import islice
-from math import inf
+from math import isfinite, isinf
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nnkit.data.tables.cells import ColumnCells
+from nnkit.data.tables.growing_array import GrowingArray
 from nnkit.data.tables.number_format import NumberFormat
 from nnkit.data.tables.number_summary import count_distinct, sorted_numbers
 from nnkit.data.tables.parsed_table import Odd, ParsedColumn
@@ -37,10 +38,9 @@ class ColumnBuilder:
         self._has_words = True
         self._words = Vocabulary()
         self._parsed: list[float | None] = []  # each word as a number
-        self._codes: list[Array] = []
-        self._values: list[Array] = []
+        self._codes = GrowingArray(np.int32)
+        self._values = GrowingArray(np.float64)
         self._odd: dict[str, list[int]] = {}
-        self._numbers = 0
         self._rows = 0
         self._too_many = False
 
@@ -70,8 +70,10 @@ class ColumnBuilder:
         self._parsed += [self._form.parse(text) for text in islice(words, len(self._parsed), None)]
         if self._keep_words or len(words) <= FEW_WORDS:
             return
-        numbers = sum(value is not None and value != inf for value in self._parsed)
-        if numbers >= len(words) / 2:
+        # Missing cells, which are NaN, are neither numbers nor other words.
+        numbers = sum(value is not None and isfinite(value) for value in self._parsed)
+        others = sum(value is None or isinf(value) for value in self._parsed)
+        if numbers >= others:
             self._forget_words()
         elif len(words) > max(MOST_WORDS, self._rows / 2):
             self._too_many = True
@@ -81,11 +83,9 @@ class ColumnBuilder:
         """Keeps the numbers only."""
         column = self._of_words()
         assert column.values is not None
-        self._values = [column.values]
+        self._values.append(column.values)
         self._odd = {odd.text: [odd.count, odd.row] for odd in column.odd}
-        self._numbers = column.numbers
         self._has_words = False
-        self._codes.clear()
 
     def add_numbers(self, values: Array, doubtful: Array, cells: ColumnCells) -> None:
         """Adds numbers of successive rows.
@@ -97,10 +97,12 @@ class ColumnBuilder:
         """
         first_row = self._rows
         self._rows += len(values)
+        if len(doubtful):
+            self._convert(values, doubtful, cells, first_row)
         self._values.append(values)
-        self._numbers += int(np.isfinite(values).sum())
-        if not len(doubtful):
-            return
+
+    def _convert(self, values: Array, doubtful: Array, cells: ColumnCells, first_row: int) -> None:
+        """Converts the cells that are not plain numbers, in place, and notes what is no number."""
         others = cells.at(doubtful)
         first, codes = others.distinct()
         texts = others.at(first).texts()
@@ -108,25 +110,26 @@ class ColumnBuilder:
         counts = np.bincount(codes)
         known = np.array([np.nan if p is None or np.isinf(p) else p for p in parsed])
         values[doubtful] = known[codes]
-        self._numbers += int(np.isfinite(values[doubtful]).sum())
         for i, (text, number) in enumerate(zip(texts, parsed, strict=True)):
             if number is None or np.isinf(number):
                 found = self._odd.setdefault(text, [0, first_row + int(doubtful[first[i]])])
                 found[0] += int(counts[i])
 
     def finish(self) -> ParsedColumn:
+        """The column; nothing can be added afterwards."""
         if self._too_many:
             some_words = tuple(self._words.codes)[:MANY_EXAMPLES]
             return ParsedColumn(None, (), None, some_words, np.zeros(0), 0, too_many=True)
         if self._has_words:
             return self._of_words()
-        values = self._values[0] if len(self._values) == 1 else np.concatenate(self._values)
+        values = self._values.finish()
         odd = tuple(Odd(text, *found) for text, found in self._odd.items())
-        return ParsedColumn(values, odd, None, (), np.zeros(0), self._numbers)
+        numbers = len(values) - int(np.count_nonzero(np.isnan(values)))
+        return ParsedColumn(values, odd, None, (), np.zeros(0), numbers)
 
     def _of_words(self) -> ParsedColumn:
         """The column, from its words and what each of them is as a number."""
-        codes = np.concatenate(self._codes)
+        codes = self._codes.finish()
         parsed = self._parsed
         missing = self._form.missing_words
         counts = np.bincount(codes, minlength=len(parsed))
