@@ -39,15 +39,9 @@ class Vocabulary:
         Raises:
             UnicodeDecodeError: a cell is not UTF-8.
         """
-        wide = cells.ends - cells.starts > WIDEST
-        if not wide.any():
-            return self._encode(cells)
-        codes = np.empty(len(cells), dtype=np.int32)
-        codes[wide] = self._add(cells.at(wide).texts())
-        codes[~wide] = self._encode(cells.at(~wide))
-        return codes
-
-    def _encode(self, cells: ColumnCells) -> Array:
+        if (cells.ends - cells.starts > WIDEST).any():
+            first, distinct = cells.distinct()
+            return self._add(cells.at(first).texts())[distinct]
         words = cells.words()
         slots = _slots(words)
         found = self._slots[slots]
