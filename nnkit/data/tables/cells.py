@@ -43,8 +43,8 @@ class Cells:
     def __len__(self) -> int:
         return len(self.lines)
 
-    def select(self, rows: Array) -> Cells:
-        """The cells of the rows at which a mask (rows,) is true."""
+    def select(self, rows: Array | slice) -> Cells:
+        """The cells of some rows, given by a slice or by a mask (rows,)."""
         return Cells(self.text, self.starts[rows], self.ends[rows], self.lines[rows])
 
     def column(self, index: int) -> ColumnCells:

@@ -18,7 +18,6 @@ from nnkit.data.tables.vocabulary import Vocabulary
 
 Array = NDArray[Any]
 
-PROBE = 2_000  # rows at the beginning that show what a column is
 FEW_WORDS = 256  # a column with at most so many distinct cells is kept as words, too
 MOST_WORDS = 50_000  # and more than half of the rows: no column of classes or categories
 MOST_ODD = 20  # texts of a column of words that are described as odd
@@ -44,21 +43,31 @@ class ColumnBuilder:
         self._rows = 0
         self._too_many = False
 
-    def wants_numbers(self, cells: ColumnCells) -> bool:
-        """Whether the next cells are to be added as numbers, `add_numbers`, or `add_words`."""
-        if self._has_words and not self._rows and not self._keep_words:
-            self._has_words = not self._are_many_numbers(cells.at(slice(PROBE)))
+    @property
+    def is_undecided(self) -> bool:
+        """Whether the first cells have to decide on words or numbers, by `decide`."""
+        return not (self._rows or self._keep_words)
+
+    @property
+    def wants_numbers(self) -> bool:
+        """Whether the next cells are to be added by `add_numbers`, or else by `add_words`."""
         return not self._has_words
 
-    def _are_many_numbers(self, cells: ColumnCells) -> bool:
-        """Whether cells are mostly numbers, and too many for their words to be of interest."""
-        values, doubtful = cells.numbers(self._form)
-        others = cells.at(doubtful)
-        texts = others.at(others.distinct()[0]).texts()
+    def decide(self, values: Array, doubtful: ColumnCells) -> None:
+        """Decides by the first cells whether there are too many numbers to keep their spelling.
+
+        Args:
+            values: the cells as numbers (rows,), NaN for others.
+            doubtful: those that are neither plain numbers nor empty.
+        """
         numbers = count_distinct(sorted_numbers(values))
-        numbers += sum(self._form.parse(text) is not None for text in texts)
+        if not len(doubtful):
+            self._has_words = numbers <= FEW_WORDS
+            return
+        texts = doubtful.at(doubtful.distinct()[0]).texts()
         distinct = len(texts) + numbers
-        return distinct > FEW_WORDS and 2 * numbers >= distinct
+        numbers += sum(self._form.parse(text) is not None for text in texts)
+        self._has_words = distinct <= FEW_WORDS or 2 * numbers < distinct
 
     def add_words(self, cells: ColumnCells) -> None:
         """Adds the cells of successive rows, of which the words are wanted."""

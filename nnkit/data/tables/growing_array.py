@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 Array = NDArray[Any]
-FIRST = 1 << 14  # values
 GROWTH = 1.25  # a large block of memory grows in place, so that larger steps would save little
 
 
@@ -24,7 +23,7 @@ class GrowingArray:
         count = self._count + len(values)
         if count > len(self._values):
             # Nothing refers to the memory, because no view of it is given away before the end.
-            self._values.resize(max(FIRST, int(GROWTH * count)), refcheck=False)
+            self._values.resize(int(GROWTH * count), refcheck=False)
         self._values[self._count : count] = values
         self._count = count
 

@@ -23,7 +23,9 @@ from nnkit.errors import DataError
 
 Array = NDArray[Any]
 
-CHUNK = 1 << 20  # bytes
+CHUNK = 1 << 20  # bytes read at a time
+CHUNK_OF_COLUMN = 1 << 13  # and at least so many for each column, so that they are not too short
+PROBE = 2_000  # rows at the beginning that show what a column is
 AT_ONCE = 10_000  # rows of a parser that are converted together
 
 
@@ -123,21 +125,29 @@ def _read(
 
 def _add(builders: Mapping[int, ColumnBuilder], cells: Cells, form: NumberFormat) -> None:
     """Adds the cells of successive rows to the columns; those of all numbers are read together."""
-    numeric = []
+    undecided = [i for i, builder in builders.items() if builder.is_undecided]
+    for i, values, doubtful in _numbers(cells.select(slice(PROBE)), undecided, form):
+        builders[i].decide(values, cells.column(i).at(doubtful))
     for i, builder in builders.items():
-        column = cells.column(i)
-        if builder.wants_numbers(column):
-            numeric.append(i)
-        else:
-            builder.add_words(column)
-    if not numeric:
+        if not builder.wants_numbers:
+            builder.add_words(cells.column(i))
+    numeric = [i for i, builder in builders.items() if builder.wants_numbers]
+    for i, values, doubtful in _numbers(cells, numeric, form):
+        builders[i].add_numbers(values, doubtful, cells.column(i))
+
+
+def _numbers(
+    cells: Cells, columns: Sequence[int], form: NumberFormat
+) -> Iterator[tuple[int, Array, Array]]:
+    """Converts columns to numbers; yields each with its numbers and the rows of doubtful cells."""
+    if not columns:
         return
     rows = len(cells)
-    values, doubtful = cells.columns(numeric).numbers(form)
-    bounds = np.searchsorted(doubtful, rows * np.arange(len(numeric) + 1))
-    for j, i in enumerate(numeric):
+    values, doubtful = cells.columns(columns).numbers(form)
+    bounds = np.searchsorted(doubtful, rows * np.arange(len(columns) + 1))
+    for j, i in enumerate(columns):
         own = doubtful[bounds[j] : bounds[j + 1]] - rows * j
-        builders[i].add_numbers(values[rows * j : rows * (j + 1)], own, cells.column(i))
+        yield i, values[rows * j : rows * (j + 1)], own
 
 
 def _undecodable(path: Path, cells: Cells, encoding: str) -> DataError:
@@ -215,7 +225,7 @@ def _parts(
     """
     rest = b""
     while True:
-        block = file.read(max(CHUNK, len(rest)))
+        block = file.read(max(CHUNK, CHUNK_OF_COLUMN * columns, len(rest)))
         text = b"".join((PADDING, rest, block, PADDING))
         first, last = len(PADDING), len(text) - len(PADDING)
         if first == last:

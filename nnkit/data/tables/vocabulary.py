@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from nnkit.data.tables.cells import MULTIPLIERS, WIDEST, ColumnCells, text_keys
 
 Array = NDArray[Any]
-SLOT_BITS = 16
-MOST_KNOWN = 1 << (SLOT_BITS - 2)  # cells that are found by their slot; others are compared
+SLOT_BITS = 18
+MOST_KNOWN = 1 << 16  # cells that are found by their slot; others are compared with each other
 IMPOSSIBLE = np.uint64(1 << 56)  # eight bytes of a text that no cell contains: a zero is in it
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from nnkit.data.tables.growing_array import FIRST, GrowingArray
+from nnkit.data.tables.growing_array import GrowingArray
 
 
 def test_what_was_appended_is_in_the_array() -> None:
-    values = np.arange(3.0 * FIRST)
+    values = np.arange(10_500.0)
     array = GrowingArray(np.float64)
     array.append(values[:10])
     array.clear()

@@ -100,6 +100,7 @@ def check_as_parsed(path: Path, dialect: Dialect, patch: pytest.MonkeyPatch) -> 
         assert contents(path, dialect, words) == expected
         with patch.context() as patched:
             patched.setattr(table_reader, "CHUNK", 200)
+            patched.setattr(table_reader, "CHUNK_OF_COLUMN", 1)
             assert contents(path, dialect, words) == expected
 
 

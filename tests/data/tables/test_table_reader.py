@@ -95,6 +95,7 @@ def test_chunks_make_no_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     text = "i,f,w,q,e\n" + "".join(",".join(row) + "\n" for row in rows)
     whole = read(tmp_path, text)
     monkeypatch.setattr(table_reader, "CHUNK", 200)
+    monkeypatch.setattr(table_reader, "CHUNK_OF_COLUMN", 1)
     monkeypatch.setattr(table_reader, "AT_ONCE", 3)
     chunked = read(tmp_path, text.removesuffix("\n"))
     for i in range(5):
