@@ -128,10 +128,9 @@ def _add(builders: Mapping[int, ColumnBuilder], cells: Cells, form: NumberFormat
     undecided = [i for i, builder in builders.items() if builder.is_undecided]
     for i, values, doubtful in _numbers(cells.select(slice(PROBE)), undecided, form):
         builders[i].decide(values, cells.column(i).at(doubtful))
-    for i, builder in builders.items():
-        if not builder.wants_numbers:
-            builder.add_words(cells.column(i))
     numeric = [i for i, builder in builders.items() if builder.wants_numbers]
+    for i in builders.keys() - numeric:
+        builders[i].add_words(cells.column(i))
     for i, values, doubtful in _numbers(cells, numeric, form):
         builders[i].add_numbers(values, doubtful, cells.column(i))
 
