@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from itertools import zip_longest
 from typing import Any
 
@@ -28,10 +29,14 @@ class Vocabulary:
 
     def __init__(self) -> None:
         self.codes: dict[str, int] = {}
-        self._slots = np.zeros(1 << SLOT_BITS, dtype=np.int32)  # the known cell in each slot
         # The first known cell is none: it is in all free slots.
         self._known = [np.array([IMPOSSIBLE])]  # the 64-bit words of known cells, each (known,)
         self._known_codes = np.zeros(1, dtype=np.int32)
+
+    @cached_property
+    def _slots(self) -> Array:
+        """The index of the known cell in each slot."""
+        return np.zeros(1 << SLOT_BITS, dtype=np.int32)
 
     def encode(self, cells: ColumnCells) -> Array:
         """The codes of cells, (rows,) as int32; unknown words are added.
