@@ -36,6 +36,7 @@ from nnkit.version import __version__
 Array = NDArray[Any]
 SMALLEST = 4 << 20  # bytes of a file that is worth it; smaller ones are parsed in a moment
 MOST = 2 << 30  # bytes of all entries
+SAMPLE = 1_000  # values
 DOUBTFUL = 2 * 10**9  # nanoseconds; a later change might have the same time
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
 
@@ -198,11 +199,21 @@ def _narrow(array: Array) -> Array:
     for dtype in (np.int8, np.int16, np.int32, np.float32):
         if np.dtype(dtype).itemsize >= array.itemsize:
             break
-        with np.errstate(invalid="ignore", over="ignore"):
-            narrow = array.astype(dtype)
-        if np.array_equal(narrow, array, equal_nan=dtype is np.float32):
+        # The first values tell most types apart without a copy of all.
+        if _as_type(array[:SAMPLE], dtype) is None:
+            continue
+        narrow = _as_type(array, dtype)
+        if narrow is not None:
             return narrow
     return array
+
+
+def _as_type(array: Array, dtype: type[np.generic]) -> Array | None:
+    """The array in another type; None if that does not represent all of its values."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        narrow = array.astype(dtype)
+    same = np.array_equal(narrow, array, equal_nan=dtype is np.float32)
+    return narrow if same else None
 
 
 def _remove_oldest(folder: Path) -> None:
