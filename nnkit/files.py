@@ -14,6 +14,7 @@ from typing import IO
 from nnkit.text import legible
 
 MOST_OF_A_NAME = 60  # characters, of up to four bytes each
+APPENDING = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
 
 
 def write_atomic(path: Path, content: bytes | str, *, sync: bool = True) -> None:
@@ -118,16 +119,20 @@ def append(path: Path, text: str, *, sync: bool = True) -> None:
             name.
     """
     rest = memoryview(_encoded(text))
-    with _named(path), path.open("ab", buffering=0) as file:
-        size = file.tell()
+    with _named(path):
+        file = os.open(path, APPENDING, 0o666)  # a third of the time of `open`
         try:
-            while rest:
-                rest = rest[os.write(file.fileno(), rest) :]
-            if sync:
-                os.fsync(file.fileno())
-        except OSError:
-            file.truncate(size)
-            raise
+            size = os.lseek(file, 0, os.SEEK_END)
+            try:
+                while rest:
+                    rest = rest[os.write(file, rest) :]
+                if sync:
+                    os.fsync(file)
+            except OSError:
+                os.ftruncate(file, size)
+                raise
+        finally:
+            os.close(file)
 
 
 def sync(path: Path) -> None:

@@ -83,10 +83,10 @@ def check_executor(kind: ExecutorKind, scheduler: str | None) -> None:
 
 @contextmanager
 def starter_of(kind: ExecutorKind, *, trains: bool = True) -> Iterator[StartProcess]:
-    """How worker processes are started within the block.
+    """Provides the function that starts worker processes within the block.
 
-    They are forked where that is safe, from a server that imports what they need while the command
-    reads its file.
+    Where forking is safe, they are forked from a server, which imports what they need while the
+    command reads its file.
 
     Args:
         kind: where trainings run.

@@ -1,4 +1,4 @@
-"""How the process of a worker is started, and what is used of it."""
+"""The process of a worker: its interface, and the usual way to start it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ class Process(Protocol):
 
     @property
     def pid(self) -> int:
-        """Its id."""
+        """The process id."""
 
     @property
     def stdin(self) -> IO[str] | None:
-        """Where jobs are written."""
+        """The stream to which jobs are written."""
 
     @property
     def stdout(self) -> IO[str] | None:
-        """Where its messages are read."""
+        """The stream from which its messages are read."""
 
     def poll(self) -> int | None:
         """The exit code, negative for a signal; None while the process runs."""

@@ -65,22 +65,26 @@ def _begun_runs(directory: RunDirectory) -> Iterator[tuple[RunDirectory, str]]:
     """Yields the runs of the same name that have a checkpoint, and what `_common` is for each."""
     for path in sorted(directory.path.parent.iterdir()):
         if path.name.rpartition("-")[0] == directory.name:
-            run = RunDirectory(path)
+            run = _run(path)
             with suppress(FileNotFoundError):
-                yield run, _common(path, run.last.stat().st_mtime_ns)
+                yield run, _common(run, run.last.stat().st_mtime_ns)
+
+
+# A batch has many runs of one name, and looks at all of them before each.
+@lru_cache(maxsize=10_000)
+def _run(path: Path) -> RunDirectory:
+    return RunDirectory(path)
 
 
 @lru_cache(maxsize=10_000)
-def _common(path: Path, changed: int) -> str:  # noqa: ARG001 (a key of the cache)
-    """What a run has in common with longer and shorter ones; read only once.
-
-    A batch has many runs of one name, and looks at them before each.
+def _common(run: RunDirectory, changed: int) -> str:  # noqa: ARG001 (a key of the cache)
+    """The part of a run's identity that longer and shorter runs share.
 
     Args:
-        path: the run's folder.
+        run: the run.
         changed: when its last checkpoint was written.
     """
-    return _without_length(identity(RunDirectory(path)))
+    return _without_length(identity(run))
 
 
 def _without_length(identity: Mapping[str, Any]) -> str:
