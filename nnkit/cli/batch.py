@@ -204,7 +204,10 @@ def _dry_run(cells: Sequence[Cell], as_json: bool) -> None:
         )
     )
     count = len(rows)
-    say(f"{count:,} {'cell' if count == 1 else 'cells'}, about {show_seconds(total)} in sequence")
+    say(
+        f"{count:,} {'cell' if count == 1 else 'cells'}, about {show_seconds(total)} of training "
+        "one after the other; starting and saving come on top"
+    )
     say("nothing was trained")
 
 
