@@ -15,7 +15,7 @@ from nnkit.experiments.batch_file import Cell, LoadedBatch
 from nnkit.inspection.dry_run import predict_training
 from nnkit.runs.directory import RunDirectory
 from nnkit.runs.results import OF_RUN
-from nnkit.task.gate import Gate
+from nnkit.task.gate import Gate, suggested_metric
 from nnkit.task.task import Task, load_task
 from nnkit.training.identity import run_name
 from nnkit.training.trainer import Trainer
@@ -57,10 +57,10 @@ def check_cells(batch: LoadedBatch, cells: Sequence[Cell]) -> None:
 
 def _unknown_metrics(expect: Mapping[str, Gate], known: frozenset[str]) -> Iterator[SettingError]:
     """Yields an error for each gate on a metric that no cell has."""
-    available = ", ".join(sorted({*known, *OF_RUN}))
+    every = [*known, *OF_RUN]
     for name in expect:
-        if known and name not in {*known, *OF_RUN}:
-            text = f"no cell has this metric; available: {available}"
+        if known and name not in every:
+            text = f"no cell has this metric; {suggested_metric(name, every)}"
             yield SettingError(("expect", name), text)
 
 
