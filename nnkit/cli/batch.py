@@ -122,7 +122,7 @@ def batch(
     exit code is 4 if a gate under expect: is not met, and 1 if a cell failed.
     """
     check_executor(kind, scheduler)
-    with starter_of(kind, trains=not dry_run) as start:
+    with starter_of(kind, trains=not dry_run) as start:  # before the imports, which take a while
         from nnkit.cli.batch_progress import batch_progress
         from nnkit.cli.interruption import Interruption
         from nnkit.experiments.batch import Limits, run_cells
@@ -131,7 +131,8 @@ def batch(
 
         loaded = load_batch(file)
         cells = _chosen(loaded, only or ())
-        files = {path for cell in cells for path in cell.config.data.source.files()}
+        sources = {repr(source): source for source in (cell.config.data.source for cell in cells)}
+        files = {path for source in sources.values() for path in source.files()}
         check_no_input((*(output or ()), junit, write_baseline), (file, *files))
         check_cells(loaded, cells)
         if dry_run:

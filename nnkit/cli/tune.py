@@ -109,7 +109,7 @@ def tune(
     nnkit train. Requires optuna.
     """
     check_executor(kind, scheduler)
-    with starter_of(kind, trains=not show) as start:
+    with starter_of(kind, trains=not show) as start:  # before the imports, which take a while
         from nnkit.charts import picture_format
         from nnkit.experiments.search_settings import PURPOSE
         from nnkit.experiments.tune_checks import check_tune

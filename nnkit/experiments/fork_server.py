@@ -57,6 +57,7 @@ class ForkServer:
     ) -> None:
         self.answers.close()
         self.socket.close()
+        self.server.terminate()  # it may still import
         self.server.wait()
 
     def start(self, errors: IO[bytes]) -> Process:

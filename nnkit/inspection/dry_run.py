@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from itertools import islice
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 from nnkit.errors import DivergedError
 from nnkit.inference.evaluation import evaluate
@@ -18,10 +17,10 @@ from nnkit.nn.numerics import numerics
 from nnkit.runs.directory import DEFAULT_RUNS
 from nnkit.task.config import ConfigLike, load_config
 from nnkit.task.task import load_task
-from nnkit.training.loop import Evaluation, Loop, Step
+from nnkit.training.loop import Evaluation, Step
 from nnkit.training.trainer import Trainer
 
-MOST_STEPS, MOST_SECONDS = 20, 0.1  # that are timed, whichever comes first
+LONG_ENOUGH = 0.1  # seconds of training that are timed
 
 
 def dry_run(config: ConfigLike, runs: Path | str = DEFAULT_RUNS) -> dict[str, Any]:
@@ -79,7 +78,7 @@ def _report(trainer: Trainer) -> dict[str, Any]:
     """The report of `dry_run`."""
     model, loop = trainer.model, trainer.loop
     with numerics(model):
-        loss, seconds = _timed_steps(loop)
+        timing = _timed(loop.run())
     return {
         "layers": describe(model),
         "parameters": model.layout.size,
@@ -87,8 +86,8 @@ def _report(trainer: Trainer) -> dict[str, Any]:
         "samples": {name: len(samples) for name, samples in trainer.task.sets.items()},
         "steps": loop.steps,
         "batch_size": loop.batches.batch_size,
-        "loss": loss,
-        "seconds": seconds,
+        "loss": timing.loss,
+        "seconds": timing.step,
     }
 
 
@@ -108,56 +107,50 @@ def _memory(trainer: Trainer) -> dict[str, int]:
 def _predicted_seconds(trainer: Trainer) -> float:
     """The predicted seconds of all steps and evaluations, in training and at its end."""
     loop, sets = trainer.loop, trainer.sets
+    smallest = min(sets.values(), key=len)
     began = perf_counter()
-    evaluate(trainer.model, sets["train"], trainer.task.metrics)
-    of_one = (perf_counter() - began) / len(sets["train"])
-    of_step, of_evaluation = _median_seconds(trainer.train())
+    evaluate(trainer.model, smallest, trainer.task.metrics)
+    of_one = (perf_counter() - began) / len(smallest)
+    timing = _timed(trainer.train())
+    of_evaluation = timing.evaluation
     if of_evaluation is None:  # the first one is far away
         of_evaluation = of_one * sum(len(sets[name]) for name in trainer.plan.watched)
     count = -(-loop.steps // loop.evaluate_every)
-    return loop.steps * of_step + count * of_evaluation + of_one * sum(map(len, sets.values()))
+    return loop.steps * timing.step + count * of_evaluation + of_one * sum(map(len, sets.values()))
 
 
-def _median_seconds(events: Iterator[Step | Evaluation]) -> tuple[float, float | None]:
-    """The median seconds of the first steps and of the first evaluations; None without one.
+class _Timing(NamedTuple):
+    """The first events of training.
+
+    Attributes:
+        loss: the loss of the first step.
+        step: the median seconds of a step.
+        evaluation: the median seconds of an evaluation; None if there was none.
+    """
+
+    loss: float
+    step: float
+    evaluation: float | None
+
+
+def _timed(events: Iterator[Step | Evaluation]) -> _Timing:
+    """Times the first events of training.
+
+    The first step counts only if it is the only one, because it also allocates the buffers.
 
     Raises:
         DivergedError: the first loss is NaN or infinite.
     """
-    steps, evaluations = list[float](), list[float]()
-    before = perf_counter()
-    try:
-        for event in events:
-            now = perf_counter()
-            (steps if isinstance(event, Step) else evaluations).append(now - before)
-            if sum(steps) + sum(evaluations) >= MOST_SECONDS:
-                break
-            before = perf_counter()
-    except DivergedError:
-        if not steps:
-            raise
-    return median(steps), median(evaluations) if evaluations else None
-
-
-def _timed_steps(loop: Loop) -> tuple[float, float]:
-    """The loss of the first step, and the median seconds of a few after it.
-
-    The first one is not timed if there are others, because it also allocates the buffers.
-
-    Raises:
-        DivergedError: the first loss is NaN or infinite.
-    """
-    events = loop.run()
-    before = perf_counter()
+    began = perf_counter()
     first = next(events)
     assert isinstance(first, Step)
     after = perf_counter()
-    seconds, later = after - before, list[float]()
-    with suppress(DivergedError):  # of a later step, which is reported in training
-        for event in islice(events, MOST_STEPS):
+    of_first, steps, evaluations = after - began, list[float](), list[float]()
+    with suppress(DivergedError):  # in a later step, which training reports
+        for event in events:
             before, after = after, perf_counter()
-            if isinstance(event, Step):
-                later.append(after - before)
-            if sum(later) >= MOST_SECONDS:
+            (steps if isinstance(event, Step) else evaluations).append(after - before)
+            if sum(steps) + sum(evaluations) >= LONG_ENOUGH:
                 break
-    return first.loss, median(later or [seconds])
+    evaluation = median(evaluations) if evaluations else None
+    return _Timing(first.loss, median(steps or [of_first]), evaluation)

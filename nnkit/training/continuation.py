@@ -65,14 +65,14 @@ def _begun_runs(directory: RunDirectory) -> Iterator[tuple[RunDirectory, str]]:
     """Yields the runs of the same name that have a checkpoint, and what `_common` is for each."""
     for path in sorted(directory.path.parent.iterdir()):
         if path.name.rpartition("-")[0] == directory.name:
-            run = _run(path)
-            with suppress(FileNotFoundError):
+            run = _directory(path)
+            with suppress(OSError):  # it has no checkpoint
                 yield run, _common(run, run.last.stat().st_mtime_ns)
 
 
-# A batch has many runs of one name, and looks at all of them before each.
+# A batch has many runs of one name, and looks at all others before it begins one.
 @lru_cache(maxsize=10_000)
-def _run(path: Path) -> RunDirectory:
+def _directory(path: Path) -> RunDirectory:
     return RunDirectory(path)
 
 

@@ -69,4 +69,4 @@ def test_without_a_server_workers_are_spawned(tmp_path: Path) -> None:
 def test_a_server_that_is_not_used_ends() -> None:
     with ForkServer() as unused:
         pass
-    assert unused.server.returncode == 0
+    assert unused.server.poll() is not None
