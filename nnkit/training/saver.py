@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -57,6 +58,10 @@ class Saver:
         self.last = checkpoint
         self.flush()
 
+    def save_diverged(self, checkpoint: Encodable) -> None:
+        """Writes the weights of a run that diverged, beside its checkpoints."""
+        self._write({self.directory.diverged: checkpoint.encode()})
+
     def flush(self) -> None:
         """Writes what was held back.
 
@@ -70,9 +75,13 @@ class Saver:
             contents[directory.best] = self.best.encode()
         if self.last is not self.best:
             contents[directory.last] = self.last.encode()
-        # A checkpoint relies on the metrics before it.
-        write_together(contents, after=(directory.metrics, directory.config, directory.path))
+        self._write(contents)
         if self.last is self.best:
             link_atomic(directory.best, directory.last)
         self.best = self.last = None
         self.written = perf_counter()
+
+    def _write(self, contents: Mapping[Path, bytes]) -> None:
+        """Writes checkpoints after what they rely on: the config, and the metrics until then."""
+        directory = self.directory
+        write_together(contents, after=(directory.config, directory.metrics, directory.path))

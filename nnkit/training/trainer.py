@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 from nnkit.data.batches import Batches
 from nnkit.errors import CheckpointError, DivergedError
-from nnkit.files import write_atomic
 from nnkit.inference.evaluation import evaluate
 from nnkit.inference.saving import Snapshot, copy_params, versions
 from nnkit.metrics import higher_is_better
@@ -162,7 +161,7 @@ class Trainer:
             self.outcome = yield from self._events(should_stop)
         except DivergedError as error:
             weights = self.directory.diverged
-            self.ranks.on_first(lambda: write_atomic(weights, self._snapshot().encode()))
+            self.ranks.on_first(lambda: self.saver.save_diverged(self._snapshot()))
             raise DivergedError(f"{error}\nlast weights saved to {weights}") from None
         finally:
             self.saver.flush()
