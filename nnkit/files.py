@@ -141,7 +141,7 @@ def sync(path: Path) -> None:
     Raises:
         OSError: the disk failed. The error has the file's name.
     """
-    with _named(path), suppress(FileNotFoundError), path.open("ab") as file:
+    with _named(path), suppress(FileNotFoundError), path.open("r+b") as file:
         os.fsync(file.fileno())
 
 
