@@ -28,6 +28,7 @@ from nnkit.data.sources.source import Source
 from nnkit.errors import DivergedError, GateError, NnkitError
 from nnkit.experiments.job import Ending, Job, OnEvaluation
 from nnkit.runs.directory import LockedError, RunDirectory
+from nnkit.startup import set_up_process
 from nnkit.task.config import config_from
 from nnkit.text import as_json
 from nnkit.training.identity import recorded_run_name
@@ -146,6 +147,7 @@ def run_job(job: Job, on_evaluation: OnEvaluation, stop: Event, data: LastDatase
 
 def main() -> None:
     """Reads jobs from standard input until its end, and writes what becomes of them."""
+    set_up_process()
     messages = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what anything prints must not be taken for a message
     stop, data = Event(), LastDataset()

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
+from nnkit.config.file_kinds import check_is_config
 from nnkit.config.load import IsValue, apply_override, load_document
 from nnkit.config.spec import Count, FilePath, Listed, OneOf, Spec
 from nnkit.config.validation import find_setting, located, validate
@@ -277,6 +278,7 @@ def config_in(document: Node) -> Config:
     Raises:
         ConfigError: the config is invalid; lists every problem with file, line and column.
     """
+    check_is_config(document)
     config = validate(Config, document)
     config._document = document
     return config.check()

@@ -18,6 +18,7 @@ from nnkit.errors import ConfigError, DivergedError, GateError, UsageError
 from nnkit.optim.lbfgs import LBFGS
 from nnkit.runs.directory import RunDirectory, list_runs
 from nnkit.task.config import Config
+from nnkit.training.continuation import nothing_to_resume
 from nnkit.training.listeners import Listener
 from nnkit.training.loop import Evaluation, Step
 from nnkit.training.summary import weights_sum
@@ -95,7 +96,8 @@ class Hears(Listener):
     """A listener that collects the messages before the first step."""
 
     def started(self, trainer: Trainer) -> None:
-        self.notices = list(trainer.notices)
+        more = nothing_to_resume(trainer) if trainer.has_nothing_to_resume else ()
+        self.notices = [*trainer.notices, *more]
 
 
 def told(config: Config, runs: Path) -> list[str]:
