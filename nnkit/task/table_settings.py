@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -106,7 +107,8 @@ def choose_settings(path: Path, options: TableOptions) -> TableSettings:
     if options.decimal is not None and options.decimal != ".":
         chosen.settings["decimal"] = options.decimal
     table = chosen.source().read_everything()
-    for choose in (_leave_out_rows, _choose_format, _leave_out_rows):
+    # A row of units hides the format of a column with few different numbers, and the other way.
+    for choose in (_leave_out_rows, _choose_format, _leave_out_rows, _choose_format):
         if not (choose is _choose_format and options.decimal) and choose(table, chosen):
             table = chosen.source().read_everything()
     label = _label(table, options.label)
@@ -135,17 +137,30 @@ def _choose_format(table: ParsedTable, chosen: TableSettings) -> bool:
     ]
     if not found:
         return False
-    marks = Counter((form.decimal, form.thousands) for _, form in found)
-    (decimal, thousands), _ = marks.most_common(1)[0]
-    units = tuple(dict.fromkeys(unit for _, form in found for unit in form.units))
-    for name, value in (("decimal", decimal), ("thousands", thousands), ("units", units)):
+    decimal = _most_common(form.decimal for _, form in found)
+    # Numbers below 1,000 have no thousands mark, whatever that of the others is.
+    thousands = _most_common(
+        form.thousands for _, form in found if form.decimal == decimal and form.thousands
+    )
+    units = (form.units for _, form in found)
+    everywhere = tuple(dict.fromkeys(chain(table.form.units, *units)))
+    for name, value in (("decimal", decimal), ("thousands", thousands), ("units", everywhere)):
         if value and value != getattr(table.form, name):
-            profile = next(p for p, form in found if getattr(form, name))
-            chosen.settings[name] = list(value) if name == "units" else value
-            chosen.reasons[name,] = (
-                f"column '{profile.name}' holds numbers such as '{profile.odd[0].text}'"
+            profile, form = next(
+                (profile, form)
+                for profile, form in found
+                if getattr(form, name) and getattr(form, name) != getattr(table.form, name)
             )
+            example = next(odd.text for odd in profile.odd if form.parse(odd.text) is not None)
+            chosen.settings[name] = list(value) if name == "units" else value
+            chosen.reasons[name,] = f"column '{profile.name}' holds numbers such as '{example}'"
     return True
+
+
+def _most_common(marks: Iterable[str | None]) -> str | None:
+    """The most common mark; None if there is none."""
+    counted = Counter(marks).most_common(1)
+    return counted[0][0] if counted else None
 
 
 def _leave_out_rows(table: ParsedTable, chosen: TableSettings) -> bool:

@@ -19,6 +19,8 @@ MOSTLY = 0.9  # share of numbers from which other cells are exceptions
 MOST_COUNTED = 1_000_000  # rows among which different numbers are counted
 IDENTIFIER = re.compile(r"(.*[_ .-])?(id|uuid|guid|key|index|idx|nr|no|number|row)", re.IGNORECASE)
 UNITS = ("%", "$", "€", "£", "¥")
+# Decimal and thousands marks that are tried.
+MARKS = ((".", None), (".", ","), (",", None), (",", "."), (".", " "))
 
 
 class Kind(StrEnum):
@@ -191,7 +193,8 @@ def other_format(texts: Iterable[str], form: NumberFormat) -> NumberFormat | Non
     before = sum(form.parse(text) is not None for text in texts)
     units = tuple(unit for unit in UNITS if any(unit in text for text in texts))
     best, most = None, before
-    for decimal, thousands in ((".", None), (".", ","), (",", None), (",", "."), (".", " ")):
+    now = (form.decimal, form.thousands)
+    for decimal, thousands in dict.fromkeys((now, *MARKS)):
         other = replace(form, decimal=decimal, thousands=thousands, units=units)
         count = sum(other.parse(text) is not None for text in texts)
         if count > most:
