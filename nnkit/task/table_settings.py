@@ -32,7 +32,7 @@ class TableOptions:
     """Settings of a table that the user gives; None for what is to be found out.
 
     Attributes:
-        label: the column to predict.
+        labels: the columns to predict; none for the last.
         task: `classification` or `regression`.
         delimiter: the delimiter.
         header: whether the first row names the columns.
@@ -40,7 +40,7 @@ class TableOptions:
         decimal: the decimal mark.
     """
 
-    label: str | None = None
+    labels: Sequence[str] = ()
     task: Literal["classification", "regression"] | None = None
     delimiter: str | None = None
     header: bool | None = None
@@ -111,20 +111,25 @@ def choose_settings(path: Path, options: TableOptions) -> TableSettings:
     for choose in (_leave_out_rows, _choose_format, _leave_out_rows, _choose_format):
         if not (choose is _choose_format and options.decimal) and choose(table, chosen):
             table = chosen.source().read_everything()
-    label = _label(table, options.label)
+    labels = [_label(table, name) for name in options.labels] or [len(table.names) - 1]
     profiles = {i: profile_column(table, i) for i in range(len(table.names))}
-    _choose_task(table, profiles[label], options.task, chosen)
+    if len(labels) == 1:
+        _choose_task(table, profiles[labels[0]], options.task, chosen)
+    else:
+        _choose_labels(table, [profiles[i] for i in labels], options.task, chosen)
     for i, profile in profiles.items():
-        if i != label:
+        if i not in labels:
             _choose_column(table, i, profile, chosen)
-    inputs = len(profiles) - 1 - len(chosen.settings.get("ignore", ()))
+    inputs = len(profiles) - len(labels) - len(chosen.settings.get("ignore", ()))
     if not inputs:
         raise UsageError(
-            f"{path}: no input column is left besides the label '{table.names[label]}'; "
+            f"{path}: no input column is left besides the label '{table.names[labels[0]]}'; "
             + "; ".join(chosen.remarks())
         )
     first = ("kind", "path", "label", "task")
-    chosen.settings = {name: chosen.settings[name] for name in first} | chosen.settings
+    chosen.settings = {
+        name: chosen.settings[name] for name in first if name in chosen.settings
+    } | chosen.settings
     return chosen
 
 
@@ -190,9 +195,7 @@ def _leave_out_rows(table: ParsedTable, chosen: TableSettings) -> bool:
     return len(chosen.settings.get("leave_out", ())) > before
 
 
-def _label(table: ParsedTable, wanted: str | None) -> int:
-    if wanted is None:
-        return len(table.names) - 1
+def _label(table: ParsedTable, wanted: str) -> int:
     name: str | int = wanted
     if wanted not in table.names and re.fullmatch(r"-?\d+", wanted):
         name = int(wanted)
@@ -233,6 +236,34 @@ def _choose_task(
             f"'{profile.examples[0]}'"
         )
     chosen.settings["task"] = task
+
+
+def _choose_labels(
+    table: ParsedTable,
+    profiles: Sequence[ColumnProfile],
+    wanted: Literal["classification", "regression"] | None,
+    chosen: TableSettings,
+) -> None:
+    """Sets several labels, which must be numbers."""
+    if wanted == "classification":
+        raise UsageError(
+            "--task classification: classes must be in one column; give one --label, or write yes "
+            "and no as 1 and 0 and leave out --task"
+        )
+    names = [profile.name for profile in profiles]
+    if len(set(names)) < len(names):
+        raise UsageError(f"--label: '{max(names, key=names.count)}' is given twice")
+    for profile in profiles:
+        if profile.kind is Kind.MIXED:
+            _exceptions_are_missing(table, profile, chosen)
+        elif profile.kind is not Kind.NUMBERS:
+            held = "the same value in every row" if profile.kind is Kind.CONSTANT else "no numbers"
+            example = f", such as '{profile.examples[0]}'" if profile.examples else ""
+            raise UsageError(
+                f"{table.path}: column '{profile.name}' holds {held}{example}; several labels must "
+                "be numbers, 1 and 0 for yes and no"
+            )
+    chosen.settings["label"] = [name if table.has_header else int(name) for name in names]
 
 
 def _choose_column(
