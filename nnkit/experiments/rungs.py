@@ -50,7 +50,7 @@ class Question:
 
 
 def question_of_table(path: Path, label: str | None, seed: int | None) -> Question:
-    """The question of a CSV file, split and preprocessed as a starter config does it.
+    """The question of a CSV file, preprocessed as by a starter config, with a validation set.
 
     Args:
         path: the file.

@@ -204,26 +204,33 @@ def _parts(dataset: Dataset) -> dict[str, Any]:
     samples = len(dataset.samples)
     classes = None if dataset.classes is None else len(dataset.classes)
     network = suitable_network(samples)
-    split = "{validation: 0.1, test: 0.2}  # for monitoring, and for the final evaluation"
-    regularization = network.regularization
-    if dataset.test is not None:
-        split = "{validation: 0.1}  # for monitoring; the test set is the data's own"
-    elif samples < FEWEST_TO_SPLIT:
-        split = "{validation: 0, test: 0}  # too few rows to hold out"
-        regularization = {k: v for k, v in regularization.items() if k != "early_stopping"}
     scaled = not (classes or _is_yes_or_no(dataset))
     loss = "squared_error" if scaled else "cross_entropy" if classes else "binary_cross_entropy"
     return {
-        "split": split,
+        "split": _split(dataset, network.validation),
         "target": "  target: standardize  # undone in predictions and metrics\n" if scaled else "",
         "task": _task(dataset),
         "hidden": network.hidden,
         "outputs": classes or int(dataset.samples.targets.shape[1]),
         "loss": loss,
         "optimizer": _flow(network.optimizer),
-        "regularization": _flow(regularization),
+        "regularization": _flow(network.regularization),
         "training": _flow(network.training),
     }
+
+
+def _split(dataset: Dataset, validation: float) -> str:
+    """The setting `split`, with a comment."""
+    if dataset.validation is not None:
+        validation = 0.1  # that is, all of the data's own set
+    few = "too few samples for a validation set"
+    if dataset.test is not None:
+        monitored = "for monitoring" if validation else few
+        return f"{{validation: {validation}}}  # {monitored}; the test set is the data's own"
+    if len(dataset.samples) < FEWEST_TO_SPLIT:
+        return "{validation: 0, test: 0}  # too few rows to hold out"
+    reason = "for monitoring, and for the final evaluation" if validation else few
+    return f"{{validation: {validation}, test: 0.2}}  # {reason}"
 
 
 def _task(dataset: Dataset) -> str:
