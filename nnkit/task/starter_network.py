@@ -39,7 +39,7 @@ def suitable_network(samples: int) -> StarterNetwork:
             hidden=64,
             validation=0,
             optimizer={"kind": "adam", "lr": 0.003, "schedule": "cosine"},
-            regularization={"l2": 0.02},
+            regularization={"l2": 0.01},
             training={"epochs": 200, "batch_size": 32},
         )
     if samples < MANY:

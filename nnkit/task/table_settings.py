@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
@@ -13,8 +13,15 @@ from typing import Any, Literal
 from nnkit.data.sources.csv import Csv
 from nnkit.data.tables.dates import DateOrder, default_parts
 from nnkit.data.tables.detection import detect_dialect
-from nnkit.data.tables.kinds import FEW_CATEGORIES, ColumnProfile, Kind, profile_column
+from nnkit.data.tables.kinds import (
+    FEW_CATEGORIES,
+    FEW_NUMBERS,
+    ColumnProfile,
+    Kind,
+    profile_column,
+)
 from nnkit.data.tables.labels import looks_like_classes
+from nnkit.data.tables.number_format import NumberFormat
 from nnkit.data.tables.objections import exceptions, how_many
 from nnkit.data.tables.parsed_table import ParsedTable
 from nnkit.data.tables.quoting import in_yaml
@@ -135,37 +142,63 @@ def choose_settings(path: Path, options: TableOptions) -> TableSettings:
 
 def _choose_format(table: ParsedTable, chosen: TableSettings) -> bool:
     """Sets the format by which most columns with exceptions are numbers; says whether it did."""
+    profiles = [profile_column(table, i) for i in range(len(table.names))]
     found = [
         (profile, profile.number_format)
-        for profile in (profile_column(table, i) for i in range(len(table.names)))
+        for profile in profiles
         if profile.kind is Kind.MIXED and profile.number_format is not None
     ]
     if not found:
         return False
-    decimal = _most_common(form.decimal for _, form in found)
-    # Numbers below 1,000 have no thousands mark, whatever that of the others is.
-    thousands = _most_common(
-        form.thousands for _, form in found if form.decimal == decimal and form.thousands
+    has_points = any(profile.kind is Kind.NUMBERS and not profile.whole for profile in profiles)
+    form = _common_format(
+        table.form,
+        [other for _, other in found],
+        [odd.text for profile, _ in found for odd in profile.odd],
+        prefer_comma=chosen.settings.get("delimiter") == ";" and not has_points,
     )
-    units = (form.units for _, form in found)
-    everywhere = tuple(dict.fromkeys(chain(table.form.units, *units)))
-    for name, value in (("decimal", decimal), ("thousands", thousands), ("units", everywhere)):
-        if value and value != getattr(table.form, name):
-            profile, form = next(
-                (profile, form)
-                for profile, form in found
-                if getattr(form, name) and getattr(form, name) != getattr(table.form, name)
-            )
-            example = next(odd.text for odd in profile.odd if form.parse(odd.text) is not None)
+    for name in ("decimal", "thousands", "units"):
+        value = getattr(form, name)
+        without = replace(form, **{name: getattr(table.form, name)})
+        needing = (
+            f"column '{profile.name}' holds numbers such as '{odd.text}'"
+            for profile, _ in found
+            for odd in profile.odd
+            if form.parse(odd.text) is not None and without.parse(odd.text) is None
+        )
+        if value != getattr(table.form, name) and (reason := next(needing, None)):
             chosen.settings[name] = list(value) if name == "units" else value
-            chosen.reasons[name,] = f"column '{profile.name}' holds numbers such as '{example}'"
+            chosen.reasons[name,] = reason
     return True
 
 
-def _most_common(marks: Iterable[str | None]) -> str | None:
-    """The most common mark; None if there is none."""
-    counted = Counter(marks).most_common(1)
-    return counted[0][0] if counted else None
+def _common_format(
+    usual: NumberFormat,
+    formats: Sequence[NumberFormat],
+    texts: Sequence[str],
+    *,
+    prefer_comma: bool,
+) -> NumberFormat:
+    """The format of all numbers of a table.
+
+    Args:
+        usual: the format in which some of them are not numbers.
+        formats: for each column of these, a format in which they are.
+        texts: some of these.
+        prefer_comma: whether a comma that could be either mark is that of decimals, as it is
+            where cells are separated by semicolons.
+    """
+    units = tuple(dict.fromkeys(chain(usual.units, *(form.units for form in formats))))
+    european = replace(usual, decimal=",", thousands=None, units=units)
+    if prefer_comma and all(european.parse(text) is not None for text in texts):
+        return european
+    decimal = Counter(form.decimal for form in formats).most_common(1)[0][0]
+    # Numbers below 1,000 have no thousands mark, whatever that of the others is.
+    thousands = Counter(
+        form.thousands for form in formats if form.decimal == decimal and form.thousands
+    ).most_common(1)
+    mark = thousands[0][0] if thousands else usual.thousands
+    return replace(usual, decimal=decimal, thousands=mark, units=units)
 
 
 def _leave_out_rows(table: ParsedTable, chosen: TableSettings) -> bool:
@@ -223,6 +256,12 @@ def _choose_task(
         raise UsageError(
             f"{table.path}: column '{name}' holds {what}, which cannot be predicted; choose "
             f"another one with --label: {', '.join(n for n in table.names if n != name)}"
+        )
+    if profile.kind is Kind.WORDS and profile.distinct > max(FEW_NUMBERS, profile.present / 2):
+        raise UsageError(
+            f"{table.path}: column '{name}' holds {how_many(profile)} in {profile.present:,} rows, "
+            "too few of each to be predicted; choose another one with --label: "
+            f"{', '.join(n for n in table.names if n != name)}"
         )
     chosen.settings["label"] = name if table.has_header else int(name)
     if profile.kind is Kind.MIXED:

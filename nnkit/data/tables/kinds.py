@@ -17,10 +17,15 @@ FEW_CATEGORIES = 50  # more different words, in most rows another one, identify 
 FEW_NUMBERS = 10  # a column of so few different cells may as well be words
 MOSTLY = 0.9  # share of numbers from which other cells are exceptions
 MOST_COUNTED = 1_000_000  # rows among which different numbers are counted
-IDENTIFIER = re.compile(r"(.*[_ .-])?(id|uuid|guid|key|index|idx|nr|no|number|row)", re.IGNORECASE)
+IDENTIFIER = re.compile(
+    r"(.*[_ .-])?(id|uuid|guid|key|index|idx|nr|no|number|row)|unnamed: \d+", re.IGNORECASE
+)  # pandas calls a column without a name `Unnamed: 0`
 UNITS = ("%", "$", "€", "£", "¥")
 # Decimal and thousands marks that are tried.
-MARKS = ((".", None), (".", ","), (",", None), (",", "."), (".", " "))
+MARKS = (
+    *((".", None), (".", ","), (",", None), (",", "."), (".", " "), (",", " "), (".", "'")),
+    (",", "'"),
+)
 
 
 class Kind(StrEnum):
@@ -52,7 +57,7 @@ class ColumnProfile:
         whole: whether all numbers are whole.
         examples: some of the words, in the order of the file.
         odd: texts between numbers.
-        counts_rows: whether the numbers count the rows.
+        counts_rows: whether the numbers count the rows, in any order.
         orders: the orders by which all words are dates.
         number_format: a format in which nearly all cells are numbers, if it is not that of the
             table.
@@ -127,9 +132,14 @@ def profile_column(table: ParsedTable, index: int) -> ColumnProfile:
     if column.numbers:
         plain = _with_numbers(plain, column)
     if column.numbers == present:
-        kind = Kind.CONSTANT if plain.low == plain.high else Kind.NUMBERS
-        return replace(plain, kind=kind, examples=())
+        constant = plain.low == plain.high and not _differ_exactly(column.words)
+        return replace(plain, kind=Kind.CONSTANT if constant else Kind.NUMBERS, examples=())
     return _with_words(plain, column, table.form)
+
+
+def _differ_exactly(words: Iterable[str]) -> bool:
+    """Whether whole numbers differ that float64 cannot tell apart, such as long codes."""
+    return len({int(word) for word in words if word.isdecimal()}) > 1
 
 
 def _with_numbers(profile: ColumnProfile, column: ParsedColumn) -> ColumnProfile:
@@ -150,8 +160,8 @@ def _with_numbers(profile: ColumnProfile, column: ParsedColumn) -> ColumnProfile
         high=float(np.nanmax(column.values)),
         whole=whole,
         counts_rows=whole
-        and len(found) == len(values) > FEW_NUMBERS
-        and bool((np.diff(found) == 1).all()),
+        and distinct == len(found) == len(values) > FEW_NUMBERS
+        and float(found.max() - found.min()) == len(found) - 1,
     )
 
 
