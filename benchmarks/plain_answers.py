@@ -14,7 +14,7 @@ import csv
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -44,7 +44,7 @@ class PlainTable:
         words: what an expert encodes as one-hot, (rows, any).
     """
 
-    columns: dict[str, Sequence[Any]]
+    columns: Mapping[str, Sequence[Any] | Array]
     labels: int
     numbers: Array
     words: Array

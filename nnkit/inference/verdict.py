@@ -51,8 +51,8 @@ def useless(
         remedy = "; try data.target: standardize"
     elif (layer := constant_layer(model, data)) is not None:
         remedy = (
-            f"; the output of {layer} is the same for every sample, so no gradient passes it: try a "
-            "smaller optimizer.lr, activation.hidden: leaky_relu, or another seed"
+            f"; the output of {layer} is the same for every sample, so no gradient passes it: try "
+            "a smaller optimizer.lr, activation.hidden: leaky_relu, or another seed"
         )
     described, value = _described(task, constant), _shown(name, reached)
     if reached == least:
@@ -94,7 +94,7 @@ class _ConstantSearch(Observer):
 
 def _is_constant(Y: Array) -> bool:
     """Whether all samples of a batch (..., N) are equal."""
-    return bool((Y == Y[..., :1]).all())
+    return bool((Y[..., :1] == Y).all())
 
 
 def _described(task: Task, constant: Array) -> str:

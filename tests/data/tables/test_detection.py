@@ -32,7 +32,7 @@ PLAIN = f"x,n,y\n{ROWS}"
         (f"sep=;\n{PLAIN}".replace(",", ";"), {"delimiter": ";", "skip_rows": 1}),
         (f"# exported by a device\n{PLAIN}", {"skip_rows": 1}),
         (f"All of it, by region\n\n{PLAIN}", {"skip_rows": 2}),
-        (f"Sales of all shops;;\n;;\n{PLAIN.replace(',', ';')}", {"delimiter": ";", "skip_rows": 2}),
+        (f"All shops;;\n;;\n{PLAIN.replace(',', ';')}", {"delimiter": ";", "skip_rows": 2}),
         (f"# x y, z\n{PLAIN}", {"skip_rows": 1}),
         (PLAIN.replace("x", "#x"), {}),
         (
