@@ -234,7 +234,7 @@ def _split(dataset: Dataset, validation: float) -> str:
 
 
 def _task(dataset: Dataset) -> str:
-    """What is to be predicted, in words."""
+    """Describes in words what is to be predicted."""
     if dataset.classes is not None:
         return f"{len(dataset.classes)} classes"
     outputs = int(dataset.samples.targets.shape[1])
