@@ -295,6 +295,11 @@ def _choose_labels(
     for profile in profiles:
         if profile.kind is Kind.MIXED:
             _exceptions_are_missing(table, profile, chosen)
+            if profile.name in chosen.settings.get("ignore", ()):
+                raise UsageError(
+                    f"{table.path}: column '{profile.name}': {exceptions(table, profile)}; it "
+                    "cannot be predicted before these cells are corrected"
+                )
         elif profile.kind is not Kind.NUMBERS:
             held = "the same value in every row" if profile.kind is Kind.CONSTANT else "no numbers"
             example = f", such as '{profile.examples[0]}'" if profile.examples else ""
@@ -323,7 +328,7 @@ def _choose_column(
         _choose_dates(table, index, profile, chosen)
     elif profile.kind is Kind.MIXED:
         _exceptions_are_missing(table, profile, chosen)
-    elif profile.kind is Kind.WORDS and profile.distinct > _most_categories(profile):
+    elif profile.kind is Kind.WORDS and _has_too_many_words(profile):
         reason = f"column '{name}' has {how_many(profile)} in {profile.present:,} rows"
         chosen.add("ignore", name, reason)
     elif profile.kind is Kind.WORDS and profile.numbers:
@@ -331,9 +336,11 @@ def _choose_column(
         chosen.add("words", name, reason)
 
 
-def _most_categories(profile: ColumnProfile) -> int:
-    """The most words that a column of categories may have."""
-    return min(MOST_CATEGORIES, max(FEW_CATEGORIES, profile.present // 3))
+def _has_too_many_words(profile: ColumnProfile) -> bool:
+    """Whether the words of a column are more than its rows can tell about."""
+    if profile.distinct == profile.present > FEW_NUMBERS:
+        return True
+    return profile.distinct > min(MOST_CATEGORIES, max(FEW_CATEGORIES, profile.present // 3))
 
 
 def _choose_dates(

@@ -79,14 +79,18 @@ def test_long_codes_are_told_apart(tmp_path: Path) -> None:
         (["a", "d"], None, "column 'd' holds the same value in every row; several labels must be"),
         (["a", "b"], "classification", "classes must be in one column"),
         (["a", "x"], None, "--label x"),
+        (["a", "e"], None, "column 'e': 20 of 40 cells are numbers, but line 3 holds 'x1'"),
     ],
 )
 def test_several_labels_must_be_numbers(
     labels: list[str], task: Any, message: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "t.csv"
-    rows = (f"{i}.5,{i % 2},{('red', 'blue')[i % 2]},7\n" for i in range(ROWS))
-    path.write_text("a,b,c,d\n" + "".join(rows))
+    rows = (
+        f"{i}.5,{i % 2},{('red', 'blue')[i % 2]},7,{'x' * (i % 2)}{i}{'.5' * (1 - i % 2)}\n"
+        for i in range(ROWS)
+    )
+    path.write_text("a,b,c,d,e\n" + "".join(rows))
     with pytest.raises(UsageError, match=message):
         choose_settings(path, TableOptions(labels=labels, task=task))
 
@@ -96,3 +100,8 @@ def test_a_label_that_is_another_word_in_most_rows_cannot_be_predicted(tmp_path:
     path.write_text("a,y\n" + "".join(f"{i}.5,name {i // 2 * 2}\n" for i in range(ROWS - 1)))
     with pytest.raises(UsageError, match="20 different words in 39 rows, too few of each"):
         choose_settings(path, TableOptions())
+
+
+def test_words_that_tell_the_rows_of_a_small_table_apart_are_left_out(tmp_path: Path) -> None:
+    columns = {"patient": [f"P{i:03d}" for i in range(ROWS)], "a": written("{t}.5")}
+    assert choose(tmp_path, columns).settings["ignore"] == ["patient"]
