@@ -79,7 +79,7 @@ def test_long_codes_are_told_apart(tmp_path: Path) -> None:
         (["a", "d"], None, "column 'd' holds the same value in every row; several labels must be"),
         (["a", "b"], "classification", "classes must be in one column"),
         (["a", "x"], None, "--label x"),
-        (["a", "e"], None, "column 'e': 20 of 40 cells are numbers, but line 3 holds 'x1'"),
+        (["a", "e"], None, "column 'e': 30 of 60 cells are numbers, but line 3 holds 'x1'"),
     ],
 )
 def test_several_labels_must_be_numbers(
@@ -88,7 +88,7 @@ def test_several_labels_must_be_numbers(
     path = tmp_path / "t.csv"
     rows = (
         f"{i}.5,{i % 2},{('red', 'blue')[i % 2]},7,{'x' * (i % 2)}{i}{'.5' * (1 - i % 2)}\n"
-        for i in range(ROWS)
+        for i in range(60)
     )
     path.write_text("a,b,c,d,e\n" + "".join(rows))
     with pytest.raises(UsageError, match=message):
