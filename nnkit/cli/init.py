@@ -45,9 +45,13 @@ def init(
         ),
     ] = None,
     label: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            "--label", metavar="COLUMN", help="The column to predict (default: the last)."
+            "--label",
+            metavar="COLUMN",
+            help="The column to predict (default: the last); repeatable for several numbers, or "
+            "several yes/no labels written as 1 and 0.",
+            show_default=False,
         ),
     ] = None,
     task: Annotated[
@@ -123,7 +127,7 @@ def init(
     if path.exists():
         raise UsageError(f"{path} already exists; choose another name with -o")
     options = TableOptions(
-        label=label,
+        labels=tuple(label or ()),
         task=None if task is None else task.value,
         delimiter=_character(delimiter),
         header=header,

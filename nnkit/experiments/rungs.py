@@ -50,7 +50,7 @@ class Question:
 
 
 def question_of_table(path: Path, label: str | None, seed: int | None) -> Question:
-    """The question of a CSV file, split and preprocessed as a starter config does it.
+    """The question of a CSV file, preprocessed as by a starter config, with a validation set.
 
     Args:
         path: the file.
@@ -61,7 +61,7 @@ def question_of_table(path: Path, label: str | None, seed: int | None) -> Questi
         DataError: the file is missing or not valid CSV, or has too few rows to hold out a test set.
         UsageError: there is no such column.
     """
-    source = choose_settings(path, TableOptions(label=label)).source()
+    source = choose_settings(path, TableOptions(labels=() if label is None else (label,))).source()
     try:
         dataset = source.load()
     except SettingError as error:

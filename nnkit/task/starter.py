@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from nnkit.data.dataset import Dataset
+from nnkit.data.dataset import Dataset, chunks
 from nnkit.data.sources.arrays import Npy, Npz, archive_names
 from nnkit.data.sources.image_folder import ImageFolder
 from nnkit.data.tables.column_report import ColumnReport
@@ -102,7 +102,10 @@ def _for_table(path: Path, options: TableOptions, place: str) -> Starter:
 
 def _taken_for(columns: Sequence[ColumnReport], dataset: Dataset) -> str:
     """A message on what the label was taken for, and how to change it."""
-    label = next(column.profile for column in columns if column.role == "label")
+    label, *others = (column.profile for column in columns if column.role == "label")
+    if others:
+        names = ", ".join(f"'{profile.name}'" for profile in (label, *others))
+        return f"labels {names}: taken as {_task(dataset)}"
     if dataset.classes is None:
         hint = "; --task classification predicts classes" if label.whole else ""
         return f"label '{label.name}': taken as a number{hint}"
@@ -201,25 +204,51 @@ def _parts(dataset: Dataset) -> dict[str, Any]:
     samples = len(dataset.samples)
     classes = None if dataset.classes is None else len(dataset.classes)
     network = suitable_network(samples)
-    split = "{validation: 0.1, test: 0.2}  # for monitoring, and for the final evaluation"
-    regularization = network.regularization
-    if dataset.test is not None:
-        split = "{validation: 0.1}  # for monitoring; the test set is the data's own"
-    elif samples < FEWEST_TO_SPLIT:
-        split = "{validation: 0, test: 0}  # too few rows to hold out"
-        regularization = {k: v for k, v in regularization.items() if k != "early_stopping"}
-    outputs = classes or int(dataset.samples.targets.shape[1])
+    scaled = not (classes or _is_yes_or_no(dataset))
+    loss = "squared_error" if scaled else "cross_entropy" if classes else "binary_cross_entropy"
     return {
-        "split": split,
-        "target": "" if classes else "  target: standardize  # undone in predictions and metrics\n",
-        "task": f"{classes} classes" if classes else "a number",
+        "split": _split(dataset, network.validation),
+        "target": "  target: standardize  # undone in predictions and metrics\n" if scaled else "",
+        "task": _task(dataset),
         "hidden": network.hidden,
-        "outputs": outputs,
-        "loss": "cross_entropy" if classes else "squared_error",
+        "outputs": classes or int(dataset.samples.targets.shape[1]),
+        "loss": loss,
         "optimizer": _flow(network.optimizer),
-        "regularization": _flow(regularization),
+        "regularization": _flow(network.regularization),
         "training": _flow(network.training),
     }
+
+
+def _split(dataset: Dataset, validation: float) -> str:
+    """The setting `split`, with a comment."""
+    if dataset.validation is not None:
+        validation = 0.1  # that is, all of the data's own set
+    few = "too few samples for a validation set"
+    if dataset.test is not None:
+        monitored = "for monitoring" if validation else few
+        return f"{{validation: {validation}}}  # {monitored}; the test set is the data's own"
+    if len(dataset.samples) < FEWEST_TO_SPLIT:
+        return "{validation: 0, test: 0}  # too few rows to hold out"
+    reason = "for monitoring, and for the final evaluation" if validation else few
+    return f"{{validation: {validation}, test: 0.2}}  # {reason}"
+
+
+def _task(dataset: Dataset) -> str:
+    """Describes in words what is to be predicted."""
+    if dataset.classes is not None:
+        return f"{len(dataset.classes)} classes"
+    outputs = int(dataset.samples.targets.shape[1])
+    if outputs == 1:
+        return "a number"
+    return f"{outputs} yes/no labels" if _is_yes_or_no(dataset) else f"{outputs} numbers"
+
+
+def _is_yes_or_no(dataset: Dataset) -> bool:
+    """Whether there are several targets, all of them 0 or 1."""
+    targets = dataset.samples.targets
+    if dataset.classes is not None or targets.shape[1] == 1:
+        return False
+    return all(bool(((part == 0) | (part == 1)).all()) for part in chunks(targets))
 
 
 def _source(settings: Mapping[str, Any], reasons: Mapping[tuple[str, ...], str]) -> str:

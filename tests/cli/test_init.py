@@ -89,6 +89,39 @@ def test_fitted_to_words_and_missing_values_it_trains(program: Program, tmp_path
     assert "accuracy" in answer.out
 
 
+@pytest.mark.parametrize(
+    ("labels", "said", "lines"),
+    [
+        (("x1", "x2"), "labels 'x1', 'x2': taken as 2 numbers", ["squared_error", "standardize"]),
+        (("yes", "no"), "labels 'yes', 'no': taken as 2 yes/no labels", ["binary_cross_entropy"]),
+    ],
+)
+def test_several_labels(
+    labels: tuple[str, str], said: str, lines: list[str], program: Program, tmp_path: Path
+) -> None:
+    rows = (f"{i * 37 % 101},{i * 13 % 7}.5,{i % 2},{i // 3 % 2}\n" for i in range(40))
+    (tmp_path / "t.csv").write_text("x1,x2,yes,no\n" + "".join(rows))
+    answer = program("init", "t.csv", "--label", labels[0], "--label", labels[1])
+    assert said in answer.err
+    text = (tmp_path / "t.yaml").read_text()
+    assert all(line in text for line in lines)
+    assert program("train", "t.yaml", "--set", "training.epochs=2", "--quiet").code == 0
+
+
+def test_few_rows_are_all_trained_on(program: Program, tmp_path: Path) -> None:
+    def text(rows: int) -> str:
+        table = "a,y\n" + "".join(f"{i * 37 % 101}.5,{i * 13 % 7}.25\n" for i in range(rows))
+        (tmp_path / "t.csv").write_text(table)
+        program("init", "t.csv", "-o", f"{rows}.yaml")
+        return (tmp_path / f"{rows}.yaml").read_text()
+
+    assert "split: {validation: 0, test: 0}" in text(12)
+    assert "split: {validation: 0, test: 0.2}" in text(100)
+    assert "early_stopping" not in text(100)
+    assert "split: {validation: 0.1, test: 0.2}" in text(600)
+    assert "early_stopping" in text(600)
+
+
 ROWS = 60
 MESSY = "\n".join(
     [

@@ -42,7 +42,7 @@ class NumberFormat:
         if self.thousands is None:
             return None
         mark = "[ \u00a0\u202f]" if self.thousands == " " else re.escape(self.thousands)
-        return re.compile(rf"[+-]?\d{{1,3}}(?:{mark}\d{{3}})+(?!\d)")
+        return re.compile(rf"[+-]?[1-9]\d{{0,2}}(?:{mark}\d{{3}})+(?!\d)")
 
     def parse(self, text: str) -> float | None:
         """Parses a stripped cell: a number, NaN for a missing value, or None for anything else.

@@ -21,14 +21,14 @@ class NumberSummary:
         low: the smallest number; NaN if there is none.
         high: the largest number.
         whole: whether those that were counted are whole numbers.
-        counts_up: whether each of those is 1 more than the one in the row before.
+        consecutive: whether those are consecutive whole numbers, one in each row, in any order.
     """
 
     distinct: int
     low: float
     high: float
     whole: bool
-    counts_up: bool
+    consecutive: bool
 
     @classmethod
     def of(cls, values: Array) -> NumberSummary:
@@ -36,13 +36,13 @@ class NumberSummary:
         counted = values[:MOST_COUNTED]
         found = sorted_numbers(counted)
         if not len(found):
-            return cls(0, np.nan, np.nan, whole=True, counts_up=False)
+            return cls(0, np.nan, np.nan, whole=True, consecutive=False)
         low, high = float(found[0]), float(found[-1])
         if len(values) > MOST_COUNTED:
             low, high = float(np.nanmin(values)), float(np.nanmax(values))
         whole = bool((found == np.rint(found)).all())
-        counts_up = whole and len(found) == len(counted) and bool((np.diff(counted) == 1).all())
-        return cls(count_distinct(found), low, high, whole, counts_up)
+        consecutive = whole and len(found) == len(counted) and bool((np.diff(found) == 1).all())
+        return cls(count_distinct(found), low, high, whole, consecutive)
 
 
 def sorted_numbers(values: Array) -> Array:

@@ -145,9 +145,10 @@ def header_looks_like_data(table: ParsedTable, profiles: Mapping[int, ColumnProf
         if profile.numbers == profile.present and profile.kind is not Kind.EMPTY
     ]
     names = table.header
-    if numeric:
-        return all(parse_number(names[i]) is not None for i in numeric)
-    return all(names[i] in table.columns[i].words for i in profiles)
+    wordy = [i for i, p in profiles.items() if p.kind is Kind.WORDS or not numeric]
+    return all(parse_number(names[i]) is not None for i in numeric) and all(
+        names[i] in table.columns[i].words for i in wordy
+    )
 
 
 def _columns(names: Sequence[str]) -> str:

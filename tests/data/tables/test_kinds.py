@@ -61,10 +61,24 @@ def test_the_kind_of_a_column(cells: list[str], kind: Kind, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
+    ("cells", "counts"),
+    [
+        ([str(i) for i in range(50)], True),
+        ([str(i * 37 % 50 + 1) for i in range(50)], True),  # shuffled
+        ([str(2 * i) for i in range(50)], False),
+        ([str(i % 49) for i in range(50)], False),
+        ([str(i) for i in range(5)], False),
+    ],
+)
+def test_what_counts_the_rows(cells: list[str], counts: bool, tmp_path: Path) -> None:
+    assert profile(tmp_path, cells).counts_rows is counts
+
+
+@pytest.mark.parametrize(
     ("name", "cells", "identifies"),
     [
         ("", [str(i) for i in range(50)], True),
-        ("Unnamed: 0", [str(i) for i in range(50)], False),
+        ("Unnamed: 0", [str(i) for i in range(50)], True),
         ("customer_id", [str(i * 7919 % 5003) for i in range(50)], True),
         ("width", [str(i * 7919 % 5003) for i in range(50)], False),
         ("year", [str(1960 + i) for i in range(50)], False),

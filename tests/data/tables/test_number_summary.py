@@ -14,10 +14,10 @@ from nnkit.data.tables.number_summary import NumberSummary
 @pytest.mark.parametrize(
     ("values", "summary"),
     [
-        ([2.5, nan, -1, 2.5], NumberSummary(2, -1, 2.5, whole=False, counts_up=False)),
-        ([3, 4, 5], NumberSummary(3, 3, 5, whole=True, counts_up=True)),
-        ([3, nan, 4], NumberSummary(2, 3, 4, whole=True, counts_up=False)),
-        ([5, 4, 3], NumberSummary(3, 3, 5, whole=True, counts_up=False)),
+        ([2.5, nan, -1, 2.5], NumberSummary(2, -1, 2.5, whole=False, consecutive=False)),
+        ([3, 4, 5], NumberSummary(3, 3, 5, whole=True, consecutive=True)),
+        ([3, nan, 4], NumberSummary(2, 3, 4, whole=True, consecutive=False)),
+        ([5, 4, 3], NumberSummary(3, 3, 5, whole=True, consecutive=True)),
     ],
 )
 def test_a_summary(values: list[float], summary: NumberSummary) -> None:
