@@ -12,7 +12,8 @@ import pytest
 import nnkit
 from nnkit.data.dataset import Column
 from nnkit.data.records import encoded, table_of
-from nnkit.data.sources.csv import Csv, DateColumn
+from nnkit.data.sources.csv import Csv
+from nnkit.data.tables.dates import DateColumn
 from nnkit.errors import DataError, UsageError
 from nnkit.task.config import config_from
 

@@ -5,14 +5,34 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
+
+from nnkit.config.spec import Listed, Spec
 
 Array = NDArray[Any]
 DateOrder = Literal["year_first", "day_first", "month_first"]
 DatePart = Literal["elapsed_days", "year", "month", "day", "weekday", "hour"]
+
+
+class DateColumn(Spec):
+    """The numbers that a column of dates becomes, one for each part.
+
+    `elapsed_days` counts from 1970-01-01, with the time of day as a fraction; `weekday` is 1 for
+    Monday to 7 for Sunday (ISO 8601); `hour` has minutes as a fraction.
+    """
+
+    shorthand: ClassVar[str | None] = "parts"
+    parts: Annotated[tuple[DatePart, ...], Listed, Field(min_length=1)] = Field(
+        description="The numbers, in order.", examples=[["elapsed_days", "month"]]
+    )
+    order: DateOrder = Field(
+        "year_first", description="Of day, month and year: 2024-03-01, 1.3.2024 or 3/1/2024."
+    )
+
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
