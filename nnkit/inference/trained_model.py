@@ -350,7 +350,11 @@ class TrainedModel:
                 raise UsageError(f"data in memory has no {split} set; all of it is evaluated")
             X, y = data
             classes = None if self.config.data.targets == "inputs" else self.classes
-            return self._other(samples_in_memory(self._checked(X), y, classes))
+            source = self.config.data.source
+            samples = samples_in_memory(
+                self._checked(X), y, classes, missing_target=source.on_missing_target
+            )
+            return self._other(samples)
         place = None if data is None else Path(data)
         dataset = None if place is None else self._moved_dataset(place)
         if place is not None and dataset is None:

@@ -71,8 +71,13 @@ class TableSettings:
         return Csv.model_validate(self.settings)
 
     def remarks(self) -> Iterator[str]:
-        """Yields the reasons as messages, each with its setting."""
+        """Yields the reasons as messages, each with its setting.
+
+        Rows that are left out are not among them: the loaded data set counts them.
+        """
         for key, reason in self.reasons.items():
+            if key == ("missing_target",):
+                continue
             value = self.settings[key[0]]
             shown = _shown([item for item in value if str(item) == key[1]] if key[1:] else value)
             yield f"{reason}: {key[0]}: {shown}"
@@ -112,6 +117,7 @@ def choose_settings(path: Path, options: TableOptions) -> TableSettings:
     label = _label(table, options.label)
     profiles = {i: profile_column(table, i) for i in range(len(table.names))}
     _choose_task(table, profiles[label], options.task, chosen)
+    _drop_unlabelled(table, label, profiles[label], chosen)
     for i, profile in profiles.items():
         if i != label:
             _choose_column(table, i, profile, chosen)
@@ -209,6 +215,11 @@ def _choose_task(
     chosen.settings["label"] = name if table.has_header else int(name)
     if profile.kind is Kind.MIXED:
         _exceptions_are_missing(table, profile, chosen)
+        if name in chosen.settings.get("ignore", ()):
+            raise UsageError(
+                f"{table.path}: column '{name}': {exceptions(table, profile)}; it cannot be "
+                "predicted before these cells are corrected"
+            )
         task = wanted or "regression"
     else:
         task = wanted or ("classification" if looks_like_classes(profile) else "regression")
@@ -218,6 +229,24 @@ def _choose_task(
             f"'{profile.examples[0]}'"
         )
     chosen.settings["task"] = task
+
+
+def _drop_unlabelled(
+    table: ParsedTable, label: int, profile: ColumnProfile, chosen: TableSettings
+) -> None:
+    """Leaves out the rows whose label is missing, or an exception that counts as missing."""
+    words = chosen.settings.get("also_missing", ())
+    odd = [odd for odd in profile.odd if odd.text in words]
+    count = profile.missing + sum(odd.count for odd in odd)
+    if count:
+        rows = [odd.row for odd in odd]
+        if (row := table.first_missing(label)) is not None:
+            rows.append(row)
+        chosen.settings["missing_target"] = "drop"
+        chosen.reasons["missing_target",] = (
+            f"{count:,} of {profile.rows:,} rows have no label '{profile.name}', the first in line "
+            f"{table.lines.of(min(rows))}"
+        )
 
 
 def _choose_column(

@@ -219,3 +219,22 @@ def test_two_files_of_arrays(program: Program, tmp_path: Path) -> None:
     np.save(tmp_path / "a-targets.npy", np.arange(40.0))
     assert program("init", "a-inputs.npy").code == 0
     assert program("train", "a-inputs.yaml", "--set", "training.epochs=1", "-q").code == 0
+
+
+def test_rows_without_a_label_are_left_out_and_counted(program: Program, tmp_path: Path) -> None:
+    lines = ["x,y", *(f"{i * 7 % 11}.5,{'' if i in (4, 9) else 'ab'[i % 2]}" for i in range(40))]
+    (tmp_path / "t.csv").write_text("\n".join(lines))
+    answer = program("init", "t.csv")
+    text = (tmp_path / "t.yaml").read_text(encoding="utf-8")
+    assert "# 2 of 40 rows have no label 'y', the first in line 6\n    missing_target: drop" in text
+    assert "# 38 rows, 1 input, to predict 2 classes." in text
+    said = "t.csv:6: the label 'y' is missing; left out 2 of 40 rows without one (missing_target"
+    for shown in (answer.err, program("data", "check", "t.yaml").err):
+        assert " ".join(shown.split()).count(said) == 1
+    trained = program("train", "t.yaml", "-q", "--set", "training={epochs: 1}")
+    assert said in " ".join(trained.err.split())
+    program("eval", "t", "--split", "train", "--predictions", "p.csv")
+    for row in (tmp_path / "p.csv").read_text().splitlines()[1:]:
+        _, number, line, target, *_ = row.split(",")
+        assert lines[int(line) - 1].endswith(f",{target}")
+        assert int(line) == int(number) + 1

@@ -138,7 +138,7 @@ def test_one_class_may_be_absent(model: nnkit.TrainedModel, tmp_path: Path) -> N
         (ROWS, "size,colour,other", "no column 'sold'; available: size, colour, other"),
         (ROWS, "size,shade,sold", "no column 'colour'"),
         ([("1", "green", "yes")], "size,colour,sold", "'green' is not among the known values"),
-        ([("1", "red", "")], "size,colour,sold", "the label 'sold' is missing"),
+        ([*ROWS, ("1", "red", "")], "size,colour,sold", "the label 'sold' is missing"),
     ],
 )  # fmt: skip
 def test_other_data_must_fit(

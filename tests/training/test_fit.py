@@ -99,3 +99,21 @@ def test_arrays_are_evaluated_on_an_archive(tmp_path: Path) -> None:
     model = nnkit.fit(X, classes, CONFIG, runs=tmp_path).load()
     np.savez(tmp_path / "t.npz", inputs=X, targets=classes)
     assert model.evaluate(data=tmp_path / "t.npz") == model.evaluate(data=(X, classes))
+
+
+def test_settings_of_the_source_that_apply_to_data_in_memory_are_kept(tmp_path: Path) -> None:
+    labels = [None if i == 3 else bool(label) for i, label in enumerate(Y)]
+    with pytest.raises(DataError, match="row 4 of y: the target is missing"):
+        nnkit.fit(X, labels, CONFIG, runs=tmp_path)
+    for source in (
+        {"kind": "memory", "missing_target": "drop"},
+        {"csv": {"path": "t.csv", "missing_target": "drop"}},
+    ):
+        config = {**CONFIG, "data": {"source": source}}
+        run = nnkit.fit(X, labels, config, runs=tmp_path, restart=True)
+        assert sum(run.summary["samples"].values()) == 39
+    with pytest.warns(UserWarning, match="left out 1 of 40 rows"):
+        assert run.load().evaluate(data=(X, labels))[0] == 39
+    wrong = {**CONFIG, "data": {"source": {"kind": "memory", "missing_target": "ignore"}}}
+    with pytest.raises(ConfigError, match=r"data\.source\.missing_target"):
+        nnkit.fit(X, labels, wrong, runs=tmp_path)

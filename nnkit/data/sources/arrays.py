@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 from nnkit.config.spec import PATH_SETTINGS, FilePath
 from nnkit.data.dataset import Array, Column, Dataset, Samples, check_pair, sample_weights
 from nnkit.data.idx import read_idx
+from nnkit.data.missing_targets import DESCRIPTION, MissingTargets, OnMissing
 from nnkit.data.npy import UNREADABLE, npy_header
 from nnkit.data.sources.source import Source, existing, renumbered, targets_of
 from nnkit.data.tables.conversion import UnknownWords
@@ -39,6 +40,8 @@ class _Arrays(Source):
         description="`digits` for grey images of digits in the form of MNIST's, light on black and "
         "centred: models then read the numbers in pictures.",
     )
+
+    missing_target: OnMissing = Field("error", description=DESCRIPTION)
 
     @property
     def has_digits(self) -> bool:
@@ -65,10 +68,12 @@ class _Arrays(Source):
 
     def load(self) -> Dataset:
         weights, test_weights = self.weight_names
-        samples, classes = self._samples(self.inputs, self.targets, weights)
+        samples, classes, missing = self._samples(self.inputs, self.targets, weights)
         if self.test_inputs is None or self.test_targets is None:
-            return Dataset(samples, classes=classes)
-        test, test_classes = self._samples(self.test_inputs, self.test_targets, test_weights)
+            return Dataset(samples, classes=classes, notices=missing.notices())
+        test, test_classes, test_missing = self._samples(
+            self.test_inputs, self.test_targets, test_weights
+        )
         shape, test_shape = samples.inputs.shape[1:], test.inputs.shape[1:]
         if test_shape != shape:
             raise DataError(
@@ -82,7 +87,8 @@ class _Arrays(Source):
                 f"{self.place(self.test_targets)}: contains {names[1]}, but {self.targets} "
                 f"{names[0]}"
             )
-        return Dataset(samples, test, classes)
+        notices = (*missing.notices(), *test_missing.notices())
+        return Dataset(samples, test, classes, notices=notices)
 
     def read_picture(self, path: Path, shape: tuple[int, ...]) -> Array:
         raise DataError(
@@ -112,25 +118,31 @@ class _Arrays(Source):
         unknown: UnknownWords = "error",
     ) -> Samples:
         if place.suffix.lower() == ".npz" and not isinstance(self, Npz):
-            return Npz(path=str(place)).read_labelled(
-                place, columns, label, classes, unknown=unknown
-            )
+            archive = Npz(path=str(place), missing_target=self.missing_target)
+            return archive.read_labelled(place, columns, label, classes, unknown=unknown)
         no_test = dict.fromkeys(type(self).model_fields.keys() & TEST_SET)
         source = self.moved(place).model_copy(update=no_test)
-        samples, names = source._samples(source.inputs, source.targets, source.weight_names[0])
+        weights = source.weight_names[0]
+        samples, names, missing = source._samples(source.inputs, source.targets, weights)
+        missing.warn()
         numbers = renumbered(np.asarray(samples.targets), names, classes, str(place))
         return replace(samples, targets=numbers)
 
     def _samples(
         self, inputs: str, targets: str, weights: str | None
-    ) -> tuple[Samples, tuple[str, ...] | None]:
+    ) -> tuple[Samples, tuple[str, ...] | None, MissingTargets]:
+        """The samples that have a target, the class names, and which samples have none."""
         X, labels = self.read(inputs), self.read(targets)
+        missing = MissingTargets.in_array(labels, self.place(targets))
+        missing.check(self.missing_target)
+        if missing.count:
+            labels = np.nan_to_num(labels, posinf=np.inf, neginf=-np.inf)  # NaN only
         check_pair(X, labels, self.place(inputs), self.place(targets))
         numbers, classes = targets_of(labels, self.place(targets))
         counts = None
         if weights is not None:
             counts = sample_weights(self.read(weights), len(X), self.place(weights))
-        return Samples(_with_channel(X), numbers, counts), classes
+        return missing.drop(Samples(_with_channel(X), numbers, counts)), classes, missing
 
 
 class _Weighted(_Arrays):

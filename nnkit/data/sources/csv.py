@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from nnkit.config.spec import FilePath, Listed
 from nnkit.data.dataset import Array, Column, Dataset, Samples
+from nnkit.data.missing_targets import DESCRIPTION, OnMissing
 from nnkit.data.sources.source import Source, TableRows, renumbered
 from nnkit.data.tables.column_report import ColumnReport, report_column
 from nnkit.data.tables.conversion import UnknownWords, numbers
@@ -27,8 +28,8 @@ from nnkit.data.tables.table_cache import cached_table
 from nnkit.data.tables.table_inputs import InputReader, input_columns
 from nnkit.data.tables.table_reader import column_names
 from nnkit.data.tables.table_targets import (
-    check_labels_present,
     label_notices,
+    missing_labels,
     real_targets,
     weight_column,
 )
@@ -95,6 +96,7 @@ class Csv(Source):
     words: Names = Field(
         (), description="Columns of words, even if they look like numbers, such as postcodes."
     )
+    missing_target: OnMissing = Field("error", description=DESCRIPTION)
     weights: str | int | None = Field(
         None, description="The column of sample weights, which must not be negative."
     )
@@ -138,16 +140,18 @@ class Csv(Source):
         profiles = {i: profile_column(table, i) for i in (*inputs, *roles.labels)}
         open_columns = {i: profiles[i] for i in inputs if self._is_open(names[i])}
         _check_inputs(table, open_columns)
-        check_labels_present(table, roles.labels)
+        missing = missing_labels(table, roles.labels)
+        missing.check(self.missing_target)
         targets, classes = self._targets(table, roles.labels, profiles)
         columns = tuple(input_columns(table, inputs, self.words, self.dates))
         samples = Samples(
             InputReader(columns, self.dates).values(table),
             targets,
-            None if roles.weights is None else weight_column(table, roles.weights),
+            None if roles.weights is None else weight_column(table, roles.weights, missing.absent),
             lines=table.lines.of_all(table.rows),
         )
         notices = [
+            *missing.notices(),
             *header_notice(table, profiles),
             *column_notices(table, list(open_columns.values())),
         ]
@@ -160,7 +164,11 @@ class Csv(Source):
                 is_decided=self.task is not None,
             )
         return Dataset(
-            samples, classes=classes, columns=columns, label=label, notices=tuple(notices)
+            missing.drop(samples),
+            classes=classes,
+            columns=columns,
+            label=label,
+            notices=tuple(notices),
         )
 
     def read_rows(
@@ -198,18 +206,21 @@ class Csv(Source):
             as_words=[] if classes is None else labels,
         )
         indices = [table.index(name) for name in labels]
-        check_labels_present(table, indices)
+        missing = missing_labels(table, indices)
+        missing.check(self.missing_target)
+        missing.warn()
         if classes is None:
             targets = real_targets(table, indices)
         else:
             found, names = class_labels(table, indices[0], least=1)
             targets = renumbered(found, spelled_as(names, classes), classes, str(place))
-        return Samples(
+        samples = Samples(
             reader.values(table),
             targets,
-            weight_column(table, table.index(weights[0])) if weights else None,
+            weight_column(table, table.index(weights[0]), missing.absent) if weights else None,
             lines=table.lines.of_all(table.rows),
         )
+        return missing.drop(samples)
 
     @property
     def _other_dialect(self) -> Dialect:

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from pydantic import Field
+
 from nnkit.data.dataset import Column, Dataset, Samples
+from nnkit.data.missing_targets import DESCRIPTION, OnMissing
 from nnkit.data.sources.arrays import Npz
 from nnkit.data.sources.csv import Csv
 from nnkit.data.sources.source import Source, TableRows
@@ -18,6 +21,7 @@ class Memory(Source):
     """Arrays or a table in memory, given to nnkit.fit in Python; they are not saved."""
 
     kind: Literal["memory"] = "memory"
+    missing_target: OnMissing = Field("error", description=DESCRIPTION)
 
     def load(self) -> Dataset:
         raise DataError(
@@ -41,5 +45,9 @@ class Memory(Source):
         *,
         unknown: UnknownWords = "error",
     ) -> Samples:
-        source: Source = Csv(path=str(place), label=label) if columns else Npz(path=str(place))
+        source: Source = (
+            Csv(path=str(place), label=label, missing_target=self.missing_target)
+            if columns
+            else Npz(path=str(place), missing_target=self.missing_target)
+        )
         return source.read_labelled(place, columns, label, classes, unknown=unknown)

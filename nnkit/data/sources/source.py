@@ -12,6 +12,7 @@ import numpy as np
 
 from nnkit.config.spec import PATH_SETTINGS, Component
 from nnkit.data.dataset import Array, Column, Dataset, Samples, class_targets
+from nnkit.data.missing_targets import OnMissing
 from nnkit.data.tables.column_report import ColumnReport
 from nnkit.data.tables.conversion import UnknownWords
 from nnkit.errors import DataError, UsageError
@@ -41,6 +42,12 @@ class Source(Component):
     def has_digits(self) -> bool:
         """Whether its samples are images of digits, so that models read numbers in pictures."""
         return False
+
+    @property
+    def on_missing_target(self) -> OnMissing:
+        """The treatment of samples without a target: the setting, for sources that have it."""
+        found: OnMissing = getattr(self, "missing_target", "error")
+        return found
 
     @abstractmethod
     def load(self) -> Dataset:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nnkit.data.dataset import Array
+from nnkit.data.missing_targets import MissingTargets
 from nnkit.data.tables.conversion import numbers
 from nnkit.data.tables.kinds import ColumnProfile
 from nnkit.data.tables.labels import MOST_CLASSES, merged_spellings
@@ -25,37 +26,36 @@ def real_targets(table: ParsedTable, labels: Sequence[int]) -> Array:
     return np.column_stack([numbers(table, label) for label in labels])
 
 
-def check_labels_present(table: ParsedTable, labels: Sequence[int]) -> None:
-    """Checks that every row has all labels.
-
-    Raises:
-        DataError: one is missing; the message gives its line.
-    """
-    for label in labels:
-        row = table.first_missing(label)
-        if row is not None:
-            raise DataError(
-                f"{table.place(row)}: the label '{table.names[label]}' is missing; "
-                "fill it in, or remove the row"
-            )
+def missing_labels(table: ParsedTable, labels: Sequence[int]) -> MissingTargets:
+    """Finds the rows that lack a label."""
+    each = np.stack([table.missing(label) for label in labels])  # (labels, n)
+    absent = np.asarray(each.any(axis=0))
+    row = int(absent.argmax())
+    name = table.names[labels[int(each[:, row].argmax())]]  # of the first missing label
+    return MissingTargets(absent, str(table.path), table.place(row), "row", f"label '{name}'")
 
 
-def weight_column(table: ParsedTable, index: int) -> Array:
+def weight_column(table: ParsedTable, index: int, absent: Array) -> Array:
     """The sample weights, (n,).
+
+    Args:
+        table: the table.
+        index: index of the column.
+        absent: the rows that are left out, whose weights may be missing, as a mask (n,).
 
     Raises:
         DataError: one is missing, negative or not a number, or all are 0.
     """
     weights = numbers(table, index)
     name = f"the weight '{table.names[index]}'"
-    missing = np.isnan(weights)
+    missing = np.isnan(weights) & ~absent
     if missing.any():
         row = int(np.argmax(missing))
         raise DataError(f"{table.place(row)}: {name} is missing; fill it in, or remove the row")
     if (weights < 0).any():
         row = int(np.argmax(weights < 0))
         raise DataError(f"{table.place(row)}: {name} is {weights[row]:g}; it must not be negative")
-    if not weights.any():
+    if not weights[~absent].any():
         raise DataError(f"{table.path}: {name} is 0 in every row, so there is nothing to learn")
     return weights
 

@@ -243,3 +243,27 @@ class TestLabelled:
         np.savez(tmp_path / "o.npz", inputs=np.ones((2, 2)), targets=targets)
         with pytest.raises(DataError, match=message):
             Npz(path="t.npz").read_labelled(tmp_path / "o.npz", (), "", ("0", "1"))
+
+
+def test_samples_without_a_target_are_an_error_or_dropped(tmp_path: Path) -> None:
+    y = np.array([0.5, np.nan, 1.5, np.nan])
+    np.savez(tmp_path / "t.npz", inputs=np.eye(4), targets=y)
+    path = str(tmp_path / "t.npz")
+    with pytest.raises(
+        DataError, match=r"'targets': sample 1 \(counted from 0\): the target is mis"
+    ):
+        Npz(path=path).load()
+    source = Npz(path=path, missing_target="drop")
+    dataset = source.load()
+    np.testing.assert_array_equal(dataset.samples.inputs, np.eye(4)[[0, 2]])
+    assert np.asarray(dataset.samples.targets).tolist() == [[0.5], [1.5]]
+    assert np.asarray(dataset.samples.origins).tolist() == [1, 3]
+    assert "left out 2 of 4 samples without one" in dataset.notices[0]
+    with pytest.warns(UserWarning, match="left out 2 of 4 samples"):
+        assert len(source.read_labelled(tmp_path / "t.npz", (), "", None)) == 2
+
+
+def test_an_infinite_target_is_not_a_missing_one(tmp_path: Path) -> None:
+    np.savez(tmp_path / "t.npz", inputs=np.eye(3), targets=[0.5, np.nan, np.inf])
+    with pytest.raises(DataError, match=r"infinity in sample 2 \(counted from 0\)"):
+        Npz(path=str(tmp_path / "t.npz"), missing_target="drop").load()

@@ -108,6 +108,49 @@ def test_the_same_table_written_in_other_ways(
         assert [column.name for column in dataset.columns] == ["x", "y"]
 
 
+UNLABELLED = "x,y,w\n1,a,1\n2,,\n\n3,b,2\n4,?,1\n5,a,3\n"
+
+
+def test_rows_without_a_label_are_an_error_that_counts_them(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        load(tmp_path, UNLABELLED, label="y")
+    assert str(caught.value).removeprefix(f"{tmp_path}/") == (
+        "table.csv:3: the label 'y' is missing, as in 1 other row; fill it in, or set "
+        "data.source.missing_target: drop to leave out such rows"
+    )
+
+
+@pytest.mark.parametrize("label", ["y", "x"])
+def test_rows_without_a_label_may_be_dropped(label: str, tmp_path: Path) -> None:
+    text = UNLABELLED if label == "y" else UNLABELLED.replace("2,,", ",b,").replace("4,?", "NA,a")
+    settings: dict[str, Any] = {"label": label, "weights": "w", "missing_target": "drop"}
+    dataset = load(tmp_path, text, **settings)
+    samples = dataset.samples
+    assert np.asarray(samples.origins).tolist() == [1, 3, 5]
+    assert np.asarray(samples.lines).tolist() == [2, 5, 7]
+    assert np.asarray(samples.weights).tolist() == [1, 2, 3]
+    assert np.asarray(samples.targets).tolist() == ([0, 1, 0] if label == "y" else [[1], [3], [5]])
+    assert dataset.notices[0].endswith("left out 2 of 5 rows without one (missing_target: drop)")
+    source = Csv(path=str(tmp_path / "table.csv"), **settings)
+    with pytest.warns(UserWarning, match=r":3: the label '.' is missing; left out 2 of 5 rows"):
+        again = source.read_labelled(
+            tmp_path / "table.csv", dataset.columns, label, dataset.classes
+        )
+    np.testing.assert_array_equal(again.inputs, samples.inputs)
+    np.testing.assert_array_equal(again.targets, samples.targets)
+    assert np.asarray(again.lines).tolist() == [2, 5, 7]
+
+
+def test_a_row_that_lacks_one_of_several_labels_has_none(tmp_path: Path) -> None:
+    text = "x,a,b\n1,1,2\n2,,3\n3,4,\n4,5,6\n"
+    dataset = load(tmp_path, text, label=("a", "b"), missing_target="drop")
+    assert np.asarray(dataset.samples.targets).tolist() == [[1, 2], [5, 6]]
+    with pytest.raises(DataError, match=r":3: the label 'a' is missing, as in 1 other row;"):
+        load(tmp_path, text, label=("a", "b"))
+    with pytest.raises(DataError, match="no row has a label 'b', so there is nothing to learn"):
+        load(tmp_path, "x,b\n1,\n2,NA\n", missing_target="drop")
+
+
 def test_quoted_cells_may_hold_delimiters_quotes_and_lines(tmp_path: Path) -> None:
     dataset = load(tmp_path, 'x,y\n1,"a, ""b"""\n2,"c\nd"\n')
     assert dataset.classes == ('a, "b"', "c\nd")
