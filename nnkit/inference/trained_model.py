@@ -388,7 +388,7 @@ class TrainedModel:
     def _moved_dataset(self, place: Path) -> Dataset | None:
         """The data that the model was trained on, if it is at this place now; else None."""
         try:
-            dataset = self.config.data.source.moved(place).load()
+            dataset = self.config.data.source.moved(place).load(unknown=self.preprocessor.unknown)
         except (DataError, SettingError, UsageError):
             return None
         return dataset if dataset.fingerprint() == self.info["data"] else None

@@ -238,3 +238,73 @@ def test_rows_without_a_label_are_left_out_and_counted(program: Program, tmp_pat
         _, number, line, target, *_ = row.split(",")
         assert lines[int(line) - 1].endswith(f",{target}")
         assert int(line) == int(number) + 1
+
+
+def test_the_test_set_may_be_another_table(program: Program, tmp_path: Path) -> None:
+    rows = [f"{'ab'[i % 2]},{i * 7 % 11}.5" for i in range(40)]
+    (tmp_path / "t.csv").write_text("\n".join(["y,x", *rows]))
+    (tmp_path / "u.csv").write_text("id,x,y\n1,2,a\n2,3,b\n3,4,\n4,5,a\n")
+    answer = program("init", "t.csv", "--label", "y", "--test", "u.csv")
+    assert answer.code == 0, answer.err
+    text = (tmp_path / "t.yaml").read_text(encoding="utf-8")
+    for line in (
+        "    path: t.csv\n    test: u.csv\n    label: y\n",
+        "    # 1 of 4 rows of u.csv have no label 'y'\n    missing_target: drop\n",
+        "  split: {validation: 0.1}  # for monitoring; the test set is the data's own\n",
+    ):
+        assert line in text
+    checked = program("data", "check", "t.yaml")
+    assert f"test       {tmp_path / 'u.csv'}\n" in checked.out
+    assert "u.csv:4: the label 'y' is missing; left out 1 of 4 rows" in " ".join(
+        checked.err.split()
+    )
+    assert program("train", "t.yaml", "-q", "--set", "training={epochs: 1}").code == 0
+    (tmp_path / "moved").mkdir()
+    for name in ("t.csv", "u.csv"):
+        (tmp_path / name).rename(tmp_path / "moved" / name)
+    found = program("eval", "t", "--data", "moved/t.csv", "--predictions", "p.csv", "--json").json
+    assert (found["split"], found["samples"]) == ("test", 3)
+    written = (tmp_path / "p.csv").read_text().splitlines()[1:]
+    assert [row.split(",")[1:3] for row in written] == [["1", "2"], ["2", "3"], ["4", "5"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (
+            ("--test", "t.csv"),
+            "--validation and --test are for tables, image folders and .npz",
+        ),
+        (("t.csv", "--test", "none.csv"), "none.csv: no such file"),
+        (
+            ("t.csv", "--validation", "u.csv"),
+            "u.csv: no column 'b'; available: a; without label",
+        ),
+    ],
+)
+def test_held_out_sets_that_do_not_fit_leave_no_config(
+    program: Program, tmp_path: Path, arguments: tuple[str, ...], error: str
+) -> None:
+    (tmp_path / "t.csv").write_text("a,b\n1,x\n2,y\n3,x\n")
+    (tmp_path / "u.csv").write_text("a\n1\n")
+    answer = program("init", *arguments)
+    assert answer.code in (2, 3)
+    assert answer.errors[0].startswith(error)
+    assert list(tmp_path.glob("*.yaml")) == []
+
+
+def test_held_out_sets_of_pictures_and_archives(program: Program, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        for place in ("pictures", "other"):
+            (tmp_path / place / name).mkdir(parents=True)
+            for i in range(20 if place == "pictures" else 3):
+                Image.new("L", (9, 9), i).save(tmp_path / place / name / f"{i}.png")
+    np.savez(tmp_path / "t.npz", X=np.eye(30), y=np.arange(30) % 2)
+    np.savez(tmp_path / "u.npz", X=np.ones((4, 30)), y=[0, 1, 0, 1])
+    for data, other, samples in (("pictures", "other", 6), ("t.npz", "u.npz", 4)):
+        options = ("--validation", other, "-o", "c.yaml")
+        assert program("init", data, *options).code == 0
+        checked = program("data", "check", "c.yaml", "--json").json
+        assert checked["sets"]["validation"]["samples"] == samples
+        assert checked["sets"]["test"]["samples"] > 0
+        (tmp_path / "c.yaml").unlink()

@@ -59,14 +59,14 @@ class _Arrays(Source):
         return None, None
 
     @abstractmethod
-    def read(self, name: str) -> Array:
+    def read_array(self, name: str) -> Array:
         """Reads the array with the name given in a setting."""
 
     def place(self, name: str) -> str:
         """The location of a named array, for messages."""
         return name
 
-    def load(self) -> Dataset:
+    def read(self) -> Dataset:
         weights, test_weights = self.weight_names
         samples, classes, missing = self._samples(self.inputs, self.targets, weights)
         if self.test_inputs is None or self.test_targets is None:
@@ -132,7 +132,7 @@ class _Arrays(Source):
         self, inputs: str, targets: str, weights: str | None
     ) -> tuple[Samples, tuple[str, ...] | None, MissingTargets]:
         """The samples that have a target, the class names, and which samples have none."""
-        X, labels = self.read(inputs), self.read(targets)
+        X, labels = self.read_array(inputs), self.read_array(targets)
         missing = MissingTargets.in_array(labels, self.place(targets))
         missing.check(self.missing_target)
         if missing.count:
@@ -141,7 +141,7 @@ class _Arrays(Source):
         numbers, classes = targets_of(labels, self.place(targets))
         counts = None
         if weights is not None:
-            counts = sample_weights(self.read(weights), len(X), self.place(weights))
+            counts = sample_weights(self.read_array(weights), len(X), self.place(weights))
         return missing.drop(Samples(_with_channel(X), numbers, counts)), classes, missing
 
 
@@ -171,7 +171,7 @@ class Idx(_Arrays):
     test_inputs: FilePath | None = None
     test_targets: FilePath | None = None
 
-    def read(self, name: str) -> Array:
+    def read_array(self, name: str) -> Array:
         return read_idx(existing(name, "file"))
 
 
@@ -189,7 +189,7 @@ class Npy(_Weighted):
     weights: FilePath | None = Field(None, description="Sample weights, (n,).")
     test_weights: FilePath | None = Field(None, description="The same for the test set.")
 
-    def read(self, name: str) -> Array:
+    def read_array(self, name: str) -> Array:
         return read_npy(name)
 
 
@@ -201,8 +201,12 @@ class Npz(_Weighted):
     inputs: str = "inputs"
     targets: str = "targets"
     weights: str | None = Field(None, description="The array of sample weights, (n,).")
+    validation: FilePath | None = Field(
+        None, description="Another archive with a validation set, in arrays of the same names."
+    )
+    test: FilePath | None = Field(None, description="The same with a test set.")
 
-    def read(self, name: str) -> Array:
+    def read_array(self, name: str) -> Array:
         return read_npz(existing(self.path, "file"), name)
 
     def place(self, name: str) -> str:

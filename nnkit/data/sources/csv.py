@@ -18,11 +18,12 @@ from nnkit.data.tables.column_report import ColumnReport, report_column
 from nnkit.data.tables.conversion import UnknownWords, numbers
 from nnkit.data.tables.dates import DateColumn
 from nnkit.data.tables.dialect import Dialect
+from nnkit.data.tables.held_out_columns import compare_columns
 from nnkit.data.tables.kinds import ColumnProfile, has_infinity, profile_column
 from nnkit.data.tables.labels import class_labels, looks_like_classes, spelled_as
 from nnkit.data.tables.number_format import MISSING, NumberFormat
 from nnkit.data.tables.objections import column_notices, header_notice, objection
-from nnkit.data.tables.parsed_table import ParsedTable
+from nnkit.data.tables.parsed_table import ParsedTable, some
 from nnkit.data.tables.roles import ColumnName, Roles, assign_roles, setting_index
 from nnkit.data.tables.table_cache import cached_table
 from nnkit.data.tables.table_inputs import InputReader, input_columns
@@ -96,6 +97,11 @@ class Csv(Source):
     words: Names = Field(
         (), description="Columns of words, even if they look like numbers, such as postcodes."
     )
+    validation: FilePath | None = Field(
+        None,
+        description="Another file with a validation set; its columns are matched by name.",
+    )
+    test: FilePath | None = Field(None, description="The same with a test set.")
     missing_target: OnMissing = Field("error", description=DESCRIPTION)
     weights: str | int | None = Field(
         None, description="The column of sample weights, which must not be negative."
@@ -127,7 +133,7 @@ class Csv(Source):
         missing = tuple(dict.fromkeys(("", *self.missing, *self.also_missing)))
         return NumberFormat(missing, self.decimal, self.thousands, tuple(self.units))
 
-    def load(self) -> Dataset:
+    def read(self) -> Dataset:
         names, roles = self._columns()
         table = self._read(names, roles)
         inputs = [i for i in range(len(names)) if roles.of(i) == "input"]
@@ -196,6 +202,7 @@ class Csv(Source):
         else:
             # By name, if the checkpoint knows it, because the columns may be in another order.
             labels = [label if self.header and label else self.label]
+        _check_has_labels(place, self._other_dialect, labels)
         weights = [] if self.weights is None else [self.weights]
         reader = InputReader(columns, self.dates, unknown)
         table = reader.read(
@@ -230,6 +237,15 @@ class Csv(Source):
     def column_report(self) -> tuple[ColumnReport, ...]:
         names, roles = self._columns()
         table = self._read(names, roles, everything=True)
+        wordy = [
+            i
+            for i, column in table.columns.items()
+            if names[i] in self.words or (column.odd and names[i] not in self.dates)
+        ]
+        others = {
+            name: compare_columns(table, place, self._other_dialect, wordy)
+            for name, place in self.held_out.items()
+        }
         return tuple(
             report_column(
                 table,
@@ -239,6 +255,7 @@ class Csv(Source):
                 is_words=name in self.words,
                 date_parts=self.dates[name].parts if name in self.dates else (),
                 classes=self._is_classification(table, i) if i in roles.labels else False,
+                held_out={set_name: columns[i] for set_name, columns in others.items()},
             )
             for i, name in enumerate(names)
         )
@@ -308,3 +325,18 @@ def _check_inputs(table: ParsedTable, profiles: Mapping[int, ColumnProfile]) -> 
     objections = (objection(table, profile) for profile in profiles.values())
     if found := [text for text in objections if text is not None]:
         raise SettingError(("data", "source"), "\n".join(found), exit_code=3)
+
+
+def _check_has_labels(path: Path, dialect: Dialect, labels: Sequence[ColumnName]) -> None:
+    """Checks that another table has the columns of labels.
+
+    Raises:
+        DataError: one is missing, as in tables for which only the author knows the labels.
+    """
+    names = column_names(path, dialect)
+    for label in labels:
+        if isinstance(label, str) and label not in names:
+            raise DataError(
+                f"{path}: no column '{label}'; available: {some(names)}; without labels, rows can "
+                "be predicted, but not evaluated"
+            )

@@ -23,7 +23,7 @@ class Memory(Source):
     kind: Literal["memory"] = "memory"
     missing_target: OnMissing = Field("error", description=DESCRIPTION)
 
-    def load(self) -> Dataset:
+    def read(self) -> Dataset:
         raise DataError(
             "this data was in memory: call nnkit.fit to train on it, and to evaluate give other "
             "data: --data FILE, or data= in Python"

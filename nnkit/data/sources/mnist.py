@@ -56,7 +56,7 @@ class Mnist(Source):
         pair = Idx(inputs=str(place / images), targets=str(place / labels))
         return pair.read_labelled(place, columns, label, classes)
 
-    def load(self) -> Dataset:
+    def read(self) -> Dataset:
         folder = find_mnist()
         if folder is None:
             looked = ", ".join(str(place) for place in places())

@@ -37,7 +37,7 @@ class Shards(Source):
     )
     weights: str | None = Field(None, description="Parquet: the column of sample weights.")
 
-    def load(self) -> Dataset:
+    def read(self) -> Dataset:
         # Imported here, because the commands that only read a config do not need it.
         from nnkit.data.sharding.folder import check_alike, dataset, open_shards
 

@@ -13,7 +13,7 @@ import pytest
 from nnkit.data.dataset import Array, Dataset
 from nnkit.data.sources.arrays import Idx, Npy, Npz
 from nnkit.data.sources.mnist import Mnist
-from nnkit.errors import ConfigError, DataError, UsageError
+from nnkit.errors import ConfigError, DataError, SettingError, UsageError
 from tests.data.files import write_npy
 from tests.data.small import DATA, small_config
 
@@ -267,3 +267,22 @@ def test_an_infinite_target_is_not_a_missing_one(tmp_path: Path) -> None:
     np.savez(tmp_path / "t.npz", inputs=np.eye(3), targets=[0.5, np.nan, np.inf])
     with pytest.raises(DataError, match=r"infinity in sample 2 \(counted from 0\)"):
         Npz(path=str(tmp_path / "t.npz"), missing_target="drop").load()
+
+
+def test_the_test_set_of_an_archive_may_be_another_one(tmp_path: Path) -> None:
+    np.savez(tmp_path / "t.npz", inputs=np.eye(3), targets=[0, 1, 1])
+    np.savez(tmp_path / "u.npz", inputs=np.ones((2, 3)), targets=[1, 0], more=[1])
+    np.savez(tmp_path / "v.npz", inputs=np.ones((2, 4)), targets=[1, 0])
+    archive = Npz(path=str(tmp_path / "t.npz"), test=str(tmp_path / "u.npz"))
+    dataset = archive.load()
+    assert dataset.test is not None
+    assert np.asarray(dataset.test.targets).tolist() == [1, 0]
+    for other, message in (
+        (
+            {"test": str(tmp_path / "v.npz")},
+            r"v.npz: samples of shape \(4,\), but training samples",
+        ),
+        ({"test_inputs": "inputs", "test_targets": "targets"}, "the data has its own test set"),
+    ):
+        with pytest.raises(SettingError, match=message):
+            archive.model_copy(update=other).load()

@@ -11,7 +11,7 @@ import pytest
 import nnkit
 from nnkit.data.dataset import Column, Dataset
 from nnkit.data.sources.csv import Csv
-from nnkit.errors import DataError
+from nnkit.errors import DataError, SettingError
 from tests.data.small import DATA, small_config
 
 MIXED = """\
@@ -149,6 +149,82 @@ def test_a_row_that_lacks_one_of_several_labels_has_none(tmp_path: Path) -> None
         load(tmp_path, text, label=("a", "b"))
     with pytest.raises(DataError, match="no row has a label 'b', so there is nothing to learn"):
         load(tmp_path, "x,b\n1,\n2,NA\n", missing_target="drop")
+
+
+HELD_OUT = "kind,note,width,length,colour\ncat,a,2,1,red\n\ndog,b,3,2.5,blue\n"
+
+
+def test_held_out_sets_may_be_in_files_of_their_own(tmp_path: Path) -> None:
+    for name in ("validation", "test"):
+        (tmp_path / f"{name}.csv").write_text(HELD_OUT)
+    alone = load(tmp_path, MIXED)
+    dataset = load(tmp_path, MIXED, test=str(tmp_path / "test.csv"))
+    assert (dataset.columns, dataset.classes) == (alone.columns, alone.classes)
+    assert dataset.validation is None
+    assert dataset.test is not None
+    np.testing.assert_array_equal(dataset.test.inputs, [[1, 1, 2], [2.5, 0, 3]])
+    assert np.asarray(dataset.test.targets).tolist() == [0, 1]
+    assert np.asarray(dataset.test.lines).tolist() == [2, 4]
+    assert dataset.fingerprint() != alone.fingerprint()
+    both = load(
+        tmp_path,
+        MIXED,
+        test=str(tmp_path / "test.csv"),
+        validation=str(tmp_path / "validation.csv"),
+    )
+    assert both.validation is not None
+    assert len(both.validation) == 2
+    assert {file.name for file in Csv(path="t.csv", test="u.csv").files()} == {"t.csv", "u.csv"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("kind,width,length\ncat,2,1\n", "no column 'colour'; available: kind, width, length"),
+        (
+            "width,length,colour\n2,1,red\n",
+            "no column 'kind'; available: width, length, colour; wi",
+        ),
+        ("kind,width,length,colour\nfox,2,1,red\n", "this model does not know the class fox"),
+        ("kind,width,length,colour\n,2,1,red\n", "no row has a label 'kind'"),
+        ("kind,width,length,colour\ncat,2,1,red\ncat,big,1,red\n", ":3: column 'width': 'big' is "),
+        ("kind,width,length,colour\ncat,2,1,green\n", ":2: column 'colour': 'green' is not among"),
+        (None, "no such file"),
+    ],
+)
+def test_a_held_out_set_that_does_not_fit_is_an_error_of_its_setting(
+    tmp_path: Path, text: str | None, message: str
+) -> None:
+    if text is not None:
+        (tmp_path / "test.csv").write_text(text)
+    with pytest.raises(SettingError) as caught:
+        load(tmp_path, MIXED, test=str(tmp_path / "test.csv"))
+    assert caught.value.path == ("data", "source", "test")
+    assert caught.value.exit_code == 3
+    assert message in str(caught.value)
+
+
+def test_unknown_words_of_a_held_out_set_may_be_ignored(tmp_path: Path) -> None:
+    (tmp_path / "test.csv").write_text(HELD_OUT.replace("red", "green"))
+    load(tmp_path, MIXED)
+    source = Csv(path=str(tmp_path / "table.csv"), test=str(tmp_path / "test.csv"))
+    dataset = source.load(unknown="ignore")
+    assert dataset.test is not None
+    assert np.asarray(dataset.test.inputs)[:, 1].tolist() == [-1, 0]
+    (notice,) = dataset.notices
+    assert "test.csv:2: column 'colour': 'green' is not among the known values" in notice
+    report = {column.profile.name: column.held_out["test"] for column in source.column_report()}
+    assert (report["colour"].unknown, report["colour"].rows) == (("green",), 2)
+    assert (report["width"].unknown, report["width"].found) == ((), True)
+
+
+def test_the_lines_to_leave_out_are_those_of_the_training_table(tmp_path: Path) -> None:
+    (tmp_path / "test.csv").write_text("x,y\n1,a\n2,b\n")
+    dataset = load(
+        tmp_path, "x,y\ncm,\n3,a\n4,b\n", leave_out=(2,), test=str(tmp_path / "test.csv")
+    )
+    assert dataset.test is not None
+    assert np.asarray(dataset.test.inputs).tolist() == [[1], [2]]
 
 
 def test_quoted_cells_may_hold_delimiters_quotes_and_lines(tmp_path: Path) -> None:
