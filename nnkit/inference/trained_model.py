@@ -356,14 +356,17 @@ class TrainedModel:
             )
             return self._other(samples)
         place = None if data is None else Path(data)
-        dataset = None if place is None else self._moved_dataset(place)
-        if place is not None and dataset is None:
-            if split is not None:
-                raise UsageError(
-                    f"{place} is not the data that this model was trained on, so it has no {split} "
-                    "set; all of it is evaluated without --split"
-                )
-            return self._other(self._read_other(place))
+        dataset = None
+        if place is not None:
+            found = self._data_at(place)
+            if isinstance(found, Samples):
+                if split is not None:
+                    raise UsageError(
+                        f"{place} is not the data that this model was trained on, so it has no "
+                        f"{split} set; all of it is evaluated without --split"
+                    )
+                return self._other(found)
+            dataset = found
         split = "test" if split is None else split
         with self.config.locating():
             task = load_task(self.config, dataset)
@@ -385,18 +388,32 @@ class TrainedModel:
             threshold=self.threshold,
         )
 
-    def _moved_dataset(self, place: Path) -> Dataset | None:
-        """The data that the model was trained on, if it is at this place now; else None."""
+    def _data_at(self, place: Path) -> Dataset | Samples:
+        """The data that the model was trained on, if it is at this place now; else other samples.
+
+        A single set is read once, as other data, because that is the same if it is the model's own.
+        """
+        source, unknown = self.config.data.source, self.preprocessor.unknown
+        samples = None
+        if self.config.data.targets == "labels" and source.is_single_set(place):
+            samples = self._read_other(place)
         try:
-            dataset = self.config.data.source.moved(place).load(unknown=self.preprocessor.unknown)
+            moved = source.moved(place)
+            dataset = moved.read() if samples is None else self._dataset_of(samples)
+            dataset = moved.with_held_out(dataset, unknown=unknown)
         except (DataError, SettingError, UsageError):
-            return None
-        return dataset if dataset.fingerprint() == self.info["data"] else None
+            dataset = None
+        if dataset is not None and dataset.fingerprint() == self.info["data"]:
+            return dataset
+        return self._read_other(place) if samples is None else samples
+
+    def _dataset_of(self, samples: Samples) -> Dataset:
+        label = self.info.get("label", "")
+        return Dataset(samples, classes=self.classes, columns=self.columns, label=label)
 
     def _other(self, samples: Samples) -> tuple[Task, Samples, None]:
         """Other labelled samples; class weights that balance the classes are those of them."""
-        label = self.info.get("label", "")
-        dataset = Dataset(samples, classes=self.classes, columns=self.columns, label=label)
+        dataset = self._dataset_of(samples)
         task = Task(self.config, dataset, {"train": samples}, self.preprocessor)
         return self._fitted(task), samples, None
 

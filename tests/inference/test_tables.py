@@ -14,6 +14,8 @@ from nnkit.data.dataset import Column
 from nnkit.data.records import encoded, table_of
 from nnkit.data.sources.csv import Csv
 from nnkit.data.tables.dates import DateColumn
+from nnkit.data.tables.parsed_table import ParsedTable
+from nnkit.data.tables.table_reader import read_table
 from nnkit.errors import DataError, UsageError
 from nnkit.task.config import config_from
 
@@ -122,6 +124,23 @@ def test_other_data_is_evaluated_as_a_whole(model: nnkit.TrainedModel, tmp_path:
     assert model.evaluate(data=path)[1]["accuracy"] == np.mean(right)
     with pytest.raises(UsageError, match="not the data that this model was trained on"):
         model.report("train", path)
+
+
+def test_other_data_is_parsed_once(
+    model: nnkit.TrainedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[Path] = []
+
+    def counted(path: Path, *arguments: Any, **options: Any) -> ParsedTable:
+        parsed.append(path)
+        return read_table(path, *arguments, **options)
+
+    monkeypatch.setattr("nnkit.data.tables.table_cache.read_table", counted)
+    for rows, split in ((ROWS[:7], None), (ROWS, "test")):
+        parsed.clear()
+        path = write_table(tmp_path / "other.csv", rows)
+        assert model.report(data=path).split == split
+        assert parsed == [path]
 
 
 def test_one_class_may_be_absent(model: nnkit.TrainedModel, tmp_path: Path) -> None:

@@ -90,6 +90,9 @@ class _Arrays(Source):
         notices = (*missing.notices(), *test_missing.notices())
         return Dataset(samples, test, classes, notices=notices)
 
+    def is_single_set(self, place: Path) -> bool:
+        return self.test_inputs is None
+
     def read_picture(self, path: Path, shape: tuple[int, ...]) -> Array:
         raise DataError(
             f"{path}: this model reads {self.tag()} data, not pictures; if its inputs are images "

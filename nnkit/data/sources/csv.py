@@ -234,6 +234,9 @@ class Csv(Source):
         """The dialect of other tables: the lines to leave out are those of this one."""
         return replace(self.dialect, leave_out=())
 
+    def is_single_set(self, place: Path) -> bool:
+        return not self.leave_out
+
     def column_report(self) -> tuple[ColumnReport, ...]:
         names, roles = self._columns()
         table = self._read(names, roles, everything=True)

@@ -106,6 +106,9 @@ class ImageFolder(Source):
             warnings.warn(notice, stacklevel=2)
         return self._read(root, found, classes)
 
+    def is_single_set(self, place: Path) -> bool:
+        return not (place / "train").is_dir()
+
     def _read(self, root: Path, found: _Found, classes: Sequence[str]) -> Samples:
         files = found.pictures
         if not files:

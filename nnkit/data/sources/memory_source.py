@@ -29,6 +29,9 @@ class Memory(Source):
             "data: --data FILE, or data= in Python"
         )
 
+    def is_single_set(self, place: Path) -> bool:
+        return False  # a file is never the data in memory
+
     def read_rows(
         self, path: Path, columns: Sequence[Column], *, unknown: UnknownWords = "error"
     ) -> TableRows:

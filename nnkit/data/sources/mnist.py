@@ -35,6 +35,9 @@ class Mnist(Source):
     def has_digits(self) -> bool:
         return True
 
+    def is_single_set(self, place: Path) -> bool:
+        return False
+
     def files(self) -> list[Path]:
         folder = find_mnist()
         return [] if folder is None else [folder / name for name in FILES]

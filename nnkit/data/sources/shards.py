@@ -51,6 +51,9 @@ class Shards(Source):
         check_alike([groups.shards[0], test_groups.shards[0]])
         return dataset(groups, test_groups, self.window)
 
+    def is_single_set(self, place: Path) -> bool:
+        return not (place / "train").is_dir()
+
     def read_rows(
         self, path: Path, columns: Sequence[Column], *, unknown: UnknownWords = "error"
     ) -> TableRows:

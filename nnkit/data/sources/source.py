@@ -75,7 +75,18 @@ class Source(Component):
             DataError: the data is missing, damaged or empty; the message gives the location.
             SettingError: a held-out set does not fit the data, or there are two.
         """
-        dataset = self.read()
+        return self.with_held_out(self.read(), unknown=unknown)
+
+    def with_held_out(self, dataset: Dataset, *, unknown: UnknownWords = "error") -> Dataset:
+        """Adds the held-out sets in files of their own to data that was read.
+
+        Args:
+            dataset: the data.
+            unknown: as for `read_rows`.
+
+        Raises:
+            SettingError: a set does not fit the data, or the data has such a set already.
+        """
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             sets = {
@@ -140,6 +151,14 @@ class Source(Component):
             if beside.exists() and not other.exists():
                 moved[name] = beside
         return self.model_copy(update={name: str(path) for name, path in moved.items()})
+
+    def is_single_set(self, place: Path) -> bool:
+        """Whether data at a place is one set, of which `read_labelled` reads the same as `read`.
+
+        Args:
+            place: a file or folder.
+        """
+        return True
 
     def read_picture(self, path: Path, shape: tuple[int, ...]) -> Array:
         """Reads a picture as a raw input (*shape), in the same way as the source's own pictures.
