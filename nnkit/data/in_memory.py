@@ -18,9 +18,10 @@ from nnkit.data.dataset import (
 )
 from nnkit.data.missing_targets import MissingTargets, OnMissing
 from nnkit.data.records import (
-    column_of,
+    USUAL,
+    Notation,
+    columns_of,
     encoded,
-    encoded_rows,
     is_frame,
     is_missing,
     is_table,
@@ -39,6 +40,7 @@ def dataset_in_memory(
     *,
     integers_are_classes: bool = True,
     missing_target: OnMissing = "error",
+    notation: Notation = USUAL,
 ) -> Dataset:
     """The data set of inputs and targets in memory.
 
@@ -50,6 +52,7 @@ def dataset_in_memory(
         weights: sample weights, (n,); None if all are equal.
         integers_are_classes: False if whole numbers are quantities.
         missing_target: what becomes of samples whose target is None or NaN.
+        notation: how a table writes dates and missing values.
 
     Raises:
         DataError: X and y do not fit together, or contain what nothing can be learned from.
@@ -58,8 +61,8 @@ def dataset_in_memory(
         X, y, label = _without_column(X, y)
     else:
         label = _label(y)
-    inputs, columns = _inputs(X)
-    cells, missing = _present_targets(y, len(inputs), missing_target)
+    inputs, columns = _inputs(X, notation)
+    cells, missing = _present_targets(y, len(inputs), missing_target, notation)
     targets, classes = _targets(cells, integers_are_classes=integers_are_classes)
     counts = None
     if weights is not None:
@@ -76,6 +79,7 @@ def samples_in_memory(
     classes: Sequence[str] | None,
     *,
     missing_target: OnMissing = "error",
+    notation: Notation = USUAL,
 ) -> Samples:
     """Samples to evaluate a model on.
 
@@ -84,11 +88,12 @@ def samples_in_memory(
         y: targets, as for `dataset_in_memory`.
         classes: the names of the classes that the model predicts; None for numbers.
         missing_target: as for `dataset_in_memory`, with a warning that counts them.
+        notation: as for `dataset_in_memory`.
 
     Raises:
         DataError: the targets do not fit, or contain a class that the model does not know.
     """
-    cells, missing = _present_targets(y, len(inputs), missing_target)
+    cells, missing = _present_targets(y, len(inputs), missing_target, notation)
     missing.warn()
     if classes is None:
         targets, _ = _targets(cells, integers_are_classes=False)
@@ -110,7 +115,7 @@ def _with_targets(
 
 
 def _present_targets(
-    y: Any, samples: int, missing_target: OnMissing
+    y: Any, samples: int, missing_target: OnMissing, notation: Notation
 ) -> tuple[Array, MissingTargets]:
     """The targets that are not missing, and which are.
 
@@ -125,8 +130,8 @@ def _present_targets(
     if not samples:
         raise DataError("X has no samples")
     rows = cells.reshape(samples, -1)
-    if cells.dtype == object:
-        absent = np.array([any(map(is_missing, row)) for row in rows.tolist()])
+    if cells.dtype.kind in "OU":
+        absent = np.array([any(map(notation.is_missing, row)) for row in rows.tolist()])
     else:
         gaps = np.isnan(rows) if cells.dtype.kind == "f" else np.zeros(rows.shape, dtype=bool)
         absent = np.asarray(gaps.any(axis=1))
@@ -139,12 +144,12 @@ def _present_targets(
     return present, missing
 
 
-def _inputs(X: Any) -> tuple[Array, tuple[Column, ...]]:
+def _inputs(X: Any, notation: Notation) -> tuple[Array, tuple[Column, ...]]:
     """Inputs (n, …), and the columns of a table."""
     if is_table(X):
         table = table_of(X)
-        columns = tuple(column_of(name, cells) for name, cells in table.items())
-        return encoded(table, columns), columns
+        columns = columns_of(table, notation)
+        return encoded(table, columns, notation), columns
     try:
         array = np.asarray(X)
     except ValueError:
@@ -154,8 +159,9 @@ def _inputs(X: Any) -> tuple[Array, tuple[Column, ...]]:
     cells = np.asarray(X, dtype=object)
     if cells.ndim != 2:
         raise DataError(f"X: values of type {array.dtype} and shape {cells.shape}, not a table")
-    columns = tuple(column_of(str(i), cells[:, i]) for i in range(cells.shape[1]))
-    return encoded_rows(cells, columns), columns
+    named = {str(i): cells[:, i] for i in range(cells.shape[1])}
+    columns = columns_of(named, notation)
+    return encoded(named, columns, notation), columns
 
 
 def _targets(cells: Array, *, integers_are_classes: bool) -> tuple[Array, tuple[str, ...] | None]:

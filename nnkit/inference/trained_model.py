@@ -199,14 +199,15 @@ class TrainedModel:
 
     def _raw(self, X: Any) -> Array:
         """Converts what users pass to raw inputs (n, *raw_shape); the values are not checked."""
+        notation = self.config.data.source.notation
         if self.columns and is_table(X):
-            return encoded(table_of(X), self.columns, unknown=self.preprocessor.unknown)
+            return encoded(table_of(X), self.columns, notation, unknown=self.preprocessor.unknown)
         try:
             array = np.asarray(X)
         except ValueError:
             raise DataError("the samples must all have the same shape") from None
         if self.columns and array.dtype.kind not in "buif":
-            return encoded_rows(X, self.columns, unknown=self.preprocessor.unknown)
+            return encoded_rows(X, self.columns, notation, unknown=self.preprocessor.unknown)
         if array.shape == self.raw_shape:
             array = array[None]
         if self.raw_shape[0] == 1 and array.shape[1:] == self.raw_shape[1:]:
@@ -352,7 +353,11 @@ class TrainedModel:
             classes = None if self.config.data.targets == "inputs" else self.classes
             source = self.config.data.source
             samples = samples_in_memory(
-                self._checked(X), y, classes, missing_target=source.on_missing_target
+                self._checked(X),
+                y,
+                classes,
+                missing_target=source.on_missing_target,
+                notation=source.notation,
             )
             return self._other(samples)
         place = None if data is None else Path(data)

@@ -11,6 +11,7 @@ from nnkit.config.load import override
 from nnkit.config.yaml import Mark, Node, node_of
 from nnkit.data.in_memory import dataset_in_memory
 from nnkit.data.sources.memory_source import Memory
+from nnkit.data.tables.number_format import MISSING
 from nnkit.runs.directory import DEFAULT_RUNS
 from nnkit.task.config import ConfigLike, config_in, document_of
 from nnkit.training.listeners import Listener
@@ -83,6 +84,7 @@ def fit(
             weights,
             integers_are_classes=classes,
             missing_target=source.missing_target,
+            notation=source.notation,
         ),
     )
 
@@ -97,4 +99,9 @@ def _source_in(config: Node) -> Node:
     if "kind" not in written.value and len(written.value) == 1:  # `csv: {path: …}`
         (written,) = written.value.values()
     kept = {name: node for name in SETTINGS if (node := written.child(name)) is not None}
+    if "missing" in kept and kept["missing"].plain() == list(MISSING):
+        del kept["missing"]  # the default for files, in which a missing value has to be a text
+    if (further := written.child("also_missing")) is not None:
+        known = kept["missing"].value if "missing" in kept else []
+        kept["missing"] = replace(further, value=[*known, *further.value])
     return replace(source, value={**source.value, **kept})

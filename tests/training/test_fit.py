@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import nnkit
@@ -117,3 +118,31 @@ def test_settings_of_the_source_that_apply_to_data_in_memory_are_kept(tmp_path: 
     wrong = {**CONFIG, "data": {"source": {"kind": "memory", "missing_target": "ignore"}}}
     with pytest.raises(ConfigError, match=r"data\.source\.missing_target"):
         nnkit.fit(X, labels, wrong, runs=tmp_path)
+
+
+def test_dates_and_missing_values_of_a_frame_are_those_of_the_file(tmp_path: Path) -> None:
+    rows = [
+        (f"2024-{i % 12 + 1:02}-{i % 27 + 1:02}", "-" if i % 9 == 4 else "ab"[i % 2], i % 3 > 0)
+        for i in range(60)
+    ]
+    lines = ["sold,kind,y", *(",".join(map(str, row)) for row in rows)]
+    (tmp_path / "t.csv").write_text("\n".join(lines))
+    source = {"kind": "csv", "path": str(tmp_path / "t.csv"), "dates": {"sold": ["month", "day"]}}
+    steps = ["impute", "standardize", {"one_hot": {"unknown": "ignore"}}]
+    config = {**CONFIG, "data": {"source": source, "preprocess": steps}}
+    of_file = nnkit.train(config, runs=tmp_path)
+
+    frame = pd.DataFrame(rows, columns=["sold", "kind", "y"])
+    dated = frame.assign(sold=pd.to_datetime(frame["sold"]), y=frame["y"].map(str))
+    model = of_file.load()
+    np.testing.assert_array_equal(
+        model.outputs(dated), model.outputs(model.read_table(tmp_path / "t.csv"))
+    )
+    said: dict[str, Any] = {**source, "missing": ["-"]}
+    in_memory = nnkit.fit(
+        dated, "y", {**config, "data": {**config["data"], "source": said}}, runs=tmp_path
+    )
+    assert in_memory.summary["weights_sha256"] == of_file.summary["weights_sha256"]
+    for other in (config, nnkit.load_config(config)):
+        words = nnkit.fit(dated, "y", other, runs=tmp_path).load().columns[-1]
+        assert words.categories == ("-", "a", "b")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from pydantic import Field, model_validator
 from nnkit.config.spec import FilePath, Listed
 from nnkit.data.dataset import Array, Column, Dataset, Samples
 from nnkit.data.missing_targets import DESCRIPTION, OnMissing
+from nnkit.data.records import Notation
 from nnkit.data.sources.source import Source, TableRows, renumbered
 from nnkit.data.tables.column_report import ColumnReport, report_column
 from nnkit.data.tables.conversion import UnknownWords, numbers
@@ -128,6 +130,10 @@ class Csv(Source):
         )
 
     @property
+    def notation(self) -> Notation:
+        return Notation(self.dates, self.number_format.missing_words)
+
+    @property
     def number_format(self) -> NumberFormat:
         """The notation of numbers and missing values."""
         missing = tuple(dict.fromkeys(("", *self.missing, *self.also_missing)))
@@ -150,6 +156,7 @@ class Csv(Source):
         missing.check(self.missing_target)
         targets, classes = self._targets(table, roles.labels, profiles)
         columns = tuple(input_columns(table, inputs, self.words, self.dates))
+        _check_names(columns)
         samples = Samples(
             InputReader(columns, self.dates).values(table),
             targets,
@@ -313,6 +320,20 @@ class Csv(Source):
         if self.task is None and (text := objection(table, profiles[labels[0]])) is not None:
             raise SettingError(("data", "source", "label"), text, exit_code=3)
         return class_labels(table, labels[0])
+
+
+def _check_names(columns: Sequence[Column]) -> None:
+    """Checks that no part of a date has the name of another input.
+
+    Raises:
+        SettingError: two inputs have one name.
+    """
+    names = Counter(column.name for column in columns)
+    if twice := [name for name, count in names.items() if count > 1]:
+        raise SettingError(
+            ("data", "source", "dates"),
+            f"two inputs would be named '{twice[0]}'; rename one",
+        )
 
 
 def _check_inputs(table: ParsedTable, profiles: Mapping[int, ColumnProfile]) -> None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from nnkit.config.spec import Listed
 from nnkit.data.dataset import Column, Dataset, Samples
 from nnkit.data.missing_targets import DESCRIPTION, OnMissing
+from nnkit.data.records import Notation
 from nnkit.data.sources.arrays import Npz
 from nnkit.data.sources.csv import Csv
 from nnkit.data.sources.source import Source, TableRows
 from nnkit.data.tables.conversion import UnknownWords
+from nnkit.data.tables.dates import DateColumn
 from nnkit.errors import DataError
 
 
@@ -21,7 +24,19 @@ class Memory(Source):
     """Arrays or a table in memory, given to nnkit.fit in Python; they are not saved."""
 
     kind: Literal["memory"] = "memory"
+    dates: dict[str, DateColumn] = Field(
+        default_factory=dict,
+        description="Columns of dates, with the numbers they become: "
+        "`{sold_on: [elapsed_days, month]}`.",
+    )
+    missing: Annotated[tuple[str, ...], Listed] = Field(
+        (), description="Texts that mean a missing value, besides None and NaN."
+    )
     missing_target: OnMissing = Field("error", description=DESCRIPTION)
+
+    @property
+    def notation(self) -> Notation:
+        return Notation(self.dates, frozenset(self.missing))
 
     def read(self) -> Dataset:
         raise DataError(
@@ -37,7 +52,7 @@ class Memory(Source):
     ) -> TableRows:
         if not columns:  # arrays
             return super().read_rows(path, columns)
-        return Csv(path=str(path)).read_rows(path, columns, unknown=unknown)
+        return Csv(path=str(path), dates=self.dates).read_rows(path, columns, unknown=unknown)
 
     def read_labelled(
         self,
@@ -49,7 +64,7 @@ class Memory(Source):
         unknown: UnknownWords = "error",
     ) -> Samples:
         source: Source = (
-            Csv(path=str(place), label=label, missing_target=self.missing_target)
+            Csv(path=str(place), label=label, dates=self.dates, missing_target=self.missing_target)
             if columns
             else Npz(path=str(place), missing_target=self.missing_target)
         )

@@ -14,6 +14,7 @@ import numpy as np
 from nnkit.config.spec import PATH_SETTINGS, Component
 from nnkit.data.dataset import Array, Column, Dataset, Samples, class_targets
 from nnkit.data.missing_targets import OnMissing
+from nnkit.data.records import Notation
 from nnkit.data.tables.column_report import ColumnReport
 from nnkit.data.tables.conversion import UnknownWords
 from nnkit.errors import DataError, SettingError, UsageError
@@ -50,6 +51,11 @@ class Source(Component):
         """The treatment of samples without a target: the setting, for sources that have it."""
         found: OnMissing = getattr(self, "missing_target", "error")
         return found
+
+    @property
+    def notation(self) -> Notation:
+        """The notation of tables in memory that are given to its models."""
+        return Notation()
 
     @property
     def held_out(self) -> dict[str, Path]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from nnkit.data.dataset import Array, Column
 from nnkit.data.tables.conversion import Errors, UnknownWords, date_parts, numbers, word_indices
-from nnkit.data.tables.dates import DateColumn, DatePart
+from nnkit.data.tables.dates import DateColumn, part_of
 from nnkit.data.tables.dialect import Dialect
 from nnkit.data.tables.number_format import NumberFormat
 from nnkit.data.tables.parsed_table import ParsedTable, column_index
@@ -85,7 +85,7 @@ class InputReader:
         wordy = {column_index(path, names, name) for name in as_words}
         needed = {column_index(path, names, name) for name in also}
         for column in self.columns:
-            name, part = self._origin(column.name)
+            name, part = part_of(column.name, self.dates)
             index = _index(path, names, name, has_header=dialect.header)
             needed.add(index)
             if part or column.categories:
@@ -113,7 +113,7 @@ class InputReader:
         inputs = np.empty((table.rows, len(self.columns)))
         known: dict[str, Array] = {}  # the parts of the dates in a column
         for i, column in enumerate(self.columns):
-            name, part = self._origin(column.name)
+            name, part = part_of(column.name, self.dates)
             index = _index(table.path, table.names, name, has_header=table.has_header)
             if part is not None:
                 date = self.dates[name]
@@ -127,14 +127,6 @@ class InputReader:
             else:
                 inputs[:, i] = numbers(table, index, errors)
         return inputs
-
-    def _origin(self, name: str) -> tuple[str, DatePart | None]:
-        """The column from which an input comes, and the part of its dates."""
-        for column, date in self.dates.items():
-            for part in date.parts:
-                if name == f"{column}.{part}":
-                    return column, part
-        return name, None
 
 
 def _index(path: Path, names: Sequence[str], name: str, *, has_header: bool) -> int:
