@@ -20,6 +20,7 @@ from nnkit.data.target_scaling import TargetScaler
 from nnkit.errors import DataError, SettingError, UsageError
 from nnkit.inference.evaluation import evaluate
 from nnkit.inference.report import Report, report_on
+from nnkit.inference.set_metrics import SetMetrics
 from nnkit.inference.verdict import useless
 from nnkit.metrics import chosen
 from nnkit.nn.activations import Function
@@ -292,9 +293,7 @@ class TrainedModel:
         outputs = self._computed(self._checked(X))
         return dict.fromkeys(np.flatnonzero(~np.isfinite(outputs).all(axis=1)).tolist(), OVERFLOW)
 
-    def evaluate(
-        self, split: str | None = None, data: EvaluationData = None
-    ) -> tuple[int, dict[str, float]]:
+    def evaluate(self, split: str | None = None, data: EvaluationData = None) -> SetMetrics:
         """Evaluates the model on one set of its data, or on other labelled data.
 
         Args:
@@ -303,18 +302,18 @@ class TrainedModel:
                 targets in memory, (X, y); also the place where the model's own data is now.
 
         Returns:
-            The number of samples, and the metrics that training computes.
+            The number of samples and the metrics that training computes, such as
+            `found["accuracy"]`.
 
         Raises:
             DataError: the data is missing, has changed, or does not fit the model.
             UsageError: there is no such set.
         """
-        task, samples, _ = self._data(split, data)
+        task, samples, name = self._data(split, data)
         prepared = self._prepared(task, samples)
         metrics = chosen(self.config.training.metrics, prepared.targets.kind)
-        return len(prepared), evaluate(
-            self.model, prepared, metrics, self._execution(len(prepared))
-        )
+        figures = evaluate(self.model, prepared, metrics, self._execution(len(prepared)))
+        return SetMetrics(name, len(prepared), figures)
 
     def report(self, split: str | None = None, data: EvaluationData = None) -> Report:
         """Evaluates the model with all metrics, per class, with confusions.

@@ -80,7 +80,7 @@ def test_the_number_of_no_word_is_refused(model: nnkit.TrainedModel, code: float
 def test_paths_may_be_text(model: nnkit.TrainedModel, tmp_path: Path) -> None:
     path = write_table(tmp_path / "t.csv")
     np.testing.assert_array_equal(model.read_table(str(path)), model.read_table(path))
-    assert model.evaluate(data=str(path))[0] == 4
+    assert model.evaluate(data=str(path)).samples == 4
 
 
 def test_shows_what_it_is(model: nnkit.TrainedModel) -> None:
@@ -121,7 +121,7 @@ def test_other_data_is_evaluated_as_a_whole(model: nnkit.TrainedModel, tmp_path:
     assert report.figures["accuracy"] == np.mean(right)
     assert report.lines is not None
     assert report.lines.tolist() == list(range(2, 9))
-    assert model.evaluate(data=path)[1]["accuracy"] == np.mean(right)
+    assert model.evaluate(data=path)["accuracy"] == np.mean(right)
     with pytest.raises(UsageError, match="not the data that this model was trained on"):
         model.report("train", path)
 

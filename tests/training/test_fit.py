@@ -91,7 +91,7 @@ def test_the_model_is_evaluated_on_other_data(tmp_path: Path) -> None:
         model.report("train", (iris(), iris()["species"]))
     in_memory = model.evaluate(data=(iris(), iris()["species"]))
     assert in_memory == model.evaluate(data=TABLES / "iris.csv")
-    assert in_memory[0] == 150
+    assert in_memory.samples == 150
     assert len(model.read_table(TABLES / "iris.csv")) == 150
 
 
@@ -114,7 +114,7 @@ def test_settings_of_the_source_that_apply_to_data_in_memory_are_kept(tmp_path: 
         run = nnkit.fit(X, labels, config, runs=tmp_path, restart=True)
         assert sum(run.summary["samples"].values()) == 39
     with pytest.warns(UserWarning, match="left out 1 of 40 rows"):
-        assert run.load().evaluate(data=(X, labels))[0] == 39
+        assert run.load().evaluate(data=(X, labels)).samples == 39
     wrong = {**CONFIG, "data": {"source": {"kind": "memory", "missing_target": "ignore"}}}
     with pytest.raises(ConfigError, match=r"data\.source\.missing_target"):
         nnkit.fit(X, labels, wrong, runs=tmp_path)
