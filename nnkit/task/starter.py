@@ -17,6 +17,7 @@ from nnkit.data.sources.arrays import Npy, Npz, archive_names
 from nnkit.data.sources.image_folder import ImageFolder
 from nnkit.data.sources.source import Source
 from nnkit.data.tables.column_report import ColumnReport
+from nnkit.data.tables.labels import could_be_classes
 from nnkit.data.tables.quoting import in_yaml
 from nnkit.errors import DataError, SettingError, UsageError
 from nnkit.task.starter_network import suitable_network
@@ -133,7 +134,8 @@ def _for_table(files: Mapping[str, Path], options: TableOptions, folder: Path) -
         steps=_flow(suitable_steps(dataset))[1:-1],
         **_parts(dataset),
     )
-    remarks = (*chosen.remarks(), _taken_for(columns, dataset), *dataset.notices)
+    taken = _taken_for(columns, dataset, is_decided=options.task is not None)
+    remarks = (*chosen.remarks(), taken, *dataset.notices)
     return Starter(text, columns, remarks)
 
 
@@ -149,14 +151,16 @@ def _drop_unlabelled(columns: Sequence[ColumnReport], chosen: TableSettings) -> 
             )
 
 
-def _taken_for(columns: Sequence[ColumnReport], dataset: Dataset) -> str:
-    """A message on what the label was taken for, and how to change it."""
+def _taken_for(columns: Sequence[ColumnReport], dataset: Dataset, *, is_decided: bool) -> str:
+    """A message on what the label was taken for, and how to change it if the user has not said."""
     label = next(column.profile for column in columns if column.role == "label")
     if dataset.classes is None:
-        hint = "; --task classification predicts classes" if label.whole else ""
+        doubtful = could_be_classes(label) and not is_decided
+        hint = "; --task classification predicts classes" if doubtful else ""
         return f"label '{label.name}': taken as a number{hint}"
     kind = "different whole numbers" if label.whole and not label.odd_cells else "different words"
-    hint = "; --task regression predicts a number" if label.numbers == label.present else ""
+    doubtful = label.numbers == label.present and not is_decided
+    hint = "; --task regression predicts a number" if doubtful else ""
     return (
         f"label '{label.name}' has {label.distinct:,} {kind}: taken as "
         f"{len(dataset.classes):,} classes{hint}"

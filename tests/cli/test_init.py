@@ -163,7 +163,8 @@ def test_what_the_user_says_goes_before_what_is_found_out(program: Program, tmp_
     [
         ([str(i % 3) for i in range(30)], "3 different whole numbers: taken as 3 classes; --task"),
         ([str(i) for i in range(15)], "label 'y': taken as a number; --task classification"),
-        ([f"{i % 2}.5" for i in range(30)], "label 'y': taken as a number"),
+        ([f"{i % 2}.5" for i in range(30)], "label 'y': taken as a number wrote"),
+        ([str(1000 * i) for i in range(15)], "label 'y': taken as a number wrote"),
         (["yes", "no"] * 10, "2 different words: taken as 2 classes"),
     ],
 )

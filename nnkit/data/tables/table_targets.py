@@ -10,7 +10,7 @@ from nnkit.data.dataset import Array
 from nnkit.data.missing_targets import MissingTargets
 from nnkit.data.tables.conversion import numbers
 from nnkit.data.tables.kinds import ColumnProfile
-from nnkit.data.tables.labels import MOST_CLASSES, merged_spellings
+from nnkit.data.tables.labels import could_be_classes, merged_spellings
 from nnkit.data.tables.parsed_table import ParsedTable
 from nnkit.errors import DataError
 
@@ -83,7 +83,7 @@ def label_notices(
     count = f"label '{profile.name}' has {profile.distinct} different whole numbers"
     if is_classification and profile.distinct > MANY_INTEGER_CLASSES:
         found.append(f"{count}: taken as classes; data.source.task: regression predicts a number")
-    if not is_classification and profile.distinct <= MOST_CLASSES:
+    if not is_classification and could_be_classes(profile):
         found.append(
             f"{count} in {profile.rows} rows: taken as a number; "
             "data.source.task: classification predicts classes"
