@@ -110,7 +110,7 @@ def _with_targets(
     inputs: Array, targets: Array, missing: MissingTargets, weights: Array | None = None
 ) -> Samples:
     """The samples (m of n) that have a target, with these targets (m, …)."""
-    every = Samples(inputs, missing.absent, weights)
+    every = Samples(inputs, np.zeros(len(inputs)), weights)  # with targets of no meaning
     return replace(missing.drop(every), targets=targets)
 
 
@@ -122,7 +122,8 @@ def _present_targets(
     Whole numbers with gaps, which libraries store as floats, are whole numbers again.
 
     Raises:
-        DataError: there are not as many targets as samples, or targets are missing and may not be.
+        DataError: there are not as many targets as samples, or targets are infinite, or missing
+            without being allowed to.
     """
     cells = _cells(y)
     if len(cells) != samples:
@@ -138,6 +139,8 @@ def _present_targets(
     first = f"row {absent.argmax() + 1} of y"
     missing = MissingTargets(absent, "y", first, "row", "target")
     missing.check(missing_target)
+    if cells.dtype.kind in "fO" and (wrong := np.isin(rows, (np.inf, -np.inf)).any(axis=1)).any():
+        raise DataError(f"row {wrong.argmax() + 1} of y: infinity; correct it, or leave it out")
     present = cells[~absent]
     if missing.count and present.dtype.kind == "f" and (present == np.rint(present)).all():
         present = present.astype(np.int64)
@@ -181,9 +184,6 @@ def _targets(cells: Array, *, integers_are_classes: bool) -> tuple[Array, tuple[
         numbers = cells.astype(np.float64)
     except (TypeError, ValueError):
         raise DataError(f"y: values of type {cells.dtype}, neither numbers nor words") from None
-    if not np.isfinite(numbers).all():
-        row = int(np.argmin(np.isfinite(numbers).reshape(len(numbers), -1).all(axis=1)))
-        raise DataError(f"y: infinity in target {row + 1}; correct or leave out such samples")
     return numbers.reshape(len(numbers), -1), None
 
 

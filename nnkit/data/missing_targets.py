@@ -13,7 +13,7 @@ from nnkit.data.dataset import Samples, chunks
 from nnkit.errors import DataError
 
 OnMissing = Literal["error", "drop"]
-DESCRIPTION = "Samples without a target: an error, or left out, with a message that counts them."
+MISSING_TARGET = "Samples without a target: an error, or left out, with a message that counts them."
 
 
 @dataclass(frozen=True, slots=True)

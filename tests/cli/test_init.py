@@ -279,7 +279,7 @@ def test_the_test_set_may_be_another_table(program: Program, tmp_path: Path) -> 
         (("t.csv", "--test", "none.csv"), "none.csv: no such file"),
         (
             ("t.csv", "--validation", "u.csv"),
-            "u.csv: no column 'b'; available: a; without label",
+            "u.csv: no column 'b'; available: a, c; without la",
         ),
     ],
 )
@@ -287,7 +287,7 @@ def test_held_out_sets_that_do_not_fit_leave_no_config(
     program: Program, tmp_path: Path, arguments: tuple[str, ...], error: str
 ) -> None:
     (tmp_path / "t.csv").write_text("a,b\n1,x\n2,y\n3,x\n")
-    (tmp_path / "u.csv").write_text("a\n1\n")
+    (tmp_path / "u.csv").write_text("a,c\n1,2\n")
     answer = program("init", *arguments)
     assert answer.code in (2, 3)
     assert answer.errors[0].startswith(error)

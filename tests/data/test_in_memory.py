@@ -91,7 +91,7 @@ def test_weights() -> None:
             "row 2 of y: the target is missing; fill it in",
         ),
         (X, [0.5, np.nan, 1, 2], "row 2 of y: the target is missing"),
-        (X, [0.5, np.inf, 1, 2], "infinity in target 2"),
+        (X, [0.5, np.inf, 1, 2], "row 2 of y: infinity; correct it"),
         (X, [[[1]]] * 4, r"targets of shape \(4, 1, 1\)"),
         (X, [object()] * 4, "neither numbers nor words"),
         (X, "sold", "X has no named columns"),

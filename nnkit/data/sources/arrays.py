@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 from nnkit.config.spec import PATH_SETTINGS, FilePath
 from nnkit.data.dataset import Array, Column, Dataset, Samples, check_pair, sample_weights
 from nnkit.data.idx import read_idx
-from nnkit.data.missing_targets import DESCRIPTION, MissingTargets, OnMissing
+from nnkit.data.missing_targets import MISSING_TARGET, MissingTargets, OnMissing
 from nnkit.data.npy import UNREADABLE, npy_header
 from nnkit.data.sources.source import Source, existing, renumbered, targets_of
 from nnkit.data.tables.conversion import UnknownWords
@@ -41,7 +41,7 @@ class _Arrays(Source):
         "centred: models then read the numbers in pictures.",
     )
 
-    missing_target: OnMissing = Field("error", description=DESCRIPTION)
+    missing_target: OnMissing = Field("error", description=MISSING_TARGET)
 
     @property
     def has_digits(self) -> bool:

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from nnkit.config.spec import FilePath, Listed
 from nnkit.data.dataset import Array, Column, Dataset, Samples
-from nnkit.data.missing_targets import DESCRIPTION, OnMissing
+from nnkit.data.missing_targets import MISSING_TARGET, OnMissing
 from nnkit.data.records import Notation
 from nnkit.data.sources.source import Source, TableRows, renumbered
 from nnkit.data.tables.column_report import ColumnReport, report_column
@@ -25,7 +25,7 @@ from nnkit.data.tables.kinds import ColumnProfile, has_infinity, profile_column
 from nnkit.data.tables.labels import class_labels, looks_like_classes, spelled_as
 from nnkit.data.tables.number_format import MISSING, NumberFormat
 from nnkit.data.tables.objections import column_notices, header_notice, objection
-from nnkit.data.tables.parsed_table import ParsedTable, some
+from nnkit.data.tables.parsed_table import ParsedTable, column_index
 from nnkit.data.tables.roles import ColumnName, Roles, assign_roles, setting_index
 from nnkit.data.tables.table_cache import cached_table
 from nnkit.data.tables.table_inputs import InputReader, input_columns
@@ -104,7 +104,7 @@ class Csv(Source):
         description="Another file with a validation set; its columns are matched by name.",
     )
     test: FilePath | None = Field(None, description="The same with a test set.")
-    missing_target: OnMissing = Field("error", description=DESCRIPTION)
+    missing_target: OnMissing = Field("error", description=MISSING_TARGET)
     weights: str | int | None = Field(
         None, description="The column of sample weights, which must not be negative."
     )
@@ -359,8 +359,11 @@ def _check_has_labels(path: Path, dialect: Dialect, labels: Sequence[ColumnName]
     """
     names = column_names(path, dialect)
     for label in labels:
-        if isinstance(label, str) and label not in names:
+        try:
+            column_index(path, names, label)
+        except DataError as error:
+            if len(names) == 1:  # the message asks for the delimiter
+                raise
             raise DataError(
-                f"{path}: no column '{label}'; available: {some(names)}; without labels, rows can "
-                "be predicted, but not evaluated"
-            )
+                f"{error}; without labels, rows can be predicted, but not evaluated"
+            ) from None

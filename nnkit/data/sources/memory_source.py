@@ -10,7 +10,7 @@ from pydantic import Field
 
 from nnkit.config.spec import Listed
 from nnkit.data.dataset import Column, Dataset, Samples
-from nnkit.data.missing_targets import DESCRIPTION, OnMissing
+from nnkit.data.missing_targets import MISSING_TARGET, OnMissing
 from nnkit.data.records import Notation
 from nnkit.data.sources.arrays import Npz
 from nnkit.data.sources.csv import Csv
@@ -32,7 +32,7 @@ class Memory(Source):
     missing: Annotated[tuple[str, ...], Listed] = Field(
         (), description="Texts that mean a missing value, besides None and NaN."
     )
-    missing_target: OnMissing = Field("error", description=DESCRIPTION)
+    missing_target: OnMissing = Field("error", description=MISSING_TARGET)
 
     @property
     def notation(self) -> Notation:

@@ -93,6 +93,8 @@ class Source(Component):
         Raises:
             SettingError: a set does not fit the data, or the data has such a set already.
         """
+        if not self.held_out:
+            return dataset
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             sets = {
@@ -115,6 +117,12 @@ class Source(Component):
         setting = ("data", "source", name)
         if getattr(dataset, name) is not None:
             raise SettingError(setting, f"the data has its own {name} set; remove this setting")
+        others = {"path": getattr(self, "path", ""), **self.held_out}
+        if twice := [n for n, other in others.items() if n != name and _is_same(other, place)]:
+            raise SettingError(
+                setting,
+                f"{place} is data.source.{twice[0]}, too; held-out sets are other data",
+            )
         try:
             samples = self.read_labelled(
                 place, dataset.columns, dataset.label, dataset.classes, unknown=unknown
@@ -247,6 +255,10 @@ class Source(Component):
         samples = dataset.samples
         numbers = renumbered(samples.targets[:], dataset.classes, classes, str(place))
         return replace(samples, targets=numbers)
+
+
+def _is_same(place: str | Path, other: Path) -> bool:
+    return Path(place).resolve() == other.resolve()
 
 
 def targets_of(labels: Array, place: str) -> tuple[Array, tuple[str, ...] | None]:

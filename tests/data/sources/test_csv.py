@@ -204,6 +204,15 @@ def test_a_held_out_set_that_does_not_fit_is_an_error_of_its_setting(
     assert message in str(caught.value)
 
 
+def test_a_held_out_set_is_other_data(tmp_path: Path) -> None:
+    (tmp_path / "test.csv").write_text(HELD_OUT)
+    test = str(tmp_path / "test.csv")
+    with pytest.raises(SettingError, match=r"table\.csv is data\.source\.path, too; held-out"):
+        load(tmp_path, MIXED, test=str(tmp_path / "table.csv"))
+    with pytest.raises(SettingError, match=r"test\.csv is data\.source\.test, too"):
+        load(tmp_path, MIXED, test=test, validation=test)
+
+
 def test_unknown_words_of_a_held_out_set_may_be_ignored(tmp_path: Path) -> None:
     (tmp_path / "test.csv").write_text(HELD_OUT.replace("red", "green"))
     load(tmp_path, MIXED)
