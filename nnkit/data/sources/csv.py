@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -150,8 +150,7 @@ class Csv(Source):
                 f"{self.path}: no input column is left besides the label '{label}'{hint}"
             )
         profiles = {i: profile_column(table, i) for i in (*inputs, *roles.labels)}
-        open_columns = {i: profiles[i] for i in inputs if self._is_open(names[i])}
-        _check_inputs(table, open_columns)
+        _check_inputs(table, [profiles[i] for i in inputs if self._is_open(names[i])])
         missing = missing_labels(table, roles.labels)
         missing.check(self.missing_target)
         targets, classes = self._targets(table, roles.labels, profiles)
@@ -163,26 +162,36 @@ class Csv(Source):
             None if roles.weights is None else weight_column(table, roles.weights, missing.absent),
             lines=table.lines.of_all(table.rows),
         )
-        notices = [
-            *missing.notices(),
-            *header_notice(table, profiles),
-            *column_notices(table, list(open_columns.values())),
-        ]
-        if len(roles.labels) == 1:
-            notices += label_notices(
-                table,
-                roles.labels[0],
-                profiles[roles.labels[0]],
-                is_classification=classes is not None,
-                is_decided=self.task is not None,
-            )
+        notices = self._notices(table, roles, profiles, is_classification=classes is not None)
         return Dataset(
             missing.drop(samples),
             classes=classes,
             columns=columns,
             label=label,
-            notices=tuple(notices),
+            notices=(*missing.notices(), *notices),
         )
+
+    def _notices(
+        self,
+        table: ParsedTable,
+        roles: Roles,
+        profiles: Mapping[int, ColumnProfile],
+        *,
+        is_classification: bool,
+    ) -> Iterator[str]:
+        """Yields what there is to say about the header, the inputs and the label."""
+        yield from header_notice(table, profiles)
+        inputs = [profile for i, profile in profiles.items() if i not in roles.labels]
+        yield from column_notices(table, [p for p in inputs if self._is_open(p.name)])
+        if len(roles.labels) == 1:
+            (label,) = roles.labels
+            yield from label_notices(
+                table,
+                label,
+                profiles[label],
+                is_classification=is_classification,
+                is_decided=self.task is not None,
+            )
 
     def read_rows(
         self, path: Path, columns: Sequence[Column], *, unknown: UnknownWords = "error"
@@ -336,17 +345,17 @@ def _check_names(columns: Sequence[Column]) -> None:
         )
 
 
-def _check_inputs(table: ParsedTable, profiles: Mapping[int, ColumnProfile]) -> None:
+def _check_inputs(table: ParsedTable, profiles: Sequence[ColumnProfile]) -> None:
     """Checks that it is clear what each input column is that no setting decides.
 
     Raises:
         DataError: a number is not finite.
         SettingError: the message names all columns that are not clear.
     """
-    for i, profile in profiles.items():
+    for profile in profiles:
         if has_infinity(profile):
-            numbers(table, i)
-    objections = (objection(table, profile) for profile in profiles.values())
+            numbers(table, table.index(profile.name))
+    objections = (objection(table, profile) for profile in profiles)
     if found := [text for text in objections if text is not None]:
         raise SettingError(("data", "source"), "\n".join(found), exit_code=3)
 
