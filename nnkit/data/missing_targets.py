@@ -80,9 +80,10 @@ class MissingTargets:
     def notices(self) -> tuple[str, ...]:
         """Says how many samples are left out, if any are."""
         samples = len(self.absent)
+        lacking = "lacks it and is" if self.count == 1 else "lack it and are"
         notice = (
-            f"{self.first}: the {self.target} is missing; left out {self.count:,} of {samples:,} "
-            f"{self._units(samples)} without one (missing_target: drop)"
+            f"{self.first}: the {self.target} is missing; {self.count:,} of {samples:,} "
+            f"{self._units(samples)} {lacking} left out (missing_target: drop)"
         )
         return (notice,) if self.count else ()
 

@@ -229,7 +229,9 @@ def test_rows_without_a_label_are_left_out_and_counted(program: Program, tmp_pat
     text = (tmp_path / "t.yaml").read_text(encoding="utf-8")
     assert "# 2 of 40 rows have no label 'y', the first in line 6\n    missing_target: drop" in text
     assert "# 38 rows, 1 input, to predict 2 classes." in text
-    said = "t.csv:6: the label 'y' is missing; left out 2 of 40 rows without one (missing_target"
+    said = (
+        "t.csv:6: the label 'y' is missing; 2 of 40 rows lack it and are left out (missing_target"
+    )
     for shown in (answer.err, program("data", "check", "t.yaml").err):
         assert " ".join(shown.split()).count(said) == 1
     trained = program("train", "t.yaml", "-q", "--set", "training={epochs: 1}")
@@ -256,7 +258,7 @@ def test_the_test_set_may_be_another_table(program: Program, tmp_path: Path) -> 
         assert line in text
     checked = program("data", "check", "t.yaml")
     assert f"test       {tmp_path / 'u.csv'}\n" in checked.out
-    assert "u.csv:4: the label 'y' is missing; left out 1 of 4 rows" in " ".join(
+    assert "u.csv:4: the label 'y' is missing; 1 of 4 rows lacks it and is left out" in " ".join(
         checked.err.split()
     )
     assert program("train", "t.yaml", "-q", "--set", "training={epochs: 1}").code == 0

@@ -128,7 +128,9 @@ def test_samples_without_a_target_may_be_dropped(
     assert np.asarray(samples.weights).tolist() == [1, 3, 4]
     assert np.asarray(samples.origins).tolist() == [1, 3, 4]
     (notice,) = dataset.notices
-    assert notice.startswith("row 2 of y: the target is missing; left out 1 of 4 rows without one")
+    assert notice.startswith(
+        "row 2 of y: the target is missing; 1 of 4 rows lacks it and is left out"
+    )
 
 
 def test_no_target_at_all_is_an_error() -> None:

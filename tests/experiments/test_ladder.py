@@ -261,6 +261,7 @@ def labels_config(folder: Path, **data: Any) -> nnkit.Config:
     )
 
 
+@pytest.mark.slow
 def test_several_labels_are_right_together(tmp_path: Path) -> None:
     question = question_of_config(labels_config(tmp_path), 0)
     ladder = climbed(question, tmp_path / "runs")

@@ -113,7 +113,7 @@ def test_settings_of_the_source_that_apply_to_data_in_memory_are_kept(tmp_path: 
         config = {**CONFIG, "data": {"source": source}}
         run = nnkit.fit(X, labels, config, runs=tmp_path, restart=True)
         assert sum(run.summary["samples"].values()) == 39
-    with pytest.warns(UserWarning, match="left out 1 of 40 rows"):
+    with pytest.warns(UserWarning, match="1 of 40 rows lacks it and is left out"):
         assert run.load().evaluate(data=(X, labels)).samples == 39
     wrong = {**CONFIG, "data": {"source": {"kind": "memory", "missing_target": "ignore"}}}
     with pytest.raises(ConfigError, match=r"data\.source\.missing_target"):

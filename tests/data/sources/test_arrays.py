@@ -258,8 +258,8 @@ def test_samples_without_a_target_are_an_error_or_dropped(tmp_path: Path) -> Non
     np.testing.assert_array_equal(dataset.samples.inputs, np.eye(4)[[0, 2]])
     assert np.asarray(dataset.samples.targets).tolist() == [[0.5], [1.5]]
     assert np.asarray(dataset.samples.origins).tolist() == [1, 3]
-    assert "left out 2 of 4 samples without one" in dataset.notices[0]
-    with pytest.warns(UserWarning, match="left out 2 of 4 samples"):
+    assert "2 of 4 samples lack it and are left out" in dataset.notices[0]
+    with pytest.warns(UserWarning, match="2 of 4 samples lack it and are left out"):
         assert len(source.read_labelled(tmp_path / "t.npz", (), "", None)) == 2
 
 

@@ -130,9 +130,13 @@ def test_rows_without_a_label_may_be_dropped(label: str, tmp_path: Path) -> None
     assert np.asarray(samples.lines).tolist() == [2, 5, 7]
     assert np.asarray(samples.weights).tolist() == [1, 2, 3]
     assert np.asarray(samples.targets).tolist() == ([0, 1, 0] if label == "y" else [[1], [3], [5]])
-    assert dataset.notices[0].endswith("left out 2 of 5 rows without one (missing_target: drop)")
+    assert dataset.notices[0].endswith(
+        "2 of 5 rows lack it and are left out (missing_target: drop)"
+    )
     source = Csv(path=str(tmp_path / "table.csv"), **settings)
-    with pytest.warns(UserWarning, match=r":3: the label '.' is missing; left out 2 of 5 rows"):
+    with pytest.warns(
+        UserWarning, match=r":3: the label '.' is missing; 2 of 5 rows lack it and are left out"
+    ):
         again = source.read_labelled(
             tmp_path / "table.csv", dataset.columns, label, dataset.classes
         )
