@@ -44,6 +44,24 @@ def init(
             show_default=False,
         ),
     ] = None,
+    test: Annotated[
+        Path | None,
+        typer.Option(
+            "--test",
+            metavar="DATA",
+            help="Other data that is the test set (default: a part of DATA).",
+            show_default=False,
+        ),
+    ] = None,
+    validation: Annotated[
+        Path | None,
+        typer.Option(
+            "--validation",
+            metavar="DATA",
+            help="Other data that is the validation set (default: a part of DATA).",
+            show_default=False,
+        ),
+    ] = None,
     label: Annotated[
         list[str] | None,
         typer.Option(
@@ -134,7 +152,9 @@ def init(
         missing=tuple(missing or ()),
         decimal=None if decimal is None else decimal.value,
     )
-    starter = starter_for(data, options, path.parent)
+    sets = {"validation": validation, "test": test}
+    held_out = {name: place for name, place in sets.items() if place is not None}
+    starter = starter_for(data, options, path.parent, held_out)
     try:
         write_new(path, starter.text)
     except FileExistsError:

@@ -191,6 +191,12 @@ class Impute(PreprocessingStep):
         return np.where(np.isnan(X), statistics["fill"], X)
 
 
+def unknown_words(steps: Sequence[PreprocessingStep]) -> UnknownWords:
+    """Whether steps make an error of words that are in no row of the training table."""
+    ignored = any(isinstance(step, OneHot) and step.unknown == "ignore" for step in steps)
+    return "ignore" if ignored else "error"
+
+
 def _text_columns(columns: Sequence[Column]) -> list[int]:
     return [i for i, column in enumerate(columns) if column.categories]
 
@@ -312,8 +318,7 @@ class Preprocessor:
     @property
     def unknown(self) -> UnknownWords:
         """Whether words that are in no row of the training table are an error, or ignored."""
-        ignored = any(isinstance(s, OneHot) and s.unknown == "ignore" for s in self.steps)
-        return "ignore" if ignored else "error"
+        return unknown_words(self.steps)
 
     def __call__(self, X: Array | LazyArray, dtype: np.dtype[Any]) -> Array:
         """Converts raw inputs to network inputs (n, *shape after all steps) of the given type.

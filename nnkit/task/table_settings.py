@@ -79,8 +79,13 @@ class TableSettings:
         return Csv.model_validate(self.settings)
 
     def remarks(self) -> Iterator[str]:
-        """Yields the reasons as messages, each with its setting."""
+        """Yields the reasons as messages, each with its setting.
+
+        Rows that are left out are not among them: the loaded data set counts them.
+        """
         for key, reason in self.reasons.items():
+            if key == ("missing_target",):
+                continue
             value = self.settings[key[0]]
             shown = _shown([item for item in value if str(item) == key[1]] if key[1:] else value)
             yield f"{reason}: {key[0]}: {shown}"
@@ -99,6 +104,38 @@ def choose_settings(path: Path, options: TableOptions) -> TableSettings:
         DataError: the file is missing, or not a table.
         UsageError: there is no such label, or no column can be predicted.
     """
+    chosen = _choose_dialect(path, options)
+    table = chosen.source().read_everything()
+    # A row of units hides the format of a column with few different numbers, and the other way.
+    for choose in (_leave_out_rows, _choose_format, _leave_out_rows, _choose_format):
+        if not (choose is _choose_format and options.decimal) and choose(table, chosen):
+            table = chosen.source().read_everything()
+    labels = [_label(table, name) for name in options.labels] or [len(table.names) - 1]
+    profiles = {i: profile_column(table, i) for i in range(len(table.names))}
+    if len(labels) == 1:
+        _choose_task(table, profiles[labels[0]], options.task, chosen)
+    else:
+        _choose_labels(table, [profiles[i] for i in labels], options.task, chosen)
+    for i in labels:
+        _drop_unlabelled(table, i, profiles[i], chosen)
+    for i, profile in profiles.items():
+        if i not in labels:
+            _choose_column(table, i, profile, chosen)
+    inputs = len(profiles) - len(labels) - len(chosen.settings.get("ignore", ()))
+    if not inputs:
+        raise UsageError(
+            f"{path}: no input column is left besides the label '{table.names[labels[0]]}'; "
+            + "; ".join(chosen.remarks())
+        )
+    first = ("kind", "path", "label", "task")
+    chosen.settings = {
+        name: chosen.settings[name] for name in first if name in chosen.settings
+    } | chosen.settings
+    return chosen
+
+
+def _choose_dialect(path: Path, options: TableOptions) -> TableSettings:
+    """The settings of how a table is written, as far as its text or the options tell."""
     detected = detect_dialect(path, delimiter=options.delimiter, header=options.header)
     dialect = detected.dialect
     chosen = TableSettings({"kind": "csv", "path": str(path)})
@@ -113,30 +150,6 @@ def choose_settings(path: Path, options: TableOptions) -> TableSettings:
         chosen.settings["also_missing"] = list(options.missing)
     if options.decimal is not None and options.decimal != ".":
         chosen.settings["decimal"] = options.decimal
-    table = chosen.source().read_everything()
-    # A row of units hides the format of a column with few different numbers, and the other way.
-    for choose in (_leave_out_rows, _choose_format, _leave_out_rows, _choose_format):
-        if not (choose is _choose_format and options.decimal) and choose(table, chosen):
-            table = chosen.source().read_everything()
-    labels = [_label(table, name) for name in options.labels] or [len(table.names) - 1]
-    profiles = {i: profile_column(table, i) for i in range(len(table.names))}
-    if len(labels) == 1:
-        _choose_task(table, profiles[labels[0]], options.task, chosen)
-    else:
-        _choose_labels(table, [profiles[i] for i in labels], options.task, chosen)
-    for i, profile in profiles.items():
-        if i not in labels:
-            _choose_column(table, i, profile, chosen)
-    inputs = len(profiles) - len(labels) - len(chosen.settings.get("ignore", ()))
-    if not inputs:
-        raise UsageError(
-            f"{path}: no input column is left besides the label '{table.names[labels[0]]}'; "
-            + "; ".join(chosen.remarks())
-        )
-    first = ("kind", "path", "label", "task")
-    chosen.settings = {
-        name: chosen.settings[name] for name in first if name in chosen.settings
-    } | chosen.settings
     return chosen
 
 
@@ -266,6 +279,11 @@ def _choose_task(
     chosen.settings["label"] = name if table.has_header else int(name)
     if profile.kind is Kind.MIXED:
         _exceptions_are_missing(table, profile, chosen)
+        if name in chosen.settings.get("ignore", ()):
+            raise UsageError(
+                f"{table.path}: column '{name}': {exceptions(table, profile)}; it cannot be "
+                "predicted before these cells are corrected"
+            )
         task = wanted or "regression"
     else:
         task = wanted or ("classification" if looks_like_classes(profile) else "regression")
@@ -308,6 +326,24 @@ def _choose_labels(
                 "be numbers, 1 and 0 for yes and no"
             )
     chosen.settings["label"] = [name if table.has_header else int(name) for name in names]
+
+
+def _drop_unlabelled(
+    table: ParsedTable, label: int, profile: ColumnProfile, chosen: TableSettings
+) -> None:
+    """Leaves out the rows whose label is missing, or an exception that counts as missing."""
+    words = chosen.settings.get("also_missing", ())
+    odd = [odd for odd in profile.odd if odd.text in words]
+    count = profile.missing + sum(odd.count for odd in odd)
+    if count:
+        rows = [odd.row for odd in odd]
+        if (row := table.first_missing(label)) is not None:
+            rows.append(row)
+        chosen.settings["missing_target"] = "drop"
+        chosen.reasons["missing_target",] = (
+            f"{count:,} of {profile.rows:,} rows have no label '{profile.name}', the first in line "
+            f"{table.lines.of(min(rows))}"
+        )
 
 
 def _choose_column(

@@ -227,7 +227,7 @@ def load_task(config: Config, dataset: Dataset | None = None) -> Task:
         DataError: the data is missing or damaged.
         SettingError: the split, the preprocessing or the scaling does not fit the data.
     """
-    dataset = config.data.source.load() if dataset is None else dataset
+    dataset = config.data.load() if dataset is None else dataset
     sets = split_dataset(dataset, config.data.split, config.seed)
     for name in config.training.evaluate_on or ():
         if name not in sets:

@@ -117,18 +117,21 @@ class ParsedTable:
         """The file and line of a row, for messages."""
         return f"{self.path}:{self.lines.of(row)}"
 
+    def missing(self, index: int) -> Array:
+        """The rows in which the cell of a column is missing, as a mask (n,)."""
+        column = self.columns[index]
+        present = column.numbers + sum(odd.count for odd in column.odd)
+        if column.codes is not None:
+            return np.asarray(column.codes < 0)
+        if column.values is None or present == self.rows:
+            return np.zeros(self.rows, dtype=bool)
+        missing: Array = np.isnan(column.values)
+        missing[[odd.row for odd in column.odd]] = False
+        return missing
+
     def first_missing(self, index: int) -> int | None:
         """The first row in which the cell of a column is missing, if any."""
-        column = self.columns[index]
-        if column.codes is not None:
-            missing = column.codes < 0
-        elif column.values is None:
-            return None
-        else:
-            missing = np.isnan(column.values)
-            missing[[odd.row for odd in column.odd]] = False
-            if column.numbers + sum(odd.count for odd in column.odd) == self.rows:
-                return None
+        missing = self.missing(index)
         return int(np.argmax(missing)) if missing.any() else None
 
     def first(self, index: int, code: int) -> int:
