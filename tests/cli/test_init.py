@@ -286,8 +286,8 @@ def test_the_test_set_may_be_another_table(program: Program, tmp_path: Path) -> 
     for line in (
         "    path: t.csv\n    test: u.csv\n    label: y\n",
         "    # 1 of 4 rows of u.csv have no label 'y'\n    missing_target: drop\n",
-        "  split: {validation: 0}  # too few samples for a validation set; the test set is the "
-        "data's own\n",
+        "  split: {validation: 0}  # too few samples for a validation set",
+        "; the test set is the data's own\n",
     ):
         assert line in text
     checked = program("data", "check", "t.yaml")
