@@ -13,9 +13,12 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from resource import RUSAGE_CHILDREN, getrusage
 from statistics import median
 from time import perf_counter
+from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 DIGITS = ROOT / "data" / "tables" / "digits.csv"
@@ -44,26 +47,42 @@ search.fit(X, y)
 """
 
 
-def batch(folder: Path, runs: str) -> tuple[float, float]:
-    """Trains the batch; returns its seconds, and the mean seconds of training a cell."""
+class Spent(NamedTuple):
+    """The time that a command takes.
+
+    Attributes:
+        seconds: from its start to its end.
+        processor: seconds of all its processes together, on which other work has less influence.
+    """
+
+    seconds: float
+    processor: float
+
+
+def spent_by(command: Sequence[str]) -> tuple[Spent, str]:
+    """Runs a command; returns its time and its output."""
+    before, began = _processor_seconds(), perf_counter()
+    output = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True).stdout
+    return Spent(perf_counter() - began, _processor_seconds() - before), output
+
+
+def _processor_seconds() -> float:
+    """The seconds of all processes that have ended."""
+    ended = getrusage(RUSAGE_CHILDREN)
+    return ended.ru_utime + ended.ru_stime
+
+
+def batch(folder: Path, runs: str) -> tuple[Spent, float]:
+    """Trains the batch; returns its time, and the median seconds of training a cell."""
     (folder / "base.yaml").write_text(BASE, encoding="utf-8")
     text = f"base: base.yaml\ngrid: {{optimizer.lr: {list(RATES)}}}\nseeds: {SEEDS}\n"
     (folder / "batch.yaml").write_text(text, encoding="utf-8")
     options = ("--jobs", str(JOBS), "--quiet", "--json", "--runs", str(folder / runs))
-    command = [sys.executable, "-m", "nnkit", "batch", str(folder / "batch.yaml"), *options]
-    began = perf_counter()
-    output = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
-    seconds = perf_counter() - began
+    spent, output = spent_by(
+        [sys.executable, "-m", "nnkit", "batch", str(folder / "batch.yaml"), *options]
+    )
     cells = json.loads(output)["cells"]
-    return seconds, median(run["seconds"] for cell in cells for run in cell["runs"])
-
-
-def peer() -> float:
-    """The seconds of scikit-learn's search."""
-    began = perf_counter()
-    command = [sys.executable, "-W", "ignore", "-c", PEER]
-    subprocess.run(command, cwd=ROOT, check=True, env=None)
-    return perf_counter() - began
+    return spent, median(run["seconds"] for cell in cells for run in cell["runs"])
 
 
 def main() -> None:
@@ -72,23 +91,33 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for number in range(ROUNDS):
-            seconds, cell = batch(folder, f"runs-{number}")
-            ours.append(seconds)
+            spent, cell = batch(folder, f"runs-{number}")
+            ours.append(spent)
             cells.append(cell)
             again.append(batch(folder, f"runs-{number}")[0])
-            theirs.append(peer())
+            theirs.append(spent_by([sys.executable, "-W", "ignore", "-c", PEER])[0])
     count = len(RATES) * SEEDS
-    ratio = median(peer / own for own, peer in zip(ours, theirs, strict=True))
+    pairs = list(zip(ours, theirs, strict=True))
+    ratio = median(peer.seconds / own.seconds for own, peer in pairs)
+    of_processor = median(peer.processor / own.processor for own, peer in pairs)
     beyond = median(
-        (own - start) * JOBS / count - cell
+        (own.seconds - start.seconds) * JOBS / count - cell
         for own, start, cell in zip(ours, again, cells, strict=True)
     )
-    print(f"nnkit batch, {count} cells       {median(ours):.2f} s")
-    print(f"scikit-learn's grid search  {median(theirs):.2f} s, {ratio:.2f} × as long")
-    print(f"the batch again, finished   {median(again):.2f} s")
+    print(f"{'':26}  time    of processors")
+    print(f"nnkit batch, {count} cells       {shown(ours)}")
+    print(f"scikit-learn's grid search  {shown(theirs)}")
+    print(f"ratio                       {ratio:.2f}    {of_processor:.2f}")
+    print(f"the batch again, finished   {shown(again)}")
     print(
         f"overhead of a cell          {1000 * beyond:.0f} ms beyond {1000 * median(cells):.0f} ms"
     )
+
+
+def shown(found: Sequence[Spent]) -> str:
+    """The medians of some times."""
+    seconds, processor = (median(times) for times in zip(*found, strict=True))
+    return f"{seconds:.2f} s  {processor:.2f} s"
 
 
 if __name__ == "__main__":

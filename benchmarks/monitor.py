@@ -61,8 +61,11 @@ def configs(folder: Path) -> dict[str, Path]:
     found = {}
     for table, label in STARTERS.items():
         path = folder / f"{table}.yaml"
-        starter = starter_for(TABLES / f"{table}.csv", TableOptions(label=label), folder)
-        path.write_text(starter.text, encoding="utf-8")
+        starter = starter_for(TABLES / f"{table}.csv", TableOptions(labels=(label,)), folder)
+        text = starter.text.replace(
+            "validation: 0,", "validation: 0.1,"
+        )  # there must be such a set
+        path.write_text(text, encoding="utf-8")
         found[f"starter for {table}"] = path
     return found | {f"{stem}.yaml": ROOT / "configs" / f"{stem}.yaml" for stem in SHIPPED}
 

@@ -3,7 +3,8 @@
 mpiexec -n 2 python -m benchmarks.scaling
 
 measures networks of configs/ on this machine, and derives from it the speed-up with 2, 16 and 256
-processes on as many machines, for assumed networks between them.
+processes on as many machines, for assumed networks between them. It takes about a minute; with
+--seconds 4, four times as long on each measurement, it depends less on other work of the machine.
 """
 
 from __future__ import annotations
@@ -20,16 +21,17 @@ import numpy as np
 
 from nnkit.cli.output import table
 from nnkit.cli.processes import ranks_of_launcher
+from nnkit.data.dataset import Dataset
 from nnkit.nn.numerics import numerics
 from nnkit.ranks import ALONE, Ranks
-from nnkit.task.config import load_config
+from nnkit.task.config import Config, load_config
 from nnkit.task.task import load_task
 from nnkit.training.trainer import Trainer
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 NETWORKS = ("mnist-mlp", "mnist-deep", "lenet", "simard-2003")
 PROCESSES = (2, 16, 256)
-REPEATS, SECONDS = 20, 4.0  # least repetitions of what is timed, and the least time that they take
+REPEATS, SECONDS = 10, 1.0  # least repetitions of what is timed, and the least time that they take
 
 
 class Link(NamedTuple):
@@ -122,50 +124,67 @@ def speed_up(found: Measured, processes: int, link: Link, *, fixed: bool) -> flo
     return found.step / together * (1 if fixed else processes)
 
 
-def timed(action: Callable[[], object], ranks: Ranks = ALONE) -> float:
-    """The shortest time of an action, in seconds, which other work on the machine affects least."""
+def timed(action: Callable[[], object], least: float, ranks: Ranks = ALONE) -> float:
+    """The shortest time of an action, in seconds, which other work on the machine affects least.
+
+    Args:
+        action: the action, which is repeated.
+        least: the least time of all repetitions together, in seconds.
+        ranks: the processes that do it together.
+    """
     found: list[float] = []
-    while ranks.on_first(lambda: len(found) < REPEATS or sum(found) < SECONDS):
+    while ranks.on_first(lambda: len(found) < REPEATS or sum(found) < least):
         began = perf_counter()
         action()
         found.append(perf_counter() - began)
     return min(found)
 
 
-def step_time(name: str, batch: int | None, ranks: Ranks) -> tuple[float, Trainer]:
+def step_time(
+    base: Config, data: Dataset, batch: int, least: float, ranks: Ranks
+) -> tuple[float, Trainer]:
     """The shortest time of a training step, with one thread per process.
 
     Args:
-        name: the config.
-        batch: the samples of a batch; None for as many as the config says.
+        base: the config.
+        data: its data.
+        batch: the samples of a batch.
+        least: the least time of all steps together, in seconds.
         ranks: the processes that share the batch.
     """
-    size = [] if batch is None else [f"training.batch_size={batch}"]
-    threads = f"training.threads={ranks.size}"
-    config = load_config(CONFIGS / f"{name}.yaml", [*size, threads, "expect={}"])
-    trainer = Trainer(load_task(config), ranks=ranks)
+    size, threads = f"training.batch_size={batch}", f"training.threads={ranks.size}"
+    config = load_config(base, [size, threads, "expect={}"])
+    trainer = Trainer(load_task(config, data), ranks=ranks)
     batches = trainer.loop.batches
     endless = chain.from_iterable(map(batches.epoch, count()))
     whole = (batch for batch in endless if batch.size == batches.batch_size)
     with numerics(trainer.model):
-        return timed(lambda: trainer.loop.step(islice(whole, 1)), ranks), trainer
+        return timed(lambda: trainer.loop.step(islice(whole, 1)), least, ranks), trainer
 
 
-def measure(name: str, ranks: Ranks) -> Measured:
-    """Measures a network; what one process does alone is measured while the others wait."""
+def measure(name: str, least: float, ranks: Ranks) -> Measured:
+    """Measures a network; what one process does alone is measured while the others wait.
 
-    def alone() -> tuple[int, int, float, float, float]:
-        step, trainer = step_time(name, None, ALONE)
-        batch, grads = trainer.loop.batches.batch_size, trainer.model.grads
-        half_step, _ = step_time(name, batch // 2, ALONE)
+    Args:
+        name: the config.
+        least: the least time of each measurement, in seconds.
+        ranks: the processes.
+    """
+    base = load_config(CONFIGS / f"{name}.yaml")
+    data, batch = base.data.source.load(), base.training.batch_size
+
+    def alone() -> tuple[int, float, float, float]:
+        step, trainer = step_time(base, data, batch, least, ALONE)
+        half_step, _ = step_time(base, data, batch // 2, least, ALONE)
+        grads = trainer.model.grads
         other = np.ones_like(grads)
-        addition = timed(lambda: np.add(grads, other, out=grads))
-        return len(grads), batch, step, half_step, addition
+        addition = timed(lambda: np.add(grads, other, out=grads), least)
+        return len(grads), step, half_step, addition
 
-    parameters, batch, step, half_step, addition = ranks.on_first(alone)
+    parameters, step, half_step, addition = ranks.on_first(alone)
     vector = np.zeros(parameters, np.float32)
-    reducing = timed(lambda: ranks.sum_in_place(vector), ranks)
-    together, _ = step_time(name, ranks.size * batch, ranks)
+    reducing = timed(lambda: ranks.sum_in_place(vector), least, ranks)
+    together, _ = step_time(base, data, ranks.size * batch, least, ranks)
     return Measured(name, parameters, batch, step, half_step, reducing, together, addition)
 
 
@@ -173,8 +192,14 @@ def ms(seconds: float) -> str:
     return f"{1000 * seconds:.3g} ms"
 
 
-def report(found: Sequence[Measured], processes: int) -> str:
-    """The measurements, and what follows from them, as text."""
+def report(found: Sequence[Measured], processes: int, least: float) -> str:
+    """The measurements, and what follows from them, as text.
+
+    Args:
+        found: the measurements.
+        processes: the number of processes that were measured.
+        least: the least time of each measurement, in seconds.
+    """
     headings = ("network", "parameters", "batch", "step", "reduction", f"speed-up, {processes}")
     measured = [
         (
@@ -187,7 +212,9 @@ def report(found: Sequence[Measured], processes: int) -> str:
         )
         for m in found
     ]
-    parts = [f"Measured with {processes} processes on this machine", table(headings, measured)]
+    settings = f"the shortest of at least {REPEATS} repetitions and {least:g} s"
+    title = f"Measured with {processes} processes on this machine, one thread each: {settings}"
+    parts = [title, table(headings, measured)]
     for link in LINKS:
         columns = ("network", *(f"{p}" for p in PROCESSES), *(f"{p}, one batch" for p in PROCESSES))
         rows = [
@@ -204,13 +231,17 @@ def report(found: Sequence[Measured], processes: int) -> str:
 
 
 def main() -> None:
-    argparse.ArgumentParser(description=__doc__).parse_args()
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="least of a measurement")
+    least = parser.parse_args().seconds
     ranks = ranks_of_launcher()
     if ranks.size == 1:
         raise SystemExit("start it with mpiexec -n 2 python -m benchmarks.scaling")
-    found = [measure(name, ranks) for name in NETWORKS]
+    found = [measure(name, least, ranks) for name in NETWORKS]
     if ranks.is_first:
-        print(report(found, ranks.size))
+        print(report(found, ranks.size, least))
 
 
 if __name__ == "__main__":

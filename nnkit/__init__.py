@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     )
     from nnkit.inference.report import ClassReport, Report
     from nnkit.inference.saving import load_checkpoint
+    from nnkit.inference.set_metrics import SetMetrics
     from nnkit.inference.trained_model import TrainedModel
     from nnkit.inspection.dry_run import dry_run
     from nnkit.inspection.gradient_check import check_gradients
@@ -74,6 +75,7 @@ __all__ = [
     "Report",
     "Run",
     "Samples",
+    "SetMetrics",
     "StageFiles",
     "Stages",
     "Step",
@@ -106,6 +108,7 @@ _HOMES = {
     "nnkit.errors": [name for name in __all__ if name.endswith("Error")],
     "nnkit.inference.report": ["ClassReport", "Report"],
     "nnkit.inference.saving": ["load_checkpoint"],
+    "nnkit.inference.set_metrics": ["SetMetrics"],
     "nnkit.inference.trained_model": ["TrainedModel"],
     "nnkit.inspection.dry_run": ["dry_run"],
     "nnkit.inspection.gradient_check": ["check_gradients"],

@@ -5,7 +5,8 @@ from __future__ import annotations
 import glob
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -13,9 +14,10 @@ from typing import IO
 from nnkit.text import legible
 
 MOST_OF_A_NAME = 60  # characters, of up to four bytes each
+APPENDING = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
 
 
-def write_atomic(path: Path, content: bytes | str) -> None:
+def write_atomic(path: Path, content: bytes | str, *, sync: bool = True) -> None:
     """Replaces a file's content by temporary file, flush, fsync, rename, and fsync of the folder.
 
     Symbolic links are followed; devices and pipes are written to directly.
@@ -23,6 +25,7 @@ def write_atomic(path: Path, content: bytes | str) -> None:
     Args:
         path: the file.
         content: bytes, or text to be encoded as UTF-8 (see `nnkit.text.legible`).
+        sync: whether to wait until it is on the disk, safe from a power failure.
 
     Raises:
         OSError: the file cannot be written; it is then unchanged. The error has its name.
@@ -32,7 +35,37 @@ def write_atomic(path: Path, content: bytes | str) -> None:
         if path.exists() and not path.is_file() and not path.is_dir():
             path.write_bytes(content)
         else:
-            _replace(Path(os.path.realpath(path)), content)
+            _replace(Path(os.path.realpath(path)), content, is_synced=sync)
+
+
+def write_together(contents: Mapping[Path, bytes], after: Iterable[Path] = ()) -> None:
+    """Replaces files one after the other, like `write_atomic`, in less time.
+
+    Waiting until several files are on the disk takes little longer than waiting for one.
+
+    Args:
+        contents: the content of each file, in the order in which they are replaced.
+        after: files and folders that must be on the disk before; those that do not exist are
+            left out.
+
+    Raises:
+        OSError: a file cannot be written; it and those after it are then unchanged.
+    """
+    temporary: dict[Path, Path] = {}
+    try:
+        for path, content in contents.items():
+            with _named(path):
+                real = Path(os.path.realpath(path))
+                temporary[real] = _write_temporary(real, content)
+        _sync_all([*temporary.values(), *after])
+        for path, written in temporary.items():
+            with _named(path):
+                written.replace(path)
+                _sync_folder(path.parent)
+    except BaseException:
+        for written in temporary.values():
+            written.unlink(missing_ok=True)
+        raise
 
 
 def write_new(path: Path, content: bytes | str) -> None:
@@ -86,16 +119,20 @@ def append(path: Path, text: str, *, sync: bool = True) -> None:
             name.
     """
     rest = memoryview(_encoded(text))
-    with _named(path), path.open("ab", buffering=0) as file:
-        size = file.tell()
+    with _named(path):
+        file = os.open(path, APPENDING, 0o666)  # a third of the time of `open`
         try:
-            while rest:
-                rest = rest[os.write(file.fileno(), rest) :]
-            if sync:
-                os.fsync(file.fileno())
-        except OSError:
-            file.truncate(size)
-            raise
+            size = os.lseek(file, 0, os.SEEK_END)
+            try:
+                while rest:
+                    rest = rest[os.write(file, rest) :]
+                if sync:
+                    os.fsync(file)
+            except OSError:
+                os.ftruncate(file, size)
+                raise
+        finally:
+            os.close(file)
 
 
 def sync(path: Path) -> None:
@@ -104,7 +141,7 @@ def sync(path: Path) -> None:
     Raises:
         OSError: the disk failed. The error has the file's name.
     """
-    with _named(path), suppress(FileNotFoundError), path.open("ab") as file:
+    with _named(path), suppress(FileNotFoundError), path.open("r+b") as file:
         os.fsync(file.fileno())
 
 
@@ -153,19 +190,37 @@ def _named(path: Path) -> Iterator[None]:
         raise
 
 
-def _replace(path: Path, content: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_torn(path))
+def _replace(path: Path, content: bytes, *, is_synced: bool) -> None:
+    temporary = _write_temporary(path, content)
+    try:
+        if is_synced:
+            sync(temporary)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    if is_synced:
+        _sync_folder(path.parent)
+
+
+def _write_temporary(path: Path, content: bytes) -> Path:
+    """Writes the content of a file to a temporary one beside it, and returns its path."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=_torn(path))
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o666 & ~_umask())
-        Path(temporary).replace(path)
+        Path(name).chmod(0o666 & ~_umask())
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        Path(name).unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    return Path(name)
+
+
+def _sync_all(paths: Sequence[Path]) -> None:
+    """Waits until files and folders are on the disk, for all of them at the same time."""
+    with ThreadPoolExecutor(len(paths)) as threads:
+        for _ in threads.map(lambda path: (_sync_folder if path.is_dir() else sync)(path), paths):
+            pass  # raises what went wrong
 
 
 def _torn(path: Path) -> str:

@@ -111,7 +111,8 @@ def _file(dice: Random, columns: dict[str, list[str]], faults: list[str]) -> byt
     if "blank lines" in faults:
         lines.insert(len(lines) // 2, "")
     if "title" in faults:
-        lines.insert(0, "Sales of the year, all regions")
+        empty = delimiter * (len(columns) - 1) * dice.randint(0, 1)  # as from a spreadsheet
+        lines.insert(0, f"Sales of the year{empty or ', all regions'}")
     if "sep=" in faults:
         lines.insert(0, f"sep={delimiter[0]}")
     text = "\n".join(lines) + "\n"

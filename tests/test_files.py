@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 import nnkit
-from nnkit.files import append, link_atomic, remove_torn, write_atomic, write_new
+from nnkit.files import append, link_atomic, remove_torn, write_atomic, write_new, write_together
 from tests.limits import file_size_limit
 
 
@@ -57,6 +57,15 @@ def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
     assert path.is_fifo()
 
 
+def test_files_written_together_wait_for_files_and_folders(tmp_path: Path) -> None:
+    log, first, second = (tmp_path / name for name in ("log", "first", "second"))
+    append(log, "line\n", sync=False)
+    after = (log, tmp_path, tmp_path / "none")
+    write_together({first: b"1", second: b"2"}, after)
+    assert [file.read_bytes() for file in (log, first, second)] == [b"line\n", b"1", b"2"]
+    assert len(list(tmp_path.iterdir())) == 3
+
+
 def test_a_new_file_replaces_nothing(tmp_path: Path) -> None:
     path = tmp_path / "file"
     write_new(path, b"mine")
@@ -73,6 +82,17 @@ class TestFullDisk:
             write_new(tmp_path / "file", b"x" * 101)
         assert caught.value.filename == str(tmp_path / "file")
         assert list(tmp_path.iterdir()) == []
+
+    def test_leaves_all_files_that_are_written_together(self, tmp_path: Path) -> None:
+        small, large = tmp_path / "small", tmp_path / "large"
+        write_together({small: b"old", large: b"old"})
+        with file_size_limit(100), pytest.raises(OSError, match="File too large") as caught:
+            write_together({small: b"new", large: b"x" * 101})
+        assert caught.value.filename == str(large)
+        assert {path: path.read_bytes() for path in tmp_path.iterdir()} == {
+            small: b"old",
+            large: b"old",
+        }
 
     def test_adds_no_half_line(self, tmp_path: Path) -> None:
         path = tmp_path / "log"

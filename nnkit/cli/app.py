@@ -30,10 +30,9 @@ from nnkit.cli import (
 )
 from nnkit.cli.output import print_json, say, say_error
 from nnkit.cli.processes import refuse_several, silence_others
-from nnkit.cli.startup import start_quickly
 from nnkit.cli.streams import output_failure, reader_left, set_up
-from nnkit.compiled import own_process
 from nnkit.errors import NnkitError
+from nnkit.startup import set_up_process
 from nnkit.version import __version__
 
 app = typer.Typer(
@@ -94,8 +93,7 @@ def main() -> None:
     A reader that closes the pipe early, as `head` does, is no error: the exit code is unchanged.
     """
     warnings.showwarning = _say_warning
-    own_process()
-    start_quickly()
+    set_up_process()
     set_up()
     silence_others()
     code = _run()

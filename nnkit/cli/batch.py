@@ -17,6 +17,7 @@ from nnkit.cli.executors import (
     TimeLimitOption,
     check_executor,
     executor_of,
+    starter_of,
 )
 from nnkit.cli.gates import exit_if_missed
 from nnkit.cli.options import JsonOption, RunsOption, argument
@@ -120,38 +121,37 @@ def batch(
     again and interrupted ones are continued, so the same command can be repeated at any time. The
     exit code is 4 if a gate under expect: is not met, and 1 if a cell failed.
     """
-    from nnkit.cli.batch_progress import batch_progress
-    from nnkit.cli.interruption import Interruption
-    from nnkit.experiments.batch import Limits, run_cells
-    from nnkit.experiments.batch_file import load_batch
-    from nnkit.experiments.checks import check_cells, forget_failures
+    check_executor(kind, scheduler)
+    with starter_of(kind, trains=not dry_run) as start:  # before the imports, which take a while
+        from nnkit.cli.batch_progress import batch_progress
+        from nnkit.cli.interruption import Interruption
+        from nnkit.experiments.batch import Limits, run_cells
+        from nnkit.experiments.batch_file import load_batch
+        from nnkit.experiments.checks import check_cells, forget_failures
+
+        loaded = load_batch(file)
+        cells = _chosen(loaded, only or ())
+        sources = {repr(source): source for source in (cell.config.data.source for cell in cells)}
+        files = {path for source in sources.values() for path in source.files()}
+        check_no_input((*(output or ()), junit, write_baseline), (file, *files))
+        check_cells(loaded, cells)
+        if dry_run:
+            _dry_run(cells, as_json)
+            return
+        if rerun_failed:
+            forget_failures(cells, runs)
+        executor, _, threads = executor_of(start, scheduler, runs, files, jobs, len(cells))
+        progress = batch_progress(cells, quiet=quiet)
+        with Interruption() as interruption, executor, progress as listener:
+            limits = Limits(
+                failures=1 if fail_fast else max_failures,
+                deadline=_deadline(time_limit),
+                should_stop=interruption.requested,
+            )
+            results = run_cells(cells, executor, runs, threads, limits, listener)
     from nnkit.experiments.gates import verdicts
     from nnkit.experiments.groups import grouped
 
-    check_executor(kind, scheduler)
-    loaded = load_batch(file)
-    cells = _chosen(loaded, only or ())
-    sources = {repr(source): source for source in (cell.config.data.source for cell in cells)}
-    check_no_input(
-        (*(output or ()), junit, write_baseline),
-        (file, *(path for source in sources.values() for path in source.files())),
-    )
-    check_cells(loaded, cells)
-    if dry_run:
-        _dry_run(cells, as_json)
-        return
-    if rerun_failed:
-        forget_failures(cells, runs)
-    files = {file for cell in cells for file in cell.config.data.source.files()}
-    executor, _, threads = executor_of(scheduler, runs, files, jobs, len(cells))
-    progress = batch_progress(cells, quiet=quiet)
-    with Interruption() as interruption, executor, progress as listener:
-        limits = Limits(
-            failures=1 if fail_fast else max_failures,
-            deadline=_deadline(time_limit),
-            should_stop=interruption.requested,
-        )
-        results = run_cells(cells, executor, runs, threads, limits, listener)
     groups = grouped(results)
     found = list(verdicts(groups, loaded.spec.expect))
     _report(loaded, groups, found, output or (), junit, write_baseline, as_json)
@@ -205,7 +205,10 @@ def _dry_run(cells: Sequence[Cell], as_json: bool) -> None:
         )
     )
     count = len(rows)
-    say(f"{count:,} {'cell' if count == 1 else 'cells'}, about {show_seconds(total)} in sequence")
+    say(
+        f"{count:,} {'cell' if count == 1 else 'cells'}, about {show_seconds(total)} of training "
+        "one after the other; starting and saving come on top"
+    )
     say("nothing was trained")
 
 

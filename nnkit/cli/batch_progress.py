@@ -11,7 +11,7 @@ from nnkit.cli.output import say, show_figure, show_seconds
 from nnkit.cli.running_table import RunningTable, live
 from nnkit.experiments.batch import BatchListener
 from nnkit.experiments.batch_file import Cell
-from nnkit.experiments.job import FAILED, Ending
+from nnkit.experiments.job import FAILED, NOT_RUN, Ending
 
 
 @contextmanager
@@ -39,8 +39,8 @@ class PlainLines(BatchListener):
         say(line)
 
     def ended(self, index: int, ending: Ending) -> None:
-        self.done += 1
-        if ending.outcome != "not run":
+        if ending != NOT_RUN:
+            self.done += 1
             count = f"[{self.done:{self.width}}/{len(self.cells)}]"
             self.tell(f"{count} {self.cells[index].name}: {described(ending)}")
 
@@ -59,7 +59,8 @@ class LiveTable(PlainLines):
         self.table.update(index, record)
 
     def ended(self, index: int, ending: Ending) -> None:
-        self.table.remove(index)
+        if ending != NOT_RUN:
+            self.table.remove(index)
         super().ended(index, ending)
 
 

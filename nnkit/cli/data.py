@@ -78,6 +78,8 @@ def check(config: ConfigArgument, overrides: SetOption = None, as_json: JsonOpti
         print_json(report)
         return
     print(f"source     {loaded.data.source.tag()}")
+    for name, place in loaded.data.source.held_out.items():
+        print(f"{name:10} {place}")
     print(
         f"inputs     {tuple(report['raw_shape'])} raw, {tuple(report['input_shape'])} preprocessed"
     )

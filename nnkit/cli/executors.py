@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import sys
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +16,7 @@ from nnkit.cli.output import say
 if TYPE_CHECKING:
     from nnkit.experiments.dask_executor import DaskExecutor
     from nnkit.experiments.executor import LocalExecutor
+    from nnkit.experiments.worker_process import StartProcess
 
 
 class ExecutorKind(StrEnum):
@@ -78,12 +81,39 @@ def check_executor(kind: ExecutorKind, scheduler: str | None) -> None:
         raise UsageError("--scheduler is only used with --executor dask")
 
 
+@contextmanager
+def starter_of(kind: ExecutorKind, *, trains: bool = True) -> Iterator[StartProcess]:
+    """Provides the function that starts worker processes within the block.
+
+    Where forking is safe, they are forked from a server, which imports what they need while the
+    command reads its file.
+
+    Args:
+        kind: where trainings run.
+        trains: whether there are any.
+    """
+    from nnkit.experiments.fork_server import ForkServer
+    from nnkit.experiments.worker_process import spawned
+
+    if trains and kind is ExecutorKind.LOCAL and sys.platform == "linux":
+        with ForkServer() as server:
+            yield server.start
+    else:
+        yield spawned
+
+
 def executor_of(
-    scheduler: str | None, runs: Path, files: Collection[Path], jobs: int | None, trainings: int
+    start: StartProcess,
+    scheduler: str | None,
+    runs: Path,
+    files: Collection[Path],
+    jobs: int | None,
+    trainings: int,
 ) -> tuple[LocalExecutor | DaskExecutor, int, int]:
     """The executor of several trainings.
 
     Args:
+        start: how worker processes of this machine are started.
         scheduler: the address of a Dask cluster, or its scheduler file; None for this machine.
         runs: the folder of the runs.
         files: the files of the data.
@@ -103,7 +133,7 @@ def executor_of(
         from nnkit.experiments.executor import LocalExecutor
 
         workers = min(jobs or processors(), trainings)
-        return LocalExecutor(workers), workers, max(1, processors() // workers)
+        return LocalExecutor(workers, start), workers, max(1, processors() // workers)
     from nnkit.experiments.dask_executor import DaskExecutor
 
     cluster = DaskExecutor(scheduler, runs, sorted(files), jobs, say)

@@ -44,10 +44,32 @@ def init(
             show_default=False,
         ),
     ] = None,
-    label: Annotated[
-        str | None,
+    test: Annotated[
+        Path | None,
         typer.Option(
-            "--label", metavar="COLUMN", help="The column to predict (default: the last)."
+            "--test",
+            metavar="DATA",
+            help="Other data that is the test set (default: a part of DATA).",
+            show_default=False,
+        ),
+    ] = None,
+    validation: Annotated[
+        Path | None,
+        typer.Option(
+            "--validation",
+            metavar="DATA",
+            help="Other data that is the validation set (default: a part of DATA).",
+            show_default=False,
+        ),
+    ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--label",
+            metavar="COLUMN",
+            help="The column to predict (default: the last); repeatable for several numbers, or "
+            "several yes/no labels written as 1 and 0.",
+            show_default=False,
         ),
     ] = None,
     task: Annotated[
@@ -123,14 +145,16 @@ def init(
     if path.exists():
         raise UsageError(f"{path} already exists; choose another name with -o")
     options = TableOptions(
-        label=label,
+        labels=tuple(label or ()),
         task=None if task is None else task.value,
         delimiter=_character(delimiter),
         header=header,
         missing=tuple(missing or ()),
         decimal=None if decimal is None else decimal.value,
     )
-    starter = starter_for(data, options, path.parent)
+    sets = {"validation": validation, "test": test}
+    held_out = {name: place for name, place in sets.items() if place is not None}
+    starter = starter_for(data, options, path.parent, held_out)
     try:
         write_new(path, starter.text)
     except FileExistsError:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from nnkit.experiments.rungs import Question
 
 CONFIGS = (".yaml", ".yml")
+HEADINGS = {"exact_match": "all labels right", "r2": "R²", "rmse": "RMSE"}
 
 
 def ladder(
@@ -54,8 +55,9 @@ def ladder(
 
     Compares on one test set, for classes: the majority class, logistic regression, a linear SVM,
     softmax regression (with more than two classes), a network with a hidden layer (mlp) and, for
-    images, a convolutional one (cnn). For numbers: the mean, linear regression, mlp, cnn. Each
-    model is a run in the folder of runs; a finished one is not trained again.
+    images, a convolutional one (cnn). For several yes/no labels: the same, with an output for each.
+    For numbers: the mean, linear regression, mlp, cnn. Each model is a run in the folder of runs; a
+    finished one is not trained again.
 
     Intervals have a confidence level of 95 %: Wilson's for the accuracy, bootstrap percentiles
     over the test samples for r2 and rmse. Each model is compared with the best before it on the
@@ -106,16 +108,27 @@ def _question(data: Path, label: str | None, seed: int | None) -> Question:
 def _report(found: Ladder, width: int) -> list[str]:
     """The table of models, what they predict, and the conclusions."""
     sets = ", ".join(f"{count:,} {name}" for name, count in found.samples.items())
-    what = "a number" if found.classes is None else f"{len(found.classes):,} classes"
     label = found.label or "the label"
-    lines = [*wrapped(f"predicts {label}, {what}", width), f"samples: {sets}; seed {found.seed}"]
-    headings = ("accuracy",) if found.classes is not None else ("R²", "RMSE")
+    lines = [
+        *wrapped(f"predicts {label}, {_what(found)}", width),
+        f"samples: {sets}; seed {found.seed}",
+    ]
+    headings = (HEADINGS.get(name, name) for name in found.rungs[0].scores)
     columns = [cell for heading in headings for cell in (heading, "95 % interval")]
     rows = [_row(rung) for rung in found.rungs]
     lines += ["", *table(("model", "parameters", "time", *columns), rows).splitlines(), ""]
     for sentence in found.sentences():
         lines += wrapped(sentence, width)
     return lines
+
+
+def _what(found: Ladder) -> str:
+    """The number and kind of targets, such as `3 classes`."""
+    if found.target_kind == "numbers" and found.outputs == 1:
+        return "a number"
+    noun = {"classes": "classes", "labels": "yes/no label", "numbers": "numbers"}[found.target_kind]
+    plural = "s" if found.target_kind == "labels" and found.outputs > 1 else ""
+    return f"{found.outputs:,} {noun}{plural}"
 
 
 def _row(rung: Rung) -> list[object]:
@@ -129,7 +142,7 @@ def _row(rung: Rung) -> list[object]:
 def _cells(name: str, score: Score) -> tuple[str, str]:
     """A score and its interval: accuracies in percent, others with a suitable precision."""
     numbers = (score.value, score.low, score.high)
-    if name == "accuracy":
+    if name in ("accuracy", "exact_match"):
         value, low, high = (f"{100 * number:5.1f}" for number in numbers)
         return f"{value} %", f"{low} to {high} %"
     if name == "r2":  # adding 0 makes a zero of a negative zero

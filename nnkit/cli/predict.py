@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -90,9 +91,9 @@ def predict(
 ) -> None:
     """Predict from pictures, from the rows of tables, or from arrays.
 
-    Each FILE is a picture, a .csv or .tsv table with one sample per row, or a .npy or .npz file
-    with one sample per entry; a FOLDER stands for the pictures in it, and - for one such file from
-    standard input.
+    Each FILE is a picture, a table (.csv, .tsv, any delimited text) with one sample per row, or a
+    .npy or .npz file with one sample per entry; a FOLDER stands for the pictures in it, and - for
+    one such file from standard input.
 
     Without --checkpoint, pictures are read by the pretrained digit reader: any number of digits, of
     any size, dark on light or light on dark, in several lines. For tables and arrays, the most
@@ -149,8 +150,23 @@ def _networks(
 
 
 def _kind(path: Path) -> str:
-    """The kind of an input: one of `TABLES`, or pictures."""
-    return PICTURES if path.is_dir() else TABLES.get(path.suffix.lower(), PICTURES)
+    """The kind of an input: one of `TABLES`, or pictures.
+
+    A file with an unknown suffix, such as `iris.data`, is a table if it is text.
+    """
+    from nnkit.cli.standard_input import suffix_of
+    from nnkit.data.pictures import SUFFIXES
+
+    suffix = path.suffix.lower()
+    if suffix in TABLES or suffix in SUFFIXES:
+        return TABLES.get(suffix, PICTURES)
+    try:
+        with path.open("rb") as file:
+            start = file.read(1024)
+    except OSError:
+        return PICTURES  # reading it gives the error
+    is_text = start.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) or b"\0" not in start
+    return TABLES.get(suffix_of(start), PICTURES) if is_text else PICTURES
 
 
 def _latest(runs: Path, file: Input) -> Path:

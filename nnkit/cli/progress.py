@@ -19,6 +19,7 @@ from nnkit.cli.output import (
 )
 from nnkit.cli.tables import BEST, EvaluationTable
 from nnkit.metrics import LAST, higher_is_better
+from nnkit.training.continuation import nothing_to_resume
 from nnkit.training.listeners import Listener
 from nnkit.training.loop import Evaluation, Step
 from nnkit.training.trainer import Trainer
@@ -49,7 +50,7 @@ def opening(trainer: Trainer) -> list[str]:
         f"{known['steps']:,} steps: {epochs}, batch size {known['batch_size']:,}",
         *_processes(trainer),
         f"run: {trainer.directory.path}",
-        *trainer.notices,
+        *_notices(trainer),
     ]
     if trainer.loop.progress.step:
         lines.append(f"resumed at step {trainer.loop.progress.step:,}")
@@ -57,6 +58,12 @@ def opening(trainer: Trainer) -> list[str]:
         extreme = "highest" if higher_is_better(monitor) else "lowest"
         lines.append(f"{BEST} {extreme} {monitor} so far")
     return lines
+
+
+def _notices(trainer: Trainer) -> list[str]:
+    """The notices of a trainer, and how the run differs from those that could be resumed."""
+    similar = nothing_to_resume(trainer) if trainer.has_nothing_to_resume else ()
+    return [*trainer.notices, *similar]
 
 
 def _processes(trainer: Trainer) -> list[str]:
@@ -72,8 +79,7 @@ class Notices(Listener):
     """Prints only the notices, before the first step."""
 
     def started(self, trainer: Trainer) -> None:
-        for notice in trainer.notices:
-            say_wrapped(notice)
+        say_wrapped(*_notices(trainer))
 
 
 class Lines(Listener):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 STANDARD_INPUT = Path("-")
-# The suffixes for the first bytes of a file; anything else is a table of text.
+# The suffixes for the first bytes of a file.
 SIGNATURES = {
     b"\x93NUMPY": ".npy",
     b"PK\x03\x04": ".npz",
@@ -56,9 +56,14 @@ def opened_inputs(paths: Sequence[Path]) -> Iterator[list[Input]]:
         yield [copied if path == STANDARD_INPUT else Input(path, str(path)) for path in paths]
 
 
+def suffix_of(content: bytes) -> str:
+    """The suffix that suits the beginning of a file; `.csv` if its format is not known."""
+    found = (suffix for start, suffix in SIGNATURES.items() if content.startswith(start))
+    return next(found, ".csv")
+
+
 def _copied(folder: Path) -> Input:
     content = sys.stdin.buffer.read()
-    found = (suffix for start, suffix in SIGNATURES.items() if content.startswith(start))
-    path = folder / f"standard-input{next(found, '.csv')}"
+    path = folder / f"standard-input{suffix_of(content)}"
     path.write_bytes(content)
     return Input(path, "stdin")

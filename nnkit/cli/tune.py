@@ -16,6 +16,7 @@ from nnkit.cli.executors import (
     TimeLimitOption,
     check_executor,
     executor_of,
+    starter_of,
 )
 from nnkit.cli.options import JsonOption, RunsOption, argument
 from nnkit.cli.output import (
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from nnkit.bars import Bars
     from nnkit.experiments.study import Study, TrialRecord
     from nnkit.experiments.tune_checks import CheckedTune
+    from nnkit.experiments.worker_process import StartProcess
 
 INTERRUPTED = 130  # the exit code if trials are left over, as after Ctrl-C
 MOST_ROWS = 10  # trials in the table
@@ -106,24 +108,25 @@ def tune(
     was interrupted, and several processes can share one. The best config is written as YAML for
     nnkit train. Requires optuna.
     """
-    from nnkit.charts import picture_format
-    from nnkit.experiments.search_settings import PURPOSE
-    from nnkit.experiments.tune_checks import check_tune
-    from nnkit.experiments.tune_file import load_tune
-    from nnkit.optional import optional
-
     check_executor(kind, scheduler)
-    loaded = load_tune(file)
-    optional("optuna", PURPOSE)
-    if chart is not None:
-        picture_format(chart)  # fail before the search rather than after it
-    checked = check_tune(loaded)
-    study = _open(checked, runs, storage, show)
-    wanted = trials or loaded.trials
-    code = 0
-    if not show:
-        how = TuneOptions(scheduler, jobs, time_limit, take_over, runs, quiet)
-        code = _train(study, wanted, how)
+    with starter_of(kind, trains=not show) as start:  # before the imports, which take a while
+        from nnkit.charts import picture_format
+        from nnkit.experiments.search_settings import PURPOSE
+        from nnkit.experiments.tune_checks import check_tune
+        from nnkit.experiments.tune_file import load_tune
+        from nnkit.optional import optional
+
+        loaded = load_tune(file)
+        optional("optuna", PURPOSE)
+        if chart is not None:
+            picture_format(chart)  # fail before the search rather than after it
+        checked = check_tune(loaded)
+        study = _open(checked, runs, storage, show)
+        wanted = trials or loaded.trials
+        code = 0
+        if not show:
+            how = TuneOptions(start, scheduler, jobs, time_limit, take_over, runs, quiet)
+            code = _train(study, wanted, how)
     _report(study, output, chart, show, as_json)
     _exit(study, wanted, code, show)
 
@@ -160,6 +163,7 @@ def _open(checked: CheckedTune, runs: Path, storage: str | None, show: bool) -> 
 class TuneOptions:
     """The options of `nnkit tune` that say where and how long trials are trained."""
 
+    start: StartProcess
     scheduler: str | None
     jobs: int | None
     time_limit: float | None
@@ -178,7 +182,9 @@ def _train(study: Study, trials: int, how: TuneOptions) -> int:
     from nnkit.experiments.tuning import Tuner
 
     files = study.checked.files
-    executor, at_a_time, threads = executor_of(how.scheduler, how.runs, files, how.jobs, trials)
+    executor, at_a_time, threads = executor_of(
+        how.start, how.scheduler, how.runs, files, how.jobs, trials
+    )
     progress = tune_progress(study, trials, quiet=how.quiet)
     with Interruption() as interruption, executor, progress as listener:
         limits = Limits(

@@ -371,7 +371,8 @@ def _beside_its_file(path: Any) -> Any:
 FilePath = Annotated[str, BeforeValidator(_beside_its_file)]
 # The settings of data sources that are paths, which say nothing about what the data is.
 PATH_SETTINGS = frozenset(
-    {"path", "inputs", "targets", "weights", "test_inputs", "test_targets", "test_weights"}
+    {"path", "validation", "test", "inputs", "targets", "weights"}
+    | {"test_inputs", "test_targets", "test_weights"}
 )
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]

@@ -119,10 +119,10 @@ def names_of_targets(label: str, count: int) -> tuple[str, ...]:
     return names if len(names) == count else tuple(map(str, range(count)))
 
 
-def chunks(array: Array | LazyArray) -> Iterator[Array]:
-    """Yields chunks of whole samples, about `CHUNK` values each."""
+def chunks(array: Array | LazyArray, values: int | None = None) -> Iterator[Array]:
+    """Yields chunks of whole samples, of about so many values each (default: `CHUNK`)."""
     per_sample = max(1, array.size // max(1, len(array)))
-    rows = max(1, CHUNK // per_sample)
+    rows = max(1, (values or CHUNK) // per_sample)
     for start in range(0, len(array), rows):
         yield array[start : start + rows]
 

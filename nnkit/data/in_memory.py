@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,12 @@ from nnkit.data.dataset import (
     check_pair,
     sample_weights,
 )
+from nnkit.data.missing_targets import MissingTargets, OnMissing
 from nnkit.data.records import (
-    column_of,
+    USUAL,
+    Notation,
+    columns_of,
     encoded,
-    encoded_rows,
     is_frame,
     is_missing,
     is_table,
@@ -31,7 +34,13 @@ TARGET = "target"  # the label of targets without a name
 
 
 def dataset_in_memory(
-    X: Any, y: Any, weights: Any = None, *, integers_are_classes: bool = True
+    X: Any,
+    y: Any,
+    weights: Any = None,
+    *,
+    integers_are_classes: bool = True,
+    missing_target: OnMissing = "error",
+    notation: Notation = USUAL,
 ) -> Dataset:
     """The data set of inputs and targets in memory.
 
@@ -42,6 +51,8 @@ def dataset_in_memory(
             (n, outputs). The name of a column of X takes it out of the inputs.
         weights: sample weights, (n,); None if all are equal.
         integers_are_classes: False if whole numbers are quantities.
+        missing_target: what becomes of samples whose target is None or NaN.
+        notation: how a table writes dates and missing values.
 
     Raises:
         DataError: X and y do not fit together, or contain what nothing can be learned from.
@@ -50,46 +61,98 @@ def dataset_in_memory(
         X, y, label = _without_column(X, y)
     else:
         label = _label(y)
-    inputs, columns = _inputs(X)
-    targets, classes = _targets(y, integers_are_classes=integers_are_classes)
-    _check_same_length(inputs, targets)
-    if not columns:
-        check_pair(inputs, targets, "X", "y")
+    inputs, columns = _inputs(X, notation)
+    cells, missing = _present_targets(y, len(inputs), missing_target, notation)
+    targets, classes = _targets(cells, integers_are_classes=integers_are_classes)
     counts = None
     if weights is not None:
         counts = sample_weights(np.asarray(weights), len(inputs), "weights")
-    return Dataset(Samples(inputs, targets, counts), None, classes, columns, label)
+    samples = _with_targets(inputs, targets, missing, counts)
+    if not columns:
+        check_pair(np.asarray(samples.inputs), targets, "X", "y")
+    return Dataset(samples, None, classes, columns, label, notices=missing.notices())
 
 
-def samples_in_memory(inputs: Array, y: Any, classes: Sequence[str] | None) -> Samples:
+def samples_in_memory(
+    inputs: Array,
+    y: Any,
+    classes: Sequence[str] | None,
+    *,
+    missing_target: OnMissing = "error",
+    notation: Notation = USUAL,
+) -> Samples:
     """Samples to evaluate a model on.
 
     Args:
         inputs: raw inputs, (n, …).
         y: targets, as for `dataset_in_memory`.
         classes: the names of the classes that the model predicts; None for numbers.
+        missing_target: as for `dataset_in_memory`, with a warning that counts them.
+        notation: as for `dataset_in_memory`.
 
     Raises:
         DataError: the targets do not fit, or contain a class that the model does not know.
     """
+    cells, missing = _present_targets(y, len(inputs), missing_target, notation)
+    missing.warn()
     if classes is None:
-        targets, _ = _targets(y, integers_are_classes=False)
+        targets, _ = _targets(cells, integers_are_classes=False)
     else:
-        names = _class_names(_cells(y))
+        names = _class_names(cells)
         unknown = sorted(set(names) - set(classes))
         check_known_classes(unknown, classes, "y")
         number = {name: i for i, name in enumerate(classes)}
         targets = np.array([number[name] for name in names], dtype=np.int64)
-    _check_same_length(inputs, targets)
-    return Samples(inputs, targets)
+    return _with_targets(inputs, targets, missing)
 
 
-def _inputs(X: Any) -> tuple[Array, tuple[Column, ...]]:
+def _with_targets(
+    inputs: Array, targets: Array, missing: MissingTargets, weights: Array | None = None
+) -> Samples:
+    """The samples (m of n) that have a target, with these targets (m, …)."""
+    every = Samples(inputs, np.zeros(len(inputs)), weights)  # with targets of no meaning
+    return replace(missing.drop(every), targets=targets)
+
+
+def _present_targets(
+    y: Any, samples: int, missing_target: OnMissing, notation: Notation
+) -> tuple[Array, MissingTargets]:
+    """The targets that are not missing, and which are.
+
+    Whole numbers with gaps, which libraries store as floats, are whole numbers again.
+
+    Raises:
+        DataError: there are not as many targets as samples, or targets are infinite, or missing
+            without being allowed to.
+    """
+    cells = _cells(y)
+    if len(cells) != samples:
+        raise DataError(f"X has {samples:,} samples, but y has {len(cells):,} targets")
+    if not samples:
+        raise DataError("X has no samples")
+    rows = cells.reshape(samples, -1)
+    if cells.dtype.kind in "OU":
+        absent = np.array([any(map(notation.is_missing, row)) for row in rows.tolist()])
+    else:
+        gaps = np.isnan(rows) if cells.dtype.kind == "f" else np.zeros(rows.shape, dtype=bool)
+        absent = np.asarray(gaps.any(axis=1))
+    first = f"row {absent.argmax() + 1} of y"
+    missing = MissingTargets(absent, "y", first, "row", "target")
+    missing.check(missing_target)
+    if cells.dtype.kind in "fO" and (wrong := np.isin(rows, (np.inf, -np.inf)).any(axis=1)).any():
+        raise DataError(f"row {wrong.argmax() + 1} of y: infinity; correct it, or leave it out")
+    present = cells[~absent]
+    if missing.count and present.dtype.kind == "f" and (present == np.rint(present)).all():
+        present = present.astype(np.int64)
+    return present, missing
+
+
+def _inputs(X: Any, notation: Notation) -> tuple[Array, tuple[Column, ...]]:
     """Inputs (n, …), and the columns of a table."""
     if is_table(X):
         table = table_of(X)
-        columns = tuple(column_of(name, cells) for name, cells in table.items())
-        return encoded(table, columns), columns
+        columns = columns_of(table, notation)
+        return encoded(table, columns, notation), columns
     try:
         array = np.asarray(X)
     except ValueError:
@@ -99,13 +162,13 @@ def _inputs(X: Any) -> tuple[Array, tuple[Column, ...]]:
     cells = np.asarray(X, dtype=object)
     if cells.ndim != 2:
         raise DataError(f"X: values of type {array.dtype} and shape {cells.shape}, not a table")
-    columns = tuple(column_of(str(i), cells[:, i]) for i in range(cells.shape[1]))
-    return encoded_rows(cells, columns), columns
+    named = {str(i): cells[:, i] for i in range(cells.shape[1])}
+    columns = columns_of(named, notation)
+    return encoded(named, columns, notation), columns
 
 
-def _targets(y: Any, *, integers_are_classes: bool) -> tuple[Array, tuple[str, ...] | None]:
+def _targets(cells: Array, *, integers_are_classes: bool) -> tuple[Array, tuple[str, ...] | None]:
     """Class numbers (n,) and the class names, or numbers (n, outputs) and None."""
-    cells = _cells(y)
     kinds = {type(cell) for cell in cells.ravel().tolist()} if cells.dtype == object else set()
     words = cells.dtype.kind == "U" or str in kinds
     whole = cells.dtype.kind in "iu" or kinds == {int}
@@ -121,9 +184,6 @@ def _targets(y: Any, *, integers_are_classes: bool) -> tuple[Array, tuple[str, .
         numbers = cells.astype(np.float64)
     except (TypeError, ValueError):
         raise DataError(f"y: values of type {cells.dtype}, neither numbers nor words") from None
-    if not np.isfinite(numbers).all():
-        row = int(np.argmin(np.isfinite(numbers).reshape(len(numbers), -1).all(axis=1)))
-        raise DataError(f"y: NaN or infinity in row {row + 1}; leave out such samples")
     return numbers.reshape(len(numbers), -1), None
 
 
@@ -142,9 +202,6 @@ def _cells(y: Any) -> Array:
 def _class_names(cells: Array) -> list[str]:
     if cells.ndim != 1:
         raise DataError(f"y: classes of shape {cells.shape}; expected (n,)")
-    for row, cell in enumerate(cells.tolist(), start=1):
-        if is_missing(cell):
-            raise DataError(f"y: the target of row {row} is missing; leave out such samples")
     return [str(cell) for cell in cells.tolist()]
 
 
@@ -173,10 +230,3 @@ def _label(y: Any) -> str:
         return ", ".join(names)
     name = getattr(y, "name", None)
     return name if isinstance(name, str) and name else TARGET
-
-
-def _check_same_length(inputs: Array, targets: Array) -> None:
-    if len(inputs) != len(targets):
-        raise DataError(f"X has {len(inputs):,} samples, but y has {len(targets):,} targets")
-    if not len(inputs):
-        raise DataError("X has no samples")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 IN_MEMORY = 1 << 29  # bytes; a smaller file is loaded, which makes training faster
+COPIED = 1 << 27  # bytes; a set of more samples in memory is a selection of them, not a copy
 NARROW = 2  # bytes per value; a network takes four
 
 
@@ -205,8 +206,11 @@ def lazy(inputs: Array | LazyArray) -> LazyArray | None:
     """Converts inputs to a lazy array; returns None if they should be preprocessed all at once."""
     if isinstance(inputs, LazyArray):
         return inputs
-    left_on_disk = isinstance(inputs, np.memmap)
-    if inputs.nbytes > IN_MEMORY if left_on_disk else inputs.itemsize <= NARROW:
+    if isinstance(inputs, np.memmap):
+        is_lazy = inputs.nbytes > IN_MEMORY
+    else:
+        is_lazy = inputs.itemsize <= NARROW or inputs.nbytes > COPIED
+    if is_lazy:
         return LazyArray(inputs, np.arange(len(inputs)))
     return None
 

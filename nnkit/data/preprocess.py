@@ -13,11 +13,12 @@ from pydantic import Field
 
 from nnkit.config.spec import Component, Positive, Tagged
 from nnkit.data.dataset import Array, Column, chunks
-from nnkit.data.lazy import LazyArray, Store, lazy
+from nnkit.data.lazy import IN_MEMORY, LazyArray, Store, lazy
 from nnkit.data.tables.conversion import UnknownWords
 from nnkit.errors import DataError, SettingError
 
 Statistics = Mapping[str, Array]
+AT_ONCE = 1 << 18  # values that are transformed at a time
 FEATURES_AT_ONCE = 1 << 25  # values, for statistics that need all values of a feature at once
 
 
@@ -140,13 +141,17 @@ class OneHot(PreprocessingStep):
         return {}
 
     def apply(self, X: Array, statistics: Statistics, columns: Sequence[Column]) -> Array:
-        parts = [
-            _one_hot(X[:, i : i + 1], len(column.categories))
-            if column.categories
-            else X[:, i : i + 1]
-            for i, column in enumerate(columns)
-        ]
-        return np.concatenate(parts, axis=1)
+        widths = [max(len(column.categories), 1) for column in columns]
+        encoded = np.zeros((len(X), sum(widths)))
+        first = 0
+        for values, column, width in zip(X.T, columns, widths, strict=True):
+            own = encoded[:, first : first + width]
+            if column.categories:
+                _encode_one_hot(values, own)
+            else:
+                own[:, 0] = values
+            first += width
+        return encoded
 
     def columns_after(self, columns: Sequence[Column]) -> tuple[Column, ...]:
         return tuple(
@@ -186,6 +191,12 @@ class Impute(PreprocessingStep):
         return np.where(np.isnan(X), statistics["fill"], X)
 
 
+def unknown_words(steps: Sequence[PreprocessingStep]) -> UnknownWords:
+    """Whether steps make an error of words that are in no row of the training table."""
+    ignored = any(isinstance(step, OneHot) and step.unknown == "ignore" for step in steps)
+    return "ignore" if ignored else "error"
+
+
 def _text_columns(columns: Sequence[Column]) -> list[int]:
     return [i for i, column in enumerate(columns) if column.categories]
 
@@ -202,9 +213,14 @@ def _typical(values: Array, strategy: str) -> float:
     return float(distinct[np.argmax(counts)])
 
 
-def _one_hot(numbers: Array, count: int) -> Array:
-    """One-hot encodes numbers (n, 1) as rows (n, count); NaN becomes a row of NaN."""
-    return np.where(np.isnan(numbers), np.nan, numbers == np.arange(count))
+def _encode_one_hot(numbers: Array, out: Array) -> None:
+    """One-hot encodes numbers (n,) as rows of `out` (n, count) of zeros; NaN as a row of NaN.
+
+    A number that is not among 0, 1, …, count - 1 is a row of zeros.
+    """
+    rows = np.flatnonzero((numbers >= 0) & (numbers < out.shape[1]))
+    out[rows, numbers[rows].astype(np.intp)] = 1
+    out[np.isnan(numbers)] = np.nan
 
 
 def _features(X: Array | LazyArray) -> Iterator[Array]:
@@ -302,15 +318,28 @@ class Preprocessor:
     @property
     def unknown(self) -> UnknownWords:
         """Whether words that are in no row of the training table are an error, or ignored."""
-        ignored = any(isinstance(s, OneHot) and s.unknown == "ignore" for s in self.steps)
-        return "ignore" if ignored else "error"
+        return unknown_words(self.steps)
 
-    def __call__(self, X: Array, dtype: np.dtype[Any]) -> Array:
+    def __call__(self, X: Array | LazyArray, dtype: np.dtype[Any]) -> Array:
         """Converts raw inputs to network inputs (n, *shape after all steps) of the given type.
 
         Raises:
             DataError: a table still contains missing values.
         """
+        parts = chunks(X, AT_ONCE)
+        first = self._prepared(next(parts, X[:0]), dtype)
+        if len(first) == len(X):
+            return first
+        # In chunks, because the intermediate results take a multiple of the memory.
+        prepared = np.empty((len(X), *first.shape[1:]), dtype=dtype)
+        prepared[: len(first)] = first
+        start = len(first)
+        for part in parts:
+            prepared[start : start + len(part)] = self._prepared(part, dtype)
+            start += len(part)
+        return prepared
+
+    def _prepared(self, X: Array, dtype: np.dtype[Any]) -> Array:
         prepared = np.ascontiguousarray(self._transformed(X), dtype=dtype)
         if self.columns and (gaps := self._gaps(X, prepared)):
             raise DataError(
@@ -347,11 +376,10 @@ class Preprocessor:
         if samples is None:
             return self(np.asarray(X), dtype)
         if scales is None or dtype != _real(samples.source):
-            return (
-                samples.then(partial(self, dtype=dtype))
-                if samples.on_disk
-                else self(samples[:], dtype)
-            )
+            large = len(X) * self(X[:1], dtype).nbytes > IN_MEMORY
+            if samples.on_disk or large:
+                return samples.then(partial(self, dtype=dtype))
+            return self(samples, dtype)
 
         def scale(values: Array) -> None:
             for step in scales:

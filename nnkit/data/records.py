@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
 from math import isnan
 from typing import Any
 
@@ -16,11 +18,33 @@ import numpy as np
 
 from nnkit.data.dataset import Array, Column
 from nnkit.data.tables.conversion import UNKNOWN, UnknownWords, encoded_as_none
+from nnkit.data.tables.dates import DateColumn, date_numbers, part_of
+from nnkit.data.tables.quoting import in_yaml
 from nnkit.errors import DataError
 
 Table = Mapping[str, Array]
 MISSING_TYPES = {"NAType", "NaTType"}  # of pandas
 MOST_NAMED = 12  # columns or words in an error message
+
+
+@dataclass(frozen=True, slots=True)
+class Notation:
+    """The notation of dates and missing values in a table in memory.
+
+    Attributes:
+        dates: the columns of dates, with the numbers they become.
+        missing: texts that mean a missing value, besides None, NaN and the like.
+    """
+
+    dates: Mapping[str, DateColumn] = field(default_factory=dict)
+    missing: frozenset[str] = frozenset()
+
+    def is_missing(self, cell: Any) -> bool:
+        """Whether a cell is None, NaN, a missing value of pandas, or such a text."""
+        return is_missing(cell) or (isinstance(cell, str) and cell in self.missing)
+
+
+USUAL = Notation()  # no columns of dates, no further missing values
 
 
 def is_table(X: Any) -> bool:
@@ -58,40 +82,74 @@ def table_of(X: Any) -> Table:
     return table
 
 
-def encoded(table: Table, columns: Sequence[Column], *, unknown: UnknownWords = "error") -> Array:
+def encoded(
+    table: Table,
+    columns: Sequence[Column],
+    notation: Notation = USUAL,
+    *,
+    unknown: UnknownWords = "error",
+) -> Array:
     """Encodes the cells of a table as raw inputs (n, columns), matched by name.
 
     Args:
         table: the cells of each column by name; further columns are ignored.
-        columns: the columns to encode.
+        columns: the columns to encode; for the parts of a date, the table has a column of dates,
+            or the parts themselves.
+        notation: how dates and missing values are written.
         unknown: `ignore` gives words that are not among a column's categories the index -1, with a
             warning, instead of an error.
 
     Raises:
         DataError: a column is missing, or a cell is neither missing nor of the column's kind.
     """
+    parts: dict[str, Array] = {}  # of the dates in a column, (n, parts)
+    values = []
     for column in columns:
-        if column.name not in table:
-            raise DataError(_no_column(column.name, table))
-    return np.column_stack(
-        [_encoded(table[column.name], column, unknown=unknown) for column in columns]
-    )
+        name, part = part_of(column.name, notation.dates)
+        if column.name in table:
+            values.append(_encoded(table[column.name], column, notation, unknown=unknown))
+        elif part is not None and name in table:
+            dates = notation.dates[name]
+            if name not in parts:
+                parts[name] = _date_parts(name, table[name], dates, notation)
+            values.append(parts[name][:, dates.parts.index(part)])
+        else:
+            raise DataError(f"no column '{name}'; the columns are {_some(tuple(table))}")
+    return np.column_stack(values)
 
 
-def _no_column(name: str, table: Table) -> str:
-    message = f"no column '{name}'; the columns are {_some(tuple(table))}"
-    date, _, part = name.rpartition(".")
-    if date in table:
-        message += f"; compute the {part} from '{date}', as is done where a file is read"
-    return message
+def _date_parts(name: str, cells: Array, dates: DateColumn, notation: Notation) -> Array:
+    """The parts of the dates in a column, (n, parts), NaN where one is missing.
+
+    Raises:
+        DataError: a cell is neither a date nor missing.
+    """
+    found: Any = cells
+    if cells.dtype.kind != "M":
+        found = [None if notation.is_missing(cell) else cell for cell in cells.tolist()]
+    numbers, wrong = date_numbers(found, dates.order, dates.parts)
+    if wrong:
+        order = dates.order.replace("_", " ")
+        cell = _quoted(found[wrong[0]])
+        raise DataError(
+            f"row {wrong[0] + 1}: column '{name}': {cell} is not a date with the {order}"
+        )
+    return numbers
 
 
-def encoded_rows(X: Any, columns: Sequence[Column], *, unknown: UnknownWords = "error") -> Array:
+def encoded_rows(
+    X: Any,
+    columns: Sequence[Column],
+    notation: Notation = USUAL,
+    *,
+    unknown: UnknownWords = "error",
+) -> Array:
     """Encodes rows of cells in the order of the columns as raw inputs (n, columns).
 
     Args:
         X: rows (n, columns), or a single row; a word may be given as such, or by its number.
         columns: the columns.
+        notation: how missing values are written.
         unknown: as for `encoded`.
 
     Raises:
@@ -107,7 +165,7 @@ def encoded_rows(X: Any, columns: Sequence[Column], *, unknown: UnknownWords = "
         )
     return np.column_stack(
         [
-            _encoded(cells[:, i], column, numbered=True, unknown=unknown)
+            _encoded(cells[:, i], column, notation, numbered=True, unknown=unknown)
             for i, column in enumerate(columns)
         ]
     )
@@ -142,32 +200,66 @@ def is_missing(cell: Any) -> bool:
     """Whether a cell is None, NaN, or a missing value of pandas."""
     if cell is None or type(cell).__name__ in MISSING_TYPES:
         return True
+    if isinstance(cell, np.datetime64):
+        return bool(np.isnat(cell))
     return isinstance(cell, float | np.floating) and isnan(cell)
 
 
-def column_of(name: str, cells: Array) -> Column:
-    """The column with these cells: words if any of them is text, else numbers.
+def columns_of(table: Table, notation: Notation = USUAL) -> tuple[Column, ...]:
+    """The inputs that the columns of a table give.
+
+    A column gives the parts of its dates if the notation lists it, words if any of its cells is
+    text, and numbers otherwise.
 
     Raises:
-        DataError: the cells are neither text nor numbers.
+        DataError: a column of dates is not listed, or a listed one does not exist.
     """
-    present = [cell for cell in cells.tolist() if not is_missing(cell)]
+    for name in notation.dates:
+        if name not in table:
+            raise DataError(
+                f"data.source.dates: no column '{name}'; the columns are {_some(tuple(table))}"
+            )
+    columns: list[Column] = []
+    for name, cells in table.items():
+        if name in notation.dates:
+            columns += [Column(f"{name}.{part}") for part in notation.dates[name].parts]
+        else:
+            columns.append(_column_of(name, cells, notation))
+    return tuple(columns)
+
+
+def _column_of(name: str, cells: Array, notation: Notation) -> Column:
+    if cells.dtype.kind in "buif":
+        return Column(name)
+    present = [cell for cell in cells.tolist() if not notation.is_missing(cell)]
     if any(isinstance(cell, str) for cell in present):
         return Column(name, tuple(sorted({str(cell) for cell in present})))
+    if cells.dtype.kind == "M" or any(isinstance(cell, date) for cell in present):
+        raise DataError(
+            f"column '{name}' holds dates; to use them, set data.source.dates: "
+            f"{{{in_yaml(name)}: [elapsed_days, month]}}, or leave the column out"
+        )
     return Column(name)
 
 
 def _encoded(
-    cells: Array, column: Column, *, numbered: bool = False, unknown: UnknownWords = "error"
+    cells: Array,
+    column: Column,
+    notation: Notation,
+    *,
+    numbered: bool = False,
+    unknown: UnknownWords = "error",
 ) -> Array:
     """The values (n,) of a column; `numbered` if a word may be given by its number."""
+    if cells.dtype.kind == "M" and len(cells):  # as Python objects they could be mere integers
+        raise DataError(f"row 1: {_no_number(column, cells[0])}")
     if cells.dtype.kind in "buif" and not column.categories:
         return cells.astype(np.float64)
     numbers = {word: float(i) for i, word in enumerate(column.categories)}
     values = np.full(len(cells), np.nan)
     others: list[str] = []
     for i, cell in enumerate(cells.tolist()):
-        if is_missing(cell):
+        if notation.is_missing(cell):
             continue
         value = _word(cell, numbers, numbered) if column.categories else _number(cell)
         if value is None:
@@ -208,10 +300,11 @@ def _no_word(column: Column, cell: str) -> str:
 
 
 def _no_number(column: Column, cell: Any) -> str:
-    remedy = ""
-    if hasattr(cell, "year"):
-        remedy = "; give dates as numbers, such as the days since a fixed date"
-    return f"column '{column.name}': {cell!r} is not a number{remedy}"
+    return f"column '{column.name}': {_quoted(cell)} is not a number"
+
+
+def _quoted(cell: Any) -> str:
+    return repr(cell) if isinstance(cell, str) else f"'{cell}'"
 
 
 def _from_rows(rows: Sequence[Mapping[str, Any]]) -> Table:

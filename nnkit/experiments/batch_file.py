@@ -11,6 +11,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
+from nnkit.config.file_kinds import check_is_batch
 from nnkit.config.load import override
 from nnkit.config.spec import FilePath, Listed, Spec
 from nnkit.config.validation import in_file_order, located, merged, validate
@@ -145,6 +146,7 @@ def load_batch(path: str | Path) -> LoadedBatch:
         ConfigError: everything that is wrong, with file, line and column.
     """
     document = read_yaml(path)
+    check_is_batch(document)
     spec = validate(BatchFile, document)
     _check(document)
     cells: list[Cell] = []

@@ -12,10 +12,10 @@ from nnkit.config.validation import merged
 from nnkit.errors import ConfigError, Problem, SettingError
 from nnkit.experiments.baselines import check_baselines
 from nnkit.experiments.batch_file import Cell, LoadedBatch
-from nnkit.inspection.dry_run import dry_run
+from nnkit.inspection.dry_run import predict_training
 from nnkit.runs.directory import RunDirectory
 from nnkit.runs.results import OF_RUN
-from nnkit.task.gate import Gate
+from nnkit.task.gate import Gate, suggested_metric
 from nnkit.task.task import Task, load_task
 from nnkit.training.identity import run_name
 from nnkit.training.trainer import Trainer
@@ -57,10 +57,10 @@ def check_cells(batch: LoadedBatch, cells: Sequence[Cell]) -> None:
 
 def _unknown_metrics(expect: Mapping[str, Gate], known: frozenset[str]) -> Iterator[SettingError]:
     """Yields an error for each gate on a metric that no cell has."""
-    available = ", ".join(sorted({*known, *OF_RUN}))
+    every = [*known, *OF_RUN]
     for name in expect:
-        if known and name not in {*known, *OF_RUN}:
-            text = f"no cell has this metric; available: {available}"
+        if known and name not in every:
+            text = f"no cell has this metric; {suggested_metric(name, every)}"
             yield SettingError(("expect", name), text)
 
 
@@ -88,22 +88,7 @@ def forget_failures(cells: Sequence[Cell], runs: Path) -> None:
 def predicted(cells: Sequence[Cell]) -> list[dict[str, Any]]:
     """The steps, parameters, predicted seconds and memory in bytes of each cell.
 
-    A step is timed once for each combination; evaluations and saving come on top.
+    They are predicted once for each combination; starting and saving come on top.
     """
-    known: dict[str, dict[str, Any]] = {}
-    rows = []
-    for cell in cells:
-        if cell.group not in known:
-            known[cell.group] = dry_run(cell.config, Path("runs"))
-        found = known[cell.group]
-        rows.append(
-            {
-                "cell": cell.group_name,
-                "seed": cell.seed,
-                "steps": found["steps"],
-                "parameters": found["parameters"],
-                "seconds": found["steps"] * found["seconds"],
-                "memory": sum(found["memory"].values()),
-            }
-        )
-    return rows
+    known = {cell.group: predict_training(cell.config) for cell in _distinct(cells)}
+    return [{"cell": cell.group_name, "seed": cell.seed, **known[cell.group]} for cell in cells]

@@ -14,6 +14,7 @@ import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Lock, Timer
 from typing import Any, Literal, Self
@@ -26,6 +27,7 @@ from nnkit.blas import kernels
 from nnkit.experiments.executor import Worker
 from nnkit.experiments.job import NOT_RUN, Ending, Job
 from nnkit.experiments.surroundings import Surroundings, obstacle
+from nnkit.experiments.worker_process import spawned
 from nnkit.text import as_json
 
 IDLE_SECONDS = 10  # until a process without a job ends
@@ -102,7 +104,9 @@ class Processes:
                 if entry[0] == surroundings and entry[1].alive:
                     self.idle.remove(entry)
                     return entry[1]
-        return Worker(surroundings.folder, dict(surroundings.variables))
+        return Worker(
+            partial(spawned, folder=surroundings.folder, variables=dict(surroundings.variables))
+        )
 
     def give_back(self, surroundings: Surroundings, process: Worker) -> None:
         """Keeps a process for another job; it ends if there is none for a while."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,6 +16,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self, cast
 
 from nnkit.experiments.job import NOT_RUN, Ending, Job, OnEvaluation
+from nnkit.experiments.worker_process import StartProcess, spawned
 from nnkit.text import as_json
 
 LOG_BYTES = 20_000  # of what a crashed worker printed
@@ -47,7 +46,14 @@ class Executor(Protocol):
 class LocalExecutor:
     """Runs jobs in worker processes of this machine; each takes one job after the other."""
 
-    def __init__(self, jobs: int) -> None:
+    def __init__(self, jobs: int, start: StartProcess = spawned) -> None:
+        """Prepares for jobs; a worker is started when it is needed.
+
+        Args:
+            jobs: the number of jobs at a time.
+            start: starts the process of a worker.
+        """
+        self.start = start
         self.threads = ThreadPoolExecutor(jobs, "nnkit-worker")
         self.idle: SimpleQueue[Worker] = SimpleQueue()
         self.workers: list[Worker] = []
@@ -101,35 +107,22 @@ class LocalExecutor:
             try:
                 return self.idle.get_nowait()
             except Empty:
-                self.workers.append(Worker())
+                self.workers.append(Worker(self.start))
                 return self.workers[-1]
 
 
 class Worker:
     """A process that trains jobs one after the other."""
 
-    def __init__(
-        self, folder: str | None = None, variables: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, start: StartProcess = spawned) -> None:
         """Starts the process.
 
         Args:
-            folder: its working folder; by default that of this process.
-            variables: environment variables in addition to those of this process.
+            start: starts it.
         """
         self.interrupted = False
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the process)
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "nnkit.experiments.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.errors,
-            text=True,
-            encoding="utf-8",
-            start_new_session=True,  # Ctrl-C is for the batch, which tells its workers
-            cwd=folder,
-            env={**os.environ, **(variables or {}), "PYTHONUNBUFFERED": "1"},
-        )
+        self.process = start(self.errors)
 
     @property
     def alive(self) -> bool:

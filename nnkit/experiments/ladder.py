@@ -18,11 +18,17 @@ from nnkit.experiments.significance import (
 )
 from nnkit.metrics import METRICS, SETS
 from nnkit.metrics.intervals import wilson_interval
+from nnkit.metrics.metric import TargetKind
 from nnkit.runs.directory import DEFAULT_RUNS
 from nnkit.training.listeners import Listener
 from nnkit.training.run import train
 
-BASELINES = ("majority class", "mean")  # for classes, and for real targets
+BASELINES: dict[TargetKind, str] = {
+    "classes": "majority class",
+    "labels": "majority of each label",
+    "numbers": "mean",
+}
+CONSTANTS: dict[TargetKind, str] = {"classes": "class", "labels": "labels", "numbers": "value"}
 ALPHA = 0.05  # p-values below it count as evidence
 FEWEST_DISCORDANT = 6  # with fewer, McNemar's exact test cannot give a p-value below 0.05
 
@@ -45,9 +51,9 @@ class Rung:
         parameters: the number of trained parameters; 0 for the baseline.
         seconds: duration of its training.
         directory: the folder of its run; None for the baseline, which needs no training.
-        errors: the error on each test sample, (n,): 0 or 1 for classes, the squared error, summed
-            over the outputs, for real targets.
-        scores: `accuracy`, or `r2` and `rmse`.
+        errors: the error on each test sample, (n,): 0 or 1 for a class or all labels of a sample,
+            the squared error, summed over the outputs, for real targets.
+        scores: `accuracy`, `exact_match` for several labels, or `r2` and `rmse`.
     """
 
     name: str
@@ -83,7 +89,7 @@ class Verdict:
 
     def words(self) -> str:
         """The comparison as a sentence, without a full stop."""
-        p, trivial = f"p {shown_p(self.p)}", self.against in BASELINES
+        p, trivial = f"p {shown_p(self.p)}", self.against in BASELINES.values()
         against = f"the {self.against}" if trivial else self.against
         if self.outcome == "better":
             return f"{self.model} is better than {against} ({p})"
@@ -103,7 +109,9 @@ class Ladder:
     """The models of a ladder, with their comparisons.
 
     Attributes:
-        classes: the class names; None for real targets.
+        target_kind: whether classes, yes/no labels or numbers are predicted.
+        classes: the class names; None for labels and real targets.
+        outputs: the number of classes, of labels, or of real targets.
         label: the name of what is predicted.
         samples: the number of samples in each set.
         seed: seed of the split and of the models.
@@ -113,7 +121,9 @@ class Ladder:
         enough: name of the simplest model that no later one is better than.
     """
 
+    target_kind: TargetKind
     classes: tuple[str, ...] | None
+    outputs: int
     label: str
     samples: dict[str, int]
     seed: int
@@ -132,7 +142,7 @@ class Ladder:
             if verdict.against != baseline.name or verdict.outcome == "better"
         ]
         if self.enough == baseline.name:
-            guess = "class" if self.classes is not None else "value"
+            guess = CONSTANTS[self.target_kind]
             last = f"no model is better than always predicting the same {guess}"
         elif self.enough == models[-1].name:
             last = f"the most complex model, {self.enough}, earns its cost"
@@ -194,7 +204,9 @@ def climb(
         if verdicts[-1].outcome == "better":
             best = rung
     return Ladder(
+        question.target_kind,
         task.classes,
+        question.outputs,
         task.dataset.label,
         {name: len(task.sets[name]) for name in SETS if name in task.sets},
         seed,
@@ -215,7 +227,7 @@ def compare(rung: Rung, other: Rung, seed: int = 0) -> Verdict:
     """
     difference = rung.errors - other.errors
     differing: int | None = None
-    if "accuracy" in rung.scores:
+    if "r2" not in rung.scores:
         losses, wins = int((difference > 0).sum()), int((difference < 0).sum())
         p, differing = mcnemar(wins, losses), wins + losses
     else:
@@ -233,23 +245,27 @@ def shown_p(p: float) -> str:
 
 
 def _baseline(question: Question) -> Rung:
-    """Always predicts the most frequent class, or the mean, of the training set."""
-    train_targets, samples = question.task.sets["train"].targets[:], len(question.task.sets["test"])
-    if question.task.classes is not None:
-        predicted = np.full(samples, np.bincount(train_targets).argmax())
-        return Rung(BASELINES[0], 0, 0.0, None, *_results(question, predicted))
-    predicted = np.tile(train_targets.mean(axis=0), (samples, 1))
-    return Rung(BASELINES[1], 0, 0.0, None, *_results(question, predicted))
+    """Always predicts the most frequent class or labels, or the mean, of the training set."""
+    kind, targets = question.target_kind, question.targets("train")
+    samples = len(question.task.sets["test"])
+    if kind == "classes":
+        predicted = np.full(samples, np.bincount(targets).argmax())
+    else:
+        mean = targets.mean(axis=0)
+        predicted = np.tile(mean > 0.5 if kind == "labels" else mean, (samples, 1))
+    return Rung(BASELINES[kind], 0, 0.0, None, *_results(question, predicted))
 
 
 def _results(question: Question, predicted: Array) -> tuple[Array, dict[str, Score]]:
     """The errors and scores of predictions for the test set: (n,) classes or (n, outputs)."""
-    targets = question.task.sets["test"].targets[:]
-    if question.task.classes is not None:
-        errors = (predicted != targets).astype(np.float64)
+    targets = question.targets("test")
+    if question.target_kind != "numbers":
+        wrong = (predicted != targets).reshape(len(targets), -1)
+        errors = wrong.any(axis=1).astype(np.float64)
         correct = len(errors) - int(errors.sum())
+        name = "accuracy" if wrong.shape[1] == 1 else "exact_match"
         interval = wilson_interval(correct, len(errors))
-        return errors, {"accuracy": Score(correct / len(errors), *interval)}
+        return errors, {name: Score(correct / len(errors), *interval)}
     outputs = predicted.astype(np.float64)
     seed = question.task.config.seed
     scores = {
@@ -266,6 +282,7 @@ def record(ladder: Ladder) -> dict[str, Any]:
     """Everything but the errors of single samples, ready for JSON."""
     return {
         "label": ladder.label,
+        "target": ladder.target_kind,
         "classes": ladder.classes,
         "samples": ladder.samples,
         "seed": ladder.seed,

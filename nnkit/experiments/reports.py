@@ -108,6 +108,7 @@ def as_data(groups: Sequence[Group], verdicts: Sequence[GateVerdict]) -> dict[st
                         "outcome": result.ending.outcome,
                         "run": result.ending.run,
                         "error": result.ending.error,
+                        "log": result.ending.log,
                         "results": result.ending.summary.get("results", {}),
                         "seconds": result.ending.summary.get("seconds"),
                         "parameters": result.ending.summary.get("parameters"),

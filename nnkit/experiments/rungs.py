@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nnkit.errors import DataError, SettingError
+from nnkit.metrics.metric import TargetKind
+from nnkit.nn.losses import BinaryCrossEntropy
+from nnkit.nn.params import Array
 from nnkit.task.config import Config, config_from
 from nnkit.task.starter import FEWEST_TO_SPLIT, suitable_steps
 from nnkit.task.table_settings import TableOptions, choose_settings
+from nnkit.task.targets import are_labels
 from nnkit.task.task import Task, load_task
 
 Settings = dict[str, Any]
@@ -23,7 +30,7 @@ LBFGS_STEPS = 200
 SMALLEST_IMAGE = 4  # pixels of the shorter side that pooling halves, and convolution needs
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Question:
     """The data on which the ladder's models are compared.
 
@@ -35,9 +42,29 @@ class Question:
     name: str
     task: Task
 
+    @cached_property
+    def target_kind(self) -> TargetKind:
+        """Whether the models predict classes, yes/no labels or numbers.
+
+        Targets that are all 0 or 1, or all ±1, are labels, unless the config makes numbers of
+        them by `task: regression` or by scaling.
+        """
+        if self.task.classes is not None:
+            return "classes"
+        wanted = getattr(self.task.config.data.source, "task", None)
+        sets = self.task.sets.values()
+        yes_no = all(are_labels(samples.targets, BinaryCrossEntropy()) for samples in sets)
+        are_numbers = wanted == "regression" or self.task.config.data.target.scales
+        return "labels" if yes_no and not are_numbers else "numbers"
+
+    def targets(self, name: str) -> Array:
+        """The targets of a set: class numbers (n,), labels 0 or 1, or numbers (n, outputs)."""
+        targets = self.task.sets[name].targets[:]
+        return (targets > 0).astype(np.int64) if self.target_kind == "labels" else targets
+
     @property
     def outputs(self) -> int:
-        """The number of classes, or of real targets."""
+        """The number of classes, of labels, or of real targets."""
         if self.task.classes is not None:
             return len(self.task.classes)
         return int(self.task.dataset.samples.targets.shape[1])
@@ -50,7 +77,7 @@ class Question:
 
 
 def question_of_table(path: Path, label: str | None, seed: int | None) -> Question:
-    """The question of a CSV file, split and preprocessed as a starter config does it.
+    """The question of a CSV file, preprocessed as by a starter config, with a validation set.
 
     Args:
         path: the file.
@@ -61,7 +88,7 @@ def question_of_table(path: Path, label: str | None, seed: int | None) -> Questi
         DataError: the file is missing or not valid CSV, or has too few rows to hold out a test set.
         UsageError: there is no such column.
     """
-    source = choose_settings(path, TableOptions(label=label)).source()
+    source = choose_settings(path, TableOptions(labels=() if label is None else (label,))).source()
     try:
         dataset = source.load()
     except SettingError as error:
@@ -115,7 +142,7 @@ def _question(name: str, config: Config, seed: int | None) -> Question:
 def rungs(question: Question) -> Iterator[tuple[str, Config]]:
     """Yields the name and the config of each model, from the simplest to the most complex."""
     task = question.task
-    kinds = _classifiers if task.classes is not None else _regressors
+    kinds = _regressors if question.target_kind == "numbers" else _classifiers
     for name, settings in kinds(question):
         resolved = task.config.resolved()
         yield (
@@ -136,17 +163,20 @@ def _classifiers(question: Question) -> Iterator[tuple[str, Settings]]:
     """Yields the classifiers, all trained with Adam for the same number of steps.
 
     With two classes, softmax regression is the same model as logistic regression and left out.
+    Labels, of which a sample may have several, get an output each.
     """
-    common, classes = _by_batches(question), question.outputs
-    single = 1 if classes == 2 else classes
+    common, outputs = _by_batches(question), question.outputs
+    labels = question.target_kind == "labels"
+    binary = labels or outputs == 2
+    single = 1 if outputs == 2 and not labels else outputs
     logistic = {"loss": "binary_cross_entropy", "activation": {"output": "sigmoid"}}
     yield "logistic", _linear(question, single) | common | logistic
-    hinge = "hinge" if classes == 2 else "multiclass_hinge"
+    hinge = "hinge" if binary else "multiclass_hinge"
     yield "linear-svm", _linear(question, single) | common | {"loss": hinge}
-    if classes > 2:
-        yield "softmax", _linear(question, classes) | common
-    for name, network in _networks(question, classes):
-        yield name, network | common
+    if not binary:
+        yield "softmax", _linear(question, outputs) | common
+    for name, network in _networks(question, outputs):
+        yield name, network | common | (logistic if labels else {})
 
 
 def _regressors(question: Question) -> Iterator[tuple[str, Settings]]:

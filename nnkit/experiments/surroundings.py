@@ -12,7 +12,7 @@ import json
 import os
 import platform
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import time
@@ -26,8 +26,8 @@ from nnkit.text import as_json
 from nnkit.version import __version__
 
 MOST_FILES = 3  # missing files that an error names
-OLD = 3600  # seconds after which a ticket may be removed if it is not locked
-TICKET = ".cluster-*.json"
+OLD = 3600  # seconds after which an unfinished ticket may be removed
+TICKET, UNFINISHED = ".cluster-*.json", ".cluster-*.new"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,34 +62,35 @@ def surroundings(runs: Path, files: Iterable[Path]) -> Iterator[Surroundings]:
         files: the files of the data.
     """
     runs.mkdir(parents=True, exist_ok=True)
-    for old in runs.glob(TICKET):
-        _remove_unlocked(old)
+    _remove_tickets_of_the_dead(runs)
     ticket = runs.resolve() / TICKET.replace("*", uuid4().hex)
+    unfinished = ticket.with_suffix(".new")
     sizes = {str(file.absolute()): file.stat().st_size for file in files}
     variables = {name: value for name, value in os.environ.items() if name.startswith("NNKIT_")}
     if "NNKIT_DATA" in variables:
         variables["NNKIT_DATA"] = str(Path(variables["NNKIT_DATA"]).absolute())
-    with ticket.open("x+b") as file:
+    with unfinished.open("x+b") as file:
         try:
             if not try_lock(file):
                 raise ClusterError(f"{runs}: files in this folder cannot be locked")
             file.write(as_json(sizes).encode())
             file.flush()
             os.fsync(file.fileno())
+            unfinished.rename(ticket)  # so that a ticket without a lock is that of a dead batch
             yield Surroundings(versions(), str(Path.cwd()), str(ticket), tuple(variables.items()))
         finally:
+            unfinished.unlink(missing_ok=True)
             ticket.unlink(missing_ok=True)
 
 
-def _remove_unlocked(ticket: Path) -> None:
-    """Removes the ticket of a batch that was killed."""
-    try:
-        with ticket.open("rb") as file:
+def _remove_tickets_of_the_dead(runs: Path) -> None:
+    """Removes the tickets of batches that were killed, whose locks ended with them."""
+    for ticket in (*runs.glob(TICKET), *runs.glob(UNFINISHED)):
+        with suppress(FileNotFoundError), ticket.open("rb") as file:
+            # An unfinished one may not have been locked yet.
             is_old = time() - os.fstat(file.fileno()).st_mtime > OLD
-            if is_old and try_lock(file):  # a new one may not have been locked yet
+            if (is_old or ticket.match(TICKET)) and try_lock(file):
                 ticket.unlink()
-    except FileNotFoundError:
-        pass
 
 
 def obstacle(needed: Surroundings) -> str | None:

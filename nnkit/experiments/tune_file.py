@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
+from nnkit.config.file_kinds import check_is_search
 from nnkit.config.spec import Spec
 from nnkit.config.validation import in_file_order, merged, validate
 from nnkit.config.yaml import Mark, fault
@@ -91,6 +92,7 @@ def load_tune(path: str | Path) -> LoadedTune:
         ConfigError: everything that is wrong, with file, line and column.
     """
     document = config_document(path, is_value=is_space)
+    check_is_search(document)
     section = document.child("search")
     if section is None:
         text = "this key is required; add search: {metric: validation.accuracy, trials: 50}"

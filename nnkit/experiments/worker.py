@@ -24,11 +24,11 @@ from typing import IO, Any
 
 from nnkit.data.dataset import Dataset
 from nnkit.data.fingerprints import state_of
-from nnkit.data.sources.source import Source
 from nnkit.errors import DivergedError, GateError, NnkitError
 from nnkit.experiments.job import Ending, Job, OnEvaluation
 from nnkit.runs.directory import LockedError, RunDirectory
-from nnkit.task.config import config_from
+from nnkit.startup import set_up_process
+from nnkit.task.config import Data, config_from
 from nnkit.text import as_json
 from nnkit.training.identity import recorded_run_name
 from nnkit.training.listeners import Listener
@@ -81,12 +81,13 @@ class LastDataset:
         self.key: tuple[str, str | None] | None = None
         self.dataset: Dataset | None = None
 
-    def load(self, source: Source) -> Dataset:
-        """The data of a source, read again only if it is another source or its files changed."""
-        key = (source.model_dump_json(), state_of(source.files()))
+    def load(self, data: Data) -> Dataset:
+        """The data of a config, read again only if it is other data or its files changed."""
+        source = data.source
+        key = (source.model_dump_json() + data.unknown, state_of(source.files()))
         if self.dataset is None or key != self.key:
             self.dataset = None  # before the next one takes memory
-            self.dataset, self.key = source.load(), key
+            self.dataset, self.key = data.load(), key
         return self.dataset
 
 
@@ -116,7 +117,7 @@ def run_job(job: Job, on_evaluation: OnEvaluation, stop: Event, data: LastDatase
             return Ending("diverged", str(known.path), already_finished=True, error=error)
         run = train(
             config,
-            dataset=None if known is not None and known.finished else data.load(config.data.source),
+            dataset=None if known is not None and known.finished else data.load(config.data),
             runs=job.runs,
             resume=True,
             listeners=[reporter],
@@ -146,6 +147,7 @@ def run_job(job: Job, on_evaluation: OnEvaluation, stop: Event, data: LastDatase
 
 def main() -> None:
     """Reads jobs from standard input until its end, and writes what becomes of them."""
+    set_up_process()
     messages = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what anything prints must not be taken for a message
     stop, data = Event(), LastDataset()

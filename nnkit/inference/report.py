@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from nnkit.inference.evaluation import accumulate, width_of
+from nnkit.inference.set_metrics import in_words
 from nnkit.metrics import METRICS_OF
 from nnkit.metrics.accumulator import Accumulator
 from nnkit.metrics.classification import ClassCounts, Confusion, f1s, precisions, recalls
@@ -21,12 +22,13 @@ from nnkit.nn.params import Array
 from nnkit.task.answers import confidence, decide, decide_labels, gives_probabilities
 from nnkit.task.task import PreparedSet
 
+HEADLINE = ("loss", "accuracy", "exact_match", "mae", "rmse", "r2")  # metrics in the representation
 MATRIX_CLASSES = 100  # classes up to which the confusion matrix is given in full
 
 
 @dataclass(frozen=True, slots=True)
 class ClassReport:
-    """Scores for each class, and the confusion matrix of true and predicted classes.
+    """SetMetrics for each class, and the confusion matrix of true and predicted classes.
 
     Attributes:
         names: names of the classes.
@@ -71,7 +73,7 @@ class ClassReport:
 
 @dataclass(frozen=True, slots=True)
 class LabelReport:
-    """Scores for each of several yes/no labels.
+    """SetMetrics for each of several yes/no labels.
 
     Attributes:
         names: names of the labels.
@@ -95,7 +97,7 @@ class LabelReport:
         ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Report:
     """The evaluation of a model on one set, as `nnkit eval` reports it.
 
@@ -133,6 +135,10 @@ class Report:
 
     def __len__(self) -> int:
         return len(self.targets)
+
+    def __repr__(self) -> str:
+        headline = {name: self.figures[name] for name in HEADLINE if name in self.figures}
+        return f"<Report {in_words(self.split, len(self), headline)}>"
 
     def record(self) -> dict[str, Any]:
         """Everything except the individual predictions, ready for JSON."""

@@ -111,40 +111,63 @@ def copy_params(checkpoint: Checkpoint, model: Model) -> None:
             view[...] = saved[name]
 
 
-def encode_trained(
-    model: Model, task: Task, optimizer_state: Mapping[str, Array], info: Mapping[str, Any]
-) -> bytes:
-    """Encodes a checkpoint: a trained model, and the optimizer state needed to resume training.
+class Snapshot:
+    """The state of training at one moment: a trained model, and what is needed to resume.
 
-    Args:
-        model: the model, whose current parameters are encoded.
-        task: provides config, preprocessing and classes.
-        optimizer_state: the optimizer's vectors by name.
-        info: further entries of the header.
+    Taking one copies a few vectors. Encoding it takes much longer, for a small network longer than
+    an epoch, and not every snapshot is written.
     """
-    tensors = {f"params/{n}": v for n, v in model.layout.views(model.params).items()}
-    tensors |= {f"state/{n}": v for n, v in model.state_layout.views(model.state).items()}
-    tensors |= {f"optimizer/{name}": vector for name, vector in optimizer_state.items()}
-    for i, statistics in enumerate(task.preprocessor.statistics):
-        tensors |= {f"preprocess/{i}/{name}": array for name, array in statistics.items()}
-    if task.scaler is not None:
-        tensors |= {f"target/{name}": array for name, array in task.scaler.statistics.items()}
-    header = {
-        "config": task.config.resolved(),
-        "classes": task.classes,
-        "labels": names_of_targets(task.dataset.label, *model.output_shape)
-        if task.target_kind == "labels"
-        else None,
-        "columns": [{"name": c.name, "categories": c.categories} for c in task.dataset.columns],
-        "raw_shape": task.dataset.input_shape,
-        "input_shape": model.input_shape,
-        "label": task.dataset.label,
-        "threshold": task.threshold,
-        "data": task.fingerprint,
-        "versions": versions(model),
-        **info,
-    }
-    return encode_checkpoint(tensors, header)
+
+    def __init__(
+        self,
+        model: Model,
+        task: Task,
+        optimizer_state: Mapping[str, Array],
+        info: Mapping[str, Any],
+    ) -> None:
+        """Copies what training will change.
+
+        Args:
+            model: the model, with its current parameters.
+            task: provides config, preprocessing and classes.
+            optimizer_state: the optimizer's vectors by name.
+            info: further entries of the header.
+        """
+        self.model, self.task, self.info = model, task, info
+        self.params, self.state = model.params.copy(), model.state.copy()
+        self.optimizer_state = {name: vector.copy() for name, vector in optimizer_state.items()}
+
+    def encode(self) -> bytes:
+        """The content of a checkpoint file."""
+        return encode_checkpoint(self._tensors(), self._header())
+
+    def _tensors(self) -> dict[str, Array]:
+        model, task = self.model, self.task
+        tensors = {f"params/{n}": v for n, v in model.layout.views(self.params).items()}
+        tensors |= {f"state/{n}": v for n, v in model.state_layout.views(self.state).items()}
+        tensors |= {f"optimizer/{name}": vector for name, vector in self.optimizer_state.items()}
+        for i, statistics in enumerate(task.preprocessor.statistics):
+            tensors |= {f"preprocess/{i}/{name}": array for name, array in statistics.items()}
+        if task.scaler is not None:
+            tensors |= {f"target/{name}": array for name, array in task.scaler.statistics.items()}
+        return tensors
+
+    def _header(self) -> dict[str, Any]:
+        model, task = self.model, self.task
+        labels = task.target_kind == "labels"
+        return {
+            "config": task.config.resolved(),
+            "classes": task.classes,
+            "labels": names_of_targets(task.dataset.label, *model.output_shape) if labels else None,
+            "columns": [{"name": c.name, "categories": c.categories} for c in task.dataset.columns],
+            "raw_shape": task.dataset.input_shape,
+            "input_shape": model.input_shape,
+            "label": task.dataset.label,
+            "threshold": task.threshold,
+            "data": task.fingerprint,
+            "versions": versions(model),
+            **self.info,
+        }
 
 
 def versions(model: Model) -> dict[str, str]:

@@ -20,6 +20,7 @@ from nnkit.data.target_scaling import TargetScaler
 from nnkit.errors import DataError, SettingError, UsageError
 from nnkit.inference.evaluation import evaluate
 from nnkit.inference.report import Report, report_on
+from nnkit.inference.set_metrics import SetMetrics
 from nnkit.inference.verdict import useless
 from nnkit.metrics import chosen
 from nnkit.nn.activations import Function
@@ -199,14 +200,15 @@ class TrainedModel:
 
     def _raw(self, X: Any) -> Array:
         """Converts what users pass to raw inputs (n, *raw_shape); the values are not checked."""
+        notation = self.config.data.source.notation
         if self.columns and is_table(X):
-            return encoded(table_of(X), self.columns, unknown=self.preprocessor.unknown)
+            return encoded(table_of(X), self.columns, notation, unknown=self.preprocessor.unknown)
         try:
             array = np.asarray(X)
         except ValueError:
             raise DataError("the samples must all have the same shape") from None
         if self.columns and array.dtype.kind not in "buif":
-            return encoded_rows(X, self.columns, unknown=self.preprocessor.unknown)
+            return encoded_rows(X, self.columns, notation, unknown=self.preprocessor.unknown)
         if array.shape == self.raw_shape:
             array = array[None]
         if self.raw_shape[0] == 1 and array.shape[1:] == self.raw_shape[1:]:
@@ -291,9 +293,7 @@ class TrainedModel:
         outputs = self._computed(self._checked(X))
         return dict.fromkeys(np.flatnonzero(~np.isfinite(outputs).all(axis=1)).tolist(), OVERFLOW)
 
-    def evaluate(
-        self, split: str | None = None, data: EvaluationData = None
-    ) -> tuple[int, dict[str, float]]:
+    def evaluate(self, split: str | None = None, data: EvaluationData = None) -> SetMetrics:
         """Evaluates the model on one set of its data, or on other labelled data.
 
         Args:
@@ -302,18 +302,18 @@ class TrainedModel:
                 targets in memory, (X, y); also the place where the model's own data is now.
 
         Returns:
-            The number of samples, and the metrics that training computes.
+            The number of samples and the metrics that training computes, such as
+            `found["accuracy"]`.
 
         Raises:
             DataError: the data is missing, has changed, or does not fit the model.
             UsageError: there is no such set.
         """
-        task, samples, _ = self._data(split, data)
+        task, samples, name = self._data(split, data)
         prepared = self._prepared(task, samples)
         metrics = chosen(self.config.training.metrics, prepared.targets.kind)
-        return len(prepared), evaluate(
-            self.model, prepared, metrics, self._execution(len(prepared))
-        )
+        figures = evaluate(self.model, prepared, metrics, self._execution(len(prepared)))
+        return SetMetrics(name, len(prepared), figures)
 
     def report(self, split: str | None = None, data: EvaluationData = None) -> Report:
         """Evaluates the model with all metrics, per class, with confusions.
@@ -354,16 +354,27 @@ class TrainedModel:
                 raise UsageError(f"data in memory has no {split} set; all of it is evaluated")
             X, y = data
             classes = None if self.config.data.targets == "inputs" else self.classes
-            return self._other(samples_in_memory(self._checked(X), y, classes))
+            source = self.config.data.source
+            samples = samples_in_memory(
+                self._checked(X),
+                y,
+                classes,
+                missing_target=source.on_missing_target,
+                notation=source.notation,
+            )
+            return self._other(samples)
         place = None if data is None else Path(data)
-        dataset = None if place is None else self._moved_dataset(place)
-        if place is not None and dataset is None:
-            if split is not None:
-                raise UsageError(
-                    f"{place} is not the data that this model was trained on, so it has no {split} "
-                    "set; all of it is evaluated without --split"
-                )
-            return self._other(self._read_other(place))
+        dataset = None
+        if place is not None:
+            found = self._data_at(place)
+            if isinstance(found, Samples):
+                if split is not None:
+                    raise UsageError(
+                        f"{place} is not the data that this model was trained on, so it has no "
+                        f"{split} set; all of it is evaluated without --split"
+                    )
+                return self._other(found)
+            dataset = found
         split = "test" if split is None else split
         with self.config.locating():
             task = load_task(self.config, dataset)
@@ -385,18 +396,32 @@ class TrainedModel:
             threshold=self.threshold,
         )
 
-    def _moved_dataset(self, place: Path) -> Dataset | None:
-        """The data that the model was trained on, if it is at this place now; else None."""
+    def _data_at(self, place: Path) -> Dataset | Samples:
+        """The data that the model was trained on, if it is at this place now; else other samples.
+
+        A single set is read once, as other data, because that is the same if it is the model's own.
+        """
+        source, unknown = self.config.data.source, self.preprocessor.unknown
+        samples = None
+        if self.config.data.targets == "labels" and source.is_single_set(place):
+            samples = self._read_other(place)
         try:
-            dataset = self.config.data.source.moved(place).load()
+            moved = source.moved(place)
+            dataset = moved.read() if samples is None else self._dataset_of(samples)
+            dataset = moved.with_held_out(dataset, unknown=unknown)
         except (DataError, SettingError, UsageError):
-            return None
-        return dataset if dataset.fingerprint() == self.info["data"] else None
+            dataset = None
+        if dataset is not None and dataset.fingerprint() == self.info["data"]:
+            return dataset
+        return self._read_other(place) if samples is None else samples
+
+    def _dataset_of(self, samples: Samples) -> Dataset:
+        label = self.info.get("label", "")
+        return Dataset(samples, classes=self.classes, columns=self.columns, label=label)
 
     def _other(self, samples: Samples) -> tuple[Task, Samples, None]:
         """Other labelled samples; class weights that balance the classes are those of them."""
-        label = self.info.get("label", "")
-        dataset = Dataset(samples, classes=self.classes, columns=self.columns, label=label)
+        dataset = self._dataset_of(samples)
         task = Task(self.config, dataset, {"train": samples}, self.preprocessor)
         return self._fitted(task), samples, None
 

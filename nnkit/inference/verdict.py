@@ -10,8 +10,10 @@ from nnkit.inference.evaluation import EVALUATION_BATCH, width_of
 from nnkit.metrics import METRICS_OF
 from nnkit.metrics.metric import TargetKind
 from nnkit.nn.losses import ClassLoss
-from nnkit.nn.model import Model
+from nnkit.nn.model import Model, batch_last
+from nnkit.nn.numerics import numerics
 from nnkit.nn.params import Array
+from nnkit.nn.passes import Observer, Pass
 from nnkit.task.constant_prediction import constant_prediction
 from nnkit.task.task import PreparedSet, Task
 
@@ -47,6 +49,11 @@ def useless(
     remedy = ""
     if kind == "numbers" and not config.data.target.scales:
         remedy = "; try data.target: standardize"
+    elif (layer := constant_layer(model, data)) is not None:
+        remedy = (
+            f"; the output of {layer} is the same for every sample, so no gradient passes it: try "
+            "a smaller optimizer.lr, activation.hidden: leaky_relu, or another seed"
+        )
     described, value = _described(task, constant), _shown(name, reached)
     if reached == least:
         return (
@@ -57,6 +64,37 @@ def useless(
         f"the network is worse than always predicting {described}: {split}.{name} is {value} "
         f"instead of {_shown(name, least)}{remedy}"
     )
+
+
+def constant_layer(model: Model, data: PreparedSet) -> str | None:
+    """The first layer whose output is the same for all of up to 1,000 different samples, if any.
+
+    This is so if all its rectified units are dead, that is, 0 for every sample (Lu et al. 2020,
+    "Dying ReLU and Initialization").
+    """
+    X = batch_last(data.inputs[: min(len(data), EVALUATION_BATCH)])
+    if _is_constant(X):
+        return None
+    search = _ConstantSearch()
+    with numerics(), model.lent(X.shape[-1], positions=X.shape[1:-1]) as network:
+        network.forward(X, Pass(training=False, observer=search))
+    return search.found
+
+
+class _ConstantSearch(Observer):
+    """Remembers the first layer whose output is the same for all samples."""
+
+    def __init__(self) -> None:
+        self.found: str | None = None
+
+    def output(self, name: str, Y: Array) -> None:
+        if self.found is None and _is_constant(Y):
+            self.found = name
+
+
+def _is_constant(Y: Array) -> bool:
+    """Whether all samples of a batch (..., N) are equal."""
+    return bool((Y[..., :1] == Y).all())
 
 
 def _described(task: Task, constant: Array) -> str:

@@ -117,7 +117,7 @@ def draw_schedule(config: Config) -> tuple[Rates, Chart, list[str]]:
         DataError: the data is missing or damaged.
     """
     with config.locating():
-        dataset = config.data.source.load()
+        dataset = config.data.load()
         train = split_dataset(dataset, config.data.split, config.seed)["train"]
     planned, optimizer = pace(config, len(train)), config.optimizer
     steps = np.unique(np.linspace(0, planned.steps - 1, min(planned.steps, 20_001)).astype(int))

@@ -13,7 +13,7 @@ from typing import IO, Any, Literal
 
 from nnkit.config.spec import PATH_SETTINGS
 from nnkit.errors import CheckpointError, UsageError
-from nnkit.files import append, remove_torn, sync, try_lock, write_atomic
+from nnkit.files import append, remove_torn, try_lock, write_atomic
 from nnkit.text import as_json
 
 DEFAULT_RUNS = Path("runs")
@@ -89,7 +89,8 @@ class RunDirectory:
         self.best.parent.mkdir(parents=True, exist_ok=True)
         for file in (self.config, self.summary, self.metrics, self.best, self.last, self.diverged):
             remove_torn(file)
-        write_atomic(self.config, config_yaml)
+        # The first checkpoint waits for the disk; until then nothing is lost with the config.
+        write_atomic(self.config, config_yaml, sync=self.begun)
 
     def clear(self) -> None:
         """Removes the files of an earlier run, first the summary, which marks it as finished."""
@@ -97,12 +98,8 @@ class RunDirectory:
             file.unlink(missing_ok=True)
 
     def append_metrics(self, record: Mapping[str, Any]) -> None:
-        """Appends a line to metrics.jsonl, which `sync_metrics` brings to the disk."""
+        """Appends a line to metrics.jsonl, which must be on the disk before a checkpoint."""
         append(self.metrics, as_json(record) + "\n", sync=False)
-
-    def sync_metrics(self) -> None:
-        """Waits until metrics.jsonl is on the disk, as it must be before a checkpoint."""
-        sync(self.metrics)
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """Reads the records of metrics.jsonl; a last line truncated by a crash is left out."""

@@ -9,14 +9,17 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
+from nnkit.config.file_kinds import check_is_config
 from nnkit.config.load import IsValue, apply_override, load_document
 from nnkit.config.spec import Count, FilePath, Listed, OneOf, Spec
 from nnkit.config.validation import find_setting, located, validate
 from nnkit.config.yaml import Mark, Node, dump_yaml, node_of
 from nnkit.data.augment import AnyAugmentation
-from nnkit.data.preprocess import AnyStep
+from nnkit.data.dataset import Dataset
+from nnkit.data.preprocess import AnyStep, unknown_words
 from nnkit.data.sources import AnySource
 from nnkit.data.splits import Split
+from nnkit.data.tables.conversion import UnknownWords
 from nnkit.data.target_scaling import AnyTargetScaling, Unscaled
 from nnkit.errors import ConfigError, Problem, SettingError, SettingPath, UsageError
 from nnkit.metrics import METRICS, METRICS_OF
@@ -62,6 +65,20 @@ class Data(Spec):
         "each sample's own inputs, preprocessed and flattened. Noise and augmentation change the "
         "inputs only, not the targets.",
     )
+
+    @property
+    def unknown(self) -> UnknownWords:
+        """Whether words that are in no row of the training table are an error, or ignored."""
+        return unknown_words(self.preprocess)
+
+    def load(self) -> Dataset:
+        """Reads the data of the source, with all of its sets.
+
+        Raises:
+            DataError: the data is missing, damaged or empty.
+            SettingError: a setting of the source does not fit the data.
+        """
+        return self.source.load(unknown=self.unknown)
 
 
 class StartFrom(Spec):
@@ -277,6 +294,7 @@ def config_in(document: Node) -> Config:
     Raises:
         ConfigError: the config is invalid; lists every problem with file, line and column.
     """
+    check_is_config(document)
     config = validate(Config, document)
     config._document = document
     return config.check()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -101,3 +102,18 @@ def impossible_bounds(expect: Mapping[str, Gate]) -> Iterator[SettingError]:
                 if metric.most == 1 and 2 < value <= 100:
                     message += f"; write {value / 100:g}"
             yield SettingError(("expect", name, side), message)
+
+
+def suggested_metric(name: str, known: Sequence[str]) -> str:
+    """The metric that an unknown one probably stands for, or all that are known, as a sentence.
+
+    Args:
+        name: the unknown metric, such as `accuracy`.
+        known: the metrics of a run, such as `test.accuracy`.
+    """
+    close = get_close_matches(name, known, 1)
+    if f"test.{name}" in known:
+        close = [f"test.{name}"]
+    elif name.rpartition(".")[2] in METRICS:  # no slip of the pen: the run does not have it
+        close = []
+    return f"did you mean '{close[0]}'?" if close else f"available: {', '.join(sorted(known))}"

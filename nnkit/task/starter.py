@@ -12,14 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from nnkit.data.dataset import Dataset
+from nnkit.data.dataset import Dataset, chunks
 from nnkit.data.sources.arrays import Npy, Npz, archive_names
 from nnkit.data.sources.image_folder import ImageFolder
+from nnkit.data.sources.source import Source
 from nnkit.data.tables.column_report import ColumnReport
+from nnkit.data.tables.labels import could_be_classes
 from nnkit.data.tables.quoting import in_yaml
 from nnkit.errors import DataError, SettingError, UsageError
 from nnkit.task.starter_network import suitable_network
-from nnkit.task.table_settings import TableOptions, choose_settings
+from nnkit.task.table_settings import TableOptions, TableSettings, choose_settings
 from nnkit.text import legible
 
 FEWEST_TO_SPLIT = 20  # rows; with fewer, a tenth of them is too small a validation set
@@ -52,13 +54,19 @@ class Starter:
     remarks: tuple[str, ...] = ()
 
 
-def starter_for(data: Path | None, options: TableOptions, folder: Path) -> Starter:
+def starter_for(
+    data: Path | None,
+    options: TableOptions,
+    folder: Path,
+    held_out: Mapping[str, Path] | None = None,
+) -> Starter:
     """A commented config for MNIST, a table, a folder of pictures, or arrays.
 
     Args:
         data: the file or folder; None for MNIST.
         options: what the user says about a table.
         folder: the folder of the config, to which paths are made relative.
+        held_out: the files or folders of the sets `validation` and `test`, if they have their own.
 
     Raises:
         DataError: the data is missing or not valid, or its name is not UTF-8.
@@ -67,47 +75,95 @@ def starter_for(data: Path | None, options: TableOptions, folder: Path) -> Start
     is_table = data is not None and not data.is_dir() and data.suffix not in (".npz", ".npy")
     if not is_table and options != TableOptions():
         raise UsageError("--label and the options after it are for tables; give a table")
+    if held_out and (data is None or data.suffix == ".npy"):
+        raise UsageError("--validation and --test are for tables, image folders and .npz archives")
     if data is None:
         return Starter(_template("mnist"))
+    files = {"path": data, **(held_out or {})}
+    if is_table:
+        return _for_table(files, options, folder)
+    if data.is_dir():
+        return _for_folder(files, folder)
+    if data.suffix == ".npz":
+        return _for_archive(files, folder)
+    return _for_npy(data, _place(data, folder))
+
+
+def _place(data: Path, folder: Path) -> str:
+    """A path as it is written in a config in a folder.
+
+    Raises:
+        DataError: it is not UTF-8.
+    """
     place = os.path.relpath(str(data), str(folder))
     if legible(place) != place:
         raise DataError(
             f"{data}: its name is not UTF-8, so a config cannot contain it; rename it first"
         )
-    if is_table:
-        return _for_table(data, options, place)
-    if data.is_dir():
-        return _for_folder(data, place)
-    return _for_archive(data, place) if data.suffix == ".npz" else _for_npy(data, place)
+    return place
 
 
-def _for_table(path: Path, options: TableOptions, place: str) -> Starter:
-    chosen = choose_settings(path, options)
-    source = chosen.source()
+def _places(files: Mapping[str, Path], folder: Path) -> dict[str, str]:
+    """The settings of files as they are written in a config in a folder."""
+    return {name: _place(file, folder) for name, file in files.items()}
+
+
+def _loaded(source: Source) -> Dataset:
+    """The data of a source; unknown words are ignored, as the starter for a table does.
+
+    Raises:
+        DataError: the data is missing or not valid.
+    """
     try:
-        dataset = source.load()
+        return source.load(unknown="ignore")
     except SettingError as error:
         raise DataError(error.message) from None
+
+
+def _for_table(files: Mapping[str, Path], options: TableOptions, folder: Path) -> Starter:
+    chosen = choose_settings(files["path"], options)
+    paths = {name: str(path) for name, path in files.items()}
+    source = chosen.source().model_copy(update={**paths, "missing_target": "drop"})
+    dataset, columns = _loaded(source), source.column_report()
+    _drop_unlabelled(columns, chosen)
+    places = _places(files, folder)
     text = _template("vectors").format(
-        source=_source({**chosen.settings, "path": place}, chosen.reasons),
+        source=_source({"kind": "csv", **places, **chosen.settings, **places}, chosen.reasons),
         rows=_count(len(dataset.samples), "row"),
         inputs=_count(len(dataset.columns), "input"),
         steps=_flow(suitable_steps(dataset))[1:-1],
         **_parts(dataset),
     )
-    columns = source.column_report()
-    remarks = (*chosen.remarks(), _taken_for(columns, dataset), *dataset.notices)
+    taken = _taken_for(columns, dataset, is_decided=options.task is not None)
+    remarks = (*chosen.remarks(), taken, *dataset.notices)
     return Starter(text, columns, remarks)
 
 
-def _taken_for(columns: Sequence[ColumnReport], dataset: Dataset) -> str:
-    """A message on what the label was taken for, and how to change it."""
-    label = next(column.profile for column in columns if column.role == "label")
+def _drop_unlabelled(columns: Sequence[ColumnReport], chosen: TableSettings) -> None:
+    """Leaves out the rows of held-out sets whose label is missing, if there are some."""
+    label = next(column for column in columns if column.role == "label")
+    for other in label.held_out.values():
+        if other.missing and "missing_target" not in chosen.settings:
+            chosen.settings["missing_target"] = "drop"
+            chosen.reasons["missing_target",] = (
+                f"{other.missing:,} of {other.rows:,} rows of {other.path.name} have no label "
+                f"'{label.profile.name}'"
+            )
+
+
+def _taken_for(columns: Sequence[ColumnReport], dataset: Dataset, *, is_decided: bool) -> str:
+    """A message on what the label was taken for, and how to change it if the user has not said."""
+    label, *others = (column.profile for column in columns if column.role == "label")
+    if others:
+        names = ", ".join(f"'{profile.name}'" for profile in (label, *others))
+        return f"labels {names}: taken as {_task(dataset)}"
     if dataset.classes is None:
-        hint = "; --task classification predicts classes" if label.whole else ""
+        doubtful = could_be_classes(label) and not is_decided
+        hint = "; --task classification predicts classes" if doubtful else ""
         return f"label '{label.name}': taken as a number{hint}"
     kind = "different whole numbers" if label.whole and not label.odd_cells else "different words"
-    hint = "; --task regression predicts a number" if label.numbers == label.present else ""
+    doubtful = label.numbers == label.present and not is_decided
+    hint = "; --task regression predicts a number" if doubtful else ""
     return (
         f"label '{label.name}' has {label.distinct:,} {kind}: taken as "
         f"{len(dataset.classes):,} classes{hint}"
@@ -127,11 +183,12 @@ def suitable_steps(dataset: Dataset) -> list[Any]:
     return steps
 
 
-def _for_folder(path: Path, place: str) -> Starter:
-    source = ImageFolder(path=str(path))
-    dataset = source.load()
+def _for_folder(files: Mapping[str, Path], folder: Path) -> Starter:
+    source = ImageFolder.model_validate({name: str(path) for name, path in files.items()})
+    dataset = _loaded(source)
+    settings = {"kind": "image_folder", **_places(files, folder), "size": [28, 28]}
     text = _template("pictures").format(
-        source=_source({"kind": "image_folder", "path": place, "size": [28, 28]}, {}),
+        source=_source(settings, {}),
         samples=_count(len(dataset.samples), "picture"),
         steps="scale",
         **_parts(dataset),
@@ -139,12 +196,12 @@ def _for_folder(path: Path, place: str) -> Starter:
     return Starter(text, remarks=(_classes_in_words(dataset),))
 
 
-def _for_archive(path: Path, place: str) -> Starter:
+def _for_archive(files: Mapping[str, Path], folder: Path) -> Starter:
+    path = files["path"]
     names = archive_names(path)
-    settings: dict[str, Any] = {"kind": "npz", "path": place}
     for inputs, targets in PAIRS:
         if inputs in names and targets in names:
-            settings |= {"inputs": inputs, "targets": targets}
+            arrays = {"inputs": inputs, "targets": targets}
             break
     else:
         expected = ", ".join(f"{inputs} and {targets}" for inputs, targets in PAIRS)
@@ -153,9 +210,10 @@ def _for_archive(path: Path, place: str) -> Starter:
         key: name.removesuffix("_train") + "_test"
         for key, name in (("test_inputs", inputs), ("test_targets", targets))
     }
-    if set(test.values()) <= set(names):
-        settings |= test
-    return _for_arrays(Npz.model_validate({**settings, "path": str(path)}).load(), settings)
+    if set(test.values()) <= set(names) and "test" not in files:
+        arrays |= test
+    source = Npz.model_validate({**{name: str(file) for name, file in files.items()}, **arrays})
+    return _for_arrays(_loaded(source), {"kind": "npz", **_places(files, folder), **arrays})
 
 
 def _for_npy(path: Path, place: str) -> Starter:
@@ -201,25 +259,53 @@ def _parts(dataset: Dataset) -> dict[str, Any]:
     samples = len(dataset.samples)
     classes = None if dataset.classes is None else len(dataset.classes)
     network = suitable_network(samples)
-    split = "{validation: 0.1, test: 0.2}  # for monitoring, and for the final evaluation"
-    regularization = network.regularization
-    if dataset.test is not None:
-        split = "{validation: 0.1}  # for monitoring; the test set is the data's own"
-    elif samples < FEWEST_TO_SPLIT:
-        split = "{validation: 0, test: 0}  # too few rows to hold out"
-        regularization = {k: v for k, v in regularization.items() if k != "early_stopping"}
-    outputs = classes or int(dataset.samples.targets.shape[1])
+    scaled = not (classes or _is_yes_or_no(dataset))
+    loss = "squared_error" if scaled else "cross_entropy" if classes else "binary_cross_entropy"
     return {
-        "split": split,
-        "target": "" if classes else "  target: standardize  # undone in predictions and metrics\n",
-        "task": f"{classes} classes" if classes else "a number",
+        "split": _split(dataset, network.validation),
+        "target": "  target: standardize  # undone in predictions and metrics\n" if scaled else "",
+        "task": _task(dataset),
         "hidden": network.hidden,
-        "outputs": outputs,
-        "loss": "cross_entropy" if classes else "squared_error",
+        "outputs": classes or int(dataset.samples.targets.shape[1]),
+        "loss": loss,
         "optimizer": _flow(network.optimizer),
-        "regularization": _flow(regularization),
+        "regularization": _flow(network.regularization),
         "training": _flow(network.training),
     }
+
+
+def _split(dataset: Dataset, validation: float) -> str:
+    """The setting `split`, with a comment."""
+    few = "too few samples for a validation set"
+    if dataset.test is not None and dataset.validation is not None:
+        return "{}  # the validation and the test set are the data's own"
+    if dataset.validation is not None:
+        return "{test: 0.2}  # for the final evaluation; the validation set is the data's own"
+    if dataset.test is not None:
+        monitored = "for monitoring" if validation else few
+        return f"{{validation: {validation}}}  # {monitored}; the test set is the data's own"
+    if len(dataset.samples) < FEWEST_TO_SPLIT:
+        return "{validation: 0, test: 0}  # too few rows to hold out"
+    reason = "for monitoring, and for the final evaluation" if validation else few
+    return f"{{validation: {validation}, test: 0.2}}  # {reason}"
+
+
+def _task(dataset: Dataset) -> str:
+    """Describes in words what is to be predicted."""
+    if dataset.classes is not None:
+        return f"{len(dataset.classes)} classes"
+    outputs = int(dataset.samples.targets.shape[1])
+    if outputs == 1:
+        return "a number"
+    return f"{outputs} yes/no labels" if _is_yes_or_no(dataset) else f"{outputs} numbers"
+
+
+def _is_yes_or_no(dataset: Dataset) -> bool:
+    """Whether there are several targets, all of them 0 or 1."""
+    targets = dataset.samples.targets
+    if dataset.classes is not None or targets.shape[1] == 1:
+        return False
+    return all(bool(((part == 0) | (part == 1)).all()) for part in chunks(targets))
 
 
 def _source(settings: Mapping[str, Any], reasons: Mapping[tuple[str, ...], str]) -> str:

@@ -5,15 +5,23 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
 from nnkit.data.sources.csv import Csv
 from nnkit.data.tables.dates import DateOrder, default_parts
 from nnkit.data.tables.detection import detect_dialect
-from nnkit.data.tables.kinds import FEW_CATEGORIES, ColumnProfile, Kind, profile_column
+from nnkit.data.tables.kinds import (
+    FEW_CATEGORIES,
+    FEW_NUMBERS,
+    ColumnProfile,
+    Kind,
+    profile_column,
+)
 from nnkit.data.tables.labels import looks_like_classes
+from nnkit.data.tables.number_format import NumberFormat
 from nnkit.data.tables.objections import exceptions, how_many
 from nnkit.data.tables.parsed_table import ParsedTable
 from nnkit.data.tables.quoting import in_yaml
@@ -31,7 +39,7 @@ class TableOptions:
     """Settings of a table that the user gives; None for what is to be found out.
 
     Attributes:
-        label: the column to predict.
+        labels: the columns to predict; none for the last.
         task: `classification` or `regression`.
         delimiter: the delimiter.
         header: whether the first row names the columns.
@@ -39,7 +47,7 @@ class TableOptions:
         decimal: the decimal mark.
     """
 
-    label: str | None = None
+    labels: Sequence[str] = ()
     task: Literal["classification", "regression"] | None = None
     delimiter: str | None = None
     header: bool | None = None
@@ -71,8 +79,13 @@ class TableSettings:
         return Csv.model_validate(self.settings)
 
     def remarks(self) -> Iterator[str]:
-        """Yields the reasons as messages, each with its setting."""
+        """Yields the reasons as messages, each with its setting.
+
+        Rows that are left out are not among them: the loaded data set counts them.
+        """
         for key, reason in self.reasons.items():
+            if key == ("missing_target",):
+                continue
             value = self.settings[key[0]]
             shown = _shown([item for item in value if str(item) == key[1]] if key[1:] else value)
             yield f"{reason}: {key[0]}: {shown}"
@@ -91,6 +104,38 @@ def choose_settings(path: Path, options: TableOptions) -> TableSettings:
         DataError: the file is missing, or not a table.
         UsageError: there is no such label, or no column can be predicted.
     """
+    chosen = _choose_dialect(path, options)
+    table = chosen.source().read_everything()
+    # A row of units hides the format of a column with few different numbers, and the other way.
+    for choose in (_leave_out_rows, _choose_format, _leave_out_rows, _choose_format):
+        if not (choose is _choose_format and options.decimal) and choose(table, chosen):
+            table = chosen.source().read_everything()
+    labels = [_label(table, name) for name in options.labels] or [len(table.names) - 1]
+    profiles = {i: profile_column(table, i) for i in range(len(table.names))}
+    if len(labels) == 1:
+        _choose_task(table, profiles[labels[0]], options.task, chosen)
+    else:
+        _choose_labels(table, [profiles[i] for i in labels], options.task, chosen)
+    for i in labels:
+        _drop_unlabelled(table, i, profiles[i], chosen)
+    for i, profile in profiles.items():
+        if i not in labels:
+            _choose_column(table, i, profile, chosen)
+    inputs = len(profiles) - len(labels) - len(chosen.settings.get("ignore", ()))
+    if not inputs:
+        raise UsageError(
+            f"{path}: no input column is left besides the label '{table.names[labels[0]]}'; "
+            + "; ".join(chosen.remarks())
+        )
+    first = ("kind", "path", "label", "task")
+    chosen.settings = {
+        name: chosen.settings[name] for name in first if name in chosen.settings
+    } | chosen.settings
+    return chosen
+
+
+def _choose_dialect(path: Path, options: TableOptions) -> TableSettings:
+    """The settings of how a table is written, as far as its text or the options tell."""
     detected = detect_dialect(path, delimiter=options.delimiter, header=options.header)
     dialect = detected.dialect
     chosen = TableSettings({"kind": "csv", "path": str(path)})
@@ -105,47 +150,68 @@ def choose_settings(path: Path, options: TableOptions) -> TableSettings:
         chosen.settings["also_missing"] = list(options.missing)
     if options.decimal is not None and options.decimal != ".":
         chosen.settings["decimal"] = options.decimal
-    table = chosen.source().read_everything()
-    for choose in (_leave_out_rows, _choose_format, _leave_out_rows):
-        if not (choose is _choose_format and options.decimal) and choose(table, chosen):
-            table = chosen.source().read_everything()
-    label = _label(table, options.label)
-    profiles = {i: profile_column(table, i) for i in range(len(table.names))}
-    _choose_task(table, profiles[label], options.task, chosen)
-    for i, profile in profiles.items():
-        if i != label:
-            _choose_column(table, i, profile, chosen)
-    inputs = len(profiles) - 1 - len(chosen.settings.get("ignore", ()))
-    if not inputs:
-        raise UsageError(
-            f"{path}: no input column is left besides the label '{table.names[label]}'; "
-            + "; ".join(chosen.remarks())
-        )
-    first = ("kind", "path", "label", "task")
-    chosen.settings = {name: chosen.settings[name] for name in first} | chosen.settings
     return chosen
 
 
 def _choose_format(table: ParsedTable, chosen: TableSettings) -> bool:
     """Sets the format by which most columns with exceptions are numbers; says whether it did."""
+    profiles = [profile_column(table, i) for i in range(len(table.names))]
     found = [
         (profile, profile.number_format)
-        for profile in (profile_column(table, i) for i in range(len(table.names)))
+        for profile in profiles
         if profile.kind is Kind.MIXED and profile.number_format is not None
     ]
     if not found:
         return False
-    marks = Counter((form.decimal, form.thousands) for _, form in found)
-    (decimal, thousands), _ = marks.most_common(1)[0]
-    units = tuple(dict.fromkeys(unit for _, form in found for unit in form.units))
-    for name, value in (("decimal", decimal), ("thousands", thousands), ("units", units)):
-        if value and value != getattr(table.form, name):
-            profile = next(p for p, form in found if getattr(form, name))
+    has_points = any(profile.kind is Kind.NUMBERS and not profile.whole for profile in profiles)
+    form = _common_format(
+        table.form,
+        [other for _, other in found],
+        [odd.text for profile, _ in found for odd in profile.odd],
+        prefer_comma=chosen.settings.get("delimiter") == ";" and not has_points,
+    )
+    for name in ("decimal", "thousands", "units"):
+        value = getattr(form, name)
+        without = replace(form, **{name: getattr(table.form, name)})
+        needing = (
+            f"column '{profile.name}' holds numbers such as '{odd.text}'"
+            for profile, _ in found
+            for odd in profile.odd
+            if form.parse(odd.text) is not None and without.parse(odd.text) is None
+        )
+        if value != getattr(table.form, name) and (reason := next(needing, None)):
             chosen.settings[name] = list(value) if name == "units" else value
-            chosen.reasons[name,] = (
-                f"column '{profile.name}' holds numbers such as '{profile.odd[0].text}'"
-            )
+            chosen.reasons[name,] = reason
     return True
+
+
+def _common_format(
+    usual: NumberFormat,
+    formats: Sequence[NumberFormat],
+    texts: Sequence[str],
+    *,
+    prefer_comma: bool,
+) -> NumberFormat:
+    """The format of all numbers of a table.
+
+    Args:
+        usual: the format in which some of them are not numbers.
+        formats: for each column of these, a format in which they are.
+        texts: some of these.
+        prefer_comma: whether a comma that could be either mark is that of decimals, as it is
+            where cells are separated by semicolons.
+    """
+    units = tuple(dict.fromkeys(chain(usual.units, *(form.units for form in formats))))
+    european = replace(usual, decimal=",", thousands=None, units=units)
+    if prefer_comma and all(european.parse(text) is not None for text in texts):
+        return european
+    decimal = Counter(form.decimal for form in formats).most_common(1)[0][0]
+    # Numbers below 1,000 have no thousands mark, whatever that of the others is.
+    thousands = Counter(
+        form.thousands for form in formats if form.decimal == decimal and form.thousands
+    ).most_common(1)
+    mark = thousands[0][0] if thousands else usual.thousands
+    return replace(usual, decimal=decimal, thousands=mark, units=units)
 
 
 def _leave_out_rows(table: ParsedTable, chosen: TableSettings) -> bool:
@@ -175,9 +241,7 @@ def _leave_out_rows(table: ParsedTable, chosen: TableSettings) -> bool:
     return len(chosen.settings.get("leave_out", ())) > before
 
 
-def _label(table: ParsedTable, wanted: str | None) -> int:
-    if wanted is None:
-        return len(table.names) - 1
+def _label(table: ParsedTable, wanted: str) -> int:
     name: str | int = wanted
     if wanted not in table.names and re.fullmatch(r"-?\d+", wanted):
         name = int(wanted)
@@ -206,9 +270,20 @@ def _choose_task(
             f"{table.path}: column '{name}' holds {what}, which cannot be predicted; choose "
             f"another one with --label: {', '.join(n for n in table.names if n != name)}"
         )
+    if profile.kind is Kind.WORDS and profile.distinct > max(FEW_NUMBERS, profile.present / 2):
+        raise UsageError(
+            f"{table.path}: column '{name}' holds {how_many(profile)} in {profile.present:,} rows, "
+            "too few of each to be predicted; choose another one with --label: "
+            f"{', '.join(n for n in table.names if n != name)}"
+        )
     chosen.settings["label"] = name if table.has_header else int(name)
     if profile.kind is Kind.MIXED:
         _exceptions_are_missing(table, profile, chosen)
+        if name in chosen.settings.get("ignore", ()):
+            raise UsageError(
+                f"{table.path}: column '{name}': {exceptions(table, profile)}; it cannot be "
+                "predicted before these cells are corrected"
+            )
         task = wanted or "regression"
     else:
         task = wanted or ("classification" if looks_like_classes(profile) else "regression")
@@ -218,6 +293,57 @@ def _choose_task(
             f"'{profile.examples[0]}'"
         )
     chosen.settings["task"] = task
+
+
+def _choose_labels(
+    table: ParsedTable,
+    profiles: Sequence[ColumnProfile],
+    wanted: Literal["classification", "regression"] | None,
+    chosen: TableSettings,
+) -> None:
+    """Sets several labels, which must be numbers."""
+    if wanted == "classification":
+        raise UsageError(
+            "--task classification: classes must be in one column; give one --label, or write yes "
+            "and no as 1 and 0 and leave out --task"
+        )
+    names = [profile.name for profile in profiles]
+    if len(set(names)) < len(names):
+        raise UsageError(f"--label: '{max(names, key=names.count)}' is given twice")
+    for profile in profiles:
+        if profile.kind is Kind.MIXED:
+            _exceptions_are_missing(table, profile, chosen)
+            if profile.name in chosen.settings.get("ignore", ()):
+                raise UsageError(
+                    f"{table.path}: column '{profile.name}': {exceptions(table, profile)}; it "
+                    "cannot be predicted before these cells are corrected"
+                )
+        elif profile.kind is not Kind.NUMBERS:
+            held = "the same value in every row" if profile.kind is Kind.CONSTANT else "no numbers"
+            example = f", such as '{profile.examples[0]}'" if profile.examples else ""
+            raise UsageError(
+                f"{table.path}: column '{profile.name}' holds {held}{example}; several labels must "
+                "be numbers, 1 and 0 for yes and no"
+            )
+    chosen.settings["label"] = [name if table.has_header else int(name) for name in names]
+
+
+def _drop_unlabelled(
+    table: ParsedTable, label: int, profile: ColumnProfile, chosen: TableSettings
+) -> None:
+    """Leaves out the rows whose label is missing, or an exception that counts as missing."""
+    words = chosen.settings.get("also_missing", ())
+    odd = [odd for odd in profile.odd if odd.text in words]
+    count = profile.missing + sum(odd.count for odd in odd)
+    if count:
+        rows = [odd.row for odd in odd]
+        if (row := table.first_missing(label)) is not None:
+            rows.append(row)
+        chosen.settings["missing_target"] = "drop"
+        chosen.reasons["missing_target",] = (
+            f"{count:,} of {profile.rows:,} rows have no label '{profile.name}', the first in line "
+            f"{table.lines.of(min(rows))}"
+        )
 
 
 def _choose_column(
@@ -238,7 +364,7 @@ def _choose_column(
         _choose_dates(table, index, profile, chosen)
     elif profile.kind is Kind.MIXED:
         _exceptions_are_missing(table, profile, chosen)
-    elif profile.kind is Kind.WORDS and profile.distinct > _most_categories(profile):
+    elif profile.kind is Kind.WORDS and _has_too_many_words(profile):
         reason = f"column '{name}' has {how_many(profile)} in {profile.present:,} rows"
         chosen.add("ignore", name, reason)
     elif profile.kind is Kind.WORDS and profile.numbers:
@@ -246,9 +372,11 @@ def _choose_column(
         chosen.add("words", name, reason)
 
 
-def _most_categories(profile: ColumnProfile) -> int:
-    """The most words that a column of categories may have."""
-    return min(MOST_CATEGORIES, max(FEW_CATEGORIES, profile.present // 3))
+def _has_too_many_words(profile: ColumnProfile) -> bool:
+    """Whether the words of a column are more than its rows can tell about."""
+    if profile.distinct == profile.present > FEW_NUMBERS:
+        return True
+    return profile.distinct > min(MOST_CATEGORIES, max(FEW_CATEGORIES, profile.present // 3))
 
 
 def _choose_dates(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from math import prod
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from nnkit.data.dataset import Dataset, Samples, chunks
 from nnkit.data.description import describe_data
-from nnkit.data.lazy import LazyArray
+from nnkit.data.lazy import AllIndices, LazyArray
 from nnkit.data.ordering import FULL_SHUFFLE, Ordering
 from nnkit.data.preprocess import Preprocessor
 from nnkit.data.splits import split_dataset
@@ -116,9 +116,12 @@ class Task:
         """Messages to the user: what the data was taken for, its scale, and what its sets lack."""
         averaged = self.config.data.split.folds is not None
         sets = split_notices(self.sets, self.classes, averaged=averaged)
-        inputs = self.preprocessor.apply(self.sets["train"].inputs, self.dtype)
+        inputs = self.sets["train"].inputs
+        if not isinstance(inputs, LazyArray):  # only the first of them are looked at
+            inputs = LazyArray(inputs, AllIndices(len(inputs)))
+        prepared = inputs.then(partial(self.preprocessor, dtype=self.dtype))
         names = [column.name for column in self.preprocessor.columns_after]
-        found = scale_notices(inputs, self.config.data.preprocess, names)
+        found = scale_notices(prepared, self.config.data.preprocess, names)
         return (*self.dataset.notices, *sets, *found)
 
     @property
@@ -224,7 +227,7 @@ def load_task(config: Config, dataset: Dataset | None = None) -> Task:
         DataError: the data is missing or damaged.
         SettingError: the split, the preprocessing or the scaling does not fit the data.
     """
-    dataset = config.data.source.load() if dataset is None else dataset
+    dataset = config.data.load() if dataset is None else dataset
     sets = split_dataset(dataset, config.data.split, config.seed)
     for name in config.training.evaluate_on or ():
         if name not in sets:

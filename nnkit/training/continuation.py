@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache, reduce
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
 
 from nnkit.errors import NnkitError
 from nnkit.files import link_atomic, write_atomic
-from nnkit.runs.differences import differences, identity, identity_of
+from nnkit.runs.differences import DATA, brief, differences, identity, identity_of
 from nnkit.runs.directory import RunDirectory, list_runs
 from nnkit.runs.header import read_header
 from nnkit.task.config import config_from
@@ -17,6 +24,7 @@ from nnkit.version import __version__
 # Settings in which a longer run may differ from the one that it goes on from.
 LENGTH = {"training.epochs", "training.steps", "regularization.early_stopping.patience"}
 COMPARED = 1000  # steps at which the schedules of the two runs are compared
+MOST_DIFFERENCES = 3  # named in the notice that there is nothing to resume
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +50,52 @@ def shorter_run(trainer: Trainer) -> ShorterRun | None:
     """
     directory, task = trainer.directory, trainer.task
     own = identity_of(task.config.resolved(), task.fingerprint, __version__)
+    stem = _without_length(own)
     found = [
         shorter
-        for other in list_runs(directory.path.parent)
-        if other.begun and other.name == directory.name
-        for there, here in [differences([identity(other), own])]
-        if there.keys() | here.keys() <= LENGTH
+        for other, common in _begun_runs(directory)
+        if common == stem
         for shorter in [_length(other, trainer)]
         if shorter is not None and shorter.done < trainer.loop.steps
     ]
     return max(found, key=lambda shorter: shorter.done, default=None)
+
+
+def _begun_runs(directory: RunDirectory) -> Iterator[tuple[RunDirectory, str]]:
+    """Yields the runs of the same name that have a checkpoint, and what `_common` is for each."""
+    for path in sorted(directory.path.parent.iterdir()):
+        if path.name.rpartition("-")[0] == directory.name:
+            run = _directory(path)
+            with suppress(OSError):  # it has no checkpoint
+                yield run, _common(run, run.last.stat().st_mtime_ns)
+
+
+# A batch has many runs of one name, and looks at all others before it begins one.
+@lru_cache(maxsize=10_000)
+def _directory(path: Path) -> RunDirectory:
+    return RunDirectory(path)
+
+
+@lru_cache(maxsize=10_000)
+def _common(run: RunDirectory, changed: int) -> str:  # noqa: ARG001 (a key of the cache)
+    """The part of a run's identity that longer and shorter runs share.
+
+    Args:
+        run: the run.
+        changed: when its last checkpoint was written.
+    """
+    return _without_length(identity(run))
+
+
+def _without_length(identity: Mapping[str, Any]) -> str:
+    """An identity as JSON without the settings in which a longer run may differ."""
+    kept = json.loads(json.dumps(identity))
+    for setting in LENGTH:
+        *sections, name = setting.split(".")
+        holder = reduce(lambda found, key: (found or {}).get(key), sections, kept)
+        if isinstance(holder, dict):
+            holder.pop(name, None)
+    return json.dumps(kept, sort_keys=True)
 
 
 def _length(run: RunDirectory, trainer: Trainer) -> ShorterRun | None:
@@ -92,3 +136,34 @@ def adopt(shorter: ShorterRun, directory: RunDirectory) -> None:
     if source.best.is_file():
         link_atomic(source.best, directory.best)
     link_atomic(source.last, directory.last)
+
+
+def nothing_to_resume(trainer: Trainer) -> Iterator[str]:
+    """Yields a notice of how a run differs from the most similar one of its name, if any.
+
+    It takes a while where there are many runs, so it is not among the notices of the trainer.
+    """
+    directory, task = trainer.directory, trainer.task
+    own = identity_of(task.config.resolved(), task.fingerprint, __version__)
+    similar = [
+        (len(there | here), other, there, here)
+        for other in reversed(list_runs(directory.path.parent))
+        if other.begun and other.name == directory.name
+        for there, here in [differences([identity(other), own])]
+    ]
+    if not similar:
+        return
+    count, other, there, here = min(similar, key=itemgetter(0))
+    paths = list(here | there)
+    shown = [
+        "the data"
+        if path == DATA
+        else f"{path} ({brief(there.get(path))} there, {brief(here.get(path))} here)"
+        for path in paths[:MOST_DIFFERENCES]
+    ]
+    if count > MOST_DIFFERENCES:
+        shown.append(f"{count - MOST_DIFFERENCES:,} more settings")
+    yield (
+        f"nothing to resume: this run differs from {other.path} in {', '.join(shown)}; "
+        "training starts at step 0"
+    )

@@ -15,6 +15,7 @@ from nnkit.nn.numerics import execution_for
 from nnkit.nn.parallel.execution import Execution
 from nnkit.runs.results import OF_RUN
 from nnkit.task.config import DEFAULT_EPOCHS, Config
+from nnkit.task.gate import suggested_metric
 from nnkit.task.task import PreparedSet, Task
 from nnkit.training.identity import named
 
@@ -157,5 +158,5 @@ def _check_expected_names(config: Config, sets: Sequence[str], names: Sequence[s
     for name in config.expect:
         if name not in figures:
             raise SettingError(
-                ("expect", name), f"unknown metric; available: {', '.join(sorted(figures))}"
+                ("expect", name), f"unknown metric; {suggested_metric(name, figures)}"
             )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,7 @@ from nnkit.inference.trained_model import TrainedModel
 from nnkit.nn.numerics import numerics
 from nnkit.ranks import ALONE, Ranks
 from nnkit.runs.checkpoint import read_checkpoint
-from nnkit.runs.differences import DATA, brief, differences, identity, identity_of
-from nnkit.runs.directory import DEFAULT_RUNS, FINISHED, RunDirectory, list_runs
+from nnkit.runs.directory import DEFAULT_RUNS, FINISHED, RunDirectory
 from nnkit.task.config import Config, ConfigLike, load_config
 from nnkit.task.task import load_task
 from nnkit.training.continuation import adopt, obstacle, shorter_run
@@ -28,9 +26,6 @@ from nnkit.training.listeners import Listener, LogFile
 from nnkit.training.loop import Evaluation
 from nnkit.training.summary import conclude, judged, unfinished
 from nnkit.training.trainer import Stopping, Trainer
-from nnkit.version import __version__
-
-MOST_DIFFERENCES = 3  # named in the notice that there is nothing to resume
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -222,36 +217,8 @@ def _create(trainer: Trainer, *, resume: bool, restart: bool) -> None:
             f"(training.start_from: {shorter.directory.path} would start from its weights)"
         )
     elif resume and not directory.begun:
-        trainer.notices.extend(_nothing_to_resume(trainer))
+        trainer.has_nothing_to_resume = True
     directory.summary.unlink(missing_ok=True)  # of how the run was interrupted
-
-
-def _nothing_to_resume(trainer: Trainer) -> Iterator[str]:
-    """Yields a notice of how the run differs from the most similar one of its name, if any."""
-    directory, task = trainer.directory, trainer.task
-    own = identity_of(task.config.resolved(), task.fingerprint, __version__)
-    similar = [
-        (len(there | here), other, there, here)
-        for other in reversed(list_runs(directory.path.parent))
-        if other.begun and other.name == directory.name
-        for there, here in [differences([identity(other), own])]
-    ]
-    if not similar:
-        return
-    count, other, there, here = min(similar, key=itemgetter(0))
-    paths = list(here | there)
-    shown = [
-        "the data"
-        if path == DATA
-        else f"{path} ({brief(there.get(path))} there, {brief(here.get(path))} here)"
-        for path in paths[:MOST_DIFFERENCES]
-    ]
-    if count > MOST_DIFFERENCES:
-        shown.append(f"{count - MOST_DIFFERENCES:,} more settings")
-    yield (
-        f"nothing to resume: this run differs from {other.path} in {', '.join(shown)}; "
-        "training starts at step 0"
-    )
 
 
 def _run(

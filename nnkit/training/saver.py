@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import perf_counter
+from typing import Protocol
 
-from nnkit.files import link_atomic, write_atomic
+from nnkit.files import link_atomic, write_together
 from nnkit.runs.directory import RunDirectory
 
 INTERVAL = 0.5  # seconds; a crash costs at most this much more than what training had not saved
+
+
+class Encodable(Protocol):
+    """A checkpoint that is not encoded yet, which may take longer than an epoch."""
+
+    def encode(self) -> bytes:
+        """The content of the file."""
 
 
 @dataclass(slots=True)
@@ -20,33 +30,37 @@ class Saver:
 
     Attributes:
         directory: the run's folder.
-        best: the content of the best checkpoint, if it is not written yet.
-        last: the content of the last checkpoint, if it is not written yet.
+        best: the best checkpoint, if it is not written yet.
+        last: the last checkpoint, if it is not written yet.
         written: when checkpoints were written last, in seconds of `perf_counter`.
     """
 
     directory: RunDirectory
-    best: bytes | None = None
-    last: bytes | None = None
+    best: Encodable | None = None
+    last: Encodable | None = None
     written: float = field(default_factory=perf_counter)
 
-    def keep(self, content: bytes, *, best: bool) -> None:
+    def keep(self, checkpoint: Encodable, *, best: bool) -> None:
         """Takes the checkpoint of an evaluation, and writes it if the last one is old enough.
 
         Args:
-            content: the content of the file.
+            checkpoint: what does not change any more.
             best: whether it is the best so far, too.
         """
-        self.last = content
+        self.last = checkpoint
         if best:
-            self.best = content
+            self.best = checkpoint
         if perf_counter() - self.written >= INTERVAL:
             self.flush()
 
-    def save(self, content: bytes) -> None:
+    def save(self, checkpoint: Encodable) -> None:
         """Writes a last checkpoint now, after what was held back."""
-        self.last = content
+        self.last = checkpoint
         self.flush()
+
+    def save_diverged(self, checkpoint: Encodable) -> None:
+        """Writes the weights of a run that diverged, beside its checkpoints."""
+        self._write({self.directory.diverged: checkpoint.encode()})
 
     def flush(self) -> None:
         """Writes what was held back.
@@ -56,12 +70,18 @@ class Saver:
         """
         if self.last is None:
             return
-        self.directory.sync_metrics()  # the checkpoint relies on them
+        directory, contents = self.directory, dict[Path, bytes]()
         if self.best is not None:
-            write_atomic(self.directory.best, self.best)
+            contents[directory.best] = self.best.encode()
+        if self.last is not self.best:
+            contents[directory.last] = self.last.encode()
+        self._write(contents)
         if self.last is self.best:
-            link_atomic(self.directory.best, self.directory.last)
-        else:
-            write_atomic(self.directory.last, self.last)
+            link_atomic(directory.best, directory.last)
         self.best = self.last = None
         self.written = perf_counter()
+
+    def _write(self, contents: Mapping[Path, bytes]) -> None:
+        """Writes checkpoints after what they rely on: the config, and the metrics until then."""
+        directory = self.directory
+        write_together(contents, after=(directory.config, directory.metrics, directory.path))

@@ -11,9 +11,8 @@ from typing import Any, Literal
 
 from nnkit.data.batches import Batches
 from nnkit.errors import CheckpointError, DivergedError
-from nnkit.files import write_atomic
 from nnkit.inference.evaluation import evaluate
-from nnkit.inference.saving import copy_params, encode_trained, versions
+from nnkit.inference.saving import Snapshot, copy_params, versions
 from nnkit.metrics import higher_is_better
 from nnkit.nn.model import Model
 from nnkit.optim.averaging import Average
@@ -48,6 +47,7 @@ class Trainer:
         best: the best evaluation so far.
         seconds: duration of training, including the time before an interruption.
         notices: messages to the user before the first step.
+        has_nothing_to_resume: whether the run was to be resumed, but has not begun.
         ranks: the processes that train together.
         outcome: how training ended; None while it has not.
     """
@@ -74,6 +74,7 @@ class Trainer:
         self.task = task
         self.ranks = ranks
         self.notices = list(task.notices)
+        self.has_nothing_to_resume = False
         self.model = self.initial_model()
         self.model.ranks = ranks
         # Prepare all sets now, so that errors in the test set are found before training.
@@ -161,7 +162,7 @@ class Trainer:
             self.outcome = yield from self._events(should_stop)
         except DivergedError as error:
             weights = self.directory.diverged
-            self.ranks.on_first(lambda: write_atomic(weights, self._checkpoint()))
+            self.ranks.on_first(lambda: self.saver.save_diverged(self._snapshot()))
             raise DivergedError(f"{error}\nlast weights saved to {weights}") from None
         finally:
             self.saver.flush()
@@ -225,7 +226,7 @@ class Trainer:
             self.best = Best(evaluation.monitored(self.plan.monitor), evaluation.step)
         else:
             self.best.evaluations_since += 1
-        self.ranks.on_first(lambda: self.saver.keep(self._checkpoint(evaluation), best=improved))
+        self.ranks.on_first(lambda: self.saver.keep(self._snapshot(evaluation), best=improved))
 
     def _improves(self, evaluation: Evaluation) -> bool:
         """Whether an evaluation is the best so far."""
@@ -282,10 +283,10 @@ class Trainer:
 
     def save(self) -> None:
         """Writes a checkpoint from which training can be resumed, on the first rank."""
-        self.ranks.on_first(lambda: self.saver.save(self._checkpoint()))
+        self.ranks.on_first(lambda: self.saver.save(self._snapshot()))
 
-    def _checkpoint(self, evaluation: Evaluation | None = None) -> bytes:
-        """The content of a checkpoint: the state of training, and the metrics of an evaluation."""
+    def _snapshot(self, evaluation: Evaluation | None = None) -> Snapshot:
+        """The state of training now, with the metrics of an evaluation."""
         loop, model = self.loop, self.model
         info = {
             "progress": asdict(loop.progress),
@@ -297,7 +298,7 @@ class Trainer:
         }
         state = dict(zip(loop.optimizer.state_names, loop.optimizer_state, strict=True))
         if loop.average is None:
-            return encode_trained(model, self.task, state, info)
+            return Snapshot(model, self.task, state, info)
         state[CURRENT] = model.params.copy()
         with loop.average.swapped_in(model.params):
-            return encode_trained(model, self.task, state, info)
+            return Snapshot(model, self.task, state, info)

@@ -89,6 +89,39 @@ def test_fitted_to_words_and_missing_values_it_trains(program: Program, tmp_path
     assert "accuracy" in answer.out
 
 
+@pytest.mark.parametrize(
+    ("labels", "said", "lines"),
+    [
+        (("x1", "x2"), "labels 'x1', 'x2': taken as 2 numbers", ["squared_error", "standardize"]),
+        (("yes", "no"), "labels 'yes', 'no': taken as 2 yes/no labels", ["binary_cross_entropy"]),
+    ],
+)
+def test_several_labels(
+    labels: tuple[str, str], said: str, lines: list[str], program: Program, tmp_path: Path
+) -> None:
+    rows = (f"{i * 37 % 101},{i * 13 % 7}.5,{i % 2},{i // 3 % 2}\n" for i in range(40))
+    (tmp_path / "t.csv").write_text("x1,x2,yes,no\n" + "".join(rows))
+    answer = program("init", "t.csv", "--label", labels[0], "--label", labels[1])
+    assert said in answer.err
+    text = (tmp_path / "t.yaml").read_text()
+    assert all(line in text for line in lines)
+    assert program("train", "t.yaml", "--set", "training.epochs=2", "--quiet").code == 0
+
+
+def test_few_rows_are_all_trained_on(program: Program, tmp_path: Path) -> None:
+    def text(rows: int) -> str:
+        table = "a,y\n" + "".join(f"{i * 37 % 101}.5,{i * 13 % 7}.25\n" for i in range(rows))
+        (tmp_path / "t.csv").write_text(table)
+        program("init", "t.csv", "-o", f"{rows}.yaml")
+        return (tmp_path / f"{rows}.yaml").read_text()
+
+    assert "split: {validation: 0, test: 0}" in text(12)
+    assert "split: {validation: 0, test: 0.2}" in text(100)
+    assert "early_stopping" not in text(100)
+    assert "split: {validation: 0.1, test: 0.2}" in text(600)
+    assert "early_stopping" in text(600)
+
+
 ROWS = 60
 MESSY = "\n".join(
     [
@@ -163,7 +196,8 @@ def test_what_the_user_says_goes_before_what_is_found_out(program: Program, tmp_
     [
         ([str(i % 3) for i in range(30)], "3 different whole numbers: taken as 3 classes; --task"),
         ([str(i) for i in range(15)], "label 'y': taken as a number; --task classification"),
-        ([f"{i % 2}.5" for i in range(30)], "label 'y': taken as a number"),
+        ([f"{i % 2}.5" for i in range(30)], "label 'y': taken as a number wrote"),
+        ([str(1000 * i) for i in range(15)], "label 'y': taken as a number wrote"),
         (["yes", "no"] * 10, "2 different words: taken as 2 classes"),
     ],
 )
@@ -219,3 +253,95 @@ def test_two_files_of_arrays(program: Program, tmp_path: Path) -> None:
     np.save(tmp_path / "a-targets.npy", np.arange(40.0))
     assert program("init", "a-inputs.npy").code == 0
     assert program("train", "a-inputs.yaml", "--set", "training.epochs=1", "-q").code == 0
+
+
+def test_rows_without_a_label_are_left_out_and_counted(program: Program, tmp_path: Path) -> None:
+    lines = ["x,y", *(f"{i * 7 % 11}.5,{'' if i in (4, 9) else 'ab'[i % 2]}" for i in range(40))]
+    (tmp_path / "t.csv").write_text("\n".join(lines))
+    answer = program("init", "t.csv")
+    text = (tmp_path / "t.yaml").read_text(encoding="utf-8")
+    assert "# 2 of 40 rows have no label 'y', the first in line 6\n    missing_target: drop" in text
+    assert "# 38 rows, 1 input, to predict 2 classes." in text
+    said = (
+        "t.csv:6: the label 'y' is missing; 2 of 40 rows lack it and are left out (missing_target"
+    )
+    for shown in (answer.err, program("data", "check", "t.yaml").err):
+        assert " ".join(shown.split()).count(said) == 1
+    trained = program("train", "t.yaml", "-q", "--set", "training={epochs: 1}")
+    assert said in " ".join(trained.err.split())
+    program("eval", "t", "--split", "train", "--predictions", "p.csv")
+    for row in (tmp_path / "p.csv").read_text().splitlines()[1:]:
+        _, number, line, target, *_ = row.split(",")
+        assert lines[int(line) - 1].endswith(f",{target}")
+        assert int(line) == int(number) + 1
+
+
+def test_the_test_set_may_be_another_table(program: Program, tmp_path: Path) -> None:
+    rows = [f"{'ab'[i % 2]},{i * 7 % 11}.5" for i in range(40)]
+    (tmp_path / "t.csv").write_text("\n".join(["y,x", *rows]))
+    (tmp_path / "u.csv").write_text("id,x,y\n1,2,a\n2,3,b\n3,4,\n4,5,a\n")
+    answer = program("init", "t.csv", "--label", "y", "--test", "u.csv")
+    assert answer.code == 0, answer.err
+    text = (tmp_path / "t.yaml").read_text(encoding="utf-8")
+    for line in (
+        "    path: t.csv\n    test: u.csv\n    label: y\n",
+        "    # 1 of 4 rows of u.csv have no label 'y'\n    missing_target: drop\n",
+        "  split: {validation: 0}  # too few samples for a validation set",
+        "; the test set is the data's own\n",
+    ):
+        assert line in text
+    checked = program("data", "check", "t.yaml")
+    assert f"test       {tmp_path / 'u.csv'}\n" in checked.out
+    assert "u.csv:4: the label 'y' is missing; 1 of 4 rows lacks it and is left out" in " ".join(
+        checked.err.split()
+    )
+    assert program("train", "t.yaml", "-q", "--set", "training={epochs: 1}").code == 0
+    (tmp_path / "moved").mkdir()
+    for name in ("t.csv", "u.csv"):
+        (tmp_path / name).rename(tmp_path / "moved" / name)
+    found = program("eval", "t", "--data", "moved/t.csv", "--predictions", "p.csv", "--json").json
+    assert (found["split"], found["samples"]) == ("test", 3)
+    written = (tmp_path / "p.csv").read_text().splitlines()[1:]
+    assert [row.split(",")[1:3] for row in written] == [["1", "2"], ["2", "3"], ["4", "5"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (
+            ("--test", "t.csv"),
+            "--validation and --test are for tables, image folders and .npz",
+        ),
+        (("t.csv", "--test", "none.csv"), "none.csv: no such file"),
+        (
+            ("t.csv", "--validation", "u.csv"),
+            "u.csv: no column 'b'; available: a, c; without la",
+        ),
+    ],
+)
+def test_held_out_sets_that_do_not_fit_leave_no_config(
+    program: Program, tmp_path: Path, arguments: tuple[str, ...], error: str
+) -> None:
+    (tmp_path / "t.csv").write_text("a,b\n1,x\n2,y\n3,x\n")
+    (tmp_path / "u.csv").write_text("a,c\n1,2\n")
+    answer = program("init", *arguments)
+    assert answer.code in (2, 3)
+    assert answer.errors[0].startswith(error)
+    assert list(tmp_path.glob("*.yaml")) == []
+
+
+def test_held_out_sets_of_pictures_and_archives(program: Program, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        for place in ("pictures", "other"):
+            (tmp_path / place / name).mkdir(parents=True)
+            for i in range(20 if place == "pictures" else 3):
+                Image.new("L", (9, 9), i).save(tmp_path / place / name / f"{i}.png")
+    np.savez(tmp_path / "t.npz", X=np.eye(30), y=np.arange(30) % 2)
+    np.savez(tmp_path / "u.npz", X=np.ones((4, 30)), y=[0, 1, 0, 1])
+    for data, other, samples in (("pictures", "other", 6), ("t.npz", "u.npz", 4)):
+        options = ("--validation", other, "-o", "c.yaml")
+        assert program("init", data, *options).code == 0
+        checked = program("data", "check", "c.yaml", "--json").json
+        assert checked["sets"]["validation"]["samples"] == samples
+        assert checked["sets"]["test"]["samples"] > 0
+        (tmp_path / "c.yaml").unlink()

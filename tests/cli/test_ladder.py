@@ -122,3 +122,20 @@ def test_help_says_which_intervals_and_tests(program: Program) -> None:
     text = " ".join(program("ladder", "--help").out.split())
     for word in ("Wilson's", "bootstrap percentiles", "McNemar's exact test", "permutation test"):
         assert word in text
+
+
+@pytest.mark.slow
+def test_several_labels(program: Program, tmp_path: Path) -> None:
+    rows = [f"{i % 7},{i % 5},{int(i % 7 > 3)},{int(i % 5 > 2)}" for i in range(60)]
+    (tmp_path / "t.csv").write_text("\n".join(["a,b,rain,wind", *rows]))
+    (tmp_path / "t.yaml").write_text(
+        "data: {source: {kind: csv, path: t.csv, label: [rain, wind]}, preprocess: [standardize]}\n"
+        "architecture: {layers: [dense: 2]}\nloss: binary_cross_entropy\n"
+        "activation: {output: sigmoid}\n"
+    )
+    answer = program("ladder", "t.yaml")
+    lines = answer.out.splitlines()
+    assert lines[0] == "predicts rain, wind, 2 yes/no labels"
+    assert lines[3].endswith("  all labels right  95 % interval")
+    assert lines[4].startswith("majority of each label")
+    assert max(map(len, lines)) <= 80

@@ -56,6 +56,14 @@ def test_rows_of_a_table(program: Program, trained: Path, rows: Path) -> None:
     assert len(others) == 2
 
 
+def test_a_table_may_have_any_name(program: Program, trained: Path, rows: Path) -> None:
+    table = rows.rename(rows.with_name("iris.data"))
+    assert program("predict", table, "-c", trained).out.count("row") == 3
+    picture = rows.with_name("picture")
+    Image.new("L", (28, 28), 255).save(picture, format="PNG")
+    assert "not pictures" in program("predict", picture, "-c", trained).err
+
+
 def test_as_json(program: Program, trained: Path, rows: Path) -> None:
     found = program("predict", rows, "-c", trained, "--json").json["inputs"]
     assert [answer["row"] for answer in found] == [1, 2, 3]

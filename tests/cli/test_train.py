@@ -198,7 +198,7 @@ class TestExpectations:
     ) -> None:
         answer = program(*SMALL, "--set", "expect={test.acc: {min: 1}}")
         assert answer.code == 2
-        assert "expect.test.acc: unknown metric; available: checkpoint_bytes," in answer.errors[0]
+        assert "expect.test.acc: unknown metric; did you mean 'test.accuracy'?" in answer.errors[0]
         assert not (tmp_path / "runs").exists()
 
 

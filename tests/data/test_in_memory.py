@@ -85,8 +85,13 @@ def test_weights() -> None:
     [
         (X, [0, 1], "X has 4 samples, but y has 2 targets"),
         (X, [1, 1, 1, 1], "all targets are '1'"),
-        (X, ["a", None, "b", "a"], "the target of row 2 is missing"),
-        (X, [0.5, np.nan, 1, 2], "NaN or infinity in row 2"),
+        (
+            X,
+            ["a", None, "b", "a"],
+            "row 2 of y: the target is missing; fill it in",
+        ),
+        (X, [0.5, np.nan, 1, 2], "row 2 of y: the target is missing"),
+        (X, [0.5, np.inf, 1, 2], "row 2 of y: infinity; correct it"),
         (X, [[[1]]] * 4, r"targets of shape \(4, 1, 1\)"),
         (X, [object()] * 4, "neither numbers nor words"),
         (X, "sold", "X has no named columns"),
@@ -99,6 +104,38 @@ def test_weights() -> None:
 def test_what_nothing_can_be_learned_from_is_refused(inputs: Any, y: Any, message: str) -> None:
     with pytest.raises(DataError, match=message):
         dataset_in_memory(inputs, y)
+
+
+@pytest.mark.parametrize(
+    ("y", "classes", "targets"),
+    [
+        (["b", None, "a", "b"], ("a", "b"), [1, 0, 1]),
+        ([0.5, np.nan, 1, 2], None, [[0.5], [1], [2]]),
+        (np.array([1.0, np.nan, 0.0, 1.0]), ("0", "1"), [1, 0, 1]),  # as pandas stores 1, NA, 0, 1
+        ([True, None, False, True], ("False", "True"), [1, 0, 1]),
+        ([[1.5, 2], [np.nan, 2], [3, 4], [5, 6]], None, [[1.5, 2], [3, 4], [5, 6]]),
+    ],
+)
+def test_samples_without_a_target_may_be_dropped(
+    y: Any, classes: tuple[str, ...] | None, targets: list[Any]
+) -> None:
+    inputs = X.copy()
+    inputs[1] = np.nan
+    dataset = dataset_in_memory(inputs, y, [1, 2, 3, 4], missing_target="drop")
+    samples = dataset.samples
+    assert (dataset.classes, np.asarray(samples.targets).tolist()) == (classes, targets)
+    np.testing.assert_array_equal(samples.inputs, X[[0, 2, 3]])
+    assert np.asarray(samples.weights).tolist() == [1, 3, 4]
+    assert np.asarray(samples.origins).tolist() == [1, 3, 4]
+    (notice,) = dataset.notices
+    assert notice.startswith(
+        "row 2 of y: the target is missing; 1 of 4 rows lacks it and is left out"
+    )
+
+
+def test_no_target_at_all_is_an_error() -> None:
+    with pytest.raises(DataError, match="y: no row has a target"):
+        dataset_in_memory(X, [None] * 4, missing_target="drop")
 
 
 def test_samples_for_a_model_have_its_classes() -> None:

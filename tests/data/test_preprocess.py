@@ -14,6 +14,7 @@ from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 
 import nnkit
 from nnkit.config.spec import members
+from nnkit.data import lazy, preprocess
 from nnkit.data.dataset import Array, Column
 from nnkit.data.preprocess import (
     AnyStep,
@@ -252,3 +253,41 @@ def test_an_unknown_word_can_be_encoded_as_none_of_the_known_ones(tmp_path: Path
         encoded = model.preprocessor(X, FLOAT64)[:, 1:4]
         assert encoded[:3].tolist() == [[0, 0, 1], [0, 0, 0], [0, 0, 0]]
         assert encoded[3].sum() == 1
+
+
+def table_config(folder: Path) -> Any:
+    """A config for a table with numbers, words and missing cells."""
+    rows = [f"{i / 7 if i % 5 else ''},{'abc'[i % 3]},{i % 2}\n" for i in range(200)]
+    (folder / "t.csv").write_text("x,w,y\n" + "".join(rows), encoding="utf-8")
+    return {
+        "data": {
+            "source": {"kind": "csv", "path": str(folder / "t.csv")},
+            "preprocess": ["impute", "standardize", "one_hot"],
+        },
+        "architecture": {"layers": [{"dense": 3}, {"dense": 2}]},
+        "training": {"epochs": 2},
+    }
+
+
+def test_a_table_is_prepared_in_parts_as_it_is_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = load_task(nnkit.load_config(table_config(tmp_path)))
+    inputs = np.asarray(task.sets["train"].inputs)
+    at_once = task.preprocessor(inputs, task.dtype)
+    monkeypatch.setattr(preprocess, "AT_ONCE", 32)
+    np.testing.assert_array_equal(task.preprocessor(inputs, task.dtype), at_once)
+    assert task.preprocessor(inputs[:0], task.dtype).shape == (0, *at_once.shape[1:])
+
+
+def test_a_selection_of_a_large_table_trains_as_a_copy_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = table_config(tmp_path)
+    copied = nnkit.train(config, runs=tmp_path / "copied")
+    monkeypatch.setattr(lazy, "COPIED", 0)
+    monkeypatch.setattr(preprocess, "IN_MEMORY", 0)
+    assert isinstance(load_task(nnkit.load_config(config)).sets["train"].inputs, lazy.LazyArray)
+    selected = nnkit.train(config, runs=tmp_path / "selected")
+    assert selected.summary["weights_sha256"] == copied.summary["weights_sha256"]
+    assert selected.summary["results"] == copied.summary["results"]

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 
 from nnkit.data.dataset import Column
 from nnkit.data.records import (
-    column_of,
+    Notation,
+    columns_of,
     encoded,
     encoded_rows,
     is_table,
     table_of,
     wrong_words,
 )
+from nnkit.data.sources.csv import Csv
+from nnkit.data.tables.dates import DateColumn, DatePart
 from nnkit.errors import DataError
 
 COLUMNS = (Column("size"), Column("colour", ("blue", "red")))
@@ -93,7 +100,7 @@ def test_a_number_is_no_word_of_a_table() -> None:
         ({"size": np.ones((2, 2)), "colour": ["red"]}, r"a column of shape \(2, 2\)"),
         (
             {"size": np.array(["2024-03-01"], "datetime64[D]"), "colour": ["red"]},
-            "is not a number; give dates as numbers",
+            "'2024-03-01' is not a number",
         ),
     ],
 )
@@ -116,5 +123,97 @@ def test_the_number_of_no_word_is_refused(number: float) -> None:
 
 
 def test_a_column_with_text_is_one_of_words() -> None:
-    assert column_of("c", np.array(["b", None, "a", 1], dtype=object)).categories == ("1", "a", "b")
-    assert column_of("c", np.array([1.0, 2.0])).categories == ()
+    table = table_of({"c": ["b", None, "a", 1], "d": [1.0, 2.0, None, 4.0]})
+    assert columns_of(table) == (Column("c", ("1", "a", "b")), Column("d"))
+
+
+def test_only_listed_texts_are_missing() -> None:
+    table = table_of({"c": ["None", "-", "a", None]})
+    assert columns_of(table) == (Column("c", ("-", "None", "a")),)
+    notation = Notation(missing=frozenset({"-"}))
+    (column,) = columns_of(table, notation)
+    assert column.categories == ("None", "a")
+    np.testing.assert_array_equal(
+        encoded(table, (column,), notation), [[0], [np.nan], [1], [np.nan]]
+    )
+
+
+# Dates
+
+TIMES = ("2024-02-29 23:59:30", "1969-12-31 06:00:00", None, "2023-01-01 00:00:00")
+PARTS: tuple[DatePart, ...] = ("elapsed_days", "year", "month", "day", "weekday", "hour")
+SOLD = Notation({"sold": DateColumn(parts=PARTS)})
+MOMENTS = [None if text is None else datetime.fromisoformat(text) for text in TIMES]
+BERLIN = timezone(timedelta(hours=1))
+
+
+def zoned(moment: datetime | None) -> datetime | None:
+    """The same moment in another time zone."""
+    return None if moment is None else moment.replace(tzinfo=UTC).astimezone(BERLIN)
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        {"sold": list(TIMES)},
+        {"sold": MOMENTS},
+        {"sold": [zoned(moment) for moment in MOMENTS]},
+        {"sold": np.array(TIMES, dtype="datetime64[s]")},
+        {"sold": list(np.array(TIMES, dtype="datetime64[ms]"))},
+        pd.DataFrame({"sold": pd.to_datetime(pd.Series(TIMES))}),
+        pd.DataFrame({"sold": pd.to_datetime(pd.Series(TIMES)).dt.tz_localize("UTC")}),
+        pd.DataFrame({"sold": pd.Series(MOMENTS, dtype=object)}),
+        pl.DataFrame({"sold": MOMENTS}),
+        pl.DataFrame({"sold": [zoned(moment) for moment in MOMENTS]}),
+        pl.DataFrame({"sold": list(TIMES)}),
+        pa.table({"sold": pa.array(MOMENTS, pa.timestamp("ms"))}),
+        pa.table({"sold": pa.array([zoned(m) for m in MOMENTS], pa.timestamp("us", "UTC"))}),
+    ],
+)
+def test_dates_give_the_parts_that_a_file_gives(X: Any, tmp_path: Path) -> None:
+    rows = [f"{text or ''},{i}" for i, text in enumerate(TIMES)]
+    (tmp_path / "t.csv").write_text("\n".join(["sold,y", *rows]))
+    of_file = Csv(path=str(tmp_path / "t.csv"), dates=dict(SOLD.dates), task="regression").read()
+    table = table_of(X)
+    assert columns_of(table, SOLD) == of_file.columns
+    np.testing.assert_array_equal(encoded(table, of_file.columns, SOLD), of_file.samples.inputs)
+
+
+def test_days_have_parts_too() -> None:
+    columns = (Column("sold.day"), Column("sold.weekday"))
+    for day in (date(2024, 3, 1), np.datetime64("2024-03-01"), "2024-03-01"):
+        np.testing.assert_array_equal(encoded(table_of({"sold": [day]}), columns, SOLD), [[1, 5]])
+    frame = pl.DataFrame({"sold": [date(2024, 3, 1)]})
+    np.testing.assert_array_equal(encoded(table_of(frame), columns, SOLD), [[1, 5]])
+
+
+def test_the_parts_of_a_date_may_be_given_themselves() -> None:
+    found = encoded(table_of({"sold.month": [3]}), (Column("sold.month"),), SOLD)
+    np.testing.assert_array_equal(found, [[3]])
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        (
+            {"sold": ["2024-03-01", "1.3.2024"]},
+            "row 2: column 'sold': '1.3.2024' is not a date",
+        ),
+        ({"sold": [None, 3]}, "row 2: column 'sold': '3' is not a date"),
+        ({"bought": [1]}, "no column 'sold'; the columns are bought"),
+    ],
+)
+def test_what_is_no_date_is_refused(X: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        encoded(table_of(X), (Column("sold.month"),), SOLD)
+
+
+@pytest.mark.parametrize(
+    "frame", [pd.DataFrame({"on day": MOMENTS}), pl.DataFrame({"on day": MOMENTS})]
+)
+def test_dates_need_a_setting(frame: Any) -> None:
+    message = r"column 'on day' holds dates; .* data\.source\.dates: \{on day: \[elapsed_days,"
+    with pytest.raises(DataError, match=message):
+        columns_of(table_of(frame))
+    with pytest.raises(DataError, match=r"data\.source\.dates: no column 'sold'"):
+        columns_of(table_of(frame), SOLD)

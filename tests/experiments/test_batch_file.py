@@ -108,6 +108,18 @@ def test_keys_are_as_short_as_they_can_be() -> None:
     assert shown_axes({"variant": "x", "optimizer.lr": 0.1}) == "x lr=0.1"
 
 
+BATCHES = [
+    path
+    for path in sorted((IRIS.parent / "batch").glob("*.yaml"))
+    if "\nbase:" in path.read_text(encoding="utf-8")
+]
+
+
+@pytest.mark.parametrize("path", BATCHES, ids=lambda path: path.stem)
+def test_every_shipped_batch_has_valid_cells(path: Path) -> None:
+    assert len(load_batch(path).cells) > 1
+
+
 MISTAKES = {
     "an axis that overrides nothing": (
         BASE + "grid:\n  optimizr.lr: [0.1]\n",
@@ -184,7 +196,7 @@ def test_a_mistake_is_told_with_its_position(tmp_path: Path, text: str, message:
         ),
         (
             "expect: {test.acuracy: {min: 0.9}}\n",
-            r"b\.yaml:2:24: expect\.test\.acuracy: no cell has this metric; available: .*accuracy",
+            r"b\.yaml:2:24: expect\.test\.acuracy: no cell .*; did you mean 'test\.accuracy'\?",
         ),
         (
             "expect: {test.accuracy: {no_worse_than: none.json}}\n",

@@ -65,7 +65,7 @@ def test_each_fold_is_an_ordinary_run_of_its_own(tmp_path: Path) -> None:
     assert len({run.directory for run in runs}) == 3
     again = config_from(runs[1].load().config.resolved())
     assert nnkit.train(again, runs=tmp_path).directory == runs[1].directory
-    assert runs[1].load().evaluate()[1]["loss"] == runs[1].summary["results"]["test"]["loss"]
+    assert runs[1].load().evaluate().loss == runs[1].summary["results"]["test"]["loss"]
 
 
 def test_a_config_of_one_fold_or_with_gates_over_seeds_is_refused() -> None:

@@ -19,7 +19,7 @@ from nnkit.experiments.executor import LocalExecutor
 from nnkit.experiments.job import NOT_RUN, Job
 from nnkit.experiments.worker import LastDataset
 from nnkit.runs.directory import RunDirectory, list_runs
-from nnkit.task.config import Config
+from nnkit.task.config import Config, Data
 from tests.training.configs import iris
 
 
@@ -162,13 +162,13 @@ def test_threads_are_handed_in(tmp_path: Path, threads: int) -> None:
 def test_data_is_read_again_only_if_it_changed(tmp_path: Path) -> None:
     table = tmp_path / "table.csv"
     table.write_text("x,y\n1,a\n2,b\n3,a\n4,b\n")
-    data, source = LastDataset(), Csv(path=str(table))
+    data, source = LastDataset(), Data(source=Csv(path=str(table)))
     first = data.load(source)
-    assert data.load(Csv(path=str(table))) is first
+    assert data.load(Data(source=Csv(path=str(table)))) is first
     table.write_text("x,y\n1,a\n2,b\n3,a\n5,b\n")
     changed = data.load(source)
     assert changed is not first
-    assert data.load(Csv(path=str(table), label="x")) is not changed
+    assert data.load(Data(source=Csv(path=str(table), label="x"))) is not changed
 
 
 def test_a_dataset_that_is_loaded_already_gives_the_same_run(tmp_path: Path) -> None:

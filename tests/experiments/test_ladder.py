@@ -242,3 +242,46 @@ def test_worse_than_the_baseline() -> None:
 )
 def test_p_values_as_they_are_shown(p: float, shown: str) -> None:
     assert shown_p(p) == shown
+
+
+def labels_config(folder: Path, **data: Any) -> nnkit.Config:
+    """A config of a table with two yes/no labels, of which the second is rare."""
+    X = np.random.default_rng(0).normal(size=(150, 2)).round(3)
+    rows = [f"{a},{b},{int(a > 0)},{int(b > 1.5)}" for a, b in X]
+    (folder / "t.csv").write_text("\n".join(["a,b,rain,storm", *rows]))
+    source = {"kind": "csv", "path": str(folder / "t.csv"), "label": ["rain", "storm"]}
+    return nnkit.load_config(
+        {
+            "name": "weather",
+            "data": {"source": source, "preprocess": ["standardize"], **data},
+            "architecture": {"layers": [{"dense": 2}]},
+            "loss": "binary_cross_entropy",
+            "activation": {"output": "sigmoid"},
+        }
+    )
+
+
+@pytest.mark.slow
+def test_several_labels_are_right_together(tmp_path: Path) -> None:
+    question = question_of_config(labels_config(tmp_path), 0)
+    ladder = climbed(question, tmp_path / "runs")
+    assert [rung.name for rung in ladder.rungs[1:]] == ["logistic", "linear-svm", "mlp"]
+    targets = question.task.sets["test"].targets[:]
+    train = question.task.sets["train"].targets[:]
+    baseline = np.all(targets == (train.mean(axis=0) > 0.5), axis=1).mean()
+    assert ladder.rungs[0].scores["exact_match"].value == baseline
+    for rung in ladder.rungs[1:]:
+        report = nnkit.load_checkpoint(str(rung.directory)).report("test")
+        assert rung.scores["exact_match"].value == report.figures["exact_match"] > baseline
+    found = record(ladder)
+    assert (found["target"], found["classes"], ladder.outputs) == ("labels", None, 2)
+
+
+def test_a_config_may_make_numbers_of_zeros_and_ones(tmp_path: Path) -> None:
+    config = labels_config(tmp_path)
+    assert question_of_config(config, 0).target_kind == "labels"
+    for change in ("data.source.task=regression", "data.target=standardize"):
+        changed = nnkit.load_config(
+            config, [change, "loss=squared_error", "activation.output=identity"]
+        )
+        assert question_of_config(changed, 0).target_kind == "numbers"

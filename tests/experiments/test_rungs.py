@@ -103,7 +103,7 @@ def test_all_are_trained_on_one_split_with_one_seed(asked: Question) -> None:
 
 
 @pytest.mark.parametrize("table", ["wine", "digits", "diabetes"])
-def test_a_table_is_split_and_preprocessed_as_by_a_starter_config(
+def test_a_table_is_tested_and_preprocessed_as_by_a_starter_config(
     table: str, tmp_path: Path
 ) -> None:
     starter = tmp_path / "starter.yaml"
@@ -111,7 +111,7 @@ def test_a_table_is_split_and_preprocessed_as_by_a_starter_config(
     starter.write_text(starter_for(path, TableOptions(), tmp_path).text)
     data = nnkit.load_config(starter).data
     asked = question(table)
-    assert asked.task.config.data.split == data.split
+    assert asked.task.config.data.split.test == data.split.test
     assert asked.task.config.data.preprocess == data.preprocess
     assert asked.name == table
 

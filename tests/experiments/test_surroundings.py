@@ -44,15 +44,15 @@ def test_what_a_worker_lacks_is_named(tmp_path: Path) -> None:
 
 
 def test_only_what_killed_batches_left_is_removed(tmp_path: Path) -> None:
-    left, new = tmp_path / ".cluster-0.json", tmp_path / ".cluster-1.json"
-    for file in (left, new):
+    names = (".cluster-0.json", ".cluster-1.new", ".cluster-2.new")
+    left, begun, begun_long_ago = [tmp_path / name for name in names]
+    for file in (left, begun, begun_long_ago):
         file.write_text("{}")
-    os.utime(left, (0, 0))
+    os.utime(begun_long_ago, (0, 0))
     with surroundings(tmp_path, []) as first, surroundings(tmp_path, []) as second:
-        os.utime(first.ticket, (0, 0))
-        with surroundings(tmp_path, []):
-            assert (left.exists(), new.exists(), Path(first.ticket).exists()) == (False, True, True)
+        assert [file.exists() for file in (left, begun, begun_long_ago)] == [False, True, False]
         assert (obstacle(first), obstacle(second)) == (None, None)
+    assert list(tmp_path.iterdir()) == [begun]
 
 
 def test_variables_of_nnkit_are_passed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

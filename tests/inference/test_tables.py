@@ -12,7 +12,10 @@ import pytest
 import nnkit
 from nnkit.data.dataset import Column
 from nnkit.data.records import encoded, table_of
-from nnkit.data.sources.csv import Csv, DateColumn
+from nnkit.data.sources.csv import Csv
+from nnkit.data.tables.dates import DateColumn
+from nnkit.data.tables.parsed_table import ParsedTable
+from nnkit.data.tables.table_reader import read_table
 from nnkit.errors import DataError, UsageError
 from nnkit.task.config import config_from
 
@@ -77,7 +80,7 @@ def test_the_number_of_no_word_is_refused(model: nnkit.TrainedModel, code: float
 def test_paths_may_be_text(model: nnkit.TrainedModel, tmp_path: Path) -> None:
     path = write_table(tmp_path / "t.csv")
     np.testing.assert_array_equal(model.read_table(str(path)), model.read_table(path))
-    assert model.evaluate(data=str(path))[0] == 4
+    assert model.evaluate(data=str(path)).samples == 4
 
 
 def test_shows_what_it_is(model: nnkit.TrainedModel) -> None:
@@ -118,9 +121,26 @@ def test_other_data_is_evaluated_as_a_whole(model: nnkit.TrainedModel, tmp_path:
     assert report.figures["accuracy"] == np.mean(right)
     assert report.lines is not None
     assert report.lines.tolist() == list(range(2, 9))
-    assert model.evaluate(data=path)[1]["accuracy"] == np.mean(right)
+    assert model.evaluate(data=path)["accuracy"] == np.mean(right)
     with pytest.raises(UsageError, match="not the data that this model was trained on"):
         model.report("train", path)
+
+
+def test_other_data_is_parsed_once(
+    model: nnkit.TrainedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[Path] = []
+
+    def counted(path: Path, *arguments: Any, **options: Any) -> ParsedTable:
+        parsed.append(path)
+        return read_table(path, *arguments, **options)
+
+    monkeypatch.setattr("nnkit.data.tables.table_cache.read_table", counted)
+    for rows, split in ((ROWS[:7], None), (ROWS, "test")):
+        parsed.clear()
+        path = write_table(tmp_path / "other.csv", rows)
+        assert model.report(data=path).split == split
+        assert parsed == [path]
 
 
 def test_one_class_may_be_absent(model: nnkit.TrainedModel, tmp_path: Path) -> None:
@@ -137,7 +157,7 @@ def test_one_class_may_be_absent(model: nnkit.TrainedModel, tmp_path: Path) -> N
         (ROWS, "size,colour,other", "no column 'sold'; available: size, colour, other"),
         (ROWS, "size,shade,sold", "no column 'colour'"),
         ([("1", "green", "yes")], "size,colour,sold", "'green' is not among the known values"),
-        ([("1", "red", "")], "size,colour,sold", "the label 'sold' is missing"),
+        ([*ROWS, ("1", "red", "")], "size,colour,sold", "the label 'sold' is missing"),
     ],
 )  # fmt: skip
 def test_other_data_must_fit(
@@ -240,8 +260,8 @@ def test_rows_without_a_date_are_told_apart(tmp_path: Path) -> None:
         "3: column 'day': 'May' is not ",
         "4: 3 cells, but the rows above",
     ]
-    with pytest.raises(DataError, match=r"no column 'day\.year'.* compute the year from 'day'"):
-        encoded(table_of({"x": [1], "day": ["2024-05-01"]}), columns)
+    table = table_of({"x": [1], "day": ["2024-05-01"]})
+    np.testing.assert_array_equal(encoded(table, columns, source.notation), [[2024, 5, 1]])
 
 
 @pytest.mark.parametrize(

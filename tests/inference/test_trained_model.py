@@ -11,6 +11,7 @@ import pytest
 import nnkit
 from nnkit.data.splits import split_dataset
 from nnkit.errors import CheckpointError, DataError, UsageError
+from nnkit.inference.set_metrics import SetMetrics
 from nnkit.task.config import Config
 from tests.training.configs import diabetes, iris
 
@@ -111,9 +112,19 @@ def test_is_found_by_folder_file_and_name(run: nnkit.Run) -> None:
 
 
 def test_a_loaded_model_scores_as_in_training(run: nnkit.Run) -> None:
-    samples, figures = nnkit.load_checkpoint(run.directory).evaluate()
-    assert samples == 30
-    assert figures == run.summary["results"]["test"]
+    scores = nnkit.load_checkpoint(run.directory).evaluate()
+    assert scores == SetMetrics("test", 30, run.results["test"])
+    assert (scores.loss, scores["accuracy"]) == tuple(run.results["test"].values())[:2]
+    assert repr(scores).startswith(
+        f"<SetMetrics test: 30 samples, loss {scores.loss:.4g}, accuracy "
+    )
+
+
+def test_a_report_shows_its_headline(run: nnkit.Run) -> None:
+    report = run.load().report("validation")
+    loss, accuracy = (report.figures[name] for name in ("loss", "accuracy"))
+    shown = f"{len(report)} samples, loss {loss:.4g}, accuracy {accuracy:.4g}"
+    assert repr(report) == f"<Report validation: {shown}>"
 
 
 def test_the_last_checkpoint_can_be_had_too(run: nnkit.Run) -> None:
@@ -147,7 +158,7 @@ def test_what_was_trained_can_be_loaded_scored_and_trained_again(
     tmp_path: Path, sections: dict[str, Any]
 ) -> None:
     run = nnkit.train(iris(**sections), runs=tmp_path / "first")
-    assert run.load().evaluate()[1] == run.summary["results"]["test"]
+    assert run.load().evaluate().figures == run.summary["results"]["test"]
     again = nnkit.train(nnkit.load_config(run.directory / "config.yaml"), runs=tmp_path / "again")
     assert again.summary["weights_sha256"] == run.summary["weights_sha256"]
     assert again.directory.name == run.directory.name

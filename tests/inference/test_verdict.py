@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.dummy import DummyClassifier, DummyRegressor
 
-from nnkit.inference.verdict import useless
+from nnkit.inference.verdict import constant_layer, useless
 from nnkit.task.config import Config, config_from
 from nnkit.task.task import Task, load_task
 from nnkit.training.run import train
@@ -63,6 +63,23 @@ def test_a_classifier_is_compared_with_the_most_frequent_class(tmp_path: Path) -
     below = verdict(task, "validation", accuracy=reference - 0.01)
     assert below is not None
     assert below.startswith("the network is worse than")
+
+
+def test_a_network_of_dead_units_is_told_apart(tmp_path: Path) -> None:
+    config = imbalanced(
+        tmp_path,
+        architecture={"layers": [{"dense": 4}, {"dense": 2}], "bias_initializer": "zeros"},
+    )
+    task = load_task(config)
+    model = task.build_model()
+    data = task.prepare(task.sets["train"], model)
+    assert constant_layer(model, data) is None
+    biases = next(v for k, v in model.layout.views(model.params).items() if v.shape == (4,))
+    biases[:] = -1e3  # no sample reaches a positive sum
+    assert constant_layer(model, data) == "layers.0.activation"
+    text = useless(task, model, data, "train", {"accuracy": 0.5})
+    assert text is not None
+    assert "the output of layers.0.activation is the same for every sample" in text
 
 
 def test_class_weights_ask_for_more_than_accuracy(tmp_path: Path) -> None:

@@ -24,9 +24,9 @@ def test_is_small_and_made_by_the_shipped_config() -> None:
 
 @pytest.mark.slow
 def test_reads_the_test_images() -> None:
-    count, figures = nnkit.load_checkpoint(DIGITS).evaluate("test")
-    assert count == 10_000
-    assert figures["accuracy"] >= 0.994
+    scores = nnkit.load_checkpoint(DIGITS).evaluate("test")
+    assert scores.samples == 10_000
+    assert scores["accuracy"] >= 0.994
 
 
 def test_the_judge_is_small() -> None:

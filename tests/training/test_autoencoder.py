@@ -57,11 +57,11 @@ def test_pictures_are_given_in_a_row(pictures: tuple[Array, Config], tmp_path: P
     outputs = model.predict(X)
     assert outputs.shape == (40, 15)
     assert model.confidence(X) is None
-    count, figures = model.evaluate("train")
+    scores = model.evaluate("train")
     task = load_task(config)
-    wanted = task.sets["train"].inputs[:].reshape(count, -1) / 255
+    wanted = task.sets["train"].inputs[:].reshape(scores.samples, -1) / 255
     restored = model.predict(task.sets["train"].inputs)
-    assert figures["rmse"] == pytest.approx(np.sqrt(np.mean((restored - wanted) ** 2)), rel=1e-5)
+    assert scores["rmse"] == pytest.approx(np.sqrt(np.mean((restored - wanted) ** 2)), rel=1e-5)
 
 
 def test_pictures_left_on_disk_give_the_same_weights(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import nnkit
@@ -90,7 +91,7 @@ def test_the_model_is_evaluated_on_other_data(tmp_path: Path) -> None:
         model.report("train", (iris(), iris()["species"]))
     in_memory = model.evaluate(data=(iris(), iris()["species"]))
     assert in_memory == model.evaluate(data=TABLES / "iris.csv")
-    assert in_memory[0] == 150
+    assert in_memory.samples == 150
     assert len(model.read_table(TABLES / "iris.csv")) == 150
 
 
@@ -99,3 +100,49 @@ def test_arrays_are_evaluated_on_an_archive(tmp_path: Path) -> None:
     model = nnkit.fit(X, classes, CONFIG, runs=tmp_path).load()
     np.savez(tmp_path / "t.npz", inputs=X, targets=classes)
     assert model.evaluate(data=tmp_path / "t.npz") == model.evaluate(data=(X, classes))
+
+
+def test_settings_of_the_source_that_apply_to_data_in_memory_are_kept(tmp_path: Path) -> None:
+    labels = [None if i == 3 else bool(label) for i, label in enumerate(Y)]
+    with pytest.raises(DataError, match="row 4 of y: the target is missing"):
+        nnkit.fit(X, labels, CONFIG, runs=tmp_path)
+    for source in (
+        {"kind": "memory", "missing_target": "drop"},
+        {"csv": {"path": "t.csv", "missing_target": "drop"}},
+    ):
+        config = {**CONFIG, "data": {"source": source}}
+        run = nnkit.fit(X, labels, config, runs=tmp_path, restart=True)
+        assert sum(run.summary["samples"].values()) == 39
+    with pytest.warns(UserWarning, match="1 of 40 rows lacks it and is left out"):
+        assert run.load().evaluate(data=(X, labels)).samples == 39
+    wrong = {**CONFIG, "data": {"source": {"kind": "memory", "missing_target": "ignore"}}}
+    with pytest.raises(ConfigError, match=r"data\.source\.missing_target"):
+        nnkit.fit(X, labels, wrong, runs=tmp_path)
+
+
+def test_dates_and_missing_values_of_a_frame_are_those_of_the_file(tmp_path: Path) -> None:
+    rows = [
+        (f"2024-{i % 12 + 1:02}-{i % 27 + 1:02}", "-" if i % 9 == 4 else "ab"[i % 2], i % 3 > 0)
+        for i in range(60)
+    ]
+    lines = ["sold,kind,y", *(",".join(map(str, row)) for row in rows)]
+    (tmp_path / "t.csv").write_text("\n".join(lines))
+    source = {"kind": "csv", "path": str(tmp_path / "t.csv"), "dates": {"sold": ["month", "day"]}}
+    steps = ["impute", "standardize", {"one_hot": {"unknown": "ignore"}}]
+    config = {**CONFIG, "data": {"source": source, "preprocess": steps}}
+    of_file = nnkit.train(config, runs=tmp_path)
+
+    frame = pd.DataFrame(rows, columns=["sold", "kind", "y"])
+    dated = frame.assign(sold=pd.to_datetime(frame["sold"]), y=frame["y"].map(str))
+    model = of_file.load()
+    np.testing.assert_array_equal(
+        model.outputs(dated), model.outputs(model.read_table(tmp_path / "t.csv"))
+    )
+    said: dict[str, Any] = {**source, "missing": ["-"]}
+    in_memory = nnkit.fit(
+        dated, "y", {**config, "data": {**config["data"], "source": said}}, runs=tmp_path
+    )
+    assert in_memory.summary["weights_sha256"] == of_file.summary["weights_sha256"]
+    for other in (config, nnkit.load_config(config)):
+        words = nnkit.fit(dated, "y", other, runs=tmp_path).load().columns[-1]
+        assert words.categories == ("-", "a", "b")

@@ -362,7 +362,7 @@ def test_lbfgs_trains_iris_and_its_model_loads(
     run = nnkit.train(config, runs=tmp_path)
     assert run.summary["results"]["train"]["accuracy"] > 0.97
     assert run.summary["batch_size"] == run.summary["samples"]["train"]
-    assert run.load().evaluate("test")[1]["accuracy"] > 0.9
+    assert run.load().evaluate("test")["accuracy"] > 0.9
 
 
 @pytest.mark.parametrize("optimizer", ENGINES[1:], ids=str)

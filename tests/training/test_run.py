@@ -15,9 +15,11 @@ import pytest
 
 import nnkit
 from nnkit.errors import ConfigError, DivergedError, GateError, UsageError
+from nnkit.inference.set_metrics import SetMetrics
 from nnkit.optim.lbfgs import LBFGS
 from nnkit.runs.directory import RunDirectory, list_runs
 from nnkit.task.config import Config
+from nnkit.training.continuation import nothing_to_resume
 from nnkit.training.listeners import Listener
 from nnkit.training.loop import Evaluation, Step
 from nnkit.training.summary import weights_sum
@@ -109,7 +111,8 @@ class Hears(Listener):
     """A listener that collects the messages before the first step."""
 
     def started(self, trainer: Trainer) -> None:
-        self.notices = list(trainer.notices)
+        more = nothing_to_resume(trainer) if trainer.has_nothing_to_resume else ()
+        self.notices = [*trainer.notices, *more]
 
 
 def told(config: Config, runs: Path) -> list[str]:
@@ -413,7 +416,7 @@ def test_the_summary_scores_every_set_with_the_best_weights(tmp_path: Path) -> N
     trained = run.load()
     assert summary["samples"] == {"train": 105, "validation": 15, "test": 30}
     for split, size in summary["samples"].items():
-        assert trained.evaluate(split) == (size, summary["results"][split])
+        assert trained.evaluate(split) == SetMetrics(split, size, summary["results"][split])
     assert summary["parameters"] == 4 * 8 + 8 + 8 * 3 + 3
     assert (summary["steps"], summary["step"], summary["epochs"]) == (21, 21, 3)
 
@@ -439,7 +442,7 @@ def test_more_metrics_are_in_every_record_and_the_summary(tmp_path: Path) -> Non
             f"validation.{name}" for name in names
         ]
     assert all([*run.summary["results"][split]] == names for split in ("train", "test"))
-    assert run.load().evaluate()[1] == run.summary["results"]["test"]
+    assert run.load().evaluate().figures == run.summary["results"]["test"]
 
 
 def test_a_default_metric_that_is_named_appears_once(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_a_run_needs_the_other_no_more_once_it_is_trained(base: Run, tmp_path: P
     run = train(iris(training={"start_from": str(copy)}), runs=tmp_path)
     copy.unlink()
     model = nnkit.load_checkpoint(run.directory)
-    assert model.evaluate()[1]["loss"] == run.summary["results"]["test"]["loss"]
+    assert model.evaluate().loss == run.summary["results"]["test"]["loss"]
 
 
 def test_an_interrupted_run_goes_on_from_its_own_weights(base: Run, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 from nnkit.config.spec import PATH_SETTINGS, FilePath
 from nnkit.data.dataset import Array, Column, Dataset, Samples, check_pair, sample_weights
 from nnkit.data.idx import read_idx
+from nnkit.data.missing_targets import MISSING_TARGET, MissingTargets, OnMissing
 from nnkit.data.npy import UNREADABLE, npy_header
 from nnkit.data.sources.source import Source, existing, renumbered, targets_of
 from nnkit.data.tables.conversion import UnknownWords
@@ -40,6 +41,8 @@ class _Arrays(Source):
         "centred: models then read the numbers in pictures.",
     )
 
+    missing_target: OnMissing = Field("error", description=MISSING_TARGET)
+
     @property
     def has_digits(self) -> bool:
         return self.images == "digits"
@@ -56,19 +59,21 @@ class _Arrays(Source):
         return None, None
 
     @abstractmethod
-    def read(self, name: str) -> Array:
+    def read_array(self, name: str) -> Array:
         """Reads the array with the name given in a setting."""
 
     def place(self, name: str) -> str:
         """The location of a named array, for messages."""
         return name
 
-    def load(self) -> Dataset:
+    def read(self) -> Dataset:
         weights, test_weights = self.weight_names
-        samples, classes = self._samples(self.inputs, self.targets, weights)
+        samples, classes, missing = self._samples(self.inputs, self.targets, weights)
         if self.test_inputs is None or self.test_targets is None:
-            return Dataset(samples, classes=classes)
-        test, test_classes = self._samples(self.test_inputs, self.test_targets, test_weights)
+            return Dataset(samples, classes=classes, notices=missing.notices())
+        test, test_classes, test_missing = self._samples(
+            self.test_inputs, self.test_targets, test_weights
+        )
         shape, test_shape = samples.inputs.shape[1:], test.inputs.shape[1:]
         if test_shape != shape:
             raise DataError(
@@ -82,7 +87,11 @@ class _Arrays(Source):
                 f"{self.place(self.test_targets)}: contains {names[1]}, but {self.targets} "
                 f"{names[0]}"
             )
-        return Dataset(samples, test, classes)
+        notices = (*missing.notices(), *test_missing.notices())
+        return Dataset(samples, test, classes, notices=notices)
+
+    def is_single_set(self, place: Path) -> bool:
+        return self.test_inputs is None
 
     def read_picture(self, path: Path, shape: tuple[int, ...]) -> Array:
         raise DataError(
@@ -112,25 +121,31 @@ class _Arrays(Source):
         unknown: UnknownWords = "error",
     ) -> Samples:
         if place.suffix.lower() == ".npz" and not isinstance(self, Npz):
-            return Npz(path=str(place)).read_labelled(
-                place, columns, label, classes, unknown=unknown
-            )
+            archive = Npz(path=str(place), missing_target=self.missing_target)
+            return archive.read_labelled(place, columns, label, classes, unknown=unknown)
         no_test = dict.fromkeys(type(self).model_fields.keys() & TEST_SET)
         source = self.moved(place).model_copy(update=no_test)
-        samples, names = source._samples(source.inputs, source.targets, source.weight_names[0])
+        weights = source.weight_names[0]
+        samples, names, missing = source._samples(source.inputs, source.targets, weights)
+        missing.warn()
         numbers = renumbered(np.asarray(samples.targets), names, classes, str(place))
         return replace(samples, targets=numbers)
 
     def _samples(
         self, inputs: str, targets: str, weights: str | None
-    ) -> tuple[Samples, tuple[str, ...] | None]:
-        X, labels = self.read(inputs), self.read(targets)
+    ) -> tuple[Samples, tuple[str, ...] | None, MissingTargets]:
+        """The samples that have a target, the class names, and which samples have none."""
+        X, labels = self.read_array(inputs), self.read_array(targets)
+        missing = MissingTargets.in_array(labels, self.place(targets))
+        missing.check(self.missing_target)
+        if missing.count:
+            labels = np.nan_to_num(labels, posinf=np.inf, neginf=-np.inf)  # NaN only
         check_pair(X, labels, self.place(inputs), self.place(targets))
         numbers, classes = targets_of(labels, self.place(targets))
         counts = None
         if weights is not None:
-            counts = sample_weights(self.read(weights), len(X), self.place(weights))
-        return Samples(_with_channel(X), numbers, counts), classes
+            counts = sample_weights(self.read_array(weights), len(X), self.place(weights))
+        return missing.drop(Samples(_with_channel(X), numbers, counts)), classes, missing
 
 
 class _Weighted(_Arrays):
@@ -159,7 +174,7 @@ class Idx(_Arrays):
     test_inputs: FilePath | None = None
     test_targets: FilePath | None = None
 
-    def read(self, name: str) -> Array:
+    def read_array(self, name: str) -> Array:
         return read_idx(existing(name, "file"))
 
 
@@ -177,7 +192,7 @@ class Npy(_Weighted):
     weights: FilePath | None = Field(None, description="Sample weights, (n,).")
     test_weights: FilePath | None = Field(None, description="The same for the test set.")
 
-    def read(self, name: str) -> Array:
+    def read_array(self, name: str) -> Array:
         return read_npy(name)
 
 
@@ -189,8 +204,12 @@ class Npz(_Weighted):
     inputs: str = "inputs"
     targets: str = "targets"
     weights: str | None = Field(None, description="The array of sample weights, (n,).")
+    validation: FilePath | None = Field(
+        None, description="Another archive with a validation set, in arrays of the same names."
+    )
+    test: FilePath | None = Field(None, description="The same with a test set.")
 
-    def read(self, name: str) -> Array:
+    def read_array(self, name: str) -> Array:
         return read_npz(existing(self.path, "file"), name)
 
     def place(self, name: str) -> str:

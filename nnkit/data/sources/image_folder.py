@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -55,15 +56,20 @@ class ImageFolder(Source):
         examples=[[0, 1]],
     )
 
+    validation: FilePath | None = Field(
+        None, description="Another folder with a validation set, in folders of the same classes."
+    )
+    test: FilePath | None = Field(None, description="The same with a test set.")
+
     @model_validator(mode="after")
     def _range_is_not_empty(self) -> Self:
         if self.range is not None and self.range[0] == self.range[1]:
             raise ValueError("range must be the two different values of black and white")
         return self
 
-    def load(self) -> Dataset:
+    def read(self) -> Dataset:
         root = existing(self.path, "folder")
-        places, notices = _sets_of(root)
+        places, notices = _sets_of(root, has_test=self.test is not None)
         classes = _classes(places["train"])
         found = {}
         for name, place in places.items():
@@ -91,12 +97,17 @@ class ImageFolder(Source):
         unknown: UnknownWords = "error",
     ) -> Samples:
         root = existing(str(place), "folder")
+        folders = _folders(root)
         if classes is None:  # for an autoencoder, which has none
-            known = tuple(_folders(root))
-            return self._read(root, _found(root, known), known)
-        others = [name for name in _folders(root) if name not in classes]
-        check_known_classes(others, classes, str(place))
-        return self._read(root, _found(root, classes), classes)
+            classes = folders
+        check_known_classes([n for n in folders if n not in classes], classes, str(place))
+        found = _found(root, classes)
+        for notice in _left_out(root, found.others):
+            warnings.warn(notice, stacklevel=2)
+        return self._read(root, found, classes)
+
+    def is_single_set(self, place: Path) -> bool:
+        return not (place / "train").is_dir()
 
     def _read(self, root: Path, found: _Found, classes: Sequence[str]) -> Samples:
         files = found.pictures
@@ -201,8 +212,12 @@ def _is_common(file: Path) -> bool:
     return name.startswith(".") or name in COMMON_NAMES or file.suffix.lower() in COMMON
 
 
-def _sets_of(root: Path) -> tuple[dict[str, Path], list[str]]:
+def _sets_of(root: Path, *, has_test: bool) -> tuple[dict[str, Path], list[str]]:
     """The folder of each set, and sentences about what follows from them.
+
+    Args:
+        root: the folder that may contain them.
+        has_test: whether the test set is in another folder.
 
     Raises:
         DataError: there are several folders for the validation set.
@@ -223,7 +238,7 @@ def _sets_of(root: Path) -> tuple[dict[str, Path], list[str]]:
         notices.append(f"{places['validation']} holds the validation set; none is split off train")
     if "test" in folders:
         places["test"] = root / "test"
-    else:
+    elif not has_test:
         notices.append(f"{root} has no folder test, so data.split.test is split off train")
     return places, notices
 

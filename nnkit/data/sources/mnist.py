@@ -35,6 +35,9 @@ class Mnist(Source):
     def has_digits(self) -> bool:
         return True
 
+    def is_single_set(self, place: Path) -> bool:
+        return False
+
     def files(self) -> list[Path]:
         folder = find_mnist()
         return [] if folder is None else [folder / name for name in FILES]
@@ -56,7 +59,7 @@ class Mnist(Source):
         pair = Idx(inputs=str(place / images), targets=str(place / labels))
         return pair.read_labelled(place, columns, label, classes)
 
-    def load(self) -> Dataset:
+    def read(self) -> Dataset:
         folder = find_mnist()
         if folder is None:
             looked = ", ".join(str(place) for place in places())

@@ -37,7 +37,7 @@ class Shards(Source):
     )
     weights: str | None = Field(None, description="Parquet: the column of sample weights.")
 
-    def load(self) -> Dataset:
+    def read(self) -> Dataset:
         # Imported here, because the commands that only read a config do not need it.
         from nnkit.data.sharding.folder import check_alike, dataset, open_shards
 
@@ -50,6 +50,9 @@ class Shards(Source):
         )
         check_alike([groups.shards[0], test_groups.shards[0]])
         return dataset(groups, test_groups, self.window)
+
+    def is_single_set(self, place: Path) -> bool:
+        return not (place / "train").is_dir()
 
     def read_rows(
         self, path: Path, columns: Sequence[Column], *, unknown: UnknownWords = "error"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,10 +13,13 @@ import numpy as np
 
 from nnkit.config.spec import PATH_SETTINGS, Component
 from nnkit.data.dataset import Array, Column, Dataset, Samples, class_targets
+from nnkit.data.missing_targets import OnMissing
+from nnkit.data.records import Notation
 from nnkit.data.tables.column_report import ColumnReport
 from nnkit.data.tables.conversion import UnknownWords
-from nnkit.errors import DataError, UsageError
+from nnkit.errors import DataError, SettingError, UsageError
 
+HELD_OUT = ("validation", "test")  # sets that may be in files of their own
 MOST_NAMED = 12  # classes in an error message
 
 
@@ -42,13 +46,98 @@ class Source(Component):
         """Whether its samples are images of digits, so that models read numbers in pictures."""
         return False
 
+    @property
+    def on_missing_target(self) -> OnMissing:
+        """The treatment of samples without a target: the setting, for sources that have it."""
+        found: OnMissing = getattr(self, "missing_target", "error")
+        return found
+
+    @property
+    def notation(self) -> Notation:
+        """The notation of tables in memory that are given to its models."""
+        return Notation()
+
+    @property
+    def held_out(self) -> dict[str, Path]:
+        """The files or folders in which settings say that held-out sets are, by set."""
+        places = {name: getattr(self, name, None) for name in HELD_OUT}
+        return {name: Path(place) for name, place in places.items() if place is not None}
+
     @abstractmethod
-    def load(self) -> Dataset:
-        """Reads the data.
+    def read(self) -> Dataset:
+        """Reads the data, without the sets in files of their own.
 
         Raises:
             DataError: the data is missing, damaged or empty; the message gives the location.
         """
+
+    def load(self, *, unknown: UnknownWords = "error") -> Dataset:
+        """Reads the data, and the held-out sets in files of their own as other labelled data.
+
+        Args:
+            unknown: as for `read_rows`, of words in held-out sets.
+
+        Raises:
+            DataError: the data is missing, damaged or empty; the message gives the location.
+            SettingError: a held-out set does not fit the data, or there are two.
+        """
+        return self.with_held_out(self.read(), unknown=unknown)
+
+    def with_held_out(self, dataset: Dataset, *, unknown: UnknownWords = "error") -> Dataset:
+        """Adds the held-out sets in files of their own to data that was read.
+
+        Args:
+            dataset: the data.
+            unknown: as for `read_rows`.
+
+        Raises:
+            SettingError: a set does not fit the data, or the data has such a set already.
+        """
+        if not self.held_out:
+            return dataset
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            sets = {
+                name: self._held_out(name, place, dataset, unknown)
+                for name, place in self.held_out.items()
+            }
+        return replace(
+            dataset,
+            validation=sets.get("validation", dataset.validation),
+            test=sets.get("test", dataset.test),
+            notices=(*dataset.notices, *(str(warning.message) for warning in caught)),
+        )
+
+    def _held_out(self, name: str, place: Path, dataset: Dataset, unknown: UnknownWords) -> Samples:
+        """Reads a held-out set in a file of its own.
+
+        Raises:
+            SettingError: it does not fit the data, or the data has such a set already.
+        """
+        setting = ("data", "source", name)
+        if getattr(dataset, name) is not None:
+            raise SettingError(setting, f"the data has its own {name} set; remove this setting")
+        others = {"path": getattr(self, "path", ""), **self.held_out}
+        if twice := [n for n, other in others.items() if n != name and _is_same(other, place)]:
+            raise SettingError(
+                setting,
+                f"{place} is data.source.{twice[0]}, too; held-out sets are other data",
+            )
+        try:
+            samples = self.read_labelled(
+                place, dataset.columns, dataset.label, dataset.classes, unknown=unknown
+            )
+        except DataError as error:
+            raise SettingError(setting, str(error), exit_code=3) from None
+        shape = samples.inputs.shape[1:]
+        if shape != dataset.input_shape:
+            raise SettingError(
+                setting,
+                f"{place}: samples of shape {shape}, but training samples of shape "
+                f"{dataset.input_shape}",
+                exit_code=3,
+            )
+        return samples
 
     def files(self) -> list[Path]:
         """The files that the data is read from, those in folders included; missing ones too."""
@@ -63,12 +152,27 @@ class Source(Component):
     def moved(self, place: Path) -> Self:
         """Returns a copy of the source whose `path` is another file or folder.
 
+        Held-out sets that are no longer in their places are looked for beside it.
+
         Raises:
             UsageError: the source has no path.
         """
         if "path" not in type(self).model_fields:
             raise UsageError(f"the config of '{self.tag()}' data contains no path")
-        return self.model_copy(update={"path": str(place.resolve())})
+        moved = {"path": place.resolve()}
+        for name, other in self.held_out.items():
+            beside = moved["path"].parent / other.name
+            if beside.exists() and not other.exists():
+                moved[name] = beside
+        return self.model_copy(update={name: str(path) for name, path in moved.items()})
+
+    def is_single_set(self, place: Path) -> bool:
+        """Whether data at a place is one set, of which `read_labelled` reads the same as `read`.
+
+        Args:
+            place: a file or folder.
+        """
+        return True
 
     def read_picture(self, path: Path, shape: tuple[int, ...]) -> Array:
         """Reads a picture as a raw input (*shape), in the same way as the source's own pictures.
@@ -134,7 +238,7 @@ class Source(Component):
         *,
         unknown: UnknownWords = "error",
     ) -> Samples:
-        """Reads all samples of another labelled file or folder, to evaluate a model on them.
+        """Reads all samples of another labelled file or folder: a held-out set, or other data.
 
         Args:
             place: the file or folder.
@@ -147,10 +251,14 @@ class Source(Component):
             DataError: the data cannot be read, or contains a class that the model does not know.
             UsageError: the source has no path.
         """
-        dataset = self.moved(place).load()
+        dataset = self.moved(place).read()
         samples = dataset.samples
         numbers = renumbered(samples.targets[:], dataset.classes, classes, str(place))
         return replace(samples, targets=numbers)
+
+
+def _is_same(place: str | Path, other: Path) -> bool:
+    return Path(place).resolve() == other.resolve()
 
 
 def targets_of(labels: Array, place: str) -> tuple[Array, tuple[str, ...] | None]:

@@ -1,4 +1,4 @@
-"""Cells of a part of a table: where they are in the text, and their conversion as whole columns."""
+"""The cells of a part of a table, by their positions in the text, and their conversion."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnkit.data.tables.decimals import DECIMAL_MARKS, decimals
+from nnkit.data.tables.decimals import decimals
 from nnkit.data.tables.number_format import PLAIN, NumberFormat
 
 Array = NDArray[Any]
+WORD = 8  # bytes
 WIDEST = 64  # bytes; longer cells are looked at one by one
 PADDING = bytes(WIDEST)  # around a text, so that windows of it may begin before and end after it
-NEWLINE, RETURN, SPACE, TAB = b"\n\r \t"
-MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio, Knuth's multiplicative hashing
+# Odd multipliers that mix the words of a text into its key, from Knuth's multiplicative hashing:
+# 2**64 / golden ratio, times successive odd numbers.
+MULTIPLIERS = np.arange(1, 2 * WIDEST // WORD, 2, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
 
 _IS_PLAIN = np.zeros(256, dtype=bool)
 _IS_PLAIN[[0, *PLAIN]] = True
@@ -41,18 +43,23 @@ class Cells:
     def __len__(self) -> int:
         return len(self.lines)
 
-    def select(self, rows: Array) -> Cells:
-        """The cells of the rows at which a mask (rows,) is true."""
+    def select(self, rows: Array | slice) -> Cells:
+        """The cells of some rows, given by a slice or by a mask (rows,)."""
         return Cells(self.text, self.starts[rows], self.ends[rows], self.lines[rows])
 
     def column(self, index: int) -> ColumnCells:
         """The cells of one column."""
         return ColumnCells(self.text, self.starts[:, index], self.ends[:, index])
 
+    def columns(self, indices: Sequence[int]) -> ColumnCells:
+        """The cells of several columns, one column after another."""
+        starts, ends = self.starts[:, indices], self.ends[:, indices]
+        return ColumnCells(self.text, starts.ravel("F"), ends.ravel("F"))
+
 
 @dataclass(slots=True)
 class ColumnCells:
-    """The cells of one column, (rows,).
+    """The cells of one column, (rows,), or of several, one after another.
 
     Attributes:
         text: the text, between `PADDING`.
@@ -64,37 +71,53 @@ class ColumnCells:
     starts: Array
     ends: Array
 
-    def distinct(self) -> tuple[Array, list[str]]:
-        """The distinct cells.
+    def __len__(self) -> int:
+        return len(self.starts)
 
-        Returns:
-            The index of each cell among them, (rows,), and their texts, stripped, as they occur.
-            Texts that differ in surrounding blanks are listed twice.
+    def at(self, rows: Array | slice) -> ColumnCells:
+        """The cells of some rows."""
+        return ColumnCells(self.text, self.starts[rows], self.ends[rows])
+
+    def texts(self) -> list[str]:
+        """The cells as stripped texts.
 
         Raises:
             UnicodeDecodeError: a cell is not UTF-8.
         """
-        lengths = self.ends - self.starts
-        width = int(lengths.max(initial=0))
-        if width > WIDEST:
-            return self._distinct_one_by_one()
-        words = self._matrix(max(1, -(-width // 8)) * 8, lengths).view(np.uint64)
-        keys = words[:, 0]
-        for i in range(1, words.shape[1]):
-            keys = (keys ^ (keys >> np.uint64(29))) * MULTIPLIER ^ words[:, i]
-        _, first, codes = np.unique(keys, return_index=True, return_inverse=True)
-        order = np.argsort(first)  # as they occur, not by their bytes
-        first, codes = first[order], np.argsort(order)[codes]
-        if words.shape[1] > 1 and not np.array_equal(words[first][codes], words):
-            return self._distinct_one_by_one()  # two texts have one key
-        texts = [self.text[self.starts[i] : self.ends[i]].decode().strip() for i in first.tolist()]
-        return codes, texts
+        bounds = zip(self.starts.tolist(), self.ends.tolist(), strict=True)
+        return [self.text[start:end].decode().strip() for start, end in bounds]
 
-    def _distinct_one_by_one(self) -> tuple[Array, list[str]]:
+    def words(self) -> list[Array]:
+        """The bytes of the cells as 64-bit words, each (rows,), with zeros after a cell's end.
+
+        Cells must have at most `WIDEST` bytes.
+        """
+        lengths = self.ends - self.starts
+        windows = np.ndarray((len(self.text) - WORD + 1,), "V8", self.text, strides=(1,))
+        words = []
+        for first in range(0, max(int(lengths.max(initial=0)), 1), WORD):
+            word = windows[self.starts + first].view("<u8")
+            after = WORD * (WORD + first - lengths)  # bits
+            shift = np.maximum(after, 0, out=after).view(np.uint64)
+            word <<= shift  # the first character is the least significant byte
+            word >>= shift
+            words.append(word)
+        return words
+
+    def distinct(self) -> tuple[Array, Array]:
+        """The first row with each distinct cell, and the index of each cell among them, (rows,)."""
+        wide = self.ends - self.starts > WIDEST
+        if not wide.any():
+            words = self.words()
+            first, codes = _first_equal(text_keys(words))
+            if len(words) == 1 or all(np.array_equal(word[first][codes], word) for word in words):
+                return first, codes
+        # Some are too long, or two texts have one key.
         known: dict[bytes, int] = {}
         bounds = zip(self.starts.tolist(), self.ends.tolist(), strict=True)
-        codes = [known.setdefault(self.text[start:end], len(known)) for start, end in bounds]
-        return np.array(codes, dtype=np.int64), [text.decode().strip() for text in known]
+        return _first_equal(
+            np.array([known.setdefault(self.text[s:e], len(known)) for s, e in bounds])
+        )
 
     def numbers(self, form: NumberFormat) -> tuple[Array, Array]:
         """Converts the cells to numbers, as far as they are plainly written.
@@ -104,8 +127,12 @@ class ColumnCells:
             neither plain numbers nor empty.
         """
         values, valid = decimals(self.text, self.starts, self.ends, form.decimal)
-        values[~valid] = np.nan
-        rest = np.flatnonzero(~valid & (self.ends > self.starts))
+        if valid.all():
+            return values, np.zeros(0, dtype=np.int64)
+        np.logical_not(valid, out=valid)
+        values[valid] = np.nan
+        valid &= self.ends > self.starts
+        rest = np.flatnonzero(valid)
         if len(rest):
             values[rest], plain = self.at(rest)._long_numbers(form)
             rest = rest[~plain]
@@ -114,70 +141,54 @@ class ColumnCells:
     def _long_numbers(self, form: NumberFormat) -> tuple[Array, Array]:
         """Converts numbers with an exponent or many digits, and says which cells are numbers."""
         lengths = self.ends - self.starts
-        matrix = self._matrix(min(int(lengths.max()), WIDEST), lengths)
-        if form.decimal != ".":
-            matrix = DECIMAL_MARKS[form.decimal][matrix]
-        plain = _IS_PLAIN[matrix].all(axis=1) & (lengths <= WIDEST)
+        plain = lengths <= WIDEST
         values = np.full(len(lengths), np.nan)
+        words = self.at(plain).words()
+        matrix = np.stack(words, axis=1).view(np.uint8)
+        if form.decimal != ".":
+            matrix = _as_point(form.decimal)[matrix]
+        are_plain = _IS_PLAIN[matrix].all(axis=1)
+        plain[plain] = are_plain
         try:
-            values[plain] = matrix.view(f"S{matrix.shape[1]}")[plain, 0].astype(np.float64)
+            values[plain] = matrix[are_plain].view(f"S{matrix.shape[1]}")[:, 0].astype(np.float64)
         except ValueError:
             plain[:] = False
         plain &= np.isfinite(values)
         values[~plain] = np.nan
         return values, plain
 
-    def at(self, rows: Array | slice) -> ColumnCells:
-        """The cells of some rows."""
-        return ColumnCells(self.text, self.starts[rows], self.ends[rows])
 
-    def _matrix(self, width: int, lengths: Array) -> Array:
-        """The first `width` bytes of each cell, (rows, width), with zeros after its end."""
-        windows = np.ndarray((len(self.text) - width + 1,), f"V{width}", self.text, strides=(1,))
-        matrix: Array = windows[self.starts].view(np.uint8).reshape(len(lengths), width)
-        if width and (lengths < width).any():
-            matrix *= np.arange(width) < lengths[:, None]
-        return matrix
+def text_keys(words: Sequence[Array]) -> Array:
+    """Keys of texts given by their words, each (n,); texts of one key are most likely equal."""
+    keys = words[0]
+    for word, multiplier in zip(words[1:], MULTIPLIERS, strict=False):
+        keys = keys + word * multiplier
+    return keys
 
 
-def split_cells(text: bytes, columns: int, delimiter: str, quote: str, line: int) -> Cells | None:
-    """Divides whole lines into cells, all at once.
+def _first_equal(values: Array) -> tuple[Array, Array]:
+    """The first index of each distinct value, in order, and the place of each value's among them.
 
     Args:
-        text: whole lines.
-        columns: the number of columns.
-        delimiter: the character between cells, not a space.
-        quote: the character around cells.
-        line: the number of the first line.
-
-    Returns:
-        The cells; None if a line has another number of them, or if a quoted cell contains more
-        than plain text, so that the lines need a parser.
+        values: the values, (n,).
     """
-    padded = PADDING + text + PADDING
-    data = np.frombuffer(padded, np.uint8)
-    marks = np.flatnonzero((data == ord(delimiter)) | (data == NEWLINE))
-    if len(marks) % columns:
-        return None
-    ends = marks.reshape(-1, columns)
-    is_end = data[ends] == NEWLINE
-    if is_end[:, :-1].any() or not is_end[:, -1].all():
-        return None
-    starts = np.empty_like(ends)
-    starts.ravel()[0] = len(PADDING)
-    starts.ravel()[1:] = marks[:-1] + 1
-    if b"\r" in text:
-        last = ends[:, -1]
-        last -= (last > starts[:, -1]) & (data[last - 1] == RETURN)
-        if text.count(b"\r") != int((data[last] == RETURN).sum()):
-            return None
-    if columns == 1 and (starts == ends).any():  # blank lines
-        return None
-    if b" " in text or b"\t" in text or b"\x0b" in text or b"\x0c" in text:
-        _strip(data, starts, ends)
-    if quote.encode() in text and not _unquote(padded, starts, ends, quote.encode()):
-        return None
-    return Cells(padded, starts, ends, line + np.arange(len(ends)))
+    order = np.argsort(values, kind="stable")
+    begins = np.ones(len(values), dtype=bool)
+    begins[1:] = values[order[1:]] != values[order[:-1]]
+    first = order[begins]
+    by_occurrence = np.argsort(first)
+    place = np.empty(len(first), dtype=np.int64)
+    place[by_occurrence] = np.arange(len(first))
+    codes = np.empty(len(values), dtype=np.int64)
+    codes[order] = place[np.cumsum(begins) - 1]
+    return first[by_occurrence], codes
+
+
+def _as_point(mark: str) -> Array:
+    """A table of bytes that turns a decimal mark into a point, and a point into no number."""
+    table = np.arange(256, dtype=np.uint8)
+    table[[ord("."), ord(mark)]] = ord("x"), ord(".")
+    return table
 
 
 def joined_cells(rows: Sequence[Sequence[str]], lines: Sequence[int], columns: int) -> Cells:
@@ -192,30 +203,3 @@ def joined_cells(rows: Sequence[Sequence[str]], lines: Sequence[int], columns: i
         bounds[1:].reshape(-1, columns),
         np.asarray(lines, dtype=np.int64),
     )
-
-
-_IS_BLANK = np.zeros(256, dtype=bool)
-_IS_BLANK[list(b" \t\x0b\x0c\r")] = True
-
-
-def _strip(data: Array, starts: Array, ends: Array) -> None:
-    """Moves the bounds of cells inwards past blanks, in place."""
-    while (blank := _IS_BLANK[data[starts]] & (starts < ends)).any():
-        starts += blank
-    while (blank := _IS_BLANK[data[ends - 1]] & (starts < ends)).any():
-        ends -= blank
-
-
-def _unquote(text: bytes, starts: Array, ends: Array, quote: bytes) -> bool:
-    """Moves the bounds of quoted cells past their quotes, in place, unless there are other quotes.
-
-    Two quotes for each cell between quotes, and none besides, mean that no quote is inside a cell,
-    so that no delimiter or line end is either.
-    """
-    data = np.frombuffer(text, np.uint8)
-    quoted = (data[starts] == quote[0]) & (data[ends - 1] == quote[0]) & (ends - starts >= 2)
-    if 2 * int(quoted.sum()) != text.count(quote):
-        return False
-    starts += quoted
-    ends -= quoted
-    return True

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from nnkit.data.tables.held_out_columns import HeldOutColumn
 from nnkit.data.tables.kinds import ColumnProfile, Kind
 from nnkit.data.tables.objections import exceptions, objection
 from nnkit.data.tables.parsed_table import ParsedTable
@@ -23,6 +24,7 @@ class ColumnReport:
         profile: its contents.
         becomes: what becomes of it, in words.
         remark: what is odd about it, with the line; empty if nothing is.
+        held_out: the column in the files of held-out sets, by set.
     """
 
     index: int
@@ -30,6 +32,7 @@ class ColumnReport:
     profile: ColumnProfile
     becomes: str
     remark: str = ""
+    held_out: Mapping[str, HeldOutColumn] = field(default_factory=dict)
 
     @property
     def contents(self) -> str:
@@ -55,6 +58,7 @@ class ColumnReport:
             "missing": profile.missing,
             "becomes": self.becomes,
             "remark": self.remark,
+            "held_out": {name: column.record() for name, column in self.held_out.items()},
         }
 
 
@@ -67,6 +71,7 @@ def report_column(
     is_words: bool,
     date_parts: Sequence[str],
     classes: bool,
+    held_out: Mapping[str, HeldOutColumn],
 ) -> ColumnReport:
     """Reports on a column.
 
@@ -78,6 +83,7 @@ def report_column(
         is_words: whether the config says that it contains words.
         date_parts: the numbers that become of its dates, by the config.
         classes: whether its labels are classes.
+        held_out: the column in the files of held-out sets, by set.
     """
     remark = ""
     if role == "input" and not (is_words or date_parts):
@@ -88,7 +94,7 @@ def report_column(
     becomes = _becomes(profile, role, is_words=is_words, date_parts=date_parts, classes=classes)
     if role == "input" and objection(table, profile) and remark:
         becomes = "to be decided"
-    return ColumnReport(index, role, profile, becomes, remark)
+    return ColumnReport(index, role, profile, becomes, remark, held_out)
 
 
 def _becomes(

@@ -168,6 +168,6 @@ def date_parts(
         f"is not a date with the {order.replace('_', ' ')}; "
         "list it in data.source.missing if it is missing"
     )
-    _add_errors(table, index, {column.words.index(word): what for word in wrong}, errors)
+    _add_errors(table, index, dict.fromkeys(wrong, what), errors)
     missing = np.full((1, len(parts)), np.nan)
     return np.concatenate([numbers, missing])[column.codes]

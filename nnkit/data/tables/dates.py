@@ -3,28 +3,76 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime, timedelta, timezone
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
+
+from nnkit.config.spec import Listed, Spec
 
 Array = NDArray[Any]
 DateOrder = Literal["year_first", "day_first", "month_first"]
 DatePart = Literal["elapsed_days", "year", "month", "day", "weekday", "hour"]
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-# What a date becomes. The weekday is that of ISO 8601, 1 for Monday to 7 for Sunday.
-PARTS: dict[DatePart, Callable[[datetime], float]] = {
-    "elapsed_days": lambda moment: (moment - EPOCH) / timedelta(days=1),
-    "year": lambda moment: moment.year,
-    "month": lambda moment: moment.month,
-    "day": lambda moment: moment.day,
-    "weekday": lambda moment: moment.isoweekday(),
-    "hour": lambda moment: moment.hour + moment.minute / 60 + moment.second / 3600,
+class DateColumn(Spec):
+    """The numbers that a column of dates becomes, one for each part.
+
+    `elapsed_days` counts from 1970-01-01, with the time of day as a fraction; `weekday` is 1 for
+    Monday to 7 for Sunday (ISO 8601); `hour` has minutes as a fraction.
+    """
+
+    shorthand: ClassVar[str | None] = "parts"
+    parts: Annotated[tuple[DatePart, ...], Listed, Field(min_length=1)] = Field(
+        description="The numbers, in order.", examples=[["elapsed_days", "month"]]
+    )
+    order: DateOrder = Field(
+        "year_first", description="Of day, month and year: 2024-03-01, 1.3.2024 or 3/1/2024."
+    )
+
+
+# What moments (n,), datetime64[s] in UTC, become. The weekday is that of ISO 8601, 1 for Monday.
+PARTS: dict[DatePart, Callable[[Array], Array]] = {
+    "elapsed_days": lambda moments: _since_1970(moments, "s") / 86_400,
+    "year": lambda moments: 1970 + _since_1970(moments, "Y"),
+    "month": lambda moments: 1 + _since_1970(moments, "M") % 12,
+    "day": lambda moments: 1 + _within(moments, "D", "M"),
+    "weekday": lambda moments: 1 + (_since_1970(moments, "D") + 3) % 7,  # 1970 began on a Thursday
+    "hour": lambda moments: (
+        _within(moments, "h", "D")
+        + _within(moments, "m", "h") / 60
+        + _within(moments, "s", "m") / 3600
+    ),
 }
+
+
+def _since_1970(moments: Array, unit: str) -> Array:
+    """The whole units from the beginning of 1970 to each moment, as integers (n,)."""
+    return moments.astype(f"datetime64[{unit}]").astype(np.int64)
+
+
+def _within(moments: Array, unit: str, larger: str) -> Array:
+    """The whole units from the beginning of a larger unit to each moment, as integers (n,)."""
+    begin = moments.astype(f"datetime64[{larger}]")
+    return (moments.astype(f"datetime64[{unit}]") - begin).astype(np.int64)
+
+
+def part_of(name: str, dates: Mapping[str, DateColumn]) -> tuple[str, DatePart | None]:
+    """The column from which an input comes, and the part of its dates; None for other columns.
+
+    Args:
+        name: the name of the input, such as `sold_on.month`.
+        dates: the columns of dates.
+    """
+    for column, own in dates.items():
+        for part in own.parts:
+            if name == f"{column}.{part}":
+                return column, part
+    return name, None
+
 
 _TIME = (
     r"(?:(?:[ T]|, ?)(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,]\d+)?)?"
@@ -97,26 +145,51 @@ def date_orders(texts: Iterable[str]) -> tuple[DateOrder, ...]:
 
 def default_parts(texts: Iterable[str], order: DateOrder) -> tuple[DatePart, ...]:
     """The parts of dates that differ between texts, besides the day of the month."""
-    moments = [moment for text in texts if (moment := parse_date(text, order))]
+    moments = _as_array([moment for text in texts if (moment := parse_date(text, order))])
     wanted: tuple[DatePart, ...] = ("year", "month", "weekday", "hour")
-    varying = [part for part in wanted if len({PARTS[part](moment) for moment in moments}) > 1]
+    varying = [part for part in wanted if len(np.unique(PARTS[part](moments))) > 1]
     return ("elapsed_days", *varying)
 
 
 def date_numbers(
-    texts: Sequence[str], order: DateOrder, parts: Sequence[DatePart]
-) -> tuple[Array, list[str]]:
+    cells: Array | Sequence[Any], order: DateOrder, parts: Sequence[DatePart]
+) -> tuple[Array, list[int]]:
     """Converts dates to numbers.
 
+    Args:
+        cells: the dates, (n,), as text in that order, as `datetime` and `date` (those of pandas
+            included), or as datetime64; a time without a zone counts as UTC.
+        order: the order of day, month and year in texts.
+        parts: the numbers.
+
     Returns:
-        The parts of each date, (texts, parts), NaN if a text is not a date; and those texts.
+        The parts of each date, (n, parts), NaN for a missing date and for what is not a date; and
+        the indices of the latter.
     """
-    numbers = np.full((len(texts), len(parts)), np.nan)
-    wrong = []
-    for i, text in enumerate(texts):
-        moment = parse_date(text, order)
-        if moment is None:
-            wrong.append(text)
-        else:
-            numbers[i] = [PARTS[part](moment) for part in parts]
+    wrong: list[int] = []
+    if isinstance(cells, np.ndarray) and cells.dtype.kind == "M":
+        moments = cells.astype("datetime64[s]")
+    else:
+        found = [None if cell is None else _moment(cell, order) for cell in cells]
+        wrong = [i for i, moment in enumerate(found) if moment is None and cells[i] is not None]
+        moments = _as_array(found)
+    numbers = np.column_stack([PARTS[part](moments).astype(np.float64) for part in parts])
+    numbers[np.isnat(moments)] = np.nan
     return numbers, wrong
+
+
+def _moment(cell: Any, order: DateOrder) -> datetime | None:
+    """The date in a cell of a table in memory, in UTC; None for anything else."""
+    if isinstance(cell, np.datetime64):
+        cell = cell.astype("datetime64[s]").item()
+    if isinstance(cell, datetime):
+        return cell.replace(tzinfo=UTC) if cell.tzinfo is None else cell.astimezone(UTC)
+    if isinstance(cell, date):
+        return datetime(cell.year, cell.month, cell.day, tzinfo=UTC)
+    return parse_date(cell, order) if isinstance(cell, str) else None
+
+
+def _as_array(moments: Sequence[datetime | None]) -> Array:
+    """Moments in UTC as datetime64[s], (n,); NaT for None."""
+    naive = [None if moment is None else moment.replace(tzinfo=None) for moment in moments]
+    return np.array(naive, dtype="datetime64[s]")

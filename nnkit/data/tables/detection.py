@@ -126,8 +126,11 @@ def _delimiter(lines: Sequence[str], quote: str, candidates: Sequence[str]) -> t
     chosen, above = candidates[0], 0
     for rank, candidate in enumerate(candidates):
         if candidate == " " and best[0] >= ENOUGH:  # a space may follow each delimiter
-            break
-        counts = [len(row) for row in _rows(lines, candidate, quote)]
+            if chosen != "\t" or not _hold_several_numbers(_rows(lines, chosen, quote)):
+                break
+            rank = 0  # some cells are separated by tabs, others by spaces
+        rows = _rows(lines, candidate, quote)
+        counts = [len(row) for row in rows]
         several = Counter(count for count in counts if count > 1)
         if not several:
             continue
@@ -136,9 +139,41 @@ def _delimiter(lines: Sequence[str], quote: str, candidates: Sequence[str]) -> t
         share = (round(often / filled, 2), -rank)
         if share > best:
             best, chosen = share, candidate
-            above = next(i for i, count in enumerate(counts) if count == usual)
-            above = _lines_above(lines, above, candidate, quote)
+            above = _lines_above(lines, _rows_above(rows, usual, candidate), candidate, quote)
     return chosen, above if above <= MOST_ABOVE else 0
+
+
+def _rows_above(rows: Sequence[Sequence[str]], columns: int, delimiter: str) -> int:
+    """The number of rows above the first one of the table, which has the usual number of cells.
+
+    A comment may have it, too, and the title in a spreadsheet, whose line is filled up with empty
+    cells.
+    """
+    whole = [i for i, row in enumerate(rows) if len(row) == columns]
+    table = (
+        i
+        for i in whole
+        if not _is_comment(rows[i], delimiter) and (columns == 2 or sum(map(bool, rows[i])) > 1)
+    )
+    return next(table, whole[0])
+
+
+def _is_comment(row: Sequence[str], delimiter: str) -> bool:
+    """Whether a row is a comment rather than a header, whose first name may begin with a `#`."""
+    return row[0].startswith("# ") or (delimiter == " " and row[0].startswith("#"))
+
+
+def _hold_several_numbers(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether most rows have a cell of several numbers."""
+    several = [
+        any(len(parts := cell.split()) > 1 and all(map(_is_number, parts)) for cell in row)
+        for row in rows
+    ]
+    return 2 * sum(several) > len(several)
+
+
+def _is_number(text: str) -> bool:
+    return parse_number(text.replace(",", ".", 1)) is not None
 
 
 def _lines_above(lines: Sequence[str], rows: int, delimiter: str, quote: str) -> int:
@@ -182,7 +217,7 @@ def _begins_with_data(rows: Sequence[Sequence[str]]) -> bool:
             form.parse(cell) is not None or alike_decimals.parse(cell) is not None for cell in cells
         )
         if numbers >= 0.8 * len(cells):
-            is_number = name in MISSING[1:] or parse_number(name.replace(",", ".", 1)) is not None
+            is_number = name in MISSING[1:] or _is_number(name)
             like, unlike = like + is_number, unlike + (not is_number)
         elif len(set(cells)) <= len(cells) / 2:
             like, unlike = like + (name in cells), unlike + (name not in cells)

@@ -11,14 +11,21 @@ import numpy as np
 
 from nnkit.data.tables.dates import DateOrder, date_orders
 from nnkit.data.tables.number_format import NumberFormat, parse_number
+from nnkit.data.tables.number_summary import MOST_COUNTED, NumberSummary
 from nnkit.data.tables.parsed_table import Odd, ParsedColumn, ParsedTable
 
 FEW_CATEGORIES = 50  # more different words, in most rows another one, identify rows
 FEW_NUMBERS = 10  # a column of so few different cells may as well be words
 MOSTLY = 0.9  # share of numbers from which other cells are exceptions
-MOST_COUNTED = 1_000_000  # rows among which different numbers are counted
-IDENTIFIER = re.compile(r"(.*[_ .-])?(id|uuid|guid|key|index|idx|nr|no|number|row)", re.IGNORECASE)
+IDENTIFIER = re.compile(
+    r"(.*[_ .-])?(id|uuid|guid|key|index|idx|nr|no|number|row)|unnamed: \d+", re.IGNORECASE
+)  # pandas calls a column without a name `Unnamed: 0`
 UNITS = ("%", "$", "€", "£", "¥")
+# Decimal and thousands marks that are tried.
+MARKS = (
+    *((".", None), (".", ","), (",", None), (",", "."), (".", " "), (",", " "), (".", "'")),
+    (",", "'"),
+)
 
 
 class Kind(StrEnum):
@@ -50,7 +57,7 @@ class ColumnProfile:
         whole: whether all numbers are whole.
         examples: some of the words, in the order of the file.
         odd: texts between numbers.
-        counts_rows: whether the numbers count the rows.
+        counts_rows: whether the numbers count the rows, in any order.
         orders: the orders by which all words are dates.
         number_format: a format in which nearly all cells are numbers, if it is not that of the
             table.
@@ -125,31 +132,30 @@ def profile_column(table: ParsedTable, index: int) -> ColumnProfile:
     if column.numbers:
         plain = _with_numbers(plain, column)
     if column.numbers == present:
-        kind = Kind.CONSTANT if plain.low == plain.high else Kind.NUMBERS
-        return replace(plain, kind=kind, examples=())
+        constant = plain.low == plain.high and not _differ_exactly(column.words)
+        return replace(plain, kind=Kind.CONSTANT if constant else Kind.NUMBERS, examples=())
     return _with_words(plain, column, table.form)
+
+
+def _differ_exactly(words: Iterable[str]) -> bool:
+    """Whether whole numbers differ that float64 cannot tell apart, such as long codes."""
+    return len({int(word) for word in words if word.isdecimal()}) > 1
 
 
 def _with_numbers(profile: ColumnProfile, column: ParsedColumn) -> ColumnProfile:
     if column.values is None:
         return profile
-    values = column.values[: MOST_COUNTED + 1]
-    found = values[np.isfinite(values)]
-    distinct, more = profile.distinct, False
+    summary = column.summary or NumberSummary.of(column.values)
     if column.codes is None:
-        distinct = len(np.unique(found)) + len(column.odd)
+        distinct = summary.distinct + len(column.odd)
         more = len(column.values) > MOST_COUNTED
-    whole = bool((found == np.rint(found)).all())
+        profile = replace(profile, distinct=distinct, more=more)
     return replace(
         profile,
-        distinct=distinct,
-        more=more,
-        low=float(np.nanmin(column.values)),
-        high=float(np.nanmax(column.values)),
-        whole=whole,
-        counts_rows=whole
-        and len(found) == len(values) > FEW_NUMBERS
-        and bool((np.diff(found) == 1).all()),
+        low=summary.low,
+        high=summary.high,
+        whole=summary.whole,
+        counts_rows=summary.consecutive and len(column.values) > FEW_NUMBERS,
     )
 
 
@@ -191,7 +197,8 @@ def other_format(texts: Iterable[str], form: NumberFormat) -> NumberFormat | Non
     before = sum(form.parse(text) is not None for text in texts)
     units = tuple(unit for unit in UNITS if any(unit in text for text in texts))
     best, most = None, before
-    for decimal, thousands in ((".", None), (".", ","), (",", None), (",", "."), (".", " ")):
+    now = (form.decimal, form.thousands)
+    for decimal, thousands in dict.fromkeys((now, *MARKS)):
         other = replace(form, decimal=decimal, thousands=thousands, units=units)
         count = sum(other.parse(text) is not None for text in texts)
         if count > most:

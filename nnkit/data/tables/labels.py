@@ -17,6 +17,7 @@ from nnkit.errors import DataError
 
 Array = NDArray[Any]
 MOST_CLASSES = 20  # integer labels with more distinct values than this are regression targets
+LARGEST_CLASS = 100  # larger whole numbers, such as prices, are hardly names of classes
 FEWEST_PER_CLASS = 2  # rows; whole numbers with fewer on average are quantities
 LEADING_ZERO = re.compile(r"[+-]?0\d")
 
@@ -28,6 +29,12 @@ def looks_like_classes(profile: ColumnProfile) -> bool:
     few = profile.distinct <= MOST_CLASSES
     often = profile.distinct <= 2 or profile.present >= FEWEST_PER_CLASS * profile.distinct
     return profile.whole and few and often
+
+
+def could_be_classes(profile: ColumnProfile) -> bool:
+    """Whether labels that are taken for a number could as well be classes: few small numbers."""
+    small = max(abs(profile.low), abs(profile.high)) <= LARGEST_CLASS
+    return profile.whole and small and profile.distinct <= MOST_CLASSES
 
 
 def class_labels(

@@ -13,6 +13,7 @@ MISSING = (
     *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
     *("?", "-"),
 )
+SIGNS = frozenset("+-.iInN")  # what numbers begin with, besides digits: infinity and NaN, too
 PLAIN = b"0123456789+-.eE"  # the bytes of most numbers
 
 
@@ -41,7 +42,7 @@ class NumberFormat:
         if self.thousands is None:
             return None
         mark = "[ \u00a0\u202f]" if self.thousands == " " else re.escape(self.thousands)
-        return re.compile(rf"[+-]?\d{{1,3}}(?:{mark}\d{{3}})+(?!\d)")
+        return re.compile(rf"[+-]?[1-9]\d{{0,2}}(?:{mark}\d{{3}})+(?!\d)")
 
     def parse(self, text: str) -> float | None:
         """Parses a stripped cell: a number, NaN for a missing value, or None for anything else.
@@ -66,8 +67,9 @@ class NumberFormat:
 
 def parse_number(text: str) -> float | None:
     """Parses a number as Python does, but without underscores; infinity for one not finite."""
-    if "_" in text:
-        return None
+    first = text[:1]
+    if "_" in text or not (first in SIGNS or first.isdecimal() or first.isspace()):
+        return None  # words, of which there may be many, without the cost of an exception
     try:
         number = float(text)
     except ValueError:

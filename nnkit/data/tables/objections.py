@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from nnkit.data.tables.kinds import FEW_CATEGORIES, ColumnProfile, Kind
@@ -9,6 +10,8 @@ from nnkit.data.tables.number_format import NumberFormat, parse_number
 from nnkit.data.tables.parsed_table import ParsedTable, some
 from nnkit.data.tables.quoting import in_yaml
 
+FEWEST_PIXELS = 16  # of the smallest images
+MOST_CONSTANT = 3  # columns that never change which are named
 MANY_CATEGORIES = 200  # words of a column that are worth a notice: each becomes an input
 
 
@@ -98,12 +101,13 @@ def column_notices(table: ParsedTable, profiles: Sequence[ColumnProfile]) -> Ite
             f"can learn by heart; {_ignore(counting)}"
         )
     constant = [p.name for p in profiles if p.kind is Kind.CONSTANT]
-    if constant:
-        one = len(constant) == 1
-        yield (
-            f"{_columns(constant)} never change{'s' if one else ''}; data.source.ignore leaves "
-            f"{'it' if one else 'them'} out"
-        )
+    if _are_pixels(profiles):
+        constant = []  # those at the margin of images are constant as a rule
+    if len(constant) > MOST_CONSTANT:
+        yield f"{len(constant)} of {len(profiles)} columns never change"
+    elif constant:
+        verb = "never changes" if len(constant) == 1 else "never change"
+        yield f"{_columns(constant)} {verb}; {_ignore(constant)}"
     empty = [p.name for p in profiles if p.kind is Kind.EMPTY]
     if empty:
         verb = "has no values" if len(empty) == 1 else "have no values"
@@ -120,6 +124,12 @@ def column_notices(table: ParsedTable, profiles: Sequence[ColumnProfile]) -> Ite
                 f"column '{profile.name}' holds dates, which are read as {profile.distinct} "
                 "words; data.source.dates makes numbers of them"
             )
+
+
+def _are_pixels(profiles: Sequence[ColumnProfile]) -> bool:
+    """Whether many columns differ in name by numbers only, as the pixels of an image do."""
+    stems = {re.sub(r"\d+", "", profile.name) for profile in profiles}
+    return len(profiles) >= FEWEST_PIXELS and len(stems) == 1
 
 
 def _repeated_names(table: ParsedTable) -> Iterator[str]:
@@ -145,9 +155,10 @@ def header_looks_like_data(table: ParsedTable, profiles: Mapping[int, ColumnProf
         if profile.numbers == profile.present and profile.kind is not Kind.EMPTY
     ]
     names = table.header
-    if numeric:
-        return all(parse_number(names[i]) is not None for i in numeric)
-    return all(names[i] in table.columns[i].words for i in profiles)
+    wordy = [i for i, p in profiles.items() if p.kind is Kind.WORDS or not numeric]
+    return all(parse_number(names[i]) is not None for i in numeric) and all(
+        names[i] in table.columns[i].words for i in wordy
+    )
 
 
 def _columns(names: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnkit.data.tables.number_format import NumberFormat
+from nnkit.data.tables.number_summary import NumberSummary
 from nnkit.errors import DataError
 
 Array = NDArray[Any]
@@ -44,6 +45,7 @@ class ParsedColumn:
         counts: how often each word occurs, (words,).
         numbers: the number of cells that are numbers.
         too_many: whether there are more words than can be handled.
+        summary: a summary of the numbers, if it is known already.
     """
 
     values: Array | None
@@ -53,6 +55,7 @@ class ParsedColumn:
     counts: Array
     numbers: int
     too_many: bool = False
+    summary: NumberSummary | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,18 +117,21 @@ class ParsedTable:
         """The file and line of a row, for messages."""
         return f"{self.path}:{self.lines.of(row)}"
 
+    def missing(self, index: int) -> Array:
+        """The rows in which the cell of a column is missing, as a mask (n,)."""
+        column = self.columns[index]
+        present = column.numbers + sum(odd.count for odd in column.odd)
+        if column.codes is not None:
+            return np.asarray(column.codes < 0)
+        if column.values is None or present == self.rows:
+            return np.zeros(self.rows, dtype=bool)
+        missing: Array = np.isnan(column.values)
+        missing[[odd.row for odd in column.odd]] = False
+        return missing
+
     def first_missing(self, index: int) -> int | None:
         """The first row in which the cell of a column is missing, if any."""
-        column = self.columns[index]
-        if column.codes is not None:
-            missing = column.codes < 0
-        elif column.values is None:
-            return None
-        else:
-            missing = np.isnan(column.values)
-            missing[[odd.row for odd in column.odd]] = False
-            if column.numbers + sum(odd.count for odd in column.odd) == self.rows:
-                return None
+        missing = self.missing(index)
         return int(np.argmax(missing)) if missing.any() else None
 
     def first(self, index: int, code: int) -> int:

@@ -15,7 +15,7 @@ import zipfile
 import zlib
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from hashlib import file_digest, sha256
 from pathlib import Path
 from time import time_ns
@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from nnkit.data.tables.dialect import Dialect
 from nnkit.data.tables.number_format import NumberFormat
+from nnkit.data.tables.number_summary import NumberSummary
 from nnkit.data.tables.parsed_table import LineNumbers, Odd, ParsedColumn, ParsedTable
 from nnkit.data.tables.table_reader import read_table
 from nnkit.files import write_atomic
@@ -35,6 +36,7 @@ from nnkit.version import __version__
 Array = NDArray[Any]
 SMALLEST = 4 << 20  # bytes of a file that is worth it; smaller ones are parsed in a moment
 MOST = 2 << 30  # bytes of all entries
+SAMPLE = 1_000  # values
 DOUBTFUL = 2 * 10**9  # nanoseconds; a later change might have the same time
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
 
@@ -61,9 +63,18 @@ def cached_table(
     if found is not None:
         return found
     table = read_table(path, dialect, form, skip=skip, as_words=as_words, ragged=ragged)
-    if not ragged:  # an entry has no messages
-        _store(entry, table, as_words)
+    if ragged:  # an entry has no messages
+        return table
+    columns = {i: _summarized(column) for i, column in table.columns.items()}
+    table = replace(table, columns=columns)
+    _store(entry, table, as_words)
     return table
+
+
+def _summarized(column: ParsedColumn) -> ParsedColumn:
+    if column.values is None:
+        return column
+    return replace(column, summary=NumberSummary.of(column.values))
 
 
 def _settings(dialect: Dialect, form: NumberFormat) -> str:
@@ -133,6 +144,7 @@ def _column(archive: Any, index: int, about: Mapping[str, Any]) -> ParsedColumn:
         arrays["counts"],
         about["numbers"],
         about["too_many"],
+        None if about["summary"] is None else NumberSummary(**about["summary"]),
     )
 
 
@@ -150,6 +162,7 @@ def _store(entry: Path, table: ParsedTable, as_words: Collection[int]) -> None:
             "odd": [asdict(odd) for odd in column.odd],
             "numbers": column.numbers,
             "too_many": column.too_many,
+            "summary": None if column.summary is None else asdict(column.summary),
         }
     about = {
         "names": table.names,
@@ -186,11 +199,21 @@ def _narrow(array: Array) -> Array:
     for dtype in (np.int8, np.int16, np.int32, np.float32):
         if np.dtype(dtype).itemsize >= array.itemsize:
             break
-        with np.errstate(invalid="ignore", over="ignore"):
-            narrow = array.astype(dtype)
-        if np.array_equal(narrow, array, equal_nan=dtype is np.float32):
+        # The first values tell most types apart without a copy of all.
+        if _as_type(array[:SAMPLE], dtype) is None:
+            continue
+        narrow = _as_type(array, dtype)
+        if narrow is not None:
             return narrow
     return array
+
+
+def _as_type(array: Array, dtype: type[np.generic]) -> Array | None:
+    """The array in another type; None if that does not represent all of its values."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        narrow = array.astype(dtype)
+    same = np.array_equal(narrow, array, equal_nan=dtype is np.float32)
+    return narrow if same else None
 
 
 def _remove_oldest(folder: Path) -> None:

@@ -4,31 +4,29 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, repeat
-from math import inf
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnkit.data.tables.cells import Cells, ColumnCells, joined_cells, split_cells
+from nnkit.data.tables.cells import PADDING, Cells, joined_cells
+from nnkit.data.tables.column_builder import ColumnBuilder
 from nnkit.data.tables.dialect import Dialect, not_encoded, open_text
 from nnkit.data.tables.number_format import NumberFormat
-from nnkit.data.tables.parsed_table import LineNumbers, Odd, ParsedColumn, ParsedTable, some
+from nnkit.data.tables.parsed_table import LineNumbers, ParsedColumn, ParsedTable, some
+from nnkit.data.tables.splitting import split_cells
 from nnkit.errors import DataError
 
 Array = NDArray[Any]
 
-CHUNK = 1 << 22  # bytes
+CHUNK = 1 << 20  # bytes read at a time
+CHUNK_OF_COLUMN = 1 << 13  # and at least so many for each column, so that they are not too short
 PROBE = 2_000  # rows at the beginning that show what a column is
 AT_ONCE = 10_000  # rows of a parser that are converted together
-FEW_WORDS = 256  # a column with at most so many distinct cells is kept as words, too
-MOST_WORDS = 50_000  # and more than half of the rows: no column of classes or categories
-MOST_ODD = 20  # texts of a column of words that are described as odd
-MANY_EXAMPLES = 1_000  # words of a column with too many that are kept
 
 
 def read_table(
@@ -99,7 +97,7 @@ def _read(
         first, line = _first_row(path, file, dialect)
         names = _names(path, dialect, first, line)
         builders = {
-            i: _ColumnBuilder(form, keep_words=i in as_words)
+            i: ColumnBuilder(form, keep_words=i in as_words)
             for i in range(len(names))
             if i not in skip
         }
@@ -108,11 +106,12 @@ def _read(
         for cells in _parts(path, file, dialect, len(names), line, ragged):
             if dialect.leave_out:
                 cells = cells.select(~np.isin(cells.lines, dialect.leave_out))
-            for i, builder in builders.items():
-                try:
-                    builder.add(cells.column(i), count)
-                except UnicodeDecodeError:
-                    raise _undecodable(path, cells, i, dialect.encoding) from None
+            if not len(cells):
+                continue
+            try:
+                _add(builders, cells, form)
+            except UnicodeDecodeError:
+                raise _undecodable(path, cells, dialect.encoding) from None
             lines.add(cells.lines, count)
             count += len(cells)
     if not count:
@@ -124,14 +123,40 @@ def _read(
     return ParsedTable(path, names, count, columns, place, tuple(first), form, dialect.header)
 
 
-def _undecodable(path: Path, cells: Cells, column: int, encoding: str) -> DataError:
-    for start, end, line in zip(
-        cells.starts[:, column], cells.ends[:, column], cells.lines, strict=True
-    ):
-        try:
-            cells.text[start:end].decode()
-        except UnicodeDecodeError:
-            return not_encoded(path, int(line), encoding)
+def _add(builders: Mapping[int, ColumnBuilder], cells: Cells, form: NumberFormat) -> None:
+    """Adds the cells of successive rows to the columns; those of all numbers are read together."""
+    undecided = [i for i, builder in builders.items() if builder.is_undecided]
+    for i, values, doubtful in _numbers(cells.select(slice(PROBE)), undecided, form):
+        builders[i].decide(values, cells.column(i).at(doubtful))
+    numeric = [i for i, builder in builders.items() if builder.wants_numbers]
+    for i in builders.keys() - numeric:
+        builders[i].add_words(cells.column(i))
+    for i, values, doubtful in _numbers(cells, numeric, form):
+        builders[i].add_numbers(values, doubtful, cells.column(i))
+
+
+def _numbers(
+    cells: Cells, columns: Sequence[int], form: NumberFormat
+) -> Iterator[tuple[int, Array, Array]]:
+    """Converts columns to numbers; yields each with its numbers and the rows of doubtful cells."""
+    if not columns:
+        return
+    rows = len(cells)
+    values, doubtful = cells.columns(columns).numbers(form)
+    bounds = np.searchsorted(doubtful, rows * np.arange(len(columns) + 1))
+    for j, i in enumerate(columns):
+        own = doubtful[bounds[j] : bounds[j + 1]] - rows * j
+        yield i, values[rows * j : rows * (j + 1)], own
+
+
+def _undecodable(path: Path, cells: Cells, encoding: str) -> DataError:
+    """The error that a cell is not text, with its line."""
+    for starts, ends, line in zip(cells.starts, cells.ends, cells.lines, strict=True):
+        for start, end in zip(starts, ends, strict=True):
+            try:
+                cells.text[start:end].decode()
+            except UnicodeDecodeError:
+                return not_encoded(path, int(line), encoding)
     raise AssertionError("every cell is UTF-8")
 
 
@@ -199,38 +224,45 @@ def _parts(
     """
     rest = b""
     while True:
-        block = file.read(CHUNK)
-        text = rest + block
-        if not text:
+        block = file.read(max(CHUNK, CHUNK_OF_COLUMN * columns, len(rest)))
+        text = b"".join((PADDING, rest, block, PADDING))
+        first, last = len(PADDING), len(text) - len(PADDING)
+        if first == last:
             return
-        whole = text.rfind(b"\n") + 1
-        if not block and not whole:
-            text += b"\n"  # the last line has no end
-            whole = len(text)
-        if not whole:
-            rest = text
+        end = text.rfind(b"\n", first, last) + 1
+        if not end and block:
+            rest += block
             continue
-        rest, text = text[whole:], text[:whole]
-        cells = _divided(text, columns, dialect, line)
-        if cells is not None:
+        if not end:  # the last line has no end
+            text, end = b"".join((PADDING, rest, b"\n", PADDING)), last + 1
+        divided = _divided(text, end, columns, dialect, line)
+        if divided is not None:
+            cells, end = divided
             yield cells
-            line += text.count(b"\n")
+            line = int(cells.lines[-1])
+            rest = text[end:last]
             continue
         # Read again from here with a parser, to the end of the row in which the chunk ends.
-        file.seek(-len(rest) - len(text) + (not block), 1)
-        end = file.tell() + len(text)
-        for parsed, reached in _parsed_parts(path, file, dialect, columns, line, end, ragged):
+        file.seek(first - last, 1)
+        stop = file.tell() + min(end, last) - first
+        for parsed, reached in _parsed_parts(path, file, dialect, columns, line, stop, ragged):
             line = reached
             yield parsed
         rest = b""
 
 
-def _divided(text: bytes, columns: int, dialect: Dialect, line: int) -> Cells | None:
-    if b"\0" in text:
+def _divided(
+    text: bytes, end: int, columns: int, dialect: Dialect, line: int
+) -> tuple[Cells, int] | None:
+    """Divides the rows of a text up to a position, as `split_cells` does."""
+    if text.find(b"\0", len(PADDING), end) >= 0:
         return None
-    if dialect.delimiter == " ":
-        text = _one_blank_between(text)
-    return split_cells(text, columns, dialect.delimiter, dialect.quote, line + 1)
+    if dialect.delimiter != " ":
+        return split_cells(text, end, columns, dialect.delimiter, dialect.quote, line)
+    plain = b"".join((PADDING, _one_blank_between(text[len(PADDING) : end]), PADDING))
+    plain_end = len(plain) - len(PADDING)
+    divided = split_cells(plain, plain_end, columns, " ", dialect.quote, line)
+    return (divided[0], end) if divided is not None and divided[1] == plain_end else None
 
 
 def _one_blank_between(text: bytes) -> bytes:
@@ -342,129 +374,3 @@ class _LineRuns:
 
     def finish(self) -> LineNumbers:
         return LineNumbers(np.concatenate(self._rows), np.concatenate(self._lines))
-
-
-class _ColumnBuilder:
-    """Builds a column from its parts.
-
-    The distinct cells are counted as long as there are few of them, or if they are wanted; numbers
-    are converted until most cells of a part are not numbers.
-    """
-
-    def __init__(self, form: NumberFormat, *, keep_words: bool) -> None:
-        self._form = form
-        self._keep_words = keep_words
-        self._has_words = True
-        self._index: dict[str, int] = {}
-        self._parsed: list[float | None] = []  # of each word
-        self._codes: list[Array] = []
-        self._has_numbers = True
-        self._values: list[Array] = []
-        self._odd: dict[str, list[int]] = {}
-        self._numbers = 0
-        self._rows = 0
-        self._too_many = False
-
-    def add(self, cells: ColumnCells, first_row: int) -> None:
-        """Adds the cells of successive rows, of which the first has the index `first_row`."""
-        rows = len(cells.starts)
-        self._rows += rows
-        if not rows or self._too_many:
-            return
-        if not self._codes and self._has_words and not self._keep_words:
-            self._has_words = not self._are_many_numbers(cells.at(slice(PROBE)))
-        if self._has_words:
-            self._add_words(cells)
-        else:
-            self._add_numbers(cells, first_row)
-
-    def _are_many_numbers(self, cells: ColumnCells) -> bool:
-        """Whether cells are mostly numbers, and too many for their words to be of interest."""
-        _, texts = cells.distinct()
-        numbers = sum(self._form.parse(text) is not None for text in texts)
-        return len(texts) > FEW_WORDS and 2 * numbers >= len(texts)
-
-    def _add_words(self, cells: ColumnCells) -> None:
-        codes, texts = cells.distinct()
-        index, parse = self._index, self._form.parse
-        own = np.empty(len(texts), dtype=np.int32)
-        for i, text in enumerate(texts):
-            code = index.get(text)
-            if code is None:
-                code = index[text] = len(index)
-                self._parsed.append(parse(text) if self._has_numbers else None)
-            own[i] = code
-        self._codes.append(own[codes])
-        if self._keep_words or len(index) <= FEW_WORDS:
-            return
-        numbers = sum(value is not None and value != inf for value in self._parsed)
-        if numbers >= len(index) / 2:
-            self._forget_words()
-        elif len(index) > max(MOST_WORDS, self._rows / 2):
-            self._too_many = True
-            self._codes.clear()
-
-    def _forget_words(self) -> None:
-        """Keeps the numbers only."""
-        column = self._of_words()
-        assert column.values is not None
-        self._values = [column.values]
-        self._odd = {odd.text: [odd.count, odd.row] for odd in column.odd}
-        self._numbers = column.numbers
-        self._has_words = False
-        self._codes.clear()
-
-    def _add_numbers(self, cells: ColumnCells, first_row: int) -> None:
-        values, doubtful = cells.numbers(self._form)
-        self._values.append(values)
-        self._numbers += int(np.isfinite(values).sum())
-        if not len(doubtful):
-            return
-        codes, texts = cells.at(doubtful).distinct()
-        parsed = [self._form.parse(text) for text in texts]
-        known = np.array([np.nan if p is None or np.isinf(p) else p for p in parsed])
-        values[doubtful] = known[codes]
-        self._numbers += int(np.isfinite(values[doubtful]).sum())
-        for i, (text, number) in enumerate(zip(texts, parsed, strict=True)):
-            if number is None or np.isinf(number):
-                at = np.flatnonzero(codes == i)
-                found = self._odd.setdefault(text, [0, first_row + int(doubtful[at[0]])])
-                found[0] += len(at)
-
-    def finish(self) -> ParsedColumn:
-        if self._too_many:
-            some_words = tuple(self._index)[:MANY_EXAMPLES]
-            return ParsedColumn(None, (), None, some_words, np.zeros(0), 0, too_many=True)
-        if self._has_words:
-            return self._of_words()
-        values = self._values[0] if len(self._values) == 1 else np.concatenate(self._values)
-        odd = tuple(Odd(text, *found) for text, found in self._odd.items())
-        return ParsedColumn(values, odd, None, (), np.zeros(0), self._numbers)
-
-    def _of_words(self) -> ParsedColumn:
-        """The column, from its words and what each of them is as a number."""
-        codes = np.concatenate(self._codes)
-        parsed = self._parsed
-        missing = self._form.missing_words
-        counts = np.bincount(codes, minlength=len(parsed))
-        finite = [value is not None and bool(np.isfinite(value)) for value in parsed]
-        texts = list(self._index)
-        kept = [i for i, text in enumerate(texts) if text and text not in missing]
-        strange = [i for i in kept if not finite[i]]
-        values = None
-        if 2 * len(strange) > len(kept):
-            strange = strange[:MOST_ODD]
-        else:
-            known = [v if ok else None for v, ok in zip(parsed, finite, strict=True)]
-            values = np.array(known, dtype=np.float64)[codes]
-        odd = tuple(Odd(texts[i], int(counts[i]), int(np.argmax(codes == i))) for i in strange)
-        own = np.full(len(texts), -1, dtype=np.int32)
-        own[kept] = np.arange(len(kept))
-        return ParsedColumn(
-            values,
-            odd,
-            own[codes],
-            tuple(texts[i] for i in kept),
-            counts[kept],
-            int(counts[[i for i in kept if finite[i]]].sum()),
-        )

@@ -13,7 +13,7 @@ import pytest
 from nnkit.data.dataset import Array, Dataset
 from nnkit.data.sources.arrays import Idx, Npy, Npz
 from nnkit.data.sources.mnist import Mnist
-from nnkit.errors import ConfigError, DataError, UsageError
+from nnkit.errors import ConfigError, DataError, SettingError, UsageError
 from tests.data.files import write_npy
 from tests.data.small import DATA, small_config
 
@@ -243,3 +243,46 @@ class TestLabelled:
         np.savez(tmp_path / "o.npz", inputs=np.ones((2, 2)), targets=targets)
         with pytest.raises(DataError, match=message):
             Npz(path="t.npz").read_labelled(tmp_path / "o.npz", (), "", ("0", "1"))
+
+
+def test_samples_without_a_target_are_an_error_or_dropped(tmp_path: Path) -> None:
+    y = np.array([0.5, np.nan, 1.5, np.nan])
+    np.savez(tmp_path / "t.npz", inputs=np.eye(4), targets=y)
+    path = str(tmp_path / "t.npz")
+    with pytest.raises(
+        DataError, match=r"'targets': sample 1 \(counted from 0\): the target is mis"
+    ):
+        Npz(path=path).load()
+    source = Npz(path=path, missing_target="drop")
+    dataset = source.load()
+    np.testing.assert_array_equal(dataset.samples.inputs, np.eye(4)[[0, 2]])
+    assert np.asarray(dataset.samples.targets).tolist() == [[0.5], [1.5]]
+    assert np.asarray(dataset.samples.origins).tolist() == [1, 3]
+    assert "2 of 4 samples lack it and are left out" in dataset.notices[0]
+    with pytest.warns(UserWarning, match="2 of 4 samples lack it and are left out"):
+        assert len(source.read_labelled(tmp_path / "t.npz", (), "", None)) == 2
+
+
+def test_an_infinite_target_is_not_a_missing_one(tmp_path: Path) -> None:
+    np.savez(tmp_path / "t.npz", inputs=np.eye(3), targets=[0.5, np.nan, np.inf])
+    with pytest.raises(DataError, match=r"infinity in sample 2 \(counted from 0\)"):
+        Npz(path=str(tmp_path / "t.npz"), missing_target="drop").load()
+
+
+def test_the_test_set_of_an_archive_may_be_another_one(tmp_path: Path) -> None:
+    np.savez(tmp_path / "t.npz", inputs=np.eye(3), targets=[0, 1, 1])
+    np.savez(tmp_path / "u.npz", inputs=np.ones((2, 3)), targets=[1, 0], more=[1])
+    np.savez(tmp_path / "v.npz", inputs=np.ones((2, 4)), targets=[1, 0])
+    archive = Npz(path=str(tmp_path / "t.npz"), test=str(tmp_path / "u.npz"))
+    dataset = archive.load()
+    assert dataset.test is not None
+    assert np.asarray(dataset.test.targets).tolist() == [1, 0]
+    for other, message in (
+        (
+            {"test": str(tmp_path / "v.npz")},
+            r"v.npz: samples of shape \(4,\), but training samples",
+        ),
+        ({"test_inputs": "inputs", "test_targets": "targets"}, "the data has its own test set"),
+    ):
+        with pytest.raises(SettingError, match=message):
+            archive.model_copy(update=other).load()

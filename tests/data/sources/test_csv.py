@@ -11,7 +11,7 @@ import pytest
 import nnkit
 from nnkit.data.dataset import Column, Dataset
 from nnkit.data.sources.csv import Csv
-from nnkit.errors import DataError
+from nnkit.errors import DataError, SettingError
 from tests.data.small import DATA, small_config
 
 MIXED = """\
@@ -106,6 +106,138 @@ def test_the_same_table_written_in_other_ways(
     assert dataset.classes == ("a", "b")
     if settings.get("header", True):
         assert [column.name for column in dataset.columns] == ["x", "y"]
+
+
+UNLABELLED = "x,y,w\n1,a,1\n2,,\n\n3,b,2\n4,?,1\n5,a,3\n"
+
+
+def test_rows_without_a_label_are_an_error_that_counts_them(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        load(tmp_path, UNLABELLED, label="y")
+    assert str(caught.value).removeprefix(f"{tmp_path}/") == (
+        "table.csv:3: the label 'y' is missing, as in 1 other row; fill it in, or set "
+        "data.source.missing_target: drop to leave out such rows"
+    )
+
+
+@pytest.mark.parametrize("label", ["y", "x"])
+def test_rows_without_a_label_may_be_dropped(label: str, tmp_path: Path) -> None:
+    text = UNLABELLED if label == "y" else UNLABELLED.replace("2,,", ",b,").replace("4,?", "NA,a")
+    settings: dict[str, Any] = {"label": label, "weights": "w", "missing_target": "drop"}
+    dataset = load(tmp_path, text, **settings)
+    samples = dataset.samples
+    assert np.asarray(samples.origins).tolist() == [1, 3, 5]
+    assert np.asarray(samples.lines).tolist() == [2, 5, 7]
+    assert np.asarray(samples.weights).tolist() == [1, 2, 3]
+    assert np.asarray(samples.targets).tolist() == ([0, 1, 0] if label == "y" else [[1], [3], [5]])
+    assert dataset.notices[0].endswith(
+        "2 of 5 rows lack it and are left out (missing_target: drop)"
+    )
+    source = Csv(path=str(tmp_path / "table.csv"), **settings)
+    with pytest.warns(
+        UserWarning, match=r":3: the label '.' is missing; 2 of 5 rows lack it and are left out"
+    ):
+        again = source.read_labelled(
+            tmp_path / "table.csv", dataset.columns, label, dataset.classes
+        )
+    np.testing.assert_array_equal(again.inputs, samples.inputs)
+    np.testing.assert_array_equal(again.targets, samples.targets)
+    assert np.asarray(again.lines).tolist() == [2, 5, 7]
+
+
+def test_a_row_that_lacks_one_of_several_labels_has_none(tmp_path: Path) -> None:
+    text = "x,a,b\n1,1,2\n2,,3\n3,4,\n4,5,6\n"
+    dataset = load(tmp_path, text, label=("a", "b"), missing_target="drop")
+    assert np.asarray(dataset.samples.targets).tolist() == [[1, 2], [5, 6]]
+    with pytest.raises(DataError, match=r":3: the label 'a' is missing, as in 1 other row;"):
+        load(tmp_path, text, label=("a", "b"))
+    with pytest.raises(DataError, match="no row has a label 'b', so there is nothing to learn"):
+        load(tmp_path, "x,b\n1,\n2,NA\n", missing_target="drop")
+
+
+HELD_OUT = "kind,note,width,length,colour\ncat,a,2,1,red\n\ndog,b,3,2.5,blue\n"
+
+
+def test_held_out_sets_may_be_in_files_of_their_own(tmp_path: Path) -> None:
+    for name in ("validation", "test"):
+        (tmp_path / f"{name}.csv").write_text(HELD_OUT)
+    alone = load(tmp_path, MIXED)
+    dataset = load(tmp_path, MIXED, test=str(tmp_path / "test.csv"))
+    assert (dataset.columns, dataset.classes) == (alone.columns, alone.classes)
+    assert dataset.validation is None
+    assert dataset.test is not None
+    np.testing.assert_array_equal(dataset.test.inputs, [[1, 1, 2], [2.5, 0, 3]])
+    assert np.asarray(dataset.test.targets).tolist() == [0, 1]
+    assert np.asarray(dataset.test.lines).tolist() == [2, 4]
+    assert dataset.fingerprint() != alone.fingerprint()
+    both = load(
+        tmp_path,
+        MIXED,
+        test=str(tmp_path / "test.csv"),
+        validation=str(tmp_path / "validation.csv"),
+    )
+    assert both.validation is not None
+    assert len(both.validation) == 2
+    assert {file.name for file in Csv(path="t.csv", test="u.csv").files()} == {"t.csv", "u.csv"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("kind,width,length\ncat,2,1\n", "no column 'colour'; available: kind, width, length"),
+        (
+            "width,length,colour\n2,1,red\n",
+            "no column 'kind'; available: width, length, colour; wi",
+        ),
+        ("kind,width,length,colour\nfox,2,1,red\n", "this model does not know the class fox"),
+        ("kind,width,length,colour\n,2,1,red\n", "no row has a label 'kind'"),
+        ("kind,width,length,colour\ncat,2,1,red\ncat,big,1,red\n", ":3: column 'width': 'big' is "),
+        ("kind,width,length,colour\ncat,2,1,green\n", ":2: column 'colour': 'green' is not among"),
+        (None, "no such file"),
+    ],
+)
+def test_a_held_out_set_that_does_not_fit_is_an_error_of_its_setting(
+    tmp_path: Path, text: str | None, message: str
+) -> None:
+    if text is not None:
+        (tmp_path / "test.csv").write_text(text)
+    with pytest.raises(SettingError) as caught:
+        load(tmp_path, MIXED, test=str(tmp_path / "test.csv"))
+    assert caught.value.path == ("data", "source", "test")
+    assert caught.value.exit_code == 3
+    assert message in str(caught.value)
+
+
+def test_a_held_out_set_is_other_data(tmp_path: Path) -> None:
+    (tmp_path / "test.csv").write_text(HELD_OUT)
+    test = str(tmp_path / "test.csv")
+    with pytest.raises(SettingError, match=r"table\.csv is data\.source\.path, too; held-out"):
+        load(tmp_path, MIXED, test=str(tmp_path / "table.csv"))
+    with pytest.raises(SettingError, match=r"test\.csv is data\.source\.test, too"):
+        load(tmp_path, MIXED, test=test, validation=test)
+
+
+def test_unknown_words_of_a_held_out_set_may_be_ignored(tmp_path: Path) -> None:
+    (tmp_path / "test.csv").write_text(HELD_OUT.replace("red", "green"))
+    load(tmp_path, MIXED)
+    source = Csv(path=str(tmp_path / "table.csv"), test=str(tmp_path / "test.csv"))
+    dataset = source.load(unknown="ignore")
+    assert dataset.test is not None
+    assert np.asarray(dataset.test.inputs)[:, 1].tolist() == [-1, 0]
+    (notice,) = dataset.notices
+    assert "test.csv:2: column 'colour': 'green' is not among the known values" in notice
+    report = {column.profile.name: column.held_out["test"] for column in source.column_report()}
+    assert (report["colour"].unknown, report["colour"].rows) == (("green",), 2)
+    assert (report["width"].unknown, report["width"].found) == ((), True)
+
+
+def test_the_lines_to_leave_out_are_those_of_the_training_table(tmp_path: Path) -> None:
+    (tmp_path / "test.csv").write_text("x,y\n1,a\n2,b\n")
+    dataset = load(
+        tmp_path, "x,y\ncm,\n3,a\n4,b\n", leave_out=(2,), test=str(tmp_path / "test.csv")
+    )
+    assert dataset.test is not None
+    assert np.asarray(dataset.test.inputs).tolist() == [[1], [2]]
 
 
 def test_quoted_cells_may_hold_delimiters_quotes_and_lines(tmp_path: Path) -> None:

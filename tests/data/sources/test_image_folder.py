@@ -12,7 +12,7 @@ import nnkit
 from nnkit.data.dataset import Dataset
 from nnkit.data.sources.image_folder import NAMED, ImageFolder
 from nnkit.data.splits import Split, split_dataset
-from nnkit.errors import DataError
+from nnkit.errors import DataError, SettingError
 from tests.data.small import small_config
 
 COLOURS = {"green": (0, 200, 0), "red": (200, 0, 0)}
@@ -239,3 +239,28 @@ def test_a_labelled_folder_has_classes_that_are_known(tmp_path: Path) -> None:
     assert samples.origins[:][0] == str(tmp_path / "b" / "red" / "0.png")
     with pytest.raises(DataError, match="does not know the class green; it was trained on blue"):
         source.read_labelled(tmp_path / "a", (), "", ("blue", "red"))
+
+
+def test_held_out_sets_may_be_in_other_folders(tmp_path: Path) -> None:
+    paint(tmp_path / "pictures", {"red": 3, "green": 2})
+    other = paint(tmp_path / "other" / "test", {"red": 1, "green": 2})
+    (other / "red" / "1.heic").write_text("not read")
+    source = ImageFolder(path=str(tmp_path / "pictures"), size=(4, 4), test=str(other))
+    dataset = source.load()
+    assert dataset.test is not None
+    assert np.asarray(dataset.test.targets).tolist() == [0, 0, 1]
+    assert dataset.notices == (
+        f"1 .heic file in {other / 'red'} was left out: not a supported picture format",
+    )
+    (other / "blue").mkdir()
+    with pytest.raises(SettingError, match="does not know the class blue") as caught:
+        source.load()
+    assert caught.value.path == ("data", "source", "test")
+
+
+def test_two_test_sets_are_an_error(tmp_path: Path) -> None:
+    for name in ("train", "test", "more"):
+        paint(tmp_path / name, {"red": 1, "green": 1})
+    source = ImageFolder(path=str(tmp_path), size=(4, 4), test=str(tmp_path / "more"))
+    with pytest.raises(SettingError, match="the data has its own test set; remove this setting"):
+        source.load()

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnkit.data.dataset import Column
-from nnkit.data.sources.csv import Csv, DateColumn
+from nnkit.data.sources.csv import Csv
 from nnkit.data.tables.dates import (
+    DateColumn,
     DateOrder,
     date_numbers,
     date_orders,

@@ -61,10 +61,24 @@ def test_the_kind_of_a_column(cells: list[str], kind: Kind, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
+    ("cells", "counts"),
+    [
+        ([str(i) for i in range(50)], True),
+        ([str(i * 37 % 50 + 1) for i in range(50)], True),  # shuffled
+        ([str(2 * i) for i in range(50)], False),
+        ([str(i % 49) for i in range(50)], False),
+        ([str(i) for i in range(5)], False),
+    ],
+)
+def test_what_counts_the_rows(cells: list[str], counts: bool, tmp_path: Path) -> None:
+    assert profile(tmp_path, cells).counts_rows is counts
+
+
+@pytest.mark.parametrize(
     ("name", "cells", "identifies"),
     [
         ("", [str(i) for i in range(50)], True),
-        ("Unnamed: 0", [str(i) for i in range(50)], False),
+        ("Unnamed: 0", [str(i) for i in range(50)], True),
         ("customer_id", [str(i * 7919 % 5003) for i in range(50)], True),
         ("width", [str(i * 7919 % 5003) for i in range(50)], False),
         ("year", [str(1960 + i) for i in range(50)], False),
@@ -160,3 +174,43 @@ def test_what_is_decided_is_said(text: str, notice: str, tmp_path: Path) -> None
 def test_a_plain_table_has_no_notices(tmp_path: Path) -> None:
     path = written(tmp_path, FLOATS)
     assert Csv(path=str(path)).load().notices == ()
+
+
+@pytest.mark.parametrize(
+    ("names", "notices"),
+    [
+        (["a", "b", "c"], ["column 'c' never changes; data.source.ignore: [c] leaves it out"]),
+        (["x1", "x2", "x3"], ["column 'x3' never changes; data.source.ignore: [x3] leaves it out"]),
+        ([f"pixel_{i // 4}_{i % 4}" for i in range(16)], []),
+        ([*(f"p{i}" for i in range(15)), "q"], ["14 of 16 columns never change"]),
+    ],
+)
+def test_constant_columns_are_named_unless_they_are_many(
+    names: list[str], notices: list[str], tmp_path: Path
+) -> None:
+    """The first two columns vary, the others do not."""
+    constant = ",1" * (len(names) - 2)
+    rows = [f"{i * 7 % 11},{i % 5}{constant},{'ab'[i % 2]}" for i in range(30)]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join([",".join([*names, "y"]), *rows]))
+    assert list(Csv(path=str(path)).load().notices) == notices
+
+
+@pytest.mark.parametrize(
+    ("labels", "hint"),
+    [
+        (range(15), True),
+        (range(15, 0, -1), True),
+        (range(250_000, 265_000, 1000), False),
+        (range(30), False),
+        ([i + 0.5 for i in range(15)], False),
+    ],
+)
+def test_only_few_small_whole_numbers_could_be_classes(
+    labels: Sequence[float], hint: bool, tmp_path: Path
+) -> None:
+    rows = [f"{i * 7 % 11}.5,{label}" for i, label in enumerate(labels)]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["x,y", *rows]))
+    found = Csv(path=str(path)).load().notices
+    assert [("classification predicts classes" in notice) for notice in found] == [True] * hint

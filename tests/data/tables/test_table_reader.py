@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nnkit.data.tables import table_reader
+from nnkit.data.tables import column_builder, table_reader
 from nnkit.data.tables.dialect import Dialect
 from nnkit.data.tables.number_format import NumberFormat
 from nnkit.data.tables.parsed_table import ParsedTable
@@ -95,6 +95,7 @@ def test_chunks_make_no_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     text = "i,f,w,q,e\n" + "".join(",".join(row) + "\n" for row in rows)
     whole = read(tmp_path, text)
     monkeypatch.setattr(table_reader, "CHUNK", 200)
+    monkeypatch.setattr(table_reader, "CHUNK_OF_COLUMN", 1)
     monkeypatch.setattr(table_reader, "AT_ONCE", 3)
     chunked = read(tmp_path, text.removesuffix("\n"))
     for i in range(5):
@@ -113,7 +114,7 @@ def test_words_after_thousands_of_numbers_keep_the_spelling_of_the_numbers(tmp_p
 
 
 def test_too_many_words_are_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table_reader, "MOST_WORDS", 300)
+    monkeypatch.setattr(column_builder, "MOST_WORDS", 300)
     text = "id,y\n" + "".join(f"u{i},1\n" for i in range(1_000))
     column = read(tmp_path, text).columns[0]
     assert (column.too_many, column.codes, column.words[0]) == (True, None, "u0")

@@ -1,0 +1,96 @@
+"""Samples without a target: an error, or dropped and counted."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnkit.data.dataset import Samples, chunks
+from nnkit.errors import DataError
+
+OnMissing = Literal["error", "drop"]
+MISSING_TARGET = "Samples without a target: an error, or left out, with a message that counts them."
+
+
+@dataclass(frozen=True, slots=True)
+class MissingTargets:
+    """The samples of a source that have no target.
+
+    Attributes:
+        absent: a mask of them, (n,).
+        place: where the targets were read from, for messages.
+        first: where the first of them is, such as `t.csv:14`.
+        unit: `row` or `sample`.
+        target: what they lack, such as `label 'price'`.
+    """
+
+    absent: NDArray[np.bool_]
+    place: str
+    first: str
+    unit: Literal["row", "sample"]
+    target: str
+
+    @classmethod
+    def in_array(cls, targets: NDArray[Any], place: str) -> Self:
+        """Finds the samples whose target, or one of whose targets, is NaN.
+
+        Args:
+            targets: targets, (n,) or (n, outputs), of any numeric type.
+            place: where they were read from, for messages.
+        """
+        absent = np.zeros(targets.shape[:1], dtype=bool)
+        if targets.dtype.kind == "f" and targets.size:
+            parts = [np.isnan(part).reshape(len(part), -1) for part in chunks(targets)]
+            absent = np.concatenate([part.any(axis=1) for part in parts])
+        first = f"{place}: sample {absent.argmax()} (counted from 0)" if absent.any() else ""
+        return cls(absent, place, first, "sample", "target")
+
+    @property
+    def count(self) -> int:
+        """The number of samples without a target."""
+        return int(self.absent.sum())
+
+    def check(self, on_missing: OnMissing) -> None:
+        """Checks that all samples have a target, or that those without one may be dropped.
+
+        Raises:
+            DataError: targets are missing.
+        """
+        if not self.count:
+            return
+        if self.count == len(self.absent):
+            raise DataError(
+                f"{self.place}: no {self.unit} has a {self.target}, so there is nothing to learn"
+            )
+        if on_missing == "error":
+            others = f", as in {self.count - 1:,} other {self._units(self.count - 1)}"
+            raise DataError(
+                f"{self.first}: the {self.target} is missing{others * (self.count > 1)}; fill it "
+                f"in, or set data.source.missing_target: drop to leave out such {self.unit}s"
+            )
+
+    def drop(self, samples: Samples) -> Samples:
+        """The samples that have a target; they keep their rows and lines in the source."""
+        return samples.take(np.flatnonzero(~self.absent)) if self.count else samples
+
+    def notices(self) -> tuple[str, ...]:
+        """Says how many samples are left out, if any are."""
+        samples = len(self.absent)
+        lacking = "lacks it and is" if self.count == 1 else "lack it and are"
+        notice = (
+            f"{self.first}: the {self.target} is missing; {self.count:,} of {samples:,} "
+            f"{self._units(samples)} {lacking} left out (missing_target: drop)"
+        )
+        return (notice,) if self.count else ()
+
+    def warn(self) -> None:
+        """Warns of samples that are left out, where there is no list of notices."""
+        for notice in self.notices():
+            warnings.warn(notice, stacklevel=3)
+
+    def _units(self, count: int) -> str:
+        return f"{self.unit}{'s' * (count != 1)}"

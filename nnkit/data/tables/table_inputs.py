@@ -1,0 +1,133 @@
+"""The inputs of a table: the columns that it gives, and their values in this or another table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from nnkit.data.dataset import Array, Column
+from nnkit.data.tables.conversion import Errors, UnknownWords, date_parts, numbers, word_indices
+from nnkit.data.tables.dates import DateColumn, part_of
+from nnkit.data.tables.dialect import Dialect
+from nnkit.data.tables.number_format import NumberFormat
+from nnkit.data.tables.parsed_table import ParsedTable, column_index
+from nnkit.data.tables.roles import ColumnName
+from nnkit.data.tables.table_cache import cached_table
+from nnkit.data.tables.table_reader import column_names, read_table
+
+
+def input_columns(
+    table: ParsedTable,
+    indices: Sequence[int],
+    words: Sequence[str],
+    dates: Mapping[str, DateColumn],
+) -> Iterator[Column]:
+    """Yields the inputs that some columns of a table give.
+
+    Args:
+        table: the table.
+        indices: indices of the columns.
+        words: the columns of words, even if they look like numbers.
+        dates: the columns of dates, each of which gives an input for each part.
+    """
+    for i in indices:
+        name, column = table.names[i], table.columns[i]
+        if name in dates:
+            yield from (Column(f"{name}.{part}") for part in dates[name].parts)
+        elif name in words or column.odd:
+            yield Column(name, tuple(sorted(column.words)))
+        else:
+            yield Column(name)
+
+
+@dataclass(frozen=True, slots=True)
+class InputReader:
+    """Reads the inputs of a model from tables, whose columns are matched by name.
+
+    Attributes:
+        columns: the inputs.
+        dates: the columns of dates from which some of them come.
+        unknown: `ignore` gives words that are not among a column's categories the index -1, with a
+            warning, instead of an error.
+    """
+
+    columns: Sequence[Column]
+    dates: Mapping[str, DateColumn]
+    unknown: UnknownWords = "error"
+
+    def read(
+        self,
+        path: Path,
+        dialect: Dialect,
+        form: NumberFormat,
+        *,
+        also: Sequence[ColumnName] = (),
+        as_words: Sequence[ColumnName] = (),
+        ragged: dict[int, str] | None = None,
+    ) -> ParsedTable:
+        """Reads the columns of a table that give the inputs, and further ones.
+
+        Args:
+            path: the file.
+            dialect: how it is divided into cells.
+            form: how numbers are written.
+            also: further columns.
+            as_words: those of which the words are needed.
+            ragged: as for `read_table`; with it, columns with wrong cells are read as words.
+
+        Raises:
+            DataError: the file cannot be read, or lacks a column.
+        """
+        names = column_names(path, dialect)
+        wordy = {column_index(path, names, name) for name in as_words}
+        needed = {column_index(path, names, name) for name in also}
+        for column in self.columns:
+            name, part = part_of(column.name, self.dates)
+            index = _index(path, names, name, has_header=dialect.header)
+            needed.add(index)
+            if part or column.categories:
+                wordy.add(index)
+        skip = set(range(len(names))) - needed
+        table = cached_table(path, dialect, form, skip=skip, as_words=wordy, ragged=ragged)
+        wrong = {i for i, c in table.columns.items() if c.too_many or (c.odd and c.codes is None)}
+        if ragged is None or not wrong:
+            return table
+        others = set(range(len(names))) - wrong
+        again = read_table(path, dialect, form, skip=others, as_words=wrong, ragged=ragged)
+        return replace(table, columns={**table.columns, **again.columns})
+
+    def values(self, table: ParsedTable, errors: Errors | None = None) -> Array:
+        """The inputs of each row, (n, columns), NaN where a value is missing.
+
+        Args:
+            table: a table with the columns that give the inputs.
+            errors: if given, receives a message for each row with a wrong cell, instead of an
+                exception.
+
+        Raises:
+            DataError: a column is missing, or a cell is wrong; the message gives its line.
+        """
+        inputs = np.empty((table.rows, len(self.columns)))
+        known: dict[str, Array] = {}  # the parts of the dates in a column
+        for i, column in enumerate(self.columns):
+            name, part = part_of(column.name, self.dates)
+            index = _index(table.path, table.names, name, has_header=table.has_header)
+            if part is not None:
+                date = self.dates[name]
+                if name not in known:
+                    known[name] = date_parts(table, index, date.order, date.parts, errors)
+                inputs[:, i] = known[name][:, date.parts.index(part)]
+            elif column.categories:
+                inputs[:, i] = word_indices(
+                    table, index, column.categories, unknown=self.unknown, errors=errors
+                )
+            else:
+                inputs[:, i] = numbers(table, index, errors)
+        return inputs
+
+
+def _index(path: Path, names: Sequence[str], name: str, *, has_header: bool) -> int:
+    return column_index(path, names, name if has_header else int(name))

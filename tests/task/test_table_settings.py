@@ -1,0 +1,107 @@
+"""Tests of the settings that are chosen for a table: number formats, units, labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nnkit.errors import UsageError
+from nnkit.task.table_settings import TableOptions, TableSettings, choose_settings
+
+ROWS = 40
+
+
+def choose(folder: Path, columns: dict[str, list[str]], delimiter: str = ";") -> TableSettings:
+    """Chooses the settings of a table of some columns and a label."""
+    columns = columns | {"y": [("no", "yes")[i % 2] for i in range(ROWS)]}
+    lines = [list(columns), *zip(*columns.values(), strict=True)]
+    path = folder / "t.csv"
+    path.write_text("\n".join(map(delimiter.join, lines)), encoding="utf-8")
+    return choose_settings(path, TableOptions())
+
+
+def written(template: str) -> list[str]:
+    """Numbers written as in a template, with thousands t from 1, and a rest r of three digits."""
+    return [template.format(t=i % 9 + 1, r=f"{i * 37 % 1000:03d}") for i in range(ROWS)]
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ({"a": written("{t},{r}")}, {"decimal": ","}),
+        ({"a": written("{t},{r}"), "b": written("{t}.5")}, {"thousands": ","}),
+        ({"a": written("{t},5"), "b": written("{t}.{r},5")}, {"decimal": ",", "thousands": "."}),
+        ({"a": written("{t}\u202f{r},5")}, {"decimal": ",", "thousands": " "}),
+        ({"a": written("{t}'{r}.5")}, {"thousands": "'"}),
+        ({"a": written("{t} %"), "b": written("{r}")}, {"units": ["%"]}),
+        ({"a": written("{t} %"), "b": written("{t},5 €")}, {"decimal": ",", "units": ["%", "€"]}),
+    ],
+)
+def test_one_format_for_all_numbers(
+    columns: dict[str, list[str]], expected: dict[str, Any], tmp_path: Path
+) -> None:
+    chosen = choose(tmp_path, columns)
+    names = {"decimal", "thousands", "units"}
+    assert {k: v for k, v in chosen.settings.items() if k in names} == expected
+    assert all((name,) in chosen.reasons for name in expected)
+    loaded = chosen.source().load()
+    assert not any(column.categories for column in loaded.columns)
+
+
+def test_zero_has_no_thousands(tmp_path: Path) -> None:
+    columns = {"a": [f"{i % 3},{i * 37 % 1000:03d}" for i in range(ROWS)]}
+    assert choose(tmp_path, columns, "\t").settings["decimal"] == ","
+
+
+def test_a_row_of_units_does_not_hide_percentages(tmp_path: Path) -> None:
+    rest = [f"{i % 4 * 5} %" for i in range(ROWS - 1)]
+    chosen = choose(tmp_path, {"share": ["%", *rest], "weight": ["kg", *written("{r}.5")[1:]]})
+    assert chosen.settings["leave_out"] == [2]
+    assert chosen.settings["units"] == ["%"]
+
+
+def test_long_codes_are_told_apart(tmp_path: Path) -> None:
+    codes = [f"1234567890123456789{i % 2}" for i in range(ROWS)]
+    path = tmp_path / "t.csv"
+    path.write_text("a,code\n" + "".join(f"{i}.5,{code}\n" for i, code in enumerate(codes)))
+    chosen = choose_settings(path, TableOptions())
+    assert chosen.settings["task"] == "classification"
+    assert chosen.source().load().classes == ("12345678901234567890", "12345678901234567891")
+
+
+@pytest.mark.parametrize(
+    ("labels", "task", "message"),
+    [
+        (["a", "a"], None, "--label: 'a' is given twice"),
+        (["a", "c"], None, "column 'c' holds no numbers, such as 'red'; several labels must be"),
+        (["a", "d"], None, "column 'd' holds the same value in every row; several labels must be"),
+        (["a", "b"], "classification", "classes must be in one column"),
+        (["a", "x"], None, "--label x"),
+        (["a", "e"], None, "column 'e': 30 of 60 cells are numbers, but line 3 holds 'x1'"),
+    ],
+)
+def test_several_labels_must_be_numbers(
+    labels: list[str], task: Any, message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "t.csv"
+    rows = (
+        f"{i}.5,{i % 2},{('red', 'blue')[i % 2]},7,{'x' * (i % 2)}{i}{'.5' * (1 - i % 2)}\n"
+        for i in range(60)
+    )
+    path.write_text("a,b,c,d,e\n" + "".join(rows))
+    with pytest.raises(UsageError, match=message):
+        choose_settings(path, TableOptions(labels=labels, task=task))
+
+
+def test_a_label_that_is_another_word_in_most_rows_cannot_be_predicted(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a,y\n" + "".join(f"{i}.5,name {i // 2 * 2}\n" for i in range(ROWS - 1)))
+    with pytest.raises(UsageError, match="20 different words in 39 rows, too few of each"):
+        choose_settings(path, TableOptions())
+
+
+def test_words_that_tell_the_rows_of_a_small_table_apart_are_left_out(tmp_path: Path) -> None:
+    columns = {"patient": [f"P{i:03d}" for i in range(ROWS)], "a": written("{t}.5")}
+    assert choose(tmp_path, columns).settings["ignore"] == ["patient"]
