@@ -1,10 +1,10 @@
 /* One variant of the kernels: for an instruction set and a precision. */
+#include "export.h"
 #include "pace.h"
 #include "walk.h"
 
 #define JOINED(name, variant) name##_##variant
 #define NAMED(name, variant) JOINED(name, variant)
-#define EXPORTED(name) __attribute__((visibility("default"))) NAMED(name, VARIANT)
 
 struct pass {
     const struct program *program;
@@ -22,13 +22,13 @@ static void pass_forward(void *argument, struct member *me) {
 }
 
 /* The outputs for the batch in `input`. */
-void EXPORTED(nnkit_forward)(const struct program *p, int64_t samples) {
+EXPORT void NAMED(nnkit_forward, VARIANT)(const struct program *p, int64_t samples) {
     struct pass pass = {p, samples, 0, 0};
     run_together(pass_forward, &pass, p->threads);
 }
 
 /* The same, and the mean loss for the batch in `target`. */
-double EXPORTED(nnkit_evaluate)(const struct program *p, int64_t samples) {
+EXPORT double NAMED(nnkit_evaluate, VARIANT)(const struct program *p, int64_t samples) {
     struct pass pass = {p, samples, 1, 0};
     run_together(pass_forward, &pass, p->threads);
     return pass.loss;
@@ -43,7 +43,7 @@ static void pass_gradient(void *argument, struct member *me) {
 }
 
 /* The mean loss of the batch in `input` and `target`; writes the gradients of the parameters. */
-double EXPORTED(nnkit_gradient)(const struct program *p, int64_t samples) {
+EXPORT double NAMED(nnkit_gradient, VARIANT)(const struct program *p, int64_t samples) {
     struct pass pass = {p, samples, 1, 0};
     run_together(pass_gradient, &pass, p->threads);
     return pass.loss;
@@ -85,7 +85,7 @@ static void train(void *argument, struct member *me) {
  * Writes the loss of each step before its update, and returns the number of steps taken. A step
  * whose loss is not finite is not taken.
  */
-int64_t EXPORTED(nnkit_train)(
+EXPORT int64_t NAMED(nnkit_train, VARIANT)(
     const struct program *p, const int64_t *order, int64_t count, int64_t batch,
     const struct rates *rates, int64_t steps, double *losses, struct pace *pace) {
     struct training t = {p, order, count, batch, 0, 0, rates, losses, 0};

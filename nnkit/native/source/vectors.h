@@ -27,7 +27,7 @@ enum { LANES = LANE_COUNT };
 
 typedef real vec __attribute__((vector_size(VECTOR_BYTES)));
 typedef whole mask __attribute__((vector_size(VECTOR_BYTES))); /* in each lane 0 or -1 */
-typedef real unaligned_vec __attribute__((vector_size(VECTOR_BYTES), aligned(8), may_alias));
+typedef real unaligned_vec __attribute__((vector_size(VECTOR_BYTES), aligned(REAL_BITS / 8), may_alias));
 
 INLINE vec load(const real *from) { return *(const unaligned_vec *)from; }
 
@@ -78,7 +78,7 @@ INLINE vec first_lanes(vec x, whole count) {
 
 /* Lane i of the result is lane i ^ distance of x; the distance is a constant. */
 #ifdef __clang__
-INLINE vec exchange(vec x, int distance) {
+INLINE vec exchange(vec x, whole distance) {
     vec y;
     for (int i = 0; i < LANES; i++) y[i] = x[i ^ distance];
     return y;
