@@ -16,11 +16,15 @@ import pytest
 from hypothesis import settings
 
 from nnkit.compiled import available, own_process
+from nnkit.native.library import SETTING, library
 
 # The processes of pytest-xdist share the cores; if each used several threads for matrix products,
 # they would slow each other down. Must be set before NumPy is imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 own_process()  # as on the command line, so that all processes share compiled kernels
+
+if library() is None:  # else each run would say so, where tests compare its output
+    os.environ.setdefault(SETTING, "0")
 
 settings.register_profile("quick", deadline=None, derandomize=True, database=None, max_examples=25)
 settings.register_profile("thorough", settings.get_profile("quick"), max_examples=100)

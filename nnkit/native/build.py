@@ -33,6 +33,7 @@ COMPILERS = ("cc", "gcc", "clang")
 FLAGS = (
     "-std=c99",
     "-O3",
+    "-g0",
     "-Wall",
     "-Wextra",
     "-fvisibility=hidden",
@@ -68,7 +69,10 @@ def build(
     """
     windows = system == "win32"
     flags = [*FLAGS, *([] if windows else ["-fPIC"]), *extra]
-    libraries = [] if windows else ["-lm", "-pthread"]
+    linking = [
+        *([] if windows else ["-lm", "-pthread"]),
+        *([] if "-g" in extra else ["-Wl,-S"]),  # some compilers link debug symbols of their own
+    ]
     command = [*(compiler or _compiler())]
     with tempfile.TemporaryDirectory() as place:
         objects = Path(place)
@@ -81,7 +85,7 @@ def build(
         library = library_path(folder, system)
         made = objects / library.name
         compiled = [job[-1] for job in jobs]
-        _run([*command, "-shared", *extra, *compiled, "-o", str(made), *libraries])
+        _run([*command, "-shared", *extra, *compiled, "-o", str(made), *linking])
         folder.mkdir(parents=True, exist_ok=True)
         scratch = library.with_name(f".{library.name}.{os.getpid()}")
         shutil.copyfile(made, scratch)

@@ -100,6 +100,20 @@ def kernels() -> str:
     return NUMPY if loaded is None else loaded.variant
 
 
+def notices() -> list[str]:
+    """What to tell a user who trains without compiled kernels and has not asked for it."""
+    if os.environ.get(SETTING) or library_path().exists():
+        return []
+    try:
+        instruction_sets()
+    except BuildError as error:
+        return [f"computing with NumPy, which is slower: {error}"]
+    return [
+        "computing with NumPy, which is slower: nnkit was installed without a C compiler; "
+        f"install one, then compile the kernels: {COMPILE}"
+    ]
+
+
 def is_truncated(path: Path) -> bool:
     """Whether an ELF file of 64 bits ends before its last table, the section headers.
 

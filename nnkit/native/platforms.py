@@ -29,7 +29,7 @@ class InstructionSet(NamedTuple):
 # By processor, in the order in which `source/processor.c` counts them.
 INSTRUCTION_SETS = {
     "x86_64": {
-        "base": InstructionSet(16, ("-march=x86-64", "-mtune=generic")),
+        "base": InstructionSet(16, ()),
         "avx2": InstructionSet(32, ("-mavx2", "-mfma", "-mtune=haswell")),
         "avx512": InstructionSet(
             64,

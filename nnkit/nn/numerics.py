@@ -25,6 +25,9 @@ MIN_SPLIT_WORK = 4_000_000
 # The threshold for threads that share the rows of compiled convolutions, handed over three times a
 # step.
 MIN_SHARED_WORK = 40_000_000
+# The threshold for programs, whose threads meet within a microsecond: a training step of 20 µs. They
+# go back to one thread while that is faster.
+MIN_PROGRAM_WORK = 250_000
 
 
 def execution_for(
@@ -54,6 +57,8 @@ def execution_for(
 def _worthwhile_threads(model: Model, batch_size: int, compiled: bool, most: int) -> int:
     """One thread, or `most` if a batch is large enough."""
     whole = model.multiplications * batch_size
+    if model.program is not None:
+        return most if whole >= MIN_PROGRAM_WORK else 1
     if model.splits_batches:
         return most if whole >= MIN_SPLIT_WORK else 1
     if compiled and any(stage.spec.is_row_parallel for stage in model.stages):

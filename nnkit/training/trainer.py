@@ -15,6 +15,8 @@ from nnkit.files import write_atomic
 from nnkit.inference.evaluation import evaluate
 from nnkit.inference.saving import copy_params, encode_trained, versions
 from nnkit.metrics import higher_is_better
+from nnkit.native.library import NUMPY
+from nnkit.native.library import notices as native_notices
 from nnkit.nn.model import Model
 from nnkit.optim.averaging import Average
 from nnkit.optim.early_stopping import Best
@@ -73,7 +75,7 @@ class Trainer:
         """
         self.task = task
         self.ranks = ranks
-        self.notices = list(task.notices)
+        self.notices = [*task.notices, *native_notices()]
         self.model = self.initial_model()
         self.model.ranks = ranks
         # Prepare all sets now, so that errors in the test set are found before training.
@@ -269,7 +271,8 @@ class Trainer:
                 f"resumed with another number of processes ({ranks} → {self.ranks.size}), so "
                 "results may differ in the last digits"
             )
-        before, now = header.get("versions", {}), versions(self.model)
+        before = {"kernels": NUMPY, **header.get("versions", {})}  # absent in early checkpoints
+        now = versions(self.model)
         if changed := [
             f"{name} {before.get(name)} → {now[name]}"
             for name in now

@@ -78,12 +78,29 @@ INLINE vec first_lanes(vec x, whole count) {
 
 /* Lane i of the result is lane i ^ distance of x; the distance is a constant. */
 #ifdef __clang__
-INLINE vec exchange(vec x, whole distance) {
-    vec y;
-    for (int i = 0; i < LANES; i++) y[i] = x[i ^ distance];
-    return y;
-}
+#define LANE(i, distance) (((i) ^ (distance)) % LANES)
+#define LANES_2(i, distance) LANE(i, distance), LANE(i + 1, distance)
+#define LANES_4(i, distance) LANES_2(i, distance), LANES_2(i + 2, distance)
+#define LANES_8(i, distance) LANES_4(i, distance), LANES_4(i + 4, distance)
+#define LANES_16(i, distance) LANES_8(i, distance), LANES_8(i + 8, distance)
+#if LANE_COUNT == 2
+#define EXCHANGED(x, distance) __builtin_shufflevector(x, x, LANES_2(0, distance))
+#elif LANE_COUNT == 4
+#define EXCHANGED(x, distance) __builtin_shufflevector(x, x, LANES_4(0, distance))
+#elif LANE_COUNT == 8
+#define EXCHANGED(x, distance) __builtin_shufflevector(x, x, LANES_8(0, distance))
 #else
+#define EXCHANGED(x, distance) __builtin_shufflevector(x, x, LANES_16(0, distance))
+#endif
+INLINE vec exchange(vec x, whole distance) {
+    switch (distance) {
+        case 1: return EXCHANGED(x, 1);
+        case 2: return EXCHANGED(x, 2);
+        case 4: return EXCHANGED(x, 4);
+        default: return EXCHANGED(x, 8);
+    }
+}
+#else /* GCC before 12 has no __builtin_shufflevector */
 INLINE vec exchange(vec x, whole distance) {
     return __builtin_shuffle(x, (mask)LANE_NUMBERS ^ distance);
 }
