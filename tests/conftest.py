@@ -37,12 +37,15 @@ collect_ignore = [] if available() else ["nn/conv/test_convolution.py"]
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "numba: compares compiled kernels with NumPy")
+    config.addinivalue_line("markers", "native: tests the compiled kernels")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if available():
-        return
-    needed = [item for item in items if item.get_closest_marker("numba")]
+    absent = [
+        *([] if available() else ["numba"]),
+        *([] if library() is not None else ["native"]),
+    ]
+    needed = [item for item in items if any(map(item.get_closest_marker, absent))]
     config.hook.pytest_deselected(items=needed)
     items[:] = [item for item in items if item not in set(needed)]
 
