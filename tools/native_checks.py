@@ -1,8 +1,8 @@
-"""Runs the tests of the compiled kernels under sanitizers: `python -m tools.native_checks [NAME …]`.
+"""Runs the tests of the kernels in C under sanitizers: `python -m tools.native_checks [NAME …]`.
 
-Each check compiles the kernels with a sanitizer of GCC, in a copy of the package, and runs the tests
-in `tests/native` there for each instruction set of this processor. An error ends the tests with the
-sanitizer's report. The exit code is 1 if any check fails.
+Each check compiles the kernels with a sanitizer of GCC, in a copy of the package, and runs the
+tests in `tests/native` there, for each instruction set of this processor. An error ends the tests
+with the sanitizer's report. The exit code is 1 if any check fails.
 """
 
 from __future__ import annotations

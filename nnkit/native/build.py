@@ -97,7 +97,7 @@ def build(
 def _units(machine: str) -> list[tuple[str, str, tuple[str, ...]]]:
     """What is compiled: source, name of the result, and flags."""
     digest = f"-DSOURCES_DIGEST={sources_digest():#x}u"
-    units = [(source, source, (digest,)) for source in COMMON]
+    units: list[tuple[str, str, tuple[str, ...]]] = [(name, name, (digest,)) for name in COMMON]
     for name, (vector, flags) in instruction_sets(machine).items():
         for bits in PRECISIONS:
             variant = f"{name}_f{bits}"
@@ -132,7 +132,7 @@ def _run(command: Sequence[str]) -> None:
 def main() -> None:
     """Compiles the library into the folder named on the command line, or into the package."""
     try:
-        print(build(*map(Path, sys.argv[1:2])))
+        print(build(Path(sys.argv[1]) if sys.argv[1:] else FOLDER))
     except BuildError as error:
         sys.exit(f"error: {error}")
 

@@ -108,10 +108,9 @@ def notices() -> list[str]:
         instruction_sets()
     except BuildError as error:
         return [f"computing with NumPy, which is slower: {error}"]
-    return [
-        "computing with NumPy, which is slower: nnkit was installed without a C compiler; "
-        f"install one, then compile the kernels: {COMPILE}"
-    ]
+    cause = "nnkit was installed without a C compiler"
+    remedy = f"install one, then compile the kernels: {COMPILE}"
+    return [f"computing with NumPy, which is slower: {cause}; {remedy}"]
 
 
 def is_truncated(path: Path) -> bool:

@@ -78,7 +78,7 @@ def cut(size: float) -> Callable[[bytes], bytes]:
 
 
 # What happens to a library, and what is then said on Linux.
-DAMAGES = {
+DAMAGES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "empty": (lambda content: b"", "incomplete"),
     "cut at the start": (lambda content: content[:50], "incomplete"),
     "cut in the middle": (cut(0.5), "incomplete"),
