@@ -22,6 +22,7 @@ from nnkit.native.library import SETTING, library, usable_kernels
 
 ROOT = Path(__file__).parents[1]
 COMPILER = "gcc"
+FLAGS = ("-g", "-O1")  # with more optimization, compilation takes minutes
 
 
 class Check(NamedTuple):
@@ -85,7 +86,7 @@ def _prepare(place: Path, check: Check) -> None:
         shutil.copytree(ROOT / name, place / name, ignore=ignored)
     for name in ("data", "configs", "docs", "pyproject.toml"):
         (place / name).symlink_to(ROOT / name)
-    build(place / "nnkit" / "native", [COMPILER], ["-g", *check.flags])
+    build(place / "nnkit" / "native", [COMPILER], [*FLAGS, *check.flags])
 
 
 def _run(place: Path, check: Check, kernels: str) -> int:

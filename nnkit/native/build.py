@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from nnkit.native.platforms import (
+    FLAGS,
     FOLDER,
     SOURCE,
     BuildError,
@@ -28,19 +29,6 @@ from nnkit.native.platforms import (
 COMMON = ("processor.c", "team.c", "pace.c")  # compiled once, for any instruction set
 PRECISIONS = (32, 64)  # bits of a number
 COMPILERS = ("cc", "gcc", "clang")
-# Sums and products are not fused unless a kernel asks for it, so that results do not depend on the
-# compiler.
-FLAGS = (
-    "-std=c99",
-    "-O3",
-    "-g0",
-    "-Wall",
-    "-Wextra",
-    "-fvisibility=hidden",
-    "-ffp-contract=off",
-    "-fno-math-errno",
-    "-fno-trapping-math",
-)
 
 
 def build(

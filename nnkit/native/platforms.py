@@ -1,4 +1,4 @@
-"""The platforms that the kernels are compiled for, and the sources that they are compiled from."""
+"""The platforms that the kernels are compiled for, and what they are compiled from."""
 
 from __future__ import annotations
 
@@ -12,6 +12,21 @@ from nnkit.errors import NnkitError
 
 FOLDER = Path(__file__).parent
 SOURCE = FOLDER / "source"
+
+
+# Sums and products are not fused unless a kernel asks for it, so that results do not depend on the
+# compiler.
+FLAGS = (
+    "-std=c99",
+    "-O3",
+    "-g0",
+    "-Wall",
+    "-Wextra",
+    "-fvisibility=hidden",
+    "-ffp-contract=off",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+)
 
 
 class InstructionSet(NamedTuple):
@@ -69,12 +84,12 @@ def library_path(folder: Path = FOLDER, system: str = sys.platform) -> Path:
 
 
 def sources_digest() -> int:
-    """A number of 64 bits that changes with the sources and the way they are compiled.
+    """A number of 64 bits that changes with the sources and with the compiler's flags.
 
     The library holds that of the sources it was compiled from.
     """
-    digest = blake2b(digest_size=8)
-    for path in (*sorted(SOURCE.iterdir()), Path(__file__), FOLDER / "build.py"):
+    digest = blake2b(repr((FLAGS, INSTRUCTION_SETS)).encode(), digest_size=8)
+    for path in sorted(SOURCE.iterdir()):
         content = path.read_bytes()
         digest.update(f"{path.name} {len(content)} ".encode() + content)
     return int.from_bytes(digest.digest(), "big")
