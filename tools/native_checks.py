@@ -101,7 +101,17 @@ def _run(place: Path, check: Check, kernels: str) -> int:
         "PYTHONPATH": str(place),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    pytest = [sys.executable, "-m", "pytest", "-n", "0", "-m", "not slow", "tests/native"]
+    pytest = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-n",
+        "0",
+        "--capture=sys",
+        "-m",
+        "not slow",
+        "tests/native",
+    ]
     return subprocess.run(
         [*check.command, *pytest], cwd=place, env=os.environ | variables, check=False
     ).returncode

@@ -161,8 +161,8 @@ def versions(model: Model) -> dict[str, str]:
 
 
 def _kernels(model: Model) -> str:
-    """What computes a model's layers: compiled kernels, by instruction set, or NumPy."""
-    if model.program is not None:
+    """The kernels that compute a model's layers, by instruction set, or NumPy."""
+    if model.execution.program and model.program is not None:
         return kernels()
     if model.execution.compiled and any(stage.spec.rounds_differently for stage in model.stages):
         return compiled.kernels()

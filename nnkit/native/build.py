@@ -83,7 +83,7 @@ def build(
 
 
 def _units(machine: str) -> list[tuple[str, str, tuple[str, ...]]]:
-    """What is compiled: source, name of the result, and flags."""
+    """The compiler's calls: source, name of the result, and flags of each."""
     digest = f"-DSOURCES_DIGEST={sources_digest():#x}u"
     units: list[tuple[str, str, tuple[str, ...]]] = [(name, name, (digest,)) for name in COMMON]
     for name, (vector, flags) in instruction_sets(machine).items():

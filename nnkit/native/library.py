@@ -101,7 +101,7 @@ def kernels() -> str:
 
 
 def notices() -> list[str]:
-    """What to tell a user who trains without compiled kernels and has not asked for it."""
+    """Messages to a user who trains without compiled kernels and has not asked for it."""
     if os.environ.get(SETTING) or library_path().exists():
         return []
     try:
