@@ -109,7 +109,7 @@ def _run(place: Path, check: Check, kernels: str) -> int:
         "0",
         "--capture=sys",
         "-m",
-        "not slow",
+        "native and not slow",
         "tests/native",
     ]
     return subprocess.run(

@@ -31,6 +31,13 @@ typedef real unaligned_vec __attribute__((vector_size(VECTOR_BYTES), aligned(REA
 
 INLINE vec load(const real *from) { return *(const unaligned_vec *)from; }
 
+/* The first `count` numbers, followed by 0; nothing behind them is read. */
+INLINE vec load_part(const real *from, int64_t count) {
+    vec x = {0};
+    memcpy(&x, from, count * sizeof *from);
+    return x;
+}
+
 INLINE void store(real *to, vec x) { *(unaligned_vec *)to = x; }
 
 INLINE vec all(real x) { return x - (vec){0}; }
