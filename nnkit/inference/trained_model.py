@@ -338,8 +338,8 @@ class TrainedModel:
     def _execution(self, samples: int) -> Execution:
         """The threads, and compiled kernels if there are enough samples.
 
-        NumPy takes the threads of training, because it rounds differently with another number. For a
-        single picture, loading numba would take longer than the prediction.
+        NumPy takes the threads of training, because it rounds differently with another number. For
+        a single picture, loading numba would take longer than the prediction.
         """
         if self.model.program is not None:
             threads = self.config.training.threads or program_threads(self.model, samples)

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from struct import unpack_from
 from typing import Any, NamedTuple
 
 from nnkit.errors import UsageError
@@ -120,11 +121,10 @@ def is_truncated(path: Path) -> bool:
     """
     with path.open("rb") as file:
         header = file.read(64)
-    if header[:5] != b"\x7fELF\x02":
-        return len(header) < 64
-    order = "little" if header[5] == 1 else "big"
-    place, size, count = (
-        int.from_bytes(header[first:end], order)
-        for first, end in ((0x28, 0x30), (0x3A, 0x3C), (0x3C, 0x3E))
-    )
-    return path.stat().st_size < place + size * count
+    if len(header) < 64:
+        return True
+    if header[:6] != b"\x7fELF\x02\x01":  # of 64 bits, least significant byte first
+        return False
+    (start,) = unpack_from("<Q", header, 0x28)
+    size, count = unpack_from("<HH", header, 0x3A)
+    return bool(path.stat().st_size < start + size * count)

@@ -25,8 +25,8 @@ MIN_SPLIT_WORK = 4_000_000
 # The threshold for threads that share the rows of compiled convolutions, handed over three times a
 # step.
 MIN_SHARED_WORK = 40_000_000
-# The threshold for programs: a training step of about 20 µs. Their threads meet within a microsecond,
-# and while one alone is faster, only that one computes.
+# The threshold for programs: a training step of about 20 µs. Their threads meet within a
+# microsecond, and while one alone is faster, only that one computes.
 MIN_PROGRAM_WORK = 500_000
 
 
