@@ -61,7 +61,7 @@ def build(
         *([] if windows else ["-lm", "-pthread"]),
         *([] if "-g" in extra else ["-Wl,-S"]),  # some compilers link debug symbols of their own
     ]
-    command = [*(compiler or _compiler())]
+    command = [*(compiler or find_compiler())]
     with tempfile.TemporaryDirectory() as place:
         objects = Path(place)
         jobs = [
@@ -94,7 +94,7 @@ def _units(machine: str) -> list[tuple[str, str, tuple[str, ...]]]:
     return units
 
 
-def _compiler() -> list[str]:
+def find_compiler() -> list[str]:
     """The compiler's command.
 
     Raises:
