@@ -1,6 +1,6 @@
 # Targets make their own virtual environment, and again only when pyproject.toml changed.
 .DEFAULT_GOAL := help
-.PHONY: help train pretrained verifier test test-all test-variants check format docs package bench clean
+.PHONY: help train pretrained verifier test test-all test-variants native native-checks check format docs package bench clean
 SHELL := /bin/sh
 # The tests start some hundred processes, each of which would compile nnkit anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -25,14 +25,17 @@ endef
 help:  ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# pip installs quietly; the version says whether the kernels were compiled.
 $(CORE): pyproject.toml
 	$(call make_venv,$(VENV))
 	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/nnkit --version
 	@touch $@
 
 $(DEV): pyproject.toml
 	$(call make_venv,$(VENV))
 	$(BIN)/python -m pip install --quiet --editable '.[dev,speed]'
+	$(BIN)/nnkit --version
 	@touch $@ $(CORE)
 
 $(BENCH): pyproject.toml
@@ -60,6 +63,12 @@ test-all: test  ## Run the slow tests too, and properties on more examples
 
 test-variants: $(DEV)  ## Run the tests as other machines would: kernels, cores, versions (VARIANTS='oldest …')
 	$(BIN)/python -m tools.test_variants $(VARIANTS)
+
+native: $(DEV)  ## Compile the kernels again, after a change of their C code
+	$(BIN)/python -m nnkit.native.build
+
+native-checks: $(DEV)  ## Run the tests of the kernels under sanitizers (NAMES='address thread')
+	$(BIN)/python -m tools.native_checks $(NAMES)
 
 check: $(DEV)  ## Check format, lint and types
 	$(BIN)/ruff format --check .

@@ -16,11 +16,15 @@ import pytest
 from hypothesis import settings
 
 from nnkit.compiled import available, own_process
+from nnkit.native.library import SETTING, library
 
 # The processes of pytest-xdist share the cores; if each used several threads for matrix products,
 # they would slow each other down. Must be set before NumPy is imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 own_process()  # as on the command line, so that all processes share compiled kernels
+
+if library() is None:  # else each run would say so, where tests compare its output
+    os.environ.setdefault(SETTING, "0")
 
 settings.register_profile("quick", deadline=None, derandomize=True, database=None, max_examples=25)
 settings.register_profile("thorough", settings.get_profile("quick"), max_examples=100)
@@ -33,12 +37,15 @@ collect_ignore = [] if available() else ["nn/conv/test_convolution.py"]
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "numba: compares compiled kernels with NumPy")
+    config.addinivalue_line("markers", "native: tests the compiled kernels")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if available():
-        return
-    needed = [item for item in items if item.get_closest_marker("numba")]
+    absent = [
+        *([] if available() else ["numba"]),
+        *([] if library() is not None else ["native"]),
+    ]
+    needed = [item for item in items if any(map(item.get_closest_marker, absent))]
     config.hook.pytest_deselected(items=needed)
     items[:] = [item for item in items if item not in set(needed)]
 

@@ -68,6 +68,7 @@ MAY_IMPORT = {
         "config",
         "native",
         "metrics",
+        "native",
         "nn",
         "data",
         "runs",

@@ -67,7 +67,9 @@ app.command("init")(init.init)
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"nnkit {__version__}")
+        from nnkit.native.library import kernels
+
+        typer.echo(f"nnkit {__version__} (kernels: {kernels()})")
         raise typer.Exit
 
 

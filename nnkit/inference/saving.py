@@ -15,6 +15,7 @@ from nnkit.data.preprocess import Preprocessor
 from nnkit.data.target_scaling import TargetScaler
 from nnkit.errors import CheckpointError, NnkitError
 from nnkit.inference.trained_model import TrainedModel
+from nnkit.native.library import NUMPY, kernels
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array
 from nnkit.runs.checkpoint import Checkpoint, encode_checkpoint, read_checkpoint, write_checkpoint
@@ -171,15 +172,21 @@ class Snapshot:
 
 
 def versions(model: Model) -> dict[str, str]:
-    """The versions and the processor that affect the exact bits of a model's training."""
-    inexact = {}
-    if any(stage.spec.rounds_differently for stage in model.stages):  # others match NumPy bitwise
-        inexact["kernels"] = compiled.kernels() if model.execution.compiled else "NumPy"
+    """The versions, kernels and processor that affect the exact bits of a model's training."""
     return {
         "nnkit": __version__,
         "numpy": np.__version__,
         "python": platform.python_version(),
         "machine": platform.machine(),
         "blas": blas.kernels(),
-        **inexact,
+        "kernels": _kernels(model),
     }
+
+
+def _kernels(model: Model) -> str:
+    """The kernels that compute a model's layers, by instruction set, or NumPy."""
+    if model.execution.program and model.program is not None:
+        return kernels()
+    if model.execution.compiled and any(stage.spec.rounds_differently for stage in model.stages):
+        return compiled.kernels()
+    return NUMPY  # other kernels of numba compute the same bits

@@ -25,7 +25,7 @@ from nnkit.inference.verdict import useless
 from nnkit.metrics import chosen
 from nnkit.nn.activations import Function
 from nnkit.nn.model import Model
-from nnkit.nn.numerics import numerics
+from nnkit.nn.numerics import numerics, program_threads
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array, Shape
 from nnkit.task.answers import confidence, decide, decide_labels
@@ -336,16 +336,16 @@ class TrainedModel:
         return report if warning is None else replace(report, warnings=(warning,))
 
     def _execution(self, samples: int) -> Execution:
-        """The threads of training, and compiled kernels if there are enough samples.
+        """The threads, and compiled kernels if there are enough samples.
 
-        For a single picture, loading numba would take longer than the prediction.
+        NumPy takes the threads of training, because it rounds differently with another number. For
+        a single picture, loading numba would take longer than the prediction.
         """
+        if self.model.program is not None:
+            threads = self.config.training.threads or program_threads(self.model, samples)
+            return Execution(threads, program=True)
         worthwhile = self.model.multiplications * samples >= WORTH_COMPILING
-        return Execution(
-            self.info["threads"],
-            compiled=worthwhile and compiled.available(),
-            program=self.model.program is not None,
-        )
+        return Execution(self.info["threads"], compiled=worthwhile and compiled.available())
 
     def _data(self, split: str | None, data: EvaluationData) -> tuple[Task, Samples, str | None]:
         """A set of the model's data, and its name; or all of other data, without a name."""

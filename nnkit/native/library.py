@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import ctypes
 import os
-import platform
 import warnings
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from struct import unpack_from
 from typing import Any, NamedTuple
 
-from nnkit.native.build import BuildError, library_name, variants_of
+from nnkit.errors import UsageError
+from nnkit.native.platforms import BuildError, instruction_sets, library_path, sources_digest
 
 SETTING = "NNKIT_NATIVE"  # 0 for NumPy alone, or the name of an instruction set
+NUMPY = "NumPy"  # instead of an instruction set
+COMPILE = "python -m nnkit.native.build"
 
 
 class Library(NamedTuple):
@@ -37,34 +40,91 @@ class Library(NamedTuple):
         return called
 
 
+class LibraryError(Exception):
+    """The library cannot be used; the message says why, and what to do."""
+
+
 @cache
 def library() -> Library | None:
     """The library, or None where there is none or `NNKIT_NATIVE=0` disables it.
 
-    A library that does not load is reported once by a warning; NumPy then does the work. So is a
-    value of `NNKIT_NATIVE` that names no instruction set of this processor.
+    A library that cannot be used is reported once by a warning; NumPy then does the work.
+
+    Raises:
+        UsageError: `NNKIT_NATIVE` asks for kernels that there are not.
     """
-    wanted = os.environ.get(SETTING, "")
-    path = Path(__file__).parent / library_name()
-    if wanted == "0" or not path.exists():
+    wanted, path = os.environ.get(SETTING, ""), library_path()
+    if wanted == "0":
         return None
-    try:
-        functions = ctypes.CDLL(str(path))
-        usable = list(variants_of(platform.machine()))[: functions.nnkit_variants()]
-    except (OSError, AttributeError, BuildError) as error:
-        _warn(f"the compiled kernels cannot be loaded, continuing with NumPy: {error}")
-        return None
+    usable: list[str] = []
+    functions = None
+    if path.exists():
+        try:
+            functions = load(path)
+            usable = usable_kernels(functions)
+        except (LibraryError, BuildError) as error:
+            message = f"the compiled kernels cannot be used, continuing with NumPy: {error}"
+            warnings.warn(message, RuntimeWarning, stacklevel=2)
     if wanted and wanted not in usable:
-        _warn(f"{SETTING}={wanted} is not one of {', '.join(['0', *usable])}; it is ignored")
-        wanted = ""
-    return Library(functions, wanted or usable[-1])
+        raise UsageError(f"{SETTING}={wanted}: use one of {', '.join(['0', *usable])}")
+    return None if functions is None else Library(functions, wanted or usable[-1])
+
+
+def load(path: Path) -> ctypes.CDLL:
+    """Loads a library and checks that it belongs to the sources beside it.
+
+    Raises:
+        LibraryError: it is damaged, for another system, or was compiled from other sources.
+    """
+    try:
+        if is_truncated(path):
+            raise LibraryError(f"{path} is incomplete; compile it again: {COMPILE}")
+        functions = ctypes.CDLL(str(path))
+        functions.nnkit_sources_digest.restype = ctypes.c_uint64
+        compiled_from = functions.nnkit_sources_digest()
+        functions.nnkit_instruction_sets.restype = ctypes.c_int64
+    except (OSError, AttributeError) as error:
+        raise LibraryError(f"{error}; compile them again: {COMPILE}") from None
+    if compiled_from != sources_digest():
+        raise LibraryError(f"{path} was compiled from other sources; compile it again: {COMPILE}")
+    return functions
+
+
+def usable_kernels(functions: ctypes.CDLL) -> list[str]:
+    """The instruction sets in a library that this processor has, from the most basic."""
+    return list(instruction_sets())[: functions.nnkit_instruction_sets()]
 
 
 def kernels() -> str:
     """The kernels in use, such as `avx2`, on which the bits of results depend; or `NumPy`."""
     loaded = library()
-    return loaded.variant if loaded is not None else "NumPy"
+    return NUMPY if loaded is None else loaded.variant
 
 
-def _warn(message: str) -> None:
-    warnings.warn(message, RuntimeWarning, stacklevel=4)
+def notices() -> list[str]:
+    """Messages to a user who trains without compiled kernels and has not asked for it."""
+    if os.environ.get(SETTING) or library_path().exists():
+        return []
+    try:
+        instruction_sets()
+    except BuildError as error:
+        return [f"computing with NumPy, which is slower: {error}"]
+    cause = "nnkit was installed without a C compiler"
+    remedy = f"install one, then compile the kernels: {COMPILE}"
+    return [f"computing with NumPy, which is slower: {cause}; {remedy}"]
+
+
+def is_truncated(path: Path) -> bool:
+    """Whether an ELF file of 64 bits ends before its last table, the section headers.
+
+    Loading such a file would end the process, because the system reads beyond its end.
+    """
+    with path.open("rb") as file:
+        header = file.read(64)
+    if len(header) < 64:
+        return True
+    if header[:6] != b"\x7fELF\x02\x01":  # of 64 bits, least significant byte first
+        return False
+    (start,) = unpack_from("<Q", header, 0x28)
+    size, count = unpack_from("<HH", header, 0x3A)
+    return bool(path.stat().st_size < start + size * count)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from ctypes import addressof, c_double, c_int64, c_void_p
+from ctypes import addressof, c_double, c_int64, c_void_p, pointer
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -144,11 +144,13 @@ class Program:
             )
         )
         trained = [i for i, layer in enumerate(layers) if layer.lr_factor]
+        self._pace = PaceStructure()
         self.structure = ProgramStructure(
             layers=self._layers,
             layer_count=len(layers),
             first_trained=trained[0] if trained else len(layers),
             threads=threads,
+            pace=pointer(self._pace),
             loss=loss.kind,
             loss_a=loss.a,
             loss_b=loss.b,

@@ -97,8 +97,7 @@ class PaceStructure(Structure):
     _fields_ = (
         ("alone", c_double),
         ("together", c_double),
-        ("spells", c_int64),
-        ("steps", c_int64),
+        ("until_trial", c_double),
     )
 
 
@@ -110,6 +109,7 @@ class ProgramStructure(Structure):
         ("layer_count", c_int64),
         ("first_trained", c_int64),
         ("threads", c_int64),
+        ("pace", POINTER(PaceStructure)),
         ("loss", c_int64),
         ("loss_a", c_double),
         ("loss_b", c_double),

@@ -25,6 +25,9 @@ MIN_SPLIT_WORK = 4_000_000
 # The threshold for threads that share the rows of compiled convolutions, handed over three times a
 # step.
 MIN_SHARED_WORK = 40_000_000
+# The threshold for programs: a training step of about 20 µs. Their threads meet within a
+# microsecond, and while one alone is faster, only that one computes.
+MIN_PROGRAM_WORK = 500_000
 
 
 def execution_for(
@@ -54,6 +57,8 @@ def execution_for(
 def _worthwhile_threads(model: Model, batch_size: int, compiled: bool, most: int) -> int:
     """One thread, or `most` if a batch is large enough."""
     whole = model.multiplications * batch_size
+    if model.program is not None:
+        return most if whole >= MIN_PROGRAM_WORK else 1
     if model.splits_batches:
         return most if whole >= MIN_SPLIT_WORK else 1
     if compiled and any(stage.spec.is_row_parallel for stage in model.stages):
@@ -61,6 +66,15 @@ def _worthwhile_threads(model: Model, batch_size: int, compiled: bool, most: int
     weights = (p for stage in model.stages for p in stage.parameters)
     largest = max((prod(p.shape) * batch_size for p in weights), default=0)
     return most if largest >= WORTHWHILE else 1
+
+
+def program_threads(model: Model, samples: int) -> int:
+    """The number of threads for a forward pass by the compiled kernels.
+
+    It changes no bits of the outputs, so it need not be that of training.
+    """
+    enough = 3 * MIN_PROGRAM_WORK  # training makes three products of what is one here
+    return processors() if model.multiplications * samples >= enough else 1
 
 
 def processors() -> int:

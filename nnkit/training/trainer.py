@@ -14,6 +14,8 @@ from nnkit.errors import CheckpointError, DivergedError
 from nnkit.inference.evaluation import evaluate
 from nnkit.inference.saving import Snapshot, copy_params, versions
 from nnkit.metrics import higher_is_better
+from nnkit.native.library import NUMPY
+from nnkit.native.library import notices as native_notices
 from nnkit.nn.model import Model
 from nnkit.optim.averaging import Average
 from nnkit.optim.early_stopping import Best
@@ -73,7 +75,7 @@ class Trainer:
         """
         self.task = task
         self.ranks = ranks
-        self.notices = list(task.notices)
+        self.notices = [*task.notices, *native_notices()]
         self.has_nothing_to_resume = False
         self.model = self.initial_model()
         self.model.ranks = ranks
@@ -270,7 +272,8 @@ class Trainer:
                 f"resumed with another number of processes ({ranks} → {self.ranks.size}), so "
                 "results may differ in the last digits"
             )
-        before, now = header.get("versions", {}), versions(self.model)
+        before = {"kernels": NUMPY, **header.get("versions", {})}  # absent in early checkpoints
+        now = versions(self.model)
         if changed := [
             f"{name} {before.get(name)} → {now[name]}"
             for name in now

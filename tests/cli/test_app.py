@@ -14,6 +14,7 @@ import pytest
 import typer
 
 from nnkit.cli.app import app
+from nnkit.native.library import kernels
 from nnkit.version import __version__
 from tests.cli.program import IRIS, ROOT, SHORT, TABLES, Program, plain_environment, process
 
@@ -125,7 +126,7 @@ def test_a_command_does_not_wait_for_what_it_does_not_need(
 
 
 def test_version(program: Program) -> None:
-    assert program("--version").out == f"nnkit {__version__}\n"
+    assert program("--version").out == f"nnkit {__version__} (kernels: {kernels()})\n"
 
 
 @pytest.mark.parametrize(

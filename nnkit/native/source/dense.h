@@ -118,7 +118,11 @@ static __attribute__((noinline)) void product_end(
     int64_t count, const real *a, int64_t step, const real *B, int64_t row,
     const struct rule *rule, real *params, real *grads, int64_t at, int64_t lanes) {
     vec sum = {0};
-    for (int64_t s = 0; s < count; s++) sum = multiply_add(all(a[s * step]), load(B + s * row), sum);
+    for (int64_t s = 0; s < count - 1; s++)
+        sum = multiply_add(all(a[s * step]), load(B + s * row), sum);
+    /* Behind the last row of weights, other threads may be updating the next parameters. */
+    const real *last = B + (count - 1) * row;
+    sum = multiply_add(all(a[(count - 1) * step]), load_part(last, lanes), sum);
     update_part(rule, params, grads, at, sum, lanes);
 }
 

@@ -1,10 +1,14 @@
 #define _POSIX_C_SOURCE 200112L
 #include "pace.h"
 
+#include <math.h>
 #include <time.h>
 
-#define SPELL 0.001 /* seconds that a spell should take */
-enum { SPELLS_BETWEEN_TRIALS = 50 };
+static const double SPELL = 1e-3;        /* seconds that a spell should take */
+static const double LONGEST_SPELL = 3;   /* as a multiple of the time of one thread alone */
+static const double TRIALS = 0.02;       /* the share of time that trials of the slower may cost */
+static const double BETWEEN_TRIALS = 10; /* spells, at least */
+static const double NEWEST = 0.25;       /* the weight of the newest spell in the mean */
 
 double seconds(void) {
     struct timespec now;
@@ -12,26 +16,41 @@ double seconds(void) {
     return now.tv_sec + 1e-9 * now.tv_nsec;
 }
 
-int64_t threads_for_spell(struct pace *pace, int64_t threads, int64_t *steps) {
-    *steps = pace->steps > 0 ? pace->steps : 1;
+static int together_is_faster(const struct pace *pace) { return pace->together < pace->alone; }
+
+int64_t threads_for_spell(const struct pace *pace, int64_t threads) {
     if (threads == 1 || pace->alone == 0) return 1;
     if (pace->together == 0) return threads;
-    int together_is_faster = pace->together < pace->alone;
-    if (++pace->spells >= SPELLS_BETWEEN_TRIALS) {
-        pace->spells = 0;
-        together_is_faster = !together_is_faster;
-    }
-    return together_is_faster ? threads : 1;
+    int is_trial = pace->until_trial <= 0;
+    return together_is_faster(pace) != is_trial ? threads : 1;
 }
 
-void note_spell(struct pace *pace, int64_t threads, int64_t steps, double seconds) {
-    double each = seconds / steps;
-    if (threads > 1) {
-        pace->together = each;
+int64_t units_of_spell(const struct pace *pace) {
+    double each = pace->together > 0 ? fmin(pace->alone, pace->together) : pace->alone;
+    double units = each > 0 ? SPELL / each : 1;
+    return units < 1 ? 1 : units > 1e6 ? 1000000 : (int64_t)units;
+}
+
+double patience(const struct pace *pace, int64_t units) {
+    return LONGEST_SPELL * pace->alone * units;
+}
+
+void note_spell(struct pace *pace, int64_t threads, int64_t units, double seconds) {
+    double each = seconds / units;
+    double *known = threads > 1 ? &pace->together : &pace->alone;
+    double other = threads > 1 ? pace->alone : pace->together;
+    if (*known == 0 || other == 0) {
+        *known = each;
+        pace->until_trial = BETWEEN_TRIALS * SPELL;
         return;
     }
-    pace->alone = each;
-    /* The slower of the two may be slower by far, so its trials are short. */
-    int64_t wanted = each > 0 ? (int64_t)(SPELL / each) : 1;
-    pace->steps = wanted < 1 ? 1 : wanted > 2 * pace->steps + 1 ? 2 * pace->steps + 1 : wanted;
+    int is_trial = together_is_faster(pace) != (threads > 1);
+    if (!is_trial) {
+        *known += NEWEST * (each - *known);
+        pace->until_trial -= seconds;
+    } else {
+        *known = each;
+        double lost = (each - other) * units;
+        pace->until_trial = fmax(lost / TRIALS, BETWEEN_TRIALS * SPELL);
+    }
 }

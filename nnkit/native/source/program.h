@@ -76,6 +76,7 @@ struct program {
     int64_t layer_count;
     int64_t first_trained;   /* the first layer whose parameters are trained */
     int64_t threads;
+    struct pace *pace;       /* of single passes, in seconds a sample */
     int64_t loss;
     double loss_a, loss_b;   /* settings of the loss */
     int64_t head;            /* the output activation that follows the loss, or identity */

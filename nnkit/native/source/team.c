@@ -7,12 +7,13 @@
 #define _GNU_SOURCE
 #include "team.h"
 
-#if defined(_WIN32)
+#if defined(_WIN32) /* one thread: nobody has written and measured the others yet */
 
-void run_together(void (*work)(void *, struct member *), void *argument, int64_t threads) {
+int64_t run_together(void (*work)(void *, struct member *), void *argument, int64_t threads) {
     (void)threads;
     struct member me = {0, 1, 0, 0};
     work(argument, &me);
+    return 1;
 }
 
 void wait_for_all(struct member *me) { (void)me; }
@@ -21,11 +22,10 @@ void wait_for_all(struct member *me) { (void)me; }
 
 #include <pthread.h>
 #include <signal.h>
-#include <unistd.h>
 
 enum {
     MOST_THREADS = 64,
-    SPINS = 4000, /* about 20 to 100 µs */
+    SPINS = 4000, /* about 20 to 200 µs */
 };
 
 static void relax(void) {
@@ -59,6 +59,8 @@ static void set_arithmetic(uint64_t settings) {
 #endif
 }
 
+/* --- counters ------------------------------------------------------------------------------- */
+
 /* A counter that threads can wait for. */
 struct counter {
     int64_t value, sleepers;
@@ -68,6 +70,7 @@ struct counter {
 
 #define NEW_COUNTER {0, 0, PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER}
 
+/* In one order for all threads, either this sees the sleeper or the sleeper sees the value. */
 static void advance(struct counter *c) {
     __atomic_add_fetch(&c->value, 1, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&c->sleepers, __ATOMIC_SEQ_CST) == 0) return;
@@ -90,35 +93,14 @@ static void wait_until(struct counter *c, int64_t value) {
     pthread_mutex_unlock(&c->lock);
 }
 
+/* Only while no thread waits for the counter. */
+static void restart(struct counter *c) { __atomic_store_n(&c->value, 0, __ATOMIC_SEQ_CST); }
+
+/* --- meetings ------------------------------------------------------------------------------- */
+
 struct meeting {
     int64_t arrived;       /* threads that are at the current meeting */
     struct counter passed; /* meetings that all have reached */
-};
-
-struct team {
-    pthread_mutex_t in_use;
-    int64_t started;       /* threads besides the calling one */
-    struct counter calls;  /* pieces of work handed out */
-    struct counter ended;  /* threads that have finished the current piece */
-    void (*work)(void *, struct member *);
-    void *argument;
-    int64_t count;         /* threads that share the current piece */
-    uint64_t arithmetic;   /* the calling thread's settings */
-    struct meeting meeting;
-};
-
-static const struct team NEW_TEAM = {
-    .in_use = PTHREAD_MUTEX_INITIALIZER,
-    .calls = NEW_COUNTER,
-    .ended = NEW_COUNTER,
-    .meeting = {.passed = NEW_COUNTER},
-};
-
-static struct team team = {
-    .in_use = PTHREAD_MUTEX_INITIALIZER,
-    .calls = NEW_COUNTER,
-    .ended = NEW_COUNTER,
-    .meeting = {.passed = NEW_COUNTER},
 };
 
 void wait_for_all(struct member *me) {
@@ -133,69 +115,100 @@ void wait_for_all(struct member *me) {
     }
 }
 
-/* A started thread: its number, and the last call before its first. */
+/* --- the team ------------------------------------------------------------------------------- */
+
+/* A thread that waits for work. */
 struct server {
-    int64_t index, calls;
+    int64_t index;
+    struct counter calls; /* pieces of work handed to it */
 };
 
+struct team {
+    pthread_mutex_t in_use;
+    int64_t started;      /* threads besides the calling one */
+    int64_t most;         /* that can be started */
+    struct counter ended; /* threads that have finished the current piece of work */
+    struct meeting meeting;
+    /* The current piece of work. */
+    void (*work)(void *, struct member *);
+    void *argument;
+    int64_t count;        /* threads that share it */
+    uint64_t arithmetic;  /* the calling thread's settings */
+};
+
+#define NEW_TEAM                                                                           \
+    {                                                                                      \
+        .in_use = PTHREAD_MUTEX_INITIALIZER, .most = MOST_THREADS - 1, .ended = NEW_COUNTER, \
+        .meeting = {.passed = NEW_COUNTER}                                                 \
+    }
+
+static struct team team = NEW_TEAM;
+static struct server servers[MOST_THREADS - 1];
+
 static void *serve(void *argument) {
-    struct server self = *(struct server *)argument;
-    for (;;) {
-        wait_until(&team.calls, ++self.calls);
-        if (self.index < team.count) {
-            struct member me = {self.index, team.count, &team.meeting, 0};
-            set_arithmetic(team.arithmetic);
-            team.work(team.argument, &me);
-        }
+    struct server *self = argument;
+    for (int64_t call = 1;; call++) {
+        wait_until(&self->calls, call);
+        struct member me = {self->index, team.count, &team.meeting, 0};
+        set_arithmetic(team.arithmetic);
+        team.work(team.argument, &me);
         advance(&team.ended);
     }
     return 0;
 }
 
-/* A child process has none of its parent's threads. */
-static void forget_threads(void) { team = NEW_TEAM; }
+/* A child process has none of its parent's threads, but maybe their locks. */
+static void forget_threads(void) { team = (struct team)NEW_TEAM; }
+
+__attribute__((constructor)) static void prepare_for_fork(void) {
+    if (pthread_atfork(0, 0, forget_threads) != 0) team.most = 0;
+}
 
 /* Starts threads until there are `wanted` besides the calling one, or as many as can be had. */
 static void start_threads(int64_t wanted) {
-    static struct server servers[MOST_THREADS];
-    static int registered;
-    if (wanted > MOST_THREADS - 1) wanted = MOST_THREADS - 1;
+    if (wanted > team.most) wanted = team.most;
     if (team.started >= wanted) return;
-    if (!registered && pthread_atfork(0, 0, forget_threads) != 0) return;
-    registered = 1;
-    sigset_t every, before; /* signals are for the threads of the program */
-    sigfillset(&every);
-    pthread_sigmask(SIG_SETMASK, &every, &before);
+    sigset_t blocked, before; /* signals are for the threads of the program, except for faults */
+    sigfillset(&blocked);
+    sigdelset(&blocked, SIGSEGV);
+    sigdelset(&blocked, SIGBUS);
+    sigdelset(&blocked, SIGFPE);
+    sigdelset(&blocked, SIGILL);
+    pthread_sigmask(SIG_SETMASK, &blocked, &before);
     while (team.started < wanted) {
-        pthread_t thread;
         struct server *next = servers + team.started;
-        *next = (struct server){team.started + 1, team.calls.value};
-        if (pthread_create(&thread, 0, serve, next) != 0) break;
+        *next = (struct server){team.started + 1, NEW_COUNTER};
+        pthread_t thread;
+        if (pthread_create(&thread, 0, serve, next) != 0) {
+            team.most = team.started; /* trying at each call would take time */
+            break;
+        }
         pthread_detach(thread);
         team.started++;
     }
     pthread_sigmask(SIG_SETMASK, &before, 0);
 }
 
-void run_together(void (*work)(void *, struct member *), void *argument, int64_t threads) {
+int64_t run_together(void (*work)(void *, struct member *), void *argument, int64_t threads) {
     struct member me = {0, 1, &team.meeting, 0};
     if (threads <= 1 || pthread_mutex_trylock(&team.in_use) != 0) {
         work(argument, &me);
-        return;
+        return 1;
     }
     start_threads(threads - 1);
-    me.count = threads - 1 < team.started ? threads : team.started + 1;
-    if (me.count > 1) {
-        team.work = work;
-        team.argument = argument;
-        team.count = me.count;
-        team.arithmetic = arithmetic();
-        team.meeting.arrived = team.meeting.passed.value = team.ended.value = 0;
-        advance(&team.calls);
-    }
+    int64_t others = threads - 1 < team.started ? threads - 1 : team.started;
+    me.count = others + 1;
+    team.work = work;
+    team.argument = argument;
+    team.count = me.count;
+    team.arithmetic = arithmetic();
+    restart(&team.ended);
+    restart(&team.meeting.passed);
+    for (int64_t i = 0; i < others; i++) advance(&servers[i].calls);
     work(argument, &me);
-    if (me.count > 1) wait_until(&team.ended, team.started);
+    wait_until(&team.ended, others);
     pthread_mutex_unlock(&team.in_use);
+    return me.count;
 }
 
 #endif

@@ -13,10 +13,10 @@ struct member {
 
 /* Runs `work` on as many threads as wanted, the calling thread among them, and waits for all.
  *
- * If another thread of the process is using the team, or threads cannot be started, the calling
- * thread works alone.
+ * Returns the number of threads. The calling thread works alone if another thread of the process is
+ * using the team, or if no threads can be started.
  */
-void run_together(void (*work)(void *, struct member *), void *argument, int64_t threads);
+int64_t run_together(void (*work)(void *, struct member *), void *argument, int64_t threads);
 
 /* Returns once all threads of the team are here; what they wrote before is then visible. */
 void wait_for_all(struct member *me);

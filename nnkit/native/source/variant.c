@@ -1,16 +1,24 @@
 /* One variant of the kernels: for an instruction set and a precision. */
+#include "export.h"
 #include "pace.h"
 #include "walk.h"
 
 #define JOINED(name, variant) name##_##variant
 #define NAMED(name, variant) JOINED(name, variant)
-#define EXPORTED(name) __attribute__((visibility("default"))) NAMED(name, VARIANT)
 
 struct pass {
     const struct program *program;
     int64_t samples, wants_loss;
     double loss;
 };
+
+/* Runs a pass by one thread or all, whichever has been faster for this program. */
+static void run_pass(void (*work)(void *, struct member *), struct pass *pass) {
+    const struct program *p = pass->program;
+    double began = seconds();
+    int64_t threads = run_together(work, pass, threads_for_spell(p->pace, p->threads));
+    note_spell(p->pace, threads, pass->samples, seconds() - began);
+}
 
 static void pass_forward(void *argument, struct member *me) {
     struct pass *pass = argument;
@@ -22,15 +30,15 @@ static void pass_forward(void *argument, struct member *me) {
 }
 
 /* The outputs for the batch in `input`. */
-void EXPORTED(nnkit_forward)(const struct program *p, int64_t samples) {
+EXPORT void NAMED(nnkit_forward, VARIANT)(const struct program *p, int64_t samples) {
     struct pass pass = {p, samples, 0, 0};
-    run_together(pass_forward, &pass, p->threads);
+    run_pass(pass_forward, &pass);
 }
 
 /* The same, and the mean loss for the batch in `target`. */
-double EXPORTED(nnkit_evaluate)(const struct program *p, int64_t samples) {
+EXPORT double NAMED(nnkit_evaluate, VARIANT)(const struct program *p, int64_t samples) {
     struct pass pass = {p, samples, 1, 0};
-    run_together(pass_forward, &pass, p->threads);
+    run_pass(pass_forward, &pass);
     return pass.loss;
 }
 
@@ -43,9 +51,9 @@ static void pass_gradient(void *argument, struct member *me) {
 }
 
 /* The mean loss of the batch in `input` and `target`; writes the gradients of the parameters. */
-double EXPORTED(nnkit_gradient)(const struct program *p, int64_t samples) {
+EXPORT double NAMED(nnkit_gradient, VARIANT)(const struct program *p, int64_t samples) {
     struct pass pass = {p, samples, 1, 0};
-    run_together(pass_gradient, &pass, p->threads);
+    run_pass(pass_gradient, &pass);
     return pass.loss;
 }
 
@@ -55,6 +63,7 @@ struct training {
     int64_t count, batch, first, end;
     const struct rates *rates;
     double *losses;
+    double deadline; /* for several threads */
     int64_t taken;
 };
 
@@ -72,6 +81,7 @@ static void train(void *argument, struct member *me) {
             t->losses[step] = loss_of(p, samples);
             int stopped = p->stop && __atomic_load_n(p->stop, __ATOMIC_RELAXED);
             t->taken = stopped || !isfinite(t->losses[step]) ? step : step + 1;
+            if (me->count > 1 && seconds() > t->deadline) t->end = step + 1;
         }
         wait_for_all(me);
         if (t->taken == step) return;
@@ -85,18 +95,22 @@ static void train(void *argument, struct member *me) {
  * Writes the loss of each step before its update, and returns the number of steps taken. A step
  * whose loss is not finite is not taken.
  */
-int64_t EXPORTED(nnkit_train)(
+EXPORT int64_t NAMED(nnkit_train, VARIANT)(
     const struct program *p, const int64_t *order, int64_t count, int64_t batch,
     const struct rates *rates, int64_t steps, double *losses, struct pace *pace) {
-    struct training t = {p, order, count, batch, 0, 0, rates, losses, 0};
+    struct training t = {
+        .program = p, .order = order, .count = count, .batch = batch, .rates = rates,
+        .losses = losses,
+    };
     while (t.end < steps) {
-        int64_t spell, threads = threads_for_spell(pace, p->threads, &spell);
+        int64_t threads = threads_for_spell(pace, p->threads);
         t.first = t.end;
-        t.end = smaller_of(t.first + spell, steps);
+        t.end = p->threads == 1 ? steps : smaller_of(t.first + units_of_spell(pace), steps);
         double began = seconds();
-        run_together(train, &t, threads);
-        note_spell(pace, threads, t.end - t.first, seconds() - began);
+        t.deadline = began + patience(pace, t.end - t.first);
+        threads = run_together(train, &t, threads);
         if (t.taken < t.end) break;
+        note_spell(pace, threads, t.end - t.first, seconds() - began);
     }
     return t.taken;
 }

@@ -27,9 +27,16 @@ enum { LANES = LANE_COUNT };
 
 typedef real vec __attribute__((vector_size(VECTOR_BYTES)));
 typedef whole mask __attribute__((vector_size(VECTOR_BYTES))); /* in each lane 0 or -1 */
-typedef real unaligned_vec __attribute__((vector_size(VECTOR_BYTES), aligned(8), may_alias));
+typedef real unaligned_vec __attribute__((vector_size(VECTOR_BYTES), aligned(REAL_BITS / 8), may_alias));
 
 INLINE vec load(const real *from) { return *(const unaligned_vec *)from; }
+
+/* The first `count` numbers, followed by 0; nothing behind them is read. */
+INLINE vec load_part(const real *from, int64_t count) {
+    vec x = {0};
+    memcpy(&x, from, count * sizeof *from);
+    return x;
+}
 
 INLINE void store(real *to, vec x) { *(unaligned_vec *)to = x; }
 
@@ -78,12 +85,29 @@ INLINE vec first_lanes(vec x, whole count) {
 
 /* Lane i of the result is lane i ^ distance of x; the distance is a constant. */
 #ifdef __clang__
-INLINE vec exchange(vec x, int distance) {
-    vec y;
-    for (int i = 0; i < LANES; i++) y[i] = x[i ^ distance];
-    return y;
-}
+#define LANE(i, distance) (((i) ^ (distance)) % LANES)
+#define LANES_2(i, distance) LANE(i, distance), LANE(i + 1, distance)
+#define LANES_4(i, distance) LANES_2(i, distance), LANES_2(i + 2, distance)
+#define LANES_8(i, distance) LANES_4(i, distance), LANES_4(i + 4, distance)
+#define LANES_16(i, distance) LANES_8(i, distance), LANES_8(i + 8, distance)
+#if LANE_COUNT == 2
+#define EXCHANGED(x, distance) __builtin_shufflevector(x, x, LANES_2(0, distance))
+#elif LANE_COUNT == 4
+#define EXCHANGED(x, distance) __builtin_shufflevector(x, x, LANES_4(0, distance))
+#elif LANE_COUNT == 8
+#define EXCHANGED(x, distance) __builtin_shufflevector(x, x, LANES_8(0, distance))
 #else
+#define EXCHANGED(x, distance) __builtin_shufflevector(x, x, LANES_16(0, distance))
+#endif
+INLINE vec exchange(vec x, whole distance) {
+    switch (distance) {
+        case 1: return EXCHANGED(x, 1);
+        case 2: return EXCHANGED(x, 2);
+        case 4: return EXCHANGED(x, 4);
+        default: return EXCHANGED(x, 8);
+    }
+}
+#else /* GCC before 12 has no __builtin_shufflevector */
 INLINE vec exchange(vec x, whole distance) {
     return __builtin_shuffle(x, (mask)LANE_NUMBERS ^ distance);
 }

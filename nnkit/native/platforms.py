@@ -1,0 +1,95 @@
+"""The platforms that the kernels are compiled for, and what they are compiled from."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from hashlib import blake2b
+from pathlib import Path
+from typing import NamedTuple
+
+from nnkit.errors import NnkitError
+
+FOLDER = Path(__file__).parent
+SOURCE = FOLDER / "source"
+
+
+# Sums and products are not fused unless a kernel asks for it, so that results do not depend on the
+# compiler.
+FLAGS = (
+    "-std=c99",
+    "-O3",
+    "-g0",
+    "-Wall",
+    "-Wextra",
+    "-fvisibility=hidden",
+    "-ffp-contract=off",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+)
+
+
+class InstructionSet(NamedTuple):
+    """An instruction set, for which all kernels are compiled.
+
+    Attributes:
+        vector: the size of a vector in bytes.
+        flags: the compiler's flags.
+    """
+
+    vector: int
+    flags: tuple[str, ...]
+
+
+# By processor, in the order in which `source/processor.c` counts them.
+INSTRUCTION_SETS = {
+    "x86_64": {
+        "base": InstructionSet(16, ()),
+        "avx2": InstructionSet(32, ("-mavx2", "-mfma", "-mtune=haswell")),
+        "avx512": InstructionSet(
+            64,
+            (
+                *("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx2", "-mfma"),
+                "-mprefer-vector-width=512",
+            ),
+        ),
+    },
+    "aarch64": {"base": InstructionSet(16, ())},
+}
+
+
+class BuildError(NnkitError):
+    """The library cannot be compiled here."""
+
+
+def instruction_sets(machine: str = "") -> dict[str, InstructionSet]:
+    """The instruction sets of a kind of processor, by name.
+
+    Args:
+        machine: the processor, as `platform.machine` names it; by default that of this machine.
+
+    Raises:
+        BuildError: there are no kernels for it.
+    """
+    machine = machine or platform.machine()
+    usual = {"AMD64": "x86_64", "arm64": "aarch64", "ARM64": "aarch64"}.get(machine, machine)
+    if usual not in INSTRUCTION_SETS:
+        raise BuildError(f"there are no compiled kernels for {machine}")
+    return INSTRUCTION_SETS[usual]
+
+
+def library_path(folder: Path = FOLDER, system: str = sys.platform) -> Path:
+    """The library in a folder; `system` is the operating system, as `sys.platform` names it."""
+    return folder / ("nnkit.dll" if system == "win32" else "libnnkit.so")
+
+
+def sources_digest() -> int:
+    """A number of 64 bits that changes with the sources and with the compiler's flags.
+
+    The library holds that of the sources it was compiled from.
+    """
+    digest = blake2b(repr((FLAGS, INSTRUCTION_SETS)).encode(), digest_size=8)
+    for path in sorted(SOURCE.iterdir()):
+        content = path.read_bytes()
+        digest.update(f"{path.name} {len(content)} ".encode() + content)
+    return int.from_bytes(digest.digest(), "big")

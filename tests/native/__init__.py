@@ -1,0 +1,1 @@
+"""Tests of the compiled kernels: their build, their loader and their threads."""

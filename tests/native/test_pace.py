@@ -1,0 +1,79 @@
+"""Tests of the choice between one thread and all, with times that are simulated."""
+
+from __future__ import annotations
+
+import ctypes
+import subprocess
+from ctypes import byref
+from math import ceil
+from pathlib import Path
+
+import pytest
+
+from nnkit.native.build import find_compiler
+from nnkit.native.platforms import SOURCE
+from nnkit.native.structures import PaceStructure
+
+pytestmark = [pytest.mark.native, pytest.mark.slow]  # starts a compiler
+
+THREADS = 2
+MICROSECOND = 1e-6
+
+
+@pytest.fixture(scope="module")
+def functions(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    """Compiles pace.c alone, with its functions visible."""
+    library = tmp_path_factory.mktemp("pace") / "pace.so"
+    command = [*find_compiler(), "-shared", "-fPIC", str(SOURCE / "pace.c"), "-o", str(library)]
+    subprocess.run([*command, "-lm"], check=True)
+    found = ctypes.CDLL(str(library))
+    found.threads_for_spell.restype = found.units_of_spell.restype = ctypes.c_int64
+    found.patience.restype = ctypes.c_double
+    return found
+
+
+def spent(
+    functions: ctypes.CDLL, pace: PaceStructure, units: int, alone: float, together: float
+) -> float:
+    """The seconds for units of work that take that long by one thread and by all."""
+    total, done = 0.0, 0
+    while done < units:
+        threads = functions.threads_for_spell(byref(pace), ctypes.c_int64(THREADS))
+        spell = functions.units_of_spell(byref(pace))
+        each = alone if threads == 1 else together
+        if threads > 1:  # a spell ends with the unit in which patience does
+            patience = functions.patience(byref(pace), ctypes.c_int64(spell))
+            spell = min(spell, max(1, ceil(patience / each)))
+        seconds = spell * each
+        functions.note_spell(
+            byref(pace), ctypes.c_int64(threads), ctypes.c_int64(spell), ctypes.c_double(seconds)
+        )
+        total, done = total + seconds, done + spell
+    return total * units / done
+
+
+@pytest.mark.parametrize("alone", [1, 30, 1000])
+@pytest.mark.parametrize("slowdown", [0.55, 0.95, 1, 1.1, 2, 30, 1000])
+def test_trials_cost_little(functions: ctypes.CDLL, alone: int, slowdown: float) -> None:
+    """Compares several seconds of work with those by the faster way alone."""
+    one, all_threads = alone * MICROSECOND, alone * slowdown * MICROSECOND
+    units = int(100_000 * max(1, slowdown))
+    pace = PaceStructure()
+    seconds = spent(functions, pace, units, one, all_threads)
+    assert seconds <= 1.03 * units * min(one, all_threads)
+
+
+def test_the_choice_follows_the_load_of_the_machine(functions: ctypes.CDLL) -> None:
+    pace = PaceStructure()
+    one, quiet, busy = 30 * MICROSECOND, 17 * MICROSECOND, 4000 * MICROSECOND
+    spent(functions, pace, 10_000, one, quiet)
+    for _ in range(5):
+        seconds = spent(functions, pace, 50_000, one, busy)
+        assert seconds <= 1.05 * 50_000 * one
+        seconds = spent(functions, pace, 100_000, one, quiet)
+        assert seconds <= 1.15 * 100_000 * quiet
+
+
+def test_one_thread_is_never_more(functions: ctypes.CDLL) -> None:
+    pace = PaceStructure(alone=1.0, together=1e-9)
+    assert functions.threads_for_spell(byref(pace), ctypes.c_int64(1)) == 1
