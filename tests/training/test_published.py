@@ -140,7 +140,7 @@ def test_from_equal_draws_it_takes_the_steps_of_scikit_learn(
     for name, values in zip(names, params, strict=True):
         views[name][...] = values
     given = {field.name: getattr(loop.batches, field.name) for field in fields(Batches)}
-    loop.batches = TheirOrder(**given, orders=orders)
+    loop = replace(loop, batches=TheirOrder(**given, orders=orders))
     settings = {"solver": "sgd", "learning_rate_init": 0.2, **theirs}
     reference = MLPClassifier(max_iter=15, random_state=0, **settings)
     with numerics(), warnings.catch_warnings():

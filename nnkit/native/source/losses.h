@@ -149,7 +149,8 @@ static double mean_loss(
     for (int64_t n = 0; n < samples; n++) {
         real *d = dY + n * row;
         double counts = weights ? (total == 0 ? 0 : weights[n] / total) : 1 / total;
-        double own = loss_of_sample(p, outputs, Y + n * row, T + n * outputs, d);
+        /* Rounded, so that a loss beyond the range of numbers is infinite, as on NumPy. */
+        double own = (real)loss_of_sample(p, outputs, Y + n * row, T + n * outputs, d);
         real share = (real)(counts * p->share);
         loss += counts == 0 ? 0 : own * (counts * p->share);
         for (int64_t k = 0; k < outputs; k++) d[k] *= share;
