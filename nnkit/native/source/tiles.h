@@ -16,6 +16,8 @@ enum { TILE_COLUMNS = 6 };
 enum { TILE_COLUMNS = 3 };
 #endif
 
+INLINE int64_t padded(int64_t count) { return (count + BLOCK - 1) / BLOCK * BLOCK; }
+
 /* The size of the next of the parts that `count` is divided into, as even as possible. */
 INLINE int64_t next_part(int64_t count, int64_t largest) {
     int64_t parts = (count + largest - 1) / largest;
