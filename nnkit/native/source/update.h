@@ -62,7 +62,7 @@ INLINE void update(const struct rule *rule, real *params, real *grads, int64_t i
 }
 
 /* The same for the first `count` lanes; the lanes behind them belong to other parameters. */
-INLINE void update_part(
+static __attribute__((noinline)) void update_part(
     const struct rule *rule, real *params, real *grads, int64_t i, vec g, int64_t count) {
     if (rule->kind == UPDATE_NONE) {
         for (int64_t k = 0; k < count; k++) grads[i + k] = g[k];
