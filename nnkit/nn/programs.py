@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import prod
 from typing import NamedTuple
 
+import numpy as np
+
 from nnkit.native.library import Library
 from nnkit.native.program import Program, ProgramLoss
-from nnkit.native.program_layer import IDENTITY, ProgramFunction, ProgramLayer, Window
+from nnkit.native.program_layer import BLOCK, IDENTITY, ProgramFunction, ProgramLayer, Window
 from nnkit.native.structures import ActivationKind, LayerKind
 from nnkit.nn.arena import Buffers
 from nnkit.nn.layer import Stage
@@ -20,6 +23,7 @@ from nnkit.nn.params import Array, Layout, Shape
 from nnkit.nn.passes import INFERENCE, Pass
 from nnkit.random import philox_key
 
+CACHE = 1 << 20  # bytes, of a processor's core
 # Activations after which the largest of several numbers, where it gets a gradient, is the same.
 KEEPS_ORDER = (ActivationKind.IDENTITY, ActivationKind.RELU)
 
@@ -226,6 +230,7 @@ class ProgramNetwork:
             buffers: allocates the buffers.
             numpy_network: binds the same network on NumPy, with its own memory.
         """
+        part = samples if training else min(samples, _samples_in_cache(layers, params.itemsize))
         self.program = Program(
             library,
             layers,
@@ -233,18 +238,26 @@ class ProgramNetwork:
             params,
             grads,
             state,
-            samples,
+            part,
             buffers,
             threads,
             training,
         )
+        # Outside training a batch of images is processed in parts that stay in the cache.
+        self._parts = [slice(at, at + part) for at in range(0, samples, part)]
+        self._outputs = buffers.empty((samples, layers[-1].outputs), params.dtype)
         self._numpy_network = numpy_network
 
     def forward(self, X: Array, now: Pass = INFERENCE) -> Array:
         """The output Y (outputs, N) for X (*input shape, N)."""
         if now.observer is not None:
             return self._numpy_network().forward(X, now)
-        return self.program.forward(_rows(X)).T
+        rows = _rows(X)
+        if len(self._parts) == 1:
+            return self.program.forward(rows).T
+        for part in self._parts:
+            self._outputs[part] = self.program.forward(rows[part])
+        return self._outputs.T
 
     def evaluate(
         self, X: Array, T: Array, weights: Array | None = None, now: Pass = INFERENCE
@@ -252,8 +265,15 @@ class ProgramNetwork:
         """The mean loss against targets T, and the output Y, outside training."""
         if now.observer is not None:
             return self._numpy_network().evaluate(X, T, weights, now)
-        loss, Y = self.program.evaluate(_rows(X), T.T, weights)
-        return loss, Y.T
+        rows, loss = _rows(X), 0.0
+        total = len(rows) if weights is None else max(float(np.add.reduce(weights)), 1e-30)
+        for part in self._parts:
+            own = None if weights is None else weights[part]
+            count = len(rows[part]) if own is None else float(np.add.reduce(own))
+            of_part, Y = self.program.evaluate(rows[part], T.T[part], own)
+            self._outputs[part] = Y
+            loss += of_part * (count / total)
+        return loss, self._outputs.T
 
     def loss_and_gradient(
         self, X: Array, T: Array, now: Pass, weights: Array | None = None, share: float = 1.0
@@ -274,6 +294,14 @@ class ProgramNetwork:
     def first_nonfinite(self, X: Array, now: Pass) -> str | None:
         """The name of the first layer whose output holds a NaN or infinity, or None."""
         return self._numpy_network().first_nonfinite(X, now)
+
+
+def _samples_in_cache(layers: Sequence[ProgramLayer], itemsize: int) -> int:
+    """The number of samples whose images between two layers fit into the cache, a multiple of 16."""
+    if not any(len(layer.output_shape) > 1 for layer in layers):
+        return sys.maxsize  # vectors are small
+    of_one = max(layer.inputs + layer.outputs for layer in layers) * itemsize
+    return max(CACHE // of_one // BLOCK, 1) * BLOCK
 
 
 def _rows(X: Array) -> Array:

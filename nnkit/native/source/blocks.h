@@ -35,6 +35,11 @@ INLINE struct image lines_of(const struct image *image) {
     return lines;
 }
 
+/* The first position of the next tile; the last tile of a line repeats some of the one before. */
+INLINE int64_t tile_at(int64_t start, int64_t width) {
+    return start > 0 && start + LANES > width ? width - LANES : start;
+}
+
 /* The first `count` numbers at `from`, then zeros; reads no others. */
 INLINE vec load_part(const real *from, int64_t count) {
     real x[LANES] = {0};
@@ -51,8 +56,9 @@ static void images_from_rows(
     int64_t width = lines.width, count = lines.channels * lines.height;
     for (int64_t line = 0; line < count; line++) {
         real *at = row_of(&lines, block, line / lines.height, line % lines.height);
-        for (int64_t x = 0; x < width; x += LANES) {
-            int64_t columns = width - x < LANES ? width - x : LANES, from = line * width + x;
+        for (int64_t start = 0; start < width; start += LANES) {
+            int64_t x = tile_at(start, width), from = line * width + x;
+            int64_t columns = width < LANES ? width : LANES;
             for (int64_t first = 0; first < BLOCK; first += LANES) {
                 vec tile[LANES];
                 for (int i = 0; i < LANES; i++) {
@@ -74,15 +80,19 @@ static void rows_from_images(
     int64_t width = lines.width, count = lines.channels * lines.height;
     for (int64_t line = 0; line < count; line++) {
         const real *at = row_of(&lines, block, line / lines.height, line % lines.height);
-        for (int64_t x = 0; x < width; x += LANES) {
-            int64_t columns = width - x < LANES ? width - x : LANES, to = line * width + x;
+        for (int64_t start = 0; start < width; start += LANES) {
+            int64_t x = tile_at(start, width), to = line * width + x;
+            int64_t columns = width < LANES ? width : LANES;
             for (int64_t first = 0; first < samples; first += LANES) {
                 vec tile[LANES];
                 for (int i = 0; i < LANES; i++)
                     tile[i] = i < columns ? load(at + (x + i) * BLOCK + first) : all(0);
                 transpose(tile);
-                for (int64_t i = 0; i < LANES && first + i < samples; i++)
-                    store_part(rows + (first + i) * step + to, tile[i], columns);
+                for (int64_t i = 0; i < LANES && first + i < samples; i++) {
+                    real *row = rows + (first + i) * step + to;
+                    if (columns == LANES) store(row, tile[i]);
+                    else store_part(row, tile[i], columns);
+                }
             }
         }
     }

@@ -64,11 +64,12 @@ INLINE struct window window_at(
 enum { MOST_FILTERS = 6 };
 struct affine {
     real scale[MOST_FILTERS], shift[MOST_FILTERS], least;
+    int is_scaled;
 };
 
 INLINE struct affine affine_of(const struct epilogue *e, int64_t first, int64_t count) {
     const struct normalized *n = &e->normalized;
-    struct affine a = {.least = e->least};
+    struct affine a = {.least = e->least, .is_scaled = n->mean != 0};
     for (int64_t i = 0, f = first; i < count; i++, f++) {
         a.scale[i] = 1;
         a.shift[i] = e->bias ? e->bias[f] : 0;
@@ -79,8 +80,12 @@ INLINE struct affine affine_of(const struct epilogue *e, int64_t first, int64_t 
     return a;
 }
 
-INLINE vec finished(const struct affine *a, int f, vec sum) {
-    vec y = multiply_add(all(a->scale[f]), sum, all(a->shift[f]));
+INLINE vec scaled(const struct affine *a, int f, vec sum) {
+    return a->is_scaled ? sum * a->scale[f] : sum;
+}
+
+INLINE vec shifted(const struct affine *a, int f, vec x) {
+    vec y = x + a->shift[f];
     return choose(y < a->least, all(a->least), y); /* NaN stays NaN */
 }
 
@@ -107,7 +112,8 @@ INLINE vec finished(const struct affine *a, int f, vec sum) {
 /* --- positions of a row ---------------------------------------------------------------------- */
 
 #define READ(x, _) vec x_##x = load(in + (x)*BLOCK);
-#define WRITE(f, x) store(to + f * out_channel + (x)*BLOCK, finished(after, f, sum_##f##_##x));
+#define WRITE(f, x) \
+    store(to + f * out_channel + (x)*BLOCK, shifted(after, f, scaled(after, f, sum_##f##_##x)));
 #define WRITES(x, F) REPEAT_##F(WRITE, x)
 
 #define ROW_TILE(F, X)                                                                         \
@@ -167,9 +173,9 @@ static void conv_row(
 #define POOL(f, _)                                                                             \
     {                                                                                          \
         struct largest found = largest_of_four(                                                \
-            finished(after, f, sum_##f##_0), finished(after, f, sum_##f##_1),                  \
-            finished(after, f, sum_##f##_2), finished(after, f, sum_##f##_3));                 \
-        store(to + f * out_channel, found.value);                                              \
+            scaled(after, f, sum_##f##_0), scaled(after, f, sum_##f##_1),                      \
+            scaled(after, f, sum_##f##_2), scaled(after, f, sum_##f##_3));                     \
+        store(to + f * out_channel, shifted(after, f, found.value));                           \
         if (chosen) store_bytes(chosen + f * chosen_channel, found.entry);                     \
     }
 

@@ -90,7 +90,8 @@ static void conv_layer_weights(
     const struct program *p = pass->program;
     const struct image *x = &l[-1].images, *d = &l->unpooled;
     int64_t blocks = blocks_of(pass->samples), taps = l->height * l->width, first, end;
-    int64_t channels = x->channels, filters = d->channels, groups = (filters + 3) / 4;
+    int64_t channels = x->channels, filters = d->channels;
+    int64_t most = filters_of_tile(l->height, l->width), groups = (filters + most - 1) / most;
     real *grads = p->grads;
     own_part(me, groups * channels, 1, &first, &end);
     for (int64_t i = first; i < end; i++) {

@@ -21,7 +21,7 @@
         vec value = load(in + (t) / COLUMNS * row + (t) % COLUMNS * BLOCK); \
         REPEAT_##F(ADD, t)                                               \
     }
-#define WRITE(f, t) sums[(f)*TAPS + t] = sum_of_lanes(sum_##f##_##t);
+#define WRITE(f, t) store(sums + ((f)*TAPS + t) * LANES, sum_##f##_##t);
 #define WRITES(t, F) REPEAT_##F(WRITE, t)
 
 /* Sums for F filters and T taps, J of them in a row, over all positions of all blocks. */
@@ -80,7 +80,7 @@ static const struct {
     {1, 2, 4, FUNCTIONS(2, 2)},
     {1, 1, 4, FUNCTIONS(1, 1)},
 };
-enum { MOST_TAPS = 9 };
+enum { MOST_SUMS = 28 }; /* of a tile, a multiple of 4 */
 
 #undef SUM
 #undef SUMS
@@ -91,6 +91,23 @@ enum { MOST_TAPS = 9 };
 #undef WRITES
 #undef FUNCTIONS
 
+/* The largest tile for a number of columns that has no more rows. */
+static int tile_for(int64_t rows, int64_t columns) {
+    int tile = 0;
+    while (WEIGHTS_FUNCTION[tile].columns != columns || WEIGHTS_FUNCTION[tile].rows > rows) tile++;
+    return tile;
+}
+
+INLINE void add_lanes_of_four(const real *sums, real *totals) {
+    store_sums_of_four(
+        totals, load(sums), load(sums + LANES), load(sums + 2 * LANES), load(sums + 3 * LANES));
+}
+
+/* The filters of the largest tile for a kernel. */
+static int64_t filters_of_tile(int64_t height, int64_t width) {
+    return WEIGHTS_FUNCTION[tile_for(height, next_part(width, TILE_COLUMNS))].filters;
+}
+
 /* The gradient of the weights of filters `first` to `end` for one input channel.
  *
  * X is the input at the kernel's first tap and the first output, `row` the step between rows of the
@@ -100,24 +117,23 @@ enum { MOST_TAPS = 9 };
 static void conv_weights(
     int64_t blocks, const struct image *d, int64_t first, int64_t end, const struct image *x,
     const real *X, int64_t row, int64_t height, int64_t width, real *grads, int64_t filter) {
-    real sums[TILE_ROWS * MOST_TAPS];
+    real sums[MOST_SUMS * LANES], totals[MOST_SUMS];
     for (int64_t i = 0, rows; i < height; i += rows)
         for (int64_t j = 0, columns; j < width; j += columns) {
-            int tile = 0;
             columns = next_part(width - j, TILE_COLUMNS);
-            while (WEIGHTS_FUNCTION[tile].columns != columns ||
-                   WEIGHTS_FUNCTION[tile].rows > height - i)
-                tile++;
+            int tile = tile_for(height - i, columns);
             rows = WEIGHTS_FUNCTION[tile].rows;
             for (int64_t f = first, filters; f < end; f += filters) {
                 filters = next_part(end - f, WEIGHTS_FUNCTION[tile].filters);
                 WEIGHTS_FUNCTION[tile].function[filters - 1](
                     blocks, d, row_of(d, 0, f, 0), x, X + i * row + j * BLOCK, row, sums);
+                for (int64_t i = 0; i < filters * rows * columns; i += 4)
+                    add_lanes_of_four(sums + i * LANES, totals + i);
                 for (int64_t a = 0; a < filters; a++)
                     for (int64_t r = 0; r < rows; r++)
                         memcpy(
                             grads + (f + a) * filter + (i + r) * width + j,
-                            sums + (a * rows + r) * columns, columns * sizeof *sums);
+                            totals + (a * rows + r) * columns, columns * sizeof *totals);
             }
         }
 }

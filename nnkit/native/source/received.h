@@ -17,15 +17,15 @@ static void vectors_received(const struct layer *l, int64_t first, int64_t end) 
 /* Gives dE/dY of a row of windows to the largest entry of each. */
 static void give_to_largest(
     const real *dY, const uint8_t *chosen, int64_t width, real *upper, int64_t row) {
-    for (int64_t x = 0; x < width; x++, upper += 2 * BLOCK)
-        for (int64_t lane = 0; lane < BLOCK; lane += LANES) {
-            vec d = load(dY + x * BLOCK + lane);
-            mask entry = load_bytes(chosen + x * BLOCK + lane);
-            store(upper + lane, choose(entry == 0, d, all(0)));
-            store(upper + BLOCK + lane, choose(entry == 1, d, all(0)));
-            store(upper + row + lane, choose(entry == 2, d, all(0)));
-            store(upper + row + BLOCK + lane, choose(entry == 3, d, all(0)));
-        }
+    for (int64_t i = 0; i < width * BLOCK; i += LANES) {
+        real *first = upper + i / BLOCK * 2 * BLOCK + i % BLOCK;
+        vec d = load(dY + i);
+        mask entry = load_bytes(chosen + i);
+        store(first, choose(entry == 0, d, all(0)));
+        store(first + BLOCK, choose(entry == 1, d, all(0)));
+        store(first + row, choose(entry == 2, d, all(0)));
+        store(first + row + BLOCK, choose(entry == 3, d, all(0)));
+    }
 }
 
 /* f(Z) for a row of channels `first` to `end` of a block, in place. */
