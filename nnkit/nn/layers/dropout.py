@@ -69,7 +69,7 @@ class SpatialDropout(LayerSpec):
 
 
 def _dropped(rate: float) -> int:
-    """How many of LEVELS draws drop a unit."""
+    """The number of draws, of LEVELS, that drop a unit."""
     return min(max(round(rate * LEVELS), 1), LEVELS - 1)
 
 
