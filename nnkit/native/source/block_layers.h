@@ -4,7 +4,7 @@
 
 #include "blocks.h"
 #include "pass.h"
-#include "received.h"
+#include "layer_end.h"
 
 /* Writes the images of a thread's blocks of samples from the samples' rows. */
 static void read_rows(

@@ -10,12 +10,13 @@
  * The second has the form of the first, with filters and channels exchanged and the kernel turned.
  * Padding is a frame of zeros around the image in memory (`struct image`).
  *
- * A tile is 4 filters × 6 positions of a row (3 where there are 16 registers). Before max-pooling
+ * A tile is 6 filters × 4 positions of a row (4 × 3 where there are 16 registers). Before max-pooling
  * it is 6 (3) filters × the 2 × 2 positions of a window, of which only the largest is stored.
  */
 #ifndef NNKIT_CONV_H
 #define NNKIT_CONV_H
 
+#include "activations.h"
 #include "pooling.h"
 #include "repeat.h"
 
@@ -85,15 +86,17 @@ INLINE vec scaled(const struct affine *a, int f, vec sum) {
 }
 
 INLINE vec shifted(const struct affine *a, int f, vec x) {
-    vec y = x + a->shift[f];
-    return choose(y < a->least, all(a->least), y); /* NaN stays NaN */
+    return at_least(x + a->shift[f], a->least);
 }
 
-#define SUM(f, x) vec sum_##f##_##x = {0};
-#define SUMS(x, F) REPEAT_##F(SUM, x)
-#define WEIGHT(f, _) vec w_##f = all(w[f * kernel->output]);
-#define ADD(f, x) sum_##f##_##x = multiply_add(w_##f, x_##x, sum_##f##_##x);
-#define ADDS(x, F) REPEAT_##F(ADD, x)
+#define SUM(x, f) vec sum_##f##_##x = {0};
+#define SUMS(f, X) REPEAT_##X(SUM, f)
+#define ADD(x, f) sum_##f##_##x = multiply_add(weight, x_##x, sum_##f##_##x);
+#define ADDS(f, X)                                \
+    {                                             \
+        vec weight = all(w[f * kernel->output]);  \
+        REPEAT_##X(ADD, f)                        \
+    }
 
 /* Runs `body` for each tap, with its weights at `w` and its input at `in`. */
 #define FOR_EACH_TAP(body)                                                                     \
@@ -111,34 +114,43 @@ INLINE vec shifted(const struct affine *a, int f, vec x) {
 
 /* --- positions of a row ---------------------------------------------------------------------- */
 
-#define READ(x, _) vec x_##x = load(in + (x)*BLOCK);
-#define WRITE(f, x) \
+#define READ(x, _)                       \
+    vec x_##x = load(in + (x)*BLOCK);    \
+    IN_REGISTER(x_##x);
+#define WRITE(x, f) \
     store(to + f * out_channel + (x)*BLOCK, shifted(after, f, scaled(after, f, sum_##f##_##x)));
-#define WRITES(x, F) REPEAT_##F(WRITE, x)
+#define WRITES(f, X) REPEAT_##X(WRITE, f)
 
 #define ROW_TILE(F, X)                                                                         \
     static void conv_##F##_##X(                                                                \
         const struct kernel *kernel, const real *weights, int64_t inputs,                      \
         struct window window, const struct image *image, const real *from,                     \
         const struct affine *after, real *to, int64_t out_channel) {                           \
-        ROWS_##X(SUMS, F)                                                                      \
-        FOR_EACH_TAP(REPEAT_##X(READ, ) REPEAT_##F(WEIGHT, ) ROWS_##X(ADDS, F))                \
-        ROWS_##X(WRITES, F)                                                                    \
+        ROWS_##F(SUMS, X)                                                                      \
+        FOR_EACH_TAP(REPEAT_##X(READ, ) ROWS_##F(ADDS, X))                                     \
+        ROWS_##F(WRITES, X)                                                                    \
     }
 
 #define ROW_TILES(X) ROW_TILE(1, X) ROW_TILE(2, X) ROW_TILE(3, X) ROW_TILE(4, X)
 ROW_TILES(1) ROW_TILES(2) ROW_TILES(3)
 #if MANY_REGISTERS
-ROW_TILES(4) ROW_TILES(5) ROW_TILES(6)
+ROW_TILES(4)
+ROW_TILE(5, 1) ROW_TILE(5, 2) ROW_TILE(5, 3) ROW_TILE(5, 4)
+ROW_TILE(6, 1) ROW_TILE(6, 2) ROW_TILE(6, 3) ROW_TILE(6, 4)
+enum { ROW_FILTERS = 6, ROW_COLUMNS = 4 };
+#else
+enum { ROW_FILTERS = 4, ROW_COLUMNS = 3 };
 #endif
 
-#define ROW_FUNCTIONS(X) {conv_1_##X, conv_2_##X, conv_3_##X, conv_4_##X}
-static void (*const ROW_FUNCTION[TILE_COLUMNS][TILE_ROWS])(
+#define ROW_FUNCTIONS(X) conv_1_##X, conv_2_##X, conv_3_##X, conv_4_##X
+static void (*const ROW_FUNCTION[ROW_COLUMNS][ROW_FILTERS])(
     const struct kernel *, const real *, int64_t, struct window, const struct image *,
     const real *, const struct affine *, real *, int64_t) = {
-    ROW_FUNCTIONS(1), ROW_FUNCTIONS(2), ROW_FUNCTIONS(3),
 #if MANY_REGISTERS
-    ROW_FUNCTIONS(4), ROW_FUNCTIONS(5), ROW_FUNCTIONS(6),
+    {ROW_FUNCTIONS(1), conv_5_1, conv_6_1}, {ROW_FUNCTIONS(2), conv_5_2, conv_6_2},
+    {ROW_FUNCTIONS(3), conv_5_3, conv_6_3}, {ROW_FUNCTIONS(4), conv_5_4, conv_6_4},
+#else
+    {ROW_FUNCTIONS(1)}, {ROW_FUNCTIONS(2)}, {ROW_FUNCTIONS(3)},
 #endif
 };
 
@@ -148,11 +160,11 @@ static void conv_row(
     const struct image *out, int64_t block, int64_t y) {
     int64_t inputs = in->channels;
     for (int64_t f = 0, filters; f < out->channels; f += filters) {
-        filters = next_part(out->channels - f, TILE_ROWS);
+        filters = next_part(out->channels - f, ROW_FILTERS);
         const real *weights = kernel->first + f * kernel->output;
         struct affine after = affine_of(epilogue, f, filters);
         for (int64_t x = 0, columns; x < out->width; x += columns) {
-            columns = next_part(out->width - x, TILE_COLUMNS);
+            columns = next_part(out->width - x, ROW_COLUMNS);
             struct window window = window_at(kernel, in, y, x, 1, columns);
             for (int64_t lane = 0; lane < BLOCK; lane += LANES) {
                 const real *from =
@@ -169,7 +181,8 @@ static void conv_row(
 
 #define READ_WINDOW                                                                            \
     vec x_0 = load(in), x_1 = load(in + BLOCK);                                                \
-    vec x_2 = load(in + image->row), x_3 = load(in + image->row + BLOCK);
+    vec x_2 = load(in + image->row), x_3 = load(in + image->row + BLOCK);                      \
+    IN_REGISTER(x_0); IN_REGISTER(x_1); IN_REGISTER(x_2); IN_REGISTER(x_3);
 #define POOL(f, _)                                                                             \
     {                                                                                          \
         struct largest found = largest_of_four(                                                \
@@ -185,25 +198,25 @@ static void conv_row(
         struct window window, const struct image *image, const real *from,                     \
         const struct affine *after, real *to, int64_t out_channel, uint8_t *chosen,            \
         int64_t chosen_channel) {                                                              \
-        ROWS_4(SUMS, F)                                                                        \
-        FOR_EACH_TAP(READ_WINDOW REPEAT_##F(WEIGHT, ) ROWS_4(ADDS, F))                         \
+        ROWS_##F(SUMS, 4)                                                                      \
+        FOR_EACH_TAP(READ_WINDOW ROWS_##F(ADDS, 4))                                            \
         REPEAT_##F(POOL, )                                                                     \
     }
 
-POOL_TILE(1) POOL_TILE(2) POOL_TILE(3)
+POOL_TILE(1) POOL_TILE(2)
 #if MANY_REGISTERS
-POOL_TILE(4) POOL_TILE(5) POOL_TILE(6)
+POOL_TILE(3) POOL_TILE(4) POOL_TILE(5) POOL_TILE(6)
 enum { POOL_FILTERS = 6 };
 #else
-enum { POOL_FILTERS = 3 };
+enum { POOL_FILTERS = 2 };
 #endif
 
 static void (*const POOL_FUNCTION[POOL_FILTERS])(
     const struct kernel *, const real *, int64_t, struct window, const struct image *,
     const real *, const struct affine *, real *, int64_t, uint8_t *, int64_t) = {
-    conv_pool_1, conv_pool_2, conv_pool_3,
+    conv_pool_1, conv_pool_2,
 #if MANY_REGISTERS
-    conv_pool_4, conv_pool_5, conv_pool_6,
+    conv_pool_3, conv_pool_4, conv_pool_5, conv_pool_6,
 #endif
 };
 
@@ -236,7 +249,6 @@ static void conv_pool_row(
 
 #undef SUM
 #undef SUMS
-#undef WEIGHT
 #undef ADD
 #undef ADDS
 #undef READ

@@ -6,10 +6,8 @@
 #include "conv.h"
 #include "conv_weights.h"
 #include "pass.h"
-#include "received.h"
+#include "layer_end.h"
 #include "update.h"
-
-#define INFINITE ((real)INFINITY)
 
 /* The normalization that a layer includes outside training. */
 INLINE struct normalized normalized_by(const struct pass *pass, const struct layer *l) {
@@ -30,7 +28,7 @@ static void conv_layer_forward(const struct pass *pass, const struct layer *l, s
     struct epilogue epilogue = {
         .bias = params_at(pass, l->biases),
         .normalized = normalized_by(pass, l),
-        .least = l->activation == ACTIVATION_RELU ? 0 : -INFINITE};
+        .least = least_of(l)};
     own_part(me, blocks_of(pass->samples) * out->height, 1, &first, &end);
     for (int64_t i = first; i < end; i++) {
         int64_t block = i / out->height, y = i % out->height;
@@ -91,7 +89,7 @@ static void conv_layer_weights(
     const struct image *x = &l[-1].images, *d = &l->unpooled;
     int64_t blocks = blocks_of(pass->samples), taps = l->height * l->width, first, end;
     int64_t channels = x->channels, filters = d->channels;
-    int64_t most = filters_of_tile(l->height, l->width), groups = (filters + most - 1) / most;
+    int64_t most = filters_of_tile(l->height, l->width), groups = parts_of(filters, most);
     real *grads = p->grads;
     own_part(me, groups * channels, 1, &first, &end);
     for (int64_t i = first; i < end; i++) {

@@ -3,7 +3,7 @@
 #define NNKIT_DENSE_LAYER_H
 
 #include "dense.h"
-#include "received.h"
+#include "layer_end.h"
 
 static void dense_layer_forward(
     const struct pass *pass, const struct layer *l, struct member *me) {

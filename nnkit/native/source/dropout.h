@@ -8,7 +8,7 @@
 
 #include "pass.h"
 #include "philox.h"
-#include "received.h"
+#include "layer_end.h"
 
 /* Which of the 16 samples of a block are kept at one position, as bytes 0 or 1. */
 INLINE void draw_block(

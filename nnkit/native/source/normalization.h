@@ -14,7 +14,7 @@
 #include "blocks.h"
 #include "pass.h"
 #include "pooling.h"
-#include "received.h"
+#include "layer_end.h"
 #include "update.h"
 
 /* What is remembered of the last training batch for each channel. */
@@ -62,29 +62,32 @@ static double variance_of_channel(const struct image *x, int64_t samples, int64_
     return (double)sum_of_lanes(sum) / ((double)samples * x->height * x->width);
 }
 
-/* y = factor · (x − mean) + shift. */
+/* y = max(factor · (x − mean) + shift, least). */
 struct rescaling {
-    real mean, factor, shift;
+    real mean, factor, shift, least;
 };
 
-static void normalize_row(const real *X, int64_t numbers, struct rescaling r, real *Y) {
+INLINE vec rescaled(vec x, const struct rescaling *r) {
+    return multiply_add(x - r->mean, all(r->factor), all(r->shift));
+}
+
+static void normalize_row(
+    const real *X, int64_t numbers, const struct rescaling *r, real *Y) {
     for (int64_t i = 0; i < numbers; i += LANES)
-        store(Y + i, multiply_add(load(X + i) - r.mean, all(r.factor), all(r.shift)));
+        store(Y + i, at_least(rescaled(load(X + i), r), r->least));
 }
 
 static void normalize_and_pool_row(
-    const real *X, int64_t row, int64_t width, struct rescaling r, real *Y, uint8_t *chosen) {
-    for (int64_t x = 0; x < width; x++, X += 2 * BLOCK)
-        for (int64_t lane = 0; lane < BLOCK; lane += LANES) {
-            vec z[4];
-            for (int k = 0; k < 4; k++)
-                z[k] = multiply_add(
-                    load(X + k / 2 * row + k % 2 * BLOCK + lane) - r.mean, all(r.factor),
-                    all(r.shift));
-            struct largest found = largest_of_four(z[0], z[1], z[2], z[3]);
-            store(Y + x * BLOCK + lane, found.value);
-            if (chosen) store_bytes(chosen + x * BLOCK + lane, found.entry);
-        }
+    const real *X, int64_t row, int64_t width, const struct rescaling *r, real *Y,
+    uint8_t *chosen) {
+    for (int64_t i = 0; i < width * BLOCK; i += LANES) {
+        const real *window = X + i / BLOCK * 2 * BLOCK + i % BLOCK;
+        struct largest found = largest_of_four(
+            rescaled(load(window), r), rescaled(load(window + BLOCK), r),
+            rescaled(load(window + row), r), rescaled(load(window + row + BLOCK), r));
+        store(Y + i, at_least(found.value, r->least));
+        if (chosen) store_bytes(chosen + i, found.entry);
+    }
 }
 
 static void batch_norm_forward(const struct pass *pass, const struct layer *l, struct member *me) {
@@ -101,16 +104,17 @@ static void batch_norm_forward(const struct pass *pass, const struct layer *l, s
             variance = (real)variance_of_channel(x, samples, c, mean);
         }
         real spread = 1 / SQRT(variance + (real)n->eps);
-        struct rescaling r = {mean, (scale ? scale[c] : 1) * spread, shift ? shift[c] : 0};
+        struct rescaling r = {mean, (scale ? scale[c] : 1) * spread, shift ? shift[c] : 0,
+                              least_of(l)};
         if (pass->training) *numbers_of(l, c) = (struct batch_numbers){mean, variance, spread, 0, 0};
         FOR_EACH_ROW(y, samples, b, i) {
             if (l->pooled)
                 normalize_and_pool_row(
-                    row_of(x, b, c, 2 * i), x->row, y->width, r, row_of(y, b, c, i),
+                    row_of(x, b, c, 2 * i), x->row, y->width, &r, row_of(y, b, c, i),
                     chosen_of(l, b, c, i));
             else
-                normalize_row(row_of(x, b, c, i), y->width * BLOCK, r, row_of(y, b, c, i));
-            activate_row(l, b, c, c + 1, i);
+                normalize_row(row_of(x, b, c, i), y->width * BLOCK, &r, row_of(y, b, c, i));
+            if (l->activation != ACTIVATION_RELU) activate_row(l, b, c, c + 1, i);
         }
     }
 }

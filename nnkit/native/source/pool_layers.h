@@ -4,7 +4,7 @@
 
 #include "pass.h"
 #include "pooling.h"
-#include "received.h"
+#include "layer_end.h"
 
 /* A row of windows of one channel: where they lie, and where their entries do. */
 struct window_row {

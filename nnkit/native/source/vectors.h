@@ -75,6 +75,13 @@ INLINE vec choose(mask where, vec a, vec b) {
 #define ROOT(x) vsqrtq_f64(x)
 #endif
 
+/* Keeps a vector in a register, where the compiler would rather load it again for each product. */
+#if defined(__x86_64__)
+#define IN_REGISTER(x) __asm__("" : "+v"(x))
+#else
+#define IN_REGISTER(x) __asm__("" : "+w"(x))
+#endif
+
 INLINE vec multiply_add(vec a, vec b, vec c) { return (vec)FUSED(a, b, c); }
 
 INLINE vec root(vec x) { return (vec)ROOT(x); }
