@@ -267,4 +267,3 @@ class Program:
     def release(self) -> None:
         """Drops the reference to the last input."""
         self._input = self._batch
-

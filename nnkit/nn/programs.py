@@ -123,9 +123,7 @@ def _add(
         )
     if layers and _pools(layers[-1], layer):
         last = layers[-1]
-        layers[-1] = replace(
-            last, pooled_shape=last.output_shape, output_shape=layer.output_shape
-        )
+        layers[-1] = replace(last, pooled_shape=last.output_shape, output_shape=layer.output_shape)
     else:
         layers.append(layer)
     return True
@@ -297,7 +295,7 @@ class ProgramNetwork:
 
 
 def _samples_in_cache(layers: Sequence[ProgramLayer], itemsize: int) -> int:
-    """The number of samples whose images between two layers fit into the cache, a multiple of 16."""
+    """The number of samples, a multiple of 16, whose images around a layer fit into the cache."""
     if not any(len(layer.output_shape) > 1 for layer in layers):
         return sys.maxsize  # vectors are small
     of_one = max(layer.inputs + layer.outputs for layer in layers) * itemsize

@@ -52,8 +52,12 @@ NETWORKS: dict[str, tuple[list[Any], Shape]] = {
         (2, 5, 8),
     ),
     "points": (
-        [{"conv": {"filters": 9, "kernel": 1}}, {"conv": {"filters": 8, "kernel": 1}}]
-        + ["global_avg_pool", {"dense": 3}],
+        [
+            {"conv": {"filters": 9, "kernel": 1}},
+            {"conv": {"filters": 8, "kernel": 1}},
+            "global_avg_pool",
+            {"dense": 3},
+        ],
         (3, 4, 3),
     ),
     "normalized": (
@@ -89,8 +93,13 @@ NETWORKS: dict[str, tuple[list[Any], Shape]] = {
         (2, 9, 8),
     ),
     "sequences": (
-        [{"conv": {"filters": 5, **SAME}}, {"max_pool": 2}, {"conv": {"filters": 3, "kernel": 2}}]
-        + ["flatten", {"dense": 2}],
+        [
+            {"conv": {"filters": 5, **SAME}},
+            {"max_pool": 2},
+            {"conv": {"filters": 3, "kernel": 2}},
+            "flatten",
+            {"dense": 2},
+        ],
         (4, 9),
     ),
     "reshaped": (
@@ -123,7 +132,7 @@ NETWORKS: dict[str, tuple[list[Any], Shape]] = {
 
 
 class GuardedBuffers:
-    """Buffers that are NaN until something is written, between guards that must stay as they are."""
+    """Buffers that are NaN until they are written, between guards that must stay as they are."""
 
     GUARD = 0xA5
     WIDTH = 128  # bytes

@@ -16,11 +16,6 @@ from nnkit.nn.params import Array, Shape
 from nnkit.nn.passes import Pass
 from nnkit.random import philox
 
-def purpose(name: str) -> str:
-    """The purpose of the random draws of the dropout layer with a name."""
-    return f"dropout/{name}"
-
-
 LEVELS = 1 << 16  # one 16-bit draw for each unit, four for each 64-bit word
 
 
@@ -66,6 +61,11 @@ class SpatialDropout(LayerSpec):
     def bind(self, binding: Binding) -> Layer:
         channels, *positions = binding.input_shape
         return BoundDropout(self.rate, binding, (channels, *[1] * len(positions)))
+
+
+def purpose(name: str) -> str:
+    """The purpose of the random draws of the dropout layer with a name."""
+    return f"dropout/{name}"
 
 
 def _dropped(rate: float) -> int:
