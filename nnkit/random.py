@@ -10,6 +10,7 @@ from __future__ import annotations
 from hashlib import blake2b
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 def philox(seed: int, purpose: str, *counters: int) -> np.random.Philox:
@@ -20,11 +21,16 @@ def philox(seed: int, purpose: str, *counters: int) -> np.random.Philox:
         purpose: the purpose of the draw, such as `shuffle` or `initial/layers.0.W`.
         counters: up to three non-negative integers, such as the epoch, or step and layer.
     """
-    digest = blake2b(f"{seed}/{purpose}".encode(), digest_size=16).digest()
     # The lowest word of Philox's counter advances within the stream; ours are the words above it.
     counter = np.zeros(4, dtype=np.uint64)
     counter[1 : 1 + len(counters)] = counters
-    return np.random.Philox(key=np.frombuffer(digest, dtype=np.uint64), counter=counter)
+    return np.random.Philox(key=philox_key(seed, purpose), counter=counter)
+
+
+def philox_key(seed: int, purpose: str) -> NDArray[np.uint64]:
+    """The key of the draws for one purpose, two words."""
+    digest = blake2b(f"{seed}/{purpose}".encode(), digest_size=16).digest()
+    return np.frombuffer(digest, dtype=np.uint64)
 
 
 def generator(seed: int, purpose: str, *counters: int) -> np.random.Generator:

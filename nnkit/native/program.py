@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from ctypes import addressof, c_double, c_int64, c_void_p, pointer
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
 from nnkit.native.library import Library
+from nnkit.native.program_layer import (
+    LINE,
+    Allocator,
+    ProgramLayer,
+    bound_layers,
+    first_trained,
+)
 from nnkit.native.structures import (
     ActivationKind,
-    LayerKind,
     LayerStructure,
     LossKind,
     PaceStructure,
@@ -22,43 +27,6 @@ from nnkit.native.structures import (
 )
 
 Array = NDArray[Any]
-LINE = 16  # rows of buffers start at multiples of so many numbers, as in `source/walk.h`
-
-
-class ProgramFunction(NamedTuple):
-    """An activation and its settings, as `source/activations.h` names them."""
-
-    kind: ActivationKind = ActivationKind.IDENTITY
-    a: float = 0.0
-    b: float = 0.0
-
-
-IDENTITY = ProgramFunction()
-
-
-@dataclass(frozen=True, slots=True)
-class ProgramLayer:
-    """A layer and the activation that follows it.
-
-    Attributes:
-        kind: what it computes.
-        inputs: the numbers of an input sample.
-        outputs: the numbers of an output sample.
-        weights: the place of its weights in the flat vector of parameters.
-        biases: the place of its biases; None if it has none.
-        lr_factor: the factor on the learning rate of both; 0 if they are frozen.
-        decays: whether weight decay and penalties apply to the weights.
-        activation: the activation.
-    """
-
-    kind: LayerKind
-    inputs: int
-    outputs: int
-    weights: int
-    biases: int | None
-    lr_factor: float
-    decays: bool
-    activation: ProgramFunction = IDENTITY
 
 
 class ProgramLoss(NamedTuple):
@@ -105,8 +73,9 @@ class Program:
         loss: ProgramLoss,
         params: Array,
         grads: Array,
+        state: Array,
         samples: int,
-        buffer: Callable[[int, int], Array],
+        buffers: Allocator,
         threads: int = 1,
         training: bool = True,
     ) -> None:
@@ -118,37 +87,29 @@ class Program:
             loss: the loss.
             params: all parameters, (P,).
             grads: their gradients, (P,).
+            state: the running state, updated by training passes.
             samples: the number of samples of the largest batch, N.
-            buffer: returns a new array with that many rows and columns.
+            buffers: allocates the buffers.
             threads: the number of threads.
             training: whether gradients are computed.
         """
         self.library = library
         self.bits = 8 * params.dtype.itemsize
-        inputs, outputs = layers[0].inputs, layers[-1].outputs
-        self._batch = buffer(samples, _padded(inputs))
+        self.inputs, outputs = layers[0].inputs, layers[-1].outputs
+        dtype = params.dtype
+        self._batch = buffers.empty((samples, -(-self.inputs // LINE) * LINE), dtype)
         self._input = self._batch
-        self.targets = buffer(samples, outputs)
-        self.weights = buffer(samples, 1)[:, 0]
-        values = [buffer(samples, _padded(layer.outputs)) for layer in layers]
-        self.outputs = values[-1][:, :outputs]
-        # The last gradient is always needed, because losses write it.
-        first = 0 if training else len(layers) - 1
-        gradients = [buffer(samples, _padded(layer.outputs)) for layer in layers[first:]]
-        self._arrays = (params, grads, values, gradients)
-        pointers = [None] * first + [array.ctypes.data for array in gradients]
-        self._layers = (LayerStructure * len(layers))(
-            *(
-                _structure(layer, value.ctypes.data, pointer)
-                for layer, value, pointer in zip(layers, values, pointers, strict=True)
-            )
-        )
-        trained = [i for i, layer in enumerate(layers) if layer.lr_factor]
+        self.targets = buffers.empty((samples, outputs), dtype)
+        self.weights = buffers.empty((samples,), dtype)
+        self._bound = bound_layers(layers, samples, buffers, dtype, training)
+        self._arrays = (params, grads, state)  # kept alive
+        self.outputs = self._bound[-1].output[:, :outputs]
+        self._layers = (LayerStructure * len(layers))(*(each.structure for each in self._bound))
         self._pace = PaceStructure()
         self.structure = ProgramStructure(
             layers=self._layers,
             layer_count=len(layers),
-            first_trained=trained[0] if trained else len(layers),
+            first_trained=first_trained(layers),
             threads=threads,
             pace=pointer(self._pace),
             loss=loss.kind,
@@ -158,6 +119,7 @@ class Program:
             share=1.0,
             params=params.ctypes.data,
             grads=grads.ctypes.data,
+            state=state.ctypes.data,
             target=self.targets.ctypes.data,
             batch=self._batch.ctypes.data,
         )
@@ -261,6 +223,17 @@ class Program:
         structure.beta1, structure.beta2 = update.beta1, update.beta2
         structure.decay, structure.l2 = decay, l2
 
+    def set_draws(self, draw: int, before: int = 0, after: int = 0) -> None:
+        """Sets which random draws the next gradient or the first of the next steps makes.
+
+        Args:
+            draw: their counter.
+            before: the number of samples of the same draws that lower ranks compute.
+            after: the number of those that higher ranks compute.
+        """
+        structure = self.structure
+        structure.draw, structure.drawn_before, structure.drawn_after = draw, before, after
+
     def _take(self, X: Array) -> None:
         """Points to inputs (k, inputs), or to a copy if the kernels cannot read them in place."""
         inputs = X.shape[1]
@@ -294,24 +267,3 @@ class Program:
     def release(self) -> None:
         """Drops the reference to the last input."""
         self._input = self._batch
-
-
-def _structure(layer: ProgramLayer, output: int, gradient: int | None) -> LayerStructure:
-    return LayerStructure(
-        kind=layer.kind,
-        inputs=layer.inputs,
-        outputs=layer.outputs,
-        activation=layer.activation.kind,
-        a=layer.activation.a,
-        b=layer.activation.b,
-        weights=layer.weights,
-        biases=-1 if layer.biases is None else layer.biases,
-        lr_factor=layer.lr_factor,
-        decays=layer.decays,
-        output=output,
-        gradient=gradient,
-    )
-
-
-def _padded(count: int) -> int:
-    return -(-count // LINE) * LINE

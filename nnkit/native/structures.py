@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ctypes import POINTER, Structure, c_double, c_int64, c_void_p
+from ctypes import POINTER, Structure, c_double, c_int64, c_uint64, c_void_p
 from enum import IntEnum
 
 
@@ -10,6 +10,13 @@ class LayerKind(IntEnum):
     """The kinds of layers, by what they compute."""
 
     DENSE = 0
+    BLOCKS = 1  # rows of samples, as images in blocks
+    FLATTEN = 2  # images in blocks, as rows of samples
+    CONV = 3
+    MAX_POOL = 4
+    AVERAGE_POOL = 5
+    BATCH_NORM = 6
+    DROPOUT = 7
 
 
 class ActivationKind(IntEnum):
@@ -66,6 +73,34 @@ class TargetCoding(IntEnum):
     CLASSES = 1
 
 
+class ImageStructure(Structure):
+    """`struct image`."""
+
+    _fields_ = (
+        ("first", c_void_p),
+        ("channels", c_int64),
+        ("height", c_int64),
+        ("width", c_int64),
+        ("block", c_int64),
+        ("channel", c_int64),
+        ("row", c_int64),
+    )
+
+
+class NormalizationStructure(Structure):
+    """`struct normalization`."""
+
+    _fields_ = (
+        ("mean", c_int64),
+        ("variance", c_int64),
+        ("scale", c_int64),
+        ("shift", c_int64),
+        ("eps", c_double),
+        ("momentum", c_double),
+        ("batch", c_void_p),
+    )
+
+
 class LayerStructure(Structure):
     """`struct layer`."""
 
@@ -82,6 +117,20 @@ class LayerStructure(Structure):
         ("decays", c_int64),
         ("output", c_void_p),
         ("gradient", c_void_p),
+        ("images", ImageStructure),
+        ("gradients", ImageStructure),
+        ("unpooled", ImageStructure),
+        ("chosen", c_void_p),
+        ("height", c_int64),
+        ("width", c_int64),
+        ("top", c_int64),
+        ("left", c_int64),
+        ("row_stride", c_int64),
+        ("column_stride", c_int64),
+        ("pooled", c_int64),
+        ("normalization", NormalizationStructure),
+        ("draw_key", c_uint64 * 2),
+        ("dropped", c_int64),
     )
 
 
@@ -119,6 +168,7 @@ class ProgramStructure(Structure):
         ("grads", c_void_p),
         ("first", c_void_p),
         ("second", c_void_p),
+        ("state", c_void_p),
         ("update", c_int64),
         ("beta1", c_double),
         ("beta2", c_double),
@@ -136,5 +186,8 @@ class ProgramStructure(Structure):
         ("on", c_double),
         ("off", c_double),
         ("weights", c_void_p),
+        ("draw", c_int64),
+        ("drawn_before", c_int64),
+        ("drawn_after", c_int64),
         ("stop", c_void_p),
     )

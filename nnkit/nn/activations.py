@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from nnkit.compiled import compiled
 from nnkit.config.spec import Count, NonNegative, Positive, Tagged
-from nnkit.native.program import ProgramFunction
+from nnkit.native.program_layer import ProgramFunction
 from nnkit.native.structures import ActivationKind
 from nnkit.nn import layer_kernels as kernels
 from nnkit.nn.form import Form, ShapeError

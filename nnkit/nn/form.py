@@ -66,6 +66,14 @@ class Form:
         return (self.channels, *fixed)
 
     @property
+    def image_shape(self) -> tuple[int, int, int] | None:
+        """The shape (channels, height, width); sequences have height 1; None for other forms."""
+        if self.varies or len(self.positions) not in (1, 2):
+            return None
+        channels, *others, width = self.shape
+        return channels, others[0] if others else 1, width
+
+    @property
     def size(self) -> int:
         """The number of values in one sample.
 

@@ -11,8 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nnkit.config.spec import Component
-from nnkit.native.program import ProgramFunction
-from nnkit.native.structures import LayerKind
+from nnkit.native.program_layer import ProgramFunction, ProgramLayer
 from nnkit.nn.arena import Buffers
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.params import Array, Parameter, Shape
@@ -255,11 +254,6 @@ class LayerSpec(Component):
         return False
 
     @property
-    def program_kind(self) -> LayerKind | None:
-        """The layer's kind in compiled programs; None if they do not know it."""
-        return None
-
-    @property
     def rounds_differently(self) -> bool:
         """Whether the layer's compiled kernels may round differently from NumPy."""
         return False
@@ -293,6 +287,13 @@ class LayerSpec(Component):
 
     def receptive_field(self, form: Form) -> ReceptiveField | None:
         """The receptive field of an output for inputs of that form; None for elementwise layers."""
+        return None
+
+    def in_program(self, form: Form) -> ProgramLayer | None:
+        """The layer in compiled programs, for inputs of that form; None if they do not know it.
+
+        The places of its parameters are left out.
+        """
         return None
 
     @abstractmethod

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nnkit.native.library import library
-from nnkit.native.program import ProgramLayer, ProgramLoss
+from nnkit.native.program import ProgramLoss
 from nnkit.native.structures import ActivationKind
 from nnkit.nn.arena import Arena, Buffers
 from nnkit.nn.form import Form, Positions
@@ -23,7 +23,7 @@ from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.parallel.micro_batches import MicroBatches, pieces_of
 from nnkit.nn.parallel.pool import Pool
 from nnkit.nn.params import Array, Layout, Shape
-from nnkit.nn.programs import ProgramNetwork, program_layers, program_loss
+from nnkit.nn.programs import Layers, ProgramNetwork, program_layers, program_loss
 from nnkit.ranks import ALONE
 
 LARGEST_MICRO_BATCH = 64  # upper bound, in samples
@@ -128,13 +128,13 @@ class Model:
         return sum(stage.multiplications for stage in self.stages)
 
     @cached_property
-    def program(self) -> tuple[tuple[ProgramLayer, ...], ProgramLoss] | None:
+    def program(self) -> tuple[Layers, ProgramLoss] | None:
         """The layers and the loss for the compiled kernels; None if these lack one of them."""
         loss = program_loss(self.stages, self.loss)
         if loss is None or library() is None or self.dtype not in PROGRAM_TYPES:
             return None
         fused = loss.head != ActivationKind.IDENTITY
-        layers = program_layers(self.stages, self.layout, fused)
+        layers = program_layers(self.stages, self.layout, self.state_layout, fused, self.seed)
         return None if layers is None else (layers, loss)
 
     @property
@@ -215,7 +215,8 @@ class Model:
         return arena.get(key, lambda buffers: self._cut_or_whole(key, buffers))
 
     def _cut_or_whole(self, key: NetworkKey, buffers: Buffers) -> Batchwise:
-        if key.execution.program and self.program is not None:
+        usable = key.execution.program and not self._needs_ranks(key.training)
+        if usable and self.program is not None:
             return self._program_network(key, buffers)
         whole = key.whole_batch
         size = self.micro_batch_size(whole, key.training, key.execution, key.positions)
@@ -229,6 +230,11 @@ class Model:
         threads = key.execution.own_threads
         return MicroBatches(bind, pieces, threads, self.grads, key.training, buffers)
 
+    def _needs_ranks(self, training: bool) -> bool:
+        """Whether several ranks compute layers together."""
+        needs_batch = any(stage.spec.needs_batch for stage in self.stages)
+        return training and self.ranks.size > 1 and needs_batch
+
     def _program_network(self, key: NetworkKey, buffers: Buffers) -> ProgramNetwork:
         compiled = library()
         assert compiled is not None
@@ -236,10 +242,11 @@ class Model:
         layers, loss = self.program
         return ProgramNetwork(
             compiled,
-            layers,
+            layers.training if key.training else layers.inference,
             loss,
             self.params,
             self.grads,
+            self.state,
             key.batch,
             key.execution.own_threads,
             key.training,

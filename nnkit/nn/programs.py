@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import prod
+from typing import NamedTuple
+
+import numpy as np
 
 from nnkit.native.library import Library
-from nnkit.native.program import Program, ProgramLayer, ProgramLoss
-from nnkit.native.structures import ActivationKind
+from nnkit.native.program import Program, ProgramLoss
+from nnkit.native.program_layer import BLOCK, IDENTITY, ProgramFunction, ProgramLayer, Window
+from nnkit.native.structures import ActivationKind, LayerKind
 from nnkit.nn.arena import Buffers
 from nnkit.nn.layer import Stage
+from nnkit.nn.layers.dropout import purpose
 from nnkit.nn.losses import Loss
 from nnkit.nn.network import Network
-from nnkit.nn.params import Array, Layout
+from nnkit.nn.params import Array, Layout, Shape
 from nnkit.nn.passes import INFERENCE, Pass
+from nnkit.random import philox_key
+
+CACHE = 1 << 20  # bytes, of a processor's core
+# Activations after which the largest of several numbers, where it gets a gradient, is the same.
+KEEPS_ORDER = (ActivationKind.IDENTITY, ActivationKind.RELU)
 
 
 def program_loss(stages: Sequence[Stage], loss: Loss) -> ProgramLoss | None:
@@ -25,48 +37,157 @@ def program_loss(stages: Sequence[Stage], loss: Loss) -> ProgramLoss | None:
     return found if fused == (found.head != ActivationKind.IDENTITY) else None
 
 
+class Layers(NamedTuple):
+    """The layers of a program.
+
+    Attributes:
+        training: those for training.
+        inference: those for other passes; some are left out or included in others.
+    """
+
+    training: tuple[ProgramLayer, ...]
+    inference: tuple[ProgramLayer, ...]
+
+
 def program_layers(
-    stages: Sequence[Stage], layout: Layout, fused: bool
-) -> tuple[ProgramLayer, ...] | None:
+    stages: Sequence[Stage], layout: Layout, state: Layout, fused: bool, seed: int
+) -> Layers | None:
     """The layers of a program, each with its activation; None if the kernels lack one.
 
     Args:
         stages: the chain of layers; the last is the output activation.
         layout: the place of each parameter block.
+        state: the place of each block of running state.
         fused: whether the loss includes the output activation.
+        seed: the seed of random draws.
     """
+    if stages[-1].output_form.positions:
+        return None  # losses take vectors
     found: list[ProgramLayer] = []
     for stage in stages[: len(stages) - fused]:
         activation = stage.spec.applied_activation
         if activation is not None:
-            function = activation.in_program()
-            if function is None or function.kind == ActivationKind.SOFTMAX:
-                return None
-            if function.kind == ActivationKind.IDENTITY:
-                continue
-            if not found or found[-1].activation.kind != ActivationKind.IDENTITY:
-                return None
-            found[-1] = replace(found[-1], activation=function)
-        elif stage.spec.program_kind is not None and not stage.input_form.positions:
-            found.append(_layer(stage, layout))
-        elif not stage.spec.output_is_view or found:
-            return None  # a view of the input, such as `flatten`, needs nothing
-    return tuple(found) or None
+            is_known = _add_activation(found, activation.in_program())
+        else:
+            is_known = stage.spec.output_is_view or _add(found, stage, layout, state, seed)
+        if not is_known:
+            return None
+    if not found:
+        return None
+    return Layers(_joined(found), _joined(_outside_training(found)))
 
 
-def _layer(stage: Stage, layout: Layout) -> ProgramLayer:
-    kind = stage.spec.program_kind
-    assert kind is not None
+def _add_activation(layers: list[ProgramLayer], function: ProgramFunction | None) -> bool:
+    """Lets an activation follow the last layer; returns whether that is possible."""
+    if function == IDENTITY:
+        return True
+    if function is None or function.kind == ActivationKind.SOFTMAX or not layers:
+        return False
+    if layers[-1].activation != IDENTITY:
+        return False
+    layers[-1] = replace(layers[-1], activation=function)
+    return True
+
+
+def _add(
+    layers: list[ProgramLayer], stage: Stage, layout: Layout, state: Layout, seed: int
+) -> bool:
+    """Adds a layer, or lets the last one do its work; returns whether the kernels know it."""
+    layer = stage.spec.in_program(stage.input_form)
+    if layer is None:
+        return False
     blocks = {parameter.name: parameter for parameter in stage.parameters}
-    return ProgramLayer(
-        kind,
-        inputs=stage.input_form.size,
-        outputs=stage.output_form.size,
-        weights=layout.offsets[f"{stage.name}.W"],
-        biases=layout.offsets[f"{stage.name}.b"] if "b" in blocks else None,
-        lr_factor=blocks["W"].lr_factor,
-        decays=blocks["W"].decay,
+    if layer.kind == LayerKind.DROPOUT:
+        key = philox_key(seed, purpose(stage.name))
+        # Units are numbered in the same way whatever their shape.
+        shape = layers[-1].output_shape if layers else layer.input_shape
+        shape = shape if len(shape) > 1 else (*shape, 1, 1)
+        layer = replace(
+            layer, input_shape=shape, output_shape=shape, draw_key=(int(key[0]), int(key[1]))
+        )
+    elif layer.normalization is not None:
+        places = {name: state.offsets[f"{stage.name}.{name}"] for name in ("mean", "variance")}
+        places |= {name: layout.offsets[f"{stage.name}.{name}"] for name in blocks}
+        layer = replace(
+            layer,
+            normalization=layer.normalization._replace(**places),
+            lr_factor=blocks["scale"].lr_factor if blocks else 0.0,
+        )
+    elif blocks:
+        layer = replace(
+            layer,
+            weights=layout.offsets[f"{stage.name}.W"],
+            biases=layout.offsets[f"{stage.name}.b"] if "b" in blocks else None,
+            lr_factor=blocks["W"].lr_factor,
+            decays=blocks["W"].decay,
+        )
+    if layers and _pools(layers[-1], layer):
+        last = layers[-1]
+        layers[-1] = replace(last, pooled_shape=last.output_shape, output_shape=layer.output_shape)
+    else:
+        layers.append(layer)
+    return True
+
+
+def _pools(layer: ProgramLayer, pooling: ProgramLayer) -> bool:
+    """Whether a layer can do the max-pooling that follows, before its activation."""
+    return (
+        layer.kind in (LayerKind.CONV, LayerKind.BATCH_NORM)
+        and layer.pooled_shape is None
+        and layer.activation.kind in KEEPS_ORDER
+        and pooling.kind == LayerKind.MAX_POOL
+        and pooling.window == Window((2, 2), stride=(2, 2))
     )
+
+
+def _outside_training(layers: Sequence[ProgramLayer]) -> list[ProgramLayer]:
+    """The layers without dropout, and with normalization included in convolutions."""
+    found: list[ProgramLayer] = []
+    for layer in layers:
+        if layer.kind == LayerKind.DROPOUT and layer.activation == IDENTITY:
+            continue
+        if layer.kind == LayerKind.BATCH_NORM and found and _includes(found[-1], layer):
+            found[-1] = replace(
+                found[-1],
+                normalization=layer.normalization,
+                output_shape=layer.output_shape,
+                pooled_shape=layer.pooled_shape,
+                activation=layer.activation,
+            )
+        else:
+            found.append(layer)
+    return found
+
+
+def _includes(layer: ProgramLayer, normalization: ProgramLayer) -> bool:
+    """Whether a convolution can do the normalization that follows."""
+    return (
+        layer.kind == LayerKind.CONV
+        and layer.activation == IDENTITY
+        and layer.pooled_shape is None
+        and layer.normalization is None
+        and layer.output_shape == normalization.input_shape
+    )
+
+
+def _joined(layers: Sequence[ProgramLayer]) -> tuple[ProgramLayer, ...]:
+    """The layers with those in between that turn vectors into images, and images into vectors."""
+    found: list[ProgramLayer] = []
+    shape: Shape = (layers[0].inputs,)
+    for layer in layers:
+        found += [*_between(shape, layer.input_shape), layer]
+        shape = layer.output_shape
+    return (*found, *_between(shape, (prod(shape),)))
+
+
+def _between(before: Shape, after: Shape) -> list[ProgramLayer]:
+    """The layers that bring values of one shape into another, with the samples in rows."""
+    if before == after:
+        return []
+    vector = (prod(before),)
+    flatten = [ProgramLayer(LayerKind.FLATTEN, before, vector)] if before != vector else []
+    blocks = [ProgramLayer(LayerKind.BLOCKS, vector, after)] if after != vector else []
+    return [*flatten, *blocks]
 
 
 class ProgramNetwork:
@@ -85,6 +206,7 @@ class ProgramNetwork:
         loss: ProgramLoss,
         params: Array,
         grads: Array,
+        state: Array,
         samples: int,
         threads: int,
         training: bool,
@@ -99,31 +221,41 @@ class ProgramNetwork:
             loss: the loss.
             params: all parameters, (P,).
             grads: receives their gradients, (P,).
+            state: the running state.
             samples: the number of samples, N.
             threads: the number of threads.
             training: whether gradients are computed.
             buffers: allocates the buffers.
             numpy_network: binds the same network on NumPy, with its own memory.
         """
-        dtype = params.dtype
+        part = samples if training else min(samples, _samples_in_cache(layers, params.itemsize))
         self.program = Program(
             library,
             layers,
             loss,
             params,
             grads,
-            samples,
-            lambda rows, columns: buffers.empty((rows, columns), dtype),
+            state,
+            part,
+            buffers,
             threads,
             training,
         )
+        # Outside training a batch of images is processed in parts that stay in the cache.
+        self._parts = [slice(at, at + part) for at in range(0, samples, part)]
+        self._outputs = buffers.empty((samples, layers[-1].outputs), params.dtype)
         self._numpy_network = numpy_network
 
     def forward(self, X: Array, now: Pass = INFERENCE) -> Array:
         """The output Y (outputs, N) for X (*input shape, N)."""
         if now.observer is not None:
             return self._numpy_network().forward(X, now)
-        return self.program.forward(_rows(X)).T
+        rows = _rows(X)
+        if len(self._parts) == 1:
+            return self.program.forward(rows).T
+        for part in self._parts:
+            self._outputs[part] = self.program.forward(rows[part])
+        return self._outputs.T
 
     def evaluate(
         self, X: Array, T: Array, weights: Array | None = None, now: Pass = INFERENCE
@@ -131,8 +263,15 @@ class ProgramNetwork:
         """The mean loss against targets T, and the output Y, outside training."""
         if now.observer is not None:
             return self._numpy_network().evaluate(X, T, weights, now)
-        loss, Y = self.program.evaluate(_rows(X), T.T, weights)
-        return loss, Y.T
+        rows, loss = _rows(X), 0.0
+        total = len(rows) if weights is None else max(float(np.add.reduce(weights)), 1e-30)
+        for part in self._parts:
+            own = None if weights is None else weights[part]
+            count = len(rows[part]) if own is None else float(np.add.reduce(own))
+            of_part, Y = self.program.evaluate(rows[part], T.T[part], own)
+            self._outputs[part] = Y
+            loss += of_part * (count / total)
+        return loss, self._outputs.T
 
     def loss_and_gradient(
         self, X: Array, T: Array, now: Pass, weights: Array | None = None, share: float = 1.0
@@ -143,6 +282,7 @@ class ProgramNetwork:
         """
         if now.observer is not None:
             return self._numpy_network().loss_and_gradient(X, T, now, weights, share)
+        self.program.set_draws(now.key, now.before, now.after)
         return self.program.gradient(_rows(X), T.T, weights, share)
 
     def release(self) -> None:
@@ -152,6 +292,14 @@ class ProgramNetwork:
     def first_nonfinite(self, X: Array, now: Pass) -> str | None:
         """The name of the first layer whose output holds a NaN or infinity, or None."""
         return self._numpy_network().first_nonfinite(X, now)
+
+
+def _samples_in_cache(layers: Sequence[ProgramLayer], itemsize: int) -> int:
+    """The number of samples, a multiple of 16, whose images around a layer fit into the cache."""
+    if not any(len(layer.output_shape) > 1 for layer in layers):
+        return sys.maxsize  # vectors are small
+    of_one = max(layer.inputs + layer.outputs for layer in layers) * itemsize
+    return max(CACHE // of_one // BLOCK, 1) * BLOCK
 
 
 def _rows(X: Array) -> Array:

@@ -73,6 +73,7 @@ class ProgramSteps:
         chosen = self._samples(epoch)[place * size : (place + steps) * size]
         rates, losses = np.array(list(self._rates(step, steps))), np.empty(steps)
         began = perf_counter()
+        self.program.set_draws(step)
         taken = self.program.train(chosen, size, rates, losses, self._pace)
         each = max((perf_counter() - began) / steps, 1e-9)
         self._most = max(1, min(2 * self._most, int(SECONDS / each), MOST_STEPS))

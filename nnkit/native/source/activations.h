@@ -14,6 +14,10 @@ INLINE vec clipped(vec x, real low, real high) {
     return choose(x > high, all(high), x);
 }
 
+INLINE vec at_least(vec x, real least) {
+    return choose(x < least, all(least), x); /* NaN stays NaN */
+}
+
 INLINE vec positive_part(vec x) { return choose(x < 0, all(0), x); }
 
 INLINE vec magnitude(vec x) { return choose(x < 0, -x, x); }

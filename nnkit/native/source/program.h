@@ -7,7 +7,16 @@
 
 #include <stdint.h>
 
-enum layer_kind { LAYER_DENSE = 0 };
+enum layer_kind {
+    LAYER_DENSE = 0,
+    LAYER_BLOCKS = 1,  /* rows of samples, as images in blocks */
+    LAYER_FLATTEN = 2, /* images in blocks, as rows of samples */
+    LAYER_CONV = 3,
+    LAYER_MAX_POOL = 4,
+    LAYER_AVERAGE_POOL = 5,
+    LAYER_BATCH_NORM = 6,
+    LAYER_DROPOUT = 7,
+};
 enum activation_kind {
     ACTIVATION_IDENTITY = 0,
     ACTIVATION_RELU = 1,
@@ -53,7 +62,18 @@ struct image {
     int64_t block, channel, row; /* steps to the next block, channel and row */
 };
 
-/* A layer, followed by its activation. */
+/* Batch normalization: of a layer of its own, or of a convolution that includes it at inference. */
+struct normalization {
+    int64_t mean, variance;   /* the first running means; -1 if the layer does not normalize */
+    int64_t scale, shift;     /* the first parameters; -1 if there are none */
+    double eps, momentum;
+    void *batch;              /* what is known of the last training batch */
+};
+
+/* A layer, followed by max-pooling over 2 × 2 windows if it is pooled, then by its activation.
+ *
+ * Its output is either vectors or images. Gradients are not needed for inference.
+ */
 struct layer {
     int64_t kind;
     int64_t inputs, outputs;  /* numbers of a sample */
@@ -62,8 +82,20 @@ struct layer {
     int64_t weights, biases;  /* their first parameters; biases is -1 if there are none */
     double lr_factor;         /* of the weights and biases; 0 if they are frozen */
     int64_t decays;           /* whether weight decay and penalties apply to the weights */
-    void *output;             /* Y, (samples, padded outputs) */
-    void *gradient;           /* dE/dZ, the same shape; not needed for inference */
+    void *output;             /* Y of vectors, (samples, padded outputs) */
+    void *gradient;           /* dE/dY, then dE/dZ, the same shape */
+    struct image images;      /* Y of images */
+    struct image gradients;   /* dE/dY, then its part that passes the activation */
+    struct image unpooled;    /* dE/dZ of a layer that is pooled, else the same as `gradients` */
+    uint8_t *chosen;          /* the largest entry of each window, or whether dropout keeps a unit:
+                                 (blocks, channels, height, width, 16) without frame, or NULL */
+    int64_t height, width;    /* of the kernel or window */
+    int64_t top, left;        /* the padding above and on the left */
+    int64_t row_stride, column_stride; /* distance between windows */
+    int64_t pooled;
+    struct normalization normalization;
+    uint64_t draw_key[2];     /* of dropout's draws */
+    int64_t dropped;          /* of 65536 units, on average */
 };
 
 /* One step's scalars of the optimizer. */
@@ -82,6 +114,7 @@ struct program {
     int64_t head;            /* the output activation that follows the loss, or identity */
     double share;            /* of the batch in a larger one, a factor on loss and gradient */
     void *params, *grads, *first, *second; /* flat vectors; NULL where the optimizer has none */
+    void *state;             /* the flat vector of running means */
     int64_t update;
     double beta1, beta2, momentum, decay, l2;
     const void *input;       /* the batch, (samples, inputs) in rows of `input_row` numbers */
@@ -95,6 +128,8 @@ struct program {
     int64_t target_kind;
     double on, off;          /* what stands for the sample's class and for the others */
     const void *weights;     /* sample weights (n,), or NULL */
+    int64_t draw;            /* the counter of random draws, of the first step */
+    int64_t drawn_before, drawn_after; /* samples of other processes in the same draws */
     const int64_t *stop;     /* where another thread writes 1 to stop training; NULL if none does */
 };
 

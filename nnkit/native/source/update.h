@@ -18,6 +18,24 @@ struct rule {
     real *first, *second;                   /* the optimizer's state of this block */
 };
 
+/* The update of one block of parameters at a step; stores gradients if there is no update. */
+INLINE struct rule rule_of(
+    const struct program *p, const struct rates *rates, double lr_factor, int64_t decays) {
+    struct rule rule = {.kind = UPDATE_NONE};
+    if (!rates) return rule;
+    rule.kind = p->update;
+    rule.rate = (real)(rates->rate * lr_factor);
+    rule.eps = (real)rates->eps;
+    rule.beta1 = (real)p->beta1;
+    rule.beta2 = (real)p->beta2;
+    rule.momentum = (real)p->momentum;
+    rule.keep = decays ? (real)(1 - rates->lr * lr_factor * p->decay) : 1;
+    rule.l2 = decays ? (real)p->l2 : 0;
+    rule.first = p->first;
+    rule.second = p->second;
+    return rule;
+}
+
 /* Updates the parameters p[i …] from their gradient g, or stores g as it is. */
 INLINE void update(const struct rule *rule, real *params, real *grads, int64_t i, vec g) {
     if (rule->kind == UPDATE_NONE) {
@@ -44,7 +62,7 @@ INLINE void update(const struct rule *rule, real *params, real *grads, int64_t i
 }
 
 /* The same for the first `count` lanes; the lanes behind them belong to other parameters. */
-INLINE void update_part(
+static __attribute__((noinline)) void update_part(
     const struct rule *rule, real *params, real *grads, int64_t i, vec g, int64_t count) {
     if (rule->kind == UPDATE_NONE) {
         for (int64_t k = 0; k < count; k++) grads[i + k] = g[k];

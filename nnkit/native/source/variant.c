@@ -6,55 +6,58 @@
 #define JOINED(name, variant) name##_##variant
 #define NAMED(name, variant) JOINED(name, variant)
 
-struct pass {
-    const struct program *program;
-    int64_t samples, wants_loss;
+struct request {
+    struct pass pass;
+    int64_t wants_loss;
     double loss;
 };
 
 /* Runs a pass by one thread or all, whichever has been faster for this program. */
-static void run_pass(void (*work)(void *, struct member *), struct pass *pass) {
+static void run_pass(void (*work)(void *, struct member *), struct request *request) {
+    const struct pass *pass = &request->pass;
     const struct program *p = pass->program;
     double began = seconds();
-    int64_t threads = run_together(work, pass, threads_for_spell(p->pace, p->threads));
+    int64_t threads = run_together(work, request, threads_for_spell(p->pace, p->threads));
     note_spell(p->pace, threads, pass->samples, seconds() - began);
 }
 
-static void pass_forward(void *argument, struct member *me) {
-    struct pass *pass = argument;
-    forward(pass->program, pass->samples, me);
-    if (pass->wants_loss && me->index == 0)
-        pass->loss = loss_of(pass->program, pass->samples);
-    if (pass->wants_loss) wait_for_all(me);
+static void evaluate(void *argument, struct member *me) {
+    struct request *request = argument;
+    const struct pass *pass = &request->pass;
+    forward(pass, 0, me);
+    if (request->wants_loss && me->index == 0)
+        request->loss = loss_of(pass->program, pass->samples);
+    if (request->wants_loss) wait_for_all(me);
     apply_head(pass->program, pass->samples, me);
 }
 
 /* The outputs for the batch in `input`. */
 EXPORT void NAMED(nnkit_forward, VARIANT)(const struct program *p, int64_t samples) {
-    struct pass pass = {p, samples, 0, 0};
-    run_pass(pass_forward, &pass);
+    struct request request = {{p, samples, 0, 0}, 0, 0};
+    run_pass(evaluate, &request);
 }
 
 /* The same, and the mean loss for the batch in `target`. */
 EXPORT double NAMED(nnkit_evaluate, VARIANT)(const struct program *p, int64_t samples) {
-    struct pass pass = {p, samples, 1, 0};
-    run_pass(pass_forward, &pass);
-    return pass.loss;
+    struct request request = {{p, samples, 0, 0}, 1, 0};
+    run_pass(evaluate, &request);
+    return request.loss;
 }
 
-static void pass_gradient(void *argument, struct member *me) {
-    struct pass *pass = argument;
-    forward(pass->program, pass->samples, me);
-    if (me->index == 0) pass->loss = loss_of(pass->program, pass->samples);
+static void compute_gradient(void *argument, struct member *me) {
+    struct request *request = argument;
+    const struct pass *pass = &request->pass;
+    forward(pass, 0, me);
+    if (me->index == 0) request->loss = loss_of(pass->program, pass->samples);
     wait_for_all(me);
-    backward(pass->program, pass->samples, 0, me);
+    backward(pass, 0, me);
 }
 
 /* The mean loss of the batch in `input` and `target`; writes the gradients of the parameters. */
 EXPORT double NAMED(nnkit_gradient, VARIANT)(const struct program *p, int64_t samples) {
-    struct pass pass = {p, samples, 1, 0};
-    run_pass(pass_gradient, &pass);
-    return pass.loss;
+    struct request request = {{p, samples, 1, p->draw}, 1, 0};
+    run_pass(compute_gradient, &request);
+    return request.loss;
 }
 
 struct training {
@@ -72,11 +75,12 @@ static void train(void *argument, struct member *me) {
     const struct program *p = t->program;
     for (int64_t step = t->first; step < t->end; step++) {
         int64_t at = step * t->batch, samples = smaller_of(t->count - at, t->batch);
+        struct pass pass = {p, samples, 1, p->draw + step};
         gather(p, t->order + at, samples, me);
         at += samples;
         prefetch(p, t->order + at, smaller_of(t->count - at, t->batch), me);
         wait_for_all(me);
-        forward(p, samples, me);
+        forward(&pass, gathers_images(p), me);
         if (me->index == 0) {
             t->losses[step] = loss_of(p, samples);
             int stopped = p->stop && __atomic_load_n(p->stop, __ATOMIC_RELAXED);
@@ -85,7 +89,7 @@ static void train(void *argument, struct member *me) {
         }
         wait_for_all(me);
         if (t->taken == step) return;
-        backward(p, samples, t->rates + step, me);
+        backward(&pass, t->rates + step, me);
         wait_for_all(me); /* before the next batch replaces this one */
     }
 }

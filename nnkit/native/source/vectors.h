@@ -1,7 +1,8 @@
 /* Vectors of numbers, as wide as the registers of the instruction set that is compiled for.
  *
- * A variant is compiled with -DREAL_BITS=32 or 64 and -DVECTOR_BYTES=16, 32 or 64. Only GCC's and
- * Clang's vector extensions are used, so the same source serves every processor.
+ * A variant is compiled with -DREAL_BITS=32 or 64 and -DVECTOR_BYTES=16, 32 or 64. Apart from
+ * products and roots, only GCC's and Clang's vector extensions are used, so the same source serves
+ * every processor.
  */
 #ifndef NNKIT_VECTORS_H
 #define NNKIT_VECTORS_H
@@ -10,16 +11,24 @@
 #include <stdint.h>
 #include <string.h>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
 #define INLINE static inline __attribute__((always_inline))
 
 #if REAL_BITS == 32
 typedef float real;
 typedef int32_t whole; /* an integer as wide as a number */
 #define SQRT sqrtf
+#define PRECISE(name) name##_ps
 #else
 typedef double real;
 typedef int64_t whole;
 #define SQRT sqrt
+#define PRECISE(name) name##_pd
 #endif
 
 #define LANE_COUNT (VECTOR_BYTES / (REAL_BITS / 8))
@@ -47,25 +56,35 @@ INLINE vec choose(mask where, vec a, vec b) {
     return (vec)(((mask)a & where) | ((mask)b & ~where));
 }
 
-#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
-#if REAL_BITS == 32
-#define FUSED __builtin_fmaf
+/* a · b + c, rounded once where the processor can; only products use it, so that all else rounds as
+ * NumPy does. Compilers do not reliably make one instruction of a loop over lanes. */
+#if defined(__FMA__) && VECTOR_BYTES == 64
+#define FUSED(a, b, c) PRECISE(_mm512_fmadd)(a, b, c)
+#define ROOT(x) PRECISE(_mm512_sqrt)(x)
+#elif defined(__FMA__) && VECTOR_BYTES == 32
+#define FUSED(a, b, c) PRECISE(_mm256_fmadd)(a, b, c)
+#define ROOT(x) PRECISE(_mm256_sqrt)(x)
+#elif defined(__x86_64__)
+#define FUSED(a, b, c) ((a) * (b) + (c))
+#define ROOT(x) PRECISE(_mm_sqrt)(x)
+#elif REAL_BITS == 32
+#define FUSED(a, b, c) vfmaq_f32(c, a, b)
+#define ROOT(x) vsqrtq_f32(x)
 #else
-#define FUSED __builtin_fma
-#endif
-/* a · b + c, rounded once; only products use it, so that all else rounds as NumPy does. */
-INLINE vec multiply_add(vec a, vec b, vec c) {
-    for (int i = 0; i < LANES; i++) c[i] = FUSED(a[i], b[i], c[i]);
-    return c;
-}
-#else
-INLINE vec multiply_add(vec a, vec b, vec c) { return a * b + c; }
+#define FUSED(a, b, c) vfmaq_f64(c, a, b)
+#define ROOT(x) vsqrtq_f64(x)
 #endif
 
-INLINE vec root(vec x) {
-    for (int i = 0; i < LANES; i++) x[i] = SQRT(x[i]);
-    return x;
-}
+/* Keeps a vector in a register, where the compiler would rather load it again for each product. */
+#if defined(__x86_64__)
+#define IN_REGISTER(x) __asm__("" : "+v"(x))
+#else
+#define IN_REGISTER(x) __asm__("" : "+w"(x))
+#endif
+
+INLINE vec multiply_add(vec a, vec b, vec c) { return (vec)FUSED(a, b, c); }
+
+INLINE vec root(vec x) { return (vec)ROOT(x); }
 
 /* The numbers of the lanes, from 0. */
 #if LANE_COUNT == 2

@@ -7,88 +7,33 @@
 #ifndef NNKIT_WALK_H
 #define NNKIT_WALK_H
 
-#include "activations.h"
-#include "conv.h"
-#include "dense.h"
+#include "layers.h"
 #include "losses.h"
-#include "team.h"
 
-
-
-INLINE int64_t padded(int64_t count) { return (count + BLOCK - 1) / BLOCK * BLOCK; }
-
-INLINE void forward(const struct program *p, int64_t samples, struct member *me) {
-    const real *X = p->input;
-    const real *params = p->params;
-    int64_t row = p->input_row;
-    for (int64_t i = 0; i < p->layer_count; i++) {
+/* Computes the outputs of the layers from `first` on. */
+INLINE void forward(const struct pass *pass, int64_t first, struct member *me) {
+    const struct program *p = pass->program;
+    for (int64_t i = first; i < p->layer_count; i++) {
         const struct layer *l = p->layers + i;
-        int64_t first, end, to = padded(l->outputs);
-        own_part(me, l->outputs, BLOCK, &first, &end);
-        dense_forward(
-            samples, l->inputs, first, end, params + l->weights,
-            l->biases < 0 ? 0 : params + l->biases, X, row, l->output, to);
-        activate(l, samples, first, end, l->output, to);
+        LAYER_FUNCTIONS[l->kind].forward(pass, l, me);
         wait_for_all(me);
-        X = l->output;
-        row = to;
     }
 }
 
-/* The update of one block of parameters at a step; stores gradients if there is no update. */
-INLINE struct rule rule_of(
-    const struct program *p, const struct rates *rates, double lr_factor, int64_t decays) {
-    struct rule rule = {.kind = UPDATE_NONE};
-    if (!rates) return rule;
-    rule.kind = p->update;
-    rule.rate = (real)(rates->rate * lr_factor);
-    rule.eps = (real)rates->eps;
-    rule.beta1 = (real)p->beta1;
-    rule.beta2 = (real)p->beta2;
-    rule.momentum = (real)p->momentum;
-    rule.keep = decays ? (real)(1 - rates->lr * lr_factor * p->decay) : 1;
-    rule.l2 = decays ? (real)p->l2 : 0;
-    rule.first = p->first;
-    rule.second = p->second;
-    return rule;
-}
-
 /* Backpropagates from the gradient of the last layer's output; updates parameters on the way. */
-INLINE void backward(
-    const struct program *p, int64_t samples, const struct rates *rates, struct member *me) {
-    const struct rule to_memory = {.kind = UPDATE_NONE};
-    real *params = p->params, *grads = p->grads;
+INLINE void backward(const struct pass *pass, const struct rates *rates, struct member *me) {
+    const struct program *p = pass->program;
+    for (int64_t i = 0; i < p->layer_count; i++) {
+        const struct layer *l = p->layers + i;
+        if (LAYER_FUNCTIONS[l->kind].remember) LAYER_FUNCTIONS[l->kind].remember(pass, l, me);
+    }
     for (int64_t i = p->layer_count - 1; i >= p->first_trained; i--) {
         const struct layer *l = p->layers + i;
-        int64_t row = padded(l->outputs), from, first, end;
-        const real *dZ = l->gradient;
         if (i > p->first_trained) {
-            own_part(me, samples, 1, &first, &end);
-            product(
-                l->outputs, dZ, 1, row, params + l->weights, l->inputs, l->inputs, first, end,
-                &to_memory, 0, l[-1].gradient, 0, padded(l->inputs));
-            activation_gradient(
-                l - 1, first, end, l[-1].outputs, l[-1].output, l[-1].gradient,
-                padded(l->inputs));
+            LAYER_FUNCTIONS[l->kind].inputs(pass, l, me);
             wait_for_all(me); /* before the weights change, and for the next layer */
         }
-        if (l->lr_factor == 0) continue;
-        own_part(me, l->outputs, BLOCK, &first, &end);
-        struct rule rule = rule_of(p, rates, l->lr_factor, l->decays);
-        const real *X = i > 0 ? l[-1].output : p->input;
-        int64_t input_row = i > 0 ? padded(l->inputs) : p->input_row;
-        product(
-            samples, dZ, row, 1, X, input_row, l->inputs, first, end, &rule, params, grads,
-            l->weights, l->inputs);
-        if (l->biases < 0) continue;
-        rule = rule_of(p, rates, l->lr_factor, 0);
-        for (from = first; from < end; from += LANES) {
-            vec sum = {0};
-            for (int64_t n = 0; n < samples; n++) sum += load(dZ + n * row + from);
-            update_part(
-                &rule, params, grads, l->biases + from, sum,
-                end - from < LANES ? end - from : LANES);
-        }
+        if (l->lr_factor != 0) LAYER_FUNCTIONS[l->kind].weights(pass, l, rates, me);
     }
 }
 
@@ -115,16 +60,29 @@ INLINE void apply_head(const struct program *p, int64_t samples, struct member *
     }
 }
 
+/* Whether batches are gathered as images, so that the first layer has nothing to do. */
+INLINE int gathers_images(const struct program *p) { return p->layers->kind == LAYER_BLOCKS; }
+
 /* Copies a thread's samples of a batch from the data set. */
 INLINE void gather(
     const struct program *p, const int64_t *order, int64_t samples, struct member *me) {
     int64_t first, end, inputs = p->layers[0].inputs, row = padded(inputs);
     int64_t outputs = p->layers[p->layer_count - 1].outputs;
+    const real *data = p->inputs;
     real *X = p->batch, *T = p->target;
+    if (gathers_images(p)) {
+        own_part(me, blocks_of(samples), 1, &first, &end);
+        for (int64_t b = first; b < end; b++) {
+            const real *rows[BLOCK];
+            int64_t count = samples_in(b, samples);
+            for (int64_t n = 0; n < count; n++) rows[n] = data + order[b * BLOCK + n] * inputs;
+            images_from_rows(rows, count, &p->layers[0].images, b);
+        }
+    }
     own_part(me, samples, 1, &first, &end);
     for (int64_t n = first; n < end; n++) {
         int64_t i = order[n];
-        memcpy(X + n * row, (const real *)p->inputs + i * inputs, inputs * sizeof *X);
+        if (!gathers_images(p)) memcpy(X + n * row, data + i * inputs, inputs * sizeof *X);
         if (p->target_kind == TARGET_NUMBERS) {
             memcpy(T + n * outputs, (const real *)p->targets + i * outputs, outputs * sizeof *T);
         } else {

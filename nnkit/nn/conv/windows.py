@@ -12,6 +12,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from nnkit.native.program_layer import Window
 from nnkit.nn.form import Form, Positions, ShapeError
 from nnkit.nn.params import Shape
 
@@ -151,6 +152,15 @@ class Windows:
         """Whether each window is just one entry of the input, and each entry has its window."""
         return self.taps == 1 and set(self.stride) == {1} and not self.is_padded
 
+    def in_program(self) -> Window:
+        """The windows as compiled programs take them; those over sequences are of height 1."""
+        return Window(
+            _of_image(self.kernel, 1),
+            _of_image(self.before, 0),
+            _of_image(self.after, 0),
+            _of_image(self.stride, 1),
+        )
+
     @property
     def inside(self) -> tuple[slice, ...]:
         """The slices of the padded input that hold the input."""
@@ -203,6 +213,12 @@ def windows(
             f"a window of {_times(extent)} does not fit into {_times(found.padded)}", kernel_field
         )
     return found
+
+
+def _of_image(values: Shape, vertical: int) -> tuple[int, int]:
+    """The values of both axes of images; sequences get `vertical` for the other axis."""
+    *others, horizontal = values
+    return (others[0] if others else vertical, horizontal)
 
 
 def _times(sizes: Sequence[int]) -> str:

@@ -10,6 +10,8 @@ import numpy as np
 from pydantic import Field
 
 from nnkit.config.spec import Count, Listed
+from nnkit.native.program_layer import ProgramLayer
+from nnkit.native.structures import LayerKind
 from nnkit.nn.conv.im2col import Columns, Padded
 from nnkit.nn.conv.windows import Padding, PerAxis, Sizes, Windows, positions_of, windows
 from nnkit.nn.form import Form, ShapeError
@@ -153,6 +155,14 @@ class Conv(SpatialLayer, WeightedLayer):
                     "each once",
                     "connections",
                 )
+
+    def in_program(self, form: Form) -> ProgramLayer | None:
+        inputs, outputs = form.image_shape, self.output_form(form).image_shape
+        found, groups = self.windows(form), self._groups(form.channels)
+        dense = set(found.stride) == set(found.dilation) == {1} and groups == 1
+        if inputs is None or outputs is None or not dense or self.table is not None:
+            return None
+        return ProgramLayer(LayerKind.CONV, inputs, outputs, window=found.in_program())
 
     def bind(self, binding: Binding) -> Layer:
         windows, groups = self.windows(binding.form), self._groups(binding.input_shape[0])

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from nnkit.config.spec import Count
+from nnkit.native.program_layer import ProgramLayer
 from nnkit.native.structures import LayerKind
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.layer import Binding, Layer
@@ -33,10 +34,6 @@ class Dense(WeightedLayer):
     def output_units(self) -> int:
         return self.units
 
-    @property
-    def program_kind(self) -> LayerKind:
-        return LayerKind.DENSE
-
     def output_form(self, form: Form) -> Form:
         if form.positions:
             raise ShapeError(
@@ -48,6 +45,9 @@ class Dense(WeightedLayer):
     def parameters(self, form: Form) -> Sequence[Parameter]:
         inputs = form.channels
         return self.weights_and_bias((self.units, inputs), inputs, self.units, self.bias)
+
+    def in_program(self, form: Form) -> ProgramLayer:
+        return ProgramLayer(LayerKind.DENSE, form.shape, (self.units,))
 
     def bind(self, binding: Binding) -> Layer:
         return BoundDense(binding)

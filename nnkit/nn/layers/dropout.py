@@ -8,6 +8,8 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from nnkit.native.program_layer import ProgramLayer
+from nnkit.native.structures import LayerKind
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.layer import Binding, Layer, LayerSpec
 from nnkit.nn.params import Array, Shape
@@ -28,6 +30,9 @@ class Dropout(LayerSpec):
     shorthand: ClassVar[str | None] = "rate"
     drops_units: ClassVar[bool] = True
     rate: Annotated[float, Field(gt=0, lt=1)]
+
+    def in_program(self, form: Form) -> ProgramLayer:
+        return ProgramLayer(LayerKind.DROPOUT, form.shape, form.shape, dropped=_dropped(self.rate))
 
     def bind(self, binding: Binding) -> Layer:
         return BoundDropout(self.rate, binding, binding.input_shape)
@@ -58,6 +63,16 @@ class SpatialDropout(LayerSpec):
         return BoundDropout(self.rate, binding, (channels, *[1] * len(positions)))
 
 
+def purpose(name: str) -> str:
+    """The purpose of the random draws of the dropout layer with a name."""
+    return f"dropout/{name}"
+
+
+def _dropped(rate: float) -> int:
+    """The number of draws, of LEVELS, that drop a unit."""
+    return min(max(round(rate * LEVELS), 1), LEVELS - 1)
+
+
 class BoundDropout(Layer):
     """Y = M ⊙ X and dX = M ⊙ dY, with a new mask M at each step.
 
@@ -65,9 +80,9 @@ class BoundDropout(Layer):
     """
 
     def __init__(self, rate: float, binding: Binding, mask_shape: Shape) -> None:
-        self.dropped = min(max(round(rate * LEVELS), 1), LEVELS - 1)
+        self.dropped = _dropped(rate)
         self.scale = LEVELS / (LEVELS - self.dropped)
-        self.seed, self.purpose = binding.seed, f"dropout/{binding.name}"
+        self.seed, self.purpose = binding.seed, purpose(binding.name)
         if binding.training:
             self.mask = binding.buffer(*mask_shape)
             self.Y = binding.buffer(*binding.input_shape)

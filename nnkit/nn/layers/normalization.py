@@ -11,6 +11,8 @@ from pydantic import Field
 
 from nnkit.compiled import compiled
 from nnkit.config.spec import Positive
+from nnkit.native.program_layer import Normalization, ProgramLayer
+from nnkit.native.structures import LayerKind
 from nnkit.nn import layer_kernels as kernels
 from nnkit.nn.form import Form
 from nnkit.nn.initializers import Constant, Zeros
@@ -61,6 +63,13 @@ class BatchNorm(_Normalization):
             Parameter("mean", (form.channels,), 1, 1, Zeros(), decay=False),
             Parameter("variance", (form.channels,), 1, 1, Constant(value=1.0), decay=False),
         )
+
+    def in_program(self, form: Form) -> ProgramLayer | None:
+        shape = form.image_shape if form.positions else (form.channels, 1, 1)
+        if shape is None:
+            return None
+        normalization = Normalization(self.eps, self.momentum)
+        return ProgramLayer(LayerKind.BATCH_NORM, shape, shape, normalization=normalization)
 
     def bind(self, binding: Binding) -> Layer:
         alone = binding.ranks.size == 1

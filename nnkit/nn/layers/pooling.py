@@ -10,6 +10,8 @@ import numpy as np
 from pydantic import Field
 
 from nnkit.compiled import compiled
+from nnkit.native.program_layer import MOST_ENTRIES, ProgramLayer, Window
+from nnkit.native.structures import LayerKind
 from nnkit.nn import layer_kernels as kernels
 from nnkit.nn.conv.im2col import Padded
 from nnkit.nn.conv.windows import PerAxis, Sizes, Windows, positions_of, windows
@@ -55,6 +57,13 @@ class _Pooling(SpatialLayer):
         found = self.windows(form)
         return ReceptiveField(found.extent, found.stride)
 
+    def _in_program(self, kind: LayerKind, form: Form) -> ProgramLayer | None:
+        inputs, outputs = form.image_shape, self.output_form(form).image_shape
+        found = self.windows(form)
+        if inputs is None or outputs is None or found.is_padded or found.taps > MOST_ENTRIES:
+            return None
+        return ProgramLayer(kind, inputs, outputs, window=found.in_program())
+
 
 class MaxPool(_Pooling):
     """The maximum of each window; among equal values the first gets the gradient.
@@ -73,6 +82,9 @@ class MaxPool(_Pooling):
     )
     kind: Literal["max_pool"] = "max_pool"
     selects: ClassVar[bool] = True
+
+    def in_program(self, form: Form) -> ProgramLayer | None:
+        return self._in_program(LayerKind.MAX_POOL, form)
 
     def bind(self, binding: Binding) -> Layer:
         found = self.windows(binding.form)
@@ -167,6 +179,9 @@ class AvgPool(_Pooling):
         description="Whether zeros of the padding count as entries, as in PyTorch; Keras leaves "
         "them out.",
     )
+
+    def in_program(self, form: Form) -> ProgramLayer | None:
+        return self._in_program(LayerKind.AVERAGE_POOL, form)
 
     def bind(self, binding: Binding) -> Layer:
         found = self.windows(binding.form)
@@ -305,6 +320,12 @@ class _GlobalPooling(SpatialLayer):
         whole = tuple(inf if n is None else n for n in form.positions)
         return ReceptiveField(whole, (1,) * len(whole))
 
+    def _in_program(self, kind: LayerKind, form: Form) -> ProgramLayer | None:
+        shape = form.image_shape
+        if shape is None or prod(shape[1:]) > MOST_ENTRIES:
+            return None
+        return ProgramLayer(kind, shape, (form.channels, 1, 1), window=Window(shape[1:]))
+
 
 class GlobalAvgPool(_GlobalPooling):
     """The mean of each channel over all positions, (C, H, W) → (C,) (Lin, Chen & Yan 2014)."""
@@ -315,6 +336,9 @@ class GlobalAvgPool(_GlobalPooling):
         "adaptive_avg_pool2d",
     )
     kind: Literal["global_avg_pool"] = "global_avg_pool"
+
+    def in_program(self, form: Form) -> ProgramLayer | None:
+        return self._in_program(LayerKind.AVERAGE_POOL, form)
 
     def bind(self, binding: Binding) -> Layer:
         return BoundGlobalAvgPool(binding)
@@ -344,6 +368,9 @@ class GlobalMaxPool(_GlobalPooling):
 
     elsewhere: ClassVar[tuple[str, ...]] = ("global_max_pooling2d", "adaptive_max_pool2d")
     kind: Literal["global_max_pool"] = "global_max_pool"
+
+    def in_program(self, form: Form) -> ProgramLayer | None:
+        return self._in_program(LayerKind.MAX_POOL, form)
 
     def bind(self, binding: Binding) -> Layer:
         return BoundGlobalMaxPool(binding)

@@ -1,0 +1,308 @@
+"""The layers of a program, and the memory that each needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnkit.native.structures import (
+    ActivationKind,
+    ImageStructure,
+    LayerKind,
+    LayerStructure,
+    NormalizationStructure,
+)
+
+Array = NDArray[Any]
+Shape = tuple[int, ...]
+LINE = 16  # rows of buffers start at multiples of so many numbers, as in `source/tiles.h`
+BLOCK = 16  # samples in a block of images, as in `source/tiles.h`
+KEEPS_BYTES = (LayerKind.MAX_POOL, LayerKind.DROPOUT)  # a byte for each output
+BATCH_NUMBERS = 5  # of a channel, as in `source/normalization.h`
+MOST_ENTRIES = 256  # of a window; the number of the largest one is kept in a byte
+IMAGE_AXES = 3  # channels, height, width
+
+
+class Allocator(Protocol):
+    """Allocates buffers."""
+
+    def empty(self, shape: Shape, dtype: np.dtype[Any]) -> Array:
+        """A buffer whose contents need not persist between passes."""
+
+    def full(self, shape: Shape, dtype: np.dtype[Any], value: float) -> Array:
+        """A buffer filled with a value before a pass."""
+
+
+class ProgramFunction(NamedTuple):
+    """An activation and its settings, as `source/activations.h` names them."""
+
+    kind: ActivationKind = ActivationKind.IDENTITY
+    a: float = 0.0
+    b: float = 0.0
+
+
+IDENTITY = ProgramFunction()
+
+
+class Window(NamedTuple):
+    """The windows of a convolution or pooling; each pair is (vertical, horizontal).
+
+    Attributes:
+        size: the size of a window.
+        before: the padding above and on the left.
+        after: the padding below and on the right.
+        stride: the distance between windows.
+    """
+
+    size: tuple[int, int]
+    before: tuple[int, int] = (0, 0)
+    after: tuple[int, int] = (0, 0)
+    stride: tuple[int, int] = (1, 1)
+
+
+class Normalization(NamedTuple):
+    """Batch normalization.
+
+    Attributes:
+        eps: ε, which is added to the variance.
+        momentum: the weight of a batch in the running means.
+        mean: the place of the running mean in the flat vector of running state.
+        variance: the place of the running variance.
+        scale: the place of the trained scale in the vector of parameters; None if it has none.
+        shift: the place of the trained shift.
+    """
+
+    eps: float
+    momentum: float
+    mean: int = 0
+    variance: int = 0
+    scale: int | None = None
+    shift: int | None = None
+
+
+class Frame(NamedTuple):
+    """The width of a frame of zeros around images."""
+
+    top: int = 0
+    left: int = 0
+    bottom: int = 0
+    right: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramLayer:
+    """A layer, the max-pooling over windows of 2 × 2 that may follow, and then the activation.
+
+    Attributes:
+        kind: what it computes.
+        input_shape: the shape of an input sample, (features,) or (channels, height, width).
+        output_shape: the shape of an output sample, after pooling.
+        weights: the place of its weights in the flat vector of parameters; None if it has none.
+        biases: the place of its biases; None if it has none.
+        lr_factor: the factor on the learning rate of both; 0 if they are frozen.
+        decays: whether weight decay and penalties apply to the weights.
+        activation: the activation.
+        window: the windows of a convolution or pooling.
+        normalization: the normalization that it consists of, or that it includes outside training.
+        dropped: dropout's rate, in 65536ths.
+        draw_key: the key of dropout's draws.
+        pooled_shape: the shape of an output sample before pooling; None without pooling.
+    """
+
+    kind: LayerKind
+    input_shape: Shape
+    output_shape: Shape
+    weights: int | None = None
+    biases: int | None = None
+    lr_factor: float = 0.0
+    decays: bool = False
+    activation: ProgramFunction = IDENTITY
+    window: Window | None = None
+    pooled_shape: Shape | None = None
+    normalization: Normalization | None = None
+    dropped: int = 0
+    draw_key: tuple[int, int] = (0, 0)
+
+    @property
+    def inputs(self) -> int:
+        """The numbers of an input sample."""
+        return prod(self.input_shape)
+
+    @property
+    def outputs(self) -> int:
+        """The numbers of an output sample."""
+        return prod(self.output_shape)
+
+    @property
+    def input_frame(self) -> Frame:
+        """The frame that the layer needs around its input."""
+        if self.kind != LayerKind.CONV or self.window is None:
+            return Frame()
+        return Frame(*self.window.before, *self.window.after)
+
+    @property
+    def gradient_frame(self) -> Frame:
+        """The frame that it needs around dE/dZ to compute the gradient of its input."""
+        if self.kind != LayerKind.CONV or self.window is None:
+            return Frame()
+        size = (*self.window.size, *self.window.size)
+        return Frame(*(max(k - 1 - p, 0) for k, p in zip(size, self.input_frame, strict=True)))
+
+
+class LayerBuffers:
+    """The buffers of one layer of a program.
+
+    Attributes:
+        structure: the layer, as the kernels read it.
+        output: Y; (N, padded outputs) of vectors, (blocks, C, H, W, 16) with a frame of images.
+    """
+
+    def __init__(
+        self,
+        layer: ProgramLayer,
+        samples: int,
+        buffers: Allocator,
+        dtype: np.dtype[Any],
+        training: bool,
+        frame: Frame,
+        gradient_frame: Frame | None,
+    ) -> None:
+        """Allocates the buffers.
+
+        Args:
+            layer: the layer.
+            samples: the number of samples, N.
+            buffers: allocates them.
+            dtype: the type of numbers.
+            training: whether the layer is used in training.
+            frame: the frame of zeros around its output.
+            gradient_frame: the frame of zeros around dE/dZ; None if no gradients are computed.
+        """
+        self._arrays: list[Array] = []  # kept alive
+        self._samples, self._buffers, self._dtype = samples, buffers, dtype
+        self.structure = _structure(layer)
+        if len(layer.output_shape) < IMAGE_AXES:
+            rows = (samples, -(-layer.outputs // LINE) * LINE)
+            self.output = self._empty(rows)
+            self.structure.output = self.output.ctypes.data
+            if gradient_frame is not None:
+                self.structure.gradient = self._empty(rows).ctypes.data
+            return
+        self.output, self.structure.images = self._images(layer.output_shape, frame)
+        if training and layer.kind == LayerKind.BATCH_NORM:
+            numbers = self._empty((layer.output_shape[0], BATCH_NUMBERS))
+            self.structure.normalization.batch = numbers.ctypes.data
+        if training and (layer.kind in KEEPS_BYTES or layer.pooled_shape is not None):
+            shape = (self.blocks, *layer.output_shape, BLOCK)
+            self._arrays.append(buffers.empty(shape, np.dtype(np.uint8)))
+            self.structure.chosen = self._arrays[-1].ctypes.data
+        if gradient_frame is None:
+            return
+        if layer.pooled_shape is None:
+            _, self.structure.gradients = self._images(layer.output_shape, gradient_frame)
+            self.structure.unpooled = self.structure.gradients
+            return
+        _, self.structure.gradients = self._images(layer.output_shape, Frame())
+        # Windows leave out the last row or column where there is an odd number of them.
+        _, self.structure.unpooled = self._images(layer.pooled_shape, gradient_frame, zeros=True)
+
+    @property
+    def blocks(self) -> int:
+        """The number of blocks of images."""
+        return -(-self._samples // BLOCK)
+
+    def _empty(self, shape: Shape) -> Array:
+        self._arrays.append(self._buffers.empty(shape, self._dtype))
+        return self._arrays[-1]
+
+    def _images(
+        self, shape: Shape, frame: Frame, zeros: bool = False
+    ) -> tuple[Array, ImageStructure]:
+        channels, height, width = shape
+        rows, columns = height + frame.top + frame.bottom, width + frame.left + frame.right
+        whole = (self.blocks, channels, rows, columns, BLOCK)
+        if zeros or any(frame):
+            array = self._buffers.full(whole, self._dtype, 0)
+            self._arrays.append(array)
+        else:
+            array = self._empty(whole)
+        steps = [step // self._dtype.itemsize for step in array.strides]
+        first = array.ctypes.data + frame.top * array.strides[2] + frame.left * array.strides[3]
+        return array, ImageStructure(first, *shape, *steps[:3])
+
+
+def _structure(layer: ProgramLayer) -> LayerStructure:
+    window = layer.window or Window((0, 0))
+    return LayerStructure(
+        kind=layer.kind,
+        inputs=layer.inputs,
+        outputs=layer.outputs,
+        activation=layer.activation.kind,
+        a=layer.activation.a,
+        b=layer.activation.b,
+        weights=-1 if layer.weights is None else layer.weights,
+        biases=-1 if layer.biases is None else layer.biases,
+        lr_factor=layer.lr_factor,
+        decays=layer.decays,
+        height=window.size[0],
+        width=window.size[1],
+        top=window.before[0],
+        left=window.before[1],
+        row_stride=window.stride[0],
+        column_stride=window.stride[1],
+        pooled=layer.pooled_shape is not None,
+        normalization=_normalization(layer.normalization),
+        draw_key=layer.draw_key,
+        dropped=layer.dropped,
+    )
+
+
+def _normalization(found: Normalization | None) -> NormalizationStructure:
+    if found is None:
+        return NormalizationStructure(mean=-1)
+    return NormalizationStructure(
+        mean=found.mean,
+        variance=found.variance,
+        scale=-1 if found.scale is None else found.scale,
+        shift=-1 if found.shift is None else found.shift,
+        eps=found.eps,
+        momentum=found.momentum,
+    )
+
+
+def bound_layers(
+    layers: Sequence[ProgramLayer],
+    samples: int,
+    buffers: Allocator,
+    dtype: np.dtype[Any],
+    training: bool,
+) -> list[LayerBuffers]:
+    """The layers of a program with their buffers.
+
+    Args:
+        layers: the layers.
+        samples: the number of samples of the largest batch, N.
+        buffers: allocates the buffers.
+        dtype: the type of numbers.
+        training: whether gradients are computed; that of the output always is.
+    """
+    first = first_trained(layers)
+    found = []
+    for i, layer in enumerate(layers):
+        is_last = i == len(layers) - 1
+        frame = Frame() if is_last else layers[i + 1].input_frame
+        gradient_frame = None
+        if is_last or (training and i >= first):
+            gradient_frame = layer.gradient_frame if i > first else Frame()
+        found.append(LayerBuffers(layer, samples, buffers, dtype, training, frame, gradient_frame))
+    return found
+
+
+def first_trained(layers: Sequence[ProgramLayer]) -> int:
+    """The index of the first layer whose parameters are trained; the number of layers if none."""
+    return next((i for i, layer in enumerate(layers) if layer.lr_factor), len(layers))

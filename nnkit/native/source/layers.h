@@ -1,0 +1,39 @@
+/* What each kind of layer computes, in one table.
+ *
+ * All threads of a team call the same function at once; each computes its own part.
+ */
+#ifndef NNKIT_LAYERS_H
+#define NNKIT_LAYERS_H
+
+#include "block_layers.h"
+#include "conv_layer.h"
+#include "dense_layer.h"
+#include "dropout.h"
+#include "normalization.h"
+#include "pool_layers.h"
+
+struct layer_functions {
+    /* Y from the output of the layer before. */
+    void (*forward)(const struct pass *, const struct layer *, struct member *);
+    /* dE/dZ of the layer before, from dE/dZ of this one. */
+    void (*inputs)(const struct pass *, const struct layer *, struct member *);
+    /* The gradients of the parameters, and their update. */
+    void (*weights)(
+        const struct pass *, const struct layer *, const struct rates *, struct member *);
+    /* Changes the running state once the loss is known to be finite. */
+    void (*remember)(const struct pass *, const struct layer *, struct member *);
+};
+
+static const struct layer_functions LAYER_FUNCTIONS[] = {
+    [LAYER_DENSE] = {dense_layer_forward, dense_layer_inputs, dense_layer_weights, 0},
+    [LAYER_BLOCKS] = {blocks_layer_forward, blocks_layer_inputs, 0, 0},
+    [LAYER_FLATTEN] = {flatten_layer_forward, flatten_layer_inputs, 0, 0},
+    [LAYER_CONV] = {conv_layer_forward, conv_layer_inputs, conv_layer_weights, 0},
+    [LAYER_MAX_POOL] = {max_pool_forward, pool_inputs, 0, 0},
+    [LAYER_AVERAGE_POOL] = {average_pool_forward, pool_inputs, 0, 0},
+    [LAYER_BATCH_NORM] =
+        {batch_norm_forward, batch_norm_inputs, batch_norm_weights, batch_norm_remember},
+    [LAYER_DROPOUT] = {dropout_forward, dropout_inputs, 0, 0},
+};
+
+#endif
