@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from ctypes import addressof, c_double, c_int64, c_void_p, pointer
 from typing import Any, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 
 from nnkit.native.library import Library
@@ -52,6 +53,28 @@ class ProgramUpdate(NamedTuple):
     beta1: float = 0.0
     beta2: float = 0.0
     momentum: float = 0.0
+
+
+class TrainingData(NamedTuple):
+    """A training set in memory, in C-ordered arrays.
+
+    Attributes:
+        inputs: (m, inputs), of the network's type, or of uint8.
+        targets: (n, outputs), of the network's type; or classes (n,), of int64.
+        weights: sample weights (n,), of the network's type; None if all are equal.
+        selected: the place of each sample in `inputs`, (n,), of int64; None if they are the same.
+        scale: the factor on inputs of uint8.
+        on: the target of a sample's class.
+        off: the target of the other classes.
+    """
+
+    inputs: Array
+    targets: Array
+    weights: Array | None = None
+    selected: Array | None = None
+    scale: float = 1.0
+    on: float = 1.0
+    off: float = 0.0
 
 
 class Program:
@@ -185,25 +208,18 @@ class Program:
             )
         )
 
-    def set_data(
-        self, inputs: Array, targets: Array, weights: Array | None, on: float = 1, off: float = 0
-    ) -> None:
-        """Sets the data that `train` takes batches from.
-
-        Args:
-            inputs: (n, inputs), C-ordered, of the network's type.
-            targets: (n, outputs), C-ordered, of the network's type; or classes (n,) of int64.
-            weights: sample weights (n,), of the network's type; None if all are equal.
-            on: the target of a sample's class.
-            off: the target of the other classes.
-        """
+    def set_data(self, data: TrainingData) -> None:
+        """Sets the data that `train` takes batches from."""
         structure = self.structure
-        self._data = (inputs, targets, weights)  # keeps them alive
-        classes = targets.ndim == 1
-        structure.inputs, structure.targets = inputs.ctypes.data, targets.ctypes.data
+        self._data = data  # keeps the arrays alive
+        structure.inputs, structure.targets = data.inputs.ctypes.data, data.targets.ctypes.data
+        structure.inputs_are_bytes = data.inputs.dtype == np.uint8
+        structure.input_scale = data.scale
+        structure.selected = None if data.selected is None else data.selected.ctypes.data
+        classes = data.targets.ndim == 1
         structure.target_kind = TargetCoding.CLASSES if classes else TargetCoding.NUMBERS
-        structure.on, structure.off = on, off
-        structure.weights = None if weights is None else weights.ctypes.data
+        structure.on, structure.off = data.on, data.off
+        structure.weights = None if data.weights is None else data.weights.ctypes.data
 
     def set_update(
         self, update: ProgramUpdate, state: Sequence[Array], decay: float, l2: float

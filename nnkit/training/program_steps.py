@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nnkit.data.batches import Batches, Readable
-from nnkit.native.program import Program
+from nnkit.data.lazy import LazyArray
+from nnkit.native.program import Program, TrainingData
 from nnkit.native.structures import PaceStructure
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array
@@ -132,35 +133,52 @@ def program_steps(
     if not isinstance(network, ProgramNetwork):
         return None
     program, decay = network.program, optimizer.decay + regularization.weight_decay
-    program.set_data(*data)
+    program.set_data(data)
     program.set_update(update, state, decay, regularization.l2_strength)
     return ProgramSteps(program, batches, optimizer, learning_rate)
 
 
-class _Data(NamedTuple):
-    """A training set as `Program.set_data` takes it."""
-
-    inputs: Array
-    targets: Array
-    weights: Array | None
-    on: float = 1.0
-    off: float = 0.0
-
-
-def _data(batches: Batches, dtype: np.dtype[Any]) -> _Data | None:
+def _data(batches: Batches, dtype: np.dtype[Any]) -> TrainingData | None:
     """The training set for the kernels, or None if they cannot read it."""
     inputs, weights = batches.inputs, batches.weights
-    if not isinstance(inputs, np.ndarray) or inputs.dtype != dtype:
+    found = _inputs(inputs, dtype)
+    if found is None or not isinstance(weights, np.ndarray | None):
         return None
-    if not inputs.flags.c_contiguous or not isinstance(weights, np.ndarray | None):
+    stored, selected, scale = found
+    targets = _targets(batches.targets, dtype, max(MOST_CODED, stored.nbytes))
+    if targets is None:
         return None
     if weights is not None:
         weights = np.ascontiguousarray(weights, dtype)
-    targets = _targets(batches.targets, dtype, max(MOST_CODED, inputs.nbytes))
-    if targets is None:
-        return None
     signed = isinstance(batches.targets, ClassTargets) and batches.targets.coding == "signed"
-    return _Data(inputs, targets, weights, off=-1.0 if signed else 0.0)
+    return TrainingData(stored, targets, weights, selected, scale, off=-1.0 if signed else 0.0)
+
+
+def _inputs(
+    inputs: Array | LazyArray, dtype: np.dtype[Any]
+) -> tuple[Array, Array | None, float] | None:
+    """Inputs in memory, the places of the samples in them, and the factor on bytes; or None."""
+    if isinstance(inputs, np.ndarray):
+        usable = inputs.dtype == dtype and inputs.flags.c_contiguous
+        return (inputs, None, 1.0) if usable else None
+    stored = inputs.source
+    if not isinstance(stored, np.ndarray) or not stored.flags.c_contiguous:
+        return None
+    scale = 1.0 if not inputs.functions and stored.dtype == dtype else _scale(inputs, dtype)
+    if scale is None:
+        return None
+    return stored, np.ascontiguousarray(inputs.indices[: len(inputs)], np.int64), scale
+
+
+def _scale(inputs: LazyArray, dtype: np.dtype[Any]) -> float | None:
+    """The factor by which all bytes are multiplied on access; None if something else is done."""
+    if inputs.source.dtype != np.uint8 or inputs.in_place is None:
+        return None
+    levels = np.arange(256, dtype=dtype).reshape(-1, *[1] * (inputs.source.ndim - 1))
+    found = np.broadcast_to(levels, (256, *inputs.source.shape[1:])).copy()
+    inputs.in_place(found)
+    scale = found[1].flat[0]
+    return float(scale) if np.array_equal(found, scale * levels + 0 * found) else None
 
 
 def _targets(targets: Array | Readable, dtype: np.dtype[Any], most: int) -> Array | None:

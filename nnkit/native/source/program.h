@@ -123,7 +123,10 @@ struct program {
     void *weight;            /* its sample weights, or NULL */
     /* The data set that training gathers batches from, into `batch`. */
     void *batch;             /* (samples, padded inputs) */
-    const void *inputs;      /* (n, inputs) */
+    const void *inputs;      /* (n, inputs), numbers or bytes */
+    int64_t inputs_are_bytes;
+    double input_scale;      /* the factor on bytes */
+    const int64_t *selected; /* the place of each sample in `inputs`; NULL if it is its number */
     const void *targets;     /* (n, outputs), or classes (n,) of int64 */
     int64_t target_kind;
     double on, off;          /* what stands for the sample's class and for the others */

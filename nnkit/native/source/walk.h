@@ -7,6 +7,7 @@
 #ifndef NNKIT_WALK_H
 #define NNKIT_WALK_H
 
+#include "gather.h"
 #include "layers.h"
 #include "losses.h"
 
@@ -57,51 +58,6 @@ INLINE void apply_head(const struct program *p, int64_t samples, struct member *
     else {
         struct layer head = {.activation = p->head};
         activate(&head, end - first, 0, last->outputs, Z, row);
-    }
-}
-
-/* Whether batches are gathered as images, so that the first layer has nothing to do. */
-INLINE int gathers_images(const struct program *p) { return p->layers->kind == LAYER_BLOCKS; }
-
-/* Copies a thread's samples of a batch from the data set. */
-INLINE void gather(
-    const struct program *p, const int64_t *order, int64_t samples, struct member *me) {
-    int64_t first, end, inputs = p->layers[0].inputs, row = padded(inputs);
-    int64_t outputs = p->layers[p->layer_count - 1].outputs;
-    const real *data = p->inputs;
-    real *X = p->batch, *T = p->target;
-    if (gathers_images(p)) {
-        own_part(me, blocks_of(samples), 1, &first, &end);
-        for (int64_t b = first; b < end; b++) {
-            const real *rows[BLOCK];
-            int64_t count = samples_in(b, samples);
-            for (int64_t n = 0; n < count; n++) rows[n] = data + order[b * BLOCK + n] * inputs;
-            images_from_rows(rows, count, &p->layers[0].images, b);
-        }
-    }
-    own_part(me, samples, 1, &first, &end);
-    for (int64_t n = first; n < end; n++) {
-        int64_t i = order[n];
-        if (!gathers_images(p)) memcpy(X + n * row, data + i * inputs, inputs * sizeof *X);
-        if (p->target_kind == TARGET_NUMBERS) {
-            memcpy(T + n * outputs, (const real *)p->targets + i * outputs, outputs * sizeof *T);
-        } else {
-            int64_t class = ((const int64_t *)p->targets)[i];
-            for (int64_t k = 0; k < outputs; k++)
-                T[n * outputs + k] = (real)(k == class ? p->on : p->off);
-        }
-        if (p->weights) ((real *)p->weight)[n] = ((const real *)p->weights)[i];
-    }
-}
-
-/* Asks for the samples of the next batch, which lie all over the data set. */
-INLINE void prefetch(
-    const struct program *p, const int64_t *order, int64_t samples, struct member *me) {
-    int64_t first, end, inputs = p->layers[0].inputs;
-    own_part(me, samples, 1, &first, &end);
-    for (int64_t n = first; n < end; n++) {
-        const char *row = (const char *)((const real *)p->inputs + order[n] * inputs);
-        for (size_t at = 0; at < inputs * sizeof(real); at += 64) __builtin_prefetch(row + at);
     }
 }
 

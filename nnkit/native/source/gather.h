@@ -1,0 +1,82 @@
+/* The samples of a batch, copied from all over the data set.
+ *
+ * Inputs are numbers, or bytes that are multiplied by `input_scale`, which take a quarter of the
+ * time to read.
+ */
+#ifndef NNKIT_GATHER_H
+#define NNKIT_GATHER_H
+
+#include "blocks.h"
+#include "program.h"
+#include "team.h"
+
+typedef uint8_t bytes __attribute__((vector_size(LANE_COUNT), aligned(1), may_alias));
+
+/* Whether batches are gathered as images, so that the first layer has nothing to do. */
+INLINE int gathers_images(const struct program *p) { return p->layers->kind == LAYER_BLOCKS; }
+
+/* Where the inputs of a sample begin. */
+INLINE const char *inputs_of(const struct program *p, int64_t sample, int64_t inputs) {
+    int64_t place = p->selected ? p->selected[sample] : sample;
+    int64_t size = p->inputs_are_bytes ? 1 : sizeof(real);
+    return (const char *)p->inputs + place * inputs * size;
+}
+
+/* Writes the inputs of a sample into a row. */
+INLINE void gather_inputs(const struct program *p, int64_t sample, int64_t inputs, real *row) {
+    if (!p->inputs_are_bytes) {
+        memcpy(row, inputs_of(p, sample, inputs), inputs * sizeof *row);
+        return;
+    }
+    const uint8_t *from = (const uint8_t *)inputs_of(p, sample, inputs);
+    real scale = (real)p->input_scale;
+    int64_t k = 0;
+    for (; k + LANES <= inputs; k += LANES)
+        store(row + k, __builtin_convertvector(*(const bytes *)(from + k), vec) * scale);
+    for (; k < inputs; k++) row[k] = from[k] * scale;
+}
+
+/* Writes the targets of a sample: the stored numbers, or its class as `on` among `off`. */
+INLINE void gather_targets(const struct program *p, int64_t sample, int64_t outputs, real *row) {
+    if (p->target_kind == TARGET_NUMBERS) {
+        memcpy(row, (const real *)p->targets + sample * outputs, outputs * sizeof *row);
+        return;
+    }
+    int64_t class = ((const int64_t *)p->targets)[sample];
+    for (int64_t k = 0; k < outputs; k++) row[k] = (real)(k == class ? p->on : p->off);
+}
+
+/* Copies a thread's samples of a batch, in whole blocks. */
+static void gather(
+    const struct program *p, const int64_t *order, int64_t samples, struct member *me) {
+    int64_t inputs = p->layers[0].inputs, outputs = p->layers[p->layer_count - 1].outputs;
+    int64_t first, end, row = padded(inputs);
+    real *X = p->batch, *T = p->target;
+    own_part(me, samples, gathers_images(p) ? BLOCK : 1, &first, &end);
+    for (int64_t n = first; n < end; n++) {
+        gather_inputs(p, order[n], inputs, X + n * row);
+        gather_targets(p, order[n], outputs, T + n * outputs);
+        if (p->weights) ((real *)p->weight)[n] = ((const real *)p->weights)[order[n]];
+    }
+    if (!gathers_images(p)) return;
+    for (int64_t n = first; n < end; n += BLOCK) {
+        const real *rows[BLOCK];
+        int64_t count = end - n < BLOCK ? end - n : BLOCK;
+        for (int64_t i = 0; i < count; i++) rows[i] = X + (n + i) * row;
+        images_from_rows(rows, count, &p->layers[0].images, n / BLOCK);
+    }
+}
+
+/* Asks for the samples of the next batch, which lie all over the data set. */
+static void prefetch(
+    const struct program *p, const int64_t *order, int64_t samples, struct member *me) {
+    int64_t first, end, inputs = p->layers[0].inputs;
+    int64_t size = p->inputs_are_bytes ? inputs : inputs * (int64_t)sizeof(real);
+    own_part(me, samples, 1, &first, &end);
+    for (int64_t n = first; n < end; n++) {
+        const char *row = inputs_of(p, order[n], inputs);
+        for (int64_t at = 0; at < size; at += 64) __builtin_prefetch(row + at);
+    }
+}
+
+#endif
