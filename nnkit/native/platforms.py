@@ -13,7 +13,6 @@ from nnkit.errors import NnkitError
 FOLDER = Path(__file__).parent
 SOURCE = FOLDER / "source"
 
-
 # Sums and products are not fused unless a kernel asks for it, so that results do not depend on the
 # compiler.
 FLAGS = (
@@ -89,7 +88,7 @@ def sources_digest() -> int:
     The library holds that of the sources it was compiled from.
     """
     digest = blake2b(repr((FLAGS, INSTRUCTION_SETS)).encode(), digest_size=8)
-    for path in sorted(SOURCE.iterdir()):
+    for path in sorted(SOURCE.glob("*.[ch]")):
         content = path.read_bytes()
         digest.update(f"{path.name} {len(content)} ".encode() + content)
     return int.from_bytes(digest.digest(), "big")
