@@ -68,7 +68,6 @@ MAY_IMPORT = {
         "config",
         "native",
         "metrics",
-        "native",
         "nn",
         "data",
         "runs",

@@ -6,7 +6,6 @@ import ctypes
 import subprocess
 from ctypes import byref
 from math import ceil
-from pathlib import Path
 
 import pytest
 

@@ -40,13 +40,6 @@ INLINE int64_t tile_at(int64_t start, int64_t width) {
     return start > 0 && start + LANES > width ? width - LANES : start;
 }
 
-/* The first `count` numbers at `from`, then zeros; reads no others. */
-INLINE vec load_part(const real *from, int64_t count) {
-    real x[LANES] = {0};
-    memcpy(x, from, count * sizeof *x);
-    return load(x);
-}
-
 INLINE void store_part(real *to, vec x, int64_t count) { memcpy(to, &x, count * sizeof *to); }
 
 /* Writes a block of images from the rows of its samples; samples that are missing become zeros. */
