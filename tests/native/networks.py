@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from nnkit.memory import aligned_empty
 from nnkit.native.library import library
 from nnkit.native.program import Program, ProgramUpdate
 from nnkit.native.structures import PaceStructure, UpdateKind
+from nnkit.nn.arena import Buffers
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array
 from tests.nn.examples import batch_of, model_of
@@ -29,15 +29,9 @@ def program_of(model: Model, samples: int = SAMPLES, threads: int = 1) -> Progra
     compiled, known = library(), model.program
     assert compiled is not None
     assert known is not None
-    dtype = model.dtype
-    program = Program(
-        compiled,
-        *known,
-        model.params,
-        model.grads,
-        samples,
-        lambda rows, columns: aligned_empty((rows, columns), dtype),
-    )
+    layers, loss = known
+    vectors = model.params, model.grads, model.state
+    program = Program(compiled, layers.training, loss, *vectors, samples, Buffers())
     use_threads(program, threads)
     return program
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnkit.memory import aligned_empty
-from nnkit.native.build import variants_of
-from nnkit.native.library import Library, library
+from nnkit.native.library import Library, library, usable_kernels
 from nnkit.native.program import Program, ProgramUpdate
 from nnkit.native.program_layer import ProgramLayer
 from nnkit.native.structures import LayerKind, PaceStructure, UpdateKind
@@ -21,8 +19,10 @@ from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array, Shape
 from nnkit.nn.passes import Pass
 from nnkit.random import generator
+from tests.native.networks import use_threads
 from tests.nn.examples import batch_of, model_of
 
+pytestmark = pytest.mark.native
 NOW = Pass(training=True, step=7)  # its random draws are not the first
 PRECISIONS = {"float32": 2e-5, "float64": 1e-12}  # relative to the largest number
 SAME: dict[str, Any] = {"kernel": 3, "padding": "same"}
@@ -165,7 +165,8 @@ def kernels(variant: str | None = None) -> Library:
     return found if variant is None else found._replace(variant=variant)
 
 
-VARIANTS = list(variants_of(platform.machine()))[: kernels().functions.nnkit_variants()]
+COMPILED = library()
+VARIANTS = [] if COMPILED is None else usable_kernels(COMPILED.functions)
 
 
 def program_of(
@@ -179,7 +180,7 @@ def program_of(
     """The program of a model in buffers of its own."""
     assert model.program is not None
     layers, loss = model.program
-    return Program(
+    program = Program(
         kernels(variant),
         layers.training if training else layers.inference,
         loss,
@@ -188,9 +189,10 @@ def program_of(
         model.state,
         samples,
         buffers,
-        threads,
-        training,
+        training=training,
     )
+    use_threads(program, threads)
+    return program
 
 
 def rows(X: Array) -> Array:
