@@ -174,8 +174,9 @@ def _scale(inputs: LazyArray, dtype: np.dtype[Any]) -> float | None:
     """The factor by which all bytes are multiplied on access; None if something else is done."""
     if inputs.source.dtype != np.uint8 or inputs.in_place is None:
         return None
-    levels = np.arange(256, dtype=dtype).reshape(-1, *[1] * (inputs.source.ndim - 1))
-    found = np.broadcast_to(levels, (256, *inputs.source.shape[1:])).copy()
+    shape = inputs.source.shape[1:]
+    levels = np.arange(256, dtype=dtype).reshape(-1, *[1] * len(shape))
+    found = np.broadcast_to(levels, (256, *shape)).copy()
     inputs.in_place(found)
     scale = found[1].flat[0]
     return float(scale) if np.array_equal(found, scale * levels + 0 * found) else None

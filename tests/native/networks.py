@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nnkit.native.library import library
-from nnkit.native.program import Program, ProgramUpdate
+from nnkit.native.program import Program, ProgramUpdate, TrainingData
 from nnkit.native.structures import PaceStructure, UpdateKind
 from nnkit.nn.arena import Buffers
 from nnkit.nn.model import Model
@@ -45,7 +45,7 @@ def use_threads(program: Program, count: int) -> None:
 def train(program: Program, model: Model, pace: PaceStructure | None = None) -> None:
     """Takes some steps with Adam, from a new state."""
     X, T = batch_of(model, 4 * SAMPLES)
-    program.set_data(np.ascontiguousarray(X.T), np.ascontiguousarray(T.T), None)
+    program.set_data(TrainingData(np.ascontiguousarray(X.T), np.ascontiguousarray(T.T)))
     state = [np.zeros_like(model.params) for _ in range(2)]
     program.set_update(ProgramUpdate(UpdateKind.ADAM, 0.9, 0.999), state, 0, 0)
     order = np.resize(np.arange(4 * SAMPLES), STEPS * SAMPLES)

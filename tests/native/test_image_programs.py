@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nnkit.memory import aligned_empty
 from nnkit.native.library import Library, library, usable_kernels
-from nnkit.native.program import Program, ProgramUpdate
+from nnkit.native.program import Program, ProgramUpdate, TrainingData
 from nnkit.native.program_layer import ProgramLayer
 from nnkit.native.structures import LayerKind, PaceStructure, UpdateKind
 from nnkit.nn.model import Model
@@ -309,7 +309,7 @@ def test_steps_in_one_call_are_those_one_by_one(name: str) -> None:
 
     model.initialize()
     program = program_of(model, 9, GuardedBuffers())
-    program.set_data(rows(X), np.ascontiguousarray(T.T), None)
+    program.set_data(TrainingData(rows(X), np.ascontiguousarray(T.T)))
     program.set_update(ProgramUpdate(UpdateKind.SGD), (), decay=0, l2=0)
     program.set_draws(0)
     rates, losses = np.tile([lr, lr, 0.0], (3, 1)), np.empty(3)
@@ -324,7 +324,7 @@ def test_a_step_that_is_not_taken_changes_nothing() -> None:
     X[0, 3, 2, 4] = np.nan
     before = model.params.copy(), model.state.copy()
     program = program_of(model, 9, GuardedBuffers())
-    program.set_data(rows(X), np.ascontiguousarray(T.T), None)
+    program.set_data(TrainingData(rows(X), np.ascontiguousarray(T.T)))
     program.set_update(ProgramUpdate(UpdateKind.SGD), (), decay=0, l2=0)
     rates, losses = np.ones((1, 3)), np.empty(1)
     assert program.train(np.arange(9), 9, rates, losses, PaceStructure()) == 0
