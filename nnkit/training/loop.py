@@ -154,7 +154,7 @@ class Loop:
         )
         noise = self.regularization.weight_noise
         self.noisy = NoisyWeights(model.params, noise, model.seed) if noise else None
-        self.program_steps = self._program_steps()
+        self.program_steps = None
 
     def run(self) -> Iterator[Step | Evaluation]:
         """Trains; yields a `Step` for each update, and an `Evaluation` where one is due.
@@ -165,6 +165,7 @@ class Loop:
             DivergedError: a batch's loss, before its update, or a metric is NaN or infinite.
         """
         seconds, before = 0.0, self.progress.samples
+        self.program_steps = self._program_steps()
         steps = self._several_steps() if self.program_steps is not None else self._single_steps()
         while self.progress.step < self.steps:
             began = perf_counter()

@@ -72,8 +72,9 @@ def test_a_resumed_run_equals_an_uninterrupted_run(
     config = iris(optimizer=optimizer, regularization={"dropout": 0.25})
     whole = nnkit.train(config, runs=tmp_path / "whole")
     parts = tmp_path / "parts"
-    for steps in (3, 4, 6):  # within an epoch, at its end, within the next
-        part = nnkit.train(config, runs=parts, resume=True, should_stop=StopAfter(steps))
+    for step in (3, 7, 10):  # within an epoch, at its end, within the next
+        stop = StopAt(step)
+        part = nnkit.train(config, runs=parts, resume=True, should_stop=stop, listeners=[stop])
         assert part.interrupted
     finished = nnkit.train(config, runs=parts, resume=True)
     assert not finished.interrupted
