@@ -48,9 +48,12 @@ train: $(CORE)  ## Train on MNIST, evaluate the network, and read a picture with
 	$(BIN)/nnkit eval mnist-mlp
 	$(BIN)/nnkit predict data/pictures/7.png data/pictures/3-chalk.png --checkpoint mnist-mlp
 
-pretrained: $(DEV)  ## Retrain the network that reads digits
+pretrained: $(DEV)  ## Retrain the networks that read digits
 	$(BIN)/nnkit train configs/digits.yaml --resume
 	$(BIN)/python -m nnkit.reading.pretrained digits
+	$(BIN)/python -m nnkit.reading.pretrained.training_set runs/digits-in-pictures.npz
+	$(BIN)/nnkit train configs/digits-in-pictures.yaml --resume
+	$(BIN)/python -m nnkit.reading.pretrained digits-in-pictures
 
 verifier: $(DEV)  ## Retrain the network that tells whole digits from parts of them
 	$(BIN)/python -m nnkit.reading.verifier.train

@@ -12,10 +12,13 @@ from nnkit.errors import DataError
 from nnkit.inference.saving import load_checkpoint
 from nnkit.inference.trained_model import TrainedModel
 from nnkit.nn.params import Array
-from nnkit.reading.pretrained import DIGITS, VERIFIER
+from nnkit.reading.pretrained import DIGITS, IN_PICTURES, VERIFIER
 from nnkit.reading.segmentation import REJECT, Networks, Reading, read_picture
+from nnkit.reading.segmentation.path import TINY
 from nnkit.reading.segmentation.stages import Stages
 from nnkit.reading.single import check_shape, read_digit
+
+IN_PICTURES_WEIGHT = 0.7  # of the network for digits in pictures; the other one knows no print
 
 
 def read_digits(
@@ -70,19 +73,46 @@ def picture_as_input(model: TrainedModel, path: Path) -> Array:
 
 
 def networks_of(model: TrainedModel, size: tuple[int, int]) -> Networks:
-    """Combines the model and the pretrained verifier for `read_picture`."""
+    """Combines the model and the pretrained verifier for `read_picture`.
+
+    The included model is combined with a second one, which was trained on digits in pictures.
+    """
     assert model.classes is not None
+
+    def classify(images: Array) -> Array:
+        P = probabilities(model, images)
+        if not _is_included(model):
+            return P
+        return combined(P, probabilities(_included(IN_PICTURES), images), IN_PICTURES_WEIGHT)
+
     return Networks(
-        lambda images: probabilities(model, images),
+        classify,
         _included(VERIFIER).outputs,
         model.classes,
         size,
     )
 
 
+def _is_included(model: TrainedModel) -> bool:
+    return model.info.get("sha256") == _included(DIGITS).info["sha256"]
+
+
 @cache
 def _included(path: Path) -> TrainedModel:
     return load_checkpoint(path)
+
+
+def combined(P: Array, Q: Array, weight: float) -> Array:
+    """The weighted geometric mean of two models' class probabilities, (n, classes).
+
+    Args:
+        P: the probabilities by the first model, (n, classes).
+        Q: those by the second one.
+        weight: the weight of the second one, 0 … 1.
+    """
+    logs = (1 - weight) * np.log(np.maximum(P, TINY)) + weight * np.log(np.maximum(Q, TINY))
+    product = np.exp(logs)
+    return np.asarray(product / product.sum(axis=1, keepdims=True))
 
 
 def probabilities(model: TrainedModel, images: Array) -> Array:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import exp, log
 
 Box = tuple[int, int, int, int]
 
 UNREADABLE = "?"
+CALIBRATION = 0.896, -0.805  # offset and slope, fitted by benchmarks.reliability
+LEAST_DOUBT = 0.001  # added to every doubt: the networks are never surer
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +18,8 @@ class Digit:
 
     Attributes:
         label: the class name, or `?` if rejected.
-        confidence: the predicted probability of `guess`; None if the network gives none.
+        confidence: the predicted probability that the label is right; None if the network gives
+            none.
         box: x0, y0, x1, y1 in pixels of the upright picture, ends excluded.
         guess: the class name, even if rejected.
     """
@@ -45,9 +49,12 @@ class Reading:
 
     Attributes:
         lines: the lines from top to bottom.
+        doubt: the negative logarithm of the probability, by the networks, that all digits, all
+            rejected symbols and the cuts between them are right; None if a network gives none.
     """
 
     lines: tuple[Line, ...]
+    doubt: float | None = None
 
     @property
     def text(self) -> str:
@@ -61,10 +68,15 @@ class Reading:
 
     @property
     def confidence(self) -> float | None:
-        """The product of all confidences: the estimated probability that all digits are right."""
-        product = 1.0
-        for digit in self.digits:
-            if digit.confidence is None:
-                return None
-            product *= digit.confidence
-        return product if self.digits else None
+        """The probability that the whole text is right, calibrated on composed pictures."""
+        return None if self.doubt is None else calibrated(self.doubt)
+
+
+def calibrated(doubt: float) -> float:
+    """The probability that a text is right, by logistic regression on the logarithm of the doubt.
+
+    The networks are too sure of themselves (Guo et al. 2017); `python -m benchmarks.reliability`
+    fits the two coefficients and measures how well the result holds.
+    """
+    offset, slope = CALIBRATION
+    return 1 / (1 + exp(-(offset + slope * log(doubt + LEAST_DOUBT))))

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 import nnkit
-from nnkit.reading.pretrained import DIGITS, VERIFIER
+from nnkit.reading.pretrained import DIGITS, IN_PICTURES, VERIFIER
 from nnkit.runs.checkpoint import read_checkpoint
 from nnkit.task.config import config_from
 
 CONFIG = Path(__file__).parents[2] / "configs" / "digits.yaml"
+IN_PICTURES_CONFIG = CONFIG.with_name("digits-in-pictures.yaml")
 
 
 def test_is_small_and_made_by_the_shipped_config() -> None:
@@ -27,6 +28,17 @@ def test_reads_the_test_images() -> None:
     scores = nnkit.load_checkpoint(DIGITS).evaluate("test")
     assert scores.samples == 10_000
     assert scores["accuracy"] >= 0.994
+
+
+def test_the_network_for_pictures_is_made_by_its_config() -> None:
+    saved = config_from(dict(read_checkpoint(IN_PICTURES).header["config"])).resolved()
+    expected = nnkit.load_config(IN_PICTURES_CONFIG).resolved()
+    expected["data"]["source"]["path"] = saved["data"]["source"]["path"]  # the name without folder
+    assert saved == expected
+
+
+def test_all_networks_together_are_small() -> None:
+    assert sum(path.stat().st_size for path in (DIGITS, IN_PICTURES, VERIFIER)) < 1_000_000
 
 
 def test_the_judge_is_small() -> None:

@@ -250,6 +250,17 @@ def test_specks_are_left_out_and_parts_near_a_digit_are_kept() -> None:
     assert len(written(_ink(picture))) == before + 1
 
 
+def test_a_line_reaches_to_the_parts_of_a_broken_digit_at_its_end() -> None:
+    page = Image.new("L", (400, 200), 240)
+    page.paste(typeset("58", 100).crop((0, 0, 260, 200)), (0, 0))
+    _, top, _, bottom = written(_ink(page)).boxes[0].tolist()
+    for y in (top, bottom - 12):  # both parts are less than half as high as a digit
+        ImageDraw.Draw(page).rectangle((270, y, 310, y + 12), fill=20)
+    (strip,) = strips_of(page, Stages())
+    ((right, _),) = strip.points_in_picture(np.array([[strip.solid.shape[1], 0.0]]))
+    assert right > 310
+
+
 @pytest.mark.parametrize("level", [0, 128, 255])
 @pytest.mark.parametrize("size", [(1, 1), (2, 1), (28, 28), (300, 200), (20_000, 3)])
 def test_an_empty_picture_has_no_lines(size: tuple[int, int], level: int, read: Read) -> None:

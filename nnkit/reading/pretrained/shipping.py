@@ -15,8 +15,9 @@ def ship(run: str | Path, path: Path) -> None:
     found = read_checkpoint(find_checkpoint(str(run)))
     tensors = {name: array for name, array in found.tensors.items() if name.startswith(KEPT)}
     header = {name: part for name, part in found.header.items() if name not in ("format", "sha256")}
-    source = header["config"]["data"]["source"]
-    if "path" in source:
-        source["path"] = Path(source["path"]).name  # the folder is meaningless on other machines
+    source, start = header["config"]["data"]["source"], header["config"]["training"]["start_from"]
+    for settings, key in ((source, "path"), (start or {}, "checkpoint")):
+        if key in settings:
+            settings[key] = Path(settings[key]).name  # folders are meaningless on other machines
     write_checkpoint(path, tensors, header)
     print(f"{path}: {path.stat().st_size / 1000:.0f} kB")

@@ -8,7 +8,8 @@
 6. `cuts`: cuts a line into pieces, more than it has digits (over-segmentation);
 7. `normal`: normalizes candidates for digits like the images of MNIST, for the classifier;
 8. `views`: crops candidates with their surroundings, for the verifier of whole digits;
-9. `path`: joins pieces into digits along the path that the networks find most probable.
+9. `path`: joins pieces into digits along the path that the networks find most probable;
+10. `shape`: recognizes symbols that cannot be digits by their shape.
 
 `nnkit.reading.result` defines the result: text, lines, digits with their boxes. The networks are
 functions from images to probabilities; nothing here depends on how they work.
@@ -29,11 +30,21 @@ from nnkit.reading.segmentation.clean import without_frames, without_rules, writ
 from nnkit.reading.segmentation.cuts import Pieces, cut
 from nnkit.reading.segmentation.ink import ink_of
 from nnkit.reading.segmentation.lines import HEIGHT, Strip, lines_of
-from nnkit.reading.segmentation.path import Candidate, Networks, best_paths, candidates_of, doubtful
+from nnkit.reading.segmentation.path import (
+    TINY,
+    Candidate,
+    Networks,
+    best_paths,
+    candidates_of,
+    certainty,
+    doubtful,
+)
+from nnkit.reading.segmentation.shape import is_bar, taller
 from nnkit.reading.segmentation.slip import slip_in
 from nnkit.reading.segmentation.stages import Stages, outline
 
-REJECT = 0.05  # lowest accepted probability that a symbol is one whole digit of its class
+REJECT = 0.1  # lowest accepted probability that a symbol is one whole digit of its class
+TALL_DIGIT = 0.9  # … and that of a digit, if it is taller than the others of a printed line
 SPACE = 0.4  # smallest width of a space, relative to the digits' height …
 WIDER = 2.0  # … relative to the widest gap that is not a space
 FARTHER = 1.2  # … and, centre to centre, relative to adjacent digits
@@ -68,10 +79,15 @@ def read_picture(
         for strip, uncertain in zip(strips, doubtful(lines, networks), strict=True)
     ]
     _show_cuts(lines, stages)
-    paths = best_paths(lines, candidates_of(lines, networks), networks)
+    found = candidates_of(lines, networks)
+    paths = best_paths(lines, found, networks)
     answer = _Answer(networks.classes, reject, picture.size, certain)
     read = [_line(pieces, path, answer) for pieces, path in zip(lines, paths, strict=True)]
-    return Reading(tuple(line for line in read if line.digits))
+    certainties = [
+        certainty(pieces, candidates) for pieces, candidates in zip(lines, found, strict=True)
+    ]
+    written = tuple(line for line in read if line.digits)
+    return Reading(written, _doubt(written, certainties))
 
 
 def strips_of(picture: Image.Image, stages: Stages) -> list[Strip]:
@@ -118,23 +134,39 @@ class _Answer:
     limits: tuple[int, int]
     certain: bool
 
-    def digit(self, pieces: Pieces, candidate: Candidate) -> Digit:
+    def digit(self, pieces: Pieces, candidate: Candidate, *, is_tall: bool) -> Digit:
         assert candidate.probabilities is not None
         best = int(np.argmax(candidate.probabilities))
-        guess, confidence = self.classes[best], float(candidate.probabilities[best])
-        read = confidence * candidate.digit >= self.reject
+        guess, whole = self.classes[best], candidate.digit
+        if is_bar(pieces, candidate.box) or (is_tall and whole < TALL_DIGIT):
+            whole = 0.0
+        probability = float(candidate.probabilities[best]) * whole
         box = _rounded(pieces.box_in_picture(candidate.first, candidate.last), self.limits)
-        label = guess if read else UNREADABLE
-        return Digit(label, confidence if self.certain else None, box, guess)
+        read = probability >= self.reject
+        confidence = (probability if read else 1 - probability) if self.certain else None
+        return Digit(guess if read else UNREADABLE, confidence, box, guess)
 
 
 def _line(pieces: Pieces, path: Sequence[Candidate], answer: _Answer) -> Line:
-    digits = [answer.digit(pieces, candidate) for candidate in path]
-    spaced = [*_spaces([candidate.box for candidate in path]), False]
+    boxes = [candidate.box for candidate in path]
+    digits = [
+        answer.digit(pieces, candidate, is_tall=bool(is_tall))
+        for candidate, is_tall in zip(path, taller(boxes), strict=True)
+    ]
+    spaced = [*_spaces(boxes), False]
     text = "".join(
         digit.label + " " * bool(wide) for digit, wide in zip(digits, spaced, strict=True)
     )
     return Line(text, tuple(digits))
+
+
+def _doubt(lines: Sequence[Line], certainties: Sequence[float]) -> float | None:
+    """The negative log-probability of all symbols and of the paths; None if there is none."""
+    sure = [digit.confidence for line in lines for digit in line.digits]
+    known = [confidence for confidence in sure if confidence is not None]
+    if not known or len(known) < len(sure):
+        return None
+    return float(-np.log(np.maximum(known, TINY)).sum() - sum(certainties))
 
 
 def _spaces(boxes: Sequence[tuple[int, int, int, int]]) -> Array:

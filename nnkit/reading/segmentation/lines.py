@@ -143,12 +143,13 @@ def _strip(ink: Ink, found: Components, own: Array, tall: Array, tilt: float) ->
     part = np.s_[top : bottom + edge, left : right + edge]
     mask = found.mask(own)[part]
     y, x = np.nonzero(found.mask(own & tall)[part])
-    norm = np.hypot(1, tilt)
-    u, v = (x + 0.5 + tilt * (y + 0.5)) / norm, (y + 0.5 - tilt * (x + 0.5)) / norm
+    u, v = _along_and_across(x, y, tilt)
     height = _height(found, own & tall, found.labels[part][y, x], v)
     slant = _slant(u, v, height)
     scale = HEIGHT / height
-    u = u + slant * v
+    y, x = np.nonzero(mask)  # a broken digit at an end of the line may have small parts only
+    u, across = _along_and_across(x, y, tilt)
+    u = u + slant * across
     size = (np.ptp(u) + 1) * scale + 2 * MARGIN, (np.ptp(v) + 1) * scale + 2 * MARGIN
     if max(size) > LONGEST:
         scale *= LONGEST / max(size)
@@ -157,13 +158,19 @@ def _strip(ink: Ink, found: Components, own: Array, tall: Array, tilt: float) ->
         [[1 / scale, 0, u.min() - MARGIN / scale], [0, 1 / scale, v.min() - MARGIN / scale]]
     )
     unslanted = np.array([[1, -slant], [0, 1]])
-    turned = np.array([[1, -tilt], [tilt, 1]]) / norm
+    turned = np.array([[1, -tilt], [tilt, 1]]) / np.hypot(1, tilt)
     matrix = turned @ unslanted @ to_levelled
     width, rows = (max(1, round(float(min(s, LONGEST)))) for s in size)
     amount = _warped(amount_of(_part(ink, part), mask), matrix, (width, rows))
     matrix = matrix.copy()
     matrix[:, 2] += (left, top)
     return Strip(amount, amount > SOLID, matrix * ink.scale)
+
+
+def _along_and_across(x: Array, y: Array, tilt: float) -> tuple[Array, Array]:
+    """The coordinates of pixels along and across a tilted line, (n,) each."""
+    norm = np.hypot(1, tilt)
+    return (x + 0.5 + tilt * (y + 0.5)) / norm, (y + 0.5 - tilt * (x + 0.5)) / norm
 
 
 def _part(ink: Ink, part: tuple[slice, slice]) -> Ink:

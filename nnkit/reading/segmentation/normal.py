@@ -31,5 +31,11 @@ def normalize_digit(ink: Array, size: tuple[int, ...]) -> Array:
     return image
 
 
+def turned(image: Array, degrees: float) -> Array:
+    """Rotates a normalized image (H, W) about its middle."""
+    rotated = Image.fromarray(image).rotate(degrees, Image.Resampling.BILINEAR)
+    return np.asarray(rotated)
+
+
 def _placed(wanted: float, room: int) -> int:
     return min(max(round(wanted), 0), max(room, 0))

@@ -7,7 +7,7 @@ neighbours, and it is also trained on wrong cuts, letters and signs (LeCun et al
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from nnkit.data.dataset import Array
 from nnkit.reading.segmentation.cuts import Pieces
 from nnkit.reading.segmentation.lines import HEIGHT
-from nnkit.reading.segmentation.normal import normalize_digit
+from nnkit.reading.segmentation.normal import normalize_digit, turned
 from nnkit.reading.segmentation.views import views
 
 Classify = Callable[[Array], Array]  # images (n, H, W) uint8 → probabilities (n, classes)
@@ -35,6 +35,8 @@ VERIFIER_ERRORS = 0.01  # assumed error rate of the verifier, which limits a can
 MISREAD = 0.05  # … and its assumed error rate for the class of a digit
 PRIOR = 3.0  # score of a candidate that is whole with probability ½ …
 CUT = 1.0  # … reduced by this for each side that is a cut instead of a gap
+SHARPNESS = 4  # of scores as log-probabilities, chosen with the calibration of texts
+TURNS = (0, 6, -6)  # degrees by which a digit is rotated; the classifier's answers are averaged
 TINY = 1e-7  # smallest probability distinguished from 0
 
 
@@ -216,32 +218,65 @@ def best_paths(
             normalize_digit(255 * np.minimum(lines[line].ink(c.first, c.last), 1), networks.size)
             for line, c in new
         ]
-        for (line, c), P in zip(new, networks.classify(np.stack(images)), strict=True):
+        for (line, c), P in zip(new, _classified(images, networks), strict=True):
             known[line][c.first, c.last] = replace(c, probabilities=P)
+
+
+def _classified(images: Sequence[Array], networks: Networks) -> Array:
+    """The class probabilities of images (H, W), averaged over small rotations, (n, classes)."""
+    variants = [
+        image if not degrees else turned(image, degrees) for degrees in TURNS for image in images
+    ]
+    P = networks.classify(np.stack(variants))
+    return np.asarray(P.reshape(len(TURNS), len(images), -1).mean(axis=0))
 
 
 def best_path(pieces: Pieces, candidates: Sequence[Candidate]) -> list[Candidate]:
     """The sequence of candidates for the line with the highest total score (Viterbi)."""
-    count = len(pieces.boxes)
+    score = np.full(len(pieces.boxes) + 1, -np.inf)
+    score[0] = 0.0
+    came: list[tuple[int, Candidate | None]] = [(0, None)] * len(score)
+    for first, last, worth, candidate in _steps(pieces, candidates):
+        reached = score[first] + worth
+        if reached > score[last + 1]:
+            score[last + 1] = reached
+            came[last + 1] = first, candidate
+    return _traced(came)
+
+
+def _steps(
+    pieces: Pieces, candidates: Sequence[Candidate]
+) -> Iterator[tuple[int, int, float, Candidate | None]]:
+    """Yields the first and last piece, the score and the candidate of each step of a path.
+
+    Steps come in the order of their first pieces. A small piece may be left out.
+    """
     sides = np.maximum(
         pieces.boxes[:, 2] - pieces.boxes[:, 0], pieces.boxes[:, 3] - pieces.boxes[:, 1]
     )
-    score = np.full(count + 1, -np.inf)
-    score[0] = 0.0
-    came: list[tuple[int, Candidate | None]] = [(0, None)] * (count + 1)
     by_first: dict[int, list[Candidate]] = {}
     for candidate in candidates:
         by_first.setdefault(candidate.first, []).append(candidate)
-    for first in range(count):
-        for candidate in by_first[first]:
-            reached = score[first] + candidate.worth
-            if reached > score[candidate.last + 1]:
-                score[candidate.last + 1] = reached
-                came[candidate.last + 1] = first, candidate
-        if sides[first] < SMALL * HEIGHT and score[first] + LEFT_OUT > score[first + 1]:
-            score[first + 1] = score[first] + LEFT_OUT
-            came[first + 1] = first, None
-    return _traced(came)
+    for first in range(len(pieces.boxes)):
+        for candidate in by_first.get(first, []):
+            yield first, candidate.last, candidate.worth, candidate
+        if sides[first] < SMALL * HEIGHT:
+            yield first, first, LEFT_OUT, None
+
+
+def certainty(pieces: Pieces, candidates: Sequence[Candidate]) -> float:
+    """The log-probability of the best path among all; at most 0.
+
+    A path has the probability exp(s) / Σ exp(sᵢ), where s is `SHARPNESS` times its score.
+    """
+    count = len(pieces.boxes)
+    best, total = np.full((2, count + 1), -np.inf)
+    best[0] = total[0] = 0.0
+    for first, last, score, _ in _steps(pieces, candidates):
+        score *= SHARPNESS
+        best[last + 1] = max(best[last + 1], best[first] + score)
+        total[last + 1] = np.logaddexp(total[last + 1], total[first] + score)
+    return float(best[count] - total[count])
 
 
 def _traced(came: Sequence[tuple[int, Candidate | None]]) -> list[Candidate]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter
 
 from nnkit.data.sources.mnist import Mnist
 from nnkit.reading.segmentation.path import SIGN
@@ -42,6 +42,8 @@ class Condition:
         desk: margin of the desk around the slip on each side, relative to the slip's height; 0
             for no desk.
         signs: fraction of symbols that are letters and signs instead of digits.
+        frame: thickness of the lines of a box around the number, relative to a digit's height; 0
+            for no box. Half of the boxes have a cell for each digit.
     """
 
     what: str
@@ -58,6 +60,7 @@ class Condition:
     quality: tuple[int, int] = (0, 0)
     desk: Interval = (0, 0)
     signs: float = 0
+    frame: Interval = (0, 0)
 
 
 PLAIN = Condition("separate digits on plain ground")
@@ -85,6 +88,9 @@ CONDITIONS: Mapping[str, Condition] = {
         desk=(0.3, 1.2),
     ),
     "signs": replace(PLAIN, what="letters and signs among the digits", signs=0.3),
+    "tilted": replace(PLAIN, what="lines tilted by up to 20°", tilt=20),
+    "steep": replace(PLAIN, what="lines tilted by up to 30°", tilt=30),
+    "boxed": replace(PLAIN, what="boxes around the number or each digit", frame=(0.02, 0.08)),
 }
 
 
@@ -138,34 +144,42 @@ def compose_these(
     """Composes a picture of the given digits, in this order."""
     size, thickness = rng.uniform(*condition.size), rng.uniform(*condition.thickness)
     glyphs = [
-        _glyph(image, size * rng.uniform(0.92, 1.08), thickness, rng.uniform(-3, 3))
+        glyph_of(image, size * rng.uniform(0.92, 1.08), thickness, rng.uniform(-3, 3))
         for image in images
     ]
     ink, boxes = _line(glyphs, size, condition, rng)
-    ink, boxes = _tilted(ink, boxes, rng.uniform(-condition.tilt, condition.tilt))
-    picture = _on_paper(ink, size, condition, rng)
+    if condition.frame[1]:
+        ink = _framed(ink, boxes, size, condition, rng)
+    ink, boxes = tilted(ink, boxes, rng.uniform(-condition.tilt, condition.tilt))
+    picture = on_paper(ink, size, condition, rng)
     if condition.desk[1]:
         picture, boxes = _on_desk(picture, boxes, condition, rng)
     return Composed(picture, tuple(int(label) for label in labels), tuple(boxes))
 
 
-def _glyph(image: Array, size: float, thickness: float, turn: float) -> Array:
+def glyph_of(image: Array, size: float, thickness: float, turn: float) -> Array:
     """The cropped ink of a digit, 0 … 1, scaled such that 20 pixels of MNIST become `size`."""
+    ink = scaled(image, size, thickness, turn)
+    rows, columns = np.flatnonzero(ink.max(1) > 0.3), np.flatnonzero(ink.max(0) > 0.3)
+    if not len(rows):
+        return glyph_of(image, size, 0, turn)
+    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def scaled(image: Array, size: float, thickness: float, turn: float = 0) -> Array:
+    """The ink of an image (h, w), 0 … 1, scaled such that 20 of its pixels become `size`."""
     scale = size / 20
-    fine = Image.fromarray(image).resize((28 * FINE, 28 * FINE), Image.Resampling.BICUBIC)
+    height, width = image.shape
+    fine = Image.fromarray(image).resize((width * FINE, height * FINE), Image.Resampling.BICUBIC)
     fine = fine.rotate(turn, Image.Resampling.BICUBIC)
     steps = min(abs(thickness), _spare(image) if thickness < 0 else 1) * FINE
     for part in (1.0,) * int(steps) + (steps % 1,):
         grown = fine.filter(ImageFilter.MaxFilter(3) if thickness > 0 else ImageFilter.MinFilter(3))
         fine = Image.blend(fine, grown, part)
-    side = max(4, round(28 * scale))
-    ink = np.asarray(fine.resize((side, side), Image.Resampling.LANCZOS), dtype=np.float64) / 255
+    sides = max(4, round(width * scale)), max(4, round(height * scale))
+    ink = np.asarray(fine.resize(sides, Image.Resampling.LANCZOS), dtype=np.float64) / 255
     sharpness = max(1.0, scale)  # the edges of enlarged strokes stay about one pixel wide
-    ink = np.clip((ink - 0.45) * min(sharpness, 6) + 0.45, 0, 1)
-    rows, columns = np.flatnonzero(ink.max(1) > 0.3), np.flatnonzero(ink.max(0) > 0.3)
-    if not len(rows):
-        return _glyph(image, size, 0, turn)
-    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return np.asarray(np.clip((ink - 0.45) * min(sharpness, 6) + 0.45, 0, 1))
 
 
 def _spare(image: Array) -> float:
@@ -202,6 +216,27 @@ def _line(
     return page[:, : right + margin], boxes
 
 
+def _framed(
+    ink: Array, boxes: list[Rectangle], size: float, condition: Condition, rng: np.random.Generator
+) -> Array:
+    """Draws a box around the digits, or one with a cell for each."""
+    sides = np.array(boxes)
+    room = size * rng.uniform(0.12, 0.3)
+    x0, y0 = sides[:, :2].min(axis=0) - room
+    x1, y1 = sides[:, 2:].max(axis=0) + room
+    ink = np.pad(ink, margin := round(size / 2))
+    pen = max(1, round(size * rng.uniform(*condition.frame)))
+    page = Image.fromarray(ink.astype(np.float32))
+    draw = ImageDraw.Draw(page)
+    corners = tuple(float(side) + margin for side in (x0, y0, x1, y1))
+    draw.rectangle(corners, outline=1, width=pen)
+    if rng.random() < 0.5:
+        for x in (sides[:-1, 2] + sides[1:, 0]) / 2 + margin:
+            draw.line((x, corners[1], x, corners[3]), fill=1, width=pen)
+    boxes[:] = [(a + margin, b + margin, c + margin, d + margin) for a, b, c, d in boxes]
+    return np.asarray(page, dtype=np.float64)
+
+
 def _contact(page: Array, glyph: Array, top: int, right: int, size: float) -> int:
     """The largest x, within a limit, at which the digit touches the ink to its left."""
     ink, own = page[top : top + glyph.shape[0]] > 0.5, glyph > 0.5
@@ -213,7 +248,8 @@ def _contact(page: Array, glyph: Array, top: int, right: int, size: float) -> in
     return deepest
 
 
-def _tilted(ink: Array, boxes: list[Rectangle], degrees: float) -> tuple[Array, list[Rectangle]]:
+def tilted(ink: Array, boxes: list[Rectangle], degrees: float) -> tuple[Array, list[Rectangle]]:
+    """Rotates ink, 0 … 1, and boxes around parts of it."""
     if not degrees:
         return ink, boxes
     page = Image.fromarray(ink.astype(np.float32))
@@ -233,9 +269,10 @@ def _turned(
     return float(u.min()), float(v.min()), float(u.max()), float(v.max())
 
 
-def _on_paper(
+def on_paper(
     ink: Array, size: float, condition: Condition, rng: np.random.Generator
 ) -> Image.Image:
+    """Renders ink, 0 … 1, of digits of a size on paper, in the light of a condition."""
     height, width = ink.shape
     paper, pen = rng.uniform(200, 250), rng.uniform(10, 80)
     page = np.full(ink.shape, paper) + _texture(ink.shape, rng.uniform(*condition.texture), rng)
