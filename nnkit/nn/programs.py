@@ -99,9 +99,9 @@ def _add(
     blocks = {parameter.name: parameter for parameter in stage.parameters}
     if layer.kind == LayerKind.DROPOUT:
         key = philox_key(seed, purpose(stage.name))
-        # Units are numbered in the same way whatever their shape.
+        # Units are numbered in the same way whatever their shape, so images need not be flattened.
         shape = layers[-1].output_shape if layers else layer.input_shape
-        shape = shape if len(shape) > 1 else (*shape, 1, 1)
+        shape = shape if len(shape) > 1 else layer.input_shape
         layer = replace(
             layer, input_shape=shape, output_shape=shape, draw_key=(int(key[0]), int(key[1]))
         )

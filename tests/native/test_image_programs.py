@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,16 @@ from nnkit.native.library import Library, library, usable_kernels
 from nnkit.native.program import Program, ProgramUpdate, TrainingData
 from nnkit.native.program_layer import ProgramLayer
 from nnkit.native.structures import LayerKind, PaceStructure, UpdateKind
+from nnkit.nn.form import Form, ShapeError
+from nnkit.nn.layer import LayerSpec
+from nnkit.nn.layers import AnyLayer
 from nnkit.nn.model import Model
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array, Shape
 from nnkit.nn.passes import Pass
 from nnkit.random import generator
 from tests.native.networks import use_threads
-from tests.nn.examples import batch_of, model_of
+from tests.nn.examples import batch_of, examples, model_of, name
 
 pytestmark = pytest.mark.native
 NOW = Pass(training=True, step=7)  # its random draws are not the first
@@ -94,9 +98,13 @@ NETWORKS: dict[str, tuple[list[Any], Shape]] = {
     ),
     "sequences": (
         [
+            {"dropout": 0.1},
             {"conv": {"filters": 5, **SAME}},
             {"max_pool": 2},
             {"conv": {"filters": 3, "kernel": 2}},
+            "flatten",
+            {"dropout": 0.1},
+            {"dense": 4},
             "flatten",
             {"dense": 2},
         ],
@@ -385,6 +393,14 @@ def test_pooling_and_activation_belong_to_the_convolution() -> None:
 )
 def test_numpy_does_what_the_kernels_do_not_know(layer: dict[str, Any]) -> None:
     assert layers_of([layer]) is None
+
+
+@pytest.mark.parametrize("layer", examples(AnyLayer), ids=name)
+def test_images_whose_size_varies_are_left_to_numpy(layer: LayerSpec) -> None:
+    for form in (Form(2, (None,)), Form(2, (None, None))):
+        with suppress(ShapeError):
+            layer.output_form(form)
+            assert layer.in_program(form) is None
 
 
 def test_inputs_are_read_in_place_or_copied() -> None:

@@ -88,15 +88,20 @@ static void conv_layer_weights(
     const struct program *p = pass->program;
     const struct image *x = &l[-1].images, *d = &l->unpooled;
     int64_t blocks = blocks_of(pass->samples), taps = l->height * l->width, first, end;
-    int64_t channels = x->channels, filters = d->channels;
-    int64_t most = filters_of_tile(l->height, l->width), groups = parts_of(filters, most);
+    int64_t channels = x->channels, filters = d->channels, height = l->height, row = x->row;
     real *grads = p->grads;
-    own_part(me, groups * channels, 1, &first, &end);
+    if (taps == 1) { /* the channels of a kernel of a single tap are like rows of one channel */
+        height = channels;
+        row = x->channel;
+    }
+    int64_t parts = channels * taps / (height * l->width); /* of a filter */
+    int64_t groups = parts_of(filters, filters_of_tile(height, l->width));
+    own_part(me, groups * parts, 1, &first, &end);
     for (int64_t i = first; i < end; i++) {
-        int64_t c = i % channels, group = i / channels;
+        int64_t c = i % parts, group = i / parts;
         conv_weights(
             blocks, d, group * filters / groups, (group + 1) * filters / groups, x,
-            row_of(x, 0, c, -l->top) - l->left * BLOCK, x->row, l->height, l->width,
+            row_of(x, 0, c, -l->top) - l->left * BLOCK, row, height, l->width,
             grads + l->weights + c * taps, channels * taps);
     }
     if (l->biases >= 0) {

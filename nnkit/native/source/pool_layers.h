@@ -6,13 +6,6 @@
 #include "pooling.h"
 #include "layer_end.h"
 
-/* A row of windows of one channel: where they lie, and where their entries do. */
-struct window_row {
-    int64_t block, channel, y;
-    const real *in; /* the first entry of the first window */
-    real *out;
-};
-
 /* The entry of a window, as a step from its first. */
 INLINE int64_t entry_at(const struct layer *l, const struct image *in, int64_t entry) {
     return entry / l->width * in->row + entry % l->width * BLOCK;

@@ -31,8 +31,11 @@ class Dropout(LayerSpec):
     drops_units: ClassVar[bool] = True
     rate: Annotated[float, Field(gt=0, lt=1)]
 
-    def in_program(self, form: Form) -> ProgramLayer:
-        return ProgramLayer(LayerKind.DROPOUT, form.shape, form.shape, dropped=_dropped(self.rate))
+    def in_program(self, form: Form) -> ProgramLayer | None:
+        if form.varies:
+            return None
+        shape = form.image_shape or (form.size, 1, 1)
+        return ProgramLayer(LayerKind.DROPOUT, shape, shape, dropped=_dropped(self.rate))
 
     def bind(self, binding: Binding) -> Layer:
         return BoundDropout(self.rate, binding, binding.input_shape)
