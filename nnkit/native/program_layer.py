@@ -111,7 +111,7 @@ class ProgramLayer:
         normalization: the normalization that it consists of, or that it includes outside training.
         dropped: dropout's rate, in 65536ths.
         draw_key: the key of dropout's draws.
-        pooled_shape: the shape of an output sample before pooling; None without pooling.
+        unpooled_shape: the shape of an output sample before pooling; None without pooling.
     """
 
     kind: LayerKind
@@ -123,7 +123,7 @@ class ProgramLayer:
     decays: bool = False
     activation: ProgramFunction = IDENTITY
     window: Window | None = None
-    pooled_shape: Shape | None = None
+    unpooled_shape: Shape | None = None
     normalization: Normalization | None = None
     dropped: int = 0
     draw_key: tuple[int, int] = (0, 0)
@@ -197,19 +197,19 @@ class LayerBuffers:
         if training and layer.kind == LayerKind.BATCH_NORM:
             numbers = self._empty((layer.output_shape[0], BATCH_NUMBERS))
             self.structure.normalization.batch = numbers.ctypes.data
-        if training and (layer.kind in KEEPS_BYTES or layer.pooled_shape is not None):
+        if training and (layer.kind in KEEPS_BYTES or layer.unpooled_shape is not None):
             shape = (self.blocks, *layer.output_shape, BLOCK)
             self._arrays.append(buffers.empty(shape, np.dtype(np.uint8)))
             self.structure.chosen = self._arrays[-1].ctypes.data
         if gradient_frame is None:
             return
-        if layer.pooled_shape is None:
+        if layer.unpooled_shape is None:
             _, self.structure.gradients = self._images(layer.output_shape, gradient_frame)
             self.structure.unpooled = self.structure.gradients
             return
         _, self.structure.gradients = self._images(layer.output_shape, Frame())
         # Windows leave out the last row or column where there is an odd number of them.
-        _, self.structure.unpooled = self._images(layer.pooled_shape, gradient_frame, zeros=True)
+        _, self.structure.unpooled = self._images(layer.unpooled_shape, gradient_frame, zeros=True)
 
     @property
     def blocks(self) -> int:
@@ -255,7 +255,7 @@ def _structure(layer: ProgramLayer) -> LayerStructure:
         left=window.before[1],
         row_stride=window.stride[0],
         column_stride=window.stride[1],
-        pooled=layer.pooled_shape is not None,
+        pooled=layer.unpooled_shape is not None,
         normalization=_normalization(layer.normalization),
         draw_key=layer.draw_key,
         dropped=layer.dropped,

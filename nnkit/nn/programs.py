@@ -96,44 +96,51 @@ def _add(
     layer = stage.spec.in_program(stage.input_form)
     if layer is None:
         return False
-    blocks = {parameter.name: parameter for parameter in stage.parameters}
     if layer.kind == LayerKind.DROPOUT:
         key = philox_key(seed, purpose(stage.name))
-        # Units are numbered in the same way whatever their shape, so images need not be flattened.
-        shape = layers[-1].output_shape if layers else layer.input_shape
-        shape = shape if len(shape) > 1 else layer.input_shape
-        layer = replace(
-            layer, input_shape=shape, output_shape=shape, draw_key=(int(key[0]), int(key[1]))
+        layer = replace(layer, draw_key=(int(key[0]), int(key[1])))
+        if layers and len(layers[-1].output_shape) > 1:
+            # Units are numbered in the same way whatever their shape: images need no flattening.
+            shape = layers[-1].output_shape
+            layer = replace(layer, input_shape=shape, output_shape=shape)
+    layer = _placed(layer, stage, layout, state)
+    if layers and _pools(layers[-1], layer):
+        last = layers[-1]
+        layers[-1] = replace(
+            last, unpooled_shape=last.output_shape, output_shape=layer.output_shape
         )
-    elif layer.normalization is not None:
-        places = {name: state.offsets[f"{stage.name}.{name}"] for name in ("mean", "variance")}
-        places |= {name: layout.offsets[f"{stage.name}.{name}"] for name in blocks}
-        layer = replace(
+    else:
+        layers.append(layer)
+    return True
+
+
+def _placed(layer: ProgramLayer, stage: Stage, layout: Layout, state: Layout) -> ProgramLayer:
+    """The layer with the places of its parameters and its running state."""
+    blocks = {parameter.name: parameter for parameter in stage.parameters}
+    places = {name: layout.offsets[f"{stage.name}.{name}"] for name in blocks}
+    if layer.normalization is not None:
+        places |= {block.name: state.offsets[f"{stage.name}.{block.name}"] for block in stage.state}
+        return replace(
             layer,
             normalization=layer.normalization._replace(**places),
             lr_factor=blocks["scale"].lr_factor if blocks else 0.0,
         )
-    elif blocks:
-        layer = replace(
-            layer,
-            weights=layout.offsets[f"{stage.name}.W"],
-            biases=layout.offsets[f"{stage.name}.b"] if "b" in blocks else None,
-            lr_factor=blocks["W"].lr_factor,
-            decays=blocks["W"].decay,
-        )
-    if layers and _pools(layers[-1], layer):
-        last = layers[-1]
-        layers[-1] = replace(last, pooled_shape=last.output_shape, output_shape=layer.output_shape)
-    else:
-        layers.append(layer)
-    return True
+    if not blocks:
+        return layer
+    return replace(
+        layer,
+        weights=places["W"],
+        biases=places.get("b"),
+        lr_factor=blocks["W"].lr_factor,
+        decays=blocks["W"].decay,
+    )
 
 
 def _pools(layer: ProgramLayer, pooling: ProgramLayer) -> bool:
     """Whether a layer can do the max-pooling that follows, before its activation."""
     return (
         layer.kind in (LayerKind.CONV, LayerKind.BATCH_NORM)
-        and layer.pooled_shape is None
+        and layer.unpooled_shape is None
         and layer.activation.kind in KEEPS_ORDER
         and pooling.kind == LayerKind.MAX_POOL
         and pooling.window == Window((2, 2), stride=(2, 2))
@@ -151,7 +158,7 @@ def _outside_training(layers: Sequence[ProgramLayer]) -> list[ProgramLayer]:
                 found[-1],
                 normalization=layer.normalization,
                 output_shape=layer.output_shape,
-                pooled_shape=layer.pooled_shape,
+                unpooled_shape=layer.unpooled_shape,
                 activation=layer.activation,
             )
         else:
@@ -164,7 +171,7 @@ def _includes(layer: ProgramLayer, normalization: ProgramLayer) -> bool:
     return (
         layer.kind == LayerKind.CONV
         and layer.activation == IDENTITY
-        and layer.pooled_shape is None
+        and layer.unpooled_shape is None
         and layer.normalization is None
         and layer.output_shape == normalization.input_shape
     )
