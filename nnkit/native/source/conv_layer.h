@@ -95,14 +95,17 @@ static void conv_layer_weights(
         row = x->channel;
     }
     int64_t parts = channels * taps / (height * l->width); /* of a filter */
-    int64_t groups = parts_of(filters, filters_of_tile(height, l->width));
+    int64_t most = filters_of_tile(height, l->width), groups = parts_of(filters, most);
     own_part(me, groups * parts, 1, &first, &end);
-    for (int64_t i = first; i < end; i++) {
-        int64_t c = i % parts, group = i / parts;
-        conv_weights(
-            blocks, d, group * filters / groups, (group + 1) * filters / groups, x,
-            row_of(x, 0, c, -l->top) - l->left * BLOCK, row, height, l->width,
-            grads + l->weights + c * taps, channels * taps);
+    for (int64_t b = 0, count; b < blocks; b += count) {
+        count = next_part(blocks - b, blocks_at_a_time(d, most));
+        for (int64_t i = first; i < end; i++) {
+            int64_t c = i % parts, group = i / parts;
+            conv_weights(
+                b, count, d, group * filters / groups, (group + 1) * filters / groups, x,
+                row_of(x, 0, c, -l->top) - l->left * BLOCK, row, height, l->width,
+                grads + l->weights + c * taps, channels * taps);
+        }
     }
     if (l->biases >= 0) {
         own_part(me, filters, 1, &first, &end);

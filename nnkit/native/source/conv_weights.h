@@ -80,6 +80,7 @@ static const struct {
     {1, 2, 4, FUNCTIONS(2, 2)},
     {1, 1, 4, FUNCTIONS(1, 1)},
 };
+enum { CACHE_BYTES = 1 << 18 };
 enum { MOST_SUMS = 28 }; /* of a tile, a multiple of 4 */
 
 #undef SUM
@@ -108,15 +109,23 @@ static int64_t filters_of_tile(int64_t height, int64_t width) {
     return WEIGHTS_FUNCTION[tile_for(height, next_part(width, TILE_COLUMNS))].filters;
 }
 
-/* The gradient of the weights of filters `first` to `end` for one input channel.
+/* The blocks at a time, so that dZ of a tile's filters stays in the cache for all channels. */
+static int64_t blocks_at_a_time(const struct image *d, int64_t filters) {
+    int64_t of_one = filters * d->height * d->width * BLOCK * (int64_t)sizeof(real);
+    return of_one < CACHE_BYTES ? CACHE_BYTES / of_one : 1;
+}
+
+/* The gradient of the weights of filters `first` to `end` for one input channel, over some blocks.
  *
- * X is the input at the kernel's first tap and the first output, `row` the step between rows of the
- * kernel in it. Weights are (filters, height, width) at `grads`, with a step of `filter` numbers
- * from one filter to the next.
+ * X is the input at the kernel's first tap and the first output of block 0, `row` the step between
+ * rows of the kernel in it. Weights are (filters, height, width) at `grads`, with a step of `filter`
+ * numbers from one filter to the next. Block 0 replaces what is there, later blocks add to it.
  */
 static void conv_weights(
-    int64_t blocks, const struct image *d, int64_t first, int64_t end, const struct image *x,
-    const real *X, int64_t row, int64_t height, int64_t width, real *grads, int64_t filter) {
+    int64_t block, int64_t blocks, const struct image *d, int64_t first, int64_t end,
+    const struct image *x, const real *X, int64_t row, int64_t height, int64_t width, real *grads,
+    int64_t filter) {
+    X += block * x->block;
     real sums[MOST_SUMS * LANES], totals[MOST_SUMS];
     for (int64_t i = 0, rows; i < height; i += rows)
         for (int64_t j = 0, columns; j < width; j += columns) {
@@ -126,14 +135,15 @@ static void conv_weights(
             for (int64_t f = first, filters; f < end; f += filters) {
                 filters = next_part(end - f, WEIGHTS_FUNCTION[tile].filters);
                 WEIGHTS_FUNCTION[tile].function[filters - 1](
-                    blocks, d, row_of(d, 0, f, 0), x, X + i * row + j * BLOCK, row, sums);
+                    blocks, d, row_of(d, block, f, 0), x, X + i * row + j * BLOCK, row, sums);
                 for (int64_t i = 0; i < filters * rows * columns; i += 4)
                     add_lanes_of_four(sums + i * LANES, totals + i);
                 for (int64_t a = 0; a < filters; a++)
-                    for (int64_t r = 0; r < rows; r++)
-                        memcpy(
-                            grads + (f + a) * filter + (i + r) * width + j,
-                            totals + (a * rows + r) * columns, columns * sizeof *totals);
+                    for (int64_t t = 0; t < rows * columns; t++) {
+                        real *to = grads + (f + a) * filter + (i + t / columns) * width + j +
+                                   t % columns;
+                        *to = totals[a * rows * columns + t] + (block > 0 ? *to : 0);
+                    }
             }
         }
 }
