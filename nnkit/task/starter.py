@@ -140,15 +140,18 @@ def _for_table(files: Mapping[str, Path], options: TableOptions, folder: Path) -
 
 
 def _drop_unlabelled(columns: Sequence[ColumnReport], chosen: TableSettings) -> None:
-    """Leaves out the rows of held-out sets whose label is missing, if there are some."""
-    label = next(column for column in columns if column.role == "label")
-    for other in label.held_out.values():
-        if other.missing and "missing_target" not in chosen.settings:
-            chosen.settings["missing_target"] = "drop"
-            chosen.reasons["missing_target",] = (
-                f"{other.missing:,} of {other.rows:,} rows of {other.path.name} have no label "
-                f"'{label.profile.name}'"
-            )
+    """Leaves out the rows of held-out sets in which a label is missing, if there are some."""
+    reasons = [
+        f"{other.missing:,} of {other.rows:,} rows of {other.path.name} have no label "
+        f"'{label.profile.name}'"
+        for label in columns
+        if label.role == "label"
+        for other in label.held_out.values()
+        if other.missing
+    ]
+    if reasons and "missing_target" not in chosen.settings:
+        chosen.settings["missing_target"] = "drop"
+        chosen.reasons["missing_target",] = "; ".join(reasons)
 
 
 def _taken_for(columns: Sequence[ColumnReport], dataset: Dataset, *, is_decided: bool) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -116,8 +116,7 @@ def choose_settings(path: Path, options: TableOptions) -> TableSettings:
         _choose_task(table, profiles[labels[0]], options.task, chosen)
     else:
         _choose_labels(table, [profiles[i] for i in labels], options.task, chosen)
-    for i in labels:
-        _drop_unlabelled(table, i, profiles[i], chosen)
+    _drop_unlabelled(table, {i: profiles[i] for i in labels}, chosen)
     for i, profile in profiles.items():
         if i not in labels:
             _choose_column(table, i, profile, chosen)
@@ -329,21 +328,25 @@ def _choose_labels(
 
 
 def _drop_unlabelled(
-    table: ParsedTable, label: int, profile: ColumnProfile, chosen: TableSettings
+    table: ParsedTable, labels: Mapping[int, ColumnProfile], chosen: TableSettings
 ) -> None:
-    """Leaves out the rows whose label is missing, or an exception that counts as missing."""
+    """Leaves out the rows in which a label is missing, or an exception that counts as missing."""
     words = chosen.settings.get("also_missing", ())
-    odd = [odd for odd in profile.odd if odd.text in words]
-    count = profile.missing + sum(odd.count for odd in odd)
-    if count:
-        rows = [odd.row for odd in odd]
-        if (row := table.first_missing(label)) is not None:
-            rows.append(row)
+    reasons = []
+    for index, profile in labels.items():
+        odd = [odd for odd in profile.odd if odd.text in words]
+        count = profile.missing + sum(odd.count for odd in odd)
+        if count:
+            rows = [odd.row for odd in odd]
+            if (row := table.first_missing(index)) is not None:
+                rows.append(row)
+            reasons.append(
+                f"{count:,} of {profile.rows:,} rows have no label '{profile.name}', the first in "
+                f"line {table.lines.of(min(rows))}"
+            )
+    if reasons:
         chosen.settings["missing_target"] = "drop"
-        chosen.reasons["missing_target",] = (
-            f"{count:,} of {profile.rows:,} rows have no label '{profile.name}', the first in line "
-            f"{table.lines.of(min(rows))}"
-        )
+        chosen.reasons["missing_target",] = "; ".join(reasons)
 
 
 def _choose_column(

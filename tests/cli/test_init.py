@@ -276,6 +276,34 @@ def test_rows_without_a_label_are_left_out_and_counted(program: Program, tmp_pat
         assert int(line) == int(number) + 1
 
 
+def test_each_of_several_labels_is_named_with_its_missing_cells(
+    program: Program, tmp_path: Path
+) -> None:
+    def text(without_a: int = -1, without_b: int = -1) -> str:
+        cells = ((i, "" if i == without_a else i % 9, "" if i == without_b else i % 5) for i in ids)
+        return "x,a,b\n" + "".join(f"{i * 7 % 11}.5,{a},{b}\n" for i, a, b in cells)
+
+    ids = range(40)
+    labels = ("--label", "a", "--label", "b")
+    (tmp_path / "t.csv").write_text(text(3, 6))
+    answer = program("init", "t.csv", *labels)
+    reason = " ".join((tmp_path / "t.yaml").read_text(encoding="utf-8").replace("#", "").split())
+    assert (
+        "1 of 40 rows have no label 'a', the first in line 5; 1 of 40 rows have no label 'b', the "
+        "first in line 8 missing_target: drop"
+    ) in reason
+    assert "t.csv:5: the label 'a' is missing; 2 of 40 rows lack a label and are left out" in (
+        " ".join(answer.err.split())
+    )
+    # Only the last label has gaps, and only in the test set.
+    (tmp_path / "whole.csv").write_text(text())
+    (tmp_path / "test.csv").write_text(text(without_b=6))
+    program("init", "whole.csv", *labels, "--test", "test.csv")
+    held_out = (tmp_path / "whole.yaml").read_text(encoding="utf-8")
+    assert "# 1 of 40 rows of test.csv have no label 'b'\n    missing_target: drop\n" in held_out
+    assert program("train", "whole.yaml", "-q", "--set", "training={epochs: 1}").code == 0
+
+
 def test_the_test_set_may_be_another_table(program: Program, tmp_path: Path) -> None:
     rows = [f"{'ab'[i % 2]},{i * 7 % 11}.5" for i in range(40)]
     (tmp_path / "t.csv").write_text("\n".join(["y,x", *rows]))
