@@ -188,15 +188,21 @@ def suitable_steps(dataset: Dataset) -> list[Any]:
 
 def _for_folder(files: Mapping[str, Path], folder: Path) -> Starter:
     source = ImageFolder.model_validate({name: str(path) for name, path in files.items()})
-    dataset = _loaded(source)
-    settings = {"kind": "image_folder", **_places(files, folder), "size": [28, 28]}
+    settings: dict[str, Any] = {"kind": "image_folder", **_places(files, folder), "size": [28, 28]}
+    reasons: dict[tuple[str, ...], str] = {}
+    try:
+        dataset = _loaded(source)
+    except DataError:  # which pictures that cannot be read may have caused
+        dataset = _loaded(source.model_copy(update={"unreadable": "drop"}))
+        settings["unreadable"] = "drop"
+        reasons["unreadable",] = "some pictures cannot be read; `nnkit data check` names them"
     text = _template("pictures").format(
-        source=_source(settings, {}),
+        source=_source(settings, reasons),
         samples=_count(len(dataset.samples), "picture"),
         steps="scale",
         **_parts(dataset),
     )
-    return Starter(text, remarks=(_classes_in_words(dataset),))
+    return Starter(text, remarks=(_classes_in_words(dataset), *dataset.notices))
 
 
 def _for_archive(files: Mapping[str, Path], folder: Path) -> Starter:

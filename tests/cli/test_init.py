@@ -229,6 +229,26 @@ def test_pictures_in_folders(program: Program, tmp_path: Path) -> None:
     assert program("train", "pets.yaml", *short).code == 0
 
 
+def test_a_damaged_picture_is_left_out_and_named(program: Program, tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        for i in range(12):
+            Image.new("L", (30, 30), 20 * i).save(tmp_path / "pets" / name / f"{i}.png")
+    broken = tmp_path / "pets" / "dog" / "7.png"
+    broken.write_bytes(broken.read_bytes()[:50])
+    said = "1 of 24 pictures cannot be read and is left out (unreadable: drop): "
+    assert said in " ".join(program("init", "pets").err.split())
+    text = (tmp_path / "pets.yaml").read_text(encoding="utf-8")
+    assert "# 23 pictures, to predict 2 classes." in text
+    assert "    # some pictures cannot be read; `nnkit data check` names them\n" in text
+    assert "    unreadable: drop\n" in text
+    trained = program("train", "pets.yaml", "--set", "training.epochs=1", "--quiet")
+    assert (trained.code, said in " ".join(trained.err.split())) == (0, True)
+    refused = program("data", "check", "pets.yaml", "--set", "data.source.unreadable=error")
+    remedy = "repair or remove it, or set data.source.unreadable: drop"
+    assert (refused.code, remedy in refused.err) == (3, True)
+
+
 @pytest.mark.parametrize("shape", [(40, 5), (40, 12, 10), (40, 2, 3, 3)])
 @pytest.mark.parametrize("names", [("inputs", "targets"), ("X_train", "y_train")])
 def test_arrays(
