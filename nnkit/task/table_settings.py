@@ -24,7 +24,7 @@ from nnkit.data.tables.labels import looks_like_classes
 from nnkit.data.tables.number_format import NumberFormat
 from nnkit.data.tables.objections import exceptions, how_many
 from nnkit.data.tables.parsed_table import ParsedTable
-from nnkit.data.tables.quoting import in_yaml
+from nnkit.data.tables.quoting import column_called, in_yaml
 from nnkit.errors import DataError, UsageError
 
 MOST_EXCEPTIONS = 20  # different texts that can be listed as missing values
@@ -353,25 +353,25 @@ def _choose_column(
     table: ParsedTable, index: int, profile: ColumnProfile, chosen: TableSettings
 ) -> None:
     """Decides what becomes of an input column."""
-    name = profile.name
+    name, column = profile.name, column_called(profile.name)
     if profile.kind is Kind.EMPTY:
-        chosen.add("ignore", name, f"column '{name}' has no values")
+        chosen.add("ignore", name, f"{column} has no values")
     elif profile.kind is Kind.CONSTANT:
-        chosen.add("ignore", name, f"column '{name}' never changes")
+        chosen.add("ignore", name, f"{column} never changes")
     elif profile.identifies_rows:
-        reason = f"column '{name}' is a number for each row"
+        reason = f"{column} is a number for each row"
         if profile.kind is Kind.UNIQUE:
-            reason = f"column '{name}' has {how_many(profile)} in {profile.present:,} rows"
+            reason = f"{column} has {how_many(profile)} in {profile.present:,} rows"
         chosen.add("ignore", name, reason)
     elif profile.kind is Kind.DATES:
         _choose_dates(table, index, profile, chosen)
     elif profile.kind is Kind.MIXED:
         _exceptions_are_missing(table, profile, chosen)
     elif profile.kind is Kind.WORDS and _has_too_many_words(profile):
-        reason = f"column '{name}' has {how_many(profile)} in {profile.present:,} rows"
+        reason = f"{column} has {how_many(profile)} in {profile.present:,} rows"
         chosen.add("ignore", name, reason)
     elif profile.kind is Kind.WORDS and profile.numbers:
-        reason = f"column '{name}' is not all numbers: {exceptions(table, profile)}"
+        reason = f"{column} is not all numbers: {exceptions(table, profile)}"
         chosen.add("words", name, reason)
 
 
@@ -409,7 +409,7 @@ def _exceptions_are_missing(
 ) -> None:
     """Lists texts between numbers as missing values, or leaves out the column or the rows."""
     texts = [odd.text for odd in profile.odd]
-    reason = f"column '{profile.name}': {exceptions(table, profile)}"
+    reason = f"{column_called(profile.name)}: {exceptions(table, profile)}"
     elsewhere = {
         word
         for i, column in table.columns.items()

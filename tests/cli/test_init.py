@@ -229,6 +229,49 @@ def test_pictures_in_folders(program: Program, tmp_path: Path) -> None:
     assert program("train", "pets.yaml", *short).code == 0
 
 
+@pytest.mark.parametrize(
+    ("form", "settings", "high"),
+    [
+        ("{:,.2f} kg", ['thousands: ","', "units: [kg]"], 1060.5),
+        ("{:,.0f}.-", ['thousands: ","', 'units: [".-"]'], 1060),
+        ("{:.1f} °C", ['units: ["°C"]'], 1060.5),
+    ],
+)
+def test_a_unit_of_all_cells_is_found(
+    form: str, settings: list[str], high: float, program: Program, tmp_path: Path
+) -> None:
+    rows = [f'"{form.format(i * 37 % 101 * 10 + 60.5)}",{"ab"[i % 2]}' for i in range(101)]
+    (tmp_path / "t.csv").write_text("\n".join(["x,y", *rows]), encoding="utf-8")
+    answer = program("init", "t.csv")
+    assert answer.code == 0, answer.err
+    assert all(setting in answer.err for setting in settings)
+    (column,) = nnkit.load_config(tmp_path / "t.yaml").data.source.load().columns
+    assert not column.categories
+    inputs = nnkit.load_config(tmp_path / "t.yaml").data.source.load().samples.inputs
+    assert np.asarray(inputs).max() == high
+
+
+def test_identifiers_with_a_suffix_are_not_inputs(program: Program, tmp_path: Path) -> None:
+    rows = [f"{i}-A,{i:04}K,{i % 7},{'ab'[i % 2]}" for i in range(100)]
+    (tmp_path / "t.csv").write_text("\n".join(["code,key,x,y", *rows]))
+    program("init", "t.csv")
+    columns = nnkit.load_config(tmp_path / "t.yaml").data.source.load().columns
+    assert [column.name for column in columns] == ["x"]
+
+
+def test_the_column_without_a_name_is_called_so(program: Program, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(
+        "\n".join([",x,y", *(f"{i},{i % 7},{'ab'[i % 2]}" for i in range(60))])
+    )
+    said = "the column without a name is a number for each row: ignore"
+    assert said in program("init", "t.csv").err
+    keep = ("--set", "data.source.ignore=[]", "--set", "training={epochs: 1}", "-q")
+    assert program("train", "t.yaml", *keep).code == 0
+    (tmp_path / "new.csv").write_text("x,z\n1,2\n")
+    answer = program("predict", "new.csv", "-c", "t")
+    assert answer.errors == ["new.csv: no column without a name; available: x, z"]
+
+
 def test_a_damaged_picture_is_left_out_and_named(program: Program, tmp_path: Path) -> None:
     for name in ("cat", "dog"):
         (tmp_path / "pets" / name).mkdir(parents=True)

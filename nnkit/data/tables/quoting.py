@@ -17,3 +17,8 @@ def in_yaml(text: str) -> str:
     if PLAIN.fullmatch(text) and isinstance(resolve(text), str):
         return text
     return json.dumps(text, ensure_ascii=False)
+
+
+def column_called(name: str) -> str:
+    """How messages refer to a column, which may have no name."""
+    return f"column '{name}'" if name else "the column without a name"
