@@ -20,5 +20,5 @@ def in_yaml(text: str) -> str:
 
 
 def column_called(name: str) -> str:
-    """How messages refer to a column, which may have no name."""
+    """The name of a column as in a message, or that it has none."""
     return f"column '{name}'" if name else "the column without a name"
