@@ -41,7 +41,9 @@ def predict(
     runs: RunsOption = Path("runs"),
     probabilities: Annotated[
         bool,
-        typer.Option("--probabilities", help="Also give the probability of each class."),
+        typer.Option(
+            "--probabilities", help="Also give the probability of each class or yes/no label."
+        ),
     ] = False,
     as_json: JsonOption = False,
     output: Annotated[
@@ -190,13 +192,14 @@ def _latest(runs: Path, file: Input) -> Path:
 
 
 def _check_probabilities(models: Iterable[TrainedModel]) -> None:
-    """Raises a UsageError if a model gives no class probabilities."""
+    """Raises a UsageError if a model gives no probabilities of classes or labels."""
     from nnkit.errors import UsageError
 
     for model in models:
-        if not model.gives_probabilities:
+        of_labels = model.labels is not None and model.output_kind == "probability"
+        if not (model.gives_probabilities or of_labels):
             raise UsageError(
-                "--probabilities is for models that predict classes with probabilities; "
+                "--probabilities is for models that predict classes or labels with probabilities; "
                 f"{model.config.name} has none"
             )
 

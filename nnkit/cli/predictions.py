@@ -140,12 +140,16 @@ def _of_samples(model: TrainedModel, X: Array, *, probabilities: bool) -> list[A
     """
     if not len(X):
         return []
+    answers: list[Answer]
     values = model.predict(X)
     if model.labels is not None:
-        return _of_labels(model, values, model.outputs(X))
+        answers = _of_labels(model, values, model.outputs(X))
+        for answer in answers if probabilities else ():
+            answer["probabilities"] = answer[model.output_kind]
+        return answers
     if model.classes is None:
         return [_of_numbers(model, row) for row in values]
-    answers: list[Answer] = [{"text": str(value)} for value in values]
+    answers = [{"text": str(value)} for value in values]
     if (confidence := model.confidence(X)) is not None:
         for answer, certain in zip(answers, confidence, strict=True):
             answer["confidence"] = _shortest(certain)

@@ -25,7 +25,8 @@ class MissingTargets:
         place: where the targets were read from, for messages.
         first: where the first of them is, such as `t.csv:14`.
         unit: `row` or `sample`.
-        target: what they lack, such as `label 'price'`.
+        target: what the first of them lacks, such as `label 'price'`.
+        several: what each sample has several of by name, such as `label`; empty otherwise.
     """
 
     absent: NDArray[np.bool_]
@@ -33,6 +34,7 @@ class MissingTargets:
     first: str
     unit: Literal["row", "sample"]
     target: str
+    several: str = ""
 
     @classmethod
     def in_array(cls, targets: NDArray[Any], place: str) -> Self:
@@ -63,11 +65,13 @@ class MissingTargets:
         if not self.count:
             return
         if self.count == len(self.absent):
+            wanted = f"all {self.several}s" if self.several else f"a {self.target}"
             raise DataError(
-                f"{self.place}: no {self.unit} has a {self.target}, so there is nothing to learn"
+                f"{self.place}: no {self.unit} has {wanted}, so there is nothing to learn"
             )
         if on_missing == "error":
-            others = f", as in {self.count - 1:,} other {self._units(self.count - 1)}"
+            also = f"is a {self.several} in" if self.several else "in"
+            others = f", as {also} {self.count - 1:,} other {self._units(self.count - 1)}"
             raise DataError(
                 f"{self.first}: the {self.target} is missing{others * (self.count > 1)}; fill it "
                 f"in, or set data.source.missing_target: drop to leave out such {self.unit}s"
@@ -80,7 +84,8 @@ class MissingTargets:
     def notices(self) -> tuple[str, ...]:
         """Says how many samples are left out, if any are."""
         samples = len(self.absent)
-        lacking = "lacks it and is" if self.count == 1 else "lack it and are"
+        what = f"a {self.several}" if self.several else "it"
+        lacking = f"lacks {what} and is" if self.count == 1 else f"lack {what} and are"
         notice = (
             f"{self.first}: the {self.target} is missing; {self.count:,} of {samples:,} "
             f"{self._units(samples)} {lacking} left out (missing_target: drop)"

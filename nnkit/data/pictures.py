@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -52,6 +54,36 @@ def spread(values: NDArray[Any]) -> NDArray[Any]:
     return (values.astype(np.float64) - low) * (255 / (high - low) if high > low else 0)
 
 
+class _WarningsOff:
+    """Ignores warnings about odd metadata, which is irrelevant here; those of size are errors.
+
+    Threads share the warning filters. If each restored those that it found, the filters of the
+    last would remain; therefore the last thread restores those that the first found.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._threads = 0
+        self._filters = ExitStack()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._threads:
+                self._filters.enter_context(warnings.catch_warnings())
+                warnings.simplefilter("ignore")
+                warnings.simplefilter("error", Image.DecompressionBombWarning)
+            self._threads += 1
+
+    def __exit__(self, *exception: object) -> None:
+        with self._lock:
+            self._threads -= 1
+            if not self._threads:
+                self._filters.close()
+
+
+_warnings_off = _WarningsOff()
+
+
 def open_picture(path: Path, levels: Levels = full_scale) -> Image.Image:
     """Opens a picture, rotated upright by its EXIF orientation, and with alpha composited.
 
@@ -66,14 +98,11 @@ def open_picture(path: Path, levels: Levels = full_scale) -> Image.Image:
         DataError: the file is missing, not a picture of a known format, damaged, or too large.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # warnings about odd metadata, which is irrelevant here
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=FORMATS) as picture:
-                if picture.width * picture.height > MAX_PIXELS:
-                    raise _too_large()
-                picture.load()
-                return _opaque(ImageOps.exif_transpose(picture), levels)
+        with _warnings_off, Image.open(path, formats=FORMATS) as picture:
+            if picture.width * picture.height > MAX_PIXELS:
+                raise _too_large()
+            picture.load()
+            return _opaque(ImageOps.exif_transpose(picture), levels)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
     except FileNotFoundError:

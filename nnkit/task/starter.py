@@ -140,15 +140,18 @@ def _for_table(files: Mapping[str, Path], options: TableOptions, folder: Path) -
 
 
 def _drop_unlabelled(columns: Sequence[ColumnReport], chosen: TableSettings) -> None:
-    """Leaves out the rows of held-out sets whose label is missing, if there are some."""
-    label = next(column for column in columns if column.role == "label")
-    for other in label.held_out.values():
-        if other.missing and "missing_target" not in chosen.settings:
-            chosen.settings["missing_target"] = "drop"
-            chosen.reasons["missing_target",] = (
-                f"{other.missing:,} of {other.rows:,} rows of {other.path.name} have no label "
-                f"'{label.profile.name}'"
-            )
+    """Leaves out the rows of held-out sets in which a label is missing, if there are some."""
+    reasons = [
+        f"{other.missing:,} of {other.rows:,} rows of {other.path.name} have no label "
+        f"'{label.profile.name}'"
+        for label in columns
+        if label.role == "label"
+        for other in label.held_out.values()
+        if other.missing
+    ]
+    if reasons and "missing_target" not in chosen.settings:
+        chosen.settings["missing_target"] = "drop"
+        chosen.reasons["missing_target",] = "; ".join(reasons)
 
 
 def _taken_for(columns: Sequence[ColumnReport], dataset: Dataset, *, is_decided: bool) -> str:
@@ -185,15 +188,21 @@ def suitable_steps(dataset: Dataset) -> list[Any]:
 
 def _for_folder(files: Mapping[str, Path], folder: Path) -> Starter:
     source = ImageFolder.model_validate({name: str(path) for name, path in files.items()})
-    dataset = _loaded(source)
-    settings = {"kind": "image_folder", **_places(files, folder), "size": [28, 28]}
+    settings: dict[str, Any] = {"kind": "image_folder", **_places(files, folder), "size": [28, 28]}
+    reasons: dict[tuple[str, ...], str] = {}
+    try:
+        dataset = _loaded(source)
+    except DataError:  # which pictures that cannot be read may have caused
+        dataset = _loaded(source.model_copy(update={"unreadable": "drop"}))
+        settings["unreadable"] = "drop"
+        reasons["unreadable",] = "some pictures cannot be read; `nnkit data check` names them"
     text = _template("pictures").format(
-        source=_source(settings, {}),
+        source=_source(settings, reasons),
         samples=_count(len(dataset.samples), "picture"),
         steps="scale",
         **_parts(dataset),
     )
-    return Starter(text, remarks=(_classes_in_words(dataset),))
+    return Starter(text, remarks=(_classes_in_words(dataset), *dataset.notices))
 
 
 def _for_archive(files: Mapping[str, Path], folder: Path) -> Starter:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -24,7 +24,7 @@ from nnkit.data.tables.labels import looks_like_classes
 from nnkit.data.tables.number_format import NumberFormat
 from nnkit.data.tables.objections import exceptions, how_many
 from nnkit.data.tables.parsed_table import ParsedTable
-from nnkit.data.tables.quoting import in_yaml
+from nnkit.data.tables.quoting import column_called, in_yaml
 from nnkit.errors import DataError, UsageError
 
 MOST_EXCEPTIONS = 20  # different texts that can be listed as missing values
@@ -116,8 +116,7 @@ def choose_settings(path: Path, options: TableOptions) -> TableSettings:
         _choose_task(table, profiles[labels[0]], options.task, chosen)
     else:
         _choose_labels(table, [profiles[i] for i in labels], options.task, chosen)
-    for i in labels:
-        _drop_unlabelled(table, i, profiles[i], chosen)
+    _drop_unlabelled(table, {i: profiles[i] for i in labels}, chosen)
     for i, profile in profiles.items():
         if i not in labels:
             _choose_column(table, i, profile, chosen)
@@ -329,46 +328,50 @@ def _choose_labels(
 
 
 def _drop_unlabelled(
-    table: ParsedTable, label: int, profile: ColumnProfile, chosen: TableSettings
+    table: ParsedTable, labels: Mapping[int, ColumnProfile], chosen: TableSettings
 ) -> None:
-    """Leaves out the rows whose label is missing, or an exception that counts as missing."""
+    """Leaves out the rows in which a label is missing, or an exception that counts as missing."""
     words = chosen.settings.get("also_missing", ())
-    odd = [odd for odd in profile.odd if odd.text in words]
-    count = profile.missing + sum(odd.count for odd in odd)
-    if count:
-        rows = [odd.row for odd in odd]
-        if (row := table.first_missing(label)) is not None:
-            rows.append(row)
+    reasons = []
+    for index, profile in labels.items():
+        odd = [odd for odd in profile.odd if odd.text in words]
+        count = profile.missing + sum(odd.count for odd in odd)
+        if count:
+            rows = [odd.row for odd in odd]
+            if (row := table.first_missing(index)) is not None:
+                rows.append(row)
+            reasons.append(
+                f"{count:,} of {profile.rows:,} rows have no label '{profile.name}', the first in "
+                f"line {table.lines.of(min(rows))}"
+            )
+    if reasons:
         chosen.settings["missing_target"] = "drop"
-        chosen.reasons["missing_target",] = (
-            f"{count:,} of {profile.rows:,} rows have no label '{profile.name}', the first in line "
-            f"{table.lines.of(min(rows))}"
-        )
+        chosen.reasons["missing_target",] = "; ".join(reasons)
 
 
 def _choose_column(
     table: ParsedTable, index: int, profile: ColumnProfile, chosen: TableSettings
 ) -> None:
     """Decides what becomes of an input column."""
-    name = profile.name
+    name, column = profile.name, column_called(profile.name)
     if profile.kind is Kind.EMPTY:
-        chosen.add("ignore", name, f"column '{name}' has no values")
+        chosen.add("ignore", name, f"{column} has no values")
     elif profile.kind is Kind.CONSTANT:
-        chosen.add("ignore", name, f"column '{name}' never changes")
+        chosen.add("ignore", name, f"{column} never changes")
     elif profile.identifies_rows:
-        reason = f"column '{name}' is a number for each row"
+        reason = f"{column} is a number for each row"
         if profile.kind is Kind.UNIQUE:
-            reason = f"column '{name}' has {how_many(profile)} in {profile.present:,} rows"
+            reason = f"{column} has {how_many(profile)} in {profile.present:,} rows"
         chosen.add("ignore", name, reason)
     elif profile.kind is Kind.DATES:
         _choose_dates(table, index, profile, chosen)
     elif profile.kind is Kind.MIXED:
         _exceptions_are_missing(table, profile, chosen)
     elif profile.kind is Kind.WORDS and _has_too_many_words(profile):
-        reason = f"column '{name}' has {how_many(profile)} in {profile.present:,} rows"
+        reason = f"{column} has {how_many(profile)} in {profile.present:,} rows"
         chosen.add("ignore", name, reason)
     elif profile.kind is Kind.WORDS and profile.numbers:
-        reason = f"column '{name}' is not all numbers: {exceptions(table, profile)}"
+        reason = f"{column} is not all numbers: {exceptions(table, profile)}"
         chosen.add("words", name, reason)
 
 
@@ -406,7 +409,7 @@ def _exceptions_are_missing(
 ) -> None:
     """Lists texts between numbers as missing values, or leaves out the column or the rows."""
     texts = [odd.text for odd in profile.odd]
-    reason = f"column '{profile.name}': {exceptions(table, profile)}"
+    reason = f"{column_called(profile.name)}: {exceptions(table, profile)}"
     elsewhere = {
         word
         for i, column in table.columns.items()

@@ -229,6 +229,69 @@ def test_pictures_in_folders(program: Program, tmp_path: Path) -> None:
     assert program("train", "pets.yaml", *short).code == 0
 
 
+@pytest.mark.parametrize(
+    ("form", "settings", "high"),
+    [
+        ("{:,.2f} kg", ['thousands: ","', "units: [kg]"], 1060.5),
+        ("{:,.0f}.-", ['thousands: ","', 'units: [".-"]'], 1060),
+        ("{:.1f} °C", ['units: ["°C"]'], 1060.5),
+    ],
+)
+def test_a_unit_of_all_cells_is_found(
+    form: str, settings: list[str], high: float, program: Program, tmp_path: Path
+) -> None:
+    rows = [f'"{form.format(i * 37 % 101 * 10 + 60.5)}",{"ab"[i % 2]}' for i in range(101)]
+    (tmp_path / "t.csv").write_text("\n".join(["x,y", *rows]), encoding="utf-8")
+    answer = program("init", "t.csv")
+    assert answer.code == 0, answer.err
+    assert all(setting in answer.err for setting in settings)
+    (column,) = nnkit.load_config(tmp_path / "t.yaml").data.source.load().columns
+    assert not column.categories
+    inputs = nnkit.load_config(tmp_path / "t.yaml").data.source.load().samples.inputs
+    assert np.asarray(inputs).max() == high
+
+
+def test_identifiers_with_a_suffix_are_not_inputs(program: Program, tmp_path: Path) -> None:
+    rows = [f"{i}-A,{i:04}K,{i % 7},{'ab'[i % 2]}" for i in range(100)]
+    (tmp_path / "t.csv").write_text("\n".join(["code,key,x,y", *rows]))
+    program("init", "t.csv")
+    columns = nnkit.load_config(tmp_path / "t.yaml").data.source.load().columns
+    assert [column.name for column in columns] == ["x"]
+
+
+def test_the_column_without_a_name_is_called_so(program: Program, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(
+        "\n".join([",x,y", *(f"{i},{i % 7},{'ab'[i % 2]}" for i in range(60))])
+    )
+    said = "the column without a name is a number for each row: ignore"
+    assert said in program("init", "t.csv").err
+    keep = ("--set", "data.source.ignore=[]", "--set", "training={epochs: 1}", "-q")
+    assert program("train", "t.yaml", *keep).code == 0
+    (tmp_path / "new.csv").write_text("x,z\n1,2\n")
+    answer = program("predict", "new.csv", "-c", "t")
+    assert answer.errors == ["new.csv: no column without a name; available: x, z"]
+
+
+def test_a_damaged_picture_is_left_out_and_named(program: Program, tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        for i in range(12):
+            Image.new("L", (30, 30), 20 * i).save(tmp_path / "pets" / name / f"{i}.png")
+    broken = tmp_path / "pets" / "dog" / "7.png"
+    broken.write_bytes(broken.read_bytes()[:50])
+    said = "1 of 24 pictures cannot be read and is left out (unreadable: drop): "
+    assert said in " ".join(program("init", "pets").err.split())
+    text = (tmp_path / "pets.yaml").read_text(encoding="utf-8")
+    assert "# 23 pictures, to predict 2 classes." in text
+    assert "    # some pictures cannot be read; `nnkit data check` names them\n" in text
+    assert "    unreadable: drop\n" in text
+    trained = program("train", "pets.yaml", "--set", "training.epochs=1", "--quiet")
+    assert (trained.code, said in " ".join(trained.err.split())) == (0, True)
+    refused = program("data", "check", "pets.yaml", "--set", "data.source.unreadable=error")
+    remedy = "repair or remove it, or set data.source.unreadable: drop"
+    assert (refused.code, remedy in refused.err) == (3, True)
+
+
 @pytest.mark.parametrize("shape", [(40, 5), (40, 12, 10), (40, 2, 3, 3)])
 @pytest.mark.parametrize("names", [("inputs", "targets"), ("X_train", "y_train")])
 def test_arrays(
@@ -274,6 +337,34 @@ def test_rows_without_a_label_are_left_out_and_counted(program: Program, tmp_pat
         _, number, line, target, *_ = row.split(",")
         assert lines[int(line) - 1].endswith(f",{target}")
         assert int(line) == int(number) + 1
+
+
+def test_each_of_several_labels_is_named_with_its_missing_cells(
+    program: Program, tmp_path: Path
+) -> None:
+    def text(without_a: int = -1, without_b: int = -1) -> str:
+        cells = ((i, "" if i == without_a else i % 9, "" if i == without_b else i % 5) for i in ids)
+        return "x,a,b\n" + "".join(f"{i * 7 % 11}.5,{a},{b}\n" for i, a, b in cells)
+
+    ids = range(40)
+    labels = ("--label", "a", "--label", "b")
+    (tmp_path / "t.csv").write_text(text(3, 6))
+    answer = program("init", "t.csv", *labels)
+    reason = " ".join((tmp_path / "t.yaml").read_text(encoding="utf-8").replace("#", "").split())
+    assert (
+        "1 of 40 rows have no label 'a', the first in line 5; 1 of 40 rows have no label 'b', the "
+        "first in line 8 missing_target: drop"
+    ) in reason
+    assert "t.csv:5: the label 'a' is missing; 2 of 40 rows lack a label and are left out" in (
+        " ".join(answer.err.split())
+    )
+    # Only the last label has gaps, and only in the test set.
+    (tmp_path / "whole.csv").write_text(text())
+    (tmp_path / "test.csv").write_text(text(without_b=6))
+    program("init", "whole.csv", *labels, "--test", "test.csv")
+    held_out = (tmp_path / "whole.yaml").read_text(encoding="utf-8")
+    assert "# 1 of 40 rows of test.csv have no label 'b'\n    missing_target: drop\n" in held_out
+    assert program("train", "whole.yaml", "-q", "--set", "training={epochs: 1}").code == 0
 
 
 def test_the_test_set_may_be_another_table(program: Program, tmp_path: Path) -> None:

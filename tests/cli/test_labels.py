@@ -114,6 +114,16 @@ def test_predict_names_the_labels(run: Run, program: Program) -> None:
     assert record["predicted"].keys() == record["probability"].keys() == {*NAMES}
 
 
+def test_predict_shows_the_probability_of_each_label(run: Run, program: Program) -> None:
+    path = run.load().config.data.source.files()[0]
+    asked = ("predict", path, "-c", run.directory, "--probabilities")
+    P = run.load().outputs(np.loadtxt(path, delimiter=",", skiprows=1)[:, :2])
+    shown = program(*asked).out.splitlines()
+    assert shown[0].endswith(f"  rain {100 * P[0, 0]:.1f} %  wind {100 * P[0, 1]:.1f} %")
+    found = program(*asked, "--json").json["inputs"][0]["probabilities"]
+    assert [*found.values()] == pytest.approx(P[0].tolist())
+
+
 def test_eval_shows_a_table_by_label(run: Run, program: Program) -> None:
     out = program("eval", run.directory).out
     assert "\nlabel  accuracy  precision" in out

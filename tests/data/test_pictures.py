@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import random
 import struct
+import warnings
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from threading import Event, Thread
+from typing import Any
 
 import numpy as np
 import pytest
@@ -157,6 +160,37 @@ def test_what_is_no_picture_is_refused(content: bytes, message: str, tmp_path: P
     with pytest.raises(DataError, match=message) as caught:
         open_picture(path)
     assert str(caught.value).startswith(f"{path}: ")
+
+
+def test_threads_leave_the_warning_filters_as_they_were(tmp_path: Path) -> None:
+    Image.fromarray(SIXTEEN).save(tmp_path / "deep.png")
+    first_is_open, second_is_open, first_has_ended = Event(), Event(), Event()
+
+    def first(values: Any) -> Any:
+        first_is_open.set()
+        second_is_open.wait(10)
+        return full_scale(values)
+
+    def second(values: Any) -> Any:
+        second_is_open.set()
+        first_has_ended.wait(10)
+        return full_scale(values)
+
+    def run_first() -> None:
+        open_picture(tmp_path / "deep.png", first)
+        first_has_ended.set()
+
+    def run_second() -> None:
+        first_is_open.wait(10)
+        open_picture(tmp_path / "deep.png", second)
+
+    before = list(warnings.filters)
+    threads = [Thread(target=run_first), Thread(target=run_second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert list(warnings.filters) == before
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

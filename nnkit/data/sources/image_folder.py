@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 VALIDATION = ("val", "valid", "validation")  # names in use for the folder of a validation set
 COMMON = frozenset({".txt", ".md"})  # files beside pictures that need no mention
 COMMON_NAMES = frozenset({"thumbs.db", "desktop.ini"})
-NAMED = 5  # kinds of left-out files that are listed
+NAMED = 5  # unreadable pictures, and kinds of left-out files, that are listed
 
 
 class ImageFolder(Source):
@@ -55,7 +55,11 @@ class ImageFolder(Source):
         "pictures are refused.",
         examples=[[0, 1]],
     )
-
+    unreadable: Literal["error", "drop"] = Field(
+        "error",
+        description="Pictures that cannot be read, such as damaged ones: an error, or left out, "
+        "with a message that names them.",
+    )
     validation: FilePath | None = Field(
         None, description="Another folder with a validation set, in folders of the same classes."
     )
@@ -78,13 +82,17 @@ class ImageFolder(Source):
                 raise DataError(f"{place}: has folders that are not in {places['train']}: {names}")
             found[name] = _found(place, classes)
         others = [file for own in found.values() for file in own.others]
-        sets = {name: self._read(places[name], own, classes) for name, own in found.items()}
+        sets, problems = {}, []
+        for name, own in found.items():
+            sets[name], own_problems = self._read(places[name], own, classes)
+            problems += own_problems
+        pictures = sum(len(own.pictures) for own in found.values())
         return Dataset(
             sets["train"],
             sets.get("test"),
             classes,
             validation=sets.get("validation"),
-            notices=(*notices, *_left_out(root, others)),
+            notices=(*notices, *_left_out(root, others), *self._dropped(problems, pictures)),
         )
 
     def read_labelled(
@@ -102,31 +110,66 @@ class ImageFolder(Source):
             classes = folders
         check_known_classes([n for n in folders if n not in classes], classes, str(place))
         found = _found(root, classes)
-        for notice in _left_out(root, found.others):
+        samples, problems = self._read(root, found, classes)
+        dropped = self._dropped(problems, len(found.pictures))
+        for notice in (*_left_out(root, found.others), *dropped):
             warnings.warn(notice, stacklevel=2)
-        return self._read(root, found, classes)
+        return samples
 
     def is_single_set(self, place: Path) -> bool:
         return not (place / "train").is_dir()
 
-    def _read(self, root: Path, found: _Found, classes: Sequence[str]) -> Samples:
+    def _read(self, root: Path, found: _Found, classes: Sequence[str]) -> tuple[Samples, list[str]]:
+        """The pictures of a set that can be read, and what is wrong with the others.
+
+        Raises:
+            DataError: there are no pictures, or none that can be read.
+        """
         files = found.pictures
         if not files:
             raise DataError(f"{root}: no pictures in folders named {', '.join(classes)}")
         shape = 1 if self.mode == "grey" else 3, *self.size
         inputs = np.empty((len(files), *shape), dtype=np.uint8)
 
-        def read(i: int) -> None:
-            inputs[i] = self.read_picture(files[i], shape)
+        def read(i: int) -> str:
+            try:
+                inputs[i] = self.read_picture(files[i], shape)
+            except DataError as error:
+                return str(error)
+            return ""
 
         with ThreadPoolExecutor(os.cpu_count()) as threads:  # decoding releases Python's lock
-            for _ in threads.map(read, range(len(files))):
-                pass
-        return Samples(
+            outcomes = list(threads.map(read, range(len(files))))
+        problems = [problem for problem in outcomes if problem]
+        if len(problems) == len(files):
+            raise DataError(f"{root}: no picture can be read: {_some(problems)}")
+        samples = Samples(
             inputs,
             np.array(found.targets, dtype=np.int64),
             origins=np.array([str(file) for file in files]),
         )
+        if problems:
+            samples = samples.take(np.flatnonzero([not problem for problem in outcomes]))
+        return samples, problems
+
+    def _dropped(self, problems: Sequence[str], pictures: int) -> Iterator[str]:
+        """Yields a sentence about pictures that cannot be read, if they may be left out.
+
+        Raises:
+            DataError: they may not.
+        """
+        if problems and self.unreadable == "error":
+            them = "it" if len(problems) == 1 else "them"
+            raise DataError(
+                f"{_some(problems)}; repair or remove {them}, or set data.source.unreadable: drop "
+                "to leave out such pictures"
+            )
+        if problems:
+            verb = "is" if len(problems) == 1 else "are"
+            yield (
+                f"{len(problems):,} of {pictures:,} pictures cannot be read and {verb} left out "
+                f"(unreadable: drop): {_some(problems)}"
+            )
 
     def read_picture(self, path: Path, shape: tuple[int, ...]) -> Array:
         from nnkit.data.pictures import full_scale, open_picture, within
@@ -205,6 +248,12 @@ def _left_out(root: Path, others: Sequence[Path]) -> Iterator[str]:
     rest = sum(list(kinds.values())[NAMED:])
     if rest:
         yield f"{rest:,} more files in {root} were left out, in other folders or formats"
+
+
+def _some(problems: Sequence[str]) -> str:
+    """The first of several problems, and how many there are besides."""
+    rest = len(problems) - NAMED
+    return "; ".join(problems[:NAMED]) + (f"; and {rest:,} more" if rest > 0 else "")
 
 
 def _is_common(file: Path) -> bool:

@@ -153,7 +153,7 @@ def _quotients(words: list[Array], fraction: Array | np.uint64) -> tuple[Array, 
         return digits.view(np.int64) / power, valid
     values = digits.astype(np.float64)
     values /= power
-    large = np.flatnonzero(digits > np.uint64(EXACT))
+    large = np.flatnonzero(valid & (digits > np.uint64(EXACT)))
     if len(large):
         power = np.broadcast_to(power, values.shape)[large]
         values[large], sure = _long_quotients(digits[large], power)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -21,6 +22,8 @@ IDENTIFIER = re.compile(
     r"(.*[_ .-])?(id|uuid|guid|key|index|idx|nr|no|number|row)|unnamed: \d+", re.IGNORECASE
 )  # pandas calls a column without a name `Unnamed: 0`
 UNITS = ("%", "$", "€", "£", "¥")
+# A number and a unit, such as 7.3 kg, but not a code, such as 12-A or 0012A.
+MEASURED = re.compile(r"[-+]?(?!0\d)\d(?:[\d.,' ]*\d)?\s*([^\d_/:#-]\D{0,9})")
 # Decimal and thousands marks that are tried.
 MARKS = (
     *((".", None), (".", ","), (",", None), (",", "."), (".", " "), (",", " "), (".", "'")),
@@ -169,8 +172,11 @@ def _with_words(profile: ColumnProfile, column: ParsedColumn, form: NumberFormat
     other = other_format(texts, form)
     if other is not None or _has_exceptions(profile):
         return replace(profile, kind=Kind.MIXED, number_format=other)
-    many = profile.distinct > max(FEW_CATEGORIES, profile.present / 2)
-    return replace(profile, kind=Kind.UNIQUE if many else Kind.WORDS)
+    if profile.distinct <= max(FEW_CATEGORIES, profile.present / 2):
+        return replace(profile, kind=Kind.WORDS)
+    if unit := _shared_unit(texts):
+        other = other_format(texts, form, (*UNITS, unit))
+    return replace(profile, kind=Kind.MIXED if other else Kind.UNIQUE, number_format=other)
 
 
 def has_infinity(profile: ColumnProfile) -> bool:
@@ -191,11 +197,21 @@ def _has_exceptions(profile: ColumnProfile) -> bool:
     )
 
 
-def other_format(texts: Iterable[str], form: NumberFormat) -> NumberFormat | None:
+def _shared_unit(texts: Sequence[str]) -> str | None:
+    """The unit that follows the number in nearly all of some texts, such as `kg`."""
+    measured = map(MEASURED.fullmatch, texts)
+    units = Counter(found[1].strip() for found in measured if found)
+    unit, count = max(units.items(), key=lambda item: item[1], default=("", 0))
+    return unit if count >= MOSTLY * len(texts) else None
+
+
+def other_format(
+    texts: Iterable[str], form: NumberFormat, possible_units: Sequence[str] = UNITS
+) -> NumberFormat | None:
     """A format in which nearly all of some texts are numbers, though they are not in `form`."""
     texts = list(texts)
     before = sum(form.parse(text) is not None for text in texts)
-    units = tuple(unit for unit in UNITS if any(unit in text for text in texts))
+    units = tuple(unit for unit in possible_units if any(unit in text for text in texts))
     best, most = None, before
     now = (form.decimal, form.thousands)
     for decimal, thousands in dict.fromkeys((now, *MARKS)):

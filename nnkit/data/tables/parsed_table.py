@@ -154,7 +154,8 @@ def column_index(path: Path, names: Sequence[str], column: str | int) -> int:
     elif column in names:
         return names.index(column)
     hint = "; is data.source.delimiter right?" if count == 1 else ""
-    raise DataError(f"{path}: no column '{column}'; available: {some(names)}{hint}")
+    wanted = "column without a name" if column == "" else f"column '{column}'"
+    raise DataError(f"{path}: no {wanted}; available: {some(names)}{hint}")
 
 
 def some(names: Sequence[str], most: int = 12) -> str:

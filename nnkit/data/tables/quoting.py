@@ -17,3 +17,8 @@ def in_yaml(text: str) -> str:
     if PLAIN.fullmatch(text) and isinstance(resolve(text), str):
         return text
     return json.dumps(text, ensure_ascii=False)
+
+
+def column_called(name: str) -> str:
+    """The name of a column as in a message, or that it has none."""
+    return f"column '{name}'" if name else "the column without a name"

@@ -32,7 +32,10 @@ def missing_labels(table: ParsedTable, labels: Sequence[int]) -> MissingTargets:
     absent = np.asarray(each.any(axis=0))
     row = int(absent.argmax())
     name = table.names[labels[int(each[:, row].argmax())]]  # of the first missing label
-    return MissingTargets(absent, str(table.path), table.place(row), "row", f"label '{name}'")
+    several = "label" if len(labels) > 1 else ""
+    return MissingTargets(
+        absent, str(table.path), table.place(row), "row", f"label '{name}'", several
+    )
 
 
 def weight_column(table: ParsedTable, index: int, absent: Array) -> Array:

@@ -149,10 +149,14 @@ def test_a_row_that_lacks_one_of_several_labels_has_none(tmp_path: Path) -> None
     text = "x,a,b\n1,1,2\n2,,3\n3,4,\n4,5,6\n"
     dataset = load(tmp_path, text, label=("a", "b"), missing_target="drop")
     assert np.asarray(dataset.samples.targets).tolist() == [[1, 2], [5, 6]]
-    with pytest.raises(DataError, match=r":3: the label 'a' is missing, as in 1 other row;"):
+    with pytest.raises(DataError, match=r"'a' is missing, as is a label in 1 other row;"):
         load(tmp_path, text, label=("a", "b"))
+    (notice,) = dataset.notices
+    assert ":3: the label 'a' is missing; 2 of 4 rows lack a label and are left out" in notice
     with pytest.raises(DataError, match="no row has a label 'b', so there is nothing to learn"):
         load(tmp_path, "x,b\n1,\n2,NA\n", missing_target="drop")
+    with pytest.raises(DataError, match="no row has all labels, so there is nothing to learn"):
+        load(tmp_path, "x,a,b\n1,,2\n2,1,\n", label=("a", "b"), missing_target="drop")
 
 
 HELD_OUT = "kind,note,width,length,colour\ncat,a,2,1,red\n\ndog,b,3,2.5,blue\n"

@@ -229,6 +229,42 @@ def test_an_unreadable_picture_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"not a picture in a supported format .PNG") as caught:
         ImageFolder(path=str(root)).load()
     assert str(caught.value).startswith(str(broken))
+    assert "repair or remove it, or set data.source.unreadable: drop" in str(caught.value)
+
+
+def test_unreadable_pictures_may_be_left_out(tmp_path: Path) -> None:
+    root = paint(tmp_path / "own", {"red": 3, "green": 3})
+    other = paint(tmp_path / "other", {"red": 2, "green": 2})
+    for broken in (root / "red" / "1.jpg", other / "green" / "0.png"):
+        broken.write_bytes(broken.read_bytes()[:30])
+    source = ImageFolder(path=str(root), test=str(other), size=(4, 4), unreadable="drop")
+    dataset = source.load()
+    assert dataset.test is not None
+    for samples, targets in ((dataset.samples, [0, 0, 0, 1, 1]), (dataset.test, [0, 1, 1])):
+        assert np.asarray(samples.targets).tolist() == targets
+        assert samples.origins is not None
+        for path, target, (pixels,) in zip(
+            np.asarray(samples.origins), targets, np.asarray(samples.inputs), strict=True
+        ):
+            assert Path(path).parent.name == ("green", "red")[target]
+            np.testing.assert_array_equal(pixels, source.read_picture(Path(path), (1, 4, 4))[0])
+    (own, held_out) = dataset.notices
+    assert own.startswith("1 of 6 pictures cannot be read and is left out (unreadable: drop): ")
+    assert (str(root / "red" / "1.jpg") in own, str(other / "green") in held_out) == (True, True)
+
+
+def test_only_the_first_unreadable_pictures_are_listed(tmp_path: Path) -> None:
+    root = paint(tmp_path, {"red": NAMED + 4, "green": 3})
+    for broken in sorted((root / "red").iterdir())[1:]:
+        broken.write_text("not a picture")
+    with pytest.raises(DataError, match=r"; and 3 more; repair or remove them, or set") as caught:
+        ImageFolder(path=str(root)).load()
+    assert str(caught.value).count("not a picture in") == NAMED
+    (root / "red" / "0.png").write_text("neither")
+    for broken in (root / "green").iterdir():
+        broken.write_text("")
+    with pytest.raises(DataError, match="no picture can be read"):
+        ImageFolder(path=str(root), unreadable="drop").load()
 
 
 def test_a_labelled_folder_has_classes_that_are_known(tmp_path: Path) -> None:

@@ -64,6 +64,12 @@ def test_numbers_halfway_between_floats_are_left_to_float(exponent: int) -> None
         assert not valid or value == float(text)
 
 
+def test_numbers_beyond_64_bits_are_left_to_float_without_a_warning() -> None:
+    texts = ["18446744073709551615", "18446744073709551616", "-99999999999999999999", "1.5"]
+    values, valid = converted(texts)
+    assert (values[-1], valid) == (1.5, [False, False, False, True])
+
+
 SHORT = ["0", "-0", "7.", ".5", "-.5", "12345678", "12345678.0123456"]
 LONG = ["0.12573022155140562", "-12345678.1234567890", "123456789012345678", "0.000000000000001"]
 
