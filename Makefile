@@ -52,7 +52,7 @@ pretrained: $(DEV)  ## Retrain the networks that read digits
 	$(BIN)/nnkit train configs/digits.yaml --resume
 	$(BIN)/python -m nnkit.reading.pretrained digits
 	$(BIN)/python -m nnkit.reading.pretrained.training_set runs/digits-in-pictures.npz
-	$(BIN)/nnkit train configs/digits-in-pictures.yaml --resume
+	$(BIN)/nnkit train configs/pretrained/digits-in-pictures.yaml --resume
 	$(BIN)/python -m nnkit.reading.pretrained digits-in-pictures
 
 verifier: $(DEV)  ## Retrain the network that tells whole digits from parts of them

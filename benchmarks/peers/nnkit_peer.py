@@ -1,10 +1,12 @@
-"""nnkit, through the code of `nnkit train`; NNKIT_COMPILED=0 disables compiled kernels."""
+"""nnkit, through the code of `nnkit train`.
+
+NNKIT_NATIVE=0 disables the compiled kernels, and NNKIT_COMPILED=0 those of numba.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,8 @@ from benchmarks.peers.protocol import (
     Training,
     serve,
 )
-from nnkit import compiled
+from nnkit import __version__, compiled
+from nnkit.native.library import kernels
 from nnkit.nn.model import Model
 from nnkit.nn.numerics import execution_for, numerics
 from nnkit.task.config import Config, config_from
@@ -82,10 +85,13 @@ def blocks(model: Model, row: Row) -> list[Array]:
 
 
 def train(trainer: Trainer, steps: int) -> None:
-    """Trains as `nnkit.train` does, without writing files."""
+    """Takes the first steps of a training as `nnkit.train` does, without writing files."""
+    loop = trainer.loop
+    loop.every_step, loop.pause_every = False, steps
     with numerics(trainer.model):
-        for _ in islice(trainer.loop.run(), steps):
-            pass
+        for _ in loop.run():
+            if loop.progress.step == steps:
+                return
 
 
 class NnkitTraining(Training):
@@ -128,7 +134,7 @@ class NnkitInference(Inference):
 
 def _versions() -> dict[str, str]:
     blas = next(info for info in threadpool_info() if info["user_api"] == "blas")
-    found = {name: version(name) for name in ("nnkit", "numpy")}
+    found = {"nnkit": f"{__version__} (kernels: {kernels()})", "numpy": version("numpy")}
     found["NumPy's BLAS"] = f"{blas['internal_api']} {blas['version']}"
     if compiled.available():
         found["numba"] = version("numba")

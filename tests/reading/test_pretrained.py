@@ -12,7 +12,7 @@ from nnkit.runs.checkpoint import read_checkpoint
 from nnkit.task.config import config_from
 
 CONFIG = Path(__file__).parents[2] / "configs" / "digits.yaml"
-IN_PICTURES_CONFIG = CONFIG.with_name("digits-in-pictures.yaml")
+IN_PICTURES_CONFIG = CONFIG.parent / "pretrained" / "digits-in-pictures.yaml"
 
 
 def test_is_small_and_made_by_the_shipped_config() -> None:
