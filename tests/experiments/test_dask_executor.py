@@ -6,7 +6,6 @@ import os
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from tests.experiments.dask_cluster import (
     without_speed,
 )
 from tests.training.configs import TABLES, iris
+from tests.training.test_run import StopAt
 
 pytestmark = pytest.mark.slow
 
@@ -230,10 +230,10 @@ def test_a_worker_that_was_cut_off_and_another_do_not_train_one_run(tmp_path: Pa
             (result,) = run_cells([Cell(config, {})], there, runs, 1, limits, Halting())
     assert result.ending.outcome == "interrupted", result.ending
     (run,) = list_runs(runs)
-    steps = count(1)
-    last = result.ending.summary["step"]
-    own = nnkit.train(config, runs=tmp_path / "own", should_stop=lambda: next(steps) >= last)
-    assert without_speed(run) == without_speed(RunDirectory(own.directory))
+    stop = StopAt(result.ending.summary["step"])
+    own = nnkit.train(config, runs=tmp_path / "own", should_stop=stop, listeners=[stop])
+    records = without_speed(run)
+    assert records == without_speed(RunDirectory(own.directory))[: len(records)]
     assert after[-1] in [record["step"] for record in run.read_metrics()]
 
 
