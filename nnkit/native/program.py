@@ -84,6 +84,7 @@ class Program:
         structure: what the kernels read.
         library: the compiled kernels.
         bits: the size of a number in bits.
+        samples: the number of samples of the largest batch, N.
         outputs: the network's output, (N, outputs).
         targets: the targets of a batch, (N, outputs).
         weights: the sample weights of a batch, (N,).
@@ -118,6 +119,7 @@ class Program:
         """
         self.library = library
         self.bits = 8 * params.dtype.itemsize
+        self.samples = samples
         self.inputs, outputs = layers[0].inputs, layers[-1].outputs
         dtype = params.dtype
         self._batch = buffers.empty((samples, -(-self.inputs // LINE) * LINE), dtype)

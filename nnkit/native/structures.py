@@ -134,12 +134,6 @@ class LayerStructure(Structure):
     )
 
 
-class RatesStructure(Structure):
-    """`struct rates`."""
-
-    _fields_ = (("lr", c_double), ("rate", c_double), ("eps", c_double))
-
-
 class PaceStructure(Structure):
     """`struct pace`."""
 
@@ -192,5 +186,4 @@ class ProgramStructure(Structure):
         ("draw", c_int64),
         ("drawn_before", c_int64),
         ("drawn_after", c_int64),
-        ("stop", c_void_p),
     )

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nnkit.native.library import library
-from nnkit.native.program import ProgramLoss
+from nnkit.native.program import Program, ProgramLoss
 from nnkit.native.structures import ActivationKind
 from nnkit.nn.arena import Arena, Buffers
 from nnkit.nn.form import Form, Positions
@@ -23,7 +23,13 @@ from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.parallel.micro_batches import MicroBatches, pieces_of
 from nnkit.nn.parallel.pool import Pool
 from nnkit.nn.params import Array, Layout, Shape
-from nnkit.nn.programs import Layers, ProgramNetwork, program_layers, program_loss
+from nnkit.nn.programs import (
+    Layers,
+    ProgramNetwork,
+    program_layers,
+    program_loss,
+    samples_in_cache,
+)
 from nnkit.ranks import ALONE
 
 LARGEST_MICRO_BATCH = 64  # upper bound, in samples
@@ -239,19 +245,25 @@ class Model:
         compiled = library()
         assert compiled is not None
         assert self.program is not None
-        layers, loss = self.program
-        return ProgramNetwork(
+        known, loss = self.program
+        layers = known.training if key.training else known.inference
+        samples = key.batch
+        if not key.training:
+            samples = min(samples, samples_in_cache(layers, self.dtype.itemsize))
+        program = Program(
             compiled,
-            layers.training if key.training else layers.inference,
+            layers,
             loss,
             self.params,
             self.grads,
             self.state,
-            key.batch,
+            samples,
+            buffers,
             key.execution.own_threads,
             key.training,
-            buffers,
-            lambda: self._bind(key, Buffers(), self.grads),
+        )
+        return ProgramNetwork(
+            program, key.batch, buffers, lambda: self._bind(key, Buffers(), self.grads)
         )
 
     def _bind(

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nnkit.native.library import Library
 from nnkit.native.program import Program, ProgramLoss
 from nnkit.native.program_layer import BLOCK, IDENTITY, ProgramFunction, ProgramLayer, Window
 from nnkit.native.structures import ActivationKind, LayerKind
@@ -208,49 +207,23 @@ class ProgramNetwork:
 
     def __init__(
         self,
-        library: Library,
-        layers: Sequence[ProgramLayer],
-        loss: ProgramLoss,
-        params: Array,
-        grads: Array,
-        state: Array,
+        program: Program,
         samples: int,
-        threads: int,
-        training: bool,
         buffers: Buffers,
         numpy_network: Callable[[], Network],
     ) -> None:
-        """Binds the program.
+        """Divides batches into parts that the program takes at once.
 
         Args:
-            library: the compiled kernels.
-            layers: the layers.
-            loss: the loss.
-            params: all parameters, (P,).
-            grads: receives their gradients, (P,).
-            state: the running state.
-            samples: the number of samples, N.
-            threads: the number of threads.
-            training: whether gradients are computed.
+            program: the program.
+            samples: the number of samples of a batch, N.
             buffers: allocates the buffers.
             numpy_network: binds the same network on NumPy, with its own memory.
         """
-        part = samples if training else min(samples, _samples_in_cache(layers, params.itemsize))
-        self.program = Program(
-            library,
-            layers,
-            loss,
-            params,
-            grads,
-            state,
-            part,
-            buffers,
-            threads,
-            training,
-        )
-        # Outside training a batch of images is processed in parts that stay in the cache.
+        self.program = program
+        part, outputs = program.samples, program.outputs
         self._parts = [slice(at, at + part) for at in range(0, samples, part)]
-        self._outputs = buffers.empty((samples, layers[-1].outputs), params.dtype)
+        self._outputs = buffers.empty((samples, outputs.shape[1]), outputs.dtype)
         self._numpy_network = numpy_network
 
     def forward(self, X: Array, now: Pass = INFERENCE) -> Array:
@@ -301,8 +274,11 @@ class ProgramNetwork:
         return self._numpy_network().first_nonfinite(X, now)
 
 
-def _samples_in_cache(layers: Sequence[ProgramLayer], itemsize: int) -> int:
-    """The number of samples, a multiple of 16, whose images around a layer fit into the cache."""
+def samples_in_cache(layers: Sequence[ProgramLayer], itemsize: int) -> int:
+    """The number of samples, a multiple of 16, whose images around a layer fit into the cache.
+
+    Outside training, larger batches of images are processed in parts of that size.
+    """
     if not any(len(layer.output_shape) > 1 for layer in layers):
         return sys.maxsize  # vectors are small
     of_one = max(layer.inputs + layer.outputs for layer in layers) * itemsize

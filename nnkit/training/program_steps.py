@@ -122,12 +122,15 @@ def program_steps(
         batches: the batches of the training set.
         learning_rate: the learning rate at a step, counted from 0.
     """
-    update, data = optimizer.in_program(), _data(batches, model.dtype)
-    if update is None or data is None or optimizer.clip or batches.augment:
+    if not model.execution.program or model.ranks.size > 1:
+        return None
+    update = optimizer.in_program()
+    if update is None or optimizer.clip or batches.augment:
         return None
     if regularization.l1_strength or regularization.max_norm or regularization.weight_noise:
         return None
-    if not model.execution.program or model.ranks.size > 1:
+    data = _data(batches, model.dtype)
+    if data is None:
         return None
     network = model.network(batches.batch_size, model.input_form.positions)
     if not isinstance(network, ProgramNetwork):

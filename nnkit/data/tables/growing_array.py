@@ -28,7 +28,7 @@ class GrowingArray:
         self._count = count
 
     def finish(self) -> Array:
-        """All values in one array; nothing can be appended afterwards."""
+        """Returns the values that were appended; no more can be appended afterwards."""
         self._values.resize(self._count, refcheck=False)
         values, self._values = self._values, np.empty(0, self._values.dtype)
         return values

@@ -133,7 +133,6 @@ struct program {
     const void *weights;     /* sample weights (n,), or NULL */
     int64_t draw;            /* the counter of random draws, of the first step */
     int64_t drawn_before, drawn_after; /* samples of other processes in the same draws */
-    const int64_t *stop;     /* where another thread writes 1 to stop training; NULL if none does */
 };
 
 #endif

@@ -83,8 +83,7 @@ static void train(void *argument, struct member *me) {
         forward(&pass, gathers_images(p), me);
         if (me->index == 0) {
             t->losses[step] = loss_of(p, samples);
-            int stopped = p->stop && __atomic_load_n(p->stop, __ATOMIC_RELAXED);
-            t->taken = stopped || !isfinite(t->losses[step]) ? step : step + 1;
+            t->taken = isfinite(t->losses[step]) ? step + 1 : step;
             if (me->count > 1 && seconds() > t->deadline) t->end = step + 1;
         }
         wait_for_all(me);
