@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -38,8 +39,16 @@ def flowers(**sections: Any) -> Config:
 
 
 def final_loss(make: Any, optimizer: str, lr: float, folder: Path) -> float:
-    """Returns the final loss of training at a rate; infinite if it diverges."""
-    config = make(optimizer={"kind": optimizer, "lr": lr})
+    """Returns the final loss of training at a rate, the median over seeds.
+
+    A single training at a wild rate may end well by chance, on one processor and not on another.
+    """
+    return median(_final_loss(make, optimizer, lr, seed, folder) for seed in range(5))
+
+
+def _final_loss(make: Any, optimizer: str, lr: float, seed: int, folder: Path) -> float:
+    """Returns the final loss of one training; infinite if it diverges."""
+    config = make(optimizer={"kind": optimizer, "lr": lr}, seed=seed)
     try:
         run = nnkit.train(config, runs=folder, restart=True)
     except DivergedError:
