@@ -17,6 +17,7 @@ from nnkit.native.program_layer import (
     bound_layers,
     first_trained,
 )
+from nnkit.native.program_update import ProgramUpdate
 from nnkit.native.structures import (
     ActivationKind,
     LayerStructure,
@@ -24,7 +25,6 @@ from nnkit.native.structures import (
     PaceStructure,
     ProgramStructure,
     TargetCoding,
-    UpdateKind,
 )
 
 Array = NDArray[Any]
@@ -44,15 +44,6 @@ class ProgramLoss(NamedTuple):
     a: float = 0.0
     b: float = 0.0
     head: ActivationKind = ActivationKind.IDENTITY
-
-
-class ProgramUpdate(NamedTuple):
-    """An optimizer's rule, apart from what changes from step to step."""
-
-    kind: UpdateKind
-    beta1: float = 0.0
-    beta2: float = 0.0
-    momentum: float = 0.0
 
 
 class TrainingData(NamedTuple):
@@ -188,7 +179,7 @@ class Program:
         Args:
             order: the samples of the steps, in turn, as indices of int64.
             batch: samples in a step; the last may have fewer.
-            rates: for each step the learning rate, the factor of the update and its ε, (steps, 3).
+            rates: the update's scalars for each step, (steps, factors, 5).
             losses: receives the mean loss of each step before its update, (steps,). A step whose
                 loss is not finite is not taken, and is the last.
             pace: what is known about how fast the steps are.
@@ -223,23 +214,10 @@ class Program:
         structure.on, structure.off = data.on, data.off
         structure.weights = None if data.weights is None else data.weights.ctypes.data
 
-    def set_update(
-        self, update: ProgramUpdate, state: Sequence[Array], decay: float, l2: float
-    ) -> None:
-        """Sets the update that `train` makes.
-
-        Args:
-            update: the optimizer's rule.
-            state: its state, at most two vectors (P,).
-            decay: the strength of decoupled weight decay.
-            l2: the strength of the L2 penalty.
-        """
-        structure = self.structure
-        self._state = state  # keeps it alive
-        structure.first, structure.second = [*(v.ctypes.data for v in state), None, None][:2]
-        structure.update, structure.momentum = update.kind, update.momentum
-        structure.beta1, structure.beta2 = update.beta1, update.beta2
-        structure.decay, structure.l2 = decay, l2
+    def set_update(self, update: ProgramUpdate) -> None:
+        """Sets the update that `train` makes."""
+        self._update = update  # keeps its arrays alive
+        self.structure.update = pointer(update.structure)
 
     def set_draws(self, draw: int, before: int = 0, after: int = 0) -> None:
         """Sets which random draws the next gradient or the first of the next steps makes.

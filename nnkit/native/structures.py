@@ -1,4 +1,4 @@
-"""The structures of `source/program.h` and `source/pace.h`, field by field."""
+"""The structures of `source/program.h`, `optimizer.h` and `pace.h`, field by field."""
 
 from __future__ import annotations
 
@@ -58,12 +58,34 @@ class LossKind(IntEnum):
 
 
 class UpdateKind(IntEnum):
-    """The optimizer's rule; without one, gradients are stored."""
+    """The optimizers' rules."""
 
-    NONE = 0
     SGD = 1
     MOMENTUM = 2
     ADAM = 3
+    DAMPED_MOMENTUM = 4  # also with the learning rate inside the velocity
+    NESTEROV = 5
+    ADAGRAD = 6
+    ADADELTA = 7
+    RMSPROP = 8
+    RMSPROP_MOMENTUM = 9
+    CENTERED_RMSPROP = 10
+    CENTERED_RMSPROP_MOMENTUM = 11
+    AMSGRAD = 12
+    ADAMAX = 13
+    NADAM = 14
+    RADAM = 15
+    LION = 16
+    LAMB = 17
+
+
+class ClippingKind(IntEnum):
+    """How gradients are clipped before an update."""
+
+    NONE = 0
+    VALUE = 1
+    NORM = 2  # of each block
+    GLOBAL_NORM = 3
 
 
 class TargetCoding(IntEnum):
@@ -144,6 +166,77 @@ class PaceStructure(Structure):
     )
 
 
+MOST_STATES = 3  # vectors of an optimizer's state
+
+
+class RatesStructure(Structure):
+    """`struct rates`."""
+
+    _fields_ = (
+        ("lr", c_double),
+        ("a", c_double),
+        ("b", c_double),
+        ("c", c_double),
+        ("average", c_double),
+    )
+
+
+class PieceStructure(Structure):
+    """`struct piece`."""
+
+    _fields_ = (
+        ("first", c_int64),
+        ("count", c_int64),
+        ("begin", c_int64),
+        ("end", c_int64),
+        ("lr_factor", c_double),
+        ("decays", c_int64),
+    )
+
+
+class BoundedStructure(Structure):
+    """`struct bounded`."""
+
+    _fields_ = (
+        ("first", c_int64),
+        ("rows", c_int64),
+        ("columns", c_int64),
+        ("units", c_void_p),
+    )
+
+
+class UpdateStructure(Structure):
+    """`struct update`."""
+
+    _fields_ = (
+        ("kind", c_int64),
+        ("beta1", c_double),
+        ("beta2", c_double),
+        ("momentum", c_double),
+        ("eps", c_double),
+        ("decay", c_double),
+        ("l2", c_double),
+        ("l1", c_double),
+        ("clipping", c_int64),
+        ("limit", c_double),
+        ("shrinkage", c_double),
+        ("radius", c_double),
+        ("max_norm", c_double),
+        ("params", c_void_p),
+        ("grads", c_void_p),
+        ("state", c_void_p * MOST_STATES),
+        ("average", c_void_p),
+        ("factors", c_void_p),
+        ("factor_count", c_int64),
+        ("pieces", POINTER(PieceStructure)),
+        ("piece_count", c_int64),
+        ("bounded", POINTER(BoundedStructure)),
+        ("bounded_count", c_int64),
+        ("sums", c_void_p),
+        ("unit_sums", c_void_p),
+    )
+
+
 class ProgramStructure(Structure):
     """`struct program`."""
 
@@ -160,15 +253,8 @@ class ProgramStructure(Structure):
         ("share", c_double),
         ("params", c_void_p),
         ("grads", c_void_p),
-        ("first", c_void_p),
-        ("second", c_void_p),
         ("state", c_void_p),
-        ("update", c_int64),
-        ("beta1", c_double),
-        ("beta2", c_double),
-        ("momentum", c_double),
-        ("decay", c_double),
-        ("l2", c_double),
+        ("update", POINTER(UpdateStructure)),
         ("input", c_void_p),
         ("input_row", c_int64),
         ("target", c_void_p),

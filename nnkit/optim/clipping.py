@@ -11,14 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnkit.config.spec import Component, Positive, Tagged
+from nnkit.native.structures import ClippingKind
 
 Array = NDArray[Any]
 
 
 class Clipping(Component):
-    """A bound on gradients, applied in place before the update."""
+    """A bound on gradients, applied in place before the update.
+
+    Attributes:
+        program_kind: what the compiled kernels call it; None if they do not know it.
+    """
 
     shorthand: ClassVar[str | None] = "limit"
+    program_kind: ClassVar[ClippingKind | None] = None
     limit: Positive
 
     @abstractmethod
@@ -35,6 +41,7 @@ class ClipValue(Clipping):
     """Clips each number to [−limit, limit]."""
 
     kind: Literal["value"] = "value"
+    program_kind: ClassVar[ClippingKind | None] = ClippingKind.VALUE
 
     def clip(self, grads: Array, blocks: Sequence[Array]) -> None:
         np.clip(grads, -self.limit, self.limit, out=grads)
@@ -44,6 +51,7 @@ class ClipNorm(Clipping):
     """Scales the gradient of each parameter block to a norm of at most `limit`."""
 
     kind: Literal["norm"] = "norm"
+    program_kind: ClassVar[ClippingKind | None] = ClippingKind.NORM
 
     def clip(self, grads: Array, blocks: Sequence[Array]) -> None:
         for block in blocks:
@@ -54,6 +62,7 @@ class ClipGlobalNorm(Clipping):
     """Scales all gradients to a joint norm of at most `limit` (Pascanu et al. 2013, alg. 1)."""
 
     kind: Literal["global_norm"] = "global_norm"
+    program_kind: ClassVar[ClippingKind | None] = ClippingKind.GLOBAL_NORM
 
     def clip(self, grads: Array, blocks: Sequence[Array]) -> None:
         _shorten(grads, self.limit)

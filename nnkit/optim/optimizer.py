@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from nnkit.config.spec import Component, Positive
-from nnkit.native.program import ProgramUpdate
+from nnkit.native.program_update import ProgramRule
 from nnkit.optim.clipping import AnyClipping
 from nnkit.optim.schedules import AnySchedule, ConstantRate
 
@@ -55,13 +55,21 @@ class Optimizer(Component):
         """The rule's own decoupled weight decay."""
         return 0.0
 
-    def in_program(self) -> ProgramUpdate | None:
-        """The rule in compiled programs, with these settings; None if they do not know it."""
+    @property
+    def radius(self) -> float | None:
+        """The radius of the ball in which the penalized weights stay; None if they are free."""
         return None
 
-    def program_rates(self, t: int, lr: float) -> tuple[float, float]:
-        """The factor of a program's step, and its ε, at step t (from 1)."""
-        return lr, 0.0
+    def in_program(self) -> ProgramRule | None:
+        """The rule in the compiled kernels, with these settings; None if they do not know it."""
+        return None
+
+    def program_scalars(self, t: int, lr: float) -> Sequence[float]:
+        """The scalars of the kernels' rule, at most three, at step t (from 1); see `rules.h`."""
+        return (lr,)
+
+    def start(self, state: State) -> None:
+        """Sets the state before the first step; by default it remains 0."""
 
     def check(self) -> None:
         """Checks, before the first step, that the libraries that the rule requires are installed.

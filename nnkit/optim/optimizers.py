@@ -9,11 +9,9 @@ from typing import Annotated, ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from nnkit.compiled import compiled, worthwhile
 from nnkit.config.spec import Fraction, NonNegative, Positive, Tagged
-from nnkit.native.program import ProgramUpdate
+from nnkit.native.program_update import ProgramRule
 from nnkit.native.structures import UpdateKind
-from nnkit.optim import update_kernels as kernels
 from nnkit.optim.lbfgs import LBFGS
 from nnkit.optim.optimizer import Array, Optimizer, State
 
@@ -56,17 +54,23 @@ class SGD(Optimizer):
     def state_names(self) -> tuple[str, ...]:
         return ("velocity",) if self.momentum else ()
 
-    def in_program(self) -> ProgramUpdate | None:
+    def in_program(self) -> ProgramRule:
         if not self.momentum:
-            return ProgramUpdate(UpdateKind.SGD)
-        if self.nesterov or self.dampening or self.lr_inside:
-            return None
-        return ProgramUpdate(UpdateKind.MOMENTUM, momentum=self.momentum)
+            return ProgramRule(UpdateKind.SGD)
+        kind = UpdateKind.MOMENTUM
+        if self.nesterov:
+            kind = UpdateKind.NESTEROV
+        elif self.dampening or self.lr_inside:
+            kind = UpdateKind.DAMPED_MOMENTUM
+        return ProgramRule(kind, momentum=self.momentum)
+
+    def program_scalars(self, t: int, lr: float) -> Sequence[float]:
+        outside, inside = (1.0, lr) if self.lr_inside else (lr, 1.0)
+        if self.nesterov:
+            return outside, inside, outside * self.momentum
+        return outside, inside, 1 - self.dampening if t > 1 else 1.0
 
     def update(self, params: Array, grads: Array, state: State, t: int, lr: float) -> None:
-        if not self.momentum and worthwhile(params.size):
-            compiled(kernels.sgd)(params, grads, params.dtype.type(lr))
-            return
         if self.lr_inside:
             np.multiply(grads, lr, out=grads)
             lr = 1.0
@@ -109,17 +113,27 @@ class Pegasos(Optimizer):
     def required_l2(self) -> float:
         return self.strength
 
+    @property
+    def radius(self) -> float | None:
+        return 1 / sqrt(self.strength) if self.project else None
+
+    def in_program(self) -> ProgramRule:
+        return ProgramRule(UpdateKind.SGD)
+
+    def program_scalars(self, t: int, lr: float) -> Sequence[float]:
+        return (lr / (self.strength * t),)
+
     def update(self, params: Array, grads: Array, state: State, t: int, lr: float) -> None:
         np.multiply(grads, lr / (self.strength * t), out=grads)
         np.subtract(params, grads, out=params)
 
     def constrain(self, weights: Sequence[Array]) -> None:
-        if not self.project:
+        if self.radius is None:
             return
-        length, radius = hypot(*map(np.linalg.norm, weights)), 1 / sqrt(self.strength)
-        if length > radius:
+        length = hypot(*map(np.linalg.norm, weights))
+        if length > self.radius:
             for block in weights:
-                np.multiply(block, radius / length, out=block)
+                np.multiply(block, self.radius / length, out=block)
 
 
 class Adagrad(Optimizer):
@@ -137,9 +151,16 @@ class Adagrad(Optimizer):
     def state_names(self) -> tuple[str, ...]:
         return ("sum_of_squares",)
 
-    def update(self, params: Array, grads: Array, state: State, t: int, lr: float) -> None:
-        if t == 1 and self.initial:
+    def start(self, state: State) -> None:
+        if self.initial:
             state[0].fill(self.initial)
+
+    def in_program(self) -> ProgramRule:
+        return ProgramRule(UpdateKind.ADAGRAD, eps=self.eps)
+
+    def update(self, params: Array, grads: Array, state: State, t: int, lr: float) -> None:
+        if t == 1:
+            self.start(state)
         for p, g, s in blocks(params, grads, *state):
             s += g * g
             np.multiply(g, lr, out=g)
@@ -160,6 +181,9 @@ class Adadelta(Optimizer):
     @property
     def state_names(self) -> tuple[str, ...]:
         return ("mean_square", "mean_square_step")
+
+    def in_program(self) -> ProgramRule:
+        return ProgramRule(UpdateKind.ADADELTA, beta2=self.rho, eps=self.eps)
 
     def update(self, params: Array, grads: Array, state: State, t: int, lr: float) -> None:
         for p, g, s, d in blocks(params, grads, *state):
@@ -187,6 +211,14 @@ class RMSprop(Optimizer):
     def state_names(self) -> tuple[str, ...]:
         momentum = ("velocity",) if self.momentum else ()
         return ("mean_square", *(("mean",) if self.centered else ()), *momentum)
+
+    def in_program(self) -> ProgramRule:
+        plain, with_momentum = UpdateKind.RMSPROP, UpdateKind.RMSPROP_MOMENTUM
+        if self.centered:
+            plain = UpdateKind.CENTERED_RMSPROP
+            with_momentum = UpdateKind.CENTERED_RMSPROP_MOMENTUM
+        kind = with_momentum if self.momentum else plain
+        return ProgramRule(kind, beta2=self.rho, momentum=self.momentum, eps=self.eps)
 
     def update(self, params: Array, grads: Array, state: State, t: int, lr: float) -> None:
         for p, g, s, *more in blocks(params, grads, *state):
@@ -230,10 +262,11 @@ class Adam(Optimizer):
         largest = ("largest_second_moment",) if self.amsgrad else ()
         return ("first_moment", "second_moment", *largest)
 
-    def in_program(self) -> ProgramUpdate | None:
-        return None if self.amsgrad else ProgramUpdate(UpdateKind.ADAM, self.beta1, self.beta2)
+    def in_program(self) -> ProgramRule:
+        kind = UpdateKind.AMSGRAD if self.amsgrad else UpdateKind.ADAM
+        return ProgramRule(kind, self.beta1, self.beta2)
 
-    def program_rates(self, t: int, lr: float) -> tuple[float, float]:
+    def program_scalars(self, t: int, lr: float) -> Sequence[float]:
         # With M = m/(1−β₁) and V = v/(1−β₂):
         # lr · m̂/(√v̂ + ε) = rate · M/(√V + ε·stretch)
         stretch = sqrt((1 - self.beta2**t) / (1 - self.beta2))
@@ -241,12 +274,9 @@ class Adam(Optimizer):
         return rate, self.eps * stretch
 
     def update(self, params: Array, grads: Array, state: State, t: int, lr: float) -> None:
-        scalars = (self.beta1, self.beta2, *self.program_rates(t, lr))
-        if worthwhile(params.size) and not self.amsgrad:
-            compiled(kernels.adam)(params, grads, *state, *map(params.dtype.type, scalars))
-            return
+        rate, eps = self.program_scalars(t, lr)
         for p, g, m, v, *largest in blocks(params, grads, *state):
-            adam_pass(p, g, m, v, *scalars, *largest)
+            adam_pass(p, g, m, v, self.beta1, self.beta2, rate, eps, *largest)
 
 
 def adam_pass(
@@ -260,7 +290,7 @@ def adam_pass(
     eps: float,
     largest: Array | None = None,
 ) -> None:
-    """Adam's ten vector operations; the compiled kernel does the same in one pass, bit for bit."""
+    """Adam's ten vector operations."""
     np.multiply(m, beta1, out=m)
     np.add(m, g, out=m)
     np.multiply(v, beta2, out=v)
@@ -304,8 +334,14 @@ class Adamax(Optimizer):
     def state_names(self) -> tuple[str, ...]:
         return ("first_moment", "largest")
 
+    def in_program(self) -> ProgramRule:
+        return ProgramRule(UpdateKind.ADAMAX, self.beta1, self.beta2, eps=self.eps)
+
+    def program_scalars(self, t: int, lr: float) -> Sequence[float]:
+        return (lr / (1 - self.beta1**t),)
+
     def update(self, params: Array, grads: Array, state: State, t: int, lr: float) -> None:
-        rate = lr / (1 - self.beta1**t)
+        (rate,) = self.program_scalars(t, lr)
         for p, g, m, u in blocks(params, grads, *state):
             _run(m, g, self.beta1)
             np.multiply(u, self.beta2, out=u)
@@ -331,15 +367,22 @@ class NAdam(Optimizer):
     def state_names(self) -> tuple[str, ...]:
         return ("first_moment", "second_moment")
 
-    def update(self, params: Array, grads: Array, state: State, t: int, lr: float) -> None:
+    def in_program(self) -> ProgramRule:
+        return ProgramRule(UpdateKind.NADAM, self.beta1, self.beta2, eps=self.eps)
+
+    def program_scalars(self, t: int, lr: float) -> Sequence[float]:
         now, following = (_nadam_mu(self.beta1, self.psi, i) for i in (t, t + 1))
         product = _nadam_product(self.beta1, self.psi, t)
         for_gradient = lr * (1 - now) / (1 - product)
         for_moment = lr * following / (1 - product * following)
+        return for_gradient, for_moment, 1 - self.beta2**t
+
+    def update(self, params: Array, grads: Array, state: State, t: int, lr: float) -> None:
+        for_gradient, for_moment, correction = self.program_scalars(t, lr)
         for p, g, m, v in blocks(params, grads, *state):
             _run(m, g, self.beta1)
             _run(v, g * g, self.beta2)
-            root = np.sqrt(v / (1 - self.beta2**t)) + self.eps
+            root = np.sqrt(v / correction) + self.eps
             p -= (for_gradient * g + for_moment * m) / root
 
 
@@ -376,7 +419,10 @@ class RAdam(Optimizer):
     def state_names(self) -> tuple[str, ...]:
         return ("first_moment", "second_moment")
 
-    def update(self, params: Array, grads: Array, state: State, t: int, lr: float) -> None:
+    def in_program(self) -> ProgramRule:
+        return ProgramRule(UpdateKind.RADAM, self.beta1, self.beta2, eps=self.eps)
+
+    def program_scalars(self, t: int, lr: float) -> Sequence[float]:
         longest = 2 / (1 - self.beta2) - 1  # ρ∞, the length of the simple moving average
         correction = 1 - self.beta2**t
         length = longest - 2 * t * self.beta2**t / correction
@@ -386,10 +432,15 @@ class RAdam(Optimizer):
             rate *= sqrt(
                 (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
             )
+            rate *= sqrt(correction)
+        return rate, 0.0, trusted
+
+    def update(self, params: Array, grads: Array, state: State, t: int, lr: float) -> None:
+        rate, _, trusted = self.program_scalars(t, lr)
         for p, g, m, v in blocks(params, grads, *state):
             _run(m, g, self.beta1)
             _run(v, g * g, self.beta2)
-            p -= rate * sqrt(correction) * m / (np.sqrt(v) + self.eps) if trusted else rate * m
+            p -= rate * m / (np.sqrt(v) + self.eps) if trusted else rate * m
 
 
 class Lion(Optimizer):
@@ -408,6 +459,9 @@ class Lion(Optimizer):
     @property
     def decay(self) -> float:
         return self.weight_decay
+
+    def in_program(self) -> ProgramRule:
+        return ProgramRule(UpdateKind.LION, self.beta1, self.beta2)
 
     def update(self, params: Array, grads: Array, state: State, t: int, lr: float) -> None:
         for p, g, m in blocks(params, grads, *state):
@@ -440,6 +494,12 @@ class LAMB(Optimizer):
     @property
     def decay(self) -> float:
         return self.weight_decay
+
+    def in_program(self) -> ProgramRule:
+        return ProgramRule(UpdateKind.LAMB, self.beta1, self.beta2, eps=self.eps)
+
+    def program_scalars(self, t: int, lr: float) -> Sequence[float]:
+        return lr, 1 - self.beta1**t, 1 - self.beta2**t
 
     def step(
         self, params: Array, grads: Array, state: State, t: int, lr: float, decay: float = 0.0

@@ -1,10 +1,19 @@
-"""One update of all parameters: clipping, weight decay, the optimizer's step and constraints."""
+"""One update of all parameters: penalties, clipping, decay, the optimizer's step, constraints."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import groupby
 
+import numpy as np
+
+from nnkit.native.library import Library
+from nnkit.native.program_update import (
+    ProgramBlock,
+    ProgramConstraints,
+    ProgramUpdate,
+)
+from nnkit.native.structures import ClippingKind
 from nnkit.nn.params import Layout, Parameter
 from nnkit.optim.optimizer import Array, Optimizer, State
 from nnkit.optim.regularization import Regularization
@@ -25,7 +34,11 @@ class Update:
     """The update of a fixed set of vectors, divided into segments once.
 
     Adjacent blocks with the same settings are updated together: if all have the same ones, a single
-    segment covers the whole vector.
+    segment covers the whole vector. The compiled kernels do the same in one pass, if they are given
+    and know the optimizer.
+
+    Attributes:
+        program: the same update by the compiled kernels; None if NumPy makes it.
     """
 
     def __init__(
@@ -36,9 +49,11 @@ class Update:
         layout: Layout,
         optimizer: Optimizer,
         regularization: Regularization,
+        kernels: Library | None = None,
     ) -> None:
         self.optimizer = optimizer
         self.regularization = regularization
+        self.decayed = params[layout.decayed], grads[layout.decayed]
         self.grads = grads
         decay = optimizer.decay + regularization.weight_decay
         self.segments = tuple(
@@ -71,6 +86,9 @@ class Update:
 
         own = type(optimizer).constrain is not Optimizer.constrain
         self.constrains = own or bool(self.shrunk or self.weights)
+        self.program = kernels and program_update(
+            kernels, params, grads, state, layout, optimizer, regularization
+        )
 
     def __call__(self, t: int, lr: float) -> None:
         """Updates the parameters from the gradients, which it overwrites.
@@ -79,6 +97,10 @@ class Update:
             t: the number of this step, from 1.
             lr: the learning rate.
         """
+        if self.program is not None:
+            self.program(self.rates(t, lr))
+            return
+        self.add_penalties()
         if self.optimizer.clip is not None:
             self.zero_frozen_gradients()
             self.optimizer.clip.clip(self.grads, self.block_grads)
@@ -89,6 +111,29 @@ class Update:
             )
         if self.constrains:
             self.constrain(lr)
+
+    def rates(self, t: int, lr: float, average: float = 0.0) -> list[tuple[float, ...]]:
+        """The scalars of a step for the compiled kernels; sets the state before the first step.
+
+        Args:
+            t: the number of the step, from 1.
+            lr: the learning rate.
+            average: the fraction by which the average of the parameters moves towards them.
+        """
+        assert self.program is not None
+        if t == 1:
+            for segment in self.segments:
+                self.optimizer.start(segment.state)
+        scalars = self.optimizer.program_scalars
+        return [
+            (lr * factor, *(*scalars(t, lr * factor), 0.0, 0.0)[:3], average)
+            for factor in self.program.factors
+        ]
+
+    def add_penalties(self) -> None:
+        """Adds the gradients of the penalties on weights."""
+        if self.regularization.penalizes:
+            self.regularization.add_gradient(*self.decayed)
 
     def zero_frozen_gradients(self) -> None:
         """Sets the gradients of frozen blocks to 0, for operations on all gradients together."""
@@ -102,6 +147,47 @@ class Update:
         self.optimizer.constrain(self.penalized)
         for W, units in self.weights:
             self.regularization.limit_norms(W, units)
+
+
+def program_update(
+    kernels: Library,
+    params: Array,
+    grads: Array,
+    state: State,
+    layout: Layout,
+    optimizer: Optimizer,
+    regularization: Regularization,
+) -> ProgramUpdate | None:
+    """The update by the compiled kernels; None if they do not know how to make it."""
+    rule, clip = optimizer.in_program(), optimizer.clip
+    clipping = ClippingKind.NONE if clip is None else clip.program_kind
+    if rule is None or clipping is None or params.dtype not in (np.float32, np.float64):
+        return None
+    l1, is_proximal = regularization.l1_strength, regularization.l1_is_proximal
+    constraints = ProgramConstraints(
+        decay=optimizer.decay + regularization.weight_decay,
+        l2=regularization.l2_strength,
+        l1=0.0 if is_proximal else l1,
+        shrinkage=l1 if is_proximal else 0.0,
+        clipping=clipping,
+        limit=0.0 if clip is None else clip.limit,
+        radius=optimizer.radius or 0.0,
+        max_norm=regularization.max_norm or 0.0,
+    )
+    blocks = [_block(layout, parameter) for parameter in layout.parameters]
+    return ProgramUpdate(kernels, rule, params, grads, state, blocks, constraints)
+
+
+def _block(layout: Layout, parameter: Parameter) -> ProgramBlock:
+    place, units, rows = layout.place(parameter), 0, None
+    if len(parameter.shape) > 1:
+        units = parameter.shape[0]
+        if parameter.units is not None:
+            rows = np.ascontiguousarray(parameter.units, np.int64)
+            units = int(rows.max()) + 1
+    return ProgramBlock(
+        place.start, parameter.size, parameter.lr_factor, parameter.decay, units, rows
+    )
 
 
 def _segments(layout: Layout, per_block: bool, by_decay: bool) -> list[tuple[slice, float, bool]]:

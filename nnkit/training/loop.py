@@ -14,6 +14,7 @@ import numpy as np
 from nnkit.data.batches import Batch, Batches
 from nnkit.errors import DivergedError
 from nnkit.metrics import LAST, higher_is_better
+from nnkit.native.library import library
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass
@@ -151,6 +152,7 @@ class Loop:
             model.layout,
             self.optimizer,
             self.regularization,
+            library(),
         )
         noise = self.regularization.weight_noise
         self.noisy = NoisyWeights(model.params, noise, model.seed) if noise else None
@@ -182,16 +184,17 @@ class Loop:
                 seconds, before = 0.0, self.progress.samples
 
     def _program_steps(self) -> ProgramSteps | None:
-        if self.accumulate > 1 or self.average is not None:
+        update = self.update.program
+        if self.accumulate > 1 or self.noisy is not None or update is None:
             return None
-        return program_steps(
-            self.model,
-            self.optimizer,
-            self.optimizer_state,
-            self.regularization,
-            self.batches,
-            self.learning_rate,
-        )
+        update.set_average(None if self.average is None else self.average.values)
+        return program_steps(self.model, update, self.batches, self._rates)
+
+    def _rates(self, step: int) -> list[tuple[float, ...]]:
+        """The scalars of the update at a step, counted from 0, for the compiled kernels."""
+        average = self.average
+        share = 0.0 if average is None else average.spec.share(step + 1, self.steps)
+        return self.update.rates(step + 1, self.learning_rate(step), share)
 
     def _several_steps(self) -> Iterator[list[float]]:
         """Takes several steps at a time by the compiled kernels, and yields their losses."""
@@ -254,7 +257,6 @@ class Loop:
                 loss, count = self._descend(batches, lr)
             else:
                 loss, count = self._loss_and_gradient(batches, step)
-                self._add_penalty()
                 self.update(step + 1, lr)
         except DivergedError:
             self.model.state[...] = state
@@ -312,11 +314,6 @@ class Loop:
         self.progress.samples += batch.size
         return loss, batch.total
 
-    def _add_penalty(self) -> None:
-        if self.regularization.penalizes:
-            decayed = self.model.layout.decayed
-            self.regularization.add_gradient(self.model.params[decayed], self.model.grads[decayed])
-
     def _descend(self, batches: Iterable[Batch], lr: float) -> tuple[float, float]:
         """Makes one step of an optimizer that evaluates the objective several times."""
         step, whole = self.progress.step, tuple(batches)
@@ -332,7 +329,7 @@ class Loop:
                     raise
                 return inf  # a trial point too far away, which the line search rejects
             first.append((loss, count))
-            self._add_penalty()
+            self.update.add_penalties()
             self.update.zero_frozen_gradients()
             return loss + (self._penalty() or 0.0)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -12,12 +12,11 @@ import numpy as np
 from nnkit.data.batches import Batches, Readable
 from nnkit.data.lazy import LazyArray
 from nnkit.native.program import Program, TrainingData
+from nnkit.native.program_update import ProgramUpdate
 from nnkit.native.structures import PaceStructure
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array
 from nnkit.nn.programs import ProgramNetwork
-from nnkit.optim.optimizer import Optimizer
-from nnkit.optim.regularization import Regularization
 from nnkit.task.targets import ClassTargets, Targets
 
 SECONDS = 0.05  # how long a call takes at most, so that Ctrl-C and progress are not kept waiting
@@ -46,14 +45,12 @@ class ProgramSteps:
     Attributes:
         program: the network, with the data and the update.
         batches: the batches of the training set.
-        optimizer: the update rule.
-        learning_rate: the learning rate at a step, counted from 0.
+        rates: the scalars of the update at a step, counted from 0, as `Update.rates` has them.
     """
 
     program: Program
     batches: Batches
-    optimizer: Optimizer
-    learning_rate: Callable[[int], float]
+    rates: Callable[[int], Sequence[Sequence[float]]]
     _pace: PaceStructure = field(default_factory=PaceStructure)
     _most: int = 1  # steps of the next call
     _epoch: int = -1
@@ -72,7 +69,7 @@ class ProgramSteps:
         epoch, place = divmod(step, per_epoch)
         steps = min(self._most, per_epoch - place, most)
         chosen = self._samples(epoch)[place * size : (place + steps) * size]
-        rates, losses = np.array(list(self._rates(step, steps))), np.empty(steps)
+        rates, losses = np.array([*map(self.rates, range(step, step + steps))]), np.empty(steps)
         began = perf_counter()
         self.program.set_draws(step)
         taken = self.program.train(chosen, size, rates, losses, self._pace)
@@ -88,12 +85,6 @@ class ProgramSteps:
             self._order, self._epoch = np.ascontiguousarray(order[:], np.int64), epoch
         return self._order
 
-    def _rates(self, first: int, steps: int) -> Iterator[tuple[float, float, float]]:
-        """Yields the learning rate, the factor of the update and its ε for each step."""
-        for step in range(first, first + steps):
-            lr = self.learning_rate(step)
-            yield lr, *self.optimizer.program_rates(step + 1, lr)
-
     def _weights(self, samples: Array) -> list[float]:
         """The total weight of each batch."""
         size = self.batches.batch_size
@@ -106,28 +97,19 @@ class ProgramSteps:
 
 def program_steps(
     model: Model,
-    optimizer: Optimizer,
-    state: tuple[Array, ...],
-    regularization: Regularization,
+    update: ProgramUpdate,
     batches: Batches,
-    learning_rate: Callable[[int], float],
+    rates: Callable[[int], Sequence[Sequence[float]]],
 ) -> ProgramSteps | None:
     """The steps of a training, or None if it does anything that the kernels do not know.
 
     Args:
         model: the model, whose parameters are updated in place.
-        optimizer: the update rule.
-        state: the optimizer's vectors, updated in place.
-        regularization: weight penalties, and the changes to weights after an update.
+        update: the update of each step.
         batches: the batches of the training set.
-        learning_rate: the learning rate at a step, counted from 0.
+        rates: the scalars of the update at a step, counted from 0.
     """
-    if not model.execution.program or model.ranks.size > 1:
-        return None
-    update = optimizer.in_program()
-    if update is None or optimizer.clip or batches.augment:
-        return None
-    if regularization.l1_strength or regularization.max_norm or regularization.weight_noise:
+    if not model.execution.program or model.ranks.size > 1 or batches.augment:
         return None
     data = _data(batches, model.dtype)
     if data is None:
@@ -135,10 +117,10 @@ def program_steps(
     network = model.network(batches.batch_size, model.input_form.positions)
     if not isinstance(network, ProgramNetwork):
         return None
-    program, decay = network.program, optimizer.decay + regularization.weight_decay
+    program = network.program
     program.set_data(data)
-    program.set_update(update, state, decay, regularization.l2_strength)
-    return ProgramSteps(program, batches, optimizer, learning_rate)
+    program.set_update(update)
+    return ProgramSteps(program, batches, rates)
 
 
 def _data(batches: Batches, dtype: np.dtype[Any]) -> TrainingData | None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from nnkit.native.library import library
-from nnkit.native.program import Program, ProgramUpdate, TrainingData
-from nnkit.native.structures import PaceStructure, UpdateKind
+from nnkit.native.program import Program, TrainingData
+from nnkit.native.structures import PaceStructure
 from nnkit.nn.arena import Buffers
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array
+from nnkit.optim.optimizer import Optimizer
+from nnkit.optim.optimizers import Adam
+from nnkit.optim.regularization import Regularization
+from nnkit.optim.update import Update
 from tests.nn.examples import batch_of, model_of
 
 # Layers that divide among several threads with a remainder.
@@ -42,20 +46,52 @@ def use_threads(program: Program, count: int) -> None:
     program.structure.pace.contents = PaceStructure(**TOGETHER)
 
 
-def train(program: Program, model: Model, pace: PaceStructure | None = None) -> None:
-    """Takes some steps with Adam, from a new state."""
+def update_of(
+    program: Program,
+    model: Model,
+    optimizer: Optimizer,
+    regularization: Regularization | None = None,
+) -> Update:
+    """The update that a program makes from now on, from a new state."""
+    update = Update(
+        model.params,
+        model.grads,
+        tuple(np.zeros_like(model.params) for _ in optimizer.state_names),
+        model.layout,
+        optimizer,
+        regularization or Regularization(),
+        program.library,
+    )
+    assert update.program is not None
+    program.set_update(update.program)
+    return update
+
+
+def train(
+    program: Program,
+    model: Model,
+    pace: PaceStructure | None = None,
+    optimizer: Optimizer | None = None,
+    regularization: Regularization | None = None,
+) -> None:
+    """Takes some steps, by default with Adam, from a new state."""
     X, T = batch_of(model, 4 * SAMPLES)
     program.set_data(TrainingData(np.ascontiguousarray(X.T), np.ascontiguousarray(T.T)))
-    state = [np.zeros_like(model.params) for _ in range(2)]
-    program.set_update(ProgramUpdate(UpdateKind.ADAM, 0.9, 0.999), state, 0, 0)
+    update = update_of(program, model, optimizer or Adam(), regularization)
     order = np.resize(np.arange(4 * SAMPLES), STEPS * SAMPLES)
-    rates, losses = np.tile([1e-3, 1e-4, 1e-8], (STEPS, 1)), np.empty(STEPS)
+    rates = np.array([update.rates(t, 1e-3) for t in range(1, STEPS + 1)])
+    losses = np.empty(STEPS)
     taken = program.train(order, SAMPLES, rates, losses, pace or PaceStructure(**TOGETHER))
     assert taken == STEPS
 
 
-def trained_weights(threads: int) -> Array:
+def trained_weights(
+    threads: int,
+    optimizer: Optimizer | None = None,
+    regularization: Regularization | None = None,
+) -> Array:
     """The weights of a new network after some steps by that many threads."""
     model = network()
-    train(program_of(model, threads=threads), model)
+    program = program_of(model, threads=threads)
+    train(program, model, optimizer=optimizer, regularization=regularization)
     return model.params

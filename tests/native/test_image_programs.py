@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from nnkit.memory import aligned_empty
 from nnkit.native.library import Library, library, usable_kernels
-from nnkit.native.program import Program, ProgramUpdate, TrainingData
+from nnkit.native.program import Program, TrainingData
 from nnkit.native.program_layer import ProgramLayer
-from nnkit.native.structures import LayerKind, PaceStructure, UpdateKind
+from nnkit.native.structures import LayerKind, PaceStructure
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.layer import LayerSpec
 from nnkit.nn.layers import AnyLayer
@@ -22,8 +22,9 @@ from nnkit.nn.model import Model
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array, Shape
 from nnkit.nn.passes import Pass
+from nnkit.optim.optimizers import SGD
 from nnkit.random import generator
-from tests.native.networks import use_threads
+from tests.native.networks import update_of, use_threads
 from tests.nn.examples import batch_of, examples, model_of, name
 
 pytestmark = pytest.mark.native
@@ -318,9 +319,9 @@ def test_steps_in_one_call_are_those_one_by_one(name: str) -> None:
     model.initialize()
     program = program_of(model, 9, GuardedBuffers())
     program.set_data(TrainingData(rows(X), np.ascontiguousarray(T.T)))
-    program.set_update(ProgramUpdate(UpdateKind.SGD), (), decay=0, l2=0)
+    update = update_of(program, model, SGD())
     program.set_draws(0)
-    rates, losses = np.tile([lr, lr, 0.0], (3, 1)), np.empty(3)
+    rates, losses = np.array([update.rates(t, lr) for t in (1, 2, 3)]), np.empty(3)
     assert program.train(order, 9, rates, losses, PaceStructure()) == 3
     np.testing.assert_allclose(model.params, wanted[0], rtol=1e-12, atol=1e-14)
     np.testing.assert_allclose(model.state, wanted[1], rtol=1e-12, atol=1e-14)
@@ -333,8 +334,7 @@ def test_a_step_that_is_not_taken_changes_nothing() -> None:
     before = model.params.copy(), model.state.copy()
     program = program_of(model, 9, GuardedBuffers())
     program.set_data(TrainingData(rows(X), np.ascontiguousarray(T.T)))
-    program.set_update(ProgramUpdate(UpdateKind.SGD), (), decay=0, l2=0)
-    rates, losses = np.ones((1, 3)), np.empty(1)
+    rates, losses = np.array([update_of(program, model, SGD()).rates(1, 1.0)]), np.empty(1)
     assert program.train(np.arange(9), 9, rates, losses, PaceStructure()) == 0
     assert np.isnan(losses[0])
     np.testing.assert_array_equal(model.params, before[0])

@@ -153,7 +153,8 @@ def test_max_norm_bounds_the_weights_to_each_unit(limit: float) -> None:
 )
 def test_a_proximal_penalty_makes_weights_exactly_0(regularization: Regularization) -> None:
     params = updated(SGD(lr=0.1), regularization=regularization, steps=1)
-    stepped = updated(SGD(lr=0.1), steps=1)
+    smooth = Regularization(l2=regularization.l2_strength)
+    stepped = updated(SGD(lr=0.1), regularization=smooth, steps=1)
     shrunk = np.sign(stepped) * np.maximum(np.abs(stepped) - 0.1 * 2.0, 0)
     np.testing.assert_allclose(params[:18], shrunk[:18], rtol=1e-12)
     np.testing.assert_array_equal(params[18:], stepped[18:])

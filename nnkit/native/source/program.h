@@ -5,7 +5,7 @@
 #ifndef NNKIT_PROGRAM_H
 #define NNKIT_PROGRAM_H
 
-#include <stdint.h>
+#include "optimizer.h"
 
 enum layer_kind {
     LAYER_DENSE = 0,
@@ -49,7 +49,6 @@ enum loss_kind {
     LOSS_CRAMMER_SINGER = 11,
     LOSS_WESTON_WATKINS = 12,
 };
-enum update_kind { UPDATE_NONE = 0, UPDATE_SGD = 1, UPDATE_MOMENTUM = 2, UPDATE_ADAM = 3 };
 enum target_kind { TARGET_NUMBERS = 0, TARGET_CLASSES = 1 };
 
 /* Images in blocks of 16 samples, (blocks, channels, height, width, 16).
@@ -98,11 +97,6 @@ struct layer {
     int64_t dropped;          /* of 65536 units, on average */
 };
 
-/* One step's scalars of the optimizer. */
-struct rates {
-    double lr, rate, eps;
-};
-
 struct program {
     struct layer *layers;
     int64_t layer_count;
@@ -113,10 +107,9 @@ struct program {
     double loss_a, loss_b;   /* settings of the loss */
     int64_t head;            /* the output activation that follows the loss, or identity */
     double share;            /* of the batch in a larger one, a factor on loss and gradient */
-    void *params, *grads, *first, *second; /* flat vectors; NULL where the optimizer has none */
+    void *params, *grads;    /* flat vectors */
     void *state;             /* the flat vector of running means */
-    int64_t update;
-    double beta1, beta2, momentum, decay, l2;
+    const struct update *update; /* that training makes, or NULL */
     const void *input;       /* the batch, (samples, inputs) in rows of `input_row` numbers */
     int64_t input_row;
     void *target;            /* its targets, (samples, outputs) */

@@ -88,15 +88,21 @@ static void train(void *argument, struct member *me) {
         }
         wait_for_all(me);
         if (t->taken == step) return;
-        backward(&pass, t->rates + step, me);
+        learn(&pass, t->rates + step * p->update->factor_count, me);
         wait_for_all(me); /* before the next batch replaces this one */
     }
 }
 
+/* Updates the parameters once, from gradients in memory. */
+EXPORT void NAMED(nnkit_update, VARIANT)(const struct update *u, const struct rates *rates) {
+    struct member alone = {.count = 1};
+    finish_update(u, rates, 0, &alone);
+}
+
 /* Takes steps, each with the next `batch` samples in `order`, the last maybe with fewer.
  *
- * Writes the loss of each step before its update, and returns the number of steps taken. A step
- * whose loss is not finite is not taken.
+ * Each step has `factor_count` rates. Writes the loss of each step before its update, and returns
+ * the number of steps taken. A step whose loss is not finite is not taken.
  */
 EXPORT int64_t NAMED(nnkit_train, VARIANT)(
     const struct program *p, const int64_t *order, int64_t count, int64_t batch,

@@ -10,6 +10,7 @@
 #include "gather.h"
 #include "layers.h"
 #include "losses.h"
+#include "update_pass.h"
 
 /* Computes the outputs of the layers from `first` on. */
 INLINE void forward(const struct pass *pass, int64_t first, struct member *me) {
@@ -21,7 +22,8 @@ INLINE void forward(const struct pass *pass, int64_t first, struct member *me) {
     }
 }
 
-/* Backpropagates from the gradient of the last layer's output; updates parameters on the way. */
+/* Backpropagates from the gradient of the last layer's output; updates parameters on the way, or
+ * writes their gradients if there are no rates. */
 INLINE void backward(const struct pass *pass, const struct rates *rates, struct member *me) {
     const struct program *p = pass->program;
     for (int64_t i = 0; i < p->layer_count; i++) {
@@ -36,6 +38,16 @@ INLINE void backward(const struct pass *pass, const struct rates *rates, struct 
         }
         if (l->lr_factor != 0) LAYER_FUNCTIONS[l->kind].weights(pass, l, rates, me);
     }
+}
+
+/* Backpropagates and updates the parameters. */
+INLINE void learn(const struct pass *pass, const struct rates *rates, struct member *me) {
+    const struct update *u = pass->program->update;
+    int fused = is_fused(u);
+    backward(pass, fused ? rates : 0, me);
+    if (fused && !is_followed(u)) return;
+    wait_for_all(me);
+    finish_update(u, rates, fused, me);
 }
 
 /* The mean loss of the batch; writes dE/dZ of the last layer. */

@@ -1,0 +1,147 @@
+/* The optimizers' rules: the parameters p after a step along the gradient g.
+ *
+ * The same operations, in the same order, as `nnkit/optim/optimizers.py`, so that both give the same
+ * bits. `s` is the optimizer's state, which is updated.
+ */
+#ifndef NNKIT_RULES_H
+#define NNKIT_RULES_H
+
+#include "optimizer.h"
+#include "vectors.h"
+
+/* The settings of an update of neighbouring parameters, the same for all of them. */
+struct rule {
+    int64_t kind;
+    real a, b, c; /* scalars of this step */
+    real beta1, beta2, momentum, eps;
+    real rest1, rest2;        /* 1 - beta1, 1 - beta2 */
+    real keep;                /* factor of decoupled weight decay, 1 - lr * decay */
+    real decay, l2, l1;
+    real *state[MOST_STATES];
+};
+
+/* The larger of two numbers, as `numpy.maximum`: NaN if one of them is. */
+INLINE vec maximum(vec x, vec y) { return choose((x >= y) | (x != x), x, y); }
+
+INLINE vec absolute(vec x) { return (vec)((mask)x & ~(mask)all((real)-0.0)); }
+
+INLINE vec sign_of(vec x) { return choose(x > 0, all(1), choose(x < 0, all(-1), x)); }
+
+/* a is the learning rate. */
+INLINE vec sgd(const struct rule *r, vec p, vec g, vec *s) {
+    (void)s;
+    return p - g * r->a;
+}
+
+/* a is the learning rate; s is the velocity. */
+INLINE vec momentum(const struct rule *r, vec p, vec g, vec *s) {
+    s[0] = s[0] * r->momentum + g;
+    return p - s[0] * r->a;
+}
+
+/* b and c are factors on the gradient: the learning rate inside the velocity, and 1 - dampening. */
+INLINE vec damped_momentum(const struct rule *r, vec p, vec g, vec *s) {
+    return momentum(r, p, g * r->b * r->c, s);
+}
+
+/* b is the learning rate inside the velocity, c is a · momentum. */
+INLINE vec nesterov(const struct rule *r, vec p, vec g, vec *s) {
+    g *= r->b;
+    s[0] = s[0] * r->momentum + g;
+    return p - g * r->a - s[0] * r->c;
+}
+
+/* a is the learning rate; s is Σg². */
+INLINE vec adagrad(const struct rule *r, vec p, vec g, vec *s) {
+    s[0] += g * g;
+    return p - g * r->a / (root(s[0]) + r->eps);
+}
+
+/* a is the learning rate; s holds the running means of g² and of squared steps. */
+INLINE vec adadelta(const struct rule *r, vec p, vec g, vec *s) {
+    s[0] = s[0] * r->beta2 + g * g * r->rest2;
+    vec step = g * (root(s[1] + r->eps) / root(s[0] + r->eps));
+    s[1] = s[1] * r->beta2 + step * step * r->rest2;
+    return p - step * r->a;
+}
+
+INLINE vec rmsprop_step(const struct rule *r, vec g, vec *s, int centered) {
+    s[0] = s[0] * r->beta2 + g * g * r->rest2;
+    vec variance = s[0];
+    if (centered) {
+        s[1] = s[1] * r->beta2 + g * r->rest2;
+        variance = maximum(s[0] - s[1] * s[1], all(0));
+    }
+    return g / (root(variance) + r->eps);
+}
+
+/* a is the learning rate; s holds running means of g² and, if centered, of g, then the velocity. */
+INLINE vec rmsprop(const struct rule *r, vec p, vec g, vec *s) {
+    return p - rmsprop_step(r, g, s, 0) * r->a;
+}
+
+INLINE vec rmsprop_momentum(const struct rule *r, vec p, vec g, vec *s) {
+    return momentum(r, p, rmsprop_step(r, g, s, 0), s + 1);
+}
+
+INLINE vec centered_rmsprop(const struct rule *r, vec p, vec g, vec *s) {
+    return p - rmsprop_step(r, g, s, 1) * r->a;
+}
+
+INLINE vec centered_rmsprop_momentum(const struct rule *r, vec p, vec g, vec *s) {
+    return momentum(r, p, rmsprop_step(r, g, s, 1), s + 2);
+}
+
+/* a is the factor of the step, b is ε; s holds M = m/(1 - β₁) and V = v/(1 - β₂). */
+INLINE vec adam(const struct rule *r, vec p, vec g, vec *s) {
+    s[0] = s[0] * r->beta1 + g;
+    s[1] = s[1] * r->beta2 + g * g;
+    return p - s[0] / (root(s[1]) + r->b) * r->a;
+}
+
+INLINE vec amsgrad(const struct rule *r, vec p, vec g, vec *s) {
+    s[0] = s[0] * r->beta1 + g;
+    s[1] = s[1] * r->beta2 + g * g;
+    s[2] = maximum(s[2], s[1]);
+    return p - s[0] / (root(s[2]) + r->b) * r->a;
+}
+
+/* a is the factor of the step; s holds m and u. */
+INLINE vec adamax(const struct rule *r, vec p, vec g, vec *s) {
+    s[0] = s[0] * r->beta1 + g * r->rest1;
+    s[1] = maximum(s[1] * r->beta2, absolute(g) + r->eps);
+    return p - s[0] / s[1] * r->a;
+}
+
+INLINE void running_moments(const struct rule *r, vec g, vec *s) {
+    s[0] = s[0] * r->beta1 + g * r->rest1;
+    s[1] = s[1] * r->beta2 + g * g * r->rest2;
+}
+
+/* a and b are the factors of the gradient and of m, c is 1 - β₂ᵗ; s holds m and v. */
+INLINE vec nadam(const struct rule *r, vec p, vec g, vec *s) {
+    running_moments(r, g, s);
+    return p - (g * r->a + s[0] * r->b) / (root(s[1] / r->c) + r->eps);
+}
+
+/* a is the factor of the step, c tells whether v is reliable; s holds m and v. */
+INLINE vec radam(const struct rule *r, vec p, vec g, vec *s) {
+    running_moments(r, g, s);
+    vec step = s[0] * r->a;
+    return p - (r->c != 0 ? step / (root(s[1]) + r->eps) : step);
+}
+
+/* a is the learning rate; s is m. */
+INLINE vec lion(const struct rule *r, vec p, vec g, vec *s) {
+    vec direction = sign_of(s[0] * r->beta1 + g * r->rest1);
+    s[0] = s[0] * r->beta2 + g * r->rest2;
+    return p - direction * r->a;
+}
+
+/* The step before it is scaled; b and c are 1 - β₁ᵗ and 1 - β₂ᵗ; s holds m and v. */
+INLINE vec lamb(const struct rule *r, vec p, vec g, vec *s) {
+    running_moments(r, g, s);
+    return s[0] / r->b / (root(s[1] / r->c) + r->eps) + p * r->decay;
+}
+
+#endif
