@@ -66,21 +66,13 @@ static real sum_of_channel(const struct image *d, int64_t blocks, int64_t channe
     return sum_of_lanes(sum);
 }
 
-/* Updates a thread's part of parameters whose gradients are in memory. */
-static void update_from_memory(
-    const struct pass *pass, const struct rule *rule, int64_t place, int64_t count,
-    struct member *me) {
-    const struct program *p = pass->program;
+/* Updates a thread's part of a layer's parameters. */
+static void use_part(
+    const struct pass *pass, const struct layer *l, const struct rates *rates, int64_t decays,
+    int64_t place, int64_t count, struct member *me) {
     int64_t first, end;
     own_part(me, count, LANES, &first, &end);
-    for (int64_t i = first; i < end; i += LANES) {
-        const real *grads = (const real *)p->grads + place + i;
-        if (end - i >= LANES)
-            update(rule, p->params, p->grads, place + i, load(grads));
-        else
-            update_part(
-                rule, p->params, p->grads, place + i, load_part(grads, end - i), end - i);
-    }
+    use_gradients(pass->program, l, rates, decays, place + first, end - first);
 }
 
 static void conv_layer_weights(
@@ -114,11 +106,8 @@ static void conv_layer_weights(
     }
     if (!rates) return;
     wait_for_all(me);
-    struct rule rule = rule_of(p, rates, l->lr_factor, l->decays);
-    update_from_memory(pass, &rule, l->weights, filters * channels * taps, me);
-    if (l->biases < 0) return;
-    rule = rule_of(p, rates, l->lr_factor, 0);
-    update_from_memory(pass, &rule, l->biases, filters, me);
+    use_part(pass, l, rates, l->decays, l->weights, filters * channels * taps, me);
+    if (l->biases >= 0) use_part(pass, l, rates, 0, l->biases, filters, me);
 }
 
 #endif

@@ -8,7 +8,7 @@
  *     inputs     dX[n][k] = Σ_u dZ[n][u] W[u][k]         vectors along k
  *
  * A forward tile is 4 units × 6 samples (3 where there are 16 registers), one vector for each sum;
- * the others are 4 rows × 6 (3) vectors. Gradients go from the registers into the update.
+ * the others are 4 rows × 6 (3) vectors.
  *
  * Rows of X and Z start at multiples of `padded(…)`. Vectors may read beyond the end of a row, never
  * beyond the vector that follows it; what they read there does not count.
@@ -18,7 +18,6 @@
 
 #include "repeat.h"
 #include "tiles.h"
-#include "update.h"
 
 /* --- forward: a tile of sums over the inputs ------------------------------------------------- */
 
@@ -94,16 +93,16 @@ static __attribute__((noinline)) void dense_forward(
         vec b = load(B + s * row + j * LANES);     \
         REPEAT_##I(MULTIPLY, j)                    \
     }
-#define UPDATE(i, j) update(rule, params, grads, at + i * to + j * LANES, sum_##i##_##j);
-#define UPDATES(j, I) REPEAT_##I(UPDATE, j)
+#define WRITE(i, j) store(C + i * to + j * LANES, sum_##i##_##j);
+#define WRITES(j, I) REPEAT_##I(WRITE, j)
 
 #define PRODUCT_TILE(I, J)                                                                      \
     static void product_##I##_##J(                                                              \
         int64_t count, const real *a, int64_t step, int64_t stride, const real *B, int64_t row, \
-        const struct rule *rule, real *params, real *grads, int64_t at, int64_t to) {           \
+        real *C, int64_t to) {                                                                  \
         ROWS_##J(SUMS, I)                                                                       \
         for (int64_t s = 0; s < count; s++) { REPEAT_##I(FACTOR, ) ROWS_##J(MULTIPLIES, I) }    \
-        ROWS_##J(UPDATES, I)                                                                    \
+        ROWS_##J(WRITES, I)                                                                     \
     }
 
 PRODUCT_TILE(1, 1) PRODUCT_TILE(1, 2) PRODUCT_TILE(1, 3)
@@ -115,37 +114,31 @@ PRODUCT_TILE(4, 4) PRODUCT_TILE(4, 5) PRODUCT_TILE(4, 6)
 
 /* The last, incomplete vector of a row. */
 static __attribute__((noinline)) void product_end(
-    int64_t count, const real *a, int64_t step, const real *B, int64_t row,
-    const struct rule *rule, real *params, real *grads, int64_t at, int64_t lanes) {
+    int64_t count, const real *a, int64_t step, const real *B, int64_t row, real *C,
+    int64_t lanes) {
     vec sum = {0};
     for (int64_t s = 0; s < count - 1; s++)
         sum = multiply_add(all(a[s * step]), load(B + s * row), sum);
     /* Behind the last row of weights, other threads may be updating the next parameters. */
     const real *last = B + (count - 1) * row;
     sum = multiply_add(all(a[(count - 1) * step]), load_part(last, lanes), sum);
-    update_part(rule, params, grads, at, sum, lanes);
+    memcpy(C, &sum, lanes * sizeof *C);
 }
 
 #define PRODUCT_CASE(J)                                                                     \
     case J:                                                                                 \
         if (rows == TILE_ROWS)                                                              \
             product_4_##J(                                                                  \
-                count, a + i * stride, step, stride, B + j, row, rule, params, grads,       \
-                at + i * to + j, to);                                                       \
+                count, a + i * stride, step, stride, B + j, row, C + i * to + j, to);       \
         else                                                                                \
             product_1_##J(                                                                  \
-                count, a + i * stride, step, stride, B + j, row, rule, params, grads,       \
-                at + i * to + j, to);                                                       \
+                count, a + i * stride, step, stride, B + j, row, C + i * to + j, to);       \
         break;
 
-/* Rows `first` to `end` of C[i][j] = Σ_s a[s·step + i·stride] B[s][j], handed to the update.
- *
- * C[i][j] is the gradient of the parameter at + i·to + j, or the number with that index in `grads`.
- */
+/* Rows `first` to `end` of C[i][j] = Σ_s a[s·step + i·stride] B[s][j], in rows of `to` numbers. */
 static __attribute__((noinline)) void product(
     int64_t count, const real *a, int64_t step, int64_t stride, const real *B, int64_t row,
-    int64_t columns, int64_t first, int64_t end, const struct rule *rule, real *params,
-    real *grads, int64_t at, int64_t to) {
+    int64_t columns, int64_t first, int64_t end, real *C, int64_t to) {
     int64_t vectors = columns / LANES;
     for (int64_t i = first, rows; i < end; i += rows) {
         rows = end - i >= TILE_ROWS ? TILE_ROWS : 1;
@@ -163,8 +156,7 @@ static __attribute__((noinline)) void product(
         if (j < columns)
             for (int64_t r = i; r < i + rows; r++)
                 product_end(
-                    count, a + r * stride, step, B + j, row, rule, params, grads,
-                    at + r * to + j, columns - j);
+                    count, a + r * stride, step, B + j, row, C + r * to + j, columns - j);
     }
 }
 

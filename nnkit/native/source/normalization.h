@@ -182,16 +182,19 @@ static void batch_norm_inputs(const struct pass *pass, const struct layer *l, st
 static void batch_norm_weights(
     const struct pass *pass, const struct layer *l, const struct rates *rates, struct member *me) {
     const struct program *p = pass->program;
-    struct rule rule = rule_of(p, rates, l->lr_factor, 0);
+    const struct normalization *places = &l->normalization;
+    real *grads = p->grads;
     int64_t first, end;
     own_part(me, l->images.channels, BLOCK, &first, &end);
     for (int64_t c = first; c < end; c++) {
         /* Nobody has asked for the gradient of the input of the first layer that is trained. */
         if (l == p->layers + p->first_trained) sum_gradients(l, pass->samples, c);
         const struct batch_numbers *n = numbers_of(l, c);
-        update_part(&rule, p->params, p->grads, l->normalization.scale + c, all(n->dscale), 1);
-        update_part(&rule, p->params, p->grads, l->normalization.shift + c, all(n->dshift), 1);
+        grads[places->scale + c] = n->dscale;
+        grads[places->shift + c] = n->dshift;
     }
+    use_gradients(p, l, rates, 0, places->scale + first, end - first);
+    use_gradients(p, l, rates, 0, places->shift + first, end - first);
 }
 
 #endif

@@ -16,7 +16,7 @@ struct rule {
     real beta1, beta2, momentum, eps;
     real rest1, rest2;        /* 1 - beta1, 1 - beta2 */
     real keep;                /* factor of decoupled weight decay, 1 - lr * decay */
-    real decay, l2, l1;
+    real decay;               /* LAMB's, which is part of the step */
     real *state[MOST_STATES];
 };
 
@@ -142,6 +142,84 @@ INLINE vec lion(const struct rule *r, vec p, vec g, vec *s) {
 INLINE vec lamb(const struct rule *r, vec p, vec g, vec *s) {
     running_moments(r, g, s);
     return s[0] / r->b / (root(s[1] / r->c) + r->eps) + p * r->decay;
+}
+
+/* Steps for `count` parameters, a multiple of the lanes, whose results go to `to`. */
+#define STEPS(name, states)                                                                   \
+    static void name##_steps(                                                                 \
+        const struct rule *rule, const real *params, const real *grads, real *to, int64_t count) { \
+        const struct rule own = *rule; /* no store can change it */                           \
+        for (int64_t i = 0; i < count; i += LANES) {                                          \
+            vec s[states + 1], p = load(params + i) * own.keep;                               \
+            for (int k = 0; k < states; k++) s[k] = load(own.state[k] + i);                   \
+            store(to + i, name(&own, p, load(grads + i), s));                                 \
+            for (int k = 0; k < states; k++) store(own.state[k] + i, s[k]);                   \
+        }                                                                                     \
+    }
+
+STEPS(sgd, 0)
+STEPS(momentum, 1)
+STEPS(damped_momentum, 1)
+STEPS(nesterov, 1)
+STEPS(adagrad, 1)
+STEPS(adadelta, 2)
+STEPS(rmsprop, 1)
+STEPS(rmsprop_momentum, 2)
+STEPS(centered_rmsprop, 2)
+STEPS(centered_rmsprop_momentum, 3)
+STEPS(adam, 2)
+STEPS(amsgrad, 3)
+STEPS(adamax, 2)
+STEPS(nadam, 2)
+STEPS(radam, 2)
+STEPS(lion, 1)
+STEPS(lamb, 2) /* their results go to the gradients, to be scaled */
+
+static void (*const RULE_STEPS[])(
+    const struct rule *, const real *, const real *, real *, int64_t) = {
+    [UPDATE_SGD] = sgd_steps,
+    [UPDATE_MOMENTUM] = momentum_steps,
+    [UPDATE_ADAM] = adam_steps,
+    [UPDATE_DAMPED_MOMENTUM] = damped_momentum_steps,
+    [UPDATE_NESTEROV] = nesterov_steps,
+    [UPDATE_ADAGRAD] = adagrad_steps,
+    [UPDATE_ADADELTA] = adadelta_steps,
+    [UPDATE_RMSPROP] = rmsprop_steps,
+    [UPDATE_RMSPROP_MOMENTUM] = rmsprop_momentum_steps,
+    [UPDATE_CENTERED_RMSPROP] = centered_rmsprop_steps,
+    [UPDATE_CENTERED_RMSPROP_MOMENTUM] = centered_rmsprop_momentum_steps,
+    [UPDATE_AMSGRAD] = amsgrad_steps,
+    [UPDATE_ADAMAX] = adamax_steps,
+    [UPDATE_NADAM] = nadam_steps,
+    [UPDATE_RADAM] = radam_steps,
+    [UPDATE_LION] = lion_steps,
+    [UPDATE_LAMB] = lamb_steps,
+};
+
+/* Steps for any number of parameters, from the one at `first` on. */
+static __attribute__((noinline)) void take_steps(
+    struct rule rule, const real *params, const real *grads, real *to, int64_t first,
+    int64_t count) {
+    int64_t whole = count / LANES * LANES, end = first + whole;
+    size_t rest = (count - whole) * sizeof *params;
+    real p[LANES] = {0}, g[LANES] = {0}, state[MOST_STATES][LANES] = {{0}};
+    real *all[MOST_STATES];
+    for (int k = 0; k < MOST_STATES; k++) {
+        all[k] = rule.state[k];
+        if (all[k]) rule.state[k] = all[k] + first;
+    }
+    RULE_STEPS[rule.kind](&rule, params + first, grads + first, to + first, whole);
+    if (rest == 0) return;
+    memcpy(p, params + end, rest);
+    memcpy(g, grads + end, rest);
+    for (int k = 0; k < MOST_STATES; k++) {
+        if (all[k]) memcpy(state[k], all[k] + end, rest);
+        rule.state[k] = state[k];
+    }
+    RULE_STEPS[rule.kind](&rule, p, g, p, LANES);
+    memcpy(to + end, p, rest);
+    for (int k = 0; k < MOST_STATES; k++)
+        if (all[k]) memcpy(all[k] + end, state[k], rest);
 }
 
 #endif

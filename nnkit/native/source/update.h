@@ -1,14 +1,25 @@
-/* The update of parameters whose gradients are still in registers, by the simplest rules. */
+/* The update of neighbouring parameters from their gradients in memory.
+ *
+ *     g ← g + l2 · p + l1 · sign(p)     penalties
+ *     g ← clipped g                     if it is clipped number by number
+ *     p ← (1 - lr · decay) · p          decoupled weight decay
+ *     p ← a step by the optimizer's rule
+ *
+ * Layers call it for a few parameters at a time, which are still in the cache. What needs all
+ * gradients, or follows the step, is in `update_pass.h`.
+ */
 #ifndef NNKIT_UPDATE_H
 #define NNKIT_UPDATE_H
 
 #include "program.h"
 #include "rules.h"
 
-/* Whether gradients go from registers into the update: nothing looks at them in between. */
-INLINE int is_fused(const struct update *u) {
-    return u->kind <= UPDATE_ADAM && u->clipping == CLIP_NONE && u->l1 == 0;
+INLINE int clips_norms(const struct update *u) {
+    return u->clipping == CLIP_NORM || u->clipping == CLIP_GLOBAL_NORM;
 }
+
+/* Whether parameters can be updated before all gradients are known. */
+INLINE int is_local(const struct update *u) { return u->kind != UPDATE_LAMB && !clips_norms(u); }
 
 /* The scalars of a step for a factor on the learning rate. */
 INLINE const struct rates *rates_for(
@@ -26,64 +37,48 @@ INLINE struct rule rule_at(
         .kind = u->kind, .a = (real)own->a, .b = (real)own->b, .c = (real)own->c,
         .beta1 = (real)u->beta1, .beta2 = (real)u->beta2, .momentum = (real)u->momentum,
         .eps = (real)u->eps, .rest1 = (real)(1 - u->beta1), .rest2 = (real)(1 - u->beta2),
-        .keep = decays ? (real)(1 - own->lr * u->decay) : 1,
-        .decay = decays ? (real)u->decay : 0,
-        .l2 = decays ? (real)u->l2 : 0,
-        .l1 = decays ? (real)u->l1 : 0};
+        .keep = decays && u->kind != UPDATE_LAMB ? (real)(1 - own->lr * u->decay) : 1,
+        .decay = decays ? (real)u->decay : 0};
     for (int i = 0; i < MOST_STATES; i++) rule.state[i] = u->state[i];
     return rule;
 }
 
-/* The same for a layer's parameters; stores their gradients if the step has no rates. */
-INLINE struct rule rule_of(
-    const struct program *p, const struct rates *rates, double lr_factor, int64_t decays) {
-    if (!rates) return (struct rule){.kind = UPDATE_NONE};
-    return rule_at(p->update, rates, lr_factor, decays);
+/* Adds the gradients of the penalties. */
+static __attribute__((noinline)) void add_penalties(
+    const real *restrict params, real *restrict grads, int64_t count, real l2, real l1) {
+    if (l2 != 0)
+        for (int64_t i = 0; i < count; i++) grads[i] += params[i] * l2;
+    if (l1 != 0)
+        for (int64_t i = 0; i < count; i++)
+            grads[i] += (real)((params[i] > 0) - (params[i] < 0)) * l1;
 }
 
-/* Updates the parameters p[i …] from their gradient g, or stores g as it is. */
-INLINE void update(const struct rule *rule, real *params, real *grads, int64_t i, vec g) {
-    if (rule->kind == UPDATE_NONE) {
-        store(grads + i, g);
-        return;
+/* Clips each number. */
+static __attribute__((noinline)) void clip_values(real *grads, int64_t count, real limit) {
+    for (int64_t i = 0; i < count; i++) { /* NaN stays NaN */
+        grads[i] = grads[i] > limit ? limit : grads[i];
+        grads[i] = grads[i] < -limit ? -limit : grads[i];
     }
-    vec p = load(params + i), s[2];
-    if (rule->l2 != 0) g += p * rule->l2;
-    p *= rule->keep;
-    if (rule->kind == UPDATE_ADAM) {
-        s[0] = load(rule->state[0] + i);
-        s[1] = load(rule->state[1] + i);
-        p = adam(rule, p, g, s);
-        store(rule->state[0] + i, s[0]);
-        store(rule->state[1] + i, s[1]);
-    } else if (rule->kind == UPDATE_MOMENTUM) {
-        s[0] = load(rule->state[0] + i);
-        p = momentum(rule, p, g, s);
-        store(rule->state[0] + i, s[0]);
-    } else {
-        p = sgd(rule, p, g, s);
-    }
-    store(params + i, p);
 }
 
-/* The same for the first `count` lanes; the lanes behind them belong to other parameters. */
-static __attribute__((noinline)) void update_part(
-    const struct rule *rule, real *params, real *grads, int64_t i, vec g, int64_t count) {
-    if (rule->kind == UPDATE_NONE) {
-        for (int64_t k = 0; k < count; k++) grads[i + k] = g[k];
-        return;
-    }
-    real p[LANES] = {0}, state[2][LANES] = {{0}};
-    struct rule own = *rule;
-    for (int64_t k = 0; k < count; k++) p[k] = params[i + k];
-    for (int s = 0; s < 2; s++) {
-        own.state[s] = state[s];
-        for (int64_t k = 0; rule->state[s] && k < count; k++) state[s][k] = rule->state[s][i + k];
-    }
-    update(&own, p, 0, 0, g);
-    for (int64_t k = 0; k < count; k++) params[i + k] = p[k];
-    for (int s = 0; s < 2; s++)
-        for (int64_t k = 0; rule->state[s] && k < count; k++) rule->state[s][i + k] = state[s][k];
+/* Updates `count` parameters from the one at `first` on. */
+static __attribute__((noinline)) void update_parameters(
+    const struct update *u, const struct rates *rates, double lr_factor, int64_t decays,
+    int64_t first, int64_t count) {
+    struct rule rule = rule_at(u, rates, lr_factor, decays);
+    real *params = (real *)u->params + first, *grads = (real *)u->grads + first;
+    if (decays) add_penalties(params, grads, count, (real)u->l2, (real)u->l1);
+    if (u->clipping == CLIP_VALUE) clip_values(grads, count, (real)u->limit);
+    void *to = u->kind == UPDATE_LAMB ? u->grads : u->params;
+    take_steps(rule, u->params, u->grads, to, first, count);
+}
+
+/* Updates parameters of a layer whose gradients have just been computed; keeps the gradients if the
+ * update has to wait for others, or if there is none. */
+INLINE void use_gradients(
+    const struct program *p, const struct layer *l, const struct rates *rates, int64_t decays,
+    int64_t first, int64_t count) {
+    if (rates) update_parameters(p->update, rates, l->lr_factor, decays, first, count);
 }
 
 #endif

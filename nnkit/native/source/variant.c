@@ -96,7 +96,8 @@ static void train(void *argument, struct member *me) {
 /* Updates the parameters once, from gradients in memory. */
 EXPORT void NAMED(nnkit_update, VARIANT)(const struct update *u, const struct rates *rates) {
     struct member alone = {.count = 1};
-    finish_update(u, rates, 0, &alone);
+    update_all(u, rates, &alone);
+    finish_update(u, rates, &alone);
 }
 
 /* Takes steps, each with the next `batch` samples in `order`, the last maybe with fewer.

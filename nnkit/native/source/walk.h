@@ -7,6 +7,7 @@
 #ifndef NNKIT_WALK_H
 #define NNKIT_WALK_H
 
+#include "constraints.h"
 #include "gather.h"
 #include "layers.h"
 #include "losses.h"
@@ -43,11 +44,11 @@ INLINE void backward(const struct pass *pass, const struct rates *rates, struct 
 /* Backpropagates and updates the parameters. */
 INLINE void learn(const struct pass *pass, const struct rates *rates, struct member *me) {
     const struct update *u = pass->program->update;
-    int fused = is_fused(u);
-    backward(pass, fused ? rates : 0, me);
-    if (fused && !is_followed(u)) return;
+    backward(pass, is_local(u) ? rates : 0, me);
+    if (is_local(u) && !is_followed(u)) return;
     wait_for_all(me);
-    finish_update(u, rates, fused, me);
+    if (!is_local(u)) update_all(u, rates, me);
+    finish_update(u, rates, me);
 }
 
 /* The mean loss of the batch; writes dE/dZ of the last layer. */
