@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -11,6 +14,7 @@ import numpy as np
 
 from nnkit.data.batches import Batches, Readable
 from nnkit.data.lazy import LazyArray
+from nnkit.data.prefetch import prefetched
 from nnkit.native.program import Program, TrainingData
 from nnkit.native.structures import PaceStructure
 from nnkit.nn.model import Model
@@ -23,6 +27,7 @@ from nnkit.task.targets import ClassTargets, Targets
 SECONDS = 0.05  # how long a call takes at most, so that Ctrl-C and progress are not kept waiting
 MOST_STEPS = 4096  # in a call
 MOST_CODED = 1 << 26  # bytes of targets that are coded beforehand
+PREPARED = 1 << 23  # bytes of samples that are prepared at a time
 
 
 class Taken(NamedTuple):
@@ -39,25 +44,43 @@ class Taken(NamedTuple):
     samples: int
 
 
+class Portion(NamedTuple):
+    """Consecutive steps whose samples are in memory.
+
+    Attributes:
+        first: the number of its first step, counted from 0.
+        data: the samples.
+        order: the samples of the steps in turn, as indices of int64, (m,).
+        weights: the weight of each sample of `data`, (n,); None if all are equal.
+    """
+
+    first: int
+    data: TrainingData
+    order: Array
+    weights: Array | None
+
+
 @dataclass(slots=True)
 class ProgramSteps:
     """Takes training steps by the compiled kernels, with the same results as one by one.
 
     Attributes:
-        program: the network, with the data and the update.
-        batches: the batches of the training set.
+        program: the network, with the update.
+        batch_size: samples in a step.
+        portions: yields all portions from that of a step on, each to be used before the next.
         optimizer: the update rule.
         learning_rate: the learning rate at a step, counted from 0.
     """
 
     program: Program
-    batches: Batches
+    batch_size: int
+    portions: Callable[[int], Iterator[Portion]]
     optimizer: Optimizer
     learning_rate: Callable[[int], float]
     _pace: PaceStructure = field(default_factory=PaceStructure)
     _most: int = 1  # steps of the next call
-    _epoch: int = -1
-    _order: Array = field(default_factory=lambda: np.empty(0, np.int64))
+    _coming: Iterator[Portion] | None = None
+    _portion: Portion | None = None
 
     def take(self, step: int, most: int) -> Taken:
         """Takes as many steps as go into one call.
@@ -68,10 +91,10 @@ class ProgramSteps:
             step: the number of steps taken before.
             most: the most steps to take.
         """
-        size, per_epoch = self.batches.batch_size, self.batches.per_epoch
-        epoch, place = divmod(step, per_epoch)
-        steps = min(self._most, per_epoch - place, most)
-        chosen = self._samples(epoch)[place * size : (place + steps) * size]
+        size, portion = self.batch_size, self._portion_of(step)
+        first = (step - portion.first) * size
+        chosen = portion.order[first : first + min(self._most, most) * size]
+        steps = -(-len(chosen) // size)
         rates, losses = np.array(list(self._rates(step, steps))), np.empty(steps)
         began = perf_counter()
         self.program.set_draws(step)
@@ -79,14 +102,22 @@ class ProgramSteps:
         each = max((perf_counter() - began) / steps, 1e-9)
         self._most = max(1, min(2 * self._most, int(SECONDS / each), MOST_STEPS))
         trained = chosen[: taken * size]
-        return Taken(losses[:taken].tolist(), self._weights(trained), len(trained))
+        weights = self._weights(trained, portion.weights)
+        return Taken(losses[:taken].tolist(), weights, len(trained))
 
-    def _samples(self, epoch: int) -> Array:
-        """The samples of an epoch in their order, as indices."""
-        if epoch != self._epoch:
-            order = self.batches.order(epoch)
-            self._order, self._epoch = np.ascontiguousarray(order[:], np.int64), epoch
-        return self._order
+    def _portion_of(self, step: int) -> Portion:
+        """The portion of a step; steps follow one another."""
+        if self._coming is None:
+            self._coming = self.portions(step)
+        portion = self._portion
+        if portion is None or (step - portion.first) * self.batch_size >= len(portion.order):
+            portion = self._portion = next(self._coming)
+            self.program.set_data(portion.data)
+        return portion
+
+    def close(self) -> None:
+        """Ends the preparation of further steps."""
+        self._coming = self._portion = None
 
     def _rates(self, first: int, steps: int) -> Iterator[tuple[float, float, float]]:
         """Yields the learning rate, the factor of the update and its ε for each step."""
@@ -94,13 +125,12 @@ class ProgramSteps:
             lr = self.learning_rate(step)
             yield lr, *self.optimizer.program_rates(step + 1, lr)
 
-    def _weights(self, samples: Array) -> list[float]:
+    def _weights(self, samples: Array, weights: Array | None) -> list[float]:
         """The total weight of each batch."""
-        size = self.batches.batch_size
+        size = self.batch_size
         parts = [samples[at : at + size] for at in range(0, len(samples), size)]
-        if self.batches.weights is None:
+        if weights is None:
             return [len(part) for part in parts]
-        weights = np.asarray(self.batches.weights[:])
         return [float(np.add.reduce(weights[part])) for part in parts]
 
 
@@ -125,24 +155,43 @@ def program_steps(
     if not model.execution.program or model.ranks.size > 1:
         return None
     update = optimizer.in_program()
-    if update is None or optimizer.clip or batches.augment:
+    if update is None or optimizer.clip:
         return None
     if regularization.l1_strength or regularization.max_norm or regularization.weight_noise:
         return None
-    data = _data(batches, model.dtype)
-    if data is None:
+    if not batches.inputs.dtype == batches.targets.dtype == model.dtype:
         return None
     network = model.network(batches.batch_size, model.input_form.positions)
     if not isinstance(network, ProgramNetwork):
         return None
     program, decay = network.program, optimizer.decay + regularization.weight_decay
-    program.set_data(data)
     program.set_update(update, state, decay, regularization.l2_strength)
-    return ProgramSteps(program, batches, optimizer, learning_rate)
+    data = _data(batches, model.dtype)
+    portions = partial(_prepared, batches) if data is None else partial(_epochs, batches, data)
+    return ProgramSteps(program, batches.batch_size, portions, optimizer, learning_rate)
+
+
+def _epochs(batches: Batches, data: TrainingData, step: int) -> Iterator[Portion]:
+    """Yields the epochs of a training set in memory, beginning with that of a step."""
+    weights = None if batches.weights is None else np.asarray(batches.weights[:])
+    for epoch in count(step // batches.per_epoch):
+        order = np.ascontiguousarray(batches.order(epoch)[:], np.int64)
+        yield Portion(epoch * batches.per_epoch, data, order, weights)
+
+
+def _prepared(batches: Batches, step: int) -> Iterator[Portion]:
+    """Yields stretches of batches from that of a step on, prepared while the last one is used."""
+    with closing(prefetched(batches.stretches(step, PREPARED))) as stretches:
+        for X, T, weights, own in stretches:
+            data = TrainingData(X, T, None if weights is None else weights.astype(X.dtype))
+            yield Portion(step, data, np.arange(len(X)), weights)
+            step += len(own)
 
 
 def _data(batches: Batches, dtype: np.dtype[Any]) -> TrainingData | None:
-    """The training set for the kernels, or None if they cannot read it."""
+    """The training set for the kernels; None if they cannot read it where it is."""
+    if batches.augment:
+        return None
     inputs, weights = batches.inputs, batches.weights
     found = _inputs(inputs, dtype)
     if found is None or not isinstance(weights, np.ndarray | None):
