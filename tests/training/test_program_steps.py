@@ -77,7 +77,7 @@ def one_by_one(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> tuple[list[
 def test_steps_are_those_one_by_one(
     data: dict[str, Any], prepared: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nnkit.training.program_steps.PREPARED", prepared)
+    monkeypatch.setattr("nnkit.training.portions.PREPARED", prepared)
     several, single = (trainer_of(tmp_path, data=data) for _ in range(2))
     assert trained(several) == one_by_one(single, monkeypatch)
     assert several.loop.program_steps is not None
@@ -90,7 +90,7 @@ def test_a_large_file_that_is_preprocessed_on_access_is_trained_as_a_small_one(
 ) -> None:
     small = trainer_of(tmp_path, data={"preprocess": steps})
     monkeypatch.setattr("nnkit.data.lazy.IN_MEMORY", 0)
-    monkeypatch.setattr("nnkit.training.program_steps.PREPARED", 42 * 4 * 14 * 2)
+    monkeypatch.setattr("nnkit.training.portions.PREPARED", 42 * 4 * 14 * 2)
     large = trainer_of(tmp_path, data={"preprocess": steps})
     assert isinstance(large.loop.batches.inputs, LazyArray)
     assert not isinstance(small.loop.batches.inputs, LazyArray)

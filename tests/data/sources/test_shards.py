@@ -44,7 +44,7 @@ def small_row_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(npy_shard, "GROUP", 24 * 9)
     monkeypatch.setattr("nnkit.data.batches.GATHERED", 24 * 20)
     monkeypatch.setattr("nnkit.data.batches.AHEAD", 24 * 20)
-    monkeypatch.setattr("nnkit.training.program_steps.PREPARED", 24 * 20)
+    monkeypatch.setattr("nnkit.training.portions.PREPARED", 24 * 20)
 
 
 def load(folder: Path, **settings: Any) -> Dataset:
