@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
@@ -92,7 +92,8 @@ def compare(folder: Path, given: argparse.Namespace) -> None:
             print(
                 f"round {number + 1}, {name}: {median(found['speeds']):,.0f} samples/s, peak "
                 f"memory {found['peak'] / GB:.3f} GB, {found['load_seconds']:.0f} s to load, check "
-                f"and standardize, loss {found['loss']:.4f}",
+                f"and standardize, loss {found['loss']:.4f}, {found['processor']:.2f} µs of "
+                "processor time a sample",
                 flush=True,
             )
     ratio = median(speeds["streamed"]) / median(speeds["in memory"])
@@ -126,7 +127,7 @@ def in_a_process(config: dict[str, Any], *, cold: bool) -> dict[str, Any]:
 
 
 def trained(config: Config, cold: Path | None = None) -> dict[str, Any]:
-    """Trains a config; returns the speeds of its portions in samples/s, and the peak memory.
+    """Trains a config; returns the speeds of its portions in samples/s, its peak memory and so on.
 
     Args:
         config: the config.
@@ -139,14 +140,17 @@ def trained(config: Config, cold: Path | None = None) -> dict[str, Any]:
         if cold is not None:
             for file in cold.iterdir():
                 forget(file)
+        began = process_time()
         with numerics(trainer.model):
             events = [e for e in trainer.loop.run() if isinstance(e, Evaluation)]
+    spent = process_time() - began
     # The first portion includes the first use of everything.
     return {
         "speeds": [event.samples_per_second for event in events[1:]],
         "loss": events[-1].train_loss,
         "load_seconds": loaded,
         "peak": peak_memory(),
+        "processor": 1e6 * spent / trainer.loop.progress.samples,
     }
 
 

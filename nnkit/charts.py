@@ -16,7 +16,7 @@ from rich.text import Text
 
 from nnkit.bars import Bars
 from nnkit.errors import UsageError
-from nnkit.files import write_atomic
+from nnkit.files import WriteFile, write_atomic
 from nnkit.optional import optional
 
 if TYPE_CHECKING:
@@ -275,13 +275,16 @@ def picture_format(path: Path) -> str:
     return path.suffix.lower().removeprefix(".")
 
 
-def write_picture(chart: Chart, path: Path, bars: Bars | None = None) -> None:
+def write_picture(
+    chart: Chart, path: Path, bars: Bars | None = None, write: WriteFile = write_atomic
+) -> None:
     """Draws the chart to a .png or .svg file.
 
     Args:
         chart: the chart.
         path: the file.
         bars: a bar chart below it.
+        write: writes a file.
 
     Raises:
         UsageError: the suffix is another one, or matplotlib is not installed.
@@ -306,7 +309,7 @@ def write_picture(chart: Chart, path: Path, bars: Bars | None = None) -> None:
     metadata: dict[str, Any] = {"Date": None} if kind == "svg" else {"Software": None}
     with mpl.rc_context({"svg.hashsalt": "nnkit"}):
         figure.savefig(content, format=kind, dpi=160, metadata=metadata)
-    write_atomic(path, content.getvalue())
+    write(path, content.getvalue())
 
 
 def _draw(chart: Chart, axes: Axes) -> None:

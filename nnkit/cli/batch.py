@@ -281,7 +281,7 @@ def _exit(groups: Sequence[Group], found: Sequence[GateVerdict], signal_code: in
             if result.ending.outcome in FAILED:
                 why = result.ending.error.splitlines()[0]
                 say(f"error: {result.cell.name} {result.ending.outcome}: {why}")
-    left = sum(ending.outcome in ("interrupted", "not run") for ending in endings)
+    left = sum(ending.is_left_over for ending in endings)
     if left:
         say(f"{left:,} of {len(endings):,} cells are not finished; the same command continues them")
     if signal_code:

@@ -40,7 +40,7 @@ class PlainLines(BatchListener):
 
     def ended(self, index: int, ending: Ending) -> None:
         if ending != NOT_RUN:
-            self.done += 1
+            self.done += not ending.is_left_over
             count = f"[{self.done:{self.width}}/{len(self.cells)}]"
             self.tell(f"{count} {self.cells[index].name}: {described(ending)}")
 
@@ -59,9 +59,11 @@ class LiveTable(PlainLines):
         self.table.update(index, record)
 
     def ended(self, index: int, ending: Ending) -> None:
-        if ending != NOT_RUN:
-            self.table.remove(index)
+        self.table.remove(index, ending)
         super().ended(index, ending)
+
+    def stopping(self) -> None:
+        self.table.stop()
 
 
 def described(ending: Ending) -> str:

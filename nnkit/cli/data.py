@@ -27,7 +27,7 @@ from nnkit.cli.output import (
     table,
     wrapped,
 )
-from nnkit.cli.output_files import check_no_input, record_output
+from nnkit.cli.output_files import check_no_input, write_output
 
 if TYPE_CHECKING:
     from nnkit.inspection.samples import SampleView
@@ -153,8 +153,7 @@ def show_data(
         versions if augmented else 0,
     )
     if output is not None:
-        write_sheet(shown.sheet(), output)
-        record_output(output)
+        write_sheet(shown.sheet(), output, write_output)
     if as_json:
         print_json(shown.summary())
     elif output is not None:

@@ -13,7 +13,6 @@ from nnkit.cli.output_files import (
     check_no_input,
     check_output_file,
     check_replaceable,
-    record_output,
     write_output,
 )
 
@@ -95,9 +94,8 @@ class Drawings:
 
         name = self._name(file)
         folder = self.stages and self._stage_folder(self.stages, name)
-        reading = read_digits(file, model, reject, StageFiles(folder) if folder else Stages())
-        for stage in self._stage_files([name]):
-            record_output(stage)
+        stages = StageFiles(folder, write_output) if folder else Stages()
+        reading = read_digits(file, model, reject, stages)
         if self.annotated:
             target = self.annotated / f"{name}.png" if self.several else self.annotated
             target.parent.mkdir(parents=True, exist_ok=True)

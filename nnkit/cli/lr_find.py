@@ -8,7 +8,7 @@ import typer
 
 from nnkit.cli.options import ConfigArgument, JsonOption, PictureOption, SetOption
 from nnkit.cli.output import print_json, say, show_chart
-from nnkit.cli.output_files import record_output
+from nnkit.cli.output_files import write_output
 
 if TYPE_CHECKING:
     from nnkit.inspection.lr_finder import RangeTest
@@ -55,8 +55,7 @@ def lr_find(
     elif output is None:
         show_chart(chart)
     if output is not None:
-        write_picture(chart, output)
-        record_output(output)
+        write_picture(chart, output, write=write_output)
         say(f"wrote {output}")
     if not as_json:
         _explain(found)

@@ -2,8 +2,10 @@
 
 A file may be replaced only if nnkit wrote it and its content has not changed since: a command can
 be repeated, as in continuous integration, but its output never destroys an input, another file of
-the user, or an output that was edited. The SHA-256 of each output is kept in the user's cache
-folder, because most formats have no place for a mark of their origin.
+the user, or an output that was edited. The SHA-256 of each output is added to a record in the
+user's cache folder, because most formats have no place for a mark of their origin, and before the
+file is written: a process that is killed in between, or another one that writes the same file at
+the same time, must not make it a stranger's.
 """
 
 from __future__ import annotations
@@ -37,7 +39,8 @@ def check_replaceable(path: Path) -> None:
     """
     from nnkit.errors import UsageError
 
-    if path.is_file() and _recorded(path) != _digest(path):
+    # The digest first: until then, others may have written the file, and recorded that before.
+    if path.is_file() and _digest(path) not in _recorded(path):
         raise UsageError(
             f"{path} already exists; choose another name, or delete it (nnkit replaces only files "
             "that it wrote and that have not changed since)"
@@ -59,40 +62,35 @@ def check_no_input(outputs: Iterable[Path | None], inputs: Iterable[Path]) -> No
 
 
 def write_output(path: Path, content: bytes | str) -> None:
-    """Writes an output file atomically, and records it.
+    """Records an output file, so that the same command may replace it, and writes it atomically.
+
+    Nothing is recorded for a device, or where the cache folder cannot be written.
 
     Raises:
         UsageError: another file was written there since the output was checked.
         OSError: the file cannot be written; it is then unchanged. The error has its name.
     """
-    from nnkit.files import write_atomic
+    from hashlib import sha256
+
+    from nnkit.files import append, write_atomic
+    from nnkit.text import legible
 
     check_replaceable(path)
-    write_atomic(path, content)
-    record_output(path)
+    encoded = legible(content).encode() if isinstance(content, str) else content
+    digest, record = sha256(encoded).hexdigest(), _record(path)
+    if (path.is_file() or not path.exists()) and digest not in _recorded(path):
+        with suppress(OSError):
+            record.parent.mkdir(parents=True, exist_ok=True)
+            append(record, f"\n{digest}", sync=False)
+    write_atomic(path, encoded)
 
 
-def record_output(path: Path) -> None:
-    """Records a file that was just written, so that the same command may replace it.
-
-    Does nothing for a device, or where the cache folder cannot be written.
-    """
-    from nnkit.files import write_atomic
-
-    if not path.is_file():
-        return
-    with suppress(OSError):
-        record = _record(path)
-        record.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(record, _digest(path))
-
-
-def _recorded(path: Path) -> str | None:
-    """The digest of the content that nnkit last wrote to a path; None if it wrote none."""
+def _recorded(path: Path) -> list[str]:
+    """The digests of all that nnkit has written to a path."""
     try:
-        return _record(path).read_text(encoding="ascii")
+        return _record(path).read_text(encoding="ascii").split()
     except (OSError, UnicodeDecodeError):
-        return None
+        return []
 
 
 def _record(path: Path) -> Path:

@@ -9,10 +9,10 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from nnkit.cli.output import console, show_figure, show_seconds
+from nnkit.experiments.job import Ending
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
+    from rich.console import Console, Group
 
 REFRESH = 4  # redraws per second
 SCORES = ("validation.accuracy", "validation.r2", "validation.loss")
@@ -23,7 +23,9 @@ class RunningTable:
     """The latest evaluation of each training that is running.
 
     Attributes:
-        done: the number of trainings that have ended.
+        done: the number of trainings that have ended, those before the table included.
+        trained: the number of those trained since, from which the time left is estimated.
+        is_stopping: whether running trainings have been told to save and end.
     """
 
     def __init__(
@@ -42,7 +44,9 @@ class RunningTable:
         self.name_of = name_of
         self.total = total
         self.noun = noun
-        self.done = self.before = done
+        self.done = done
+        self.trained = 0
+        self.is_stopping = False
         self.running: dict[int, Mapping[str, Any]] = {}
         self.lock = Lock()
         self.began = perf_counter()
@@ -58,15 +62,22 @@ class RunningTable:
         with self.lock:
             self.running[index] = record
 
-    def remove(self, index: int) -> None:
-        """Removes a training that has ended."""
+    def remove(self, index: int, ending: Ending) -> None:
+        """Removes a training that has ended, or that has not begun."""
         with self.lock:
             self.running.pop(index, None)
-            self.done += 1
+            self.done += not ending.is_left_over
+            self.trained += not (ending.is_left_over or ending.already_finished)
 
-    def render(self) -> Table:
-        """The table as it is now."""
+    def stop(self) -> None:
+        """Shows that running trainings have been told to save and end."""
+        self.is_stopping = True
+
+    def render(self) -> Group:
+        """The table as it is now, and a line on all trainings."""
+        from rich.console import Group
         from rich.table import Table
+        from rich.text import Text
 
         shown = Table(box=None, pad_edge=False)
         for heading in ("running", "epoch", "train loss", "validation"):
@@ -81,13 +92,14 @@ class RunningTable:
                 show_figure("loss", record["train.loss"]),
                 "" if score is None else show_figure(score, record[score]),
             )
-        spent, now = perf_counter() - self.began, self.done - self.before
+        spent = perf_counter() - self.began
         progress = f"{self.done} of {self.total} {self.noun}, {show_seconds(spent)}"
-        if now:
-            left = spent / now * (self.total - self.done)
+        if self.is_stopping:
+            progress += f", stopping: running {self.noun} are saved"
+        elif self.trained:
+            left = spent / self.trained * (self.total - self.done)
             progress += f", about {show_seconds(left)} left"
-        shown.add_row(progress)
-        return shown
+        return Group(shown, Text(progress))
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from nnkit.cli.output import (
     show_figure,
     show_seconds,
 )
-from nnkit.cli.output_files import record_output
+from nnkit.cli.output_files import write_output
 from nnkit.cli.runs import listing, steps_of
 from nnkit.cli.tables import GAP, TableColumn, fitted_column, heading_lines, row_line
 
@@ -71,8 +71,7 @@ def compare(
     if comparison.metric is None:
         return
     if output is not None:
-        write_picture(draw_learning_curves(comparison, named=True), output)
-        record_output(output)
+        write_picture(draw_learning_curves(comparison, named=True), output, write=write_output)
         say(f"wrote {output}")
     elif not as_json:
         print()

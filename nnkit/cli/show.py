@@ -22,7 +22,7 @@ from nnkit.cli.options import (
     group,
 )
 from nnkit.cli.output import print_json, say, show_chart
-from nnkit.cli.output_files import check_no_input, record_output
+from nnkit.cli.output_files import check_no_input, write_output
 
 if TYPE_CHECKING:
     from nnkit.charts import Chart
@@ -102,8 +102,7 @@ def filters(
     path = DIGITS if checkpoint is None else chosen_checkpoint(checkpoint, runs)
     model = nnkit.load_checkpoint(path)
     sheet = filtered(image, model)
-    write_sheet(sheet, output)
-    record_output(output)
+    write_sheet(sheet, output, write_output)
     print(f"{output}: {len(sheet.captions)} filters")
 
 
@@ -111,8 +110,7 @@ def _render(chart: Chart, remarks: Sequence[str], output: Path | None, as_json: 
     from nnkit.charts import write_picture
 
     if output is not None:
-        write_picture(chart, output)
-        record_output(output)
+        write_picture(chart, output, write=write_output)
     elif not as_json:
         show_chart(chart)
     for remark in remarks:

@@ -29,7 +29,7 @@ from nnkit.cli.output import (
     table,
     wrapped,
 )
-from nnkit.cli.output_files import check_output_file, record_output
+from nnkit.cli.output_files import check_output_file, write_output
 
 if TYPE_CHECKING:
     from nnkit.bars import Bars
@@ -208,16 +208,15 @@ def _report(
         tune_data,
         write_best,
     )
+    from nnkit.files import write_atomic
 
     ranked = study.ranked()
     config = output or (None if show else study.folder / BEST)
     if ranked and config is not None:
-        write_best(study, ranked[0], config)
-        record_output(config)
+        write_best(study, ranked[0], config, write_output if output else write_atomic)
     bars, history = importance_bars(study), history_chart(study)
     if chart is not None and history is not None:
-        write_picture(history, chart, bars)
-        record_output(chart)
+        write_picture(history, chart, bars, write_output)
     if as_json:
         print_json(tune_data(study, bars, config if ranked else None))
         return

@@ -9,7 +9,7 @@ from typing import Any
 
 from nnkit.cli.output import say, show_figure, show_seconds
 from nnkit.cli.running_table import RunningTable, live
-from nnkit.experiments.job import FAILED, Ending
+from nnkit.experiments.job import FAILED, NOT_RUN, Ending
 from nnkit.experiments.study import Attempt, Study
 from nnkit.experiments.tuning import TuneListener
 from nnkit.runs.directory import FINISHED
@@ -54,8 +54,8 @@ class PlainTrials(TuneListener):
         self.attempts[attempt.number] = attempt
 
     def ended(self, attempt: Attempt, ending: Ending) -> None:
-        if ending.outcome != "not run":
-            self.done += ending.outcome != "interrupted"
+        if ending != NOT_RUN:
+            self.done += not ending.is_left_over
             count = f"[{self.done:{self.width}}/{self.trials}]"
             values = self.study.checked.file.shown(attempt.params)
             described = self._described(attempt, ending)
@@ -93,5 +93,8 @@ class LiveTrials(PlainTrials):
         self.table.update(number, record)
 
     def ended(self, attempt: Attempt, ending: Ending) -> None:
-        self.table.remove(attempt.number)
+        self.table.remove(attempt.number, ending)
         super().ended(attempt, ending)
+
+    def stopping(self) -> None:
+        self.table.stop()

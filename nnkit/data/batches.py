@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import cycle, pairwise, repeat
 from math import prod
 from typing import Any, NamedTuple, Protocol
 
@@ -76,6 +76,23 @@ class Batch(NamedTuple):
         return own / self.total if self.total else 0.0
 
 
+class Stretch(NamedTuple):
+    """Consecutive batches of an epoch, prepared in memory.
+
+    Attributes:
+        X: inputs of all samples (m, *shape).
+        T: targets (m, *outputs).
+        weights: sample weights, (m,); None if all are equal.
+        batches: the batches, as views; if several ranks share them, X and T begin with this
+            rank's samples.
+    """
+
+    X: Array
+    T: Array
+    weights: Array | None
+    batches: Sequence[Batch]
+
+
 def total_weight(weights: Array | None, samples: int) -> float:
     """The sum of sample weights, or the number of samples if there are none."""
     return samples if weights is None else float(np.add.reduce(weights))
@@ -121,34 +138,78 @@ class Batches:
             epoch: number of the epoch, from 0, which determines the shuffle.
             start: the first batch to yield; earlier ones are skipped at no cost.
         """
-        order = self.order(epoch)
-        size = self.batch_size
+        for stretch in self._stretches(epoch, start, repeat(self._memory(GATHERED))):
+            yield from stretch.batches
+
+    def stretches(self, first: int, size: int) -> Iterator[Stretch]:
+        """Yields stretches of consecutive batches without end, in memory of two in turn.
+
+        A stretch stays as it is until the next but one is requested.
+
+        Args:
+            first: the first batch, counted from 0 over all epochs.
+            size: bytes of a stretch, unless a single batch or the whole epoch has more or less.
+        """
+        epoch, start = divmod(first, self.per_epoch)
+        memory = cycle([self._memory(size), self._memory(size)])
+        while True:
+            yield from self._stretches(epoch, start, memory)
+            epoch, start = epoch + 1, 0
+
+    def _memory(self, size: int) -> tuple[Array, Array]:
+        """Arrays for the inputs and targets of as many whole batches as have `size` bytes."""
         inputs, targets = self.inputs, self.targets
-        wanted = GATHERED // max(_bytes_per_sample(inputs), _bytes_per_sample(targets))
-        rows = min(max(1, wanted // size) * size, len(order))
-        X = aligned_empty((rows, *inputs.shape[1:]), inputs.dtype)
-        T = aligned_empty((rows, *targets.shape[1:]), targets.dtype)
-        X_last, T_last = np.moveaxis(X, 0, -1), np.moveaxis(T, 0, -1)
+        wanted = size // max(_bytes_per_sample(inputs), _bytes_per_sample(targets))
+        whole_batches = max(1, wanted // self.batch_size) * self.batch_size
+        rows = min(whole_batches, len(inputs))
+        return (
+            aligned_empty((rows, *inputs.shape[1:]), inputs.dtype),
+            aligned_empty((rows, *targets.shape[1:]), targets.dtype),
+        )
+
+    def _stretches(
+        self, epoch: int, start: int, memory: Iterator[tuple[Array, Array]]
+    ) -> Iterator[Stretch]:
+        """Yields the stretches of an epoch from a batch on, each in the next memory."""
+        order = self.order(epoch)
+        first = start * self.batch_size
         expected = 0  # positions up to here are in memory, or are being loaded
-        for first in range(start * size, len(order), rows):
-            chosen = order[first : first + rows]
+        while first < len(order):
+            X, T = next(memory)
+            chosen = order[first : first + len(X)]
             expected = self._expect(order, first, len(chosen), expected)
-            spans = [slice(at, min(at + size, len(chosen))) for at in range(0, len(chosen), size)]
-            parts = [part_of(span, self.ranks) for span in spans]
-            needed, places = chosen, [part.place for part in parts]
-            if self.ranks.size > 1 and not self.augment:
-                needed, places = np.concatenate([chosen[p] for p in places]), _consecutive(places)
-            gather(inputs, needed, X[: len(needed)])
-            gather(targets, needed, T[: len(needed)])
-            weights = None if self.weights is None else self.weights[chosen]
-            for span, part, place in zip(spans, parts, places, strict=True):
-                if self.augment:
-                    number = (first + span.start) // size
-                    self._augment(X[span], slice(part.before, -part.after or None), epoch, number)
-                own = None if weights is None else weights[part.place]
-                whole = None if weights is None else weights[span]
-                total = total_weight(whole, span.stop - span.start)
-                yield Batch(X_last[..., place], T_last[..., place], own, total, *part[1:])
+            yield self._stretch(chosen, X[: len(chosen)], T[: len(chosen)], epoch, first)
+            first += len(chosen)
+
+    def _stretch(self, chosen: Array, X: Array, T: Array, epoch: int, first: int) -> Stretch:
+        """Prepares batches in memory.
+
+        Args:
+            chosen: the indices of their samples, (m,).
+            X: memory of their inputs, (m, *shape).
+            T: memory of their targets, (m, *outputs).
+            epoch: number of the epoch.
+            first: the position of the first sample in the epoch.
+        """
+        size = self.batch_size
+        spans = [slice(at, min(at + size, len(chosen))) for at in range(0, len(chosen), size)]
+        parts = [part_of(span, self.ranks) for span in spans]
+        needed, places = chosen, [part.place for part in parts]
+        if self.ranks.size > 1 and not self.augment:
+            needed, places = np.concatenate([chosen[p] for p in places]), _consecutive(places)
+        gather(self.inputs, needed, X[: len(needed)])
+        gather(self.targets, needed, T[: len(needed)])
+        weights = None if self.weights is None else self.weights[chosen]
+        X_last, T_last = np.moveaxis(X, 0, -1), np.moveaxis(T, 0, -1)
+        batches = []
+        for span, part, place in zip(spans, parts, places, strict=True):
+            if self.augment:
+                number = (first + span.start) // size
+                self._augment(X[span], slice(part.before, -part.after or None), epoch, number)
+            own = None if weights is None else weights[part.place]
+            total = total_weight(None if weights is None else weights[span], span.stop - span.start)
+            batches.append(Batch(X_last[..., place], T_last[..., place], own, total, *part[1:]))
+        return Stretch(X, T, weights, batches)
 
     def _expect(self, order: Indices, first: int, rows: int, expected: int) -> int:
         """Announces the samples of the current stretch and the next; returns where those end.

@@ -19,6 +19,7 @@ from nnkit.errors import DataError, SettingError
 
 Statistics = Mapping[str, Array]
 AT_ONCE = 1 << 18  # values that are transformed at a time
+IN_CACHE = 1 << 16  # values that are transformed at a time in place
 FEATURES_AT_ONCE = 1 << 25  # values, for statistics that need all values of a feature at once
 
 
@@ -41,6 +42,15 @@ class PreprocessingStep(Component):
     def apply(self, X: Array, statistics: Statistics, columns: Sequence[Column]) -> Array:
         """Returns the transformed inputs; X is not changed."""
 
+    @property
+    def keeps_shape(self) -> bool:
+        """Whether `apply_in_place` can do what `apply` does to inputs that are no table."""
+        return type(self).apply_in_place is not PreprocessingStep.apply_in_place
+
+    def apply_in_place(self, X: Array, statistics: Statistics) -> None:
+        """Transforms real inputs X, which are no table, in place."""
+        raise NotImplementedError(f"{self.tag()} makes new inputs")
+
     def columns_after(self, columns: Sequence[Column]) -> tuple[Column, ...]:
         """The columns of a table after this step."""
         return tuple(columns)
@@ -60,8 +70,7 @@ class Rescale(PreprocessingStep):
             scaled[:, words] = X[:, words]
         return scaled
 
-    def apply_in_place(self, X: Array) -> None:
-        """Transforms real inputs X in place."""
+    def apply_in_place(self, X: Array, statistics: Statistics) -> None:
         np.multiply(X, X.dtype.type(1 / self.by), out=X)
 
 
@@ -81,6 +90,9 @@ class MinMax(PreprocessingStep):
 
     def apply(self, X: Array, statistics: Statistics, columns: Sequence[Column]) -> Array:
         return _affine(X, statistics["low"], statistics["range"])
+
+    def apply_in_place(self, X: Array, statistics: Statistics) -> None:
+        _affine(X, statistics["low"], statistics["range"], out=X)
 
 
 class Standardize(PreprocessingStep):
@@ -120,6 +132,9 @@ class Standardize(PreprocessingStep):
 
     def apply(self, X: Array, statistics: Statistics, columns: Sequence[Column]) -> Array:
         return _affine(X, statistics["mean"], statistics["deviation"])
+
+    def apply_in_place(self, X: Array, statistics: Statistics) -> None:
+        _affine(X, statistics["mean"], statistics["deviation"], out=X)
 
 
 class OneHot(PreprocessingStep):
@@ -249,14 +264,14 @@ def _real(X: Array | Store) -> np.dtype[Any]:
     return np.result_type(X.dtype, np.float32)
 
 
-def _affine(X: Array, shift: Array, scale: Array) -> Array:
+def _affine(X: Array, shift: Array, scale: Array, out: Array | None = None) -> Array:
     """Computes (X − shift) / scale, and 0 for the features that were constant in training.
 
     Nothing was learned about another value of such a feature, so it must not change a prediction.
     """
     dtype = _real(X)
     divisor = np.where(scale > 0, scale, np.inf)
-    shifted = np.subtract(X, shift, dtype=dtype, casting="unsafe")
+    shifted = np.subtract(X, shift, out=out, dtype=dtype, casting="unsafe")
     return np.divide(shifted, divisor.astype(dtype), out=shifted)
 
 
@@ -372,23 +387,21 @@ class Preprocessor:
 
     def apply(self, X: Array | LazyArray, dtype: np.dtype[Any]) -> Array | LazyArray:
         """Preprocesses a whole set, lazily if that saves memory without costing time."""
-        samples, scales = lazy(X), self._scales
+        samples = lazy(X)
         if samples is None:
             return self(np.asarray(X), dtype)
-        if scales is None or dtype != _real(samples.source):
-            large = len(X) * self(X[:1], dtype).nbytes > IN_MEMORY
-            if samples.on_disk or large:
-                return samples.then(partial(self, dtype=dtype))
+        in_place = self._apply_in_place if dtype == _real(samples.source) else None
+        only_scales = all(isinstance(step, Rescale) for step in self.steps)
+        if only_scales and in_place is not None:
+            return samples.then(partial(self, dtype=dtype), in_place)
+        large = len(X) * self(X[:1], dtype).nbytes > IN_MEMORY
+        if not (samples.on_disk or large):
             return self(samples, dtype)
+        whole = not self.columns and all(step.keeps_shape for step in self.steps)
+        return samples.then(partial(self, dtype=dtype), in_place if whole else None)
 
-        def scale(values: Array) -> None:
-            for step in scales:
-                step.apply_in_place(values)
-
-        return samples.then(partial(self, dtype=dtype), scale)
-
-    @property
-    def _scales(self) -> tuple[Rescale, ...] | None:
-        """The steps, if all of them are `scale`; otherwise None."""
-        found = tuple(step for step in self.steps if isinstance(step, Rescale))
-        return found if len(found) == len(self.steps) else None
+    def _apply_in_place(self, X: Array) -> None:
+        """Preprocesses real inputs in place, as many at a time as fit into the cache."""
+        for part in chunks(X, IN_CACHE):
+            for step, statistics in zip(self.steps, self.statistics, strict=True):
+                step.apply_in_place(part, statistics)

@@ -27,6 +27,9 @@ class BatchListener:
     def ended(self, index: int, ending: Ending) -> None:
         """Called when a cell has ended."""
 
+    def stopping(self) -> None:
+        """Called when running cells are told to save and end before their last step."""
+
 
 @dataclass
 class Limits:
@@ -91,6 +94,7 @@ def run_cells(
         late = limits.deadline is not None and time() >= limits.deadline
         if not stopped and (too_many or late or limits.should_stop()):
             stopped = True
+            listener.stopping()
             executor.stop()
             endings |= dict.fromkeys(waiting, NOT_RUN)
             waiting.clear()

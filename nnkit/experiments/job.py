@@ -52,5 +52,10 @@ class Ending:
     error: str = ""
     log: str = ""
 
+    @property
+    def is_left_over(self) -> bool:
+        """Whether the training did not end, so that the same command continues or begins it."""
+        return self.outcome in ("interrupted", "not run")
+
 
 NOT_RUN = Ending("not run")

@@ -14,7 +14,7 @@ from nnkit.charts import Chart, Curve
 from nnkit.experiments.spaces import picking
 from nnkit.experiments.study import Study, TrialRecord
 from nnkit.experiments.tune_file import LoadedTune
-from nnkit.files import write_atomic
+from nnkit.files import WriteFile, write_atomic
 from nnkit.task.config import Config
 
 FEWEST_FOR_IMPORTANCE = 10  # finished trials
@@ -27,12 +27,14 @@ def config_of(tune: LoadedTune, trial: TrialRecord) -> Config:
     return tune.config(picking(trial.params))
 
 
-def write_best(study: Study, trial: TrialRecord, path: Path) -> None:
+def write_best(
+    study: Study, trial: TrialRecord, path: Path, write: WriteFile = write_atomic
+) -> None:
     """Writes the config of a trial as YAML that `nnkit train` takes, with the trial's figures."""
     figures = "".join(f"#   {name}: {value:.6g}\n" for name, value in trial.metrics.items())
     content = config_of(study.checked.file, trial).to_yaml()
     head = f"{HEADER} {study.name}: trial {trial.number}.\n{figures}# Run: {trial.run}\n"
-    write_atomic(path, head + content)
+    write(path, head + content)
 
 
 def importance_bars(study: Study) -> Bars | None:

@@ -30,6 +30,9 @@ class TuneListener:
     def ended(self, attempt: Attempt, ending: Ending) -> None:
         """Called when a trial has ended."""
 
+    def stopping(self) -> None:
+        """Called when running trials are told to save and end before their last step."""
+
 
 class Tuner:
     """Trains trials of a study, several at a time, until there is none to begin.
@@ -82,6 +85,7 @@ class Tuner:
                 late = limits.deadline is not None and time() >= limits.deadline
                 if not stopped and (late or limits.should_stop()):
                     stopped = True
+                    self.listener.stopping()
                     self.executor.stop()
                 if stopped:
                     self._release_locked()

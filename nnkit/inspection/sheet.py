@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from nnkit.charts import BRAILLE
 from nnkit.data.dataset import Array
 from nnkit.errors import UsageError
-from nnkit.files import write_atomic
+from nnkit.files import WriteFile, write_atomic
 
 TILE = 84  # approximate length of the longer side of a small picture, in pixels
 GAP = 6
@@ -75,8 +75,13 @@ def draw(sheet: Sheet) -> Image.Image:
     return whole
 
 
-def write_sheet(sheet: Sheet, path: Path) -> None:
+def write_sheet(sheet: Sheet, path: Path, write: WriteFile = write_atomic) -> None:
     """Draws the sheet into a .png file.
+
+    Args:
+        sheet: the sheet.
+        path: the file.
+        write: writes a file.
 
     Raises:
         UsageError: the file name does not end in .png.
@@ -86,7 +91,7 @@ def write_sheet(sheet: Sheet, path: Path) -> None:
         raise UsageError(f"{path}: the picture's name must end in .png")
     content = BytesIO()
     draw(sheet).save(content, format="png", optimize=True)
-    write_atomic(path, content.getvalue())
+    write(path, content.getvalue())
 
 
 def _fitting(text: str, width: int, font: ImageFont.ImageFont | ImageFont.FreeTypeFont) -> str:

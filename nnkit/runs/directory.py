@@ -20,7 +20,9 @@ DEFAULT_RUNS = Path("runs")
 Outcome = Literal["completed", "stopped early", "gate missed", "interrupted", "pruned", "diverged"]
 FINISHED = frozenset({"completed", "stopped early", "gate missed"})  # the others have no results
 WITHOUT_EFFECT = ("name", "expect")  # sections of a config that do not change a run's result
-LOCK_ATTEMPTS = 5  # retries, because listing runs holds their locks briefly
+LOCK_ATTEMPTS = 5  # until another process is taken to train: it may be about to end
+LISTING_ATTEMPTS = 250  # while others only list runs, which holds their locks briefly
+BETWEEN_ATTEMPTS = 0.02  # seconds
 
 
 class LockedError(UsageError):
@@ -143,13 +145,15 @@ class RunDirectory:
         Raises:
             LockedError: another process is training in it.
         """
-        for _ in range(LOCK_ATTEMPTS):
+        for attempt in range(LISTING_ATTEMPTS):
             self.path.mkdir(parents=True, exist_ok=True)
             with self.lock.open("wb") as file:
                 if try_lock(file) and _is_file(file, self.lock):
                     yield
                     return
-            sleep(0.02)
+            if attempt >= LOCK_ATTEMPTS and self.training:
+                break
+            sleep(BETWEEN_ATTEMPTS)
         raise LockedError(f"{self.path}: another process is training in this folder")
 
 

@@ -38,7 +38,10 @@ def parse_header(file: IO[bytes], size: int, path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: there is no such header.
     """
-    not_ours = CheckpointError(f"{path}: not an nnkit checkpoint, or damaged")
+    problem = "not an nnkit checkpoint, or damaged"
+    if path.suffix in (".yaml", ".yml"):
+        problem = "not a checkpoint but a config; train it, and give the name of the run"
+    not_ours = CheckpointError(f"{path}: {problem}")
     start = file.read(8)
     if len(start) < 8:
         raise not_ours

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from math import inf, isfinite
@@ -200,15 +201,16 @@ class Loop:
         """Takes several steps at a time by the compiled kernels, and yields their losses."""
         assert self.program_steps is not None
         progress = self.progress
-        while progress.step < self.steps:
-            losses, weights, samples = self.program_steps.take(progress.step, self.steps_to_pause)
-            for loss, weight in zip(losses, weights, strict=True):
-                progress.loss_sum += loss * weight
-                progress.loss_count += weight
-            progress.samples += samples
-            progress.step += len(losses)
-            # A step that the kernels do not take, because its loss is not finite, says why here.
-            yield losses or next(self._single_steps())
+        with closing(self.program_steps) as program:
+            while progress.step < self.steps:
+                losses, weights, samples = program.take(progress.step, self.steps_to_pause)
+                for loss, weight in zip(losses, weights, strict=True):
+                    progress.loss_sum += loss * weight
+                    progress.loss_count += weight
+                progress.samples += samples
+                progress.step += len(losses)
+                # A step that the kernels do not take, as its loss is not finite, says why here.
+                yield losses or next(self._single_steps())
 
     def _single_steps(self) -> Iterator[list[float]]:
         """Takes one step at a time, and yields its loss."""

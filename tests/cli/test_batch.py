@@ -151,8 +151,10 @@ def test_fail_fast_leaves_the_rest(program: Program, write: Any, tmp_path: Path)
     answer = program("batch", path, "--fail-fast", "--jobs", "1")
     assert answer.code == 1
     assert "cells are not finished; the same command continues them" in answer.err
-    numbers = [int(line[1:3]) for line in answer.err.splitlines() if line.startswith("[")]
-    assert numbers == list(range(1, len(numbers) + 1))  # cells that have not begun do not count
+    lines = [line for line in answer.err.splitlines() if line.startswith("[")]
+    numbers = [int(line[1:3]) for line in lines if "interrupted" not in line]
+    assert numbers == list(range(1, len(numbers) + 1))  # cells that are left over do not count
+    assert len(lines) < 9
 
 
 @pytest.mark.slow
@@ -259,10 +261,10 @@ def long_batch(folder: Path) -> Path:
     return path
 
 
-def started(folder: Path, runs: str) -> subprocess.Popen[bytes]:
+def started(file: Path, runs: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        command("batch", long_batch(folder), "--runs", runs, "-o", "out.json"),
-        cwd=folder,
+        command("batch", file, "--runs", runs, "-o", "out.json"),
+        cwd=file.parent,
         env=plain_environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -282,7 +284,7 @@ def weights(folder: Path, runs: str) -> dict[str, str]:
 def test_ctrl_c_saves_the_cells_and_the_same_command_continues(
     program: Program, tmp_path: Path
 ) -> None:
-    with started(tmp_path, "runs") as batch:
+    with started(long_batch(tmp_path), "runs") as batch:
         while not list(tmp_path.glob("runs/*/metrics.jsonl")):
             sleep(0.02)
         batch.send_signal(signal.SIGINT)
@@ -300,9 +302,9 @@ def test_ctrl_c_saves_the_cells_and_the_same_command_continues(
 def test_killed_at_random_moments_it_completes_the_same_table(
     program: Program, tmp_path: Path
 ) -> None:
-    rng = generator(0, "kills")
+    rng, file = generator(0, "kills"), long_batch(tmp_path)
     for _ in range(6):
-        with started(tmp_path, "runs") as batch:
+        with started(file, "runs") as batch:
             sleep(float(rng.uniform(0.3, 1.5)))
             batch.kill()
             batch.communicate()
@@ -318,10 +320,10 @@ def test_killed_at_random_moments_it_completes_the_same_table(
 
 @pytest.mark.slow
 def test_two_batches_at_once_do_not_train_a_cell_twice(program: Program, tmp_path: Path) -> None:
-    long_batch(tmp_path)
-    with started(tmp_path, "runs") as first, started(tmp_path, "runs") as second:
-        errors = [batch.communicate(timeout=120)[1].decode() for batch in (first, second)]
-    assert (first.returncode, second.returncode) == (0, 0)
+    file = long_batch(tmp_path)
+    with started(file, "runs") as first, started(file, "runs") as second:
+        errors = [batch.communicate()[1].decode() for batch in (first, second)]
+    assert (first.returncode, second.returncode) == (0, 0), errors
     trained = sum(text.count("completed, test.accuracy") for text in errors)
     found = sum(text.count("already finished") for text in errors)
     assert (trained, found) == (4, 4)

@@ -58,10 +58,16 @@ def test_a_checkpoint_that_is_not(program: Program, trained: Path) -> None:
     assert trained.name in answer.errors[0]
 
 
-def test_a_file_that_is_none(program: Program) -> None:
+def test_a_file_that_is_none(program: Program, tmp_path: Path) -> None:
     answer = program("eval", IRIS)
     assert answer.code == 3
-    assert answer.errors == [f"{IRIS}: not an nnkit checkpoint, or damaged"]
+    assert answer.errors == [
+        f"{IRIS}: not a checkpoint but a config; train it, and give the name of the run"
+    ]
+    (tmp_path / "damaged").write_bytes(b"no checkpoint")
+    answer = program("eval", tmp_path / "damaged")
+    assert answer.code == 3
+    assert answer.errors == [f"{tmp_path / 'damaged'}: not an nnkit checkpoint, or damaged"]
 
 
 def test_a_network_of_one_layer(program: Program, tmp_path: Path) -> None:

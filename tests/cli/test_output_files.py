@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +16,7 @@ import pytest
 import typer
 
 from nnkit.cli.app import app
-from nnkit.cli.output_files import check_output_file, record_output, write_output
+from nnkit.cli.output_files import check_output_file, write_output
 from nnkit.errors import UsageError
 from tests.cli.program import TABLES, Program
 from tests.cli.test_streams import CALLS, PICTURE, XOR
@@ -91,9 +95,38 @@ def test_an_own_file_is_known_by_every_path_to_it(tmp_path: Path) -> None:
     check_output_file(tmp_path / "folder" / ".." / "a")
 
 
+def test_several_processes_may_write_a_file_at_the_same_time(tmp_path: Path) -> None:
+    def write(content: int) -> None:
+        write_output(tmp_path / "out.json", f"{content}" * 1000)
+
+    with ThreadPoolExecutor(8) as threads:
+        for _ in threads.map(write, range(80)):
+            pass  # raises what went wrong
+    (tmp_path / "out.json").write_text("mine")
+    with pytest.raises(UsageError, match=r"out\.json already exists"):
+        write(0)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+def test_a_file_of_a_process_killed_after_writing_it_is_replaced(tmp_path: Path) -> None:
+    """The file must be known from the moment on at which it is there."""
+    path = tmp_path / "out.json"
+    code = (
+        "import os, pathlib, sys; from nnkit import files; "
+        "from nnkit.cli.output_files import write_output; "
+        "files._sync_folder = lambda folder: os.kill(os.getpid(), 9); "
+        "write_output(pathlib.Path(sys.argv[1]), 'content')"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, str(path)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert path.read_text() == "content"
+    check_output_file(path)
+
+
 def test_devices_are_accepted() -> None:
     check_output_file(Path(os.devnull))
-    record_output(Path(os.devnull))
+    write_output(Path(os.devnull), "content")
 
 
 def test_without_a_cache_folder_files_are_written_but_not_replaced(
@@ -110,30 +143,26 @@ class TestInputs:
     """An input is refused even if nnkit wrote it."""
 
     def test_of_predict(self, program: Program, trained: Path) -> None:
-        shutil.copy(TABLES / "iris.csv", "t.csv")
-        record_output(Path("t.csv"))
+        write_output(Path("t.csv"), (TABLES / "iris.csv").read_bytes())
         answer = program("predict", "t.csv", "-c", trained, "-o", "./t.csv")
         assert (answer.code, answer.out) == (2, "")
         assert answer.errors == ["t.csv is an input; choose another name for the output"]
 
     def test_of_predict_in_a_folder(self, program: Program) -> None:
         Path("pictures").mkdir()
-        shutil.copy(PICTURE, "pictures/7.png")
-        record_output(Path("pictures/7.png"))
+        write_output(Path("pictures/7.png"), PICTURE.read_bytes())
         answer = program("predict", "pictures", "--annotate", "pictures")
         assert (answer.code, answer.out) == (2, "")
         assert answer.errors[0].startswith("pictures/7.png is an input")
 
     def test_of_eval(self, program: Program, trained: Path) -> None:
-        shutil.copy(TABLES / "iris.csv", "t.csv")
-        record_output(Path("t.csv"))
+        write_output(Path("t.csv"), (TABLES / "iris.csv").read_bytes())
         answer = program("eval", trained, "--data", "t.csv", "--predictions", "t.csv")
         assert (answer.code, answer.out) == (2, "")
         assert answer.errors[0].startswith("t.csv is an input")
 
     def test_of_batch(self, program: Program) -> None:
-        shutil.copy(TABLES / "xor.csv", "t.csv")
-        record_output(Path("t.csv"))
+        write_output(Path("t.csv"), (TABLES / "xor.csv").read_bytes())
         Path("c.yaml").write_text(XOR.read_text().replace("../data/tables/xor.csv", "t.csv"))
         Path("b.yaml").write_text("base: c.yaml\ngrid: {training.epochs: [1]}\n")
         answer = program("batch", "b.yaml", "-o", "t.csv")
@@ -141,8 +170,7 @@ class TestInputs:
         assert answer.errors[0].startswith("t.csv is an input")
 
     def test_of_show_filters(self, program: Program) -> None:
-        shutil.copy(PICTURE, "7.png")
-        record_output(Path("7.png"))
+        write_output(Path("7.png"), PICTURE.read_bytes())
         answer = program("show", "filters", "7.png", "-o", "7.png")
         assert (answer.code, answer.out) == (2, "")
         assert answer.errors[0].startswith("7.png is an input")
@@ -150,8 +178,7 @@ class TestInputs:
     def test_of_data_show(self, program: Program) -> None:
         for name in ("a", "b"):
             Path("pictures", name).mkdir(parents=True)
-            shutil.copy(PICTURE, f"pictures/{name}/7.png")
-        record_output(Path("pictures/a/7.png"))
+            write_output(Path(f"pictures/{name}/7.png"), PICTURE.read_bytes())
         Path("c.yaml").write_text(
             "data: {source: {kind: image_folder, path: pictures}}\n"
             "architecture: {layers: [flatten, dense: 2]}\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, count, islice
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from nnkit.data.augment.geometric import Elastic, Rotate, Shift
 from nnkit.data.augment.values import Erase, Noise
-from nnkit.data.batches import GATHERED, Batches
+from nnkit.data.batches import GATHERED, Batches, Stretch
 from nnkit.data.dataset import Array
 from tests.mpi import Pretended
 
@@ -59,6 +59,21 @@ def test_many_batches_are_gathered_at_once_and_come_out_the_same() -> None:
     assert sorted(chain(*whole)) == list(range(samples))
     for start in (1, samples // 48 // 2, samples // 48 // 2 + 1, batches.per_epoch - 1):
         assert epoch(batches, 3, start) == whole[start:]
+
+
+@pytest.mark.parametrize("size", [1, 16 * 7 * 2, 1 << 20])
+def test_stretches_are_the_batches_of_all_epochs_and_stay_until_the_next_but_one(size: int) -> None:
+    batches = numbered(50, 7, seed=3)
+    expected = chain.from_iterable(epoch(batches, number, 5 * (number == 1)) for number in count(1))
+    coming = batches.stretches(first=batches.per_epoch + 5, size=size)
+    before: tuple[Stretch, list[list[int]]] | None = None
+    for stretch in islice(coming, 12):
+        if before is not None:
+            assert before[0].X.tolist() == before[1]
+        found = [batch.T[0].tolist() for batch in stretch.batches]
+        assert found == list(islice(expected, len(found)))
+        assert stretch.T[:, 0].tolist() == stretch.X[:, 0].tolist() == list(chain(*found))
+        before = stretch, stretch.X.tolist()
 
 
 class Wide:

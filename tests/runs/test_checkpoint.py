@@ -184,9 +184,10 @@ def test_other_files_are_reported_as_no_checkpoint(tmp_path: Path) -> None:
 
     save_file({"a": np.zeros(3)}, tmp_path / "others.safetensors")
     (tmp_path / "config.yaml").write_text("data: {source: mnist}\n")
-    for name in ("others.safetensors", "config.yaml"):
-        with pytest.raises(CheckpointError, match="not an nnkit checkpoint, or damaged"):
-            read_checkpoint(tmp_path / name)
+    with pytest.raises(CheckpointError, match="not an nnkit checkpoint, or damaged"):
+        read_checkpoint(tmp_path / "others.safetensors")
+    with pytest.raises(CheckpointError, match="not a checkpoint but a config; train it"):
+        read_checkpoint(tmp_path / "config.yaml")
     with pytest.raises(CheckpointError, match="no such checkpoint"):
         read_checkpoint(tmp_path / "none")
     with pytest.raises(CheckpointError, match="cannot be read: Is a directory"):

@@ -208,10 +208,19 @@ def test_looking_at_a_lock_keeps_nobody_from_training(
     looking = (run.path / ".lock").open("rb")
     assert try_lock(looking, shared=True)
     seen = [run.training]  # checks do not mistake other checks for training
-    monkeypatch.setattr("nnkit.runs.directory.sleep", lambda seconds: looking.close())
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        """Lets the other process look on for a while, as on a busy machine."""
+        waits.append(seconds)
+        if len(waits) == 20:
+            looking.close()
+
+    monkeypatch.setattr("nnkit.runs.directory.sleep", wait)
     with run.locked():
         seen.append(run.training)
     assert seen == [False, True]
+    assert len(waits) == 20
 
 
 def test_two_runs_of_one_config_exclude_each_other(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from nnkit.data.dataset import Array
-from nnkit.files import write_atomic
+from nnkit.files import WriteFile, write_atomic
 
 RED = (213, 30, 40)
 
@@ -27,9 +27,10 @@ class Stages:
 class StageFiles(Stages):
     """Writes each stage to a folder as a numbered PNG file, such as 01-grey.png."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, write: WriteFile = write_atomic) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
+        self._write = write
         self._shown = 0
 
     def show(self, name: str, values: Array) -> None:
@@ -49,7 +50,7 @@ class StageFiles(Stages):
         self._shown += 1
         content = BytesIO()
         picture.save(content, format="png")
-        write_atomic(self._folder / f"{self._shown:02}-{name}.png", content.getvalue())
+        self._write(self._folder / f"{self._shown:02}-{name}.png", content.getvalue())
 
 
 def outline(box: tuple[float, float, float, float]) -> list[tuple[float, float]]:

@@ -44,6 +44,7 @@ def small_row_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(npy_shard, "GROUP", 24 * 9)
     monkeypatch.setattr("nnkit.data.batches.GATHERED", 24 * 20)
     monkeypatch.setattr("nnkit.data.batches.AHEAD", 24 * 20)
+    monkeypatch.setattr("nnkit.training.portions.PREPARED", 24 * 20)
 
 
 def load(folder: Path, **settings: Any) -> Dataset:
@@ -708,6 +709,25 @@ def test_a_file_that_changes_during_training(damage: Callable[[Path], Any], tmp_
         damage(folder / f"00{number}.inputs.npy")
     with pytest.raises(DataError, match=r"inputs.npy: cannot be read any more \("):
         advance(trainer)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_file_that_disappears_stops_training_when_it_is_needed(
+    compiled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An epoch of 15 steps reads the shards in a random order; the first one is there."""
+    folder = write_shards(tmp_path / "shards", X, CLASSES, SIZES)
+    if not compiled:
+        monkeypatch.setattr("nnkit.training.loop.program_steps", lambda *_: None)
+    trainer = trainer_of(of_shards(folder, 8), tmp_path)
+    steps = trainer.loop.run()
+    with numerics(trainer.model):
+        next(steps)
+        for file in folder.glob("*.inputs.npy"):
+            file.unlink()
+        with pytest.raises(DataError, match=r"inputs.npy: cannot be read any more \("):
+            list(steps)
+    assert 1 <= trainer.loop.progress.step < trainer.loop.per_epoch
 
 
 def test_parquet_that_is_damaged(tmp_path: Path) -> None:
