@@ -9,11 +9,9 @@ from typing import Annotated, ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from nnkit.compiled import compiled, worthwhile
 from nnkit.config.spec import Fraction, NonNegative, Positive, Tagged
 from nnkit.native.program import ProgramUpdate
 from nnkit.native.structures import UpdateKind
-from nnkit.optim import update_kernels as kernels
 from nnkit.optim.lbfgs import LBFGS
 from nnkit.optim.optimizer import Array, Optimizer, State
 
@@ -64,9 +62,6 @@ class SGD(Optimizer):
         return ProgramUpdate(UpdateKind.MOMENTUM, momentum=self.momentum)
 
     def update(self, params: Array, grads: Array, state: State, t: int, lr: float) -> None:
-        if not self.momentum and worthwhile(params.size):
-            compiled(kernels.sgd)(params, grads, params.dtype.type(lr))
-            return
         if self.lr_inside:
             np.multiply(grads, lr, out=grads)
             lr = 1.0
@@ -242,9 +237,6 @@ class Adam(Optimizer):
 
     def update(self, params: Array, grads: Array, state: State, t: int, lr: float) -> None:
         scalars = (self.beta1, self.beta2, *self.program_rates(t, lr))
-        if worthwhile(params.size) and not self.amsgrad:
-            compiled(kernels.adam)(params, grads, *state, *map(params.dtype.type, scalars))
-            return
         for p, g, m, v, *largest in blocks(params, grads, *state):
             adam_pass(p, g, m, v, *scalars, *largest)
 
@@ -260,7 +252,7 @@ def adam_pass(
     eps: float,
     largest: Array | None = None,
 ) -> None:
-    """Adam's ten vector operations; the compiled kernel does the same in one pass, bit for bit."""
+    """Adam's ten vector operations."""
     np.multiply(m, beta1, out=m)
     np.add(m, g, out=m)
     np.multiply(v, beta2, out=v)
