@@ -34,7 +34,7 @@ $(CORE): pyproject.toml
 
 $(DEV): pyproject.toml
 	$(call make_venv,$(VENV))
-	$(BIN)/python -m pip install --quiet --editable '.[dev,speed]'
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	$(BIN)/nnkit --version
 	@touch $@ $(CORE)
 

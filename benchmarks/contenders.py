@@ -79,25 +79,10 @@ def settings(*modes: str, layouts: tuple[Layout, ...] = ("",)) -> tuple[Setting,
 
 # nnkit chooses its number of threads itself, and has one layout.
 ALONE = Ways((Setting(),), (Setting(),))
-OURS = ("nnkit", "nnkit-numba", "nnkit-numpy")
+OURS = ("nnkit", "nnkit-numpy")
 CONTENDERS = (
-    Contender("nnkit", "nnkit", "nnkit_peer", ALONE, ALONE, {"NNKIT_COMPILED": "0"}),
-    Contender(
-        "nnkit-numba",
-        "nnkit, numba",
-        "nnkit_peer",
-        ALONE,
-        ALONE,
-        {"NNKIT_NATIVE": "0", "NNKIT_COMPILED": "1"},
-    ),
-    Contender(
-        "nnkit-numpy",
-        "nnkit, NumPy",
-        "nnkit_peer",
-        ALONE,
-        ALONE,
-        {"NNKIT_NATIVE": "0", "NNKIT_COMPILED": "0"},
-    ),
+    Contender("nnkit", "nnkit", "nnkit_peer", ALONE, ALONE),
+    Contender("nnkit-numpy", "nnkit, NumPy", "nnkit_peer", ALONE, ALONE, {"NNKIT_NATIVE": "0"}),
     Contender(
         "torch",
         "PyTorch",

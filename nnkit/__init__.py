@@ -1,4 +1,4 @@
-"""nnkit trains neural networks from YAML, on NumPy alone.
+"""nnkit trains neural networks from YAML, on NumPy and its own kernels in C.
 
 run = nnkit.train("configs/mnist-mlp.yaml")             # a path, a mapping or a config
 run.load().predict(images)                              # sample axis first: (n, 1, 28, 28)

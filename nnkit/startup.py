@@ -6,8 +6,6 @@ import atexit
 import gc
 import os
 
-from nnkit.compiled import own_process
-
 # New objects between two garbage collections (default: 700). The program's imports create about
 # 90,000 objects that live until exit; scanning them repeatedly took a tenth of the time to the
 # first training step.
@@ -15,12 +13,7 @@ OBJECTS = 100_000
 
 
 def set_up_process() -> None:
-    """Changes the settings of the process so that commands start and exit faster.
-
-    Every process of the program does so, also the workers of a batch: among the settings are those
-    of compiled kernels, on which bits depend.
-    """
-    own_process()
+    """Changes the settings of the process so that commands start and exit faster."""
     gc.set_threshold(OBJECTS)
     atexit.register(gc.freeze)  # no collection at exit, when all memory is freed anyway
     # pydantic searches all installed packages for plugins; none may change a config.

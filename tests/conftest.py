@@ -15,39 +15,55 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from nnkit.compiled import available, own_process
+from nnkit.native.build import find_compiler
 from nnkit.native.library import SETTING, library
+from nnkit.native.platforms import BuildError, library_path
 
 # The processes of pytest-xdist share the cores; if each used several threads for matrix products,
 # they would slow each other down. Must be set before NumPy is imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-own_process()  # as on the command line, so that all processes share compiled kernels
 
-if library() is None:  # else each run would say so, where tests compare its output
-    os.environ.setdefault(SETTING, "0")
+
+def absent() -> dict[str, str]:
+    """Returns the markers of tests that cannot run here, each with the reason."""
+    found = {}
+    if library() is None:
+        disabled = os.environ.get(SETTING) == "0" and library_path().exists()
+        found["native"] = f"{SETTING}=0" if disabled else "there are no compiled kernels"
+    try:
+        find_compiler()
+    except BuildError as error:
+        found["compiler"] = str(error)
+    return found
+
+
+ABSENT = absent()
+if "native" in ABSENT:  # else each run would say so, where tests compare its output
+    os.environ[SETTING] = "0"
 
 settings.register_profile("quick", deadline=None, derandomize=True, database=None, max_examples=25)
 settings.register_profile("thorough", settings.get_profile("quick"), max_examples=100)
 settings.load_profile("quick")
 
 
-# Compiled kernels can only be tested with numba.
-collect_ignore = [] if available() else ["nn/conv/test_convolution.py"]
-
-
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "numba: compares compiled kernels with NumPy")
     config.addinivalue_line("markers", "native: tests the compiled kernels")
+    config.addinivalue_line("markers", "compiler: starts a C compiler")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Says once which tests do not run here."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None:  # a process of pytest-xdist
+        return
+    for marker, why in ABSENT.items():
+        reporter.write_line(f"tests marked '{marker}' are left out: {why}")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    absent = [
-        *([] if available() else ["numba"]),
-        *([] if library() is not None else ["native"]),
-    ]
-    needed = [item for item in items if any(map(item.get_closest_marker, absent))]
-    config.hook.pytest_deselected(items=needed)
-    items[:] = [item for item in items if item not in set(needed)]
+    left_out = [item for item in items if any(map(item.get_closest_marker, ABSENT))]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in set(left_out)]
 
 
 @pytest.fixture(scope="session", autouse=True)

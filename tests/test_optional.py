@@ -32,7 +32,7 @@ def test_what_is_missing_is_named_with_its_purpose() -> None:
 @pytest.mark.parametrize(
     "statement",
     [
-        "raise ImportError('Numba needs NumPy 2.2 or less')",
+        "raise ImportError('this library needs NumPy 2.2 or less')",
         "raise SystemError('initialization failed')",
         "raise AttributeError('_ARRAY_API not found')",
         "import no_such_dependency",

@@ -24,7 +24,6 @@ CORE = {Requirement(line).name for line in PROJECT["dependencies"]}
 # Packages whose distribution has another name, or that come with another library.
 DISTRIBUTIONS = {
     "PIL": "pillow",
-    "llvmlite": "numba",
     "pydantic_core": "pydantic",
     "yaml": "pyyaml",
 }
@@ -90,7 +89,7 @@ def test_no_text_tells_to_install_another_projects_nnkit() -> None:
         ("needs nnkit[plot]", True),
         ("pip install nnkit==0.1", True),
         ("pip install nnkit-yaml", False),
-        ("pip install '.[speed]'", False),
+        ("pip install '.[plot]'", False),
         ("pip install . in the folder nnkit/", False),
         ("pip install matplotlib; nnkit show gelu", False),
     ],

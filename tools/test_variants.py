@@ -1,7 +1,7 @@
 """Runs the tests in several environments: `python -m tools.test_variants [NAME …]`.
 
 Each variant runs the tests of `make test`: with the matrix kernels of other processors, on one
-core, without numba, on other versions of Python, with the oldest and the newest libraries that
+core, on NumPy alone, on other versions of Python, with the oldest and the newest libraries that
 pyproject.toml allows. Environments are kept in `.variants/`, together with the output of each
 variant, and rebuilt when pyproject.toml changes. Variants that this machine cannot run are
 reported, but do not count as failures. All variants run by default; the exit code is 1 if any
@@ -38,7 +38,6 @@ class Variant:
     Attributes:
         name: the name on the command line and in the table.
         python: the version of Python.
-        extras: the extras of nnkit to install.
         oldest: whether to install the lowest versions of libraries that pyproject.toml allows.
         variables: environment variables.
         cores: the processors to use; None for all.
@@ -46,7 +45,6 @@ class Variant:
 
     name: str
     python: str = HERE
-    extras: str = "dev,speed"
     oldest: bool = False
     variables: Mapping[str, str] = field(default_factory=dict)
     cores: str | None = None
@@ -54,8 +52,7 @@ class Variant:
     @property
     def environment(self) -> Path:
         """The folder of the virtual environment, shared between variants where possible."""
-        parts = (self.python, *self.extras.split(",")[1:], *(["oldest"] if self.oldest else []))
-        return FOLDER / "-".join(parts)
+        return FOLDER / (f"{self.python}-oldest" if self.oldest else self.python)
 
     @property
     def interpreter(self) -> Path:
@@ -71,7 +68,7 @@ VARIANTS = [
     *map(on_kernels, ("Haswell", "Sandybridge", "Prescott", "SkylakeX")),
     Variant("one-core", cores="0"),
     Variant("two-cores", cores="0,1"),
-    Variant("no-numba", extras="dev"),
+    Variant("numpy", variables={"NNKIT_NATIVE": "0"}),
     *(Variant(f"python{v}", v) for v in ("3.11", "3.12", "3.13", "3.14") if v != HERE),
     Variant("oldest", oldest=True),
 ]
@@ -173,7 +170,7 @@ def prepare(variant: Variant, base: str, log: int) -> None:
     subprocess.run([base, "-m", "venv", variant.environment], check=True, stdout=log, stderr=log)
     constraints = variant.environment / "constraints.txt"
     constraints.write_text("\n".join(lowest_versions() if variant.oldest else ()), "utf-8")
-    editable = ["--constraint", str(constraints), "--editable", f".[{variant.extras}]"]
+    editable = ["--constraint", str(constraints), "--editable", ".[dev]"]
     for arguments in (["--upgrade", "pip"], editable):
         command = [str(variant.interpreter), "-m", "pip", "install", "--quiet", *arguments]
         subprocess.run(command, cwd=ROOT, check=True, stdout=log, stderr=log)
@@ -186,7 +183,7 @@ def lowest_versions() -> Iterable[str]:
     extras = project["optional-dependencies"]
     used = [
         *project["dependencies"],
-        *(line for e in ("plot", "scipy", "speed") for line in extras[e]),
+        *(line for e in ("plot", "scipy") for line in extras[e]),
     ]
     for requirement in used:
         if bound := BOUND.match(requirement):

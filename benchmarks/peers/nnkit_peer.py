@@ -1,7 +1,4 @@
-"""nnkit, through the code of `nnkit train`.
-
-NNKIT_NATIVE=0 disables the compiled kernels, and NNKIT_COMPILED=0 those of numba.
-"""
+"""nnkit, through the code of `nnkit train`; NNKIT_NATIVE=0 disables the compiled kernels."""
 
 from __future__ import annotations
 
@@ -25,7 +22,7 @@ from benchmarks.peers.protocol import (
     Training,
     serve,
 )
-from nnkit import __version__, compiled
+from nnkit import __version__
 from nnkit.native.library import kernels
 from nnkit.nn.model import Model
 from nnkit.nn.numerics import execution_for, numerics
@@ -35,8 +32,6 @@ from nnkit.training.loop import Progress
 from nnkit.training.trainer import Trainer
 
 ENDLESS = 1_000_000_000  # steps, more than any measurement takes
-
-compiled.own_process()  # as the command line does
 
 
 def config(row: Row, batch: int) -> Config:
@@ -136,8 +131,6 @@ def _versions() -> dict[str, str]:
     blas = next(info for info in threadpool_info() if info["user_api"] == "blas")
     found = {"nnkit": f"{__version__} (kernels: {kernels()})", "numpy": version("numpy")}
     found["NumPy's BLAS"] = f"{blas['internal_api']} {blas['version']}"
-    if compiled.available():
-        found["numba"] = version("numba")
     return found
 
 

@@ -38,7 +38,7 @@ from nnkit.version import __version__
 app = typer.Typer(
     name="nnkit",
     no_args_is_help=True,
-    help="Train neural networks from YAML, on NumPy alone.",
+    help="Train neural networks from YAML, on NumPy and its own kernels in C.",
     epilog="A first run: nnkit init, then nnkit train config.yaml.\n\n"
     "Exit codes: 0 success, 1 unexpected failure, 2 wrong usage or config, 3 bad data or "
     "checkpoint, 4 expectation not met, 130/143 interrupted after saving.",
@@ -83,7 +83,7 @@ def root(
         ),
     ] = False,
 ) -> None:
-    """Train neural networks from YAML, on NumPy alone."""
+    """Train neural networks from YAML, on NumPy and its own kernels in C."""
     command = context.invoked_subcommand
     if command not in (None, "train"):
         refuse_several(command)

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from nnkit.compiled import available
 from nnkit.data.augment import Augmentation, augment
 from nnkit.data.dataset import Array
 from nnkit.data.lazy import Indices, LazyArray
@@ -21,7 +20,6 @@ from nnkit.ranks import ALONE, Ranks
 
 GATHERED = 1 << 20  # bytes gathered at a time: few calls, yet the copy stays in the cache
 AHEAD = 1 << 26  # bytes loaded ahead from files, for a disk that is slow now and then
-COMPILED = 10_000_000  # values in a training set from which numba is loaded for augmentation
 
 
 class Readable(Protocol):
@@ -233,8 +231,7 @@ class Batches:
         draws = [
             generator(self.seed, f"augment/{i}", epoch, number) for i in range(len(self.augment))
         ]
-        quick = self.inputs.size >= COMPILED and available()
-        augment(X, self.augment, draws, own=own, quick=quick)
+        augment(X, self.augment, draws, own=own)
 
 
 class Part(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nnkit import blas, compiled
+from nnkit import blas
 from nnkit.data.dataset import Column, names_of_targets
 from nnkit.data.preprocess import Preprocessor
 from nnkit.data.target_scaling import TargetScaler
@@ -185,8 +185,4 @@ def versions(model: Model) -> dict[str, str]:
 
 def _kernels(model: Model) -> str:
     """The kernels that compute a model's layers, by instruction set, or NumPy."""
-    if model.execution.program and model.program is not None:
-        return kernels()
-    if model.execution.compiled and any(stage.spec.rounds_differently for stage in model.stages):
-        return compiled.kernels()
-    return NUMPY  # other kernels of numba compute the same bits
+    return kernels() if model.execution.program and model.program is not None else NUMPY

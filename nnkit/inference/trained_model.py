@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-from nnkit import compiled
 from nnkit.data.dataset import Column, Dataset, Samples, names_of_targets
 from nnkit.data.in_memory import samples_in_memory
 from nnkit.data.preprocess import Preprocessor
@@ -32,8 +31,6 @@ from nnkit.task.answers import confidence, decide, decide_labels
 from nnkit.task.config import Config
 from nnkit.task.task import PreparedSet, Task, load_task
 
-# Number of multiplications from which compiled kernels save more time than they take to load.
-WORTH_COMPILING = 10_000_000_000
 OVERFLOW = "the inputs are so large that the network's outputs are not finite"
 MOST_NAMED = 5  # predicted numbers in the representation of a model
 
@@ -336,16 +333,14 @@ class TrainedModel:
         return report if warning is None else replace(report, warnings=(warning,))
 
     def _execution(self, samples: int) -> Execution:
-        """The threads, and compiled kernels if there are enough samples.
+        """The threads, and the compiled kernels if they know the network.
 
-        NumPy takes the threads of training, because it rounds differently with another number. For
-        a single picture, loading numba would take longer than the prediction.
+        NumPy takes the threads of training, because it rounds differently with another number.
         """
-        if self.model.program is not None:
-            threads = self.config.training.threads or program_threads(self.model, samples)
-            return Execution(threads, program=True)
-        worthwhile = self.model.multiplications * samples >= WORTH_COMPILING
-        return Execution(self.info["threads"], compiled=worthwhile and compiled.available())
+        if self.model.program is None:
+            return Execution(self.info["threads"])
+        threads = self.config.training.threads or program_threads(self.model, samples)
+        return Execution(threads, program=True)
 
     def _data(self, split: str | None, data: EvaluationData) -> tuple[Task, Samples, str | None]:
         """A set of the model's data, and its name; or all of other data, without a name."""

@@ -1,4 +1,4 @@
-"""The structures of `source/program.h`, `optimizer.h` and `pace.h`, field by field."""
+"""The structures of the headers in `source`, field by field."""
 
 from __future__ import annotations
 
@@ -272,4 +272,27 @@ class ProgramStructure(Structure):
         ("draw", c_int64),
         ("drawn_before", c_int64),
         ("drawn_after", c_int64),
+    )
+
+
+class ResamplingStructure(Structure):
+    """`struct resampling`."""
+
+    _fields_ = (
+        ("X", c_void_p),
+        ("P", c_void_p),
+        ("linear", c_void_p),
+        ("offset", c_void_p),
+        ("displacement", c_void_p),
+        ("axis_stride", c_int64),
+        ("image_stride", c_int64),
+        ("row_stride", c_int64),
+        ("images", c_int64),
+        ("channels", c_int64),
+        ("height", c_int64),
+        ("width", c_int64),
+        ("padded_height", c_int64),
+        ("padded_width", c_int64),
+        ("lows", c_double * 2),
+        ("highs", c_double * 2),
     )

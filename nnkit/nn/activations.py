@@ -3,7 +3,7 @@
 # No `from __future__ import annotations`, for the reason given in nnkit/config/spec.py.
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from math import pi, sqrt
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -12,11 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from nnkit.compiled import compiled
 from nnkit.config.spec import Count, NonNegative, Positive, Tagged
 from nnkit.native.program_layer import ProgramFunction
 from nnkit.native.structures import ActivationKind
-from nnkit.nn import layer_kernels as kernels
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import Constant
 from nnkit.nn.layer import Activation, Binding, Layer
@@ -25,7 +23,6 @@ from nnkit.nn.passes import Pass
 from nnkit.nn.special import erf
 
 Array = NDArray[Any]
-GradientKernel = Callable[[Array, Array], None]  # (saved, dY)
 
 
 @cache
@@ -57,10 +54,6 @@ class Function(Activation):
             work: scratch of the same shape and type.
         """
 
-    def kernel(self) -> GradientKernel | None:
-        """The kernel to compile that computes `backward` without scratch, or None."""
-        return None
-
     def bind(self, binding: Binding) -> Layer:
         return BoundFunction(self, binding)
 
@@ -73,9 +66,7 @@ class BoundFunction(Layer):
         self.in_place = binding.input_is_scratch and function.saves == "output"
         if not self.in_place:
             self.Y = binding.buffer(*binding.input_shape)
-        kernel = function.kernel() if binding.training and binding.compiled else None
-        self.kernel = compiled(kernel) if kernel is not None else None
-        if binding.training and kernel is None:
+        if binding.training:
             self.work = binding.buffer(*binding.input_shape)
 
     def forward(self, X: Array, now: Pass) -> Array:
@@ -85,10 +76,7 @@ class BoundFunction(Layer):
         return Y
 
     def backward(self, dY: Array, now: Pass) -> Array | None:
-        if self.kernel is not None:
-            self.kernel(self.saved, dY)
-        else:
-            self.function.backward(self.saved, dY, self.work)
+        self.function.backward(self.saved, dY, self.work)
         return dY
 
 
@@ -163,9 +151,6 @@ class Sigmoid(Function):
         np.subtract(constant(1.0, work.dtype), saved, out=work)
         np.multiply(work, saved, out=work)
         np.multiply(dY, work, out=dY)
-
-    def kernel(self) -> GradientKernel:
-        return kernels.sigmoid_gradient
 
 
 class HardSigmoid(Function):
@@ -274,9 +259,6 @@ class ReLU(Function):
     def backward(self, saved: Array, dY: Array, work: Array) -> None:
         np.sign(saved, out=work)  # 1 where the unit is on, 0 where it is off
         np.multiply(dY, work, out=dY)
-
-    def kernel(self) -> GradientKernel:
-        return kernels.relu_gradient
 
 
 class ReLU6(Function):

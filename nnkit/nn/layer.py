@@ -38,9 +38,6 @@ class Binding:
             elsewhere.
         input_is_batch_first: whether the input is a view of memory with the batch as first axis,
             like data batches; otherwise it is C-ordered.
-        compiled: whether to use compiled kernels.
-        threads: number of threads that may share the layer's work; 1 if they share the batch
-            instead.
         ranks: the processes that share the batch, for layers that combine its samples.
         seed: the run's seed, for layers that draw random numbers.
         name: the layer's name, part of the key of its random draws.
@@ -57,8 +54,6 @@ class Binding:
     input_gradient: bool
     input_is_scratch: bool
     input_is_batch_first: bool
-    compiled: bool
-    threads: int
     ranks: Ranks
     seed: int
     name: str
@@ -239,11 +234,6 @@ class LayerSpec(Component):
         return False
 
     @property
-    def is_row_parallel(self) -> bool:
-        """Whether threads can divide the rows of the layer's compiled kernels among them."""
-        return False
-
-    @property
     def precedes_output(self) -> bool:
         """Whether the output activation is applied after the layer, as after global pooling."""
         return False
@@ -251,11 +241,6 @@ class LayerSpec(Component):
     @property
     def has_kinks(self) -> bool:
         """Whether the output has kinks where neighbouring inputs are equal, as in blank margins."""
-        return False
-
-    @property
-    def rounds_differently(self) -> bool:
-        """Whether the layer's compiled kernels may round differently from NumPy."""
         return False
 
     def output_form(self, form: Form) -> Form:

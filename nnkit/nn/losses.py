@@ -3,7 +3,6 @@
 # No `from __future__ import annotations`, for the reason given in nnkit/config/spec.py.
 
 from abc import abstractmethod
-from collections.abc import Callable
 from math import log
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -11,15 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from nnkit.compiled import compiled
 from nnkit.config.spec import Component, Fraction, NonNegative, Positive, Tagged
 from nnkit.native.program import ProgramLoss
 from nnkit.native.structures import ActivationKind, LossKind
-from nnkit.nn import layer_kernels as kernels
 
 Array = NDArray[Any]
-# (Y or logits, T, their gradient, weights) → mean loss
-Measure = Callable[[Array, Array, Array, Array | None], float]
 Coding = Literal["binary", "signed", "number"]
 PROBABILITIES = frozenset({"sigmoid", "hard_sigmoid", "softmax"})
 
@@ -64,16 +59,6 @@ class Loss(Component):
     def from_logits(self, Z: Array, T: Array, dZ: Array, weights: Array | None = None) -> float:
         """The mean loss of f(Z), f the `fused` activation; writes dE/dZ into dZ."""
         return mean(self.per_sample_from_logits(Z, T, dZ), dZ, weights)
-
-    def measure(self, dY: Array, fused: bool, quick: bool) -> Measure:
-        """Returns `from_logits` or `__call__`, or a compiled version with bit-identical gradients.
-
-        Args:
-            dY: an array with the shape and data type of the gradients.
-            fused: whether the function takes logits.
-            quick: whether to use a compiled kernel if there is one.
-        """
-        return self.from_logits if fused else self.__call__
 
     def in_program(self) -> ProgramLoss | None:
         """The loss in compiled programs, with these settings; None if they do not know it."""
@@ -131,20 +116,6 @@ class SquaredError(Loss):
         loss = float(np.vdot(dY, dY)) * scale
         np.multiply(dY, 2 * scale, out=dY)
         return loss
-
-    def measure(self, dY: Array, fused: bool, quick: bool) -> Measure:
-        if not quick or dY.ndim != 2:
-            return super().measure(dY, fused, quick)
-        kernel = compiled(kernels.squared_error)
-        scale = (0.5 if self.half else 1.0) / dY.shape[-1]
-        slope = dY.dtype.type(2 * scale)
-
-        def squared_error(Y: Array, T: Array, dY: Array, weights: Array | None = None) -> float:
-            if weights is not None:
-                return self(Y, T, dY, weights)
-            return kernel(Y, T, dY, slope) * scale
-
-        return squared_error
 
 
 class _Residual(Loss):
@@ -464,22 +435,6 @@ class CrossEntropy(_Softmax):
         np.subtract(dZ, T, out=dZ)
         np.multiply(dZ, 1 / samples, out=dZ)
         return loss
-
-    def measure(self, dY: Array, fused: bool, quick: bool) -> Measure:
-        if not quick or not fused or dY.ndim != 2 or self.label_smoothing:
-            return super().measure(dY, fused, quick)
-        shift, finish = compiled(kernels.shift_logits), compiled(kernels.softmax_gradient)
-        samples = dY.shape[-1]
-        share, scratch = dY.dtype.type(1 / samples), np.empty(samples, dY.dtype)
-
-        def from_logits(Z: Array, T: Array, dZ: Array, weights: Array | None = None) -> float:
-            if weights is not None:
-                return self.from_logits(Z, T, dZ, weights)
-            wanted = shift(Z, T, dZ, scratch)
-            np.exp(dZ, out=dZ)  # NumPy's exp, because another one would differ in the last bits
-            return (finish(dZ, T, share, scratch) - wanted) / samples
-
-        return from_logits
 
     def _smoothed(self, T: Array) -> Array:
         if not self.label_smoothing:

@@ -242,8 +242,8 @@ class Model:
         return training and self.ranks.size > 1 and needs_batch
 
     def _program_network(self, key: NetworkKey, buffers: Buffers) -> ProgramNetwork:
-        compiled = library()
-        assert compiled is not None
+        kernels = library()
+        assert kernels is not None
         assert self.program is not None
         known, loss = self.program
         layers = known.training if key.training else known.inference
@@ -251,7 +251,7 @@ class Model:
         if not key.training:
             samples = min(samples, samples_in_cache(layers, self.dtype.itemsize))
         program = Program(
-            compiled,
+            kernels,
             layers,
             loss,
             self.params,
@@ -269,7 +269,6 @@ class Model:
     def _bind(
         self, key: NetworkKey, buffers: Buffers, grads: Array, input_gradient: bool = False
     ) -> Network:
-        execution = key.execution
         whole = Binding(
             form=self.input_form.at(key.positions),
             batch=key.batch,
@@ -282,8 +281,6 @@ class Model:
             input_gradient=input_gradient,
             input_is_scratch=False,
             input_is_batch_first=True,
-            compiled=execution.compiled,
-            threads=1 if self.shares_batches(key.training) else execution.own_threads,
             ranks=self.ranks,
             seed=self.seed,
             name="",

@@ -37,7 +37,7 @@ class Network:
         self.body = layers.up_to_last() if self.fused else layers
         self.head = layers.layers[self.output_name] if self.fused else None
         self.dY = binding.buffer(*layers.output_form.shape)
-        self.measure = loss.measure(self.dY, self.fused, binding.training and binding.compiled)
+        self.measure = loss.from_logits if self.fused else loss.__call__
 
     def forward(self, X: Array, now: Pass = INFERENCE) -> Array:
         """The network's output Y (*output shape, N) for X (*input shape, N)."""
@@ -57,8 +57,7 @@ class Network:
     ) -> tuple[float, Array]:
         """The mean loss against targets T, and the output Y, outside training."""
         Z = self.body.forward(X, now)
-        measure = self.loss if self.head is None else self.loss.from_logits
-        loss = measure(Z, T, self.dY, weights)
+        loss = self.measure(Z, T, self.dY, weights)
         return loss, self._output(Z, now)
 
     def loss_and_gradient(

@@ -9,7 +9,6 @@ from math import prod
 import numpy as np
 
 from nnkit.blas import limited_threads
-from nnkit.compiled import worthwhile
 from nnkit.nn.denormals import flushed_denormals
 from nnkit.nn.model import Model
 from nnkit.nn.parallel.execution import Execution
@@ -22,9 +21,6 @@ from nnkit.ranks import ALONE, Ranks
 WORTHWHILE = 80_000_000
 # The threshold for a batch split into micro-batches: handing one over takes about 100 µs.
 MIN_SPLIT_WORK = 4_000_000
-# The threshold for threads that share the rows of compiled convolutions, handed over three times a
-# step.
-MIN_SHARED_WORK = 40_000_000
 # The threshold for programs: a training step of about 20 µs. Their threads meet within a
 # microsecond, and while one alone is faster, only that one computes.
 MIN_PROGRAM_WORK = 500_000
@@ -47,22 +43,19 @@ def execution_for(
         budget: the most threads of each process, whatever is requested; None for no limit.
         ranks: the processes that share the batch; those on one machine divide its processors.
     """
-    compiled = worthwhile(model.multiplications)
     share, most = -(-batch_size // ranks.size), ranks.processors()
-    chosen = threads or ranks.size * _worthwhile_threads(model, share, compiled, most)
+    chosen = threads or ranks.size * _worthwhile_threads(model, share, most)
     allowed = min(chosen, (budget or chosen) * ranks.size)
-    return Execution(allowed, compiled, model.program is not None, ranks.size)
+    return Execution(allowed, model.program is not None, ranks.size)
 
 
-def _worthwhile_threads(model: Model, batch_size: int, compiled: bool, most: int) -> int:
+def _worthwhile_threads(model: Model, batch_size: int, most: int) -> int:
     """One thread, or `most` if a batch is large enough."""
     whole = model.multiplications * batch_size
     if model.program is not None:
         return most if whole >= MIN_PROGRAM_WORK else 1
     if model.splits_batches:
         return most if whole >= MIN_SPLIT_WORK else 1
-    if compiled and any(stage.spec.is_row_parallel for stage in model.stages):
-        return most if whole >= MIN_SHARED_WORK else 1
     weights = (p for stage in model.stages for p in stage.parameters)
     largest = max((prod(p.shape) * batch_size for p in weights), default=0)
     return most if largest >= WORTHWHILE else 1

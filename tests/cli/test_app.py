@@ -94,7 +94,6 @@ HEAVY = {
     "PIL",
     "matplotlib",
     "nnkit.reading.segmentation",
-    "numba",
     "numpy.polynomial",
     "rich",
     "scipy",

@@ -34,7 +34,6 @@ from nnkit.data.batches import Batches
 from nnkit.data.dataset import Array
 from nnkit.errors import ConfigError, SettingError
 from nnkit.random import generator
-from tests.kernels import ENGINES, WAYS, kernels
 from tests.nn.examples import examples, name
 from tests.training.configs import pictures, trainer_for
 
@@ -42,7 +41,6 @@ every = pytest.mark.parametrize("augmentation", examples(AnyAugmentation), ids=n
 MOVEMENTS: list[Any] = [a for a in examples(AnyAugmentation) if isinstance(a, Movement)]
 each_movement = pytest.mark.parametrize("movement", MOVEMENTS, ids=name)
 INTERPOLATED = [a for a in MOVEMENTS if not isinstance(a, Uninterpolated)]
-each_interpolated = pytest.mark.parametrize("movement", INTERPOLATED, ids=name)
 
 # SciPy's name of each fill mode.
 BEYOND: dict[Any, dict[str, Any]] = {
@@ -56,16 +54,12 @@ def images(count: int = 50, shape: tuple[int, ...] = (2, 5, 7), dtype: str = "fl
 
 
 def augmented(
-    augmentations: Augmentation | Sequence[Augmentation],
-    X: Array,
-    seed: int = 0,
-    *,
-    quick: bool = False,
+    augmentations: Augmentation | Sequence[Augmentation], X: Array, seed: int = 0
 ) -> Array:
     chosen = [augmentations] if isinstance(augmentations, Augmentation) else augmentations
     changed = X.copy()
     draws = [generator(seed, f"augment/{i}") for i in range(len(chosen))]
-    augment(changed, chosen, draws, quick=quick)
+    augment(changed, chosen, draws)
     return changed
 
 
@@ -123,19 +117,13 @@ def test_numbers_stay_finite_and_of_their_type(augmentation: Augmentation, dtype
 # Movements
 
 
-@pytest.mark.parametrize("way", ENGINES)
 @pytest.mark.parametrize("fill", BEYOND)
 @each_movement
-def test_a_movement_is_what_scipy_interpolates_there(
-    movement: Movement, fill: Any, way: str | None
-) -> None:
+def test_a_movement_is_what_scipy_interpolates_there(movement: Movement, fill: Any) -> None:
     X = images(20, (2, 9, 12))
     filled = movement.model_copy(update={"fill": fill})
     expected = by_scipy(X, warp_of([filled], X), fill)
-    with kernels(way) as called:
-        found = augmented(filled, X, quick=way is not None)
-    assert bool(called) is (way is not None and movement in INTERPOLATED)
-    np.testing.assert_allclose(found, expected, atol=1e-12)
+    np.testing.assert_allclose(augmented(filled, X), expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("fill", BEYOND)
@@ -176,21 +164,6 @@ def test_another_fill_or_kind_separates_movements() -> None:
     a, b, c = Rotate(), Rotate(fill=0.0), Noise()
     flip = Flip()
     assert together([a, flip, a, b, flip, c, c, a]) == [[a, flip, a], [b, flip], [c], [c], [a]]
-
-
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("fill", BEYOND)
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@each_interpolated
-def test_the_kernel_gives_the_bits_that_numpy_gives(
-    movement: Movement, dtype: str, fill: Any, way: str
-) -> None:
-    X = images(30, (3, 9, 12), dtype)
-    row = [movement.model_copy(update={"fill": fill}), Shift(pixels=3, fill=fill)]
-    with kernels(way) as called:
-        found = augmented(row, X, quick=True)
-    assert called == ["warp"]
-    assert found.tobytes() == augmented(row, X).tobytes()
 
 
 @given(st.integers(0, 5), st.sampled_from([(1, 1, 1), (1, 1, 6), (2, 3, 2)]))
@@ -370,24 +343,6 @@ def test_each_epoch_sees_others_and_any_batch_can_be_found_again(
     assert seen(0)[2:] == seen(0, start=2)
     assert not set(seen(0)) & set(seen(1))
     np.testing.assert_array_equal(X, images(40))
-
-
-@pytest.mark.parametrize("way", WAYS)
-def test_a_large_training_set_gets_the_same_bits_from_the_kernel(
-    way: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    row = tuple(INTERPOLATED)
-
-    def seen() -> list[bytes]:
-        batches = Batches(images(40), np.arange(40)[:, None], 8, seed=3, augment=row)
-        return [np.ascontiguousarray(batch.X).tobytes() for batch in batches.epoch(0)]
-
-    plain = seen()
-    monkeypatch.setattr("nnkit.data.batches.COMPILED", 0)
-    monkeypatch.setattr("nnkit.data.batches.available", lambda: True)
-    with kernels(way) as called:
-        assert seen() == plain
-    assert called == ["warp"] * 5  # once for each batch
 
 
 def test_targets_go_with_their_images() -> None:

@@ -58,8 +58,8 @@ def test_only_what_killed_batches_left_is_removed(tmp_path: Path) -> None:
 def test_variables_of_nnkit_are_passed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NNKIT_DATA", "data")
-    monkeypatch.setenv("NNKIT_COMPILED", "0")
+    monkeypatch.setenv("NNKIT_NATIVE", "0")
     with surroundings(tmp_path / "runs", []) as needed:
         passed = dict(needed.variables)
     assert passed["NNKIT_DATA"] == str(tmp_path / "data")
-    assert passed["NNKIT_COMPILED"] == "0"
+    assert passed["NNKIT_NATIVE"] == "0"

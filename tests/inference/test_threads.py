@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 
 import nnkit
-from nnkit import compiled
-from nnkit.inference import trained_model as trained
 from nnkit.nn.params import Array
 from nnkit.random import generator
 from nnkit.reading.pretrained import DIGITS
@@ -42,24 +40,10 @@ def dense(folder: Path, threads: int) -> nnkit.TrainedModel:
     return nnkit.train(config, runs=folder / "runs").load()
 
 
-# Only the shipped network, which is convolutional, predicts with compiled kernels.
-NETWORKS = [
-    "shipped",
-    *(["shipped-compiled"] if compiled.available() else []),
-    "dense-1",
-    "dense-2",
-]
-
-
-@pytest.fixture(params=NETWORKS)
-def model(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> nnkit.TrainedModel:
-    kind, _, how = request.param.partition("-")
-    if kind == "dense":
-        return dense(tmp_path, threads=int(how))
-    monkeypatch.setattr(trained, "WORTH_COMPILING", 0 if how else 10**18)
-    return nnkit.load_checkpoint(DIGITS)
+@pytest.fixture(params=["shipped", "dense-1", "dense-2"])
+def model(request: pytest.FixtureRequest, tmp_path: Path) -> nnkit.TrainedModel:
+    kind, _, threads = request.param.partition("-")
+    return dense(tmp_path, int(threads)) if kind == "dense" else nnkit.load_checkpoint(DIGITS)
 
 
 def outputs(model: nnkit.TrainedModel) -> list[Array]:

@@ -24,7 +24,7 @@ from tests.cli.program import plain_environment
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.native
+@pytest.mark.compiler
 @pytest.mark.slow
 def test_the_sources_compile_without_a_warning(tmp_path: Path) -> None:
     path = build(tmp_path, extra=["-Werror"])
@@ -77,7 +77,7 @@ def package(kind: str, folder: Path, **variables: str) -> Path:
     return found
 
 
-@pytest.mark.native
+@pytest.mark.compiler
 @pytest.mark.slow
 def test_a_wheel_holds_the_library_for_its_platform(tmp_path: Path) -> None:
     wheel = package("wheel", tmp_path)

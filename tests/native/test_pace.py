@@ -13,7 +13,7 @@ from nnkit.native.build import find_compiler
 from nnkit.native.platforms import SOURCE
 from nnkit.native.structures import PaceStructure
 
-pytestmark = [pytest.mark.native, pytest.mark.slow]  # starts a compiler
+pytestmark = [pytest.mark.compiler, pytest.mark.slow]
 
 THREADS = 2
 MICROSECOND = 1e-6

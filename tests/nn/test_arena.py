@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnkit.compiled import available
 from nnkit.nn import model as model_module
 from nnkit.nn.arena import MOST_BOUND, Arena, Buffers
 from nnkit.nn.layer import LayerSpec
@@ -89,14 +88,9 @@ def test_a_value_is_bound_once_while_the_memory_is_large_enough() -> None:
     assert bound == [1]  # evicted long before
 
 
-@pytest.mark.parametrize("compiled", [False, *([True] if available() else [])])
 @pytest.mark.parametrize("layer", examples(AnyLayer), ids=name)
-def test_a_layer_computes_as_if_it_had_the_memory_to_itself(
-    layer: LayerSpec, compiled: bool
-) -> None:
+def test_a_layer_computes_as_if_it_had_the_memory_to_itself(layer: LayerSpec) -> None:
     shared, apart = (alone(layer, input_shape(layer)) for _ in range(2))
-    for model in (shared, apart):
-        model.execution = Execution(compiled=compiled)
     for step, size in enumerate(SIZES):
         X, T = batch_of(shared, size, seed=step)
         now = Pass(step=step)

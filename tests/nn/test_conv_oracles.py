@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from nnkit.nn.model import Model
-from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array
 from nnkit.nn.passes import INFERENCE, Pass
 from tests.golden import case_name, torch_conv_vectors
@@ -18,24 +17,12 @@ from tests.nn.test_layers import LAYER
 TOLERANCES = {"float64": 1e-10, "float32": 1e-5}
 CASES = torch_conv_vectors()
 STATELESS = [case for case in CASES if len(case["batches"]) == 1]
-# Compiled convolutions are fast only for float32, and compiling for float64 takes as long.
-in_every_way = pytest.mark.parametrize(
-    ("dtype", "compiled"),
-    [
-        pytest.param("float64", False, id="float64-NumPy"),
-        pytest.param(
-            "float64", True, id="float64-compiled", marks=[pytest.mark.slow, pytest.mark.numba]
-        ),
-        pytest.param("float32", False, id="float32-NumPy"),
-        pytest.param("float32", True, id="float32-compiled", marks=pytest.mark.numba),
-    ],
-)
+in_precisions = pytest.mark.parametrize("dtype", TOLERANCES)
 
 
-def model_of(case: dict[str, Any], dtype: str, compiled: bool) -> Model:
+def model_of(case: dict[str, Any], dtype: str) -> Model:
     """Builds a model of only the case's layer, with PyTorch's parameters."""
     model = alone(LAYER.validate_python(case["spec"]), tuple(case["shape"]), dtype)
-    model.execution = Execution(compiled=compiled)
     params = model.layout.views(model.params)
     assert set(params) == {f"only.{name}" for name in case["params"]}
     for name, values in case["params"].items():
@@ -55,16 +42,6 @@ def batch_last(batch_first: Any, dtype: str) -> Array:
     return np.moveaxis(np.array(batch_first, dtype), 0, -1).copy()
 
 
-def often_enough(case: dict[str, Any], batch: int, compiled: bool) -> int:
-    """Returns the number of repetitions of a batch that fills a compiled tile."""
-    return -(-64 // batch) if compiled and case["spec"]["kind"] == "conv" else 1
-
-
-def repeated(array: Array, times: int) -> Array:
-    """Repeats the samples: (…, N) to (…, N · times)."""
-    return np.concatenate([array] * times, axis=-1)
-
-
 def assert_close(found: Array, wanted: Array) -> None:
     """Compares arrays with the tolerance of their type, relative to the largest value."""
     tolerance = TOLERANCES[found.dtype.name]
@@ -73,34 +50,32 @@ def assert_close(found: Array, wanted: Array) -> None:
     np.testing.assert_allclose(found, wanted, rtol=tolerance, atol=tolerance * scale)
 
 
-@in_every_way
+@in_precisions
 @pytest.mark.parametrize("case", CASES, ids=case_name)
-def test_forward_and_backward_as_pytorch(case: dict[str, Any], dtype: str, compiled: bool) -> None:
-    model = model_of(case, dtype, compiled)
+def test_forward_and_backward_as_pytorch(case: dict[str, Any], dtype: str) -> None:
+    model = model_of(case, dtype)
     grads = model.layout.views(model.grads)
     state = model.state_layout.views(model.state)
     for batch in case["batches"]:
         training = batch["training"]
-        times = often_enough(case, len(batch["X"]), compiled)
         X, Y = batch_last(batch["X"], dtype), batch_last(batch["Y"], dtype)
-        bound = first_layer(model.bind(X.shape[-1] * times, training, input_gradient=True))
-        forward = bound.forward(repeated(X, times), Pass(training=training))
-        assert_close(forward, repeated(Y, times))
+        bound = first_layer(model.bind(X.shape[-1], training, input_gradient=True))
+        assert_close(bound.forward(X, Pass(training=training)), Y)
         if training:
-            dX = bound.backward(repeated(batch_last(batch["dY"], dtype), times), Pass())
+            dX = bound.backward(batch_last(batch["dY"], dtype), Pass())
             assert dX is not None
-            assert_close(dX, repeated(batch_last(batch["dX"], dtype), times))
+            assert_close(dX, batch_last(batch["dX"], dtype))
             for name, values in batch["grads"].items():
                 found = grads[f"only.{name}"]
-                assert_close(found / times, ours(case, values, found))
+                assert_close(found, ours(case, values, found))
             for name, values in batch["state"].items():
                 assert_close(state[f"only.{name}"], np.array(values))
 
 
-@in_every_way
+@in_precisions
 @pytest.mark.parametrize("case", STATELESS, ids=case_name)
-def test_inference_as_pytorch(case: dict[str, Any], dtype: str, compiled: bool) -> None:
+def test_inference_as_pytorch(case: dict[str, Any], dtype: str) -> None:
     (batch,) = case["batches"]
     X = batch_last(batch["X"], dtype)
-    bound = first_layer(model_of(case, dtype, compiled).bind(X.shape[-1], training=False))
+    bound = first_layer(model_of(case, dtype).bind(X.shape[-1], training=False))
     assert_close(bound.forward(X, INFERENCE), batch_last(batch["Y"], dtype))

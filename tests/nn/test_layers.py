@@ -29,12 +29,10 @@ from nnkit.nn.layers import (
     SpatialDropout,
 )
 from nnkit.nn.model import Model
-from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array
 from nnkit.nn.passes import INFERENCE, Pass
 from nnkit.random import generator
 from tests.golden import case_name, onnx_vectors, torch_vectors
-from tests.kernels import ENGINES, kernels
 from tests.nn.examples import (
     INPUT_SHAPES,
     alone,
@@ -62,10 +60,6 @@ VECTOR_LAYERS = [
 LAYER = TypeAdapter[LayerSpec](AnyLayer)
 every = pytest.mark.parametrize("layer", LAYERS, ids=name)
 any_batch = pytest.mark.parametrize("samples", [1, 7])
-either_way = pytest.mark.parametrize(
-    "compiled",
-    [pytest.param(False, id="NumPy"), pytest.param(True, id="compiled", marks=pytest.mark.numba)],
-)
 
 
 def starting_with(layer: LayerSpec, dtype: str = "float64") -> Model:
@@ -139,23 +133,19 @@ def test_gradients_of_network_in_network(pool: str) -> None:
     np.testing.assert_allclose(model.forward(np.moveaxis(X, -1, 0)).T, expected, rtol=1e-12)
 
 
-@pytest.mark.parametrize("way", ENGINES)
 @pytest.mark.parametrize("layer", ["batch_norm", "layer_norm", {"avg_pool": 1}], ids=str)
-def test_what_no_window_reaches_has_no_gradient_at_any_step(layer: Any, way: str | None) -> None:
+def test_what_no_window_reaches_has_no_gradient_at_any_step(layer: Any) -> None:
     """Runs several steps, because the layer below may overwrite the gradient it receives."""
     layers = [layer, {"max_pool": 2}, "flatten", {"dense": 3}]
     model = model_of(layers, (2, 5, 5), dtype="float32")
-    model.execution = Execution(compiled=way is not None)
     X, T = batch_of(model, 3)
     losses_and_gradients = []
-    with kernels(way) as called:
-        network = model.bind(3, training=True, input_gradient=True)
-        for step in range(2):
-            loss = network.training_loss(X, T, Pass(step=step))
-            dX = network.backward(network.dY, Pass())
-            assert dX is not None
-            losses_and_gradients.append((loss, dX.copy(), model.grads.copy()))
-    assert ("max_of_quarters_gradient" in called) is (way is not None)
+    network = model.bind(3, training=True, input_gradient=True)
+    for step in range(2):
+        loss = network.training_loss(X, T, Pass(step=step))
+        dX = network.backward(network.dY, Pass())
+        assert dX is not None
+        losses_and_gradients.append((loss, dX.copy(), model.grads.copy()))
     for first, second in zip(*losses_and_gradients, strict=True):
         np.testing.assert_array_equal(first, second)
 
@@ -225,14 +215,12 @@ PYTORCHS = {
 }
 
 
-@either_way
 @pytest.mark.parametrize("case", torch_vectors("layers"), ids=case_name)
-def test_as_pytorch_computes_it(case: dict[str, Any], compiled: bool) -> None:
+def test_as_pytorch_computes_it(case: dict[str, Any]) -> None:
     """Compares two batches in training, then one at inference with the resulting running state."""
     layer = LAYER.validate_python(case["spec"])
     shape, names = tuple(case["shape"]), PYTORCHS[layer.tag()]
     model = alone(layer, shape)
-    model.execution = Execution(compiled=compiled)
     params, grads = (model.layout.views(flat) for flat in (model.params, model.grads))
     for theirs, values in case["params"].items():
         view = params[f"only.{names[theirs]}"]
@@ -252,13 +240,11 @@ def test_as_pytorch_computes_it(case: dict[str, Any], compiled: bool) -> None:
                 np.testing.assert_allclose(ours, wanted, rtol=1e-10, atol=1e-10)
 
 
-@either_way
 @pytest.mark.parametrize("case", onnx_vectors("layers"), ids=case_name)
-def test_as_onnx_has_it(case: dict[str, Any], compiled: bool) -> None:
+def test_as_onnx_has_it(case: dict[str, Any]) -> None:
     layer = LAYER.validate_python(case["spec"])
     X = np.array(case["X"], np.float32)
     model = alone(layer, X.shape[:-1], "float32")
-    model.execution = Execution(compiled=compiled)
     params, state = model.layout.views(model.params), model.state_layout.views(model.state)
     for views, part in ((params, "params"), (state, "state")):
         for given, values in case.get(part, {}).items():

@@ -12,15 +12,9 @@ from nnkit.blas import limited_threads
 from nnkit.nn.model import Model
 from nnkit.nn.numerics import execution_for, numerics, processors
 from nnkit.ranks import Ranks
-from tests.kernels import INTERPRETED, kernels
 from tests.nn.examples import model_of
 
 SMALL = model_of([{"dense": 10}], (4,))
-TOGETHER = model_of(
-    [{"conv": {"filters": 32, "kernel": 3}}, "batch_norm", "flatten", {"dense": 9}],
-    (8, 20, 20),
-    activation="gelu",  # which programs do not know
-)
 LARGE = model_of([{"dense": 1000}, {"dense": 10}], (784,))
 
 
@@ -39,17 +33,6 @@ def test_threads_are_as_wanted_or_as_the_largest_product_is_worth() -> None:
     assert threads_for(SMALL, 64, wanted=7) == 7
     assert threads_for(SMALL, 64, wanted=None) == 1
     assert threads_for(LARGE, 128, wanted=None) == 6
-
-
-@pytest.mark.usefixtures("_six_processors")
-@pytest.mark.parametrize(("way", "threads"), [(None, 1), (INTERPRETED, 6)])
-def test_threads_share_compiled_convolutions_though_their_weights_are_few(
-    way: str | None, threads: int
-) -> None:
-    assert not TOGETHER.splits_batches
-    with kernels(way):
-        assert threads_for(TOGETHER, 8, wanted=None) == 1
-        assert threads_for(TOGETHER, 128, wanted=None) == threads
 
 
 def test_of_all_processors_those_count_that_the_process_may_use(

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
-from nnkit.native.library import SETTING, library
 from nnkit.nn.activations import AnyActivation
 from nnkit.nn.layer import Activation
 from nnkit.nn.losses import AnyLoss, Loss
@@ -27,20 +24,10 @@ ACTIVATIONS: list[Activation] = [
     for activation in examples(AnyActivation)
     if activation.in_program() is not None and activation.elementwise
 ]
+pytestmark = pytest.mark.native
 PRECISIONS = {"float32": 3e-6, "float64": 1e-13}  # relative to the largest number
 
 in_precisions = pytest.mark.parametrize("dtype", PRECISIONS)
-
-
-@pytest.fixture(autouse=True)
-def compiled_kernels(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Uses the compiled kernels also where NNKIT_NATIVE disables them for the suite."""
-    if os.environ.get(SETTING) == "0":
-        monkeypatch.delenv(SETTING)
-        library.cache_clear()
-    yield
-    monkeypatch.undo()
-    library.cache_clear()
 
 
 def program_of(model: Model, samples: int, threads: int = 1) -> ProgramNetwork:

@@ -20,7 +20,6 @@ from nnkit.optim.optimizers import BLOCK, SGD, Adam, AnyOptimizer, Pegasos, bloc
 from nnkit.optim.regularization import Regularization
 from nnkit.random import generator
 from tests.golden import case_name, keras_vectors, onnx_vectors, torch_vectors
-from tests.kernels import kernels
 from tests.nn.examples import examples, name
 
 OPTIMIZERS: list[Optimizer] = [
@@ -183,8 +182,7 @@ def test_updates_do_not_depend_on_blocks(optimizer: Optimizer) -> None:
         return params
 
     cuts = [slice(0, 100), slice(BLOCK - 50, BLOCK + 50), slice(size - 100, size)]
-    with kernels(None):  # a kernel does not split a long vector into blocks
-        whole = trained(slice(None))
+    whole = trained(slice(None))
     for cut in cuts:
         np.testing.assert_array_equal(whole[cut], trained(cut))
 

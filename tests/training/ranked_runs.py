@@ -32,15 +32,6 @@ CASES: dict[str, dict[str, Any]] = {
         "training": {"batch_size": 40, "threads": 2},
     },
     "batch norm": {"layers": [CONV[0], "batch_norm", *HIDDEN, "batch_norm"]},
-    "compiled": {  # enough multiplications for compiled kernels, if numba is installed
-        "layers": [
-            {"conv": {"filters": 16, "kernel": 3}},
-            "batch_norm",
-            {"conv": {"filters": 16, "kernel": 3}},
-            {"dropout": 0.2},
-            *HIDDEN,
-        ],
-    },
     "residual": {
         "layers": [
             CONV[0],

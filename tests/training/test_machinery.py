@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 
 import nnkit
-from nnkit.blas import kernels
 from nnkit.errors import ConfigError, dotted
+from nnkit.inference.saving import versions
 from nnkit.nn.model import batch_last
 from nnkit.nn.numerics import numerics
-from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array
 from nnkit.nn.passes import INFERENCE, Pass
 from nnkit.runs.checkpoint import read_checkpoint
@@ -284,45 +283,20 @@ def test_batch_normalization_resumes_to_the_last_bit(
     assert_resumes(config, tmp_path, stop)
 
 
-# Large enough for compiled kernels.
-WIDE = {"layers": [{"dense": 150}, "batch_norm", {"dense": 150}, "layer_norm", {"dense": 3}]}
-
-
-@pytest.mark.numba
-def test_compiled_normalization_resumes_to_the_last_bit(tmp_path: Path) -> None:
-    config = iris(architecture=WIDE, training={"epochs": None, "steps": 6})
-    assert trainer_for(config, tmp_path).model.execution.compiled
-    assert_resumes(config, tmp_path, stop=3)
-
-
-@pytest.mark.numba
-@pytest.mark.parametrize(
-    "layers", [WIDE["layers"], [{"residual": WIDE["layers"]}, {"dense": 3}]], ids=["plain", "block"]
-)
-def test_resuming_normalization_without_numba_says_that_bits_may_differ(
-    tmp_path: Path, layers: list[Any]
+@pytest.mark.parametrize("part", ["blas", "kernels"])
+def test_resuming_on_another_processor_or_kernels_says_that_results_may_differ(
+    part: str, tmp_path: Path
 ) -> None:
-    config = iris(architecture={"layers": layers}, training={"epochs": None, "steps": 6})
-    first = trainer_for(config, tmp_path)
-    first.directory.create(config.to_yaml())
-    first.save()
-    for compiled in (True, False):
-        second = trainer_for(config, tmp_path)
-        second.model.execution = Execution(compiled=compiled)
-        second.restore(read_checkpoint(first.directory.last))
-        assert any("→ NumPy" in notice for notice in second.notices) is not compiled
-
-
-def test_resuming_on_another_processor_says_that_results_may_differ(tmp_path: Path) -> None:
     first = trainer_for(iris(), tmp_path)
     first.directory.create(first.config.to_yaml())
     first.save()
-    for saved, told in ((kernels(), []), ("another", [f"another → {kernels()}"])):
+    now = versions(first.model)[part]
+    for saved, told in ((now, []), ("another", [f"another → {now}"])):
         checkpoint = read_checkpoint(first.directory.last)
-        checkpoint.header["versions"]["blas"] = saved
+        checkpoint.header["versions"][part] = saved
         second = trainer_for(iris(), tmp_path)
         second.restore(checkpoint)
-        assert [notice.partition("blas ")[2] for notice in second.notices] == told
+        assert [notice.partition(f"{part} ")[2] for notice in second.notices] == told
 
 
 def test_running_means_are_saved_and_answer_at_inference(tmp_path: Path) -> None:

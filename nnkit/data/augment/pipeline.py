@@ -20,7 +20,6 @@ def augment(
     draws: Sequence[np.random.Generator],
     *,
     own: slice = slice(None),
-    quick: bool = False,
 ) -> None:
     """Augments images (N, C, H, W) in place.
 
@@ -33,7 +32,6 @@ def augment(
         draws: a random generator for each augmentation.
         own: the images that are needed. All draws are made, so that they get the same as if all
             images were, but others are not interpolated.
-        quick: whether to use the compiled kernel, which gives the same bits.
     """
     groups = together(augmentations)
     rows = max(1, AT_ONCE // (X.shape[2] * X.shape[3]))
@@ -49,7 +47,7 @@ def augment(
                     augmentation.apply(images, rng)
             else:
                 movements = [a for a in group if isinstance(a, Movement)]
-                _move(images, movements, own_draws, needed, quick=quick)
+                _move(images, movements, own_draws, needed)
 
 
 def check(augmentations: Sequence[Augmentation], shape: tuple[int, ...]) -> None:
@@ -67,15 +65,13 @@ def _move(
     movements: Sequence[Movement],
     draws: Sequence[np.random.Generator],
     needed: slice,
-    *,
-    quick: bool,
 ) -> None:
     warp = Warp(len(X))
     for movement, rng in zip(movements, draws, strict=True):
         movement.bend(warp, X.shape, X.dtype, rng)
     (fill,) = _fills(movements)  # every movement that needs interpolation has a fill
     if len(X[needed]):
-        resample(X[needed], warp.of(needed), fill, quick=quick)
+        resample(X[needed], warp.of(needed), fill)
 
 
 def together(augmentations: Sequence[Augmentation]) -> list[list[Augmentation]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from ctypes import addressof, c_void_p
 from typing import Literal
 
 import numpy as np
 
-from nnkit.compiled import compiled
-from nnkit.data.augment import resample_kernels as kernels
 from nnkit.data.dataset import Array
+from nnkit.native.library import Library, library
+from nnkit.native.structures import ResamplingStructure
 
 Fill = float | Literal["edge"]
 
@@ -50,7 +51,7 @@ class Warp:
             self.displacement = self.displacement + displacement
 
 
-def resample(X: Array, warp: Warp, fill: Fill, *, quick: bool = False) -> None:
+def resample(X: Array, warp: Warp, fill: Fill) -> None:
     """Replaces every pixel of images X (N, C, H, W) by its source pixel in the warp, in place.
 
     Coordinates between pixels are interpolated bilinearly. Outside the image the value is `fill`
@@ -60,19 +61,18 @@ def resample(X: Array, warp: Warp, fill: Fill, *, quick: bool = False) -> None:
         X: the images.
         warp: the source coordinates.
         fill: the value outside the image.
-        quick: whether to use the compiled kernel, which gives the same bits.
     """
     P, lows, highs = _padded(X, fill)
     centre = (np.array(X.shape[2:]) - 1) / 2
     offset = warp.offset + centre + 1 - warp.linear @ centre
-    displacement = warp.displacement
-    if displacement is None:
-        displacement = np.empty((2, 0, 0, 0), X.dtype)
-    interpolate = compiled(kernels.warp) if quick else _interpolate
     linear, offset, lows, highs = (
         np.ascontiguousarray(a, dtype=X.dtype) for a in (warp.linear, offset, lows, highs)
     )
-    interpolate(P, linear, offset, displacement, lows, highs, X)
+    kernels = library()
+    if kernels is not None and X.flags.c_contiguous:
+        _interpolate_compiled(kernels, P, linear, offset, warp.displacement, lows, highs, X)
+    else:
+        _interpolate(P, linear, offset, warp.displacement, lows, highs, X)
 
 
 def pick(X: Array, rows: Array, columns: Array, fill: Fill) -> None:
@@ -112,23 +112,68 @@ def _starts(P: Array) -> Array:
     return (np.arange(P.shape[1]) * (P.shape[2] * P.shape[3]))[:, None, None]
 
 
-def _interpolate(
+def _interpolate_compiled(
+    kernels: Library,
     P: Array,
     linear: Array,
     offset: Array,
-    D: Array,
+    D: Array | None,
     lows: Array,
     highs: Array,
     X: Array,
 ) -> None:
-    """Interpolates bilinearly as `kernels.warp` does, in NumPy."""
+    """Does the work of `_interpolate` by the compiled kernels, with the same bits."""
+    structure = ResamplingStructure(
+        X=X.ctypes.data,
+        P=P.ctypes.data,
+        linear=linear.ctypes.data,
+        offset=offset.ctypes.data,
+        images=len(X),
+        channels=X.shape[1],
+        height=X.shape[2],
+        width=X.shape[3],
+        padded_height=P.shape[2],
+        padded_width=P.shape[3],
+        lows=tuple(lows),
+        highs=tuple(highs),
+    )
+    if D is not None:
+        if D.dtype != X.dtype or D.strides[3] != X.itemsize:  # the kernel reads whole rows
+            D = np.ascontiguousarray(D, dtype=X.dtype)
+        strides = (stride // X.itemsize for stride in D.strides[:3])
+        structure.axis_stride, structure.image_stride, structure.row_stride = strides
+        structure.displacement = D.ctypes.data
+    kernel = kernels.function("resample", 8 * X.itemsize, None, c_void_p)
+    kernel(addressof(structure))
+
+
+def _interpolate(
+    P: Array,
+    linear: Array,
+    offset: Array,
+    D: Array | None,
+    lows: Array,
+    highs: Array,
+    X: Array,
+) -> None:
+    """Interpolates bilinearly, in NumPy.
+
+    Args:
+        P: padded images (C, N, H + 3, W + 3).
+        linear: matrices (N, 2, 2) of the affine maps from pixels of X to coordinates in P.
+        offset: translations (N, 2) of these maps.
+        D: displacements (2, N, H, W), or None.
+        lows: the smallest coordinates (2,).
+        highs: the largest coordinates (2,).
+        X: receives the images (N, C, H, W).
+    """
     width = P.shape[3]
     rows, columns = (a.astype(X.dtype) for a in np.ogrid[: X.shape[2], : X.shape[3]])
     starts, parts = [], []
     for k in range(2):
         along = linear[:, k, :, None, None]
         place = (along[:, 0] * rows + offset[:, k, None, None]) + along[:, 1] * columns
-        if D.size:
+        if D is not None:
             place += D[k]
         np.clip(place, lows[k], highs[k], out=place)
         whole = np.trunc(place)

@@ -1,6 +1,7 @@
 /* One variant of the kernels: for an instruction set and a precision. */
 #include "export.h"
 #include "pace.h"
+#include "resample.h"
 #include "walk.h"
 
 #define JOINED(name, variant) name##_##variant
@@ -124,3 +125,6 @@ EXPORT int64_t NAMED(nnkit_train, VARIANT)(
     }
     return t.taken;
 }
+
+/* Moves the pixels of images. */
+EXPORT void NAMED(nnkit_resample, VARIANT)(const struct resampling *r) { resample(r); }

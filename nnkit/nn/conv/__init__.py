@@ -1,1 +1,1 @@
-"""Convolution: windows, im2col, and compiled tiles."""
+"""Convolution: windows and im2col."""

@@ -12,7 +12,7 @@ from pydantic import Field
 from nnkit.config.spec import Count, Listed
 from nnkit.native.program_layer import ProgramLayer
 from nnkit.native.structures import LayerKind
-from nnkit.nn.conv.im2col import Columns, Padded
+from nnkit.nn.conv.im2col import Columns
 from nnkit.nn.conv.windows import Padding, PerAxis, Sizes, Windows, positions_of, windows
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.layer import Binding, Layer, ReceptiveField
@@ -167,12 +167,7 @@ class Conv(SpatialLayer, WeightedLayer):
     def bind(self, binding: Binding) -> Layer:
         windows, groups = self.windows(binding.form), self._groups(binding.input_shape[0])
         weights = Weights(binding, self.table)
-        if binding.compiled and not windows.are_points:
-            from nnkit.nn.conv.convolution import DirectConvolution  # imports numba
-
-            if DirectConvolution.is_possible(windows, binding.batch, binding.dtype):
-                return BoundDirect(binding, windows, groups, weights)
-        return BoundColumns(binding, windows, groups, weights)
+        return BoundConv(binding, windows, groups, weights)
 
 
 class Weights:
@@ -209,8 +204,8 @@ class Weights:
             self.gradient.reshape(len(self.gradient), -1)[...] = self.dW[self.places]
 
 
-class _BoundConv(Layer):
-    """Base of both implementations: weights, bias, Z (filters, *positions, N)."""
+class BoundConv(Layer):
+    """Z = W · im2col(X) + b; dW = dZ · im2col(X)ᵀ, dX = col2im(Wᵀ dZ)."""
 
     def __init__(self, binding: Binding, windows: Windows, groups: int, weights: Weights) -> None:
         self.windows, self.groups, self.weights = windows, groups, weights
@@ -222,17 +217,6 @@ class _BoundConv(Layer):
         if binding.training:
             self.ones = binding.ones(self.points)
         self.dX = binding.buffer(*binding.input_shape) if binding.input_gradient else None
-
-    def _bias_gradient(self, dZ: Array) -> None:
-        if self.db is not None:
-            np.dot(dZ.reshape(self.filters, -1), self.ones, out=self.db)
-
-
-class BoundColumns(_BoundConv):
-    """Z = W · im2col(X); dW = dZ · im2col(X)ᵀ, dX = col2im(Wᵀ dZ)."""
-
-    def __init__(self, binding: Binding, windows: Windows, groups: int, weights: Weights) -> None:
-        super().__init__(binding, windows, groups, weights)
         self.columns = Columns(
             windows,
             binding.input_shape[0],
@@ -262,7 +246,8 @@ class BoundColumns(_BoundConv):
 
     def backward(self, dY: Array, now: Pass) -> Array | None:
         dZ = dY.reshape(self.groups, -1, self.points)
-        self._bias_gradient(dY)
+        if self.db is not None:
+            np.dot(dY.reshape(self.filters, -1), self.ones, out=self.db)
         W, dW = self.weights.W.reshape(self.W_shape), self.weights.dW
         assert dW is not None
         dW = dW.reshape(self.W_shape)
@@ -277,55 +262,3 @@ class BoundColumns(_BoundConv):
             self.for_dX(W[group].T, dZ[group], columns[group])
         self.columns.scatter(columns.reshape(self.columns.shape), self.dX)
         return self.dX
-
-
-class BoundDirect(_BoundConv):
-    """Convolution by compiled code, directly on the (padded) input."""
-
-    def __init__(self, binding: Binding, windows: Windows, groups: int, weights: Weights) -> None:
-        super().__init__(binding, windows, groups, weights)
-        from nnkit.nn.conv.convolution import DirectConvolution
-
-        channels, N, dtype = binding.input_shape[0], binding.batch, binding.dtype
-        is_copied = windows.is_padded or binding.input_is_batch_first
-        self.padded = Padded(windows, channels, N, dtype, binding.buffers) if is_copied else None
-        self.direct = DirectConvolution(
-            windows,
-            channels // groups,
-            self.filters // groups,
-            N,
-            dtype,
-            binding.threads,
-            binding.buffers,
-        )
-        if binding.training:
-            self.direct.allocate_training(binding.input_gradient)
-        self.no_bias = np.zeros(self.filters, dtype)
-
-    def forward(self, X: Array, now: Pass) -> Array:
-        X = self.padded(X) if self.padded is not None else X
-        self.X = self._by_group(X)
-        W, Z = self._by_group(self.weights.current()), self._by_group(self.Z)
-        b = (self.no_bias if self.b is None else self.b).reshape(self.groups, -1)
-        for group in range(self.groups):
-            self.direct.forward(self.X[group], W[group], b[group], Z[group])
-        return self.Z
-
-    def backward(self, dY: Array, now: Pass) -> Array | None:
-        self._bias_gradient(dY)
-        assert self.weights.dW is not None
-        W, dW = self._by_group(self.weights.W), self._by_group(self.weights.dW)
-        dZ = self._by_group(np.ascontiguousarray(dY))
-        for group in range(self.groups):
-            self.direct.weight_gradient(self.X[group], dZ[group], dW[group])
-        self.weights.pick_gradient()
-        if self.dX is None:
-            return None
-        dX = self._by_group(self.dX)
-        for group in range(self.groups):
-            self.direct.input_gradient(W[group], dZ[group], dX[group])
-        return self.dX
-
-    def _by_group(self, rows: Array) -> Array:
-        """A view of shape (groups, rows of a group, everything else)."""
-        return rows.reshape(self.groups, len(rows) // self.groups, -1)

@@ -9,11 +9,9 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from nnkit.compiled import compiled
 from nnkit.config.spec import Positive
 from nnkit.native.program_layer import Normalization, ProgramLayer
 from nnkit.native.structures import LayerKind
-from nnkit.nn import layer_kernels as kernels
 from nnkit.nn.form import Form
 from nnkit.nn.initializers import Constant, Zeros
 from nnkit.nn.layer import Binding, Layer, LayerSpec
@@ -26,10 +24,6 @@ class _Normalization(LayerSpec):
     output_is_scratch: ClassVar[bool] = True
     eps: Positive = 1e-5
     affine: bool = Field(True, description="Whether a scale and a shift are trained.")
-
-    @property
-    def rounds_differently(self) -> bool:
-        return True
 
     def _scale_and_shift(self, shape: Shape) -> Sequence[Parameter]:
         if not self.affine:
@@ -72,12 +66,14 @@ class BatchNorm(_Normalization):
         return ProgramLayer(LayerKind.BATCH_NORM, shape, shape, normalization=normalization)
 
     def bind(self, binding: Binding) -> Layer:
-        alone = binding.ranks.size == 1
-        return (CompiledBatchNorm if binding.compiled and alone else BoundBatchNorm)(self, binding)
+        return BoundBatchNorm(self, binding)
 
 
-class _BoundBatchNorm(Layer):
-    """Base of both implementations: normalizes the rows of X as (channels, positions · N)."""
+class BoundBatchNorm(Layer):
+    """Normalizes the rows of X as (channels, positions · N).
+
+    Several ranks normalize by the mean and variance of the whole batch.
+    """
 
     def __init__(self, spec: BatchNorm, binding: Binding) -> None:
         self.momentum = spec.momentum
@@ -87,27 +83,6 @@ class _BoundBatchNorm(Layer):
         self.affine = _Affine(binding, self.channels)
         self.Y = binding.buffer(*binding.input_shape)
         self.rows_of_Y = self.Y.reshape(self.channels, -1)
-
-    def _remember(self, mean: Array, variance: Array, count: int) -> None:
-        self.mean += self.momentum * (mean - self.mean)
-        if count > 1:  # the variance of a single value is undefined
-            unbiased = variance * (count / (count - 1))
-            self.variance += self.momentum * (unbiased - self.variance)
-
-    def _spread(self, variance: Array) -> Array:
-        """1/√(σ² + ε)."""
-        spread: Array = 1 / np.sqrt(variance + variance.dtype.type(self.eps))
-        return spread
-
-
-class BoundBatchNorm(_BoundBatchNorm):
-    """Batch normalization in NumPy, with a pass over memory for each operation.
-
-    Several ranks normalize by the mean and variance of the whole batch.
-    """
-
-    def __init__(self, spec: BatchNorm, binding: Binding) -> None:
-        super().__init__(spec, binding)
         self.ranks = binding.ranks
         self.positions = prod(binding.input_shape[1:])
         self.centred = binding.buffers.empty(self.rows_of_Y.shape, binding.dtype)
@@ -123,7 +98,7 @@ class BoundBatchNorm(_BoundBatchNorm):
             squares = np.einsum("ij,ij->i", centred, centred)
             variance = self._over_ranks(squares, now) / count
             self._remember(mean, variance, count)
-        self.spread = self._spread(variance)
+        self.spread = 1 / np.sqrt(variance + variance.dtype.type(self.eps))
         np.multiply(centred, (self.affine.scale * self.spread)[:, None], out=self.rows_of_Y)
         np.add(self.rows_of_Y, self.affine.shift[:, None], out=self.rows_of_Y)
         return self.Y
@@ -144,6 +119,12 @@ class BoundBatchNorm(_BoundBatchNorm):
             rows.fill(0)
         return rows.reshape(dY.shape)
 
+    def _remember(self, mean: Array, variance: Array, count: int) -> None:
+        self.mean += self.momentum * (mean - self.mean)
+        if count > 1:  # the variance of a single value is undefined
+            unbiased = variance * (count / (count - 1))
+            self.variance += self.momentum * (unbiased - self.variance)
+
     def _count(self, now: Pass) -> int:
         """The number of values of a channel in the whole batch."""
         return self.rows_of_Y.shape[1] + (now.before + now.after) * self.positions
@@ -154,38 +135,6 @@ class BoundBatchNorm(_BoundBatchNorm):
             sums.fill(0)
         self.ranks.sum_in_place(sums)
         return sums
-
-
-class CompiledBatchNorm(_BoundBatchNorm):
-    """Batch normalization by compiled kernels that process a row while it is in the cache."""
-
-    def __init__(self, spec: BatchNorm, binding: Binding) -> None:
-        super().__init__(spec, binding)
-        self.batch_mean, self.batch_variance, self.spread = np.empty((3, self.channels))
-        self.rescale = compiled(kernels.rescale_rows, exact=False)
-        if binding.training:
-            self.normalize = compiled(kernels.normalize_rows, exact=False)
-            self.give = compiled(kernels.normalize_rows_gradient, exact=False)
-
-    def forward(self, X: Array, now: Pass) -> Array:
-        rows = np.ascontiguousarray(X).reshape(self.channels, -1)
-        scale, shift = self.affine.scale, self.affine.shift
-        if not now.training:
-            factor = scale * self._spread(self.variance)
-            self.rescale(rows, self.mean, factor, shift, self.rows_of_Y)
-            return self.Y
-        self.rows = rows
-        found = self.batch_mean, self.batch_variance, self.spread
-        self.normalize(rows, scale, shift, self.eps, self.rows_of_Y, *found)
-        self._remember(self.batch_mean, self.batch_variance, rows.shape[1])
-        return self.Y
-
-    def backward(self, dY: Array, now: Pass) -> Array | None:
-        rows = np.ascontiguousarray(dY).reshape(self.channels, -1)
-        affine = self.affine
-        found = self.batch_mean, self.spread
-        self.give(self.rows, *found, affine.scale, rows, affine.dscale, affine.dshift)
-        return rows.reshape(dY.shape)
 
 
 class LayerNorm(_Normalization):
@@ -200,11 +149,11 @@ class LayerNorm(_Normalization):
         return self._scale_and_shift((form.size,))
 
     def bind(self, binding: Binding) -> Layer:
-        return (CompiledLayerNorm if binding.compiled else BoundLayerNorm)(self, binding)
+        return BoundLayerNorm(self, binding)
 
 
-class _BoundLayerNorm(Layer):
-    """Base of both implementations: normalizes the columns of X as (units, N)."""
+class BoundLayerNorm(Layer):
+    """Normalizes the columns of X as (units, N)."""
 
     def __init__(self, spec: LayerNorm, binding: Binding) -> None:
         self.eps = spec.eps
@@ -212,13 +161,6 @@ class _BoundLayerNorm(Layer):
         self.affine = _Affine(binding, self.units)
         self.Y = binding.buffer(*binding.input_shape)
         self.columns_of_Y = self.Y.reshape(self.units, -1)
-
-
-class BoundLayerNorm(_BoundLayerNorm):
-    """Layer normalization in NumPy, with a pass over memory for each operation."""
-
-    def __init__(self, spec: LayerNorm, binding: Binding) -> None:
-        super().__init__(spec, binding)
         self.normalized = binding.buffers.empty(self.columns_of_Y.shape, binding.dtype)
 
     def forward(self, X: Array, now: Pass) -> Array:
@@ -242,31 +184,6 @@ class BoundLayerNorm(_BoundLayerNorm):
         self.normalized *= along
         columns -= self.normalized
         columns *= self.spread
-        return columns.reshape(dY.shape)
-
-
-class CompiledLayerNorm(_BoundLayerNorm):
-    """Layer normalization by compiled kernels, each in two passes over all columns at once."""
-
-    def __init__(self, spec: LayerNorm, binding: Binding) -> None:
-        super().__init__(spec, binding)
-        self.mean, self.spread = binding.buffers.empty((2, binding.batch), np.dtype(np.float64))
-        self.normalize = compiled(kernels.normalize_columns, exact=False)
-        if binding.training:
-            self.give = compiled(kernels.normalize_columns_gradient, exact=False)
-
-    def forward(self, X: Array, now: Pass) -> Array:
-        self.columns = np.ascontiguousarray(X).reshape(self.columns_of_Y.shape)
-        affine, found = self.affine, (self.mean, self.spread)
-        self.normalize(
-            self.columns, affine.scale, affine.shift, self.eps, self.columns_of_Y, *found
-        )
-        return self.Y
-
-    def backward(self, dY: Array, now: Pass) -> Array | None:
-        columns = np.ascontiguousarray(dY).reshape(self.columns_of_Y.shape)
-        affine, found = self.affine, (self.mean, self.spread)
-        self.give(self.columns, *found, affine.scale, columns, affine.dscale, affine.dshift)
         return columns.reshape(dY.shape)
 
 

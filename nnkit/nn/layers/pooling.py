@@ -9,10 +9,8 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from nnkit.compiled import compiled
 from nnkit.native.program_layer import MOST_ENTRIES, ProgramLayer, Window
 from nnkit.native.structures import LayerKind
-from nnkit.nn import layer_kernels as kernels
 from nnkit.nn.conv.im2col import Padded
 from nnkit.nn.conv.windows import PerAxis, Sizes, Windows, positions_of, windows
 from nnkit.nn.form import Form, ShapeError
@@ -87,11 +85,7 @@ class MaxPool(_Pooling):
         return self._in_program(LayerKind.MAX_POOL, form)
 
     def bind(self, binding: Binding) -> Layer:
-        found = self.windows(binding.form)
-        tiles = found.kernel == found.stride == (2, 2) and not found.is_padded
-        if binding.compiled and tiles:
-            return BoundMaxPool2x2(binding, found)
-        return BoundMaxPool(binding, found)
+        return BoundMaxPool(binding, self.windows(binding.form))
 
 
 class BoundMaxPool(Layer):
@@ -135,30 +129,6 @@ class BoundMaxPool(Layer):
         if self.padded is None:
             return self.around
         return np.ascontiguousarray(self.around[self.inside])
-
-
-class BoundMaxPool2x2(Layer):
-    """Max pooling over non-overlapping 2 × 2 windows, the most common ones, by compiled kernels."""
-
-    def __init__(self, binding: Binding, windows: Windows) -> None:
-        self.Y = binding.buffer(binding.input_shape[0], *windows.count)
-        self.chosen = binding.buffers.empty(self.Y.shape, np.dtype(np.uint8))
-        self.choose = compiled(kernels.max_pool_2x2)
-        self.give = compiled(kernels.max_of_quarters_gradient)
-        if binding.training:
-            self.dX = binding.buffer(*binding.input_shape)
-            rows, columns = (2 * n for n in windows.count)
-            self.left_over = self.dX[:, rows:], self.dX[:, :, columns:]  # outside all windows
-
-    def forward(self, X: Array, now: Pass) -> Array:
-        self.choose(np.ascontiguousarray(X), self.Y, self.chosen)
-        return self.Y
-
-    def backward(self, dY: Array, now: Pass) -> Array | None:
-        self.give(np.ascontiguousarray(dY), self.chosen, self.dX)
-        for entries in self.left_over:  # each time, as the layer below may overwrite them
-            entries.fill(0)
-        return self.dX
 
 
 class AvgPool(_Pooling):

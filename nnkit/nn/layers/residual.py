@@ -75,20 +75,12 @@ class Residual(ActivatedLayer):
         return any(layer.outgrows_cache for layer in self.layers)
 
     @property
-    def is_row_parallel(self) -> bool:
-        return any(layer.is_row_parallel for layer in self.layers)
-
-    @property
     def precedes_output(self) -> bool:
         return any(layer.precedes_output for layer in self.layers)
 
     @property
     def has_kinks(self) -> bool:
         return any(layer.has_kinks for layer in self.layers)
-
-    @property
-    def rounds_differently(self) -> bool:
-        return any(layer.rounds_differently for layer in self.layers)
 
     def output_form(self, form: Form) -> Form:
         *_, last = self._inside(form)

@@ -25,19 +25,11 @@ class SpatialLayer(LayerSpec):
         return True
 
     @property
-    def is_row_parallel(self) -> bool:
-        return True
-
-    @property
     def precedes_output(self) -> bool:
         return True
 
     @property
     def has_kinks(self) -> bool:
-        return True
-
-    @property
-    def rounds_differently(self) -> bool:
         return True
 
 

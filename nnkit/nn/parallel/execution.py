@@ -1,4 +1,4 @@
-"""Execution settings of a network: the number of threads, and whether kernels are compiled."""
+"""Execution settings of a network: threads, processes, and whether it runs as a program."""
 
 from __future__ import annotations
 
@@ -12,14 +12,12 @@ class Execution:
     Attributes:
         threads: number of threads that share a batch, or each layer's work if it cannot be split;
             those of all ranks together.
-        compiled: whether layers use compiled kernels if they have any.
         program: whether the whole network runs as a program of compiled kernels, if these know all
             its layers and its loss.
         ranks: number of processes that share a batch.
     """
 
     threads: int = 1
-    compiled: bool = False
     program: bool = False
     ranks: int = 1
 

@@ -1,4 +1,4 @@
-"""Parallel work on threads; NumPy and compiled kernels release the GIL."""
+"""Parallel work on threads; NumPy releases the GIL."""
 
 from __future__ import annotations
 
