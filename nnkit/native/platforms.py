@@ -17,7 +17,7 @@ SOURCE = FOLDER / "source"
 # compiler.
 FLAGS = (
     "-std=c99",
-    "-O3",
+    "-O2",
     "-g0",
     "-Wall",
     "-Wextra",

@@ -93,6 +93,10 @@ class Frame(NamedTuple):
     bottom: int = 0
     right: int = 0
 
+    def around(self, other: Frame) -> Frame:
+        """The frame that has room for both."""
+        return Frame(*map(max, self, other))
+
 
 @dataclass(frozen=True, slots=True)
 class ProgramLayer:
@@ -154,12 +158,19 @@ class ProgramLayer:
         return Frame(*(max(k - 1 - p, 0) for k, p in zip(size, self.input_frame, strict=True)))
 
 
+    @property
+    def is_input(self) -> bool:
+        """Whether it stands for the input of a block."""
+        return self.kind in (LayerKind.SPLIT, LayerKind.BRANCH)
+
+
 class LayerBuffers:
     """The buffers of one layer of a program.
 
     Attributes:
         structure: the layer, as the kernels read it.
-        output: Y; (N, padded outputs) of vectors, (blocks, C, H, W, 16) with a frame of images.
+        output: Y; (N, padded outputs) of vectors, (blocks, C, H, W, 16) with a frame of images;
+            None if it stands for the input of a block.
     """
 
     def __init__(
@@ -171,6 +182,7 @@ class LayerBuffers:
         training: bool,
         frame: Frame,
         gradient_frame: Frame | None,
+        before: LayerBuffers | None,
     ) -> None:
         """Allocates the buffers.
 
@@ -182,18 +194,24 @@ class LayerBuffers:
             training: whether the layer is used in training.
             frame: the frame of zeros around its output.
             gradient_frame: the frame of zeros around dE/dZ; None if no gradients are computed.
+            before: the layer that computes the input, if this one stands for the input of a block.
         """
         self._arrays: list[Array] = []  # kept alive
         self._samples, self._buffers, self._dtype = samples, buffers, dtype
         self.structure = _structure(layer)
+        self.output: Array | None = None
         if len(layer.output_shape) < IMAGE_AXES:
             rows = (samples, -(-layer.outputs // LINE) * LINE)
-            self.output = self._empty(rows)
-            self.structure.output = self.output.ctypes.data
+            if not layer.is_input:
+                self.output = self._empty(rows)
+                self.structure.output = self.output.ctypes.data
             if gradient_frame is not None:
                 self.structure.gradient = self._empty(rows).ctypes.data
             return
-        self.output, self.structure.images = self._images(layer.output_shape, frame)
+        if before is not None:
+            self.structure.images = before.structure.images
+        else:
+            self.output, self.structure.images = self._images(layer.output_shape, frame)
         if training and layer.kind == LayerKind.BATCH_NORM:
             numbers = self._empty((layer.output_shape[0], BATCH_NUMBERS))
             self.structure.normalization.batch = numbers.ctypes.data
@@ -292,15 +310,59 @@ def bound_layers(
         training: whether gradients are computed; that of the output always is.
     """
     first = first_trained(layers)
-    found = []
+    others, frames = _others(layers), _frames(layers)
+    found: list[LayerBuffers] = []
     for i, layer in enumerate(layers):
         is_last = i == len(layers) - 1
-        frame = Frame() if is_last else layers[i + 1].input_frame
         gradient_frame = None
         if is_last or (training and i >= first):
             gradient_frame = layer.gradient_frame if i > first else Frame()
-        found.append(LayerBuffers(layer, samples, buffers, dtype, training, frame, gradient_frame))
+        before = None
+        if layer.is_input and i > 0:
+            before = found[i - 1 if layer.kind == LayerKind.SPLIT else i + others[i]]
+        found.append(
+            LayerBuffers(
+                layer, samples, buffers, dtype, training, frames[i], gradient_frame, before
+            )
+        )
+        found[-1].structure.other = others[i]
     return found
+
+
+def _others(layers: Sequence[ProgramLayer]) -> list[int]:
+    """The steps from each layer of a block to the other one that `source/branch_layers.h` names."""
+    others = [0] * len(layers)
+    blocks: list[tuple[int, int | None]] = []  # the places of SPLIT and BRANCH
+    for i, layer in enumerate(layers):
+        if layer.kind == LayerKind.SPLIT:
+            blocks.append((i, None))
+        elif layer.kind == LayerKind.BRANCH:
+            split, _ = blocks.pop()
+            others[i], others[split] = split - i, i - split
+            blocks.append((split, i))
+        elif layer.kind == LayerKind.ADD:
+            split, branch = blocks.pop()
+            if branch is None:
+                others[i], others[split] = split - i, i - split
+            else:
+                others[i] = branch - 1 - i
+    return others
+
+
+def _frames(layers: Sequence[ProgramLayer]) -> list[Frame]:
+    """The frame that the layers which read it need around the output of each layer."""
+    frames = [Frame()] * len(layers)
+    others = _others(layers)
+    for i in reversed(range(1, len(layers))):
+        layer = layers[i]
+        if layer.kind == LayerKind.BRANCH:
+            split = i + others[i]
+            frames[split] = frames[split].around(frames[i])
+        elif layer.kind == LayerKind.SPLIT:
+            frames[i - 1] = frames[i]
+        else:
+            frames[i - 1] = frames[i - 1].around(layer.input_frame)
+    return frames
 
 
 def first_trained(layers: Sequence[ProgramLayer]) -> int:

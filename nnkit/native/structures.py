@@ -17,6 +17,10 @@ class LayerKind(IntEnum):
     AVERAGE_POOL = 5
     BATCH_NORM = 6
     DROPOUT = 7
+    SPLIT = 8  # the input of a residual block, which two branches read
+    BRANCH = 9  # the same again, for the second branch
+    ADD = 10  # the sum of the branches
+    ACTIVATION = 11
 
 
 class ActivationKind(IntEnum):
@@ -37,6 +41,12 @@ class ActivationKind(IntEnum):
     CELU = 12
     SOFTSIGN = 13
     EXPONENTIAL = 14
+    GELU = 15  # from here on, the derivative is computed from the input rather than the output
+    GELU_TANH = 16
+    SILU = 17
+    MISH = 18
+    SOFTPLUS = 19
+    HARD_SWISH = 20
 
 
 class LossKind(IntEnum):
@@ -131,6 +141,7 @@ class LayerStructure(Structure):
         ("normalization", NormalizationStructure),
         ("draw_key", c_uint64 * 2),
         ("dropped", c_int64),
+        ("other", c_int64),
     )
 
 

@@ -441,6 +441,10 @@ class GELU(Function):
     rectifier: ClassVar[bool] = True
     form: Literal["exact", "tanh"] = "exact"
 
+    def in_program(self) -> ProgramFunction:
+        exact = self.form == "exact"
+        return ProgramFunction(ActivationKind.GELU if exact else ActivationKind.GELU_TANH)
+
     def forward(self, Z: Array, Y: Array) -> None:
         np.multiply(Z, self._distribution(Z)[0], out=Y)
 
@@ -474,6 +478,9 @@ class SiLU(Function):
     rectifier: ClassVar[bool] = True
     beta: Positive = 1.0
 
+    def in_program(self) -> ProgramFunction:
+        return ProgramFunction(ActivationKind.SILU, self.beta)
+
     def forward(self, Z: Array, Y: Array) -> None:
         np.multiply(Z, _sigmoid(Z * Z.dtype.type(self.beta)), out=Y)
 
@@ -493,6 +500,9 @@ class Mish(Function):
     kind: Literal["mish"] = "mish"
     saves: ClassVar[Literal["input", "output"]] = "input"
     rectifier: ClassVar[bool] = True
+
+    def in_program(self) -> ProgramFunction:
+        return ProgramFunction(ActivationKind.MISH)
 
     def forward(self, Z: Array, Y: Array) -> None:
         np.multiply(Z, np.tanh(_softplus(Z)), out=Y)
@@ -516,6 +526,9 @@ class Softplus(Function):
     saves: ClassVar[Literal["input", "output"]] = "input"
     rectifier: ClassVar[bool] = True
     beta: Positive = 1.0
+
+    def in_program(self) -> ProgramFunction:
+        return ProgramFunction(ActivationKind.SOFTPLUS, self.beta)
 
     def forward(self, Z: Array, Y: Array) -> None:
         np.divide(_softplus(Z * Z.dtype.type(self.beta)), self.beta, out=Y)
@@ -549,6 +562,9 @@ class HardSwish(Function):
     kind: Literal["hard_swish"] = "hard_swish"
     saves: ClassVar[Literal["input", "output"]] = "input"
     rectifier: ClassVar[bool] = True
+
+    def in_program(self) -> ProgramFunction:
+        return ProgramFunction(ActivationKind.HARD_SWISH)
 
     def forward(self, Z: Array, Y: Array) -> None:
         np.multiply(Z, np.clip(Z / 6 + Z.dtype.type(0.5), 0, 1), out=Y)

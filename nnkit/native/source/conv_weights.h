@@ -127,7 +127,7 @@ static void conv_weights(
     int64_t filter) {
     X += block * x->block;
     real sums[MOST_SUMS * LANES], totals[MOST_SUMS];
-    for (int64_t i = 0, rows; i < height; i += rows)
+    for (int64_t i = 0, rows = 0; i < height; i += rows)
         for (int64_t j = 0, columns; j < width; j += columns) {
             columns = next_part(width - j, TILE_COLUMNS);
             int tile = tile_for(height - i, columns);

@@ -5,7 +5,9 @@
 #ifndef NNKIT_LAYERS_H
 #define NNKIT_LAYERS_H
 
+#include "activation_layer.h"
 #include "block_layers.h"
+#include "branch_layers.h"
 #include "conv_layer.h"
 #include "dense_layer.h"
 #include "dropout.h"
@@ -34,6 +36,10 @@ static const struct layer_functions LAYER_FUNCTIONS[] = {
     [LAYER_BATCH_NORM] =
         {batch_norm_forward, batch_norm_inputs, batch_norm_weights, batch_norm_remember},
     [LAYER_DROPOUT] = {dropout_forward, dropout_inputs, 0, 0},
+    [LAYER_SPLIT] = {nothing_to_do, split_inputs, 0, 0},
+    [LAYER_BRANCH] = {nothing_to_do, nothing_to_do, 0, 0},
+    [LAYER_ADD] = {add_forward, add_inputs, 0, 0},
+    [LAYER_ACTIVATION] = {activation_layer_forward, activation_layer_inputs, 0, 0},
 };
 
 #endif

@@ -16,6 +16,10 @@ enum layer_kind {
     LAYER_AVERAGE_POOL = 5,
     LAYER_BATCH_NORM = 6,
     LAYER_DROPOUT = 7,
+    LAYER_SPLIT = 8,  /* the input of a residual block, which two branches read */
+    LAYER_BRANCH = 9, /* the same again, for the second branch */
+    LAYER_ADD = 10,   /* the sum of the branches */
+    LAYER_ACTIVATION = 11,
 };
 enum activation_kind {
     ACTIVATION_IDENTITY = 0,
@@ -33,6 +37,12 @@ enum activation_kind {
     ACTIVATION_CELU = 12,
     ACTIVATION_SOFTSIGN = 13,
     ACTIVATION_EXPONENTIAL = 14,
+    ACTIVATION_GELU = 15, /* from here on, the derivative is computed from z rather than f(z) */
+    ACTIVATION_GELU_TANH = 16,
+    ACTIVATION_SILU = 17,
+    ACTIVATION_MISH = 18,
+    ACTIVATION_SOFTPLUS = 19,
+    ACTIVATION_HARD_SWISH = 20,
 };
 enum loss_kind {
     LOSS_SQUARED_ERROR = 0,
@@ -96,6 +106,7 @@ struct layer {
     struct normalization normalization;
     uint64_t draw_key[2];     /* of dropout's draws */
     int64_t dropped;          /* of 65536 units, on average */
+    int64_t other;            /* steps to the other layer of a block (`branch_layers.h`) */
 };
 
 /* One step's scalars of the optimizer. */
