@@ -17,7 +17,7 @@ SOURCE = FOLDER / "source"
 # compiler.
 FLAGS = (
     "-std=c99",
-    "-O2",
+    "-O3",
     "-g0",
     "-Wall",
     "-Wextra",
@@ -43,7 +43,7 @@ class InstructionSet(NamedTuple):
 # By processor, in the order in which `source/processor.c` counts them.
 INSTRUCTION_SETS = {
     "x86_64": {
-        "base": InstructionSet(16, ()),
+        "base": InstructionSet(16, ("-O2",)),  # for few processors: small rather than fast
         "avx2": InstructionSet(32, ("-mavx2", "-mfma", "-mtune=haswell")),
         "avx512": InstructionSet(
             64,

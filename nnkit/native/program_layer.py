@@ -44,6 +44,7 @@ class ProgramFunction(NamedTuple):
     kind: ActivationKind = ActivationKind.IDENTITY
     a: float = 0.0
     b: float = 0.0
+    c: float = 0.0
 
 
 IDENTITY = ProgramFunction()
@@ -263,6 +264,7 @@ def _structure(layer: ProgramLayer) -> LayerStructure:
         activation=layer.activation.kind,
         a=layer.activation.a,
         b=layer.activation.b,
+        c=layer.activation.c,
         weights=-1 if layer.weights is None else layer.weights,
         biases=-1 if layer.biases is None else layer.biases,
         lr_factor=layer.lr_factor,

@@ -29,24 +29,20 @@ class ActivationKind(IntEnum):
     IDENTITY = 0
     RELU = 1
     SIGMOID = 2
-    TANH = 3
+    TANH = 3  # scaled or not
     SOFTMAX = 4
     HARD_SIGMOID = 5
-    HARD_TANH = 6
-    SCALED_TANH = 7
-    RELU6 = 8
-    LEAKY_RELU = 9
-    ELU = 10
-    SELU = 11
-    CELU = 12
-    SOFTSIGN = 13
-    EXPONENTIAL = 14
-    GELU = 15  # from here on, the derivative is computed from the input rather than the output
-    GELU_TANH = 16
-    SILU = 17
-    MISH = 18
-    SOFTPLUS = 19
-    HARD_SWISH = 20
+    CLIP = 6  # of hard_tanh and relu6
+    LEAKY_RELU = 7
+    ELU = 8  # also SELU and CELU
+    SOFTSIGN = 9
+    EXPONENTIAL = 10
+    GELU = 11  # from here on, the derivative is computed from the input rather than the output
+    GELU_TANH = 12
+    SILU = 13
+    MISH = 14
+    SOFTPLUS = 15
+    HARD_SWISH = 16
 
 
 class LossKind(IntEnum):
@@ -121,6 +117,7 @@ class LayerStructure(Structure):
         ("activation", c_int64),
         ("a", c_double),
         ("b", c_double),
+        ("c", c_double),
         ("weights", c_int64),
         ("biases", c_int64),
         ("lr_factor", c_double),

@@ -195,7 +195,7 @@ class Tanh(Function):
     kind: Literal["tanh"] = "tanh"
 
     def in_program(self) -> ProgramFunction:
-        return ProgramFunction(ActivationKind.TANH)
+        return ProgramFunction(ActivationKind.TANH, 1.0, 1.0)
 
     def forward(self, Z: Array, Y: Array) -> None:
         np.tanh(Z, out=Y)
@@ -220,7 +220,7 @@ class HardTanh(Function):
         return self
 
     def in_program(self) -> ProgramFunction:
-        return ProgramFunction(ActivationKind.HARD_TANH, self.low, self.high)
+        return ProgramFunction(ActivationKind.CLIP, self.low, self.high)
 
     def forward(self, Z: Array, Y: Array) -> None:
         np.clip(Z, self.low, self.high, out=Y)
@@ -240,7 +240,7 @@ class ScaledTanh(Function):
     slope: Positive = 2 / 3
 
     def in_program(self) -> ProgramFunction:
-        return ProgramFunction(ActivationKind.SCALED_TANH, self.amplitude, self.slope)
+        return ProgramFunction(ActivationKind.TANH, self.amplitude, self.slope)
 
     def forward(self, Z: Array, Y: Array) -> None:
         np.multiply(Z, self.slope, out=Y)
@@ -287,7 +287,7 @@ class ReLU6(Function):
     rectifier: ClassVar[bool] = True
 
     def in_program(self) -> ProgramFunction:
-        return ProgramFunction(ActivationKind.RELU6)
+        return ProgramFunction(ActivationKind.CLIP, 0.0, 6.0)
 
     def forward(self, Z: Array, Y: Array) -> None:
         np.clip(Z, 0, 6, out=Y)
@@ -372,7 +372,7 @@ class ELU(Function):
     alpha: Positive = 1.0
 
     def in_program(self) -> ProgramFunction:
-        return ProgramFunction(ActivationKind.ELU, self.alpha)
+        return ProgramFunction(ActivationKind.ELU, self.alpha, 1.0, 1.0)
 
     def forward(self, Z: Array, Y: Array) -> None:
         _elu(Z, Y, np.minimum(Z, 0), self.alpha)
@@ -395,7 +395,7 @@ class SELU(Function):
     scale: ClassVar[float] = 1.0507009873554805
 
     def in_program(self) -> ProgramFunction:
-        return ProgramFunction(ActivationKind.SELU, self.alpha, self.scale)
+        return ProgramFunction(ActivationKind.ELU, self.alpha, 1.0, self.scale)
 
     def forward(self, Z: Array, Y: Array) -> None:
         _elu(Z, Y, np.minimum(Z, 0), self.alpha)
@@ -417,7 +417,7 @@ class CELU(Function):
     alpha: Positive = 1.0
 
     def in_program(self) -> ProgramFunction:
-        return ProgramFunction(ActivationKind.CELU, self.alpha)
+        return ProgramFunction(ActivationKind.ELU, self.alpha, 1 / self.alpha, 1.0)
 
     def forward(self, Z: Array, Y: Array) -> None:
         _elu(Z, Y, np.minimum(Z, 0) / Y.dtype.type(self.alpha), self.alpha)

@@ -1,6 +1,6 @@
 /* Activations: f(Z) in place, and dE/dZ = dE/dY ⊙ f′, with f′ computed from Y if possible.
  *
- * The formulas are those of `nnkit/nn/activations.py`; `a` and `b` are the activation's settings.
+ * The formulas are those of `nnkit/nn/activations.py`; `a`, `b` and `c` are the activation's settings.
  */
 #ifndef NNKIT_ACTIVATIONS_H
 #define NNKIT_ACTIVATIONS_H
@@ -20,12 +20,6 @@ INLINE vec at_least(vec x, real least) {
 
 INLINE vec positive_part(vec x) { return choose(x < 0, all(0), x); }
 
-/* max(0, z) + factor · (e^(min(0, z) · slope) − 1) */
-INLINE vec exponential_unit(vec z, real slope, real factor) {
-    vec below = choose(z < 0, z * slope, z * 0);
-    return choose(z > 0, z, exponential_minus_one(below) * factor);
-}
-
 /* The distribution function Φ(z) of GELU, or its approximation, and the derivative of that. */
 INLINE vec normal_distribution(int64_t kind, vec z, vec *density) {
     if (kind == ACTIVATION_GELU) {
@@ -39,20 +33,17 @@ INLINE vec normal_distribution(int64_t kind, vec z, vec *density) {
     return (t + 1) * (real)0.5;
 }
 
-INLINE vec activated(int64_t kind, real a, real b, vec z) {
+INLINE vec activated(int64_t kind, real a, real b, real c, vec z) {
     vec density;
     switch (kind) {
         case ACTIVATION_RELU: return positive_part(z);
-        case ACTIVATION_RELU6: return clipped(z, 0, 6);
         case ACTIVATION_LEAKY_RELU: return choose(z > 0, z, z * a);
         case ACTIVATION_SIGMOID: return sigmoid(z);
         case ACTIVATION_HARD_SIGMOID: return clipped(z * a + (real)0.5, 0, 1);
-        case ACTIVATION_TANH: return hyperbolic_tangent(z);
-        case ACTIVATION_HARD_TANH: return clipped(z, a, b);
-        case ACTIVATION_SCALED_TANH: return hyperbolic_tangent(z * b) * a;
-        case ACTIVATION_ELU: return exponential_unit(z, 1, a);
-        case ACTIVATION_SELU: return exponential_unit(z, 1, a) * b;
-        case ACTIVATION_CELU: return exponential_unit(z, 1 / a, a);
+        case ACTIVATION_CLIP: return clipped(z, a, b);
+        case ACTIVATION_TANH: return hyperbolic_tangent(z * b) * a;
+        case ACTIVATION_ELU: /* c · z above 0, c · a (e^(b z) − 1) below */
+            return choose(z > 0, z, exponential_minus_one(choose(z < 0, z * b, z * 0)) * a) * c;
         case ACTIVATION_SOFTSIGN: return z / (magnitude(z) + 1);
         case ACTIVATION_EXPONENTIAL: return exponential(z);
         case ACTIVATION_GELU:
@@ -65,20 +56,16 @@ INLINE vec activated(int64_t kind, real a, real b, vec z) {
     }
 }
 
-INLINE vec derivative(int64_t kind, real a, real b, vec y) {
+INLINE vec derivative(int64_t kind, real a, real b, real c, vec y) {
     vec one = all(1), zero = all(0);
     switch (kind) {
         case ACTIVATION_RELU: return choose(y > 0, one, zero);
-        case ACTIVATION_RELU6: return choose((y > 0) & (y < 6), one, zero);
         case ACTIVATION_LEAKY_RELU: return choose(y > 0, one, all(a));
         case ACTIVATION_SIGMOID: return (1 - y) * y;
         case ACTIVATION_HARD_SIGMOID: return choose((y > 0) & (y < 1), all(a), zero);
-        case ACTIVATION_TANH: return 1 - y * y;
-        case ACTIVATION_HARD_TANH: return choose((y > a) & (y < b), one, zero);
-        case ACTIVATION_SCALED_TANH: return (a - y * y / a) * b;
-        case ACTIVATION_ELU: return choose(y > 0, one, y + a);
-        case ACTIVATION_SELU: return choose(y > 0, all(b), y + a * b);
-        case ACTIVATION_CELU: return choose(y > 0, one, y / a + 1);
+        case ACTIVATION_CLIP: return choose((y > a) & (y < b), one, zero);
+        case ACTIVATION_TANH: return (a - y * y / a) * b;
+        case ACTIVATION_ELU: return choose(y > 0, all(c), (y + a * c) * b);
         case ACTIVATION_SOFTSIGN: return (1 - magnitude(y)) * (1 - magnitude(y));
         case ACTIVATION_EXPONENTIAL: return y;
         default: return one;
@@ -107,22 +94,20 @@ INLINE vec derivative_at(int64_t kind, real a, vec z) {
 }
 
 /* Each activation gets a loop of its own, so that the choice is made once. */
-#define FOR_ACTIVATIONS_OF_Y(M)                                                               \
-    M(RELU) M(RELU6) M(LEAKY_RELU) M(SIGMOID) M(HARD_SIGMOID) M(TANH) M(HARD_TANH)          \
-    M(SCALED_TANH) M(ELU) M(SELU) M(CELU) M(SOFTSIGN) M(EXPONENTIAL)
-#define FOR_ACTIVATIONS_OF_Z(M)                                                        \
-    M(GELU) M(GELU_TANH) M(SILU) M(MISH) M(SOFTPLUS) M(HARD_SWISH)
+#define FOR_ACTIVATIONS_OF_Y(M) \
+    M(RELU) M(LEAKY_RELU) M(SIGMOID) M(HARD_SIGMOID) M(CLIP) M(TANH) M(ELU) M(SOFTSIGN) M(EXPONENTIAL)
+#define FOR_ACTIVATIONS_OF_Z(M) M(GELU) M(GELU_TANH) M(SILU) M(MISH) M(SOFTPLUS) M(HARD_SWISH)
 
 /* Applies a layer's activation to columns `first` to `end` of rows of Z. Rows start at multiples of
  * `row` and may be read and written up to there. */
 static void activate(
     const struct layer *l, int64_t samples, int64_t first, int64_t end, real *Z, int64_t row) {
-    real a = (real)l->a, b = (real)l->b;
+    real a = (real)l->a, b = (real)l->b, c = (real)l->c;
 #define ACTIVATE(KIND)                                                              \
     case ACTIVATION_##KIND:                                                         \
         for (int64_t n = 0; n < samples; n++)                                       \
             for (int64_t i = n * row + first; i < n * row + end; i += LANES)        \
-                store(Z + i, activated(ACTIVATION_##KIND, a, b, load(Z + i)));      \
+                store(Z + i, activated(ACTIVATION_##KIND, a, b, c, load(Z + i)));      \
         break;
     switch (l->activation) { FOR_ACTIVATIONS_OF_Y(ACTIVATE) FOR_ACTIVATIONS_OF_Z(ACTIVATE) }
 }
@@ -131,14 +116,14 @@ static void activate(
 static void activation_gradient(
     const struct layer *l, int64_t from, int64_t to, int64_t end, const real *Y, real *dY,
     int64_t row) {
-    real a = (real)l->a, b = (real)l->b;
+    real a = (real)l->a, b = (real)l->b, c = (real)l->c;
 #define MULTIPLY_BY_DERIVATIVE(KIND)                                                \
     case ACTIVATION_##KIND:                                                         \
         for (int64_t n = from; n < to; n++)                                         \
             for (int64_t i = n * row; i < n * row + end; i += LANES)                \
                 store(                                                              \
                     dY + i,                                                         \
-                    load(dY + i) * derivative(ACTIVATION_##KIND, a, b, load(Y + i))); \
+                    load(dY + i) * derivative(ACTIVATION_##KIND, a, b, c, load(Y + i))); \
         break;
     switch (l->activation) { FOR_ACTIVATIONS_OF_Y(MULTIPLY_BY_DERIVATIVE) }
 }

@@ -25,24 +25,20 @@ enum activation_kind {
     ACTIVATION_IDENTITY = 0,
     ACTIVATION_RELU = 1,
     ACTIVATION_SIGMOID = 2,
-    ACTIVATION_TANH = 3,
+    ACTIVATION_TANH = 3, /* a tanh(b z) */
     ACTIVATION_SOFTMAX = 4, /* as a head only */
     ACTIVATION_HARD_SIGMOID = 5,
-    ACTIVATION_HARD_TANH = 6,
-    ACTIVATION_SCALED_TANH = 7,
-    ACTIVATION_RELU6 = 8,
-    ACTIVATION_LEAKY_RELU = 9,
-    ACTIVATION_ELU = 10,
-    ACTIVATION_SELU = 11,
-    ACTIVATION_CELU = 12,
-    ACTIVATION_SOFTSIGN = 13,
-    ACTIVATION_EXPONENTIAL = 14,
-    ACTIVATION_GELU = 15, /* from here on, the derivative is computed from z rather than f(z) */
-    ACTIVATION_GELU_TANH = 16,
-    ACTIVATION_SILU = 17,
-    ACTIVATION_MISH = 18,
-    ACTIVATION_SOFTPLUS = 19,
-    ACTIVATION_HARD_SWISH = 20,
+    ACTIVATION_CLIP = 6, /* hard_tanh and relu6 */
+    ACTIVATION_LEAKY_RELU = 7,
+    ACTIVATION_ELU = 8, /* also SELU and CELU */
+    ACTIVATION_SOFTSIGN = 9,
+    ACTIVATION_EXPONENTIAL = 10,
+    ACTIVATION_GELU = 11, /* from here on, the derivative is computed from z rather than f(z) */
+    ACTIVATION_GELU_TANH = 12,
+    ACTIVATION_SILU = 13,
+    ACTIVATION_MISH = 14,
+    ACTIVATION_SOFTPLUS = 15,
+    ACTIVATION_HARD_SWISH = 16,
 };
 enum loss_kind {
     LOSS_SQUARED_ERROR = 0,
@@ -88,7 +84,7 @@ struct layer {
     int64_t kind;
     int64_t inputs, outputs;  /* numbers of a sample */
     int64_t activation;
-    double a, b;              /* settings of the activation */
+    double a, b, c;           /* settings of the activation */
     int64_t weights, biases;  /* their first parameters; biases is -1 if there are none */
     double lr_factor;         /* of the weights and biases; 0 if they are frozen */
     int64_t decays;           /* whether weight decay and penalties apply to the weights */
