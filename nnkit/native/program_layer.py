@@ -50,6 +50,19 @@ class ProgramFunction(NamedTuple):
 IDENTITY = ProgramFunction()
 
 
+class Frame(NamedTuple):
+    """The width of a frame of zeros around images."""
+
+    top: int = 0
+    left: int = 0
+    bottom: int = 0
+    right: int = 0
+
+    def around(self, other: Frame) -> Frame:
+        """The frame that has room for both."""
+        return Frame(*map(max, self, other))
+
+
 class Window(NamedTuple):
     """The windows of a convolution or pooling; each pair is (vertical, horizontal).
 
@@ -58,12 +71,35 @@ class Window(NamedTuple):
         before: the padding above and on the left.
         after: the padding below and on the right.
         stride: the distance between windows.
+        dilation: the distance between the entries of a window.
     """
 
     size: tuple[int, int]
     before: tuple[int, int] = (0, 0)
     after: tuple[int, int] = (0, 0)
     stride: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+
+    @property
+    def frame(self) -> Frame:
+        """The frame around images that the windows lie on."""
+        return Frame(*self.before, *self.after)
+
+    def frame_of_few(self, shape: Shape) -> Frame:
+        """The frame around images of one position for each window.
+
+        It holds the windows that would reach the images only from outside.
+
+        Args:
+            shape: the shape (channels, height, width) of the images that the windows lie on.
+        """
+        axes = list(zip(shape[1:], *self, strict=True))
+        top, left = (max((k - 1) * d - b, 0) // s for _, k, b, _, s, d in axes)
+        bottom, right = (
+            max((n - 1 + b) // s - (n - 1 + b + a - (k - 1) * d) // s, 0)
+            for n, k, b, a, s, d in axes
+        )
+        return Frame(top, left, bottom, right)
 
 
 class Normalization(NamedTuple):
@@ -86,19 +122,6 @@ class Normalization(NamedTuple):
     shift: int | None = None
 
 
-class Frame(NamedTuple):
-    """The width of a frame of zeros around images."""
-
-    top: int = 0
-    left: int = 0
-    bottom: int = 0
-    right: int = 0
-
-    def around(self, other: Frame) -> Frame:
-        """The frame that has room for both."""
-        return Frame(*map(max, self, other))
-
-
 @dataclass(frozen=True, slots=True)
 class ProgramLayer:
     """A layer, the max-pooling over windows of 2 × 2 that may follow, and then the activation.
@@ -117,6 +140,7 @@ class ProgramLayer:
         dropped: dropout's rate, in 65536ths.
         draw_key: the key of dropout's draws.
         unpooled_shape: the shape of an output sample before pooling; None without pooling.
+        groups: the groups of channels and filters of a convolution.
     """
 
     kind: LayerKind
@@ -132,6 +156,7 @@ class ProgramLayer:
     normalization: Normalization | None = None
     dropped: int = 0
     draw_key: tuple[int, int] = (0, 0)
+    groups: int = 1
 
     @property
     def inputs(self) -> int:
@@ -146,18 +171,20 @@ class ProgramLayer:
     @property
     def input_frame(self) -> Frame:
         """The frame that the layer needs around its input."""
-        if self.kind != LayerKind.CONV or self.window is None:
+        if self.window is None:
             return Frame()
-        return Frame(*self.window.before, *self.window.after)
+        if self.kind == LayerKind.CONV_TRANSPOSE:
+            return self.window.frame_of_few(self.output_shape)
+        return self.window.frame if self.kind == LayerKind.CONV else Frame()
 
     @property
     def gradient_frame(self) -> Frame:
-        """The frame that it needs around dE/dZ to compute the gradient of its input."""
-        if self.kind != LayerKind.CONV or self.window is None:
+        """The frame that it needs around dE/dZ to compute the gradients of input and weights."""
+        if self.window is None:
             return Frame()
-        size = (*self.window.size, *self.window.size)
-        return Frame(*(max(k - 1 - p, 0) for k, p in zip(size, self.input_frame, strict=True)))
-
+        if self.kind == LayerKind.CONV:
+            return self.window.frame_of_few(self.input_shape)
+        return self.window.frame if self.kind == LayerKind.CONV_TRANSPOSE else Frame()
 
     @property
     def is_input(self) -> bool:
@@ -252,7 +279,7 @@ class LayerBuffers:
             array = self._empty(whole)
         steps = [step // self._dtype.itemsize for step in array.strides]
         first = array.ctypes.data + frame.top * array.strides[2] + frame.left * array.strides[3]
-        return array, ImageStructure(first, *shape, *steps[:3])
+        return array, ImageStructure(first, *shape, *steps[:4])
 
 
 def _structure(layer: ProgramLayer) -> LayerStructure:
@@ -275,6 +302,9 @@ def _structure(layer: ProgramLayer) -> LayerStructure:
         left=window.before[1],
         row_stride=window.stride[0],
         column_stride=window.stride[1],
+        row_dilation=window.dilation[0],
+        column_dilation=window.dilation[1],
+        groups=layer.groups,
         pooled=layer.unpooled_shape is not None,
         normalization=_normalization(layer.normalization),
         draw_key=layer.draw_key,

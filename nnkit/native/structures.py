@@ -21,6 +21,7 @@ class LayerKind(IntEnum):
     BRANCH = 9  # the same again, for the second branch
     ADD = 10  # the sum of the branches
     ACTIVATION = 11
+    CONV_TRANSPOSE = 12
 
 
 class ActivationKind(IntEnum):
@@ -90,6 +91,7 @@ class ImageStructure(Structure):
         ("block", c_int64),
         ("channel", c_int64),
         ("row", c_int64),
+        ("column", c_int64),
     )
 
 
@@ -134,6 +136,9 @@ class LayerStructure(Structure):
         ("left", c_int64),
         ("row_stride", c_int64),
         ("column_stride", c_int64),
+        ("row_dilation", c_int64),
+        ("column_dilation", c_int64),
+        ("groups", c_int64),
         ("pooled", c_int64),
         ("normalization", NormalizationStructure),
         ("draw_key", c_uint64 * 2),

@@ -39,6 +39,7 @@ static const struct layer_functions LAYER_FUNCTIONS[] = {
     [LAYER_SPLIT] = {nothing_to_do, split_inputs, 0, 0},
     [LAYER_BRANCH] = {nothing_to_do, nothing_to_do, 0, 0},
     [LAYER_ADD] = {add_forward, add_inputs, 0, 0},
+    [LAYER_CONV_TRANSPOSE] = {conv_layer_forward, conv_layer_inputs, conv_layer_weights, 0},
     [LAYER_ACTIVATION] = {activation_layer_forward, activation_layer_inputs, 0, 0},
 };
 

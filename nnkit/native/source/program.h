@@ -20,6 +20,7 @@ enum layer_kind {
     LAYER_BRANCH = 9, /* the same again, for the second branch */
     LAYER_ADD = 10,   /* the sum of the branches */
     LAYER_ACTIVATION = 11,
+    LAYER_CONV_TRANSPOSE = 12,
 };
 enum activation_kind {
     ACTIVATION_IDENTITY = 0,
@@ -66,6 +67,7 @@ struct image {
     void *first;              /* the upper left position of the first channel */
     int64_t channels, height, width;
     int64_t block, channel, row; /* steps to the next block, channel and row */
+    int64_t column;              /* step to the next column: 16, or more for every second, … */
 };
 
 /* Batch normalization: of a layer of its own, or of a convolution that includes it at inference. */
@@ -98,6 +100,8 @@ struct layer {
     int64_t height, width;    /* of the kernel or window */
     int64_t top, left;        /* the padding above and on the left */
     int64_t row_stride, column_stride; /* distance between windows */
+    int64_t row_dilation, column_dilation; /* distance between entries of a window */
+    int64_t groups;           /* of channels and filters */
     int64_t pooled;
     struct normalization normalization;
     uint64_t draw_key[2];     /* of dropout's draws */

@@ -159,6 +159,7 @@ class Windows:
             _of_image(self.before, 0),
             _of_image(self.after, 0),
             _of_image(self.stride, 1),
+            _of_image(self.dilation, 1),
         )
 
     @property
