@@ -22,8 +22,10 @@ Array = NDArray[Any]
 Shape = tuple[int, ...]
 LINE = 16  # rows of buffers start at multiples of so many numbers, as in `source/tiles.h`
 BLOCK = 16  # samples in a block of images, as in `source/tiles.h`
-KEEPS_BYTES = (LayerKind.MAX_POOL, LayerKind.DROPOUT)  # a byte for each output
+# Kinds that keep a byte for each output.
+KEEPS_BYTES = (LayerKind.MAX_POOL, LayerKind.DROPOUT, LayerKind.SPATIAL_DROPOUT)
 BATCH_NUMBERS = 5  # of a channel, as in `source/normalization.h`
+SAMPLE_NUMBERS = 2  # of a sample, as in `source/layer_norm.h`
 MOST_ENTRIES = 256  # of a window; the number of the largest one is kept in a byte
 IMAGE_AXES = 3  # channels, height, width
 
@@ -103,7 +105,7 @@ class Window(NamedTuple):
 
 
 class Normalization(NamedTuple):
-    """Batch normalization.
+    """Batch normalization, or layer normalization, which has no running means.
 
     Attributes:
         eps: ε, which is added to the variance.
@@ -115,7 +117,7 @@ class Normalization(NamedTuple):
     """
 
     eps: float
-    momentum: float
+    momentum: float = 0.0
     mean: int = 0
     variance: int = 0
     scale: int | None = None
@@ -140,7 +142,8 @@ class ProgramLayer:
         dropped: dropout's rate, in 65536ths.
         draw_key: the key of dropout's draws.
         unpooled_shape: the shape of an output sample before pooling; None without pooling.
-        groups: the groups of channels and filters of a convolution.
+        groups: the groups of channels and filters of a convolution; the slopes of PReLU.
+        counts_padding: whether padding counts in an average.
     """
 
     kind: LayerKind
@@ -157,6 +160,7 @@ class ProgramLayer:
     dropped: int = 0
     draw_key: tuple[int, int] = (0, 0)
     groups: int = 1
+    counts_padding: bool = True
 
     @property
     def inputs(self) -> int:
@@ -233,6 +237,9 @@ class LayerBuffers:
             if not layer.is_input:
                 self.output = self._empty(rows)
                 self.structure.output = self.output.ctypes.data
+            if training and layer.kind == LayerKind.LAYER_NORM:
+                numbers = self._empty((samples, SAMPLE_NUMBERS))
+                self.structure.normalization.batch = numbers.ctypes.data
             if gradient_frame is not None:
                 self.structure.gradient = self._empty(rows).ctypes.data
             return
@@ -305,6 +312,7 @@ def _structure(layer: ProgramLayer) -> LayerStructure:
         row_dilation=window.dilation[0],
         column_dilation=window.dilation[1],
         groups=layer.groups,
+        counts_padding=layer.counts_padding,
         pooled=layer.unpooled_shape is not None,
         normalization=_normalization(layer.normalization),
         draw_key=layer.draw_key,

@@ -22,10 +22,21 @@ class LayerKind(IntEnum):
     ADD = 10  # the sum of the branches
     ACTIVATION = 11
     CONV_TRANSPOSE = 12
+    SPATIAL_DROPOUT = 13  # of whole channels
+    ZERO_PAD = 14
+    REPEAT = 15  # up-sampling by repetition
+    INTERPOLATE = 16  # bilinear up-sampling
+    LAYER_NORM = 17
+    PRELU = 18
+    SOFTMAX = 19
+    LOG_SOFTMAX = 20
 
 
 class ActivationKind(IntEnum):
-    """The activations after a layer; `SOFTMAX` only at the output, together with its loss."""
+    """The activations after a layer.
+
+    `SOFTMAX` only at the output, together with its loss; the last ones are layers of their own.
+    """
 
     IDENTITY = 0
     RELU = 1
@@ -44,6 +55,8 @@ class ActivationKind(IntEnum):
     MISH = 14
     SOFTPLUS = 15
     HARD_SWISH = 16
+    LOG_SOFTMAX = 17
+    PRELU = 18
 
 
 class LossKind(IntEnum):
@@ -139,6 +152,7 @@ class LayerStructure(Structure):
         ("row_dilation", c_int64),
         ("column_dilation", c_int64),
         ("groups", c_int64),
+        ("counts_padding", c_int64),
         ("pooled", c_int64),
         ("normalization", NormalizationStructure),
         ("draw_key", c_uint64 * 2),

@@ -330,6 +330,9 @@ class PReLU(Activation):
         # No decay, as in He et al.: it would pull a towards plain ReLU.
         return (Parameter("slope", (slopes,), 1, 1, initial, decay=False),)
 
+    def in_program(self) -> ProgramFunction:
+        return ProgramFunction(ActivationKind.PRELU)
+
     def bind(self, binding: Binding) -> Layer:
         return BoundPReLU(binding)
 
@@ -624,6 +627,9 @@ class LogSoftmax(Function):
     log_probability: ClassVar[bool] = True
     least_units: ClassVar[int] = 2
     elementwise: ClassVar[bool] = False
+
+    def in_program(self) -> ProgramFunction:
+        return ProgramFunction(ActivationKind.LOG_SOFTMAX)
 
     def forward(self, Z: Array, Y: Array) -> None:
         np.subtract(Z, np.maximum.reduce(Z, axis=0), out=Y)

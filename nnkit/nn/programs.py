@@ -25,8 +25,16 @@ from nnkit.nn.passes import INFERENCE, Pass
 from nnkit.random import philox_key
 
 CACHE = 1 << 20  # bytes, of a processor's core
-# Activations after which the largest of several numbers, where it gets a gradient, is the same.
+# Activations whose derivative is computed from their input, so that nothing may overwrite it.
 NEEDS_INPUT = [kind for kind in ActivationKind if kind >= ActivationKind.GELU]
+OWN_LAYERS = {
+    ActivationKind.SOFTMAX: LayerKind.SOFTMAX,
+    ActivationKind.LOG_SOFTMAX: LayerKind.LOG_SOFTMAX,
+    ActivationKind.PRELU: LayerKind.PRELU,
+}
+APPLIES_NONE = OWN_LAYERS.values()  # layers that apply no activation
+DROPOUTS = (LayerKind.DROPOUT, LayerKind.SPATIAL_DROPOUT)
+# Activations after which the largest of several numbers, where it gets a gradient, is the same.
 KEEPS_ORDER = (ActivationKind.IDENTITY, ActivationKind.RELU)
 
 
@@ -97,19 +105,21 @@ class _Translation:
     def _add(self, stage: Stage, name: str) -> bool:
         activation = stage.spec.applied_activation
         if activation is not None:
-            return self._add_activation(activation.in_program(), stage.input_form)
+            return self._add_activation(activation.in_program(), stage, name)
         if isinstance(stage.spec, Residual):
             return self._add_block(stage.spec, stage.input_form, name)
         return stage.spec.output_is_view or self._add_layer(stage, name)
 
-    def _add_activation(self, function: ProgramFunction | None, form: Form) -> bool:
+    def _add_activation(self, function: ProgramFunction | None, stage: Stage, name: str) -> bool:
         """Lets an activation follow the last layer, or adds it as a layer of its own."""
+        shape = _shape(stage.input_form)
+        if function is None or shape is None:
+            return False
         if function == IDENTITY:
             return True
-        shape = _shape(form)
-        if function is None or function.kind == ActivationKind.SOFTMAX or shape is None:
-            return False
-        if self.layers and function.kind not in NEEDS_INPUT and _precedes_activation(self.layers):
+        if function.kind in OWN_LAYERS:
+            return self._add_own_layer(OWN_LAYERS[function.kind], shape, stage, name)
+        if self.layers and function.kind not in NEEDS_INPUT and _takes_activation(self.layers):
             self.layers[-1] = replace(self.layers[-1], activation=function)
         else:
             if self.layers:
@@ -117,6 +127,20 @@ class _Translation:
             self.layers.append(
                 ProgramLayer(LayerKind.ACTIVATION, shape, shape, activation=function)
             )
+        return True
+
+    def _add_own_layer(self, kind: LayerKind, shape: Shape, stage: Stage, name: str) -> bool:
+        """Adds an activation that depends on all units, or has parameters."""
+        layer = ProgramLayer(kind, shape, shape)
+        if kind == LayerKind.PRELU:
+            (slope,) = stage.parameters
+            place = self.layout.offsets[f"{name}.{slope.name}"]
+            layer = replace(
+                layer, weights=place, lr_factor=slope.lr_factor, groups=prod(slope.shape)
+            )
+        elif len(shape) > 1:
+            return False  # softmax over the channels of each position
+        self.layers.append(layer)
         return True
 
     def _add_block(self, block: Residual, form: Form, name: str) -> bool:
@@ -141,10 +165,10 @@ class _Translation:
         if layer is None:
             return False
         layers = self.layers
-        if layer.kind == LayerKind.DROPOUT:
+        if layer.kind in DROPOUTS:
             key = philox_key(self.seed, purpose(name))
             layer = replace(layer, draw_key=(int(key[0]), int(key[1])))
-            if layers and len(layers[-1].output_shape) > 1:
+            if layer.kind == LayerKind.DROPOUT and layers and len(layers[-1].output_shape) > 1:
                 # Units are numbered in the same way whatever their shape: images need no
                 # flattening.
                 shape = layers[-1].output_shape
@@ -188,9 +212,10 @@ def _shape(form: Form) -> Shape | None:
     return form.image_shape if form.positions else form.shape
 
 
-def _precedes_activation(layers: Sequence[ProgramLayer]) -> bool:
-    """Whether an activation may follow the last layer within it."""
-    return layers[-1].activation == IDENTITY and not layers[-1].is_input
+def _takes_activation(layers: Sequence[ProgramLayer]) -> bool:
+    """Whether the last layer can do the activation that follows."""
+    last = layers[-1]
+    return last.activation == IDENTITY and not last.is_input and last.kind not in APPLIES_NONE
 
 
 def _pools(layer: ProgramLayer, pooling: ProgramLayer) -> bool:
@@ -208,9 +233,9 @@ def _outside_training(layers: Sequence[ProgramLayer]) -> list[ProgramLayer]:
     """The layers without dropout, and with normalization included in convolutions."""
     found: list[ProgramLayer] = []
     for layer in layers:
-        if layer.kind == LayerKind.DROPOUT and layer.activation == IDENTITY:
+        if layer.kind in DROPOUTS and layer.activation == IDENTITY:
             continue
-        if layer.kind == LayerKind.ACTIVATION and found and _precedes_activation(found):
+        if layer.kind == LayerKind.ACTIVATION and found and _takes_activation(found):
             found[-1] = replace(found[-1], activation=layer.activation)
             continue
         if layer.kind == LayerKind.BATCH_NORM and found and _includes(found[-1], layer):

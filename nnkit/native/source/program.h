@@ -21,13 +21,21 @@ enum layer_kind {
     LAYER_ADD = 10,   /* the sum of the branches */
     LAYER_ACTIVATION = 11,
     LAYER_CONV_TRANSPOSE = 12,
+    LAYER_SPATIAL_DROPOUT = 13, /* of whole channels */
+    LAYER_ZERO_PAD = 14,
+    LAYER_REPEAT = 15,      /* up-sampling by repetition */
+    LAYER_INTERPOLATE = 16, /* bilinear up-sampling */
+    LAYER_LAYER_NORM = 17, /* layer normalization */
+    LAYER_PRELU = 18,
+    LAYER_SOFTMAX = 19,
+    LAYER_LOG_SOFTMAX = 20,
 };
 enum activation_kind {
     ACTIVATION_IDENTITY = 0,
     ACTIVATION_RELU = 1,
     ACTIVATION_SIGMOID = 2,
     ACTIVATION_TANH = 3, /* a tanh(b z) */
-    ACTIVATION_SOFTMAX = 4, /* as a head only */
+    ACTIVATION_SOFTMAX = 4, /* as a head only; elsewhere it is a layer */
     ACTIVATION_HARD_SIGMOID = 5,
     ACTIVATION_CLIP = 6, /* hard_tanh and relu6 */
     ACTIVATION_LEAKY_RELU = 7,
@@ -75,7 +83,7 @@ struct normalization {
     int64_t mean, variance;   /* the first running means; -1 if the layer does not normalize */
     int64_t scale, shift;     /* the first parameters; -1 if there are none */
     double eps, momentum;
-    void *batch;              /* what is known of the last training batch */
+    void *batch;              /* what is known of the last training batch, or of its samples */
 };
 
 /* A layer, followed by max-pooling over 2 × 2 windows if it is pooled, then by its activation.
@@ -101,7 +109,8 @@ struct layer {
     int64_t top, left;        /* the padding above and on the left */
     int64_t row_stride, column_stride; /* distance between windows */
     int64_t row_dilation, column_dilation; /* distance between entries of a window */
-    int64_t groups;           /* of channels and filters */
+    int64_t groups;           /* of channels and filters; of PReLU, the number of slopes */
+    int64_t counts_padding;   /* whether padding counts in an average */
     int64_t pooled;
     struct normalization normalization;
     uint64_t draw_key[2];     /* of dropout's draws */
