@@ -19,6 +19,7 @@ from pathlib import Path
 from nnkit.native.platforms import (
     FLAGS,
     FOLDER,
+    PRECISIONS,
     SOURCE,
     BuildError,
     instruction_sets,
@@ -27,7 +28,6 @@ from nnkit.native.platforms import (
 )
 
 COMMON = ("processor.c", "team.c", "pace.c")  # compiled once, for any instruction set
-PRECISIONS = (32, 64)  # bits of a number
 COMPILERS = ("cc", "gcc", "clang")
 
 
@@ -87,10 +87,10 @@ def _units(machine: str) -> list[tuple[str, str, tuple[str, ...]]]:
     digest = f"-DSOURCES_DIGEST={sources_digest():#x}u"
     units: list[tuple[str, str, tuple[str, ...]]] = [(name, name, (digest,)) for name in COMMON]
     for name, (vector, flags) in instruction_sets(machine).items():
-        for bits in PRECISIONS:
+        for bits, of_precision in PRECISIONS.items():
             variant = f"{name}_f{bits}"
             defined = (f"-DVARIANT={variant}", f"-DREAL_BITS={bits}", f"-DVECTOR_BYTES={vector}")
-            units.append(("variant.c", variant, (*flags, *defined)))
+            units.append(("variant.c", variant, (*flags, *of_precision, *defined)))
     return units
 
 

@@ -28,6 +28,10 @@ FLAGS = (
 )
 
 
+# Bits of a number, and the flags for them: float64 serves mostly for checks, so it is kept small.
+PRECISIONS: dict[int, tuple[str, ...]] = {32: (), 64: ("-O2",)}
+
+
 class InstructionSet(NamedTuple):
     """An instruction set, for which all kernels are compiled.
 
@@ -43,7 +47,7 @@ class InstructionSet(NamedTuple):
 # By processor, in the order in which `source/processor.c` counts them.
 INSTRUCTION_SETS = {
     "x86_64": {
-        "base": InstructionSet(16, ()),
+        "base": InstructionSet(16, ("-O2",)),  # for few processors: small rather than fast
         "avx2": InstructionSet(32, ("-mavx2", "-mfma", "-mtune=haswell")),
         "avx512": InstructionSet(
             64,
@@ -87,7 +91,7 @@ def sources_digest() -> int:
 
     The library holds that of the sources it was compiled from.
     """
-    digest = blake2b(repr((FLAGS, INSTRUCTION_SETS)).encode(), digest_size=8)
+    digest = blake2b(repr((FLAGS, PRECISIONS, INSTRUCTION_SETS)).encode(), digest_size=8)
     for path in sorted(SOURCE.glob("*.[ch]")):
         content = path.read_bytes()
         digest.update(f"{path.name} {len(content)} ".encode() + content)

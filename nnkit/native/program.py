@@ -119,7 +119,9 @@ class Program:
         self.weights = buffers.empty((samples,), dtype)
         self._bound = bound_layers(layers, samples, buffers, dtype, training)
         self._arrays = (params, grads, state)  # kept alive
-        self.outputs = self._bound[-1].output[:, :outputs]
+        last = self._bound[-1].output
+        assert last is not None
+        self.outputs = last[:, :outputs]
         self._layers = (LayerStructure * len(layers))(*(each.structure for each in self._bound))
         self._pace = PaceStructure()
         self.structure = ProgramStructure(

@@ -22,8 +22,10 @@ Array = NDArray[Any]
 Shape = tuple[int, ...]
 LINE = 16  # rows of buffers start at multiples of so many numbers, as in `source/tiles.h`
 BLOCK = 16  # samples in a block of images, as in `source/tiles.h`
-KEEPS_BYTES = (LayerKind.MAX_POOL, LayerKind.DROPOUT)  # a byte for each output
+# Kinds that keep a byte for each output.
+KEEPS_BYTES = (LayerKind.MAX_POOL, LayerKind.DROPOUT, LayerKind.SPATIAL_DROPOUT)
 BATCH_NUMBERS = 5  # of a channel, as in `source/normalization.h`
+SAMPLE_NUMBERS = 2  # of a sample, as in `source/layer_norm.h`
 MOST_ENTRIES = 256  # of a window; the number of the largest one is kept in a byte
 IMAGE_AXES = 3  # channels, height, width
 
@@ -44,9 +46,23 @@ class ProgramFunction(NamedTuple):
     kind: ActivationKind = ActivationKind.IDENTITY
     a: float = 0.0
     b: float = 0.0
+    c: float = 0.0
 
 
 IDENTITY = ProgramFunction()
+
+
+class Frame(NamedTuple):
+    """The width of a frame of zeros around images."""
+
+    top: int = 0
+    left: int = 0
+    bottom: int = 0
+    right: int = 0
+
+    def around(self, other: Frame) -> Frame:
+        """The frame that has room for both."""
+        return Frame(*map(max, self, other))
 
 
 class Window(NamedTuple):
@@ -57,16 +73,39 @@ class Window(NamedTuple):
         before: the padding above and on the left.
         after: the padding below and on the right.
         stride: the distance between windows.
+        dilation: the distance between the entries of a window.
     """
 
     size: tuple[int, int]
     before: tuple[int, int] = (0, 0)
     after: tuple[int, int] = (0, 0)
     stride: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+
+    @property
+    def frame(self) -> Frame:
+        """The frame around images that the windows lie on."""
+        return Frame(*self.before, *self.after)
+
+    def frame_of_few(self, shape: Shape) -> Frame:
+        """The frame around images of one position for each window.
+
+        It holds the windows that would reach the images only from outside.
+
+        Args:
+            shape: the shape (channels, height, width) of the images that the windows lie on.
+        """
+        axes = list(zip(shape[1:], *self, strict=True))
+        top, left = (max((k - 1) * d - b, 0) // s for _, k, b, _, s, d in axes)
+        bottom, right = (
+            max((n - 1 + b) // s - (n - 1 + b + a - (k - 1) * d) // s, 0)
+            for n, k, b, a, s, d in axes
+        )
+        return Frame(top, left, bottom, right)
 
 
 class Normalization(NamedTuple):
-    """Batch normalization.
+    """Batch normalization, or layer normalization, which has no running means.
 
     Attributes:
         eps: ε, which is added to the variance.
@@ -78,20 +117,11 @@ class Normalization(NamedTuple):
     """
 
     eps: float
-    momentum: float
+    momentum: float = 0.0
     mean: int = 0
     variance: int = 0
     scale: int | None = None
     shift: int | None = None
-
-
-class Frame(NamedTuple):
-    """The width of a frame of zeros around images."""
-
-    top: int = 0
-    left: int = 0
-    bottom: int = 0
-    right: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +142,8 @@ class ProgramLayer:
         dropped: dropout's rate, in 65536ths.
         draw_key: the key of dropout's draws.
         unpooled_shape: the shape of an output sample before pooling; None without pooling.
+        groups: the groups of channels and filters of a convolution; the slopes of PReLU.
+        counts_padding: whether padding counts in an average.
     """
 
     kind: LayerKind
@@ -127,6 +159,8 @@ class ProgramLayer:
     normalization: Normalization | None = None
     dropped: int = 0
     draw_key: tuple[int, int] = (0, 0)
+    groups: int = 1
+    counts_padding: bool = True
 
     @property
     def inputs(self) -> int:
@@ -141,17 +175,25 @@ class ProgramLayer:
     @property
     def input_frame(self) -> Frame:
         """The frame that the layer needs around its input."""
-        if self.kind != LayerKind.CONV or self.window is None:
+        if self.window is None:
             return Frame()
-        return Frame(*self.window.before, *self.window.after)
+        if self.kind == LayerKind.CONV_TRANSPOSE:
+            return self.window.frame_of_few(self.output_shape)
+        return self.window.frame if self.kind == LayerKind.CONV else Frame()
 
     @property
     def gradient_frame(self) -> Frame:
-        """The frame that it needs around dE/dZ to compute the gradient of its input."""
-        if self.kind != LayerKind.CONV or self.window is None:
+        """The frame that it needs around dE/dZ to compute the gradients of input and weights."""
+        if self.window is None:
             return Frame()
-        size = (*self.window.size, *self.window.size)
-        return Frame(*(max(k - 1 - p, 0) for k, p in zip(size, self.input_frame, strict=True)))
+        if self.kind == LayerKind.CONV:
+            return self.window.frame_of_few(self.input_shape)
+        return self.window.frame if self.kind == LayerKind.CONV_TRANSPOSE else Frame()
+
+    @property
+    def is_input(self) -> bool:
+        """Whether it stands for the input of a block."""
+        return self.kind in (LayerKind.SPLIT, LayerKind.BRANCH)
 
 
 class LayerBuffers:
@@ -159,7 +201,8 @@ class LayerBuffers:
 
     Attributes:
         structure: the layer, as the kernels read it.
-        output: Y; (N, padded outputs) of vectors, (blocks, C, H, W, 16) with a frame of images.
+        output: Y; (N, padded outputs) of vectors, (blocks, C, H, W, 16) with a frame of images;
+            None if it stands for the input of a block.
     """
 
     def __init__(
@@ -171,6 +214,7 @@ class LayerBuffers:
         training: bool,
         frame: Frame,
         gradient_frame: Frame | None,
+        before: LayerBuffers | None,
     ) -> None:
         """Allocates the buffers.
 
@@ -182,18 +226,27 @@ class LayerBuffers:
             training: whether the layer is used in training.
             frame: the frame of zeros around its output.
             gradient_frame: the frame of zeros around dE/dZ; None if no gradients are computed.
+            before: the layer that computes the input, if this one stands for the input of a block.
         """
         self._arrays: list[Array] = []  # kept alive
         self._samples, self._buffers, self._dtype = samples, buffers, dtype
         self.structure = _structure(layer)
+        self.output: Array | None = None
         if len(layer.output_shape) < IMAGE_AXES:
             rows = (samples, -(-layer.outputs // LINE) * LINE)
-            self.output = self._empty(rows)
-            self.structure.output = self.output.ctypes.data
+            if not layer.is_input:
+                self.output = self._empty(rows)
+                self.structure.output = self.output.ctypes.data
+            if training and layer.kind == LayerKind.LAYER_NORM:
+                numbers = self._empty((samples, SAMPLE_NUMBERS))
+                self.structure.normalization.batch = numbers.ctypes.data
             if gradient_frame is not None:
                 self.structure.gradient = self._empty(rows).ctypes.data
             return
-        self.output, self.structure.images = self._images(layer.output_shape, frame)
+        if before is not None:
+            self.structure.images = before.structure.images
+        else:
+            self.output, self.structure.images = self._images(layer.output_shape, frame)
         if training and layer.kind == LayerKind.BATCH_NORM:
             numbers = self._empty((layer.output_shape[0], BATCH_NUMBERS))
             self.structure.normalization.batch = numbers.ctypes.data
@@ -233,7 +286,7 @@ class LayerBuffers:
             array = self._empty(whole)
         steps = [step // self._dtype.itemsize for step in array.strides]
         first = array.ctypes.data + frame.top * array.strides[2] + frame.left * array.strides[3]
-        return array, ImageStructure(first, *shape, *steps[:3])
+        return array, ImageStructure(first, *shape, *steps[:4])
 
 
 def _structure(layer: ProgramLayer) -> LayerStructure:
@@ -245,6 +298,7 @@ def _structure(layer: ProgramLayer) -> LayerStructure:
         activation=layer.activation.kind,
         a=layer.activation.a,
         b=layer.activation.b,
+        c=layer.activation.c,
         weights=-1 if layer.weights is None else layer.weights,
         biases=-1 if layer.biases is None else layer.biases,
         lr_factor=layer.lr_factor,
@@ -255,6 +309,10 @@ def _structure(layer: ProgramLayer) -> LayerStructure:
         left=window.before[1],
         row_stride=window.stride[0],
         column_stride=window.stride[1],
+        row_dilation=window.dilation[0],
+        column_dilation=window.dilation[1],
+        groups=layer.groups,
+        counts_padding=layer.counts_padding,
         pooled=layer.unpooled_shape is not None,
         normalization=_normalization(layer.normalization),
         draw_key=layer.draw_key,
@@ -292,15 +350,59 @@ def bound_layers(
         training: whether gradients are computed; that of the output always is.
     """
     first = first_trained(layers)
-    found = []
+    others, frames = _others(layers), _frames(layers)
+    found: list[LayerBuffers] = []
     for i, layer in enumerate(layers):
         is_last = i == len(layers) - 1
-        frame = Frame() if is_last else layers[i + 1].input_frame
         gradient_frame = None
         if is_last or (training and i >= first):
             gradient_frame = layer.gradient_frame if i > first else Frame()
-        found.append(LayerBuffers(layer, samples, buffers, dtype, training, frame, gradient_frame))
+        before = None
+        if layer.is_input and i > 0:
+            before = found[i - 1 if layer.kind == LayerKind.SPLIT else i + others[i]]
+        found.append(
+            LayerBuffers(
+                layer, samples, buffers, dtype, training, frames[i], gradient_frame, before
+            )
+        )
+        found[-1].structure.other = others[i]
     return found
+
+
+def _others(layers: Sequence[ProgramLayer]) -> list[int]:
+    """The steps from each layer of a block to the other one that `source/branch_layers.h` names."""
+    others = [0] * len(layers)
+    blocks: list[tuple[int, int | None]] = []  # the places of SPLIT and BRANCH
+    for i, layer in enumerate(layers):
+        if layer.kind == LayerKind.SPLIT:
+            blocks.append((i, None))
+        elif layer.kind == LayerKind.BRANCH:
+            split, _ = blocks.pop()
+            others[i], others[split] = split - i, i - split
+            blocks.append((split, i))
+        elif layer.kind == LayerKind.ADD:
+            split, branch = blocks.pop()
+            if branch is None:
+                others[i], others[split] = split - i, i - split
+            else:
+                others[i] = branch - 1 - i
+    return others
+
+
+def _frames(layers: Sequence[ProgramLayer]) -> list[Frame]:
+    """The frame that the layers which read it need around the output of each layer."""
+    frames = [Frame()] * len(layers)
+    others = _others(layers)
+    for i in reversed(range(1, len(layers))):
+        layer = layers[i]
+        if layer.kind == LayerKind.BRANCH:
+            split = i + others[i]
+            frames[split] = frames[split].around(frames[i])
+        elif layer.kind == LayerKind.SPLIT:
+            frames[i - 1] = frames[i]
+        else:
+            frames[i - 1] = frames[i - 1].around(layer.input_frame)
+    return frames
 
 
 def first_trained(layers: Sequence[ProgramLayer]) -> int:

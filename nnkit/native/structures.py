@@ -17,26 +17,46 @@ class LayerKind(IntEnum):
     AVERAGE_POOL = 5
     BATCH_NORM = 6
     DROPOUT = 7
+    SPLIT = 8  # the input of a residual block, which two branches read
+    BRANCH = 9  # the same again, for the second branch
+    ADD = 10  # the sum of the branches
+    ACTIVATION = 11
+    CONV_TRANSPOSE = 12
+    SPATIAL_DROPOUT = 13  # of whole channels
+    ZERO_PAD = 14
+    REPEAT = 15  # up-sampling by repetition
+    INTERPOLATE = 16  # bilinear up-sampling
+    LAYER_NORM = 17
+    PRELU = 18
+    SOFTMAX = 19
+    LOG_SOFTMAX = 20
 
 
 class ActivationKind(IntEnum):
-    """The activations after a layer; `SOFTMAX` only at the output, together with its loss."""
+    """The activations after a layer.
+
+    `SOFTMAX` only at the output, together with its loss; the last ones are layers of their own.
+    """
 
     IDENTITY = 0
     RELU = 1
     SIGMOID = 2
-    TANH = 3
+    TANH = 3  # scaled or not
     SOFTMAX = 4
     HARD_SIGMOID = 5
-    HARD_TANH = 6
-    SCALED_TANH = 7
-    RELU6 = 8
-    LEAKY_RELU = 9
-    ELU = 10
-    SELU = 11
-    CELU = 12
-    SOFTSIGN = 13
-    EXPONENTIAL = 14
+    CLIP = 6  # of hard_tanh and relu6
+    LEAKY_RELU = 7
+    ELU = 8  # also SELU and CELU
+    SOFTSIGN = 9
+    EXPONENTIAL = 10
+    GELU = 11  # from here on, the derivative is computed from the input rather than the output
+    GELU_TANH = 12
+    SILU = 13
+    MISH = 14
+    SOFTPLUS = 15
+    HARD_SWISH = 16
+    LOG_SOFTMAX = 17
+    PRELU = 18
 
 
 class LossKind(IntEnum):
@@ -106,6 +126,7 @@ class ImageStructure(Structure):
         ("block", c_int64),
         ("channel", c_int64),
         ("row", c_int64),
+        ("column", c_int64),
     )
 
 
@@ -133,6 +154,7 @@ class LayerStructure(Structure):
         ("activation", c_int64),
         ("a", c_double),
         ("b", c_double),
+        ("c", c_double),
         ("weights", c_int64),
         ("biases", c_int64),
         ("lr_factor", c_double),
@@ -149,10 +171,15 @@ class LayerStructure(Structure):
         ("left", c_int64),
         ("row_stride", c_int64),
         ("column_stride", c_int64),
+        ("row_dilation", c_int64),
+        ("column_dilation", c_int64),
+        ("groups", c_int64),
+        ("counts_padding", c_int64),
         ("pooled", c_int64),
         ("normalization", NormalizationStructure),
         ("draw_key", c_uint64 * 2),
         ("dropped", c_int64),
+        ("other", c_int64),
     )
 
 

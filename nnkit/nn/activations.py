@@ -180,7 +180,7 @@ class Tanh(Function):
     kind: Literal["tanh"] = "tanh"
 
     def in_program(self) -> ProgramFunction:
-        return ProgramFunction(ActivationKind.TANH)
+        return ProgramFunction(ActivationKind.TANH, 1.0, 1.0)
 
     def forward(self, Z: Array, Y: Array) -> None:
         np.tanh(Z, out=Y)
@@ -205,7 +205,7 @@ class HardTanh(Function):
         return self
 
     def in_program(self) -> ProgramFunction:
-        return ProgramFunction(ActivationKind.HARD_TANH, self.low, self.high)
+        return ProgramFunction(ActivationKind.CLIP, self.low, self.high)
 
     def forward(self, Z: Array, Y: Array) -> None:
         np.clip(Z, self.low, self.high, out=Y)
@@ -225,7 +225,7 @@ class ScaledTanh(Function):
     slope: Positive = 2 / 3
 
     def in_program(self) -> ProgramFunction:
-        return ProgramFunction(ActivationKind.SCALED_TANH, self.amplitude, self.slope)
+        return ProgramFunction(ActivationKind.TANH, self.amplitude, self.slope)
 
     def forward(self, Z: Array, Y: Array) -> None:
         np.multiply(Z, self.slope, out=Y)
@@ -269,7 +269,7 @@ class ReLU6(Function):
     rectifier: ClassVar[bool] = True
 
     def in_program(self) -> ProgramFunction:
-        return ProgramFunction(ActivationKind.RELU6)
+        return ProgramFunction(ActivationKind.CLIP, 0.0, 6.0)
 
     def forward(self, Z: Array, Y: Array) -> None:
         np.clip(Z, 0, 6, out=Y)
@@ -311,6 +311,9 @@ class PReLU(Activation):
         initial = Constant(value=self.slope)
         # No decay, as in He et al.: it would pull a towards plain ReLU.
         return (Parameter("slope", (slopes,), 1, 1, initial, decay=False),)
+
+    def in_program(self) -> ProgramFunction:
+        return ProgramFunction(ActivationKind.PRELU)
 
     def bind(self, binding: Binding) -> Layer:
         return BoundPReLU(binding)
@@ -354,7 +357,7 @@ class ELU(Function):
     alpha: Positive = 1.0
 
     def in_program(self) -> ProgramFunction:
-        return ProgramFunction(ActivationKind.ELU, self.alpha)
+        return ProgramFunction(ActivationKind.ELU, self.alpha, 1.0, 1.0)
 
     def forward(self, Z: Array, Y: Array) -> None:
         _elu(Z, Y, np.minimum(Z, 0), self.alpha)
@@ -377,7 +380,7 @@ class SELU(Function):
     scale: ClassVar[float] = 1.0507009873554805
 
     def in_program(self) -> ProgramFunction:
-        return ProgramFunction(ActivationKind.SELU, self.alpha, self.scale)
+        return ProgramFunction(ActivationKind.ELU, self.alpha, 1.0, self.scale)
 
     def forward(self, Z: Array, Y: Array) -> None:
         _elu(Z, Y, np.minimum(Z, 0), self.alpha)
@@ -399,7 +402,7 @@ class CELU(Function):
     alpha: Positive = 1.0
 
     def in_program(self) -> ProgramFunction:
-        return ProgramFunction(ActivationKind.CELU, self.alpha)
+        return ProgramFunction(ActivationKind.ELU, self.alpha, 1 / self.alpha, 1.0)
 
     def forward(self, Z: Array, Y: Array) -> None:
         _elu(Z, Y, np.minimum(Z, 0) / Y.dtype.type(self.alpha), self.alpha)
@@ -422,6 +425,10 @@ class GELU(Function):
     saves: ClassVar[Literal["input", "output"]] = "input"
     rectifier: ClassVar[bool] = True
     form: Literal["exact", "tanh"] = "exact"
+
+    def in_program(self) -> ProgramFunction:
+        exact = self.form == "exact"
+        return ProgramFunction(ActivationKind.GELU if exact else ActivationKind.GELU_TANH)
 
     def forward(self, Z: Array, Y: Array) -> None:
         np.multiply(Z, self._distribution(Z)[0], out=Y)
@@ -456,6 +463,9 @@ class SiLU(Function):
     rectifier: ClassVar[bool] = True
     beta: Positive = 1.0
 
+    def in_program(self) -> ProgramFunction:
+        return ProgramFunction(ActivationKind.SILU, self.beta)
+
     def forward(self, Z: Array, Y: Array) -> None:
         np.multiply(Z, _sigmoid(Z * Z.dtype.type(self.beta)), out=Y)
 
@@ -475,6 +485,9 @@ class Mish(Function):
     kind: Literal["mish"] = "mish"
     saves: ClassVar[Literal["input", "output"]] = "input"
     rectifier: ClassVar[bool] = True
+
+    def in_program(self) -> ProgramFunction:
+        return ProgramFunction(ActivationKind.MISH)
 
     def forward(self, Z: Array, Y: Array) -> None:
         np.multiply(Z, np.tanh(_softplus(Z)), out=Y)
@@ -498,6 +511,9 @@ class Softplus(Function):
     saves: ClassVar[Literal["input", "output"]] = "input"
     rectifier: ClassVar[bool] = True
     beta: Positive = 1.0
+
+    def in_program(self) -> ProgramFunction:
+        return ProgramFunction(ActivationKind.SOFTPLUS, self.beta)
 
     def forward(self, Z: Array, Y: Array) -> None:
         np.divide(_softplus(Z * Z.dtype.type(self.beta)), self.beta, out=Y)
@@ -531,6 +547,9 @@ class HardSwish(Function):
     kind: Literal["hard_swish"] = "hard_swish"
     saves: ClassVar[Literal["input", "output"]] = "input"
     rectifier: ClassVar[bool] = True
+
+    def in_program(self) -> ProgramFunction:
+        return ProgramFunction(ActivationKind.HARD_SWISH)
 
     def forward(self, Z: Array, Y: Array) -> None:
         np.multiply(Z, np.clip(Z / 6 + Z.dtype.type(0.5), 0, 1), out=Y)
@@ -590,6 +609,9 @@ class LogSoftmax(Function):
     log_probability: ClassVar[bool] = True
     least_units: ClassVar[int] = 2
     elementwise: ClassVar[bool] = False
+
+    def in_program(self) -> ProgramFunction:
+        return ProgramFunction(ActivationKind.LOG_SOFTMAX)
 
     def forward(self, Z: Array, Y: Array) -> None:
         np.subtract(Z, np.maximum.reduce(Z, axis=0), out=Y)

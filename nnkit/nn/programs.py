@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import NamedTuple
 
@@ -14,8 +14,10 @@ from nnkit.native.program import Program, ProgramLoss
 from nnkit.native.program_layer import BLOCK, IDENTITY, ProgramFunction, ProgramLayer, Window
 from nnkit.native.structures import ActivationKind, LayerKind
 from nnkit.nn.arena import Buffers
+from nnkit.nn.form import Form
 from nnkit.nn.layer import Stage
 from nnkit.nn.layers.dropout import purpose
+from nnkit.nn.layers.residual import Residual
 from nnkit.nn.losses import Loss
 from nnkit.nn.network import Network
 from nnkit.nn.params import Array, Layout, Shape
@@ -23,6 +25,15 @@ from nnkit.nn.passes import INFERENCE, Pass
 from nnkit.random import philox_key
 
 CACHE = 1 << 20  # bytes, of a processor's core
+# Activations whose derivative is computed from their input, so that nothing may overwrite it.
+NEEDS_INPUT = [kind for kind in ActivationKind if kind >= ActivationKind.GELU]
+OWN_LAYERS = {
+    ActivationKind.SOFTMAX: LayerKind.SOFTMAX,
+    ActivationKind.LOG_SOFTMAX: LayerKind.LOG_SOFTMAX,
+    ActivationKind.PRELU: LayerKind.PRELU,
+}
+APPLIES_NONE = OWN_LAYERS.values()  # layers that apply no activation
+DROPOUTS = (LayerKind.DROPOUT, LayerKind.SPATIAL_DROPOUT)
 # Activations after which the largest of several numbers, where it gets a gradient, is the same.
 KEEPS_ORDER = (ActivationKind.IDENTITY, ActivationKind.RELU)
 
@@ -62,77 +73,149 @@ def program_layers(
     """
     if stages[-1].output_form.positions:
         return None  # losses take vectors
-    found: list[ProgramLayer] = []
-    for stage in stages[: len(stages) - fused]:
-        activation = stage.spec.applied_activation
-        if activation is not None:
-            is_known = _add_activation(found, activation.in_program())
-        else:
-            is_known = stage.spec.output_is_view or _add(found, stage, layout, state, seed)
-        if not is_known:
-            return None
-    if not found:
+    translation = _Translation(layout, state, seed)
+    if not translation.add_all(stages[: len(stages) - fused]) or not translation.layers:
         return None
+    found = translation.layers
     return Layers(_joined(found), _joined(_outside_training(found)))
 
 
-def _add_activation(layers: list[ProgramLayer], function: ProgramFunction | None) -> bool:
-    """Lets an activation follow the last layer; returns whether that is possible."""
-    if function == IDENTITY:
+@dataclass(slots=True)
+class _Translation:
+    """Turns the stages of a chain, one after the other, into the layers of a program.
+
+    Its methods return whether the kernels know what they are given.
+
+    Attributes:
+        layout: the place of each parameter block.
+        state: the place of each block of running state.
+        seed: the seed of random draws.
+        layers: the layers so far.
+    """
+
+    layout: Layout
+    state: Layout
+    seed: int
+    layers: list[ProgramLayer] = field(default_factory=list)
+
+    def add_all(self, stages: Sequence[Stage], block: str = "") -> bool:
+        """Adds the stages of a chain; `block` is the name of the block that it is in, and a dot."""
+        return all(self._add(stage, block + stage.name) for stage in stages)
+
+    def _add(self, stage: Stage, name: str) -> bool:
+        activation = stage.spec.applied_activation
+        if activation is not None:
+            return self._add_activation(activation.in_program(), stage, name)
+        if isinstance(stage.spec, Residual):
+            return self._add_block(stage.spec, stage.input_form, name)
+        return stage.spec.output_is_view or self._add_layer(stage, name)
+
+    def _add_activation(self, function: ProgramFunction | None, stage: Stage, name: str) -> bool:
+        """Lets an activation follow the last layer, or adds it as a layer of its own."""
+        shape = _shape(stage.input_form)
+        if function is None or shape is None:
+            return False
+        if function == IDENTITY:
+            return True
+        if function.kind in OWN_LAYERS:
+            return self._add_own_layer(OWN_LAYERS[function.kind], shape, stage, name)
+        if self.layers and function.kind not in NEEDS_INPUT and _takes_activation(self.layers):
+            self.layers[-1] = replace(self.layers[-1], activation=function)
+        else:
+            if self.layers:
+                shape = self.layers[-1].output_shape
+            self.layers.append(
+                ProgramLayer(LayerKind.ACTIVATION, shape, shape, activation=function)
+            )
         return True
-    if function is None or function.kind == ActivationKind.SOFTMAX or not layers:
-        return False
-    if layers[-1].activation != IDENTITY:
-        return False
-    layers[-1] = replace(layers[-1], activation=function)
-    return True
 
+    def _add_own_layer(self, kind: LayerKind, shape: Shape, stage: Stage, name: str) -> bool:
+        """Adds an activation that depends on all units, or has parameters."""
+        layer = ProgramLayer(kind, shape, shape)
+        if kind == LayerKind.PRELU:
+            (slope,) = stage.parameters
+            place = self.layout.offsets[f"{name}.{slope.name}"]
+            layer = replace(
+                layer, weights=place, lr_factor=slope.lr_factor, groups=prod(slope.shape)
+            )
+        elif len(shape) > 1:
+            return False  # softmax over the channels of each position
+        self.layers.append(layer)
+        return True
 
-def _add(
-    layers: list[ProgramLayer], stage: Stage, layout: Layout, state: Layout, seed: int
-) -> bool:
-    """Adds a layer, or lets the last one do its work; returns whether the kernels know it."""
-    layer = stage.spec.in_program(stage.input_form)
-    if layer is None:
-        return False
-    if layer.kind == LayerKind.DROPOUT:
-        key = philox_key(seed, purpose(stage.name))
-        layer = replace(layer, draw_key=(int(key[0]), int(key[1])))
-        if layers and len(layers[-1].output_shape) > 1:
-            # Units are numbered in the same way whatever their shape: images need no flattening.
-            shape = layers[-1].output_shape
-            layer = replace(layer, input_shape=shape, output_shape=shape)
-    layer = _placed(layer, stage, layout, state)
-    if layers and _pools(layers[-1], layer):
-        last = layers[-1]
-        layers[-1] = replace(
-            last, unpooled_shape=last.output_shape, output_shape=layer.output_shape
-        )
-    else:
-        layers.append(layer)
-    return True
+    def _add_block(self, block: Residual, form: Form, name: str) -> bool:
+        """Adds a residual block, in the order of `source/branch_layers.h`."""
+        before, after = _shape(form), _shape(block.output_form(form))
+        if before is None or after is None:
+            return False
+        inside, shortcut = block.branches(form)
+        self.layers.append(ProgramLayer(LayerKind.SPLIT, before, before))
+        if shortcut is not None:
+            if not self._add(shortcut, f"{name}.{shortcut.name}"):
+                return False
+            self.layers.append(ProgramLayer(LayerKind.BRANCH, before, before))
+        if not self.add_all(inside, f"{name}."):
+            return False
+        self.layers.append(ProgramLayer(LayerKind.ADD, after, after))
+        return True
 
+    def _add_layer(self, stage: Stage, name: str) -> bool:
+        """Adds a layer, or lets the last one do its work."""
+        layer = stage.spec.in_program(stage.input_form)
+        if layer is None:
+            return False
+        layers = self.layers
+        if layer.kind in DROPOUTS:
+            key = philox_key(self.seed, purpose(name))
+            layer = replace(layer, draw_key=(int(key[0]), int(key[1])))
+            if layer.kind == LayerKind.DROPOUT and layers and len(layers[-1].output_shape) > 1:
+                # Units are numbered in the same way whatever their shape: images need no
+                # flattening.
+                shape = layers[-1].output_shape
+                layer = replace(layer, input_shape=shape, output_shape=shape)
+        layer = self._placed(layer, stage, name)
+        if layers and _pools(layers[-1], layer):
+            last = layers[-1]
+            layers[-1] = replace(
+                last, unpooled_shape=last.output_shape, output_shape=layer.output_shape
+            )
+        else:
+            layers.append(layer)
+        return True
 
-def _placed(layer: ProgramLayer, stage: Stage, layout: Layout, state: Layout) -> ProgramLayer:
-    """The layer with the places of its parameters and its running state."""
-    blocks = {parameter.name: parameter for parameter in stage.parameters}
-    places = {name: layout.offsets[f"{stage.name}.{name}"] for name in blocks}
-    if layer.normalization is not None:
-        places |= {block.name: state.offsets[f"{stage.name}.{block.name}"] for block in stage.state}
+    def _placed(self, layer: ProgramLayer, stage: Stage, name: str) -> ProgramLayer:
+        """The layer with the places of its parameters and its running state."""
+        blocks = {parameter.name: parameter for parameter in stage.parameters}
+        places = {block: self.layout.offsets[f"{name}.{block}"] for block in blocks}
+        if layer.normalization is not None:
+            places |= {
+                block.name: self.state.offsets[f"{name}.{block.name}"] for block in stage.state
+            }
+            return replace(
+                layer,
+                normalization=layer.normalization._replace(**places),
+                lr_factor=blocks["scale"].lr_factor if blocks else 0.0,
+            )
+        if not blocks:
+            return layer
         return replace(
             layer,
-            normalization=layer.normalization._replace(**places),
-            lr_factor=blocks["scale"].lr_factor if blocks else 0.0,
+            weights=places["W"],
+            biases=places.get("b"),
+            lr_factor=blocks["W"].lr_factor,
+            decays=blocks["W"].decay,
         )
-    if not blocks:
-        return layer
-    return replace(
-        layer,
-        weights=places["W"],
-        biases=places.get("b"),
-        lr_factor=blocks["W"].lr_factor,
-        decays=blocks["W"].decay,
-    )
+
+
+def _shape(form: Form) -> Shape | None:
+    """The shape of samples of a form in a program; None if it takes none of that form."""
+    return form.image_shape if form.positions else form.shape
+
+
+def _takes_activation(layers: Sequence[ProgramLayer]) -> bool:
+    """Whether the last layer can do the activation that follows."""
+    last = layers[-1]
+    return last.activation == IDENTITY and not last.is_input and last.kind not in APPLIES_NONE
 
 
 def _pools(layer: ProgramLayer, pooling: ProgramLayer) -> bool:
@@ -150,7 +233,10 @@ def _outside_training(layers: Sequence[ProgramLayer]) -> list[ProgramLayer]:
     """The layers without dropout, and with normalization included in convolutions."""
     found: list[ProgramLayer] = []
     for layer in layers:
-        if layer.kind == LayerKind.DROPOUT and layer.activation == IDENTITY:
+        if layer.kind in DROPOUTS and layer.activation == IDENTITY:
+            continue
+        if layer.kind == LayerKind.ACTIVATION and found and _takes_activation(found):
+            found[-1] = replace(found[-1], activation=layer.activation)
             continue
         if layer.kind == LayerKind.BATCH_NORM and found and _includes(found[-1], layer):
             found[-1] = replace(
@@ -181,6 +267,8 @@ def _joined(layers: Sequence[ProgramLayer]) -> tuple[ProgramLayer, ...]:
     found: list[ProgramLayer] = []
     shape: Shape = (layers[0].inputs,)
     for layer in layers:
+        if layer.kind == LayerKind.BRANCH:  # it reads no layer before it but the input of the block
+            shape = layer.input_shape
         found += [*_between(shape, layer.input_shape), layer]
         shape = layer.output_shape
     return (*found, *_between(shape, (prod(shape),)))

@@ -26,8 +26,10 @@ def _series(size: int) -> Array:
 
 def _scaled(t: float) -> float:
     x = K * (1 + t) / (1 - t)
-    if x > 25:  # erfc underflows; its asymptotic series has long converged
-        return (1 + 2 * x) * (1 - 0.5 / x**2 + 0.75 / x**4) / (x * np.sqrt(np.pi))
+    if x > 25:  # erfc underflows, but its asymptotic series converges to full precision
+        u = 1 / (2 * x * x)
+        series = 1 - u * (1 - 3 * u * (1 - 5 * u * (1 - 7 * u * (1 - 9 * u * (1 - 11 * u)))))
+        return (1 + 2 * x) * series / (x * np.sqrt(np.pi))
     return (1 + 2 * x) * exp(x * x) * erfc(x)
 
 

@@ -15,8 +15,9 @@ from nnkit.native.library import Library, library, usable_kernels
 from nnkit.native.program import Program, TrainingData
 from nnkit.native.program_layer import ProgramLayer
 from nnkit.native.structures import LayerKind, PaceStructure
+from nnkit.nn.activations import AnyActivation
 from nnkit.nn.form import Form, ShapeError
-from nnkit.nn.layer import LayerSpec
+from nnkit.nn.layer import Activation, LayerSpec
 from nnkit.nn.layers import AnyLayer
 from nnkit.nn.model import Model
 from nnkit.nn.parallel.execution import Execution
@@ -25,7 +26,7 @@ from nnkit.nn.passes import Pass
 from nnkit.optim.optimizers import SGD
 from nnkit.random import generator
 from tests.native.networks import update_of, use_threads
-from tests.nn.examples import batch_of, examples, model_of, name
+from tests.nn.examples import batch_of, examples, input_shape, model_of, name
 
 pytestmark = pytest.mark.native
 NOW = Pass(training=True, step=7)  # its random draws are not the first
@@ -136,6 +137,128 @@ NETWORKS: dict[str, tuple[list[Any], Shape]] = {
             {"dense": 2},
         ],
         (1, 6, 6),
+    ),
+    "strides": (
+        [
+            {"conv": {"filters": 6, "kernel": [3, 4], "stride": [2, 3], "padding": 2}},
+            {"conv": {"filters": 5, "kernel": 3, "dilation": [3, 2], "padding": [4, 3]}},
+            {"conv": {"filters": 4, "kernel": 2, "dilation": [4, 3], "stride": [6, 2]}},
+            "flatten",
+            {"dense": 3},
+        ],
+        (3, 13, 16),
+    ),
+    "groups": (
+        [
+            {"conv": {"filters": 8, "kernel": 3, "groups": 2, "stride": 2, "padding": 1}},
+            {"max_pool": 2},
+            {"conv": {"filters": 8, "kernel": 3, "groups": "depthwise", "padding": "same"}},
+            {"conv": {"filters": 6, "kernel": 1, "groups": 2, "stride": 2}},
+            "flatten",
+            {"dense": 3},
+        ],
+        (4, 17, 18),
+    ),
+    "transposed": (
+        [
+            {"conv": {"filters": 4, "kernel": 2, "stride": 2}},
+            {
+                "conv_transpose": {
+                    "filters": 6,
+                    "kernel": 3,
+                    "stride": 2,
+                    "padding": 1,
+                    "output_padding": 1,
+                    "groups": 2,
+                }
+            },
+            {"conv_transpose": {"filters": 3, "kernel": [2, 4], "stride": [3, 2], "dilation": 2}},
+            {"conv": {"filters": 2, "kernel": 3}},
+            "flatten",
+            {"dense": 3},
+        ],
+        (2, 6, 5),
+    ),
+    "padded": (
+        [
+            {"conv": {"filters": 3, **SAME}},
+            {"max_pool": {"size": 3, "stride": 2, "padding": 1}},
+            {"avg_pool": {"size": [3, 2], "stride": 1, "padding": 1}},
+            {"zero_pad": {"size": [1, 2], "behind": [2, 0]}},
+            {"spatial_dropout": 0.3},
+            {"conv": {"filters": 4, "kernel": 2}},
+            {"avg_pool": {"size": 3, "stride": 2, "padding": 1, "count_padding": False}},
+            "flatten",
+            {"dense": 3},
+        ],
+        (2, 9, 8),
+    ),
+    "enlarged": (
+        [
+            {"conv": {"filters": 3, "kernel": 2, "activation": "gelu"}},
+            {"up_sample": [2, 3]},
+            {"conv": {"filters": 3, "kernel": 2, "activation": {"prelu": {"shared": True}}}},
+            {"up_sample": {"size": [3, 2], "method": "bilinear"}},
+            "layer_norm",
+            {"conv": {"filters": 3, "kernel": 4, "activation": "prelu"}},
+            "flatten",
+            {"dense": {"units": 19, "activation": "identity"}},
+            {"layer_norm": {"affine": False}},
+            {"activation": "silu"},
+            {"dense": {"units": 7, "activation": "prelu"}},
+            {"dense": {"units": 6, "activation": {"prelu": {"shared": True}}}},
+            {"dense": {"units": 18, "activation": "softmax"}},
+            {"dense": {"units": 5, "activation": "log_softmax"}},
+            {"dense": 3},
+        ],
+        (2, 4, 3),
+    ),
+    # Identities and projections, blocks in blocks, dropout with the name of an inner layer.
+    "residual": (
+        [
+            {"residual": [{"conv": {"filters": 2, **SAME}}, {"conv": {"filters": 2, **SAME}}]},
+            {
+                "residual": [
+                    {
+                        "residual": [
+                            "batch_norm",
+                            {"activation": "relu"},
+                            {"conv": {"filters": 3, **SAME}},
+                        ]
+                    },
+                    {"dropout": 0.3},
+                    {"conv": {"filters": 4, "kernel": 3, "stride": 2, "padding": 1}},
+                ]
+            },
+            {"residual": [{"activation": "mish"}, {"conv": {"filters": 4, "kernel": 1}}]},
+            "flatten",
+            {"residual": [{"dense": 3}, {"dense": 24}]},
+            {"residual": [{"dense": 9}, {"dropout": 0.2}, {"dense": 5}]},
+        ],
+        (2, 5, 4),
+    ),
+    "residual vectors": (
+        [
+            {"residual": [{"dense": 7}, {"dense": 19}]},
+            {"residual": [{"dense": {"units": 7, "lr_factor": 0}}, {"dense": 5}]},
+            {"dense": 3},
+        ],
+        (19,),
+    ),
+    "frozen blocks": (
+        [
+            {"conv": {"filters": 4, "kernel": 1, "lr_factor": 0}},
+            {"residual": [{"conv": {"filters": 4, **SAME, "lr_factor": 0}}]},
+            {
+                "residual": [
+                    {"conv": {"filters": 4, "kernel": 1, "lr_factor": 0}},
+                    {"conv": {"filters": 4, **SAME}},
+                ]
+            },
+            "flatten",
+            {"dense": 3},
+        ],
+        (2, 4, 3),
     ),
 }
 
@@ -260,13 +383,13 @@ def assert_as_numpy(
 @pytest.mark.parametrize("samples", [1, 16, 21])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_results_are_those_of_numpy(name: str, samples: int, dtype: str) -> None:
-    if samples == 1 and name == "normalized":
+    if samples == 1 and name in ("normalized", "residual"):
         samples = 2  # a batch of one has no variance
     assert_as_numpy(*NETWORKS[name], samples, dtype)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("name", ["lenet", "kernels", "normalized"])
+@pytest.mark.parametrize("name", NETWORKS)
 def test_all_variants_agree_with_numpy(name: str, variant: str) -> None:
     for dtype in PRECISIONS:
         assert_as_numpy(*NETWORKS[name], 19, dtype, variant=variant)
@@ -278,10 +401,22 @@ def test_convolutions_of_any_shape(data: st.DataObject) -> None:
     def draw(least: int, most: int) -> int:
         return data.draw(st.integers(least, most))
 
-    kernel, shape = [draw(1, 6), draw(1, 7)], (draw(1, 7), draw(7, 9), draw(7, 9))
-    first: dict[str, Any] = {"filters": draw(1, 9), "kernel": kernel, "padding": draw(0, 3)}
-    second: dict[str, Any] = {"filters": draw(1, 9), "kernel": draw(1, 2), "bias": False}
-    pools: list[Any] = [{"max_pool": 2}] if draw(0, 1) and kernel != [6, 7] else []
+    groups, shape = draw(1, 3), (draw(1, 7), draw(7, 9), draw(7, 9))
+    first: dict[str, Any] = {
+        "filters": groups * draw(1, 4),
+        "kernel": [draw(1, 3), draw(1, 7)],
+        "dilation": [draw(1, 3), 1],
+        "padding": draw(0, 3),
+    }
+    second: dict[str, Any] = {
+        "filters": groups * draw(1, 9),
+        "kernel": draw(1, 3),
+        "stride": [draw(1, 3), draw(1, 3)],
+        "dilation": [draw(1, 2), draw(1, 4)],
+        "groups": groups,
+        "bias": False,
+    }
+    pools: list[Any] = [{"max_pool": 2}] if draw(0, 1) and first["kernel"][1] < 7 else []
     layers: list[Any] = [{"conv": first}, *pools, {"conv": {**second, "padding": "same"}}]
     variant = data.draw(st.sampled_from(VARIANTS))
     assert_as_numpy(
@@ -289,7 +424,7 @@ def test_convolutions_of_any_shape(data: st.DataObject) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["lenet", "normalized", "pooling", "reshaped"])
+@pytest.mark.parametrize("name", NETWORKS)
 def test_threads_give_the_bits_of_one(name: str) -> None:
     model = model_of(*NETWORKS[name], activation="relu", dtype="float32")
     X, T = batch_of(model, 40)
@@ -379,20 +514,55 @@ def test_pooling_and_activation_belong_to_the_convolution() -> None:
     ]
 
 
+# Kinds that the kernels do not know, so that networks with them run on NumPy. `conv` is left to
+# NumPy if it has a table of connections; `softmax` if it runs over the channels of images.
+LAYERS_ON_NUMPY = {"noise", "rbf", "subsample"}
+ACTIVATIONS_ON_NUMPY = {"maxout", "sign", "step"}
+
+
+def with_layer(layer: LayerSpec) -> tuple[list[Any], Shape]:
+    """A network with a layer, and its input shape."""
+    return [layer.model_dump(), "flatten", {"dense": 3}], input_shape(layer)
+
+
+def with_activation(activation: Activation) -> tuple[list[Any], Shape]:
+    """A network with an activation, and its input shape."""
+    chosen = activation.model_dump()
+    return [{"dense": {"units": 18, "activation": chosen}}, {"dense": 3}], (5,)
+
+
+def on_numpy(networks: dict[str, tuple[list[Any], Shape]]) -> set[str]:
+    return {name for name, network in networks.items() if model_of(*network).program is None}
+
+
+def test_kinds_that_are_left_to_numpy() -> None:
+    layers = {layer.tag(): with_layer(layer) for layer in examples(AnyLayer)}
+    activations = {each.tag(): with_activation(each) for each in examples(AnyActivation)}
+    assert on_numpy(layers) == LAYERS_ON_NUMPY
+    assert on_numpy(activations) == ACTIVATIONS_ON_NUMPY
+    table = {"conv": {"filters": 2, "kernel": 3, "connections": [[0], [0, 1]]}}
+    assert layers_of([table]) is None
+    assert layers_of([{"conv": {"filters": 2, "kernel": 3, "activation": "softmax"}}]) is None
+
+
 @pytest.mark.parametrize(
-    "layer",
-    [
-        {"conv": {"filters": 2, "kernel": 3, "stride": 2}},
-        {"conv": {"filters": 2, "kernel": 3, "dilation": 2}},
-        {"conv": {"filters": 2, "kernel": 3, "groups": 2}},
-        {"conv": {"filters": 2, "kernel": 3, "connections": [[0], [0, 1]]}},
-        {"max_pool": {"size": 3, "padding": 1}},
-        {"conv_transpose": {"filters": 2, "kernel": 2}},
-    ],
-    ids=str,
+    "layer", [x for x in examples(AnyLayer) if x.tag() not in LAYERS_ON_NUMPY], ids=name
 )
-def test_numpy_does_what_the_kernels_do_not_know(layer: dict[str, Any]) -> None:
-    assert layers_of([layer]) is None
+def test_layers_of_all_kinds(layer: LayerSpec) -> None:
+    assert_as_numpy(*with_layer(layer), samples=5)
+
+
+@pytest.mark.parametrize(
+    "activation",
+    [x for x in examples(AnyActivation) if x.tag() not in ACTIVATIONS_ON_NUMPY],
+    ids=name,
+)
+def test_activations_of_all_kinds(activation: Activation) -> None:
+    assert_as_numpy(*with_activation(activation), samples=5)
+    if activation.elementwise:
+        chosen = activation.model_dump()
+        layers = [{"conv": {"filters": 3, "kernel": 2, "activation": chosen}}, {"max_pool": 2}]
+        assert_as_numpy([*layers, "flatten", {"dense": 3}], (2, 5, 4), samples=5)
 
 
 @pytest.mark.parametrize("layer", examples(AnyLayer), ids=name)

@@ -1,4 +1,4 @@
-/* Gradients of the weights of convolutions of stride 1.
+/* Gradients of the weights of convolutions.
  *
  *     dW[f][c][i][j] = Σ_y Σ_x dZ[f][y][x] · X[c][y + i][x + j], summed over samples
  *
@@ -24,20 +24,27 @@
 #define WRITE(f, t) store(sums + ((f)*TAPS + t) * LANES, sum_##f##_##t);
 #define WRITES(t, F) REPEAT_##F(WRITE, t)
 
+/* Steps in the input to the next row of outputs, and from the last lanes of one to the next. */
+struct strides {
+    int64_t row, past;
+};
+
 /* Sums for F filters and T taps, J of them in a row, over all positions of all blocks. */
 #define WEIGHTS_TILE(F, T, J)                                                                  \
     static void conv_weights_##F##_##T##_##J(                                                  \
         int64_t blocks, const struct image *d, const real *dZ, const struct image *x,          \
-        const real *X, int64_t row, real *sums) {                                              \
+        const real *X, int64_t row, struct strides s, real *sums) {                            \
         enum { TAPS = T, COLUMNS = J };                                                        \
         ROWS_##T(SUMS, F)                                                                      \
         for (int64_t b = 0; b < blocks; b++)                                                   \
             for (int64_t i = 0; i < d->height; i++) {                                          \
                 const real *dz = dZ + b * d->block + i * d->row;                               \
-                const real *in = X + b * x->block + i * x->row;                                \
+                const real *in = X + b * x->block + i * s.row;                                 \
                 const real *end = dz + d->width * BLOCK;                                       \
-                for (; dz < end; dz += LANES, in += LANES) {                                   \
+                for (int64_t k = 1; dz < end; k++) {                                           \
                     REPEAT_##F(READ, ) ROWS_##T(TAP, F)                                        \
+                    dz += LANES;                                                               \
+                    in += k % (BLOCK / LANES) == 0 ? s.past : LANES;                           \
                 }                                                                              \
             }                                                                                  \
         (void)row;                                                                             \
@@ -46,7 +53,7 @@
 
 typedef void weights_tile(
     int64_t blocks, const struct image *d, const real *dZ, const struct image *x, const real *X,
-    int64_t row, real *sums);
+    int64_t row, struct strides s, real *sums);
 
 #define WEIGHTS_TILES(T, J)                                                          \
     WEIGHTS_TILE(1, T, J) WEIGHTS_TILE(2, T, J) WEIGHTS_TILE(3, T, J) WEIGHTS_TILE(4, T, J)
@@ -123,11 +130,11 @@ static int64_t blocks_at_a_time(const struct image *d, int64_t filters) {
  */
 static void conv_weights(
     int64_t block, int64_t blocks, const struct image *d, int64_t first, int64_t end,
-    const struct image *x, const real *X, int64_t row, int64_t height, int64_t width, real *grads,
-    int64_t filter) {
+    const struct image *x, const real *X, int64_t row, struct strides s, int64_t height,
+    int64_t width, real *grads, int64_t filter) {
     X += block * x->block;
     real sums[MOST_SUMS * LANES], totals[MOST_SUMS];
-    for (int64_t i = 0, rows; i < height; i += rows)
+    for (int64_t i = 0, rows = 0; i < height; i += rows)
         for (int64_t j = 0, columns; j < width; j += columns) {
             columns = next_part(width - j, TILE_COLUMNS);
             int tile = tile_for(height - i, columns);
@@ -135,7 +142,7 @@ static void conv_weights(
             for (int64_t f = first, filters; f < end; f += filters) {
                 filters = next_part(end - f, WEIGHTS_FUNCTION[tile].filters);
                 WEIGHTS_FUNCTION[tile].function[filters - 1](
-                    blocks, d, row_of(d, block, f, 0), x, X + i * row + j * BLOCK, row, sums);
+                    blocks, d, row_of(d, block, f, 0), x, X + i * row + j * BLOCK, row, s, sums);
                 for (int64_t i = 0; i < filters * rows * columns; i += 4)
                     add_lanes_of_four(sums + i * LANES, totals + i);
                 for (int64_t a = 0; a < filters; a++)

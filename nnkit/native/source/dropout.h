@@ -1,7 +1,7 @@
 /* Dropout: Y = M ⊙ X with a new mask M at each training step, 0 or 1/(1 − rate).
  *
  * A unit's draw is 16 bits of the stream of the layer and the step. Draws are numbered like an array
- * (channels, height, width, samples), so a block of samples takes those of one or two Philox blocks.
+ * (channels, height, width, samples), or (channels, samples) if whole channels are dropped, so a block of samples takes those of one or two Philox blocks.
  */
 #ifndef NNKIT_DROPOUT_H
 #define NNKIT_DROPOUT_H
@@ -45,17 +45,16 @@ static void dropout_forward(const struct pass *pass, const struct layer *l, stru
         int64_t block = i / out->height / out->channels, width = out->width;
         const real *from = row_of(in, block, channel, y);
         real *to = row_of(out, block, channel, y);
-        if (!pass->training) {
-            memcpy(to, from, width * BLOCK * sizeof *to);
-            continue;
-        }
         uint8_t *kept = chosen_of(l, block, channel, y);
-        for (int64_t x = 0; x < width; x++) {
-            int64_t position = (channel * out->height + y) * width + x;
+        for (int64_t x = 0; pass->training && x < width; x++) {
+            int64_t position = l->kind == LAYER_SPATIAL_DROPOUT
+                                   ? channel
+                                   : (channel * out->height + y) * width + x;
             int64_t number = position * drawn + pass->program->drawn_before + block * BLOCK;
             draw_block(l, pass->draw, number, kept + x * BLOCK);
         }
-        multiply_by_mask(from, kept, width * BLOCK, scale_of_kept(l), to);
+        if (pass->training) multiply_by_mask(from, kept, width * BLOCK, scale_of_kept(l), to);
+        else memcpy(to, from, width * BLOCK * sizeof *to);
         activate_row(l, block, channel, channel + 1, y);
     }
 }

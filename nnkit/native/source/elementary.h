@@ -1,4 +1,5 @@
-/* Elementary functions of vectors: exp and tanh, to about one unit in the last place. */
+/* Elementary functions of vectors: exp and tanh to about one unit in the last place, logarithm and
+ * error function to a few. */
 #ifndef NNKIT_ELEMENTARY_H
 #define NNKIT_ELEMENTARY_H
 
@@ -10,14 +11,14 @@
 #define LARGEST_EXPONENT 89.0f
 #define LN2_HEAD 0.693359375f
 #define LN2_REST -2.12194440e-4f
-enum { EXPONENT_BIAS = 127, EXPONENT_SHIFT = 23, EXP_TERMS = 8 };
+enum { EXPONENT_BIAS = 127, EXPONENT_SHIFT = 23, EXP_TERMS = 8, ATANH_TERMS = 8 };
 #else
 #define ROUNDER 6755399441055744.0
 #define LEAST_EXPONENT -746.0
 #define LARGEST_EXPONENT 710.0
 #define LN2_HEAD 6.93145751953125e-1
 #define LN2_REST 1.42860682030941723212e-6
-enum { EXPONENT_BIAS = 1023, EXPONENT_SHIFT = 52, EXP_TERMS = 14 };
+enum { EXPONENT_BIAS = 1023, EXPONENT_SHIFT = 52, EXP_TERMS = 14, ATANH_TERMS = 17 };
 #endif
 
 INLINE vec power_of_two(mask n) { return (vec)((n + EXPONENT_BIAS) << EXPONENT_SHIFT); }
@@ -61,5 +62,54 @@ INLINE vec hyperbolic_tangent(vec x) {
 }
 
 INLINE vec sigmoid(vec x) { return 1 / (exponential(-x) + 1); }
+
+INLINE vec magnitude(vec x) { return (vec)((mask)x & ~(mask)all((real)-0.0)); }
+
+/* ln(1 + t) = 2 artanh s = 2 (s + s³/3 + s⁵/5 + …) with s = t/(2 + t) ≤ ⅓, for 0 ≤ t ≤ 1. */
+INLINE vec log_of_one_plus(vec t) {
+    vec s = t / (t + 2), square = s * s, sum = all(0);
+    for (int k = ATANH_TERMS; k > 0; k--) sum = (sum + 1 / (real)(2 * k + 1)) * square;
+    return (sum * s + s) * 2;
+}
+
+/* ln(1 + eˣ) */
+INLINE vec softplus(vec x) {
+    return choose(x < 0, x * 0, x) + log_of_one_plus(exponential(-magnitude(x)));
+}
+
+/* (1 + 2x) e^(x²) erfc x as a Chebyshev series in (x − K)/(x + K), for x ≥ 0 (Shepherd & Laframboise
+ * 1981); the coefficients are those of `nnkit/nn/special.py`. */
+#define ERFC_CENTRE (real)3.75
+#define ERFC_FARTHEST (real)6
+static const real ERFC_SERIES[] = {
+#if REAL_BITS == 32
+    1.17757893f, -0.00459005458f, -0.0842491334f, 0.05920994f, -0.0266586684f, 0.00907499767f,
+    -0.00241316354f, 0.000490775836f, -6.91697617e-05f, 4.13909117e-06f, 7.74813746e-07f,
+    -2.2338597e-07f,
+#else
+    1.1775789345674013, -0.0045900545806473389, -0.084249133366517862, 0.05920993999819317,
+    -0.026658668435303699, 0.0090749976707061968, -0.0024131635404180769, 0.00049077583652362006,
+    -6.9169733026196601e-05, 4.1390279866757029e-06, 7.740383088437712e-07,
+    -2.1886400900644754e-07, 1.0764999750553089e-08, 4.5219586478073559e-09,
+    -7.7544044622956942e-10, -6.3180960463427027e-11, 2.8689828290850983e-11,
+    1.9528823003156504e-13, -9.6331449761510868e-13, 3.2578106878844437e-14,
+    3.4455945041589331e-14, -1.9845236565174673e-15,
+#endif
+};
+
+INLINE vec error_function(vec x) {
+    mask sign = (mask)x & (mask)all((real)-0.0);
+    vec size = (vec)((mask)x ^ sign);
+    size = choose(size > ERFC_FARTHEST, all(ERFC_FARTHEST), size);
+    vec t = (size - ERFC_CENTRE) / (size + ERFC_CENTRE), sum = all(0), before = all(0);
+    for (int k = sizeof ERFC_SERIES / sizeof(real) - 1; k > 0; k--) { /* Clenshaw's recurrence */
+        vec next = t * sum * 2 - before + ERFC_SERIES[k];
+        before = sum;
+        sum = next;
+    }
+    vec series = t * sum - before + ERFC_SERIES[0];
+    vec tail = series * exponential(-(size * size)) / (size * 2 + 1);
+    return (vec)((mask)(1 - tail) | sign);
+}
 
 #endif

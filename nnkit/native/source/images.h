@@ -23,6 +23,25 @@ INLINE real *row_of(const struct image *image, int64_t block, int64_t channel, i
            y * image->row;
 }
 
+/* A row of a channel of a block. */
+struct place {
+    int64_t block, channel, y;
+};
+
+/* The place of row `i` of all rows of an image's blocks. */
+INLINE struct place place_of(const struct image *image, int64_t i) {
+    int64_t channel = i / image->height;
+    return (struct place){
+        channel / image->channels, channel % image->channels, i % image->height};
+}
+
+INLINE real *row_at(const struct image *image, struct place p) {
+    return row_of(image, p.block, p.channel, p.y);
+}
+
+/* Whether a layer's output is an image rather than a vector. */
+INLINE int is_image(const struct layer *l) { return l->images.channels > 0; }
+
 /* The bytes of a row of a layer's output, which have no frame; NULL if there are none. */
 INLINE uint8_t *chosen_of(const struct layer *l, int64_t block, int64_t channel, int64_t y) {
     const struct image *out = &l->images;

@@ -5,12 +5,18 @@
 #ifndef NNKIT_LAYERS_H
 #define NNKIT_LAYERS_H
 
+#include "activation_layer.h"
 #include "block_layers.h"
+#include "branch_layers.h"
 #include "conv_layer.h"
 #include "dense_layer.h"
 #include "dropout.h"
+#include "layer_norm.h"
 #include "normalization.h"
 #include "pool_layers.h"
+#include "prelu_layer.h"
+#include "resizing_layers.h"
+#include "softmax_layer.h"
 
 struct layer_functions {
     /* Y from the output of the layer before. */
@@ -29,11 +35,24 @@ static const struct layer_functions LAYER_FUNCTIONS[] = {
     [LAYER_BLOCKS] = {blocks_layer_forward, blocks_layer_inputs, 0, 0},
     [LAYER_FLATTEN] = {flatten_layer_forward, flatten_layer_inputs, 0, 0},
     [LAYER_CONV] = {conv_layer_forward, conv_layer_inputs, conv_layer_weights, 0},
-    [LAYER_MAX_POOL] = {max_pool_forward, pool_inputs, 0, 0},
-    [LAYER_AVERAGE_POOL] = {average_pool_forward, pool_inputs, 0, 0},
+    [LAYER_MAX_POOL] = {pool_forward, pool_inputs, 0, 0},
+    [LAYER_AVERAGE_POOL] = {pool_forward, pool_inputs, 0, 0},
     [LAYER_BATCH_NORM] =
         {batch_norm_forward, batch_norm_inputs, batch_norm_weights, batch_norm_remember},
     [LAYER_DROPOUT] = {dropout_forward, dropout_inputs, 0, 0},
+    [LAYER_SPATIAL_DROPOUT] = {dropout_forward, dropout_inputs, 0, 0},
+    [LAYER_SPLIT] = {nothing_to_do, split_inputs, 0, 0},
+    [LAYER_BRANCH] = {nothing_to_do, nothing_to_do, 0, 0},
+    [LAYER_ADD] = {add_forward, add_inputs, 0, 0},
+    [LAYER_CONV_TRANSPOSE] = {conv_layer_forward, conv_layer_inputs, conv_layer_weights, 0},
+    [LAYER_ACTIVATION] = {activation_layer_forward, activation_layer_inputs, 0, 0},
+    [LAYER_ZERO_PAD] = {pad_forward, pad_inputs, 0, 0},
+    [LAYER_REPEAT] = {up_sample_forward, up_sample_inputs, 0, 0},
+    [LAYER_INTERPOLATE] = {up_sample_forward, up_sample_inputs, 0, 0},
+    [LAYER_LAYER_NORM] = {layer_norm_forward, layer_norm_inputs, layer_norm_weights, 0},
+    [LAYER_PRELU] = {prelu_forward, prelu_inputs, prelu_weights, 0},
+    [LAYER_SOFTMAX] = {softmax_forward, softmax_inputs, 0, 0},
+    [LAYER_LOG_SOFTMAX] = {softmax_forward, softmax_inputs, 0, 0},
 };
 
 #endif

@@ -19,11 +19,18 @@ struct rows {
     int64_t step;
 };
 
-/* The input of a layer of vectors. */
+/* Whether a layer computes nothing, but stands for the input of a block. */
+INLINE int begins_branch(const struct layer *l) {
+    return l->kind == LAYER_SPLIT || l->kind == LAYER_BRANCH;
+}
+
+/* The input of a layer of vectors: the output of the layer before. */
 INLINE struct rows rows_into(const struct pass *pass, const struct layer *l) {
     const struct program *p = pass->program;
+    while (l > p->layers && begins_branch(l - 1))
+        l += l[-1].kind == LAYER_SPLIT ? -1 : l[-1].other - 1;
     if (l == p->layers) return (struct rows){p->input, p->input_row};
-    return (struct rows){l[-1].output, padded(l->inputs)};
+    return (struct rows){l[-1].output, padded(l[-1].outputs)};
 }
 
 /* The parameters at a place; NULL if there are none. */

@@ -16,23 +16,38 @@ enum layer_kind {
     LAYER_AVERAGE_POOL = 5,
     LAYER_BATCH_NORM = 6,
     LAYER_DROPOUT = 7,
+    LAYER_SPLIT = 8,  /* the input of a residual block, which two branches read */
+    LAYER_BRANCH = 9, /* the same again, for the second branch */
+    LAYER_ADD = 10,   /* the sum of the branches */
+    LAYER_ACTIVATION = 11,
+    LAYER_CONV_TRANSPOSE = 12,
+    LAYER_SPATIAL_DROPOUT = 13, /* of whole channels */
+    LAYER_ZERO_PAD = 14,
+    LAYER_REPEAT = 15,      /* up-sampling by repetition */
+    LAYER_INTERPOLATE = 16, /* bilinear up-sampling */
+    LAYER_LAYER_NORM = 17, /* layer normalization */
+    LAYER_PRELU = 18,
+    LAYER_SOFTMAX = 19,
+    LAYER_LOG_SOFTMAX = 20,
 };
 enum activation_kind {
     ACTIVATION_IDENTITY = 0,
     ACTIVATION_RELU = 1,
     ACTIVATION_SIGMOID = 2,
-    ACTIVATION_TANH = 3,
-    ACTIVATION_SOFTMAX = 4, /* as a head only */
+    ACTIVATION_TANH = 3, /* a tanh(b z) */
+    ACTIVATION_SOFTMAX = 4, /* as a head only; elsewhere it is a layer */
     ACTIVATION_HARD_SIGMOID = 5,
-    ACTIVATION_HARD_TANH = 6,
-    ACTIVATION_SCALED_TANH = 7,
-    ACTIVATION_RELU6 = 8,
-    ACTIVATION_LEAKY_RELU = 9,
-    ACTIVATION_ELU = 10,
-    ACTIVATION_SELU = 11,
-    ACTIVATION_CELU = 12,
-    ACTIVATION_SOFTSIGN = 13,
-    ACTIVATION_EXPONENTIAL = 14,
+    ACTIVATION_CLIP = 6, /* hard_tanh and relu6 */
+    ACTIVATION_LEAKY_RELU = 7,
+    ACTIVATION_ELU = 8, /* also SELU and CELU */
+    ACTIVATION_SOFTSIGN = 9,
+    ACTIVATION_EXPONENTIAL = 10,
+    ACTIVATION_GELU = 11, /* from here on, the derivative is computed from z rather than f(z) */
+    ACTIVATION_GELU_TANH = 12,
+    ACTIVATION_SILU = 13,
+    ACTIVATION_MISH = 14,
+    ACTIVATION_SOFTPLUS = 15,
+    ACTIVATION_HARD_SWISH = 16,
 };
 enum loss_kind {
     LOSS_SQUARED_ERROR = 0,
@@ -59,6 +74,7 @@ struct image {
     void *first;              /* the upper left position of the first channel */
     int64_t channels, height, width;
     int64_t block, channel, row; /* steps to the next block, channel and row */
+    int64_t column;              /* step to the next column: 16, or more for every second, … */
 };
 
 /* Batch normalization: of a layer of its own, or of a convolution that includes it at inference. */
@@ -66,7 +82,7 @@ struct normalization {
     int64_t mean, variance;   /* the first running means; -1 if the layer does not normalize */
     int64_t scale, shift;     /* the first parameters; -1 if there are none */
     double eps, momentum;
-    void *batch;              /* what is known of the last training batch */
+    void *batch;              /* what is known of the last training batch, or of its samples */
 };
 
 /* A layer, followed by max-pooling over 2 × 2 windows if it is pooled, then by its activation.
@@ -77,7 +93,7 @@ struct layer {
     int64_t kind;
     int64_t inputs, outputs;  /* numbers of a sample */
     int64_t activation;
-    double a, b;              /* settings of the activation */
+    double a, b, c;           /* settings of the activation */
     int64_t weights, biases;  /* their first parameters; biases is -1 if there are none */
     double lr_factor;         /* of the weights and biases; 0 if they are frozen */
     int64_t decays;           /* whether weight decay and penalties apply to the weights */
@@ -91,10 +107,14 @@ struct layer {
     int64_t height, width;    /* of the kernel or window */
     int64_t top, left;        /* the padding above and on the left */
     int64_t row_stride, column_stride; /* distance between windows */
+    int64_t row_dilation, column_dilation; /* distance between entries of a window */
+    int64_t groups;           /* of channels and filters; of PReLU, the number of slopes */
+    int64_t counts_padding;   /* whether padding counts in an average */
     int64_t pooled;
     struct normalization normalization;
     uint64_t draw_key[2];     /* of dropout's draws */
     int64_t dropped;          /* of 65536 units, on average */
+    int64_t other;            /* steps to the other layer of a block (`branch_layers.h`) */
 };
 
 struct program {

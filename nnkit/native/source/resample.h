@@ -13,6 +13,7 @@
 #define NNKIT_RESAMPLE_H
 
 #include "pace.h"
+#include "tiles.h"
 #include "vectors.h"
 
 /* N images of C channels, as Python describes them (`ResamplingStructure`). */

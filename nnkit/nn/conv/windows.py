@@ -155,10 +155,11 @@ class Windows:
     def in_program(self) -> Window:
         """The windows as compiled programs take them; those over sequences are of height 1."""
         return Window(
-            _of_image(self.kernel, 1),
-            _of_image(self.before, 0),
-            _of_image(self.after, 0),
-            _of_image(self.stride, 1),
+            of_image(self.kernel, 1),
+            of_image(self.before, 0),
+            of_image(self.after, 0),
+            of_image(self.stride, 1),
+            of_image(self.dilation, 1),
         )
 
     @property
@@ -215,7 +216,7 @@ def windows(
     return found
 
 
-def _of_image(values: Shape, vertical: int) -> tuple[int, int]:
+def of_image(values: Shape, vertical: int) -> tuple[int, int]:
     """The values of both axes of images; sequences get `vertical` for the other axis."""
     *others, horizontal = values
     return (others[0] if others else vertical, horizontal)

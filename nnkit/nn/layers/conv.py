@@ -158,11 +158,10 @@ class Conv(SpatialLayer, WeightedLayer):
 
     def in_program(self, form: Form) -> ProgramLayer | None:
         inputs, outputs = form.image_shape, self.output_form(form).image_shape
-        found, groups = self.windows(form), self._groups(form.channels)
-        dense = set(found.stride) == set(found.dilation) == {1} and groups == 1
-        if inputs is None or outputs is None or not dense or self.table is not None:
+        if inputs is None or outputs is None or self.table is not None:
             return None
-        return ProgramLayer(LayerKind.CONV, inputs, outputs, window=found.in_program())
+        window, groups = self.windows(form).in_program(), self._groups(form.channels)
+        return ProgramLayer(LayerKind.CONV, inputs, outputs, window=window, groups=groups)
 
     def bind(self, binding: Binding) -> Layer:
         windows, groups = self.windows(binding.form), self._groups(binding.input_shape[0])

@@ -10,6 +10,8 @@ import numpy as np
 from pydantic import Field
 
 from nnkit.config.spec import Count
+from nnkit.native.program_layer import ProgramLayer
+from nnkit.native.structures import LayerKind
 from nnkit.nn.conv.im2col import Columns
 from nnkit.nn.conv.windows import PerAxis, Sizes, Windows, per_axis, positions_of, windows
 from nnkit.nn.form import Form, ShapeError
@@ -101,6 +103,14 @@ class ConvTranspose(SpatialLayer, WeightedLayer):
         found = self.windows(form)
         seen = tuple(-(-r // s) for r, s in zip(found.extent, found.stride, strict=True))
         return ReceptiveField(seen, tuple(1 / s for s in found.stride))
+
+    def in_program(self, form: Form) -> ProgramLayer | None:
+        inputs, outputs = form.image_shape, self.output_form(form).image_shape
+        if inputs is None or outputs is None:
+            return None
+        window = self.windows(form).in_program()
+        kind = LayerKind.CONV_TRANSPOSE
+        return ProgramLayer(kind, inputs, outputs, window=window, groups=self.groups)
 
     def bind(self, binding: Binding) -> Layer:
         return BoundConvTranspose(binding, self.windows(binding.form), self.groups)

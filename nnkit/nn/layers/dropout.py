@@ -61,6 +61,12 @@ class SpatialDropout(LayerSpec):
             )
         return form
 
+    def in_program(self, form: Form) -> ProgramLayer | None:
+        shape = form.image_shape
+        if shape is None:
+            return None
+        return ProgramLayer(LayerKind.SPATIAL_DROPOUT, shape, shape, dropped=_dropped(self.rate))
+
     def bind(self, binding: Binding) -> Layer:
         channels, *positions = binding.input_shape
         return BoundDropout(self.rate, binding, (channels, *[1] * len(positions)))

@@ -148,6 +148,14 @@ class LayerNorm(_Normalization):
     def parameters(self, form: Form) -> Sequence[Parameter]:
         return self._scale_and_shift((form.size,))
 
+    def in_program(self, form: Form) -> ProgramLayer | None:
+        if form.varies:
+            return None
+        shape = (form.size,)
+        return ProgramLayer(
+            LayerKind.LAYER_NORM, shape, shape, normalization=Normalization(self.eps)
+        )
+
     def bind(self, binding: Binding) -> Layer:
         return BoundLayerNorm(self, binding)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import inf, prod
 from typing import Annotated, ClassVar, Literal
 
@@ -58,7 +59,7 @@ class _Pooling(SpatialLayer):
     def _in_program(self, kind: LayerKind, form: Form) -> ProgramLayer | None:
         inputs, outputs = form.image_shape, self.output_form(form).image_shape
         found = self.windows(form)
-        if inputs is None or outputs is None or found.is_padded or found.taps > MOST_ENTRIES:
+        if inputs is None or outputs is None or found.taps > MOST_ENTRIES:
             return None
         return ProgramLayer(kind, inputs, outputs, window=found.in_program())
 
@@ -151,7 +152,8 @@ class AvgPool(_Pooling):
     )
 
     def in_program(self, form: Form) -> ProgramLayer | None:
-        return self._in_program(LayerKind.AVERAGE_POOL, form)
+        layer = self._in_program(LayerKind.AVERAGE_POOL, form)
+        return None if layer is None else replace(layer, counts_padding=self.count_padding)
 
     def bind(self, binding: Binding) -> Layer:
         found = self.windows(binding.form)

@@ -143,9 +143,16 @@ class Residual(ActivatedLayer):
             for stride in field.stride
         )
 
+    def branches(self, form: Form) -> tuple[list[Stage], Stage | None]:
+        """The layers of F, and the layer of the shortcut, for inputs of that form.
+
+        The shortcut is None for the identity.
+        """
+        return list(self._inside(form)), self._shortcut(form)
+
     def parts(self, form: Form) -> Sequence[Stage]:
-        shortcut = self._shortcut(form)
-        return [*self._inside(form), *([shortcut] if shortcut is not None else [])]
+        inside, shortcut = self.branches(form)
+        return [*inside, *([shortcut] if shortcut is not None else [])]
 
     def parameters(self, form: Form) -> Sequence[Parameter]:
         found: list[Parameter] = []
@@ -176,9 +183,7 @@ class Residual(ActivatedLayer):
         return seen
 
     def bind(self, binding: Binding) -> Layer:
-        return BoundResidual(
-            binding, list(self._inside(binding.form)), self._shortcut(binding.form)
-        )
+        return BoundResidual(binding, *self.branches(binding.form))
 
 
 class BoundResidual(Layer):

@@ -7,7 +7,9 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from nnkit.nn.conv.windows import PerAxis, Sizes, per_axis, positions_of
+from nnkit.native.program_layer import ProgramLayer, Window
+from nnkit.native.structures import LayerKind
+from nnkit.nn.conv.windows import PerAxis, Sizes, of_image, per_axis, positions_of
 from nnkit.nn.form import Form
 from nnkit.nn.layer import Binding, Layer, ReceptiveField
 from nnkit.nn.layers.weighted import SpatialLayer
@@ -38,6 +40,14 @@ class ZeroPad(SpatialLayer):
         before = per_axis(self.size, axes, "size")
         after = before if self.behind is None else per_axis(self.behind, axes, "behind")
         return before, after
+
+    def in_program(self, form: Form) -> ProgramLayer | None:
+        inputs, outputs = form.image_shape, self.output_form(form).image_shape
+        if inputs is None or outputs is None:
+            return None
+        before, after = self.sizes(len(form.positions))
+        window = Window((1, 1), of_image(before, 0), of_image(after, 0))
+        return ProgramLayer(LayerKind.ZERO_PAD, inputs, outputs, window=window)
 
     def bind(self, binding: Binding) -> Layer:
         positions = binding.input_shape[1:]
@@ -88,6 +98,14 @@ class UpSample(SpatialLayer):
         times = per_axis(self.size, len(form.positions), "size")
         seen = tuple(1 if t == 1 or self.method == "nearest" else 2 for t in times)
         return ReceptiveField(seen, tuple(1 / t for t in times))
+
+    def in_program(self, form: Form) -> ProgramLayer | None:
+        inputs, outputs = form.image_shape, self.output_form(form).image_shape
+        if inputs is None or outputs is None:
+            return None
+        times = per_axis(self.size, len(form.positions), "size")
+        kind = LayerKind.REPEAT if self.method == "nearest" else LayerKind.INTERPOLATE
+        return ProgramLayer(kind, inputs, outputs, window=Window(of_image(times, 1)))
 
     def bind(self, binding: Binding) -> Layer:
         old, new = binding.input_shape[1:], self.output_form(binding.form).shape[1:]
