@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "metrics": set[str](),
     "native": set[str](),
     "nn": {"config", "native"},
-    "data": {"config"},
+    "data": {"config", "native"},
     "runs": {"config"},
     "optim": {"config", "native", "nn"},
     "task": {"config", "metrics", "nn", "data", "optim"},

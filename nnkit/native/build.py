@@ -26,7 +26,7 @@ from nnkit.native.platforms import (
     sources_digest,
 )
 
-COMMON = ("processor.c", "team.c", "pace.c")  # compiled once, for any instruction set
+COMMON = ("processor.c", "team.c", "pace.c", "decimals.c")  # compiled once, for any instruction set
 PRECISIONS = (32, 64)  # bits of a number
 COMPILERS = ("cc", "gcc", "clang")
 
