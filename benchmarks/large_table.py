@@ -37,9 +37,11 @@ print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
 """
 READ = """
 table = read_table(Path({path!r}), Dialect(), NumberFormat())
+arrays = [np.asarray(a) for c in table.columns.values() for a in (c.values, c.codes) if a is not None]
 """
 IMPORTS = """
 from pathlib import Path
+import numpy as np
 from nnkit.data.tables.dialect import Dialect
 from nnkit.data.tables.number_format import NumberFormat
 from nnkit.data.tables.{module} import {function} as read_table
@@ -73,6 +75,7 @@ def main() -> None:
         writer.join()
         print(f"{options.rows:,} rows, 21 columns, {path.stat().st_size / 1e6:.0f} MB")
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": folder}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # modules are compiled once, as pandas is
         measured: dict[str, list[tuple[float, float]]] = {}
         for _ in range(options.rounds):  # in turns, so that all see the same machine
             for name, pair in one_round(path, environment):

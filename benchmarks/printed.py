@@ -44,13 +44,14 @@ def main() -> None:
     parser.add_argument(
         "--pictures", type=int, default=200, help="per font, and per sign; default 200"
     )
+    parser.add_argument("--seed", type=int, default=SEED)
     options = parser.parse_args()
     networks = reader(options.checkpoint)
     fonts = {path.stem: str(path) for path in options.fonts} or font_files()
     print("| font | pictures | whole text |")
     print("|---|---:|---:|")
     for name, path in fonts.items():
-        rng = np.random.default_rng(SEED)
+        rng = np.random.default_rng(options.seed)
         read = [
             is_read(numbered(rng, "00000"), path, networks, rng) for _ in range(options.pictures)
         ]
@@ -59,7 +60,7 @@ def main() -> None:
     print("| sign | pictures | whole text |")
     print("|---|---:|---:|")
     for pattern in PATTERNS:
-        rng = np.random.default_rng(SEED)
+        rng = np.random.default_rng(options.seed)
         read = [
             is_read(numbered(rng, pattern), path, networks, rng)
             for path in fonts.values()

@@ -6,7 +6,8 @@ confidence, of equal size; in each, the mean confidence is compared with the fra
 are right.
 
 The calibration is fitted on pictures of the first half of the test digits (`--fit`), and measured
-on pictures of the second half.
+on pictures of the second half, with another seed. With 1,000 pictures in a bin, the fraction has a
+standard error of up to 1.3 points; with 200, of up to 2.8.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from nnkit.reading.result import LEAST_DOUBT, calibrated
 from nnkit.reading.segmentation import read_picture
 from nnkit.reading.verifier.compose import CONDITIONS, Array, compose, mnist_images
 
-SEED = 30
+SEED, SEED_OF_FIT = 131, 130
 SLOW = frozenset({"large"})  # scaled to the same size anyway
 PRINTED = 5  # one in so many pictures is printed
 BINS = 5
@@ -32,14 +33,16 @@ HALF = 5000
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.reliability", description=__doc__)
-    parser.add_argument("--pictures", type=int, default=1000, help="default 1000")
+    parser.add_argument("--pictures", type=int, default=5000, help="default 5000")
+    parser.add_argument("--seed", type=int, help=f"default {SEED}, with --fit {SEED_OF_FIT}")
     parser.add_argument("--fit", action="store_true", help="fit the calibration instead")
     options = parser.parse_args()
-    found = list(doubts(options.pictures, first_half=options.fit))
+    seed = options.seed if options.seed is not None else SEED_OF_FIT if options.fit else SEED
+    found = list(doubts(options.pictures, seed, first_half=options.fit))
     doubt, right = np.array(found, dtype=np.float64).T
     if options.fit:
         offset, slope = fitted(np.log(doubt + LEAST_DOUBT), right)
-        print(f"CALIBRATION = {offset:.2f}, {slope:.2f}")
+        print(f"CALIBRATION = {offset:.3f}, {slope:.3f}")
         return
     confidence = np.array([calibrated(value) for value in doubt])
     print("| confidence | pictures | mean confidence | right |")
@@ -50,14 +53,14 @@ def main() -> None:
         print(f"| {low:.1f} to {high:.1f} % | {len(own)} | {shares} |")
 
 
-def doubts(pictures: int, *, first_half: bool) -> Iterator[tuple[float, bool]]:
+def doubts(pictures: int, seed: int, *, first_half: bool) -> Iterator[tuple[float, bool]]:
     """Yields the doubt about each text, and whether the text is right."""
     networks = reader(str(DIGITS))
     chosen = slice(None, HALF) if first_half else slice(HALF, None)
     images, labels = (part[chosen] for part in mnist_images("test"))
     fonts = list(font_files().values())
     names = [name for name in CONDITIONS if name not in SLOW]
-    rng = np.random.default_rng((SEED, first_half))
+    rng = np.random.default_rng((seed, first_half))
     for i in range(pictures):
         condition = CONDITIONS[names[i % len(names)]]
         if i % PRINTED:

@@ -135,7 +135,7 @@ class LazyArray:
     in_place: Callable[[Array], None] | None = None
 
     def __getitem__(self, key: slice | Array) -> Array:
-        X = np.asarray(self.source[self.indices[key]])
+        X = np.asarray(taken(self.source, self.indices[key]))
         for function in self.functions:
             X = function(X)
         return X
@@ -147,7 +147,7 @@ class LazyArray:
             return
         # Faster than storing float32 values, which would need reading four times the bytes.
         if isinstance(self.source, np.ndarray):
-            out[...] = np.take(self.source, self.indices[chosen], axis=0)
+            out[...] = taken(self.source, self.indices[chosen])
         else:
             self.source.read(self.indices[chosen], out)
         self.in_place(out)
@@ -241,6 +241,6 @@ def combined(
     return LazyArray(pairs, AllIndices(len(A)))
 
 
-def taken(X: Array | LazyArray, indices: Array) -> Array:
+def taken(X: Array | LazyArray | Store, indices: Array) -> Array:
     """The samples at an array of indices."""
     return np.take(X, indices, axis=0) if isinstance(X, np.ndarray) else X[indices]

@@ -73,11 +73,14 @@ class FullShuffle(Ordering):
     def divide(
         self, counts: Mapping[str, int], samples: int, seed: int, strata: Array | LazyArray | None
     ) -> dict[str, Share]:
-        labels = np.zeros(samples, dtype=int) if strata is None else np.asarray(strata)
+        labels = None if strata is None else np.asarray(strata)
         rest = generator(seed, "split").permutation(samples)
         shares: dict[str, Share] = {}
         for name, count in counts.items():
-            held_out, rest = _hold_out(rest, labels, count)
+            if labels is None:
+                held_out, rest = rest[:count], rest[count:]
+            else:
+                held_out, rest = _hold_out(rest, labels, count)
             shares[name] = Share(np.sort(held_out), self)
         return {**shares, "train": Share(np.sort(rest), self)}
 

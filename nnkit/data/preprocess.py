@@ -20,7 +20,7 @@ from nnkit.errors import DataError, SettingError
 Statistics = Mapping[str, Array]
 AT_ONCE = 1 << 18  # values that are transformed at a time
 IN_CACHE = 1 << 16  # values that are transformed at a time in place
-FEATURES_AT_ONCE = 1 << 25  # values, for statistics that need all values of a feature at once
+FEATURES_AT_ONCE = 1 << 24  # values, for statistics that need all values of a feature at once
 
 
 class PreprocessingStep(Component):
@@ -83,7 +83,7 @@ class MinMax(PreprocessingStep):
     kind: Literal["minmax"] = "minmax"
 
     def fit(self, X: Array | LazyArray, columns: Sequence[Column]) -> Statistics:
-        low, high = _extremes(X)
+        _, _, low, high = _overview(X)
         words = _text_columns(columns)
         low[words], high[words] = 0, 1
         return {"low": low, "range": high - low}
@@ -110,10 +110,10 @@ class Standardize(PreprocessingStep):
     def fit(self, X: Array | LazyArray, columns: Sequence[Column]) -> Statistics:
         # In chunks, so that a memory-mapped file stays on disk, and always in float64.
         words = _text_columns(columns)
-        present = sum(np.isfinite(part).sum(axis=0) for part in chunks(X))
+        present, total, low, high = _overview(X)
         count = np.maximum(present, 1)
-        mean = sum(np.nansum(part, axis=0, dtype=np.float64) for part in chunks(X)) / count
-        square = sum(np.nansum((part - mean) ** 2, axis=0) for part in chunks(X))
+        mean = total / count
+        square = sum(_sum(np.square(part - mean)) for part in chunks(X))
         if self.per == "all":
             count[words], square[words] = 0, 0
             numbers = max(float(np.sum(count)), 1.0)
@@ -123,7 +123,6 @@ class Standardize(PreprocessingStep):
             mean[words], deviation[words] = 0, 1
             return {"mean": mean, "deviation": deviation}
         # The mean of many 0.1s is not exactly 0.1; scaling must not amplify the difference to 1.
-        low, high = _extremes(X)
         constant = low == high
         mean = np.where(constant, low, mean)
         deviation = np.where(constant, 0.0, np.sqrt(square / count))
@@ -203,7 +202,10 @@ class Impute(PreprocessingStep):
         return {"fill": fill.reshape(X.shape[1:])}
 
     def apply(self, X: Array, statistics: Statistics, columns: Sequence[Column]) -> Array:
-        return np.where(np.isnan(X), statistics["fill"], X)
+        missing, fill = np.isnan(X), statistics["fill"]
+        if missing.any():
+            return np.where(missing, fill, X)
+        return X.astype(np.result_type(X.dtype, fill.dtype), copy=False)
 
 
 def unknown_words(steps: Sequence[PreprocessingStep]) -> UnknownWords:
@@ -252,11 +254,30 @@ def _features(X: Array | LazyArray) -> Iterator[Array]:
         yield from table
 
 
-def _extremes(X: Array | LazyArray) -> tuple[Array, Array]:
-    """The minimum and maximum of each feature, ignoring missing values."""
-    low = reduce(np.fmin, (np.fmin.reduce(part, axis=0) for part in chunks(X)))
-    high = reduce(np.fmax, (np.fmax.reduce(part, axis=0) for part in chunks(X)))
-    return low.astype(np.float64), high.astype(np.float64)
+def _overview(X: Array | LazyArray) -> tuple[Array, Array, Array, Array]:
+    """The number of finite values of each feature, their sum, the minimum and the maximum.
+
+    Missing values are ignored. The samples are read once.
+    """
+    shape = X.shape[1:]
+    present, total = np.zeros(shape, dtype=np.int64), np.zeros(shape)
+    low, high = np.full(shape, np.nan), np.full(shape, np.nan)
+    for part in chunks(X):
+        own = part.sum(axis=0, dtype=np.float64)
+        if np.isfinite(own).all():  # then every value is finite
+            present += len(part)
+            total += own
+        else:
+            present += np.isfinite(part).sum(axis=0)
+            total += np.nansum(part, axis=0, dtype=np.float64)
+        low, high = np.fmin(low, np.fmin.reduce(part)), np.fmax(high, np.fmax.reduce(part))
+    return present, total, low, high
+
+
+def _sum(X: Array) -> Array:
+    """The sum of each feature, ignoring missing values, in float64."""
+    total: Array = X.sum(axis=0, dtype=np.float64)
+    return np.nansum(X, axis=0, dtype=np.float64) if np.isnan(total).any() else total
 
 
 def _real(X: Array | Store) -> np.dtype[Any]:

@@ -27,7 +27,7 @@ from nnkit.native.platforms import (
     sources_digest,
 )
 
-COMMON = ("processor.c", "team.c", "pace.c")  # compiled once, for any instruction set
+COMMON = ("processor.c", "team.c", "pace.c", "decimals.c")  # compiled once, for any instruction set
 COMPILERS = ("cc", "gcc", "clang")
 
 

@@ -10,6 +10,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from nnkit.data.sources.csv import Csv
 from nnkit.data.tables.dates import DateOrder, default_parts
 from nnkit.data.tables.detection import detect_dialect
@@ -231,8 +233,8 @@ def _leave_out_rows(table: ParsedTable, chosen: TableSettings) -> bool:
     for i in range(len(table.names)):
         column = table.columns[i]
         texts = [odd.text for odd in column.odd if odd.row == last]
-        if column.codes is not None and column.codes[last] >= 0:
-            texts.append(column.words[column.codes[last]])
+        if column.codes is not None and (code := int(np.asarray(column.codes)[last])) >= 0:
+            texts.append(column.words[code])
         for found in texts:
             if TOTALS.fullmatch(found) and last:
                 line = table.lines.of(last)

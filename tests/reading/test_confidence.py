@@ -13,7 +13,7 @@ from nnkit.reading.result import Digit, Line, Reading, calibrated
 from nnkit.reading.segmentation import read_picture, strips_of
 from nnkit.reading.segmentation.cuts import Pieces, cut
 from nnkit.reading.segmentation.path import PART, SIGN, Candidate, certainty
-from nnkit.reading.segmentation.shape import is_bar, taller
+from nnkit.reading.segmentation.shape import is_bar, slashes, taller
 from nnkit.reading.segmentation.stages import Stages
 
 Rectangle = tuple[int, int, int, int]
@@ -66,6 +66,26 @@ def test_signs_taller_than_printed_digits(heights: list[tuple[int, int]], tall: 
 def test_handwritten_symbols_are_never_taller() -> None:
     heights = [(0, 0, 20, 50), (30, 6, 50, 44), (60, -5, 80, 52), (90, 3, 99, 58)]
     assert not taller(heights).any()
+
+
+@pytest.mark.parametrize(
+    ("shift", "flag", "height", "expected"),
+    [
+        (25, 6, 48, True),
+        (-25, 6, 48, True),
+        (2, 6, 48, False),  # an upright 1
+        (25, 20, 48, False),  # a flag, as a 7 has
+        (25, 6, 42, False),  # handwriting, where heights differ
+    ],
+)
+def test_a_slash_in_print_is_no_digit(shift: int, flag: int, height: int, expected: bool) -> None:
+    stroke, block = np.zeros((48, 60)), np.ones((48, 30))
+    for row in range(48):
+        left = 25 + round(shift * (47 - row) / 47)
+        stroke[row, left : left + (flag if row < 4 else 6)] = 1
+    boxes = [(0, 0, 30, 48), (40, 0, 80, 48), (90, 48 - height, 120, 48), (130, 0, 160, 48)]
+    found = slashes([block, stroke, block, block], boxes)
+    assert found.tolist() == [False, expected, False, False]
 
 
 def candidate(first: int, last: int, whole: float) -> Candidate:

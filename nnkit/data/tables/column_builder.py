@@ -91,8 +91,7 @@ class ColumnBuilder:
     def _forget_words(self) -> None:
         """Keeps the numbers only."""
         column = self._of_words()
-        assert column.values is not None
-        self._values.append(column.values)
+        self._values.append(np.asarray(column.values))
         self._odd = {odd.text: [odd.count, odd.row] for odd in column.odd}
         self._has_words = False
 

@@ -36,7 +36,8 @@ def numbers(table: ParsedTable, index: int, errors: Errors | None = None) -> Arr
     column = table.columns[index]
     if not (column.odd or column.too_many):
         # Without values, every cell is missing.
-        return np.full(table.rows, np.nan) if column.values is None else column.values
+        missing = column.values is None
+        return np.full(table.rows, np.nan) if missing else np.asarray(column.values)
     if errors is None:
         row, text = _first_odd(table, index)
         raise DataError(f"{_cell(table, index, row, text)} {_no_number(text, table.form)}")
@@ -48,7 +49,7 @@ def numbers(table: ParsedTable, index: int, errors: Errors | None = None) -> Arr
         if np.isnan(parsed[i])
     }
     _add_errors(table, index, wrong, errors)
-    return parsed[column.codes]
+    return parsed[np.asarray(column.codes)]
 
 
 def _finite(number: float | None) -> float:
@@ -85,7 +86,7 @@ def _add_errors(
     column = table.columns[index]
     for code, what in wrong.items():
         assert column.codes is not None
-        for row in np.flatnonzero(column.codes == code).tolist():
+        for row in np.flatnonzero(np.asarray(column.codes) == code).tolist():
             message = f"{_cell(table, index, row, column.words[code])} {what}"
             if errors is None:
                 raise DataError(message)
@@ -133,7 +134,7 @@ def word_indices(
         warnings.warn(f"{first} {what}; {encoded_as_none(count)}", stacklevel=2)
     other = UNKNOWN if unknown == "ignore" else np.nan
     numbers = np.array([*(known.get(word, other) for word in column.words), np.nan])
-    return numbers[column.codes]
+    return numbers[np.asarray(column.codes)]
 
 
 def encoded_as_none(count: int) -> str:
@@ -170,4 +171,4 @@ def date_parts(
     )
     _add_errors(table, index, dict.fromkeys(wrong, what), errors)
     missing = np.full((1, len(parts)), np.nan)
-    return np.concatenate([numbers, missing])[column.codes]
+    return np.concatenate([numbers, missing])[np.asarray(column.codes)]

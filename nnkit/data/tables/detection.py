@@ -98,7 +98,9 @@ def _encoding(path: Path) -> str:
                 return UTF_16
             decoder.decode(start)
             while block := file.read(BLOCK):
-                decoder.decode(block)
+                # ASCII is found out much faster, but must not end a character that has begun.
+                if not block.isascii() or decoder.getstate()[0]:
+                    decoder.decode(block)
             decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         try:

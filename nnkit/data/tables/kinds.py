@@ -148,17 +148,17 @@ def _differ_exactly(words: Iterable[str]) -> bool:
 def _with_numbers(profile: ColumnProfile, column: ParsedColumn) -> ColumnProfile:
     if column.values is None:
         return profile
-    summary = column.summary or NumberSummary.of(column.values)
+    summary = column.summary or NumberSummary.of(np.asarray(column.values))
     if column.codes is None:
         distinct = summary.distinct + len(column.odd)
-        more = len(column.values) > MOST_COUNTED
+        more = profile.rows > MOST_COUNTED
         profile = replace(profile, distinct=distinct, more=more)
     return replace(
         profile,
         low=summary.low,
         high=summary.high,
         whole=summary.whole,
-        counts_rows=summary.consecutive and len(column.values) > FEW_NUMBERS,
+        counts_rows=summary.consecutive and profile.rows > FEW_NUMBERS,
     )
 
 

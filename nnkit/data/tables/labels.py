@@ -68,7 +68,7 @@ def class_labels(
         )
     number = {name: i for i, name in enumerate(ordered)}
     classes = np.array([number[names[word]] for word in column.words], dtype=np.int64)
-    return classes[column.codes], tuple(ordered)
+    return classes[np.asarray(column.codes)], tuple(ordered)
 
 
 def class_names(words: tuple[str, ...], form: NumberFormat) -> Mapping[str, str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from nnkit.data.tables.number_format import NumberFormat
 from nnkit.data.tables.number_summary import NumberSummary
@@ -33,6 +33,20 @@ class Odd:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredArray:
+    """An array in a file, which each `np.asarray` reads, so that it takes no memory until then.
+
+    Attributes:
+        read: reads the array.
+    """
+
+    read: Callable[[], Array]
+
+    def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> Array:
+        return np.asarray(self.read(), dtype=dtype)
+
+
+@dataclass(frozen=True, slots=True)
 class ParsedColumn:
     """A column of a table, as numbers, as words, or as both.
 
@@ -48,9 +62,9 @@ class ParsedColumn:
         summary: a summary of the numbers, if it is known already.
     """
 
-    values: Array | None
+    values: Array | StoredArray | None
     odd: tuple[Odd, ...]
-    codes: Array | None
+    codes: Array | StoredArray | None
     words: tuple[str, ...]
     counts: Array
     numbers: int
@@ -122,10 +136,11 @@ class ParsedTable:
         column = self.columns[index]
         present = column.numbers + sum(odd.count for odd in column.odd)
         if column.codes is not None:
-            return np.asarray(column.codes < 0)
+            absent: Array = np.asarray(column.codes) < 0
+            return absent
         if column.values is None or present == self.rows:
             return np.zeros(self.rows, dtype=bool)
-        missing: Array = np.isnan(column.values)
+        missing: Array = np.isnan(np.asarray(column.values))
         missing[[odd.row for odd in column.odd]] = False
         return missing
 
@@ -138,7 +153,7 @@ class ParsedTable:
         """The first row in which a column has a word."""
         codes = self.columns[index].codes
         assert codes is not None
-        return int(np.argmax(codes == code))
+        return int(np.argmax(np.asarray(codes) == code))
 
 
 def column_index(path: Path, names: Sequence[str], column: str | int) -> int:

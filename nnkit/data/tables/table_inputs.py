@@ -18,6 +18,9 @@ from nnkit.data.tables.roles import ColumnName
 from nnkit.data.tables.table_cache import cached_table
 from nnkit.data.tables.table_reader import column_names, read_table
 
+GROUP = 8  # columns that are copied together: in a row, their numbers fill a cache line
+BLOCK = 2048  # rows that are copied at a time, so that they stay in the cache
+
 
 def input_columns(
     table: ParsedTable,
@@ -112,21 +115,38 @@ class InputReader:
         """
         inputs = np.empty((table.rows, len(self.columns)))
         known: dict[str, Array] = {}  # the parts of the dates in a column
-        for i, column in enumerate(self.columns):
-            name, part = part_of(column.name, self.dates)
-            index = _index(table.path, table.names, name, has_header=table.has_header)
-            if part is not None:
-                date = self.dates[name]
-                if name not in known:
-                    known[name] = date_parts(table, index, date.order, date.parts, errors)
-                inputs[:, i] = known[name][:, date.parts.index(part)]
-            elif column.categories:
-                inputs[:, i] = word_indices(
-                    table, index, column.categories, unknown=self.unknown, errors=errors
-                )
-            else:
-                inputs[:, i] = numbers(table, index, errors)
+        for first in range(0, len(self.columns), GROUP):
+            group = slice(first, first + GROUP)
+            _copy_columns(  # which are not kept, so that only those of a group take memory
+                [self._input(table, column, errors, known) for column in self.columns[group]],
+                inputs[:, group],
+            )
         return inputs
+
+    def _input(
+        self, table: ParsedTable, column: Column, errors: Errors | None, known: dict[str, Array]
+    ) -> Array:
+        """An input of each row, (n,)."""
+        name, part = part_of(column.name, self.dates)
+        index = _index(table.path, table.names, name, has_header=table.has_header)
+        if part is not None:
+            date = self.dates[name]
+            if name not in known:
+                known[name] = date_parts(table, index, date.order, date.parts, errors)
+            return known[name][:, date.parts.index(part)]
+        if column.categories:
+            return word_indices(
+                table, index, column.categories, unknown=self.unknown, errors=errors
+            )
+        return numbers(table, index, errors)
+
+
+def _copy_columns(columns: Sequence[Array], out: Array) -> None:
+    """Copies columns, (n,) each, into an array of rows, (n, columns)."""
+    for start in range(0, len(out), BLOCK):
+        rows = slice(start, start + BLOCK)
+        for i, column in enumerate(columns):
+            out[rows, i] = column[rows]
 
 
 def _index(path: Path, names: Sequence[str], name: str, *, has_header: bool) -> int:

@@ -39,7 +39,7 @@ from nnkit.reading.segmentation.path import (
     certainty,
     doubtful,
 )
-from nnkit.reading.segmentation.shape import is_bar, taller
+from nnkit.reading.segmentation.shape import is_bar, slashes, taller
 from nnkit.reading.segmentation.slip import slip_in
 from nnkit.reading.segmentation.stages import Stages, outline
 
@@ -134,11 +134,13 @@ class _Answer:
     limits: tuple[int, int]
     certain: bool
 
-    def digit(self, pieces: Pieces, candidate: Candidate, *, is_tall: bool) -> Digit:
+    def digit(
+        self, pieces: Pieces, candidate: Candidate, *, is_tall: bool, is_slash: bool
+    ) -> Digit:
         assert candidate.probabilities is not None
         best = int(np.argmax(candidate.probabilities))
         guess, whole = self.classes[best], candidate.digit
-        if is_bar(pieces, candidate.box) or (is_tall and whole < TALL_DIGIT):
+        if is_slash or is_bar(pieces, candidate.box) or (is_tall and whole < TALL_DIGIT):
             whole = 0.0
         probability = float(candidate.probabilities[best]) * whole
         box = _rounded(pieces.box_in_picture(candidate.first, candidate.last), self.limits)
@@ -149,9 +151,12 @@ class _Answer:
 
 def _line(pieces: Pieces, path: Sequence[Candidate], answer: _Answer) -> Line:
     boxes = [candidate.box for candidate in path]
+    inks = [pieces.ink(candidate.first, candidate.last) for candidate in path]
     digits = [
-        answer.digit(pieces, candidate, is_tall=bool(is_tall))
-        for candidate, is_tall in zip(path, taller(boxes), strict=True)
+        answer.digit(pieces, candidate, is_tall=bool(is_tall), is_slash=bool(is_slash))
+        for candidate, is_tall, is_slash in zip(
+            path, taller(boxes), slashes(inks, boxes), strict=True
+        )
     ]
     spaced = [*_spaces(boxes), False]
     text = "".join(

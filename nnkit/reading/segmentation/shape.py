@@ -17,6 +17,11 @@ MOST = 0.5  # … of at least this fraction of the symbols …
 FEWEST = 3  # … and of this many
 TALLER = 0.05  # excess of a sign above and below the digits, relative to their height …
 LONGER = 0.1  # … or on one side alone
+SLANTED = 0.1  # sideways shift of a slash, relative to its height, at least …
+STRAIGHT = 0.05  # … with its middle this near to a straight line, relative to the digits' height …
+CONSTANT = 1.5  # … a width of at most so many times its median, …
+SOLID = 0.8  # … and at least this fraction of each row filled
+LEVEL = 0.03  # deviation of the other symbols' tops and bottoms, relative to the digits' height
 
 
 def is_bar(pieces: Pieces, box: tuple[int, int, int, int]) -> bool:
@@ -49,3 +54,39 @@ def taller(boxes: Sequence[tuple[int, int, int, int]]) -> Array:
     above, below = (top - tops) / HEIGHT, (bottoms - bottom) / HEIGHT
     both = (np.minimum(above, below) > 0) & (above + below > TALLER)
     return np.asarray(both | (np.maximum(above, below) > LONGER))
+
+
+def slashes(inks: Sequence[Array], boxes: Sequence[tuple[int, int, int, int]]) -> Array:
+    """Whether each symbol of a line is a slash in print, (n,) bool.
+
+    A handwritten 1 may look like a slash; a printed one is upright, or has a flag. All other
+    symbols of a line in print have one height.
+
+    Args:
+        inks: the ink of each symbol, (h, w) each.
+        boxes: the boxes of the symbols in the strip, x0, y0, x1, y1.
+    """
+    found = np.array([is_slanted_stroke(ink) for ink in inks], dtype=bool)
+    others = np.array(boxes, dtype=np.float64).reshape(-1, 4)[~found][:, [1, 3]]
+    if len(others) < FEWEST:
+        return np.zeros(len(found), dtype=bool)
+    level = np.abs(others - np.median(others, axis=0)).max() <= LEVEL * HEIGHT
+    return found & level
+
+
+def is_slanted_stroke(ink: Array) -> bool:
+    """Whether the ink of a symbol, (h, w), is one straight, slanted stroke."""
+    solid = ink > 0.5
+    solid = solid[solid.any(axis=1)]
+    height = len(solid)
+    if height < HEIGHT / 2:
+        return False
+    left, right = solid.argmax(axis=1), solid.shape[1] - solid[:, ::-1].argmax(axis=1)
+    width = right - left
+    if width.max() > CONSTANT * np.median(width) or (solid.sum(axis=1) < SOLID * width).any():
+        return False
+    inside = slice(height // 12, height - height // 12)  # the ends may be cut at an angle
+    rows, middle = np.arange(height)[inside], (left + right)[inside] / 2
+    slope, start = np.polyfit(rows, middle, 1)
+    bend = np.abs(middle - (slope * rows + start)).max()
+    return bool(abs(slope) > SLANTED and bend < STRAIGHT * HEIGHT)

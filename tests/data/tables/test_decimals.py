@@ -1,4 +1,7 @@
-"""Tests of the fast conversion of decimals: as float() converts them, to the last bit."""
+"""Tests of the fast conversion of decimals: as float() converts them, to the last bit.
+
+Where there are compiled kernels, NumPy has to give the same.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnkit.data.tables.decimals import WINDOW, decimals
+from nnkit.data.tables.decimals import WINDOW, decimals, decimals_by_numpy
+from nnkit.native.library import library
 
 DIGITS = st.text("0123456789", max_size=13)
 NUMBERS = st.builds(
@@ -24,6 +28,10 @@ def converted(texts: list[str], point: str = ".") -> tuple[list[float], list[boo
     starts = ends - [len(text) for text in texts]
     line = " " * WINDOW + ";".join(texts) + ";"
     values, valid = decimals(line.encode(), starts, ends, point)
+    if library() is not None:
+        same, also_valid = decimals_by_numpy(line.encode(), starts, ends, point)
+        np.testing.assert_array_equal(valid, also_valid)
+        np.testing.assert_array_equal(values[valid], same[valid])
     return values.tolist(), valid.tolist()
 
 
