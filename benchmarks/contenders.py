@@ -122,7 +122,7 @@ class Contender:
         return [replace(setting, option=option) for option in suitable]
 
     def named(self, settings: Sequence[Setting], names: Sequence[str]) -> list[Setting]:
-        """Returns those of the settings, with and without options, that have the names, in order."""
+        """Returns those of the settings, or of them with options, that have the names, in order."""
         every = [*settings, *(refined for each in settings for refined in self.refined(each))]
         found = {str(setting): setting for setting in every}
         return [found[name] for name in names if name in found]

@@ -26,12 +26,14 @@ def markdown(report: dict[str, Any], explanation: str = "../README.md") -> str:
         for threads, peak in sorted(report["peaks"].items())
     )
     details = "\n\n".join(f"### {title}\n\n{_details(report, job)}" for job, title in JOBS.items())
+    vectors = f" ({machine['vectors']})" if machine["vectors"] else ""
+    memory = f"{machine['memory_bytes'] / 1e9:.0f} GB"
     return f"""# Speed on MNIST
 
-Samples/s are medians of {report["rounds"]} rounds in which all contenders took turns, for {report["seconds"]:g} s each or for
-one repetition if that is longer. *nnkit ÷* is the speed of nnkit divided by the contender's: the median of the
-rounds, with the lowest and highest ratio. *Of the peak* is the speed relative to the machine's fastest matrix
-product on as many threads as are busy.
+Samples/s are medians of {report["rounds"]} rounds in which all contenders took turns, for
+{report["seconds"]:g} s each, or for one repetition where that takes longer. *nnkit ÷* is the speed
+of nnkit divided by the contender's: the median of the rounds, with the lowest and highest ratio.
+*Of the peak* is the speed relative to the machine's fastest matrix product on as many threads.
 
 ## nnkit and the fastest other library
 
@@ -45,21 +47,21 @@ Each in its fastest setting.
 
 ## Settings
 
-Samples/s in trials of {report["seconds"] / 2:g} s; the fastest were then measured in full.
+Samples/s in trials of {report["seconds"] / 2:g} s; the fastest settings were then measured in full.
 
 {_trials(report)}
 
 ## Environment
 
-- {machine["cpu"]}{f" ({machine['vectors']})" if machine["vectors"] else ""}, {machine["cores"]} cores, \
-{machine["memory_bytes"] / 1e9:.0f} GB; {machine["system"]}
+- {machine["cpu"]}{vectors}, {machine["cores"]} cores, {memory}; {machine["system"]}
 - {versions}
 - Matrix products of 2048 × 2048 in float32: {peaks}
 - {report["date"]}, load before {report["load_before"]:.2f}; it took {minutes:.0f} minutes
 
 ## Reproduction
 
-Run `make bench`, or `make bench-short`. See the [method]({explanation}) and [all measurements](speed.json).
+Run `make bench`, or `make bench-short`. See the [method]({explanation}) and
+[all measurements](speed.json).
 """
 
 
@@ -129,7 +131,7 @@ def _trials(report: dict[str, Any]) -> str:
         for name, speeds in task["trials"].items():
             ranked = sorted(speeds.items(), key=lambda found: -found[1])
             text = "; ".join(
-                f"{setting}: {s:,.0f}" if s else f"{setting}: failed" for setting, s in ranked
+                f"{setting}: {f'{speed:,.0f}' if speed else 'failed'}" for setting, speed in ranked
             )
             lines.append(_line((task["network"], job, TITLES[name], text)))
     return "\n".join(lines)

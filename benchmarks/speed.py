@@ -81,7 +81,7 @@ def main() -> None:
 
 
 def ordered(tasks: Sequence[Task]) -> list[Task]:
-    """Returns the tasks whose steps take longest first, so that the others share what time is left."""
+    """Returns the tasks, those with the slowest steps first; the others share what time is left."""
     return sorted(tasks, key=lambda task: -task.row.operations("training"))
 
 
@@ -112,15 +112,11 @@ def material(task: Task, root: Path) -> Path:
 def write(report: Report, folder: Path) -> None:
     """Writes the results so far, so that they survive an interruption."""
     folder.mkdir(parents=True, exist_ok=True)
-    places = {(row.name, job): i for i, (row, job) in enumerate(_pairs())}
-    report["tasks"].sort(key=lambda task: places[task["network"], task["job"]])
+    places = {name: number for number, name in enumerate([*ROWS, *JOBS])}
+    report["tasks"].sort(key=lambda task: (places[task["network"]], places[task["job"]]))
     (folder / "speed.json").write_text(json.dumps(report, indent=1) + "\n")
     explanation = os.path.relpath(Path(__file__).parent / "README.md", folder)
     (folder / "speed.md").write_text(markdown(report, explanation))
-
-
-def _pairs() -> list[tuple[object, str]]:
-    return [(row, job) for row in ROWS.values() for job in JOBS]
 
 
 def _minutes(began: float) -> str:

@@ -1,7 +1,8 @@
 """Starts the workers of a task: each contender's fastest settings, found by short trials.
 
 All contenders' settings are tried in order of how fast they are likely to be, until the time is
-up. Workers start two at a time, which takes most of the time; while one is timed, nothing else runs.
+up. Most of it goes into starting workers, as many at once as there are cores. While one is timed,
+nothing else runs.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ class Trials:
         return self.workers
 
     def _candidates(self, contender: Contender) -> list[Candidate]:
-        """Returns the settings to start with, likely ones first; the two fastest if all are known."""
+        """Returns the two fastest settings known, and those not known, likely ones first."""
         settings = contender.settings(self.task.row, self.task.job, self.task.batch)
         known = self._known(contender)
         best = contender.named(settings, fastest(known, FINALISTS))

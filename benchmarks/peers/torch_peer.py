@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch._inductor.config as inductor
 from torch import nn
 from torch.func import functional_call, grad_and_value
 from torch.nn import functional
@@ -34,9 +33,18 @@ MEMORY = {
     "channels last": torch.channels_last,
 }
 
-inductor.compile_threads = 1  # no pool of compiler processes that would outlive compilation
 # Set before other threads start, because they inherit it.
 torch.set_flush_denormal(True)
+
+
+def compiled(function: Any, **settings: bool) -> Any:
+    """Compiles a function or a model with settings of the compiler."""
+    import torch._inductor.config as inductor  # takes as long as importing torch
+
+    inductor.compile_threads = 1  # no pool of compiler processes that would outlive compilation
+    for name, value in settings.items():
+        setattr(inductor, name, value)
+    return torch.compile(function, fullgraph=True, dynamic=False)
 
 
 def network(row: Row, weights: Weights, layout: Layout) -> Any:
@@ -124,7 +132,7 @@ class Documented(TorchTraining):
         self.optimizer = optimizer(self.model.parameters(), lr=self.row.lr, fused=True)
         self.objective = self._objective
         if given.mode == "compiled":
-            self.objective = torch.compile(self._objective, fullgraph=True, dynamic=False)
+            self.objective = compiled(self._objective)
 
     def _objective(self, X: Any, T: Any) -> Any:
         return self.loss(self.model(X), T)
@@ -142,8 +150,7 @@ class StepsCompiled(TorchTraining):
 
     def __init__(self, given: Assignment) -> None:
         super().__init__(given, GROUP * given.batch)
-        inductor.cpp_wrapper = True
-        self.call_steps = torch.compile(self._steps(), fullgraph=True, dynamic=False)
+        self.call_steps = compiled(self._steps(), cpp_wrapper=True)
         self.params = {name: p.detach() for name, p in self.model.named_parameters()}
         self.moments = [
             {name: torch.zeros_like(p) for name, p in self.params.items()} for _ in range(2)
@@ -198,8 +205,7 @@ class TorchInference(Inference):
             traced = torch.jit.trace(model, self.images[: self.batch])
             model = torch.jit.optimize_for_inference(torch.jit.freeze(traced))
         elif mode == "compiled":
-            inductor.freezing = inductor.cpp_wrapper = True
-            model = torch.compile(model, fullgraph=True, dynamic=False)
+            model = compiled(model, freezing=True, cpp_wrapper=True)
         self.model = model
 
     def forward(self) -> Sequence[Any]:
