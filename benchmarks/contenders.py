@@ -155,12 +155,11 @@ def wide_vectors() -> tuple[Option, ...]:
 
 # nnkit chooses its number of threads itself, and has one layout.
 ALONE = Ways((Setting(),), (Setting(),))
-NNKIT = "nnkit"
-OURS = (NNKIT, "nnkit-numpy")
+NNKIT, NUMPY = OURS = ("nnkit", "nnkit-numpy")
 CONTENDERS = (
     Contender(NNKIT, "nnkit", "nnkit_peer", ("numpy",), ALONE, ALONE),
     Contender(
-        "nnkit-numpy",
+        NUMPY,
         "nnkit, NumPy",
         "nnkit_peer",
         ("numpy",),

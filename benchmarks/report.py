@@ -1,11 +1,14 @@
-"""Formats measurements as Markdown."""
+"""Formats measurements as Markdown; `python -m benchmarks.report` prints the overview."""
 
 from __future__ import annotations
 
+import argparse
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from benchmarks.contenders import CONTENDERS, NNKIT, OURS
+from benchmarks.contenders import CONTENDERS, NNKIT, NUMPY, OURS
 from benchmarks.measurement import best_peer
 
 TITLES = {contender.name: contender.title for contender in CONTENDERS}
@@ -37,7 +40,7 @@ of nnkit divided by the contender's: the median of the rounds, with the lowest a
 
 ## nnkit and the fastest other library
 
-{_overview(report)}
+{overview(report)}
 
 ## All contenders
 
@@ -65,24 +68,25 @@ Run `make bench`, or `make bench-short`. See the [method]({explanation}) and
 """
 
 
-def _overview(report: dict[str, Any]) -> str:
-    """Compares nnkit with the fastest other contender of each task."""
-    head = ("network", "job", "batch", "nnkit", "of the peak", "fastest other", "", "nnkit ÷")
-    lines = [_line(head), _line(["---"] * 3 + ["---:"] * 2 + ["---", "---:", "---:"])]
+def overview(report: dict[str, Any]) -> str:
+    """Compares nnkit with the fastest other contender of each task, as a table."""
+    head = ("network", "job", "batch", "nnkit", "of the peak", "NumPy alone", "fastest other", "")
+    lines = [_line((*head, "nnkit ÷")), _line(["---"] * 3 + ["---:"] * 3 + ["---", "---:", "---:"])]
     for task in report["tasks"]:
         figures = {each["name"]: each for each in task["contenders"]}
         peer = best_peer(task["contenders"])
         if NNKIT not in figures or peer is None:
             continue
-        nnkit = figures[NNKIT]
+        nnkit, numpy = figures[NNKIT], figures.get(NUMPY)
         lines.append(
             _line(
                 [
                     *(task["network"], task["job"], str(task["batch"])),
-                    f"{nnkit['samples_per_second']:,.0f}",
+                    _speed(nnkit),
                     f"{_share(report, task, nnkit):.0%}",
+                    _speed(numpy) if numpy else "",
                     f"{peer['title']} ({peer['setting']})",
-                    f"{peer['samples_per_second']:,.0f}",
+                    _speed(peer),
                     _ratio(peer["ratio"]),
                 ]
             )
@@ -104,7 +108,7 @@ def _details(report: dict[str, Any], job: str) -> str:
                     [
                         *((task["network"], str(task["batch"])) if i == 0 else ("", "")),
                         figures["title"] + setting,
-                        f"{figures['samples_per_second']:,.0f}",
+                        _speed(figures),
                         _ratio(figures["ratio"]),
                         f"{figures['busy_cores']:.1f}",
                         f"{_share(report, task, figures):.0%}",
@@ -137,6 +141,10 @@ def _trials(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _speed(figures: dict[str, Any]) -> str:
+    return f"{figures['samples_per_second']:,.0f}"
+
+
 def _ratio(ratio: dict[str, float] | None) -> str:
     if ratio is None:
         return ""
@@ -145,3 +153,16 @@ def _ratio(ratio: dict[str, float] | None) -> str:
 
 def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.report", description=overview.__doc__
+    )
+    results = Path(__file__).parent / "results" / "speed.json"
+    parser.add_argument("file", nargs="?", type=Path, default=results, help="a speed.json")
+    print(overview(json.loads(parser.parse_args().file.read_text())))
+
+
+if __name__ == "__main__":
+    main()

@@ -208,7 +208,7 @@ def test_report_contains_every_measurement() -> None:
         }
     )
     fastest_other = "PyTorch (eager, channels last, 1 thread) | 6,000 | **1.50** (1.20–1.75) |"
-    assert f"| lenet | training | 64 | 9,000 | 45% | {fastest_other}" in page
+    assert f"| lenet | training | 64 | 9,000 | 45% | 8,000 | {fastest_other}" in page
     assert "| lenet | 64 | nnkit | 9,000 |  | 1.0 | 45% | 300 MB |" in page
     assert "|  |  | nnkit, NumPy | 8,000 | **1.50** (1.20–1.75) | 1.0 | 40% | 300 MB |" in page
     assert "PyTorch | eager, 1 thread: 1,000; compiled, 1 thread: failed |" in page
