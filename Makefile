@@ -1,6 +1,6 @@
 # Targets make their own virtual environment, and again only when pyproject.toml changed.
 .DEFAULT_GOAL := help
-.PHONY: help train pretrained verifier test test-all test-variants native native-checks check format docs package bench clean
+.PHONY: help train pretrained verifier test test-all test-variants native native-checks check format docs package bench bench-short clean
 SHELL := /bin/sh
 # The tests start some hundred processes, each of which would compile nnkit anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -88,8 +88,11 @@ docs: $(DEV)  ## Refresh every output, table and picture of README.md and docs/
 package: $(DEV)  ## Build the source distribution and the wheel into dist/
 	$(BIN)/python -m build
 
-bench: $(BENCH)  ## Measure speed against PyTorch, JAX and scikit-learn
+bench: $(BENCH)  ## Measure speed against PyTorch, JAX and other libraries, in 30 minutes
 	$(BENCH_VENV)/bin/python -m benchmarks.speed
+
+bench-short: $(BENCH)  ## The same in 8 minutes: shorter, and with fewer settings
+	$(BENCH_VENV)/bin/python -m benchmarks.speed --short
 
 clean:  ## Remove environments, caches, runs and builds
 	rm -rf $(VENV) $(BENCH_VENV) .variants runs build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

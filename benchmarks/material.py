@@ -11,30 +11,30 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.peers import nnkit_peer
-from benchmarks.peers.protocol import INPUTS, ROWS, Material
+from benchmarks.peers.networks import INPUTS, ROWS
+from benchmarks.peers.nnkit_peer import NnkitTraining, blocks
+from benchmarks.peers.protocol import Assignment, Material
 from nnkit.errors import NnkitError
-from nnkit.task.task import load_task
-from nnkit.training.trainer import Trainer
 
 
 def main() -> None:
     row, material = ROWS[sys.argv[1]], Material(Path(sys.argv[2]))
     try:
-        trainer = Trainer(load_task(nnkit_peer.config(row, row.batches[0])), Path())
+        training = NnkitTraining(Assignment("training", row, row.batches[0], "", "", material))
     except NnkitError as error:
         sys.exit(f"error: {error}")
-    task, model = trainer.task, trainer.model
-    weights = nnkit_peer.blocks(model, row)
-    for prefix, name in (("", "train"), ("test_", "test")):
+    task, model = training.trainer.task, training.trainer.model
+    weights = blocks(model, row)
+    for prefix, name, count in (("", "train", row.images), ("test_", "test", None)):
         data = task.prepare(task.sets[name], model)
-        material.save(f"{prefix}inputs", np.asarray(data.inputs).reshape(len(data), INPUTS))
-        material.save(f"{prefix}classes", data.targets[:])
+        inputs = np.asarray(data.inputs[:count], np.float32)
+        material.save(f"{prefix}inputs", inputs.reshape(len(inputs), INPUTS))
+        material.save(f"{prefix}classes", data.targets[:count])
     material.save_weights("initial", weights)
-    nnkit_peer.train(trainer, trainer.loop.per_epoch)
+    training.repeat(row.repetitions)
     material.save_weights("trained", weights)
     images = np.asarray(task.prepare(task.sets["test"], model).inputs)
-    material.save("test_outputs", model.forward(images))
+    material.save("test_outputs", model.forward(images[: row.answered]))
 
 
 if __name__ == "__main__":

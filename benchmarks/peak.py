@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from time import perf_counter
@@ -12,6 +13,11 @@ from benchmarks.worker import ROOT, WorkerError, threads_limited
 
 SIZE = 2048  # rows and columns
 TIMES = 5
+
+
+def measured_peaks() -> dict[str, float]:
+    """Returns the peak on one thread and on one for each core, by the number of threads."""
+    return {str(threads): measured_peak(threads) for threads in {1, os.cpu_count() or 1}}
 
 
 def measured_peak(threads: int) -> float:

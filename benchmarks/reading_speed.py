@@ -17,7 +17,7 @@ from statistics import median
 import numpy as np
 from PIL import Image
 
-from benchmarks.speed import machine
+from benchmarks.machine import machine
 from benchmarks.worker import ROOT, threads_limited
 from nnkit.reading.verifier.compose import CONDITIONS, PLAIN, compose, mnist_images
 

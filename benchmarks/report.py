@@ -1,13 +1,18 @@
-"""Formats measurements as Markdown."""
+"""Formats measurements as Markdown; `python -m benchmarks.report` prints the overview."""
 
 from __future__ import annotations
 
+import argparse
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from benchmarks.contenders import CONTENDERS, OURS
+from benchmarks.contenders import CONTENDERS, NNKIT, NUMPY, OURS
+from benchmarks.measurement import best_peer
 
 TITLES = {contender.name: contender.title for contender in CONTENDERS}
+JOBS = {"training": "Training", "inference": "Inference"}
 
 
 def markdown(report: dict[str, Any], explanation: str = "../README.md") -> str:
@@ -17,69 +22,96 @@ def markdown(report: dict[str, Any], explanation: str = "../README.md") -> str:
         report: the content of speed.json, written by `benchmarks.speed`.
         explanation: the path from the page to benchmarks/README.md.
     """
-    rounds, machine = report["rounds"], report["machine"]
+    machine, minutes = report["machine"], report["elapsed_seconds"] / 60
     versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
     peaks = ", ".join(
         f"{peak / 1e9:.0f} GFLOP/s on {threads} thread{'' if threads == '1' else 's'}"
-        for threads, peak in _peaks(report).items()
+        for threads, peak in sorted(report["peaks"].items())
     )
+    details = "\n\n".join(f"### {title}\n\n{_details(report, job)}" for job, title in JOBS.items())
+    vectors = f" ({machine['vectors']})" if machine["vectors"] else ""
     memory = f"{machine['memory_bytes'] / 1e9:.0f} GB"
     return f"""# Speed on MNIST
 
-Samples/s are medians of {rounds} rounds in which all contenders took turns. *nnkit ÷* is the speed
+Samples/s are medians of {report["rounds"]} rounds in which all contenders took turns, for
+{report["seconds"]:g} s each, or for one repetition where that takes longer. *nnkit ÷* is the speed
 of nnkit divided by the contender's: the median of the rounds, with the lowest and highest ratio.
 *Of the peak* is the speed relative to the machine's fastest matrix product on as many threads.
 
-## Training
+## nnkit and the fastest other library
 
-{_table(report, "training")}
+{overview(report)}
 
-## Inference
+## All contenders
 
-{_table(report, "inference")}
+Each in its fastest setting.
+
+{details}
 
 ## Settings
 
-The tables above show the fastest of these settings; the speeds below are the best of a few shorter
-measurements.
+Samples/s in trials of {report["seconds"] / 2:g} s; the fastest settings were then measured in full.
 
 {_trials(report)}
 
 ## Environment
 
-- {machine["cpu"]}, {machine["cores"]} cores, {memory}; {machine["system"]}
+- {machine["cpu"]}{vectors}, {machine["cores"]} cores, {memory}; {machine["system"]}
 - {versions}
 - Matrix products of 2048 × 2048 in float32: {peaks}
-- {report["date"]}, load before {report["load_before"]:.2f}; it took {_minutes(report):.0f} minutes
+- {report["date"]}, load before {report["load_before"]:.2f}; it took {minutes:.0f} minutes
 
 ## Reproduction
 
-Run `make bench`. See the [method]({explanation}) and [all measurements](speed.json).
+Run `make bench`, or `make bench-short`. See the [method]({explanation}) and
+[all measurements](speed.json).
 """
 
 
-def _table(report: dict[str, Any], job: str) -> str:
-    ours = [f"{TITLES[name]} ÷" for name in OURS]
+def overview(report: dict[str, Any]) -> str:
+    """Compares nnkit with the fastest other contender of each task, as a table."""
+    head = ("network", "job", "batch", "nnkit", "of the peak", "NumPy alone", "fastest other", "")
+    lines = [_line((*head, "nnkit ÷")), _line(["---"] * 3 + ["---:"] * 3 + ["---", "---:", "---:"])]
+    for task in report["tasks"]:
+        figures = {each["name"]: each for each in task["contenders"]}
+        peer = best_peer(task["contenders"])
+        if NNKIT not in figures or peer is None:
+            continue
+        nnkit, numpy = figures[NNKIT], figures.get(NUMPY)
+        lines.append(
+            _line(
+                [
+                    *(task["network"], task["job"], str(task["batch"])),
+                    _speed(nnkit),
+                    f"{_share(report, task, nnkit):.0%}",
+                    _speed(numpy) if numpy else "",
+                    f"{peer['title']} ({peer['setting']})",
+                    _speed(peer),
+                    _ratio(peer["ratio"]),
+                ]
+            )
+        )
+    return "\n".join(lines)
+
+
+def _details(report: dict[str, Any], job: str) -> str:
     last = ("cores busy", "of the peak", "peak memory")
-    head = ("network", "batch", "contender", "samples/s", *ours, *last)
+    head = ("network", "batch", "contender", "samples/s", "nnkit ÷", *last)
     lines = [_line(head), _line(["---"] * 3 + ["---:"] * (len(head) - 3))]
-    peaks = _peaks(report)
     for task in report["tasks"]:
         if task["job"] != job:
             continue
         for i, figures in enumerate(task["contenders"]):
-            achieved = figures["samples_per_second"] * task["operations_per_sample"]
             setting = "" if figures["name"] in OURS else f" ({figures['setting']})"
-            first = (task["network"], str(task["batch"])) if i == 0 else ("", "")
             lines.append(
                 _line(
                     [
-                        *first,
+                        *((task["network"], str(task["batch"])) if i == 0 else ("", "")),
                         figures["title"] + setting,
-                        f"{figures['samples_per_second']:,.0f}",
-                        *(_ratio(figures["ratios"].get(name)) for name in OURS),
+                        _speed(figures),
+                        _ratio(figures["ratio"]),
                         f"{figures['busy_cores']:.1f}",
-                        f"{achieved / peaks[str(figures['threads'])]:.0%}",
+                        f"{_share(report, task, figures):.0%}",
                         f"{figures['peak_bytes'] / 1e6:,.0f} MB",
                     ]
                 )
@@ -87,33 +119,30 @@ def _table(report: dict[str, Any], job: str) -> str:
     return "\n".join(lines)
 
 
-def _minutes(report: dict[str, Any]) -> float:
-    """Returns the total time of all tasks in minutes."""
-    return sum(task["elapsed_seconds"] for task in report["tasks"]) / 60
-
-
-def _peaks(report: dict[str, Any]) -> dict[str, float]:
-    """Returns the highest measured peak in operations per second for each number of threads."""
-    found: dict[str, float] = {}
-    for task in report["tasks"]:
-        for threads, peak in task["peak_operations_per_second"].items():
-            found[threads] = max(peak, found.get(threads, 0.0))
-    return dict(sorted(found.items()))
+def _share(report: dict[str, Any], task: dict[str, Any], figures: dict[str, Any]) -> float:
+    """Returns the speed as a share of the peak on as many threads, of those measured."""
+    achieved = figures["samples_per_second"] * task["operations_per_sample"]
+    peaks = report["peaks"]
+    threads = "1" if figures["threads"] == 1 else max(peaks, key=int)
+    return float(achieved / peaks[threads])
 
 
 def _trials(report: dict[str, Any]) -> str:
-    """Formats the result of each setting, for contenders with a choice or a failure."""
+    """Formats the speed of each setting, for contenders with a choice, and the failures."""
     lines = [_line(("network", "task", "contender", "samples/s")), _line(("---",) * 4)]
     for task in report["tasks"]:
-        for name, trials in task["trials"].items():
-            found = [
-                f"{setting}: {outcome if isinstance(outcome, str) else f'{outcome:,.0f}'}"
-                for setting, outcome in trials.items()
-            ]
-            if found:
-                job = f"{task['job']}, batch {task['batch']}"
-                lines.append(_line((task["network"], job, TITLES[name], "; ".join(found))))
+        job = f"{task['job']}, batch {task['batch']}"
+        for name, speeds in task["trials"].items():
+            ranked = sorted(speeds.items(), key=lambda found: -found[1])
+            text = "; ".join(
+                f"{setting}: {f'{speed:,.0f}' if speed else 'failed'}" for setting, speed in ranked
+            )
+            lines.append(_line((task["network"], job, TITLES[name], text)))
     return "\n".join(lines)
+
+
+def _speed(figures: dict[str, Any]) -> str:
+    return f"{figures['samples_per_second']:,.0f}"
 
 
 def _ratio(ratio: dict[str, float] | None) -> str:
@@ -124,3 +153,16 @@ def _ratio(ratio: dict[str, float] | None) -> str:
 
 def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.report", description=overview.__doc__
+    )
+    results = Path(__file__).parent / "results" / "speed.json"
+    parser.add_argument("file", nargs="?", type=Path, default=results, help="a speed.json")
+    print(overview(json.loads(parser.parse_args().file.read_text())))
+
+
+if __name__ == "__main__":
+    main()

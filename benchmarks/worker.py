@@ -9,20 +9,26 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryFile
 from threading import Timer
+from time import sleep
 from typing import Any
 
 from benchmarks.contenders import THREADS, Contender, Setting
-from benchmarks.peers.protocol import Assignment, Material, Row
+from benchmarks.peers.protocol import Assignment, Material
+from benchmarks.tasks import Task
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE = 900  # seconds to wait for a result; compiling on a busy machine takes minutes
+PAUSE = 0.05  # seconds before a portion, for the threads of the previous one to become idle
+# Variables that make OpenBLAS use the kernels of another processor; no library would set them.
+OTHER_KERNELS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
 Portion = dict[str, Any]
 
 
 def threads_limited(threads: int | None) -> dict[str, str]:
     """Returns this process's environment variables with the number of threads set."""
-    environment = {name: value for name, value in os.environ.items() if name not in THREADS}
+    dropped = {*THREADS, *OTHER_KERNELS}
+    environment = {name: value for name, value in os.environ.items() if name not in dropped}
     return environment | ({} if threads is None else dict.fromkeys(THREADS, str(threads)))
 
 
@@ -31,24 +37,23 @@ class WorkerError(Exception):
 
 
 class Worker:
-    """A running worker.
+    """A running process, which works after `prepare`.
 
     Attributes:
+        each: seconds per repetition, in the last portion.
         versions: the versions of the libraries used.
-        each: seconds per repetition, set by `warm_up`.
-        speed: samples per second, set by `warm_up`.
-
-    Raises:
-        WorkerError: the worker cannot start, for example because its library is not installed.
     """
 
-    def __init__(
-        self, contender: Contender, setting: Setting, job: str, row: Row, batch: int, folder: Path
-    ) -> None:
-        self.contender, self.setting = contender, setting
+    def __init__(self, contender: Contender, setting: Setting, task: Task, folder: Path) -> None:
+        self.each = 1.0
+        self.versions: dict[str, str] = {}
+        self.contender, self.setting, self.task = contender, setting, task
         environment = {**threads_limited(setting.threads), **contender.environment}
+        environment |= setting.option.environment if setting.option else {}
         module = f"benchmarks.peers.{contender.module}"
-        given = Assignment(job, row, batch, setting.mode, setting.layout, Material(folder))
+        given = Assignment(
+            task.job, task.row, task.batch, setting.mode, setting.layout, Material(folder)
+        )
         self._errors = TemporaryFile()  # noqa: SIM115 (closed by stop)
         self._process = subprocess.Popen(
             [sys.executable, "-m", module, *given.arguments()],
@@ -60,38 +65,43 @@ class Worker:
             text=True,
             encoding="utf-8",
         )
-        self.versions: dict[str, str] = self._answer()["versions"]
-        self.each = self.speed = 0.0
 
-    def ask(self, times: int) -> Portion:
-        """Runs a portion of work: a number of repetitions.
+    def prepare(self) -> None:
+        """Waits until the worker has started, and everything is compiled.
 
         Raises:
-            WorkerError: the worker exited unexpectedly.
+            WorkerError: it cannot start, for example because its library is not installed.
         """
+        self.versions = self._answer()["versions"]
+        self.ask(1)
+        self.ask(1)
+
+    def ask(self, times: int, check: bool = False) -> Portion:
+        """Runs a number of repetitions; returns what was measured.
+
+        Args:
+            times: the number of repetitions.
+            check: whether metrics that show that the work was done are measured, too.
+
+        Raises:
+            WorkerError: the worker exited unexpectedly, or did not do the work.
+        """
+        sleep(PAUSE)
         assert self._process.stdin is not None
         try:
-            self._process.stdin.write(json.dumps({"times": times}) + "\n")
+            self._process.stdin.write(json.dumps({"times": times, "check": check}) + "\n")
             self._process.stdin.flush()
         except BrokenPipeError:
             raise self._death() from None
-        return self._answer()
+        done = self._answer()
+        self.each = done["seconds"] / times
+        if check and not self.task.is_done(done):
+            raise WorkerError(f"did not do the work: {done}")
+        return done
 
-    def warm_up(self, seconds: float, limit: float) -> None:
-        """Runs until everything is compiled, then for about the given number of seconds.
-
-        If a repetition takes more than `limit` seconds, at most three are run.
-        """
-        self.ask(1)
-        self._take(1)
-        if self.each > limit:
-            self._take(1)  # in case the first was slow by chance
-        if self.each <= limit:
-            self._take(max(1, round(seconds / self.each)))
-
-    def _take(self, times: int) -> None:
-        done = self.ask(times)
-        self.each, self.speed = done["seconds"] / times, done["samples_per_second"]
+    def run(self, seconds: float, check: bool = False) -> Portion:
+        """Runs for about as many seconds, by the speed of the last portion."""
+        return self.ask(max(1, round(seconds / self.each)), check)
 
     def stop(self) -> None:
         """Stops the worker; may be called twice."""
@@ -117,3 +127,11 @@ class Worker:
         lines = self._errors.read().decode(errors="replace").strip().splitlines()
         self.stop()
         return WorkerError(lines[-1] if lines else f"exit code {code}")
+
+    def __str__(self) -> str:
+        return f"{self.task}: {self.contender.title} ({self.setting})"
+
+
+def say(line: str) -> None:
+    """Prints a line of progress."""
+    print(line, file=sys.stderr, flush=True)

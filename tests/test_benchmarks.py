@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -11,13 +10,24 @@ import numpy as np
 import pytest
 
 from benchmarks import larger_than_memory
-from benchmarks.contenders import CONTENDERS, OURS
-from benchmarks.earlier import Earlier, EarlierError
-from benchmarks.peers.nnkit_peer import blocks, config
-from benchmarks.peers.protocol import IMAGE, INPUTS, MNIST, ROWS, Conv, Dense, MaxPool, Row
+from benchmarks.contenders import CONTENDERS, OURS, Setting
+from benchmarks.peers.networks import (
+    GROUP,
+    IMAGE,
+    INPUTS,
+    ROWS,
+    Conv,
+    Dense,
+    Dropout,
+    MaxPool,
+    Row,
+)
+from benchmarks.peers.nnkit_peer import MNIST, blocks, config
 from benchmarks.report import markdown
-from benchmarks.speed import Task, is_work
-from nnkit.task.config import config_from
+from benchmarks.saved_settings import SavedSettings, SavedSettingsError, fastest
+from benchmarks.speed import ordered
+from benchmarks.tasks import JOBS, Task, tasks_of
+from nnkit.task.config import config_from, load_config
 from nnkit.task.task import build_model
 
 # The counts of PyTorch's FlopCounterMode for each row: forward; forward and backward.
@@ -26,7 +36,9 @@ COUNTED = {
     "784-128-10": (203_264, 409_088),
     "784-1024-10": (1_626_112, 3_272_704),
     "lenet": (833_040, 2_263_920),
+    "lenet-valid": (563_280, 1_517_040),
     "conv32-conv64-128": (5_262_080, 15_396_864),
+    "best": (58_277_376, 174_380_544),
 }
 every_row = pytest.mark.parametrize("row", ROWS.values(), ids=lambda row: row.name)
 
@@ -39,8 +51,13 @@ def test_operations_are_those_that_pytorch_counts(row: Row) -> None:
 @every_row
 def test_no_batch_is_short(row: Row) -> None:
     assert row.images <= MNIST
-    assert row.images % row.repetitions == 0
-    assert all(row.images // row.repetitions % batch == 0 for batch in row.batches)
+    assert row.images % row.portion == 0
+    assert all(row.portion % batch == 0 for batch in row.batches)
+
+
+@every_row
+def test_steps_of_dense_networks_can_be_unrolled(row: Row) -> None:
+    assert row.convolutional or all(row.portion // b % GROUP == 0 for b in row.batches)
 
 
 @every_row
@@ -49,12 +66,15 @@ def test_nnkit_has_the_layers_of_the_row(row: Row) -> None:
     wanted: list[tuple[int, ...]] = []
     for layer, before, after in row.shapes():
         match layer:
-            case Conv(filters, kernel):
-                wanted += [(filters, before[0], kernel, kernel), (filters,)]
+            case Conv(filters, kernel, _, batch_norm):
+                vectors = 4 if batch_norm else 1
+                wanted += [(filters, before[0], kernel, kernel), *[(filters,)] * vectors]
             case Dense(units):
                 wanted += [(units, prod(before)), (units,)]
             case MaxPool():
                 assert after[0] == before[0]
+            case Dropout():
+                assert after == before
     model = build_model(config(row, row.batches[0]), input_shape=IMAGE)
     assert [block.shape for block in blocks(model, row)] == wanted
 
@@ -66,120 +86,135 @@ def test_inputs_are_shaped_for_the_first_layer(row: Row) -> None:
 
 
 @every_row
-def test_ours_and_pytorch_take_part_in_every_job(row: Row) -> None:
-    for job in ("training", "inference"):
-        able = {contender.name for contender in CONTENDERS if contender.settings(row, job)}
-        assert able >= {*OURS, "torch", "jax"}
+@pytest.mark.parametrize("job", JOBS)
+def test_most_contenders_take_part_in_every_job(row: Row, job: str) -> None:
+    able = {each.name for each in CONTENDERS if each.settings(row, job, 32)}
+    assert able >= {*OURS, "torch", "jax"}
+    assert ("openvino" in able) == (job == "inference")
+
+
+def test_network_is_that_of_the_shipped_config() -> None:
+    shipped = load_config("configs/best.yaml").architecture
+    assert config(ROWS["best"], 64).architecture == shipped
+
+
+TORCH = next(each for each in CONTENDERS if each.name == "torch")
+LENET = Task(ROWS["lenet"], "training", 64)
+
+
+def test_one_thread_is_tried_first_for_little_work() -> None:
+    small, large = ROWS["784-30-10"], ROWS["best"]
+    assert TORCH.settings(small, "training", 10)[0].threads == 1
+    assert TORCH.settings(large, "training", 64)[0].threads is None
+
+
+def test_options_are_added_to_settings_that_they_suit() -> None:
+    compiled, eager = Setting("compiled", threads=1), Setting("eager", threads=1)
+    assert [str(each) for each in TORCH.refined(compiled)] == ["compiled, 1 thread, max-autotune"]
+    assert TORCH.refined(eager) == []
+    (tuned,) = TORCH.refined(compiled)
+    assert TORCH.refined(tuned) == []
+    names = ["of old", str(tuned), str(eager)]
+    assert TORCH.named([eager, compiled], names) == [tuned, eager]
+
+
+def test_slow_networks_are_measured_first() -> None:
+    tasks = [task for row in ROWS.values() for task in tasks_of(row, JOBS)]
+    assert [task.row.name for task in ordered(tasks)][:3] == ["best"] * 3
+    assert {*ordered(tasks)} == {*tasks}
+
+
+MACHINE = {"cpu": "CPU", "vectors": "AVX2", "cores": 2}
+
+
+def test_speeds_of_settings_are_kept_for_the_machine_and_versions(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    SavedSettings(path, MACHINE).keep(LENET, "torch", {"torch": "2"}, {"eager": 10.0})
+    saved = SavedSettings(path, MACHINE)
+    saved.keep(LENET, "torch", {"torch": "2"}, {"compiled": 20.0, "broken": 0.0})
+    found = saved.speeds(LENET, "torch", {"torch": "2"})
+    assert found == {"eager": 10, "compiled": 20, "broken": 0}
+    assert fastest(found, 3) == ["compiled", "eager"]
+    assert saved.speeds(LENET, "torch", {"torch": "2.1"}) == {}
+    assert SavedSettings(path, MACHINE | {"cores": 4}).speeds(LENET, "torch", {"torch": "2"}) == {}
+    assert SavedSettings(path, MACHINE, fresh=True).speeds(LENET, "torch", {"torch": "2"}) == {}
+
+
+def test_speeds_beside_other_programs_are_not_kept(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    SavedSettings(path, MACHINE, kept=False).keep(LENET, "torch", {}, {"eager": 10.0})
+    assert not path.exists()
+
+
+def test_file_of_another_kind_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    path.write_text("[1, 2]")
+    with pytest.raises(SavedSettingsError, match=r"settings\.json: not speeds .* remove the file"):
+        SavedSettings(path, MACHINE)
+
+
+@every_row
+def test_work_is_known_from_its_metrics(row: Row) -> None:
+    training = Task(row, "training", row.batches[0])
+    learned = {"loss": row.highest_loss, "accuracy": 0.9}
+    assert training.is_done(learned)
+    assert not training.is_done(learned | {"loss": 2 * row.highest_loss})
+    assert not training.is_done(learned | {"accuracy": 0.5})
+    assert not training.is_done(learned | {"loss": float("nan")})
+    inference = Task(row, "inference", 1000)
+    assert inference.is_done({"accuracy": 0.9, "deviation": 1e-6})
+    assert not inference.is_done({"accuracy": 0.9, "deviation": 0.1})
 
 
 def test_report_contains_every_measurement() -> None:
-    def figures(name: str, title: str, ratios: dict[str, Any]) -> dict[str, Any]:
+    ratio = {"median": 1.5, "lowest": 1.2, "highest": 1.75}
+
+    def figures(name: str, title: str, speed: float, ratio: Any) -> dict[str, Any]:
         return {
             "name": name,
             "title": title,
             "setting": "eager, channels last, 1 thread",
-            "samples_per_second": 10_000.0,
-            "ratios": ratios,
+            "samples_per_second": speed,
+            "ratio": ratio,
             "busy_cores": 1.04,
             "threads": 1,
             "peak_bytes": 300e6,
         }
 
-    def task(batch: int, peak: float) -> dict[str, Any]:
-        return {
-            "network": "lenet",
-            "job": "training",
-            "batch": batch,
-            "elapsed_seconds": 90.0,
-            "operations_per_sample": 2_500_000,
-            "peak_operations_per_second": {"1": peak, "2": 99.6e9},
-            "contenders": [
-                figures("nnkit", "nnkit", {}),
-                figures("torch", "PyTorch", {"nnkit": ratio}),
-            ],
-            "trials": {"nnkit": {}, "torch": {"eager, 1 thread": 1000.0}},
-        }
-
-    ratio = {"median": 1.5, "lowest": 1.2, "highest": 1.75}
+    task = {
+        "network": "lenet",
+        "job": "training",
+        "batch": 64,
+        "operations_per_sample": 2_500_000,
+        "contenders": [
+            figures("nnkit", "nnkit", 9_000.0, None),
+            figures("nnkit-numpy", "nnkit, NumPy", 8_000.0, ratio),
+            figures("torch", "PyTorch", 6_000.0, ratio),
+            figures("jax", "JAX", 5_000.0, ratio),
+        ],
+        "trials": {"torch": {"eager, 1 thread": 1000.0, "compiled, 1 thread": 0.0}},
+    }
     page = markdown(
         {
             "date": "2026-01-01",
-            "machine": {"cpu": "CPU", "cores": 2, "memory_bytes": 8e9, "system": "Linux"},
+            "machine": {**MACHINE, "memory_bytes": 8e9, "system": "Linux"},
             "rounds": 3,
+            "seconds": 0.5,
             "versions": {"torch": "2"},
             "load_before": 0.1,
-            "tasks": [task(64, 40e9), task(256, 50e9)],
+            "elapsed_seconds": 180.0,
+            "peaks": {"1": 50e9, "2": 99.6e9},
+            "tasks": [task],
         }
     )
-    assert "| lenet | 64 | nnkit | 10,000 |  |  |  | 1.0 | 50% | 300 MB |" in page
-    assert (
-        "PyTorch (eager, channels last, 1 thread) | 10,000 | **1.50** (1.20–1.75) |  |  |" in page
-    )
+    fastest_other = "PyTorch (eager, channels last, 1 thread) | 6,000 | **1.50** (1.20–1.75) |"
+    assert f"| lenet | training | 64 | 9,000 | 45% | 8,000 | {fastest_other}" in page
+    assert "| lenet | 64 | nnkit | 9,000 |  | 1.0 | 45% | 300 MB |" in page
+    assert "|  |  | nnkit, NumPy | 8,000 | **1.50** (1.20–1.75) | 1.0 | 40% | 300 MB |" in page
+    assert "PyTorch | eager, 1 thread: 1,000; compiled, 1 thread: failed |" in page
+    assert "- CPU (AVX2), 2 cores, 8 GB; Linux" in page
     assert "load before 0.10; it took 3 minutes" in page
     assert "50 GFLOP/s on 1 thread, 100 GFLOP/s on 2 threads" in page
-
-
-@every_row
-def test_work_is_known_from_its_figures(row: Row) -> None:
-    training = Task(row, "training", row.batches[0], Path(), rounds=1, seconds=1.0)
-    learned = {"loss": row.highest_loss, "accuracy": 0.9}
-    assert is_work(training, row.repetitions, learned)
-    assert not is_work(training, row.repetitions, learned | {"loss": 2 * row.highest_loss})
-    assert not is_work(training, row.repetitions, learned | {"accuracy": 0.5})
-    assert not is_work(training, 100, learned | {"loss": float("nan")})
-    inference = Task(row, "inference", 1000, Path(), rounds=1, seconds=1.0)
-    assert is_work(inference, 1, {"accuracy": 0.9, "deviation": 1e-6})
-    assert not is_work(inference, 1, {"accuracy": 0.9, "deviation": 0.1})
-
-
-def test_part_of_an_epoch_must_reduce_the_loss() -> None:
-    task = Task(ROWS["lenet"], "training", 64, Path(), rounds=1, seconds=1.0)
-    assert is_work(task, 1, {"loss": 1.9, "accuracy": 0.4})
-    assert not is_work(task, 1, {"loss": 2.4, "accuracy": 0.1})
-    assert not is_work(task, 1, {"loss": float("nan"), "accuracy": 0.1})
-
-
-MACHINE = {"cpu": "CPU", "cores": 2}
-TORCH = next(contender for contender in CONTENDERS if contender.name == "torch")
-AT = ("lenet", "training", 64)
-WAYS = TORCH.settings(ROWS["lenet"], "training")
-
-
-def earlier(folder: Path, setting: str) -> Earlier:
-    path = folder / "speed.json"
-    network, job, batch = AT
-    contenders = [{"name": "torch", "setting": setting}]
-    task = {"network": network, "job": job, "batch": batch, "contenders": contenders}
-    report = {"machine": MACHINE, "versions": {"torch": "2.1"}, "tasks": [task]}
-    path.write_text(json.dumps(report))
-    return Earlier(path, MACHINE)
-
-
-def test_settings_of_an_earlier_measurement_are_taken(tmp_path: Path) -> None:
-    before = earlier(tmp_path, str(WAYS[-1]))
-    assert before.setting(TORCH, AT, WAYS) == WAYS[-1]
-    before.check_versions(TORCH, {"torch": "2.1"})
-    row = ROWS["lenet"]
-    task = Task(row, "training", 64, Path(), rounds=1, seconds=1.0, earlier=before)
-    assert task.settings(TORCH) == (WAYS[-1],)
-    ours = next(contender for contender in CONTENDERS if contender.name == "nnkit")
-    assert task.settings(ours) == ours.settings(row, "training")  # there is nothing to choose
-
-
-def test_settings_of_another_measurement_are_refused(tmp_path: Path) -> None:
-    before = earlier(tmp_path, "a way of old")
-    with pytest.raises(
-        EarlierError, match=r"PyTorch at lenet training, batch 64 .* 'a way of old'"
-    ):
-        before.setting(TORCH, AT, WAYS)
-    with pytest.raises(EarlierError, match="batch 16 was not measured"):
-        before.setting(TORCH, ("lenet", "training", 16), WAYS)
-    with pytest.raises(EarlierError, match=r"measured with torch 2\.1, but 2\.2 is"):
-        before.check_versions(TORCH, {"torch": "2.2"})
-    with pytest.raises(EarlierError, match=r"with cores=2, .* has cores=4"):
-        Earlier(before.path, MACHINE | {"cores": 4})
-    with pytest.raises(EarlierError, match=r"not a speed\.json"):
-        Earlier(tmp_path / "none.json", MACHINE)
 
 
 @pytest.mark.parametrize("form", ["npy", "parquet"])

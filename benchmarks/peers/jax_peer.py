@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from itertools import islice
+from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 import jax
@@ -12,15 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from benchmarks.peers.networks import Array, Conv, Dense, Dropout, MaxPool, Row
 from benchmarks.peers.protocol import (
-    Array,
     Assignment,
-    Conv,
-    Dense,
     Inference,
     Layout,
-    MaxPool,
-    Row,
     Training,
     Weights,
     batches,
@@ -29,23 +27,94 @@ from benchmarks.peers.protocol import (
 )
 
 BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
+BATCH_NORM_EPS, BATCH_NORM_MOMENTUM = 1e-5, 0.1
+CACHE = Path(gettempdir()) / "nnkit-bench-jax"  # compiled programs, kept between runs
+
+jax.config.update("jax_default_prng_impl", "rbg")  # less work than the default generator
+jax.config.update("jax_compilation_cache_dir", str(CACHE))
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
-def logits(params: Any, X: Any, row: Row, layout: Layout) -> Any:
-    """Computes the logits (N, 10) for inputs from `placed`."""
-    blocks, follows = iter(params), jax.nn.sigmoid if row.squared else jax.nn.relu
-    for layer in row.layers:
-        match layer:
-            case MaxPool(size):
-                X = max_pool(X, size, layout)
-                continue
-            case Conv(_, _, padding):
-                X = convolution(X, next(blocks), padding, layout)
-            case Dense():
-                X = X.reshape(len(X), -1) @ next(blocks)
-        X = X + next(blocks)
-        X = X if layer is row.layers[-1] else follows(X)
-    return X
+class Network:
+    """A network as a function of its parameters and its running means.
+
+    Args:
+        row: the network.
+        layout: the memory layout of images.
+    """
+
+    def __init__(self, row: Row, layout: Layout) -> None:
+        self.row, self.layout = row, layout
+
+    def logits(self, params: Any, running: Any, X: Any, key: Any = None) -> tuple[Any, Any]:
+        """Computes the logits (N, 10) for inputs from `placed`, and the new running means.
+
+        Args:
+            params: the parameters of each weighted layer in turn.
+            running: mean and variance of each batch normalization in turn.
+            X: the inputs.
+            key: the key of dropout's draws; None outside training.
+        """
+        row, blocks, means = self.row, iter(params), iter(running)
+        follows = jax.nn.sigmoid if row.squared else jax.nn.relu
+        updated: list[Any] = []
+        for i, layer in enumerate(row.layers):
+            match layer:
+                case MaxPool(size):
+                    X = max_pool(X, size, self.layout)
+                    continue
+                case Dropout(rate):
+                    X = X if key is None else dropout(X, rate, jax.random.fold_in(key, i))
+                    continue
+                case Conv(_, _, padding, batch_norm=True):
+                    X = convolution(X, next(blocks), padding, self.layout)
+                    X, *moments = self.batch_norm(X, [next(means), next(means)], key is not None)
+                    updated += moments
+                    X = X * next(blocks)
+                case Conv(_, _, padding):
+                    X = convolution(X, next(blocks), padding, self.layout)
+                case Dense():
+                    X = X.reshape(len(X), -1) @ next(blocks)
+            X = X + next(blocks)
+            X = X if layer is row.layers[-1] else follows(X)
+        return X, updated
+
+    def batch_norm(self, X: Any, running: Any, training: bool) -> tuple[Any, Any, Any]:
+        """Normalizes each channel; returns also the running mean and variance."""
+        mean, variance = running
+        if training:
+            axes = (0, 1, 2) if self.layout == "channels last" else (0, 2, 3)
+            mean = X.mean(axes, keepdims=True)[0]
+            variance = (X * X).mean(axes, keepdims=True)[
+                0
+            ] - mean * mean  # in one pass, as Flax does
+            count = X.size // mean.size
+            batch = lax.stop_gradient((mean, variance * count / (count - 1)))
+            running = [
+                r + BATCH_NORM_MOMENTUM * (b - r) for r, b in zip(running, batch, strict=True)
+            ]
+        return (X - mean) * lax.rsqrt(variance + BATCH_NORM_EPS), *running
+
+    def answers(self, params: Any, running: Any, X: Any) -> Any:
+        """Computes the network's outputs (N, 10)."""
+        Z, _ = self.logits(params, running, X)
+        return self.output(Z)
+
+    def output(self, Z: Any) -> Any:
+        return jax.nn.sigmoid(Z) if self.row.squared else jax.nn.softmax(Z)
+
+    def loss(self, params: Any, running: Any, X: Any, T: Any, key: Any) -> tuple[Any, Any]:
+        """Computes the mean loss in training, and the new running means."""
+        Z, running = self.logits(params, running, X, key)
+        if self.row.squared:
+            return 0.5 * jnp.sum((self.output(Z) - T) ** 2) / len(X), running
+        return -jnp.sum(T * jax.nn.log_softmax(Z)) / len(X), running
+
+
+def dropout(X: Any, rate: float, key: Any) -> Any:
+    kept = jax.random.bernoulli(key, 1 - rate, X.shape)
+    return jnp.where(kept, X / (1 - rate), 0)
 
 
 def convolution(X: Any, W: Any, padding: str, layout: Layout) -> Any:
@@ -62,18 +131,6 @@ def max_pool(X: Any, size: int, layout: Layout) -> Any:
         X = lax.slice_in_dim(X, 0, count * size, axis=axis)
     windows = (counts[0], size, counts[1], size)
     return X.reshape(*shape[:first], *windows, *shape[first + 2 :]).max((first + 1, first + 3))
-
-
-def answers(params: Any, X: Any, row: Row, layout: Layout) -> Any:
-    """Computes the network's outputs (N, 10)."""
-    Z = logits(params, X, row, layout)
-    return jax.nn.sigmoid(Z) if row.squared else jax.nn.softmax(Z)
-
-
-def loss(params: Any, X: Any, T: Any, row: Row, layout: Layout) -> Any:
-    if row.squared:
-        return 0.5 * jnp.sum((answers(params, X, row, layout) - T) ** 2) / len(X)
-    return -jnp.sum(T * jax.nn.log_softmax(logits(params, X, row, layout))) / len(X)
 
 
 def sgd(state: Any, grads: Any, lr: float) -> Any:
@@ -94,24 +151,30 @@ def adam(state: Any, grads: Any, lr: float) -> Any:
     return params, first, second, steps
 
 
-def on_device(row: Row, weights: Weights, layout: Layout) -> list[Any]:
-    """Returns W and b of each weighted layer: for X @ W + b, or for convolutions in the layout."""
-    blocks, given = [], iter(weights)
+def on_device(row: Row, weights: Weights, layout: Layout) -> tuple[list[Any], list[Any]]:
+    """Returns the parameters and the running means, for the layout."""
+    params: list[Any] = []
+    running: list[Any] = []
+    given = iter(weights)
+
+    def of_channels(block: Array) -> Any:
+        return jnp.array(block if layout == "channels last" else block.reshape(-1, 1, 1))
+
     for layer, before, _ in row.shapes():
-        if isinstance(layer, MaxPool):
-            continue
-        W, b = next(given), next(given)
-        if isinstance(layer, Conv):
-            if layout == "channels last":
-                W = W.transpose(2, 3, 1, 0)
-            else:
-                b = b.reshape(-1, 1, 1)
-        else:
-            if layout == "channels last" and len(before) > 1:
-                W = W.reshape(-1, *before).transpose(0, 2, 3, 1).reshape(len(W), -1)
-            W = W.T
-        blocks += [jnp.array(W), jnp.array(b)]
-    return blocks
+        match layer:
+            case Conv(batch_norm=batch_norm):
+                W = next(given)
+                params.append(
+                    jnp.array(W.transpose(2, 3, 1, 0) if layout == "channels last" else W)
+                )
+                params += [of_channels(next(given)) for _ in range(2 if batch_norm else 1)]
+                running += [of_channels(next(given)) for _ in range(2 if batch_norm else 0)]
+            case Dense():
+                W = next(given)
+                if layout == "channels last" and len(before) > 1:
+                    W = W.reshape(-1, *before).transpose(0, 2, 3, 1).reshape(len(W), -1)
+                params += [jnp.array(W.T), jnp.array(next(given))]
+    return params, running
 
 
 def placed(row: Row, X: Array, layout: Layout) -> Any:
@@ -121,7 +184,7 @@ def placed(row: Row, X: Array, layout: Layout) -> Any:
 
 
 class JaxTraining(Training):
-    """Training with one call per epoch (`scan`, unrolled as in the mode) or one call per step."""
+    """Training with one call per repetition (`scan`, unrolled as in the mode) or per step."""
 
     def __init__(self, given: Assignment) -> None:
         super().__init__(given)
@@ -130,41 +193,46 @@ class JaxTraining(Training):
         self.T = jnp.array(one_hot(self.material.load("classes")))
         self.random = np.random.default_rng(0)
         self.scanned = given.mode.startswith("scan")
-        rule, layout = sgd if row.squared else adam, self.layout
+        rule, network = sgd if row.squared else adam, Network(row, self.layout)
 
-        def step(state: Any, X: Any, T: Any, chosen: Any) -> Any:
-            value, grads = jax.value_and_grad(loss)(state[0], X[chosen], T[chosen], row, layout)
-            return rule(state, grads, row.lr), value
+        def step(state: Any, X: Any, T: Any, chosen: Any, key: Any) -> Any:
+            (params, *moments), running = state
+            gradient = jax.value_and_grad(network.loss, has_aux=True)
+            (value, running), grads = gradient(params, running, X[chosen], T[chosen], key)
+            return (rule((params, *moments), grads, row.lr), running), value
 
-        def epoch(state: Any, X: Any, T: Any, order: Any) -> Any:
+        def steps(state: Any, X: Any, T: Any, order: Any, key: Any) -> Any:
             unroll = int(given.mode.rpartition(" ")[2])
-            return lax.scan(lambda s, chosen: step(s, X, T, chosen), state, order, unroll=unroll)
+            return lax.scan(
+                lambda s, chosen: step(s, X, T, chosen, key), state, order, unroll=unroll
+            )
 
-        self.update = jax.jit(epoch if self.scanned else step, donate_argnums=0)
-        self.answers = jax.jit(lambda params, X: answers(params, X, row, layout))
-        self.reset()
-
-    def reset(self) -> None:
-        params = on_device(self.row, self.material.weights("initial"), self.layout)
+        self.update = jax.jit(steps if self.scanned else step, donate_argnums=0)
+        self.answers = jax.jit(network.answers)
+        params, running = on_device(row, self.material.weights("initial"), self.layout)
         moments = [[jnp.zeros_like(p) for p in params] for _ in range(2)]
-        self.state: Any = (params,) if self.row.squared else (params, *moments, jnp.zeros(()))
+        self.state: Any = ((params,) if row.squared else (params, *moments, jnp.zeros(()))), running
+        self.calls, self.endless = 0, self.orders()
         jax.block_until_ready(self.state)
 
     def repeat(self, times: int) -> None:
         calls = times * (1 if self.scanned else self.steps)
-        for chosen in islice(self.orders(), calls):
-            self.state, losses = self.update(self.state, self.X, self.T, chosen)
+        for chosen in islice(self.endless, calls):
+            self.calls += 1
+            key = jax.random.key(self.calls) if self.state[1] else None
+            self.state, losses = self.update(self.state, self.X, self.T, chosen, key)
         jax.block_until_ready((self.state, losses))
 
     def orders(self) -> Iterator[Array]:
-        """Yields the sample indices for each call: all batches of an epoch, or one batch."""
+        """Yields the sample indices for each call: all batches of a repetition, or one batch."""
         while True:
             order = self.random.permutation(self.row.images).astype(np.int32)
-            order = order.reshape(-1, self.batch)
-            yield from [order] if self.scanned else order
+            calls = order.reshape(-1, self.steps, self.batch)
+            yield from calls if self.scanned else calls.reshape(-1, self.batch)
 
     def outputs(self, X: Array) -> Array:
-        return np.asarray(self.answers(self.state[0], placed(self.row, X, self.layout)))
+        (params, *_), running = self.state
+        return np.asarray(self.answers(params, running, placed(self.row, X, self.layout)))
 
 
 class JaxInference(Inference):
@@ -173,23 +241,24 @@ class JaxInference(Inference):
     def __init__(self, given: Assignment) -> None:
         super().__init__(given)
         row, layout, batch = self.row, given.layout, self.batch
-        self.params = on_device(row, self.material.weights("trained"), layout)
+        network = Network(row, layout)
+        self.weights = on_device(row, self.material.weights("trained"), layout)
         whole = given.mode == "lax.map"
         self.parts = [
             placed(row, part, layout) for part in batches(self.X, len(self.X) if whole else batch)
         ]
 
-        def answer(params: Any, X: Any) -> Any:
+        def answer(params: Any, running: Any, X: Any) -> Any:
             if whole:
                 return lax.map(
-                    lambda x: answers(params, x[None], row, layout)[0], X, batch_size=batch
+                    lambda x: network.answers(params, running, x[None])[0], X, batch_size=batch
                 )
-            return answers(params, X, row, layout)
+            return network.answers(params, running, X)
 
         self.answer = jax.jit(answer)
 
     def forward(self) -> Sequence[Any]:
-        return jax.block_until_ready([self.answer(self.params, part) for part in self.parts])
+        return jax.block_until_ready([self.answer(*self.weights, part) for part in self.parts])
 
 
 if __name__ == "__main__":

@@ -9,28 +9,17 @@ from typing import Any
 
 from threadpoolctl import threadpool_info
 
-from benchmarks.peers.protocol import (
-    IMAGE,
-    MNIST,
-    Array,
-    Assignment,
-    Conv,
-    Dense,
-    Inference,
-    MaxPool,
-    Row,
-    Training,
-    serve,
-)
+from benchmarks.peers.networks import IMAGE, Array, Conv, Dense, Dropout, MaxPool, Row
+from benchmarks.peers.protocol import Assignment, Inference, Training, serve
 from nnkit import __version__
 from nnkit.native.library import kernels
 from nnkit.nn.model import Model
 from nnkit.nn.numerics import execution_for, numerics
 from nnkit.task.config import Config, config_from
 from nnkit.task.task import build_model, load_task
-from nnkit.training.loop import Progress
 from nnkit.training.trainer import Trainer
 
+MNIST = 60_000  # training images
 ENDLESS = 1_000_000_000  # steps, more than any measurement takes
 
 
@@ -59,12 +48,22 @@ def config(row: Row, batch: int) -> Config:
 def _layers(row: Row) -> Iterator[tuple[str, Any]]:
     """Yields each layer's kind and settings as in a config; `flatten` has no settings."""
     flat = False
-    for layer in row.layers:
+    for i, layer in enumerate(row.layers):
         match layer:
+            case Conv(filters, kernel, padding, batch_norm=True):
+                bare = {"activation": "identity", "bias": False}
+                yield "conv", {"filters": filters, "kernel": kernel, "padding": padding, **bare}
+                yield "batch_norm", None
+                yield "activation", "relu"
             case Conv(filters, kernel, padding):
                 yield "conv", {"filters": filters, "kernel": kernel, "padding": padding}
             case MaxPool(size):
                 yield "max_pool", size
+            case Dropout(rate):
+                if not flat and isinstance(row.layers[i + 1], Dense):
+                    yield "flatten", None
+                    flat = True
+                yield "dropout", rate
             case Dense(units):
                 if not flat:
                     yield "flatten", None
@@ -73,38 +72,32 @@ def _layers(row: Row) -> Iterator[tuple[str, Any]]:
 
 
 def blocks(model: Model, row: Row) -> list[Array]:
-    """Returns views of W and b of each weighted layer."""
-    views = model.layout.views(model.params)
-    weighted = [i for i, (kind, _) in enumerate(_layers(row)) if kind in ("conv", "dense")]
-    return [views[f"layers.{i}.{block}"] for i in weighted for block in "Wb"]
-
-
-def train(trainer: Trainer, steps: int) -> None:
-    """Takes the first steps of a training as `nnkit.train` does, without writing files."""
-    loop = trainer.loop
-    loop.every_step, loop.pause_every = False, steps
-    with numerics(trainer.model):
-        for _ in loop.run():
-            if loop.progress.step == steps:
-                return
+    """Returns views of the blocks of each weighted layer, in the order of `Weights`."""
+    views = model.layout.views(model.params) | model.state_layout.views(model.state)
+    names = {"conv": "Wb", "dense": "Wb", "batch_norm": ("scale", "shift", "mean", "variance")}
+    every = [
+        f"layers.{i}.{name}"
+        for i, (kind, _) in enumerate(_layers(row))
+        for name in names.get(kind, ())
+    ]
+    return [views[name] for name in every if name in views]
 
 
 class NnkitTraining(Training):
-    """Training with the training loop of a trainer."""
+    """Training with the training loop of a trainer, without writing files."""
 
     def __init__(self, given: Assignment) -> None:
         super().__init__(given)
         self.trainer = Trainer(load_task(config(self.row, self.batch)), Path())
-
-    def reset(self) -> None:
-        model, loop = self.trainer.model, self.trainer.loop
-        model.layout.initialize(model.params, model.seed)
-        for vector in loop.optimizer_state:
-            vector.fill(0)
-        loop.progress = Progress()
+        loop = self.trainer.loop
+        loop.every_step, loop.pause_every = False, self.steps
+        self.progress, self.events = loop.progress, loop.run()
 
     def repeat(self, times: int) -> None:
-        train(self.trainer, times * self.steps)
+        end = self.progress.step + times * self.steps
+        with numerics(self.trainer.model):
+            while self.progress.step < end:
+                next(self.events)
 
     def outputs(self, X: Array) -> Array:
         return self.trainer.model.forward(X.reshape(-1, *IMAGE), self.batch)

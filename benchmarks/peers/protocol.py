@@ -1,7 +1,7 @@
-"""Networks, data files and protocol shared by the benchmark driver and its workers.
+"""Data files and protocol shared by the benchmark driver and its workers.
 
-A worker is a process for one contender, in one mode, for one job. It writes a line of JSON when it
-is ready; then it reads one line for each requested portion of work and writes one line with its
+A worker is a process for one contender, in one setting, for one job. It writes a line of JSON when
+it is ready; then it reads one line for each requested portion of work and writes one line with its
 measurements. Between portions it waits for input, without using the processor.
 """
 
@@ -16,168 +16,19 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any, Literal, TextIO, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
-Weights = Sequence[Array]  # W and b of each weighted layer, in order
+from benchmarks.peers.networks import CLASSES, ROWS, Array, Row
 
-IMAGE, CLASSES = (1, 28, 28), 10
-INPUTS = prod(IMAGE)
-MNIST = 60_000  # training images
-PARTS = 10  # portions of an epoch of a convolutional network, which takes seconds
-CHECKED = 2_000  # samples for the loss and accuracy after training
-SMALLEST = 1e-12  # lower bound of a probability in that loss
-
-
-@dataclass(frozen=True, slots=True)
-class Conv:
-    """A convolution with square kernels and stride 1: W (filters, channels, kernel, kernel).
-
-    `same` padding keeps height and width; `valid` means no padding.
-    """
-
-    filters: int
-    kernel: int
-    padding: Literal["same", "valid"]
-
-
-@dataclass(frozen=True, slots=True)
-class MaxPool:
-    """Max pooling over non-overlapping windows; incomplete windows are dropped."""
-
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Dense:
-    """A dense layer: W (units, inputs); images are flattened first, channel by channel."""
-
-    units: int
-
-
-Layer = Conv | MaxPool | Dense
+# W and b of each weighted layer, in order; W, scale, shift, mean, variance with batch normalization
+Weights = Sequence[Array]
 Layout = Literal["", "channels first", "channels last"]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A network and its training settings.
-
-    Attributes:
-        name: the name of the network.
-        layers: the layers from the image to the 10 outputs. Convolutions and dense layers have
-            biases, and all but the last have an activation.
-        batches: the batch sizes to measure.
-        images: the number of training images, a multiple of every batch size, because compiled
-            functions of the peers take batches of one size only.
-        lr: the learning rate.
-        squared: sigmoid units, ½ Σ(y − t)² and plain SGD (Nielsen's first network); else ReLU,
-            softmax with cross-entropy, and Adam.
-        highest_loss: the loss that training must reach within one epoch.
-    """
-
-    name: str
-    layers: tuple[Layer, ...]
-    batches: tuple[int, ...]
-    images: int
-    lr: float
-    highest_loss: float
-    squared: bool = False
-
-    @property
-    def convolutional(self) -> bool:
-        return any(isinstance(layer, Conv) for layer in self.layers)
-
-    @property
-    def repetitions(self) -> int:
-        """The number of repetitions in an epoch; a repetition is the smallest portion of work."""
-        return PARTS if self.convolutional else 1
-
-    def shaped(self, X: Array) -> Array:
-        """Reshapes inputs (n, 784) for the first layer: (n, 1, 28, 28) if convolutional."""
-        return X.reshape(-1, *IMAGE) if self.convolutional else X
-
-    def shapes(self) -> Iterator[tuple[Layer, tuple[int, ...], tuple[int, ...]]]:
-        """Yields each layer with its input and output shape, without the sample axis."""
-        shape: tuple[int, ...] = IMAGE
-        for layer in self.layers:
-            before = shape
-            match layer:
-                case Conv(filters, kernel, padding):
-                    lost = 0 if padding == "same" else kernel - 1
-                    shape = (filters, *(size - lost for size in before[1:]))
-                case MaxPool(size):
-                    shape = (before[0], *(length // size for length in before[1:]))
-                case Dense(units):
-                    shape = (units,)
-            yield layer, before, shape
-
-    def operations(self, job: str) -> int:
-        """Counts the floating-point operations of matrix products and convolutions per sample.
-
-        A multiply-add counts as two. Training adds the same number for the weight gradients, and
-        again for the input gradients of all layers but the first. Biases, activations, pooling,
-        the loss and the update are a small part and not counted.
-        """
-        forward = [
-            2 * _multiplications(layer, before, after) for layer, before, after in self.shapes()
-        ]
-        if job == "inference":
-            return sum(forward)
-        return 3 * sum(forward) - next(count for count in forward if count)
-
-
-def _multiplications(layer: Layer, before: Sequence[int], after: Sequence[int]) -> int:
-    match layer:
-        case Conv(_, kernel):
-            return prod(after) * before[0] * kernel**2  # including padding
-        case Dense():
-            return prod(before) * after[0]
-    return 0
-
-
-def _perceptron(name: str, hidden: int, batch: int, lr: float, **more: Any) -> Row:
-    """Returns a row with one hidden layer, trained on all complete batches of MNIST."""
-    images = MNIST - MNIST % batch
-    return Row(name, (Dense(hidden), Dense(CLASSES)), (batch,), images, lr, **more)
-
-
-ROWS = {
-    row.name: row
-    for row in (
-        _perceptron("784-30-10", 30, 10, 3.0, squared=True, highest_loss=0.15),
-        _perceptron("784-128-10", 128, 32, 1e-3, highest_loss=0.4),
-        _perceptron("784-1024-10", 1024, 128, 1e-3, highest_loss=0.4),
-        Row(
-            "lenet",
-            (
-                *(Conv(6, 5, "same"), MaxPool(2), Conv(16, 5, "valid"), MaxPool(2)),
-                *(Dense(120), Dense(84), Dense(CLASSES)),
-            ),
-            batches=(64, 256, 16),
-            images=25_600,
-            lr=1e-3,
-            highest_loss=0.4,
-        ),
-        Row(
-            "conv32-conv64-128",
-            (
-                *(Conv(32, 3, "valid"), MaxPool(2), Conv(64, 3, "valid"), MaxPool(2)),
-                *(Dense(128), Dense(CLASSES)),
-            ),
-            batches=(64,),
-            images=12_800,
-            lr=1e-3,
-            highest_loss=0.4,
-        ),
-    )
-}
+CHECKED = 512  # samples for the loss and accuracy after training
+SMALLEST = 1e-12  # lower bound of a probability in that loss
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,10 +108,6 @@ class Job(ABC):
         self.row, self.batch, self.material = given.row, given.batch, given.material
 
     @abstractmethod
-    def reset(self) -> None:
-        """Restores the initial state; not timed."""
-
-    @abstractmethod
     def repeat(self, times: int) -> None:
         """Does the timed work, and returns when it is complete."""
 
@@ -270,9 +117,7 @@ class Job(ABC):
 
 
 class Training(Job):
-    """Training; a repetition is an epoch or a part of one.
-
-    Every portion starts from the same weights.
+    """Training; a repetition is a part of an epoch, and each portion continues the one before.
 
     Attributes:
         steps: the number of updates per repetition.
@@ -280,24 +125,25 @@ class Training(Job):
 
     def __init__(self, given: Assignment) -> None:
         super().__init__(given)
-        self.samples = self.row.images // self.row.repetitions
+        self.samples = self.row.portion
         self.steps = self.samples // self.batch
 
     @abstractmethod
     def outputs(self, X: Array) -> Array:
-        """Computes the outputs (n, 10) for inputs (n, 784), at most one batch."""
+        """Computes the outputs (n, 10) for a batch of inputs (n, 784)."""
 
     def figures(self) -> dict[str, float]:
-        Y = self._all_outputs(self.material.first("inputs", CHECKED))
-        T = one_hot(self.material.first("classes", CHECKED))
+        count = CHECKED // self.batch * self.batch
+        Y = self._all_outputs(self.material.first("inputs", count))
+        T = one_hot(self.material.first("classes", count))
         if self.row.squared:
             errors = 0.5 * np.sum((Y - T) ** 2, axis=1)
         else:
             errors = -np.sum(T * np.log(np.maximum(Y, SMALLEST)), axis=1)
-        test = self._all_outputs(self.material.first("test_inputs", CHECKED))
+        test = self._all_outputs(self.material.first("test_inputs", count))
         return {
             "loss": float(np.mean(errors)),
-            "accuracy": _accuracy(test, self.material.first("test_classes", CHECKED)),
+            "accuracy": _accuracy(test, self.material.first("test_classes", count)),
         }
 
     def _all_outputs(self, X: Array) -> Array:
@@ -306,20 +152,21 @@ class Training(Job):
 
 
 class Inference(Job):
-    """Inference with the trained weights; a repetition covers all test images, in batches."""
+    """Inference with the trained weights; a repetition is a number of whole batches.
+
+    Attributes:
+        X: the inputs, (samples, 784).
+    """
 
     def __init__(self, given: Assignment) -> None:
         super().__init__(given)
-        self.X = self.material.load("test_inputs")  # (10000, 784)
-        self.samples = len(self.X)
+        self.samples = self.row.answered // self.batch * self.batch
+        self.X = self.material.first("test_inputs", self.samples)
         self.answers: Sequence[Any] = ()
 
     @abstractmethod
     def forward(self) -> Sequence[Any]:
-        """Computes the outputs for all test images, in order, in one or more arrays."""
-
-    def reset(self) -> None:
-        self.answers = ()
+        """Computes the outputs for all inputs, in order, in one or more arrays."""
 
     def repeat(self, times: int) -> None:
         for _ in range(times):
@@ -327,9 +174,10 @@ class Inference(Job):
 
     def figures(self) -> dict[str, float]:
         Y = np.concatenate([np.asarray(part) for part in self.answers])
+        wanted = self.material.first("test_outputs", self.samples)
         return {
-            "accuracy": _accuracy(Y, self.material.load("test_classes")),
-            "deviation": float(np.max(np.abs(Y - self.material.load("test_outputs")))),
+            "accuracy": _accuracy(Y, self.material.first("test_classes", self.samples)),
+            "deviation": float(np.max(np.abs(Y - wanted))),
         }
 
 
@@ -344,14 +192,14 @@ def batches(X: Array, size: int) -> Iterator[Array]:
 
 
 def serve(
-    training: Callable[[Assignment], Training],
+    training: Callable[[Assignment], Training] | None,
     inference: Callable[[Assignment], Inference] | None,
     versions: Mapping[str, str],
 ) -> None:
     """Runs a worker: `python -m benchmarks.peers.NAME_peer JOB ROW BATCH MODE LAYOUT FOLDER`.
 
     Args:
-        training: creates a training job.
+        training: creates a training job; None if the contender does not train.
         inference: creates an inference job; None if the contender is not measured at inference.
         versions: the versions of the libraries used.
     """
@@ -364,13 +212,14 @@ def serve(
     idle_since, idle_cpu = perf_counter(), process_time()
     for line in sys.stdin:
         waited, waited_cpu = perf_counter() - idle_since, process_time() - idle_cpu
-        portion = _portion(job, json.loads(line)["times"])
-        _answer(answers, {**portion, "idle_cores": waited_cpu / max(waited, 1e-9)})
+        request = json.loads(line)
+        portion = _portion(job, request["times"])
+        portion |= {"idle_cores": waited_cpu / max(waited, 1e-9)}
+        _answer(answers, portion | (job.figures() if request["check"] else {}))
         idle_since, idle_cpu = perf_counter(), process_time()
 
 
 def _portion(job: Job, times: int) -> dict[str, Any]:
-    job.reset()
     gc.collect()
     began, began_cpu = perf_counter(), process_time()
     job.repeat(times)
@@ -380,7 +229,6 @@ def _portion(job: Job, times: int) -> dict[str, Any]:
         "samples_per_second": times * job.samples / seconds,
         "busy_cores": cpu_seconds / seconds,
         "peak_bytes": peak_bytes(),
-        **job.figures(),
     }
 
 

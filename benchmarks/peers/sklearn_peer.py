@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import warnings
 from importlib.metadata import version
+from itertools import cycle, islice
 
-from sklearn.exceptions import ConvergenceWarning
+import numpy as np
 from sklearn.neural_network import MLPClassifier
 
-from benchmarks.peers.protocol import Array, Assignment, Dense, Training, serve
+from benchmarks.peers.networks import CLASSES, Array, Dense
+from benchmarks.peers.protocol import Assignment, Training, batches, serve
 
 # Log loss lacks the gradient factor σ′ ≤ ¼ of squared error, so the learning rate is smaller.
 LOG_LOSS_RATE = 0.5
 
 
 class SklearnTraining(Training):
-    """Training by `fit`, which draws its own initial weights."""
+    """Training by `partial_fit`, a part of an epoch in a call, from weights of its own."""
 
     def __init__(self, given: Assignment) -> None:
         super().__init__(given)
         row, material = self.row, self.material
-        self.X, self.classes = material.load("inputs"), material.load("classes")
+        inputs, classes = material.load("inputs"), material.load("classes")
+        parts = zip(batches(inputs, self.samples), batches(classes, self.samples), strict=True)
+        self.parts = cycle(parts)
         *hidden, _ = (layer.units for layer in row.layers if isinstance(layer, Dense))
         method = (
             {"activation": "logistic", "solver": "sgd", "momentum": 0.0}
@@ -33,18 +36,12 @@ class SklearnTraining(Training):
             learning_rate_init=LOG_LOSS_RATE if row.squared else row.lr,
             batch_size=self.batch,
             alpha=0.0,
-            n_iter_no_change=1_000_000,
             random_state=0,
         )
 
-    def reset(self) -> None:
-        """Does nothing, because `fit` starts anew."""
-
     def repeat(self, times: int) -> None:
-        self.classifier.set_params(max_iter=times)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            self.classifier.fit(self.X, self.classes)
+        for X, classes in islice(self.parts, times):
+            self.classifier.partial_fit(X, classes, classes=np.arange(CLASSES))
 
     def outputs(self, X: Array) -> Array:
         return self.classifier.predict_proba(X)

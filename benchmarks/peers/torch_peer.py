@@ -1,4 +1,4 @@
-"""PyTorch: eager and compiled, and TorchScript for inference."""
+"""PyTorch: eager, compiled, whole training steps compiled, and TorchScript for inference."""
 
 from __future__ import annotations
 
@@ -10,20 +10,15 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch._inductor.config as inductor
 from torch import nn
 from torch.func import functional_call, grad_and_value
 from torch.nn import functional
 
+from benchmarks.peers.networks import GROUP, Array, Conv, Dense, Dropout, MaxPool, Row
 from benchmarks.peers.protocol import (
-    Array,
     Assignment,
-    Conv,
-    Dense,
     Inference,
     Layout,
-    MaxPool,
-    Row,
     Training,
     Weights,
     one_hot,
@@ -31,7 +26,6 @@ from benchmarks.peers.protocol import (
 )
 
 GATHERED = 4096  # samples copied at a time; one large copy is faster than many small ones
-MOST_UNROLLED = 8  # steps compiled into one call; more take minutes to compile
 BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
 MEMORY = {
     "": torch.preserve_format,
@@ -39,9 +33,18 @@ MEMORY = {
     "channels last": torch.channels_last,
 }
 
-inductor.compile_threads = 1  # no pool of compiler processes that would outlive compilation
 # Set before other threads start, because they inherit it.
 torch.set_flush_denormal(True)
+
+
+def compiled(function: Any, **settings: bool) -> Any:
+    """Compiles a function or a model with settings of the compiler."""
+    import torch._inductor.config as inductor  # takes as long as importing torch
+
+    inductor.compile_threads = 1  # no pool of compiler processes that would outlive compilation
+    for name, value in settings.items():
+        setattr(inductor, name, value)
+    return torch.compile(function, fullgraph=True, dynamic=False)
 
 
 def network(row: Row, weights: Weights, layout: Layout) -> Any:
@@ -50,20 +53,25 @@ def network(row: Row, weights: Weights, layout: Layout) -> Any:
     follows = nn.Sigmoid if row.squared else nn.ReLU
     for layer, before, _ in row.shapes():
         match layer:
-            case Conv(filters, kernel, padding):
-                layers += [nn.Conv2d(before[0], filters, kernel, padding=padding), follows()]
+            case Conv(filters, kernel, padding, batch_norm):
+                bias = not batch_norm
+                layers.append(nn.Conv2d(before[0], filters, kernel, padding=padding, bias=bias))
+                layers += [nn.BatchNorm2d(filters), follows()] if batch_norm else [follows()]
             case MaxPool(size):
                 layers.append(nn.MaxPool2d(size))
+            case Dropout(rate):
+                layers.append(nn.Dropout(rate))
             case Dense(units):
-                if layers and len(before) > 1:
+                if row.convolutional and len(before) > 1:
                     layers.append(nn.Flatten())
                 layers += [nn.Linear(prod(before), units), follows()]
     if not row.squared:
         layers.pop()
     model = nn.Sequential(*layers).to(memory_format=MEMORY[layout])
+    blocks = (block for layer in model for block in [*layer.parameters(), *layer.buffers()])
     with torch.no_grad():
-        for parameter, block in zip(model.parameters(), weights, strict=True):
-            parameter.copy_(torch.from_numpy(block))
+        for block, values in zip((b for b in blocks if b.dim()), weights, strict=True):
+            block.copy_(torch.from_numpy(values))
     return model
 
 
@@ -80,27 +88,24 @@ class TorchTraining(Training):
     """Data and shuffling; subclasses implement the steps.
 
     Attributes:
+        model: the network, up to the logits or the outputs.
         call: the number of samples per call.
     """
 
-    call: int
-
-    def __init__(self, given: Assignment) -> None:
+    def __init__(self, given: Assignment, call: int) -> None:
         super().__init__(given)
         torch.manual_seed(0)
-        row, self.layout = self.row, given.layout
+        row, self.layout, self.call = self.row, given.layout, call
         classes = self.material.load("classes").astype(np.int64)
         self.X = tensor(row, self.material.load("inputs"), self.layout)
         self.T = torch.from_numpy(one_hot(classes) if row.squared else classes)
         self.loss = squared_error if row.squared else functional.cross_entropy
-        self.reset()
-
-    def reset(self) -> None:
-        self.model = network(self.row, self.material.weights("initial"), self.layout)
+        self.model = network(row, self.material.weights("initial"), self.layout)
+        self._portions = self._endless()
 
     def portions(self, times: int) -> Iterator[tuple[Any, Any]]:
         """Yields inputs and targets, `call` samples at a time, shuffled in each epoch."""
-        return islice(self._endless(), times * self.samples // self.call)
+        return islice(self._portions, times * self.samples // self.call)
 
     def _endless(self) -> Iterator[tuple[Any, Any]]:
         while True:
@@ -111,41 +116,41 @@ class TorchTraining(Training):
                 )
 
     def outputs(self, X: Array) -> Array:
+        self.model.eval()
         with torch.inference_mode():
             Y = self.model(tensor(self.row, X, self.layout))
-            return (Y if self.row.squared else torch.softmax(Y, 1)).numpy()
+        self.model.train()
+        return (Y if self.row.squared else torch.softmax(Y, 1)).numpy()
 
 
-class Eager(TorchTraining):
-    """Training with autograd and PyTorch's fused optimizers."""
+class Documented(TorchTraining):
+    """Training as PyTorch's tutorials show it, with a fused optimizer; compiled if asked."""
 
-    def reset(self) -> None:
-        super().reset()
-        self.call = self.batch
+    def __init__(self, given: Assignment) -> None:
+        super().__init__(given, given.batch)
         optimizer = torch.optim.SGD if self.row.squared else torch.optim.Adam
         self.optimizer = optimizer(self.model.parameters(), lr=self.row.lr, fused=True)
+        self.objective = self._objective
+        if given.mode == "compiled":
+            self.objective = compiled(self._objective)
+
+    def _objective(self, X: Any, T: Any) -> Any:
+        return self.loss(self.model(X), T)
 
     def repeat(self, times: int) -> None:
-        model, loss, optimizer = self.model, self.loss, self.optimizer
+        objective, optimizer = self.objective, self.optimizer
         for X, T in self.portions(times):
             optimizer.zero_grad(set_to_none=True)
-            loss(model(X), T).backward()
+            objective(X, T).backward()
             optimizer.step()
 
 
-class Compiled(TorchTraining):
+class StepsCompiled(TorchTraining):
     """Training with several steps, updates included, in one function for `torch.compile`."""
 
     def __init__(self, given: Assignment) -> None:
-        super().__init__(given)
-        inductor.cpp_wrapper = True
-        self.call_steps = torch.compile(self._steps(), fullgraph=True, dynamic=False)
-
-    def reset(self) -> None:
-        super().reset()
-        most = 1 if self.row.convolutional else MOST_UNROLLED  # long steps hide the call overhead
-        unrolled = max(n for n in range(1, most + 1) if self.steps % n == 0)
-        self.call = unrolled * self.batch
+        super().__init__(given, GROUP * given.batch)
+        self.call_steps = compiled(self._steps(), cpp_wrapper=True)
         self.params = {name: p.detach() for name, p in self.model.named_parameters()}
         self.moments = [
             {name: torch.zeros_like(p) for name, p in self.params.items()} for _ in range(2)
@@ -200,8 +205,7 @@ class TorchInference(Inference):
             traced = torch.jit.trace(model, self.images[: self.batch])
             model = torch.jit.optimize_for_inference(torch.jit.freeze(traced))
         elif mode == "compiled":
-            inductor.freezing = True
-            model = torch.compile(model, fullgraph=True, dynamic=False)
+            model = compiled(model, freezing=True, cpp_wrapper=True)
         self.model = model
 
     def forward(self) -> Sequence[Any]:
@@ -210,7 +214,7 @@ class TorchInference(Inference):
 
 
 def training(given: Assignment) -> TorchTraining:
-    return (Compiled if given.mode == "compiled" else Eager)(given)
+    return (StepsCompiled if given.mode == "steps compiled" else Documented)(given)
 
 
 if __name__ == "__main__":
