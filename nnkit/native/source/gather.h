@@ -63,8 +63,11 @@ static void gather(
     }
 }
 
-/* Asks for the samples of the next batch, which lie all over the data set. */
-static void prefetch(
+/* Asks for the samples of the next batch, which lie all over the data set.
+ *
+ * Inlined always: GCC takes a function that only prefetches for one without effect, and drops calls.
+ */
+INLINE void prefetch(
     const struct program *p, const int64_t *order, int64_t samples, struct member *me) {
     int64_t first, end, inputs = p->layers[0].inputs;
     int64_t size = p->inputs_are_bytes ? inputs : inputs * (int64_t)sizeof(real);
