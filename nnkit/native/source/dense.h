@@ -8,7 +8,7 @@
  *     inputs     dX[n][k] = Σ_u dZ[n][u] W[u][k]         vectors along k
  *
  * A forward tile is 4 units × 6 samples (3 where there are 16 registers), one vector for each sum;
- * the others are 4 rows × 6 (3) vectors.
+ * the others are 8 (4) rows × 3 vectors.
  *
  * Rows of X and Z start at multiples of `padded(…)`. Vectors may read beyond the end of a row, never
  * beyond the vector that follows it; what they read there does not count.
@@ -86,31 +86,57 @@ static __attribute__((noinline)) void dense_forward(
 
 /* --- weights and inputs: a tile of vectors, Σ_s a[s·step + i·stride] B[s][j] ----------------- */
 
-#define FACTOR(i, _) vec a_##i = all(a[s * step + i * stride]);
-#define MULTIPLY(i, j) sum_##i##_##j = multiply_add(a_##i, b, sum_##i##_##j);
-#define MULTIPLIES(j, I)                           \
-    {                                              \
-        vec b = load(B + s * row + j * LANES);     \
-        REPEAT_##I(MULTIPLY, j)                    \
+#define ZERO(j, i) vec sum_##i##_##j = {0};
+#define ZEROS(i, J) REPEAT_##J(ZERO, i)
+#define READ_B(j, _) vec b_##j = load(B + s * row + j * LANES);
+#define MULTIPLY(j, i) sum_##i##_##j = multiply_add(a_##i, b_##j, sum_##i##_##j);
+#define MULTIPLIES(i, J)                       \
+    {                                          \
+        vec a_##i = all(a[s * step + i * stride]); \
+        REPEAT_##J(MULTIPLY, i)                \
     }
-#define WRITE(i, j) store(C + i * to + j * LANES, sum_##i##_##j);
-#define WRITES(j, I) REPEAT_##I(WRITE, j)
+#define WRITE(j, i) store(C + i * to + j * LANES, sum_##i##_##j);
+#define WRITES(i, J) REPEAT_##J(WRITE, i)
 
 #define PRODUCT_TILE(I, J)                                                                      \
     static void product_##I##_##J(                                                              \
         int64_t count, const real *a, int64_t step, int64_t stride, const real *B, int64_t row, \
         real *C, int64_t to) {                                                                  \
-        ROWS_##J(SUMS, I)                                                                       \
-        for (int64_t s = 0; s < count; s++) { REPEAT_##I(FACTOR, ) ROWS_##J(MULTIPLIES, I) }    \
-        ROWS_##J(WRITES, I)                                                                     \
+        ROWS_##I(ZEROS, J)                                                                      \
+        for (int64_t s = 0; s < count; s++) { REPEAT_##J(READ_B, ) ROWS_##I(MULTIPLIES, J) }    \
+        ROWS_##I(WRITES, J)                                                                     \
     }
+#define PRODUCT_TILES(I) PRODUCT_TILE(I, 1) PRODUCT_TILE(I, 2) PRODUCT_TILE(I, 3)
 
-PRODUCT_TILE(1, 1) PRODUCT_TILE(1, 2) PRODUCT_TILE(1, 3)
-PRODUCT_TILE(4, 1) PRODUCT_TILE(4, 2) PRODUCT_TILE(4, 3)
+PRODUCT_TILES(1)
+PRODUCT_TILES(2)
+PRODUCT_TILES(4)
 #if MANY_REGISTERS
-PRODUCT_TILE(1, 4) PRODUCT_TILE(1, 5) PRODUCT_TILE(1, 6)
-PRODUCT_TILE(4, 4) PRODUCT_TILE(4, 5) PRODUCT_TILE(4, 6)
+PRODUCT_TILES(8)
 #endif
+
+typedef void product_tile(
+    int64_t count, const real *a, int64_t step, int64_t stride, const real *B, int64_t row,
+    real *C, int64_t to);
+
+#define OF_ROWS(I) {product_##I##_1, product_##I##_2, product_##I##_3}
+
+/* The tile of `rows` rows, a power of two, and `columns` vectors. */
+static product_tile *product_tile_of(int64_t rows, int64_t columns) {
+    static product_tile *const tiles[][PRODUCT_COLUMNS] = {
+        OF_ROWS(1), OF_ROWS(2), OF_ROWS(4),
+#if MANY_REGISTERS
+        OF_ROWS(8),
+#endif
+    };
+    return tiles[rows == 8 ? 3 : rows / 2][columns - 1];
+}
+
+/* The largest power of two up to `count` and `largest`, which is one itself. */
+INLINE int64_t power_up_to(int64_t count, int64_t largest) {
+    while (largest > count) largest /= 2;
+    return largest;
+}
 
 /* The last, incomplete vector of a row. */
 static __attribute__((noinline)) void product_end(
@@ -125,39 +151,27 @@ static __attribute__((noinline)) void product_end(
     memcpy(C, &sum, lanes * sizeof *C);
 }
 
-#define PRODUCT_CASE(J)                                                                     \
-    case J:                                                                                 \
-        if (rows == TILE_ROWS)                                                              \
-            product_4_##J(                                                                  \
-                count, a + i * stride, step, stride, B + j, row, C + i * to + j, to);       \
-        else                                                                                \
-            product_1_##J(                                                                  \
-                count, a + i * stride, step, stride, B + j, row, C + i * to + j, to);       \
-        break;
-
-/* Rows `first` to `end` of C[i][j] = Σ_s a[s·step + i·stride] B[s][j], in rows of `to` numbers. */
+/* Rows `first` to `end` of C[i][j] = Σ_s a[s·step + i·stride] B[s][j], in rows of `to` numbers.
+ *
+ * The columns of B that a tile needs stay in the cache while it goes down the rows.
+ */
 static __attribute__((noinline)) void product(
     int64_t count, const real *a, int64_t step, int64_t stride, const real *B, int64_t row,
     int64_t columns, int64_t first, int64_t end, real *C, int64_t to) {
     int64_t vectors = columns / LANES;
-    for (int64_t i = first, rows; i < end; i += rows) {
-        rows = end - i >= TILE_ROWS ? TILE_ROWS : 1;
-        for (int64_t done = 0, part; done < vectors; done += part) {
-            part = next_part(vectors - done, TILE_COLUMNS);
-            int64_t j = done * LANES;
-            switch (part) {
-                PRODUCT_CASE(1) PRODUCT_CASE(2) PRODUCT_CASE(3)
-#if MANY_REGISTERS
-                PRODUCT_CASE(4) PRODUCT_CASE(5) PRODUCT_CASE(6)
-#endif
-            }
+    for (int64_t done = 0, width; done < vectors; done += width) {
+        width = next_part(vectors - done, PRODUCT_COLUMNS);
+        for (int64_t i = first, rows; i < end; i += rows) {
+            rows = power_up_to(end - i, PRODUCT_ROWS);
+            product_tile_of(rows, width)(
+                count, a + i * stride, step, stride, B + done * LANES, row,
+                C + i * to + done * LANES, to);
         }
-        int64_t j = vectors * LANES;
-        if (j < columns)
-            for (int64_t r = i; r < i + rows; r++)
-                product_end(
-                    count, a + r * stride, step, B + j, row, C + r * to + j, columns - j);
     }
+    int64_t j = vectors * LANES;
+    if (j == columns) return;
+    for (int64_t i = first; i < end; i++)
+        product_end(count, a + i * stride, step, B + j, row, C + i * to + j, columns - j);
 }
 
 #endif

@@ -28,9 +28,9 @@ static void dense_layer_inputs(const struct pass *pass, const struct layer *l, s
 
 /* The units at a time, whose gradients and weights stay in the cache until the update. */
 INLINE int64_t units_at_a_time(int64_t inputs) {
-    enum { MOST = 4096 }; /* weights */
-    int64_t tiles = MOST / (TILE_ROWS * inputs);
-    return TILE_ROWS * (tiles < 1 ? 1 : tiles);
+    enum { MOST = 16384 }; /* weights */
+    int64_t tiles = MOST / (PRODUCT_ROWS * inputs);
+    return PRODUCT_ROWS * (tiles < 1 ? 1 : tiles);
 }
 
 static void dense_layer_weights(

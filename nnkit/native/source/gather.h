@@ -10,8 +10,6 @@
 #include "program.h"
 #include "team.h"
 
-typedef uint8_t bytes __attribute__((vector_size(LANE_COUNT), aligned(1), may_alias));
-
 /* Whether batches are gathered as images, so that the first layer has nothing to do. */
 INLINE int gathers_images(const struct program *p) { return p->layers->kind == LAYER_BLOCKS; }
 
@@ -22,18 +20,16 @@ INLINE const char *inputs_of(const struct program *p, int64_t sample, int64_t in
     return (const char *)p->inputs + place * inputs * size;
 }
 
+/* Writes bytes as numbers. GCC makes vectors of this loop, but not of a conversion of vectors. */
+static void scale_bytes(int64_t count, const uint8_t *restrict from, real scale, real *restrict to) {
+    for (int64_t k = 0; k < count; k++) to[k] = from[k] * scale;
+}
+
 /* Writes the inputs of a sample into a row. */
 INLINE void gather_inputs(const struct program *p, int64_t sample, int64_t inputs, real *row) {
-    if (!p->inputs_are_bytes) {
-        memcpy(row, inputs_of(p, sample, inputs), inputs * sizeof *row);
-        return;
-    }
-    const uint8_t *from = (const uint8_t *)inputs_of(p, sample, inputs);
-    real scale = (real)p->input_scale;
-    int64_t k = 0;
-    for (; k + LANES <= inputs; k += LANES)
-        store(row + k, __builtin_convertvector(*(const bytes *)(from + k), vec) * scale);
-    for (; k < inputs; k++) row[k] = from[k] * scale;
+    const char *from = inputs_of(p, sample, inputs);
+    if (p->inputs_are_bytes) scale_bytes(inputs, (const uint8_t *)from, (real)p->input_scale, row);
+    else memcpy(row, from, inputs * sizeof *row);
 }
 
 /* Writes the targets of a sample: the stored numbers, or its class as `on` among `off`. */
@@ -67,8 +63,11 @@ static void gather(
     }
 }
 
-/* Asks for the samples of the next batch, which lie all over the data set. */
-static void prefetch(
+/* Asks for the samples of the next batch, which lie all over the data set.
+ *
+ * Inlined always: GCC takes a function that only prefetches for one without effect, and drops calls.
+ */
+INLINE void prefetch(
     const struct program *p, const int64_t *order, int64_t samples, struct member *me) {
     int64_t first, end, inputs = p->layers[0].inputs;
     int64_t size = p->inputs_are_bytes ? inputs : inputs * (int64_t)sizeof(real);

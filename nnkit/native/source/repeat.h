@@ -20,6 +20,7 @@
 #define ROWS_4(M, a) ROWS_3(M, a) M(3, a)
 #define ROWS_5(M, a) ROWS_4(M, a) M(4, a)
 #define ROWS_6(M, a) ROWS_5(M, a) M(5, a)
+#define ROWS_8(M, a) ROWS_6(M, a) M(6, a) M(7, a)
 #define ROWS_9(M, a) ROWS_6(M, a) M(6, a) M(7, a) M(8, a)
 
 #endif

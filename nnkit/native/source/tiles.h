@@ -10,10 +10,10 @@ enum { TILE_ROWS = 4 };
 
 #if VECTOR_BYTES == 64 || defined(__aarch64__)
 #define MANY_REGISTERS 1 /* 32 */
-enum { TILE_COLUMNS = 6 };
+enum { TILE_COLUMNS = 6, PRODUCT_ROWS = 8, PRODUCT_COLUMNS = 3 };
 #else
 #define MANY_REGISTERS 0 /* 16 */
-enum { TILE_COLUMNS = 3 };
+enum { TILE_COLUMNS = 3, PRODUCT_ROWS = 4, PRODUCT_COLUMNS = 3 };
 #endif
 
 INLINE int64_t smaller_of(int64_t a, int64_t b) { return a < b ? a : b; }
