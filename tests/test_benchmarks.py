@@ -111,10 +111,8 @@ def test_report_contains_every_measurement() -> None:
             "tasks": [task(64, 40e9), task(256, 50e9)],
         }
     )
-    assert "| lenet | 64 | nnkit | 10,000 |  |  |  | 1.0 | 50% | 300 MB |" in page
-    assert (
-        "PyTorch (eager, channels last, 1 thread) | 10,000 | **1.50** (1.20–1.75) |  |  |" in page
-    )
+    assert "| lenet | 64 | nnkit | 10,000 |  |  | 1.0 | 50% | 300 MB |" in page
+    assert "PyTorch (eager, channels last, 1 thread) | 10,000 | **1.50** (1.20–1.75) |  |" in page
     assert "load before 0.10; it took 3 minutes" in page
     assert "50 GFLOP/s on 1 thread, 100 GFLOP/s on 2 threads" in page
 
