@@ -146,11 +146,12 @@ def intel_openmp() -> tuple[Option, ...]:
     return (Option("Intel OpenMP", environment, alone=False),)
 
 
-def wide_vectors() -> tuple[Option, ...]:
-    """Vectors of 512 bits in programs compiled by XLA, which takes 256 bits by itself."""
+def with_wide_vectors(given: tuple[Setting, ...]) -> tuple[Setting, ...]:
+    """Adds the settings with vectors of 512 bits, where XLA takes 256 bits by itself."""
     if machine()["vectors"] != "AVX-512":
-        return ()
-    return (Option("512-bit vectors", {"XLA_FLAGS": "--xla_cpu_prefer_vector_width=512"}),)
+        return given
+    option = Option("512-bit vectors", {"XLA_FLAGS": "--xla_cpu_prefer_vector_width=512"})
+    return (*(replace(setting, option=option) for setting in given), *given)
 
 
 # nnkit chooses its number of threads itself, and has one layout.
@@ -198,12 +199,15 @@ CONTENDERS = (
         "JAX",
         "jax_peer",
         ("jax", "jaxlib"),
-        Ways(settings("scan, unroll 1", "scan, unroll 4"), settings("lax.map", "a call a batch")),
+        Ways(
+            with_wide_vectors(settings("scan, unroll 1", "scan, unroll 4")),
+            with_wide_vectors(settings("lax.map", "a call a batch")),
+        ),
         # No `scan`: inside a loop, XLA's convolutions are several times slower.
         Ways(
-            settings("a call a step", layouts=LAYOUTS), settings("a call a batch", layouts=LAYOUTS)
+            with_wide_vectors(settings("a call a step", layouts=LAYOUTS)),
+            with_wide_vectors(settings("a call a batch", layouts=LAYOUTS)),
         ),
-        wide_vectors(),
         # Use the CPU, like the other contenders, and end a traceback with the original error.
         environment={"JAX_PLATFORMS": "cpu", "JAX_TRACEBACK_FILTERING": "off"},
     ),
@@ -218,8 +222,8 @@ CONTENDERS = (
     *(
         Contender(name, title, f"{name}_peer", packages, Ways((), ways), Ways((), ways))
         for name, title, packages, ways in (
-            ("onnxruntime", "ONNX Runtime", ("onnxruntime",), settings("bound", "run")),
-            ("openvino", "OpenVINO", ("openvino",), settings("throughput", "latency")),
+            ("onnxruntime", "ONNX Runtime", ("onnxruntime",), settings("")),
+            ("openvino", "OpenVINO", ("openvino",), (Setting("throughput"), Setting("latency"))),
             ("litert", "LiteRT", ("ai-edge-litert",), settings("")),
         )
     ),
