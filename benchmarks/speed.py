@@ -44,8 +44,8 @@ def main() -> None:
     here = machine()
     saved = SavedSettings(options.output / SETTINGS, here, quiet, fresh=options.search)
     say(
-        f"{len(tasks)} tasks in {options.minutes:g} minutes, "
-        f"about {60 * options.minutes / len(tasks):.0f} s each, which settings are tried for"
+        f"tasks: {len(tasks)}; expected to take {options.minutes:g} minutes, "
+        f"{60 * options.minutes / len(tasks):.0f} s each: settings are tried while there is time"
     )
     report: Report = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -144,7 +144,9 @@ def _options() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))  # ends the workers too
+    # Ends the workers too; a shell's background process would otherwise ignore Ctrl-C.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         main()
     except KeyboardInterrupt:
