@@ -15,12 +15,12 @@ from benchmarks.peers.networks import Row
 from benchmarks.peers.protocol import Layout
 
 # Variables that set the number of threads: OpenBLAS and OpenMP (NumPy, scikit-learn, PyTorch), and
-# XLA (JAX). The peers for inference read the first.
+# XLA (JAX). The modules of ONNX Runtime, OpenVINO and LiteRT read the first.
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "PJRT_NPROC")
 # One thread, and the library's default, which is one per core.
 ONE_OR_ALL = (1, None) if (os.cpu_count() or 1) > 1 else (None,)
 LAYOUTS: tuple[Layout, ...] = ("channels last", "channels first")  # the faster in most cases first
-FEW_OPERATIONS = 5e7  # in a batch; below, one thread is usually the fastest
+FEW_OPERATIONS = 4e7  # in a batch; below, one thread is usually the fastest
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,8 @@ class Contender:
 
 def settings(*modes: str, layouts: tuple[Layout, ...] = ("",)) -> tuple[Setting, ...]:
     """Returns every mode in every layout, with one thread and with the default number."""
-    return tuple(Setting(*way) for way in product(modes, layouts, ONE_OR_ALL))
+    ways = product(layouts, modes, ONE_OR_ALL)
+    return tuple(Setting(mode, layout, threads) for layout, mode, threads in ways)
 
 
 def intel_openmp() -> tuple[Option, ...]:

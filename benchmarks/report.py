@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ Each in its fastest setting.
 Samples/s in trials of {report["seconds"] / 2:g} s; the fastest settings were then measured in full.
 
 {_trials(report)}
-
+{_errors(report)}
 ## Environment
 
 - {machine["cpu"]}{vectors}, {machine["cores"]} cores, {memory}; {machine["system"]}
@@ -141,7 +141,17 @@ def _trials(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _speed(figures: dict[str, Any]) -> str:
+def _errors(report: dict[str, Any]) -> str:
+    """Lists what failed, if anything."""
+    found = [
+        f"- {task['network']} {task['job']}, batch {task['batch']}: {who}: {error}\n"
+        for task in report["tasks"]
+        for who, error in task["errors"].items()
+    ]
+    return "".join(["\nThese failed:\n\n", *found]) if found else ""
+
+
+def _speed(figures: Mapping[str, Any]) -> str:
     return f"{figures['samples_per_second']:,.0f}"
 
 

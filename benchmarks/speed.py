@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
-from benchmarks.contenders import CONTENDERS, Contender
+from benchmarks.contenders import CONTENDERS, NNKIT, Contender
 from benchmarks.machine import machine
 from benchmarks.measurement import MOST_IDLE, Method, Report, measure
 from benchmarks.peak import measured_peaks
@@ -78,6 +78,8 @@ def main() -> None:
     report["elapsed_seconds"] = perf_counter() - began
     write(report, options.output)
     say(f"written: {options.output / 'speed.md'} and speed.json, in {_minutes(began)} minutes")
+    if any(NNKIT not in (each["name"] for each in task["contenders"]) for task in report["tasks"]):
+        sys.exit("error: nnkit failed, or was left out; see above")
 
 
 def ordered(tasks: Sequence[Task]) -> list[Task]:

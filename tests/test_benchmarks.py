@@ -193,6 +193,7 @@ def test_report_contains_every_measurement() -> None:
             figures("jax", "JAX", 5_000.0, ratio),
         ],
         "trials": {"torch": {"eager, 1 thread": 1000.0, "compiled, 1 thread": 0.0}},
+        "errors": {"PyTorch (compiled, 1 thread)": "no compiler"},
     }
     page = markdown(
         {
@@ -212,6 +213,7 @@ def test_report_contains_every_measurement() -> None:
     assert "| lenet | 64 | nnkit | 9,000 |  | 1.0 | 45% | 300 MB |" in page
     assert "|  |  | nnkit, NumPy | 8,000 | **1.50** (1.20–1.75) | 1.0 | 40% | 300 MB |" in page
     assert "PyTorch | eager, 1 thread: 1,000; compiled, 1 thread: failed |" in page
+    assert "- lenet training, batch 64: PyTorch (compiled, 1 thread): no compiler\n" in page
     assert "- CPU (AVX2), 2 cores, 8 GB; Linux" in page
     assert "load before 0.10; it took 3 minutes" in page
     assert "50 GFLOP/s on 1 thread, 100 GFLOP/s on 2 threads" in page
