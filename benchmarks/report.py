@@ -59,7 +59,7 @@ Samples/s in trials of {report["seconds"] / 2:g} s; the fastest settings were th
 - {machine["cpu"]}{vectors}, {machine["cores"]} cores, {memory}; {machine["system"]}
 - {versions}
 - Matrix products of 2048 × 2048 in float32: {peaks}
-- {report["date"]}, load before {report["load_before"]:.2f}; it took {minutes:.0f} minutes
+- {report["date"]}, {report["busy_before"]:.1f} cores busy before; it took {minutes:.0f} minutes
 
 ## Reproduction
 

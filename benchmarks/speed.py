@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 
 from benchmarks.contenders import CONTENDERS, NNKIT, Contender
-from benchmarks.machine import machine
+from benchmarks.machine import busy_cores, machine
 from benchmarks.measurement import MOST_IDLE, Method, Report, measure
 from benchmarks.peak import measured_peaks
 from benchmarks.peers.networks import ROWS
@@ -37,8 +37,8 @@ def main() -> None:
     began = perf_counter()
     contenders = installed([each for each in CONTENDERS if each.name in options.only])
     tasks = ordered([task for name in options.rows for task in tasks_of(ROWS[name], options.jobs)])
-    load = os.getloadavg()[0]
-    quiet = load <= MOST_IDLE
+    busy = busy_cores()
+    quiet = busy <= MOST_IDLE
     if not quiet:
         say("warning: other programs are running; results vary, and no settings are kept")
     here = machine()
@@ -52,7 +52,7 @@ def main() -> None:
         "machine": here,
         "rounds": options.rounds,
         "seconds": options.seconds,
-        "load_before": load,
+        "busy_before": busy,
         "versions": {},
         "peaks": measured_peaks(),
         "tasks": [],

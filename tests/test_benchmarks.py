@@ -202,7 +202,7 @@ def test_report_contains_every_measurement() -> None:
             "rounds": 3,
             "seconds": 0.5,
             "versions": {"torch": "2"},
-            "load_before": 0.1,
+            "busy_before": 0.1,
             "elapsed_seconds": 180.0,
             "peaks": {"1": 50e9, "2": 99.6e9},
             "tasks": [task],
@@ -215,7 +215,7 @@ def test_report_contains_every_measurement() -> None:
     assert "PyTorch | eager, 1 thread: 1,000; compiled, 1 thread: failed |" in page
     assert "- lenet training, batch 64: PyTorch (compiled, 1 thread): no compiler\n" in page
     assert "- CPU (AVX2), 2 cores, 8 GB; Linux" in page
-    assert "load before 0.10; it took 3 minutes" in page
+    assert "0.1 cores busy before; it took 3 minutes" in page
     assert "50 GFLOP/s on 1 thread, 100 GFLOP/s on 2 threads" in page
 
 

@@ -86,9 +86,8 @@ class Network:
         if training:
             axes = (0, 1, 2) if self.layout == "channels last" else (0, 2, 3)
             mean = X.mean(axes, keepdims=True)[0]
-            variance = (X * X).mean(axes, keepdims=True)[
-                0
-            ] - mean * mean  # in one pass, as Flax does
+            # The mean square minus the squared mean takes one pass less, as in Flax.
+            variance = (X * X).mean(axes, keepdims=True)[0] - mean * mean
             count = X.size // mean.size
             batch = lax.stop_gradient((mean, variance * count / (count - 1)))
             running = [
