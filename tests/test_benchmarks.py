@@ -182,7 +182,7 @@ def test_report_contains_every_measurement() -> None:
         }
 
     task = {
-        "network": "lenet",
+        "network": "lenet-valid",
         "job": "training",
         "batch": 64,
         "operations_per_sample": 2_500_000,
@@ -209,11 +209,12 @@ def test_report_contains_every_measurement() -> None:
         }
     )
     fastest_other = "PyTorch (eager, channels last, 1 thread) | 6,000 | **1.50** (1.20–1.75) |"
-    assert f"| lenet | training | 64 | 9,000 | 45% | 8,000 | {fastest_other}" in page
-    assert "| lenet | 64 | nnkit | 9,000 |  | 1.0 | 45% | 300 MB |" in page
+    assert f"| lenet-valid | training | 64 | 9,000 | 45% | 8,000 | {fastest_other}" in page
+    assert "| lenet-valid | 64 | nnkit | 9,000 |  | 1.0 | 45% | 300 MB |" in page
     assert "|  |  | nnkit, NumPy | 8,000 | **1.50** (1.20–1.75) | 1.0 | 40% | 300 MB |" in page
     assert "PyTorch | eager, 1 thread: 1,000; compiled, 1 thread: failed |" in page
-    assert "- lenet training, batch 64: PyTorch (compiled, 1 thread): no compiler\n" in page
+    assert "- lenet-valid training, batch 64: PyTorch (compiled, 1 thread): no compiler\n" in page
+    assert "; nnkit here at 9,000 on 1.0 cores." in page
     assert "- CPU (AVX2), 2 cores, 8 GB; Linux" in page
     assert "0.1 cores busy before; it took 3 minutes" in page
     assert "50 GFLOP/s on 1 thread, 100 GFLOP/s on 2 threads" in page
