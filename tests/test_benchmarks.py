@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -218,6 +221,25 @@ def test_report_contains_every_measurement() -> None:
     assert "- CPU (AVX2), 2 cores, 8 GB; Linux" in page
     assert "0.1 cores busy before; it took 3 minutes" in page
     assert "50 GFLOP/s on 1 thread, 100 GFLOP/s on 2 threads" in page
+
+
+@pytest.mark.slow
+def test_contenders_are_measured_in_turns(tmp_path: Path) -> None:
+    """Runs the benchmark with the libraries that the tests have anyway."""
+    brief = ["--rounds", "2", "--seconds", "0.01", "--minutes", "0.5"]
+    what = ["--rows", "784-30-10", "--jobs", "training", "--only", "nnkit", "sklearn"]
+    command = [sys.executable, "-m", "benchmarks.speed", *brief, *what, "--output", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (task,) = json.loads((tmp_path / "speed.json").read_text())["tasks"]
+    ours, theirs = task["contenders"]
+    assert (ours["name"], theirs["name"]) == ("nnkit", "sklearn")
+    assert len(theirs["portions"]) == 2
+    assert theirs["portions"][-1]["accuracy"] > 0.85
+    assert theirs["ratio"]["lowest"] <= theirs["ratio"]["median"] <= theirs["ratio"]["highest"]
+    assert theirs["setting"] in task["trials"]["sklearn"]
+    assert task["errors"] == {}
+    assert "scikit-learn (" in (tmp_path / "speed.md").read_text()
 
 
 @pytest.mark.parametrize("form", ["npy", "parquet"])
