@@ -110,8 +110,12 @@ class Trials:
         pool = ThreadPoolExecutor(PREPARING)
         try:
             ready = [*pool.map(self._prepared, candidates)]
-        finally:  # on Ctrl-C, too
-            pool.shutdown(cancel_futures=True)
+        except BaseException:  # such as Ctrl-C
+            pool.shutdown(wait=False, cancel_futures=True)
+            self.stack.close()  # ends the workers that the pool's threads wait for
+            raise
+        finally:
+            pool.shutdown()
         self.workers += [worker for worker in ready if worker is not None]
         for worker in self.workers[before:]:
             say(f"{worker}: ready")
@@ -132,7 +136,7 @@ class Trials:
         return worker
 
     def _compare(self, contender: Contender) -> None:
-        """Times the workers of a contender, and stops all but the fastest."""
+        """Times the workers of a contender, the slow ones once; stops all but the fastest."""
         speeds = self.speeds.setdefault(contender.name, {})
         for least in (FAR, CLOSE):
             for worker in self._workers_of(contender):
