@@ -26,7 +26,7 @@ Report = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """How tasks are measured.
+    """Settings of a measurement.
 
     Attributes:
         rounds: the number of portions of each contender.

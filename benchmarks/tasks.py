@@ -1,4 +1,4 @@
-"""What is measured: each network's training and inference, by batch size."""
+"""The tasks to measure: each network's training and inference, by batch size."""
 
 from __future__ import annotations
 
