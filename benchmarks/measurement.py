@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -15,7 +16,7 @@ from benchmarks.contenders import NNKIT, OURS, Contender
 from benchmarks.saved_settings import SavedSettings
 from benchmarks.tasks import Task
 from benchmarks.trials import Trials
-from benchmarks.worker import Portion, Worker, WorkerError, say
+from benchmarks.worker import Portion, Worker, say
 
 TRIAL_SHARE = 1 / 2  # length of a trial, relative to a portion
 MOST_IDLE = 0.5  # cores that an idle worker may use; a spinning thread uses 1
@@ -25,7 +26,7 @@ Report = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """How tasks are measured.
+    """Settings of a measurement.
 
     Attributes:
         rounds: the number of portions of each contender.
@@ -59,8 +60,9 @@ def measure(
     with ExitStack() as stack:
         portion = method.seconds * TRIAL_SHARE
         trials = Trials(task, folder, portion, deadline, method.saved, stack)
-        workers = trials.finalists(contenders)
-        rounds = measured(workers, method)
+        workers = [*trials.finalists(contenders)]
+        rounds = measured(trials, method)
+        versions = {name: which for worker in workers for name, which in worker.versions.items()}
     speeds = {worker: [done["samples_per_second"] for done in rounds[worker]] for worker in rounds}
     best = {
         contender.name: max(
@@ -78,29 +80,28 @@ def measure(
         "elapsed_seconds": perf_counter() - began,
         "operations_per_sample": task.operations,
         "contenders": [summary(worker, rounds[worker], own) for worker in best.values()],
-        "versions": {k: v for worker in workers for k, v in worker.versions.items()},
+        "versions": versions,
         "trials": trials.speeds,
         "errors": trials.errors,
     }
 
 
-def measured(workers: Sequence[Worker], method: Method) -> dict[Worker, list[Portion]]:
+def measured(trials: Trials, method: Method) -> dict[Worker, list[Portion]]:
     """Warms the workers up, then lets them take turns; returns their portions.
 
     A worker that fails, or did not do the work, is left out.
     """
-    rounds: dict[Worker, list[Portion]] = {}
-    for worker in workers:
-        try:
-            worker.ask(worker.task.warm_up, check=True)
-        except WorkerError as error:
-            say(f"{worker}: {error}")
-        else:
-            rounds[worker] = []
-    for number in range(method.rounds):
-        for worker, portions in rounds.items():
-            done = worker.run(method.seconds, check=number == method.rounds - 1)
-            portions.append(done)
+    for worker in [*trials.workers]:
+        trials.portion(worker, lambda each: each.ask(trials.task.warm_up, check=True))
+    rounds: dict[Worker, list[Portion]] = {worker: [] for worker in trials.workers}
+    for number in range(1, method.rounds + 1):
+        last = number == method.rounds
+        for worker in [*trials.workers]:
+            done = trials.portion(worker, partial(Worker.run, seconds=method.seconds, check=last))
+            if done is None:
+                del rounds[worker]
+                continue
+            rounds[worker].append(done)
             say(f"{worker}: {done['samples_per_second']:,.0f} samples/s")
             if done["idle_cores"] > MOST_IDLE:
                 say(f"warning: {worker}: used {done['idle_cores']:.2f} cores while idle")

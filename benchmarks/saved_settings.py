@@ -55,8 +55,8 @@ class SavedSettings:
         return dict(known["samples_per_second"]) if same else {}
 
     def keep(self, task: Task, contender: str, versions: Mapping[str, str], speeds: Speeds) -> None:
-        """Adds speeds, and writes the file; does nothing if they are not to be kept."""
-        if not self._kept:
+        """Adds speeds, and writes the file; does nothing if there are none, or none to be kept."""
+        if not speeds or not self._kept:
             return
         known = self.speeds(task, contender, versions) | {
             name: round(speed) for name, speed in speeds.items()

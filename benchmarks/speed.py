@@ -15,8 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
-from benchmarks.contenders import CONTENDERS, Contender
-from benchmarks.machine import machine
+from benchmarks.contenders import CONTENDERS, NNKIT, Contender
+from benchmarks.machine import busy_cores, machine
 from benchmarks.measurement import MOST_IDLE, Method, Report, measure
 from benchmarks.peak import measured_peaks
 from benchmarks.peers.networks import ROWS
@@ -28,7 +28,7 @@ from benchmarks.worker import ROOT, WorkerError, say
 RESULTS = Path(__file__).parent / "results"
 SETTINGS = "settings.json"
 WHOLE = {"rounds": 7, "seconds": 0.5, "minutes": 28.0}
-SHORT = {"rounds": 3, "seconds": 0.25, "minutes": 7.0}
+SHORT = {"rounds": 3, "seconds": 0.2, "minutes": 7.0}
 LEAST_SECONDS = 5.0  # for a task, however late it is
 
 
@@ -37,22 +37,22 @@ def main() -> None:
     began = perf_counter()
     contenders = installed([each for each in CONTENDERS if each.name in options.only])
     tasks = ordered([task for name in options.rows for task in tasks_of(ROWS[name], options.jobs)])
-    load = os.getloadavg()[0]
-    quiet = load <= MOST_IDLE
+    busy = busy_cores()
+    quiet = busy <= MOST_IDLE
     if not quiet:
         say("warning: other programs are running; results vary, and no settings are kept")
     here = machine()
     saved = SavedSettings(options.output / SETTINGS, here, quiet, fresh=options.search)
     say(
-        f"{len(tasks)} tasks in {options.minutes:g} minutes, "
-        f"about {60 * options.minutes / len(tasks):.0f} s each, which settings are tried for"
+        f"tasks: {len(tasks)}; expected to take {options.minutes:g} minutes, "
+        f"{60 * options.minutes / len(tasks):.0f} s each: settings are tried while there is time"
     )
     report: Report = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": here,
         "rounds": options.rounds,
         "seconds": options.seconds,
-        "load_before": load,
+        "busy_before": busy,
         "versions": {},
         "peaks": measured_peaks(),
         "tasks": [],
@@ -78,6 +78,8 @@ def main() -> None:
     report["elapsed_seconds"] = perf_counter() - began
     write(report, options.output)
     say(f"written: {options.output / 'speed.md'} and speed.json, in {_minutes(began)} minutes")
+    if any(NNKIT not in (each["name"] for each in task["contenders"]) for task in report["tasks"]):
+        sys.exit("error: nnkit failed, or was left out; see above")
 
 
 def ordered(tasks: Sequence[Task]) -> list[Task]:
@@ -127,7 +129,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__)
     names = [contender.name for contender in CONTENDERS]
     add = parser.add_argument
-    add("--short", action="store_true", help="3 rounds of 0.25 s in 7 minutes")
+    add("--short", action="store_true", help="3 rounds of 0.2 s in 7 minutes")
     add("--rounds", type=int, help="portions of each contender; default 7")
     add("--seconds", type=float, help="length of a portion; default 0.5")
     add("--minutes", type=float, help="what all may take, within which settings are tried; 28")
@@ -144,7 +146,9 @@ def _options() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))  # ends the workers too
+    # Ends the workers too; a shell's background process would otherwise ignore Ctrl-C.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         main()
     except KeyboardInterrupt:

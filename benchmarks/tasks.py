@@ -1,4 +1,4 @@
-"""What is measured: each network's training and inference, by batch size."""
+"""The tasks to measure: each network's training and inference, by batch size."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class Task:
 
     @property
     def warm_up(self) -> int:
-        """The number of repetitions before the measurement: in training, an epoch."""
-        return self.row.repetitions if self.job == "training" else 1
+        """The number of repetitions before the measurement, besides two that compile."""
+        return self.row.warm_up - 2 if self.job == "training" else 1
 
     def is_done(self, metrics: Mapping[str, Any]) -> bool:
         """Whether metrics of a portion after the warm-up show that the work was done.

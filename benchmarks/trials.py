@@ -8,7 +8,7 @@ nothing else runs.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -19,11 +19,11 @@ from time import perf_counter
 from benchmarks.contenders import OURS, Contender, Setting
 from benchmarks.saved_settings import SavedSettings, Speeds, fastest
 from benchmarks.tasks import Task
-from benchmarks.worker import Worker, WorkerError, say
+from benchmarks.worker import Portion, Worker, WorkerError, say
 
 FINALISTS = 2  # settings of a contender that are measured in full
-CLOSE = 0.8  # of the fastest setting's speed, which the second must reach
-TRIALS = 2  # portions of each setting in a trial
+FAR = 0.5  # of the fastest setting's speed; slower ones have one trial
+CLOSE = 0.8  # of the fastest setting's speed, which the second finalist must reach
 PREPARING = os.cpu_count() or 1  # workers that start at once
 Candidate = tuple[Contender, Setting]
 
@@ -58,15 +58,32 @@ class Trials:
 
     def finalists(self, contenders: Sequence[Contender]) -> list[Worker]:
         """Returns running workers of each contender's fastest settings, at most two."""
-        self._start(_in_turns(self._candidates(contender) for contender in contenders))
-        self._compare(contenders)
-        self._start(_in_turns(self._refinements(contender) for contender in contenders))
-        self._compare(contenders)
+        for settings in (self._candidates, self._refinements):
+            before = {*self.workers}
+            self._start(_in_turns(settings(contender) for contender in contenders))
+            changed = {worker.contender.name for worker in {*self.workers} - before}
+            for contender in contenders:
+                if contender.name in changed - {*OURS}:
+                    self._compare(contender)
         for contender in contenders:
-            if contender.name in self.speeds:
-                speeds = self.speeds[contender.name]
-                self.saved.keep(self.task, contender.name, contender.versions, speeds)
+            speeds = self.speeds.get(contender.name, {})
+            self.saved.keep(self.task, contender.name, contender.versions, speeds)
         return self.workers
+
+    def portion(self, worker: Worker, work: Callable[[Worker], Portion]) -> Portion | None:
+        """Lets a worker do something; None if it fails, and then stops it and notes why."""
+        try:
+            return work(worker)
+        except WorkerError as error:
+            self._drop(worker, error)
+            return None
+
+    def _drop(self, worker: Worker, error: WorkerError) -> None:
+        say(f"{worker}: {error}")
+        worker.stop()
+        self.workers = [other for other in self.workers if other is not worker]
+        self.errors[f"{worker.contender.title} ({worker.setting})"] = str(error)
+        self.speeds.setdefault(worker.contender.name, {})[str(worker.setting)] = 0.0
 
     def _candidates(self, contender: Contender) -> list[Candidate]:
         """Returns the two fastest settings known, and those not known, likely ones first."""
@@ -93,8 +110,12 @@ class Trials:
         pool = ThreadPoolExecutor(PREPARING)
         try:
             ready = [*pool.map(self._prepared, candidates)]
-        finally:  # on Ctrl-C, too
-            pool.shutdown(cancel_futures=True)
+        except BaseException:  # such as Ctrl-C
+            pool.shutdown(wait=False, cancel_futures=True)
+            self.stack.close()  # ends the workers that the pool's threads wait for
+            raise
+        finally:
+            pool.shutdown()
         self.workers += [worker for worker in ready if worker is not None]
         for worker in self.workers[before:]:
             say(f"{worker}: ready")
@@ -110,29 +131,36 @@ class Trials:
         try:
             worker.prepare()
         except WorkerError as error:
-            say(f"{worker}: {error}")
-            self.errors[f"{contender.title}, {setting}"] = str(error)
-            self.speeds.setdefault(contender.name, {})[str(setting)] = 0.0
+            self._drop(worker, error)
             return None
         return worker
 
-    def _compare(self, contenders: Sequence[Contender]) -> None:
-        """Times the workers of contenders with several; stops all but the fastest."""
-        for contender in contenders:
-            own = [worker for worker in self.workers if worker.contender is contender]
-            if len(own) < 2 and contender.name in OURS:
-                continue
-            speeds = self.speeds.setdefault(contender.name, {})
-            for _ in range(TRIALS):
-                for worker in own:
-                    speed = worker.run(self.seconds)["samples_per_second"]
-                    speeds[str(worker.setting)] = max(speed, speeds.get(str(worker.setting), 0.0))
-            names = fastest({str(w.setting): speeds[str(w.setting)] for w in own}, FINALISTS)
-            kept = [name for name in names if speeds[name] >= CLOSE * speeds[names[0]]]
-            for worker in own:
-                if str(worker.setting) not in kept:
-                    worker.stop()
-                    self.workers.remove(worker)
+    def _compare(self, contender: Contender) -> None:
+        """Times the workers of a contender, the slow ones once; stops all but the fastest."""
+        speeds = self.speeds.setdefault(contender.name, {})
+        for least in (FAR, CLOSE):
+            for worker in self._workers_of(contender):
+                done = self.portion(worker, lambda each: each.run(self.seconds))
+                if done is not None:
+                    name = str(worker.setting)
+                    speeds[name] = max(done["samples_per_second"], speeds.get(name, 0.0))
+            own = self._workers_of(contender)
+            best = max((speeds[str(worker.setting)] for worker in own), default=0.0)
+            self._keep(
+                own, [worker for worker in own if speeds[str(worker.setting)] >= least * best]
+            )
+        own = sorted(self._workers_of(contender), key=lambda worker: -speeds[str(worker.setting)])
+        self._keep(own, own[:FINALISTS])
+
+    def _workers_of(self, contender: Contender) -> list[Worker]:
+        return [worker for worker in self.workers if worker.contender is contender]
+
+    def _keep(self, workers: Sequence[Worker], kept: Sequence[Worker]) -> None:
+        """Stops those of the workers that are not kept."""
+        for worker in workers:
+            if worker not in kept:
+                worker.stop()
+                self.workers.remove(worker)
 
 
 def _in_turns(candidates: Iterable[Sequence[Candidate]]) -> Iterator[Candidate]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -182,7 +185,7 @@ def test_report_contains_every_measurement() -> None:
         }
 
     task = {
-        "network": "lenet",
+        "network": "lenet-valid",
         "job": "training",
         "batch": 64,
         "operations_per_sample": 2_500_000,
@@ -193,6 +196,7 @@ def test_report_contains_every_measurement() -> None:
             figures("jax", "JAX", 5_000.0, ratio),
         ],
         "trials": {"torch": {"eager, 1 thread": 1000.0, "compiled, 1 thread": 0.0}},
+        "errors": {"PyTorch (compiled, 1 thread)": "no compiler"},
     }
     page = markdown(
         {
@@ -201,20 +205,41 @@ def test_report_contains_every_measurement() -> None:
             "rounds": 3,
             "seconds": 0.5,
             "versions": {"torch": "2"},
-            "load_before": 0.1,
+            "busy_before": 0.1,
             "elapsed_seconds": 180.0,
             "peaks": {"1": 50e9, "2": 99.6e9},
             "tasks": [task],
         }
     )
     fastest_other = "PyTorch (eager, channels last, 1 thread) | 6,000 | **1.50** (1.20–1.75) |"
-    assert f"| lenet | training | 64 | 9,000 | 45% | 8,000 | {fastest_other}" in page
-    assert "| lenet | 64 | nnkit | 9,000 |  | 1.0 | 45% | 300 MB |" in page
+    assert f"| lenet-valid | training | 64 | 9,000 | 45% | 8,000 | {fastest_other}" in page
+    assert "| lenet-valid | 64 | nnkit | 9,000 |  | 1.0 | 45% | 300 MB |" in page
     assert "|  |  | nnkit, NumPy | 8,000 | **1.50** (1.20–1.75) | 1.0 | 40% | 300 MB |" in page
     assert "PyTorch | eager, 1 thread: 1,000; compiled, 1 thread: failed |" in page
+    assert "- lenet-valid training, batch 64: PyTorch (compiled, 1 thread): no compiler\n" in page
+    assert "; nnkit here at 9,000 on 1.0 cores." in page
     assert "- CPU (AVX2), 2 cores, 8 GB; Linux" in page
-    assert "load before 0.10; it took 3 minutes" in page
+    assert "0.1 cores busy before; it took 3 minutes" in page
     assert "50 GFLOP/s on 1 thread, 100 GFLOP/s on 2 threads" in page
+
+
+@pytest.mark.slow
+def test_contenders_are_measured_in_turns(tmp_path: Path) -> None:
+    """Runs the benchmark with the libraries that the tests have anyway."""
+    brief = ["--rounds", "2", "--seconds", "0.01", "--minutes", "0.5"]
+    what = ["--rows", "784-30-10", "--jobs", "training", "--only", "nnkit", "sklearn"]
+    command = [sys.executable, "-m", "benchmarks.speed", *brief, *what, "--output", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (task,) = json.loads((tmp_path / "speed.json").read_text())["tasks"]
+    ours, theirs = task["contenders"]
+    assert (ours["name"], theirs["name"]) == ("nnkit", "sklearn")
+    assert len(theirs["portions"]) == 2
+    assert theirs["portions"][-1]["accuracy"] > 0.85
+    assert theirs["ratio"]["lowest"] <= theirs["ratio"]["median"] <= theirs["ratio"]["highest"]
+    assert theirs["setting"] in task["trials"]["sklearn"]
+    assert task["errors"] == {}
+    assert "scikit-learn (" in (tmp_path / "speed.md").read_text()
 
 
 @pytest.mark.parametrize("form", ["npy", "parquet"])

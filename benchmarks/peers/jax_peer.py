@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from itertools import islice
@@ -28,7 +29,9 @@ from benchmarks.peers.protocol import (
 
 BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
 BATCH_NORM_EPS, BATCH_NORM_MOMENTUM = 1e-5, 0.1
-CACHE = Path(gettempdir()) / "nnkit-bench-jax"  # compiled programs, kept between runs
+# Compiled programs, kept between runs. XLA compiles for a number of threads, which is no part of
+# their key.
+CACHE = Path(gettempdir()) / f"nnkit-bench-jax-{os.environ.get('PJRT_NPROC', 'all')}"
 
 jax.config.update("jax_default_prng_impl", "rbg")  # less work than the default generator
 jax.config.update("jax_compilation_cache_dir", str(CACHE))
@@ -86,9 +89,8 @@ class Network:
         if training:
             axes = (0, 1, 2) if self.layout == "channels last" else (0, 2, 3)
             mean = X.mean(axes, keepdims=True)[0]
-            variance = (X * X).mean(axes, keepdims=True)[
-                0
-            ] - mean * mean  # in one pass, as Flax does
+            # The mean square minus the squared mean takes one pass less, as in Flax.
+            variance = (X * X).mean(axes, keepdims=True)[0] - mean * mean
             count = X.size // mean.size
             batch = lax.stop_gradient((mean, variance * count / (count - 1)))
             running = [

@@ -71,7 +71,8 @@ class Row:
             batches of one size only.
         answered: the number of test images in a repetition of inference.
         lr: the learning rate.
-        highest_loss: the loss that training must reach within one epoch.
+        warm_up: the number of repetitions of training before the measurement, at least three.
+        highest_loss: the loss that training must have reached after them.
         squared: sigmoid units, ½ Σ(y − t)² and plain SGD (Nielsen's first network); else ReLU,
             softmax with cross-entropy, and Adam.
     """
@@ -83,6 +84,7 @@ class Row:
     portion: int
     answered: int
     lr: float
+    warm_up: int
     highest_loss: float
     squared: bool = False
 
@@ -143,7 +145,7 @@ def _perceptron(name: str, hidden: int, batch: int, lr: float, **more: Any) -> R
     portion = 60_000 // PARTS // (GROUP * batch) * GROUP * batch
     images = PARTS * portion
     layers = (Dense(hidden), Dense(CLASSES))
-    return Row(name, layers, (batch,), images, portion, 10_000, lr, **more)
+    return Row(name, layers, (batch,), images, portion, 10_000, lr, warm_up=5, **more)
 
 
 def _lenet(name: str, padding: Literal["same", "valid"], **more: Any) -> Row:
@@ -164,8 +166,8 @@ ROWS = {
         _perceptron("784-30-10", 30, 10, 3.0, squared=True, highest_loss=0.15),
         _perceptron("784-128-10", 128, 32, 1e-3, highest_loss=0.4),
         _perceptron("784-1024-10", 1024, 128, 1e-3, highest_loss=0.4),
-        _lenet("lenet", "same", batches=(64, 16), images=25_600, lr=1e-3),
-        _lenet("lenet-valid", "valid", batches=(64,), images=51_200, lr=3e-4),
+        _lenet("lenet", "same", batches=(64, 16), images=25_600, lr=1e-3, warm_up=5),
+        _lenet("lenet-valid", "valid", batches=(64,), images=51_200, lr=3e-4, warm_up=10),
         Row(
             "conv32-conv64-128",
             (
@@ -177,6 +179,7 @@ ROWS = {
             portion=1_280,
             answered=1_000,
             lr=1e-3,
+            warm_up=5,
             highest_loss=0.4,
         ),
         Row(
@@ -190,6 +193,7 @@ ROWS = {
             portion=320,
             answered=1_000,
             lr=2e-3,
+            warm_up=16,
             highest_loss=0.6,
         ),
     )

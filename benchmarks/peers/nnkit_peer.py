@@ -89,14 +89,16 @@ class NnkitTraining(Training):
     def __init__(self, given: Assignment) -> None:
         super().__init__(given)
         self.trainer = Trainer(load_task(config(self.row, self.batch)), Path())
-        loop = self.trainer.loop
-        loop.every_step, loop.pause_every = False, self.steps
-        self.progress, self.events = loop.progress, loop.run()
+        self.loop = self.trainer.loop
+        self.loop.every_step = False
+        self.events = self.loop.run()
 
     def repeat(self, times: int) -> None:
-        end = self.progress.step + times * self.steps
+        progress = self.loop.progress
+        end = progress.step + times * self.steps
+        self.loop.pause_every = end
         with numerics(self.trainer.model):
-            while self.progress.step < end:
+            while progress.step < end:
                 next(self.events)
 
     def outputs(self, X: Array) -> Array:

@@ -17,7 +17,7 @@ DEFAULT_THREADS = 0  # one for each core
 
 
 class OnnxRuntimeInference(Inference):
-    """Inference by `run`, or by `run_with_iobinding` with inputs and outputs bound beforehand."""
+    """Inference by `run_with_iobinding`, with inputs and outputs bound beforehand."""
 
     def __init__(self, given: Assignment) -> None:
         super().__init__(given)
@@ -27,7 +27,6 @@ class OnnxRuntimeInference(Inference):
         model = onnx_model(self.row, self.material.weights("trained"), self.batch)
         self.session = onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"])
         self.parts = [*batches(self.row.shaped(self.X), self.batch)]
-        self.bound = given.mode == "bound"
         self.outputs = [np.empty((len(part), CLASSES), np.float32) for part in self.parts]
         self.bindings = [
             self._binding(part, Y) for part, Y in zip(self.parts, self.outputs, strict=True)
@@ -40,8 +39,6 @@ class OnnxRuntimeInference(Inference):
         return binding
 
     def forward(self) -> Sequence[Array]:
-        if not self.bound:
-            return [self.session.run(None, {INPUT: part})[0] for part in self.parts]
         for binding in self.bindings:
             self.session.run_with_iobinding(binding)
         return self.outputs
