@@ -397,8 +397,8 @@ class Preprocessor:
         large = len(X) * self(X[:1], dtype).nbytes > IN_MEMORY
         if not (samples.on_disk or large):
             return self(samples, dtype)
-        whole = not self.columns and all(step.works_in_place for step in self.steps)
-        return samples.then(partial(self, dtype=dtype), in_place if whole else None)
+        usable = not self.columns and all(step.works_in_place for step in self.steps)
+        return samples.then(partial(self, dtype=dtype), in_place if usable else None)
 
     def _apply_in_place(self, X: Array) -> None:
         """Preprocesses real inputs in place, as many at a time as fit into the cache."""
