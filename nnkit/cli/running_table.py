@@ -96,7 +96,7 @@ class RunningTable:
         progress = f"{self.done} of {self.total} {self.noun}, {show_seconds(spent)}"
         if self.is_stopping:
             progress += f", stopping: running {self.noun} are saved"
-        elif self.trained:
+        elif self.trained and self.done < self.total:
             left = spent / self.trained * (self.total - self.done)
             progress += f", about {show_seconds(left)} left"
         return Group(shown, Text(progress))

@@ -140,13 +140,13 @@ class Batches:
             yield from stretch.batches
 
     def stretches(self, first: int, size: int) -> Iterator[Stretch]:
-        """Yields stretches of consecutive batches without end, in memory of two in turn.
+        """Yields stretches of batches without end, epoch after epoch.
 
-        A stretch stays as it is until the next but one is requested.
+        Two share their memory in turn: one stays as it is until the next but one is requested.
 
         Args:
             first: the first batch, counted from 0 over all epochs.
-            size: bytes of a stretch, unless a single batch or the whole epoch has more or less.
+            size: the most bytes of a stretch of more than one batch.
         """
         epoch, start = divmod(first, self.per_epoch)
         memory = cycle([self._memory(size), self._memory(size)])
@@ -210,19 +210,19 @@ class Batches:
         return Stretch(X, T, weights, batches)
 
     def _expect(self, order: Indices, first: int, rows: int, expected: int) -> int:
-        """Announces the samples of the current stretch and the next; returns where those end.
+        """Announces the samples of the current part of an epoch and the next; returns their end.
 
-        A stretch is as many windows as have `AHEAD` bytes, at least one. Nothing is announced while
-        the positions up to `expected` include the next stretch.
+        A part is as many windows as have `AHEAD` bytes, at least one. Nothing is announced while
+        the positions up to `expected` include the next part.
         """
         window = self.ordering.window
         if window is None or not isinstance(self.inputs, LazyArray):
             return expected
-        stretch = window * -(-AHEAD // (window * _bytes_per_sample(self.inputs)))
+        part = window * -(-AHEAD // (window * _bytes_per_sample(self.inputs)))
         last = first + rows
-        if last + stretch <= expected or expected >= len(order):
+        if last + part <= expected or expected >= len(order):
             return expected
-        end = ((last - 1) // stretch + 2) * stretch
+        end = ((last - 1) // part + 2) * part
         self.inputs.expect(order[first:end])
         return min(end, len(order))
 

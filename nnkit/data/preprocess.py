@@ -43,13 +43,13 @@ class PreprocessingStep(Component):
         """Returns the transformed inputs; X is not changed."""
 
     @property
-    def keeps_shape(self) -> bool:
-        """Whether `apply_in_place` can do what `apply` does to inputs that are no table."""
+    def works_in_place(self) -> bool:
+        """Whether the step has an `apply_in_place`."""
         return type(self).apply_in_place is not PreprocessingStep.apply_in_place
 
     def apply_in_place(self, X: Array, statistics: Statistics) -> None:
-        """Transforms real inputs X, which are no table, in place."""
-        raise NotImplementedError(f"{self.tag()} makes new inputs")
+        """Does to real inputs X in place what `apply` does to those that are not of a table."""
+        raise NotImplementedError(f"'{self.tag()}' needs other memory for its results")
 
     def columns_after(self, columns: Sequence[Column]) -> tuple[Column, ...]:
         """The columns of a table after this step."""
@@ -418,8 +418,8 @@ class Preprocessor:
         large = len(X) * self(X[:1], dtype).nbytes > IN_MEMORY
         if not (samples.on_disk or large):
             return self(samples, dtype)
-        whole = not self.columns and all(step.keeps_shape for step in self.steps)
-        return samples.then(partial(self, dtype=dtype), in_place if whole else None)
+        usable = not self.columns and all(step.works_in_place for step in self.steps)
+        return samples.then(partial(self, dtype=dtype), in_place if usable else None)
 
     def _apply_in_place(self, X: Array) -> None:
         """Preprocesses real inputs in place, as many at a time as fit into the cache."""

@@ -1,4 +1,4 @@
-"""Steps by the compiled kernels: many in one call, to the bits of one at a time."""
+"""Samples of many steps in one call: they train to the bits of one step at a time."""
 
 from __future__ import annotations
 
