@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from nnkit import blas, compiled
+from nnkit import blas
 from nnkit.data.dataset import Column, names_of_targets
 from nnkit.data.preprocess import Preprocessor
 from nnkit.data.target_scaling import TargetScaler
 from nnkit.errors import CheckpointError, NnkitError
 from nnkit.inference.trained_model import TrainedModel
-from nnkit.native.library import NUMPY, kernels
+from nnkit.native.library import kernels
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array
 from nnkit.runs.checkpoint import Checkpoint, encode_checkpoint, read_checkpoint, write_checkpoint
@@ -166,27 +166,18 @@ class Snapshot:
             "label": task.dataset.label,
             "threshold": task.threshold,
             "data": task.fingerprint,
-            "versions": versions(model),
+            "versions": versions(),
             **self.info,
         }
 
 
-def versions(model: Model) -> dict[str, str]:
-    """The versions, kernels and processor that affect the exact bits of a model's training."""
+def versions() -> dict[str, str]:
+    """The versions, kernels and processor that affect the exact bits of training."""
     return {
         "nnkit": __version__,
         "numpy": np.__version__,
         "python": platform.python_version(),
         "machine": platform.machine(),
         "blas": blas.kernels(),
-        "kernels": _kernels(model),
+        "kernels": kernels(),
     }
-
-
-def _kernels(model: Model) -> str:
-    """The kernels that compute a model's layers, by instruction set, or NumPy."""
-    if model.execution.program and model.program is not None:
-        return kernels()
-    if model.execution.compiled and any(stage.spec.rounds_differently for stage in model.stages):
-        return compiled.kernels()
-    return NUMPY  # other kernels of numba compute the same bits
