@@ -13,7 +13,6 @@ from nnkit.blas import kernels
 from nnkit.errors import ConfigError, dotted
 from nnkit.nn.model import batch_last
 from nnkit.nn.numerics import numerics
-from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array
 from nnkit.nn.passes import INFERENCE, Pass
 from nnkit.runs.checkpoint import read_checkpoint
@@ -293,24 +292,6 @@ def test_compiled_normalization_resumes_to_the_last_bit(tmp_path: Path) -> None:
     config = iris(architecture=WIDE, training={"epochs": None, "steps": 6})
     assert trainer_for(config, tmp_path).model.execution.compiled
     assert_resumes(config, tmp_path, stop=3)
-
-
-@pytest.mark.numba
-@pytest.mark.parametrize(
-    "layers", [WIDE["layers"], [{"residual": WIDE["layers"]}, {"dense": 3}]], ids=["plain", "block"]
-)
-def test_resuming_normalization_without_numba_says_that_bits_may_differ(
-    tmp_path: Path, layers: list[Any]
-) -> None:
-    config = iris(architecture={"layers": layers}, training={"epochs": None, "steps": 6})
-    first = trainer_for(config, tmp_path)
-    first.directory.create(config.to_yaml())
-    first.save()
-    for compiled in (True, False):
-        second = trainer_for(config, tmp_path)
-        second.model.execution = Execution(compiled=compiled)
-        second.restore(read_checkpoint(first.directory.last))
-        assert any("→ NumPy" in notice for notice in second.notices) is not compiled
 
 
 def test_resuming_on_another_processor_says_that_results_may_differ(tmp_path: Path) -> None:
