@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from nnkit.native.library import library
+from nnkit.nn.denormals import flushed_denormals
 from nnkit.nn.initializers import Zeros
 from nnkit.nn.params import Array, Layout, Parameter
 from nnkit.optim.clipping import AnyClipping, ClipGlobalNorm, Clipping, ClipValue
@@ -90,8 +92,12 @@ every = pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=name)
 
 
 @every
-def test_every_optimizer_has_the_bits_of_numpy(optimizer: Optimizer) -> None:
-    assert_as_numpy(optimizer, exact=optimizer.tag() not in SUMMING)
+@pytest.mark.parametrize("denormals", [nullcontext, flushed_denormals])
+def test_every_optimizer_has_the_bits_of_numpy(
+    optimizer: Optimizer, denormals: Callable[[], AbstractContextManager[None]]
+) -> None:
+    with denormals():
+        assert_as_numpy(optimizer, exact=optimizer.tag() not in SUMMING)
 
 
 @every
