@@ -145,7 +145,7 @@ static __attribute__((noinline)) void product(
     int64_t count, const real *a, int64_t step, int64_t stride, const real *B, int64_t row,
     int64_t columns, int64_t first, int64_t end, const struct destination *to) {
     enum { TILE_STEP = TILE_COLUMNS * LANES };
-    real tile[TILE_ROWS * TILE_STEP]; /* of gradients, which stay in the cache */
+    real tile[TILE_ROWS * TILE_STEP] __attribute__((aligned(64))); /* stays in the cache */
     const struct rule *rule = to->rule;
     int64_t vectors = columns / LANES, C_step = rule ? TILE_STEP : to->step;
     for (int64_t i = first, rows; i < end; i += rows) {
