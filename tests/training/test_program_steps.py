@@ -12,6 +12,8 @@ import pytest
 
 from nnkit.native.library import SETTING, library
 from nnkit.nn.params import Array
+from nnkit.nn.programs import ProgramNetwork
+from nnkit.optim.lbfgs import LBFGS
 from nnkit.optim.optimizer import Optimizer
 from nnkit.optim.optimizers import AnyOptimizer
 from nnkit.runs.checkpoint import read_checkpoint
@@ -113,3 +115,11 @@ def test_some_runs_are_trained_step_by_step(settings: dict[str, Any], tmp_path: 
     trainer = resumed(iris(**settings), tmp_path, 3)
     assert trainer.loop.program_steps is None
     assert trainer.loop.update.program is not None
+
+
+def test_line_searches_take_the_gradients_of_the_kernels(tmp_path: Path) -> None:
+    trainer = trainer_for(optimized(LBFGS()), tmp_path)
+    advance(trainer.loop, 1)
+    assert trainer.loop.program_steps is None
+    assert trainer.loop.update.program is None
+    assert isinstance(trainer.model.network(trainer.loop.batches.batch_size), ProgramNetwork)

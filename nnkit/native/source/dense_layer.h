@@ -4,6 +4,7 @@
 
 #include "dense.h"
 #include "layer_end.h"
+#include "pace.h"
 
 static void dense_layer_forward(
     const struct pass *pass, const struct layer *l, struct member *me) {

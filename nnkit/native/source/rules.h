@@ -204,7 +204,7 @@ static void (*const RULE_STEPS[])(
     [UPDATE_LAMB] = lamb_steps,
 };
 
-/* Asks for the parameters of a step, and for the optimizer's state. */
+/* Asks for the parameters of a step, and for the optimizer's state, which may be far away. */
 INLINE void prefetch_step(
     const struct rule *rule, int64_t place, int64_t rows, int64_t step, int64_t count) {
     for (int64_t row = 0; row < rows; row++, place += step)
