@@ -1,6 +1,6 @@
 """Compares runs that were killed at random times and resumed with an uninterrupted run, bit by bit.
 
-python -m benchmarks.kill_and_resume --times 30
+python -m benchmarks.kill_and_resume
 """
 
 from __future__ import annotations
@@ -57,17 +57,53 @@ class Kill:
     torn: bool
 
 
-def write_config(folder: Path, epochs: int) -> Path:
-    """Writes a config with dropout and Adam: 40 steps per epoch, a checkpoint every 3 steps."""
+# An epoch has 40 steps, of which the compiled kernels take several in one call. What is drawn at
+# random, changes without being trained, or is kept beside the weights must survive.
+CONFIGS: dict[str, dict[str, Any]] = {
+    "adam": {
+        "architecture": {"layers": [{"dense": 64}, {"dense": 10}]},
+        "optimizer": {"kind": "adam", "lr": 0.003},
+        "regularization": {"dropout": 0.25},
+    },
+    "lamb": {
+        "architecture": {"layers": [{"dense": 64}, {"dense": 10}]},
+        "optimizer": {
+            "kind": "lamb",
+            "lr": 0.02,
+            "clip": 1.0,
+            "schedule": {"kind": "cosine", "warmup": 0.1},
+        },
+        "regularization": {"l1": 1e-4, "max_norm": 2.0},
+    },
+    "batch norm": {
+        "architecture": {
+            "layers": [
+                {"reshape": [1, 8, 8]},
+                {"conv": {"filters": 8, "kernel": 3, "padding": "same"}},
+                "batch_norm",
+                {"max_pool": 2},
+                "flatten",
+                {"dense": 10},
+            ]
+        },
+        "optimizer": {"kind": "rmsprop", "lr": 0.001, "momentum": 0.9},
+        "regularization": {"dropout": 0.25, "weight_decay": 0.01},
+        "averaging": {"kind": "ema", "decay": 0.99},
+    },
+}
+
+
+def write_config(folder: Path, name: str, epochs: int) -> Path:
+    """Writes one of `CONFIGS`."""
+    settings = dict(CONFIGS[name])
+    averaging = {"averaging": settings.pop("averaging")} if "averaging" in settings else {}
     config = {
         "data": {
             "source": {"kind": "csv", "path": str(DIGITS), "label": "digit"},
             "preprocess": [{"scale": 16}],
         },
-        "architecture": {"layers": [{"dense": 64}, {"dense": 10}]},
-        "optimizer": {"kind": "adam", "lr": 0.003},
-        "regularization": {"dropout": 0.25},
-        "training": {"epochs": epochs, "checkpoint_every": 3},
+        **settings,
+        "training": {"epochs": epochs, "checkpoint_every": 7, **averaging},
     }
     path = folder / "killed.yaml"
     path.write_text(dump_yaml(config))
@@ -151,7 +187,7 @@ def _whole_checkpoints(run: RunDirectory) -> int:
 
 
 def killed_and_resumed(
-    config: Path, runs: Path, kills: int, seconds: float, draw: Random
+    config: Path, runs: Path, kills: int, begins: float, seconds: float, draw: Random
 ) -> tuple[Outcome, list[Kill]]:
     """Kills and resumes a run several times, then finishes it.
 
@@ -159,12 +195,14 @@ def killed_and_resumed(
         config: the config file.
         runs: the folder for the run.
         kills: the maximum number of interruptions; the run may finish earlier.
+        begins: the time after which a process saves its first checkpoint, in seconds.
         seconds: the duration of an uninterrupted run.
         draw: random generator for the times, and for killing during a write.
     """
     done: list[Kill] = []
     for _ in range(kills):
-        moment = draw.uniform(0, seconds / 2)  # half, so that most runs are killed several times
+        # half of the training, so that most runs are killed several times
+        moment = draw.uniform(0.9 * begins, (begins + seconds) / 2)
         killed = kill(config, runs, moment, in_write=draw.random() < 0.5)
         if killed is None:
             break
@@ -172,40 +210,67 @@ def killed_and_resumed(
     return finish(config, runs), done
 
 
-def main() -> int:
-    """Prints one row per run; returns 1 if any result differs from the uninterrupted run's."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--times", type=int, default=30, help="number of runs")
-    parser.add_argument("--kills", type=int, default=6, help="maximum interruptions of each run")
-    parser.add_argument("--epochs", type=int, default=30, help="epochs of each run")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the times of interruption")
-    options = parser.parse_args()
-    draw, every, done, different = Random(options.seed), [], 0, 0
-    with TemporaryDirectory() as name:
-        folder = Path(name)
-        config = write_config(folder, options.epochs)
+def compare(name: str, times: int, kills: int, epochs: int, draw: Random) -> tuple[int, list[Kill]]:
+    """Prints one row per run of a config.
+
+    Args:
+        name: the config, one of `CONFIGS`.
+        times: number of runs.
+        kills: maximum interruptions of each run.
+        epochs: epochs of each run.
+        draw: random generator for the times of interruption.
+
+    Returns:
+        The number of runs that differ from the uninterrupted one, and all interruptions.
+    """
+    every: list[Kill] = []
+    done = different = 0
+    with TemporaryDirectory() as place:
+        folder = Path(place)
+        config = write_config(folder, name, epochs)
         began = perf_counter()
         expected = finish(config, folder / "whole")
         seconds = perf_counter() - began
-        print(f"uninterrupted: {seconds:.1f} s, {expected.metrics[-1]['step']} steps")
+        began = perf_counter()
+        kill(config, folder / "begun", 0, in_write=True)
+        begins = perf_counter() - began
+        print(f"{name}, uninterrupted: {seconds:.1f} s, {expected.metrics[-1]['step']} steps")
         print(f"{'run':>8}  {'result':9}  killed after step (* during a write)")
-        while done < options.times:
+        while done < times:
             began = perf_counter()
             with TemporaryDirectory(dir=folder) as runs:
-                outcome, kills = killed_and_resumed(
-                    config, Path(runs), options.kills, seconds, draw
+                outcome, found = killed_and_resumed(
+                    config, Path(runs), kills, begins, seconds, draw
                 )
-            if not kills:  # the machine is less busy than during the uninterrupted run
+            if not found:  # the machine is less busy than during the uninterrupted run
                 seconds = min(seconds, perf_counter() - began)
                 continue
             wrong = expected.differences(outcome)
-            steps = ", ".join(f"{k.step}{'*' * k.torn}" for k in kills)
+            steps = ", ".join(f"{k.step}{'*' * k.torn}" for k in found)
             done += 1
             print(f"{done:8}  {', '.join(wrong) or 'identical':9}  {steps}", flush=True)
-            every += kills
+            every += found
             different += bool(wrong)
+    return different, every
+
+
+def main() -> int:
+    """Prints one row per run; returns 1 if any result differs from the uninterrupted run's."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--times", type=int, default=10, help="number of runs of each config")
+    parser.add_argument("--kills", type=int, default=6, help="maximum interruptions of each run")
+    parser.add_argument("--epochs", type=int, default=100, help="epochs of each run")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the times of interruption")
+    parser.add_argument("--configs", nargs="+", choices=CONFIGS, default=list(CONFIGS))
+    options = parser.parse_args()
+    draw, every, different = Random(options.seed), [], 0
+    for name in options.configs:
+        wrong, kills = compare(name, options.times, options.kills, options.epochs, draw)
+        different += wrong
+        every += kills
     torn = sum(k.torn for k in every)
-    print(f"{done} runs, {len(every)} kills, {torn} of them during a write: ", end="")
+    runs = options.times * len(options.configs)
+    print(f"{runs} runs, {len(every)} kills, {torn} of them during a write: ", end="")
     print(f"{different} with different results")
     return 1 if different else 0
 

@@ -15,7 +15,7 @@ from nnkit.data.preprocess import Preprocessor
 from nnkit.data.target_scaling import TargetScaler
 from nnkit.errors import CheckpointError, NnkitError
 from nnkit.inference.trained_model import TrainedModel
-from nnkit.native.library import NUMPY, kernels
+from nnkit.native.library import kernels
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array
 from nnkit.runs.checkpoint import Checkpoint, encode_checkpoint, read_checkpoint, write_checkpoint
@@ -166,23 +166,18 @@ class Snapshot:
             "label": task.dataset.label,
             "threshold": task.threshold,
             "data": task.fingerprint,
-            "versions": versions(model),
+            "versions": versions(),
             **self.info,
         }
 
 
-def versions(model: Model) -> dict[str, str]:
-    """The versions, kernels and processor that affect the exact bits of a model's training."""
+def versions() -> dict[str, str]:
+    """The versions, kernels and processor that affect the exact bits of training."""
     return {
         "nnkit": __version__,
         "numpy": np.__version__,
         "python": platform.python_version(),
         "machine": platform.machine(),
         "blas": blas.kernels(),
-        "kernels": _kernels(model),
+        "kernels": kernels(),
     }
-
-
-def _kernels(model: Model) -> str:
-    """The kernels that compute a model's layers, by instruction set, or NumPy."""
-    return kernels() if model.execution.program and model.program is not None else NUMPY

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nnkit.native.library import Library
 from nnkit.native.structures import (
+    MOST_STATES,
     BoundedStructure,
     ClippingKind,
     PieceStructure,
@@ -127,7 +128,7 @@ class ProgramUpdate:
             **constraints._asdict(),
             params=params.ctypes.data,
             grads=grads.ctypes.data,
-            state=(c_void_p * 3)(*(vector.ctypes.data for vector in state)),
+            state=(c_void_p * MOST_STATES)(*(vector.ctypes.data for vector in state)),
             factors=self._factors.ctypes.data,
             factor_count=len(self.factors),
             pieces=cast(self._pieces, POINTER(PieceStructure)),

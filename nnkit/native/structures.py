@@ -100,7 +100,7 @@ class UpdateKind(IntEnum):
 
 
 class ClippingKind(IntEnum):
-    """How gradients are clipped before an update."""
+    """The ways of clipping gradients before an update."""
 
     NONE = 0
     VALUE = 1

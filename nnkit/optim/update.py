@@ -98,6 +98,8 @@ class Update:
             lr: the learning rate.
         """
         if self.program is not None:
+            if t == 1:
+                self.start()
             self.program(self.rates(t, lr))
             return
         self.add_penalties()
@@ -112,8 +114,13 @@ class Update:
         if self.constrains:
             self.constrain(lr)
 
+    def start(self) -> None:
+        """Sets the optimizer's state before the first step."""
+        for segment in self.segments:
+            self.optimizer.start(segment.state)
+
     def rates(self, t: int, lr: float, average: float = 0.0) -> list[tuple[float, ...]]:
-        """The scalars of a step for the compiled kernels; sets the state before the first step.
+        """The scalars of a step for the compiled kernels; `start` must come before the first step.
 
         Args:
             t: the number of the step, from 1.
@@ -121,9 +128,6 @@ class Update:
             average: the fraction by which the average of the parameters moves towards them.
         """
         assert self.program is not None
-        if t == 1:
-            for segment in self.segments:
-                self.optimizer.start(segment.state)
         scalars = self.optimizer.program_scalars
         return [
             (lr * factor, *(*scalars(t, lr * factor), 0.0, 0.0)[:3], average)

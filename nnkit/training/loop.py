@@ -193,6 +193,8 @@ class Loop:
 
     def _rates(self, step: int) -> list[tuple[float, ...]]:
         """The scalars of the update at a step, counted from 0, for the compiled kernels."""
+        if step == 0:
+            self.update.start()
         average = self.average
         share = 0.0 if average is None else average.spec.share(step + 1, self.steps)
         return self.update.rates(step + 1, self.learning_rate(step), share)

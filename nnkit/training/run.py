@@ -140,7 +140,7 @@ def _check_agreement(trainer: Trainer) -> None:
     Raises:
         UsageError: config, data, versions or processors differ.
     """
-    own = {"config and data": trainer.plan.run_name, **versions(trainer.model)}
+    own = {"config and data": trainer.plan.run_name, **versions()}
     known = trainer.ranks.gather(own)
     trainer.ranks.together(lambda: _compare(known))
 

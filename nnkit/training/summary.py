@@ -66,7 +66,7 @@ def conclude(trainer: Trainer) -> dict[str, Any]:
         "peak": _peaks(records),
         "weights_sha256": last_sum,
         "best_weights_sha256": weights_sum(model.params),
-        "versions": versions(model),
+        "versions": versions(),
     }
     return trainer.ranks.on_first(lambda: judged(summary, trainer.config.expect, directory))
 

@@ -273,7 +273,7 @@ class Trainer:
                 "results may differ in the last digits"
             )
         before = {"kernels": NUMPY, **header.get("versions", {})}  # absent in early checkpoints
-        now = versions(self.model)
+        now = versions()
         if changed := [
             f"{name} {before.get(name)} → {now[name]}"
             for name in now

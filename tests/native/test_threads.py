@@ -13,6 +13,10 @@ import pytest
 from nnkit.native.structures import PaceStructure
 from nnkit.nn.denormals import flushed_denormals
 from nnkit.nn.params import Array
+from nnkit.optim.clipping import ClipNorm
+from nnkit.optim.optimizer import Optimizer
+from nnkit.optim.optimizers import LAMB, Pegasos, RMSprop
+from nnkit.optim.regularization import L1, Regularization
 from tests.native.networks import SAMPLES, network, program_of, train, trained_weights, use_threads
 from tests.nn.examples import batch_of
 
@@ -31,6 +35,24 @@ def test_any_number_of_threads_gives_the_same_bits() -> None:
     alone = trained_weights(1)
     for threads in (2, 3, 8, 4, 1, 5):  # fewer after more, and more after fewer
         np.testing.assert_array_equal(trained_weights(threads), alone)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "regularization"),
+    [
+        (RMSprop(momentum=0.5), Regularization(l2=0.1, max_norm=0.5)),
+        (LAMB(clip=ClipNorm(limit=0.1)), Regularization(l1=L1(strength=0.1, proximal=True))),
+        (Pegasos(strength=0.5), Regularization(l2=0.5, max_norm=0.1)),
+    ],
+    ids=["rmsprop", "lamb", "pegasos"],
+)
+def test_no_sum_over_parameters_depends_on_threads(
+    optimizer: Optimizer, regularization: Regularization
+) -> None:
+    alone = trained_weights(1, optimizer, regularization)
+    for threads in (2, 3, 8):
+        found = trained_weights(threads, optimizer, regularization)
+        np.testing.assert_array_equal(found, alone)
 
 
 def test_threads_may_change_between_two_calls_of_a_program() -> None:

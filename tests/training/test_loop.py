@@ -91,6 +91,7 @@ def test_evaluations_come_as_often_as_wanted_and_at_the_end(tmp_path: Path) -> N
         {"kind": "sgd", "lr": 0.1, "momentum": 0.9},
         {"kind": "sgd", "lr": 0.1, "momentum": 0.9, "nesterov": True},
         {"kind": "adam", "schedule": {"kind": "cosine", "warmup": 0.2}},
+        {"kind": "lamb", "clip": 0.1},
     ],
 )
 @pytest.mark.parametrize("stop", [1, 5, 11, 16, 32])

@@ -290,7 +290,7 @@ def test_resuming_on_another_processor_or_kernels_says_that_results_may_differ(
     first = trainer_for(iris(), tmp_path)
     first.directory.create(first.config.to_yaml())
     first.save()
-    now = versions(first.model)[part]
+    now = versions()[part]
     for saved, told in ((now, []), ("another", [f"another → {now}"])):
         checkpoint = read_checkpoint(first.directory.last)
         checkpoint.header["versions"][part] = saved

@@ -40,8 +40,6 @@ INLINE int64_t tile_at(int64_t start, int64_t width) {
     return start > 0 && start + LANES > width ? width - LANES : start;
 }
 
-INLINE void store_part(real *to, vec x, int64_t count) { memcpy(to, &x, count * sizeof *to); }
-
 /* Writes a block of images from the rows of its samples; samples that are missing become zeros. */
 static void images_from_rows(
     const real *const rows[], int64_t samples, const struct image *to, int64_t block) {

@@ -148,12 +148,12 @@ static real sum_of_channel(const struct image *d, int64_t blocks, int64_t channe
 }
 
 /* Updates a thread's part of a layer's parameters. */
-static void use_part(
+static void update_part(
     const struct pass *pass, const struct layer *l, const struct rates *rates, int64_t decays,
     int64_t place, int64_t count, struct member *me) {
     int64_t first, end;
     own_part(me, count, LANES, &first, &end);
-    use_gradients(pass->program, l, rates, decays, place + first, end - first);
+    update_parameters(pass->program, l, rates, decays, place + first, end - first);
 }
 
 /* Which of a kernel's taps are computed together, as `height` × `width` of one map.
@@ -213,8 +213,8 @@ static void conv_layer_weights(
     }
     if (!rates) return;
     wait_for_all(me);
-    use_part(pass, l, rates, l->decays, l->weights, few->channels * of_filter, me);
-    if (l->biases >= 0) use_part(pass, l, rates, 0, l->biases, l->gradients.channels, me);
+    update_part(pass, l, rates, l->decays, l->weights, few->channels * of_filter, me);
+    if (l->biases >= 0) update_part(pass, l, rates, 0, l->biases, l->gradients.channels, me);
 }
 
 #endif

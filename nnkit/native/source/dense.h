@@ -8,7 +8,7 @@
  *     inputs     dX[n][k] = Σ_u dZ[n][u] W[u][k]         vectors along k
  *
  * A forward tile is 4 units × 6 samples (3 where there are 16 registers), one vector for each sum;
- * the others are 8 (4) rows × 3 vectors.
+ * the others are 8 (4) rows × 3 vectors. Weights are updated from each tile of their gradients.
  *
  * Rows of X and Z start at multiples of `padded(…)`. Vectors may read beyond the end of a row, never
  * beyond the vector that follows it; what they read there does not count.
@@ -18,6 +18,7 @@
 
 #include "repeat.h"
 #include "tiles.h"
+#include "update.h"
 
 /* --- forward: a tile of sums over the inputs ------------------------------------------------- */
 
@@ -139,39 +140,56 @@ INLINE int64_t power_up_to(int64_t count, int64_t largest) {
 }
 
 /* The last, incomplete vector of a row. */
-static __attribute__((noinline)) void product_end(
-    int64_t count, const real *a, int64_t step, const real *B, int64_t row, real *C,
-    int64_t lanes) {
+static __attribute__((noinline)) vec product_end(
+    int64_t count, const real *a, int64_t step, const real *B, int64_t row, int64_t lanes) {
     vec sum = {0};
     for (int64_t s = 0; s < count - 1; s++)
         sum = multiply_add(all(a[s * step]), load(B + s * row), sum);
     /* Behind the last row of weights, other threads may be updating the next parameters. */
     const real *last = B + (count - 1) * row;
-    sum = multiply_add(all(a[(count - 1) * step]), load_part(last, lanes), sum);
-    memcpy(C, &sum, lanes * sizeof *C);
+    return multiply_add(all(a[(count - 1) * step]), load_part(last, lanes), sum);
 }
 
-/* Rows `first` to `end` of C[i][j] = Σ_s a[s·step + i·stride] B[s][j], in rows of `to` numbers.
+/* Where a product goes: to memory, or, as the gradient of parameters, into their update. */
+struct destination {
+    real *first;             /* in memory */
+    const struct rule *rule; /* of the update; NULL if the product is stored */
+    int64_t place;           /* the first parameter */
+    int64_t step;            /* from a row to the next, in memory or of parameters */
+};
+
+/* Rows `first` to `end` of C[i][j] = Σ_s a[s·step + i·stride] B[s][j].
  *
  * The columns of B that a tile needs stay in the cache while it goes down the rows.
  */
 static __attribute__((noinline)) void product(
     int64_t count, const real *a, int64_t step, int64_t stride, const real *B, int64_t row,
-    int64_t columns, int64_t first, int64_t end, real *C, int64_t to) {
-    int64_t vectors = columns / LANES;
+    int64_t columns, int64_t first, int64_t end, const struct destination *to) {
+    enum { TILE_STEP = PRODUCT_COLUMNS * LANES };
+    real tile[PRODUCT_ROWS * TILE_STEP] __attribute__((aligned(64))); /* stays in the cache */
+    const struct rule *rule = to->rule;
+    int64_t vectors = columns / LANES, C_step = rule ? TILE_STEP : to->step;
     for (int64_t done = 0, width; done < vectors; done += width) {
+        int64_t j = done * LANES;
         width = next_part(vectors - done, PRODUCT_COLUMNS);
         for (int64_t i = first, rows; i < end; i += rows) {
             rows = power_up_to(end - i, PRODUCT_ROWS);
+            int64_t place = to->place + i * to->step + j;
+            real *C = rule ? tile : to->first + i * to->step + j;
+            if (rule) prefetch_step(rule, place, rows, to->step, width * LANES);
             product_tile_of(rows, width)(
-                count, a + i * stride, step, stride, B + done * LANES, row,
-                C + i * to + done * LANES, to);
+                count, a + i * stride, step, stride, B + j, row, C, C_step);
+            if (rule)
+                RULE_STEPS[rule->kind](rule, place, rows, to->step, width * LANES, C, C_step);
         }
     }
-    int64_t j = vectors * LANES;
-    if (j == columns) return;
-    for (int64_t i = first; i < end; i++)
-        product_end(count, a + i * stride, step, B + j, row, C + i * to + j, columns - j);
+    int64_t j = vectors * LANES, lanes = columns - j;
+    for (int64_t i = first; lanes > 0 && i < end; i++) {
+        int64_t at = i * to->step + j;
+        vec C = product_end(count, a + i * stride, step, B + j, row, lanes);
+        if (rule) take_last_step(rule, to->place + at, lanes, (const real *)&C);
+        else store_part(to->first + at, C, lanes);
+    }
 }
 
 #endif

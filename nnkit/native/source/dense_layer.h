@@ -4,7 +4,7 @@
 
 #include "dense.h"
 #include "layer_end.h"
-#include "update.h"
+#include "pace.h"
 
 static void dense_layer_forward(
     const struct pass *pass, const struct layer *l, struct member *me) {
@@ -19,43 +19,37 @@ static void dense_layer_forward(
 
 static void dense_layer_inputs(const struct pass *pass, const struct layer *l, struct member *me) {
     int64_t first, end;
+    struct destination dX = {.first = l[-1].gradient, .step = padded(l->inputs)};
     own_part(me, pass->samples, 1, &first, &end);
     product(
         l->outputs, l->gradient, 1, padded(l->outputs), params_at(pass, l->weights), l->inputs,
-        l->inputs, first, end, l[-1].gradient, padded(l->inputs));
+        l->inputs, first, end, &dX);
     vectors_received(l - 1, first, end);
-}
-
-/* The units at a time, whose gradients and weights stay in the cache until the update. */
-INLINE int64_t units_at_a_time(int64_t inputs) {
-    enum { MOST = 16384 }; /* weights */
-    int64_t tiles = MOST / (PRODUCT_ROWS * inputs);
-    return PRODUCT_ROWS * (tiles < 1 ? 1 : tiles);
 }
 
 static void dense_layer_weights(
     const struct pass *pass, const struct layer *l, const struct rates *rates, struct member *me) {
     const struct program *p = pass->program;
     const real *dZ = l->gradient;
-    real *grads = p->grads;
     struct rows X = rows_into(pass, l);
-    int64_t samples = pass->samples, first, end, row = padded(l->outputs), inputs = l->inputs;
+    int64_t samples = pass->samples, first, end, row = padded(l->outputs);
     own_part(me, l->outputs, BLOCK, &first, &end);
-    for (int64_t u = first, units; u < end; u += units) {
-        int64_t place = l->weights + u * inputs;
-        units = smaller_of(end - u, units_at_a_time(inputs));
-        product(
-            samples, dZ + u, row, 1, X.first, X.step, inputs, 0, units, grads + place, inputs);
-        use_gradients(p, l, rates, l->decays, place, units * inputs);
+    real *grads = p->grads;
+    struct destination dW = {
+        .first = grads + l->weights, .place = l->weights, .step = l->inputs};
+    struct rule rule;
+    if (rates) {
+        rule = rule_at(p->update, rates, l->lr_factor, l->decays);
+        dW.rule = &rule;
     }
+    product(samples, dZ, row, 1, X.first, X.step, l->inputs, first, end, &dW);
     if (l->biases < 0) return;
-    real *db = grads + l->biases;
     for (int64_t from = first; from < end; from += LANES) {
         vec sum = {0};
         for (int64_t n = 0; n < samples; n++) sum += load(dZ + n * row + from);
-        memcpy(db + from, &sum, smaller_of(end - from, LANES) * sizeof *db);
+        store_part(grads + l->biases + from, sum, smaller_of(end - from, LANES));
     }
-    use_gradients(p, l, rates, 0, l->biases + first, end - first);
+    update_parameters(p, l, rates, 0, l->biases + first, end - first);
 }
 
 #endif

@@ -110,8 +110,8 @@ static void layer_norm_weights(
         memcpy(dscales + i, &dscale, part);
         memcpy(dshifts + i, &dshift, part);
     }
-    use_gradients(p, l, rates, 0, l->normalization.scale + first, end - first);
-    use_gradients(p, l, rates, 0, l->normalization.shift + first, end - first);
+    update_parameters(p, l, rates, 0, l->normalization.scale + first, end - first);
+    update_parameters(p, l, rates, 0, l->normalization.shift + first, end - first);
 }
 
 #endif

@@ -193,8 +193,8 @@ static void batch_norm_weights(
         grads[places->scale + c] = n->dscale;
         grads[places->shift + c] = n->dshift;
     }
-    use_gradients(p, l, rates, 0, places->scale + first, end - first);
-    use_gradients(p, l, rates, 0, places->shift + first, end - first);
+    update_parameters(p, l, rates, 0, places->scale + first, end - first);
+    update_parameters(p, l, rates, 0, places->shift + first, end - first);
 }
 
 #endif

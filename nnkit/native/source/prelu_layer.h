@@ -129,7 +129,7 @@ static void prelu_weights(
     }
     if (l->groups == 1) *da = shared;
     int64_t count = l->groups == 1 ? 1 : end - first;
-    use_gradients(pass->program, l, rates, 0, l->weights + first, count);
+    update_parameters(pass->program, l, rates, 0, l->weights + first, count);
 }
 
 #endif

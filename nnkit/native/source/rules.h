@@ -9,15 +9,17 @@
 #include "optimizer.h"
 #include "vectors.h"
 
-/* The settings of an update of neighbouring parameters, the same for all of them. */
+/* How parameters are updated at a step: vectors, and settings that are the same for neighbours. */
 struct rule {
     int64_t kind;
-    real a, b, c; /* scalars of this step */
+    real *params, *to;        /* where parameters are read and written */
+    real *state[MOST_STATES]; /* NULL where the optimizer has fewer vectors */
+    real a, b, c;             /* scalars of the rule at this step */
     real beta1, beta2, momentum, eps;
     real rest1, rest2;        /* 1 - beta1, 1 - beta2 */
-    real keep;                /* factor of decoupled weight decay, 1 - lr * decay */
+    real l2;                  /* of the penalty, part of the gradient */
+    real keep;                /* factor of decoupled weight decay, 1 - lr · decay */
     real decay;               /* LAMB's, which is part of the step */
-    real *state[MOST_STATES];
 };
 
 /* The larger of two numbers, as `numpy.maximum`: NaN if one of them is. */
@@ -144,17 +146,23 @@ INLINE vec lamb(const struct rule *r, vec p, vec g, vec *s) {
     return s[0] / r->b / (root(s[1] / r->c) + r->eps) + p * r->decay;
 }
 
-/* Steps for `count` parameters, a multiple of the lanes, whose results go to `to`. */
+/* Steps for rows of `count` parameters, a multiple of the lanes.
+ *
+ * The first is the one at `place`; rows are `step` numbers apart, those of gradients `grads_step`.
+ */
 #define STEPS(name, states)                                                                   \
     static void name##_steps(                                                                 \
-        const struct rule *rule, const real *params, const real *grads, real *to, int64_t count) { \
+        const struct rule *rule, int64_t place, int64_t rows, int64_t step, int64_t count,    \
+        const real *grads, int64_t grads_step) {                                              \
         const struct rule own = *rule; /* no store can change it */                           \
-        for (int64_t i = 0; i < count; i += LANES) {                                          \
-            vec s[states + 1], p = load(params + i) * own.keep;                               \
-            for (int k = 0; k < states; k++) s[k] = load(own.state[k] + i);                   \
-            store(to + i, name(&own, p, load(grads + i), s));                                 \
-            for (int k = 0; k < states; k++) store(own.state[k] + i, s[k]);                   \
-        }                                                                                     \
+        for (int64_t row = 0; row < rows; row++, place += step, grads += grads_step)          \
+            for (int64_t i = 0; i < count; i += LANES) {                                      \
+                vec s[states + 1], p = load(own.params + place + i), g = load(grads + i);     \
+                for (int k = 0; k < states; k++) s[k] = load(own.state[k] + place + i);       \
+                if (own.l2 != 0) g += p * own.l2;                                             \
+                store(own.to + place + i, name(&own, p * own.keep, g, s));                    \
+                for (int k = 0; k < states; k++) store(own.state[k] + place + i, s[k]);       \
+            }                                                                                 \
     }
 
 STEPS(sgd, 0)
@@ -173,10 +181,10 @@ STEPS(adamax, 2)
 STEPS(nadam, 2)
 STEPS(radam, 2)
 STEPS(lion, 1)
-STEPS(lamb, 2) /* their results go to the gradients, to be scaled */
+STEPS(lamb, 2)
 
 static void (*const RULE_STEPS[])(
-    const struct rule *, const real *, const real *, real *, int64_t) = {
+    const struct rule *, int64_t, int64_t, int64_t, int64_t, const real *, int64_t) = {
     [UPDATE_SGD] = sgd_steps,
     [UPDATE_MOMENTUM] = momentum_steps,
     [UPDATE_ADAM] = adam_steps,
@@ -196,30 +204,42 @@ static void (*const RULE_STEPS[])(
     [UPDATE_LAMB] = lamb_steps,
 };
 
-/* Steps for any number of parameters, from the one at `first` on. */
-static __attribute__((noinline)) void take_steps(
-    struct rule rule, const real *params, const real *grads, real *to, int64_t first,
-    int64_t count) {
-    int64_t whole = count / LANES * LANES, end = first + whole;
-    size_t rest = (count - whole) * sizeof *params;
+/* Asks for the parameters of a step, and for the optimizer's state, which may be far away. */
+INLINE void prefetch_step(
+    const struct rule *rule, int64_t place, int64_t rows, int64_t step, int64_t count) {
+    for (int64_t row = 0; row < rows; row++, place += step)
+        for (int64_t i = 0; i < count; i += LANES) {
+            __builtin_prefetch(rule->params + place + i, 1);
+            for (int k = 0; k < MOST_STATES && rule->state[k]; k++)
+                __builtin_prefetch(rule->state[k] + place + i, 1);
+        }
+}
+
+/* Steps for fewer parameters than a vector has lanes, which are copied. */
+static __attribute__((noinline)) void take_last_step(
+    const struct rule *rule, int64_t place, int64_t count, const real *grads) {
+    size_t size = count * sizeof *grads;
     real p[LANES] = {0}, g[LANES] = {0}, state[MOST_STATES][LANES] = {{0}};
-    real *all[MOST_STATES];
+    struct rule own = *rule;
+    own.params = own.to = p;
+    memcpy(p, rule->params + place, size);
+    memcpy(g, grads, size);
     for (int k = 0; k < MOST_STATES; k++) {
-        all[k] = rule.state[k];
-        if (all[k]) rule.state[k] = all[k] + first;
+        if (rule->state[k]) memcpy(state[k], rule->state[k] + place, size);
+        own.state[k] = state[k];
     }
-    RULE_STEPS[rule.kind](&rule, params + first, grads + first, to + first, whole);
-    if (rest == 0) return;
-    memcpy(p, params + end, rest);
-    memcpy(g, grads + end, rest);
-    for (int k = 0; k < MOST_STATES; k++) {
-        if (all[k]) memcpy(state[k], all[k] + end, rest);
-        rule.state[k] = state[k];
-    }
-    RULE_STEPS[rule.kind](&rule, p, g, p, LANES);
-    memcpy(to + end, p, rest);
+    RULE_STEPS[rule->kind](&own, 0, 1, 0, LANES, g, 0);
+    memcpy(rule->to + place, p, size);
     for (int k = 0; k < MOST_STATES; k++)
-        if (all[k]) memcpy(all[k] + end, state[k], rest);
+        if (rule->state[k]) memcpy(rule->state[k] + place, state[k], size);
+}
+
+/* Steps for any number of parameters. */
+static void take_steps(
+    const struct rule *rule, int64_t place, int64_t count, const real *grads) {
+    int64_t whole = count / LANES * LANES;
+    RULE_STEPS[rule->kind](rule, place, 1, 0, whole, grads, 0);
+    if (whole < count) take_last_step(rule, place + whole, count - whole, grads + whole);
 }
 
 #endif

@@ -16,8 +16,6 @@ enum { TILE_COLUMNS = 6, PRODUCT_ROWS = 8, PRODUCT_COLUMNS = 3 };
 enum { TILE_COLUMNS = 3, PRODUCT_ROWS = 4, PRODUCT_COLUMNS = 3 };
 #endif
 
-INLINE int64_t smaller_of(int64_t a, int64_t b) { return a < b ? a : b; }
-
 INLINE int64_t padded(int64_t count) { return (count + BLOCK - 1) / BLOCK * BLOCK; }
 
 /* The number of parts of a size that `count` takes. */

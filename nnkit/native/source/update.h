@@ -1,12 +1,10 @@
-/* The update of neighbouring parameters from their gradients in memory.
+/* The update of a layer's parameters as soon as their gradients are known.
  *
- *     g ← g + l2 · p + l1 · sign(p)     penalties
- *     g ← clipped g                     if it is clipped number by number
- *     p ← (1 - lr · decay) · p          decoupled weight decay
+ *     g ← g + l2 · p              penalty
+ *     p ← (1 - lr · decay) · p    decoupled weight decay
  *     p ← a step by the optimizer's rule
  *
- * Layers call it for a few parameters at a time, which are still in the cache. What needs all
- * gradients, or follows the step, is in `update_pass.h`.
+ * What needs all gradients is in `update_pass.h`, what follows the step in `constraints.h`.
  */
 #ifndef NNKIT_UPDATE_H
 #define NNKIT_UPDATE_H
@@ -14,12 +12,10 @@
 #include "program.h"
 #include "rules.h"
 
-INLINE int clips_norms(const struct update *u) {
-    return u->clipping == CLIP_NORM || u->clipping == CLIP_GLOBAL_NORM;
-}
-
 /* Whether parameters can be updated before all gradients are known. */
-INLINE int is_local(const struct update *u) { return u->kind != UPDATE_LAMB && !clips_norms(u); }
+INLINE int is_local(const struct update *u) {
+    return u->kind != UPDATE_LAMB && u->clipping == CLIP_NONE && u->l1 == 0;
+}
 
 /* The scalars of a step for a factor on the learning rate. */
 INLINE const struct rates *rates_for(
@@ -29,56 +25,31 @@ INLINE const struct rates *rates_for(
     return rates + i;
 }
 
-/* The settings of parameters' update at a step. */
-INLINE struct rule rule_at(
+/* How parameters with the same settings are updated at a step. */
+static __attribute__((noinline)) struct rule rule_at(
     const struct update *u, const struct rates *rates, double lr_factor, int64_t decays) {
     const struct rates *own = rates_for(u, rates, lr_factor);
+    double decay = decays ? u->decay : 0;
+    int is_lamb = u->kind == UPDATE_LAMB; /* its steps replace the gradients, to be scaled */
     struct rule rule = {
-        .kind = u->kind, .a = (real)own->a, .b = (real)own->b, .c = (real)own->c,
+        .kind = u->kind, .params = u->params, .to = is_lamb ? u->grads : u->params,
+        .a = (real)own->a, .b = (real)own->b, .c = (real)own->c,
         .beta1 = (real)u->beta1, .beta2 = (real)u->beta2, .momentum = (real)u->momentum,
         .eps = (real)u->eps, .rest1 = (real)(1 - u->beta1), .rest2 = (real)(1 - u->beta2),
-        .keep = decays && u->kind != UPDATE_LAMB ? (real)(1 - own->lr * u->decay) : 1,
-        .decay = decays ? (real)u->decay : 0};
+        .l2 = decays ? (real)u->l2 : 0,
+        .keep = is_lamb ? 1 : (real)(1 - own->lr * decay),
+        .decay = (real)decay};
     for (int i = 0; i < MOST_STATES; i++) rule.state[i] = u->state[i];
     return rule;
 }
 
-/* Adds the gradients of the penalties. */
-static __attribute__((noinline)) void add_penalties(
-    const real *restrict params, real *restrict grads, int64_t count, real l2, real l1) {
-    if (l2 != 0)
-        for (int64_t i = 0; i < count; i++) grads[i] += params[i] * l2;
-    if (l1 != 0)
-        for (int64_t i = 0; i < count; i++)
-            grads[i] += (real)((params[i] > 0) - (params[i] < 0)) * l1;
-}
-
-/* Clips each number. */
-static __attribute__((noinline)) void clip_values(real *grads, int64_t count, real limit) {
-    for (int64_t i = 0; i < count; i++) { /* NaN stays NaN */
-        grads[i] = grads[i] > limit ? limit : grads[i];
-        grads[i] = grads[i] < -limit ? -limit : grads[i];
-    }
-}
-
-/* Updates `count` parameters from the one at `first` on. */
-static __attribute__((noinline)) void update_parameters(
-    const struct update *u, const struct rates *rates, double lr_factor, int64_t decays,
-    int64_t first, int64_t count) {
-    struct rule rule = rule_at(u, rates, lr_factor, decays);
-    real *params = (real *)u->params + first, *grads = (real *)u->grads + first;
-    if (decays) add_penalties(params, grads, count, (real)u->l2, (real)u->l1);
-    if (u->clipping == CLIP_VALUE) clip_values(grads, count, (real)u->limit);
-    void *to = u->kind == UPDATE_LAMB ? u->grads : u->params;
-    take_steps(rule, u->params, u->grads, to, first, count);
-}
-
-/* Updates parameters of a layer whose gradients have just been computed; keeps the gradients if the
- * update has to wait for others, or if there is none. */
-INLINE void use_gradients(
+/* Updates parameters of a layer whose gradients are in memory, unless the step has no rates. */
+static void update_parameters(
     const struct program *p, const struct layer *l, const struct rates *rates, int64_t decays,
-    int64_t first, int64_t count) {
-    if (rates) update_parameters(p->update, rates, l->lr_factor, decays, first, count);
+    int64_t place, int64_t count) {
+    if (!rates) return;
+    struct rule rule = rule_at(p->update, rates, l->lr_factor, decays);
+    take_steps(&rule, place, count, (const real *)p->grads + place);
 }
 
 #endif

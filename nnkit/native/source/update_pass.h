@@ -8,17 +8,38 @@
 
 #include "pieces.h"
 
-/* Adds penalties, and sums up the squares of the gradients. */
-static void measure_gradients(const struct updating *now) {
+INLINE int clips_norms(const struct update *u) {
+    return u->clipping == CLIP_NORM || u->clipping == CLIP_GLOBAL_NORM;
+}
+
+/* Adds the gradients of the penalties, λ₂ · p + λ₁ · sign(p). */
+static __attribute__((noinline)) void add_penalties(
+    const real *restrict params, real *restrict grads, int64_t count, real l2, real l1) {
+    if (l2 != 0)
+        for (int64_t i = 0; i < count; i++) grads[i] += params[i] * l2;
+    if (l1 != 0)
+        for (int64_t i = 0; i < count; i++)
+            grads[i] += (real)((params[i] > 0) - (params[i] < 0)) * l1;
+}
+
+static __attribute__((noinline)) void clip_values(real *grads, int64_t count, real limit) {
+    for (int64_t i = 0; i < count; i++) { /* NaN stays NaN */
+        grads[i] = grads[i] > limit ? limit : grads[i];
+        grads[i] = grads[i] < -limit ? -limit : grads[i];
+    }
+}
+
+/* Adds penalties, and clips each number or sums up the squares. */
+static void prepare_gradients(const struct updating *now) {
     const struct update *u = now->update;
     FOR_EACH_PIECE(now, piece) {
         real *grads = grads_of(now, piece);
+        int64_t count = piece->count;
         if (piece->decays)
-            add_penalties(
-                params_of(now, piece), grads, piece->count, (real)u->l2, (real)u->l1);
-        sums_in(u, 0)[piece - u->pieces] = sum_of_squares(grads, piece->count);
+            add_penalties(params_of(now, piece), grads, count, (real)u->l2, (real)u->l1);
+        if (u->clipping == CLIP_VALUE) clip_values(grads, count, (real)u->limit);
+        if (clips_norms(u)) sums_in(u, 0)[piece - u->pieces] = sum_of_squares(grads, count);
     }
-    wait_for_all(now->me);
 }
 
 /* The factor that shortens the gradients of some pieces to the limit, if their norm exceeds it. */
@@ -60,15 +81,16 @@ static void take_scaled_steps(const struct updating *now) {
 /* Updates all parameters from the gradients in memory. */
 static void update_all(const struct update *u, const struct rates *rates, struct member *me) {
     struct updating now = own_pieces(u, rates, me);
-    struct update rest = *u; /* what remains to be done */
+    prepare_gradients(&now);
     if (clips_norms(u)) {
-        measure_gradients(&now);
+        wait_for_all(me);
         clip_norms(&now);
-        rest.l2 = rest.l1 = 0;
     }
-    FOR_EACH_PIECE(&now, piece)
-        update_parameters(
-            &rest, rates, piece->lr_factor, piece->decays, piece->first, piece->count);
+    FOR_EACH_PIECE(&now, piece) {
+        struct rule rule = rule_at(u, rates, piece->lr_factor, piece->decays);
+        rule.l2 = 0; /* the gradients include the penalty */
+        take_steps(&rule, piece->first, piece->count, grads_of(&now, piece));
+    }
     if (u->kind == UPDATE_LAMB) take_scaled_steps(&now);
 }
 

@@ -49,6 +49,9 @@ INLINE vec load_part(const real *from, int64_t count) {
 
 INLINE void store(real *to, vec x) { *(unaligned_vec *)to = x; }
 
+/* Stores the first `count` numbers. */
+INLINE void store_part(real *to, vec x, int64_t count) { memcpy(to, &x, count * sizeof *to); }
+
 INLINE vec all(real x) { return x - (vec){0}; }
 
 /* a where the mask is set, else b. */

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from nnkit.native.library import SETTING, library
+from nnkit.native.library import library
+from nnkit.nn.denormals import flushed_denormals
 from nnkit.nn.initializers import Zeros
 from nnkit.nn.params import Array, Layout, Parameter
-from nnkit.optim.clipping import AnyClipping, Clipping
+from nnkit.optim.clipping import AnyClipping, ClipGlobalNorm, Clipping, ClipValue
 from nnkit.optim.optimizer import Optimizer
-from nnkit.optim.optimizers import SGD, Adagrad, AnyOptimizer, RMSprop
-from nnkit.optim.regularization import Regularization
+from nnkit.optim.optimizers import LAMB, SGD, Adagrad, Adam, AnyOptimizer, Pegasos, RMSprop
+from nnkit.optim.regularization import L1, ElasticNet, Regularization
 from nnkit.optim.update import Update
 from nnkit.random import generator
 from tests.nn.examples import examples, name
@@ -37,6 +39,7 @@ OPTIMIZERS: list[Optimizer] = [
     *(o for o in examples(AnyOptimizer) if not o.full_batch),
     SGD(momentum=0.9),
     SGD(momentum=0.9, dampening=0.5),
+    SGD(momentum=0.9, dampening=0.5, lr_inside=True),
     SGD(momentum=0.9, lr_inside=True),
     SGD(momentum=0.9, nesterov=True),
     SGD(momentum=0.9, nesterov=True, lr_inside=True),
@@ -46,17 +49,6 @@ OPTIMIZERS: list[Optimizer] = [
 ]
 CLIPPINGS: list[Clipping] = examples(AnyClipping)
 SUMMING = ("lamb", "pegasos")  # rules that look at several parameters together
-
-
-@pytest.fixture(autouse=True)
-def compiled_kernels(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Uses the compiled kernels also where NNKIT_NATIVE disables them for the suite."""
-    if os.environ.get(SETTING) == "0":
-        monkeypatch.delenv(SETTING)
-        library.cache_clear()
-    yield
-    monkeypatch.undo()
-    library.cache_clear()
 
 
 def updated(
@@ -84,6 +76,7 @@ def updated(
 
 
 def assert_as_numpy(optimizer: Optimizer, *settings: Any, exact: bool = True) -> None:
+    """Compares bits, or, where sums are rounded in another way, up to the largest number."""
     for dtype, tolerance in (("float32", 1e-5), ("float64", 1e-12)):
         found = updated(True, optimizer, dtype, *settings)
         wanted = updated(False, optimizer, dtype, *settings)
@@ -99,8 +92,12 @@ every = pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=name)
 
 
 @every
-def test_every_optimizer_has_the_bits_of_numpy(optimizer: Optimizer) -> None:
-    assert_as_numpy(optimizer, exact=optimizer.tag() not in SUMMING)
+@pytest.mark.parametrize("denormals", [nullcontext, flushed_denormals])
+def test_every_optimizer_has_the_bits_of_numpy(
+    optimizer: Optimizer, denormals: Callable[[], AbstractContextManager[None]]
+) -> None:
+    with denormals():
+        assert_as_numpy(optimizer, exact=optimizer.tag() not in SUMMING)
 
 
 @every
@@ -108,3 +105,61 @@ def test_every_optimizer_has_the_bits_of_numpy(optimizer: Optimizer) -> None:
 def test_clipping(optimizer: Optimizer, clipping: Clipping) -> None:
     clipped = optimizer.model_copy(update={"clip": clipping})
     assert_as_numpy(clipped, Regularization(l2=0.1), exact=False)
+
+
+EXACT = {
+    "l1": Regularization(l1=L1(strength=0.1)),
+    "l2": Regularization(l2=0.1),
+    "proximal l1": Regularization(l1=L1(strength=0.1, proximal=True)),
+    "elastic net": Regularization(elastic_net=ElasticNet(strength=0.1)),
+    "weight decay": Regularization(weight_decay=0.5),
+}
+
+
+@pytest.mark.parametrize("regularization", EXACT.values(), ids=EXACT.keys())
+@pytest.mark.parametrize("optimizer", [SGD(), Adam()], ids=name)
+def test_penalties_have_the_bits_of_numpy(
+    optimizer: Optimizer, regularization: Regularization
+) -> None:
+    assert_as_numpy(optimizer, regularization)
+
+
+@pytest.mark.parametrize("limit", [0.01, 1.0, 1e6])
+def test_largest_norm_of_the_weights_into_a_unit(limit: float) -> None:
+    assert_as_numpy(SGD(), Regularization(max_norm=limit), exact=limit > 1e3)
+
+
+@pytest.mark.parametrize("strength", [1e-9, 1e-2, 100.0])
+def test_projection(strength: float) -> None:
+    optimizer = Pegasos(strength=strength, lr=1e-3)
+    assert_as_numpy(optimizer, Regularization(l2=strength), exact=False)
+
+
+@pytest.mark.parametrize("clip", [None, ClipGlobalNorm(limit=0.5)], ids=["", "clipped"])
+@pytest.mark.parametrize("optimizer", [SGD(momentum=0.9), Adam(), LAMB(), Pegasos(strength=0.1)])
+def test_factors_on_the_learning_rate(optimizer: Optimizer, clip: Clipping | None) -> None:
+    """Frozen blocks keep their values, even where others are scaled together."""
+    blocks = [
+        replace(W0, lr_factor=0.3),
+        replace(W1, lr_factor=0.0),
+        W2,
+        replace(BIASES[0], lr_factor=0.0),
+        replace(BIASES[1], lr_factor=2.5),
+    ]
+    rules = Regularization(weight_decay=0.1, l1=L1(strength=0.1, proximal=True), max_norm=2.0)
+    clipped = optimizer.model_copy(update={"clip": clip})
+    assert_as_numpy(clipped, rules, blocks, exact=False)
+
+
+def test_nan_and_infinity_are_not_clipped_away() -> None:
+    """Bounds numbers as `numpy.clip` does, so that a NaN reaches the weights."""
+    layout = Layout([W1])
+    params, grads = np.zeros(21), np.tile([np.nan, np.inf, -np.inf], 7)
+    clip = ClipValue(limit=2.0)
+    Update(params, grads, (), layout, SGD(clip=clip), Regularization(), library())(1, 1.0)
+    np.testing.assert_array_equal(params, np.tile([np.nan, -2.0, 2.0], 7))
+
+
+def test_all_parameters_may_be_frozen() -> None:
+    blocks = [replace(block, lr_factor=0.0) for block in BLOCKS]
+    assert_as_numpy(Adam(clip=ClipGlobalNorm(limit=1.0)), Regularization(max_norm=1.0), blocks)
