@@ -113,6 +113,8 @@ def choose_settings(path: Path, options: TableOptions) -> TableSettings:
         if not (choose is _choose_format and options.decimal) and choose(table, chosen):
             table = chosen.source().read_everything()
     labels = [_label(table, name) for name in options.labels] or [len(table.names) - 1]
+    if _mark_missing(table, labels, chosen):
+        table = chosen.source().read_everything()
     profiles = {i: profile_column(table, i) for i in range(len(table.names))}
     if len(labels) == 1:
         _choose_task(table, profiles[labels[0]], options.task, chosen)
@@ -171,7 +173,7 @@ def _choose_format(table: ParsedTable, chosen: TableSettings) -> bool:
         [odd.text for profile, _ in found for odd in profile.odd],
         prefer_comma=chosen.settings.get("delimiter") == ";" and not has_points,
     )
-    for name in ("decimal", "thousands", "units"):
+    for name in ("decimal", "thousands", "units", "parentheses"):
         value = getattr(form, name)
         without = replace(form, **{name: getattr(table.form, name)})
         needing = (
@@ -181,7 +183,8 @@ def _choose_format(table: ParsedTable, chosen: TableSettings) -> bool:
             if form.parse(odd.text) is not None and without.parse(odd.text) is None
         )
         if value != getattr(table.form, name) and (reason := next(needing, None)):
-            chosen.settings[name] = list(value) if name == "units" else value
+            written = {"units": list(form.units), "parentheses": "negative"}
+            chosen.settings[name] = written.get(name, value)
             chosen.reasons[name,] = reason
     return True
 
@@ -203,7 +206,9 @@ def _common_format(
             where cells are separated by semicolons.
     """
     units = tuple(dict.fromkeys(chain(usual.units, *(form.units for form in formats))))
-    european = replace(usual, decimal=",", thousands=None, units=units)
+    parentheses = any(form.parentheses for form in (usual, *formats))
+    usual = replace(usual, units=units, parentheses=parentheses)
+    european = replace(usual, decimal=",", thousands=None)
     if prefer_comma and all(european.parse(text) is not None for text in texts):
         return european
     decimal = Counter(form.decimal for form in formats).most_common(1)[0][0]
@@ -212,7 +217,7 @@ def _common_format(
         form.thousands for form in formats if form.decimal == decimal and form.thousands
     ).most_common(1)
     mark = thousands[0][0] if thousands else usual.thousands
-    return replace(usual, decimal=decimal, thousands=mark, units=units)
+    return replace(usual, decimal=decimal, thousands=mark)
 
 
 def _leave_out_rows(table: ParsedTable, chosen: TableSettings) -> bool:
@@ -240,6 +245,28 @@ def _leave_out_rows(table: ParsedTable, chosen: TableSettings) -> bool:
                 line = table.lines.of(last)
                 chosen.add("leave_out", line, f"line {line}, '{found}', is a total")
     return len(chosen.settings.get("leave_out", ())) > before
+
+
+def _mark_missing(table: ParsedTable, labels: Sequence[int], chosen: TableSettings) -> bool:
+    """Lists numbers such as -999 as missing values, if they are none in other columns.
+
+    Returns:
+        Whether there are any.
+    """
+    profiles = [profile_column(table, i) for i in range(len(table.names))]
+    found = False
+    for i, profile in enumerate(profiles):
+        marker = profile.marker
+        if marker is None or i in labels:
+            continue
+        if any(other.marker != marker and other.low <= marker <= other.high for other in profiles):
+            continue  # where a setting would be wrong for the other column, a notice is left
+        text = f"{marker:.15g}"
+        count = f"{profile.marked:,} of {profile.present:,}"
+        reason = f"{column_called(profile.name)}: {count} cells are {text}, far from all others"
+        chosen.add("also_missing", text, reason)
+        found = True
+    return found
 
 
 def _label(table: ParsedTable, wanted: str) -> int:
@@ -392,7 +419,8 @@ def _choose_dates(
     parts = list(default_parts(words, order))
     date: Any = parts if order == "year_first" else {"parts": parts, "order": order}
     chosen.settings.setdefault("dates", {})[profile.name] = date
-    reason = f"column '{profile.name}' holds dates such as '{words[0]}'"
+    kind = "times" if order == "time_of_day" else "dates"
+    reason = f"column '{profile.name}' holds {kind} such as '{words[0]}'"
     if len(profile.orders) > 1:
         other = next(o for o in profile.orders if o != order)
         reason += f", which could also be with the {other.replace('_', ' ')}"
