@@ -18,6 +18,7 @@ from nnkit.data.tables.detection import detect_dialect
 from nnkit.data.tables.kinds import (
     FEW_CATEGORIES,
     FEW_NUMBERS,
+    MARKS,
     ColumnProfile,
     Kind,
     profile_column,
@@ -166,12 +167,13 @@ def _choose_format(table: ParsedTable, chosen: TableSettings) -> bool:
     ]
     if not found:
         return False
-    has_points = any(profile.kind is Kind.NUMBERS and not profile.whole for profile in profiles)
+    has_decimals = any(profile.kind is Kind.NUMBERS and not profile.whole for profile in profiles)
     form = _common_format(
         table.form,
         [other for _, other in found],
-        [odd.text for profile, _ in found for odd in profile.odd],
-        prefer_comma=chosen.settings.get("delimiter") == ";" and not has_points,
+        [[odd.text for odd in profile.odd] for profile, _ in found],
+        has_decimals=has_decimals,
+        prefer_comma=chosen.settings.get("delimiter") == ";" and not has_decimals,
     )
     for name in ("decimal", "thousands", "units", "parentheses"):
         value = getattr(form, name)
@@ -192,8 +194,9 @@ def _choose_format(table: ParsedTable, chosen: TableSettings) -> bool:
 def _common_format(
     usual: NumberFormat,
     formats: Sequence[NumberFormat],
-    texts: Sequence[str],
+    texts: Sequence[Sequence[str]],
     *,
+    has_decimals: bool,
     prefer_comma: bool,
 ) -> NumberFormat:
     """The format of all numbers of a table.
@@ -201,7 +204,8 @@ def _common_format(
     Args:
         usual: the format in which some of them are not numbers.
         formats: for each column of these, a format in which they are.
-        texts: some of these.
+        texts: some cells of each of these columns.
+        has_decimals: whether other columns have decimals with the usual mark.
         prefer_comma: whether a comma that could be either mark is that of decimals, as it is
             where cells are separated by semicolons.
     """
@@ -209,7 +213,7 @@ def _common_format(
     parentheses = any(form.parentheses for form in (usual, *formats))
     usual = replace(usual, units=units, parentheses=parentheses)
     european = replace(usual, decimal=",", thousands=None)
-    if prefer_comma and all(european.parse(text) is not None for text in texts):
+    if prefer_comma and all(european.parse(text) is not None for text in chain(*texts)):
         return european
     decimal = Counter(form.decimal for form in formats).most_common(1)[0][0]
     # Numbers below 1,000 have no thousands mark, whatever that of the others is.
@@ -217,7 +221,18 @@ def _common_format(
         form.thousands for form in formats if form.decimal == decimal and form.thousands
     ).most_common(1)
     mark = thousands[0][0] if thousands else usual.thousands
-    return replace(usual, decimal=decimal, thousands=mark)
+    of_most = replace(usual, decimal=decimal, thousands=mark)
+    # A column of 837.140 € does not tell that its point is no decimal mark; another one may.
+    others = [
+        replace(usual, decimal=decimal, thousands=thousands)
+        for decimal, thousands in MARKS
+        if decimal == usual.decimal or not has_decimals
+    ]
+
+    def columns_read(form: NumberFormat) -> int:
+        return sum(all(form.parse(text) is not None for text in column) for column in texts)
+
+    return max((of_most, *others), key=columns_read)  # the first of equals
 
 
 def _leave_out_rows(table: ParsedTable, chosen: TableSettings) -> bool:

@@ -36,6 +36,11 @@ def written(template: str) -> list[str]:
         ({"a": written("{t}\u202f{r},5")}, {"decimal": ",", "thousands": " "}),
         ({"a": written("{t}'{r}.5")}, {"thousands": "'"}),
         ({"a": written("{t} %"), "b": written("{r}")}, {"units": ["%"]}),
+        *(
+            (columns, {"decimal": ",", "thousands": ".", "units": ["€"]})
+            for price, size in [(written("{t}.{r} €"), written("{t},5"))]
+            for columns in ({"a": price, "b": size}, {"a": size, "b": price})
+        ),
         ({"a": written("{t} %"), "b": written("{t},5 €")}, {"decimal": ",", "units": ["%", "€"]}),
         (
             {"a": [*written("{t},{r}.5")[1:], "(1,234.5)"]},

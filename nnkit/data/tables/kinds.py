@@ -233,7 +233,9 @@ def other_format(
     best, most = None, before
     now = (form.decimal, form.thousands)
     parentheses = form.parentheses or any(PARENTHESES.fullmatch(text) for text in texts)
-    for decimal, thousands in dict.fromkeys((now, *MARKS)):
+    # If a cell such as 1.234 leaves the marks open, the decimal mark stays.
+    marks = sorted(MARKS, key=lambda marks: marks[0] != form.decimal)
+    for decimal, thousands in dict.fromkeys((now, *marks)):
         other = replace(
             form, decimal=decimal, thousands=thousands, units=units, parentheses=parentheses
         )
