@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from nnkit.errors import UsageError
@@ -69,7 +70,7 @@ def test_times_of_day_become_hours(tmp_path: Path) -> None:
     chosen = choose(tmp_path, {"at": [f"{i * 7 % 24}:{i:02d}" for i in range(ROWS)]})
     assert chosen.settings["dates"] == {"at": {"parts": ["hour"], "order": "time_of_day"}}
     inputs = chosen.source().load().samples.inputs
-    assert inputs[1].tolist() == [pytest.approx(7 + 1 / 60)]
+    assert np.asarray(inputs)[1].tolist() == [pytest.approx(7 + 1 / 60)]
 
 
 @pytest.mark.parametrize(
