@@ -37,7 +37,7 @@ print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
 """
 READ = """
 table = read_table(Path({path!r}), Dialect(), NumberFormat())
-arrays = [np.asarray(a) for c in table.columns.values() for a in (c.values, c.codes) if a is not None]
+arrays = [np.asarray(array) for c in table.columns.values() for array in (c.values, c.codes)]
 """
 IMPORTS = """
 from pathlib import Path

@@ -110,7 +110,7 @@ def _run() -> int:
     """Runs the command and returns its exit code; errors are printed without a traceback."""
     debugging = bool(os.environ.get("NNKIT_DEBUG"))
     try:
-        app()
+        app(prog_name="nnkit")  # also as `python -m nnkit`
     except SystemExit as ended:
         return int(ended.code or 0)
     except NnkitError as error:

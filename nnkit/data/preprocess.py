@@ -113,7 +113,7 @@ class Standardize(PreprocessingStep):
         present, total, low, high = _overview(X)
         count = np.maximum(present, 1)
         mean = total / count
-        square = sum(_sum(np.square(part - mean)) for part in chunks(X))
+        square = sum((_sum(np.square(part - mean)) for part in chunks(X)), np.zeros(X.shape[1:]))
         if self.per == "all":
             count[words], square[words] = 0, 0
             numbers = max(float(np.sum(count)), 1.0)
@@ -277,7 +277,7 @@ def _overview(X: Array | LazyArray) -> tuple[Array, Array, Array, Array]:
 def _sum(X: Array) -> Array:
     """The sum of each feature, ignoring missing values, in float64."""
     total: Array = X.sum(axis=0, dtype=np.float64)
-    return np.nansum(X, axis=0, dtype=np.float64) if np.isnan(total).any() else total
+    return np.asarray(np.nansum(X, axis=0, dtype=np.float64)) if np.isnan(total).any() else total
 
 
 def _real(X: Array | Store) -> np.dtype[Any]:

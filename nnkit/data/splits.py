@@ -106,6 +106,17 @@ def split_dataset(dataset: Dataset, split: Split, seed: int) -> dict[str, Sample
     return sets
 
 
+def split_conflict(dataset: Dataset, split: Split) -> str | None:
+    """A message that a share has no effect, because the data has a validation set of its own."""
+    given = "validation" in split.model_fields_set and split.validation
+    if dataset.validation is None or not given:
+        return None
+    return (
+        f"data.split.validation: {split.validation:g} has no effect: the data has its own "
+        "validation set, which 0 would leave out"
+    )
+
+
 def _split_fold(dataset: Dataset, split: Split, folds: int, seed: int) -> dict[str, Samples]:
     """Splits a data set into `train`, `test`, which is a fold, and `validation` of the others."""
     samples = dataset.samples

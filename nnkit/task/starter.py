@@ -310,11 +310,13 @@ def _task(dataset: Dataset) -> str:
 
 
 def _is_yes_or_no(dataset: Dataset) -> bool:
-    """Whether there are several targets, all of them 0 or 1."""
+    """Whether there are several targets, all of them 0 or 1, or all of them ±1."""
     targets = dataset.samples.targets
     if dataset.classes is not None or targets.shape[1] == 1:
         return False
-    return all(bool(((part == 0) | (part == 1)).all()) for part in chunks(targets))
+    return any(
+        all(bool(((part == no) | (part == 1)).all()) for part in chunks(targets)) for no in (0, -1)
+    )
 
 
 def _source(settings: Mapping[str, Any], reasons: Mapping[tuple[str, ...], str]) -> str:

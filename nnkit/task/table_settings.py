@@ -18,6 +18,7 @@ from nnkit.data.tables.detection import detect_dialect
 from nnkit.data.tables.kinds import (
     FEW_CATEGORIES,
     FEW_NUMBERS,
+    MARKS,
     ColumnProfile,
     Kind,
     profile_column,
@@ -113,6 +114,8 @@ def choose_settings(path: Path, options: TableOptions) -> TableSettings:
         if not (choose is _choose_format and options.decimal) and choose(table, chosen):
             table = chosen.source().read_everything()
     labels = [_label(table, name) for name in options.labels] or [len(table.names) - 1]
+    if _mark_missing(table, labels, chosen):
+        table = chosen.source().read_everything()
     profiles = {i: profile_column(table, i) for i in range(len(table.names))}
     if len(labels) == 1:
         _choose_task(table, profiles[labels[0]], options.task, chosen)
@@ -164,14 +167,15 @@ def _choose_format(table: ParsedTable, chosen: TableSettings) -> bool:
     ]
     if not found:
         return False
-    has_points = any(profile.kind is Kind.NUMBERS and not profile.whole for profile in profiles)
+    has_decimals = any(profile.kind is Kind.NUMBERS and not profile.whole for profile in profiles)
     form = _common_format(
         table.form,
         [other for _, other in found],
-        [odd.text for profile, _ in found for odd in profile.odd],
-        prefer_comma=chosen.settings.get("delimiter") == ";" and not has_points,
+        [[odd.text for odd in profile.odd] for profile, _ in found],
+        has_decimals=has_decimals,
+        prefer_comma=chosen.settings.get("delimiter") == ";" and not has_decimals,
     )
-    for name in ("decimal", "thousands", "units"):
+    for name in ("decimal", "thousands", "units", "parentheses"):
         value = getattr(form, name)
         without = replace(form, **{name: getattr(table.form, name)})
         needing = (
@@ -181,7 +185,8 @@ def _choose_format(table: ParsedTable, chosen: TableSettings) -> bool:
             if form.parse(odd.text) is not None and without.parse(odd.text) is None
         )
         if value != getattr(table.form, name) and (reason := next(needing, None)):
-            chosen.settings[name] = list(value) if name == "units" else value
+            written = {"units": list(form.units), "parentheses": "negative"}
+            chosen.settings[name] = written.get(name, value)
             chosen.reasons[name,] = reason
     return True
 
@@ -189,8 +194,9 @@ def _choose_format(table: ParsedTable, chosen: TableSettings) -> bool:
 def _common_format(
     usual: NumberFormat,
     formats: Sequence[NumberFormat],
-    texts: Sequence[str],
+    texts: Sequence[Sequence[str]],
     *,
+    has_decimals: bool,
     prefer_comma: bool,
 ) -> NumberFormat:
     """The format of all numbers of a table.
@@ -198,13 +204,16 @@ def _common_format(
     Args:
         usual: the format in which some of them are not numbers.
         formats: for each column of these, a format in which they are.
-        texts: some of these.
+        texts: some cells of each of these columns.
+        has_decimals: whether other columns have decimals with the usual mark.
         prefer_comma: whether a comma that could be either mark is that of decimals, as it is
             where cells are separated by semicolons.
     """
     units = tuple(dict.fromkeys(chain(usual.units, *(form.units for form in formats))))
-    european = replace(usual, decimal=",", thousands=None, units=units)
-    if prefer_comma and all(european.parse(text) is not None for text in texts):
+    parentheses = any(form.parentheses for form in (usual, *formats))
+    usual = replace(usual, units=units, parentheses=parentheses)
+    european = replace(usual, decimal=",", thousands=None)
+    if prefer_comma and all(european.parse(text) is not None for text in chain(*texts)):
         return european
     decimal = Counter(form.decimal for form in formats).most_common(1)[0][0]
     # Numbers below 1,000 have no thousands mark, whatever that of the others is.
@@ -212,7 +221,18 @@ def _common_format(
         form.thousands for form in formats if form.decimal == decimal and form.thousands
     ).most_common(1)
     mark = thousands[0][0] if thousands else usual.thousands
-    return replace(usual, decimal=decimal, thousands=mark, units=units)
+    of_most = replace(usual, decimal=decimal, thousands=mark)
+    # A column of 837.140 € does not tell that its point is no decimal mark; another one may.
+    others = [
+        replace(usual, decimal=decimal, thousands=thousands)
+        for decimal, thousands in MARKS
+        if decimal == usual.decimal or not has_decimals
+    ]
+
+    def columns_read(form: NumberFormat) -> int:
+        return sum(all(form.parse(text) is not None for text in column) for column in texts)
+
+    return max((of_most, *others), key=columns_read)  # the first of equals
 
 
 def _leave_out_rows(table: ParsedTable, chosen: TableSettings) -> bool:
@@ -240,6 +260,28 @@ def _leave_out_rows(table: ParsedTable, chosen: TableSettings) -> bool:
                 line = table.lines.of(last)
                 chosen.add("leave_out", line, f"line {line}, '{found}', is a total")
     return len(chosen.settings.get("leave_out", ())) > before
+
+
+def _mark_missing(table: ParsedTable, labels: Sequence[int], chosen: TableSettings) -> bool:
+    """Lists numbers such as -999 as missing values, if they are none in other columns.
+
+    Returns:
+        Whether there are any.
+    """
+    profiles = [profile_column(table, i) for i in range(len(table.names))]
+    found = False
+    for i, profile in enumerate(profiles):
+        marker = profile.marker
+        if marker is None or i in labels:
+            continue
+        if any(other.marker != marker and other.low <= marker <= other.high for other in profiles):
+            continue  # where a setting would be wrong for the other column, a notice is left
+        text = f"{marker:.15g}"
+        count = f"{profile.marked:,} of {profile.present:,}"
+        reason = f"{column_called(profile.name)}: {count} cells are {text}, far from all others"
+        chosen.add("also_missing", text, reason)
+        found = True
+    return found
 
 
 def _label(table: ParsedTable, wanted: str) -> int:
@@ -392,7 +434,8 @@ def _choose_dates(
     parts = list(default_parts(words, order))
     date: Any = parts if order == "year_first" else {"parts": parts, "order": order}
     chosen.settings.setdefault("dates", {})[profile.name] = date
-    reason = f"column '{profile.name}' holds dates such as '{words[0]}'"
+    kind = "times" if order == "time_of_day" else "dates"
+    reason = f"column '{profile.name}' holds {kind} such as '{words[0]}'"
     if len(profile.orders) > 1:
         other = next(o for o in profile.orders if o != order)
         reason += f", which could also be with the {other.replace('_', ' ')}"

@@ -15,7 +15,7 @@ from nnkit.data.description import describe_data
 from nnkit.data.lazy import AllIndices, LazyArray
 from nnkit.data.ordering import FULL_SHUFFLE, Ordering
 from nnkit.data.preprocess import Preprocessor
-from nnkit.data.splits import split_dataset
+from nnkit.data.splits import split_conflict, split_dataset
 from nnkit.data.target_scaling import TargetScaler
 from nnkit.errors import SettingError, SettingPath
 from nnkit.metrics import METRICS_OF, chosen
@@ -122,7 +122,8 @@ class Task:
         prepared = inputs.then(partial(self.preprocessor, dtype=self.dtype))
         names = [column.name for column in self.preprocessor.columns_after]
         found = scale_notices(prepared, self.config.data.preprocess, names)
-        return (*self.dataset.notices, *sets, *found)
+        conflict = split_conflict(self.dataset, self.config.data.split)
+        return (*self.dataset.notices, *filter(None, [conflict]), *sets, *found)
 
     @property
     def classes(self) -> tuple[str, ...] | None:

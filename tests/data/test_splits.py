@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnkit.data.dataset import Dataset, Samples
-from nnkit.data.splits import Split, split_dataset
+from nnkit.data.splits import Split, split_conflict, split_dataset
 from nnkit.errors import SettingError
 
 CUTS = ("validation", "test")
@@ -161,6 +162,16 @@ def test_a_test_set_of_its_own_is_kept() -> None:
     assert len(sets["train"]) == 90
     with pytest.raises(SettingError, match="has its own test set"):
         split_dataset(own, Split(test=0.2), seed=0)
+
+
+def test_a_share_that_has_no_effect_is_said() -> None:
+    dataset = numbered([0, 1] * 50)
+    own = replace(dataset, validation=dataset.samples.take(np.arange(5)))
+    conflict = split_conflict(own, Split(validation=0.3))
+    assert conflict is not None
+    assert "validation: 0.3 has no effect" in conflict
+    silent = [(own, Split()), (own, Split(validation=0)), (dataset, Split(validation=0.3))]
+    assert [split_conflict(*pair) for pair in silent] == [None] * 3
 
 
 def test_what_nothing_is_held_out_of_stays_where_it_is() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from nnkit.errors import UsageError
@@ -36,14 +37,24 @@ def written(template: str) -> list[str]:
         ({"a": written("{t}\u202f{r},5")}, {"decimal": ",", "thousands": " "}),
         ({"a": written("{t}'{r}.5")}, {"thousands": "'"}),
         ({"a": written("{t} %"), "b": written("{r}")}, {"units": ["%"]}),
+        *(
+            (columns, {"decimal": ",", "thousands": ".", "units": ["€"]})
+            for price, size in [(written("{t}.{r} €"), written("{t},5"))]
+            for columns in ({"a": price, "b": size}, {"a": size, "b": price})
+        ),
         ({"a": written("{t} %"), "b": written("{t},5 €")}, {"decimal": ",", "units": ["%", "€"]}),
+        (
+            {"a": [*written("{t},{r}.5")[1:], "(1,234.5)"]},
+            {"thousands": ",", "parentheses": "negative"},
+        ),
+        ({"a": [*written("{t}{r}")[2:], "(12)", "(9)"]}, {"parentheses": "negative"}),
     ],
 )
 def test_one_format_for_all_numbers(
     columns: dict[str, list[str]], expected: dict[str, Any], tmp_path: Path
 ) -> None:
     chosen = choose(tmp_path, columns)
-    names = {"decimal", "thousands", "units"}
+    names = {"decimal", "thousands", "units", "parentheses"}
     assert {k: v for k, v in chosen.settings.items() if k in names} == expected
     assert all((name,) in chosen.reasons for name in expected)
     loaded = chosen.source().load()
@@ -53,6 +64,25 @@ def test_one_format_for_all_numbers(
 def test_zero_has_no_thousands(tmp_path: Path) -> None:
     columns = {"a": [f"{i % 3},{i * 37 % 1000:03d}" for i in range(ROWS)]}
     assert choose(tmp_path, columns, "\t").settings["decimal"] == ","
+
+
+def test_times_of_day_become_hours(tmp_path: Path) -> None:
+    chosen = choose(tmp_path, {"at": [f"{i * 7 % 24}:{i:02d}" for i in range(ROWS)]})
+    assert chosen.settings["dates"] == {"at": {"parts": ["hour"], "order": "time_of_day"}}
+    inputs = chosen.source().load().samples.inputs
+    assert np.asarray(inputs)[1].tolist() == [pytest.approx(7 + 1 / 60)]
+
+
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [("{r}.5", ["-999"]), ("-{t}{r}", None)],  # in which -999 may be a number
+)
+def test_a_number_far_from_all_others_is_missing(
+    other: str, expected: list[str] | None, tmp_path: Path
+) -> None:
+    cells = [str(i) if i % 9 else "-999" for i in range(ROWS)]
+    chosen = choose(tmp_path, {"a": cells, "b": [*written(other)[1:], "5"]})
+    assert chosen.settings.get("also_missing") == expected
 
 
 def test_a_row_of_units_does_not_hide_percentages(tmp_path: Path) -> None:

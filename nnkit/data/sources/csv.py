@@ -91,6 +91,11 @@ class Csv(Source):
     units: Names = Field(
         (), description="Texts before or after numbers that are not part of them, such as `%`."
     )
+    parentheses: Literal["negative"] | None = Field(
+        None,
+        description="`negative` for accounts, in which (1,234) is below zero; by default, it is no "
+        "number.",
+    )
     dates: dict[str, DateColumn] = Field(
         default_factory=dict,
         description="Columns of dates, with the numbers they become: "
@@ -137,7 +142,13 @@ class Csv(Source):
     def number_format(self) -> NumberFormat:
         """The notation of numbers and missing values."""
         missing = tuple(dict.fromkeys(("", *self.missing, *self.also_missing)))
-        return NumberFormat(missing, self.decimal, self.thousands, tuple(self.units))
+        return NumberFormat(
+            missing,
+            self.decimal,
+            self.thousands,
+            tuple(self.units),
+            parentheses=self.parentheses == "negative",
+        )
 
     def read(self) -> Dataset:
         names, roles = self._columns()

@@ -127,6 +127,8 @@ class ColumnCells:
             neither plain numbers nor empty.
         """
         values, valid = decimals(self.text, self.starts, self.ends, form.decimal)
+        for number in form.missing_numbers:
+            values[values == number] = np.nan
         if valid.all():
             return values, np.zeros(0, dtype=np.int64)
         np.logical_not(valid, out=valid)
@@ -155,6 +157,7 @@ class ColumnCells:
             plain[:] = False
         plain &= np.isfinite(values)
         values[~plain] = np.nan
+        values[np.isin(values, list(form.missing_numbers))] = np.nan
         return values, plain
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
-from math import isfinite, isinf
+from math import isfinite, isinf, isnan
 from typing import Any
 
 import numpy as np
@@ -139,11 +139,11 @@ class ColumnBuilder:
         """The column, from its words and what each of them is as a number."""
         codes = self._codes.finish()
         parsed = self._parsed
-        missing = self._form.missing_words
         counts = np.bincount(codes, minlength=len(parsed))
         finite = [value is not None and bool(np.isfinite(value)) for value in parsed]
         texts = list(self._words.codes)
-        kept = [i for i, text in enumerate(texts) if text and text not in missing]
+        missing = [value is not None and isnan(value) for value in parsed]
+        kept = [i for i, text in enumerate(texts) if text and not missing[i]]
         strange = [i for i in kept if not finite[i]]
         values = None
         if 2 * len(strange) > len(kept):

@@ -165,10 +165,8 @@ def date_parts(
     column = table.columns[index]
     assert column.codes is not None
     numbers, wrong = date_numbers(column.words, order, parts)
-    what = (
-        f"is not a date with the {order.replace('_', ' ')}; "
-        "list it in data.source.missing if it is missing"
-    )
+    kind = "time of day" if order == "time_of_day" else f"date with the {order.replace('_', ' ')}"
+    what = f"is not a {kind}; list it in data.source.missing if it is missing"
     _add_errors(table, index, dict.fromkeys(wrong, what), errors)
     missing = np.full((1, len(parts)), np.nan)
     return np.concatenate([numbers, missing])[np.asarray(column.codes)]

@@ -14,7 +14,7 @@ from pydantic import Field
 from nnkit.config.spec import Listed, Spec
 
 Array = NDArray[Any]
-DateOrder = Literal["year_first", "day_first", "month_first"]
+DateOrder = Literal["year_first", "day_first", "month_first", "time_of_day"]
 DatePart = Literal["elapsed_days", "year", "month", "day", "weekday", "hour"]
 
 
@@ -30,7 +30,9 @@ class DateColumn(Spec):
         description="The numbers, in order.", examples=[["elapsed_days", "month"]]
     )
     order: DateOrder = Field(
-        "year_first", description="Of day, month and year: 2024-03-01, 1.3.2024 or 3/1/2024."
+        "year_first",
+        description="Of day, month and year: 2024-03-01, 1.3.2024 or 3/1/2024; `time_of_day` for a "
+        "time without a date, 14:05.",
     )
 
 
@@ -74,10 +76,11 @@ def part_of(name: str, dates: Mapping[str, DateColumn]) -> tuple[str, DatePart |
     return name, None
 
 
-_TIME = (
-    r"(?:(?:[ T]|, ?)(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,]\d+)?)?"
-    r"(?: ?(?P<half>[AaPp][Mm]))?(?: ?(?P<zone>Z|UTC|[+-]\d\d:?\d\d))?)?"
+_CLOCK = (
+    r"(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,]\d+)?)?"
+    r"(?: ?(?P<half>[AaPp][Mm]))?"
 )
+_TIME = rf"(?:(?:[ T]|, ?){_CLOCK}(?: ?(?P<zone>Z|UTC|[+-]\d\d:?\d\d))?)?"
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _NAMED = rf"(?P<name>(?:{'|'.join(_MONTHS)})[a-z]*)\.?"
 _PATTERNS: dict[DateOrder, tuple[re.Pattern[str], ...]] = {
@@ -92,22 +95,26 @@ _PATTERNS: dict[DateOrder, tuple[re.Pattern[str], ...]] = {
         re.compile(rf"(?P<month>\d{{1,2}})([-/.])(?P<day>\d{{1,2}})\2(?P<year>\d{{4}}){_TIME}"),
         re.compile(rf"{_NAMED} (?P<day>\d{{1,2}}),? (?P<year>\d{{4}}){_TIME}", re.I),
     ),
+    "time_of_day": (re.compile(_CLOCK),),
 }
 
 
 def parse_date(text: str, order: DateOrder) -> datetime | None:
     """Parses a date, with or without a time; None for anything else.
 
-    A time without a zone counts as UTC, so that differences of local times are kept.
+    A time without a zone counts as UTC, so that differences of local times are kept; one without a
+    date is on 1970-01-01.
 
     Args:
-        text: such as 2024-03-01, 1/3/2024 14:05, 1.3.2024 or 1 March 2024.
+        text: such as 2024-03-01, 1/3/2024 14:05, 1.3.2024, 1 March 2024 or 14:05.
         order: the order of day, month and year.
     """
     for pattern in _PATTERNS[order]:
         if found := pattern.fullmatch(text):
-            parts = found.groupdict()
-            month = parts.get("month") or _MONTHS.index(parts["name"][:3].lower()) + 1
+            parts: dict[str, Any] = {"year": 1970, "day": 1, "zone": None, **found.groupdict()}
+            month = parts.get("month") or 1
+            if "name" in parts:
+                month = _MONTHS.index(parts["name"][:3].lower()) + 1
             hour = int(parts["hour"] or 0)
             if half := parts["half"]:
                 hour = hour % 12 + 12 * (half.lower() == "pm")
@@ -144,7 +151,12 @@ def date_orders(texts: Iterable[str]) -> tuple[DateOrder, ...]:
 
 
 def default_parts(texts: Iterable[str], order: DateOrder) -> tuple[DatePart, ...]:
-    """The parts of dates that differ between texts, besides the day of the month."""
+    """The parts of dates that differ between texts, besides the day of the month.
+
+    Of times without a date, it is the hour.
+    """
+    if order == "time_of_day":
+        return ("hour",)
     moments = _as_array([moment for text in texts if (moment := parse_date(text, order))])
     wanted: tuple[DatePart, ...] = ("year", "month", "weekday", "hour")
     varying = [part for part in wanted if len(np.unique(PARTS[part](moments))) > 1]

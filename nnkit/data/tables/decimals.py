@@ -1,12 +1,13 @@
 """Converts decimal numbers, such as -12.5, by the compiled kernels or eight characters at a time.
 
-Both give the same bits. By NumPy, a number is in one, two or three 64-bit words, of which the last ends where the number ends. Eight
-digits in a word become their value in three multiplications (D. Lemire, Number parsing at a
-gigabyte per second, Software: Practice and Experience 51, 2021). The digits without their point
-are a whole number, which is divided by a power of ten. Where both are exact in float64, the
-quotient is rounded correctly (W. D. Clinger, How to read floating point numbers accurately, PLDI
-1990). Of longer numbers, the quotient is corrected by its remainder (T. J. Dekker, A floating-point
-technique for extending the available precision, Numerische Mathematik 18, 1971).
+Both give the same bits. With NumPy, a number is in one, two or three 64-bit words, of which the
+last ends where the number ends. Eight digits in a word become their value in three multiplications
+(D. Lemire, Number parsing at a gigabyte per second, Software: Practice and Experience 51, 2021).
+The digits without their point are a whole number, which is divided by a power of ten. Where both
+are exact in float64, the quotient is rounded correctly (W. D. Clinger, How to read floating point
+numbers accurately, PLDI 1990). Of longer numbers, the quotient is corrected by its remainder (T. J.
+Dekker, A floating-point technique for extending the available precision, Numerische Mathematik 18,
+1971).
 """
 
 from __future__ import annotations

@@ -21,9 +21,15 @@ MOSTLY = 0.9  # share of numbers from which other cells are exceptions
 IDENTIFIER = re.compile(
     r"(.*[_ .-])?(id|uuid|guid|key|index|idx|nr|no|number|row)|unnamed: \d+", re.IGNORECASE
 )  # pandas calls a column without a name `Unnamed: 0`
+# Names of codes that are written as numbers.
+CODE = re.compile(
+    r"(.*[_ .-])?(id|code|zip|zip ?code|postcode|postal ?code|plz|phone|telephone|isbn|ean|ssn)",
+    re.IGNORECASE,
+)
 UNITS = ("%", "$", "€", "£", "¥")
 # A number and a unit, such as 7.3 kg, but not a code, such as 12-A or 0012A.
 MEASURED = re.compile(r"[-+]?(?!0\d)\d(?:[\d.,' ]*\d)?\s*([^\d_/:#-]\D{0,9})")
+PARENTHESES = re.compile(r"\(\D{0,3}\d[\d.,' ]*\D{0,3}\)")  # a negative number in accounts
 # Decimal and thousands marks that are tried.
 MARKS = (
     *((".", None), (".", ","), (",", None), (",", "."), (".", " "), (",", " "), (".", "'")),
@@ -58,6 +64,8 @@ class ColumnProfile:
         low: the smallest number.
         high: the largest number.
         whole: whether all numbers are whole.
+        marker: a number that may mean a missing value, such as -999; None if there is none.
+        marked: how often it occurs.
         examples: some of the words, in the order of the file.
         odd: texts between numbers.
         counts_rows: whether the numbers count the rows, in any order.
@@ -76,6 +84,8 @@ class ColumnProfile:
     low: float = np.nan
     high: float = np.nan
     whole: bool = False
+    marker: float | None = None
+    marked: int = 0
     examples: tuple[str, ...] = ()
     odd: tuple[Odd, ...] = ()
     counts_rows: bool = False
@@ -99,6 +109,12 @@ class ColumnProfile:
             named = not self.name.strip() or IDENTIFIER.fullmatch(self.name) is not None
             return named and self.distinct == self.rows > FEW_NUMBERS
         return self.kind is Kind.UNIQUE
+
+    @property
+    def may_be_code(self) -> bool:
+        """Whether its name suggests that its numbers are codes, of which none is a quantity."""
+        named = CODE.fullmatch(self.name) is not None
+        return self.kind is Kind.NUMBERS and self.whole and named and not self.identifies_rows
 
 
 def profile_column(table: ParsedTable, index: int) -> ColumnProfile:
@@ -158,6 +174,8 @@ def _with_numbers(profile: ColumnProfile, column: ParsedColumn) -> ColumnProfile
         low=summary.low,
         high=summary.high,
         whole=summary.whole,
+        marker=summary.marker,
+        marked=summary.marked,
         counts_rows=summary.consecutive and profile.rows > FEW_NUMBERS,
     )
 
@@ -214,8 +232,13 @@ def other_format(
     units = tuple(unit for unit in possible_units if any(unit in text for text in texts))
     best, most = None, before
     now = (form.decimal, form.thousands)
-    for decimal, thousands in dict.fromkeys((now, *MARKS)):
-        other = replace(form, decimal=decimal, thousands=thousands, units=units)
+    parentheses = form.parentheses or any(PARENTHESES.fullmatch(text) for text in texts)
+    # If a cell such as 1.234 leaves the marks open, the decimal mark stays.
+    marks = sorted(MARKS, key=lambda marks: marks[0] != form.decimal)
+    for decimal, thousands in dict.fromkeys((now, *marks)):
+        other = replace(
+            form, decimal=decimal, thousands=thousands, units=units, parentheses=parentheses
+        )
         count = sum(other.parse(text) is not None for text in texts)
         if count > most:
             best, most = other, count

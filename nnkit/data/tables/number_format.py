@@ -26,16 +26,24 @@ class NumberFormat:
         decimal: the decimal mark.
         thousands: the mark between groups of three digits, if any.
         units: texts before or after a number that are not part of it, such as `%`.
+        parentheses: whether a number in parentheses is negative, as in accounts.
     """
 
     missing: tuple[str, ...] = MISSING
     decimal: str = "."
     thousands: str | None = None
     units: tuple[str, ...] = ()
+    parentheses: bool = False
 
     @cached_property
     def missing_words(self) -> frozenset[str]:
         return frozenset(self.missing)
+
+    @cached_property
+    def missing_numbers(self) -> frozenset[float]:
+        """The numbers that mean a missing value, such as -999, however they are written."""
+        numbers = (parse_number(word) for word in self.missing)
+        return frozenset(number for number in numbers if number is not None and isfinite(number))
 
     @cached_property
     def _grouped(self) -> re.Pattern[str] | None:
@@ -51,6 +59,13 @@ class NumberFormat:
         """
         if text in self.missing_words:
             return nan
+        if self.parentheses and text.startswith("(") and text.endswith(")"):
+            number = self._parse(text[1:-1].strip())
+            return None if number is None or text[1:2] in "+-" else -number
+        number = self._parse(text)
+        return nan if number in self.missing_numbers else number
+
+    def _parse(self, text: str) -> float | None:
         for unit in self.units:
             if text.startswith((unit, f"-{unit}", f"+{unit}")):
                 text = text.replace(unit, "", 1).strip()

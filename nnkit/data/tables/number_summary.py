@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 MOST_COUNTED = 1_000_000  # rows among which distinct numbers are counted
+# Numbers that often stand for a missing value: -99, 99, -999, 999, …
+MARKERS = {sign * (10.0**digits - 1) for digits in range(2, 10) for sign in (-1, 1)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,9 @@ class NumberSummary:
         high: the largest number.
         whole: whether those that were counted are whole numbers.
         consecutive: whether those are consecutive whole numbers, one in each row, in any order.
+        marker: a number such as -999 that occurs several times and is farther from all others than
+            these are from each other, so that it may mean a missing value; None if there is none.
+        marked: how often it occurs.
     """
 
     distinct: int
@@ -29,6 +34,8 @@ class NumberSummary:
     high: float
     whole: bool
     consecutive: bool
+    marker: float | None = None
+    marked: int = 0
 
     @classmethod
     def of(cls, values: Array) -> NumberSummary:
@@ -42,7 +49,23 @@ class NumberSummary:
             low, high = float(np.nanmin(values)), float(np.nanmax(values))
         whole = bool((found == np.rint(found)).all())
         consecutive = whole and len(found) == len(counted) and bool((np.diff(found) == 1).all())
-        return cls(count_distinct(found), low, high, whole, consecutive)
+        marker, marked = _marker(found)
+        return cls(count_distinct(found), low, high, whole, consecutive, marker, marked)
+
+
+def _marker(ordered: Array) -> tuple[float | None, int]:
+    """The number at an end of a range that may mean a missing value, and how often it occurs."""
+    for number, others in (
+        (ordered[0], ordered[np.searchsorted(ordered, ordered[0], side="right") :]),
+        (ordered[-1], ordered[: np.searchsorted(ordered, ordered[-1], side="left")]),
+    ):
+        count = len(ordered) - len(others)
+        if float(number) not in MARKERS or count < 2 or not len(others):
+            continue
+        gap = float(np.abs(others[[0, -1]] - number).min())
+        if gap > others[-1] - others[0]:
+            return float(number), count
+    return None, 0
 
 
 def sorted_numbers(values: Array) -> Array:

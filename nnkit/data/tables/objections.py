@@ -29,9 +29,11 @@ def objection(table: ParsedTable, profile: ColumnProfile) -> str | None:
         )
     if profile.kind is Kind.DATES and (profile.more or profile.distinct > FEW_CATEGORIES):
         order = "" if "year_first" in profile.orders else f", order: {profile.orders[0]}"
+        are_times = "time_of_day" in profile.orders
+        parts = "hour" if are_times else "elapsed_days, month"
         return (
-            f"{where} holds dates, such as '{profile.examples[0]}'; to use them, set "
-            f"data.source.dates: {{{name}: {{parts: [elapsed_days, month]{order}}}}}, "
+            f"{where} holds {'times' if are_times else 'dates'}, such as '{profile.examples[0]}'; "
+            f"to use them, set data.source.dates: {{{name}: {{parts: [{parts}]{order}}}}}, "
             f"or leave them out with data.source.ignore: [{name}]"
         )
     return None
@@ -86,6 +88,8 @@ def format_settings(form: NumberFormat, usual: NumberFormat) -> str:
     if form.units != usual.units:
         units = ", ".join(f'"{unit}"' for unit in form.units)
         found.append(f"data.source.units: [{units}]")
+    if form.parentheses != usual.parentheses:
+        found.append("data.source.parentheses: negative")
     return " and ".join(found)
 
 
@@ -99,6 +103,14 @@ def column_notices(table: ParsedTable, profiles: Sequence[ColumnProfile]) -> Ite
         yield (
             f"{_columns(counting)} number{'s' * (len(counting) == 1)} the rows, which a network "
             f"can learn by heart; {_ignore(counting)}"
+        )
+    yield from filter(None, map(marker_notice, profiles))
+    codes = [p.name for p in profiles if p.may_be_code and p.name not in counting]
+    if codes:
+        listed = ", ".join(in_yaml(name) for name in codes[:5]) + (", …" if len(codes) > 5 else "")
+        yield (
+            f"{_columns(codes)} {'is' if len(codes) == 1 else 'are'} read as numbers; if these are "
+            f"codes, data.source.words: [{listed}] makes an input of each, and {_ignore(codes)}"
         )
     constant = [p.name for p in profiles if p.kind is Kind.CONSTANT]
     if _are_pixels(profiles):
@@ -124,6 +136,18 @@ def column_notices(table: ParsedTable, profiles: Sequence[ColumnProfile]) -> Ite
                 f"column '{profile.name}' holds dates, which are read as {profile.distinct} "
                 "words; data.source.dates makes numbers of them"
             )
+
+
+def marker_notice(profile: ColumnProfile) -> str | None:
+    """A message about a number that may mean a missing value; None if there is none."""
+    if profile.marker is None:
+        return None
+    text = f"{profile.marker:.15g}"
+    return (
+        f"column '{profile.name}': {profile.marked:,} of {profile.present:,} cells are {text}, far "
+        "from all others; if the value is missing there, set "
+        f'data.source.also_missing: ["{text}"]'
+    )
 
 
 def _are_pixels(profiles: Sequence[ColumnProfile]) -> bool:

@@ -42,7 +42,7 @@ class StoredArray:
 
     read: Callable[[], Array]
 
-    def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> Array:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
         return np.asarray(self.read(), dtype=dtype)
 
 

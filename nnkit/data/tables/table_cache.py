@@ -141,7 +141,8 @@ class _Entry:
 
     def read(self, name: str) -> Array:
         """An array by its name."""
-        with self._archive.open(f"{name}.npy") as member:
+        archive = self._archive
+        with archive.open(f"{name}.npy") as member:
             found: Array = np.lib.format.read_array(member, allow_pickle=False)
         return found
 

@@ -117,7 +117,8 @@ class InputReader:
         known: dict[str, Array] = {}  # the parts of the dates in a column
         for first in range(0, len(self.columns), GROUP):
             group = slice(first, first + GROUP)
-            _copy_columns(  # which are not kept, so that only those of a group take memory
+            # No name keeps the columns of a group while those of the next are read.
+            _copy_columns(
                 [self._input(table, column, errors, known) for column in self.columns[group]],
                 inputs[:, group],
             )

@@ -11,6 +11,7 @@ from nnkit.data.missing_targets import MissingTargets
 from nnkit.data.tables.conversion import numbers
 from nnkit.data.tables.kinds import ColumnProfile
 from nnkit.data.tables.labels import could_be_classes, merged_spellings
+from nnkit.data.tables.objections import marker_notice
 from nnkit.data.tables.parsed_table import ParsedTable
 from nnkit.errors import DataError
 
@@ -81,6 +82,8 @@ def label_notices(
         is_decided: whether a setting says so.
     """
     found = merged_spellings(table, label) if is_classification else []
+    if not is_classification and (notice := marker_notice(profile)) is not None:
+        found.append(notice)
     if is_decided or not (profile.whole and profile.numbers == profile.present):
         return found
     count = f"label '{profile.name}' has {profile.distinct} different whole numbers"

@@ -37,6 +37,8 @@ from nnkit.errors import DataError
         ("29-Feb-2024", "day_first", (2024, 2, 29)),
         ("2/29/2024 12:05 AM", "month_first", (2024, 2, 29, 0, 5)),
         ("Feb 29, 2024", "month_first", (2024, 2, 29)),
+        ("4:05", "time_of_day", (1970, 1, 1, 4, 5)),
+        ("4:05:30 pm", "time_of_day", (1970, 1, 1, 16, 5, 30)),
     ],
 )
 def test_forms(text: str, order: DateOrder, expected: tuple[int, ...]) -> None:
@@ -44,7 +46,19 @@ def test_forms(text: str, order: DateOrder, expected: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["2024-02-30", "2023-02-29", "12", "1.5", "2024-1/2", "2024-01-01x", "1.2.24", ""]
+    "text",
+    [
+        "2024-02-30",
+        "2023-02-29",
+        "12",
+        "1.5",
+        "2024-1/2",
+        "2024-01-01x",
+        "1.2.24",
+        "",
+        "24:00",
+        "1:2",
+    ],
 )
 def test_what_is_no_date(text: str) -> None:
     assert date_orders([text]) == ()

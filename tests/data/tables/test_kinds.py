@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from nnkit.data.sources.csv import Csv
@@ -159,6 +160,9 @@ def test_every_column_that_is_not_clear_is_named_at_once(tmp_path: Path) -> None
         ("x,x,y\n" + "".join(f"{i},{i % 7}.5,{i % 2}\n" for i in range(40)), "is called 'x.1'"),
         ("d,x,y\n" + "".join(f"2024-0{i % 7 + 1}-01,{i}.5,{i % 2}\n" for i in range(40)), "dates"),
         ("1.5,2,a\n" + "".join(f"{i}.5,{i % 7},{'ab'[i % 2]}\n" for i in range(40)), "header: fal"),
+        ("zip,y\n" + "".join(f"{i % 17},{i % 2}\n" for i in range(40)), "data.source.words: [zip]"),
+        ("x,y\n" + "".join(f"{i % 9 or -999},{i % 2}\n" for i in range(40)), 'missing: ["-999"]'),
+        ("x,y\n" + "".join(f"{i},{i + 0.5 if i % 9 else -999}\n" for i in range(40)), "'y': 5 of"),
         ("x,y\n" + "".join(f"{i}.5,{i % 12}\n" for i in range(48)), "task: regression predicts"),
         ("x,y\n" + "".join(f"{i}.5,{i}\n" for i in range(15)), "task: classification predicts"),
         ("x,y\n" + "".join(f"{i}.5,{('1', '1.0', '2')[i % 3]}\n" for i in range(30)), "one class"),
@@ -169,6 +173,18 @@ def test_what_is_decided_is_said(text: str, notice: str, tmp_path: Path) -> None
     path.write_text(text)
     notices = Csv(path=str(path)).load().notices
     assert any(notice in found for found in notices), notices
+
+
+@pytest.mark.parametrize("count", [40, 400])  # few different cells are read as words, too
+@pytest.mark.parametrize("word", ["-999", "-999.0"])
+def test_a_number_that_means_a_missing_value_is_missing(
+    count: int, word: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("x,y\n" + "".join(f"{(i % 9 and i) or word},{i % 2}\n" for i in range(count)))
+    inputs = Csv(path=str(path), also_missing=("-999",)).load().samples.inputs
+    assert np.isnan(inputs[::9]).all()
+    assert np.isnan(inputs).sum() == len(inputs[::9])
 
 
 def test_a_plain_table_has_no_notices(tmp_path: Path) -> None:

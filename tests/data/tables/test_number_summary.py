@@ -24,6 +24,24 @@ def test_a_summary(values: list[float], summary: NumberSummary) -> None:
     assert NumberSummary.of(np.array(values)) == summary
 
 
+@pytest.mark.parametrize(
+    ("values", "marker", "marked"),
+    [
+        ([-999, 3.5, 4, -999, nan, 9], -999, 2),
+        ([999, 999, 999, 1, 2], 999, 3),
+        ([-999, 3.5, 4, 9], None, 0),  # once
+        ([-999, -999, -500, 4], None, 0),  # others are as far from each other
+        ([-998, -998, 3.5, 4], None, 0),
+        ([-999, -999], None, 0),
+    ],
+)
+def test_a_number_that_may_mean_a_missing_value(
+    values: list[float], marker: float | None, marked: int
+) -> None:
+    summary = NumberSummary.of(np.array(values))
+    assert (summary.marker, summary.marked) == (marker, marked)
+
+
 def test_the_range_is_that_of_all_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(number_summary, "MOST_COUNTED", 3)
     summary = NumberSummary.of(np.array([1, 1, 2, nan, 9, -4]))

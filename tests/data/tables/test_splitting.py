@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -79,9 +80,9 @@ def contents(path: Path, dialect: Dialect, words: bool) -> Any:
         return str(error)
     columns = [
         (
-            None if column.values is None else list(map(repr, column.values.tolist())),
+            None if column.values is None else list(map(repr, np.asarray(column.values).tolist())),
             column.odd,
-            None if column.codes is None else column.codes.tolist(),
+            None if column.codes is None else np.asarray(column.codes).tolist(),
             column.words,
             column.counts.tolist(),
             column.numbers,

@@ -43,9 +43,11 @@ def cells_of(table: ParsedTable, index: int) -> list[float | str | None]:
     """The cells of a column: numbers, words, or None if they are missing."""
     column = table.columns[index]
     if column.codes is not None:
-        return [None if code < 0 else column.words[code] for code in column.codes.tolist()]
+        return [
+            None if code < 0 else column.words[code] for code in np.asarray(column.codes).tolist()
+        ]
     assert column.values is not None
-    return [None if value != value else value for value in column.values.tolist()]
+    return [None if value != value else value for value in np.asarray(column.values).tolist()]
 
 
 def written(rows: list[list[str]], **how: Any) -> str:
@@ -80,8 +82,10 @@ def test_every_table_that_csv_writes_is_read(
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=40))
 def test_every_float_is_read_to_the_last_bit(tmp_path: Path, numbers: list[float]) -> None:
     table = read(tmp_path, "x,y\n" + "".join(f"{number!r},{number:.3f}\n" for number in numbers))
-    assert table.columns[0].values.tolist() == numbers
-    assert table.columns[1].values.tolist() == [float(f"{number:.3f}") for number in numbers]
+    assert np.asarray(table.columns[0].values).tolist() == numbers
+    assert np.asarray(table.columns[1].values).tolist() == [
+        float(f"{number:.3f}") for number in numbers
+    ]
 
 
 def test_chunks_make_no_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
