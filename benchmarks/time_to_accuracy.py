@@ -61,7 +61,7 @@ def main() -> None:
     print("|---|---:|---:|---:|---:|---:|")
     for config in options.configs:
         found = [measured(config, seed, options.set) for seed in range(options.seeds)]
-        print(row(config.name, found), flush=True)
+        print(table_row(config.name, found), flush=True)
         report["configs"][str(config)] = [one._asdict() for one in found]
     if options.output is not None:
         options.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
@@ -113,7 +113,7 @@ def cpu_of_children() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def row(name: str, found: Sequence[Measurement]) -> str:
+def table_row(name: str, found: Sequence[Measurement]) -> str:
     """Formats the measurements of a config as a row of the table."""
     accuracies = [100 * one.accuracy for one in found]
     seconds = (
