@@ -63,8 +63,8 @@ def main() -> None:
         found = [measured(config, seed, options.set) for seed in range(options.seeds)]
         print(table_row(config.name, found), flush=True)
         report["configs"][str(config)] = [one._asdict() for one in found]
-    if options.output is not None:
-        options.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        if options.output is not None:
+            options.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
 def arguments() -> argparse.Namespace:
@@ -83,14 +83,17 @@ def arguments() -> argparse.Namespace:
         "--set", action="append", default=[], metavar="KEY=VALUE", help="as of nnkit train"
     )
     parser.add_argument("--output", type=Path, metavar="FILE", help="a JSON file with all runs")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.seeds < 1:
+        parser.error("--seeds must be at least 1")
+    return options
 
 
 def measured(config: Path, seed: int, overrides: Sequence[str]) -> Measurement:
     """Trains a config with a seed in a new process.
 
     Raises:
-        SystemExit: training failed.
+        SystemExit: training failed, or there is no test accuracy.
     """
     with TemporaryDirectory() as runs:
         command = [sys.executable, "-m", "nnkit", "train", str(config), "--runs", runs]
@@ -103,7 +106,9 @@ def measured(config: Path, seed: int, overrides: Sequence[str]) -> Measurement:
     if done.returncode not in (0, MISSED):
         raise SystemExit(done.returncode)
     summary = json.loads(done.stdout)
-    accuracy = summary["results"]["test"]["accuracy"]
+    accuracy = summary["results"].get("test", {}).get("accuracy")
+    if accuracy is None:
+        raise SystemExit(f"{config}: no accuracy on a test set is measured")
     return Measurement(seed, accuracy, summary["seconds"], process, cpu)
 
 
@@ -131,4 +136,7 @@ def spread(values: Sequence[float], digits: int, unit: str) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

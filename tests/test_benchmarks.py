@@ -199,10 +199,10 @@ def test_data_larger_than_memory_is_made_and_trained_on(
 
 @pytest.mark.slow
 def test_accuracy_is_that_of_the_trained_config(tmp_path: Path) -> None:
-    path, epochs = Path(__file__).parents[1] / "configs" / "iris-mlp.yaml", "training.epochs=20"
-    run = nnkit.train(load_config(path, ["seed=3", epochs]), runs=tmp_path)
-    found = measured(path, 3, [epochs])
-    assert found.accuracy == run.results["test"]["accuracy"]
+    path, epoch = Path(__file__).parents[1] / "configs" / "iris-mlp.yaml", "training.epochs=1"
+    run = nnkit.train(load_config(path, ["seed=3", epoch]), runs=tmp_path)
+    found = measured(path, 3, [epoch])
+    assert found.accuracy == run.results["test"]["accuracy"] < 1
     assert 0 < found.training < found.process
     assert found.cpu > 0
 
