@@ -80,7 +80,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--seeds", type=int, default=10, metavar="N", help="seeds 0 to N − 1; 10")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="as of nnkit train"
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="override a setting"
     )
     parser.add_argument("--output", type=Path, metavar="FILE", help="a JSON file with all runs")
     options = parser.parse_args()
