@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import nnkit
 from benchmarks import larger_than_memory
 from benchmarks.contenders import CONTENDERS, OURS, Setting
 from benchmarks.peers.networks import (
@@ -30,6 +31,7 @@ from benchmarks.report import markdown
 from benchmarks.saved_settings import SavedSettings, SavedSettingsError, fastest
 from benchmarks.speed import ordered
 from benchmarks.tasks import JOBS, Task, tasks_of
+from benchmarks.time_to_accuracy import Measurement, measured, table_row
 from nnkit.task.config import config_from, load_config
 from nnkit.task.task import build_model
 
@@ -253,3 +255,24 @@ def test_data_larger_than_memory_is_made_and_trained_on(
     found = larger_than_memory.trained(config_from(settings), cold=folder)
     assert len(found["speeds"]) == 1
     assert 0 < found["loss"] < 2.3
+
+
+@pytest.mark.slow
+def test_accuracy_is_that_of_the_trained_config(tmp_path: Path) -> None:
+    path, epoch = Path(__file__).parents[1] / "configs" / "iris-mlp.yaml", "training.epochs=1"
+    run = nnkit.train(load_config(path, ["seed=3", epoch]), runs=tmp_path)
+    found = measured(path, 3, [epoch])
+    assert found.accuracy == run.results["test"]["accuracy"] < 1
+    assert 0 < found.training < found.process
+    assert found.cpu > 0
+
+
+def test_seeds_are_summarized_in_a_row() -> None:
+    runs = [
+        Measurement(0, 0.991, training=2.0, process=3.0, cpu=5.0),
+        Measurement(1, 0.993, training=4.0, process=5.0, cpu=5.0),
+    ]
+    assert table_row("a.yaml", runs) == (
+        "| `a.yaml` | 99.200 ± 0.141 % | 99.10 % | 3.0 ± 1.4 s | 4.0 ± 1.4 s | 5.0 ± 0.0 s |"
+    )
+    assert "| 99.100 % | 99.10 % | 2.0 s | 3.0 s | 5.0 s |" in table_row("a.yaml", runs[:1])

@@ -22,7 +22,7 @@ from tests.config.forms import Case, cases
 from tests.config.rich import RICH
 
 FOLDER = Path(__file__).parents[2] / "configs"
-CONFIGS = sorted(FOLDER.glob("*.yaml"))
+CONFIGS = sorted([*FOLDER.glob("*.yaml"), *FOLDER.glob("fast/*.yaml")])
 DESCRIPTION = json_schema(Config, "nnkit config")
 CASES = cases()
 SCHEMA = Draft202012Validator(DESCRIPTION)

@@ -13,7 +13,8 @@ from nnkit.inspection.dry_run import dry_run
 from nnkit.task.config import load_config
 from tests.training.configs import iris
 
-CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
+FOLDER = Path(__file__).parents[2] / "configs"
+CONFIGS = sorted([*FOLDER.glob("*.yaml"), *FOLDER.glob("fast/*.yaml")])
 LARGE = {"best", "lenet-1998", "nielsen-conv"}  # a step of these takes seconds
 
 
