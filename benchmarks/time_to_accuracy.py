@@ -25,7 +25,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from benchmarks.speed import machine
+from benchmarks.machine import machine
 
 ROOT = Path(__file__).resolve().parents[1]
 MISSED = 4  # the exit code of a run that misses a gate; its result counts, too
