@@ -100,6 +100,7 @@ NETWORKS: dict[str, tuple[list[Any], Shape]] = {
     "sequences": (
         [
             {"dropout": 0.1},
+            {"activation": "softsign"},
             {"conv": {"filters": 5, **SAME}},
             {"max_pool": 2},
             {"conv": {"filters": 3, "kernel": 2}},
