@@ -19,7 +19,7 @@ SMALL = model_of([{"dense": 10}], (4,))
 TOGETHER = model_of(
     [{"conv": {"filters": 32, "kernel": 3}}, "batch_norm", "flatten", {"dense": 9}],
     (8, 20, 20),
-    activation="gelu",  # which programs do not know
+    activation="maxout",  # which programs do not know
 )
 LARGE = model_of([{"dense": 1000}, {"dense": 10}], (784,))
 
