@@ -101,6 +101,7 @@ NETWORKS: dict[str, tuple[list[Any], Shape]] = {
     "sequences": (
         [
             {"dropout": 0.1},
+            {"activation": "softsign"},
             {"conv": {"filters": 5, **SAME}},
             {"max_pool": 2},
             {"conv": {"filters": 3, "kernel": 2}},
@@ -438,7 +439,9 @@ def test_threads_give_the_bits_of_one(name: str) -> None:
     assert found[0] == found[1] == found[2]
 
 
-@pytest.mark.parametrize("name", ["lenet", "normalized", "reshaped"])
+@pytest.mark.parametrize(
+    "name", ["lenet", "normalized", "reshaped", "strides", "groups", "transposed", "residual"]
+)
 def test_steps_in_one_call_are_those_one_by_one(name: str) -> None:
     model = model_of(*NETWORKS[name], activation="relu")
     X, T = batch_of(model, 23)
@@ -518,6 +521,7 @@ def test_pooling_and_activation_belong_to_the_convolution() -> None:
 # NumPy if it has a table of connections; `softmax` if it runs over the channels of images.
 LAYERS_ON_NUMPY = {"noise", "rbf", "subsample"}
 ACTIVATIONS_ON_NUMPY = {"maxout", "sign", "step"}
+WIDE: list[Any] = [{"conv": {"filters": 2, "kernel": 1}}]  # before pooling over all positions
 
 
 def with_layer(layer: LayerSpec) -> tuple[list[Any], Shape]:
@@ -543,6 +547,8 @@ def test_kinds_that_are_left_to_numpy() -> None:
     table = {"conv": {"filters": 2, "kernel": 3, "connections": [[0], [0, 1]]}}
     assert layers_of([table]) is None
     assert layers_of([{"conv": {"filters": 2, "kernel": 3, "activation": "softmax"}}]) is None
+    assert layers_of([*WIDE, "global_max_pool"], (1, 17, 17)) is None  # numbers exceed a byte
+    assert_as_numpy([*WIDE, "global_avg_pool", {"dense": 2}], (1, 17, 17), samples=3)
 
 
 @pytest.mark.parametrize(

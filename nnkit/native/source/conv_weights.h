@@ -19,6 +19,7 @@
 #define TAP(t, F)                                                        \
     {                                                                    \
         vec value = load(in + (t) / COLUMNS * row + (t) % COLUMNS * BLOCK); \
+        IN_REGISTER(value);                                              \
         REPEAT_##F(ADD, t)                                               \
     }
 #define WRITE(f, t) store(sums + ((f)*TAPS + t) * LANES, sum_##f##_##t);

@@ -51,7 +51,6 @@ INLINE uint8_t *chosen_of(const struct layer *l, int64_t block, int64_t channel,
 }
 
 /* A vector's worth of entries' numbers, one byte each. */
-typedef uint8_t bytes __attribute__((vector_size(LANE_COUNT)));
 typedef uint8_t unaligned_bytes __attribute__((vector_size(LANE_COUNT), aligned(1), may_alias));
 
 INLINE mask load_bytes(const uint8_t *from) {
@@ -59,7 +58,7 @@ INLINE mask load_bytes(const uint8_t *from) {
 }
 
 INLINE void store_bytes(uint8_t *to, mask x) {
-    *(unaligned_bytes *)to = __builtin_convertvector(x, bytes);
+    *(unaligned_bytes *)to = __builtin_convertvector(x, unaligned_bytes);
 }
 
 #endif

@@ -59,9 +59,14 @@ class _Pooling(SpatialLayer):
     def _in_program(self, kind: LayerKind, form: Form) -> ProgramLayer | None:
         inputs, outputs = form.image_shape, self.output_form(form).image_shape
         found = self.windows(form)
-        if inputs is None or outputs is None or found.taps > MOST_ENTRIES:
+        if inputs is None or outputs is None or _exceeds(kind, found.taps):
             return None
         return ProgramLayer(kind, inputs, outputs, window=found.in_program())
+
+
+def _exceeds(kind: LayerKind, entries: int) -> bool:
+    """Whether programs cannot count the entries of a window, of which they note the largest."""
+    return kind == LayerKind.MAX_POOL and entries > MOST_ENTRIES
 
 
 class MaxPool(_Pooling):
@@ -294,7 +299,7 @@ class _GlobalPooling(SpatialLayer):
 
     def _in_program(self, kind: LayerKind, form: Form) -> ProgramLayer | None:
         shape = form.image_shape
-        if shape is None or prod(shape[1:]) > MOST_ENTRIES:
+        if shape is None or _exceeds(kind, prod(shape[1:])):
             return None
         return ProgramLayer(kind, shape, (form.channels, 1, 1), window=Window(shape[1:]))
 
