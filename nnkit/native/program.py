@@ -268,6 +268,7 @@ class Program:
             self.structure.input_row = X.strides[0] // itemsize
         else:
             self._batch[: len(X), :inputs] = X
+            self._batch[: len(X), inputs:] = 0  # read with packed weights of 0
             self._take_batch()
 
     def _take_batch(self) -> None:

@@ -23,6 +23,7 @@ Shape = tuple[int, ...]
 LINE = 16  # rows of buffers start at multiples of so many numbers, as in `source/tiles.h`
 BLOCK = 16  # samples in a block of images, as in `source/tiles.h`
 KEEPS_BYTES = (LayerKind.MAX_POOL, LayerKind.DROPOUT)  # a byte for each output
+WORTH_PACKING = 128  # samples from which weights are packed first, as in `source/walk.h`
 BATCH_NUMBERS = 5  # of a channel, as in `source/normalization.h`
 MOST_ENTRIES = 256  # of a window; the number of the largest one is kept in a byte
 IMAGE_AXES = 3  # channels, height, width
@@ -171,6 +172,7 @@ class LayerBuffers:
         training: bool,
         frame: Frame,
         gradient_frame: Frame | None,
+        packed: bool,
     ) -> None:
         """Allocates the buffers.
 
@@ -182,14 +184,18 @@ class LayerBuffers:
             training: whether the layer is used in training.
             frame: the frame of zeros around its output.
             gradient_frame: the frame of zeros around dE/dZ; None if no gradients are computed.
+            packed: whether the weights of a dense layer are packed.
         """
         self._arrays: list[Array] = []  # kept alive
         self._samples, self._buffers, self._dtype = samples, buffers, dtype
         self.structure = _structure(layer)
         if len(layer.output_shape) < IMAGE_AXES:
-            rows = (samples, -(-layer.outputs // LINE) * LINE)
+            rows = (samples, _padded(layer.outputs))
             self.output = self._empty(rows)
             self.structure.output = self.output.ctypes.data
+            if packed:
+                weights = self._empty((_padded(layer.outputs), _padded(layer.inputs)))
+                self.structure.packed = weights.ctypes.data
             if gradient_frame is not None:
                 self.structure.gradient = self._empty(rows).ctypes.data
             return
@@ -234,6 +240,10 @@ class LayerBuffers:
         steps = [step // self._dtype.itemsize for step in array.strides]
         first = array.ctypes.data + frame.top * array.strides[2] + frame.left * array.strides[3]
         return array, ImageStructure(first, *shape, *steps[:3])
+
+
+def _padded(count: int) -> int:
+    return -(-count // LINE) * LINE
 
 
 def _structure(layer: ProgramLayer) -> LayerStructure:
@@ -292,6 +302,11 @@ def bound_layers(
         training: whether gradients are computed; that of the output always is.
     """
     first = first_trained(layers)
+    packed = (
+        not training
+        and samples >= WORTH_PACKING
+        and all(layer.kind == LayerKind.DENSE for layer in layers)
+    )
     found = []
     for i, layer in enumerate(layers):
         is_last = i == len(layers) - 1
@@ -299,7 +314,9 @@ def bound_layers(
         gradient_frame = None
         if is_last or (training and i >= first):
             gradient_frame = layer.gradient_frame if i > first else Frame()
-        found.append(LayerBuffers(layer, samples, buffers, dtype, training, frame, gradient_frame))
+        found.append(
+            LayerBuffers(layer, samples, buffers, dtype, training, frame, gradient_frame, packed)
+        )
     return found
 
 

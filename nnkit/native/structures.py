@@ -113,6 +113,7 @@ class LayerStructure(Structure):
         ("b", c_double),
         ("weights", c_int64),
         ("biases", c_int64),
+        ("packed", c_void_p),
         ("lr_factor", c_double),
         ("decays", c_int64),
         ("output", c_void_p),
