@@ -332,9 +332,12 @@ class Model:
         outputs = np.empty((len(X), *self.output_shape), dtype=self.dtype)
         for start in range(0, len(X), batch):
             part = np.asarray(X[start : start + batch], dtype=self.dtype)
+            into = outputs[start : start + len(part)]
             with self.lent(len(part), execution, part.shape[2:]) as network:
-                Y = network.forward(batch_last(part))
-                outputs[start : start + len(part)] = batch_first(Y)
+                if isinstance(network, ProgramNetwork):
+                    network.outputs(part.reshape(len(part), -1), into)
+                else:
+                    into[...] = batch_first(network.forward(batch_last(part)))
         return outputs
 
 
