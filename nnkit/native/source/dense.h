@@ -162,24 +162,24 @@ static __attribute__((noinline)) void product_end(
 /* Rows `first` to `end` of C[i][j] = Σ_s a[s·step + i·stride] B[s][j], handed to the update.
  *
  * C[i][j] is the gradient of the parameter at + i·to + j, or the number with that index in `grads`.
- * The columns of B that a tile needs stay in the cache while it goes down the rows.
  */
 static __attribute__((noinline)) void product(
     int64_t count, const real *a, int64_t step, int64_t stride, const real *B, int64_t row,
     int64_t columns, int64_t first, int64_t end, const struct rule *rule, real *params,
     real *grads, int64_t at, int64_t to) {
+    const struct rule own = *rule; /* what is stored does not change it: read once */
     int64_t vectors = columns / LANES;
-    for (int64_t done = 0, width; done < vectors; done += width) {
-        width = next_part(vectors - done, PRODUCT_COLUMNS);
-        for (int64_t i = first, rows; i < end; i += rows) {
+    for (int64_t i = first, rows; i < end; i += rows) {
+        rows = power_up_to(end - i, PRODUCT_ROWS);
+        for (int64_t done = 0, width; done < vectors; done += width) {
+            width = next_part(vectors - done, PRODUCT_COLUMNS);
             int64_t place = at + i * to + done * LANES;
             tile_sums sums;
-            rows = power_up_to(end - i, PRODUCT_ROWS);
             product_tile_of(rows, width)(
                 count, a + i * stride, step, stride, B + done * LANES, row, &sums, 0);
             for (int64_t r = 0; r < rows; r++)
                 for (int64_t j = 0; j < width; j++)
-                    update(rule, params, grads, place + r * to + j * LANES, sums[r][j]);
+                    update(&own, params, grads, place + r * to + j * LANES, sums[r][j]);
         }
     }
     int64_t j = vectors * LANES;
