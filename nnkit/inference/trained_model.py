@@ -24,7 +24,7 @@ from nnkit.inference.verdict import useless
 from nnkit.metrics import chosen
 from nnkit.nn.activations import Function
 from nnkit.nn.model import Model
-from nnkit.nn.numerics import numerics, program_threads
+from nnkit.nn.numerics import numerics_of, program_threads
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array, Shape
 from nnkit.task.answers import confidence, decide, decide_labels
@@ -180,9 +180,10 @@ class TrainedModel:
 
     def _computed(self, X: Array) -> Array:
         """The outputs (n, outputs) for raw inputs; where these are large, they may be infinite."""
-        with numerics():
+        execution = self._execution(len(X))
+        with numerics_of(execution):
             prepared = self.preprocessor(X, self.model.dtype)
-            outputs = self.model.forward(prepared, execution=self._execution(len(prepared)))
+            outputs = self.model.forward(prepared, execution=execution)
             return outputs if self.scaler is None else self.scaler.undo(outputs)
 
     def _checked(self, X: Any) -> Array:

@@ -24,17 +24,29 @@ class Library(NamedTuple):
 
     Attributes:
         functions: its functions, by name.
+        quick_functions: the same, called without releasing the GIL.
         variant: the instruction set whose kernels are used, such as `avx2`.
     """
 
     functions: ctypes.CDLL
+    quick_functions: ctypes.PyDLL
     variant: str
 
     def function(
-        self, name: str, bits: int, result: type[Any] | None, *arguments: type[Any]
+        self,
+        name: str,
+        bits: int,
+        result: type[Any] | None,
+        *arguments: type[Any],
+        keeps_gil: bool = False,
     ) -> Callable[..., Any]:
-        """A function of the chosen variant, for numbers of that many bits."""
-        found = getattr(self.functions, f"nnkit_{name}_{self.variant}_f{bits}")
+        """A function of the chosen variant, for numbers of that many bits.
+
+        With `keeps_gil` other threads of Python wait for calls. This is faster for all of them if
+        calls are short: to take the GIL again, a thread may wait longer than the call took.
+        """
+        functions = self.quick_functions if keeps_gil else self.functions
+        found = getattr(functions, f"nnkit_{name}_{self.variant}_f{bits}")
         found.restype, found.argtypes = result, arguments
         called: Callable[..., Any] = found
         return called
@@ -67,7 +79,9 @@ def library() -> Library | None:
             warnings.warn(message, RuntimeWarning, stacklevel=2)
     if wanted and wanted not in usable:
         raise UsageError(f"{SETTING}={wanted}: use one of {', '.join(['0', *usable])}")
-    return None if functions is None else Library(functions, wanted or usable[-1])
+    if functions is None:
+        return None
+    return Library(functions, ctypes.PyDLL(str(path)), wanted or usable[-1])
 
 
 def load(path: Path) -> ctypes.CDLL:

@@ -20,6 +20,7 @@ from nnkit.native.program_layer import (
 from nnkit.native.program_update import ProgramUpdate
 from nnkit.native.structures import (
     ActivationKind,
+    LayerKind,
     LayerStructure,
     LossKind,
     PaceStructure,
@@ -28,6 +29,8 @@ from nnkit.native.structures import (
 )
 
 Array = NDArray[Any]
+MOST_QUICK = 400_000  # multiplications of a pass that other threads of Python wait for: 10 µs
+FEW = 8  # samples that are copied faster than their address is found out
 
 
 class ProgramLoss(NamedTuple):
@@ -114,6 +117,7 @@ class Program:
         self.inputs, outputs = layers[0].inputs, layers[-1].outputs
         dtype = params.dtype
         self._batch = buffers.empty((samples, -(-self.inputs // LINE) * LINE), dtype)
+        self._batch_address = self._batch.ctypes.data
         self._input = self._batch
         self.targets = buffers.empty((samples, outputs), dtype)
         self.weights = buffers.empty((samples,), dtype)
@@ -139,9 +143,13 @@ class Program:
             grads=grads.ctypes.data,
             state=state.ctypes.data,
             target=self.targets.ctypes.data,
-            batch=self._batch.ctypes.data,
+            batch=self._batch_address,
         )
-        self._forward = library.function("forward", self.bits, None, c_void_p, c_int64)
+        self._address = addressof(self.structure)
+        forward = "forward", self.bits, None, c_void_p, c_int64
+        self._forward = library.function(*forward)
+        self._quick_forward = library.function(*forward, keeps_gil=True)
+        self._most_quick = _most_quick(layers) if threads == 1 else 0
         self._evaluate = library.function("evaluate", self.bits, c_double, c_void_p, c_int64)
         self._gradient = library.function("gradient", self.bits, c_double, c_void_p, c_int64)
         self._train = library.function(
@@ -154,16 +162,18 @@ class Program:
 
     def forward(self, X: Array) -> Array:
         """The output (k, outputs) for inputs (k, inputs); the next call overwrites it."""
+        samples = len(X)
         self._take(X)
-        self._forward(addressof(self.structure), len(X))
-        return self.outputs[: len(X)]
+        forward = self._quick_forward if samples <= self._most_quick else self._forward
+        forward(self._address, samples)
+        return self.outputs[:samples]
 
     def evaluate(self, X: Array, T: Array, weights: Array | None) -> tuple[float, Array]:
         """The mean loss for targets (k, outputs) and sample weights (k,), and the output."""
         self._take(X)
         self._take_targets(T, weights)
         self.structure.share = 1.0
-        loss = self._evaluate(addressof(self.structure), len(X))
+        loss = self._evaluate(self._address, len(X))
         return loss, self.outputs[: len(X)]
 
     def gradient(self, X: Array, T: Array, weights: Array | None, share: float = 1.0) -> float:
@@ -171,7 +181,7 @@ class Program:
         self._take(X)
         self._take_targets(T, weights)
         self.structure.share = share
-        return float(self._gradient(addressof(self.structure), len(X)))
+        return float(self._gradient(self._address, len(X)))
 
     def train(
         self, order: Array, batch: int, rates: Array, losses: Array, pace: PaceStructure
@@ -192,7 +202,7 @@ class Program:
         structure.share = 1.0
         return int(
             self._train(
-                addressof(self.structure),
+                self._address,
                 order.ctypes.data,
                 len(order),
                 batch,
@@ -234,10 +244,11 @@ class Program:
 
     def _take(self, X: Array) -> None:
         """Points to inputs (k, inputs), or to a copy if the kernels cannot read them in place."""
-        inputs = X.shape[1]
+        samples, inputs = X.shape
         itemsize = self._batch.itemsize
         in_place = (
-            X.dtype == self._batch.dtype
+            samples > FEW
+            and X.dtype == self._batch.dtype
             and X.strides[1] == itemsize
             and X.strides[0] % itemsize == 0
             and inputs % LINE == 0  # vectors do not read beyond the last row
@@ -247,12 +258,14 @@ class Program:
             self.structure.input = X.ctypes.data
             self.structure.input_row = X.strides[0] // itemsize
         else:
-            self._batch[: len(X), :inputs] = X
+            self._batch[:samples, :inputs] = X
+            if inputs % LINE:
+                self._batch[:samples, inputs:] = 0  # read, and multiplied by packed weights of 0
             self._take_batch()
 
     def _take_batch(self) -> None:
         """Points to the program's own batch."""
-        self.structure.input = self._batch.ctypes.data
+        self.structure.input = self._batch_address
         self.structure.input_row = self._batch.shape[1]
 
     def _take_targets(self, T: Array, weights: Array | None) -> None:
@@ -265,3 +278,10 @@ class Program:
     def release(self) -> None:
         """Drops the reference to the last input."""
         self._input = self._batch
+
+
+def _most_quick(layers: Sequence[ProgramLayer]) -> int:
+    """The most samples of a pass that is over before another thread could be waited for."""
+    if any(layer.kind != LayerKind.DENSE for layer in layers):
+        return 0
+    return MOST_QUICK // sum(layer.inputs * layer.outputs for layer in layers)

@@ -24,6 +24,7 @@ LINE = 16  # rows of buffers start at multiples of so many numbers, as in `sourc
 BLOCK = 16  # samples in a block of images, as in `source/tiles.h`
 # Kinds that keep a byte for each output.
 KEEPS_BYTES = (LayerKind.MAX_POOL, LayerKind.DROPOUT, LayerKind.SPATIAL_DROPOUT)
+WORTH_PACKING = 128  # samples from which weights are packed first, as in `source/walk.h`
 BATCH_NUMBERS = 5  # of a channel, as in `source/normalization.h`
 SAMPLE_NUMBERS = 2  # of a sample, as in `source/layer_norm.h`
 MOST_ENTRIES = 256  # of a window; the number of the largest one is kept in a byte
@@ -215,6 +216,7 @@ class LayerBuffers:
         frame: Frame,
         gradient_frame: Frame | None,
         before: LayerBuffers | None,
+        packed: bool,
     ) -> None:
         """Allocates the buffers.
 
@@ -227,16 +229,20 @@ class LayerBuffers:
             frame: the frame of zeros around its output.
             gradient_frame: the frame of zeros around dE/dZ; None if no gradients are computed.
             before: the layer that computes the input, if this one stands for the input of a block.
+            packed: whether the weights of a dense layer are packed.
         """
         self._arrays: list[Array] = []  # kept alive
         self._samples, self._buffers, self._dtype = samples, buffers, dtype
         self.structure = _structure(layer)
         self.output: Array | None = None
         if len(layer.output_shape) < IMAGE_AXES:
-            rows = (samples, -(-layer.outputs // LINE) * LINE)
+            rows = (samples, _padded(layer.outputs))
             if not layer.is_input:
                 self.output = self._empty(rows)
                 self.structure.output = self.output.ctypes.data
+            if packed:
+                weights = self._empty((_padded(layer.outputs), _padded(layer.inputs)))
+                self.structure.packed = weights.ctypes.data
             if training and layer.kind == LayerKind.LAYER_NORM:
                 numbers = self._empty((samples, SAMPLE_NUMBERS))
                 self.structure.normalization.batch = numbers.ctypes.data
@@ -287,6 +293,10 @@ class LayerBuffers:
         steps = [step // self._dtype.itemsize for step in array.strides]
         first = array.ctypes.data + frame.top * array.strides[2] + frame.left * array.strides[3]
         return array, ImageStructure(first, *shape, *steps[:4])
+
+
+def _padded(count: int) -> int:
+    return -(-count // LINE) * LINE
 
 
 def _structure(layer: ProgramLayer) -> LayerStructure:
@@ -352,6 +362,11 @@ def bound_layers(
     first = first_trained(layers)
     others, frames = _others(layers), _frames(layers)
     found: list[LayerBuffers] = []
+    packed = (
+        not training
+        and samples >= WORTH_PACKING
+        and all(layer.kind == LayerKind.DENSE for layer in layers)
+    )
     for i, layer in enumerate(layers):
         is_last = i == len(layers) - 1
         gradient_frame = None
@@ -362,7 +377,7 @@ def bound_layers(
             before = found[i - 1 if layer.kind == LayerKind.SPLIT else i + others[i]]
         found.append(
             LayerBuffers(
-                layer, samples, buffers, dtype, training, frames[i], gradient_frame, before
+                layer, samples, buffers, dtype, training, frames[i], gradient_frame, before, packed
             )
         )
         found[-1].structure.other = others[i]

@@ -157,6 +157,7 @@ class LayerStructure(Structure):
         ("c", c_double),
         ("weights", c_int64),
         ("biases", c_int64),
+        ("packed", c_void_p),
         ("lr_factor", c_double),
         ("decays", c_int64),
         ("output", c_void_p),

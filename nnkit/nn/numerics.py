@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from math import prod
 
 import numpy as np
@@ -90,5 +90,20 @@ def numerics(model: Model | None = None) -> Iterator[None]:
     threads = 1
     if model is not None and not model.shares_batches(training=True):
         threads = model.execution.own_threads
-    with limited_threads(threads), flushed_denormals(), np.errstate(all="ignore"):
+    with limited_threads(threads), quiet_arithmetic():
+        yield
+
+
+def numerics_of(execution: Execution) -> AbstractContextManager[None]:
+    """Sets for a forward pass, within the block, what `numerics` sets and the pass depends on.
+
+    Programs need no BLAS; limiting its threads takes longer than they do for a single sample.
+    """
+    return quiet_arithmetic() if execution.program else numerics()
+
+
+@contextmanager
+def quiet_arithmetic() -> Iterator[None]:
+    """Disables denormals and the warnings of NumPy's arithmetic within the block."""
+    with flushed_denormals(), np.errstate(all="ignore"):
         yield

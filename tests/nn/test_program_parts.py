@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nnkit.native.library import SETTING, library, usable_kernels
 from nnkit.nn.activations import AnyActivation
 from nnkit.nn.layer import Activation
 from nnkit.nn.losses import AnyLoss, Loss
@@ -131,6 +132,39 @@ def test_threads_give_the_bits_of_one(threads: int) -> None:
         model.grads.fill(0)
         assert program_of(model, 21, threads).loss_and_gradient(X, T, Pass()) == loss
         np.testing.assert_array_equal(model.grads, grads)
+
+
+@pytest.mark.native
+@in_precisions
+@pytest.mark.parametrize("kernels", ["base", "avx2", "avx512"])
+def test_outputs_do_not_depend_on_how_samples_are_divided(
+    kernels: str, dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_kernels(kernels, monkeypatch)
+    layers: list[Any] = [{"dense": 67}, {"dense": {"units": 18, "bias": False}}, {"dense": 5}]
+    model = model_of(layers, (37,), dtype=dtype)
+    X, T = batch_of(model, 301)
+    with model.lent(301, Execution(program=True)) as network:
+        alone = network.forward(X).copy()
+        assert_close(alone, model.bind(301, training=False).forward(X), dtype)
+        np.testing.assert_array_equal(network.evaluate(X, T)[1], alone)
+    with model.lent(301, Execution(3, program=True)) as network:
+        for _ in range(3):  # by one thread, by all, by the faster
+            np.testing.assert_array_equal(network.forward(X), alone)
+    for samples in (1, 13, 127, 128, 150):  # the weights are packed for 128 and more
+        with model.lent(samples, Execution(program=True)) as network:
+            for at in range(0, 301 - samples, samples):
+                part = slice(at, at + samples)
+                np.testing.assert_array_equal(network.forward(X[:, part]), alone[:, part])
+
+
+def use_kernels(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Uses the kernels of an instruction set, if this processor has it, else the most basic."""
+    found = library()
+    assert found is not None
+    usable = usable_kernels(found.functions)
+    monkeypatch.setenv(SETTING, name if name in usable else usable[0])
+    library.cache_clear()
 
 
 def test_frozen_layers_and_layers_without_bias() -> None:

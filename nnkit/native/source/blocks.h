@@ -1,25 +1,12 @@
 /* Rows of samples to images in blocks of 16 samples, and back: X[n][p] ↔ B[p][n].
  *
- * A tile is as many samples as a vector has lanes, by as many positions; it is transposed in the
- * registers by exchanging halves, quarters, … of the lanes between pairs of vectors.
+ * A tile is as many samples as a vector has lanes, by as many positions.
  */
 #ifndef NNKIT_BLOCKS_H
 #define NNKIT_BLOCKS_H
 
 #include "images.h"
-
-/* Transposes a square of numbers. */
-INLINE void transpose(vec x[LANES]) {
-    for (int distance = 1; distance < LANES; distance *= 2) {
-        mask first = ((mask)LANE_NUMBERS & (whole)distance) == 0;
-        for (int i = 0; i < LANES; i++) {
-            if (i & distance) continue;
-            vec a = x[i], b = x[i + distance];
-            x[i] = choose(first, a, exchange(b, distance));
-            x[i + distance] = choose(first, exchange(a, distance), b);
-        }
-    }
-}
+#include "transpose.h"
 
 /* The image as lines of positions that lie next to each other: a single one without a frame. */
 INLINE struct image lines_of(const struct image *image) {

@@ -61,7 +61,7 @@ FORWARD_TILE(4, 4) FORWARD_TILE(4, 5) FORWARD_TILE(4, 6)
         else forward_1_##N(inputs, w, x, row, z, to);                        \
         break;
 
-/* Z = X Wᵀ + b for units `first` to `end`. */
+/* Z = X Wᵀ + b for units `first` to `end`; X should fit into the cache. */
 static __attribute__((noinline)) void dense_forward(
     int64_t samples, int64_t inputs, int64_t first, int64_t end, const real *W, const real *b,
     const real *X, int64_t row, real *Z, int64_t to) {
@@ -87,6 +87,9 @@ static __attribute__((noinline)) void dense_forward(
 
 /* --- weights and inputs: a tile of vectors, Σ_s a[s·step + i·stride] B[s][j] ----------------- */
 
+/* The sums of a tile. Level l + 1 adds up twice as many products as level l. */
+typedef vec tile_sums[PRODUCT_ROWS][PRODUCT_COLUMNS];
+
 #define ZERO(j, i) vec sum_##i##_##j = {0};
 #define ZEROS(i, J) REPEAT_##J(ZERO, i)
 #define READ_B(j, _) vec b_##j = load(B + s * row + j * LANES);
@@ -96,16 +99,20 @@ static __attribute__((noinline)) void dense_forward(
         vec a_##i = all(a[s * step + i * stride]); \
         REPEAT_##J(MULTIPLY, i)                \
     }
-#define WRITE(j, i) store(C + i * to + j * LANES, sum_##i##_##j);
-#define WRITES(i, J) REPEAT_##J(WRITE, i)
+#define ADD_LOWER(j, i) sum_##i##_##j += sums[l][i][j];
+#define ADD_LOWERS(i, J) REPEAT_##J(ADD_LOWER, i)
+#define WRITE_SUM(j, i) sums[level][i][j] = sum_##i##_##j;
+#define WRITE_SUMS(i, J) REPEAT_##J(WRITE_SUM, i)
 
+/* Writes the sums of I rows of J vectors at a level, with those of the lower levels. */
 #define PRODUCT_TILE(I, J)                                                                      \
     static void product_##I##_##J(                                                              \
         int64_t count, const real *a, int64_t step, int64_t stride, const real *B, int64_t row, \
-        real *C, int64_t to) {                                                                  \
+        tile_sums *sums, int64_t level) {                                                       \
         ROWS_##I(ZEROS, J)                                                                      \
         for (int64_t s = 0; s < count; s++) { REPEAT_##J(READ_B, ) ROWS_##I(MULTIPLIES, J) }    \
-        ROWS_##I(WRITES, J)                                                                     \
+        for (int64_t l = 0; l < level; l++) { ROWS_##I(ADD_LOWERS, J) }                         \
+        ROWS_##I(WRITE_SUMS, J)                                                                 \
     }
 #define PRODUCT_TILES(I) PRODUCT_TILE(I, 1) PRODUCT_TILE(I, 2) PRODUCT_TILE(I, 3)
 
@@ -118,7 +125,7 @@ PRODUCT_TILES(8)
 
 typedef void product_tile(
     int64_t count, const real *a, int64_t step, int64_t stride, const real *B, int64_t row,
-    real *C, int64_t to);
+    tile_sums *sums, int64_t level);
 
 #define OF_ROWS(I) {product_##I##_1, product_##I##_2, product_##I##_3}
 
@@ -158,29 +165,28 @@ struct destination {
     int64_t step;            /* from a row to the next, in memory or of parameters */
 };
 
-/* Rows `first` to `end` of C[i][j] = Σ_s a[s·step + i·stride] B[s][j].
- *
- * The columns of B that a tile needs stay in the cache while it goes down the rows.
- */
+/* Rows `first` to `end` of C[i][j] = Σ_s a[s·step + i·stride] B[s][j]. */
 static __attribute__((noinline)) void product(
     int64_t count, const real *a, int64_t step, int64_t stride, const real *B, int64_t row,
     int64_t columns, int64_t first, int64_t end, const struct destination *to) {
     enum { TILE_STEP = PRODUCT_COLUMNS * LANES };
-    real tile[PRODUCT_ROWS * TILE_STEP] __attribute__((aligned(64))); /* stays in the cache */
     const struct rule *rule = to->rule;
-    int64_t vectors = columns / LANES, C_step = rule ? TILE_STEP : to->step;
-    for (int64_t done = 0, width; done < vectors; done += width) {
-        int64_t j = done * LANES;
-        width = next_part(vectors - done, PRODUCT_COLUMNS);
-        for (int64_t i = first, rows; i < end; i += rows) {
-            rows = power_up_to(end - i, PRODUCT_ROWS);
-            int64_t place = to->place + i * to->step + j;
-            real *C = rule ? tile : to->first + i * to->step + j;
+    int64_t vectors = columns / LANES;
+    for (int64_t i = first, rows; i < end; i += rows) {
+        rows = power_up_to(end - i, PRODUCT_ROWS);
+        for (int64_t done = 0, width; done < vectors; done += width) {
+            width = next_part(vectors - done, PRODUCT_COLUMNS);
+            int64_t at = i * to->step + done * LANES, place = to->place + at;
+            tile_sums sums; /* stay in the cache */
             if (rule) prefetch_step(rule, place, rows, to->step, width * LANES);
             product_tile_of(rows, width)(
-                count, a + i * stride, step, stride, B + j, row, C, C_step);
+                count, a + i * stride, step, stride, B + done * LANES, row, &sums, 0);
             if (rule)
-                RULE_STEPS[rule->kind](rule, place, rows, to->step, width * LANES, C, C_step);
+                RULE_STEPS[rule->kind](
+                    rule, place, rows, to->step, width * LANES, (const real *)sums, TILE_STEP);
+            else
+                for (int64_t r = 0; r < rows; r++)
+                    memcpy(to->first + at + r * to->step, sums[r], width * sizeof(vec));
         }
     }
     int64_t j = vectors * LANES, lanes = columns - j;

@@ -1,20 +1,49 @@
-/* Dense layers: Y = f(W X + b), divided among threads by units, or by samples for dE/dX. */
+/* Dense layers: Y = f(W X + b), divided among threads by units, or by samples for dE/dX and with
+ * packed weights. */
 #ifndef NNKIT_DENSE_LAYER_H
 #define NNKIT_DENSE_LAYER_H
 
-#include "dense.h"
+#include "dense_packed.h"
 #include "layer_end.h"
 #include "pace.h"
+
+enum { CACHED = 1 << 18 }; /* bytes of inputs that stay in a core's cache beside weights */
+
+/* The samples whose inputs fit into the cache, in whole tiles of `tile` samples. */
+INLINE int64_t samples_in_cache(int64_t inputs, int64_t tile) {
+    int64_t tiles = CACHED / (int64_t)sizeof(real) / inputs / tile;
+    return tiles > 0 ? tiles * tile : tile;
+}
 
 static void dense_layer_forward(
     const struct pass *pass, const struct layer *l, struct member *me) {
     struct rows X = rows_into(pass, l);
-    int64_t first, end, to = padded(l->outputs);
+    int64_t first, end, to = padded(l->outputs), most = samples_in_cache(l->inputs, TILE_COLUMNS);
     own_part(me, l->outputs, BLOCK, &first, &end);
-    dense_forward(
-        pass->samples, l->inputs, first, end, params_at(pass, l->weights),
-        params_at(pass, l->biases), X.first, X.step, l->output, to);
-    activate(l, pass->samples, first, end, l->output, to);
+    for (int64_t n = 0, count; n < pass->samples; n += count) {
+        count = next_part(pass->samples - n, most);
+        real *Y = (real *)l->output + n * to;
+        dense_forward(
+            count, l->inputs, first, end, params_at(pass, l->weights), params_at(pass, l->biases),
+            X.first + n * X.step, X.step, Y, to);
+        activate(l, count, first, end, Y, to);
+    }
+}
+
+static void pack_layer(const struct pass *pass, const struct layer *l, struct member *me) {
+    pack(l->inputs, l->outputs, params_at(pass, l->weights), l->packed, me);
+}
+
+/* Y of a few samples by packed weights, from row `from` of the inputs, into row `to`. */
+static void packed_layer_forward(
+    const struct pass *pass, const struct layer *l, int64_t samples, int64_t from, int64_t to) {
+    struct rows X = rows_into(pass, l);
+    int64_t row = padded(l->outputs);
+    real *Y = (real *)l->output + to * row;
+    dense_forward_packed(
+        samples, l->inputs, l->outputs, l->packed, params_at(pass, l->biases),
+        X.first + from * X.step, X.step, Y, row);
+    activate(l, samples, 0, l->outputs, Y, row);
 }
 
 static void dense_layer_inputs(const struct pass *pass, const struct layer *l, struct member *me) {

@@ -30,6 +30,4 @@ double patience(const struct pace *pace, int64_t units);
 /* Notes how long a spell took, and by how many threads. */
 void note_spell(struct pace *pace, int64_t threads, int64_t units, double seconds);
 
-static inline int64_t smaller_of(int64_t a, int64_t b) { return a < b ? a : b; }
-
 #endif

@@ -95,6 +95,7 @@ struct layer {
     int64_t activation;
     double a, b, c;           /* settings of the activation */
     int64_t weights, biases;  /* their first parameters; biases is -1 if there are none */
+    void *packed;             /* room for packed weights of a dense layer, or NULL */
     double lr_factor;         /* of the weights and biases; 0 if they are frozen */
     int64_t decays;           /* whether weight decay and penalties apply to the weights */
     void *output;             /* Y of vectors, (samples, padded outputs) */

@@ -18,6 +18,8 @@ enum { TILE_COLUMNS = 3, PRODUCT_ROWS = 4, PRODUCT_COLUMNS = 3 };
 
 INLINE int64_t padded(int64_t count) { return (count + BLOCK - 1) / BLOCK * BLOCK; }
 
+INLINE int64_t smaller_of(int64_t a, int64_t b) { return a < b ? a : b; }
+
 /* The number of parts of a size that `count` takes. */
 INLINE int64_t parts_of(int64_t count, int64_t size) { return (count + size - 1) / size; }
 

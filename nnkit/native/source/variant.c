@@ -25,7 +25,8 @@ static void run_pass(void (*work)(void *, struct member *), struct request *requ
 static void evaluate(void *argument, struct member *me) {
     struct request *request = argument;
     const struct pass *pass = &request->pass;
-    forward(pass, 0, me);
+    if (packs_weights(pass)) packed_forward(pass, me);
+    else forward(pass, 0, me);
     if (request->wants_loss && me->index == 0)
         request->loss = loss_of(pass->program, pass->samples);
     if (request->wants_loss) wait_for_all(me);
