@@ -189,7 +189,8 @@ class TrainedModel:
     def _checked(self, X: Any) -> Array:
         """Converts what users pass to raw inputs (n, *raw_shape) that the model can take."""
         X = self._raw(X)
-        if not np.isfinite(X).all() and not (self.columns and not np.isinf(X).any()):
+        is_finite = X.dtype.kind != "f" or np.isfinite(X).all()
+        if not is_finite and not (self.columns and not np.isinf(X).any()):
             raise DataError("NaN or infinity in the inputs")
         wrong = wrong_words(X, self.columns, unknown=self.preprocessor.unknown)
         for row, message in wrong.items():
