@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import nnkit
-from benchmarks import larger_than_memory
+from benchmarks import larger_than_memory, small_calls
 from benchmarks.contenders import CONTENDERS, OURS, Setting
 from benchmarks.peers.networks import (
     GROUP,
@@ -276,3 +276,11 @@ def test_seeds_are_summarized_in_a_row() -> None:
         "| `a.yaml` | 99.200 ± 0.141 % | 99.10 % | 3.0 ± 1.4 s | 4.0 ± 1.4 s | 5.0 ± 0.0 s |"
     )
     assert "| 99.100 % | 99.10 % | 2.0 s | 3.0 s | 5.0 s |" in table_row("a.yaml", runs[:1])
+
+
+@pytest.mark.slow
+def test_small_calls_of_each_network_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    small_calls.main(["--rounds", "1", "--seconds", "0.01"])
+    rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[4:]]
+    assert len(rows) == len(small_calls.HIDDEN) * len(small_calls.PER_CALL)
+    assert all(float(row[2].replace(",", "")) > 0 for row in rows)

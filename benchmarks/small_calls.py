@@ -1,0 +1,79 @@
+"""Measures predictions of few images a call, by one and by two threads of a program.
+
+Dense networks trained on MNIST predict one or 32 images a call: `python -m benchmarks.small_calls`.
+Two threads of Python use the same model. Much of the time of such a call is Python's, of which one
+thread runs at a time, so two threads predict about as many images as one.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+import numpy as np
+
+import nnkit
+from benchmarks.machine import machine
+from nnkit.task.config import config_from
+
+HIDDEN = (30, 128, 1024)
+PER_CALL = (1, 32)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser("python -m benchmarks.small_calls", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=9, help="measurements of each; 9")
+    parser.add_argument("--seconds", type=float, default=0.25, help="length of each; 0.25")
+    given = parser.parse_args(arguments)
+    print(f"{machine()['cpu']}\n")
+    print("| network | images a call | images/s | by two threads | ratio |")
+    print("|---|---:|---:|---:|---:|")
+    for hidden in HIDDEN:
+        model = trained(hidden)
+        for per_call in PER_CALL:
+            pairs = [
+                tuple(speed(model, per_call, threads, given.seconds) for threads in (1, 2))
+                for _ in range(given.rounds)
+            ]
+            one, two = (median(speeds) for speeds in zip(*pairs, strict=True))
+            ratio = median(two / one for one, two in pairs)
+            print(f"| 784-{hidden}-10 | {per_call} | {one:,.0f} | {two:,.0f} | {ratio:.2f} |")
+
+
+def trained(hidden: int) -> nnkit.TrainedModel:
+    """A network after a few training steps."""
+    config = config_from(
+        {
+            "data": {"source": "mnist", "preprocess": ["scale"]},
+            "architecture": {"layers": ["flatten", {"dense": hidden}, {"dense": 10}]},
+            "training": {"epochs": None, "steps": 5, "evaluate_on": []},
+        }
+    )
+    with TemporaryDirectory() as folder:
+        return nnkit.train(config, runs=Path(folder)).load()
+
+
+def speed(model: nnkit.TrainedModel, per_call: int, threads: int, seconds: float) -> float:
+    """The images that threads predict in a second, all together."""
+    images = np.random.default_rng(0).integers(0, 256, (per_call, 1, 28, 28)).astype(np.uint8)
+
+    def calls() -> int:
+        done, end = 0, perf_counter() + seconds
+        while perf_counter() < end:
+            model.outputs(images)
+            done += 1
+        return done
+
+    with ThreadPoolExecutor(threads) as pool:
+        began = perf_counter()
+        counts = [each.result() for each in [pool.submit(calls) for _ in range(threads)]]
+        return per_call * sum(counts) / (perf_counter() - began)
+
+
+if __name__ == "__main__":
+    main()
