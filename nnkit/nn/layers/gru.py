@@ -13,7 +13,7 @@ from nnkit.nn.initializers import Zeros
 from nnkit.nn.layer import Binding
 from nnkit.nn.layers.recurrent import Recurrent
 from nnkit.nn.params import Array, Parameter
-from nnkit.nn.recurrent.cell import RecurrentCell
+from nnkit.nn.recurrent.cell import RecurrentCell, through_sigmoid
 
 SIGMOID = Sigmoid()
 Reset = Literal["after", "before"]
@@ -50,100 +50,89 @@ class _GRUCell(RecurrentCell):
 
     def __init__(self, binding: Binding, units: int, reverse: bool) -> None:
         super().__init__(binding, units, gates=3, states=1, reverse=reverse)
-        self.W_gates, self.W_n = self.W[: 2 * units], self.W[2 * units :]
-        # What r multiplies: W s(t−1) + d after the product, or r ⊙ s(t−1) before it.
-        self._kept = self.buffer(units)
+        self.of_gates, self.of_n = slice(0, 2 * units), slice(2 * units, 3 * units)
+        self.W_gates, self.W_n = self.W[self.of_gates], self.W[self.of_n]
+        self._kept = self.memory(units)
 
-    @property
-    def kept(self) -> Array:
-        """The factor of r, or its product with r, at all steps, (units, columns)."""
-        return self.packed(self._kept, self.units)
+    def prepare(self) -> None:
+        super().prepare()
+        # W s(t−1) + d, which r multiplies after the product, or r ⊙ s(t−1) before it.
+        self.kept = self.steps.blocks(self._kept, self.units)
 
-    def parts(self, at: slice) -> tuple[Array, Array, Array, Array, Array]:
-        """The gates r and z, both together, the candidate n, and the state before a step."""
-        both, n = self.sums[: 2 * self.units, at], self.sums[2 * self.units :, at]
-        r, z = np.split(both, 2)
-        return r, z, both, n, self.before[0][:, at]
-
-    def mix(self, at: slice) -> None:
+    def mix(self, step: int) -> None:
         """s(t) = n + z ⊙ (s(t−1) − n)."""
-        _, z, _, n, before = self.parts(at)
-        s = self.states[0][:, at]
-        np.subtract(before, n, out=s)
+        _, z, n = np.split(self.sums[step], 3)
+        s = np.subtract(self.before[0][step], n, out=self.states[0][step])
         s *= z
         s += n
 
-    def unmix(self, at: slice) -> tuple[Array, Array]:
-        """Turns z and n into the gradients of their sums; returns dE/ds(t) and its share z."""
-        _, z, _, n, before = self.parts(at)
-        ds = self.gradients[0][:, at]
-        through = ds * z
-        dz = ds * (before - n) * z * (1 - z)
-        n[...] = ds * (1 - z) * (1 - n * n)
-        z[...] = dz
-        return ds, through
+    def unmix(self, step: int) -> Array:
+        """Turns z and n into dE/da of their rows; returns dE/ds(t−1) through `mix`."""
+        _, z, n = np.split(self.sums[step], 3)
+        ds, work = self.gradients[0][step], self.scratch(n.shape)
+        received = np.multiply(ds, z, out=self.scratch(n.shape, 1))
+        dn = np.subtract(ds, received, out=self.scratch(n.shape, 2))
+        ds *= np.subtract(self.before[0][step], n, out=work)
+        through_sigmoid(z, ds, work)
+        np.multiply(n, n, out=work)
+        np.subtract(1, work, out=work)
+        np.multiply(dn, work, out=n)
+        return received
 
 
 class ResetAfterCell(_GRUCell):
-    """n = tanh(a_n + r ⊙ h) with h = W_n s(t−1) + d, one product for all rows of W."""
+    """n = tanh(a + r ⊙ h) with h = W s(t−1) + d; all rows of W are in one product."""
 
-    def advance(self, at: slice) -> None:
-        r, _, both, n, before = self.parts(at)
-        product = np.dot(self.W, before, out=self.scratch(3 * self.units, n.shape[1]))
-        both += product[: 2 * self.units]
-        SIGMOID.forward(both, both)
-        h = self.kept[:, at]
-        np.add(product[2 * self.units :], self.params["d"][:, None], out=h)
-        n += r * h
+    def advance(self, step: int) -> None:
+        gates, n = np.split(self.sums[step], [2 * self.units])
+        h, r = self.kept[step], gates[: self.units]
+        product = np.dot(
+            self.W, self.before[0][step], out=self.scratch((3 * self.units, n.shape[1]))
+        )
+        gates += product[self.of_gates]
+        SIGMOID.forward(gates, gates)
+        np.add(product[self.of_n], self.params["d"][:, None], out=h)
+        n += np.multiply(r, h, out=self.scratch(n.shape))
         np.tanh(n, out=n)
-        self.mix(at)
+        self.mix(step)
 
-    def retreat(self, at: slice) -> Sequence[Array]:
-        r, _, both, n, _ = self.parts(at)
-        _, through = self.unmix(at)
-        h = self.kept[:, at]
-        dn = n.copy()
-        dh = dn * r
-        r[...] = dn * h * r * (1 - r)
-        h[...] = dh  # dE/dh, from which `collect` takes the gradients of W_n and d
-        through += np.dot(self.W_gates.T, both)
-        through += np.dot(self.W_n.T, dh)
-        return [through]
-
-    def collect(self) -> None:
-        units, before = self.units, self.before[0]
-        np.dot(self.sums, self.X.T, out=self.grads["U"])
-        np.add.reduce(self.sums, axis=1, out=self.grads["b"])
-        np.dot(self.sums[: 2 * units], before.T, out=self.grads["W"][: 2 * units])
-        np.dot(self.kept, before.T, out=self.grads["W"][2 * units :])
-        np.add.reduce(self.kept, axis=1, out=self.grads["d"])
+    def retreat(self, step: int) -> Sequence[Array]:
+        ds_before, h = self.unmix(step), self.kept[step]
+        gates, dn = np.split(self.sums[step], [2 * self.units])
+        r = gates[: self.units]
+        dr = np.multiply(dn, h, out=self.scratch(dn.shape, 2))
+        dh = np.multiply(dn, r, out=h)
+        through_sigmoid(r, dr, self.scratch(dn.shape))
+        self.add_gradient_of_W(gates, self.before[0][step], self.of_gates)
+        self.add_gradient_of_W(dh, self.before[0][step], self.of_n)
+        self.grads["d"] += np.add.reduce(dh, axis=1)
+        ds_before += np.dot(self.W_gates.T, gates, out=self.scratch(dn.shape))
+        ds_before += np.dot(self.W_n.T, dh, out=self.scratch(dn.shape))
+        return [ds_before]
 
 
 class ResetBeforeCell(_GRUCell):
-    """n = tanh(a_n + W_n k) with k = r ⊙ s(t−1)."""
+    """n = tanh(a + W k) with k = r ⊙ s(t−1)."""
 
-    def advance(self, at: slice) -> None:
-        r, _, both, n, before = self.parts(at)
-        both += np.dot(self.W_gates, before, out=self.scratch(*both.shape))
-        SIGMOID.forward(both, both)
-        k = self.kept[:, at]
-        np.multiply(r, before, out=k)
-        n += np.dot(self.W_n, k, out=self.scratch(*n.shape))
+    def advance(self, step: int) -> None:
+        gates, n = np.split(self.sums[step], [2 * self.units])
+        before = self.before[0][step]
+        gates += np.dot(self.W_gates, before, out=self.scratch(gates.shape))
+        SIGMOID.forward(gates, gates)
+        k = np.multiply(gates[: self.units], before, out=self.kept[step])
+        n += np.dot(self.W_n, k, out=self.scratch(n.shape))
         np.tanh(n, out=n)
-        self.mix(at)
+        self.mix(step)
 
-    def retreat(self, at: slice) -> Sequence[Array]:
-        r, _, both, n, before = self.parts(at)
-        _, through = self.unmix(at)
-        dk = np.dot(self.W_n.T, n)
-        through += dk * r
-        r[...] = dk * before * r * (1 - r)
-        through += np.dot(self.W_gates.T, both)
-        return [through]
-
-    def collect(self) -> None:
-        units = self.units
-        np.dot(self.sums, self.X.T, out=self.grads["U"])
-        np.add.reduce(self.sums, axis=1, out=self.grads["b"])
-        np.dot(self.sums[: 2 * units], self.before[0].T, out=self.grads["W"][: 2 * units])
-        np.dot(self.sums[2 * units :], self.kept.T, out=self.grads["W"][2 * units :])
+    def retreat(self, step: int) -> Sequence[Array]:
+        ds_before, before = self.unmix(step), self.before[0][step]
+        gates, dn = np.split(self.sums[step], [2 * self.units])
+        r = gates[: self.units]
+        dk = np.dot(self.W_n.T, dn, out=self.scratch(dn.shape, 2))
+        ds_before += np.multiply(dk, r, out=self.scratch(dn.shape))
+        dk *= before
+        through_sigmoid(r, dk, self.scratch(dn.shape))
+        self.add_gradient_of_W(gates, before, self.of_gates)
+        self.add_gradient_of_W(dn, self.kept[step], self.of_n)
+        ds_before += np.dot(self.W_gates.T, gates, out=self.scratch(dn.shape))
+        return [ds_before]

@@ -13,7 +13,7 @@ from nnkit.nn.initializers import AnyInitializer, Constant, Zeros
 from nnkit.nn.layer import Binding
 from nnkit.nn.layers.recurrent import Recurrent
 from nnkit.nn.params import Array, Parameter
-from nnkit.nn.recurrent.cell import RecurrentCell
+from nnkit.nn.recurrent.cell import RecurrentCell, through_sigmoid
 
 SIGMOID = Sigmoid()
 
@@ -57,58 +57,70 @@ class LSTMCell(RecurrentCell):
 
     def __init__(self, binding: Binding, units: int, reverse: bool) -> None:
         super().__init__(binding, units, gates=4, states=2, reverse=reverse)
-        self.p = binding.params.get("p")
-        self._tanh_c = self.buffer(units)
+        self.p = np.split(binding.params["p"][:, None], 3) if "p" in binding.params else None
+        self._tanh_c = self.memory(units)
 
-    def gates_of(self, at: slice) -> Sequence[Array]:
-        """The rows i, f, o and g of a step, each (units, n)."""
-        return np.split(self.sums[:, at], 4)
+    def prepare(self) -> None:
+        super().prepare()
+        self.tanh_c = self.steps.blocks(self._tanh_c, self.units)
 
-    def advance(self, at: slice) -> None:
-        (s, c), (s_before, c_before) = (
-            [array[:, at] for array in arrays] for arrays in (self.states, self.before)
+    def advance(self, step: int) -> None:
+        (s_before, c_before), (s, c) = (
+            [vector[step] for vector in vectors] for vectors in (self.before, self.states)
         )
-        a, units = self.sums[:, at], self.units
-        i, f, o, g = self.gates_of(at)
-        a += np.dot(self.W, s_before, out=self.scratch(*a.shape))
+        a, tanh_c, work = self.sums[step], self.tanh_c[step], self.scratch(c.shape)
+        i, f, o, g = np.split(a, 4)
+        a += np.dot(self.W, s_before, out=self.scratch(a.shape))
         if self.p is not None:
-            of_i, of_f, of_o = np.split(self.p[:, None], 3)
-            i += of_i * c_before
-            f += of_f * c_before
-        sigmoids = a[: (2 if self.p is not None else 3) * units]
+            i += np.multiply(self.p[0], c_before, out=work)
+            f += np.multiply(self.p[1], c_before, out=work)
+        sigmoids = a[: (3 if self.p is None else 2) * self.units]
         SIGMOID.forward(sigmoids, sigmoids)
         np.tanh(g, out=g)
         np.multiply(f, c_before, out=c)
-        c += np.multiply(i, g, out=self.scratch(*g.shape))
+        c += np.multiply(i, g, out=work)
         if self.p is not None:
-            o += of_o * c
+            o += np.multiply(self.p[2], c, out=work)
             SIGMOID.forward(o, o)
-        tanh_c = self.packed(self._tanh_c, units)[:, at]
         np.tanh(c, out=tanh_c)
         np.multiply(o, tanh_c, out=s)
 
-    def retreat(self, at: slice) -> Sequence[Array]:
-        ds, dc = (gradient[:, at] for gradient in self.gradients)
-        i, f, o, g = self.gates_of(at)
-        c_before, tanh_c = self.before[1][:, at], self.packed(self._tanh_c, self.units)[:, at]
-        do = ds * tanh_c * o * (1 - o)
-        dc += ds * o * (1 - tanh_c * tanh_c)
+    def retreat(self, step: int) -> Sequence[Array]:
+        ds, dc = (gradient[step] for gradient in self.gradients)
+        c_before, tanh_c, a = self.before[1][step], self.tanh_c[step], self.sums[step]
+        i, f, o, g = np.split(a, 4)
+        work, dg = (self.scratch(ds.shape, number) for number in range(2))
+        # Through s = o ⊙ tanh c to c and o.
+        np.multiply(tanh_c, tanh_c, out=work)
+        np.subtract(1, work, out=work)
+        work *= o
+        work *= ds
+        dc += work
+        ds *= tanh_c
+        through_sigmoid(o, ds, work)
         if self.p is not None:
-            of_i, of_f, of_o = np.split(self.p[:, None], 3)
-            dc += of_o * do
-        dc_before = dc * f
-        di, df = dc * g * i * (1 - i), dc * c_before * f * (1 - f)
+            dc += np.multiply(self.p[2], o, out=work)
+        # Through c = f ⊙ c(t−1) + i ⊙ g to f, c(t−1), i and g.
+        dc_before = np.multiply(dc, f, out=self.scratch(dc.shape, 2))
+        np.multiply(dc, i, out=dg)
+        through_sigmoid(f, np.multiply(dc, c_before, out=ds), work)
+        dc *= g
+        through_sigmoid(i, dc, work)
+        np.multiply(g, g, out=work)
+        np.subtract(1, work, out=work)
+        np.multiply(dg, work, out=g)
         if self.p is not None:
-            dc_before += of_i * di + of_f * df
-        g[...] = dc * i * (1 - g * g)
-        i[...], f[...], o[...] = di, df, do
-        a = self.sums[:, at]
-        return [np.dot(self.W.T, a, out=self.scratch(*ds.shape)), dc_before]
+            self._through_peepholes(i, f, o, step, dc_before)
+        self.add_gradient_of_W(a, self.before[0][step])
+        return [np.dot(self.W.T, a, out=work), dc_before]
 
-    def collect(self) -> None:
-        super().collect()
-        if self.p is not None:
-            i, f, o, _ = np.split(self.sums, 4)
-            seen = ((i, self.before[1]), (f, self.before[1]), (o, self.states[1]))
-            for dp, (gate, c) in zip(np.split(self.grads["p"], 3), seen, strict=True):
-                np.einsum("ij,ij->i", gate, c, out=dp)
+    def _through_peepholes(
+        self, di: Array, df: Array, do: Array, step: int, dc_before: Array
+    ) -> None:
+        """Adds the gradients of p, and those of c(t−1) that pass through i and f."""
+        assert self.p is not None
+        dc_before += self.p[0] * di + self.p[1] * df
+        c_before, c = self.before[1][step], self.states[1][step]
+        seen = ((di, c_before), (df, c_before), (do, c))
+        for dp, (gate, cell) in zip(np.split(self.grads["p"], 3), seen, strict=True):
+            dp += np.einsum("ij,ij->i", gate, cell)

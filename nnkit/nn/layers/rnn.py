@@ -49,14 +49,15 @@ class RNNCell(RecurrentCell):
         super().__init__(binding, units, gates=1, states=1, reverse=reverse)
         self.function = function
 
-    def advance(self, at: slice) -> None:
-        before, a = self.before[0][:, at], self.sums[:, at]
-        a += np.dot(self.W, before, out=self.scratch(*a.shape))
-        self.function.forward(a, self.states[0][:, at])
+    def advance(self, step: int) -> None:
+        a, s = self.sums[step], self.states[0][step]
+        a += np.dot(self.W, self.before[0][step], out=self.scratch(a.shape))
+        self.function.forward(a, s)
 
-    def retreat(self, at: slice) -> Sequence[Array]:
-        ds, a = self.gradients[0][:, at], self.sums[:, at]
-        saved = a if self.function.saves == "input" else self.states[0][:, at]
-        self.function.backward(saved, ds, self.scratch(*ds.shape))
+    def retreat(self, step: int) -> Sequence[Array]:
+        ds, a = self.gradients[0][step], self.sums[step]
+        saved = a if self.function.saves == "input" else self.states[0][step]
+        self.function.backward(saved, ds, self.scratch(ds.shape))
         a[...] = ds
-        return [np.dot(self.W.T, ds, out=self.scratch(*ds.shape))]
+        self.add_gradient_of_W(a, self.before[0][step])
+        return [np.dot(self.W.T, a, out=self.scratch(a.shape))]

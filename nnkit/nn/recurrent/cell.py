@@ -7,130 +7,157 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nnkit.nn.layer import NO_INPUT, Binding
-from nnkit.nn.params import Array
-from nnkit.nn.recurrent.steps import StepColumns, Steps
+from nnkit.nn.layer import Binding
+from nnkit.nn.params import Array, Shape
+from nnkit.nn.recurrent.steps import Steps
 
 
 class RecurrentCell(ABC):
-    """Runs along sequences: a(t) = U x(t) + b, and s(t) = f(a(t), W, s(t−1)).
+    """Runs along sequences: a(t) = U x(t) + b, and s(t) is a function of a(t) and s(t−1).
 
-    The products of all inputs, U x, are one matrix product, as are the gradients of all weights.
-    Each subclass has the formulas of a single step. Arrays of all steps are packed: (rows,
-    columns), with one column for each position of each sequence, as `Steps` places them.
+    Each subclass has the formulas of one step and their derivatives. Arrays of all steps are lists
+    of blocks (rows, n), as `Steps` divides them.
 
     Attributes:
-        W: the weights of the state, (gates · units, units).
-        units: the size of the state.
-        sums: a(t), then whatever the step makes of it, then dE/da(t); (gates · units, columns).
-        before: each vector of the state before a step, (units, columns).
-        states: each vector of the state after a step, (units, columns); the first is the output.
+        params: the parameters of this direction by short name.
+        grads: their gradients.
+        sums: a(t), from which a step may compute its gates in place, and finally dE/da(t).
+        before: for each vector of the state, its blocks before each step, (units, n).
+        states: for each vector of the state, its blocks after each step; the first is the output.
         gradients: dE/ds for each of these.
     """
 
     def __init__(
         self, binding: Binding, units: int, gates: int, states: int, reverse: bool
     ) -> None:
-        """Allocates buffers for the longest sequences of a batch.
+        """Allocates memory for a batch of the longest sequences.
 
         Args:
             binding: the layer's binding, with the parameters of this direction.
-            units: the size of the state.
+            units: the size of each vector of the state.
             gates: the number of blocks of `units` rows in U, W and b.
-            states: the number of vectors in the state.
+            states: the number of vectors of the state.
             reverse: whether sequences are read from their ends.
         """
         self.params, self.grads = binding.params, binding.grads
-        self.U, self.W, self.b = (binding.params[name] for name in ("U", "W", "b"))
-        self.units, self.reverse = units, reverse
-        self.input_gradient, self.dtype = binding.input_gradient, binding.dtype
-        (self.length,) = binding.input_shape[1:]
-        self.samples, self.buffers = binding.batch, binding.buffers
-        rows = self.U.shape[0]
-        self._sums = self.buffer(rows)
-        self._before = [self.buffer(units) for _ in range(states)]
-        self._states = [self.buffer(units) for _ in range(states)]
-        self._gradients = [self.buffer(units) for _ in range(states if binding.training else 0)]
-        self._scratch = [binding.buffer(max(rows, 1)) for _ in range(2)]
+        self.U, self.W = binding.params["U"], binding.params["W"]
+        self.b = binding.params["b"][:, None]
+        self.units, self.rows, self.reverse = units, gates * units, reverse
         self.initial = [binding.params.get(f"s{i}") for i in range(states)]
+        self._binding = binding
+        self._numbers = range(states)
+        self._sums = self.memory(self.rows)
+        self._starts = [self.memory(units) for _ in self._numbers]
+        self._states = [self.memory(units) for _ in self._numbers]
+        self._scratch: dict[tuple[int, int], Array] = {}
+        if binding.training:
+            self._gradients = [self.memory(units) for _ in self._numbers]
+            self.dU, self.dW = (np.empty_like(block) for block in (self.U, self.W))
 
-    def buffer(self, rows: int) -> Array:
-        """Memory for an array (rows, columns) of all steps, flat."""
-        return self.buffers.empty((rows * self.length * self.samples,), self.dtype)
+    def memory(self, rows: int) -> Array:
+        """Memory for an array (rows, n) at all steps."""
+        (length,) = self._binding.input_shape[1:]
+        shape = (rows * length * self._binding.batch,)
+        return self._binding.buffers.empty(shape, self._binding.dtype)
 
-    def packed(self, memory: Array, rows: int) -> Array:
-        """The array (rows, columns) of the current batch in the memory of a buffer."""
-        return memory[: rows * self.steps.size].reshape(rows, self.steps.size)
+    def scratch(self, shape: Shape, number: int = 0) -> Array:
+        """One of several arrays for the numbers of one step; each call may return the same."""
+        rows, columns = shape
+        memory = self._scratch.get((rows, number))
+        if memory is None:
+            memory = np.empty(rows * self._binding.batch, self._binding.dtype)
+            self._scratch[rows, number] = memory
+        return memory[: rows * columns].reshape(rows, columns)
 
-    def scratch(self, rows: int, columns: int, number: int = 0) -> Array:
-        """One of two arrays for the numbers of a single step."""
-        return self._scratch[number].reshape(-1)[: rows * columns].reshape(rows, columns)
-
-    def forward(self, X: Array, steps: Steps) -> Array:
-        """The outputs of all steps, (units, columns), for packed inputs X (features, columns)."""
-        self.steps, self.X = steps, X
-        self.sums = self.packed(self._sums, len(self.U))
-        self.before = [self.packed(memory, self.units) for memory in self._before]
-        self.states = [self.packed(memory, self.units) for memory in self._states]
-        np.dot(self.U, X, out=self.sums)
-        self.sums += self.b[:, None]
-        for step in steps.walk(self.reverse):
-            self._carry(step)
-            self.advance(step.columns)
+    def forward(self, X: Sequence[Array], steps: Steps) -> Sequence[Array]:
+        """The outputs (units, n) of all steps, for inputs X (features, n)."""
+        self.X, self.steps = X, steps
+        self.prepare()
+        for step, previous, running in steps.transitions(self.reverse):
+            for number in self._numbers:
+                self._carry(number, step, previous, running)
+            a = np.dot(self.U, X[step], out=self.sums[step])
+            np.add(a, self.b, out=a)
+            self.advance(step)
         return self.states[0]
 
-    def _carry(self, step: StepColumns) -> None:
-        """Sets the state before a step: that after the step before, or the initial state."""
-        for before, state, initial in zip(self.before, self.states, self.initial, strict=True):
-            own = before[:, step.columns]
-            own[:, : step.running] = state[:, step.before]
-            own[:, step.running :] = 0 if initial is None else initial[:, None]
+    def prepare(self) -> None:
+        """Divides the memory among the steps of the current batch."""
+        blocks = self.steps.blocks
+        self.sums = blocks(self._sums, self.rows)
+        self._at_start = [blocks(memory, self.units) for memory in self._starts]
+        self.before = [list(found) for found in self._at_start]
+        self.states = [blocks(memory, self.units) for memory in self._states]
+
+    def _carry(self, number: int, step: int, previous: int | None, running: int) -> None:
+        """Sets a vector of the state before a step: that after the previous, or the initial one."""
+        if previous is not None and running == self.steps.counts[step]:
+            self.before[number][step] = self.states[number][previous][:, :running]
+            return
+        before, initial = self._at_start[number][step], self.initial[number]
+        if previous is not None:
+            before[:, :running] = self.states[number][previous][:, :running]
+        before[:, running:] = 0 if initial is None else initial[:, None]
 
     @abstractmethod
-    def advance(self, at: slice) -> None:
-        """Computes the state after a step, `states`, from `sums` and `before`.
+    def advance(self, step: int) -> None:
+        """Computes `states` after a step from `sums` and `before`."""
+
+    def backward(self, dY: Sequence[Array], dX: Sequence[Array] | None) -> None:
+        """Writes the gradients of the parameters, and dE/dX where it is wanted.
 
         Args:
-            at: the step's columns.
+            dY: dE/dY of the outputs of all steps, (units, n).
+            dX: receives dE/dX, (features, n), to which it is added; None if it is not needed.
         """
-
-    def backward(self, dY: Array) -> Array | None:
-        """Writes the parameters' gradients; returns dE/dX (features, columns) where it is needed.
-
-        Args:
-            dY: dE/dY of the outputs of all steps, (units, columns).
-        """
-        self.gradients = [self.packed(memory, self.units) for memory in self._gradients]
-        self.gradients[0][...] = dY
-        for gradient in self.gradients[1:]:
+        self.gradients = [self.steps.blocks(memory, self.units) for memory in self._gradients]
+        for memory in self._gradients[1:]:
+            memory.fill(0)
+        for block, received in zip(self.gradients[0], dY, strict=True):
+            block[...] = received
+        for gradient in self.grads.values():
             gradient.fill(0)
-        d_initial = [self.grads.get(f"s{i}") for i in range(len(self.initial))]
-        for array in d_initial:
-            if array is not None:
-                array.fill(0)
-        for step in reversed(self.steps.walk(self.reverse)):
-            received = self.retreat(step.columns)
-            for gradient, d, initial in zip(self.gradients, received, d_initial, strict=True):
-                gradient[:, step.before] += d[:, : step.running]
-                if initial is not None:
-                    initial += np.add.reduce(d[:, step.running :], axis=1)
-        self.collect()
-        return np.dot(self.U.T, self.sums) if self.input_gradient else None
+        for step, previous, running in reversed([*self.steps.transitions(self.reverse)]):
+            for number, d in enumerate(self.retreat(step)):
+                if previous is not None:
+                    self.gradients[number][previous][:, :running] += d[:, :running]
+                if self.initial[number] is not None:
+                    self.grads[f"s{number}"] += np.add.reduce(d[:, running:], axis=1)
+            a = self.sums[step]
+            self.grads["U"] += np.dot(a, self.X[step].T, out=self.dU)
+            self.grads["b"] += np.add.reduce(a, axis=1)
+            if dX is not None:
+                dX[step][...] += np.dot(self.U.T, a)
+
+    def add_gradient_of_W(self, dZ: Array, S: Array, rows: slice = slice(None)) -> None:
+        """Adds the gradient of rows of W, from that of their products with S, to dE/dW."""
+        dW = self.grads["W"][rows]
+        dW += np.dot(dZ, S.T, out=self.dW[rows])
 
     @abstractmethod
-    def retreat(self, at: slice) -> Sequence[Array]:
-        """Turns `sums` of a step into dE/da; returns dE/ds before the step, for each vector.
+    def retreat(self, step: int) -> Sequence[Array]:
+        """Turns `sums` of a step into dE/da, and adds to the gradients of other parameters.
 
         Args:
-            at: the step's columns; their `gradients` are complete.
-        """
+            step: the number of the step, whose `gradients` are complete.
 
-    def collect(self) -> None:
-        """Computes the gradients of the weights and biases from those of all sums."""
-        np.dot(self.sums, self.X.T, out=self.grads["U"])
-        np.dot(self.sums, self.before[0].T, out=self.grads["W"])
-        np.add.reduce(self.sums, axis=1, out=self.grads["b"])
+        Returns:
+            dE/ds before the step, for each vector of the state.
+        """
 
     def release(self) -> None:
         """Drops the reference to the last input."""
-        self.X = NO_INPUT
+        self.X = ()
+
+
+def through_sigmoid(y: Array, dY: Array, work: Array) -> None:
+    """Overwrites y = σ(a) with dE/da = dE/dy · y(1 − y).
+
+    Args:
+        y: the output on entry, dE/da on return.
+        dY: dE/dy.
+        work: scratch of the same shape.
+    """
+    np.subtract(1, y, out=work)
+    work *= y
+    np.multiply(dY, work, out=y)

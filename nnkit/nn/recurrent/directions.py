@@ -32,57 +32,58 @@ class BoundRecurrent(Layer):
         binding: Binding,
     ) -> None:
         self.cells, self.merge, self.takes_last = cells, merge, output == "last"
-        self.form, self.batch = binding.form, binding.batch
-        parts = len(cells) if merge == "concat" else 1
-        length = () if self.takes_last else binding.input_shape[1:]
-        self.Y = binding.buffer(parts * cells[0].units, *length)
+        features, self.length = binding.input_shape
+        self.features, self.samples = features, binding.batch
+        self.input_gradient = binding.input_gradient
+        units, length = cells[0].units, () if output == "last" else (self.length,)
+        self.outputs = [binding.buffer(units, *length) for _ in cells]
+        self.X = cells[0].memory(features)
+        if binding.training:
+            self.dY = cells[0].memory(units)
         if binding.input_gradient:
-            self.dX = binding.buffer(*binding.input_shape)
+            self.dX = cells[0].memory(features)
+            self.joined_dX = binding.buffer(*binding.input_shape)
 
     @cached_property
-    def _full(self) -> Steps:
-        """The steps of a batch of sequences of full length."""
-        return Steps(self.form.shape[1], self.batch)
+    def full(self) -> Steps:
+        """The steps of a batch whose sequences have the same length."""
+        return Steps(self.length, self.samples)
 
     def forward(self, X: Array, now: Pass) -> Array:
-        self.steps = self._full
+        self.steps = self.full
         if now.lengths is not None:
-            self.steps = Steps(self.form.shape[1], self.batch, now.lengths)
-        packed = self.steps.pack(X)
-        self.outputs = [self._shown(cell, cell.forward(packed, self.steps)) for cell in self.cells]
-        merged = _merged(self.outputs, self.merge)
-        if self.takes_last:
-            self.Y[...] = merged
-            return self.Y
-        return self.steps.unpack(merged, self.Y)
-
-    def _shown(self, cell: RecurrentCell, states: Array) -> Array:
-        """The outputs of a direction that count, (units, columns) or (units, N)."""
-        if not self.takes_last:
-            return states
-        return np.where(self._ends(cell) >= 0, states[:, self._ends(cell)], 0)
-
-    def _ends(self, cell: RecurrentCell) -> Array:
-        """The column of the last output of each sequence, (N,); −1 for an empty sequence."""
-        return self.steps.first if cell.reverse else self.steps.last
+            self.steps = Steps(self.length, self.samples, now.lengths)
+        inputs = self.steps.blocks(self.X, self.features)
+        self.steps.divide(X, inputs)
+        for cell, Y in zip(self.cells, self.outputs, strict=True):
+            states = cell.forward(inputs, self.steps)
+            if not self.takes_last:
+                self.steps.join(states, Y)
+                continue
+            Y.fill(0)  # for empty sequences
+            for step, columns, samples in self.steps.ends(cell.reverse):
+                Y[:, samples] = states[step][:, columns]
+        return _merged(self.outputs, self.merge)
 
     def backward(self, dY: Array, now: Pass) -> Array | None:
-        packed = dY if self.takes_last else self.steps.pack(dY)
-        total: Array | None = None
+        dX = None
+        if self.input_gradient:
+            dX = self.steps.blocks(self.dX, self.features)
+            self.dX.fill(0)
+        blocks = self.steps.blocks(self.dY, self.cells[0].units)
         for number, cell in enumerate(self.cells):
-            own = _of_part(packed, self.outputs, number, self.merge)
-            dX = cell.backward(self._spread(cell, own))
-            total = dX if total is None or dX is None else np.add(total, dX, out=total)
-        return None if total is None else self.steps.unpack(total, self.dX)
-
-    def _spread(self, cell: RecurrentCell, dY: Array) -> Array:
-        """The gradients of all outputs of a direction, (units, columns)."""
-        if not self.takes_last:
-            return dY
-        spread = np.zeros((len(dY), self.steps.size), dY.dtype)
-        is_there = self._ends(cell) >= 0
-        spread[:, self._ends(cell)[is_there]] = dY[:, is_there]
-        return spread
+            own = _of_part(dY, self.outputs, number, self.merge)
+            if self.takes_last:
+                self.dY.fill(0)
+                for step, columns, samples in self.steps.ends(cell.reverse):
+                    blocks[step][:, columns] = own[:, samples]
+            else:
+                self.steps.divide(own, blocks)
+            cell.backward(blocks, dX)
+        if dX is None:
+            return None
+        self.steps.join(dX, self.joined_dX)
+        return self.joined_dX
 
     def release(self) -> None:
         for cell in self.cells:

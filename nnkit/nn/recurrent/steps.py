@@ -1,4 +1,4 @@
-"""Sequences of different lengths, packed step by step without padding."""
+"""Sequences of different lengths, divided into steps without padding."""
 
 from __future__ import annotations
 
@@ -11,85 +11,90 @@ import numpy as np
 from nnkit.nn.params import Array
 
 
-class StepColumns(NamedTuple):
-    """The columns of one step, in the order in which a recurrent layer takes the steps.
+class Transition(NamedTuple):
+    """A step and the one taken before it.
 
     Attributes:
-        columns: its columns in packed arrays.
-        before: the columns of the step taken before, for those sequences that run in both; the
-            first columns of both steps belong to the same sequences.
-        running: the number of sequences that already ran; the others start at this step.
+        step: the number of the step.
+        previous: the number of the step taken before; None for the first.
+        running: the number of sequences that ran in both, which are the first of each; the others
+            start at this step.
     """
 
-    columns: slice
-    before: slice
+    step: int
+    previous: int | None
     running: int
 
 
 class Steps:
-    """The steps of a batch of sequences, whose positions are packed into columns.
+    """The steps of a batch of sequences: at step t, the position t of each that is longer than t.
 
-    A packed array (features, columns) has one column for each position of each sequence, and none
-    for padding. The columns of a step follow those of the step before. Within a step, sequences are
-    sorted from the longest to the shortest, so those that run on are its first columns.
+    An array of all steps is a list of blocks, (rows, n) for the n sequences that run, and each
+    block is contiguous. Sequences are sorted from the longest to the shortest, so those that go on
+    are the first columns of a block, and no block has columns for padding.
 
     Attributes:
-        size: the number of columns.
-        last: the column of each sequence's last position, (N,); −1 for an empty sequence.
-        first: the column of each sequence's first position, (N,); −1 for an empty sequence.
-        order: the sequences from the longest to the shortest, (N,).
+        counts: the number of sequences that run at each step.
+        size: the number of positions of all sequences.
     """
 
     def __init__(self, positions: int, samples: int, lengths: Array | None = None) -> None:
-        """Places the positions of all sequences.
+        """Sorts the sequences.
 
         Args:
             positions: the number of positions of the longest sequence, T.
             samples: the number of sequences, N.
             lengths: the length of each sequence, (N,); None if all have `positions`.
         """
-        self.positions, self.samples = positions, samples
-        counts = [samples] * positions
-        self.order = np.arange(samples)
-        ends = np.full(samples, positions)
-        self._columns: Array | None = None  # of the padded array (features, T · N)
+        self.samples = samples
+        self.counts = [samples] * positions
+        self._order: Array | None = None  # the samples in the order of the columns
+        self._ends: Sequence[int] = self.counts[:1] and [samples]
         if lengths is not None:
-            self.order = np.argsort(-lengths, kind="stable")
-            ends = np.asarray(lengths)
-            counts = np.count_nonzero(ends > np.arange(positions)[:, None], axis=1).tolist()
-        edges = [0, *np.cumsum(counts).tolist()]
-        self.size = edges[-1]
-        self._spans = [slice(*edge) for edge in pairwise(edges)]
-        place = np.empty(samples, np.int64)  # of a sequence among the columns of a step
-        place[self.order] = np.arange(samples)
-        self.first = np.where(ends > 0, place, -1)
-        self.last = np.where(ends > 0, np.asarray(edges)[ends - 1] + place, -1)
-        if lengths is not None:
-            steps = [t * samples + self.order[:count] for t, count in enumerate(counts)]
-            self._columns = np.concatenate([np.empty(0, np.int64), *steps])
+            self._order = np.argsort(-lengths, kind="stable")
+            running = np.asarray(lengths) > np.arange(positions)[:, None]
+            self.counts = np.count_nonzero(running, axis=1).tolist()
+        self._edges = [0, *np.cumsum(self.counts).tolist()]
+        self.size: int = self._edges[-1]
 
-    def walk(self, reverse: bool = False) -> Sequence[StepColumns]:
-        """The steps from the first to the last position, or from the last to the first."""
-        return list(self._walk(self._spans[::-1] if reverse else self._spans))
+    def blocks(self, memory: Array, rows: int) -> list[Array]:
+        """Arrays (rows, n) of all steps in flat memory."""
+        return [
+            memory[rows * first : rows * end].reshape(rows, -1)
+            for first, end in pairwise(self._edges)
+        ]
 
-    def _walk(self, spans: Sequence[slice]) -> Iterator[StepColumns]:
-        before = slice(0, 0)
-        for span in spans:
-            running = min(span.stop - span.start, before.stop - before.start)
-            yield StepColumns(span, slice(before.start, before.start + running), running)
-            before = span
+    def transitions(self, reverse: bool = False) -> Iterator[Transition]:
+        """Yields the steps from the first position to the last, or from the last to the first."""
+        previous, running = None, 0
+        order = range(len(self.counts))
+        for step in reversed(order) if reverse else order:
+            yield Transition(step, previous, min(running, self.counts[step]))
+            previous, running = step, self.counts[step]
 
-    def pack(self, X: Array) -> Array:
-        """The columns (features, columns) of X (features, T, N); a view if nothing is left out."""
-        flat = X.reshape(len(X), -1)
-        return flat if self._columns is None else flat[:, self._columns]
+    def divide(self, X: Array, blocks: Sequence[Array]) -> None:
+        """Copies X (rows, T, N) into the blocks of an array."""
+        for t, block in enumerate(blocks):
+            block[...] = X[:, t] if self._order is None else X[:, t, self._order[: self.counts[t]]]
 
-    def unpack(self, columns: Array, out: Array) -> Array:
-        """Writes columns (features, columns) into `out` (features, T, N), with 0 for padding."""
-        flat = out.reshape(len(out), -1)
-        if self._columns is None:
-            flat[...] = columns
-        else:
-            flat.fill(0)
-            flat[:, self._columns] = columns
-        return out
+    def join(self, blocks: Sequence[Array], out: Array) -> None:
+        """Copies the blocks of an array into `out` (rows, T, N), with 0 for padding."""
+        if self._order is None:
+            for t, block in enumerate(blocks):
+                out[:, t] = block
+            return
+        out.fill(0)
+        for t, block in enumerate(blocks):
+            out[:, t, self._order[: self.counts[t]]] = block
+
+    def ends(self, reverse: bool) -> Iterator[tuple[int, slice, Array | slice]]:
+        """Yields the steps with which sequences end, their columns there, and their samples.
+
+        Args:
+            reverse: whether the sequences are read from the last position to the first.
+        """
+        following = [0] if reverse else [*self.counts[1:], 0]
+        for step, (count, going_on) in enumerate(zip(self.counts, following, strict=False)):
+            if count > going_on:
+                columns = slice(going_on, count)
+                yield step, columns, columns if self._order is None else self._order[columns]
