@@ -103,8 +103,8 @@ class ResetAfterCell(_GRUCell):
         dr = np.multiply(dn, h, out=self.scratch(dn.shape, 2))
         dh = np.multiply(dn, r, out=h)
         through_sigmoid(r, dr, self.scratch(dn.shape))
-        self.add_gradient_of_W(gates, self.before[0][step], self.of_gates)
-        self.add_gradient_of_W(dh, self.before[0][step], self.of_n)
+        self.add_weight_gradient(gates, self.before[0][step], self.of_gates)
+        self.add_weight_gradient(dh, self.before[0][step], self.of_n)
         self.grads["d"] += np.add.reduce(dh, axis=1)
         ds_before += np.dot(self.W_gates.T, gates, out=self.scratch(dn.shape))
         ds_before += np.dot(self.W_n.T, dh, out=self.scratch(dn.shape))
@@ -132,7 +132,7 @@ class ResetBeforeCell(_GRUCell):
         ds_before += np.multiply(dk, r, out=self.scratch(dn.shape))
         dk *= before
         through_sigmoid(r, dk, self.scratch(dn.shape))
-        self.add_gradient_of_W(gates, before, self.of_gates)
-        self.add_gradient_of_W(dn, self.kept[step], self.of_n)
+        self.add_weight_gradient(gates, before, self.of_gates)
+        self.add_weight_gradient(dn, self.kept[step], self.of_n)
         ds_before += np.dot(self.W_gates.T, gates, out=self.scratch(dn.shape))
         return [ds_before]

@@ -111,7 +111,7 @@ class LSTMCell(RecurrentCell):
         np.multiply(dg, work, out=g)
         if self.p is not None:
             self._through_peepholes(i, f, o, step, dc_before)
-        self.add_gradient_of_W(a, self.before[0][step])
+        self.add_weight_gradient(a, self.before[0][step])
         return [np.dot(self.W.T, a, out=work), dc_before]
 
     def _through_peepholes(

@@ -59,5 +59,5 @@ class RNNCell(RecurrentCell):
         saved = a if self.function.saves == "input" else self.states[0][step]
         self.function.backward(saved, ds, self.scratch(ds.shape))
         a[...] = ds
-        self.add_gradient_of_W(a, self.before[0][step])
+        self.add_weight_gradient(a, self.before[0][step])
         return [np.dot(self.W.T, a, out=self.scratch(a.shape))]

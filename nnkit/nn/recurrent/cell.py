@@ -129,7 +129,7 @@ class RecurrentCell(ABC):
             if dX is not None:
                 dX[step][...] += np.dot(self.U.T, a)
 
-    def add_gradient_of_W(self, dZ: Array, S: Array, rows: slice = slice(None)) -> None:
+    def add_weight_gradient(self, dZ: Array, S: Array, rows: slice = slice(None)) -> None:
         """Adds the gradient of rows of W, from that of their products with S, to dE/dW."""
         dW = self.grads["W"][rows]
         dW += np.dot(dZ, S.T, out=self.dW[rows])
