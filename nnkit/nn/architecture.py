@@ -16,7 +16,7 @@ from nnkit.nn.initializers import AnyInitializer, He, Xavier, Zeros
 from nnkit.nn.layer import LayerSpec, Stage
 from nnkit.nn.layer_list import Following, LayerList
 from nnkit.nn.layers import ActivationLayer, AnyLayer, Dropout, GaussianNoise
-from nnkit.nn.layers.weighted import ActivatedLayer
+from nnkit.nn.layers.weighted import ActivatedLayer, InitializedLayer
 from nnkit.nn.losses import Loss
 
 MOST_PARAMETERS = 1 << 31  # upper bound for one layer: 8 GiB in float32, and the same for gradients
@@ -160,7 +160,11 @@ class _Completion:
         for index, layer in enumerate(layers.layers):
             path = layers.path_of(index)
             activated = layer.applied_activation is not None
-            if not isinstance(layer, ActivatedLayer):
+            inner = layer.inner_activation if isinstance(layer, InitializedLayer) else None
+            if inner is not None:
+                assert isinstance(layer, InitializedLayer)
+                yield index, "", self._completed(layer, inner, path), path
+            elif not isinstance(layer, ActivatedLayer):
                 yield index, "", layer, (*path, "function") if activated else path
             elif index == last:
                 yield index, "", self._completed(layer, final, path), path
@@ -179,7 +183,7 @@ class _Completion:
                 yield index, ".dropout", dropout, ("regularization", "dropout")
 
     def _completed(
-        self, layer: ActivatedLayer, follows: AnyActivation, path: SettingPath
+        self, layer: InitializedLayer, follows: AnyActivation, path: SettingPath
     ) -> LayerSpec:
         """The layer with initializers chosen; for a block, also with its inner layers completed."""
         usual = He() if follows.rectifier else Xavier()

@@ -54,6 +54,7 @@ def check_model(
     weights: Array | None = None,
     seed: int = 0,
     per_block: int = PER_BLOCK,
+    lengths: Array | None = None,
 ) -> list[BlockCheck]:
     """Compares every parameter block's gradient, and the input's, with central differences.
 
@@ -66,6 +67,7 @@ def check_model(
         weights: sample weights, (N,); None for equal weights.
         seed: seed of the random choice of entries.
         per_block: largest number of entries of each block that are checked one by one.
+        lengths: the length of each sequence, (N,); None if all samples have the same.
 
     References:
         Bishop 2006, §5.3.3.
@@ -73,7 +75,7 @@ def check_model(
     if model.dtype != np.float64:
         raise ValueError("gradients are checked in float64")
     network = model.bind(X.shape[-1], training=True, positions=X.shape[1:-1], input_gradient=True)
-    now = Pass()
+    now = Pass(lengths=lengths)
     X = np.array(X, dtype=np.float64)
 
     def loss() -> float:

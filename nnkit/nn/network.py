@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import isfinite
 
 import numpy as np
@@ -13,6 +13,9 @@ from nnkit.nn.losses import Loss
 from nnkit.nn.params import Array
 from nnkit.nn.passes import INFERENCE, Observer, Pass
 
+# (Y or logits, T, their gradient, weights) → mean loss
+Measure = Callable[[Array, Array, Array, Array | None], float]
+
 
 class Network:
     """A chain of layers bound to one batch size N, with all its buffers, and a loss.
@@ -20,6 +23,9 @@ class Network:
     A canonical pair of loss and output activation, such as cross-entropy and softmax, is fused:
     `body` then ends at the logits, from which the loss is computed, and `head` is the activation.
     Otherwise `body` is the whole chain, and `head` is None.
+
+    If the output has positions, each position is a sample of the loss; those after the end of a
+    sequence do not count. Their inputs are replaced by 0 before they enter the network.
 
     Attributes:
         body: the layers up to the loss.
@@ -41,7 +47,7 @@ class Network:
 
     def forward(self, X: Array, now: Pass = INFERENCE) -> Array:
         """The network's output Y (*output shape, N) for X (*input shape, N)."""
-        return self._output(self.body.forward(X, now), now)
+        return self._output(self.body.forward(_without_padding(X, now), now), now)
 
     def _output(self, Z: Array, now: Pass) -> Array:
         """The network's output for the output Z of `body`, also shown to the observer."""
@@ -56,9 +62,34 @@ class Network:
         self, X: Array, T: Array, weights: Array | None = None, now: Pass = INFERENCE
     ) -> tuple[float, Array]:
         """The mean loss against targets T, and the output Y, outside training."""
-        Z = self.body.forward(X, now)
-        loss = self.measure(Z, T, self.dY, weights)
+        Z = self.body.forward(_without_padding(X, now), now)
+        loss = self._over_positions(self.measure, Z, T, self.dY, weights, now)
         return loss, self._output(Z, now)
+
+    def _over_positions(
+        self,
+        measure: Measure,
+        Z: Array,
+        T: Array,
+        dY: Array,
+        weights: Array | None,
+        now: Pass,
+    ) -> float:
+        """The mean loss of Z (outputs, *positions, N) over all positions; writes its gradient."""
+        if Z.ndim == 2:
+            return measure(Z, T, dY, weights)
+        if weights is not None:
+            weights = np.broadcast_to(weights, Z.shape[1:]).ravel()
+        columns, targets, gradients = (array.reshape(len(Z), -1) for array in (Z, T, dY))
+        if now.lengths is None:
+            return measure(columns, targets, gradients, weights)
+        counts = (np.arange(Z.shape[1])[:, None] < now.lengths).ravel()
+        own = np.empty((len(Z), np.count_nonzero(counts)), Z.dtype)
+        weights = None if weights is None else weights[counts]
+        loss = measure(columns[:, counts], targets[:, counts], own, weights)
+        gradients.fill(0)
+        gradients[:, counts] = own
+        return loss
 
     def loss_and_gradient(
         self, X: Array, T: Array, now: Pass, weights: Array | None = None, share: float = 1.0
@@ -90,25 +121,26 @@ class Network:
             weights: sample weights, (N,); None for equal weights.
             share: the share of these samples in a larger batch; scales the gradient.
         """
-        Z = self.body.forward(X, now)
-        loss = self.measure(Z, T, self.dY, weights)
+        Z = self.body.forward(_without_padding(X, now), now)
+        loss = self._over_positions(self.measure, Z, T, self.dY, weights, now)
         if share != 1:
             self.dY *= self.dY.dtype.type(share)
         if now.observer is not None and self.head is not None:
-            self._show_pair(now.observer, Z, T, weights, share)
+            self._show_pair(now, Z, T, weights, share)
         return loss
 
     def _show_pair(
-        self, observer: Observer, Z: Array, T: Array, weights: Array | None, share: float
+        self, now: Pass, Z: Array, T: Array, weights: Array | None, share: float
     ) -> None:
         """Passes the output and its gradient, which fused training skips, to the observer."""
         assert self.head is not None
+        assert now.observer is not None
         Y = self.head.forward(Z, INFERENCE)
         dY = np.empty_like(Y)
-        self.loss(Y, T, dY, weights)
+        self._over_positions(self.loss, Y, T, dY, weights, now)
         dY *= dY.dtype.type(share)
-        observer.output(self.output_name, Y)
-        observer.gradient(self.output_name, dY)
+        now.observer.output(self.output_name, Y)
+        now.observer.gradient(self.output_name, dY)
 
     def backward(self, dY: Array, now: Pass) -> Array | None:
         """Backpropagates from the end of `body`; returns dE/dX if the network was bound for it."""
@@ -125,6 +157,13 @@ class Network:
         # Also if the input is not finite, because other ranks may wait for this one in a layer.
         self.body.forward(X, now._replace(observer=search))
         return search.found
+
+
+def _without_padding(X: Array, now: Pass) -> Array:
+    """X (…, T, N) with 0 after the end of each sequence."""
+    if now.lengths is None:
+        return X
+    return np.where(np.arange(X.shape[-2])[:, None] < now.lengths, X, X.dtype.type(0))
 
 
 class _NonfiniteSearch(Observer):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnkit.memory import aligned_zeros
-from nnkit.nn.initializers import AnyInitializer
+from nnkit.nn.initializers import Initializer
 from nnkit.random import generator
 
 Array = NDArray[Any]
@@ -38,7 +38,7 @@ class Parameter:
     shape: Shape
     fan_in: int
     fan_out: int
-    initializer: AnyInitializer
+    initializer: Initializer
     decay: bool
     lr_factor: float = 1.0
     units: Array | None = field(default=None, compare=False)

@@ -57,6 +57,7 @@ class Pass(NamedTuple):
         after: the number of such samples after this rank's.
         idle: whether this rank has no sample of the batch; it then passes another rank's, which
             must not count, so that layers in which ranks work together find all of them.
+        lengths: the length of each sequence, (N,); None if all samples have the same.
     """
 
     training: bool = True
@@ -66,6 +67,7 @@ class Pass(NamedTuple):
     before: int = 0
     after: int = 0
     idle: bool = False
+    lengths: Array | None = None
 
     @property
     def key(self) -> int:

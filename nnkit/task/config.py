@@ -32,7 +32,7 @@ from nnkit.nn.architecture import (
 )
 from nnkit.nn.layer import Activation, LayerSpec
 from nnkit.nn.layer_list import Following
-from nnkit.nn.layers.weighted import ActivatedLayer, WeightedLayer
+from nnkit.nn.layers.weighted import InitializedLayer, TrainedLayer
 from nnkit.nn.losses import AnyLoss, CrossEntropy
 from nnkit.optim.averaging import AnyAveraging
 from nnkit.optim.optimizers import Adam, AnyOptimizer
@@ -352,8 +352,8 @@ def _layers(config: Config) -> Iterator[tuple[SettingPath, LayerSpec]]:
             yield layers.path_of(index), layer
 
 
-def _weighted_layers(config: Config) -> list[tuple[SettingPath, WeightedLayer]]:
-    return [(path, layer) for path, layer in _layers(config) if isinstance(layer, WeightedLayer)]
+def _trained_layers(config: Config) -> list[tuple[SettingPath, TrainedLayer]]:
+    return [(path, layer) for path, layer in _layers(config) if isinstance(layer, TrainedLayer)]
 
 
 def _threshold_conflicts(threshold: Threshold | None, output: Activation) -> Iterator[SettingError]:
@@ -390,12 +390,12 @@ def _dropout_conflicts(config: Config) -> Iterator[SettingError]:
 
 def _idle_settings(config: Config) -> Iterator[SettingError]:
     """Checks for weight settings that leave nothing to train, or that every layer overrides."""
-    weighted = _weighted_layers(config)
-    if weighted and all(layer.lr_factor == 0 for _, layer in weighted):
+    trained = _trained_layers(config)
+    if trained and all(layer.lr_factor == 0 for _, layer in trained):
         yield SettingError(
-            (*weighted[0][0], "lr_factor"), "all layers are frozen; at least one must be trainable"
+            (*trained[0][0], "lr_factor"), "all layers are frozen; at least one must be trainable"
         )
-    initialized = (layer for _, layer in _layers(config) if isinstance(layer, ActivatedLayer))
+    initialized = (layer for _, layer in _layers(config) if isinstance(layer, InitializedLayer))
     if config.architecture.initializer is not None and all(x.initializer for x in initialized):
         yield SettingError(
             ("architecture", "initializer"), "has no effect: every layer sets its own"
@@ -435,7 +435,7 @@ def _optimizer_conflicts(config: Config) -> Iterator[SettingError]:
             yield SettingError(
                 path, f"has no effect: '{optimizer.tag()}' uses all samples in every step"
             )
-    for path, layer in _weighted_layers(config):
+    for path, layer in _trained_layers(config):
         if layer.lr_factor not in (0, 1):
             yield SettingError(
                 (*path, "lr_factor"),

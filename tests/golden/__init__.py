@@ -7,8 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-# The name of a file; PyTorch has two.
-Library = Literal["torch", "torch_conv", "keras", "onnx"]
+# The name of a file; PyTorch has three.
+Library = Literal["torch", "torch_conv", "torch_recurrent", "keras", "onnx"]
 
 
 @cache
@@ -32,6 +32,11 @@ def torch_vectors(family: str) -> list[dict[str, Any]]:
 def torch_conv_vectors() -> list[dict[str, Any]]:
     """Returns PyTorch's cases for layers on images and sequences, with samples first."""
     return vectors("torch_conv", "layers")
+
+
+def torch_recurrent_vectors() -> list[dict[str, Any]]:
+    """Returns PyTorch's cases for recurrent layers, with samples first."""
+    return vectors("torch_recurrent", "layers")
 
 
 def keras_vectors(family: str) -> list[dict[str, Any]]:

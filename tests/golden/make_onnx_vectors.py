@@ -283,6 +283,56 @@ IMAGES: dict[str, Callable[[Settings, Arrays, Arrays], Spec | None]] = {
 }
 
 
+def recurrent(kind: str, node: Any, settings: Settings, given: Arrays, outputs: Arrays) -> Spec:
+    """Converts a case to blocks of rows in nnkit's order of gates: i, f, o, g and r, z, n."""
+    named = by_slot("XWRBLHCP", node.input, given)
+    order = {"rnn": [0], "lstm": [0, 2, 1, 3], "gru": [1, 0, 2]}[kind]
+    units, batchwise = settings["hidden_size"], settings.get("layout", 0)
+    # X has the axes (step, sample, input), and the last states (direction, sample, unit).
+    X, last = named["X"], by_slot("YHC", node.output, outputs)["H"]
+    if batchwise:
+        X, last = X.swapaxes(0, 1), last.swapaxes(0, 1)
+
+    def in_order(array: Any) -> Any:
+        return np.concatenate([np.split(array, len(order))[gate] for gate in order])
+
+    params: Spec = {}
+    for direction, prefix in zip(range(len(named["W"])), ("", "reverse."), strict=False):
+        U, W = named["W"][direction], named["R"][direction]
+        b, c = np.zeros((2, len(U)), U.dtype)
+        if "B" in named:
+            b, c = np.split(named["B"][direction], 2)
+        params |= {f"{prefix}U": rounded(in_order(U)), f"{prefix}W": rounded(in_order(W))}
+        params[f"{prefix}b"] = rounded(in_order(b + c))
+        if "P" in named:
+            i, o, f = np.split(named["P"][direction], 3)
+            params[f"{prefix}p"] = rounded(np.concatenate([i, f, o]))
+    spec: Spec = {"kind": kind, "units": units}
+    if kind == "lstm":
+        spec["peepholes"] = "P" in named
+    if kind == "gru":
+        assert not settings.get("linear_before_reset")
+        spec["reset"] = "before"
+    spec["bidirectional"] = settings.get("direction") == "bidirectional"
+    assert not any(named[name].any() for name in "HC" if name in named)
+    return {
+        "spec": spec,
+        "lengths": named["L"].tolist() if "L" in named else None,
+        "params": params,
+        "X": rounded(X.transpose(2, 0, 1)),
+        "Y": rounded(np.concatenate([of_one.T for of_one in last])),
+    }
+
+
+def by_slot(slots: str, names: Any, values: Arrays) -> Spec:
+    """The values by the letters of their slots; ONNX leaves the names of empty slots empty."""
+    used = [slot for slot, name in zip(slots, names, strict=False) if name]
+    return dict(zip(used, values, strict=True))
+
+
+RECURRENT = {"RNN": "rnn", "LSTM": "lstm", "GRU": "gru"}
+
+
 def converted(
     operator: str, settings: Settings, inputs: Arrays, outputs: Arrays
 ) -> tuple[str, Spec | None]:
@@ -318,6 +368,11 @@ def cases() -> Iterator[tuple[str, Spec]]:
             continue
         (node,) = test.model.graph.node
         settings = {a.name: plain(get_attribute_value(a)) for a in node.attribute}
+        if node.op_type in RECURRENT:
+            if settings.get("direction") != "reverse":  # is half of the bidirectional case
+                found = recurrent(RECURRENT[node.op_type], node, settings, *test.data_sets[0])
+                yield "recurrent", {"name": test.name.removeprefix("test_"), **found}
+            continue
         family, case = converted(node.op_type, settings, *test.data_sets[0])
         if case is not None:
             yield family, {"name": test.name.removeprefix("test_"), **case}

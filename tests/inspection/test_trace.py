@@ -210,7 +210,8 @@ def test_every_layer_can_be_traced_and_shown(layer: LayerSpec, tmp_path: Path) -
     layers = [{"dense": wanted[0]}, layer.model_dump(), "flatten", {"dense": 3}]
     config = iris(architecture={"layers": layers})
     if len(wanted) > 1:
-        layers = [layer.model_dump(), "flatten", {"dense": 3}]
+        before = ["rows"] if len(wanted) == 2 else []
+        layers = [*before, layer.model_dump(), "flatten", {"dense": 3}]
         config = pictures(tmp_path, architecture={"layers": layers})
     if layer.needs_batch:
         with pytest.raises(UsageError, match="a single sample cannot be traced"):

@@ -65,10 +65,14 @@ def with_layer(layer: Any, folder: Path) -> Config:
     if len(wanted := input_shape(layer)) == 1:
         vectors = [{"dense": wanted[0]}, settings, "flatten", {"dense": 3}]
         return config({"architecture": {"layers": vectors}})
-    between = [{"conv": {"filters": 2, "kernel": 1}}, settings, "flatten"]
-    if not layer.output_form(Form(3, (6, 7))).positions:
-        between = []
-    return pictures(folder, architecture={"layers": [settings, *between, {"dense": 3}]})
+    if len(wanted) == 2:
+        layers = ["rows", settings, "flatten", {"dense": 3}]
+        return pictures(folder, architecture={"layers": layers})
+    again = [{"conv": {"filters": 2, "kernel": 1}}, settings]
+    if len(layer.output_form(Form(3, (6, 7))).positions) != 2:
+        again = []
+    layers = [settings, *again, "flatten", {"dense": 3}]
+    return pictures(folder, architecture={"layers": layers})
 
 
 def cases() -> Iterator[tuple[str, Sections]]:

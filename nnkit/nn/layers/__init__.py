@@ -10,16 +10,22 @@ from nnkit.nn.layers.conv import Conv
 from nnkit.nn.layers.conv_transpose import ConvTranspose
 from nnkit.nn.layers.dense import Dense
 from nnkit.nn.layers.dropout import Dropout, SpatialDropout
-from nnkit.nn.layers.flatten import Flatten, Reshape
+from nnkit.nn.layers.flatten import Flatten, Reshape, Rows
+from nnkit.nn.layers.gru import GRU
+from nnkit.nn.layers.lstm import LSTM
 from nnkit.nn.layers.noise import GaussianNoise
 from nnkit.nn.layers.normalization import BatchNorm, LayerNorm
 from nnkit.nn.layers.pooling import AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool, Subsample
 from nnkit.nn.layers.rbf import RBF
 from nnkit.nn.layers.residual import Residual
 from nnkit.nn.layers.resizing import UpSample, ZeroPad
+from nnkit.nn.layers.rnn import RNN
 
 __all__ = [
+    "GRU",
+    "LSTM",
     "RBF",
+    "RNN",
     "ActivationLayer",
     "AnyLayer",
     "AvgPool",
@@ -36,6 +42,7 @@ __all__ = [
     "MaxPool",
     "Reshape",
     "Residual",
+    "Rows",
     "SpatialDropout",
     "Subsample",
     "UpSample",
@@ -52,9 +59,13 @@ AnyLayer = Annotated[
     | GlobalMaxPool
     | GlobalAvgPool
     | Subsample
+    | RNN
+    | LSTM
+    | GRU
     | Residual
     | Flatten
     | Reshape
+    | Rows
     | ZeroPad
     | UpSample
     | Dropout

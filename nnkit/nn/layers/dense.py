@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ from nnkit.native.program_layer import ProgramLayer
 from nnkit.native.structures import LayerKind
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.layer import Binding, Layer
+from nnkit.nn.layers.each_position import AtEachPosition
 from nnkit.nn.layers.weighted import WeightedLayer
 from nnkit.nn.params import Array, Parameter
 from nnkit.nn.passes import Pass
@@ -20,7 +22,10 @@ from nnkit.nn.products import product
 
 
 class Dense(WeightedLayer):
-    """Fully connected layer: Z = W X + b, with W (units, inputs) and b (units,)."""
+    """Fully connected layer: Z = W X + b, with W (units, inputs) and b (units,).
+
+    Of a sequence (features, length), each position is an input of its own.
+    """
 
     elsewhere: ClassVar[tuple[str, ...]] = ("linear", "fc", "fully_connected")
     kind: Literal["dense"] = "dense"
@@ -35,22 +40,30 @@ class Dense(WeightedLayer):
         return self.units
 
     def output_form(self, form: Form) -> Form:
-        if form.positions:
+        if len(form.positions) > 1:
             raise ShapeError(
                 f"a dense layer takes a vector, but each sample here has shape {form}; "
                 "put '- flatten' before it"
             )
-        return Form(self.units)
+        return Form(self.units, form.positions)
 
     def parameters(self, form: Form) -> Sequence[Parameter]:
         inputs = form.channels
         return self.weights_and_bias((self.units, inputs), inputs, self.units, self.bias)
 
-    def in_program(self, form: Form) -> ProgramLayer:
+    def in_program(self, form: Form) -> ProgramLayer | None:
+        if form.positions:
+            return None
         return ProgramLayer(LayerKind.DENSE, form.shape, (self.units,))
 
+    def multiplications(self, form: Form) -> int:
+        positions = prod(n for n in form.positions if n is not None)
+        return positions * super().multiplications(form)
+
     def bind(self, binding: Binding) -> Layer:
-        return BoundDense(binding)
+        if not binding.form.positions:
+            return BoundDense(binding)
+        return AtEachPosition(BoundDense, binding)
 
 
 class BoundDense(Layer):

@@ -1,10 +1,11 @@
-"""Flatten and reshape: the values of a sample in another shape."""
+"""Flatten, reshape and rows: the values of a sample in another shape."""
 
 from __future__ import annotations
 
 from math import prod
 from typing import Annotated, ClassVar, Literal
 
+import numpy as np
 from pydantic import Field
 
 from nnkit.config.spec import Count, Listed
@@ -52,6 +53,40 @@ class Reshape(LayerSpec):
 
     def bind(self, binding: Binding) -> Layer:
         return BoundReshape(binding, self.shape)
+
+
+class Rows(LayerSpec):
+    """An image as the sequence of its rows, from top to bottom: (C, H, W) → (C·W, H)."""
+
+    kind: Literal["rows"] = "rows"
+    output_is_scratch: ClassVar[bool] = True
+    rearranges: ClassVar[bool] = True
+
+    def output_form(self, form: Form) -> Form:
+        if len(form.positions) != 2:
+            raise ShapeError(f"'rows' takes images, but each sample here has shape {form}")
+        channels, height, width = form.shape
+        return Form(channels * width, (height,))
+
+    def bind(self, binding: Binding) -> Layer:
+        return BoundRows(binding)
+
+
+class BoundRows(Layer):
+    """(C, H, W, N) → (C·W, H, N) and back."""
+
+    def __init__(self, binding: Binding) -> None:
+        channels, height, width = self.shape = binding.input_shape
+        self.Y = binding.buffer(channels, width, height)
+
+    def forward(self, X: Array, now: Pass) -> Array:
+        np.copyto(self.Y, X.transpose(0, 2, 1, 3))
+        channels, height, width = self.shape
+        return self.Y.reshape(channels * width, height, -1)
+
+    def backward(self, dY: Array, now: Pass) -> Array | None:
+        channels, height, width = self.shape
+        return dY.reshape(channels, width, height, -1).transpose(0, 2, 1, 3)
 
 
 class BoundReshape(Layer):

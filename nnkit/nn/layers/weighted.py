@@ -1,4 +1,4 @@
-"""Base classes of layers that are spatial, have weights, or are followed by an activation."""
+"""Base classes of layers: spatial ones, and those with initializers, weights or activations."""
 
 from __future__ import annotations
 
@@ -33,18 +33,17 @@ class SpatialLayer(LayerSpec):
         return True
 
 
-class ActivatedLayer(LayerSpec):
-    """A layer that an activation follows, its own or the config's."""
-
-    activation: AnyActivation | None = Field(
-        None,
-        description="The activation that follows; by default `activation.hidden` or "
-        "`activation.output`.",
-    )
+class InitializedLayer(LayerSpec):
+    """A layer whose initial weights are drawn as it sets, or as the config does for all layers."""
 
     initializer: AnyInitializer | None = Field(
         None, description="For the weights; by default `architecture.initializer`."
     )
+
+    @property
+    def inner_activation(self) -> AnyActivation | None:
+        """The activation that the layer itself applies after its weights; None for most layers."""
+        return None
 
     @abstractmethod
     def completed(
@@ -60,8 +59,18 @@ class ActivatedLayer(LayerSpec):
         """
 
 
-class WeightedLayer(ActivatedLayer):
-    """A layer with weights."""
+class ActivatedLayer(InitializedLayer):
+    """A layer that an activation follows, its own or the config's."""
+
+    activation: AnyActivation | None = Field(
+        None,
+        description="The activation that follows; by default `activation.hidden` or "
+        "`activation.output`.",
+    )
+
+
+class TrainedLayer(InitializedLayer):
+    """A layer with weights and biases of its own."""
 
     bias_initializer: AnyInitializer | None = Field(
         None, description="For the biases; by default `architecture.bias_initializer`."
@@ -81,6 +90,10 @@ class WeightedLayer(ActivatedLayer):
             "bias_initializer": self.bias_initializer or bias_initializer,
         }
         return self.model_copy(update=chosen)
+
+
+class WeightedLayer(TrainedLayer, ActivatedLayer):
+    """A layer with weights, which an activation follows."""
 
     def weights_and_bias(
         self, shape: Shape, fan_in: int, fan_out: int, bias: bool, units: Array | None = None

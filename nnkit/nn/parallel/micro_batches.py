@@ -44,7 +44,10 @@ class Piece(NamedTuple):
 
     def of(self, now: Pass) -> Pass:
         """The pass of this piece, for a pass of the batch."""
-        return now._replace(micro_batch=self.number, before=self.before, after=self.after)
+        lengths = None if now.lengths is None else now.lengths[self.place]
+        return now._replace(
+            micro_batch=self.number, before=self.before, after=self.after, lengths=lengths
+        )
 
 
 def pieces_of(batch: int, size: int, before: int = 0, after: int = 0) -> list[Piece]:

@@ -1,0 +1,135 @@
+"""Base of recurrent layers: a state that each position of a sequence changes."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from nnkit.config.spec import Count
+from nnkit.nn.activations import AnyActivation, Tanh
+from nnkit.nn.form import Form, ShapeError
+from nnkit.nn.initializers import AnyInitializer, Orthogonal, Xavier, Zeros
+from nnkit.nn.layer import Binding, Layer
+from nnkit.nn.layers.weighted import TrainedLayer
+from nnkit.nn.params import Array, Parameter, Shape
+from nnkit.nn.recurrent.cell import RecurrentCell
+from nnkit.nn.recurrent.directions import BoundRecurrent
+from nnkit.nn.recurrent.gate_initializer import OfEachGate
+
+REVERSE = "reverse."  # prefix of the parameters that read a sequence from its end
+
+
+class Recurrent(TrainedLayer):
+    """A layer over sequences (features, length) whose state has `units` numbers.
+
+    Attributes:
+        gates: the number of blocks of `units` rows in U, W and b.
+        states: the number of vectors that make up the state.
+    """
+
+    gates: ClassVar[int] = 1
+    states: ClassVar[int] = 1
+    shorthand: ClassVar[str | None] = "units"
+    units: Count
+    output: Literal["last", "all"] = Field(
+        "last", description="The state after the last position, or after each of them."
+    )
+    bidirectional: bool = Field(
+        False, description="Whether a second network reads each sequence from its end."
+    )
+    merge: Literal["concat", "sum", "mean", "product"] = Field(
+        "concat", description="How the outputs of two directions become one."
+    )
+    initial_state: Literal["zero", "trained"] = Field(
+        "zero", description="The state before the first position."
+    )
+    recurrent_initializer: AnyInitializer = Field(
+        Orthogonal(), description="For the weights W of the state, one gate at a time."
+    )
+
+    @property
+    def inner_activation(self) -> AnyActivation:
+        return Tanh()
+
+    @property
+    def outgrows_cache(self) -> bool:
+        return True
+
+    @property
+    def precedes_output(self) -> bool:
+        return True
+
+    def output_form(self, form: Form) -> Form:
+        if len(form.positions) != 1:
+            raise ShapeError(
+                f"'{self.tag()}' takes sequences (features, length), but each sample here has "
+                f"shape {form}; put '- rows' before it, which reads an image row by row"
+            )
+        both = self.bidirectional and self.merge == "concat"
+        units = 2 * self.units if both else self.units
+        return Form(units, form.positions if self.output == "all" else ())
+
+    def parameters(self, form: Form) -> Sequence[Parameter]:
+        of_one = [*self._weights(form.channels), *self.biases(), *self._initial_states()]
+        prefixes = ("", REVERSE) if self.bidirectional else ("",)
+        return [
+            replace(each, name=f"{prefix}{each.name}") for prefix in prefixes for each in of_one
+        ]
+
+    def _weights(self, inputs: int) -> Sequence[Parameter]:
+        rows, initial = self.gates * self.units, self.initializer or Xavier()
+        return [
+            self.block("U", (rows, inputs), inputs, [initial] * self.gates),
+            self.block("W", (rows, self.units), self.units, self._of_state()),
+        ]
+
+    def _of_state(self) -> Sequence[AnyInitializer]:
+        return [self.recurrent_initializer] * self.gates
+
+    def biases(self) -> Sequence[Parameter]:
+        """The blocks of biases, with short names."""
+        initial = self.bias_initializer or Zeros()
+        return [self.block("b", (self.gates * self.units,), 1, [initial] * self.gates)]
+
+    def _initial_states(self) -> Sequence[Parameter]:
+        if self.initial_state == "zero":
+            return []
+        names = [f"s{i}" for i in range(self.states)]
+        return [self.block(name, (self.units,), 1, [Zeros()]) for name in names]
+
+    def block(
+        self, name: str, shape: Shape, fan_in: int, initial: Sequence[AnyInitializer]
+    ) -> Parameter:
+        """A block of parameters of several gates, each with its initializer."""
+        return Parameter(
+            name,
+            shape,
+            fan_in,
+            self.units,
+            OfEachGate(gates=tuple(initial)),
+            decay=self.decay and len(shape) > 1,
+            lr_factor=self.lr_factor,
+        )
+
+    @abstractmethod
+    def cell(self, binding: Binding, reverse: bool) -> RecurrentCell:
+        """Binds one direction, whose parameters have their short names."""
+
+    def bind(self, binding: Binding) -> Layer:
+        cells = [self.cell(binding, reverse=False)]
+        if self.bidirectional:
+            cells.append(self.cell(_without_prefix(binding), reverse=True))
+        return BoundRecurrent(cells, self.merge, self.output, binding)
+
+
+def _without_prefix(binding: Binding) -> Binding:
+    """The binding of the direction whose parameters have a prefix."""
+
+    def own(blocks: Mapping[str, Array]) -> dict[str, Array]:
+        return {name.removeprefix(REVERSE): blocks[name] for name in blocks if REVERSE in name}
+
+    return replace(binding, params=own(binding.params), grads=own(binding.grads))

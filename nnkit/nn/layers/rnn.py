@@ -1,0 +1,63 @@
+"""Simple recurrent layer (Elman 1990)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from nnkit.nn.activations import AnyActivation, Function, Tanh
+from nnkit.nn.layer import Binding
+from nnkit.nn.layers.recurrent import Recurrent
+from nnkit.nn.params import Array
+from nnkit.nn.recurrent.cell import RecurrentCell
+
+
+class RNN(Recurrent):
+    """s(t) = f(W s(t−1) + U x(t) + b) (Elman 1990).
+
+    With `activation: relu` and `recurrent_initializer: identity` it is an IRNN (Le, Jaitly &
+    Hinton 2015).
+    """
+
+    elsewhere: ClassVar[tuple[str, ...]] = ("simple_rnn", "simplernn", "elman")
+    kind: Literal["rnn"] = "rnn"
+    activation: AnyActivation = Field(Tanh(), description="The function f.")
+
+    @model_validator(mode="after")
+    def _activation_is_a_curve(self) -> Self:
+        found = self.activation
+        if not (isinstance(found, Function) and found.elementwise and found.trainable):
+            raise ValueError(f"'{found.tag()}' is no function of single numbers with a derivative")
+        return self
+
+    @property
+    def inner_activation(self) -> AnyActivation:
+        return self.activation
+
+    def cell(self, binding: Binding, reverse: bool) -> RecurrentCell:
+        assert isinstance(self.activation, Function)
+        return RNNCell(self.activation, binding, self.units, reverse)
+
+
+class RNNCell(RecurrentCell):
+    """s = f(a + W s′), with s′ the state before; dE/da = dE/ds f′, dE/ds′ = Wᵀ dE/da."""
+
+    def __init__(self, function: Function, binding: Binding, units: int, reverse: bool) -> None:
+        super().__init__(binding, units, gates=1, states=1, reverse=reverse)
+        self.function = function
+
+    def advance(self, step: int) -> None:
+        a, s = self.sums[step], self.states[0][step]
+        a += np.dot(self.W, self.before[0][step], out=self.scratch(a.shape))
+        self.function.forward(a, s)
+
+    def retreat(self, step: int) -> Sequence[Array]:
+        ds, a = self.gradients[0][step], self.sums[step]
+        saved = a if self.function.saves == "input" else self.states[0][step]
+        self.function.backward(saved, ds, self.scratch(ds.shape))
+        a[...] = ds
+        self.add_weight_gradient(a, self.before[0][step])
+        return [np.dot(self.W.T, a, out=self.scratch(a.shape))]

@@ -1,0 +1,1 @@
+"""Sequences processed step by step: the steps of a batch, and cells that run along them."""

@@ -1,0 +1,163 @@
+"""A recurrent cell bound to parameters: one direction of a recurrent layer."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+
+from nnkit.nn.layer import Binding
+from nnkit.nn.params import Array, Shape
+from nnkit.nn.recurrent.steps import Steps
+
+
+class RecurrentCell(ABC):
+    """Runs along sequences: a(t) = U x(t) + b, and s(t) is a function of a(t) and s(t−1).
+
+    Each subclass has the formulas of one step and their derivatives. Arrays of all steps are lists
+    of blocks (rows, n), as `Steps` divides them.
+
+    Attributes:
+        params: the parameters of this direction by short name.
+        grads: their gradients.
+        sums: a(t), from which a step may compute its gates in place, and finally dE/da(t).
+        before: for each vector of the state, its blocks before each step, (units, n).
+        states: for each vector of the state, its blocks after each step; the first is the output.
+        gradients: dE/ds for each of these.
+    """
+
+    def __init__(
+        self, binding: Binding, units: int, gates: int, states: int, reverse: bool
+    ) -> None:
+        """Allocates memory for a batch of the longest sequences.
+
+        Args:
+            binding: the layer's binding, with the parameters of this direction.
+            units: the size of each vector of the state.
+            gates: the number of blocks of `units` rows in U, W and b.
+            states: the number of vectors of the state.
+            reverse: whether sequences are read from their ends.
+        """
+        self.params, self.grads = binding.params, binding.grads
+        self.U, self.W = binding.params["U"], binding.params["W"]
+        self.b = binding.params["b"][:, None]
+        self.units, self.rows, self.reverse = units, gates * units, reverse
+        self.initial = [binding.params.get(f"s{i}") for i in range(states)]
+        self._binding = binding
+        self._numbers = range(states)
+        self._sums = self.memory(self.rows)
+        self._starts = [self.memory(units) for _ in self._numbers]
+        self._states = [self.memory(units) for _ in self._numbers]
+        self._scratch: dict[tuple[int, int], Array] = {}
+        if binding.training:
+            self._gradients = [self.memory(units) for _ in self._numbers]
+            self.dU, self.dW = (np.empty_like(block) for block in (self.U, self.W))
+
+    def memory(self, rows: int) -> Array:
+        """Memory for an array (rows, n) at all steps."""
+        (length,) = self._binding.input_shape[1:]
+        shape = (rows * length * self._binding.batch,)
+        return self._binding.buffers.empty(shape, self._binding.dtype)
+
+    def scratch(self, shape: Shape, number: int = 0) -> Array:
+        """One of several arrays for the numbers of one step; each call may return the same."""
+        rows, columns = shape
+        memory = self._scratch.get((rows, number))
+        if memory is None:
+            memory = np.empty(rows * self._binding.batch, self._binding.dtype)
+            self._scratch[rows, number] = memory
+        return memory[: rows * columns].reshape(rows, columns)
+
+    def forward(self, X: Sequence[Array], steps: Steps) -> Sequence[Array]:
+        """The outputs (units, n) of all steps, for inputs X (features, n)."""
+        self.X, self.steps = X, steps
+        self.prepare()
+        for step, previous, running in steps.transitions(self.reverse):
+            for number in self._numbers:
+                self._carry(number, step, previous, running)
+            a = np.dot(self.U, X[step], out=self.sums[step])
+            np.add(a, self.b, out=a)
+            self.advance(step)
+        return self.states[0]
+
+    def prepare(self) -> None:
+        """Divides the memory among the steps of the current batch."""
+        blocks = self.steps.blocks
+        self.sums = blocks(self._sums, self.rows)
+        self._at_start = [blocks(memory, self.units) for memory in self._starts]
+        self.before = [list(found) for found in self._at_start]
+        self.states = [blocks(memory, self.units) for memory in self._states]
+
+    def _carry(self, number: int, step: int, previous: int | None, running: int) -> None:
+        """Sets a vector of the state before a step: that after the previous, or the initial one."""
+        if previous is not None and running == self.steps.counts[step]:
+            self.before[number][step] = self.states[number][previous][:, :running]
+            return
+        before, initial = self._at_start[number][step], self.initial[number]
+        if previous is not None:
+            before[:, :running] = self.states[number][previous][:, :running]
+        before[:, running:] = 0 if initial is None else initial[:, None]
+
+    @abstractmethod
+    def advance(self, step: int) -> None:
+        """Computes `states` after a step from `sums` and `before`."""
+
+    def backward(self, dY: Sequence[Array], dX: Sequence[Array] | None) -> None:
+        """Writes the gradients of the parameters, and dE/dX where it is wanted.
+
+        Args:
+            dY: dE/dY of the outputs of all steps, (units, n).
+            dX: receives dE/dX, (features, n), to which it is added; None if it is not needed.
+        """
+        self.gradients = [self.steps.blocks(memory, self.units) for memory in self._gradients]
+        for memory in self._gradients[1:]:
+            memory.fill(0)
+        for block, received in zip(self.gradients[0], dY, strict=True):
+            block[...] = received
+        for gradient in self.grads.values():
+            gradient.fill(0)
+        for step, previous, running in reversed([*self.steps.transitions(self.reverse)]):
+            for number, d in enumerate(self.retreat(step)):
+                if previous is not None:
+                    self.gradients[number][previous][:, :running] += d[:, :running]
+                if self.initial[number] is not None:
+                    self.grads[f"s{number}"] += np.add.reduce(d[:, running:], axis=1)
+            a = self.sums[step]
+            self.grads["U"] += np.dot(a, self.X[step].T, out=self.dU)
+            self.grads["b"] += np.add.reduce(a, axis=1)
+            if dX is not None:
+                dX[step][...] += np.dot(self.U.T, a)
+
+    def add_weight_gradient(self, dZ: Array, S: Array, rows: slice = slice(None)) -> None:
+        """Adds the gradient of rows of W, from that of their products with S, to dE/dW."""
+        dW = self.grads["W"][rows]
+        dW += np.dot(dZ, S.T, out=self.dW[rows])
+
+    @abstractmethod
+    def retreat(self, step: int) -> Sequence[Array]:
+        """Turns `sums` of a step into dE/da, and adds to the gradients of other parameters.
+
+        Args:
+            step: the number of the step, whose `gradients` are complete.
+
+        Returns:
+            dE/ds before the step, for each vector of the state.
+        """
+
+    def release(self) -> None:
+        """Drops the reference to the last input."""
+        self.X = ()
+
+
+def through_sigmoid(y: Array, dY: Array, work: Array) -> None:
+    """Overwrites y = σ(a) with dE/da = dE/dy · y(1 − y).
+
+    Args:
+        y: the output on entry, dE/da on return.
+        dY: dE/dy.
+        work: scratch of the same shape.
+    """
+    np.subtract(1, y, out=work)
+    work *= y
+    np.multiply(dY, work, out=y)

@@ -1,0 +1,100 @@
+"""Sequences of different lengths, divided into steps without padding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from nnkit.nn.params import Array
+
+
+class Transition(NamedTuple):
+    """A step and the one taken before it.
+
+    Attributes:
+        step: the number of the step.
+        previous: the number of the step taken before; None for the first.
+        running: the number of sequences that ran in both, which are the first of each; the others
+            start at this step.
+    """
+
+    step: int
+    previous: int | None
+    running: int
+
+
+class Steps:
+    """The steps of a batch of sequences: at step t, the position t of each that is longer than t.
+
+    An array of all steps is a list of blocks, (rows, n) for the n sequences that run, and each
+    block is contiguous. Sequences are sorted from the longest to the shortest, so those that go on
+    are the first columns of a block, and no block has columns for padding.
+
+    Attributes:
+        counts: the number of sequences that run at each step.
+        size: the number of positions of all sequences.
+    """
+
+    def __init__(self, positions: int, samples: int, lengths: Array | None = None) -> None:
+        """Sorts the sequences.
+
+        Args:
+            positions: the number of positions of the longest sequence, T.
+            samples: the number of sequences, N.
+            lengths: the length of each sequence, (N,); None if all have `positions`.
+        """
+        self.samples = samples
+        self.counts = [samples] * positions
+        self._order: Array | None = None  # the samples in the order of the columns
+        self._ends: Sequence[int] = self.counts[:1] and [samples]
+        if lengths is not None:
+            self._order = np.argsort(-lengths, kind="stable")
+            running = np.asarray(lengths) > np.arange(positions)[:, None]
+            self.counts = np.count_nonzero(running, axis=1).tolist()
+        self._edges = [0, *np.cumsum(self.counts).tolist()]
+        self.size: int = self._edges[-1]
+
+    def blocks(self, memory: Array, rows: int) -> list[Array]:
+        """Arrays (rows, n) of all steps in flat memory."""
+        return [
+            memory[rows * first : rows * end].reshape(rows, -1)
+            for first, end in pairwise(self._edges)
+        ]
+
+    def transitions(self, reverse: bool = False) -> Iterator[Transition]:
+        """Yields the steps from the first position to the last, or from the last to the first."""
+        previous, running = None, 0
+        order = range(len(self.counts))
+        for step in reversed(order) if reverse else order:
+            yield Transition(step, previous, min(running, self.counts[step]))
+            previous, running = step, self.counts[step]
+
+    def divide(self, X: Array, blocks: Sequence[Array]) -> None:
+        """Copies X (rows, T, N) into the blocks of an array."""
+        for t, block in enumerate(blocks):
+            block[...] = X[:, t] if self._order is None else X[:, t, self._order[: self.counts[t]]]
+
+    def join(self, blocks: Sequence[Array], out: Array) -> None:
+        """Copies the blocks of an array into `out` (rows, T, N), with 0 for padding."""
+        if self._order is None:
+            for t, block in enumerate(blocks):
+                out[:, t] = block
+            return
+        out.fill(0)
+        for t, block in enumerate(blocks):
+            out[:, t, self._order[: self.counts[t]]] = block
+
+    def ends(self, reverse: bool) -> Iterator[tuple[int, slice, Array | slice]]:
+        """Yields the steps with which sequences end, their columns there, and their samples.
+
+        Args:
+            reverse: whether the sequences are read from the last position to the first.
+        """
+        following = [0] if reverse else [*self.counts[1:], 0]
+        for step, (count, going_on) in enumerate(zip(self.counts, following, strict=False)):
+            if count > going_on:
+                columns = slice(going_on, count)
+                yield step, columns, columns if self._order is None else self._order[columns]

@@ -1,0 +1,169 @@
+"""Tests of recurrent layers: PyTorch's, Keras's and ONNX's values, lengths, and settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from nnkit.nn.layer import LayerSpec
+from nnkit.nn.layers import AnyLayer
+from nnkit.nn.model import Model
+from nnkit.nn.params import Array
+from nnkit.nn.passes import Pass
+from nnkit.random import generator
+from tests.golden import case_name, onnx_vectors, torch_recurrent_vectors
+from tests.nn.examples import alone, first_layer
+
+LAYER = TypeAdapter[LayerSpec](AnyLayer)
+FEATURES, POSITIONS = 3, 6
+KINDS: list[dict[str, Any]] = [
+    {"kind": "rnn"},
+    {"kind": "rnn", "activation": "gelu"},
+    {"kind": "lstm"},
+    {"kind": "lstm", "peepholes": True},
+    {"kind": "gru"},
+    {"kind": "gru", "reset": "before"},
+]
+DIRECTIONS: list[dict[str, Any]] = [
+    {},
+    {"bidirectional": True},
+    {"bidirectional": True, "merge": "product", "initial_state": "trained"},
+]
+every = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: case_name({"spec": kind}))
+directions = pytest.mark.parametrize("settings", DIRECTIONS, ids=str)
+outputs = pytest.mark.parametrize("output", ["last", "all"])
+
+
+def layer_of(settings: dict[str, Any], dtype: str = "float64") -> Model:
+    """A network of one recurrent layer over sequences of up to POSITIONS positions."""
+    return alone(LAYER.validate_python({"units": 4, **settings}), (FEATURES, POSITIONS), dtype)
+
+
+class Run:
+    """The outputs and gradients of a network's first layer in one training pass."""
+
+    def __init__(self, model: Model, X: Array, dY: Array, lengths: Array | None) -> None:
+        network = model.bind(X.shape[-1], True, X.shape[1:-1], input_gradient=True)
+        layer, now = first_layer(network), Pass(lengths=lengths)
+        self.Y = layer.forward(X, now).copy()
+        dX = layer.backward(dY.copy(), now)
+        assert dX is not None
+        self.dX, self.grads = dX.copy(), model.grads.copy()
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-10), ("float32", 1e-5)])
+@pytest.mark.parametrize("case", torch_recurrent_vectors(), ids=case_name)
+def test_equal_to_pytorch_over_ragged_lengths(
+    case: dict[str, Any], dtype: str, tolerance: float
+) -> None:
+    X, Y, dY, dX = (
+        np.moveaxis(np.asarray(case[name], dtype), 0, -1) for name in ("X", "Y", "dY", "dX")
+    )
+    if case["spec"]["output"] == "all":
+        Y, dY = Y.swapaxes(0, 1), dY.swapaxes(0, 1)  # (units, T, N)
+    X, dX = X.swapaxes(0, 1), dX.swapaxes(0, 1)
+    model = alone(LAYER.validate_python(case["spec"]), X.shape[:-1], dtype)
+    views = model.layout.views(model.params)
+    for name, values in case["params"].items():
+        views[f"only.{name}"][...] = values
+    run = Run(model, np.ascontiguousarray(X), dY, np.asarray(case["lengths"]))
+    np.testing.assert_allclose(run.Y, Y, rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(run.dX, dX, rtol=tolerance, atol=tolerance)
+    grads = model.layout.views(run.grads)
+    assert len(grads) == len(case["grads"])
+    for name, values in case["grads"].items():
+        np.testing.assert_allclose(grads[f"only.{name}"], values, rtol=tolerance, atol=tolerance)
+
+
+# keras/src/layers/rnn/lstm_test.py and gru_test.py: the last outputs of three sequences, read
+# forward and from the end. Keras's GRU adds its bias twice, to U x and to W s.
+KERAS = [
+    ({"kind": "lstm"}, [0.6288687, 0.86899155, 0.9460773], [0.35622165, 0.74789524, 0.8872726]),
+    ({"kind": "gru"}, [0.5217289, 0.6371659, 0.39384964], [0.24406259, 0.611516, 0.3928808]),
+]
+
+
+@pytest.mark.parametrize(("kind", "forward", "backward"), KERAS, ids=["lstm", "gru"])
+def test_equal_to_the_values_in_keras_tests(
+    kind: dict[str, Any], forward: list[float], backward: list[float]
+) -> None:
+    layer = LAYER.validate_python({**kind, "units": 3, "bidirectional": True})
+    model = alone(layer, (4, 6), "float32")
+    for name, block in model.layout.views(model.params).items():
+        block[...] = {"U": 0.01, "W": 0.02, "b": 0.03, "d": 0.03}[name[-1]]
+        if name[-1] == "b":
+            block[3:6] = 1 if kind["kind"] == "lstm" else 0.06
+            block[:3] = 0.03 if kind["kind"] == "lstm" else 0.06
+    X = np.arange(72, dtype="float32").reshape(3, 6, 4)
+    expected = np.repeat([forward, backward], 3, axis=0).T
+    np.testing.assert_allclose(model.forward(X.swapaxes(1, 2)), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("case", onnx_vectors("recurrent"), ids=case_name)
+def test_equal_to_onnx(case: dict[str, Any]) -> None:
+    X = np.array(case["X"], np.float32)
+    model = alone(LAYER.validate_python(case["spec"]), X.shape[:-1], "float32")
+    views = model.layout.views(model.params)
+    assert len(views) == len(case["params"])
+    for name, values in case["params"].items():
+        views[f"only.{name}"][...] = values
+    lengths = None if case["lengths"] is None else np.array(case["lengths"])
+    layer = first_layer(model.bind(X.shape[-1], training=False))
+    found = layer.forward(X, Pass(training=False, lengths=lengths))
+    np.testing.assert_allclose(found, case["Y"], rtol=1e-5, atol=1e-6)
+
+
+@every
+@directions
+@outputs
+def test_padding_changes_nothing_and_a_sequence_alone_gives_the_same(
+    kind: dict[str, Any], settings: dict[str, Any], output: str
+) -> None:
+    model = layer_of({**kind, **settings, "output": output})
+    rng = generator(0, "ragged")
+    lengths = np.array([2, 6, 0, 1, 6, 3])
+    X = rng.normal(size=(FEATURES, POSITIONS, len(lengths)))
+    is_padding = np.arange(POSITIONS)[:, None] >= lengths
+    X[:, is_padding] = np.nan
+    dY = rng.normal(size=(*model.output_shape, len(lengths)))
+    if output == "all":
+        dY[:, is_padding] = 0
+    together = Run(model, X, dY, lengths)
+    assert np.isfinite(together.Y).all()
+    assert not together.dX[:, is_padding].any()
+    sum_of_gradients = np.zeros_like(model.grads)
+    for sample, length in enumerate(lengths):
+        at = slice(sample, sample + 1)
+        if not length:
+            assert output == "all" or not together.Y[:, at].any() or "initial_state" in settings
+            continue
+        own_dY = dY[..., at] if output == "last" else dY[:, :length, at]
+        one = Run(model, X[:, :length, at].copy(), own_dY, None)
+        own = together.Y[..., at] if output == "last" else together.Y[:, :length, at]
+        np.testing.assert_allclose(own, one.Y, rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(together.dX[:, :length, at], one.dX, rtol=1e-10, atol=1e-12)
+        sum_of_gradients += one.grads
+    np.testing.assert_allclose(together.grads, sum_of_gradients, rtol=1e-10, atol=1e-12)
+
+
+def test_irnn_starts_with_the_identity() -> None:
+    settings = {"kind": "rnn", "activation": "relu", "recurrent_initializer": "identity"}
+    model = layer_of(settings)
+    np.testing.assert_array_equal(model.layout.views(model.params)["only.W"], np.eye(4))
+
+
+def test_each_gate_starts_orthogonal_and_forgets_little() -> None:
+    model = layer_of({"kind": "lstm"})
+    views = model.layout.views(model.params)
+    for gate in np.split(views["only.W"], 4):
+        np.testing.assert_allclose(gate @ gate.T, np.eye(4), atol=1e-12)
+    np.testing.assert_array_equal(views["only.b"], [0] * 4 + [1] * 4 + [0] * 8)
+
+
+@pytest.mark.parametrize("activation", ["softmax", "sign", "prelu"])
+def test_activations_without_a_derivative_of_each_number_are_refused(activation: str) -> None:
+    with pytest.raises(ValidationError, match=f"'{activation}' is no function of single numbers"):
+        LAYER.validate_python({"kind": "rnn", "units": 4, "activation": activation})
