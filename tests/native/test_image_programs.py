@@ -519,7 +519,7 @@ def test_pooling_and_activation_belong_to_the_convolution() -> None:
 
 # Kinds that the kernels do not know, so that networks with them run on NumPy. `conv` is left to
 # NumPy if it has a table of connections; `softmax` if it runs over the channels of images.
-LAYERS_ON_NUMPY = {"noise", "rbf", "subsample"}
+LAYERS_ON_NUMPY = {"noise", "rbf", "subsample", "rnn", "lstm", "gru", "rows"}
 ACTIVATIONS_ON_NUMPY = {"maxout", "sign", "step"}
 WIDE: list[Any] = [{"conv": {"filters": 2, "kernel": 1}}]  # before pooling over all positions
 
