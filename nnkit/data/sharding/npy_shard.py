@@ -22,6 +22,7 @@ SUFFIXES: Mapping[Field, str] = {
     "weights": ".weights.npy",
 }
 GROUP = 1 << 22  # bytes of inputs in a row group: few reads, yet several groups fit in memory
+PIECE = 1 << 17  # bytes read at a time: while they are copied, the system reads ahead
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class NpyFile:
 def _fill(file: Any, memory: memoryview) -> None:
     """Reads until the memory is full; a single read may return less."""
     while memory:
-        count = file.readinto(memory)
+        count = file.readinto(memory[:PIECE])
         if not count:
             raise EOFError("it is shorter than it was")
         memory = memory[count:]
