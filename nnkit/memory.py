@@ -33,8 +33,8 @@ def aligned_zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
 class ReusedMemory:
     """Makes uninitialized arrays, in memory of earlier ones that are no longer in use.
 
-    The system clears new memory page by page, which takes as long as it does to copy a file there
-    from the system's cache. Memory is held as long as this object, or an array, is.
+    The system clears new memory before a program gets it, which takes a good part of the time of
+    reading a file into it. Memory is kept until this object and all its arrays are gone.
     """
 
     def __init__(self) -> None:
@@ -43,11 +43,12 @@ class ReusedMemory:
     def empty(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
         """An array as `aligned_empty` makes it; any number of threads may ask for one."""
         size = prod(shape) * dtype.itemsize
-        free = self._free[(size - 1).bit_length()]  # few lengths, so that any array finds memory
+        length = 1 << (size - 1).bit_length()  # few lengths, so that most arrays find memory
+        free = self._free[length]
         try:
             memory = free.pop()
         except IndexError:
-            memory = aligned_empty((1 << (size - 1).bit_length(),), np.dtype(np.uint8))
+            memory = aligned_empty((length,), np.dtype(np.uint8))
         lent = np.asarray(_Lent(memory, free))
         return lent[:size].view(dtype).reshape(shape)
 

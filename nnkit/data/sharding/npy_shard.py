@@ -115,6 +115,12 @@ class NpyShard(Shard):
     def __init__(self, folder: Path, stem: str, memory: ReusedMemory, *, weighted: bool) -> None:
         """Opens the files NAME.inputs.npy, NAME.targets.npy and, if wanted, NAME.weights.npy.
 
+        Args:
+            folder: the folder of the files.
+            stem: NAME.
+            memory: where samples are read to.
+            weighted: whether there must be weights.
+
         Raises:
             DataError: a file is missing or damaged, or the numbers of samples differ.
         """
