@@ -75,20 +75,37 @@ class Batch(NamedTuple):
 
 
 class Stretch(NamedTuple):
-    """Consecutive batches of an epoch, prepared in memory.
+    """The samples of consecutive batches of an epoch, prepared in memory.
 
     Attributes:
-        X: inputs of all samples (m, *shape).
+        X: inputs (m, *shape).
         T: targets (m, *outputs).
         weights: sample weights, (m,); None if all are equal.
-        batches: the batches, as views; if several ranks share them, X and T begin with this
-            rank's samples.
+        order: the places of the batches' samples in turn in X, T and weights, (m,).
     """
 
     X: Array
     T: Array
     weights: Array | None
-    batches: Sequence[Batch]
+    order: Array
+
+
+class _Plan(NamedTuple):
+    """Consecutive batches of an epoch, and memory for their samples.
+
+    Attributes:
+        chosen: the indices of the samples, (m,).
+        X: memory of their inputs, (m, *shape).
+        T: memory of their targets, (m, *outputs).
+        epoch: number of the epoch.
+        first: the position of the first sample in the epoch.
+    """
+
+    chosen: Array
+    X: Array
+    T: Array
+    epoch: int
+    first: int
 
 
 def total_weight(weights: Array | None, samples: int) -> float:
@@ -136,8 +153,8 @@ class Batches:
             epoch: number of the epoch, from 0, which determines the shuffle.
             start: the first batch to yield; earlier ones are skipped at no cost.
         """
-        for stretch in self._stretches(epoch, start, repeat(self._memory(GATHERED))):
-            yield from stretch.batches
+        for plan in self._plans(epoch, start, repeat(self._memory(GATHERED))):
+            yield from self._batches(plan)[1]
 
     def stretches(self, first: int, size: int) -> Iterator[Stretch]:
         """Yields stretches of batches without end, epoch after epoch.
@@ -151,7 +168,7 @@ class Batches:
         epoch, start = divmod(first, self.per_epoch)
         memory = cycle([self._memory(size), self._memory(size)])
         while True:
-            yield from self._stretches(epoch, start, memory)
+            yield from map(self._stretch, self._plans(epoch, start, memory))
             epoch, start = epoch + 1, 0
 
     def _memory(self, size: int) -> tuple[Array, Array]:
@@ -165,10 +182,10 @@ class Batches:
             aligned_empty((rows, *targets.shape[1:]), targets.dtype),
         )
 
-    def _stretches(
+    def _plans(
         self, epoch: int, start: int, memory: Iterator[tuple[Array, Array]]
-    ) -> Iterator[Stretch]:
-        """Yields the stretches of an epoch from a batch on, each in the next memory."""
+    ) -> Iterator[_Plan]:
+        """Yields the stretches of an epoch from a batch on, each with the next memory."""
         order = self.order(epoch)
         first = start * self.batch_size
         expected = 0  # positions up to here are in memory, or are being loaded
@@ -176,19 +193,27 @@ class Batches:
             X, T = next(memory)
             chosen = order[first : first + len(X)]
             expected = self._expect(order, first, len(chosen), expected)
-            yield self._stretch(chosen, X[: len(chosen)], T[: len(chosen)], epoch, first)
+            yield _Plan(chosen, X[: len(chosen)], T[: len(chosen)], epoch, first)
             first += len(chosen)
 
-    def _stretch(self, chosen: Array, X: Array, T: Array, epoch: int, first: int) -> Stretch:
-        """Prepares batches in memory.
+    def _stretch(self, plan: _Plan) -> Stretch:
+        """Prepares a stretch, with ascending samples, so that files and memory are read in turn."""
+        chosen, X, T, *_ = plan
+        if self.augment:  # as batches, whose draws are one after the other
+            weights, _ = self._batches(plan)
+            return Stretch(X, T, weights, np.arange(len(chosen)))
+        ascending = np.argsort(chosen)
+        order = np.empty(len(chosen), np.int64)
+        order[ascending] = np.arange(len(chosen))
+        chosen = chosen[ascending]
+        gather(self.inputs, chosen, X)
+        gather(self.targets, chosen, T)
+        weights = None if self.weights is None else np.asarray(self.weights[chosen])
+        return Stretch(X, T, weights, order)
 
-        Args:
-            chosen: the indices of their samples, (m,).
-            X: memory of their inputs, (m, *shape).
-            T: memory of their targets, (m, *outputs).
-            epoch: number of the epoch.
-            first: the position of the first sample in the epoch.
-        """
+    def _batches(self, plan: _Plan) -> tuple[Array | None, Sequence[Batch]]:
+        """Prepares batches, of which X and T first hold this rank's samples, and their weights."""
+        chosen, X, T, epoch, first = plan
         size = self.batch_size
         spans = [slice(at, min(at + size, len(chosen))) for at in range(0, len(chosen), size)]
         parts = [part_of(span, self.ranks) for span in spans]
@@ -207,7 +232,7 @@ class Batches:
             own = None if weights is None else weights[part.place]
             total = total_weight(None if weights is None else weights[span], span.stop - span.start)
             batches.append(Batch(X_last[..., place], T_last[..., place], own, total, *part[1:]))
-        return Stretch(X, T, weights, batches)
+        return weights, batches
 
     def _expect(self, order: Indices, first: int, rows: int, expected: int) -> int:
         """Announces the samples of the current part of an epoch and the next; returns their end.

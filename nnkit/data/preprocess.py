@@ -292,7 +292,8 @@ def _affine(X: Array, shift: Array, scale: Array, out: Array | None = None) -> A
     """
     dtype = _real(X)
     divisor = np.where(scale > 0, scale, np.inf)
-    shifted = np.subtract(X, shift, out=out, dtype=dtype, casting="unsafe")
+    # Converted beforehand, because the subtraction would convert it anew for each sample.
+    shifted = np.subtract(X, shift.astype(dtype), out=out, dtype=dtype, casting="unsafe")
     return np.divide(shifted, divisor.astype(dtype), out=shifted)
 
 

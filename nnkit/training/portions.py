@@ -63,10 +63,10 @@ def _epochs(batches: Batches, data: TrainingData, step: int) -> Iterator[Portion
 def _prepared(batches: Batches, step: int) -> Iterator[Portion]:
     """Yields stretches of batches, each prepared while the one before is used."""
     with closing(prefetched(batches.stretches(step, PREPARED))) as stretches:
-        for X, T, weights, own in stretches:
+        for X, T, weights, order in stretches:
             data = TrainingData(X, T, None if weights is None else weights.astype(X.dtype))
-            yield Portion(step, data, np.arange(len(X)), weights)
-            step += len(own)
+            yield Portion(step, data, order, weights)
+            step += -(-len(order) // batches.batch_size)
 
 
 def _in_memory(batches: Batches) -> TrainingData | None:

@@ -84,14 +84,16 @@ def test_steps_are_those_one_by_one(
 
 
 @pytest.mark.native
+@pytest.mark.parametrize("source", [{}, {"weights": "weights"}])
 @pytest.mark.parametrize("steps", [["standardize"], ["minmax", {"standardize": "all"}]])
 def test_a_large_file_that_is_preprocessed_on_access_is_trained_as_a_small_one(
-    steps: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    steps: list[Any], source: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    small = trainer_of(tmp_path, data={"preprocess": steps})
+    data = {"source": source, "preprocess": steps}
+    small = trainer_of(tmp_path, data=data)
     monkeypatch.setattr("nnkit.data.lazy.IN_MEMORY", 0)
     monkeypatch.setattr("nnkit.training.portions.PREPARED", 42 * 4 * 14 * 2)
-    large = trainer_of(tmp_path, data={"preprocess": steps})
+    large = trainer_of(tmp_path, data=data)
     assert isinstance(large.loop.batches.inputs, LazyArray)
     assert not isinstance(small.loop.batches.inputs, LazyArray)
     assert trained(large) == trained(small)

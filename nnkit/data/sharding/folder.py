@@ -18,6 +18,7 @@ from nnkit.data.sharding.row_groups import RowGroups, ShardedArray
 from nnkit.data.sharding.shard import Shard
 from nnkit.data.sharding.window_shuffle import WindowShuffle
 from nnkit.errors import DataError, SettingError
+from nnkit.memory import ReusedMemory
 
 PARQUET = ".parquet"
 MOST_CLASSES = 1000  # or as many as there are samples, if those are more
@@ -57,7 +58,8 @@ def open_shards(folder: Path, label: str | None, weights: str | None) -> RowGrou
     stems = _stems(files)
     _check_order(folder, stems)
     weighted = any(file.name.endswith(SUFFIXES["weights"]) for file in files)
-    return _groups([NpyShard(folder, stem, weighted=weighted) for stem in stems])
+    memory = ReusedMemory()
+    return _groups([NpyShard(folder, stem, memory, weighted=weighted) for stem in stems])
 
 
 def _files(folder: Path) -> list[Path]:

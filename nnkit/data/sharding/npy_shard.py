@@ -14,6 +14,7 @@ from nnkit.data.lazy import Array
 from nnkit.data.npy import UNREADABLE, npy_header
 from nnkit.data.sharding.shard import Field, FieldType, Shard
 from nnkit.errors import DataError
+from nnkit.memory import ReusedMemory
 
 SUFFIXES: Mapping[Field, str] = {
     "inputs": ".inputs.npy",
@@ -21,6 +22,7 @@ SUFFIXES: Mapping[Field, str] = {
     "weights": ".weights.npy",
 }
 GROUP = 1 << 22  # bytes of inputs in a row group: few reads, yet several groups fit in memory
+PIECE = 1 << 17  # bytes read at a time: while they are copied, the system reads ahead
 
 
 @dataclass(frozen=True)
@@ -34,15 +36,17 @@ class NpyFile:
         start: offset of the first value in the file, in bytes.
         rows: the number of samples.
         sample: shape and type of one sample.
+        memory: where samples are read to.
     """
 
     path: Path
     start: int
     rows: int
     sample: FieldType
+    memory: ReusedMemory
 
     @classmethod
-    def of(cls, path: Path) -> Self:
+    def of(cls, path: Path, memory: ReusedMemory) -> Self:
         """Reads the header of a file, and checks that its values are complete and numeric.
 
         Raises:
@@ -74,7 +78,7 @@ class NpyFile:
                 f"{path}: has {path.stat().st_size:,} bytes, but its header promises {wanted:,}; "
                 "write or copy it again"
             )
-        return cls(path, start, shape[0], FieldType(shape[1:], dtype))
+        return cls(path, start, shape[0], FieldType(shape[1:], dtype), memory)
 
     def read(self, first: int, rows: int) -> Array:
         """Reads samples from the given one on, (rows, *shape).
@@ -83,7 +87,7 @@ class NpyFile:
             DataError: the file has become unreadable or shorter.
         """
         shape, dtype = self.sample
-        found = np.empty((rows, *shape), dtype)
+        found = self.memory.empty((rows, *shape), dtype)
         try:
             with self.path.open("rb", buffering=0) as file:
                 file.seek(self.start + first * (found.nbytes // rows))
@@ -99,7 +103,7 @@ class NpyFile:
 def _fill(file: Any, memory: memoryview) -> None:
     """Reads until the memory is full; a single read may return less."""
     while memory:
-        count = file.readinto(memory)
+        count = file.readinto(memory[:PIECE])
         if not count:
             raise EOFError("it is shorter than it was")
         memory = memory[count:]
@@ -108,8 +112,14 @@ def _fill(file: Any, memory: memoryview) -> None:
 class NpyShard(Shard):
     """A pair of .npy files, with a third for sample weights."""
 
-    def __init__(self, folder: Path, stem: str, *, weighted: bool) -> None:
+    def __init__(self, folder: Path, stem: str, memory: ReusedMemory, *, weighted: bool) -> None:
         """Opens the files NAME.inputs.npy, NAME.targets.npy and, if wanted, NAME.weights.npy.
+
+        Args:
+            folder: the folder of the files.
+            stem: NAME.
+            memory: where samples are read to.
+            weighted: whether there must be weights.
 
         Raises:
             DataError: a file is missing or damaged, or the numbers of samples differ.
@@ -125,7 +135,7 @@ class NpyShard(Shard):
                 if field == "weights":
                     needed += f", and NAME{SUFFIXES['weights']} if other shards have it"
                 raise DataError(f"{path}: no such file; a shard needs {needed}")
-            self._files[field] = NpyFile.of(path)
+            self._files[field] = NpyFile.of(path, memory)
         rows = self._files["inputs"].rows
         for field, file in self._files.items():
             if file.rows != rows:

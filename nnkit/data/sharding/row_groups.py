@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from threading import Lock, Thread
 from typing import Any
 
@@ -125,15 +126,18 @@ class RowGroups:
 
 
 def divided(numbers: Array) -> Iterator[tuple[int, Array | slice]]:
-    """Yields each distinct number with the positions at which it occurs.
+    """Yields each distinct number with the positions at which it occurs, a slice if they ascend.
 
     Args:
         numbers: any whole numbers, (m,).
     """
     if not len(numbers):
         return
-    if numbers[0] == numbers[-1] and (numbers == numbers[0]).all():
-        yield int(numbers[0]), slice(None)
+    steps = np.diff(numbers)
+    if (steps >= 0).all():
+        cuts = np.flatnonzero(steps) + 1
+        for first, end in pairwise([0, *cuts.tolist(), len(numbers)]):
+            yield int(numbers[first]), slice(first, end)
         return
     order = np.argsort(numbers, kind="stable")
     cuts = np.flatnonzero(np.diff(numbers[order])) + 1
@@ -176,7 +180,7 @@ class ShardedArray:
             local = indices[at] - self.groups.starts[group]
             if isinstance(at, slice) and out.dtype == rows.dtype:
                 # With mode="clip", take() writes directly into `out`; every index is in range.
-                np.take(rows, local, axis=0, out=out, mode="clip")
+                np.take(rows, local, axis=0, out=out[at], mode="clip")
             else:
                 out[at] = np.take(rows, local, axis=0)
 

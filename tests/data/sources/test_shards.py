@@ -42,6 +42,7 @@ IMAGES = RNG.integers(0, 256, (100, 4, 5), dtype=np.uint8)
 def small_row_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several row groups in a shard of a few samples, and several gathers in an epoch."""
     monkeypatch.setattr(npy_shard, "GROUP", 24 * 9)
+    monkeypatch.setattr(npy_shard, "PIECE", 100)
     monkeypatch.setattr("nnkit.data.batches.GATHERED", 24 * 20)
     monkeypatch.setattr("nnkit.data.batches.AHEAD", 24 * 20)
     monkeypatch.setattr("nnkit.training.portions.PREPARED", 24 * 20)
