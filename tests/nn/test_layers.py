@@ -26,6 +26,7 @@ from nnkit.nn.layers import (
     Flatten,
     GaussianNoise,
     LayerNorm,
+    Rows,
     SpatialDropout,
 )
 from nnkit.nn.model import Model
@@ -196,6 +197,16 @@ def test_dense_refuses_images_and_says_what_helps() -> None:
 def test_dense_without_bias() -> None:
     (W,) = Dense(units=3, bias=False).parameters(Form.of((5,)))
     assert (W.name, W.shape, W.decay) == ("W", (3, 5), True)
+
+
+def test_rows_are_those_of_the_image_from_top_to_bottom() -> None:
+    layer = first_layer(alone(Rows(), (2, 3, 4)).bind(5, training=True, input_gradient=True))
+    X = generator(0, "rows").normal(size=(2, 3, 4, 5))
+    Y = layer.forward(X, Pass())
+    assert Y.shape == (8, 3, 5)
+    for row in range(3):
+        np.testing.assert_array_equal(Y[:, row], np.concatenate([X[0, row], X[1, row]]))
+    np.testing.assert_array_equal(layer.backward(Y, Pass()), X)
 
 
 def test_flatten_keeps_the_order_of_each_sample() -> None:
