@@ -167,3 +167,8 @@ def test_each_gate_starts_orthogonal_and_forgets_little() -> None:
 def test_activations_without_a_derivative_of_each_number_are_refused(activation: str) -> None:
     with pytest.raises(ValidationError, match=f"'{activation}' is no function of single numbers"):
         LAYER.validate_python({"kind": "rnn", "units": 4, "activation": activation})
+
+
+def test_a_merge_of_one_direction_is_refused() -> None:
+    with pytest.raises(ValidationError, match="merge has no effect without 'bidirectional: true'"):
+        LAYER.validate_python({"kind": "gru", "units": 4, "merge": "sum"})

@@ -5,9 +5,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nnkit.config.spec import Count
 from nnkit.nn.activations import AnyActivation, Tanh
@@ -50,6 +50,12 @@ class Recurrent(TrainedLayer):
     recurrent_initializer: AnyInitializer = Field(
         Orthogonal(), description="For the weights W of the state, one gate at a time."
     )
+
+    @model_validator(mode="after")
+    def _merge_has_an_effect(self) -> Self:
+        if self.merge != "concat" and not self.bidirectional:
+            raise ValueError("merge has no effect without 'bidirectional: true'")
+        return self
 
     @property
     def inner_activation(self) -> AnyActivation:

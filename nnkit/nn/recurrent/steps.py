@@ -35,7 +35,6 @@ class Steps:
 
     Attributes:
         counts: the number of sequences that run at each step.
-        size: the number of positions of all sequences.
     """
 
     def __init__(self, positions: int, samples: int, lengths: Array | None = None) -> None:
@@ -46,16 +45,13 @@ class Steps:
             samples: the number of sequences, N.
             lengths: the length of each sequence, (N,); None if all have `positions`.
         """
-        self.samples = samples
         self.counts = [samples] * positions
         self._order: Array | None = None  # the samples in the order of the columns
-        self._ends: Sequence[int] = self.counts[:1] and [samples]
         if lengths is not None:
             self._order = np.argsort(-lengths, kind="stable")
             running = np.asarray(lengths) > np.arange(positions)[:, None]
             self.counts = np.count_nonzero(running, axis=1).tolist()
         self._edges = [0, *np.cumsum(self.counts).tolist()]
-        self.size: int = self._edges[-1]
 
     def blocks(self, memory: Array, rows: int) -> list[Array]:
         """Arrays (rows, n) of all steps in flat memory."""
