@@ -169,6 +169,11 @@ def test_activations_without_a_derivative_of_each_number_are_refused(activation:
         LAYER.validate_python({"kind": "rnn", "units": 4, "activation": activation})
 
 
+def test_multiplications_are_those_of_all_steps_and_directions() -> None:
+    layer = layer_of({"kind": "lstm", "bidirectional": True}).stages[0]
+    assert layer.multiplications == 2 * POSITIONS * 4 * 4 * (FEATURES + 4)
+
+
 def test_a_merge_of_one_direction_is_refused() -> None:
     with pytest.raises(ValidationError, match="merge has no effect without 'bidirectional: true'"):
         LAYER.validate_python({"kind": "gru", "units": 4, "merge": "sum"})

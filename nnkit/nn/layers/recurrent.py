@@ -121,6 +121,10 @@ class Recurrent(TrainedLayer):
             lr_factor=self.lr_factor,
         )
 
+    def multiplications(self, form: Form) -> int:
+        (length,) = form.positions
+        return (length or 1) * super().multiplications(form)
+
     @abstractmethod
     def cell(self, binding: Binding, reverse: bool) -> RecurrentCell:
         """Binds one direction, whose parameters have their short names."""
