@@ -423,7 +423,7 @@ class TrainedModel:
         return self._fitted(task), samples, None
 
     def _read_other(self, place: Path) -> Samples:
-        """All samples of other labelled data, which is matched to the columns and classes."""
+        """Reads labelled data that is not the model's own, matched to its columns and classes."""
         samples = self._read_labelled(place)
         if samples.inputs.shape[1:] != self.raw_shape:
             raise DataError(

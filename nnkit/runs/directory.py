@@ -180,7 +180,7 @@ def run_hash(config: Mapping[str, Any], fingerprint: str, version: str) -> str:
 
 
 def list_runs(runs: Path) -> list[RunDirectory]:
-    """All runs in a folder, the most recently trained last."""
+    """The runs in a folder, from the one trained longest ago to the latest."""
     if not runs.is_dir():
         return []
     found = [RunDirectory(path) for path in runs.iterdir() if (path / "config.yaml").is_file()]

@@ -176,7 +176,7 @@ class Config(Spec):
     _document: Node | None = PrivateAttr(None)
 
     def resolved(self) -> dict[str, Any]:
-        """All settings, defaults included, as plain data."""
+        """The config's settings, including defaults, as plain data."""
         return self.model_dump(mode="json")
 
     def to_yaml(self) -> str:

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nnkit.nn import model as model_module
 from nnkit.nn.architecture import Activations, Architecture, build_stages
 from nnkit.nn.central_differences import check_model
 from nnkit.nn.form import Form
 from nnkit.nn.model import Model
+from nnkit.nn.parallel.micro_batches import MicroBatches
 from nnkit.nn.params import Array
-from nnkit.nn.passes import Pass
+from nnkit.nn.passes import INFERENCE, Pass
 from nnkit.random import generator
 from tests.nn.examples import loss_of
 
@@ -78,6 +80,29 @@ def test_a_batch_is_the_mean_of_its_sequences_alone(layers: list[Any]) -> None:
         mean_loss, mean_gradient = mean_loss + share * of_one, mean_gradient + share * d
     assert loss == pytest.approx(mean_loss, rel=1e-12)
     np.testing.assert_allclose(gradient, mean_gradient, rtol=1e-9, atol=1e-14)
+
+
+@pytest.mark.parametrize("layers", [*TAGGERS, *LABELLERS], ids=str)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_micro_batches_give_the_mean_of_the_whole_batch(
+    layers: list[Any], weighted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_module, "CACHE", 1)
+    model = model_of(layers)
+    X, T = batch(model)
+    X, T = np.tile(X, 8), np.tile(T, 8)
+    rng = generator(0, "micro-batches")
+    lengths: Array = rng.integers(1, LONGEST + 1, X.shape[-1:])
+    weights: Array | None = rng.random(X.shape[-1:]) if weighted else None
+    loss, gradient = loss_and_gradient(model, X, T, lengths, weights)
+    divided = model.network(X.shape[-1], X.shape[1:-1])
+    assert isinstance(divided, MicroBatches)
+    found = divided.loss_and_gradient(X, T, Pass(lengths=lengths), weights)
+    assert found == pytest.approx(loss, rel=1e-12)
+    np.testing.assert_allclose(model.grads, gradient, rtol=1e-9, atol=1e-14)
+    with model.lent(X.shape[-1], positions=X.shape[1:-1]) as lent:
+        found, _ = lent.evaluate(X, T, weights, INFERENCE._replace(lengths=lengths))
+    assert found == pytest.approx(loss, rel=1e-12)
 
 
 @pytest.mark.parametrize("layers", [*TAGGERS, *LABELLERS], ids=str)

@@ -18,6 +18,8 @@ from nnkit.nn.parallel.threads import side_by_side
 from nnkit.nn.params import Array
 from nnkit.nn.passes import INFERENCE, Observer, Pass, Recorder
 
+VECTOR_AXES = 2  # of a batch of vectors, (outputs, N)
+
 # From the number of samples, the gradient vector and the buffers.
 Bind = Callable[[int, Array, Buffers], Network]
 
@@ -115,7 +117,7 @@ class MicroBatches:
         self, X: Array, T: Array, weights: Array | None = None, now: Pass = INFERENCE
     ) -> tuple[float, Array]:
         """The mean loss for targets T and the output Y, outside training."""
-        shares, records = _shares(self.batch, weights), _Records(now)
+        shares, records = self._shares(weights, now), _Records(now)
         losses = side_by_side(
             lambda lane: lane.evaluate(X, T, weights, shares, records, self.outputs), self.lanes
         )
@@ -130,7 +132,7 @@ class MicroBatches:
         Arguments and shapes are those of `Network.loss_and_gradient`. An observer is called with
         the whole batch, after the pass.
         """
-        shares, records = share * _shares(self.batch, weights), _Records(now)
+        shares, records = share * self._shares(weights, now), _Records(now)
         losses = side_by_side(
             lambda lane: lane.loss_and_gradient(X, T, records, weights, shares), self.lanes
         )
@@ -139,6 +141,16 @@ class MicroBatches:
             np.add(first.grads, lane.grads, out=first.grads)
         records.show()
         return sum(losses)
+
+    def _shares(self, weights: Array | None, now: Pass) -> Array:
+        """The share of each sample in the mean loss of the batch, (N,).
+
+        Where each position has an output, a sample counts as often as it has positions.
+        """
+        has_positions = self.outputs.ndim > VECTOR_AXES
+        if has_positions and now.lengths is not None:
+            weights = now.lengths if weights is None else weights * now.lengths
+        return _normalized(self.batch, weights)
 
     def release(self) -> None:
         """Drops references to the last input, which may be large."""
@@ -266,8 +278,8 @@ class Lane:
         return None
 
 
-def _shares(batch: int, weights: Array | None) -> Array:
-    """The weight of each sample in the batch's mean, (N,)."""
+def _normalized(batch: int, weights: Array | None) -> Array:
+    """Weights divided by their sum, (N,); equal ones if there are none."""
     if weights is None:
         return np.full(batch, 1 / batch)
     total = float(np.add.reduce(weights, dtype=np.float64))
