@@ -311,7 +311,15 @@ class Loop:
         X, before, after = batch.X, batch.before, batch.after
         positions = self.model.input_form.positions_of(X.shape[:-1])
         network = self.model.network(X.shape[-1], positions, before, after)
-        now = Pass(True, draw, before=before, after=after, idle=batch.idle)
+        now = Pass(
+            True,
+            draw,
+            before=before,
+            after=after,
+            idle=batch.idle,
+            lengths=batch.lengths,
+            target_lengths=batch.target_lengths,
+        )
         own = network.loss_and_gradient(X, batch.T, now, batch.weights, batch.share)
         loss = self.model.ranks.sum(own)
         if not isfinite(loss):

@@ -16,7 +16,8 @@ from nnkit.nn.parallel.execution import Execution
 from nnkit.runs.results import OF_RUN
 from nnkit.task.config import DEFAULT_EPOCHS, Config
 from nnkit.task.gate import suggested_metric
-from nnkit.task.task import PreparedSet, Task
+from nnkit.task.prepared_set import PreparedSet
+from nnkit.task.task import Task
 from nnkit.training.identity import named
 
 
