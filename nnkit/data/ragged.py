@@ -56,7 +56,7 @@ class Ragged:
         return self.values.nbytes + self.starts.nbytes + self.lengths.nbytes
 
     @cached_property
-    def total(self) -> int:
+    def size(self) -> int:
         """The number of values of all sequences together."""
         return int(np.add.reduce(self.lengths))
 
@@ -72,7 +72,7 @@ class Ragged:
     def flat(self) -> Array:
         """The values of all sequences in order, (Σ lengths, …)."""
         firsts = np.cumsum(self.lengths) - self.lengths
-        within = np.arange(self.total) - np.repeat(firsts, self.lengths)
+        within = np.arange(self.size) - np.repeat(firsts, self.lengths)
         flat: Array = self.values[np.repeat(self.starts, self.lengths) + within]
         return flat
 

@@ -17,7 +17,7 @@ from nnkit.nn.numerics import numerics
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array
 from nnkit.task.answers import answers, label_answers
-from nnkit.task.prepared_set import PreparedSet, inference_pass
+from nnkit.task.prepared_set import PreparedSet, pass_of
 
 EVALUATION_BATCH = 1000
 
@@ -69,7 +69,9 @@ def accumulate(
         batch = data.batch(own.place)
         positions = model.input_form.positions_of(batch.X.shape[:-1])
         with numerics(), model.lent(batch.X.shape[-1], execution, positions) as network:
-            loss, Y = network.evaluate(batch.X, batch.T, batch.weights, inference_pass(batch))
+            loss, Y = network.evaluate(
+                batch.X, batch.T, batch.weights, pass_of(batch, training=False)
+            )
             rows = data.targets.in_units(_rows(Y, batch.target_lengths))
             if own.idle:
                 rows = rows[:0]

@@ -15,7 +15,7 @@ from nnkit.nn.numerics import numerics
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Observer
 from nnkit.task.constant_prediction import constant_prediction
-from nnkit.task.prepared_set import PreparedSet, inference_pass
+from nnkit.task.prepared_set import PreparedSet, pass_of
 from nnkit.task.task import Task
 
 COMPARED: dict[TargetKind, str] = {"classes": "accuracy", "labels": "accuracy", "numbers": "r2"}
@@ -80,7 +80,7 @@ def constant_layer(model: Model, data: PreparedSet) -> str | None:
     search = _ConstantSearch()
     positions = model.input_form.positions_of(X.shape[:-1])
     with numerics(), model.lent(X.shape[-1], positions=positions) as network:
-        network.forward(X, inference_pass(batch)._replace(observer=search))
+        network.forward(X, pass_of(batch, training=False)._replace(observer=search))
     return search.found
 
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from nnkit.data.batches import Batch, total_weight
+from nnkit.data.augment import Augmentation
+from nnkit.data.batches import Batch, Batches, total_weight
 from nnkit.data.lazy import LazyArray
 from nnkit.data.ordering import FULL_SHUFFLE, Ordering
 from nnkit.data.ragged import Ragged
-from nnkit.data.sequence_batches import batch_weight
+from nnkit.data.sequence_batches import SequenceBatches, batch_weight
 from nnkit.nn.model import batch_last
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass
+from nnkit.ranks import ALONE, Ranks
 from nnkit.task.targets import AnyTargets, SequenceTargets
 
+AnyBatches = Batches | SequenceBatches
 MOST_TOKENS = 1 << 14  # symbols in a batch outside training
 
 
@@ -50,6 +53,40 @@ class PreparedSet:
     def __len__(self) -> int:
         return len(self.inputs)
 
+    def batches(
+        self,
+        batch_size: int,
+        tokens: int | None = None,
+        seed: int = 0,
+        augment: Sequence[Augmentation] = (),
+        ranks: Ranks = ALONE,
+    ) -> AnyBatches:
+        """The set divided into batches for training.
+
+        Args:
+            batch_size: samples per batch.
+            tokens: the most symbols in a batch of texts, instead; None for `batch_size`.
+            seed: seed of the order and of augmentation.
+            augment: augmentations of images.
+            ranks: the processes that share each batch.
+        """
+        if not isinstance(self.inputs, Ragged):
+            return Batches(
+                self.inputs,
+                self.targets,
+                batch_size,
+                seed,
+                self.weights,
+                augment,
+                self.ordering,
+                ranks,
+            )
+        targets = (
+            self.targets.sequences if isinstance(self.targets, SequenceTargets) else self.targets
+        )
+        weights = None if self.weights is None else np.asarray(self.weights[:])
+        return SequenceBatches(self.inputs, targets, batch_size, seed, tokens, weights, ranks)
+
     def parts(self, size: int) -> Iterator[slice]:
         """Yields consecutive parts of at most `size` samples, fewer if these are long texts."""
         start, count = 0, len(self)
@@ -79,6 +116,20 @@ class PreparedSet:
         )
 
 
-def inference_pass(batch: Batch) -> Pass:
-    """The pass of a batch outside training."""
-    return Pass(training=False, lengths=batch.lengths, target_lengths=batch.target_lengths)
+def pass_of(batch: Batch, *, training: bool, step: int = 0) -> Pass:
+    """The pass of a batch through a network.
+
+    Args:
+        batch: the batch.
+        training: whether this is a training pass.
+        step: the number of the training step, part of the key of random draws.
+    """
+    return Pass(
+        training,
+        step,
+        before=batch.before,
+        after=batch.after,
+        idle=batch.idle,
+        lengths=batch.lengths,
+        target_lengths=batch.target_lengths,
+    )
