@@ -48,6 +48,8 @@ KINDS: dict[TargetKind, str] = {
     "classes": "classes",
     "labels": "yes/no labels",
     "numbers": "real numbers",
+    "sequences": "labels at each position",
+    "texts": "texts",
 }
 
 
