@@ -72,7 +72,7 @@ class TextCoding(Spec):
         """The text as it is coded: what `TextEncoder.decode` makes of its ids."""
         return self.unit.normalize(self.normalization.apply(text))
 
-    def fit(self, texts: Sequence[str], reserved: Iterable[Reserved] = ALL_RESERVED) -> TextEncoder:
+    def fit(self, texts: Texts, reserved: Iterable[Reserved] = ALL_RESERVED) -> TextEncoder:
         """Builds the vocabulary from the texts of the training set.
 
         Args:
@@ -85,11 +85,16 @@ class TextCoding(Spec):
         """
         normalized = [self.normalize(text) for text in texts]
         merges = self.unit.learn(normalized)
-        split = self.unit.splitter(merges)
-        counts = count_symbols(map(split, normalized))
+        counts = count_symbols(map(self.unit.splitter(merges), normalized))
         if not counts:
             raise DataError("the training texts are empty: they contain no symbols to learn")
-        table = SymbolTable.of(counts, min_count=self.min_count, size=self.size, reserved=reserved)
+        table = SymbolTable.of(
+            counts,
+            min_count=self.min_count,
+            size=self.size,
+            always=self.unit.alphabet(normalized, self.min_count),
+            reserved=reserved,
+        )
         return TextEncoder(self, table, merges)
 
 
@@ -255,7 +260,7 @@ class _WithDefault(dict[str, int]):
 
 
 def place_of(index: int, lines: Sequence[int] | NDArray[Any] | None, place: str) -> str:
-    """Where a text comes from: `file:line`, or its number from 1 if its line is not known."""
+    """The place of a text: `file:line`, or its number from 1 if its line is not known."""
     if lines is None:
         return f"{place}: text {index + 1}" if place else f"text {index + 1}"
     return f"{place}:{lines[index]}" if place else f"line {lines[index]}"
