@@ -72,6 +72,10 @@ class TextCoding(Spec):
         """The text as it is coded: what `TextEncoder.decode` makes of its ids."""
         return self.unit.normalize(self.normalization.apply(text))
 
+    def normalize_all(self, texts: Texts) -> list[str]:
+        """Texts as they are coded, (n,)."""
+        return list(map(self.unit.normalize, map(self.normalization.apply, texts)))
+
     def fit(self, texts: Texts, reserved: Iterable[Reserved] = ALL_RESERVED) -> TextEncoder:
         """Builds the vocabulary from the texts of the training set.
 
@@ -83,7 +87,7 @@ class TextCoding(Spec):
         Raises:
             DataError: there are no symbols in the texts.
         """
-        normalized = [self.normalize(text) for text in texts]
+        normalized = self.normalize_all(texts)
         merges = self.unit.learn(normalized)
         counts = count_symbols(map(self.unit.splitter(merges), normalized))
         if not counts:
@@ -157,7 +161,7 @@ class TextEncoder:
         Raises:
             DataError: as for `encode`.
         """
-        pieces = list(map(self.split, texts))
+        pieces = list(map(self._split, self.coding.normalize_all(texts)))
         where = partial(place_of, lines=lines, place=place)
         pieces, cut = self._limited(pieces, where)
         offsets = np.fromiter(accumulate(map(len, pieces), initial=0), np.int64, len(pieces) + 1)
