@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from nnkit.config.spec import Tagged
+from nnkit.data.generators.adding import Adding
 from nnkit.data.sources.arrays import Idx, Npy, Npz
 from nnkit.data.sources.csv import Csv
 from nnkit.data.sources.image_folder import ImageFolder
@@ -12,4 +13,7 @@ from nnkit.data.sources.memory_source import Memory
 from nnkit.data.sources.mnist import Mnist
 from nnkit.data.sources.shards import Shards
 
-AnySource = Annotated[Mnist | Idx | Npy | Npz | Csv | ImageFolder | Shards | Memory, Tagged()]
+AnySource = Annotated[
+    Mnist | Idx | Npy | Npz | Csv | ImageFolder | Shards | Memory | Adding,
+    Tagged(),
+]

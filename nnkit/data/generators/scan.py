@@ -1,0 +1,93 @@
+"""SCAN: commands in simple English, and the actions that carry them out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+from nnkit.random import generator
+
+ScanSplit = Literal["simple", "length", "jump", "turn_left"]
+Pair = tuple[str, str]
+
+TEST_SHARE = 0.2  # of the simple split
+LONGEST = 22  # actions in the training set of the length split
+BARE = {"jump": 1_467, "turn_left": 2_189}  # repetitions of the primitive in the training set
+
+
+class ScanSets(NamedTuple):
+    """The training and test set: pairs of commands and actions."""
+
+    train: list[Pair]
+    test: list[Pair]
+
+
+def scan_commands() -> dict[str, tuple[str, ...]]:
+    """All 20,910 commands of SCAN (Lake & Baroni 2018), with their actions.
+
+    C → S and S | S after S | S;  S → V twice | V thrice | V;
+    V → D opposite D | D around D | D | U;  D → U left | U right;
+    U → walk | look | run | jump; `turn` occurs with a direction only.
+    """
+    verbs = _verbs()
+    phrases = {
+        command + suffix: actions * times
+        for command, actions in verbs.items()
+        for suffix, times in (("", 1), (" twice", 2), (" thrice", 3))
+    }
+    commands = dict(phrases)
+    for first in phrases:
+        for second in phrases:
+            commands[f"{first} and {second}"] = phrases[first] + phrases[second]
+            commands[f"{first} after {second}"] = phrases[second] + phrases[first]
+    return commands
+
+
+def _verbs() -> Mapping[str, tuple[str, ...]]:
+    """The commands without repetition and conjunction, with their actions."""
+    found: dict[str, tuple[str, ...]] = {}
+    for verb in ("walk", "look", "run", "jump", "turn"):
+        act: tuple[str, ...] = () if verb == "turn" else (f"I_{verb.upper()}",)
+        if act:
+            found[verb] = act
+        for side in ("left", "right"):
+            turn = (f"I_TURN_{side.upper()}",)
+            found[f"{verb} {side}"] = turn + act
+            found[f"{verb} opposite {side}"] = 2 * turn + act
+            found[f"{verb} around {side}"] = 4 * (turn + act)
+    return found
+
+
+def scan_sets(split: ScanSplit) -> ScanSets:
+    """The training and test set of a split (Lake & Baroni 2018).
+
+    The sets are those of the published files, but for the order, and for `simple`, which is another
+    random draw of as many pairs.
+
+    Args:
+        split: `simple` draws 80 % of the commands for training. `length` trains on commands of at
+            most 22 actions and tests longer ones. `jump` and `turn_left` train on that primitive
+            alone, repeated to a tenth of the set, and on all commands without it; they test all
+            others that contain it.
+    """
+    commands = {command: " ".join(actions) for command, actions in scan_commands().items()}
+    if split == "simple":
+        return _simple(list(commands.items()))
+    if split == "length":
+        is_test = {name: actions.count(" ") >= LONGEST for name, actions in commands.items()}
+        repeated: list[Pair] = []
+    else:
+        primitive = split.replace("_", " ")
+        is_test = {name: primitive in name and name != primitive for name in commands}
+        repeated = [(primitive, commands[primitive])] * (BARE[split] - 1)
+    pairs = commands.items()
+    return ScanSets(
+        [*(pair for pair in pairs if not is_test[pair[0]]), *repeated],
+        [pair for pair in pairs if is_test[pair[0]]],
+    )
+
+
+def _simple(pairs: list[Pair]) -> ScanSets:
+    order = generator(0, "SCAN").permutation(len(pairs))
+    count = round(TEST_SHARE * len(pairs))
+    return ScanSets([pairs[i] for i in order[count:]], [pairs[i] for i in order[:count]])
