@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from nnkit.data.lazy import Indices, LazyArray, chosen, selected
 from nnkit.data.ordering import FULL_SHUFFLE, Ordering
+from nnkit.data.texts import is_text
 from nnkit.errors import DataError
 
 Array = NDArray[Any]
@@ -25,8 +26,8 @@ class Samples:
     Data that is larger than memory is in files, which lazy arrays read on access.
 
     Attributes:
-        inputs: inputs (n, *shape), of any numeric type.
-        targets: class numbers (n,) as int64, or real targets (n, outputs) as float64.
+        inputs: inputs (n, *shape), of any numeric type, or texts (n,).
+        targets: class numbers (n,) as int64, real targets (n, outputs) as float64, or texts (n,).
         weights: sample weights, (n,) as float64; None if all are equal.
         origins: location of each sample in its source, (n,): the path of its file, or its row
             from 1; None for all rows in order.
@@ -109,6 +110,8 @@ class Dataset:
                     continue
                 digest.update(f"{array.dtype.str}{array.shape}".encode())
                 for chunk in chunks(array):
+                    if is_text(chunk):
+                        chunk = np.frombuffer("\0".join(chunk.tolist()).encode(), np.uint8)
                     digest.update(np.ascontiguousarray(chunk).data)
         return digest.hexdigest()
 

@@ -74,9 +74,11 @@ def check_model(
     """
     if model.dtype != np.float64:
         raise ValueError("gradients are checked in float64")
-    network = model.bind(X.shape[-1], training=True, positions=X.shape[1:-1], input_gradient=True)
+    form = model.input_form
+    positions, is_real = form.positions_of(X.shape[:-1]), not form.ids
+    network = model.bind(X.shape[-1], True, positions, input_gradient=is_real)
     now = Pass(lengths=lengths)
-    X = np.array(X, dtype=np.float64)
+    X = np.array(X, dtype=np.float64 if is_real else X.dtype)
 
     def loss() -> float:
         return network.training_loss(X, T, now, weights)

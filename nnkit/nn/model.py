@@ -113,6 +113,11 @@ class Model:
         return self.stages[0].input_form
 
     @property
+    def input_type(self) -> np.dtype[Any]:
+        """The type of inputs: that of the parameters, or an integer type for ids."""
+        return np.dtype(np.int32) if self.input_form.ids else self.dtype
+
+    @property
     def input_shape(self) -> Shape:
         """The shape of one sample."""
         return self.stages[0].input_shape
@@ -328,9 +333,10 @@ class Model:
             batch = max(batch, PROGRAM_BATCH)
         outputs = np.empty((len(X), *self.output_shape), dtype=self.dtype)
         for start in range(0, len(X), batch):
-            part = np.asarray(X[start : start + batch], dtype=self.dtype)
+            part = np.asarray(X[start : start + batch], dtype=self.input_type)
             into = outputs[start : start + len(part)]
-            with self.lent(len(part), execution, part.shape[2:]) as network:
+            positions = self.input_form.positions_of(part.shape[1:])
+            with self.lent(len(part), execution, positions) as network:
                 if isinstance(network, ProgramNetwork):
                     network.outputs(part.reshape(len(part), -1), into)
                 else:
@@ -356,7 +362,7 @@ def describe(model: Model) -> list[dict[str, Any]]:
     output for one sample, and `receptive_field`, the size of an output's receptive field, or None
     for vectors and where `reshape` rearranges positions.
     """
-    positions = model.input_shape[1:]
+    positions = model.input_form.positions_of(model.input_shape)
     seen = ReceptiveField((1,) * len(positions), (1,) * len(positions))
     sees_all, is_known = not positions, True
     rows = []

@@ -309,7 +309,8 @@ class Loop:
             draw: key of random draws, such as dropout's.
         """
         X, before, after = batch.X, batch.before, batch.after
-        network = self.model.network(X.shape[-1], X.shape[1:-1], before, after)
+        positions = self.model.input_form.positions_of(X.shape[:-1])
+        network = self.model.network(X.shape[-1], positions, before, after)
         now = Pass(True, draw, before=before, after=after, idle=batch.idle)
         own = network.loss_and_gradient(X, batch.T, now, batch.weights, batch.share)
         loss = self.model.ranks.sum(own)
@@ -382,6 +383,7 @@ class Loop:
             if not np.isfinite(block).all():
                 return f"the parameters {name}"
         X = batch.X
-        network = self.model.network(X.shape[-1], X.shape[1:-1], batch.before, batch.after)
+        positions = self.model.input_form.positions_of(X.shape[:-1])
+        network = self.model.network(X.shape[-1], positions, batch.before, batch.after)
         places = self.model.ranks.gather(network.first_nonfinite(X, now))
         return next(filter(None, places), f"the loss {self.model.loss.tag()}")

@@ -21,7 +21,7 @@ from nnkit.optim.optimizer import Optimizer
 from nnkit.optim.optimizers import AnyOptimizer
 from nnkit.task.config import Config, config_from
 from nnkit.task.task import load_task
-from tests.nn.examples import examples, input_shape, name
+from tests.nn.examples import examples, input_form, name
 from tests.training.configs import diabetes, iris, laid_over, optimized, pictures, trainer_for
 
 XOR = Path(__file__).parents[2] / "configs" / "xor.yaml"
@@ -206,7 +206,7 @@ def test_the_update_is_that_of_a_training_on_this_sample(optimizer: Optimizer) -
 
 @pytest.mark.parametrize("layer", examples(AnyLayer), ids=name)
 def test_every_layer_can_be_traced_and_shown(layer: LayerSpec, tmp_path: Path) -> None:
-    wanted = input_shape(layer)
+    wanted = input_form(layer).shape
     layers = [{"dense": wanted[0]}, layer.model_dump(), "flatten", {"dense": 3}]
     config = iris(architecture={"layers": layers})
     if len(wanted) > 1:

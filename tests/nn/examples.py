@@ -24,6 +24,7 @@ from nnkit.random import generator
 # Tried in turn for a field without default, and for a layer's input.
 VALUES = (3, 0.5, "tanh", (1, 2), ({"dense": 5},))
 INPUT_SHAPES: tuple[Shape, ...] = ((5,), (2, 6, 6), (3, 5), (2,))
+INPUT_FORMS = (*map(Form.of, INPUT_SHAPES), Form(4, (5,), ids=True))
 
 
 def examples(union: Any) -> list[Any]:
@@ -74,15 +75,19 @@ def name(component: Component) -> str:
     return "-".join([component.tag(), *settings])
 
 
-def input_shape(layer: LayerSpec) -> Shape:
-    """Returns an input shape that the layer accepts."""
-    for shape in INPUT_SHAPES:
+def input_form(layer: LayerSpec) -> Form:
+    """Returns the form of an input that the layer accepts."""
+    for form in INPUT_FORMS:
         try:
-            layer.output_form(Form.of(shape))
+            Stage.of("only", layer, form)
         except ShapeError:
             continue
-        return shape
-    raise AssertionError(f"{layer.tag()} takes none of {INPUT_SHAPES}")
+        return form
+    raise AssertionError(f"{layer.tag()} takes none of {INPUT_FORMS}")
+
+
+def _form(shape: Shape | Form) -> Form:
+    return shape if isinstance(shape, Form) else Form.of(shape)
 
 
 def loss_of(kind: str) -> Loss:
@@ -94,7 +99,7 @@ def loss_of(kind: str) -> Loss:
 
 def model_of(
     layers: list[Any],
-    shape: Shape,
+    shape: Shape | Form,
     *,
     activation: Any = "tanh",
     loss: Loss | str = "cross_entropy",
@@ -106,15 +111,21 @@ def model_of(
     chosen = loss if isinstance(loss, Loss) else loss_of(loss)
     architecture = Architecture.model_validate({"layers": layers, "bias_initializer": "normal"})
     activations = Activations.model_validate({"hidden": activation})
-    stages = build_stages(architecture, activations, chosen, Form.of(shape), dropout)
+    stages = build_stages(architecture, activations, chosen, _form(shape), dropout)
     return Model(stages, chosen, seed, dtype)
 
 
 def batch_of(model: Model, samples: int, seed: int = 0) -> tuple[Array, Array]:
     """Draws inputs (*input shape, N) and targets (outputs, N) that suit the model's loss."""
-    rng = generator(seed, "test batch")
-    X = rng.normal(size=(*model.input_shape, samples)).astype(model.dtype)
+    X = inputs_of(model.input_form, samples, seed).astype(model.input_type)
     return X, targets_for(model.loss, (*model.output_shape, samples), seed).astype(model.dtype)
+
+
+def inputs_of(form: Form, samples: int, seed: int = 0) -> Array:
+    """Draws inputs (*input shape, N) of a form: real numbers, or ids."""
+    rng = generator(seed, "test batch")
+    shape = (*form.shape, samples)
+    return rng.integers(form.channels, size=shape) if form.ids else rng.normal(size=shape)
 
 
 def targets_for(loss: Loss, shape: Shape, seed: int = 0) -> Array:
@@ -133,8 +144,8 @@ def first_layer(network: Network) -> Layer:
     return next(iter(network.body.layers.values()))
 
 
-def alone(layer: LayerSpec, shape: tuple[int, ...], dtype: str = "float64") -> Model:
+def alone(layer: LayerSpec, shape: Shape | Form, dtype: str = "float64") -> Model:
     """Builds a network of only one layer, followed by the identity."""
-    only = Stage.of("only", layer, Form.of(shape))
+    only = Stage.of("only", layer, _form(shape))
     stages = [only, Stage.of("output", ActivationLayer(function=Identity()), only.output_form)]
     return Model(stages, SquaredError(), 0, dtype)

@@ -10,6 +10,7 @@ from nnkit.nn.layers.conv import Conv
 from nnkit.nn.layers.conv_transpose import ConvTranspose
 from nnkit.nn.layers.dense import Dense
 from nnkit.nn.layers.dropout import Dropout, SpatialDropout
+from nnkit.nn.layers.embedding import Embedding, OneHotIds
 from nnkit.nn.layers.flatten import Flatten, Reshape, Rows
 from nnkit.nn.layers.gru import GRU
 from nnkit.nn.layers.lstm import LSTM
@@ -34,12 +35,14 @@ __all__ = [
     "ConvTranspose",
     "Dense",
     "Dropout",
+    "Embedding",
     "Flatten",
     "GaussianNoise",
     "GlobalAvgPool",
     "GlobalMaxPool",
     "LayerNorm",
     "MaxPool",
+    "OneHotIds",
     "Reshape",
     "Residual",
     "Rows",
@@ -59,6 +62,8 @@ AnyLayer = Annotated[
     | GlobalMaxPool
     | GlobalAvgPool
     | Subsample
+    | Embedding
+    | OneHotIds
     | RNN
     | LSTM
     | GRU

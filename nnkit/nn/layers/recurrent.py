@@ -14,7 +14,7 @@ from nnkit.nn.activations import AnyActivation, Tanh
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import AnyInitializer, Orthogonal, Xavier, Zeros
 from nnkit.nn.layer import Binding, Layer
-from nnkit.nn.layers.weighted import TrainedLayer
+from nnkit.nn.layers.weighted import BiasedLayer
 from nnkit.nn.params import Array, Parameter, Shape
 from nnkit.nn.recurrent.cell import RecurrentCell
 from nnkit.nn.recurrent.directions import BoundRecurrent
@@ -23,7 +23,7 @@ from nnkit.nn.recurrent.gate_initializer import OfEachGate
 REVERSE = "reverse."  # prefix of the parameters that read a sequence from its end
 
 
-class Recurrent(TrainedLayer):
+class Recurrent(BiasedLayer):
     """A layer over sequences (features, length) whose state has `units` numbers.
 
     Attributes:

@@ -1,0 +1,106 @@
+"""The symbols of a set of texts, with their numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+
+
+class Reserved(Enum):
+    """Symbols that no text contains, whatever a user types; their names are only for display."""
+
+    PADDING = "<padding>"
+    START = "<start>"
+    END = "<end>"
+    UNKNOWN = "<unk>"
+
+
+Symbol = str | Reserved
+ALL_RESERVED = tuple(Reserved)
+
+
+@dataclass(frozen=True)
+class SymbolTable:
+    """Numbers of symbols: first the reserved ones, then those of texts, the most frequent first.
+
+    Symbols of equal frequency are in the order of their code points.
+
+    Attributes:
+        reserved: the reserved symbols.
+        pieces: the symbols of texts.
+        counts: the occurrences of each of `pieces` in the texts that the table was built from.
+        left_out: the occurrences of symbols there that the table does not contain.
+    """
+
+    reserved: tuple[Reserved, ...]
+    pieces: tuple[str, ...]
+    counts: tuple[int, ...]
+    left_out: int = 0
+
+    @classmethod
+    def of(
+        cls,
+        counts: Mapping[str, int],
+        *,
+        min_count: int = 1,
+        size: int | None = None,
+        reserved: Iterable[Reserved] = ALL_RESERVED,
+    ) -> SymbolTable:
+        """Builds a table from the number of occurrences of each symbol.
+
+        Args:
+            counts: the occurrences of each symbol of the training texts.
+            min_count: rarer symbols are left out.
+            size: the number of symbols besides the reserved ones, at most.
+            reserved: the reserved symbols of the table, in any order.
+        """
+        frequent = [(piece, count) for piece, count in counts.items() if count >= min_count]
+        frequent.sort(key=lambda item: (-item[1], item[0]))
+        kept = frequent[:size]
+        chosen = set(reserved)
+        return cls(
+            tuple(symbol for symbol in Reserved if symbol in chosen),
+            tuple(piece for piece, _ in kept),
+            tuple(count for _, count in kept),
+            sum(counts.values()) - sum(count for _, count in kept),
+        )
+
+    def __len__(self) -> int:
+        return len(self.reserved) + len(self.pieces)
+
+    @cached_property
+    def symbols(self) -> tuple[Symbol, ...]:
+        """All symbols, by number."""
+        return (*self.reserved, *self.pieces)
+
+    @cached_property
+    def numbers(self) -> Mapping[Symbol, int]:
+        """The number of each symbol."""
+        return {symbol: number for number, symbol in enumerate(self.symbols)}
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The name of each symbol, for display; a text may contain that of a reserved one."""
+        return tuple(s.value if isinstance(s, Reserved) else s for s in self.symbols)
+
+    def number(self, symbol: Symbol) -> int:
+        """The number of a symbol.
+
+        Raises:
+            KeyError: the table does not contain the symbol.
+        """
+        return self.numbers[symbol]
+
+    def __contains__(self, symbol: Symbol) -> bool:
+        return symbol in self.numbers
+
+
+def count_symbols(texts: Iterable[Sequence[str]]) -> Counter[str]:
+    """The occurrences of each symbol in texts that are divided into symbols."""
+    counts: Counter[str] = Counter()
+    for pieces in texts:
+        counts.update(pieces)
+    return counts
