@@ -25,7 +25,7 @@ PICTURES = "pictures"
 TABLES = {".csv": "csv", ".tsv": "csv", ".npy": "npy", ".npz": "npz"}
 # The data sources whose models accept tables of each kind.
 ARRAYS = {"npy", "npz", "mnist", "idx"}
-READERS = {"csv": {"csv"}, "npy": ARRAYS, "npz": ARRAYS}
+READERS = {"csv": {"csv", "series"}, "npy": ARRAYS, "npz": ARRAYS}
 
 
 def _renamed(value: str | None) -> None:

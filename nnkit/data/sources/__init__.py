@@ -5,15 +5,39 @@ from __future__ import annotations
 from typing import Annotated
 
 from nnkit.config.spec import Tagged
-from nnkit.data.generators.adding import Adding
 from nnkit.data.sources.arrays import Idx, Npy, Npz
 from nnkit.data.sources.csv import Csv
+from nnkit.data.sources.generators.adding import Adding
+from nnkit.data.sources.generators.addition import Addition
+from nnkit.data.sources.generators.copy_memory import CopyMemory
+from nnkit.data.sources.generators.date_notations import Dates
+from nnkit.data.sources.generators.number_pairs import NumberWords
+from nnkit.data.sources.generators.reber import EmbeddedReber
+from nnkit.data.sources.generators.reversal import Reversal
+from nnkit.data.sources.generators.scan import Scan
 from nnkit.data.sources.image_folder import ImageFolder
 from nnkit.data.sources.memory_source import Memory
 from nnkit.data.sources.mnist import Mnist
+from nnkit.data.sources.series import Series
 from nnkit.data.sources.shards import Shards
 
 AnySource = Annotated[
-    Mnist | Idx | Npy | Npz | Csv | ImageFolder | Shards | Memory | Adding,
+    Mnist
+    | Idx
+    | Npy
+    | Npz
+    | Csv
+    | Series
+    | ImageFolder
+    | Shards
+    | Memory
+    | Adding
+    | Addition
+    | CopyMemory
+    | Dates
+    | EmbeddedReber
+    | NumberWords
+    | Reversal
+    | Scan,
     Tagged(),
 ]

@@ -3,16 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 from typing import Literal, NamedTuple
 
+from pydantic import Field
+
+from nnkit.data.dataset import Dataset
+from nnkit.data.sources.generators.generated import Generated, Pair, text_pairs
 from nnkit.random import generator
 
 ScanSplit = Literal["simple", "length", "jump", "turn_left"]
-Pair = tuple[str, str]
 
 TEST_SHARE = 0.2  # of the simple split
 LONGEST = 22  # actions in the training set of the length split
 BARE = {"jump": 1_467, "turn_left": 2_189}  # repetitions of the primitive in the training set
+
+
+class Scan(Generated):
+    """SCAN (Lake & Baroni 2018): commands such as `jump twice`, and actions, `I_JUMP I_JUMP`.
+
+    20,910 commands, divided into a training and a test set as published.
+    """
+
+    kind: Literal["scan"] = "scan"
+    split: ScanSplit = Field(
+        "simple",
+        description="The test set: `simple` for a fifth of all commands at random, `length` for "
+        "those of more than 22 actions, `jump` and `turn_left` for those that combine this "
+        "primitive with others, of which the training set has none.",
+    )
+
+    def read(self) -> Dataset:
+        train, test = scan_sets(self.split)
+        return Dataset(text_pairs(train), text_pairs(test))
 
 
 class ScanSets(NamedTuple):
@@ -36,10 +59,9 @@ def scan_commands() -> dict[str, tuple[str, ...]]:
         for suffix, times in (("", 1), (" twice", 2), (" thrice", 3))
     }
     commands = dict(phrases)
-    for first in phrases:
-        for second in phrases:
-            commands[f"{first} and {second}"] = phrases[first] + phrases[second]
-            commands[f"{first} after {second}"] = phrases[second] + phrases[first]
+    for (first, act), (second, other) in product(phrases.items(), repeat=2):
+        commands[f"{first} and {second}"] = act + other
+        commands[f"{first} after {second}"] = other + act
     return commands
 
 

@@ -6,24 +6,27 @@ from collections.abc import Callable, Mapping
 
 LARGEST = 999_999
 
-_ENGLISH = (
+
+def _list(words: str) -> tuple[str, ...]:
+    return tuple(words.split())
+
+
+_ENGLISH = _list(
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
     "fifteen sixteen seventeen eighteen nineteen"
-).split()
-_ENGLISH_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-_FRENCH = (
+)
+_ENGLISH_TENS = _list("twenty thirty forty fifty sixty seventy eighty ninety")
+_FRENCH = _list(
     "zéro un deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize "
     "dix-sept dix-huit dix-neuf"
-).split()
+)
 # After 60 and 80, the French count on to 19.
-_FRENCH_TENS = (
-    "vingt trente quarante cinquante soixante soixante quatre-vingt quatre-vingt"
-).split()
-_GERMAN = (
+_FRENCH_TENS = _list("vingt trente quarante cinquante soixante soixante quatre-vingt quatre-vingt")
+_GERMAN = _list(
     "null ein zwei drei vier fünf sechs sieben acht neun zehn elf zwölf dreizehn vierzehn fünfzehn "
     "sechzehn siebzehn achtzehn neunzehn"
-).split()
-_GERMAN_TENS = "zwanzig dreißig vierzig fünfzig sechzig siebzig achtzig neunzig".split()
+)
+_GERMAN_TENS = _list("zwanzig dreißig vierzig fünfzig sechzig siebzig achtzig neunzig")
 
 
 def english_words(number: int) -> str:

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Literal
 
+from pydantic import Field
+
+from nnkit.data.dataset import Dataset
+from nnkit.data.sources.generators.generated import Pair, RandomlyGenerated, text_pairs
 from nnkit.random import generator
 
-Pair = tuple[str, str]
-
 MONTHS = (
-    "January February March April May June July August September October November December"
-).split()
-DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 # A century, so that two digits of the year say which one it is.
 FIRST, LAST = date(1950, 1, 1), date(2049, 12, 31)
 MOST = (LAST - FIRST).days + 1
@@ -43,11 +57,22 @@ NOTATIONS = (
 )
 
 
-def dates(count: int, seed: int) -> list[Pair]:
-    """Different dates of the years 1950 to 2049, each in a random notation, and in ISO 8601.
+class Dates(RandomlyGenerated):
+    """Dates of 1950 to 2049 in 22 notations, such as `JAN 20 19`, and in ISO 8601, `2019-01-20`.
 
-    An example is `JAN 20 19`, `2019-01-20` (after date-conversion-attention of TensorFlow.js's
-    examples, with more notations).
+    Each date occurs once, in a random notation, so that the sets have no date in common. (After the
+    example date-conversion-attention of TensorFlow.js, which has 13 notations.)
+    """
+
+    kind: Literal["dates"] = "dates"
+    count: int = Field(20_000, ge=1, le=MOST)
+
+    def read(self) -> Dataset:
+        return Dataset(text_pairs(dates(self.count, self.seed)))
+
+
+def dates(count: int, seed: int) -> list[Pair]:
+    """Different dates, each in a random notation, and in ISO 8601.
 
     Args:
         count: the number of dates, at most `MOST`.
@@ -74,5 +99,5 @@ def written(day: date, notation: str) -> str:
         name=name,
         mon=name[:3],
         MON=name[:3].upper(),
-        weekday=DAYS[day.weekday()],
+        weekday=WEEKDAYS[day.weekday()],
     )

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Literal
 
 import numpy as np
 
+from nnkit.config.spec import Count
+from nnkit.data.dataset import Dataset
+from nnkit.data.sources.generators.generated import RandomlyGenerated, text_pairs
 from nnkit.random import generator
 
 States = tuple[Mapping[str, int], ...]
@@ -39,8 +43,23 @@ def _embedded() -> States:
 EMBEDDED_REBER = _embedded()
 
 
+class EmbeddedReber(RandomlyGenerated):
+    """Embedded Reber strings such as `BTBPVVETE` (Hochreiter & Schmidhuber 1997, experiment 1).
+
+    B, then T or P, a Reber string, the same T or P, and E. The input is a string without its last
+    symbol, the target at each position is the next symbol. Strings may be equal.
+    """
+
+    kind: Literal["reber"] = "reber"
+    count: Count = 10_000
+
+    def read(self) -> Dataset:
+        strings = reber_strings(self.count, self.seed)
+        return Dataset(text_pairs([(string[:-1], string[1:]) for string in strings]))
+
+
 def reber_strings(count: int, seed: int) -> list[str]:
-    """Embedded Reber strings (Hochreiter & Schmidhuber 1997, experiment 1).
+    """Embedded Reber strings.
 
     Where two symbols may follow, each has the probability ½. Strings may be equal.
 

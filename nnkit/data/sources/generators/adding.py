@@ -9,11 +9,11 @@ from pydantic import Field
 
 from nnkit.config.spec import Count
 from nnkit.data.dataset import Array, Dataset, Samples
-from nnkit.data.generators.generated import Generated
+from nnkit.data.sources.generators.generated import RandomlyGenerated
 from nnkit.random import generator
 
 
-class Adding(Generated):
+class Adding(RandomlyGenerated):
     """The adding problem (Hochreiter & Schmidhuber 1997, experiment 4), inputs (2, length).
 
     The first channel holds random numbers, uniform in [low, 1), the second one marks two of them, a
