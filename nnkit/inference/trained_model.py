@@ -29,7 +29,8 @@ from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array, Shape
 from nnkit.task.answers import confidence, decide, decide_labels
 from nnkit.task.config import Config
-from nnkit.task.task import PreparedSet, Task, load_task
+from nnkit.task.prepared_set import PreparedSet
+from nnkit.task.task import Task, load_task
 
 OVERFLOW = "the inputs are so large that the network's outputs are not finite"
 MOST_NAMED = 5  # predicted numbers in the representation of a model

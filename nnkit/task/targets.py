@@ -14,9 +14,11 @@ import numpy as np
 from nnkit.data.batches import gather
 from nnkit.data.dataset import chunks
 from nnkit.data.lazy import LazyArray, mapped, taken
+from nnkit.data.ragged import Ragged
 from nnkit.data.target_scaling import TargetScaler
 from nnkit.errors import SettingError, SettingPath
 from nnkit.metrics.metric import TargetKind
+from nnkit.nn.form import Form
 from nnkit.nn.losses import Coding, Loss
 from nnkit.nn.params import Array, Shape
 
@@ -28,7 +30,8 @@ class Targets(ABC):
 
     Indexing gives unencoded targets, as metrics take them: `targets[part]` are class numbers (k,),
     labels 0 or 1 (k, labels), or real targets (k, outputs), for a slice or an array of indices.
-    Each subclass also has a `dtype`: that of encoded targets, which is the network's.
+    Each subclass also has a `dtype`: that of encoded targets, which is the network's unless they
+    are class numbers.
 
     Attributes:
         kind: whether these are class numbers, yes/no labels or real numbers.
@@ -248,7 +251,80 @@ class InputTargets(Targets):
         gather(self.inputs, chosen, out.reshape(len(chosen), *self.inputs.shape[1:]))
 
 
-AnyTargets = ClassTargets | LabelTargets | NumberTargets | InputTargets
+@dataclass(frozen=True, slots=True)
+class SequenceTargets(Targets):
+    """A sequence of class numbers for each sample, such as a tag or symbol at each position.
+
+    They stay class numbers until the loss: coded, those of a large vocabulary would fill memory.
+
+    Attributes:
+        sequences: the class numbers of each sample.
+        classes: the number of classes.
+    """
+
+    kind: ClassVar[TargetKind] = "classes"
+    sequences: Ragged
+    classes: int
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.sequences.dtype
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.sequences), self.classes
+
+    @property
+    def nbytes(self) -> int:
+        return self.sequences.nbytes
+
+    def __getitem__(self, part: slice | Array) -> Array:
+        """The class numbers of the selected samples, one sample after the other, (Σ lengths,)."""
+        return self.sequences[part].flat()
+
+    def coded(self, part: slice) -> Array:
+        """The class numbers of consecutive samples, (k, T), with 0 after the end of each."""
+        return self.sequences[part].padded().T
+
+    def read(self, chosen: Array, out: Array) -> None:
+        out[...] = self.sequences[chosen].padded().T
+
+
+AnyTargets = ClassTargets | LabelTargets | NumberTargets | InputTargets | SequenceTargets
+
+
+def sequences_for(
+    sequences: Ragged, names: tuple[str, ...], loss: Loss, form: Form, last_layer: SettingPath
+) -> SequenceTargets:
+    """Sequences of class numbers as targets for a network and its loss.
+
+    Args:
+        sequences: the class numbers.
+        names: the names of the classes.
+        loss: the loss.
+        form: the form of the network's output for one sample.
+        last_layer: the setting that an error about the number of outputs points to.
+
+    Raises:
+        SettingError: the outputs or the loss do not fit the sequences.
+    """
+    if loss.coding == "number":
+        raise SettingError(
+            ("loss",), f"'{loss.tag()}' is a loss for numbers, but the targets are symbols"
+        )
+    if not form.positions:
+        raise SettingError(
+            last_layer,
+            "the network has one output for each text, but the targets are symbols at each "
+            "position; set 'output: all' in the recurrent layers",
+        )
+    if form.channels != len(names):
+        raise SettingError(
+            (*last_layer, "units"),
+            f"{form.channels} output unit{'s' * (form.channels != 1)}, but there are {len(names)} "
+            f"symbols to predict; make it {len(names)}, or auto",
+        )
+    return SequenceTargets(sequences, len(names))
 
 
 def classes_for(

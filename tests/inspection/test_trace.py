@@ -196,7 +196,8 @@ def test_the_update_is_that_of_a_training_on_this_sample(optimizer: Optimizer) -
     batch = trainer.sets["train"]
     loop = trainer.loop
     target = batch.targets.coded(slice(5, 6))
-    loop.step((Batch(batch.inputs[5:6].T, target.T, None, total=1),))
+    X = np.asarray(batch.inputs[5:6]).T
+    loop.step((Batch(X, target.T, None, total=1),))
     for layer in found.layers:
         for short, parameter in layer.parameters.items():
             after = trainer.model.layout.views(trainer.model.params)[f"{layer.name}.{short}"]

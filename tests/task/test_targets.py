@@ -28,7 +28,7 @@ from nnkit.task.targets import (
     numbers_for,
 )
 from tests.nn.examples import examples, loss_of
-from tests.training.configs import trainer_for
+from tests.training.configs import batches_of, trainer_for
 
 LAST = ("architecture", "layers", 1)
 EVERY = slice(None)
@@ -150,7 +150,7 @@ def test_a_million_samples_of_ten_thousand_classes_stay_small(tmp_path: Path) ->
     assert targets.nbytes == 8 * (samples - 1000)
     assert peak < 150e6
     np.testing.assert_array_equal(batch.T.sum(axis=0), 1)
-    assert (batch.T.argmax(axis=0) == targets[trainer.loop.batches.order(0)[:32]]).all()
+    assert (batch.T.argmax(axis=0) == targets[batches_of(trainer).order(0)[:32]]).all()
 
 
 # Numbers

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nnkit.data.batches import Batches
 from nnkit.optim.optimizer import Optimizer
 from nnkit.optim.optimizers import Pegasos
 from nnkit.random import generator
@@ -42,6 +43,13 @@ DIABETES: dict[str, Any] = {
 def trainer_for(config: Config, runs: Path = DEFAULT_RUNS) -> Trainer:
     """Returns the trainer of a config, with data loaded, before the first step."""
     return Trainer(load_task(config), runs)
+
+
+def batches_of(trainer: Trainer) -> Batches:
+    """Returns the batches of a training on images or vectors."""
+    batches = trainer.loop.batches
+    assert isinstance(batches, Batches)
+    return batches
 
 
 def iris(**sections: Any) -> Config:
