@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from nnkit.config.spec import Count
 from nnkit.data.dataset import Dataset
-from nnkit.data.sources.generators.generated import Pair, RandomlyGenerated, text_pairs
+from nnkit.data.sources.generators.generated import RandomlyGenerated, TextPair, paired_samples
 from nnkit.random import generator
 
 
@@ -41,10 +41,10 @@ class Addition(RandomlyGenerated):
         sums = additions(self.count, self.digits, self.seed)
         if self.reverse:
             sums = [(question[::-1], result) for question, result in sums]
-        return Dataset(text_pairs(sums))
+        return Dataset(paired_samples(sums))
 
 
-def additions(count: int, digits: int, seed: int) -> list[Pair]:
+def additions(count: int, digits: int, seed: int) -> list[TextPair]:
     """Different sums and their results, as described for `Addition`.
 
     Args:

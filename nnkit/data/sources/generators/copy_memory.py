@@ -10,7 +10,7 @@ from pydantic import Field
 
 from nnkit.config.spec import Count
 from nnkit.data.dataset import Dataset
-from nnkit.data.sources.generators.generated import Pair, RandomlyGenerated, text_pairs
+from nnkit.data.sources.generators.generated import RandomlyGenerated, TextPair, paired_samples
 from nnkit.random import generator
 
 SYMBOLS = "ABCDEFGH"
@@ -31,10 +31,10 @@ class CopyMemory(RandomlyGenerated):
     pause: Count = Field(100, description="Symbols T from the last of the ten to the sign.")
 
     def read(self) -> Dataset:
-        return Dataset(text_pairs(copy_memory(self.count, self.pause, self.seed)))
+        return Dataset(paired_samples(copy_memory(self.count, self.pause, self.seed)))
 
 
-def copy_memory(count: int, pause: int, seed: int) -> list[Pair]:
+def copy_memory(count: int, pause: int, seed: int) -> list[TextPair]:
     """Inputs and targets, texts of T + 20 symbols, as described for `CopyMemory`.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from nnkit.data.dataset import Dataset
-from nnkit.data.sources.generators.generated import Pair, RandomlyGenerated, text_pairs
+from nnkit.data.sources.generators.generated import RandomlyGenerated, TextPair, paired_samples
 from nnkit.random import generator
 
 MONTHS = (
@@ -68,10 +68,10 @@ class Dates(RandomlyGenerated):
     count: int = Field(20_000, ge=1, le=MOST)
 
     def read(self) -> Dataset:
-        return Dataset(text_pairs(dates(self.count, self.seed)))
+        return Dataset(paired_samples(dates(self.count, self.seed)))
 
 
-def dates(count: int, seed: int) -> list[Pair]:
+def dates(count: int, seed: int) -> list[TextPair]:
     """Different dates, each in a random notation, and in ISO 8601.
 
     Args:

@@ -12,7 +12,7 @@ from nnkit.data.dataset import Samples
 from nnkit.data.sources.source import Source
 from nnkit.data.texts import text_array
 
-Pair = tuple[str, str]
+TextPair = tuple[str, str]
 
 
 class Generated(Source):
@@ -31,7 +31,7 @@ class RandomlyGenerated(Generated):
     )
 
 
-def text_pairs(pairs: Sequence[Pair]) -> Samples:
+def paired_samples(pairs: Sequence[TextPair]) -> Samples:
     """Samples whose inputs and targets are texts, (n,) each."""
     inputs, targets = zip(*pairs, strict=True)
     return Samples(text_array(inputs), text_array(targets))

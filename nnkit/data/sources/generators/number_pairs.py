@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from nnkit.config.spec import Count
 from nnkit.data.dataset import Dataset
-from nnkit.data.sources.generators.generated import Pair, RandomlyGenerated, text_pairs
+from nnkit.data.sources.generators.generated import RandomlyGenerated, TextPair, paired_samples
 from nnkit.data.sources.generators.number_words import IN_WORDS
 from nnkit.random import generator
 
@@ -40,13 +40,15 @@ class NumberWords(RandomlyGenerated):
 
     def read(self) -> Dataset:
         return Dataset(
-            text_pairs(number_pairs(self.count, self.digits, self.source, self.target, self.seed))
+            paired_samples(
+                number_pairs(self.count, self.digits, self.source, self.target, self.seed)
+            )
         )
 
 
 def number_pairs(
     count: int, digits: int, source: Language, target: Language, seed: int
-) -> list[Pair]:
+) -> list[TextPair]:
     """Different numbers, in words of two languages, as described for `NumberWords`.
 
     Args:

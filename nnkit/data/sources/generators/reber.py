@@ -9,7 +9,7 @@ import numpy as np
 
 from nnkit.config.spec import Count
 from nnkit.data.dataset import Dataset
-from nnkit.data.sources.generators.generated import RandomlyGenerated, text_pairs
+from nnkit.data.sources.generators.generated import RandomlyGenerated, paired_samples
 from nnkit.random import generator
 
 States = tuple[Mapping[str, int], ...]
@@ -55,7 +55,7 @@ class EmbeddedReber(RandomlyGenerated):
 
     def read(self) -> Dataset:
         strings = reber_strings(self.count, self.seed)
-        return Dataset(text_pairs([(string[:-1], string[1:]) for string in strings]))
+        return Dataset(paired_samples([(string[:-1], string[1:]) for string in strings]))
 
 
 def reber_strings(count: int, seed: int) -> list[str]:

@@ -9,7 +9,9 @@ from pydantic import Field
 
 from nnkit.config.spec import Count
 from nnkit.data.dataset import Dataset
-from nnkit.data.sources.generators.generated import Pair, RandomlyGenerated, text_pairs
+from nnkit.data.sources.generators.generated import RandomlyGenerated, TextPair, paired_samples
+from nnkit.data.text.text_coding import TextCoding
+from nnkit.data.text.text_units import WhitespaceUnit
 
 LONGER = 5  # integers by which held-out sequences may be longer than those for training
 
@@ -31,6 +33,10 @@ class Reversal(RandomlyGenerated):
         42, ge=0, lt=1 << 32, description="Seed of the draws, by NumPy's old generator."
     )
 
+    @property
+    def text_coding(self) -> TextCoding:
+        return TextCoding(unit=WhitespaceUnit())
+
     def read(self) -> Dataset:
         train, validation, test = reversals(
             (self.count, self.validation_count, self.test_count),
@@ -38,12 +44,14 @@ class Reversal(RandomlyGenerated):
             self.below,
             self.seed,
         )
-        return Dataset(text_pairs(train), text_pairs(test), validation=text_pairs(validation))
+        return Dataset(
+            paired_samples(train), paired_samples(test), validation=paired_samples(validation)
+        )
 
 
 def reversals(
     counts: tuple[int, ...], limits: tuple[int, ...], below: int, seed: int
-) -> tuple[list[Pair], ...]:
+) -> tuple[list[TextPair], ...]:
     """Sets of sequences of integers, separated by spaces, and the same from back to front.
 
     The draws are those of scripts/generate_reverse_task.py of Joey NMT, from a generator of their
@@ -58,7 +66,7 @@ def reversals(
     draws = np.random.RandomState(seed)
     sets = []
     for count, limit in zip(counts, limits, strict=True):
-        pairs: list[Pair] = []
+        pairs: list[TextPair] = []
         for _ in range(count):
             length = draws.randint(1, limit + 1, dtype=np.int64)
             integers = [str(i) for i in draws.randint(0, below, length, dtype=np.int64)]

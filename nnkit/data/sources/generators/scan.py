@@ -9,7 +9,9 @@ from typing import Literal, NamedTuple
 from pydantic import Field
 
 from nnkit.data.dataset import Dataset
-from nnkit.data.sources.generators.generated import Generated, Pair, text_pairs
+from nnkit.data.sources.generators.generated import Generated, TextPair, paired_samples
+from nnkit.data.text.text_coding import TextCoding
+from nnkit.data.text.text_units import WhitespaceUnit
 from nnkit.random import generator
 
 ScanSplit = Literal["simple", "length", "jump", "turn_left"]
@@ -33,16 +35,20 @@ class Scan(Generated):
         "primitive with others, of which the training set has none.",
     )
 
+    @property
+    def text_coding(self) -> TextCoding:
+        return TextCoding(unit=WhitespaceUnit())
+
     def read(self) -> Dataset:
         train, test = scan_sets(self.split)
-        return Dataset(text_pairs(train), text_pairs(test))
+        return Dataset(paired_samples(train), paired_samples(test))
 
 
 class ScanSets(NamedTuple):
     """The training and test set: pairs of commands and actions."""
 
-    train: list[Pair]
-    test: list[Pair]
+    train: list[TextPair]
+    test: list[TextPair]
 
 
 def scan_commands() -> dict[str, tuple[str, ...]]:
@@ -97,7 +103,7 @@ def scan_sets(split: ScanSplit) -> ScanSets:
         return _simple(list(commands.items()))
     if split == "length":
         is_test = {name: actions.count(" ") >= LONGEST for name, actions in commands.items()}
-        repeated: list[Pair] = []
+        repeated: list[TextPair] = []
     else:
         primitive = split.replace("_", " ")
         is_test = {name: primitive in name and name != primitive for name in commands}
@@ -109,7 +115,7 @@ def scan_sets(split: ScanSplit) -> ScanSets:
     )
 
 
-def _simple(pairs: list[Pair]) -> ScanSets:
+def _simple(pairs: list[TextPair]) -> ScanSets:
     order = generator(0, "SCAN").permutation(len(pairs))
     count = round(TEST_SHARE * len(pairs))
     return ScanSets([pairs[i] for i in order[count:]], [pairs[i] for i in order[:count]])

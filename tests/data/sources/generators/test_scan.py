@@ -6,7 +6,7 @@ from hashlib import sha256
 
 import pytest
 
-from nnkit.data.sources.generators.generated import Pair
+from nnkit.data.sources.generators.generated import TextPair
 from nnkit.data.sources.generators.scan import ScanSplit, scan_commands, scan_sets
 
 # The number of lines of the files in github.com/brendenlake/SCAN (commit 91d9455), and the SHA-256
@@ -27,7 +27,7 @@ PUBLISHED: dict[ScanSplit, tuple[tuple[int, str], tuple[int, str]]] = {
 }
 
 
-def described(pairs: list[Pair]) -> tuple[int, str]:
+def described(pairs: list[TextPair]) -> tuple[int, str]:
     lines = sorted(f"IN: {command} OUT: {actions}" for command, actions in sorted(pairs))
     return len(lines), sha256("\n".join(lines).encode()).hexdigest()
 
