@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 PICTURES = "pictures"
 TABLES = {".csv": "csv", ".tsv": "csv", ".npy": "npy", ".npz": "npz"}
 # The data sources whose models accept tables of each kind.
-ARRAYS = {"npy", "npz", "mnist", "idx"}
+ARRAYS = {"npy", "npz", "mnist", "idx", "adding"}
 READERS = {"csv": {"csv", "series"}, "npy": ARRAYS, "npz": ARRAYS}
 
 

@@ -11,7 +11,7 @@ from nnkit.data.sources.generators.adding import Adding
 from nnkit.data.sources.generators.addition import Addition
 from nnkit.data.sources.generators.copy_memory import CopyMemory
 from nnkit.data.sources.generators.date_notations import Dates
-from nnkit.data.sources.generators.number_pairs import NumberWords
+from nnkit.data.sources.generators.number_words import NumberWords
 from nnkit.data.sources.generators.reber import EmbeddedReber
 from nnkit.data.sources.generators.reversal import Reversal
 from nnkit.data.sources.generators.scan import Scan

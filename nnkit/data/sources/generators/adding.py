@@ -16,9 +16,9 @@ from nnkit.random import generator
 class Adding(RandomlyGenerated):
     """The adding problem (Hochreiter & Schmidhuber 1997, experiment 4), inputs (2, length).
 
-    The first channel holds random numbers, uniform in [low, 1), the second one marks two of them, a
-    number in each half, with 1. The target is their sum (as by Arjovsky, Shah & Bengio 2016).
-    Predicting the mean has a mean squared error of (1 − low)²/6: 2/3 in [−1, 1), 1/6 in [0, 1).
+    The first channel holds random numbers, uniform between `low` and 1. The second one marks two of
+    them by 1, one in each half, and the target is their sum (Arjovsky, Shah & Bengio 2016).
+    Predicting the mean has a mean squared error of (1 − low)²/6: 2/3 for -1, 1/6 for 0.
     """
 
     kind: Literal["adding"] = "adding"

@@ -24,7 +24,8 @@ BARE = {"jump": 1_467, "turn_left": 2_189}  # repetitions of the primitive in th
 class Scan(Generated):
     """SCAN (Lake & Baroni 2018): commands such as `jump twice`, and actions, `I_JUMP I_JUMP`.
 
-    20,910 commands, divided into a training and a test set as published.
+    There are 20,910 commands. The training and test sets are the published ones, except that
+    `simple` is another draw.
     """
 
     kind: Literal["scan"] = "scan"

@@ -1,53 +1,40 @@
-"""Numbers in words, compared with num2words."""
+"""Pairs of numbers in words, as the source gives them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from num2words import num2words
+from pydantic import ValidationError
 
-from nnkit.data.sources.generators.number_words import (
-    LARGEST,
-    english_words,
-    french_words,
-    german_words,
-)
-
-Words = Callable[[int], str]
-LANGUAGES: list[tuple[str, Words]] = [
-    ("en", english_words),
-    ("fr", french_words),
-    ("de", german_words),
-]
+from nnkit.data.sources.generators.number_words import NumberWords, number_pairs
 
 
-def expected(number: int, language: str) -> str:
-    """num2words, but for German 101,000 and the like, where it writes eins instead of ein.
-
-    ICU's spelling rules write ein, too.
-    """
-    words = str(num2words(number, lang=language))
-    is_wrong = language == "de" and number // 1000 > 1 and number // 1000 % 100 == 1
-    return words.replace("einstausend", "eintausend") if is_wrong else words
+def test_numbers_are_in_the_two_languages() -> None:
+    samples = NumberWords(source="digits", target="german", count=500).read().samples
+    pairs = dict(zip(samples.inputs[:], samples.targets[:], strict=True))
+    assert pairs["21"] == "einundzwanzig"
 
 
-@pytest.mark.parametrize(("language", "words"), LANGUAGES)
-def test_every_number_below_1100_and_every_thousand(language: str, words: Words) -> None:
-    for number in [*range(1100), *range(2000, LARGEST, 1000)]:
-        assert words(number) == expected(number, language)
+def test_numbers_are_different_and_of_all_lengths() -> None:
+    digits = [pair[0] for pair in number_pairs(4_000, 5, "digits", "english", 3)]
+    assert len(set(digits)) == 4_000
+    lengths = [sum(len(number) == length for number in digits) for length in range(1, 6)]
+    assert lengths == [10, 90, 900, 1_500, 1_500]
+    assert all(number == "0" or number[0] != "0" for number in digits)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("language", "words"), LANGUAGES)
-def test_every_number_up_to_ten_thousand(language: str, words: Words) -> None:
-    for number in range(10_001):
-        assert words(number) == expected(number, language)
+def test_all_numbers_can_be_wanted() -> None:
+    digits = {int(pair[0]) for pair in number_pairs(1_000, 3, "digits", "english", 0)}
+    assert digits == set(range(1_000))
 
 
-@pytest.mark.parametrize(("language", "words"), LANGUAGES)
-@given(number=st.integers(0, LARGEST))
-def test_any_number(language: str, words: Words, number: int) -> None:
-    assert words(number) == expected(number, language)
+def test_another_seed_gives_other_numbers() -> None:
+    first, second = (number_pairs(100, 6, "digits", "french", seed) for seed in (0, 1))
+    assert first != second
+    assert first == number_pairs(100, 6, "digits", "french", 0)
+
+
+def test_impossible_settings() -> None:
+    with pytest.raises(ValidationError, match="source and target are both french"):
+        NumberWords(source="french")
+    with pytest.raises(ValidationError, match="only 100 numbers of up to 2 digits"):
+        NumberWords(digits=2, count=101)
