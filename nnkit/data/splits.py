@@ -81,8 +81,10 @@ def split_dataset(dataset: Dataset, split: Split, seed: int) -> dict[str, Sample
         )
     test_share = split.test
     if test_share is None:
-        test_share = 0.0 if dataset.test is not None else DEFAULT_TEST
-    validation_share = 0.0 if dataset.validation is not None else split.validation
+        has_test = dataset.is_divided or dataset.test is not None
+        test_share = 0.0 if has_test else DEFAULT_TEST
+    has_validation = dataset.is_divided or dataset.validation is not None
+    validation_share = 0.0 if has_validation else split.validation
     counts = {
         "validation": _count(validation_share, len(samples), "validation"),
         "test": _count(test_share, len(samples), "test"),

@@ -113,5 +113,5 @@ def _answering(model: Model, data: PreparedSet, outputs: Array) -> partial[Any]:
 
 def width_of(model: Model, data: PreparedSet) -> int:
     """The number of classes, labels or real outputs."""
-    outputs = model.stages[-1].output_form.channels
+    outputs = model.output_form.channels
     return max(2, outputs) if data.targets.kind == "classes" else outputs

@@ -41,7 +41,7 @@ def useless(
         return None
     if isinstance(config.loss, ClassLoss) and config.loss.class_weights is not None:
         return None
-    constant = constant_prediction(task.encode(task.sets["train"], model))
+    constant = constant_prediction(task.targets(task.sets["train"], model))
     kind = task.target_kind
     name = COMPARED[kind]
     reached, least = figures[name], _of_constant(name, data, constant, width_of(model, data))

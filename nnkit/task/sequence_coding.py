@@ -15,6 +15,7 @@ from nnkit.data.text.text_coding import TextCoding, TextEncoder
 from nnkit.data.texts import is_text
 from nnkit.data.windows import Windows
 from nnkit.errors import DataError, SettingError
+from nnkit.nn.form import Form
 
 # What a network predicts of a text: a label or number, the next symbol at each position, a tag at
 # each position, or another text.
@@ -80,6 +81,11 @@ class SequenceCoding:
     def target_names(self) -> tuple[str, ...]:
         """The names of the target symbols, by number; empty for labels and numbers."""
         return () if self.targets is None else self.targets.symbols.names
+
+    @property
+    def input_form(self) -> Form:
+        """The form of a text as ids."""
+        return Form(len(self.inputs.symbols), (None,), ids=True)
 
     def encode_inputs(self, texts: Array) -> Ragged:
         """Input texts (n,) as ids.

@@ -20,7 +20,7 @@ from nnkit.errors import SettingError, SettingPath
 from nnkit.metrics.metric import TargetKind
 from nnkit.nn.form import Form
 from nnkit.nn.losses import Coding, Loss
-from nnkit.nn.params import Array, Shape
+from nnkit.nn.params import Array
 
 TABLE = 1 << 16  # bytes of all encoded classes, up to which copying rows beats encoding
 
@@ -331,7 +331,7 @@ def classes_for(
     numbers: Array | LazyArray,
     classes: tuple[str, ...],
     loss: Loss,
-    output_shape: Shape,
+    form: Form,
     last_layer: SettingPath,
     dtype: np.dtype[Any],
 ) -> ClassTargets:
@@ -341,14 +341,14 @@ def classes_for(
         numbers: the class of each sample, (n,).
         classes: the class names.
         loss: the loss, which determines the coding.
-        output_shape: shape of the network's output for one sample.
+        form: the form of the network's output for one sample.
         last_layer: the setting that an error about the number of outputs points to.
         dtype: the network's type.
 
     Raises:
         SettingError: the outputs do not fit the classes.
     """
-    outputs = _outputs(output_shape, last_layer)
+    outputs = _outputs(form, last_layer)
     single = outputs == 1 and len(classes) == 2 and loss.single
     if not single and outputs != len(classes):
         hint = ""
@@ -367,7 +367,7 @@ def classes_for(
 def numbers_for(
     values: Array | LazyArray,
     loss: Loss,
-    output_shape: Shape,
+    form: Form,
     last_layer: SettingPath,
     dtype: np.dtype[Any],
     scaler: TargetScaler | None = None,
@@ -380,7 +380,7 @@ def numbers_for(
     Args:
         values: the targets, (n, outputs).
         loss: the loss, which determines the coding.
-        output_shape: shape of the network's output for one sample.
+        form: the form of the network's output for one sample.
         last_layer: the setting that an error about the number of outputs points to.
         dtype: the network's type.
         scaler: the scaling of the targets; None if they are not scaled.
@@ -388,7 +388,7 @@ def numbers_for(
     Raises:
         SettingError: the outputs or the loss do not fit the targets.
     """
-    _check_outputs(values.shape[1], output_shape, last_layer)
+    _check_outputs(values.shape[1], form, last_layer)
     recode = _recoding(values, loss)
     if recode is not None:
         values = mapped(recode, values)
@@ -406,7 +406,7 @@ def are_labels(values: Array | LazyArray, loss: Loss) -> bool:
 def labels_for(
     values: Array | LazyArray,
     loss: Loss,
-    output_shape: Shape,
+    form: Form,
     last_layer: SettingPath,
     dtype: np.dtype[Any],
 ) -> LabelTargets:
@@ -415,14 +415,14 @@ def labels_for(
     Args:
         values: the labels, (n, labels), all 0 or 1, or all ±1.
         loss: the loss, which determines the coding.
-        output_shape: shape of the network's output for one sample.
+        form: the form of the network's output for one sample.
         last_layer: the setting that an error about the number of outputs points to.
         dtype: the network's type.
 
     Raises:
         SettingError: the outputs do not fit the labels, or the loss does not take several.
     """
-    _check_outputs(values.shape[1], output_shape, last_layer)
+    _check_outputs(values.shape[1], form, last_layer)
     if _code_of_no(values) == -1:
         values = mapped(lambda codes: (codes + 1) / 2, values)
     labels = LabelTargets(values, loss.coding, dtype)
@@ -437,7 +437,7 @@ def _code_of_no(values: Array | LazyArray) -> float | None:
 
 
 def inputs_for(
-    inputs: Array | LazyArray, loss: Loss, output_shape: Shape, last_layer: SettingPath
+    inputs: Array | LazyArray, loss: Loss, form: Form, last_layer: SettingPath
 ) -> InputTargets | NumberTargets:
     """A set's own inputs as targets for a network and its loss.
 
@@ -446,32 +446,32 @@ def inputs_for(
     Args:
         inputs: preprocessed inputs, (n, *shape).
         loss: the loss, which determines the coding.
-        output_shape: shape of the network's output for one sample.
+        form: the form of the network's output for one sample.
         last_layer: the setting that an error about the number of outputs points to.
 
     Raises:
         SettingError: the outputs or the loss do not fit the inputs.
     """
-    _check_outputs(prod(inputs.shape[1:]), output_shape, last_layer)
+    _check_outputs(prod(inputs.shape[1:]), form, last_layer)
     if _recoding(inputs, loss) is not None:
-        return numbers_for(mapped(_in_rows, inputs), loss, output_shape, last_layer, inputs.dtype)
+        return numbers_for(mapped(_in_rows, inputs), loss, form, last_layer, inputs.dtype)
     _check_values(inputs, loss)
     uncoded = inputs.dtype if loss.coding == "number" else np.dtype(np.float64)
     return InputTargets(inputs, uncoded)
 
 
-def _outputs(output_shape: Shape, last_layer: SettingPath) -> int:
-    if len(output_shape) != 1:
+def _outputs(form: Form, last_layer: SettingPath) -> int:
+    if form.positions:
         raise SettingError(
             last_layer,
-            f"the output has shape {output_shape}; end with a dense layer, after '- flatten', or "
+            f"the output has shape {form}; end with a dense layer, after '- flatten', or "
             "with '- global_avg_pool'",
         )
-    return output_shape[0]
+    return form.channels
 
 
-def _check_outputs(wanted: int, output_shape: Shape, last_layer: SettingPath) -> None:
-    outputs = _outputs(output_shape, last_layer)
+def _check_outputs(wanted: int, form: Form, last_layer: SettingPath) -> None:
+    outputs = _outputs(form, last_layer)
     if outputs != wanted:
         raise SettingError(
             (*last_layer, "units"),

@@ -35,6 +35,7 @@ from nnkit.task.targets import (
     ClassTargets,
     LabelTargets,
     NumberTargets,
+    Targets,
     are_labels,
     classes_for,
     inputs_for,
@@ -85,7 +86,7 @@ class Task:
     def input_form(self) -> Form:
         """The form of one preprocessed sample."""
         if self.coding is not None:
-            return Form(len(self.coding.inputs.symbols), (None,), ids=True)
+            return self.coding.input_form
         one = self.preprocessor(self.sets["train"].inputs[:1], self.dtype)
         return Form.of(tuple(one.shape[1:]))
 
@@ -186,7 +187,7 @@ class Task:
         inputs = self.preprocessor.apply(samples.inputs, dtype)
         targets: AnyTargets
         if config.data.targets == "inputs":
-            targets = inputs_for(inputs, model.loss, model.output_shape, self._last_layer)
+            targets = inputs_for(inputs, model.loss, model.output_form, self._last_layer)
         else:
             targets = self.encode(samples, model)
         weights = weights_of(samples.targets, samples.weights, by_class, dtype)
@@ -206,9 +207,8 @@ class Task:
         """Encodes texts, and their targets if these are texts, too."""
         inputs, sequences = coding.encode(samples)
         if sequences is not None:
-            form = model.stages[-1].output_form
             names = coding.target_names
-            found = sequences_for(sequences, names, model.loss, form, self._last_layer)
+            found = sequences_for(sequences, names, model.loss, model.output_form, self._last_layer)
             return PreparedSet(inputs, found, None)
         by_class = self.class_weights
         return PreparedSet(
@@ -221,13 +221,19 @@ class Task:
             threshold=self.threshold,
         )
 
+    def targets(self, samples: Samples, model: Model) -> Targets:
+        """The targets of samples, prepared for a model."""
+        if self.coding is None:
+            return self.encode(samples, model)
+        return self._prepare_texts(self.coding, samples, model).targets
+
     def encode(self, samples: Samples, model: Model) -> ClassTargets | LabelTargets | NumberTargets:
         """Prepares the labels of samples as targets for a model, encoded on access.
 
         Raises:
             SettingError: the targets do not fit the outputs.
         """
-        fit = model.loss, model.output_shape, self._last_layer, model.dtype
+        fit = model.loss, model.output_form, self._last_layer, model.dtype
         if self.classes is not None:
             return classes_for(samples.targets, self.classes, *fit)
         if self.target_kind == "labels":

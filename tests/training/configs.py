@@ -90,3 +90,19 @@ def laid_over(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
         both = isinstance(value, dict) and isinstance(base.get(key), dict)
         merged[key] = laid_over(base[key], value) if both else value
     return merged
+
+
+def texts(folder: Path, **sections: Any) -> Config:
+    """Returns a config for short texts with two classes; given sections are merged into it."""
+    rng = generator(0, "test texts")
+    words = ["".join(rng.choice([*"abcde"], size=rng.integers(1, 9))) for _ in range(60)]
+    lines = [f"{word}\t{'vowel' if word[0] in 'ae' else 'consonant'}" for word in words]
+    (folder / "words.tsv").write_text("\n".join(lines) + "\n")
+    base = {
+        "data": {
+            "source": {"kind": "pairs", "path": str(folder / "words.tsv"), "targets": "class"},
+        },
+        "architecture": {"layers": [{"embedding": 4}, {"gru": 5}, {"dense": "auto"}]},
+        "training": {"epochs": 2, "batch_size": 8},
+    }
+    return config_from(laid_over(base, sections))

@@ -18,8 +18,6 @@ from nnkit.nn.parallel.threads import side_by_side
 from nnkit.nn.params import Array
 from nnkit.nn.passes import INFERENCE, Observer, Pass, Recorder
 
-VECTOR_AXES = 2  # of a batch of vectors, (outputs, N)
-
 # From the number of samples, the gradient vector and the buffers.
 Bind = Callable[[int, Array, Buffers], Network]
 
@@ -147,9 +145,10 @@ class MicroBatches:
 
         Where each position has an output, a sample counts as often as it has positions.
         """
-        has_positions = self.outputs.ndim > VECTOR_AXES
-        if has_positions and now.lengths is not None:
-            weights = now.lengths if weights is None else weights * now.lengths
+        network, _ = next(iter(self.lanes[0].networks.values()))
+        counts = network.body.output_lengths(now.lengths)
+        if counts is not None:
+            weights = counts if weights is None else weights * counts
         return _normalized(self.batch, weights)
 
     def release(self) -> None:
