@@ -61,6 +61,17 @@ class Series(Source):
         """The rows of a sample, with those to predict."""
         return self.window + self.horizon
 
+    @property
+    def _labels(self) -> tuple[str | int, ...]:
+        return self.label if isinstance(self.label, tuple) else (self.label,)
+
+    def naive_forecast(self, inputs: Array) -> Array | None:
+        columns = self.columns or self._labels
+        if not set(self._labels) <= set(columns):
+            return None
+        last = inputs[:, [columns.index(label) for label in self._labels], -1]
+        return np.repeat(last, self.horizon, axis=1)
+
     def read(self) -> Dataset:
         rows = self._read(Path(self.path))
         count = rows.table.rows
@@ -99,8 +110,7 @@ class Series(Source):
     def _read(self, path: Path) -> _Rows:
         dialect = Dialect(self.delimiter, header=self.header, skip_rows=self.skip_rows)
         names = column_names(path, dialect)
-        given = self.label if isinstance(self.label, tuple) else (self.label,)
-        labels = [setting_index(path, names, name, "label") for name in given]
+        labels = [setting_index(path, names, name, "label") for name in self._labels]
         inputs = [setting_index(path, names, name, "columns") for name in self.columns] or labels
         others = [i for i in range(len(names)) if i not in {*labels, *inputs}]
         table = cached_table(path, dialect, NumberFormat(decimal=self.decimal), skip=others)
