@@ -31,8 +31,8 @@ def useless(
 ) -> str | None:
     """Says that a network is no better than a constant prediction on a set; None if it is better.
 
-    Nothing is said about autoencoders, nor if class weights or a decision threshold ask for more
-    than accuracy.
+    Of a forecast, it also says that it is worse than repeating the last value. Nothing is said
+    about autoencoders, nor if class weights or a decision threshold ask for more than accuracy.
 
     Args:
         task: the task, whose training set gives the constant prediction.
@@ -51,7 +51,7 @@ def useless(
     name = COMPARED[kind]
     reached, least = figures[name], _of_constant(name, data, constant, width_of(model, data))
     if reached > least or reached == 1 or (kind == "numbers" and reached == least):
-        return None
+        return _worse_than_last_value(task, data, split, figures)
     remedy = ""
     if kind == "numbers" and not config.data.target.scales:
         remedy = "; try data.target: standardize"
@@ -69,6 +69,25 @@ def useless(
     return (
         f"the network is worse than always predicting {described}: {split}.{name} is {value} "
         f"instead of {_shown(name, least)}{remedy}"
+    )
+
+
+def _worse_than_last_value(
+    task: Task, data: PreparedSet, split: str, figures: Mapping[str, float]
+) -> str | None:
+    """Says that a forecast is worse than repeating the last value; None if not, or for others."""
+    forecast = task.config.data.source.naive_forecast(task.sets[split].inputs[:])
+    if forecast is None:
+        return None
+    metric = METRICS_OF["numbers"]["r2"]
+    statistic = metric.statistic(forecast.shape[1])
+    statistic.add(data.targets[:], forecast, np.ones(len(forecast)))
+    reached, naive = figures["r2"], metric.of(statistic)
+    if reached >= naive:
+        return None
+    return (
+        f"the network is worse than repeating the last value: {split}.r2 is {reached:.4g} instead "
+        f"of {naive:.4g}"
     )
 
 
