@@ -39,9 +39,9 @@ def torch_recurrent_vectors() -> list[dict[str, Any]]:
     return vectors("torch_recurrent", "layers")
 
 
-def torch_sequence_vectors() -> list[dict[str, Any]]:
+def torch_sequence_vectors(family: str) -> list[dict[str, Any]]:
     """Returns PyTorch's cases for other layers over sequences, with samples last."""
-    return vectors("torch_sequences", "layers")
+    return vectors("torch_sequences", family)
 
 
 def keras_vectors(family: str) -> list[dict[str, Any]]:
