@@ -86,6 +86,8 @@ class Dataset:
             the source gives any.
         validation: the validation set provided by the source, or None.
         notices: messages to the user on how the data was read, such as what was left out.
+        is_divided: whether the source has divided its data into sets, so that no others are drawn
+            from `samples`.
     """
 
     samples: Samples
@@ -95,6 +97,7 @@ class Dataset:
     label: str = ""
     validation: Samples | None = None
     notices: tuple[str, ...] = ()
+    is_divided: bool = False
 
     @property
     def input_shape(self) -> tuple[int, ...]:

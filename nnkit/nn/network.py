@@ -28,6 +28,8 @@ class Network:
     If the output has positions, each position is a sample of the loss; those after the end of a
     sequence do not count. Their inputs are replaced by 0 before they enter the network.
 
+    Targets may also be class numbers, (*positions, N), which stay as small as they are.
+
     Attributes:
         body: the layers up to the loss.
         head: the output activation if it is fused with the loss, otherwise None.
@@ -62,7 +64,10 @@ class Network:
     def evaluate(
         self, X: Array, T: Array, weights: Array | None = None, now: Pass = INFERENCE
     ) -> tuple[float, Array]:
-        """The mean loss against targets T, and the output Y, outside training."""
+        """The mean loss against targets T, and the output Y, outside training.
+
+        Arguments are those of `loss_and_gradient`.
+        """
         Z = self.body.forward(_without_padding(X, now), now)
         loss = self._over_positions(self.measure, Z, T, self.dY, weights, now)
         return loss, self._output(Z, now)
@@ -81,7 +86,8 @@ class Network:
             return measure(Z, T, dY, weights)
         if weights is not None:
             weights = np.broadcast_to(weights, Z.shape[1:]).ravel()
-        columns, targets, gradients = (array.reshape(len(Z), -1) for array in (Z, T, dY))
+        columns, gradients = Z.reshape(len(Z), -1), dY.reshape(len(Z), -1)
+        targets = T.reshape(*T.shape[: T.ndim - Z.ndim + 1], -1)
         lengths = self.body.output_lengths(now.lengths)
         if lengths is None:
             return measure(columns, targets, gradients, weights)
@@ -91,7 +97,7 @@ class Network:
             return 0.0
         own = np.empty((len(Z), np.count_nonzero(counts)), Z.dtype)
         weights = None if weights is None else weights[counts]
-        loss = measure(columns[:, counts], targets[:, counts], own, weights)
+        loss = measure(columns[:, counts], targets[..., counts], own, weights)
         gradients.fill(0)
         gradients[:, counts] = own
         return loss
@@ -105,7 +111,7 @@ class Network:
 
         Args:
             X: inputs (*input shape, N).
-            T: targets (*output shape, N).
+            T: targets (*output shape, N), or class numbers (*positions, N).
             now: the current pass; its step is part of the key of random draws such as dropout's.
             weights: sample weights, (N,); None for equal weights.
             share: the share of these samples in a larger batch.
@@ -121,7 +127,7 @@ class Network:
 
         Args:
             X: inputs (*input shape, N).
-            T: targets (*output shape, N).
+            T: targets (*output shape, N), or class numbers (*positions, N).
             now: the current pass.
             weights: sample weights, (N,); None for equal weights.
             share: the share of these samples in a larger batch; scales the gradient.

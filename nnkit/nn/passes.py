@@ -58,6 +58,8 @@ class Pass(NamedTuple):
         idle: whether this rank has no sample of the batch; it then passes another rank's, which
             must not count, so that layers in which ranks work together find all of them.
         lengths: the length of each sequence, (N,); None if all samples have the same.
+        target_lengths: the length of each sequence of targets, (N,), where it is not that of the
+            input; None elsewhere.
     """
 
     training: bool = True
@@ -68,6 +70,7 @@ class Pass(NamedTuple):
     after: int = 0
     idle: bool = False
     lengths: Array | None = None
+    target_lengths: Array | None = None
 
     @property
     def key(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -32,13 +32,11 @@ class SymbolTable:
         reserved: the reserved symbols.
         pieces: the symbols of texts.
         counts: the occurrences of each of `pieces` in the texts that the table was built from.
-        left_out: the occurrences of symbols there that the table does not contain.
     """
 
     reserved: tuple[Reserved, ...]
     pieces: tuple[str, ...]
     counts: tuple[int, ...]
-    left_out: int = 0
 
     @classmethod
     def of(
@@ -47,6 +45,7 @@ class SymbolTable:
         *,
         min_count: int = 1,
         size: int | None = None,
+        always: Collection[str] = (),
         reserved: Iterable[Reserved] = ALL_RESERVED,
     ) -> SymbolTable:
         """Builds a table from the number of occurrences of each symbol.
@@ -55,17 +54,24 @@ class SymbolTable:
             counts: the occurrences of each symbol of the training texts.
             min_count: rarer symbols are left out.
             size: the number of symbols besides the reserved ones, at most.
+            always: symbols that the table contains in any case, even if they do not occur.
             reserved: the reserved symbols of the table, in any order.
         """
-        frequent = [(piece, count) for piece, count in counts.items() if count >= min_count]
-        frequent.sort(key=lambda item: (-item[1], item[0]))
-        kept = frequent[:size]
+        known = {**dict.fromkeys(always, 0), **counts}
+        candidates = [
+            (piece, count)
+            for piece, count in known.items()
+            if piece in always or count >= min_count
+        ]
+        # First those that are always kept, then the most frequent.
+        candidates.sort(key=lambda item: (item[0] not in always, -item[1], item[0]))
+        kept = candidates[: None if size is None else max(size, len(always))]
+        kept.sort(key=lambda item: (-item[1], item[0]))
         chosen = set(reserved)
         return cls(
             tuple(symbol for symbol in Reserved if symbol in chosen),
             tuple(piece for piece, _ in kept),
             tuple(count for _, count in kept),
-            sum(counts.values()) - sum(count for _, count in kept),
         )
 
     def __len__(self) -> int:
@@ -94,7 +100,7 @@ class SymbolTable:
         """
         return self.numbers[symbol]
 
-    def __contains__(self, symbol: Symbol) -> bool:
+    def __contains__(self, symbol: object) -> bool:
         return symbol in self.numbers
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from hashlib import sha256
 from itertools import accumulate, chain
 from typing import Any, ClassVar, Literal, Self
@@ -22,6 +22,7 @@ from nnkit.data.text.text_units import AnyTextUnit, CharacterUnit, Split
 from nnkit.errors import DataError
 
 Ids = NDArray[np.int32]
+Texts = Sequence[str] | NDArray[Any]  # texts (n,)
 
 
 class TextCoding(Spec):
@@ -138,18 +139,22 @@ class TextEncoder:
         """
         return self.encode_all([text]).values
 
-    def encode_all(self, texts: Sequence[str], place: str = "") -> EncodedTexts:
+    def encode_all(
+        self, texts: Texts, lines: Sequence[int] | NDArray[Any] | None = None, place: str = ""
+    ) -> EncodedTexts:
         """Encodes many texts, faster than one by one.
 
         Args:
-            texts: the texts; if they have an attribute `lines`, messages name the line.
-            place: the file that contains them, for messages.
+            texts: the texts, (n,).
+            lines: the line of each in its file, (n,), for messages.
+            place: the file, for messages.
 
         Raises:
             DataError: as for `encode`.
         """
         pieces = list(map(self.split, texts))
-        pieces, cut = self._limited(pieces, texts, place)
+        where = partial(place_of, lines=lines, place=place)
+        pieces, cut = self._limited(pieces, where)
         offsets = np.fromiter(accumulate(map(len, pieces), initial=0), np.int64, len(pieces) + 1)
         numbers = map(self._numbers.__getitem__, chain.from_iterable(pieces))
         values = np.fromiter(numbers, np.int32, int(offsets[-1]))
@@ -157,8 +162,7 @@ class TextEncoder:
             index = int(np.searchsorted(offsets, np.argmax(values < 0), side="right")) - 1
             unknown = next(p for p in pieces[index] if p not in self.symbols)
             raise DataError(
-                f"{place_of(texts, index, place)}: unknown symbol '{unknown}', which is not in "
-                "the training set"
+                f"{where(index)}: unknown symbol '{unknown}', which is not in the training set"
             )
         return EncodedTexts(values, offsets, cut)
 
@@ -188,7 +192,6 @@ class TextEncoder:
             "reserved": [symbol.name.lower() for symbol in self.symbols.reserved],
             "pieces": list(self.symbols.pieces),
             "counts": list(self.symbols.counts),
-            "left_out": self.symbols.left_out,
             "merges": [list(pair) for pair in self.merges],
         }
 
@@ -199,7 +202,6 @@ class TextEncoder:
             tuple(Reserved[name.upper()] for name in record["reserved"]),
             tuple(record["pieces"]),
             tuple(record["counts"]),
-            record["left_out"],
         )
         merges = tuple((first, second) for first, second in record["merges"])
         return cls(TextCoding.model_validate(record["coding"]), table, merges)
@@ -210,7 +212,7 @@ class TextEncoder:
 
     @cached_property
     def _split(self) -> Split:
-        return self.coding.unit.splitter(self.merges)
+        return self.coding.unit.splitter(self.merges, self.symbols)
 
     @cached_property
     def _numbers(self) -> Mapping[str, int]:
@@ -225,7 +227,7 @@ class TextEncoder:
         return self.symbols.symbols[number]
 
     def _limited(
-        self, pieces: list[Sequence[str]], texts: Sequence[str], place: str
+        self, pieces: list[Sequence[str]], where: Callable[[int], str]
     ) -> tuple[list[Sequence[str]], tuple[int, ...]]:
         """Cuts texts to the greatest length, and says which were longer."""
         longest = self.coding.longest
@@ -234,7 +236,7 @@ class TextEncoder:
         cut = tuple(index for index, piece in enumerate(pieces) if len(piece) > longest)
         if cut and self.coding.too_long == "error":
             raise DataError(
-                f"{place_of(texts, cut[0], place)}: {len(pieces[cut[0]]):,} symbols, but at most "
+                f"{where(cut[0])}: {len(pieces[cut[0]]):,} symbols, but at most "
                 f"{longest:,} are allowed by 'longest'; raise it, or cut such texts with "
                 "'too_long: cut'"
             )
@@ -252,9 +254,8 @@ class _WithDefault(dict[str, int]):
         return self._default
 
 
-def place_of(texts: Sequence[str], index: int, place: str) -> str:
+def place_of(index: int, lines: Sequence[int] | NDArray[Any] | None, place: str) -> str:
     """Where a text comes from: `file:line`, or its number from 1 if its line is not known."""
-    lines = getattr(texts, "lines", None)
     if lines is None:
         return f"{place}: text {index + 1}" if place else f"text {index + 1}"
     return f"{place}:{lines[index]}" if place else f"line {lines[index]}"

@@ -6,8 +6,9 @@ import re
 import sys
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from functools import cache, lru_cache
+from itertools import chain
 from typing import Annotated, ClassVar, Literal
 from unicodedata import category
 
@@ -39,12 +40,22 @@ class TextUnit(Component):
         """Learns the merges of byte pairs from normalized training texts; others have none."""
         return ()
 
+    def alphabet(self, texts: Iterable[str], min_count: int) -> frozenset[str]:
+        """The symbols of normalized training texts that a vocabulary must contain in any case.
+
+        Args:
+            texts: the texts.
+            min_count: rarer symbols are unknown.
+        """
+        return frozenset()
+
     @abstractmethod
-    def splitter(self, merges: Sequence[Pair]) -> Split:
+    def splitter(self, merges: Sequence[Pair], known: Container[str] | None = None) -> Split:
         """A function that divides a normalized text into symbols.
 
         Args:
             merges: what `learn` returned.
+            known: the vocabulary, once there is one.
         """
 
     @abstractmethod
@@ -58,7 +69,7 @@ class CharacterUnit(TextUnit):
     kind: Literal["character"] = "character"
     elsewhere: ClassVar[tuple[str, ...]] = ("char", "characters")
 
-    def splitter(self, merges: Sequence[Pair]) -> Split:
+    def splitter(self, merges: Sequence[Pair], known: Container[str] | None = None) -> Split:
         return str
 
     def join(self, pieces: Iterable[str]) -> str:
@@ -78,7 +89,7 @@ class WordUnit(TextUnit):
     elsewhere: ClassVar[tuple[str, ...]] = ("words",)
     unknown: ClassVar[str] = " <unk>"
 
-    def splitter(self, merges: Sequence[Pair]) -> Split:
+    def splitter(self, merges: Sequence[Pair], known: Container[str] | None = None) -> Split:
         return split_words
 
     def join(self, pieces: Iterable[str]) -> str:
@@ -89,7 +100,8 @@ class BytePairUnit(TextUnit):
     """Parts of words, found by byte-pair encoding (Sennrich et al. 2016).
 
     Words are those of `word`. Within each, neighbouring symbols, at first the characters, are
-    joined by merges learned from the training texts. Any text of known characters can be encoded.
+    joined by merges learned from the training texts. A symbol outside the vocabulary is divided
+    again, so that any text of known characters can be encoded.
     """
 
     kind: Literal["bpe"] = "bpe"
@@ -103,13 +115,26 @@ class BytePairUnit(TextUnit):
             words.update(split_words(text))
         return tuple(learn_merges({tuple(w): n for w, n in words.items()}, self.merges))
 
-    def splitter(self, merges: Sequence[Pair]) -> Split:
+    def alphabet(self, texts: Iterable[str], min_count: int) -> frozenset[str]:
+        characters = Counter(chain.from_iterable(texts))
+        return frozenset({" "}.union(c for c, n in characters.items() if n >= min_count))
+
+    def splitter(self, merges: Sequence[Pair], known: Container[str] | None = None) -> Split:
         # The symbol of a pair may arise from others later, and be merged once more.
         ranks = {pair: rank for rank, pair in reversed(list(enumerate(merges)))}
+        pairs = {"".join(pair): pair for pair in reversed(merges)}
+
+        def known_parts(piece: str) -> Iterator[str]:
+            if known is None or piece in known or piece not in pairs:
+                yield piece
+            else:
+                for part in pairs[piece]:
+                    yield from known_parts(part)
 
         @lru_cache(MOST_REMEMBERED)
         def divided(word: str) -> tuple[str, ...]:
-            return tuple(segment(word, ranks))
+            pieces = segment(word, ranks)
+            return tuple(part for piece in pieces for part in known_parts(piece))
 
         def split(text: str) -> list[str]:
             return [piece for word in split_words(text) for piece in divided(word)]
@@ -132,7 +157,7 @@ class WhitespaceUnit(TextUnit):
     def normalize(self, text: str) -> str:
         return " ".join(text.split())
 
-    def splitter(self, merges: Sequence[Pair]) -> Split:
+    def splitter(self, merges: Sequence[Pair], known: Container[str] | None = None) -> Split:
         return str.split
 
     def join(self, pieces: Iterable[str]) -> str:
