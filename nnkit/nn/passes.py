@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from nnkit.nn.params import Array
+from nnkit.nn.recurrent.states import States
 
 MICRO_BATCH_KEY_STRIDE = 1 << 40  # difference of random keys; exceeds any number of steps
 
@@ -58,6 +59,8 @@ class Pass(NamedTuple):
         idle: whether this rank has no sample of the batch; it then passes another rank's, which
             must not count, so that layers in which ranks work together find all of them.
         lengths: the length of each sequence, (N,); None if all samples have the same.
+        states: the states of recurrent layers before and after the sequences; None if these begin
+            anew and nobody needs the last.
     """
 
     training: bool = True
@@ -68,6 +71,7 @@ class Pass(NamedTuple):
     after: int = 0
     idle: bool = False
     lengths: Array | None = None
+    states: States | None = None
 
     @property
     def key(self) -> int:
