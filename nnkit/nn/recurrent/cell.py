@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nnkit.nn.layer import Binding
+from nnkit.nn.layer import NO_INPUT, Binding
 from nnkit.nn.params import Array, Shape
 from nnkit.nn.recurrent.states import LayerState
-from nnkit.nn.recurrent.steps import Steps
+from nnkit.nn.recurrent.steps import Steps, Transition
 
 
 class RecurrentCell(ABC):
@@ -84,17 +84,28 @@ class RecurrentCell(ABC):
             steps: divides the sequences.
             first: the state before them, (units, N); None for the layer's own.
         """
-        self.X, self.steps = X, steps
+        self.begin(steps, first)
+        for at in steps.transitions(self.reverse):
+            self.step(at, X[at.step])
+        return self.states[0]
+
+    def begin(self, steps: Steps, first: LayerState | None = None) -> None:
+        """Prepares for the steps of a batch; arguments are those of `forward`."""
+        self.steps = steps
+        self.X: list[Array] = [NO_INPUT] * len(steps.counts)
         self.is_given = first is not None
         self.initial = self.trained if first is None else [steps.to_columns(s) for s in first]
         self.prepare()
-        for step, previous, running in steps.transitions(self.reverse):
-            for number in self._numbers:
-                self._carry(number, step, previous, running)
-            a = np.dot(self.U, X[step], out=self.sums[step])
-            np.add(a, self.b, out=a)
-            self.advance(step)
-        return self.states[0]
+
+    def step(self, at: Transition, x: Array) -> Array:
+        """The output (units, n) of a step, for its input x (features, n)."""
+        self.X[at.step] = x
+        for number in self._numbers:
+            self._carry(number, *at)
+        a = np.dot(self.U, x, out=self.sums[at.step])
+        np.add(a, self.b, out=a)
+        self.advance(at.step)
+        return self.states[0][at.step]
 
     def prepare(self) -> None:
         """Divides the memory among the steps of the current batch."""
@@ -145,31 +156,48 @@ class RecurrentCell(ABC):
         Returns:
             dE/dS of the state before the sequences, (units, N), if that was given.
         """
-        self.gradients = [self.steps.blocks(memory, self.units) for memory in self._gradients]
-        for memory in self._gradients[1:]:
-            memory.fill(0)
+        self.begin_backward(d_last)
         for block, received in zip(self.gradients[0], dY, strict=True):
-            block[...] = received
+            block += received
+        for at in reversed([*self.steps.transitions(self.reverse)]):
+            a = self.step_back(at)
+            if dX is not None:
+                dX[at.step][...] += np.dot(self.U.T, a)
+        return self.end_backward()
+
+    def begin_backward(self, d_last: LayerState | None = None) -> None:
+        """Prepares for the steps of a backward pass, from the last to the first.
+
+        Args:
+            d_last: dE/dS of the state after the sequences, (units, N); None for 0.
+        """
+        self.gradients = [self.steps.blocks(memory, self.units) for memory in self._gradients]
+        for memory in self._gradients:
+            memory.fill(0)
         if d_last is not None:
             self._add_to_ends(d_last)
         for gradient in self.grads.values():
             gradient.fill(0)
-        d_first = self._gradients_of_first(d_last)
-        for step, previous, running in reversed([*self.steps.transitions(self.reverse)]):
-            for number, d in enumerate(self.retreat(step)):
-                if previous is not None:
-                    self.gradients[number][previous][:, :running] += d[:, :running]
-                d_first[number][:, running : d.shape[1]] = d[:, running:]
-            a = self.sums[step]
-            self.grads["U"] += np.dot(a, self.X[step].T, out=self.dU)
-            self.grads["b"] += np.add.reduce(a, axis=1)
-            if dX is not None:
-                dX[step][...] += np.dot(self.U.T, a)
+        self._d_first = self._gradients_of_first(d_last)
+
+    def step_back(self, at: Transition) -> Array:
+        """The gradient dE/da of the sums of a step, whose `gradients` are complete."""
+        for number, d in enumerate(self.retreat(at.step)):
+            if at.previous is not None:
+                self.gradients[number][at.previous][:, : at.running] += d[:, : at.running]
+            self._d_first[number][:, at.running : d.shape[1]] = d[:, at.running :]
+        a = self.sums[at.step]
+        self.grads["U"] += np.dot(a, self.X[at.step].T, out=self.dU)
+        self.grads["b"] += np.add.reduce(a, axis=1)
+        return a
+
+    def end_backward(self) -> LayerState:
+        """Returns dE/dS of the state before the sequences, (units, N), if that was given."""
         if self.is_given:
-            return [self.steps.to_samples(d) for d in d_first]
-        for name, d in zip(("s0", "s1"), d_first, strict=False):
-            if name in self.grads:
-                np.add.reduce(d, axis=1, out=self.grads[name])
+            return [self.steps.to_samples(d) for d in self._d_first]
+        for number, d in enumerate(self._d_first):
+            if self.trained[number] is not None:
+                np.add.reduce(d, axis=1, out=self.grads[f"s{number}"])
         return []
 
     def _add_to_ends(self, d_last: LayerState) -> None:
@@ -203,7 +231,7 @@ class RecurrentCell(ABC):
 
     def release(self) -> None:
         """Drops the reference to the last input."""
-        self.X = ()
+        self.X = []
 
 
 def through_sigmoid(y: Array, dY: Array, work: Array) -> None:
