@@ -50,6 +50,10 @@ class PositionalEncoding(TrainedLayer):
     def inner_activation(self) -> AnyActivation:
         return Identity()
 
+    @property
+    def continues_streams(self) -> bool:
+        return False
+
     def completed(
         self, initializer: AnyInitializer, bias_initializer: AnyInitializer, inside: Inside
     ) -> LayerSpec:

@@ -52,6 +52,10 @@ class SelfAttention(BiasedLayer):
     def outgrows_cache(self) -> bool:
         return True
 
+    @property
+    def continues_streams(self) -> bool:
+        return False
+
     def size(self, form: Form) -> int:
         """The size of the output at each position."""
         return self.units or form.channels
