@@ -91,7 +91,7 @@ class PlainText(_TextFile):
         notices = lines.notices
         if blank := len(lines.texts) - len(kept):
             notices += (f"{path}: {blank:,} blank line{'s' * (blank > 1)} left out",)
-        return Dataset(_without_targets(texts, numbers), notices=notices)
+        return Dataset(_without_targets(texts, path, numbers), notices=notices)
 
     def _document(self, text: str, path: Path, notices: tuple[str, ...]) -> Dataset:
         text = text[: self.first]
@@ -104,9 +104,9 @@ class PlainText(_TextFile):
             raise DataError(f"{path}: only {len(text):,} characters; none are left for training")
         ends = np.cumsum([len(text) - sum(sizes), *sizes]).tolist()
         train, *others = (text[a:b] for a, b in zip([0, *ends[:-1]], ends, strict=True))
-        validation, test = (_without_targets([part]) if part else None for part in others)
+        validation, test = (_without_targets([part], path) if part else None for part in others)
         return Dataset(
-            _without_targets([train]),
+            _without_targets([train], path),
             test=test,
             validation=validation,
             notices=notices,
@@ -132,13 +132,13 @@ class Pairs(_TextFile):
         inputs, lines = text_array(pairs.sources), np.array(pairs.lines)
         label = pairs.names[1] if pairs.names else ""
         if self.targets == "text":
-            samples = Samples(inputs, text_array(pairs.targets), lines=lines)
+            samples = Samples(inputs, text_array(pairs.targets), lines=lines, file=str(path))
             return Dataset(samples, label=label, notices=pairs.notices)
         if self.targets == "number":
-            samples = Samples(inputs, _numbers(pairs)[:, None], lines=lines)
+            samples = Samples(inputs, _numbers(pairs)[:, None], lines=lines, file=str(path))
             return Dataset(samples, label=label, notices=pairs.notices)
         classes, numbers = np.unique([t.strip() for t in pairs.targets], return_inverse=True)
-        samples = Samples(inputs, numbers.astype(np.int64), lines=lines)
+        samples = Samples(inputs, numbers.astype(np.int64), lines=lines, file=str(path))
         return Dataset(samples, classes=tuple(classes.tolist()), label=label, notices=pairs.notices)
 
 
@@ -164,15 +164,20 @@ class TaggedText(_TextFile):
     def _read(self, path: Path) -> Dataset:
         found = read_tagged(path, self.words, self.tags)
         samples = Samples(
-            text_array(found.sentences), text_array(found.tags), lines=np.array(found.lines)
+            text_array(found.sentences),
+            text_array(found.tags),
+            lines=np.array(found.lines),
+            file=str(path),
         )
         return Dataset(samples, notices=found.notices)
 
 
-def _without_targets(texts: Sequence[str], lines: Sequence[int] | None = None) -> Samples:
+def _without_targets(
+    texts: Sequence[str], path: Path, lines: Sequence[int] | None = None
+) -> Samples:
     """Texts without labels, whose next symbols are predicted."""
     numbers = None if lines is None else np.array(lines)
-    return Samples(text_array(texts), np.zeros((len(texts), 0)), lines=numbers)
+    return Samples(text_array(texts), np.zeros((len(texts), 0)), lines=numbers, file=str(path))
 
 
 def _size(part: float, whole: int) -> int:
