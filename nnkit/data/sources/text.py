@@ -13,8 +13,10 @@ from pydantic import Field
 
 from nnkit.config.spec import Count, FilePath
 from nnkit.data.dataset import Column, Dataset, Samples
+from nnkit.data.sources.csv import Character
 from nnkit.data.sources.source import Source, existing, renumbered
 from nnkit.data.tables.conversion import UnknownWords
+from nnkit.data.text.csv_pairs import read_csv_pairs
 from nnkit.data.text.tagged_sentences import read_tagged
 from nnkit.data.text.text_coding import TextCoding
 from nnkit.data.text.text_lines import read_lines
@@ -115,20 +117,37 @@ class PlainText(_TextFile):
 
 
 class Pairs(_TextFile):
-    """Pairs of texts in two tab-separated columns, such as sentences and their translations."""
+    """Pairs of texts in two columns, such as sentences and their translations.
+
+    Columns are separated by tabs, without quotes, or else are those of a CSV file.
+    """
 
     kind: Literal["pairs"] = "pairs"
+    delimiter: Character = Field(
+        "\t", description="Field separator; with another than a tab, cells may be in quotes."
+    )
     source: ColumnChoice = Field(0, description="The column of the inputs: its index, or its name.")
     target: ColumnChoice = Field(1, description="The column of the targets.")
     header: bool | None = Field(
-        None, description="Whether the first line names the columns; default: found out."
+        None,
+        description="Whether the first line names the columns; default: found out, and true with "
+        "another delimiter than a tab.",
     )
     targets: Literal["text", "class", "number"] = Field(
         "text", description="What the targets are: texts, classes, or numbers."
     )
 
     def _read(self, path: Path) -> Dataset:
-        pairs = read_pairs(path, self.source, self.target, header=self.header)
+        if self.delimiter == "\t":
+            pairs = read_pairs(path, self.source, self.target, header=self.header)
+        else:
+            pairs = read_csv_pairs(
+                path,
+                self.source,
+                self.target,
+                delimiter=self.delimiter,
+                header=self.header is not False,
+            )
         inputs, lines = text_array(pairs.sources), np.array(pairs.lines)
         label = pairs.names[1] if pairs.names else ""
         if self.targets == "text":
@@ -143,7 +162,11 @@ class Pairs(_TextFile):
 
 
 class TaggedText(_TextFile):
-    """Sentences with a tag for each word, in CoNLL-U or IOB files."""
+    """Sentences with a tag for each word.
+
+    The file has a word and its tags on each line, as CoNLL-U and IOB files have, and a blank line
+    between sentences; or a sentence, a tab and its tags on each line.
+    """
 
     kind: Literal["tagged"] = "tagged"
     words: int | None = Field(
