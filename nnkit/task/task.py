@@ -43,6 +43,7 @@ from nnkit.task.targets import (
     numbers_for,
     sequences_for,
 )
+from nnkit.task.text_description import cut_notices, describe_texts
 
 KINDS: dict[TargetKind, str] = {
     "classes": "classes",
@@ -115,7 +116,7 @@ class Task:
         sets = split_notices(self.sets, self.sample_classes, averaged=averaged)
         inputs = self.sets["train"].inputs
         if self.coding is not None:
-            return (*self.dataset.notices, *sets)
+            return (*self.dataset.notices, *sets, *cut_notices(self.coding, self.sets))
         if not isinstance(inputs, LazyArray):  # only the first of them are looked at
             inputs = LazyArray(inputs, AllIndices(len(inputs)))
         prepared = inputs.then(partial(self.preprocessor, dtype=self.dtype))
@@ -401,7 +402,7 @@ def check_data(config: ConfigLike) -> dict[str, Any]:
         `raw_shape` and `input_shape` of one sample, `target` in words, `classes`, the number of
         `missing` values, `bytes`, `columns` (what each column of a table contains), `notices`
         (messages about the data), and for each of `sets` the number of `samples` and of those
-        `per_class`.
+        `per_class`; `texts` has the vocabularies, lengths and findings of texts, or is None.
 
     Raises:
         ConfigError: the split or the preprocessing does not fit the data.
@@ -411,12 +412,21 @@ def check_data(config: ConfigLike) -> dict[str, Any]:
     with config.locating():
         task = load_task(config)
         for samples in task.sets.values():
+            if task.coding is not None:
+                task.coding.encode(samples)
+                continue
             for part in chunks(samples.inputs):
                 task.preprocessor(part, task.dtype)
     columns = config.data.source.column_report()
-    report = describe_data(task.dataset, task.sets, task.input_shape, columns)
+    shape = task.input_shape if task.coding is None else task.input_form.positions
+    report = describe_data(task.dataset, task.sets, shape, columns)
     if config.data.targets == "inputs":
         report["target"] = f"the inputs, {prod(task.input_shape)} real number(s)"
     elif task.target_kind == "labels":
         report["target"] = report["target"].replace("real number(s)", "yes/no label(s)")
+    report["texts"] = None
+    if task.coding is not None:
+        report["texts"] = describe_texts(task.coding, task.sets)
+        if config.data.targets == "next":
+            report["target"] = "the next symbol at each position"
     return {**report, "notices": list(task.notices)}
