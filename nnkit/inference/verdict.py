@@ -18,7 +18,12 @@ from nnkit.task.constant_prediction import constant_prediction
 from nnkit.task.prepared_set import PreparedSet, pass_of
 from nnkit.task.task import Task
 
-COMPARED: dict[TargetKind, str] = {"classes": "accuracy", "labels": "accuracy", "numbers": "r2"}
+COMPARED: dict[TargetKind, str] = {
+    "classes": "accuracy",
+    "labels": "accuracy",
+    "numbers": "r2",
+    "sequences": "token_accuracy",
+}
 
 
 def useless(
@@ -121,18 +126,21 @@ def _is_constant(Y: Array) -> bool:
 
 def _described(task: Task, constant: Array) -> str:
     if task.classes is not None:
-        return f"'{task.classes[int(constant)]}', the most frequent class"
+        what = "class" if task.sample_classes is not None else "symbol"
+        return f"'{task.classes[int(constant)]}', the most frequent {what}"
     if task.target_kind == "labels":
         return "the more frequent value of each label"
     return "the training mean"
 
 
 def _shown(name: str, value: float) -> str:
-    return f"{100 * value:.2f} %" if name == "accuracy" else f"{value:.4g}"
+    return f"{100 * value:.2f} %" if name.endswith("accuracy") else f"{value:.4g}"
 
 
 def _of_constant(name: str, data: PreparedSet, constant: Array, width: int) -> float:
     """The value of a metric on a set for a constant prediction."""
+    if data.targets.kind == "sequences":
+        return float(np.mean(data.targets[:] == constant))
     metric = METRICS_OF[data.targets.kind][name]
     statistic = metric.statistic(width)
     for part in data.parts(EVALUATION_BATCH):
