@@ -12,12 +12,12 @@ from nnkit.data.batches import part_of
 from nnkit.metrics import chosen
 from nnkit.metrics.accumulator import Accumulator
 from nnkit.metrics.metric import Metric
-from nnkit.nn.model import Model, batch_first, batch_last
+from nnkit.nn.model import Model, batch_first
 from nnkit.nn.numerics import numerics
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array
 from nnkit.task.answers import answers, label_answers
-from nnkit.task.task import PreparedSet
+from nnkit.task.prepared_set import PreparedSet, pass_of
 
 EVALUATION_BATCH = 1000
 
@@ -64,26 +64,41 @@ def accumulate(
     """
     ranks = model.ranks
     total = counted = 0.0
-    for start in range(0, len(data), EVALUATION_BATCH):
-        whole = slice(start, min(start + EVALUATION_BATCH, len(data)))
+    for whole in data.parts(EVALUATION_BATCH):
         own = part_of(whole, ranks)
-        X, T = batch_last(data.inputs[own.place]), batch_last(data.targets.coded(own.place))
-        weights = None if data.weights is None else data.weights[own.place]
-        with numerics(), model.lent(X.shape[-1], execution, X.shape[1:-1]) as network:
-            loss, Y = network.evaluate(X, T, weights)
-            outputs = ranks.joined(
-                data.targets.in_units(batch_first(Y))[: own.size], whole.stop - start
+        batch = data.batch(own.place)
+        positions = model.input_form.positions_of(batch.X.shape[:-1])
+        with numerics(), model.lent(batch.X.shape[-1], execution, positions) as network:
+            loss, Y = network.evaluate(
+                batch.X, batch.T, batch.weights, pass_of(batch, training=False)
             )
+            rows = data.targets.in_units(_rows(Y, batch.target_lengths))
+            if own.idle:
+                rows = rows[:0]
+            outputs = ranks.joined(rows, len(data.targets[whole]))
             if outputs is not None:
                 counts = None if data.counted is None else data.counted[whole]
                 metrics.add(data.targets[whole], _answering(model, data, outputs), counts)
                 if kept is not None:
                     kept.append(outputs.copy())  # the network's output buffer is reused
-        count = own.size if weights is None or own.idle else float(np.sum(weights))
+        count = 0.0 if own.idle else batch.total
         total += loss * count
         counted += count
     total, counted = ranks.sum(total), ranks.sum(counted)
     return total / counted if counted else 0.0
+
+
+def _rows(Y: Array, lengths: Array | None) -> Array:
+    """Outputs (outputs, N) as rows (N, outputs), or those of all positions (Σ lengths, outputs).
+
+    Args:
+        Y: outputs (outputs, N), or (outputs, T, N) of sequences.
+        lengths: the length of each sequence, (N,); None for other outputs.
+    """
+    if lengths is None:
+        return batch_first(Y)
+    of_samples = np.moveaxis(Y, 0, -1).swapaxes(0, 1)  # (N, T, outputs)
+    return of_samples[np.arange(Y.shape[1]) < lengths[:, None]]
 
 
 def _answering(model: Model, data: PreparedSet, outputs: Array) -> partial[Any]:
@@ -98,5 +113,5 @@ def _answering(model: Model, data: PreparedSet, outputs: Array) -> partial[Any]:
 
 def width_of(model: Model, data: PreparedSet) -> int:
     """The number of classes, labels or real outputs."""
-    (outputs,) = model.output_shape
+    outputs = model.output_form.channels
     return max(2, outputs) if data.targets.kind == "classes" else outputs

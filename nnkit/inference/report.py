@@ -20,7 +20,7 @@ from nnkit.nn.model import Model
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array
 from nnkit.task.answers import confidence, decide, decide_labels, gives_probabilities
-from nnkit.task.task import PreparedSet
+from nnkit.task.prepared_set import PreparedSet
 
 HEADLINE = ("loss", "accuracy", "exact_match", "mae", "rmse", "r2")  # metrics in the representation
 MATRIX_CLASSES = 100  # classes up to which the confusion matrix is given in full

@@ -20,7 +20,8 @@ from nnkit.nn.model import Model
 from nnkit.nn.params import Array
 from nnkit.runs.checkpoint import Checkpoint, encode_checkpoint, read_checkpoint, write_checkpoint
 from nnkit.runs.directory import DEFAULT_RUNS, find_checkpoint
-from nnkit.task.config import config_from
+from nnkit.task.config import Config, config_from
+from nnkit.task.sequence_coding import SequenceCoding
 from nnkit.task.task import Task, build_model
 from nnkit.version import __version__
 
@@ -49,7 +50,11 @@ def trained_from(checkpoint: Checkpoint) -> TrainedModel:
         config = config_from(_current(header["config"]))
         columns = tuple(Column(c["name"], tuple(c["categories"])) for c in header["columns"])
         classes = None if header["classes"] is None else tuple(header["classes"])
-        model = build_model(config, tuple(header["input_shape"]))
+        coding = None
+        if header.get("text") is not None:  # absent in checkpoints of earlier versions
+            coding = SequenceCoding.from_record(header["text"], config.data.windows)
+            classes = coding.target_names or classes
+        model = _network(config, header, coding)
         copy_params(checkpoint, model)
         statistics: list[dict[str, Array]] = [{} for _ in config.data.preprocess]
         for name, array in checkpoint.part("preprocess").items():
@@ -59,20 +64,31 @@ def trained_from(checkpoint: Checkpoint) -> TrainedModel:
         scaling = config.data.target
         scaler = TargetScaler(scaling, checkpoint.part("target")) if scaling.scales else None
         if scaler is not None:
-            scaler.undo(np.zeros((1, *model.output_shape)))  # KeyError or ValueError if damaged
+            scaler.undo(
+                np.zeros((1, model.output_form.channels))
+            )  # KeyError or ValueError if damaged
         raw_shape = tuple(header["raw_shape"])
-        blank = preprocessor(np.zeros((1, *raw_shape)), model.dtype)
-        if blank.shape[1:] != model.input_shape:
-            raise ValueError(
-                "the output of the preprocessing does not match the input of the network"
-            )
-        if classes is not None and len(classes) != max(2, *model.output_shape):
-            raise ValueError(f"{len(classes)} classes, but outputs of {model.output_shape}")
+        if coding is None:
+            blank = preprocessor(np.zeros((1, *raw_shape)), model.dtype)
+            if blank.shape[1:] != model.input_shape:
+                raise ValueError(
+                    "the output of the preprocessing does not match the input of the network"
+                )
+        outputs = model.output_form.channels
+        if classes is not None and len(classes) != max(2, outputs):
+            raise ValueError(f"{len(classes)} classes, but {outputs} outputs")
     except (KeyError, TypeError, ValueError, IndexError, NnkitError) as error:
         if isinstance(error, CheckpointError):
             raise
         raise CheckpointError(f"{checkpoint.path}: its parts are inconsistent ({error})") from None
-    return TrainedModel(model, config, preprocessor, classes, raw_shape, header, scaler)
+    return TrainedModel(model, config, preprocessor, classes, raw_shape, header, scaler, coding)
+
+
+def _network(config: Config, header: Mapping[str, Any], coding: SequenceCoding | None) -> Model:
+    """The network of a checkpoint, with initial weights."""
+    if coding is None:
+        return build_model(config, tuple(header["input_shape"]), outputs=header.get("outputs"))
+    return build_model(config, coding.input_form, outputs=header["outputs"])
 
 
 def save_threshold(path: Path, threshold: float) -> None:
@@ -155,15 +171,19 @@ class Snapshot:
 
     def _header(self) -> dict[str, Any]:
         model, task = self.model, self.task
-        labels = task.target_kind == "labels"
+        labels, label = task.target_kind == "labels", task.dataset.label
         return {
             "config": task.config.resolved(),
-            "classes": task.classes,
-            "labels": names_of_targets(task.dataset.label, *model.output_shape) if labels else None,
+            "classes": task.sample_classes,
+            "text": None if task.coding is None else task.coding.record(),
+            "outputs": task.outputs,
+            "labels": names_of_targets(task.dataset.label, model.output_form.channels)
+            if labels
+            else None,
             "columns": [{"name": c.name, "categories": c.categories} for c in task.dataset.columns],
             "raw_shape": task.dataset.input_shape,
-            "input_shape": model.input_shape,
-            "label": task.dataset.label,
+            "input_shape": None if task.coding is not None else model.input_shape,
+            "label": label,
             "threshold": task.threshold,
             "data": task.fingerprint,
             "versions": versions(),

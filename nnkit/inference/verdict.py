@@ -10,12 +10,13 @@ from nnkit.inference.evaluation import EVALUATION_BATCH, width_of
 from nnkit.metrics import METRICS_OF
 from nnkit.metrics.metric import TargetKind
 from nnkit.nn.losses import ClassLoss
-from nnkit.nn.model import Model, batch_last
+from nnkit.nn.model import Model
 from nnkit.nn.numerics import numerics
 from nnkit.nn.params import Array
-from nnkit.nn.passes import Observer, Pass
+from nnkit.nn.passes import Observer
 from nnkit.task.constant_prediction import constant_prediction
-from nnkit.task.task import PreparedSet, Task
+from nnkit.task.prepared_set import PreparedSet, pass_of
+from nnkit.task.task import Task
 
 COMPARED: dict[TargetKind, str] = {"classes": "accuracy", "labels": "accuracy", "numbers": "r2"}
 
@@ -40,7 +41,7 @@ def useless(
         return None
     if isinstance(config.loss, ClassLoss) and config.loss.class_weights is not None:
         return None
-    constant = constant_prediction(task.encode(task.sets["train"], model))
+    constant = constant_prediction(task.targets(task.sets["train"], model))
     kind = task.target_kind
     name = COMPARED[kind]
     reached, least = figures[name], _of_constant(name, data, constant, width_of(model, data))
@@ -72,12 +73,14 @@ def constant_layer(model: Model, data: PreparedSet) -> str | None:
     This is so if all its rectified units are dead, that is, 0 for every sample (Lu et al. 2020,
     "Dying ReLU and Initialization").
     """
-    X = batch_last(data.inputs[: min(len(data), EVALUATION_BATCH)])
+    batch = data.batch(next(data.parts(EVALUATION_BATCH)))
+    X = batch.X
     if _is_constant(X):
         return None
     search = _ConstantSearch()
-    with numerics(), model.lent(X.shape[-1], positions=X.shape[1:-1]) as network:
-        network.forward(X, Pass(training=False, observer=search))
+    positions = model.input_form.positions_of(X.shape[:-1])
+    with numerics(), model.lent(X.shape[-1], positions=positions) as network:
+        network.forward(X, pass_of(batch, training=False)._replace(observer=search))
     return search.found
 
 
@@ -113,8 +116,7 @@ def _of_constant(name: str, data: PreparedSet, constant: Array, width: int) -> f
     """The value of a metric on a set for a constant prediction."""
     metric = METRICS_OF[data.targets.kind][name]
     statistic = metric.statistic(width)
-    for start in range(0, len(data), EVALUATION_BATCH):
-        part = slice(start, start + EVALUATION_BATCH)
+    for part in data.parts(EVALUATION_BATCH):
         targets = data.targets[part]
         weights = np.ones(len(targets)) if data.counted is None else np.asarray(data.counted[part])
         statistic.add(targets, np.broadcast_to(constant, targets.shape), weights)

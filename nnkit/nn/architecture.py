@@ -36,6 +36,16 @@ class Architecture(Spec):
         """The layers, with the rules that place activations."""
         return LayerList(self.layers, ("architecture",))
 
+    def with_outputs(self, outputs: int) -> Self:
+        """The architecture with that many units in its last layer with weights, if set to auto."""
+        last = self.layer_list.last
+        sized = self.layers[last].with_outputs(outputs)
+        if sized is self.layers[last]:
+            return self
+        return self.model_copy(
+            update={"layers": (*self.layers[:last], sized, *self.layers[last + 1 :])}
+        )
+
 
 class Threshold(Spec):
     """The score above which the second of two classes is predicted: a number, or the best one.
@@ -85,6 +95,7 @@ def build_stages(
     form: Form,
     dropout: float | None = None,
     input_noise: float | None = None,
+    outputs: int | None = None,
 ) -> tuple[Stage, ...]:
     """The layers with activations, dropout and initializers filled in and shapes inferred.
 
@@ -97,11 +108,14 @@ def build_stages(
         form: the form of one input sample, such as `Form(4)` or `Form(1, (28, 28))`.
         dropout: dropout rate after every hidden activation, or None.
         input_noise: standard deviation of noise on the inputs, or None.
+        outputs: the units of an output layer with `units: auto`, or None if none is expected.
 
     Raises:
         SettingError: a layer does not accept its input form or has too many parameters, or no layer
             has weights.
     """
+    if outputs is not None:
+        architecture = architecture.with_outputs(outputs)
     stages: list[Stage] = []
     for name, spec, path in _links(architecture, activations, loss, dropout, input_noise):
         try:

@@ -243,6 +243,10 @@ class LayerSpec(Component):
         """Whether the output has kinks where neighbouring inputs are equal, as in blank margins."""
         return False
 
+    def with_outputs(self, outputs: int) -> LayerSpec:
+        """The layer with that many outputs, if its config leaves their number to the data."""
+        return self
+
     def output_form(self, form: Form) -> Form:
         """The form of one output sample for an input sample of the given form.
 

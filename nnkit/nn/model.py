@@ -123,6 +123,11 @@ class Model:
         return self.stages[0].input_shape
 
     @property
+    def output_form(self) -> Form:
+        """The form of one sample's output."""
+        return self.stages[-1].output_form
+
+    @property
     def output_shape(self) -> Shape:
         """The shape of one sample's output."""
         return self.stages[-1].output_shape

@@ -60,8 +60,8 @@ class Pass(NamedTuple):
         idle: whether this rank has no sample of the batch; it then passes another rank's, which
             must not count, so that layers in which ranks work together find all of them.
         lengths: the length of each sequence, (N,); None if all samples have the same.
-        target_lengths: the length of each sequence that a decoder computes, (N,); None if all have
-            the same.
+        target_lengths: the length of each sequence of targets, (N,), where it is not that of the
+            input; None elsewhere.
         memory: what a decoder reads of its encoder; None in other passes.
         states: the states of recurrent layers before and after the sequences; None if these begin
             anew and nobody needs the last.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nnkit.nn.params import Array
-from nnkit.task.targets import ClassTargets, Targets
+from nnkit.task.targets import ClassTargets, SequenceTargets, Targets
 
 PART = 1 << 16  # targets looked at at a time
 
@@ -18,7 +18,7 @@ def constant_prediction(train: Targets) -> Array:
         each target (outputs,).
     """
     parts = (train[start : start + PART] for start in range(0, len(train), PART))
-    if isinstance(train, ClassTargets):
+    if isinstance(train, ClassTargets | SequenceTargets):
         counts = np.zeros(train.classes)
         for part in parts:
             counts += np.bincount(part, minlength=train.classes)

@@ -9,7 +9,7 @@ import numpy as np
 
 from nnkit.data.dataset import CHUNK
 from nnkit.data.preprocess import MinMax, Rescale, Standardize
-from nnkit.nn.passes import Pass
+from nnkit.task.prepared_set import pass_of
 from nnkit.task.targets import NumberTargets
 from nnkit.task.task import Task
 from nnkit.training.trainer import Trainer
@@ -59,9 +59,9 @@ def diagnosis(trainer: Trainer) -> str:
 def measure(trainer: Trainer) -> Measurements:
     """Measures the inputs and targets of the first training samples, and the first gradient."""
     loop, train = trainer.loop, trainer.sets["train"]
-    inputs = train.inputs
-    some = slice(0, max(1, CHUNK * len(inputs) // max(1, inputs.size)))
-    X = np.asarray(inputs[some])
+    size = train.inputs.size
+    some = next(train.parts(max(1, CHUNK * len(train) // max(1, size))))
+    X = np.asarray(train.batch(some).X)
     columns = trainer.task.preprocessor.columns_after
     extreme = np.abs(X.reshape(len(X), -1)).max(axis=0)
     return Measurements(
@@ -113,7 +113,9 @@ def _moments(targets: NumberTargets, some: slice) -> tuple[float, float]:
 def _first_gradient(trainer: Trainer) -> float:
     """The norm of the gradient of the first batch at the initial weights."""
     model = trainer.initial_model()
-    X, T, weights, *_ = next(trainer.loop.batches.epoch(0))
-    network = model.network(X.shape[-1], X.shape[1:-1])
-    network.loss_and_gradient(X, T, Pass(True, 0), weights)
+    batch = next(trainer.loop.batches.epoch(0))
+    positions = model.input_form.positions_of(batch.X.shape[:-1])
+    network = model.network(batch.X.shape[-1], positions)
+    now = pass_of(batch, training=True)
+    network.loss_and_gradient(batch.X, batch.T, now, batch.weights)
     return float(np.linalg.norm(model.grads.astype(np.float64)))

@@ -25,6 +25,7 @@ from nnkit.optim.regularization import Regularization
 from nnkit.optim.schedules import PlateauState
 from nnkit.optim.update import Update
 from nnkit.optim.weight_noise import NoisyWeights
+from nnkit.task.prepared_set import AnyBatches, pass_of
 from nnkit.training.program_steps import ProgramSteps, program_steps
 
 
@@ -128,7 +129,7 @@ class Loop:
     optimizer: Optimizer
     optimizer_state: tuple[Array, ...]
     regularization: Regularization
-    batches: Batches
+    batches: AnyBatches
     steps: int
     evaluate_every: int
     evaluate: Callable[[], Mapping[str, float]]
@@ -187,6 +188,8 @@ class Loop:
     def _program_steps(self) -> ProgramSteps | None:
         update = self.update.program
         if self.accumulate > 1 or self.noisy is not None or update is None:
+            return None
+        if not isinstance(self.batches, Batches):
             return None
         update.set_average(None if self.average is None else self.average.values)
         return program_steps(self.model, update, self.batches, self._rates)
@@ -311,7 +314,7 @@ class Loop:
         X, before, after = batch.X, batch.before, batch.after
         positions = self.model.input_form.positions_of(X.shape[:-1])
         network = self.model.network(X.shape[-1], positions, before, after)
-        now = Pass(True, draw, before=before, after=after, idle=batch.idle)
+        now = pass_of(batch, training=True, step=draw)
         own = network.loss_and_gradient(X, batch.T, now, batch.weights, batch.share)
         loss = self.model.ranks.sum(own)
         if not isfinite(loss):

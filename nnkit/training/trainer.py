@@ -9,7 +9,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal
 
-from nnkit.data.batches import Batches
 from nnkit.errors import CheckpointError, DivergedError
 from nnkit.inference.evaluation import evaluate
 from nnkit.inference.saving import Snapshot, copy_params, versions
@@ -107,14 +106,11 @@ class Trainer:
                 model.layout.zeros(model.dtype) for _ in config.optimizer.state_names
             ),
             regularization=config.regularization,
-            batches=Batches(
-                train.inputs,
-                train.targets,
+            batches=train.batches(
                 pace.batch_size,
+                config.training.batch_tokens,
                 config.seed,
-                train.weights,
                 config.data.augment,
-                train.ordering,
                 self.ranks,
             ),
             steps=pace.steps,

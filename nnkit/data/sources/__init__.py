@@ -11,5 +11,9 @@ from nnkit.data.sources.image_folder import ImageFolder
 from nnkit.data.sources.memory_source import Memory
 from nnkit.data.sources.mnist import Mnist
 from nnkit.data.sources.shards import Shards
+from nnkit.data.sources.text import Pairs, PlainText, TaggedText
 
-AnySource = Annotated[Mnist | Idx | Npy | Npz | Csv | ImageFolder | Shards | Memory, Tagged()]
+AnySource = Annotated[
+    Mnist | Idx | Npy | Npz | Csv | ImageFolder | Shards | PlainText | Pairs | TaggedText | Memory,
+    Tagged(),
+]

@@ -17,6 +17,7 @@ from nnkit.data.missing_targets import OnMissing
 from nnkit.data.records import Notation
 from nnkit.data.tables.column_report import ColumnReport
 from nnkit.data.tables.conversion import UnknownWords
+from nnkit.data.text.text_coding import TextCoding
 from nnkit.errors import DataError, SettingError, UsageError
 
 HELD_OUT = ("validation", "test")  # sets that may be in files of their own
@@ -56,6 +57,11 @@ class Source(Component):
     def notation(self) -> Notation:
         """The notation of tables in memory that are given to its models."""
         return Notation()
+
+    @property
+    def text_coding(self) -> TextCoding:
+        """The coding of its texts unless the config sets another."""
+        return TextCoding()
 
     @property
     def held_out(self) -> dict[str, Path]:

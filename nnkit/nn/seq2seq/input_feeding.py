@@ -17,7 +17,7 @@ from nnkit.nn.passes import Pass
 from nnkit.nn.recurrent.cell import RecurrentCell
 from nnkit.nn.recurrent.states import LayerState, States
 from nnkit.nn.recurrent.steps import Steps, Transition
-from nnkit.nn.seq2seq.attention import Attention, BoundAttention
+from nnkit.nn.seq2seq.attention import BoundAttention
 
 
 class InputFeeding(LayerSpec):
@@ -98,7 +98,7 @@ class BoundInputFeeding(Layer):
     def forward(self, X: Array, now: Pass) -> Array:
         states = States() if now.states is None else now.states
         memory, attention = now.encoder_memory(), self.attention
-        self.steps = steps = Steps(self.length, self.samples, now.target_lengths)
+        self.steps = steps = Steps(self.length, self.samples, now.lengths)
         inputs = steps.blocks(self.X, self.features + self.units)
         steps.divide(X, [x[: self.features] for x in inputs])
         attention.begin(memory, steps.order)

@@ -1,0 +1,46 @@
+"""Windows of long sequences: short pieces, of which each is a sample of its own."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from nnkit.config.spec import Count, Spec
+from nnkit.data.ragged import Array, Ragged
+
+
+class Windows(Spec):
+    """Pieces of long texts, each a sample; for next-symbol prediction."""
+
+    shorthand: ClassVar[str | None] = "length"
+    length: Count = Field(description="Symbols of a window.")
+    stride: Count | None = Field(
+        None,
+        description="Symbols from the start of a window to that of the next; default: `length`, so "
+        "that windows do not overlap.",
+    )
+
+    def next_symbols(self, texts: Ragged) -> tuple[Ragged, Ragged]:
+        """Divides texts into windows, and pairs each with the symbols that follow its own.
+
+        The last window of a text may be shorter; a text of a single symbol has no window.
+
+        Args:
+            texts: the ids of each text.
+
+        Returns:
+            Inputs and targets, of which each target is its input moved on by one symbol.
+        """
+        stride = self.stride or self.length
+        counts = np.maximum(-(-(texts.lengths - 1) // stride), 0)
+        # Overlapping windows that would only repeat the end of a text are left out.
+        fitting = np.maximum(-(-(texts.lengths - 1 - self.length) // stride) + 1, 1)
+        counts = np.minimum(counts, fitting)
+        firsts = np.cumsum(counts) - counts
+        place = np.arange(int(counts.sum())) - np.repeat(firsts, counts)
+        within: Array = place * stride
+        lengths = np.minimum(self.length, np.repeat(texts.lengths - 1, counts) - within)
+        starts = np.repeat(texts.starts, counts) + within
+        return Ragged(texts.values, starts, lengths), Ragged(texts.values, starts + 1, lengths)
