@@ -65,6 +65,10 @@ class Attention(BiasedLayer):
         layer._channels = channels
         return layer
 
+    def of_size(self, units: int) -> Attention:
+        """The layer with outputs of that size."""
+        return self.model_copy(update={"units": units})
+
     @property
     def inner_activation(self) -> AnyActivation:
         return Tanh()
@@ -232,7 +236,8 @@ class BoundAttention(Layer):
         np.multiply(Y, Y, out=dZ)
         np.subtract(1, dZ, out=dZ)
         dZ *= dY
-        d_joined = np.dot(dZ.reshape(-1, self.units), self.W).reshape(*dZ.shape[:2], -1)
+        d_joined = np.dot(dZ.reshape(-1, self.units), self.W)
+        d_joined = d_joined.reshape(*dZ.shape[:2], self.W.shape[1])
         dC[...] = d_joined[..., : self.channels]
         A = self.A[at, :n].swapaxes(0, 1)
         dE = np.matmul(dC.swapaxes(0, 1), self.V[:n].swapaxes(1, 2))  # (n, q, T)
