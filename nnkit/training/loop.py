@@ -397,5 +397,5 @@ class Loop:
         X = batch.X
         positions = self.model.input_form.positions_of(X.shape[:-1])
         network = self.model.network(X.shape[-1], positions, batch.before, batch.after)
-        places = self.model.ranks.gather(network.first_nonfinite(X, now))
+        places = self.model.ranks.gather(network.first_nonfinite(X, batch.T, now))
         return next(filter(None, places), f"the loss {self.model.loss.tag()}")
