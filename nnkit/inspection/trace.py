@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -157,7 +156,7 @@ def _trainer(config: Config, force: bool) -> Trainer:
             "batch normalization mixes the samples of a batch, so a single sample cannot be traced "
             "through it; use layer_norm instead"
         )
-    units = sum(prod(stage.output_shape) for stage in model.stages)
+    units = sum(stage.output_form.least_size for stage in model.stages)
     for count, what in ((model.layout.size, "parameters"), (units, "units")):
         if count > MOST and not force:
             raise UsageError(

@@ -83,6 +83,11 @@ class Form:
         """
         return prod(self.shape)
 
+    @property
+    def least_size(self) -> int:
+        """The number of values in one sample, counting an axis of varying size as one position."""
+        return self.at([1 if n is None else n for n in self.positions]).size
+
     def positions_of(self, sample: Shape) -> Shape:
         """The positions of an array with the shape of one sample."""
         return sample if self.ids else sample[1:]

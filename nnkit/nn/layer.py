@@ -229,6 +229,22 @@ class LayerSpec(Component):
         return False
 
     @property
+    def mixes_positions(self) -> bool:
+        """Whether an output depends on several positions, and so on what stands after the end.
+
+        Where sequences differ in length, such a layer finds 0 there.
+        """
+        return False
+
+    @property
+    def continues_streams(self) -> bool:
+        """Whether the parts of a sequence, one after the other, give what the whole gives.
+
+        A recurrent layer does so by the state that one pass hands over to the next.
+        """
+        return not self.mixes_positions
+
+    @property
     def outgrows_cache(self) -> bool:
         """Whether the layer is faster on micro-batches, whose buffers stay in the cache."""
         return False
@@ -254,6 +270,22 @@ class LayerSpec(Component):
             ShapeError: the layer does not accept that form.
         """
         return form
+
+    def output_length(self, form: Form, length: int) -> int:
+        """The length of the output for a sequence of some length; an empty one stays empty.
+
+        Args:
+            form: the form of a sequence, whose own length does not matter.
+            length: the length of the sequence; if no window fits into it, the output is empty.
+        """
+        if not length:
+            return 0
+        try:
+            (found,) = self.output_form(form.at((length,))).positions
+        except ShapeError:
+            return 0
+        assert found is not None
+        return found
 
     def parameters(self, form: Form) -> Sequence[Parameter]:
         """The trainable blocks, with short names, for inputs of that form."""

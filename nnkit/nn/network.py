@@ -10,6 +10,7 @@ import numpy as np
 from nnkit.nn.chain import bind_chain
 from nnkit.nn.layer import Binding, Stage
 from nnkit.nn.losses import Loss
+from nnkit.nn.padding import is_padding
 from nnkit.nn.params import Array
 from nnkit.nn.passes import INFERENCE, Observer, Pass
 
@@ -100,9 +101,13 @@ class Network:
             weights = np.broadcast_to(weights, Z.shape[1:]).ravel()
         columns, gradients = Z.reshape(len(Z), -1), dY.reshape(len(Z), -1)
         targets = T.reshape(*T.shape[: T.ndim - Z.ndim + 1], -1)
-        if now.lengths is None:
+        lengths = self.body.output_lengths(now.lengths)
+        if lengths is None:
             return measure(columns, targets, gradients, weights)
-        counts = (np.arange(Z.shape[1])[:, None] < now.lengths).ravel()
+        counts = ~is_padding(Z.shape[1], lengths).ravel()
+        if not counts.any():
+            gradients.fill(0)
+            return 0.0
         own = np.empty((len(Z), np.count_nonzero(counts)), Z.dtype)
         weights = None if weights is None else weights[counts]
         loss = measure(columns[:, counts], targets[..., counts], own, weights)
@@ -175,6 +180,7 @@ class Network:
         The targets T matter to networks with a decoder, which reads them.
         """
         search = NonfiniteSearch()
+        X = without_padding(X, now)
         search.output("the input", X)
         # Also if the input is not finite, because other ranks may wait for this one in a layer.
         self.body.forward(X, now._replace(observer=search))
@@ -185,7 +191,7 @@ def without_padding(X: Array, now: Pass) -> Array:
     """X (…, T, N) with 0 after the end of each sequence."""
     if now.lengths is None:
         return X
-    return np.where(np.arange(X.shape[-2])[:, None] < now.lengths, X, X.dtype.type(0))
+    return np.where(is_padding(X.shape[-2], now.lengths), X.dtype.type(0), X)
 
 
 class NonfiniteSearch(Observer):

@@ -7,14 +7,14 @@ from itertools import product
 from typing import Any, Literal, get_args, get_origin
 
 import numpy as np
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from nnkit.config.spec import Component, members
 from nnkit.nn.activations import Identity
 from nnkit.nn.architecture import Activations, Architecture, build_stages
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.layer import Layer, LayerSpec, Stage
-from nnkit.nn.layers import ActivationLayer
+from nnkit.nn.layers import ActivationLayer, AnyLayer
 from nnkit.nn.losses import AnyLoss, Loss, SquaredError
 from nnkit.nn.model import Model
 from nnkit.nn.network import Network
@@ -25,6 +25,28 @@ from nnkit.random import generator
 VALUES = (3, 0.5, "tanh", (1, 2), ({"dense": 5},))
 INPUT_SHAPES: tuple[Shape, ...] = ((5,), (2, 6, 6), (3, 5), (2,))
 INPUT_FORMS = (*map(Form.of, INPUT_SHAPES), Form(4, (5,), ids=True))
+
+_SETTINGS: list[dict[str, Any]] = [
+    {"kind": "conv", "filters": 2, "kernel": 3, "padding": "same"},
+    {"kind": "conv", "filters": 2, "kernel": 3, "padding": 2, "stride": 2, "dilation": 2},
+    {"kind": "conv", "filters": 4, "kernel": 1, "groups": "depthwise"},
+    {"kind": "max_pool", "size": 3, "padding": 1, "stride": 1},
+    {"kind": "avg_pool", "size": 3, "padding": 1, "stride": 2},
+    {"kind": "avg_pool", "size": 3, "padding": 1, "stride": 2, "count_padding": False},
+    {"kind": "conv_transpose", "filters": 2, "kernel": 3, "stride": 2, "output_padding": 1},
+    {"kind": "zero_pad", "size": 1, "behind": 2},
+    {"kind": "residual", "layers": [{"conv": {"filters": 4, "kernel": 3, "padding": 1}}]},
+    {"kind": "self_attention", "heads": 2, "causal": True},
+    {"kind": "self_attention", "heads": 3, "units": 6, "bias": False},
+    {"kind": "positional_encoding", "method": "learned", "length": 12},
+    {"kind": "residual", "layers": ["positional_encoding", {"self_attention": 2}]},
+    {
+        "kind": "residual",
+        "layers": [{"conv": {"filters": 3, "kernel": 3, "padding": 1, "stride": 2}}, "batch_norm"],
+    },
+]
+# Layers with settings that are neither switches nor defaults.
+LAYERS_WITH_SETTINGS = [TypeAdapter[LayerSpec](AnyLayer).validate_python(s) for s in _SETTINGS]
 
 
 def examples(union: Any) -> list[Any]:

@@ -82,6 +82,18 @@ def _dropped(rate: float) -> int:
     return min(max(round(rate * LEVELS), 1), LEVELS - 1)
 
 
+def in_order_of_positions(draws: Array, shape: Shape, now: Pass) -> Array:
+    """Random draws as an array (channels, …, N).
+
+    Where sequences differ in length, all draws of a position come before those of the next, so that
+    more padding at the end of a batch changes none.
+    """
+    if now.lengths is None:
+        return draws.reshape(shape)
+    channels, positions, samples = shape
+    return draws.reshape(positions, channels, samples).swapaxes(0, 1)
+
+
 class BoundDropout(Layer):
     """Y = M ⊙ X and dX = M ⊙ dY, with a new mask M at each step.
 
@@ -106,8 +118,8 @@ class BoundDropout(Layer):
         *shape, samples = self.mask.shape
         drawn = (*shape, now.before + samples + now.after)
         words = philox(self.seed, self.purpose, now.key).random_raw(-(-prod(drawn) // 4))
-        draws = words.view(np.uint16)[: prod(drawn)].reshape(drawn)
-        draws = draws[..., now.before : now.before + samples]
+        draws = words.view(np.uint16)[: prod(drawn)]
+        draws = in_order_of_positions(draws, drawn, now)[..., now.before : now.before + samples]
         np.greater_equal(draws, self.dropped, out=self.mask, casting="unsafe")
         return np.multiply(self.mask, self.scale, out=self.mask)
 

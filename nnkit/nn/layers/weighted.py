@@ -21,6 +21,10 @@ class SpatialLayer(LayerSpec):
     """A layer over images (channels, height, width) or sequences (channels, length)."""
 
     @property
+    def mixes_positions(self) -> bool:
+        return True
+
+    @property
     def outgrows_cache(self) -> bool:
         return True
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
+
+import numpy as np
 
 from nnkit.nn.params import Array
 
@@ -29,3 +32,28 @@ class States:
         self.last: dict[str, LayerState] = {}
         self.d_last: dict[str, LayerState] = {}
         self.d_first: dict[str, LayerState] = {}
+
+    def part(self, place: slice) -> Self:
+        """The states of some of the samples."""
+        part = type(self)({name: _columns(state, place) for name, state in self.first.items()})
+        part.d_last = {name: _columns(state, place) for name, state in self.d_last.items()}
+        return part
+
+    def join(self, parts: Sequence[Self]) -> None:
+        """Takes what the passes of the parts have written, in the order of the samples."""
+        self.last = _joined([part.last for part in parts])
+        self.d_first = _joined([part.d_first for part in parts])
+
+
+def _columns(state: LayerState, place: slice) -> LayerState:
+    return [vector[:, place] for vector in state]
+
+
+def _joined(parts: Sequence[dict[str, LayerState]]) -> dict[str, LayerState]:
+    return {
+        name: [
+            np.concatenate(vectors, axis=1)
+            for vectors in zip(*(part[name] for part in parts), strict=True)
+        ]
+        for name in parts[0]
+    }
