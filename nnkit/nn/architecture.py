@@ -49,16 +49,20 @@ class Architecture(Spec):
     symbol: it is given the symbols so far, and computes the next (Sutskever, Vinyals & Le 2014).
     """
 
-    layers: Annotated[tuple[AnyLayer, ...], Listed] = Field(
-        (), min_length=1, description="The layers of a chain, from top to bottom."
+    layers: Annotated[tuple[AnyLayer, ...], Listed, Field(min_length=1)] = Field(
+        (), description="The layers of a chain, from top to bottom."
     )
-    encoder: Annotated[tuple[Annotated[AnyLayer, ReturnAll], ...], Listed] = Field(
-        (),
-        description="The layers that read a source sequence. Recurrent layers return the outputs "
-        "at all positions.",
-        examples=[[{"embedding": 64}, {"lstm": {"units": 64, "bidirectional": True}}]],
+    encoder: Annotated[tuple[Annotated[AnyLayer, ReturnAll], ...], Listed, Field(min_length=1)] = (
+        Field(
+            (),
+            description="The layers that read a source sequence. Recurrent layers return the "
+            "outputs at all positions.",
+            examples=[[{"embedding": 64}, {"lstm": {"units": 64, "bidirectional": True}}]],
+        )
     )
-    decoder: Annotated[tuple[Annotated[AnyDecoderLayer, ReturnAll], ...], Listed] = Field(
+    decoder: Annotated[
+        tuple[Annotated[AnyDecoderLayer, ReturnAll], ...], Listed, Field(min_length=1)
+    ] = Field(
         (),
         description="The layers that compute the next target symbol; the last has an output for "
         "each.",

@@ -140,7 +140,7 @@ class SequenceCoding:
 
 
 def predicted(samples: Samples, targets: str, *, has_decoder: bool) -> Predicts:
-    """What a network predicts of texts.
+    """The kind of prediction that a network makes of texts.
 
     Args:
         samples: the samples, with texts as inputs.
