@@ -266,15 +266,13 @@ def describe(root: type[Spec], faults: Sequence[Fault]) -> str:
     if item["type"] in ONE_OF:
         word, known = (str(context[key]) for key in ONE_OF[item["type"]])
         return message + _suggestion(word, [name.strip(" '") for name in known.split(",")])
-    if of_type and item["type"] == "literal_error":
-        types = [EXPECTED[found.item["type"]] for found in of_type]
-        message = (
-            f"expected {' or '.join([*types, shown['expected']])}, got {_shown(item['input'])}"
-        )
-    elif item["type"] == "literal_error":
+    if item["type"] == "literal_error":
         words = [word.strip(" '") for word in context["expected"].replace(" or ", ",").split(",")]
-        close = _close(str(item["input"]), words)
-        return message + (f"; did you mean '{close}'?" if close else "")
+        if close := _close(str(item["input"]), words):
+            return f"{message}; did you mean '{close}'?"
+        types = [EXPECTED[found.item["type"]] for found in of_type]
+        expected = " or ".join([*types, context["expected"]])
+        return f"expected {expected}, got {_shown(item['input'])}"
     return message
 
 
