@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from nnkit.config.spec import Count, NonNegative
 from nnkit.decoding.candidates import best_candidates
-from nnkit.decoding.decoder import Array, OutputSymbols, Sentences, DecoderStep, next_scores
+from nnkit.decoding.decoder import Array, DecoderStep, OutputSymbols, Sentences, next_scores
 from nnkit.decoding.finished import FinishedOutputs
 from nnkit.decoding.live import LiveOutputs
 from nnkit.decoding.method import Decoding, Hypothesis
@@ -96,7 +96,7 @@ class Beam(Decoding):
             normalized = live.totals / self.lp(live.length)
             in_beam = ranks + finished.ahead_of(normalized, live.owners) < self.width
             codes = restrictions.finishes(inputs, live.length, live.owners)
-            for i in np.flatnonzero(in_beam & (codes != GOES_ON)):
+            for i in np.flatnonzero(in_beam & (codes != GOES_ON)).tolist():
                 output, reason = restrictions.output(live.history[:, i]), FINISHES[codes[i]]
                 found = Hypothesis(
                     output, float(live.totals[i]), self._score(live, i, sentences), reason

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nnkit.decoding.decoder import Array
+from nnkit.decoding.decoder import LOWEST, Array
 
 
 def best_candidates(scores: Array, owners: Array, width: int) -> tuple[Array, Array, Array]:
@@ -22,15 +22,16 @@ def best_candidates(scores: Array, owners: Array, width: int) -> tuple[Array, Ar
         The columns, the symbols and the ranks from 0 of the extensions, (candidates,) each, those
         of a sentence side by side, the best first.
     """
-    # None of them is below the width-th best of its column.
-    least = max(len(scores) - width, 0)
-    thresholds = np.partition(scores, least, axis=0)[least]
-    columns, symbols = np.nonzero(((scores >= thresholds) & (scores > -np.inf)).T)
-    values = scores[symbols, columns]
-    order = np.lexsort((-values, owners[columns]))  # which is stable
+    by_column = np.ascontiguousarray(scores.T)
+    # None of the best is below the width-th best of its column, nor below what is finite.
+    rank = max(len(scores) - width, 0)
+    thresholds = np.partition(by_column, rank, axis=1)[:, rank, None]
+    found = np.flatnonzero(by_column >= np.maximum(thresholds, LOWEST))
+    columns, symbols = np.divmod(found, len(scores))
+    # Sorting is stable: equal scores stay in their order.
+    order = np.lexsort((-by_column.ravel()[found], owners[columns]))
     columns, symbols = columns[order], symbols[order]
     sentences = owners[columns]
-    firsts = np.searchsorted(sentences, sentences)
-    ranks = np.arange(len(sentences)) - firsts
+    ranks = np.arange(len(found)) - np.searchsorted(sentences, sentences)
     kept = ranks < width
     return columns[kept], symbols[kept], ranks[kept]

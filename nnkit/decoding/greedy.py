@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from nnkit.decoding.decoder import OutputSymbols, Sentences, DecoderStep
+from nnkit.decoding.decoder import DecoderStep, OutputSymbols, Sentences
 from nnkit.decoding.method import Decoding, Hypothesis
 from nnkit.decoding.restrictions import Restrictions
 from nnkit.decoding.single_path import follow

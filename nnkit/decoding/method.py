@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from nnkit.config.spec import Component, Count, Listed, NonNegative, Spec
-from nnkit.decoding.decoder import Array, OutputSymbols, Sentences, DecoderStep
+from nnkit.decoding.decoder import Array, DecoderStep, OutputSymbols, Sentences
 
 Finish = Literal["end", "stop", "length"]
 

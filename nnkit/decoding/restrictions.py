@@ -53,19 +53,25 @@ class Restrictions:
             owners: the sentence of each column, (K,).
         """
         t = len(history)
+        forced = self._forced(t, owners)
+        columns = np.flatnonzero(forced != FREE)
+        kept = scores[forced[columns], columns]
+        scores[self._excluded] = -np.inf
+        if self._block is not None or t < self._longest_minimum:
+            self._apply_where_symbols_remain(scores, history, owners)
+        if len(columns):
+            scores[:, columns] = -np.inf
+            scores[forced[columns], columns] = kept
+
+    def _forced(self, t: int, owners: Array) -> Array:
+        """The only symbol that may come at position t, or `FREE`, (K,)."""
         forced = np.full(len(owners), FREE)
         if self.end is not None and t >= self._shortest_maximum:
             forced[t >= self.maximum[owners]] = self.end
         if t < len(self._prefixes):
             prefix = self._prefixes[t, owners]
             forced = np.where(prefix == FREE, forced, prefix)
-        columns = np.flatnonzero(forced != FREE)
-        kept = scores[forced[columns], columns]
-        scores[self._excluded] = -np.inf
-        if self._block is not None or t < self._longest_minimum:
-            self._apply_where_symbols_remain(scores, history, owners)
-        scores[:, columns] = -np.inf
-        scores[forced[columns], columns] = kept
+        return forced
 
     def _apply_where_symbols_remain(self, scores: Array, history: Array, owners: Array) -> None:
         before, t = scores.copy(), len(history)

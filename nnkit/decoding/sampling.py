@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from nnkit.config.spec import Count, Fraction, Positive
-from nnkit.decoding.decoder import Array, OutputSymbols, Sentences, DecoderStep
+from nnkit.decoding.decoder import Array, DecoderStep, OutputSymbols, Sentences
 from nnkit.decoding.method import Decoding, Hypothesis, in_order
 from nnkit.decoding.restrictions import Restrictions
 from nnkit.decoding.single_path import follow

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nnkit.decoding.decoder import Array, Sentences, DecoderStep, next_scores
+from nnkit.decoding.decoder import Array, DecoderStep, Sentences, next_scores
 from nnkit.decoding.method import Hypothesis
 from nnkit.decoding.restrictions import FINISHES, GOES_ON, Restrictions
 
