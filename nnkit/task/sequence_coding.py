@@ -11,7 +11,7 @@ import numpy as np
 from nnkit.data.dataset import Samples
 from nnkit.data.ragged import Array, Ragged
 from nnkit.data.text.symbol_table import Reserved
-from nnkit.data.text.text_coding import TextCoding, TextEncoder
+from nnkit.data.text.text_coding import TextCoding, TextEncoder, place_of
 from nnkit.data.texts import is_text
 from nnkit.data.windows import Windows
 from nnkit.errors import DataError, SettingError
@@ -102,13 +102,12 @@ class SequenceCoding:
         Raises:
             DataError: a text is too long, or has not as many tags as symbols.
         """
-        inputs = self.encode_inputs(samples.inputs[:])
+        inputs = _encoded(self.inputs, samples.inputs[:], samples)
         if self.predicts == "next":
             return self._next_symbols(inputs)
         if self.targets is None:
             return inputs, None
-        found = self.targets.encode_all(samples.targets[:].tolist())
-        targets = Ragged.of(found.values, found.offsets)
+        targets = _encoded(self.targets, samples.targets[:], samples)
         if self.predicts == "tags":
             _check_tags(inputs, targets, samples)
             return inputs, targets
@@ -180,12 +179,18 @@ def with_symbol(sequences: Ragged, symbol: int, *, at_end: bool) -> Ragged:
     return Ragged.of(values, offsets)
 
 
+def _encoded(encoder: TextEncoder, texts: Array, samples: Samples) -> Ragged:
+    """Texts of samples, (n,), as ids."""
+    found = encoder.encode_all(texts, samples.lines, samples.file)
+    return Ragged.of(found.values, found.offsets)
+
+
 def _check_tags(inputs: Ragged, targets: Ragged, samples: Samples) -> None:
     wrong = np.flatnonzero(inputs.lengths != targets.lengths)
     if len(wrong):
         first = int(wrong[0])
-        where = f"text {first + 1}" if samples.lines is None else f"line {samples.lines[first]}"
         raise DataError(
-            f"{where}: {inputs.lengths[first]} symbols, but {targets.lengths[first]} tags; a "
-            "network without a decoder predicts one for each symbol"
+            f"{place_of(first, samples.lines, samples.file)}: {inputs.lengths[first]} symbols, but "
+            f"{targets.lengths[first]} tags; a network without a decoder predicts one for each "
+            "symbol"
         )

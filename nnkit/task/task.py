@@ -43,12 +43,16 @@ from nnkit.task.targets import (
     numbers_for,
     sequences_for,
 )
+from nnkit.task.text_description import cut_notices, describe_texts
 
 KINDS: dict[TargetKind, str] = {
     "classes": "classes",
     "labels": "yes/no labels",
     "numbers": "real numbers",
+    "sequences": "labels at each position",
+    "texts": "texts",
 }
+OF_NEXT = ("perplexity", "token_accuracy")  # metrics of language models
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,7 @@ class Task:
         sets = split_notices(self.sets, self.sample_classes, averaged=averaged)
         inputs = self.sets["train"].inputs
         if self.coding is not None:
-            return (*self.dataset.notices, *sets)
+            return (*self.dataset.notices, *sets, *cut_notices(self.coding, self.sets))
         if not isinstance(inputs, LazyArray):  # only the first of them are looked at
             inputs = LazyArray(inputs, AllIndices(len(inputs)))
         prepared = inputs.then(partial(self.preprocessor, dtype=self.dtype))
@@ -136,6 +140,8 @@ class Task:
     @cached_property
     def target_kind(self) -> TargetKind:
         """Whether the targets are classes, yes/no labels or numbers."""
+        if self.coding is not None and self.coding.target_names:
+            return "sequences"
         if self.classes is not None:
             return "classes"
         if self.config.data.targets == "inputs":
@@ -156,7 +162,7 @@ class Task:
     @cached_property
     def metrics(self) -> tuple[Metric[Any], ...]:
         """The metrics of each evaluation, besides the loss."""
-        return chosen(self.config.training.metrics, self.target_kind)
+        return evaluated(self.config, self.target_kind)
 
     def build_model(self, dtype: str | None = None) -> Model:
         """A new model with initial weights.
@@ -209,7 +215,8 @@ class Task:
         if sequences is not None:
             names = coding.target_names
             found = sequences_for(sequences, names, model.loss, model.output_form, self._last_layer)
-            return PreparedSet(inputs, found, None)
+            stream = coding.windows is not None and coding.windows.stream
+            return PreparedSet(inputs, found, None, is_stream=stream)
         by_class = self.class_weights
         return PreparedSet(
             inputs,
@@ -244,6 +251,13 @@ class Task:
     def _last_layer(self) -> SettingPath:
         """The setting that an error about the number of outputs points to."""
         return ("architecture", "layers", self.config.architecture.layer_list.last)
+
+
+def evaluated(config: Config, kind: TargetKind) -> tuple[Metric[Any], ...]:
+    """The metrics of each evaluation of a config's network, besides the loss."""
+    if config.data.targets == "next":
+        return tuple(METRICS_OF[kind][name] for name in (*OF_NEXT, *config.training.metrics))
+    return chosen(config.training.metrics, kind)
 
 
 def load_task(config: Config, dataset: Dataset | None = None) -> Task:
@@ -388,7 +402,7 @@ def check_data(config: ConfigLike) -> dict[str, Any]:
         `raw_shape` and `input_shape` of one sample, `target` in words, `classes`, the number of
         `missing` values, `bytes`, `columns` (what each column of a table contains), `notices`
         (messages about the data), and for each of `sets` the number of `samples` and of those
-        `per_class`.
+        `per_class`; `texts` has the vocabularies, lengths and findings of texts, or is None.
 
     Raises:
         ConfigError: the split or the preprocessing does not fit the data.
@@ -398,12 +412,21 @@ def check_data(config: ConfigLike) -> dict[str, Any]:
     with config.locating():
         task = load_task(config)
         for samples in task.sets.values():
+            if task.coding is not None:
+                task.coding.encode(samples)
+                continue
             for part in chunks(samples.inputs):
                 task.preprocessor(part, task.dtype)
     columns = config.data.source.column_report()
-    report = describe_data(task.dataset, task.sets, task.input_shape, columns)
+    shape = task.input_shape if task.coding is None else task.input_form.positions
+    report = describe_data(task.dataset, task.sets, shape, columns)
     if config.data.targets == "inputs":
         report["target"] = f"the inputs, {prod(task.input_shape)} real number(s)"
     elif task.target_kind == "labels":
         report["target"] = report["target"].replace("real number(s)", "yes/no label(s)")
+    report["texts"] = None
+    if task.coding is not None:
+        report["texts"] = describe_texts(task.coding, task.sets)
+        if config.data.targets == "next":
+            report["target"] = "the next symbol at each position"
     return {**report, "notices": list(task.notices)}

@@ -81,7 +81,7 @@ class _Side:
 
     @classmethod
     def of(cls, place: str, raw: Texts, lines: Lines, encoder: TextEncoder) -> _Side:
-        texts = [encoder.normalize(text) for text in raw]
+        texts = encoder.coding.normalize_all(raw)
         return cls(place, raw, texts, list(map(encoder.split, texts)), lines, encoder)
 
     def where(self, index: int) -> str:

@@ -72,7 +72,11 @@ class TextCoding(Spec):
         """The text as it is coded: what `TextEncoder.decode` makes of its ids."""
         return self.unit.normalize(self.normalization.apply(text))
 
-    def fit(self, texts: Sequence[str], reserved: Iterable[Reserved] = ALL_RESERVED) -> TextEncoder:
+    def normalize_all(self, texts: Texts) -> list[str]:
+        """Texts as they are coded, (n,)."""
+        return list(map(self.unit.normalize, map(self.normalization.apply, texts)))
+
+    def fit(self, texts: Texts, reserved: Iterable[Reserved] = ALL_RESERVED) -> TextEncoder:
         """Builds the vocabulary from the texts of the training set.
 
         Args:
@@ -83,13 +87,18 @@ class TextCoding(Spec):
         Raises:
             DataError: there are no symbols in the texts.
         """
-        normalized = [self.normalize(text) for text in texts]
+        normalized = self.normalize_all(texts)
         merges = self.unit.learn(normalized)
-        split = self.unit.splitter(merges)
-        counts = count_symbols(map(split, normalized))
+        counts = count_symbols(map(self.unit.splitter(merges), normalized))
         if not counts:
             raise DataError("the training texts are empty: they contain no symbols to learn")
-        table = SymbolTable.of(counts, min_count=self.min_count, size=self.size, reserved=reserved)
+        table = SymbolTable.of(
+            counts,
+            min_count=self.min_count,
+            size=self.size,
+            always=self.unit.alphabet(normalized, self.min_count),
+            reserved=reserved,
+        )
         return TextEncoder(self, table, merges)
 
 
@@ -152,7 +161,7 @@ class TextEncoder:
         Raises:
             DataError: as for `encode`.
         """
-        pieces = list(map(self.split, texts))
+        pieces = list(map(self._split, self.coding.normalize_all(texts)))
         where = partial(place_of, lines=lines, place=place)
         pieces, cut = self._limited(pieces, where)
         offsets = np.fromiter(accumulate(map(len, pieces), initial=0), np.int64, len(pieces) + 1)
@@ -255,7 +264,7 @@ class _WithDefault(dict[str, int]):
 
 
 def place_of(index: int, lines: Sequence[int] | NDArray[Any] | None, place: str) -> str:
-    """Where a text comes from: `file:line`, or its number from 1 if its line is not known."""
+    """The place of a text: `file:line`, or its number from 1 if its line is not known."""
     if lines is None:
         return f"{place}: text {index + 1}" if place else f"text {index + 1}"
     return f"{place}:{lines[index]}" if place else f"line {lines[index]}"

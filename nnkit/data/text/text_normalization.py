@@ -20,7 +20,7 @@ _NO_LETTERS = re.compile("[^A-Za-z]+")
 
 @dataclass(frozen=True, slots=True)
 class TextNormalization:
-    """What becomes of characters that can be written in several ways.
+    """A normalization of characters that can be written in several ways.
 
     Lone surrogates, which no encoding of Unicode can store, always become U+FFFD.
 
