@@ -33,7 +33,6 @@ from nnkit.nn.programs import (
 from nnkit.nn.seq2seq.seq2seq_network import Seq2SeqNetwork
 from nnkit.ranks import ALONE
 
-LARGEST_MICRO_BATCH = 64  # upper bound, in samples
 PROGRAM_BATCH = 4096  # samples; packing the weights takes less than a hundredth of the time
 PROGRAM_TYPES = (np.float32, np.float64)  # what the compiled kernels compute in
 CACHE = 1 << 25  # upper bound on the buffers of a micro-batch, in bytes
@@ -97,7 +96,9 @@ class Model:
         self.grads = self.layout.zeros(self.dtype)
         self.state = self.state_layout.zeros(self.dtype)
         self.initialize()
-        self.outgrows_cache = any(stage.spec.outgrows_cache for stage in self.stages)
+        outgrowing = [stage.spec for stage in self.stages if stage.spec.outgrows_cache]
+        self.outgrows_cache = bool(outgrowing)
+        self.largest_micro_batch = min((x.largest_micro_batch for x in outgrowing), default=0)
         self.execution = Execution()
         self.ranks = ALONE
         self._arena: Arena[NetworkKey, Batchwise] = Arena()  # networks for training
@@ -326,7 +327,7 @@ class Model:
         each = ceil(batch / (settings.threads if training else settings.own_threads))
         if self.outgrows_cache:
             of_one = buffer_bytes(self, 1, positions)
-            fitting = min(max(CACHE // of_one, STEP), LARGEST_MICRO_BATCH)
+            fitting = min(max(CACHE // of_one, STEP), self.largest_micro_batch)
             each = ceil(each / ceil(each / fitting))  # as few equal parts as fit
         return min(ceil(each / STEP) * STEP, batch)
 

@@ -14,9 +14,9 @@ from nnkit.native.program import Program, ProgramLoss
 from nnkit.native.program_layer import BLOCK, IDENTITY, ProgramFunction, ProgramLayer, Window
 from nnkit.native.structures import ActivationKind, LayerKind
 from nnkit.nn.arena import Buffers
+from nnkit.nn.dropout_mask import purpose
 from nnkit.nn.form import Form
 from nnkit.nn.layer import Stage
-from nnkit.nn.layers.dropout import purpose
 from nnkit.nn.layers.residual import Residual
 from nnkit.nn.losses import Loss
 from nnkit.nn.network import Network

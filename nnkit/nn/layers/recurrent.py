@@ -33,6 +33,7 @@ class Recurrent(BiasedLayer):
 
     gates: ClassVar[int] = 1
     states: ClassVar[int] = 1
+    largest_micro_batch: ClassVar[int] = 256  # a step's numbers fit, and its products are small
     shorthand: ClassVar[str | None] = "units"
     units: Count
     output: Literal["last", "all"] = Field(
