@@ -6,6 +6,7 @@
 #ifndef NNKIT_CELLS_H
 #define NNKIT_CELLS_H
 
+#include "gate_functions.h"
 #include "recurrence.h"
 
 /* Where a block of units lies in the arrays of all steps, in the first row of a group. */
@@ -31,11 +32,11 @@ INLINE void lstm_advance(struct cell_rows *at, const real *sum, int64_t u) {
     const real *b = at->bias + u;
     real *a = at->gates + u;
     sum += u;
-    vec i = sigmoid(load(a) + load(sum) + load(b));
-    vec f = sigmoid(load(a + BLOCK) + load(sum + BLOCK) + load(b + BLOCK));
-    vec o = sigmoid(load(a + 2 * BLOCK) + load(sum + 2 * BLOCK) + load(b + 2 * BLOCK));
-    vec g = hyperbolic_tangent(load(a + 3 * BLOCK) + load(sum + 3 * BLOCK) + load(b + 3 * BLOCK));
-    vec c = f * load(at->cell_before + u) + i * g, tanh_c = hyperbolic_tangent(c);
+    vec i = gate_sigmoid(load(a) + load(sum) + load(b));
+    vec f = gate_sigmoid(load(a + BLOCK) + load(sum + BLOCK) + load(b + BLOCK));
+    vec o = gate_sigmoid(load(a + 2 * BLOCK) + load(sum + 2 * BLOCK) + load(b + 2 * BLOCK));
+    vec g = gate_tanh(load(a + 3 * BLOCK) + load(sum + 3 * BLOCK) + load(b + 3 * BLOCK));
+    vec c = f * load(at->cell_before + u) + i * g, tanh_c = gate_tanh(c);
     store(a, i);
     store(a + BLOCK, f);
     store(a + 2 * BLOCK, o);
@@ -63,10 +64,10 @@ INLINE void gru_advance(struct cell_rows *at, const real *sum, int64_t u) {
     const real *b = at->bias + u;
     real *a = at->gates + u;
     sum += u;
-    vec r = sigmoid(load(a) + load(sum) + load(b));
-    vec z = sigmoid(load(a + BLOCK) + load(sum + BLOCK) + load(b + BLOCK));
+    vec r = gate_sigmoid(load(a) + load(sum) + load(b));
+    vec z = gate_sigmoid(load(a + BLOCK) + load(sum + BLOCK) + load(b + BLOCK));
     vec h = load(sum + 2 * BLOCK) + load(at->product_bias + u);
-    vec n = hyperbolic_tangent(load(a + 2 * BLOCK) + load(b + 2 * BLOCK) + r * h);
+    vec n = gate_tanh(load(a + 2 * BLOCK) + load(b + 2 * BLOCK) + r * h);
     store(a, r);
     store(a + BLOCK, z);
     store(a + 2 * BLOCK, n);
@@ -153,6 +154,20 @@ INLINE void next_row(struct cell_rows *at) {
     at->d_gates += at->d_gates_row;
 }
 
+/* The next block of units of the same row. */
+INLINE void next_block(struct cell_rows *at, int64_t gates) {
+    at->gates += gates * BLOCK;
+    at->d_gates += gates * BLOCK;
+    at->state += BLOCK;
+    at->cell += BLOCK;
+    at->tanh_cell += BLOCK;
+    at->product += BLOCK;
+    at->state_before += BLOCK;
+    at->cell_before += BLOCK;
+    at->d_state += BLOCK;
+    at->d_cell += BLOCK;
+}
+
 /* The states of some rows, from U x in the gates and W s of the rows, `sums_row` apart. */
 static __attribute__((noinline)) void advance_rows(
     int64_t cell, struct cell_rows at, int64_t rows, const real *sums, int64_t sums_row) {
@@ -162,13 +177,17 @@ static __attribute__((noinline)) void advance_rows(
             else gru_advance(&at, sums, u);
 }
 
-/* The gradients of the gates of some rows. */
+/* The gradients of the gates of some rows, for all blocks of units from the first on. */
 static __attribute__((noinline)) void retreat_rows(
-    int64_t cell, struct cell_rows at, int64_t rows) {
-    for (int64_t n = 0; n < rows; n++, next_row(&at))
-        for (int64_t u = 0; u < BLOCK; u += LANES)
-            if (cell == CELL_LSTM) lstm_retreat(&at, u);
-            else gru_retreat(&at, u);
+    const struct recurrence *r, struct cell_rows at, int64_t rows) {
+    int64_t blocks = parts_of(r->units, BLOCK);
+    for (int64_t n = 0; n < rows; n++, next_row(&at)) {
+        struct cell_rows here = at;
+        for (int64_t v = 0; v < blocks; v++, next_block(&here, r->gates))
+            for (int64_t u = 0; u < BLOCK; u += LANES)
+                if (r->cell == CELL_LSTM) lstm_retreat(&here, u);
+                else gru_retreat(&here, u);
+    }
 }
 
 #endif

@@ -117,13 +117,12 @@ static void receive(
 static void retreat_group(
     const struct recurrence *r, struct group at, int64_t n, int64_t scratch, real *dX,
     int64_t inputs, int adds) {
-    int64_t blocks = parts_of(r->units, BLOCK), row = padded(r->units), gates = gate_numbers(r);
+    int64_t row = padded(r->units), gates = gate_numbers(r);
+    struct cell_rows rows = cell_rows_at(r, &at, n, scratch, 0);
     const real *d_gates = (const real *)r->sums + at.first * r->sums_row;
     int64_t d_gates_row = r->sums_row;
-    if (r->cell == CELL_RNN) rnn_retreat(r, cell_rows_at(r, &at, n, 0, 0), at.count, row);
-    else
-        for (int64_t v = 0; v < blocks; v++)
-            retreat_rows(r->cell, cell_rows_at(r, &at, n, scratch, v), at.count);
+    if (r->cell == CELL_RNN) rnn_retreat(r, rows, at.count, row);
+    else retreat_rows(r, rows, at.count);
     if (dX)
         multiply(
             gates, d_gates, 1, d_gates_row, r->inputs_ordered, padded(inputs),

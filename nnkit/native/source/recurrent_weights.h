@@ -12,29 +12,38 @@
 
 enum { STRETCH = 128 }; /* rows whose gates stay in the cache */
 
+/* Loads vectors of a row, the last of `lanes` numbers. */
+INLINE void load_row(const real *from, int64_t vectors, int64_t lanes, vec *to) {
+    for (int64_t j = 0; j < vectors - 1; j++) to[j] = load(from + j * LANES);
+    from += (vectors - 1) * LANES;
+    to[vectors - 1] = lanes == LANES ? load(from) : load_part(from, lanes);
+}
+
+INLINE void store_row(const vec *from, int64_t vectors, int64_t lanes, real *to) {
+    for (int64_t j = 0; j < vectors - 1; j++) store(to + j * LANES, from[j]);
+    to += (vectors - 1) * LANES;
+    if (lanes == LANES) store(to, from[vectors - 1]);
+    else store_part(to, from[vectors - 1], lanes);
+}
+
 /* C[i][j] = Σ_s a[s·step + i·stride] B[s][j], or += if `adds`; rows of B are readable up to the end
- * of the last vector. */
+ * of their last vector. */
 static __attribute__((noinline)) void multiply(
     int64_t count, const real *a, int64_t step, int64_t stride, const real *B, int64_t row,
     real *C, int64_t to, int64_t rows, int64_t columns, int adds) {
-    int64_t vectors = parts_of(columns, LANES), whole_vectors = columns / LANES;
+    int64_t vectors = parts_of(columns, LANES);
     for (int64_t i = 0, some; i < rows; i += some) {
         some = power_up_to(rows - i, PRODUCT_ROWS);
         for (int64_t done = 0, width; done < vectors; done += width) {
             width = next_part(vectors - done, PRODUCT_COLUMNS);
+            int64_t lanes = smaller_of(columns - (done + width - 1) * LANES, LANES);
             real *c = C + i * to + done * LANES;
-            int64_t full = smaller_of(width, whole_vectors - done), rest = columns - whole_vectors * LANES;
             tile_sums sums[2];
-            for (int64_t n = 0; adds && n < some; n++) {
-                memcpy(sums[0][n], c + n * to, full * sizeof(vec));
-                if (full < width) sums[0][n][full] = load_part(c + n * to + full * LANES, rest);
-            }
+            for (int64_t n = 0; adds && n < some; n++)
+                load_row(c + n * to, width, lanes, sums[0][n]);
             product_tile_of(some, width)(
                 count, a + i * stride, step, stride, B + done * LANES, row, sums, adds);
-            for (int64_t n = 0; n < some; n++) {
-                memcpy(c + n * to, sums[adds][n], full * sizeof(vec));
-                if (full < width) store_part(c + n * to + full * LANES, sums[adds][n][full], rest);
-            }
+            for (int64_t n = 0; n < some; n++) store_row(sums[adds][n], width, lanes, c + n * to);
         }
     }
 }
@@ -68,13 +77,15 @@ static struct stretch next_stretch(
     return found;
 }
 
-/* Adds up columns of rows, 16 at a time. */
+/* Adds up columns of rows, by four sums so that additions need not wait for each other. */
 INLINE void add_up_rows(const real *a, int64_t step, int64_t count, real *to, int64_t units) {
     for (int64_t u = 0; u < units; u += LANES) {
-        int64_t part = smaller_of(units - u, LANES);
-        vec sum = load_part(to + u, part);
-        for (int64_t n = 0; n < count; n++) sum += load(a + n * step + u);
-        store_part(to + u, sum, part);
+        int64_t lanes = smaller_of(units - u, LANES), n = 0;
+        vec sums[4] = {load_part(to + u, lanes)};
+        for (; n + 4 <= count; n += 4)
+            for (int i = 0; i < 4; i++) sums[i] += load(a + (n + i) * step + u);
+        for (; n < count; n++) sums[0] += load(a + n * step + u);
+        store_part(to + u, (sums[0] + sums[1]) + (sums[2] + sums[3]), lanes);
     }
 }
 
