@@ -8,6 +8,8 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from nnkit.native.recurrence import Recurrence
+from nnkit.native.structures import CellKind
 from nnkit.nn.initializers import AnyInitializer, Constant, Zeros
 from nnkit.nn.layer import Binding
 from nnkit.nn.layers.recurrent import Recurrent
@@ -48,6 +50,10 @@ class LSTM(Recurrent):
         if self.peepholes:
             found.append(self.block("p", (3 * self.units,), 1, [Zeros()] * 3))
         return found
+
+    @property
+    def cell_in_program(self) -> Recurrence | None:
+        return None if self.peepholes else Recurrence(CellKind.LSTM, self.units)
 
     def cell(self, binding: Binding, reverse: bool) -> RecurrentCell:
         return LSTMCell(binding, self.units, reverse)
