@@ -285,6 +285,7 @@ class ProgramStructure(Structure):
         ("update", POINTER(UpdateStructure)),
         ("input", c_void_p),
         ("input_row", c_int64),
+        ("capacity", c_int64),
         ("target", c_void_p),
         ("weight", c_void_p),
         ("batch", c_void_p),

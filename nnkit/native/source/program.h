@@ -133,13 +133,14 @@ struct program {
     const struct update *update; /* that training makes, or NULL */
     const void *input;       /* the batch, (samples, inputs) in rows of `input_row` numbers */
     int64_t input_row;
+    int64_t capacity;        /* the samples that the buffers have room for */
     void *target;            /* its targets, (samples, outputs) */
     void *weight;            /* its sample weights, or NULL */
-    /* The data set that training gathers batches from, into `batch`. */
+    /* The data set that training and predictions take batches from, if need be into `batch`. */
     void *batch;             /* (samples, padded inputs) */
     const void *inputs;      /* (n, inputs), numbers or bytes */
     int64_t inputs_are_bytes;
-    double input_scale;      /* the factor on bytes */
+    double input_scale;      /* the factor on inputs */
     const int64_t *selected; /* the place of each sample in `inputs`; NULL if it is its number */
     const void *targets;     /* (n, outputs), or classes (n,) of int64 */
     int64_t target_kind;
