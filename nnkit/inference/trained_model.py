@@ -194,7 +194,7 @@ class TrainedModel:
         factor = self.preprocessor.factor(X.dtype, model.dtype)
         if factor is None:
             return None
-        outputs, is_finite = model.predict(X, self._threads(len(X)), factor)
+        outputs, is_finite = model.predict(X, self._threads(len(X)), factor, checks=True)
         if not is_finite:
             return None
         if self.scaler is None:

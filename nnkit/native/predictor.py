@@ -31,21 +31,28 @@ class Predictor:
         self._dtype = program.outputs.dtype
         self._paces = [PaceStructure() for _ in range(LENGTHS)]
         self._pace_addresses = [addressof(pace) for pace in self._paces]
-        arguments = c_void_p, c_void_p, c_int64, c_double, c_int64, c_void_p, c_int64, c_void_p
-        signature = "predict", program.bits, c_int64, *arguments
+        inputs, outputs, execution = (
+            (c_void_p, c_int64, c_double, c_int64),
+            (c_void_p, c_int64),
+            (c_int64, c_void_p),
+        )
+        signature = "predict", program.bits, c_int64, c_void_p, *inputs, *outputs, *execution
         self._predict = program.library.function(*signature)
         self._quick_predict = program.library.function(*signature, keeps_gil=True)
 
-    def outputs(self, X: Array, factor: float, threads: int) -> tuple[Array, bool]:
-        """The outputs, in memory of their own, and whether all inputs and outputs are finite.
+    def outputs(
+        self, X: Array, threads: int, factor: float = 1.0, checks: bool = False
+    ) -> tuple[Array, bool]:
+        """The outputs, in memory of their own, and whether everything is finite.
 
         Args:
             X: inputs (n, *input_shape), C-ordered, of the program's type or of uint8.
-            factor: a factor on the inputs.
             threads: the most threads to use.
+            factor: a factor on the inputs.
+            checks: whether to find out if all inputs and outputs are finite.
 
         Returns:
-            The outputs, (n, outputs), and whether these and the inputs are finite.
+            The outputs, (n, outputs), and False if something was found that is not finite.
 
         Raises:
             ValueError: the samples have another size.
@@ -65,6 +72,7 @@ class Predictor:
             factor,
             samples,
             address_of(outputs),
+            checks,
             threads,
             self._pace_addresses[length],
         )

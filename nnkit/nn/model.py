@@ -346,7 +346,9 @@ class Model:
                 into[...] = batch_first(network.forward(batch_last(part)))
         return outputs
 
-    def predict(self, X: Array, threads: int, factor: float = 1.0) -> tuple[Array, bool]:
+    def predict(
+        self, X: Array, threads: int, factor: float = 1.0, checks: bool = False
+    ) -> tuple[Array, bool]:
         """Computes outputs with the compiled kernels, if these know the network.
 
         Several threads of Python may call this at once.
@@ -355,15 +357,16 @@ class Model:
             X: inputs (n, *input_shape), C-ordered, of the model's type or of uint8.
             threads: the most threads to use.
             factor: a factor on the inputs.
+            checks: whether to find out if all inputs and outputs are finite.
 
         Returns:
-            The outputs (n, *output_shape), and whether they and the inputs are all finite.
+            The outputs (n, *output_shape), and False if something was found that is not finite.
         """
         capacity = min(max(1 << (len(X) - 1).bit_length(), FEW_SAMPLES), self._most_predicted)
         arena = self._predictors.take()
         try:
             predictor = arena.get(capacity, lambda buffers: self._predictor(capacity, buffers))
-            return predictor.outputs(X, factor, threads)
+            return predictor.outputs(X, threads, factor, checks)
         finally:
             self._predictors.give_back(arena)
 

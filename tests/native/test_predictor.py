@@ -51,7 +51,7 @@ def test_outputs_are_those_of_a_batch(model: Model, samples: int) -> None:
     X = generator(0, "X").standard_normal((samples, *model.input_shape)).astype(model.dtype)
     for threads in (1, 3):
         for _ in range(3):  # one thread, then all, then the faster
-            found, is_finite = model.predict(X, threads)
+            found, is_finite = model.predict(X, threads, checks=True)
             assert is_finite
             np.testing.assert_array_equal(found, expected(model, X))
 
@@ -80,21 +80,21 @@ def test_any_input_that_is_not_finite_is_reported(
     model = model_for(network, "float32")
     model.params.fill(0)  # outputs are finite whatever the inputs
     X = np.ones((samples, *model.input_shape), np.float32)
-    assert model.predict(X, 2)[1]
+    assert model.predict(X, 2, checks=True)[1]
     X.reshape(-1)[int(place * X.size)] = value
     for factor in (1.0, 0.5):
-        assert not model.predict(X, 2, factor)[1]
+        assert not model.predict(X, 2, factor, checks=True)[1]
 
 
 def test_an_output_that_overflows_is_reported(model: Model) -> None:
     X = np.ones((40, *model.input_shape), model.dtype)
-    assert model.predict(X, 1)[1]
+    assert model.predict(X, 1, checks=True)[1]
     model.params.fill(np.finfo(model.dtype).max)
-    assert not model.predict(X, 1)[1]
+    assert not model.predict(X, 1, checks=True)[1]
 
 
 def test_no_samples_have_no_outputs(model: Model) -> None:
-    found, is_finite = model.predict(np.empty((0, *model.input_shape), model.dtype), 1)
+    found, is_finite = model.predict(np.empty((0, *model.input_shape), model.dtype), 1, checks=True)
     assert found.shape == (0, 5)
     assert is_finite
 

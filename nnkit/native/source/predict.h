@@ -12,12 +12,27 @@ struct prediction {
     struct pass pass;
     int64_t first;     /* the sample of the data set that the batch begins with */
     real *outputs;     /* of the batch, (samples, outputs) */
-    int64_t is_finite; /* whether all inputs and outputs are, so far */
+    int64_t checks;    /* whether to find out if inputs and outputs are finite */
+    int64_t is_finite; /* whether all are, so far */
 };
 
-/* Whether the kernels can read the data set where it is; vectors never read beyond its end. */
-INLINE int reads_in_place(const struct program *p) {
-    return !p->inputs_are_bytes && p->input_scale == 1 && p->layers[0].inputs % BLOCK == 0;
+enum { WORTH_PACKING = 128 }; /* samples; as in `nnkit/native/program_layer.py` */
+
+/* Whether all layers are dense, and weights are packed first. */
+INLINE int packs_weights(const struct pass *pass) {
+    const struct program *p = pass->program;
+    if (pass->samples < WORTH_PACKING) return 0;
+    for (int64_t i = 0; i < p->layer_count; i++)
+        if (!p->layers[i].packed) return 0;
+    return 1;
+}
+
+/* Whether the kernels read the data set where it is. Vectors must not read beyond its end, and would
+ * be slower where they lie across cache lines. */
+INLINE int reads_in_place(const struct pass *pass) {
+    const struct program *p = pass->program;
+    if (p->inputs_are_bytes || p->input_scale != 1 || p->layers[0].inputs % BLOCK != 0) return 0;
+    return packs_weights(pass) || gathers_images(p) || (uintptr_t)p->inputs % sizeof(vec) == 0;
 }
 
 /* Whether all numbers are finite: 0 times any other is not a number. */
@@ -34,40 +49,26 @@ static int are_finite(const real *x, int64_t count) {
     return sum_of_lanes((sums[0] + sums[1]) + (sums[2] + sums[3])) == 0;
 }
 
-/* Writes inputs of the data set into rows of the batch, followed by zeros. */
-static int copy_inputs(
-    const struct program *p, int64_t sample, int64_t count, int64_t to) {
-    int64_t inputs = p->layers[0].inputs, row = padded(inputs);
-    int found = 1;
+static void check(struct prediction *now, const real *x, int64_t count) {
+    if (now->checks && !are_finite(x, count))
+        __atomic_store_n(&now->is_finite, 0, __ATOMIC_RELAXED);
+}
+
+/* Prepares the inputs of samples `from` to `from + count`; those that are not read in place come
+ * into row `to` of the batch and the next ones, with zeros behind them. */
+static void take_inputs(struct prediction *now, int64_t from, int64_t count, int64_t to) {
+    const struct program *p = now->pass.program;
+    int64_t sample = now->first + from, inputs = p->layers[0].inputs, row = padded(inputs);
+    if (reads_in_place(&now->pass)) {
+        check(now, (const real *)p->inputs + sample * inputs, count * inputs);
+        return;
+    }
     for (int64_t i = 0; i < count; i++) {
         real *X = (real *)p->batch + (to + i) * row;
         gather_inputs(p, sample + i, inputs, X);
         for (int64_t k = inputs; k < row; k++) X[k] = 0;
-        if (!p->inputs_are_bytes) found &= are_finite(X, inputs);
+        if (!p->inputs_are_bytes) check(now, X, inputs);
     }
-    return found;
-}
-
-/* Has the inputs of samples `from` to `from + count` of the batch ready in row `to` on of what the
- * first layer reads. */
-static void take_inputs(struct prediction *now, int64_t from, int64_t count, int64_t to) {
-    const struct program *p = now->pass.program;
-    int64_t sample = now->first + from, inputs = p->layers[0].inputs;
-    int found = reads_in_place(p)
-        ? are_finite((const real *)p->inputs + sample * inputs, count * inputs)
-        : copy_inputs(p, sample, count, to);
-    if (!found) __atomic_store_n(&now->is_finite, 0, __ATOMIC_RELAXED);
-}
-
-enum { WORTH_PACKING = 128 }; /* samples; as in `nnkit/native/program_layer.py` */
-
-/* Whether all layers are dense, and weights are packed first. */
-INLINE int packs_weights(const struct pass *pass) {
-    const struct program *p = pass->program;
-    if (pass->samples < WORTH_PACKING) return 0;
-    for (int64_t i = 0; i < p->layer_count; i++)
-        if (!p->layers[i].packed) return 0;
-    return 1;
 }
 
 /* The outputs by packed weights. Each thread takes its samples through all layers, as many at a
@@ -76,7 +77,7 @@ INLINE int packs_weights(const struct pass *pass) {
 INLINE void packed_forward(
     const struct pass *pass, struct prediction *prediction, struct member *me) {
     const struct program *p = pass->program;
-    int copies = prediction && !reads_in_place(p);
+    int copies = prediction && !reads_in_place(pass);
     int64_t first, end, widest = 1;
     for (int64_t i = 0; i < p->layer_count; i++) {
         const struct layer *l = p->layers + i;
@@ -107,8 +108,7 @@ static void give_outputs(struct prediction *now, struct member *me) {
     own_part(me, now->pass.samples, 1, &first, &end);
     for (int64_t n = first; n < end; n++)
         memcpy(now->outputs + n * outputs, (real *)last->output + n * row, outputs * sizeof(real));
-    if (!are_finite(now->outputs + first * outputs, (end - first) * outputs))
-        __atomic_store_n(&now->is_finite, 0, __ATOMIC_RELAXED);
+    check(now, now->outputs + first * outputs, (end - first) * outputs);
 }
 
 /* A prediction of a part of the samples by one thread or several. */

@@ -41,10 +41,10 @@ EXPORT void NAMED(nnkit_forward, VARIANT)(const struct program *p, int64_t sampl
 }
 
 /* Writes the outputs (samples, outputs) for inputs (samples, inputs), numbers or bytes, multiplied
- * by a factor. Returns whether all of both are finite. */
+ * by a factor. Returns 0 if it `checks` and some of both are not finite. */
 EXPORT int64_t NAMED(nnkit_predict, VARIANT)(
     struct program *p, const void *inputs, int64_t are_bytes, double scale, int64_t samples,
-    real *outputs, int64_t threads, struct pace *pace) {
+    real *outputs, int64_t checks, int64_t threads, struct pace *pace) {
     uint64_t before = arithmetic();
     set_arithmetic(flushing(before));
     p->inputs = inputs;
@@ -57,8 +57,9 @@ EXPORT int64_t NAMED(nnkit_predict, VARIANT)(
     int64_t is_finite = 1, width = p->layers[p->layer_count - 1].outputs;
     for (int64_t at = 0, count; at < samples; at += count) {
         count = smaller_of(samples - at, p->capacity);
-        p->input = reads_in_place(p) ? inputs_of(p, at, p->layers[0].inputs) : p->batch;
-        struct prediction now = {{p, count, 0, 0}, at, outputs + at * width, 1};
+        struct prediction now = {{p, count, 0, 0}, at, outputs + at * width, checks, 1};
+        int in_place = reads_in_place(&now.pass);
+        p->input = in_place ? inputs_of(p, at, p->layers[0].inputs) : p->batch;
         run_pass(predict, &now, &now.pass);
         is_finite &= now.is_finite;
     }
