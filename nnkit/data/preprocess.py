@@ -352,6 +352,22 @@ class Preprocessor:
         """The columns of a table after all steps; empty for other data."""
         return reduce(lambda columns, step: step.columns_after(columns), self.steps, self.columns)
 
+    def factor(self, of: np.dtype[Any], dtype: np.dtype[Any]) -> float | None:
+        """The factor that inputs are multiplied by, if nothing else is done to them; else None.
+
+        Args:
+            of: the type of the raw inputs; None is also returned unless it is uint8 or `dtype`.
+            dtype: the type of the network's inputs.
+        """
+        if of != dtype and (of != np.uint8 or dtype != np.float32):
+            return None
+        match self.steps:
+            case ():
+                return 1.0
+            case (Rescale(by=divisor),) if not _text_columns(self.columns):
+                return 1 / divisor
+        return None
+
     @property
     def unknown(self) -> UnknownWords:
         """Whether words that are in no row of the training table are an error, or ignored."""
