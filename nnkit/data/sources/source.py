@@ -252,6 +252,8 @@ class Source(Component):
             UsageError: the source has no path.
         """
         dataset = self.moved(place).read()
+        for notice in dataset.notices:
+            warnings.warn(notice, stacklevel=2)
         samples = dataset.samples
         numbers = renumbered(samples.targets[:], dataset.classes, classes, str(place))
         return replace(samples, targets=numbers)
