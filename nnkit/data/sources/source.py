@@ -83,6 +83,17 @@ class Source(Component):
         """
         return self.with_held_out(self.read(), unknown=unknown)
 
+    def outline(self) -> Dataset:
+        """The data as `load` gives it to a starter config, if possible without reading inputs.
+
+        Unknown words in held-out sets are ignored. Sizes, names and targets are right; inputs may
+        all be NaN.
+
+        Raises:
+            DataError, SettingError: as `load`.
+        """
+        return self.load(unknown="ignore")
+
     def with_held_out(self, dataset: Dataset, *, unknown: UnknownWords = "error") -> Dataset:
         """Adds the held-out sets in files of their own to data that was read.
 
