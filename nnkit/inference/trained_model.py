@@ -13,15 +13,17 @@ import numpy as np
 from nnkit.data.dataset import Column, Dataset, Samples, names_of_targets
 from nnkit.data.in_memory import samples_in_memory
 from nnkit.data.preprocess import Preprocessor
+from nnkit.data.ragged import Ragged
 from nnkit.data.records import encoded, encoded_rows, is_table, table_of, wrong_words
 from nnkit.data.sources.source import TableRows
 from nnkit.data.target_scaling import TargetScaler
+from nnkit.data.texts import text_array
 from nnkit.errors import DataError, SettingError, UsageError
 from nnkit.inference.evaluation import evaluate
 from nnkit.inference.report import Report, report_on
 from nnkit.inference.set_metrics import SetMetrics
+from nnkit.inference.text_outputs import outputs_of
 from nnkit.inference.verdict import useless
-from nnkit.metrics import chosen
 from nnkit.nn.activations import Function
 from nnkit.nn.model import Model
 from nnkit.nn.numerics import numerics_of, program_threads
@@ -29,7 +31,9 @@ from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array, Shape
 from nnkit.task.answers import confidence, decide, decide_labels
 from nnkit.task.config import Config
-from nnkit.task.task import PreparedSet, Task, load_task
+from nnkit.task.prepared_set import PreparedSet
+from nnkit.task.sequence_coding import SequenceCoding
+from nnkit.task.task import Task, evaluated, load_task
 
 OVERFLOW = "the inputs are so large that the network's outputs are not finite"
 MOST_NAMED = 5  # predicted numbers in the representation of a model
@@ -52,6 +56,7 @@ class TrainedModel:
         raw_shape: shape of one raw sample.
         info: the checkpoint's header: progress, best, figures, versions, data fingerprint.
         scaler: converts outputs to the units of the targets; None if they were not scaled.
+        coding: the vocabularies of texts; None for models of other data.
     """
 
     model: Model
@@ -61,6 +66,7 @@ class TrainedModel:
     raw_shape: Shape
     info: Mapping[str, Any]
     scaler: TargetScaler | None = None
+    coding: SequenceCoding | None = None
 
     def outputs(self, X: Any) -> Array:
         """Computes the outputs, such as class probabilities, including `activation.inference`.
@@ -141,8 +147,8 @@ class TrainedModel:
         if self.classes is not None:
             return ()
         if self.config.data.targets == "inputs":
-            return tuple(map(str, range(*self.model.output_shape)))
-        return names_of_targets(self.info["label"], *self.model.output_shape)
+            return tuple(map(str, range(self.model.output_form.channels)))
+        return names_of_targets(self.info["label"], self.model.output_form.channels)
 
     def read(self, path: str | Path, **options: Any) -> Any:
         """Reads the digits in a picture with this model; see `nnkit.read_digits`.
@@ -181,6 +187,10 @@ class TrainedModel:
     def _computed(self, X: Array) -> Array:
         """The outputs (n, outputs) for raw inputs; where these are large, they may be infinite."""
         execution = self._execution(len(X))
+        if self.coding is not None:
+            with numerics_of(execution):
+                found = outputs_of(self.model, self.coding.encode_inputs(X), execution)
+            return found.values if isinstance(found, Ragged) else found
         with numerics_of(execution):
             prepared = self.preprocessor(X, self.model.dtype)
             outputs = self.model.forward(prepared, execution=execution)
@@ -188,6 +198,8 @@ class TrainedModel:
 
     def _checked(self, X: Any) -> Array:
         """Converts what users pass to raw inputs (n, *raw_shape) that the model can take."""
+        if self.coding is not None:
+            return _texts(X)
         X = self._raw(X)
         is_finite = X.dtype.kind != "f" or np.isfinite(X).all()
         if not is_finite and not (self.columns and not np.isinf(X).any()):
@@ -310,7 +322,7 @@ class TrainedModel:
         """
         task, samples, name = self._data(split, data)
         prepared = self._prepared(task, samples)
-        metrics = chosen(self.config.training.metrics, prepared.targets.kind)
+        metrics = evaluated(self.config, prepared.targets.kind)
         figures = evaluate(self.model, prepared, metrics, self._execution(len(prepared)))
         return SetMetrics(name, len(prepared), figures)
 
@@ -390,6 +402,7 @@ class TrainedModel:
             task,
             preprocessor=self.preprocessor,
             scaler=self.scaler,
+            coding=self.coding,
             threshold=self.threshold,
         )
 
@@ -460,3 +473,14 @@ class TrainedModel:
             f"<TrainedModel '{self.config.name}': {self._expectation.removeprefix('this model ')}, "
             f"{layers}, {self.model.params.size:,} parameters, predicts {what}>"
         )
+
+
+def _texts(X: Any) -> Array:
+    """Texts that users pass, as an array (n,); a single text counts as n = 1."""
+    texts = [X] if isinstance(X, str) else list(X)
+    if wrong := [text for text in texts if not isinstance(text, str)]:
+        raise DataError(f"this model takes texts, not {type(wrong[0]).__name__}")
+    try:
+        return text_array(texts)
+    except UnicodeEncodeError as error:
+        raise DataError(f"a text is not Unicode: {error.reason}") from None

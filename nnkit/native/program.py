@@ -144,6 +144,7 @@ class Program:
             state=state.ctypes.data,
             target=self.targets.ctypes.data,
             batch=self._batch_address,
+            steps=next((layer.positions for layer in layers if layer.positions), 0),
         )
         self._address = addressof(self.structure)
         forward = "forward", self.bits, None, c_void_p, c_int64

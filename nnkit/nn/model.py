@@ -30,15 +30,15 @@ from nnkit.nn.programs import (
     program_loss,
     samples_in_cache,
 )
+from nnkit.nn.seq2seq.seq2seq_network import Seq2SeqNetwork
 from nnkit.ranks import ALONE
 
-LARGEST_MICRO_BATCH = 64  # upper bound, in samples
 PROGRAM_BATCH = 4096  # samples; packing the weights takes less than a hundredth of the time
 PROGRAM_TYPES = (np.float32, np.float64)  # what the compiled kernels compute in
 CACHE = 1 << 25  # upper bound on the buffers of a micro-batch, in bytes
 STEP = 16  # micro-batch sizes are multiples of it: the widest vector holds 16 float32
 
-Batchwise = Network | MicroBatches | ProgramNetwork  # all process whole batches
+Batchwise = Network | MicroBatches | ProgramNetwork | Seq2SeqNetwork  # all process whole batches
 
 
 class NetworkKey(NamedTuple):
@@ -96,7 +96,9 @@ class Model:
         self.grads = self.layout.zeros(self.dtype)
         self.state = self.state_layout.zeros(self.dtype)
         self.initialize()
-        self.outgrows_cache = any(stage.spec.outgrows_cache for stage in self.stages)
+        outgrowing = [stage.spec for stage in self.stages if stage.spec.outgrows_cache]
+        self.outgrows_cache = bool(outgrowing)
+        self.largest_micro_batch = min((x.largest_micro_batch for x in outgrowing), default=0)
         self.execution = Execution()
         self.ranks = ALONE
         self._arena: Arena[NetworkKey, Batchwise] = Arena()  # networks for training
@@ -113,9 +115,19 @@ class Model:
         return self.stages[0].input_form
 
     @property
+    def input_type(self) -> np.dtype[Any]:
+        """The type of inputs: that of the parameters, or an integer type for ids."""
+        return np.dtype(np.int32) if self.input_form.ids else self.dtype
+
+    @property
     def input_shape(self) -> Shape:
         """The shape of one sample."""
         return self.stages[0].input_shape
+
+    @property
+    def output_form(self) -> Form:
+        """The form of one sample's output."""
+        return self.stages[-1].output_form
 
     @property
     def output_shape(self) -> Shape:
@@ -270,23 +282,31 @@ class Model:
     def _bind(
         self, key: NetworkKey, buffers: Buffers, grads: Array, input_gradient: bool = False
     ) -> Network:
-        whole = Binding(
-            form=self.input_form.at(key.positions),
-            batch=key.batch,
+        form = self.input_form.at(key.positions)
+        whole = self._whole_binding(form, key.batch, buffers, grads, key.training)
+        whole = replace(whole, input_gradient=input_gradient)
+        return Network(self.stages, whole, self.loss)
+
+    def _whole_binding(
+        self, form: Form, batch: int, buffers: Buffers, grads: Array, training: bool
+    ) -> Binding:
+        """The binding of a chain of layers, for inputs of that form."""
+        return Binding(
+            form=form,
+            batch=batch,
             buffers=buffers,
             dtype=self.dtype,
             params=self.layout.views(self.params),
             grads=self.layout.views(grads),
             state=self.state_layout.views(self.state),
-            training=key.training,
-            input_gradient=input_gradient,
+            training=training,
+            input_gradient=False,
             input_is_scratch=False,
             input_is_batch_first=True,
             ranks=self.ranks,
             seed=self.seed,
             name="",
         )
-        return Network(self.stages, whole, self.loss)
 
     def micro_batch_size(
         self,
@@ -307,7 +327,7 @@ class Model:
         each = ceil(batch / (settings.threads if training else settings.own_threads))
         if self.outgrows_cache:
             of_one = buffer_bytes(self, 1, positions)
-            fitting = min(max(CACHE // of_one, STEP), LARGEST_MICRO_BATCH)
+            fitting = min(max(CACHE // of_one, STEP), self.largest_micro_batch)
             each = ceil(each / ceil(each / fitting))  # as few equal parts as fit
         return min(ceil(each / STEP) * STEP, batch)
 
@@ -328,9 +348,10 @@ class Model:
             batch = max(batch, PROGRAM_BATCH)
         outputs = np.empty((len(X), *self.output_shape), dtype=self.dtype)
         for start in range(0, len(X), batch):
-            part = np.asarray(X[start : start + batch], dtype=self.dtype)
+            part = np.asarray(X[start : start + batch], dtype=self.input_type)
             into = outputs[start : start + len(part)]
-            with self.lent(len(part), execution, part.shape[2:]) as network:
+            positions = self.input_form.positions_of(part.shape[1:])
+            with self.lent(len(part), execution, positions) as network:
                 if isinstance(network, ProgramNetwork):
                     network.outputs(part.reshape(len(part), -1), into)
                 else:
@@ -356,7 +377,7 @@ def describe(model: Model) -> list[dict[str, Any]]:
     output for one sample, and `receptive_field`, the size of an output's receptive field, or None
     for vectors and where `reshape` rearranges positions.
     """
-    positions = model.input_shape[1:]
+    positions = model.input_form.positions_of(model.input_shape)
     seen = ReceptiveField((1,) * len(positions), (1,) * len(positions))
     sees_all, is_known = not positions, True
     rows = []

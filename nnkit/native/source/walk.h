@@ -68,6 +68,10 @@ INLINE void backward(const struct pass *pass, const struct rates *rates, struct 
     }
     for (int64_t i = p->layer_count - 1; i >= p->first_trained; i--) {
         const struct layer *l = p->layers + i;
+        if (LAYER_FUNCTIONS[l->kind].through_time) {
+            LAYER_FUNCTIONS[l->kind].through_time(pass, l, me);
+            wait_for_all(me);
+        }
         if (i > p->first_trained) {
             LAYER_FUNCTIONS[l->kind].inputs(pass, l, me);
             wait_for_all(me); /* before the weights change, and for the next layer */

@@ -9,6 +9,8 @@ import numpy as np
 from pydantic import Field
 
 from nnkit.config.spec import Count, Listed
+from nnkit.native.program_layer import ProgramLayer
+from nnkit.native.structures import LayerKind
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.layer import Binding, Layer, LayerSpec
 from nnkit.nn.params import Array, Shape
@@ -20,6 +22,10 @@ class Flatten(LayerSpec):
 
     kind: Literal["flatten"] = "flatten"
     output_is_view: ClassVar[bool] = True
+
+    @property
+    def mixes_positions(self) -> bool:
+        return True
 
     def output_form(self, form: Form) -> Form:
         return Form(form.size)
@@ -42,6 +48,10 @@ class Reshape(LayerSpec):
     shape: Annotated[tuple[Count, ...], Listed, Field(min_length=1, max_length=3)] = Field(
         description="Channels first: [channels, height, width]."
     )
+
+    @property
+    def mixes_positions(self) -> bool:
+        return True
 
     def output_form(self, form: Form) -> Form:
         if form.size != prod(self.shape):
@@ -67,6 +77,16 @@ class Rows(LayerSpec):
             raise ShapeError(f"'rows' takes images, but each sample here has shape {form}")
         channels, height, width = form.shape
         return Form(channels * width, (height,))
+
+    def in_program(self, form: Form) -> ProgramLayer | None:
+        channels, height, width = form.shape
+        return ProgramLayer(
+            LayerKind.SEQUENCE,
+            (form.size,),
+            (channels * width, height),
+            groups=channels,
+            width=width,
+        )
 
     def bind(self, binding: Binding) -> Layer:
         return BoundRows(binding)

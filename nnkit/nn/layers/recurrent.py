@@ -10,11 +10,14 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from nnkit.config.spec import Count
+from nnkit.native.program_layer import ProgramLayer
+from nnkit.native.recurrence import Recurrence
+from nnkit.native.structures import LayerKind, MergeKind
 from nnkit.nn.activations import AnyActivation, Tanh
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import AnyInitializer, Orthogonal, Xavier, Zeros
 from nnkit.nn.layer import Binding, Layer
-from nnkit.nn.layers.weighted import TrainedLayer
+from nnkit.nn.layers.weighted import BiasedLayer
 from nnkit.nn.params import Array, Parameter, Shape
 from nnkit.nn.recurrent.cell import RecurrentCell
 from nnkit.nn.recurrent.directions import BoundRecurrent
@@ -23,7 +26,7 @@ from nnkit.nn.recurrent.gate_initializer import OfEachGate
 REVERSE = "reverse."  # prefix of the parameters that read a sequence from its end
 
 
-class Recurrent(TrainedLayer):
+class Recurrent(BiasedLayer):
     """A layer over sequences (features, length) whose state has `units` numbers.
 
     Attributes:
@@ -33,6 +36,7 @@ class Recurrent(TrainedLayer):
 
     gates: ClassVar[int] = 1
     states: ClassVar[int] = 1
+    largest_micro_batch: ClassVar[int] = 256  # a step's numbers fit, and its products are small
     shorthand: ClassVar[str | None] = "units"
     units: Count
     output: Literal["last", "all"] = Field(
@@ -60,6 +64,10 @@ class Recurrent(TrainedLayer):
     @property
     def inner_activation(self) -> AnyActivation:
         return Tanh()
+
+    @property
+    def continues_streams(self) -> bool:
+        return not self.bidirectional
 
     @property
     def outgrows_cache(self) -> bool:
@@ -128,6 +136,24 @@ class Recurrent(TrainedLayer):
     @abstractmethod
     def cell(self, binding: Binding, reverse: bool) -> RecurrentCell:
         """Binds one direction, whose parameters have their short names."""
+
+    @property
+    def cell_in_program(self) -> Recurrence | None:
+        """The cell in compiled programs; None if they do not know it."""
+        return None
+
+    def in_program(self, form: Form) -> ProgramLayer | None:
+        cell = self.cell_in_program
+        if cell is None or form.varies:
+            return None
+        cells = (cell, replace(cell, reverse=True)) if self.bidirectional else (cell,)
+        return ProgramLayer(
+            LayerKind.RECURRENT,
+            form.shape,
+            self.output_form(form).shape,
+            recurrences=cells,
+            merge=MergeKind[self.merge.upper()],
+        )
 
     def bind(self, binding: Binding) -> Layer:
         cells = [self.cell(binding, reverse=False)]
