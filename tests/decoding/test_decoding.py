@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
 from nnkit.config.spec import members
 from nnkit.decoding import AnyDecoding
@@ -488,6 +489,34 @@ def test_greedy_decoding_makes_search_errors_that_an_exhaustive_search_does_not(
     narrow = np.array([own[0].score for own in decode(greedy, decoder)])
     assert search_errors(narrow, scores) > 0
     assert search_errors(np.array([own[0].score for own in wide]), scores) == 0
+
+
+@pytest.mark.parametrize(
+    ("written", "method"),
+    [
+        ("greedy", Greedy()),
+        (10, Beam(width=10)),
+        ({"beam": 10}, Beam(width=10)),
+        ({"length_penalty": 0.6}, Beam(length_penalty=0.6)),
+        (
+            {"sample": {"top_k": 3, "max_length": 50}},
+            Sampling(top_k=3, max_length=LengthLimit(constant=50)),
+        ),
+        (
+            {"greedy": {"max_length": {"factor": 1.5}, "stop": [".", "!"]}},
+            Greedy(max_length=LengthLimit(factor=1.5), stop=(".", "!")),
+        ),
+    ],
+)
+def test_methods_as_they_are_written(written: Any, method: Decoding) -> None:
+    adapter: TypeAdapter[Any] = TypeAdapter(AnyDecoding)
+    assert adapter.validate_python(written) == method
+    assert adapter.validate_python(adapter.dump_python(method)) == method
+
+
+def test_a_beam_holds_as_many_outputs_as_are_wanted() -> None:
+    with pytest.raises(ValidationError, match="n_best is 6, but the beam holds only 5"):
+        Beam(n_best=6)
 
 
 def test_every_kind_is_tested() -> None:
