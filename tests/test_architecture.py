@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "config": set[str](),
     "metrics": set[str](),
     "decoding": {"config"},
+    "baselines": set[str](),
     "native": set[str](),
     "nn": {"config", "native"},
     "data": {"config", "native"},
