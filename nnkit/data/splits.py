@@ -153,7 +153,8 @@ def _split_fold(dataset: Dataset, split: Split, folds: int, seed: int) -> dict[s
     samples = dataset.samples
     if samples.ordering is not FULL_SHUFFLE:
         raise SettingError(
-            ("data", "split", "folds"), "cross-validation needs data that is held in memory"
+            ("data", "split", "folds"),
+            "cross-validation needs data in memory, in no particular order",
         )
     if split.test:
         rest = split.model_copy(update={"folds": None, "fold": None, "validation": 0.0})

@@ -16,8 +16,9 @@ from nnkit.nn.model import Model, batch_first
 from nnkit.nn.numerics import numerics
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array
-from nnkit.task.answers import answers, label_answers
+from nnkit.task.answers import answers, label_answers, named, sequence_answers
 from nnkit.task.prepared_set import PreparedSet, pass_of
+from nnkit.task.targets import SequenceTargets
 
 EVALUATION_BATCH = 1000
 
@@ -77,8 +78,7 @@ def accumulate(
                 rows = rows[:0]
             outputs = ranks.joined(rows, len(data.targets[whole]))
             if outputs is not None:
-                counts = None if data.counted is None else data.counted[whole]
-                metrics.add(data.targets[whole], _answering(model, data, outputs), counts)
+                _accumulate_part(metrics, model, data, whole, outputs)
                 if kept is not None:
                     kept.append(outputs.copy())  # the network's output buffer is reused
         count = 0.0 if own.idle else batch.total
@@ -86,6 +86,25 @@ def accumulate(
         counted += count
     total, counted = ranks.sum(total), ranks.sum(counted)
     return total / counted if counted else 0.0
+
+
+def _accumulate_part(
+    metrics: Accumulator, model: Model, data: PreparedSet, part: slice, outputs: Array
+) -> None:
+    """Accumulates the outputs of consecutive samples, (k, outputs), or of all their positions."""
+    if isinstance(data.targets, SequenceTargets):
+        sequences, names = data.targets.sequences[part], data.targets.names
+        answering = partial(
+            sequence_answers,
+            outputs,
+            targets=sequences,
+            names=names,
+            activation=model.output_activation,
+        )
+        metrics.add(named(sequences, names), answering, None)
+        return
+    counts = None if data.counted is None else data.counted[part]
+    metrics.add(data.targets[part], _answering(model, data, outputs), counts)
 
 
 def _rows(Y: Array, lengths: Array | None) -> Array:

@@ -24,7 +24,6 @@ from nnkit.inference.report import Report, report_on
 from nnkit.inference.set_metrics import SetMetrics
 from nnkit.inference.text_outputs import outputs_of
 from nnkit.inference.verdict import useless
-from nnkit.metrics import chosen
 from nnkit.nn.activations import Function
 from nnkit.nn.model import Model
 from nnkit.nn.numerics import numerics_of, program_threads
@@ -34,7 +33,7 @@ from nnkit.task.answers import confidence, decide, decide_labels
 from nnkit.task.config import Config
 from nnkit.task.prepared_set import PreparedSet
 from nnkit.task.sequence_coding import SequenceCoding
-from nnkit.task.task import Task, load_task
+from nnkit.task.task import Task, evaluated, load_task
 
 OVERFLOW = "the inputs are so large that the network's outputs are not finite"
 MOST_NAMED = 5  # predicted numbers in the representation of a model
@@ -323,7 +322,7 @@ class TrainedModel:
         """
         task, samples, name = self._data(split, data)
         prepared = self._prepared(task, samples)
-        metrics = chosen(self.config.training.metrics, prepared.targets.kind)
+        metrics = evaluated(self.config, prepared.targets.kind)
         figures = evaluate(self.model, prepared, metrics, self._execution(len(prepared)))
         return SetMetrics(name, len(prepared), figures)
 

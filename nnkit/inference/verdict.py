@@ -18,7 +18,12 @@ from nnkit.task.constant_prediction import constant_prediction
 from nnkit.task.prepared_set import PreparedSet, pass_of
 from nnkit.task.task import Task
 
-COMPARED: dict[TargetKind, str] = {"classes": "accuracy", "labels": "accuracy", "numbers": "r2"}
+COMPARED: dict[TargetKind, str] = {
+    "classes": "accuracy",
+    "labels": "accuracy",
+    "numbers": "r2",
+    "sequences": "token_accuracy",
+}
 
 
 def useless(
@@ -26,8 +31,8 @@ def useless(
 ) -> str | None:
     """Says that a network is no better than a constant prediction on a set; None if it is better.
 
-    Nothing is said about autoencoders, nor if class weights or a decision threshold ask for more
-    than accuracy.
+    Of a forecast, it also says that it is worse than repeating the last value. Nothing is said
+    about autoencoders, nor if class weights or a decision threshold ask for more than accuracy.
 
     Args:
         task: the task, whose training set gives the constant prediction.
@@ -46,7 +51,7 @@ def useless(
     name = COMPARED[kind]
     reached, least = figures[name], _of_constant(name, data, constant, width_of(model, data))
     if reached > least or reached == 1 or (kind == "numbers" and reached == least):
-        return None
+        return _worse_than_last_value(task, data, split, figures)
     remedy = ""
     if kind == "numbers" and not config.data.target.scales:
         remedy = "; try data.target: standardize"
@@ -64,6 +69,25 @@ def useless(
     return (
         f"the network is worse than always predicting {described}: {split}.{name} is {value} "
         f"instead of {_shown(name, least)}{remedy}"
+    )
+
+
+def _worse_than_last_value(
+    task: Task, data: PreparedSet, split: str, figures: Mapping[str, float]
+) -> str | None:
+    """Says that a forecast is worse than repeating the last value; None if not, or for others."""
+    forecast = task.config.data.source.naive_forecast(task.sets[split].inputs[:])
+    if forecast is None:
+        return None
+    metric = METRICS_OF["numbers"]["r2"]
+    statistic = metric.statistic(forecast.shape[1])
+    statistic.add(data.targets[:], forecast, np.ones(len(forecast)))
+    reached, naive = figures["r2"], metric.of(statistic)
+    if reached >= naive:
+        return None
+    return (
+        f"the network is worse than repeating the last value: {split}.r2 is {reached:.4g} instead "
+        f"of {naive:.4g}"
     )
 
 
@@ -102,18 +126,21 @@ def _is_constant(Y: Array) -> bool:
 
 def _described(task: Task, constant: Array) -> str:
     if task.classes is not None:
-        return f"'{task.classes[int(constant)]}', the most frequent class"
+        what = "class" if task.sample_classes is not None else "symbol"
+        return f"'{task.classes[int(constant)]}', the most frequent {what}"
     if task.target_kind == "labels":
         return "the more frequent value of each label"
     return "the training mean"
 
 
 def _shown(name: str, value: float) -> str:
-    return f"{100 * value:.2f} %" if name == "accuracy" else f"{value:.4g}"
+    return f"{100 * value:.2f} %" if name.endswith("accuracy") else f"{value:.4g}"
 
 
 def _of_constant(name: str, data: PreparedSet, constant: Array, width: int) -> float:
     """The value of a metric on a set for a constant prediction."""
+    if data.targets.kind == "sequences":
+        return float(np.mean(data.targets[:] == constant))
     metric = METRICS_OF[data.targets.kind][name]
     statistic = metric.statistic(width)
     for part in data.parts(EVALUATION_BATCH):

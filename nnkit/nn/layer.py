@@ -237,6 +237,14 @@ class LayerSpec(Component):
         return False
 
     @property
+    def continues_streams(self) -> bool:
+        """Whether the parts of a sequence, one after the other, give what the whole gives.
+
+        A recurrent layer does so by the state that one pass hands over to the next.
+        """
+        return not self.mixes_positions
+
+    @property
     def outgrows_cache(self) -> bool:
         """Whether the layer is faster on micro-batches, whose buffers stay in the cache."""
         return False

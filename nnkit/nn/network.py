@@ -164,6 +164,7 @@ class Network:
     def first_nonfinite(self, X: Array, now: Pass) -> str | None:
         """The name of the first layer whose output holds a NaN or infinity, or None."""
         search = _NonfiniteSearch()
+        X = _without_padding(X, now)
         search.output("the input", X)
         # Also if the input is not finite, because other ranks may wait for this one in a layer.
         self.body.forward(X, now._replace(observer=search))

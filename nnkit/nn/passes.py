@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from nnkit.nn.params import Array
+from nnkit.nn.recurrent.states import States
 
 MICRO_BATCH_KEY_STRIDE = 1 << 40  # difference of random keys; exceeds any number of steps
 
@@ -60,6 +61,8 @@ class Pass(NamedTuple):
         lengths: the length of each sequence, (N,); None if all samples have the same.
         target_lengths: the length of each sequence of targets, (N,), where it is not that of the
             input; None elsewhere.
+        states: the states of recurrent layers before and after the sequences; None if these begin
+            anew and nobody needs the last.
     """
 
     training: bool = True
@@ -71,6 +74,7 @@ class Pass(NamedTuple):
     idle: bool = False
     lengths: Array | None = None
     target_lengths: Array | None = None
+    states: States | None = None
 
     @property
     def key(self) -> int:

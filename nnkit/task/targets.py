@@ -259,12 +259,12 @@ class SequenceTargets(Targets):
 
     Attributes:
         sequences: the class numbers of each sample.
-        classes: the number of classes.
+        names: the names of the classes.
     """
 
-    kind: ClassVar[TargetKind] = "classes"
+    kind: ClassVar[TargetKind] = "sequences"
     sequences: Ragged
-    classes: int
+    names: tuple[str, ...]
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -272,7 +272,7 @@ class SequenceTargets(Targets):
 
     @property
     def shape(self) -> tuple[int, int]:
-        return len(self.sequences), self.classes
+        return len(self.sequences), len(self.names)
 
     @property
     def nbytes(self) -> int:
@@ -324,7 +324,7 @@ def sequences_for(
             f"{form.channels} output unit{'s' * (form.channels != 1)}, but there are {len(names)} "
             f"symbols to predict; make it {len(names)}, or auto",
         )
-    return SequenceTargets(sequences, len(names))
+    return SequenceTargets(sequences, names)
 
 
 def classes_for(

@@ -52,6 +52,7 @@ KINDS: dict[TargetKind, str] = {
     "sequences": "labels at each position",
     "texts": "texts",
 }
+OF_NEXT = ("perplexity", "token_accuracy")  # metrics of language models
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,8 @@ class Task:
     @cached_property
     def target_kind(self) -> TargetKind:
         """Whether the targets are classes, yes/no labels or numbers."""
+        if self.coding is not None and self.coding.target_names:
+            return "sequences"
         if self.classes is not None:
             return "classes"
         if self.config.data.targets == "inputs":
@@ -159,7 +162,7 @@ class Task:
     @cached_property
     def metrics(self) -> tuple[Metric[Any], ...]:
         """The metrics of each evaluation, besides the loss."""
-        return chosen(self.config.training.metrics, self.target_kind)
+        return evaluated(self.config, self.target_kind)
 
     def build_model(self, dtype: str | None = None) -> Model:
         """A new model with initial weights.
@@ -247,6 +250,13 @@ class Task:
     def _last_layer(self) -> SettingPath:
         """The setting that an error about the number of outputs points to."""
         return ("architecture", "layers", self.config.architecture.layer_list.last)
+
+
+def evaluated(config: Config, kind: TargetKind) -> tuple[Metric[Any], ...]:
+    """The metrics of each evaluation of a config's network, besides the loss."""
+    if config.data.targets == "next":
+        return tuple(METRICS_OF[kind][name] for name in (*OF_NEXT, *config.training.metrics))
+    return chosen(config.training.metrics, kind)
 
 
 def load_task(config: Config, dataset: Dataset | None = None) -> Task:

@@ -9,6 +9,7 @@ import numpy as np
 
 from nnkit.data.dataset import CHUNK
 from nnkit.data.preprocess import MinMax, Rescale, Standardize
+from nnkit.nn.model import batch_first
 from nnkit.task.prepared_set import pass_of
 from nnkit.task.targets import NumberTargets
 from nnkit.task.task import Task
@@ -24,8 +25,8 @@ class Measurements:
     """Magnitudes that decide whether training converges, over the first training samples.
 
     Attributes:
-        lowest: the smallest input, preprocessed.
-        highest: the largest input, preprocessed.
+        lowest: the smallest input, preprocessed; None for texts.
+        highest: the largest input, preprocessed; None for texts.
         feature: the name of the table column that has the largest absolute input; None if the data
             is no table.
         targets: mean and standard deviation of the target that has the largest of either, as the
@@ -34,15 +35,17 @@ class Measurements:
         gradient: the norm of the first batch's gradient at the initial weights.
     """
 
-    lowest: float
-    highest: float
+    lowest: float | None
+    highest: float | None
     feature: str | None
     targets: tuple[float, float] | None
     lr: float
     gradient: float
 
     def __str__(self) -> str:
-        parts = [f"inputs from {self.lowest:.3g} to {self.highest:.3g}"]
+        parts = []
+        if self.lowest is not None:
+            parts.append(f"inputs from {self.lowest:.3g} to {self.highest:.3g}")
         if self.targets is not None:
             mean, deviation = (round(value, 6) for value in self.targets)
             parts.append(f"targets with mean {mean:.3g} and standard deviation {deviation:.3g}")
@@ -61,12 +64,13 @@ def measure(trainer: Trainer) -> Measurements:
     loop, train = trainer.loop, trainer.sets["train"]
     size = train.inputs.size
     some = next(train.parts(max(1, CHUNK * len(train) // max(1, size))))
-    X = np.asarray(train.batch(some).X)
+    X = batch_first(np.asarray(train.batch(some).X))
+    is_real = not trainer.model.input_form.ids
     columns = trainer.task.preprocessor.columns_after
     extreme = np.abs(X.reshape(len(X), -1)).max(axis=0)
     return Measurements(
-        lowest=float(X.min()),
-        highest=float(X.max()),
+        lowest=float(X.min()) if is_real else None,
+        highest=float(X.max()) if is_real else None,
         feature=columns[int(extreme.argmax())].name if columns else None,
         targets=_moments(train.targets, some) if isinstance(train.targets, NumberTargets) else None,
         lr=loop.learning_rate(loop.progress.step),
@@ -94,6 +98,8 @@ def _scales(task: Task, found: Measurements) -> Iterator[str]:
         and not data.target.scales
     ):
         yield "data.target: standardize"
+    if found.lowest is None or found.highest is None:
+        return
     largest = max(-found.lowest, found.highest)
     if not any(isinstance(step, Rescale | MinMax | Standardize) for step in data.preprocess):
         if largest > LARGE:

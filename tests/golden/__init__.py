@@ -34,14 +34,14 @@ def torch_conv_vectors() -> list[dict[str, Any]]:
     return vectors("torch_conv", "layers")
 
 
-def torch_recurrent_vectors() -> list[dict[str, Any]]:
+def torch_recurrent_vectors(family: str = "layers") -> list[dict[str, Any]]:
     """Returns PyTorch's cases for recurrent layers, with samples first."""
-    return vectors("torch_recurrent", "layers")
+    return vectors("torch_recurrent", family)
 
 
-def torch_sequence_vectors() -> list[dict[str, Any]]:
+def torch_sequence_vectors(family: str) -> list[dict[str, Any]]:
     """Returns PyTorch's cases for other layers over sequences, with samples last."""
-    return vectors("torch_sequences", "layers")
+    return vectors("torch_sequences", family)
 
 
 def keras_vectors(family: str) -> list[dict[str, Any]]:

@@ -73,7 +73,7 @@ def test_each_class_as_scikit_learn_reports_it(weighted: bool) -> None:
     for row in report.by_class.rows():
         found = {("f1-score" if key == "f1" else key): row[key] for key in row if key != "class"}
         assert found == pytest.approx(wanted[row["class"]])
-    for kind, means in report.by_class.averages(report.figures).items():
+    for kind, means in report.by_class.averages().items():
         for key, value in means.items():
             assert value == pytest.approx(wanted[f"{kind} avg"]["f1-score" if key == "f1" else key])
     matrix = confusion_matrix(report.targets, report.predicted, sample_weight=weights)

@@ -521,7 +521,8 @@ def test_pooling_and_activation_belong_to_the_convolution() -> None:
 # Kinds that the kernels do not know, so that networks with them run on NumPy. `conv` is left to
 # NumPy if it has a table of connections; `softmax` if it runs over the channels of images.
 RECURRENT = {"rnn", "lstm", "gru"}
-LAYERS_ON_NUMPY = {"noise", "rbf", "subsample", "rows", "embedding", "one_hot"} | RECURRENT
+OVER_SEQUENCES = {"rows", "embedding", "one_hot", "self_attention", "positional_encoding"}
+LAYERS_ON_NUMPY = {"noise", "rbf", "subsample"} | OVER_SEQUENCES | RECURRENT
 ACTIVATIONS_ON_NUMPY = {"maxout", "sign", "step"}
 WIDE: list[Any] = [{"conv": {"filters": 2, "kernel": 1}}]  # before pooling over all positions
 

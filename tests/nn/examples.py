@@ -36,6 +36,10 @@ _SETTINGS: list[dict[str, Any]] = [
     {"kind": "conv_transpose", "filters": 2, "kernel": 3, "stride": 2, "output_padding": 1},
     {"kind": "zero_pad", "size": 1, "behind": 2},
     {"kind": "residual", "layers": [{"conv": {"filters": 4, "kernel": 3, "padding": 1}}]},
+    {"kind": "self_attention", "heads": 2, "causal": True},
+    {"kind": "self_attention", "heads": 3, "units": 6, "bias": False},
+    {"kind": "positional_encoding", "method": "learned", "length": 12},
+    {"kind": "residual", "layers": ["positional_encoding", {"self_attention": 2}]},
     {
         "kind": "residual",
         "layers": [{"conv": {"filters": 3, "kernel": 3, "padding": 1, "stride": 2}}, "batch_norm"],

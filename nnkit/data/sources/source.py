@@ -69,6 +69,17 @@ class Source(Component):
         places = {name: getattr(self, name, None) for name in HELD_OUT}
         return {name: Path(place) for name, place in places.items() if place is not None}
 
+    def naive_forecast(self, inputs: Array) -> Array | None:
+        """Predicts the last value of each series again, a forecast that needs no training.
+
+        Args:
+            inputs: raw inputs (n, columns, window).
+
+        Returns:
+            Predictions (n, outputs); None for data that is not a series, or without its own past.
+        """
+        return None
+
     @abstractmethod
     def read(self) -> Dataset:
         """Reads the data, without the sets in files of their own.

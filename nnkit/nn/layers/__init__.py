@@ -17,10 +17,12 @@ from nnkit.nn.layers.lstm import LSTM
 from nnkit.nn.layers.noise import GaussianNoise
 from nnkit.nn.layers.normalization import BatchNorm, LayerNorm
 from nnkit.nn.layers.pooling import AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool, Subsample
+from nnkit.nn.layers.positional_encoding import PositionalEncoding
 from nnkit.nn.layers.rbf import RBF
 from nnkit.nn.layers.residual import Residual
 from nnkit.nn.layers.resizing import UpSample, ZeroPad
 from nnkit.nn.layers.rnn import RNN
+from nnkit.nn.layers.self_attention import SelfAttention
 
 __all__ = [
     "GRU",
@@ -43,9 +45,11 @@ __all__ = [
     "LayerNorm",
     "MaxPool",
     "OneHotIds",
+    "PositionalEncoding",
     "Reshape",
     "Residual",
     "Rows",
+    "SelfAttention",
     "SpatialDropout",
     "Subsample",
     "UpSample",
@@ -67,6 +71,8 @@ AnyLayer = Annotated[
     | RNN
     | LSTM
     | GRU
+    | SelfAttention
+    | PositionalEncoding
     | Residual
     | Flatten
     | Reshape

@@ -54,6 +54,10 @@ class BatchNorm(_Normalization):
     def mixes_positions(self) -> bool:
         return True
 
+    @property
+    def continues_streams(self) -> bool:
+        return True
+
     def parameters(self, form: Form) -> Sequence[Parameter]:
         return self._scale_and_shift((form.channels,))
 

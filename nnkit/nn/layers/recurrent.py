@@ -62,6 +62,10 @@ class Recurrent(BiasedLayer):
         return Tanh()
 
     @property
+    def continues_streams(self) -> bool:
+        return not self.bidirectional
+
+    @property
     def outgrows_cache(self) -> bool:
         return True
 

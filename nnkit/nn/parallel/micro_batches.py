@@ -17,6 +17,7 @@ from nnkit.nn.network import Network
 from nnkit.nn.parallel.threads import side_by_side
 from nnkit.nn.params import Array
 from nnkit.nn.passes import INFERENCE, Observer, Pass, Recorder
+from nnkit.nn.recurrent.states import States
 
 # From the number of samples, the gradient vector and the buffers.
 Bind = Callable[[int, Array, Buffers], Network]
@@ -44,9 +45,12 @@ class Piece(NamedTuple):
 
     def of(self, now: Pass) -> Pass:
         """The pass of this piece, for a pass of the batch."""
-        lengths = None if now.lengths is None else now.lengths[self.place]
         return now._replace(
-            micro_batch=self.number, before=self.before, after=self.after, lengths=lengths
+            micro_batch=self.number,
+            before=self.before,
+            after=self.after,
+            lengths=None if now.lengths is None else now.lengths[self.place],
+            states=None if now.states is None else now.states.part(self.place),
         )
 
 
@@ -163,22 +167,28 @@ class MicroBatches:
 
 
 class _Records:
-    """Records of all micro-batches, for an observer of the whole batch."""
+    """Records and states of all micro-batches, from which those of the whole batch are joined."""
 
     def __init__(self, now: Pass) -> None:
         self.now = now
         self.observer = now.observer
         self.by_micro_batch: dict[int, Recorder] = {}
+        self.states: dict[int, States] = {}
 
     def pass_of(self, piece: Piece) -> Pass:
         """The pass of one micro-batch, which is recorded if the whole batch is observed."""
         recorder: Observer | None = None
         if self.observer is not None:
             recorder = self.by_micro_batch.setdefault(piece.number, Recorder())
-        return piece.of(self.now)._replace(observer=recorder)
+        now = piece.of(self.now)._replace(observer=recorder)
+        if now.states is not None:
+            self.states[piece.number] = now.states
+        return now
 
     def show(self) -> None:
-        """Calls the observer with the concatenated records of all micro-batches."""
+        """Calls the observer with the concatenated records, and joins the states."""
+        if self.now.states is not None:
+            self.now.states.join([self.states[number] for number in sorted(self.states)])
         if self.observer is None:
             return
         recorders = [self.by_micro_batch[number] for number in sorted(self.by_micro_batch)]

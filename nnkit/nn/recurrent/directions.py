@@ -12,6 +12,7 @@ from nnkit.nn.layer import Binding, Layer
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass
 from nnkit.nn.recurrent.cell import RecurrentCell
+from nnkit.nn.recurrent.states import LayerState
 from nnkit.nn.recurrent.steps import Steps
 
 Merge = Literal["concat", "sum", "mean", "product"]
@@ -31,6 +32,7 @@ class BoundRecurrent(Layer):
         output: Literal["last", "all"],
         binding: Binding,
     ) -> None:
+        self.name = binding.name
         self.cells, self.merge, self.takes_last = cells, merge, output == "last"
         features, self.length = binding.input_shape
         self.features, self.samples = features, binding.batch
@@ -55,15 +57,25 @@ class BoundRecurrent(Layer):
             self.steps = Steps(self.length, self.samples, now.lengths)
         inputs = self.steps.blocks(self.X, self.features)
         self.steps.divide(X, inputs)
-        for cell, Y in zip(self.cells, self.outputs, strict=True):
-            states = cell.forward(inputs, self.steps)
+        first = None if now.states is None else now.states.first.get(self.name)
+        for number, (cell, Y) in enumerate(zip(self.cells, self.outputs, strict=True)):
+            states = cell.forward(inputs, self.steps, self._of_cell(first, number))
             if not self.takes_last:
                 self.steps.join(states, Y)
                 continue
             Y.fill(0)  # for empty sequences
             for step, columns, samples in self.steps.ends(cell.reverse):
                 Y[:, samples] = states[step][:, columns]
+        if now.states is not None:
+            now.states.last[self.name] = [s for cell in self.cells for s in cell.last()]
         return _merged(self.outputs, self.merge)
+
+    def _of_cell(self, state: LayerState | None, number: int) -> LayerState | None:
+        """The vectors of the state that belong to one direction."""
+        if state is None:
+            return None
+        count = len(state) // len(self.cells)
+        return state[number * count : (number + 1) * count]
 
     def backward(self, dY: Array, now: Pass) -> Array | None:
         dX = None
@@ -71,6 +83,8 @@ class BoundRecurrent(Layer):
             dX = self.steps.blocks(self.dX, self.features)
             self.dX.fill(0)
         blocks = self.steps.blocks(self.dY, self.cells[0].units)
+        d_last = None if now.states is None else now.states.d_last.get(self.name)
+        d_first: list[Array] = []
         for number, cell in enumerate(self.cells):
             own = _of_part(dY, self.outputs, number, self.merge)
             if self.takes_last:
@@ -79,7 +93,9 @@ class BoundRecurrent(Layer):
                     blocks[step][:, columns] = own[:, samples]
             else:
                 self.steps.divide(own, blocks)
-            cell.backward(blocks, dX)
+            d_first += cell.backward(blocks, dX, self._of_cell(d_last, number))
+        if now.states is not None and d_first:
+            now.states.d_first[self.name] = d_first
         if dX is None:
             return None
         self.steps.join(dX, self.joined_dX)

@@ -53,6 +53,18 @@ class Steps:
             self.counts = np.count_nonzero(running, axis=1).tolist()
         self._edges = [0, *np.cumsum(self.counts).tolist()]
 
+    def to_columns(self, A: Array) -> Array:
+        """Sorts the columns of A (rows, N) as those of the steps."""
+        return A if self._order is None else A[:, self._order]
+
+    def to_samples(self, A: Array) -> Array:
+        """Sorts the columns of A (rows, N) as the samples: the inverse of `to_columns`."""
+        if self._order is None:
+            return A
+        sorted_back = np.empty_like(A)
+        sorted_back[:, self._order] = A
+        return sorted_back
+
     def blocks(self, memory: Array, rows: int) -> list[Array]:
         """Arrays (rows, n) of all steps in flat memory."""
         return [
