@@ -78,9 +78,12 @@ def read_pairs(
             f"{path}:{first}: only one column, {_shown(cells[0])}; the texts of a pair are "
             "separated by a tab, or what data.source.delimiter says"
         )
+    one, two = (_index(path, first, cells, column) for column in (source, target))
+    if one == two:
+        raise DataError(f"{path}: source and target are the same column, {one}")
     is_named = isinstance(source, str) or isinstance(target, str)
     if header is None:
-        header = is_named or all(COLUMN_NAME.fullmatch(cell.strip()) for cell in cells)
+        header = is_named or all(COLUMN_NAME.fullmatch(cells[i].strip()) for i in (one, two))
         if header:
             notices.append(
                 f"{path}:{first}: taken for a header that names the columns: {', '.join(cells)}"
@@ -88,9 +91,6 @@ def read_pairs(
             )
     elif not header and is_named:
         raise DataError(f"{path}: without a header, columns are chosen by their index from 0")
-    one, two = (_index(path, first, cells, column) for column in (source, target))
-    if one == two:
-        raise DataError(f"{path}: source and target are the same column, {one}")
     notices += _unused(path, rows[-1], (one, two))
     if blank := [number for number, text in numbered if not text.strip()]:
         notices.append(f"{path}: {_lines(blank, 'blank line')} left out")
