@@ -30,6 +30,7 @@ from nnkit.nn.programs import (
     program_loss,
     samples_in_cache,
 )
+from nnkit.nn.seq2seq.seq2seq_network import Seq2SeqNetwork
 from nnkit.ranks import ALONE
 
 LARGEST_MICRO_BATCH = 64  # upper bound, in samples
@@ -38,7 +39,7 @@ PROGRAM_TYPES = (np.float32, np.float64)  # what the compiled kernels compute in
 CACHE = 1 << 25  # upper bound on the buffers of a micro-batch, in bytes
 STEP = 16  # micro-batch sizes are multiples of it: the widest vector holds 16 float32
 
-Batchwise = Network | MicroBatches | ProgramNetwork  # all process whole batches
+Batchwise = Network | MicroBatches | ProgramNetwork | Seq2SeqNetwork  # all process whole batches
 
 
 class NetworkKey(NamedTuple):
@@ -280,23 +281,31 @@ class Model:
     def _bind(
         self, key: NetworkKey, buffers: Buffers, grads: Array, input_gradient: bool = False
     ) -> Network:
-        whole = Binding(
-            form=self.input_form.at(key.positions),
-            batch=key.batch,
+        form = self.input_form.at(key.positions)
+        whole = self._whole_binding(form, key.batch, buffers, grads, key.training)
+        whole = replace(whole, input_gradient=input_gradient)
+        return Network(self.stages, whole, self.loss)
+
+    def _whole_binding(
+        self, form: Form, batch: int, buffers: Buffers, grads: Array, training: bool
+    ) -> Binding:
+        """The binding of a chain of layers, for inputs of that form."""
+        return Binding(
+            form=form,
+            batch=batch,
             buffers=buffers,
             dtype=self.dtype,
             params=self.layout.views(self.params),
             grads=self.layout.views(grads),
             state=self.state_layout.views(self.state),
-            training=key.training,
-            input_gradient=input_gradient,
+            training=training,
+            input_gradient=False,
             input_is_scratch=False,
             input_is_batch_first=True,
             ranks=self.ranks,
             seed=self.seed,
             name="",
         )
-        return Network(self.stages, whole, self.loss)
 
     def micro_batch_size(
         self,

@@ -362,9 +362,9 @@ class ProgramNetwork:
         """Drops the reference to the last input, which may be large."""
         self.program.release()
 
-    def first_nonfinite(self, X: Array, now: Pass) -> str | None:
+    def first_nonfinite(self, X: Array, T: Array, now: Pass) -> str | None:
         """The name of the first layer whose output holds a NaN or infinity, or None."""
-        return self._numpy_network().first_nonfinite(X, now)
+        return self._numpy_network().first_nonfinite(X, T, now)
 
 
 def samples_in_cache(layers: Sequence[ProgramLayer], itemsize: int) -> int:

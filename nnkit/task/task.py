@@ -215,7 +215,8 @@ class Task:
         if sequences is not None:
             names = coding.target_names
             found = sequences_for(sequences, names, model.loss, model.output_form, self._last_layer)
-            return PreparedSet(inputs, found, None)
+            stream = coding.windows is not None and coding.windows.stream
+            return PreparedSet(inputs, found, None, is_stream=stream)
         by_class = self.class_weights
         return PreparedSet(
             inputs,

@@ -111,14 +111,17 @@ class BoundDropout(Layer):
     def forward(self, X: Array, now: Pass) -> Array:
         if not now.training:
             return X
+        return np.multiply(X, self.draw(now), out=self.Y)
+
+    def draw(self, now: Pass) -> Array:
+        """Draws the mask M of this pass."""
         *shape, samples = self.mask.shape
         drawn = (*shape, now.before + samples + now.after)
         words = philox(self.seed, self.purpose, now.key).random_raw(-(-prod(drawn) // 4))
         draws = words.view(np.uint16)[: prod(drawn)]
         draws = in_order_of_positions(draws, drawn, now)[..., now.before : now.before + samples]
         np.greater_equal(draws, self.dropped, out=self.mask, casting="unsafe")
-        np.multiply(self.mask, self.scale, out=self.mask)
-        return np.multiply(X, self.mask, out=self.Y)
+        return np.multiply(self.mask, self.scale, out=self.mask)
 
     def backward(self, dY: Array, now: Pass) -> Array | None:
         return np.multiply(dY, self.mask, out=dY)
