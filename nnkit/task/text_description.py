@@ -29,11 +29,17 @@ def describe_texts(coding: SequenceCoding, sets: Mapping[str, Samples]) -> dict[
             samples.inputs[:],
             samples.targets[:] if targets is not None else None,
             samples.lines,
+            samples.file,
         )
         for name, samples in sorted(sets.items(), key=lambda item: ORDER.index(item[0]))
     }
     report = check_texts(found, coding.inputs, targets)
+    train = found["train"]
     return {
+        "first": {
+            "input": str(train.sources[0]),
+            "target": None if train.targets is None else str(train.targets[0]),
+        },
         "vocabularies": {
             "inputs": _vocabulary(coding.inputs),
             "targets": None if targets is None else _vocabulary(targets),
