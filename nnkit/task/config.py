@@ -22,7 +22,7 @@ from nnkit.data.splits import Split
 from nnkit.data.tables.conversion import UnknownWords
 from nnkit.data.target_scaling import AnyTargetScaling, Unscaled
 from nnkit.data.text.text_coding import TextCoding
-from nnkit.data.windows import Windows
+from nnkit.data.text_windows import TextWindows
 from nnkit.errors import ConfigError, Problem, SettingError, SettingPath, UsageError
 from nnkit.metrics import METRICS, METRICS_OF
 from nnkit.nn.activations import Function
@@ -76,7 +76,7 @@ class Data(Spec):
     target_text: TextCoding | None = Field(
         None, description="The coding of texts to predict; default: as `text`."
     )
-    windows: Windows | None = Field(
+    windows: TextWindows | None = Field(
         None,
         description="Windows of long texts, with `targets: next`; default: whole texts, each with "
         "a start and an end.",
