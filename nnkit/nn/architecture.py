@@ -106,6 +106,11 @@ class Architecture(Spec):
             return (self.layer_list,)
         return (EncoderList(self.encoder, ("architecture",), key="encoder"), self.layer_list)
 
+    def all_lists(self) -> Iterator[LayerList]:
+        """Yields all lists of layers, also those of the blocks inside them."""
+        for layers in self.layer_lists:
+            yield from layers.with_blocks()
+
     def with_outputs(self, outputs: int) -> Self:
         """The architecture with that many units in its last layer with weights, if set to auto."""
         layers = self.layer_list

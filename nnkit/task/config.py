@@ -332,8 +332,11 @@ def config_from(settings: dict[str, Any]) -> Config:
 
 def conflicts(config: Config) -> Iterator[SettingError]:
     """Yields an error for each setting that another one overrides or rules out."""
-    if not config.architecture.layer_list.weighted:
-        yield SettingError(("architecture", "layers"), "no layer has weights; add '- dense: UNITS'")
+    outputs = config.architecture.layer_list
+    if not outputs.weighted:
+        yield SettingError(
+            (*outputs.path, outputs.key), "no layer has weights; add '- dense: UNITS'"
+        )
         return
     yield from _activation_conflicts(config)
     yield from _output_conflicts(config)
@@ -368,7 +371,7 @@ def _target_conflicts(config: Config) -> Iterator[SettingError]:
 
 def _layers(config: Config) -> Iterator[tuple[SettingPath, LayerSpec]]:
     """Yields each layer of the config, including those inside blocks, with its setting."""
-    for layers in config.architecture.layer_list.with_blocks():
+    for layers in config.architecture.all_lists():
         for index, layer in enumerate(layers.layers):
             yield layers.path_of(index), layer
 
@@ -501,7 +504,7 @@ def _activation_conflicts(config: Config) -> Iterator[SettingError]:
 
 def _activations(config: Config) -> Iterator[tuple[SettingPath, Activation]]:
     """Yields each activation that gradients pass through, with the setting that names it."""
-    for layers in config.architecture.layer_list.with_blocks():
+    for layers in config.architecture.all_lists():
         for index, layer in enumerate(layers.layers):
             if index in layers.weighted and index != layers.output_layer:
                 following = layers.following(index, config.activation.hidden)

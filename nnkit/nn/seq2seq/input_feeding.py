@@ -104,7 +104,7 @@ class BoundInputFeeding(Layer):
         attention.begin(memory, steps.order)
         for layer in self.layers:
             layer.begin(steps, states, now)
-        (fed,) = states.first.get(attention.name) or [self._nothing()]
+        (fed,) = states.first.get(attention.name) or [self._zeros()]
         fed = steps.to_columns(fed)
         for at in steps.transitions():
             x = inputs[at.step]
@@ -120,8 +120,8 @@ class BoundInputFeeding(Layer):
             memory.weights[:, steps.order] = attention.A
         return self.Y
 
-    def _nothing(self) -> Array:
-        """What is fed to the first step, (units, N)."""
+    def _zeros(self) -> Array:
+        """Zeros, (units, N), which are fed to the first step."""
         return np.zeros((self.units, self.samples), self.dtype)
 
     def _join(self, A: Array, out: Array) -> None:
@@ -134,7 +134,7 @@ class BoundInputFeeding(Layer):
         """Stores the states after the last positions, of which the output is one."""
         for layer in self.layers:
             layer.keep_last(states)
-        last = self._nothing()
+        last = self._zeros()
         for step, columns, samples in self.steps.ends(reverse=False):
             last[:, samples] = self.attention.Y[step, columns].T
         states.last[self.attention.name] = [last]
@@ -178,7 +178,7 @@ class _CellSteps:
         self.cell, self.name = cell, name
 
     def begin(self, steps: Steps, states: States, now: Pass) -> None:
-        self.cell.begin(steps, states.first.get(self.name))
+        self.cell.begin(steps, now, states.first.get(self.name))
 
     def step(self, at: Transition, x: Array) -> Array:
         return self.cell.step(at, x)
@@ -190,9 +190,8 @@ class _CellSteps:
         self.cell.begin_backward(states.d_last.get(self.name))
 
     def step_back(self, at: Transition, dy: Array) -> Array:
-        d = self.cell.gradients[0][at.step]
-        d += dy
-        return np.dot(self.cell.U.T, self.cell.step_back(at))
+        self.cell.step_back(at, dy)
+        return self.cell.input_gradient(at.step)
 
     def end_backward(self, states: States) -> None:
         d_first: LayerState = self.cell.end_backward()
@@ -200,7 +199,7 @@ class _CellSteps:
             states.d_first[self.name] = d_first
 
     def release(self) -> None:
-        self.cell.release()
+        return
 
 
 class _DropoutSteps:
@@ -213,7 +212,7 @@ class _DropoutSteps:
     def begin(self, steps: Steps, states: States, now: Pass) -> None:
         self.masks = None
         if now.training:
-            drawn = self.dropout.draw(now)
+            drawn = self.dropout.mask.draw(now)
             self.masks = steps.blocks(np.empty(drawn.size, drawn.dtype), self.rows)
             steps.divide(drawn, self.masks)
 
