@@ -472,7 +472,7 @@ def check_data(config: ConfigLike) -> dict[str, Any]:
         report["target"] = report["target"].replace("real number(s)", "yes/no label(s)")
     report["texts"] = None
     if task.coding is not None:
-        report["texts"] = describe_texts(task.coding, task.sets)
+        report["texts"] = describe_texts(task.coding, task.sets, task.sample_classes)
         if config.data.targets == "next":
             report["target"] = "the next symbol at each position"
     return {**report, "notices": list(task.notices)}
