@@ -20,9 +20,9 @@ from nnkit.nn.parallel.pool import Pool
 from nnkit.nn.params import Array
 from nnkit.nn.programs import Layers
 from nnkit.nn.seq2seq.bound_encoder import BoundEncoder
-from nnkit.nn.seq2seq.decoder_state import DecoderState
 from nnkit.nn.seq2seq.encoder_decoder import EncoderDecoder
 from nnkit.nn.seq2seq.seq2seq_network import ONE_BY_ONE, Seq2SeqNetwork, Size
+from nnkit.nn.step_state import StepState
 
 
 class Seq2SeqModel(Model):
@@ -91,7 +91,7 @@ class Seq2SeqModel(Model):
         with self._networks.lent() as network:
             yield network
 
-    def begin(self, X: Array, lengths: Array | None = None) -> DecoderState:
+    def begin(self, X: Array, lengths: Array | None = None) -> StepState:
         """The state of a decoder that has read source sequences and written nothing.
 
         Args:
@@ -101,7 +101,7 @@ class Seq2SeqModel(Model):
         with self._networks.lent() as network:
             return network.begin(np.asarray(X, self.input_type), lengths)
 
-    def step(self, state: DecoderState, symbols: Array) -> tuple[Array, Array | None, DecoderState]:
+    def step(self, state: StepState, symbols: Array) -> tuple[Array, Array | None, StepState]:
         """The probabilities of the next symbol of K sequences; see `Seq2SeqNetwork.step`."""
         with self._networks.lent() as network:
             return network.step(state, symbols)

@@ -13,8 +13,8 @@ from nnkit.nn.params import Array
 from nnkit.nn.passes import INFERENCE, Pass
 from nnkit.nn.recurrent.states import States
 from nnkit.nn.seq2seq.bound_encoder import BoundEncoder
-from nnkit.nn.seq2seq.decoder_state import DecoderState
 from nnkit.nn.seq2seq.encoder_memory import EncoderMemory
+from nnkit.nn.step_state import StepState
 
 ONE_BY_ONE = "a decoder computes one symbol after another: use begin() and step()"
 
@@ -142,12 +142,13 @@ class Seq2SeqNetwork:
             self.delayed(T), T, weights, _of_decoder(now, memory, States(first))
         )
 
-    def begin(self, X: Array, lengths: Array | None) -> DecoderState:
+    def begin(self, X: Array, lengths: Array | None) -> StepState:
         """The state of a decoder that has read the sources X (…, T, N), of these lengths (N,)."""
         now = INFERENCE._replace(lengths=lengths)
-        return DecoderState(*self.encoder(X).forward(without_padding(X, now), now))
+        memory, first = self.encoder(X).forward(without_padding(X, now), now)
+        return StepState(first, memory)
 
-    def step(self, state: DecoderState, symbols: Array) -> tuple[Array, Array | None, DecoderState]:
+    def step(self, state: StepState, symbols: Array) -> tuple[Array, Array | None, StepState]:
         """The probabilities of the next symbol of K sequences.
 
         Args:
@@ -158,13 +159,13 @@ class Seq2SeqNetwork:
             The logarithms of the probabilities, (symbols, K), the weights of attention, (T, K), or
             None if there is none, and the state after these symbols.
         """
-        decoder = self.decoder(len(symbols), 1)
-        states = States(state.states)
+        assert state.memory is not None
+        decoder, states = self.decoder(len(symbols), 1), States(state.states)
         now = _of_decoder(INFERENCE, state.memory, states)
         logs = decoder.log_probabilities(symbols[None], now)[:, 0]
         weights = state.memory.weights
         read = None if weights is None else weights[0].T
-        return logs, read, DecoderState(state.memory, states.last)
+        return logs, read, StepState(states.last, state.memory)
 
     def first_nonfinite(self, X: Array, T: Array, now: Pass) -> str | None:
         """The name of the first layer whose output holds a NaN or infinity, or None."""
