@@ -81,10 +81,24 @@ class Steps:
             yield Transition(step, previous, min(running, self.counts[step]))
             previous, running = step, self.counts[step]
 
+    def of(self, X: Array, step: int) -> Array:
+        """The columns of a step in X (rows, T, N), sorted: a view, or a copy."""
+        if self.order is None:
+            return X[:, step]
+        found: Array = X[:, step, self.order[: self.counts[step]]]
+        return found
+
+    def add(self, out: Array, step: int, block: Array) -> None:
+        """Adds the block of a step to `out` (rows, T, N)."""
+        if self.order is None:
+            out[:, step] += block
+        else:
+            out[:, step, self.order[: self.counts[step]]] += block
+
     def divide(self, X: Array, blocks: Sequence[Array]) -> None:
         """Copies X (rows, T, N) into the blocks of an array."""
-        for t, block in enumerate(blocks):
-            block[...] = X[:, t] if self.order is None else X[:, t, self.order[: self.counts[t]]]
+        for step, block in enumerate(blocks):
+            block[...] = self.of(X, step)
 
     def join(self, blocks: Sequence[Array], out: Array) -> None:
         """Copies the blocks of an array into `out` (rows, T, N), with 0 for padding."""

@@ -178,7 +178,7 @@ class _CellSteps:
         self.cell, self.name = cell, name
 
     def begin(self, steps: Steps, states: States, now: Pass) -> None:
-        self.cell.begin(steps, states.first.get(self.name))
+        self.cell.begin(steps, now, states.first.get(self.name))
 
     def step(self, at: Transition, x: Array) -> Array:
         return self.cell.step(at, x)
@@ -190,9 +190,8 @@ class _CellSteps:
         self.cell.begin_backward(states.d_last.get(self.name))
 
     def step_back(self, at: Transition, dy: Array) -> Array:
-        d = self.cell.gradients[0][at.step]
-        d += dy
-        return np.dot(self.cell.U.T, self.cell.step_back(at))
+        self.cell.step_back(at, dy)
+        return self.cell.input_gradient(at.step)
 
     def end_backward(self, states: States) -> None:
         d_first: LayerState = self.cell.end_backward()
@@ -200,7 +199,7 @@ class _CellSteps:
             states.d_first[self.name] = d_first
 
     def release(self) -> None:
-        self.cell.release()
+        return
 
 
 class _DropoutSteps:
@@ -213,7 +212,7 @@ class _DropoutSteps:
     def begin(self, steps: Steps, states: States, now: Pass) -> None:
         self.masks = None
         if now.training:
-            drawn = self.dropout.draw(now)
+            drawn = self.dropout.mask.draw(now)
             self.masks = steps.blocks(np.empty(drawn.size, drawn.dtype), self.rows)
             steps.divide(drawn, self.masks)
 
