@@ -37,6 +37,7 @@ from nnkit.nn.layer import Activation, LayerSpec
 from nnkit.nn.layer_list import Following
 from nnkit.nn.layers.weighted import InitializedLayer, TrainedLayer
 from nnkit.nn.losses import AnyLoss, CrossEntropy
+from nnkit.nn.seq2seq.teacher_forcing import AnyTeacherForcing
 from nnkit.optim.averaging import AnyAveraging
 from nnkit.optim.optimizers import Adam, AnyOptimizer
 from nnkit.optim.regularization import Regularization
@@ -152,6 +153,11 @@ class Training(Spec):
     accumulate: Count = Field(1, description="Batches whose gradients are averaged for one update.")
     averaging: AnyAveraging | None = Field(
         None, description="Evaluate and save an average of the weights over the steps."
+    )
+    teacher_forcing: AnyTeacherForcing | None = Field(
+        None,
+        description="The probability that a decoder is given the target's symbols rather than its "
+        "own; default: always.",
     )
     precision: Literal["float32", "float64"] = Field(
         "float32", description="The floating-point type."
@@ -425,6 +431,8 @@ def _idle_settings(config: Config) -> Iterator[SettingError]:
         yield SettingError(
             (*trained[0][0], "lr_factor"), "all layers are frozen; at least one must be trainable"
         )
+    if config.training.teacher_forcing is not None and not config.architecture.decoder:
+        yield SettingError(("training", "teacher_forcing"), "has no effect: there is no decoder")
     initialized = (layer for _, layer in _layers(config) if isinstance(layer, InitializedLayer))
     if config.architecture.initializer is not None and all(x.initializer for x in initialized):
         yield SettingError(

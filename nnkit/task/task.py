@@ -426,7 +426,8 @@ def _build_model(
             config.architecture, config.activation, config.loss, form, len(symbols), *settings
         )
         start = symbols.number(Reserved.START)
-        return Seq2SeqModel(parts, config.loss, start, config.seed, dtype)
+        forcing = config.training.teacher_forcing
+        return Seq2SeqModel(parts, config.loss, start, config.seed, dtype, forcing)
     stages = build_stages(
         config.architecture,
         config.activation,
