@@ -524,6 +524,12 @@ RECURRENT = {"rnn", "lstm", "gru"}
 OVER_SEQUENCES = {"rows", "embedding", "one_hot", "self_attention", "positional_encoding"}
 LAYERS_ON_NUMPY = {"noise", "rbf", "subsample"} | OVER_SEQUENCES | RECURRENT
 ACTIVATIONS_ON_NUMPY = {"maxout", "sign", "step"}
+# Settings of layers that the kernels otherwise may know.
+SETTINGS_ON_NUMPY: list[Any] = [
+    {kind: {"units": 3, setting: rate}}
+    for kind in sorted(RECURRENT)
+    for setting, rate in (("dropout", 0.5), ("recurrent_dropout", 0.5))
+] + [{"lstm": {"units": 3, "layer_norm": True}}]
 WIDE: list[Any] = [{"conv": {"filters": 2, "kernel": 1}}]  # before pooling over all positions
 
 
@@ -552,6 +558,11 @@ def test_kinds_that_are_left_to_numpy() -> None:
     assert layers_of([{"conv": {"filters": 2, "kernel": 3, "activation": "softmax"}}]) is None
     assert layers_of([*WIDE, "global_max_pool"], (1, 17, 17)) is None  # numbers exceed a byte
     assert_as_numpy([*WIDE, "global_avg_pool", {"dense": 2}], (1, 17, 17), samples=3)
+
+
+@pytest.mark.parametrize("layer", SETTINGS_ON_NUMPY, ids=str)
+def test_settings_that_the_kernels_do_not_know_are_left_to_numpy(layer: Any) -> None:
+    assert model_of([layer, {"dense": 3}], (3, 5)).program is None
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ class GRU(Recurrent):
             found.append(self.block("d", (self.units,), 1, [initial]))
         return found
 
-    def cell(self, binding: Binding, reverse: bool) -> RecurrentCell:
+    def new_cell(self, binding: Binding, reverse: bool) -> RecurrentCell:
         kind = ResetAfterCell if self.reset == "after" else ResetBeforeCell
         return kind(binding, self.units, reverse)
 

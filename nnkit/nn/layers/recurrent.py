@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from nnkit.config.spec import Count
 from nnkit.nn.activations import AnyActivation, Tanh
+from nnkit.nn.dropout_mask import DropoutRate
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import AnyInitializer, Orthogonal, Xavier, Zeros
 from nnkit.nn.layer import Binding, Layer
@@ -47,6 +48,14 @@ class Recurrent(BiasedLayer):
     )
     initial_state: Literal["zero", "trained"] = Field(
         "zero", description="The state before the first position."
+    )
+    dropout: DropoutRate | None = Field(
+        None,
+        description="Dropout of the inputs, with one mask for all positions of a sequence (Gal & "
+        "Ghahramani 2016, §4).",
+    )
+    recurrent_dropout: DropoutRate | None = Field(
+        None, description="The same for the state, where it is multiplied by W."
     )
     recurrent_initializer: AnyInitializer = Field(
         Orthogonal(), description="For the weights W of the state, one gate at a time."
@@ -131,8 +140,14 @@ class Recurrent(BiasedLayer):
         return (length or 1) * super().multiplications(form)
 
     @abstractmethod
+    def new_cell(self, binding: Binding, reverse: bool) -> RecurrentCell:
+        """Binds one direction without its dropout; its parameters have their short names."""
+
     def cell(self, binding: Binding, reverse: bool) -> RecurrentCell:
         """Binds one direction, whose parameters have their short names."""
+        cell = self.new_cell(binding, reverse)
+        cell.drop(self.dropout, self.recurrent_dropout)
+        return cell
 
     def bind(self, binding: Binding) -> Layer:
         cells = [self.cell(binding, reverse=False)]

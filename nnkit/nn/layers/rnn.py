@@ -36,7 +36,7 @@ class RNN(Recurrent):
     def inner_activation(self) -> AnyActivation:
         return self.activation
 
-    def cell(self, binding: Binding, reverse: bool) -> RecurrentCell:
+    def new_cell(self, binding: Binding, reverse: bool) -> RecurrentCell:
         assert isinstance(self.activation, Function)
         return RNNCell(self.activation, binding, self.units, reverse)
 
