@@ -89,7 +89,7 @@ def _network(config: Config, header: Mapping[str, Any], coding: SequenceCoding |
     """The network of a checkpoint, with initial weights."""
     if coding is None:
         return build_model(config, tuple(header["input_shape"]), outputs=header.get("outputs"))
-    return build_model(config, coding.input_form, outputs=header["outputs"])
+    return build_model(config, coding.input_form, outputs=header["outputs"], coding=coding)
 
 
 def save_threshold(path: Path, threshold: float) -> None:

@@ -49,16 +49,20 @@ class Architecture(Spec):
     symbol: it is given the symbols so far, and computes the next (Sutskever, Vinyals & Le 2014).
     """
 
-    layers: Annotated[tuple[AnyLayer, ...], Listed] = Field(
+    layers: Annotated[tuple[AnyLayer, ...], Listed, Field(min_length=1)] = Field(
         (), description="The layers of a chain, from top to bottom."
     )
-    encoder: Annotated[tuple[Annotated[AnyLayer, ReturnAll], ...], Listed] = Field(
-        (),
-        description="The layers that read a source sequence. Recurrent layers return the outputs "
-        "at all positions.",
-        examples=[[{"embedding": 64}, {"lstm": {"units": 64, "bidirectional": True}}]],
+    encoder: Annotated[tuple[Annotated[AnyLayer, ReturnAll], ...], Listed, Field(min_length=1)] = (
+        Field(
+            (),
+            description="The layers that read a source sequence. Recurrent layers return the "
+            "outputs at all positions.",
+            examples=[[{"embedding": 64}, {"lstm": {"units": 64, "bidirectional": True}}]],
+        )
     )
-    decoder: Annotated[tuple[Annotated[AnyDecoderLayer, ReturnAll], ...], Listed] = Field(
+    decoder: Annotated[
+        tuple[Annotated[AnyDecoderLayer, ReturnAll], ...], Listed, Field(min_length=1)
+    ] = Field(
         (),
         description="The layers that compute the next target symbol; the last has an output for "
         "each.",
@@ -101,6 +105,11 @@ class Architecture(Spec):
         if not self.encoder:
             return (self.layer_list,)
         return (EncoderList(self.encoder, ("architecture",), key="encoder"), self.layer_list)
+
+    def all_lists(self) -> Iterator[LayerList]:
+        """Yields all lists of layers, also those of the blocks inside them."""
+        for layers in self.layer_lists:
+            yield from layers.with_blocks()
 
     def with_outputs(self, outputs: int) -> Self:
         """The architecture with that many units in its last layer with weights, if set to auto."""
@@ -184,7 +193,7 @@ def build_stages(
     return stages_of(_links(architecture, activations, loss, dropout, input_noise), form)
 
 
-def stages_of(links: Iterable[Link], form: Form) -> tuple[Stage, ...]:
+def stages_of(links: Iterable[PlacedLayer], form: Form) -> tuple[Stage, ...]:
     """A chain of layers as stages, for input samples of that form.
 
     Raises:
@@ -204,7 +213,7 @@ def stages_of(links: Iterable[Link], form: Form) -> tuple[Stage, ...]:
     return tuple(stages)
 
 
-class Link(NamedTuple):
+class PlacedLayer(NamedTuple):
     """A layer of a chain.
 
     Attributes:
@@ -224,7 +233,7 @@ def _links(
     loss: Loss,
     dropout: float | None,
     input_noise: float | None,
-) -> Iterator[Link]:
+) -> Iterator[PlacedLayer]:
     """Yields the layers of a network."""
     layers = architecture.layer_list
     output = layers.output(activations.output, activation_named(loss.output))
@@ -232,13 +241,13 @@ def _links(
         yield noise_link(input_noise)
     completion = Completion(architecture, activations.hidden, dropout)
     for index, suffix, spec, path in completion.of(layers, output.activation):
-        yield Link(f"layers.{index}{suffix}", spec, path)
-    yield Link("output", ActivationLayer(function=output.activation), output.path)
+        yield PlacedLayer(f"layers.{index}{suffix}", spec, path)
+    yield PlacedLayer("output", ActivationLayer(function=output.activation), output.path)
 
 
-def noise_link(std: float) -> Link:
+def noise_link(std: float) -> PlacedLayer:
     """Noise on the inputs, with that standard deviation."""
-    return Link("input.noise", GaussianNoise(std=std), ("regularization", "input_noise"))
+    return PlacedLayer("input.noise", GaussianNoise(std=std), ("regularization", "input_noise"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ class Pass(NamedTuple):
         lengths: the length of each sequence, (N,); None if all samples have the same.
         target_lengths: the length of each sequence of targets, (N,), where it is not that of the
             input; None elsewhere.
-        memory: what a decoder reads of its encoder; None in other passes.
+        memory: the outputs of the encoder in a pass through a decoder; None in other passes.
         states: the states of recurrent layers before and after the sequences; None if these begin
             anew and nobody needs the last.
     """
@@ -85,7 +85,7 @@ class Pass(NamedTuple):
         return self.step + self.micro_batch * MICRO_BATCH_KEY_STRIDE
 
     def encoder_memory(self) -> EncoderMemory:
-        """What a decoder reads of its encoder, for a layer that needs it."""
+        """The memory of a pass through a decoder, for a layer that reads it."""
         assert self.memory is not None, "a layer of a decoder runs without an encoder"
         return self.memory
 

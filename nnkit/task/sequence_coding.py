@@ -12,8 +12,8 @@ from nnkit.data.dataset import Samples
 from nnkit.data.ragged import Array, Ragged
 from nnkit.data.text.symbol_table import Reserved
 from nnkit.data.text.text_coding import TextCoding, TextEncoder, place_of
+from nnkit.data.text_windows import TextWindows
 from nnkit.data.texts import is_text
-from nnkit.data.windows import Windows
 from nnkit.errors import DataError, SettingError
 from nnkit.nn.form import Form
 
@@ -43,7 +43,7 @@ class SequenceCoding:
     predicts: Predicts
     inputs: TextEncoder
     targets: TextEncoder | None = None
-    windows: Windows | None = None
+    windows: TextWindows | None = None
 
     @classmethod
     def fit(
@@ -51,7 +51,7 @@ class SequenceCoding:
         predicts: Predicts,
         coding: TextCoding,
         target_coding: TextCoding,
-        windows: Windows | None,
+        windows: TextWindows | None,
         train: Samples,
     ) -> Self:
         """Builds the vocabularies from the training set alone.
@@ -130,7 +130,7 @@ class SequenceCoding:
         }
 
     @classmethod
-    def from_record(cls, record: Mapping[str, Any], windows: Windows | None) -> Self:
+    def from_record(cls, record: Mapping[str, Any], windows: TextWindows | None) -> Self:
         """Restores the coding of a checkpoint."""
         inputs, saved = TextEncoder.from_record(record["inputs"]), record["targets"]
         targets = inputs if record["predicts"] == "next" else None
@@ -140,7 +140,7 @@ class SequenceCoding:
 
 
 def predicted(samples: Samples, targets: str, *, has_decoder: bool) -> Predicts:
-    """What a network predicts of texts.
+    """The kind of prediction that a network makes of texts.
 
     Args:
         samples: the samples, with texts as inputs.

@@ -16,6 +16,7 @@ from nnkit.data.lazy import AllIndices, LazyArray
 from nnkit.data.preprocess import Preprocessor
 from nnkit.data.splits import split_conflict, split_dataset
 from nnkit.data.target_scaling import TargetScaler
+from nnkit.data.text.symbol_table import Reserved
 from nnkit.data.texts import is_text
 from nnkit.errors import SettingError, SettingPath
 from nnkit.metrics import METRICS_OF, chosen
@@ -24,6 +25,8 @@ from nnkit.nn.architecture import build_stages
 from nnkit.nn.form import Form
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array, Shape
+from nnkit.nn.seq2seq.encoder_decoder import build_encoder_decoder
+from nnkit.nn.seq2seq.seq2seq_model import Seq2SeqModel
 from nnkit.task.class_weights import class_weights, counted, weights_of
 from nnkit.task.config import Config, ConfigLike, load_config
 from nnkit.task.input_scales import scale_notices
@@ -173,7 +176,7 @@ class Task:
         Raises:
             SettingError: layers, loss and data do not fit together.
         """
-        return _build_model(self.config, self.input_form, self.outputs, dtype)
+        return _build_model(self.config, self.input_form, self.outputs, dtype, self.coding)
 
     def prepare(self, samples: Samples, model: Model) -> PreparedSet:
         """Preprocesses samples for a model; the targets are encoded on access.
@@ -250,7 +253,8 @@ class Task:
     @property
     def _last_layer(self) -> SettingPath:
         """The setting that an error about the number of outputs points to."""
-        return ("architecture", "layers", self.config.architecture.layer_list.last)
+        layers = self.config.architecture.layer_list
+        return layers.path_of(layers.last)
 
 
 def evaluated(config: Config, kind: TargetKind) -> tuple[Metric[Any], ...]:
@@ -307,7 +311,7 @@ def _fitted_coding(config: Config, train: Samples) -> SequenceCoding | None:
             ("data", "preprocess"), "is for numbers, but this data is text; see data.text"
         )
     coding = data.text or data.source.text_coding
-    predicts = predicted(train, data.targets, has_decoder=False)
+    predicts = predicted(train, data.targets, has_decoder=config.architecture.decoder != ())
     return SequenceCoding.fit(predicts, coding, data.target_text or coding, data.windows, train)
 
 
@@ -356,6 +360,7 @@ def build_model(
     input_shape: Shape | Form | None = None,
     dtype: str | None = None,
     outputs: int | None = None,
+    coding: SequenceCoding | None = None,
 ) -> Model:
     """The config's model with initial weights.
 
@@ -366,6 +371,7 @@ def build_model(
         dtype: type of the parameters; default: `training.precision`.
         outputs: the units of an output layer with `units: auto`; default: those of the config's
             data, if `input_shape` is left out, too.
+        coding: the vocabularies of texts, for a network with a decoder.
 
     Raises:
         ConfigError: a layer cannot take the shape of its input.
@@ -376,20 +382,38 @@ def build_model(
         if input_shape is None:
             return load_task(config).build_model(dtype)
         form = input_shape if isinstance(input_shape, Form) else Form.of(input_shape)
-        return _build_model(config, form, outputs, dtype)
+        return _build_model(config, form, outputs, dtype, coding)
 
 
-def _build_model(config: Config, form: Form, outputs: int | None, dtype: str | None) -> Model:
+def _build_model(
+    config: Config,
+    form: Form,
+    outputs: int | None,
+    dtype: str | None,
+    coding: SequenceCoding | None,
+) -> Model:
+    settings = config.regularization.dropout, config.regularization.input_noise
+    dtype = dtype or config.training.precision
+    if config.architecture.decoder:
+        if coding is None or coding.targets is None:
+            raise SettingError(
+                ("architecture", "decoder"), "a decoder needs texts, which this data has not"
+            )
+        symbols = coding.targets.symbols
+        parts = build_encoder_decoder(
+            config.architecture, config.activation, config.loss, form, len(symbols), *settings
+        )
+        start = symbols.number(Reserved.START)
+        return Seq2SeqModel(parts, config.loss, start, config.seed, dtype)
     stages = build_stages(
         config.architecture,
         config.activation,
         config.loss,
         form,
-        config.regularization.dropout,
-        config.regularization.input_noise,
+        *settings,
         outputs,
     )
-    return Model(stages, config.loss, config.seed, dtype or config.training.precision)
+    return Model(stages, config.loss, config.seed, dtype)
 
 
 def check_data(config: ConfigLike) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from nnkit.native.recurrence import Recurrence
+from nnkit.native.structures import CellKind
 from nnkit.nn.initializers import Zeros
 from nnkit.nn.layer import Binding
 from nnkit.nn.layers.recurrent import Recurrent
@@ -45,6 +47,10 @@ class GRU(Recurrent):
         if self.reset == "after":
             found.append(self.block("d", (self.units,), 1, [initial]))
         return found
+
+    @property
+    def cell_in_program(self) -> Recurrence | None:
+        return Recurrence(CellKind.GRU, self.units) if self.reset == "after" else None
 
     def new_cell(self, binding: Binding, reverse: bool) -> RecurrentCell:
         kind = ResetAfterCell if self.reset == "after" else ResetBeforeCell

@@ -7,6 +7,8 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from nnkit.native.recurrence import Recurrence
+from nnkit.native.structures import CellKind
 from nnkit.nn.initializers import AnyInitializer, Constant, Zeros
 from nnkit.nn.layer import Binding
 from nnkit.nn.layers.recurrent import Recurrent
@@ -58,6 +60,12 @@ class LSTM(Recurrent):
             found.append(self.block("scale_c", (self.units,), 1, [one]))
             found.append(self.block("shift_c", (self.units,), 1, [Zeros()]))
         return found
+
+    @property
+    def cell_in_program(self) -> Recurrence | None:
+        if self.peepholes or self.layer_norm:
+            return None
+        return Recurrence(CellKind.LSTM, self.units)
 
     def new_cell(self, binding: Binding, reverse: bool) -> RecurrentCell:
         kind = NormalizedLSTMCell if self.layer_norm else LSTMCell

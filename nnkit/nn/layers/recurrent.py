@@ -10,6 +10,9 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from nnkit.config.spec import Count
+from nnkit.native.program_layer import ProgramLayer
+from nnkit.native.recurrence import Recurrence
+from nnkit.native.structures import LayerKind, MergeKind
 from nnkit.nn.activations import AnyActivation, Tanh
 from nnkit.nn.dropout_mask import DropoutRate
 from nnkit.nn.form import Form, ShapeError
@@ -148,6 +151,24 @@ class Recurrent(BiasedLayer):
         cell = self.new_cell(binding, reverse)
         cell.drop(self.dropout, self.recurrent_dropout)
         return cell
+
+    @property
+    def cell_in_program(self) -> Recurrence | None:
+        """The cell in compiled programs; None if they do not know it."""
+        return None
+
+    def in_program(self, form: Form) -> ProgramLayer | None:
+        cell = self.cell_in_program
+        if cell is None or form.varies or self.dropout or self.recurrent_dropout:
+            return None
+        cells = (cell, replace(cell, reverse=True)) if self.bidirectional else (cell,)
+        return ProgramLayer(
+            LayerKind.RECURRENT,
+            form.shape,
+            self.output_form(form).shape,
+            recurrences=cells,
+            merge=MergeKind[self.merge.upper()],
+        )
 
     def bind(self, binding: Binding) -> Layer:
         cells = [self.cell(binding, reverse=False)]

@@ -7,6 +7,9 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from nnkit.native.program_layer import NEEDS_INPUT
+from nnkit.native.recurrence import Recurrence
+from nnkit.native.structures import CellKind
 from nnkit.nn.activations import AnyActivation, Function, Tanh
 from nnkit.nn.layer import Binding
 from nnkit.nn.layers.recurrent import Recurrent
@@ -35,6 +38,13 @@ class RNN(Recurrent):
     @property
     def inner_activation(self) -> AnyActivation:
         return self.activation
+
+    @property
+    def cell_in_program(self) -> Recurrence | None:
+        function = self.activation.in_program()
+        if function is None or function.kind in NEEDS_INPUT:
+            return None
+        return Recurrence(CellKind.RNN, self.units, function=function)
 
     def new_cell(self, binding: Binding, reverse: bool) -> RecurrentCell:
         assert isinstance(self.activation, Function)

@@ -18,7 +18,13 @@ from nnkit.nn.layers.weighted import BiasedLayer
 from nnkit.nn.params import Array, Parameter, Shape
 from nnkit.nn.passes import Pass
 from nnkit.nn.seq2seq.encoder_memory import EncoderMemory
-from nnkit.nn.seq2seq.scores import AdditiveScore, DotScore, GeneralScore, LocationScore, Score
+from nnkit.nn.seq2seq.scores import (
+    AdditiveScore,
+    AttentionScore,
+    DotScore,
+    GeneralScore,
+    LocationScore,
+)
 
 
 class Attention(BiasedLayer):
@@ -113,7 +119,7 @@ class Attention(BiasedLayer):
     def bind(self, binding: Binding) -> BoundAttention:
         return BoundAttention(self._bound_score(binding), binding)
 
-    def _bound_score(self, binding: Binding) -> Score:
+    def _bound_score(self, binding: Binding) -> AttentionScore:
         params, grads = binding.params, binding.grads
         if self.score == "general":
             return GeneralScore(params, grads)
@@ -132,7 +138,7 @@ class BoundAttention(Layer):
     of the positions, sequences that end are the last columns: position t takes the first n.
     """
 
-    def __init__(self, score: Score, binding: Binding) -> None:
+    def __init__(self, score: AttentionScore, binding: Binding) -> None:
         self.score, self.name = score, binding.name
         self.W, self.b = binding.params["W_c"], binding.params["b_c"]
         self.units = len(self.W)

@@ -30,7 +30,7 @@ class BoundEncoder:
             self.bridge = bind_chain(layers.bridge, own)
 
     def forward(self, X: Array, now: Pass) -> tuple[EncoderMemory, dict[str, LayerState]]:
-        """What the decoder reads, and the first state of each of its recurrent layers.
+        """Returns the outputs for the decoder and the first state of each of its recurrent layers.
 
         Args:
             X: source sequences, (*input shape, N).

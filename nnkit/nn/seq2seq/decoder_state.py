@@ -10,7 +10,9 @@ from nnkit.nn.seq2seq.encoder_memory import EncoderMemory
 
 
 class DecoderState:
-    """What a decoder has read and computed for K sequences; never changed.
+    """The source that a decoder has read and the states it has reached, for K sequences.
+
+    A step returns a new one and leaves this as it is.
 
     Attributes:
         memory: the outputs of the encoder, for each of the K sequences.

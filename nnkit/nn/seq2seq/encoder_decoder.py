@@ -11,7 +11,7 @@ from nnkit.nn.architecture import (
     Activations,
     Architecture,
     Completion,
-    Link,
+    PlacedLayer,
     activation_named,
     noise_link,
     stages_of,
@@ -91,7 +91,7 @@ def build_encoder_decoder(
     of_encoder, of_decoder = architecture.layer_lists
     output = of_decoder.output(activations.output, activation_named(loss.output))
     links = [
-        Link(f"encoder.{index}{suffix}", spec, path)
+        PlacedLayer(f"encoder.{index}{suffix}", spec, path)
         for index, suffix, spec, path in completion.of(of_encoder, output.activation)
     ]
     noise = [] if input_noise is None else [noise_link(input_noise)]
@@ -103,10 +103,10 @@ def build_encoder_decoder(
         )
     readers = _places(encoder)
     found = [
-        Link(f"decoder.{index}{suffix}", spec, path)
+        PlacedLayer(f"decoder.{index}{suffix}", spec, path)
         for index, suffix, spec, path in completion.of(of_decoder, output.activation)
     ]
-    found.append(Link("output", ActivationLayer(function=output.activation), output.path))
+    found.append(PlacedLayer("output", ActivationLayer(function=output.activation), output.path))
     read = list(_reading(found, encoder[-1].output_form.channels, readers))
     decoder = stages_of(_fed(read), Form(symbols, (None,), ids=True))
     if decoder[-1].output_form.channels != symbols:
@@ -137,24 +137,24 @@ def _places(stages: Sequence[Stage]) -> list[RecurrentPlace]:
     return found
 
 
-def _reading(links: Sequence[Link], channels: int, encoder: Places) -> Iterator[Link]:
+def _reading(links: Sequence[PlacedLayer], channels: int, encoder: Places) -> Iterator[PlacedLayer]:
     """Yields the decoder's layers; those that read the encoder know its sizes."""
     for name, spec, path in links:
         if isinstance(spec, Attention):
-            yield Link(name, spec.reading(channels), path)
+            yield PlacedLayer(name, spec.reading(channels), path)
         elif isinstance(spec, Context):
             if not encoder:
                 raise SettingError(path, "'context' needs an encoder with a recurrent layer")
-            yield Link(name, spec.reading(encoder[-1].width), path)
+            yield PlacedLayer(name, spec.reading(encoder[-1].width), path)
         elif isinstance(spec, Recurrent) and spec.bidirectional:
             raise SettingError(
                 (*path, "bidirectional"), "a decoder cannot read what it has not computed yet"
             )
         else:
-            yield Link(name, spec, path)
+            yield PlacedLayer(name, spec, path)
 
 
-def _fed(links: Sequence[Link]) -> list[Link]:
+def _fed(links: Sequence[PlacedLayer]) -> list[PlacedLayer]:
     """The decoder's layers, those of them that are fed their output as one."""
     feeding = [
         number
@@ -186,14 +186,14 @@ def _fed(links: Sequence[Link]) -> list[Link]:
         names=tuple(link.name.removeprefix("decoder.") for link in links[first : last + 1]),
         layers=(*(link.spec for link in links[first:last]), attention.of_size(units)),
     )
-    return [*links[:first], Link("decoder", inside, links[last].path), *links[last + 1 :]]
+    return [*links[:first], PlacedLayer("decoder", inside, links[last].path), *links[last + 1 :]]
 
 
 def _start(
     architecture: Architecture,
     encoder: Places,
     decoder: Places,
-    links: Sequence[Link],
+    links: Sequence[PlacedLayer],
 ) -> DecoderStart:
     path: SettingPath = ("architecture", "start")
     kind = architecture.start
@@ -244,7 +244,7 @@ def _bridge(architecture: Architecture, start: DecoderStart) -> tuple[Stage, ...
     )
     path: SettingPath = ("architecture", "start")
     links = [
-        Link("bridge", dense, path),
-        Link("bridge.activation", ActivationLayer(function=tanh), path),
+        PlacedLayer("bridge", dense, path),
+        PlacedLayer("bridge.activation", ActivationLayer(function=tanh), path),
     ]
     return stages_of(links, Form(start.encoder[-1].width))

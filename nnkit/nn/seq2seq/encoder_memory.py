@@ -1,4 +1,4 @@
-"""What a decoder reads of its source: the outputs of an encoder."""
+"""The outputs of an encoder, as a decoder reads them."""
 
 from __future__ import annotations
 

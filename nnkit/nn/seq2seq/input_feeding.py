@@ -104,7 +104,7 @@ class BoundInputFeeding(Layer):
         attention.begin(memory, steps.order)
         for layer in self.layers:
             layer.begin(steps, states, now)
-        (fed,) = states.first.get(attention.name) or [self._nothing()]
+        (fed,) = states.first.get(attention.name) or [self._zeros()]
         fed = steps.to_columns(fed)
         for at in steps.transitions():
             x = inputs[at.step]
@@ -120,8 +120,8 @@ class BoundInputFeeding(Layer):
             memory.weights[:, steps.order] = attention.A
         return self.Y
 
-    def _nothing(self) -> Array:
-        """What is fed to the first step, (units, N)."""
+    def _zeros(self) -> Array:
+        """Zeros, (units, N), which are fed to the first step."""
         return np.zeros((self.units, self.samples), self.dtype)
 
     def _join(self, A: Array, out: Array) -> None:
@@ -134,7 +134,7 @@ class BoundInputFeeding(Layer):
         """Stores the states after the last positions, of which the output is one."""
         for layer in self.layers:
             layer.keep_last(states)
-        last = self._nothing()
+        last = self._zeros()
         for step, columns, samples in self.steps.ends(reverse=False):
             last[:, samples] = self.attention.Y[step, columns].T
         states.last[self.attention.name] = [last]

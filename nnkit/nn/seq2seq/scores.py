@@ -10,7 +10,7 @@ import numpy as np
 from nnkit.nn.params import Array
 
 
-class Score(ABC):
+class AttentionScore(ABC):
     """Scores e (N, Q, T) of the T positions of each source, for Q states of a decoder.
 
     Sources are values V (N, T, channels) of which each is turned into a key once; states S are
@@ -49,7 +49,7 @@ class Score(ABC):
         """
 
 
-class DotScore(Score):
+class DotScore(AttentionScore):
     """e = scale · s·h (Luong, Pham & Manning 2015; scaled by 1/√units: Vaswani et al. 2017)."""
 
     def __init__(
@@ -84,7 +84,7 @@ class GeneralScore(DotScore):
         return dK @ self.params["W_a"]
 
 
-class AdditiveScore(Score):
+class AdditiveScore(AttentionScore):
     """e = vᵀ tanh(W s + U h) (Bahdanau, Cho & Bengio 2015, appendix A.1.2), with the keys U h.
 
     The tanh takes one state at a time, and its values are computed again in the backward pass:
@@ -129,7 +129,7 @@ class AdditiveScore(Score):
         return self.dK @ self.params["U_a"]
 
 
-class LocationScore(Score):
+class LocationScore(AttentionScore):
     """e = W s, a score for each position whatever stands there (Luong et al. 2015, eq. 8).
 
     Positions beyond those of W are not read.

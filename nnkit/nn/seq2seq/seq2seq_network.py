@@ -27,7 +27,7 @@ class Size(NamedTuple):
 
 
 class _OpenPass(NamedTuple):
-    """What a backward pass needs of the forward pass before it."""
+    """A forward pass whose backward pass may follow."""
 
     encoder: BoundEncoder
     decoder: Network

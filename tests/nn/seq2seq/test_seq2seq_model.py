@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 from nnkit.errors import SettingError
 from nnkit.nn.central_differences import check_model
@@ -14,6 +15,7 @@ from nnkit.nn.params import Array
 from nnkit.nn.passes import INFERENCE, Pass
 from nnkit.nn.seq2seq.seq2seq_model import Seq2SeqModel
 from nnkit.random import generator
+from tests.golden import case_name, torch_attention_vectors
 from tests.nn.seq2seq.networks import LENGTHS, START, TARGET_LENGTHS, batch, model_of
 
 READS: list[Any] = [{"embedding": 3}, {"lstm": {"units": 4, "bidirectional": True}}]
@@ -200,6 +202,35 @@ def test_a_whole_pass_without_targets_is_refused() -> None:
         model.forward(X.T)
     with model.lent() as network, pytest.raises(TypeError, match="use begin"):
         network.forward(X)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-10), ("float32", 1e-5)])
+@pytest.mark.parametrize("case", torch_attention_vectors(), ids=case_name)
+def test_equal_to_pytorch_over_ragged_lengths(
+    case: dict[str, Any], dtype: str, tolerance: float
+) -> None:
+    spec = case["spec"]
+    reads = [{"embedding": 3}, {"lstm": {"units": 2, "bidirectional": True}}]
+    feeding: dict[str, Any] = {"score": spec["score"], "input_feeding": spec["input_feeding"]}
+    writes = [{"embedding": 3}, {"lstm": 4}, {"attention": feeding}]
+    model = model_of(reads, writes, spec["start"], dtype)
+    params, grads = (model.layout.views(flat) for flat in (model.params, model.grads))
+    assert params.keys() == case["params"].keys()
+    for name, values in case["params"].items():
+        params[name][...] = values
+    X, T = np.array(case["X"], np.int32), np.array(case["T"], np.int32)
+    lengths, target_lengths = np.array(case["lengths"]), np.array(case["target_lengths"])
+    now = Pass(lengths=lengths, target_lengths=target_lengths)
+    loss = model.network(len(lengths)).loss_and_gradient(X, T, now)
+    assert loss == pytest.approx(case["loss"], rel=tolerance)
+    for name, values in case["grads"].items():
+        np.testing.assert_allclose(grads[name], values, rtol=tolerance, atol=tolerance)
+    with model.lent() as network:
+        _, Y = network.evaluate(X, T, now=now._replace(training=False))
+    logits = np.moveaxis(np.array(case["logits"]), -1, 0)
+    counts = np.arange(len(T))[:, None] < target_lengths
+    expected = softmax(logits[:, counts], axis=0)
+    np.testing.assert_allclose(Y[:, counts], expected, rtol=tolerance, atol=tolerance)
 
 
 FAULTS: list[tuple[list[Any], list[Any], str, tuple[str | int, ...], str]] = [

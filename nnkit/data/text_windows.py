@@ -11,7 +11,7 @@ from nnkit.config.spec import Count, Spec
 from nnkit.data.ragged import Array, Ragged
 
 
-class Windows(Spec):
+class TextWindows(Spec):
     """Pieces of long texts, each a sample; for next-symbol prediction."""
 
     shorthand: ClassVar[str | None] = "length"
