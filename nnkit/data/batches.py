@@ -52,6 +52,7 @@ class Batch(NamedTuple):
         lengths: the length of each input, (N,); None if all have the same.
         target_lengths: the length of each target, (N,); None if these are not sequences.
         own: the weight of this rank's samples, as `total`; None to derive it from `weights`.
+        continues: whether its sequences continue those in the same columns of the batch before.
     """
 
     X: Array
@@ -64,6 +65,7 @@ class Batch(NamedTuple):
     lengths: Array | None = None
     target_lengths: Array | None = None
     own: float | None = None
+    continues: bool = False
 
     @property
     def size(self) -> int:

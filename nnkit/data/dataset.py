@@ -33,6 +33,7 @@ class Samples:
             from 1; None for all rows in order.
         ordering: how the samples are shuffled and divided into sets.
         lines: the line of each sample in its text file, from 1, (n,); None for other data.
+        file: that file; empty for other data.
     """
 
     inputs: Array | LazyArray
@@ -41,6 +42,7 @@ class Samples:
     origins: Array | LazyArray | None = None
     ordering: Ordering = FULL_SHUFFLE
     lines: Array | None = None
+    file: str = ""
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -59,6 +61,7 @@ class Samples:
             indices[:] + 1 if self.origins is None else selected(self.origins, indices),
             self.ordering if ordering is None else ordering,
             None if self.lines is None else self.lines[indices[:]],
+            self.file,
         )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from nnkit.data.batches import part_of
+from nnkit.data.batches import Batch, part_of
 from nnkit.metrics import chosen
 from nnkit.metrics.accumulator import Accumulator
 from nnkit.metrics.metric import Metric
@@ -16,11 +17,14 @@ from nnkit.nn.model import Model, batch_first
 from nnkit.nn.numerics import numerics
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array
+from nnkit.nn.passes import Pass
+from nnkit.nn.recurrent.states import LayerState
 from nnkit.task.answers import answers, label_answers, named, sequence_answers
-from nnkit.task.prepared_set import PreparedSet, pass_of
+from nnkit.task.prepared_set import PreparedSet, continued, pass_of
 from nnkit.task.targets import SequenceTargets
 
 EVALUATION_BATCH = 1000
+STREAMS = 32  # parts of a stream that are read side by side, each beginning with the state 0
 
 
 def evaluate(
@@ -63,16 +67,15 @@ def accumulate(
             the units of the targets.
         execution: threads and kernels; default: those of the model.
     """
+    if data.is_stream:
+        return _accumulate_stream(model, data, metrics, kept, execution)
     ranks = model.ranks
     total = counted = 0.0
     for whole in data.parts(EVALUATION_BATCH):
         own = part_of(whole, ranks)
         batch = data.batch(own.place)
-        positions = model.input_form.positions_of(batch.X.shape[:-1])
-        with numerics(), model.lent(batch.X.shape[-1], execution, positions) as network:
-            loss, Y = network.evaluate(
-                batch.X, batch.T, batch.weights, pass_of(batch, training=False)
-            )
+        now = pass_of(batch, training=False)
+        with _evaluated(model, batch, now, execution) as (loss, Y):
             rows = data.targets.in_units(_rows(Y, batch.target_lengths))
             if own.idle:
                 rows = rows[:0]
@@ -88,10 +91,53 @@ def accumulate(
     return total / counted if counted else 0.0
 
 
+@contextmanager
+def _evaluated(
+    model: Model, batch: Batch, now: Pass, execution: Execution | None
+) -> Iterator[tuple[float, Array]]:
+    """The loss of a batch and the network's output, which is valid within the block."""
+    positions = model.input_form.positions_of(batch.X.shape[:-1])
+    with numerics(), model.lent(batch.X.shape[-1], execution, positions) as network:
+        yield network.evaluate(batch.X, batch.T, batch.weights, now)
+
+
+def _accumulate_stream(
+    model: Model,
+    data: PreparedSet,
+    metrics: Accumulator,
+    kept: list[Array] | None,
+    execution: Execution | None,
+) -> float:
+    """Reads a stream in a few parts side by side, each from its beginning to its end.
+
+    Arguments and result are those of `accumulate`.
+    """
+    batches = data.stream(STREAMS)
+    carried: dict[str, LayerState] = {}
+    windows: list[Array] = [np.empty(0)] * len(data)
+    total = 0.0
+    for number in range(batches.per_epoch):
+        batch, chosen = batches.batch(number), batches.chosen(number)
+        now = pass_of(batch, training=False)._replace(states=continued(carried, batch))
+        with _evaluated(model, batch, now, execution) as (loss, Y):
+            outputs = _rows(Y, batch.target_lengths).copy()
+            assert now.states is not None
+            carried = now.states.last
+        _accumulate_part(metrics, model, data, chosen, outputs)
+        if kept is not None:
+            ends = np.cumsum(batches.targets[chosen].lengths)
+            for window, rows in zip(chosen, np.split(outputs, ends[:-1]), strict=True):
+                windows[window] = rows
+        total += loss * batch.total
+    if kept is not None:
+        kept.extend(windows)
+    return total / batches.targets.size
+
+
 def _accumulate_part(
-    metrics: Accumulator, model: Model, data: PreparedSet, part: slice, outputs: Array
+    metrics: Accumulator, model: Model, data: PreparedSet, part: slice | Array, outputs: Array
 ) -> None:
-    """Accumulates the outputs of consecutive samples, (k, outputs), or of all their positions."""
+    """Accumulates the outputs of samples, (k, outputs), or of all their positions."""
     if isinstance(data.targets, SequenceTargets):
         sequences, names = data.targets.sequences[part], data.targets.names
         answering = partial(

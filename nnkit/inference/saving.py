@@ -18,6 +18,7 @@ from nnkit.inference.trained_model import TrainedModel
 from nnkit.native.library import kernels
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array
+from nnkit.nn.recurrent.states import LayerState
 from nnkit.runs.checkpoint import Checkpoint, encode_checkpoint, read_checkpoint, write_checkpoint
 from nnkit.runs.directory import DEFAULT_RUNS, find_checkpoint
 from nnkit.task.config import Config, config_from
@@ -88,7 +89,7 @@ def _network(config: Config, header: Mapping[str, Any], coding: SequenceCoding |
     """The network of a checkpoint, with initial weights."""
     if coding is None:
         return build_model(config, tuple(header["input_shape"]), outputs=header.get("outputs"))
-    return build_model(config, coding.input_form, outputs=header["outputs"])
+    return build_model(config, coding.input_form, outputs=header["outputs"], coding=coding)
 
 
 def save_threshold(path: Path, threshold: float) -> None:
@@ -128,6 +129,14 @@ def copy_params(checkpoint: Checkpoint, model: Model) -> None:
             view[...] = saved[name]
 
 
+def carried_in(tensors: Mapping[str, Array]) -> dict[str, LayerState]:
+    """The states of recurrent layers in a checkpoint, which a stream goes on with."""
+    found: dict[str, list[Array]] = {}
+    for name in sorted(tensors, key=lambda name: int(name.rpartition("/")[2])):
+        found.setdefault(name.rpartition("/")[0], []).append(tensors[name])
+    return dict(found)
+
+
 class Snapshot:
     """The state of training at one moment: a trained model, and what is needed to resume.
 
@@ -141,6 +150,7 @@ class Snapshot:
         task: Task,
         optimizer_state: Mapping[str, Array],
         info: Mapping[str, Any],
+        carried: Mapping[str, LayerState] | None = None,
     ) -> None:
         """Copies what training will change.
 
@@ -149,10 +159,12 @@ class Snapshot:
             task: provides config, preprocessing and classes.
             optimizer_state: the optimizer's vectors by name.
             info: further entries of the header.
+            carried: the states of recurrent layers that the next batch of a stream begins with.
         """
         self.model, self.task, self.info = model, task, info
         self.params, self.state = model.params.copy(), model.state.copy()
         self.optimizer_state = {name: vector.copy() for name, vector in optimizer_state.items()}
+        self.carried = dict(carried or {})  # each pass makes new arrays
 
     def encode(self) -> bytes:
         """The content of a checkpoint file."""
@@ -165,6 +177,8 @@ class Snapshot:
         tensors |= {f"optimizer/{name}": vector for name, vector in self.optimizer_state.items()}
         for i, statistics in enumerate(task.preprocessor.statistics):
             tensors |= {f"preprocess/{i}/{name}": array for name, array in statistics.items()}
+        for name, vectors in self.carried.items():
+            tensors |= {f"carried/{name}/{i}": vector for i, vector in enumerate(vectors)}
         if task.scaler is not None:
             tensors |= {f"target/{name}": array for name, array in task.scaler.statistics.items()}
         return tensors

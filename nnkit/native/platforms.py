@@ -25,6 +25,7 @@ FLAGS = (
     "-ffp-contract=off",
     "-fno-math-errno",
     "-fno-trapping-math",
+    "-fno-asynchronous-unwind-tables",  # which nothing reads
 )
 
 

@@ -10,12 +10,15 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from nnkit.native.recurrence import Recurrence, bound_recurrence
 from nnkit.native.structures import (
     ActivationKind,
     ImageStructure,
     LayerKind,
     LayerStructure,
+    MergeKind,
     NormalizationStructure,
+    RecurrenceStructure,
 )
 
 Array = NDArray[Any]
@@ -29,6 +32,7 @@ BATCH_NUMBERS = 5  # of a channel, as in `source/normalization.h`
 SAMPLE_NUMBERS = 2  # of a sample, as in `source/layer_norm.h`
 MOST_ENTRIES = 256  # of a window; the number of the largest one is kept in a byte
 IMAGE_AXES = 3  # channels, height, width
+SEQUENCE_AXES = 2  # features, positions
 
 
 class Allocator(Protocol):
@@ -51,6 +55,8 @@ class ProgramFunction(NamedTuple):
 
 
 IDENTITY = ProgramFunction()
+# Activations whose derivative is computed from their input, so that nothing may overwrite it.
+NEEDS_INPUT = [kind for kind in ActivationKind if kind >= ActivationKind.GELU]
 
 
 class Frame(NamedTuple):
@@ -131,7 +137,8 @@ class ProgramLayer:
 
     Attributes:
         kind: what it computes.
-        input_shape: the shape of an input sample, (features,) or (channels, height, width).
+        input_shape: the shape of an input sample, (features,), (channels, height, width), or of a
+            sequence (features, positions).
         output_shape: the shape of an output sample, after pooling.
         weights: the place of its weights in the flat vector of parameters; None if it has none.
         biases: the place of its biases; None if it has none.
@@ -145,6 +152,10 @@ class ProgramLayer:
         unpooled_shape: the shape of an output sample before pooling; None without pooling.
         groups: the groups of channels and filters of a convolution; the slopes of PReLU.
         counts_padding: whether padding counts in an average.
+        width: the neighbouring numbers of a sample that are features of one position, of a layer
+            that divides samples into positions.
+        recurrences: the directions of a recurrent layer.
+        merge: how their outputs become one.
     """
 
     kind: LayerKind
@@ -162,6 +173,9 @@ class ProgramLayer:
     draw_key: tuple[int, int] = (0, 0)
     groups: int = 1
     counts_padding: bool = True
+    width: int = 1
+    recurrences: tuple[Recurrence, ...] = ()
+    merge: MergeKind = MergeKind.CONCAT
 
     @property
     def inputs(self) -> int:
@@ -172,6 +186,11 @@ class ProgramLayer:
     def outputs(self) -> int:
         """The numbers of an output sample."""
         return prod(self.output_shape)
+
+    @property
+    def positions(self) -> int | None:
+        """The positions of an output sequence; None of other outputs."""
+        return self.output_shape[1] if len(self.output_shape) == SEQUENCE_AXES else None
 
     @property
     def input_frame(self) -> Frame:
@@ -236,7 +255,7 @@ class LayerBuffers:
         self.structure = _structure(layer)
         self.output: Array | None = None
         if len(layer.output_shape) < IMAGE_AXES:
-            rows = (samples, _padded(layer.outputs))
+            rows = (samples * (layer.positions or 1), _padded(_of_row(layer.output_shape)))
             if not layer.is_input:
                 self.output = self._empty(rows)
                 self.structure.output = self.output.ctypes.data
@@ -248,6 +267,8 @@ class LayerBuffers:
                 self.structure.normalization.batch = numbers.ctypes.data
             if gradient_frame is not None:
                 self.structure.gradient = self._empty(rows).ctypes.data
+            if layer.recurrences:
+                self._bind_recurrences(layer, training)
             return
         if before is not None:
             self.structure.images = before.structure.images
@@ -269,6 +290,36 @@ class LayerBuffers:
         _, self.structure.gradients = self._images(layer.output_shape, Frame())
         # Windows leave out the last row or column where there is an odd number of them.
         _, self.structure.unpooled = self._images(layer.unpooled_shape, gradient_frame, zeros=True)
+
+    def _bind_recurrences(self, layer: ProgramLayer, training: bool) -> None:
+        """Allocates the buffers of the directions of a recurrent layer."""
+        features, positions = layer.input_shape
+        structure = self.structure
+        rows = self._samples * (layer.positions or 1)
+        one = len(layer.recurrences) == 1
+        directions = []
+        for found in layer.recurrences:
+            own = (rows, _padded(found.units))
+            output, gradient = structure.output, structure.gradient
+            if not one:
+                output = self._empty(own).ctypes.data
+                gradient = None if gradient is None else self._empty(own).ctypes.data
+            directions.append(
+                bound_recurrence(
+                    found,
+                    features,
+                    self._samples,
+                    self._samples * positions,
+                    lambda *shape: self._empty(shape),
+                    output if layer.positions is None else None,
+                    gradient,
+                    training,
+                )
+            )
+        if one:
+            structure.output = directions[0].output
+        self._directions = (RecurrenceStructure * len(directions))(*directions)
+        structure.recurrences, structure.directions = self._directions, len(directions)
 
     @property
     def blocks(self) -> int:
@@ -295,6 +346,11 @@ class LayerBuffers:
         return array, ImageStructure(first, *shape, *steps[:4])
 
 
+def _of_row(shape: Shape) -> int:
+    """The numbers of a row of vectors: of a sample, or of a position of a sequence."""
+    return shape[0] if len(shape) == SEQUENCE_AXES else prod(shape)
+
+
 def _padded(count: int) -> int:
     return -(-count // LINE) * LINE
 
@@ -303,8 +359,8 @@ def _structure(layer: ProgramLayer) -> LayerStructure:
     window = layer.window or Window((0, 0))
     return LayerStructure(
         kind=layer.kind,
-        inputs=layer.inputs,
-        outputs=layer.outputs,
+        inputs=_of_row(layer.input_shape),
+        outputs=_of_row(layer.output_shape),
         activation=layer.activation.kind,
         a=layer.activation.a,
         b=layer.activation.b,
@@ -314,7 +370,7 @@ def _structure(layer: ProgramLayer) -> LayerStructure:
         lr_factor=layer.lr_factor,
         decays=layer.decays,
         height=window.size[0],
-        width=window.size[1],
+        width=window.size[1] if layer.window else layer.width,
         top=window.before[0],
         left=window.before[1],
         row_stride=window.stride[0],
@@ -327,6 +383,9 @@ def _structure(layer: ProgramLayer) -> LayerStructure:
         normalization=_normalization(layer.normalization),
         draw_key=layer.draw_key,
         dropped=layer.dropped,
+        by_position=layer.positions is not None,
+        merge=layer.merge,
+        takes_last=layer.positions is None,
     )
 
 

@@ -30,6 +30,26 @@ class LayerKind(IntEnum):
     PRELU = 18
     SOFTMAX = 19
     LOG_SOFTMAX = 20
+    SEQUENCE = 21  # rows of samples, as the positions of sequences, step by step
+    JOIN = 22  # the positions of sequences, as rows of samples
+    RECURRENT = 23
+
+
+class CellKind(IntEnum):
+    """The cells of recurrent layers."""
+
+    RNN = 0
+    LSTM = 1
+    GRU = 2
+
+
+class MergeKind(IntEnum):
+    """The ways in which the outputs of two directions become one."""
+
+    CONCAT = 0
+    SUM = 1
+    MEAN = 2
+    PRODUCT = 3
 
 
 class ActivationKind(IntEnum):
@@ -115,6 +135,9 @@ class TargetCoding(IntEnum):
     CLASSES = 1
 
 
+MOST_STATE_VECTORS = 2  # of a recurrent cell
+
+
 class ImageStructure(Structure):
     """`struct image`."""
 
@@ -141,6 +164,43 @@ class NormalizationStructure(Structure):
         ("eps", c_double),
         ("momentum", c_double),
         ("batch", c_void_p),
+    )
+
+
+class RecurrenceStructure(Structure):
+    """`struct recurrence`."""
+
+    _fields_ = (
+        ("cell", c_int64),
+        ("units", c_int64),
+        ("gates", c_int64),
+        ("reverse", c_int64),
+        ("function", c_int64),
+        ("a", c_double),
+        ("b", c_double),
+        ("c", c_double),
+        ("input_weights", c_int64),
+        ("state_weights", c_int64),
+        ("biases", c_int64),
+        ("product_biases", c_int64),
+        ("initial", c_int64 * MOST_STATE_VECTORS),
+        ("inputs_packed", c_void_p),
+        ("states_packed", c_void_p),
+        ("inputs_ordered", c_void_p),
+        ("states_ordered", c_void_p),
+        ("biases_packed", c_void_p),
+        ("start", c_void_p),
+        ("sums", c_void_p),
+        ("sums_row", c_int64),
+        ("states", c_void_p),
+        ("cells", c_void_p),
+        ("tanh_cells", c_void_p),
+        ("products", c_void_p),
+        ("output", c_void_p),
+        ("gradient", c_void_p),
+        ("state_gradients", c_void_p),
+        ("cell_gradients", c_void_p),
+        ("row_gradients", c_void_p),
     )
 
 
@@ -181,6 +241,11 @@ class LayerStructure(Structure):
         ("draw_key", c_uint64 * 2),
         ("dropped", c_int64),
         ("other", c_int64),
+        ("by_position", c_int64),
+        ("recurrences", POINTER(RecurrenceStructure)),
+        ("directions", c_int64),
+        ("merge", c_int64),
+        ("takes_last", c_int64),
     )
 
 
@@ -285,6 +350,11 @@ class ProgramStructure(Structure):
         ("update", POINTER(UpdateStructure)),
         ("input", c_void_p),
         ("input_row", c_int64),
+        ("steps", c_int64),
+        ("starts", c_void_p),
+        ("sorted", c_void_p),
+        ("lengths", c_void_p),
+        ("capacity", c_int64),
         ("target", c_void_p),
         ("weight", c_void_p),
         ("batch", c_void_p),

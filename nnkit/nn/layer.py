@@ -197,6 +197,7 @@ class LayerSpec(Component):
         takes_ids: whether its input may be ids, such as those of words, rather than real numbers.
         multiplies_by_matrix: whether its outputs are z = W x + b for a vector x.
         rearranges: whether a position of its output may stand elsewhere than in its input.
+        largest_micro_batch: upper bound on the samples of a micro-batch, if it outgrows the cache.
     """
 
     output_is_scratch: ClassVar[bool] = False
@@ -207,6 +208,7 @@ class LayerSpec(Component):
     takes_ids: ClassVar[bool] = False
     multiplies_by_matrix: ClassVar[bool] = False
     rearranges: ClassVar[bool] = False
+    largest_micro_batch: ClassVar[int] = 64
 
     @property
     def applied_activation(self) -> Activation | None:

@@ -41,7 +41,7 @@ class Network:
         layers = bind_chain(stages, binding)
         self.loss = loss
         self.output_name = stages[-1].name
-        output = stages[-1].spec.applied_activation
+        self.output = output = stages[-1].spec.applied_activation
         self.fused = output is not None and output.tag() == loss.fused
         self.body = layers.up_to_last() if self.fused else layers
         self.head = layers.layers[self.output_name] if self.fused else None
@@ -50,7 +50,7 @@ class Network:
 
     def forward(self, X: Array, now: Pass = INFERENCE) -> Array:
         """The network's output Y (*output shape, N) for X (*input shape, N)."""
-        return self._output(self.body.forward(_without_padding(X, now), now), now)
+        return self._output(self.body.forward(without_padding(X, now), now), now)
 
     def _output(self, Z: Array, now: Pass) -> Array:
         """The network's output for the output Z of `body`, also shown to the observer."""
@@ -68,9 +68,22 @@ class Network:
 
         Arguments are those of `loss_and_gradient`.
         """
-        Z = self.body.forward(_without_padding(X, now), now)
+        Z = self.body.forward(without_padding(X, now), now)
         loss = self._over_positions(self.measure, Z, T, self.dY, weights, now)
         return loss, self._output(Z, now)
+
+    def log_probabilities(self, X: Array, now: Pass = INFERENCE) -> Array:
+        """The logarithms of the probabilities (classes, *positions, N) of an output of classes."""
+        Z = self.body.forward(without_padding(X, now), now)
+        output = self.output
+        if self.fused and output is not None and output.tag() == "softmax":
+            Z = Z - np.maximum.reduce(Z, axis=0)
+            return Z - np.log(np.add.reduce(np.exp(Z), axis=0))
+        Y = self._output(Z, now)
+        if output is not None and output.log_probability:
+            return Y.copy()
+        with np.errstate(divide="ignore"):
+            return np.log(Y)
 
     def _over_positions(
         self,
@@ -132,7 +145,7 @@ class Network:
             weights: sample weights, (N,); None for equal weights.
             share: the share of these samples in a larger batch; scales the gradient.
         """
-        Z = self.body.forward(_without_padding(X, now), now)
+        Z = self.body.forward(without_padding(X, now), now)
         loss = self._over_positions(self.measure, Z, T, self.dY, weights, now)
         if share != 1:
             self.dY *= self.dY.dtype.type(share)
@@ -161,24 +174,27 @@ class Network:
         """Drops references to the last input, which may be large."""
         self.body.release()
 
-    def first_nonfinite(self, X: Array, now: Pass) -> str | None:
-        """The name of the first layer whose output holds a NaN or infinity, or None."""
-        search = _NonfiniteSearch()
-        X = _without_padding(X, now)
+    def first_nonfinite(self, X: Array, T: Array, now: Pass) -> str | None:
+        """The name of the first layer whose output holds a NaN or infinity, or None.
+
+        The targets T matter to networks with a decoder, which reads them.
+        """
+        search = NonfiniteSearch()
+        X = without_padding(X, now)
         search.output("the input", X)
         # Also if the input is not finite, because other ranks may wait for this one in a layer.
         self.body.forward(X, now._replace(observer=search))
         return search.found
 
 
-def _without_padding(X: Array, now: Pass) -> Array:
+def without_padding(X: Array, now: Pass) -> Array:
     """X (…, T, N) with 0 after the end of each sequence."""
     if now.lengths is None:
         return X
     return np.where(is_padding(X.shape[-2], now.lengths), X.dtype.type(0), X)
 
 
-class _NonfiniteSearch(Observer):
+class NonfiniteSearch(Observer):
     """Remembers the first layer whose output is not finite."""
 
     def __init__(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 from typing import NamedTuple
@@ -11,12 +11,22 @@ from typing import NamedTuple
 import numpy as np
 
 from nnkit.native.program import Program, ProgramLoss
-from nnkit.native.program_layer import BLOCK, IDENTITY, ProgramFunction, ProgramLayer, Window
+from nnkit.native.program_layer import (
+    BLOCK,
+    IDENTITY,
+    NEEDS_INPUT,
+    SEQUENCE_AXES,
+    ProgramFunction,
+    ProgramLayer,
+    Window,
+)
+from nnkit.native.recurrence import PARAMETERS, Recurrence
 from nnkit.native.structures import ActivationKind, LayerKind
 from nnkit.nn.arena import Buffers
+from nnkit.nn.dropout_mask import purpose
 from nnkit.nn.form import Form
 from nnkit.nn.layer import Stage
-from nnkit.nn.layers.dropout import purpose
+from nnkit.nn.layers.recurrent import REVERSE
 from nnkit.nn.layers.residual import Residual
 from nnkit.nn.losses import Loss
 from nnkit.nn.network import Network
@@ -25,14 +35,13 @@ from nnkit.nn.passes import INFERENCE, Pass
 from nnkit.random import philox_key
 
 CACHE = 1 << 20  # bytes, of a processor's core
-# Activations whose derivative is computed from their input, so that nothing may overwrite it.
-NEEDS_INPUT = [kind for kind in ActivationKind if kind >= ActivationKind.GELU]
 OWN_LAYERS = {
     ActivationKind.SOFTMAX: LayerKind.SOFTMAX,
     ActivationKind.LOG_SOFTMAX: LayerKind.LOG_SOFTMAX,
     ActivationKind.PRELU: LayerKind.PRELU,
 }
-APPLIES_NONE = OWN_LAYERS.values()  # layers that apply no activation
+# Layers that apply no activation.
+APPLIES_NONE = (*OWN_LAYERS.values(), LayerKind.SEQUENCE, LayerKind.RECURRENT)
 DROPOUTS = (LayerKind.DROPOUT, LayerKind.SPATIAL_DROPOUT)
 # Activations after which the largest of several numbers, where it gets a gradient, is the same.
 KEEPS_ORDER = (ActivationKind.IDENTITY, ActivationKind.RELU)
@@ -198,6 +207,13 @@ class _Translation:
             )
         if not blocks:
             return layer
+        if layer.recurrences:
+            return replace(
+                layer,
+                recurrences=tuple(_placed_recurrence(each, places) for each in layer.recurrences),
+                lr_factor=blocks["U"].lr_factor,
+                decays=blocks["U"].decay,
+            )
         return replace(
             layer,
             weights=places["W"],
@@ -205,6 +221,13 @@ class _Translation:
             lr_factor=blocks["W"].lr_factor,
             decays=blocks["W"].decay,
         )
+
+
+def _placed_recurrence(found: Recurrence, places: Mapping[str, int]) -> Recurrence:
+    """A direction of a recurrent layer with the places of its parameters."""
+    prefix = REVERSE if found.reverse else ""
+    own = {name: places[f"{prefix}{name}"] for name in PARAMETERS if f"{prefix}{name}" in places}
+    return replace(found, places=own)
 
 
 def _shape(form: Form) -> Shape | None:
@@ -279,6 +302,14 @@ def _between(before: Shape, after: Shape) -> list[ProgramLayer]:
     if before == after:
         return []
     vector = (prod(before),)
+    if len(before) == SEQUENCE_AXES:
+        features, _ = before
+        join = ProgramLayer(LayerKind.JOIN, before, vector, groups=features)
+        return [join, *_between(vector, after)]
+    if len(after) == SEQUENCE_AXES:
+        features, _ = after
+        divide = ProgramLayer(LayerKind.SEQUENCE, vector, after, groups=features)
+        return [*_between(before, vector), divide]
     flatten = [ProgramLayer(LayerKind.FLATTEN, before, vector)] if before != vector else []
     blocks = [ProgramLayer(LayerKind.BLOCKS, vector, after)] if after != vector else []
     return [*flatten, *blocks]
@@ -325,11 +356,6 @@ class ProgramNetwork:
             self._outputs[part] = self.program.forward(rows[part])
         return self._outputs.T
 
-    def outputs(self, rows: Array, into: Array) -> None:
-        """Writes the output into an array (N, outputs), for inputs (N, k) with samples first."""
-        for part in self._parts:
-            into[part] = self.program.forward(rows[part])
-
     def evaluate(
         self, X: Array, T: Array, weights: Array | None = None, now: Pass = INFERENCE
     ) -> tuple[float, Array]:
@@ -362,9 +388,9 @@ class ProgramNetwork:
         """Drops the reference to the last input, which may be large."""
         self.program.release()
 
-    def first_nonfinite(self, X: Array, now: Pass) -> str | None:
+    def first_nonfinite(self, X: Array, T: Array, now: Pass) -> str | None:
         """The name of the first layer whose output holds a NaN or infinity, or None."""
-        return self._numpy_network().first_nonfinite(X, now)
+        return self._numpy_network().first_nonfinite(X, T, now)
 
 
 def samples_in_cache(layers: Sequence[ProgramLayer], itemsize: int) -> int:

@@ -22,7 +22,7 @@ from nnkit.data.splits import Split
 from nnkit.data.tables.conversion import UnknownWords
 from nnkit.data.target_scaling import AnyTargetScaling, Unscaled
 from nnkit.data.text.text_coding import TextCoding
-from nnkit.data.windows import Windows
+from nnkit.data.text_windows import TextWindows
 from nnkit.errors import ConfigError, Problem, SettingError, SettingPath, UsageError
 from nnkit.metrics import METRICS, METRICS_OF
 from nnkit.nn.activations import Function
@@ -76,7 +76,7 @@ class Data(Spec):
     target_text: TextCoding | None = Field(
         None, description="The coding of texts to predict; default: as `text`."
     )
-    windows: Windows | None = Field(
+    windows: TextWindows | None = Field(
         None,
         description="Windows of long texts, with `targets: next`; default: whole texts, each with "
         "a start and an end.",
@@ -332,8 +332,11 @@ def config_from(settings: dict[str, Any]) -> Config:
 
 def conflicts(config: Config) -> Iterator[SettingError]:
     """Yields an error for each setting that another one overrides or rules out."""
-    if not config.architecture.layer_list.weighted:
-        yield SettingError(("architecture", "layers"), "no layer has weights; add '- dense: UNITS'")
+    outputs = config.architecture.layer_list
+    if not outputs.weighted:
+        yield SettingError(
+            (*outputs.path, outputs.key), "no layer has weights; add '- dense: UNITS'"
+        )
         return
     yield from _activation_conflicts(config)
     yield from _output_conflicts(config)
@@ -368,7 +371,7 @@ def _target_conflicts(config: Config) -> Iterator[SettingError]:
 
 def _layers(config: Config) -> Iterator[tuple[SettingPath, LayerSpec]]:
     """Yields each layer of the config, including those inside blocks, with its setting."""
-    for layers in config.architecture.layer_list.with_blocks():
+    for layers in config.architecture.all_lists():
         for index, layer in enumerate(layers.layers):
             yield layers.path_of(index), layer
 
@@ -501,7 +504,7 @@ def _activation_conflicts(config: Config) -> Iterator[SettingError]:
 
 def _activations(config: Config) -> Iterator[tuple[SettingPath, Activation]]:
     """Yields each activation that gradients pass through, with the setting that names it."""
-    for layers in config.architecture.layer_list.with_blocks():
+    for layers in config.architecture.all_lists():
         for index, layer in enumerate(layers.layers):
             if index in layers.weighted and index != layers.output_layer:
                 following = layers.following(index, config.activation.hidden)

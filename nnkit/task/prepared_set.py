@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,13 +13,15 @@ from nnkit.data.lazy import LazyArray
 from nnkit.data.ordering import FULL_SHUFFLE, Ordering
 from nnkit.data.ragged import Ragged
 from nnkit.data.sequence_batches import SequenceBatches, batch_weight
+from nnkit.data.stream_batches import StreamBatches
 from nnkit.nn.model import batch_last
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass
+from nnkit.nn.recurrent.states import LayerState, States
 from nnkit.ranks import ALONE, Ranks
 from nnkit.task.targets import AnyTargets, SequenceTargets
 
-AnyBatches = Batches | SequenceBatches
+AnyBatches = Batches | SequenceBatches | StreamBatches
 MOST_TOKENS = 1 << 14  # symbols in a batch outside training
 
 
@@ -39,6 +41,7 @@ class PreparedSet:
         ordering: how the samples are shuffled.
         lines: line of each sample in its text file, as in `Samples`.
         threshold: the decision threshold of two classes; None for the usual one.
+        is_stream: whether each input continues the one before.
     """
 
     inputs: Array | LazyArray | Ragged
@@ -49,6 +52,7 @@ class PreparedSet:
     ordering: Ordering = FULL_SHUFFLE
     lines: Array | None = None
     threshold: float | None = None
+    is_stream: bool = False
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -81,11 +85,24 @@ class PreparedSet:
                 self.ordering,
                 ranks,
             )
+        if self.is_stream:
+            return self.stream(batch_size)
         targets = (
             self.targets.sequences if isinstance(self.targets, SequenceTargets) else self.targets
         )
         weights = None if self.weights is None else np.asarray(self.weights[:])
         return SequenceBatches(self.inputs, targets, batch_size, seed, tokens, weights, ranks)
+
+    def stream(self, batch_size: int) -> StreamBatches:
+        """The set as batches of windows, each of which continues the one before.
+
+        Args:
+            batch_size: the number of parts of the text that are read side by side.
+        """
+        assert isinstance(self.inputs, Ragged)
+        assert isinstance(self.targets, SequenceTargets)
+        parts = min(batch_size, len(self))
+        return StreamBatches(self.inputs, self.targets.sequences, parts)
 
     def parts(self, size: int) -> Iterator[slice]:
         """Yields consecutive parts of at most `size` samples, fewer if these are long texts."""
@@ -114,6 +131,17 @@ class PreparedSet:
         return Batch(
             inputs.padded(), T, weights, total, lengths=inputs.lengths, target_lengths=lengths
         )
+
+
+def continued(carried: Mapping[str, LayerState], batch: Batch) -> States:
+    """The states in which the recurrent layers begin a batch of a stream.
+
+    Args:
+        carried: the states after the batch before, by layer.
+        batch: the batch, which may have fewer columns.
+    """
+    whole = States(dict(carried) if batch.continues else {})
+    return whole.part(slice(0, batch.X.shape[-1]))
 
 
 def pass_of(batch: Batch, *, training: bool, step: int = 0) -> Pass:

@@ -11,9 +11,9 @@ import numpy as np
 from nnkit.data.dataset import Samples
 from nnkit.data.ragged import Array, Ragged
 from nnkit.data.text.symbol_table import Reserved
-from nnkit.data.text.text_coding import TextCoding, TextEncoder
+from nnkit.data.text.text_coding import TextCoding, TextEncoder, place_of
+from nnkit.data.text_windows import TextWindows
 from nnkit.data.texts import is_text
-from nnkit.data.windows import Windows
 from nnkit.errors import DataError, SettingError
 from nnkit.nn.form import Form
 
@@ -43,7 +43,7 @@ class SequenceCoding:
     predicts: Predicts
     inputs: TextEncoder
     targets: TextEncoder | None = None
-    windows: Windows | None = None
+    windows: TextWindows | None = None
 
     @classmethod
     def fit(
@@ -51,7 +51,7 @@ class SequenceCoding:
         predicts: Predicts,
         coding: TextCoding,
         target_coding: TextCoding,
-        windows: Windows | None,
+        windows: TextWindows | None,
         train: Samples,
     ) -> Self:
         """Builds the vocabularies from the training set alone.
@@ -102,13 +102,12 @@ class SequenceCoding:
         Raises:
             DataError: a text is too long, or has not as many tags as symbols.
         """
-        inputs = self.encode_inputs(samples.inputs[:])
+        inputs = _encoded(self.inputs, samples.inputs[:], samples)
         if self.predicts == "next":
             return self._next_symbols(inputs)
         if self.targets is None:
             return inputs, None
-        found = self.targets.encode_all(samples.targets[:].tolist())
-        targets = Ragged.of(found.values, found.offsets)
+        targets = _encoded(self.targets, samples.targets[:], samples)
         if self.predicts == "tags":
             _check_tags(inputs, targets, samples)
             return inputs, targets
@@ -131,7 +130,7 @@ class SequenceCoding:
         }
 
     @classmethod
-    def from_record(cls, record: Mapping[str, Any], windows: Windows | None) -> Self:
+    def from_record(cls, record: Mapping[str, Any], windows: TextWindows | None) -> Self:
         """Restores the coding of a checkpoint."""
         inputs, saved = TextEncoder.from_record(record["inputs"]), record["targets"]
         targets = inputs if record["predicts"] == "next" else None
@@ -141,7 +140,7 @@ class SequenceCoding:
 
 
 def predicted(samples: Samples, targets: str, *, has_decoder: bool) -> Predicts:
-    """What a network predicts of texts.
+    """The kind of prediction that a network makes of texts.
 
     Args:
         samples: the samples, with texts as inputs.
@@ -180,12 +179,18 @@ def with_symbol(sequences: Ragged, symbol: int, *, at_end: bool) -> Ragged:
     return Ragged.of(values, offsets)
 
 
+def _encoded(encoder: TextEncoder, texts: Array, samples: Samples) -> Ragged:
+    """Texts of samples, (n,), as ids."""
+    found = encoder.encode_all(texts, samples.lines, samples.file)
+    return Ragged.of(found.values, found.offsets)
+
+
 def _check_tags(inputs: Ragged, targets: Ragged, samples: Samples) -> None:
     wrong = np.flatnonzero(inputs.lengths != targets.lengths)
     if len(wrong):
         first = int(wrong[0])
-        where = f"text {first + 1}" if samples.lines is None else f"line {samples.lines[first]}"
         raise DataError(
-            f"{where}: {inputs.lengths[first]} symbols, but {targets.lengths[first]} tags; a "
-            "network without a decoder predicts one for each symbol"
+            f"{place_of(first, samples.lines, samples.file)}: {inputs.lengths[first]} symbols, but "
+            f"{targets.lengths[first]} tags; a network without a decoder predicts one for each "
+            "symbol"
         )

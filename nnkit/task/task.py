@@ -16,6 +16,7 @@ from nnkit.data.lazy import AllIndices, LazyArray
 from nnkit.data.preprocess import Preprocessor
 from nnkit.data.splits import split_conflict, split_dataset
 from nnkit.data.target_scaling import TargetScaler
+from nnkit.data.text.symbol_table import Reserved
 from nnkit.data.texts import is_text
 from nnkit.errors import SettingError, SettingPath
 from nnkit.metrics import METRICS_OF, chosen
@@ -24,6 +25,8 @@ from nnkit.nn.architecture import build_stages
 from nnkit.nn.form import Form
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array, Shape
+from nnkit.nn.seq2seq.encoder_decoder import build_encoder_decoder
+from nnkit.nn.seq2seq.seq2seq_model import Seq2SeqModel
 from nnkit.task.class_weights import class_weights, counted, weights_of
 from nnkit.task.config import Config, ConfigLike, load_config
 from nnkit.task.input_scales import scale_notices
@@ -43,6 +46,7 @@ from nnkit.task.targets import (
     numbers_for,
     sequences_for,
 )
+from nnkit.task.text_description import cut_notices, describe_texts
 
 KINDS: dict[TargetKind, str] = {
     "classes": "classes",
@@ -115,7 +119,7 @@ class Task:
         sets = split_notices(self.sets, self.sample_classes, averaged=averaged)
         inputs = self.sets["train"].inputs
         if self.coding is not None:
-            return (*self.dataset.notices, *sets)
+            return (*self.dataset.notices, *sets, *cut_notices(self.coding, self.sets))
         if not isinstance(inputs, LazyArray):  # only the first of them are looked at
             inputs = LazyArray(inputs, AllIndices(len(inputs)))
         prepared = inputs.then(partial(self.preprocessor, dtype=self.dtype))
@@ -172,7 +176,7 @@ class Task:
         Raises:
             SettingError: layers, loss and data do not fit together.
         """
-        return _build_model(self.config, self.input_form, self.outputs, dtype)
+        return _build_model(self.config, self.input_form, self.outputs, dtype, self.coding)
 
     def prepare(self, samples: Samples, model: Model) -> PreparedSet:
         """Preprocesses samples for a model; the targets are encoded on access.
@@ -214,7 +218,8 @@ class Task:
         if sequences is not None:
             names = coding.target_names
             found = sequences_for(sequences, names, model.loss, model.output_form, self._last_layer)
-            return PreparedSet(inputs, found, None)
+            stream = coding.windows is not None and coding.windows.stream
+            return PreparedSet(inputs, found, None, is_stream=stream)
         by_class = self.class_weights
         return PreparedSet(
             inputs,
@@ -248,7 +253,8 @@ class Task:
     @property
     def _last_layer(self) -> SettingPath:
         """The setting that an error about the number of outputs points to."""
-        return ("architecture", "layers", self.config.architecture.layer_list.last)
+        layers = self.config.architecture.layer_list
+        return layers.path_of(layers.last)
 
 
 def evaluated(config: Config, kind: TargetKind) -> tuple[Metric[Any], ...]:
@@ -305,7 +311,7 @@ def _fitted_coding(config: Config, train: Samples) -> SequenceCoding | None:
             ("data", "preprocess"), "is for numbers, but this data is text; see data.text"
         )
     coding = data.text or data.source.text_coding
-    predicts = predicted(train, data.targets, has_decoder=False)
+    predicts = predicted(train, data.targets, has_decoder=config.architecture.decoder != ())
     return SequenceCoding.fit(predicts, coding, data.target_text or coding, data.windows, train)
 
 
@@ -354,6 +360,7 @@ def build_model(
     input_shape: Shape | Form | None = None,
     dtype: str | None = None,
     outputs: int | None = None,
+    coding: SequenceCoding | None = None,
 ) -> Model:
     """The config's model with initial weights.
 
@@ -364,6 +371,7 @@ def build_model(
         dtype: type of the parameters; default: `training.precision`.
         outputs: the units of an output layer with `units: auto`; default: those of the config's
             data, if `input_shape` is left out, too.
+        coding: the vocabularies of texts, for a network with a decoder.
 
     Raises:
         ConfigError: a layer cannot take the shape of its input.
@@ -374,20 +382,38 @@ def build_model(
         if input_shape is None:
             return load_task(config).build_model(dtype)
         form = input_shape if isinstance(input_shape, Form) else Form.of(input_shape)
-        return _build_model(config, form, outputs, dtype)
+        return _build_model(config, form, outputs, dtype, coding)
 
 
-def _build_model(config: Config, form: Form, outputs: int | None, dtype: str | None) -> Model:
+def _build_model(
+    config: Config,
+    form: Form,
+    outputs: int | None,
+    dtype: str | None,
+    coding: SequenceCoding | None,
+) -> Model:
+    settings = config.regularization.dropout, config.regularization.input_noise
+    dtype = dtype or config.training.precision
+    if config.architecture.decoder:
+        if coding is None or coding.targets is None:
+            raise SettingError(
+                ("architecture", "decoder"), "a decoder needs texts, which this data has not"
+            )
+        symbols = coding.targets.symbols
+        parts = build_encoder_decoder(
+            config.architecture, config.activation, config.loss, form, len(symbols), *settings
+        )
+        start = symbols.number(Reserved.START)
+        return Seq2SeqModel(parts, config.loss, start, config.seed, dtype)
     stages = build_stages(
         config.architecture,
         config.activation,
         config.loss,
         form,
-        config.regularization.dropout,
-        config.regularization.input_noise,
+        *settings,
         outputs,
     )
-    return Model(stages, config.loss, config.seed, dtype or config.training.precision)
+    return Model(stages, config.loss, config.seed, dtype)
 
 
 def check_data(config: ConfigLike) -> dict[str, Any]:
@@ -400,7 +426,7 @@ def check_data(config: ConfigLike) -> dict[str, Any]:
         `raw_shape` and `input_shape` of one sample, `target` in words, `classes`, the number of
         `missing` values, `bytes`, `columns` (what each column of a table contains), `notices`
         (messages about the data), and for each of `sets` the number of `samples` and of those
-        `per_class`.
+        `per_class`; `texts` has the vocabularies, lengths and findings of texts, or is None.
 
     Raises:
         ConfigError: the split or the preprocessing does not fit the data.
@@ -410,12 +436,21 @@ def check_data(config: ConfigLike) -> dict[str, Any]:
     with config.locating():
         task = load_task(config)
         for samples in task.sets.values():
+            if task.coding is not None:
+                task.coding.encode(samples)
+                continue
             for part in chunks(samples.inputs):
                 task.preprocessor(part, task.dtype)
     columns = config.data.source.column_report()
-    report = describe_data(task.dataset, task.sets, task.input_shape, columns)
+    shape = task.input_shape if task.coding is None else task.input_form.positions
+    report = describe_data(task.dataset, task.sets, shape, columns)
     if config.data.targets == "inputs":
         report["target"] = f"the inputs, {prod(task.input_shape)} real number(s)"
     elif task.target_kind == "labels":
         report["target"] = report["target"].replace("real number(s)", "yes/no label(s)")
+    report["texts"] = None
+    if task.coding is not None:
+        report["texts"] = describe_texts(task.coding, task.sets)
+        if config.data.targets == "next":
+            report["target"] = "the next symbol at each position"
     return {**report, "notices": list(task.notices)}

@@ -107,7 +107,7 @@ def plan(
     if task.coding is None:
         check_augmentation(config.data.augment, model.input_shape)
     else:
-        _check_texts(config)
+        _check_texts(config, model, sets["train"])
     _check_batches(model, steady.batch_size, samples)
     _check_weights(sets)
     monitor = _monitor(config, watched, task.figures)
@@ -134,10 +134,26 @@ def _check_batches(model: Model, batch_size: int, samples: int) -> None:
             )
 
 
-def _check_texts(config: Config) -> None:
-    """Checks for settings that have no effect on texts."""
+def _check_texts(config: Config, model: Model, train: PreparedSet) -> None:
+    """Checks for settings that have no effect on texts, and that a stream can be read on."""
     if config.data.augment:
         raise SettingError(("data", "augment"), "changes images, but this data is text")
+    if not train.is_stream:
+        return
+    path = ("data", "windows", "stream")
+    if config.training.batch_tokens is not None:
+        raise SettingError(
+            ("training", "batch_tokens"), "has no effect on a stream; set batch_size instead"
+        )
+    if config.optimizer.full_batch:
+        raise SettingError(path, f"'{config.optimizer.tag()}' takes all samples in every step")
+    if model.ranks.size > 1:
+        raise SettingError(path, "a stream cannot be shared by several processes")
+    for stage in model.stages:
+        if not stage.spec.continues_streams:
+            raise SettingError(
+                path, f"'{stage.spec.tag()}' ({stage.name}) needs whole texts, not parts in turn"
+            )
 
 
 def _check_weights(sets: Mapping[str, PreparedSet]) -> None:

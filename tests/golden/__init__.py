@@ -7,8 +7,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-# The name of a file; PyTorch has four.
-Library = Literal["torch", "torch_conv", "torch_recurrent", "torch_sequences", "keras", "onnx"]
+# The name of a file; PyTorch has five.
+Library = Literal[
+    "torch",
+    "torch_conv",
+    "torch_recurrent",
+    "torch_sequences",
+    "torch_attention",
+    "keras",
+    "onnx",
+]
 
 
 @cache
@@ -42,6 +50,11 @@ def torch_recurrent_vectors(family: str = "layers") -> list[dict[str, Any]]:
 def torch_sequence_vectors(family: str) -> list[dict[str, Any]]:
     """Returns PyTorch's cases for other layers over sequences, with samples last."""
     return vectors("torch_sequences", family)
+
+
+def torch_attention_vectors() -> list[dict[str, Any]]:
+    """Returns PyTorch's cases for encoder–decoder networks, with samples last."""
+    return vectors("torch_attention", "networks")
 
 
 def keras_vectors(family: str) -> list[dict[str, Any]]:

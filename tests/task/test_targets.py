@@ -12,6 +12,7 @@ import pytest
 from nnkit.data import dataset
 from nnkit.data.batches import Batches
 from nnkit.data.lazy import LazyArray
+from nnkit.data.ragged import Ragged
 from nnkit.data.target_scaling import LogTargets, TargetScaler
 from nnkit.errors import SettingError
 from nnkit.nn.form import Form
@@ -24,6 +25,7 @@ from nnkit.task.targets import (
     InputTargets,
     LabelTargets,
     NumberTargets,
+    SequenceTargets,
     classes_for,
     inputs_for,
     numbers_for,
@@ -64,6 +66,7 @@ KINDS: dict[str, AnyTargets] = {
     "numbers": NumberTargets(RNG.normal(size=(50, 3)), FLOAT32),
     "precise numbers": NumberTargets(RNG.normal(size=(50, 3)), np.dtype("float64")),
     "inputs": InputTargets(READ_LATER[:], FLOAT32),
+    "sequences": SequenceTargets(Ragged.joined(RNG.integers(0, 4, (50, 6))), (*"abcd",)),
     "inputs read later": InputTargets(READ_LATER, np.dtype("float64")),
 }
 each_kind = pytest.mark.parametrize("targets", KINDS.values(), ids=KINDS)

@@ -20,7 +20,7 @@ from nnkit.data.sources.memory_source import Memory
 from nnkit.data.sources.mnist import Mnist
 from nnkit.data.sources.series import Series
 from nnkit.data.sources.shards import Shards
-from nnkit.data.sources.text import Pairs, PlainText, TaggedText
+from nnkit.data.sources.text_files import Pairs, PlainText, TaggedText
 
 AnySource = Annotated[
     Mnist

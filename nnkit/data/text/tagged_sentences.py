@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nnkit.data.text.text_lines import read_lines
-from nnkit.data.text.text_pairs import TextPairs
+from nnkit.data.text.text_pairs import TextPairs, read_pairs
 from nnkit.errors import DataError
 
 CONLL_U_COLUMNS = 10  # ID FORM LEMMA UPOS XPOS FEATS HEAD DEPREL DEPS MISC
@@ -37,7 +37,10 @@ class TaggedSentences:
 
 
 def read_tagged(path: Path, word: int | None = None, tag: int | None = None) -> TaggedSentences:
-    """Reads sentences with a word and its tags on each line, and a blank line between sentences.
+    """Reads sentences with a tag for each word.
+
+    Each line has a word and its tags, and a blank line separates sentences. Or, if the file has two
+    columns separated by tabs and no blank lines, each line has a sentence and its tags.
 
     Columns are separated by tabs if the file contains any, otherwise by spaces. In CoNLL-U files,
     which have ten columns, comments, ranges of words (`1-2`) and empty words (`1.1`) are left out.
@@ -49,9 +52,11 @@ def read_tagged(path: Path, word: int | None = None, tag: int | None = None) -> 
             speech.
 
     Raises:
-        DataError: the file cannot be read, has no sentences, or a line lacks a column.
+        DataError: the file cannot be read, has no sentences, or a line lacks a column or a tag.
     """
     lines = read_lines(path)
+    if word is None and tag is None and _has_sentence_a_line(lines.texts):
+        return tagged_lines(read_pairs(path, header=False))
     notices = list(lines.notices)
     separator = "\t" if any("\t" in text for text in lines.texts) else None
     rows = [
@@ -95,6 +100,13 @@ def tagged_lines(pairs: TextPairs) -> TaggedSentences:
                 "separated by spaces"
             )
     return TaggedSentences(pairs.path, pairs.sources, pairs.targets, pairs.lines, pairs.notices)
+
+
+def _has_sentence_a_line(lines: Sequence[str]) -> bool:
+    rows = [text.split("\t") for text in lines]
+    return all(len(row) == 2 for row in rows) and any(
+        " " in words.strip() and " " in tags.strip() for words, tags in rows
+    )
 
 
 def _sentences(

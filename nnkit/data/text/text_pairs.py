@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nnkit.data.text.text_lines import TextLines, read_lines
+from nnkit.data.text.text_lines import read_lines
 from nnkit.errors import DataError
 
 ColumnChoice = int | str  # a column's index from 0, or its name
@@ -68,20 +68,19 @@ def read_pairs(
     """
     lines = read_lines(path)
     notices = list(lines.notices)
-    rows = [
-        (number, text.split("\t")) for number, text in enumerate(lines.texts, 1) if text.strip()
-    ]
+    numbered = list(enumerate(lines.texts, 1))
+    rows = [(number, text.split("\t")) for number, text in numbered if text.strip()]
     if not rows:
         raise DataError(f"{path}: contains no pairs of texts")
     first, cells = rows[0]
     if len(cells) == 1:
         raise DataError(
             f"{path}:{first}: only one column, {_shown(cells[0])}; the texts of a pair are "
-            "separated by a tab"
+            "separated by a tab, or what data.source.delimiter says"
         )
     is_named = isinstance(source, str) or isinstance(target, str)
     if header is None:
-        header = is_named or _names_columns(cells)
+        header = is_named or all(COLUMN_NAME.fullmatch(cell.strip()) for cell in cells)
         if header:
             notices.append(
                 f"{path}:{first}: taken for a header that names the columns: {', '.join(cells)}"
@@ -89,26 +88,45 @@ def read_pairs(
             )
     elif not header and is_named:
         raise DataError(f"{path}: without a header, columns are chosen by their index from 0")
-    chosen = [_index(path, first, cells, column) for column in (source, target)]
-    if chosen[0] == chosen[1]:
-        raise DataError(f"{path}: source and target are the same column, {chosen[0]}")
-    notices += _unused(path, rows[-1], chosen)
-    names = tuple(cells[i] for i in chosen) if header else ()
-    kept = [
-        (row[chosen[0]], row[chosen[1]], number)
-        for number, row in _regular(path, rows[1:] if header else rows, len(cells))
-    ]
-    empty = [pair for pair in kept if not (pair[0].strip() and pair[1].strip())]
-    kept = [pair for pair in kept if pair[0].strip() and pair[1].strip()]
-    notices += _left_out(lines, [number for _, _, number in empty])
+    one, two = (_index(path, first, cells, column) for column in (source, target))
+    if one == two:
+        raise DataError(f"{path}: source and target are the same column, {one}")
+    notices += _unused(path, rows[-1], (one, two))
+    if blank := [number for number, text in numbered if not text.strip()]:
+        notices.append(f"{path}: {_lines(blank, 'blank line')} left out")
+    if header:
+        del rows[0]
+    _check_regular(path, rows, len(cells))
+    pairs = [(row[one], row[two], number) for number, row in rows]
+    return nonempty_pairs(path, pairs, (cells[one], cells[two]) if header else (), notices)
+
+
+def nonempty_pairs(
+    path: Path,
+    pairs: Sequence[tuple[str, str, int]],
+    names: tuple[str, ...] = (),
+    notices: Sequence[str] = (),
+) -> TextPairs:
+    """Pairs without those that have an empty side.
+
+    Args:
+        path: the file.
+        pairs: the source, the target and the line of each pair.
+        names: the names of the columns, if they have any.
+        notices: messages on how the file was read, to which one on empty sides is added.
+
+    Raises:
+        DataError: no pair is left.
+    """
+    kept = [pair for pair in pairs if pair[0].strip() and pair[1].strip()]
     if not kept:
         raise DataError(f"{path}: contains no pairs of texts")
-    sources, targets, numbers = zip(*kept, strict=True)
-    return TextPairs(path, sources, targets, numbers, names, tuple(notices))
-
-
-def _names_columns(cells: Sequence[str]) -> bool:
-    return all(COLUMN_NAME.fullmatch(cell.strip()) for cell in cells)
+    sources, targets, lines = zip(*kept, strict=True)
+    said = list(notices)
+    if len(kept) < len(pairs):
+        empty = sorted({line for _, _, line in pairs}.difference(lines))
+        said.append(f"{path}: {_lines(empty, 'pair')} with an empty side left out")
+    return TextPairs(path, sources, targets, lines, names, tuple(said))
 
 
 def _index(path: Path, line: int, cells: Sequence[str], column: ColumnChoice) -> int:
@@ -138,36 +156,22 @@ def _unused(path: Path, row: tuple[int, list[str]], chosen: Sequence[int]) -> li
     return [f"{path}: {what} not read, such as line {line}: {_shown(cells[unused[0]])}"]
 
 
-def _regular(
-    path: Path, rows: Sequence[tuple[int, list[str]]], columns: int
-) -> Sequence[tuple[int, list[str]]]:
-    """The rows, all of which have the expected number of columns.
+def _check_regular(path: Path, rows: Sequence[tuple[int, list[str]]], columns: int) -> None:
+    """Checks that every row has as many columns as the first.
 
     Raises:
         DataError: one has another number.
     """
     for number, cells in rows:
         if len(cells) != columns:
-            reason = (
+            remedy = (
                 "a tab within a text must become a space"
                 if len(cells) > columns
                 else "the texts of a pair are separated by a tab"
             )
             raise DataError(
-                f"{path}:{number}: {len(cells)} columns, but {columns} in the first line; {reason}"
+                f"{path}:{number}: {len(cells)} columns, but {columns} in the first line; {remedy}"
             )
-    return rows
-
-
-def _left_out(lines: TextLines, empty: Sequence[int]) -> list[str]:
-    """Notices of blank lines and of pairs with an empty side."""
-    blank = [number for number, text in enumerate(lines.texts, 1) if not text.strip()]
-    notices = []
-    if blank:
-        notices.append(f"{lines.path}: {_lines(blank, 'blank line')} left out")
-    if empty:
-        notices.append(f"{lines.path}: {_lines(empty, 'pair')} with an empty side left out")
-    return notices
 
 
 def _lines(numbers: Sequence[int], what: str) -> str:

@@ -15,6 +15,7 @@
 #include "normalization.h"
 #include "pool_layers.h"
 #include "prelu_layer.h"
+#include "recurrent_layer.h"
 #include "resizing_layers.h"
 #include "softmax_layer.h"
 
@@ -28,6 +29,8 @@ struct layer_functions {
         const struct pass *, const struct layer *, const struct rates *, struct member *);
     /* Changes the running state once the loss is known to be finite. */
     void (*remember)(const struct pass *, const struct layer *, struct member *);
+    /* The gradients of all steps of a recurrent layer, before those of inputs and parameters. */
+    void (*through_time)(const struct pass *, const struct layer *, struct member *);
 };
 
 static const struct layer_functions LAYER_FUNCTIONS[] = {
@@ -53,6 +56,10 @@ static const struct layer_functions LAYER_FUNCTIONS[] = {
     [LAYER_PRELU] = {prelu_forward, prelu_inputs, prelu_weights, 0},
     [LAYER_SOFTMAX] = {softmax_forward, softmax_inputs, 0, 0},
     [LAYER_LOG_SOFTMAX] = {softmax_forward, softmax_inputs, 0, 0},
+    [LAYER_SEQUENCE] = {sequence_forward, sequence_inputs, 0, 0},
+    [LAYER_JOIN] = {join_forward, join_inputs, 0, 0},
+    [LAYER_RECURRENT] =
+        {recurrent_forward, rows_received, recurrent_weights, 0, recurrent_through_time},
 };
 
 #endif

@@ -29,6 +29,9 @@ enum layer_kind {
     LAYER_PRELU = 18,
     LAYER_SOFTMAX = 19,
     LAYER_LOG_SOFTMAX = 20,
+    LAYER_SEQUENCE = 21,  /* rows of samples, as the positions of sequences, step by step */
+    LAYER_JOIN = 22,      /* the positions of sequences, as rows of samples */
+    LAYER_RECURRENT = 23,
 };
 enum activation_kind {
     ACTIVATION_IDENTITY = 0,
@@ -64,6 +67,8 @@ enum loss_kind {
     LOSS_CRAMMER_SINGER = 11,
     LOSS_WESTON_WATKINS = 12,
 };
+enum cell_kind { CELL_RNN = 0, CELL_LSTM = 1, CELL_GRU = 2 };
+enum merge_kind { MERGE_CONCAT = 0, MERGE_SUM = 1, MERGE_MEAN = 2, MERGE_PRODUCT = 3 };
 enum target_kind { TARGET_NUMBERS = 0, TARGET_CLASSES = 1 };
 
 /* Images in blocks of 16 samples, (blocks, channels, height, width, 16).
@@ -83,6 +88,36 @@ struct normalization {
     int64_t scale, shift;     /* the first parameters; -1 if there are none */
     double eps, momentum;
     void *batch;              /* what is known of the last training batch, or of its samples */
+};
+
+/* One direction of a recurrent layer, over the rows of all steps (`sequences.h`).
+ *
+ * Rows of gates lie in blocks of 16 units: all gates of units 0 to 15, then those of 16 to 31, …
+ * The parameters of each gate lie together, in the order i, f, o, g of an LSTM and r, z, n of a GRU.
+ */
+struct recurrence {
+    int64_t cell, units, gates;
+    int64_t reverse;          /* whether sequences are read from their ends */
+    int64_t function;         /* of an RNN, with its settings */
+    double a, b, c;
+    int64_t input_weights, state_weights, biases; /* their first parameters */
+    int64_t product_biases;   /* d of a GRU */
+    int64_t initial[2];       /* the trained initial state; -1 where it is 0 */
+    /* Copies of the parameters in the order of the kernels, made anew in each pass. */
+    void *inputs_packed, *states_packed; /* U and W by panels of units, (inputs or units, gates) */
+    void *inputs_ordered, *states_ordered; /* U and W, (gates, inputs or units), for gradients */
+    void *biases_packed;      /* b, (gates,), then d, (units,) */
+    void *start;              /* the initial state, (2, units) */
+    /* Arrays of all steps. */
+    void *sums;               /* U x + W s + b, then the gates, then dE/da */
+    int64_t sums_row;         /* numbers from a row to the next */
+    void *states, *cells, *tanh_cells;
+    void *products;           /* W s + d of a GRU's candidate, then its gradient */
+    void *output;             /* the states, or the last of each sample */
+    void *gradient;           /* dE/dY, the same shape */
+    /* Rows of one step. */
+    void *state_gradients, *cell_gradients; /* dE/ds and dE/dc, (samples, units) */
+    void *row_gradients;      /* dE/d(W s) of the rows that a thread works on, of a GRU */
 };
 
 /* A layer, followed by max-pooling over 2 × 2 windows if it is pooled, then by its activation.
@@ -116,6 +151,11 @@ struct layer {
     uint64_t draw_key[2];     /* of dropout's draws */
     int64_t dropped;          /* of 65536 units, on average */
     int64_t other;            /* steps to the other layer of a block (`branch_layers.h`) */
+    int64_t by_position;      /* whether the output has a row for each position of each sequence */
+    struct recurrence *recurrences;
+    int64_t directions;       /* 1 or 2 */
+    int64_t merge;            /* how the outputs of two directions become one */
+    int64_t takes_last;       /* whether only the last output of each sequence counts */
 };
 
 struct program {
@@ -133,13 +173,18 @@ struct program {
     const struct update *update; /* that training makes, or NULL */
     const void *input;       /* the batch, (samples, inputs) in rows of `input_row` numbers */
     int64_t input_row;
+    int64_t steps;           /* the positions of the longest sequence */
+    int64_t *starts;         /* the first row of each step, and the number of rows, (steps + 1,) */
+    int64_t *sorted;         /* the samples from the longest to the shortest sequence */
+    const int64_t *lengths;  /* of the sequences of the batch; NULL if all have `steps` positions */
+    int64_t capacity;        /* the samples that the buffers have room for */
     void *target;            /* its targets, (samples, outputs) */
     void *weight;            /* its sample weights, or NULL */
-    /* The data set that training gathers batches from, into `batch`. */
+    /* The data set that training and predictions take batches from, if need be into `batch`. */
     void *batch;             /* (samples, padded inputs) */
     const void *inputs;      /* (n, inputs), numbers or bytes */
     int64_t inputs_are_bytes;
-    double input_scale;      /* the factor on bytes */
+    double input_scale;      /* the factor on inputs */
     const int64_t *selected; /* the place of each sample in `inputs`; NULL if it is its number */
     const void *targets;     /* (n, outputs), or classes (n,) of int64 */
     int64_t target_kind;

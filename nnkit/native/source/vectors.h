@@ -78,6 +78,21 @@ INLINE vec choose(mask where, vec a, vec b) {
 #define ROOT(x) vsqrtq_f64(x)
 #endif
 
+/* The smaller and the larger of two numbers; b if one of them is NaN. */
+#if defined(__x86_64__) && VECTOR_BYTES == 64
+#define SMALLER(a, b) PRECISE(_mm512_min)(a, b)
+#define LARGER(a, b) PRECISE(_mm512_max)(a, b)
+#elif defined(__x86_64__) && VECTOR_BYTES == 32
+#define SMALLER(a, b) PRECISE(_mm256_min)(a, b)
+#define LARGER(a, b) PRECISE(_mm256_max)(a, b)
+#elif defined(__x86_64__)
+#define SMALLER(a, b) PRECISE(_mm_min)(a, b)
+#define LARGER(a, b) PRECISE(_mm_max)(a, b)
+#else
+#define SMALLER(a, b) choose((a) < (b), a, b)
+#define LARGER(a, b) choose((a) > (b), a, b)
+#endif
+
 /* Keeps a vector in a register, where the compiler would rather load it again for each product. */
 #if defined(__x86_64__)
 #define IN_REGISTER(x) __asm__("" : "+v"(x))
@@ -86,6 +101,10 @@ INLINE vec choose(mask where, vec a, vec b) {
 #endif
 
 INLINE vec multiply_add(vec a, vec b, vec c) { return (vec)FUSED(a, b, c); }
+
+INLINE vec lesser(vec a, vec b) { return (vec)SMALLER(a, b); }
+
+INLINE vec greater(vec a, vec b) { return (vec)LARGER(a, b); }
 
 INLINE vec root(vec x) { return (vec)ROOT(x); }
 
@@ -144,6 +163,13 @@ INLINE vec fold(vec a, vec b, whole distance) {
 INLINE real sum_of_lanes(vec x) {
     for (int distance = 1; distance < LANES; distance *= 2) x += exchange(x, distance);
     return x[0];
+}
+
+/* Writes the sums over the lanes of two vectors next to each other. */
+INLINE void store_sums_of_two(real *to, vec a, vec b) {
+    vec sums = fold(a, b, 1);
+    for (int distance = 2; distance < LANES; distance *= 2) sums += exchange(sums, distance);
+    memcpy(to, &sums, 2 * sizeof *to);
 }
 
 /* Writes the sums over the lanes of four vectors next to each other. */

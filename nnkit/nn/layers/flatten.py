@@ -9,6 +9,8 @@ import numpy as np
 from pydantic import Field
 
 from nnkit.config.spec import Count, Listed
+from nnkit.native.program_layer import ProgramLayer
+from nnkit.native.structures import LayerKind
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.layer import Binding, Layer, LayerSpec
 from nnkit.nn.params import Array, Shape
@@ -75,6 +77,16 @@ class Rows(LayerSpec):
             raise ShapeError(f"'rows' takes images, but each sample here has shape {form}")
         channels, height, width = form.shape
         return Form(channels * width, (height,))
+
+    def in_program(self, form: Form) -> ProgramLayer | None:
+        channels, height, width = form.shape
+        return ProgramLayer(
+            LayerKind.SEQUENCE,
+            (form.size,),
+            (channels * width, height),
+            groups=channels,
+            width=width,
+        )
 
     def bind(self, binding: Binding) -> Layer:
         return BoundRows(binding)

@@ -10,6 +10,9 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from nnkit.config.spec import Count
+from nnkit.native.program_layer import ProgramLayer
+from nnkit.native.recurrence import Recurrence
+from nnkit.native.structures import LayerKind, MergeKind
 from nnkit.nn.activations import AnyActivation, Tanh
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import AnyInitializer, Orthogonal, Xavier, Zeros
@@ -33,6 +36,7 @@ class Recurrent(BiasedLayer):
 
     gates: ClassVar[int] = 1
     states: ClassVar[int] = 1
+    largest_micro_batch: ClassVar[int] = 256  # a step's numbers fit, and its products are small
     shorthand: ClassVar[str | None] = "units"
     units: Count
     output: Literal["last", "all"] = Field(
@@ -132,6 +136,24 @@ class Recurrent(BiasedLayer):
     @abstractmethod
     def cell(self, binding: Binding, reverse: bool) -> RecurrentCell:
         """Binds one direction, whose parameters have their short names."""
+
+    @property
+    def cell_in_program(self) -> Recurrence | None:
+        """The cell in compiled programs; None if they do not know it."""
+        return None
+
+    def in_program(self, form: Form) -> ProgramLayer | None:
+        cell = self.cell_in_program
+        if cell is None or form.varies:
+            return None
+        cells = (cell, replace(cell, reverse=True)) if self.bidirectional else (cell,)
+        return ProgramLayer(
+            LayerKind.RECURRENT,
+            form.shape,
+            self.output_form(form).shape,
+            recurrences=cells,
+            merge=MergeKind[self.merge.upper()],
+        )
 
     def bind(self, binding: Binding) -> Layer:
         cells = [self.cell(binding, reverse=False)]

@@ -160,9 +160,9 @@ class MicroBatches:
         for lane in self.lanes:
             lane.release()
 
-    def first_nonfinite(self, X: Array, now: Pass) -> str | None:
+    def first_nonfinite(self, X: Array, T: Array, now: Pass) -> str | None:
         """The name of the first layer whose output holds a NaN or infinity, or None."""
-        places = side_by_side(lambda lane: lane.first_nonfinite(X, now), self.lanes)
+        places = side_by_side(lambda lane: lane.first_nonfinite(X, T, now), self.lanes)
         return next((place for place in places if place is not None), None)
 
 
@@ -279,9 +279,9 @@ class Lane:
                 np.add(self.grads, self.target, out=self.grads)
         return total
 
-    def first_nonfinite(self, X: Array, now: Pass) -> str | None:
+    def first_nonfinite(self, X: Array, T: Array, now: Pass) -> str | None:
         for piece, part, network in self._micro_batches():
-            place = network.first_nonfinite(X[..., part], piece.of(now))
+            place = network.first_nonfinite(X[..., part], T[..., part], piece.of(now))
             if place is not None:
                 return place
         return None

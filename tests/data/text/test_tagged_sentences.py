@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from nnkit.data.text.tagged_sentences import TaggedSentences, read_tagged, tagged_lines
-from nnkit.data.text.text_pairs import read_pairs
+from nnkit.data.text.tagged_sentences import TaggedSentences, read_tagged
 from nnkit.errors import DataError
 
 CONLL_U = """\
@@ -80,9 +79,9 @@ def test_what_cannot_be_read_is_named_with_its_line(
 
 
 def test_a_sentence_a_line_needs_as_many_tags_as_words(file: Path) -> None:
-    file.write_text("go home\tVERB ADV\n", encoding="utf-8")
-    found = tagged_lines(read_pairs(file))
-    assert (found.sentences, found.tags, found.lines) == (("go home",), ("VERB ADV",), (1,))
-    file.write_text("go home\tVERB ADV\ngo home\tVERB\n", encoding="utf-8")
+    found = read(file, "yes\tINTJ\ngo home\tVERB ADV\n")
+    assert found.sentences == ("yes", "go home")
+    assert found.tags == ("INTJ", "VERB ADV")
+    assert found.lines == (1, 2)
     with pytest.raises(DataError, match=":2: 2 words, but 1 tags"):
-        tagged_lines(read_pairs(file))
+        read(file, "go home\tVERB ADV\ngo home\tVERB\n")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nnkit.config.spec import Count, Spec
 from nnkit.data.ragged import Array, Ragged
 
 
-class Windows(Spec):
+class TextWindows(Spec):
     """Pieces of long texts, each a sample; for next-symbol prediction."""
 
     shorthand: ClassVar[str | None] = "length"
@@ -21,6 +21,18 @@ class Windows(Spec):
         description="Symbols from the start of a window to that of the next; default: `length`, so "
         "that windows do not overlap.",
     )
+    stream: bool = Field(
+        False,
+        description="Whether recurrent layers keep their state from a window to the next: "
+        "truncated backpropagation through time. `training.batch_size` parts of the text are "
+        "then read side by side, in order.",
+    )
+
+    @model_validator(mode="after")
+    def _stream_without_gaps(self) -> Self:
+        if self.stream and self.stride not in (None, self.length):
+            raise ValueError("the windows of a stream follow one another; remove stride")
+        return self
 
     def next_symbols(self, texts: Ragged) -> tuple[Ragged, Ragged]:
         """Divides texts into windows, and pairs each with the symbols that follow its own.

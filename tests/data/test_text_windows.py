@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnkit.data.ragged import Ragged
-from nnkit.data.windows import Windows
+from nnkit.data.text_windows import TextWindows
 
 
 def windows_of(texts: list[list[int]], **settings: int) -> list[tuple[list[int], list[int]]]:
-    inputs, targets = Windows.model_validate(settings).next_symbols(
+    inputs, targets = TextWindows.model_validate(settings).next_symbols(
         Ragged.joined(map(np.array, texts))
     )
     pairs = zip(inputs.each(), targets.each(), strict=True)

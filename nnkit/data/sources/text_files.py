@@ -13,8 +13,10 @@ from pydantic import Field
 
 from nnkit.config.spec import Count, FilePath
 from nnkit.data.dataset import Column, Dataset, Samples
+from nnkit.data.sources.csv import Character
 from nnkit.data.sources.source import Source, existing, renumbered
 from nnkit.data.tables.conversion import UnknownWords
+from nnkit.data.text.csv_pairs import read_csv_pairs
 from nnkit.data.text.tagged_sentences import read_tagged
 from nnkit.data.text.text_coding import TextCoding
 from nnkit.data.text.text_lines import read_lines
@@ -91,7 +93,7 @@ class PlainText(_TextFile):
         notices = lines.notices
         if blank := len(lines.texts) - len(kept):
             notices += (f"{path}: {blank:,} blank line{'s' * (blank > 1)} left out",)
-        return Dataset(_without_targets(texts, numbers), notices=notices)
+        return Dataset(_without_targets(texts, path, numbers), notices=notices)
 
     def _document(self, text: str, path: Path, notices: tuple[str, ...]) -> Dataset:
         text = text[: self.first]
@@ -104,9 +106,9 @@ class PlainText(_TextFile):
             raise DataError(f"{path}: only {len(text):,} characters; none are left for training")
         ends = np.cumsum([len(text) - sum(sizes), *sizes]).tolist()
         train, *others = (text[a:b] for a, b in zip([0, *ends[:-1]], ends, strict=True))
-        validation, test = (_without_targets([part]) if part else None for part in others)
+        validation, test = (_without_targets([part], path) if part else None for part in others)
         return Dataset(
-            _without_targets([train]),
+            _without_targets([train], path),
             test=test,
             validation=validation,
             notices=notices,
@@ -115,35 +117,56 @@ class PlainText(_TextFile):
 
 
 class Pairs(_TextFile):
-    """Pairs of texts in two tab-separated columns, such as sentences and their translations."""
+    """Pairs of texts in two columns, such as sentences and their translations.
+
+    Columns are separated by tabs, without quotes, or else are those of a CSV file.
+    """
 
     kind: Literal["pairs"] = "pairs"
+    delimiter: Character = Field(
+        "\t", description="Field separator; with another than a tab, cells may be in quotes."
+    )
     source: ColumnChoice = Field(0, description="The column of the inputs: its index, or its name.")
     target: ColumnChoice = Field(1, description="The column of the targets.")
     header: bool | None = Field(
-        None, description="Whether the first line names the columns; default: found out."
+        None,
+        description="Whether the first line names the columns; default: found out, and true with "
+        "another delimiter than a tab.",
     )
     targets: Literal["text", "class", "number"] = Field(
         "text", description="What the targets are: texts, classes, or numbers."
     )
 
     def _read(self, path: Path) -> Dataset:
-        pairs = read_pairs(path, self.source, self.target, header=self.header)
+        if self.delimiter == "\t":
+            pairs = read_pairs(path, self.source, self.target, header=self.header)
+        else:
+            pairs = read_csv_pairs(
+                path,
+                self.source,
+                self.target,
+                delimiter=self.delimiter,
+                header=self.header is not False,
+            )
         inputs, lines = text_array(pairs.sources), np.array(pairs.lines)
         label = pairs.names[1] if pairs.names else ""
         if self.targets == "text":
-            samples = Samples(inputs, text_array(pairs.targets), lines=lines)
+            samples = Samples(inputs, text_array(pairs.targets), lines=lines, file=str(path))
             return Dataset(samples, label=label, notices=pairs.notices)
         if self.targets == "number":
-            samples = Samples(inputs, _numbers(pairs)[:, None], lines=lines)
+            samples = Samples(inputs, _numbers(pairs)[:, None], lines=lines, file=str(path))
             return Dataset(samples, label=label, notices=pairs.notices)
         classes, numbers = np.unique([t.strip() for t in pairs.targets], return_inverse=True)
-        samples = Samples(inputs, numbers.astype(np.int64), lines=lines)
+        samples = Samples(inputs, numbers.astype(np.int64), lines=lines, file=str(path))
         return Dataset(samples, classes=tuple(classes.tolist()), label=label, notices=pairs.notices)
 
 
 class TaggedText(_TextFile):
-    """Sentences with a tag for each word, in CoNLL-U or IOB files."""
+    """Sentences with a tag for each word.
+
+    The file has a word and its tags on each line, as CoNLL-U and IOB files have, and a blank line
+    between sentences; or a sentence, a tab and its tags on each line.
+    """
 
     kind: Literal["tagged"] = "tagged"
     words: int | None = Field(
@@ -164,15 +187,20 @@ class TaggedText(_TextFile):
     def _read(self, path: Path) -> Dataset:
         found = read_tagged(path, self.words, self.tags)
         samples = Samples(
-            text_array(found.sentences), text_array(found.tags), lines=np.array(found.lines)
+            text_array(found.sentences),
+            text_array(found.tags),
+            lines=np.array(found.lines),
+            file=str(path),
         )
         return Dataset(samples, notices=found.notices)
 
 
-def _without_targets(texts: Sequence[str], lines: Sequence[int] | None = None) -> Samples:
+def _without_targets(
+    texts: Sequence[str], path: Path, lines: Sequence[int] | None = None
+) -> Samples:
     """Texts without labels, whose next symbols are predicted."""
     numbers = None if lines is None else np.array(lines)
-    return Samples(text_array(texts), np.zeros((len(texts), 0)), lines=numbers)
+    return Samples(text_array(texts), np.zeros((len(texts), 0)), lines=numbers, file=str(path))
 
 
 def _size(part: float, whole: int) -> int:
