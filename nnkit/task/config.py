@@ -23,6 +23,7 @@ from nnkit.data.tables.conversion import UnknownWords
 from nnkit.data.target_scaling import AnyTargetScaling, Unscaled
 from nnkit.data.text.text_coding import TextCoding
 from nnkit.data.text_windows import TextWindows
+from nnkit.decoding import AnyDecoding
 from nnkit.errors import ConfigError, Problem, SettingError, SettingPath, UsageError
 from nnkit.metrics import METRICS, METRICS_OF
 from nnkit.nn.activations import Function
@@ -195,6 +196,11 @@ class Config(Spec):
     optimizer: AnyOptimizer = Field(Adam(), description="The update rule.")
     regularization: Regularization = Regularization()
     training: Training = Training()
+    decoding: AnyDecoding | None = Field(
+        None,
+        description="How texts are written, symbol by symbol; default: greedy for an encoder and "
+        "decoder, sampling for a language model.",
+    )
     expect: Gates = Field(
         default_factory=dict,
         description="Gates on final metrics, such as test.accuracy: {min: 0.98}; the exit code "
