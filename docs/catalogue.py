@@ -45,6 +45,7 @@ NOUNS = {
     "Averaging": ("averaging", "weight averaging"),
     "PreprocessingStep": ("preprocessing step", "preprocessing steps"),
     "Source": ("data source", "data sources"),
+    "TeacherForcing": ("teacher forcing", "teacher forcing"),
 }
 # The symbol of a setting in formulas.
 SYMBOLS = {

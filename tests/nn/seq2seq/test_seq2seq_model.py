@@ -225,8 +225,10 @@ def test_equal_to_pytorch_over_ragged_lengths(
 ) -> None:
     spec = case["spec"]
     reads = [{"embedding": 3}, {"lstm": {"units": 2, "bidirectional": True}}]
-    feeding: dict[str, Any] = {"score": spec["score"], "input_feeding": spec["input_feeding"]}
-    writes = [{"embedding": 3}, {"lstm": 4}, {"attention": feeding}]
+    layer = {name: value for name, value in spec.items() if name != "start"}
+    writes: list[Any] = [{"embedding": 3}, {"lstm": 4}, layer]
+    if spec["kind"] == "context":
+        writes = [{"embedding": 3}, layer, {"lstm": 4}]
     model = model_of(reads, writes, spec["start"], dtype)
     params, grads = (model.layout.views(flat) for flat in (model.params, model.grads))
     assert params.keys() == case["params"].keys()
