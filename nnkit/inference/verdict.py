@@ -44,6 +44,8 @@ def useless(
     config = task.config
     if config.data.targets == "inputs" or config.activation.threshold is not None:
         return None
+    if config.architecture.decoder:  # no constant text is a baseline for translations
+        return None
     if isinstance(config.loss, ClassLoss) and config.loss.class_weights is not None:
         return None
     constant = constant_prediction(task.targets(task.sets["train"], model))

@@ -18,6 +18,11 @@
 #endif
 
 #define INLINE static inline __attribute__((always_inline))
+#if defined(__clang__)
+#define SINGLE static __attribute__((noinline)) /* one copy of a large function */
+#else
+#define SINGLE static __attribute__((noinline, noclone))
+#endif
 
 #if REAL_BITS == 32
 typedef float real;
