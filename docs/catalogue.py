@@ -285,6 +285,8 @@ TABLES: Mapping[str, Callable[[], Iterator[str]]] = {
     "classification metrics": lambda: metrics("classes"),
     "multi-label metrics": lambda: metrics("labels"),
     "regression metrics": lambda: metrics("numbers"),
+    "sequence metrics": lambda: metrics("sequences"),
+    "text metrics": lambda: metrics("texts"),
 }
 
 

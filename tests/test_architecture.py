@@ -22,6 +22,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 MAY_IMPORT = {
     "config": set[str](),
     "metrics": set[str](),
+    "decoding": {"config"},
     "native": set[str](),
     "nn": {"config", "native"},
     "data": {"config", "native"},

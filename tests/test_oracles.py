@@ -56,6 +56,9 @@ TESTED: dict[str, dict[str, str]] = {
         "rbf": "nn/test_rbf.py::test_gives_minus_the_squared_distances_of_scipy",
         "noise": "nn/test_layers.py::test_noise_is_gaussian_and_follows_step_and_seed",
         "activation": "nn/test_activations.py::test_as_pytorch_computes_it",
+        "positional_encoding": (
+            "nn/test_sequence_layers.py::test_sinusoids_are_those_of_the_formula"
+        ),
         "rows": "nn/test_layers.py::test_rows_are_those_of_the_image_from_top_to_bottom",
     },
     "initializers": {

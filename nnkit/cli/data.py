@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -59,13 +59,22 @@ def list_data(as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def check(config: ConfigArgument, overrides: SetOption = None, as_json: JsonOption = False) -> None:
-    """Load and check CONFIG's data; report columns and splits.
+def check(
+    config: ConfigArgument,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Fail if a held-out set has texts of the training set."),
+    ] = False,
+    overrides: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Load and check CONFIG's data; report columns, texts and splits.
 
-    For a table, says of each column what it was taken for, and what becomes of it.
+    For a table, says of each column what it was taken for, and what becomes of it. Of texts, says
+    how long they are, and what is unexpected in them.
     """
     import nnkit
-    from nnkit.errors import NnkitError
+    from nnkit.errors import DataError, NnkitError
 
     loaded = nnkit.load_config(config, overrides or ())
     try:
@@ -74,12 +83,23 @@ def check(config: ConfigArgument, overrides: SetOption = None, as_json: JsonOpti
         if not as_json:
             _print_columns(loaded)
         raise
+    faults = [f["message"] for f in (report["texts"] or {}).get("findings", ()) if f["is_fault"]]
     if as_json:
         print_json(report)
-        return
+    else:
+        _print_report(loaded, report)
+    if strict and faults:
+        raise DataError("\n".join(faults))
+
+
+def _print_report(loaded: Config, report: dict[str, Any]) -> None:
     print(f"source     {loaded.data.source.tag()}")
     for name, place in loaded.data.source.held_out.items():
         print(f"{name:10} {place}")
+    if report["texts"]:
+        _print_texts(report)
+        say_wrapped(*report["notices"])
+        return
     print(
         f"inputs     {tuple(report['raw_shape'])} raw, {tuple(report['input_shape'])} preprocessed"
     )
@@ -88,6 +108,12 @@ def check(config: ConfigArgument, overrides: SetOption = None, as_json: JsonOpti
     print(f"memory     {show_bytes(report['bytes'])}\n")
     if report["columns"]:
         print("\n".join([*columns_table(report["columns"], result_width()), ""]))
+    print("\n".join(_sets(report)))
+    say_wrapped(*report["notices"])
+
+
+def _sets(report: dict[str, Any]) -> list[str]:
+    """The sizes of the sets, by class."""
     counts = report["sets"]
     if report["classes"]:
         rows = [
@@ -95,10 +121,33 @@ def check(config: ConfigArgument, overrides: SetOption = None, as_json: JsonOpti
             for i, name in enumerate(report["classes"])
         ]
         rows.append(("all", *(counts[s]["samples"] for s in counts)))
-        print(table(("class", *counts), rows))
-    else:
-        print(table(("set", "samples"), [(s, counts[s]["samples"]) for s in counts]))
-    say_wrapped(*report["notices"])
+        return [table(("class", *counts), rows)]
+    return [table(("set", "samples"), [(s, counts[s]["samples"]) for s in counts])]
+
+
+def _print_texts(report: dict[str, Any]) -> None:
+    """Prints vocabularies, lengths, and what is unexpected in the texts."""
+    texts = report["texts"]
+    vocabularies = texts["vocabularies"]
+    print(f"inputs     texts, {_vocabulary(vocabularies['inputs'])}")
+    targets = vocabularies["targets"]
+    print(f"target     {report['target']}{f', {_vocabulary(targets)}' if targets else ''}\n")
+    if report["classes"]:
+        print(*_sets(report), "", sep="\n")
+    rows = [
+        (place, one["texts"], one["symbols"], f"{one['median']:g}", one["longest"])
+        for place, one in texts["lengths"].items()
+    ]
+    print(table(("set", "texts", "symbols", "median length", "longest"), rows))
+    if texts["findings"]:
+        print()
+    for finding in texts["findings"]:
+        print("\n".join(wrapped(finding["message"], result_width(), hang=2)))
+
+
+def _vocabulary(found: dict[str, Any]) -> str:
+    reserved = f", with {', '.join(found['reserved'])}" if found["reserved"] else ""
+    return f"{found['symbols']:,} symbols of unit '{found['unit']}'{reserved}"
 
 
 def _print_columns(config: Config) -> None:

@@ -96,7 +96,7 @@ def _render(path: Path, report: Report, data: Path | None) -> None:
     for name, shown in rows:
         print(f"{name:{width}}  {shown}")
     if report.by_class is not None:
-        print(f"\n{_by_class(report.by_class, report)}")
+        print(f"\n{_by_class(report.by_class)}")
         print(f"\n{_confusions(report.by_class)}")
     if report.by_label is not None:
         print(f"\n{_by_label(report.by_label)}")
@@ -115,11 +115,11 @@ def _headline(report: Report) -> list[str]:
     ]
 
 
-def _by_class(by_class: ClassReport, report: Report) -> str:
+def _by_class(by_class: ClassReport) -> str:
     shares = ("precision", "recall", "f1")
     rows = by_class.rows()
     everything = sum(row["support"] for row in rows)
-    means = by_class.averages(report.figures)
+    means = by_class.averages()
     rows += [
         {"class": f"{kind} mean", "support": everything, **values} for kind, values in means.items()
     ]

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 PICTURES = "pictures"
 TABLES = {".csv": "csv", ".tsv": "csv", ".npy": "npy", ".npz": "npz"}
 # The data sources whose models accept tables of each kind.
-ARRAYS = {"npy", "npz", "mnist", "idx"}
-READERS = {"csv": {"csv"}, "npy": ARRAYS, "npz": ARRAYS}
+ARRAYS = {"npy", "npz", "mnist", "idx", "adding"}
+READERS = {"csv": {"csv", "series"}, "npy": ARRAYS, "npz": ARRAYS}
 
 
 def _renamed(value: str | None) -> None:

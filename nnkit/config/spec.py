@@ -205,6 +205,8 @@ class Tagged:
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         union = cast("dict[str, Any]", schema)["schema"]
+        while "choices" not in union:  # further annotations validate the chosen member
+            union = union["schema"]
         members = {tag: choice["metadata"][MEMBER] for tag, choice in union["choices"].items()}
         described = handler(_union({tag: _definition(m) for tag, m in members.items()}))
         choices = described["oneOf"]

@@ -233,6 +233,9 @@ MESSAGES = {
 }
 
 
+SAME_BUT_A_LETTER = 0.88  # the least similarity of a key and the one that it surely stands for
+
+
 # For errors about an unknown word: the context keys of the word and of the known words.
 ONE_OF = {"union_tag_invalid": ("tag", "expected_tags"), "unknown_name": ("name", "known")}
 
@@ -264,10 +267,17 @@ def describe(root: type[Spec], faults: Sequence[Fault]) -> str:
         word, known = (str(context[key]) for key in ONE_OF[item["type"]])
         return message + _suggestion(word, [name.strip(" '") for name in known.split(",")])
     if item["type"] == "literal_error":
-        words = [word.strip(" '") for word in context["expected"].replace(" or ", ",").split(",")]
-        close = _close(str(item["input"]), words)
-        return message + (f"; did you mean '{close}'?" if close else "")
+        return _describe_words(item, message, [EXPECTED[f.item["type"]] for f in of_type])
     return message
+
+
+def _describe_words(item: Mapping[str, Any], message: str, types: Sequence[str]) -> str:
+    """Describes a value that is none of some words, nor of the other types that are allowed."""
+    known = item["ctx"]["expected"]
+    words = [word.strip(" '") for word in known.replace(" or ", ",").split(",")]
+    if close := _close(str(item["input"]), words):
+        return f"{message}; did you mean '{close}'?"
+    return f"expected {' or '.join([*types, known])}, got {_shown(item['input'])}"
 
 
 def _shown(value: Any) -> str:
@@ -298,12 +308,14 @@ def _remedy_for_key(root: type[Spec], found: Fault) -> str:
     key, spec = found.path[-1], found.holder
     if spec is None or key == "kind":
         return ""
+    names = [name for name in spec.model_fields if name != "kind"]
+    if close := _close(str(key), names, SAME_BUT_A_LETTER):
+        return f"; did you mean '{close}'?"
     for home, specs in _sections(root):
         # If this spec is allowed there too, the key belongs to another kind and is not misplaced.
         if spec not in specs and any(key in other.model_fields for other in specs):
             place = f"in '{dotted((*home, key))}'" if home else "at the top level"
             return f"; it belongs {place}"
-    names = [name for name in spec.model_fields if name != "kind"]
     if close := _close(str(key), [*names, "kind"] if issubclass(spec, Component) else names):
         return f"; did you mean '{close}'?"
     if not names and issubclass(spec, Component):
@@ -336,9 +348,10 @@ def _suggestion(word: str, words: Sequence[str]) -> str:
     return f"; did you mean '{close}'?" if close else f"; available: {', '.join(words)}"
 
 
-def _close(word: str, words: Sequence[str]) -> str | None:
+def _close(word: str, words: Sequence[str], least: float = 0.6) -> str | None:
+    """The most similar of some words, if its similarity to a word is not below the least."""
     plain = {name.replace("_", ""): name for name in words}
-    found = get_close_matches(word.replace("_", "").replace("-", "").lower(), plain, 1, 0.6)
+    found = get_close_matches(word.replace("_", "").replace("-", "").lower(), plain, 1, least)
     return plain[found[0]] if found else None
 
 

@@ -42,12 +42,17 @@ class Batch(NamedTuple):
 
     Attributes:
         X: inputs (*shape, N).
-        T: targets (*outputs, N).
+        T: targets (*outputs, N), or class numbers (T, N) of sequences.
         weights: sample weights, (N,); None if all are equal.
-        total: the weight of the whole batch: the sum of weights, or the number of samples.
+        total: the weight of the whole batch: the sum of weights, or the number of samples; for
+            targets that are sequences, each of their positions counts.
         before: the number of samples of lower ranks.
         after: the number of samples of higher ranks.
         idle: whether this rank has none; it then gets another rank's, whose weight is taken as 0.
+        lengths: the length of each input, (N,); None if all have the same.
+        target_lengths: the length of each target, (N,); None if these are not sequences.
+        own: the weight of this rank's samples, as `total`; None to derive it from `weights`.
+        continues: whether its sequences continue those in the same columns of the batch before.
     """
 
     X: Array
@@ -57,6 +62,10 @@ class Batch(NamedTuple):
     before: int = 0
     after: int = 0
     idle: bool = False
+    lengths: Array | None = None
+    target_lengths: Array | None = None
+    own: float | None = None
+    continues: bool = False
 
     @property
     def size(self) -> int:
@@ -70,7 +79,9 @@ class Batch(NamedTuple):
             return 0.0
         if not (self.before or self.after):
             return 1.0
-        own = total_weight(self.weights, self.X.shape[-1])
+        own = self.own
+        if own is None:
+            own = total_weight(self.weights, self.X.shape[-1])
         return own / self.total if self.total else 0.0
 
 

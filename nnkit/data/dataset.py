@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from nnkit.data.lazy import Indices, LazyArray, chosen, selected
 from nnkit.data.ordering import FULL_SHUFFLE, Ordering
+from nnkit.data.texts import is_text
 from nnkit.errors import DataError
 
 Array = NDArray[Any]
@@ -25,13 +26,14 @@ class Samples:
     Data that is larger than memory is in files, which lazy arrays read on access.
 
     Attributes:
-        inputs: inputs (n, *shape), of any numeric type.
-        targets: class numbers (n,) as int64, or real targets (n, outputs) as float64.
+        inputs: inputs (n, *shape), of any numeric type, or texts (n,).
+        targets: class numbers (n,) as int64, real targets (n, outputs) as float64, or texts (n,).
         weights: sample weights, (n,) as float64; None if all are equal.
         origins: location of each sample in its source, (n,): the path of its file, or its row
             from 1; None for all rows in order.
         ordering: how the samples are shuffled and divided into sets.
         lines: the line of each sample in its text file, from 1, (n,); None for other data.
+        file: that file; empty for other data.
     """
 
     inputs: Array | LazyArray
@@ -40,6 +42,7 @@ class Samples:
     origins: Array | LazyArray | None = None
     ordering: Ordering = FULL_SHUFFLE
     lines: Array | None = None
+    file: str = ""
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -58,6 +61,7 @@ class Samples:
             indices[:] + 1 if self.origins is None else selected(self.origins, indices),
             self.ordering if ordering is None else ordering,
             None if self.lines is None else self.lines[indices[:]],
+            self.file,
         )
 
 
@@ -85,6 +89,8 @@ class Dataset:
             the source gives any.
         validation: the validation set provided by the source, or None.
         notices: messages to the user on how the data was read, such as what was left out.
+        is_divided: whether the source has divided its data into sets, so that no others are drawn
+            from `samples`.
     """
 
     samples: Samples
@@ -94,6 +100,7 @@ class Dataset:
     label: str = ""
     validation: Samples | None = None
     notices: tuple[str, ...] = ()
+    is_divided: bool = False
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -109,6 +116,8 @@ class Dataset:
                     continue
                 digest.update(f"{array.dtype.str}{array.shape}".encode())
                 for chunk in chunks(array):
+                    if is_text(chunk):
+                        chunk = np.frombuffer("\0".join(chunk.tolist()).encode(), np.uint8)
                     digest.update(np.ascontiguousarray(chunk).data)
         return digest.hexdigest()
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nnkit.data.lazy import Array, Indices, LazyArray
+from nnkit.errors import SettingError
 from nnkit.random import generator
 
 
@@ -86,6 +87,34 @@ class FullShuffle(Ordering):
 
 
 FULL_SHUFFLE: Ordering = FullShuffle()
+
+
+@dataclass(frozen=True, slots=True)
+class Chronological(FullShuffle):
+    """Held-out sets are the last samples in time; those for training are shuffled all the same.
+
+    Attributes:
+        gap: the samples between two sets that belong to neither, because they overlap both.
+    """
+
+    gap: int = 0
+
+    def divide(
+        self, counts: Mapping[str, int], samples: int, seed: int, strata: Array | LazyArray | None
+    ) -> dict[str, Share]:
+        shares: dict[str, Share] = {}
+        end = samples
+        for name in reversed([*counts]):
+            shares[name] = Share(np.arange(max(end - counts[name], 0), end), self)
+            end -= counts[name] + self.gap
+        if end < 1:
+            raise SettingError(
+                ("data", "split"),
+                f"{' and '.join(counts)} need {samples - end} of {samples} samples, those between "
+                "the sets included, which leaves none for training",
+                exit_code=3,
+            )
+        return {**shares, "train": Share(np.arange(end), self)}
 
 
 def _hold_out(shuffled: Array, strata: Array, count: int) -> tuple[Array, Array]:

@@ -2,34 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from nnkit.config.spec import Spec
-from nnkit.data.dataset import Dataset, Samples
+from nnkit.data.dataset import Array, Dataset, Samples
 from nnkit.data.folds import fold_numbers
-from nnkit.data.ordering import FULL_SHUFFLE
+from nnkit.data.ordering import FULL_SHUFFLE, Share
+from nnkit.data.source_groups import divide_groups, source_groups
 from nnkit.errors import SettingError
 
-Share = Annotated[float, Field(ge=0)]
+HeldOutSize = Annotated[float, Field(ge=0)]
 DEFAULT_TEST = 0.2
 
 
 class Split(Spec):
     """Held-out data: sizes as a fraction below 1, or as a number of samples."""
 
-    validation: Share = Field(
+    validation: HeldOutSize = Field(
         0.1,
         description="Held out for monitoring and model selection, unless the source has a "
         "validation set. 0 for none.",
     )
-    test: Share | None = Field(
+    test: HeldOutSize | None = Field(
         None,
         description="Held out for the final evaluation; default: 0.2 if the source has no test "
         "set. 0 for none.",
+    )
+    by: Literal["sample", "source"] = Field(
+        "sample",
+        description="`source` puts all samples of a source text into one set, so that no held-out "
+        "set contains a source that was trained on; sets are then not stratified.",
     )
     seed: int | None = Field(
         None, description="Seed of the shuffle; default: the seed of the config."
@@ -74,8 +81,10 @@ def split_dataset(dataset: Dataset, split: Split, seed: int) -> dict[str, Sample
         )
     test_share = split.test
     if test_share is None:
-        test_share = 0.0 if dataset.test is not None else DEFAULT_TEST
-    validation_share = 0.0 if dataset.validation is not None else split.validation
+        has_test = dataset.is_divided or dataset.test is not None
+        test_share = 0.0 if has_test else DEFAULT_TEST
+    has_validation = dataset.is_divided or dataset.validation is not None
+    validation_share = 0.0 if has_validation else split.validation
     counts = {
         "validation": _count(validation_share, len(samples), "validation"),
         "test": _count(test_share, len(samples), "test"),
@@ -90,12 +99,7 @@ def split_dataset(dataset: Dataset, split: Split, seed: int) -> dict[str, Sample
     held_out = {name: count for name, count in counts.items() if count}
     sets: dict[str, Samples] = {}
     if held_out:
-        shares = samples.ordering.divide(
-            held_out,
-            len(samples),
-            split.seed if split.seed is not None else seed,
-            samples.targets if dataset.classes is not None else None,
-        )
+        shares = _divide(dataset, split, held_out, split.seed if split.seed is not None else seed)
         sets = {name: samples.take(*share) for name, share in shares.items()}
     if dataset.validation is not None and split.validation:
         sets["validation"] = dataset.validation
@@ -104,6 +108,33 @@ def split_dataset(dataset: Dataset, split: Split, seed: int) -> dict[str, Sample
     # Without held-out samples, a memory-mapped file stays memory-mapped.
     sets["train"] = sets.pop("train", samples)
     return sets
+
+
+def _divide(
+    dataset: Dataset, split: Split, counts: Mapping[str, int], seed: int
+) -> dict[str, Share]:
+    """Draws held-out sets of so many samples, and `train`."""
+    samples = dataset.samples
+    if split.by == "source":
+        divided = divide_groups(_sources(samples), counts, seed)
+        if not all(map(len, divided.values())):
+            raise SettingError(
+                ("data", "split"),
+                "there are too few different sources for these sets",
+                exit_code=3,
+            )
+        return {name: Share(indices, FULL_SHUFFLE) for name, indices in divided.items()}
+    strata = samples.targets if dataset.classes is not None else None
+    return samples.ordering.divide(counts, len(samples), seed, strata)
+
+
+def _sources(samples: Samples) -> Array:
+    """The number of the source text of each sample, (n,)."""
+    if samples.inputs.dtype.kind != "T":
+        raise SettingError(
+            ("data", "split", "by"), "only texts can be split by source; remove this setting"
+        )
+    return source_groups(samples.inputs[:])
 
 
 def split_conflict(dataset: Dataset, split: Split) -> str | None:
@@ -122,20 +153,23 @@ def _split_fold(dataset: Dataset, split: Split, folds: int, seed: int) -> dict[s
     samples = dataset.samples
     if samples.ordering is not FULL_SHUFFLE:
         raise SettingError(
-            ("data", "split", "folds"), "cross-validation needs data that is held in memory"
+            ("data", "split", "folds"),
+            "cross-validation needs data in memory, in no particular order",
         )
     if split.test:
         rest = split.model_copy(update={"folds": None, "fold": None, "validation": 0.0})
         samples = split_dataset(dataset, rest, seed)["train"]
-    if len(samples) < folds:
+    groups = _sources(samples) if split.by == "source" else np.arange(len(samples))
+    count = int(groups.max(initial=-1)) + 1
+    if count < folds:
         raise SettingError(
             ("data", "split", "folds"),
-            f"{len(samples)} samples are too few for {folds} folds",
+            f"{count} {split.by}s are too few for {folds} folds",
             exit_code=3,
         )
-    classes = dataset.classes is not None
-    strata = np.asarray(samples.targets) if classes else None
-    held_out = fold_numbers(len(samples), folds, seed, strata) == (split.fold or 1) - 1
+    is_stratified = split.by == "sample" and dataset.classes is not None
+    strata = np.asarray(samples.targets) if is_stratified else None
+    held_out = fold_numbers(count, folds, seed, strata)[groups] == (split.fold or 1) - 1
     test, others = (samples.take(np.flatnonzero(part)) for part in (held_out, ~held_out))
     without_test = split.model_copy(update={"folds": None, "fold": None, "test": 0.0})
     divided = split_dataset(replace(dataset, samples=others, test=None), without_test, seed)

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from nnkit.data.batches import part_of
+from nnkit.data.batches import Batch, part_of
 from nnkit.metrics import chosen
 from nnkit.metrics.accumulator import Accumulator
 from nnkit.metrics.metric import Metric
-from nnkit.nn.model import Model, batch_first, batch_last
+from nnkit.nn.model import Model, batch_first
 from nnkit.nn.numerics import numerics
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array
-from nnkit.task.answers import answers, label_answers
-from nnkit.task.task import PreparedSet
+from nnkit.nn.passes import Pass
+from nnkit.nn.recurrent.states import LayerState
+from nnkit.task.answers import answers, label_answers, named, sequence_answers
+from nnkit.task.prepared_set import PreparedSet, continued, pass_of
+from nnkit.task.targets import SequenceTargets
 
 EVALUATION_BATCH = 1000
+STREAMS = 32  # parts of a stream that are read side by side, each beginning with the state 0
 
 
 def evaluate(
@@ -62,28 +67,103 @@ def accumulate(
             the units of the targets.
         execution: threads and kernels; default: those of the model.
     """
+    if data.is_stream:
+        return _accumulate_stream(model, data, metrics, kept, execution)
     ranks = model.ranks
     total = counted = 0.0
-    for start in range(0, len(data), EVALUATION_BATCH):
-        whole = slice(start, min(start + EVALUATION_BATCH, len(data)))
+    for whole in data.parts(EVALUATION_BATCH):
         own = part_of(whole, ranks)
-        X, T = batch_last(data.inputs[own.place]), batch_last(data.targets.coded(own.place))
-        weights = None if data.weights is None else data.weights[own.place]
-        with numerics(), model.lent(X.shape[-1], execution, X.shape[1:-1]) as network:
-            loss, Y = network.evaluate(X, T, weights)
-            outputs = ranks.joined(
-                data.targets.in_units(batch_first(Y))[: own.size], whole.stop - start
-            )
+        batch = data.batch(own.place)
+        now = pass_of(batch, training=False)
+        with _evaluated(model, batch, now, execution) as (loss, Y):
+            rows = data.targets.in_units(_rows(Y, batch.target_lengths))
+            if own.idle:
+                rows = rows[:0]
+            outputs = ranks.joined(rows, len(data.targets[whole]))
             if outputs is not None:
-                counts = None if data.counted is None else data.counted[whole]
-                metrics.add(data.targets[whole], _answering(model, data, outputs), counts)
+                _accumulate_part(metrics, model, data, whole, outputs)
                 if kept is not None:
                     kept.append(outputs.copy())  # the network's output buffer is reused
-        count = own.size if weights is None or own.idle else float(np.sum(weights))
+        count = 0.0 if own.idle else batch.total
         total += loss * count
         counted += count
     total, counted = ranks.sum(total), ranks.sum(counted)
     return total / counted if counted else 0.0
+
+
+@contextmanager
+def _evaluated(
+    model: Model, batch: Batch, now: Pass, execution: Execution | None
+) -> Iterator[tuple[float, Array]]:
+    """The loss of a batch and the network's output, which is valid within the block."""
+    positions = model.input_form.positions_of(batch.X.shape[:-1])
+    with numerics(), model.lent(batch.X.shape[-1], execution, positions) as network:
+        yield network.evaluate(batch.X, batch.T, batch.weights, now)
+
+
+def _accumulate_stream(
+    model: Model,
+    data: PreparedSet,
+    metrics: Accumulator,
+    kept: list[Array] | None,
+    execution: Execution | None,
+) -> float:
+    """Reads a stream in a few parts side by side, each from its beginning to its end.
+
+    Arguments and result are those of `accumulate`.
+    """
+    batches = data.stream(STREAMS)
+    carried: dict[str, LayerState] = {}
+    windows: list[Array] = [np.empty(0)] * len(data)
+    total = 0.0
+    for number in range(batches.per_epoch):
+        batch, chosen = batches.batch(number), batches.chosen(number)
+        now = pass_of(batch, training=False)._replace(states=continued(carried, batch))
+        with _evaluated(model, batch, now, execution) as (loss, Y):
+            outputs = _rows(Y, batch.target_lengths).copy()
+            assert now.states is not None
+            carried = now.states.last
+        _accumulate_part(metrics, model, data, chosen, outputs)
+        if kept is not None:
+            ends = np.cumsum(batches.targets[chosen].lengths)
+            for window, rows in zip(chosen, np.split(outputs, ends[:-1]), strict=True):
+                windows[window] = rows
+        total += loss * batch.total
+    if kept is not None:
+        kept.extend(windows)
+    return total / batches.targets.size
+
+
+def _accumulate_part(
+    metrics: Accumulator, model: Model, data: PreparedSet, part: slice | Array, outputs: Array
+) -> None:
+    """Accumulates the outputs of samples, (k, outputs), or of all their positions."""
+    if isinstance(data.targets, SequenceTargets):
+        sequences, names = data.targets.sequences[part], data.targets.names
+        answering = partial(
+            sequence_answers,
+            outputs,
+            targets=sequences,
+            names=names,
+            activation=model.output_activation,
+        )
+        metrics.add(named(sequences, names), answering, None)
+        return
+    counts = None if data.counted is None else data.counted[part]
+    metrics.add(data.targets[part], _answering(model, data, outputs), counts)
+
+
+def _rows(Y: Array, lengths: Array | None) -> Array:
+    """Outputs (outputs, N) as rows (N, outputs), or those of all positions (Σ lengths, outputs).
+
+    Args:
+        Y: outputs (outputs, N), or (outputs, T, N) of sequences.
+        lengths: the length of each sequence, (N,); None for other outputs.
+    """
+    if lengths is None:
+        return batch_first(Y)
+    of_samples = np.moveaxis(Y, 0, -1).swapaxes(0, 1)  # (N, T, outputs)
+    return of_samples[np.arange(Y.shape[1]) < lengths[:, None]]
 
 
 def _answering(model: Model, data: PreparedSet, outputs: Array) -> partial[Any]:
@@ -98,5 +178,5 @@ def _answering(model: Model, data: PreparedSet, outputs: Array) -> partial[Any]:
 
 def width_of(model: Model, data: PreparedSet) -> int:
     """The number of classes, labels or real outputs."""
-    (outputs,) = model.output_shape
+    outputs = model.output_form.channels
     return max(2, outputs) if data.targets.kind == "classes" else outputs

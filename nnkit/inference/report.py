@@ -16,13 +16,18 @@ from nnkit.metrics import METRICS_OF
 from nnkit.metrics.accumulator import Accumulator
 from nnkit.metrics.classification import ClassCounts, Confusion, f1s, precisions, recalls
 from nnkit.metrics.multilabel import LabelCounts
+from nnkit.metrics.spans import SpanCounts, are_bio
 from nnkit.nn.model import Model
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array
 from nnkit.task.answers import confidence, decide, decide_labels, gives_probabilities
-from nnkit.task.task import PreparedSet
+from nnkit.task.prepared_set import PreparedSet
+from nnkit.task.targets import SequenceTargets
 
-HEADLINE = ("loss", "accuracy", "exact_match", "mae", "rmse", "r2")  # metrics in the representation
+PROBABLE = ("probabilities", "log_probabilities")  # what only probabilities give metrics
+MOST_CLASSES = 60  # of symbols at each position, that are reported one by one
+# Metrics in the representation.
+HEADLINE = ("loss", "accuracy", "perplexity", "token_accuracy", "exact_match", "mae", "rmse", "r2")
 MATRIX_CLASSES = 100  # classes up to which the confusion matrix is given in full
 
 
@@ -50,10 +55,14 @@ class ClassReport:
             )
         ]
 
-    def averages(self, figures: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    def averages(self) -> dict[str, dict[str, float]]:
         """The `macro` and `weighted` means of the scores in the rows."""
+        known = METRICS_OF["classes"]
         return {
-            kind: {name: figures[f"{name}_{kind}"] for name in ("precision", "recall", "f1")}
+            kind: {
+                name: known[f"{name}_{kind}"].of(self.counts)
+                for name in ("precision", "recall", "f1")
+            }
             for kind in ("macro", "weighted")
         }
 
@@ -150,7 +159,7 @@ class Report:
         if self.by_class is not None:
             known |= {
                 "classes": self.by_class.rows(),
-                "averages": self.by_class.averages(figures),
+                "averages": self.by_class.averages(),
                 "confusion": self.by_class.matrix(),
                 "confused": self.by_class.confused(),
             }
@@ -226,9 +235,12 @@ def report_on(
     metrics = [
         metric
         for metric in METRICS_OF[data.targets.kind].values()
-        if metric.statistic.takes != "probabilities" or gives_probabilities(activation)
+        if metric.statistic.takes not in PROBABLE or gives_probabilities(activation)
     ]
-    also = () if classes is None else (ClassCounts, Confusion)
+    of_sequences = isinstance(data.targets, SequenceTargets)
+    if of_sequences and not are_bio(classes or ()):
+        metrics = [metric for metric in metrics if metric.statistic is not SpanCounts]
+    also = () if classes is None or of_sequences else (ClassCounts, Confusion)
     accumulator = Accumulator(metrics, width_of(model, data), also)
     parts: list[Array] = []
     loss = accumulate(model, data, accumulator, parts, execution)
@@ -239,11 +251,22 @@ def report_on(
         predicted = decide(outputs, model.loss, activation, data.threshold)
         if activation.probability:
             sure = confidence(outputs, predicted)
-        by_class = ClassReport(classes, accumulator.kept(ClassCounts), accumulator.kept(Confusion))
+        if not of_sequences:
+            kept = accumulator.kept(ClassCounts), accumulator.kept(Confusion)
+            by_class = ClassReport(classes, *kept)
+        elif len(classes) <= MOST_CLASSES:
+            by_class = _by_class(classes, data.targets[:], predicted)
     elif data.targets.kind == "labels":
         predicted = decide_labels(outputs, model.loss)
         by_label = LabelReport(names, accumulator.kept(LabelCounts))
     origins = np.arange(1, len(data) + 1) if data.origins is None else data.origins[:]
+    lines = data.lines
+    if isinstance(data.targets, SequenceTargets):
+        lengths = data.targets.sequences.lengths
+        origins, lines = (
+            np.repeat(origins, lengths),
+            None if lines is None else np.repeat(lines, lengths),
+        )
     return Report(
         split=split,
         figures=figures,
@@ -255,10 +278,22 @@ def report_on(
         confidence=sure,
         outputs=outputs,
         origins=origins,
-        lines=data.lines,
+        lines=lines,
         probable=activation.probability,
         threshold=data.threshold,
     )
+
+
+def _by_class(classes: tuple[str, ...], targets: Array, predicted: Array) -> ClassReport:
+    """The report on each class, of predictions at all positions of sequences, (Σ lengths,)."""
+    counts, confusion, weights = (
+        ClassCounts(len(classes)),
+        Confusion(len(classes)),
+        np.ones(len(targets)),
+    )
+    for statistic in (counts, confusion):
+        statistic.add(targets, predicted, weights)
+    return ClassReport(classes, counts, confusion)
 
 
 def plain(weight: float) -> float:

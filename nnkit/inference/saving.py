@@ -18,9 +18,11 @@ from nnkit.inference.trained_model import TrainedModel
 from nnkit.native.library import kernels
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array
+from nnkit.nn.recurrent.states import LayerState
 from nnkit.runs.checkpoint import Checkpoint, encode_checkpoint, read_checkpoint, write_checkpoint
 from nnkit.runs.directory import DEFAULT_RUNS, find_checkpoint
-from nnkit.task.config import config_from
+from nnkit.task.config import Config, config_from
+from nnkit.task.sequence_coding import SequenceCoding
 from nnkit.task.task import Task, build_model
 from nnkit.version import __version__
 
@@ -49,7 +51,11 @@ def trained_from(checkpoint: Checkpoint) -> TrainedModel:
         config = config_from(_current(header["config"]))
         columns = tuple(Column(c["name"], tuple(c["categories"])) for c in header["columns"])
         classes = None if header["classes"] is None else tuple(header["classes"])
-        model = build_model(config, tuple(header["input_shape"]))
+        coding = None
+        if header.get("text") is not None:  # absent in checkpoints of earlier versions
+            coding = SequenceCoding.from_record(header["text"], config.data.windows)
+            classes = coding.target_names or classes
+        model = _network(config, header, coding)
         copy_params(checkpoint, model)
         statistics: list[dict[str, Array]] = [{} for _ in config.data.preprocess]
         for name, array in checkpoint.part("preprocess").items():
@@ -59,20 +65,31 @@ def trained_from(checkpoint: Checkpoint) -> TrainedModel:
         scaling = config.data.target
         scaler = TargetScaler(scaling, checkpoint.part("target")) if scaling.scales else None
         if scaler is not None:
-            scaler.undo(np.zeros((1, *model.output_shape)))  # KeyError or ValueError if damaged
+            scaler.undo(
+                np.zeros((1, model.output_form.channels))
+            )  # KeyError or ValueError if damaged
         raw_shape = tuple(header["raw_shape"])
-        blank = preprocessor(np.zeros((1, *raw_shape)), model.dtype)
-        if blank.shape[1:] != model.input_shape:
-            raise ValueError(
-                "the output of the preprocessing does not match the input of the network"
-            )
-        if classes is not None and len(classes) != max(2, *model.output_shape):
-            raise ValueError(f"{len(classes)} classes, but outputs of {model.output_shape}")
+        if coding is None:
+            blank = preprocessor(np.zeros((1, *raw_shape)), model.dtype)
+            if blank.shape[1:] != model.input_shape:
+                raise ValueError(
+                    "the output of the preprocessing does not match the input of the network"
+                )
+        outputs = model.output_form.channels
+        if classes is not None and len(classes) != max(2, outputs):
+            raise ValueError(f"{len(classes)} classes, but {outputs} outputs")
     except (KeyError, TypeError, ValueError, IndexError, NnkitError) as error:
         if isinstance(error, CheckpointError):
             raise
         raise CheckpointError(f"{checkpoint.path}: its parts are inconsistent ({error})") from None
-    return TrainedModel(model, config, preprocessor, classes, raw_shape, header, scaler)
+    return TrainedModel(model, config, preprocessor, classes, raw_shape, header, scaler, coding)
+
+
+def _network(config: Config, header: Mapping[str, Any], coding: SequenceCoding | None) -> Model:
+    """The network of a checkpoint, with initial weights."""
+    if coding is None:
+        return build_model(config, tuple(header["input_shape"]), outputs=header.get("outputs"))
+    return build_model(config, coding.input_form, outputs=header["outputs"], coding=coding)
 
 
 def save_threshold(path: Path, threshold: float) -> None:
@@ -112,6 +129,14 @@ def copy_params(checkpoint: Checkpoint, model: Model) -> None:
             view[...] = saved[name]
 
 
+def carried_in(tensors: Mapping[str, Array]) -> dict[str, LayerState]:
+    """The states of recurrent layers in a checkpoint, which a stream goes on with."""
+    found: dict[str, list[Array]] = {}
+    for name in sorted(tensors, key=lambda name: int(name.rpartition("/")[2])):
+        found.setdefault(name.rpartition("/")[0], []).append(tensors[name])
+    return dict(found)
+
+
 class Snapshot:
     """The state of training at one moment: a trained model, and what is needed to resume.
 
@@ -125,6 +150,7 @@ class Snapshot:
         task: Task,
         optimizer_state: Mapping[str, Array],
         info: Mapping[str, Any],
+        carried: Mapping[str, LayerState] | None = None,
     ) -> None:
         """Copies what training will change.
 
@@ -133,10 +159,12 @@ class Snapshot:
             task: provides config, preprocessing and classes.
             optimizer_state: the optimizer's vectors by name.
             info: further entries of the header.
+            carried: the states of recurrent layers that the next batch of a stream begins with.
         """
         self.model, self.task, self.info = model, task, info
         self.params, self.state = model.params.copy(), model.state.copy()
         self.optimizer_state = {name: vector.copy() for name, vector in optimizer_state.items()}
+        self.carried = dict(carried or {})  # each pass makes new arrays
 
     def encode(self) -> bytes:
         """The content of a checkpoint file."""
@@ -149,21 +177,27 @@ class Snapshot:
         tensors |= {f"optimizer/{name}": vector for name, vector in self.optimizer_state.items()}
         for i, statistics in enumerate(task.preprocessor.statistics):
             tensors |= {f"preprocess/{i}/{name}": array for name, array in statistics.items()}
+        for name, vectors in self.carried.items():
+            tensors |= {f"carried/{name}/{i}": vector for i, vector in enumerate(vectors)}
         if task.scaler is not None:
             tensors |= {f"target/{name}": array for name, array in task.scaler.statistics.items()}
         return tensors
 
     def _header(self) -> dict[str, Any]:
         model, task = self.model, self.task
-        labels = task.target_kind == "labels"
+        labels, label = task.target_kind == "labels", task.dataset.label
         return {
             "config": task.config.resolved(),
-            "classes": task.classes,
-            "labels": names_of_targets(task.dataset.label, *model.output_shape) if labels else None,
+            "classes": task.sample_classes,
+            "text": None if task.coding is None else task.coding.record(),
+            "outputs": task.outputs,
+            "labels": names_of_targets(task.dataset.label, model.output_form.channels)
+            if labels
+            else None,
             "columns": [{"name": c.name, "categories": c.categories} for c in task.dataset.columns],
             "raw_shape": task.dataset.input_shape,
-            "input_shape": model.input_shape,
-            "label": task.dataset.label,
+            "input_shape": None if task.coding is not None else model.input_shape,
+            "label": label,
             "threshold": task.threshold,
             "data": task.fingerprint,
             "versions": versions(),

@@ -15,7 +15,7 @@ from nnkit.metrics.metric import Metric
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array
 from nnkit.task.answers import default_threshold, positive_scores
-from nnkit.task.task import PreparedSet
+from nnkit.task.prepared_set import PreparedSet
 
 MOST_CANDIDATES = 2000  # thresholds tried
 

@@ -13,15 +13,17 @@ import numpy as np
 from nnkit.data.dataset import Column, Dataset, Samples, names_of_targets
 from nnkit.data.in_memory import samples_in_memory
 from nnkit.data.preprocess import Preprocessor
+from nnkit.data.ragged import Ragged
 from nnkit.data.records import encoded, encoded_rows, is_table, table_of, wrong_words
 from nnkit.data.sources.source import TableRows
 from nnkit.data.target_scaling import TargetScaler
+from nnkit.data.texts import text_array
 from nnkit.errors import DataError, SettingError, UsageError
 from nnkit.inference.evaluation import evaluate
 from nnkit.inference.report import Report, report_on
 from nnkit.inference.set_metrics import SetMetrics
+from nnkit.inference.text_outputs import outputs_of
 from nnkit.inference.verdict import useless
-from nnkit.metrics import chosen
 from nnkit.nn.activations import Function
 from nnkit.nn.model import Model
 from nnkit.nn.numerics import numerics_of, program_threads
@@ -29,7 +31,9 @@ from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array, Shape
 from nnkit.task.answers import confidence, decide, decide_labels
 from nnkit.task.config import Config
-from nnkit.task.task import PreparedSet, Task, load_task
+from nnkit.task.prepared_set import PreparedSet
+from nnkit.task.sequence_coding import SequenceCoding
+from nnkit.task.task import Task, evaluated, load_task
 
 OVERFLOW = "the inputs are so large that the network's outputs are not finite"
 MOST_NAMED = 5  # predicted numbers in the representation of a model
@@ -52,6 +56,7 @@ class TrainedModel:
         raw_shape: shape of one raw sample.
         info: the checkpoint's header: progress, best, figures, versions, data fingerprint.
         scaler: converts outputs to the units of the targets; None if they were not scaled.
+        coding: the vocabularies of texts; None for models of other data.
     """
 
     model: Model
@@ -61,6 +66,7 @@ class TrainedModel:
     raw_shape: Shape
     info: Mapping[str, Any]
     scaler: TargetScaler | None = None
+    coding: SequenceCoding | None = None
 
     def outputs(self, X: Any) -> Array:
         """Computes the outputs, such as class probabilities, including `activation.inference`.
@@ -141,8 +147,8 @@ class TrainedModel:
         if self.classes is not None:
             return ()
         if self.config.data.targets == "inputs":
-            return tuple(map(str, range(*self.model.output_shape)))
-        return names_of_targets(self.info["label"], *self.model.output_shape)
+            return tuple(map(str, range(self.model.output_form.channels)))
+        return names_of_targets(self.info["label"], self.model.output_form.channels)
 
     def read(self, path: str | Path, **options: Any) -> Any:
         """Reads the digits in a picture with this model; see `nnkit.read_digits`.
@@ -173,14 +179,42 @@ class TrainedModel:
         return P if P.shape[1] > 1 else np.concatenate([1 - P, P], axis=1)
 
     def _forward(self, X: Any) -> Array:
+        """The outputs (n, outputs) for what users pass, all of them finite."""
+        X = self._raw(X)
+        outputs = self._predicted(X)
+        if outputs is not None:
+            return outputs
         outputs = self._computed(self._checked(X))
         if not np.isfinite(outputs).all():
             raise DataError(OVERFLOW)
         return outputs
 
+    def _predicted(self, X: Array) -> Array | None:
+        """The outputs by one call of the compiled kernels, which is much faster for few samples.
+
+        None if these do not know the network or the preprocessing, or if something is not finite.
+        """
+        model = self.model
+        if model.program is None or not X.flags.c_contiguous:
+            return None
+        factor = self.preprocessor.factor(X.dtype, model.dtype)
+        if factor is None:
+            return None
+        outputs, is_finite = model.predict(X, self._threads(len(X)), factor, checks=True)
+        if not is_finite:
+            return None
+        if self.scaler is None:
+            return outputs
+        outputs = self.scaler.undo(outputs)
+        return outputs if np.isfinite(outputs).all() else None
+
     def _computed(self, X: Array) -> Array:
         """The outputs (n, outputs) for raw inputs; where these are large, they may be infinite."""
         execution = self._execution(len(X))
+        if self.coding is not None:
+            with numerics_of(execution):
+                found = outputs_of(self.model, self.coding.encode_inputs(X), execution)
+            return found.values if isinstance(found, Ragged) else found
         with numerics_of(execution):
             prepared = self.preprocessor(X, self.model.dtype)
             outputs = self.model.forward(prepared, execution=execution)
@@ -188,6 +222,8 @@ class TrainedModel:
 
     def _checked(self, X: Any) -> Array:
         """Converts what users pass to raw inputs (n, *raw_shape) that the model can take."""
+        if self.coding is not None:
+            return _texts(X)
         X = self._raw(X)
         is_finite = X.dtype.kind != "f" or np.isfinite(X).all()
         if not is_finite and not (self.columns and not np.isinf(X).any()):
@@ -199,15 +235,17 @@ class TrainedModel:
 
     def _raw(self, X: Any) -> Array:
         """Converts what users pass to raw inputs (n, *raw_shape); the values are not checked."""
-        notation = self.config.data.source.notation
-        if self.columns and is_table(X):
-            return encoded(table_of(X), self.columns, notation, unknown=self.preprocessor.unknown)
+        columns = self.columns
+        if columns and is_table(X):
+            notation = self.config.data.source.notation
+            return encoded(table_of(X), columns, notation, unknown=self.preprocessor.unknown)
         try:
             array = np.asarray(X)
         except ValueError:
             raise DataError("the samples must all have the same shape") from None
-        if self.columns and array.dtype.kind not in "buif":
-            return encoded_rows(X, self.columns, notation, unknown=self.preprocessor.unknown)
+        if columns and array.dtype.kind not in "buif":
+            notation = self.config.data.source.notation
+            return encoded_rows(X, columns, notation, unknown=self.preprocessor.unknown)
         if array.shape == self.raw_shape:
             array = array[None]
         if self.raw_shape[0] == 1 and array.shape[1:] == self.raw_shape[1:]:
@@ -310,7 +348,7 @@ class TrainedModel:
         """
         task, samples, name = self._data(split, data)
         prepared = self._prepared(task, samples)
-        metrics = chosen(self.config.training.metrics, prepared.targets.kind)
+        metrics = evaluated(self.config, prepared.targets.kind)
         figures = evaluate(self.model, prepared, metrics, self._execution(len(prepared)))
         return SetMetrics(name, len(prepared), figures)
 
@@ -341,8 +379,11 @@ class TrainedModel:
         """
         if self.model.program is None:
             return Execution(self.info["threads"])
-        threads = self.config.training.threads or program_threads(self.model, samples)
-        return Execution(threads, program=True)
+        return Execution(self._threads(samples), program=True)
+
+    def _threads(self, samples: int) -> int:
+        """The most threads of the compiled kernels."""
+        return self.config.training.threads or program_threads(self.model, samples)
 
     def _data(self, split: str | None, data: EvaluationData) -> tuple[Task, Samples, str | None]:
         """A set of the model's data, and its name; or all of other data, without a name."""
@@ -390,6 +431,7 @@ class TrainedModel:
             task,
             preprocessor=self.preprocessor,
             scaler=self.scaler,
+            coding=self.coding,
             threshold=self.threshold,
         )
 
@@ -460,3 +502,14 @@ class TrainedModel:
             f"<TrainedModel '{self.config.name}': {self._expectation.removeprefix('this model ')}, "
             f"{layers}, {self.model.params.size:,} parameters, predicts {what}>"
         )
+
+
+def _texts(X: Any) -> Array:
+    """Texts that users pass, as an array (n,); a single text counts as n = 1."""
+    texts = [X] if isinstance(X, str) else list(X)
+    if wrong := [text for text in texts if not isinstance(text, str)]:
+        raise DataError(f"this model takes texts, not {type(wrong[0]).__name__}")
+    try:
+        return text_array(texts)
+    except UnicodeEncodeError as error:
+        raise DataError(f"a text is not Unicode: {error.reason}") from None

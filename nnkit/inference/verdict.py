@@ -10,14 +10,20 @@ from nnkit.inference.evaluation import EVALUATION_BATCH, width_of
 from nnkit.metrics import METRICS_OF
 from nnkit.metrics.metric import TargetKind
 from nnkit.nn.losses import ClassLoss
-from nnkit.nn.model import Model, batch_last
+from nnkit.nn.model import Model
 from nnkit.nn.numerics import numerics
 from nnkit.nn.params import Array
-from nnkit.nn.passes import Observer, Pass
+from nnkit.nn.passes import Observer
 from nnkit.task.constant_prediction import constant_prediction
-from nnkit.task.task import PreparedSet, Task
+from nnkit.task.prepared_set import PreparedSet, pass_of
+from nnkit.task.task import Task
 
-COMPARED: dict[TargetKind, str] = {"classes": "accuracy", "labels": "accuracy", "numbers": "r2"}
+COMPARED: dict[TargetKind, str] = {
+    "classes": "accuracy",
+    "labels": "accuracy",
+    "numbers": "r2",
+    "sequences": "token_accuracy",
+}
 
 
 def useless(
@@ -25,8 +31,8 @@ def useless(
 ) -> str | None:
     """Says that a network is no better than a constant prediction on a set; None if it is better.
 
-    Nothing is said about autoencoders, nor if class weights or a decision threshold ask for more
-    than accuracy.
+    Of a forecast, it also says that it is worse than repeating the last value. Nothing is said
+    about autoencoders, nor if class weights or a decision threshold ask for more than accuracy.
 
     Args:
         task: the task, whose training set gives the constant prediction.
@@ -40,12 +46,12 @@ def useless(
         return None
     if isinstance(config.loss, ClassLoss) and config.loss.class_weights is not None:
         return None
-    constant = constant_prediction(task.encode(task.sets["train"], model))
+    constant = constant_prediction(task.targets(task.sets["train"], model))
     kind = task.target_kind
     name = COMPARED[kind]
     reached, least = figures[name], _of_constant(name, data, constant, width_of(model, data))
     if reached > least or reached == 1 or (kind == "numbers" and reached == least):
-        return None
+        return _worse_than_last_value(task, data, split, figures)
     remedy = ""
     if kind == "numbers" and not config.data.target.scales:
         remedy = "; try data.target: standardize"
@@ -66,18 +72,39 @@ def useless(
     )
 
 
+def _worse_than_last_value(
+    task: Task, data: PreparedSet, split: str, figures: Mapping[str, float]
+) -> str | None:
+    """Says that a forecast is worse than repeating the last value; None if not, or for others."""
+    forecast = task.config.data.source.naive_forecast(task.sets[split].inputs[:])
+    if forecast is None:
+        return None
+    metric = METRICS_OF["numbers"]["r2"]
+    statistic = metric.statistic(forecast.shape[1])
+    statistic.add(data.targets[:], forecast, np.ones(len(forecast)))
+    reached, naive = figures["r2"], metric.of(statistic)
+    if reached >= naive:
+        return None
+    return (
+        f"the network is worse than repeating the last value: {split}.r2 is {reached:.4g} instead "
+        f"of {naive:.4g}"
+    )
+
+
 def constant_layer(model: Model, data: PreparedSet) -> str | None:
     """The first layer whose output is the same for all of up to 1,000 different samples, if any.
 
     This is so if all its rectified units are dead, that is, 0 for every sample (Lu et al. 2020,
     "Dying ReLU and Initialization").
     """
-    X = batch_last(data.inputs[: min(len(data), EVALUATION_BATCH)])
+    batch = data.batch(next(data.parts(EVALUATION_BATCH)))
+    X = batch.X
     if _is_constant(X):
         return None
     search = _ConstantSearch()
-    with numerics(), model.lent(X.shape[-1], positions=X.shape[1:-1]) as network:
-        network.forward(X, Pass(training=False, observer=search))
+    positions = model.input_form.positions_of(X.shape[:-1])
+    with numerics(), model.lent(X.shape[-1], positions=positions) as network:
+        network.forward(X, pass_of(batch, training=False)._replace(observer=search))
     return search.found
 
 
@@ -99,22 +126,24 @@ def _is_constant(Y: Array) -> bool:
 
 def _described(task: Task, constant: Array) -> str:
     if task.classes is not None:
-        return f"'{task.classes[int(constant)]}', the most frequent class"
+        what = "class" if task.sample_classes is not None else "symbol"
+        return f"'{task.classes[int(constant)]}', the most frequent {what}"
     if task.target_kind == "labels":
         return "the more frequent value of each label"
     return "the training mean"
 
 
 def _shown(name: str, value: float) -> str:
-    return f"{100 * value:.2f} %" if name == "accuracy" else f"{value:.4g}"
+    return f"{100 * value:.2f} %" if name.endswith("accuracy") else f"{value:.4g}"
 
 
 def _of_constant(name: str, data: PreparedSet, constant: Array, width: int) -> float:
     """The value of a metric on a set for a constant prediction."""
+    if data.targets.kind == "sequences":
+        return float(np.mean(data.targets[:] == constant))
     metric = METRICS_OF[data.targets.kind][name]
     statistic = metric.statistic(width)
-    for start in range(0, len(data), EVALUATION_BATCH):
-        part = slice(start, start + EVALUATION_BATCH)
+    for part in data.parts(EVALUATION_BATCH):
         targets = data.targets[part]
         weights = np.ones(len(targets)) if data.counted is None else np.asarray(data.counted[part])
         statistic.add(targets, np.broadcast_to(constant, targets.shape), weights)

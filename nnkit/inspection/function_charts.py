@@ -15,13 +15,13 @@ from nnkit.config.spec import Spec
 from nnkit.config.validation import validate
 from nnkit.config.yaml import Mark as Place
 from nnkit.config.yaml import Node, parse_yaml
-from nnkit.data.splits import split_dataset
 from nnkit.errors import UsageError
 from nnkit.inspection.activation_curves import ActivationCurve, activation_curve
 from nnkit.nn.activations import AnyActivation
 from nnkit.nn.params import Array
 from nnkit.task.config import Config
-from nnkit.training.plan import Pace, pace
+from nnkit.task.task import load_task
+from nnkit.training.plan import Pace, pace_on
 
 POINTS = 2001  # points of a curve; odd, so that the middle of the range is included
 
@@ -117,9 +117,9 @@ def draw_schedule(config: Config) -> tuple[Rates, Chart, list[str]]:
         DataError: the data is missing or damaged.
     """
     with config.locating():
-        dataset = config.data.load()
-        train = split_dataset(dataset, config.data.split, config.seed)["train"]
-    planned, optimizer = pace(config, len(train)), config.optimizer
+        task = load_task(config)
+        train = task.prepare(task.sets["train"], task.build_model())
+    planned, optimizer = pace_on(config, train), config.optimizer
     steps = np.unique(np.linspace(0, planned.steps - 1, min(planned.steps, 20_001)).astype(int))
     rates = [optimizer.learning_rate(int(s), planned.steps, planned.per_epoch) for s in steps]
     found = Rates(steps, np.array(rates), planned)

@@ -7,7 +7,6 @@ import numpy as np
 from nnkit.data.dataset import Samples
 from nnkit.errors import UsageError
 from nnkit.nn.central_differences import BlockCheck, check_model
-from nnkit.nn.model import batch_last
 from nnkit.nn.numerics import execution_for
 from nnkit.random import generator
 from nnkit.task.config import ConfigLike, load_config
@@ -43,9 +42,9 @@ def check_gradients(config: ConfigLike, samples: int = 8) -> list[BlockCheck]:
         data = task.prepare(batch, model)
     nudge = generator(config.seed, "gradcheck/nudge")
     model.params += 0.05 * nudge.standard_normal(model.layout.size)
-    X, T = batch_last(np.array(data.inputs)), batch_last(data.targets.coded(slice(None)))
+    whole = data.batch(slice(0, len(data)))
+    X, T = np.array(whole.X), whole.T
     if any(stage.spec.has_kinks for stage in model.stages):
         X += 0.01 * nudge.standard_normal(X.shape)
     with np.errstate(all="ignore"):
-        weights = None if data.weights is None else data.weights[:]
-        return check_model(model, X, T, weights, config.seed)
+        return check_model(model, X, T, whole.weights, config.seed, lengths=whole.lengths)

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 
 import numpy as np
 
-from nnkit.data.batches import Batch, total_weight
 from nnkit.errors import DataError, UsageError
 from nnkit.inference.saving import load_checkpoint
 from nnkit.nn.layer import Activation, LayerSpec, Stage
-from nnkit.nn.model import batch_last
 from nnkit.nn.network import Network
 from nnkit.nn.numerics import numerics
 from nnkit.nn.params import Array
@@ -159,7 +156,7 @@ def _trainer(config: Config, force: bool) -> Trainer:
             "batch normalization mixes the samples of a batch, so a single sample cannot be traced "
             "through it; use layer_norm instead"
         )
-    units = sum(prod(stage.output_shape) for stage in model.stages)
+    units = sum(stage.output_form.least_size for stage in model.stages)
     for count, what in ((model.layout.size, "parameters"), (units, "units")):
         if count > MOST and not force:
             raise UsageError(
@@ -179,12 +176,15 @@ def _trace(trainer: Trainer, sample: int, split: str, origin: str) -> Trace:
             f"0 to {len(chosen) - 1}"
         )
     one = slice(sample, sample + 1)
-    weights = None if chosen.weights is None else chosen.weights[one]
-    X, T = batch_last(chosen.inputs[one]), batch_last(chosen.targets.coded(one))
-    batch = Batch(X, T, weights, total_weight(weights, 1))
+    batch = chosen.batch(one)
     model, loop = trainer.model, trainer.loop
     with numerics():
-        network = model.bind(1, training=True, input_gradient=True)
+        network = model.bind(
+            1,
+            training=True,
+            positions=model.input_form.positions_of(batch.X.shape[:-1]),
+            input_gradient=not model.input_form.ids,
+        )
         step = _StepRecorder(network, model.stages)
         now = Pass(observer=step)
         # With weight noise, gradients are computed at the noisy parameters, as in the loop.

@@ -11,7 +11,18 @@ from types import ModuleType
 from typing import Any
 
 from nnkit.errors import UsageError
-from nnkit.metrics import classification, multilabel, probabilities, ranking, regression
+from nnkit.metrics import (
+    bleu,
+    chrf,
+    classification,
+    edit_distance,
+    multilabel,
+    probabilities,
+    ranking,
+    regression,
+    sequences,
+    spans,
+)
 from nnkit.metrics.metric import Metric, TargetKind
 
 
@@ -25,14 +36,19 @@ METRICS_OF: dict[TargetKind, dict[str, Metric[Any]]] = {
     "classes": _in(classification, probabilities, ranking),
     "labels": _in(multilabel),
     "numbers": _in(regression),
+    "sequences": _in(sequences, spans),
+    "texts": _in(edit_distance, bleu, chrf),
 }
 METRICS = METRICS_OF["classes"] | METRICS_OF["numbers"]
-METRICS |= {name: value for name, value in METRICS_OF["labels"].items() if name not in METRICS}
+for _kind in ("labels", "sequences", "texts"):
+    METRICS |= {name: value for name, value in METRICS_OF[_kind].items() if name not in METRICS}
 # Computed in every evaluation; the others only on request, by name.
 ALWAYS: dict[TargetKind, tuple[str, ...]] = {
     "classes": ("accuracy",),
     "labels": ("accuracy", "exact_match"),
     "numbers": ("mae", "rmse", "r2"),
+    "sequences": ("token_accuracy", "exact_match"),
+    "texts": ("exact_match", "bleu", "chrf"),
 }
 
 

@@ -26,13 +26,11 @@ class Accumulator:
         kinds = dict.fromkeys((*(metric.statistic for metric in self.metrics), *also))
         self.statistics: dict[type[Statistic], Statistic] = {kind: kind(width) for kind in kinds}
 
-    def add(
-        self, targets: Array, answers: Callable[[Answer], Array], weights: Array | None
-    ) -> None:
+    def add(self, targets: Any, answers: Callable[[Answer], Any], weights: Array | None) -> None:
         """Accumulate a batch of samples.
 
         Args:
-            targets: class numbers (n,), or real targets (n, outputs).
+            targets: the true values, in the form that the statistics take.
             answers: returns the predictions in a given form.
             weights: sample weights, (n,); None for equal weights.
         """

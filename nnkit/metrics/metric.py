@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-Answer = Literal["decisions", "scores", "probabilities", "outputs"]
-# One class per sample, several yes/no labels, or real numbers.
-TargetKind = Literal["classes", "labels", "numbers"]
+Answer = Literal["decisions", "scores", "probabilities", "outputs", "log_probabilities", "texts"]
+# One class per sample, several yes/no labels, real numbers, a label at each position, or text.
+TargetKind = Literal["classes", "labels", "numbers", "sequences", "texts"]
 
 
 class Statistic(ABC):
@@ -23,23 +23,28 @@ class Statistic(ABC):
         takes: the form of the predictions it accumulates: `decisions` are class numbers (n,);
             `scores` (n, classes) are larger for likelier classes; `probabilities` (n, classes) sum
             to 1 over the classes; `outputs` (n, outputs) are real numbers. For labels, decisions
-            are 0 or 1, and both decisions and scores have shape (n, labels).
+            are 0 or 1, and both decisions and scores have shape (n, labels). For sequences,
+            `decisions` are n sequences of labels, and `log_probabilities` n arrays (length,), of
+            the true label at each position; `texts` are n strings.
         kind: the kind of targets that it compares predictions with.
+        has_width: whether it depends on the number of classes, labels or outputs.
     """
 
     takes: ClassVar[Answer]
     kind: ClassVar[TargetKind] = "classes"
+    has_width: ClassVar[bool] = True
 
     @abstractmethod
     def __init__(self, width: int) -> None:
-        """Start empty; `width` is the number of classes, labels or outputs."""
+        """Start empty; `width` is the number of classes, labels or outputs, 0 if unused."""
 
     @abstractmethod
-    def add(self, targets: Array, answers: Array, weights: Array) -> None:
+    def add(self, targets: Any, answers: Any, weights: Array) -> None:
         """Accumulate a batch of samples.
 
         Args:
-            targets: class numbers (n,), labels (n, labels) or real numbers (n, outputs).
+            targets: class numbers (n,), labels (n, labels), real numbers (n, outputs), n sequences
+                of labels, or the references of n texts.
             answers: predictions in the form given by `takes`.
             weights: sample weights, (n,), none negative.
         """
@@ -70,8 +75,8 @@ class Metric(Generic[S]):
 
     def __call__(
         self,
-        targets: Array,
-        answers: Array,
+        targets: Any,
+        answers: Any,
         weights: Array | None = None,
         *,
         classes: int | None = None,
@@ -79,13 +84,13 @@ class Metric(Generic[S]):
         """Compute the metric over a whole set at once.
 
         Args:
-            targets: class numbers (n,), labels (n, labels) or real numbers (n, outputs).
+            targets: the true values, in the form of the statistic's kind of targets.
             answers: predictions in the form that the statistic takes.
             weights: sample weights, (n,); None for equal weights.
             classes: the number of classes; by default inferred from predictions and targets.
         """
-        width = answers.shape[1] if answers.ndim == 2 else classes
-        statistic = self.statistic(width or int(max(targets.max(), answers.max(), 1)) + 1)
+        width = _width(targets, answers, classes) if self.statistic.has_width else 0
+        statistic = self.statistic(width)
         statistic.add(targets, answers, np.ones(len(targets)) if weights is None else weights)
         return self.of(statistic)
 
@@ -93,6 +98,12 @@ class Metric(Generic[S]):
     def kind(self) -> TargetKind:
         """The kind of targets that it compares predictions with."""
         return self.statistic.kind
+
+
+def _width(targets: Array, answers: Array, classes: int | None) -> int:
+    if answers.ndim == 2:
+        return answers.shape[1]
+    return classes or int(max(targets.max(), answers.max(), 1)) + 1
 
 
 def metric(

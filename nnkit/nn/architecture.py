@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Self, cast
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, cast
 
-from pydantic import Field, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from nnkit.config.spec import Listed, Spec, members
 from nnkit.errors import SettingError, SettingPath
@@ -14,27 +20,105 @@ from nnkit.nn.activations import AnyActivation
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import AnyInitializer, He, Xavier, Zeros
 from nnkit.nn.layer import LayerSpec, Stage
-from nnkit.nn.layer_list import Following, LayerList
+from nnkit.nn.layer_list import EncoderList, Following, LayerList
 from nnkit.nn.layers import ActivationLayer, AnyLayer, Dropout, GaussianNoise
+from nnkit.nn.layers.recurrent import Recurrent
 from nnkit.nn.layers.weighted import ActivatedLayer, InitializedLayer
 from nnkit.nn.losses import Loss
+from nnkit.nn.seq2seq.decoder_layers import AnyDecoderLayer
 
 MOST_PARAMETERS = 1 << 31  # upper bound for one layer: 8 GiB in float32, and the same for gradients
 
 
-class Architecture(Spec):
-    """The layers, from top to bottom; the input shape comes from the data."""
+def _returning_all(layer: LayerSpec) -> LayerSpec:
+    """A layer of an encoder or decoder; a recurrent one returns the outputs at all positions."""
+    if not isinstance(layer, Recurrent) or layer.output == "all":
+        return layer
+    if "output" in layer.model_fields_set:
+        raise ValueError(f"'{layer.tag()}' must return all outputs here; remove 'output: last'")
+    return layer.model_copy(update={"output": "all"})
 
-    layers: Annotated[tuple[AnyLayer, ...], Listed, Field(min_length=1)]
+
+ReturnAll = AfterValidator(_returning_all)
+
+
+class Architecture(Spec):
+    """The layers: a chain, or an encoder and a decoder; the input shape comes from the data.
+
+    A decoder turns what an encoder has read of one sequence into another sequence, symbol by
+    symbol: it is given the symbols so far, and computes the next (Sutskever, Vinyals & Le 2014).
+    """
+
+    layers: Annotated[tuple[AnyLayer, ...], Listed, Field(min_length=1)] = Field(
+        (), description="The layers of a chain, from top to bottom."
+    )
+    encoder: Annotated[tuple[Annotated[AnyLayer, ReturnAll], ...], Listed, Field(min_length=1)] = (
+        Field(
+            (),
+            description="The layers that read a source sequence. Recurrent layers return the "
+            "outputs at all positions.",
+            examples=[[{"embedding": 64}, {"lstm": {"units": 64, "bidirectional": True}}]],
+        )
+    )
+    decoder: Annotated[
+        tuple[Annotated[AnyDecoderLayer, ReturnAll], ...], Listed, Field(min_length=1)
+    ] = Field(
+        (),
+        description="The layers that compute the next target symbol; the last has an output for "
+        "each.",
+        examples=[[{"embedding": 64}, {"lstm": 64}, {"attention": "general"}, {"dense": "auto"}]],
+    )
+    start: Literal["bridge", "last", "zero"] = Field(
+        "bridge",
+        description="The first state of the decoder's recurrent layers: tanh(W s + b) of the last "
+        "state s of the encoder's last recurrent layer, the last state of the encoder's layer at "
+        "the same place, or zero.",
+    )
     initializer: AnyInitializer | None = Field(
         None, description="For all weights; default: He before a rectifier, else Xavier."
     )
     bias_initializer: AnyInitializer = Field(Zeros(), description="For all biases.")
 
+    @model_validator(mode="after")
+    def _a_chain_or_both_parts(self) -> Self:
+        if bool(self.encoder) != bool(self.decoder) or bool(self.layers) == bool(self.encoder):
+            raise ValueError("needs either 'layers', or both 'encoder' and 'decoder'")
+        if self.layers and "start" in self.model_fields_set:
+            raise ValueError("start has no effect without a decoder")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_it_has_not(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        absent = {"encoder", "decoder", "start"} if self.layers else {"layers"}
+        return {name: value for name, value in handler(self).items() if name not in absent}
+
     @property
     def layer_list(self) -> LayerList:
-        """The layers, with the rules that place activations."""
+        """The layers that end with the outputs, with the rules that place activations."""
+        if self.decoder:
+            return LayerList(self.decoder, ("architecture",), key="decoder")
         return LayerList(self.layers, ("architecture",))
+
+    @property
+    def layer_lists(self) -> Sequence[LayerList]:
+        """All lists of layers: that of a chain, or those of encoder and decoder."""
+        if not self.encoder:
+            return (self.layer_list,)
+        return (EncoderList(self.encoder, ("architecture",), key="encoder"), self.layer_list)
+
+    def all_lists(self) -> Iterator[LayerList]:
+        """Yields all lists of layers, also those of the blocks inside them."""
+        for layers in self.layer_lists:
+            yield from layers.with_blocks()
+
+    def with_outputs(self, outputs: int) -> Self:
+        """The architecture with that many units in its last layer with weights, if set to auto."""
+        layers = self.layer_list
+        sized = layers.layers[layers.last].with_outputs(outputs)
+        if sized is layers.layers[layers.last]:
+            return self
+        changed = (*layers.layers[: layers.last], sized, *layers.layers[layers.last + 1 :])
+        return self.model_copy(update={layers.key: changed})
 
 
 class Threshold(Spec):
@@ -85,6 +169,7 @@ def build_stages(
     form: Form,
     dropout: float | None = None,
     input_noise: float | None = None,
+    outputs: int | None = None,
 ) -> tuple[Stage, ...]:
     """The layers with activations, dropout and initializers filled in and shapes inferred.
 
@@ -97,13 +182,25 @@ def build_stages(
         form: the form of one input sample, such as `Form(4)` or `Form(1, (28, 28))`.
         dropout: dropout rate after every hidden activation, or None.
         input_noise: standard deviation of noise on the inputs, or None.
+        outputs: the units of an output layer with `units: auto`, or None if none is expected.
 
     Raises:
         SettingError: a layer does not accept its input form or has too many parameters, or no layer
             has weights.
     """
+    if outputs is not None:
+        architecture = architecture.with_outputs(outputs)
+    return stages_of(_links(architecture, activations, loss, dropout, input_noise), form)
+
+
+def stages_of(links: Iterable[PlacedLayer], form: Form) -> tuple[Stage, ...]:
+    """A chain of layers as stages, for input samples of that form.
+
+    Raises:
+        SettingError: a layer does not accept its input form or has too many parameters.
+    """
     stages: list[Stage] = []
-    for name, spec, path in _links(architecture, activations, loss, dropout, input_noise):
+    for name, spec, path in links:
         try:
             stage = Stage.of(name, spec, form)
             count = sum(parameter.size for parameter in stage.parameters)
@@ -116,26 +213,45 @@ def build_stages(
     return tuple(stages)
 
 
+class PlacedLayer(NamedTuple):
+    """A layer of a chain.
+
+    Attributes:
+        name: the layer's name in the network.
+        spec: the layer.
+        path: the setting that it comes from.
+    """
+
+    name: str
+    spec: LayerSpec
+    path: SettingPath
+
+
 def _links(
     architecture: Architecture,
     activations: Activations,
     loss: Loss,
     dropout: float | None,
     input_noise: float | None,
-) -> Iterator[tuple[str, LayerSpec, SettingPath]]:
-    """Yields each layer's name in the network, its spec, and the setting it comes from."""
+) -> Iterator[PlacedLayer]:
+    """Yields the layers of a network."""
     layers = architecture.layer_list
     output = layers.output(activations.output, activation_named(loss.output))
     if input_noise is not None:
-        yield "input.noise", GaussianNoise(std=input_noise), ("regularization", "input_noise")
-    completion = _Completion(architecture, activations.hidden, dropout)
+        yield noise_link(input_noise)
+    completion = Completion(architecture, activations.hidden, dropout)
     for index, suffix, spec, path in completion.of(layers, output.activation):
-        yield f"layers.{index}{suffix}", spec, path
-    yield "output", ActivationLayer(function=output.activation), output.path
+        yield PlacedLayer(f"layers.{index}{suffix}", spec, path)
+    yield PlacedLayer("output", ActivationLayer(function=output.activation), output.path)
+
+
+def noise_link(std: float) -> PlacedLayer:
+    """Noise on the inputs, with that standard deviation."""
+    return PlacedLayer("input.noise", GaussianNoise(std=std), ("regularization", "input_noise"))
 
 
 @dataclass(frozen=True, slots=True)
-class _Completion:
+class Completion:
     """Adds the layers and initializers that the config leaves implicit."""
 
     architecture: Architecture

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from nnkit.nn.model import Model
+from nnkit.nn.network import Network
 from nnkit.nn.params import Array, Shape
 from nnkit.nn.passes import Pass
+from nnkit.nn.seq2seq.seq2seq_model import Seq2SeqModel
+from nnkit.nn.seq2seq.seq2seq_network import Seq2SeqNetwork
 from nnkit.random import generator
 
 TOLERANCE = 1e-6  # tolerance on the relative error
@@ -55,6 +58,7 @@ def check_model(
     seed: int = 0,
     per_block: int = PER_BLOCK,
     lengths: Array | None = None,
+    target_lengths: Array | None = None,
 ) -> list[BlockCheck]:
     """Compares every parameter block's gradient, and the input's, with central differences.
 
@@ -68,15 +72,22 @@ def check_model(
         seed: seed of the random choice of entries.
         per_block: largest number of entries of each block that are checked one by one.
         lengths: the length of each sequence, (N,); None if all samples have the same.
+        target_lengths: the length of each target sequence of a decoder, (N,), likewise.
 
     References:
         Bishop 2006, §5.3.3.
     """
     if model.dtype != np.float64:
         raise ValueError("gradients are checked in float64")
-    network = model.bind(X.shape[-1], training=True, positions=X.shape[1:-1], input_gradient=True)
-    now = Pass(lengths=lengths)
-    X = np.array(X, dtype=np.float64)
+    form = model.input_form
+    positions, is_real = form.positions_of(X.shape[:-1]), not form.ids
+    network: Network | Seq2SeqNetwork
+    if isinstance(model, Seq2SeqModel):
+        network, is_real = model.new_network(training=True), False
+    else:
+        network = model.bind(X.shape[-1], True, positions, input_gradient=is_real)
+    now = Pass(lengths=lengths, target_lengths=target_lengths)
+    X = np.array(X, dtype=X.dtype if form.ids else np.float64)
 
     def loss() -> float:
         return network.training_loss(X, T, now, weights)

@@ -29,7 +29,8 @@ class Form:
     """The form of one sample: its channels and positions, and the kind of its values.
 
     Attributes:
-        channels: number of values at each position; for a vector, the number of features.
+        channels: number of values at each position; for a vector, the number of features; for ids,
+            which stand for unit vectors, the number of different ids.
         positions: the size along each axis, such as (height, width) or (length,), or None where it
             varies from batch to batch; empty for a vector.
         ids: whether the values are integer ids, such as those of words, rather than measurements.
@@ -52,7 +53,7 @@ class Form:
 
     @property
     def shape(self) -> Shape:
-        """The shape (channels, *positions).
+        """The shape (channels, *positions); for ids, (*positions,), one number at each position.
 
         Raises:
             ShapeError: the number of positions varies.
@@ -63,12 +64,12 @@ class Form:
                 f"needs samples of a fixed size, but here it varies: {self}; "
                 "put '- global_avg_pool' or '- global_max_pool' before it"
             )
-        return (self.channels, *fixed)
+        return fixed if self.ids else (self.channels, *fixed)
 
     @property
     def image_shape(self) -> tuple[int, int, int] | None:
         """The shape (channels, height, width); sequences have height 1; None for other forms."""
-        if self.varies or len(self.positions) not in (1, 2):
+        if self.ids or self.varies or len(self.positions) not in (1, 2):
             return None
         channels, *others, width = self.shape
         return channels, others[0] if others else 1, width
@@ -81,6 +82,15 @@ class Form:
             ShapeError: the number of positions varies.
         """
         return prod(self.shape)
+
+    @property
+    def least_size(self) -> int:
+        """The number of values in one sample, counting an axis of varying size as one position."""
+        return self.at([1 if n is None else n for n in self.positions]).size
+
+    def positions_of(self, sample: Shape) -> Shape:
+        """The positions of an array with the shape of one sample."""
+        return sample if self.ids else sample[1:]
 
     def at(self, positions: Sequence[int | None]) -> Form:
         """The form with other positions."""

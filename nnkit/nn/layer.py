@@ -197,6 +197,7 @@ class LayerSpec(Component):
         takes_ids: whether its input may be ids, such as those of words, rather than real numbers.
         multiplies_by_matrix: whether its outputs are z = W x + b for a vector x.
         rearranges: whether a position of its output may stand elsewhere than in its input.
+        largest_micro_batch: upper bound on the samples of a micro-batch, if it outgrows the cache.
     """
 
     output_is_scratch: ClassVar[bool] = False
@@ -207,6 +208,7 @@ class LayerSpec(Component):
     takes_ids: ClassVar[bool] = False
     multiplies_by_matrix: ClassVar[bool] = False
     rearranges: ClassVar[bool] = False
+    largest_micro_batch: ClassVar[int] = 64
 
     @property
     def applied_activation(self) -> Activation | None:
@@ -229,6 +231,22 @@ class LayerSpec(Component):
         return False
 
     @property
+    def mixes_positions(self) -> bool:
+        """Whether an output depends on several positions, and so on what stands after the end.
+
+        Where sequences differ in length, such a layer finds 0 there.
+        """
+        return False
+
+    @property
+    def continues_streams(self) -> bool:
+        """Whether the parts of a sequence, one after the other, give what the whole gives.
+
+        A recurrent layer does so by the state that one pass hands over to the next.
+        """
+        return not self.mixes_positions
+
+    @property
     def outgrows_cache(self) -> bool:
         """Whether the layer is faster on micro-batches, whose buffers stay in the cache."""
         return False
@@ -243,6 +261,10 @@ class LayerSpec(Component):
         """Whether the output has kinks where neighbouring inputs are equal, as in blank margins."""
         return False
 
+    def with_outputs(self, outputs: int) -> LayerSpec:
+        """The layer with that many outputs, if its config leaves their number to the data."""
+        return self
+
     def output_form(self, form: Form) -> Form:
         """The form of one output sample for an input sample of the given form.
 
@@ -250,6 +272,22 @@ class LayerSpec(Component):
             ShapeError: the layer does not accept that form.
         """
         return form
+
+    def output_length(self, form: Form, length: int) -> int:
+        """The length of the output for a sequence of some length; an empty one stays empty.
+
+        Args:
+            form: the form of a sequence, whose own length does not matter.
+            length: the length of the sequence; if no window fits into it, the output is empty.
+        """
+        if not length:
+            return 0
+        try:
+            (found,) = self.output_form(form.at((length,))).positions
+        except ShapeError:
+            return 0
+        assert found is not None
+        return found
 
     def parameters(self, form: Form) -> Sequence[Parameter]:
         """The trainable blocks, with short names, for inputs of that form."""

@@ -96,13 +96,15 @@ class LayerList:
 
     Attributes:
         layers: the layers from input to output.
-        path: path of the setting that contains them as `layers`.
+        path: path of the setting that contains them.
         is_block: whether they are the layers inside a block.
+        key: the key below that setting.
     """
 
     layers: Sequence[LayerSpec]
     path: SettingPath
     is_block: bool = False
+    key: str = "layers"
 
     def with_blocks(self) -> Iterator[LayerList]:
         """Yields this list and, recursively, the lists of its blocks."""
@@ -114,7 +116,7 @@ class LayerList:
 
     def path_of(self, index: int) -> SettingPath:
         """The config path of the layer at an index."""
-        return (*self.path, "layers", index)
+        return (*self.path, self.key, index)
 
     @property
     def weighted(self) -> tuple[int, ...]:
@@ -130,7 +132,7 @@ class LayerList:
         """
         if not self.weighted:
             raise SettingError(
-                (*self.path, "layers"), "no layer here has weights; add '- dense: …'"
+                (*self.path, self.key), "no layer here has weights; add '- dense: …'"
             )
         return self.weighted[-1]
 
@@ -227,3 +229,11 @@ class LayerList:
             index += 1
         following = self.layers[index + 1 : index + 2]
         return any(layer.applied_activation is not None for layer in following)
+
+
+class EncoderList(LayerList):
+    """The layers of an encoder, whose activations are all hidden ones."""
+
+    @property
+    def output_layer(self) -> int | None:
+        return None

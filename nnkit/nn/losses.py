@@ -3,6 +3,7 @@
 # No `from __future__ import annotations`, for the reason given in nnkit/config/spec.py.
 
 from abc import abstractmethod
+from collections.abc import Callable, Iterator
 from math import log
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -17,10 +18,14 @@ from nnkit.native.structures import ActivationKind, LossKind
 Array = NDArray[Any]
 Coding = Literal["binary", "signed", "number"]
 PROBABILITIES = frozenset({"sigmoid", "hard_sigmoid", "softmax"})
+PART = 1 << 20  # bytes of outputs whose class numbers are coded at a time
 
 
 class Loss(Component):
     """A loss E(Y, T), averaged over the N samples of a batch; Y and T have shape (outputs, …, N).
+
+    If Y has shape (outputs, N), T may also be the number of the class of each sample, (N,). These
+    are coded a part of the batch at a time, since a code is as large as the outputs.
 
     With weights w (N,) the average is Σ w_n ℓ_n / Σ w_n, as PyTorch computes it for class weights.
 
@@ -54,11 +59,34 @@ class Loss(Component):
 
     def __call__(self, Y: Array, T: Array, dY: Array, weights: Array | None = None) -> float:
         """The mean loss; writes dE/dY, same shape as Y, into dY."""
+        if T.ndim < Y.ndim:
+            return mean(self._of_classes(self.per_sample, Y, T, dY), dY, weights)
         return mean(self.per_sample(Y, T, dY), dY, weights)
 
     def from_logits(self, Z: Array, T: Array, dZ: Array, weights: Array | None = None) -> float:
         """The mean loss of f(Z), f the `fused` activation; writes dE/dZ into dZ."""
+        if T.ndim < Z.ndim:
+            return mean(self._of_classes(self.per_sample_from_logits, Z, T, dZ), dZ, weights)
         return mean(self.per_sample_from_logits(Z, T, dZ), dZ, weights)
+
+    def _of_classes(
+        self, per_sample: Callable[[Array, Array, Array], Array], Y: Array, T: Array, dY: Array
+    ) -> Array:
+        """Each sample's loss, (N,), for class numbers T (N,); writes its gradient into dY."""
+        losses = np.empty(T.shape, Y.dtype)
+        for part in _parts(Y):
+            coded = self.coded(T[part], len(Y), Y.dtype)
+            losses[part] = per_sample(Y[:, part], coded, dY[:, part])
+        return losses
+
+    def coded(self, classes: Array, outputs: int, dtype: np.dtype[Any]) -> Array:
+        """The targets (outputs, N) that stand for class numbers (N,)."""
+        off = -1 if self.coding == "signed" else 0
+        if outputs == 1:
+            return (classes * (1 - off) + off).astype(dtype)[None]
+        T = np.full((outputs, len(classes)), off, dtype)
+        T[classes, np.arange(len(classes))] = 1
+        return T
 
     def in_program(self) -> ProgramLoss | None:
         """The loss in compiled programs, with these settings; None if they do not know it."""
@@ -71,6 +99,13 @@ class Loss(Component):
             T: (n, outputs).
         """
         return None
+
+
+def _parts(Y: Array) -> Iterator[slice]:
+    """Yields parts of the samples of Y (outputs, N) that take about `PART` bytes."""
+    size = max(1, PART // (len(Y) * Y.dtype.itemsize))
+    for start in range(0, Y.shape[1], size):
+        yield slice(start, start + size)
 
 
 def mean(losses: Array, gradient: Array, weights: Array | None) -> float:
@@ -109,7 +144,7 @@ class SquaredError(Loss):
         return losses
 
     def __call__(self, Y: Array, T: Array, dY: Array, weights: Array | None = None) -> float:
-        if weights is not None:
+        if weights is not None or T.ndim < Y.ndim:
             return super().__call__(Y, T, dY, weights)
         scale = (0.5 if self.half else 1.0) / Y.shape[-1]
         np.subtract(Y, T, out=dY)
@@ -422,6 +457,8 @@ class CrossEntropy(_Softmax):
         return over_samples(np.log(totals)[None]) - over_samples(T * shifted)
 
     def from_logits(self, Z: Array, T: Array, dZ: Array, weights: Array | None = None) -> float:
+        if T.ndim < Z.ndim:
+            return mean(self._of_classes_from_logits(Z, T, dZ), dZ, weights)
         if weights is not None:
             return super().from_logits(Z, T, dZ, weights)
         T = self._smoothed(T)
@@ -435,6 +472,28 @@ class CrossEntropy(_Softmax):
         np.subtract(dZ, T, out=dZ)
         np.multiply(dZ, 1 / samples, out=dZ)
         return loss
+
+    def _of_classes_from_logits(self, Z: Array, T: Array, dZ: Array) -> Array:
+        """Each sample's loss, (N,), for class numbers T (N,), without coding them.
+
+        The gradient dZ may take the place of Z.
+        """
+        losses, epsilon = np.empty(T.shape, Z.dtype), Z.dtype.type(self.label_smoothing)
+        for part in _parts(Z):
+            d, own = dZ[:, part], losses[part]
+            true = T[part], np.arange(len(own))
+            np.subtract(Z[:, part], np.maximum.reduce(Z[:, part], axis=0), out=d)
+            np.multiply(d[true], epsilon - 1, out=own)
+            if epsilon:
+                own -= np.add.reduce(d, axis=0) * (epsilon / len(d))
+            np.exp(d, out=d)
+            totals = np.add.reduce(d, axis=0)
+            own += np.log(totals)
+            d /= totals
+            if epsilon:
+                d -= epsilon / len(d)
+            d[true] -= 1 - epsilon
+        return losses
 
     def _smoothed(self, T: Array) -> Array:
         if not self.label_smoothing:

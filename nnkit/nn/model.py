@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nnkit.native.library import library
+from nnkit.native.predictor import Predictor
 from nnkit.native.program import Program, ProgramLoss
+from nnkit.native.program_layer import ProgramLayer
 from nnkit.native.structures import ActivationKind
 from nnkit.nn.arena import Arena, Buffers
 from nnkit.nn.form import Form, Positions
@@ -30,15 +32,16 @@ from nnkit.nn.programs import (
     program_loss,
     samples_in_cache,
 )
+from nnkit.nn.seq2seq.seq2seq_network import Seq2SeqNetwork
 from nnkit.ranks import ALONE
 
-LARGEST_MICRO_BATCH = 64  # upper bound, in samples
 PROGRAM_BATCH = 4096  # samples; packing the weights takes less than a hundredth of the time
+FEW_SAMPLES = 64  # a predictor's least capacity
 PROGRAM_TYPES = (np.float32, np.float64)  # what the compiled kernels compute in
 CACHE = 1 << 25  # upper bound on the buffers of a micro-batch, in bytes
 STEP = 16  # micro-batch sizes are multiples of it: the widest vector holds 16 float32
 
-Batchwise = Network | MicroBatches | ProgramNetwork  # all process whole batches
+Batchwise = Network | MicroBatches | ProgramNetwork | Seq2SeqNetwork  # all process whole batches
 
 
 class NetworkKey(NamedTuple):
@@ -96,11 +99,14 @@ class Model:
         self.grads = self.layout.zeros(self.dtype)
         self.state = self.state_layout.zeros(self.dtype)
         self.initialize()
-        self.outgrows_cache = any(stage.spec.outgrows_cache for stage in self.stages)
+        outgrowing = [stage.spec for stage in self.stages if stage.spec.outgrows_cache]
+        self.outgrows_cache = bool(outgrowing)
+        self.largest_micro_batch = min((x.largest_micro_batch for x in outgrowing), default=0)
         self.execution = Execution()
         self.ranks = ALONE
         self._arena: Arena[NetworkKey, Batchwise] = Arena()  # networks for training
         self._pool: Pool[Arena[NetworkKey, Batchwise]] = Pool(Arena)  # networks for other uses
+        self._predictors: Pool[Arena[int, Predictor]] = Pool(Arena)
 
     def initialize(self) -> None:
         """Initializes the parameters and the running state."""
@@ -113,9 +119,19 @@ class Model:
         return self.stages[0].input_form
 
     @property
+    def input_type(self) -> np.dtype[Any]:
+        """The type of inputs: that of the parameters, or an integer type for ids."""
+        return np.dtype(np.int32) if self.input_form.ids else self.dtype
+
+    @property
     def input_shape(self) -> Shape:
         """The shape of one sample."""
         return self.stages[0].input_shape
+
+    @property
+    def output_form(self) -> Form:
+        """The form of one sample's output."""
+        return self.stages[-1].output_form
 
     @property
     def output_shape(self) -> Shape:
@@ -243,50 +259,61 @@ class Model:
         return training and self.ranks.size > 1 and needs_batch
 
     def _program_network(self, key: NetworkKey, buffers: Buffers) -> ProgramNetwork:
-        kernels = library()
-        assert kernels is not None
         assert self.program is not None
         known, loss = self.program
         layers = known.training if key.training else known.inference
         samples = key.batch
         if not key.training:
             samples = min(samples, samples_in_cache(layers, self.dtype.itemsize))
-        program = Program(
-            kernels,
-            layers,
-            loss,
-            self.params,
-            self.grads,
-            self.state,
-            samples,
-            buffers,
-            key.execution.own_threads,
-            key.training,
+        program = self._program(
+            layers, loss, samples, buffers, key.training, key.execution.own_threads
         )
         return ProgramNetwork(
             program, key.batch, buffers, lambda: self._bind(key, Buffers(), self.grads)
         )
 
+    def _program(
+        self,
+        layers: Sequence[ProgramLayer],
+        loss: ProgramLoss,
+        samples: int,
+        buffers: Buffers,
+        training: bool,
+        threads: int = 1,
+    ) -> Program:
+        kernels = library()
+        assert kernels is not None
+        vectors = self.params, self.grads, self.state
+        return Program(kernels, layers, loss, *vectors, samples, buffers, threads, training)
+
     def _bind(
         self, key: NetworkKey, buffers: Buffers, grads: Array, input_gradient: bool = False
     ) -> Network:
-        whole = Binding(
-            form=self.input_form.at(key.positions),
-            batch=key.batch,
+        form = self.input_form.at(key.positions)
+        whole = self._whole_binding(form, key.batch, buffers, grads, key.training)
+        whole = replace(whole, input_gradient=input_gradient)
+        return Network(self.stages, whole, self.loss)
+
+    def _whole_binding(
+        self, form: Form, batch: int, buffers: Buffers, grads: Array, training: bool
+    ) -> Binding:
+        """The binding of a chain of layers, for inputs of that form."""
+        return Binding(
+            form=form,
+            batch=batch,
             buffers=buffers,
             dtype=self.dtype,
             params=self.layout.views(self.params),
             grads=self.layout.views(grads),
             state=self.state_layout.views(self.state),
-            training=key.training,
-            input_gradient=input_gradient,
+            training=training,
+            input_gradient=False,
             input_is_scratch=False,
             input_is_batch_first=True,
             ranks=self.ranks,
             seed=self.seed,
             name="",
         )
-        return Network(self.stages, whole, self.loss)
 
     def micro_batch_size(
         self,
@@ -307,7 +334,7 @@ class Model:
         each = ceil(batch / (settings.threads if training else settings.own_threads))
         if self.outgrows_cache:
             of_one = buffer_bytes(self, 1, positions)
-            fitting = min(max(CACHE // of_one, STEP), LARGEST_MICRO_BATCH)
+            fitting = min(max(CACHE // of_one, STEP), self.largest_micro_batch)
             each = ceil(each / ceil(each / fitting))  # as few equal parts as fit
         return min(ceil(each / STEP) * STEP, batch)
 
@@ -316,26 +343,65 @@ class Model:
 
         Args:
             X: inputs (n, *input_shape), samples first.
-            batch: number of samples processed at a time. Compiled kernels take at least
-                `PROGRAM_BATCH` in a call, and process at a time what fits into the cache.
+            batch: number of samples processed at a time, except by compiled kernels.
             execution: execution settings; by default the model's.
 
         Returns:
             (n, *output_shape), samples first.
         """
         execution = execution or self.execution
-        if execution.program and self.program is not None:
-            batch = max(batch, PROGRAM_BATCH)
+        is_program = execution.program and self.program is not None
+        if is_program and X.dtype == self.dtype and X.flags.c_contiguous:
+            return self.predict(X, execution.own_threads)[0]
         outputs = np.empty((len(X), *self.output_shape), dtype=self.dtype)
+        if is_program:
+            batch = PROGRAM_BATCH
         for start in range(0, len(X), batch):
-            part = np.asarray(X[start : start + batch], dtype=self.dtype)
+            part = np.asarray(X[start : start + batch], dtype=self.input_type)
             into = outputs[start : start + len(part)]
-            with self.lent(len(part), execution, part.shape[2:]) as network:
-                if isinstance(network, ProgramNetwork):
-                    network.outputs(part.reshape(len(part), -1), into)
-                else:
-                    into[...] = batch_first(network.forward(batch_last(part)))
+            if is_program:
+                into[...] = self.predict(np.ascontiguousarray(part), execution.own_threads)[0]
+                continue
+            positions = self.input_form.positions_of(part.shape[1:])
+            with self.lent(len(part), execution, positions) as network:
+                into[...] = batch_first(network.forward(batch_last(part)))
         return outputs
+
+    def predict(
+        self, X: Array, threads: int, factor: float = 1.0, checks: bool = False
+    ) -> tuple[Array, bool]:
+        """Computes outputs with the compiled kernels, if these know the network.
+
+        Several threads of Python may call this at once.
+
+        Args:
+            X: inputs (n, *input_shape), C-ordered, of the model's type or of uint8.
+            threads: the most threads to use.
+            factor: a factor on the inputs.
+            checks: whether to find out if all inputs and outputs are finite.
+
+        Returns:
+            The outputs (n, *output_shape), and False if something was found that is not finite.
+        """
+        capacity = min(max(1 << (len(X) - 1).bit_length(), FEW_SAMPLES), self._most_predicted)
+        arena = self._predictors.take()
+        try:
+            predictor = arena.get(capacity, lambda buffers: self._predictor(capacity, buffers))
+            return predictor.outputs(X, threads, factor, checks)
+        finally:
+            self._predictors.give_back(arena)
+
+    @cached_property
+    def _most_predicted(self) -> int:
+        """The number of samples that a predictor processes at a time."""
+        assert self.program is not None
+        layers = self.program[0].inference
+        return min(samples_in_cache(layers, self.dtype.itemsize), PROGRAM_BATCH)
+
+    def _predictor(self, capacity: int, buffers: Buffers) -> Predictor:
+        assert self.program is not None
+        layers, loss = self.program
+        return Predictor(self._program(layers.inference, loss, capacity, buffers, training=False))
 
 
 def batch_last(X: Array) -> Array:
@@ -356,7 +422,7 @@ def describe(model: Model) -> list[dict[str, Any]]:
     output for one sample, and `receptive_field`, the size of an output's receptive field, or None
     for vectors and where `reshape` rearranges positions.
     """
-    positions = model.input_shape[1:]
+    positions = model.input_form.positions_of(model.input_shape)
     seen = ReceptiveField((1,) * len(positions), (1,) * len(positions))
     sees_all, is_known = not positions, True
     rows = []

@@ -10,6 +10,7 @@ import numpy as np
 from nnkit.nn.chain import bind_chain
 from nnkit.nn.layer import Binding, Stage
 from nnkit.nn.losses import Loss
+from nnkit.nn.padding import is_padding
 from nnkit.nn.params import Array
 from nnkit.nn.passes import INFERENCE, Observer, Pass
 
@@ -27,6 +28,8 @@ class Network:
     If the output has positions, each position is a sample of the loss; those after the end of a
     sequence do not count. Their inputs are replaced by 0 before they enter the network.
 
+    Targets may also be class numbers, (*positions, N), which stay as small as they are.
+
     Attributes:
         body: the layers up to the loss.
         head: the output activation if it is fused with the loss, otherwise None.
@@ -38,7 +41,7 @@ class Network:
         layers = bind_chain(stages, binding)
         self.loss = loss
         self.output_name = stages[-1].name
-        output = stages[-1].spec.applied_activation
+        self.output = output = stages[-1].spec.applied_activation
         self.fused = output is not None and output.tag() == loss.fused
         self.body = layers.up_to_last() if self.fused else layers
         self.head = layers.layers[self.output_name] if self.fused else None
@@ -47,7 +50,7 @@ class Network:
 
     def forward(self, X: Array, now: Pass = INFERENCE) -> Array:
         """The network's output Y (*output shape, N) for X (*input shape, N)."""
-        return self._output(self.body.forward(_without_padding(X, now), now), now)
+        return self._output(self.body.forward(without_padding(X, now), now), now)
 
     def _output(self, Z: Array, now: Pass) -> Array:
         """The network's output for the output Z of `body`, also shown to the observer."""
@@ -61,10 +64,26 @@ class Network:
     def evaluate(
         self, X: Array, T: Array, weights: Array | None = None, now: Pass = INFERENCE
     ) -> tuple[float, Array]:
-        """The mean loss against targets T, and the output Y, outside training."""
-        Z = self.body.forward(_without_padding(X, now), now)
+        """The mean loss against targets T, and the output Y, outside training.
+
+        Arguments are those of `loss_and_gradient`.
+        """
+        Z = self.body.forward(without_padding(X, now), now)
         loss = self._over_positions(self.measure, Z, T, self.dY, weights, now)
         return loss, self._output(Z, now)
+
+    def log_probabilities(self, X: Array, now: Pass = INFERENCE) -> Array:
+        """The logarithms of the probabilities (classes, *positions, N) of an output of classes."""
+        Z = self.body.forward(without_padding(X, now), now)
+        output = self.output
+        if self.fused and output is not None and output.tag() == "softmax":
+            Z = Z - np.maximum.reduce(Z, axis=0)
+            return Z - np.log(np.add.reduce(np.exp(Z), axis=0))
+        Y = self._output(Z, now)
+        if output is not None and output.log_probability:
+            return Y.copy()
+        with np.errstate(divide="ignore"):
+            return np.log(Y)
 
     def _over_positions(
         self,
@@ -80,13 +99,18 @@ class Network:
             return measure(Z, T, dY, weights)
         if weights is not None:
             weights = np.broadcast_to(weights, Z.shape[1:]).ravel()
-        columns, targets, gradients = (array.reshape(len(Z), -1) for array in (Z, T, dY))
-        if now.lengths is None:
+        columns, gradients = Z.reshape(len(Z), -1), dY.reshape(len(Z), -1)
+        targets = T.reshape(*T.shape[: T.ndim - Z.ndim + 1], -1)
+        lengths = self.body.output_lengths(now.lengths)
+        if lengths is None:
             return measure(columns, targets, gradients, weights)
-        counts = (np.arange(Z.shape[1])[:, None] < now.lengths).ravel()
+        counts = ~is_padding(Z.shape[1], lengths).ravel()
+        if not counts.any():
+            gradients.fill(0)
+            return 0.0
         own = np.empty((len(Z), np.count_nonzero(counts)), Z.dtype)
         weights = None if weights is None else weights[counts]
-        loss = measure(columns[:, counts], targets[:, counts], own, weights)
+        loss = measure(columns[:, counts], targets[..., counts], own, weights)
         gradients.fill(0)
         gradients[:, counts] = own
         return loss
@@ -100,7 +124,7 @@ class Network:
 
         Args:
             X: inputs (*input shape, N).
-            T: targets (*output shape, N).
+            T: targets (*output shape, N), or class numbers (*positions, N).
             now: the current pass; its step is part of the key of random draws such as dropout's.
             weights: sample weights, (N,); None for equal weights.
             share: the share of these samples in a larger batch.
@@ -116,12 +140,12 @@ class Network:
 
         Args:
             X: inputs (*input shape, N).
-            T: targets (*output shape, N).
+            T: targets (*output shape, N), or class numbers (*positions, N).
             now: the current pass.
             weights: sample weights, (N,); None for equal weights.
             share: the share of these samples in a larger batch; scales the gradient.
         """
-        Z = self.body.forward(_without_padding(X, now), now)
+        Z = self.body.forward(without_padding(X, now), now)
         loss = self._over_positions(self.measure, Z, T, self.dY, weights, now)
         if share != 1:
             self.dY *= self.dY.dtype.type(share)
@@ -150,23 +174,27 @@ class Network:
         """Drops references to the last input, which may be large."""
         self.body.release()
 
-    def first_nonfinite(self, X: Array, now: Pass) -> str | None:
-        """The name of the first layer whose output holds a NaN or infinity, or None."""
-        search = _NonfiniteSearch()
+    def first_nonfinite(self, X: Array, T: Array, now: Pass) -> str | None:
+        """The name of the first layer whose output holds a NaN or infinity, or None.
+
+        The targets T matter to networks with a decoder, which reads them.
+        """
+        search = NonfiniteSearch()
+        X = without_padding(X, now)
         search.output("the input", X)
         # Also if the input is not finite, because other ranks may wait for this one in a layer.
         self.body.forward(X, now._replace(observer=search))
         return search.found
 
 
-def _without_padding(X: Array, now: Pass) -> Array:
+def without_padding(X: Array, now: Pass) -> Array:
     """X (…, T, N) with 0 after the end of each sequence."""
     if now.lengths is None:
         return X
-    return np.where(np.arange(X.shape[-2])[:, None] < now.lengths, X, X.dtype.type(0))
+    return np.where(is_padding(X.shape[-2], now.lengths), X.dtype.type(0), X)
 
 
-class _NonfiniteSearch(Observer):
+class NonfiniteSearch(Observer):
     """Remembers the first layer whose output is not finite."""
 
     def __init__(self) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from nnkit.nn.params import Array
+from nnkit.nn.recurrent.states import States
+from nnkit.nn.seq2seq.encoder_memory import EncoderMemory
 
 MICRO_BATCH_KEY_STRIDE = 1 << 40  # difference of random keys; exceeds any number of steps
 
@@ -58,6 +60,11 @@ class Pass(NamedTuple):
         idle: whether this rank has no sample of the batch; it then passes another rank's, which
             must not count, so that layers in which ranks work together find all of them.
         lengths: the length of each sequence, (N,); None if all samples have the same.
+        target_lengths: the length of each sequence of targets, (N,), where it is not that of the
+            input; None elsewhere.
+        memory: the outputs of the encoder in a pass through a decoder; None in other passes.
+        states: the states of recurrent layers before and after the sequences; None if these begin
+            anew and nobody needs the last.
     """
 
     training: bool = True
@@ -68,11 +75,19 @@ class Pass(NamedTuple):
     after: int = 0
     idle: bool = False
     lengths: Array | None = None
+    target_lengths: Array | None = None
+    memory: EncoderMemory | None = None
+    states: States | None = None
 
     @property
     def key(self) -> int:
         """The key of random draws, different for each step and micro-batch."""
         return self.step + self.micro_batch * MICRO_BATCH_KEY_STRIDE
+
+    def encoder_memory(self) -> EncoderMemory:
+        """The memory of a pass through a decoder, for a layer that reads it."""
+        assert self.memory is not None, "a layer of a decoder runs without an encoder"
+        return self.memory
 
 
 INFERENCE = Pass(training=False)

@@ -23,9 +23,9 @@ from nnkit.native.program_layer import (
 from nnkit.native.recurrence import PARAMETERS, Recurrence
 from nnkit.native.structures import ActivationKind, LayerKind
 from nnkit.nn.arena import Buffers
+from nnkit.nn.dropout_mask import purpose
 from nnkit.nn.form import Form
 from nnkit.nn.layer import Stage
-from nnkit.nn.layers.dropout import purpose
 from nnkit.nn.layers.recurrent import REVERSE
 from nnkit.nn.layers.residual import Residual
 from nnkit.nn.losses import Loss
@@ -356,11 +356,6 @@ class ProgramNetwork:
             self._outputs[part] = self.program.forward(rows[part])
         return self._outputs.T
 
-    def outputs(self, rows: Array, into: Array) -> None:
-        """Writes the output into an array (N, outputs), for inputs (N, k) with samples first."""
-        for part in self._parts:
-            into[part] = self.program.forward(rows[part])
-
     def evaluate(
         self, X: Array, T: Array, weights: Array | None = None, now: Pass = INFERENCE
     ) -> tuple[float, Array]:
@@ -393,9 +388,9 @@ class ProgramNetwork:
         """Drops the reference to the last input, which may be large."""
         self.program.release()
 
-    def first_nonfinite(self, X: Array, now: Pass) -> str | None:
+    def first_nonfinite(self, X: Array, T: Array, now: Pass) -> str | None:
         """The name of the first layer whose output holds a NaN or infinity, or None."""
-        return self._numpy_network().first_nonfinite(X, now)
+        return self._numpy_network().first_nonfinite(X, T, now)
 
 
 def samples_in_cache(layers: Sequence[ProgramLayer], itemsize: int) -> int:

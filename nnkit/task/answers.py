@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
+from nnkit.data.ragged import Ragged
 from nnkit.metrics.metric import Answer
 from nnkit.nn.layer import Activation
 from nnkit.nn.losses import Loss
@@ -120,3 +124,36 @@ def confidence(outputs: Array, numbers: Array) -> Array:
     if outputs.shape[1] == 1:
         return np.where(numbers == 1, outputs[:, 0], 1 - outputs[:, 0])
     return np.take_along_axis(outputs, numbers[:, None], axis=1)[:, 0]
+
+
+def named(sequences: Ragged, names: Sequence[str]) -> list[list[str]]:
+    """Sequences of class numbers as lists of names."""
+    return [[names[number] for number in each.tolist()] for each in sequences.each()]
+
+
+def sequence_answers(
+    outputs: Array,
+    form: Answer,
+    targets: Ragged,
+    names: Sequence[str],
+    activation: Activation,
+) -> list[Any]:
+    """Converts outputs at all positions to the form that a metric of sequences takes.
+
+    Args:
+        outputs: the outputs, one sequence after the other, (Σ lengths, outputs).
+        form: the required form: names, or the logarithms of the probabilities of the targets.
+        targets: the class numbers of the targets.
+        names: the names of the classes.
+        activation: the output activation.
+
+    Returns:
+        For each sequence the names of the likeliest classes, or an array (length,).
+    """
+    offsets = np.cumsum([0, *targets.lengths])
+    if form == "decisions":
+        return named(Ragged.of(np.argmax(outputs, axis=1), offsets), names)
+    of_targets = outputs[np.arange(len(outputs)), targets.flat()].astype(np.float64)
+    if not activation.log_probability:
+        of_targets = np.log(np.maximum(of_targets, np.finfo(np.float64).tiny))
+    return Ragged.of(of_targets, offsets).each()

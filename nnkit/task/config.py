@@ -21,6 +21,8 @@ from nnkit.data.sources import AnySource
 from nnkit.data.splits import Split
 from nnkit.data.tables.conversion import UnknownWords
 from nnkit.data.target_scaling import AnyTargetScaling, Unscaled
+from nnkit.data.text.text_coding import TextCoding
+from nnkit.data.text_windows import TextWindows
 from nnkit.errors import ConfigError, Problem, SettingError, SettingPath, UsageError
 from nnkit.metrics import METRICS, METRICS_OF
 from nnkit.nn.activations import Function
@@ -59,11 +61,25 @@ class Data(Spec):
     augment: Annotated[tuple[AnyAugmentation, ...], Listed] = Field(
         (), description="Random transformations of training samples, redrawn each time."
     )
-    targets: Literal["labels", "inputs"] = Field(
+    targets: Literal["labels", "inputs", "next"] = Field(
         "labels",
-        description="The targets: the labels or numbers of the source, or, for an autoencoder, "
-        "each sample's own inputs, preprocessed and flattened. Noise and augmentation change the "
+        description="The targets: the labels, numbers or texts of the source, or, for an "
+        "autoencoder, each sample's own inputs, preprocessed and flattened, or, for a language "
+        "model, the `next` symbol at each position of a text. Noise and augmentation change the "
         "inputs only, not the targets.",
+    )
+    text: TextCoding | None = Field(
+        None,
+        description="The coding of texts as symbols; default: that of the source, mostly "
+        "characters.",
+    )
+    target_text: TextCoding | None = Field(
+        None, description="The coding of texts to predict; default: as `text`."
+    )
+    windows: TextWindows | None = Field(
+        None,
+        description="Windows of long texts, with `targets: next`; default: whole texts, each with "
+        "a start and an end.",
     )
 
     @property
@@ -102,6 +118,11 @@ class Training(Spec):
     epochs: Count | None = Field(None, description="Passes over the training set; default: 10.")
     steps: Count | None = Field(None, description="The number of updates, instead of epochs.")
     batch_size: Count = Field(32, description="Samples per update; at most the whole training set.")
+    batch_tokens: Count | None = Field(
+        None,
+        description="For texts, the most symbols in a batch of texts of similar length, counted "
+        "with padding, instead of `batch_size`.",
+    )
     evaluate_every: Count | None = Field(
         None, description="Steps between evaluations; default: one epoch."
     )
@@ -311,8 +332,11 @@ def config_from(settings: dict[str, Any]) -> Config:
 
 def conflicts(config: Config) -> Iterator[SettingError]:
     """Yields an error for each setting that another one overrides or rules out."""
-    if not config.architecture.layer_list.weighted:
-        yield SettingError(("architecture", "layers"), "no layer has weights; add '- dense: UNITS'")
+    outputs = config.architecture.layer_list
+    if not outputs.weighted:
+        yield SettingError(
+            (*outputs.path, outputs.key), "no layer has weights; add '- dense: UNITS'"
+        )
         return
     yield from _activation_conflicts(config)
     yield from _output_conflicts(config)
@@ -347,7 +371,7 @@ def _target_conflicts(config: Config) -> Iterator[SettingError]:
 
 def _layers(config: Config) -> Iterator[tuple[SettingPath, LayerSpec]]:
     """Yields each layer of the config, including those inside blocks, with its setting."""
-    for layers in config.architecture.layer_list.with_blocks():
+    for layers in config.architecture.all_lists():
         for index, layer in enumerate(layers.layers):
             yield layers.path_of(index), layer
 
@@ -480,7 +504,7 @@ def _activation_conflicts(config: Config) -> Iterator[SettingError]:
 
 def _activations(config: Config) -> Iterator[tuple[SettingPath, Activation]]:
     """Yields each activation that gradients pass through, with the setting that names it."""
-    for layers in config.architecture.layer_list.with_blocks():
+    for layers in config.architecture.all_lists():
         for index, layer in enumerate(layers.layers):
             if index in layers.weighted and index != layers.output_layer:
                 following = layers.following(index, config.activation.hidden)

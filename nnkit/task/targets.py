@@ -14,11 +14,13 @@ import numpy as np
 from nnkit.data.batches import gather
 from nnkit.data.dataset import chunks
 from nnkit.data.lazy import LazyArray, mapped, taken
+from nnkit.data.ragged import Ragged
 from nnkit.data.target_scaling import TargetScaler
 from nnkit.errors import SettingError, SettingPath
 from nnkit.metrics.metric import TargetKind
+from nnkit.nn.form import Form
 from nnkit.nn.losses import Coding, Loss
-from nnkit.nn.params import Array, Shape
+from nnkit.nn.params import Array
 
 TABLE = 1 << 16  # bytes of all encoded classes, up to which copying rows beats encoding
 
@@ -28,7 +30,8 @@ class Targets(ABC):
 
     Indexing gives unencoded targets, as metrics take them: `targets[part]` are class numbers (k,),
     labels 0 or 1 (k, labels), or real targets (k, outputs), for a slice or an array of indices.
-    Each subclass also has a `dtype`: that of encoded targets, which is the network's.
+    Each subclass also has a `dtype`: that of encoded targets, which is the network's unless they
+    are class numbers.
 
     Attributes:
         kind: whether these are class numbers, yes/no labels or real numbers.
@@ -248,14 +251,87 @@ class InputTargets(Targets):
         gather(self.inputs, chosen, out.reshape(len(chosen), *self.inputs.shape[1:]))
 
 
-AnyTargets = ClassTargets | LabelTargets | NumberTargets | InputTargets
+@dataclass(frozen=True, slots=True)
+class SequenceTargets(Targets):
+    """A sequence of class numbers for each sample, such as a tag or symbol at each position.
+
+    They stay class numbers until the loss: coded, those of a large vocabulary would fill memory.
+
+    Attributes:
+        sequences: the class numbers of each sample.
+        names: the names of the classes.
+    """
+
+    kind: ClassVar[TargetKind] = "sequences"
+    sequences: Ragged
+    names: tuple[str, ...]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.sequences.dtype
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.sequences), len(self.names)
+
+    @property
+    def nbytes(self) -> int:
+        return self.sequences.nbytes
+
+    def __getitem__(self, part: slice | Array) -> Array:
+        """The class numbers of the selected samples, one sample after the other, (Σ lengths,)."""
+        return self.sequences[part].flat()
+
+    def coded(self, part: slice) -> Array:
+        """The class numbers of consecutive samples, (k, T), with 0 after the end of each."""
+        return self.sequences[part].padded().T
+
+    def read(self, chosen: Array, out: Array) -> None:
+        out[...] = self.sequences[chosen].padded().T
+
+
+AnyTargets = ClassTargets | LabelTargets | NumberTargets | InputTargets | SequenceTargets
+
+
+def sequences_for(
+    sequences: Ragged, names: tuple[str, ...], loss: Loss, form: Form, last_layer: SettingPath
+) -> SequenceTargets:
+    """Sequences of class numbers as targets for a network and its loss.
+
+    Args:
+        sequences: the class numbers.
+        names: the names of the classes.
+        loss: the loss.
+        form: the form of the network's output for one sample.
+        last_layer: the setting that an error about the number of outputs points to.
+
+    Raises:
+        SettingError: the outputs or the loss do not fit the sequences.
+    """
+    if loss.coding == "number":
+        raise SettingError(
+            ("loss",), f"'{loss.tag()}' is a loss for numbers, but the targets are symbols"
+        )
+    if not form.positions:
+        raise SettingError(
+            last_layer,
+            "the network has one output for each text, but the targets are symbols at each "
+            "position; set 'output: all' in the recurrent layers",
+        )
+    if form.channels != len(names):
+        raise SettingError(
+            (*last_layer, "units"),
+            f"{form.channels} output unit{'s' * (form.channels != 1)}, but there are {len(names)} "
+            f"symbols to predict; make it {len(names)}, or auto",
+        )
+    return SequenceTargets(sequences, names)
 
 
 def classes_for(
     numbers: Array | LazyArray,
     classes: tuple[str, ...],
     loss: Loss,
-    output_shape: Shape,
+    form: Form,
     last_layer: SettingPath,
     dtype: np.dtype[Any],
 ) -> ClassTargets:
@@ -265,14 +341,14 @@ def classes_for(
         numbers: the class of each sample, (n,).
         classes: the class names.
         loss: the loss, which determines the coding.
-        output_shape: shape of the network's output for one sample.
+        form: the form of the network's output for one sample.
         last_layer: the setting that an error about the number of outputs points to.
         dtype: the network's type.
 
     Raises:
         SettingError: the outputs do not fit the classes.
     """
-    outputs = _outputs(output_shape, last_layer)
+    outputs = _outputs(form, last_layer)
     single = outputs == 1 and len(classes) == 2 and loss.single
     if not single and outputs != len(classes):
         hint = ""
@@ -291,7 +367,7 @@ def classes_for(
 def numbers_for(
     values: Array | LazyArray,
     loss: Loss,
-    output_shape: Shape,
+    form: Form,
     last_layer: SettingPath,
     dtype: np.dtype[Any],
     scaler: TargetScaler | None = None,
@@ -304,7 +380,7 @@ def numbers_for(
     Args:
         values: the targets, (n, outputs).
         loss: the loss, which determines the coding.
-        output_shape: shape of the network's output for one sample.
+        form: the form of the network's output for one sample.
         last_layer: the setting that an error about the number of outputs points to.
         dtype: the network's type.
         scaler: the scaling of the targets; None if they are not scaled.
@@ -312,7 +388,7 @@ def numbers_for(
     Raises:
         SettingError: the outputs or the loss do not fit the targets.
     """
-    _check_outputs(values.shape[1], output_shape, last_layer)
+    _check_outputs(values.shape[1], form, last_layer)
     recode = _recoding(values, loss)
     if recode is not None:
         values = mapped(recode, values)
@@ -330,7 +406,7 @@ def are_labels(values: Array | LazyArray, loss: Loss) -> bool:
 def labels_for(
     values: Array | LazyArray,
     loss: Loss,
-    output_shape: Shape,
+    form: Form,
     last_layer: SettingPath,
     dtype: np.dtype[Any],
 ) -> LabelTargets:
@@ -339,14 +415,14 @@ def labels_for(
     Args:
         values: the labels, (n, labels), all 0 or 1, or all ±1.
         loss: the loss, which determines the coding.
-        output_shape: shape of the network's output for one sample.
+        form: the form of the network's output for one sample.
         last_layer: the setting that an error about the number of outputs points to.
         dtype: the network's type.
 
     Raises:
         SettingError: the outputs do not fit the labels, or the loss does not take several.
     """
-    _check_outputs(values.shape[1], output_shape, last_layer)
+    _check_outputs(values.shape[1], form, last_layer)
     if _code_of_no(values) == -1:
         values = mapped(lambda codes: (codes + 1) / 2, values)
     labels = LabelTargets(values, loss.coding, dtype)
@@ -361,7 +437,7 @@ def _code_of_no(values: Array | LazyArray) -> float | None:
 
 
 def inputs_for(
-    inputs: Array | LazyArray, loss: Loss, output_shape: Shape, last_layer: SettingPath
+    inputs: Array | LazyArray, loss: Loss, form: Form, last_layer: SettingPath
 ) -> InputTargets | NumberTargets:
     """A set's own inputs as targets for a network and its loss.
 
@@ -370,32 +446,32 @@ def inputs_for(
     Args:
         inputs: preprocessed inputs, (n, *shape).
         loss: the loss, which determines the coding.
-        output_shape: shape of the network's output for one sample.
+        form: the form of the network's output for one sample.
         last_layer: the setting that an error about the number of outputs points to.
 
     Raises:
         SettingError: the outputs or the loss do not fit the inputs.
     """
-    _check_outputs(prod(inputs.shape[1:]), output_shape, last_layer)
+    _check_outputs(prod(inputs.shape[1:]), form, last_layer)
     if _recoding(inputs, loss) is not None:
-        return numbers_for(mapped(_in_rows, inputs), loss, output_shape, last_layer, inputs.dtype)
+        return numbers_for(mapped(_in_rows, inputs), loss, form, last_layer, inputs.dtype)
     _check_values(inputs, loss)
     uncoded = inputs.dtype if loss.coding == "number" else np.dtype(np.float64)
     return InputTargets(inputs, uncoded)
 
 
-def _outputs(output_shape: Shape, last_layer: SettingPath) -> int:
-    if len(output_shape) != 1:
+def _outputs(form: Form, last_layer: SettingPath) -> int:
+    if form.positions:
         raise SettingError(
             last_layer,
-            f"the output has shape {output_shape}; end with a dense layer, after '- flatten', or "
+            f"the output has shape {form}; end with a dense layer, after '- flatten', or "
             "with '- global_avg_pool'",
         )
-    return output_shape[0]
+    return form.channels
 
 
-def _check_outputs(wanted: int, output_shape: Shape, last_layer: SettingPath) -> None:
-    outputs = _outputs(output_shape, last_layer)
+def _check_outputs(wanted: int, form: Form, last_layer: SettingPath) -> None:
+    outputs = _outputs(form, last_layer)
     if outputs != wanted:
         raise SettingError(
             (*last_layer, "units"),

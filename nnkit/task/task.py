@@ -13,10 +13,11 @@ import numpy as np
 from nnkit.data.dataset import Dataset, Samples, chunks
 from nnkit.data.description import describe_data
 from nnkit.data.lazy import AllIndices, LazyArray
-from nnkit.data.ordering import FULL_SHUFFLE, Ordering
 from nnkit.data.preprocess import Preprocessor
 from nnkit.data.splits import split_conflict, split_dataset
 from nnkit.data.target_scaling import TargetScaler
+from nnkit.data.text.symbol_table import Reserved
+from nnkit.data.texts import is_text
 from nnkit.errors import SettingError, SettingPath
 from nnkit.metrics import METRICS_OF, chosen
 from nnkit.metrics.metric import Metric, TargetKind
@@ -24,56 +25,37 @@ from nnkit.nn.architecture import build_stages
 from nnkit.nn.form import Form
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array, Shape
+from nnkit.nn.seq2seq.encoder_decoder import build_encoder_decoder
+from nnkit.nn.seq2seq.seq2seq_model import Seq2SeqModel
 from nnkit.task.class_weights import class_weights, counted, weights_of
 from nnkit.task.config import Config, ConfigLike, load_config
 from nnkit.task.input_scales import scale_notices
 from nnkit.task.notices import split_notices
+from nnkit.task.prepared_set import PreparedSet
+from nnkit.task.sequence_coding import SequenceCoding, predicted
 from nnkit.task.targets import (
     AnyTargets,
     ClassTargets,
     LabelTargets,
     NumberTargets,
+    Targets,
     are_labels,
     classes_for,
     inputs_for,
     labels_for,
     numbers_for,
+    sequences_for,
 )
+from nnkit.task.text_description import cut_notices, describe_texts
 
 KINDS: dict[TargetKind, str] = {
     "classes": "classes",
     "labels": "yes/no labels",
     "numbers": "real numbers",
+    "sequences": "labels at each position",
+    "texts": "texts",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class PreparedSet:
-    """A set, prepared for the network.
-
-    Attributes:
-        inputs: preprocessed inputs, (n, *input shape), or an array that preprocesses on access.
-        targets: classes, numbers or the inputs themselves, encoded for the loss on access.
-        weights: weight of each sample in the loss, (n,); None if all are equal.
-        counted: weight of each sample in other metrics, (n,), without class weights; None if all
-            are equal.
-        origins: location of each sample in its source, as in `Samples`.
-        ordering: how the samples are shuffled.
-        lines: line of each sample in its text file, as in `Samples`.
-        threshold: the decision threshold of two classes; None for the usual one.
-    """
-
-    inputs: Array | LazyArray
-    targets: AnyTargets
-    weights: Array | LazyArray | None
-    counted: Array | LazyArray | None = None
-    origins: Array | LazyArray | None = None
-    ordering: Ordering = FULL_SHUFFLE
-    lines: Array | None = None
-    threshold: float | None = None
-
-    def __len__(self) -> int:
-        return len(self.inputs)
+OF_NEXT = ("perplexity", "token_accuracy")  # metrics of language models
 
 
 @dataclass(frozen=True)
@@ -86,6 +68,7 @@ class Task:
         sets: raw samples by set: `train`, `validation`, `test`.
         preprocessor: the preprocessing, fitted on `train`.
         scaler: the scaling of targets, fitted on `train`; None if they are not scaled.
+        coding: the vocabularies of texts, fitted on `train`; None for other data.
         threshold: the decision threshold of two classes; None for the usual one.
     """
 
@@ -95,6 +78,7 @@ class Task:
     preprocessor: Preprocessor
     scaler: TargetScaler | None = None
     threshold: float | None = None
+    coding: SequenceCoding | None = None
 
     @cached_property
     def dtype(self) -> np.dtype[Any]:
@@ -106,17 +90,36 @@ class Task:
         return self.dataset.fingerprint()
 
     @cached_property
+    def input_form(self) -> Form:
+        """The form of one preprocessed sample."""
+        if self.coding is not None:
+            return self.coding.input_form
+        one = self.preprocessor(self.sets["train"].inputs[:1], self.dtype)
+        return Form.of(tuple(one.shape[1:]))
+
+    @property
     def input_shape(self) -> Shape:
         """The shape of one preprocessed sample."""
-        one = self.preprocessor(self.sets["train"].inputs[:1], self.dtype)
-        return tuple(one.shape[1:])
+        return self.input_form.shape
+
+    @property
+    def outputs(self) -> int:
+        """The number of outputs: one for each class, symbol, label or number."""
+        if self.classes is not None:
+            single = len(self.classes) == 2 and self.config.loss.single
+            return 1 if single else len(self.classes)
+        if self.config.data.targets == "inputs":
+            return self.input_form.size
+        return int(self.sets["train"].targets.shape[1])
 
     @cached_property
     def notices(self) -> tuple[str, ...]:
         """Messages to the user: what the data was taken for, its scale, and what its sets lack."""
         averaged = self.config.data.split.folds is not None
-        sets = split_notices(self.sets, self.classes, averaged=averaged)
+        sets = split_notices(self.sets, self.sample_classes, averaged=averaged)
         inputs = self.sets["train"].inputs
+        if self.coding is not None:
+            return (*self.dataset.notices, *sets, *cut_notices(self.coding, self.sets))
         if not isinstance(inputs, LazyArray):  # only the first of them are looked at
             inputs = LazyArray(inputs, AllIndices(len(inputs)))
         prepared = inputs.then(partial(self.preprocessor, dtype=self.dtype))
@@ -127,12 +130,21 @@ class Task:
 
     @property
     def classes(self) -> tuple[str, ...] | None:
-        """The names of the classes to predict; None for real targets."""
-        return None if self.config.data.targets == "inputs" else self.dataset.classes
+        """The names of the classes or symbols to predict; None for real targets."""
+        if self.coding is not None and self.coding.target_names:
+            return self.coding.target_names
+        return self.sample_classes
+
+    @property
+    def sample_classes(self) -> tuple[str, ...] | None:
+        """The names of the classes that whole samples have; None if they have none."""
+        return self.dataset.classes if self.config.data.targets == "labels" else None
 
     @cached_property
     def target_kind(self) -> TargetKind:
         """Whether the targets are classes, yes/no labels or numbers."""
+        if self.coding is not None and self.coding.target_names:
+            return "sequences"
         if self.classes is not None:
             return "classes"
         if self.config.data.targets == "inputs":
@@ -143,7 +155,7 @@ class Task:
     @cached_property
     def class_weights(self) -> Array | None:
         """The weight of each class; None if all classes weigh the same."""
-        return class_weights(self.config.loss, self.classes, self.sets["train"].targets)
+        return class_weights(self.config.loss, self.sample_classes, self.sets["train"].targets)
 
     @property
     def figures(self) -> tuple[str, ...]:
@@ -153,7 +165,7 @@ class Task:
     @cached_property
     def metrics(self) -> tuple[Metric[Any], ...]:
         """The metrics of each evaluation, besides the loss."""
-        return chosen(self.config.training.metrics, self.target_kind)
+        return evaluated(self.config, self.target_kind)
 
     def build_model(self, dtype: str | None = None) -> Model:
         """A new model with initial weights.
@@ -164,7 +176,7 @@ class Task:
         Raises:
             SettingError: layers, loss and data do not fit together.
         """
-        return _build_model(self.config, self.input_shape, dtype)
+        return _build_model(self.config, self.input_form, self.outputs, dtype, self.coding)
 
     def prepare(self, samples: Samples, model: Model) -> PreparedSet:
         """Preprocesses samples for a model; the targets are encoded on access.
@@ -177,12 +189,14 @@ class Task:
             SettingError: the targets do not fit the outputs.
             DataError: the inputs contain missing values.
         """
+        if self.coding is not None:
+            return self._prepare_texts(self.coding, samples, model)
         config, dtype = self.config, model.dtype
         by_class = self.class_weights  # raises for real targets, so it comes first
         inputs = self.preprocessor.apply(samples.inputs, dtype)
         targets: AnyTargets
         if config.data.targets == "inputs":
-            targets = inputs_for(inputs, model.loss, model.output_shape, self._last_layer)
+            targets = inputs_for(inputs, model.loss, model.output_form, self._last_layer)
         else:
             targets = self.encode(samples, model)
         weights = weights_of(samples.targets, samples.weights, by_class, dtype)
@@ -198,13 +212,38 @@ class Task:
             self.threshold,
         )
 
+    def _prepare_texts(self, coding: SequenceCoding, samples: Samples, model: Model) -> PreparedSet:
+        """Encodes texts, and their targets if these are texts, too."""
+        inputs, sequences = coding.encode(samples)
+        if sequences is not None:
+            names = coding.target_names
+            found = sequences_for(sequences, names, model.loss, model.output_form, self._last_layer)
+            stream = coding.windows is not None and coding.windows.stream
+            return PreparedSet(inputs, found, None, is_stream=stream)
+        by_class = self.class_weights
+        return PreparedSet(
+            inputs,
+            self.encode(samples, model),
+            weights_of(samples.targets, samples.weights, by_class, model.dtype),
+            counted(samples.targets, samples.weights, model.loss, self.classes),
+            samples.origins,
+            lines=samples.lines,
+            threshold=self.threshold,
+        )
+
+    def targets(self, samples: Samples, model: Model) -> Targets:
+        """The targets of samples, prepared for a model."""
+        if self.coding is None:
+            return self.encode(samples, model)
+        return self._prepare_texts(self.coding, samples, model).targets
+
     def encode(self, samples: Samples, model: Model) -> ClassTargets | LabelTargets | NumberTargets:
         """Prepares the labels of samples as targets for a model, encoded on access.
 
         Raises:
             SettingError: the targets do not fit the outputs.
         """
-        fit = model.loss, model.output_shape, self._last_layer, model.dtype
+        fit = model.loss, model.output_form, self._last_layer, model.dtype
         if self.classes is not None:
             return classes_for(samples.targets, self.classes, *fit)
         if self.target_kind == "labels":
@@ -214,7 +253,15 @@ class Task:
     @property
     def _last_layer(self) -> SettingPath:
         """The setting that an error about the number of outputs points to."""
-        return ("architecture", "layers", self.config.architecture.layer_list.last)
+        layers = self.config.architecture.layer_list
+        return layers.path_of(layers.last)
+
+
+def evaluated(config: Config, kind: TargetKind) -> tuple[Metric[Any], ...]:
+    """The metrics of each evaluation of a config's network, besides the loss."""
+    if config.data.targets == "next":
+        return tuple(METRICS_OF[kind][name] for name in (*OF_NEXT, *config.training.metrics))
+    return chosen(config.training.metrics, kind)
 
 
 def load_task(config: Config, dataset: Dataset | None = None) -> Task:
@@ -235,11 +282,37 @@ def load_task(config: Config, dataset: Dataset | None = None) -> Task:
             raise SettingError(
                 ("training", "evaluate_on"), f"there is no {name} set; data.split.{name} is 0"
             )
-    preprocessor = Preprocessor.fit(config.data.preprocess, sets["train"].inputs, dataset.columns)
+    coding = _fitted_coding(config, sets["train"])
+    if coding is None:
+        preprocessor = Preprocessor.fit(
+            config.data.preprocess, sets["train"].inputs, dataset.columns
+        )
+    else:
+        preprocessor = Preprocessor((), (), ())
     scaler = _fitted_scaler(config, dataset, sets)
-    task = Task(config, dataset, sets, preprocessor, scaler, _threshold(config, dataset, sets))
+    threshold = _threshold(config, dataset, sets)
+    task = Task(config, dataset, sets, preprocessor, scaler, threshold, coding)
     _check_metrics(config.training.metrics, task.target_kind)
     return task
+
+
+def _fitted_coding(config: Config, train: Samples) -> SequenceCoding | None:
+    """The vocabularies of texts, built from the training set; None for data without texts."""
+    data = config.data
+    if not is_text(train.inputs):
+        for name in ("text", "target_text", "windows"):
+            if getattr(data, name) is not None:
+                raise SettingError(("data", name), "has no effect: this data has no texts")
+        if data.targets == "next":
+            raise SettingError(("data", "targets"), "'next' is for texts, which this data has not")
+        return None
+    if data.preprocess:
+        raise SettingError(
+            ("data", "preprocess"), "is for numbers, but this data is text; see data.text"
+        )
+    coding = data.text or data.source.text_coding
+    predicts = predicted(train, data.targets, has_decoder=config.architecture.decoder != ())
+    return SequenceCoding.fit(predicts, coding, data.target_text or coding, data.windows, train)
 
 
 def _fitted_scaler(
@@ -283,14 +356,22 @@ def _check_metrics(names: Sequence[str], kind: TargetKind) -> None:
 
 
 def build_model(
-    config: ConfigLike, input_shape: Shape | None = None, dtype: str | None = None
+    config: ConfigLike,
+    input_shape: Shape | Form | None = None,
+    dtype: str | None = None,
+    outputs: int | None = None,
+    coding: SequenceCoding | None = None,
 ) -> Model:
     """The config's model with initial weights.
 
     Args:
         config: a config from `load_config`, or what it takes.
-        input_shape: shape of one preprocessed sample; default: that of the config's data.
+        input_shape: shape of one preprocessed sample, or its form; default: that of the config's
+            data.
         dtype: type of the parameters; default: `training.precision`.
+        outputs: the units of an output layer with `units: auto`; default: those of the config's
+            data, if `input_shape` is left out, too.
+        coding: the vocabularies of texts, for a network with a decoder.
 
     Raises:
         ConfigError: a layer cannot take the shape of its input.
@@ -299,20 +380,40 @@ def build_model(
     config = load_config(config)
     with config.locating():
         if input_shape is None:
-            input_shape = load_task(config).input_shape
-        return _build_model(config, input_shape, dtype)
+            return load_task(config).build_model(dtype)
+        form = input_shape if isinstance(input_shape, Form) else Form.of(input_shape)
+        return _build_model(config, form, outputs, dtype, coding)
 
 
-def _build_model(config: Config, input_shape: Shape, dtype: str | None) -> Model:
+def _build_model(
+    config: Config,
+    form: Form,
+    outputs: int | None,
+    dtype: str | None,
+    coding: SequenceCoding | None,
+) -> Model:
+    settings = config.regularization.dropout, config.regularization.input_noise
+    dtype = dtype or config.training.precision
+    if config.architecture.decoder:
+        if coding is None or coding.targets is None:
+            raise SettingError(
+                ("architecture", "decoder"), "a decoder needs texts, which this data has not"
+            )
+        symbols = coding.targets.symbols
+        parts = build_encoder_decoder(
+            config.architecture, config.activation, config.loss, form, len(symbols), *settings
+        )
+        start = symbols.number(Reserved.START)
+        return Seq2SeqModel(parts, config.loss, start, config.seed, dtype)
     stages = build_stages(
         config.architecture,
         config.activation,
         config.loss,
-        Form.of(input_shape),
-        config.regularization.dropout,
-        config.regularization.input_noise,
+        form,
+        *settings,
+        outputs,
     )
-    return Model(stages, config.loss, config.seed, dtype or config.training.precision)
+    return Model(stages, config.loss, config.seed, dtype)
 
 
 def check_data(config: ConfigLike) -> dict[str, Any]:
@@ -325,7 +426,7 @@ def check_data(config: ConfigLike) -> dict[str, Any]:
         `raw_shape` and `input_shape` of one sample, `target` in words, `classes`, the number of
         `missing` values, `bytes`, `columns` (what each column of a table contains), `notices`
         (messages about the data), and for each of `sets` the number of `samples` and of those
-        `per_class`.
+        `per_class`; `texts` has the vocabularies, lengths and findings of texts, or is None.
 
     Raises:
         ConfigError: the split or the preprocessing does not fit the data.
@@ -335,12 +436,21 @@ def check_data(config: ConfigLike) -> dict[str, Any]:
     with config.locating():
         task = load_task(config)
         for samples in task.sets.values():
+            if task.coding is not None:
+                task.coding.encode(samples)
+                continue
             for part in chunks(samples.inputs):
                 task.preprocessor(part, task.dtype)
     columns = config.data.source.column_report()
-    report = describe_data(task.dataset, task.sets, task.input_shape, columns)
+    shape = task.input_shape if task.coding is None else task.input_form.positions
+    report = describe_data(task.dataset, task.sets, shape, columns)
     if config.data.targets == "inputs":
         report["target"] = f"the inputs, {prod(task.input_shape)} real number(s)"
     elif task.target_kind == "labels":
         report["target"] = report["target"].replace("real number(s)", "yes/no label(s)")
+    report["texts"] = None
+    if task.coding is not None:
+        report["texts"] = describe_texts(task.coding, task.sets)
+        if config.data.targets == "next":
+            report["target"] = "the next symbol at each position"
     return {**report, "notices": list(task.notices)}

@@ -17,7 +17,7 @@ from nnkit.runs.differences import DATA, brief, differences, identity, identity_
 from nnkit.runs.directory import RunDirectory, list_runs
 from nnkit.runs.header import read_header
 from nnkit.task.config import config_from
-from nnkit.training.plan import pace
+from nnkit.training.plan import pace_on
 from nnkit.training.trainer import Trainer
 from nnkit.version import __version__
 
@@ -105,7 +105,7 @@ def _length(run: RunDirectory, trainer: Trainer) -> ShorterRun | None:
         done = int(header["progress"]["step"])
     except (NnkitError, KeyError, TypeError, ValueError):
         return None
-    return ShorterRun(run, pace(config, len(trainer.sets["train"])).steps, done)
+    return ShorterRun(run, pace_on(config, trainer.sets["train"]).steps, done)
 
 
 def obstacle(shorter: ShorterRun, trainer: Trainer) -> str | None:

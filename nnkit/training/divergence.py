@@ -9,7 +9,8 @@ import numpy as np
 
 from nnkit.data.dataset import CHUNK
 from nnkit.data.preprocess import MinMax, Rescale, Standardize
-from nnkit.nn.passes import Pass
+from nnkit.nn.model import batch_first
+from nnkit.task.prepared_set import pass_of
 from nnkit.task.targets import NumberTargets
 from nnkit.task.task import Task
 from nnkit.training.trainer import Trainer
@@ -24,8 +25,8 @@ class Measurements:
     """Magnitudes that decide whether training converges, over the first training samples.
 
     Attributes:
-        lowest: the smallest input, preprocessed.
-        highest: the largest input, preprocessed.
+        lowest: the smallest input, preprocessed; None for texts.
+        highest: the largest input, preprocessed; None for texts.
         feature: the name of the table column that has the largest absolute input; None if the data
             is no table.
         targets: mean and standard deviation of the target that has the largest of either, as the
@@ -34,15 +35,17 @@ class Measurements:
         gradient: the norm of the first batch's gradient at the initial weights.
     """
 
-    lowest: float
-    highest: float
+    lowest: float | None
+    highest: float | None
     feature: str | None
     targets: tuple[float, float] | None
     lr: float
     gradient: float
 
     def __str__(self) -> str:
-        parts = [f"inputs from {self.lowest:.3g} to {self.highest:.3g}"]
+        parts = []
+        if self.lowest is not None:
+            parts.append(f"inputs from {self.lowest:.3g} to {self.highest:.3g}")
         if self.targets is not None:
             mean, deviation = (round(value, 6) for value in self.targets)
             parts.append(f"targets with mean {mean:.3g} and standard deviation {deviation:.3g}")
@@ -59,14 +62,15 @@ def diagnosis(trainer: Trainer) -> str:
 def measure(trainer: Trainer) -> Measurements:
     """Measures the inputs and targets of the first training samples, and the first gradient."""
     loop, train = trainer.loop, trainer.sets["train"]
-    inputs = train.inputs
-    some = slice(0, max(1, CHUNK * len(inputs) // max(1, inputs.size)))
-    X = np.asarray(inputs[some])
+    size = train.inputs.size
+    some = next(train.parts(max(1, CHUNK * len(train) // max(1, size))))
+    X = batch_first(np.asarray(train.batch(some).X))
+    is_real = not trainer.model.input_form.ids
     columns = trainer.task.preprocessor.columns_after
     extreme = np.abs(X.reshape(len(X), -1)).max(axis=0)
     return Measurements(
-        lowest=float(X.min()),
-        highest=float(X.max()),
+        lowest=float(X.min()) if is_real else None,
+        highest=float(X.max()) if is_real else None,
         feature=columns[int(extreme.argmax())].name if columns else None,
         targets=_moments(train.targets, some) if isinstance(train.targets, NumberTargets) else None,
         lr=loop.learning_rate(loop.progress.step),
@@ -94,6 +98,8 @@ def _scales(task: Task, found: Measurements) -> Iterator[str]:
         and not data.target.scales
     ):
         yield "data.target: standardize"
+    if found.lowest is None or found.highest is None:
+        return
     largest = max(-found.lowest, found.highest)
     if not any(isinstance(step, Rescale | MinMax | Standardize) for step in data.preprocess):
         if largest > LARGE:
@@ -113,7 +119,9 @@ def _moments(targets: NumberTargets, some: slice) -> tuple[float, float]:
 def _first_gradient(trainer: Trainer) -> float:
     """The norm of the gradient of the first batch at the initial weights."""
     model = trainer.initial_model()
-    X, T, weights, *_ = next(trainer.loop.batches.epoch(0))
-    network = model.network(X.shape[-1], X.shape[1:-1])
-    network.loss_and_gradient(X, T, Pass(True, 0), weights)
+    batch = next(trainer.loop.batches.epoch(0))
+    positions = model.input_form.positions_of(batch.X.shape[:-1])
+    network = model.network(batch.X.shape[-1], positions)
+    now = pass_of(batch, training=True)
+    network.loss_and_gradient(batch.X, batch.T, now, batch.weights)
     return float(np.linalg.norm(model.grads.astype(np.float64)))

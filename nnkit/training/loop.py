@@ -13,18 +13,21 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nnkit.data.batches import Batch, Batches
+from nnkit.data.stream_batches import StreamBatches
 from nnkit.errors import DivergedError
 from nnkit.metrics import LAST, higher_is_better
 from nnkit.native.library import library
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass
+from nnkit.nn.recurrent.states import LayerState
 from nnkit.optim.averaging import Average
 from nnkit.optim.optimizer import Optimizer
 from nnkit.optim.regularization import Regularization
 from nnkit.optim.schedules import PlateauState
 from nnkit.optim.update import Update
 from nnkit.optim.weight_noise import NoisyWeights
+from nnkit.task.prepared_set import AnyBatches, continued, pass_of
 from nnkit.training.program_steps import ProgramSteps, program_steps
 
 
@@ -117,6 +120,8 @@ class Loop:
         every_step: whether a `Step` is yielded for each update, even if several are made at once.
         pause_every: steps between checkpoints; None if they are saved at evaluations alone.
         progress: the current state of the loop, initially its starting point.
+        carried: the states of recurrent layers after the last batch, by layer, if the next one
+            continues its sequences.
         per_epoch: updates per epoch.
         update: the optimizer's step over all parameters.
         noisy: the parameters with added noise; None if the config sets none.
@@ -128,7 +133,7 @@ class Loop:
     optimizer: Optimizer
     optimizer_state: tuple[Array, ...]
     regularization: Regularization
-    batches: Batches
+    batches: AnyBatches
     steps: int
     evaluate_every: int
     evaluate: Callable[[], Mapping[str, float]]
@@ -139,6 +144,7 @@ class Loop:
     pause_every: int | None = None
     progress: Progress = field(default_factory=Progress)
     per_epoch: int = field(init=False)
+    carried: dict[str, LayerState] = field(default_factory=dict)
     update: Update = field(init=False)
     noisy: NoisyWeights | None = field(init=False)
     program_steps: ProgramSteps | None = field(init=False)
@@ -187,6 +193,8 @@ class Loop:
     def _program_steps(self) -> ProgramSteps | None:
         update = self.update.program
         if self.accumulate > 1 or self.noisy is not None or update is None:
+            return None
+        if not isinstance(self.batches, Batches):
             return None
         update.set_average(None if self.average is None else self.average.values)
         return program_steps(self.model, update, self.batches, self._rates)
@@ -309,12 +317,17 @@ class Loop:
             draw: key of random draws, such as dropout's.
         """
         X, before, after = batch.X, batch.before, batch.after
-        network = self.model.network(X.shape[-1], X.shape[1:-1], before, after)
-        now = Pass(True, draw, before=before, after=after, idle=batch.idle)
+        positions = self.model.input_form.positions_of(X.shape[:-1])
+        network = self.model.network(X.shape[-1], positions, before, after)
+        now = pass_of(batch, training=True, step=draw)
+        if isinstance(self.batches, StreamBatches):
+            now = now._replace(states=continued(self.carried, batch))
         own = network.loss_and_gradient(X, batch.T, now, batch.weights, batch.share)
         loss = self.model.ranks.sum(own)
         if not isfinite(loss):
             raise self._diverged(batch, now, loss)
+        if now.states is not None:
+            self.carried = now.states.last
         self.progress.samples += batch.size
         return loss, batch.total
 
@@ -382,6 +395,7 @@ class Loop:
             if not np.isfinite(block).all():
                 return f"the parameters {name}"
         X = batch.X
-        network = self.model.network(X.shape[-1], X.shape[1:-1], batch.before, batch.after)
-        places = self.model.ranks.gather(network.first_nonfinite(X, now))
+        positions = self.model.input_form.positions_of(X.shape[:-1])
+        network = self.model.network(X.shape[-1], positions, batch.before, batch.after)
+        places = self.model.ranks.gather(network.first_nonfinite(X, batch.T, now))
         return next(filter(None, places), f"the loss {self.model.loss.tag()}")

@@ -16,7 +16,8 @@ from nnkit.nn.parallel.execution import Execution
 from nnkit.runs.results import OF_RUN
 from nnkit.task.config import DEFAULT_EPOCHS, Config
 from nnkit.task.gate import suggested_metric
-from nnkit.task.task import PreparedSet, Task
+from nnkit.task.prepared_set import PreparedSet
+from nnkit.task.task import Task
 from nnkit.training.identity import named
 
 
@@ -35,16 +36,30 @@ class Pace:
     steps: int
 
 
-def pace(config: Config, samples: int) -> Pace:
-    """The pace of training a config on a number of samples."""
+def pace(config: Config, samples: int, batches: int | None = None) -> Pace:
+    """The pace of training a config on a number of samples.
+
+    Args:
+        config: the config.
+        samples: the number of samples of the training set.
+        batches: the number of its batches, if their sizes differ; default: by `batch_size`.
+    """
     training = config.training
     batch_size = min(training.batch_size, samples)
     if config.optimizer.full_batch:
         batch_size = samples
-    per_epoch = -(-samples // (batch_size * training.accumulate))
+    batches = -(-samples // batch_size) if batches is None else batches
+    per_epoch = -(-batches // training.accumulate)
     return Pace(
         batch_size, per_epoch, training.steps or (training.epochs or DEFAULT_EPOCHS) * per_epoch
     )
+
+
+def pace_on(config: Config, train: PreparedSet) -> Pace:
+    """The pace of training a config on a training set."""
+    tokens = config.training.batch_tokens
+    batches = None if tokens is None else train.batches(1, tokens).per_epoch
+    return pace(config, len(train), batches)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +100,14 @@ def plan(
     """
     config, training = task.config, task.config.training
     samples = len(sets["train"])
-    steady = pace(config, samples)
+    steady = pace_on(config, sets["train"])
     wanted = ("validation",) if training.evaluate_on is None else training.evaluate_on
     watched = tuple(name for name in wanted if name in sets)
     config.optimizer.check()
-    check_augmentation(config.data.augment, model.input_shape)
+    if task.coding is None:
+        check_augmentation(config.data.augment, model.input_shape)
+    else:
+        _check_texts(config, model, sets["train"])
     _check_batches(model, steady.batch_size, samples)
     _check_weights(sets)
     monitor = _monitor(config, watched, task.figures)
@@ -113,6 +131,28 @@ def _check_batches(model: Model, batch_size: int, samples: int) -> None:
                 ("training", "batch_size"),
                 f"'{stage.spec.tag()}' needs several samples per batch, but {which} would have "
                 "only one; use another batch_size",
+            )
+
+
+def _check_texts(config: Config, model: Model, train: PreparedSet) -> None:
+    """Checks for settings that have no effect on texts, and that a stream can be read on."""
+    if config.data.augment:
+        raise SettingError(("data", "augment"), "changes images, but this data is text")
+    if not train.is_stream:
+        return
+    path = ("data", "windows", "stream")
+    if config.training.batch_tokens is not None:
+        raise SettingError(
+            ("training", "batch_tokens"), "has no effect on a stream; set batch_size instead"
+        )
+    if config.optimizer.full_batch:
+        raise SettingError(path, f"'{config.optimizer.tag()}' takes all samples in every step")
+    if model.ranks.size > 1:
+        raise SettingError(path, "a stream cannot be shared by several processes")
+    for stage in model.stages:
+        if not stage.spec.continues_streams:
+            raise SettingError(
+                path, f"'{stage.spec.tag()}' ({stage.name}) needs whole texts, not parts in turn"
             )
 
 

@@ -9,10 +9,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal
 
-from nnkit.data.batches import Batches
 from nnkit.errors import CheckpointError, DivergedError
 from nnkit.inference.evaluation import evaluate
-from nnkit.inference.saving import Snapshot, copy_params, versions
+from nnkit.inference.saving import Snapshot, carried_in, copy_params, versions
 from nnkit.metrics import higher_is_better
 from nnkit.native.library import NUMPY
 from nnkit.native.library import notices as native_notices
@@ -107,14 +106,11 @@ class Trainer:
                 model.layout.zeros(model.dtype) for _ in config.optimizer.state_names
             ),
             regularization=config.regularization,
-            batches=Batches(
-                train.inputs,
-                train.targets,
+            batches=train.batches(
                 pace.batch_size,
+                config.training.batch_tokens,
                 config.seed,
-                train.weights,
                 config.data.augment,
-                train.ordering,
                 self.ranks,
             ),
             steps=pace.steps,
@@ -259,6 +255,7 @@ class Trainer:
             if loop.average is not None:  # the checkpoint's parameters are their average
                 loop.average.values[...] = self.model.params
                 self.model.params[...] = saved[CURRENT]
+            loop.carried = carried_in(checkpoint.part("carried"))
             progress = header["progress"]
             loop.progress = Progress(**{**progress, "plateau": PlateauState(**progress["plateau"])})
             self.best = Best(**header["best"])
@@ -301,7 +298,7 @@ class Trainer:
         }
         state = dict(zip(loop.optimizer.state_names, loop.optimizer_state, strict=True))
         if loop.average is None:
-            return Snapshot(model, self.task, state, info)
+            return Snapshot(model, self.task, state, info, loop.carried)
         state[CURRENT] = model.params.copy()
         with loop.average.swapped_in(model.params):
-            return Snapshot(model, self.task, state, info)
+            return Snapshot(model, self.task, state, info, loop.carried)

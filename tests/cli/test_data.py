@@ -71,6 +71,38 @@ def test_check_of_a_missing_value_names_the_remedy(program: Program, tmp_path: P
     assert "add 'impute' to data.preprocess" in answer.errors[0]
 
 
+TEXTS = """\
+data:
+  source: {kind: pairs, path: pairs.tsv, targets: class}
+  text: word
+  split: {validation: 0, test: 40, BY}
+architecture: {layers: [embedding: 4, lstm: 4, dense: 2]}
+"""
+
+
+def test_check_of_texts_tells_vocabulary_lengths_and_leaks(
+    program: Program, tmp_path: Path
+) -> None:
+    rows = "".join(
+        f"Is it {'abcde'[i % 5]}\u00a0?\t{'yes' if i % 2 else 'no'}\n" for i in range(200)
+    )
+    (tmp_path / "pairs.tsv").write_text(rows, encoding="utf-8")
+    (tmp_path / "t.yaml").write_text(TEXTS.replace("BY", "by: sample"))
+    answer = program("data", "check", "t.yaml")
+    assert (answer.code, answer.errors) == (0, [])
+    assert "inputs     texts, 9 symbols of unit 'word', with unknown\n" in answer.out
+    assert ["train", "160", "640", "4", "4"] in map(str.split, answer.out.splitlines())
+    leak = "test: 40 of 40 texts (100.00%) are in train, too"
+    assert leak in answer.out
+    strict = program("data", "check", "t.yaml", "--strict")
+    assert (strict.code, strict.out) == (3, answer.out)
+    assert strict.errors[0].startswith(leak)
+    (tmp_path / "t.yaml").write_text(TEXTS.replace("BY", "by: source"))
+    assert program("data", "check", "t.yaml", "--strict").code == 0
+    found = program("data", "check", "t.yaml", "--json").json["texts"]["findings"]
+    assert {finding["kind"] for finding in found} >= {"spaces", "duplicates"}
+
+
 MNIST = ROOT / "configs" / "mnist-mlp.yaml"
 TURNED = ("--set", "data.augment=[{rotate: 20}]")
 

@@ -61,7 +61,7 @@ training:
         "c.yaml:1:7: seed: expected a whole number, got 'x'",
         "c.yaml:2:1: data.source: this key is required",
         "c.yaml:2:8: data.sauce: unknown key; did you mean 'source'?",
-        "c.yaml:5:14: architecture.layers.0.dense: expected a whole number, got 1.5",
+        "c.yaml:5:14: architecture.layers.0.dense: expected a whole number or 'auto', got 1.5",
         "c.yaml:6:7: architecture.layers.1: unknown kind 'dens'; did you mean 'dense'?",
         "c.yaml:7:3: architecture.initialiser: unknown key; did you mean 'initializer'?",
         "c.yaml:8:28: optimizer.lr: must be more than 0, got 0",
@@ -355,7 +355,7 @@ class TestOverrides:
         assert refusal(write(BASE), *overrides) == [
             (
                 "--set architecture.layers.0.dense=y: architecture.layers.0.dense: "
-                "expected a whole number, got 'y'"
+                "expected a whole number or 'auto', got 'y'"
             ),
             "--set seed=x: seed: expected a whole number, got 'x'",
             "--set training.epoch=3: training.epoch: unknown key; did you mean 'epochs'?",

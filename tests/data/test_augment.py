@@ -35,7 +35,7 @@ from nnkit.data.dataset import Array
 from nnkit.errors import ConfigError, SettingError
 from nnkit.random import generator
 from tests.nn.examples import examples, name
-from tests.training.configs import pictures, trainer_for
+from tests.training.configs import batches_of, pictures, trainer_for
 
 every = pytest.mark.parametrize("augmentation", examples(AnyAugmentation), ids=name)
 MOVEMENTS: list[Any] = [a for a in examples(AnyAugmentation) if isinstance(a, Movement)]
@@ -392,7 +392,7 @@ def test_it_is_for_training_alone(tmp_path: Path) -> None:
     trainer, plain = (
         trainer_for(pictures(tmp_path, data={"augment": row})) for row in (every_one, [])
     )
-    assert trainer.loop.batches.augment
+    assert batches_of(trainer).augment
     for split, prepared in trainer.sets.items():
         np.testing.assert_array_equal(prepared.inputs, plain.sets[split].inputs)
     assert trainer.loop.evaluate() == plain.loop.evaluate()

@@ -7,8 +7,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-# The name of a file; PyTorch has three.
-Library = Literal["torch", "torch_conv", "torch_recurrent", "keras", "onnx"]
+# The name of a file; PyTorch has five.
+Library = Literal[
+    "torch",
+    "torch_conv",
+    "torch_recurrent",
+    "torch_sequences",
+    "torch_attention",
+    "keras",
+    "onnx",
+]
 
 
 @cache
@@ -34,9 +42,19 @@ def torch_conv_vectors() -> list[dict[str, Any]]:
     return vectors("torch_conv", "layers")
 
 
-def torch_recurrent_vectors() -> list[dict[str, Any]]:
+def torch_recurrent_vectors(family: str = "layers") -> list[dict[str, Any]]:
     """Returns PyTorch's cases for recurrent layers, with samples first."""
-    return vectors("torch_recurrent", "layers")
+    return vectors("torch_recurrent", family)
+
+
+def torch_sequence_vectors(family: str) -> list[dict[str, Any]]:
+    """Returns PyTorch's cases for other layers over sequences, with samples last."""
+    return vectors("torch_sequences", family)
+
+
+def torch_attention_vectors() -> list[dict[str, Any]]:
+    """Returns PyTorch's cases for encoder–decoder networks, with samples last."""
+    return vectors("torch_attention", "networks")
 
 
 def keras_vectors(family: str) -> list[dict[str, Any]]:

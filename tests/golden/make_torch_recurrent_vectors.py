@@ -106,10 +106,45 @@ def blocks(spec: Spec, of_torch: dict[str, Tensor], gradients: bool = False) -> 
     return found
 
 
+def stream(spec: Spec, generator: torch.Generator) -> dict[str, Any]:
+    """Two passes over halves of sequences; the second begins with the detached state of the first.
+
+    The gradients are the sums of those of both passes (truncated backpropagation through time).
+    """
+    layer = MODULES[spec["kind"]](FEATURES, UNITS, batch_first=True, dtype=torch.float64)
+    for parameter in layer.parameters():
+        parameter.data = torch.randn(parameter.shape, generator=generator, dtype=torch.float64) / 2
+    shape = (len(LENGTHS), 2 * POSITIONS)
+    X = torch.randn((*shape, FEATURES), generator=generator, dtype=torch.float64)
+    X.requires_grad_()
+    dY = torch.randn((*shape, UNITS), generator=generator, dtype=torch.float64)
+    state, outputs = None, []
+    for half in (slice(POSITIONS), slice(POSITIONS, None)):
+        Y, state = layer(X[:, half], state)
+        Y.backward(dY[:, half])
+        state = tuple(s.detach() for s in state) if spec["kind"] == "lstm" else state.detach()
+        outputs.append(Y.detach())
+    return {
+        "spec": spec,
+        "X": X.tolist(),
+        "Y": torch.cat(outputs, dim=1).tolist(),
+        "dY": dY.tolist(),
+        "dX": X.grad.tolist(),
+        "params": blocks(spec, {n: p.data for n, p in layer.named_parameters()}),
+        "grads": blocks(spec, {n: p.grad for n, p in layer.named_parameters()}, gradients=True),
+    }
+
+
 def main() -> None:
     generator = torch.Generator().manual_seed(0)
     cases = [case(spec, generator) for spec in SPECS]
-    content = {"made with": f"PyTorch {torch.__version__}", "layers": cases}
+    content = {
+        "made with": f"PyTorch {torch.__version__}",
+        "layers": cases,
+        "streams": [
+            stream({"kind": kind, "units": UNITS, "output": "all"}, generator) for kind in MODULES
+        ],
+    }
     path = Path(__file__).with_name("torch_recurrent.json")
     path.write_text(json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8")
 

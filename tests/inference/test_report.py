@@ -14,11 +14,12 @@ from sklearn.metrics import classification_report, confusion_matrix
 from nnkit.inference.evaluation import EVALUATION_BATCH, evaluate
 from nnkit.inference.report import MATRIX_CLASSES, Report, report_on
 from nnkit.metrics import METRICS
+from nnkit.nn.form import Form
 from nnkit.nn.losses import AnyLoss, Loss
 from nnkit.nn.params import Array
 from nnkit.random import generator
+from nnkit.task.prepared_set import PreparedSet
 from nnkit.task.targets import NumberTargets, classes_for
-from nnkit.task.task import PreparedSet
 from tests.nn.examples import examples, loss_of, model_of, name
 
 CLASS_LOSSES = [loss for loss in examples(AnyLoss) if loss.coding != "number"]
@@ -33,7 +34,7 @@ def judged(
     rng = generator(0, "report")
     inputs, targets = rng.normal(size=(samples, 5)), rng.integers(classes, size=samples)
     names = tuple(f"c{k}" for k in range(classes))
-    kept = classes_for(targets, names, loss, (outputs,), (), model.dtype)
+    kept = classes_for(targets, names, loss, Form(outputs), (), model.dtype)
     data = PreparedSet(inputs, kept, weights, weights)
     report = report_on(model, data, "test", names)
     metrics = [METRICS[figure] for figure in report.figures if figure != "loss"]
@@ -72,7 +73,7 @@ def test_each_class_as_scikit_learn_reports_it(weighted: bool) -> None:
     for row in report.by_class.rows():
         found = {("f1-score" if key == "f1" else key): row[key] for key in row if key != "class"}
         assert found == pytest.approx(wanted[row["class"]])
-    for kind, means in report.by_class.averages(report.figures).items():
+    for kind, means in report.by_class.averages().items():
         for key, value in means.items():
             assert value == pytest.approx(wanted[f"{kind} avg"]["f1-score" if key == "f1" else key])
     matrix = confusion_matrix(report.targets, report.predicted, sample_weight=weights)

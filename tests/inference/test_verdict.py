@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.metrics import r2_score
 
 from nnkit.inference.verdict import constant_layer, useless
 from nnkit.task.config import Config, config_from
@@ -49,6 +50,35 @@ def test_regression_is_compared_with_the_training_mean() -> None:
     scaled = verdict(load_task(diabetes(data={"target": "log"})), r2=-2.0)
     assert scaled is not None
     assert "data.target" not in scaled
+
+
+def test_a_forecast_is_compared_with_the_last_value(tmp_path: Path) -> None:
+    values = np.cumsum(np.random.default_rng(0).normal(0.5, 1, 80))
+    rows = "\n".join(f"{value},{-value}" for value in values)
+    (tmp_path / "walk.csv").write_text(f"a,b\n{rows}\n", encoding="utf-8")
+    series = {"kind": "series", "path": str(tmp_path / "walk.csv"), "window": 4, "horizon": 2}
+    layers = {"layers": ["flatten", {"dense": "auto"}]}
+
+    def task(**settings: Any) -> Task:
+        source = {**series, **settings}
+        return load_task(
+            config_from(
+                {"data": {"source": source}, "architecture": layers, "loss": "squared_error"}
+            )
+        )
+
+    both = task(label=["b", "a"], columns=["a", "b"])
+    found = both.sets["test"]
+    last = np.asarray(found.inputs)[:, [1, 1, 0, 0], -1]
+    reference = r2_score(found.targets[:], last)
+    assert reference > 0
+    assert verdict(both, r2=reference + 1e-9) is None
+    assert verdict(both, r2=reference - 1e-9) == (
+        f"the network is worse than repeating the last value: test.r2 is {reference:.4g} instead "
+        f"of {reference:.4g}"
+    )
+    assert verdict(task(label="b"), r2=reference - 0.1) is not None
+    assert verdict(task(label="b", columns=["a"]), r2=reference - 0.1) is None
 
 
 def test_a_classifier_is_compared_with_the_most_frequent_class(tmp_path: Path) -> None:

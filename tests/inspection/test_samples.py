@@ -13,7 +13,7 @@ from nnkit.inspection.samples import show_samples
 from nnkit.random import generator
 from nnkit.task.config import Config, config_from
 from nnkit.task.task import load_task
-from tests.training.configs import diabetes, iris, trainer_for
+from tests.training.configs import batches_of, diabetes, iris, trainer_for
 
 WHOLE = {"test": 0, "validation": 0}
 
@@ -67,7 +67,7 @@ def test_words_and_gaps_in_a_table(tmp_path: Path) -> None:
 def test_versions_are_what_training_would_see(tmp_path: Path) -> None:
     """Compares the first batch of each epoch with the versions of its samples."""
     config = pictures(tmp_path, augment=["elastic", "noise"], preprocess=["standardize"])
-    batches = trainer_for(config).loop.batches
+    batches = batches_of(trainer_for(config))
     for epoch in range(2):
         first = batches.order(epoch)[:8].tolist()
         shown = show_samples(config, first, versions=2)

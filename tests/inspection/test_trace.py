@@ -21,8 +21,16 @@ from nnkit.optim.optimizer import Optimizer
 from nnkit.optim.optimizers import AnyOptimizer
 from nnkit.task.config import Config, config_from
 from nnkit.task.task import load_task
-from tests.nn.examples import examples, input_shape, name
-from tests.training.configs import diabetes, iris, laid_over, optimized, pictures, trainer_for
+from tests.nn.examples import examples, input_form, name
+from tests.training.configs import (
+    diabetes,
+    iris,
+    laid_over,
+    optimized,
+    pictures,
+    texts,
+    trainer_for,
+)
 
 XOR = Path(__file__).parents[2] / "configs" / "xor.yaml"
 
@@ -196,7 +204,8 @@ def test_the_update_is_that_of_a_training_on_this_sample(optimizer: Optimizer) -
     batch = trainer.sets["train"]
     loop = trainer.loop
     target = batch.targets.coded(slice(5, 6))
-    loop.step((Batch(batch.inputs[5:6].T, target.T, None, total=1),))
+    X = np.asarray(batch.inputs[5:6]).T
+    loop.step((Batch(X, target.T, None, total=1),))
     for layer in found.layers:
         for short, parameter in layer.parameters.items():
             after = trainer.model.layout.views(trainer.model.params)[f"{layer.name}.{short}"]
@@ -206,13 +215,16 @@ def test_the_update_is_that_of_a_training_on_this_sample(optimizer: Optimizer) -
 
 @pytest.mark.parametrize("layer", examples(AnyLayer), ids=name)
 def test_every_layer_can_be_traced_and_shown(layer: LayerSpec, tmp_path: Path) -> None:
-    wanted = input_shape(layer)
+    wanted = input_form(layer).shape
     layers = [{"dense": wanted[0]}, layer.model_dump(), "flatten", {"dense": 3}]
     config = iris(architecture={"layers": layers})
     if len(wanted) > 1:
         before = ["rows"] if len(wanted) == 2 else []
         layers = [*before, layer.model_dump(), "flatten", {"dense": 3}]
         config = pictures(tmp_path, architecture={"layers": layers})
+    if input_form(layer).ids:
+        layers = [layer.model_dump(), {"rnn": 4}, {"dense": "auto"}]
+        config = texts(tmp_path, architecture={"layers": layers})
     if layer.needs_batch:
         with pytest.raises(UsageError, match="a single sample cannot be traced"):
             trace(config, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -26,7 +27,7 @@ from nnkit.nn.passes import Pass
 from nnkit.optim.optimizers import SGD
 from nnkit.random import generator
 from tests.native.networks import update_of, use_threads
-from tests.nn.examples import batch_of, examples, input_shape, model_of, name
+from tests.nn.examples import batch_of, examples, input_form, model_of, name
 
 pytestmark = pytest.mark.native
 NOW = Pass(training=True, step=7)  # its random draws are not the first
@@ -347,7 +348,7 @@ def trained_grads(model: Model) -> Array:
 
 def assert_as_numpy(
     layers: list[Any],
-    shape: Shape,
+    shape: Shape | Form,
     samples: int,
     dtype: str = "float64",
     threads: int = 1,
@@ -519,15 +520,16 @@ def test_pooling_and_activation_belong_to_the_convolution() -> None:
 
 # Kinds that the kernels do not know, so that networks with them run on NumPy. `conv` is left to
 # NumPy if it has a table of connections; `softmax` if it runs over the channels of images.
-LAYERS_ON_NUMPY = {"noise", "rbf", "subsample"}
+OVER_SEQUENCES = {"embedding", "one_hot", "self_attention", "positional_encoding"}
+LAYERS_ON_NUMPY = {"noise", "rbf", "subsample"} | OVER_SEQUENCES
 SETTINGS_ON_NUMPY: dict[str, Any] = {"peepholes": True, "reset": "before"}
 ACTIVATIONS_ON_NUMPY = {"maxout", "sign", "step"}
 WIDE: list[Any] = [{"conv": {"filters": 2, "kernel": 1}}]  # before pooling over all positions
 
 
-def with_layer(layer: LayerSpec) -> tuple[list[Any], Shape]:
-    """A network with a layer, and its input shape."""
-    return [layer.model_dump(), "flatten", {"dense": 3}], input_shape(layer)
+def with_layer(layer: LayerSpec) -> tuple[list[Any], Form]:
+    """A network with a layer, and the form of its input."""
+    return [layer.model_dump(), "flatten", {"dense": 3}], input_form(layer)
 
 
 def with_activation(activation: Activation) -> tuple[list[Any], Shape]:
@@ -536,7 +538,7 @@ def with_activation(activation: Activation) -> tuple[list[Any], Shape]:
     return [{"dense": {"units": 18, "activation": chosen}}, {"dense": 3}], (5,)
 
 
-def on_numpy(networks: dict[str, tuple[list[Any], Shape]]) -> set[str]:
+def on_numpy(networks: Mapping[str, tuple[list[Any], Shape | Form]]) -> set[str]:
     return {name for name, network in networks.items() if model_of(*network).program is None}
 
 

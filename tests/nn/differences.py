@@ -30,3 +30,20 @@ def assert_close(analytic: Array, numeric: Array) -> None:
     np.testing.assert_allclose(
         analytic, numeric, rtol=1e-6, atol=1e-6 * float(np.abs(numeric).max(initial=0))
     )
+
+
+def assert_gradient_along_lines(
+    function: Callable[[], float], X: Array, gradient: Array, rng: np.random.Generator
+) -> None:
+    """Asserts that the gradient agrees along two random directions, with relative error 1e-6."""
+    start = X.copy()
+    for _ in range(2):
+        direction = rng.standard_normal(X.shape)
+        X[...] = start + STEP * direction
+        above = function()
+        X[...] = start - STEP * direction
+        below = function()
+        X[...] = start
+        numeric, analytic = (above - below) / (2 * STEP), float(np.vdot(gradient, direction))
+        scale = float(np.linalg.norm(gradient))
+        assert abs(analytic - numeric) <= 1e-6 * scale + 1e-10, (analytic, numeric)

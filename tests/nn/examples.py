@@ -7,14 +7,14 @@ from itertools import product
 from typing import Any, Literal, get_args, get_origin
 
 import numpy as np
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from nnkit.config.spec import Component, members
 from nnkit.nn.activations import Identity
 from nnkit.nn.architecture import Activations, Architecture, build_stages
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.layer import Layer, LayerSpec, Stage
-from nnkit.nn.layers import ActivationLayer
+from nnkit.nn.layers import ActivationLayer, AnyLayer
 from nnkit.nn.losses import AnyLoss, Loss, SquaredError
 from nnkit.nn.model import Model
 from nnkit.nn.network import Network
@@ -24,6 +24,29 @@ from nnkit.random import generator
 # Tried in turn for a field without default, and for a layer's input.
 VALUES = (3, 0.5, "tanh", (1, 2), ({"dense": 5},))
 INPUT_SHAPES: tuple[Shape, ...] = ((5,), (2, 6, 6), (3, 5), (2,))
+INPUT_FORMS = (*map(Form.of, INPUT_SHAPES), Form(4, (5,), ids=True))
+
+_SETTINGS: list[dict[str, Any]] = [
+    {"kind": "conv", "filters": 2, "kernel": 3, "padding": "same"},
+    {"kind": "conv", "filters": 2, "kernel": 3, "padding": 2, "stride": 2, "dilation": 2},
+    {"kind": "conv", "filters": 4, "kernel": 1, "groups": "depthwise"},
+    {"kind": "max_pool", "size": 3, "padding": 1, "stride": 1},
+    {"kind": "avg_pool", "size": 3, "padding": 1, "stride": 2},
+    {"kind": "avg_pool", "size": 3, "padding": 1, "stride": 2, "count_padding": False},
+    {"kind": "conv_transpose", "filters": 2, "kernel": 3, "stride": 2, "output_padding": 1},
+    {"kind": "zero_pad", "size": 1, "behind": 2},
+    {"kind": "residual", "layers": [{"conv": {"filters": 4, "kernel": 3, "padding": 1}}]},
+    {"kind": "self_attention", "heads": 2, "causal": True},
+    {"kind": "self_attention", "heads": 3, "units": 6, "bias": False},
+    {"kind": "positional_encoding", "method": "learned", "length": 12},
+    {"kind": "residual", "layers": ["positional_encoding", {"self_attention": 2}]},
+    {
+        "kind": "residual",
+        "layers": [{"conv": {"filters": 3, "kernel": 3, "padding": 1, "stride": 2}}, "batch_norm"],
+    },
+]
+# Layers with settings that are neither switches nor defaults.
+LAYERS_WITH_SETTINGS = [TypeAdapter[LayerSpec](AnyLayer).validate_python(s) for s in _SETTINGS]
 
 
 def examples(union: Any) -> list[Any]:
@@ -74,15 +97,19 @@ def name(component: Component) -> str:
     return "-".join([component.tag(), *settings])
 
 
-def input_shape(layer: LayerSpec) -> Shape:
-    """Returns an input shape that the layer accepts."""
-    for shape in INPUT_SHAPES:
+def input_form(layer: LayerSpec) -> Form:
+    """Returns the form of an input that the layer accepts."""
+    for form in INPUT_FORMS:
         try:
-            layer.output_form(Form.of(shape))
+            Stage.of("only", layer, form)
         except ShapeError:
             continue
-        return shape
-    raise AssertionError(f"{layer.tag()} takes none of {INPUT_SHAPES}")
+        return form
+    raise AssertionError(f"{layer.tag()} takes none of {INPUT_FORMS}")
+
+
+def _form(shape: Shape | Form) -> Form:
+    return shape if isinstance(shape, Form) else Form.of(shape)
 
 
 def loss_of(kind: str) -> Loss:
@@ -94,7 +121,7 @@ def loss_of(kind: str) -> Loss:
 
 def model_of(
     layers: list[Any],
-    shape: Shape,
+    shape: Shape | Form,
     *,
     activation: Any = "tanh",
     loss: Loss | str = "cross_entropy",
@@ -106,15 +133,21 @@ def model_of(
     chosen = loss if isinstance(loss, Loss) else loss_of(loss)
     architecture = Architecture.model_validate({"layers": layers, "bias_initializer": "normal"})
     activations = Activations.model_validate({"hidden": activation})
-    stages = build_stages(architecture, activations, chosen, Form.of(shape), dropout)
+    stages = build_stages(architecture, activations, chosen, _form(shape), dropout)
     return Model(stages, chosen, seed, dtype)
 
 
 def batch_of(model: Model, samples: int, seed: int = 0) -> tuple[Array, Array]:
     """Draws inputs (*input shape, N) and targets (outputs, N) that suit the model's loss."""
-    rng = generator(seed, "test batch")
-    X = rng.normal(size=(*model.input_shape, samples)).astype(model.dtype)
+    X = inputs_of(model.input_form, samples, seed).astype(model.input_type)
     return X, targets_for(model.loss, (*model.output_shape, samples), seed).astype(model.dtype)
+
+
+def inputs_of(form: Form, samples: int, seed: int = 0) -> Array:
+    """Draws inputs (*input shape, N) of a form: real numbers, or ids."""
+    rng = generator(seed, "test batch")
+    shape = (*form.shape, samples)
+    return rng.integers(form.channels, size=shape) if form.ids else rng.normal(size=shape)
 
 
 def targets_for(loss: Loss, shape: Shape, seed: int = 0) -> Array:
@@ -133,8 +166,8 @@ def first_layer(network: Network) -> Layer:
     return next(iter(network.body.layers.values()))
 
 
-def alone(layer: LayerSpec, shape: tuple[int, ...], dtype: str = "float64") -> Model:
+def alone(layer: LayerSpec, shape: Shape | Form, dtype: str = "float64") -> Model:
     """Builds a network of only one layer, followed by the identity."""
-    only = Stage.of("only", layer, Form.of(shape))
+    only = Stage.of("only", layer, _form(shape))
     stages = [only, Stage.of("output", ActivationLayer(function=Identity()), only.output_form)]
     return Model(stages, SquaredError(), 0, dtype)

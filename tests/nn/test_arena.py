@@ -20,7 +20,7 @@ from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.parallel.micro_batches import MicroBatches
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass
-from tests.nn.examples import alone, batch_of, examples, input_shape, model_of, name
+from tests.nn.examples import alone, batch_of, examples, input_form, model_of, name
 
 FLOAT64 = np.dtype(np.float64)
 SIZES = (5, 18, 5, 3, 18, 1, 40, 5)
@@ -90,7 +90,7 @@ def test_a_value_is_bound_once_while_the_memory_is_large_enough() -> None:
 
 @pytest.mark.parametrize("layer", examples(AnyLayer), ids=name)
 def test_a_layer_computes_as_if_it_had_the_memory_to_itself(layer: LayerSpec) -> None:
-    shared, apart = (alone(layer, input_shape(layer)) for _ in range(2))
+    shared, apart = (alone(layer, input_form(layer)) for _ in range(2))
     for step, size in enumerate(SIZES):
         X, T = batch_of(shared, size, seed=step)
         now = Pass(step=step)
@@ -149,7 +149,7 @@ def test_dozens_of_batch_sizes_take_no_more_memory_than_the_largest() -> None:
 @pytest.mark.parametrize("layer", examples(AnyLayer), ids=name)
 def test_inputs_are_not_kept_alive(layer: LayerSpec) -> None:
     """Else dozens of networks would each keep a batch, and a small one all samples around it."""
-    model = alone(layer, input_shape(layer))
+    model = alone(layer, input_form(layer))
 
     def is_kept(training: bool) -> bool:
         X, T = batch_of(model, 6)

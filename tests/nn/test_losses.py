@@ -10,9 +10,10 @@ import pytest
 from pydantic import TypeAdapter
 from scipy.special import logsumexp, softmax
 
+from nnkit.nn import losses
 from nnkit.nn.activations import Function
 from nnkit.nn.architecture import activation_named
-from nnkit.nn.losses import AnyLoss, Loss, MaximumAPosteriori
+from nnkit.nn.losses import AnyLoss, CrossEntropy, Loss, MaximumAPosteriori
 from nnkit.nn.params import Array
 from nnkit.random import generator
 from nnkit.task.class_weights import class_weights, weights_of
@@ -137,6 +138,44 @@ def test_mean_over_the_batch(loss: Loss) -> None:
         assert fused(loss, np.hstack([Z, Z]), np.hstack([T, T]))[0] == pytest.approx(
             fused(loss, Z, T)[0], rel=1e-14
         )
+
+
+@pytest.mark.parametrize("loss", [*LOSSES, CrossEntropy(label_smoothing=0.1)], ids=name)
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("part", [1, 100, 1 << 20])
+def test_class_numbers_stand_for_their_codes(
+    loss: Loss, weighted: bool, part: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(losses, "PART", part)
+    classes = np.array([3, 0, 0, 2, 1])
+    weights = np.array([1, 2, 0, 0.5, 1]) if weighted else None
+    T, off = np.eye(4)[classes].T, -1.0 if loss.coding == "signed" else 0.0
+    T = np.where(T > 0, 1, off)
+    for of_logits in {False, loss.fused is not None}:
+        measure = loss.from_logits if of_logits else loss.__call__
+        Y = logits(4, 5) if of_logits else outputs(loss, 4, 5)
+        dY, dY_coded = np.full_like(Y, np.nan), np.full_like(Y, np.nan)
+        value = measure(Y, classes, dY, weights)
+        assert value == pytest.approx(measure(Y, T, dY_coded, weights), rel=1e-12)
+        np.testing.assert_allclose(dY, dY_coded, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"), [("binary_cross_entropy", [0, 1, 1]), ("hinge", [-1, 1, 1])]
+)
+def test_the_class_numbers_of_one_output(kind: str, expected: list[int]) -> None:
+    loss = TypeAdapter[Loss](AnyLoss).validate_python(kind)
+    assert loss.coded(np.array([0, 1, 1]), 1, np.dtype("float32")).tolist() == [expected]
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_the_gradient_for_class_numbers_may_take_the_place_of_the_logits(smoothing: float) -> None:
+    loss = CrossEntropy(label_smoothing=smoothing)
+    Z, classes = logits(4, 5), np.array([3, 0, 0, 2, 1])
+    apart = np.empty_like(Z)
+    value = loss.from_logits(Z, classes, apart)
+    assert loss.from_logits(Z, classes, Z) == value
+    np.testing.assert_array_equal(Z, apart)
 
 
 @every

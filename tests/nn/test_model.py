@@ -105,13 +105,13 @@ def test_a_training_step_allocates_nothing_of_batch_size() -> None:
 def test_layer_with_the_first_infinity_is_named() -> None:
     model = model_of(LAYERS, (5,))
     network = model.bind(10, training=True)
-    X, _ = batch_of(model, 10)
-    assert network.first_nonfinite(X, Pass()) is None
+    X, T = batch_of(model, 10)
+    assert network.first_nonfinite(X, T, Pass()) is None
     model.layout.views(model.params)["layers.1.W"][2, 3] = np.inf
     with np.errstate(invalid="ignore"):
-        assert network.first_nonfinite(X, Pass()) == "layers.1"
+        assert network.first_nonfinite(X, T, Pass()) == "layers.1"
         X[0, 0] = np.nan
-        assert network.first_nonfinite(X, Pass()) == "the input"
+        assert network.first_nonfinite(X, T, Pass()) == "the input"
 
 
 def test_description_has_a_row_for_each_stage() -> None:

@@ -10,11 +10,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from nnkit.nn.layer import LayerSpec
 from nnkit.nn.layers import AnyLayer
+from nnkit.nn.layers.recurrent import Recurrent
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass
+from nnkit.nn.recurrent.states import States
 from nnkit.random import generator
 from tests.golden import case_name, onnx_vectors, torch_recurrent_vectors
+from tests.nn.differences import assert_gradient_along_lines
 from tests.nn.examples import alone, first_layer
 
 LAYER = TypeAdapter[LayerSpec](AnyLayer)
@@ -177,3 +180,69 @@ def test_multiplications_are_those_of_all_steps_and_directions() -> None:
 def test_a_merge_of_one_direction_is_refused() -> None:
     with pytest.raises(ValidationError, match="merge has no effect without 'bidirectional: true'"):
         LAYER.validate_python({"kind": "gru", "units": 4, "merge": "sum"})
+
+
+def states_of(model: Model, rng: np.random.Generator, samples: int) -> list[Array]:
+    """Random states of all vectors of all directions, (units, N)."""
+    layer = model.stages[0].spec
+    assert isinstance(layer, Recurrent)
+    directions = 2 if layer.bidirectional else 1
+    return [rng.normal(size=(4, samples)) for _ in range(directions * layer.states)]
+
+
+@every
+@directions
+@pytest.mark.parametrize("lengths", [None, np.array([2, 6, 0, 1])], ids=["full", "ragged"])
+def test_gradients_of_first_and_last_states(
+    kind: dict[str, Any], settings: dict[str, Any], lengths: Array | None
+) -> None:
+    model = layer_of({**kind, **settings})
+    rng = generator(0, "states")
+    X = rng.normal(size=(FEATURES, POSITIONS, 4))
+    first, d_last = (states_of(model, rng, 4) for _ in range(2))
+    layer = first_layer(model.bind(4, True, (POSITIONS,)))
+    dY = rng.normal(size=(*model.output_shape, 4))
+
+    def objective() -> float:
+        states = States({"only": first})
+        Y = layer.forward(X, Pass(lengths=lengths, states=states))
+        last = zip(states.last["only"], d_last, strict=True)
+        return float(np.vdot(Y, dY)) + sum(float(np.vdot(S, dS)) for S, dS in last)
+
+    objective()
+    states = States({"only": first})
+    states.d_last["only"] = d_last
+    layer.backward(dY.copy(), Pass(lengths=lengths, states=states))
+    for given, d in zip(first, states.d_first["only"], strict=True):
+        assert_gradient_along_lines(objective, given, d, rng)
+    grads = model.layout.views(model.grads)
+    for name, block in model.layout.views(model.params).items():
+        assert_gradient_along_lines(objective, block, grads[name], rng)
+
+
+@every
+@outputs
+def test_a_sequence_in_two_parts_is_the_whole(kind: dict[str, Any], output: str) -> None:
+    model = layer_of({**kind, "output": output})
+    X = generator(0, "parts").normal(size=(FEATURES, POSITIONS, 3))
+    whole, parts = States(), States()
+    expected = first_layer(model.bind(3, False, (POSITIONS,))).forward(X, Pass(states=whole)).copy()
+    found = []
+    for start, end in ((0, 2), (2, 3), (3, POSITIONS)):
+        parts = States(dict(parts.last))
+        layer = first_layer(model.bind(3, False, (end - start,)))
+        found.append(layer.forward(X[:, start:end], Pass(states=parts)).copy())
+    joined = np.concatenate(found, axis=1) if output == "all" else found[-1]
+    np.testing.assert_allclose(joined, expected, rtol=1e-12, atol=1e-14)
+    for one, other in zip(parts.last["only"], whole.last["only"], strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-14)
+
+
+def test_a_trained_first_state_is_that_of_empty_sequences() -> None:
+    model = layer_of({"kind": "gru", "initial_state": "trained"})
+    model.layout.views(model.params)["only.s0"][...] = [1, 2, 3, 4]
+    states, lengths = States(), np.array([2, 0])
+    layer = first_layer(model.bind(2, True, (POSITIONS,)))
+    layer.forward(np.zeros((FEATURES, POSITIONS, 2)), Pass(lengths=lengths, states=states))
+    (last,) = states.last["only"]
+    np.testing.assert_array_equal(last[:, 1], [1, 2, 3, 4])

@@ -119,6 +119,20 @@ def test_what_stands_after_the_end_changes_no_bit(layers: list[Any]) -> None:
     np.testing.assert_array_equal(other_gradient, gradient)
 
 
+@pytest.mark.parametrize("layers", [*TAGGERS, *LABELLERS], ids=str)
+@pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["full", "ragged"])
+def test_class_numbers_stand_for_their_codes(layers: list[Any], lengths: Array | None) -> None:
+    model = model_of(layers)
+    X, T = batch(model)
+    classes = T.argmax(axis=0)
+    loss, gradient = loss_and_gradient(model, X, T, lengths)
+    if lengths is not None and classes.ndim == 2:
+        classes[np.arange(LONGEST)[:, None] >= lengths] = -1000
+    found, found_gradient = loss_and_gradient(model, X, classes, lengths)
+    assert found == pytest.approx(loss, rel=1e-12)
+    np.testing.assert_allclose(found_gradient, gradient, rtol=1e-10, atol=1e-14)
+
+
 def test_weights_of_sequences_apply_to_all_their_positions() -> None:
     model = model_of(TAGGERS[0])
     X, T = batch(model)

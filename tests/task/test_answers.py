@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnkit.nn.activations import Identity
+from nnkit.nn.form import Form
 from nnkit.nn.losses import AnyLoss, Loss
 from nnkit.nn.params import Array
 from nnkit.task.answers import confidence, decide
@@ -19,7 +20,7 @@ LOSSES: list[Loss] = examples(AnyLoss)
 
 
 def coded(numbers: Array, classes: int, loss: Loss, outputs: int) -> Array:
-    targets = classes_for(numbers, CLASSES[:classes], loss, (outputs,), (), np.dtype("float32"))
+    targets = classes_for(numbers, CLASSES[:classes], loss, Form(outputs), (), np.dtype("float32"))
     return targets.coded(slice(None))
 
 

@@ -12,8 +12,10 @@ import pytest
 from nnkit.data import dataset
 from nnkit.data.batches import Batches
 from nnkit.data.lazy import LazyArray
+from nnkit.data.ragged import Ragged
 from nnkit.data.target_scaling import LogTargets, TargetScaler
 from nnkit.errors import SettingError
+from nnkit.nn.form import Form
 from nnkit.nn.losses import AnyLoss, Loss
 from nnkit.nn.params import Array
 from nnkit.task.config import config_from
@@ -23,12 +25,13 @@ from nnkit.task.targets import (
     InputTargets,
     LabelTargets,
     NumberTargets,
+    SequenceTargets,
     classes_for,
     inputs_for,
     numbers_for,
 )
 from tests.nn.examples import examples, loss_of
-from tests.training.configs import trainer_for
+from tests.training.configs import batches_of, trainer_for
 
 LAST = ("architecture", "layers", 1)
 EVERY = slice(None)
@@ -39,8 +42,8 @@ LOSSES: list[Loss] = examples(AnyLoss)
 def coded(targets: Any, classes: int | None, loss: Loss, *shape: int) -> Array:
     values, dtype = np.array(targets), np.dtype("float32")
     if classes is None:
-        return numbers_for(values, loss, shape, LAST, dtype).coded(EVERY)
-    return classes_for(values, CLASSES[:classes], loss, shape, LAST, dtype).coded(EVERY)
+        return numbers_for(values, loss, Form.of(shape), LAST, dtype).coded(EVERY)
+    return classes_for(values, CLASSES[:classes], loss, Form.of(shape), LAST, dtype).coded(EVERY)
 
 
 # All kinds of targets
@@ -63,6 +66,7 @@ KINDS: dict[str, AnyTargets] = {
     "numbers": NumberTargets(RNG.normal(size=(50, 3)), FLOAT32),
     "precise numbers": NumberTargets(RNG.normal(size=(50, 3)), np.dtype("float64")),
     "inputs": InputTargets(READ_LATER[:], FLOAT32),
+    "sequences": SequenceTargets(Ragged.joined(RNG.integers(0, 4, (50, 6))), (*"abcd",)),
     "inputs read later": InputTargets(READ_LATER, np.dtype("float64")),
 }
 each_kind = pytest.mark.parametrize("targets", KINDS.values(), ids=KINDS)
@@ -150,7 +154,7 @@ def test_a_million_samples_of_ten_thousand_classes_stay_small(tmp_path: Path) ->
     assert targets.nbytes == 8 * (samples - 1000)
     assert peak < 150e6
     np.testing.assert_array_equal(batch.T.sum(axis=0), 1)
-    assert (batch.T.argmax(axis=0) == targets[trainer.loop.batches.order(0)[:32]]).all()
+    assert (batch.T.argmax(axis=0) == targets[batches_of(trainer).order(0)[:32]]).all()
 
 
 # Numbers
@@ -262,7 +266,7 @@ def test_what_a_loss_cannot_take_is_said_with_what_was_found(
 
 def test_inputs_are_no_second_array() -> None:
     inputs = RNG.normal(size=(6, 2, 3))
-    targets = inputs_for(inputs, loss_of("squared_error"), (6,), LAST)
+    targets = inputs_for(inputs, loss_of("squared_error"), Form(6), LAST)
     assert targets.nbytes == 0
     assert np.shares_memory(targets.coded(EVERY), inputs)
     np.testing.assert_array_equal(targets[:], inputs.reshape(6, 6))
@@ -277,7 +281,7 @@ def test_inputs_read_later_are_not_read_at_once(monkeypatch: pytest.MonkeyPatch)
         return X.astype(np.float32) / 255
 
     inputs = LazyArray(PIXELS, np.arange(50)).then(noted)
-    targets = inputs_for(inputs, loss_of("squared_error"), (6,), LAST)
+    targets = inputs_for(inputs, loss_of("squared_error"), Form(6), LAST)
     targets.coded(slice(0, 5))
     targets.read(np.array([3, 1]), np.empty((2, 6), np.float32))
     assert max(read) <= 5
@@ -287,10 +291,10 @@ def test_inputs_read_later_are_not_read_at_once(monkeypatch: pytest.MonkeyPatch)
 def test_inputs_are_brought_into_the_coding_of_the_loss(lazily: bool) -> None:
     ones = RNG.integers(0, 2, size=(20, 6)).astype(np.float32)
     inputs = LazyArray(ones, np.arange(20)) if lazily else ones
-    kept = inputs_for(inputs, loss_of("binary_cross_entropy"), (6,), LAST)
+    kept = inputs_for(inputs, loss_of("binary_cross_entropy"), Form(6), LAST)
     assert isinstance(kept, InputTargets)
     np.testing.assert_array_equal(kept.coded(EVERY), ones)
-    signed = inputs_for(inputs, loss_of("hinge"), (6,), LAST)
+    signed = inputs_for(inputs, loss_of("hinge"), Form(6), LAST)
     np.testing.assert_array_equal(signed.coded(EVERY), 2 * ones - 1)
     for targets in (kept, signed):
         assert targets.dtype == np.float32
@@ -312,4 +316,4 @@ def test_what_inputs_are_wrong_for_a_loss_is_said_of_all(
         ("squared_error", (3,), "3 output units, but each sample has 2 targets"),
     ):
         with pytest.raises(SettingError, match=message):
-            inputs_for(inputs, loss_of(loss), shape, LAST)
+            inputs_for(inputs, loss_of(loss), Form.of(shape), LAST)

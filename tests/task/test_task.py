@@ -15,8 +15,9 @@ from nnkit.metrics import METRICS_OF
 from nnkit.nn.losses import AnyLoss, Loss
 from nnkit.random import generator
 from nnkit.task.config import config_from
+from nnkit.task.prepared_set import PreparedSet
 from nnkit.task.targets import ClassTargets, NumberTargets
-from nnkit.task.task import PreparedSet, build_model, load_task
+from nnkit.task.task import build_model, load_task
 from tests.nn.examples import batch_of, examples, model_of, name
 from tests.training.configs import diabetes, iris
 

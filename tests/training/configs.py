@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nnkit.data.batches import Batches
 from nnkit.optim.optimizer import Optimizer
 from nnkit.optim.optimizers import Pegasos
 from nnkit.random import generator
@@ -42,6 +43,13 @@ DIABETES: dict[str, Any] = {
 def trainer_for(config: Config, runs: Path = DEFAULT_RUNS) -> Trainer:
     """Returns the trainer of a config, with data loaded, before the first step."""
     return Trainer(load_task(config), runs)
+
+
+def batches_of(trainer: Trainer) -> Batches:
+    """Returns the batches of a training on images or vectors."""
+    batches = trainer.loop.batches
+    assert isinstance(batches, Batches)
+    return batches
 
 
 def iris(**sections: Any) -> Config:
@@ -82,3 +90,19 @@ def laid_over(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
         both = isinstance(value, dict) and isinstance(base.get(key), dict)
         merged[key] = laid_over(base[key], value) if both else value
     return merged
+
+
+def texts(folder: Path, **sections: Any) -> Config:
+    """Returns a config for short texts with two classes; given sections are merged into it."""
+    rng = generator(0, "test texts")
+    words = ["".join(rng.choice([*"abcde"], size=rng.integers(1, 9))) for _ in range(60)]
+    lines = [f"{word}\t{'vowel' if word[0] in 'ae' else 'consonant'}" for word in words]
+    (folder / "words.tsv").write_text("\n".join(lines) + "\n")
+    base = {
+        "data": {
+            "source": {"kind": "pairs", "path": str(folder / "words.tsv"), "targets": "class"},
+        },
+        "architecture": {"layers": [{"embedding": 4}, {"gru": 5}, {"dense": "auto"}]},
+        "training": {"epochs": 2, "batch_size": 8},
+    }
+    return config_from(laid_over(base, sections))

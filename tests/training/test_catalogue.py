@@ -27,8 +27,8 @@ from nnkit.runs.checkpoint import read_checkpoint
 from nnkit.runs.directory import RunDirectory
 from nnkit.task.config import Config, config_from
 from nnkit.training.run import Run
-from tests.nn.examples import examples, input_shape, name
-from tests.training.configs import DIABETES, IRIS, laid_over, pictures
+from tests.nn.examples import examples, input_form, name
+from tests.training.configs import DIABETES, IRIS, laid_over, pictures, texts
 from tests.training.test_run import StopAfter, records, timeless
 
 Sections = dict[str, Any]
@@ -62,7 +62,9 @@ def with_activation(activation: Any) -> Sections:
 def with_layer(layer: Any, folder: Path) -> Config:
     """Returns a config with a layer: on iris after a dense layer, or on pictures."""
     settings = dumped(layer)
-    if len(wanted := input_shape(layer)) == 1:
+    if input_form(layer).ids:
+        return texts(folder, architecture={"layers": [settings, {"rnn": 4}, {"dense": "auto"}]})
+    if len(wanted := input_form(layer).shape) == 1:
         vectors = [{"dense": wanted[0]}, settings, "flatten", {"dense": 3}]
         return config({"architecture": {"layers": vectors}})
     if len(wanted) == 2:

@@ -17,6 +17,7 @@ from nnkit.data.missing_targets import OnMissing
 from nnkit.data.records import Notation
 from nnkit.data.tables.column_report import ColumnReport
 from nnkit.data.tables.conversion import UnknownWords
+from nnkit.data.text.text_coding import TextCoding
 from nnkit.errors import DataError, SettingError, UsageError
 
 HELD_OUT = ("validation", "test")  # sets that may be in files of their own
@@ -58,10 +59,26 @@ class Source(Component):
         return Notation()
 
     @property
+    def text_coding(self) -> TextCoding:
+        """The coding of its texts unless the config sets another."""
+        return TextCoding()
+
+    @property
     def held_out(self) -> dict[str, Path]:
         """The files or folders in which settings say that held-out sets are, by set."""
         places = {name: getattr(self, name, None) for name in HELD_OUT}
         return {name: Path(place) for name, place in places.items() if place is not None}
+
+    def naive_forecast(self, inputs: Array) -> Array | None:
+        """Predicts the last value of each series again, a forecast that needs no training.
+
+        Args:
+            inputs: raw inputs (n, columns, window).
+
+        Returns:
+            Predictions (n, outputs); None for data that is not a series, or without its own past.
+        """
+        return None
 
     @abstractmethod
     def read(self) -> Dataset:
@@ -82,6 +99,17 @@ class Source(Component):
             SettingError: a held-out set does not fit the data, or there are two.
         """
         return self.with_held_out(self.read(), unknown=unknown)
+
+    def outline(self) -> Dataset:
+        """The data as `load` gives it to a starter config, if possible without reading inputs.
+
+        Unknown words in held-out sets are ignored. Sizes, names and targets are right; inputs may
+        all be NaN.
+
+        Raises:
+            DataError, SettingError: as `load`.
+        """
+        return self.load(unknown="ignore")
 
     def with_held_out(self, dataset: Dataset, *, unknown: UnknownWords = "error") -> Dataset:
         """Adds the held-out sets in files of their own to data that was read.
@@ -252,6 +280,8 @@ class Source(Component):
             UsageError: the source has no path.
         """
         dataset = self.moved(place).read()
+        for notice in dataset.notices:
+            warnings.warn(notice, stacklevel=2)
         samples = dataset.samples
         numbers = renumbered(samples.targets[:], dataset.classes, classes, str(place))
         return replace(samples, targets=numbers)

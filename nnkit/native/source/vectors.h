@@ -170,6 +170,13 @@ INLINE real sum_of_lanes(vec x) {
     return x[0];
 }
 
+/* Writes the sums over the lanes of two vectors next to each other. */
+INLINE void store_sums_of_two(real *to, vec a, vec b) {
+    vec sums = fold(a, b, 1);
+    for (int distance = 2; distance < LANES; distance *= 2) sums += exchange(sums, distance);
+    memcpy(to, &sums, 2 * sizeof *to);
+}
+
 /* Writes the sums over the lanes of four vectors next to each other. */
 INLINE void store_sums_of_four(real *to, vec a, vec b, vec c, vec d) {
     vec ab = fold(a, b, 1), cd = fold(c, d, 1);

@@ -10,16 +10,19 @@ from nnkit.nn.layers.conv import Conv
 from nnkit.nn.layers.conv_transpose import ConvTranspose
 from nnkit.nn.layers.dense import Dense
 from nnkit.nn.layers.dropout import Dropout, SpatialDropout
+from nnkit.nn.layers.embedding import Embedding, OneHotIds
 from nnkit.nn.layers.flatten import Flatten, Reshape, Rows
 from nnkit.nn.layers.gru import GRU
 from nnkit.nn.layers.lstm import LSTM
 from nnkit.nn.layers.noise import GaussianNoise
 from nnkit.nn.layers.normalization import BatchNorm, LayerNorm
 from nnkit.nn.layers.pooling import AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool, Subsample
+from nnkit.nn.layers.positional_encoding import PositionalEncoding
 from nnkit.nn.layers.rbf import RBF
 from nnkit.nn.layers.residual import Residual
 from nnkit.nn.layers.resizing import UpSample, ZeroPad
 from nnkit.nn.layers.rnn import RNN
+from nnkit.nn.layers.self_attention import SelfAttention
 
 __all__ = [
     "GRU",
@@ -34,15 +37,19 @@ __all__ = [
     "ConvTranspose",
     "Dense",
     "Dropout",
+    "Embedding",
     "Flatten",
     "GaussianNoise",
     "GlobalAvgPool",
     "GlobalMaxPool",
     "LayerNorm",
     "MaxPool",
+    "OneHotIds",
+    "PositionalEncoding",
     "Reshape",
     "Residual",
     "Rows",
+    "SelfAttention",
     "SpatialDropout",
     "Subsample",
     "UpSample",
@@ -59,9 +66,13 @@ AnyLayer = Annotated[
     | GlobalMaxPool
     | GlobalAvgPool
     | Subsample
+    | Embedding
+    | OneHotIds
     | RNN
     | LSTM
     | GRU
+    | SelfAttention
+    | PositionalEncoding
     | Residual
     | Flatten
     | Reshape

@@ -90,6 +90,12 @@ class Conv(SpatialLayer, WeightedLayer):
             ShapeError: the layer does not accept that form.
         """
         size = positions_of(form, self.tag())
+        if self.padding == "same" and size == (None,) and self.stride not in (1, (1,)):
+            raise ShapeError(
+                "of a stride above 1, 'same' depends on the length, which differs from sequence to "
+                "sequence; set the number of zeros on each side",
+                "padding",
+            )
         return windows(size, self.kernel, self.stride, self.padding, self.dilation)
 
     def output_form(self, form: Form) -> Form:

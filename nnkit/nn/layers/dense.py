@@ -13,7 +13,7 @@ from nnkit.config.spec import Count
 from nnkit.native.program_layer import ProgramLayer
 from nnkit.native.structures import LayerKind
 from nnkit.nn.form import Form, ShapeError
-from nnkit.nn.layer import Binding, Layer
+from nnkit.nn.layer import Binding, Layer, LayerSpec
 from nnkit.nn.layers.each_position import AtEachPosition
 from nnkit.nn.layers.weighted import WeightedLayer
 from nnkit.nn.params import Array, Parameter
@@ -32,11 +32,27 @@ class Dense(WeightedLayer):
     shorthand: ClassVar[str | None] = "units"
     output_is_scratch: ClassVar[bool] = True
     multiplies_by_matrix: ClassVar[bool] = True
-    units: Count
+    units: Count | Literal["auto"] = Field(
+        description="The number of outputs; in the last layer `auto` gives one for each class, "
+        "symbol, label or number that the data has."
+    )
     bias: bool = Field(True, description="Whether to add b.")
 
     @property
-    def output_units(self) -> int:
+    def output_units(self) -> int | None:
+        return None if self.units == "auto" else self.units
+
+    def with_outputs(self, outputs: int) -> LayerSpec:
+        return self.model_copy(update={"units": outputs}) if self.units == "auto" else self
+
+    def _units(self) -> int:
+        """The number of outputs.
+
+        Raises:
+            ShapeError: the config leaves it to the data, but it is not the output layer's.
+        """
+        if self.units == "auto":
+            raise ShapeError("'auto' is for the last layer with weights; give a number", "units")
         return self.units
 
     def output_form(self, form: Form) -> Form:
@@ -45,16 +61,17 @@ class Dense(WeightedLayer):
                 f"a dense layer takes a vector, but each sample here has shape {form}; "
                 "put '- flatten' before it"
             )
-        return Form(self.units, form.positions)
+        return Form(self._units(), form.positions)
 
     def parameters(self, form: Form) -> Sequence[Parameter]:
         inputs = form.channels
-        return self.weights_and_bias((self.units, inputs), inputs, self.units, self.bias)
+        units = self._units()
+        return self.weights_and_bias((units, inputs), inputs, units, self.bias)
 
     def in_program(self, form: Form) -> ProgramLayer | None:
         if form.positions:
             return None
-        return ProgramLayer(LayerKind.DENSE, form.shape, (self.units,))
+        return ProgramLayer(LayerKind.DENSE, form.shape, (self._units(),))
 
     def multiplications(self, form: Form) -> int:
         positions = prod(n for n in form.positions if n is not None)

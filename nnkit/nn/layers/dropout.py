@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import prod
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -10,13 +9,11 @@ from pydantic import Field
 
 from nnkit.native.program_layer import ProgramLayer
 from nnkit.native.structures import LayerKind
+from nnkit.nn.dropout_mask import DropoutMask, dropped_draws
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.layer import Binding, Layer, LayerSpec
 from nnkit.nn.params import Array, Shape
 from nnkit.nn.passes import Pass
-from nnkit.random import philox
-
-LEVELS = 1 << 16  # one 16-bit draw for each unit, four for each 64-bit word
 
 
 class Dropout(LayerSpec):
@@ -35,7 +32,7 @@ class Dropout(LayerSpec):
         if form.varies:
             return None
         shape = form.image_shape or (form.size, 1, 1)
-        return ProgramLayer(LayerKind.DROPOUT, shape, shape, dropped=_dropped(self.rate))
+        return ProgramLayer(LayerKind.DROPOUT, shape, shape, dropped=dropped_draws(self.rate))
 
     def bind(self, binding: Binding) -> Layer:
         return BoundDropout(self.rate, binding, binding.input_shape)
@@ -65,21 +62,13 @@ class SpatialDropout(LayerSpec):
         shape = form.image_shape
         if shape is None:
             return None
-        return ProgramLayer(LayerKind.SPATIAL_DROPOUT, shape, shape, dropped=_dropped(self.rate))
+        return ProgramLayer(
+            LayerKind.SPATIAL_DROPOUT, shape, shape, dropped=dropped_draws(self.rate)
+        )
 
     def bind(self, binding: Binding) -> Layer:
         channels, *positions = binding.input_shape
         return BoundDropout(self.rate, binding, (channels, *[1] * len(positions)))
-
-
-def purpose(name: str) -> str:
-    """The purpose of the random draws of the dropout layer with a name."""
-    return f"dropout/{name}"
-
-
-def _dropped(rate: float) -> int:
-    """The number of draws, of LEVELS, that drop a unit."""
-    return min(max(round(rate * LEVELS), 1), LEVELS - 1)
 
 
 class BoundDropout(Layer):
@@ -89,24 +78,14 @@ class BoundDropout(Layer):
     """
 
     def __init__(self, rate: float, binding: Binding, mask_shape: Shape) -> None:
-        self.dropped = _dropped(rate)
-        self.scale = LEVELS / (LEVELS - self.dropped)
-        self.seed, self.purpose = binding.seed, purpose(binding.name)
+        self.mask = DropoutMask(rate, binding, mask_shape)
         if binding.training:
-            self.mask = binding.buffer(*mask_shape)
             self.Y = binding.buffer(*binding.input_shape)
 
     def forward(self, X: Array, now: Pass) -> Array:
         if not now.training:
             return X
-        *shape, samples = self.mask.shape
-        drawn = (*shape, now.before + samples + now.after)
-        words = philox(self.seed, self.purpose, now.key).random_raw(-(-prod(drawn) // 4))
-        draws = words.view(np.uint16)[: prod(drawn)].reshape(drawn)
-        draws = draws[..., now.before : now.before + samples]
-        np.greater_equal(draws, self.dropped, out=self.mask, casting="unsafe")
-        np.multiply(self.mask, self.scale, out=self.mask)
-        return np.multiply(X, self.mask, out=self.Y)
+        return np.multiply(X, self.mask.draw(now), out=self.Y)
 
     def backward(self, dY: Array, now: Pass) -> Array | None:
-        return np.multiply(dY, self.mask, out=dY)
+        return np.multiply(dY, self.mask.mask, out=dY)

@@ -23,6 +23,10 @@ class Flatten(LayerSpec):
     kind: Literal["flatten"] = "flatten"
     output_is_view: ClassVar[bool] = True
 
+    @property
+    def mixes_positions(self) -> bool:
+        return True
+
     def output_form(self, form: Form) -> Form:
         return Form(form.size)
 
@@ -44,6 +48,10 @@ class Reshape(LayerSpec):
     shape: Annotated[tuple[Count, ...], Listed, Field(min_length=1, max_length=3)] = Field(
         description="Channels first: [channels, height, width]."
     )
+
+    @property
+    def mixes_positions(self) -> bool:
+        return True
 
     def output_form(self, form: Form) -> Form:
         if form.size != prod(self.shape):

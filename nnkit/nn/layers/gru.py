@@ -10,14 +10,20 @@ from pydantic import Field
 
 from nnkit.native.recurrence import Recurrence
 from nnkit.native.structures import CellKind
-from nnkit.nn.activations import Sigmoid
 from nnkit.nn.initializers import Zeros
 from nnkit.nn.layer import Binding
 from nnkit.nn.layers.recurrent import Recurrent
 from nnkit.nn.params import Array, Parameter
-from nnkit.nn.recurrent.cell import RecurrentCell, through_sigmoid
+from nnkit.nn.passes import Pass
+from nnkit.nn.recurrent.cell import (
+    RecurrentCell,
+    halved_to_sigmoid,
+    through_sigmoid,
+    through_tanh,
+)
+from nnkit.nn.recurrent.states import LayerState
+from nnkit.nn.recurrent.steps import Steps
 
-SIGMOID = Sigmoid()
 Reset = Literal["after", "before"]
 
 
@@ -55,90 +61,116 @@ class _GRUCell(RecurrentCell):
     """The formulas of `GRU` that both of its forms share; rows are in the order r, z, n."""
 
     def __init__(self, binding: Binding, units: int, reverse: bool) -> None:
-        super().__init__(binding, units, gates=3, states=1, reverse=reverse)
+        super().__init__(binding, units, 3, 1, reverse, halved=slice(0, 2 * units))
         self.of_gates, self.of_n = slice(0, 2 * units), slice(2 * units, 3 * units)
-        self.W_gates, self.W_n = self.W[self.of_gates], self.W[self.of_n]
         self._kept = self.memory(units)
 
-    def prepare(self) -> None:
-        super().prepare()
+    def begin(self, steps: Steps, now: Pass, first: LayerState | None = None) -> None:
+        super().begin(steps, now, first)
         # W s(t−1) + d, which r multiplies after the product, or r ⊙ s(t−1) before it.
-        self.kept = self.steps.blocks(self._kept, self.units)
+        self.kept = steps.blocks(self._kept, self.units)
+
+    def project(self, step: int) -> None:
+        """Computes a(t) without W s(t−1) in the rows of n."""
+        z, a, units = self.z[step], self.sums[step], self.units
+        n = a[self.of_n]
+        if self.is_packed:
+            np.dot(self.packed[self.of_gates], z, out=a[self.of_gates])
+            np.dot(self.packed[self.of_n, units:], z[units:], out=n)
+            return
+        super().project(step)
+        n -= np.dot(self.W[self.of_n], z[:units])
+
+    def gates(self, step: int) -> tuple[Array, Array, Array]:
+        """Computes r and z; returns them and the rows of n."""
+        a = self.sums[step]
+        gates = a[self.of_gates]
+        np.tanh(gates, out=gates)
+        halved_to_sigmoid(gates)
+        r, z, n = a.reshape(3, self.units, -1)
+        return r, z, n
 
     def mix(self, step: int) -> None:
-        """s(t) = n + z ⊙ (s(t−1) − n)."""
-        _, z, n = np.split(self.sums[step], 3)
+        """s(t) = n + z ⊙ (s(t−1) − n), for n the tanh of its rows."""
+        _, z, n = self.sums[step].reshape(3, self.units, -1)
+        np.tanh(n, out=n)
         s = np.subtract(self.before[0][step], n, out=self.states[0][step])
         s *= z
         s += n
 
-    def unmix(self, step: int) -> Array:
-        """Turns z and n into dE/da of their rows; returns dE/ds(t−1) through `mix`."""
-        _, z, n = np.split(self.sums[step], 3)
-        ds, work = self.gradients[0][step], self.scratch(n.shape)
-        received = np.multiply(ds, z, out=self.scratch(n.shape, 1))
-        dn = np.subtract(ds, received, out=self.scratch(n.shape, 2))
-        ds *= np.subtract(self.before[0][step], n, out=work)
-        through_sigmoid(z, ds, work)
-        np.multiply(n, n, out=work)
-        np.subtract(1, work, out=work)
-        np.multiply(dn, work, out=n)
-        return received
+    def unmix(self, step: int, ds: Array) -> tuple[Array, Array, Array]:
+        """Turns z and n into dE/da of their rows, and dE/ds into dE/ds(t−1) through `mix`.
+
+        Returns:
+            r, dE/da of the rows of n, and scratch.
+        """
+        r, z, n = self.sums[step].reshape(3, *ds.shape)
+        work, dn, dz = (self.scratch(ds.shape, number) for number in range(1, 4))
+        np.multiply(ds, np.subtract(self.before[0][step], n, out=work), out=dz)
+        np.multiply(ds, z, out=work)
+        np.subtract(ds, work, out=dn)
+        np.copyto(ds, work)
+        through_sigmoid(z, dz, work)
+        through_tanh(n, dn, work)
+        return r, n, work
+
+    def add_gradient(self, rows: slice, columns: slice, dZ: Array, factors: Array) -> None:
+        """Adds the gradient of a part of [W b U], from that of its product with some factors."""
+        d = self.d_packed[rows, columns]
+        d += np.dot(dZ, factors.T)
 
 
 class ResetAfterCell(_GRUCell):
-    """n = tanh(a + r ⊙ h) with h = W s(t−1) + d; all rows of W are in one product."""
+    """n = tanh(a + r ⊙ h) with h = W s(t−1) + d."""
 
     def advance(self, step: int) -> None:
-        gates, n = np.split(self.sums[step], [2 * self.units])
-        h, r = self.kept[step], gates[: self.units]
-        product = np.dot(
-            self.W, self.before[0][step], out=self.scratch((3 * self.units, n.shape[1]))
-        )
-        gates += product[self.of_gates]
-        SIGMOID.forward(gates, gates)
-        np.add(product[self.of_n], self.params["d"][:, None], out=h)
+        r, _, n = self.gates(step)
+        h = np.dot(self.W[self.of_n], self.z[step][: self.units], out=self.kept[step])
+        h += self.params["d"][:, None]
         n += np.multiply(r, h, out=self.scratch(n.shape))
-        np.tanh(n, out=n)
         self.mix(step)
 
-    def retreat(self, step: int) -> Sequence[Array]:
-        ds_before, h = self.unmix(step), self.kept[step]
-        gates, dn = np.split(self.sums[step], [2 * self.units])
-        r = gates[: self.units]
-        dr = np.multiply(dn, h, out=self.scratch(dn.shape, 2))
-        dh = np.multiply(dn, r, out=h)
-        through_sigmoid(r, dr, self.scratch(dn.shape))
-        self.add_weight_gradient(gates, self.before[0][step], self.of_gates)
-        self.add_weight_gradient(dh, self.before[0][step], self.of_n)
+    def retreat(self, step: int, gradients: Sequence[Array]) -> None:
+        r, dn, work = self.unmix(step, gradients[0])
+        h = self.kept[step]
+        dr = np.multiply(dn, h, out=self.scratch(h.shape, 2))
+        np.multiply(dn, r, out=h)  # dE/dh
+        through_sigmoid(r, dr, work)
+
+    def project_back(self, step: int) -> Array:
+        z, a, dh, units = self.z[step], self.sums[step], self.kept[step], self.units
+        self.add_gradient(self.of_gates, slice(None), a[self.of_gates], z)
+        self.add_gradient(self.of_n, slice(units, None), a[self.of_n], z[units:])
+        self.add_gradient(self.of_n, slice(units), dh, z[:units])
         self.grads["d"] += np.add.reduce(dh, axis=1)
-        ds_before += np.dot(self.W_gates.T, gates, out=self.scratch(dn.shape))
-        ds_before += np.dot(self.W_n.T, dh, out=self.scratch(dn.shape))
-        return [ds_before]
+        ds = np.dot(self.W[self.of_gates].T, a[self.of_gates], out=self.scratch(dh.shape))
+        ds += np.dot(self.W[self.of_n].T, dh, out=self.scratch(dh.shape, 1))
+        return ds
 
 
 class ResetBeforeCell(_GRUCell):
     """n = tanh(a + W k) with k = r ⊙ s(t−1)."""
 
     def advance(self, step: int) -> None:
-        gates, n = np.split(self.sums[step], [2 * self.units])
-        before = self.before[0][step]
-        gates += np.dot(self.W_gates, before, out=self.scratch(gates.shape))
-        SIGMOID.forward(gates, gates)
-        k = np.multiply(gates[: self.units], before, out=self.kept[step])
-        n += np.dot(self.W_n, k, out=self.scratch(n.shape))
-        np.tanh(n, out=n)
+        r, _, n = self.gates(step)
+        k = np.multiply(r, self.z[step][: self.units], out=self.kept[step])
+        n += np.dot(self.W[self.of_n], k, out=self.scratch(n.shape))
         self.mix(step)
 
-    def retreat(self, step: int) -> Sequence[Array]:
-        ds_before, before = self.unmix(step), self.before[0][step]
-        gates, dn = np.split(self.sums[step], [2 * self.units])
-        r = gates[: self.units]
-        dk = np.dot(self.W_n.T, dn, out=self.scratch(dn.shape, 2))
-        ds_before += np.multiply(dk, r, out=self.scratch(dn.shape))
-        dk *= before
-        through_sigmoid(r, dk, self.scratch(dn.shape))
-        self.add_weight_gradient(gates, before, self.of_gates)
-        self.add_weight_gradient(dn, self.kept[step], self.of_n)
-        ds_before += np.dot(self.W_gates.T, gates, out=self.scratch(dn.shape))
-        return [ds_before]
+    def retreat(self, step: int, gradients: Sequence[Array]) -> None:
+        r, dn, work = self.unmix(step, gradients[0])
+        dk = np.dot(self.W[self.of_n].T, dn, out=self.scratch(dn.shape, 2))
+        self.add_gradient(self.of_n, slice(self.units), dn, self.kept[step])
+        np.multiply(dk, r, out=self.kept[step])  # dE/ds(t−1) through k
+        dk *= self.z[step][: self.units]
+        through_sigmoid(r, dk, work)
+
+    def project_back(self, step: int) -> Array:
+        z, a, units = self.z[step], self.sums[step], self.units
+        self.add_gradient(self.of_gates, slice(None), a[self.of_gates], z)
+        self.add_gradient(self.of_n, slice(units, None), a[self.of_n], z[units:])
+        ds = np.dot(
+            self.W[self.of_gates].T, a[self.of_gates], out=self.scratch((units, a.shape[1]))
+        )
+        ds += self.kept[step]
+        return ds

@@ -10,14 +10,19 @@ from pydantic import Field
 
 from nnkit.native.recurrence import Recurrence
 from nnkit.native.structures import CellKind
-from nnkit.nn.activations import Sigmoid
 from nnkit.nn.initializers import AnyInitializer, Constant, Zeros
 from nnkit.nn.layer import Binding
 from nnkit.nn.layers.recurrent import Recurrent
 from nnkit.nn.params import Array, Parameter
-from nnkit.nn.recurrent.cell import RecurrentCell, through_sigmoid
-
-SIGMOID = Sigmoid()
+from nnkit.nn.passes import Pass
+from nnkit.nn.recurrent.cell import (
+    RecurrentCell,
+    halved_to_sigmoid,
+    through_sigmoid,
+    through_tanh,
+)
+from nnkit.nn.recurrent.states import LayerState
+from nnkit.nn.recurrent.steps import Steps
 
 
 class LSTM(Recurrent):
@@ -62,71 +67,75 @@ class LSTMCell(RecurrentCell):
     """
 
     def __init__(self, binding: Binding, units: int, reverse: bool) -> None:
-        super().__init__(binding, units, gates=4, states=2, reverse=reverse)
-        self.p = np.split(binding.params["p"][:, None], 3) if "p" in binding.params else None
+        super().__init__(binding, units, 4, 2, reverse, halved=slice(0, 3 * units))
+        self.p: list[Array] | None = None
+        if "p" in binding.params:
+            self.p = np.split(binding.params["p"][:, None], 3)
         self._tanh_c = self.memory(units)
 
-    def prepare(self) -> None:
-        super().prepare()
-        self.tanh_c = self.steps.blocks(self._tanh_c, self.units)
+    def begin(self, steps: Steps, now: Pass, first: LayerState | None = None) -> None:
+        super().begin(steps, now, first)
+        self.tanh_c = steps.blocks(self._tanh_c, self.units)
 
     def advance(self, step: int) -> None:
-        (s_before, c_before), (s, c) = (
-            [vector[step] for vector in vectors] for vectors in (self.before, self.states)
-        )
-        a, tanh_c, work = self.sums[step], self.tanh_c[step], self.scratch(c.shape)
-        i, f, o, g = np.split(a, 4)
-        a += np.dot(self.W, s_before, out=self.scratch(a.shape))
+        a, c, c_before = self.sums[step], self.states[1][step], self.before[1][step]
+        i, f, o, g = a.reshape(4, *c.shape)
+        work = self.scratch(c.shape)
         if self.p is not None:
-            i += np.multiply(self.p[0], c_before, out=work)
-            f += np.multiply(self.p[1], c_before, out=work)
-        sigmoids = a[: (3 if self.p is None else 2) * self.units]
-        SIGMOID.forward(sigmoids, sigmoids)
-        np.tanh(g, out=g)
+            i += np.multiply(self.p[0] / 2, c_before, out=work)
+            f += np.multiply(self.p[1] / 2, c_before, out=work)
+            halved_before = o.copy()
+        np.tanh(a, out=a)
+        halved_to_sigmoid(a[self.halved])
         np.multiply(f, c_before, out=c)
         c += np.multiply(i, g, out=work)
         if self.p is not None:
-            o += np.multiply(self.p[2], c, out=work)
-            SIGMOID.forward(o, o)
-        np.tanh(c, out=tanh_c)
-        np.multiply(o, tanh_c, out=s)
+            np.add(halved_before, np.multiply(self.p[2] / 2, c, out=work), out=o)
+            np.tanh(o, out=o)
+            halved_to_sigmoid(o)
+        np.multiply(o, self.squash(step), out=self.states[0][step])
 
-    def retreat(self, step: int) -> Sequence[Array]:
-        ds, dc = (gradient[step] for gradient in self.gradients)
-        c_before, tanh_c, a = self.before[1][step], self.tanh_c[step], self.sums[step]
-        i, f, o, g = np.split(a, 4)
-        work, dg = (self.scratch(ds.shape, number) for number in range(2))
-        # Through s = o ⊙ tanh c to c and o.
-        np.multiply(tanh_c, tanh_c, out=work)
-        np.subtract(1, work, out=work)
-        work *= o
-        work *= ds
-        dc += work
-        ds *= tanh_c
-        through_sigmoid(o, ds, work)
+    def squash(self, step: int) -> Array:
+        """Computes tanh c(t)."""
+        return np.tanh(self.states[1][step], out=self.tanh_c[step])
+
+    def squash_back(self, step: int, d: Array) -> Array:
+        """Turns the gradient of tanh c(t) into what comes through it of dE/dc(t)."""
+        work = self.scratch(d.shape)
+        through_tanh(self.tanh_c[step], d, work)
+        return self.tanh_c[step]
+
+    def retreat(self, step: int, gradients: Sequence[Array]) -> None:
+        ds, dc = gradients
+        a, c_before, tanh_c = self.sums[step], self.before[1][step], self.tanh_c[step]
+        rows, columns = ds.shape
+        i, f, o, g = a.reshape(4, rows, columns)
+        of_gates = self.scratch(a.shape)
+        di, df, do, dg = of_gates.reshape(4, rows, columns)
+        np.multiply(ds, tanh_c, out=do)
+        ds *= o
+        dc += self.squash_back(step, ds)
+        work = self.scratch(a.shape, 1)
         if self.p is not None:
-            dc += np.multiply(self.p[2], o, out=work)
-        # Through c = f ⊙ c(t−1) + i ⊙ g to f, c(t−1), i and g.
-        dc_before = np.multiply(dc, f, out=self.scratch(dc.shape, 2))
+            through_sigmoid(o, do, work[: self.units])
+            dc += np.multiply(self.p[2], o, out=work[: self.units])
+        np.multiply(dc, g, out=di)
+        np.multiply(dc, c_before, out=df)
         np.multiply(dc, i, out=dg)
-        through_sigmoid(f, np.multiply(dc, c_before, out=ds), work)
-        dc *= g
-        through_sigmoid(i, dc, work)
-        np.multiply(g, g, out=work)
-        np.subtract(1, work, out=work)
-        np.multiply(dg, work, out=g)
+        dc *= f
+        through_tanh(g, dg, work[: self.units])
+        sigmoids = slice(0, (3 if self.p is None else 2) * self.units)
+        through_sigmoid(a[sigmoids], of_gates[sigmoids], work[sigmoids])
+        ds.fill(0)
         if self.p is not None:
-            self._through_peepholes(i, f, o, step, dc_before)
-        self.add_weight_gradient(a, self.before[0][step])
-        return [np.dot(self.W.T, a, out=work), dc_before]
+            self._through_peepholes(step, dc)
 
-    def _through_peepholes(
-        self, di: Array, df: Array, do: Array, step: int, dc_before: Array
-    ) -> None:
+    def _through_peepholes(self, step: int, dc_before: Array) -> None:
         """Adds the gradients of p, and those of c(t−1) that pass through i and f."""
         assert self.p is not None
-        dc_before += self.p[0] * di + self.p[1] * df
         c_before, c = self.before[1][step], self.states[1][step]
+        di, df, do, _ = self.sums[step].reshape(4, *c.shape)
+        dc_before += self.p[0] * di + self.p[1] * df
         seen = ((di, c_before), (df, c_before), (do, c))
         for dp, (gate, cell) in zip(np.split(self.grads["p"], 3), seen, strict=True):
             dp += np.einsum("ij,ij->i", gate, cell)

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from nnkit.config.spec import Positive
+from nnkit.nn.dropout_mask import in_order_of_positions
 from nnkit.nn.layer import Binding, Layer, LayerSpec
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass
@@ -39,11 +40,12 @@ class BoundNoise(Layer):
             return X
         *shape, samples = self.Y.shape
         noise = self.Y
-        if now.before or now.after:
+        if now.before or now.after or now.lengths is not None:
             noise = np.empty((*shape, now.before + samples + now.after), self.Y.dtype)
         generator(self.seed, self.purpose, now.key).standard_normal(
             out=noise, dtype=self.Y.dtype.type
         )
+        noise = in_order_of_positions(noise, noise.shape, now)
         np.multiply(noise[..., now.before : now.before + samples], self.std, out=self.Y)
         return np.add(self.Y, X, out=self.Y)
 

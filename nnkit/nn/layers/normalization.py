@@ -12,9 +12,10 @@ from pydantic import Field
 from nnkit.config.spec import Positive
 from nnkit.native.program_layer import Normalization, ProgramLayer
 from nnkit.native.structures import LayerKind
-from nnkit.nn.form import Form
+from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import Constant, Zeros
 from nnkit.nn.layer import Binding, Layer, LayerSpec
+from nnkit.nn.padding import clear_padding
 from nnkit.nn.params import Array, Parameter, Shape
 from nnkit.nn.passes import Pass
 
@@ -47,6 +48,14 @@ class BatchNorm(_Normalization):
 
     @property
     def needs_batch(self) -> bool:
+        return True
+
+    @property
+    def mixes_positions(self) -> bool:
+        return True
+
+    @property
+    def continues_streams(self) -> bool:
         return True
 
     def parameters(self, form: Form) -> Sequence[Parameter]:
@@ -91,13 +100,15 @@ class BoundBatchNorm(Layer):
         rows = X.reshape(self.channels, -1)
         mean, variance = self.mean, self.variance
         if now.training:
-            count = self._count(now)
-            mean = self._over_ranks(np.sum(rows, axis=1), now) / count
+            self.count = self._count(now)
+            mean = self._over_ranks(np.sum(rows, axis=1), now) / max(self.count, 1)
         centred = np.subtract(rows, mean[:, None], out=self.centred)
+        if now.lengths is not None:
+            clear_padding(centred.reshape(X.shape), now.lengths)
         if now.training:
             squares = np.einsum("ij,ij->i", centred, centred)
-            variance = self._over_ranks(squares, now) / count
-            self._remember(mean, variance, count)
+            variance = self._over_ranks(squares, now) / max(self.count, 1)
+            self._remember(mean, variance)
         self.spread = 1 / np.sqrt(variance + variance.dtype.type(self.eps))
         np.multiply(centred, (self.affine.scale * self.spread)[:, None], out=self.rows_of_Y)
         np.add(self.rows_of_Y, self.affine.shift[:, None], out=self.rows_of_Y)
@@ -109,7 +120,7 @@ class BoundBatchNorm(Layer):
         np.einsum("ij,ij->i", rows, centred, out=affine.dscale)
         affine.dscale *= self.spread
         # dX = scale · spread · (dY − mean(dY) − X̂ · mean(dY ⊙ X̂)), since μ and σ² depend on X
-        count = self._count(now)
+        count = max(self.count, 1)
         dscale, dshift = self._over_ranks(np.stack((affine.dscale, affine.dshift)), now)
         rows -= (dshift / count)[:, None]
         centred *= (self.spread * dscale / count)[:, None]
@@ -119,14 +130,17 @@ class BoundBatchNorm(Layer):
             rows.fill(0)
         return rows.reshape(dY.shape)
 
-    def _remember(self, mean: Array, variance: Array, count: int) -> None:
-        self.mean += self.momentum * (mean - self.mean)
-        if count > 1:  # the variance of a single value is undefined
-            unbiased = variance * (count / (count - 1))
+    def _remember(self, mean: Array, variance: Array) -> None:
+        if self.count:
+            self.mean += self.momentum * (mean - self.mean)
+        if self.count > 1:  # the variance of a single value is undefined
+            unbiased = variance * (self.count / (self.count - 1))
             self.variance += self.momentum * (unbiased - self.variance)
 
     def _count(self, now: Pass) -> int:
         """The number of values of a channel in the whole batch."""
+        if now.lengths is not None:
+            return int(self._over_ranks(np.sum(now.lengths, keepdims=True), now)[0])
         return self.rows_of_Y.shape[1] + (now.before + now.after) * self.positions
 
     def _over_ranks(self, sums: Array, now: Pass) -> Array:
@@ -140,16 +154,35 @@ class BoundBatchNorm(Layer):
 class LayerNorm(_Normalization):
     """Each sample normalized over all its units (Ba, Kiros & Hinton 2016).
 
-    Y = scale ⊙ (X − μ)/√(σ² + ε) + shift, with a scale and a shift for each unit.
+    Y = scale ⊙ (X − μ)/√(σ² + ε) + shift, with a scale and a shift for each unit. If each position
+    is normalized by itself, μ and σ² are those of its channels, and so are scale and shift, as in
+    Transformers (Vaswani et al. 2017).
     """
 
     kind: Literal["layer_norm"] = "layer_norm"
+    shorthand: ClassVar[str | None] = "over"
+    over: Literal["all", "channels"] = Field(
+        "all", description="All units of a sample, or the channels of each position."
+    )
+
+    def output_form(self, form: Form) -> Form:
+        if self.over == "all" and form.varies:
+            raise ShapeError(
+                f"normalizes all units of a sample, but here their number varies: {form}; "
+                "set 'channels' to normalize each position",
+                "over",
+            )
+        return form
+
+    def units(self, form: Form) -> int:
+        """The number of units that are normalized together."""
+        return form.size if self.over == "all" else form.channels
 
     def parameters(self, form: Form) -> Sequence[Parameter]:
-        return self._scale_and_shift((form.size,))
+        return self._scale_and_shift((self.units(form),))
 
     def in_program(self, form: Form) -> ProgramLayer | None:
-        if form.varies:
+        if form.varies or self.units(form) < form.size:
             return None
         shape = (form.size,)
         return ProgramLayer(
@@ -161,11 +194,11 @@ class LayerNorm(_Normalization):
 
 
 class BoundLayerNorm(Layer):
-    """Normalizes the columns of X as (units, N)."""
+    """Normalizes the columns of X as (units, N), or as (channels, positions · N)."""
 
     def __init__(self, spec: LayerNorm, binding: Binding) -> None:
         self.eps = spec.eps
-        self.units = binding.form.size
+        self.units = spec.units(binding.form)
         self.affine = _Affine(binding, self.units)
         self.Y = binding.buffer(*binding.input_shape)
         self.columns_of_Y = self.Y.reshape(self.units, -1)

@@ -18,6 +18,7 @@ from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import AnyInitializer, Constant
 from nnkit.nn.layer import Binding, Layer, ReceptiveField
 from nnkit.nn.layers.weighted import SpatialLayer, WeightedLayer
+from nnkit.nn.padding import clear_padding, is_padding
 from nnkit.nn.params import Array, Parameter
 from nnkit.nn.passes import Pass
 
@@ -114,11 +115,17 @@ class BoundMaxPool(Layer):
             self.around = binding.buffer(channels, *windows.padded)
 
     def forward(self, X: Array, now: Pass) -> Array:
-        X = self.padded(X) if self.padded is not None else X
+        if self.padded is not None:
+            X = self.padded(X)
+            if now.lengths is not None:
+                inside = X[self.inside]
+                np.copyto(inside, -np.inf, where=is_padding(inside.shape[-2], now.lengths))
         first, *others = self.slices
         np.copyto(self.Y, X[first])
         for entry in others:
             np.maximum(self.Y, X[entry], out=self.Y)
+        if self.padded is not None and now.lengths is not None:
+            np.copyto(self.Y, 0, where=np.isneginf(self.Y))  # of windows after the end
         if self.training:
             self.free.fill(True)
             for entry, chosen in zip(self.slices, self.chosen, strict=True):
@@ -161,25 +168,34 @@ class AvgPool(_Pooling):
         return None if layer is None else replace(layer, counts_padding=self.count_padding)
 
     def bind(self, binding: Binding) -> Layer:
-        found = self.windows(binding.form)
-        return BoundAvgPool(binding, found, _counts(found, self.count_padding))
-
-
-def _counts(found: Windows, count_padding: bool) -> Array:
-    """The number of entries that count in each window, (*positions, 1)."""
-    inside = np.full(found.padded, float(count_padding))
-    inside[found.inside] = 1
-    return np.sum([inside[entry] for entry in found.slices()], axis=0)[..., None]
+        return BoundAvgPool(binding, self.windows(binding.form), self.count_padding)
 
 
 class BoundAvgPool(Layer):
     """Y = Σ entries / counts."""
 
-    def __init__(self, binding: Binding, windows: Windows, counts: Array) -> None:
-        self.sums = Sums(binding, windows)
-        self.share = (1 / counts).astype(binding.dtype)
+    def __init__(self, binding: Binding, windows: Windows, count_padding: bool) -> None:
+        self.sums, self.windows = Sums(binding, windows), windows
+        self.count_padding, self.dtype = count_padding, binding.dtype
+        self.share = self.of_all = self._shares(None)
+
+    def _shares(self, lengths: Array | None) -> Array:
+        """One divided by the number of entries that count in a window, (*positions, N or 1).
+
+        After the end of a sequence there may be none; the share there does not matter.
+        """
+        found, ends = self.windows, 1 if lengths is None else len(lengths)
+        inside = np.full((*found.padded, ends), float(self.count_padding))
+        inside[found.inside] = 1
+        if lengths is not None and not self.count_padding:
+            clear_padding(inside[found.inside], lengths)
+        counts = np.sum([inside[entry] for entry in found.slices()], axis=0)
+        return (1 / np.maximum(counts, 1)).astype(self.dtype)
 
     def forward(self, X: Array, now: Pass) -> Array:
+        self.share = self.of_all
+        if now.lengths is not None and not self.count_padding:
+            self.share = self._shares(now.lengths)
         Y = self.sums.forward(X)
         return np.multiply(Y, self.share, out=Y)
 
@@ -305,7 +321,10 @@ class _GlobalPooling(SpatialLayer):
 
 
 class GlobalAvgPool(_GlobalPooling):
-    """The mean of each channel over all positions, (C, H, W) → (C,) (Lin, Chen & Yan 2014)."""
+    """The mean of each channel over all positions, (C, H, W) → (C,) (Lin, Chen & Yan 2014).
+
+    That of an empty sequence is 0.
+    """
 
     elsewhere: ClassVar[tuple[str, ...]] = (
         "global_average_pooling2d",
@@ -331,17 +350,27 @@ class BoundGlobalAvgPool(Layer):
         self.positions = prod(binding.input_shape[1:])
 
     def forward(self, X: Array, now: Pass) -> Array:
-        return np.mean(X.reshape(len(X), -1, X.shape[-1]), axis=1, out=self.Y)
+        rows = X.reshape(len(X), -1, X.shape[-1])
+        np.sum(rows, axis=1, out=self.Y)
+        return np.divide(self.Y, self._counts(now), out=self.Y)
+
+    def _counts(self, now: Pass) -> Array:
+        """The number of positions of each sample, (1,) or (N,); 1 for empty sequences."""
+        counts = np.array([self.positions]) if now.lengths is None else np.maximum(now.lengths, 1)
+        return counts.astype(self.Y.dtype)
 
     def backward(self, dY: Array, now: Pass) -> Array | None:
         assert self.dX is not None
-        np.multiply(dY, dY.dtype.type(1 / self.positions), out=dY)
+        np.multiply(dY, 1 / self._counts(now), out=dY)
         self.dX.reshape(len(dY), -1, dY.shape[-1])[...] = dY[:, None]
         return self.dX
 
 
 class GlobalMaxPool(_GlobalPooling):
-    """The maximum of each channel, (C, H, W) → (C,); the first of equals gets the gradient."""
+    """The maximum of each channel, (C, H, W) → (C,); the first of equals gets the gradient.
+
+    That of an empty sequence is 0.
+    """
 
     elsewhere: ClassVar[tuple[str, ...]] = ("global_max_pooling2d", "adaptive_max_pool2d")
     kind: Literal["global_max_pool"] = "global_max_pool"
@@ -361,7 +390,12 @@ class BoundGlobalMaxPool(Layer):
 
     def forward(self, X: Array, now: Pass) -> Array:
         rows = X.reshape(len(X), -1, X.shape[-1])
-        self.chosen = np.argmax(rows, axis=1)[:, None]  # (C, 1, N)
+        if now.lengths is None:
+            self.chosen = np.argmax(rows, axis=1)[:, None]  # (C, 1, N)
+            return np.take_along_axis(rows, self.chosen, axis=1)[:, 0]
+        inside = np.where(is_padding(rows.shape[1], now.lengths), -np.inf, rows)
+        self.chosen = np.argmax(inside, axis=1)[:, None]
+        # The chain has set positions after the end to 0, also the first of an empty sequence.
         return np.take_along_axis(rows, self.chosen, axis=1)[:, 0]
 
     def backward(self, dY: Array, now: Pass) -> Array | None:

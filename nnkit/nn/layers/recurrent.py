@@ -17,7 +17,7 @@ from nnkit.nn.activations import AnyActivation, Tanh
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import AnyInitializer, Orthogonal, Xavier, Zeros
 from nnkit.nn.layer import Binding, Layer
-from nnkit.nn.layers.weighted import TrainedLayer
+from nnkit.nn.layers.weighted import BiasedLayer
 from nnkit.nn.params import Array, Parameter, Shape
 from nnkit.nn.recurrent.cell import RecurrentCell
 from nnkit.nn.recurrent.directions import BoundRecurrent
@@ -26,7 +26,7 @@ from nnkit.nn.recurrent.gate_initializer import OfEachGate
 REVERSE = "reverse."  # prefix of the parameters that read a sequence from its end
 
 
-class Recurrent(TrainedLayer):
+class Recurrent(BiasedLayer):
     """A layer over sequences (features, length) whose state has `units` numbers.
 
     Attributes:
@@ -36,6 +36,7 @@ class Recurrent(TrainedLayer):
 
     gates: ClassVar[int] = 1
     states: ClassVar[int] = 1
+    largest_micro_batch: ClassVar[int] = 256  # a step's numbers fit, and its products are small
     shorthand: ClassVar[str | None] = "units"
     units: Count
     output: Literal["last", "all"] = Field(
@@ -63,6 +64,10 @@ class Recurrent(TrainedLayer):
     @property
     def inner_activation(self) -> AnyActivation:
         return Tanh()
+
+    @property
+    def continues_streams(self) -> bool:
+        return not self.bidirectional
 
     @property
     def outgrows_cache(self) -> bool:

@@ -71,6 +71,14 @@ class Residual(ActivatedLayer):
         return any(layer.needs_batch for layer in self.layers)
 
     @property
+    def mixes_positions(self) -> bool:
+        return any(layer.mixes_positions for layer in self.layers)
+
+    @property
+    def continues_streams(self) -> bool:
+        return all(layer.continues_streams for layer in self.layers)
+
+    @property
     def outgrows_cache(self) -> bool:
         return any(layer.outgrows_cache for layer in self.layers)
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from nnkit.native.program_layer import ProgramLayer, Window
 from nnkit.native.structures import LayerKind
 from nnkit.nn.conv.windows import PerAxis, Sizes, of_image, per_axis, positions_of
-from nnkit.nn.form import Form
+from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.layer import Binding, Layer, ReceptiveField
 from nnkit.nn.layers.weighted import SpatialLayer
 from nnkit.nn.params import Array, Shape
@@ -91,6 +91,11 @@ class UpSample(SpatialLayer):
     def output_form(self, form: Form) -> Form:
         positions = positions_of(form, self.tag())
         times = per_axis(self.size, len(positions), "size")
+        if self.method == "bilinear" and positions == (None,):
+            raise ShapeError(
+                "cannot interpolate at the ends of sequences of different lengths; use nearest",
+                "method",
+            )
         sizes = [(n or 1) * t for n, t in zip(positions, times, strict=True)]
         return form.resized(form.channels, sizes)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Literal, Self
 
-import numpy as np
 from pydantic import Field, model_validator
 
 from nnkit.native.program_layer import NEEDS_INPUT
@@ -53,21 +52,18 @@ class RNN(Recurrent):
 
 
 class RNNCell(RecurrentCell):
-    """s = f(a + W s′), with s′ the state before; dE/da = dE/ds f′, dE/ds′ = Wᵀ dE/da."""
+    """s = f(a); dE/da = dE/ds f′."""
 
     def __init__(self, function: Function, binding: Binding, units: int, reverse: bool) -> None:
-        super().__init__(binding, units, gates=1, states=1, reverse=reverse)
+        super().__init__(binding, units, 1, 1, reverse, halved=slice(0))
         self.function = function
 
     def advance(self, step: int) -> None:
-        a, s = self.sums[step], self.states[0][step]
-        a += np.dot(self.W, self.before[0][step], out=self.scratch(a.shape))
-        self.function.forward(a, s)
+        self.function.forward(self.sums[step], self.states[0][step])
 
-    def retreat(self, step: int) -> Sequence[Array]:
-        ds, a = self.gradients[0][step], self.sums[step]
+    def retreat(self, step: int, gradients: Sequence[Array]) -> None:
+        (ds,), a = gradients, self.sums[step]
         saved = a if self.function.saves == "input" else self.states[0][step]
         self.function.backward(saved, ds, self.scratch(ds.shape))
         a[...] = ds
-        self.add_weight_gradient(a, self.before[0][step])
-        return [np.dot(self.W.T, a, out=self.scratch(a.shape))]
+        ds.fill(0)

@@ -21,6 +21,10 @@ class SpatialLayer(LayerSpec):
     """A layer over images (channels, height, width) or sequences (channels, length)."""
 
     @property
+    def mixes_positions(self) -> bool:
+        return True
+
+    @property
     def outgrows_cache(self) -> bool:
         return True
 
@@ -70,16 +74,21 @@ class ActivatedLayer(InitializedLayer):
 
 
 class TrainedLayer(InitializedLayer):
-    """A layer with weights and biases of its own."""
+    """A layer with weights of its own."""
 
-    bias_initializer: AnyInitializer | None = Field(
-        None, description="For the biases; by default `architecture.bias_initializer`."
-    )
     lr_factor: NonNegative = Field(
         1.0, description="Factor on the learning rate; 0 freezes the layer."
     )
     decay: bool = Field(
         True, description="Whether penalties and weight decay apply to the weights."
+    )
+
+
+class BiasedLayer(TrainedLayer):
+    """A layer with weights and biases of its own."""
+
+    bias_initializer: AnyInitializer | None = Field(
+        None, description="For the biases; by default `architecture.bias_initializer`."
     )
 
     def completed(
@@ -92,7 +101,7 @@ class TrainedLayer(InitializedLayer):
         return self.model_copy(update=chosen)
 
 
-class WeightedLayer(TrainedLayer, ActivatedLayer):
+class WeightedLayer(BiasedLayer, ActivatedLayer):
     """A layer with weights, which an activation follows."""
 
     def weights_and_bias(

@@ -17,8 +17,7 @@ from nnkit.nn.network import Network
 from nnkit.nn.parallel.threads import side_by_side
 from nnkit.nn.params import Array
 from nnkit.nn.passes import INFERENCE, Observer, Pass, Recorder
-
-VECTOR_AXES = 2  # of a batch of vectors, (outputs, N)
+from nnkit.nn.recurrent.states import States
 
 # From the number of samples, the gradient vector and the buffers.
 Bind = Callable[[int, Array, Buffers], Network]
@@ -46,9 +45,12 @@ class Piece(NamedTuple):
 
     def of(self, now: Pass) -> Pass:
         """The pass of this piece, for a pass of the batch."""
-        lengths = None if now.lengths is None else now.lengths[self.place]
         return now._replace(
-            micro_batch=self.number, before=self.before, after=self.after, lengths=lengths
+            micro_batch=self.number,
+            before=self.before,
+            after=self.after,
+            lengths=None if now.lengths is None else now.lengths[self.place],
+            states=None if now.states is None else now.states.part(self.place),
         )
 
 
@@ -147,9 +149,10 @@ class MicroBatches:
 
         Where each position has an output, a sample counts as often as it has positions.
         """
-        has_positions = self.outputs.ndim > VECTOR_AXES
-        if has_positions and now.lengths is not None:
-            weights = now.lengths if weights is None else weights * now.lengths
+        network, _ = next(iter(self.lanes[0].networks.values()))
+        counts = network.body.output_lengths(now.lengths)
+        if counts is not None:
+            weights = counts if weights is None else weights * counts
         return _normalized(self.batch, weights)
 
     def release(self) -> None:
@@ -157,29 +160,35 @@ class MicroBatches:
         for lane in self.lanes:
             lane.release()
 
-    def first_nonfinite(self, X: Array, now: Pass) -> str | None:
+    def first_nonfinite(self, X: Array, T: Array, now: Pass) -> str | None:
         """The name of the first layer whose output holds a NaN or infinity, or None."""
-        places = side_by_side(lambda lane: lane.first_nonfinite(X, now), self.lanes)
+        places = side_by_side(lambda lane: lane.first_nonfinite(X, T, now), self.lanes)
         return next((place for place in places if place is not None), None)
 
 
 class _Records:
-    """Records of all micro-batches, for an observer of the whole batch."""
+    """Records and states of all micro-batches, from which those of the whole batch are joined."""
 
     def __init__(self, now: Pass) -> None:
         self.now = now
         self.observer = now.observer
         self.by_micro_batch: dict[int, Recorder] = {}
+        self.states: dict[int, States] = {}
 
     def pass_of(self, piece: Piece) -> Pass:
         """The pass of one micro-batch, which is recorded if the whole batch is observed."""
         recorder: Observer | None = None
         if self.observer is not None:
             recorder = self.by_micro_batch.setdefault(piece.number, Recorder())
-        return piece.of(self.now)._replace(observer=recorder)
+        now = piece.of(self.now)._replace(observer=recorder)
+        if now.states is not None:
+            self.states[piece.number] = now.states
+        return now
 
     def show(self) -> None:
-        """Calls the observer with the concatenated records of all micro-batches."""
+        """Calls the observer with the concatenated records, and joins the states."""
+        if self.now.states is not None:
+            self.now.states.join([self.states[number] for number in sorted(self.states)])
         if self.observer is None:
             return
         recorders = [self.by_micro_batch[number] for number in sorted(self.by_micro_batch)]
@@ -270,9 +279,9 @@ class Lane:
                 np.add(self.grads, self.target, out=self.grads)
         return total
 
-    def first_nonfinite(self, X: Array, now: Pass) -> str | None:
+    def first_nonfinite(self, X: Array, T: Array, now: Pass) -> str | None:
         for piece, part, network in self._micro_batches():
-            place = network.first_nonfinite(X[..., part], piece.of(now))
+            place = network.first_nonfinite(X[..., part], T[..., part], piece.of(now))
             if place is not None:
                 return place
         return None

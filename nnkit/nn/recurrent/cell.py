@@ -7,28 +7,33 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from nnkit.nn.dropout_mask import DropoutMask
 from nnkit.nn.layer import Binding
 from nnkit.nn.params import Array, Shape
-from nnkit.nn.recurrent.steps import Steps
+from nnkit.nn.passes import Pass
+from nnkit.nn.recurrent.states import LayerState
+from nnkit.nn.recurrent.steps import Steps, Transition
 
 
 class RecurrentCell(ABC):
-    """Runs along sequences: a(t) = U x(t) + b, and s(t) is a function of a(t) and s(t−1).
+    """Runs along sequences: a(t) = W s(t−1) + b + U x(t), and the state after it follows from a(t).
 
-    Each subclass has the formulas of one step and their derivatives. Arrays of all steps are lists
-    of blocks (rows, n), as `Steps` divides them.
+    Each subclass has the formulas of one step and their derivatives. What a step multiplies by the
+    weights stands in one block z(t) = [s(t−1); 1; x(t)], so that a(t) = [W b U] z(t). Arrays of all
+    steps are lists of blocks (rows, n), as `Steps` divides them.
 
     Attributes:
         params: the parameters of this direction by short name.
         grads: their gradients.
-        sums: a(t), from which a step may compute its gates in place, and finally dE/da(t).
+        halved: rows of a(t) that are computed as a(t)/2, because of σ(a) = ½ + ½ tanh(a/2).
+        z: the factors of the weights, (units + 1 + features, n).
+        sums: a(t), which a step turns into its gates in place, and finally into dE/da(t).
         before: for each vector of the state, its blocks before each step, (units, n).
         states: for each vector of the state, its blocks after each step; the first is the output.
-        gradients: dE/ds for each of these.
     """
 
     def __init__(
-        self, binding: Binding, units: int, gates: int, states: int, reverse: bool
+        self, binding: Binding, units: int, gates: int, states: int, reverse: bool, halved: slice
     ) -> None:
         """Allocates memory for a batch of the longest sequences.
 
@@ -38,26 +43,30 @@ class RecurrentCell(ABC):
             gates: the number of blocks of `units` rows in U, W and b.
             states: the number of vectors of the state.
             reverse: whether sequences are read from their ends.
+            halved: rows of a(t) that are computed as a(t)/2.
         """
         self.params, self.grads = binding.params, binding.grads
-        self.U, self.W = binding.params["U"], binding.params["W"]
-        self.b = binding.params["b"][:, None]
+        self.U, self.W, self.b = (binding.params[name] for name in ("U", "W", "b"))
+        self.features, self.length = binding.input_shape
         self.units, self.rows, self.reverse = units, gates * units, reverse
-        self.initial = [binding.params.get(f"s{i}") for i in range(states)]
+        self.halved = halved
+        self.trained = [binding.params.get(f"s{i}") for i in range(states)]
         self._binding = binding
-        self._numbers = range(states)
+        self._factors = self.memory(units + 1 + self.features)
         self._sums = self.memory(self.rows)
-        self._starts = [self.memory(units) for _ in self._numbers]
-        self._states = [self.memory(units) for _ in self._numbers]
+        self._starts = [self.memory(units) for _ in self.trained]
+        self._states = [self.memory(units) for _ in self.trained]
         self._scratch: dict[tuple[int, int], Array] = {}
+        self._masks: list[tuple[slice, DropoutMask]] = []
+        self.packed = np.empty((self.rows, units + 1 + self.features), binding.dtype)
         if binding.training:
-            self._gradients = [self.memory(units) for _ in self._numbers]
-            self.dU, self.dW = (np.empty_like(block) for block in (self.U, self.W))
+            self.d_packed = np.empty_like(self.packed)
+            self._of_step = np.empty_like(self.packed)
+            self.gradients = [np.empty((units, binding.batch), binding.dtype) for _ in self.trained]
 
     def memory(self, rows: int) -> Array:
         """Memory for an array (rows, n) at all steps."""
-        (length,) = self._binding.input_shape[1:]
-        shape = (rows * length * self._binding.batch,)
+        shape = (rows * self.length * self._binding.batch,)
         return self._binding.buffers.empty(shape, self._binding.dtype)
 
     def scratch(self, shape: Shape, number: int = 0) -> Array:
@@ -69,85 +78,199 @@ class RecurrentCell(ABC):
             self._scratch[rows, number] = memory
         return memory[: rows * columns].reshape(rows, columns)
 
-    def forward(self, X: Sequence[Array], steps: Steps) -> Sequence[Array]:
-        """The outputs (units, n) of all steps, for inputs X (features, n)."""
-        self.X, self.steps = X, steps
-        self.prepare()
-        for step, previous, running in steps.transitions(self.reverse):
-            for number in self._numbers:
-                self._carry(number, step, previous, running)
-            a = np.dot(self.U, X[step], out=self.sums[step])
-            np.add(a, self.b, out=a)
-            self.advance(step)
+    def drop(self, inputs: float | None, state: float | None) -> None:
+        """Adds dropout of x(t) and of s(t−1) at these rates, with one mask for all steps."""
+        for rate, name, rows in (
+            (inputs, "inputs", slice(self.units + 1, None)),
+            (state, "state", slice(0, self.units)),
+        ):
+            if rate is not None:
+                count = len(range(*rows.indices(self.packed.shape[1])))
+                name = f"{name}.reverse" if self.reverse else name
+                self._masks.append((rows, DropoutMask(rate, self._binding, (count,), name)))
+
+    def forward(
+        self, X: Array, steps: Steps, now: Pass, first: LayerState | None = None
+    ) -> Sequence[Array]:
+        """The outputs (units, n) of all steps.
+
+        Args:
+            X: the inputs (features, T, N).
+            steps: divides the sequences.
+            now: the current pass.
+            first: the state before the sequences, (units, N); None for the layer's own.
+        """
+        self.begin(steps, now, first)
+        for at in steps.transitions(self.reverse):
+            self.step(at, steps.of(X, at.step))
         return self.states[0]
 
-    def prepare(self) -> None:
-        """Divides the memory among the steps of the current batch."""
-        blocks = self.steps.blocks
+    def begin(self, steps: Steps, now: Pass, first: LayerState | None = None) -> None:
+        """Prepares for the steps of a batch; arguments are those of `forward`."""
+        self.steps, self.is_given = steps, first is not None
+        self.initial = first if first is not None else self._own_first()
+        self.initial = [steps.to_columns(s) for s in self.initial]
+        blocks = steps.blocks
+        self.z = blocks(self._factors, self.packed.shape[1])
         self.sums = blocks(self._sums, self.rows)
         self._at_start = [blocks(memory, self.units) for memory in self._starts]
         self.before = [list(found) for found in self._at_start]
         self.states = [blocks(memory, self.units) for memory in self._states]
+        self.masks = [
+            (rows, steps.to_columns(mask.draw(now))) for rows, mask in self._masks if now.training
+        ]
+        self.is_packed = len(steps.counts) > 1  # for a single step the copy would take longer
+        if self.is_packed:
+            self._pack()
+
+    def _own_first(self) -> LayerState:
+        """The layer's state before the sequences, (units, N): zero or trained."""
+        shape = (self.units, self._binding.batch)
+        zero = np.zeros(1, self._binding.dtype)
+        return [np.broadcast_to((zero if s is None else s)[:, None], shape) for s in self.trained]
+
+    def _pack(self) -> None:
+        """Copies the weights to [W b U]."""
+        units, packed = self.units, self.packed
+        packed[:, :units], packed[:, units], packed[:, units + 1 :] = self.W, self.b, self.U
+        packed[self.halved] *= 0.5
+
+    def step(self, at: Transition, x: Array) -> Array:
+        """The output (units, n) of a step, for its input x (features, n)."""
+        z = self.z[at.step]
+        for number in range(len(self.states)):
+            self._carry(number, *at)
+        z[: self.units] = self.before[0][at.step]
+        z[self.units] = 1
+        z[self.units + 1 :] = x
+        for rows, mask in self.masks:
+            z[rows] *= mask[:, : z.shape[1]]
+        self.project(at.step)
+        self.advance(at.step)
+        return self.states[0][at.step]
 
     def _carry(self, number: int, step: int, previous: int | None, running: int) -> None:
         """Sets a vector of the state before a step: that after the previous, or the initial one."""
         if previous is not None and running == self.steps.counts[step]:
             self.before[number][step] = self.states[number][previous][:, :running]
             return
-        before, initial = self._at_start[number][step], self.initial[number]
+        before = self._at_start[number][step]
         if previous is not None:
             before[:, :running] = self.states[number][previous][:, :running]
-        before[:, running:] = 0 if initial is None else initial[:, None]
+        before[:, running:] = self.initial[number][:, running : before.shape[1]]
+
+    def project(self, step: int) -> None:
+        """Computes a(t), with some rows halved, from z(t)."""
+        z, a, units = self.z[step], self.sums[step], self.units
+        if self.is_packed:
+            np.dot(self.packed, z, out=a)
+            return
+        np.dot(self.W, z[:units], out=a)
+        a += np.dot(self.U, z[units + 1 :])
+        a += self.b[:, None]
+        a[self.halved] *= 0.5
+
+    def last(self) -> LayerState:
+        """The state after the end of each sequence, (units, N); after an empty one, that before."""
+        found = []
+        for states, initial in zip(self.states, self.initial, strict=True):
+            S = self.steps.to_samples(initial).copy()
+            for step, columns, samples in self.steps.ends(self.reverse):
+                S[:, samples] = states[step][:, columns]
+            found.append(S)
+        return found
 
     @abstractmethod
     def advance(self, step: int) -> None:
         """Computes `states` after a step from `sums` and `before`."""
 
-    def backward(self, dY: Sequence[Array], dX: Sequence[Array] | None) -> None:
+    def backward(
+        self, dY: Array | None, dX: Array | None, d_last: LayerState | None = None
+    ) -> LayerState:
         """Writes the gradients of the parameters, and dE/dX where it is wanted.
 
         Args:
-            dY: dE/dY of the outputs of all steps, (units, n).
-            dX: receives dE/dX, (features, n), to which it is added; None if it is not needed.
+            dY: dE/dY of the outputs of all steps, (units, T, N); None if only the last state is
+                used.
+            dX: receives dE/dX, (features, T, N), to which it is added; None if it is not needed.
+            d_last: dE/dS of the state after the sequences, (units, N); None for 0.
+
+        Returns:
+            dE/dS of the state before the sequences, (units, N), if that was given.
         """
-        self.gradients = [self.steps.blocks(memory, self.units) for memory in self._gradients]
-        for memory in self._gradients[1:]:
-            memory.fill(0)
-        for block, received in zip(self.gradients[0], dY, strict=True):
-            block[...] = received
+        self.begin_backward(d_last)
+        for at in reversed([*self.steps.transitions(self.reverse)]):
+            dy = None if dY is None else self.steps.of(dY, at.step)
+            self.step_back(at, dy)
+            if dX is not None:
+                self.steps.add(dX, at.step, self.input_gradient(at.step))
+        return self.end_backward()
+
+    def begin_backward(self, d_last: LayerState | None = None) -> None:
+        """Prepares for the steps of a backward pass, from the last to the first.
+
+        Args:
+            d_last: dE/dS of the state after the sequences, (units, N); None for 0.
+        """
+        self.d_packed.fill(0)
         for gradient in self.grads.values():
             gradient.fill(0)
-        for step, previous, running in reversed([*self.steps.transitions(self.reverse)]):
-            for number, d in enumerate(self.retreat(step)):
-                if previous is not None:
-                    self.gradients[number][previous][:, :running] += d[:, :running]
-                if self.initial[number] is not None:
-                    self.grads[f"s{number}"] += np.add.reduce(d[:, running:], axis=1)
-            a = self.sums[step]
-            self.grads["U"] += np.dot(a, self.X[step].T, out=self.dU)
-            self.grads["b"] += np.add.reduce(a, axis=1)
-            if dX is not None:
-                dX[step][...] += np.dot(self.U.T, a)
+        for number, gradient in enumerate(self.gradients):
+            gradient[...] = 0 if d_last is None else self.steps.to_columns(d_last[number])
 
-    def add_weight_gradient(self, dZ: Array, S: Array, rows: slice = slice(None)) -> None:
-        """Adds the gradient of rows of W, from that of their products with S, to dE/dW."""
-        dW = self.grads["W"][rows]
-        dW += np.dot(dZ, S.T, out=self.dW[rows])
+    def step_back(self, at: Transition, dy: Array | None = None) -> None:
+        """Computes the gradients of a step.
+
+        Args:
+            at: the step.
+            dy: dE/dY of its output, (units, n); None for 0.
+        """
+        step, count = at.step, self.steps.counts[at.step]
+        gradients = [gradient[:, :count] for gradient in self.gradients]
+        if dy is not None:
+            gradients[0] += dy
+        self.retreat(step, gradients)
+        ds = self.project_back(step)
+        for rows, mask in self.masks:
+            if rows.start == 0:
+                ds *= mask[:, :count]
+        gradients[0] += ds
 
     @abstractmethod
-    def retreat(self, step: int) -> Sequence[Array]:
+    def retreat(self, step: int, gradients: Sequence[Array]) -> None:
         """Turns `sums` of a step into dE/da, and adds to the gradients of other parameters.
 
         Args:
-            step: the number of the step, whose `gradients` are complete.
-
-        Returns:
-            dE/ds before the step, for each vector of the state.
+            step: the number of the step.
+            gradients: dE/ds after the step, for each vector of the state; receives dE/ds before
+                it, except for what comes through a(t).
         """
 
-    def release(self) -> None:
-        """Drops the reference to the last input."""
-        self.X = ()
+    def project_back(self, step: int) -> Array:
+        """Adds to the gradients of the weights; returns what comes through a(t) of dE/ds before."""
+        a = self.sums[step]
+        self.d_packed += np.dot(a, self.z[step].T, out=self._of_step)
+        return np.dot(self.W.T, a, out=self.scratch((self.units, a.shape[1])))
+
+    def input_gradient(self, step: int) -> Array:
+        """The gradient dE/dx of a step's input, (features, n), after `step_back`."""
+        dx: Array = np.dot(self.U.T, self.sums[step])
+        for rows, mask in self.masks:
+            if rows.start:
+                dx *= mask[:, : dx.shape[1]]
+        return dx
+
+    def end_backward(self) -> LayerState:
+        """Returns dE/dS of the state before the sequences, (units, N), if that was given."""
+        units, d = self.units, self.d_packed
+        for name, columns in (("W", d[:, :units]), ("b", d[:, units]), ("U", d[:, units + 1 :])):
+            self.grads[name] += columns
+        if self.is_given:
+            return [self.steps.to_samples(gradient).copy() for gradient in self.gradients]
+        for number, gradient in enumerate(self.gradients):
+            if self.trained[number] is not None:
+                np.add.reduce(gradient, axis=1, out=self.grads[f"s{number}"])
+        return []
 
 
 def through_sigmoid(y: Array, dY: Array, work: Array) -> None:
@@ -161,3 +284,16 @@ def through_sigmoid(y: Array, dY: Array, work: Array) -> None:
     np.subtract(1, y, out=work)
     work *= y
     np.multiply(dY, work, out=y)
+
+
+def through_tanh(y: Array, dY: Array, work: Array) -> None:
+    """Overwrites y = tanh a with dE/da = dE/dy · (1 − y²); arguments are as above."""
+    np.multiply(y, y, out=work)
+    np.subtract(1, work, out=work)
+    np.multiply(dY, work, out=y)
+
+
+def halved_to_sigmoid(a: Array) -> None:
+    """Turns tanh(a/2) into σ(a) = ½ + ½ tanh(a/2), whose tail towards 0 is lost to rounding."""
+    a *= 0.5
+    a += 0.5

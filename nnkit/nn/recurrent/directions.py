@@ -12,6 +12,7 @@ from nnkit.nn.layer import Binding, Layer
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass
 from nnkit.nn.recurrent.cell import RecurrentCell
+from nnkit.nn.recurrent.states import LayerState
 from nnkit.nn.recurrent.steps import Steps
 
 Merge = Literal["concat", "sum", "mean", "product"]
@@ -21,7 +22,8 @@ class BoundRecurrent(Layer):
     """Runs cells along the sequences X (features, T, N), forward and from the end.
 
     The output Y is (units, T, N), or (units, N) if only the last output of each sequence counts:
-    that at its end, or at its beginning where it is read from the end.
+    that at its end, or at its beginning where it is read from the end. The last output of an empty
+    sequence is the state before it.
     """
 
     def __init__(
@@ -31,18 +33,13 @@ class BoundRecurrent(Layer):
         output: Literal["last", "all"],
         binding: Binding,
     ) -> None:
+        self.name = binding.name
         self.cells, self.merge, self.takes_last = cells, merge, output == "last"
-        features, self.length = binding.input_shape
-        self.features, self.samples = features, binding.batch
-        self.input_gradient = binding.input_gradient
-        units, length = cells[0].units, () if output == "last" else (self.length,)
-        self.outputs = [binding.buffer(units, *length) for _ in cells]
-        self.X = cells[0].memory(features)
-        if binding.training:
-            self.dY = cells[0].memory(units)
-        if binding.input_gradient:
-            self.dX = cells[0].memory(features)
-            self.joined_dX = binding.buffer(*binding.input_shape)
+        _, self.length = binding.input_shape
+        self.samples = binding.batch
+        if not self.takes_last:
+            self.outputs = [binding.buffer(cells[0].units, self.length) for _ in cells]
+        self.dX = binding.buffer(*binding.input_shape) if binding.input_gradient else None
 
     @cached_property
     def full(self) -> Steps:
@@ -50,44 +47,52 @@ class BoundRecurrent(Layer):
         return Steps(self.length, self.samples)
 
     def forward(self, X: Array, now: Pass) -> Array:
-        self.steps = self.full
+        steps = self.full
         if now.lengths is not None:
-            self.steps = Steps(self.length, self.samples, now.lengths)
-        inputs = self.steps.blocks(self.X, self.features)
-        self.steps.divide(X, inputs)
-        for cell, Y in zip(self.cells, self.outputs, strict=True):
-            states = cell.forward(inputs, self.steps)
+            steps = Steps(self.length, self.samples, now.lengths)
+        first = None if now.states is None else now.states.first.get(self.name)
+        for number, cell in enumerate(self.cells):
+            states = cell.forward(X, steps, now, self._of_cell(first, number))
             if not self.takes_last:
-                self.steps.join(states, Y)
-                continue
-            Y.fill(0)  # for empty sequences
-            for step, columns, samples in self.steps.ends(cell.reverse):
-                Y[:, samples] = states[step][:, columns]
+                steps.join(states, self.outputs[number])
+        last = [cell.last() for cell in self.cells] if self.takes_last or now.states else []
+        if now.states is not None:
+            now.states.last[self.name] = [s for state in last for s in state]
+        if self.takes_last:
+            self.outputs = [state[0] for state in last]
         return _merged(self.outputs, self.merge)
 
-    def backward(self, dY: Array, now: Pass) -> Array | None:
-        dX = None
-        if self.input_gradient:
-            dX = self.steps.blocks(self.dX, self.features)
-            self.dX.fill(0)
-        blocks = self.steps.blocks(self.dY, self.cells[0].units)
-        for number, cell in enumerate(self.cells):
-            own = _of_part(dY, self.outputs, number, self.merge)
-            if self.takes_last:
-                self.dY.fill(0)
-                for step, columns, samples in self.steps.ends(cell.reverse):
-                    blocks[step][:, columns] = own[:, samples]
-            else:
-                self.steps.divide(own, blocks)
-            cell.backward(blocks, dX)
-        if dX is None:
+    def _of_cell(self, state: LayerState | None, number: int) -> LayerState | None:
+        """The vectors of the state that belong to one direction."""
+        if state is None:
             return None
-        self.steps.join(dX, self.joined_dX)
-        return self.joined_dX
+        count = len(state) // len(self.cells)
+        return state[number * count : (number + 1) * count]
 
-    def release(self) -> None:
-        for cell in self.cells:
-            cell.release()
+    def backward(self, dY: Array, now: Pass) -> Array | None:
+        if self.dX is not None:
+            self.dX.fill(0)
+        given = None if now.states is None else now.states.d_last.get(self.name)
+        d_first: list[Array] = []
+        for number, cell in enumerate(self.cells):
+            of_output: Array | None = _of_part(dY, self.outputs, number, self.merge)
+            d_last = self._of_cell(given, number)
+            if self.takes_last:
+                d_last, of_output = _with_output(d_last, of_output, cell), None
+            d_first += cell.backward(of_output, self.dX, d_last)
+        if now.states is not None and d_first:
+            now.states.d_first[self.name] = d_first
+        return self.dX
+
+
+def _with_output(
+    d_last: LayerState | None, of_output: Array | None, cell: RecurrentCell
+) -> LayerState:
+    """The gradient of the last state, of which the output is the first vector."""
+    if d_last is None:
+        d_last = [np.zeros_like(gradient) for gradient in cell.gradients]
+    first, *others = d_last
+    return [first + of_output, *others]
 
 
 def _merged(outputs: Sequence[Array], merge: Merge) -> Array:

@@ -35,6 +35,7 @@ class Steps:
 
     Attributes:
         counts: the number of sequences that run at each step.
+        order: the samples in the order of the columns, (N,); None for their own.
     """
 
     def __init__(self, positions: int, samples: int, lengths: Array | None = None) -> None:
@@ -46,12 +47,24 @@ class Steps:
             lengths: the length of each sequence, (N,); None if all have `positions`.
         """
         self.counts = [samples] * positions
-        self._order: Array | None = None  # the samples in the order of the columns
+        self.order: Array | None = None
         if lengths is not None:
-            self._order = np.argsort(-lengths, kind="stable")
+            self.order = np.argsort(-lengths, kind="stable")
             running = np.asarray(lengths) > np.arange(positions)[:, None]
             self.counts = np.count_nonzero(running, axis=1).tolist()
         self._edges = [0, *np.cumsum(self.counts).tolist()]
+
+    def to_columns(self, A: Array) -> Array:
+        """Sorts the columns of A (rows, N) as those of the steps."""
+        return A if self.order is None else A[:, self.order]
+
+    def to_samples(self, A: Array) -> Array:
+        """Sorts the columns of A (rows, N) as the samples: the inverse of `to_columns`."""
+        if self.order is None:
+            return A
+        sorted_back = np.empty_like(A)
+        sorted_back[:, self.order] = A
+        return sorted_back
 
     def blocks(self, memory: Array, rows: int) -> list[Array]:
         """Arrays (rows, n) of all steps in flat memory."""
@@ -68,20 +81,34 @@ class Steps:
             yield Transition(step, previous, min(running, self.counts[step]))
             previous, running = step, self.counts[step]
 
+    def of(self, X: Array, step: int) -> Array:
+        """The columns of a step in X (rows, T, N), sorted: a view, or a copy."""
+        if self.order is None:
+            return X[:, step]
+        found: Array = X[:, step, self.order[: self.counts[step]]]
+        return found
+
+    def add(self, out: Array, step: int, block: Array) -> None:
+        """Adds the block of a step to `out` (rows, T, N)."""
+        if self.order is None:
+            out[:, step] += block
+        else:
+            out[:, step, self.order[: self.counts[step]]] += block
+
     def divide(self, X: Array, blocks: Sequence[Array]) -> None:
         """Copies X (rows, T, N) into the blocks of an array."""
-        for t, block in enumerate(blocks):
-            block[...] = X[:, t] if self._order is None else X[:, t, self._order[: self.counts[t]]]
+        for step, block in enumerate(blocks):
+            block[...] = self.of(X, step)
 
     def join(self, blocks: Sequence[Array], out: Array) -> None:
         """Copies the blocks of an array into `out` (rows, T, N), with 0 for padding."""
-        if self._order is None:
+        if self.order is None:
             for t, block in enumerate(blocks):
                 out[:, t] = block
             return
         out.fill(0)
         for t, block in enumerate(blocks):
-            out[:, t, self._order[: self.counts[t]]] = block
+            out[:, t, self.order[: self.counts[t]]] = block
 
     def ends(self, reverse: bool) -> Iterator[tuple[int, slice, Array | slice]]:
         """Yields the steps with which sequences end, their columns there, and their samples.
@@ -93,4 +120,4 @@ class Steps:
         for step, (count, going_on) in enumerate(zip(self.counts, following, strict=False)):
             if count > going_on:
                 columns = slice(going_on, count)
-                yield step, columns, columns if self._order is None else self._order[columns]
+                yield step, columns, columns if self.order is None else self.order[columns]

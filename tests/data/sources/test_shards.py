@@ -16,7 +16,6 @@ import pytest
 from pyarrow import parquet
 
 import nnkit
-from nnkit.data.batches import Batches
 from nnkit.data.dataset import Array, Dataset
 from nnkit.data.ordering import Ordering
 from nnkit.data.sharding import npy_shard
@@ -30,6 +29,7 @@ from nnkit.task.task import check_data, load_task
 from nnkit.training.loop import Evaluation
 from nnkit.training.trainer import Trainer
 from tests.data.files import write_shard, write_shards
+from tests.training.configs import batches_of
 
 SIZES = [40, 7, 33, 20]
 RNG = np.random.default_rng(0)
@@ -263,8 +263,8 @@ def test_in_the_same_order_it_trains_as_from_one_file_to_the_last_bit(
     streamed = trainer_of(config(source, **_with_source(sections, source)), tmp_path)
     npz = {"kind": "npz", "path": str(tmp_path / "data.npz")}
     whole = trainer_of(config(npz, **_with_source(sections, npz)), tmp_path)
-    ordering = _Recorded(streamed.loop.batches.ordering)
-    whole.loop.batches = replace(whole.loop.batches, ordering=ordering)
+    ordering = _Recorded(batches_of(streamed).ordering)
+    whole.loop.batches = replace(batches_of(whole), ordering=ordering)
     before = bits(whole)
     assert advance(streamed) == advance(whole)
     assert bits(streamed) == bits(whole) != before
@@ -291,8 +291,8 @@ def test_weights_and_class_weights_are_those_of_one_file(tmp_path: Path) -> None
         found, expected = (getattr(t.sets["train"], name) for t in (streamed, whole))
         np.testing.assert_array_equal(np.asarray(found), expected)
         assert found.dtype == expected.dtype
-    ordering = _Recorded(streamed.loop.batches.ordering)
-    whole.loop.batches = replace(whole.loop.batches, ordering=ordering)
+    ordering = _Recorded(batches_of(streamed).ordering)
+    whole.loop.batches = replace(batches_of(whole), ordering=ordering)
     assert advance(streamed) == advance(whole)
     assert bits(streamed) == bits(whole)
 
@@ -328,9 +328,11 @@ def test_starting_in_the_midst_of_an_epoch_reads_nothing_before(
     read: list[tuple[str, int]] = []
     original = npy_shard.NpyShard.read
 
-    def recorded(self: npy_shard.NpyShard, field: Any, group: int) -> Array:
+    def recorded(
+        self: npy_shard.NpyShard, field: Any, group: int, rows: Array | None = None
+    ) -> Array:
         read.append((self.name, group))
-        return original(self, field, group)
+        return original(self, field, group, rows)
 
     monkeypatch.setattr(npy_shard.NpyShard, "read", recorded)
     last = [batch_first(X).copy() for X, *_ in fresh.epoch(1, fresh.per_epoch - 1)]
@@ -344,7 +346,7 @@ def test_the_order_is_the_same_however_many_consumers_share_it(
 ) -> None:
     """Each consumer reads its own samples of every batch, from a source of its own."""
     folder = write_shards(tmp_path / "shards", X, CLASSES, SIZES)
-    together: Batches = trainer_of(of_shards(folder, 16), tmp_path).loop.batches
+    together = batches_of(trainer_of(of_shards(folder, 16), tmp_path))
     expected = [T.argmax(axis=0).tolist() for _, T, *_ in together.epoch(2)]
     order = np.array(together.order(2)[:])
     shares: list[list[list[int]]] = []
@@ -586,12 +588,19 @@ def test_a_value_that_is_not_a_number_is_located(
 
 def test_targets_that_are_not_numbers_are_located(tmp_path: Path) -> None:
     targets = CLASSES.astype(float)
-    targets[45] = np.nan
+    targets[45] = np.inf
     write_shards(tmp_path, X, targets, SIZES)
     fails(
         tmp_path,
-        "FOLDER/001.targets.npy: row 5 (counted from 0): NaN in the targets; remove or correct "
-        "such rows",
+        "FOLDER/001.targets.npy: row 5 (counted from 0): infinity in the targets; remove or "
+        "correct such rows",
+    )
+    targets[45] = targets[60] = np.nan
+    write_shards(tmp_path, X, targets, SIZES)
+    fails(
+        tmp_path,
+        "FOLDER/001.targets.npy: row 5 (counted from 0): the target is missing, as in 1 other "
+        "sample; fill it in, or set data.source.missing_target: drop to leave out such samples",
     )
 
 
@@ -780,7 +789,10 @@ def test_parquet_that_is_damaged(tmp_path: Path) -> None:
         (
             {"x": [1.0] * 11, "label": [0] * 9 + [None, 1]},
             {},
-            "column 'label' has no value in row 9 (counted from 0); remove or correct such rows",
+            (
+                "row 9 (counted from 0): the target is missing; fill it in, or set "
+                "data.source.missing_target: drop to leave out such samples"
+            ),
         ),
         (
             {"x": pa.array([[1.0, 2.0], None], pa.list_(pa.float32(), 2)), "label": [0, 1]},

@@ -118,10 +118,10 @@ def test_threads_share_vectors_outside_training_alone() -> None:
 
 def test_a_nan_in_any_piece_is_found() -> None:
     model = spatial(2)
-    X, _ = batch_of(model, SAMPLES)
-    assert cut(model).first_nonfinite(X, Pass()) is None
+    X, T = batch_of(model, SAMPLES)
+    assert cut(model).first_nonfinite(X, T, Pass()) is None
     X[0, 0, 0, -1] = np.nan
-    assert cut(model).first_nonfinite(X, Pass()) == "the input"
+    assert cut(model).first_nonfinite(X, T, Pass()) == "the input"
 
 
 def test_overflow_in_a_thread_says_nothing() -> None:

@@ -1,0 +1,1 @@
+"""Data that is computed: tasks on sequences from the literature, each with its source."""

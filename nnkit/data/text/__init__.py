@@ -1,0 +1,1 @@
+"""Text: reading, normalization, division into symbols, and their numbers."""

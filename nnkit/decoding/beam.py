@@ -1,0 +1,117 @@
+"""Beam search."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from nnkit.config.spec import Count, NonNegative
+from nnkit.decoding.candidates import best_candidates
+from nnkit.decoding.decoder import Array, DecoderStep, OutputSymbols, Sentences, next_scores
+from nnkit.decoding.finished import FinishedOutputs
+from nnkit.decoding.live import LiveOutputs
+from nnkit.decoding.method import Decoding, Hypothesis
+from nnkit.decoding.restrictions import FINISHES, GOES_ON, Restrictions
+
+SMALLEST = float(np.finfo(np.float64).tiny)  # attention sums are kept above 0 under the logarithm
+
+
+class Beam(Decoding):
+    """The outputs with the highest scores that a beam search finds.
+
+    score = ln P / lp(|Y|) + β·Σ_i ln min(Σ_j a_ij, 1), where |Y| counts the symbols with the end
+    symbol, a_ij is the attention of step j to position i of the source, and lp is ((5 + |Y|)/6)^α
+    (Wu et al. 2016, eq. 14), or |Y|^α, the power of the length.
+
+    The beam holds the `width` best of all finished outputs and of all extensions of the live ones
+    by one symbol, by ln P / lp; with a width of 1 this is greedy decoding. Coverage, which is known
+    of finished outputs only, counts among them. Of equal outputs those come first that were
+    finished earlier, then those whose beginnings came first, then those with the lower symbol.
+
+    The search for a sentence stops as soon as no live output can come among the `n_best`: ln P
+    never grows and lp never decreases with the length, if α ≥ 0, and the coverage term is never
+    positive, if β ≥ 0, so that no continuation of a live output has a score above ln P / lp(L), L
+    the maximal length. Therefore the first output is the same whatever `n_best`.
+    """
+
+    kind: Literal["beam"] = "beam"
+    shorthand: ClassVar[str | None] = "width"
+    width: Count = Field(5, description="The number of outputs that are kept at each position.")
+    n_best: Count = Field(1, description="The number of outputs returned, at most `width`.")
+    length_penalty: NonNegative = Field(
+        1.0, description="α; with 0, outputs are ranked by probability, which favours short ones."
+    )
+    normalization: Literal["wu", "power"] = Field(
+        "wu",
+        description="The function lp; with `power` and α = 1, ln P / lp is the mean over symbols.",
+    )
+    coverage_penalty: NonNegative = Field(
+        0.0, description="β, against outputs that leave out parts of the source; needs attention."
+    )
+
+    @model_validator(mode="after")
+    def _enough_outputs(self) -> Self:
+        if self.n_best > self.width:
+            raise ValueError(f"n_best is {self.n_best}, but the beam holds only {self.width}")
+        return self
+
+    def lp(self, length: int) -> float:
+        """The divisor of the log-probability of outputs of a length, at least 1."""
+        base = (5.0 + length) / 6.0 if self.normalization == "wu" else float(length)
+        return float(base**self.length_penalty)
+
+    def score(
+        self,
+        log_probability: float,
+        steps: int,
+        attention: Array | None,
+        source_length: int,
+    ) -> float:
+        score = log_probability / self.lp(max(steps, 1))
+        if not self.coverage_penalty:
+            return score
+        if attention is None:
+            raise ValueError("coverage_penalty needs a decoder with attention")
+        covered = np.clip(attention[:source_length].astype(np.float64), SMALLEST, 1.0)
+        return score + self.coverage_penalty * float(np.log(covered).sum())
+
+    def decode(
+        self, step: DecoderStep, state: Any, sentences: Sentences, symbols: OutputSymbols
+    ) -> list[list[Hypothesis]]:
+        restrictions = Restrictions(self, sentences, symbols)
+        longest = restrictions.maximum + (symbols.end is not None)
+        final_lp = np.array([self.lp(int(length)) for length in longest])
+        finished = FinishedOutputs(len(sentences), self.width, self.n_best, symbols.text_of)
+        live, inputs = LiveOutputs.at_start(len(sentences)), sentences.starts
+        while len(live.owners):
+            log_probabilities, attention, state = step(state, inputs)
+            live.attend(attention)
+            scores = next_scores(log_probabilities, live.totals)
+            restrictions.apply(scores, live.history, live.owners)
+            columns, inputs, ranks = best_candidates(scores, live.owners, self.width)
+            live = live.extended(columns, inputs, scores[inputs, columns])
+
+            normalized = live.totals / self.lp(live.length)
+            in_beam = ranks + finished.ahead_of(normalized, live.owners) < self.width
+            codes = restrictions.finishes(inputs, live.length, live.owners)
+            for i in np.flatnonzero(in_beam & (codes != GOES_ON)).tolist():
+                output, reason = restrictions.output(live.history[:, i]), FINISHES[codes[i]]
+                found = Hypothesis(
+                    output, float(live.totals[i]), self._score(live, i, sentences), reason
+                )
+                finished.add(int(live.owners[i]), found, normalized[i])
+
+            going = np.flatnonzero(in_beam & (codes == GOES_ON))
+            bounds = live.totals[going] / final_lp[live.owners[going]]
+            highest = np.full(len(sentences), -np.inf)
+            np.maximum.at(highest, live.owners[going], bounds)
+            going = going[(highest > finished.to_beat)[live.owners[going]]]
+            live, inputs, state = live.select(going), inputs[going], state.select(columns[going])
+        return [finished.best(owner) for owner in range(len(sentences))]
+
+    def _score(self, live: LiveOutputs, column: int, sentences: Sentences) -> float:
+        attention = None if live.attention is None else live.attention[:, column]
+        source_length = int(sentences.source_lengths[live.owners[column]])
+        return self.score(float(live.totals[column]), live.length, attention, source_length)

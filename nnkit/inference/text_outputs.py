@@ -1,0 +1,57 @@
+"""The outputs of a network for sequences of different lengths."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nnkit.data.ragged import Ragged
+from nnkit.nn.model import Model, batch_first
+from nnkit.nn.parallel.execution import Execution
+from nnkit.nn.params import Array
+from nnkit.nn.passes import Pass
+
+MOST_TOKENS = 1 << 14  # symbols in a batch, counted with padding
+MOST_SEQUENCES = 1000  # in a batch
+
+
+def outputs_of(model: Model, inputs: Ragged, execution: Execution | None = None) -> Array | Ragged:
+    """The outputs for sequences, processed in batches of similar length.
+
+    Args:
+        model: the network.
+        inputs: the sequences of ids.
+        execution: execution settings; default: those of the model.
+
+    Returns:
+        The outputs (n, outputs), or, if there is an output at each position, as sequences of the
+        lengths of the inputs, whose values are (outputs,).
+    """
+    form, count = model.output_form, len(inputs)
+    offsets = np.cumsum([0, *inputs.lengths]) if form.positions else np.arange(count + 1)
+    values = np.empty((offsets[-1], form.channels), model.dtype)
+    for chosen in _batches(inputs.lengths):
+        part = inputs[chosen]
+        X = part.padded()
+        with model.lent(len(chosen), execution, X.shape[:-1]) as network:
+            Y = network.forward(X, Pass(training=False, lengths=part.lengths))
+            if not form.positions:
+                values[chosen] = batch_first(Y)
+                continue
+            for column, (start, length) in enumerate(
+                zip(offsets[chosen], part.lengths, strict=True)
+            ):
+                values[start : start + length] = Y[:, :length, column].T
+    return Ragged.of(values, offsets) if form.positions else values
+
+
+def _batches(lengths: Array) -> list[Array]:
+    """The indices of sequences of similar length that are processed together."""
+    order = np.argsort(lengths, kind="stable")
+    batches: list[Array] = []
+    start = 0
+    while start < len(order):
+        longest = np.maximum(lengths[order[start : start + MOST_SEQUENCES]], 1)
+        fitting = np.searchsorted(longest * np.arange(1, len(longest) + 1), MOST_TOKENS, "right")
+        batches.append(order[start : start + max(1, int(fitting))])
+        start += len(batches[-1])
+    return batches

@@ -1,0 +1,86 @@
+"""Counts kept sample by sample, for metrics that are functions of their sums."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self, TypeVar
+
+import numpy as np
+
+from nnkit.errors import DataError
+from nnkit.metrics.metric import Answer, Array, Statistic, TargetKind
+
+References = str | Sequence[str]  # of one text
+C = TypeVar("C", bound="SampleCounts")
+
+
+class SampleCounts(Statistic):
+    """Counts of each sample; a metric is a function of their weighted sums.
+
+    Because the counts of the samples are kept, a metric of resampled data needs only another sum:
+    see `bootstrap_values`.
+
+    Attributes:
+        names: what is counted, in the order of the columns of `rows`.
+        rows: the counts of each sample, (n, counts).
+        weights: sample weights, (n,).
+    """
+
+    kind: ClassVar[TargetKind] = "sequences"
+    has_width: ClassVar[bool] = False
+    names: ClassVar[tuple[str, ...]]
+
+    def __init__(self, width: int = 0) -> None:
+        self.rows: Array = np.empty((0, len(self.names)))
+        self.weights: Array = np.empty(0)
+
+    def add(self, targets: Sequence[Any], answers: Sequence[Any], weights: Array) -> None:
+        counts = [self.count(t, a) for t, a in zip(targets, answers, strict=True)]
+        rows = np.array(counts, dtype=np.float64).reshape(-1, len(self.names))
+        self.rows = np.concatenate([self.rows, rows])
+        self.weights = np.concatenate([self.weights, weights])
+
+    @classmethod
+    @abstractmethod
+    def count(cls, target: Any, answer: Any) -> Sequence[float]:
+        """The counts of one sample, in the order of `names`."""
+
+    def weighted(self, weights: Array) -> Self:
+        """The same counts with other sample weights, (n,)."""
+        other = type(self)()
+        other.rows, other.weights = self.rows, weights
+        return other
+
+    @property
+    def sums(self) -> Array:
+        """The weighted sum of each count over the samples, (counts,)."""
+        return self.weights @ self.rows
+
+    def sum(self, name: str) -> float:
+        """The weighted sum of one count over the samples."""
+        return float(self.sums[self.names.index(name)])
+
+    @property
+    def total(self) -> float:
+        """The total weight of the samples."""
+        return float(self.weights.sum())
+
+
+class TextCounts(SampleCounts):
+    """Counts from a text, the hypothesis, and its references."""
+
+    kind: ClassVar[TargetKind] = "texts"
+    takes: ClassVar[Answer] = "texts"
+
+    @classmethod
+    def count(cls, target: References, answer: str) -> Sequence[float]:
+        references = (target,) if isinstance(target, str) else target
+        if not references:
+            raise DataError(f"the text {answer!r} has no reference to be compared with")
+        return cls.compare(references, answer)
+
+    @classmethod
+    @abstractmethod
+    def compare(cls, references: Sequence[str], hypothesis: str) -> Sequence[float]:
+        """The counts of one text, compared with at least one reference."""

@@ -1,0 +1,67 @@
+"""Masks of dropout, whose random draws are keyed by step."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+
+from nnkit.nn.layer import Binding
+from nnkit.nn.params import Array, Shape
+from nnkit.nn.passes import Pass
+from nnkit.random import philox
+
+LEVELS = 1 << 16  # one 16-bit draw for each unit, four for each 64-bit word
+VECTOR_AXES = 2  # of a batch of vectors, (units, N)
+
+
+def purpose(name: str) -> str:
+    """The purpose of the random draws of the dropout layer with a name."""
+    return f"dropout/{name}"
+
+
+def dropped_draws(rate: float) -> int:
+    """The number of draws, of LEVELS, that drop a unit."""
+    return min(max(round(rate * LEVELS), 1), LEVELS - 1)
+
+
+class DropoutMask:
+    """A mask M (*shape, N) of dropout, drawn anew for each step and micro-batch."""
+
+    def __init__(self, rate: float, binding: Binding, shape: Shape, name: str = "") -> None:
+        """Allocates the mask.
+
+        Args:
+            rate: the probability of 0.
+            binding: the layer's binding.
+            shape: the shape of one sample's mask.
+            name: the name of the mask where a layer has several.
+        """
+        self.dropped = dropped_draws(rate)
+        self.scale = LEVELS / (LEVELS - self.dropped)
+        self.seed = binding.seed
+        self.purpose = purpose(f"{binding.name}.{name}" if name else binding.name)
+        if binding.training:
+            self.mask = binding.buffer(*shape)
+
+    def draw(self, now: Pass) -> Array:
+        """The mask of this pass: 0, or the scale that keeps the mean."""
+        *shape, samples = self.mask.shape
+        drawn = (*shape, now.before + samples + now.after)
+        words = philox(self.seed, self.purpose, now.key).random_raw(-(-prod(drawn) // 4))
+        draws = in_order_of_positions(words.view(np.uint16)[: prod(drawn)], drawn, now)
+        draws = draws[..., now.before : now.before + samples]
+        np.greater_equal(draws, self.dropped, out=self.mask, casting="unsafe")
+        return np.multiply(self.mask, self.scale, out=self.mask)
+
+
+def in_order_of_positions(draws: Array, shape: Shape, now: Pass) -> Array:
+    """Random draws as an array (channels, …, N).
+
+    Where sequences differ in length, all draws of a position come before those of the next, so that
+    more padding at the end of a batch changes none.
+    """
+    if now.lengths is None or len(shape) == VECTOR_AXES:
+        return draws.reshape(shape)
+    channels, positions, samples = shape
+    return draws.reshape(positions, channels, samples).swapaxes(0, 1)

@@ -1,0 +1,118 @@
+"""Embedding: a vector of numbers for each id, such as that of a word."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import sqrt
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from nnkit.config.spec import Count
+from nnkit.nn.activations import AnyActivation, Identity
+from nnkit.nn.form import Form, ShapeError
+from nnkit.nn.initializers import AnyInitializer, Normal
+from nnkit.nn.layer import Binding, Layer, LayerSpec
+from nnkit.nn.layers.weighted import Inside, TrainedLayer
+from nnkit.nn.params import Array, Parameter
+from nnkit.nn.passes import Pass
+
+
+class _OverIds(LayerSpec):
+    takes_ids: ClassVar[bool] = True
+
+    def _check(self, form: Form) -> None:
+        if not form.ids:
+            raise ShapeError(
+                f"'{self.tag()}' takes ids, such as those of words, but each sample here is of "
+                f"real numbers, {form}"
+            )
+
+
+class Embedding(_OverIds, TrainedLayer):
+    """A vector of `units` numbers for each id: y = W[id], with W (ids, units).
+
+    It is a dense layer over unit vectors, without the products (Bengio et al. 2003). By default the
+    vectors are drawn from N(0, 1/units), so their length is about 1.
+    """
+
+    kind: Literal["embedding"] = "embedding"
+    shorthand: ClassVar[str | None] = "units"
+    units: Count
+
+    @property
+    def inner_activation(self) -> AnyActivation:
+        return Identity()
+
+    def completed(
+        self, initializer: AnyInitializer, bias_initializer: AnyInitializer, inside: Inside
+    ) -> LayerSpec:
+        return self  # initializers for products would make the vectors of large tables short
+
+    def output_form(self, form: Form) -> Form:
+        self._check(form)
+        return Form(self.units, form.positions)
+
+    def parameters(self, form: Form) -> Sequence[Parameter]:
+        initial = self.initializer or Normal(std=1 / sqrt(self.units))
+        shape = (form.channels, self.units)
+        return [Parameter("W", shape, 1, self.units, initial, self.decay, self.lr_factor)]
+
+    def multiplications(self, form: Form) -> int:
+        return 0
+
+    def bind(self, binding: Binding) -> Layer:
+        return BoundEmbedding(binding)
+
+
+class BoundEmbedding(Layer):
+    """Y[:, t, n] = W[X[t, n]]; dW[i] is the sum of dE/dY over the places of the id i."""
+
+    kept: ClassVar[tuple[str, ...]] = ("X",)
+
+    def __init__(self, binding: Binding) -> None:
+        self.W, self.dW = binding.params["W"], binding.grads["W"]
+        self.Y = binding.buffer(self.W.shape[1], *binding.input_shape)
+        self.training = binding.training
+
+    def forward(self, X: Array, now: Pass) -> Array:
+        if self.training:
+            self.X = X
+        np.copyto(self.Y.reshape(len(self.Y), -1), self.W[X.reshape(-1)].T)
+        return self.Y
+
+    def backward(self, dY: Array, now: Pass) -> Array | None:
+        ids = self.X.reshape(-1)
+        order = np.argsort(ids, kind="stable")
+        found, first = np.unique(ids[order], return_index=True)
+        self.dW.fill(0)
+        self.dW[found] = np.add.reduceat(dY.reshape(len(dY), -1).T[order], first, axis=0)
+        return None
+
+
+class OneHotIds(_OverIds):
+    """A unit vector for each id: 1 at the place of the id, 0 elsewhere."""
+
+    kind: Literal["one_hot"] = "one_hot"
+
+    def output_form(self, form: Form) -> Form:
+        self._check(form)
+        return Form(form.channels, form.positions)
+
+    def bind(self, binding: Binding) -> Layer:
+        return BoundOneHotIds(binding)
+
+
+class BoundOneHotIds(Layer):
+    """Y[X[t, n], t, n] = 1."""
+
+    def __init__(self, binding: Binding) -> None:
+        self.Y = binding.buffer(binding.form.channels, *binding.input_shape)
+
+    def forward(self, X: Array, now: Pass) -> Array:
+        self.Y.fill(0)
+        np.put_along_axis(self.Y, X[None].astype(np.intp, copy=False), 1, axis=0)
+        return self.Y
+
+    def backward(self, dY: Array, now: Pass) -> Array | None:
+        return None

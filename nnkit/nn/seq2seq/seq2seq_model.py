@@ -1,0 +1,115 @@
+"""A model of an encoder and a decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+
+from nnkit.native.program import ProgramLoss
+from nnkit.nn.arena import Buffers
+from nnkit.nn.form import Form, Positions
+from nnkit.nn.layer import Binding
+from nnkit.nn.losses import Loss
+from nnkit.nn.model import Model
+from nnkit.nn.network import Network
+from nnkit.nn.parallel.execution import Execution
+from nnkit.nn.parallel.pool import Pool
+from nnkit.nn.params import Array
+from nnkit.nn.programs import Layers
+from nnkit.nn.seq2seq.bound_encoder import BoundEncoder
+from nnkit.nn.seq2seq.decoder_state import DecoderState
+from nnkit.nn.seq2seq.encoder_decoder import EncoderDecoder
+from nnkit.nn.seq2seq.seq2seq_network import ONE_BY_ONE, Seq2SeqNetwork, Size
+
+
+class Seq2SeqModel(Model):
+    """A model that turns sequences into sequences; an encoder reads them, a decoder writes them.
+
+    Its networks take batches of any lengths, so their positions need not be given.
+
+    Attributes:
+        parts: the layers of the encoder and the decoder.
+        start_symbol: the number of the symbol that stands before the first of each target.
+    """
+
+    def __init__(
+        self, parts: EncoderDecoder, loss: Loss, start_symbol: int, seed: int, dtype: str
+    ) -> None:
+        super().__init__(parts.stages, loss, seed, dtype)
+        self.parts, self.start_symbol = parts, start_symbol
+        self._trained = self.new_network(training=True)
+        self._networks = Pool(lambda: self.new_network(training=False))
+
+    @property
+    def target_form(self) -> Form:
+        """The form of one target sequence, as the decoder reads it."""
+        return self.parts.decoder[0].input_form
+
+    @property
+    def program(self) -> tuple[Layers, ProgramLoss] | None:
+        """None: the compiled kernels do not know decoders."""
+        return None
+
+    def new_network(self, training: bool) -> Seq2SeqNetwork:
+        """A network with its own memory."""
+
+        def encoder(size: Size, buffers: Buffers) -> BoundEncoder:
+            return BoundEncoder(self.parts, self._binding(self.input_form, size, buffers, training))
+
+        def decoder(size: Size, buffers: Buffers) -> Network:
+            binding = self._binding(self.target_form, size, buffers, training)
+            # Gradients pass to the encoder through layers before which nothing is trained.
+            return Network(self.parts.decoder, replace(binding, input_gradient=training), self.loss)
+
+        return Seq2SeqNetwork(encoder, decoder, self.start_symbol)
+
+    def _binding(self, form: Form, size: Size, buffers: Buffers, training: bool) -> Binding:
+        return self._whole_binding(
+            form.at((size.positions,)), size.samples, buffers, self.grads, training
+        )
+
+    def network(
+        self, batch: int, positions: Positions = (), before: int = 0, after: int = 0
+    ) -> Seq2SeqNetwork:
+        """The network for training; its buffers hold until the next call.
+
+        Arguments are those of `Model.network`.
+        """
+        return self._trained
+
+    @contextmanager
+    def lent(
+        self, batch: int = 0, execution: Execution | None = None, positions: Positions = ()
+    ) -> Iterator[Seq2SeqNetwork]:
+        """Lends a network outside training, for use within the block.
+
+        Arguments are those of `Model.lent`.
+        """
+        with self._networks.lent() as network:
+            yield network
+
+    def begin(self, X: Array, lengths: Array | None = None) -> DecoderState:
+        """The state of a decoder that has read source sequences and written nothing.
+
+        Args:
+            X: the sources, ids (T, N) or real numbers (features, T, N).
+            lengths: the length of each, (N,); None if all have the same.
+        """
+        with self._networks.lent() as network:
+            return network.begin(np.asarray(X, self.input_type), lengths)
+
+    def step(self, state: DecoderState, symbols: Array) -> tuple[Array, Array | None, DecoderState]:
+        """The probabilities of the next symbol of K sequences; see `Seq2SeqNetwork.step`."""
+        with self._networks.lent() as network:
+            return network.step(state, symbols)
+
+    def forward(self, X: Array, batch: int = 1000, execution: Execution | None = None) -> Array:
+        """Refused: outputs depend on the symbols before them.
+
+        Raises:
+            TypeError: always; use `begin` and `step`.
+        """
+        raise TypeError(ONE_BY_ONE)

@@ -1,0 +1,191 @@
+"""Encoder and decoder together: training on pairs of sequences, and decoding step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from nnkit.nn.arena import Arena, Buffers
+from nnkit.nn.network import Network, NonfiniteSearch, without_padding
+from nnkit.nn.params import Array
+from nnkit.nn.passes import INFERENCE, Pass
+from nnkit.nn.recurrent.states import States
+from nnkit.nn.seq2seq.bound_encoder import BoundEncoder
+from nnkit.nn.seq2seq.decoder_state import DecoderState
+from nnkit.nn.seq2seq.encoder_memory import EncoderMemory
+
+ONE_BY_ONE = "a decoder computes one symbol after another: use begin() and step()"
+
+
+class Size(NamedTuple):
+    """The size of a batch: the number of samples, and the positions of the longest."""
+
+    samples: int
+    positions: int
+
+
+class _OpenPass(NamedTuple):
+    """A forward pass whose backward pass may follow."""
+
+    encoder: BoundEncoder
+    decoder: Network
+    of_decoder: Pass
+
+
+class Seq2SeqNetwork:
+    """An encoder and a decoder, bound to the sizes of batches as they come.
+
+    The decoder is given the target sequence delayed by one position, beginning with the start
+    symbol, and computes the probabilities of the symbol at each position (teacher forcing).
+
+    Attributes:
+        start_symbol: the number of the symbol before the first.
+        dY: the gradient of the loss at the end of the decoder's layers, after `training_loss`.
+    """
+
+    def __init__(
+        self,
+        bind_encoder: Callable[[Size, Buffers], BoundEncoder],
+        bind_decoder: Callable[[Size, Buffers], Network],
+        start_symbol: int,
+    ) -> None:
+        """Makes a network without buffers.
+
+        Args:
+            bind_encoder: binds the encoder to a size.
+            bind_decoder: binds the decoder to a size.
+            start_symbol: the number of the symbol before the first.
+        """
+        self._bind_encoder, self._bind_decoder = bind_encoder, bind_decoder
+        self.start_symbol = start_symbol
+        self._encoders: Arena[Size, BoundEncoder] = Arena()
+        self._decoders: Arena[Size, Network] = Arena()
+        self._open: _OpenPass | None = None
+
+    def encoder(self, X: Array) -> BoundEncoder:
+        """The encoder bound to the size of source sequences X (…, T, N)."""
+        size = Size(X.shape[-1], X.shape[-2])
+        return self._encoders.get(size, lambda buffers: self._bind_encoder(size, buffers))
+
+    def decoder(self, samples: int, positions: int) -> Network:
+        """The decoder bound to a size."""
+        size = Size(samples, positions)
+        return self._decoders.get(size, lambda buffers: self._bind_decoder(size, buffers))
+
+    def delayed(self, T: Array) -> Array:
+        """The symbols before each of the target sequences T (T, N)."""
+        return np.concatenate([np.full_like(T[:1], self.start_symbol), T[:-1]])
+
+    def loss_and_gradient(
+        self, X: Array, T: Array, now: Pass, weights: Array | None = None, share: float = 1.0
+    ) -> float:
+        """Returns the mean loss of a symbol and writes the parameters' gradients.
+
+        Both are multiplied by `share`.
+
+        Args:
+            X: source sequences, ids (T, N) or real numbers (features, T, N).
+            T: target sequences as class numbers, (T, N).
+            now: the current pass, with the lengths of both.
+            weights: sample weights, (N,); None for equal weights.
+            share: the share of these samples in a larger batch.
+        """
+        loss = self.training_loss(X, T, now, weights, share)
+        self.backward(self.dY, now)
+        return loss * share
+
+    def training_loss(
+        self, X: Array, T: Array, now: Pass, weights: Array | None = None, share: float = 1.0
+    ) -> float:
+        """Returns the mean loss in training and writes its gradient into `dY`.
+
+        Arguments are those of `loss_and_gradient`; the gradient is multiplied by `share`.
+        """
+        encoder = self.encoder(X)
+        memory, first = encoder.forward(without_padding(X, now), now)
+        of_decoder = _of_decoder(now, memory, States(first))
+        decoder = self.decoder(T.shape[1], T.shape[0])
+        self._open = _OpenPass(encoder, decoder, of_decoder)
+        self.dY = decoder.dY
+        return decoder.training_loss(self.delayed(T), T, of_decoder, weights, share)
+
+    def backward(self, dY: Array, now: Pass) -> None:
+        """Writes the gradients of the parameters, after `training_loss`."""
+        assert self._open is not None, "backward without forward"
+        encoder, decoder, of_decoder = self._open
+        memory, states = of_decoder.encoder_memory(), of_decoder.states
+        assert states is not None
+        memory.begin_backward()
+        decoder.backward(dY, of_decoder)
+        encoder.backward(memory, states.d_first, now)
+
+    def forward(self, X: Array, now: Pass = INFERENCE) -> Array:
+        """Refused: outputs depend on the symbols before them.
+
+        Raises:
+            TypeError: always; use `begin` and `step`.
+        """
+        raise TypeError(ONE_BY_ONE)
+
+    def evaluate(
+        self, X: Array, T: Array, weights: Array | None = None, now: Pass = INFERENCE
+    ) -> tuple[float, Array]:
+        """The mean loss, and the probabilities (symbols, T, N), given the symbols before each.
+
+        Arguments are those of `loss_and_gradient`.
+        """
+        memory, first = self.encoder(X).forward(without_padding(X, now), now)
+        decoder = self.decoder(T.shape[1], T.shape[0])
+        return decoder.evaluate(
+            self.delayed(T), T, weights, _of_decoder(now, memory, States(first))
+        )
+
+    def begin(self, X: Array, lengths: Array | None) -> DecoderState:
+        """The state of a decoder that has read the sources X (…, T, N), of these lengths (N,)."""
+        now = INFERENCE._replace(lengths=lengths)
+        return DecoderState(*self.encoder(X).forward(without_padding(X, now), now))
+
+    def step(self, state: DecoderState, symbols: Array) -> tuple[Array, Array | None, DecoderState]:
+        """The probabilities of the next symbol of K sequences.
+
+        Args:
+            state: the state after the symbols before.
+            symbols: the last symbol of each sequence, (K,).
+
+        Returns:
+            The logarithms of the probabilities, (symbols, K), the weights of attention, (T, K), or
+            None if there is none, and the state after these symbols.
+        """
+        decoder = self.decoder(len(symbols), 1)
+        states = States(state.states)
+        now = _of_decoder(INFERENCE, state.memory, states)
+        logs = decoder.log_probabilities(symbols[None], now)[:, 0]
+        weights = state.memory.weights
+        read = None if weights is None else weights[0].T
+        return logs, read, DecoderState(state.memory, states.last)
+
+    def first_nonfinite(self, X: Array, T: Array, now: Pass) -> str | None:
+        """The name of the first layer whose output holds a NaN or infinity, or None."""
+        search = NonfiniteSearch()
+        search.output("the input", X)
+        observed = now._replace(observer=search)
+        memory, first = self.encoder(X).forward(without_padding(X, now), observed)
+        decoder = self.decoder(T.shape[1], T.shape[0])
+        decoder.forward(self.delayed(T), _of_decoder(observed, memory, States(first)))
+        return search.found
+
+    def release(self) -> None:
+        """Drops references to the last input."""
+        if self._open is not None:
+            self._open.encoder.release()
+            self._open.decoder.release()
+            self._open = None
+
+
+def _of_decoder(now: Pass, memory: EncoderMemory, states: States) -> Pass:
+    """The decoder's part of a pass."""
+    return now._replace(
+        lengths=now.target_lengths, target_lengths=None, memory=memory, states=states
+    )

@@ -1,0 +1,75 @@
+"""A description of the texts of a task, and notices about those that are cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from nnkit.data.dataset import Samples
+from nnkit.data.text.text_checks import TextSet, check_texts
+from nnkit.data.text.text_coding import TextEncoder, place_of
+from nnkit.data.texts import is_text
+from nnkit.task.sequence_coding import SequenceCoding
+
+ORDER = ("train", "validation", "test")
+MOST_NAMED = 5  # texts in a notice
+
+
+def describe_texts(coding: SequenceCoding, sets: Mapping[str, Samples]) -> dict[str, Any]:
+    """Describes the vocabularies, the lengths of texts, and what was found in them, for JSON.
+
+    Args:
+        coding: the vocabularies.
+        sets: the sets, with texts as inputs.
+    """
+    targets = coding.targets if is_text(sets["train"].targets) else None
+    found = {
+        name: TextSet(
+            samples.inputs[:],
+            samples.targets[:] if targets is not None else None,
+            samples.lines,
+        )
+        for name, samples in sorted(sets.items(), key=lambda item: ORDER.index(item[0]))
+    }
+    report = check_texts(found, coding.inputs, targets)
+    return {
+        "vocabularies": {
+            "inputs": _vocabulary(coding.inputs),
+            "targets": None if targets is None else _vocabulary(targets),
+        },
+        "lengths": {place: asdict(lengths) for place, lengths in report.lengths.items()},
+        "findings": [
+            {**asdict(finding), "message": finding.message} for finding in report.findings
+        ],
+    }
+
+
+def _vocabulary(encoder: TextEncoder) -> dict[str, Any]:
+    table = encoder.symbols
+    return {
+        "unit": encoder.coding.unit.tag(),
+        "symbols": len(table),
+        "reserved": [symbol.name.lower() for symbol in table.reserved],
+        "most_frequent": list(table.pieces[:10]),
+    }
+
+
+def cut_notices(coding: SequenceCoding, sets: Mapping[str, Samples]) -> Iterator[str]:
+    """Yields for each set how many of its texts are cut to the greatest length."""
+    sides = [(coding.inputs, "inputs"), (coding.targets, "targets")]
+    for encoder, side in sides[: 2 if coding.predicts in ("tags", "text") else 1]:
+        if encoder is None or encoder.coding.longest is None:
+            continue
+        for name, samples in sets.items():
+            texts = samples.inputs if side == "inputs" else samples.targets
+            cut = encoder.encode_all(texts[:], samples.lines, samples.file).cut
+            if cut:
+                named = ", ".join(
+                    place_of(i, samples.lines, samples.file) for i in cut[:MOST_NAMED]
+                )
+                more = ", …" if len(cut) > MOST_NAMED else ""
+                yield (
+                    f"{name}: {len(cut):,} of {len(samples):,} {side} are cut to "
+                    f"{encoder.coding.longest:,} symbols: {named}{more}"
+                )
