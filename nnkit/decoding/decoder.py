@@ -17,7 +17,7 @@ LOWEST = float(np.finfo(np.float64).min)  # of what is permitted, but has probab
 ROUNDING = 1e-5  # by which the logarithm of a probability of 1 may exceed 0
 
 
-class DecoderState(Protocol):
+class ColumnState(Protocol):
     """The state of a decoder, with one column for each unfinished output."""
 
     def select(self, columns: Array) -> Self:
@@ -31,7 +31,7 @@ class DecoderStep(Protocol):
         """Advance all columns by one position.
 
         Args:
-            state: the `DecoderState` of K columns.
+            state: the `ColumnState` of K columns.
             symbols: the numbers of the last symbols, (K,); at first, of those to begin with.
 
         Returns:

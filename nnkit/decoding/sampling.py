@@ -109,7 +109,5 @@ def drawn(probabilities: Array, uniform: Array) -> Array:
         uniform: random numbers from 0 to below 1, (K,).
     """
     cumulative = np.cumsum(probabilities, axis=0)
-    chosen = (cumulative <= uniform * cumulative[-1]).sum(axis=0)
-    # Rounding may reach the sum itself: then the last symbol that has a probability is drawn.
-    last = len(probabilities) - 1 - (probabilities[::-1] > 0).argmax(axis=0)
-    return np.minimum(chosen, last)
+    # Numbers up to 1 − 2⁻⁵³ times the sum are below it, also when rounded.
+    return (cumulative <= uniform * cumulative[-1]).sum(axis=0)

@@ -33,7 +33,7 @@ from nnkit.task.answers import confidence, decide, decide_labels
 from nnkit.task.config import Config
 from nnkit.task.prepared_set import PreparedSet
 from nnkit.task.sequence_coding import SequenceCoding
-from nnkit.task.task import Task, evaluated, load_task
+from nnkit.task.task import Task, load_task
 
 OVERFLOW = "the inputs are so large that the network's outputs are not finite"
 MOST_NAMED = 5  # predicted numbers in the representation of a model
@@ -348,7 +348,7 @@ class TrainedModel:
         """
         task, samples, name = self._data(split, data)
         prepared = self._prepared(task, samples)
-        metrics = evaluated(self.config, prepared.targets.kind)
+        metrics = task.metrics_at_the_end(name or "other")
         figures = evaluate(self.model, prepared, metrics, self._execution(len(prepared)))
         return SetMetrics(name, len(prepared), figures)
 

@@ -222,6 +222,16 @@ class Model:
         key = self._key(batch, training, positions, execution)
         return self._bind(key, Buffers(), self.grads, input_gradient)
 
+    def bound_chain(self, batch: int, positions: Positions, buffers: Buffers) -> Network:
+        """The network bound outside training in given buffers, as one piece.
+
+        Args:
+            batch: the number of samples, N.
+            positions: the batch's positions.
+            buffers: allocates the buffers.
+        """
+        return self._bind(self._key(batch, False, positions), buffers, self.grads)
+
     def _key(
         self,
         batch: int,

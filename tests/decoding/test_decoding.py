@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
 from nnkit.config.spec import members
 from nnkit.decoding import AnyDecoding
@@ -21,7 +22,15 @@ from nnkit.decoding.restrictions import repeated
 from nnkit.decoding.sampling import Sampling
 from nnkit.decoding.scoring import score_outputs, search_errors
 from nnkit.errors import SettingError
-from tests.decoding.toy_decoder import END, START, UNKNOWN, ToyDecoder, all_outputs, symbols_of
+from tests.decoding.toy_decoder import (
+    END,
+    START,
+    UNKNOWN,
+    ToyDecoder,
+    all_outputs,
+    plain_beam_search,
+    symbols_of,
+)
 
 seeds = st.integers(0, 10_000)
 lengths = st.lists(st.integers(1, 5), min_size=1, max_size=4).map(tuple)
@@ -88,6 +97,26 @@ def test_a_beam_as_wide_as_all_outputs_finds_the_best(
         assert [hypothesis.symbols for hypothesis in found] == [output for _, output in expected]
         scores = [hypothesis.score for hypothesis in found]
         np.testing.assert_allclose(scores, [score for score, _ in expected], rtol=1e-12)
+
+
+@given(seeds, lengths, st.sampled_from([0, 1, 2]), penalties, st.integers(1, 6), st.data())
+def test_the_beam_is_that_of_a_plain_search(
+    seed: int,
+    sources: tuple[int, ...],
+    levels: int,
+    penalty: Any,
+    width: int,
+    data: st.DataObject,
+) -> None:
+    limit = LengthLimit(factor=1.0, constant=data.draw(st.integers(0, 3)))
+    n_best = data.draw(st.integers(1, width))
+    decoder = ToyDecoder(seed, lengths=sources, levels=levels)
+    method = Beam(width=width, n_best=n_best, max_length=limit, **penalty)
+    for sentence, found in enumerate(decode(method, decoder)):
+        expected = plain_beam_search(decoder, method, sentence)
+        scores = [hypothesis.score for hypothesis in found]
+        np.testing.assert_allclose(scores, [score for score, _ in expected], rtol=1e-12)
+        assert [hypothesis.symbols for hypothesis in found] == [output for _, output in expected]
 
 
 @given(seeds, lengths, st.sampled_from([0, 3]), penalties, st.integers(2, 6))
@@ -186,6 +215,14 @@ def test_equal_outputs_are_in_the_stated_order() -> None:
     assert decode(Greedy(min_length=LengthLimit(constant=2)), decoder)[0][0].symbols == (3, 3)
 
 
+def test_finished_outputs_come_before_equal_live_ones() -> None:
+    """With the mean over symbols as score, all outputs are equal; the beam of two fills at once."""
+    decoder = ToyDecoder(0, count=5, levels=1)
+    method = Beam(width=2, n_best=2, normalization="power")
+    assert [hypothesis.symbols for hypothesis in decode(method, decoder)[0]] == [(), (3,)]
+    assert len(decoder.steps) == 2
+
+
 # Restrictions
 
 
@@ -225,12 +262,16 @@ def test_outputs_begin_with_the_forced_prefixes(seed: int, prefixes: list[list[i
     """Also where a prefix is longer than the limit, or contains what is excluded."""
     decoder = ToyDecoder(seed, lengths=(2, 2))
     limit = LengthLimit(constant=4)
-    for method in (
-        Greedy(max_length=limit),
-        Beam(max_length=limit, stop=("a",)),
-        Sampling(max_length=limit),
+    for method, end in product(
+        (
+            Greedy(max_length=limit),
+            Beam(max_length=limit, stop=("a",)),
+            Sampling(max_length=limit),
+        ),
+        (END, None),
     ):
-        for prefix, own in zip(prefixes, decode(method, decoder, prefixes=prefixes), strict=True):
+        found = decode(method, decoder, end, prefixes=prefixes)
+        for prefix, own in zip(prefixes, found, strict=True):
             assert list(own[0].symbols[: len(prefix)]) == prefix
             assert len(own[0].symbols) <= max(4, len(prefix))
 
@@ -249,6 +290,15 @@ def test_blocking_is_waived_where_no_symbol_is_left() -> None:
     method = Greedy(block_ngrams=1, min_length=LengthLimit(constant=9))
     (found,) = decode(method, ToyDecoder(0, count=5))
     assert set(found[0].symbols[:2]) == {3, 4}  # then each of the two would occur twice
+
+
+def test_outputs_say_why_they_end() -> None:
+    decoder = ToyDecoder(0)
+    certain(decoder, (4, 3, 5))
+    for constant, output, finish in ((4, (4, 3, 5), "end"), (3, (4, 3, 5), "length")):
+        for method in (Greedy, Beam):
+            (found,) = decode(method(max_length=LengthLimit(constant=constant)), decoder)
+            assert (found[0].symbols, found[0].finish) == (output, finish)
 
 
 def test_stop_symbols_end_outputs_after_the_prefix() -> None:
@@ -284,14 +334,13 @@ def test_outputs_of_equal_text_are_one() -> None:
         symbols.numbers,
         text_of=sum,
     )
-    method = Beam(width=12, n_best=6)
+    method = Beam(width=150, n_best=6, max_length=LengthLimit(constant=4))
     found = method.decode(decoder, decoder.state(), decoder.sentences(), folded)[0]
-    sums = [sum(hypothesis.symbols) for hypothesis in found]
-    assert len(set(sums)) == 6
-    every = decode(Beam(width=12, n_best=12), decoder)[0]
-    for hypothesis in found:
-        same = [h.score for h in every if sum(h.symbols) == sum(hypothesis.symbols)]
-        assert hypothesis.score == max(same, default=hypothesis.score)
+    best: dict[int, float] = {}
+    for score, output in all_outputs(decoder, method, 0):
+        best.setdefault(sum(output), score)
+    assert [sum(hypothesis.symbols) for hypothesis in found] == [*best][:6]
+    np.testing.assert_allclose([h.score for h in found], [*best.values()][:6], rtol=1e-12)
 
 
 # Each setting, and each error
@@ -440,6 +489,34 @@ def test_greedy_decoding_makes_search_errors_that_an_exhaustive_search_does_not(
     narrow = np.array([own[0].score for own in decode(greedy, decoder)])
     assert search_errors(narrow, scores) > 0
     assert search_errors(np.array([own[0].score for own in wide]), scores) == 0
+
+
+@pytest.mark.parametrize(
+    ("written", "method"),
+    [
+        ("greedy", Greedy()),
+        (10, Beam(width=10)),
+        ({"beam": 10}, Beam(width=10)),
+        ({"length_penalty": 0.6}, Beam(length_penalty=0.6)),
+        (
+            {"sample": {"top_k": 3, "max_length": 50}},
+            Sampling(top_k=3, max_length=LengthLimit(constant=50)),
+        ),
+        (
+            {"greedy": {"max_length": {"factor": 1.5}, "stop": [".", "!"]}},
+            Greedy(max_length=LengthLimit(factor=1.5), stop=(".", "!")),
+        ),
+    ],
+)
+def test_methods_as_they_are_written(written: Any, method: Decoding) -> None:
+    adapter: TypeAdapter[Any] = TypeAdapter(AnyDecoding)
+    assert adapter.validate_python(written) == method
+    assert adapter.validate_python(adapter.dump_python(method)) == method
+
+
+def test_a_beam_holds_as_many_outputs_as_are_wanted() -> None:
+    with pytest.raises(ValidationError, match="n_best is 6, but the beam holds only 5"):
+        Beam(n_best=6)
 
 
 def test_every_kind_is_tested() -> None:

@@ -78,19 +78,17 @@ def test_outputs_have_the_stated_distribution(settings: dict[str, Any]) -> None:
 
 def test_draws_depend_on_the_seed_and_the_sentence() -> None:
     decoder = ToyDecoder(0, lengths=(1, 1))
-    decoder._known |= {
-        (1, prefix): decoder.one(0, prefix) for prefix in [(START,)]
-    }  # the same distribution for both sentences
+    decoder._known[1, (START,)] = decoder.one(0, (START,))  # the same for both sentences
     one_symbol = {"samples": 40, "max_length": LengthLimit(constant=1)}
 
-    def order(seed: int) -> list[list[float]]:
+    def order(seed: int) -> list[list[tuple[int, ...]]]:
         method = Sampling(seed=seed, **one_symbol)  # type: ignore[arg-type]
         found = method.decode(decoder, decoder.state(), decoder.sentences(), symbols_of(6))
-        return [[hypothesis.log_probability for hypothesis in own] for own in found]
+        return [[hypothesis.symbols for hypothesis in own] for own in found]
 
     assert order(1) == order(1)
     assert order(1) != order(2)
-    assert sorted(order(1)[0]) != sorted(order(1)[1])
+    assert order(1)[0] != order(1)[1]
 
 
 def test_samples_are_the_first_of_more_samples() -> None:
@@ -116,3 +114,5 @@ def test_equal_probabilities_are_left_out_from_the_highest_number() -> None:
     assert np.flatnonzero(Sampling(top_p=0.5).probabilities(flat)).tolist() == [0, 1]
     assert np.flatnonzero(Sampling(top_p=0.51).probabilities(flat)).tolist() == [0, 1, 2]
     assert np.flatnonzero(Sampling(min_p=0.9).probabilities(flat)).tolist() == [0, 1, 2, 3]
+    half = np.log([[0.125], [0.5], [0.25], [0.125]])
+    assert np.flatnonzero(Sampling(min_p=0.5).probabilities(half)).tolist() == [1, 2]

@@ -115,6 +115,29 @@ def all_outputs(
     return sorted(scored, key=lambda item: -item[0])
 
 
+def plain_beam_search(
+    decoder: ToyDecoder, method: Beam, sentence: int
+) -> list[tuple[float, tuple[int, ...]]]:
+    """Beam search by its description, with lists, for one sentence and without stopping early."""
+    most = int(method.max_length.factor * decoder.lengths[sentence]) + method.max_length.constant
+    live: list[tuple[float, tuple[int, ...]]] = [(0.0, ())]  # ln P, and the symbols
+    finished: list[tuple[float, tuple[int, ...]]] = []  # ln P / lp, and the symbols
+    for length in range(1, most + 2):
+        extended = []
+        for total, output in live:
+            log_p, _ = decoder.one(sentence, (START, *output))
+            permitted = [END, *range(3, decoder.count)] if length <= most else [END]
+            extended += [(total + float(log_p[s]), (*output, s)) for s in permitted]
+        lp = method.lp(length)
+        ranked = [(-total / lp, 1, i) for i, (total, _) in enumerate(extended)]
+        ranked += [(-normalized, 0, i) for i, (normalized, _) in enumerate(finished)]
+        kept = [extended[i] for _, is_new, i in sorted(ranked)[: method.width] if is_new]
+        live = [(total, output) for total, output in kept if output[-1] != END]
+        finished += [(total / lp, output[:-1]) for total, output in kept if output[-1] == END]
+    scored = [(score_of(decoder, method, sentence, output), output) for _, output in finished]
+    return sorted(scored, key=lambda item: -item[0])[: method.n_best]
+
+
 def score_of(
     decoder: ToyDecoder, method: Decoding, sentence: int, output: tuple[int, ...]
 ) -> float:
