@@ -394,7 +394,7 @@ def test_no_setting_is_left_out() -> None:
     [
         ({"exclude": ("d", "a")}, r"decoding\.exclude\.0: the model has no symbol 'd'"),
         ({"stop": ("<unk>",)}, r"decoding\.stop\.0: the model has no symbol '<unk>'"),
-        ({"exclude": ("a", "b", "c")}, "excludes every symbol of the model"),
+        ({"exclude": ("a", "b", "c")}, "no symbol of the model is left"),
     ],
 )
 def test_symbols_that_the_model_lacks_are_an_error(settings: Any, message: str) -> None:
@@ -419,10 +419,13 @@ def test_what_is_no_log_probability_is_an_error(wrong: float) -> None:
 def test_impossible_outputs_are_produced_if_they_are_forced() -> None:
     decoder = ToyDecoder(0)
     decoder.one(0, (START,))[0][:] = -np.inf
-    for method in (Greedy(), Beam(), Sampling(temperature=0.5)):
+    certain_after_it = np.log(np.full(6, 1e-9, dtype=np.float32))
+    certain_after_it[5] = 0
+    decoder._known[0, (START, 4)] = certain_after_it, decoder.one(0, (START,))[1]
+    for method in (Greedy(), Beam(width=2), Sampling(temperature=0.5)):
         (found,) = decode(method, decoder, prefixes=[[4]])
-        assert found[0].symbols[0] == 4
-        assert found[0].log_probability < -1e300
+        assert found[0].symbols[:2] == (4, 5)  # what follows is still told apart
+        assert found[0].log_probability <= -1e9
 
 
 def test_coverage_needs_attention() -> None:
@@ -433,7 +436,7 @@ def test_coverage_needs_attention() -> None:
         return log_probabilities, None, state
 
     symbols = symbols_of(decoder.count)
-    with pytest.raises(ValueError, match="needs a decoder with attention"):
+    with pytest.raises(SettingError, match="needs a decoder with attention"):
         Beam(coverage_penalty=0.1).decode(without, decoder.state(), decoder.sentences(), symbols)
 
 
