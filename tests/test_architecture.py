@@ -29,8 +29,8 @@ MAY_IMPORT = {
     "data": {"config", "native"},
     "runs": {"config"},
     "optim": {"config", "native", "nn"},
-    "task": {"config", "metrics", "nn", "data", "optim"},
-    "inference": {"config", "metrics", "native", "nn", "data", "runs", "task"},
+    "task": {"config", "decoding", "metrics", "nn", "data", "optim"},
+    "inference": {"config", "decoding", "metrics", "native", "nn", "data", "runs", "task"},
     "training": {
         "config",
         "metrics",

@@ -127,11 +127,15 @@ def _sets(report: dict[str, Any]) -> list[str]:
 
 def _print_texts(report: dict[str, Any]) -> None:
     """Prints vocabularies, lengths, and what is unexpected in the texts."""
+    from nnkit.data.text.text_finding import quoted
+
     texts = report["texts"]
     vocabularies = texts["vocabularies"]
     print(f"inputs     texts, {_vocabulary(vocabularies['inputs'])}")
     targets = vocabularies["targets"]
-    print(f"target     {report['target']}{f', {_vocabulary(targets)}' if targets else ''}\n")
+    print(f"target     {report['target']}{f', {_vocabulary(targets)}' if targets else ''}")
+    first = " → ".join(quoted(text) for text in texts["first"].values() if text is not None)
+    print(f"first      {first}\n")
     if report["classes"]:
         print(*_sets(report), "", sep="\n")
     rows = [

@@ -267,13 +267,17 @@ def describe(root: type[Spec], faults: Sequence[Fault]) -> str:
         word, known = (str(context[key]) for key in ONE_OF[item["type"]])
         return message + _suggestion(word, [name.strip(" '") for name in known.split(",")])
     if item["type"] == "literal_error":
-        words = [word.strip(" '") for word in context["expected"].replace(" or ", ",").split(",")]
-        if close := _close(str(item["input"]), words):
-            return f"{message}; did you mean '{close}'?"
-        types = [EXPECTED[found.item["type"]] for found in of_type]
-        expected = " or ".join([*types, context["expected"]])
-        return f"expected {expected}, got {_shown(item['input'])}"
+        return _describe_words(item, message, [EXPECTED[f.item["type"]] for f in of_type])
     return message
+
+
+def _describe_words(item: Mapping[str, Any], message: str, types: Sequence[str]) -> str:
+    """Describes a value that is none of some words, nor of the other types that are allowed."""
+    known = item["ctx"]["expected"]
+    words = [word.strip(" '") for word in known.replace(" or ", ",").split(",")]
+    if close := _close(str(item["input"]), words):
+        return f"{message}; did you mean '{close}'?"
+    return f"expected {' or '.join([*types, known])}, got {_shown(item['input'])}"
 
 
 def _shown(value: Any) -> str:

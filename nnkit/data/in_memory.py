@@ -16,7 +16,7 @@ from nnkit.data.dataset import (
     check_pair,
     sample_weights,
 )
-from nnkit.data.missing_targets import MissingTargets, OnMissing
+from nnkit.data.missing_targets import MissingTargetsInMemory, OnMissing
 from nnkit.data.records import (
     USUAL,
     Notation,
@@ -107,7 +107,7 @@ def samples_in_memory(
 
 
 def _with_targets(
-    inputs: Array, targets: Array, missing: MissingTargets, weights: Array | None = None
+    inputs: Array, targets: Array, missing: MissingTargetsInMemory, weights: Array | None = None
 ) -> Samples:
     """The samples (m of n) that have a target, with these targets (m, …)."""
     every = Samples(inputs, np.zeros(len(inputs)), weights)  # with targets of no meaning
@@ -116,7 +116,7 @@ def _with_targets(
 
 def _present_targets(
     y: Any, samples: int, missing_target: OnMissing, notation: Notation
-) -> tuple[Array, MissingTargets]:
+) -> tuple[Array, MissingTargetsInMemory]:
     """The targets that are not missing, and which are.
 
     Whole numbers with gaps, which libraries store as floats, are whole numbers again.
@@ -137,7 +137,7 @@ def _present_targets(
         gaps = np.isnan(rows) if cells.dtype.kind == "f" else np.zeros(rows.shape, dtype=bool)
         absent = np.asarray(gaps.any(axis=1))
     first = f"row {absent.argmax() + 1} of y"
-    missing = MissingTargets(absent, "y", first, "row", "target")
+    missing = MissingTargetsInMemory.of(absent, "y", first, "row", "target")
     missing.check(missing_target)
     if cells.dtype.kind in "fO" and (wrong := np.isin(rows, (np.inf, -np.inf)).any(axis=1)).any():
         raise DataError(f"row {wrong.argmax() + 1} of y: infinity; correct it, or leave it out")

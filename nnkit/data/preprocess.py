@@ -188,17 +188,21 @@ class Impute(PreprocessingStep):
     )
 
     def fit(self, X: Array | LazyArray, columns: Sequence[Column]) -> Statistics:
-        fill = np.empty(X.size // len(X))
-        for i, values in enumerate(_features(X)):
-            present = values[~np.isnan(values)]
+        present, total, _, _ = _overview(X)
+        if not present.all():
+            i = int(np.argmin(present))
             name = columns[i].name if i < len(columns) else str(i)
-            if not len(present):
-                raise DataError(
-                    f"column '{name}' has no values in the training data; "
-                    "exclude it with data.source.ignore"
-                )
-            words = i < len(columns) and columns[i].categories
-            fill[i] = _typical(present, "most_frequent" if words else self.strategy)
+            raise DataError(
+                f"column '{name}' has no values in the training data; "
+                "exclude it with data.source.ignore"
+            )
+        fill = (total / present).reshape(-1)
+        words = _text_columns(columns)
+        if words:
+            fill[words] = _most_frequent_words(X, columns, words)
+        if self.strategy != "mean":
+            for i, values in _features(X, np.setdiff1d(np.arange(fill.size), words)):
+                fill[i] = _typical(values[~np.isnan(values)], self.strategy)
         return {"fill": fill.reshape(X.shape[1:])}
 
     def apply(self, X: Array, statistics: Statistics, columns: Sequence[Column]) -> Array:
@@ -221,9 +225,19 @@ def _text_columns(columns: Sequence[Column]) -> list[int]:
 AnyStep = Annotated[Rescale | MinMax | Standardize | OneHot | Impute, Tagged()]
 
 
+def _most_frequent_words(
+    X: Array | LazyArray, columns: Sequence[Column], words: Sequence[int]
+) -> list[int]:
+    """The most frequent category of each of the text columns `words`, counted in one pass."""
+    counts = [np.zeros(len(columns[i].categories), dtype=np.int64) for i in words]
+    for part in chunks(X):
+        for i, count in zip(words, counts, strict=True):
+            present = part[:, i][part[:, i] >= 0].astype(np.intp)
+            count += np.bincount(present, minlength=len(count))
+    return [int(count.argmax()) for count in counts]
+
+
 def _typical(values: Array, strategy: str) -> float:
-    if strategy == "mean":
-        return float(values.mean())
     if strategy == "median":
         return float(np.median(values))
     distinct, counts = np.unique(values, return_counts=True)
@@ -240,18 +254,20 @@ def _encode_one_hot(numbers: Array, out: Array) -> None:
     out[np.isnan(numbers)] = np.nan
 
 
-def _features(X: Array | LazyArray) -> Iterator[Array]:
-    """Yields the values of each feature, (n,) as float64; few features are in memory at a time."""
-    count = X.size // len(X)
+def _features(X: Array | LazyArray, wanted: Array) -> Iterator[tuple[int, Array]]:
+    """Yields the index and the values (n,), as float64, of each wanted feature.
+
+    Few features are in memory at a time, and each time all samples are read.
+    """
     at_once = max(1, FEATURES_AT_ONCE // len(X))
-    for first in range(0, count, at_once):
-        table = np.empty((min(at_once, count - first), len(X)))
+    for first in range(0, len(wanted), at_once):
+        group = wanted[first : first + at_once]
+        table = np.empty((len(group), len(X)))
         start = 0
         for part in chunks(X):
-            rows = part.reshape(len(part), -1)
-            table[:, start : start + len(part)] = rows[:, first : first + at_once].T
+            table[:, start : start + len(part)] = part.reshape(len(part), -1)[:, group].T
             start += len(part)
-        yield from table
+        yield from zip(group.tolist(), table, strict=True)
 
 
 def _overview(X: Array | LazyArray) -> tuple[Array, Array, Array, Array]:
@@ -351,6 +367,22 @@ class Preprocessor:
     def columns_after(self) -> tuple[Column, ...]:
         """The columns of a table after all steps; empty for other data."""
         return reduce(lambda columns, step: step.columns_after(columns), self.steps, self.columns)
+
+    def factor(self, of: np.dtype[Any], dtype: np.dtype[Any]) -> float | None:
+        """The factor that inputs are multiplied by, if nothing else is done to them; else None.
+
+        Args:
+            of: the type of the raw inputs; None is also returned unless it is uint8 or `dtype`.
+            dtype: the type of the network's inputs.
+        """
+        if of != dtype and (of != np.uint8 or dtype != np.float32):
+            return None
+        match self.steps:
+            case ():
+                return 1.0
+            case (Rescale(by=divisor),) if not _text_columns(self.columns):
+                return 1 / divisor
+        return None
 
     @property
     def unknown(self) -> UnknownWords:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from nnkit.data.batches import Batch, part_of
+from nnkit.inference.written_metrics import written_metrics
 from nnkit.metrics import chosen
 from nnkit.metrics.accumulator import Accumulator
 from nnkit.metrics.metric import Metric
@@ -43,9 +44,14 @@ def evaluate(
     """
     if metrics is None:
         metrics = chosen((), data.targets.kind)
-    accumulator = Accumulator(metrics, width_of(model, data))
+    of_texts = [metric for metric in metrics if metric.kind == "texts"]
+    others = [metric for metric in metrics if metric.kind != "texts"]
+    accumulator = Accumulator(others, width_of(model, data))
     loss = accumulate(model, data, accumulator, execution=execution)
-    return model.ranks.on_first(lambda: {"loss": loss, **accumulator.figures()})
+    figures = model.ranks.on_first(lambda: {"loss": loss, **accumulator.figures()})
+    if of_texts and data.writing is not None:
+        figures |= written_metrics(model, data.writing, of_texts)
+    return figures
 
 
 def accumulate(

@@ -20,7 +20,6 @@ from nnkit.native.program_layer import (
 from nnkit.native.program_update import ProgramUpdate
 from nnkit.native.structures import (
     ActivationKind,
-    LayerKind,
     LayerStructure,
     LossKind,
     PaceStructure,
@@ -29,7 +28,6 @@ from nnkit.native.structures import (
 )
 
 Array = NDArray[Any]
-MOST_QUICK = 400_000  # multiplications of a pass that other threads of Python wait for: 10 µs
 FEW = 8  # samples that are copied faster than their address is found out
 
 
@@ -143,14 +141,12 @@ class Program:
             grads=grads.ctypes.data,
             state=state.ctypes.data,
             target=self.targets.ctypes.data,
+            capacity=samples,
             batch=self._batch_address,
             steps=next((layer.positions for layer in layers if layer.positions), 0),
         )
         self._address = addressof(self.structure)
-        forward = "forward", self.bits, None, c_void_p, c_int64
-        self._forward = library.function(*forward)
-        self._quick_forward = library.function(*forward, keeps_gil=True)
-        self._most_quick = _most_quick(layers) if threads == 1 else 0
+        self._forward = library.function("forward", self.bits, None, c_void_p, c_int64)
         self._evaluate = library.function("evaluate", self.bits, c_double, c_void_p, c_int64)
         self._gradient = library.function("gradient", self.bits, c_double, c_void_p, c_int64)
         self._train = library.function(
@@ -165,8 +161,7 @@ class Program:
         """The output (k, outputs) for inputs (k, inputs); the next call overwrites it."""
         samples = len(X)
         self._take(X)
-        forward = self._quick_forward if samples <= self._most_quick else self._forward
-        forward(self._address, samples)
+        self._forward(self._address, samples)
         return self.outputs[:samples]
 
     def evaluate(self, X: Array, T: Array, weights: Array | None) -> tuple[float, Array]:
@@ -279,10 +274,3 @@ class Program:
     def release(self) -> None:
         """Drops the reference to the last input."""
         self._input = self._batch
-
-
-def _most_quick(layers: Sequence[ProgramLayer]) -> int:
-    """The most samples of a pass that is over before another thread could be waited for."""
-    if any(layer.kind != LayerKind.DENSE for layer in layers):
-        return 0
-    return MOST_QUICK // sum(layer.inputs * layer.outputs for layer in layers)

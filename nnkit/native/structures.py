@@ -354,6 +354,7 @@ class ProgramStructure(Structure):
         ("starts", c_void_p),
         ("sorted", c_void_p),
         ("lengths", c_void_p),
+        ("capacity", c_int64),
         ("target", c_void_p),
         ("weight", c_void_p),
         ("batch", c_void_p),

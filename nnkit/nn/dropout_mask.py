@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from math import prod
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
 from nnkit.nn.layer import Binding
 from nnkit.nn.params import Array, Shape
 from nnkit.nn.passes import Pass
 from nnkit.random import philox
+
+DropoutRate = Annotated[float, Field(gt=0, lt=1)]
 
 LEVELS = 1 << 16  # one 16-bit draw for each unit, four for each 64-bit word
 VECTOR_AXES = 2  # of a batch of vectors, (units, N)

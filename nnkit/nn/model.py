@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nnkit.native.library import library
+from nnkit.native.predictor import Predictor
 from nnkit.native.program import Program, ProgramLoss
+from nnkit.native.program_layer import ProgramLayer
 from nnkit.native.structures import ActivationKind
 from nnkit.nn.arena import Arena, Buffers
 from nnkit.nn.form import Form, Positions
@@ -34,6 +36,7 @@ from nnkit.nn.seq2seq.seq2seq_network import Seq2SeqNetwork
 from nnkit.ranks import ALONE
 
 PROGRAM_BATCH = 4096  # samples; packing the weights takes less than a hundredth of the time
+FEW_SAMPLES = 64  # a predictor's least capacity
 PROGRAM_TYPES = (np.float32, np.float64)  # what the compiled kernels compute in
 CACHE = 1 << 25  # upper bound on the buffers of a micro-batch, in bytes
 STEP = 16  # micro-batch sizes are multiples of it: the widest vector holds 16 float32
@@ -103,6 +106,7 @@ class Model:
         self.ranks = ALONE
         self._arena: Arena[NetworkKey, Batchwise] = Arena()  # networks for training
         self._pool: Pool[Arena[NetworkKey, Batchwise]] = Pool(Arena)  # networks for other uses
+        self._predictors: Pool[Arena[int, Predictor]] = Pool(Arena)
 
     def initialize(self) -> None:
         """Initializes the parameters and the running state."""
@@ -218,6 +222,16 @@ class Model:
         key = self._key(batch, training, positions, execution)
         return self._bind(key, Buffers(), self.grads, input_gradient)
 
+    def bound_chain(self, batch: int, positions: Positions, buffers: Buffers) -> Network:
+        """The network bound outside training in given buffers, as one piece.
+
+        Args:
+            batch: the number of samples, N.
+            positions: the batch's positions.
+            buffers: allocates the buffers.
+        """
+        return self._bind(self._key(batch, False, positions), buffers, self.grads)
+
     def _key(
         self,
         batch: int,
@@ -255,29 +269,32 @@ class Model:
         return training and self.ranks.size > 1 and needs_batch
 
     def _program_network(self, key: NetworkKey, buffers: Buffers) -> ProgramNetwork:
-        kernels = library()
-        assert kernels is not None
         assert self.program is not None
         known, loss = self.program
         layers = known.training if key.training else known.inference
         samples = key.batch
         if not key.training:
             samples = min(samples, samples_in_cache(layers, self.dtype.itemsize))
-        program = Program(
-            kernels,
-            layers,
-            loss,
-            self.params,
-            self.grads,
-            self.state,
-            samples,
-            buffers,
-            key.execution.own_threads,
-            key.training,
+        program = self._program(
+            layers, loss, samples, buffers, key.training, key.execution.own_threads
         )
         return ProgramNetwork(
             program, key.batch, buffers, lambda: self._bind(key, Buffers(), self.grads)
         )
+
+    def _program(
+        self,
+        layers: Sequence[ProgramLayer],
+        loss: ProgramLoss,
+        samples: int,
+        buffers: Buffers,
+        training: bool,
+        threads: int = 1,
+    ) -> Program:
+        kernels = library()
+        assert kernels is not None
+        vectors = self.params, self.grads, self.state
+        return Program(kernels, layers, loss, *vectors, samples, buffers, threads, training)
 
     def _bind(
         self, key: NetworkKey, buffers: Buffers, grads: Array, input_gradient: bool = False
@@ -336,27 +353,65 @@ class Model:
 
         Args:
             X: inputs (n, *input_shape), samples first.
-            batch: number of samples processed at a time. Compiled kernels take at least
-                `PROGRAM_BATCH` in a call, and process at a time what fits into the cache.
+            batch: number of samples processed at a time, except by compiled kernels.
             execution: execution settings; by default the model's.
 
         Returns:
             (n, *output_shape), samples first.
         """
         execution = execution or self.execution
-        if execution.program and self.program is not None:
-            batch = max(batch, PROGRAM_BATCH)
+        is_program = execution.program and self.program is not None
+        if is_program and X.dtype == self.dtype and X.flags.c_contiguous:
+            return self.predict(X, execution.own_threads)[0]
         outputs = np.empty((len(X), *self.output_shape), dtype=self.dtype)
+        if is_program:
+            batch = PROGRAM_BATCH
         for start in range(0, len(X), batch):
             part = np.asarray(X[start : start + batch], dtype=self.input_type)
             into = outputs[start : start + len(part)]
+            if is_program:
+                into[...] = self.predict(np.ascontiguousarray(part), execution.own_threads)[0]
+                continue
             positions = self.input_form.positions_of(part.shape[1:])
             with self.lent(len(part), execution, positions) as network:
-                if isinstance(network, ProgramNetwork):
-                    network.outputs(part.reshape(len(part), -1), into)
-                else:
-                    into[...] = batch_first(network.forward(batch_last(part)))
+                into[...] = batch_first(network.forward(batch_last(part)))
         return outputs
+
+    def predict(
+        self, X: Array, threads: int, factor: float = 1.0, checks: bool = False
+    ) -> tuple[Array, bool]:
+        """Computes outputs with the compiled kernels, if these know the network.
+
+        Several threads of Python may call this at once.
+
+        Args:
+            X: inputs (n, *input_shape), C-ordered, of the model's type or of uint8.
+            threads: the most threads to use.
+            factor: a factor on the inputs.
+            checks: whether to find out if all inputs and outputs are finite.
+
+        Returns:
+            The outputs (n, *output_shape), and False if something was found that is not finite.
+        """
+        capacity = min(max(1 << (len(X) - 1).bit_length(), FEW_SAMPLES), self._most_predicted)
+        arena = self._predictors.take()
+        try:
+            predictor = arena.get(capacity, lambda buffers: self._predictor(capacity, buffers))
+            return predictor.outputs(X, threads, factor, checks)
+        finally:
+            self._predictors.give_back(arena)
+
+    @cached_property
+    def _most_predicted(self) -> int:
+        """The number of samples that a predictor processes at a time."""
+        assert self.program is not None
+        layers = self.program[0].inference
+        return min(samples_in_cache(layers, self.dtype.itemsize), PROGRAM_BATCH)
+
+    def _predictor(self, capacity: int, buffers: Buffers) -> Predictor:
+        assert self.program is not None
+        layers, loss = self.program
+        return Predictor(self._program(layers.inference, loss, capacity, buffers, training=False))
 
 
 def batch_last(X: Array) -> Array:

@@ -356,11 +356,6 @@ class ProgramNetwork:
             self._outputs[part] = self.program.forward(rows[part])
         return self._outputs.T
 
-    def outputs(self, rows: Array, into: Array) -> None:
-        """Writes the output into an array (N, outputs), for inputs (N, k) with samples first."""
-        for part in self._parts:
-            into[part] = self.program.forward(rows[part])
-
     def evaluate(
         self, X: Array, T: Array, weights: Array | None = None, now: Pass = INFERENCE
     ) -> tuple[float, Array]:

@@ -23,6 +23,7 @@ from nnkit.data.tables.conversion import UnknownWords
 from nnkit.data.target_scaling import AnyTargetScaling, Unscaled
 from nnkit.data.text.text_coding import TextCoding
 from nnkit.data.text_windows import TextWindows
+from nnkit.decoding import AnyDecoding
 from nnkit.errors import ConfigError, Problem, SettingError, SettingPath, UsageError
 from nnkit.metrics import METRICS, METRICS_OF
 from nnkit.nn.activations import Function
@@ -36,6 +37,7 @@ from nnkit.nn.layer import Activation, LayerSpec
 from nnkit.nn.layer_list import Following
 from nnkit.nn.layers.weighted import InitializedLayer, TrainedLayer
 from nnkit.nn.losses import AnyLoss, CrossEntropy
+from nnkit.nn.seq2seq.teacher_forcing import AnyTeacherForcing
 from nnkit.optim.averaging import AnyAveraging
 from nnkit.optim.optimizers import Adam, AnyOptimizer
 from nnkit.optim.regularization import Regularization
@@ -152,6 +154,11 @@ class Training(Spec):
     averaging: AnyAveraging | None = Field(
         None, description="Evaluate and save an average of the weights over the steps."
     )
+    teacher_forcing: AnyTeacherForcing | None = Field(
+        None,
+        description="The probability that a decoder is given the target's symbols rather than its "
+        "own; default: always.",
+    )
     precision: Literal["float32", "float64"] = Field(
         "float32", description="The floating-point type."
     )
@@ -189,6 +196,11 @@ class Config(Spec):
     optimizer: AnyOptimizer = Field(Adam(), description="The update rule.")
     regularization: Regularization = Regularization()
     training: Training = Training()
+    decoding: AnyDecoding | None = Field(
+        None,
+        description="How texts are written, symbol by symbol; default: greedy for an encoder and "
+        "decoder, sampling for a language model.",
+    )
     expect: Gates = Field(
         default_factory=dict,
         description="Gates on final metrics, such as test.accuracy: {min: 0.98}; the exit code "
@@ -419,6 +431,8 @@ def _idle_settings(config: Config) -> Iterator[SettingError]:
         yield SettingError(
             (*trained[0][0], "lr_factor"), "all layers are frozen; at least one must be trainable"
         )
+    if config.training.teacher_forcing is not None and not config.architecture.decoder:
+        yield SettingError(("training", "teacher_forcing"), "has no effect: there is no decoder")
     initialized = (layer for _, layer in _layers(config) if isinstance(layer, InitializedLayer))
     if config.architecture.initializer is not None and all(x.initializer for x in initialized):
         yield SettingError(

@@ -9,20 +9,38 @@ import numpy as np
 
 from nnkit.data.augment import Augmentation
 from nnkit.data.batches import Batch, Batches, total_weight
+from nnkit.data.dataset import Samples
 from nnkit.data.lazy import LazyArray
 from nnkit.data.ordering import FULL_SHUFFLE, Ordering
 from nnkit.data.ragged import Ragged
 from nnkit.data.sequence_batches import SequenceBatches, batch_weight
 from nnkit.data.stream_batches import StreamBatches
+from nnkit.decoding import AnyDecoding
 from nnkit.nn.model import batch_last
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass
 from nnkit.nn.recurrent.states import LayerState, States
 from nnkit.ranks import ALONE, Ranks
+from nnkit.task.sequence_coding import SequenceCoding
 from nnkit.task.targets import AnyTargets, SequenceTargets
 
 AnyBatches = Batches | SequenceBatches | StreamBatches
 MOST_TOKENS = 1 << 14  # symbols in a batch outside training
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """Texts that a network with a decoder is to write.
+
+    Attributes:
+        pairs: the texts that it reads, as inputs, and those that it should write, as targets.
+        coding: the vocabularies.
+        method: the method that chooses symbols; None for the usual one.
+    """
+
+    pairs: Samples
+    coding: SequenceCoding
+    method: AnyDecoding | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +60,7 @@ class PreparedSet:
         lines: line of each sample in its text file, as in `Samples`.
         threshold: the decision threshold of two classes; None for the usual one.
         is_stream: whether each input continues the one before.
+        writing: what a network with a decoder is to write, and how; None for other networks.
     """
 
     inputs: Array | LazyArray | Ragged
@@ -53,6 +72,7 @@ class PreparedSet:
     lines: Array | None = None
     threshold: float | None = None
     is_stream: bool = False
+    writing: Writing | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)

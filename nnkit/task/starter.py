@@ -108,14 +108,14 @@ def _places(files: Mapping[str, Path], folder: Path) -> dict[str, str]:
     return {name: _place(file, folder) for name, file in files.items()}
 
 
-def _loaded(source: Source) -> Dataset:
-    """The data of a source; unknown words are ignored, as the starter for a table does.
+def _outline(source: Source) -> Dataset:
+    """The data of a source, perhaps without inputs.
 
     Raises:
         DataError: the data is missing or not valid.
     """
     try:
-        return source.load(unknown="ignore")
+        return source.outline()
     except SettingError as error:
         raise DataError(error.message) from None
 
@@ -124,7 +124,7 @@ def _for_table(files: Mapping[str, Path], options: TableOptions, folder: Path) -
     chosen = choose_settings(files["path"], options)
     paths = {name: str(path) for name, path in files.items()}
     source = chosen.source().model_copy(update={**paths, "missing_target": "drop"})
-    dataset, columns = _loaded(source), source.column_report()
+    dataset, columns = _outline(source), source.column_report()
     _drop_unlabelled(columns, chosen)
     places = _places(files, folder)
     text = _template("vectors").format(
@@ -191,9 +191,9 @@ def _for_folder(files: Mapping[str, Path], folder: Path) -> Starter:
     settings: dict[str, Any] = {"kind": "image_folder", **_places(files, folder), "size": [28, 28]}
     reasons: dict[tuple[str, ...], str] = {}
     try:
-        dataset = _loaded(source)
+        dataset = _outline(source)
     except DataError:  # which pictures that cannot be read may have caused
-        dataset = _loaded(source.model_copy(update={"unreadable": "drop"}))
+        dataset = _outline(source.model_copy(update={"unreadable": "drop"}))
         settings["unreadable"] = "drop"
         reasons["unreadable",] = "some pictures cannot be read; `nnkit data check` names them"
     text = _template("pictures").format(
@@ -222,7 +222,7 @@ def _for_archive(files: Mapping[str, Path], folder: Path) -> Starter:
     if set(test.values()) <= set(names) and "test" not in files:
         arrays |= test
     source = Npz.model_validate({**{name: str(file) for name, file in files.items()}, **arrays})
-    return _for_arrays(_loaded(source), {"kind": "npz", **_places(files, folder), **arrays})
+    return _for_arrays(_outline(source), {"kind": "npz", **_places(files, folder), **arrays})
 
 
 def _for_npy(path: Path, place: str) -> Starter:

@@ -31,7 +31,7 @@ from nnkit.task.class_weights import class_weights, counted, weights_of
 from nnkit.task.config import Config, ConfigLike, load_config
 from nnkit.task.input_scales import scale_notices
 from nnkit.task.notices import split_notices
-from nnkit.task.prepared_set import PreparedSet
+from nnkit.task.prepared_set import PreparedSet, Writing
 from nnkit.task.sequence_coding import SequenceCoding, predicted
 from nnkit.task.targets import (
     AnyTargets,
@@ -55,7 +55,8 @@ KINDS: dict[TargetKind, str] = {
     "sequences": "labels at each position",
     "texts": "texts",
 }
-OF_NEXT = ("perplexity", "token_accuracy")  # metrics of language models
+OF_NEXT: tuple[str, ...] = ("perplexity", "token_accuracy")  # metrics of language models
+OF_DECODER = ("perplexity",)  # given the symbols before; what it writes by itself comes at the end
 
 
 @dataclass(frozen=True)
@@ -167,6 +168,16 @@ class Task:
         """The metrics of each evaluation, besides the loss."""
         return evaluated(self.config, self.target_kind)
 
+    def metrics_at_the_end(self, split: str) -> tuple[Metric[Any], ...]:
+        """The metrics of a set after training.
+
+        Only a network with a decoder has others than during training: it also writes the texts of
+        the held-out sets.
+        """
+        if self.coding is None or self.coding.predicts != "text" or split == "train":
+            return self.metrics
+        return tuple(dict.fromkeys((*self.metrics, *chosen((), "texts"))))
+
     def build_model(self, dtype: str | None = None) -> Model:
         """A new model with initial weights.
 
@@ -219,7 +230,10 @@ class Task:
             names = coding.target_names
             found = sequences_for(sequences, names, model.loss, model.output_form, self._last_layer)
             stream = coding.windows is not None and coding.windows.stream
-            return PreparedSet(inputs, found, None, is_stream=stream)
+            writing = None
+            if coding.predicts == "text":
+                writing = Writing(samples, coding, self.config.decoding)
+            return PreparedSet(inputs, found, None, is_stream=stream, writing=writing)
         by_class = self.class_weights
         return PreparedSet(
             inputs,
@@ -259,9 +273,12 @@ class Task:
 
 def evaluated(config: Config, kind: TargetKind) -> tuple[Metric[Any], ...]:
     """The metrics of each evaluation of a config's network, besides the loss."""
-    if config.data.targets == "next":
-        return tuple(METRICS_OF[kind][name] for name in (*OF_NEXT, *config.training.metrics))
-    return chosen(config.training.metrics, kind)
+    known, always = METRICS_OF[kind], OF_NEXT
+    if config.architecture.decoder:
+        known, always = known | METRICS_OF["texts"], OF_DECODER
+    elif config.data.targets != "next":
+        return chosen(config.training.metrics, kind)
+    return tuple(known[name] for name in dict.fromkeys((*always, *config.training.metrics)))
 
 
 def load_task(config: Config, dataset: Dataset | None = None) -> Task:
@@ -292,7 +309,9 @@ def load_task(config: Config, dataset: Dataset | None = None) -> Task:
     scaler = _fitted_scaler(config, dataset, sets)
     threshold = _threshold(config, dataset, sets)
     task = Task(config, dataset, sets, preprocessor, scaler, threshold, coding)
-    _check_metrics(config.training.metrics, task.target_kind)
+    _check_metrics(
+        config.training.metrics, task.target_kind, has_decoder=bool(config.architecture.decoder)
+    )
     return task
 
 
@@ -344,14 +363,17 @@ def _threshold(config: Config, dataset: Dataset, sets: Mapping[str, Samples]) ->
     return threshold.value
 
 
-def _check_metrics(names: Sequence[str], kind: TargetKind) -> None:
+def _check_metrics(names: Sequence[str], kind: TargetKind, *, has_decoder: bool) -> None:
+    known = METRICS_OF[kind]
+    if has_decoder:
+        known = known | METRICS_OF["texts"]
     for i, name in enumerate(names):
-        if name not in METRICS_OF[kind]:
+        if name not in known:
             judged = " or ".join(KINDS[k] for k, known in METRICS_OF.items() if name in known)
             raise SettingError(
                 ("training", "metrics", i),
                 f"'{name}' is a metric for {judged}, but the targets are {KINDS[kind]}; "
-                f"available: {', '.join(METRICS_OF[kind])}",
+                f"available: {', '.join(known)}",
             )
 
 
@@ -404,7 +426,8 @@ def _build_model(
             config.architecture, config.activation, config.loss, form, len(symbols), *settings
         )
         start = symbols.number(Reserved.START)
-        return Seq2SeqModel(parts, config.loss, start, config.seed, dtype)
+        forcing = config.training.teacher_forcing
+        return Seq2SeqModel(parts, config.loss, start, config.seed, dtype, forcing)
     stages = build_stages(
         config.architecture,
         config.activation,
@@ -450,7 +473,7 @@ def check_data(config: ConfigLike) -> dict[str, Any]:
         report["target"] = report["target"].replace("real number(s)", "yes/no label(s)")
     report["texts"] = None
     if task.coding is not None:
-        report["texts"] = describe_texts(task.coding, task.sets)
+        report["texts"] = describe_texts(task.coding, task.sets, task.sample_classes)
         if config.data.targets == "next":
             report["target"] = "the next symbol at each position"
     return {**report, "notices": list(task.notices)}

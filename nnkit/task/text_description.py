@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
+
+import numpy as np
 
 from nnkit.data.dataset import Samples
 from nnkit.data.text.text_checks import TextSet, check_texts
@@ -16,12 +18,15 @@ ORDER = ("train", "validation", "test")
 MOST_NAMED = 5  # texts in a notice
 
 
-def describe_texts(coding: SequenceCoding, sets: Mapping[str, Samples]) -> dict[str, Any]:
+def describe_texts(
+    coding: SequenceCoding, sets: Mapping[str, Samples], classes: Sequence[str] | None = None
+) -> dict[str, Any]:
     """Describes the vocabularies, the lengths of texts, and what was found in them, for JSON.
 
     Args:
         coding: the vocabularies.
         sets: the sets, with texts as inputs.
+        classes: the names of the classes of texts; None if texts have none.
     """
     targets = coding.targets if is_text(sets["train"].targets) else None
     found = {
@@ -29,11 +34,13 @@ def describe_texts(coding: SequenceCoding, sets: Mapping[str, Samples]) -> dict[
             samples.inputs[:],
             samples.targets[:] if targets is not None else None,
             samples.lines,
+            samples.file,
         )
         for name, samples in sorted(sets.items(), key=lambda item: ORDER.index(item[0]))
     }
     report = check_texts(found, coding.inputs, targets)
     return {
+        "first": _first(sets["train"], classes),
         "vocabularies": {
             "inputs": _vocabulary(coding.inputs),
             "targets": None if targets is None else _vocabulary(targets),
@@ -42,6 +49,17 @@ def describe_texts(coding: SequenceCoding, sets: Mapping[str, Samples]) -> dict[
         "findings": [
             {**asdict(finding), "message": finding.message} for finding in report.findings
         ],
+    }
+
+
+def _first(samples: Samples, classes: Sequence[str] | None) -> dict[str, str | None]:
+    """The first sample as read, which shows which side is which."""
+    target = samples.targets[:1][0]
+    if classes is not None:
+        target = classes[target]
+    return {
+        "input": str(samples.inputs[:1][0]),
+        "target": None if np.size(target) == 0 else str(target),
     }
 
 

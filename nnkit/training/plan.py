@@ -111,7 +111,7 @@ def plan(
     _check_batches(model, steady.batch_size, samples)
     _check_weights(sets)
     monitor = _monitor(config, watched, task.figures)
-    _check_expected_names(config, list(sets), task.figures)
+    _check_expected_names(task, list(sets))
     return Plan(
         pace=steady,
         execution=execution_for(model, steady.batch_size, training.threads, threads, model.ranks),
@@ -191,8 +191,14 @@ def _metric_hint(wanted: str, watched: Sequence[str]) -> str:
     return f"; training.metrics: [{name}] adds it" if name in METRICS and split in watched else ""
 
 
-def _check_expected_names(config: Config, sets: Sequence[str], names: Sequence[str]) -> None:
-    figures = [*OF_RUN, *(f"{name}.{figure}" for name in sets for figure in names)]
+def _check_expected_names(task: Task, sets: Sequence[str]) -> None:
+    config = task.config
+    of_sets = (
+        f"{name}.{figure}"
+        for name in sets
+        for figure in ("loss", *(metric.name for metric in task.metrics_at_the_end(name)))
+    )
+    figures = [*OF_RUN, *of_sets]
     if config.regularization.penalizes:
         figures.append("train.objective")
     for name in config.expect:

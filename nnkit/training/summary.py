@@ -43,7 +43,10 @@ def conclude(trainer: Trainer) -> dict[str, Any]:
             data = trainer.sets[name]
             if threshold is not None:
                 data = replace(data, threshold=threshold.value)
-            results[name], sizes[name] = evaluate(model, data, task.metrics), len(data)
+            results[name], sizes[name] = (
+                evaluate(model, data, task.metrics_at_the_end(name)),
+                len(data),
+            )
     if loop.regularization.penalizes:
         penalty = loop.regularization.penalty(model.params[model.layout.decayed])
         results["train"]["objective"] = results["train"]["loss"] + penalty

@@ -169,6 +169,25 @@ def test_words_are_imputed_with_the_most_frequent() -> None:
     np.testing.assert_array_equal(step.apply(X, step.fit(X, columns), columns), expected)
 
 
+def test_imputing_reads_the_samples_a_fixed_number_of_times(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Once for the means and once for the words, however many columns and samples there are."""
+    monkeypatch.setattr(preprocess, "FEATURES_AT_ONCE", 1)
+    read: list[int] = []
+
+    def recorded(part: Array) -> Array:
+        read.append(len(part))
+        return part
+
+    columns = (*map(Column, "abcdef"), *(Column(name, WORDS) for name in "uvw"))
+    X = np.tile(np.arange(3.0), (100, 3))
+    samples = lazy.LazyArray(X, np.arange(100), (recorded,))
+    fill = Impute(strategy="mean").fit(samples, columns)["fill"]
+    assert fill.tolist() == [0, 1, 2] * 3
+    assert sum(read) == 1 + 2 * 100  # one for the shape
+
+
 @given(st.floats(-1e100, 1e100), st.integers(1, 200))
 def test_a_feature_that_never_changes_becomes_0(value: float, rows: int) -> None:
     X = np.full((rows, 1), value)

@@ -135,15 +135,57 @@ def stream(spec: Spec, generator: torch.Generator) -> dict[str, Any]:
     }
 
 
+def normalized_lstm(generator: torch.Generator) -> dict[str, Any]:
+    """An LSTM with layer normalization by the formulas of its paper.
+
+    Ba, Kiros & Hinton 2016, eq. 20 to 22, with PyTorch's `layer_norm`; rows are i, f, o, g.
+    """
+
+    def draw(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=generator, dtype=torch.float64)
+
+    rows = 4 * UNITS
+    shapes = {"U": (rows, FEATURES), "W": (rows, UNITS), "b": (rows,)}
+    shapes |= {"scale_s": (rows,), "scale_x": (rows,), "scale_c": (UNITS,), "shift_c": (UNITS,)}
+    p = {name: (draw(*shape) / 2).requires_grad_() for name, shape in shapes.items()}
+    X = draw(len(LENGTHS), POSITIONS, FEATURES)
+    dY = draw(len(LENGTHS), POSITIONS, UNITS)
+    for sample, length in enumerate(LENGTHS):
+        X[sample, length:] = dY[sample, length:] = 0
+    X.requires_grad_()
+    norm = torch.nn.functional.layer_norm
+    Y = torch.zeros_like(dY)
+    for sample, length in enumerate(LENGTHS):
+        s, c = torch.zeros(2, UNITS, dtype=torch.float64)
+        for t in range(length):
+            from_state = norm(p["W"] @ s, (rows,), p["scale_s"])
+            from_input = norm(p["U"] @ X[sample, t], (rows,), p["scale_x"])
+            i, f, o, g = (from_state + from_input + p["b"]).split(UNITS)
+            c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+            s = torch.sigmoid(o) * torch.tanh(norm(c, (UNITS,), p["scale_c"], p["shift_c"]))
+            Y[sample, t] = s
+    Y.backward(dY)
+    return {
+        "spec": {"kind": "lstm", "units": UNITS, "layer_norm": True, "output": "all"},
+        "lengths": LENGTHS,
+        "X": X.tolist(),
+        "Y": Y.tolist(),
+        "dY": dY.tolist(),
+        "dX": X.grad.tolist(),
+        "params": {name: block.tolist() for name, block in p.items()},
+        "grads": {name: block.grad.tolist() for name, block in p.items()},
+    }
+
+
 def main() -> None:
     generator = torch.Generator().manual_seed(0)
     cases = [case(spec, generator) for spec in SPECS]
     content = {
         "made with": f"PyTorch {torch.__version__}",
-        "layers": cases,
         "streams": [
             stream({"kind": kind, "units": UNITS, "output": "all"}, generator) for kind in MODULES
         ],
+        "layers": [*cases, normalized_lstm(generator)],
     }
     path = Path(__file__).with_name("torch_recurrent.json")
     path.write_text(json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8")

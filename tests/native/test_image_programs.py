@@ -522,7 +522,11 @@ def test_pooling_and_activation_belong_to_the_convolution() -> None:
 # NumPy if it has a table of connections; `softmax` if it runs over the channels of images.
 OVER_SEQUENCES = {"embedding", "one_hot", "self_attention", "positional_encoding"}
 LAYERS_ON_NUMPY = {"noise", "rbf", "subsample"} | OVER_SEQUENCES
-SETTINGS_ON_NUMPY: dict[str, Any] = {"peepholes": True, "reset": "before"}
+SETTINGS_ON_NUMPY: dict[str, Any] = {
+    "peepholes": True,
+    "layer_norm": True,
+    "reset": "before",
+}
 ACTIVATIONS_ON_NUMPY = {"maxout", "sign", "step"}
 WIDE: list[Any] = [{"conv": {"filters": 2, "kernel": 1}}]  # before pooling over all positions
 
@@ -561,6 +565,13 @@ def test_kinds_that_are_left_to_numpy() -> None:
     assert layers_of([{"conv": {"filters": 2, "kernel": 3, "activation": "softmax"}}]) is None
     assert layers_of([*WIDE, "global_max_pool"], (1, 17, 17)) is None  # numbers exceed a byte
     assert_as_numpy([*WIDE, "global_avg_pool", {"dense": 2}], (1, 17, 17), samples=3)
+
+
+@pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
+@pytest.mark.parametrize("setting", ["dropout", "recurrent_dropout"])
+def test_dropout_inside_recurrent_layers_is_left_to_numpy(kind: str, setting: str) -> None:
+    assert model_of([{kind: {"units": 3, setting: 0.5}}, {"dense": 3}], (3, 5)).program is None
+    assert model_of([{kind: 3}, {"dense": 3}], (3, 5)).program is not None
 
 
 @pytest.mark.parametrize(

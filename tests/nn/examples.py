@@ -38,6 +38,12 @@ _SETTINGS: list[dict[str, Any]] = [
     {"kind": "residual", "layers": [{"conv": {"filters": 4, "kernel": 3, "padding": 1}}]},
     {"kind": "self_attention", "heads": 2, "causal": True},
     {"kind": "self_attention", "heads": 3, "units": 6, "bias": False},
+    {"kind": "rnn", "units": 3, "dropout": 0.3, "recurrent_dropout": 0.3, "output": "all"},
+    {"kind": "lstm", "units": 3, "dropout": 0.3, "recurrent_dropout": 0.3, "bidirectional": True},
+    {"kind": "lstm", "units": 3, "layer_norm": True, "recurrent_dropout": 0.3, "output": "all"},
+    {"kind": "gru", "units": 3, "dropout": 0.3, "recurrent_dropout": 0.3, "output": "all"},
+    {"kind": "gru", "units": 3, "recurrent_dropout": 0.3, "reset": "before", "output": "all"},
+    {"kind": "embedding", "units": 3, "word_dropout": 0.4},
     {"kind": "positional_encoding", "method": "learned", "length": 12},
     {"kind": "residual", "layers": ["positional_encoding", {"self_attention": 2}]},
     {

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nnkit.errors import SettingError
+from nnkit.nn.central_differences import check_model
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.layer import LayerSpec
 from nnkit.nn.layers import AnyLayer
@@ -86,13 +87,14 @@ def targets(model: Model, T: Array, positions: int) -> Array:
 
 
 @pytest.mark.parametrize("layer", OVER_SEQUENCES, ids=name)
-@settings(max_examples=6)
+@settings(max_examples=settings().max_examples // 12)  # of each layer
 @given(
     lengths=st.lists(st.integers(0, 7), min_size=2, max_size=5),
     extra=st.integers(0, 3),
     padding=st.sampled_from([np.nan, np.inf, 1e30]),
     seed=st.integers(0, 99),
 )
+@example(lengths=[0, 7, 2], extra=2, padding=np.nan, seed=0)
 def test_padding_changes_nothing(
     layer: LayerSpec, lengths: list[int], extra: int, padding: float, seed: int
 ) -> None:
@@ -129,6 +131,15 @@ def outputs_alone(model: Model, X: Array) -> Array | None:
     except ShapeError:
         return None
     return network.forward(X)[..., 0]
+
+
+@pytest.mark.parametrize("layer", LAYERS_WITH_SETTINGS, ids=name)
+def test_gradients_where_lengths_differ(layer: LayerSpec) -> None:
+    model = network_with(layer)
+    lengths = np.array([4, 7, 0, 2])
+    X, T = batch(model, lengths, 0, 0.0, seed=0)
+    checks = check_model(model, X, targets(model, T, 7), lengths=lengths, per_block=5)
+    assert not [check for check in checks if not check.passed]
 
 
 def test_layers_that_need_a_fixed_size_are_those_that_are_named() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from nnkit.nn.form import Form
 from nnkit.nn.layer import LayerSpec
 from nnkit.nn.layers import AnyLayer
 from nnkit.nn.layers.recurrent import Recurrent
@@ -27,6 +28,7 @@ KINDS: list[dict[str, Any]] = [
     {"kind": "rnn", "activation": "gelu"},
     {"kind": "lstm"},
     {"kind": "lstm", "peepholes": True},
+    {"kind": "lstm", "layer_norm": True},
     {"kind": "gru"},
     {"kind": "gru", "reset": "before"},
 ]
@@ -246,3 +248,92 @@ def test_a_trained_first_state_is_that_of_empty_sequences() -> None:
     layer.forward(np.zeros((FEATURES, POSITIONS, 2)), Pass(lengths=lengths, states=states))
     (last,) = states.last["only"]
     np.testing.assert_array_equal(last[:, 1], [1, 2, 3, 4])
+
+
+# Dropout: one mask for all positions of a sequence
+
+
+def dropping(**settings: Any) -> Model:
+    """A layer that adds up its inputs: relu(W s + U x), with identities for both matrices."""
+    layer = {"kind": "rnn", "units": 50, "activation": "relu", "output": "all", **settings}
+    model = alone(LAYER.validate_python(layer), (50, POSITIONS))
+    views = model.layout.views(model.params)
+    views["only.U"][...] = views["only.W"][...] = np.eye(50)
+    return model
+
+
+def outputs_of_ones(model: Model, now: Pass) -> Array:
+    layer = first_layer(model.bind(40, True))
+    return layer.forward(np.ones((50, POSITIONS, 40)), now).copy()
+
+
+def test_inputs_are_dropped_at_all_positions_or_none() -> None:
+    Y = outputs_of_ones(dropping(dropout=0.25), Pass(step=3))
+    steps = np.diff(Y, axis=1, prepend=0)  # of each position
+    np.testing.assert_allclose(steps, np.broadcast_to(steps[:, :1], steps.shape))
+    kept = steps[:, 0] > 0
+    np.testing.assert_allclose(steps[:, 0][kept], 4 / 3)
+    assert abs(kept.mean() - 0.75) < 4 * np.sqrt(0.75 * 0.25 / kept.size)
+    assert not (kept[:, :1] == kept).all()  # each sequence has a mask of its own
+
+
+def test_the_state_is_dropped_at_all_positions_or_none() -> None:
+    Y = outputs_of_ones(dropping(recurrent_dropout=0.25), Pass(step=3))
+    forgotten = (Y == 1).all(axis=1)
+    powers = sum((4 / 3) ** t for t in range(POSITIONS))
+    np.testing.assert_allclose(Y[:, -1][~forgotten], powers)
+    assert abs(forgotten.mean() - 0.25) < 4 * np.sqrt(0.75 * 0.25 / forgotten.size)
+
+
+@pytest.mark.parametrize("setting", ["dropout", "recurrent_dropout"])
+def test_masks_follow_the_step_and_are_for_training_only(setting: str) -> None:
+    model = dropping(**{setting: 0.5})
+    one, same, other = (outputs_of_ones(model, Pass(step=step)) for step in (1, 1, 2))
+    np.testing.assert_array_equal(one, same)
+    assert (one != other).any()
+    everything = np.arange(1, POSITIONS + 1)[:, None]
+    found = outputs_of_ones(model, Pass(training=False))
+    np.testing.assert_array_equal(found, np.broadcast_to(everything, found.shape))
+
+
+def test_both_directions_and_both_kinds_draw_different_masks() -> None:
+    model = dropping(dropout=0.5, recurrent_dropout=0.5, bidirectional=True)
+    first, second = np.split(outputs_of_ones(model, Pass(step=3)), 2)
+    assert (first[:, 0] != second[:, -1]).any()
+    inputs, state = first[:, 0] > 0, first[:, 1] > first[:, 0]
+    assert (inputs != state).any()
+    assert (inputs & ~state).any()
+
+
+def test_words_are_dropped_wherever_they_stand_in_a_sequence() -> None:
+    layer = LAYER.validate_python({"kind": "embedding", "units": 2, "word_dropout": 0.25})
+    model = alone(layer, Form(30, (None,), ids=True))
+    model.params.fill(1)
+    ids = generator(0, "ids").integers(30, size=(60, 40))
+    Y = first_layer(model.bind(40, True, (60,))).forward(ids, Pass(step=3))
+    np.testing.assert_array_equal(Y[0], Y[1])
+    kept = []
+    for sample in range(40):
+        for word in range(30):
+            values = Y[0, ids[:, sample] == word, sample]
+            assert (values == values[:1]).all()
+            kept += (values[:1] > 0).tolist()
+    assert abs(np.mean(kept) - 0.75) < 4 * np.sqrt(0.75 * 0.25 / len(kept))
+    np.testing.assert_allclose(Y[Y > 0], 4 / 3)
+    evaluated = first_layer(model.bind(40, True, (60,))).forward(ids, Pass(training=False))
+    np.testing.assert_array_equal(evaluated, np.ones_like(evaluated))
+
+
+def test_layer_normalization_excludes_peepholes() -> None:
+    with pytest.raises(ValidationError, match="layer_norm is not defined with peepholes"):
+        LAYER.validate_python({"kind": "lstm", "units": 4, "layer_norm": True, "peepholes": True})
+
+
+def test_a_single_step_is_that_of_a_longer_sequence() -> None:
+    """A pass of one step does without the packed weights of longer ones."""
+    for kind in KINDS:
+        model = layer_of({**kind, "output": "all"})
+        X = generator(0, "single").normal(size=(FEATURES, POSITIONS, 3))
+        whole = first_layer(model.bind(3, False, (POSITIONS,))).forward(X, Pass()).copy()
+        one = first_layer(model.bind(3, False, (1,))).forward(X[:, :1], Pass())
+        np.testing.assert_allclose(one, whole[:, :1], rtol=1e-12, atol=1e-14)

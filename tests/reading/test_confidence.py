@@ -69,19 +69,22 @@ def test_handwritten_symbols_are_never_taller() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shift", "flag", "height", "expected"),
+    ("shift", "bend", "flag", "height", "expected"),
     [
-        (25, 6, 48, True),
-        (-25, 6, 48, True),
-        (2, 6, 48, False),  # an upright 1
-        (25, 20, 48, False),  # a flag, as a 7 has
-        (25, 6, 42, False),  # handwriting, where heights differ
+        (25, 0, 6, 48, True),
+        (-25, 0, 6, 48, True),
+        (2, 0, 6, 48, False),  # an upright 1
+        (25, 1.5, 6, 48, False),  # a handwritten 1, which is never quite straight
+        (25, 0, 20, 48, False),  # a flag, as a 7 has
+        (25, 0, 6, 42, False),  # handwriting, where heights differ
     ],
 )
-def test_a_slash_in_print_is_no_digit(shift: int, flag: int, height: int, expected: bool) -> None:
+def test_a_slash_in_print_is_no_digit(
+    shift: int, bend: float, flag: int, height: int, expected: bool
+) -> None:
     stroke, block = np.zeros((48, 60)), np.ones((48, 30))
     for row in range(48):
-        left = 25 + round(shift * (47 - row) / 47)
+        left = 25 + round(shift * (47 - row) / 47 + bend * np.sin(np.pi * row / 47))
         stroke[row, left : left + (flag if row < 4 else 6)] = 1
     boxes = [(0, 0, 30, 48), (40, 0, 80, 48), (90, 48 - height, 120, 48), (130, 0, 160, 48)]
     found = slashes([block, stroke, block, block], boxes)

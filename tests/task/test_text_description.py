@@ -45,6 +45,7 @@ def test_texts_are_described(files: Path) -> None:
     assert report["target"] == "2 classes"
     assert report["input_shape"] == [None]
     texts = report["texts"]
+    assert texts["first"]["target"] in ("yes", "no")
     assert texts["vocabularies"]["inputs"]["unit"] == "whitespace"
     assert texts["vocabularies"]["inputs"]["reserved"] == ["unknown"]
     assert texts["vocabularies"]["targets"] is None

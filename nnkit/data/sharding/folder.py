@@ -11,6 +11,7 @@ import numpy as np
 
 from nnkit.data.dataset import Array, Column, Dataset, Samples
 from nnkit.data.lazy import AllIndices, Computed, LazyArray
+from nnkit.data.missing_targets import MissingTargets, OnMissing
 from nnkit.data.sharding import shard as sharding
 from nnkit.data.sharding.npy_shard import SUFFIXES, NpyShard
 from nnkit.data.sharding.parquet_shard import ParquetShard
@@ -25,13 +26,19 @@ MOST_CLASSES = 1000  # or as many as there are samples, if those are more
 DEFAULT_LABEL = "label"
 
 
-def open_shards(folder: Path, label: str | None, weights: str | None) -> RowGroups:
+def open_shards(
+    folder: Path, label: str | None, weights: str | None, on_missing: OnMissing
+) -> tuple[RowGroups, MissingTargets]:
     """Opens all shards of a folder, and checks that they fit together.
 
     Args:
         folder: the folder.
         label: the column of targets in Parquet files; None for `label`.
         weights: the column of sample weights in Parquet files, or None.
+        on_missing: what becomes of samples without a target.
+
+    Returns:
+        The samples that have a target, and how many have none.
 
     Raises:
         DataError: a shard is missing, damaged, or does not fit the others.
@@ -47,7 +54,8 @@ def open_shards(folder: Path, label: str | None, weights: str | None) -> RowGrou
                 "keep shards of one format in a folder"
             )
         _check_order(folder, [file.name for file in parquet])
-        return _groups([ParquetShard(file, label or DEFAULT_LABEL, weights) for file in parquet])
+        shards = [ParquetShard(file, label or DEFAULT_LABEL, weights) for file in parquet]
+        return _groups(folder, shards, on_missing)
     for name, column in (("label", label), ("weights", weights)):
         if column is not None:
             raise SettingError(
@@ -59,7 +67,8 @@ def open_shards(folder: Path, label: str | None, weights: str | None) -> RowGrou
     _check_order(folder, stems)
     weighted = any(file.name.endswith(SUFFIXES["weights"]) for file in files)
     memory = ReusedMemory()
-    return _groups([NpyShard(folder, stem, memory, weighted=weighted) for stem in stems])
+    npy = [NpyShard(folder, stem, memory, weighted=weighted) for stem in stems]
+    return _groups(folder, npy, on_missing)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -109,11 +118,31 @@ def _by_number(name: str) -> list[tuple[int, str]]:
     ]
 
 
-def _groups(shards: Sequence[Shard]) -> RowGroups:
+def _groups(
+    folder: Path, shards: Sequence[Shard], on_missing: OnMissing
+) -> tuple[RowGroups, MissingTargets]:
     check_alike(shards)
-    groups = RowGroups(shards)
+    counts, missing = _missing_targets(folder, shards)
+    missing.check(on_missing)
+    groups = RowGroups(shards, counts)
     _check_values(groups)
-    return groups
+    return groups, missing
+
+
+def _missing_targets(folder: Path, shards: Sequence[Shard]) -> tuple[Array, MissingTargets]:
+    """Counts the samples without a target, in each row group (groups,) and in all."""
+    counts, first = [], ""
+    for shard in shards:
+        start = 0
+        for group, rows in enumerate(shard.row_groups):
+            absent = shard.without_target(group)
+            counts.append(int(absent.sum()))
+            if counts[-1] and not first:
+                first = _row_called(shard, "targets", start + int(absent.argmax()))
+            start += rows
+    samples = sum(sum(shard.row_groups) for shard in shards)
+    missing = MissingTargets(sum(counts), samples, str(folder), first, "sample", "target")
+    return np.array(counts), missing
 
 
 def check_alike(shards: Sequence[Shard]) -> None:
@@ -177,11 +206,23 @@ def _parts(groups: RowGroups, field: sharding.Field) -> Iterator[tuple[int, Arra
 
 def _position(groups: RowGroups, field: sharding.Field, sample: int) -> str:
     shard, row = groups.locate(sample)
+    return _row_called(shard, field, row)
+
+
+def _row_called(shard: Shard, field: sharding.Field, row: int) -> str:
     return f"{shard.place(field)}: row {row} (counted from 0)"
 
 
-def dataset(groups: RowGroups, test: RowGroups | None, window: int) -> Dataset:
+def dataset(
+    groups: RowGroups, test: RowGroups | None, window: int, notices: Sequence[str] = ()
+) -> Dataset:
     """The data set of training shards and, if given, test shards; each is read once.
+
+    Args:
+        groups: the training samples.
+        test: the test samples, or None.
+        window: the number of samples that are shuffled together.
+        notices: messages on how the shards were read.
 
     Raises:
         DataError: a class number is not valid.
@@ -200,6 +241,7 @@ def dataset(groups: RowGroups, test: RowGroups | None, window: int) -> Dataset:
         None if test is None else _samples(test, window, classes=count is not None),
         None if count is None else tuple(map(str, range(max(count, 2)))),
         tuple(map(Column, groups.shards[0].columns)),
+        notices=tuple(notices),
     )
 
 
@@ -222,7 +264,7 @@ def _classes(groups: RowGroups) -> int | None:
                 "more and below the number of samples; store targets that are not classes as "
                 "floating-point numbers"
             )
-        largest = max(largest, int(numbers.max()))
+        largest = max(largest, int(numbers.max(initial=0)))
     return largest + 1
 
 

@@ -154,10 +154,10 @@ class NpyShard(Shard):
             samples["inputs"] = FieldType((1, *shape), dtype)
         self.fields = samples
 
-    def read(self, field: Field, group: int) -> Array:
-        rows = self.row_groups[group]
-        found = self._files[field].read(group * self.rows_per_group, rows)
-        return found.reshape(rows, *self.fields[field].shape)
+    def read(self, field: Field, group: int, rows: Array | None = None) -> Array:
+        found = self._files[field].read(group * self.rows_per_group, self.row_groups[group])
+        found = found.reshape(len(found), *self.fields[field].shape)
+        return found if rows is None else found[rows]
 
     def place(self, field: Field) -> str:
         return str(self._files[field].path)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nnkit.data.lazy import Array
 from nnkit.data.sharding.shard import Field, FieldType, Shard
@@ -63,44 +64,66 @@ class ParquetShard(Shard):
         if not self.row_groups:
             raise DataError(f"{path}: no samples; it has no rows")
 
-    def read(self, field: Field, group: int) -> Array:
-        arrow, parquet = _library()
-        names = self._names[field]
-        try:
-            with parquet.ParquetFile(self.name, metadata=self._metadata) as file:
-                table = file.read_row_group(self._numbers[group], names, use_threads=False)
-        except (arrow.ArrowException, OSError) as error:
-            raise DataError(f"{self.name}: damaged ({_brief(error)})") from None
+    def read(self, field: Field, group: int, rows: Array | None = None) -> Array:
+        table = self._table(field, group)
+        if rows is None:
+            rows = np.arange(len(table))
+        else:
+            table = table.take(rows)
         shape, dtype = self.fields[field]
-        rows = self.row_groups[group]
-        parts = [self._values(table, name, group) for name in names]
+        first = sum(self.row_groups[:group])
+        parts = [self._values(table, name, first + rows) for name in self._names[field]]
         if len(parts) == 1:
-            return np.asarray(parts[0], dtype).reshape(rows, *shape)
-        found = np.empty((rows, prod(shape)), dtype)
+            return np.asarray(parts[0], dtype).reshape(len(rows), *shape)
+        found = np.empty((len(rows), prod(shape)), dtype)
         np.concatenate(parts, axis=1, out=found, casting="unsafe")
         return found
+
+    def without_target(self, group: int) -> NDArray[np.bool_]:
+        (name,) = self._names["targets"]
+        column = self._table("targets", group).column(name).combine_chunks()
+        absent = np.array(column.is_null(nan_is_null=True))
+        if (width := self._widths[name]) is not None:  # flatten() leaves out missing lists
+            values = np.asarray(column.flatten().is_null(nan_is_null=True))
+            absent[~absent] = values.reshape(-1, width).any(axis=1)
+        return absent
 
     def place(self, field: Field) -> str:
         return self.name
 
-    def _values(self, table: Any, name: str, group: int) -> Array:
-        """The values of a column, (rows, width)."""
-        column, width = table.column(name).combine_chunks(), self._widths[name]
+    def _table(self, field: Field, group: int) -> Any:
+        """The columns of a field in a row group.
+
+        Raises:
+            DataError: the file is damaged, or has changed.
+        """
+        arrow, parquet = _library()
+        try:
+            with parquet.ParquetFile(self.name, metadata=self._metadata) as file:
+                table = file.read_row_group(
+                    self._numbers[group], self._names[field], use_threads=False
+                )
+        except (arrow.ArrowException, OSError) as error:
+            raise DataError(f"{self.name}: damaged ({_brief(error)})") from None
         if len(table) != self.row_groups[group]:
             raise DataError(f"{self.name}: has changed since training began")
+        return table
+
+    def _values(self, table: Any, name: str, rows: Array) -> Array:
+        """The values of a column, (rows, width); `rows` are their numbers in the file."""
+        column, width = table.column(name).combine_chunks(), self._widths[name]
         values, missing = column, np.asarray(column.is_null())
         if width is not None and not missing.any():
             values = column.flatten()
             missing = np.asarray(values.is_null())
         if missing.any():
-            in_group = int(np.argmax(missing)) * len(table) // len(missing)
-            row = sum(self.row_groups[:group]) + in_group
+            row = rows[int(np.argmax(missing)) * len(table) // len(missing)]
             raise DataError(
                 f"{self.name}: column '{name}' has no value in row {row} (counted from 0); "
                 "remove or correct such rows"
             )
         numbers: Array = values.to_numpy(zero_copy_only=False)
-        return numbers.reshape(len(table), -1)
+        return numbers.reshape(len(table), width or 1)
 
     def _type(self, schema: Any, field: Field) -> FieldType:
         names = self._names[field]

@@ -20,16 +20,17 @@ RECENT = 2  # row groups that are kept although they were not announced, for rea
 
 @dataclass(slots=True)
 class _Loaded:
-    """The fields of a row group that have been read so far."""
+    """The fields of a row group that have been read so far, and the rows with a target."""
 
     fields: dict[Field, Array] = field(default_factory=dict)
+    rows: Array | None = None
     lock: Lock = field(default_factory=Lock)
 
 
 class RowGroups:
     """The row groups of several shards, numbered consecutively; few of them are in memory.
 
-    Any number of threads may read.
+    Rows without a target are not among the samples. Any number of threads may read.
 
     Attributes:
         shards: the shards, in order; all have the same fields.
@@ -39,10 +40,19 @@ class RowGroups:
         shard_of: the number of each row group's shard, (groups,).
     """
 
-    def __init__(self, shards: Sequence[Shard]) -> None:
+    def __init__(self, shards: Sequence[Shard], without_target: Array | None = None) -> None:
+        """Numbers the row groups.
+
+        Args:
+            shards: the shards, in order; all have the same fields.
+            without_target: the number of rows without a target in each row group, (groups,).
+        """
         self.shards = tuple(shards)
-        self.sizes: Array = np.concatenate([shard.row_groups for shard in shards])
+        rows: Array = np.concatenate([shard.row_groups for shard in shards])
+        self.sizes = rows if without_target is None else rows - without_target
+        self._is_whole = self.sizes == rows
         self.starts: Array = np.concatenate([[0], np.cumsum(self.sizes)])
+        self._first_row: Array = np.concatenate([[0], np.cumsum(rows)])
         counts = [len(shard.row_groups) for shard in shards]
         self.shard_of: Array = np.repeat(np.arange(len(shards)), counts)
         self._first_group: Array = np.cumsum([0, *counts])
@@ -60,11 +70,7 @@ class RowGroups:
         Raises:
             DataError: the file is damaged or has changed.
         """
-        with self._lock:
-            loaded = self._loaded.pop(group, None) or _Loaded()
-            self._loaded[group] = loaded
-            self._forget()
-        return self._field(loaded, group, field)
+        return self._field(self._recent(group), group, field)
 
     def expect(self, groups: Iterable[int], field: Field) -> None:
         """Keeps these row groups in memory instead of earlier ones, and starts to load a field."""
@@ -83,7 +89,11 @@ class RowGroups:
         """The shard of a sample, and its row there, both counted from 0."""
         group = int(np.searchsorted(self.starts, sample, side="right")) - 1
         number = int(self.shard_of[group])
-        return self.shards[number], sample - int(self.starts[self._first_group[number]])
+        row = sample - int(self.starts[group])
+        if not self._is_whole[group]:
+            row = int(self._rows(group)[row])
+        first = self._first_row[group] - self._first_row[self._first_group[number]]
+        return self.shards[number], int(first) + row
 
     def by_group(self, indices: Array) -> Iterator[tuple[int, Array | slice]]:
         """Divides samples by row group.
@@ -109,14 +119,43 @@ class RowGroups:
                 with suppress(NnkitError):
                     self._field(loaded, group, field)
 
+    def _recent(self, group: int) -> _Loaded:
+        """Returns what has been read of a row group, now the most recently used."""
+        with self._lock:
+            loaded = self._loaded.pop(group, None) or _Loaded()
+            self._loaded[group] = loaded
+            self._forget()
+        return loaded
+
     def _field(self, loaded: _Loaded, group: int, field: Field) -> Array:
         with loaded.lock:
             found = loaded.fields.get(field)
             if found is None:
-                shard = self.shard_of[group]
-                found = self.shards[shard].read(field, group - int(self._first_group[shard]))
-                loaded.fields[field] = found
+                rows = None if self._is_whole[group] else self._with_target(loaded, group)
+                found = loaded.fields[field] = self._shard(group).read(
+                    field, self._number(group), rows
+                )
             return found
+
+    def _rows(self, group: int) -> Array:
+        """The rows of a row group that have a target."""
+        loaded = self._recent(group)
+        with loaded.lock:
+            return self._with_target(loaded, group)
+
+    def _with_target(self, loaded: _Loaded, group: int) -> Array:
+        """The rows of a row group that have a target; the caller holds the lock."""
+        if loaded.rows is None:
+            absent = self._shard(group).without_target(self._number(group))
+            loaded.rows = np.flatnonzero(~absent)
+        return loaded.rows
+
+    def _shard(self, group: int) -> Shard:
+        return self.shards[self.shard_of[group]]
+
+    def _number(self, group: int) -> int:
+        """The number of a row group within its shard."""
+        return group - int(self._first_group[self.shard_of[group]])
 
     def _forget(self) -> None:
         """Drops all row groups except for those announced and the most recent ones."""

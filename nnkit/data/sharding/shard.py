@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nnkit.data.lazy import Array
+from nnkit.data.missing_targets import without_target
 
 Field = Literal["inputs", "targets", "weights"]
 
@@ -44,12 +46,27 @@ class Shard(ABC):
     nullable: ClassVar[bool] = False
 
     @abstractmethod
-    def read(self, field: Field, group: int) -> Array:
+    def read(self, field: Field, group: int, rows: Array | None = None) -> Array:
         """Reads a field of a row group, (rows, *shape).
+
+        Args:
+            field: the field.
+            group: number of the row group.
+            rows: indices of the rows wanted, ascending; default: all.
 
         Raises:
             DataError: the file is damaged, or is not as it was when it was opened.
         """
+
+    def without_target(self, group: int) -> NDArray[np.bool_]:
+        """Finds the rows of a row group without a target, as a mask (rows,).
+
+        Raises:
+            DataError: as for `read`.
+        """
+        if self.fields["targets"].dtype.kind != "f":  # whole numbers are never missing
+            return np.zeros(self.row_groups[group], dtype=bool)
+        return without_target(self.read("targets", group))
 
     @abstractmethod
     def place(self, field: Field) -> str:

@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 from nnkit.config.spec import PATH_SETTINGS, FilePath
 from nnkit.data.dataset import Array, Column, Dataset, Samples, check_pair, sample_weights
 from nnkit.data.idx import read_idx
-from nnkit.data.missing_targets import MISSING_TARGET, MissingTargets, OnMissing
+from nnkit.data.missing_targets import MISSING_TARGET, MissingTargetsInMemory, OnMissing
 from nnkit.data.npy import UNREADABLE, npy_header
 from nnkit.data.sources.source import Source, existing, renumbered, targets_of
 from nnkit.data.tables.conversion import UnknownWords
@@ -133,10 +133,10 @@ class _Arrays(Source):
 
     def _samples(
         self, inputs: str, targets: str, weights: str | None
-    ) -> tuple[Samples, tuple[str, ...] | None, MissingTargets]:
+    ) -> tuple[Samples, tuple[str, ...] | None, MissingTargetsInMemory]:
         """The samples that have a target, the class names, and which samples have none."""
         X, labels = self.read_array(inputs), self.read_array(targets)
-        missing = MissingTargets.in_array(labels, self.place(targets))
+        missing = MissingTargetsInMemory.in_array(labels, self.place(targets))
         missing.check(self.missing_target)
         if missing.count:
             labels = np.nan_to_num(labels, posinf=np.inf, neginf=-np.inf)  # NaN only

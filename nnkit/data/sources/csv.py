@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -151,6 +151,13 @@ class Csv(Source):
         )
 
     def read(self) -> Dataset:
+        return self._dataset(InputReader.values)
+
+    def outline(self) -> Dataset:
+        return self.with_held_out(self._dataset(_no_inputs), unknown="ignore")
+
+    def _dataset(self, inputs_of: Callable[[InputReader, ParsedTable], Array]) -> Dataset:
+        """The data, with inputs (n, columns) that a function gives."""
         names, roles = self._columns()
         table = self._read(names, roles)
         inputs = [i for i in range(len(names)) if roles.of(i) == "input"]
@@ -168,7 +175,7 @@ class Csv(Source):
         columns = tuple(input_columns(table, inputs, self.words, self.dates))
         _check_names(columns)
         samples = Samples(
-            InputReader(columns, self.dates).values(table),
+            inputs_of(InputReader(columns, self.dates), table),
             targets,
             None if roles.weights is None else weight_column(table, roles.weights, missing.absent),
             lines=table.lines.of_all(table.rows),
@@ -340,6 +347,11 @@ class Csv(Source):
         if self.task is None and (text := objection(table, profiles[labels[0]])) is not None:
             raise SettingError(("data", "source", "label"), text, exit_code=3)
         return class_labels(table, labels[0])
+
+
+def _no_inputs(reader: InputReader, table: ParsedTable) -> Array:
+    """Inputs of the right shape, all of them missing, that take no memory."""
+    return np.broadcast_to(np.nan, (table.rows, len(reader.columns)))
 
 
 def _check_names(columns: Sequence[Column]) -> None:

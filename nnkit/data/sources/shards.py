@@ -10,6 +10,7 @@ from pydantic import Field
 
 from nnkit.config.spec import Count, FilePath
 from nnkit.data.dataset import Column, Dataset
+from nnkit.data.missing_targets import MISSING_TARGET, OnMissing
 from nnkit.data.sources.csv import Csv
 from nnkit.data.sources.source import Source, TableRows, existing
 from nnkit.data.tables.conversion import UnknownWords
@@ -37,19 +38,22 @@ class Shards(Source):
     )
     weights: str | None = Field(None, description="Parquet: the column of sample weights.")
 
+    missing_target: OnMissing = Field("error", description=MISSING_TARGET)
+
     def read(self) -> Dataset:
         # Imported here, because the commands that only read a config do not need it.
         from nnkit.data.sharding.folder import check_alike, dataset, open_shards
 
         root = existing(self.path, "folder")
         train, test = root / "train", root / "test"
-        if not (train.is_dir() and test.is_dir()):
-            return dataset(open_shards(root, self.label, self.weights), None, self.window)
-        groups, test_groups = (
-            open_shards(folder, self.label, self.weights) for folder in (train, test)
-        )
-        check_alike([groups.shards[0], test_groups.shards[0]])
-        return dataset(groups, test_groups, self.window)
+        folders = [train, test] if train.is_dir() and test.is_dir() else [root]
+        opened = [
+            open_shards(folder, self.label, self.weights, self.missing_target) for folder in folders
+        ]
+        groups, missing = zip(*opened, strict=True)
+        check_alike([each.shards[0] for each in groups])
+        notices = [notice for each in missing for notice in each.notices()]
+        return dataset(groups[0], groups[1] if groups[1:] else None, self.window, notices)
 
     def is_single_set(self, place: Path) -> bool:
         return not (place / "train").is_dir()

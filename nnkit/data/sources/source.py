@@ -100,6 +100,17 @@ class Source(Component):
         """
         return self.with_held_out(self.read(), unknown=unknown)
 
+    def outline(self) -> Dataset:
+        """The data as `load` gives it to a starter config, if possible without reading inputs.
+
+        Unknown words in held-out sets are ignored. Sizes, names and targets are right; inputs may
+        all be NaN.
+
+        Raises:
+            DataError, SettingError: as `load`.
+        """
+        return self.load(unknown="ignore")
+
     def with_held_out(self, dataset: Dataset, *, unknown: UnknownWords = "error") -> Dataset:
         """Adds the held-out sets in files of their own to data that was read.
 
@@ -269,6 +280,8 @@ class Source(Component):
             UsageError: the source has no path.
         """
         dataset = self.moved(place).read()
+        for notice in dataset.notices:
+            warnings.warn(notice, stacklevel=2)
         samples = dataset.samples
         numbers = renumbered(samples.targets[:], dataset.classes, classes, str(place))
         return replace(samples, targets=numbers)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nnkit.data.dataset import Array
-from nnkit.data.missing_targets import MissingTargets
+from nnkit.data.missing_targets import MissingTargetsInMemory
 from nnkit.data.tables.conversion import numbers
 from nnkit.data.tables.kinds import ColumnProfile
 from nnkit.data.tables.labels import could_be_classes, merged_spellings
@@ -27,14 +27,14 @@ def real_targets(table: ParsedTable, labels: Sequence[int]) -> Array:
     return np.column_stack([numbers(table, label) for label in labels])
 
 
-def missing_labels(table: ParsedTable, labels: Sequence[int]) -> MissingTargets:
+def missing_labels(table: ParsedTable, labels: Sequence[int]) -> MissingTargetsInMemory:
     """Finds the rows that lack a label."""
     each = np.stack([table.missing(label) for label in labels])  # (labels, n)
     absent = np.asarray(each.any(axis=0))
     row = int(absent.argmax())
     name = table.names[labels[int(each[:, row].argmax())]]  # of the first missing label
     several = "label" if len(labels) > 1 else ""
-    return MissingTargets(
+    return MissingTargetsInMemory.of(
         absent, str(table.path), table.place(row), "row", f"label '{name}'", several
     )
 

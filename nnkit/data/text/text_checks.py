@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, combinations
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnkit.data.text.text_coding import TextEncoder, Texts
-from nnkit.data.text.text_finding import TextFinding, most_common, quoted_all
+from nnkit.data.text.text_coding import TextEncoder, Texts, place_of
+from nnkit.data.text.text_finding import MOST_EXAMPLES, TextFinding, most_common, quoted_all
 from nnkit.data.text.unexpected_characters import (
     kinds_of_spaces,
     mixed_scripts,
@@ -31,11 +32,13 @@ class TextSet:
         sources: the input texts, (n,).
         targets: the target texts, (n,); None for other targets.
         lines: the line of each sample in its file, (n,); None if it is not known.
+        file: that file.
     """
 
     sources: Texts
     targets: Texts | None = None
     lines: Lines = None
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +79,14 @@ class _Side:
     raw: Texts
     texts: Sequence[str]  # normalized
     pieces: Sequence[Sequence[str]]
-    lines: Lines
     encoder: TextEncoder
+    where: Callable[[int], str]  # the place of a text in its file
 
     @classmethod
-    def of(cls, place: str, raw: Texts, lines: Lines, encoder: TextEncoder) -> _Side:
+    def of(cls, place: str, raw: Texts, encoder: TextEncoder, one: TextSet) -> _Side:
         texts = encoder.coding.normalize_all(raw)
-        return cls(place, raw, texts, list(map(encoder.split, texts)), lines, encoder)
-
-    def where(self, index: int) -> str:
-        return f"text {index + 1}" if self.lines is None else f"line {self.lines[index]}"
+        where = partial(place_of, lines=one.lines, place=one.file)
+        return cls(place, raw, texts, list(map(encoder.split, texts)), encoder, where)
 
 
 def check_texts(
@@ -100,11 +101,10 @@ def check_texts(
     """
     side = " source" if target is not None else ""
     sources = {
-        name: _Side.of(f"{name}{side}", one.sources, one.lines, source)
-        for name, one in sets.items()
+        name: _Side.of(f"{name}{side}", one.sources, source, one) for name, one in sets.items()
     }
     targets = {
-        name: _Side.of(f"{name} target", one.targets, one.lines, target)
+        name: _Side.of(f"{name} target", one.targets, target, one)
         for name, one in sets.items()
         if target is not None and one.targets is not None
     }
@@ -133,7 +133,7 @@ def _leaks(sets: Mapping[str, Sequence[str]]) -> Iterator[TextFinding]:
                 len(leaked),
                 len(sets[second]),
                 "texts",
-                f"are in {first}, too; `data.split.by: source` prevents that",
+                f"are in {first}, too; sets drawn with `data.split.by: source` share none",
                 quoted_all(leaked),
                 is_fault=True,
             )
@@ -176,7 +176,7 @@ def _of_side(side: _Side, known: set[str] | None) -> Iterator[TextFinding]:
 def _empty(side: _Side) -> Iterator[TextFinding]:
     empty = [i for i, text in enumerate(side.texts) if not text.strip()]
     if empty:
-        examples = tuple(map(side.where, empty))
+        examples = tuple(map(side.where, empty[: MOST_EXAMPLES + 1]))
         total = len(side.texts)
         yield TextFinding("empty", side.place, len(empty), total, "texts", "are empty", examples)
 
@@ -194,7 +194,7 @@ def _too_long(side: _Side) -> Iterator[TextFinding]:
             len(side.pieces),
             "texts",
             f"have more than {longest:,} symbols",
-            tuple(f"{side.where(i)} with {length:,}" for i, length in longer),
+            tuple(f"{side.where(i)} with {size:,}" for i, size in longer[: MOST_EXAMPLES + 1]),
         )
 
 

@@ -56,7 +56,7 @@ class TextCoding(Spec):
     size: Count | None = Field(
         None,
         description="Size of the vocabulary at most, without reserved symbols; the most frequent "
-        "symbols are kept.",
+        "symbols are kept, and for byte pairs all characters.",
     )
     longest: Count | None = Field(None, description="Symbols of a text at most.")
     too_long: Literal["error", "cut"] = Field(

@@ -78,19 +78,15 @@ def read_pairs(
             f"{path}:{first}: only one column, {_shown(cells[0])}; the texts of a pair are "
             "separated by a tab, or what data.source.delimiter says"
         )
-    is_named = isinstance(source, str) or isinstance(target, str)
-    if header is None:
-        header = is_named or all(COLUMN_NAME.fullmatch(cell.strip()) for cell in cells)
-        if header:
-            notices.append(
-                f"{path}:{first}: taken for a header that names the columns: {', '.join(cells)}"
-                + ("" if is_named else "; 'header: false' reads it as a pair")
-            )
-    elif not header and is_named:
-        raise DataError(f"{path}: without a header, columns are chosen by their index from 0")
     one, two = (_index(path, first, cells, column) for column in (source, target))
     if one == two:
         raise DataError(f"{path}: source and target are the same column, {one}")
+    is_named = isinstance(source, str) or isinstance(target, str)
+    if header is False and is_named:
+        raise DataError(f"{path}: without a header, columns are chosen by their index from 0")
+    if header is None:
+        header = is_named or all(COLUMN_NAME.fullmatch(cells[i].strip()) for i in (one, two))
+        notices += _header_taken(path, first, cells, is_certain=is_named) if header else []
     notices += _unused(path, rows[-1], (one, two))
     if blank := [number for number, text in numbered if not text.strip()]:
         notices.append(f"{path}: {_lines(blank, 'blank line')} left out")
@@ -144,6 +140,13 @@ def _index(path: Path, line: int, cells: Sequence[str], column: ColumnChoice) ->
     raise DataError(
         f"{path}:{line}: {problem} the name '{column}'; the header names {', '.join(cells)}"
     )
+
+
+def _header_taken(path: Path, line: int, cells: Sequence[str], *, is_certain: bool) -> list[str]:
+    """A notice that a line is taken for a header."""
+    remedy = "" if is_certain else "; 'header: false' reads it as a pair"
+    names = ", ".join(cells)
+    return [f"{path}:{line}: taken for a header that names the columns: {names}{remedy}"]
 
 
 def _unused(path: Path, row: tuple[int, list[str]], chosen: Sequence[int]) -> list[str]:

@@ -100,7 +100,7 @@ INLINE vec derivative_at(int64_t kind, real a, vec z) {
 
 /* Applies a layer's activation to columns `first` to `end` of rows of Z. Rows start at multiples of
  * `row` and may be read and written up to there. */
-static void activate(
+SINGLE void activate(
     const struct layer *l, int64_t samples, int64_t first, int64_t end, real *Z, int64_t row) {
     real a = (real)l->a, b = (real)l->b, c = (real)l->c;
 #define ACTIVATE(KIND)                                                              \
@@ -113,7 +113,7 @@ static void activate(
 }
 
 /* Turns dE/dY into dE/dZ, for rows `from` to `to`, if Y is enough to do so. */
-static void activation_gradient(
+SINGLE void activation_gradient(
     const struct layer *l, int64_t from, int64_t to, int64_t end, const real *Y, real *dY,
     int64_t row) {
     real a = (real)l->a, b = (real)l->b, c = (real)l->c;
@@ -129,7 +129,7 @@ static void activation_gradient(
 }
 
 /* dE/dZ of an activation that needs Z; for others, the gradient is dE/dZ already. */
-static void times_derivative(
+SINGLE void times_derivative(
     const struct layer *l, int64_t count, const real *Z, const real *dY, real *dZ) {
     real a = (real)l->a;
 #define MULTIPLY_BY_DERIVATIVE_AT(KIND)                                             \

@@ -102,12 +102,14 @@ static void rnn_advance(
     const struct recurrence *r, struct cell_rows at, int64_t rows, int64_t units, const real *sums,
     int64_t sums_row) {
     struct layer f = function_of(r);
+    int is_tanh = r->function == ACTIVATION_TANH && r->a == 1 && r->b == 1;
     for (int64_t n = 0; n < rows; n++)
         for (int64_t u = 0; u < units; u += LANES) {
             real *s = at.state + n * at.row + u;
-            store(s, load(s) + load(sums + n * sums_row + u) + load(at.bias + u));
+            vec a = load(s) + load(sums + n * sums_row + u) + load(at.bias + u);
+            store(s, is_tanh ? gate_tanh(a) : a);
         }
-    activate(&f, rows, 0, units, at.state, at.row);
+    if (!is_tanh) activate(&f, rows, 0, units, at.state, at.row);
 }
 
 static void rnn_retreat(

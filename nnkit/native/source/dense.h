@@ -10,6 +10,9 @@
  * A forward tile is 4 units × 6 samples (3 where there are 16 registers), one vector for each sum;
  * the others are 8 (4) rows × 3 vectors. Weights are updated from each tile of their gradients.
  *
+ * Forward, the samples of a tile stay in the first cache while a block of weights passes through,
+ * and the block in the second while all samples do.
+ *
  * Rows of X and Z start at multiples of `padded(…)`. Vectors may read beyond the end of a row, never
  * beyond the vector that follows it; what they read there does not count.
  */
@@ -31,6 +34,7 @@
 #define ADD(u, n) sum_##u##_##n = multiply_add(w_##u, x_##n, sum_##u##_##n);
 #define ADDS(n, U) REPEAT_##U(ADD, n)
 #define WRITE_1(n, _) Z[n * to] = sum_of_lanes(sum_0_##n);
+#define WRITE_2(n, _) store_sums_of_two(Z + n * to, sum_0_##n, sum_1_##n);
 #define WRITE_4(n, _) \
     store_sums_of_four(Z + n * to, sum_0_##n, sum_1_##n, sum_2_##n, sum_3_##n);
 
@@ -48,41 +52,67 @@
         REPEAT_##N(WRITE_##U, )                                                                 \
     }
 
-FORWARD_TILE(1, 1) FORWARD_TILE(1, 2) FORWARD_TILE(1, 3)
+FORWARD_TILE(1, 1)
+FORWARD_TILE(2, 1) FORWARD_TILE(2, 2) FORWARD_TILE(2, 3)
 FORWARD_TILE(4, 1) FORWARD_TILE(4, 2) FORWARD_TILE(4, 3)
 #if MANY_REGISTERS
-FORWARD_TILE(1, 4) FORWARD_TILE(1, 5) FORWARD_TILE(1, 6)
+FORWARD_TILE(2, 4) FORWARD_TILE(2, 5) FORWARD_TILE(2, 6)
 FORWARD_TILE(4, 4) FORWARD_TILE(4, 5) FORWARD_TILE(4, 6)
 #endif
 
-#define FORWARD_CASE(N)                                                      \
-    case N:                                                                  \
-        if (rows == TILE_ROWS) forward_4_##N(inputs, w, x, row, z, to);      \
-        else forward_1_##N(inputs, w, x, row, z, to);                        \
-        break;
+typedef void forward_tile(
+    int64_t inputs, const real *W, const real *X, int64_t row, real *Z, int64_t to);
 
-/* Z = X Wᵀ + b for units `first` to `end`; X should fit into the cache. */
+/* The tile of 2 or 4 units and that many samples. */
+static forward_tile *forward_tile_of(int64_t units, int64_t samples) {
+    static forward_tile *const tiles[][TILE_COLUMNS] = {
+#if MANY_REGISTERS
+        {forward_2_1, forward_2_2, forward_2_3, forward_2_4, forward_2_5, forward_2_6},
+        {forward_4_1, forward_4_2, forward_4_3, forward_4_4, forward_4_5, forward_4_6},
+#else
+        {forward_2_1, forward_2_2, forward_2_3},
+        {forward_4_1, forward_4_2, forward_4_3},
+#endif
+    };
+    return tiles[units == TILE_ROWS][samples - 1];
+}
+
+enum { CACHED_WEIGHTS = 400 << 10 }; /* bytes of a block of weights */
+
+/* The units of a block, in whole tiles. */
+INLINE int64_t units_in_cache(int64_t inputs) {
+    int64_t tiles = CACHED_WEIGHTS / (int64_t)sizeof(real) / inputs / TILE_ROWS;
+    return tiles > 0 ? tiles * TILE_ROWS : TILE_ROWS;
+}
+
+/* Z = X Wᵀ + b for units `first` to `end`, a block. */
+static void dense_forward_block(
+    int64_t samples, int64_t inputs, int64_t first, int64_t end, const real *W, const real *b,
+    const real *X, int64_t row, real *Z, int64_t to) {
+    for (int64_t n = 0, columns; n < samples; n += columns) {
+        columns = next_part(samples - n, TILE_COLUMNS);
+        const real *x = X + n * row;
+        real *z = Z + n * to;
+        int64_t u = first;
+        for (; u + TILE_ROWS <= end; u += TILE_ROWS)
+            forward_tile_of(TILE_ROWS, columns)(inputs, W + u * inputs, x, row, z + u, to);
+        for (; u + 2 <= end; u += 2)
+            forward_tile_of(2, columns)(inputs, W + u * inputs, x, row, z + u, to);
+        for (int64_t i = 0; u < end && i < columns; i++)
+            forward_1_1(inputs, W + u * inputs, x + i * row, row, z + i * to + u, to);
+        for (int64_t i = 0; b && i < columns; i++)
+            for (u = first; u < end; u++) z[i * to + u] += b[u];
+    }
+}
+
+/* Z = X Wᵀ + b for units `first` to `end`. */
 static __attribute__((noinline)) void dense_forward(
     int64_t samples, int64_t inputs, int64_t first, int64_t end, const real *W, const real *b,
     const real *X, int64_t row, real *Z, int64_t to) {
-    for (int64_t u = first, rows; u < end; u += rows) {
-        rows = end - u >= TILE_ROWS ? TILE_ROWS : 1;
-        const real *w = W + u * inputs;
-        for (int64_t n = 0, columns; n < samples; n += columns) {
-            columns = next_part(samples - n, TILE_COLUMNS);
-            const real *x = X + n * row;
-            real *z = Z + n * to + u;
-            switch (columns) {
-                FORWARD_CASE(1) FORWARD_CASE(2) FORWARD_CASE(3)
-#if MANY_REGISTERS
-                FORWARD_CASE(4) FORWARD_CASE(5) FORWARD_CASE(6)
-#endif
-            }
-        }
+    for (int64_t u = first, units; u < end; u += units) {
+        units = smaller_of(end - u, units_in_cache(inputs));
+        dense_forward_block(samples, inputs, u, u + units, W, b, X, row, Z, to);
     }
-    if (b)
-        for (int64_t n = 0; n < samples; n++)
-            for (int64_t u = first; u < end; u++) Z[n * to + u] += b[u];
 }
 
 /* --- weights and inputs: a tile of vectors, Σ_s a[s·step + i·stride] B[s][j] ----------------- */

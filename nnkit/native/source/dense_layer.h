@@ -18,16 +18,12 @@ INLINE int64_t samples_in_cache(int64_t inputs, int64_t tile) {
 static void dense_layer_forward(
     const struct pass *pass, const struct layer *l, struct member *me) {
     struct rows X = rows_into(pass, l);
-    int64_t first, end, to = padded(l->outputs), most = samples_in_cache(l->inputs, TILE_COLUMNS);
+    int64_t first, end, to = padded(l->outputs);
     own_part(me, l->outputs, BLOCK, &first, &end);
-    for (int64_t n = 0, count; n < pass->samples; n += count) {
-        count = next_part(pass->samples - n, most);
-        real *Y = (real *)l->output + n * to;
-        dense_forward(
-            count, l->inputs, first, end, params_at(pass, l->weights), params_at(pass, l->biases),
-            X.first + n * X.step, X.step, Y, to);
-        activate(l, count, first, end, Y, to);
-    }
+    dense_forward(
+        pass->samples, l->inputs, first, end, params_at(pass, l->weights),
+        params_at(pass, l->biases), X.first, X.step, l->output, to);
+    activate(l, pass->samples, first, end, l->output, to);
 }
 
 static void pack_layer(const struct pass *pass, const struct layer *l, struct member *me) {

@@ -24,19 +24,10 @@ enum { LEVELS = LANES == 16 ? 4 : LANES == 8 ? 3 : LANES == 4 ? 2 : 1 }; /* logâ
 static void pack_units(
     const real *W, int64_t inputs, int64_t units, real *panel, int64_t width) {
     int64_t each = parts_of(inputs, LANES);
-    for (int64_t m = 0; m < each; m++) {
-        int64_t k = m * LANES;
-        vec tile[LANES];
-        for (int64_t u = 0; u < LANES; u++) {
-            const real *from = W + u * inputs + k;
-            if (u >= units) tile[u] = all(0);
-            else if (k + LANES <= inputs) tile[u] = load(from);
-            else tile[u] = load_part(from, inputs - k);
-        }
-        transpose(tile);
-        for (int64_t r = 0; r < LANES; r++)
-            store(panel + (r * each + m) * width * LANES, tile[r]);
-    }
+    for (int64_t m = 0; m < each; m++)
+        copy_transposed(
+            W + m * LANES, inputs, units, inputs - m * LANES, panel + m * width * LANES,
+            each * width * LANES, LANES);
 }
 
 /* Packs a thread's share of the panels of a layer. */

@@ -1,7 +1,7 @@
 /* The samples of a batch, copied from all over the data set.
  *
- * Inputs are numbers, or bytes that are multiplied by `input_scale`, which take a quarter of the
- * time to read.
+ * Inputs are numbers, or bytes, which take a quarter of the time to read. Both are multiplied by
+ * `input_scale`.
  */
 #ifndef NNKIT_GATHER_H
 #define NNKIT_GATHER_H
@@ -25,10 +25,15 @@ static void scale_bytes(int64_t count, const uint8_t *restrict from, real scale,
     for (int64_t k = 0; k < count; k++) to[k] = from[k] * scale;
 }
 
+static void scale_numbers(int64_t count, const real *restrict from, real scale, real *restrict to) {
+    for (int64_t k = 0; k < count; k++) to[k] = from[k] * scale;
+}
+
 /* Writes the inputs of a sample into a row. */
 INLINE void gather_inputs(const struct program *p, int64_t sample, int64_t inputs, real *row) {
-    const char *from = inputs_of(p, sample, inputs);
-    if (p->inputs_are_bytes) scale_bytes(inputs, (const uint8_t *)from, (real)p->input_scale, row);
+    const void *from = inputs_of(p, sample, inputs);
+    if (p->inputs_are_bytes) scale_bytes(inputs, from, (real)p->input_scale, row);
+    else if (p->input_scale != 1) scale_numbers(inputs, from, (real)p->input_scale, row);
     else memcpy(row, from, inputs * sizeof *row);
 }
 

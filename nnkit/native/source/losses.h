@@ -9,6 +9,8 @@
 
 #include "elementary.h"
 #include "program.h"
+#include "tiles.h"
+#include "transpose.h"
 
 /* A loss Σ_k ρ(y_k, t_k): its value for one output, and the derivative. */
 INLINE double loss_of_output(int64_t kind, real y, real t, real a, real b, real *d) {
@@ -158,9 +160,39 @@ static double mean_loss(
     return loss;
 }
 
+/* y = softmax(z) of up to LANES rows of up to BLOCK numbers, in place, with a lane for each row.
+ *
+ * The order of sums is that of `sum_of_lanes`. */
+static void softmax_tile(int64_t rows, int64_t outputs, real *Z, int64_t row) {
+    vec e[BLOCK];
+    for (int64_t k = 0; k < BLOCK; k += LANES) {
+        for (int64_t i = 0; i < LANES; i++) e[k + i] = i < rows ? load(Z + i * row + k) : all(0);
+        transpose(e + k);
+    }
+    vec largest = e[0];
+    for (int64_t k = 1; k < outputs; k++)
+        largest = choose(e[k] <= largest, largest, e[k]); /* NaN becomes the largest */
+    vec sums[LANES] = {{0}};
+    for (int64_t k = 0; k < BLOCK; k++) {
+        e[k] = k < outputs ? exponential(e[k] - largest) : all(0);
+        sums[k % LANES] += e[k];
+    }
+    for (int64_t distance = 1; distance < LANES; distance *= 2)
+        for (int64_t k = 0; k < LANES; k += 2 * distance) sums[k] += sums[k + distance];
+    for (int64_t k = 0; k < outputs; k++) e[k] /= sums[0];
+    for (int64_t k = 0; k < BLOCK; k += LANES) {
+        transpose(e + k);
+        for (int64_t i = 0; i < rows; i++) store(Z + i * row + k, e[k + i]);
+    }
+}
+
 /* y = softmax(z) of each row, in place. */
 static void softmax(int64_t samples, int64_t outputs, real *Z, int64_t row) {
-    for (int64_t n = 0; n < samples; n++) {
+    enum { WORTH_A_TILE = 4 }; /* rows */
+    int64_t n = 0;
+    for (; outputs <= BLOCK && n + WORTH_A_TILE <= samples; n += LANES)
+        softmax_tile(smaller_of(samples - n, LANES), outputs, Z + n * row, row);
+    for (; n < samples; n++) {
         real *z = Z + n * row, total = exponentials(z, largest_number(z, outputs), outputs, z);
         for (int64_t k = 0; k < outputs; k += LANES) store(z + k, load(z + k) / total);
     }

@@ -177,13 +177,14 @@ struct program {
     int64_t *starts;         /* the first row of each step, and the number of rows, (steps + 1,) */
     int64_t *sorted;         /* the samples from the longest to the shortest sequence */
     const int64_t *lengths;  /* of the sequences of the batch; NULL if all have `steps` positions */
+    int64_t capacity;        /* the samples that the buffers have room for */
     void *target;            /* its targets, (samples, outputs) */
     void *weight;            /* its sample weights, or NULL */
-    /* The data set that training gathers batches from, into `batch`. */
+    /* The data set that training and predictions take batches from, if need be into `batch`. */
     void *batch;             /* (samples, padded inputs) */
     const void *inputs;      /* (n, inputs), numbers or bytes */
     int64_t inputs_are_bytes;
-    double input_scale;      /* the factor on bytes */
+    double input_scale;      /* the factor on inputs */
     const int64_t *selected; /* the place of each sample in `inputs`; NULL if it is its number */
     const void *targets;     /* (n, outputs), or classes (n,) of int64 */
     int64_t target_kind;

@@ -75,19 +75,11 @@ static void pack_block(
     const real *W, int64_t inputs, int64_t units, int64_t before, int64_t gates, real *to,
     int64_t row) {
     for (int64_t g = 0; g < gates; g++)
-        for (int64_t first = 0; first < BLOCK; first += LANES)
-            for (int64_t k = 0; k < inputs; k += LANES) {
-                vec tile[LANES];
-                for (int64_t u = 0; u < LANES; u++) {
-                    const real *from = W + (g * units + first + u) * inputs + k;
-                    if (before + first + u >= units) tile[u] = all(0);
-                    else if (k + LANES <= inputs) tile[u] = load(from);
-                    else tile[u] = load_part(from, inputs - k);
-                }
-                transpose(tile);
-                for (int64_t i = 0; i < LANES && k + i < inputs; i++)
-                    store(to + (k + i) * row + g * BLOCK + first, tile[i]);
-            }
+        for (int64_t u = 0; u < BLOCK; u += LANES)
+            for (int64_t k = 0; k < inputs; k += LANES)
+                copy_transposed(
+                    W + (g * units + u) * inputs + k, inputs, units - before - u, inputs - k,
+                    to + k * row + g * BLOCK + u, row, smaller_of(inputs - k, LANES));
 }
 
 /* Copies the rows of weights (gates · units, columns) of a block of units; other rows become 0. */

@@ -28,7 +28,7 @@ INLINE void store_row(const vec *from, int64_t vectors, int64_t lanes, real *to)
 
 /* C[i][j] = Σ_s a[s·step + i·stride] B[s][j], or += if `adds`; rows of B are readable up to the end
  * of their last vector. */
-static __attribute__((noinline)) void multiply(
+SINGLE void multiply(
     int64_t count, const real *a, int64_t step, int64_t stride, const real *B, int64_t row,
     real *C, int64_t to, int64_t rows, int64_t columns, int adds) {
     int64_t vectors = parts_of(columns, LANES);
@@ -77,13 +77,17 @@ static struct stretch next_stretch(
     return found;
 }
 
-/* Adds up columns of rows, by four sums so that additions need not wait for each other. */
-INLINE void add_up_rows(const real *a, int64_t step, int64_t count, real *to, int64_t units) {
+/* Adds up columns of rows, by four sums so that additions need not wait for each other, and asks for
+ * the columns of the next block. */
+SINGLE void add_up_rows(const real *a, int64_t step, int64_t count, real *to, int64_t units) {
     for (int64_t u = 0; u < units; u += LANES) {
         int64_t lanes = smaller_of(units - u, LANES), n = 0;
         vec sums[4] = {load_part(to + u, lanes)};
         for (; n + 4 <= count; n += 4)
-            for (int i = 0; i < 4; i++) sums[i] += load(a + (n + i) * step + u);
+            for (int i = 0; i < 4; i++) {
+                sums[i] += load(a + (n + i) * step + u);
+                __builtin_prefetch(a + (n + i) * step + u + BLOCK);
+            }
         for (; n < count; n++) sums[0] += load(a + n * step + u);
         store_part(to + u, (sums[0] + sums[1]) + (sums[2] + sums[3]), lanes);
     }
@@ -130,7 +134,7 @@ static void add_stretch(
 }
 
 /* Sets gradients to 0, or updates parameters by them. */
-static void begin_or_end(
+SINGLE void begin_or_end(
     const struct program *p, const struct layer *l, const struct rates *rates, int64_t decays,
     int64_t place, int64_t count, int begins) {
     if (begins) memset((real *)p->grads + place, 0, count * sizeof(real));

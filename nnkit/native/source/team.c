@@ -7,6 +7,9 @@
 #define _GNU_SOURCE
 #include "team.h"
 
+#include "arithmetic.h"
+#include "pace.h"
+
 #if defined(_WIN32) /* The threads below are POSIX threads; here the calling one works alone. */
 
 int64_t run_together(void (*work)(void *, struct member *), void *argument, int64_t threads) {
@@ -28,35 +31,13 @@ enum {
     STACK = 1 << 20, /* bytes; the default of some systems is a tenth of it */
     SPINS = 4000, /* about 20 to 200 µs */
 };
+static const double SHARED = 0.01; /* seconds; Python changes threads twice as often */
 
 static void relax(void) {
 #if defined(__x86_64__)
     __builtin_ia32_pause();
 #elif defined(__aarch64__)
     __asm__ volatile("yield");
-#endif
-}
-
-/* The settings of floating-point arithmetic, such as whether denormals are taken as 0. */
-static uint64_t arithmetic(void) {
-#if defined(__x86_64__)
-    return __builtin_ia32_stmxcsr();
-#elif defined(__aarch64__)
-    uint64_t settings;
-    __asm__ volatile("mrs %0, fpcr" : "=r"(settings));
-    return settings;
-#else
-    return 0;
-#endif
-}
-
-static void set_arithmetic(uint64_t settings) {
-#if defined(__x86_64__)
-    __builtin_ia32_ldmxcsr((unsigned)settings);
-#elif defined(__aarch64__)
-    __asm__ volatile("msr fpcr, %0" : : "r"(settings));
-#else
-    (void)settings;
 #endif
 }
 
@@ -126,6 +107,8 @@ struct server {
 
 struct team {
     pthread_mutex_t in_use;
+    int64_t callers;      /* that have work for several threads now */
+    double shared_until;  /* the time until which each works alone */
     int64_t started;      /* threads besides the calling one */
     int64_t most;         /* that can be started */
     struct counter ended; /* threads that have finished the current piece of work */
@@ -194,12 +177,21 @@ static void start_threads(int64_t wanted) {
     pthread_sigmask(SIG_SETMASK, &before, 0);
 }
 
-int64_t run_together(void (*work)(void *, struct member *), void *argument, int64_t threads) {
-    struct member me = {0, 1, &team.meeting, 0};
-    if (threads <= 1 || pthread_mutex_trylock(&team.in_use) != 0) {
-        work(argument, &me);
+/* Whether several threads of the program have had work at once, now or a short time ago. */
+static int is_shared(int64_t callers) {
+    double now = seconds(), until;
+    if (callers > 1) {
+        until = now + SHARED;
+        __atomic_store(&team.shared_until, &until, __ATOMIC_RELAXED);
         return 1;
     }
+    __atomic_load(&team.shared_until, &until, __ATOMIC_RELAXED);
+    return now < until;
+}
+
+/* Runs work as the leader of the team, which it must have taken. */
+static int64_t lead(void (*work)(void *, struct member *), void *argument, int64_t threads) {
+    struct member me = {0, 1, &team.meeting, 0};
     start_threads(threads - 1);
     int64_t others = threads - 1 < team.started ? threads - 1 : team.started;
     me.count = others + 1;
@@ -214,6 +206,23 @@ int64_t run_together(void (*work)(void *, struct member *), void *argument, int6
     wait_until(&team.ended, others);
     pthread_mutex_unlock(&team.in_use);
     return me.count;
+}
+
+int64_t run_together(void (*work)(void *, struct member *), void *argument, int64_t threads) {
+    struct member alone = {.count = 1};
+    if (threads <= 1) {
+        work(argument, &alone);
+        return 1;
+    }
+    int64_t callers = __atomic_add_fetch(&team.callers, 1, __ATOMIC_RELAXED);
+    if (is_shared(callers) || pthread_mutex_trylock(&team.in_use) != 0) {
+        work(argument, &alone);
+        threads = 1;
+    } else {
+        threads = lead(work, argument, threads);
+    }
+    __atomic_sub_fetch(&team.callers, 1, __ATOMIC_RELAXED);
+    return threads;
 }
 
 #endif

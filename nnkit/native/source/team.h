@@ -13,8 +13,9 @@ struct member {
 
 /* Runs `work` on as many threads as wanted, the calling thread among them, and waits for all.
  *
- * Returns the number of threads. The calling thread works alone if another thread of the process is
- * using the team, or if no threads can be started.
+ * Returns the number of threads. The calling thread works alone if other threads of the program have
+ * work for the team too, or had some a short time ago: they keep the processors busy, and a team
+ * would wait for those of its threads that get none. It also does if no threads can be started.
  */
 int64_t run_together(void (*work)(void *, struct member *), void *argument, int64_t threads);
 

@@ -8,7 +8,8 @@ enum { BLOCK = 16 }; /* samples of a block of images; also what rows of buffers 
 
 enum { TILE_ROWS = 4 };
 
-#if VECTOR_BYTES == 64 || defined(__aarch64__)
+/* The tiles of float64 are those of few registers on any processor, because each takes space. */
+#if REAL_BITS == 32 && (VECTOR_BYTES == 64 || defined(__aarch64__))
 #define MANY_REGISTERS 1 /* 32 */
 enum { TILE_COLUMNS = 6, PRODUCT_ROWS = 8, PRODUCT_COLUMNS = 3 };
 #else

@@ -41,4 +41,19 @@ INLINE void transpose(vec x[LANES]) { /* without a loop, so that distances are c
     if (LANES > 8) exchange_between(x, 8);
 }
 
+/* Copies a square of numbers transposed, to[k·step + u] = from[u·row + k], in rows k < `kept`.
+ *
+ * Zeros stand for rows u ≥ `rows` and columns k ≥ `columns`, which are not read.
+ */
+SINGLE void copy_transposed(
+    const real *from, int64_t row, int64_t rows, int64_t columns, real *to, int64_t step,
+    int64_t kept) {
+    vec tile[LANES];
+    for (int64_t u = 0; u < LANES; u++)
+        if (u >= rows) tile[u] = all(0);
+        else tile[u] = columns >= LANES ? load(from + u * row) : load_part(from + u * row, columns);
+    transpose(tile);
+    for (int64_t k = 0; k < kept; k++) store(to + k * step, tile[k]);
+}
+
 #endif

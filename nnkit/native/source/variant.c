@@ -1,8 +1,9 @@
 /* One variant of the kernels: for an instruction set and a precision. */
 #include "export.h"
+#include "arithmetic.h"
 #include "pace.h"
+#include "predict.h"
 #include "resample.h"
-#include "walk.h"
 
 #define JOINED(name, variant) name##_##variant
 #define NAMED(name, variant) JOINED(name, variant)
@@ -14,18 +15,18 @@ struct request {
 };
 
 /* Runs a pass by one thread or all, whichever has been faster for this program. */
-static void run_pass(void (*work)(void *, struct member *), struct request *request) {
-    const struct pass *pass = &request->pass;
+static void run_pass(
+    void (*work)(void *, struct member *), void *argument, const struct pass *pass) {
     const struct program *p = pass->program;
     double began = seconds();
-    int64_t threads = run_together(work, request, threads_for_spell(p->pace, p->threads));
+    int64_t threads = run_together(work, argument, threads_for_spell(p->pace, p->threads));
     note_spell(p->pace, threads, pass->samples, seconds() - began);
 }
 
 static void evaluate(void *argument, struct member *me) {
     struct request *request = argument;
     const struct pass *pass = &request->pass;
-    if (packs_weights(pass)) packed_forward(pass, me);
+    if (packs_weights(pass)) packed_forward(pass, 0, me);
     else forward(pass, 0, me);
     if (request->wants_loss && me->index == 0)
         request->loss = loss_of(pass->program, pass->samples);
@@ -36,13 +37,40 @@ static void evaluate(void *argument, struct member *me) {
 /* The outputs for the batch in `input`. */
 EXPORT void NAMED(nnkit_forward, VARIANT)(const struct program *p, int64_t samples) {
     struct request request = {{p, samples, 0, 0}, 0, 0};
-    run_pass(evaluate, &request);
+    run_pass(evaluate, &request, &request.pass);
+}
+
+/* Writes the outputs (samples, outputs) for inputs (samples, inputs), numbers or bytes, multiplied
+ * by a factor. Returns 0 if it `checks` and some of both are not finite. */
+EXPORT int64_t NAMED(nnkit_predict, VARIANT)(
+    struct program *p, const void *inputs, int64_t are_bytes, double scale, int64_t samples,
+    real *outputs, int64_t checks, int64_t threads, struct pace *pace) {
+    uint64_t before = arithmetic();
+    set_arithmetic(flushing(before));
+    p->inputs = inputs;
+    p->inputs_are_bytes = are_bytes;
+    p->input_scale = scale;
+    p->input_row = padded(p->layers[0].inputs);
+    p->selected = 0;
+    p->threads = threads;
+    p->pace = pace;
+    int64_t is_finite = 1, width = p->layers[p->layer_count - 1].outputs;
+    for (int64_t at = 0, count; at < samples; at += count) {
+        count = smaller_of(samples - at, p->capacity);
+        struct prediction now = {{p, count, 0, 0}, at, outputs + at * width, checks, 1};
+        int in_place = reads_in_place(&now.pass);
+        p->input = in_place ? inputs_of(p, at, p->layers[0].inputs) : p->batch;
+        run_pass(predict, &now, &now.pass);
+        is_finite &= now.is_finite;
+    }
+    set_arithmetic(before);
+    return is_finite;
 }
 
 /* The same, and the mean loss for the batch in `target`. */
 EXPORT double NAMED(nnkit_evaluate, VARIANT)(const struct program *p, int64_t samples) {
     struct request request = {{p, samples, 0, 0}, 1, 0};
-    run_pass(evaluate, &request);
+    run_pass(evaluate, &request, &request.pass);
     return request.loss;
 }
 
@@ -58,7 +86,7 @@ static void compute_gradient(void *argument, struct member *me) {
 /* The mean loss of the batch in `input` and `target`; writes the gradients of the parameters. */
 EXPORT double NAMED(nnkit_gradient, VARIANT)(const struct program *p, int64_t samples) {
     struct request request = {{p, samples, 1, p->draw}, 1, 0};
-    run_pass(compute_gradient, &request);
+    run_pass(compute_gradient, &request, &request.pass);
     return request.loss;
 }
 

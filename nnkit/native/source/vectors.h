@@ -18,6 +18,11 @@
 #endif
 
 #define INLINE static inline __attribute__((always_inline))
+#if defined(__clang__)
+#define SINGLE static __attribute__((noinline)) /* one copy of a large function */
+#else
+#define SINGLE static __attribute__((noinline, noclone))
+#endif
 
 #if REAL_BITS == 32
 typedef float real;
@@ -163,6 +168,13 @@ INLINE vec fold(vec a, vec b, whole distance) {
 INLINE real sum_of_lanes(vec x) {
     for (int distance = 1; distance < LANES; distance *= 2) x += exchange(x, distance);
     return x[0];
+}
+
+/* Writes the sums over the lanes of two vectors next to each other. */
+INLINE void store_sums_of_two(real *to, vec a, vec b) {
+    vec sums = fold(a, b, 1);
+    for (int distance = 2; distance < LANES; distance *= 2) sums += exchange(sums, distance);
+    memcpy(to, &sums, 2 * sizeof *to);
 }
 
 /* Writes the sums over the lanes of four vectors next to each other. */

@@ -23,41 +23,6 @@ INLINE void forward(const struct pass *pass, int64_t first, struct member *me) {
     }
 }
 
-enum { WORTH_PACKING = 128 }; /* samples; as in `nnkit/native/program_layer.py` */
-
-/* Whether all layers are dense, and weights are packed first. */
-INLINE int packs_weights(const struct pass *pass) {
-    const struct program *p = pass->program;
-    if (pass->samples < WORTH_PACKING) return 0;
-    for (int64_t i = 0; i < p->layer_count; i++)
-        if (!p->layers[i].packed) return 0;
-    return 1;
-}
-
-/* The outputs by packed weights. Each thread takes its samples through all layers, as many at a
- * time as fit into its cache, so that threads need not meet after each layer. What is between layers
- * is not kept. */
-INLINE void packed_forward(const struct pass *pass, struct member *me) {
-    const struct program *p = pass->program;
-    int64_t first, end, widest = 1;
-    for (int64_t i = 0; i < p->layer_count; i++) {
-        const struct layer *l = p->layers + i;
-        pack_layer(pass, l, me);
-        if (l->inputs > widest) widest = l->inputs;
-    }
-    wait_for_all(me);
-    own_part(me, pass->samples, PRODUCT_ROWS, &first, &end);
-    for (int64_t n = first, count; n < end; n += count) {
-        count = smaller_of(end - n, samples_in_cache(widest, PRODUCT_ROWS));
-        for (int64_t i = 0; i < p->layer_count; i++) {
-            int is_first = i == 0, is_last = i == p->layer_count - 1;
-            packed_layer_forward(
-                pass, p->layers + i, count, is_first ? n : first, is_last ? n : first);
-        }
-    }
-    wait_for_all(me);
-}
-
 /* Backpropagates from the gradient of the last layer's output; updates parameters on the way, or
  * writes their gradients if there are no rates. */
 INLINE void backward(const struct pass *pass, const struct rates *rates, struct member *me) {

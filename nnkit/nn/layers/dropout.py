@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
 
 from nnkit.native.program_layer import ProgramLayer
 from nnkit.native.structures import LayerKind
-from nnkit.nn.dropout_mask import DropoutMask, dropped_draws
+from nnkit.nn.dropout_mask import DropoutMask, DropoutRate, dropped_draws
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.layer import Binding, Layer, LayerSpec
 from nnkit.nn.params import Array, Shape
@@ -26,7 +25,7 @@ class Dropout(LayerSpec):
     kind: Literal["dropout"] = "dropout"
     shorthand: ClassVar[str | None] = "rate"
     drops_units: ClassVar[bool] = True
-    rate: Annotated[float, Field(gt=0, lt=1)]
+    rate: DropoutRate
 
     def in_program(self, form: Form) -> ProgramLayer | None:
         if form.varies:
@@ -48,7 +47,7 @@ class SpatialDropout(LayerSpec):
     elsewhere: ClassVar[tuple[str, ...]] = ("dropout2d", "spatial_dropout2d", "channel_dropout")
     kind: Literal["spatial_dropout"] = "spatial_dropout"
     shorthand: ClassVar[str | None] = "rate"
-    rate: Annotated[float, Field(gt=0, lt=1)]
+    rate: DropoutRate
 
     def output_form(self, form: Form) -> Form:
         if not form.positions:

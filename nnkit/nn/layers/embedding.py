@@ -7,9 +7,11 @@ from math import sqrt
 from typing import ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
 from nnkit.config.spec import Count
 from nnkit.nn.activations import AnyActivation, Identity
+from nnkit.nn.dropout_mask import DropoutMask, DropoutRate
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import AnyInitializer, Normal
 from nnkit.nn.layer import Binding, Layer, LayerSpec
@@ -33,12 +35,18 @@ class Embedding(_OverIds, TrainedLayer):
     """A vector of `units` numbers for each id: y = W[id], with W (ids, units).
 
     It is a dense layer over unit vectors, without the products (Bengio et al. 2003). By default the
-    vectors are drawn from N(0, 1/units), so their length is about 1.
+    vectors are drawn from N(0, 1/units), so their length is about 1. With word dropout, y = m W[id]
+    in training, where m is 0 or 1/(1 − rate) for each id and sequence (Gal & Ghahramani 2016,
+    §4.2).
     """
 
     kind: Literal["embedding"] = "embedding"
     shorthand: ClassVar[str | None] = "units"
     units: Count
+    word_dropout: DropoutRate | None = Field(
+        None,
+        description="Dropout of ids: the vector is 0 wherever the id stands in a sequence.",
+    )
 
     @property
     def inner_activation(self) -> AnyActivation:
@@ -62,27 +70,38 @@ class Embedding(_OverIds, TrainedLayer):
         return 0
 
     def bind(self, binding: Binding) -> Layer:
-        return BoundEmbedding(binding)
+        return BoundEmbedding(binding, self.word_dropout)
 
 
 class BoundEmbedding(Layer):
-    """Y[:, t, n] = W[X[t, n]]; dW[i] is the sum of dE/dY over the places of the id i."""
+    """Y[:, t, n] = m[i, n] W[i] for i = X[t, n]; dW[i] is the sum of m[i, n] dE/dY over its places.
+
+    m (ids, N) is 1 without word dropout.
+    """
 
     kept: ClassVar[tuple[str, ...]] = ("X",)
 
-    def __init__(self, binding: Binding) -> None:
+    def __init__(self, binding: Binding, word_dropout: float | None) -> None:
         self.W, self.dW = binding.params["W"], binding.grads["W"]
         self.Y = binding.buffer(self.W.shape[1], *binding.input_shape)
         self.training = binding.training
+        self.mask: DropoutMask | None = None
+        if word_dropout is not None:
+            self.mask = DropoutMask(word_dropout, binding, (len(self.W),), "words")
 
     def forward(self, X: Array, now: Pass) -> Array:
         if self.training:
             self.X = X
         np.copyto(self.Y.reshape(len(self.Y), -1), self.W[X.reshape(-1)].T)
+        if self.mask is not None and now.training:
+            self.kept_places = np.take_along_axis(self.mask.draw(now), X, axis=0)  # (T, N)
+            self.Y *= self.kept_places
         return self.Y
 
     def backward(self, dY: Array, now: Pass) -> Array | None:
         ids = self.X.reshape(-1)
+        if self.mask is not None:
+            np.multiply(dY, self.kept_places, out=dY)
         order = np.argsort(ids, kind="stable")
         found, first = np.unique(ids[order], return_index=True)
         self.dW.fill(0)

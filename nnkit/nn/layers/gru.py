@@ -52,7 +52,7 @@ class GRU(Recurrent):
     def cell_in_program(self) -> Recurrence | None:
         return Recurrence(CellKind.GRU, self.units) if self.reset == "after" else None
 
-    def cell(self, binding: Binding, reverse: bool) -> RecurrentCell:
+    def new_cell(self, binding: Binding, reverse: bool) -> RecurrentCell:
         kind = ResetAfterCell if self.reset == "after" else ResetBeforeCell
         return kind(binding, self.units, reverse)
 

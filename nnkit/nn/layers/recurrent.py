@@ -14,6 +14,7 @@ from nnkit.native.program_layer import ProgramLayer
 from nnkit.native.recurrence import Recurrence
 from nnkit.native.structures import LayerKind, MergeKind
 from nnkit.nn.activations import AnyActivation, Tanh
+from nnkit.nn.dropout_mask import DropoutRate
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import AnyInitializer, Orthogonal, Xavier, Zeros
 from nnkit.nn.layer import Binding, Layer
@@ -50,6 +51,14 @@ class Recurrent(BiasedLayer):
     )
     initial_state: Literal["zero", "trained"] = Field(
         "zero", description="The state before the first position."
+    )
+    dropout: DropoutRate | None = Field(
+        None,
+        description="Dropout of the inputs, with one mask for all positions of a sequence (Gal & "
+        "Ghahramani 2016, §4).",
+    )
+    recurrent_dropout: DropoutRate | None = Field(
+        None, description="The same for the state, where it is multiplied by W."
     )
     recurrent_initializer: AnyInitializer = Field(
         Orthogonal(), description="For the weights W of the state, one gate at a time."
@@ -134,8 +143,14 @@ class Recurrent(BiasedLayer):
         return (length or 1) * super().multiplications(form)
 
     @abstractmethod
+    def new_cell(self, binding: Binding, reverse: bool) -> RecurrentCell:
+        """Binds one direction without its dropout; its parameters have their short names."""
+
     def cell(self, binding: Binding, reverse: bool) -> RecurrentCell:
         """Binds one direction, whose parameters have their short names."""
+        cell = self.new_cell(binding, reverse)
+        cell.drop(self.dropout, self.recurrent_dropout)
+        return cell
 
     @property
     def cell_in_program(self) -> Recurrence | None:
@@ -144,7 +159,7 @@ class Recurrent(BiasedLayer):
 
     def in_program(self, form: Form) -> ProgramLayer | None:
         cell = self.cell_in_program
-        if cell is None or form.varies:
+        if cell is None or form.varies or self.dropout or self.recurrent_dropout:
             return None
         cells = (cell, replace(cell, reverse=True)) if self.bidirectional else (cell,)
         return ProgramLayer(

@@ -46,7 +46,7 @@ class RNN(Recurrent):
             return None
         return Recurrence(CellKind.RNN, self.units, function=function)
 
-    def cell(self, binding: Binding, reverse: bool) -> RecurrentCell:
+    def new_cell(self, binding: Binding, reverse: bool) -> RecurrentCell:
         assert isinstance(self.activation, Function)
         return RNNCell(self.activation, binding, self.units, reverse)
 

@@ -23,17 +23,25 @@ class Pool(Generic[Value]):
         # each other.
         self._idle: deque[Value] = deque()
 
+    def take(self) -> Value:
+        """Lends a value until it is given back."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._make()
+
+    def give_back(self, value: Value) -> None:
+        """Takes back a value that was lent."""
+        self._idle.append(value)
+
     @contextmanager
     def lent(self) -> Iterator[Value]:
         """Lends a value for as long as the block runs."""
-        try:
-            value = self._idle.pop()
-        except IndexError:
-            value = self._make()
+        value = self.take()
         try:
             yield value
         finally:
-            self._idle.append(value)
+            self.give_back(value)
 
     def __len__(self) -> int:
         """The number of idle values."""

@@ -20,9 +20,10 @@ from nnkit.nn.parallel.pool import Pool
 from nnkit.nn.params import Array
 from nnkit.nn.programs import Layers
 from nnkit.nn.seq2seq.bound_encoder import BoundEncoder
-from nnkit.nn.seq2seq.decoder_state import DecoderState
 from nnkit.nn.seq2seq.encoder_decoder import EncoderDecoder
 from nnkit.nn.seq2seq.seq2seq_network import ONE_BY_ONE, Seq2SeqNetwork, Size
+from nnkit.nn.seq2seq.teacher_forcing import TeacherForcing
+from nnkit.nn.step_state import StepState
 
 
 class Seq2SeqModel(Model):
@@ -33,13 +34,21 @@ class Seq2SeqModel(Model):
     Attributes:
         parts: the layers of the encoder and the decoder.
         start_symbol: the number of the symbol that stands before the first of each target.
+        forcing: the probability in training that the decoder is given the target's symbols; None
+            for always.
     """
 
     def __init__(
-        self, parts: EncoderDecoder, loss: Loss, start_symbol: int, seed: int, dtype: str
+        self,
+        parts: EncoderDecoder,
+        loss: Loss,
+        start_symbol: int,
+        seed: int,
+        dtype: str,
+        forcing: TeacherForcing | None = None,
     ) -> None:
         super().__init__(parts.stages, loss, seed, dtype)
-        self.parts, self.start_symbol = parts, start_symbol
+        self.parts, self.start_symbol, self.forcing = parts, start_symbol, forcing
         self._trained = self.new_network(training=True)
         self._networks = Pool(lambda: self.new_network(training=False))
 
@@ -60,11 +69,17 @@ class Seq2SeqModel(Model):
             return BoundEncoder(self.parts, self._binding(self.input_form, size, buffers, training))
 
         def decoder(size: Size, buffers: Buffers) -> Network:
-            binding = self._binding(self.target_form, size, buffers, training)
-            # Gradients pass to the encoder through layers before which nothing is trained.
-            return Network(self.parts.decoder, replace(binding, input_gradient=training), self.loss)
+            return self._decoder(size, buffers, training)
 
-        return Seq2SeqNetwork(encoder, decoder, self.start_symbol)
+        def step(size: Size, buffers: Buffers) -> Network:
+            return self._decoder(size, buffers, training=False)
+
+        return Seq2SeqNetwork(encoder, decoder, step, self.start_symbol, self.forcing, self.seed)
+
+    def _decoder(self, size: Size, buffers: Buffers, training: bool) -> Network:
+        binding = self._binding(self.target_form, size, buffers, training)
+        # Gradients pass to the encoder through layers before which nothing is trained.
+        return Network(self.parts.decoder, replace(binding, input_gradient=training), self.loss)
 
     def _binding(self, form: Form, size: Size, buffers: Buffers, training: bool) -> Binding:
         return self._whole_binding(
@@ -91,7 +106,7 @@ class Seq2SeqModel(Model):
         with self._networks.lent() as network:
             yield network
 
-    def begin(self, X: Array, lengths: Array | None = None) -> DecoderState:
+    def begin(self, X: Array, lengths: Array | None = None) -> StepState:
         """The state of a decoder that has read source sequences and written nothing.
 
         Args:
@@ -101,7 +116,7 @@ class Seq2SeqModel(Model):
         with self._networks.lent() as network:
             return network.begin(np.asarray(X, self.input_type), lengths)
 
-    def step(self, state: DecoderState, symbols: Array) -> tuple[Array, Array | None, DecoderState]:
+    def step(self, state: StepState, symbols: Array) -> tuple[Array, Array | None, StepState]:
         """The probabilities of the next symbol of K sequences; see `Seq2SeqNetwork.step`."""
         with self._networks.lent() as network:
             return network.step(state, symbols)

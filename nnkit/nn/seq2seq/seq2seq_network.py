@@ -13,8 +13,10 @@ from nnkit.nn.params import Array
 from nnkit.nn.passes import INFERENCE, Pass
 from nnkit.nn.recurrent.states import States
 from nnkit.nn.seq2seq.bound_encoder import BoundEncoder
-from nnkit.nn.seq2seq.decoder_state import DecoderState
+from nnkit.nn.seq2seq.decoder_start import NetworkState
 from nnkit.nn.seq2seq.encoder_memory import EncoderMemory
+from nnkit.nn.seq2seq.teacher_forcing import TeacherForcing
+from nnkit.nn.step_state import StepState
 
 ONE_BY_ONE = "a decoder computes one symbol after another: use begin() and step()"
 
@@ -38,10 +40,13 @@ class Seq2SeqNetwork:
     """An encoder and a decoder, bound to the sizes of batches as they come.
 
     The decoder is given the target sequence delayed by one position, beginning with the start
-    symbol, and computes the probabilities of the symbol at each position (teacher forcing).
+    symbol, and computes the probabilities of the symbol at each position (teacher forcing). In
+    training, some of these symbols may be the decoder's own.
 
     Attributes:
         start_symbol: the number of the symbol before the first.
+        forcing: the probability of the target's symbols; None for always.
+        seed: the seed of the draws.
         dY: the gradient of the loss at the end of the decoder's layers, after `training_loss`.
     """
 
@@ -49,19 +54,27 @@ class Seq2SeqNetwork:
         self,
         bind_encoder: Callable[[Size, Buffers], BoundEncoder],
         bind_decoder: Callable[[Size, Buffers], Network],
+        bind_step: Callable[[Size, Buffers], Network],
         start_symbol: int,
+        forcing: TeacherForcing | None,
+        seed: int,
     ) -> None:
         """Makes a network without buffers.
 
         Args:
             bind_encoder: binds the encoder to a size.
             bind_decoder: binds the decoder to a size.
+            bind_step: binds the decoder to a size outside training.
             start_symbol: the number of the symbol before the first.
+            forcing: the probability of the target's symbols in training; None for always.
+            seed: the seed of its draws.
         """
         self._bind_encoder, self._bind_decoder = bind_encoder, bind_decoder
-        self.start_symbol = start_symbol
+        self._bind_step = bind_step
+        self.start_symbol, self.forcing, self.seed = start_symbol, forcing, seed
         self._encoders: Arena[Size, BoundEncoder] = Arena()
         self._decoders: Arena[Size, Network] = Arena()
+        self._steps: Arena[Size, Network] = Arena()
         self._open: _OpenPass | None = None
 
     def encoder(self, X: Array) -> BoundEncoder:
@@ -77,6 +90,19 @@ class Seq2SeqNetwork:
     def delayed(self, T: Array) -> Array:
         """The symbols before each of the target sequences T (T, N)."""
         return np.concatenate([np.full_like(T[:1], self.start_symbol), T[:-1]])
+
+    def _given(self, T: Array, now: Pass, memory: EncoderMemory, first: NetworkState) -> Array:
+        """The symbols before those of the targets T (T, N) in training, in part the decoder's."""
+        symbols = self.delayed(T)
+        if self.forcing is None:
+            return symbols
+        own = ~self.forcing.draw(T, now, self.seed)[1:]
+        state = StepState(first, memory)
+        positions = np.flatnonzero(own.any(axis=1))
+        for t in range(positions[-1] + 1 if len(positions) else 0):
+            logs, _, state = self.step(state, symbols[t])
+            np.copyto(symbols[t + 1], np.argmax(logs, axis=0), where=own[t], casting="same_kind")
+        return symbols
 
     def loss_and_gradient(
         self, X: Array, T: Array, now: Pass, weights: Array | None = None, share: float = 1.0
@@ -109,7 +135,8 @@ class Seq2SeqNetwork:
         decoder = self.decoder(T.shape[1], T.shape[0])
         self._open = _OpenPass(encoder, decoder, of_decoder)
         self.dY = decoder.dY
-        return decoder.training_loss(self.delayed(T), T, of_decoder, weights, share)
+        symbols = self._given(T, now, memory, first)
+        return decoder.training_loss(symbols, T, of_decoder, weights, share)
 
     def backward(self, dY: Array, now: Pass) -> None:
         """Writes the gradients of the parameters, after `training_loss`."""
@@ -142,12 +169,13 @@ class Seq2SeqNetwork:
             self.delayed(T), T, weights, _of_decoder(now, memory, States(first))
         )
 
-    def begin(self, X: Array, lengths: Array | None) -> DecoderState:
+    def begin(self, X: Array, lengths: Array | None) -> StepState:
         """The state of a decoder that has read the sources X (…, T, N), of these lengths (N,)."""
         now = INFERENCE._replace(lengths=lengths)
-        return DecoderState(*self.encoder(X).forward(without_padding(X, now), now))
+        memory, first = self.encoder(X).forward(without_padding(X, now), now)
+        return StepState(first, memory)
 
-    def step(self, state: DecoderState, symbols: Array) -> tuple[Array, Array | None, DecoderState]:
+    def step(self, state: StepState, symbols: Array) -> tuple[Array, Array | None, StepState]:
         """The probabilities of the next symbol of K sequences.
 
         Args:
@@ -158,13 +186,14 @@ class Seq2SeqNetwork:
             The logarithms of the probabilities, (symbols, K), the weights of attention, (T, K), or
             None if there is none, and the state after these symbols.
         """
-        decoder = self.decoder(len(symbols), 1)
-        states = States(state.states)
+        assert state.memory is not None
+        size, states = Size(len(symbols), 1), States(state.states)
+        decoder = self._steps.get(size, lambda buffers: self._bind_step(size, buffers))
         now = _of_decoder(INFERENCE, state.memory, states)
         logs = decoder.log_probabilities(symbols[None], now)[:, 0]
         weights = state.memory.weights
         read = None if weights is None else weights[0].T
-        return logs, read, DecoderState(state.memory, states.last)
+        return logs, read, StepState(states.last, state.memory)
 
     def first_nonfinite(self, X: Array, T: Array, now: Pass) -> str | None:
         """The name of the first layer whose output holds a NaN or infinity, or None."""

@@ -18,10 +18,10 @@ FEWEST = 3  # … and of this many
 TALLER = 0.05  # excess of a sign above and below the digits, relative to their height …
 LONGER = 0.1  # … or on one side alone
 SLANTED = 0.1  # sideways shift of a slash, relative to its height, at least …
-STRAIGHT = 0.05  # … with its middle this near to a straight line, relative to the digits' height …
+STRAIGHT = 0.008  # … standard deviation of its edges from lines, relative to the digits' height …
 CONSTANT = 1.5  # … a width of at most so many times its median, …
 SOLID = 0.8  # … and at least this fraction of each row filled
-LEVEL = 0.03  # deviation of the other symbols' tops and bottoms, relative to the digits' height
+LEVEL = 0.045  # deviation of the other symbols' tops and bottoms, relative to the digits' height
 
 
 def is_bar(pieces: Pieces, box: tuple[int, int, int, int]) -> bool:
@@ -59,8 +59,9 @@ def taller(boxes: Sequence[tuple[int, int, int, int]]) -> Array:
 def slashes(inks: Sequence[Array], boxes: Sequence[tuple[int, int, int, int]]) -> Array:
     """Whether each symbol of a line is a slash in print, (n,) bool.
 
-    A handwritten 1 may look like a slash; a printed one is upright, or has a flag. All other
-    symbols of a line in print have one height.
+    A handwritten 1 may look like a slash, but its edges are hardly ever straight to a fraction of a
+    pixel; a printed one is upright, or has a flag. All other symbols of a line in print have one
+    height.
 
     Args:
         inks: the ink of each symbol, (h, w) each.
@@ -75,7 +76,7 @@ def slashes(inks: Sequence[Array], boxes: Sequence[tuple[int, int, int, int]]) -
 
 
 def is_slanted_stroke(ink: Array) -> bool:
-    """Whether the ink of a symbol, (h, w), is one straight, slanted stroke."""
+    """Whether the ink of a symbol, (h, w), is one slanted stroke, as straight as print."""
     solid = ink > 0.5
     solid = solid[solid.any(axis=1)]
     height = len(solid)
@@ -86,7 +87,7 @@ def is_slanted_stroke(ink: Array) -> bool:
     if width.max() > CONSTANT * np.median(width) or (solid.sum(axis=1) < SOLID * width).any():
         return False
     inside = slice(height // 12, height - height // 12)  # the ends may be cut at an angle
-    rows, middle = np.arange(height)[inside], (left + right)[inside] / 2
-    slope, start = np.polyfit(rows, middle, 1)
-    bend = np.abs(middle - (slope * rows + start)).max()
-    return bool(abs(slope) > SLANTED and bend < STRAIGHT * HEIGHT)
+    edges = np.stack([left[inside], right[inside]], axis=1)  # (rows, 2)
+    lines, squares, *_ = np.polyfit(np.arange(len(edges)), edges, 1, full=True)
+    deviation = np.sqrt(squares.max() / len(edges))
+    return bool(abs(lines[0].mean()) > SLANTED and deviation < STRAIGHT * HEIGHT)

@@ -27,11 +27,11 @@ class Counting(Shard):
         self.fields = {"inputs": kind, "targets": kind}
         self.first, self.reads = first, Counter[tuple[str, int]]()
 
-    def read(self, field: Field, group: int) -> Array:
+    def read(self, field: Field, group: int, rows: Array | None = None) -> Array:
         self.reads[field, group] += 1
         start = self.first + sum(self.row_groups[:group])
         numbers = np.arange(start, start + self.row_groups[group], dtype=np.int32)
-        return np.column_stack([numbers, -numbers])
+        return np.column_stack([numbers, -numbers])[slice(None) if rows is None else rows]
 
     def place(self, field: Field) -> str:
         return self.name
@@ -141,8 +141,8 @@ def test_an_epoch_reads_every_row_group_once_and_keeps_two_windows(
 
 def test_an_error_in_the_background_is_raised_where_the_samples_are_used() -> None:
     class Broken(Counting):
-        def read(self, field: Field, group: int) -> Array:
-            super().read(field, group)
+        def read(self, field: Field, group: int, rows: Array | None = None) -> Array:
+            super().read(field, group, rows)
             raise DataError("broken")
 
     groups = RowGroups([Broken(0, (4,))])

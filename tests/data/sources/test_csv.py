@@ -145,6 +145,23 @@ def test_rows_without_a_label_may_be_dropped(label: str, tmp_path: Path) -> None
     assert np.asarray(again.lines).tolist() == [2, 5, 7]
 
 
+def test_an_outline_is_the_data_without_inputs(tmp_path: Path) -> None:
+    (tmp_path / "test.csv").write_text(UNLABELLED)
+    settings: dict[str, Any] = {"label": "y", "weights": "w", "missing_target": "drop"}
+    settings["test"] = str(tmp_path / "test.csv")
+    dataset = load(tmp_path, UNLABELLED, **settings)
+    outline = Csv(path=str(tmp_path / "table.csv"), **settings).outline()
+    assert outline.samples.inputs.shape == dataset.samples.inputs.shape
+    assert np.isnan(np.asarray(outline.samples.inputs)).all()
+    for name in ("classes", "columns", "label", "notices"):
+        assert getattr(outline, name) == getattr(dataset, name)
+    for name in ("targets", "weights", "origins", "lines"):
+        found, expected = getattr(outline.samples, name), getattr(dataset.samples, name)
+        assert np.asarray(found).tolist() == np.asarray(expected).tolist()
+    assert outline.test is not None
+    assert len(outline.test) == 3
+
+
 def test_a_row_that_lacks_one_of_several_labels_has_none(tmp_path: Path) -> None:
     text = "x,a,b\n1,1,2\n2,,3\n3,4,\n4,5,6\n"
     dataset = load(tmp_path, text, label=("a", "b"), missing_target="drop")

@@ -328,9 +328,11 @@ def test_starting_in_the_midst_of_an_epoch_reads_nothing_before(
     read: list[tuple[str, int]] = []
     original = npy_shard.NpyShard.read
 
-    def recorded(self: npy_shard.NpyShard, field: Any, group: int) -> Array:
+    def recorded(
+        self: npy_shard.NpyShard, field: Any, group: int, rows: Array | None = None
+    ) -> Array:
         read.append((self.name, group))
-        return original(self, field, group)
+        return original(self, field, group, rows)
 
     monkeypatch.setattr(npy_shard.NpyShard, "read", recorded)
     last = [batch_first(X).copy() for X, *_ in fresh.epoch(1, fresh.per_epoch - 1)]
@@ -586,12 +588,19 @@ def test_a_value_that_is_not_a_number_is_located(
 
 def test_targets_that_are_not_numbers_are_located(tmp_path: Path) -> None:
     targets = CLASSES.astype(float)
-    targets[45] = np.nan
+    targets[45] = np.inf
     write_shards(tmp_path, X, targets, SIZES)
     fails(
         tmp_path,
-        "FOLDER/001.targets.npy: row 5 (counted from 0): NaN in the targets; remove or correct "
-        "such rows",
+        "FOLDER/001.targets.npy: row 5 (counted from 0): infinity in the targets; remove or "
+        "correct such rows",
+    )
+    targets[45] = targets[60] = np.nan
+    write_shards(tmp_path, X, targets, SIZES)
+    fails(
+        tmp_path,
+        "FOLDER/001.targets.npy: row 5 (counted from 0): the target is missing, as in 1 other "
+        "sample; fill it in, or set data.source.missing_target: drop to leave out such samples",
     )
 
 
@@ -780,7 +789,10 @@ def test_parquet_that_is_damaged(tmp_path: Path) -> None:
         (
             {"x": [1.0] * 11, "label": [0] * 9 + [None, 1]},
             {},
-            "column 'label' has no value in row 9 (counted from 0); remove or correct such rows",
+            (
+                "row 9 (counted from 0): the target is missing; fill it in, or set "
+                "data.source.missing_target: drop to leave out such samples"
+            ),
         ),
         (
             {"x": pa.array([[1.0, 2.0], None], pa.list_(pa.float32(), 2)), "label": [0, 1]},

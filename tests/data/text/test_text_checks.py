@@ -15,7 +15,10 @@ TRAIN = ["the cat sat", "the dog sat", "a cat ran"]
 
 def check(*held_out: str, train: Sequence[str] = TRAIN, **settings: Any) -> TextReport:
     coding = TextCoding.model_validate({"unit": "word", **settings})
-    sets = {"train": TextSet(train), "test": TextSet(held_out, lines=[*range(10, 20)])}
+    sets = {
+        "train": TextSet(train),
+        "test": TextSet(held_out, lines=[*range(10, 20)], file="t.tsv"),
+    }
     return check_texts(sets, coding.fit(train))
 
 
@@ -38,18 +41,18 @@ def test_nothing_is_said_of_good_texts() -> None:
         (
             ["a dog ran", "the\u00a0dog sat"],
             (
-                "test: 1 of 2 texts (50.00%) are in train, too; `data.split.by: source` prevents "
-                "that: 'the dog sat'"
+                "test: 1 of 2 texts (50.00%) are in train, too; sets drawn with "
+                "`data.split.by: source` share none: 'the dog sat'"
             ),
         ),
         (
             ["a dog ran", "a dog ran"],
             "test: 1 of 2 samples (50.00%) occur before: 'a dog ran'",
         ),
-        (["", "a dog ran", " "], "test: 2 of 3 texts (66.67%) are empty: line 10, line 12"),
+        (["", "a dog ran", " "], "test: 2 of 3 texts (66.67%) are empty: t.tsv:10, t.tsv:12"),
         (
             ["a dog ran a dog sat"],
-            "test: 1 of 1 texts (100.00%) have more than 5 symbols: line 10 with 6",
+            "test: 1 of 1 texts (100.00%) have more than 5 symbols: t.tsv:10 with 6",
         ),
         (
             ["a dot ran"],

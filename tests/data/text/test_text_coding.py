@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -13,10 +15,12 @@ from hypothesis import strategies as st
 from nnkit.config.spec import members
 from nnkit.data.text.symbol_table import Reserved
 from nnkit.data.text.text_coding import TextCoding, TextEncoder
+from nnkit.data.text.text_pairs import read_pairs
 from nnkit.data.text.text_units import AnyTextUnit
 from nnkit.errors import DataError
 from nnkit.text import as_json
 
+TEXTS = Path(__file__).parents[3] / "data" / "text"
 UNITS = [*members(AnyTextUnit)]
 ANY_TEXT = st.text(st.characters())  # lone surrogates included
 TYPED = ["<unk>", "<padding>", "<start>", "<end>", "<pad>", "<s>", "</s>", "</w>", "@@", "▁"]
@@ -163,3 +167,22 @@ def test_the_fingerprint_is_of_settings_and_vocabulary() -> None:
 )
 def test_short_forms(written: Any, full: dict[str, Any]) -> None:
     assert TextCoding.model_validate(written) == TextCoding.model_validate(full)
+
+
+def test_the_time_machine_has_as_many_characters_as_published() -> None:
+    """Zhang et al., "Dive into Deep Learning", section 9.2: 173,428 characters, 28 symbols."""
+    text = (TEXTS / "timemachine.txt").read_text(encoding="utf-8")
+    book = coding("character", letters_only=True, lower=True)
+    assert len(book.normalize(text)) == 173_428
+    assert len(book.fit([text], reserved=[Reserved.UNKNOWN]).symbols) == 28
+
+
+def test_real_sentences_are_decoded_to_themselves() -> None:
+    french = read_pairs(TEXTS / "eng-fra-upto-5-words.tsv.gz").targets[::100]
+    plain = [normalize("NFC", text) for text in french]
+    plain = [text.replace("\u202f", " ").replace("\u00a0", " ") for text in plain]
+    for unit in ("character", "word", {"bpe": {"merges": 100}}):
+        encoder = coding(unit).fit(french)
+        encoded = encoder.encode_all(french)
+        bounds = zip(encoded.offsets[:-1], encoded.offsets[1:], strict=True)
+        assert [encoder.decode(encoded.values[a:b]) for a, b in bounds] == plain

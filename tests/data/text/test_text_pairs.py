@@ -57,6 +57,7 @@ def test_a_header_is_recognized_and_said(file: Path, header: str) -> None:
     assert notice.startswith(f"{file}:1: taken for a header")
     assert "'header: false'" in notice
     assert len(read(file, f"{header}\nGo.\tVa !\n", header=False).sources) == 2
+    assert read(file, f"{header}\tuser\nGo.\tVa !\tann\n").lines == (2,)
 
 
 def test_columns_can_be_chosen_by_name(file: Path) -> None:

@@ -16,6 +16,7 @@ from nnkit.nn.passes import INFERENCE, Pass
 from nnkit.nn.seq2seq.seq2seq_model import Seq2SeqModel
 from nnkit.random import generator
 from tests.golden import case_name, torch_attention_vectors
+from tests.nn.differences import assert_gradient_along_lines
 from tests.nn.seq2seq.networks import LENGTHS, START, TARGET_LENGTHS, batch, model_of
 
 READS: list[Any] = [{"embedding": 3}, {"lstm": {"units": 4, "bidirectional": True}}]
@@ -73,9 +74,22 @@ def loss_and_gradient(
 def test_gradients(encoder: list[Any], decoder: list[Any], start: str, ragged: bool) -> None:
     model = model_of(encoder, decoder, start)
     lengths, target_lengths = (LENGTHS, TARGET_LENGTHS) if ragged else (None, None)
-    checks = check_model(
-        model, *batch(), per_block=1, lengths=lengths, target_lengths=target_lengths
+    X, T = batch()
+    now = Pass(lengths=lengths, target_lengths=target_lengths)
+    network = model.network(X.shape[-1])
+    network.loss_and_gradient(X, T, now)
+    gradient = model.grads.copy()
+    assert_gradient_along_lines(
+        lambda: network.training_loss(X, T, now), model.params, gradient, generator(0, "lines")
     )
+
+
+def test_gradients_of_each_block() -> None:
+    model = model_of(READS, [*WRITES, attention("additive", True)])
+    checks = check_model(
+        model, *batch(), per_block=2, lengths=LENGTHS, target_lengths=TARGET_LENGTHS
+    )
+    assert len(checks) == len(model.layout.parameters)
     assert not [check for check in checks if not check.passed]
 
 

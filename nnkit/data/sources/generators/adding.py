@@ -7,9 +7,8 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from nnkit.config.spec import Count
 from nnkit.data.dataset import Array, Dataset, Samples
-from nnkit.data.sources.generators.generated import RandomlyGenerated
+from nnkit.data.sources.generators.generated import RandomlyGenerated, SampleCount
 from nnkit.random import generator
 
 
@@ -22,7 +21,7 @@ class Adding(RandomlyGenerated):
     """
 
     kind: Literal["adding"] = "adding"
-    count: Count = 20_000
+    count: SampleCount = 20_000
     length: int = Field(100, ge=2, lt=1 << 31, description="Numbers in a sequence.")
     low: Literal[-1, 0] = Field(-1, description="Smallest number.")
 

@@ -6,9 +6,13 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from nnkit.config.spec import Count
 from nnkit.data.dataset import Dataset
-from nnkit.data.sources.generators.generated import RandomlyGenerated, TextPair, paired_samples
+from nnkit.data.sources.generators.generated import (
+    RandomlyGenerated,
+    SampleCount,
+    TextPair,
+    paired_samples,
+)
 from nnkit.random import generator
 
 
@@ -20,7 +24,7 @@ class Addition(RandomlyGenerated):
     """
 
     kind: Literal["addition"] = "addition"
-    count: Count = 50_000
+    count: SampleCount = 50_000
     digits: int = Field(3, ge=1, le=9, description="Most digits of a term.")
     reverse: bool = Field(
         False,

@@ -10,7 +10,12 @@ from pydantic import Field
 
 from nnkit.config.spec import Count
 from nnkit.data.dataset import Dataset
-from nnkit.data.sources.generators.generated import RandomlyGenerated, TextPair, paired_samples
+from nnkit.data.sources.generators.generated import (
+    RandomlyGenerated,
+    SampleCount,
+    TextPair,
+    paired_samples,
+)
 from nnkit.random import generator
 
 SYMBOLS = "ABCDEFGH"
@@ -27,7 +32,7 @@ class CopyMemory(RandomlyGenerated):
     """
 
     kind: Literal["copy"] = "copy"
-    count: Count = 10_000
+    count: SampleCount = 10_000
     pause: Count = Field(100, description="Symbols T from the last of the ten to the sign.")
 
     def read(self) -> Dataset:

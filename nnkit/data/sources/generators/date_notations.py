@@ -65,7 +65,9 @@ class Dates(RandomlyGenerated):
     """
 
     kind: Literal["dates"] = "dates"
-    count: int = Field(20_000, ge=1, le=MOST)
+    count: int = Field(
+        20_000, ge=1, le=MOST, description="Dates, which `data.split` divides into sets."
+    )
 
     def read(self) -> Dataset:
         return Dataset(paired_samples(dates(self.count, self.seed)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field
 
@@ -13,6 +14,7 @@ from nnkit.data.sources.source import Source
 from nnkit.data.texts import text_array
 
 TextPair = tuple[str, str]
+SampleCount = Annotated[Count, Field(description="Samples, which `data.split` divides into sets.")]
 
 
 class Generated(Source):
@@ -25,7 +27,7 @@ class Generated(Source):
 class RandomlyGenerated(Generated):
     """Samples that are drawn at random."""
 
-    count: Count
+    count: SampleCount
     seed: int = Field(
         0, description="Seed of the samples, which do not depend on the seed of the config."
     )

@@ -6,9 +6,13 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from nnkit.config.spec import Count
 from nnkit.data.dataset import Dataset
-from nnkit.data.sources.generators.generated import RandomlyGenerated, TextPair, paired_samples
+from nnkit.data.sources.generators.generated import (
+    RandomlyGenerated,
+    SampleCount,
+    TextPair,
+    paired_samples,
+)
 from nnkit.data.sources.generators.spelled_numbers import IN_WORDS
 from nnkit.random import generator
 
@@ -23,9 +27,9 @@ class NumberWords(RandomlyGenerated):
     """
 
     kind: Literal["number_words"] = "number_words"
-    source: Language = "english"
-    target: Language = "french"
-    count: Count = 20_000
+    source: Language = Field("english", description="Language of the inputs.")
+    target: Language = Field("french", description="Language of the targets.")
+    count: SampleCount = 20_000
     digits: int = Field(6, ge=1, le=6, description="Most digits of a number.")
 
     @model_validator(mode="after")

@@ -7,9 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from nnkit.config.spec import Count
 from nnkit.data.dataset import Dataset
-from nnkit.data.sources.generators.generated import RandomlyGenerated, paired_samples
+from nnkit.data.sources.generators.generated import RandomlyGenerated, SampleCount, paired_samples
 from nnkit.random import generator
 
 States = tuple[Mapping[str, int], ...]
@@ -51,7 +50,7 @@ class EmbeddedReber(RandomlyGenerated):
     """
 
     kind: Literal["reber"] = "reber"
-    count: Count = 10_000
+    count: SampleCount = 10_000
 
     def read(self) -> Dataset:
         strings = reber_strings(self.count, self.seed)

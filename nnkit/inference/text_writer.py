@@ -1,0 +1,205 @@
+"""Texts written by a model, symbol by symbol: translations, and continuations of a text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+import numpy as np
+
+from nnkit.data.ragged import Ragged
+from nnkit.data.text.symbol_table import Reserved
+from nnkit.decoding import AnyDecoding
+from nnkit.decoding.decoder import DecoderStep, OutputSymbols, Sentences
+from nnkit.decoding.greedy import Greedy
+from nnkit.decoding.method import Decoding, Hypothesis
+from nnkit.decoding.sampling import Sampling
+from nnkit.errors import DataError
+from nnkit.nn.model import Model
+from nnkit.nn.network import Network
+from nnkit.nn.numerics import numerics
+from nnkit.nn.params import Array
+from nnkit.nn.passes import INFERENCE
+from nnkit.nn.recurrent.states import LayerState, States
+from nnkit.nn.seq2seq.seq2seq_model import Seq2SeqModel
+from nnkit.task.sequence_coding import SequenceCoding
+
+MOST_SENTENCES = 256  # that are decoded together
+MOST_TOKENS = 1 << 13  # symbols of sources that are decoded together, counted with padding
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenText:
+    """A text that a model has written.
+
+    Attributes:
+        text: the text.
+        symbols: its symbols, as they are displayed.
+        log_probability: the logarithm of its probability.
+        score: what texts are ranked by; higher is better.
+        finish: why it ends, as in `Hypothesis`.
+    """
+
+    text: str
+    symbols: tuple[str, ...]
+    log_probability: float
+    score: float
+    finish: str
+
+
+@dataclass(frozen=True)
+class TextWriter:
+    """Writes texts with a model that computes the next symbol.
+
+    Attributes:
+        model: a model with a decoder, or a language model.
+        coding: its vocabularies.
+        method: the method that chooses symbols; None for greedy decoding of a decoder, and for
+            sampling from a language model.
+    """
+
+    model: Model
+    coding: SequenceCoding
+    method: AnyDecoding | None = None
+
+    @property
+    def decoding(self) -> Decoding:
+        """The method that chooses symbols."""
+        if self.method is not None:
+            return self.method
+        return Greedy() if isinstance(self.model, Seq2SeqModel) else Sampling()
+
+    def write(self, texts: Sequence[str]) -> list[list[WrittenText]]:
+        """The texts written for each of some texts, the best first.
+
+        Args:
+            texts: sources to be translated, or beginnings to be continued. A text without symbols
+                gives an empty text.
+
+        Raises:
+            DataError: a text is too long.
+            SettingError: the method names a symbol that the model does not have.
+        """
+        encoded = self.coding.inputs.encode_all(list(texts))
+        sources = Ragged.of(encoded.values, encoded.offsets)
+        nothing = [WrittenText("", (), 0.0, 0.0, "end")]
+        written = [nothing] * len(texts)
+        for chosen in _batches(sources.lengths):
+            for index, hypotheses in zip(chosen, self._decode(sources, chosen), strict=True):
+                begun = sources[index : index + 1].flat()[:1] if self._has_no_start else ()
+                written[index] = [self._written(found, begun) for found in hypotheses]
+        return written
+
+    def _decode(self, sources: Ragged, chosen: Array) -> list[list[Hypothesis]]:
+        part = sources[chosen]
+        with numerics():
+            if isinstance(self.model, Seq2SeqModel):
+                state = self.model.begin(part.padded(), part.lengths)
+                starts = np.full(len(part), self.model.start_symbol)
+                sentences = Sentences(starts, part.lengths, keys=chosen)
+                return self.decoding.decode(self.model.step, state, sentences, self._symbols)
+            step: DecoderStep = partial(_step, self.model)
+            return self.decoding.decode(
+                step, ChainState({}, len(part)), self._begun(part, chosen), self._symbols
+            )
+
+    @property
+    def _has_no_start(self) -> bool:
+        """Whether there is no start symbol, since the model was trained on windows of texts."""
+        return self.coding.windows is not None
+
+    def _begun(self, part: Ragged, chosen: Array) -> Sentences:
+        """Beginnings of texts, which their continuations contain."""
+        begun = [each.tolist() for each in part.each()]
+        if not self._has_no_start:
+            start = self.coding.inputs.symbols.number(Reserved.START)
+            starts, prefixes = np.full(len(part), start), begun
+        else:
+            starts = np.array([each[0] for each in begun])
+            prefixes = [each[1:] for each in begun]
+        return Sentences(starts, part.lengths, prefixes, chosen)
+
+    @cached_property
+    def _symbols(self) -> OutputSymbols:
+        targets = self.coding.targets
+        assert targets is not None
+        numbers, first = targets.symbols.numbers, len(targets.symbols.reserved)
+        never = [numbers[s] for s in (Reserved.PADDING, Reserved.START) if s in numbers]
+        return OutputSymbols(
+            count=len(targets.symbols),
+            end=numbers.get(Reserved.END),
+            never=tuple(never),
+            unknown=numbers.get(Reserved.UNKNOWN),
+            numbers={piece: first + i for i, piece in enumerate(targets.symbols.pieces)},
+            text_of=targets.decode,
+        )
+
+    def _written(self, hypothesis: Hypothesis, begun: Iterable[int]) -> WrittenText:
+        """The text of a hypothesis, which some symbols begin that are not in it."""
+        targets = self.coding.targets
+        assert targets is not None
+        symbols = (*map(int, begun), *hypothesis.symbols)
+        return WrittenText(
+            targets.decode(symbols),
+            tuple(targets.symbols.names[symbol] for symbol in symbols),
+            hypothesis.log_probability,
+            hypothesis.score,
+            hypothesis.finish,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ChainState:
+    """The state of a language model between two symbols of K texts.
+
+    Attributes:
+        states: the states of the recurrent layers, (units, K), by layer.
+        count: the number of texts, K.
+    """
+
+    states: Mapping[str, LayerState]
+    count: int
+
+    def select(self, columns: Array) -> ChainState:
+        """The state of the given columns, in their order; a column may occur several times."""
+        chosen = {name: [S[:, columns] for S in state] for name, state in self.states.items()}
+        return ChainState(chosen, len(columns))
+
+
+def _step(model: Model, state: ChainState, symbols: Array) -> tuple[Array, None, ChainState]:
+    """The logarithms of the probabilities of the next symbol, (symbols, K), and the state."""
+    states = States(dict(state.states))
+    with model.lent(len(symbols), positions=(1,)) as network:
+        assert isinstance(network, Network)
+        logs = network.log_probabilities(symbols[None], INFERENCE._replace(states=states))
+    return logs[:, 0], None, ChainState(states.last, len(symbols))
+
+
+def _batches(lengths: Array) -> list[Array]:
+    """The indices of texts of similar length that are decoded together; not those without symbols.
+
+    Args:
+        lengths: the number of symbols of each text, (n,).
+    """
+    order = np.argsort(lengths, kind="stable")
+    order = order[lengths[order] > 0]
+    batches: list[Array] = []
+    start = 0
+    while start < len(order):
+        longest = lengths[order[start : start + MOST_SENTENCES]]
+        fitting = np.searchsorted(longest * np.arange(1, len(longest) + 1), MOST_TOKENS, "right")
+        batches.append(order[start : start + max(1, int(fitting))])
+        start += len(batches[-1])
+    return batches
+
+
+def check_writes(coding: SequenceCoding | None) -> SequenceCoding:
+    """Returns the vocabularies of a model that writes texts.
+
+    Raises:
+        DataError: the model predicts something else.
+    """
+    if coding is None or coding.predicts not in ("next", "text"):
+        raise DataError("this model does not write texts")
+    return coding

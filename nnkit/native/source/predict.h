@@ -1,0 +1,129 @@
+/* Predictions: from inputs as a caller has them to outputs in rows, in one call.
+ *
+ * Inputs that the kernels cannot read where they are come into the batch first, by a few samples at
+ * a time where weights are packed, so that they stay in the cache.
+ */
+#ifndef NNKIT_PREDICT_H
+#define NNKIT_PREDICT_H
+
+#include "walk.h"
+
+struct prediction {
+    struct pass pass;
+    int64_t first;     /* the sample of the data set that the batch begins with */
+    real *outputs;     /* of the batch, (samples, outputs) */
+    int64_t checks;    /* whether to find out if inputs and outputs are finite */
+    int64_t is_finite; /* whether all are, so far */
+};
+
+enum { WORTH_PACKING = 128 }; /* samples; as in `nnkit/native/program_layer.py` */
+
+/* Whether all layers are dense, and weights are packed first. */
+INLINE int packs_weights(const struct pass *pass) {
+    const struct program *p = pass->program;
+    if (pass->samples < WORTH_PACKING) return 0;
+    for (int64_t i = 0; i < p->layer_count; i++)
+        if (!p->layers[i].packed) return 0;
+    return 1;
+}
+
+/* Whether the kernels read the data set where it is. Vectors must not read beyond its end, and would
+ * be slower where they lie across cache lines. */
+INLINE int reads_in_place(const struct pass *pass) {
+    const struct program *p = pass->program;
+    if (p->inputs_are_bytes || p->input_scale != 1 || p->layers[0].inputs % BLOCK != 0) return 0;
+    return packs_weights(pass) || gathers_images(p) || (uintptr_t)p->inputs % sizeof(vec) == 0;
+}
+
+/* Whether all numbers are finite: 0 times any other is not a number. */
+static int are_finite(const real *x, int64_t count) {
+    vec sums[4] = {{0}}, zero = {0};
+    int64_t i = 0;
+    for (; i + 4 * LANES <= count; i += 4 * LANES)
+        for (int j = 0; j < 4; j++)
+            sums[j] = multiply_add(load(x + i + j * LANES), zero, sums[j]);
+    for (int64_t lanes; i < count; i += lanes) {
+        lanes = smaller_of(count - i, LANES);
+        sums[0] = multiply_add(load_part(x + i, lanes), zero, sums[0]);
+    }
+    return sum_of_lanes((sums[0] + sums[1]) + (sums[2] + sums[3])) == 0;
+}
+
+static void check(struct prediction *now, const real *x, int64_t count) {
+    if (now->checks && !are_finite(x, count))
+        __atomic_store_n(&now->is_finite, 0, __ATOMIC_RELAXED);
+}
+
+/* Prepares the inputs of samples `from` to `from + count`; those that are not read in place come
+ * into row `to` of the batch and the next ones, with zeros behind them. */
+static void take_inputs(struct prediction *now, int64_t from, int64_t count, int64_t to) {
+    const struct program *p = now->pass.program;
+    int64_t sample = now->first + from, inputs = p->layers[0].inputs, row = padded(inputs);
+    if (reads_in_place(&now->pass)) {
+        check(now, (const real *)p->inputs + sample * inputs, count * inputs);
+        return;
+    }
+    for (int64_t i = 0; i < count; i++) {
+        real *X = (real *)p->batch + (to + i) * row;
+        gather_inputs(p, sample + i, inputs, X);
+        for (int64_t k = inputs; k < row; k++) X[k] = 0;
+        if (!p->inputs_are_bytes) check(now, X, inputs);
+    }
+}
+
+/* The outputs by packed weights. Each thread takes its samples through all layers, as many at a
+ * time as fit into its cache, so that threads need not meet after each layer. What is between layers
+ * is not kept, and neither are inputs that a prediction copies. */
+INLINE void packed_forward(
+    const struct pass *pass, struct prediction *prediction, struct member *me) {
+    const struct program *p = pass->program;
+    int copies = prediction && !reads_in_place(pass);
+    int64_t first, end, widest = 1;
+    for (int64_t i = 0; i < p->layer_count; i++) {
+        const struct layer *l = p->layers + i;
+        pack_layer(pass, l, me);
+        if (l->inputs > widest) widest = l->inputs;
+    }
+    wait_for_all(me);
+    own_part(me, pass->samples, PRODUCT_ROWS, &first, &end);
+    for (int64_t n = first, count; n < end; n += count) {
+        count = smaller_of(end - n, samples_in_cache(widest, PRODUCT_ROWS));
+        if (prediction) take_inputs(prediction, n, count, first);
+        for (int64_t i = 0; i < p->layer_count; i++) {
+            int is_first = i == 0, is_last = i == p->layer_count - 1;
+            packed_layer_forward(
+                pass, p->layers + i, count, is_first && !copies ? n : first,
+                is_last ? n : first);
+        }
+    }
+    wait_for_all(me);
+}
+
+/* Writes a thread's part of the outputs. */
+static void give_outputs(struct prediction *now, struct member *me) {
+    const struct program *p = now->pass.program;
+    const struct layer *last = p->layers + p->layer_count - 1;
+    int64_t first, end, outputs = last->outputs, row = padded(outputs);
+    apply_head(p, now->pass.samples, me);
+    own_part(me, now->pass.samples, 1, &first, &end);
+    for (int64_t n = first; n < end; n++)
+        memcpy(now->outputs + n * outputs, (real *)last->output + n * row, outputs * sizeof(real));
+    check(now, now->outputs + first * outputs, (end - first) * outputs);
+}
+
+/* A prediction of a part of the samples by one thread or several. */
+static void predict(void *argument, struct member *me) {
+    struct prediction *now = argument;
+    int64_t first, end, samples = now->pass.samples;
+    if (packs_weights(&now->pass)) {
+        packed_forward(&now->pass, now, me);
+    } else {
+        own_part(me, samples, 1, &first, &end);
+        take_inputs(now, first, end - first, first);
+        wait_for_all(me);
+        forward(&now->pass, 0, me);
+    }
+    give_outputs(now, me);
+}
+
+#endif

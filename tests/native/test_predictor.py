@@ -1,0 +1,130 @@
+"""Tests of predictions in one call of the compiled kernels."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nnkit.nn.denormals import flushed_denormals
+from nnkit.nn.model import Model, batch_first, batch_last
+from nnkit.nn.parallel.execution import Execution
+from nnkit.nn.params import Array, Shape
+from nnkit.random import generator
+from tests.nn.examples import model_of
+
+pytestmark = pytest.mark.native
+
+DENSE = [{"dense": 130}, {"dense": 5}]
+IMAGES = [{"conv": {"filters": 3, "kernel": 3}}, {"max_pool": 2}, "flatten", {"dense": 5}]
+# Inputs that are read in place or copied, because vectors would read beyond the last row.
+NETWORKS: dict[str, tuple[list[Any], Shape]] = {
+    "48 inputs": (DENSE, (48,)),
+    "37 inputs": (DENSE, (37,)),
+    "images": (IMAGES, (1, 8, 9)),
+}
+
+
+def model_for(network: str, dtype: str) -> Model:
+    layers, shape = NETWORKS[network]
+    return model_of(layers, shape, dtype=dtype)
+
+
+def expected(model: Model, X: Array) -> Array:
+    """The outputs by a program that is given a batch of numbers."""
+    with model.lent(len(X), Execution(program=True)) as network:
+        return batch_first(network.forward(batch_last(X))).copy()
+
+
+@pytest.fixture(params=product(NETWORKS, ("float32", "float64")), ids="-".join)
+def model(request: pytest.FixtureRequest) -> Model:
+    return model_for(*request.param)
+
+
+@pytest.mark.parametrize("samples", [1, 2, 33, 127, 128, 301])
+def test_outputs_are_those_of_a_batch(model: Model, samples: int) -> None:
+    X = generator(0, "X").standard_normal((samples, *model.input_shape)).astype(model.dtype)
+    for threads in (1, 3):
+        for _ in range(3):  # one thread, then all, then the faster
+            found, is_finite = model.predict(X, threads, checks=True)
+            assert is_finite
+            np.testing.assert_array_equal(found, expected(model, X))
+
+
+@pytest.mark.parametrize("samples", [1, 33, 301])
+def test_bytes_and_numbers_are_multiplied_by_a_factor(model: Model, samples: int) -> None:
+    X = generator(0, "X").integers(0, 256, (samples, *model.input_shape)).astype(np.uint8)
+    factor = 1 / 255
+    prepared = X.astype(model.dtype) * model.dtype.type(factor)
+    wanted = expected(model, prepared)
+    for raw in (X, X.astype(model.dtype)):
+        raw.flags.writeable = False
+        found, _ = model.predict(raw, 2, factor)
+        np.testing.assert_array_equal(found, wanted)
+
+
+@given(
+    network=st.sampled_from([*NETWORKS]),
+    samples=st.integers(1, 140),
+    place=st.floats(0, 1, exclude_max=True),
+    value=st.sampled_from([np.nan, np.inf, -np.inf]),
+)
+def test_any_input_that_is_not_finite_is_reported(
+    network: str, samples: int, place: float, value: float
+) -> None:
+    model = model_for(network, "float32")
+    model.params.fill(0)  # outputs are finite whatever the inputs
+    X = np.ones((samples, *model.input_shape), np.float32)
+    assert model.predict(X, 2, checks=True)[1]
+    X.reshape(-1)[int(place * X.size)] = value
+    for factor in (1.0, 0.5):
+        assert not model.predict(X, 2, factor, checks=True)[1]
+
+
+def test_an_output_that_overflows_is_reported(model: Model) -> None:
+    X = np.ones((40, *model.input_shape), model.dtype)
+    assert model.predict(X, 1, checks=True)[1]
+    model.params.fill(np.finfo(model.dtype).max)
+    assert not model.predict(X, 1, checks=True)[1]
+
+
+def test_no_samples_have_no_outputs(model: Model) -> None:
+    found, is_finite = model.predict(np.empty((0, *model.input_shape), model.dtype), 1, checks=True)
+    assert found.shape == (0, 5)
+    assert is_finite
+
+
+def test_samples_of_another_size_are_refused(model: Model) -> None:
+    with pytest.raises(ValueError, match="numbers a sample expected"):
+        model.predict(np.zeros((3, 5), model.dtype), 1)
+
+
+def test_denormals_are_flushed_and_the_setting_restored() -> None:
+    model = model_for("48 inputs", "float32")
+    model.params *= np.float32(1e-4)
+    X = np.full((3, 48), 1e-30, np.float32)
+    assert expected(model, X).any()  # denormal
+    with flushed_denormals():
+        wanted = expected(model, X)
+    np.testing.assert_array_equal(model.predict(X, 1)[0], wanted)
+    small = np.array([1e-20], np.float32)
+    assert (small * small).all()
+
+
+def test_threads_of_python_predict_at_once(model: Model) -> None:
+    X = generator(0, "X").standard_normal((150, *model.input_shape)).astype(model.dtype)
+    parts = [X[at : at + 1 + 29 * at % 140] for at in range(10)]
+    wanted = [expected(model, part) for part in parts]
+
+    def predicted(_: int) -> list[Array]:
+        return [model.predict(part, 3)[0] for part in parts * 5]
+
+    with ThreadPoolExecutor(8) as pool:
+        for found in pool.map(predicted, range(8)):
+            for Y, right in zip(found, wanted * 5, strict=True):
+                np.testing.assert_array_equal(Y, right)
