@@ -214,7 +214,8 @@ class TrainedModel:
         if self.coding is not None:
             with numerics_of(execution):
                 found = outputs_of(self.model, self.coding.encode_inputs(X), execution)
-            return found.values if isinstance(found, Ragged) else found
+            outputs = found.values if isinstance(found, Ragged) else found
+            return outputs if self.scaler is None else self.scaler.undo(outputs)
         with numerics_of(execution):
             prepared = self.preprocessor(X, self.model.dtype)
             outputs = self.model.forward(prepared, execution=execution)
@@ -222,9 +223,9 @@ class TrainedModel:
 
     def _checked(self, X: Any) -> Array:
         """Converts what users pass to raw inputs (n, *raw_shape) that the model can take."""
-        if self.coding is not None:
-            return _texts(X)
         X = self._raw(X)
+        if self.coding is not None:
+            return X
         is_finite = X.dtype.kind != "f" or np.isfinite(X).all()
         if not is_finite and not (self.columns and not np.isinf(X).any()):
             raise DataError("NaN or infinity in the inputs")
@@ -235,6 +236,8 @@ class TrainedModel:
 
     def _raw(self, X: Any) -> Array:
         """Converts what users pass to raw inputs (n, *raw_shape); the values are not checked."""
+        if self.coding is not None:
+            return _texts(X)
         columns = self.columns
         if columns and is_table(X):
             notation = self.config.data.source.notation

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
-from math import ceil, prod
+from math import ceil, inf, prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -430,9 +430,10 @@ def describe(model: Model) -> list[dict[str, Any]]:
     Each row has the stage's `name`, `kind`, `output_shape`, number of `parameters`, `mflops`
     (millions of multiplications and additions in the forward pass, for one sample), `bytes` of its
     output for one sample, and `receptive_field`, the size of an output's receptive field, or None
-    for vectors and where `reshape` rearranges positions.
+    for vectors and where `reshape` rearranges positions. A length that varies is None, and counts
+    as one position.
     """
-    positions = model.input_form.positions_of(model.input_shape)
+    positions = model.input_form.positions
     seen = ReceptiveField((1,) * len(positions), (1,) * len(positions))
     sees_all, is_known = not positions, True
     rows = []
@@ -443,23 +444,31 @@ def describe(model: Model) -> list[dict[str, Any]]:
             is_known = is_known and stage.output_form.positions == positions
         if is_known and not sees_all:
             seen = seen.then(stage.spec.receptive_field(stage.input_form))
-        field: Shape | None = None
+        field: Positions | None = None
         if sees_all:
             field = positions
         elif is_known:
-            field = tuple(ceil(min(r, n)) for r, n in zip(seen.width, positions, strict=True))
+            field = tuple(_limited(r, n) for r, n in zip(seen.width, positions, strict=True))
+        sizes = stage.output_form.sizes
         rows.append(
             {
                 "name": stage.name,
                 "kind": (stage.spec.applied_activation or stage.spec).tag(),
-                "output_shape": stage.output_shape,
+                "output_shape": sizes,
                 "parameters": sum(p.size for p in stage.parameters),
                 "mflops": 2e-6 * stage.multiplications,
-                "bytes": prod(stage.output_shape) * model.dtype.itemsize,
+                "bytes": prod(n or 1 for n in sizes) * model.dtype.itemsize,
                 "receptive_field": field or None,
             }
         )
     return rows
+
+
+def _limited(width: float, size: int | None) -> int | None:
+    """The width of a receptive field along an axis; None if it is that of an axis that varies."""
+    if size is None:
+        return None if width == inf else ceil(width)
+    return ceil(min(width, size))
 
 
 def buffer_bytes(model: Model, batch: int, positions: Positions = ()) -> int:
@@ -477,6 +486,7 @@ def buffer_bytes(model: Model, batch: int, positions: Positions = ()) -> int:
 
 
 def _values_inside(stage: Stage) -> int:
-    return sum(
+    own = stage.spec.values_inside(stage.input_form)
+    return own + sum(
         part.input_form.size + part.output_form.size + _values_inside(part) for part in stage.parts
     )
