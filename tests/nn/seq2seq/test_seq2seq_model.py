@@ -14,6 +14,7 @@ from scipy.special import softmax
 from nnkit.errors import SettingError
 from nnkit.nn.central_differences import check_model
 from nnkit.nn.form import Form
+from nnkit.nn.model import buffer_bytes, describe
 from nnkit.nn.params import Array
 from nnkit.nn.passes import INFERENCE, Pass
 from nnkit.nn.seq2seq.seq2seq_model import Seq2SeqModel
@@ -127,7 +128,7 @@ def test_padding_changes_no_bit(encoder: list[Any], decoder: list[Any], start: s
     np.testing.assert_array_equal(other_gradient, gradient)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=settings().max_examples // 12)
 @given(
     lengths=arrays(np.int64, 5, elements=integers(0, 5)),
     target_lengths=arrays(np.int64, 5, elements=integers(1, 6)),
@@ -242,6 +243,15 @@ def test_the_layer_with_the_first_infinity_is_named() -> None:
         model.layout.views(model.params)[name][2] = np.inf
         with np.errstate(invalid="ignore"):
             assert network.first_nonfinite(X, T, Pass()) == name.rpartition(".")[0]
+
+
+@every
+def test_described_layer_by_layer(encoder: list[Any], decoder: list[Any], start: str) -> None:
+    model = model_of(encoder, decoder, start)
+    rows = describe(model)
+    assert [row["name"] for row in rows] == [stage.name for stage in model.stages]
+    assert sum(row["parameters"] for row in rows) == model.layout.size
+    assert buffer_bytes(model, 2, (9,)) > buffer_bytes(model, 1, (9,)) > 0
 
 
 def test_a_whole_pass_without_targets_is_refused() -> None:
