@@ -30,7 +30,8 @@ from nnkit.nn.seq2seq.scores import (
 class Attention(BiasedLayer):
     """In a decoder, y = tanh(W_c [c; s] + b_c), with c = Σ_j a_j h_j of the encoder's outputs h_j.
 
-    The weights a = softmax(e) depend on the scores e_j of these outputs for the decoder's state s (Bahdanau, Cho & Bengio 2015; Luong, Pham & Manning 2015, eq. 5 to 7):
+    The weights a = softmax(e) depend on the scores e_j of these outputs for the decoder's state s
+    (Bahdanau, Cho & Bengio 2015; Luong, Pham & Manning 2015, eq. 5 to 7):
 
     - dot: s·h_j
     - scaled: s·h_j / √units (Vaswani et al. 2017)
