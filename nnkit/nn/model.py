@@ -145,6 +145,12 @@ class Model:
         assert activation is not None
         return activation
 
+    def stages_at(self, positions: Positions) -> Sequence[Stage]:
+        """The stages for samples of those positions, if they vary."""
+        if not self.input_form.varies:
+            return self.stages
+        return tuple(rebuild_stages(self.stages, self.input_form.at(positions)))
+
     @cached_property
     def multiplications(self) -> int:
         """The number of multiplications by weights for one sample."""
@@ -477,9 +483,7 @@ def buffer_bytes(model: Model, batch: int, positions: Positions = ()) -> int:
     Counts, for each stage and for each layer inside a block, its output, the same again for the
     gradient, and scratch.
     """
-    stages = model.stages
-    if model.input_form.varies:
-        stages = tuple(rebuild_stages(stages, model.input_form.at(positions)))
+    stages = model.stages_at(positions)
     values = sum(s.output_form.size + s.input_form.size for s in stages[1:])
     values += sum(_values_inside(stage) for stage in stages)
     return (values + stages[-1].output_form.size) * batch * model.dtype.itemsize
