@@ -64,10 +64,12 @@ def test_callers_at_once_work_alone_and_later_together(team: ctypes.CDLL) -> Non
         of_second = pool.submit(team.run_together, second.work, None, 2)
         second.begun.wait()
         first.finish.set()
-        assert of_first.result() == 2
-        assert team.run_together(quick, None, 2) == 1  # the team is free, but not the processors
+        threads_of_first = of_first.result()
+        threads_meanwhile = team.run_together(quick, None, 2)
         second.finish.set()
-        assert of_second.result() == 1
+    assert threads_of_first == 2
+    assert of_second.result() == 1
+    assert threads_meanwhile == 1  # the team was free, but not the processors
     while team.run_together(quick, None, 2) == 1:  # for a short time
         pass
 
