@@ -190,9 +190,8 @@ def _with_words(profile: ColumnProfile, column: ParsedColumn, form: NumberFormat
     other = other_format(texts, form)
     if other is not None or _has_exceptions(profile):
         return replace(profile, kind=Kind.MIXED, number_format=other)
-    if profile.distinct > FEW_NUMBERS and (unit := _shared_unit(texts)):
-        other = other_format(texts, form, (*UNITS, unit))
-    if other is not None:
+    unit = _shared_unit(texts) if profile.distinct > FEW_NUMBERS else None
+    if unit is not None and (other := other_format(texts, form, (*UNITS, unit))) is not None:
         return replace(profile, kind=Kind.MIXED, number_format=other)
     few = profile.distinct <= max(FEW_CATEGORIES, profile.present / 2)
     return replace(profile, kind=Kind.WORDS if few else Kind.UNIQUE)

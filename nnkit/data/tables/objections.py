@@ -14,7 +14,8 @@ FEWEST_PIXELS = 16  # of the smallest images
 MOST_CONSTANT = 3  # columns that never change which are named
 MANY_CATEGORIES = 200  # words of a column that are worth a notice: each becomes an input
 
-MEASURE = re.compile(r"[-+~<>$€£]?\s?\d+([.,]\d+)?\s?\D")  # a number with something behind it
+# A number or two with units, such as 1.2M, 12.50-, 1h 20m or 100-120; a code has more parts.
+MEASURE = re.compile(r"[-+~<>$€£]?\s?(\d[\d.,' ]*\D{0,9}){1,2}")
 ONE_WAY = "if they are numbers, write all of them in one way"
 
 
@@ -55,7 +56,7 @@ def too_many_words(profile: ColumnProfile) -> str:
 
 def begins_like_numbers(profile: ColumnProfile) -> bool:
     """Whether the words of a column begin with a number, as `1.2M` beside `300k` does."""
-    return profile.distinct > FEW_NUMBERS and all(map(MEASURE.match, profile.examples))
+    return profile.distinct > FEW_NUMBERS and all(map(MEASURE.fullmatch, profile.examples))
 
 
 def exceptions(table: ParsedTable, profile: ColumnProfile) -> str:
