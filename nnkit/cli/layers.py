@@ -43,8 +43,5 @@ def layer_table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def sizes(shape: Sequence[int | None]) -> str:
-    """The sizes of an array, such as `(8, any)` if the length varies; empty for none."""
-    if not shape:
-        return ""
-    shown = ["any" if size is None else str(size) for size in shape]
-    return f"({', '.join(shown)}{',' * (len(shown) == 1)})"
+    """The sizes of an array, such as `8 × any` if the length varies; empty for none."""
+    return " × ".join("any" if size is None else str(size) for size in shape)

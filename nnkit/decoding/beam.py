@@ -26,15 +26,16 @@ class Beam(Decoding):
     symbol, a_ij is the attention of step j to position i of the source, and lp is ((5 + |Y|)/6)^α
     (Wu et al. 2016, eq. 14), or |Y|^α, the power of the length.
 
-    The beam holds the `width` best of all finished outputs and of all extensions of the live ones
-    by one symbol, by ln P / lp; with a width of 1 this is greedy decoding. Coverage, which is known
-    of finished outputs only, counts among them. Of equal outputs those come first that were
-    finished earlier, then those whose beginnings came first, then those with the lower symbol.
+    The beam holds the `width` best of all finished outputs and of all extensions of unfinished ones
+    by one symbol, by ln P / lp; with a width of 1 this is greedy decoding. The coverage term ranks
+    finished outputs only, because others have not covered all they will. Of equal outputs, the one
+    that was finished earlier comes first, then the one whose beginning did, then the one with the
+    symbol of the lower number.
 
-    The search for a sentence stops as soon as no live output can come among the `n_best`: ln P
-    never grows and lp never decreases with the length, if α ≥ 0, and the coverage term is never
-    positive, if β ≥ 0, so that no continuation of a live output has a score above ln P / lp(L), L
-    the maximal length. Therefore the first output is the same whatever `n_best`.
+    The search for a sentence stops as soon as no unfinished output can come among its `n_best`.
+    With another symbol, ln P never grows, and lp never decreases, as α ≥ 0; the coverage term is
+    never positive, as β ≥ 0. So no continuation has a score above ln P / lp(L), with L the maximal
+    length. Therefore the first output is the same whatever `n_best`.
     """
 
     kind: Literal["beam"] = "beam"
@@ -120,10 +121,10 @@ class Beam(Decoding):
 
 
 def undecided(bounds: Array, owners: Array, to_beat: Array) -> Array:
-    """Whether a live output of the same sentence can still come among its best outputs, (K,).
+    """Whether an unfinished output of the same sentence can come among its best outputs, (K,).
 
     Args:
-        bounds: upper bounds on the final scores of the live outputs, (K,).
+        bounds: upper bounds on the final scores of the unfinished outputs, (K,).
         owners: their sentences, (K,).
         to_beat: the score to exceed for each sentence, (sentences,).
     """

@@ -366,21 +366,24 @@ class Model:
             (n, *output_shape), samples first.
         """
         execution = execution or self.execution
-        is_program = execution.program and self.program is not None
-        if is_program and X.dtype == self.dtype and X.flags.c_contiguous:
-            return self.predict(X, execution.own_threads)[0]
+        if execution.program and self.program is not None:
+            return self._forward_by_program(X, execution.own_threads)
         outputs = np.empty((len(X), *self.output_shape), dtype=self.dtype)
-        if is_program:
-            batch = PROGRAM_BATCH
         for start in range(0, len(X), batch):
             part = np.asarray(X[start : start + batch], dtype=self.input_type)
-            into = outputs[start : start + len(part)]
-            if is_program:
-                into[...] = self.predict(np.ascontiguousarray(part), execution.own_threads)[0]
-                continue
             positions = self.input_form.positions_of(part.shape[1:])
             with self.lent(len(part), execution, positions) as network:
-                into[...] = batch_first(network.forward(batch_last(part)))
+                outputs[start : start + len(part)] = batch_first(network.forward(batch_last(part)))
+        return outputs
+
+    def _forward_by_program(self, X: Array, threads: int) -> Array:
+        """Computes outputs with the compiled kernels; converts inputs in parts if need be."""
+        if X.dtype == self.dtype and X.flags.c_contiguous:
+            return self.predict(X, threads)[0]
+        outputs = np.empty((len(X), *self.output_shape), dtype=self.dtype)
+        for start in range(0, len(X), PROGRAM_BATCH):
+            part = np.ascontiguousarray(X[start : start + PROGRAM_BATCH], dtype=self.input_type)
+            outputs[start : start + len(part)] = self.predict(part, threads)[0]
         return outputs
 
     def predict(
