@@ -137,7 +137,7 @@ def predict(
 
     paths, texts = inputs or [], text or []
     if bool(paths) == bool(texts):
-        raise UsageError("give either files (- for standard input) or --text TEXT")
+        raise UsageError("give either files (- for standard input) or --text WORDS")
     with opened_inputs(paths) as opened:
         files = list(_files(opened))
         check_no_input([output, attention], [file.path for file in files])

@@ -17,7 +17,7 @@ TextOption = Annotated[
     list[str] | None,
     typer.Option(
         "--text",
-        metavar="TEXT",
+        metavar="WORDS",
         help="A text to predict from, instead of files (repeatable).",
         show_default=False,
     ),

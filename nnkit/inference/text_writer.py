@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 
 from nnkit.data.ragged import Ragged
 from nnkit.data.text.symbol_table import Reserved
 from nnkit.decoding import AnyDecoding
-from nnkit.decoding.decoder import DecoderStep, OutputSymbols, Sentences
+from nnkit.decoding.decoder import OutputSymbols, Sentences
 from nnkit.decoding.greedy import Greedy
 from nnkit.decoding.method import Hypothesis
 from nnkit.decoding.sampling import Sampling
+from nnkit.errors import DataError
 from nnkit.nn.model import Model
-from nnkit.nn.network import Network
 from nnkit.nn.numerics import numerics
 from nnkit.nn.params import Array
-from nnkit.nn.passes import INFERENCE
-from nnkit.nn.recurrent.states import LayerState, States
 from nnkit.nn.seq2seq.seq2seq_model import Seq2SeqModel
+from nnkit.nn.stepper import Stepper
 from nnkit.task.sequence_coding import SequenceCoding
 
 MOST_SENTENCES = 256  # that are decoded together
@@ -114,10 +113,15 @@ class TextWriter:
                 starts = np.full(len(part), self.model.start_symbol)
                 sentences = Sentences(starts, part.lengths, keys=keys)
                 return self.decoding.decode(self.model.step, state, sentences, self._symbols)
-            step: DecoderStep = partial(_step, self.model)
-            return self.decoding.decode(
-                step, ChainState({}, len(part)), self._begun(part, keys), self._symbols
-            )
+            begun, stepper = self._begun(part, keys), self._stepper
+            return self.decoding.decode(stepper.step, stepper.begin(), begun, self._symbols)
+
+    @cached_property
+    def _stepper(self) -> Stepper:
+        try:
+            return Stepper(self.model)
+        except ValueError as error:
+            raise DataError(f"this model cannot write texts: {error}") from None
 
     @property
     def _has_no_start(self) -> bool:
@@ -163,33 +167,6 @@ class TextWriter:
             hypothesis.score,
             hypothesis.finish,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class ChainState:
-    """The state of a language model between two symbols of K texts.
-
-    Attributes:
-        states: the states of the recurrent layers, (units, K), by layer.
-        count: the number of texts, K.
-    """
-
-    states: Mapping[str, LayerState]
-    count: int
-
-    def select(self, columns: Array) -> ChainState:
-        """The state of the given columns, in their order; a column may occur several times."""
-        chosen = {name: [S[:, columns] for S in state] for name, state in self.states.items()}
-        return ChainState(chosen, len(columns))
-
-
-def _step(model: Model, state: ChainState, symbols: Array) -> tuple[Array, None, ChainState]:
-    """The logarithms of the probabilities of the next symbol, (symbols, K), and the state."""
-    states = States(dict(state.states))
-    with model.lent(len(symbols), positions=(1,)) as network:
-        assert isinstance(network, Network)
-        logs = network.log_probabilities(symbols[None], INFERENCE._replace(states=states))
-    return logs[:, 0], None, ChainState(states.last, len(symbols))
 
 
 def _batches(lengths: Array, wanted: Array) -> list[Array]:

@@ -301,7 +301,8 @@ class TrainedModel:
                 raise DataError("a decoder computes one symbol after another; use predict or write")
             with numerics_of(execution):
                 found = outputs_of(self.model, self.coding.encode_inputs(X), execution)
-            return found.values if isinstance(found, Ragged) else found
+            outputs = found.values if isinstance(found, Ragged) else found
+            return outputs if self.scaler is None else self.scaler.undo(outputs)
         with numerics_of(execution):
             prepared = self.preprocessor(X, self.model.dtype)
             outputs = self.model.forward(prepared, execution=execution)
@@ -309,9 +310,9 @@ class TrainedModel:
 
     def _checked(self, X: Any) -> Array:
         """Converts what users pass to raw inputs (n, *raw_shape) that the model can take."""
-        if self.coding is not None:
-            return checked_texts(self.coding, X)
         X = self._raw(X)
+        if self.coding is not None:
+            return X
         is_finite = X.dtype.kind != "f" or np.isfinite(X).all()
         if not is_finite and not (self.columns and not np.isinf(X).any()):
             raise DataError("NaN or infinity in the inputs")
@@ -322,6 +323,8 @@ class TrainedModel:
 
     def _raw(self, X: Any) -> Array:
         """Converts what users pass to raw inputs (n, *raw_shape); the values are not checked."""
+        if self.coding is not None:
+            return checked_texts(self.coding, X)
         columns = self.columns
         if columns and is_table(X):
             notation = self.config.data.source.notation

@@ -16,6 +16,7 @@ from nnkit.native.program_layer import (
     ProgramLayer,
     bound_layers,
     first_trained,
+    padded,
 )
 from nnkit.native.program_update import ProgramUpdate
 from nnkit.native.structures import (
@@ -114,7 +115,7 @@ class Program:
         self.samples = samples
         self.inputs, outputs = layers[0].inputs, layers[-1].outputs
         dtype = params.dtype
-        self._batch = buffers.empty((samples, -(-self.inputs // LINE) * LINE), dtype)
+        self._batch = buffers.empty((samples, padded(self.inputs)), dtype)
         self._batch_address = self._batch.ctypes.data
         self._input = self._batch
         self.targets = buffers.empty((samples, outputs), dtype)

@@ -24,6 +24,7 @@ from nnkit.native.structures import (
 Array = NDArray[Any]
 Shape = tuple[int, ...]
 LINE = 16  # rows of buffers start at multiples of so many numbers, as in `source/tiles.h`
+CROWDED = 256  # … but are not multiples of so many apart
 BLOCK = 16  # samples in a block of images, as in `source/tiles.h`
 # Kinds that keep a byte for each output.
 KEEPS_BYTES = (LayerKind.MAX_POOL, LayerKind.DROPOUT, LayerKind.SPATIAL_DROPOUT)
@@ -255,12 +256,16 @@ class LayerBuffers:
         self.structure = _structure(layer)
         self.output: Array | None = None
         if len(layer.output_shape) < IMAGE_AXES:
+<<<<<<< HEAD
             rows = (samples * (layer.positions or 1), _padded(_of_row(layer.output_shape)))
+=======
+            rows = (samples, padded(layer.outputs))
+>>>>>>> callers
             if not layer.is_input:
                 self.output = self._empty(rows)
                 self.structure.output = self.output.ctypes.data
             if packed:
-                weights = self._empty((_padded(layer.outputs), _padded(layer.inputs)))
+                weights = self._empty((padded(layer.outputs), padded(layer.inputs)))
                 self.structure.packed = weights.ctypes.data
             if training and layer.kind == LayerKind.LAYER_NORM:
                 numbers = self._empty((samples, SAMPLE_NUMBERS))
@@ -346,6 +351,7 @@ class LayerBuffers:
         return array, ImageStructure(first, *shape, *steps[:4])
 
 
+<<<<<<< HEAD
 def _of_row(shape: Shape) -> int:
     """The numbers of a row of vectors: of a sample, or of a position of a sequence."""
     return shape[0] if len(shape) == SEQUENCE_AXES else prod(shape)
@@ -353,6 +359,12 @@ def _of_row(shape: Shape) -> int:
 
 def _padded(count: int) -> int:
     return -(-count // LINE) * LINE
+=======
+def padded(count: int) -> int:
+    """The numbers from a row of a buffer to the next, as in `source/tiles.h`."""
+    lines = -(-count // LINE) * LINE
+    return lines + LINE if lines % CROWDED == 0 else lines
+>>>>>>> callers
 
 
 def _structure(layer: ProgramLayer) -> LayerStructure:

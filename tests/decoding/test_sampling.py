@@ -54,7 +54,7 @@ SETTINGS: list[dict[str, Any]] = [
 def test_outputs_have_the_stated_distribution(settings: dict[str, Any]) -> None:
     """The outputs of up to two symbols, against their probabilities, by a χ² test."""
     method = Sampling(samples=SAMPLES, max_length=LengthLimit(constant=2), **settings)
-    decoder = ToyDecoder(8, count=6, lengths=(1,))
+    decoder = ToyDecoder(0, count=6, lengths=(1,))
     for sentence, counts in enumerate(sampled(method, decoder)):
         expected = {}
         for length in range(3):
