@@ -256,11 +256,7 @@ class LayerBuffers:
         self.structure = _structure(layer)
         self.output: Array | None = None
         if len(layer.output_shape) < IMAGE_AXES:
-<<<<<<< HEAD
-            rows = (samples * (layer.positions or 1), _padded(_of_row(layer.output_shape)))
-=======
-            rows = (samples, padded(layer.outputs))
->>>>>>> callers
+            rows = (samples * (layer.positions or 1), padded(_of_row(layer.output_shape)))
             if not layer.is_input:
                 self.output = self._empty(rows)
                 self.structure.output = self.output.ctypes.data
@@ -304,7 +300,7 @@ class LayerBuffers:
         one = len(layer.recurrences) == 1
         directions = []
         for found in layer.recurrences:
-            own = (rows, _padded(found.units))
+            own = (rows, padded(found.units))
             output, gradient = structure.output, structure.gradient
             if not one:
                 output = self._empty(own).ctypes.data
@@ -351,20 +347,15 @@ class LayerBuffers:
         return array, ImageStructure(first, *shape, *steps[:4])
 
 
-<<<<<<< HEAD
 def _of_row(shape: Shape) -> int:
     """The numbers of a row of vectors: of a sample, or of a position of a sequence."""
     return shape[0] if len(shape) == SEQUENCE_AXES else prod(shape)
 
 
-def _padded(count: int) -> int:
-    return -(-count // LINE) * LINE
-=======
 def padded(count: int) -> int:
     """The numbers from a row of a buffer to the next, as in `source/tiles.h`."""
     lines = -(-count // LINE) * LINE
     return lines + LINE if lines % CROWDED == 0 else lines
->>>>>>> callers
 
 
 def _structure(layer: ProgramLayer) -> LayerStructure:

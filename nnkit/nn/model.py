@@ -370,18 +370,9 @@ class Model:
             return self._forward_by_program(X, execution.own_threads)
         outputs = np.empty((len(X), *self.output_shape), dtype=self.dtype)
         for start in range(0, len(X), batch):
-<<<<<<< HEAD
             part = np.asarray(X[start : start + batch], dtype=self.input_type)
-            into = outputs[start : start + len(part)]
-            if is_program:
-                into[...] = self.predict(np.ascontiguousarray(part), execution.own_threads)[0]
-                continue
             positions = self.input_form.positions_of(part.shape[1:])
             with self.lent(len(part), execution, positions) as network:
-                into[...] = batch_first(network.forward(batch_last(part)))
-=======
-            part = np.asarray(X[start : start + batch], dtype=self.dtype)
-            with self.lent(len(part), execution, part.shape[2:]) as network:
                 outputs[start : start + len(part)] = batch_first(network.forward(batch_last(part)))
         return outputs
 
@@ -391,9 +382,8 @@ class Model:
             return self.predict(X, threads)[0]
         outputs = np.empty((len(X), *self.output_shape), dtype=self.dtype)
         for start in range(0, len(X), PROGRAM_BATCH):
-            part = np.ascontiguousarray(X[start : start + PROGRAM_BATCH], dtype=self.dtype)
+            part = np.ascontiguousarray(X[start : start + PROGRAM_BATCH], dtype=self.input_type)
             outputs[start : start + len(part)] = self.predict(part, threads)[0]
->>>>>>> callers
         return outputs
 
     def predict(
