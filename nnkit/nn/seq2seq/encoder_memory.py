@@ -43,7 +43,7 @@ class EncoderMemory:
     @classmethod
     def of(cls, H: Array, lengths: Array | None, summary: Array | None = None) -> EncoderMemory:
         """The memory of encoder outputs H (channels, T, N), for sequences of these lengths (N,)."""
-        values = np.ascontiguousarray(H.transpose(2, 1, 0))
+        values = np.array(H.transpose(2, 1, 0), order="C")  # H is a buffer that is used again
         if lengths is None:
             return cls(values, None, summary)
         is_padding = np.arange(H.shape[1]) >= np.asarray(lengths)[:, None]
