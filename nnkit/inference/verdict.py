@@ -32,7 +32,8 @@ def useless(
     """Says that a network is no better than a constant prediction on a set; None if it is better.
 
     Of a forecast, it also says that it is worse than repeating the last value. Nothing is said
-    about autoencoders, nor if class weights or a decision threshold ask for more than accuracy.
+    about autoencoders and networks with a decoder, nor if class weights or a decision threshold
+    ask for more than accuracy.
 
     Args:
         task: the task, whose training set gives the constant prediction.

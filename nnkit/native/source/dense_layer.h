@@ -21,9 +21,9 @@ static void dense_layer_forward(
     int64_t first, end, to = padded(l->outputs);
     own_part(me, l->outputs, BLOCK, &first, &end);
     dense_forward(
-        pass->samples, l->inputs, first, end, params_at(pass, l->weights),
+        rows_of(pass, l), l->inputs, first, end, params_at(pass, l->weights),
         params_at(pass, l->biases), X.first, X.step, l->output, to);
-    activate(l, pass->samples, first, end, l->output, to);
+    activate(l, rows_of(pass, l), first, end, l->output, to);
 }
 
 static void pack_layer(const struct pass *pass, const struct layer *l, struct member *me) {
@@ -45,7 +45,7 @@ static void packed_layer_forward(
 static void dense_layer_inputs(const struct pass *pass, const struct layer *l, struct member *me) {
     int64_t first, end;
     struct destination dX = {.first = l[-1].gradient, .step = padded(l->inputs)};
-    own_part(me, pass->samples, 1, &first, &end);
+    own_part(me, rows_of(pass, l), 1, &first, &end);
     product(
         l->outputs, l->gradient, 1, padded(l->outputs), params_at(pass, l->weights), l->inputs,
         l->inputs, first, end, &dX);
@@ -57,7 +57,7 @@ static void dense_layer_weights(
     const struct program *p = pass->program;
     const real *dZ = l->gradient;
     struct rows X = rows_into(pass, l);
-    int64_t samples = pass->samples, first, end, row = padded(l->outputs);
+    int64_t samples = rows_of(pass, l), first, end, row = padded(l->outputs);
     own_part(me, l->outputs, BLOCK, &first, &end);
     real *grads = p->grads;
     struct destination dW = {

@@ -104,7 +104,7 @@ static void give_outputs(struct prediction *now, struct member *me) {
     const struct program *p = now->pass.program;
     const struct layer *last = p->layers + p->layer_count - 1;
     int64_t first, end, outputs = last->outputs, row = padded(outputs);
-    apply_head(p, now->pass.samples, me);
+    apply_head(&now->pass, me);
     own_part(me, now->pass.samples, 1, &first, &end);
     for (int64_t n = first; n < end; n++)
         memcpy(now->outputs + n * outputs, (real *)last->output + n * row, outputs * sizeof(real));

@@ -28,10 +28,11 @@ static void evaluate(void *argument, struct member *me) {
     const struct pass *pass = &request->pass;
     if (packs_weights(pass)) packed_forward(pass, 0, me);
     else forward(pass, 0, me);
-    if (request->wants_loss && me->index == 0)
-        request->loss = loss_of(pass->program, pass->samples);
-    if (request->wants_loss) wait_for_all(me);
-    apply_head(pass->program, pass->samples, me);
+    if (request->wants_loss) {
+        double loss = mean_loss_of(pass, me);
+        if (me->index == 0) request->loss = loss;
+    }
+    apply_head(pass, me);
 }
 
 /* The outputs for the batch in `input`. */
@@ -50,16 +51,17 @@ EXPORT int64_t NAMED(nnkit_predict, VARIANT)(
     p->inputs = inputs;
     p->inputs_are_bytes = are_bytes;
     p->input_scale = scale;
-    p->input_row = padded(p->layers[0].inputs);
     p->selected = 0;
     p->threads = threads;
     p->pace = pace;
-    int64_t is_finite = 1, width = p->layers[p->layer_count - 1].outputs;
+    int64_t is_finite = 1, width = p->layers[0].inputs;
+    int64_t output_width = p->layers[p->layer_count - 1].outputs;
     for (int64_t at = 0, count; at < samples; at += count) {
         count = smaller_of(samples - at, p->capacity);
-        struct prediction now = {{p, count, 0, 0}, at, outputs + at * width, checks, 1};
+        struct prediction now = {{p, count, 0, 0}, at, outputs + at * output_width, checks, 1};
         int in_place = reads_in_place(&now.pass);
-        p->input = in_place ? inputs_of(p, at, p->layers[0].inputs) : p->batch;
+        p->input = in_place ? inputs_of(p, at, width) : p->batch;
+        p->input_row = in_place ? width : padded(width);
         run_pass(predict, &now, &now.pass);
         is_finite &= now.is_finite;
     }
@@ -78,8 +80,8 @@ static void compute_gradient(void *argument, struct member *me) {
     struct request *request = argument;
     const struct pass *pass = &request->pass;
     forward(pass, 0, me);
-    if (me->index == 0) request->loss = loss_of(pass->program, pass->samples);
-    wait_for_all(me);
+    double loss = mean_loss_of(pass, me);
+    if (me->index == 0) request->loss = loss;
     backward(pass, 0, me);
 }
 

@@ -63,11 +63,11 @@ class RecurrentCell(ABC):
         self._states = [self.memory(units) for _ in self.trained]
         self._scratch: dict[tuple[int, int], Array] = {}
         self._masks: list[tuple[slice, DropoutMask]] = []
-        self.packed = np.empty((self.rows, units + 1 + self.features), binding.dtype)
+        empty, size = binding.buffers.empty, (self.rows, units + 1 + self.features)
+        self.packed = empty(size, binding.dtype)
         if binding.training:
-            self.d_packed = np.empty_like(self.packed)
-            self._of_step = np.empty_like(self.packed)
-            self.gradients = [np.empty((units, binding.batch), binding.dtype) for _ in self.trained]
+            self.d_packed, self._of_step = (empty(size, binding.dtype) for _ in range(2))
+            self.gradients = [binding.buffer(units) for _ in self.trained]
 
     def memory(self, rows: int) -> Array:
         """Memory for an array (rows, n) at all steps."""
