@@ -58,8 +58,13 @@ INLINE int64_t panel_width(const struct recurrence *r, int64_t v) {
     return smaller_of(parts_of(r->units, BLOCK) - panel_of(r, v), most_blocks(r));
 }
 
+/* The units, filled up to whole blocks. */
+INLINE int64_t units_of_blocks(const struct recurrence *r) {
+    return parts_of(r->units, BLOCK) * BLOCK;
+}
+
 /* The numbers of a row of gates. */
-INLINE int64_t gate_numbers(const struct recurrence *r) { return r->gates * padded(r->units); }
+INLINE int64_t gate_numbers(const struct recurrence *r) { return r->gates * units_of_blocks(r); }
 
 /* The state before the first row of a group, or the cell if `number` is 1. */
 INLINE const real *vector_before(const struct recurrence *r, const struct group *at, int number) {
