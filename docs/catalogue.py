@@ -45,6 +45,7 @@ NOUNS = {
     "Averaging": ("averaging", "weight averaging"),
     "PreprocessingStep": ("preprocessing step", "preprocessing steps"),
     "Source": ("data source", "data sources"),
+    "TeacherForcing": ("teacher forcing", "teacher forcing"),
 }
 # The symbol of a setting in formulas.
 SYMBOLS = {
@@ -138,7 +139,7 @@ class Section:
 class Catalogue:
     """All families and sections, in the order of their first use in a config."""
 
-    families: dict[tuple[type[Component], ...], Family] = field(default_factory=dict)
+    families: dict[type[Component], Family] = field(default_factory=dict)  # by their base
     sections: list[Section] = field(default_factory=list)
 
     @classmethod
@@ -168,20 +169,34 @@ class Catalogue:
                 self._enter(union, place, inside)
 
     def _enter(self, union: Any, place: str, wrap: Callable[[Any], dict[str, Any]]) -> None:
-        key = tuple(members(union).values())
-        family = self.families.get(key)
+        found = tuple(members(union).values())
+        base = common_base(found)
+        family = self.families.get(base)
         if family is not None:
+            others = [member for member in found if member not in family.members.values()]
+            if others:  # a place where more members can stand, such as a decoder
+                family.union = Annotated[Union[family.union, *others], Tagged()]
+                self._enter_members(others, wrap)
             if place not in family.places:
                 family.places.append(place)
             if " of " in family.places[0] and " of " not in place:  # a section is more informative
                 family.wrap = wrap
                 family.places.sort(key=lambda place: " of " in place)
             return
-        family = self.families[key] = Family(union, common_base(key), wrap, [place])
-        for member in key:
+        family = self.families[base] = Family(union, base, wrap, [place])
+
+        def wrap_now(data: Any) -> dict[str, Any]:
+            return family.wrap(data)  # which another place may replace
+
+        self._enter_members(found, wrap_now)
+
+    def _enter_members(
+        self, found: Iterable[type[Component]], wrap: Callable[[Any], dict[str, Any]]
+    ) -> None:
+        for member in found:
 
             def inside(data: Any, member: type[Component] = member) -> dict[str, Any]:
-                return family.wrap({"kind": member.tag(), **required(member), **data})
+                return wrap({"kind": member.tag(), **required(member), **data})
 
             self._explore(member, "", inside)
 

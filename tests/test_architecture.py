@@ -68,6 +68,7 @@ MAY_IMPORT = {
     },
     "cli": {
         "config",
+        "decoding",
         "native",
         "metrics",
         "nn",

@@ -19,6 +19,7 @@ from nnkit.nn.activations import AnyActivation
 from nnkit.nn.initializers import AnyInitializer
 from nnkit.nn.layers import AnyLayer
 from nnkit.nn.losses import AnyLoss
+from nnkit.nn.seq2seq.decoder_layers import AnyDecoderLayer
 from nnkit.optim.averaging import AnyAveraging
 from nnkit.optim.clipping import AnyClipping
 from nnkit.optim.optimizers import AnyOptimizer
@@ -35,6 +36,7 @@ FAMILIES: dict[str, tuple[Any, tuple[str, ...]]] = {
     "optimizers": (AnyOptimizer, ("optimizers",)),
     "schedules": (AnySchedule, ("schedules", "plateaus")),
     "layers": (AnyLayer, ("layers",)),
+    "decoder layers": (AnyDecoderLayer, ("layers", "decoder layers")),
     "clippings": (AnyClipping, ("clippings",)),
     "averagings": (AnyAveraging, ("averagings",)),
     "initializers": (AnyInitializer, ()),
@@ -60,6 +62,11 @@ TESTED: dict[str, dict[str, str]] = {
             "nn/test_sequence_layers.py::test_sinusoids_are_those_of_the_formula"
         ),
         "rows": "nn/test_layers.py::test_rows_are_those_of_the_image_from_top_to_bottom",
+    },
+    "decoder layers": {
+        "dropout": "nn/test_layers.py::test_dropout_keeps_the_mean_and_the_rate",
+        "noise": "nn/test_layers.py::test_noise_is_gaussian_and_follows_step_and_seed",
+        "activation": "nn/test_activations.py::test_as_pytorch_computes_it",
     },
     "initializers": {
         TypeAdapter(AnyInitializer).validate_python(spec).tag(): (
@@ -87,7 +94,8 @@ def test_every_member_has_an_oracle(union: str) -> None:
     known: Mapping[str, type[Component]] = members(annotation)
     proved = golden(families) | set(TESTED.get(union, {}))
     assert set(known) - proved == set(), "add a case to tests/golden, or a test to TESTED"
-    assert proved - set(known) == set(), "the union has lost these"
+    others = set(members(AnyLayer)) if union == "decoder layers" else set()
+    assert proved - set(known) - others == set(), "the union has lost these"
 
 
 @pytest.mark.parametrize("test", sorted({t for named in TESTED.values() for t in named.values()}))

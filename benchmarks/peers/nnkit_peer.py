@@ -10,7 +10,7 @@ from typing import Any
 from threadpoolctl import threadpool_info
 
 from benchmarks.peers.networks import IMAGE, Array, Conv, Dense, Dropout, MaxPool, Recurrent, Row
-from benchmarks.peers.protocol import Assignment, Inference, Training, serve
+from benchmarks.peers.protocol import Assignment, Inference, Training, batches, serve
 from nnkit import __version__
 from nnkit.native.library import kernels
 from nnkit.nn.model import Model
@@ -115,7 +115,7 @@ class NnkitTraining(Training):
 
 
 class NnkitInference(Inference):
-    """Inference with the forward pass of a model."""
+    """Inference with the forward pass of a model, called for each batch."""
 
     def __init__(self, given: Assignment) -> None:
         super().__init__(given)
@@ -123,12 +123,12 @@ class NnkitInference(Inference):
         trained = self.material.weights("trained")
         for block, weights in zip(blocks(self.model, self.row), trained, strict=True):
             block[...] = weights
-        self.images = self.X.reshape(-1, *IMAGE)
+        self.parts = [*batches(self.X.reshape(-1, *IMAGE), self.batch)]
         self.model.execution = execution_for(self.model, self.batch, threads=None)
 
     def forward(self) -> Sequence[Array]:
         with numerics():  # as in the prediction of a trained model
-            return [self.model.forward(self.images, self.batch)]
+            return [self.model.forward(part) for part in self.parts]
 
 
 def _versions() -> dict[str, str]:

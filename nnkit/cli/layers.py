@@ -11,18 +11,19 @@ from nnkit.cli.output import show_bytes, table
 def layer_table(rows: Sequence[Mapping[str, Any]]) -> str:
     """Formats the rows of `nnkit.nn.model.describe` and their totals as a plain table.
 
-    The last column, `field`, is the receptive field of an output.
+    The last column, `field`, is the receptive field of an output. Below the table, it says how a
+    length that varies counts.
     """
     headings = ["layer", "kind", "output", "params", "MFLOPs", "memory", "field"]
     shown = [
         (
             row["name"],
             row["kind"],
-            row["output_shape"],
+            sizes(row["output_shape"]),
             row["parameters"],
             row["mflops"],
             show_bytes(row["bytes"]),
-            row["receptive_field"] or "",
+            sizes(row["receptive_field"] or ()),
         )
         for row in rows
     ]
@@ -35,4 +36,12 @@ def layer_table(rows: Sequence[Mapping[str, Any]]) -> str:
         show_bytes(sum(row["bytes"] for row in rows)),
         "",
     )
-    return table(headings, [*shown, sums])
+    text = table(headings, [*shown, sums])
+    if any(None in row["output_shape"] for row in rows):
+        text += "\n\nany: the length varies; MFLOPs and memory count one position"
+    return text
+
+
+def sizes(shape: Sequence[int | None]) -> str:
+    """The sizes of an array, such as `8 × any` if the length varies; empty for none."""
+    return " × ".join("any" if size is None else str(size) for size in shape)

@@ -1,4 +1,4 @@
-"""`nnkit predict`: predictions of a trained network for pictures, table rows or arrays."""
+"""`nnkit predict`: predictions of a trained network for pictures, table rows, arrays or texts."""
 
 from __future__ import annotations
 
@@ -10,22 +10,36 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nnkit.cli.checkpoints import chosen_checkpoint
+from nnkit.cli.lines import OPTION
 from nnkit.cli.options import CheckpointOption, JsonOption, RunsOption, argument
 from nnkit.cli.output import say
 from nnkit.cli.output_files import check_no_input, check_output_file
+from nnkit.cli.predict_texts import TextOutput, predict_texts
+from nnkit.cli.standard_input import Input
 from nnkit.cli.streams import output_failure
+from nnkit.cli.text_options import (
+    AttentionOption,
+    BeamOption,
+    DecodingOption,
+    MaxLengthOption,
+    NBestOption,
+    ScoresOption,
+    SeedOption,
+    TemperatureOption,
+    TextOption,
+    chosen_decoding,
+)
 
 if TYPE_CHECKING:
     from nnkit.cli.drawings import Drawings
     from nnkit.cli.predictions import Answer
-    from nnkit.cli.standard_input import Input
     from nnkit.inference.trained_model import TrainedModel
 
-PICTURES = "pictures"
+PICTURES, TEXTS = "pictures", "texts"
 TABLES = {".csv": "csv", ".tsv": "csv", ".npy": "npy", ".npz": "npz"}
 # The data sources whose models accept tables of each kind.
 ARRAYS = {"npy", "npz", "mnist", "idx", "adding"}
-READERS = {"csv": {"csv", "series"}, "npy": ARRAYS, "npz": ARRAYS}
+READERS = {TEXTS: set[str](), "csv": {"csv", "series"}, "npy": ARRAYS, "npz": ARRAYS}
 
 
 def _renamed(value: str | None) -> None:
@@ -36,7 +50,8 @@ def _renamed(value: str | None) -> None:
 
 
 def predict(
-    inputs: Annotated[list[Path], argument("FILE|FOLDER|-")],
+    inputs: Annotated[list[Path] | None, argument("FILE|FOLDER|-")] = None,
+    text: TextOption = None,
     checkpoint: CheckpointOption = None,
     runs: RunsOption = Path("runs"),
     probabilities: Annotated[
@@ -54,7 +69,7 @@ def predict(
             metavar="FILE",
             help="Also write a CSV file with one row per picture or table row: path, row, line, "
             "text, confidence, note, error; then a column for each class or, if there are several, "
-            "for each number or label.",
+            "for each number or label. Of texts: path, line, source, rank, text, score.",
             show_default=False,
             callback=check_output_file,
         ),
@@ -87,21 +102,32 @@ def predict(
             show_default=False,
         ),
     ] = None,
+    decoding: DecodingOption = None,
+    beam: BeamOption = None,
+    n_best: NBestOption = None,
+    scores: ScoresOption = False,
+    temperature: TemperatureOption = None,
+    seed: SeedOption = None,
+    max_length: MaxLengthOption = None,
+    attention: AttentionOption = None,
     _csv: Annotated[
         str | None, typer.Option("--csv", hidden=True, callback=_renamed, metavar="FILE")
     ] = None,
 ) -> None:
-    """Predict from pictures, from the rows of tables, or from arrays.
+    """Predict from pictures, rows of tables, arrays, or texts.
 
-    Each FILE is a picture, a table (.csv, .tsv, any delimited text) with one sample per row, or a
-    .npy or .npz file with one sample per entry; a FOLDER stands for the pictures in it, and - for
-    one such file from standard input.
+    Each FILE is a picture, a table (.csv, .tsv, any delimited text) with one sample per row, a
+    .npy or .npz file with one sample per entry, or, for models of texts, a text file with one text
+    per line; a FOLDER stands for the pictures in it, and - for one such file from standard input.
 
     Without --checkpoint, pictures are read by the pretrained digit reader: any number of digits, of
-    any size, dark on light or light on dark, in several lines. For tables and arrays, the most
-    recent run that was trained on such data is used.
+    any size, dark on light or light on dark, in several lines. For tables, arrays and texts, the
+    most recent run that was trained on such data is used.
 
-    A file or row that cannot be read does not stop the others; the exit code is then 3.
+    For texts there is exactly one line of output for each line of input; a blank line gives an
+    empty line, and so does a line that cannot be read.
+
+    A file, row or line that cannot be read does not stop the others; the exit code is then 3.
     """
     from nnkit.cli.drawings import Drawings
     from nnkit.cli.predictions import AnswerWriter
@@ -109,11 +135,36 @@ def predict(
     from nnkit.errors import DataError, UsageError
     from nnkit.reading.segmentation import REJECT
 
-    with opened_inputs(inputs) as opened:
+    paths, texts = inputs or [], text or []
+    if bool(paths) == bool(texts):
+        raise UsageError("give either files (- for standard input) or --text WORDS")
+    with opened_inputs(paths) as opened:
         files = list(_files(opened))
-        check_no_input([output], [file.path for file in files])
-        networks = _networks(opened, checkpoint, runs)
-        drawings = Drawings(annotate, debug_dir, len(inputs) > 1 or opened[0].path.is_dir())
+        check_no_input([output, attention], [file.path for file in files])
+        networks = _networks(opened, checkpoint, runs, of_texts=bool(texts))
+        if (model := _only_text_model(networks)) is not None:
+            if annotate or debug_dir or reject is not None:
+                raise UsageError("--annotate, --debug-dir and --reject are for pictures")
+            if probabilities:
+                _check_probabilities([model])
+            method = chosen_decoding(model, decoding, beam, n_best, temperature, seed, max_length)
+            numbered = n_best is not None
+            wanted = TextOutput(as_json, output, probabilities, scores, numbered, attention)
+            if not predict_texts(model, texts, files, method, wanted):
+                raise typer.Exit(DataError.exit_code)
+            return
+        _check_no_text_options(
+            text=texts,
+            decoding=decoding,
+            beam=beam,
+            n_best=n_best,
+            scores=scores or None,
+            temperature=temperature,
+            seed=seed,
+            max_length=max_length,
+            attention=attention,
+        )
+        drawings = Drawings(annotate, debug_dir, len(paths) > 1 or opened[0].path.is_dir())
         drawings.check(networks.values(), [file.path for file in files])
         if reject is not None and not any(map(_can_read_digits, networks.values())):
             raise UsageError("--reject is for models that read digits")
@@ -131,17 +182,42 @@ def predict(
         raise typer.Exit(DataError.exit_code)
 
 
+def _only_text_model(networks: Mapping[str, TrainedModel]) -> TrainedModel | None:
+    """The model of texts, if all inputs are for one; None if none of them is.
+
+    Raises:
+        UsageError: some inputs are for a model of texts, others are not.
+    """
+    from nnkit.errors import UsageError
+
+    of_texts = [model for model in networks.values() if model.coding is not None]
+    if of_texts and len(of_texts) < len(networks):
+        raise UsageError("texts and other files cannot be predicted together; use two commands")
+    return of_texts[0] if of_texts else None
+
+
+def _check_no_text_options(**options: object) -> None:
+    """Raises a UsageError if an option is given that is for models of texts."""
+    from nnkit.errors import UsageError
+
+    for name, value in options.items():
+        if value:
+            raise UsageError(f"--{name.replace('_', '-')} is for models of texts; this is another")
+
+
 def _networks(
-    inputs: Sequence[Input], checkpoint: str | None, runs: Path
+    inputs: Sequence[Input], checkpoint: str | None, runs: Path, *, of_texts: bool
 ) -> Mapping[str, TrainedModel]:
     """The network for each kind of input, all loaded before any input is read."""
     import nnkit
     from nnkit.reading.pretrained import DIGITS
 
+    if of_texts:
+        inputs = [Input(Path(OPTION), OPTION)]
+    first = {_kind(file.path): file for file in reversed(inputs)}
     if checkpoint is not None:
         model = nnkit.load_checkpoint(chosen_checkpoint(checkpoint, runs))
-        return dict.fromkeys((_kind(file.path) for file in inputs), model)
-    first = {_kind(file.path): file for file in reversed(inputs)}
+        return dict.fromkeys(first, model)
     found = {}
     for kind, file in first.items():
         place = DIGITS if kind == PICTURES else _latest(runs, file)
@@ -160,6 +236,8 @@ def _kind(path: Path) -> str:
     from nnkit.data.pictures import SUFFIXES
 
     suffix = path.suffix.lower()
+    if path == Path(OPTION):
+        return TEXTS
     if suffix in TABLES or suffix in SUFFIXES:
         return TABLES.get(suffix, PICTURES)
     try:
@@ -180,15 +258,24 @@ def _latest(runs: Path, file: Input) -> Path:
     for run in reversed(list_runs(runs)):
         try:
             path = best_checkpoint(run)
-            kind = read_header(path)["config"]["data"]["source"]["kind"]
+            header = read_header(path)
+            kind = header["config"]["data"]["source"]["kind"]
         except (CheckpointError, KeyError, TypeError):
             continue
         if kind in READERS[_kind(file.path)]:
+            return path
+        if header.get("text") is not None and _may_be_texts(file):
             return path
     name = Path(file.name).name
     raise UsageError(
         f"no run in {runs}/ can read {name}; train one first, or choose one with --checkpoint"
     )
+
+
+def _may_be_texts(file: Input) -> bool:
+    """Whether a file may be a text on each line: text that is not called a table."""
+    kind = _kind(file.path)
+    return kind == TEXTS or (kind == "csv" and Path(file.name).suffix.lower() not in TABLES)
 
 
 def _check_probabilities(models: Iterable[TrainedModel]) -> None:
@@ -230,7 +317,6 @@ def _answers(
 
 def _files(inputs: Sequence[Input]) -> Iterator[Input]:
     """Yields files, and the pictures in folders by name; an empty folder is yielded itself."""
-    from nnkit.cli.standard_input import Input
     from nnkit.data.pictures import SUFFIXES
 
     for file in inputs:

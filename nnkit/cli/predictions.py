@@ -117,7 +117,7 @@ def _answers(
         answers[i] = {"error": file.named(message)}
     usable = np.array([i for i, answer in enumerate(answers) if not answer], dtype=int)
     try:
-        found = _of_samples(model, rows.inputs[usable], probabilities=probabilities)
+        found = predictions_of(model, rows.inputs[usable], probabilities=probabilities)
     except DataError:  # some outputs may be infinite, which is rare
         large = model.overflowing(rows.inputs[usable])
         for i, message in large.items():
@@ -126,13 +126,13 @@ def _answers(
             where = f"{file.name}:{rows.lines[row]}" if lined else f"{file.name} row {row + 1}"
             answers[row] = {"error": f"{where}: {message}"}
         usable = np.delete(usable, list(large))
-        found = _of_samples(model, rows.inputs[usable], probabilities=probabilities)
+        found = predictions_of(model, rows.inputs[usable], probabilities=probabilities)
     for i, answer in zip(usable, found, strict=True):
         answers[i] = answer
     return answers
 
 
-def _of_samples(model: TrainedModel, X: Array, *, probabilities: bool) -> list[Answer]:
+def predictions_of(model: TrainedModel, X: Array, *, probabilities: bool) -> list[Answer]:
     """The prediction for each of the raw inputs (n, …).
 
     Raises:
@@ -260,8 +260,8 @@ def _as_csv(answers: Sequence[Answer]) -> str:
     """The predictions as CSV: `COLUMNS`, then those of each class or, if several, each number."""
     import csv
 
-    rows = [{**answer, **_numbers(answer)} for answer in answers]
-    added = dict.fromkeys(name for answer in answers for name in _numbers(answer))
+    rows = [{**answer, **columns_of(answer)} for answer in answers]
+    added = dict.fromkeys(name for answer in answers for name in columns_of(answer))
     content = StringIO(newline="")
     writer = csv.DictWriter(content, (*COLUMNS, *added), extrasaction="ignore", restval="")
     writer.writeheader()
@@ -269,7 +269,7 @@ def _as_csv(answers: Sequence[Answer]) -> str:
     return content.getvalue()
 
 
-def _numbers(answer: Answer) -> dict[str, float]:
+def columns_of(answer: Answer) -> dict[str, float]:
     """The numbers of a prediction that have columns of their own, by the name of the column."""
     return {
         f"{COLUMN_OF[part]}_{name}": value

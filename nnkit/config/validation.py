@@ -311,9 +311,14 @@ def _remedy_for_key(root: type[Spec], found: Fault) -> str:
     names = [name for name in spec.model_fields if name != "kind"]
     if close := _close(str(key), names, SAME_BUT_A_LETTER):
         return f"; did you mean '{close}'?"
-    for home, specs in _sections(root):
-        # If this spec is allowed there too, the key belongs to another kind and is not misplaced.
-        if spec not in specs and any(key in other.model_fields for other in specs):
+    homes = [
+        (home, specs)
+        for home, specs in _sections(root)
+        if any(key in other.model_fields for other in specs)
+    ]
+    # If this spec is allowed in one of them, the key belongs to another kind and is not misplaced.
+    if not any(spec in specs for _, specs in homes):
+        for home, _ in homes[:1]:
             place = f"in '{dotted((*home, key))}'" if home else "at the top level"
             return f"; it belongs {place}"
     if close := _close(str(key), [*names, "kind"] if issubclass(spec, Component) else names):

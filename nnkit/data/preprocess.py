@@ -368,14 +368,18 @@ class Preprocessor:
         """The columns of a table after all steps; empty for other data."""
         return reduce(lambda columns, step: step.columns_after(columns), self.steps, self.columns)
 
-    def factor(self, of: np.dtype[Any], dtype: np.dtype[Any]) -> float | None:
-        """The factor that inputs are multiplied by, if nothing else is done to them; else None.
+    def factor(self, raw: np.dtype[Any], dtype: np.dtype[Any]) -> float | None:
+        """The factor on inputs, if they are only multiplied, in numbers of the given type.
 
         Args:
-            of: the type of the raw inputs; None is also returned unless it is uint8 or `dtype`.
+            raw: the type of the raw inputs.
             dtype: the type of the network's inputs.
+
+        Returns:
+            The factor; None if other steps change the inputs, or they have another type than
+            `dtype`, except for bytes that become float32.
         """
-        if of != dtype and (of != np.uint8 or dtype != np.float32):
+        if raw != dtype and (raw != np.uint8 or dtype != np.float32):
             return None
         match self.steps:
             case ():

@@ -14,6 +14,7 @@ from nnkit.decoding.finished import FinishedOutputs
 from nnkit.decoding.live import LiveOutputs
 from nnkit.decoding.method import Decoding, Hypothesis
 from nnkit.decoding.restrictions import FINISHES, GOES_ON, Restrictions
+from nnkit.errors import SettingError
 
 SMALLEST = float(np.finfo(np.float64).tiny)  # attention sums are kept above 0 under the logarithm
 
@@ -25,15 +26,16 @@ class Beam(Decoding):
     symbol, a_ij is the attention of step j to position i of the source, and lp is ((5 + |Y|)/6)^α
     (Wu et al. 2016, eq. 14), or |Y|^α, the power of the length.
 
-    The beam holds the `width` best of all finished outputs and of all extensions of the live ones
-    by one symbol, by ln P / lp; with a width of 1 this is greedy decoding. Coverage, which is known
-    of finished outputs only, counts among them. Of equal outputs those come first that were
-    finished earlier, then those whose beginnings came first, then those with the lower symbol.
+    The beam holds the `width` best of all finished outputs and of all extensions of unfinished ones
+    by one symbol, by ln P / lp; with a width of 1 this is greedy decoding. The coverage term ranks
+    finished outputs only, because others have not covered all they will. Of equal outputs, the one
+    that was finished earlier comes first, then the one whose beginning did, then the one with the
+    symbol of the lower number.
 
-    The search for a sentence stops as soon as no live output can come among the `n_best`: ln P
-    never grows and lp never decreases with the length, if α ≥ 0, and the coverage term is never
-    positive, if β ≥ 0, so that no continuation of a live output has a score above ln P / lp(L), L
-    the maximal length. Therefore the first output is the same whatever `n_best`.
+    The search for a sentence stops as soon as no unfinished output can come among its `n_best`.
+    With another symbol, ln P never grows, and lp never decreases, as α ≥ 0; the coverage term is
+    never positive, as β ≥ 0. So no continuation has a score above ln P / lp(L), with L the maximal
+    length. Therefore the first output is the same whatever `n_best`.
     """
 
     kind: Literal["beam"] = "beam"
@@ -73,7 +75,8 @@ class Beam(Decoding):
         if not self.coverage_penalty:
             return score
         if attention is None:
-            raise ValueError("coverage_penalty needs a decoder with attention")
+            path = ("decoding", "coverage_penalty")
+            raise SettingError(path, "needs a decoder with attention; remove it")
         covered = np.clip(attention[:source_length].astype(np.float64), SMALLEST, 1.0)
         return score + self.coverage_penalty * float(np.log(covered).sum())
 
@@ -87,7 +90,8 @@ class Beam(Decoding):
         live, inputs = LiveOutputs.at_start(len(sentences)), sentences.starts
         while len(live.owners):
             log_probabilities, attention, state = step(state, inputs)
-            live.attend(attention)
+            if self.coverage_penalty:
+                live.attend(attention)
             scores = next_scores(log_probabilities, live.totals)
             restrictions.apply(scores, live.history, live.owners)
             columns, inputs, ranks = best_candidates(scores, live.owners, self.width)
@@ -104,10 +108,9 @@ class Beam(Decoding):
                 finished.add(int(live.owners[i]), found, normalized[i])
 
             going = np.flatnonzero(in_beam & (codes == GOES_ON))
-            bounds = live.totals[going] / final_lp[live.owners[going]]
-            highest = np.full(len(sentences), -np.inf)
-            np.maximum.at(highest, live.owners[going], bounds)
-            going = going[(highest > finished.to_beat)[live.owners[going]]]
+            owners = live.owners[going]
+            bounds = live.totals[going] / final_lp[owners]
+            going = going[undecided(bounds, owners, finished.to_beat)]
             live, inputs, state = live.select(going), inputs[going], state.select(columns[going])
         return [finished.best(owner) for owner in range(len(sentences))]
 
@@ -115,3 +118,16 @@ class Beam(Decoding):
         attention = None if live.attention is None else live.attention[:, column]
         source_length = int(sentences.source_lengths[live.owners[column]])
         return self.score(float(live.totals[column]), live.length, attention, source_length)
+
+
+def undecided(bounds: Array, owners: Array, to_beat: Array) -> Array:
+    """Whether an unfinished output of the same sentence can come among its best outputs, (K,).
+
+    Args:
+        bounds: upper bounds on the final scores of the unfinished outputs, (K,).
+        owners: their sentences, (K,).
+        to_beat: the score to exceed for each sentence, (sentences,).
+    """
+    highest = np.full(len(to_beat), -np.inf)
+    np.maximum.at(highest, owners, bounds)
+    return (highest > to_beat)[owners]

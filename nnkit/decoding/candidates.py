@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nnkit.decoding.decoder import LOWEST, Array
+from nnkit.decoding.decoder import Array
 
 
 def best_candidates(scores: Array, owners: Array, width: int) -> tuple[Array, Array, Array]:
@@ -23,10 +23,10 @@ def best_candidates(scores: Array, owners: Array, width: int) -> tuple[Array, Ar
         of a sentence side by side, the best first.
     """
     by_column = np.ascontiguousarray(scores.T)
-    # None of the best is below the width-th best of its column, nor below what is finite.
+    # None of the best is below the width-th best of its column, or −∞.
     rank = max(len(scores) - width, 0)
     thresholds = np.partition(by_column, rank, axis=1)[:, rank, None]
-    found = np.flatnonzero(by_column >= np.maximum(thresholds, LOWEST))
+    found = np.flatnonzero(by_column >= np.maximum(thresholds, np.finfo(np.float64).min))
     columns, symbols = np.divmod(found, len(scores))
     # Sorting is stable: equal scores stay in their order.
     order = np.lexsort((-by_column.ravel()[found], owners[columns]))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nnkit.errors import SettingError
 
 Array = NDArray[Any]
-LOWEST = float(np.finfo(np.float64).min)  # of what is permitted, but has probability 0
+IMPOSSIBLE = -1e9  # instead of ln 0, because −∞ marks symbols that are not permitted
 ROUNDING = 1e-5  # by which the logarithm of a probability of 1 may exceed 0
 
 
@@ -106,10 +106,8 @@ class Sentences:
 def next_scores(log_probabilities: Array, totals: Array) -> Array:
     """Log-probabilities of all outputs that are one symbol longer, (symbols, K), in float64.
 
-    Those of probability 0 are very low numbers, because −∞ marks symbols that are not permitted.
-
     Args:
-        log_probabilities: of the next symbol, (symbols, K).
+        log_probabilities: of the next symbol, (symbols, K); those below `IMPOSSIBLE` count as that.
         totals: of the outputs so far, (K,).
 
     Raises:
@@ -117,6 +115,6 @@ def next_scores(log_probabilities: Array, totals: Array) -> Array:
     """
     if not log_probabilities.max(initial=-np.inf) <= ROUNDING:  # NaN compares false
         raise ValueError("the decoder's log-probabilities must be numbers of at most 0")
-    scores = np.minimum(log_probabilities, 0.0, dtype=np.float64)
+    scores = np.clip(log_probabilities, IMPOSSIBLE, 0.0, dtype=np.float64)
     scores += totals
-    return np.maximum(scores, LOWEST, out=scores)
+    return scores

@@ -49,8 +49,8 @@ class LengthLimit(Spec):
 class Decoding(Component):
     """A method that produces outputs symbol by symbol.
 
-    Lengths are those of the output without the end symbol, and of each sentence alone. Padding and
-    start symbols are never produced.
+    Lengths count the symbols of an output with its forced prefix, but without the end symbol;
+    limits are those of each sentence alone. Padding and start symbols are never produced.
     """
 
     max_length: LengthLimit = Field(

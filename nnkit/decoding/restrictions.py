@@ -112,7 +112,7 @@ def _excluded(method: Decoding, symbols: OutputSymbols) -> Array:
     if symbols.unknown is not None and not method.unknown:
         excluded.add(symbols.unknown)
     if len(excluded) >= symbols.count:
-        raise SettingError(("decoding", "exclude"), "excludes every symbol of the model")
+        raise SettingError(("decoding", "exclude"), "no symbol of the model is left; exclude fewer")
     return np.array(sorted(excluded), dtype=np.int64)
 
 

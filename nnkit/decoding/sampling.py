@@ -18,12 +18,13 @@ DRAWN = 256  # numbers at a time
 
 
 class Sampling(Decoding):
-    """Symbols drawn at random by their probabilities p, after these steps in this order.
+    """Symbols drawn at random by their probabilities, or from the likeliest of them.
 
-    Symbols that are not permitted are left out, p becomes p^(1/temperature), and `top_k`, `top_p`
-    and `min_p` each leave out unlikely symbols; of equally likely ones those with the highest
-    numbers first. What is left is scaled to the sum 1. Log-probabilities and scores are those of
-    the model itself. Draws depend on the seed, the sentence and the number of the sample alone.
+    In this order: symbols that are not permitted are left out, each probability p becomes
+    p^(1/temperature), and `top_k`, `top_p` and `min_p` leave out unlikely symbols, of equally
+    likely ones those with the highest numbers first. What remains is scaled to the sum 1. Draws
+    depend on the seed, the sentence and the number of the sample alone. Log-probabilities and
+    scores are those of the model itself.
     """
 
     kind: Literal["sample"] = "sample"

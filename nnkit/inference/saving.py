@@ -16,6 +16,7 @@ from nnkit.data.target_scaling import TargetScaler
 from nnkit.errors import CheckpointError, NnkitError
 from nnkit.inference.trained_model import TrainedModel
 from nnkit.native.library import kernels
+from nnkit.nn.form import Form
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array
 from nnkit.nn.recurrent.states import LayerState
@@ -23,7 +24,7 @@ from nnkit.runs.checkpoint import Checkpoint, encode_checkpoint, read_checkpoint
 from nnkit.runs.directory import DEFAULT_RUNS, find_checkpoint
 from nnkit.task.config import Config, config_from
 from nnkit.task.sequence_coding import SequenceCoding
-from nnkit.task.task import Task, build_model
+from nnkit.task.task import Task, model_for
 from nnkit.version import __version__
 
 
@@ -87,9 +88,10 @@ def trained_from(checkpoint: Checkpoint) -> TrainedModel:
 
 def _network(config: Config, header: Mapping[str, Any], coding: SequenceCoding | None) -> Model:
     """The network of a checkpoint, with initial weights."""
-    if coding is None:
-        return build_model(config, tuple(header["input_shape"]), outputs=header.get("outputs"))
-    return build_model(config, coding.input_form, outputs=header["outputs"], coding=coding)
+    form = Form.of(tuple(header["input_shape"])) if coding is None else coding.input_form
+    outputs = header.get("outputs")  # absent in checkpoints of earlier versions
+    with config.locating():
+        return model_for(config, form, outputs, coding)
 
 
 def save_threshold(path: Path, threshold: float) -> None:

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property, partial
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from nnkit.data.ragged import Ragged
 from nnkit.data.text.symbol_table import Reserved
 from nnkit.decoding import AnyDecoding
-from nnkit.decoding.decoder import DecoderStep, OutputSymbols, Sentences
+from nnkit.decoding.decoder import OutputSymbols, Sentences
 from nnkit.decoding.greedy import Greedy
-from nnkit.decoding.method import Decoding, Hypothesis
+from nnkit.decoding.method import Hypothesis
 from nnkit.decoding.sampling import Sampling
 from nnkit.errors import DataError
 from nnkit.nn.model import Model
-from nnkit.nn.network import Network
 from nnkit.nn.numerics import numerics
 from nnkit.nn.params import Array
-from nnkit.nn.passes import INFERENCE
-from nnkit.nn.recurrent.states import LayerState, States
 from nnkit.nn.seq2seq.seq2seq_model import Seq2SeqModel
+from nnkit.nn.stepper import Stepper
 from nnkit.task.sequence_coding import SequenceCoding
 
 MOST_SENTENCES = 256  # that are decoded together
@@ -36,16 +34,21 @@ class WrittenText:
     Attributes:
         text: the text.
         symbols: its symbols, as they are displayed.
+        ids: their numbers.
         log_probability: the logarithm of its probability.
         score: what texts are ranked by; higher is better.
         finish: why it ends, as in `Hypothesis`.
     """
 
     text: str
-    symbols: tuple[str, ...]
+    symbols: tuple[str, ...] = field(repr=False)
+    ids: tuple[int, ...] = field(repr=False)
     log_probability: float
     score: float
     finish: str
+
+
+NOTHING = WrittenText("", (), (), 0.0, 0.0, "end")
 
 
 @dataclass(frozen=True)
@@ -64,18 +67,22 @@ class TextWriter:
     method: AnyDecoding | None = None
 
     @property
-    def decoding(self) -> Decoding:
+    def decoding(self) -> AnyDecoding:
         """The method that chooses symbols."""
         if self.method is not None:
             return self.method
         return Greedy() if isinstance(self.model, Seq2SeqModel) else Sampling()
 
-    def write(self, texts: Sequence[str]) -> list[list[WrittenText]]:
+    def write(
+        self, texts: Sequence[str], keys: Sequence[int] | None = None
+    ) -> list[list[WrittenText]]:
         """The texts written for each of some texts, the best first.
 
         Args:
-            texts: sources to be translated, or beginnings to be continued. A text without symbols
-                gives an empty text.
+            texts: sources to be translated, or beginnings to be continued. A source without symbols
+                gives an empty text; a language model that knows how texts start writes a whole one.
+            keys: numbers that key the random draws for each text, together with the seed; default:
+                0 … n − 1.
 
         Raises:
             DataError: a text is too long.
@@ -83,33 +90,45 @@ class TextWriter:
         """
         encoded = self.coding.inputs.encode_all(list(texts))
         sources = Ragged.of(encoded.values, encoded.offsets)
-        nothing = [WrittenText("", (), 0.0, 0.0, "end")]
-        written = [nothing] * len(texts)
-        for chosen in _batches(sources.lengths):
-            for index, hypotheses in zip(chosen, self._decode(sources, chosen), strict=True):
+        written = [[NOTHING]] * len(texts)
+        keyed = np.arange(len(texts)) if keys is None else np.asarray(keys)
+        # Of blank lines there is nothing to translate, even where spaces are symbols.
+        wanted = sources.lengths > 0
+        if self.coding.predicts == "text":
+            wanted &= np.array([bool(text.strip()) for text in texts], bool)
+        elif not self._has_no_start:
+            wanted[:] = True
+        for chosen in _batches(sources.lengths, np.flatnonzero(wanted)):
+            found = self._decode(sources, chosen, keyed[chosen])
+            for index, hypotheses in zip(chosen, found, strict=True):
                 begun = sources[index : index + 1].flat()[:1] if self._has_no_start else ()
                 written[index] = [self._written(found, begun) for found in hypotheses]
         return written
 
-    def _decode(self, sources: Ragged, chosen: Array) -> list[list[Hypothesis]]:
+    def _decode(self, sources: Ragged, chosen: Array, keys: Array) -> list[list[Hypothesis]]:
         part = sources[chosen]
         with numerics():
             if isinstance(self.model, Seq2SeqModel):
                 state = self.model.begin(part.padded(), part.lengths)
                 starts = np.full(len(part), self.model.start_symbol)
-                sentences = Sentences(starts, part.lengths, keys=chosen)
+                sentences = Sentences(starts, part.lengths, keys=keys)
                 return self.decoding.decode(self.model.step, state, sentences, self._symbols)
-            step: DecoderStep = partial(_step, self.model)
-            return self.decoding.decode(
-                step, ChainState({}, len(part)), self._begun(part, chosen), self._symbols
-            )
+            begun, stepper = self._begun(part, keys), self._stepper
+            return self.decoding.decode(stepper.step, stepper.begin(), begun, self._symbols)
+
+    @cached_property
+    def _stepper(self) -> Stepper:
+        try:
+            return Stepper(self.model)
+        except ValueError as error:
+            raise DataError(f"this model cannot write texts: {error}") from None
 
     @property
     def _has_no_start(self) -> bool:
         """Whether there is no start symbol, since the model was trained on windows of texts."""
         return self.coding.windows is not None
 
-    def _begun(self, part: Ragged, chosen: Array) -> Sentences:
+    def _begun(self, part: Ragged, keys: Array) -> Sentences:
         """Beginnings of texts, which their continuations contain."""
         begun = [each.tolist() for each in part.each()]
         if not self._has_no_start:
@@ -118,7 +137,7 @@ class TextWriter:
         else:
             starts = np.array([each[0] for each in begun])
             prefixes = [each[1:] for each in begun]
-        return Sentences(starts, part.lengths, prefixes, chosen)
+        return Sentences(starts, part.lengths, prefixes, keys)
 
     @cached_property
     def _symbols(self) -> OutputSymbols:
@@ -143,47 +162,21 @@ class TextWriter:
         return WrittenText(
             targets.decode(symbols),
             tuple(targets.symbols.names[symbol] for symbol in symbols),
+            symbols,
             hypothesis.log_probability,
             hypothesis.score,
             hypothesis.finish,
         )
 
 
-@dataclass(frozen=True, slots=True)
-class ChainState:
-    """The state of a language model between two symbols of K texts.
-
-    Attributes:
-        states: the states of the recurrent layers, (units, K), by layer.
-        count: the number of texts, K.
-    """
-
-    states: Mapping[str, LayerState]
-    count: int
-
-    def select(self, columns: Array) -> ChainState:
-        """The state of the given columns, in their order; a column may occur several times."""
-        chosen = {name: [S[:, columns] for S in state] for name, state in self.states.items()}
-        return ChainState(chosen, len(columns))
-
-
-def _step(model: Model, state: ChainState, symbols: Array) -> tuple[Array, None, ChainState]:
-    """The logarithms of the probabilities of the next symbol, (symbols, K), and the state."""
-    states = States(dict(state.states))
-    with model.lent(len(symbols), positions=(1,)) as network:
-        assert isinstance(network, Network)
-        logs = network.log_probabilities(symbols[None], INFERENCE._replace(states=states))
-    return logs[:, 0], None, ChainState(states.last, len(symbols))
-
-
-def _batches(lengths: Array) -> list[Array]:
-    """The indices of texts of similar length that are decoded together; not those without symbols.
+def _batches(lengths: Array, wanted: Array) -> list[Array]:
+    """The indices of texts of similar length that are decoded together.
 
     Args:
         lengths: the number of symbols of each text, (n,).
+        wanted: the indices of the texts to decode.
     """
-    order = np.argsort(lengths, kind="stable")
-    order = order[lengths[order] > 0]
+    order = wanted[np.argsort(lengths[wanted], kind="stable")]
     batches: list[Array] = []
     start = 0
     while start < len(order):
@@ -192,14 +185,3 @@ def _batches(lengths: Array) -> list[Array]:
         batches.append(order[start : start + max(1, int(fitting))])
         start += len(batches[-1])
     return batches
-
-
-def check_writes(coding: SequenceCoding | None) -> SequenceCoding:
-    """Returns the vocabularies of a model that writes texts.
-
-    Raises:
-        DataError: the model predicts something else.
-    """
-    if coding is None or coding.predicts not in ("next", "text"):
-        raise DataError("this model does not write texts")
-    return coding

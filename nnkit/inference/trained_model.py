@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -18,11 +18,15 @@ from nnkit.data.records import encoded, encoded_rows, is_table, table_of, wrong_
 from nnkit.data.sources.source import TableRows
 from nnkit.data.target_scaling import TargetScaler
 from nnkit.data.texts import text_array
+from nnkit.decoding import AnyDecoding
 from nnkit.errors import DataError, SettingError, UsageError
+from nnkit.inference.decoding_options import DecodingLike, decoding_from
 from nnkit.inference.evaluation import evaluate
 from nnkit.inference.report import Report, report_on
 from nnkit.inference.set_metrics import SetMetrics
 from nnkit.inference.text_outputs import outputs_of
+from nnkit.inference.text_predictions import as_texts, checked_texts, refused_texts, tags_of
+from nnkit.inference.text_writer import TextWriter, WrittenText
 from nnkit.inference.verdict import useless
 from nnkit.nn.activations import Function
 from nnkit.nn.model import Model
@@ -74,10 +78,12 @@ class TrainedModel:
         Args:
             X: raw samples (n, *raw_shape), as the data source returns them; a single sample
                 counts as n = 1. A model of tables also takes rows with words, mappings, and data
-                frames (pandas, Polars, PyArrow), whose columns are matched by name.
+                frames (pandas, Polars, PyArrow), whose columns are matched by name. A model of
+                texts takes a text or several.
 
         Returns:
-            The outputs, (n, outputs).
+            The outputs, (n, outputs); of a network with an output at each position of a text those
+            of all texts, one after the other, (Σ lengths, outputs).
 
         Raises:
             DataError: X has another shape, lacks a column, or contains infinity, NaN or words that
@@ -96,14 +102,90 @@ class TrainedModel:
     def predict(self, X: Any) -> Array:
         """Predicts class names (n,), labels 0 or 1 (n, labels), or real numbers (n, outputs).
 
+        For texts, it may also be a text for each, (n,): its tags, separated by spaces; its
+        translation; or its continuation by a language model, together with the text itself. An
+        empty text gives an empty one; where a class or number is predicted, it is an error.
+
         Args:
             X: as for `outputs`.
         """
+        if self.writes or self.tags:
+            return self._predicted_texts(checked_texts(self._text_coding, X))
         if self.labels is not None:
             return decide_labels(self._forward(X), self.model.loss)
         if self.classes is None:
             return self.outputs(X)
         return np.asarray(self.classes)[self._decide(self._forward(X))]
+
+    def write(
+        self,
+        texts: Any,
+        decoding: DecodingLike | None = None,
+        keys: Sequence[int] | None = None,
+    ) -> list[list[WrittenText]]:
+        """Writes translations or continuations of texts, with their scores.
+
+        Args:
+            texts: a text, or several. A language model of single lines continues an empty one,
+                too.
+            decoding: the method, as in a config: `{"beam": {"width": 5, "n_best": 3}}`; default:
+                that of the config.
+            keys: numbers that key the random draws for each text, together with the seed; default:
+                0 … n − 1.
+
+        Returns:
+            For each text the texts written, the best first; one, unless the method finds more.
+
+        Raises:
+            DataError: the model does not write texts, or cannot take one of them.
+            ConfigError: the decoding method or one of its settings does not exist.
+            SettingError: the method names a symbol that the model does not have.
+        """
+        method = self.config.decoding if decoding is None else decoding_from(decoding)
+        return self.writer(method).write(checked_texts(self._text_coding, texts).tolist(), keys)
+
+    def writer(self, method: AnyDecoding | None = None) -> TextWriter:
+        """The writer of texts with this model.
+
+        Args:
+            method: the decoding method; None for the usual one.
+
+        Raises:
+            DataError: the model does not write texts.
+        """
+        if not self.writes:
+            raise DataError("this model does not write texts; use predict")
+        return TextWriter(self.model, self._text_coding, method)
+
+    @property
+    def writes(self) -> bool:
+        """Whether the model writes texts: translations, or continuations."""
+        return self.coding is not None and self.coding.predicts in ("next", "text")
+
+    @property
+    def tags(self) -> bool:
+        """Whether the model predicts a tag for each symbol of a text."""
+        return self.coding is not None and self.coding.predicts == "tags"
+
+    @property
+    def _text_coding(self) -> SequenceCoding:
+        if self.coding is None:
+            raise DataError("this model does not take texts")
+        return self.coding
+
+    def _predicted_texts(self, texts: Array) -> Array:
+        """The tags, translations or continuations of texts (n,); an empty text gives an empty one.
+
+        A language model could begin a text from nothing: `write` does.
+        """
+        if self.tags:
+            execution = self._execution(len(texts))
+            with numerics_of(execution):
+                return text_array(tags_of(self.model, self._text_coding, texts.tolist(), execution))
+        written = self.write(texts)
+        return text_array(
+            [best.text if text else "" for text, (best, *_) in zip(texts, written, strict=True)]
+        )
 
     def confidence(self, X: Any) -> Array | None:
         """The probability (n,) of each prediction; None if the outputs are not class probabilities.
@@ -127,7 +209,9 @@ class TrainedModel:
 
     @property
     def gives_probabilities(self) -> bool:
-        """Whether the network's outputs are class probabilities."""
+        """Whether the network's outputs are class probabilities, of one class for each sample."""
+        if self.coding is not None and self.coding.predicts != "label":
+            return False
         return self.classes is not None and self.model.output_activation.probability
 
     @property
@@ -180,10 +264,11 @@ class TrainedModel:
 
     def _forward(self, X: Any) -> Array:
         """The outputs (n, outputs) for what users pass, all of them finite."""
-        X = self._raw(X)
-        outputs = self._predicted(X)
-        if outputs is not None:
-            return outputs
+        if self.coding is None:
+            X = self._raw(X)
+            found = self._predicted(X)
+            if found is not None:
+                return found
         outputs = self._computed(self._checked(X))
         if not np.isfinite(outputs).all():
             raise DataError(OVERFLOW)
@@ -212,9 +297,12 @@ class TrainedModel:
         """The outputs (n, outputs) for raw inputs; where these are large, they may be infinite."""
         execution = self._execution(len(X))
         if self.coding is not None:
+            if self.coding.predicts == "text":
+                raise DataError("a decoder computes one symbol after another; use predict or write")
             with numerics_of(execution):
                 found = outputs_of(self.model, self.coding.encode_inputs(X), execution)
-            return found.values if isinstance(found, Ragged) else found
+            outputs = found.values if isinstance(found, Ragged) else found
+            return outputs if self.scaler is None else self.scaler.undo(outputs)
         with numerics_of(execution):
             prepared = self.preprocessor(X, self.model.dtype)
             outputs = self.model.forward(prepared, execution=execution)
@@ -222,9 +310,9 @@ class TrainedModel:
 
     def _checked(self, X: Any) -> Array:
         """Converts what users pass to raw inputs (n, *raw_shape) that the model can take."""
-        if self.coding is not None:
-            return _texts(X)
         X = self._raw(X)
+        if self.coding is not None:
+            return X
         is_finite = X.dtype.kind != "f" or np.isfinite(X).all()
         if not is_finite and not (self.columns and not np.isinf(X).any()):
             raise DataError("NaN or infinity in the inputs")
@@ -235,6 +323,8 @@ class TrainedModel:
 
     def _raw(self, X: Any) -> Array:
         """Converts what users pass to raw inputs (n, *raw_shape); the values are not checked."""
+        if self.coding is not None:
+            return checked_texts(self.coding, X)
         columns = self.columns
         if columns and is_table(X):
             notation = self.config.data.source.notation
@@ -258,6 +348,8 @@ class TrainedModel:
 
     @property
     def _expectation(self) -> str:
+        if self.coding is not None:
+            return "this model expects texts"
         shape = ", ".join(map(str, ("n", *self.raw_shape)))
         return f"this model expects ({shape})"
 
@@ -312,6 +404,8 @@ class TrainedModel:
         Raises:
             DataError: X has another shape, or lacks a column.
         """
+        if self.coding is not None:
+            return refused_texts(self.coding, as_texts(X))
         X = self._raw(X)
         if self.columns:
             remedy = "fill it in, or train with 'impute' in data.preprocess"
@@ -492,24 +586,19 @@ class TrainedModel:
 
     def __repr__(self) -> str:
         layers = ", ".join(str(stage.spec.tag()) for stage in self.model.stages)
-        what = (
-            f"{len(self.classes)} classes"
-            if self.classes is not None
-            else f"{'numbers' if self.labels is None else 'labels'}: "
-            f"{', '.join(self.target_names[:MOST_NAMED])}"
-        )
         return (
             f"<TrainedModel '{self.config.name}': {self._expectation.removeprefix('this model ')}, "
-            f"{layers}, {self.model.params.size:,} parameters, predicts {what}>"
+            f"{layers}, {self.model.params.size:,} parameters, predicts {self._predicts}>"
         )
 
-
-def _texts(X: Any) -> Array:
-    """Texts that users pass, as an array (n,); a single text counts as n = 1."""
-    texts = [X] if isinstance(X, str) else list(X)
-    if wrong := [text for text in texts if not isinstance(text, str)]:
-        raise DataError(f"this model takes texts, not {type(wrong[0]).__name__}")
-    try:
-        return text_array(texts)
-    except UnicodeEncodeError as error:
-        raise DataError(f"a text is not Unicode: {error.reason}") from None
+    @property
+    def _predicts(self) -> str:
+        """The predictions of the model in words."""
+        if self.coding is not None and self.coding.targets is not None:
+            symbols = self.coding.targets.symbols
+            of = {"tags": "tags", "next": "the next symbol", "text": "texts"}
+            return f"{of[self.coding.predicts]}, {len(symbols.pieces):,} symbols"
+        if self.classes is not None:
+            return f"{len(self.classes)} classes"
+        kind = "numbers" if self.labels is None else "labels"
+        return f"{kind}: {', '.join(self.target_names[:MOST_NAMED])}"

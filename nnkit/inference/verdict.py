@@ -32,7 +32,8 @@ def useless(
     """Says that a network is no better than a constant prediction on a set; None if it is better.
 
     Of a forecast, it also says that it is worse than repeating the last value. Nothing is said
-    about autoencoders, nor if class weights or a decision threshold ask for more than accuracy.
+    about autoencoders and networks with a decoder, nor if class weights or a decision threshold
+    ask for more than accuracy.
 
     Args:
         task: the task, whose training set gives the constant prediction.
@@ -43,6 +44,8 @@ def useless(
     """
     config = task.config
     if config.data.targets == "inputs" or config.activation.threshold is not None:
+        return None
+    if config.architecture.decoder:  # no constant text is a baseline for translations
         return None
     if isinstance(config.loss, ClassLoss) and config.loss.class_weights is not None:
         return None

@@ -10,10 +10,14 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any, NamedTuple
 
+from nnkit.data.lazy import LazyArray
+from nnkit.data.ragged import Ragged
 from nnkit.errors import DivergedError
 from nnkit.inference.evaluation import evaluate
+from nnkit.nn.form import Positions
 from nnkit.nn.model import buffer_bytes, describe
 from nnkit.nn.numerics import numerics
+from nnkit.nn.params import Array
 from nnkit.runs.directory import DEFAULT_RUNS
 from nnkit.task.config import ConfigLike, load_config
 from nnkit.task.task import load_task
@@ -96,12 +100,18 @@ def _memory(trainer: Trainer) -> dict[str, int]:
     model, loop = trainer.model, trainer.loop
     vectors = 2 + len(loop.optimizer_state)
     size, threads = loop.batches.batch_size, model.execution.threads
-    at_once = min(size, model.micro_batch_size(size, training=True) * threads)
+    longest = _longest(trainer.sets["train"].inputs)
+    at_once = min(size, model.micro_batch_size(size, training=True, positions=longest) * threads)
     return {
         "data": sum(x.inputs.nbytes + x.targets.nbytes for x in trainer.sets.values()),
         "parameters": vectors * model.params.nbytes,
-        "buffers": buffer_bytes(model, at_once),
+        "buffers": buffer_bytes(model, at_once, longest),
     }
+
+
+def _longest(inputs: Array | LazyArray | Ragged) -> Positions:
+    """The positions of the longest sequence, if the lengths of sequences differ."""
+    return (int(inputs.lengths.max()),) if isinstance(inputs, Ragged) else ()
 
 
 def _predicted_seconds(trainer: Trainer) -> float:

@@ -43,9 +43,12 @@ class LayerTrace:
         input: the layer's input x; z for an activation.
         output: the layer's output z; a for an activation.
         output_gradient: ∂E/∂output; δ for a layer with weights. None for an output activation that
-            is fused with the loss, whose gradient bypasses it.
+            is fused with the loss, whose gradient bypasses it, and for a layer below which nothing
+            is trained.
         input_gradient: ∂E/∂input; None if the gradient of the loss bypasses the layer.
         slope: the derivative f′(z) of an elementwise activation.
+        inside: arrays behind the output by symbol, such as the gates of all steps of an LSTM.
+        inside_gradients: the gradients of the loss with respect to these.
         parameters: the parameters by short name, such as `W`.
     """
 
@@ -56,6 +59,8 @@ class LayerTrace:
     output_gradient: Array | None
     input_gradient: Array | None
     slope: Array | None
+    inside: Mapping[str, Array]
+    inside_gradients: Mapping[str, Array]
     parameters: Mapping[str, ParameterTrace]
 
 
@@ -192,6 +197,7 @@ def _trace(trainer: Trainer, sample: int, split: str, origin: str) -> Trace:
             loss = network.training_loss(batch.X, batch.T, now, batch.weights)
             dX = network.backward(network.dY, now)
             dX = None if dX is None else dX.copy()
+            step.end()
         before, gradients = model.params.copy(), model.grads.copy()
         lr = loop.learning_rate(0)
         loop.step((batch,))
@@ -222,6 +228,19 @@ class _StepRecorder(Recorder):
         self.layers = network.body.layers
         self.curves = {s.name for s in stages if _is_curve(s.spec.applied_activation)}
         self.slopes: dict[str, Array | None] = {}
+        self.inside: dict[str, Mapping[str, Array]] = {}
+        self.inside_gradients: dict[str, Mapping[str, Array]] = {}
+
+    def output(self, name: str, Y: Array) -> None:
+        super().output(name, Y)
+        if name in self.layers:
+            self.inside[name] = self.layers[name].insight()
+
+    def end(self) -> None:
+        """Records what the backward pass has left in the layers."""
+        for name in self.gradients:
+            if name in self.layers:
+                self.inside_gradients[name] = self.layers[name].insight()
 
     def gradient(self, name: str, dY: Array) -> None:
         super().gradient(name, dY)
@@ -252,22 +271,29 @@ def _layers(
     """
     reaching, below = X, dX
     for stage in stages:
-        leaving, above = step.outputs[stage.name], step.gradients[stage.name]
+        leaving, above = step.outputs[stage.name], step.gradients.get(stage.name)
         is_passed = stage.name in step.layers  # by the gradient, unless fused with the loss
         yield LayerTrace(
             name=stage.name,
             spec=stage.spec,
             input=reaching[..., 0],
             output=leaving[..., 0],
-            output_gradient=above[..., 0] if is_passed else None,
+            output_gradient=above[..., 0] if is_passed and above is not None else None,
             input_gradient=below[..., 0] if is_passed and below is not None else None,
             slope=None if (slope := step.slopes.get(stage.name)) is None else slope[..., 0].copy(),
+            inside=_of_sample(step.inside.get(stage.name, {})),
+            inside_gradients=_of_sample(step.inside_gradients.get(stage.name, {})),
             parameters={
                 p.name: ParameterTrace(*(view[f"{stage.name}.{p.name}"].copy() for view in views))
                 for p in stage.parameters
             },
         )
         reaching, below = leaving, above
+
+
+def _of_sample(arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """Arrays (…, 1) without the batch axis."""
+    return {symbol: array[..., 0] for symbol, array in arrays.items()}
 
 
 def entries(values: Array) -> Iterator[tuple[tuple[int, ...], float]]:

@@ -97,6 +97,8 @@ class _Tables:
             formulas = (f"{symbol} = f(z{name})", first_line(activation))
             return Section(self.title(layer), formulas, self.pair(layer, "z", symbol[0]))
         tables = self.pair(layer, "in", "out")
+        if layer.inside:
+            tables = (*tables, *self.side_by_side(dict(layer.inside)))
         return Section(self.title(layer), (first_line(layer.spec),), tables)
 
     def pair(self, layer: LayerTrace, below: str, above: str) -> tuple[TraceTable, ...]:
@@ -134,7 +136,10 @@ class _Tables:
         columns = {"∂E/∂out": layer.output_gradient}
         if layer.input_gradient is not None:
             columns["∂E/∂in"] = layer.input_gradient
-        return Section(self.title(layer), (), (*self.side_by_side(columns), *self.listed(layer)))
+        tables = self.side_by_side(columns)
+        if layer.inside_gradients:
+            tables = (*tables, *self.side_by_side(dict(layer.inside_gradients)))
+        return Section(self.title(layer), (), (*tables, *self.listed(layer)))
 
     def dense_backward(self, i: int, delta: Array) -> Section:
         layer, number = self.trace.layers[i], self.numbers[i]
@@ -143,6 +148,8 @@ class _Tables:
         bias = f", ∂E/∂b{name} = δ{name}" if "b" in layer.parameters else ""
         table = self.of_units(layer, "gradient", {"δ": delta}, {})
         formula = f"∂E/∂W{name} = δ{name} {source}ᵀ{bias}"
+        if delta.ndim > 1:
+            formula += ", each summed over the positions"
         return Section(self.title(layer), (formula,), (table, *self.listed(layer)))
 
     def activation_backward(self, i: int, gradient: Array) -> Section:
@@ -197,7 +204,8 @@ class _Tables:
 
     def as_matrix(self, layer: LayerTrace) -> bool:
         """Whether a layer's parameters are shown as a matrix, one row per unit."""
-        return layer.spec.multiplies_by_matrix and len(layer.input) <= MOST_COLUMNS
+        is_vector = layer.output.ndim == 1
+        return layer.spec.multiplies_by_matrix and is_vector and len(layer.input) <= MOST_COLUMNS
 
     def of_units(
         self, layer: LayerTrace, what: str, before: dict[str, Array], after: dict[str, Array]
@@ -258,13 +266,13 @@ class _Tables:
         for index, _ in entries(first):
             at = zero_based(index)
             label = ",".join(map(str, index)) or "1"
-            rows.append((label, *(self.number(float(values[at])) for values in columns.values())))
+            rows.append((label, *(self.number(values[at].item()) for values in columns.values())))
         return TraceTable(("unit" if first.ndim == 1 else "index", *columns), tuple(rows))
 
     def number(self, value: float) -> str:
-        """Formats a number with the requested significant digits, including trailing zeros."""
-        if value == 0:
-            return "0"
+        """Formats a number with the requested significant digits, and whole ids in full."""
+        if isinstance(value, int) or value == 0:
+            return str(int(value))
         return f"{value:#.{self.digits}g}".rstrip(".").replace("-", "−")
 
     @staticmethod
@@ -327,6 +335,10 @@ def _layer(layer: LayerTrace) -> dict[str, Any]:
         "output_gradient": plain(layer.output_gradient),
         "input_gradient": plain(layer.input_gradient),
         "slope": plain(layer.slope),
+        "inside": {symbol: plain(array) for symbol, array in layer.inside.items()},
+        "inside_gradients": {
+            symbol: plain(array) for symbol, array in layer.inside_gradients.items()
+        },
         "parameters": {
             name: {
                 "value": plain(parameter.value),

@@ -23,8 +23,6 @@ class SampleCounts(Statistic):
 
     Attributes:
         names: what is counted, in the order of the columns of `rows`.
-        rows: the counts of each sample, (n, counts).
-        weights: sample weights, (n,).
     """
 
     kind: ClassVar[TargetKind] = "sequences"
@@ -32,14 +30,30 @@ class SampleCounts(Statistic):
     names: ClassVar[tuple[str, ...]]
 
     def __init__(self, width: int = 0) -> None:
-        self.rows: Array = np.empty((0, len(self.names)))
-        self.weights: Array = np.empty(0)
+        self._batches: list[tuple[Array, Array]] = []  # rows and weights
 
     def add(self, targets: Sequence[Any], answers: Sequence[Any], weights: Array) -> None:
         counts = [self.count(t, a) for t, a in zip(targets, answers, strict=True)]
         rows = np.array(counts, dtype=np.float64).reshape(-1, len(self.names))
-        self.rows = np.concatenate([self.rows, rows])
-        self.weights = np.concatenate([self.weights, weights])
+        self._batches.append((rows, weights))
+
+    def _joined(self) -> tuple[Array, Array]:
+        """Joins what has been accumulated to one batch."""
+        if len(self._batches) != 1:
+            empty = np.empty((0, len(self.names))), np.empty(0)
+            rows, weights = zip(empty, *self._batches, strict=True)
+            self._batches = [(np.concatenate(rows), np.concatenate(weights))]
+        return self._batches[0]
+
+    @property
+    def rows(self) -> Array:
+        """The counts of each sample, (n, counts)."""
+        return self._joined()[0]
+
+    @property
+    def weights(self) -> Array:
+        """The sample weights, (n,)."""
+        return self._joined()[1]
 
     @classmethod
     @abstractmethod
@@ -49,7 +63,7 @@ class SampleCounts(Statistic):
     def weighted(self, weights: Array) -> Self:
         """The same counts with other sample weights, (n,)."""
         other = type(self)()
-        other.rows, other.weights = self.rows, weights
+        other._batches = [(self.rows, weights)]
         return other
 
     @property

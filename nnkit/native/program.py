@@ -17,6 +17,7 @@ from nnkit.native.program_layer import (
     bound_layers,
     first_trained,
     of_row,
+    padded,
 )
 from nnkit.native.program_update import ProgramUpdate
 from nnkit.native.structures import (
@@ -120,7 +121,7 @@ class Program:
         self.positions = layers[-1].positions
         rows = samples * (self.positions or 1)
         dtype = params.dtype
-        self._batch = buffers.empty((samples, -(-self.inputs // LINE) * LINE), dtype)
+        self._batch = buffers.empty((samples, padded(self.inputs)), dtype)
         self._batch_address = self._batch.ctypes.data
         self._input = self._batch
         self.targets = buffers.empty((rows if self.positions is None else 0, outputs), dtype)

@@ -24,6 +24,7 @@ from nnkit.native.structures import (
 Array = NDArray[Any]
 Shape = tuple[int, ...]
 LINE = 16  # rows of buffers start at multiples of so many numbers, as in `source/tiles.h`
+CROWDED = 256  # … but are not multiples of so many apart
 BLOCK = 16  # samples in a block of images, as in `source/tiles.h`
 # Kinds that keep a byte for each output.
 KEEPS_BYTES = (LayerKind.MAX_POOL, LayerKind.DROPOUT, LayerKind.SPATIAL_DROPOUT)
@@ -266,12 +267,12 @@ class LayerBuffers:
         self.structure = _structure(layer)
         self.output: Array | None = None
         if len(layer.output_shape) < IMAGE_AXES:
-            rows = (samples * (layer.positions or 1), _padded(of_row(layer.output_shape)))
+            rows = (samples * (layer.positions or 1), padded(of_row(layer.output_shape)))
             if not layer.is_input:
                 self.output = self._empty(rows)
                 self.structure.output = self.output.ctypes.data
             if packed:
-                weights = self._empty((_padded(layer.outputs), _padded(layer.inputs)))
+                weights = self._empty((padded(layer.outputs), padded(layer.inputs)))
                 self.structure.packed = weights.ctypes.data
             if training and layer.kind == LayerKind.LAYER_NORM:
                 numbers = self._empty((samples, SAMPLE_NUMBERS))
@@ -310,7 +311,7 @@ class LayerBuffers:
         one = len(layer.recurrences) == 1
         directions = []
         for found in layer.recurrences:
-            own = (rows, _padded(found.units))
+            own = (rows, padded(found.units))
             output, gradient = structure.output, structure.gradient
             if not one:
                 output = self._empty(own).ctypes.data
@@ -361,8 +362,10 @@ def of_row(shape: Shape) -> int:
     return shape[0] if len(shape) == SEQUENCE_AXES else prod(shape)
 
 
-def _padded(count: int) -> int:
-    return -(-count // LINE) * LINE
+def padded(count: int) -> int:
+    """The numbers from a row of a buffer to the next, as in `source/tiles.h`."""
+    lines = -(-count // LINE) * LINE
+    return lines + LINE if lines % CROWDED == 0 else lines
 
 
 def _structure(layer: ProgramLayer) -> LayerStructure:

@@ -258,6 +258,7 @@ class PaceStructure(Structure):
         ("alone", c_double),
         ("together", c_double),
         ("until_trial", c_double),
+        ("failed", c_double),
     )
 
 

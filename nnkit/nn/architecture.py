@@ -64,8 +64,8 @@ class Architecture(Spec):
         tuple[Annotated[AnyDecoderLayer, ReturnAll], ...], Listed, Field(min_length=1)
     ] = Field(
         (),
-        description="The layers that compute the next target symbol; the last has an output for "
-        "each.",
+        description="The layers that compute the next target symbol, of the kinds that need no "
+        "later position; the last has an output for each symbol.",
         examples=[[{"embedding": 64}, {"lstm": 64}, {"attention": "general"}, {"dense": "auto"}]],
     )
     start: Literal["bridge", "last", "zero"] = Field(

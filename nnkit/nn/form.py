@@ -58,13 +58,18 @@ class Form:
         Raises:
             ShapeError: the number of positions varies.
         """
-        fixed = tuple(n for n in self.positions if n is not None)
-        if len(fixed) < len(self.positions):
+        fixed = tuple(n for n in self.sizes if n is not None)
+        if self.varies:
             raise ShapeError(
                 f"needs samples of a fixed size, but here it varies: {self}; "
                 "put '- global_avg_pool' or '- global_max_pool' before it"
             )
-        return fixed if self.ids else (self.channels, *fixed)
+        return fixed
+
+    @property
+    def sizes(self) -> Positions:
+        """The sizes of `shape`, or None where a size varies."""
+        return self.positions if self.ids else (self.channels, *self.positions)
 
     @property
     def image_shape(self) -> tuple[int, int, int] | None:

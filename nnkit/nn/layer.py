@@ -101,6 +101,13 @@ class Layer(ABC):
             dE/dX (*input shape, N), or None if the binding does not require it.
         """
 
+    def insight(self) -> Mapping[str, Array]:
+        """Arrays (…, N) behind the last output, by symbol; after a backward pass, their gradients.
+
+        They are for traces, and empty for most layers.
+        """
+        return {}
+
     def release(self) -> None:
         """Drops references to the last input."""
         for name in self.kept:
@@ -303,6 +310,10 @@ class LayerSpec(Component):
         An axis of varying size counts as one output.
         """
         return sum(prod(p.shape) for p in self.parameters(form) if len(p.shape) > 1)
+
+    def values_inside(self, form: Form) -> int:
+        """The number of values of one sample that grow faster than input and output."""
+        return 0
 
     def parts(self, form: Form) -> Sequence[Stage]:
         """The layers inside this layer, for inputs of that form; empty for most layers."""

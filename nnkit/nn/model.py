@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
-from math import ceil, prod
+from math import ceil, inf, prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -144,6 +144,12 @@ class Model:
         activation = self.stages[-1].spec.applied_activation
         assert activation is not None
         return activation
+
+    def stages_at(self, positions: Positions) -> Sequence[Stage]:
+        """The stages for samples of those positions, if they vary."""
+        if not self.input_form.varies:
+            return self.stages
+        return tuple(rebuild_stages(self.stages, self.input_form.at(positions)))
 
     @cached_property
     def multiplications(self) -> int:
@@ -368,21 +374,24 @@ class Model:
             (n, *output_shape), samples first.
         """
         execution = execution or self.execution
-        is_program = execution.program and self.can_predict
-        if is_program and X.dtype == self.dtype and X.flags.c_contiguous:
-            return self.predict(X, execution.own_threads)[0]
+        if execution.program and self.can_predict:
+            return self._forward_by_program(X, execution.own_threads)
         outputs = np.empty((len(X), *self.output_shape), dtype=self.dtype)
-        if is_program:
-            batch = PROGRAM_BATCH
         for start in range(0, len(X), batch):
             part = np.asarray(X[start : start + batch], dtype=self.input_type)
-            into = outputs[start : start + len(part)]
-            if is_program:
-                into[...] = self.predict(np.ascontiguousarray(part), execution.own_threads)[0]
-                continue
             positions = self.input_form.positions_of(part.shape[1:])
             with self.lent(len(part), execution, positions) as network:
-                into[...] = batch_first(network.forward(batch_last(part)))
+                outputs[start : start + len(part)] = batch_first(network.forward(batch_last(part)))
+        return outputs
+
+    def _forward_by_program(self, X: Array, threads: int) -> Array:
+        """Computes outputs with the compiled kernels; converts inputs in parts if need be."""
+        if X.dtype == self.dtype and X.flags.c_contiguous:
+            return self.predict(X, threads)[0]
+        outputs = np.empty((len(X), *self.output_shape), dtype=self.dtype)
+        for start in range(0, len(X), PROGRAM_BATCH):
+            part = np.ascontiguousarray(X[start : start + PROGRAM_BATCH], dtype=self.input_type)
+            outputs[start : start + len(part)] = self.predict(part, threads)[0]
         return outputs
 
     @cached_property
@@ -444,9 +453,10 @@ def describe(model: Model) -> list[dict[str, Any]]:
     Each row has the stage's `name`, `kind`, `output_shape`, number of `parameters`, `mflops`
     (millions of multiplications and additions in the forward pass, for one sample), `bytes` of its
     output for one sample, and `receptive_field`, the size of an output's receptive field, or None
-    for vectors and where `reshape` rearranges positions.
+    for vectors and where `reshape` rearranges positions. A length that varies is None, and counts
+    as one position.
     """
-    positions = model.input_form.positions_of(model.input_shape)
+    positions = model.input_form.positions
     seen = ReceptiveField((1,) * len(positions), (1,) * len(positions))
     sees_all, is_known = not positions, True
     rows = []
@@ -457,23 +467,31 @@ def describe(model: Model) -> list[dict[str, Any]]:
             is_known = is_known and stage.output_form.positions == positions
         if is_known and not sees_all:
             seen = seen.then(stage.spec.receptive_field(stage.input_form))
-        field: Shape | None = None
+        field: Positions | None = None
         if sees_all:
             field = positions
         elif is_known:
-            field = tuple(ceil(min(r, n)) for r, n in zip(seen.width, positions, strict=True))
+            field = tuple(_limited(r, n) for r, n in zip(seen.width, positions, strict=True))
+        sizes = stage.output_form.sizes
         rows.append(
             {
                 "name": stage.name,
                 "kind": (stage.spec.applied_activation or stage.spec).tag(),
-                "output_shape": stage.output_shape,
+                "output_shape": sizes,
                 "parameters": sum(p.size for p in stage.parameters),
                 "mflops": 2e-6 * stage.multiplications,
-                "bytes": prod(stage.output_shape) * model.dtype.itemsize,
+                "bytes": prod(n or 1 for n in sizes) * model.dtype.itemsize,
                 "receptive_field": field or None,
             }
         )
     return rows
+
+
+def _limited(width: float, size: int | None) -> int | None:
+    """The width of a receptive field along an axis; None if it is that of an axis that varies."""
+    if size is None:
+        return None if width == inf else ceil(width)
+    return ceil(min(width, size))
 
 
 def buffer_bytes(model: Model, batch: int, positions: Positions = ()) -> int:
@@ -482,15 +500,14 @@ def buffer_bytes(model: Model, batch: int, positions: Positions = ()) -> int:
     Counts, for each stage and for each layer inside a block, its output, the same again for the
     gradient, and scratch.
     """
-    stages = model.stages
-    if model.input_form.varies:
-        stages = tuple(rebuild_stages(stages, model.input_form.at(positions)))
+    stages = model.stages_at(positions)
     values = sum(s.output_form.size + s.input_form.size for s in stages[1:])
     values += sum(_values_inside(stage) for stage in stages)
     return (values + stages[-1].output_form.size) * batch * model.dtype.itemsize
 
 
 def _values_inside(stage: Stage) -> int:
-    return sum(
+    own = stage.spec.values_inside(stage.input_form)
+    return own + sum(
         part.input_form.size + part.output_form.size + _values_inside(part) for part in stage.parts
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from math import prod
 
 import numpy as np
@@ -24,6 +25,8 @@ MIN_SPLIT_WORK = 4_000_000
 # The threshold for programs: a training step of about 20 µs. Their threads meet within a
 # microsecond, and while one alone is faster, only that one computes.
 MIN_PROGRAM_WORK = 500_000
+# The threshold for predictions by programs: a pass of about 5 µs.
+MIN_PREDICTED_WORK = 500_000
 
 
 def execution_for(
@@ -66,8 +69,17 @@ def program_threads(model: Model, samples: int) -> int:
 
     It changes no bits of the outputs, so it need not be that of training.
     """
-    enough = 3 * MIN_PROGRAM_WORK  # training makes three products of what is one here
-    return processors() if model.multiplications * samples >= enough else 1
+    enough = model.multiplications * samples >= MIN_PREDICTED_WORK
+    return _processors_at_first() if enough else 1
+
+
+@cache
+def _processors_at_first() -> int:
+    """The number of processors when it was first asked for; a small pass takes less than to ask.
+
+    If there are fewer later on, programs find that one thread is faster.
+    """
+    return processors()
 
 
 def processors() -> int:

@@ -356,6 +356,8 @@ def conflicts(config: Config) -> Iterator[SettingError]:
     yield from _dropout_conflicts(config)
     yield from _optimizer_conflicts(config)
     yield from impossible_bounds(config.expect)
+    if config.data.windows is not None and config.data.targets != "next":
+        yield SettingError(("data", "windows"), "has no effect without 'targets: next'")
     yield from _idle_settings(config)
 
 

@@ -140,13 +140,15 @@ class PreparedSet:
     def batch(self, part: slice) -> Batch:
         """A batch of consecutive samples, as networks take them."""
         weights = None if self.weights is None else np.asarray(self.weights[part])
-        T = batch_last(self.targets.coded(part))
         if not isinstance(self.inputs, Ragged):
-            X, total = batch_last(self.inputs[part]), total_weight(weights, T.shape[-1])
-            return Batch(X, T, weights, total)
+            X, T = batch_last(self.inputs[part]), batch_last(self.targets.coded(part))
+            return Batch(X, T, weights, total_weight(weights, T.shape[-1]))
         inputs, lengths = self.inputs[part], None
         if isinstance(self.targets, SequenceTargets):
-            lengths = self.targets.sequences[part].lengths
+            targets = self.targets.sequences[part]
+            T, lengths = targets.padded(), targets.lengths
+        else:
+            T = batch_last(self.targets.coded(part))
         total = batch_weight(weights, T.shape[-1], lengths)
         return Batch(
             inputs.padded(), T, weights, total, lengths=inputs.lengths, target_lengths=lengths

@@ -272,7 +272,7 @@ class SequenceTargets(Targets):
 
     @property
     def shape(self) -> tuple[int, int]:
-        return len(self.sequences), len(self.names)
+        return len(self.sequences), int(self.sequences.lengths.max(initial=0))
 
     @property
     def nbytes(self) -> int:
@@ -283,11 +283,21 @@ class SequenceTargets(Targets):
         return self.sequences[part].flat()
 
     def coded(self, part: slice) -> Array:
-        """The class numbers of consecutive samples, (k, T), with 0 after the end of each."""
-        return self.sequences[part].padded().T
+        """The class numbers of consecutive samples, (k, T), with 0 after the end of each.
+
+        T is the length of the longest sequence of all.
+        """
+        out = np.empty((len(self.sequences[part]), self.shape[1]), self.dtype)
+        self._write(self.sequences[part], out)
+        return out
 
     def read(self, chosen: Array, out: Array) -> None:
-        out[...] = self.sequences[chosen].padded().T
+        self._write(self.sequences[chosen], out)
+
+    def _write(self, sequences: Ragged, out: Array) -> None:
+        padded = sequences.padded().T
+        out[:, : padded.shape[1]] = padded
+        out[:, padded.shape[1] :] = 0
 
 
 AnyTargets = ClassTargets | LabelTargets | NumberTargets | InputTargets | SequenceTargets

@@ -187,7 +187,7 @@ class Task:
         Raises:
             SettingError: layers, loss and data do not fit together.
         """
-        return _build_model(self.config, self.input_form, self.outputs, dtype, self.coding)
+        return model_for(self.config, self.input_form, self.outputs, self.coding, dtype)
 
     def prepare(self, samples: Samples, model: Model) -> PreparedSet:
         """Preprocesses samples for a model; the targets are encoded on access.
@@ -378,22 +378,15 @@ def _check_metrics(names: Sequence[str], kind: TargetKind, *, has_decoder: bool)
 
 
 def build_model(
-    config: ConfigLike,
-    input_shape: Shape | Form | None = None,
-    dtype: str | None = None,
-    outputs: int | None = None,
-    coding: SequenceCoding | None = None,
+    config: ConfigLike, input_shape: Shape | None = None, dtype: str | None = None
 ) -> Model:
     """The config's model with initial weights.
 
     Args:
         config: a config from `load_config`, or what it takes.
-        input_shape: shape of one preprocessed sample, or its form; default: that of the config's
-            data.
+        input_shape: shape of one preprocessed sample; default: that of the config's data, which
+            models of texts and layers with `units: auto` need.
         dtype: type of the parameters; default: `training.precision`.
-        outputs: the units of an output layer with `units: auto`; default: those of the config's
-            data, if `input_shape` is left out, too.
-        coding: the vocabularies of texts, for a network with a decoder.
 
     Raises:
         ConfigError: a layer cannot take the shape of its input.
@@ -403,17 +396,28 @@ def build_model(
     with config.locating():
         if input_shape is None:
             return load_task(config).build_model(dtype)
-        form = input_shape if isinstance(input_shape, Form) else Form.of(input_shape)
-        return _build_model(config, form, outputs, dtype, coding)
+        return model_for(config, Form.of(input_shape), dtype=dtype)
 
 
-def _build_model(
+def model_for(
     config: Config,
     form: Form,
-    outputs: int | None,
-    dtype: str | None,
-    coding: SequenceCoding | None,
+    outputs: int | None = None,
+    coding: SequenceCoding | None = None,
+    dtype: str | None = None,
 ) -> Model:
+    """A config's model with initial weights, for data of a form.
+
+    Args:
+        config: the config.
+        form: the form of one preprocessed sample.
+        outputs: the units of an output layer with `units: auto`; None if there is none.
+        coding: the vocabularies of texts, which a network with a decoder needs.
+        dtype: type of the parameters; default: `training.precision`.
+
+    Raises:
+        SettingError: layers, loss and data do not fit together.
+    """
     settings = config.regularization.dropout, config.regularization.input_noise
     dtype = dtype or config.training.precision
     if config.architecture.decoder:

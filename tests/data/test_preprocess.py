@@ -310,3 +310,20 @@ def test_a_selection_of_a_large_table_trains_as_a_copy_does(
     selected = nnkit.train(config, runs=tmp_path / "selected")
     assert selected.summary["weights_sha256"] == copied.summary["weights_sha256"]
     assert selected.summary["results"] == copied.summary["results"]
+
+
+@pytest.mark.parametrize("raw", [np.uint8, np.float32, np.float64, np.int64])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("steps", [(), (Rescale(by=3),), (Rescale(), Standardize())])
+def test_a_factor_does_what_the_steps_do(
+    steps: tuple[PreprocessingStep, ...], dtype: type[Any], raw: type[Any]
+) -> None:
+    X = np.arange(256).reshape(-1, 2).astype(raw)
+    fitted = Preprocessor.fit(steps, X, ())
+    factor = fitted.factor(X.dtype, np.dtype(dtype))
+    assert (factor is None) == (
+        len(steps) == 2 or (raw != dtype and (raw, dtype) != (np.uint8, np.float32))
+    )
+    if factor is not None:
+        expected = X.astype(dtype) * dtype(factor)
+        np.testing.assert_array_equal(fitted(X, np.dtype(dtype)), expected)

@@ -54,7 +54,7 @@ SETTINGS: list[dict[str, Any]] = [
 def test_outputs_have_the_stated_distribution(settings: dict[str, Any]) -> None:
     """The outputs of up to two symbols, against their probabilities, by a χ² test."""
     method = Sampling(samples=SAMPLES, max_length=LengthLimit(constant=2), **settings)
-    decoder = ToyDecoder(8, count=6, lengths=(1,))
+    decoder = ToyDecoder(0, count=6, lengths=(1,))
     for sentence, counts in enumerate(sampled(method, decoder)):
         expected = {}
         for length in range(3):
@@ -88,7 +88,7 @@ def test_draws_depend_on_the_seed_and_the_sentence() -> None:
 
     assert order(1) == order(1)
     assert order(1) != order(2)
-    assert order(1)[0] != order(1)[1]
+    assert Counter(order(1)[0]) != Counter(order(1)[1])
 
 
 def test_samples_are_the_first_of_more_samples() -> None:

@@ -14,6 +14,7 @@ from nnkit.decoding.method import Decoding
 from nnkit.random import generator
 
 END, START, UNKNOWN = 0, 1, 2  # the other symbols are a, b, c, …
+ROWS = 997  # distributions, of which each beginning has one
 
 
 def symbols_of(count: int, end: int | None = END) -> OutputSymbols:
@@ -38,10 +39,10 @@ class ToyState:
 
 @dataclass
 class ToyDecoder:
-    """Draws the distribution of the next symbol for each sentence and each beginning.
+    """A decoder with a random distribution of the next symbol for each sentence and beginning.
 
     Attributes:
-        seed: the seed of the draws.
+        seed: the seed of the distributions.
         count: the number of symbols.
         lengths: the length of the source of each sentence.
         levels: the number of distinct logits, few for many ties; 0 for any number.
@@ -68,17 +69,20 @@ class ToyDecoder:
         """Log-probabilities (symbols,) in float32, and attention, (positions,)."""
         key = (sentence, prefix)
         if key not in self._known:
-            rng = generator(self.seed, f"toy {key}")
-            logits = 2 * rng.normal(size=self.count) - 1.5 * (np.arange(self.count) == END)
-            if self.levels:
-                logits = rng.integers(self.levels, size=self.count).astype(float)
-            attention = np.zeros(max(self.lengths))
-            attention[: self.lengths[sentence]] = rng.dirichlet(
-                np.full(self.lengths[sentence], 0.3)
-            )
-            log_p = logits - np.log(np.exp(logits).sum())
-            self._known[key] = log_p.astype(np.float32), attention.astype(np.float32)
+            row, length = hash(key) % ROWS, self.lengths[sentence]  # the same in every process
+            attention = np.zeros(max(self.lengths), dtype=np.float32)
+            attention[:length] = self._weights[row, :length] / self._weights[row, :length].sum()
+            self._known[key] = self._log_probabilities[row].copy(), attention
         return self._known[key]
+
+    def __post_init__(self) -> None:
+        rng = generator(self.seed, "toy decoder")
+        logits = 2 * rng.normal(size=(ROWS, self.count)) - 1.5 * (np.arange(self.count) == END)
+        if self.levels:
+            logits = rng.integers(self.levels, size=logits.shape).astype(float)
+        log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+        self._log_probabilities = log_p.astype(np.float32)
+        self._weights = rng.gamma(0.3, size=(ROWS, max(self.lengths, default=0))) + 1e-6
 
     def __call__(self, state: ToyState, symbols: Array) -> tuple[Array, Array, ToyState]:
         self.steps.append(state.sentences)

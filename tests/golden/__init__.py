@@ -54,7 +54,7 @@ def torch_sequence_vectors(family: str) -> list[dict[str, Any]]:
 
 def torch_attention_vectors() -> list[dict[str, Any]]:
     """Returns PyTorch's cases for encoder–decoder networks, with samples last."""
-    return vectors("torch_attention", "networks")
+    return vectors("torch_attention", "decoder layers")
 
 
 def keras_vectors(family: str) -> list[dict[str, Any]]:

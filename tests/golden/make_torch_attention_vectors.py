@@ -37,6 +37,7 @@ CASES = [
         ("scaled", False, "zero"),
     )
 ]
+CASES.append({"kind": "context", "start": "last"})
 
 
 class EncoderDecoder:
@@ -44,22 +45,25 @@ class EncoderDecoder:
 
     def __init__(self, case: dict[str, Any]) -> None:
         self.case = case
-        fed = STATES if case["input_feeding"] else 0
+        self.attends = case["kind"] == "attention"
+        self.feeds = case.get("input_feeding", False)
+        added = STATES if self.feeds else 0 if self.attends else 2 * UNITS
         self.layers = nn.ModuleDict(
             {
                 "source_embedding": nn.Embedding(SOURCE_SYMBOLS, EMBEDDING),
                 "encoder": nn.LSTM(EMBEDDING, UNITS, batch_first=True, bidirectional=True),
                 "target_embedding": nn.Embedding(TARGET_SYMBOLS, EMBEDDING),
-                "decoder": nn.LSTMCell(EMBEDDING + fed, STATES),
-                "attention_vector": nn.Linear(2 * UNITS + STATES, STATES),
+                "decoder": nn.LSTMCell(EMBEDDING + added, STATES),
                 "output": nn.Linear(STATES, TARGET_SYMBOLS),
             }
         )
+        if self.attends:
+            self.layers["attention_vector"] = nn.Linear(2 * UNITS + STATES, STATES)
         if case["start"] == "bridge":
             self.layers["bridge"] = nn.Linear(2 * UNITS, 2 * STATES)
-        if case["score"] in {"general", "additive"}:
+        if case.get("score") in {"general", "additive"}:
             self.layers["of_values"] = nn.Linear(2 * UNITS, STATES, bias=False)
-        if case["score"] == "additive":
+        if case.get("score") == "additive":
             self.layers["of_states"] = nn.Linear(STATES, STATES, bias=False)
             self.layers["of_tanh"] = nn.Linear(STATES, 1, bias=False)
         self.layers.double()
@@ -74,15 +78,21 @@ class EncoderDecoder:
         )
         outputs, (h, c) = self.layers["encoder"](packed)
         V, _ = pad_packed_sequence(outputs, batch_first=True)  # (N, T, values)
-        s, cell = self.start(*(torch.cat(list(vector), dim=1) for vector in (h, c)))
+        summary, last_cell = (torch.cat(list(vector), dim=1) for vector in (h, c))
+        s, cell = self.start(summary, last_cell)
         fed = torch.zeros(len(V), STATES, dtype=V.dtype)
         symbols = torch.cat([torch.full_like(T[:1], START), T[:-1]])
         logits = []
         for before in symbols:
             x = self.layers["target_embedding"](before)
-            if self.case["input_feeding"]:
+            if self.feeds:
                 x = torch.cat([x, fed], dim=1)
+            if not self.attends:
+                x = torch.cat([x, summary], dim=1)
             s, cell = self.layers["decoder"](x, (s, cell))
+            if not self.attends:
+                logits.append(self.layers["output"](s))
+                continue
             scores = self.scores(s, V)
             after = torch.arange(V.shape[1])[None] >= torch.tensor(LENGTHS)[:, None]
             weights = scores.masked_fill(after, -torch.inf).softmax(dim=1)
@@ -142,22 +152,25 @@ def blocks(
     case: dict[str, Any], of_torch: dict[str, Tensor], gradients: bool = False
 ) -> dict[str, Any]:
     """PyTorch's parameters or their gradients as nnkit's blocks."""
+    # A context stands between embedding and LSTM, an attention after the LSTM.
+    lstm_prefix = "decoder.1." if case["kind"] == "attention" else "decoder.2."
     found = {
         "encoder.0.W": of_torch["source_embedding.weight"],
         **lstm(of_torch, "encoder", "_l0", "encoder.1.", gradients),
         **lstm(of_torch, "encoder", "_l0_reverse", "encoder.1.reverse.", gradients),
         "decoder.0.W": of_torch["target_embedding.weight"],
-        **lstm(of_torch, "decoder", "", "decoder.1.", gradients),
-        "decoder.2.W_c": of_torch["attention_vector.weight"],
-        "decoder.2.b_c": of_torch["attention_vector.bias"],
+        **lstm(of_torch, "decoder", "", lstm_prefix, gradients),
         "decoder.3.W": of_torch["output.weight"],
         "decoder.3.b": of_torch["output.bias"],
     }
+    if case["kind"] == "attention":
+        found["decoder.2.W_c"] = of_torch["attention_vector.weight"]
+        found["decoder.2.b_c"] = of_torch["attention_vector.bias"]
     if case["start"] == "bridge":
         found |= {"bridge.W": of_torch["bridge.weight"], "bridge.b": of_torch["bridge.bias"]}
-    if case["score"] == "general":
+    if case.get("score") == "general":
         found["decoder.2.W_a"] = of_torch["of_values.weight"]
-    if case["score"] == "additive":
+    if case.get("score") == "additive":
         found["decoder.2.W_a"] = of_torch["of_states.weight"]
         found["decoder.2.U_a"] = of_torch["of_values.weight"]
         found["decoder.2.v_a"] = of_torch["of_tanh.weight"][0]
@@ -183,7 +196,7 @@ def lstm(
 def main() -> None:
     generator = torch.Generator().manual_seed(0)
     cases = [make(case, generator) for case in CASES]
-    content = {"made with": f"PyTorch {torch.__version__}", "networks": cases}
+    content = {"made with": f"PyTorch {torch.__version__}", "decoder layers": cases}
     path = Path(__file__).with_name("torch_attention.json")
     path.write_text(json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8")
 

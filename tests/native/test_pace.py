@@ -73,6 +73,25 @@ def test_the_choice_follows_the_load_of_the_machine(functions: ctypes.CDLL) -> N
         assert seconds <= 1.15 * 100_000 * quiet
 
 
+def test_a_bad_trial_is_soon_repeated(functions: ctypes.CDLL) -> None:
+    """Counts the seconds for which passes of 4 ms stay on one thread after they were held up."""
+    one, together, held_up = 7e-3, 4e-3, 50e-3
+    pace = PaceStructure()
+    spent(functions, pace, 1000, one, together)
+
+    def alone() -> float:
+        found = 0.0
+        while functions.threads_for_spell(byref(pace), ctypes.c_int64(THREADS)) == 1:
+            found += spent(functions, pace, 1, one, together)
+        return found
+
+    assert alone() <= one
+    spent(functions, pace, 1, one, held_up)
+    assert 0 < alone() <= 0.02
+    spent(functions, pace, 1, one, held_up)  # the first trial too
+    assert alone() <= 0.2
+
+
 def test_one_thread_is_never_more(functions: ctypes.CDLL) -> None:
     pace = PaceStructure(alone=1.0, together=1e-9)
     assert functions.threads_for_spell(byref(pace), ctypes.c_int64(1)) == 1

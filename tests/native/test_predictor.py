@@ -26,6 +26,7 @@ IMAGES = [{"conv": {"filters": 3, "kernel": 3}}, {"max_pool": 2}, "flatten", {"d
 NETWORKS: dict[str, tuple[list[Any], Shape]] = {
     "48 inputs": (DENSE, (48,)),
     "37 inputs": (DENSE, (37,)),
+    "256 inputs": ([{"dense": 256}, {"dense": 5}], (256,)),  # whose rows in buffers are longer
     "images": (IMAGES, (1, 8, 9)),
 }
 

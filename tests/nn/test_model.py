@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nnkit.nn.form import Form
 from nnkit.nn.losses import AnyLoss, Loss
 from nnkit.nn.model import batch_first, batch_last, buffer_bytes, describe
 from nnkit.nn.params import Array
@@ -140,6 +141,27 @@ def test_receptive_field(layers: list[Any], fields: list[Any]) -> None:
     rows = describe(model_of([*layers, "flatten", {"dense": 3}], (1, 8, 6)))
     assert [row["receptive_field"] for row in rows[: len(fields)]] == fields
     assert rows[-1]["receptive_field"] == (8, 6)
+
+
+def test_a_length_that_varies_is_described_as_any_and_counts_as_one() -> None:
+    sequence = {"lstm": {"units": 5, "output": "all"}}
+    layers = [{"embedding": 8}, {"conv": {"filters": 4, "kernel": 3}}, sequence, {"dense": 3}]
+    rows = describe(model_of(layers, Form(30, (None,), ids=True)))
+    found = [(row["output_shape"], row["receptive_field"], row["bytes"]) for row in rows]
+    assert found[0] == ((8, None), (1,), 64)
+    assert found[1] == ((4, None), (3,), 32)
+    assert found[3:5] == [((5, None), (None,), 40), ((3, None), (None,), 24)]
+    whole = describe(model_of([{"lstm": 5}, {"dense": 3}], (4, 7)))
+    assert [row["receptive_field"] for row in whole] == [(7,), (7,), (7,)]
+
+
+def test_attention_weights_limit_a_micro_batch() -> None:
+    """A thousand positions have a million weights for each head and sample."""
+    model = model_of([{"self_attention": 2}, {"dense": 3}], Form(4, (None,)))
+    assert model.micro_batch_size(64, True, positions=(10,)) == 64
+    assert model.micro_batch_size(64, True, positions=(1000,)) == 16
+    block = model_of([{"residual": [{"self_attention": 2}]}, {"dense": 3}], Form(4, (None,)))
+    assert block.micro_batch_size(64, True, positions=(1000,)) == 16
 
 
 def test_buffers_grow_with_the_batch() -> None:

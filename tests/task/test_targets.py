@@ -81,6 +81,9 @@ def test_parts_are_those_of_the_whole(targets: AnyTargets) -> None:
     whole, part = targets.coded(EVERY), slice(7, 19)
     assert (len(targets), whole.shape, whole.dtype) == (50, targets.shape, targets.dtype)
     np.testing.assert_array_equal(targets.coded(part), whole[part])
+    if isinstance(targets, SequenceTargets):  # of which a sample is several class numbers
+        np.testing.assert_array_equal(targets[part], np.concatenate(targets.sequences.each()[part]))
+        return
     np.testing.assert_array_equal(targets[part], targets[:][part])
     np.testing.assert_array_equal(targets[np.array([4, 2])], targets[:][[4, 2]])
 

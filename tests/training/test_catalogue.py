@@ -23,13 +23,10 @@ from nnkit.optim.averaging import AnyAveraging
 from nnkit.optim.clipping import AnyClipping
 from nnkit.optim.optimizers import AnyOptimizer, Pegasos
 from nnkit.optim.schedules import AnySchedule
-from nnkit.runs.checkpoint import read_checkpoint
-from nnkit.runs.directory import RunDirectory
 from nnkit.task.config import Config, config_from
-from nnkit.training.run import Run
 from tests.nn.examples import examples, input_form, name
 from tests.training.configs import DIABETES, IRIS, laid_over, pictures, texts
-from tests.training.test_run import StopAfter, records, timeless
+from tests.training.resuming import resumes
 
 Sections = dict[str, Any]
 
@@ -143,21 +140,6 @@ def test_augmented_pictures_are_the_same_in_a_resumed_run(
     W, b = trained.model.layout.views(trained.model.params).values()
     expected = softmax(X.reshape(64, -1) @ W.T + b, axis=1)
     np.testing.assert_allclose(trained.outputs(X), expected, atol=1e-5)
-
-
-def resumes(wanted: Config, folder: Path) -> Run:
-    """Trains without and with interruption, asserts identical results, and returns the run."""
-    whole = nnkit.train(wanted, runs=folder / "whole")
-    part = nnkit.train(wanted, runs=folder / "parts", should_stop=StopAfter(1))
-    assert part.interrupted
-    finished = nnkit.train(wanted, runs=folder / "parts", resume=True)
-    assert timeless(finished.summary) == timeless(whole.summary)
-    assert records(finished) == records(whole)
-    last, resumed = (
-        read_checkpoint(RunDirectory(run.directory).last).tensors for run in (whole, finished)
-    )
-    assert {k: v.tobytes() for k, v in last.items()} == {k: v.tobytes() for k, v in resumed.items()}
-    return whole
 
 
 @pytest.mark.parametrize("loss", [x for x in examples(AnyLoss) if x.coding == "number"], ids=name)

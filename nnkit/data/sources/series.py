@@ -73,7 +73,8 @@ class Series(Source):
         return np.repeat(last, self.horizon, axis=1)
 
     def read(self) -> Dataset:
-        rows = self._read(Path(self.path))
+        labels = self._read(Path(self.path), "label", self._labels)
+        rows = self._inputs(Path(self.path))
         count = rows.table.rows
         if count < self.span:
             raise DataError(
@@ -81,13 +82,13 @@ class Series(Source):
                 f"{self.horizon} need at least {self.span}"
             )
         inputs = rows.windows(self.window)[: count - self.span + 1]
-        following = sliding_window_view(rows.labels[:, self.window :], self.horizon, axis=1)
-        targets = following.swapaxes(0, 1).reshape(len(inputs), -1)
+        following = labels.windows(self.horizon)[self.window :]
+        targets = following.reshape(len(inputs), -1)
         lines = rows.table.lines.of_all(count)[self.window - 1 : count - self.horizon]
         ordering = Chronological(gap=self.span - 1)
         return Dataset(
             Samples(inputs, targets, lines=lines, ordering=ordering),
-            label=", ".join(self._target_names(rows.label_names)),
+            label=", ".join(self._target_names(labels.names)),
             notices=(f"{IN_ORDER}; windows left out because they overlap two: {ordering.gap}",),
         )
 
@@ -95,7 +96,7 @@ class Series(Source):
         self, path: Path, columns: Sequence[Column], *, unknown: UnknownWords = "error"
     ) -> TableRows:
         """Reads all windows of a file, the last of which ends with its last row."""
-        rows = self._read(path)
+        rows = self._inputs(path)
         if rows.table.rows < self.window:
             raise DataError(f"{path}: {rows.table.rows} rows; a window needs {self.window}")
         lines = rows.table.lines.of_all(rows.table.rows)[self.window - 1 :]
@@ -107,41 +108,40 @@ class Series(Source):
             steps = range(1, self.horizon + 1)
             yield from [label] if self.horizon == 1 else (f"{label}+{step}" for step in steps)
 
-    def _read(self, path: Path) -> _Rows:
+    def _inputs(self, path: Path) -> _Rows:
+        """The columns of windows."""
+        if self.columns:
+            return self._read(path, "columns", self.columns)
+        return self._read(path, "label", self._labels)
+
+    def _read(self, path: Path, setting: str, columns: Sequence[str | int]) -> _Rows:
+        """The columns that a setting names."""
         dialect = Dialect(self.delimiter, header=self.header, skip_rows=self.skip_rows)
         names = column_names(path, dialect)
-        labels = [setting_index(path, names, name, "label") for name in self._labels]
-        inputs = [setting_index(path, names, name, "columns") for name in self.columns] or labels
-        others = [i for i in range(len(names)) if i not in {*labels, *inputs}]
+        indices = [setting_index(path, names, name, setting) for name in columns]
+        others = [i for i in range(len(names)) if i not in indices]
         table = cached_table(path, dialect, NumberFormat(decimal=self.decimal), skip=others)
-        values = {i: _present(table, i) for i in {*labels, *inputs}}
-        return _Rows(
-            table,
-            np.stack([values[i] for i in inputs]),
-            np.stack([values[i] for i in labels]),
-            tuple(names[i] for i in labels),
-        )
+        values = np.stack([_present(table, i) for i in indices])
+        return _Rows(table, values, tuple(names[i] for i in indices))
 
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """The rows of a series.
+    """Columns of a series.
 
     Attributes:
         table: the table, with the line of each row.
-        inputs: the columns of windows, (columns, rows).
-        labels: the columns to predict, (labels, rows).
-        label_names: their names.
+        values: the numbers, (columns, rows).
+        names: the names of the columns.
     """
 
     table: ParsedTable
-    inputs: Array
-    labels: Array
-    label_names: tuple[str, ...]
+    values: Array
+    names: tuple[str, ...]
 
     def windows(self, length: int) -> Array:
         """All windows of successive rows, (windows, columns, length), without a copy."""
-        return sliding_window_view(self.inputs, length, axis=1).swapaxes(0, 1)
+        return sliding_window_view(self.values, length, axis=1).swapaxes(0, 1)
 
 
 def _present(table: ParsedTable, index: int) -> Array:

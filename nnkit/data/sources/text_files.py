@@ -67,10 +67,10 @@ class PlainText(_TextFile):
     """A text file, whose lines are samples, or which is one long text; for language models."""
 
     kind: Literal["text"] = "text"
-    unit: Literal["line", "document"] = Field(
+    samples: Literal["document", "lines"] = Field(
         "document",
-        description="Whether each line is a text of its own, or the file is one text, which "
-        "`data.windows` divides.",
+        description="Whether the file is one text, which `data.windows` divides, or each line is "
+        "a text of its own.",
     )
     first: Count | None = Field(
         None, description="Use only so many characters from the beginning of a document."
@@ -84,7 +84,7 @@ class PlainText(_TextFile):
 
     def _read(self, path: Path) -> Dataset:
         lines = read_lines(path)
-        if self.unit == "document":
+        if self.samples == "document":
             return self._document("\n".join(lines.texts), path, lines.notices)
         kept = [(text, n) for n, text in enumerate(lines.texts, 1) if text.strip()]
         if not kept:

@@ -65,5 +65,7 @@ def quoted_all(texts: Sequence[str]) -> tuple[str, ...]:
 
 
 def quoted(text: str) -> str:
-    """A text in quotes, cut if it is long."""
-    return f"'{text if len(text) <= LONGEST_EXAMPLE else text[: LONGEST_EXAMPLE - 1] + '…'}'"
+    """A text in quotes, cut if it is long, with escapes for what cannot be seen."""
+    cut = text if len(text) <= LONGEST_EXAMPLE else f"{text[: LONGEST_EXAMPLE - 1]}…"
+    seen = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
+    return f"'{''.join(seen)}'"

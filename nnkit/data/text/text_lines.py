@@ -47,10 +47,7 @@ def split_lines(content: bytes, path: Path) -> TextLines:
     Raises:
         DataError: the content is not UTF-8, or contains NUL characters.
     """
-    if content.startswith(UTF_16_MARKS):
-        raise DataError(
-            f"{path}: UTF-16 text; convert it: iconv -f UTF-16 -t UTF-8 {path.name} > new.txt"
-        )
+    check_not_utf16(content, path)
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -81,6 +78,19 @@ def split_lines(content: bytes, path: Path) -> TextLines:
     if not lines[-1]:
         lines.pop()
     return TextLines(path, tuple(lines), tuple(notices))
+
+
+def check_not_utf16(content: bytes, path: Path | str) -> None:
+    """Checks that a text file does not begin as UTF-16 text does.
+
+    Raises:
+        DataError: it does.
+    """
+    if content.startswith(UTF_16_MARKS):
+        name = Path(path).name
+        raise DataError(
+            f"{path}: UTF-16 text; convert it: iconv -f UTF-16 -t UTF-8 {name} > new.txt"
+        )
 
 
 def _position(content: bytes, offset: int) -> tuple[int, int]:

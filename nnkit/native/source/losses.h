@@ -103,7 +103,7 @@ INLINE double class_cross_entropy(
 }
 
 /* The excess over the margin a of the outputs of other classes: the largest, or their sum. */
-INLINE double multiclass_hinge(
+SINGLE double multiclass_hinge(
     int64_t outputs, const real *y, const real *t, real a, int all_of_them, real *d) {
     int64_t right = 0, worst = -1;
     for (int64_t k = 1; k < outputs; k++)

@@ -9,6 +9,7 @@ static const double LONGEST_SPELL = 3;   /* as a multiple of the time of one thr
 static const double TRIALS = 0.02;       /* the share of time that trials of the slower may cost */
 static const double BETWEEN_TRIALS = 10; /* spells, at least */
 static const double NEWEST = 0.25;       /* the weight of the newest spell in the mean */
+static const double EARLY_TRIALS = 4;    /* each after half the time of the next */
 
 double seconds(void) {
     struct timespec now;
@@ -35,6 +36,15 @@ double patience(const struct pace *pace, int64_t units) {
     return LONGEST_SPELL * pace->alone * units;
 }
 
+/* The seconds of work after a failed trial, in which a unit took `each` instead of `other`. If it
+ * went very badly, the first trials are repeated early: they may have met something that is over
+ * soon, which must not keep long passes on one thread. */
+static double until_next_trial(const struct pace *pace, int64_t units, double each, double other) {
+    double later = (each - other) * units / TRIALS;
+    if (each > LONGEST_SPELL * other) later *= exp2(fmin(pace->failed - 1 - EARLY_TRIALS, 0));
+    return fmax(later, BETWEEN_TRIALS * SPELL);
+}
+
 void note_spell(struct pace *pace, int64_t threads, int64_t units, double seconds) {
     double each = seconds / units;
     double *known = threads > 1 ? &pace->together : &pace->alone;
@@ -44,13 +54,15 @@ void note_spell(struct pace *pace, int64_t threads, int64_t units, double second
         pace->until_trial = BETWEEN_TRIALS * SPELL;
         return;
     }
-    int is_trial = together_is_faster(pace) != (threads > 1);
-    if (!is_trial) {
-        *known += NEWEST * (each - *known);
-        pace->until_trial -= seconds;
+    int was_faster = together_is_faster(pace), is_trial = was_faster != (threads > 1);
+    *known = is_trial ? each : *known + NEWEST * (each - *known);
+    if (together_is_faster(pace) != was_faster) {
+        pace->failed = 0;
+        pace->until_trial = BETWEEN_TRIALS * SPELL;
+    } else if (is_trial) {
+        pace->failed++;
+        pace->until_trial = until_next_trial(pace, units, each, other);
     } else {
-        *known = each;
-        double lost = (each - other) * units;
-        pace->until_trial = fmax(lost / TRIALS, BETWEEN_TRIALS * SPELL);
+        pace->until_trial -= seconds;
     }
 }

@@ -13,6 +13,7 @@
 struct pace {
     double alone, together; /* by one thread and by all; 0 where not known yet */
     double until_trial;     /* seconds of work before the slower of the two is tried again */
+    double failed;          /* trials of it since it became the slower */
 };
 
 /* The time in seconds, from a clock that never goes back. */

@@ -51,16 +51,17 @@ EXPORT int64_t NAMED(nnkit_predict, VARIANT)(
     p->inputs = inputs;
     p->inputs_are_bytes = are_bytes;
     p->input_scale = scale;
-    p->input_row = padded(p->layers[0].inputs);
     p->selected = 0;
     p->threads = threads;
     p->pace = pace;
-    int64_t is_finite = 1, width = p->layers[p->layer_count - 1].outputs;
+    int64_t is_finite = 1, width = p->layers[0].inputs;
+    int64_t output_width = p->layers[p->layer_count - 1].outputs;
     for (int64_t at = 0, count; at < samples; at += count) {
         count = smaller_of(samples - at, p->capacity);
-        struct prediction now = {{p, count, 0, 0}, at, outputs + at * width, checks, 1};
+        struct prediction now = {{p, count, 0, 0}, at, outputs + at * output_width, checks, 1};
         int in_place = reads_in_place(&now.pass);
-        p->input = in_place ? inputs_of(p, at, p->layers[0].inputs) : p->batch;
+        p->input = in_place ? inputs_of(p, at, width) : p->batch;
+        p->input_row = in_place ? width : padded(width);
         run_pass(predict, &now, &now.pass);
         is_finite &= now.is_finite;
     }

@@ -60,6 +60,8 @@ class GRU(Recurrent):
 class _GRUCell(RecurrentCell):
     """The formulas of `GRU` that both of its forms share; rows are in the order r, z, n."""
 
+    symbols = ("rzn", "s")
+
     def __init__(self, binding: Binding, units: int, reverse: bool) -> None:
         super().__init__(binding, units, 3, 1, reverse, halved=slice(0, 2 * units))
         self.of_gates, self.of_n = slice(0, 2 * units), slice(2 * units, 3 * units)

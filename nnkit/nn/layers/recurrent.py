@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import inf
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -17,7 +18,7 @@ from nnkit.nn.activations import AnyActivation, Tanh
 from nnkit.nn.dropout_mask import DropoutRate
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import AnyInitializer, Orthogonal, Xavier, Zeros
-from nnkit.nn.layer import Binding, Layer
+from nnkit.nn.layer import Binding, Layer, ReceptiveField
 from nnkit.nn.layers.weighted import BiasedLayer
 from nnkit.nn.params import Array, Parameter, Shape
 from nnkit.nn.recurrent.cell import RecurrentCell
@@ -137,6 +138,9 @@ class Recurrent(BiasedLayer):
             decay=self.decay and len(shape) > 1,
             lr_factor=self.lr_factor,
         )
+
+    def receptive_field(self, form: Form) -> ReceptiveField:
+        return ReceptiveField((inf,), (1,))
 
     def multiplications(self, form: Form) -> int:
         (length,) = form.positions

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import sqrt
+from math import inf, sqrt
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -13,7 +13,7 @@ from nnkit.config.spec import Count
 from nnkit.nn.activations import AnyActivation, Identity
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import Xavier, Zeros
-from nnkit.nn.layer import Binding, Layer
+from nnkit.nn.layer import Binding, Layer, ReceptiveField
 from nnkit.nn.layers.weighted import BiasedLayer
 from nnkit.nn.padding import is_padding
 from nnkit.nn.params import Array, Parameter, Shape
@@ -88,10 +88,17 @@ class SelfAttention(BiasedLayer):
             found += [block("b", (PARTS * units,), PARTS, 1), block("c", (units,), 1, 1)]
         return found
 
+    def receptive_field(self, form: Form) -> ReceptiveField:
+        return ReceptiveField((inf,), (1,))
+
     def multiplications(self, form: Form) -> int:
         (length,) = form.positions
         positions, units = length or 1, self.size(form)
         return positions * (super().multiplications(form) + 2 * positions * units)
+
+    def values_inside(self, form: Form) -> int:
+        (length,) = form.positions
+        return 2 * self.heads * (length or 1) ** 2  # the weights A and their gradient
 
     def bind(self, binding: Binding) -> Layer:
         return BoundSelfAttention(self, binding)

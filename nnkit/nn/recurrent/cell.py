@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -30,7 +31,10 @@ class RecurrentCell(ABC):
         sums: a(t), which a step turns into its gates in place, and finally into dE/da(t).
         before: for each vector of the state, its blocks before each step, (units, n).
         states: for each vector of the state, its blocks after each step; the first is the output.
+        symbols: the symbols of the blocks of rows in a(t), and of the vectors of the state.
     """
+
+    symbols: ClassVar[tuple[Sequence[str], Sequence[str]]] = ("a", "s")
 
     def __init__(
         self, binding: Binding, units: int, gates: int, states: int, reverse: bool, halved: slice
@@ -58,11 +62,11 @@ class RecurrentCell(ABC):
         self._states = [self.memory(units) for _ in self.trained]
         self._scratch: dict[tuple[int, int], Array] = {}
         self._masks: list[tuple[slice, DropoutMask]] = []
-        self.packed = np.empty((self.rows, units + 1 + self.features), binding.dtype)
+        empty, size = binding.buffers.empty, (self.rows, units + 1 + self.features)
+        self.packed = empty(size, binding.dtype)
         if binding.training:
-            self.d_packed = np.empty_like(self.packed)
-            self._of_step = np.empty_like(self.packed)
-            self.gradients = [np.empty((units, binding.batch), binding.dtype) for _ in self.trained]
+            self.d_packed, self._of_step = (empty(size, binding.dtype) for _ in range(2))
+            self.gradients = [binding.buffer(units) for _ in self.trained]
 
     def memory(self, rows: int) -> Array:
         """Memory for an array (rows, n) at all steps."""
@@ -107,7 +111,7 @@ class RecurrentCell(ABC):
 
     def begin(self, steps: Steps, now: Pass, first: LayerState | None = None) -> None:
         """Prepares for the steps of a batch; arguments are those of `forward`."""
-        self.steps, self.is_given = steps, first is not None
+        self.steps, self.is_given, self.has_gradients = steps, first is not None, False
         self.initial = first if first is not None else self._own_first()
         self.initial = [steps.to_columns(s) for s in self.initial]
         blocks = steps.blocks
@@ -212,6 +216,7 @@ class RecurrentCell(ABC):
         Args:
             d_last: dE/dS of the state after the sequences, (units, N); None for 0.
         """
+        self.has_gradients = True
         self.d_packed.fill(0)
         for gradient in self.grads.values():
             gradient.fill(0)
@@ -259,6 +264,25 @@ class RecurrentCell(ABC):
             if rows.start:
                 dx *= mask[:, : dx.shape[1]]
         return dx
+
+    def insight(self) -> dict[str, Array]:
+        """The gates and states of all steps, (units, T, N); after a backward pass, dE/da of gates.
+
+        A gate is its value where a step has computed that in place, such as σ(a).
+        """
+        of_gates, of_states = self.symbols
+        shape = (self.length, self._binding.batch)
+        gates = np.empty((self.rows, *shape), self._binding.dtype)
+        self.steps.join(self.sums, gates)
+        found = dict(zip(of_gates, np.split(gates, len(of_gates)), strict=True))
+        if self.has_gradients:
+            return {
+                f"∂E/∂a{'' if symbol == 'a' else f' of {symbol}'}": d for symbol, d in found.items()
+            }
+        for symbol, states in zip(of_states, self.states, strict=True):
+            found[symbol] = np.empty((self.units, *shape), self._binding.dtype)
+            self.steps.join(states, found[symbol])
+        return found
 
     def end_backward(self) -> LayerState:
         """Returns dE/dS of the state before the sequences, (units, N), if that was given."""

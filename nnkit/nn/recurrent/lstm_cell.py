@@ -28,6 +28,8 @@ class LSTMCell(RecurrentCell):
     dE/ds ⊙ tanh c and dE/dc ⊙ i, each times the derivative of its σ or tanh.
     """
 
+    symbols = ("ifog", "sc")
+
     def __init__(self, binding: Binding, units: int, reverse: bool) -> None:
         super().__init__(binding, units, GATES, STATES, reverse, halved=slice(0, 3 * units))
         self.p: list[Array] | None = None

@@ -28,10 +28,10 @@ from nnkit.nn.seq2seq.scores import (
 
 
 class Attention(BiasedLayer):
-    """y = tanh(W_c [c; s] + b_c), with c = Σ_j a_j h_j, the mean of what the decoder attends to.
+    """In a decoder, y = tanh(W_c [c; s] + b_c), with c = Σ_j a_j h_j of the encoder's outputs h_j.
 
-    The weights a = softmax(e) of the encoder's outputs h_j depend on the scores e_j of the
-    decoder's state s (Bahdanau, Cho & Bengio 2015; Luong, Pham & Manning 2015, eq. 5 to 7):
+    The weights a = softmax(e) depend on the scores e_j of these outputs for the decoder's state s
+    (Bahdanau, Cho & Bengio 2015; Luong, Pham & Manning 2015, eq. 5 to 7):
 
     - dot: s·h_j
     - scaled: s·h_j / √units (Vaswani et al. 2017)
@@ -42,7 +42,9 @@ class Attention(BiasedLayer):
 
     kind: Literal["attention"] = "attention"
     shorthand: ClassVar[str | None] = "score"
-    score: Literal["dot", "scaled", "general", "additive", "location"] = "general"
+    score: Literal["dot", "scaled", "general", "additive", "location"] = Field(
+        "general", description="The scores e_j."
+    )
     units: Count | None = Field(None, description="The size of y; default: that of s.")
     hidden: Count | None = Field(
         None, description="The size of the tanh of the additive score; default: that of s."
@@ -137,6 +139,8 @@ class BoundAttention(Layer):
     Arrays of positions are (T, N, size), so that those of one position are together. In the order
     of the positions, sequences that end are the last columns: position t takes the first n.
     """
+
+    kept: ClassVar[tuple[str, ...]] = ("V", "K", "A", "dE", "masked")
 
     def __init__(self, score: AttentionScore, binding: Binding) -> None:
         self.score, self.name = score, binding.name

@@ -14,7 +14,7 @@ from nnkit.nn.passes import Pass
 
 
 class Context(LayerSpec):
-    """Appends the encoder's last state to the vector at each position (Cho et al. 2014).
+    """In a decoder, appends the encoder's last state to each position's vector (Cho et al. 2014).
 
     As the first layer of a decoder it takes the place of the symbols: a decoder that is given
     nothing but the encoder's state, repeated.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ import numpy as np
 from nnkit.native.program import ProgramLoss
 from nnkit.nn.arena import Buffers
 from nnkit.nn.form import Form, Positions
-from nnkit.nn.layer import Binding
+from nnkit.nn.layer import Binding, Stage, rebuild_stages
 from nnkit.nn.losses import Loss
 from nnkit.nn.model import Model
 from nnkit.nn.network import Network
@@ -61,6 +61,22 @@ class Seq2SeqModel(Model):
     def program(self) -> tuple[Layers, ProgramLoss] | None:
         """None: the compiled kernels do not know decoders."""
         return None
+
+    def stages_at(self, positions: Positions) -> Sequence[Stage]:
+        """The stages for sources and targets of that length."""
+        encoder = rebuild_stages(self.parts.encoder, self.input_form.at(positions))
+        decoder = rebuild_stages(self.parts.decoder, self.target_form.at(positions))
+        return (*encoder, *self.parts.bridge, *decoder)
+
+    def micro_batch_size(
+        self,
+        batch: int,
+        training: bool,
+        execution: Execution | None = None,
+        positions: Positions = (),
+    ) -> int:
+        """The whole batch: encoder and decoder process it in one piece."""
+        return batch
 
     def new_network(self, training: bool) -> Seq2SeqNetwork:
         """A network with its own memory."""

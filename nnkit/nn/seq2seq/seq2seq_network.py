@@ -173,7 +173,9 @@ class Seq2SeqNetwork:
         """The state of a decoder that has read the sources X (…, T, N), of these lengths (N,)."""
         now = INFERENCE._replace(lengths=lengths)
         memory, first = self.encoder(X).forward(without_padding(X, now), now)
-        return StepState(first, memory)
+        # Copies, because the output of the bridge is a buffer of this network.
+        own = {name: [vector.copy() for vector in state] for name, state in first.items()}
+        return StepState(own, memory)
 
     def step(self, state: StepState, symbols: Array) -> tuple[Array, Array | None, StepState]:
         """The probabilities of the next symbol of K sequences.

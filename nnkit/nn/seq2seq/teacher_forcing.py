@@ -63,17 +63,17 @@ class ConstantForcing(TeacherForcing):
 
 
 class LinearForcing(TeacherForcing):
-    """max(end, start − slope · i) at step i (Bengio et al. 2015, §2.4)."""
+    """max(end, start − decrease · i) at step i (Bengio et al. 2015, §2.4)."""
 
     kind: Literal["linear"] = "linear"
     start: Probability = Field(1.0, description="The probability at the first step.")
-    slope: Annotated[float, Field(gt=0)] = Field(
+    decrease: Annotated[float, Field(gt=0)] = Field(
         description="The decrease with each step.", examples=[1e-4]
     )
     end: Probability = Field(0.0, description="The smallest probability.")
 
     def ratio(self, step: int) -> float:
-        return max(self.end, self.start - self.slope * step)
+        return max(self.end, self.start - self.decrease * step)
 
 
 class ExponentialForcing(TeacherForcing):
@@ -90,11 +90,11 @@ class ExponentialForcing(TeacherForcing):
 
 
 class InverseSigmoidForcing(TeacherForcing):
-    """k / (k + exp(i/k)) at step i, with k ≥ 1 (Bengio et al. 2015, §2.4)."""
+    """k / (k + exp(i/k)) at step i (Bengio et al. 2015, §2.4)."""
 
     kind: Literal["inverse_sigmoid"] = "inverse_sigmoid"
     shorthand: ClassVar[str | None] = "k"
-    k: Annotated[float, Field(ge=1)] = Field(
+    k: Annotated[float, Field(gt=0)] = Field(
         description="The speed of the decrease: k · ln k steps to a half.", examples=[1000]
     )
 

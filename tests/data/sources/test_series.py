@@ -117,6 +117,15 @@ def test_a_wrong_column_is_an_error_of_its_setting(tmp_path: Path) -> None:
         assert caught.value.path[2] in wrong.model_fields_set - {"path", "window"}
 
 
+def test_windows_of_another_file_need_no_label(tmp_path: Path) -> None:
+    series = source(tmp_path, label="load", columns=("price",))
+    other = tmp_path / "other.csv"
+    other.write_text("price\n1\n2\n3\n4\n", encoding="utf-8")
+    found = series.read_rows(other, ())
+    assert found.inputs.tolist() == [[[1, 2, 3]], [[2, 3, 4]]]
+    assert list(found.lines) == [4, 5]
+
+
 def test_a_forecast_follows_the_last_row(tmp_path: Path) -> None:
     """Learns from Fibonacci numbers that each is the sum of two, and continues another series."""
     text = "value\n" + "\n".join(map(str, (1, 1, 2, 3, 5, 8, 13, 21)))

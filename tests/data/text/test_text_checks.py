@@ -106,6 +106,11 @@ def test_both_sides_of_pairs_are_checked() -> None:
     assert "train: 1 of 3 samples (33.33%) occur before: 'go → va'" in messages(report)
 
 
+def test_what_cannot_be_seen_is_escaped() -> None:
+    said = messages(check("a\ndog"))
+    assert "test: 2 of 3 symbols (66.67%) are not in the vocabulary: '\\n', 'dog'" in said
+
+
 def test_few_examples_are_shown() -> None:
     (message,) = [
         finding.message

@@ -6,11 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis.extra.numpy import arrays
+from hypothesis.strategies import integers, sampled_from
 from scipy.special import softmax
 
 from nnkit.errors import SettingError
 from nnkit.nn.central_differences import check_model
 from nnkit.nn.form import Form
+from nnkit.nn.model import buffer_bytes, describe
 from nnkit.nn.params import Array
 from nnkit.nn.passes import INFERENCE, Pass
 from nnkit.nn.seq2seq.seq2seq_model import Seq2SeqModel
@@ -124,6 +128,27 @@ def test_padding_changes_no_bit(encoder: list[Any], decoder: list[Any], start: s
     np.testing.assert_array_equal(other_gradient, gradient)
 
 
+@settings(max_examples=settings().max_examples // 12)
+@given(
+    lengths=arrays(np.int64, 5, elements=integers(0, 5)),
+    target_lengths=arrays(np.int64, 5, elements=integers(1, 6)),
+    network=sampled_from([NETWORKS[5], NETWORKS[6], NETWORKS[10]]),
+)
+def test_a_pair_gives_the_same_alone_and_in_any_batch(
+    lengths: Array, target_lengths: Array, network: tuple[list[Any], list[Any], str]
+) -> None:
+    model = model_of(*network)
+    X, T = batch()
+    now = INFERENCE._replace(lengths=lengths, target_lengths=target_lengths)
+    with model.lent() as bound:
+        _, together = bound.evaluate(X, T, now=now)
+        for n, (length, target_length) in enumerate(zip(lengths, target_lengths, strict=True)):
+            at, now = slice(n, n + 1), INFERENCE._replace(lengths=lengths[n : n + 1])
+            _, alone = bound.evaluate(X[: max(length, 1), at], T[:target_length, at], now=now)
+            expected = together[:, :target_length, at]
+            np.testing.assert_allclose(alone, expected, rtol=1e-9, atol=1e-12)
+
+
 def test_content_and_number_of_padding_positions_do_not_matter() -> None:
     """Sources of real numbers may be NaN after their end."""
     source = Form(3, (None,))
@@ -172,6 +197,17 @@ def test_selected_columns_go_on_as_they_would_alone(
     np.testing.assert_allclose(some, every[:, columns], rtol=1e-10)
 
 
+def test_columns_of_the_same_sources_share_their_memory() -> None:
+    model = model_of(READS, [*WRITES, attention("general", False)])
+    X, T = batch()
+    _, _, state = model.step(model.begin(X, LENGTHS), T[0])
+    beams = state.select(np.array([0, 0, 0, 1, 1]))
+    others = beams.select(np.array([2, 0, 1, 4, 3]))
+    assert others.memory is beams.memory
+    assert beams.select(np.array([0, 1, 3, 4, 2])).memory is not beams.memory
+    assert beams.select(np.array([0, 1])).memory is not beams.memory
+
+
 @pytest.mark.parametrize("score", SCORES)
 @pytest.mark.parametrize("feeding", [False, True])
 def test_attention_to_nothing_is_zero_and_its_gradients_are_finite(
@@ -209,6 +245,15 @@ def test_the_layer_with_the_first_infinity_is_named() -> None:
             assert network.first_nonfinite(X, T, Pass()) == name.rpartition(".")[0]
 
 
+@every
+def test_described_layer_by_layer(encoder: list[Any], decoder: list[Any], start: str) -> None:
+    model = model_of(encoder, decoder, start)
+    rows = describe(model)
+    assert [row["name"] for row in rows] == [stage.name for stage in model.stages]
+    assert sum(row["parameters"] for row in rows) == model.layout.size
+    assert buffer_bytes(model, 2, (9,)) > buffer_bytes(model, 1, (9,)) > 0
+
+
 def test_a_whole_pass_without_targets_is_refused() -> None:
     model = model_of(READS, WRITES)
     X, _ = batch()
@@ -225,8 +270,10 @@ def test_equal_to_pytorch_over_ragged_lengths(
 ) -> None:
     spec = case["spec"]
     reads = [{"embedding": 3}, {"lstm": {"units": 2, "bidirectional": True}}]
-    feeding: dict[str, Any] = {"score": spec["score"], "input_feeding": spec["input_feeding"]}
-    writes = [{"embedding": 3}, {"lstm": 4}, {"attention": feeding}]
+    layer = {name: value for name, value in spec.items() if name != "start"}
+    writes: list[Any] = [{"embedding": 3}, {"lstm": 4}, layer]
+    if spec["kind"] == "context":
+        writes = [{"embedding": 3}, layer, {"lstm": 4}]
     model = model_of(reads, writes, spec["start"], dtype)
     params, grads = (model.layout.views(flat) for flat in (model.params, model.grads))
     assert params.keys() == case["params"].keys()

@@ -25,8 +25,8 @@ DECODER: list[Any] = [
 # Values of the formulas in Bengio et al. 2015, §2.4, at chosen steps.
 SCHEDULES: list[tuple[Any, dict[int, float]]] = [
     (0.5, {0: 0.5, 10_000: 0.5}),
-    ({"linear": {"slope": 1e-3, "end": 0.25}}, {0: 1, 500: 0.5, 750: 0.25, 5000: 0.25}),
-    ({"linear": {"start": 0.5, "slope": 0.1}}, {1: 0.4, 100: 0}),
+    ({"linear": {"decrease": 1e-3, "end": 0.25}}, {0: 1, 500: 0.5, 750: 0.25, 5000: 0.25}),
+    ({"linear": {"start": 0.5, "decrease": 0.1}}, {1: 0.4, 100: 0}),
     ({"exponential": 0.5}, {0: 1, 1: 0.5, 3: 0.125}),
     ({"inverse_sigmoid": 10}, {0: 10 / 11, 10: 10 / (10 + e), round(10 * log(10)): 0.5}),
     ({"inverse_sigmoid": 1}, {0: 0.5, 100_000: 0}),

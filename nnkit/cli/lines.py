@@ -1,0 +1,79 @@
+r"""Texts to predict from, line by line: files, standard input, and texts on the command line.
+
+Only \n and \r\n end a line, so that there are as many predictions as an editor counts lines. A line
+that is not text does not spoil the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from nnkit.cli.standard_input import Input
+
+OPTION = "--text"  # what texts on the command line are named in messages
+
+
+@dataclass(frozen=True, slots=True)
+class TextLine:
+    """A text to predict from.
+
+    Attributes:
+        path: the file, `stdin`, or `--text`.
+        line: its line in the file, or its number among texts on the command line, from 1.
+        text: the text, empty if there is an error.
+        error: why the line is not text; None if it is.
+    """
+
+    path: str
+    line: int
+    text: str
+    error: str | None = None
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether there is nothing to predict from, which is no error in a file."""
+        return self.path != OPTION and not self.text.strip() and self.error is None
+
+    @property
+    def place(self) -> str:
+        """The place of the line, for messages."""
+        return f"{self.path} {self.line}" if self.path == OPTION else f"{self.path}:{self.line}"
+
+
+def lines_of_file(file: Input) -> Iterator[TextLine]:
+    """Yields the lines of a text file in UTF-8, compressed by gzip or not.
+
+    Raises:
+        DataError: the file cannot be read, or is UTF-16.
+    """
+    from nnkit.data.idx import read_bytes
+    from nnkit.data.text.text_lines import BYTE_ORDER_MARK, check_not_utf16
+
+    content = read_bytes(file.path)
+    check_not_utf16(content, file.name)
+    lines = content.removeprefix(BYTE_ORDER_MARK.encode()).split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    for number, line in enumerate(lines, 1):
+        yield _line(file.name, number, line.removesuffix(b"\r"))
+
+
+def lines_of_options(texts: Sequence[str]) -> Iterator[TextLine]:
+    """Yields the texts given on the command line, which may contain line breaks."""
+    for number, text in enumerate(texts, 1):
+        yield _line(OPTION, number, text.encode(errors="surrogateescape"))
+
+
+def _line(path: str, number: int, content: bytes) -> TextLine:
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        column = error.start + 1
+        reason = f"{column}: byte {content[error.start]:#04x} is not UTF-8 text"
+    else:
+        if "\0" not in text:
+            return TextLine(path, number, text)
+        reason = f"{content.index(0) + 1}: a NUL character; the file is damaged, or not text"
+    line = TextLine(path, number, "")
+    return TextLine(path, number, "", f"{line.place}:{reason}")

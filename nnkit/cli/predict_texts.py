@@ -1,0 +1,131 @@
+"""The part of `nnkit predict` that is for models of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nnkit.cli.lines import TextLine, lines_of_file, lines_of_options
+from nnkit.cli.output import say
+from nnkit.cli.predictions import Answer
+from nnkit.cli.standard_input import Input
+from nnkit.cli.streams import output_failure
+from nnkit.cli.text_answers import TextAnswerWriter, predicted_lines, say_about_lines
+
+if TYPE_CHECKING:
+    from nnkit.decoding import AnyDecoding
+    from nnkit.inference.text_alignment import TextAlignment
+    from nnkit.inference.trained_model import TrainedModel
+
+TERMINAL = Path("-")  # the file of an attention that is printed
+
+
+@dataclass(frozen=True, slots=True)
+class TextOutput:
+    """The output of a prediction for texts: what is given for each line, and where.
+
+    Attributes:
+        as_json: whether to print JSON.
+        table: a CSV file to write.
+        probabilities: whether to add the probability of each class.
+        scores: whether to print scores.
+        numbered: whether to print the number of each line.
+        attention: the picture of the attention; `-` to print it.
+    """
+
+    as_json: bool
+    table: Path | None
+    probabilities: bool
+    scores: bool
+    numbered: bool
+    attention: Path | None
+
+
+def predict_texts(
+    model: TrainedModel,
+    texts: Sequence[str],
+    files: Sequence[Input],
+    method: AnyDecoding | None,
+    output: TextOutput,
+) -> bool:
+    """Predicts from texts, line by line; returns whether all of them could be read.
+
+    Args:
+        model: a model of texts.
+        texts: the texts on the command line.
+        files: the text files.
+        method: the decoding method, of a model that writes texts.
+        output: what is given for each line, and where.
+
+    Raises:
+        UsageError: the model has no scores, or several texts are given for the attention.
+    """
+    from nnkit.errors import UsageError
+
+    if output.scores and not (model.writes or model.gives_probabilities):
+        raise UsageError("--scores is for models that write texts or predict classes")
+    lines, unreadable = _read(texts, files)
+    alignment = None
+    if output.attention is not None:
+        alignment = _alignment(model, lines, method)
+    writer = TextAnswerWriter(output.as_json, output.table, output.scores, output.numbered)
+    for answer in unreadable:
+        writer.tell(answer)
+    for answer in predicted_lines(model, lines, method, probabilities=output.probabilities):
+        writer.tell(answer if alignment is None else answer | {"attention": alignment.record()})
+        if output_failure() and not (output.table or output.attention):
+            break  # the reader has gone, and no other output was requested
+    writer.finish()
+    if alignment is not None:
+        _show(alignment, output)
+    say_about_lines(model, lines)
+    return not writer.failed
+
+
+def _read(texts: Sequence[str], files: Sequence[Input]) -> tuple[list[TextLine], list[Answer]]:
+    """All lines, and an error for each file that cannot be read."""
+    from nnkit.errors import DataError
+
+    lines, unreadable = list(lines_of_options(texts)), list[Answer]()
+    for file in files:
+        try:
+            lines += lines_of_file(file)
+        except DataError as error:
+            unreadable.append({"path": file.name, "error": file.named(str(error))})
+    return lines, unreadable
+
+
+def _alignment(
+    model: TrainedModel, lines: Sequence[TextLine], method: AnyDecoding | None
+) -> TextAlignment:
+    """The attention with which the only text is translated.
+
+    Raises:
+        UsageError: there are several texts, or the model writes none.
+        DataError: the model has no attention, or cannot take the text.
+    """
+    from nnkit.errors import DataError, UsageError
+    from nnkit.inference.text_alignment import align
+
+    if not model.writes:
+        raise UsageError("--attention is for models that translate texts")
+    if len(lines) != 1:
+        raise UsageError(f"--attention is for a single text, but there are {len(lines):,}")
+    if (error := lines[0].error) is not None:
+        raise DataError(error)
+    (best, *_), *_ = model.write(lines[0].text, method)
+    return align(model.writer(method), lines[0].text, best)
+
+
+def _show(alignment: TextAlignment, output: TextOutput) -> None:
+    from nnkit.cli.output_files import write_output
+    from nnkit.inspection.alignment_drawing import as_lines, draw_alignment
+
+    assert output.attention is not None
+    if output.attention != TERMINAL:
+        draw_alignment(alignment, output.attention, write_output)
+        say(f"wrote {output.attention}")
+    elif not output.as_json:
+        print("\n".join(as_lines(alignment)))
