@@ -94,7 +94,7 @@ static void order_block(
         }
 }
 
-/* Copies numbers of units, followed by zeros up to the end of their row; only zeros if from is NULL. */
+/* Copies numbers of units, or none if there are none, and writes zeros up to the end of the row. */
 SINGLE void copy_units(const real *from, int64_t units, real *to, int64_t row) {
     int64_t known = from ? units : 0;
     if (from) memcpy(to, from, known * sizeof *to);
@@ -132,8 +132,10 @@ static void pack_recurrence(
         to = (real *)r->states_packed + panel * gates * BLOCK * units + within;
         pack_block(W_v, units, units, v * BLOCK, gates, to, row);
         if (!r->inputs_ordered) continue;
-        order_block(U_v, inputs, units, v * BLOCK, gates, (real *)r->inputs_ordered + at * padded(inputs));
-        order_block(W_v, units, units, v * BLOCK, gates, (real *)r->states_ordered + at * padded(units));
+        to = (real *)r->inputs_ordered + at * padded(inputs);
+        order_block(U_v, inputs, units, v * BLOCK, gates, to);
+        to = (real *)r->states_ordered + at * padded(units);
+        order_block(W_v, units, units, v * BLOCK, gates, to);
     }
     if (me->index == 0) pack_vectors(pass, r);
 }
