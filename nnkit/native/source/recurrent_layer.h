@@ -10,7 +10,7 @@
 #include "directions.h"
 #include "recurrent_weights.h"
 
-enum { MOST_GATES = 4, PANEL = MOST_GATES * BLOCK }; /* the numbers of a row of a panel */
+enum { PANEL = 4 * BLOCK }; /* the most numbers of a row of a panel: four gates of a block */
 
 /* --- forward --------------------------------------------------------------------------------- */
 
