@@ -98,7 +98,7 @@ class TextWriter:
             wanted &= np.array([bool(text.strip()) for text in texts], bool)
         elif not self._has_no_start:
             wanted[:] = True
-        for chosen in _batches(sources.lengths, np.flatnonzero(wanted)):
+        for chosen in batches_of_similar_length(sources.lengths, np.flatnonzero(wanted)):
             found = self._decode(sources, chosen, keyed[chosen])
             for index, hypotheses in zip(chosen, found, strict=True):
                 begun = sources[index : index + 1].flat()[:1] if self._has_no_start else ()
@@ -169,7 +169,7 @@ class TextWriter:
         )
 
 
-def _batches(lengths: Array, wanted: Array) -> list[Array]:
+def batches_of_similar_length(lengths: Array, wanted: Array) -> list[Array]:
     """The indices of texts of similar length that are decoded together.
 
     Args:
