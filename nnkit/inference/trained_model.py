@@ -287,7 +287,7 @@ class TrainedModel:
         None if these do not know the network or the preprocessing, or if something is not finite.
         """
         model = self.model
-        if model.program is None or not X.flags.c_contiguous:
+        if not model.can_predict or not X.flags.c_contiguous:
             return None
         factor = self.preprocessor.factor(X.dtype, model.dtype)
         if factor is None:

@@ -59,7 +59,7 @@ def build(
     flags = [*FLAGS, *([] if windows else ["-fPIC"]), *extra]
     linking = [
         *([] if windows else ["-lm", "-pthread"]),
-        *([] if "-g" in extra else ["-Wl,-S"]),  # some compilers link debug symbols of their own
+        *([] if "-g" in extra else ["-Wl,-S" if system == "darwin" else "-Wl,-s"]),  # no symbols
     ]
     command = [*(compiler or find_compiler())]
     with tempfile.TemporaryDirectory() as place:
@@ -86,11 +86,11 @@ def _units(machine: str) -> list[tuple[str, str, tuple[str, ...]]]:
     """The compiler's calls: source, name of the result, and flags of each."""
     digest = f"-DSOURCES_DIGEST={sources_digest():#x}u"
     units: list[tuple[str, str, tuple[str, ...]]] = [(name, name, (digest,)) for name in COMMON]
-    for name, (vector, flags) in instruction_sets(machine).items():
-        for bits, of_precision in PRECISIONS.items():
-            variant = f"{name}_f{bits}"
+    for name, found in instruction_sets(machine).items():
+        for bits in PRECISIONS:
+            variant, vector = f"{name}_f{bits}", found.vector
             defined = (f"-DVARIANT={variant}", f"-DREAL_BITS={bits}", f"-DVECTOR_BYTES={vector}")
-            units.append(("variant.c", variant, (*flags, *of_precision, *defined)))
+            units.append(("variant.c", variant, (*found.flags_for(bits), *defined)))
     return units
 
 

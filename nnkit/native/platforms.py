@@ -29,8 +29,7 @@ FLAGS = (
 )
 
 
-# Bits of a number, and the flags for them: float64 serves mostly for checks, so it is kept small.
-PRECISIONS: dict[int, tuple[str, ...]] = {32: (), 64: ("-O2",)}
+PRECISIONS = (32, 64)  # bits of a number
 
 
 class InstructionSet(NamedTuple):
@@ -39,16 +38,24 @@ class InstructionSet(NamedTuple):
     Attributes:
         vector: the size of a vector in bytes.
         flags: the compiler's flags.
+        flags_of_64_bits: more flags for float64; it serves mostly for checks, so it is kept small.
     """
 
     vector: int
     flags: tuple[str, ...]
+    flags_of_64_bits: tuple[str, ...] = ("-O2",)
+
+    def flags_for(self, bits: int) -> tuple[str, ...]:
+        """The flags for numbers of that many bits."""
+        return self.flags if bits == 32 else (*self.flags, *self.flags_of_64_bits)
 
 
 # By processor, in the order in which `source/processor.c` counts them.
 INSTRUCTION_SETS = {
     "x86_64": {
-        "base": InstructionSet(16, ("-O2",)),  # for few processors: small rather than fast
+        "base": InstructionSet(
+            16, ("-O2",), ("-Os",)
+        ),  # for few processors: small rather than fast
         "avx2": InstructionSet(32, ("-mavx2", "-mfma", "-mtune=haswell")),
         "avx512": InstructionSet(
             64,

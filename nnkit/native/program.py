@@ -16,6 +16,7 @@ from nnkit.native.program_layer import (
     ProgramLayer,
     bound_layers,
     first_trained,
+    of_row,
     padded,
 )
 from nnkit.native.program_update import ProgramUpdate
@@ -78,9 +79,12 @@ class Program:
         library: the compiled kernels.
         bits: the size of a number in bits.
         samples: the number of samples of the largest batch, N.
-        outputs: the network's output, (N, outputs).
+        positions: the positions of an output that is a sequence, T; None of other outputs. There
+            are then up to T · N rows, one for each position of each sequence.
+        outputs: the network's output, (N or rows, outputs).
         targets: the targets of a batch, (N, outputs).
-        weights: the sample weights of a batch, (N,).
+        classes: the class of each row, if there are positions.
+        weights: the weights of samples or rows.
     """
 
     def __init__(
@@ -113,15 +117,20 @@ class Program:
         self.library = library
         self.bits = 8 * params.dtype.itemsize
         self.samples = samples
-        self.inputs, outputs = layers[0].inputs, layers[-1].outputs
+        self.inputs, outputs = layers[0].inputs, of_row(layers[-1].output_shape)
+        self.positions = layers[-1].positions
+        rows = samples * (self.positions or 1)
         dtype = params.dtype
         self._batch = buffers.empty((samples, padded(self.inputs)), dtype)
         self._batch_address = self._batch.ctypes.data
         self._input = self._batch
-        self.targets = buffers.empty((samples, outputs), dtype)
-        self.weights = buffers.empty((samples,), dtype)
+        self.targets = buffers.empty((rows if self.positions is None else 0, outputs), dtype)
+        self.classes = buffers.empty((0 if self.positions is None else rows,), np.dtype(np.int64))
+        self.losses = buffers.empty(self.classes.shape, np.dtype(np.float64))
+        self.weights = buffers.empty((rows,), dtype)
         self._bound = bound_layers(layers, samples, buffers, dtype, training)
         self._arrays = (params, grads, state)  # kept alive
+        self._steps: tuple[Array | None, Array | None] = None, None
         last = self._bound[-1].output
         assert last is not None
         self.outputs = last[:, :outputs]
@@ -143,6 +152,8 @@ class Program:
             state=state.ctypes.data,
             target=self.targets.ctypes.data,
             capacity=samples,
+            classes=self.classes.ctypes.data,
+            losses=self.losses.ctypes.data,
             batch=self._batch_address,
             steps=next((layer.positions for layer in layers if layer.positions), 0),
         )
@@ -163,15 +174,21 @@ class Program:
         samples = len(X)
         self._take(X)
         self._forward(self._address, samples)
-        return self.outputs[:samples]
+        return self.outputs[: self._rows(samples)]
 
     def evaluate(self, X: Array, T: Array, weights: Array | None) -> tuple[float, Array]:
-        """The mean loss for targets (k, outputs) and sample weights (k,), and the output."""
+        """The mean loss for targets and weights, and the output.
+
+        Args:
+            X: inputs (k, inputs).
+            T: targets (k, outputs), or the class of each row.
+            weights: the weights of samples or rows; None if all are equal.
+        """
         self._take(X)
         self._take_targets(T, weights)
         self.structure.share = 1.0
         loss = self._evaluate(self._address, len(X))
-        return loss, self.outputs[: len(X)]
+        return loss, self.outputs[: self._rows(len(X))]
 
     def gradient(self, X: Array, T: Array, weights: Array | None, share: float = 1.0) -> float:
         """The mean loss; writes its gradient. Both are multiplied by `share`."""
@@ -265,11 +282,30 @@ class Program:
         self.structure.input = self._batch_address
         self.structure.input_row = self._batch.shape[1]
 
+    def set_steps(self, starts: Array | None, order: Array | None) -> None:
+        """Sets how the sequences of the next batches lie in the rows of steps.
+
+        Args:
+            starts: the first row of each step, and the number of all rows, (T + 1,), of int64; None
+                if all sequences have the same length.
+            order: the samples from the longest sequence to the shortest, (N,), of int64.
+        """
+        self._steps = starts, order  # kept alive
+        self.structure.starts = None if starts is None else starts.ctypes.data
+        self.structure.sorted = None if order is None else order.ctypes.data
+
+    def _rows(self, samples: int) -> int:
+        """The rows of the output for a number of samples."""
+        if self.positions is None:
+            return samples
+        starts, _ = self._steps
+        return samples * self.positions if starts is None else int(starts[-1])
+
     def _take_targets(self, T: Array, weights: Array | None) -> None:
-        self.targets[: len(T)] = T
+        (self.targets if self.positions is None else self.classes)[: len(T)] = T
         self.structure.weight = None
         if weights is not None:
-            self.weights[: len(T)] = weights
+            self.weights[: len(weights)] = weights
             self.structure.weight = self.weights.ctypes.data
 
     def release(self) -> None:

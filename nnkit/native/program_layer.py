@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, NamedTuple, Protocol
 
@@ -193,6 +193,17 @@ class ProgramLayer:
         """The positions of an output sequence; None of other outputs."""
         return self.output_shape[1] if len(self.output_shape) == SEQUENCE_AXES else None
 
+    def at(self, positions: int) -> ProgramLayer:
+        """The layer for sequences of at most so many positions, if it is one over sequences."""
+        before, after = self.input_shape, self.output_shape
+        if len(before) == SEQUENCE_AXES:
+            before = (before[0], positions)
+        if len(after) == SEQUENCE_AXES:
+            after = (after[0], positions)
+        if self.kind == LayerKind.SEQUENCE:
+            before = (prod(after),)
+        return replace(self, input_shape=before, output_shape=after)
+
     @property
     def input_frame(self) -> Frame:
         """The frame that the layer needs around its input."""
@@ -256,7 +267,7 @@ class LayerBuffers:
         self.structure = _structure(layer)
         self.output: Array | None = None
         if len(layer.output_shape) < IMAGE_AXES:
-            rows = (samples * (layer.positions or 1), padded(_of_row(layer.output_shape)))
+            rows = (samples * (layer.positions or 1), padded(of_row(layer.output_shape)))
             if not layer.is_input:
                 self.output = self._empty(rows)
                 self.structure.output = self.output.ctypes.data
@@ -313,12 +324,11 @@ class LayerBuffers:
                     self._samples * positions,
                     lambda *shape: self._empty(shape),
                     output if layer.positions is None else None,
+                    output if one and layer.positions is not None else None,
                     gradient,
                     training,
                 )
             )
-        if one:
-            structure.output = directions[0].output
         self._directions = (RecurrenceStructure * len(directions))(*directions)
         structure.recurrences, structure.directions = self._directions, len(directions)
 
@@ -347,7 +357,7 @@ class LayerBuffers:
         return array, ImageStructure(first, *shape, *steps[:4])
 
 
-def _of_row(shape: Shape) -> int:
+def of_row(shape: Shape) -> int:
     """The numbers of a row of vectors: of a sample, or of a position of a sequence."""
     return shape[0] if len(shape) == SEQUENCE_AXES else prod(shape)
 
@@ -362,8 +372,8 @@ def _structure(layer: ProgramLayer) -> LayerStructure:
     window = layer.window or Window((0, 0))
     return LayerStructure(
         kind=layer.kind,
-        inputs=_of_row(layer.input_shape),
-        outputs=_of_row(layer.output_shape),
+        inputs=of_row(layer.input_shape),
+        outputs=of_row(layer.output_shape),
         activation=layer.activation.kind,
         a=layer.activation.a,
         b=layer.activation.b,

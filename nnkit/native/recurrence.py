@@ -47,6 +47,7 @@ def bound_recurrence(
     positions: int,
     memory: Callable[[int, int], Array],
     output: int | None,
+    states: int | None,
     gradient: int | None,
     training: bool,
 ) -> RecurrenceStructure:
@@ -59,6 +60,7 @@ def bound_recurrence(
         positions: the most positions of all sequences of a batch.
         memory: allocates an array of so many rows and columns, and keeps it alive.
         output: the address where the last states go; None if the output is all states.
+        states: the address of all states; None to allocate them.
         gradient: the address of dE/dY; None if no gradients are computed.
         training: whether gradients are computed.
     """
@@ -66,7 +68,8 @@ def bound_recurrence(
     function, a, b, c = found.function
     places = found.places
     names = [f"s{i}" for i in range(MOST_STATE_VECTORS)]
-    states = memory(positions, width).ctypes.data
+    if states is None:
+        states = memory(positions, width).ctypes.data
     structure = RecurrenceStructure(
         cell=cell,
         units=found.units,

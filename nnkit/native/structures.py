@@ -33,6 +33,8 @@ class LayerKind(IntEnum):
     SEQUENCE = 21  # rows of samples, as the positions of sequences, step by step
     JOIN = 22  # the positions of sequences, as rows of samples
     RECURRENT = 23
+    EMBEDDING = 24
+    ONE_HOT = 25
 
 
 class CellKind(IntEnum):
@@ -354,7 +356,8 @@ class ProgramStructure(Structure):
         ("steps", c_int64),
         ("starts", c_void_p),
         ("sorted", c_void_p),
-        ("lengths", c_void_p),
+        ("classes", c_void_p),
+        ("losses", c_void_p),
         ("capacity", c_int64),
         ("target", c_void_p),
         ("weight", c_void_p),

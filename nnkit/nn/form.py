@@ -80,6 +80,16 @@ class Form:
         return channels, others[0] if others else 1, width
 
     @property
+    def sequence_shape(self) -> tuple[int, int] | None:
+        """The shape (channels, length) of a sequence of real numbers; None for other forms.
+
+        A length that varies from batch to batch is 0.
+        """
+        if self.ids or len(self.positions) != 1:
+            return None
+        return self.channels, self.positions[0] or 0
+
+    @property
     def size(self) -> int:
         """The number of values in one sample.
 

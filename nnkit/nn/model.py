@@ -15,7 +15,6 @@ from nnkit.native.library import library
 from nnkit.native.predictor import Predictor
 from nnkit.native.program import Program, ProgramLoss
 from nnkit.native.program_layer import ProgramLayer
-from nnkit.native.structures import ActivationKind
 from nnkit.nn.arena import Arena, Buffers
 from nnkit.nn.form import Form, Positions
 from nnkit.nn.layer import Activation, Binding, ReceptiveField, Stage, rebuild_stages
@@ -33,6 +32,7 @@ from nnkit.nn.programs import (
     samples_in_cache,
 )
 from nnkit.nn.seq2seq.seq2seq_network import Seq2SeqNetwork
+from nnkit.nn.sequence_programs import SequenceProgramNetwork
 from nnkit.ranks import ALONE
 
 PROGRAM_BATCH = 4096  # samples; packing the weights takes less than a hundredth of the time
@@ -162,8 +162,7 @@ class Model:
         loss = program_loss(self.stages, self.loss)
         if loss is None or library() is None or self.dtype not in PROGRAM_TYPES:
             return None
-        fused = loss.head != ActivationKind.IDENTITY
-        layers = program_layers(self.stages, self.layout, self.state_layout, fused, self.seed)
+        layers = program_layers(self.stages, self.layout, self.state_layout, loss, self.seed)
         return None if layers is None else (layers, loss)
 
     @property
@@ -257,6 +256,10 @@ class Model:
         usable = key.execution.program and not self._needs_ranks(key.training)
         if usable and self.program is not None:
             return self._program_network(key, buffers)
+        return self._numpy_network(key, buffers)
+
+    def _numpy_network(self, key: NetworkKey, buffers: Buffers) -> Network | MicroBatches:
+        """The network without compiled kernels, in micro-batches where that is faster."""
         whole = key.whole_batch
         size = self.micro_batch_size(whole, key.training, key.execution, key.positions)
         if size >= whole:
@@ -278,15 +281,20 @@ class Model:
         assert self.program is not None
         known, loss = self.program
         layers = known.training if key.training else known.inference
+        if self.input_form.varies:
+            (length,) = key.positions
+            assert length is not None
+            layers = tuple(layer.at(length) for layer in layers)
         samples = key.batch
         if not key.training:
             samples = min(samples, samples_in_cache(layers, self.dtype.itemsize))
         program = self._program(
             layers, loss, samples, buffers, key.training, key.execution.own_threads
         )
-        return ProgramNetwork(
-            program, key.batch, buffers, lambda: self._bind(key, Buffers(), self.grads)
-        )
+        found = program, key.batch, buffers, lambda: self._bind(key, Buffers(), self.grads)
+        if program.structure.steps == 0:
+            return ProgramNetwork(*found)
+        return SequenceProgramNetwork(*found, lambda: self._numpy_network(key, Buffers()))
 
     def _program(
         self,
@@ -366,7 +374,7 @@ class Model:
             (n, *output_shape), samples first.
         """
         execution = execution or self.execution
-        if execution.program and self.program is not None:
+        if execution.program and self.can_predict:
             return self._forward_by_program(X, execution.own_threads)
         outputs = np.empty((len(X), *self.output_shape), dtype=self.dtype)
         for start in range(0, len(X), batch):
@@ -385,6 +393,12 @@ class Model:
             part = np.ascontiguousarray(X[start : start + PROGRAM_BATCH], dtype=self.input_type)
             outputs[start : start + len(part)] = self.predict(part, threads)[0]
         return outputs
+
+    @cached_property
+    def can_predict(self) -> bool:
+        """Whether `predict` knows the network, whose inputs and outputs must have a fixed size."""
+        varies, by_position = self.input_form.varies, self.output_form.positions
+        return self.program is not None and not (varies or by_position or self.input_form.ids)
 
     def predict(
         self, X: Array, threads: int, factor: float = 1.0, checks: bool = False

@@ -33,6 +33,7 @@ class Network:
     Attributes:
         body: the layers up to the loss.
         head: the output activation if it is fused with the loss, otherwise None.
+        output: the config of the last layer's activation, None if it is none.
         dY: the gradient dE/dY, or dE/dZ for logits Z, (*output shape, N); input of the backward
             pass.
     """

@@ -14,6 +14,7 @@ from nnkit.native.program import Program, ProgramLoss
 from nnkit.native.program_layer import (
     BLOCK,
     IDENTITY,
+    IMAGE_AXES,
     NEEDS_INPUT,
     SEQUENCE_AXES,
     ProgramFunction,
@@ -21,7 +22,7 @@ from nnkit.native.program_layer import (
     Window,
 )
 from nnkit.native.recurrence import PARAMETERS, Recurrence
-from nnkit.native.structures import ActivationKind, LayerKind
+from nnkit.native.structures import ActivationKind, LayerKind, LossKind
 from nnkit.nn.arena import Buffers
 from nnkit.nn.dropout_mask import purpose
 from nnkit.nn.form import Form
@@ -35,6 +36,7 @@ from nnkit.nn.passes import INFERENCE, Pass
 from nnkit.random import philox_key
 
 CACHE = 1 << 20  # bytes, of a processor's core
+SEQUENCES = 1 << 24  # bytes of the sequences that are processed at a time, outside training
 OWN_LAYERS = {
     ActivationKind.SOFTMAX: LayerKind.SOFTMAX,
     ActivationKind.LOG_SOFTMAX: LayerKind.LOG_SOFTMAX,
@@ -69,7 +71,7 @@ class Layers(NamedTuple):
 
 
 def program_layers(
-    stages: Sequence[Stage], layout: Layout, state: Layout, fused: bool, seed: int
+    stages: Sequence[Stage], layout: Layout, state: Layout, loss: ProgramLoss, seed: int
 ) -> Layers | None:
     """The layers of a program, each with its activation; None if the kernels lack one.
 
@@ -77,16 +79,20 @@ def program_layers(
         stages: the chain of layers; the last is the output activation.
         layout: the place of each parameter block.
         state: the place of each block of running state.
-        fused: whether the loss includes the output activation.
+        loss: the loss, which may include the output activation.
         seed: the seed of random draws.
     """
-    if stages[-1].output_form.positions:
-        return None  # losses take vectors
+    by_position = bool(stages[-1].output_form.positions)
+    fused = loss.head != ActivationKind.IDENTITY
+    if by_position and loss.kind != LossKind.SOFTMAX_CROSS_ENTROPY:
+        return None  # other losses take vectors
     translation = _Translation(layout, state, seed)
     if not translation.add_all(stages[: len(stages) - fused]) or not translation.layers:
         return None
     found = translation.layers
-    return Layers(_joined(found), _joined(_outside_training(found)))
+    if by_position and found[-1].positions is None:
+        return None  # images
+    return Layers(_joined(found, by_position), _joined(_outside_training(found), by_position))
 
 
 @dataclass(slots=True)
@@ -122,6 +128,8 @@ class _Translation:
     def _add_activation(self, function: ProgramFunction | None, stage: Stage, name: str) -> bool:
         """Lets an activation follow the last layer, or adds it as a layer of its own."""
         shape = _shape(stage.input_form)
+        if self.layers and self.layers[-1].positions is not None:
+            shape = self.layers[-1].output_shape
         if function is None or shape is None:
             return False
         if function == IDENTITY:
@@ -177,7 +185,7 @@ class _Translation:
         if layer.kind in DROPOUTS:
             key = philox_key(self.seed, purpose(name))
             layer = replace(layer, draw_key=(int(key[0]), int(key[1])))
-            if layer.kind == LayerKind.DROPOUT and layers and len(layers[-1].output_shape) > 1:
+            if layer.kind == LayerKind.DROPOUT and layers and is_image(layers[-1].output_shape):
                 # Units are numbered in the same way whatever their shape: images need no
                 # flattening.
                 shape = layers[-1].output_shape
@@ -235,6 +243,11 @@ def _shape(form: Form) -> Shape | None:
     return form.image_shape if form.positions else form.shape
 
 
+def is_image(shape: Shape) -> bool:
+    """Whether samples of a shape are images, in blocks."""
+    return len(shape) == IMAGE_AXES
+
+
 def _takes_activation(layers: Sequence[ProgramLayer]) -> bool:
     """Whether the last layer can do the activation that follows."""
     last = layers[-1]
@@ -285,8 +298,13 @@ def _includes(layer: ProgramLayer, normalization: ProgramLayer) -> bool:
     )
 
 
-def _joined(layers: Sequence[ProgramLayer]) -> tuple[ProgramLayer, ...]:
-    """The layers with those in between that turn vectors into images, and images into vectors."""
+def _joined(layers: Sequence[ProgramLayer], by_position: bool) -> tuple[ProgramLayer, ...]:
+    """The layers with those in between that turn vectors into images or sequences, and back.
+
+    Args:
+        layers: the layers.
+        by_position: whether the output is a sequence, rather than a vector.
+    """
     found: list[ProgramLayer] = []
     shape: Shape = (layers[0].inputs,)
     for layer in layers:
@@ -294,7 +312,7 @@ def _joined(layers: Sequence[ProgramLayer]) -> tuple[ProgramLayer, ...]:
             shape = layer.input_shape
         found += [*_between(shape, layer.input_shape), layer]
         shape = layer.output_shape
-    return (*found, *_between(shape, (prod(shape),)))
+    return (*found, *([] if by_position else _between(shape, (prod(shape),))))
 
 
 def _between(before: Shape, after: Shape) -> list[ProgramLayer]:
@@ -396,12 +414,15 @@ class ProgramNetwork:
 def samples_in_cache(layers: Sequence[ProgramLayer], itemsize: int) -> int:
     """The number of samples, a multiple of 16, whose images around a layer fit into the cache.
 
-    Outside training, larger batches of images are processed in parts of that size.
+    Outside training, larger batches of images are processed in parts of that size. Sequences are in
+    parts that are larger, because each part needs the weights in order.
     """
-    if not any(len(layer.output_shape) > 1 for layer in layers):
-        return sys.maxsize  # vectors are small
     of_one = max(layer.inputs + layer.outputs for layer in layers) * itemsize
-    return max(CACHE // of_one // BLOCK, 1) * BLOCK
+    if any(is_image(layer.output_shape) for layer in layers):
+        return max(CACHE // of_one // BLOCK, 1) * BLOCK
+    if any(layer.recurrences for layer in layers):
+        return max(SEQUENCES // of_one // BLOCK, 1) * BLOCK
+    return sys.maxsize  # vectors are small
 
 
 def _rows(X: Array) -> Array:

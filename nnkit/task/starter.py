@@ -20,8 +20,9 @@ from nnkit.data.tables.column_report import ColumnReport
 from nnkit.data.tables.labels import could_be_classes
 from nnkit.data.tables.quoting import in_yaml
 from nnkit.errors import DataError, SettingError, UsageError
+from nnkit.task.chosen_settings import TableSettings
 from nnkit.task.starter_network import suitable_network
-from nnkit.task.table_settings import TableOptions, TableSettings, choose_settings
+from nnkit.task.table_settings import TableOptions, choose_settings
 from nnkit.task.text_starter import TextTask, starter_for_texts, task_of_texts
 from nnkit.text import legible
 

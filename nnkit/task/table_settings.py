@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
-
-import numpy as np
 
 from nnkit.data.sources.csv import Csv
 from nnkit.data.tables.dates import DateOrder, default_parts
@@ -25,17 +23,16 @@ from nnkit.data.tables.kinds import (
 )
 from nnkit.data.tables.labels import looks_like_classes
 from nnkit.data.tables.number_format import NumberFormat
-from nnkit.data.tables.objections import exceptions, how_many
+from nnkit.data.tables.objections import exceptions, too_many_words
 from nnkit.data.tables.parsed_table import ParsedTable
-from nnkit.data.tables.quoting import column_called, in_yaml
+from nnkit.data.tables.quoting import column_called
 from nnkit.errors import DataError, UsageError
+from nnkit.task.chosen_settings import TableSettings
+from nnkit.task.rows_left_out import leave_out_rows, read_whole_rows
 from nnkit.task.text_starter import TextTask
 
 MOST_EXCEPTIONS = 20  # different texts that can be listed as missing values
 MOST_CATEGORIES = 1_000  # words of a column that are worth an input each
-TOTALS = re.compile(
-    r"(grand |sub)?totals?|sum|sums|average|mean|avg|summe|gesamt|insgesamt", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,48 +58,6 @@ class TableOptions:
     text_task: TextTask | None = None
 
 
-@dataclass(slots=True)
-class TableSettings:
-    """The settings of a source, with the reasons for those that are not obvious.
-
-    Attributes:
-        settings: the settings, as in a config.
-        reasons: a reason for a setting or, by its name and an item, for an item of a list.
-    """
-
-    settings: dict[str, Any] = field(default_factory=dict)
-    reasons: dict[tuple[str, ...], str] = field(default_factory=dict)
-
-    def add(self, setting: str, item: Any, reason: str) -> None:
-        """Adds an item to a list."""
-        items = self.settings.setdefault(setting, [])
-        if item not in items:
-            items.append(item)
-            self.reasons[setting, str(item)] = reason
-
-    def source(self) -> Csv:
-        """The source with these settings."""
-        return Csv.model_validate(self.settings)
-
-    def remarks(self) -> Iterator[str]:
-        """Yields the reasons as messages, each with its setting.
-
-        Rows that are left out are not among them: the loaded data set counts them.
-        """
-        for key, reason in self.reasons.items():
-            if key == ("missing_target",):
-                continue
-            value = self.settings[key[0]]
-            shown = _shown([item for item in value if str(item) == key[1]] if key[1:] else value)
-            yield f"{reason}: {key[0]}: {shown}"
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, list):
-        return f"[{', '.join(map(_shown, value))}]"
-    return in_yaml(value) if isinstance(value, str) else str(value).lower()
-
-
 def choose_settings(path: Path, options: TableOptions) -> TableSettings:
     """Chooses the settings of a table's source.
 
@@ -111,12 +66,12 @@ def choose_settings(path: Path, options: TableOptions) -> TableSettings:
         UsageError: there is no such label, or no column can be predicted.
     """
     chosen = _choose_dialect(path, options)
-    table = chosen.source().read_everything()
+    table = read_whole_rows(chosen)
     # A row of units hides the format of a column with few different numbers, and the other way.
-    for choose in (_leave_out_rows, _choose_format, _leave_out_rows, _choose_format):
+    for choose in (leave_out_rows, _choose_format, leave_out_rows, _choose_format):
         if not (choose is _choose_format and options.decimal) and choose(table, chosen):
             table = chosen.source().read_everything()
-    labels = [_label(table, name) for name in options.labels] or [len(table.names) - 1]
+    labels = [_label(table, name) for name in options.labels] or [_last_column(table)]
     if _mark_missing(table, labels, chosen):
         table = chosen.source().read_everything()
     profiles = {i: profile_column(table, i) for i in range(len(table.names))}
@@ -238,33 +193,6 @@ def _common_format(
     return max((of_most, *others), key=columns_read)  # the first of equals
 
 
-def _leave_out_rows(table: ParsedTable, chosen: TableSettings) -> bool:
-    """Leaves out a row of units below the header and one of totals at the end, if there are any."""
-    before = len(chosen.settings.get("leave_out", ()))
-    profiles = [profile_column(table, i) for i in range(len(table.names))]
-    numeric = [p for p in profiles if p.kind is Kind.MIXED and p.number_format is None]
-    first = [p for p in numeric if any(odd.row == 0 for odd in p.odd)]
-    plain = any(
-        profile.kind is Kind.NUMBERS and table.first_missing(i) != 0
-        for i, profile in enumerate(profiles)
-    )
-    if first and not plain and len(first) == len(numeric):
-        units = ", ".join(f"'{p.odd[0].text}'" for p in first[:3])
-        line = table.lines.of(0)
-        chosen.add("leave_out", line, f"line {line} holds units, such as {units}")
-    last = table.rows - 1
-    for i in range(len(table.names)):
-        column = table.columns[i]
-        texts = [odd.text for odd in column.odd if odd.row == last]
-        if column.codes is not None and (code := int(np.asarray(column.codes)[last])) >= 0:
-            texts.append(column.words[code])
-        for found in texts:
-            if TOTALS.fullmatch(found) and last:
-                line = table.lines.of(last)
-                chosen.add("leave_out", line, f"line {line}, '{found}', is a total")
-    return len(chosen.settings.get("leave_out", ())) > before
-
-
 def _mark_missing(table: ParsedTable, labels: Sequence[int], chosen: TableSettings) -> bool:
     """Lists numbers such as -999 as missing values, if they are none in other columns.
 
@@ -287,6 +215,14 @@ def _mark_missing(table: ParsedTable, labels: Sequence[int], chosen: TableSettin
     return found
 
 
+def _last_column(table: ParsedTable) -> int:
+    """The last column, apart from those that a delimiter at the end of each line adds."""
+    last = len(table.names) - 1
+    while last and not table.header[last] and profile_column(table, last).kind is Kind.EMPTY:
+        last -= 1
+    return last
+
+
 def _label(table: ParsedTable, wanted: str) -> int:
     name: str | int = wanted
     if wanted not in table.names and re.fullmatch(r"-?\d+", wanted):
@@ -305,22 +241,11 @@ def _choose_task(
 ) -> None:
     """Sets the label and the task, with the exceptions among the labels as missing values."""
     name = profile.name
-    if profile.kind in (Kind.UNIQUE, Kind.DATES, Kind.EMPTY, Kind.CONSTANT):
-        what = {
-            Kind.UNIQUE: f"{how_many(profile)} in {profile.present:,} rows",
-            Kind.DATES: "dates",
-            Kind.EMPTY: "no values",
-            Kind.CONSTANT: "the same value in every row",
-        }[profile.kind]
+    if reason := _unpredictable(profile):
+        others = ", ".join(other for other in table.names if other != name)
         raise UsageError(
-            f"{table.path}: column '{name}' holds {what}, which cannot be predicted; choose "
-            f"another one with --label: {', '.join(n for n in table.names if n != name)}"
-        )
-    if profile.kind is Kind.WORDS and profile.distinct > max(FEW_NUMBERS, profile.present / 2):
-        raise UsageError(
-            f"{table.path}: column '{name}' holds {how_many(profile)} in {profile.present:,} rows, "
-            "too few of each to be predicted; choose another one with --label: "
-            f"{', '.join(n for n in table.names if n != name)}"
+            f"{table.path}: {column_called(name)} holds {reason}; choose another one with --label: "
+            f"{others}"
         )
     chosen.settings["label"] = name if table.has_header else int(name)
     if profile.kind is Kind.MIXED:
@@ -339,6 +264,21 @@ def _choose_task(
             f"'{profile.examples[0]}'"
         )
     chosen.settings["task"] = task
+
+
+def _unpredictable(profile: ColumnProfile) -> str | None:
+    """Says why a column cannot be predicted; None if it can."""
+    what = {
+        Kind.DATES: "dates",
+        Kind.EMPTY: "no values",
+        Kind.CONSTANT: "the same value in every row",
+    }
+    if profile.kind in what:
+        return f"{what[profile.kind]}, which cannot be predicted"
+    too_many = profile.distinct > max(FEW_NUMBERS, profile.present / 2)
+    if profile.kind is not Kind.UNIQUE and not (profile.kind is Kind.WORDS and too_many):
+        return None
+    return f"{too_many_words(profile)}, too few rows of each to be predicted"
 
 
 def _choose_labels(
@@ -404,18 +344,24 @@ def _choose_column(
     if profile.kind is Kind.EMPTY:
         chosen.add("ignore", name, f"{column} has no values")
     elif profile.kind is Kind.CONSTANT:
-        chosen.add("ignore", name, f"{column} never changes")
+        reason = f"{column} never changes"
+        if profile.missing:
+            reason = (
+                f"{column} has one value in {profile.present:,} of {profile.rows:,} rows and is "
+                "empty in the others; a network needs a word there to tell them apart"
+            )
+        chosen.add("ignore", name, reason)
     elif profile.identifies_rows:
         reason = f"{column} is a number for each row"
         if profile.kind is Kind.UNIQUE:
-            reason = f"{column} has {how_many(profile)} in {profile.present:,} rows"
+            reason = f"{column} has {too_many_words(profile)}"
         chosen.add("ignore", name, reason)
     elif profile.kind is Kind.DATES:
         _choose_dates(table, index, profile, chosen)
     elif profile.kind is Kind.MIXED:
         _exceptions_are_missing(table, profile, chosen)
     elif profile.kind is Kind.WORDS and _has_too_many_words(profile):
-        reason = f"{column} has {how_many(profile)} in {profile.present:,} rows"
+        reason = f"{column} has {too_many_words(profile)}"
         chosen.add("ignore", name, reason)
     elif profile.kind is Kind.WORDS and profile.numbers:
         reason = f"{column} is not all numbers: {exceptions(table, profile)}"

@@ -118,6 +118,8 @@ def program_steps(
         return None
     if not batches.inputs.dtype == batches.targets.dtype == model.dtype:
         return None
+    if model.input_form.varies or model.output_form.positions:
+        return None
     network = model.network(batches.batch_size, model.input_form.positions)
     if not isinstance(network, ProgramNetwork):
         return None

@@ -57,9 +57,7 @@ def test_check_of_damaged_data_is_exit_3_with_the_line(program: Program, tmp_pat
     (tmp_path / "t.csv").write_text("a,b\n1,x\n2\n3,y\n")
     answer = program("data", "check", IRIS, "--set", "data.source={kind: csv, path: t.csv}")
     assert (answer.code, answer.out) == (3, "")
-    assert answer.errors[0].startswith(
-        f"{tmp_path / 't.csv'}:3: 1 cells, but the rows above have 2"
-    )
+    assert answer.errors[0].startswith(f"{tmp_path / 't.csv'}:3: 1 cell, but the rows above have 2")
 
 
 def test_check_of_a_missing_value_names_the_remedy(program: Program, tmp_path: Path) -> None:

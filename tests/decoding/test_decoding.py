@@ -291,6 +291,7 @@ def test_blocking_is_waived_where_no_symbol_is_left() -> None:
     method = Greedy(block_ngrams=1, min_length=LengthLimit(constant=9))
     (found,) = decode(method, ToyDecoder(0, count=5))
     assert set(found[0].symbols[:2]) == {3, 4}  # then each of the two would occur twice
+    assert np.isfinite(found[0].log_probability)  # something was permitted nevertheless
 
 
 def test_outputs_say_why_they_end() -> None:

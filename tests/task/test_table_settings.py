@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from nnkit.errors import UsageError
-from nnkit.task.table_settings import TableOptions, TableSettings, choose_settings
+from nnkit.task.chosen_settings import TableSettings
+from nnkit.task.table_settings import TableOptions, choose_settings
 
 ROWS = 40
 
@@ -48,6 +49,8 @@ def written(template: str) -> list[str]:
             {"thousands": ",", "parentheses": "negative"},
         ),
         ({"a": [*written("{t}{r}")[2:], "(12)", "(9)"]}, {"parentheses": "negative"}),
+        ({"a": [f"{i % 15} kg" for i in range(ROWS)]}, {"units": ["kg"]}),
+        ({"a": written("\N{MINUS SIGN}{t}.{r}")}, {}),
     ],
 )
 def test_one_format_for_all_numbers(
@@ -101,6 +104,29 @@ def test_long_codes_are_told_apart(tmp_path: Path) -> None:
     assert chosen.source().load().classes == ("12345678901234567890", "12345678901234567891")
 
 
+def test_numbers_in_several_units_are_not_mixed_up(tmp_path: Path) -> None:
+    """`1.2M` beside `300k` is a word, with a remark that says what to do."""
+    sizes = [f"{i}.{i}M" if i % 2 else f"{i}00k" for i in range(ROWS)]
+    chosen = choose(tmp_path, {"a": written("{r}.5"), "size": sizes})
+    assert chosen.settings["ignore"] == ["size"]
+    hint = "(such as '000k': if they are numbers, write all of them in one way)"
+    assert hint in chosen.reasons["ignore", "size"]
+    with pytest.raises(UsageError, match="if they are numbers, write all of them in one way"):
+        choose_settings(tmp_path / "t.csv", TableOptions(labels=["size"]))
+    some = [sizes[i % 14] for i in range(ROWS)]
+    notices = choose(tmp_path, {"a": written("{r}.5"), "size": some}).source().load().notices
+    assert any("each of which becomes an input, such as '000k'; if they" in n for n in notices)
+
+
+def test_a_word_or_nothing_is_no_constant(tmp_path: Path) -> None:
+    checked = ["x" * (i % 3 == 0) for i in range(ROWS)]
+    chosen = choose(tmp_path, {"a": written("{r}.5"), "smoker": checked})
+    assert chosen.reasons["ignore", "smoker"] == (
+        "column 'smoker' has one value in 14 of 40 rows and is empty in the others; a network "
+        "needs a word there to tell them apart"
+    )
+
+
 @pytest.mark.parametrize(
     ("labels", "task", "message"),
     [
@@ -128,7 +154,7 @@ def test_several_labels_must_be_numbers(
 def test_a_label_that_is_another_word_in_most_rows_cannot_be_predicted(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("a,y\n" + "".join(f"{i}.5,name {i // 2 * 2}\n" for i in range(ROWS - 1)))
-    with pytest.raises(UsageError, match="20 different words in 39 rows, too few of each"):
+    with pytest.raises(UsageError, match="20 different words in 39 rows, too few rows"):
         choose_settings(path, TableOptions())
 
 

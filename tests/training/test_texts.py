@@ -130,7 +130,7 @@ def test_an_evaluation_between_two_steps_changes_no_bit(kind: str, tmp_path: Pat
 
 
 def test_a_network_learns_to_reverse_words(tmp_path: Path) -> None:
-    """Its words are among those it was trained on, so that it can know all of them."""
+    """Learns words that are also in the test set, so that it can know all of them."""
     sections = {"training": {"epochs": 60}, "optimizer": {"lr": 0.02}}
     run = nnkit.train(config("translations", tmp_path, **sections), runs=tmp_path)
     assert run.results["test"]["exact_match"] == 1

@@ -297,14 +297,17 @@ class Csv(Source):
             for i, name in enumerate(names)
         )
 
-    def read_everything(self) -> ParsedTable:
+    def read_everything(self, ragged: dict[int, str] | None = None) -> ParsedTable:
         """Reads all columns of the table, whatever their role.
+
+        Args:
+            ragged: as for `read_table`.
 
         Raises:
             DataError: the file is missing, damaged or empty.
             SettingError: a setting names a column that does not exist.
         """
-        return self._read(*self._columns(), everything=True)
+        return self._read(*self._columns(), everything=True, ragged=ragged)
 
     def _columns(self) -> tuple[tuple[str, ...], Roles]:
         """The names of all columns, and the roles of those that are not inputs."""
@@ -312,14 +315,23 @@ class Csv(Source):
         names = column_names(path, self.dialect)
         return names, assign_roles(path, names, self.label, self.weights, self.ignore)
 
-    def _read(self, names: Sequence[str], roles: Roles, *, everything: bool = False) -> ParsedTable:
+    def _read(
+        self,
+        names: Sequence[str],
+        roles: Roles,
+        *,
+        everything: bool = False,
+        ragged: dict[int, str] | None = None,
+    ) -> ParsedTable:
         path = Path(self.path)
         wordy = [setting_index(path, names, name, "words", i) for i, name in enumerate(self.words)]
         wordy += [setting_index(path, names, name, "dates", name) for name in self.dates]
         if self.task == "classification":
             wordy += roles.labels
         skip = () if everything else roles.ignored
-        return cached_table(path, self.dialect, self.number_format, skip=skip, as_words=wordy)
+        return cached_table(
+            path, self.dialect, self.number_format, skip=skip, as_words=wordy, ragged=ragged
+        )
 
     def _is_open(self, name: str) -> bool:
         """Whether no setting says what a column contains."""

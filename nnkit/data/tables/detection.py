@@ -18,6 +18,7 @@ from nnkit.errors import DataError
 DELIMITERS = (",", ";", "\t", "|", " ")
 LINES = 200  # at the beginning of a file, from which its dialect is found
 MOST_ABOVE = 20  # lines above a header
+REPEATED = 0.05  # largest share of rows that may repeat the header
 ENOUGH = 0.8  # share of lines with the same number of cells, from which spaces are not tried
 BLOCK = 1 << 20  # bytes
 NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars", " ": "spaces"}
@@ -209,6 +210,8 @@ def _begins_with_data(rows: Sequence[Sequence[str]]) -> bool:
     if len(rows) < 3:
         return False
     first, others = rows[0], [row for row in rows[1:] if len(row) == len(rows[0])]
+    if others.count(first) <= REPEATED * len(others):  # as a header on each page
+        others = [row for row in others if row != first]
     form, like, unlike = NumberFormat(), 0, 0
     alike_decimals = replace(form, decimal=",")
     for i, name in enumerate(first):

@@ -190,11 +190,11 @@ def _with_words(profile: ColumnProfile, column: ParsedColumn, form: NumberFormat
     other = other_format(texts, form)
     if other is not None or _has_exceptions(profile):
         return replace(profile, kind=Kind.MIXED, number_format=other)
-    if profile.distinct <= max(FEW_CATEGORIES, profile.present / 2):
-        return replace(profile, kind=Kind.WORDS)
-    if unit := _shared_unit(texts):
-        other = other_format(texts, form, (*UNITS, unit))
-    return replace(profile, kind=Kind.MIXED if other else Kind.UNIQUE, number_format=other)
+    unit = _shared_unit(texts) if profile.distinct > FEW_NUMBERS else None
+    if unit is not None and (other := other_format(texts, form, (*UNITS, unit))) is not None:
+        return replace(profile, kind=Kind.MIXED, number_format=other)
+    few = profile.distinct <= max(FEW_CATEGORIES, profile.present / 2)
+    return replace(profile, kind=Kind.WORDS if few else Kind.UNIQUE)
 
 
 def has_infinity(profile: ColumnProfile) -> bool:

@@ -14,6 +14,7 @@ MISSING = (
     *("?", "-"),
 )
 SIGNS = frozenset("+-.iInN")  # what numbers begin with, besides digits: infinity and NaN, too
+MINUS = "\N{MINUS SIGN}"  # as typeset, for instance in tables on the web
 PLAIN = b"0123456789+-.eE"  # the bytes of most numbers
 
 
@@ -57,6 +58,7 @@ class NumberFormat:
 
         A number that is not finite, such as `inf` or `1e999`, is returned as infinity.
         """
+        text = text.replace(MINUS, "-")
         if text in self.missing_words:
             return nan
         if self.parentheses and text.startswith("(") and text.endswith(")"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from nnkit.data.tables.kinds import FEW_CATEGORIES, ColumnProfile, Kind
+from nnkit.data.tables.kinds import FEW_CATEGORIES, FEW_NUMBERS, ColumnProfile, Kind
 from nnkit.data.tables.number_format import NumberFormat, parse_number
 from nnkit.data.tables.parsed_table import ParsedTable, some
 from nnkit.data.tables.quoting import in_yaml
@@ -13,6 +13,10 @@ from nnkit.data.tables.quoting import in_yaml
 FEWEST_PIXELS = 16  # of the smallest images
 MOST_CONSTANT = 3  # columns that never change which are named
 MANY_CATEGORIES = 200  # words of a column that are worth a notice: each becomes an input
+
+# A number or two with units, such as 1.2M, 12.50-, 1h 20m or 100-120; a code has more parts.
+MEASURE = re.compile(r"[-+~<>$€£]?\s?(\d[\d.,' ]*\D{0,9}){1,2}")
+ONE_WAY = "if they are numbers, write all of them in one way"
 
 
 def objection(table: ParsedTable, profile: ColumnProfile) -> str | None:
@@ -42,6 +46,17 @@ def objection(table: ParsedTable, profile: ColumnProfile) -> str | None:
 def how_many(profile: ColumnProfile) -> str:
     """The number of different words of a column."""
     return f"{'more than ' * profile.more}{profile.distinct:,} different words"
+
+
+def too_many_words(profile: ColumnProfile) -> str:
+    """The number of words of a column that tell too little, with the remedy for numbers."""
+    hint = f" (such as '{profile.examples[0]}': {ONE_WAY})" if begins_like_numbers(profile) else ""
+    return f"{how_many(profile)} in {profile.present:,} rows{hint}"
+
+
+def begins_like_numbers(profile: ColumnProfile) -> bool:
+    """Whether the words of a column begin with a number, as `1.2M` beside `300k` does."""
+    return profile.distinct > FEW_NUMBERS and all(map(MEASURE.fullmatch, profile.examples))
 
 
 def exceptions(table: ParsedTable, profile: ColumnProfile) -> str:
@@ -127,6 +142,11 @@ def column_notices(table: ParsedTable, profiles: Sequence[ColumnProfile]) -> Ite
     for profile in profiles:
         if profile.kind is Kind.WORDS and profile.numbers:
             yield f"column '{profile.name}' is read as words: {exceptions(table, profile)}"
+        elif profile.kind is Kind.WORDS and begins_like_numbers(profile):
+            yield (
+                f"column '{profile.name}' has {how_many(profile)}, each of which becomes an input, "
+                f"such as '{profile.examples[0]}'; {ONE_WAY}"
+            )
         elif profile.kind is Kind.WORDS and profile.distinct > MANY_CATEGORIES:
             yield (
                 f"column '{profile.name}' has {how_many(profile)}, each of which becomes an input"

@@ -353,7 +353,8 @@ def _ragged(path: Path, line: int, row: Sequence[str], columns: int, dialect: Di
         )
     if len(row) == 1 and columns > 1:
         remedy += "; if the line holds no sample, name it in data.source.leave_out"
-    return f"{path}:{line}: {len(row)} cells, but the rows above have {columns}; {remedy}"
+    cells = f"{len(row)} cell{'s' * (len(row) != 1)}"
+    return f"{path}:{line}: {cells}, but the rows above have {columns}; {remedy}"
 
 
 class _LineRuns:

@@ -16,7 +16,7 @@ static void activation_layer_forward(
     if (!is_image(l)) {
         struct rows X = rows_into(pass, l);
         real *Y = l->output;
-        own_part(me, pass->samples, 1, &first, &end);
+        own_part(me, rows_of(pass, l), 1, &first, &end);
         for (int64_t n = first; n < end; n++)
             memcpy(Y + n * row, X.first + n * X.step, l->outputs * sizeof *Y);
         activate(l, end - first, 0, l->outputs, Y + first * row, row);
@@ -38,7 +38,7 @@ static void activation_layer_inputs(
         struct rows X = rows_into(pass, l);
         const real *dY = l->gradient;
         real *to = l[-1].gradient;
-        own_part(me, pass->samples, 1, &first, &end);
+        own_part(me, rows_of(pass, l), 1, &first, &end);
         for (int64_t n = first; n < end; n++)
             times_derivative(l, l->outputs, X.first + n * X.step, dY + n * row, to + n * row);
         vectors_received(l - 1, first, end);

@@ -196,7 +196,7 @@ struct destination {
 };
 
 /* Rows `first` to `end` of C[i][j] = Σ_s a[s·step + i·stride] B[s][j]. */
-static __attribute__((noinline)) void product(
+SINGLE void product(
     int64_t count, const real *a, int64_t step, int64_t stride, const real *B, int64_t row,
     int64_t columns, int64_t first, int64_t end, const struct destination *to) {
     enum { TILE_STEP = PRODUCT_COLUMNS * LANES };

@@ -1,5 +1,5 @@
-/* Dense layers: Y = f(W X + b), divided among threads by units, or by samples for dE/dX and with
- * packed weights. */
+/* Dense layers: Y = f(W X + b), divided among threads by units, or by samples for dE/dX and where a
+ * thread takes its samples through all layers. */
 #ifndef NNKIT_DENSE_LAYER_H
 #define NNKIT_DENSE_LAYER_H
 
@@ -21,31 +21,35 @@ static void dense_layer_forward(
     int64_t first, end, to = padded(l->outputs);
     own_part(me, l->outputs, BLOCK, &first, &end);
     dense_forward(
-        pass->samples, l->inputs, first, end, params_at(pass, l->weights),
+        rows_of(pass, l), l->inputs, first, end, params_at(pass, l->weights),
         params_at(pass, l->biases), X.first, X.step, l->output, to);
-    activate(l, pass->samples, first, end, l->output, to);
+    activate(l, rows_of(pass, l), first, end, l->output, to);
 }
 
 static void pack_layer(const struct pass *pass, const struct layer *l, struct member *me) {
     pack(l->inputs, l->outputs, params_at(pass, l->weights), l->packed, me);
 }
 
-/* Y of a few samples by packed weights, from row `from` of the inputs, into row `to`. */
-static void packed_layer_forward(
-    const struct pass *pass, const struct layer *l, int64_t samples, int64_t from, int64_t to) {
+/* Y of a few samples, from row `from` of the inputs, into row `to`. */
+static void dense_samples_forward(
+    const struct pass *pass, const struct layer *l, int packed, int64_t samples, int64_t from,
+    int64_t to) {
     struct rows X = rows_into(pass, l);
     int64_t row = padded(l->outputs);
+    const real *b = params_at(pass, l->biases), *x = X.first + from * X.step;
     real *Y = (real *)l->output + to * row;
-    dense_forward_packed(
-        samples, l->inputs, l->outputs, l->packed, params_at(pass, l->biases),
-        X.first + from * X.step, X.step, Y, row);
+    if (packed)
+        dense_forward_packed(samples, l->inputs, l->outputs, l->packed, b, x, X.step, Y, row);
+    else
+        dense_forward(
+            samples, l->inputs, 0, l->outputs, params_at(pass, l->weights), b, x, X.step, Y, row);
     activate(l, samples, 0, l->outputs, Y, row);
 }
 
 static void dense_layer_inputs(const struct pass *pass, const struct layer *l, struct member *me) {
     int64_t first, end;
     struct destination dX = {.first = l[-1].gradient, .step = padded(l->inputs)};
-    own_part(me, pass->samples, 1, &first, &end);
+    own_part(me, rows_of(pass, l), 1, &first, &end);
     product(
         l->outputs, l->gradient, 1, padded(l->outputs), params_at(pass, l->weights), l->inputs,
         l->inputs, first, end, &dX);
@@ -57,7 +61,7 @@ static void dense_layer_weights(
     const struct program *p = pass->program;
     const real *dZ = l->gradient;
     struct rows X = rows_into(pass, l);
-    int64_t samples = pass->samples, first, end, row = padded(l->outputs);
+    int64_t samples = rows_of(pass, l), first, end, row = padded(l->outputs);
     own_part(me, l->outputs, BLOCK, &first, &end);
     real *grads = p->grads;
     struct destination dW = {

@@ -11,6 +11,7 @@
 #include "conv_layer.h"
 #include "dense_layer.h"
 #include "dropout.h"
+#include "id_layers.h"
 #include "layer_norm.h"
 #include "normalization.h"
 #include "pool_layers.h"
@@ -57,6 +58,8 @@ static const struct layer_functions LAYER_FUNCTIONS[] = {
     [LAYER_SOFTMAX] = {softmax_forward, softmax_inputs, 0, 0},
     [LAYER_LOG_SOFTMAX] = {softmax_forward, softmax_inputs, 0, 0},
     [LAYER_SEQUENCE] = {sequence_forward, sequence_inputs, 0, 0},
+    [LAYER_EMBEDDING] = {embedding_forward, nothing_to_do, embedding_weights, 0},
+    [LAYER_ONE_HOT] = {one_hot_forward, nothing_to_do, 0, 0},
     [LAYER_JOIN] = {join_forward, join_inputs, 0, 0},
     [LAYER_RECURRENT] =
         {recurrent_forward, rows_received, recurrent_weights, 0, recurrent_through_time},

@@ -89,6 +89,19 @@ INLINE double softmax_cross_entropy(
     return log(total) - wanted;
 }
 
+/* The same for one class, with the others' targets 0 before they are smoothed. */
+INLINE double class_cross_entropy(
+    int64_t outputs, const real *z, int64_t class, real b, real share, real *d) {
+    real largest = largest_number(z, outputs), each = b / outputs;
+    real total = exponentials(z, largest, outputs, d), factor = share / total;
+    double wanted = (double)(1 - b) * (z[class] - largest);
+    for (int64_t k = 0; each != 0 && k < outputs; k++) wanted += (double)each * (z[k] - largest);
+    for (int64_t k = 0; k < outputs; k += LANES)
+        store(d + k, load(d + k) * factor - each * share);
+    d[class] -= (1 - b) * share;
+    return log(total) - wanted;
+}
+
 /* The excess over the margin a of the outputs of other classes: the largest, or their sum. */
 INLINE double multiclass_hinge(
     int64_t outputs, const real *y, const real *t, real a, int all_of_them, real *d) {
@@ -183,6 +196,21 @@ static void softmax_tile(int64_t rows, int64_t outputs, real *Z, int64_t row) {
     for (int64_t k = 0; k < BLOCK; k += LANES) {
         transpose(e + k);
         for (int64_t i = 0; i < rows; i++) store(Z + i * row + k, e[k + i]);
+    }
+}
+
+/* The losses of some rows of classes, each times its share, and their gradients. */
+static void losses_of_rows(
+    const struct program *p, int64_t first, int64_t end, int64_t rows, int64_t outputs,
+    const real *Y, int64_t row, real *dY) {
+    const real *weights = p->weight;
+    double total = rows;
+    for (int64_t n = 0; weights && n < rows; n++) total = (n ? total : 0) + weights[n];
+    for (int64_t n = first; n < end; n++) {
+        double counts = (weights ? (total == 0 ? 0 : weights[n] / total) : 1 / total) * p->share;
+        double own = class_cross_entropy(
+            outputs, Y + n * row, p->classes[n], (real)p->loss_b, (real)counts, dY + n * row);
+        p->losses[n] = counts == 0 ? 0 : (real)own * counts;
     }
 }
 

@@ -38,4 +38,25 @@ INLINE real *params_at(const struct pass *pass, int64_t place) {
     return place < 0 ? 0 : (real *)pass->program->params + place;
 }
 
+/* The first row of a step of sequences (`sequences.h`). */
+INLINE int64_t start_of_step(const struct pass *pass, int64_t t) {
+    const struct program *p = pass->program;
+    return p->starts ? p->starts[t] : t * pass->samples;
+}
+
+/* The number of rows of a step. */
+INLINE int64_t rows_of_step(const struct pass *pass, int64_t t) {
+    return start_of_step(pass, t + 1) - start_of_step(pass, t);
+}
+
+/* The sample of the n-th row of each step. */
+INLINE int64_t sample_of_row(const struct pass *pass, int64_t n) {
+    return pass->program->starts ? pass->program->sorted[n] : n;
+}
+
+/* The rows of a layer's output: positions or samples. */
+INLINE int64_t rows_of(const struct pass *pass, const struct layer *l) {
+    return l->by_position ? start_of_step(pass, pass->program->steps) : pass->samples;
+}
+
 #endif

@@ -32,6 +32,8 @@ enum layer_kind {
     LAYER_SEQUENCE = 21,  /* rows of samples, as the positions of sequences, step by step */
     LAYER_JOIN = 22,      /* the positions of sequences, as rows of samples */
     LAYER_RECURRENT = 23,
+    LAYER_EMBEDDING = 24,
+    LAYER_ONE_HOT = 25,
 };
 enum activation_kind {
     ACTIVATION_IDENTITY = 0,
@@ -174,9 +176,11 @@ struct program {
     const void *input;       /* the batch, (samples, inputs) in rows of `input_row` numbers */
     int64_t input_row;
     int64_t steps;           /* the positions of the longest sequence */
-    int64_t *starts;         /* the first row of each step, and the number of rows, (steps + 1,) */
-    int64_t *sorted;         /* the samples from the longest to the shortest sequence */
-    const int64_t *lengths;  /* of the sequences of the batch; NULL if all have `steps` positions */
+    const int64_t *starts;   /* the first row of each step, and the number of rows, (steps + 1,);
+                                NULL if all sequences have `steps` positions */
+    const int64_t *sorted;   /* the samples from the longest to the shortest sequence */
+    const int64_t *classes;  /* the class of each row, if the loss is taken by position */
+    double *losses;          /* of these rows */
     int64_t capacity;        /* the samples that the buffers have room for */
     void *target;            /* its targets, (samples, outputs) */
     void *weight;            /* its sample weights, or NULL */

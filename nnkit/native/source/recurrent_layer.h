@@ -74,11 +74,11 @@ static void sweep_forward(
     }
 }
 
-/* Writes 0 for the samples without positions. */
-static void clear_empty(const struct pass *pass, const struct recurrence *r) {
+/* The last state of samples without positions is that before the first. */
+static void take_first_states(const struct pass *pass, const struct recurrence *r) {
     int64_t row = padded(r->units);
     for (int64_t n = rows_of_step(pass, 0); n < pass->samples; n++)
-        memset((real *)r->output + sample_of_row(pass, n) * row, 0, row * sizeof(real));
+        memcpy((real *)r->output + sample_of_row(pass, n) * row, r->start, row * sizeof(real));
 }
 
 static void recurrent_forward(const struct pass *pass, const struct layer *l, struct member *me) {
@@ -87,7 +87,7 @@ static void recurrent_forward(const struct pass *pass, const struct layer *l, st
     wait_for_all(me);
     for (int64_t d = 0; d < l->directions; d++) {
         sweep_forward(pass, l, l->recurrences + d, me);
-        if (l->takes_last && me->index == 0) clear_empty(pass, l->recurrences + d);
+        if (l->takes_last && me->index == 0) take_first_states(pass, l->recurrences + d);
     }
     if (l->directions == 1) return;
     wait_for_all(me);
@@ -106,7 +106,7 @@ static void receive(
         memset(ds, 0, row * sizeof *ds);
         if (r->cell == CELL_LSTM) memset(dc, 0, row * sizeof *dc);
     }
-    if (l->takes_last && n < going_on) return;
+    if (l->takes_last ? n < going_on : n >= now->rows) return;
     int64_t from = l->takes_last ? sample_of_row(pass, n) : now->first + n;
     const real *dY = (const real *)r->gradient + from * row;
     for (int64_t u = 0; u < row; u += LANES)
@@ -140,6 +140,9 @@ static void retreat_group(
 static void sweep_backward(
     const struct pass *pass, const struct layer *l, const struct recurrence *r, real *dX,
     int adds, struct member *me) {
+    struct step none = {0, 0, 0, 0};
+    for (int64_t n = rows_of_step(pass, 0); me->index == 0 && n < pass->samples; n++)
+        receive(pass, l, r, &none, 0, n); /* of samples without positions */
     for (int64_t i = pass->program->steps - 1; i >= 0; i--) {
         struct step now = step_at(pass, r, i);
         int64_t going_on = going_on_after(pass, r, i);

@@ -165,7 +165,7 @@ static void initial_weights(
         const real *d = i ? r->cell_gradients : r->state_gradients;
         begin_or_end(p, l, rates, 0, r->initial[i], r->units, 1);
         add_up_rows(
-            d, padded(r->units), rows_of_step(pass, 0), (real *)p->grads + r->initial[i], r->units);
+            d, padded(r->units), pass->samples, (real *)p->grads + r->initial[i], r->units);
         begin_or_end(p, l, rates, 0, r->initial[i], r->units, 0);
     }
 }

@@ -10,34 +10,13 @@
 #include "layer_end.h"
 #include "pass.h"
 
-/* The first row of a step. */
-INLINE int64_t start_of_step(const struct pass *pass, int64_t t) {
-    const struct program *p = pass->program;
-    return p->lengths ? p->starts[t] : t * pass->samples;
-}
-
-/* The number of rows of a step. */
-INLINE int64_t rows_of_step(const struct pass *pass, int64_t t) {
-    return start_of_step(pass, t + 1) - start_of_step(pass, t);
-}
-
-/* The sample of the n-th row of each step. */
-INLINE int64_t sample_of_row(const struct pass *pass, int64_t n) {
-    return pass->program->lengths ? pass->program->sorted[n] : n;
-}
-
-/* The rows of a layer's output: positions or samples. */
-INLINE int64_t rows_of(const struct pass *pass, const struct layer *l) {
-    return l->by_position ? start_of_step(pass, pass->program->steps) : pass->samples;
-}
-
 /* How a sample lies in its row: as (groups, steps, width), with (groups, width) features a step. */
 struct sample_layout {
     int64_t groups, steps, width;
 };
 
 /* Copies the positions of a thread's samples from the rows of samples to those of steps. */
-static void divide_samples(
+SINGLE void divide_samples(
     const struct pass *pass, struct sample_layout as, struct rows X, real *Y, int64_t row,
     struct member *me) {
     int64_t first, end, features = as.groups * as.width;
@@ -55,7 +34,7 @@ static void divide_samples(
 }
 
 /* The same the other way round; what is after the end of a sequence becomes 0. */
-static void join_samples(
+SINGLE void join_samples(
     const struct pass *pass, struct sample_layout as, const real *Y, int64_t row, real *X,
     int64_t step, struct member *me) {
     int64_t first, end, features = as.groups * as.width;

@@ -15,7 +15,7 @@
 static void softmax_forward(const struct pass *pass, const struct layer *l, struct member *me) {
     struct rows X = rows_into(pass, l);
     int64_t units = l->outputs, row = padded(units), first, end;
-    own_part(me, pass->samples, 1, &first, &end);
+    own_part(me, rows_of(pass, l), 1, &first, &end);
     for (int64_t n = first; n < end; n++) {
         const real *x = X.first + n * X.step;
         real *y = (real *)l->output + n * row, largest = largest_number(x, units);
@@ -29,7 +29,7 @@ static void softmax_forward(const struct pass *pass, const struct layer *l, stru
 static void softmax_inputs(const struct pass *pass, const struct layer *l, struct member *me) {
     int is_log = l->kind == LAYER_LOG_SOFTMAX;
     int64_t units = l->outputs, row = padded(units), first, end;
-    own_part(me, pass->samples, 1, &first, &end);
+    own_part(me, rows_of(pass, l), 1, &first, &end);
     for (int64_t n = first; n < end; n++) {
         const real *y = (const real *)l->output + n * row, *dY = (const real *)l->gradient + n * row;
         real *dX = (real *)l[-1].gradient + n * row;

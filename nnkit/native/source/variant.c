@@ -26,12 +26,13 @@ static void run_pass(
 static void evaluate(void *argument, struct member *me) {
     struct request *request = argument;
     const struct pass *pass = &request->pass;
-    if (packs_weights(pass)) packed_forward(pass, 0, me);
+    if (divides_samples(pass, me)) forward_by_samples(pass, 0, me);
     else forward(pass, 0, me);
-    if (request->wants_loss && me->index == 0)
-        request->loss = loss_of(pass->program, pass->samples);
-    if (request->wants_loss) wait_for_all(me);
-    apply_head(pass->program, pass->samples, me);
+    if (request->wants_loss) {
+        double loss = mean_loss_of(pass, me);
+        if (me->index == 0) request->loss = loss;
+    }
+    apply_head(pass, me);
 }
 
 /* The outputs for the batch in `input`. */
@@ -79,8 +80,8 @@ static void compute_gradient(void *argument, struct member *me) {
     struct request *request = argument;
     const struct pass *pass = &request->pass;
     forward(pass, 0, me);
-    if (me->index == 0) request->loss = loss_of(pass->program, pass->samples);
-    wait_for_all(me);
+    double loss = mean_loss_of(pass, me);
+    if (me->index == 0) request->loss = loss;
     backward(pass, 0, me);
 }
 

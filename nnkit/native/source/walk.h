@@ -65,11 +65,29 @@ INLINE double loss_of(const struct program *p, int64_t samples) {
     return loss;
 }
 
+/* The mean loss, on the first thread; all are here when dE/dZ of the last layer is known. */
+INLINE double mean_loss_of(const struct pass *pass, struct member *me) {
+    const struct program *p = pass->program;
+    const struct layer *last = p->layers + p->layer_count - 1;
+    if (!last->by_position) {
+        double loss = me->index == 0 ? loss_of(p, pass->samples) : 0;
+        wait_for_all(me);
+        return loss;
+    }
+    int64_t first, end, rows = rows_of(pass, last);
+    own_part(me, rows, 1, &first, &end);
+    losses_of_rows(
+        p, first, end, rows, last->outputs, last->output, padded(last->outputs), last->gradient);
+    wait_for_all(me);
+    return me->index == 0 ? total_of(p->losses, 0, rows) : 0;
+}
+
 /* Applies the output activation that the loss has left out, in place. */
-INLINE void apply_head(const struct program *p, int64_t samples, struct member *me) {
+INLINE void apply_head(const struct pass *pass, struct member *me) {
+    const struct program *p = pass->program;
     const struct layer *last = p->layers + p->layer_count - 1;
     int64_t first, end, row = padded(last->outputs);
-    own_part(me, samples, 1, &first, &end);
+    own_part(me, rows_of(pass, last), 1, &first, &end);
     real *Z = (real *)last->output + first * row;
     if (p->head == ACTIVATION_SOFTMAX) softmax(end - first, last->outputs, Z, row);
     else {

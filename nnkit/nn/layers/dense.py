@@ -69,9 +69,10 @@ class Dense(WeightedLayer):
         return self.weights_and_bias((units, inputs), inputs, units, self.bias)
 
     def in_program(self, form: Form) -> ProgramLayer | None:
-        if form.positions:
+        shape = form.sequence_shape if form.positions else form.shape
+        if shape is None:
             return None
-        return ProgramLayer(LayerKind.DENSE, form.shape, (self._units(),))
+        return ProgramLayer(LayerKind.DENSE, shape, (self._units(), *shape[1:]))
 
     def multiplications(self, form: Form) -> int:
         positions = prod(n for n in form.positions if n is not None)

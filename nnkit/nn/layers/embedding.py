@@ -10,6 +10,8 @@ import numpy as np
 from pydantic import Field
 
 from nnkit.config.spec import Count
+from nnkit.native.program_layer import ProgramLayer
+from nnkit.native.structures import LayerKind
 from nnkit.nn.activations import AnyActivation, Identity
 from nnkit.nn.dropout_mask import DropoutMask, DropoutRate
 from nnkit.nn.form import Form, ShapeError
@@ -18,6 +20,8 @@ from nnkit.nn.layer import Binding, Layer, LayerSpec
 from nnkit.nn.layers.weighted import Inside, TrainedLayer
 from nnkit.nn.params import Array, Parameter
 from nnkit.nn.passes import Pass
+
+MOST_IDS = 1 << 24  # whole numbers that float32 holds exactly
 
 
 class _OverIds(LayerSpec):
@@ -29,6 +33,14 @@ class _OverIds(LayerSpec):
                 f"'{self.tag()}' takes ids, such as those of words, but each sample here is of "
                 f"real numbers, {form}"
             )
+
+
+def _in_program(kind: LayerKind, form: Form, units: int) -> ProgramLayer | None:
+    """A layer over sequences of ids in compiled programs, which pass these as real numbers."""
+    if len(form.positions) != 1 or form.channels > MOST_IDS:
+        return None
+    length = form.positions[0] or 0
+    return ProgramLayer(kind, (1, length), (units, length), groups=form.channels)
 
 
 class Embedding(_OverIds, TrainedLayer):
@@ -43,6 +55,7 @@ class Embedding(_OverIds, TrainedLayer):
     kind: Literal["embedding"] = "embedding"
     shorthand: ClassVar[str | None] = "units"
     units: Count
+    initializer: AnyInitializer | None = Field(None, description="For W; by default N(0, 1/units).")
     word_dropout: DropoutRate | None = Field(
         None,
         description="Dropout of ids: the vector is 0 wherever the id stands in a sequence.",
@@ -68,6 +81,9 @@ class Embedding(_OverIds, TrainedLayer):
 
     def multiplications(self, form: Form) -> int:
         return 0
+
+    def in_program(self, form: Form) -> ProgramLayer | None:
+        return None if self.word_dropout else _in_program(LayerKind.EMBEDDING, form, self.units)
 
     def bind(self, binding: Binding) -> Layer:
         return BoundEmbedding(binding, self.word_dropout)
@@ -117,6 +133,9 @@ class OneHotIds(_OverIds):
     def output_form(self, form: Form) -> Form:
         self._check(form)
         return Form(form.channels, form.positions)
+
+    def in_program(self, form: Form) -> ProgramLayer | None:
+        return _in_program(LayerKind.ONE_HOT, form, form.channels)
 
     def bind(self, binding: Binding) -> Layer:
         return BoundOneHotIds(binding)

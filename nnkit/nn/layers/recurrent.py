@@ -162,14 +162,14 @@ class Recurrent(BiasedLayer):
         return None
 
     def in_program(self, form: Form) -> ProgramLayer | None:
-        cell = self.cell_in_program
-        if cell is None or form.varies or self.dropout or self.recurrent_dropout:
+        cell, shape = self.cell_in_program, form.sequence_shape
+        if cell is None or shape is None or self.dropout or self.recurrent_dropout:
             return None
         cells = (cell, replace(cell, reverse=True)) if self.bidirectional else (cell,)
         return ProgramLayer(
             LayerKind.RECURRENT,
-            form.shape,
-            self.output_form(form).shape,
+            shape,
+            (self.output_form(form).channels, *(shape[1:] if self.output == "all" else ())),
             recurrences=cells,
             merge=MergeKind[self.merge.upper()],
         )

@@ -66,6 +66,19 @@ class Steps:
         sorted_back[:, self.order] = A
         return sorted_back
 
+    @property
+    def starts(self) -> Array:
+        """The first of the columns of each step among those of all, and their number, (T + 1,)."""
+        return np.array(self._edges, np.int64)
+
+    @property
+    def places(self) -> tuple[Array, Array]:
+        """The position and the sample of each column of all steps."""
+        counts, starts = self.counts, self.starts
+        positions = np.repeat(np.arange(len(counts)), counts)
+        columns = np.arange(starts[-1]) - starts[positions]
+        return positions, columns if self.order is None else self.order[columns]
+
     def blocks(self, memory: Array, rows: int) -> list[Array]:
         """Arrays (rows, n) of all steps in flat memory."""
         return [

@@ -140,6 +140,8 @@ class BoundAttention(Layer):
     of the positions, sequences that end are the last columns: position t takes the first n.
     """
 
+    kept: ClassVar[tuple[str, ...]] = ("V", "K", "A", "dE", "masked")
+
     def __init__(self, score: AttentionScore, binding: Binding) -> None:
         self.score, self.name = score, binding.name
         self.W, self.b = binding.params["W_c"], binding.params["b_c"]

@@ -56,11 +56,6 @@ class EncoderMemory:
         if self.summary is not None:
             self.d_summary = np.zeros_like(self.summary)
 
-    @property
-    def d_outputs(self) -> Array:
-        """The gradient of the encoder's outputs, (channels, T, N)."""
-        return np.ascontiguousarray(self.d_values.transpose(2, 1, 0))
-
     def select(self, columns: Array) -> EncoderMemory:
         """The memory of a selection of the samples, by number; each may occur several times.
 

@@ -167,6 +167,7 @@ class BoundInputFeeding(Layer):
         return self.dX
 
     def release(self) -> None:
+        self.attention.release()
         for layer in self.layers:
             layer.release()
 

@@ -43,6 +43,7 @@ PLAIN = f"x,n,y\n{ROWS}"
         (ROWS, {"header": False}),
         ("red,no\n" + "red,no\nblue,yes\n" * 9, {"header": False}),
         ("colour,answer\n" + "red,no\nblue,yes\n" * 9, {}),
+        (("colour,answer\n" + "red,no\nblue,yes\n" * 20) * 2, {}),  # on each page
         ("2019,2020,2021\n" + "1.5,2.5,3.5\n2,3,4\n" * 9, {}),
         ("1.5,2,3\n" + "1.5,2.5,3.5\n2,3,4\n" * 9, {"header": False}),
         ("a\n" + "1\n2\n" * 9, {}),

@@ -164,7 +164,7 @@ def test_equal_names_are_made_distinct(tmp_path: Path) -> None:
         (b"\n\n", ": empty; expected a row of column names"),
         (b"a,b\n", ": no rows below the header, a, b"),
         (b"a,b\n1,2\n1,2,3\n", ":3: 3 cells, but the rows above have 2; put quotes around"),
-        (b"a,b\n1,2\n3\n", ":3: 1 cells, but the rows above have 2; leave an empty cell"),
+        (b"a,b\n1,2\n3\n", ":3: 1 cell, but the rows above have 2; leave an empty cell"),
         (b"# about\na,b\n1,2\n", ":2: 2 cells, but the rows above have 1; is the first line a ti"),
         (b"a,b\n1,2\0\n", ":2: a NUL character; is it a text file?"),
         (b'a,b\n1,"x\n2,y\n', ":3: not CSV: unexpected end of data"),

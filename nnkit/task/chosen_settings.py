@@ -1,0 +1,52 @@
+"""Settings of a table's source with the reasons for them, as they are found out step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from nnkit.data.sources.csv import Csv
+from nnkit.data.tables.quoting import in_yaml
+
+
+@dataclass(slots=True)
+class TableSettings:
+    """The settings of a source, with the reasons for those that are not obvious.
+
+    Attributes:
+        settings: the settings, as in a config.
+        reasons: a reason for a setting or, by its name and an item, for an item of a list.
+    """
+
+    settings: dict[str, Any] = field(default_factory=dict)
+    reasons: dict[tuple[str, ...], str] = field(default_factory=dict)
+
+    def add(self, setting: str, item: Any, reason: str) -> None:
+        """Adds an item to a list."""
+        items = self.settings.setdefault(setting, [])
+        if item not in items:
+            items.append(item)
+            self.reasons[setting, str(item)] = reason
+
+    def source(self) -> Csv:
+        """The source with these settings."""
+        return Csv.model_validate(self.settings)
+
+    def remarks(self) -> Iterator[str]:
+        """Yields the reasons as messages, each with its setting.
+
+        Rows that are left out are not among them: the loaded data set counts them.
+        """
+        for key, reason in self.reasons.items():
+            if key == ("missing_target",):
+                continue
+            value = self.settings[key[0]]
+            shown = _shown([item for item in value if str(item) == key[1]] if key[1:] else value)
+            yield f"{reason}: {key[0]}: {shown}"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_shown, value))}]"
+    return in_yaml(value) if isinstance(value, str) else str(value).lower()

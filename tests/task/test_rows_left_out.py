@@ -1,0 +1,72 @@
+"""Tests of the rows of a table that hold no sample, which a starter config leaves out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nnkit.errors import DataError
+from nnkit.task.chosen_settings import TableSettings
+from nnkit.task.table_settings import TableOptions, choose_settings
+
+ROWS = 100
+
+
+def choose(folder: Path, lines: list[str]) -> TableSettings:
+    (folder / "t.csv").write_text("\n".join(lines), encoding="utf-8")
+    return choose_settings(folder / "t.csv", TableOptions())
+
+
+def lines_of(*columns: list[str], delimiter: str = ",") -> list[str]:
+    labels = [("no", "yes")[i % 2] for i in range(ROWS)]
+    return [delimiter.join(row) for row in zip(*columns, labels, strict=True)]
+
+
+@pytest.mark.parametrize("template", ["{}.5", "{} years", "word {}"])
+def test_a_header_on_each_page(template: str, tmp_path: Path) -> None:
+    """Whatever the columns hold, and with blank lines above it."""
+    rows = lines_of([template.format(i % 30) for i in range(ROWS)])
+    lines = ["", "a,y", *rows[:40], "", "a,y", *rows[40:80], "a,y", *rows[80:]]
+    chosen = choose(tmp_path, lines)
+    assert chosen.settings["leave_out"] == [44, 85]
+    assert chosen.reasons["leave_out", "44"] == "line 44 repeats the header"
+    dataset = chosen.source().load()
+    assert len(dataset.samples) == ROWS
+    assert dataset.classes == ("no", "yes")
+
+
+def test_a_row_that_repeats_one_name_is_no_header(tmp_path: Path) -> None:
+    rows = lines_of([f"{i}.5" for i in range(ROWS)], ["b", "c"] * (ROWS // 2))
+    assert "leave_out" not in choose(tmp_path, ["a,b,y", *rows]).settings
+
+
+def test_a_footer_and_broken_rows(tmp_path: Path) -> None:
+    rows = lines_of([f"{i}.5" for i in range(ROWS)])
+    rows[20] += ",more"
+    chosen = choose(tmp_path, ["a,y", *rows, "exported by a device"])
+    assert chosen.settings["leave_out"] == [22, 102]
+    assert chosen.reasons["leave_out", "22"] == "line 22 has 3 cells, but the rows above have 2"
+    assert chosen.reasons["leave_out", "102"] == "line 102 has 1 cell, but the rows above have 2"
+    assert len(chosen.source().load().samples) == ROWS - 1
+
+
+def test_many_broken_rows_are_an_error(tmp_path: Path) -> None:
+    rows = lines_of([f"{i},5" if i % 10 == 3 else f"{i}" for i in range(ROWS)])
+    with pytest.raises(DataError, match=r"t\.csv:5: 3 cells, but the rows above have 2; put quot"):
+        choose(tmp_path, ["a,y", *rows])
+
+
+@pytest.mark.parametrize("delimiter", [";", ";;"])
+def test_a_delimiter_at_the_end_of_each_line(delimiter: str, tmp_path: Path) -> None:
+    rows = lines_of([f"{i}.5" for i in range(ROWS)], delimiter=";")
+    chosen = choose(tmp_path, [line + delimiter for line in ("a;y", *rows)])
+    assert chosen.settings["label"] == "y"
+    assert len(chosen.settings["ignore"]) == len(delimiter)
+    assert [column.name for column in chosen.source().load().columns] == ["a"]
+
+
+def test_an_empty_label_with_a_name_is_not_passed_over(tmp_path: Path) -> None:
+    rows = lines_of([f"{i}.5" for i in range(ROWS)])
+    with pytest.raises(Exception, match="column 'z' holds no values, which cannot be predicted"):
+        choose(tmp_path, ["a,y,z", *(f"{line}," for line in rows)])
