@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Literal
 
@@ -83,13 +83,6 @@ class BoundRecurrent(Layer):
         if now.states is not None and d_first:
             now.states.d_first[self.name] = d_first
         return self.dX
-
-    def insight(self) -> Mapping[str, Array]:
-        found = {}
-        for cell in self.cells:
-            mark = ", from the end" if cell.reverse else ""
-            found.update({f"{symbol}{mark}": array for symbol, array in cell.insight().items()})
-        return found
 
 
 def _with_output(
