@@ -26,7 +26,7 @@ static void run_pass(
 static void evaluate(void *argument, struct member *me) {
     struct request *request = argument;
     const struct pass *pass = &request->pass;
-    if (packs_weights(pass)) packed_forward(pass, 0, me);
+    if (divides_samples(pass, me)) forward_by_samples(pass, 0, me);
     else forward(pass, 0, me);
     if (request->wants_loss) {
         double loss = mean_loss_of(pass, me);
