@@ -208,7 +208,7 @@ def _trace(trainer: Trainer, sample: int, split: str, origin: str) -> Trace:
         loop.step((batch,))
         after = model.params.copy()
         loss_after = network.training_loss(batch.X, batch.T, now, batch.weights)
-    target = np.array(batch.T[..., 0])
+    task, target = trainer.task, np.array(batch.T[..., 0])
     symbols = _target_symbols(chosen, target)
     Y = step.outputs[model.stages[-1].name]
     views = [model.layout.views(vector) for vector in (before, gradients, after)]
@@ -217,11 +217,11 @@ def _trace(trainer: Trainer, sample: int, split: str, origin: str) -> Trace:
         origin=origin,
         split=split,
         sample=sample,
-        label=" ".join(symbols) or _label(trainer.task, chosen, sample),
+        label=_label(task, chosen, sample, target),
         target=target,
         symbols=symbols,
         losses=_losses(model.loss, Y, batch.T) if symbols else np.zeros(0),
-        layers=list(_layers(trainer.task, model, step, passed, views)),
+        layers=list(_layers(task, model, step, passed, views)),
         loss=loss,
         loss_after=loss_after,
         lr=lr,
@@ -237,8 +237,10 @@ def _network(model: Model, batch: Batch) -> Network | Seq2SeqNetwork:
     return model.bind(1, training=True, positions=positions, input_gradient=not form.ids)
 
 
-def _label(task: Task, chosen: PreparedSet, sample: int) -> str:
-    """A target that is no sequence, as in the data."""
+def _label(task: Task, chosen: PreparedSet, sample: int, numbers: Array) -> str:
+    """A target as in the data; `numbers` are the class numbers of one that is a sequence."""
+    if task.coding is not None and task.coding.targets is not None:
+        return task.coding.targets.decode(numbers)
     target = chosen.targets[sample : sample + 1][0]
     return str(target) if task.classes is None else task.classes[int(target)]
 

@@ -290,7 +290,7 @@ def test_weights_of_self_attention_are_shown_for_each_head() -> None:
     config["architecture"]["layers"].insert(1, "global_avg_pool")
     (steps,) = trace(config_from(config)).layers[0].steps
     for head in (1, 2):
-        weights = steps.values[f"A of head {head}"]
+        weights = steps.values[f"head {head}: A"]
         assert weights.shape == (3, 3)
         np.testing.assert_allclose(weights.sum(axis=1), 1, rtol=1e-12)
 

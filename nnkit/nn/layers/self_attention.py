@@ -165,7 +165,7 @@ class BoundSelfAttention(Layer):
         """Shows the weights of each head as steps."""
         for position in range(self.A.shape[2]):
             heads = self.A[:, :, position].transpose(1, 2, 0)  # (heads, T, N)
-            weights = {f"A of head {head}": A for head, A in enumerate(heads, 1)}
+            weights = {f"head {head}: A": A for head, A in enumerate(heads, 1)}
             observer.step(self.name, position, weights)
 
     def _softmax(self, now: Pass) -> None:
