@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from nnkit.inspection.dry_run import dry_run
     from nnkit.inspection.gradient_check import check_gradients
     from nnkit.inspection.lr_finder import RangeTest, find_lr
+    from nnkit.inspection.step_recorder import StepsTrace
     from nnkit.inspection.trace import LayerTrace, Trace, trace, trace_checkpoint
     from nnkit.nn.central_differences import BlockCheck
     from nnkit.nn.model import Model
@@ -79,6 +80,7 @@ __all__ = [
     "StageFiles",
     "Stages",
     "Step",
+    "StepsTrace",
     "TableRows",
     "Trace",
     "TrainedModel",
@@ -113,6 +115,7 @@ _HOMES = {
     "nnkit.inspection.dry_run": ["dry_run"],
     "nnkit.inspection.gradient_check": ["check_gradients"],
     "nnkit.inspection.lr_finder": ["RangeTest", "find_lr"],
+    "nnkit.inspection.step_recorder": ["StepsTrace"],
     "nnkit.inspection.trace": ["LayerTrace", "Trace", "trace", "trace_checkpoint"],
     "nnkit.nn.central_differences": ["BlockCheck"],
     "nnkit.nn.model": ["Model"],

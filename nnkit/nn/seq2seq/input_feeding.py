@@ -101,7 +101,7 @@ class BoundInputFeeding(Layer):
         self.steps = steps = Steps(self.length, self.samples, now.lengths)
         inputs = steps.blocks(self.X, self.features + self.units)
         steps.divide(X, [x[: self.features] for x in inputs])
-        attention.begin(memory, steps.order)
+        attention.begin(now, steps.order)
         for layer in self.layers:
             layer.begin(steps, states, now)
         (fed,) = states.first.get(attention.name) or [self._zeros()]
