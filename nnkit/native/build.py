@@ -59,7 +59,8 @@ def build(
     flags = [*FLAGS, *([] if windows else ["-fPIC"]), *extra]
     linking = [
         *([] if windows else ["-lm", "-pthread"]),
-        *([] if "-g" in extra else ["-Wl,-S"]),  # some compilers link debug symbols of their own
+        # Without local symbols; some compilers link debug symbols of their own.
+        *([] if "-g" in extra else ["-Wl,-x", "-Wl,-S"]),
     ]
     command = [*(compiler or find_compiler())]
     with tempfile.TemporaryDirectory() as place:

@@ -192,6 +192,7 @@ class RecurrenceStructure(Structure):
         ("states_ordered", c_void_p),
         ("biases_packed", c_void_p),
         ("start", c_void_p),
+        ("start_row", c_int64),
         ("sums", c_void_p),
         ("sums_row", c_int64),
         ("states", c_void_p),

@@ -109,7 +109,8 @@ struct recurrence {
     void *inputs_packed, *states_packed; /* U and W by panels of units, (inputs or units, gates) */
     void *inputs_ordered, *states_ordered; /* U and W, (gates, inputs or units), for gradients */
     void *biases_packed;      /* b, (gates,), then d, (units,) */
-    void *start;              /* the initial state, (2, units) */
+    void *start;              /* the initial state, (2, units), or that of each row of a step */
+    int64_t start_row;        /* numbers from one of them to the next; 0 if all rows begin alike */
     /* Arrays of all steps. */
     void *sums;               /* U x + W s + b, then the gates, then dE/da */
     int64_t sums_row;         /* numbers from a row to the next */
@@ -118,7 +119,8 @@ struct recurrence {
     void *output;             /* the states, or the last of each sample */
     void *gradient;           /* dE/dY, the same shape */
     /* Rows of one step. */
-    void *state_gradients, *cell_gradients; /* dE/ds and dE/dc, (samples, units) */
+    void *state_gradients, *cell_gradients; /* dE/ds and dE/dc, (samples, units); where each row has
+                                 its own initial state, those after the last step on entry */
     void *row_gradients;      /* dE/d(W s) of the rows that a thread works on, of a GRU */
 };
 

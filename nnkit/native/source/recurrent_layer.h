@@ -20,13 +20,13 @@ static void advance_panel(
     real sums[PRODUCT_ROWS * PANEL];
     int64_t units = panel_width(r, v) * BLOCK, columns = units * r->gates;
     int64_t from = v * BLOCK * r->gates;
-    struct cell_rows rows = cell_rows_at(r, &at, 0, 0, v);
+    struct cell_rows rows = cell_rows_at(r, &at, 0, v);
     int is_rnn = r->cell == CELL_RNN;
     multiply(
         inputs, X.first + at.first * X.step, 1, X.step,
         (const real *)r->inputs_packed + from * inputs, columns, is_rnn ? rows.state : rows.gates,
         is_rnn ? rows.row : rows.gates_row, at.count, columns, 0);
-    if (at.before >= 0 || r->initial[0] >= 0)
+    if (at.before >= 0 || has_start(r))
         multiply(
             r->units, vector_before(r, &at, 0), 1, rows.before_row,
             (const real *)r->states_packed + from * r->units, columns, sums, columns, at.count,
@@ -102,7 +102,7 @@ static void receive(
     const struct step *now, int64_t going_on, int64_t n) {
     int64_t row = padded(r->units);
     real *ds = (real *)r->state_gradients + n * row, *dc = (real *)r->cell_gradients + n * row;
-    if (n >= going_on) {
+    if (n >= going_on && !r->start_row) {
         memset(ds, 0, row * sizeof *ds);
         if (r->cell == CELL_LSTM) memset(dc, 0, row * sizeof *dc);
     }
@@ -115,10 +115,10 @@ static void receive(
 
 /* The gradients of the gates of a group, then those of the states before, and of the inputs. */
 static void retreat_group(
-    const struct recurrence *r, struct group at, int64_t n, int64_t scratch, real *dX,
-    int64_t inputs, int adds) {
+    const struct recurrence *r, struct group at, int64_t scratch, real *dX, int64_t inputs,
+    int adds) {
     int64_t row = padded(r->units), gates = gate_numbers(r);
-    struct cell_rows rows = cell_rows_at(r, &at, n, scratch, 0);
+    struct cell_rows rows = cell_rows_at(r, &at, scratch, 0);
     const real *d_gates = (const real *)r->sums + at.first * r->sums_row;
     int64_t d_gates_row = r->sums_row;
     if (r->cell == CELL_RNN) rnn_retreat(r, rows, at.count, row);
@@ -131,10 +131,10 @@ static void retreat_group(
         d_gates = (const real *)r->row_gradients + scratch * gates;
         d_gates_row = gates;
     }
-    if (at.before >= 0 || r->initial[0] >= 0)
+    if (at.before >= 0 || has_start(r))
         multiply(
             gates, d_gates, 1, d_gates_row, r->states_ordered, row,
-            (real *)r->state_gradients + n * row, row, at.count, row, r->cell == CELL_GRU);
+            (real *)r->state_gradients + at.slot * row, row, at.count, row, r->cell == CELL_GRU);
 }
 
 static void sweep_backward(
@@ -153,8 +153,7 @@ static void sweep_backward(
                 at = group_at(&now, n, end);
                 for (int64_t k = 0; k < at.count; k++)
                     receive(pass, l, r, &now, going_on, n + k);
-                retreat_group(
-                    r, at, n, me->index * PRODUCT_ROWS, dX, l->inputs, adds);
+                retreat_group(r, at, me->index * PRODUCT_ROWS, dX, l->inputs, adds);
             }
         }
     }
