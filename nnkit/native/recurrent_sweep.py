@@ -27,7 +27,7 @@ Vectors = Sequence[Array]  # that make up the state of one direction
 
 
 class ParameterMemory(NamedTuple):
-    """Where the parameters of a layer and their gradients lie in memory.
+    """Addresses of the parameters of a layer and of their gradients.
 
     Attributes:
         params: the address of the first block.
