@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from ctypes import addressof, c_int64, c_void_p
+from ctypes import addressof, c_int64, c_void_p, pointer
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ from nnkit.native.program_layer import Allocator, padded
 from nnkit.native.recurrence import Recurrence, bound_recurrence
 from nnkit.native.structures import (
     MOST_STATE_VECTORS,
+    AttentionStructure,
     CellKind,
     LayerKind,
     LayerStructure,
@@ -66,6 +67,7 @@ class RecurrentSweep:
     shortest; the rows of all steps lie one after the other (`source/sequences.h`).
 
     Attributes:
+        features: the numbers of an input.
         units: the size of each vector of the state.
         vectors: the number of vectors that make up a state.
         width: the numbers of an output.
@@ -100,6 +102,7 @@ class RecurrentSweep:
             training: whether gradients are computed.
         """
         features, positions, samples = size
+        self.features = features
         self.cells, self.samples, self.units = cells, samples, cells[0].units
         self.vectors = MOST_STATE_VECTORS if cells[0].cell == CellKind.LSTM else 1
         self._buffers, self._dtype, self._kept = buffers, dtype, dict[int, Array]()
@@ -175,6 +178,11 @@ class RecurrentSweep:
         starts.fill(0)
         found.start, found.start_row = starts.ctypes.data, starts.shape[1]
         return found
+
+    def attend(self, attention: AttentionStructure | None) -> None:
+        """Sets the attention between the steps of a single direction; None for none."""
+        self._attention = attention  # kept alive
+        self._layers[1].attention = None if attention is None else pointer(attention)
 
     def set_steps(self, starts: Array | None, order: Array | None) -> None:
         """Sets how the sequences of the next batch lie in the rows; see `Program.set_steps`."""

@@ -207,6 +207,32 @@ class RecurrenceStructure(Structure):
     )
 
 
+class AttentionStructure(Structure):
+    """`struct attention`."""
+
+    _fields_ = (
+        ("samples", c_int64),
+        ("source", c_int64),
+        ("channels", c_int64),
+        ("units", c_int64),
+        ("fed", c_int64),
+        ("lengths", c_void_p),
+        ("keys", c_void_p),
+        ("values", c_void_p),
+        ("weights", c_void_p),
+        ("transposed", c_void_p),
+        ("biases", c_void_p),
+        ("joined", c_void_p),
+        ("scores", c_void_p),
+        ("output", c_void_p),
+        ("gradient", c_void_p),
+        ("d_sums", c_void_p),
+        ("d_scores", c_void_p),
+        ("d_context", c_void_p),
+        ("d_joined", c_void_p),
+    )
+
+
 class LayerStructure(Structure):
     """`struct layer`."""
 
@@ -249,6 +275,7 @@ class LayerStructure(Structure):
         ("directions", c_int64),
         ("merge", c_int64),
         ("takes_last", c_int64),
+        ("attention", POINTER(AttentionStructure)),
     )
 
 

@@ -22,10 +22,6 @@ struct cell_rows {
     int64_t d_gates_row;
 };
 
-/* The derivative of σ and tanh, from their values. */
-INLINE vec sigmoid_slope(vec y) { return (1 - y) * y; }
-INLINE vec tanh_slope(vec y) { return 1 - y * y; }
-
 /* --- LSTM: c = f ⊙ c′ + i ⊙ g, s = o ⊙ tanh c ------------------------------------------------ */
 
 INLINE void lstm_advance(struct cell_rows *at, const real *sum, int64_t u) {

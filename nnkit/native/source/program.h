@@ -124,6 +124,24 @@ struct recurrence {
     void *row_gradients;      /* dE/d(W s) of the rows that a thread works on, of a GRU */
 };
 
+/* The attention of a decoder between the steps of its recurrent layer (`attention.h`).
+ *
+ * Arrays of all steps are (steps, samples, padded numbers); the rows of a step are the first samples.
+ */
+struct attention {
+    int64_t samples;
+    int64_t source;           /* the positions of the longest source */
+    int64_t channels, units;  /* numbers of v and y */
+    int64_t fed;              /* the place of y in the next input */
+    const int64_t *lengths;   /* of the source of each row */
+    const void *keys, *values; /* (samples, source, padded numbers), where 0 follows the numbers */
+    const void *weights, *transposed, *biases; /* W, Wᵀ and b in padded rows */
+    void *joined, *scores, *output; /* [c; s], a and y */
+    void *gradient;           /* dE/dY, without what is fed */
+    void *d_sums, *d_scores, *d_context; /* dE/d(W [c; s] + b), dE/de, dE/dc */
+    void *d_joined;           /* of the rows that a thread works on, in padded rows */
+};
+
 /* A layer, followed by max-pooling over 2 × 2 windows if it is pooled, then by its activation.
  *
  * Its output is either vectors or images. Gradients are not needed for inference.
@@ -160,6 +178,7 @@ struct layer {
     int64_t directions;       /* 1 or 2 */
     int64_t merge;            /* how the outputs of two directions become one */
     int64_t takes_last;       /* whether only the last output of each sequence counts */
+    const struct attention *attention; /* between its steps, or NULL */
 };
 
 struct program {

@@ -6,9 +6,9 @@
 #ifndef NNKIT_RECURRENT_LAYER_H
 #define NNKIT_RECURRENT_LAYER_H
 
+#include "attention.h"
 #include "cells.h"
 #include "directions.h"
-#include "recurrent_weights.h"
 
 enum { MOST_GATES = 4, PANEL = MOST_GATES * BLOCK }; /* the numbers of a row of a panel */
 
@@ -71,6 +71,9 @@ static void sweep_forward(
                 }
             }
         if (l->takes_last) take_last_states(pass, r, &now, going_on_after(pass, r, i), me);
+        if (l->attention)
+            FOR_OWN_BLOCKS(me, block, now.rows)
+                attend(pass, l, i, block, smaller_of(block + PRODUCT_ROWS, now.rows));
     }
 }
 
@@ -137,6 +140,12 @@ static void retreat_group(
             (real *)r->state_gradients + at.slot * row, row, at.count, row, r->cell == CELL_GRU);
 }
 
+/* The rows of dE/d[c; s] that a thread works on. */
+INLINE real *own_rows(const struct layer *l, const struct member *me) {
+    int64_t row = padded(l->attention->channels + l->recurrences->units);
+    return (real *)l->attention->d_joined + me->index * PRODUCT_ROWS * row;
+}
+
 static void sweep_backward(
     const struct pass *pass, const struct layer *l, const struct recurrence *r, real *dX,
     int adds, struct member *me) {
@@ -149,6 +158,7 @@ static void sweep_backward(
         FOR_OWN_BLOCKS(me, block, now.rows) {
             int64_t end = smaller_of(block + PRODUCT_ROWS, now.rows);
             struct group at;
+            if (l->attention) attend_back(pass, l, dX, i, block, end, own_rows(l, me));
             for (int64_t n = block; n < end; n += at.count) {
                 at = group_at(&now, n, end);
                 for (int64_t k = 0; k < at.count; k++)

@@ -179,9 +179,9 @@ class Recurrent(BiasedLayer):
         )
 
     def bind(self, binding: Binding) -> Layer:
-        return self._compiled(binding) or self._in_numpy(binding)
+        return self.compiled(binding) or self._in_numpy(binding)
 
-    def _compiled(self, binding: Binding) -> Layer | None:
+    def compiled(self, binding: Binding) -> CompiledRecurrent | None:
         """Binds the layer to the compiled kernels; None if they do not know it, or are slower."""
         loaded, found = library(), self.in_program(binding.form)
         if loaded is None or found is None or self.output == "last":

@@ -80,9 +80,15 @@ class CompiledRecurrent(Layer):
         if self.is_observed:
             return self.in_numpy.forward(X, now)
         steps = self.full if now.lengths is None else Steps(self.length, self.samples, now.lengths)
+        steps.to_rows(X, self.sweep.inputs)
+        self.run(steps, now)
+        steps.to_positions(self.sweep.outputs, self.Y)
+        return self.Y
+
+    def run(self, steps: Steps, now: Pass) -> None:
+        """Computes the sweep's outputs from its inputs, and the last states."""
         self.steps = steps
         self.sweep.set_steps(None if steps.order is None else steps.starts, steps.order)
-        steps.to_rows(X, self.sweep.inputs)
         given = None if now.states is None else now.states.first.get(self.name)
         self.is_given = given is not None
         self.first = [self._trained(prefix) for prefix in self.prefixes]
@@ -91,8 +97,6 @@ class CompiledRecurrent(Layer):
         self.sweep.forward(self.first)
         if now.states is not None:
             now.states.last[self.name] = self._last()
-        steps.to_positions(self.sweep.outputs, self.Y)
-        return self.Y
 
     def _by_direction(self, state: LayerState) -> list[LayerState | None]:
         """The state of each direction, sorted as the steps."""
@@ -128,6 +132,13 @@ class CompiledRecurrent(Layer):
         if self.is_observed:
             return self.in_numpy.backward(dY, now)
         self.steps.to_rows(dY, self.sweep.d_outputs)
+        self.run_back(now)
+        if self.dX is not None:
+            self.steps.to_positions(self.sweep.d_inputs, self.dX)
+        return self.dX
+
+    def run_back(self, now: Pass) -> None:
+        """Computes the gradients of the parameters, the inputs of the sweep and the states."""
         given = None if now.states is None else now.states.d_last.get(self.name)
         none: list[LayerState | None] = [None] * len(self.prefixes)
         self.sweep.backward(none if given is None else self._by_direction(given))
@@ -137,9 +148,6 @@ class CompiledRecurrent(Layer):
             now.states.d_first[self.name] = [
                 self.steps.to_samples(vector).copy() for state in d_first for vector in state
             ]
-        if self.dX is not None:
-            self.steps.to_positions(self.sweep.d_inputs, self.dX)
-        return self.dX
 
     def _write_trained(self, d_first: Sequence[LayerState]) -> None:
         """Writes the gradients of the trained states, which are 0 where they were not used."""

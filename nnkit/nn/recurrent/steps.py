@@ -74,11 +74,16 @@ class Steps:
         return np.array(self._edges, np.int64)
 
     @property
-    def places(self) -> tuple[Array, Array]:
-        """The position and the sample of each column of all steps."""
+    def rows(self) -> tuple[Array, Array]:
+        """The position of each column of all steps, and its place among those of its step."""
         counts, starts = self.counts, self.starts
         positions = np.repeat(np.arange(len(counts)), counts)
-        columns = np.arange(starts[-1]) - starts[positions]
+        return positions, np.arange(starts[-1]) - starts[positions]
+
+    @property
+    def places(self) -> tuple[Array, Array]:
+        """The position and the sample of each column of all steps."""
+        positions, columns = self.rows
         return positions, columns if self.order is None else self.order[columns]
 
     def blocks(self, memory: Array, rows: int) -> list[Array]:
