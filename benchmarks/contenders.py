@@ -85,6 +85,7 @@ class Contender:
         packages: the distributions it needs, and whose versions the report names.
         dense: the settings for networks of dense layers.
         convolutional: the settings for networks with convolutions.
+        recurrent: the settings for networks with recurrent layers.
         options: what is tried in addition to the fastest of these settings.
         environment: environment variables for its workers.
     """
@@ -96,11 +97,14 @@ class Contender:
     dense: Ways
     convolutional: Ways
     options: tuple[Option, ...] = ()
+    recurrent: Ways = Ways()
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def settings(self, row: Row, job: str, batch: int) -> list[Setting]:
         """Returns the settings to try, those first that are likely to be fast."""
         ways = self.convolutional if row.convolutional else self.dense
+        if row.recurrent:
+            ways = self.recurrent
         found = ways.training if job == "training" else ways.inference
         alone = row.operations(job) * batch < FEW_OPERATIONS
         return sorted(found, key=lambda setting: (setting.threads == 1) != alone)
@@ -157,9 +161,10 @@ def with_wide_vectors(given: tuple[Setting, ...]) -> tuple[Setting, ...]:
 
 # nnkit chooses its number of threads itself, and has one layout.
 ALONE = Ways((Setting(),), (Setting(),))
+TRAINING = Ways((Setting(),))
 NNKIT, NUMPY = OURS = ("nnkit", "nnkit-numpy")
 CONTENDERS = (
-    Contender(NNKIT, "nnkit", "nnkit_peer", ("numpy",), ALONE, ALONE),
+    Contender(NNKIT, "nnkit", "nnkit_peer", ("numpy",), ALONE, ALONE, recurrent=TRAINING),
     Contender(
         NUMPY,
         "nnkit, NumPy",
@@ -167,6 +172,7 @@ CONTENDERS = (
         ("numpy",),
         ALONE,
         ALONE,
+        recurrent=TRAINING,
         environment={"NNKIT_NATIVE": "0"},
     ),
     Contender(
@@ -183,6 +189,7 @@ CONTENDERS = (
             *intel_openmp(),
             Option("max-autotune", {"TORCHINDUCTOR_MAX_AUTOTUNE": "1"}, mode="compiled"),
         ),
+        recurrent=Ways(settings("eager")),
     ),
     # Whole training steps written as functions for torch.compile. This is far from what PyTorch's
     # documentation shows, so it is a contender of its own. Steps with convolutions outlast a call.
@@ -208,6 +215,9 @@ CONTENDERS = (
         Ways(
             with_wide_vectors(settings("a call a step", layouts=LAYOUTS)),
             with_wide_vectors(settings("a call a batch", layouts=LAYOUTS)),
+        ),
+        recurrent=Ways(
+            with_wide_vectors(settings("a call a step, unroll 1", "a call a step, unroll 28"))
         ),
         # Use the CPU, like the other contenders, and end a traceback with the original error.
         environment={"JAX_PLATFORMS": "cpu", "JAX_TRACEBACK_FILTERING": "off"},

@@ -24,6 +24,7 @@ from benchmarks.peers.networks import (
     Dense,
     Dropout,
     MaxPool,
+    Recurrent,
     Row,
 )
 from benchmarks.peers.nnkit_peer import MNIST, blocks, config
@@ -44,6 +45,10 @@ COUNTED = {
     "lenet-valid": (563_280, 1_517_040),
     "conv32-conv64-128": (5_262_080, 15_396_864),
     "best": (58_277_376, 174_380_544),
+    # PyTorch counts none inside recurrent layers: 28 steps of 2 · 128 gates (28 + 128) forward.
+    "lstm-28x28": (4_475_392, 12_623_360),
+    "gru-28x28": (3_357_184, 9_469_440),
+    "rnn-28x28": (1_120_768, 3_161_600),
 }
 every_row = pytest.mark.parametrize("row", ROWS.values(), ids=lambda row: row.name)
 
@@ -62,7 +67,11 @@ def test_no_batch_is_short(row: Row) -> None:
 
 @every_row
 def test_steps_of_dense_networks_can_be_unrolled(row: Row) -> None:
-    assert row.convolutional or all(row.portion // b % GROUP == 0 for b in row.batches)
+    assert (
+        row.convolutional
+        or row.recurrent
+        or all(row.portion // b % GROUP == 0 for b in row.batches)
+    )
 
 
 @every_row
@@ -76,6 +85,10 @@ def test_nnkit_has_the_layers_of_the_row(row: Row) -> None:
                 wanted += [(filters, before[0], kernel, kernel), *[(filters,)] * vectors]
             case Dense(units):
                 wanted += [(units, prod(before)), (units,)]
+            case Recurrent(kind, units):
+                rows = layer.gates * units
+                wanted += [(rows, before[-1]), (rows, units), (rows,)]
+                wanted += [(units,)] * (kind == "gru")
             case MaxPool():
                 assert after[0] == before[0]
             case Dropout():
@@ -94,6 +107,9 @@ def test_inputs_are_shaped_for_the_first_layer(row: Row) -> None:
 @pytest.mark.parametrize("job", JOBS)
 def test_most_contenders_take_part_in_every_job(row: Row, job: str) -> None:
     able = {each.name for each in CONTENDERS if each.settings(row, job, 32)}
+    if row.recurrent and job == "inference":
+        assert not able
+        return
     assert able >= {*OURS, "torch", "jax"}
     assert ("openvino" in able) == (job == "inference")
 

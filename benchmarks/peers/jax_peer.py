@@ -15,7 +15,16 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from benchmarks.peers.networks import Array, Conv, Dense, Dropout, MaxPool, Row
+from benchmarks.peers.networks import (
+    IMAGE,
+    Array,
+    Conv,
+    Dense,
+    Dropout,
+    MaxPool,
+    Recurrent,
+    Row,
+)
 from benchmarks.peers.protocol import (
     Assignment,
     Inference,
@@ -45,10 +54,11 @@ class Network:
     Args:
         row: the network.
         layout: the memory layout of images.
+        unroll: the steps of a recurrent layer in an iteration of its loop.
     """
 
-    def __init__(self, row: Row, layout: Layout) -> None:
-        self.row, self.layout = row, layout
+    def __init__(self, row: Row, layout: Layout, unroll: int = 1) -> None:
+        self.row, self.layout, self.unroll = row, layout, unroll
 
     def logits(self, params: Any, running: Any, X: Any, key: Any = None) -> tuple[Any, Any]:
         """Computes the logits (N, 10) for inputs from `placed`, and the new running means.
@@ -69,6 +79,9 @@ class Network:
                     continue
                 case Dropout(rate):
                     X = X if key is None else dropout(X, rate, jax.random.fold_in(key, i))
+                    continue
+                case Recurrent():
+                    X = last_state(layer, blocks, X, self.unroll)
                     continue
                 case Conv(_, _, padding, batch_norm=True):
                     X = convolution(X, next(blocks), padding, self.layout)
@@ -112,6 +125,35 @@ class Network:
         if self.row.squared:
             return 0.5 * jnp.sum((self.output(Z) - T) ** 2) / len(X), running
         return -jnp.sum(T * jax.nn.log_softmax(Z)) / len(X), running
+
+
+def last_state(layer: Recurrent, blocks: Iterator[Any], X: Any, unroll: int) -> Any:
+    """The last state (n, units) of a recurrent layer over the rows of images (n, 784)."""
+    U, W, b = (next(blocks) for _ in range(3))
+    d = next(blocks) if layer.kind == "gru" else None
+    sums = jnp.swapaxes(X.reshape(-1, *IMAGE[1:]), 0, 1) @ U + b
+
+    def rnn(s: Any, a: Any) -> tuple[Any, None]:
+        return jnp.tanh(a + s @ W), None
+
+    def lstm(state: Any, a: Any) -> tuple[Any, None]:
+        s, c = state
+        i, f, o, g = jnp.split(a + s @ W, 4, axis=1)
+        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+        return (jax.nn.sigmoid(o) * jnp.tanh(c), c), None
+
+    def gru(s: Any, a: Any) -> tuple[Any, None]:
+        h, units = s @ W, layer.units
+        r, z = jnp.split(jax.nn.sigmoid(a[:, : 2 * units] + h[:, : 2 * units]), 2, axis=1)
+        n = jnp.tanh(a[:, 2 * units :] + r * (h[:, 2 * units :] + d))
+        return n + z * (s - n), None
+
+    first = jnp.zeros((len(X), layer.units), X.dtype)
+    if layer.kind == "lstm":
+        (s, _), _ = lax.scan(lstm, (first, first), sums, unroll=unroll)
+        return s
+    s, _ = lax.scan(gru if layer.kind == "gru" else rnn, first, sums, unroll=unroll)
+    return s
 
 
 def dropout(X: Any, rate: float, key: Any) -> Any:
@@ -171,6 +213,8 @@ def on_device(row: Row, weights: Weights, layout: Layout) -> tuple[list[Any], li
                 )
                 params += [of_channels(next(given)) for _ in range(2 if batch_norm else 1)]
                 running += [of_channels(next(given)) for _ in range(2 if batch_norm else 0)]
+            case Recurrent(kind):
+                params += [jnp.array(next(given).T) for _ in range(4 if kind == "gru" else 3)]
             case Dense():
                 W = next(given)
                 if layout == "channels last" and len(before) > 1:
@@ -195,7 +239,8 @@ class JaxTraining(Training):
         self.T = jnp.array(one_hot(self.material.load("classes")))
         self.random = np.random.default_rng(0)
         self.scanned = given.mode.startswith("scan")
-        rule, network = sgd if row.squared else adam, Network(row, self.layout)
+        unroll = int(given.mode.rpartition(" ")[2]) if "unroll" in given.mode else 1
+        rule, network = sgd if row.squared else adam, Network(row, self.layout, unroll)
 
         def step(state: Any, X: Any, T: Any, chosen: Any, key: Any) -> Any:
             (params, *moments), running = state
@@ -204,7 +249,6 @@ class JaxTraining(Training):
             return (rule((params, *moments), grads, row.lr), running), value
 
         def steps(state: Any, X: Any, T: Any, order: Any, key: Any) -> Any:
-            unroll = int(given.mode.rpartition(" ")[2])
             return lax.scan(
                 lambda s, chosen: step(s, X, T, chosen, key), state, order, unroll=unroll
             )

@@ -52,7 +52,24 @@ class Dense:
     units: int
 
 
-Layer = Conv | MaxPool | Dropout | Dense
+@dataclass(frozen=True, slots=True)
+class Recurrent:
+    """A recurrent layer over the rows of an image, from top to bottom; its last state goes on.
+
+    A GRU resets after the product, as in PyTorch. Weights are U (gates · units, inputs) and
+    W (gates · units, units), biases b (gates · units,) and, of a GRU, d (units,); the gates are in
+    the order i, f, o, g of an LSTM, and r, z, n of a GRU.
+    """
+
+    kind: Literal["rnn", "lstm", "gru"]
+    units: int
+
+    @property
+    def gates(self) -> int:
+        return {"rnn": 1, "lstm": 4, "gru": 3}[self.kind]
+
+
+Layer = Conv | MaxPool | Dropout | Dense | Recurrent
 Shape = tuple[int, ...]
 
 
@@ -93,6 +110,10 @@ class Row:
         return any(isinstance(layer, Conv) for layer in self.layers)
 
     @property
+    def recurrent(self) -> bool:
+        return any(isinstance(layer, Recurrent) for layer in self.layers)
+
+    @property
     def repetitions(self) -> int:
         """The number of repetitions in an epoch of training."""
         return self.images // self.portion
@@ -112,7 +133,7 @@ class Row:
                     shape = (filters, *(size - lost for size in before[1:]))
                 case MaxPool(size):
                     shape = (before[0], *(length // size for length in before[1:]))
-                case Dense(units):
+                case Dense(units) | Recurrent(_, units):
                     shape = (units,)
             yield layer, before, shape
 
@@ -128,7 +149,10 @@ class Row:
         ]
         if job == "inference":
             return sum(forward)
-        return 3 * sum(forward) - next(count for count in forward if count)
+        first = next(count for count in forward if count)
+        if isinstance(self.layers[0], Recurrent):  # its states have gradients
+            first = first * IMAGE[-1] // (IMAGE[-1] + self.layers[0].units)
+        return 3 * sum(forward) - first
 
 
 def _multiplications(layer: Layer, before: Sequence[int], after: Sequence[int]) -> int:
@@ -137,6 +161,9 @@ def _multiplications(layer: Layer, before: Sequence[int], after: Sequence[int]) 
             return prod(after) * before[0] * kernel**2  # including padding
         case Dense():
             return prod(before) * after[0]
+        case Recurrent(_, units):
+            steps, inputs = before[-2:]
+            return steps * layer.gates * units * (inputs + units)
     return 0
 
 
@@ -154,6 +181,13 @@ def _lenet(name: str, padding: Literal["same", "valid"], **more: Any) -> Row:
         *(Dense(120), Dense(84), Dense(CLASSES)),
     )
     return Row(name, layers, portion=2_560, answered=10_000, highest_loss=0.5, **more)
+
+
+def _rows(kind: Literal["rnn", "lstm", "gru"]) -> Row:
+    """Returns a row with a recurrent layer over the rows of images."""
+    layers = (Recurrent(kind, 128), Dense(CLASSES))
+    name, batches = f"{kind}-28x28", (128, 32)
+    return Row(name, layers, batches, 12_800, 1_280, 1_000, 4e-3, warm_up=30, highest_loss=0.5)
 
 
 def _pair(filters: int) -> tuple[Layer, ...]:
@@ -196,5 +230,8 @@ ROWS = {
             warm_up=16,
             highest_loss=0.6,
         ),
+        _rows("lstm"),
+        _rows("gru"),
+        _rows("rnn"),
     )
 }

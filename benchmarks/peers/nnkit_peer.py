@@ -9,7 +9,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_info
 
-from benchmarks.peers.networks import IMAGE, Array, Conv, Dense, Dropout, MaxPool, Row
+from benchmarks.peers.networks import IMAGE, Array, Conv, Dense, Dropout, MaxPool, Recurrent, Row
 from benchmarks.peers.protocol import Assignment, Inference, Training, batches, serve
 from nnkit import __version__
 from nnkit.native.library import kernels
@@ -64,6 +64,10 @@ def _layers(row: Row) -> Iterator[tuple[str, Any]]:
                     yield "flatten", None
                     flat = True
                 yield "dropout", rate
+            case Recurrent(kind, units):
+                yield "rows", None
+                yield kind, units
+                flat = True
             case Dense(units):
                 if not flat:
                     yield "flatten", None
@@ -74,7 +78,12 @@ def _layers(row: Row) -> Iterator[tuple[str, Any]]:
 def blocks(model: Model, row: Row) -> list[Array]:
     """Returns views of the blocks of each weighted layer, in the order of `Weights`."""
     views = model.layout.views(model.params) | model.state_layout.views(model.state)
-    names = {"conv": "Wb", "dense": "Wb", "batch_norm": ("scale", "shift", "mean", "variance")}
+    names = {
+        **dict.fromkeys(("conv", "dense"), "Wb"),
+        **dict.fromkeys(("rnn", "lstm"), "UWb"),
+        "gru": "UWbd",
+        "batch_norm": ("scale", "shift", "mean", "variance"),
+    }
     every = [
         f"layers.{i}.{name}"
         for i, (kind, _) in enumerate(_layers(row))

@@ -14,7 +14,17 @@ from torch import nn
 from torch.func import functional_call, grad_and_value
 from torch.nn import functional
 
-from benchmarks.peers.networks import GROUP, Array, Conv, Dense, Dropout, MaxPool, Row
+from benchmarks.peers.networks import (
+    GROUP,
+    IMAGE,
+    Array,
+    Conv,
+    Dense,
+    Dropout,
+    MaxPool,
+    Recurrent,
+    Row,
+)
 from benchmarks.peers.protocol import (
     Assignment,
     Inference,
@@ -47,6 +57,35 @@ def compiled(function: Any, **settings: bool) -> Any:
     return torch.compile(function, fullgraph=True, dynamic=False)
 
 
+class LastState(nn.Module):  # type: ignore[misc]
+    """A recurrent layer over the rows of images (n, 784), up to its last state."""
+
+    def __init__(self, layer: Recurrent, inputs: int) -> None:
+        super().__init__()
+        kind = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[layer.kind]
+        self.layer = kind(inputs, layer.units, batch_first=True)
+
+    def forward(self, X: Any) -> Any:
+        return self.layer(X.reshape(-1, *IMAGE[1:]))[0][:, -1]
+
+
+def of_torch(row: Row, weights: Weights) -> Iterator[Array]:
+    """Yields the blocks as PyTorch has them: the gates i, f, g, o, and twice the biases."""
+    given = iter(weights)
+    for layer in row.layers:
+        if not isinstance(layer, Recurrent):
+            continue
+        blocks = [next(given) for _ in range(4 if layer.kind == "gru" else 3)]
+        if layer.kind == "lstm":
+            i, f, o, g = np.split(np.arange(4 * layer.units), 4)
+            blocks = [block[np.concatenate([i, f, g, o])] for block in blocks]
+        second = np.zeros_like(blocks[2])
+        if layer.kind == "gru":
+            second[-layer.units :] = blocks.pop()
+        yield from (*blocks, second)
+    yield from given
+
+
 def network(row: Row, weights: Weights, layout: Layout) -> Any:
     """Builds the network up to the logits, or up to the outputs for squared error."""
     layers: list[Any] = []
@@ -61,6 +100,8 @@ def network(row: Row, weights: Weights, layout: Layout) -> Any:
                 layers.append(nn.MaxPool2d(size))
             case Dropout(rate):
                 layers.append(nn.Dropout(rate))
+            case Recurrent():
+                layers.append(LastState(layer, before[-1]))
             case Dense(units):
                 if row.convolutional and len(before) > 1:
                     layers.append(nn.Flatten())
@@ -70,7 +111,8 @@ def network(row: Row, weights: Weights, layout: Layout) -> Any:
     model = nn.Sequential(*layers).to(memory_format=MEMORY[layout])
     blocks = (block for layer in model for block in [*layer.parameters(), *layer.buffers()])
     with torch.no_grad():
-        for block, values in zip((b for b in blocks if b.dim()), weights, strict=True):
+        found = (b for b in blocks if b.dim())
+        for block, values in zip(found, of_torch(row, weights), strict=True):
             block.copy_(torch.from_numpy(values))
     return model
 

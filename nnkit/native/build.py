@@ -59,8 +59,7 @@ def build(
     flags = [*FLAGS, *([] if windows else ["-fPIC"]), *extra]
     linking = [
         *([] if windows else ["-lm", "-pthread"]),
-        # Without local symbols; some compilers link debug symbols of their own.
-        *([] if "-g" in extra else ["-Wl,-x", "-Wl,-S"]),
+        *([] if "-g" in extra else ["-Wl,-S" if system == "darwin" else "-Wl,-s"]),  # no symbols
     ]
     command = [*(compiler or find_compiler())]
     with tempfile.TemporaryDirectory() as place:

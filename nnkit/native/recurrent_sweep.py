@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnkit.native.library import Library
-from nnkit.native.program_layer import Allocator, padded
+from nnkit.native.program_layer import Allocator
 from nnkit.native.recurrence import Recurrence, bound_recurrence
+from nnkit.native.row_sizes import padded
 from nnkit.native.structures import (
     MOST_STATE_VECTORS,
     AttentionStructure,
@@ -19,6 +20,7 @@ from nnkit.native.structures import (
     LayerKind,
     LayerStructure,
     MergeKind,
+    PaceStructure,
     ProgramStructure,
     RecurrenceStructure,
 )
@@ -87,6 +89,7 @@ class RecurrentSweep:
         buffers: Allocator,
         dtype: np.dtype[Any],
         training: bool,
+        threads: int,
     ) -> None:
         """Allocates memory for a batch of the longest sequences.
 
@@ -100,6 +103,7 @@ class RecurrentSweep:
             buffers: allocates the memory.
             dtype: the type of numbers.
             training: whether gradients are computed.
+            threads: the number of threads, which divide the sequences.
         """
         features, positions, samples = size
         self.features = features
@@ -137,7 +141,7 @@ class RecurrentSweep:
         self.structure = ProgramStructure(
             layers=self._layers,
             layer_count=2,
-            threads=1,
+            threads=threads,
             params=memory.params,
             grads=memory.grads,
             input=self.inputs.ctypes.data,
@@ -145,6 +149,7 @@ class RecurrentSweep:
             steps=positions,
         )
         self._address = addressof(self.structure)
+        self._paces = PaceStructure(), PaceStructure()  # forward and backward
         bits = 8 * dtype.itemsize
         self._sweep = library.function("sweep", bits, None, c_void_p, c_int64, c_int64)
 
@@ -204,7 +209,11 @@ class RecurrentSweep:
             width = starts.shape[1] // MOST_STATE_VECTORS
             for number, vector in enumerate(vectors):
                 starts[:, number * width : number * width + self.units] = vector.T
-        self._sweep(self._address, self.samples, 0)
+        self._run(is_backward=False)
+
+    def _run(self, is_backward: bool) -> None:
+        self.structure.pace = pointer(self._paces[is_backward])
+        self._sweep(self._address, self.samples, is_backward)
 
     def states(self, number: int, rows: Array) -> Vectors:
         """The vectors of the state of one direction after some rows, each (len(rows), units)."""
@@ -224,7 +233,7 @@ class RecurrentSweep:
                 gradient.fill(0)
                 if vectors is not None:
                     gradient[:, : self.units] = vectors[i].T
-        self._sweep(self._address, self.samples, 1)
+        self._run(is_backward=True)
 
     def _gradients(self, number: int) -> Vectors:
         direction = self._directions[number]

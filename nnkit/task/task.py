@@ -233,7 +233,15 @@ class Task:
             writing = None
             if coding.predicts == "text":
                 writing = Writing(samples, coding, self.config.decoding)
-            return PreparedSet(inputs, found, None, is_stream=stream, writing=writing)
+            return PreparedSet(
+                inputs,
+                found,
+                None,
+                lines=samples.lines if coding.windows is None else None,
+                is_stream=stream,
+                writing=writing,
+                are_tags=coding.predicts == "tags",
+            )
         by_class = self.class_weights
         return PreparedSet(
             inputs,

@@ -9,8 +9,10 @@
 #ifndef NNKIT_ATTENTION_H
 #define NNKIT_ATTENTION_H
 
-#include "gate_functions.h"
+#include "losses.h"
 #include "recurrent_weights.h"
+
+static const struct layer ATTENTION_END = {.activation = ACTIVATION_TANH, .a = 1, .b = 1};
 
 /* The n-th row of a step in an array (steps, samples, padded numbers). */
 INLINE real *attention_row(
@@ -33,23 +35,11 @@ SINGLE void products_with(
     }
 }
 
-/* The softmax of `count` numbers, in place; the others in the last vector become 0. */
-static void softmax_of_scores(real *e, int64_t count) {
-    real largest = e[0], total = 0;
-    for (int64_t j = 1; j < count; j++) largest = e[j] > largest ? e[j] : largest;
-    for (int64_t j = 0; j < count; j += LANES) {
-        vec x = first_lanes(exponential(load(e + j) - largest), (whole)(count - j));
-        store(e + j, x);
-        total += sum_of_lanes(x);
-    }
-    for (int64_t j = 0; j < count; j += LANES) store(e + j, load(e + j) / total);
-}
-
 /* dE/de = a ⊙ (dE/da − Σ dE/da · a), in place of dE/da. */
 static void softmax_retreat(const real *A, real *da, int64_t count) {
     vec sum = {0};
     for (int64_t j = 0; j < count; j += LANES)
-        sum += load(A + j) * first_lanes(load(da + j), (whole)(count - j));
+        sum += first_lanes(load(A + j) * load(da + j), (whole)(count - j));
     real mean = sum_of_lanes(sum);
     for (int64_t j = 0; j < count; j += LANES)
         store(da + j, load(A + j) * (load(da + j) - mean));
@@ -72,7 +62,7 @@ SINGLE void attend(
         const real *K = (const real *)a->keys + n * a->source * row;
         const real *V = (const real *)a->values + n * a->source * padded(a->channels);
         products_with(K, row, count, S + n * row, r->units, e);
-        softmax_of_scores(e, count);
+        softmax(1, count, e, 0);
         multiply(
             count, e, 1, 0, V, padded(a->channels), joined, padded(width), 1, a->channels, 0);
     }
@@ -83,13 +73,12 @@ SINGLE void attend(
     struct rows X = rows_into(pass, l);
     int64_t next = start_of_step(pass, step + 1), running = 0;
     if (step + 1 < pass->program->steps) running = rows_of_step(pass, step + 1);
-    for (int64_t n = first; n < end; n++, Y += outputs) {
+    for (int64_t n = 0; n < end - first; n++)
         for (int64_t u = 0; u < outputs; u += LANES)
-            store(Y + u, gate_tanh(load(Y + u) + load((const real *)a->biases + u)));
-        if (n < running)
-            memcpy(
-                (real *)X.first + (next + n) * X.step + a->fed, Y, a->units * sizeof *Y);
-    }
+            store(Y + n * outputs + u, load(Y + n * outputs + u) + load((const real *)a->biases + u));
+    activate(&ATTENTION_END, end - first, 0, outputs, Y, outputs);
+    for (int64_t n = first; n < smaller_of(end, running); n++, Y += outputs)
+        memcpy((real *)X.first + (next + n) * X.step + a->fed, Y, a->units * sizeof *Y);
 }
 
 /* dE/ds of one row of a step, from dE/d[c; s]. */
@@ -120,18 +109,21 @@ SINGLE void attend_back(
     int64_t next = start_of_step(pass, step + 1), running = 0;
     if (step + 1 < pass->program->steps) running = rows_of_step(pass, step + 1);
     for (int64_t n = first; n < end; n++) {
-        const real *Y = attention_row(a, a->output, step, n, a->units);
         const real *dY = attention_row(a, a->gradient, step, n, a->units);
         const real *fed = dX + (next + n) * inputs + a->fed;
         real *dZ = attention_row(a, a->d_sums, step, n, a->units);
         for (int64_t u = 0; u < a->units; u += LANES) {
-            vec y = load(Y + u), d = load(dY + u);
-            if (n < running) d += load(fed + u);
-            store(dZ + u, tanh_slope(y) * d);
+            vec d = load(dY + u);
+            store(dZ + u, n < running ? d + load(fed + u) : d);
         }
     }
+    int64_t outputs = padded(a->units);
+    real *dZ = attention_row(a, a->d_sums, step, first, a->units);
+    activation_gradient(
+        &ATTENTION_END, 0, end - first, a->units,
+        attention_row(a, a->output, step, first, a->units), dZ, outputs);
     multiply(
-        a->units, attention_row(a, a->d_sums, step, first, a->units), 1, padded(a->units), a->weights,
+        a->units, dZ, 1, outputs, a->weights,
         padded(width), d_joined, padded(width), end - first, padded(width), 0);
     real *dS = (real *)r->gradient + start_of_step(pass, step) * row;
     for (int64_t n = first; n < end; n++)

@@ -1,5 +1,5 @@
-/* Dense layers: Y = f(W X + b), divided among threads by units, or by samples for dE/dX and with
- * packed weights. */
+/* Dense layers: Y = f(W X + b), divided among threads by units, or by samples for dE/dX and where a
+ * thread takes its samples through all layers. */
 #ifndef NNKIT_DENSE_LAYER_H
 #define NNKIT_DENSE_LAYER_H
 
@@ -30,15 +30,19 @@ static void pack_layer(const struct pass *pass, const struct layer *l, struct me
     pack(l->inputs, l->outputs, params_at(pass, l->weights), l->packed, me);
 }
 
-/* Y of a few samples by packed weights, from row `from` of the inputs, into row `to`. */
-static void packed_layer_forward(
-    const struct pass *pass, const struct layer *l, int64_t samples, int64_t from, int64_t to) {
+/* Y of a few samples, from row `from` of the inputs, into row `to`. */
+static void dense_samples_forward(
+    const struct pass *pass, const struct layer *l, int packed, int64_t samples, int64_t from,
+    int64_t to) {
     struct rows X = rows_into(pass, l);
     int64_t row = padded(l->outputs);
+    const real *b = params_at(pass, l->biases), *x = X.first + from * X.step;
     real *Y = (real *)l->output + to * row;
-    dense_forward_packed(
-        samples, l->inputs, l->outputs, l->packed, params_at(pass, l->biases),
-        X.first + from * X.step, X.step, Y, row);
+    if (packed)
+        dense_forward_packed(samples, l->inputs, l->outputs, l->packed, b, x, X.step, Y, row);
+    else
+        dense_forward(
+            samples, l->inputs, 0, l->outputs, params_at(pass, l->weights), b, x, X.step, Y, row);
     activate(l, samples, 0, l->outputs, Y, row);
 }
 

@@ -1,7 +1,7 @@
 /* Predictions: from inputs as a caller has them to outputs in rows, in one call.
  *
  * Inputs that the kernels cannot read where they are come into the batch first, by a few samples at
- * a time where weights are packed, so that they stay in the cache.
+ * a time where threads divide them, so that they stay in the cache.
  */
 #ifndef NNKIT_PREDICT_H
 #define NNKIT_PREDICT_H
@@ -71,28 +71,39 @@ static void take_inputs(struct prediction *now, int64_t from, int64_t count, int
     }
 }
 
-/* The outputs by packed weights. Each thread takes its samples through all layers, as many at a
- * time as fit into its cache, so that threads need not meet after each layer. What is between layers
- * is not kept, and neither are inputs that a prediction copies. */
-INLINE void packed_forward(
+enum { WORTH_DIVIDING = 16 }; /* samples for each thread, so that it need not read all inputs */
+
+/* Whether all layers are dense, and threads divide the samples rather than the units. */
+INLINE int divides_samples(const struct pass *pass, const struct member *me) {
+    const struct program *p = pass->program;
+    if (pass->samples < WORTH_DIVIDING * me->count) return 0;
+    for (int64_t i = 0; i < p->layer_count; i++)
+        if (p->layers[i].kind != LAYER_DENSE) return 0;
+    return 1;
+}
+
+/* The outputs of dense layers. Each thread takes its samples through all layers, as many at a time as
+ * fit into its cache, so that threads need not meet after each layer. What is between layers is not
+ * kept, and neither are inputs that a prediction copies. */
+INLINE void forward_by_samples(
     const struct pass *pass, struct prediction *prediction, struct member *me) {
     const struct program *p = pass->program;
-    int copies = prediction && !reads_in_place(pass);
+    int copies = prediction && !reads_in_place(pass), packed = packs_weights(pass);
     int64_t first, end, widest = 1;
     for (int64_t i = 0; i < p->layer_count; i++) {
         const struct layer *l = p->layers + i;
-        pack_layer(pass, l, me);
+        if (packed) pack_layer(pass, l, me);
         if (l->inputs > widest) widest = l->inputs;
     }
-    wait_for_all(me);
+    if (packed) wait_for_all(me);
     own_part(me, pass->samples, PRODUCT_ROWS, &first, &end);
     for (int64_t n = first, count; n < end; n += count) {
         count = smaller_of(end - n, samples_in_cache(widest, PRODUCT_ROWS));
         if (prediction) take_inputs(prediction, n, count, first);
         for (int64_t i = 0; i < p->layer_count; i++) {
             int is_first = i == 0, is_last = i == p->layer_count - 1;
-            packed_layer_forward(
-                pass, p->layers + i, count, is_first && !copies ? n : first,
+            dense_samples_forward(
+                pass, p->layers + i, packed, count, is_first && !copies ? n : first,
                 is_last ? n : first);
         }
     }
@@ -115,8 +126,8 @@ static void give_outputs(struct prediction *now, struct member *me) {
 static void predict(void *argument, struct member *me) {
     struct prediction *now = argument;
     int64_t first, end, samples = now->pass.samples;
-    if (packs_weights(&now->pass)) {
-        packed_forward(&now->pass, now, me);
+    if (divides_samples(&now->pass, me)) {
+        forward_by_samples(&now->pass, now, me);
     } else {
         own_part(me, samples, 1, &first, &end);
         take_inputs(now, first, end - first, first);

@@ -26,7 +26,7 @@ static void run_pass(
 static void evaluate(void *argument, struct member *me) {
     struct request *request = argument;
     const struct pass *pass = &request->pass;
-    if (packs_weights(pass)) packed_forward(pass, 0, me);
+    if (divides_samples(pass, me)) forward_by_samples(pass, 0, me);
     else forward(pass, 0, me);
     if (request->wants_loss) {
         double loss = mean_loss_of(pass, me);
@@ -180,7 +180,10 @@ static void sweep(void *argument, struct member *me) {
 EXPORT void NAMED(nnkit_sweep, VARIANT)(
     const struct program *p, int64_t samples, int64_t is_backward) {
     struct sweep request = {{p, samples, 0, 0}, is_backward};
-    run_together(sweep, &request, p->threads);
+    int64_t rows = start_of_step(&request.pass, p->steps);
+    double began = seconds();
+    int64_t threads = run_together(sweep, &request, threads_for_spell(p->pace, p->threads));
+    note_spell(p->pace, threads, rows, seconds() - began);
 }
 
 /* Moves the pixels of images. */

@@ -55,6 +55,7 @@ class Embedding(_OverIds, TrainedLayer):
     kind: Literal["embedding"] = "embedding"
     shorthand: ClassVar[str | None] = "units"
     units: Count
+    initializer: AnyInitializer | None = Field(None, description="For W; by default N(0, 1/units).")
     word_dropout: DropoutRate | None = Field(
         None,
         description="Dropout of ids: the vector is 0 wherever the id stands in a sequence.",

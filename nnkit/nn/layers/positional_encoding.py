@@ -38,6 +38,10 @@ class PositionalEncoding(TrainedLayer):
         None, description="The length of the longest sequence; for learned encodings only."
     )
 
+    initializer: AnyInitializer | None = Field(
+        None, description="For learned encodings; by default N(0, 0.02²)."
+    )
+
     @model_validator(mode="after")
     def _length_is_that_of_learned_ones(self) -> Self:
         if self.method == "learned" and self.length is None:

@@ -26,10 +26,10 @@ PARTS = 3  # the queries, keys and values of all heads
 class SelfAttention(BiasedLayer):
     """Multi-head scaled dot-product attention over a sequence (Vaswani et al. 2017, eq. 1, §3.2.2).
 
-    Rows of W x + b are the queries, keys and values of all heads. Each head returns
-    Σ_u A[t, u] v(u) with A[t, :] = softmax_u(q(t)·k(u)/√d), for d = units/heads; the heads together
-    are multiplied by O, and c is added. The softmax is over the positions of the sequence, and of
-    an empty one the output is c.
+    The rows of W x + b are the queries q, keys k and values v of all heads. Each head computes
+    Σ_u A[t, u] v(u), with A[t, :] = softmax_u(q(t)·k(u)/√d) over the positions u of the sequence
+    and d = units/heads. The concatenated heads are multiplied by O, and c is added. In a residual
+    block of a Transformer, `activation: identity` leaves out the activation after the sum.
     """
 
     elsewhere: ClassVar[tuple[str, ...]] = ("multi_head_attention", "multihead_attention", "mha")

@@ -52,6 +52,7 @@ class RecurrentCell(ABC):
         self.params, self.grads = binding.params, binding.grads
         self.U, self.W, self.b = (binding.params[name] for name in ("U", "W", "b"))
         self.features, self.length = binding.input_shape
+        self.samples = binding.batch
         self.units, self.rows, self.reverse = units, gates * units, reverse
         self.halved = halved
         self.trained = [binding.params.get(f"s{i}") for i in range(states)]
@@ -70,7 +71,7 @@ class RecurrentCell(ABC):
 
     def memory(self, rows: int) -> Array:
         """Memory for an array (rows, n) at all steps."""
-        shape = (rows * self.length * self._binding.batch,)
+        shape = (rows * self.length * self.samples,)
         return self._binding.buffers.empty(shape, self._binding.dtype)
 
     def scratch(self, shape: Shape, number: int = 0) -> Array:
@@ -78,20 +79,29 @@ class RecurrentCell(ABC):
         rows, columns = shape
         memory = self._scratch.get((rows, number))
         if memory is None:
-            memory = np.empty(rows * self._binding.batch, self._binding.dtype)
+            memory = np.empty(rows * self.samples, self._binding.dtype)
             self._scratch[rows, number] = memory
         return memory[: rows * columns].reshape(rows, columns)
 
     def drop(self, inputs: float | None, state: float | None) -> None:
         """Adds dropout of x(t) and of s(t−1) at these rates, with one mask for all steps."""
-        for rate, name, rows in (
-            (inputs, "inputs", slice(self.units + 1, None)),
-            (state, "state", slice(0, self.units)),
+        end = ".reverse" if self.reverse else ""
+        for rate, rows, count, name in (
+            (inputs, slice(self.units + 1, None), self.features, "inputs"),
+            (state, slice(self.units), self.units, "state"),
         ):
             if rate is not None:
-                count = len(range(*rows.indices(self.packed.shape[1])))
-                name = f"{name}.reverse" if self.reverse else name
-                self._masks.append((rows, DropoutMask(rate, self._binding, (count,), name)))
+                mask = DropoutMask(rate, self._binding, (count,), name + end)
+                self._masks.append((rows, mask))
+
+    def _mask(self, now: Pass) -> Array | None:
+        """The factor of each row of z(t) at all steps, (rows, N); None if nothing is dropped."""
+        if not (self._masks and now.training):
+            return None
+        factors = np.ones((self.packed.shape[1], self.samples), self._binding.dtype)
+        for rows, mask in self._masks:
+            factors[rows] = self.steps.to_columns(mask.draw(now))
+        return factors
 
     def forward(
         self, X: Array, steps: Steps, now: Pass, first: LayerState | None = None
@@ -120,16 +130,14 @@ class RecurrentCell(ABC):
         self._at_start = [blocks(memory, self.units) for memory in self._starts]
         self.before = [list(found) for found in self._at_start]
         self.states = [blocks(memory, self.units) for memory in self._states]
-        self.masks = [
-            (rows, steps.to_columns(mask.draw(now))) for rows, mask in self._masks if now.training
-        ]
+        self.mask = self._mask(now)
         self.is_packed = len(steps.counts) > 1  # for a single step the copy would take longer
         if self.is_packed:
             self._pack()
 
     def _own_first(self) -> LayerState:
         """The layer's state before the sequences, (units, N): zero or trained."""
-        shape = (self.units, self._binding.batch)
+        shape = (self.units, self.samples)
         zero = np.zeros(1, self._binding.dtype)
         return [np.broadcast_to((zero if s is None else s)[:, None], shape) for s in self.trained]
 
@@ -147,8 +155,8 @@ class RecurrentCell(ABC):
         z[: self.units] = self.before[0][at.step]
         z[self.units] = 1
         z[self.units + 1 :] = x
-        for rows, mask in self.masks:
-            z[rows] *= mask[:, : z.shape[1]]
+        if self.mask is not None:
+            z *= self.mask[:, : z.shape[1]]
         self.project(at.step)
         self.advance(at.step)
         return self.states[0][at.step]
@@ -236,9 +244,8 @@ class RecurrentCell(ABC):
             gradients[0] += dy
         self.retreat(step, gradients)
         ds = self.project_back(step)
-        for rows, mask in self.masks:
-            if rows.start == 0:
-                ds *= mask[:, :count]
+        if self.mask is not None:
+            ds *= self.mask[: self.units, :count]
         gradients[0] += ds
 
     @abstractmethod
@@ -260,29 +267,9 @@ class RecurrentCell(ABC):
     def input_gradient(self, step: int) -> Array:
         """The gradient dE/dx of a step's input, (features, n), after `step_back`."""
         dx: Array = np.dot(self.U.T, self.sums[step])
-        for rows, mask in self.masks:
-            if rows.start:
-                dx *= mask[:, : dx.shape[1]]
+        if self.mask is not None:
+            dx *= self.mask[self.units + 1 :, : dx.shape[1]]
         return dx
-
-    def insight(self) -> dict[str, Array]:
-        """The gates and states of all steps, (units, T, N); after a backward pass, dE/da of gates.
-
-        A gate is its value where a step has computed that in place, such as σ(a).
-        """
-        of_gates, of_states = self.symbols
-        shape = (self.length, self._binding.batch)
-        gates = np.empty((self.rows, *shape), self._binding.dtype)
-        self.steps.join(self.sums, gates)
-        found = dict(zip(of_gates, np.split(gates, len(of_gates)), strict=True))
-        if self.has_gradients:
-            return {
-                f"∂E/∂a{'' if symbol == 'a' else f' of {symbol}'}": d for symbol, d in found.items()
-            }
-        for symbol, states in zip(of_states, self.states, strict=True):
-            found[symbol] = np.empty((self.units, *shape), self._binding.dtype)
-            self.steps.join(states, found[symbol])
-        return found
 
     def end_backward(self) -> LayerState:
         """Returns dE/dS of the state before the sequences, (units, N), if that was given."""
@@ -295,29 +282,3 @@ class RecurrentCell(ABC):
             if self.trained[number] is not None:
                 np.add.reduce(gradient, axis=1, out=self.grads[f"s{number}"])
         return []
-
-
-def through_sigmoid(y: Array, dY: Array, work: Array) -> None:
-    """Overwrites y = σ(a) with dE/da = dE/dy · y(1 − y).
-
-    Args:
-        y: the output on entry, dE/da on return.
-        dY: dE/dy.
-        work: scratch of the same shape.
-    """
-    np.subtract(1, y, out=work)
-    work *= y
-    np.multiply(dY, work, out=y)
-
-
-def through_tanh(y: Array, dY: Array, work: Array) -> None:
-    """Overwrites y = tanh a with dE/da = dE/dy · (1 − y²); arguments are as above."""
-    np.multiply(y, y, out=work)
-    np.subtract(1, work, out=work)
-    np.multiply(dY, work, out=y)
-
-
-def halved_to_sigmoid(a: Array) -> None:
-    """Turns tanh(a/2) into σ(a) = ½ + ½ tanh(a/2), whose tail towards 0 is lost to rounding."""
-    a *= 0.5
-    a += 0.5

@@ -60,6 +60,7 @@ class CompiledRecurrent(Layer):
             binding.buffers,
             binding.dtype,
             binding.training,
+            binding.threads,
         )
         self.Y = binding.buffer(self.sweep.width, self.length)
         self.dX = binding.buffer(*binding.input_shape) if binding.input_gradient else None

@@ -12,6 +12,7 @@ from nnkit.nn.layer import Binding, Layer
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass
 from nnkit.nn.recurrent.cell import RecurrentCell
+from nnkit.nn.recurrent.insight import insight
 from nnkit.nn.recurrent.states import LayerState, of_direction
 from nnkit.nn.recurrent.steps import Steps
 
@@ -85,7 +86,7 @@ class BoundRecurrent(Layer):
         found = {}
         for cell in self.cells:
             mark = ", from the end" if cell.reverse else ""
-            found.update({f"{symbol}{mark}": array for symbol, array in cell.insight().items()})
+            found.update({f"{symbol}{mark}": array for symbol, array in insight(cell).items()})
         return found
 
 

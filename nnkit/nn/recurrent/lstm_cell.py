@@ -9,12 +9,8 @@ import numpy as np
 from nnkit.nn.layer import Binding
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass
-from nnkit.nn.recurrent.cell import (
-    RecurrentCell,
-    halved_to_sigmoid,
-    through_sigmoid,
-    through_tanh,
-)
+from nnkit.nn.recurrent.cell import RecurrentCell
+from nnkit.nn.recurrent.gate_functions import halved_to_sigmoid, through_sigmoid, through_tanh
 from nnkit.nn.recurrent.states import LayerState
 from nnkit.nn.recurrent.steps import Steps
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nnkit.memory import aligned_empty
-from nnkit.native.program_layer import padded
+from nnkit.native.row_sizes import padded
 from nnkit.native.structures import AttentionStructure
 from nnkit.nn.layer import Binding, Stage
 from nnkit.nn.layers.recurrent import Recurrent
@@ -18,7 +18,7 @@ from nnkit.nn.recurrent.steps import Steps
 from nnkit.nn.seq2seq.attention import Attention, BoundAttention
 from nnkit.nn.seq2seq.scores import DotScore
 
-ROWS = 8  # that a thread works on, as PRODUCT_ROWS in `source/tiles.h`
+ROWS = 8  # that a thread works on at a time, as PRODUCT_ROWS in `source/tiles.h`
 
 
 class PaddedAttention(BoundAttention):
@@ -69,7 +69,10 @@ class CompiledLoop:
         self.b = empty((padded(units),), dtype)
         for block in (self.W, self.W_transposed, self.b):
             block.fill(0)
-        self.dY, self.d_joined = attention.positions(units), empty((ROWS, padded(width)), dtype)
+        self.dY, self.d_joined = (
+            attention.positions(units),
+            empty((ROWS * binding.threads, padded(width)), dtype),
+        )
 
     def forward(self, X: Array, fed: Array, steps: Steps, now: Pass) -> None:
         """Computes the outputs of all steps; arguments are those of `NumPyLoop.forward`."""
