@@ -54,7 +54,7 @@ class InstructionSet(NamedTuple):
 INSTRUCTION_SETS = {
     "x86_64": {
         "base": InstructionSet(
-            16, ("-O2",), ("-Os",)
+            16, ("-Os",), ("-Os",)
         ),  # for few processors: small rather than fast
         "avx2": InstructionSet(32, ("-mavx2", "-mfma", "-mtune=haswell")),
         "avx512": InstructionSet(

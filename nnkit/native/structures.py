@@ -192,6 +192,7 @@ class RecurrenceStructure(Structure):
         ("states_ordered", c_void_p),
         ("biases_packed", c_void_p),
         ("start", c_void_p),
+        ("start_row", c_int64),
         ("sums", c_void_p),
         ("sums_row", c_int64),
         ("states", c_void_p),
@@ -203,6 +204,32 @@ class RecurrenceStructure(Structure):
         ("state_gradients", c_void_p),
         ("cell_gradients", c_void_p),
         ("row_gradients", c_void_p),
+    )
+
+
+class AttentionStructure(Structure):
+    """`struct attention`."""
+
+    _fields_ = (
+        ("samples", c_int64),
+        ("source", c_int64),
+        ("channels", c_int64),
+        ("units", c_int64),
+        ("fed", c_int64),
+        ("lengths", c_void_p),
+        ("keys", c_void_p),
+        ("values", c_void_p),
+        ("weights", c_void_p),
+        ("transposed", c_void_p),
+        ("biases", c_void_p),
+        ("joined", c_void_p),
+        ("scores", c_void_p),
+        ("output", c_void_p),
+        ("gradient", c_void_p),
+        ("d_sums", c_void_p),
+        ("d_scores", c_void_p),
+        ("d_context", c_void_p),
+        ("d_joined", c_void_p),
     )
 
 
@@ -248,6 +275,7 @@ class LayerStructure(Structure):
         ("directions", c_int64),
         ("merge", c_int64),
         ("takes_last", c_int64),
+        ("attention", POINTER(AttentionStructure)),
     )
 
 

@@ -41,6 +41,7 @@ class Binding:
         ranks: the processes that share the batch, for layers that combine its samples.
         seed: the run's seed, for layers that draw random numbers.
         name: the layer's name, part of the key of its random draws.
+        threads: number of threads that may share the work of the layer.
     """
 
     form: Form
@@ -57,6 +58,7 @@ class Binding:
     ranks: Ranks
     seed: int
     name: str
+    threads: int = 1
 
     @property
     def input_shape(self) -> Shape:

@@ -15,16 +15,12 @@ struct cell_rows {
     real *gates;                 /* (gates, 16) */
     real *state, *cell, *tanh_cell, *product;
     const real *state_before, *cell_before;
-    int64_t before_row;          /* 0 if all rows have the same */
+    int64_t before_row;          /* 0 if all rows begin alike */
     const real *bias, *product_bias;
     real *d_state, *d_cell;      /* dE/ds and dE/dc: of the step, then of the one before */
     real *d_gates;               /* dE/d(W s) of a GRU, (gates, 16) */
     int64_t d_gates_row;
 };
-
-/* The derivative of σ and tanh, from their values. */
-INLINE vec sigmoid_slope(vec y) { return (1 - y) * y; }
-INLINE vec tanh_slope(vec y) { return 1 - y * y; }
 
 /* --- LSTM: c = f ⊙ c′ + i ⊙ g, s = o ⊙ tanh c ------------------------------------------------ */
 
@@ -122,9 +118,9 @@ static void rnn_retreat(
 
 /* --- rows and blocks ------------------------------------------------------------------------- */
 
-/* The rows of a group; `slot` is the first of its rows among those of the step. */
+/* The rows of a group, for the block v of units. */
 INLINE struct cell_rows cell_rows_at(
-    const struct recurrence *r, const struct group *at, int64_t slot, int64_t scratch, int64_t v) {
+    const struct recurrence *r, const struct group *at, int64_t scratch, int64_t v) {
     int64_t row = padded(r->units), u = v * BLOCK, g = u * r->gates;
     int64_t place = at->first * row + u;
     return (struct cell_rows){
@@ -133,11 +129,11 @@ INLINE struct cell_rows cell_rows_at(
         .state = (real *)r->states + place, .cell = (real *)r->cells + place,
         .tanh_cell = (real *)r->tanh_cells + place, .product = (real *)r->products + place,
         .state_before = vector_before(r, at, 0) + u, .cell_before = vector_before(r, at, 1) + u,
-        .before_row = at->before < 0 ? 0 : row,
+        .before_row = at->before < 0 ? r->start_row : row,
         .bias = (real *)r->biases_packed + g,
         .product_bias = (real *)r->biases_packed + gate_numbers(r) + u,
-        .d_state = (real *)r->state_gradients + slot * row + u,
-        .d_cell = (real *)r->cell_gradients + slot * row + u,
+        .d_state = (real *)r->state_gradients + at->slot * row + u,
+        .d_cell = (real *)r->cell_gradients + at->slot * row + u,
         .d_gates = (real *)r->row_gradients + scratch * gate_numbers(r) + g,
         .d_gates_row = gate_numbers(r),
     };

@@ -52,4 +52,8 @@ INLINE vec gate_tanh(vec x) {
     return t / (t + 2);
 }
 
+/* The derivatives of σ and tanh, from their values. */
+INLINE vec sigmoid_slope(vec y) { return (1 - y) * y; }
+INLINE vec tanh_slope(vec y) { return 1 - y * y; }
+
 #endif

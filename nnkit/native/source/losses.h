@@ -215,7 +215,7 @@ static void losses_of_rows(
 }
 
 /* y = softmax(z) of each row, in place. */
-static void softmax(int64_t samples, int64_t outputs, real *Z, int64_t row) {
+SINGLE void softmax(int64_t samples, int64_t outputs, real *Z, int64_t row) {
     enum { WORTH_A_TILE = 4 }; /* rows */
     int64_t n = 0;
     for (; outputs <= BLOCK && n + WORTH_A_TILE <= samples; n += LANES)

@@ -109,7 +109,8 @@ struct recurrence {
     void *inputs_packed, *states_packed; /* U and W by panels of units, (inputs or units, gates) */
     void *inputs_ordered, *states_ordered; /* U and W, (gates, inputs or units), for gradients */
     void *biases_packed;      /* b, (gates,), then d, (units,) */
-    void *start;              /* the initial state, (2, units) */
+    void *start;              /* the initial state, (2, units), or that of each row of a step */
+    int64_t start_row;        /* numbers from one of them to the next; 0 if all rows begin alike */
     /* Arrays of all steps. */
     void *sums;               /* U x + W s + b, then the gates, then dE/da */
     int64_t sums_row;         /* numbers from a row to the next */
@@ -118,8 +119,27 @@ struct recurrence {
     void *output;             /* the states, or the last of each sample */
     void *gradient;           /* dE/dY, the same shape */
     /* Rows of one step. */
-    void *state_gradients, *cell_gradients; /* dE/ds and dE/dc, (samples, units) */
+    void *state_gradients, *cell_gradients; /* dE/ds and dE/dc, (samples, units); where each row has
+                                 its own initial state, those after the last step on entry */
     void *row_gradients;      /* dE/d(W s) of the rows that a thread works on, of a GRU */
+};
+
+/* The attention of a decoder between the steps of its recurrent layer (`attention.h`).
+ *
+ * Arrays of all steps are (steps, samples, padded numbers); the rows of a step are the first samples.
+ */
+struct attention {
+    int64_t samples;
+    int64_t source;           /* the positions of the longest source */
+    int64_t channels, units;  /* numbers of v and y */
+    int64_t fed;              /* the place of y in the next input */
+    const int64_t *lengths;   /* of the source of each row */
+    const void *keys, *values; /* (samples, source, padded numbers), where 0 follows the numbers */
+    const void *weights, *transposed, *biases; /* W, Wᵀ and b in padded rows */
+    void *joined, *scores, *output; /* [c; s], a and y */
+    void *gradient;           /* dE/dY, without what is fed */
+    void *d_sums, *d_scores, *d_context; /* dE/d(W [c; s] + b), dE/de, dE/dc */
+    void *d_joined;           /* of the rows that a thread works on, in padded rows */
 };
 
 /* A layer, followed by max-pooling over 2 × 2 windows if it is pooled, then by its activation.
@@ -158,6 +178,7 @@ struct layer {
     int64_t directions;       /* 1 or 2 */
     int64_t merge;            /* how the outputs of two directions become one */
     int64_t takes_last;       /* whether only the last output of each sequence counts */
+    const struct attention *attention; /* between its steps, or NULL */
 };
 
 struct program {

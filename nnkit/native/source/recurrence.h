@@ -15,6 +15,7 @@ struct step {
 /* Neighbouring rows of a step. */
 struct group {
     int64_t first, count;
+    int64_t slot;   /* the first, counted within its step */
     int64_t before; /* the first row of their states before; -1 if they start here */
 };
 
@@ -35,7 +36,7 @@ INLINE struct group group_at(const struct step *now, int64_t n, int64_t end) {
     int goes_on = n < now->running;
     int64_t rows = (goes_on ? smaller_of(now->running, end) : end) - n;
     return (struct group){
-        now->first + n, power_up_to(rows, PRODUCT_ROWS), goes_on ? now->before + n : -1};
+        now->first + n, power_up_to(rows, PRODUCT_ROWS), n, goes_on ? now->before + n : -1};
 }
 
 /* Runs the statement that follows for the n-th row of each block of rows that a thread works on. */
@@ -66,10 +67,13 @@ INLINE int64_t units_of_blocks(const struct recurrence *r) {
 /* The numbers of a row of gates. */
 INLINE int64_t gate_numbers(const struct recurrence *r) { return r->gates * units_of_blocks(r); }
 
+/* Whether the initial state may differ from 0. */
+INLINE int has_start(const struct recurrence *r) { return r->initial[0] >= 0 || r->start_row; }
+
 /* The state before the first row of a group, or the cell if `number` is 1. */
 INLINE const real *vector_before(const struct recurrence *r, const struct group *at, int number) {
     int64_t row = padded(r->units);
-    if (at->before < 0) return (const real *)r->start + number * row;
+    if (at->before < 0) return (const real *)r->start + at->slot * r->start_row + number * row;
     return (const real *)(number ? r->cells : r->states) + at->before * row;
 }
 
@@ -117,7 +121,7 @@ static void pack_vectors(const struct pass *pass, const struct recurrence *r) {
                 b + g * units + v, smaller_of(units - v, BLOCK), biases + v * r->gates + g * BLOCK,
                 BLOCK);
     copy_units(params_at(pass, r->product_biases), units, biases + numbers, row);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2 && !r->start_row; i++)
         copy_units(params_at(pass, r->initial[i]), units, (real *)r->start + i * row, row);
 }
 

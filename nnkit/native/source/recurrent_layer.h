@@ -6,9 +6,9 @@
 #ifndef NNKIT_RECURRENT_LAYER_H
 #define NNKIT_RECURRENT_LAYER_H
 
+#include "attention.h"
 #include "cells.h"
 #include "directions.h"
-#include "recurrent_weights.h"
 
 enum { PANEL = 4 * BLOCK }; /* the most numbers of a row of a panel: four gates of a block */
 
@@ -20,13 +20,13 @@ static void advance_panel(
     real sums[PRODUCT_ROWS * PANEL];
     int64_t units = panel_width(r, v) * BLOCK, columns = units * r->gates;
     int64_t from = v * BLOCK * r->gates;
-    struct cell_rows rows = cell_rows_at(r, &at, 0, 0, v);
+    struct cell_rows rows = cell_rows_at(r, &at, 0, v);
     int is_rnn = r->cell == CELL_RNN;
     multiply(
         inputs, X.first + at.first * X.step, 1, X.step,
         (const real *)r->inputs_packed + from * inputs, columns, is_rnn ? rows.state : rows.gates,
         is_rnn ? rows.row : rows.gates_row, at.count, columns, 0);
-    if (at.before >= 0 || r->initial[0] >= 0)
+    if (at.before >= 0 || has_start(r))
         multiply(
             r->units, vector_before(r, &at, 0), 1, rows.before_row,
             (const real *)r->states_packed + from * r->units, columns, sums, columns, at.count,
@@ -71,6 +71,9 @@ static void sweep_forward(
                 }
             }
         if (l->takes_last) take_last_states(pass, r, &now, going_on_after(pass, r, i), me);
+        if (l->attention)
+            FOR_OWN_BLOCKS(me, block, now.rows)
+                attend(pass, l, i, block, smaller_of(block + PRODUCT_ROWS, now.rows));
     }
 }
 
@@ -102,7 +105,7 @@ static void receive(
     const struct step *now, int64_t going_on, int64_t n) {
     int64_t row = padded(r->units);
     real *ds = (real *)r->state_gradients + n * row, *dc = (real *)r->cell_gradients + n * row;
-    if (n >= going_on) {
+    if (n >= going_on && !r->start_row) {
         memset(ds, 0, row * sizeof *ds);
         if (r->cell == CELL_LSTM) memset(dc, 0, row * sizeof *dc);
     }
@@ -115,10 +118,10 @@ static void receive(
 
 /* The gradients of the gates of a group, then those of the states before, and of the inputs. */
 static void retreat_group(
-    const struct recurrence *r, struct group at, int64_t n, int64_t scratch, real *dX,
-    int64_t inputs, int adds) {
+    const struct recurrence *r, struct group at, int64_t scratch, real *dX, int64_t inputs,
+    int adds) {
     int64_t row = padded(r->units), gates = gate_numbers(r);
-    struct cell_rows rows = cell_rows_at(r, &at, n, scratch, 0);
+    struct cell_rows rows = cell_rows_at(r, &at, scratch, 0);
     const real *d_gates = (const real *)r->sums + at.first * r->sums_row;
     int64_t d_gates_row = r->sums_row;
     if (r->cell == CELL_RNN) rnn_retreat(r, rows, at.count, units_of_blocks(r));
@@ -131,10 +134,16 @@ static void retreat_group(
         d_gates = (const real *)r->row_gradients + scratch * gates;
         d_gates_row = gates;
     }
-    if (at.before >= 0 || r->initial[0] >= 0)
+    if (at.before >= 0 || has_start(r))
         multiply(
             gates, d_gates, 1, d_gates_row, r->states_ordered, row,
-            (real *)r->state_gradients + n * row, row, at.count, row, r->cell == CELL_GRU);
+            (real *)r->state_gradients + at.slot * row, row, at.count, row, r->cell == CELL_GRU);
+}
+
+/* The rows of dE/d[c; s] that a thread works on. */
+INLINE real *own_rows(const struct layer *l, const struct member *me) {
+    int64_t row = padded(l->attention->channels + l->recurrences->units);
+    return (real *)l->attention->d_joined + me->index * PRODUCT_ROWS * row;
 }
 
 static void sweep_backward(
@@ -149,12 +158,12 @@ static void sweep_backward(
         FOR_OWN_BLOCKS(me, block, now.rows) {
             int64_t end = smaller_of(block + PRODUCT_ROWS, now.rows);
             struct group at;
+            if (l->attention) attend_back(pass, l, dX, i, block, end, own_rows(l, me));
             for (int64_t n = block; n < end; n += at.count) {
                 at = group_at(&now, n, end);
                 for (int64_t k = 0; k < at.count; k++)
                     receive(pass, l, r, &now, going_on, n + k);
-                retreat_group(
-                    r, at, n, me->index * PRODUCT_ROWS, dX, l->inputs, adds);
+                retreat_group(r, at, me->index * PRODUCT_ROWS, dX, l->inputs, adds);
             }
         }
     }

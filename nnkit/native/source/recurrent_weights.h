@@ -51,6 +51,7 @@ SINGLE void multiply(
 /* Neighbouring rows, of which none or all have a state before, also in neighbouring rows. */
 struct stretch {
     int64_t first, count;
+    int64_t slot;   /* the first, counted within its step */
     int64_t before; /* the row of the first state before; -1 if sequences start here */
 };
 
@@ -58,7 +59,7 @@ struct stretch {
 static struct stretch next_stretch(
     const struct pass *pass, const struct recurrence *r, int64_t *i, int64_t *n) {
     struct step now = step_at(pass, r, *i);
-    struct stretch found = {now.first + *n, 0, -1};
+    struct stretch found = {now.first + *n, 0, *n, -1};
     int64_t end = now.rows;
     if (*n < now.running) {
         found.before = now.before + *n;
@@ -121,11 +122,11 @@ static void add_stretch(
         step = row;
         add_up_rows(a, step, at.count, grads + r->product_biases + block.product, block.units);
     }
-    if (at.before < 0 && r->initial[0] < 0) return;
-    const real *before = r->start;
+    if (at.before < 0 && !has_start(r)) return;
+    const real *before = (const real *)r->start + at.slot * r->start_row;
     if (at.before >= 0) before = (const real *)r->states + at.before * row;
     multiply(
-        at.count, a, step, 1, before, at.before < 0 ? 0 : row,
+        at.count, a, step, 1, before, at.before < 0 ? r->start_row : row,
         grads + r->state_weights + block.row * units, units, block.units, units, 1);
 }
 

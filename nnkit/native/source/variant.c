@@ -157,5 +157,34 @@ EXPORT int64_t NAMED(nnkit_train, VARIANT)(
     return t.taken;
 }
 
+struct sweep {
+    struct pass pass;
+    int64_t is_backward;
+};
+
+static void sweep(void *argument, struct member *me) {
+    const struct sweep *s = argument;
+    const struct layer *l = s->pass.program->layers + s->pass.program->layer_count - 1;
+    const struct layer_functions *f = LAYER_FUNCTIONS + l->kind;
+    if (!s->is_backward) {
+        f->forward(&s->pass, l, me);
+        return;
+    }
+    f->through_time(&s->pass, l, me);
+    wait_for_all(me);
+    f->weights(&s->pass, l, 0, me);
+}
+
+/* The outputs of a recurrent layer, the last of a program; or the gradients of its parameters and
+ * inputs. */
+EXPORT void NAMED(nnkit_sweep, VARIANT)(
+    const struct program *p, int64_t samples, int64_t is_backward) {
+    struct sweep request = {{p, samples, 0, 0}, is_backward};
+    int64_t rows = start_of_step(&request.pass, p->steps);
+    double began = seconds();
+    int64_t threads = run_together(sweep, &request, threads_for_spell(p->pace, p->threads));
+    note_spell(p->pace, threads, rows, seconds() - began);
+}
+
 /* Moves the pixels of images. */
 EXPORT void NAMED(nnkit_resample, VARIANT)(const struct resampling *r) { resample(r); }

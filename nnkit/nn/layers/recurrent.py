@@ -11,8 +11,10 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from nnkit.config.spec import Count
+from nnkit.native.library import library
 from nnkit.native.program_layer import ProgramLayer
 from nnkit.native.recurrence import Recurrence
+from nnkit.native.recurrent_sweep import ParameterMemory
 from nnkit.native.structures import LayerKind, MergeKind
 from nnkit.nn.activations import AnyActivation, Tanh
 from nnkit.nn.dropout_mask import DropoutRate
@@ -22,9 +24,11 @@ from nnkit.nn.layer import Binding, Layer, ReceptiveField
 from nnkit.nn.layers.weighted import BiasedLayer
 from nnkit.nn.params import Array, Parameter, Shape
 from nnkit.nn.recurrent.cell import RecurrentCell
+from nnkit.nn.recurrent.compiled import CompiledRecurrent
 from nnkit.nn.recurrent.directions import BoundRecurrent
 from nnkit.nn.recurrent.gate_initializer import OfEachGate
 
+WORTH_PACKING = 32  # sequences of one position for which weights are packed
 REVERSE = "reverse."  # prefix of the parameters that read a sequence from its end
 
 
@@ -175,6 +179,28 @@ class Recurrent(BiasedLayer):
         )
 
     def bind(self, binding: Binding) -> Layer:
+        return self.compiled(binding) or self._in_numpy(binding)
+
+    def compiled(self, binding: Binding) -> CompiledRecurrent | None:
+        """Binds the layer to the compiled kernels; None if they do not know it, or are slower."""
+        loaded, found = library(), self.in_program(binding.form)
+        if loaded is None or found is None or self.output == "last":
+            return None
+        if found.positions == 1 and binding.batch < WORTH_PACKING:
+            return None
+        memory = ParameterMemory.of(binding.params, binding.grads)
+        if memory is None:
+            return None
+        return CompiledRecurrent(
+            loaded,
+            list(zip(("", REVERSE), found.recurrences, strict=False)),
+            found.merge,
+            memory,
+            lambda: self._in_numpy(binding),
+            binding,
+        )
+
+    def _in_numpy(self, binding: Binding) -> Layer:
         directions = (False, True) if self.bidirectional else (False,)
         cells = [self.cell(_of_direction(binding, reverse), reverse) for reverse in directions]
         return BoundRecurrent(cells, self.merge, self.output, binding)

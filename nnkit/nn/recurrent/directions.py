@@ -12,7 +12,7 @@ from nnkit.nn.layer import Binding, Layer
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass
 from nnkit.nn.recurrent.cell import RecurrentCell
-from nnkit.nn.recurrent.states import LayerState
+from nnkit.nn.recurrent.states import LayerState, of_direction
 from nnkit.nn.recurrent.steps import Steps
 
 Merge = Literal["concat", "sum", "mean", "product"]
@@ -64,10 +64,7 @@ class BoundRecurrent(Layer):
 
     def _of_cell(self, state: LayerState | None, number: int) -> LayerState | None:
         """The vectors of the state that belong to one direction."""
-        if state is None:
-            return None
-        count = len(state) // len(self.cells)
-        return state[number * count : (number + 1) * count]
+        return None if state is None else of_direction(state, number, len(self.cells))
 
     def backward(self, dY: Array, now: Pass) -> Array | None:
         if self.dX is not None:

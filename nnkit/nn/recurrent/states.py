@@ -45,6 +45,12 @@ class States:
         self.d_first = _joined([part.d_first for part in parts])
 
 
+def of_direction(state: LayerState, direction: int, directions: int) -> LayerState:
+    """The vectors of a state that belong to one of a layer's directions."""
+    count = len(state) // directions
+    return state[direction * count : (direction + 1) * count]
+
+
 def _columns(state: LayerState, place: slice) -> LayerState:
     return [vector[:, place] for vector in state]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -46,6 +47,7 @@ class Steps:
             samples: the number of sequences, N.
             lengths: the length of each sequence, (N,); None if all have `positions`.
         """
+        self._samples = samples
         self.counts = [samples] * positions
         self.order: Array | None = None
         if lengths is not None:
@@ -72,11 +74,16 @@ class Steps:
         return np.array(self._edges, np.int64)
 
     @property
-    def places(self) -> tuple[Array, Array]:
-        """The position and the sample of each column of all steps."""
+    def rows(self) -> tuple[Array, Array]:
+        """The position of each column of all steps, and its place among those of its step."""
         counts, starts = self.counts, self.starts
         positions = np.repeat(np.arange(len(counts)), counts)
-        columns = np.arange(starts[-1]) - starts[positions]
+        return positions, np.arange(starts[-1]) - starts[positions]
+
+    @property
+    def places(self) -> tuple[Array, Array]:
+        """The position and the sample of each column of all steps."""
+        positions, columns = self.rows
         return positions, columns if self.order is None else self.order[columns]
 
     def blocks(self, memory: Array, rows: int) -> list[Array]:
@@ -122,6 +129,40 @@ class Steps:
         out.fill(0)
         for t, block in enumerate(blocks):
             out[:, t, self.order[: self.counts[t]]] = block
+
+    @cached_property
+    def _flat(self) -> Array:
+        """The place of each row of all steps among the positions (T · N) of the samples."""
+        positions, samples = self.places
+        places: Array = positions * self._samples + samples
+        return places
+
+    def to_rows(self, X: Array, rows: Array) -> None:
+        """Copies X (numbers, T, N) to the rows of all steps, the columns of `blocks`."""
+        found = X.transpose(1, 2, 0).reshape(-1, len(X))
+        if self.order is not None:
+            found = found[self._flat]
+        rows[: len(found), : len(X)] = found
+
+    def to_positions(self, rows: Array, out: Array) -> None:
+        """Copies the rows of all steps to `out` (numbers, T, N), with 0 for padding."""
+        found = rows[:, : len(out)]
+        if self.order is not None:
+            found = np.zeros((len(self.counts) * self._samples, len(out)), out.dtype)
+            found[self._flat] = rows[: len(self._flat), : len(out)]
+        np.copyto(out.reshape(len(out), -1), found.T)
+
+    def last_rows(self, reverse: bool) -> tuple[Array, Array]:
+        """The columns of sequences that are not empty, and the row of the last step of each.
+
+        Args:
+            reverse: whether the sequences are read from the last position to the first.
+        """
+        columns = np.arange(self.counts[0] if self.counts else 0)
+        if reverse:
+            return columns, columns
+        lengths = np.searchsorted(-np.array(self.counts), -columns)
+        return columns, self.starts[lengths - 1] + columns
 
     def ends(self, reverse: bool) -> Iterator[tuple[int, slice, Array | slice]]:
         """Yields the steps with which sequences end, their columns there, and their samples.

@@ -119,9 +119,10 @@ class Attention(BiasedLayer):
         return Parameter(name, (units,), 1, units, initial, False, self.lr_factor)
 
     def bind(self, binding: Binding) -> BoundAttention:
-        return BoundAttention(self._bound_score(binding), binding)
+        return BoundAttention(self.bound_score(binding), binding)
 
-    def _bound_score(self, binding: Binding) -> AttentionScore:
+    def bound_score(self, binding: Binding) -> AttentionScore:
+        """Binds the score to its parameters."""
         params, grads = binding.params, binding.grads
         if self.score == "general":
             return GeneralScore(params, grads)
@@ -149,16 +150,21 @@ class BoundAttention(Layer):
         self.states, self.length = binding.input_shape
         self.channels = self.W.shape[1] - self.states
         self.training, self._binding = binding.training, binding
-        self.joined = self._positions(self.W.shape[1])  # [c; s]
-        self.Y = self._positions(self.units)
+        self.joined = self.positions(self.W.shape[1])  # [c; s]
+        self.Y = self.positions(self.units)
         self.output = binding.buffer(self.units, self.length)
         if binding.training:
-            self.dZ, self.dC = self._positions(self.units), self._positions(self.channels)
+            self.dZ, self.dC = self.positions(self.units), self.positions(self.channels)
             self.dX = binding.buffer(*binding.input_shape)
 
-    def _positions(self, size: int) -> Array:
+    def positions(self, size: int) -> Array:
+        """Memory for so many numbers at each position, (T, N, size)."""
         shape = (self.length, self._binding.batch, size)
         return self._binding.buffers.empty(shape, self._binding.dtype)
+
+    def zeros(self, shape: Shape) -> Array:
+        """An array of zeros of the layer's type."""
+        return np.zeros(shape, self._binding.dtype)
 
     def forward(self, X: Array, now: Pass) -> Array:
         self.begin(now)
@@ -185,6 +191,7 @@ class BoundAttention(Layer):
         self.order = slice(None) if order is None else order
         memory, self.observer = now.encoder_memory(), now.observer
         self.V, padding = memory.values, memory.is_padding
+        self.padding = padding if padding is None or order is None else padding[order]
         self.K = memory.keys.get(self.name)
         if self.K is None:
             self.K = self.score.keys(self.V)
@@ -192,15 +199,21 @@ class BoundAttention(Layer):
                 memory.keys[self.name] = self.K
         if order is not None:
             self.V, self.K = self.V[order], self.K[order]
-            padding = None if padding is None else padding[order]
         self.masked = None
-        if padding is not None and padding.any():
-            self.masked = np.where(padding, -np.inf, 0).astype(self.V.dtype)[:, None]
+        if self.padding is not None and self.padding.any():
+            self.masked = np.where(self.padding, -np.inf, 0).astype(self.V.dtype)[:, None]
         shape = (self.length, len(self.V), self.V.shape[1])
-        self.A = np.zeros(shape, self.V.dtype)
+        self.A = self.zeros(shape)
         if order is not None:  # what stands after the ends counts in the sums over all positions
-            self.joined.fill(0)
-            self.Y.fill(0)
+            self.joined[...] = 0
+            self.Y[...] = 0
+
+    def source_lengths(self) -> Array:
+        """The length of the source of each column, (N,)."""
+        samples, positions, _ = self.V.shape
+        if self.padding is None:
+            return np.full(samples, positions)
+        return positions - np.count_nonzero(self.padding, axis=1)
 
     def attend(self, S: Array, at: slice) -> Array:
         """The outputs (q, n, units) of the first n columns at q positions.
@@ -239,9 +252,9 @@ class BoundAttention(Layer):
     def begin_backward(self) -> None:
         """Prepares for `attend_back` of one position or all."""
         assert self.K is not None
-        self.dE = np.zeros_like(self.A)
-        self.dZ.fill(0)
-        self.dC.fill(0)
+        self.dE = self.zeros(self.A.shape)
+        self.dZ[...] = 0
+        self.dC[...] = 0
         self.score.begin_backward(self.K)
 
     def attend_back(self, dY: Array, at: slice) -> Array:

@@ -76,12 +76,12 @@ class GeneralScore(DotScore):
     """e = sᵀ W h (Luong, Pham & Manning 2015, §3.1), with the keys W h."""
 
     def keys(self, V: Array) -> Array:
-        return V @ self.params["W_a"].T
+        return _times(V, self.params["W_a"].T)
 
     def end_backward(self, dE: Array, S: Array, K: Array, V: Array) -> Array:
         dK = np.matmul(dE.swapaxes(1, 2), S)
         np.dot(_rows(dK).T, _rows(V), out=self.grads["W_a"])
-        return dK @ self.params["W_a"]
+        return _times(dK, self.params["W_a"])
 
 
 class AdditiveScore(AttentionScore):
@@ -92,7 +92,7 @@ class AdditiveScore(AttentionScore):
     """
 
     def keys(self, V: Array) -> Array:
-        return V @ self.params["U_a"].T
+        return _times(V, self.params["U_a"].T)
 
     def forward(self, S: Array, K: Array) -> Array:
         E, v = np.empty((*S.shape[:2], K.shape[1]), S.dtype), self.params["v_a"]
@@ -126,7 +126,7 @@ class AdditiveScore(AttentionScore):
 
     def end_backward(self, dE: Array, S: Array, K: Array, V: Array) -> Array:
         np.dot(_rows(self.dK).T, _rows(V), out=self.grads["U_a"])
-        return self.dK @ self.params["U_a"]
+        return _times(self.dK, self.params["U_a"])
 
 
 class LocationScore(AttentionScore):
@@ -149,6 +149,11 @@ class LocationScore(AttentionScore):
         dW = self.grads["W_a"]
         read = dE[..., : len(dW)]
         np.dot(_rows(read).T, _rows(S), out=dW[: read.shape[-1]])
+
+
+def _times(A: Array, W: Array) -> Array:
+    """A W for A (N, T, size) as one product; `@` would make one for each of the N."""
+    return np.dot(_rows(A), W).reshape(*A.shape[:2], -1)
 
 
 def _rows(A: Array) -> Array:

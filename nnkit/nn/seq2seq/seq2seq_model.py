@@ -98,9 +98,10 @@ class Seq2SeqModel(Model):
         return Network(self.parts.decoder, replace(binding, input_gradient=training), self.loss)
 
     def _binding(self, form: Form, size: Size, buffers: Buffers, training: bool) -> Binding:
-        return self._whole_binding(
+        whole = self._whole_binding(
             form.at((size.positions,)), size.samples, buffers, self.grads, training
         )
+        return replace(whole, threads=self.execution.own_threads)
 
     def network(
         self, batch: int, positions: Positions = (), before: int = 0, after: int = 0
