@@ -12,6 +12,8 @@ from nnkit.cli.gates import exit_if_missed, say_passed
 from nnkit.cli.options import CheckpointArgument, JsonOption, RunsOption
 from nnkit.cli.output import print_json, say, say_wrapped, show, show_figure, table
 from nnkit.cli.output_files import check_no_input, check_output_file, write_output
+from nnkit.cli.text_options import MethodsOption, decoding_methods
+from nnkit.cli.written_table import written_table
 
 if TYPE_CHECKING:
     from nnkit.inference.report import ClassReport, LabelReport, Report
@@ -47,6 +49,7 @@ def evaluate(
             callback=check_output_file,
         ),
     ] = None,
+    decoding: MethodsOption = None,
     runs: RunsOption = Path("runs"),
     as_json: JsonOption = False,
 ) -> None:
@@ -55,6 +58,10 @@ def evaluate(
     CHECKPOINT is a checkpoint file, a run's folder, or a run's name. The data is split and
     preprocessed as in training. With --data, columns are matched by name and classes by their
     names; the gates of the test set apply to other data, except for those with a baseline.
+
+    Of a network that translates texts, metrics given the symbols before each (teacher forcing)
+    stand apart from those of the texts that it writes by itself, which have 95 % bootstrap
+    intervals. --decoding compares methods; gates are judged with the first.
 
     Prints the applicable metrics and, for classifiers, per-class scores and the confusion matrix;
     --json prints everything. The exit code is 4 if a gate under expect: on this set is not met.
@@ -67,7 +74,7 @@ def evaluate(
         check_no_input([predictions], [data])
     path = chosen_checkpoint(checkpoint, runs)
     model = nnkit.load_checkpoint(path)
-    report = model.report(split, data)
+    report = model.report(split, data, decoding_methods(decoding or ()))
     if predictions is not None:
         write_output(predictions, report.predictions())
     found = list(verdicts([evaluated_group(path, model, report, data)], {}))
@@ -79,7 +86,7 @@ def evaluate(
         _render(path, report, data)
         say_wrapped(*report.warnings)
     if predictions is not None:
-        say(f"wrote {predictions}: {len(report):,} predictions")
+        say(f"wrote {predictions}: {report.prediction_count:,} predictions")
     for name in incomparable_gates(path, model, report):
         say(f"{name} is not compared with its baseline, which was measured on other data")
     say_passed(found)
@@ -89,12 +96,20 @@ def evaluate(
 def _render(path: Path, report: Report, data: Path | None) -> None:
     where = f"all of {data}" if report.split is None else report.split
     rows = [("checkpoint", str(path)), ("samples", f"{len(report):,} ({where})")]
+    if report.samples is not None:
+        rows.append(("symbols", f"{len(report.targets):,}"))
+    if report.written:
+        rows.append(("", "given the symbols before each (teacher forcing):"))
     if report.threshold is not None:
         rows.append(("threshold", show(report.threshold)))
-    rows += [(name, show_figure(name, report.figures[name])) for name in _headline(report)]
+    of_written = report.written[0].figures if report.written else {}
+    headline = [name for name in _headline(report) if name not in of_written]
+    rows += [(name, show_figure(name, report.figures[name])) for name in headline]
     width = max(len(name) for name, _ in rows)
     for name, shown in rows:
         print(f"{name:{width}}  {shown}")
+    if report.written:
+        print(f"\n{written_table(report.written)}")
     if report.by_class is not None:
         print(f"\n{_by_class(report.by_class)}")
         print(f"\n{_confusions(report.by_class)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
@@ -14,15 +14,20 @@ from nnkit.cli.output import check_output, print_json, result_width, say, say_wr
 
 if TYPE_CHECKING:
     from nnkit.task.starter import Starter
+    from nnkit.task.text_starter import TextTask
 
 CONFIGS = (".yaml", ".yml")
 
 
 class TaskKind(StrEnum):
-    """Kinds of predictions: classes or numbers."""
+    """Kinds of predictions: classes or numbers of a table's rows, or of texts."""
 
     CLASSIFICATION = "classification"
     REGRESSION = "regression"
+    TRANSLATION = "translation"
+    TAGGING = "tagging"
+    TEXT_CLASSIFICATION = "text_classification"
+    LANGUAGE_MODEL = "language_model"
 
 
 class DecimalMark(StrEnum):
@@ -77,7 +82,8 @@ def init(
         typer.Option(
             "--task",
             metavar="TASK",
-            help="classification or regression (default: by the label).",
+            help="classification or regression of rows; translation, tagging or "
+            "text_classification of texts, or language_model (default: by the data).",
             show_default=False,
         ),
     ] = None,
@@ -121,8 +127,9 @@ def init(
 ) -> None:
     """Write a commented starter config for your data.
 
-    DATA is a table (.csv, .tsv, any delimited text), a folder of pictures with a folder for each
-    class, or arrays (.npz, .npy); without it, the config is for MNIST.
+    DATA is a table (.csv, .tsv, any delimited text), a file of texts (pairs of texts separated by
+    a tab, tagged sentences, or plain text), a folder of pictures with a folder for each class, or
+    arrays (.npz, .npy); without it, the config is for MNIST.
 
     For a table, each column is reported: what it contains, and what becomes of it. Whatever had to
     be decided is said, and is in the config with its reason.
@@ -144,13 +151,15 @@ def init(
     check_output(path)
     if path.exists():
         raise UsageError(f"{path} already exists; choose another name with -o")
+    of_rows, of_texts = _tasks(task)
     options = TableOptions(
         labels=tuple(label or ()),
-        task=None if task is None else task.value,
+        task=of_rows,
         delimiter=_character(delimiter),
         header=header,
         missing=tuple(missing or ()),
         decimal=None if decimal is None else decimal.value,
+        text_task=of_texts,
     )
     sets = {"validation": validation, "test": test}
     held_out = {name: place for name, place in sets.items() if place is not None}
@@ -165,6 +174,15 @@ def init(
         return
     _report(starter)
     say(f"wrote {path}; `nnkit train {path}` trains it")
+
+
+def _tasks(
+    task: TaskKind | None,
+) -> tuple[Literal["classification", "regression"] | None, TextTask | None]:
+    """The task of rows, or that of texts, in an option."""
+    if task in (TaskKind.CLASSIFICATION, TaskKind.REGRESSION):
+        return cast("Literal['classification', 'regression']", task.value), None
+    return None, None if task is None else cast("TextTask", task.value)
 
 
 def _character(name: str | None) -> str | None:

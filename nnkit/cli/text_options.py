@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,6 +30,16 @@ DecodingOption = Annotated[
         metavar="YAML",
         help="How texts are written, as in a config: greedy, sample, '{beam: {width: 5}}' "
         "(default: as in the config of the run).",
+        show_default=False,
+    ),
+]
+MethodsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--decoding",
+        metavar="YAML",
+        help="How texts are written, as in a config: greedy, '{beam: {width: 5}}'; repeatable to "
+        "compare methods (default: as in the config of the run).",
         show_default=False,
     ),
 ]
@@ -89,6 +100,17 @@ AttentionOption = Annotated[
         callback=lambda path: path if path == Path("-") else check_output_file(path),
     ),
 ]
+
+
+def decoding_methods(values: Sequence[str]) -> list[AnyDecoding]:
+    """The decoding methods in options.
+
+    Raises:
+        ConfigError: a method or one of its settings does not exist.
+    """
+    from nnkit.inference.decoding_options import decoding_from
+
+    return [decoding_from(value, "--decoding") for value in values]
 
 
 def chosen_decoding(

@@ -46,7 +46,7 @@ def with_beam(method: AnyDecoding, width: int) -> AnyDecoding:
     """Beam search of this width, with the other settings of a method where they apply."""
     if isinstance(method, Beam):
         return _changed(method, width=width)
-    shared = {name: getattr(method, name) for name in Decoding.model_fields}
+    shared = {name: getattr(method, name) for name in Decoding.model_fields if name != "kind"}
     return Beam(**shared, width=width)
 
 

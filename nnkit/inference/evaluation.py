@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from nnkit.data.batches import Batch, part_of
-from nnkit.inference.written_metrics import written_metrics
+from nnkit.inference.written_set import write_set
 from nnkit.metrics import chosen
 from nnkit.metrics.accumulator import Accumulator
 from nnkit.metrics.metric import Metric
@@ -50,7 +50,7 @@ def evaluate(
     loss = accumulate(model, data, accumulator, execution=execution)
     figures = model.ranks.on_first(lambda: {"loss": loss, **accumulator.figures()})
     if of_texts and data.writing is not None:
-        figures |= written_metrics(model, data.writing, of_texts)
+        figures |= write_set(model, data.writing).accumulated(of_texts).figures()
     return figures
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from nnkit.decoding import AnyDecoding
 from nnkit.inference.evaluation import accumulate, width_of
 from nnkit.inference.set_metrics import in_words
+from nnkit.inference.written_set import WrittenReport, report_on_written
 from nnkit.metrics import METRICS_OF
 from nnkit.metrics.accumulator import Accumulator
 from nnkit.metrics.classification import ClassCounts, Confusion, f1s, precisions, recalls
@@ -124,6 +126,9 @@ class Report:
         lines: the line of each sample in its text file, from 1, (n,); None for other data.
         probable: whether the outputs are probabilities.
         threshold: the decision threshold of two classes; None for the usual one.
+        written: the comparison of texts that the model writes by itself, for each decoding method;
+            empty for models that write none.
+        samples: the number of samples, if each has several targets; None otherwise.
         warnings: reasons not to rely on the network.
     """
 
@@ -140,10 +145,17 @@ class Report:
     lines: Array | None
     probable: bool
     threshold: float | None
+    written: tuple[WrittenReport, ...] = ()
+    samples: int | None = None
     warnings: tuple[str, ...] = ()
 
     def __len__(self) -> int:
-        return len(self.targets)
+        return len(self.targets) if self.samples is None else self.samples
+
+    @property
+    def prediction_count(self) -> int:
+        """The number of rows of `predictions`."""
+        return len(self.written[0].written) if self.written else len(self.targets)
 
     def __repr__(self) -> str:
         headline = {name: self.figures[name] for name in HEADLINE if name in self.figures}
@@ -154,6 +166,10 @@ class Report:
         figures = dict(self.figures)
         known: dict[str, Any] = {"split": self.split, "samples": len(self)}
         known |= {"loss": figures.pop("loss"), "metrics": figures, "warnings": [*self.warnings]}
+        if self.samples is not None:
+            known["symbols"] = len(self.targets)
+        if self.written:
+            known["written"] = [each.record() for each in self.written]
         if self.threshold is not None:
             known["threshold"] = self.threshold
         if self.by_class is not None:
@@ -174,18 +190,29 @@ class Report:
         text file, as editors count; a picture has its `path` instead. A classifier adds
         `confidence`, if its outputs are probabilities, and for each class `probability_NAME` or
         `output_NAME`. Of several targets, each has its own columns, such as `target_NAME`. Numbers
-        are written with all their digits.
+        are written with all their digits. Sequences have a row for each position, without the
+        probabilities of other classes; texts that a decoder writes by itself have a row each.
         """
+        if self.written:
+            return self.written[0].predictions()
         text = io.StringIO(newline="")
         writer = csv.writer(text, lineterminator="\n")
         columns = {"path" if self.origins.dtype.kind == "U" else "row": self.origins}
         if self.lines is not None:
             columns["line"] = self.lines
-        columns |= self._class_columns() if self.by_class else self._real_columns()
+        if self.samples is not None:
+            columns |= self._position_columns()
+        else:
+            columns |= self._class_columns() if self.by_class else self._real_columns()
         writer.writerow(["index", *columns])
         cells = [column.astype(str).tolist() for column in columns.values()]
         writer.writerows([i, *row] for i, row in enumerate(zip(*cells, strict=True)))
         return text.getvalue()
+
+    def _position_columns(self) -> dict[str, Array]:
+        names = np.asarray(self.names)
+        columns = {"target": names[self.targets], "predicted": names[self.predicted]}
+        return columns if self.confidence is None else columns | {"confidence": self.confidence}
 
     def _class_columns(self) -> dict[str, Array]:
         assert self.by_class is not None
@@ -220,6 +247,7 @@ def report_on(
     classes: tuple[str, ...] | None,
     names: tuple[str, ...] = (),
     execution: Execution | None = None,
+    decoding: Sequence[AnyDecoding] = (),
 ) -> Report:
     """Evaluates a model with all metrics that suit its targets and outputs.
 
@@ -230,6 +258,8 @@ def report_on(
         classes: the class names; None for labels and real targets.
         names: names of the labels or real targets; default: numbers from 0.
         execution: threads and kernels; default: those of the model.
+        decoding: the decoding methods of a model with a decoder; default: that of the set. The
+            first one gives the metrics of texts.
     """
     activation = model.output_activation
     metrics = [
@@ -240,6 +270,8 @@ def report_on(
     of_sequences = isinstance(data.targets, SequenceTargets)
     if of_sequences and not are_bio(classes or ()):
         metrics = [metric for metric in metrics if metric.statistic is not SpanCounts]
+    if data.writing is not None:  # whole texts are compared where the model writes them by itself
+        metrics = [metric for metric in metrics if metric.name not in METRICS_OF["texts"]]
     also = () if classes is None or of_sequences else (ClassCounts, Confusion)
     accumulator = Accumulator(metrics, width_of(model, data), also)
     parts: list[Array] = []
@@ -254,7 +286,7 @@ def report_on(
         if not of_sequences:
             kept = accumulator.kept(ClassCounts), accumulator.kept(Confusion)
             by_class = ClassReport(classes, *kept)
-        elif len(classes) <= MOST_CLASSES:
+        elif len(classes) <= MOST_CLASSES and data.are_tags:
             by_class = _by_class(classes, data.targets[:], predicted)
     elif data.targets.kind == "labels":
         predicted = decide_labels(outputs, model.loss)
@@ -267,6 +299,12 @@ def report_on(
             np.repeat(origins, lengths),
             None if lines is None else np.repeat(lines, lengths),
         )
+        names = classes or ()
+    written: tuple[WrittenReport, ...] = ()
+    if data.writing is not None:
+        ways = [replace(data.writing, method=m) for m in decoding] or [data.writing]
+        written = tuple(report_on_written(model, way) for way in ways)
+        figures |= written[0].figures
     return Report(
         split=split,
         figures=figures,
@@ -281,6 +319,8 @@ def report_on(
         lines=lines,
         probable=activation.probability,
         threshold=data.threshold,
+        written=written,
+        samples=len(data) if of_sequences else None,
     )
 
 

@@ -73,6 +73,15 @@ class TextWriter:
             return self.method
         return Greedy() if isinstance(self.model, Seq2SeqModel) else Sampling()
 
+    @cached_property
+    def _continuing(self) -> AnyDecoding:
+        """The method for continuations, whose greatest length counts the symbol they begin with."""
+        limit = self.decoding.max_length
+        if not self._has_no_start or not limit.constant:
+            return self.decoding
+        shorter = limit.model_copy(update={"constant": limit.constant - 1})
+        return self.decoding.model_copy(update={"max_length": shorter})
+
     def write(
         self, texts: Sequence[str], keys: Sequence[int] | None = None
     ) -> list[list[WrittenText]]:
@@ -98,7 +107,7 @@ class TextWriter:
             wanted &= np.array([bool(text.strip()) for text in texts], bool)
         elif not self._has_no_start:
             wanted[:] = True
-        for chosen in _batches(sources.lengths, np.flatnonzero(wanted)):
+        for chosen in batches_of_similar_length(sources.lengths, np.flatnonzero(wanted)):
             found = self._decode(sources, chosen, keyed[chosen])
             for index, hypotheses in zip(chosen, found, strict=True):
                 begun = sources[index : index + 1].flat()[:1] if self._has_no_start else ()
@@ -114,7 +123,7 @@ class TextWriter:
                 sentences = Sentences(starts, part.lengths, keys=keys)
                 return self.decoding.decode(self.model.step, state, sentences, self._symbols)
             begun, stepper = self._begun(part, keys), self._stepper
-            return self.decoding.decode(stepper.step, stepper.begin(), begun, self._symbols)
+            return self._continuing.decode(stepper.step, stepper.begin(), begun, self._symbols)
 
     @cached_property
     def _stepper(self) -> Stepper:
@@ -169,7 +178,7 @@ class TextWriter:
         )
 
 
-def _batches(lengths: Array, wanted: Array) -> list[Array]:
+def batches_of_similar_length(lengths: Array, wanted: Array) -> list[Array]:
     """The indices of texts of similar length that are decoded together.
 
     Args:

@@ -208,6 +208,13 @@ class TrainedModel:
         return decide(outputs, self.model.loss, self.model.output_activation, self.threshold)
 
     @property
+    def _sample_classes(self) -> tuple[str, ...] | None:
+        """The names of the classes that whole samples have; None if they have none."""
+        if self.coding is not None and self.coding.predicts != "label":
+            return None
+        return self.classes
+
+    @property
     def gives_probabilities(self) -> bool:
         """Whether the network's outputs are class probabilities, of one class for each sample."""
         if self.coding is not None and self.coding.predicts != "label":
@@ -446,12 +453,19 @@ class TrainedModel:
         figures = evaluate(self.model, prepared, metrics, self._execution(len(prepared)))
         return SetMetrics(name, len(prepared), figures)
 
-    def report(self, split: str | None = None, data: EvaluationData = None) -> Report:
+    def report(
+        self,
+        split: str | None = None,
+        data: EvaluationData = None,
+        decoding: Sequence[DecodingLike] = (),
+    ) -> Report:
         """Evaluates the model with all metrics, per class, with confusions.
 
         Args:
             split: as for `evaluate`.
             data: as for `evaluate`.
+            decoding: decoding methods to compare, as for `write`, of a model that translates texts.
+                The first one gives the metrics of texts. Default: that of the config.
 
         Raises:
             DataError: the data is missing, has changed, or does not fit the model.
@@ -460,7 +474,12 @@ class TrainedModel:
         task, samples, name = self._data(split, data)
         prepared = self._prepared(task, samples)
         execution = self._execution(len(prepared))
-        report = report_on(self.model, prepared, name, self.classes, self.target_names, execution)
+        if decoding and prepared.writing is None:
+            raise UsageError("this model translates no texts, so it has no decoding methods")
+        methods = [decoding_from(each) for each in decoding]
+        report = report_on(
+            self.model, prepared, name, self.classes, self.target_names, execution, methods
+        )
         if name is None:
             return report
         warning = useless(task, self.model, prepared, name, report.figures)
@@ -485,7 +504,7 @@ class TrainedModel:
             if split is not None:
                 raise UsageError(f"data in memory has no {split} set; all of it is evaluated")
             X, y = data
-            classes = None if self.config.data.targets == "inputs" else self.classes
+            classes = None if self.config.data.targets == "inputs" else self._sample_classes
             source = self.config.data.source
             samples = samples_in_memory(
                 self._checked(X),
@@ -550,7 +569,7 @@ class TrainedModel:
 
     def _dataset_of(self, samples: Samples) -> Dataset:
         label = self.info.get("label", "")
-        return Dataset(samples, classes=self.classes, columns=self.columns, label=label)
+        return Dataset(samples, classes=self._sample_classes, columns=self.columns, label=label)
 
     def _other(self, samples: Samples) -> tuple[Task, Samples, None]:
         """Other labelled samples; class weights that balance the classes are those of them."""
@@ -580,7 +599,7 @@ class TrainedModel:
             place,
             self.columns,
             self.info.get("label", ""),
-            self.classes,
+            self._sample_classes,
             unknown=self.preprocessor.unknown,
         )
 

@@ -11,15 +11,14 @@ from numpy.typing import NDArray
 
 from nnkit.native.library import Library
 from nnkit.native.program_layer import (
-    LINE,
     Allocator,
     ProgramLayer,
     bound_layers,
     first_trained,
     of_row,
-    padded,
 )
 from nnkit.native.program_update import ProgramUpdate
+from nnkit.native.row_sizes import LINE, padded
 from nnkit.native.structures import (
     ActivationKind,
     LayerStructure,

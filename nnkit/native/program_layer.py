@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnkit.native.recurrence import Recurrence, bound_recurrence
+from nnkit.native.row_sizes import padded
 from nnkit.native.structures import (
     ActivationKind,
     ImageStructure,
@@ -23,8 +24,6 @@ from nnkit.native.structures import (
 
 Array = NDArray[Any]
 Shape = tuple[int, ...]
-LINE = 16  # rows of buffers start at multiples of so many numbers, as in `source/tiles.h`
-CROWDED = 256  # … but are not multiples of so many apart
 BLOCK = 16  # samples in a block of images, as in `source/tiles.h`
 # Kinds that keep a byte for each output.
 KEEPS_BYTES = (LayerKind.MAX_POOL, LayerKind.DROPOUT, LayerKind.SPATIAL_DROPOUT)
@@ -360,12 +359,6 @@ class LayerBuffers:
 def of_row(shape: Shape) -> int:
     """The numbers of a row of vectors: of a sample, or of a position of a sequence."""
     return shape[0] if len(shape) == SEQUENCE_AXES else prod(shape)
-
-
-def padded(count: int) -> int:
-    """The numbers from a row of a buffer to the next, as in `source/tiles.h`."""
-    lines = -(-count // LINE) * LINE
-    return lines + LINE if lines % CROWDED == 0 else lines
 
 
 def _structure(layer: ProgramLayer) -> LayerStructure:

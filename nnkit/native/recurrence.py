@@ -8,6 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from nnkit.native.row_sizes import padded
 from nnkit.native.structures import (
     MOST_STATE_VECTORS,
     ActivationKind,
@@ -64,7 +65,8 @@ def bound_recurrence(
         gradient: the address of dE/dY; None if no gradients are computed.
         training: whether gradients are computed.
     """
-    cell, gates, width = found.cell, GATES[found.cell], -(-found.units // BLOCK) * BLOCK
+    cell, gates, width = found.cell, GATES[found.cell], padded(found.units)
+    of_gates = gates * -(-found.units // BLOCK) * BLOCK
     function, a, b, c = found.function
     places = found.places
     names = [f"s{i}" for i in range(MOST_STATE_VECTORS)]
@@ -84,11 +86,11 @@ def bound_recurrence(
         biases=places["b"],
         product_biases=places.get("d", -1),
         initial=(places.get(names[0], -1), places.get(names[1], -1)),
-        inputs_packed=memory(inputs, gates * width).ctypes.data,
-        states_packed=memory(found.units, gates * width).ctypes.data,
-        biases_packed=memory(gates + 1, width).ctypes.data,
+        inputs_packed=memory(inputs, of_gates).ctypes.data,
+        states_packed=memory(found.units, of_gates).ctypes.data,
+        biases_packed=memory(1, of_gates + width).ctypes.data,
         start=memory(MOST_STATE_VECTORS, width).ctypes.data,
-        sums_row=gates * width + BLOCK,  # rows at a distance of 2ᵏ would share lines of the cache
+        sums_row=of_gates + BLOCK,  # rows at a distance of 2ᵏ would share lines of the cache
         states=states,
         sums=states,
         cells=states,  # where a cell lacks a vector, it is not used
@@ -108,13 +110,12 @@ def bound_recurrence(
     if cell == CellKind.GRU:
         structure.products = memory(positions, width).ctypes.data
     if training:
-        padded_inputs = -(-inputs // BLOCK) * BLOCK
-        structure.inputs_ordered = memory(gates * width, padded_inputs).ctypes.data
-        structure.states_ordered = memory(gates * width, width).ctypes.data
+        structure.inputs_ordered = memory(of_gates, padded(inputs)).ctypes.data
+        structure.states_ordered = memory(of_gates, width).ctypes.data
         structure.state_gradients = memory(samples, width).ctypes.data
         if cell == CellKind.LSTM:
             structure.cell_gradients = memory(samples, width).ctypes.data
         if cell == CellKind.GRU:
             rows = -(-samples // BLOCK) * BLOCK
-            structure.row_gradients = memory(rows, gates * width).ctypes.data
+            structure.row_gradients = memory(rows, of_gates).ctypes.data
     return structure

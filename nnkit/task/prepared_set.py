@@ -61,6 +61,7 @@ class PreparedSet:
         threshold: the decision threshold of two classes; None for the usual one.
         is_stream: whether each input continues the one before.
         writing: what a network with a decoder is to write, and how; None for other networks.
+        are_tags: whether the targets are a tag for each symbol of the inputs.
     """
 
     inputs: Array | LazyArray | Ragged
@@ -73,6 +74,7 @@ class PreparedSet:
     threshold: float | None = None
     is_stream: bool = False
     writing: Writing | None = None
+    are_tags: bool = False
 
     def __len__(self) -> int:
         return len(self.inputs)

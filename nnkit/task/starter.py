@@ -23,6 +23,7 @@ from nnkit.errors import DataError, SettingError, UsageError
 from nnkit.task.chosen_settings import TableSettings
 from nnkit.task.starter_network import suitable_network
 from nnkit.task.table_settings import TableOptions, choose_settings
+from nnkit.task.text_starter import TextTask, starter_for_texts, task_of_texts
 from nnkit.text import legible
 
 FEWEST_TO_SPLIT = 20  # rows; with fewer, a tenth of them is too small a validation set
@@ -61,7 +62,7 @@ def starter_for(
     folder: Path,
     held_out: Mapping[str, Path] | None = None,
 ) -> Starter:
-    """A commented config for MNIST, a table, a folder of pictures, or arrays.
+    """A commented config for MNIST, a table, a file of texts, a folder of pictures, or arrays.
 
     Args:
         data: the file or folder; None for MNIST.
@@ -73,6 +74,12 @@ def starter_for(
         DataError: the data is missing or not valid, or its name is not UTF-8.
         UsageError: an option does not apply to the data.
     """
+    if data is not None and data.is_file() and not held_out:
+        texts = options.text_task
+        if texts is None and options == TableOptions():
+            texts = task_of_texts(data)
+        if texts is not None:
+            return _for_texts(texts, data, folder)
     is_table = data is not None and not data.is_dir() and data.suffix not in (".npz", ".npy")
     if not is_table and options != TableOptions():
         raise UsageError("--label and the options after it are for tables; give a table")
@@ -88,6 +95,15 @@ def starter_for(
     if data.suffix == ".npz":
         return _for_archive(files, folder)
     return _for_npy(data, _place(data, folder))
+
+
+def _for_texts(task: TextTask, data: Path, folder: Path) -> Starter:
+    found = starter_for_texts(task, data, _place(data, folder))
+    parts = {
+        name: _flow(value) if isinstance(value, Mapping) else value
+        for name, value in found.parts.items()
+    }
+    return Starter(_template(found.template).format(**parts), remarks=found.remarks)
 
 
 def _place(data: Path, folder: Path) -> str:

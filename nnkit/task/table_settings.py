@@ -29,6 +29,7 @@ from nnkit.data.tables.quoting import column_called
 from nnkit.errors import DataError, UsageError
 from nnkit.task.chosen_settings import TableSettings
 from nnkit.task.rows_left_out import leave_out_rows, read_whole_rows
+from nnkit.task.text_starter import TextTask
 
 MOST_EXCEPTIONS = 20  # different texts that can be listed as missing values
 MOST_CATEGORIES = 1_000  # words of a column that are worth an input each
@@ -45,6 +46,7 @@ class TableOptions:
         header: whether the first row names the columns.
         missing: further cell contents that mean a missing value.
         decimal: the decimal mark.
+        text_task: what is predicted of texts, if the file is one of texts instead.
     """
 
     labels: Sequence[str] = ()
@@ -53,6 +55,7 @@ class TableOptions:
     header: bool | None = None
     missing: Sequence[str] = ()
     decimal: Literal[".", ","] | None = None
+    text_task: TextTask | None = None
 
 
 def choose_settings(path: Path, options: TableOptions) -> TableSettings:

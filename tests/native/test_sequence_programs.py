@@ -53,6 +53,16 @@ NETWORKS: dict[str, tuple[list[Any], Form]] = {
     ),
     "embedding": ([{"embedding": 6}, {"lstm": {"units": 20, "output": "all"}}, {"dense": 11}], IDS),
     "one_hot": (["one_hot", {"gru": {"units": 20, "output": "all"}}, {"dense": 11}], IDS),
+    # Rows of so many numbers, which are set further apart.
+    "crowded": (
+        [
+            {"gru": {"units": 256, "output": "all"}},
+            {"rnn": {"units": 256, "output": "all"}},
+            {"lstm": 256},
+            {"dense": 3},
+        ],
+        NUMBERS,
+    ),
     "frozen": (
         [{"rnn": {"units": 5, "output": "all", "lr_factor": 0}}, {"lstm": 4}, {"dense": 3}],
         NUMBERS,

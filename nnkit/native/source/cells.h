@@ -1,7 +1,7 @@
 /* The cells of recurrent layers: the state after a step, and the gradients of its gates.
  *
- * The formulas are those of `nnkit/nn/layers/{rnn,lstm,gru}.py`. A call computes some rows of a step
- * for one block of 16 units, of which all gates lie together.
+ * The formulas are those of `nnkit/nn/layers/rnn.py`, `lstm.py` and `gru.py`. A call computes some rows
+ * of a step for one block of 16 units, of which all gates lie together.
  */
 #ifndef NNKIT_CELLS_H
 #define NNKIT_CELLS_H

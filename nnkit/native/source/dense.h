@@ -180,6 +180,7 @@ INLINE int64_t power_up_to(int64_t count, int64_t largest) {
 static __attribute__((noinline)) vec product_end(
     int64_t count, const real *a, int64_t step, const real *B, int64_t row, int64_t lanes) {
     vec sum = {0};
+    if (count == 0) return sum;
     for (int64_t s = 0; s < count - 1; s++)
         sum = multiply_add(all(a[s * step]), load(B + s * row), sum);
     /* Behind the last row of weights, other threads may be updating the next parameters. */

@@ -30,7 +30,8 @@ static void merge_directions(const struct pass *pass, const struct layer *l, str
 
 /* The gradient of each direction's output. */
 static void divide_gradient(const struct pass *pass, const struct layer *l, struct member *me) {
-    int64_t units = l->recurrences->units, row = padded(units), from = padded(l->outputs), first, end;
+    int64_t units = l->recurrences->units, row = padded(units), from = padded(l->outputs);
+    int64_t first, end;
     own_part(me, rows_of(pass, l), 1, &first, &end);
     for (int64_t n = first; n < end; n++)
         for (int d = 0; d < 2; d++) {

@@ -2,8 +2,7 @@
 #ifndef NNKIT_ID_LAYERS_H
 #define NNKIT_ID_LAYERS_H
 
-#include "update.h"
-#include "sequences.h"
+#include "recurrent_weights.h"
 
 /* The id in a row of the input. */
 INLINE int64_t id_in(struct rows X, int64_t n) { return (int64_t)X.first[n * X.step]; }
@@ -31,8 +30,7 @@ static void embedding_weights(
     for (int64_t n = 0; n < rows; n++) {
         int64_t id = id_in(X, n);
         if (id < first || id >= end) continue;
-        const real *dY = (const real *)l->gradient + n * row;
-        for (int64_t u = 0; u < units; u++) dW[id * units + u] += dY[u];
+        add_up_rows((const real *)l->gradient + n * row, row, 1, dW + id * units, units);
     }
     update_parameters(p, l, rates, l->decays, l->weights + first * units, (end - first) * units);
 }

@@ -103,7 +103,7 @@ INLINE double class_cross_entropy(
 }
 
 /* The excess over the margin a of the outputs of other classes: the largest, or their sum. */
-INLINE double multiclass_hinge(
+SINGLE double multiclass_hinge(
     int64_t outputs, const real *y, const real *t, real a, int all_of_them, real *d) {
     int64_t right = 0, worst = -1;
     for (int64_t k = 1; k < outputs; k++)
@@ -204,8 +204,8 @@ static void losses_of_rows(
     const struct program *p, int64_t first, int64_t end, int64_t rows, int64_t outputs,
     const real *Y, int64_t row, real *dY) {
     const real *weights = p->weight;
-    double total = rows;
-    for (int64_t n = 0; weights && n < rows; n++) total = (n ? total : 0) + weights[n];
+    double total = weights ? 0 : rows;
+    for (int64_t n = 0; weights && n < rows; n++) total += weights[n];
     for (int64_t n = first; n < end; n++) {
         double counts = (weights ? (total == 0 ? 0 : weights[n] / total) : 1 / total) * p->share;
         double own = class_cross_entropy(

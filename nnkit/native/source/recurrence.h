@@ -58,8 +58,13 @@ INLINE int64_t panel_width(const struct recurrence *r, int64_t v) {
     return smaller_of(parts_of(r->units, BLOCK) - panel_of(r, v), most_blocks(r));
 }
 
+/* The units, filled up to whole blocks. */
+INLINE int64_t units_of_blocks(const struct recurrence *r) {
+    return parts_of(r->units, BLOCK) * BLOCK;
+}
+
 /* The numbers of a row of gates. */
-INLINE int64_t gate_numbers(const struct recurrence *r) { return r->gates * padded(r->units); }
+INLINE int64_t gate_numbers(const struct recurrence *r) { return r->gates * units_of_blocks(r); }
 
 /* The state before the first row of a group, or the cell if `number` is 1. */
 INLINE const real *vector_before(const struct recurrence *r, const struct group *at, int number) {
@@ -94,8 +99,8 @@ static void order_block(
         }
 }
 
-/* Copies numbers of units, followed by zeros up to the end of their row; only zeros if from is NULL. */
-static void copy_units(const real *from, int64_t units, real *to, int64_t row) {
+/* Copies numbers of units, or none if there are none, and writes zeros up to the end of the row. */
+SINGLE void copy_units(const real *from, int64_t units, real *to, int64_t row) {
     int64_t known = from ? units : 0;
     if (from) memcpy(to, from, known * sizeof *to);
     memset(to + known, 0, (row - known) * sizeof *to);
@@ -105,11 +110,12 @@ static void copy_units(const real *from, int64_t units, real *to, int64_t row) {
 static void pack_vectors(const struct pass *pass, const struct recurrence *r) {
     int64_t units = r->units, row = padded(units), numbers = gate_numbers(r);
     real *biases = r->biases_packed;
-    memset(biases, 0, numbers * sizeof *biases);
     const real *b = params_at(pass, r->biases);
-    for (int64_t g = 0; g < r->gates; g++)
-        for (int64_t u = 0; u < units; u++)
-            biases[(u / BLOCK * r->gates + g) * BLOCK + u % BLOCK] = b[g * units + u];
+    for (int64_t v = 0; v < units; v += BLOCK)
+        for (int64_t g = 0; g < r->gates; g++)
+            copy_units(
+                b + g * units + v, smaller_of(units - v, BLOCK), biases + v * r->gates + g * BLOCK,
+                BLOCK);
     copy_units(params_at(pass, r->product_biases), units, biases + numbers, row);
     for (int i = 0; i < 2; i++)
         copy_units(params_at(pass, r->initial[i]), units, (real *)r->start + i * row, row);
@@ -131,8 +137,10 @@ static void pack_recurrence(
         to = (real *)r->states_packed + panel * gates * BLOCK * units + within;
         pack_block(W_v, units, units, v * BLOCK, gates, to, row);
         if (!r->inputs_ordered) continue;
-        order_block(U_v, inputs, units, v * BLOCK, gates, (real *)r->inputs_ordered + at * padded(inputs));
-        order_block(W_v, units, units, v * BLOCK, gates, (real *)r->states_ordered + at * padded(units));
+        to = (real *)r->inputs_ordered + at * padded(inputs);
+        order_block(U_v, inputs, units, v * BLOCK, gates, to);
+        to = (real *)r->states_ordered + at * padded(units);
+        order_block(W_v, units, units, v * BLOCK, gates, to);
     }
     if (me->index == 0) pack_vectors(pass, r);
 }

@@ -10,7 +10,7 @@
 #include "directions.h"
 #include "recurrent_weights.h"
 
-enum { MOST_GATES = 4, PANEL = MOST_GATES * BLOCK }; /* the numbers of a row of a panel */
+enum { PANEL = 4 * BLOCK }; /* the most numbers of a row of a panel: four gates of a block */
 
 /* --- forward --------------------------------------------------------------------------------- */
 
@@ -121,7 +121,7 @@ static void retreat_group(
     struct cell_rows rows = cell_rows_at(r, &at, n, scratch, 0);
     const real *d_gates = (const real *)r->sums + at.first * r->sums_row;
     int64_t d_gates_row = r->sums_row;
-    if (r->cell == CELL_RNN) rnn_retreat(r, rows, at.count, row);
+    if (r->cell == CELL_RNN) rnn_retreat(r, rows, at.count, units_of_blocks(r));
     else retreat_rows(r, rows, at.count);
     if (dX)
         multiply(

@@ -54,11 +54,7 @@ struct stretch {
     int64_t before; /* the row of the first state before; -1 if sequences start here */
 };
 
-/* The stretch from the n-th row of the i-th step on; moves both on to the next.
- *
- * Steps of equally many rows follow each other in memory, in one direction or the other, so that a
- * stretch may go on from one to the next.
- */
+/* The stretch from the n-th row of the i-th step on; moves both on to the next. */
 static struct stretch next_stretch(
     const struct pass *pass, const struct recurrence *r, int64_t *i, int64_t *n) {
     struct step now = step_at(pass, r, *i);

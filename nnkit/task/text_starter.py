@@ -1,0 +1,255 @@
+"""Starter configs for texts: translation, tagging, classes of texts, language models."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any, Literal
+
+from nnkit.data.text.csv_pairs import read_csv_pairs
+from nnkit.data.text.text_lines import read_lines
+from nnkit.data.text.text_pairs import TextPairs, read_pairs
+from nnkit.data.text.text_units import WordUnit
+from nnkit.errors import DataError
+
+TextTask = Literal["translation", "tagging", "text_classification", "language_model"]
+TEXT_TASKS: tuple[TextTask, ...] = (
+    "translation",
+    "tagging",
+    "text_classification",
+    "language_model",
+)
+AS_TABLE = "--task classification takes the file as a table"
+TAGGED = (".conllu", ".iob")  # suffixes of files with a word and its tags on each line
+MOST_CLASSES = 20
+LOOKED_AT = 2000  # lines that decide what a file contains
+RARE = 0.1  # share of words that occur once, above which characters are better symbols
+MANY = 5000  # sentences of a file whose number is not known
+FEWEST_TO_SPLIT = 20
+MOST_HELD_OUT = 2000
+LEAST_LONGEST = 50  # symbols of the longest text that is accepted
+SHORT = 40  # characters of a line that is a text of its own, such as a name
+UPDATES = 4000  # of training on pairs, which take some minutes
+CHARACTERS = 10_000_000  # that a language model reads in training
+
+
+@dataclass(frozen=True, slots=True)
+class TextStarter:
+    """The parts of a starter config for texts.
+
+    Attributes:
+        template: the name of the template.
+        parts: what it is filled with.
+        remarks: what was decided, and how to decide otherwise.
+    """
+
+    template: str
+    parts: Mapping[str, Any]
+    remarks: tuple[str, ...]
+
+
+def task_of_texts(path: Path) -> TextTask | None:
+    """The task of a file of texts, judged by its first lines; None if it may be a table.
+
+    Args:
+        path: the file.
+    """
+    if path.suffix in TAGGED:
+        return "tagging"
+    if path.suffix not in (".tsv", ".txt", ".gz"):
+        return None
+    try:
+        lines = [line for line in read_lines(path).texts[:LOOKED_AT] if line.strip()]
+    except DataError:
+        return None
+    rows = [line.split("\t") for line in lines]
+    columns = {len(row) for row in rows}
+    if columns == {2}:
+        return _task_of_pairs([row[0].strip() for row in rows], [row[1].strip() for row in rows])
+    is_plain = columns == {1} and path.suffix != ".tsv" and not _is_delimited(lines)
+    return "language_model" if is_plain else None
+
+
+def _is_delimited(lines: Sequence[str]) -> bool:
+    """Whether the lines may be the rows of a table, with equally many delimiters on each."""
+    counts = ({line.count(mark) for line in lines} for mark in ",;|")
+    return any(len(found) == 1 and found != {0} for found in counts)
+
+
+def _task_of_pairs(sources: Sequence[str], targets: Sequence[str]) -> TextTask | None:
+    """The task of two columns; None if the first is not text, or the second is of numbers."""
+    few = min(MOST_CLASSES, len(targets) / 10)
+    if _numeric(sources) > 0.5 or len(set(sources)) < len(sources) / 2 or _words(sources) < 1.5:
+        return None
+    if len(set(targets)) <= few:
+        return "text_classification"
+    if _numeric(targets) > 0.5:
+        return None
+    equal = sum(len(s.split()) == len(t.split()) for s, t in zip(sources, targets, strict=True))
+    tags = {tag for target in targets for tag in target.split()}
+    words = {word for source in sources for word in source.split()}
+    are_tags = equal > 0.95 * len(sources) and len(tags) < len(words) / 4
+    return "tagging" if are_tags else "translation"
+
+
+def starter_for_texts(task: TextTask, path: Path, place: str) -> TextStarter:
+    """The parts of a starter config.
+
+    Args:
+        task: what is predicted.
+        path: the file.
+        place: its path as it is written in the config.
+
+    Raises:
+        DataError: the file cannot be read, or is not of that kind.
+    """
+    if task == "language_model":
+        return _language_model(path, place)
+    if task == "tagging" and path.suffix in TAGGED:
+        return _tagging({"kind": "tagged", "path": place}, path, None)
+    source: dict[str, Any] = {"kind": "pairs", "path": place}
+    if path.suffix == ".csv":
+        pairs = read_csv_pairs(path, 0, 1, delimiter=",", header=True)
+        source |= {"delimiter": ",", "header": True}
+    else:
+        pairs = read_pairs(path)
+    if task == "tagging":
+        return _tagging(source, path, pairs)
+    if task == "translation":
+        return _translation(source, pairs)
+    return _text_classes({**source, "targets": "class"}, pairs)
+
+
+def _translation(source: dict[str, Any], pairs: TextPairs) -> TextStarter:
+    count = len(pairs.sources)
+    text, reason = _coding(pairs.sources, pairs.targets)
+    units = 128 if count < 50_000 else 256
+    return TextStarter(
+        "translation",
+        {
+            "pairs": f"{count:,} pairs",
+            "source": source,
+            "text": text,
+            "unit_reason": reason,
+            "split": {"by": "source", **_held_out(count)},
+            "embedding": units // 2,
+            "units": units,
+            **_length_of_training(count),
+        },
+        (
+            "taken as pairs of texts: the second column is written, given the first",
+            "'source: 1' and 'target: 0' under data.source turn this round; " + AS_TABLE,
+            *pairs.notices,
+        ),
+    )
+
+
+def _tagging(source: dict[str, Any], path: Path, pairs: TextPairs | None) -> TextStarter:
+    count = len(pairs.sources) if pairs is not None else None
+    size = "sentences" if count is None else f"{count:,} lines"
+    return TextStarter(
+        "tagging",
+        {
+            "pairs": f"{size} of {path.name}",
+            "source": source,
+            "split": _held_out(count or MANY),
+            **_length_of_training(count or MANY),
+        },
+        ("taken as sentences with a tag for each word; --task translation writes free texts",),
+    )
+
+
+def _text_classes(source: dict[str, Any], pairs: TextPairs) -> TextStarter:
+    count = len(pairs.sources)
+    text, reason = _coding(pairs.sources)
+    names = sorted({target.strip() for target in pairs.targets})
+    shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+    return TextStarter(
+        "text_classes",
+        {
+            "pairs": f"{count:,} lines",
+            "classes": shown,
+            "source": source,
+            "text": text,
+            "unit_reason": reason,
+            "split": _held_out(count),
+            **_length_of_training(count),
+        },
+        (
+            f"taken as texts with one of {len(names)} classes each: {shown}",
+            AS_TABLE,
+            *pairs.notices,
+        ),
+    )
+
+
+def _language_model(path: Path, place: str) -> TextStarter:
+    lines = [line for line in read_lines(path).texts if line.strip()]
+    if not lines:
+        raise DataError(f"{path}: contains no text")
+    characters = sum(map(len, lines))
+    source = {"kind": "text", "path": place}
+    parts = {"units": 128, "epochs": min(max(CHARACTERS // characters, 2), 30), "batch_size": 32}
+    if median(map(len, lines)) <= SHORT and len(set(lines)) > 0.8 * len(lines):
+        of_lines = {
+            "content": f"{len(lines):,} short texts, one on each line",
+            "source": {**source, "samples": "lines"},
+            "settings": "  split: {validation: 0.1}\n",
+            "longest": 2 * max(map(len, lines)),
+        }
+        remark = "taken as a text on each line; 'samples: document' reads one long text"
+        return TextStarter("language_model", {**parts, **of_lines}, (remark,))
+    of_document = {
+        "content": f"A text of {characters:,} characters",
+        "source": {**source, "validation_part": 0.1},
+        "settings": "  windows: {length: 64, stream: true}  # the state goes on in the next\n",
+        "longest": 500,
+    }
+    remarks = (
+        "taken as one long text; with 'samples: lines' each line is a text of its own",
+        "its last tenth is held out as the validation set",
+    )
+    return TextStarter("language_model", {**parts, **of_document}, remarks)
+
+
+def _coding(*sides: tuple[str, ...]) -> tuple[dict[str, Any], str]:
+    """The setting `data.text`, with the reason for the unit."""
+    split = WordUnit().splitter(())
+    rare, longest = [], 0
+    for texts in sides:
+        counts = Counter(word for text in texts for word in split(text))
+        rare.append(sum(n == 1 for n in counts.values()) / max(counts.total(), 1))
+        longest = max(longest, *(len(split(text)) for text in texts))
+    if max(rare) > RARE:
+        longest = max(len(text) for texts in sides for text in texts)
+        reason = f"{max(rare):.0%} of the words occur once; characters are known"
+        return {"unit": "character", "longest": max(2 * longest, LEAST_LONGEST)}, reason
+    text: dict[str, Any] = {"unit": "word", "longest": max(2 * longest, LEAST_LONGEST)}
+    if sum(map(len, sides)) > 10_000:
+        text["min_count"] = 2
+    return text, "rarer and new words are unknown"
+
+
+def _held_out(count: int) -> dict[str, float]:
+    """The sizes of the validation and the test set."""
+    part = 0 if count < FEWEST_TO_SPLIT else 0.1 if count < 10 * MOST_HELD_OUT else MOST_HELD_OUT
+    return {"validation": part, "test": part}
+
+
+def _length_of_training(count: int) -> dict[str, int]:
+    batch_size = 32 if count < 5000 else 64 if count < 20_000 else 128
+    epochs = UPDATES * batch_size // max(count, 1)
+    return {"epochs": min(max(epochs, 4), 30), "batch_size": batch_size}
+
+
+def _numeric(cells: Sequence[str]) -> float:
+    """The share of cells that are numbers."""
+    return sum(cell.replace(".", "", 1).lstrip("+-").isdecimal() for cell in cells) / len(cells)
+
+
+def _words(cells: Sequence[str]) -> float:
+    """The mean number of words."""
+    return sum(len(cell.split()) for cell in cells) / len(cells)

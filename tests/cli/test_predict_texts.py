@@ -1,0 +1,179 @@
+"""`nnkit predict` and `nnkit eval` for models of texts."""
+
+from __future__ import annotations
+
+import csv
+from io import BytesIO, TextIOWrapper
+from pathlib import Path
+
+import pytest
+
+from tests.cli.program import Program
+from tests.inference.text_models import model_of, run_of
+
+# Only \n ends a line.
+SEPARATORS = ("\u2028", "\u0085", "\x0b", "\x0c", "\r")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("texts")
+
+
+@pytest.fixture(scope="module")
+def translator(folder: Path) -> Path:
+    return run_of("translate", folder)
+
+
+@pytest.fixture(scope="module")
+def lines_model(folder: Path) -> Path:
+    return run_of("lines", folder)
+
+
+def test_texts_on_the_command_line(program: Program, translator: Path) -> None:
+    answer = program("predict", "--text", "one two", "--text", "three", "-c", translator)
+    assert (answer.code, answer.out, answer.err) == (0, "un deux\ntrois\n", "")
+
+
+def test_without_a_checkpoint_the_latest_run_of_texts_is_used(
+    program: Program, translator: Path, tmp_path: Path
+) -> None:
+    answer = program("predict", "--text", "one", "--runs", translator.parent)
+    assert answer.code == 0
+    assert answer.err.startswith("using ")
+    (tmp_path / "texts.txt").write_text("one\n")
+    assert program("predict", "texts.txt", "--runs", translator.parent).code == 0
+    (tmp_path / "table.csv").write_text("a,b\n1,2\n")
+    assert "no run" in program("predict", "table.csv", "--runs", translator.parent).err
+
+
+def test_as_many_lines_come_out_as_go_in(
+    program: Program, translator: Path, tmp_path: Path, folder: Path
+) -> None:
+    words = ["one", "two three", "six", "four one two five"]
+    texts = [f"{words[i % 4]}{SEPARATORS[i % 5] * (i % 3 == 1)} six" for i in range(2000)]
+    texts[1::4] = ["", "  "] * 250
+    content = "".join(text + ("\r\n" if i % 7 == 0 else "\n") for i, text in enumerate(texts))
+    (tmp_path / "in.txt").write_bytes(content.removesuffix("\n").encode())
+    answer = program("predict", "in.txt", "-c", translator)
+    assert answer.code == 0
+    out = answer.out.split("\n")
+    assert len(out) == 2001  # with what follows the last line
+    assert [i for i, line in enumerate(out[:-1]) if not line] == list(range(1, 2000, 4))
+    whole = model_of("translate", folder).predict(texts).tolist()
+    assert out[:-1] == whole
+
+
+def test_standard_input(
+    program: Program, translator: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(b"\xef\xbb\xbfone\n\ntwo")))
+    answer = program("predict", "-", "-c", translator, "--json")
+    found = answer.json["inputs"]
+    assert [each["text"] for each in found] == ["un", "", "deux"]
+    assert [(each["path"], each["line"]) for each in found] == [("stdin", i) for i in (1, 2, 3)]
+    assert found[0]["source"] == "one"
+    assert found[0]["finish"] == "end"
+
+
+def test_lines_that_are_not_text_do_not_stop_the_others(
+    program: Program, translator: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "in.txt").write_bytes(b"one\nab\xff\ntw\0o\nthree\n")
+    answer = program("predict", "in.txt", "-c", translator, "-o", "out.csv")
+    assert answer.code == 3
+    assert answer.out == "un\n\n\ntrois\n"
+    assert answer.errors == [
+        "in.txt:2:3: byte 0xff is not UTF-8 text",
+        "in.txt:3:3: a NUL character; the file is damaged, or not text",
+    ]
+    rows = list(csv.DictReader((tmp_path / "out.csv").read_text().splitlines()))
+    assert [row["text"] for row in rows] == ["un", "", "", "trois"]
+    assert rows[1]["error"] == answer.errors[0]
+
+
+def test_what_is_not_known_is_said(program: Program, translator: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.tsv").write_text("one\tun\nzwölf\n")
+    answer = program("predict", "in.tsv", "-c", translator)
+    assert answer.code == 0
+    assert "3 of 4 symbols are not in the vocabulary: '\\t', 'un', ' zwölf'" in answer.err
+    assert "a tab is part of the text in in.tsv:1" in answer.err
+
+
+def test_n_best_and_scores(program: Program, translator: Path) -> None:
+    answer = program(
+        "predict", "--text", "one", "-c", translator, "--beam", 3, "--n-best", 2, "--scores"
+    )
+    rows = [line.split("\t") for line in answer.out.splitlines()]
+    assert [row[0] for row in rows] == ["1", "1"]
+    assert float(rows[0][1]) > float(rows[1][1])
+    assert rows[0][2] == "un"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--n-best", 2], "greedy decoding finds a single text; add --beam 5"),
+        (["--beam", 2, "--n-best", 3], "n_best is 3, but the beam holds only 2"),
+        (["--temperature", 0.5], "--temperature is for sampling; add --decoding sample"),
+        (["--beam", 2, "--decoding", "greedy"], "--beam and --decoding exclude each other"),
+        (["--decoding", "{beam: {wdth: 2}}"], "unknown key; did you mean 'width'?"),
+        (["--reject", 0.5], "are for pictures"),
+        (["--probabilities"], "--probabilities is for models that predict classes"),
+    ],
+)
+def test_options_that_do_not_suit(
+    program: Program, translator: Path, options: list[object], message: str
+) -> None:
+    answer = program("predict", "--text", "one", "-c", translator, *options)
+    assert (answer.code, answer.out) == (2, "")
+    assert message in answer.err
+
+
+def test_options_of_texts_are_for_models_of_texts(program: Program, trained: Path) -> None:
+    answer = program("predict", "--text", "one", "-c", trained)
+    assert answer.code == 2
+    assert "--text is for models of texts" in answer.err
+    assert "give either files" in program("predict", "-c", trained).err
+
+
+def test_sampling(program: Program, lines_model: Path) -> None:
+    def written(*options: object) -> str:
+        return program("predict", "--text", "one ", "-c", lines_model, *options).out
+
+    first = written("--seed", 1)
+    assert first == written("--seed", 1)
+    assert len({written("--seed", seed) for seed in range(4)}) > 1
+    assert len(written("--max-length", 7)) <= 8
+    assert written("--temperature", 0.01).startswith("one")
+
+
+def test_attention(program: Program, translator: Path, lines_model: Path, tmp_path: Path) -> None:
+    one = ("predict", "--text", "one two", "-c", translator)
+    answer = program(*one, "--attention", "-")
+    translation, *rows = answer.out.splitlines()
+    assert translation == "un deux"
+    assert [row.split()[0] for row in rows] == ["un", "deux", "<end>"]
+    found = program(*one, "--attention", "-", "--json").json["inputs"][0]["attention"]
+    assert [len(row) for row in found["weights"]] == [2, 2, 2]
+    assert [sum(row) for row in found["weights"]] == pytest.approx([1, 1, 1], abs=1e-4)
+    assert program(*one, "--attention", "out.png").code == 0
+    assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
+    no_attention = program("predict", "--text", "one", "-c", lines_model, "--attention", "-")
+    assert no_attention.code == 3
+    assert "no attention" in no_attention.err
+
+
+def test_eval_compares_methods(program: Program, translator: Path, tmp_path: Path) -> None:
+    (tmp_path / "pairs.tsv").write_text("one\tun\ntwo\tdeux\nthree\ttrois\n")
+    answer = program(
+        "eval", translator, "--data", "pairs.tsv", "--decoding", "greedy", "--decoding", "beam: 3",
+        "--predictions", "out.csv",
+    )  # fmt: skip
+    assert answer.code == 0
+    assert "given the symbols before each (teacher forcing):" in answer.out
+    assert "written from 3 different sources alone (95 % bootstrap intervals):" in answer.out
+    assert "search_errors" in answer.out
+    rows = list(csv.DictReader((tmp_path / "out.csv").read_text().splitlines()))
+    assert [row["line"] for row in rows] == ["1", "2", "3"]
+    assert [row["reference"] for row in rows] == ["un", "deux", "trois"]
