@@ -36,9 +36,10 @@ if TYPE_CHECKING:
     from nnkit.inference.trained_model import TrainedModel
     from nnkit.inspection.dry_run import dry_run
     from nnkit.inspection.gradient_check import check_gradients
+    from nnkit.inspection.layer_trace import LayerTrace
     from nnkit.inspection.lr_finder import RangeTest, find_lr
     from nnkit.inspection.step_recorder import StepsTrace
-    from nnkit.inspection.trace import LayerTrace, Trace, trace, trace_checkpoint
+    from nnkit.inspection.trace import Trace, trace, trace_checkpoint
     from nnkit.nn.central_differences import BlockCheck
     from nnkit.nn.model import Model
     from nnkit.ranks import MPIRanks, Ranks
@@ -129,7 +130,8 @@ _HOMES = {
     "nnkit.inspection.gradient_check": ["check_gradients"],
     "nnkit.inspection.lr_finder": ["RangeTest", "find_lr"],
     "nnkit.inspection.step_recorder": ["StepsTrace"],
-    "nnkit.inspection.trace": ["LayerTrace", "Trace", "trace", "trace_checkpoint"],
+    "nnkit.inspection.layer_trace": ["LayerTrace"],
+    "nnkit.inspection.trace": ["Trace", "trace", "trace_checkpoint"],
     "nnkit.nn.central_differences": ["BlockCheck"],
     "nnkit.nn.model": ["Model"],
     "nnkit.ranks": ["MPIRanks", "Ranks"],

@@ -31,6 +31,11 @@ class StepsTrace:
     gradients: Mapping[str, Array]
     contributions: Mapping[str, Array]
 
+    @property
+    def is_reverse(self) -> bool:
+        """Whether the steps begin at the end of the sequence."""
+        return self.name.endswith(".reverse")
+
 
 @dataclass(frozen=True, slots=True)
 class _Steps:

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from nnkit.inspection.layer_trace import LayerTrace
 from nnkit.inspection.number_tables import TraceTable
 from nnkit.inspection.step_recorder import StepsTrace
-from nnkit.inspection.trace import LayerTrace, Trace
+from nnkit.inspection.trace import Trace
 from nnkit.inspection.trace_tables import chapters, kind_of, title_of
 from nnkit.nn.params import Array
 

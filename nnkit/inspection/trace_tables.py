@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from inspect import getdoc
 from typing import Any
 
-from nnkit.inspection.number_tables import (
-    LOWERED,
-    WIDEST,
-    NumberTables,
-    TraceTable,
-    entries,
-    parameter_name,
-    zero_based,
-)
+from nnkit.inspection.layer_trace import LayerTrace
+from nnkit.inspection.number_tables import TraceTable
+from nnkit.inspection.parameter_tables import ParameterTables, prefix_of
 from nnkit.inspection.step_recorder import StepsTrace
-from nnkit.inspection.trace import LayerTrace, Trace
+from nnkit.inspection.trace import Trace
 from nnkit.nn.layer import LayerSpec
 from nnkit.nn.layers.weighted import WeightedLayer
 from nnkit.nn.params import Array
 
-MOST_COLUMNS = 6  # most inputs of a layer whose weights are shown as a matrix, one row per unit
 RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -70,7 +63,7 @@ class _Tables:
 
     def __init__(self, trace: Trace, digits: int) -> None:
         self.trace = trace
-        self.tables = NumberTables(digits)
+        self.tables = ParameterTables(digits)
         self.number = self.tables.number
         # For each stage, the number (from 1) of the layer with weights that it is or belongs to.
         self.numbers, number = [], 0
@@ -95,9 +88,9 @@ class _Tables:
             return Section(self.title(layer), formulas, self.pair(layer, "z", symbol[0]))
         tables = [*self.pair(layer, "in", "out")]
         if layer.steps:
-            tables += self.weights(layer)
+            tables += self.tables.weights(layer)
         for steps in layer.steps:
-            tables += self.tables.steps(steps.values, backward=steps.name.endswith(".reverse"))
+            tables += self.of_steps(steps, steps.values, backward=steps.is_reverse)
         return Section(self.title(layer), (first_line(layer.spec),), tuple(tables))
 
     def source(self, i: int) -> str:
@@ -111,24 +104,8 @@ class _Tables:
 
     def dense_forward(self, layer: LayerTrace) -> tuple[TraceTable, ...]:
         if layer.output.ndim == 1:
-            return (self.of_units(layer, "value", {}, {"z": layer.output}),)
-        return (*self.weights(layer), *self.tables.side_by_side({"z": layer.output}))
-
-    def weights(self, layer: LayerTrace) -> list[TraceTable]:
-        """A table with a row for each row of a layer's matrices, if these are few and of a size."""
-        columns: dict[str, Array] = {}
-        for name, parameter in layer.parameters.items():
-            value = parameter.value
-            if value.ndim == 1:
-                columns[name] = value
-            else:
-                columns |= {
-                    f"{name}{str(j).translate(LOWERED)}": column
-                    for j, column in enumerate(value.reshape(len(value), -1).T, 1)
-                }
-        if len({len(column) for column in columns.values()}) > 1 or len(columns) > WIDEST:
-            return []
-        return [self.tables.columns(columns, "row")]
+            return (self.tables.of_units(layer, "value", {}, {"z": layer.output}),)
+        return (*self.tables.weights(layer), *self.tables.side_by_side({"z": layer.output}))
 
     def pair(self, layer: LayerTrace, below: str, above: str) -> tuple[TraceTable, ...]:
         """Input and output side by side, or in separate tables if their shapes differ."""
@@ -183,18 +160,26 @@ class _Tables:
         for steps in layer.steps:
             tables += self.steps_backward(layer, steps)
         formulas = layer.spec.gradient_formulas if layer.steps else ()
-        return Section(self.title(layer), formulas, (*tables, *self.listed(layer)))
+        return Section(self.title(layer), formulas, (*tables, *self.tables.listed(layer)))
 
     def steps_backward(self, layer: LayerTrace, steps: StepsTrace) -> Iterator[TraceTable]:
         """Yields the gradients of steps, and what each contributes to those of parameters."""
-        forward = steps.name.endswith(".reverse")
-        yield from self.tables.steps(steps.gradients, backward=not forward)
+        yield from self.of_steps(steps, steps.gradients, backward=not steps.is_reverse)
         if steps.contributions:
             names = {f"{prefix_of(layer, steps)}{name}": name for name in steps.contributions}
             yield from self.tables.contributions(
                 {full: steps.contributions[name] for full, name in names.items()},
                 {full: layer.parameters[full].gradient for full in names},
             )
+
+    def of_steps(
+        self, steps: StepsTrace, arrays: Mapping[str, Array], *, backward: bool
+    ) -> list[TraceTable]:
+        """Tables of some arrays of steps, in the order in which they were computed."""
+        tables = self.tables.steps(arrays, backward=backward)
+        if not steps.is_reverse:
+            return tables
+        return [replace(x, headings=("t, from the end", *x.headings[1:])) for x in tables]
 
     def dense_backward(self, i: int, delta: Array) -> Section:
         layer, name = self.trace.layers[i], self.raised(self.numbers[i])
@@ -204,8 +189,8 @@ class _Tables:
             formula += ", each summed over the positions"
             tables = self.tables.side_by_side({"δ": delta})
         else:
-            tables = (self.of_units(layer, "gradient", {"δ": delta}, {}),)
-        return Section(self.title(layer), (formula,), (*tables, *self.listed(layer)))
+            tables = (self.tables.of_units(layer, "gradient", {"δ": delta}, {}),)
+        return Section(self.title(layer), (formula,), (*tables, *self.tables.listed(layer)))
 
     def activation_backward(self, i: int, gradient: Array) -> Section:
         layer, name = self.trace.layers[i], self.raised(self.numbers[i])
@@ -220,7 +205,7 @@ class _Tables:
                 derived = f"(W{above}ᵀ δ{above}) ⊙ f′(z{name})"
         if layer.input_gradient is not None:
             columns["δ"] = layer.input_gradient
-        tables = (*self.tables.side_by_side(columns), *self.listed(layer))
+        tables = (*self.tables.side_by_side(columns), *self.tables.listed(layer))
         return Section(self.title(layer), (f"δ{name} = ∂E/∂z{name} = {derived}",), tables)
 
     def activated(self, i: int) -> str:
@@ -240,11 +225,11 @@ class _Tables:
         ]
         yield Section(optimizer.tag(), tuple(formulas))
         for layer in trace.layers:
-            if self.as_matrix(layer):
-                table = self.of_units(layer, "updated", {}, {})
+            if layer.parameters:
+                table = self.tables.long(layer)
+                if self.tables.as_matrix(layer):
+                    table = self.tables.of_units(layer, "updated", {}, {})
                 yield Section(f"{self.title(layer)}: new parameters", (), (table,))
-            elif layer.parameters:
-                yield Section(f"{self.title(layer)}: new parameters", (), (self.long(layer),))
         yield Section(
             "The same sample again",
             (f"E = {self.number(trace.loss_after)}, previously {self.number(trace.loss)}",),
@@ -257,78 +242,9 @@ class _Tables:
         shapes = [" × ".join(map(str, a.shape)) for a in (layer.input, layer.output)]
         return f"{layer.name}: {spec.tag()}, {shapes[0]} → {shapes[1]}"
 
-    def as_matrix(self, layer: LayerTrace) -> bool:
-        """Whether a layer's parameters are shown as a matrix, one row per unit."""
-        is_vector = layer.output.ndim == 1
-        return layer.spec.multiplies_by_matrix and is_vector and len(layer.input) <= MOST_COLUMNS
-
-    def of_units(
-        self, layer: LayerTrace, what: str, before: dict[str, Array], after: dict[str, Array]
-    ) -> TraceTable:
-        """A table with a row for each unit of a dense layer; weights are included if they are few.
-
-        Args:
-            layer: a dense layer.
-            what: the array of each parameter to show: `value`, `gradient` or `updated`.
-            before: additional columns on the left, (units,) each.
-            after: additional columns on the right, (units,) each.
-        """
-        prefix = "∂E/∂" if what == "gradient" else ""
-        columns = dict(before)
-        if self.as_matrix(layer):
-            W = getattr(layer.parameters["W"], what)
-            for j in range(W.shape[1]):
-                columns[f"{prefix}w{str(j + 1).translate(LOWERED)}"] = W[:, j]
-            if "b" in layer.parameters:
-                columns[f"{prefix}b"] = getattr(layer.parameters["b"], what)
-        return self.tables.columns(columns | after)
-
-    def listed(self, layer: LayerTrace) -> tuple[TraceTable, ...]:
-        """A table of gradients, one per row; empty if they are shown as a matrix or by steps."""
-        if self.as_matrix(layer):
-            return ()
-        by_steps = {
-            f"{prefix_of(layer, steps)}{name}"
-            for steps in layer.steps
-            for name in steps.contributions
-        }
-        rows = [
-            (label, self.number(gradient))
-            for name, label, (_, gradient, _) in entries_of(layer)
-            if name not in by_steps
-        ]
-        return (TraceTable(("parameter", "gradient"), tuple(rows)),) if rows else ()
-
-    def long(self, layer: LayerTrace) -> TraceTable:
-        """A table of a layer's parameters, one per row: before, gradient, after."""
-        rows = [(label, *map(self.number, numbers)) for _, label, numbers in entries_of(layer)]
-        return TraceTable(("parameter", "before", "gradient", "new"), tuple(rows))
-
     @staticmethod
     def raised(number: int) -> str:
         return f"⁽{str(number).translate(RAISED)}⁾"
-
-
-def entries_of(layer: LayerTrace) -> Iterator[tuple[str, str, tuple[float, float, float]]]:
-    """Yields entries of parameters: array, name, and value, gradient and value after.
-
-    A layer that reads ids has a row for each symbol; rows that the step does not change are left
-    out.
-    """
-    symbols = dict(zip(layer.input.flat, layer.symbols, strict=True)) if layer.symbols else {}
-    for name, parameter in layer.parameters.items():
-        for index, value in entries(parameter.value):
-            at = zero_based(index)
-            gradient, updated = float(parameter.gradient[at]), float(parameter.updated[at])
-            if gradient or updated != value or not symbols:
-                row = repr(symbols[at[0]]) if at[0] in symbols else index[0]
-                label = parameter_name(name, (row, *index[1:]))
-                yield name, label, (value, gradient, updated)
-
-
-def prefix_of(layer: LayerTrace, steps: StepsTrace) -> str:
-    """The prefix of the parameters of a layer inside another; empty for a layer of its own."""
-    return f"{steps.name}.".removeprefix(f"{layer.name}.")
 
 
 def _provisos(trace: Trace) -> Iterator[str]:

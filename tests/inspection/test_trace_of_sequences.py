@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnkit.inspection.trace import LayerTrace, Trace, trace
+from nnkit.inspection.layer_trace import LayerTrace
+from nnkit.inspection.trace import Trace, trace
 from nnkit.inspection.trace_pages import as_json, as_markdown
 from nnkit.inspection.trace_tables import chapters
 from nnkit.nn.params import Array
@@ -188,6 +189,9 @@ def test_the_direction_from_the_end_has_its_own_steps() -> None:
     forward, reverse = found.layers[0].steps
     assert reverse.name == f"{forward.name}.reverse"
     assert reverse.values["W s(t+1)"][2].tolist() == [0, 0]
+    assert "| t, from the end | row | W s(t+1) | U x(t) | a | s |\n|---:|---:|" in as_markdown(
+        found
+    )
     weights = found.layers[0].parameters["reverse.W"].value
     np.testing.assert_allclose(reverse.values["W s(t+1)"][0], weights @ reverse.values["s"][1])
 
