@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -84,9 +85,9 @@ class BoundInputFeeding(Layer):
         *others, (last, of_attention) = [(stage, _bound_to(stage, binding)) for stage in inside]
         spec = last.spec
         assert isinstance(spec, Attention)
-        self.loop = compiled_loop(others, spec, of_attention) or NumPyLoop(
-            others, spec.bind(of_attention)
-        )
+        self.bind_in_numpy = lambda: NumPyLoop(others, spec.bind(of_attention))
+        self.usual_loop = compiled_loop(others, spec, of_attention) or self.numpy_loop
+        self.loop = self.usual_loop
         self.attention = self.loop.attention
         self.units, self.samples, self.dtype = self.attention.units, binding.batch, binding.dtype
         self.Y = binding.buffer(self.units, self.length)
@@ -94,7 +95,14 @@ class BoundInputFeeding(Layer):
         if binding.training:
             self.dX = binding.buffer(*binding.input_shape)
 
+    @cached_property
+    def numpy_loop(self) -> NumPyLoop:
+        """The loop in NumPy, which can show an observer what happens inside."""
+        return self.bind_in_numpy()
+
     def forward(self, X: Array, now: Pass) -> Array:
+        self.loop = self.usual_loop if now.observer is None else self.numpy_loop
+        self.attention = self.loop.attention
         states = States() if now.states is None else now.states
         memory, attention = now.encoder_memory(), self.attention
         self.steps = steps = Steps(self.length, self.samples, now.lengths)
