@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, Literal
@@ -85,7 +85,9 @@ class BoundInputFeeding(Layer):
         *others, (last, of_attention) = [(stage, _bound_to(stage, binding)) for stage in inside]
         spec = last.spec
         assert isinstance(spec, Attention)
-        self.bind_in_numpy = lambda: NumPyLoop(others, spec.bind(of_attention))
+        self.bind_in_numpy: Callable[[], NumPyLoop] = lambda: NumPyLoop(
+            others, spec.bind(of_attention)
+        )
         self.usual_loop = compiled_loop(others, spec, of_attention) or self.numpy_loop
         self.loop = self.usual_loop
         self.attention = self.loop.attention
