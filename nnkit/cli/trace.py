@@ -57,6 +57,7 @@ def trace(
 
     Forward: each layer's z and a, and the loss. Backward: f'(z), delta and the gradient of every
     parameter. Then the first update of the config's optimizer. All with formulas, in float64.
+    For sequences, also each step of recurrent layers and attention.
 
     A CONFIG's network has its initial weights. CHECKPOINT is a checkpoint file, a run's folder, or
     a run's name.

@@ -184,6 +184,18 @@ def test_gates_are_shown_at_each_step(cell: str, inside: str, gates: str) -> Non
     assert f"| t | row | {' | '.join(inside)} |" in as_markdown(found)
 
 
+def test_contributions_of_an_lstm_are_products_of_its_gradients_and_factors() -> None:
+    layer = trace(adding({"lstm": 2})).layers[0]
+    (steps,) = layer.steps
+    for t in range(3):
+        da = np.concatenate([steps.gradients[f"∂E/∂a_{gate}"][t] for gate in "ifog"])
+        before = steps.values["s"][t - 1] if t else np.zeros(2)
+        for name, factors in (("W", before), ("U", layer.input[:, t])):
+            np.testing.assert_allclose(
+                steps.contributions[name][t], np.outer(da, factors), rtol=1e-12, atol=1e-15
+            )
+
+
 def test_the_direction_from_the_end_has_its_own_steps() -> None:
     found = trace(adding({"rnn": {"units": 2, "bidirectional": True}}))
     forward, reverse = found.layers[0].steps
