@@ -20,7 +20,8 @@ from nnkit.config.yaml import dump_yaml
 from nnkit.runs.checkpoint import read_checkpoint
 from nnkit.runs.directory import RunDirectory, list_runs
 
-DIGITS = Path(__file__).parents[1] / "data" / "tables" / "digits.csv"
+DATA = Path(__file__).parents[1] / "data"
+DIGITS, TEXT = DATA / "tables" / "digits.csv", DATA / "text" / "timemachine.txt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,8 @@ class Kill:
     torn: bool
 
 
-# An epoch has 40 steps, of which the compiled kernels take several in one call. What is drawn at
-# random, changes without being trained, or is kept beside the weights must survive.
+# An epoch of digits has 40 steps, of which the compiled kernels take several in one call. What is
+# drawn at random, changes without being trained, or is kept beside the weights must survive.
 CONFIGS: dict[str, dict[str, Any]] = {
     "adam": {
         "architecture": {"layers": [{"dense": 64}, {"dense": 10}]},
@@ -90,21 +91,46 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "regularization": {"dropout": 0.25, "weight_decay": 0.01},
         "averaging": {"kind": "ema", "decay": 0.99},
     },
+    # Batches of texts of similar length, whose order is drawn, with a decoder.
+    "translator": {
+        "data": {"source": {"kind": "number_words", "count": 2500, "digits": 3}},
+        "architecture": {
+            "encoder": [{"embedding": 8}, {"gru": {"units": 16, "bidirectional": True}}],
+            "decoder": [{"embedding": 8}, {"gru": 16}, {"attention": "dot"}, {"dense": "auto"}],
+        },
+        "optimizer": {"kind": "adam", "lr": 0.003, "clip": 1.0},
+        "training": {"batch_tokens": 1500},
+    },
+    # A stream, whose state is carried from batch to batch.
+    "stream": {
+        "data": {
+            "source": {"kind": "text", "path": str(TEXT), "first": 100_000},
+            "targets": "next",
+            "windows": {"length": 32, "stream": True},
+        },
+        "architecture": {
+            "layers": [
+                {"embedding": 16},
+                {"lstm": {"units": 32, "output": "all", "dropout": 0.1}},
+                {"dense": "auto"},
+            ]
+        },
+        "optimizer": {"kind": "adam", "lr": 0.003, "clip": 1.0},
+    },
 }
 
 
 def write_config(folder: Path, name: str, epochs: int) -> Path:
     """Writes one of `CONFIGS`."""
     settings = dict(CONFIGS[name])
-    averaging = {"averaging": settings.pop("averaging")} if "averaging" in settings else {}
-    config = {
-        "data": {
-            "source": {"kind": "csv", "path": str(DIGITS), "label": "digit"},
-            "preprocess": [{"scale": 16}],
-        },
-        **settings,
-        "training": {"epochs": epochs, "checkpoint_every": 7, **averaging},
+    training = {"epochs": epochs, "checkpoint_every": 7, **settings.pop("training", {})}
+    if "averaging" in settings:
+        training["averaging"] = settings.pop("averaging")
+    data = {
+        "source": {"kind": "csv", "path": str(DIGITS), "label": "digit"},
+        "preprocess": [{"scale": 16}],
     }
+    config = {"data": data, **settings, "training": training}
     path = folder / "killed.yaml"
     path.write_text(dump_yaml(config))
     return path

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from nnkit.data.dataset import Column, Dataset, Samples
     from nnkit.data.preprocess import Preprocessor
     from nnkit.data.sources.source import TableRows
+    from nnkit.decoding.beam import Beam
+    from nnkit.decoding.greedy import Greedy
+    from nnkit.decoding.sampling import Sampling
     from nnkit.errors import (
         CheckpointError,
         ConfigError,
@@ -29,10 +32,12 @@ if TYPE_CHECKING:
     from nnkit.inference.report import ClassReport, Report
     from nnkit.inference.saving import load_checkpoint
     from nnkit.inference.set_metrics import SetMetrics
+    from nnkit.inference.text_writer import TextWriter, WrittenText
     from nnkit.inference.trained_model import TrainedModel
     from nnkit.inspection.dry_run import dry_run
     from nnkit.inspection.gradient_check import check_gradients
     from nnkit.inspection.lr_finder import RangeTest, find_lr
+    from nnkit.inspection.step_recorder import StepsTrace
     from nnkit.inspection.trace import LayerTrace, Trace, trace, trace_checkpoint
     from nnkit.nn.central_differences import BlockCheck
     from nnkit.nn.model import Model
@@ -50,6 +55,7 @@ if TYPE_CHECKING:
     from nnkit.training.trainer import Trainer
 
 __all__ = [
+    "Beam",
     "BlockCheck",
     "CheckpointError",
     "ClassReport",
@@ -62,6 +68,7 @@ __all__ = [
     "DivergedError",
     "Evaluation",
     "GateError",
+    "Greedy",
     "LayerTrace",
     "Line",
     "Listener",
@@ -75,15 +82,19 @@ __all__ = [
     "Report",
     "Run",
     "Samples",
+    "Sampling",
     "SetMetrics",
     "StageFiles",
     "Stages",
     "Step",
+    "StepsTrace",
     "TableRows",
+    "TextWriter",
     "Trace",
     "TrainedModel",
     "Trainer",
     "UsageError",
+    "WrittenText",
     "__version__",
     "build_model",
     "check_data",
@@ -105,14 +116,19 @@ _HOMES = {
     "nnkit.data.dataset": ["Column", "Dataset", "Samples"],
     "nnkit.data.preprocess": ["Preprocessor"],
     "nnkit.data.sources.source": ["TableRows"],
+    "nnkit.decoding.beam": ["Beam"],
+    "nnkit.decoding.greedy": ["Greedy"],
+    "nnkit.decoding.sampling": ["Sampling"],
     "nnkit.errors": [name for name in __all__ if name.endswith("Error")],
     "nnkit.inference.report": ["ClassReport", "Report"],
     "nnkit.inference.saving": ["load_checkpoint"],
     "nnkit.inference.set_metrics": ["SetMetrics"],
+    "nnkit.inference.text_writer": ["TextWriter", "WrittenText"],
     "nnkit.inference.trained_model": ["TrainedModel"],
     "nnkit.inspection.dry_run": ["dry_run"],
     "nnkit.inspection.gradient_check": ["check_gradients"],
     "nnkit.inspection.lr_finder": ["RangeTest", "find_lr"],
+    "nnkit.inspection.step_recorder": ["StepsTrace"],
     "nnkit.inspection.trace": ["LayerTrace", "Trace", "trace", "trace_checkpoint"],
     "nnkit.nn.central_differences": ["BlockCheck"],
     "nnkit.nn.model": ["Model"],

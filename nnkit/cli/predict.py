@@ -266,10 +266,8 @@ def _latest(runs: Path, file: Input) -> Path:
             return path
         if header.get("text") is not None and _may_be_texts(file):
             return path
-    name = Path(file.name).name
-    raise UsageError(
-        f"no run in {runs}/ can read {name}; train one first, or choose one with --checkpoint"
-    )
+    what = "was trained on texts" if file.name == OPTION else f"can read {Path(file.name).name}"
+    raise UsageError(f"no run in {runs}/ {what}; train one first, or choose one with --checkpoint")
 
 
 def _may_be_texts(file: Input) -> bool:

@@ -67,7 +67,7 @@ def trace(
         raise UsageError(f"{output}: the name of a trace must end in .html or .md")
     found = _trace(what, sample, split, overrides or (), runs, force)
     if as_json:
-        from nnkit.inspection.trace_tables import as_json as in_full
+        from nnkit.inspection.trace_pages import as_json as in_full
 
         print_json(in_full(found))
     if output is not None:
@@ -97,7 +97,7 @@ def _trace(
 
 
 def _write(found: Trace, digits: int, path: Path) -> None:
-    from nnkit.inspection.trace_tables import as_html, as_markdown
+    from nnkit.inspection.trace_pages import as_html, as_markdown
 
     made = as_html if path.suffix.lower() == ".html" else as_markdown
     write_output(path, made(found, digits))
@@ -109,7 +109,8 @@ def _print(found: Trace, digits: int, form: Format) -> None:
     from rich.padding import Padding
     from rich.table import Table
 
-    from nnkit.inspection.trace_tables import as_markdown, chapters, title_of
+    from nnkit.inspection.trace_pages import as_markdown
+    from nnkit.inspection.trace_tables import chapters, title_of
 
     if form is Format.MARKDOWN:
         print(as_markdown(found, digits), end="")

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from nnkit.data.batches import Batch
 from nnkit.errors import DataError, UsageError
 from nnkit.inference.saving import load_checkpoint
-from nnkit.nn.layer import Activation, LayerSpec, Stage
+from nnkit.inspection.step_recorder import StepRecorder, StepsTrace
+from nnkit.nn.layer import LayerSpec, Stage
+from nnkit.nn.losses import Loss
+from nnkit.nn.model import Model
 from nnkit.nn.network import Network
 from nnkit.nn.numerics import numerics
 from nnkit.nn.params import Array
-from nnkit.nn.passes import Pass, Recorder
+from nnkit.nn.seq2seq.seq2seq_model import Seq2SeqModel
+from nnkit.nn.seq2seq.seq2seq_network import Seq2SeqNetwork
 from nnkit.runs.directory import DEFAULT_RUNS
 from nnkit.task.config import Config, ConfigLike, load_config
-from nnkit.task.task import load_task
+from nnkit.task.prepared_set import PreparedSet, pass_of
+from nnkit.task.targets import SequenceTargets
+from nnkit.task.task import Task, load_task
 from nnkit.training.trainer import Trainer
 
 MOST = 1000  # parameters of the largest network whose trace is readable
@@ -47,8 +54,8 @@ class LayerTrace:
             is trained.
         input_gradient: ∂E/∂input; None if the gradient of the loss bypasses the layer.
         slope: the derivative f′(z) of an elementwise activation.
-        inside: arrays behind the output by symbol, such as the gates of all steps of an LSTM.
-        inside_gradients: the gradients of the loss with respect to these.
+        steps: the steps of layers over sequences, its own or those of layers inside it.
+        symbols: the symbols of an input of ids; empty for other inputs.
         parameters: the parameters by short name, such as `W`.
     """
 
@@ -59,8 +66,8 @@ class LayerTrace:
     output_gradient: Array | None
     input_gradient: Array | None
     slope: Array | None
-    inside: Mapping[str, Array]
-    inside_gradients: Mapping[str, Array]
+    steps: Sequence[StepsTrace]
+    symbols: Sequence[str]
     parameters: Mapping[str, ParameterTrace]
 
 
@@ -74,7 +81,9 @@ class Trace:
         split: the set that contains the sample.
         sample: index of the sample in that set.
         label: the sample's target as in the data.
-        target: the sample's target, encoded for the loss.
+        target: the sample's target, encoded for the loss; class numbers if it is a sequence.
+        symbols: the symbols of a target that is a sequence; empty for others.
+        losses: the loss at each position of such a target, whose mean is E; empty for others.
         layers: the layers from the input to the output.
         loss: E before the update.
         loss_after: E of the same sample after the update.
@@ -87,6 +96,8 @@ class Trace:
     sample: int
     label: str
     target: Array
+    symbols: Sequence[str]
+    losses: Array
     layers: Sequence[LayerTrace]
     loss: float
     loss_after: float
@@ -180,123 +191,127 @@ def _trace(trainer: Trainer, sample: int, split: str, origin: str) -> Trace:
             f"there is no sample {sample}; samples of the {split} set are numbered "
             f"0 to {len(chosen) - 1}"
         )
-    one = slice(sample, sample + 1)
-    batch = chosen.batch(one)
+    batch = chosen.batch(slice(sample, sample + 1))
     model, loop = trainer.model, trainer.loop
+    now = pass_of(batch, training=True)
     with numerics():
-        network = model.bind(
-            1,
-            training=True,
-            positions=model.input_form.positions_of(batch.X.shape[:-1]),
-            input_gradient=not model.input_form.ids,
-        )
-        step = _StepRecorder(network, model.stages)
-        now = Pass(observer=step)
+        network = _network(model, batch)
+        step = StepRecorder(network, model.stages)
         # With weight noise, gradients are computed at the noisy parameters, as in the loop.
         with loop.noisy.at(0) if loop.noisy is not None else nullcontext():
-            loss = network.training_loss(batch.X, batch.T, now, batch.weights)
-            dX = network.backward(network.dY, now)
-            dX = None if dX is None else dX.copy()
-            step.end()
+            observed = now._replace(observer=step)
+            loss = network.training_loss(batch.X, batch.T, observed, batch.weights)
+            network.backward(network.dY, observed)
+        passed = set(network.layers)
         before, gradients = model.params.copy(), model.grads.copy()
         lr = loop.learning_rate(0)
         loop.step((batch,))
         after = model.params.copy()
-        loss_after = network.training_loss(batch.X, batch.T, Pass(), batch.weights)
-    classes = trainer.task.classes
-    target = chosen.targets[one][0]
+        loss_after = network.training_loss(batch.X, batch.T, now, batch.weights)
+    task, target = trainer.task, np.array(batch.T[..., 0])
+    symbols = _target_symbols(chosen, target)
+    Y = step.outputs[model.stages[-1].name]
     views = [model.layout.views(vector) for vector in (before, gradients, after)]
     return Trace(
         config=trainer.config,
         origin=origin,
         split=split,
         sample=sample,
-        label=str(target) if classes is None else classes[int(target)],
-        target=np.array(batch.T[..., 0]),
-        layers=list(_layers(model.stages, step, batch.X, dX, views)),
+        label=_label(task, chosen, sample, target),
+        target=target,
+        symbols=symbols,
+        losses=_losses(model.loss, Y, batch.T) if symbols else np.zeros(0),
+        layers=list(_layers(task, model, step, passed, views)),
         loss=loss,
         loss_after=loss_after,
         lr=lr,
     )
 
 
-class _StepRecorder(Recorder):
-    """Records a step, and in the backward pass the derivative f′(z) of each activation."""
-
-    def __init__(self, network: Network, stages: Sequence[Stage]) -> None:
-        super().__init__()
-        self.layers = network.body.layers
-        self.curves = {s.name for s in stages if _is_curve(s.spec.applied_activation)}
-        self.slopes: dict[str, Array | None] = {}
-        self.inside: dict[str, Mapping[str, Array]] = {}
-        self.inside_gradients: dict[str, Mapping[str, Array]] = {}
-
-    def output(self, name: str, Y: Array) -> None:
-        super().output(name, Y)
-        if name in self.layers:
-            self.inside[name] = self.layers[name].insight()
-
-    def end(self) -> None:
-        """Records what the backward pass has left in the layers."""
-        for name in self.gradients:
-            if name in self.layers:
-                self.inside_gradients[name] = self.layers[name].insight()
-
-    def gradient(self, name: str, dY: Array) -> None:
-        super().gradient(name, dY)
-        if name in self.curves and name in self.layers:
-            # The layer's own backward pass applied to dE/da = 1.
-            self.slopes[name] = self.layers[name].backward(np.ones_like(dY), Pass())
+def _network(model: Model, batch: Batch) -> Network | Seq2SeqNetwork:
+    """A network for the training step on a batch of one sample."""
+    if isinstance(model, Seq2SeqModel):
+        return model.new_network(training=True)
+    form = model.input_form
+    positions = form.positions_of(batch.X.shape[:-1])
+    return model.bind(1, training=True, positions=positions, input_gradient=not form.ids)
 
 
-def _is_curve(activation: Activation | None) -> bool:
-    return activation is not None and activation.elementwise
+def _label(task: Task, chosen: PreparedSet, sample: int, numbers: Array) -> str:
+    """A target as in the data; `numbers` are the class numbers of one that is a sequence."""
+    if task.coding is not None and task.coding.targets is not None:
+        return task.coding.targets.decode(numbers)
+    target = chosen.targets[sample : sample + 1][0]
+    return str(target) if task.classes is None else task.classes[int(target)]
+
+
+def _target_symbols(chosen: PreparedSet, target: Array) -> Sequence[str]:
+    """The symbols of a target that is a sequence; empty for others."""
+    if not isinstance(chosen.targets, SequenceTargets):
+        return ()
+    return [chosen.targets.names[number] for number in target]
+
+
+def _losses(loss: Loss, Y: Array, T: Array) -> Array:
+    """The loss at each position, (T,), for outputs Y (classes, T, 1) and class numbers T (T, 1)."""
+    scratch = np.empty_like(Y[:, 0])
+    return np.array([loss(Y[:, t], T[t], scratch) for t in range(len(T))])
 
 
 def _layers(
-    stages: Sequence[Stage],
-    step: _StepRecorder,
-    X: Array,
-    dX: Array | None,
+    task: Task,
+    model: Model,
+    step: StepRecorder,
+    passed: Container[str],
     views: Sequence[Mapping[str, Array]],
 ) -> Iterator[LayerTrace]:
     """Yields the trace of each stage of the network.
 
     Args:
-        stages: the stages from the input to the output.
+        task: has the names of the symbols.
+        model: the network's stages.
         step: the recorded step.
-        X: the network's input, (*input shape, 1).
-        dX: the gradient of the loss with respect to X.
+        passed: the layers that the gradient passes, unlike an activation fused with the loss.
         views: the parameters before, their gradients, and the parameters after, by full name.
     """
-    reaching, below = X, dX
-    for stage in stages:
-        leaving, above = step.outputs[stage.name], step.gradients.get(stage.name)
-        is_passed = stage.name in step.layers  # by the gradient, unless fused with the loss
+    steps = _by_stage(step.steps(), [stage.name for stage in model.stages])
+    for stage in model.stages:
+        name, X = stage.name, step.inputs[stage.name]
         yield LayerTrace(
-            name=stage.name,
+            name=name,
             spec=stage.spec,
-            input=reaching[..., 0],
-            output=leaving[..., 0],
-            output_gradient=above[..., 0] if is_passed and above is not None else None,
-            input_gradient=below[..., 0] if is_passed and below is not None else None,
-            slope=None if (slope := step.slopes.get(stage.name)) is None else slope[..., 0].copy(),
-            inside=_of_sample(step.inside.get(stage.name, {})),
-            inside_gradients=_of_sample(step.inside_gradients.get(stage.name, {})),
+            input=X[..., 0],
+            output=step.outputs[name][..., 0],
+            output_gradient=_of_sample(step.gradients.get(name) if name in passed else None),
+            input_gradient=_of_sample(step.input_gradients.get(name)),
+            slope=_of_sample(step.slopes.get(name)),
+            steps=steps[name],
+            symbols=_symbols_read(task, model, stage, X[..., 0]),
             parameters={
-                p.name: ParameterTrace(*(view[f"{stage.name}.{p.name}"].copy() for view in views))
+                p.name: ParameterTrace(*(view[f"{name}.{p.name}"].copy() for view in views))
                 for p in stage.parameters
             },
         )
-        reaching, below = leaving, above
 
 
-def _of_sample(arrays: Mapping[str, Array]) -> dict[str, Array]:
-    """Arrays (…, 1) without the batch axis."""
-    return {symbol: array[..., 0] for symbol, array in arrays.items()}
+def _by_stage(steps: Sequence[StepsTrace], stages: Sequence[str]) -> dict[str, list[StepsTrace]]:
+    """Steps by the stage that they are of, or that contains their layer."""
+    found: dict[str, list[StepsTrace]] = {name: [] for name in stages}
+    for one in steps:
+        found[max((s for s in stages if f"{one.name}.".startswith(f"{s}.")), key=len)].append(one)
+    return found
 
 
-def entries(values: Array) -> Iterator[tuple[tuple[int, ...], float]]:
-    """Yields each number with its index, counted from 1 as in textbooks."""
-    for index, value in np.ndenumerate(values):
-        yield tuple(i + 1 for i in index), float(value)
+def _symbols_read(task: Task, model: Model, stage: Stage, ids: Array) -> Sequence[str]:
+    """The symbols of the ids that a layer reads; empty for real inputs."""
+    if task.coding is None or not stage.input_form.ids:
+        return ()
+    names: Sequence[str] = task.coding.inputs.symbols.names
+    if isinstance(model, Seq2SeqModel) and stage in model.parts.decoder:
+        names = task.coding.target_names
+    return [names[number] for number in ids]
+
+
+def _of_sample(array: Array | None) -> Array | None:
+    """An array (…, 1) without the batch axis."""
+    return None if array is None else array[..., 0]

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from html import escape
 from inspect import getdoc
 from typing import Any
 
-from nnkit.inspection.trace import LayerTrace, Trace, entries
+from nnkit.inspection.number_tables import (
+    LOWERED,
+    WIDEST,
+    NumberTables,
+    TraceTable,
+    entries,
+    parameter_name,
+    zero_based,
+)
+from nnkit.inspection.step_recorder import StepsTrace
+from nnkit.inspection.trace import LayerTrace, Trace
 from nnkit.nn.layer import LayerSpec
 from nnkit.nn.layers.weighted import WeightedLayer
 from nnkit.nn.params import Array
 
 MOST_COLUMNS = 6  # most inputs of a layer whose weights are shown as a matrix, one row per unit
 RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
-LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-
-
-@dataclass(frozen=True, slots=True)
-class TraceTable:
-    """A table of numbers with headings, all as text."""
-
-    headings: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,8 @@ class _Tables:
 
     def __init__(self, trace: Trace, digits: int) -> None:
         self.trace = trace
-        self.digits = digits
+        self.tables = NumberTables(digits)
+        self.number = self.tables.number
         # For each stage, the number (from 1) of the layer with weights that it is or belongs to.
         self.numbers, number = [], 0
         for layer in trace.layers:
@@ -78,32 +79,60 @@ class _Tables:
             self.numbers.append(number)
 
     def input(self) -> Section:
-        return Section("x, the input as preprocessed", (), (self.columns(x=self.first.input),))
-
-    @property
-    def first(self) -> LayerTrace:
-        return self.trace.layers[0]
+        first = self.trace.layers[0]
+        tables = self.tables.side_by_side({"x": first.input}, first.symbols)
+        return Section("x, the input as preprocessed", (), tables)
 
     def forward(self, i: int) -> Section:
         layer, name = self.trace.layers[i], self.raised(self.numbers[i])
         if layer.spec.multiplies_by_matrix:
-            source = "x" if self.numbers[i] == 1 else f"a{self.raised(self.numbers[i] - 1)}"
             bias = f" + b{name}" if "b" in layer.parameters else ""
-            formula = f"z{name} = W{name} {source}{bias}"
-            table = self.of_units(layer, "value", {}, {"z": layer.output})
-            return Section(self.title(layer), (formula,), (table,))
+            formula = f"z{name} = W{name} {self.source(i)}{bias}"
+            return Section(self.title(layer), (formula,), self.dense_forward(layer))
         if (activation := layer.spec.applied_activation) is not None:
             symbol = self.activated(i)
             formulas = (f"{symbol} = f(z{name})", first_line(activation))
             return Section(self.title(layer), formulas, self.pair(layer, "z", symbol[0]))
-        tables = self.pair(layer, "in", "out")
-        if layer.inside:
-            tables = (*tables, *self.side_by_side(dict(layer.inside)))
-        return Section(self.title(layer), (first_line(layer.spec),), tables)
+        tables = [*self.pair(layer, "in", "out")]
+        if layer.steps:
+            tables += self.weights(layer)
+        for steps in layer.steps:
+            tables += self.tables.steps(steps.values, backward=steps.name.endswith(".reverse"))
+        return Section(self.title(layer), (first_line(layer.spec),), tuple(tables))
+
+    def source(self, i: int) -> str:
+        """The symbol of the input of a layer with weights."""
+        for layer in reversed(self.trace.layers[:i]):
+            if layer.spec.applied_activation is not None:
+                return f"a{self.raised(self.numbers[i] - 1)}"
+            if layer.parameters:
+                return "in"
+        return "x"
+
+    def dense_forward(self, layer: LayerTrace) -> tuple[TraceTable, ...]:
+        if layer.output.ndim == 1:
+            return (self.of_units(layer, "value", {}, {"z": layer.output}),)
+        return (*self.weights(layer), *self.tables.side_by_side({"z": layer.output}))
+
+    def weights(self, layer: LayerTrace) -> list[TraceTable]:
+        """A table with a row for each row of a layer's matrices, if these are few and of a size."""
+        columns: dict[str, Array] = {}
+        for name, parameter in layer.parameters.items():
+            value = parameter.value
+            if value.ndim == 1:
+                columns[name] = value
+            else:
+                columns |= {
+                    f"{name}{str(j).translate(LOWERED)}": column
+                    for j, column in enumerate(value.reshape(len(value), -1).T, 1)
+                }
+        if len({len(column) for column in columns.values()}) > 1 or len(columns) > WIDEST:
+            return []
+        return [self.tables.columns(columns, "row")]
 
     def pair(self, layer: LayerTrace, below: str, above: str) -> tuple[TraceTable, ...]:
         """Input and output side by side, or in separate tables if their shapes differ."""
-        return self.side_by_side({below: layer.input, above: layer.output})
+        return self.tables.side_by_side({below: layer.input, above: layer.output}, layer.symbols)
 
     def loss(self) -> Section:
         trace, last = self.trace, self.raised(self.numbers[-1])
@@ -118,13 +147,27 @@ class _Tables:
             gradient, symbol = trace.layers[-2].output_gradient, "δ"
             formulas.append(
                 f"δ{last} = ∂E/∂z{last}: {config.loss.tag()} and "
-                f"{_kind(trace.layers[-1].spec)} are derived together"
+                f"{kind_of(trace.layers[-1].spec)} are derived together"
             )
-        columns: dict[str, Array] = {"y": y, "t": trace.target}
         assert gradient is not None
-        return Section(
-            config.loss.tag(), tuple(formulas), self.side_by_side(columns | {symbol: gradient})
-        )
+        if trace.symbols:
+            formulas.append("E is the mean of E(t) over the positions t")
+            tables = self.loss_by_position(y)
+            tables += self.tables.side_by_side({symbol: gradient})
+        else:
+            tables = self.tables.side_by_side({"y": y, "t": trace.target, symbol: gradient})
+        return Section(config.loss.tag(), tuple(formulas), tables)
+
+    def loss_by_position(self, y: Array) -> tuple[TraceTable, ...]:
+        """The output for the target and the loss at each position."""
+        trace = self.trace
+        of_target = y[trace.target, range(len(trace.target))]
+        columns = {
+            "target": trace.target,
+            "y of target": of_target,
+            "E(t)": trace.losses,
+        }
+        return self.tables.positions(columns, trace.symbols)
 
     def backward(self, i: int) -> Section:
         layer = self.trace.layers[i]
@@ -136,21 +179,33 @@ class _Tables:
         columns = {"∂E/∂out": layer.output_gradient}
         if layer.input_gradient is not None:
             columns["∂E/∂in"] = layer.input_gradient
-        tables = self.side_by_side(columns)
-        if layer.inside_gradients:
-            tables = (*tables, *self.side_by_side(dict(layer.inside_gradients)))
-        return Section(self.title(layer), (), (*tables, *self.listed(layer)))
+        tables = [*self.tables.side_by_side(columns)]
+        for steps in layer.steps:
+            tables += self.steps_backward(layer, steps)
+        formulas = layer.spec.gradient_formulas if layer.steps else ()
+        return Section(self.title(layer), formulas, (*tables, *self.listed(layer)))
+
+    def steps_backward(self, layer: LayerTrace, steps: StepsTrace) -> Iterator[TraceTable]:
+        """Yields the gradients of steps, and what each contributes to those of parameters."""
+        forward = steps.name.endswith(".reverse")
+        yield from self.tables.steps(steps.gradients, backward=not forward)
+        if steps.contributions:
+            names = {f"{prefix_of(layer, steps)}{name}": name for name in steps.contributions}
+            yield from self.tables.contributions(
+                {full: steps.contributions[name] for full, name in names.items()},
+                {full: layer.parameters[full].gradient for full in names},
+            )
 
     def dense_backward(self, i: int, delta: Array) -> Section:
-        layer, number = self.trace.layers[i], self.numbers[i]
-        name = self.raised(number)
-        source = "x" if number == 1 else f"a{self.raised(number - 1)}"
+        layer, name = self.trace.layers[i], self.raised(self.numbers[i])
         bias = f", ∂E/∂b{name} = δ{name}" if "b" in layer.parameters else ""
-        table = self.of_units(layer, "gradient", {"δ": delta}, {})
-        formula = f"∂E/∂W{name} = δ{name} {source}ᵀ{bias}"
+        formula = f"∂E/∂W{name} = δ{name} {self.source(i)}ᵀ{bias}"
         if delta.ndim > 1:
             formula += ", each summed over the positions"
-        return Section(self.title(layer), (formula,), (table, *self.listed(layer)))
+            tables = self.tables.side_by_side({"δ": delta})
+        else:
+            tables = (self.of_units(layer, "gradient", {"δ": delta}, {}),)
+        return Section(self.title(layer), (formula,), (*tables, *self.listed(layer)))
 
     def activation_backward(self, i: int, gradient: Array) -> Section:
         layer, name = self.trace.layers[i], self.raised(self.numbers[i])
@@ -165,7 +220,7 @@ class _Tables:
                 derived = f"(W{above}ᵀ δ{above}) ⊙ f′(z{name})"
         if layer.input_gradient is not None:
             columns["δ"] = layer.input_gradient
-        tables = (*self.side_by_side(columns), *self.listed(layer))
+        tables = (*self.tables.side_by_side(columns), *self.listed(layer))
         return Section(self.title(layer), (f"δ{name} = ∂E/∂z{name} = {derived}",), tables)
 
     def activated(self, i: int) -> str:
@@ -198,7 +253,7 @@ class _Tables:
     def title(self, layer: LayerTrace) -> str:
         spec = layer.spec
         if spec.applied_activation is not None:
-            return f"{layer.name}: {_kind(spec)}"
+            return f"{layer.name}: {kind_of(spec)}"
         shapes = [" × ".join(map(str, a.shape)) for a in (layer.input, layer.output)]
         return f"{layer.name}: {spec.tag()}, {shapes[0]} → {shapes[1]}"
 
@@ -226,63 +281,54 @@ class _Tables:
                 columns[f"{prefix}w{str(j + 1).translate(LOWERED)}"] = W[:, j]
             if "b" in layer.parameters:
                 columns[f"{prefix}b"] = getattr(layer.parameters["b"], what)
-        return self.columns(**(columns | after))
+        return self.tables.columns(columns | after)
 
     def listed(self, layer: LayerTrace) -> tuple[TraceTable, ...]:
-        """A table of a layer's gradients, one per row; empty if they are shown as a matrix."""
-        if not layer.parameters or self.as_matrix(layer):
+        """A table of gradients, one per row; empty if they are shown as a matrix or by steps."""
+        if self.as_matrix(layer):
             return ()
+        by_steps = {
+            f"{prefix_of(layer, steps)}{name}"
+            for steps in layer.steps
+            for name in steps.contributions
+        }
         rows = [
-            (f"{name}{list(index)}".replace(" ", ""), self.number(value))
-            for name, parameter in layer.parameters.items()
-            for index, value in entries(parameter.gradient)
+            (label, self.number(gradient))
+            for name, label, (_, gradient, _) in entries_of(layer)
+            if name not in by_steps
         ]
-        return (TraceTable(("parameter", "gradient"), tuple(rows)),)
+        return (TraceTable(("parameter", "gradient"), tuple(rows)),) if rows else ()
 
     def long(self, layer: LayerTrace) -> TraceTable:
         """A table of a layer's parameters, one per row: before, gradient, after."""
-        rows = [
-            (
-                f"{name}{list(index)}".replace(" ", ""),
-                self.number(value),
-                self.number(float(parameter.gradient[zero_based(index)])),
-                self.number(float(parameter.updated[zero_based(index)])),
-            )
-            for name, parameter in layer.parameters.items()
-            for index, value in entries(parameter.value)
-        ]
+        rows = [(label, *map(self.number, numbers)) for _, label, numbers in entries_of(layer)]
         return TraceTable(("parameter", "before", "gradient", "new"), tuple(rows))
-
-    def side_by_side(self, columns: dict[str, Array]) -> tuple[TraceTable, ...]:
-        """One table with all columns, or one table per column if their shapes differ."""
-        if len({values.shape for values in columns.values()}) == 1:
-            return (self.columns(**columns),)
-        return tuple(self.columns(**{symbol: values}) for symbol, values in columns.items())
-
-    def columns(self, **columns: Array) -> TraceTable:
-        """A table with a row for each element of arrays of equal shape."""
-        first = next(iter(columns.values()))
-        rows = []
-        for index, _ in entries(first):
-            at = zero_based(index)
-            label = ",".join(map(str, index)) or "1"
-            rows.append((label, *(self.number(values[at].item()) for values in columns.values())))
-        return TraceTable(("unit" if first.ndim == 1 else "index", *columns), tuple(rows))
-
-    def number(self, value: float) -> str:
-        """Formats a number with the requested significant digits, and whole ids in full."""
-        if isinstance(value, int) or value == 0:
-            return str(int(value))
-        return f"{value:#.{self.digits}g}".rstrip(".").replace("-", "−")
 
     @staticmethod
     def raised(number: int) -> str:
         return f"⁽{str(number).translate(RAISED)}⁾"
 
 
-def zero_based(index: Sequence[int]) -> tuple[int, ...]:
-    """Converts an index counted from 1 to one counted from 0."""
-    return tuple(i - 1 for i in index)
+def entries_of(layer: LayerTrace) -> Iterator[tuple[str, str, tuple[float, float, float]]]:
+    """Yields entries of parameters: array, name, and value, gradient and value after.
+
+    A layer that reads ids has a row for each symbol; rows that the step does not change are left
+    out.
+    """
+    symbols = dict(zip(layer.input.flat, layer.symbols, strict=True)) if layer.symbols else {}
+    for name, parameter in layer.parameters.items():
+        for index, value in entries(parameter.value):
+            at = zero_based(index)
+            gradient, updated = float(parameter.gradient[at]), float(parameter.updated[at])
+            if gradient or updated != value or not symbols:
+                row = repr(symbols[at[0]]) if at[0] in symbols else index[0]
+                label = parameter_name(name, (row, *index[1:]))
+                yield name, label, (value, gradient, updated)
+
+
+def prefix_of(layer: LayerTrace, steps: StepsTrace) -> str:
+    """The prefix of the parameters of a layer inside another; empty for a layer of its own."""
+    return f"{steps.name}.".removeprefix(f"{layer.name}.")
 
 
 def _provisos(trace: Trace) -> Iterator[str]:
@@ -305,118 +351,6 @@ def first_line(component: Any) -> str:
     return (getdoc(type(component)) or component.tag()).partition("\n")[0].rstrip(".")
 
 
-def as_json(trace: Trace) -> dict[str, Any]:
-    """The trace as plain data for JSON, with unrounded numbers."""
-    return {
-        "name": trace.config.name,
-        "origin": trace.origin,
-        "split": trace.split,
-        "sample": trace.sample,
-        "label": trace.label,
-        "input": trace.layers[0].input.tolist(),
-        "target": trace.target.tolist(),
-        "layers": [_layer(layer) for layer in trace.layers],
-        "loss": trace.loss,
-        "loss_after": trace.loss_after,
-        "optimizer": trace.config.optimizer.tag(),
-        "lr": trace.lr,
-    }
-
-
-def _layer(layer: LayerTrace) -> dict[str, Any]:
-    def plain(values: Array | None) -> Any:
-        return None if values is None else values.tolist()
-
-    return {
-        "name": layer.name,
-        "kind": _kind(layer.spec),
-        "input": plain(layer.input),
-        "output": plain(layer.output),
-        "output_gradient": plain(layer.output_gradient),
-        "input_gradient": plain(layer.input_gradient),
-        "slope": plain(layer.slope),
-        "inside": {symbol: plain(array) for symbol, array in layer.inside.items()},
-        "inside_gradients": {
-            symbol: plain(array) for symbol, array in layer.inside_gradients.items()
-        },
-        "parameters": {
-            name: {
-                "value": plain(parameter.value),
-                "gradient": plain(parameter.gradient),
-                "updated": plain(parameter.updated),
-            }
-            for name, parameter in layer.parameters.items()
-        },
-    }
-
-
-def _kind(spec: LayerSpec) -> str:
+def kind_of(spec: LayerSpec) -> str:
+    """The kind of a layer, or of the activation that it applies."""
     return (spec.applied_activation or spec).tag()
-
-
-def as_markdown(trace: Trace, digits: int = 4) -> str:
-    """The trace as a Markdown document."""
-    lines = [f"# {title_of(trace)}", ""]
-    for chapter in chapters(trace, digits):
-        lines += [f"## {chapter.title}", ""]
-        for section in chapter.sections:
-            lines += [f"### {section.title}", ""]
-            for formula in section.formulas:
-                lines += [f"`{formula}`", ""]
-            for table in section.tables:
-                lines += [
-                    f"| {' | '.join(table.headings)} |",
-                    f"|{'---:|' * len(table.headings)}",
-                    *(f"| {' | '.join(row)} |" for row in table.rows),
-                    "",
-                ]
-    return "\n".join(lines)
-
-
-PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-:root {{ color-scheme: light dark; }}
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto;
-  padding: 0 1rem; }}
-h1 {{ font-size: 1.4rem; }}
-h2 {{ font-size: 1.2rem; margin-top: 2.5rem; border-bottom: 2px solid #0072b2; }}
-h3 {{ font-size: 1rem; margin: 1.5rem 0 .3rem; }}
-.formula {{ font-family: "STIX Two Math", "Cambria Math", serif; margin: .2rem 0; }}
-table {{ border-collapse: collapse; margin: .5rem 0; font-variant-numeric: tabular-nums; }}
-.scroll {{ overflow-x: auto; }}
-th, td {{ padding: .15rem .8rem; text-align: right; border-bottom: 1px solid #8884; }}
-th {{ font-weight: 600; }}
-td:first-child {{ opacity: .7; }}
-</style>
-</head>
-<body>
-<h1>{title}</h1>
-{body}
-</body>
-</html>
-"""
-
-
-def as_html(trace: Trace, digits: int = 4) -> str:
-    """The trace as a self-contained HTML page."""
-    parts: list[str] = []
-    for chapter in chapters(trace, digits):
-        parts.append(f"<h2>{escape(chapter.title)}</h2>")
-        for section in chapter.sections:
-            parts.append(f"<h3>{escape(section.title)}</h3>")
-            parts += [f'<p class="formula">{escape(line)}</p>' for line in section.formulas]
-            parts += [_html_table(table) for table in section.tables]
-    return PAGE.format(title=escape(title_of(trace)), body="\n".join(parts))
-
-
-def _html_table(table: TraceTable) -> str:
-    def row(cells: Sequence[str], tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
-
-    rows = [row(table.headings, "th"), *(row(cells, "td") for cells in table.rows)]
-    return f'<div class="scroll"><table>{"".join(rows)}</table></div>'

@@ -77,6 +77,8 @@ class Chain:
         for link in self._links:
             if now.lengths is not None and link.spec.mixes_positions:
                 clear_padding(X, now.lengths)
+            if observer is not None:
+                observer.input(link.name, X)
             X = link.layer.forward(X, now)
             now = _after(link, now)
             if observer is not None:
@@ -95,6 +97,8 @@ class Chain:
             gradient = link.layer.backward(gradient, own)
             if own.lengths is not None and link.spec.mixes_positions and gradient is not None:
                 clear_padding(gradient, own.lengths)
+            if observer is not None and gradient is not None:
+                observer.input_gradient(link.name, gradient)
         return gradient
 
     def output_lengths(self, lengths: Array | None) -> Array | None:

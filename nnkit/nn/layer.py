@@ -103,13 +103,6 @@ class Layer(ABC):
             dE/dX (*input shape, N), or None if the binding does not require it.
         """
 
-    def insight(self) -> Mapping[str, Array]:
-        """Arrays (…, N) behind the last output, by symbol; after a backward pass, their gradients.
-
-        They are for traces, and empty for most layers.
-        """
-        return {}
-
     def release(self) -> None:
         """Drops references to the last input."""
         for name in self.kept:
@@ -207,6 +200,7 @@ class LayerSpec(Component):
         multiplies_by_matrix: whether its outputs are z = W x + b for a vector x.
         rearranges: whether a position of its output may stand elsewhere than in its input.
         largest_micro_batch: upper bound on the samples of a micro-batch, if it outgrows the cache.
+        gradient_formulas: formulas of its backward pass for traces; empty for most layers.
     """
 
     output_is_scratch: ClassVar[bool] = False
@@ -218,6 +212,7 @@ class LayerSpec(Component):
     multiplies_by_matrix: ClassVar[bool] = False
     rearranges: ClassVar[bool] = False
     largest_micro_batch: ClassVar[int] = 64
+    gradient_formulas: ClassVar[tuple[str, ...]] = ()
 
     @property
     def applied_activation(self) -> Activation | None:

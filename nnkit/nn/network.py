@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 
 import numpy as np
 
 from nnkit.nn.chain import bind_chain
-from nnkit.nn.layer import Binding, Stage
+from nnkit.nn.layer import Binding, Layer, Stage
 from nnkit.nn.losses import Loss
 from nnkit.nn.padding import is_padding
 from nnkit.nn.params import Array
@@ -48,6 +48,11 @@ class Network:
         self.head = layers.layers[self.output_name] if self.fused else None
         self.dY = binding.buffer(*layers.output_form.shape)
         self.measure = loss.from_logits if self.fused else loss.__call__
+
+    @property
+    def layers(self) -> Mapping[str, Layer]:
+        """The layers up to the loss by full name."""
+        return self.body.layers
 
     def forward(self, X: Array, now: Pass = INFERENCE) -> Array:
         """The network's output Y (*output shape, N) for X (*input shape, N)."""
@@ -164,6 +169,7 @@ class Network:
         dY = np.empty_like(Y)
         self._over_positions(self.loss, Y, T, dY, weights, now)
         dY *= dY.dtype.type(share)
+        now.observer.input(self.output_name, Z)
         now.observer.output(self.output_name, Y)
         now.observer.gradient(self.output_name, dY)
 

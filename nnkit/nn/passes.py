@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from nnkit.nn.params import Array
@@ -16,13 +17,47 @@ class Observer:
 
     Names are those of the layers, such as `layers.0`, or `layers.3.layers.0` inside a block. The
     arrays are buffers that the next layer may overwrite: copy what is needed.
+
+    Layers that take a sequence step by step also show their steps. Arrays of a step have a column
+    for each of the n sequences that run at that position, the longest first.
     """
+
+    def input(self, name: str, X: Array) -> None:
+        """Called with each layer's input X (*input shape, N), before its output."""
 
     def output(self, name: str, Y: Array) -> None:
         """Called with each layer's output Y (*output shape, N), in the order of the layers."""
 
     def gradient(self, name: str, dY: Array) -> None:
         """Called with dE/dY of each layer's output, from the last layer to the first."""
+
+    def input_gradient(self, name: str, dX: Array) -> None:
+        """Called with dE/dX of each layer's input, where it is computed."""
+
+    def step(self, name: str, position: int, values: Mapping[str, Array]) -> None:
+        """Called after each step of a layer over sequences.
+
+        Args:
+            name: the layer; with `.reverse` added for the direction that begins at the end.
+            position: the position in the sequence, from 0.
+            values: what the step computed, by symbol, (rows, n).
+        """
+
+    def step_back(
+        self,
+        name: str,
+        position: int,
+        gradients: Mapping[str, Array],
+        contributions: Mapping[str, Array],
+    ) -> None:
+        """Called after the backward pass of each step, from the last to the first.
+
+        Args:
+            name: the layer, as for `step`.
+            position: the position in the sequence, from 0.
+            gradients: gradients of what the step computed, by symbol, (rows, n).
+            contributions: what the step adds to the gradient of each parameter, by short name.
+        """
 
 
 class Recorder(Observer):

@@ -120,7 +120,9 @@ class Task:
         sets = split_notices(self.sets, self.sample_classes, averaged=averaged)
         inputs = self.sets["train"].inputs
         if self.coding is not None:
-            return (*self.dataset.notices, *sets, *cut_notices(self.coding, self.sets))
+            # Of a text in windows, the number of windows counts, not that of the texts.
+            few = sets if self.coding.windows is None else ()
+            return (*self.dataset.notices, *few, *cut_notices(self.coding, self.sets))
         if not isinstance(inputs, LazyArray):  # only the first of them are looked at
             inputs = LazyArray(inputs, AllIndices(len(inputs)))
         prepared = inputs.then(partial(self.preprocessor, dtype=self.dtype))

@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Literal
 
+from nnkit.data.text.csv_pairs import read_csv_pairs
 from nnkit.data.text.text_lines import read_lines
 from nnkit.data.text.text_pairs import TextPairs, read_pairs
 from nnkit.data.text.text_units import WordUnit
@@ -26,6 +27,9 @@ TAGGED = (".conllu", ".iob")  # suffixes of files with a word and its tags on ea
 MOST_CLASSES = 20
 LOOKED_AT = 2000  # lines that decide what a file contains
 RARE = 0.1  # share of words that occur once, above which characters are better symbols
+MANY = 5000  # sentences of a file whose number is not known
+FEWEST_TO_SPLIT = 20
+MOST_HELD_OUT = 2000
 LEAST_LONGEST = 50  # symbols of the longest text that is accepted
 SHORT = 40  # characters of a line that is a text of its own, such as a name
 UPDATES = 4000  # of training on pairs, which take some minutes
@@ -106,8 +110,12 @@ def starter_for_texts(task: TextTask, path: Path, place: str) -> TextStarter:
         return _language_model(path, place)
     if task == "tagging" and path.suffix in TAGGED:
         return _tagging({"kind": "tagged", "path": place}, path, None)
-    pairs = read_pairs(path)
-    source = {"kind": "pairs", "path": place}
+    source: dict[str, Any] = {"kind": "pairs", "path": place}
+    if path.suffix == ".csv":
+        pairs = read_csv_pairs(path, 0, 1, delimiter=",", header=True)
+        source |= {"delimiter": ",", "header": True}
+    else:
+        pairs = read_pairs(path)
     if task == "tagging":
         return _tagging(source, path, pairs)
     if task == "translation":
@@ -126,7 +134,7 @@ def _translation(source: dict[str, Any], pairs: TextPairs) -> TextStarter:
             "source": source,
             "text": text,
             "unit_reason": reason,
-            "split": {"by": "source", "validation": _part(count), "test": _part(count)},
+            "split": {"by": "source", **_held_out(count)},
             "embedding": units // 2,
             "units": units,
             **_length_of_training(count),
@@ -147,8 +155,8 @@ def _tagging(source: dict[str, Any], path: Path, pairs: TextPairs | None) -> Tex
         {
             "pairs": f"{size} of {path.name}",
             "source": source,
-            "split": {"validation": 0.1, "test": 0.1},
-            **_length_of_training(count or 5000),
+            "split": _held_out(count or MANY),
+            **_length_of_training(count or MANY),
         },
         ("taken as sentences with a tag for each word; --task translation writes free texts",),
     )
@@ -167,7 +175,7 @@ def _text_classes(source: dict[str, Any], pairs: TextPairs) -> TextStarter:
             "source": source,
             "text": text,
             "unit_reason": reason,
-            "split": {"validation": 0.1, "test": 0.1},
+            "split": _held_out(count),
             **_length_of_training(count),
         },
         (
@@ -225,8 +233,10 @@ def _coding(*sides: tuple[str, ...]) -> tuple[dict[str, Any], str]:
     return text, "rarer and new words are unknown"
 
 
-def _part(count: int) -> float | int:
-    return 0.1 if count < 20_000 else 2000
+def _held_out(count: int) -> dict[str, float]:
+    """The sizes of the validation and the test set."""
+    part = 0 if count < FEWEST_TO_SPLIT else 0.1 if count < 10 * MOST_HELD_OUT else MOST_HELD_OUT
+    return {"validation": part, "test": part}
 
 
 def _length_of_training(count: int) -> dict[str, int]:

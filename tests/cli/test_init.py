@@ -62,9 +62,12 @@ def test_the_former_spelling_works_and_names_the_new_one(program: Program, tmp_p
     assert (tmp_path / "c.yaml").exists()
 
 
-# Nothing can be held out of four rows, as in xor.csv.
+# Nothing can be held out of four rows, as in xor.csv, and el_nino.csv is one series.
+NO_STARTERS = {TABLES / "xor.csv", TABLES / "el_nino.csv"}
+
+
 @pytest.mark.parametrize(
-    "table", sorted(set(TABLES.glob("*.csv")) - {TABLES / "xor.csv"}), ids=lambda path: path.stem
+    "table", sorted(set(TABLES.glob("*.csv")) - NO_STARTERS), ids=lambda path: path.stem
 )
 def test_fitted_to_a_table_it_fits(program: Program, table: Path) -> None:
     assert program("init", table).code == 0

@@ -148,6 +148,7 @@ def test_sampling(program: Program, lines_model: Path) -> None:
     assert written("--temperature", 0.01).startswith("one")
 
 
+@pytest.mark.slow
 def test_attention(program: Program, translator: Path, lines_model: Path, tmp_path: Path) -> None:
     one = ("predict", "--text", "one two", "-c", translator)
     answer = program(*one, "--attention", "-")

@@ -20,8 +20,8 @@ TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def block(language: str) -> str:
-    """Returns the only code block in a language."""
-    (found,) = re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
+    """Returns the only code block in a language that is not a file for the commands after it."""
+    (found,) = re.findall(rf"(?<!-->\n)```{language}\n(.*?)```", TEXT, re.DOTALL)
     return str(found)
 
 

@@ -12,7 +12,8 @@ import nnkit
 from nnkit.data.batches import Batch
 from nnkit.errors import DataError, UsageError
 from nnkit.inspection.trace import Trace, trace, trace_checkpoint
-from nnkit.inspection.trace_tables import as_html, as_json, as_markdown, chapters
+from nnkit.inspection.trace_pages import as_html, as_json, as_markdown
+from nnkit.inspection.trace_tables import chapters
 from nnkit.nn.layer import LayerSpec
 from nnkit.nn.layers import AnyLayer
 from nnkit.nn.params import Array
@@ -335,74 +336,3 @@ class TestCheckpoint:
         table.write_text(table.read_text().replace("5.1", "5.2"))
         with pytest.raises(DataError, match="data has changed"):
             trace_checkpoint(run.directory, 0)
-
-
-def adding(cell: dict[str, Any]) -> Config:
-    """A config of sequences of three pairs of numbers."""
-    return config_from(
-        {
-            "data": {"source": {"kind": "adding", "length": 3, "count": 20}},
-            "architecture": {"layers": [cell, {"dense": 1}]},
-            "loss": "squared_error",
-        }
-    )
-
-
-def test_backpropagation_through_time_is_shown_step_by_step() -> None:
-    """Computes δ(t) = (∂E/∂s(t) + Wᵀ δ(t + 1)) ⊙ (1 − s²) of a simple recurrent network."""
-    found = trace(adding({"rnn": 2}))
-    layer, dense = found.layers[0], found.layers[1]
-    W, U, b = (layer.parameters[name].value for name in "WUb")
-    s = np.zeros((2, 4))
-    for t in range(3):
-        a = W @ s[:, t] + U @ layer.input[:, t] + b
-        np.testing.assert_allclose(layer.inside["a"][:, t], a, rtol=1e-12)
-        s[:, t + 1] = np.tanh(a)
-    np.testing.assert_allclose(layer.inside["s"], s[:, 1:], rtol=1e-12)
-    assert dense.output_gradient is not None
-    ds = dense.parameters["W"].value.T @ dense.output_gradient
-    dW = np.zeros((2, 2))
-    for t in reversed(range(3)):
-        delta = ds * (1 - s[:, t + 1] ** 2)
-        np.testing.assert_allclose(layer.inside_gradients["∂E/∂a"][:, t], delta, rtol=1e-12)
-        dW += np.outer(delta, s[:, t])
-        ds = W.T @ delta
-    np.testing.assert_allclose(layer.parameters["W"].gradient, dW, rtol=1e-12, atol=1e-15)
-
-
-@pytest.mark.parametrize(
-    ("cell", "inside", "gradients"),
-    [
-        ({"lstm": 2}, "ifogsc", "ifog"),
-        ({"gru": 2}, "rzns", "rzn"),
-    ],
-    ids=str,
-)
-def test_gates_are_shown(cell: dict[str, Any], inside: str, gradients: str) -> None:
-    found = trace(adding(cell))
-    layer = found.layers[0]
-    assert {symbol: array.shape for symbol, array in layer.inside.items()} == dict.fromkeys(
-        inside, (2, 3)
-    )
-    assert list(layer.inside_gradients) == [f"∂E/∂a of {symbol}" for symbol in gradients]
-    page = as_markdown(found)
-    assert f"| {' | '.join(inside)} |" in " ".join(page.split())
-    both = trace(adding({next(iter(cell)): {"units": 2, "bidirectional": True}})).layers[0]
-    assert len(both.inside) == 2 * len(inside)
-
-
-def test_a_layer_below_which_nothing_is_trained_has_no_gradient() -> None:
-    config = config_from(
-        {
-            "data": {"source": {"kind": "reber", "count": 20}},
-            "architecture": {
-                "layers": ["one_hot", {"rnn": {"units": 2, "output": "all"}}, {"dense": "auto"}]
-            },
-        }
-    )
-    found = trace(config)
-    assert found.layers[0].output_gradient is None
-    backward = next(chapter for chapter in chapters(found) if chapter.title == "Backward")
-    titles = [section.title for section in backward.sections]
-    assert [title.partition(":")[0] for title in titles] == ["layers.2", "layers.1"]
-    assert "δ⁽¹⁾ xᵀ, ∂E/∂b⁽¹⁾ = δ⁽¹⁾, each summed over the positions" in as_markdown(found)

@@ -51,6 +51,17 @@ def test_the_shipped_texts(file: str, task: str) -> None:
     assert task_of_texts(DATA / file) == task
 
 
+def test_few_pairs_are_not_divided_and_commas_are_taken_for_a_table_of_pairs(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "a.csv").write_text('en,fr\n"one, two","un, deux"\nthree,trois\n')
+    starter = starter_for(tmp_path / "a.csv", TableOptions(text_task="translation"), tmp_path)
+    (tmp_path / "a.yaml").write_text(starter.text)
+    config = nnkit.load_config(tmp_path / "a.yaml")
+    assert config.data.split.validation == 0
+    assert len(config.data.load().samples) == 2
+
+
 @pytest.mark.parametrize("kind", ["translate", "label", "lines", "names", "tag"])
 def test_a_starter_is_a_config_whose_network_fits_the_data(tmp_path: Path, kind: str) -> None:
     suffix = ".txt" if kind in ("lines", "names") else ".tsv"

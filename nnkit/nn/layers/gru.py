@@ -31,6 +31,11 @@ class GRU(Recurrent):
     product, as in PyTorch, or tanh(U x(t) + b + W (r ⊙ s(t−1))) if before, as published.
     """
 
+    gradient_formulas: ClassVar[tuple[str, ...]] = (
+        "rows of U, W and b: r, z, n, each with all units",
+        "∂E/∂a_z = ∂E/∂s(t) ⊙ (s(t−1) − n) ⊙ z (1 − z)",
+        "∂E/∂a_n = ∂E/∂s(t) ⊙ (1 − z) ⊙ (1 − n²)",
+    )
     kind: Literal["gru"] = "gru"
     gates: ClassVar[int] = 3
     reset: Reset = Field(

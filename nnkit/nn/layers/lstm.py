@@ -30,6 +30,12 @@ class LSTM(Recurrent):
     Kiros & Hinton 2016, eq. 20 to 22).
     """
 
+    gradient_formulas: ClassVar[tuple[str, ...]] = (
+        "rows of U, W and b: i, f, o, g, each with all units",
+        "∂E/∂c(t) = f(t+1) ⊙ ∂E/∂c(t+1) + ∂E/∂s(t) ⊙ o(t) ⊙ (1 − tanh² c(t))",
+        "∂E/∂a_f = ∂E/∂c(t) ⊙ c(t−1) ⊙ f (1 − f), ∂E/∂a_i = ∂E/∂c(t) ⊙ g ⊙ i (1 − i)",
+        "∂E/∂a_g = ∂E/∂c(t) ⊙ i ⊙ (1 − g²), ∂E/∂a_o = ∂E/∂s(t) ⊙ tanh c(t) ⊙ o (1 − o)",
+    )
     kind: Literal["lstm"] = "lstm"
     gates: ClassVar[int] = GATES
     states: ClassVar[int] = STATES

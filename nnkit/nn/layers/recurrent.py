@@ -201,16 +201,19 @@ class Recurrent(BiasedLayer):
         )
 
     def _in_numpy(self, binding: Binding) -> Layer:
-        cells = [self.cell(binding, reverse=False)]
-        if self.bidirectional:
-            cells.append(self.cell(_without_prefix(binding), reverse=True))
+        directions = (False, True) if self.bidirectional else (False,)
+        cells = [self.cell(_of_direction(binding, reverse), reverse) for reverse in directions]
         return BoundRecurrent(cells, self.merge, self.output, binding)
 
 
-def _without_prefix(binding: Binding) -> Binding:
-    """The binding of the direction whose parameters have a prefix."""
+def _of_direction(binding: Binding, reverse: bool) -> Binding:
+    """The binding of one direction, whose parameters have their short names."""
 
     def own(blocks: Mapping[str, Array]) -> dict[str, Array]:
-        return {name.removeprefix(REVERSE): blocks[name] for name in blocks if REVERSE in name}
+        return {
+            name.removeprefix(REVERSE): block
+            for name, block in blocks.items()
+            if name.startswith(REVERSE) == reverse
+        }
 
     return replace(binding, params=own(binding.params), grads=own(binding.grads))

@@ -25,6 +25,11 @@ class RNN(Recurrent):
     """
 
     elsewhere: ClassVar[tuple[str, ...]] = ("simple_rnn", "simplernn", "elman")
+    gradient_formulas: ClassVar[tuple[str, ...]] = (
+        "∂E/∂s(t) = ∂E/∂out(t), if it is used, + Wᵀ ∂E/∂a(t+1)",
+        "∂E/∂a(t) = ∂E/∂s(t) ⊙ f′(a(t))",
+        "∂E/∂W = Σ_t ∂E/∂a(t) s(t−1)ᵀ, ∂E/∂U = Σ_t ∂E/∂a(t) x(t)ᵀ, ∂E/∂b = Σ_t ∂E/∂a(t)",
+    )
     kind: Literal["rnn"] = "rnn"
     activation: AnyActivation = Field(Tanh(), description="The function f.")
 
@@ -60,6 +65,12 @@ class RNNCell(RecurrentCell):
 
     def advance(self, step: int) -> None:
         self.function.forward(self.sums[step], self.states[0][step])
+
+    def values(self, step: int) -> dict[str, Array]:
+        z, units = self.z[step], self.units
+        before = "t+1" if self.reverse else "t−1"
+        terms = {f"W s({before})": self.W @ z[:units], "U x(t)": self.U @ z[units + 1 :]}
+        return terms | super().values(step)
 
     def retreat(self, step: int, gradients: Sequence[Array]) -> None:
         (ds,), a = gradients, self.sums[step]

@@ -17,7 +17,7 @@ from nnkit.nn.layer import Binding, Layer, ReceptiveField
 from nnkit.nn.layers.weighted import BiasedLayer
 from nnkit.nn.padding import is_padding
 from nnkit.nn.params import Array, Parameter, Shape
-from nnkit.nn.passes import Pass
+from nnkit.nn.passes import Observer, Pass
 from nnkit.nn.recurrent.gate_initializer import OfEachGate
 
 PARTS = 3  # the queries, keys and values of all heads
@@ -116,6 +116,7 @@ class BoundSelfAttention(Layer):
     def __init__(self, spec: SelfAttention, binding: Binding) -> None:
         channels, length = binding.input_shape
         units, samples = spec.size(binding.form), binding.batch
+        self.name = binding.name
         self.shape = (samples, spec.heads, length, units // spec.heads)
         self.scale = binding.dtype.type(1 / sqrt(units // spec.heads))
         self.params, self.grads = binding.params, binding.grads
@@ -147,6 +148,8 @@ class BoundSelfAttention(Layer):
         np.matmul(self.Q, self.K.swapaxes(2, 3), out=self.A)
         self._softmax(now)
         self._by_head(self.H)[...] = np.matmul(self.A, self.V)
+        if now.observer is not None:
+            self._show(now.observer)
         Y = self.Y.reshape(len(self.Y), -1)
         np.dot(self.params["O"], self.H, out=Y)
         if "c" in self.params:
@@ -157,6 +160,13 @@ class BoundSelfAttention(Layer):
         """Views rows (units, T · N) as (N, heads, T, d)."""
         samples, heads, length, size = self.shape
         return rows.reshape(heads, size, length, samples).transpose(3, 0, 2, 1)
+
+    def _show(self, observer: Observer) -> None:
+        """Shows the weights of each head as steps."""
+        for position in range(self.A.shape[2]):
+            heads = self.A[:, :, position].transpose(1, 2, 0)  # (heads, T, N)
+            weights = {f"head {head}: A": A for head, A in enumerate(heads, 1)}
+            observer.step(self.name, position, weights)
 
     def _softmax(self, now: Pass) -> None:
         """Turns the scores in A into weights; all are 0 where there is no position to attend to."""

@@ -11,7 +11,7 @@ import numpy as np
 from nnkit.nn.dropout_mask import DropoutMask
 from nnkit.nn.layer import Binding
 from nnkit.nn.params import Array, Shape
-from nnkit.nn.passes import Pass
+from nnkit.nn.passes import Observer, Pass
 from nnkit.nn.recurrent.states import LayerState
 from nnkit.nn.recurrent.steps import Steps, Transition
 
@@ -31,6 +31,7 @@ class RecurrentCell(ABC):
         sums: a(t), which a step turns into its gates in place, and finally into dE/da(t).
         before: for each vector of the state, its blocks before each step, (units, n).
         states: for each vector of the state, its blocks after each step; the first is the output.
+        name: the name of the layer, with `.reverse` added for the direction from the end.
         symbols: the symbols of the blocks of rows in a(t), and of the vectors of the state.
     """
 
@@ -57,12 +58,18 @@ class RecurrentCell(ABC):
         self.halved = halved
         self.trained = [binding.params.get(f"s{i}") for i in range(states)]
         self._binding = binding
+        self.name = f"{binding.name}.reverse" if reverse else binding.name
         self._factors = self.memory(units + 1 + self.features)
         self._sums = self.memory(self.rows)
         self._starts = [self.memory(units) for _ in self.trained]
         self._states = [self.memory(units) for _ in self.trained]
         self._scratch: dict[tuple[int, int], Array] = {}
         self._masks: list[tuple[slice, DropoutMask]] = []
+        self.columns: dict[str, slice | int] = {  # of the parameters in [W b U]
+            "W": slice(units),
+            "b": units,
+            "U": slice(units + 1, None),
+        }
         empty, size = binding.buffers.empty, (self.rows, units + 1 + self.features)
         self.packed = empty(size, binding.dtype)
         if binding.training:
@@ -121,7 +128,7 @@ class RecurrentCell(ABC):
 
     def begin(self, steps: Steps, now: Pass, first: LayerState | None = None) -> None:
         """Prepares for the steps of a batch; arguments are those of `forward`."""
-        self.steps, self.is_given, self.has_gradients = steps, first is not None, False
+        self.steps, self.is_given, self.observer = steps, first is not None, now.observer
         self.initial = first if first is not None else self._own_first()
         self.initial = [steps.to_columns(s) for s in self.initial]
         blocks = steps.blocks
@@ -143,9 +150,9 @@ class RecurrentCell(ABC):
 
     def _pack(self) -> None:
         """Copies the weights to [W b U]."""
-        units, packed = self.units, self.packed
-        packed[:, :units], packed[:, units], packed[:, units + 1 :] = self.W, self.b, self.U
-        packed[self.halved] *= 0.5
+        for name, columns in self.columns.items():
+            self.packed[:, columns] = self.params[name]
+        self.packed[self.halved] *= 0.5
 
     def step(self, at: Transition, x: Array) -> Array:
         """The output (units, n) of a step, for its input x (features, n)."""
@@ -159,6 +166,8 @@ class RecurrentCell(ABC):
             z *= self.mask[:, : z.shape[1]]
         self.project(at.step)
         self.advance(at.step)
+        if self.observer is not None:
+            self.observer.step(self.name, at.step, self.values(at.step))
         return self.states[0][at.step]
 
     def _carry(self, number: int, step: int, previous: int | None, running: int) -> None:
@@ -224,7 +233,6 @@ class RecurrentCell(ABC):
         Args:
             d_last: dE/dS of the state after the sequences, (units, N); None for 0.
         """
-        self.has_gradients = True
         self.d_packed.fill(0)
         for gradient in self.grads.values():
             gradient.fill(0)
@@ -242,11 +250,43 @@ class RecurrentCell(ABC):
         gradients = [gradient[:, :count] for gradient in self.gradients]
         if dy is not None:
             gradients[0] += dy
+        if self.observer is None:
+            self._through(step, gradients)
+        else:
+            self._show_through(step, gradients, self.observer)
+
+    def _through(self, step: int, gradients: Sequence[Array]) -> None:
+        """Turns dE/ds after a step into dE/ds before it, and adds to the parameters' gradients."""
         self.retreat(step, gradients)
         ds = self.project_back(step)
         if self.mask is not None:
-            ds *= self.mask[: self.units, :count]
+            ds *= self.mask[: self.units, : ds.shape[1]]
         gradients[0] += ds
+
+    def _show_through(self, step: int, gradients: Sequence[Array], observer: Observer) -> None:
+        """Does the same as `_through`, and shows the gradients and contributions of the step."""
+        of_gates, of_states = self.symbols
+        shown = {f"∂E/∂{of_states[0]}": gradients[0].copy()}
+        for symbol, gradient in zip(of_states[1:], gradients[1:], strict=True):
+            later = "t−1" if self.reverse else "t+1"
+            shown[f"∂E/∂{symbol} from {later}"] = gradient.copy()
+        # Sums begin anew, because a difference of sums would lose small contributions.
+        sums = [self.d_packed, *self.grads.values()]
+        before = [gradient.copy() for gradient in sums]
+        for gradient in sums:
+            gradient.fill(0)
+        self._through(step, gradients)
+        contributions = {name: d + self._packed_gradient(name) for name, d in self.grads.items()}
+        for gradient, earlier in zip(sums, before, strict=True):
+            gradient += earlier
+        for symbol, da in zip(of_gates, np.split(self.sums[step], len(of_gates)), strict=True):
+            shown["∂E/∂a" if symbol == "a" else f"∂E/∂a_{symbol}"] = da
+        observer.step_back(self.name, step, shown, contributions)
+
+    def _packed_gradient(self, name: str) -> Array | int:
+        """The part of a parameter's gradient that is a block of `d_packed`."""
+        columns = self.columns.get(name)
+        return 0 if columns is None else self.d_packed[:, columns]
 
     @abstractmethod
     def retreat(self, step: int, gradients: Sequence[Array]) -> None:
@@ -271,11 +311,18 @@ class RecurrentCell(ABC):
             dx *= self.mask[self.units + 1 :, : dx.shape[1]]
         return dx
 
+    def values(self, step: int) -> dict[str, Array]:
+        """The gates and the state of a step, by symbol, (units, n)."""
+        of_gates, of_states = self.symbols
+        gates = np.split(self.sums[step], len(of_gates))
+        found = dict(zip(of_gates, gates, strict=True))
+        states = zip(of_states, self.states, strict=True)
+        return found | {symbol: vectors[step] for symbol, vectors in reversed([*states])}
+
     def end_backward(self) -> LayerState:
         """Returns dE/dS of the state before the sequences, (units, N), if that was given."""
-        units, d = self.units, self.d_packed
-        for name, columns in (("W", d[:, :units]), ("b", d[:, units]), ("U", d[:, units + 1 :])):
-            self.grads[name] += columns
+        for name, columns in self.columns.items():
+            self.grads[name] += self.d_packed[:, columns]
         if self.is_given:
             return [self.steps.to_samples(gradient).copy() for gradient in self.gradients]
         for number, gradient in enumerate(self.gradients):

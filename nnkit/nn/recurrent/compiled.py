@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -157,6 +157,3 @@ class CompiledRecurrent(Layer):
                 trained = self.grads.get(f"{prefix}s{i}")
                 if trained is not None:
                     trained[:] = 0 if self.is_given else np.add.reduce(gradient, axis=1)
-
-    def insight(self) -> Mapping[str, Array]:
-        return self.in_numpy.insight()

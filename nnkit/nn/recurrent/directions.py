@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Literal
 
@@ -12,7 +12,6 @@ from nnkit.nn.layer import Binding, Layer
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass
 from nnkit.nn.recurrent.cell import RecurrentCell
-from nnkit.nn.recurrent.insight import insight
 from nnkit.nn.recurrent.states import LayerState, of_direction
 from nnkit.nn.recurrent.steps import Steps
 
@@ -81,13 +80,6 @@ class BoundRecurrent(Layer):
         if now.states is not None and d_first:
             now.states.d_first[self.name] = d_first
         return self.dX
-
-    def insight(self) -> Mapping[str, Array]:
-        found = {}
-        for cell in self.cells:
-            mark = ", from the end" if cell.reverse else ""
-            found.update({f"{symbol}{mark}": array for symbol, array in insight(cell).items()})
-        return found
 
 
 def _with_output(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import sqrt
 from typing import ClassVar, Literal, Self
 
@@ -16,7 +16,7 @@ from nnkit.nn.initializers import Xavier, Zeros
 from nnkit.nn.layer import Binding, Layer
 from nnkit.nn.layers.weighted import BiasedLayer
 from nnkit.nn.params import Array, Parameter, Shape
-from nnkit.nn.passes import Pass
+from nnkit.nn.passes import Observer, Pass
 from nnkit.nn.seq2seq.encoder_memory import EncoderMemory
 from nnkit.nn.seq2seq.scores import (
     AdditiveScore,
@@ -167,10 +167,9 @@ class BoundAttention(Layer):
         return np.zeros(shape, self._binding.dtype)
 
     def forward(self, X: Array, now: Pass) -> Array:
-        memory = now.encoder_memory()
-        self.begin(memory)
+        self.begin(now)
         Y = self.attend(np.ascontiguousarray(X.transpose(1, 2, 0)), slice(0, self.length))
-        memory.weights = self.A
+        now.encoder_memory().weights = self.A
         np.copyto(self.output, Y.transpose(2, 0, 1))
         return self.output
 
@@ -182,14 +181,15 @@ class BoundAttention(Layer):
         np.copyto(self.dX, dS.transpose(2, 0, 1))
         return self.dX
 
-    def begin(self, memory: EncoderMemory, order: Array | None = None) -> None:
+    def begin(self, now: Pass, order: Array | None = None) -> None:
         """Prepares for the positions of a batch.
 
         Args:
-            memory: the outputs of the encoder.
+            now: the current pass, with the outputs of the encoder.
             order: the samples in the order of the columns, (N,); None for their own.
         """
         self.order = slice(None) if order is None else order
+        memory, self.observer = now.encoder_memory(), now.observer
         self.V, padding = memory.values, memory.is_padding
         self.padding = padding if padding is None or order is None else padding[order]
         self.K = memory.keys.get(self.name)
@@ -229,6 +229,7 @@ class BoundAttention(Layer):
         scores = self.score.forward(S.swapaxes(0, 1), self.K[:n])  # (n, q, T)
         if self.masked is not None:
             scores += self.masked[:n]
+        E = scores if self.observer is None else scores.copy()
         A = _softmax(scores)
         self.A[at, :n] = A.swapaxes(0, 1)
         joined[..., : self.channels] = np.matmul(A, self.V[:n]).swapaxes(0, 1)
@@ -236,7 +237,17 @@ class BoundAttention(Layer):
         Y += self.b
         found = self.Y[at, :n]
         np.tanh(Y.reshape(found.shape), out=found)
+        if self.observer is not None:
+            contexts = joined[..., : self.channels]
+            shown = {"e": E, "a": A, "c": contexts.swapaxes(0, 1), "y": found.swapaxes(0, 1)}
+            self._show(self.observer, at, shown)
         return found
+
+    def _show(self, observer: Observer, at: slice, values: Mapping[str, Array]) -> None:
+        """Shows the values (n, q, rows) of q positions as steps."""
+        for number, position in enumerate(range(at.start, at.stop)):
+            own = {symbol: array[:, number].T for symbol, array in values.items()}
+            observer.step(self.name, position, own)
 
     def begin_backward(self) -> None:
         """Prepares for `attend_back` of one position or all."""

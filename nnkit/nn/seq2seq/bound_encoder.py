@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from nnkit.nn.chain import bind_chain
 from nnkit.nn.form import Form
-from nnkit.nn.layer import Binding
+from nnkit.nn.layer import Binding, Layer
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass
 from nnkit.nn.recurrent.states import LayerState, States
@@ -28,6 +29,12 @@ class BoundEncoder:
             summary = Form(layers.start.encoder[-1].width)
             own = replace(binding, form=summary, input_gradient=True, input_is_batch_first=False)
             self.bridge = bind_chain(layers.bridge, own)
+
+    @property
+    def layers(self) -> Mapping[str, Layer]:
+        """The layers of the encoder and the bridge by full name."""
+        of_bridge = {} if self.bridge is None else self.bridge.layers
+        return {**self.chain.layers, **of_bridge}
 
     def forward(self, X: Array, now: Pass) -> tuple[EncoderMemory, dict[str, LayerState]]:
         """Returns the outputs for the decoder and the first state of each of its recurrent layers.

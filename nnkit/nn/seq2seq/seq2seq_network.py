@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from nnkit.nn.arena import Arena, Buffers
+from nnkit.nn.layer import Layer
 from nnkit.nn.network import Network, NonfiniteSearch, without_padding
 from nnkit.nn.params import Array
 from nnkit.nn.passes import INFERENCE, Pass
@@ -76,6 +77,13 @@ class Seq2SeqNetwork:
         self._decoders: Arena[Size, Network] = Arena()
         self._steps: Arena[Size, Network] = Arena()
         self._open: _OpenPass | None = None
+
+    @property
+    def layers(self) -> Mapping[str, Layer]:
+        """The layers of the pass that `training_loss` has begun, by full name."""
+        if self._open is None:
+            return {}
+        return {**self._open.encoder.layers, **self._open.decoder.layers}
 
     def encoder(self, X: Array) -> BoundEncoder:
         """The encoder bound to the size of source sequences X (…, T, N)."""

@@ -177,6 +177,7 @@ def test_the_time_machine_has_as_many_characters_as_published() -> None:
     assert len(book.fit([text], reserved=[Reserved.UNKNOWN]).symbols) == 28
 
 
+@pytest.mark.slow
 def test_real_sentences_are_decoded_to_themselves() -> None:
     french = read_pairs(TEXTS / "eng-fra-upto-5-words.tsv.gz").targets[::100]
     plain = [normalize("NFC", text) for text in french]

@@ -38,6 +38,7 @@ def random_state() -> str:
     return repr(np.random.get_state(legacy=False))  # noqa: NPY002
 
 
+@pytest.mark.slow
 def test_the_sets_are_the_published_files() -> None:
     dataset = Reversal().read()
     assert digests(dataset.samples) == PUBLISHED["train"]

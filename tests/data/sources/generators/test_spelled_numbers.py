@@ -34,6 +34,7 @@ def expected(number: int, language: str) -> str:
     return words.replace("einstausend", "eintausend") if is_wrong else words
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("language", "words"), LANGUAGES)
 def test_every_number_below_1100_and_every_thousand(language: str, words: Words) -> None:
     for number in [*range(1100), *range(2000, LARGEST, 1000)]:
