@@ -19,7 +19,7 @@ from nnkit.nn.layers.recurrent import Recurrent
 from nnkit.nn.layers.rnn import RNN
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array, Layout
-from nnkit.nn.passes import Pass, Recorder
+from nnkit.nn.passes import Observer, Pass
 from nnkit.nn.recurrent.compiled import CompiledRecurrent
 from nnkit.nn.recurrent.directions import BoundRecurrent
 from nnkit.nn.recurrent.states import States
@@ -128,10 +128,21 @@ def test_threads_do_not_change_a_bit(feeding: bool) -> None:
     assert all(np.array_equal(gradients, found[0]) for gradients in found)
 
 
-def test_an_observed_pass_is_computed_by_numpy() -> None:
-    spec, lengths = LSTM(units=2, output="all"), np.array([3, 2])
+class Symbols(Observer):
+    """Keeps the symbols of what it is shown of steps."""
+
+    def __init__(self) -> None:
+        self.found: set[str] = set()
+
+    def step(self, name: str, step: int, values: Mapping[str, Array]) -> None:
+        self.found |= set(values)
+
+
+def test_an_observed_pass_tells_what_happens_inside() -> None:
+    spec, lengths, seen = LSTM(units=2, output="all"), np.array([3, 2]), Symbols()
     layer, _ = bound(spec, lengths, in_numpy=False)
     X = np.ones((FEATURES, 3, 2))
     plain = layer.forward(X, Pass(lengths=lengths)).copy()
-    observed = layer.forward(X, Pass(lengths=lengths, observer=Recorder()))
+    observed = layer.forward(X, Pass(lengths=lengths, observer=seen))
     np.testing.assert_allclose(observed, plain, rtol=1e-12)
+    assert seen.found == {"i", "f", "o", "g", "s", "c"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, Literal
@@ -15,8 +15,8 @@ from nnkit.nn.params import Array, Parameter
 from nnkit.nn.passes import Pass
 from nnkit.nn.recurrent.states import States
 from nnkit.nn.recurrent.steps import Steps
-from nnkit.nn.seq2seq.attention import Attention
-from nnkit.nn.seq2seq.compiled_loop import compiled_loop
+from nnkit.nn.seq2seq.attention import Attention, BoundAttention
+from nnkit.nn.seq2seq.compiled_loop import CompiledLoop, compiled_loop
 from nnkit.nn.seq2seq.feeding_loop import NumPyLoop
 
 
@@ -81,30 +81,40 @@ class BoundInputFeeding(Layer):
     """
 
     def __init__(self, binding: Binding, inside: Sequence[Stage]) -> None:
-        self.features, self.length = binding.input_shape
-        *others, (last, of_attention) = [(stage, _bound_to(stage, binding)) for stage in inside]
-        spec = last.spec
-        assert isinstance(spec, Attention)
-        self.bind_in_numpy: Callable[[], NumPyLoop] = lambda: NumPyLoop(
-            others, spec.bind(of_attention)
+        _, self.length = binding.input_shape
+        self.inside = [(stage, _bound_to(stage, binding)) for stage in inside]
+        *others, (last, of_attention) = self.inside
+        assert isinstance(last.spec, Attention)
+        self.compiled = compiled_loop(others, last.spec, of_attention)
+        self.loop: NumPyLoop | CompiledLoop = self.compiled or self.in_numpy
+        self.units, self.samples, self.dtype = (
+            last.output_form.channels,
+            binding.batch,
+            binding.dtype,
         )
-        self.usual_loop = compiled_loop(others, spec, of_attention) or self.numpy_loop
-        self.loop = self.usual_loop
-        self.attention = self.loop.attention
-        self.units, self.samples, self.dtype = self.attention.units, binding.batch, binding.dtype
         self.Y = binding.buffer(self.units, self.length)
         self.input_gradient = binding.input_gradient
         if binding.training:
             self.dX = binding.buffer(*binding.input_shape)
 
     @cached_property
-    def numpy_loop(self) -> NumPyLoop:
-        """The loop in NumPy, which can show an observer what happens inside."""
-        return self.bind_in_numpy()
+    def in_numpy(self) -> NumPyLoop:
+        """The steps in NumPy, which can be observed."""
+        *others, (last, of_attention) = self.inside
+        attention = last.spec.bind(of_attention)
+        assert isinstance(attention, BoundAttention)
+        return NumPyLoop(others, attention)
+
+    @property
+    def attention(self) -> BoundAttention:
+        """The attention, whose arrays hold the outputs of all steps."""
+        return self.loop.attention
 
     def forward(self, X: Array, now: Pass) -> Array:
-        self.loop = self.usual_loop if now.observer is None else self.numpy_loop
-        self.attention = self.loop.attention
+        if now.observer is not None or self.compiled is None:
+            self.loop = self.in_numpy
+        else:
+            self.loop = self.compiled
         states = States() if now.states is None else now.states
         memory, attention = now.encoder_memory(), self.attention
         self.steps = steps = Steps(self.length, self.samples, now.lengths)
