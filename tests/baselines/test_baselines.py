@@ -21,6 +21,7 @@ texts = st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=12), min_size=
 contexts = st.lists(st.integers(0, 4), max_size=4)
 
 
+@pytest.mark.slow
 @given(texts, st.integers(1, 4), contexts)
 def test_probabilities_sum_to_one(
     sequences: list[list[int]], order: int, context: list[int]

@@ -29,8 +29,12 @@ SECONDS = {
     "Batches",
     "Gates",
     "Language models",
+    "Tag",
+    "Texts of your own",
+    "Translate",
     "Vanishing and exploding gradients",
     "A workflow",
+    "Write with a language model",
 }
 
 
