@@ -93,10 +93,10 @@ CONFIGS: dict[str, dict[str, Any]] = {
     },
     # Batches of texts of similar length, whose order is drawn, with a decoder.
     "translator": {
-        "data": {"source": {"kind": "number_words", "count": 2500, "digits": 3}},
+        "data": {"source": {"kind": "number_words", "count": 2500, "digits": 4}},
         "architecture": {
             "encoder": [{"embedding": 8}, {"gru": {"units": 16, "bidirectional": True}}],
-            "decoder": [{"embedding": 8}, {"gru": 16}, {"attention": "dot"}, {"dense": "auto"}],
+            "decoder": [{"embedding": 8}, {"gru": 32}, {"attention": "dot"}, {"dense": "auto"}],
         },
         "optimizer": {"kind": "adam", "lr": 0.003, "clip": 1.0},
         "training": {"batch_tokens": 1500},

@@ -137,6 +137,7 @@ def test_options_of_texts_are_for_models_of_texts(program: Program, trained: Pat
     assert "give either files" in program("predict", "-c", trained).err
 
 
+@pytest.mark.slow
 def test_sampling(program: Program, lines_model: Path) -> None:
     def written(*options: object) -> str:
         return program("predict", "--text", "one ", "-c", lines_model, *options).out
@@ -165,6 +166,7 @@ def test_attention(program: Program, translator: Path, lines_model: Path, tmp_pa
     assert "no attention" in no_attention.err
 
 
+@pytest.mark.slow
 def test_eval_compares_methods(program: Program, translator: Path, tmp_path: Path) -> None:
     (tmp_path / "pairs.tsv").write_text("one\tun\ntwo\tdeux\nthree\ttrois\n")
     answer = program(

@@ -78,6 +78,7 @@ def swept(layer: Layer, spec: Recurrent, lengths: Array, given_state: bool) -> l
     return [Y, dX, *states.last["layer"], *states.d_first.get("layer", [])]
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     kind=st.sampled_from([LSTM, GRU, RNN]),

@@ -26,4 +26,4 @@ def test_killed_and_resumed_bit_for_bit(name: str, tmp_path: Path) -> None:
     begins = perf_counter() - began
     outcome, _ = killed_and_resumed(config, runs, 2, begins, seconds, Random(0))
     assert expected.differences(outcome) == []
-    assert [record["step"] for record in outcome.metrics] == [40, 80, 120, 160]
+    assert len(outcome.metrics) == 4  # an evaluation after each epoch

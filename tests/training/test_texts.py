@@ -129,6 +129,7 @@ def test_an_evaluation_between_two_steps_changes_no_bit(kind: str, tmp_path: Pat
         watched.loop.evaluate()
 
 
+@pytest.mark.slow
 def test_a_network_learns_to_reverse_words(tmp_path: Path) -> None:
     """Learns words that are also in the test set, so that it can know all of them."""
     sections = {"training": {"epochs": 60}, "optimizer": {"lr": 0.02}}

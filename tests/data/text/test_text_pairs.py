@@ -75,7 +75,7 @@ def test_pairs_with_an_empty_side_are_left_out_and_named(
     tmp_path_factory: pytest.TempPathFactory, lines: list[str]
 ) -> None:
     file = tmp_path_factory.getbasetemp() / "empty.tsv"
-    pairs = read(file, "\n".join(["Hi.\tSalut !", *lines]))
+    pairs = read(file, "".join(f"{line}\n" for line in ["Hi.\tSalut !", *lines]))
     assert pairs.lines == (1, *(i for i, line in enumerate(lines, 2) if line == "Go.\tVa !"))
     said = " ".join(pairs.notices)
     for number, line in enumerate(lines, 2):
