@@ -24,7 +24,7 @@ from nnkit.nn.params import Array
 
 PAGES = {str(page.relative_to(ROOT)): page for page in pages() if pictures(page)}
 BLOCK_SIDE = 12  # pixels; averages out differences between font versions
-OF_LONG_TRAININGS = {"attention.png"}  # the test of its section draws them
+OF_LONG_TRAININGS = {"attention.png"}  # drawn by the last command of its section under another name
 TOLERANCE = 12  # grey levels between the means of two blocks
 
 
