@@ -67,12 +67,11 @@ class Ranks:
         """The values of all ranks, by rank."""
         return [value]
 
-    def joined(self, rows: Array, total: int) -> Array | None:
+    def joined(self, rows: Array) -> Array | None:
         """The rows of all ranks (total, …), by rank, on the first rank; None on the others.
 
         Args:
-            rows: as many rows as `share(total)` has, (n, …).
-            total: the number of rows of all ranks together.
+            rows: the rows of this rank, (n, …); the other axes are the same on all ranks.
         """
         return rows
 
@@ -145,16 +144,16 @@ class MPIRanks(Ranks):
         found: list[Value] = self.communicator.allgather(value)
         return found
 
-    def joined(self, rows: Array, total: int) -> Array | None:
+    def joined(self, rows: Array) -> Array | None:
         self._meet()
         rows = np.ascontiguousarray(rows)
-        if not self.is_first:
+        counts = self.communicator.gather(len(rows))
+        if counts is None:  # on the other ranks
             self.communicator.Gatherv(rows, None)
             return None
-        whole = np.empty((total, *rows.shape[1:]), dtype=rows.dtype)
-        ends = [total * rank // self.size for rank in range(self.size + 1)]
+        whole = np.empty((sum(counts), *rows.shape[1:]), dtype=rows.dtype)
         values = prod(rows.shape[1:])
-        self.communicator.Gatherv(rows, (whole, [int(n) * values for n in np.diff(ends)]))
+        self.communicator.Gatherv(rows, (whole, [count * values for count in counts]))
         return whole
 
     def together(self, function: Callable[[], Value]) -> Value:

@@ -26,7 +26,7 @@ def test_a_single_process_is_a_group_of_one() -> None:
     values = np.array([1.0, 2.0])
     ALONE.sum_in_place(values)
     assert values.tolist() == [1.0, 2.0]
-    assert ALONE.joined(values, 2) is values
+    assert ALONE.joined(values) is values
     assert ALONE.sum(0.1) == 0.1
     assert (ALONE.any(True), ALONE.any(False)) == (True, False)
     assert ALONE.gather("a") == ["a"]
@@ -64,10 +64,12 @@ assert ranks.on_first(lambda: ("from", rank)) == ("from", 0)
 assert ranks.together(lambda: rank) == rank
 for total in (0, 1, 2, 7):  # fewer rows than ranks, too
     rows = np.arange(2 * total, dtype=np.float32).reshape(total, 2)
-    joined = ranks.joined(rows[ranks.share(total)], total)
+    joined = ranks.joined(rows[ranks.share(total)])
     assert (joined is None) == (rank > 0)
     if rank == 0:
         assert np.array_equal(joined, rows) and joined.dtype == rows.dtype
+joined = ranks.joined(np.full(2 * rank, rank))  # as many as each has
+assert rank > 0 or joined.tolist() == [k for k in range(size) for _ in range(2 * k)]
 
 def fail():
     raise DataError(f"{rank} is gone")

@@ -85,7 +85,7 @@ def predict_texts(
 
 
 def _read(texts: Sequence[str], files: Sequence[Input]) -> tuple[list[TextLine], list[Answer]]:
-    """All lines, and an error for each file that cannot be read."""
+    """The lines of the options and the files, and an error for each file that cannot be read."""
     from nnkit.errors import DataError
 
     lines, unreadable = list(lines_of_options(texts)), list[Answer]()

@@ -133,3 +133,26 @@ def batch_weight(weights: Array | None, samples: int, target_lengths: Array | No
     if target_lengths is None:
         return total_weight(weights, samples)
     return float(np.add.reduce(target_lengths if weights is None else target_lengths * weights))
+
+
+def batches_of_similar_length(lengths: Array, wanted: Array, most: int, tokens: int) -> list[Array]:
+    """Divides sequences into batches of similar length, the shortest first.
+
+    Args:
+        lengths: the length of each sequence, (n,).
+        wanted: the indices of the sequences to divide, (m,).
+        most: the most sequences of a batch.
+        tokens: the most symbols of a batch of several sequences, counted with padding.
+
+    Returns:
+        The indices of the sequences of each batch.
+    """
+    order = wanted[np.argsort(lengths[wanted], kind="stable")]
+    batches: list[Array] = []
+    start = 0
+    while start < len(order):
+        longest = np.maximum(lengths[order[start : start + most]], 1)
+        fitting = np.searchsorted(longest * np.arange(1, len(longest) + 1), tokens, "right")
+        batches.append(order[start : start + max(1, int(fitting))])
+        start += len(batches[-1])
+    return batches

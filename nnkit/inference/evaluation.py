@@ -85,7 +85,7 @@ def accumulate(
             rows = data.targets.in_units(_rows(Y, batch.target_lengths))
             if own.idle:
                 rows = rows[:0]
-            outputs = ranks.joined(rows, len(data.targets[whole]))
+            outputs = ranks.joined(rows)
             if outputs is not None:
                 _accumulate_part(metrics, model, data, whole, outputs)
                 if kept is not None:

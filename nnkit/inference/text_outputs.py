@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nnkit.data.ragged import Ragged
+from nnkit.data.sequence_batches import batches_of_similar_length
 from nnkit.nn.model import Model, batch_first
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array
@@ -29,7 +30,9 @@ def outputs_of(model: Model, inputs: Ragged, execution: Execution | None = None)
     form, count = model.output_form, len(inputs)
     offsets = np.cumsum([0, *inputs.lengths]) if form.positions else np.arange(count + 1)
     values = np.empty((offsets[-1], form.channels), model.dtype)
-    for chosen in _batches(inputs.lengths):
+    for chosen in batches_of_similar_length(
+        inputs.lengths, np.arange(count), MOST_SEQUENCES, MOST_TOKENS
+    ):
         part = inputs[chosen]
         X = part.padded()
         with model.lent(len(chosen), execution, X.shape[:-1]) as network:
@@ -42,16 +45,3 @@ def outputs_of(model: Model, inputs: Ragged, execution: Execution | None = None)
             ):
                 values[start : start + length] = Y[:, :length, column].T
     return Ragged.of(values, offsets) if form.positions else values
-
-
-def _batches(lengths: Array) -> list[Array]:
-    """The indices of sequences of similar length that are processed together."""
-    order = np.argsort(lengths, kind="stable")
-    batches: list[Array] = []
-    start = 0
-    while start < len(order):
-        longest = np.maximum(lengths[order[start : start + MOST_SEQUENCES]], 1)
-        fitting = np.searchsorted(longest * np.arange(1, len(longest) + 1), MOST_TOKENS, "right")
-        batches.append(order[start : start + max(1, int(fitting))])
-        start += len(batches[-1])
-    return batches

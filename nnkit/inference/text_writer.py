@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from nnkit.data.ragged import Ragged
+from nnkit.data.sequence_batches import batches_of_similar_length
 from nnkit.data.text.symbol_table import Reserved
 from nnkit.decoding import AnyDecoding
 from nnkit.decoding.decoder import OutputSymbols, Sentences
@@ -107,7 +108,9 @@ class TextWriter:
             wanted &= np.array([bool(text.strip()) for text in texts], bool)
         elif not self._has_no_start:
             wanted[:] = True
-        for chosen in batches_of_similar_length(sources.lengths, np.flatnonzero(wanted)):
+        for chosen in batches_of_similar_length(
+            sources.lengths, np.flatnonzero(wanted), MOST_SENTENCES, MOST_TOKENS
+        ):
             found = self._decode(sources, chosen, keyed[chosen])
             for index, hypotheses in zip(chosen, found, strict=True):
                 begun = sources[index : index + 1].flat()[:1] if self._has_no_start else ()
@@ -176,21 +179,3 @@ class TextWriter:
             hypothesis.score,
             hypothesis.finish,
         )
-
-
-def batches_of_similar_length(lengths: Array, wanted: Array) -> list[Array]:
-    """The indices of texts of similar length that are decoded together.
-
-    Args:
-        lengths: the number of symbols of each text, (n,).
-        wanted: the indices of the texts to decode.
-    """
-    order = wanted[np.argsort(lengths[wanted], kind="stable")]
-    batches: list[Array] = []
-    start = 0
-    while start < len(order):
-        longest = lengths[order[start : start + MOST_SENTENCES]]
-        fitting = np.searchsorted(longest * np.arange(1, len(longest) + 1), MOST_TOKENS, "right")
-        batches.append(order[start : start + max(1, int(fitting))])
-        start += len(batches[-1])
-    return batches

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from nnkit.data.ragged import Ragged
+from nnkit.data.sequence_batches import batches_of_similar_length
 from nnkit.data.text.references import ReferencedSources, collect_references
 from nnkit.data.text.symbol_table import Reserved
 from nnkit.decoding import AnyDecoding
 from nnkit.decoding.decoder import Sentences
 from nnkit.decoding.sampling import Sampling
 from nnkit.decoding.scoring import score_outputs, search_errors
-from nnkit.inference.text_writer import TextWriter, WrittenText, batches_of_similar_length
+from nnkit.inference.text_writer import MOST_SENTENCES, MOST_TOKENS, TextWriter, WrittenText
 from nnkit.metrics import METRICS_OF
 from nnkit.metrics.accumulator import Accumulator
 from nnkit.metrics.intervals import bootstrap_values, percentile_interval
@@ -182,7 +183,9 @@ def _scores(writer: TextWriter, sources: Sequence[str], outputs: Sequence[Sequen
     inputs = Ragged.of(encoded.values, encoded.offsets)
     scores = np.full(len(inputs), -np.inf)
     with numerics():
-        for chosen in batches_of_similar_length(inputs.lengths, np.flatnonzero(inputs.lengths)):
+        for chosen in batches_of_similar_length(
+            inputs.lengths, np.flatnonzero(inputs.lengths), MOST_SENTENCES, MOST_TOKENS
+        ):
             part = inputs[chosen]
             state = model.begin(part.padded(), part.lengths)
             sentences = Sentences(np.full(len(part), model.start_symbol), part.lengths)

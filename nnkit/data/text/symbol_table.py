@@ -79,7 +79,7 @@ class SymbolTable:
 
     @cached_property
     def symbols(self) -> tuple[Symbol, ...]:
-        """All symbols, by number."""
+        """The reserved symbols and those of texts, by number."""
         return (*self.reserved, *self.pieces)
 
     @cached_property

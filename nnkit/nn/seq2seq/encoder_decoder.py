@@ -59,7 +59,7 @@ class EncoderDecoder(NamedTuple):
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """All layers."""
+        """The layers of the encoder, the bridge and the decoder, in this order."""
         return (*self.encoder, *self.bridge, *self.decoder)
 
 
