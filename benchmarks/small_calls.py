@@ -23,7 +23,7 @@ import numpy as np
 
 import nnkit
 from benchmarks.machine import machine
-from nnkit.task.config import config_from
+from nnkit.task.config_loading import config_from
 
 NETWORKS: dict[str, list[Any]] = {
     **{

@@ -17,7 +17,7 @@ from nnkit.data.tables.dates import DateColumn
 from nnkit.data.tables.parsed_table import ParsedTable
 from nnkit.data.tables.table_reader import read_table
 from nnkit.errors import DataError, UsageError
-from nnkit.task.config import config_from
+from nnkit.task.config_loading import config_from
 
 ROWS = [("1.5", "red", "yes"), ("1", "blue", "no"), ("2", "red", "yes"), ("0.5", "blue", "no")] * 5
 
