@@ -11,6 +11,7 @@ import numpy as np
 
 from nnkit.data.dataset import Dataset, Samples
 from nnkit.data.in_memory import samples_in_memory
+from nnkit.data.sources.source import ExpectedData
 from nnkit.data.target_scaling import TargetScaler
 from nnkit.errors import DataError, SettingError, UsageError
 from nnkit.inference.model_inputs import ModelInputs
@@ -170,10 +171,10 @@ class EvaluationSets:
         if self.inputs.columns and self.config.data.targets == "inputs":
             inputs = self.inputs.table(place)
             return Samples(inputs, np.zeros((len(inputs), 1)))
-        return self.config.data.source.read_labelled(
-            place,
+        expected = ExpectedData(
             self.inputs.columns,
             self.header.get("label", ""),
             self.classes,
-            unknown=self.inputs.preprocessor.unknown,
+            self.inputs.preprocessor.unknown,
         )
+        return self.config.data.source.read_labelled(place, expected)
