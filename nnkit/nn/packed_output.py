@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 
+from nnkit.nn.activations import Softmax
 from nnkit.nn.layer import Binding, Stage
 from nnkit.nn.layers.dense import BoundDense, Dense
 from nnkit.nn.layers.each_position import AtEachPosition
@@ -17,18 +19,18 @@ from nnkit.nn.passes import Pass
 
 
 def network_over_symbols(stages: Sequence[Stage], binding: Binding, loss: Loss) -> Network:
-    """A network that ends in the logits of the symbol at each position.
+    """A network that ends in the probabilities of the symbol at each position.
 
-    In training it is a `PackedOutputNetwork`, if all logits together do not fit in the cache.
+    In training it is a `PackedOutputNetwork`, if the logits of all positions do not fit in the
+    cache.
     """
-    network = Network(stages, binding, loss)
-    logits_fit = network.dY.nbytes <= PART
-    if not binding.training or logits_fit or not network.fused or not isinstance(loss, CrossEntropy):
-        return network
-    last = network.body.last
-    if not isinstance(last.spec, Dense) or not isinstance(last.layer, AtEachPosition):
-        return network
-    return PackedOutputNetwork(stages, binding, loss)
+    *_, last, output = (stage.spec for stage in stages)
+    symbols, positions = stages[-1].output_form.channels, prod(binding.form.positions)
+    size = symbols * positions * binding.batch * binding.dtype.itemsize
+    suits = isinstance(last, Dense) and isinstance(output.applied_activation, Softmax)
+    if binding.training and suits and isinstance(loss, CrossEntropy) and size > PART:
+        return PackedOutputNetwork(stages, binding, loss)
+    return Network(stages, binding, loss)
 
 
 class PackedOutputNetwork(Network):
@@ -89,7 +91,7 @@ class PackedOutputNetwork(Network):
         dH = np.empty((len(places), len(H)), H.dtype)
         losses = np.empty(len(places), H.dtype)
         factors = (shares * share).astype(H.dtype)[:, None]
-        size = max(1, PART // Z[:1].nbytes)
+        size = max(1, PART // (len(W) * Z.itemsize))
         for part in (slice(at, at + size) for at in range(0, len(places), size)):
             logits = np.dot(columns[:, part].T, W.T, out=Z[part])
             if dense.b is not None:
