@@ -49,7 +49,7 @@ def check_exists(file: Path) -> None:
 def kind_of(path: Path) -> str:
     """The kind of an input: one of `TABLES`, or pictures.
 
-    A file with an unknown suffix, such as `iris.data`, is a table if it is text.
+    A file with an unknown suffix, such as `iris.data`, is a table if it is text; `.txt` always is.
     """
     from nnkit.cli.standard_input import suffix_of
     from nnkit.data.pictures import SUFFIXES
@@ -64,7 +64,8 @@ def kind_of(path: Path) -> str:
             start = file.read(1024)
     except OSError:
         return PICTURES  # reading it gives the error
-    is_text = start.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) or b"\0" not in start
+    marked = start.startswith((BOM_UTF16_LE, BOM_UTF16_BE))
+    is_text = suffix == ".txt" or marked or b"\0" not in start  # NUL may be damage of a text
     return TABLES.get(suffix_of(start), PICTURES) if is_text else PICTURES
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
+
+import numpy as np
 
 from nnkit.data.sources.csv import Csv
 from nnkit.data.tables.dates import DateOrder, default_parts
@@ -88,12 +90,24 @@ def choose_settings(path: Path, options: TableOptions) -> TableSettings:
         raise UsageError(
             f"{path}: no input column is left besides the label '{table.names[labels[0]]}'; "
             + "; ".join(chosen.remarks())
+            + _of_texts(profiles[i] for i in profiles if i not in labels)
         )
     first = ("kind", "path", "label", "task")
     chosen.settings = {
         name: chosen.settings[name] for name in first if name in chosen.settings
     } | chosen.settings
     return chosen
+
+
+def _of_texts(profiles: Iterable[ColumnProfile]) -> str:
+    """What reads columns that differ in each row, if there are such columns; else nothing."""
+    differ = {Kind.UNIQUE, Kind.WORDS}
+    if not any(p.kind in differ and _has_too_many_words(p) for p in profiles):
+        return ""
+    return (
+        "; if its cells are texts, use the source 'pairs', with 'targets: class' or 'targets: "
+        "number', instead of 'csv'"
+    )
 
 
 def _choose_dialect(path: Path, options: TableOptions) -> TableSettings:
@@ -242,10 +256,12 @@ def _choose_task(
     """Sets the label and the task, with the exceptions among the labels as missing values."""
     name = profile.name
     if reason := _unpredictable(profile):
-        others = ", ".join(other for other in table.names if other != name)
+        others = [other for other in table.names if other != name]
+        are_texts = len(others) == 1 and profile.kind in (Kind.WORDS, Kind.UNIQUE)
         raise UsageError(
             f"{table.path}: {column_called(name)} holds {reason}; choose another one with --label: "
-            f"{others}"
+            f"{', '.join(others)}"
+            + ("; or write its texts from those with --task translation" if are_texts else "")
         )
     chosen.settings["label"] = name if table.has_header else int(name)
     if profile.kind is Kind.MIXED:
@@ -388,6 +404,9 @@ def _choose_dates(
     if len(profile.orders) > 1:
         other = next(o for o in profile.orders if o != order)
         reason += f", which could also be with the {other.replace('_', ' ')}"
+    times = [words[code] for code in np.asarray(table.columns[index].codes) if code >= 0]
+    if order == "year_first" and len(set(times)) == table.rows and times == sorted(times):
+        reason += ", by which the rows are sorted (the source 'series' forecasts)"
     chosen.reasons["dates", profile.name] = reason
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any, Literal
@@ -29,10 +31,12 @@ LOOKED_AT = 2000  # lines that decide what a file contains
 RARE = 0.1  # share of words that occur once, above which characters are better symbols
 MANY = 5000  # sentences of a file whose number is not known
 FEWEST_TO_SPLIT = 20
+FEWEST_WORDS = 20  # rows of single words that may be texts, such as names
 MOST_HELD_OUT = 2000
 LEAST_LONGEST = 50  # symbols of the longest text that is accepted
 SHORT = 40  # characters of a line that is a text of its own, such as a name
 UPDATES = 4000  # of training on pairs, which take some minutes
+NUMBER = re.compile(r"[+-]?[.,]?\d[\d.,]* ?[^\d\s]{0,5}")
 CHARACTERS = 10_000_000  # that a language model reads in training
 
 
@@ -59,17 +63,20 @@ def task_of_texts(path: Path) -> TextTask | None:
     """
     if path.suffix in TAGGED:
         return "tagging"
-    if path.suffix not in (".tsv", ".txt", ".gz"):
+    if path.suffix not in (".csv", ".tsv", ".txt", ".gz"):
         return None
     try:
         lines = [line for line in read_lines(path).texts[:LOOKED_AT] if line.strip()]
     except DataError:
         return None
-    rows = [line.split("\t") for line in lines]
+    if path.suffix == ".csv":  # whose first row names the columns
+        rows = [*csv.reader(lines)][1:]
+    else:
+        rows = [line.split("\t") for line in lines]
     columns = {len(row) for row in rows}
     if columns == {2}:
         return _task_of_pairs([row[0].strip() for row in rows], [row[1].strip() for row in rows])
-    is_plain = columns == {1} and path.suffix != ".tsv" and not _is_delimited(lines)
+    is_plain = columns == {1} and path.suffix in (".txt", ".gz") and not _is_delimited(lines)
     return "language_model" if is_plain else None
 
 
@@ -82,7 +89,11 @@ def _is_delimited(lines: Sequence[str]) -> bool:
 def _task_of_pairs(sources: Sequence[str], targets: Sequence[str]) -> TextTask | None:
     """The task of two columns; None if the first is not text, or the second is of numbers."""
     few = min(MOST_CLASSES, len(targets) / 10)
-    if _numeric(sources) > 0.5 or len(set(sources)) < len(sources) / 2 or _words(sources) < 1.5:
+    if _numeric(sources) > 0.5 or len(set(sources)) < len(sources) / 2:
+        return None
+    # Single words are texts, too, if nearly all differ: as categories they would tell nothing.
+    are_single = _words(sources) < 1.5
+    if are_single and (len(sources) < FEWEST_WORDS or _lettered(sources) < 0.9):
         return None
     if len(set(targets)) <= few:
         return "text_classification"
@@ -91,8 +102,8 @@ def _task_of_pairs(sources: Sequence[str], targets: Sequence[str]) -> TextTask |
     equal = sum(len(s.split()) == len(t.split()) for s, t in zip(sources, targets, strict=True))
     tags = {tag for target in targets for tag in target.split()}
     words = {word for source in sources for word in source.split()}
-    are_tags = equal > 0.95 * len(sources) and len(tags) < len(words) / 4
-    return "tagging" if are_tags else "translation"
+    are_tags = equal > 0.95 * len(sources) and len(tags) < len(words) / 2
+    return "tagging" if are_tags and not are_single else "translation"
 
 
 def starter_for_texts(task: TextTask, path: Path, place: str) -> TextStarter:
@@ -112,7 +123,8 @@ def starter_for_texts(task: TextTask, path: Path, place: str) -> TextStarter:
         return _tagging({"kind": "tagged", "path": place}, path, None)
     source: dict[str, Any] = {"kind": "pairs", "path": place}
     if path.suffix == ".csv":
-        pairs = read_csv_pairs(path, 0, 1, delimiter=",", header=True)
+        pairs = read_csv_pairs(path)
+        pairs = replace(pairs, notices=(*pairs.notices, _named_columns(path, pairs)))
         source |= {"delimiter": ",", "header": True}
     else:
         pairs = read_pairs(path)
@@ -121,6 +133,12 @@ def starter_for_texts(task: TextTask, path: Path, place: str) -> TextStarter:
     if task == "translation":
         return _translation(source, pairs)
     return _text_classes({**source, "targets": "class"}, pairs)
+
+
+def _named_columns(path: Path, pairs: TextPairs) -> str:
+    """A notice that the first row of a table is not a pair."""
+    names = ", ".join(pairs.names)
+    return f"{path}:1: names the columns: {names}; 'header: false' under data.source reads a pair"
 
 
 def _translation(source: dict[str, Any], pairs: TextPairs) -> TextStarter:
@@ -246,8 +264,13 @@ def _length_of_training(count: int) -> dict[str, int]:
 
 
 def _numeric(cells: Sequence[str]) -> float:
-    """The share of cells that are numbers."""
-    return sum(cell.replace(".", "", 1).lstrip("+-").isdecimal() for cell in cells) / len(cells)
+    """The share of cells that are numbers, perhaps with a unit."""
+    return sum(NUMBER.fullmatch(cell) is not None for cell in cells) / len(cells)
+
+
+def _lettered(cells: Sequence[str]) -> float:
+    """The share of cells that consist of letters, apart from hyphens and apostrophes."""
+    return sum(cell.replace("-", "").replace("'", "").isalpha() for cell in cells) / len(cells)
 
 
 def _words(cells: Sequence[str]) -> float:

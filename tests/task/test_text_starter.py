@@ -13,6 +13,7 @@ from nnkit.task.text_starter import task_of_texts
 from tests.inference.text_models import sentences
 
 DATA = Path(__file__).parents[2] / "data" / "text"
+WORDS = "".join(f"{chr(97 + i // 26)}{chr(97 + i % 26)}o\t{chr(97 + i % 26)}a\n" for i in range(80))
 NAMES = "\n".join(f"name{i} of {i * 7}" for i in range(50))
 
 
@@ -22,11 +23,18 @@ NAMES = "\n".join(f"name{i} of {i * 7}" for i in range(50))
         ("a.tsv", sentences("translate"), "translation"),
         ("a.tsv", sentences("label"), "text_classification"),
         ("a.tsv", sentences("number"), None),
+        ("a.tsv", sentences("tag"), "tagging"),
+        ("a.tsv", WORDS, "translation"),
+        ("a.tsv", WORDS[:30], None),
+        ("a.tsv", WORDS.replace("o", "7"), None),
         ("a.txt", sentences("lines"), "language_model"),
         ("a.txt", "1,2,a\n3,4,b\n", None),
         ("a.tsv", "1\t2\n3\t4\n", None),
         ("a.tsv", "height\tname\n1.5\tx\n", None),
         ("a.csv", sentences("translate"), None),
+        ("a.csv", "a,b\n" + sentences("translate").replace("\t", ","), "translation"),
+        ("a.csv", "a,b\n" + sentences("label").replace("\t", ","), "text_classification"),
+        ("a.csv", "a,b\n" + WORDS.replace("\t", ",1,"), None),
         ("a.conllu", "1\tgo\tgo\tVERB\n", "tagging"),
         ("a.txt", b"\xff\xfe", None),
     ],
@@ -67,8 +75,7 @@ def test_a_starter_is_a_config_whose_network_fits_the_data(tmp_path: Path, kind:
     suffix = ".txt" if kind in ("lines", "names") else ".tsv"
     data, config = tmp_path / f"{kind}{suffix}", tmp_path / "config.yaml"
     data.write_text(NAMES if kind == "names" else sentences(kind), encoding="utf-8")
-    options = TableOptions(text_task="tagging" if kind == "tag" else None)
-    starter = starter_for(data, options, tmp_path)
+    starter = starter_for(data, TableOptions(), tmp_path)
     config.write_text(starter.text, encoding="utf-8")
     assert starter.remarks
     assert nnkit.build_model(nnkit.load_config(config)).params.size > 1000
