@@ -17,6 +17,7 @@ class TaskKind(StrEnum):
     TRANSLATION = "translation"
     TAGGING = "tagging"
     TEXT_CLASSIFICATION = "text_classification"
+    TEXT_REGRESSION = "text_regression"
     LANGUAGE_MODEL = "language_model"
 
 
@@ -70,8 +71,9 @@ TaskOption = Annotated[
     typer.Option(
         "--task",
         metavar="TASK",
-        help="classification or regression of rows; translation, tagging or "
-        "text_classification of texts, or language_model (default: by the data).",
+        help="classification or regression of rows; translation, tagging, "
+        "text_classification or text_regression of texts, or language_model (default: by the "
+        "data).",
         show_default=False,
     ),
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -31,7 +31,8 @@ from nnkit.data.tables.quoting import column_called
 from nnkit.errors import DataError, UsageError
 from nnkit.task.chosen_settings import TableSettings
 from nnkit.task.rows_left_out import leave_out_rows, read_whole_rows
-from nnkit.task.text_starter import TextTask
+from nnkit.task.table_of_texts import column_of_texts, settings_not_of_pairs
+from nnkit.task.text_starter import TextTask, are_texts
 
 MOST_EXCEPTIONS = 20  # different texts that can be listed as missing values
 MOST_CATEGORIES = 1_000  # words of a column that are worth an input each
@@ -87,11 +88,7 @@ def choose_settings(path: Path, options: TableOptions) -> TableSettings:
             _choose_column(table, i, profile, chosen)
     inputs = len(profiles) - len(labels) - len(chosen.settings.get("ignore", ()))
     if not inputs:
-        raise UsageError(
-            f"{path}: no input column is left besides the label '{table.names[labels[0]]}'; "
-            + "; ".join(chosen.remarks())
-            + _of_texts(profiles[i] for i in profiles if i not in labels)
-        )
+        _take_texts(table, labels, chosen)
     first = ("kind", "path", "label", "task")
     chosen.settings = {
         name: chosen.settings[name] for name in first if name in chosen.settings
@@ -99,15 +96,26 @@ def choose_settings(path: Path, options: TableOptions) -> TableSettings:
     return chosen
 
 
-def _of_texts(profiles: Iterable[ColumnProfile]) -> str:
-    """What reads columns that differ in each row, if there are such columns; else nothing."""
-    differ = {Kind.UNIQUE, Kind.WORDS}
-    if not any(p.kind in differ and _has_too_many_words(p) for p in profiles):
-        return ""
-    return (
-        "; if its cells are texts, use the source 'pairs', with 'targets: class' or 'targets: "
-        "number', instead of 'csv'"
-    )
+def _take_texts(table: ParsedTable, labels: Sequence[int], chosen: TableSettings) -> None:
+    """Takes a column of texts as the input of a table that has no other.
+
+    Raises:
+        UsageError: there is none, or the table cannot be read as pairs of texts and labels.
+    """
+    texts = column_of_texts(table, labels) if len(labels) == 1 else None
+    others = settings_not_of_pairs(chosen.settings)
+    if texts is None or others:
+        reasons = list(chosen.remarks())
+        if texts is not None:
+            reasons.append(
+                f"the texts of column '{texts}' could be the input if the file needed no setting "
+                f"{' and '.join(others)}"
+            )
+        raise UsageError(
+            f"{table.path}: no input column is left besides the label "
+            f"'{table.names[labels[0]]}'; {'; '.join(reasons)}"
+        )
+    chosen.texts = texts
 
 
 def _choose_dialect(path: Path, options: TableOptions) -> TableSettings:
@@ -256,12 +264,13 @@ def _choose_task(
     """Sets the label and the task, with the exceptions among the labels as missing values."""
     name = profile.name
     if reason := _unpredictable(profile):
-        others = [other for other in table.names if other != name]
-        are_texts = len(others) == 1 and profile.kind in (Kind.WORDS, Kind.UNIQUE)
+        others = ", ".join(other for other in table.names if other != name)
+        hint = ""
+        if len(table.names) == 2 and profile.examples and are_texts(profile.examples):
+            hint = "; --task translation learns to write it"
         raise UsageError(
             f"{table.path}: {column_called(name)} holds {reason}; choose another one with --label: "
-            f"{', '.join(others)}"
-            + ("; or write its texts from those with --task translation" if are_texts else "")
+            f"{others}{hint}"
         )
     chosen.settings["label"] = name if table.has_header else int(name)
     if profile.kind is Kind.MIXED:

@@ -164,12 +164,6 @@ def test_words_that_tell_the_rows_of_a_small_table_apart_are_left_out(tmp_path: 
     assert choose(tmp_path, columns).settings["ignore"] == ["patient"]
 
 
-def test_the_source_for_texts_is_named_where_no_column_of_a_table_is_left(tmp_path: Path) -> None:
-    texts = [f"room {i} was clean" for i in range(ROWS)]
-    with pytest.raises(UsageError, match=r"no input column is left.*use the source 'pairs'"):
-        choose(tmp_path, {"a": texts})
-
-
 @pytest.mark.parametrize("step", [1, 7])
 def test_rows_in_the_order_of_time_may_be_forecast(step: int, tmp_path: Path) -> None:
     days = [f"2024-01-{1 + i * step % 29:02d}" for i in range(29)]

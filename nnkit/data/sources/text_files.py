@@ -15,7 +15,7 @@ from nnkit.config.spec import Count, FilePath
 from nnkit.data.dataset import Dataset, Samples
 from nnkit.data.sources.csv import Character
 from nnkit.data.sources.source import ExpectedData, Source, existing, renumbered
-from nnkit.data.text.csv_pairs import read_csv_pairs
+from nnkit.data.text.csv_pairs import read_csv_pairs, read_csv_texts
 from nnkit.data.text.tagged_sentences import read_tagged
 from nnkit.data.text.text_coding import TextCoding
 from nnkit.data.text.text_lines import read_lines
@@ -127,6 +127,20 @@ class Pairs(_TextFile):
     targets: Literal["text", "class", "number"] = Field(
         "text", description="What the targets are: texts, classes, or numbers."
     )
+
+    def reads_columns_of(self, path: Path) -> bool:
+        """Whether a file to predict from is a table like the source's, rather than plain texts."""
+        return self.delimiter != "\t" and path.suffix.lower() == ".csv"
+
+    def read_sources(self, path: Path) -> list[tuple[int, str, str | None]]:
+        """Reads the texts of another table, as `read_csv_texts` does.
+
+        Raises:
+            DataError: the file cannot be read, or has no column of texts like the source's.
+        """
+        return read_csv_texts(
+            path, self.source, delimiter=self.delimiter, header=self.header is not False
+        )
 
     def _read(self, path: Path) -> Dataset:
         if self.delimiter == "\t":
