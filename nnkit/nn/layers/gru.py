@@ -12,7 +12,7 @@ from nnkit.native.recurrence import Recurrence
 from nnkit.native.structures import CellKind
 from nnkit.nn.initializers import Zeros
 from nnkit.nn.layer import Binding
-from nnkit.nn.layers.recurrent import Recurrent
+from nnkit.nn.layers.gated_recurrent import GatedRecurrent
 from nnkit.nn.params import Array, Parameter
 from nnkit.nn.passes import Pass
 from nnkit.nn.recurrent.cell import RecurrentCell
@@ -23,7 +23,7 @@ from nnkit.nn.recurrent.steps import Steps
 Reset = Literal["after", "before"]
 
 
-class GRU(Recurrent):
+class GRU(GatedRecurrent):
     """Gated recurrent unit (Cho et al. 2014, eq. 5 to 8).
 
     r, z = σ(W s(t−1) + U x(t) + b), each with rows of its own; s(t) = z ⊙ s(t−1) + (1 − z) ⊙ n.
@@ -38,13 +38,14 @@ class GRU(Recurrent):
     )
     kind: Literal["gru"] = "gru"
     gates: ClassVar[int] = 3
+    signs_of_chrono: ClassVar[tuple[int, ...]] = (0, 1, 0)
     reset: Reset = Field(
         "after", description="Whether r acts after or before the product with W, which is slower."
     )
 
     def biases(self) -> Sequence[Parameter]:
         initial = self.bias_initializer or Zeros()
-        found = [self.block("b", (self.gates * self.units,), 1, [initial] * self.gates)]
+        found = [self.bias_of_gates([initial] * self.gates)]
         if self.reset == "after":
             found.append(self.block("d", (self.units,), 1, [initial]))
         return found
