@@ -19,7 +19,7 @@ from nnkit.nn.model import buffer_bytes, describe
 from nnkit.nn.numerics import numerics
 from nnkit.nn.params import Array
 from nnkit.runs.directory import DEFAULT_RUNS
-from nnkit.task.config import ConfigLike, load_config
+from nnkit.task.config_loading import ConfigLike, load_config
 from nnkit.task.task import load_task
 from nnkit.training.loop import Evaluation, Step
 from nnkit.training.trainer import Trainer

@@ -129,7 +129,7 @@ class Program:
         self.weights = buffers.empty((rows,), dtype)
         self._bound = bound_layers(layers, samples, buffers, dtype, training)
         self._arrays = (params, grads, state)  # kept alive
-        self._steps: tuple[Array | None, Array | None] = None, None
+        self._steps: tuple[Array | None, Array | None, Array | None] = None, None, None
         last = self._bound[-1].output
         assert last is not None
         self.outputs = last[:, :outputs]
@@ -289,15 +289,17 @@ class Program:
                 if all sequences have the same length.
             order: the samples from the longest sequence to the shortest, (N,), of int64.
         """
-        self._steps = starts, order  # kept alive
+        slots = None if order is None else np.argsort(order)
+        self._steps = starts, order, slots  # kept alive
         self.structure.starts = None if starts is None else starts.ctypes.data
         self.structure.sorted = None if order is None else order.ctypes.data
+        self.structure.slots = None if slots is None else slots.ctypes.data
 
     def _rows(self, samples: int) -> int:
         """The rows of the output for a number of samples."""
         if self.positions is None:
             return samples
-        starts, _ = self._steps
+        starts, *_ = self._steps
         return samples * self.positions if starts is None else int(starts[-1])
 
     def _take_targets(self, T: Array, weights: Array | None) -> None:

@@ -25,8 +25,8 @@ from nnkit.native.structures import (
 Array = NDArray[Any]
 Shape = tuple[int, ...]
 BLOCK = 16  # samples in a block of images, as in `source/tiles.h`
-# Kinds that keep a byte for each output.
-KEEPS_BYTES = (LayerKind.MAX_POOL, LayerKind.DROPOUT, LayerKind.SPATIAL_DROPOUT)
+DROPOUTS = (LayerKind.DROPOUT, LayerKind.SPATIAL_DROPOUT)
+KEEPS_BYTES = (LayerKind.MAX_POOL, *DROPOUTS)  # one for each output
 WORTH_PACKING = 128  # samples from which weights are packed first, as in `source/walk.h`
 BATCH_NUMBERS = 5  # of a channel, as in `source/normalization.h`
 SAMPLE_NUMBERS = 2  # of a sample, as in `source/layer_norm.h`
@@ -273,11 +273,10 @@ class LayerBuffers:
             if packed:
                 weights = self._empty((padded(layer.outputs), padded(layer.inputs)))
                 self.structure.packed = weights.ctypes.data
-            if training and layer.kind == LayerKind.LAYER_NORM:
-                numbers = self._empty((samples, SAMPLE_NUMBERS))
-                self.structure.normalization.batch = numbers.ctypes.data
             if gradient_frame is not None:
                 self.structure.gradient = self._empty(rows).ctypes.data
+            if training:
+                self._bind_for_training(layer, rows)
             if layer.recurrences:
                 self._bind_recurrences(layer, training)
             return
@@ -289,9 +288,7 @@ class LayerBuffers:
             numbers = self._empty((layer.output_shape[0], BATCH_NUMBERS))
             self.structure.normalization.batch = numbers.ctypes.data
         if training and (layer.kind in KEEPS_BYTES or layer.unpooled_shape is not None):
-            shape = (self.blocks, *layer.output_shape, BLOCK)
-            self._arrays.append(buffers.empty(shape, np.dtype(np.uint8)))
-            self.structure.chosen = self._arrays[-1].ctypes.data
+            self._bind_bytes((self.blocks, *layer.output_shape, BLOCK))
         if gradient_frame is None:
             return
         if layer.unpooled_shape is None:
@@ -301,6 +298,19 @@ class LayerBuffers:
         _, self.structure.gradients = self._images(layer.output_shape, Frame())
         # Windows leave out the last row or column where there is an odd number of them.
         _, self.structure.unpooled = self._images(layer.unpooled_shape, gradient_frame, zeros=True)
+
+    def _bind_for_training(self, layer: ProgramLayer, rows: Shape) -> None:
+        """Allocates what a layer of vectors keeps from the forward pass for the backward pass."""
+        if layer.kind in DROPOUTS:
+            self._bind_bytes(rows)
+        if layer.kind == LayerKind.LAYER_NORM:
+            numbers = self._empty((self._samples, SAMPLE_NUMBERS))
+            self.structure.normalization.batch = numbers.ctypes.data
+
+    def _bind_bytes(self, shape: Shape) -> None:
+        """Allocates a byte for each output."""
+        self._arrays.append(self._buffers.empty(shape, np.dtype(np.uint8)))
+        self.structure.chosen = self._arrays[-1].ctypes.data
 
     def _bind_recurrences(self, layer: ProgramLayer, training: bool) -> None:
         """Allocates the buffers of the directions of a recurrent layer."""

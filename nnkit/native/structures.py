@@ -384,6 +384,7 @@ class ProgramStructure(Structure):
         ("steps", c_int64),
         ("starts", c_void_p),
         ("sorted", c_void_p),
+        ("slots", c_void_p),
         ("classes", c_void_p),
         ("losses", c_void_p),
         ("capacity", c_int64),

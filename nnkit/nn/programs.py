@@ -13,6 +13,7 @@ import numpy as np
 from nnkit.native.program import Program, ProgramLoss
 from nnkit.native.program_layer import (
     BLOCK,
+    DROPOUTS,
     IDENTITY,
     IMAGE_AXES,
     NEEDS_INPUT,
@@ -44,7 +45,6 @@ OWN_LAYERS = {
 }
 # Layers that apply no activation.
 APPLIES_NONE = (*OWN_LAYERS.values(), LayerKind.SEQUENCE, LayerKind.RECURRENT)
-DROPOUTS = (LayerKind.DROPOUT, LayerKind.SPATIAL_DROPOUT)
 # Activations after which the largest of several numbers, where it gets a gradient, is the same.
 KEEPS_ORDER = (ActivationKind.IDENTITY, ActivationKind.RELU)
 
@@ -185,7 +185,7 @@ class _Translation:
         if layer.kind in DROPOUTS:
             key = philox_key(self.seed, purpose(name))
             layer = replace(layer, draw_key=(int(key[0]), int(key[1])))
-            if layer.kind == LayerKind.DROPOUT and layers and is_image(layers[-1].output_shape):
+            if layers and is_image(layers[-1].output_shape):
                 # Units are numbered in the same way whatever their shape: images need no
                 # flattening.
                 shape = layers[-1].output_shape

@@ -28,17 +28,13 @@ from nnkit.nn.params import Array, Shape
 from nnkit.nn.seq2seq.encoder_decoder import build_encoder_decoder
 from nnkit.nn.seq2seq.seq2seq_model import Seq2SeqModel
 from nnkit.task.class_weights import class_weights, counted, weights_of
-from nnkit.task.config import Config, ConfigLike, load_config
+from nnkit.task.config import Config
+from nnkit.task.config_loading import ConfigLike, load_config
 from nnkit.task.input_scales import scale_notices
 from nnkit.task.notices import split_notices
 from nnkit.task.prepared_set import PreparedSet, Writing
 from nnkit.task.sequence_coding import SequenceCoding, predicted
-from nnkit.task.targets import (
-    AnyTargets,
-    ClassTargets,
-    LabelTargets,
-    NumberTargets,
-    Targets,
+from nnkit.task.target_factory import (
     are_labels,
     classes_for,
     inputs_for,
@@ -46,6 +42,7 @@ from nnkit.task.targets import (
     numbers_for,
     sequences_for,
 )
+from nnkit.task.targets import AnyTargets, ClassTargets, LabelTargets, NumberTargets, Targets
 from nnkit.task.text_description import cut_notices, describe_texts
 
 KINDS: dict[TargetKind, str] = {

@@ -10,7 +10,7 @@ import pytest
 import nnkit
 from nnkit.errors import ConfigError
 from nnkit.inspection.dry_run import dry_run
-from nnkit.task.config import load_config
+from nnkit.task.config_loading import load_config
 from tests.training.configs import iris
 
 FOLDER = Path(__file__).parents[2] / "configs"

@@ -200,6 +200,7 @@ struct program {
     const int64_t *starts;   /* the first row of each step, and the number of rows, (steps + 1,);
                                 NULL if all sequences have `steps` positions */
     const int64_t *sorted;   /* the samples from the longest to the shortest sequence */
+    const int64_t *slots;    /* the place of each sample among them */
     const int64_t *classes;  /* the class of each row, if the loss is taken by position */
     double *losses;          /* of these rows */
     int64_t capacity;        /* the samples that the buffers have room for */

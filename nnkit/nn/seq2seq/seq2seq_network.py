@@ -142,9 +142,10 @@ class Seq2SeqNetwork:
         of_decoder = _of_decoder(now, memory, States(first))
         decoder = self.decoder(T.shape[1], T.shape[0])
         self._open = _OpenPass(encoder, decoder, of_decoder)
-        self.dY = decoder.dY
         symbols = self._given(T, now, memory, first)
-        return decoder.training_loss(symbols, T, of_decoder, weights, share)
+        loss = decoder.training_loss(symbols, T, of_decoder, weights, share)
+        self.dY = decoder.dY
+        return loss
 
     def backward(self, dY: Array, now: Pass) -> None:
         """Writes the gradients of the parameters, after `training_loss`."""
