@@ -15,7 +15,8 @@ from tests.training.configs import iris
 
 FOLDER = Path(__file__).parents[2] / "configs"
 CONFIGS = sorted([*FOLDER.glob("*.yaml"), *FOLDER.glob("fast/*.yaml")])
-LARGE = {"best", "lenet-1998", "nielsen-conv"}  # a step of these takes seconds
+# A step of these, or to make their data, takes a second or so.
+LARGE = {"best", "eng-fra", "lenet-1998", "nielsen-conv", "reverse"}
 
 
 def test_matches_the_actual_run(tmp_path: Path) -> None:
