@@ -162,7 +162,9 @@ class Model:
         loss = program_loss(self.stages, self.loss)
         if loss is None or library() is None or self.dtype not in PROGRAM_TYPES:
             return None
-        layers = program_layers(self.stages, self.layout, self.state_layout, loss, self.seed)
+        layers = program_layers(
+            self.stages, self.layout, self.state_layout, loss, self.seed, self.dtype
+        )
         return None if layers is None else (layers, loss)
 
     @property
