@@ -100,7 +100,7 @@ def choose_settings(path: Path, options: TableOptions) -> TableSettings:
 
 
 def _of_texts(profiles: Iterable[ColumnProfile]) -> str:
-    """What reads columns that differ in each row, if there are such columns; else nothing."""
+    """Names the source for texts, if a column differs in nearly each row; else an empty text."""
     differ = {Kind.UNIQUE, Kind.WORDS}
     if not any(p.kind in differ and _has_too_many_words(p) for p in profiles):
         return ""
