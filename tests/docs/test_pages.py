@@ -63,10 +63,10 @@ SECTIONS = [
 ]
 
 # Parts that always vary: times, dates, speeds, run hashes, memory, rounding errors, p-values,
-# lengths of rules.
+# lengths of rules, the step at which a training diverges.
 VARIES = re.compile(
     r"[\d.,]+(?: (?:s|ms|samples/s|[kMG]?B)|/s)\b|(?<=-)[0-9a-f]{8}\b"
-    r"|\d{4}-\d\d-\d\d \d\d:\d\d|\d+(?:\.\d+)?e-\d+|\bin [\d.]+s|\(p [<=] [\d.]+|─+"
+    r"|(?<= at step )\d+(?=; the first NaN)|\d{4}-\d\d-\d\d \d\d:\d\d|\d+(?:\.\d+)?e-\d+|\bin [\d.]+s|\(p [<=] [\d.]+|─+"
 )
 # The part of a chart row before the axis; the plotted dots may change with rounding.
 PLOTTED = re.compile(r"^( *\S* *[│┤]).*")
