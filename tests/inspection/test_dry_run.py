@@ -15,8 +15,19 @@ from tests.training.configs import iris
 
 FOLDER = Path(__file__).parents[2] / "configs"
 CONFIGS = sorted([*FOLDER.glob("*.yaml"), *FOLDER.glob("fast/*.yaml")])
-# A step of these, or to make their data, takes a second or so.
-LARGE = {"best", "eng-fra", "lenet-1998", "nielsen-conv", "reverse"}
+# A step of these takes seconds, or their data half a second.
+LARGE = {
+    "adding",
+    "addition",
+    "best",
+    "eng-fra",
+    "lenet-1998",
+    "nielsen-conv",
+    "numbers-en-fr",
+    "reverse",
+    "scan",
+    "simard-2003",
+}
 
 
 def test_matches_the_actual_run(tmp_path: Path) -> None:
