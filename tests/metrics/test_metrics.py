@@ -155,7 +155,6 @@ def test_without_weight_it_is_a_number_still(metric: Metric[Any]) -> None:
 
 
 @every_metric
-@settings(max_examples=50)
 @given(seeds, st.integers(1, 60), st.integers(2, 12), st.integers(1, 12), st.integers(1, 30))
 def test_no_value_is_outside_the_range(
     metric: Metric[Any], seed: int, samples: int, width: int, targets_of: int, levels: int
