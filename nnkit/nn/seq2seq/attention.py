@@ -152,10 +152,10 @@ class BoundAttention(Layer):
         self.training, self._binding = binding.training, binding
         self.joined = self.positions(self.W.shape[1])  # [c; s]
         self.Y = self.positions(self.units)
-        self.output = binding.buffer(self.units, self.length)
+        self.output = binding.buffer_by_position(self.units, self.length)
         if binding.training:
             self.dZ, self.dC = self.positions(self.units), self.positions(self.channels)
-            self.dX = binding.buffer(*binding.input_shape)
+            self.dX = binding.buffer_by_position(*binding.input_shape)
 
     def positions(self, size: int) -> Array:
         """Memory for so many numbers at each position, (T, N, size)."""
