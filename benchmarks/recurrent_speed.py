@@ -37,12 +37,9 @@ def main() -> None:
         print("|---|---:|---:|---:|")
         for kind in GATES:
             for samples in BATCHES:
-                seconds = best_seconds(gradient_of(kind, samples))
-                share = samples * operations(kind) / seconds / peak
-                name = kind.upper()
-                print(
-                    f"| {name} | {samples} | {samples / seconds:,.0f} | {share:.0%} |", flush=True
-                )
+                speed = samples / best_seconds(gradient_of(kind, samples))
+                share = speed * operations(kind) / peak
+                print(f"| {kind.upper()} | {samples} | {speed:,.0f} | {share:.0%} |", flush=True)
 
 
 def operations(kind: str) -> int:
@@ -63,14 +60,9 @@ def peak_of_products() -> float:
 
 def gradient_of(kind: str, samples: int) -> Callable[[], object]:
     """A function that computes the gradient of a network for one batch."""
-    layers = ["rows", {kind: {"units": UNITS}}, {"dense": CLASSES}]
-    loss = CrossEntropy()
-    stages = build_stages(
-        Architecture.model_validate({"layers": layers}),
-        Activations(),
-        loss,
-        Form(1, (ROWS, COLUMNS)),
-    )
+    layers, loss = ["rows", {kind: {"units": UNITS}}, {"dense": CLASSES}], CrossEntropy()
+    architecture = Architecture.model_validate({"layers": layers})
+    stages = build_stages(architecture, Activations(), loss, Form(1, (ROWS, COLUMNS)))
     model = Model(stages, loss, 0, "float32")
     model.execution = Execution(threads=1, program=library() is not None)
     rng = np.random.default_rng(0)
