@@ -99,7 +99,7 @@ class BoundEmbedding(Layer):
 
     def __init__(self, binding: Binding, word_dropout: float | None) -> None:
         self.W, self.dW = binding.params["W"], binding.grads["W"]
-        self.Y = binding.buffer(self.W.shape[1], *binding.input_shape)
+        self.Y = binding.buffer_by_position(self.W.shape[1], *binding.input_shape)
         self.training = binding.training
         self.mask: DropoutMask | None = None
         if word_dropout is not None:
@@ -108,7 +108,7 @@ class BoundEmbedding(Layer):
     def forward(self, X: Array, now: Pass) -> Array:
         if self.training:
             self.X = X
-        np.copyto(self.Y.reshape(len(self.Y), -1), self.W[X.reshape(-1)].T)
+        np.copyto(self.Y.transpose(1, 2, 0), self.W[X])
         if self.mask is not None and now.training:
             self.kept_places = np.take_along_axis(self.mask.draw(now), X, axis=0)  # (T, N)
             self.Y *= self.kept_places
