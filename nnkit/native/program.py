@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from ctypes import addressof, c_double, c_int64, c_void_p, pointer
 from typing import Any, NamedTuple
@@ -135,6 +136,9 @@ class Program:
         self.outputs = last[:, :outputs]
         self._layers = (LayerStructure * len(layers))(*(each.structure for each in self._bound))
         self._pace = PaceStructure()
+        size = max(layer.scratch_numbers for layer in layers)
+        users = max(threads, os.cpu_count() or 1) if size else 0
+        scratches = buffers.empty((users, size), dtype)
         self.structure = ProgramStructure(
             layers=self._layers,
             layer_count=len(layers),
@@ -151,6 +155,9 @@ class Program:
             state=state.ctypes.data,
             target=self.targets.ctypes.data,
             capacity=samples,
+            scratch=scratches.ctypes.data,
+            scratch_size=scratches.shape[1],
+            scratch_count=len(scratches),
             classes=self.classes.ctypes.data,
             losses=self.losses.ctypes.data,
             batch=self._batch_address,

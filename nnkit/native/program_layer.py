@@ -21,6 +21,7 @@ from nnkit.native.structures import (
     NormalizationStructure,
     RecurrenceStructure,
 )
+from nnkit.native.winograd import TILE, scratch_numbers, weight_numbers
 
 Array = NDArray[Any]
 Shape = tuple[int, ...]
@@ -210,6 +211,10 @@ class ProgramLayer:
             return Frame()
         if self.kind == LayerKind.CONV_TRANSPOSE:
             return self.window.frame_of_few(self.output_shape)
+        if self.kind == LayerKind.WINOGRAD:
+            top, left, bottom, right = self.window.frame
+            height, width = self.spatial_size
+            return Frame(top, left, bottom + height % TILE, right + width % TILE)
         return self.window.frame if self.kind == LayerKind.CONV else Frame()
 
     @property
@@ -220,6 +225,19 @@ class ProgramLayer:
         if self.kind == LayerKind.CONV:
             return self.window.frame_of_few(self.input_shape)
         return self.window.frame if self.kind == LayerKind.CONV_TRANSPOSE else Frame()
+
+    @property
+    def spatial_size(self) -> tuple[int, int]:
+        """The height and width of the outputs of a convolution that count: all, or those pooled."""
+        _, height, width = self.output_shape
+        return (height, width) if self.unpooled_shape is None else (2 * height, 2 * width)
+
+    @property
+    def scratch_numbers(self) -> int:
+        """The numbers that each thread needs for intermediate results."""
+        if self.kind != LayerKind.WINOGRAD:
+            return 0
+        return scratch_numbers(self.input_shape[0], self.output_shape[0])
 
     @property
     def is_input(self) -> bool:
@@ -265,14 +283,13 @@ class LayerBuffers:
         self._samples, self._buffers, self._dtype = samples, buffers, dtype
         self.structure = _structure(layer)
         self.output: Array | None = None
+        if packed or layer.kind == LayerKind.WINOGRAD:
+            self.structure.packed = self._empty((_packed_numbers(layer),)).ctypes.data
         if len(layer.output_shape) < IMAGE_AXES:
             rows = (samples * (layer.positions or 1), padded(of_row(layer.output_shape)))
             if not layer.is_input:
                 self.output = self._empty(rows)
                 self.structure.output = self.output.ctypes.data
-            if packed:
-                weights = self._empty((padded(layer.outputs), padded(layer.inputs)))
-                self.structure.packed = weights.ctypes.data
             if gradient_frame is not None:
                 self.structure.gradient = self._empty(rows).ctypes.data
             if training:
@@ -364,6 +381,13 @@ class LayerBuffers:
         steps = [step // self._dtype.itemsize for step in array.strides]
         first = array.ctypes.data + frame.top * array.strides[2] + frame.left * array.strides[3]
         return array, ImageStructure(first, *shape, *steps[:4])
+
+
+def _packed_numbers(layer: ProgramLayer) -> int:
+    """The numbers of the weights of a layer in the order of its kernel."""
+    if layer.kind == LayerKind.WINOGRAD:
+        return weight_numbers(layer.input_shape[0], layer.output_shape[0])
+    return padded(layer.outputs) * padded(layer.inputs)
 
 
 def of_row(shape: Shape) -> int:

@@ -43,7 +43,7 @@ from nnkit.task.target_factory import (
     sequences_for,
 )
 from nnkit.task.targets import AnyTargets, ClassTargets, LabelTargets, NumberTargets, Targets
-from nnkit.task.text_description import cut_notices, describe_texts
+from nnkit.task.text_description import cut_notices, describe_texts, length_notices
 
 KINDS: dict[TargetKind, str] = {
     "classes": "classes",
@@ -119,7 +119,9 @@ class Task:
         if self.coding is not None:
             # Of a text in windows, the number of windows counts, not that of the texts.
             few = sets if self.coding.windows is None else ()
-            return (*self.dataset.notices, *few, *cut_notices(self.coding, self.sets))
+            cut = cut_notices(self.coding, self.sets)
+            long = length_notices(self.coding, self.sets, self.config.decoding)
+            return (*self.dataset.notices, *few, *cut, *long)
         if not isinstance(inputs, LazyArray):  # only the first of them are looked at
             inputs = LazyArray(inputs, AllIndices(len(inputs)))
         prepared = inputs.then(partial(self.preprocessor, dtype=self.dtype))

@@ -14,8 +14,8 @@ from typing import Any, Literal
 from nnkit.data.text.csv_pairs import read_csv_pairs
 from nnkit.data.text.text_lines import read_lines
 from nnkit.data.text.text_pairs import TextPairs, read_pairs
-from nnkit.data.text.text_units import WordUnit
 from nnkit.errors import DataError
+from nnkit.task.starter_symbols import parts_of_words, symbols_of
 
 TextTask = Literal[
     "translation", "tagging", "text_classification", "text_regression", "language_model"
@@ -25,12 +25,16 @@ TAGGED = (".conllu", ".iob")  # suffixes of files with a word and its tags on ea
 MOST_CLASSES = 20
 FEWEST_WORDS = 1.5  # of a text, on average; names and codes have fewer
 LOOKED_AT = 2000  # lines that decide what a file contains
-RARE = 0.1  # share of words that occur once, above which characters are better symbols
+LANGUAGE = {  # settings against overfitting
+    "dropout": 0.3,
+    "readout": "    - dropout: 0.3\n",
+    "loss": "\nloss: {kind: cross_entropy, label_smoothing: 0.1}\n",
+}
+NOTATION = {"dropout": 0.2, "readout": "", "loss": ""}
 MANY = 5000  # sentences of a file whose number is not known
 FEWEST_TO_SPLIT = 20
 FEWEST_NAMES = 20  # rows of single words that may be texts, such as names
 MOST_HELD_OUT = 2000
-LEAST_LONGEST = 50  # symbols of the longest text that is accepted
 SHORT = 40  # characters of a line that is a text of its own, such as a name
 UPDATES = 4000  # of training on pairs, which take some minutes
 NUMBER = re.compile(r"[+-]?[.,]?\d[\d.,]* ?[^\d\s]{0,5}")
@@ -170,8 +174,9 @@ def _named_columns(path: Path, pairs: TextPairs) -> str:
 
 def _translation(source: dict[str, Any], pairs: TextPairs) -> TextStarter:
     count = len(pairs.sources)
-    text, reason = _coding(pairs.sources, pairs.targets)
     units = 128 if count < 50_000 else 256
+    parts = parts_of_words(pairs.sources, pairs.targets)
+    text, reason = parts or symbols_of(pairs.sources, pairs.targets)
     return TextStarter(
         "translation",
         {
@@ -182,6 +187,7 @@ def _translation(source: dict[str, Any], pairs: TextPairs) -> TextStarter:
             "split": {"by": "source", **_held_out(count)},
             "embedding": units // 2,
             "units": units,
+            **(LANGUAGE if parts else NOTATION),
             **_length_of_training(count),
         },
         (
@@ -221,7 +227,7 @@ def starter_for_labelled_texts(
         pairs: the texts with their labels.
     """
     count = len(pairs.sources)
-    text, reason = _coding(pairs.sources)
+    text, reason = symbols_of(pairs.sources)
     of_task = _classes_of(pairs) if task == "text_classification" else NUMBER_EACH
     split = {name: part for name, part in _held_out(count).items() if name not in source}
     return TextStarter(
@@ -279,24 +285,6 @@ def _language_model(path: Path, place: str) -> TextStarter:
         "its last tenth is held out as the validation set",
     )
     return TextStarter("language_model", {**parts, **of_document}, remarks)
-
-
-def _coding(*sides: tuple[str, ...]) -> tuple[dict[str, Any], str]:
-    """The setting `data.text`, with the reason for the unit."""
-    split = WordUnit().splitter(())
-    rare, longest = [], 0
-    for texts in sides:
-        counts = Counter(word for text in texts for word in split(text))
-        rare.append(sum(n == 1 for n in counts.values()) / max(counts.total(), 1))
-        longest = max(longest, *(len(split(text)) for text in texts))
-    if max(rare) > RARE:
-        longest = max(len(text) for texts in sides for text in texts)
-        reason = f"{max(rare):.0%} of the words occur once; characters are known"
-        return {"unit": "character", "longest": max(2 * longest, LEAST_LONGEST)}, reason
-    text: dict[str, Any] = {"unit": "word", "longest": max(2 * longest, LEAST_LONGEST)}
-    if sum(map(len, sides)) > 10_000:
-        text["min_count"] = 2
-    return text, "rarer and new words are unknown"
 
 
 def _held_out(count: int) -> dict[str, float]:

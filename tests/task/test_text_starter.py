@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -144,3 +145,18 @@ def test_a_starter_is_a_config_whose_network_fits_the_data(tmp_path: Path, kind:
     config.write_text(starter.text, encoding="utf-8")
     assert starter.remarks
     assert nnkit.build_model(nnkit.load_config(config)).params.size > 1000
+
+
+@pytest.mark.parametrize(("kind", "unit"), [("language", "bpe"), ("notation", "character")])
+def test_the_symbols_suit_languages_and_notations(tmp_path: Path, kind: str, unit: str) -> None:
+    lines = [f"{i * 7919 % 99991} + {i}\t{i * 7919 % 99991 + i}" for i in range(10_000)]
+    if kind == "language":
+        with gzip.open(DATA / "eng-fra-upto-5-words.tsv.gz", "rt", encoding="utf-8") as file:
+            lines = file.read().splitlines()[::30]
+    path = tmp_path / "pairs.tsv"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    starter = starter_for(path, TableOptions(text_task="translation"), tmp_path)
+    (tmp_path / "config.yaml").write_text(starter.text, encoding="utf-8")
+    text = nnkit.load_config(tmp_path / "config.yaml").data.text
+    assert text is not None
+    assert text.unit.kind == unit

@@ -14,10 +14,8 @@ from nnkit.nn.initializers import Zeros
 from nnkit.nn.layer import Binding
 from nnkit.nn.layers.gated_recurrent import GatedRecurrent
 from nnkit.nn.params import Array, Parameter
-from nnkit.nn.passes import Pass
 from nnkit.nn.recurrent.cell import RecurrentCell
 from nnkit.nn.recurrent.gate_functions import halved_to_sigmoid, through_sigmoid, through_tanh
-from nnkit.nn.recurrent.states import LayerState
 from nnkit.nn.recurrent.steps import Steps
 
 Reset = Literal["after", "before"]
@@ -69,8 +67,8 @@ class _GRUCell(RecurrentCell):
         self.of_gates, self.of_n = slice(0, 2 * units), slice(2 * units, 3 * units)
         self._kept = self.memory(units)
 
-    def begin(self, steps: Steps, now: Pass, first: LayerState | None = None) -> None:
-        super().begin(steps, now, first)
+    def divide(self, steps: Steps) -> None:
+        super().divide(steps)
         # W s(t−1) + d, which r multiplies after the product, or r ⊙ s(t−1) before it.
         self.kept = steps.blocks(self._kept, self.units)
 
@@ -85,18 +83,18 @@ class _GRUCell(RecurrentCell):
         super().project(step)
         n -= np.dot(self.W[self.of_n], z[:units])
 
-    def gates(self, step: int) -> tuple[Array, Array, Array]:
+    def open_gates(self, step: int) -> tuple[Array, Array, Array]:
         """Computes r and z; returns them and the rows of n."""
         a = self.sums[step]
         gates = a[self.of_gates]
         np.tanh(gates, out=gates)
         halved_to_sigmoid(gates)
-        r, z, n = a.reshape(3, self.units, -1)
+        r, z, n = self.gates[step]
         return r, z, n
 
     def mix(self, step: int) -> None:
         """s(t) = n + z ⊙ (s(t−1) − n), for n the tanh of its rows."""
-        _, z, n = self.sums[step].reshape(3, self.units, -1)
+        _, z, n = self.gates[step]
         np.tanh(n, out=n)
         s = np.subtract(self.before[0][step], n, out=self.states[0][step])
         s *= z
@@ -108,7 +106,7 @@ class _GRUCell(RecurrentCell):
         Returns:
             r, dE/da of the rows of n, and scratch.
         """
-        r, z, n = self.sums[step].reshape(3, *ds.shape)
+        r, z, n = self.gates[step]
         work, dn, dz = (self.scratch(ds.shape, number) for number in range(1, 4))
         np.multiply(ds, np.subtract(self.before[0][step], n, out=work), out=dz)
         np.multiply(ds, z, out=work)
@@ -128,7 +126,7 @@ class ResetAfterCell(_GRUCell):
     """n = tanh(a + r ⊙ h) with h = W s(t−1) + d."""
 
     def advance(self, step: int) -> None:
-        r, _, n = self.gates(step)
+        r, _, n = self.open_gates(step)
         h = np.dot(self.W[self.of_n], self.z[step][: self.units], out=self.kept[step])
         h += self.params["d"][:, None]
         n += np.multiply(r, h, out=self.scratch(n.shape))
@@ -156,7 +154,7 @@ class ResetBeforeCell(_GRUCell):
     """n = tanh(a + W k) with k = r ⊙ s(t−1)."""
 
     def advance(self, step: int) -> None:
-        r, _, n = self.gates(step)
+        r, _, n = self.open_gates(step)
         k = np.multiply(r, self.z[step][: self.units], out=self.kept[step])
         n += np.dot(self.W[self.of_n], k, out=self.scratch(n.shape))
         self.mix(step)
