@@ -13,6 +13,7 @@ from nnkit.nn.architecture import (
 )
 from nnkit.nn.layer import Activation, LayerSpec
 from nnkit.nn.layer_list import Following
+from nnkit.nn.layers.embedding import Embedding
 from nnkit.nn.layers.weighted import InitializedLayer, TrainedLayer
 from nnkit.task.answers import gives_probabilities
 from nnkit.task.config import Config, Training
@@ -147,6 +148,7 @@ def _optimizer_conflicts(config: Config) -> Iterator[SettingError]:
             inside or ("regularization", "weight_decay"),
             f"lr · weight_decay must be below 1, but is {optimizer.lr * decay:g}",
         )
+    yield from _lazy_conflicts(config)
     if not optimizer.full_batch:
         return
     usual = Training.model_fields["batch_size"].default  # a resolved config contains it explicitly
@@ -176,6 +178,18 @@ def _optimizer_conflicts(config: Config) -> Iterator[SettingError]:
             f"'{optimizer.tag()}' needs a smooth objective, but the l1 penalty has a kink at 0; "
             "use sgd with l1: {proximal: true}",
         )
+
+
+def _lazy_conflicts(config: Config) -> Iterator[SettingError]:
+    """Checks that nothing would change the vectors that a lazy embedding leaves as they are."""
+    optimizer, reason = config.optimizer, ""
+    if optimizer.full_batch or optimizer.per_block or optimizer.radius is not None:
+        reason = f"'{optimizer.tag()}' takes the vectors of all ids together; use adam or sgd"
+    elif config.regularization.l1_is_proximal:
+        reason = "the proximal step of the l1 penalty shrinks all vectors; use proximal: false"
+    for path, layer in _layers(config):
+        if reason and isinstance(layer, Embedding) and layer.lazy:
+            yield SettingError((*path, "lazy"), f"{reason}, or remove lazy")
 
 
 def _activation_conflicts(config: Config) -> Iterator[SettingError]:

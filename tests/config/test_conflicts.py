@@ -95,6 +95,17 @@ def refusal(folder: Path, text: str, *overrides: str) -> list[str]:
             "set regularization.l2 to the same λ, 0.01",
         ),
         (
+            layers("embedding: {units: 8, lazy: true}, gru: 3, dense: 3") + "optimizer: lamb",
+            "2:53",
+            "'lamb' takes the vectors of all ids together; use adam or sgd, or remove lazy",
+        ),
+        (
+            layers("embedding: {units: 8, lazy: true}, gru: 3, dense: 3") + "regularization: "
+            "{l1: {strength: 0.1, proximal: true}}",
+            "2:53",
+            "the proximal step of the l1 penalty shrinks all vectors",
+        ),
+        (
             FLAT + "optimizer: lbfgs\ntraining: {batch_size: 7}",
             "4:24",
             "has no effect: 'lbfgs' uses all samples",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import sqrt
 from typing import ClassVar, Literal
 
@@ -61,6 +62,13 @@ class Embedding(_OverIds, TrainedLayer):
         description="Dropout of ids: the vector is 0 wherever the id stands in a sequence.",
     )
 
+    lazy: bool = Field(
+        False,
+        description="Whether a step leaves vectors without a gradient as they are, such as those "
+        "of ids that are not in the batch: no momentum moves them, and neither weight decay nor a "
+        "penalty shrinks them.",
+    )
+
     @property
     def inner_activation(self) -> AnyActivation:
         return Identity()
@@ -77,7 +85,8 @@ class Embedding(_OverIds, TrainedLayer):
     def parameters(self, form: Form) -> Sequence[Parameter]:
         initial = self.initializer or Normal(std=1 / sqrt(self.units))
         shape = (form.channels, self.units)
-        return [Parameter("W", shape, 1, self.units, initial, self.decay, self.lr_factor)]
+        found = Parameter("W", shape, 1, self.units, initial, self.decay, self.lr_factor)
+        return [replace(found, lazy=self.lazy)]
 
     def multiplications(self, form: Form) -> int:
         return 0

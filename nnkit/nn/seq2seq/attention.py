@@ -11,6 +11,7 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from nnkit.config.spec import Count
 from nnkit.nn.activations import AnyActivation, Tanh
+from nnkit.nn.dropout_mask import AttentionDropout, DropoutRate
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import Xavier, Zeros
 from nnkit.nn.layer import Binding, Layer
@@ -60,6 +61,7 @@ class Attention(BiasedLayer):
         description="Whether y is also an input of the next step, of the first recurrent layer "
         "of the decoder (Luong et al. 2015, §3.3).",
     )
+    dropout: DropoutRate | None = Field(None, description="Dropout of the weights a.")
     _channels: int | None = PrivateAttr(None)  # of the encoder's outputs
 
     @model_validator(mode="after")
@@ -122,7 +124,7 @@ class Attention(BiasedLayer):
         return Parameter(name, (units,), 1, units, initial, False, self.lr_factor)
 
     def bind(self, binding: Binding) -> BoundAttention:
-        return BoundAttention(self.bound_score(binding), binding)
+        return BoundAttention(self.bound_score(binding), binding, self.dropout)
 
     def bound_score(self, binding: Binding) -> AttentionScore:
         """Binds the score to its parameters."""
@@ -145,15 +147,18 @@ class BoundAttention(Layer):
     of the positions, sequences that end are the last columns: position t takes the first n.
     """
 
-    kept: ClassVar[tuple[str, ...]] = ("V", "K", "A", "dE", "masked")
+    kept: ClassVar[tuple[str, ...]] = ("V", "K", "A", "dE", "masked", "mask")
 
-    def __init__(self, score: AttentionScore, binding: Binding) -> None:
+    def __init__(
+        self, score: AttentionScore, binding: Binding, dropout: float | None = None
+    ) -> None:
         self.score, self.name = score, binding.name
         self.W, self.b = binding.params["W_c"], binding.params["b_c"]
         self.units = len(self.W)
         self.states, self.length = binding.input_shape
         self.channels = self.W.shape[1] - self.states
         self.training, self._binding = binding.training, binding
+        self.dropout = None if dropout is None else AttentionDropout(dropout, binding)
         self.joined = self.positions(self.W.shape[1])  # [c; s]
         self.Y = self.positions(self.units)
         self.output = binding.buffer_by_position(self.units, self.length)
@@ -208,6 +213,10 @@ class BoundAttention(Layer):
             self.masked = np.where(self.padding, -np.inf, 0).astype(self.V.dtype)[:, None]
         shape = (self.length, len(self.V), self.V.shape[1])
         self.A = self.zeros(shape)
+        self.mask = None
+        if self.dropout is not None and now.training:
+            drawn = self.dropout.draw(now, 1, self.length, self.V.shape[1])
+            self.mask = drawn[self.order, 0]  # (N, q, T)
         if order is not None:  # what stands after the ends counts in the sums over all positions
             self.joined[...] = 0
             self.Y[...] = 0
@@ -236,7 +245,8 @@ class BoundAttention(Layer):
         E = scores if self.observer is None else scores.copy()
         A = _softmax(scores)
         self.A[at, :n] = A.swapaxes(0, 1)
-        joined[..., : self.channels] = np.matmul(A, self.V[:n]).swapaxes(0, 1)
+        kept = A if self.mask is None else A * self.mask[:n, at]
+        joined[..., : self.channels] = np.matmul(kept, self.V[:n]).swapaxes(0, 1)
         Y = self._combined(joined.reshape(-1, joined.shape[-1]))
         Y += self.b
         found = self.Y[at, :n]
@@ -287,6 +297,8 @@ class BoundAttention(Layer):
         dC[...] = d_joined[..., : self.channels]
         A = self.A[at, :n].swapaxes(0, 1)
         dE = np.matmul(dC.swapaxes(0, 1), self.V[:n].swapaxes(1, 2))  # (n, q, T)
+        if self.mask is not None:
+            dE *= self.mask[:n, at]
         dE -= np.einsum("nqt,nqt->nq", A, dE)[..., None]
         dE *= A
         self.dE[at, :n] = dE.swapaxes(0, 1)
@@ -304,7 +316,8 @@ class BoundAttention(Layer):
         np.add.reduce(dZ, axis=0, out=grads["b_c"])
         A, dC, dE = (array.swapaxes(0, 1) for array in (self.A, self.dC, self.dE))  # (N, T, …)
         S = self.joined[..., self.channels :].swapaxes(0, 1)
-        dV = np.matmul(A.swapaxes(1, 2), dC)
+        kept = A if self.mask is None else A * self.mask
+        dV = np.matmul(kept.swapaxes(1, 2), dC)
         through_keys = self.score.end_backward(dE, S, self.K, self.V)
         if through_keys is not None:
             dV += through_keys
