@@ -110,7 +110,7 @@ class TrainedModel:
             X: as for `outputs`.
         """
         if self.writes or self.tags:
-            return self._predicted_texts(checked_texts(self._text_coding, X))
+            return self._predicted_texts(checked_texts(self._text_coding, self.model, X))
         if self.labels is not None:
             return decide_labels(self._forward(X), self.model.loss)
         if self.classes is None:
@@ -142,7 +142,9 @@ class TrainedModel:
             SettingError: the method names a symbol that the model does not have.
         """
         method = self.config.decoding if decoding is None else decoding_from(decoding)
-        return self.writer(method).write(checked_texts(self._text_coding, texts).tolist(), keys)
+        return self.writer(method).write(
+            checked_texts(self._text_coding, self.model, texts).tolist(), keys
+        )
 
     def writer(self, method: AnyDecoding | None = None) -> TextWriter:
         """The writer of texts with this model.
@@ -331,7 +333,7 @@ class TrainedModel:
     def _raw(self, X: Any) -> Array:
         """Converts what users pass to raw inputs (n, *raw_shape); the values are not checked."""
         if self.coding is not None:
-            return checked_texts(self.coding, X)
+            return checked_texts(self.coding, self.model, X)
         columns = self.columns
         if columns and is_table(X):
             notation = self.config.data.source.notation
@@ -412,7 +414,7 @@ class TrainedModel:
             DataError: X has another shape, or lacks a column.
         """
         if self.coding is not None:
-            return refused_texts(self.coding, as_texts(X))
+            return refused_texts(self.coding, self.model, as_texts(X))
         X = self._raw(X)
         if self.columns:
             remedy = "fill it in, or train with 'impute' in data.preprocess"
