@@ -484,7 +484,14 @@ class TrainedModel:
         )
         if name is None:
             return report
-        warning = useless(task, self.model, prepared, name, report.figures)
+        warning = useless(
+            task,
+            self.model,
+            prepared,
+            name,
+            report.figures,
+            lambda: task.targets(task.sets["train"], self.model),
+        )
         return report if warning is None else replace(report, warnings=(warning,))
 
     def _execution(self, samples: int) -> Execution:
