@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -99,7 +99,9 @@ class TextWriter:
             SettingError: the method names a symbol that the model does not have.
         """
         encoded = self.coding.inputs.encode_all(list(texts))
-        sources = Ragged.of(encoded.values, encoded.offsets)
+        sources = replace(
+            Ragged.of(encoded.values, encoded.offsets), fewest=self.model.length_limits.fewest
+        )
         written = [[NOTHING]] * len(texts)
         keyed = np.arange(len(texts)) if keys is None else np.asarray(keys)
         # Of blank lines there is nothing to translate, even where spaces are symbols.

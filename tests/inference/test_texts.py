@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -147,6 +148,26 @@ def test_other_symbols_are_unknown_and_texts(translator: TrainedModel) -> None:
     odd = ["<unk>", "</s>", "zwölf \U0001f600", "e\u0301\u202b", "x" * 2000]
     found = translator.predict(odd).tolist()
     assert all("<" not in text for text in found)
+
+
+@pytest.mark.parametrize("kind", ["translate", "label", "number", "tag"])
+def test_the_memory_for_a_very_long_text_is_in_proportion(
+    models: dict[str, TrainedModel], kind: str
+) -> None:
+    def peak(symbols: int) -> int:
+        text = " ".join(ENGLISH[i % 6] for i in range(symbols))
+        tracemalloc.start()
+        if models[kind].writes:
+            models[kind].write(text, {"greedy": {"max_length": 20}})
+        else:
+            models[kind].predict(text)
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    peak(10)  # allocates what is allocated once
+    of_a_quarter = peak(2_500)  # first, because memory is kept for the next text
+    assert peak(10_000) < 6 * of_a_quarter
 
 
 def test_a_report_tells_forced_from_written(translator: TrainedModel, folder: Path) -> None:

@@ -123,8 +123,10 @@ class BoundSelfAttention(Layer):
         self.shape = (samples, spec.heads, length, units // spec.heads)
         self.scale = binding.dtype.type(1 / sqrt(units // spec.heads))
         self.params, self.grads = binding.params, binding.grads
-        self.future = np.triu(np.full((length, length), -np.inf, binding.dtype), 1)
-        self.is_causal, self.input_gradient = spec.causal, binding.input_gradient
+        self.future = None
+        if spec.causal:
+            self.future = np.triu(np.full((length, length), -np.inf, binding.dtype), 1)
+        self.input_gradient = binding.input_gradient
         empty, dtype = binding.buffers.empty, binding.dtype
         self.projected = empty((PARTS * units, length * samples), dtype)
         self.Q, self.K, self.V = empty((PARTS, *self.shape), dtype)
@@ -184,7 +186,7 @@ class BoundSelfAttention(Layer):
     def _softmax(self, now: Pass) -> None:
         """Turns the scores in A into weights; all are 0 where there is no position to attend to."""
         A = self.A
-        if self.is_causal:
+        if self.future is not None:
             A += self.future
         if now.lengths is not None:
             past = is_padding(A.shape[-1], now.lengths).T[:, None, None]
