@@ -430,7 +430,7 @@ class TrainedModel:
             prepared,
             name,
             report.figures,
-            training_targets=lambda: task.targets(task.sets["train"], self.model),
+            train_targets=lambda: task.targets(task.sets["train"], self.model),
         )
         return report if warning is None else replace(report, warnings=(warning,))
 
