@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nnkit.data.sources.source import ExpectedData
 from nnkit.data.sources.text_files import Pairs, PlainText
 from nnkit.errors import DataError
 
@@ -68,4 +69,4 @@ def test_a_class_of_other_files_must_be_known(file: Path) -> None:
     file.write_text("one\tyes\ntwo\tperhaps\n")
     source = Pairs(path=str(file), targets="class")
     with pytest.raises(DataError, match="perhaps"):
-        source.read_labelled(file, (), "", ("no", "yes"))
+        source.read_labelled(file, ExpectedData(classes=("no", "yes")))
