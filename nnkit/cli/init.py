@@ -124,6 +124,16 @@ def init(
             show_default=False,
         ),
     ] = None,
+    unit: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--unit",
+            metavar="TEXT",
+            help="What stands beside numbers and is no part of them, such as kg (repeatable; "
+            "default: found out).",
+            show_default=False,
+        ),
+    ] = None,
     csv: Annotated[Path | None, typer.Option("--csv", hidden=True)] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -161,6 +171,7 @@ def init(
         header=header,
         missing=tuple(missing or ()),
         decimal=None if decimal is None else decimal.value,
+        units=tuple(unit or ()),
         text_task=of_texts,
     )
     sets = {"validation": validation, "test": test}
