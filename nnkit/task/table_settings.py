@@ -19,6 +19,7 @@ from nnkit.data.tables.kinds import (
     FEW_CATEGORIES,
     FEW_NUMBERS,
     MARKS,
+    MOSTLY,
     ColumnProfile,
     Kind,
     profile_column,
@@ -49,6 +50,7 @@ class TableOptions:
         header: whether the first row names the columns.
         missing: further cell contents that mean a missing value.
         decimal: the decimal mark.
+        units: texts beside numbers that are not part of them.
         text_task: what is predicted of texts, if the file is one of texts instead.
     """
 
@@ -58,6 +60,7 @@ class TableOptions:
     header: bool | None = None
     missing: Sequence[str] = ()
     decimal: Literal[".", ","] | None = None
+    units: Sequence[str] = ()
     text_task: TextTask | None = None
 
 
@@ -132,6 +135,8 @@ def _choose_dialect(path: Path, options: TableOptions) -> TableSettings:
                 chosen.reasons[name,] = detected.remarks[name]
     if options.missing:
         chosen.settings["also_missing"] = list(options.missing)
+    if options.units:
+        chosen.settings["units"] = list(options.units)
     if options.decimal is not None and options.decimal != ".":
         chosen.settings["decimal"] = options.decimal
     return chosen
@@ -210,7 +215,8 @@ def _common_format(
     ]
 
     def columns_read(form: NumberFormat) -> int:
-        return sum(all(form.parse(text) is not None for text in column) for column in texts)
+        read = ([form.parse(text) is not None for text in column] for column in texts)
+        return sum(sum(found) >= MOSTLY * len(found) for found in read)
 
     return max((of_most, *others), key=columns_read)  # the first of equals
 
