@@ -173,6 +173,7 @@ class TestReaderLeft:
         answer = process("train", IRIS, *SHORT, *gate, "-q", folder=tmp_path, stdout=unread)
         assert answer.code == 4
 
+    @pytest.mark.slow
     def test_a_table_is_written_whole(self, tmp_path: Path, trained: Path, unread: int) -> None:
         table = TABLES / "iris.csv"
         answer = process(
@@ -182,6 +183,7 @@ class TestReaderLeft:
         rows = (tmp_path / "o.csv").read_text(encoding="utf-8").splitlines()
         assert len(rows) == len(table.read_text(encoding="utf-8").splitlines())
 
+    @pytest.mark.slow
     def test_nothing_is_computed_for_closed_streams(self, tmp_path: Path, unread: int) -> None:
         answer = process("predict", PICTURE, "missing.png", folder=tmp_path, stdout=unread)
         assert (answer.code, answer.err) == (0, "")

@@ -38,6 +38,7 @@ def shipped() -> dict[str, Any]:
     return {**documents, "rich": parse_yaml(RICH, "rich.yaml").plain()}
 
 
+@pytest.mark.slow
 def test_it_is_a_valid_schema_of_the_draft_that_it_names() -> None:
     assert DESCRIPTION["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     Draft202012Validator.check_schema(DESCRIPTION)

@@ -117,6 +117,7 @@ def test_metrics_of_one_name_have_one_range_and_direction() -> None:
 
 
 @every_metric
+@settings(max_examples=settings().max_examples // 2)
 @given(seeds, st.lists(st.integers(1, 30), min_size=1, max_size=6), st.integers(2, 5))
 def test_batch_by_batch_is_the_whole(
     metric: Metric[Any], seed: int, sizes: list[int], width: int
