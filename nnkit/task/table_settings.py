@@ -23,6 +23,7 @@ from nnkit.data.tables.kinds import (
     ColumnProfile,
     Kind,
     profile_column,
+    unit_of_all,
 )
 from nnkit.data.tables.labels import looks_like_classes
 from nnkit.data.tables.number_format import NumberFormat
@@ -396,6 +397,8 @@ def _choose_column(
         chosen.add("ignore", name, reason)
     elif profile.kind is Kind.WORDS and profile.numbers:
         reason = f"{column} is not all numbers: {exceptions(table, profile)}"
+        if unit := unit_of_all([odd.text for odd in profile.odd]):
+            reason += f"; if '{unit}' changes no value, --unit '{unit}' reads them as numbers"
         chosen.add("words", name, reason)
 
 

@@ -78,6 +78,10 @@ def test_a_unit_of_some_cells_is_found_if_the_column_is_named_after_it(tmp_path:
     assert choose(tmp_path, {"a": written("{r}.5"), "size": sizes}).settings["ignore"] == ["size"]
     chosen = choose(tmp_path, {"a": written("{r}.5"), "size (k)": sizes})
     assert chosen.settings["units"] == ["k"]
+    hours = [f"{i % 5}{' h' * (i % 9 == 0)}" for i in range(ROWS)]
+    chosen = choose(tmp_path, {"a": written("{r}.5"), "time": hours})
+    hint = "if 'h' changes no value, --unit 'h' reads them as numbers"
+    assert hint in chosen.reasons["words", "time"]
 
 
 def test_units_can_be_named(tmp_path: Path) -> None:

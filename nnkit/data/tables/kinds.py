@@ -243,6 +243,13 @@ def _shared_unit(texts: Sequence[str], name: str) -> str | None:
     return unit if count >= MOSTLY * len(texts) else None
 
 
+def unit_of_all(texts: Sequence[str]) -> str | None:
+    """The unit that follows the number in every one of some texts, such as `kg`."""
+    measured = [MEASURED.fullmatch(text) for text in texts]
+    units = {found[1].strip() if found else None for found in measured}
+    return units.pop() if len(units) == 1 else None
+
+
 def other_format(
     texts: Iterable[str], form: NumberFormat, possible_units: Sequence[str] = UNITS
 ) -> NumberFormat | None:
