@@ -34,7 +34,7 @@ from nnkit.nn.model import Model
 from nnkit.nn.seq2seq.seq2seq_model import Seq2SeqModel
 from nnkit.optim.clipping import ClipGlobalNorm
 from nnkit.optim.optimizers import Adam
-from nnkit.task.config import load_config
+from nnkit.task.config_loading import load_config
 from nnkit.task.prepared_set import PreparedSet, Writing
 from nnkit.task.task import load_task
 from nnkit.training.trainer import Trainer

@@ -114,6 +114,18 @@ class Seq2SeqModel(Model):
         """
         return self._trained
 
+    def training_bytes(
+        self, batch: int, positions: Positions = (), target_positions: Positions = ()
+    ) -> int:
+        """The memory of encoder and decoder for training, in bytes.
+
+        Arguments are those of `Model.training_bytes`.
+        """
+        (longest,), (longest_target,) = positions, target_positions
+        assert longest is not None
+        assert longest_target is not None
+        return self.new_network(training=True).reserve(batch, longest, longest_target)
+
     @contextmanager
     def lent(
         self, batch: int = 0, execution: Execution | None = None, positions: Positions = ()
