@@ -32,6 +32,8 @@ class Parameter:
         lr_factor: factor on the learning rate; 0 freezes the block.
         units: the unit (or filter) of each run of consecutive weights, (runs,), if the first axis
             is not the unit axis; all runs have the same length.
+        lazy: whether a row without gradient, such as that of a word that no sample of the batch
+            has, also keeps its optimizer state.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Parameter:
     decay: bool
     lr_factor: float = 1.0
     units: Array | None = field(default=None, compare=False)
+    lazy: bool = False
 
     @property
     def size(self) -> int:

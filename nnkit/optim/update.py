@@ -21,13 +21,42 @@ from nnkit.optim.regularization import Regularization
 
 @dataclass(frozen=True, slots=True)
 class _Segment:
-    """Adjacent blocks that are updated with the same settings, as views."""
+    """Adjacent blocks that are updated with the same settings, as views.
+
+    Attributes:
+        params: the parameters.
+        grads: their gradients.
+        state: the optimizer's state.
+        lr_factor: factor on the learning rate.
+        decay: the weight decay.
+        rows: the number of rows of a lazy block; None for other blocks.
+    """
 
     params: Array
     grads: Array
     state: State
     lr_factor: float
     decay: float
+    rows: int | None
+
+    def touched(self) -> Array | None:
+        """The rows of a lazy block that have a gradient; None for other blocks."""
+        if self.rows is None:
+            return None
+        return np.flatnonzero(self.grads.reshape(self.rows, -1).any(axis=1))
+
+    def update(self, optimizer: Optimizer, touched: Array | None, t: int, lr: float) -> None:
+        """Makes a step, on the touched rows alone if these are given."""
+        rate = lr * self.lr_factor
+        if touched is None or self.rows is None:
+            optimizer.step(self.params, self.grads, self.state, t, rate, self.decay)
+            return
+        tables = [vector.reshape(self.rows, -1) for vector in (self.params, *self.state)]
+        grads = self.grads.reshape(self.rows, -1)[touched].reshape(-1)
+        params, *state = (table[touched].reshape(-1) for table in tables)
+        optimizer.step(params, grads, tuple(state), t, rate, self.decay)
+        for table, part in zip(tables, (params, *state), strict=True):
+            table[touched] = part.reshape(len(touched), -1)
 
 
 class Update:
@@ -63,8 +92,11 @@ class Update:
                 tuple(vector[place] for vector in state),
                 lr_factor,
                 decay if decays else 0.0,
+                rows,
             )
-            for place, lr_factor, decays in _segments(layout, optimizer.per_block, bool(decay))
+            for place, lr_factor, decays, rows in _segments(
+                layout, optimizer.per_block, bool(decay)
+            )
         )
         blocks = layout.parameters
         self.block_grads = tuple(layout.view(block, grads) for block in blocks)
@@ -80,7 +112,7 @@ class Update:
         )
         self.shrunk = tuple(
             (params[place], lr_factor)
-            for place, lr_factor, decays in _segments(layout, False, True)
+            for place, lr_factor, decays, _ in _segments(layout, False, True)
             if decays and regularization.l1_is_proximal
         )
 
@@ -102,15 +134,13 @@ class Update:
                 self.start()
             self.program(self.rates(t, lr))
             return
+        touched = [segment.touched() for segment in self.segments]  # before penalties on all rows
         self.add_penalties()
         if self.optimizer.clip is not None:
             self.zero_frozen_gradients()
             self.optimizer.clip.clip(self.grads, self.block_grads)
-        for segment in self.segments:
-            rate = lr * segment.lr_factor
-            self.optimizer.step(
-                segment.params, segment.grads, segment.state, t, rate, segment.decay
-            )
+        for segment, rows in zip(self.segments, touched, strict=True):
+            segment.update(self.optimizer, rows, t, lr)
         if self.constrains:
             self.constrain(lr)
 
@@ -163,6 +193,8 @@ def program_update(
     regularization: Regularization,
 ) -> ProgramUpdate | None:
     """The update by the compiled kernels; None if they do not know how to make it."""
+    if any(parameter.lazy for parameter in layout.parameters):
+        return None
     rule, clip = optimizer.in_program(), optimizer.clip
     clipping = ClippingKind.NONE if clip is None else clip.program_kind
     if rule is None or clipping is None or params.dtype not in (np.float32, np.float64):
@@ -194,16 +226,19 @@ def _block(layout: Layout, parameter: Parameter) -> ProgramBlock:
     )
 
 
-def _segments(layout: Layout, per_block: bool, by_decay: bool) -> list[tuple[slice, float, bool]]:
-    """The slice, factor and decay of each segment that is not frozen."""
+def _segments(
+    layout: Layout, per_block: bool, by_decay: bool
+) -> list[tuple[slice, float, bool, int | None]]:
+    """The slice, factor, decay and, if lazy, rows of each segment that is not frozen."""
 
     def alike(numbered: tuple[int, Parameter]) -> tuple[float, bool, int]:
         i, block = numbered
-        return block.lr_factor, by_decay and block.decay, i if per_block else 0
+        return block.lr_factor, by_decay and block.decay, i if per_block or block.lazy else -1
 
     found = []
     for (lr_factor, decays, _), group in groupby(enumerate(layout.parameters), key=alike):
-        places = [layout.place(block) for _, block in group]
+        blocks = [block for _, block in group]
+        place = slice(layout.place(blocks[0]).start, layout.place(blocks[-1]).stop)
         if lr_factor:
-            found.append((slice(places[0].start, places[-1].stop), lr_factor, decays))
+            found.append((place, lr_factor, decays, blocks[0].shape[0] if blocks[0].lazy else None))
     return found

@@ -35,6 +35,7 @@ from nnkit.nn.architecture import (
 )
 from nnkit.nn.layer import Activation, LayerSpec
 from nnkit.nn.layer_list import Following
+from nnkit.nn.layers.embedding import Embedding
 from nnkit.nn.layers.weighted import InitializedLayer, TrainedLayer
 from nnkit.nn.losses import AnyLoss, CrossEntropy
 from nnkit.nn.seq2seq.teacher_forcing import AnyTeacherForcing
@@ -481,6 +482,11 @@ def _optimizer_conflicts(config: Config) -> Iterator[SettingError]:
                 (*path, "lr_factor"),
                 f"'{optimizer.tag()}' uses the same step for all layers; use 1, or 0 to freeze "
                 "the layer",
+            )
+        if isinstance(layer, Embedding) and layer.lazy:
+            yield SettingError(
+                (*path, "lazy"),
+                f"has no effect: '{optimizer.tag()}' uses all samples in every step",
             )
     if regularization.l1_strength:
         yield SettingError(

@@ -179,6 +179,26 @@ def transformers(generator: torch.Generator) -> Iterator[Case]:
         yield ended(generator, {"norm_first": norm_first}, X, Y, params, LENGTHS)
 
 
+def lazy_updates(generator: torch.Generator) -> dict[str, Any]:
+    """An embedding that SparseAdam updates, in the rows of the ids of each step alone.
+
+    It adds ε before the correction of the bias, other than Adam; so small an ε does not matter.
+    """
+    layer = torch.nn.Embedding(SYMBOLS, FEATURES, sparse=True, dtype=torch.float64)
+    layer.weight.data = drawn(generator, SYMBOLS, FEATURES)
+    start = layer.weight.tolist()
+    optimizer = torch.optim.SparseAdam(layer.parameters(), lr=0.1, eps=1e-15)
+    grads = []
+    for _ in range(6):
+        ids = torch.randint(SYMBOLS, (SAMPLES,), generator=generator)
+        optimizer.zero_grad()
+        (layer(ids) * drawn(generator, SAMPLES, FEATURES)).sum().backward()
+        assert layer.weight.grad is not None
+        grads.append(layer.weight.grad.to_dense().tolist())
+        optimizer.step()
+    return {"start": start, "grads": grads, "end": layer.weight.tolist()}
+
+
 def main() -> None:
     generator = torch.Generator().manual_seed(0)
     torch.manual_seed(0)
@@ -187,6 +207,7 @@ def main() -> None:
         "made with": f"PyTorch {torch.__version__}",
         "layers": [case for kind in kinds for case in kind(generator)],
         "transformers": [*transformers(generator)],
+        "lazy updates": [lazy_updates(generator)],
     }
     path = Path(__file__).with_name("torch_sequences.json")
     path.write_text(json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8")

@@ -13,10 +13,11 @@ from nnkit.nn.initializers import Zeros
 from nnkit.nn.params import Array, Layout, Parameter
 from nnkit.optim.clipping import ClipGlobalNorm
 from nnkit.optim.optimizer import Optimizer
-from nnkit.optim.optimizers import LAMB, SGD, AdamW, AnyOptimizer, Pegasos
+from nnkit.optim.optimizers import LAMB, SGD, Adam, AdamW, AnyOptimizer, Pegasos
 from nnkit.optim.regularization import L1, ElasticNet, Regularization
 from nnkit.optim.update import Update
 from nnkit.random import generator
+from tests.golden import torch_sequence_vectors
 from tests.nn.examples import examples, name
 
 # Two layers of weights and biases; blocks with decay come first, as in the layout of a model.
@@ -196,3 +197,52 @@ def test_pegasos_projects_the_penalized_weights_together() -> None:
     np.testing.assert_allclose(
         params[18:], stepped[18:], rtol=1e-12
     )  # no penalty and no projection
+
+
+# Lazy blocks
+
+TABLE = Parameter("0.W", (7, 4), 1, 4, Zeros(), decay=True, lazy=True)
+WEIGHTS = Parameter("1.W", (2, 4), 4, 2, Zeros(), decay=True)
+
+
+def lazily(optimizer: Optimizer, table: Any, grads: Any) -> Array:
+    """Returns a lazy table and the weights after it, updated by some gradients of the table."""
+    layout = Layout([TABLE, WEIGHTS])
+    params = np.concatenate([np.ravel(table), np.ones(WEIGHTS.size)])
+    gradient = np.zeros(layout.size)
+    state = tuple(np.zeros(layout.size) for _ in optimizer.state_names)
+    update = Update(params, gradient, state, layout, optimizer, Regularization())
+    update.start()
+    for t, each in enumerate(grads, 1):
+        gradient[:] = 1
+        gradient[: TABLE.size] = np.ravel(each)
+        update(t, 0.1)
+    return params
+
+
+def test_lazy_adam_is_that_of_pytorch() -> None:
+    (case,) = torch_sequence_vectors("lazy updates")
+    found = lazily(Adam(eps=1e-15), case["start"], case["grads"])[: TABLE.size]
+    np.testing.assert_allclose(found, np.ravel(case["end"]), rtol=1e-9)
+
+
+@every
+def test_rows_without_gradient_stay(optimizer: Optimizer) -> None:
+    """Their state stays, too: in the end they are as if the other steps had not been."""
+    grads = numbers("table", 4, *TABLE.shape)
+    grads[1:3, 2:5] = 0
+    table = numbers("start", *TABLE.shape)
+    once = lazily(optimizer, table, grads[:1])[: TABLE.size].reshape(TABLE.shape)
+    found = lazily(optimizer, table, grads[:3])[: TABLE.size].reshape(TABLE.shape)
+    np.testing.assert_array_equal(found[2:5], once[2:5])
+    assert (found[:2] != once[:2]).any()
+
+
+def test_other_blocks_of_a_layout_are_updated_as_ever() -> None:
+    grads = numbers("table", 3, *TABLE.shape)
+    found = lazily(Adam(), numbers("start", *TABLE.shape), grads)[TABLE.size :]
+    params = np.ones(WEIGHTS.size)
+    state = np.zeros(WEIGHTS.size), np.zeros(WEIGHTS.size)
+    for t in range(1, 4):
+        Adam().step(params, np.ones(WEIGHTS.size), state, t, 0.1, 0.0)
+    np.testing.assert_allclose(found, params, rtol=1e-12)

@@ -56,6 +56,11 @@ class Embedding(_OverIds, TrainedLayer):
     shorthand: ClassVar[str | None] = "units"
     units: Count
     initializer: AnyInitializer | None = Field(None, description="For W; by default N(0, 1/units).")
+    lazy: bool = Field(
+        False,
+        description="Whether the vector of an id that the batch does not contain stays as it is, "
+        "with the optimizer's state for it: no momentum and no decay.",
+    )
     word_dropout: DropoutRate | None = Field(
         None,
         description="Dropout of ids: the vector is 0 wherever the id stands in a sequence.",
@@ -77,7 +82,10 @@ class Embedding(_OverIds, TrainedLayer):
     def parameters(self, form: Form) -> Sequence[Parameter]:
         initial = self.initializer or Normal(std=1 / sqrt(self.units))
         shape = (form.channels, self.units)
-        return [Parameter("W", shape, 1, self.units, initial, self.decay, self.lr_factor)]
+        found = Parameter(
+            "W", shape, 1, self.units, initial, self.decay, self.lr_factor, lazy=self.lazy
+        )
+        return [found]
 
     def multiplications(self, form: Form) -> int:
         return 0
