@@ -78,6 +78,11 @@ class Decoding(Component):
         (), description="Symbols that end an output, of which they are the last."
     )
 
+    @property
+    def of_attention(self) -> str | None:
+        """The setting that needs a decoder with attention to its source, if there is one."""
+        return "unknown" if self.unknown == "copy" else None
+
     @abstractmethod
     def decode(
         self, step: DecoderStep, state: Any, sentences: Sentences, symbols: OutputSymbols
