@@ -69,7 +69,7 @@ class Decoding(Component):
     unknown: bool | Literal["copy"] = Field(
         False,
         description="Produce the symbol for unknown words, too; in a text, `copy` replaces it by "
-        "the symbol of the source that has the most attention (Jean et al. 2015, §4.1).",
+        "the symbol of the source that has the most attention (Jean et al. 2015).",
     )
     exclude: Annotated[tuple[str, ...], Listed] = Field(
         (), description="Symbols that are not produced."
@@ -77,6 +77,11 @@ class Decoding(Component):
     stop: Annotated[tuple[str, ...], Listed] = Field(
         (), description="Symbols that end an output, of which they are the last."
     )
+
+    @property
+    def of_attention(self) -> str | None:
+        """The setting that needs a decoder with attention to its source, if there is one."""
+        return "unknown" if self.unknown == "copy" else None
 
     @abstractmethod
     def decode(

@@ -206,7 +206,8 @@ class TextWriter:
 
         Args:
             hypothesis: what was found.
-            begun: the symbols that it continues; only the first of a window is not in it.
+            begun: the symbols that it continues, of which it lacks the first if there is no start
+                symbol.
             own: the same as the user wrote them, known or not.
             copied: symbols of the source that stand for unknown ones.
         """

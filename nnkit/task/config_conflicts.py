@@ -15,6 +15,7 @@ from nnkit.nn.layer import Activation, LayerSpec
 from nnkit.nn.layer_list import Following
 from nnkit.nn.layers.embedding import Embedding
 from nnkit.nn.layers.weighted import InitializedLayer, TrainedLayer
+from nnkit.nn.seq2seq.attention import Attention
 from nnkit.task.answers import gives_probabilities
 from nnkit.task.config import Config, Training
 from nnkit.task.gate import impossible_bounds
@@ -124,6 +125,9 @@ def _idle_settings(config: Config) -> Iterator[SettingError]:
         )
     if config.training.teacher_forcing is not None and not config.architecture.decoder:
         yield SettingError(("training", "teacher_forcing"), "has no effect: there is no decoder")
+    needing = None if config.decoding is None else config.decoding.of_attention
+    if needing and not any(isinstance(layer, Attention) for _, layer in _layers(config)):
+        yield SettingError(("decoding", needing), "needs a decoder with attention to the source")
     initialized = (layer for _, layer in _layers(config) if isinstance(layer, InitializedLayer))
     if config.architecture.initializer is not None and all(x.initializer for x in initialized):
         yield SettingError(

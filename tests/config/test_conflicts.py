@@ -32,6 +32,8 @@ def refusal(folder: Path, text: str, *overrides: str) -> list[str]:
     ("text", "position", "words"),
     [
         (layers("flatten"), "2:24", "no layer has weights"),
+        (DEEP + "decoding: {greedy: {unknown: copy}}", "3:30", "needs a decoder with attention"),
+        (DEEP + "decoding: {beam: {coverage_penalty: 1}}", "3:37", "needs a decoder"),
         (DEEP + "activation: {hidden: sign}", "3:22", "'sign' has no gradient"),
         (DEEP + "activation: step", "3:13", "'step' has no gradient"),
         (layers("dense: {units: 8, activation: sign}, dense: 3"), "2:55", "'sign' has no gradient"),
