@@ -35,6 +35,7 @@ class LayerKind(IntEnum):
     RECURRENT = 23
     EMBEDDING = 24
     ONE_HOT = 25
+    WINOGRAD = 26  # a convolution, by other means, outside training
 
 
 class CellKind(IntEnum):
@@ -290,6 +291,24 @@ class PaceStructure(Structure):
     )
 
 
+class MatrixProductStructure(Structure):
+    """`struct matrix_product`."""
+
+    _fields_ = (
+        ("rows", c_int64),
+        ("count", c_int64),
+        ("columns", c_int64),
+        ("A", c_void_p),
+        ("A_row", c_int64),
+        ("A_step", c_int64),
+        ("B", c_void_p),
+        ("B_row", c_int64),
+        ("C", c_void_p),
+        ("C_row", c_int64),
+        ("pace", POINTER(PaceStructure)),
+    )
+
+
 MOST_STATES = 3  # vectors of an optimizer's state
 
 
@@ -384,9 +403,13 @@ class ProgramStructure(Structure):
         ("steps", c_int64),
         ("starts", c_void_p),
         ("sorted", c_void_p),
+        ("slots", c_void_p),
         ("classes", c_void_p),
         ("losses", c_void_p),
         ("capacity", c_int64),
+        ("scratch", c_void_p),
+        ("scratch_size", c_int64),
+        ("scratch_count", c_int64),
         ("target", c_void_p),
         ("weight", c_void_p),
         ("batch", c_void_p),

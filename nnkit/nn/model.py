@@ -16,8 +16,9 @@ from nnkit.native.predictor import Predictor
 from nnkit.native.program import Program, ProgramLoss
 from nnkit.native.program_layer import ProgramLayer
 from nnkit.nn.arena import Arena, Buffers
-from nnkit.nn.form import Form, Positions
+from nnkit.nn.form import Form, Positions, ShapeError
 from nnkit.nn.layer import Activation, Binding, ReceptiveField, Stage, rebuild_stages
+from nnkit.nn.length_limits import LengthLimits, find_limits
 from nnkit.nn.losses import Loss
 from nnkit.nn.network import Network
 from nnkit.nn.parallel.execution import Execution
@@ -152,6 +153,19 @@ class Model:
         return tuple(rebuild_stages(self.stages, self.input_form.at(positions)))
 
     @cached_property
+    def length_limits(self) -> LengthLimits:
+        """The lengths of sequences that all layers take; no limits if positions do not vary."""
+        return find_limits(self._takes) if self.input_form.varies else LengthLimits()
+
+    def _takes(self, length: int) -> bool:
+        """Whether all layers take sequences of a length."""
+        try:
+            self.stages_at((length,))
+        except ShapeError:
+            return False
+        return True
+
+    @cached_property
     def multiplications(self) -> int:
         """The number of multiplications by weights for one sample."""
         return sum(stage.multiplications for stage in self.stages)
@@ -162,7 +176,9 @@ class Model:
         loss = program_loss(self.stages, self.loss)
         if loss is None or library() is None or self.dtype not in PROGRAM_TYPES:
             return None
-        layers = program_layers(self.stages, self.layout, self.state_layout, loss, self.seed)
+        layers = program_layers(
+            self.stages, self.layout, self.state_layout, loss, self.seed, self.dtype
+        )
         return None if layers is None else (layers, loss)
 
     @property
@@ -189,6 +205,22 @@ class Model:
         """
         key = self._key(batch, True, positions, None, before, after)
         return self._network_in(self._arena, key)
+
+    def training_bytes(
+        self, batch: int, positions: Positions = (), target_positions: Positions = ()
+    ) -> int:
+        """The memory of the network for training, in bytes: all buffers kept between layers.
+
+        It is bound for that, but its memory is not written to, so the system need not provide it.
+
+        Args:
+            batch: the number of samples, N.
+            positions: the batch's positions, if they vary.
+            target_positions: those of its targets, which matter to decoders.
+        """
+        arena: Arena[NetworkKey, Batchwise] = Arena()
+        self._network_in(arena, self._key(batch, True, positions))
+        return arena.nbytes
 
     @contextmanager
     def lent(

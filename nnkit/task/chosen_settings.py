@@ -17,10 +17,12 @@ class TableSettings:
     Attributes:
         settings: the settings, as in a config.
         reasons: a reason for a setting or, by its name and an item, for an item of a list.
+        texts: the column of texts, if it is the only input; it is ignored by the source.
     """
 
     settings: dict[str, Any] = field(default_factory=dict)
     reasons: dict[tuple[str, ...], str] = field(default_factory=dict)
+    texts: str | None = None
 
     def add(self, setting: str, item: Any, reason: str) -> None:
         """Adds an item to a list."""
@@ -38,12 +40,16 @@ class TableSettings:
 
         Rows that are left out are not among them: the loaded data set counts them.
         """
-        for key, reason in self.reasons.items():
-            if key == ("missing_target",):
+        items: dict[tuple[str, str], list[str]] = {}  # of lists, by setting and reason
+        for (setting, *item), reason in self.reasons.items():
+            items.setdefault((setting, reason), []).extend(item)
+        for (setting, reason), named in items.items():
+            if setting == "missing_target":
                 continue
-            value = self.settings[key[0]]
-            shown = _shown([item for item in value if str(item) == key[1]] if key[1:] else value)
-            yield f"{reason}: {key[0]}: {shown}"
+            value = self.settings[setting]
+            if named:
+                value = [item for item in value if str(item) in named]
+            yield f"{reason}: {setting}: {_shown(value)}"
 
 
 def _shown(value: Any) -> str:

@@ -10,6 +10,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from nnkit.data.sources.csv import Csv
 from nnkit.data.tables.dates import DateOrder, default_parts
 from nnkit.data.tables.detection import detect_dialect
@@ -17,9 +19,11 @@ from nnkit.data.tables.kinds import (
     FEW_CATEGORIES,
     FEW_NUMBERS,
     MARKS,
+    MOSTLY,
     ColumnProfile,
     Kind,
     profile_column,
+    unit_of_all,
 )
 from nnkit.data.tables.labels import looks_like_classes
 from nnkit.data.tables.number_format import NumberFormat
@@ -29,7 +33,8 @@ from nnkit.data.tables.quoting import column_called
 from nnkit.errors import DataError, UsageError
 from nnkit.task.chosen_settings import TableSettings
 from nnkit.task.rows_left_out import leave_out_rows, read_whole_rows
-from nnkit.task.text_starter import TextTask
+from nnkit.task.table_of_texts import column_of_texts, settings_not_of_pairs
+from nnkit.task.text_starter import TextTask, are_texts
 
 MOST_EXCEPTIONS = 20  # different texts that can be listed as missing values
 MOST_CATEGORIES = 1_000  # words of a column that are worth an input each
@@ -46,6 +51,7 @@ class TableOptions:
         header: whether the first row names the columns.
         missing: further cell contents that mean a missing value.
         decimal: the decimal mark.
+        units: texts beside numbers that are not part of them.
         text_task: what is predicted of texts, if the file is one of texts instead.
     """
 
@@ -55,6 +61,7 @@ class TableOptions:
     header: bool | None = None
     missing: Sequence[str] = ()
     decimal: Literal[".", ","] | None = None
+    units: Sequence[str] = ()
     text_task: TextTask | None = None
 
 
@@ -85,15 +92,34 @@ def choose_settings(path: Path, options: TableOptions) -> TableSettings:
             _choose_column(table, i, profile, chosen)
     inputs = len(profiles) - len(labels) - len(chosen.settings.get("ignore", ()))
     if not inputs:
-        raise UsageError(
-            f"{path}: no input column is left besides the label '{table.names[labels[0]]}'; "
-            + "; ".join(chosen.remarks())
-        )
+        _take_texts(table, labels, chosen)
     first = ("kind", "path", "label", "task")
     chosen.settings = {
         name: chosen.settings[name] for name in first if name in chosen.settings
     } | chosen.settings
     return chosen
+
+
+def _take_texts(table: ParsedTable, labels: Sequence[int], chosen: TableSettings) -> None:
+    """Takes a column of texts as the input of a table that has no other.
+
+    Raises:
+        UsageError: there is none, or the table cannot be read as pairs of texts and labels.
+    """
+    texts = column_of_texts(table, labels) if len(labels) == 1 else None
+    others = settings_not_of_pairs(chosen.settings)
+    if texts is None or others:
+        reasons = list(chosen.remarks())
+        if texts is not None:
+            reasons.append(
+                f"the texts of column '{texts}' could be the input if the file needed no setting "
+                f"{' and '.join(others)}"
+            )
+        raise UsageError(
+            f"{table.path}: no input column is left besides the label "
+            f"'{table.names[labels[0]]}'; {'; '.join(reasons)}"
+        )
+    chosen.texts = texts
 
 
 def _choose_dialect(path: Path, options: TableOptions) -> TableSettings:
@@ -110,6 +136,8 @@ def _choose_dialect(path: Path, options: TableOptions) -> TableSettings:
                 chosen.reasons[name,] = detected.remarks[name]
     if options.missing:
         chosen.settings["also_missing"] = list(options.missing)
+    if options.units:
+        chosen.settings["units"] = list(options.units)
     if options.decimal is not None and options.decimal != ".":
         chosen.settings["decimal"] = options.decimal
     return chosen
@@ -188,7 +216,8 @@ def _common_format(
     ]
 
     def columns_read(form: NumberFormat) -> int:
-        return sum(all(form.parse(text) is not None for text in column) for column in texts)
+        read = ([form.parse(text) is not None for text in column] for column in texts)
+        return sum(sum(found) >= MOSTLY * len(found) for found in read)
 
     return max((of_most, *others), key=columns_read)  # the first of equals
 
@@ -243,9 +272,12 @@ def _choose_task(
     name = profile.name
     if reason := _unpredictable(profile):
         others = ", ".join(other for other in table.names if other != name)
+        hint = ""
+        if len(table.names) == 2 and profile.examples and are_texts(profile.examples):
+            hint = "; --task translation learns to write it"
         raise UsageError(
             f"{table.path}: {column_called(name)} holds {reason}; choose another one with --label: "
-            f"{others}"
+            f"{others}{hint}"
         )
     chosen.settings["label"] = name if table.has_header else int(name)
     if profile.kind is Kind.MIXED:
@@ -365,6 +397,8 @@ def _choose_column(
         chosen.add("ignore", name, reason)
     elif profile.kind is Kind.WORDS and profile.numbers:
         reason = f"{column} is not all numbers: {exceptions(table, profile)}"
+        if unit := unit_of_all([odd.text for odd in profile.odd]):
+            reason += f"; if '{unit}' changes no value, --unit '{unit}' reads them as numbers"
         chosen.add("words", name, reason)
 
 
@@ -388,6 +422,9 @@ def _choose_dates(
     if len(profile.orders) > 1:
         other = next(o for o in profile.orders if o != order)
         reason += f", which could also be with the {other.replace('_', ' ')}"
+    times = [words[code] for code in np.asarray(table.columns[index].codes) if code >= 0]
+    if order == "year_first" and len(set(times)) == table.rows and times == sorted(times):
+        reason += ", by which the rows are sorted (the source 'series' forecasts)"
     chosen.reasons["dates", profile.name] = reason
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from math import prod
 from typing import Any
@@ -28,17 +28,13 @@ from nnkit.nn.params import Array, Shape
 from nnkit.nn.seq2seq.encoder_decoder import build_encoder_decoder
 from nnkit.nn.seq2seq.seq2seq_model import Seq2SeqModel
 from nnkit.task.class_weights import class_weights, counted, weights_of
-from nnkit.task.config import Config, ConfigLike, load_config
+from nnkit.task.config import Config
+from nnkit.task.config_loading import ConfigLike, load_config
 from nnkit.task.input_scales import scale_notices
 from nnkit.task.notices import split_notices
 from nnkit.task.prepared_set import PreparedSet, Writing
 from nnkit.task.sequence_coding import SequenceCoding, predicted
-from nnkit.task.targets import (
-    AnyTargets,
-    ClassTargets,
-    LabelTargets,
-    NumberTargets,
-    Targets,
+from nnkit.task.target_factory import (
     are_labels,
     classes_for,
     inputs_for,
@@ -46,6 +42,7 @@ from nnkit.task.targets import (
     numbers_for,
     sequences_for,
 )
+from nnkit.task.targets import AnyTargets, ClassTargets, LabelTargets, NumberTargets, Targets
 from nnkit.task.text_description import cut_notices, describe_texts, length_notices
 
 KINDS: dict[TargetKind, str] = {
@@ -230,6 +227,9 @@ class Task:
     def _prepare_texts(self, coding: SequenceCoding, samples: Samples, model: Model) -> PreparedSet:
         """Encodes texts, and their targets if these are texts, too."""
         inputs, sequences = coding.encode(samples)
+        limits = model.length_limits
+        coding.check_lengths(inputs, limits.most, samples)
+        inputs = replace(inputs, fewest=limits.fewest)
         if sequences is not None:
             names = coding.target_names
             found = sequences_for(sequences, names, model.loss, model.output_form, self._last_layer)

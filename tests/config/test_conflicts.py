@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nnkit.errors import ConfigError
-from nnkit.task.config import load_config
+from nnkit.task.config_loading import load_config
 
 DATA = "data: {source: mnist}\n"
 
@@ -93,6 +93,17 @@ def refusal(folder: Path, text: str, *overrides: str) -> list[str]:
             FLAT + "optimizer: {pegasos: 0.01}\nloss: hinge",
             "3:22",
             "set regularization.l2 to the same λ, 0.01",
+        ),
+        (
+            layers("embedding: {units: 8, lazy: true}, gru: 3, dense: 3") + "optimizer: lamb",
+            "2:53",
+            "'lamb' takes the vectors of all ids together; use adam or sgd, or remove lazy",
+        ),
+        (
+            layers("embedding: {units: 8, lazy: true}, gru: 3, dense: 3") + "regularization: "
+            "{l1: {strength: 0.1, proximal: true}}",
+            "2:53",
+            "the proximal step of the l1 penalty shrinks all vectors",
         ),
         (
             FLAT + "optimizer: lbfgs\ntraining: {batch_size: 7}",

@@ -17,23 +17,33 @@ from tests.docs.commands import changes_code, without_processes, workplace
 PAGES = {str(page.relative_to(ROOT)): page.read_text(encoding="utf-8") for page in pages()}
 # README's MNIST runs take minutes; they are tested in tests/docs/test_readme.py.
 MINUTES = {"Sixty seconds", "Interrupted? Nothing is lost", "Look before and after"}
-# Runs of several seconds, and processes that compile a modified copy of nnkit or start slowly.
+# Runs of half a second or longer, processes that compile a modified copy of nnkit or start slowly.
 SECONDS = {
     "A search",
+    "A workflow",
     "An activation: one file",
-    "The same optimum",
-    "Sparse weights",
     "Attention",
     "Autoencoders",
     "Backpropagation through time",
     "Batches",
+    "From a sequence to a sequence",
     "Gates",
+    "Generated tasks",
+    "Initialization",
     "Language models",
+    "Optimization",
+    "Pooling",
+    "Removing runs",
+    "Sparse weights",
     "Tag",
+    "Texts",
     "Texts of your own",
+    "The ladder: how large a model?",
+    "The same optimum",
     "Translate",
     "Vanishing and exploding gradients",
-    "A workflow",
+    "What a column is",
+    "When something is wrong",
     "Write with a language model",
 }
 
@@ -58,10 +68,11 @@ SECTIONS = [
 ]
 
 # Parts that always vary: times, dates, speeds, run hashes, memory, rounding errors, p-values,
-# lengths of rules.
+# lengths of rules, the step at which a training diverges.
 VARIES = re.compile(
     r"[\d.,]+(?: (?:s|ms|samples/s|[kMG]?B)|/s)\b|(?<=-)[0-9a-f]{8}\b"
-    r"|\d{4}-\d\d-\d\d \d\d:\d\d|\d+(?:\.\d+)?e-\d+|\bin [\d.]+s|\(p [<=] [\d.]+|─+"
+    r"|(?<= at step )\d+(?=; the first NaN)|\d{4}-\d\d-\d\d \d\d:\d\d|\d+(?:\.\d+)?e-\d+"
+    r"|\bin [\d.]+s|\(p [<=] [\d.]+|─+"
 )
 # The part of a chart row before the axis; the plotted dots may change with rounding.
 PLOTTED = re.compile(r"^( *\S* *[│┤]).*")

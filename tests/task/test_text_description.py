@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from nnkit.errors import DataError
-from nnkit.task.config import Config, config_from
+from nnkit.task.config import Config
+from nnkit.task.config_loading import config_from
 from nnkit.task.task import check_data, load_task
 
 LINES = [f"{'very ' * (i % 4)}good {'abcdefghij'[i % 10]}\tyes\n" for i in range(20)]

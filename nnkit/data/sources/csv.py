@@ -15,10 +15,10 @@ from nnkit.config.spec import FilePath, Listed
 from nnkit.data.dataset import Array, Column, Dataset, Samples
 from nnkit.data.missing_targets import MISSING_TARGET, OnMissing
 from nnkit.data.records import Notation
-from nnkit.data.sources.source import Source, TableRows, renumbered
+from nnkit.data.sources.source import ExpectedData, Source, TableRows, renumbered
 from nnkit.data.tables.column_report import ColumnReport, report_column
 from nnkit.data.tables.conversion import UnknownWords, numbers
-from nnkit.data.tables.dates import DateColumn
+from nnkit.data.tables.dates import DateColumn, part_of
 from nnkit.data.tables.dialect import Dialect
 from nnkit.data.tables.held_out_columns import compare_columns
 from nnkit.data.tables.kinds import ColumnProfile, has_infinity, profile_column
@@ -29,7 +29,7 @@ from nnkit.data.tables.parsed_table import ParsedTable, column_index
 from nnkit.data.tables.roles import ColumnName, Roles, assign_roles, setting_index
 from nnkit.data.tables.table_cache import cached_table
 from nnkit.data.tables.table_inputs import InputReader, input_columns
-from nnkit.data.tables.table_reader import column_names
+from nnkit.data.tables.table_reader import column_names, first_cells
 from nnkit.data.tables.table_targets import (
     label_notices,
     missing_labels,
@@ -216,45 +216,41 @@ class Csv(Source):
     ) -> TableRows:
         ragged: dict[int, str] = {}
         reader = InputReader(columns, self.dates, unknown)
-        table = reader.read(path, self._other_dialect, self.number_format, ragged=ragged)
+        dialect = self._dialect_of(path, columns)
+        table = reader.read(path, dialect, self.number_format, ragged=ragged)
         lines = table.lines.of_all(table.rows)
         rows = np.searchsorted(lines, list(ragged)).tolist()
         errors = dict(zip(rows, ragged.values(), strict=True))
         return TableRows(reader.values(table, errors), lines.tolist(), errors)
 
-    def read_labelled(
-        self,
-        place: Path,
-        columns: Sequence[Column],
-        label: str,
-        classes: Sequence[str] | None,
-        *,
-        unknown: UnknownWords = "error",
-    ) -> Samples:
+    def read_labelled(self, place: Path, expected: ExpectedData) -> Samples:
         if isinstance(self.label, tuple):
             labels: Sequence[ColumnName] = self.label
         else:
             # By name, if the checkpoint knows it, because the columns may be in another order.
-            labels = [label if self.header and label else self.label]
-        _check_has_labels(place, self._other_dialect, labels)
+            labels = [expected.label if self.header and expected.label else self.label]
+        dialect = self._dialect_of(place, expected.columns)
+        _check_has_labels(place, dialect, labels)
         weights = [] if self.weights is None else [self.weights]
-        reader = InputReader(columns, self.dates, unknown)
+        reader = InputReader(expected.columns, self.dates, expected.unknown)
         table = reader.read(
             place,
-            self._other_dialect,
+            dialect,
             self.number_format,
             also=[*labels, *weights],
-            as_words=[] if classes is None else labels,
+            as_words=[] if expected.classes is None else labels,
         )
         indices = [table.index(name) for name in labels]
         missing = missing_labels(table, indices)
         missing.check(self.missing_target)
         missing.warn()
-        if classes is None:
+        if expected.classes is None:
             targets = real_targets(table, indices)
         else:
             found, names = class_labels(table, indices[0], least=1)
-            targets = renumbered(found, spelled_as(names, classes), classes, str(place))
+            targets = renumbered(
+                found, spelled_as(names, expected.classes), expected.classes, str(place)
+            )
         samples = Samples(
             reader.values(table),
             targets,
@@ -267,6 +263,15 @@ class Csv(Source):
     def _other_dialect(self) -> Dialect:
         """The dialect of other tables: the lines to leave out are those of this one."""
         return replace(self.dialect, leave_out=())
+
+    def _dialect_of(self, path: Path, columns: Sequence[Column]) -> Dialect:
+        """The dialect of another table, which may begin with the names of the inputs' columns."""
+        dialect = self._other_dialect
+        if not (self.skip_rows and self.header):
+            return dialect
+        from_first = replace(dialect, skip_rows=0)
+        inputs = {part_of(column.name, self.dates)[0] for column in columns}
+        return from_first if inputs <= set(first_cells(path, from_first)) else dialect
 
     def is_single_set(self, place: Path) -> bool:
         return not self.leave_out
