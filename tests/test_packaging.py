@@ -7,6 +7,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,7 @@ def imported(module: Path) -> Iterator[str]:
                 yield name.partition(".")[0]
 
 
+@cache
 def libraries() -> set[str]:
     """Returns the distributions that nnkit's code imports."""
     names = {name for module in (ROOT / "nnkit").rglob("*.py") for name in imported(module)}

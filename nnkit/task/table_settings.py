@@ -10,6 +10,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from nnkit.data.sources.csv import Csv
 from nnkit.data.tables.dates import DateOrder, default_parts
 from nnkit.data.tables.detection import detect_dialect
@@ -420,6 +422,9 @@ def _choose_dates(
     if len(profile.orders) > 1:
         other = next(o for o in profile.orders if o != order)
         reason += f", which could also be with the {other.replace('_', ' ')}"
+    times = [words[code] for code in np.asarray(table.columns[index].codes) if code >= 0]
+    if order == "year_first" and len(set(times)) == table.rows and times == sorted(times):
+        reason += ", by which the rows are sorted (the source 'series' forecasts)"
     chosen.reasons["dates", profile.name] = reason
 
 

@@ -43,6 +43,10 @@ def test_without_a_checkpoint_the_latest_run_of_texts_is_used(
     assert answer.err.startswith("using ")
     (tmp_path / "texts.txt").write_text("one\n")
     assert program("predict", "texts.txt", "--runs", translator.parent).code == 0
+    (tmp_path / "damaged.txt").write_bytes(b"on\0e\ntwo\n")  # not taken for a picture
+    answer = program("predict", "damaged.txt", "--runs", translator.parent)
+    assert answer.out == "\ndeux\n"
+    assert "damaged.txt:1:3: a NUL character" in answer.err
     (tmp_path / "table.csv").write_text("a,b\n1,2\n")
     assert "no run" in program("predict", "table.csv", "--runs", translator.parent).err
 

@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from junitparser import JUnitXml
 
@@ -24,6 +25,7 @@ def commands_of(github: Any, gitlab: Any) -> list[list[str]]:
     return [[line for line in script if not line.startswith("pip")] for script in scripts]
 
 
+@pytest.mark.slow
 def test_both_workflows_run_the_same_command_which_fails_and_then_passes(
     tmp_path: Path,
 ) -> None:

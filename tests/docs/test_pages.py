@@ -20,20 +20,25 @@ MINUTES = {"Sixty seconds", "Interrupted? Nothing is lost", "Look before and aft
 # Runs of several seconds, and processes that compile a modified copy of nnkit or start slowly.
 SECONDS = {
     "A search",
+    "A workflow",
     "An activation: one file",
-    "The same optimum",
-    "Sparse weights",
     "Attention",
     "Autoencoders",
     "Backpropagation through time",
     "Batches",
+    "From a sequence to a sequence",
     "Gates",
+    "Generated tasks",
     "Language models",
+    "Removing runs",
+    "Sparse weights",
     "Tag",
+    "Texts",
     "Texts of your own",
+    "The ladder: how large a model?",
+    "The same optimum",
     "Translate",
     "Vanishing and exploding gradients",
-    "A workflow",
     "Write with a language model",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from nnkit.task.text_starter import task_of_texts
 from tests.inference.text_models import sentences
 
 DATA = Path(__file__).parents[2] / "data" / "text"
+WORDS = "".join(f"{chr(97 + i // 26)}{chr(97 + i % 26)}o\t{chr(97 + i % 26)}a\n" for i in range(80))
 NAMES = "\n".join(f"name{i} of {i * 7}" for i in range(50))
 
 
@@ -38,11 +40,18 @@ def loaded(starter: Starter, folder: Path) -> Config:
         ("a.tsv", sentences("translate"), "translation"),
         ("a.tsv", sentences("label"), "text_classification"),
         ("a.tsv", sentences("number"), "text_regression"),
+        ("a.tsv", sentences("tag"), "tagging"),
+        ("a.tsv", WORDS, "translation"),
+        ("a.tsv", WORDS[:30], None),
+        ("a.tsv", WORDS.replace("o", "7"), None),
         ("a.txt", sentences("lines"), "language_model"),
         ("a.txt", "1,2,a\n3,4,b\n", None),
         ("a.tsv", "1\t2\n3\t4\n", None),
         ("a.tsv", "height\tname\n1.5\tx\n", None),
         ("a.csv", sentences("translate"), None),
+        ("a.csv", "a,b\n" + sentences("translate").replace("\t", ","), "translation"),
+        ("a.csv", "a,b\n" + sentences("label").replace("\t", ","), "text_classification"),
+        ("a.csv", "a,b\n" + WORDS.replace("\t", ",1,"), None),
         ("a.conllu", "1\tgo\tgo\tVERB\n", "tagging"),
         ("a.txt", b"\xff\xfe", None),
     ],
@@ -132,8 +141,22 @@ def test_a_starter_is_a_config_whose_network_fits_the_data(tmp_path: Path, kind:
     suffix = ".txt" if kind in ("lines", "names") else ".tsv"
     data, config = tmp_path / f"{kind}{suffix}", tmp_path / "config.yaml"
     data.write_text(NAMES if kind == "names" else sentences(kind), encoding="utf-8")
-    options = TableOptions(text_task="tagging" if kind == "tag" else None)
-    starter = starter_for(data, options, tmp_path)
+    starter = starter_for(data, TableOptions(), tmp_path)
     config.write_text(starter.text, encoding="utf-8")
     assert starter.remarks
     assert nnkit.build_model(nnkit.load_config(config)).params.size > 1000
+
+
+@pytest.mark.parametrize(("kind", "unit"), [("language", "bpe"), ("notation", "character")])
+def test_the_symbols_suit_languages_and_notations(tmp_path: Path, kind: str, unit: str) -> None:
+    lines = [f"{i * 7919 % 99991} + {i}\t{i * 7919 % 99991 + i}" for i in range(10_000)]
+    if kind == "language":
+        with gzip.open(DATA / "eng-fra-upto-5-words.tsv.gz", "rt", encoding="utf-8") as file:
+            lines = file.read().splitlines()[::30]
+    path = tmp_path / "pairs.tsv"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    starter = starter_for(path, TableOptions(text_task="translation"), tmp_path)
+    (tmp_path / "config.yaml").write_text(starter.text, encoding="utf-8")
+    text = nnkit.load_config(tmp_path / "config.yaml").data.text
+    assert text is not None
+    assert text.unit.kind == unit

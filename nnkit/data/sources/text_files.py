@@ -12,10 +12,9 @@ import numpy as np
 from pydantic import Field
 
 from nnkit.config.spec import Count, FilePath
-from nnkit.data.dataset import Column, Dataset, Samples
+from nnkit.data.dataset import Dataset, Samples
 from nnkit.data.sources.csv import Character
-from nnkit.data.sources.source import Source, existing, renumbered
-from nnkit.data.tables.conversion import UnknownWords
+from nnkit.data.sources.source import ExpectedData, Source, existing, renumbered
 from nnkit.data.text.csv_pairs import read_csv_pairs, read_csv_texts
 from nnkit.data.text.tagged_sentences import read_tagged
 from nnkit.data.text.text_coding import TextCoding
@@ -45,21 +44,13 @@ class _TextFile(Source):
     def is_single_set(self, place: Path) -> bool:
         return self.validation is None and self.test is None
 
-    def read_labelled(
-        self,
-        place: Path,
-        columns: Sequence[Column],
-        label: str,
-        classes: Sequence[str] | None,
-        *,
-        unknown: UnknownWords = "error",
-    ) -> Samples:
+    def read_labelled(self, place: Path, expected: ExpectedData) -> Samples:
         found = self._read(existing(str(place), "file"))
-        if classes is None:
+        if expected.classes is None:
             return found.samples
         numbers = np.asarray(found.samples.targets)
         return replace(
-            found.samples, targets=renumbered(numbers, found.classes, classes, str(place))
+            found.samples, targets=renumbered(numbers, found.classes, expected.classes, str(place))
         )
 
 

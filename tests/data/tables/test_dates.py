@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from nnkit.data.dataset import Column
 from nnkit.data.sources.csv import Csv
+from nnkit.data.sources.source import ExpectedData
 from nnkit.data.tables.dates import (
     DateColumn,
     DateOrder,
@@ -108,7 +109,7 @@ def test_another_table_need_not_have_the_lines_above_the_header(tmp_path: Path) 
     for name in ("new.csv", "same.csv"):
         found = source.read_table(tmp_path / name, columns)
         np.testing.assert_array_equal(found[:2], [[1, 0], [2, 1]])
-        labelled = source.read_labelled(tmp_path / name, columns, "y", ("a", "b"))
+        labelled = source.read_labelled(tmp_path / name, ExpectedData(columns, "y", ("a", "b")))
         assert labelled.targets[:3].tolist() == [0, 1, 0]
 
 
