@@ -1,11 +1,11 @@
 """Runs the tests in several environments: `python -m tools.test_variants [NAME …]`.
 
-Each variant runs the tests of `make test`: with the matrix kernels of other processors, on one
-core, on NumPy alone, on other versions of Python, with the oldest and the newest libraries that
-pyproject.toml allows. Environments are kept in `.variants/`, together with the output of each
-variant, and rebuilt when pyproject.toml changes. Variants that this machine cannot run are
-reported, but do not count as failures. All variants run by default; the exit code is 1 if any
-fails.
+Each variant runs the tests of `make test`: with the simplest of nnkit's kernels, on NumPy alone
+with the matrix kernels of several processors, on one core, on other versions of Python, with the
+oldest and the newest libraries that pyproject.toml allows. Environments are kept in `.variants/`,
+together with the output of each variant, and rebuilt when pyproject.toml changes. Variants that
+this machine cannot run, or that are the same as another one on it, are reported, but do not count
+as failures. All variants run by default; the exit code is 1 if any fails.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -28,7 +28,14 @@ PYPROJECT = ROOT / "pyproject.toml"
 HERE = "{}.{}".format(*sys.version_info[:2])
 BOUND = re.compile(r"([\w.-]+)>=([\w.]+)")
 COUNT = re.compile(r"(\d+) (passed|failed|errors?)")
-PRODUCT = "import numpy as np; a = np.ones((300, 300), dtype=np.float32); a @ a"
+# Multiplies matrices, and prints the kernels that did: "SkylakeX".
+PRODUCT = """
+import numpy as np, threadpoolctl
+a = np.ones((300, 300), dtype=np.float32)
+a @ a
+print(*(library.get("architecture") for library in threadpoolctl.threadpool_info()))
+"""
+CORETYPE = "OPENBLAS_CORETYPE"
 
 
 @dataclass(frozen=True)
@@ -60,15 +67,17 @@ class Variant:
 
 
 def on_kernels(processor: str) -> Variant:
-    return Variant(processor.lower(), variables={"OPENBLAS_CORETYPE": processor})
+    """Returns a variant where NumPy computes everything, with the kernels for a processor."""
+    return Variant(processor.lower(), variables={"NNKIT_NATIVE": "0", CORETYPE: processor})
 
 
 VARIANTS = [
     Variant("newest"),
+    Variant("base", variables={"NNKIT_NATIVE": "base"}),
+    Variant("numpy", variables={"NNKIT_NATIVE": "0"}),
     *map(on_kernels, ("Haswell", "Sandybridge", "Prescott", "SkylakeX")),
     Variant("one-core", cores="0"),
     Variant("two-cores", cores="0,1"),
-    Variant("numpy", variables={"NNKIT_NATIVE": "0"}),
     *(Variant(f"python{v}", v) for v in ("3.11", "3.12", "3.13", "3.14") if v != HERE),
     Variant("oldest", oldest=True),
 ]
@@ -99,16 +108,22 @@ def main() -> None:
         parser.error(f"unknown variant {', '.join(sorted(unknown))}; use {', '.join(names)}")
     FOLDER.mkdir(exist_ok=True)
     print("variant        passed  failed  seconds  verdict", flush=True)
-    results = []
+    results: list[Result] = []
+    seen: dict[Hashable, str] = {}
     for variant in (variant for variant in VARIANTS if variant.name in wanted):
-        results.append(run(variant))
+        results.append(run(variant, seen))
         print(results[-1].row(), flush=True)
     print(f"output: {FOLDER.relative_to(ROOT)}/NAME.log")
     sys.exit(any(result.verdict == "RED" for result in results))
 
 
-def run(variant: Variant) -> Result:
-    """Creates a variant's environment if necessary, and runs the tests in it."""
+def run(variant: Variant, seen: dict[Hashable, str]) -> Result:
+    """Creates a variant's environment if necessary, and runs the tests in it.
+
+    Args:
+        variant: the variant.
+        seen: what tests of earlier variants depended on, with their names; extended by this one.
+    """
     base = python(variant.python)
     if base is None:
         return Result(variant.name, f"skipped: no Python {variant.python}")
@@ -117,14 +132,17 @@ def run(variant: Variant) -> Result:
             prepare(variant, base, log.fileno())
         except subprocess.CalledProcessError:
             return Result(variant.name, "RED", failed=1)
-    variables = os.environ | variant.variables
-    if subprocess.run([variant.interpreter, "-c", PRODUCT], env=variables, check=False).returncode:
+    kernels = matrix_kernels(variant)
+    if kernels is None:
         return Result(variant.name, "skipped: this processor does not support these kernels")
+    same = seen.setdefault(conditions(variant, kernels), variant.name)
+    if same != variant.name:
+        return Result(variant.name, f"skipped: the same as {same} on this machine")
     began = perf_counter()
     ended = subprocess.run(
         [*pinned(variant.cores), variant.interpreter, "-m", "pytest", "-m", "not slow"],
         cwd=ROOT,
-        env=variables,
+        env=os.environ | variant.variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -139,6 +157,25 @@ def run(variant: Variant) -> Result:
         counts.get("failed", 0) + counts.get("error", 0),
         perf_counter() - began,
     )
+
+
+def matrix_kernels(variant: Variant) -> str | None:
+    """Returns the names of NumPy's matrix kernels; None if the processor does not support them."""
+    multiplied = subprocess.run(
+        [variant.interpreter, "-c", PRODUCT],
+        env=os.environ | variant.variables,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    return None if multiplied.returncode else multiplied.stdout.strip()
+
+
+def conditions(variant: Variant, kernels: str) -> Hashable:
+    """Returns all that distinguishes the tests of a variant on this machine."""
+    cores = range(os.cpu_count() or 1) if variant.cores is None else variant.cores.split(",")
+    others = {name: value for name, value in variant.variables.items() if name != CORETYPE}
+    return variant.environment, kernels, frozenset(map(int, cores)), frozenset(others.items())
 
 
 def python(version: str) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -65,16 +65,28 @@ def test_a_closed_pipe_is_not_reported(tmp_path: Path) -> None:
         assert running.stderr.read() == b""
 
 
-def imported_by(*arguments: object, folder: Path) -> set[str]:
-    """Returns the modules imported by a successful call of the program."""
+def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yields the words of a command and its subcommands, starting with the program itself."""
+    yield path
+    for name, below in getattr(command, "commands", {}).items():
+        yield from commands(below, (*path, name))
+
+
+COMMANDS = list(commands(typer.main.get_command(app)))
+
+
+def imported_by(*calls: Sequence[object], folder: Path) -> set[str]:
+    """Returns the modules imported by successful calls of the program in one process."""
     code = f"""
 import sys
 from nnkit.cli.app import main
-sys.argv = ["nnkit", *{[*map(str, arguments)]!r}]
-try:
-    main()
-finally:
-    print("imported", *sys.modules, file=sys.stderr)
+for arguments in {[[*map(str, call)] for call in calls]!r}:
+    sys.argv = ["nnkit", *arguments]
+    try:
+        main()
+    except SystemExit as ended:
+        assert not ended.code, arguments
+print("imported", *sys.modules, file=sys.stderr)
 """
     ended = subprocess.run(
         [sys.executable, "-c", code],
@@ -104,13 +116,8 @@ HEAVY = {
     ("arguments", "unwanted"),
     [
         (["--help"], {"numpy", "pydantic", "yaml", "nnkit.training"}),
-        (["train", "--help"], {"numpy", "yaml", "nnkit.training"}),
-        (["show", "activation", "--help"], {"numpy", "matplotlib", "yaml", "nnkit.training"}),
-        (["trace", "--help"], {"numpy", "yaml", "nnkit.training"}),
-        (["lr-find", "--help"], {"numpy", "matplotlib", "yaml", "nnkit.training"}),
         (["config", "validate", XOR], {*HEAVY, "nnkit.nn.model", "nnkit.training.loop"}),
         (["train", XOR, "--quiet", *ONE_STEP], HEAVY),
-        (["ladder", "--help"], {"numpy", "yaml", "nnkit.training"}),
         (["ladder", TABLES / "iris.csv"], HEAVY),
         (
             ["predict", TABLES.parent / "pictures" / "7.png"],
@@ -121,7 +128,13 @@ HEAVY = {
 def test_a_command_does_not_wait_for_what_it_does_not_need(
     tmp_path: Path, arguments: list[object], unwanted: set[str]
 ) -> None:
-    assert imported_by(*arguments, folder=tmp_path) & unwanted == set()
+    assert imported_by(arguments, folder=tmp_path) & unwanted == set()
+
+
+def test_no_help_page_waits_for_a_library(tmp_path: Path) -> None:
+    unwanted = {"numpy", "matplotlib", "yaml", "nnkit.training"}
+    pages = [[*path, "--help"] for path in COMMANDS]
+    assert imported_by(*pages, folder=tmp_path) & unwanted == set()
 
 
 def test_version(program: Program) -> None:
@@ -170,16 +183,6 @@ def test_control_characters_do_not_reach_the_terminal(program: Program, tmp_path
     answer = program("config", "validate", "c.yaml")
     assert answer.code == 2
     assert r"a\x1b[31m: unknown key" in answer.errors[-1]
-
-
-def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Yields the words of a command and its subcommands, starting with the program itself."""
-    yield path
-    for name, below in getattr(command, "commands", {}).items():
-        yield from commands(below, (*path, name))
-
-
-COMMANDS = list(commands(typer.main.get_command(app)))
 
 
 def broken_early(lines: list[str], width: int) -> list[str]:

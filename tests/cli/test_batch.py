@@ -52,18 +52,17 @@ def test_a_table_with_means_and_deviations(program: Program, write: Any) -> None
 def test_finished_cells_are_not_trained_again(program: Program, write: Any) -> None:
     first = program("batch", write())
     assert first.err.count("completed, test.accuracy") == 4
-    second = program("batch", write())
-    assert second.err.count("already finished, test.accuracy") == 4
-    assert second.out == first.out
-    changed = program("batch", write("include: [{optimizer.lr: 1.0}]\n"))
-    assert changed.err.count("already finished") == 4
-    assert changed.err.count("completed, test.accuracy") == 2
+    more = program("batch", write("include: [{optimizer.lr: 1.0}]\n"))
+    assert more.err.count("already finished, test.accuracy") == 4
+    assert more.err.count("completed, test.accuracy") == 2
+    rows, all_rows = ([row.split() for row in each.out.splitlines()] for each in (first, more))
+    assert rows == all_rows[:3]
 
 
 def test_reports_in_every_form(program: Program, write: Any, tmp_path: Path) -> None:
     files = [tmp_path / f"out.{suffix}" for suffix in ("csv", "json", "md")]
     options = [part for file in files for part in ("-o", file)]
-    answer = program("batch", write(), *options, "--quiet")
+    answer = program("batch", write(), *options, "--json", "--quiet")
     assert answer.code == 0
     table, data, text = (file.read_text() for file in files)
     rows = list(csv.DictReader(StringIO(table)))
@@ -73,10 +72,10 @@ def test_reports_in_every_form(program: Program, write: Any, tmp_path: Path) -> 
         assert float(row["test.accuracy"]) == pytest.approx(sum(found) / 2)
         assert {run["outcome"] for run in cell["runs"]} == {"completed"}
     assert text.count("\n| ") == 4  # heading, rule, and two rows
-    whole = program("batch", write(), "--json", "--quiet").json
-    assert whole["cells"] == cells
+    assert answer.json["cells"] == cells
 
 
+@pytest.mark.slow
 def test_two_other_readers_understand_the_junit_report(
     program: Program, write: Any, tmp_path: Path
 ) -> None:
@@ -97,14 +96,6 @@ def test_two_other_readers_understand_the_junit_report(
     ("text", "code", "words"),
     [
         ("expect: {test.accuracy: {min: 0.01}}\n", 0, ""),
-        ("expect: {test.accuracy: {max: 0.01}}\n", 4, "expected at most 0.01"),
-        (
-            "expect: {test.accuracy: {min: 0.99999, seeds: 2}}\n",
-            4,
-            "confidence its mean is at least",
-        ),
-        ("expect: {seconds: {max: 0}}\n", 4, "seconds is "),
-        ("expect: {parameters: {max: 10}}\n", 4, "parameters is 131"),
         ("expect: {test.accuracy: {min: 97}}\n", 2, "accuracy is at most 1; write 0.97"),
         ("expect: {test.accuracy: {min: 0.9, seeds: 3}}\n", 2, "b.yaml:3:8: seeds: a gate"),
         ("expect: {test.loss: {no_worse_than: none.json}}\n", 3, "none.json: the baseline cannot"),
@@ -117,6 +108,19 @@ def test_exit_codes(program: Program, write: Any, text: str, code: int, words: s
     answer = program("batch", write(text), "--quiet")
     assert answer.code == code, answer.err
     assert words in answer.err
+
+
+def test_every_gate_that_is_missed_is_told(program: Program, write: Any) -> None:
+    gates = "test.accuracy: {min: 0.99999, seeds: 2}, seconds: {max: 0}, parameters: {max: 10}"
+    answer = program("batch", write(f"expect: {{{gates}, test.loss: {{max: 0.01}}}}\n"), "--quiet")
+    assert answer.code == 4
+    for words in (
+        "confidence its mean is at least",
+        "seconds is ",
+        "parameters is 131",
+        "expected at most 0.01",
+    ):
+        assert words in answer.err
 
 
 @pytest.mark.parametrize(
@@ -142,6 +146,7 @@ def test_only_some_cells(program: Program, write: Any) -> None:
     assert (answer.code, "a cell is called 'lr=0.1 seed=0'" in answer.err) == (2, True)
 
 
+@pytest.mark.slow
 def test_fail_fast_leaves_the_rest(program: Program, write: Any, tmp_path: Path) -> None:
     many = ", ".join(f"{{optimizer: {{kind: sgd, lr: 1.0e3{i}}}}}" for i in range(8))
     path = write(f"include: [{many}]\n")
@@ -227,6 +232,7 @@ def test_a_baseline_is_written_and_held(program: Program, write: Any, tmp_path: 
     assert "is worse than the baseline by 0.1 over 2 seeds" in answer.err
 
 
+@pytest.mark.slow
 def test_as_many_seeds_as_the_gates_need(program: Program, write: Any) -> None:
     path = write("expect: {test.accuracy: {min: 0.01, seeds: 3}}\n")
     path.write_text(path.read_text().replace("seeds: 2\n", ""))
@@ -235,6 +241,7 @@ def test_as_many_seeds_as_the_gates_need(program: Program, write: Any) -> None:
     assert [gate["passed"] for gate in found["gates"]] == [True, True]
 
 
+@pytest.mark.slow
 def test_a_job_summary_is_added_to(
     program: Program, write: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -284,14 +291,16 @@ def weights(folder: Path, runs: str) -> dict[str, str]:
 def test_ctrl_c_saves_the_cells_and_the_same_command_continues(
     program: Program, tmp_path: Path
 ) -> None:
-    with started(long_batch(tmp_path), "runs") as batch:
+    file = long_batch(tmp_path)
+    file.write_text(file.read_text().replace("[0.01, 0.001]", "[0.01]"))
+    with started(file, "runs") as batch:
         while not list(tmp_path.glob("runs/*/metrics.jsonl")):
             sleep(0.02)
         batch.send_signal(signal.SIGINT)
         out, err = batch.communicate(timeout=60)
     answer = Answer(batch.returncode, out.decode(), err.decode())
     assert answer.code == 130, answer.err
-    assert "4 of 4 cells are not finished; the same command continues them" in answer.err
+    assert "2 of 2 cells are not finished; the same command continues them" in answer.err
     assert program("batch", "long.yaml", "-q").code == 0
     assert program("batch", "long.yaml", "-q", "--runs", "whole").code == 0
     assert weights(tmp_path, "runs") == weights(tmp_path, "whole")

@@ -69,6 +69,7 @@ def test_ctrl_c_saves_and_resume_finishes(program: Program, tmp_path: Path) -> N
     assert steps == list(range(500, 20_001, 500))
 
 
+@pytest.mark.slow
 def test_sigterm_saves_and_can_be_resumed(tmp_path: Path) -> None:
     answer = interrupted(signal.SIGTERM, tmp_path, "--json", "--quiet")
     assert answer.code == 143, answer.err

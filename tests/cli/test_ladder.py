@@ -79,6 +79,7 @@ def test_the_data_of_a_config(program: Program) -> None:
     assert program("ladder", IRIS, "--seed", 1, "--json").json["seed"] == 1
 
 
+@pytest.mark.slow
 def test_an_interruption_is_continued(
     program: Program, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

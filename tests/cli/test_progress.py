@@ -86,7 +86,9 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-termi
 
 
 @posix
-@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize(
+    "width", [80, *(pytest.param(w, marks=pytest.mark.slow) for w in (60, 120))]
+)
 def test_everything_fits_a_terminal(width: int, houses: Path, tmp_path: Path) -> None:
     lines, bars = on_terminal(width, tmp_path, "train", houses, *STEPS)
     assert max(map(len, lines)) <= width

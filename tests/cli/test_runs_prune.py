@@ -52,16 +52,19 @@ def test_it_asks_on_a_terminal(
     assert names() == ({kept} if removed else {kept, gone.path.name})
 
 
-def test_without_a_terminal_it_needs_yes(program: Program, tmp_path: Path) -> None:
+def test_without_a_terminal_it_needs_yes(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     gone = interrupted(program)
     answer = process("runs", "prune", folder=tmp_path)
     assert answer.code == 2
     assert gone.path.name in answer.out
     assert "no terminal to ask for confirmation; repeat the command with --yes" in answer.errors[0]
-    failed = process("runs", "prune", "--json", folder=tmp_path)
+    monkeypatch.setattr(sys, "stdin", StringIO())
+    failed = program("runs", "prune", "--json")
     assert (failed.code, failed.json["exit_code"]) == (2, 2)
     assert names() == {gone.path.name}
-    assert process("runs", "prune", "--yes", folder=tmp_path).code == 0
+    assert program("runs", "prune", "--yes").code == 0
     assert names() == set()
 
 

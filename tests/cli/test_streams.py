@@ -74,7 +74,7 @@ def commands(group: Any, *path: str) -> Iterator[tuple[str, ...]]:
 ALL = [" ".join(path) for path in commands(typer.main.get_command(app))]
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+@pytest.mark.parametrize("encoding", ["ascii", pytest.param("cp1252", marks=pytest.mark.slow)])
 class TestEncodings:
     @pytest.fixture
     def printing(self, program: Program, encoding: str, monkeypatch: pytest.MonkeyPatch) -> Program:
@@ -173,6 +173,7 @@ class TestReaderLeft:
         answer = process("train", IRIS, *SHORT, *gate, "-q", folder=tmp_path, stdout=unread)
         assert answer.code == 4
 
+    @pytest.mark.slow
     def test_a_table_is_written_whole(self, tmp_path: Path, trained: Path, unread: int) -> None:
         table = TABLES / "iris.csv"
         answer = process(
@@ -182,10 +183,12 @@ class TestReaderLeft:
         rows = (tmp_path / "o.csv").read_text(encoding="utf-8").splitlines()
         assert len(rows) == len(table.read_text(encoding="utf-8").splitlines())
 
+    @pytest.mark.slow
     def test_nothing_is_computed_for_closed_streams(self, tmp_path: Path, unread: int) -> None:
         answer = process("predict", PICTURE, "missing.png", folder=tmp_path, stdout=unread)
         assert (answer.code, answer.err) == (0, "")
 
+    @pytest.mark.slow
     @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
     def test_an_interruption_that_cannot_be_announced_saves(
         self, tmp_path: Path, unread: int
@@ -210,7 +213,12 @@ class TestReaderLeft:
 @pytest.mark.skipif(sys.platform == "win32", reason="has no /dev/full and no such shell")
 class TestFullDevice:
     @pytest.mark.parametrize(
-        "arguments", [("train", IRIS, *SHORT, "-q", "--json"), ("config", "schema"), ("--help",)]
+        "arguments",
+        [
+            ("train", IRIS, *SHORT, "-q", "--json"),
+            pytest.param(("config", "schema"), marks=pytest.mark.slow),
+            ("--help",),
+        ],
     )
     def test_is_one_line(self, tmp_path: Path, arguments: tuple[object, ...]) -> None:
         with Path("/dev/full").open("wb") as full:
@@ -224,7 +232,9 @@ class TestFullDevice:
             answer = process("predict", PICTURE, folder=tmp_path, stderr=full)
         assert (answer.code, answer.out) == (0, f"{PICTURE}: 7  99.8 %\n")
 
-    @pytest.mark.parametrize("closed", ["2>&-", "<&- >&- 2>&-"])
+    @pytest.mark.parametrize(
+        "closed", [pytest.param("2>&-", marks=pytest.mark.slow), "<&- >&- 2>&-"]
+    )
     def test_a_closed_stream_does_no_harm(self, tmp_path: Path, closed: str) -> None:
         line = f"exec {shlex.join(command('train', IRIS, *SHORT))} {closed}"
         ended = subprocess.run(

@@ -14,10 +14,10 @@ from jsonschema import Draft202012Validator
 from nnkit.config.load import load_document
 from nnkit.config.schema import json_schema
 from nnkit.config.spec import Spec
-from nnkit.config.validation import validate
-from nnkit.config.yaml import dump_yaml, parse_yaml, read_yaml
+from nnkit.config.yaml import parse_yaml, read_yaml
 from nnkit.errors import ConfigError
 from nnkit.task.config import Config
+from nnkit.task.config_loading import config_from
 from tests.config.forms import Case, cases
 from tests.config.rich import RICH
 
@@ -38,6 +38,7 @@ def shipped() -> dict[str, Any]:
     return {**documents, "rich": parse_yaml(RICH, "rich.yaml").plain()}
 
 
+@pytest.mark.slow
 def test_it_is_a_valid_schema_of_the_draft_that_it_names() -> None:
     assert DESCRIPTION["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     Draft202012Validator.check_schema(DESCRIPTION)
@@ -64,8 +65,7 @@ def test_a_config_that_extends_another_may_leave_out_what_is_required() -> None:
 
 @pytest.mark.parametrize("document", shipped().values(), ids=shipped())
 def test_every_resolved_config_fits(document: Any) -> None:
-    config = validate(Config, parse_yaml(dump_yaml(document), "c.yaml"))
-    SCHEMA.validate(config.resolved())
+    SCHEMA.validate(config_from(document).resolved())
 
 
 def with_unknown_keys(document: Any, place: Place = ()) -> Iterator[tuple[Form, Any]]:
@@ -102,7 +102,7 @@ def test_unknown_keys_are_rejected_by_parser_and_schema(
 ) -> None:
     for broken in documents:
         with pytest.raises(ConfigError):
-            validate(Config, parse_yaml(dump_yaml(broken), "c.yaml"))
+            config_from(broken)
         assert not SCHEMA.is_valid(broken)
 
 

@@ -17,7 +17,7 @@ from tests.docs.commands import changes_code, without_processes, workplace
 PAGES = {str(page.relative_to(ROOT)): page.read_text(encoding="utf-8") for page in pages()}
 # README's MNIST runs take minutes; they are tested in tests/docs/test_readme.py.
 MINUTES = {"Sixty seconds", "Interrupted? Nothing is lost", "Look before and after"}
-# Runs of several seconds, and processes that compile a modified copy of nnkit or start slowly.
+# Runs of half a second or longer, processes that compile a modified copy of nnkit or start slowly.
 SECONDS = {
     "A search",
     "A workflow",
@@ -29,7 +29,10 @@ SECONDS = {
     "From a sequence to a sequence",
     "Gates",
     "Generated tasks",
+    "Initialization",
     "Language models",
+    "Optimization",
+    "Pooling",
     "Removing runs",
     "Sparse weights",
     "Tag",
@@ -39,6 +42,8 @@ SECONDS = {
     "The same optimum",
     "Translate",
     "Vanishing and exploding gradients",
+    "What a column is",
+    "When something is wrong",
     "Write with a language model",
 }
 
@@ -63,10 +68,11 @@ SECTIONS = [
 ]
 
 # Parts that always vary: times, dates, speeds, run hashes, memory, rounding errors, p-values,
-# lengths of rules.
+# lengths of rules, the step at which a training diverges.
 VARIES = re.compile(
     r"[\d.,]+(?: (?:s|ms|samples/s|[kMG]?B)|/s)\b|(?<=-)[0-9a-f]{8}\b"
-    r"|\d{4}-\d\d-\d\d \d\d:\d\d|\d+(?:\.\d+)?e-\d+|\bin [\d.]+s|\(p [<=] [\d.]+|─+"
+    r"|(?<= at step )\d+(?=; the first NaN)|\d{4}-\d\d-\d\d \d\d:\d\d|\d+(?:\.\d+)?e-\d+"
+    r"|\bin [\d.]+s|\(p [<=] [\d.]+|─+"
 )
 # The part of a chart row before the axis; the plotted dots may change with rounding.
 PLOTTED = re.compile(r"^( *\S* *[│┤]).*")

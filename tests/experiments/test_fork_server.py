@@ -57,6 +57,7 @@ def test_the_workers_end_with_their_executor(server: ForkServer, tmp_path: Path)
     assert [process.poll() for process in processes] == [0] * len(processes)
 
 
+@pytest.mark.slow
 def test_without_a_server_workers_are_spawned(tmp_path: Path) -> None:
     with ForkServer() as gone:
         gone.server.kill()

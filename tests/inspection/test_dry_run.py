@@ -30,8 +30,19 @@ TRANSLATOR: dict[str, list[Any]] = {
     "encoder": [{"embedding": 64}, {"gru": {"units": 64, "bidirectional": True}}],
     "decoder": [{"embedding": 64}, {"gru": 128}, {"attention": "general"}, {"dense": "auto"}],
 }
-# A step of these, or to make their data, takes a second or so.
-LARGE = {"best", "eng-fra", "lenet-1998", "nielsen-conv", "reverse"}
+# A step of these takes seconds, or their data half a second.
+LARGE = {
+    "adding",
+    "addition",
+    "best",
+    "eng-fra",
+    "lenet-1998",
+    "nielsen-conv",
+    "numbers-en-fr",
+    "reverse",
+    "scan",
+    "simard-2003",
+}
 
 
 def test_matches_the_actual_run(tmp_path: Path) -> None:

@@ -58,7 +58,12 @@ def _final_loss(make: Any, optimizer: str, lr: float, seed: int, folder: Path) -
 
 @pytest.mark.parametrize(
     ("make", "optimizer"),
-    [(flowers, "adam"), (flowers, "rmsprop"), (digits, "sgd"), (digits, "adam")],
+    [
+        (flowers, "adam"),
+        (digits, "sgd"),
+        pytest.param(flowers, "rmsprop", marks=pytest.mark.slow),
+        pytest.param(digits, "adam", marks=pytest.mark.slow),
+    ],
 )
 def test_the_suggestion_beats_rates_a_hundred_times_off(
     make: Any, optimizer: str, tmp_path: Path

@@ -117,6 +117,7 @@ def test_metrics_of_one_name_have_one_range_and_direction() -> None:
 
 
 @every_metric
+@settings(max_examples=settings().max_examples // 2)
 @given(seeds, st.lists(st.integers(1, 30), min_size=1, max_size=6), st.integers(2, 5))
 def test_batch_by_batch_is_the_whole(
     metric: Metric[Any], seed: int, sizes: list[int], width: int
@@ -155,7 +156,6 @@ def test_without_weight_it_is_a_number_still(metric: Metric[Any]) -> None:
 
 
 @every_metric
-@settings(max_examples=50)
 @given(seeds, st.integers(1, 60), st.integers(2, 12), st.integers(1, 12), st.integers(1, 30))
 def test_no_value_is_outside_the_range(
     metric: Metric[Any], seed: int, samples: int, width: int, targets_of: int, levels: int

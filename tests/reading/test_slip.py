@@ -156,7 +156,13 @@ def test_other_writing_beside_it_is_not_left_out() -> None:
     assert slip_in(picture, Stages()) is None
 
 
-@pytest.mark.parametrize("condition", sorted(set(CONDITIONS) - {"desk"}))
+@pytest.mark.parametrize(
+    "condition",
+    [
+        pytest.param(condition, marks=pytest.mark.slow if condition == "large" else [])
+        for condition in sorted(set(CONDITIONS) - {"desk"})
+    ],
+)
 def test_ordinary_pictures_have_none(condition: str, mnist: Dataset) -> None:
     assert mnist.test is not None
     images, labels = np.asarray(mnist.test.inputs)[:, 0], np.asarray(mnist.test.targets)
