@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 
 from nnkit.nn.numerics import numerics
-from nnkit.task.config import Config, config_from
+from nnkit.task.config import Config
+from nnkit.task.config_loading import config_from
 from nnkit.task.task import load_task
 from nnkit.training.loop import Evaluation
 from nnkit.training.trainer import Trainer

@@ -24,7 +24,8 @@ from nnkit.cli.processes import ranks_of_launcher
 from nnkit.data.dataset import Dataset
 from nnkit.nn.numerics import numerics
 from nnkit.ranks import ALONE, Ranks
-from nnkit.task.config import Config, load_config
+from nnkit.task.config import Config
+from nnkit.task.config_loading import load_config
 from nnkit.task.task import load_task
 from nnkit.training.trainer import Trainer
 

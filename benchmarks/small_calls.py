@@ -3,14 +3,16 @@
 Networks trained on MNIST predict one or 32 images a call: `python -m benchmarks.small_calls`. Two
 threads of Python use the same model. Most of the time of a small call is Python's, of which one
 thread runs at a time, so that two threads predict as many images as one. One thread alone lets the
-compiled kernels use all processors if that is faster; two share them.
+compiled kernels use all processors if that is faster; two share them. The first row calls a
+function of Python alone: its ratio is what the interpreter itself loses by changing threads.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -21,7 +23,7 @@ import numpy as np
 
 import nnkit
 from benchmarks.machine import machine
-from nnkit.task.config import config_from
+from nnkit.task.config_loading import config_from
 
 NETWORKS: dict[str, list[Any]] = {
     **{
@@ -44,16 +46,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"{machine()['cpu']}\n")
     print("| network | images a call | images/s | by two threads | ratio |")
     print("|---|---:|---:|---:|---:|")
+
+    def measure(name: str, images: int, call: Callable[[], object]) -> None:
+        pairs = [
+            tuple(images * calls_per_second(call, threads, given.seconds) for threads in (1, 2))
+            for _ in range(given.rounds)
+        ]
+        one, two = (median(speeds) for speeds in zip(*pairs, strict=True))
+        ratio = median(two / one for one, two in pairs)
+        print(f"| {name} | {images} | {one:,.0f} | {two:,.0f} | {ratio:.2f} |")
+
+    measure("Python alone: `sum(range(300))`", 1, lambda: sum(range(300)))
     for name, layers in NETWORKS.items():
         model = trained(layers)
-        for per_call in PER_CALL:
-            pairs = [
-                tuple(speed(model, per_call, threads, given.seconds) for threads in (1, 2))
-                for _ in range(given.rounds)
-            ]
-            one, two = (median(speeds) for speeds in zip(*pairs, strict=True))
-            ratio = median(two / one for one, two in pairs)
-            print(f"| {name} | {per_call} | {one:,.0f} | {two:,.0f} | {ratio:.2f} |")
+        for images in PER_CALL:
+            measure(name, images, partial(model.outputs, pictures(images)))
 
 
 def trained(layers: Sequence[Any]) -> nnkit.TrainedModel:
@@ -69,21 +76,25 @@ def trained(layers: Sequence[Any]) -> nnkit.TrainedModel:
         return nnkit.train(config, runs=Path(folder)).load()
 
 
-def speed(model: nnkit.TrainedModel, per_call: int, threads: int, seconds: float) -> float:
-    """The images that threads predict in a second, all together."""
-    images = np.random.default_rng(0).integers(0, 256, (per_call, 1, 28, 28)).astype(np.uint8)
+def pictures(count: int) -> np.ndarray:
+    """Random pictures of shape (count, 1, 28, 28)."""
+    return np.random.default_rng(0).integers(0, 256, (count, 1, 28, 28)).astype(np.uint8)
+
+
+def calls_per_second(call: Callable[[], object], threads: int, seconds: float) -> float:
+    """The number of calls that threads make in a second, all together."""
 
     def calls() -> int:
         done, end = 0, perf_counter() + seconds
         while perf_counter() < end:
-            model.outputs(images)
+            call()
             done += 1
         return done
 
     with ThreadPoolExecutor(threads) as pool:
         began = perf_counter()
         counts = [each.result() for each in [pool.submit(calls) for _ in range(threads)]]
-        return per_call * sum(counts) / (perf_counter() - began)
+        return sum(counts) / (perf_counter() - began)
 
 
 if __name__ == "__main__":

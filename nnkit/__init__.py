@@ -47,7 +47,8 @@ if TYPE_CHECKING:
     from nnkit.reading.reader import read_digits
     from nnkit.reading.result import Digit, Line, Reading
     from nnkit.reading.segmentation.stages import StageFiles, Stages
-    from nnkit.task.config import Config, load_config
+    from nnkit.task.config import Config
+    from nnkit.task.config_loading import load_config
     from nnkit.task.task import build_model, check_data
     from nnkit.training.fit import fit
     from nnkit.training.listeners import Listener
@@ -138,7 +139,8 @@ _HOMES = {
     "nnkit.reading.reader": ["read_digits"],
     "nnkit.reading.result": ["Digit", "Line", "Reading"],
     "nnkit.reading.segmentation.stages": ["StageFiles", "Stages"],
-    "nnkit.task.config": ["Config", "load_config"],
+    "nnkit.task.config": ["Config"],
+    "nnkit.task.config_loading": ["load_config"],
     "nnkit.task.task": ["build_model", "check_data"],
     "nnkit.training.fit": ["fit"],
     "nnkit.training.listeners": ["Listener"],

@@ -15,7 +15,8 @@ from nnkit import __version__
 from nnkit.native.library import kernels
 from nnkit.nn.model import Model
 from nnkit.nn.numerics import execution_for, numerics
-from nnkit.task.config import Config, config_from
+from nnkit.task.config import Config
+from nnkit.task.config_loading import config_from
 from nnkit.task.task import build_model, load_task
 from nnkit.training.trainer import Trainer
 

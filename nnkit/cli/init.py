@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
 from nnkit.cli.columns import columns_table
+from nnkit.cli.init_options import (
+    DecimalOption,
+    DelimiterOption,
+    HeaderOption,
+    LabelOption,
+    MissingOption,
+    StarterOption,
+    TaskKind,
+    TaskOption,
+    TestDataOption,
+    ValidationDataOption,
+)
 from nnkit.cli.options import JsonOption, argument
 from nnkit.cli.output import check_output, print_json, result_width, say, say_wrapped
 
@@ -19,109 +30,17 @@ if TYPE_CHECKING:
 CONFIGS = (".yaml", ".yml")
 
 
-class TaskKind(StrEnum):
-    """Kinds of predictions: classes or numbers of a table's rows, or of texts."""
-
-    CLASSIFICATION = "classification"
-    REGRESSION = "regression"
-    TRANSLATION = "translation"
-    TAGGING = "tagging"
-    TEXT_CLASSIFICATION = "text_classification"
-    LANGUAGE_MODEL = "language_model"
-
-
-class DecimalMark(StrEnum):
-    """The decimal mark."""
-
-    POINT = "."
-    COMMA = ","
-
-
 def init(
     data: Annotated[Path | None, argument("DATA")] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            help="The file to write (default: the name of DATA with .yaml, or config.yaml).",
-            show_default=False,
-        ),
-    ] = None,
-    test: Annotated[
-        Path | None,
-        typer.Option(
-            "--test",
-            metavar="DATA",
-            help="Other data that is the test set (default: a part of DATA).",
-            show_default=False,
-        ),
-    ] = None,
-    validation: Annotated[
-        Path | None,
-        typer.Option(
-            "--validation",
-            metavar="DATA",
-            help="Other data that is the validation set (default: a part of DATA).",
-            show_default=False,
-        ),
-    ] = None,
-    label: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--label",
-            metavar="COLUMN",
-            help="The column to predict (default: the last); repeatable for several numbers, or "
-            "several yes/no labels written as 1 and 0.",
-            show_default=False,
-        ),
-    ] = None,
-    task: Annotated[
-        TaskKind | None,
-        typer.Option(
-            "--task",
-            metavar="TASK",
-            help="classification or regression of rows; translation, tagging or "
-            "text_classification of texts, or language_model (default: by the data).",
-            show_default=False,
-        ),
-    ] = None,
-    delimiter: Annotated[
-        str | None,
-        typer.Option(
-            "--delimiter",
-            metavar="CHARACTER",
-            help="What separates cells: a character, tab or space (default: found out).",
-            show_default=False,
-        ),
-    ] = None,
-    header: Annotated[
-        bool | None,
-        typer.Option(
-            "--header/--no-header",
-            help="Whether the first row names the columns (default: found out).",
-            show_default=False,
-        ),
-    ] = None,
-    missing: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--missing",
-            metavar="WORD",
-            help="A cell that means a missing value (repeatable).",
-            show_default=False,
-        ),
-    ] = None,
-    decimal: Annotated[
-        DecimalMark | None,
-        typer.Option(
-            "--decimal",
-            metavar="MARK",
-            help="The decimal mark, . or , (default: found out).",
-            show_default=False,
-        ),
-    ] = None,
+    output: StarterOption = None,
+    test: TestDataOption = None,
+    validation: ValidationDataOption = None,
+    label: LabelOption = None,
+    task: TaskOption = None,
+    delimiter: DelimiterOption = None,
+    header: HeaderOption = None,
+    missing: MissingOption = None,
+    decimal: DecimalOption = None,
     csv: Annotated[Path | None, typer.Option("--csv", hidden=True)] = None,
     as_json: JsonOption = False,
 ) -> None:

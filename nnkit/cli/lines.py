@@ -1,4 +1,4 @@
-r"""Texts to predict from, line by line: files, standard input, and texts on the command line.
+r"""Texts to predict from: lines of files and standard input, columns, and the command line.
 
 Only \n and \r\n end a line, so that there are as many predictions as an editor counts lines. A line
 that is not text does not spoil the others.
@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from nnkit.cli.standard_input import Input
+
+if TYPE_CHECKING:
+    from nnkit.data.sources.text_files import Pairs
 
 OPTION = "--text"  # what texts on the command line are named in messages
 
@@ -57,6 +61,16 @@ def lines_of_file(file: Input) -> Iterator[TextLine]:
         lines.pop()
     for number, line in enumerate(lines, 1):
         yield _line(file.name, number, line.removesuffix(b"\r"))
+
+
+def texts_of_table(file: Input, source: Pairs) -> Iterator[TextLine]:
+    """Yields the texts in the column of a CSV file from which a model was trained to predict.
+
+    Raises:
+        DataError: the file cannot be read, or has no such column.
+    """
+    for line, text, error in source.read_sources(file.path):
+        yield TextLine(file.name, line, text, error and file.named(error))
 
 
 def lines_of_options(texts: Sequence[str]) -> Iterator[TextLine]:

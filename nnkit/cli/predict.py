@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnkit.cli.checkpoints import chosen_checkpoint
-from nnkit.cli.lines import OPTION
 from nnkit.cli.options import CheckpointOption, JsonOption, RunsOption, argument
-from nnkit.cli.output import say
-from nnkit.cli.output_files import check_no_input, check_output_file
+from nnkit.cli.output_files import check_no_input
 from nnkit.cli.predict_texts import TextOutput, predict_texts
+from nnkit.cli.prediction_inputs import (
+    PICTURES,
+    check_exists,
+    each_file,
+    kind_of,
+    networks_for,
+)
+from nnkit.cli.prediction_options import (
+    AnnotateOption,
+    AnswersOption,
+    ProbabilitiesOption,
+    RejectOption,
+    StagesOption,
+)
 from nnkit.cli.standard_input import Input
 from nnkit.cli.streams import output_failure
 from nnkit.cli.text_options import (
@@ -35,12 +45,6 @@ if TYPE_CHECKING:
     from nnkit.cli.predictions import Answer
     from nnkit.inference.trained_model import TrainedModel
 
-PICTURES, TEXTS = "pictures", "texts"
-TABLES = {".csv": "csv", ".tsv": "csv", ".npy": "npy", ".npz": "npz"}
-# The data sources whose models accept tables of each kind.
-ARRAYS = {"npy", "npz", "mnist", "idx", "adding"}
-READERS = {TEXTS: set[str](), "csv": {"csv", "series"}, "npy": ARRAYS, "npz": ARRAYS}
-
 
 def _renamed(value: str | None) -> None:
     from nnkit.errors import UsageError
@@ -54,54 +58,12 @@ def predict(
     text: TextOption = None,
     checkpoint: CheckpointOption = None,
     runs: RunsOption = Path("runs"),
-    probabilities: Annotated[
-        bool,
-        typer.Option(
-            "--probabilities", help="Also give the probability of each class or yes/no label."
-        ),
-    ] = False,
+    probabilities: ProbabilitiesOption = False,
     as_json: JsonOption = False,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            help="Also write a CSV file with one row per picture or table row: path, row, line, "
-            "text, confidence, note, error; then a column for each class or, if there are several, "
-            "for each number or label. Of texts: path, line, source, rank, text, score.",
-            show_default=False,
-            callback=check_output_file,
-        ),
-    ] = None,
-    annotate: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="OUT",
-            help="Write a copy of the picture with boxes around the digits that were read; for "
-            "several pictures, the folder for the copies.",
-            show_default=False,
-        ),
-    ] = None,
-    debug_dir: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="Write a picture of each stage of reading to this folder.",
-            show_default=False,
-        ),
-    ] = None,
-    reject: Annotated[
-        float | None,
-        typer.Option(
-            metavar="P",
-            min=0,
-            max=1,
-            help="Print `?` for a symbol if its most likely digit has a probability below P "
-            "(default 0.05).",
-            show_default=False,
-        ),
-    ] = None,
+    output: AnswersOption = None,
+    annotate: AnnotateOption = None,
+    debug_dir: StagesOption = None,
+    reject: RejectOption = None,
     decoding: DecodingOption = None,
     beam: BeamOption = None,
     n_best: NBestOption = None,
@@ -139,9 +101,9 @@ def predict(
     if bool(paths) == bool(texts):
         raise UsageError("give either files (- for standard input) or --text WORDS")
     with opened_inputs(paths) as opened:
-        files = list(_files(opened))
+        files = list(each_file(opened))
         check_no_input([output, attention], [file.path for file in files])
-        networks = _networks(opened, checkpoint, runs, of_texts=bool(texts))
+        networks = networks_for(opened, checkpoint, runs, of_texts=bool(texts))
         if (model := _only_text_model(networks)) is not None:
             if annotate or debug_dir or reject is not None:
                 raise UsageError("--annotate, --debug-dir and --reject are for pictures")
@@ -205,77 +167,6 @@ def _check_no_text_options(**options: object) -> None:
             raise UsageError(f"--{name.replace('_', '-')} is for models of texts; this is another")
 
 
-def _networks(
-    inputs: Sequence[Input], checkpoint: str | None, runs: Path, *, of_texts: bool
-) -> Mapping[str, TrainedModel]:
-    """The network for each kind of input, all loaded before any input is read."""
-    import nnkit
-    from nnkit.reading.pretrained import DIGITS
-
-    if of_texts:
-        inputs = [Input(Path(OPTION), OPTION)]
-    first = {_kind(file.path): file for file in reversed(inputs)}
-    if checkpoint is not None:
-        model = nnkit.load_checkpoint(chosen_checkpoint(checkpoint, runs))
-        return dict.fromkeys(first, model)
-    found = {}
-    for kind, file in first.items():
-        place = DIGITS if kind == PICTURES else _latest(runs, file)
-        if kind != PICTURES:
-            say(f"using {place}")
-        found[kind] = nnkit.load_checkpoint(place)
-    return found
-
-
-def _kind(path: Path) -> str:
-    """The kind of an input: one of `TABLES`, or pictures.
-
-    A file with an unknown suffix, such as `iris.data`, is a table if it is text.
-    """
-    from nnkit.cli.standard_input import suffix_of
-    from nnkit.data.pictures import SUFFIXES
-
-    suffix = path.suffix.lower()
-    if path == Path(OPTION):
-        return TEXTS
-    if suffix in TABLES or suffix in SUFFIXES:
-        return TABLES.get(suffix, PICTURES)
-    try:
-        with path.open("rb") as file:
-            start = file.read(1024)
-    except OSError:
-        return PICTURES  # reading it gives the error
-    is_text = start.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) or b"\0" not in start
-    return TABLES.get(suffix_of(start), PICTURES) if is_text else PICTURES
-
-
-def _latest(runs: Path, file: Input) -> Path:
-    """The checkpoint of the most recent run that accepts tables of this kind."""
-    from nnkit.errors import CheckpointError, UsageError
-    from nnkit.runs.directory import best_checkpoint, list_runs
-    from nnkit.runs.header import read_header
-
-    for run in reversed(list_runs(runs)):
-        try:
-            path = best_checkpoint(run)
-            header = read_header(path)
-            kind = header["config"]["data"]["source"]["kind"]
-        except (CheckpointError, KeyError, TypeError):
-            continue
-        if kind in READERS[_kind(file.path)]:
-            return path
-        if header.get("text") is not None and _may_be_texts(file):
-            return path
-    what = "was trained on texts" if file.name == OPTION else f"can read {Path(file.name).name}"
-    raise UsageError(f"no run in {runs}/ {what}; train one first, or choose one with --checkpoint")
-
-
-def _may_be_texts(file: Input) -> bool:
-    """Whether a file may be a text on each line: text that is not called a table."""
-    kind = _kind(file.path)
-    return kind == TEXTS or (kind == "csv" and Path(file.name).suffix.lower() not in TABLES)
-
-
 def _check_probabilities(models: Iterable[TrainedModel]) -> None:
     """Raises a UsageError if a model gives no probabilities of classes or labels."""
     from nnkit.errors import UsageError
@@ -301,40 +192,16 @@ def _answers(
     from nnkit.errors import DataError
 
     for file in files:
-        kind = _kind(file.path)
+        kind = kind_of(file.path)
         model = networks[kind]
         try:
-            _check_exists(file.path)
+            check_exists(file.path)
             if kind == PICTURES and _can_read_digits(model) and not probabilities:
                 yield read_digits(model, file, reject, drawings)
             else:
                 yield from predicted(model, file, kind, probabilities=probabilities)
         except DataError as error:
             yield {"path": file.name, "error": file.named(str(error))}
-
-
-def _files(inputs: Sequence[Input]) -> Iterator[Input]:
-    """Yields files, and the pictures in folders by name; an empty folder is yielded itself."""
-    from nnkit.data.pictures import SUFFIXES
-
-    for file in inputs:
-        if not file.path.is_dir():
-            yield file
-            continue
-        inside = (p for p in file.path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-        found = sorted(p for p in inside if not p.name.startswith("."))
-        yield from (Input(path, str(path)) for path in found or [file.path])
-
-
-def _check_exists(file: Path) -> None:
-    """Raises a DataError if a file does not exist or a folder contains no pictures."""
-    from nnkit.data.pictures import SUFFIXES
-    from nnkit.errors import DataError
-
-    if file.is_dir():
-        raise DataError(f"{file}: no pictures in it ({', '.join(sorted(SUFFIXES))})")
-    if not file.exists():
-        raise DataError(f"{file}: no such file")
 
 
 def _can_read_digits(model: TrainedModel) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nnkit.cli.lines import TextLine, lines_of_file, lines_of_options
+from nnkit.cli.lines import TextLine, lines_of_file, lines_of_options, texts_of_table
 from nnkit.cli.output import say
 from nnkit.cli.predictions import Answer
 from nnkit.cli.standard_input import Input
@@ -66,7 +66,7 @@ def predict_texts(
 
     if output.scores and not (model.writes or model.gives_probabilities):
         raise UsageError("--scores is for models that write texts or predict classes")
-    lines, unreadable = _read(texts, files)
+    lines, unreadable = _read(model, texts, files)
     alignment = None
     if output.attention is not None:
         alignment = _alignment(model, lines, method)
@@ -84,14 +84,21 @@ def predict_texts(
     return not writer.failed
 
 
-def _read(texts: Sequence[str], files: Sequence[Input]) -> tuple[list[TextLine], list[Answer]]:
-    """The lines of the options and the files, and an error for each file that cannot be read."""
+def _read(
+    model: TrainedModel, texts: Sequence[str], files: Sequence[Input]
+) -> tuple[list[TextLine], list[Answer]]:
+    """The texts of the options and the files, and an error for each file that cannot be read."""
+    from nnkit.data.sources.text_files import Pairs
     from nnkit.errors import DataError
 
+    source = model.config.data.source
     lines, unreadable = list(lines_of_options(texts)), list[Answer]()
     for file in files:
         try:
-            lines += lines_of_file(file)
+            if isinstance(source, Pairs) and source.reads_columns_of(Path(file.name)):
+                lines += texts_of_table(file, source)
+            else:
+                lines += lines_of_file(file)
         except DataError as error:
             unreadable.append({"path": file.name, "error": file.named(str(error))})
     return lines, unreadable

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,6 +16,14 @@ from nnkit.random import generator
 from nnkit.ranks import ALONE, Ranks
 
 POOL = 32  # batches whose sequences are sorted by length together
+
+
+class LargestBatch(NamedTuple):
+    """The size of a batch: its samples, and the positions of the longest input and target."""
+
+    samples: int
+    positions: int
+    target_positions: int
 
 
 @dataclass(frozen=True)
@@ -69,6 +78,20 @@ class SequenceBatches:
             if place > bounds[-1] and (place - bounds[-1] + 1) * length > self.tokens:
                 bounds.append(place)
         return np.array([*bounds, count])
+
+    @cached_property
+    def largest(self) -> LargestBatch:
+        """The size of the batch that takes the most memory."""
+        lengths = np.sort(self._lengths)
+        samples, longest = min(self.batch_size, len(lengths)), int(lengths[-1])
+        if self.tokens is not None:
+            ends = self._bounds[1:]
+            sizes, lengths = np.diff(self._bounds), lengths[ends - 1]
+            widest = np.argmax(sizes * lengths)
+            samples, longest = int(sizes[widest]), int(lengths[widest])
+        sides = (self.inputs, self.targets if isinstance(self.targets, Ragged) else self.inputs)
+        of_input, of_target = (min(int(side.lengths.max()), longest) for side in sides)
+        return LargestBatch(samples, of_input, of_target)
 
     def order(self, epoch: int) -> list[Array]:
         """The indices of the sequences in each batch of an epoch."""

@@ -17,7 +17,8 @@ from nnkit.config.spec import FilePath, Listed, Spec
 from nnkit.config.validation import in_file_order, located, merged, validate
 from nnkit.config.yaml import Mark, Node, fault, read_yaml
 from nnkit.errors import ConfigError, Problem, SettingError, SettingPath, dotted
-from nnkit.task.config import Config, config_document, config_in
+from nnkit.task.config import Config
+from nnkit.task.config_loading import config_document, config_in
 from nnkit.task.gate import Gates, impossible_bounds, seeds_needed
 
 MOST_CELLS = 100_000

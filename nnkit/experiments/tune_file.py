@@ -15,7 +15,8 @@ from nnkit.errors import ConfigError, Problem, SettingPath
 from nnkit.experiments.batch_file import short_keys
 from nnkit.experiments.search_settings import DEFAULT_TRIALS, GridSampler, Search, grid_values
 from nnkit.experiments.spaces import Dimension, Pick, SearchSpace, Value, is_space, shown_value
-from nnkit.task.config import Config, config_document, config_in
+from nnkit.task.config import Config
+from nnkit.task.config_loading import config_document, config_in
 
 MOST_TRIALS = 100_000  # in a grid
 # Settings that must not vary between trials, and why.

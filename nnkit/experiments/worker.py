@@ -28,7 +28,8 @@ from nnkit.errors import DivergedError, GateError, NnkitError
 from nnkit.experiments.job import Ending, Job, OnEvaluation
 from nnkit.runs.directory import LockedError, RunDirectory
 from nnkit.startup import set_up_process
-from nnkit.task.config import Data, config_from
+from nnkit.task.config import Data
+from nnkit.task.config_loading import config_from
 from nnkit.text import as_json
 from nnkit.training.identity import recorded_run_name
 from nnkit.training.listeners import Listener

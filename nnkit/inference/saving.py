@@ -22,7 +22,8 @@ from nnkit.nn.params import Array
 from nnkit.nn.recurrent.states import LayerState
 from nnkit.runs.checkpoint import Checkpoint, encode_checkpoint, read_checkpoint, write_checkpoint
 from nnkit.runs.directory import DEFAULT_RUNS, find_checkpoint
-from nnkit.task.config import Config, config_from
+from nnkit.task.config import Config
+from nnkit.task.config_loading import config_from
 from nnkit.task.sequence_coding import SequenceCoding
 from nnkit.task.task import Task, model_for
 from nnkit.version import __version__

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -104,7 +104,8 @@ class TextWriter:
         keyed = np.arange(len(texts)) if keys is None else np.asarray(keys)
         # Of blank lines there is nothing to translate, even where spaces are symbols.
         wanted = sources.lengths > 0
-        if self.coding.predicts == "text":
+        is_translated = self.coding.predicts == "text"
+        if is_translated:
             wanted &= np.array([bool(text.strip()) for text in texts], bool)
         elif not self._has_no_start:
             wanted[:] = True
@@ -113,8 +114,9 @@ class TextWriter:
         ):
             found = self._decode(sources, chosen, keyed[chosen])
             for index, hypotheses in zip(chosen, found, strict=True):
-                begun = sources[index : index + 1].flat()[:1] if self._has_no_start else ()
-                written[index] = [self._written(found, begun) for found in hypotheses]
+                begun = [] if is_translated else sources[index : index + 1].flat().tolist()
+                own = self.coding.inputs.split(texts[index])[: len(begun)]
+                written[index] = [self._written(found, begun, own) for found in hypotheses]
         return written
 
     def _decode(self, sources: Ragged, chosen: Array, keys: Array) -> list[list[Hypothesis]]:
@@ -166,13 +168,21 @@ class TextWriter:
             text_of=targets.decode,
         )
 
-    def _written(self, hypothesis: Hypothesis, begun: Iterable[int]) -> WrittenText:
-        """The text of a hypothesis, which some symbols begin that are not in it."""
+    def _written(
+        self, hypothesis: Hypothesis, begun: Sequence[int], own: Sequence[str]
+    ) -> WrittenText:
+        """The text of a hypothesis.
+
+        Args:
+            hypothesis: what was found.
+            begun: the symbols that it continues; only the first of a window is not in it.
+            own: the same as the user wrote them, known or not.
+        """
         targets = self.coding.targets
         assert targets is not None
-        symbols = (*map(int, begun), *hypothesis.symbols)
+        symbols = (*(begun[:1] if self._has_no_start else ()), *hypothesis.symbols)
         return WrittenText(
-            targets.decode(symbols),
+            targets.decode(symbols[len(begun) :], begun=own),
             tuple(targets.symbols.names[symbol] for symbol in symbols),
             symbols,
             hypothesis.log_probability,

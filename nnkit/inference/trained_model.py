@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from nnkit.data.dataset import Column, Dataset, Samples, names_of_targets
-from nnkit.data.in_memory import samples_in_memory
+from nnkit.data.dataset import Column, names_of_targets
 from nnkit.data.preprocess import Preprocessor
 from nnkit.data.ragged import Ragged
-from nnkit.data.records import encoded, encoded_rows, is_table, table_of, wrong_words
 from nnkit.data.sources.source import TableRows
 from nnkit.data.target_scaling import TargetScaler
 from nnkit.data.texts import text_array
 from nnkit.decoding import AnyDecoding
-from nnkit.errors import DataError, SettingError, UsageError
+from nnkit.errors import DataError, UsageError
 from nnkit.inference.decoding_options import DecodingLike, decoding_from
 from nnkit.inference.evaluation import evaluate
+from nnkit.inference.evaluation_sets import EvaluationData, EvaluationSet, EvaluationSets
+from nnkit.inference.model_inputs import ModelInputs
 from nnkit.inference.report import Report, report_on
 from nnkit.inference.set_metrics import SetMetrics
 from nnkit.inference.text_outputs import outputs_of
-from nnkit.inference.text_predictions import as_texts, checked_texts, refused_texts, tags_of
+from nnkit.inference.text_predictions import checked_texts, tags_of
 from nnkit.inference.text_writer import TextWriter, WrittenText
 from nnkit.inference.verdict import useless
 from nnkit.nn.activations import Function
@@ -35,14 +35,10 @@ from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array, Shape
 from nnkit.task.answers import confidence, decide, decide_labels
 from nnkit.task.config import Config
-from nnkit.task.prepared_set import PreparedSet
 from nnkit.task.sequence_coding import SequenceCoding
-from nnkit.task.task import Task, load_task
 
 OVERFLOW = "the inputs are so large that the network's outputs are not finite"
 MOST_NAMED = 5  # predicted numbers in the representation of a model
-
-EvaluationData = str | Path | tuple[Any, Any] | None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -61,6 +57,7 @@ class TrainedModel:
         info: the checkpoint's header: progress, best, figures, versions, data fingerprint.
         scaler: converts outputs to the units of the targets; None if they were not scaled.
         coding: the vocabularies of texts; None for models of other data.
+        inputs: reads what users pass as raw inputs.
     """
 
     model: Model
@@ -71,6 +68,12 @@ class TrainedModel:
     info: Mapping[str, Any]
     scaler: TargetScaler | None = None
     coding: SequenceCoding | None = None
+    inputs: ModelInputs = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        source = self.config.data.source
+        inputs = ModelInputs(source, self.preprocessor, self.raw_shape, self.coding)
+        object.__setattr__(self, "inputs", inputs)
 
     def outputs(self, X: Any) -> Array:
         """Computes the outputs, such as class probabilities, including `activation.inference`.
@@ -208,7 +211,7 @@ class TrainedModel:
         return decide(outputs, self.model.loss, self.model.output_activation, self.threshold)
 
     @property
-    def _sample_classes(self) -> tuple[str, ...] | None:
+    def sample_classes(self) -> tuple[str, ...] | None:
         """The names of the classes that whole samples have; None if they have none."""
         if self.coding is not None and self.coding.predicts != "label":
             return None
@@ -272,11 +275,11 @@ class TrainedModel:
     def _forward(self, X: Any) -> Array:
         """The outputs (n, outputs) for what users pass, all of them finite."""
         if self.coding is None:
-            X = self._raw(X)
+            X = self.inputs.converted(X)
             found = self._predicted(X)
             if found is not None:
                 return found
-        outputs = self._computed(self._checked(X))
+        outputs = self._computed(self.inputs.checked(X))
         if not np.isfinite(outputs).all():
             raise DataError(OVERFLOW)
         return outputs
@@ -315,55 +318,10 @@ class TrainedModel:
             outputs = self.model.forward(prepared, execution=execution)
             return outputs if self.scaler is None else self.scaler.undo(outputs)
 
-    def _checked(self, X: Any) -> Array:
-        """Converts what users pass to raw inputs (n, *raw_shape) that the model can take."""
-        X = self._raw(X)
-        if self.coding is not None:
-            return X
-        is_finite = X.dtype.kind != "f" or np.isfinite(X).all()
-        if not is_finite and not (self.columns and not np.isinf(X).any()):
-            raise DataError("NaN or infinity in the inputs")
-        wrong = wrong_words(X, self.columns, unknown=self.preprocessor.unknown)
-        for row, message in wrong.items():
-            raise DataError(f"row {row + 1}: {message}")
-        return X
-
-    def _raw(self, X: Any) -> Array:
-        """Converts what users pass to raw inputs (n, *raw_shape); the values are not checked."""
-        if self.coding is not None:
-            return checked_texts(self.coding, X)
-        columns = self.columns
-        if columns and is_table(X):
-            notation = self.config.data.source.notation
-            return encoded(table_of(X), columns, notation, unknown=self.preprocessor.unknown)
-        try:
-            array = np.asarray(X)
-        except ValueError:
-            raise DataError("the samples must all have the same shape") from None
-        if columns and array.dtype.kind not in "buif":
-            notation = self.config.data.source.notation
-            return encoded_rows(X, columns, notation, unknown=self.preprocessor.unknown)
-        if array.shape == self.raw_shape:
-            array = array[None]
-        if self.raw_shape[0] == 1 and array.shape[1:] == self.raw_shape[1:]:
-            array = array[:, None]  # grey images (n, H, W), which the array sources accept too
-        if array.shape[1:] != self.raw_shape or not array.ndim:
-            raise DataError(f"inputs of shape {array.shape}; {self._expectation}")
-        if array.dtype.kind not in "buif":
-            raise DataError(f"inputs of type {array.dtype}, which is not numeric")
-        return array
-
-    @property
-    def _expectation(self) -> str:
-        if self.coding is not None:
-            return "this model expects texts"
-        shape = ", ".join(map(str, ("n", *self.raw_shape)))
-        return f"this model expects ({shape})"
-
     @property
     def columns(self) -> tuple[Column, ...]:
         """The raw columns of a table; empty for other data."""
-        return self.preprocessor.columns
+        return self.inputs.columns
 
     def read_picture(self, path: str | Path) -> Array:
         """Reads a picture as a raw input (1, *raw_shape), in the same way as the data source.
@@ -371,7 +329,7 @@ class TrainedModel:
         Raises:
             DataError: the file is not a picture, or the source has no pictures.
         """
-        return self.config.data.source.read_picture(Path(path), self.raw_shape)[None]
+        return self.inputs.picture(Path(path))
 
     def read_table(self, path: str | Path) -> Array:
         """Reads a CSV file as raw inputs (n, columns); columns are matched by name.
@@ -382,9 +340,7 @@ class TrainedModel:
         Raises:
             DataError: the file is not CSV, a column is missing, or the model does not take tables.
         """
-        return self.config.data.source.read_table(
-            Path(path), self.columns, unknown=self.preprocessor.unknown
-        )
+        return self.inputs.table(Path(path))
 
     def read_rows(self, path: str | Path) -> TableRows:
         """Reads a CSV file, with a message for each row that the model cannot take.
@@ -392,15 +348,7 @@ class TrainedModel:
         Raises:
             DataError: the file is not CSV, a column is missing, or the model does not take tables.
         """
-        rows = self.config.data.source.read_rows(
-            Path(path), self.columns, unknown=self.preprocessor.unknown
-        )
-        readable = np.array([i for i in range(len(rows.inputs)) if i not in rows.errors], dtype=int)
-        incomplete = {
-            int(readable[i]): f"{path}:{rows.lines[readable[i]]}: {message}"
-            for i, message in self.incomplete(rows.inputs[readable]).items()
-        }
-        return replace(rows, errors={**rows.errors, **incomplete})
+        return self.inputs.rows(Path(path))
 
     def incomplete(self, X: Any) -> dict[int, str]:
         """The samples with missing or wrong values, by index, with the reason.
@@ -411,16 +359,7 @@ class TrainedModel:
         Raises:
             DataError: X has another shape, or lacks a column.
         """
-        if self.coding is not None:
-            return refused_texts(self.coding, as_texts(X))
-        X = self._raw(X)
-        if self.columns:
-            remedy = "fill it in, or train with 'impute' in data.preprocess"
-            gaps = self.preprocessor.gaps(X).items()
-            missing = {row: f"column '{name}' is missing; {remedy}" for row, name in gaps}
-            return missing | wrong_words(X, self.columns, unknown=self.preprocessor.unknown)
-        finite = np.isfinite(X).reshape(len(X), -1).all(axis=1)
-        return dict.fromkeys(np.flatnonzero(~finite).tolist(), "it contains NaN or infinity")
+        return self.inputs.incomplete(X)
 
     def overflowing(self, X: Any) -> dict[int, str]:
         """The samples whose outputs are not finite, by index, with the reason.
@@ -428,7 +367,7 @@ class TrainedModel:
         Args:
             X: as for `outputs`.
         """
-        outputs = self._computed(self._checked(X))
+        outputs = self._computed(self.inputs.checked(X))
         return dict.fromkeys(np.flatnonzero(~np.isfinite(outputs).all(axis=1)).tolist(), OVERFLOW)
 
     def evaluate(self, split: str | None = None, data: EvaluationData = None) -> SetMetrics:
@@ -447,11 +386,11 @@ class TrainedModel:
             DataError: the data is missing, has changed, or does not fit the model.
             UsageError: there is no such set.
         """
-        task, samples, name = self._data(split, data)
-        prepared = self._prepared(task, samples)
-        metrics = task.metrics_at_the_end(name or "other")
+        chosen = self._evaluation_set(split, data)
+        prepared = chosen.prepared_for(self.model)
+        metrics = chosen.task.metrics_at_the_end(chosen.name or "other")
         figures = evaluate(self.model, prepared, metrics, self._execution(len(prepared)))
-        return SetMetrics(name, len(prepared), figures)
+        return SetMetrics(chosen.name, len(prepared), figures)
 
     def report(
         self,
@@ -471,19 +410,24 @@ class TrainedModel:
             DataError: the data is missing, has changed, or does not fit the model.
             UsageError: there is no such set.
         """
-        task, samples, name = self._data(split, data)
-        prepared = self._prepared(task, samples)
+        chosen = self._evaluation_set(split, data)
+        prepared = chosen.prepared_for(self.model)
         execution = self._execution(len(prepared))
         if decoding and prepared.writing is None:
             raise UsageError("this model translates no texts, so it has no decoding methods")
         methods = [decoding_from(each) for each in decoding]
+        name = chosen.name
         report = report_on(
             self.model, prepared, name, self.classes, self.target_names, execution, methods
         )
         if name is None:
             return report
-        warning = useless(task, self.model, prepared, name, report.figures)
+        warning = useless(chosen.task, self.model, prepared, name, report.figures)
         return report if warning is None else replace(report, warnings=(warning,))
+
+    def _evaluation_set(self, split: str | None, data: EvaluationData) -> EvaluationSet:
+        sets = EvaluationSets(self.config, self.info, self.inputs, self.scaler, self.sample_classes)
+        return sets.load(split, data)
 
     def _execution(self, samples: int) -> Execution:
         """The threads, and the compiled kernels if they know the network.
@@ -498,115 +442,10 @@ class TrainedModel:
         """The most threads of the compiled kernels."""
         return self.config.training.threads or program_threads(self.model, samples)
 
-    def _data(self, split: str | None, data: EvaluationData) -> tuple[Task, Samples, str | None]:
-        """A set of the model's data, and its name; or all of other data, without a name."""
-        if isinstance(data, tuple):
-            if split is not None:
-                raise UsageError(f"data in memory has no {split} set; all of it is evaluated")
-            X, y = data
-            classes = None if self.config.data.targets == "inputs" else self._sample_classes
-            source = self.config.data.source
-            samples = samples_in_memory(
-                self._checked(X),
-                y,
-                classes,
-                missing_target=source.on_missing_target,
-                notation=source.notation,
-            )
-            return self._other(samples)
-        place = None if data is None else Path(data)
-        dataset = None
-        if place is not None:
-            found = self._data_at(place)
-            if isinstance(found, Samples):
-                if split is not None:
-                    raise UsageError(
-                        f"{place} is not the data that this model was trained on, so it has no "
-                        f"{split} set; all of it is evaluated without --split"
-                    )
-                return self._other(found)
-            dataset = found
-        split = "test" if split is None else split
-        with self.config.locating():
-            task = load_task(self.config, dataset)
-            if task.fingerprint != self.info["data"]:
-                raise DataError(
-                    "the data has changed since this model was trained; with --data FILE all of a "
-                    "file is evaluated"
-                )
-            if split not in task.sets:
-                raise UsageError(f"there is no {split} set; available: {', '.join(task.sets)}")
-            return self._fitted(task), task.sets[split], split
-
-    def _fitted(self, task: Task) -> Task:
-        """A task with the statistics and the threshold of the checkpoint."""
-        return replace(
-            task,
-            preprocessor=self.preprocessor,
-            scaler=self.scaler,
-            coding=self.coding,
-            threshold=self.threshold,
-        )
-
-    def _data_at(self, place: Path) -> Dataset | Samples:
-        """The data that the model was trained on, if it is at this place now; else other samples.
-
-        A single set is read once, as other data, because that is the same if it is the model's own.
-        """
-        source, unknown = self.config.data.source, self.preprocessor.unknown
-        samples = None
-        if self.config.data.targets == "labels" and source.is_single_set(place):
-            samples = self._read_other(place)
-        try:
-            moved = source.moved(place)
-            dataset = moved.read() if samples is None else self._dataset_of(samples)
-            dataset = moved.with_held_out(dataset, unknown=unknown)
-        except (DataError, SettingError, UsageError):
-            dataset = None
-        if dataset is not None and dataset.fingerprint() == self.info["data"]:
-            return dataset
-        return self._read_other(place) if samples is None else samples
-
-    def _dataset_of(self, samples: Samples) -> Dataset:
-        label = self.info.get("label", "")
-        return Dataset(samples, classes=self._sample_classes, columns=self.columns, label=label)
-
-    def _other(self, samples: Samples) -> tuple[Task, Samples, None]:
-        """Other labelled samples; class weights that balance the classes are those of them."""
-        dataset = self._dataset_of(samples)
-        task = Task(self.config, dataset, {"train": samples}, self.preprocessor)
-        return self._fitted(task), samples, None
-
-    def _read_other(self, place: Path) -> Samples:
-        """Reads labelled data that is not the model's own, matched to its columns and classes."""
-        samples = self._read_labelled(place)
-        if samples.inputs.shape[1:] != self.raw_shape:
-            raise DataError(
-                f"{place}: samples of shape {samples.inputs.shape[1:]}; {self._expectation}"
-            )
-        return samples
-
-    def _prepared(self, task: Task, samples: Samples) -> PreparedSet:
-        with task.config.locating():
-            return task.prepare(samples, self.model)
-
-    def _read_labelled(self, place: Path) -> Samples:
-        source = self.config.data.source
-        if self.columns and self.config.data.targets == "inputs":
-            inputs = source.read_table(place, self.columns, unknown=self.preprocessor.unknown)
-            return Samples(inputs, np.zeros((len(inputs), 1)))
-        return source.read_labelled(
-            place,
-            self.columns,
-            self.info.get("label", ""),
-            self._sample_classes,
-            unknown=self.preprocessor.unknown,
-        )
-
     def __repr__(self) -> str:
         layers = ", ".join(str(stage.spec.tag()) for stage in self.model.stages)
         return (
-            f"<TrainedModel '{self.config.name}': {self._expectation.removeprefix('this model ')}, "
+            f"<TrainedModel '{self.config.name}': expects {self.inputs.expected}, "
             f"{layers}, {self.model.params.size:,} parameters, predicts {self._predicts}>"
         )
 

@@ -10,16 +10,14 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from nnkit.data.lazy import LazyArray
-from nnkit.data.ragged import Ragged
+from nnkit.data.sequence_batches import SequenceBatches
+from nnkit.data.stream_batches import StreamBatches
 from nnkit.errors import DivergedError
 from nnkit.inference.evaluation import evaluate
-from nnkit.nn.form import Positions
-from nnkit.nn.model import buffer_bytes, describe
+from nnkit.nn.model import describe
 from nnkit.nn.numerics import numerics
-from nnkit.nn.params import Array
 from nnkit.runs.directory import DEFAULT_RUNS
-from nnkit.task.config import ConfigLike, load_config
+from nnkit.task.config_loading import ConfigLike, load_config
 from nnkit.task.task import load_task
 from nnkit.training.loop import Evaluation, Step
 from nnkit.training.trainer import Trainer
@@ -68,7 +66,7 @@ def predict_training(config: ConfigLike) -> dict[str, Any]:
         "steps": loop.steps,
         "parameters": trainer.model.layout.size,
         "seconds": seconds,
-        "memory": sum(_memory(trainer).values()),
+        "memory": sum(memory_of(trainer).values()),
     }
 
 
@@ -86,7 +84,7 @@ def _report(trainer: Trainer) -> dict[str, Any]:
     return {
         "layers": describe(model),
         "parameters": model.layout.size,
-        "memory": _memory(trainer),
+        "memory": memory_of(trainer),
         "samples": {name: len(samples) for name, samples in trainer.task.sets.items()},
         "steps": loop.steps,
         "batch_size": loop.batches.batch_size,
@@ -95,23 +93,26 @@ def _report(trainer: Trainer) -> dict[str, Any]:
     }
 
 
-def _memory(trainer: Trainer) -> dict[str, int]:
-    """The bytes of memory by purpose."""
-    model, loop = trainer.model, trainer.loop
-    vectors = 2 + len(loop.optimizer_state)
-    size, threads = loop.batches.batch_size, model.execution.threads
-    longest = _longest(trainer.sets["train"].inputs)
-    at_once = min(size, model.micro_batch_size(size, training=True, positions=longest) * threads)
+def memory_of(trainer: Trainer) -> dict[str, int]:
+    """The bytes of memory that training takes: its `data`, `parameters` and `buffers`."""
+    model = trainer.model
+    vectors = 2 + len(trainer.loop.optimizer_state)
     return {
         "data": sum(x.inputs.nbytes + x.targets.nbytes for x in trainer.sets.values()),
         "parameters": vectors * model.params.nbytes,
-        "buffers": buffer_bytes(model, at_once, longest),
+        "buffers": _buffers(trainer),
     }
 
 
-def _longest(inputs: Array | LazyArray | Ragged) -> Positions:
-    """The positions of the longest sequence, if the lengths of sequences differ."""
-    return (int(inputs.lengths.max()),) if isinstance(inputs, Ragged) else ()
+def _buffers(trainer: Trainer) -> int:
+    """The bytes of the network's buffers for the largest batch."""
+    model, batches = trainer.model, trainer.loop.batches
+    if isinstance(batches, SequenceBatches):
+        samples, positions, target_positions = batches.largest
+        return model.training_bytes(samples, (positions,), (target_positions,))
+    if isinstance(batches, StreamBatches):
+        return model.training_bytes(batches.batch_size, (int(batches.inputs.lengths.max()),))
+    return model.training_bytes(batches.batch_size)
 
 
 def _predicted_seconds(trainer: Trainer) -> float:

@@ -9,7 +9,7 @@ from nnkit.errors import UsageError
 from nnkit.nn.central_differences import BlockCheck, check_model
 from nnkit.nn.numerics import execution_for
 from nnkit.random import generator
-from nnkit.task.config import ConfigLike, load_config
+from nnkit.task.config_loading import ConfigLike, load_config
 from nnkit.task.task import load_task
 
 

@@ -14,7 +14,7 @@ from nnkit.errors import DivergedError, SettingError, UsageError
 from nnkit.nn.numerics import numerics
 from nnkit.nn.params import Array
 from nnkit.optim.schedules import Schedule
-from nnkit.task.config import ConfigLike, load_config
+from nnkit.task.config_loading import ConfigLike, load_config
 from nnkit.task.task import load_task
 from nnkit.training.loop import Loop, Progress, Step
 from nnkit.training.trainer import Trainer

@@ -22,7 +22,8 @@ from nnkit.nn.params import Array
 from nnkit.nn.seq2seq.seq2seq_model import Seq2SeqModel
 from nnkit.nn.seq2seq.seq2seq_network import Seq2SeqNetwork
 from nnkit.runs.directory import DEFAULT_RUNS
-from nnkit.task.config import Config, ConfigLike, load_config
+from nnkit.task.config import Config
+from nnkit.task.config_loading import ConfigLike, load_config
 from nnkit.task.prepared_set import PreparedSet, pass_of
 from nnkit.task.targets import SequenceTargets
 from nnkit.task.task import Task, load_task

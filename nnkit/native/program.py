@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from ctypes import addressof, c_double, c_int64, c_void_p, pointer
 from typing import Any, NamedTuple
@@ -129,12 +130,15 @@ class Program:
         self.weights = buffers.empty((rows,), dtype)
         self._bound = bound_layers(layers, samples, buffers, dtype, training)
         self._arrays = (params, grads, state)  # kept alive
-        self._steps: tuple[Array | None, Array | None] = None, None
+        self._steps: tuple[Array | None, Array | None, Array | None] = None, None, None
         last = self._bound[-1].output
         assert last is not None
         self.outputs = last[:, :outputs]
         self._layers = (LayerStructure * len(layers))(*(each.structure for each in self._bound))
         self._pace = PaceStructure()
+        size = max(layer.scratch_numbers for layer in layers)
+        users = max(threads, os.cpu_count() or 1) if size else 0
+        scratches = buffers.empty((users, size), dtype)
         self.structure = ProgramStructure(
             layers=self._layers,
             layer_count=len(layers),
@@ -151,6 +155,9 @@ class Program:
             state=state.ctypes.data,
             target=self.targets.ctypes.data,
             capacity=samples,
+            scratch=scratches.ctypes.data,
+            scratch_size=scratches.shape[1],
+            scratch_count=len(scratches),
             classes=self.classes.ctypes.data,
             losses=self.losses.ctypes.data,
             batch=self._batch_address,
@@ -289,15 +296,17 @@ class Program:
                 if all sequences have the same length.
             order: the samples from the longest sequence to the shortest, (N,), of int64.
         """
-        self._steps = starts, order  # kept alive
+        slots = None if order is None else np.argsort(order)
+        self._steps = starts, order, slots  # kept alive
         self.structure.starts = None if starts is None else starts.ctypes.data
         self.structure.sorted = None if order is None else order.ctypes.data
+        self.structure.slots = None if slots is None else slots.ctypes.data
 
     def _rows(self, samples: int) -> int:
         """The rows of the output for a number of samples."""
         if self.positions is None:
             return samples
-        starts, _ = self._steps
+        starts, *_ = self._steps
         return samples * self.positions if starts is None else int(starts[-1])
 
     def _take_targets(self, T: Array, weights: Array | None) -> None:

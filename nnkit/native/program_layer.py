@@ -21,12 +21,13 @@ from nnkit.native.structures import (
     NormalizationStructure,
     RecurrenceStructure,
 )
+from nnkit.native.winograd import TILE, scratch_numbers, weight_numbers
 
 Array = NDArray[Any]
 Shape = tuple[int, ...]
 BLOCK = 16  # samples in a block of images, as in `source/tiles.h`
-# Kinds that keep a byte for each output.
-KEEPS_BYTES = (LayerKind.MAX_POOL, LayerKind.DROPOUT, LayerKind.SPATIAL_DROPOUT)
+DROPOUTS = (LayerKind.DROPOUT, LayerKind.SPATIAL_DROPOUT)
+KEEPS_BYTES = (LayerKind.MAX_POOL, *DROPOUTS)  # one for each output
 WORTH_PACKING = 128  # samples from which weights are packed first, as in `source/walk.h`
 BATCH_NUMBERS = 5  # of a channel, as in `source/normalization.h`
 SAMPLE_NUMBERS = 2  # of a sample, as in `source/layer_norm.h`
@@ -210,6 +211,10 @@ class ProgramLayer:
             return Frame()
         if self.kind == LayerKind.CONV_TRANSPOSE:
             return self.window.frame_of_few(self.output_shape)
+        if self.kind == LayerKind.WINOGRAD:
+            top, left, bottom, right = self.window.frame
+            height, width = self.spatial_size
+            return Frame(top, left, bottom + height % TILE, right + width % TILE)
         return self.window.frame if self.kind == LayerKind.CONV else Frame()
 
     @property
@@ -220,6 +225,19 @@ class ProgramLayer:
         if self.kind == LayerKind.CONV:
             return self.window.frame_of_few(self.input_shape)
         return self.window.frame if self.kind == LayerKind.CONV_TRANSPOSE else Frame()
+
+    @property
+    def spatial_size(self) -> tuple[int, int]:
+        """The height and width of the outputs of a convolution that count: all, or those pooled."""
+        _, height, width = self.output_shape
+        return (height, width) if self.unpooled_shape is None else (2 * height, 2 * width)
+
+    @property
+    def scratch_numbers(self) -> int:
+        """The numbers that each thread needs for intermediate results."""
+        if self.kind != LayerKind.WINOGRAD:
+            return 0
+        return scratch_numbers(self.input_shape[0], self.output_shape[0])
 
     @property
     def is_input(self) -> bool:
@@ -265,19 +283,17 @@ class LayerBuffers:
         self._samples, self._buffers, self._dtype = samples, buffers, dtype
         self.structure = _structure(layer)
         self.output: Array | None = None
+        if packed or layer.kind == LayerKind.WINOGRAD:
+            self.structure.packed = self._empty((_packed_numbers(layer),)).ctypes.data
         if len(layer.output_shape) < IMAGE_AXES:
             rows = (samples * (layer.positions or 1), padded(of_row(layer.output_shape)))
             if not layer.is_input:
                 self.output = self._empty(rows)
                 self.structure.output = self.output.ctypes.data
-            if packed:
-                weights = self._empty((padded(layer.outputs), padded(layer.inputs)))
-                self.structure.packed = weights.ctypes.data
-            if training and layer.kind == LayerKind.LAYER_NORM:
-                numbers = self._empty((samples, SAMPLE_NUMBERS))
-                self.structure.normalization.batch = numbers.ctypes.data
             if gradient_frame is not None:
                 self.structure.gradient = self._empty(rows).ctypes.data
+            if training:
+                self._bind_for_training(layer, rows)
             if layer.recurrences:
                 self._bind_recurrences(layer, training)
             return
@@ -289,9 +305,7 @@ class LayerBuffers:
             numbers = self._empty((layer.output_shape[0], BATCH_NUMBERS))
             self.structure.normalization.batch = numbers.ctypes.data
         if training and (layer.kind in KEEPS_BYTES or layer.unpooled_shape is not None):
-            shape = (self.blocks, *layer.output_shape, BLOCK)
-            self._arrays.append(buffers.empty(shape, np.dtype(np.uint8)))
-            self.structure.chosen = self._arrays[-1].ctypes.data
+            self._bind_bytes((self.blocks, *layer.output_shape, BLOCK))
         if gradient_frame is None:
             return
         if layer.unpooled_shape is None:
@@ -301,6 +315,19 @@ class LayerBuffers:
         _, self.structure.gradients = self._images(layer.output_shape, Frame())
         # Windows leave out the last row or column where there is an odd number of them.
         _, self.structure.unpooled = self._images(layer.unpooled_shape, gradient_frame, zeros=True)
+
+    def _bind_for_training(self, layer: ProgramLayer, rows: Shape) -> None:
+        """Allocates what a layer of vectors keeps from the forward pass for the backward pass."""
+        if layer.kind in DROPOUTS:
+            self._bind_bytes(rows)
+        if layer.kind == LayerKind.LAYER_NORM:
+            numbers = self._empty((self._samples, SAMPLE_NUMBERS))
+            self.structure.normalization.batch = numbers.ctypes.data
+
+    def _bind_bytes(self, shape: Shape) -> None:
+        """Allocates a byte for each output."""
+        self._arrays.append(self._buffers.empty(shape, np.dtype(np.uint8)))
+        self.structure.chosen = self._arrays[-1].ctypes.data
 
     def _bind_recurrences(self, layer: ProgramLayer, training: bool) -> None:
         """Allocates the buffers of the directions of a recurrent layer."""
@@ -354,6 +381,13 @@ class LayerBuffers:
         steps = [step // self._dtype.itemsize for step in array.strides]
         first = array.ctypes.data + frame.top * array.strides[2] + frame.left * array.strides[3]
         return array, ImageStructure(first, *shape, *steps[:4])
+
+
+def _packed_numbers(layer: ProgramLayer) -> int:
+    """The numbers of the weights of a layer in the order of its kernel."""
+    if layer.kind == LayerKind.WINOGRAD:
+        return weight_numbers(layer.input_shape[0], layer.output_shape[0])
+    return padded(layer.outputs) * padded(layer.inputs)
 
 
 def of_row(shape: Shape) -> int:

@@ -35,6 +35,7 @@ class LayerKind(IntEnum):
     RECURRENT = 23
     EMBEDDING = 24
     ONE_HOT = 25
+    WINOGRAD = 26  # a convolution, by other means, outside training
 
 
 class CellKind(IntEnum):
@@ -384,9 +385,13 @@ class ProgramStructure(Structure):
         ("steps", c_int64),
         ("starts", c_void_p),
         ("sorted", c_void_p),
+        ("slots", c_void_p),
         ("classes", c_void_p),
         ("losses", c_void_p),
         ("capacity", c_int64),
+        ("scratch", c_void_p),
+        ("scratch_size", c_int64),
+        ("scratch_count", c_int64),
         ("target", c_void_p),
         ("weight", c_void_p),
         ("batch", c_void_p),

@@ -62,9 +62,14 @@ class Chain:
         self.output_form = output_form
         self._links = tuple(links)
 
+    @property
+    def last(self) -> Link:
+        """The last layer."""
+        return self._links[-1]
+
     def up_to_last(self) -> Chain:
-        """The chain without its last layer, which must not change the form."""
-        return Chain(self._links[:-1], self.output_form)
+        """The chain without its last layer."""
+        return Chain(self._links[:-1], self.last.form)
 
     def forward(self, X: Array, now: Pass) -> Array:
         """The last layer's output (*output shape, N) for X (*input shape, N).

@@ -458,7 +458,7 @@ class CrossEntropy(_Softmax):
 
     def from_logits(self, Z: Array, T: Array, dZ: Array, weights: Array | None = None) -> float:
         if T.ndim < Z.ndim:
-            return mean(self._of_classes_from_logits(Z, T, dZ), dZ, weights)
+            return mean(self.losses_of_classes(Z, T, dZ), dZ, weights)
         if weights is not None:
             return super().from_logits(Z, T, dZ, weights)
         T = self._smoothed(T)
@@ -473,7 +473,7 @@ class CrossEntropy(_Softmax):
         np.multiply(dZ, 1 / samples, out=dZ)
         return loss
 
-    def _of_classes_from_logits(self, Z: Array, T: Array, dZ: Array) -> Array:
+    def losses_of_classes(self, Z: Array, T: Array, dZ: Array) -> Array:
         """Each sample's loss, (N,), for class numbers T (N,), without coding them.
 
         The gradient dZ may take the place of Z.

@@ -162,7 +162,9 @@ class Model:
         loss = program_loss(self.stages, self.loss)
         if loss is None or library() is None or self.dtype not in PROGRAM_TYPES:
             return None
-        layers = program_layers(self.stages, self.layout, self.state_layout, loss, self.seed)
+        layers = program_layers(
+            self.stages, self.layout, self.state_layout, loss, self.seed, self.dtype
+        )
         return None if layers is None else (layers, loss)
 
     @property
@@ -189,6 +191,22 @@ class Model:
         """
         key = self._key(batch, True, positions, None, before, after)
         return self._network_in(self._arena, key)
+
+    def training_bytes(
+        self, batch: int, positions: Positions = (), target_positions: Positions = ()
+    ) -> int:
+        """The memory of the network for training, in bytes: all buffers kept between layers.
+
+        It is bound for that, but its memory is not written to, so the system need not provide it.
+
+        Args:
+            batch: the number of samples, N.
+            positions: the batch's positions, if they vary.
+            target_positions: those of its targets, which matter to decoders.
+        """
+        arena: Arena[NetworkKey, Batchwise] = Arena()
+        self._network_in(arena, self._key(batch, True, positions))
+        return arena.nbytes
 
     @contextmanager
     def lent(

@@ -6,13 +6,14 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from nnkit.native.program import Program, ProgramLoss
 from nnkit.native.program_layer import (
     BLOCK,
+    DROPOUTS,
     IDENTITY,
     IMAGE_AXES,
     NEEDS_INPUT,
@@ -23,6 +24,7 @@ from nnkit.native.program_layer import (
 )
 from nnkit.native.recurrence import PARAMETERS, Recurrence
 from nnkit.native.structures import ActivationKind, LayerKind, LossKind
+from nnkit.native.winograd import KERNEL, is_worthwhile
 from nnkit.nn.arena import Buffers
 from nnkit.nn.dropout_mask import purpose
 from nnkit.nn.form import Form
@@ -44,7 +46,6 @@ OWN_LAYERS = {
 }
 # Layers that apply no activation.
 APPLIES_NONE = (*OWN_LAYERS.values(), LayerKind.SEQUENCE, LayerKind.RECURRENT)
-DROPOUTS = (LayerKind.DROPOUT, LayerKind.SPATIAL_DROPOUT)
 # Activations after which the largest of several numbers, where it gets a gradient, is the same.
 KEEPS_ORDER = (ActivationKind.IDENTITY, ActivationKind.RELU)
 
@@ -71,7 +72,12 @@ class Layers(NamedTuple):
 
 
 def program_layers(
-    stages: Sequence[Stage], layout: Layout, state: Layout, loss: ProgramLoss, seed: int
+    stages: Sequence[Stage],
+    layout: Layout,
+    state: Layout,
+    loss: ProgramLoss,
+    seed: int,
+    dtype: np.dtype[Any],
 ) -> Layers | None:
     """The layers of a program, each with its activation; None if the kernels lack one.
 
@@ -81,6 +87,7 @@ def program_layers(
         state: the place of each block of running state.
         loss: the loss, which may include the output activation.
         seed: the seed of random draws.
+        dtype: the type of numbers.
     """
     by_position = bool(stages[-1].output_form.positions)
     fused = loss.head != ActivationKind.IDENTITY
@@ -92,7 +99,10 @@ def program_layers(
     found = translation.layers
     if by_position and found[-1].positions is None:
         return None  # images
-    return Layers(_joined(found, by_position), _joined(_outside_training(found), by_position))
+    inference = _outside_training(found)
+    if dtype == np.float32:
+        inference = [_by_winograd(layer) for layer in inference]
+    return Layers(_joined(found, by_position), _joined(inference, by_position))
 
 
 @dataclass(slots=True)
@@ -185,7 +195,7 @@ class _Translation:
         if layer.kind in DROPOUTS:
             key = philox_key(self.seed, purpose(name))
             layer = replace(layer, draw_key=(int(key[0]), int(key[1])))
-            if layer.kind == LayerKind.DROPOUT and layers and is_image(layers[-1].output_shape):
+            if layers and is_image(layers[-1].output_shape):
                 # Units are numbered in the same way whatever their shape: images need no
                 # flattening.
                 shape = layers[-1].output_shape
@@ -296,6 +306,19 @@ def _includes(layer: ProgramLayer, normalization: ProgramLayer) -> bool:
         and layer.normalization is None
         and layer.output_shape == normalization.input_shape
     )
+
+
+def _by_winograd(layer: ProgramLayer) -> ProgramLayer:
+    """A convolution by Winograd's method, where that is faster; any other layer as it is."""
+    window = layer.window
+    if layer.kind != LayerKind.CONV or window is None or layer.groups != 1:
+        return layer
+    if window != Window(KERNEL, window.before, window.after):
+        return layer  # strides or dilation
+    channels, filters = layer.input_shape[0], layer.output_shape[0]
+    if not is_worthwhile(channels, filters, *layer.spatial_size):
+        return layer
+    return replace(layer, kind=LayerKind.WINOGRAD)
 
 
 def _joined(layers: Sequence[ProgramLayer], by_position: bool) -> tuple[ProgramLayer, ...]:

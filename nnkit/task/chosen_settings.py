@@ -17,10 +17,12 @@ class TableSettings:
     Attributes:
         settings: the settings, as in a config.
         reasons: a reason for a setting or, by its name and an item, for an item of a list.
+        texts: the column of texts, if it is the only input; it is ignored by the source.
     """
 
     settings: dict[str, Any] = field(default_factory=dict)
     reasons: dict[tuple[str, ...], str] = field(default_factory=dict)
+    texts: str | None = None
 
     def add(self, setting: str, item: Any, reason: str) -> None:
         """Adds an item to a list."""

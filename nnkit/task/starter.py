@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from textwrap import wrap
@@ -16,14 +17,24 @@ from nnkit.data.dataset import Dataset, chunks
 from nnkit.data.sources.arrays import Npy, Npz, archive_names
 from nnkit.data.sources.image_folder import ImageFolder
 from nnkit.data.sources.source import Source
+from nnkit.data.sources.text_files import Pairs
 from nnkit.data.tables.column_report import ColumnReport
 from nnkit.data.tables.labels import could_be_classes
 from nnkit.data.tables.quoting import in_yaml
+from nnkit.data.text.csv_pairs import read_csv_pairs
 from nnkit.errors import DataError, SettingError, UsageError
 from nnkit.task.chosen_settings import TableSettings
 from nnkit.task.starter_network import suitable_network
+from nnkit.task.table_of_texts import as_pairs
 from nnkit.task.table_settings import TableOptions, choose_settings
-from nnkit.task.text_starter import TextTask, starter_for_texts, task_of_texts
+from nnkit.task.text_starter import (
+    TextStarter,
+    TextTask,
+    number_instead,
+    starter_for_labelled_texts,
+    starter_for_texts,
+    task_of_texts,
+)
 from nnkit.text import legible
 
 FEWEST_TO_SPLIT = 20  # rows; with fewer, a tenth of them is too small a validation set
@@ -98,7 +109,30 @@ def starter_for(
 
 
 def _for_texts(task: TextTask, data: Path, folder: Path) -> Starter:
-    found = starter_for_texts(task, data, _place(data, folder))
+    return _of_texts(starter_for_texts(task, data, _place(data, folder)))
+
+
+def _for_table_of_texts(
+    files: Mapping[str, Path], chosen: TableSettings, texts: str, folder: Path
+) -> Starter:
+    """The starter of a table whose only input is the column `texts`."""
+    task, settings = as_pairs(chosen.settings, texts)
+    paths = {name: str(path) for name, path in files.items()}
+    _outline(Pairs.model_validate({**settings, **paths}))  # which checks the labels
+    pairs = read_csv_pairs(
+        files["path"],
+        settings["source"],
+        settings["target"],
+        delimiter=settings["delimiter"],
+        header=settings["header"],
+    )
+    found = starter_for_labelled_texts(task, {**settings, **_places(files, folder)}, pairs)
+    of_label = f"column '{texts}' holds texts, '{chosen.settings['label']}' their labels"
+    number = number_instead(task, pairs, "regression")
+    return _of_texts(replace(found, remarks=(of_label, *found.remarks, *number)))
+
+
+def _of_texts(found: TextStarter) -> Starter:
     parts = {
         name: _flow(value) if isinstance(value, Mapping) else value
         for name, value in found.parts.items()
@@ -139,6 +173,8 @@ def _outline(source: Source) -> Dataset:
 
 def _for_table(files: Mapping[str, Path], options: TableOptions, folder: Path) -> Starter:
     chosen = choose_settings(files["path"], options)
+    if chosen.texts is not None:
+        return _for_table_of_texts(files, chosen, chosen.texts, folder)
     paths = {name: str(path) for name, path in files.items()}
     source = chosen.source().model_copy(update={**paths, "missing_target": "drop"})
     dataset, columns = _outline(source), source.column_report()
@@ -259,9 +295,10 @@ def _for_arrays(dataset: Dataset, settings: Mapping[str, Any]) -> Starter:
     shape = dataset.input_shape
     pictures = len(shape) == 3 and min(shape[1:]) >= SMALLEST_IMAGE
     grey = dataset.samples.inputs.dtype == np.uint8
-    size = int(np.prod(shape))
+    size = math.prod(shape)
+    form = _form_in_words(shape, pictures=pictures, grey=grey)
     text = _template("pictures" if pictures else "vectors").format(
-        source=_source(settings, {}),
+        source=_source(settings, {("inputs",): form} if form else {}),
         samples=_count(len(dataset.samples), "sample"),
         rows=_count(len(dataset.samples), "sample"),
         inputs=_count(size, "input"),
@@ -270,7 +307,31 @@ def _for_arrays(dataset: Dataset, settings: Mapping[str, Any]) -> Starter:
     )
     if len(shape) > 1 and not pictures:
         text = text.replace("    - dense:", "    - flatten\n    - dense:", 1)
-    return Starter(text, remarks=(_classes_in_words(dataset),))
+    remarks = (f"inputs: {form}",) if form else ()
+    return Starter(text, remarks=(*remarks, _classes_in_words(dataset)))
+
+
+def _form_in_words(shape: tuple[int, ...], *, pictures: bool, grey: bool) -> str | None:
+    """Says what samples of a shape (channels, …) are taken for, and the layers for sequences.
+
+    An array (n, a, b) may contain pictures, or sequences with the steps along either axis.
+    """
+    if len(shape) != 3:
+        return None
+    channels, height, width = shape
+    if pictures and (channels > 1 or grey):
+        return f"taken as pictures of {height} × {width} pixels with {_count(channels, 'channel')}"
+    taken = f"grey pictures of {height} × {width} pixels"
+    if not pictures:
+        taken = f"{math.prod(shape):,} separate numbers"
+    if channels > 1:
+        return f"taken as {taken}"
+    layers = "gru: 64, dense: 64, dense: auto]"
+    return (
+        f"taken as {taken}; for sequences of {height} steps with {_count(width, 'number')} each, "
+        f"let the layers be [rows, {layers}, for {width} steps with {_count(height, 'number')} "
+        f"each [reshape: [{height}, {width}], {layers}"
+    )
 
 
 def _classes_in_words(dataset: Dataset) -> str:

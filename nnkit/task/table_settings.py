@@ -10,6 +10,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from nnkit.data.sources.csv import Csv
 from nnkit.data.tables.dates import DateOrder, default_parts
 from nnkit.data.tables.detection import detect_dialect
@@ -29,7 +31,8 @@ from nnkit.data.tables.quoting import column_called
 from nnkit.errors import DataError, UsageError
 from nnkit.task.chosen_settings import TableSettings
 from nnkit.task.rows_left_out import leave_out_rows, read_whole_rows
-from nnkit.task.text_starter import TextTask
+from nnkit.task.table_of_texts import column_of_texts, settings_not_of_pairs
+from nnkit.task.text_starter import TextTask, are_texts
 
 MOST_EXCEPTIONS = 20  # different texts that can be listed as missing values
 MOST_CATEGORIES = 1_000  # words of a column that are worth an input each
@@ -85,15 +88,34 @@ def choose_settings(path: Path, options: TableOptions) -> TableSettings:
             _choose_column(table, i, profile, chosen)
     inputs = len(profiles) - len(labels) - len(chosen.settings.get("ignore", ()))
     if not inputs:
-        raise UsageError(
-            f"{path}: no input column is left besides the label '{table.names[labels[0]]}'; "
-            + "; ".join(chosen.remarks())
-        )
+        _take_texts(table, labels, chosen)
     first = ("kind", "path", "label", "task")
     chosen.settings = {
         name: chosen.settings[name] for name in first if name in chosen.settings
     } | chosen.settings
     return chosen
+
+
+def _take_texts(table: ParsedTable, labels: Sequence[int], chosen: TableSettings) -> None:
+    """Takes a column of texts as the input of a table that has no other.
+
+    Raises:
+        UsageError: there is none, or the table cannot be read as pairs of texts and labels.
+    """
+    texts = column_of_texts(table, labels) if len(labels) == 1 else None
+    others = settings_not_of_pairs(chosen.settings)
+    if texts is None or others:
+        reasons = list(chosen.remarks())
+        if texts is not None:
+            reasons.append(
+                f"the texts of column '{texts}' could be the input if the file needed no setting "
+                f"{' and '.join(others)}"
+            )
+        raise UsageError(
+            f"{table.path}: no input column is left besides the label "
+            f"'{table.names[labels[0]]}'; {'; '.join(reasons)}"
+        )
+    chosen.texts = texts
 
 
 def _choose_dialect(path: Path, options: TableOptions) -> TableSettings:
@@ -243,9 +265,12 @@ def _choose_task(
     name = profile.name
     if reason := _unpredictable(profile):
         others = ", ".join(other for other in table.names if other != name)
+        hint = ""
+        if len(table.names) == 2 and profile.examples and are_texts(profile.examples):
+            hint = "; --task translation learns to write it"
         raise UsageError(
             f"{table.path}: {column_called(name)} holds {reason}; choose another one with --label: "
-            f"{others}"
+            f"{others}{hint}"
         )
     chosen.settings["label"] = name if table.has_header else int(name)
     if profile.kind is Kind.MIXED:
@@ -388,6 +413,9 @@ def _choose_dates(
     if len(profile.orders) > 1:
         other = next(o for o in profile.orders if o != order)
         reason += f", which could also be with the {other.replace('_', ' ')}"
+    times = [words[code] for code in np.asarray(table.columns[index].codes) if code >= 0]
+    if order == "year_first" and len(set(times)) == table.rows and times == sorted(times):
+        reason += ", by which the rows are sorted (the source 'series' forecasts)"
     chosen.reasons["dates", profile.name] = reason
 
 

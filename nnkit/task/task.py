@@ -28,17 +28,13 @@ from nnkit.nn.params import Array, Shape
 from nnkit.nn.seq2seq.encoder_decoder import build_encoder_decoder
 from nnkit.nn.seq2seq.seq2seq_model import Seq2SeqModel
 from nnkit.task.class_weights import class_weights, counted, weights_of
-from nnkit.task.config import Config, ConfigLike, load_config
+from nnkit.task.config import Config
+from nnkit.task.config_loading import ConfigLike, load_config
 from nnkit.task.input_scales import scale_notices
 from nnkit.task.notices import split_notices
 from nnkit.task.prepared_set import PreparedSet, Writing
 from nnkit.task.sequence_coding import SequenceCoding, predicted
-from nnkit.task.targets import (
-    AnyTargets,
-    ClassTargets,
-    LabelTargets,
-    NumberTargets,
-    Targets,
+from nnkit.task.target_factory import (
     are_labels,
     classes_for,
     inputs_for,
@@ -46,7 +42,8 @@ from nnkit.task.targets import (
     numbers_for,
     sequences_for,
 )
-from nnkit.task.text_description import cut_notices, describe_texts
+from nnkit.task.targets import AnyTargets, ClassTargets, LabelTargets, NumberTargets, Targets
+from nnkit.task.text_description import cut_notices, describe_texts, length_notices
 
 KINDS: dict[TargetKind, str] = {
     "classes": "classes",
@@ -122,7 +119,9 @@ class Task:
         if self.coding is not None:
             # Of a text in windows, the number of windows counts, not that of the texts.
             few = sets if self.coding.windows is None else ()
-            return (*self.dataset.notices, *few, *cut_notices(self.coding, self.sets))
+            cut = cut_notices(self.coding, self.sets)
+            long = length_notices(self.coding, self.sets, self.config.decoding)
+            return (*self.dataset.notices, *few, *cut, *long)
         if not isinstance(inputs, LazyArray):  # only the first of them are looked at
             inputs = LazyArray(inputs, AllIndices(len(inputs)))
         prepared = inputs.then(partial(self.preprocessor, dtype=self.dtype))

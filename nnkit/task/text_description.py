@@ -1,4 +1,4 @@
-"""A description of the texts of a task, and notices about those that are cut."""
+"""A description of the texts of a task, and notices about those that are cut or too long."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from nnkit.data.dataset import Samples
 from nnkit.data.text.text_checks import TextSet, check_texts
 from nnkit.data.text.text_coding import TextEncoder, place_of
 from nnkit.data.texts import is_text
+from nnkit.decoding.greedy import Greedy
+from nnkit.decoding.method import Decoding
 from nnkit.task.sequence_coding import SequenceCoding
 
 ORDER = ("train", "validation", "test")
@@ -91,3 +93,33 @@ def cut_notices(coding: SequenceCoding, sets: Mapping[str, Samples]) -> Iterator
                     f"{name}: {len(cut):,} of {len(samples):,} {side} are cut to "
                     f"{encoder.coding.longest:,} symbols: {named}{more}"
                 )
+
+
+def length_notices(
+    coding: SequenceCoding, sets: Mapping[str, Samples], decoding: Decoding | None
+) -> Iterator[str]:
+    """Yields for each set but the training set how many targets are longer than texts are written.
+
+    No texts are written for the training set.
+
+    Args:
+        coding: the vocabularies.
+        sets: the sets, with texts as inputs and targets.
+        decoding: how texts are written; None for greedy decoding.
+    """
+    if coding.predicts != "text" or coding.targets is None:
+        return
+    limit = (decoding or Greedy()).max_length
+    for name, samples in sets.items():
+        if name == "train":
+            continue
+        inputs = coding.inputs.encode_all(samples.inputs[:], samples.lines, samples.file)
+        targets = coding.targets.encode_all(samples.targets[:], samples.lines, samples.file)
+        lengths = np.diff(targets.offsets)
+        too_long = lengths > limit.lengths(np.diff(inputs.offsets))
+        if too_long.any():
+            yield (
+                f"{name}: {too_long.sum():,} of {len(samples):,} targets are longer than "
+                f"decoding.max_length lets the network write; the longest has "
+                f"{lengths.max():,} symbols"
+            )

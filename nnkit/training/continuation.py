@@ -16,7 +16,7 @@ from nnkit.files import link_atomic, write_atomic
 from nnkit.runs.differences import DATA, brief, differences, identity, identity_of
 from nnkit.runs.directory import RunDirectory, list_runs
 from nnkit.runs.header import read_header
-from nnkit.task.config import config_from
+from nnkit.task.config_loading import config_from
 from nnkit.training.plan import pace_on
 from nnkit.training.trainer import Trainer
 from nnkit.version import __version__

@@ -13,7 +13,7 @@ from nnkit.data.in_memory import dataset_in_memory
 from nnkit.data.sources.memory_source import Memory
 from nnkit.data.tables.number_format import MISSING
 from nnkit.runs.directory import DEFAULT_RUNS
-from nnkit.task.config import ConfigLike, config_in, document_of
+from nnkit.task.config_loading import ConfigLike, config_in, document_of
 from nnkit.training.listeners import Listener
 from nnkit.training.run import Run, train
 

@@ -17,7 +17,9 @@ from nnkit.nn.numerics import numerics
 from nnkit.ranks import ALONE, Ranks
 from nnkit.runs.checkpoint import read_checkpoint
 from nnkit.runs.directory import DEFAULT_RUNS, FINISHED, RunDirectory
-from nnkit.task.config import Config, ConfigLike, load_config
+from nnkit.task.config import Config
+from nnkit.task.config_conflicts import checked
+from nnkit.task.config_loading import ConfigLike, load_config
 from nnkit.task.task import load_task
 from nnkit.training.continuation import adopt, obstacle, shorter_run
 from nnkit.training.divergence import diagnosis
@@ -107,7 +109,7 @@ def train(
         GateError: a gate under `expect:` is not met; the run itself is complete. Gates over seeds
             and gates with a baseline need more than one run: `nnkit train` judges them.
     """
-    config = ranks.together(lambda: load_config(config).check())
+    config = ranks.together(lambda: checked(load_config(config)))
     run = ranks.on_first(lambda: None if restart else _finished_run(config, Path(runs)))
     if run is None:
         trainer = ranks.together(lambda: _trainer(config, dataset, Path(runs), threads, ranks))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 import nnkit
+from nnkit.nn.form import Form
 from tests.cli.program import TABLES, Program
 
 
@@ -310,6 +312,23 @@ def test_arrays(
     assert config.data.split.test == (None if names[0] == "X_train" else 0.2)
     answer = program("train", "a.yaml", "--set", "training.epochs=1", "--quiet")
     assert answer.code == 0, answer.err
+
+
+@pytest.mark.parametrize(("shape", "taken"), [((3, 50), "150 separate"), ((50, 12), "grey pi")])
+def test_arrays_may_be_sequences(
+    program: Program, tmp_path: Path, shape: tuple[int, int], taken: str
+) -> None:
+    np.savez(tmp_path / "a.npz", X=np.zeros((30, *shape)), y=np.arange(30) % 3)
+    said = " ".join(program("init", "a.npz").err.split())
+    assert f"inputs: taken as {taken}" in said
+    advice = re.findall(r"\[(?:rows|reshape).*?auto\]", said)
+    forms = [(height, width) for height, width in (shape, shape[::-1])]
+    assert len(advice) == 2
+    for layers, (steps, numbers) in zip(advice, forms, strict=True):
+        assert f"{steps} steps with {numbers} numbers each" in said
+        config = nnkit.load_config(tmp_path / "a.yaml", [f"architecture.layers={layers}"])
+        read = [stage.input_form for stage in nnkit.build_model(config).stages]
+        assert Form(numbers, (steps,)) in read
 
 
 def test_two_files_of_arrays(program: Program, tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from sklearn import metrics as sk
 
 import nnkit
 from nnkit.errors import ConfigError
-from nnkit.task.config import Config, config_from
+from nnkit.task.config import Config
+from nnkit.task.config_loading import config_from
 from nnkit.task.task import check_data, load_task
 from nnkit.training.run import Run, train
 from tests.cli.program import Program

@@ -13,7 +13,7 @@ from PIL import Image
 
 import nnkit
 from nnkit.cli.predictions import EMPTY
-from nnkit.task.config import config_from
+from nnkit.task.config_loading import config_from
 from tests.cli.program import ROOT, TABLES, Answer, Program
 
 

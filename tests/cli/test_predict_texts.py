@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.program import Program
-from tests.inference.text_models import model_of, run_of
+from tests.inference.text_models import model_of, run_of, sentences
 
 # Only \n ends a line.
 SEPARATORS = ("\u2028", "\u0085", "\x0b", "\x0c", "\r")
@@ -43,8 +43,35 @@ def test_without_a_checkpoint_the_latest_run_of_texts_is_used(
     assert answer.err.startswith("using ")
     (tmp_path / "texts.txt").write_text("one\n")
     assert program("predict", "texts.txt", "--runs", translator.parent).code == 0
+    (tmp_path / "damaged.txt").write_bytes(b"on\0e\ntwo\n")  # not taken for a picture
+    answer = program("predict", "damaged.txt", "--runs", translator.parent)
+    assert answer.out == "\ndeux\n"
+    assert "damaged.txt:1:3: a NUL character" in answer.err
     (tmp_path / "table.csv").write_text("a,b\n1,2\n")
     assert "no run" in program("predict", "table.csv", "--runs", translator.parent).err
+
+
+def test_a_table_is_read_like_the_one_the_model_was_trained_on(
+    program: Program, tmp_path: Path
+) -> None:
+    rows = (line.split("\t") for line in sentences("number").splitlines())
+    cells = "".join(f'{i},{number},"{text}"\n' for i, (text, number) in enumerate(rows))
+    (tmp_path / "t.csv").write_text(f"id,sum,text\n{cells}")
+    assert program("init", "t.csv", "--label", "sum", "--task", "regression").code == 0
+    small = "architecture.layers=[embedding: 4, gru: 4, dense: auto]"
+    once = ("--set", "training.epochs=1", "--quiet")
+    assert program("train", "t.yaml", "--set", small, *once).code == 0
+    (tmp_path / "new.csv").write_text('text,extra\none two,1\nthree\n"six, six",2\n')
+    answer = program("predict", "new.csv", "-c", "t", "-o", "out.csv")
+    assert answer.code == 3
+    assert "error: new.csv:3: 1 cell, but the rows above have 2; leave" in answer.err
+    assert len(answer.out.splitlines()) == 3
+    with (tmp_path / "out.csv").open(newline="") as file:
+        written = [(row["line"], row["source"]) for row in csv.DictReader(file)]
+    assert written == [("2", "one two"), ("3", ""), ("4", "six, six")]
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    answer = program("predict", "other.csv", "-c", "t")
+    assert (answer.code, "no column 'text'" in answer.errors[0]) == (3, True)
 
 
 def test_as_many_lines_come_out_as_go_in(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nnkit.errors import ConfigError
-from nnkit.task.config import load_config
+from nnkit.task.config_loading import load_config
 
 DATA = "data: {source: mnist}\n"
 

@@ -11,7 +11,7 @@ import pytest
 from nnkit.errors import ConfigError
 from nnkit.experiments.batch_file import load_batch
 from nnkit.experiments.tune_file import load_tune
-from nnkit.task.config import load_config
+from nnkit.task.config_loading import load_config
 
 CONFIG = "data: {source: iris}\narchitecture: {layers: [dense: 3]}\n"
 BATCH = "base: c.yaml\ngrid: {optimizer.lr: [1, 2]}\n"

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from nnkit.config.yaml import dump_yaml, parse_yaml
 from nnkit.errors import ConfigError, UsageError
-from nnkit.task.config import config_from, load_config
+from nnkit.task.config_loading import config_from, load_config
 from tests.config.rich import RICH
 
 EXAMPLES = int(os.environ.get("NNKIT_MUTATIONS", 3 * settings().max_examples))

@@ -13,7 +13,8 @@ from nnkit.config.spec import Listed, Spec
 from nnkit.config.validation import find_setting, validate
 from nnkit.config.yaml import Node, parse_yaml
 from nnkit.errors import ConfigError, NnkitError, SettingPath, UsageError
-from nnkit.task.config import Config, config_from, load_config
+from nnkit.task.config import Config
+from nnkit.task.config_loading import config_from, load_config
 
 BASE = "data: {source: mnist}\narchitecture: {layers: [dense: 8, dense: 3]}\n"
 

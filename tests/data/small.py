@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 import nnkit
-from nnkit.task.config import Config, config_from
+from nnkit.task.config import Config
+from nnkit.task.config_loading import config_from
 
 REPOSITORY = Path(__file__).parents[2]
 DATA = REPOSITORY / "data"

@@ -10,7 +10,7 @@ from nnkit.data import lazy
 from nnkit.data.batches import gather
 from nnkit.data.lazy import AllIndices, Computed, LazyArray, combined
 from nnkit.data.preprocess import PreprocessingStep, Preprocessor, Rescale, Standardize
-from nnkit.task.config import config_from
+from nnkit.task.config_loading import config_from
 
 
 def mapped(path: Path, array: lazy.Array) -> lazy.Array:

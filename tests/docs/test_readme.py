@@ -13,6 +13,7 @@ from docs.refresh import ROOT, copy_of_repository, refreshed
 from nnkit.config.validation import validate
 from nnkit.config.yaml import parse_yaml
 from nnkit.task.config import Config
+from nnkit.task.config_conflicts import checked
 from tests.docs.commands import workplace
 from tests.docs.test_pages import MINUTES, steady
 
@@ -27,7 +28,7 @@ def block(language: str) -> str:
 
 def test_the_config_is_one() -> None:
     config = validate(Config, parse_yaml(block("yaml"), "README.md"))
-    assert config.check().name == "my-run"
+    assert checked(config).name == "my-run"
 
 
 def test_the_python_runs_and_prints_what_it_says(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from nnkit.errors import ConfigError, NnkitError
 from nnkit.experiments.batch_file import LoadedBatch, load_batch, short_keys, shown_axes
 from nnkit.experiments.checks import check_cells
-from nnkit.task.config import load_config
+from nnkit.task.config_loading import load_config
 
 IRIS = Path(__file__).parents[2] / "configs" / "iris-mlp.yaml"
 BASE = f"base: {IRIS}\n"

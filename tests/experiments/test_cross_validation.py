@@ -16,7 +16,7 @@ import nnkit
 from nnkit.data.folds import fold_numbers
 from nnkit.errors import ConfigError, UsageError
 from nnkit.experiments.cross_validation import CrossValidation, fold_configs
-from nnkit.task.config import config_from
+from nnkit.task.config_loading import config_from
 from tests.cli.conftest import program as program  # noqa: PLC0414 (a fixture)
 from tests.cli.program import IRIS, Program
 from tests.training.configs import diabetes, iris

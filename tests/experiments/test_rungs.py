@@ -19,7 +19,7 @@ from nnkit.experiments.rungs import (
     rungs,
 )
 from nnkit.random import generator
-from nnkit.task.config import config_from
+from nnkit.task.config_loading import config_from
 from nnkit.task.starter import starter_for
 from nnkit.task.table_settings import TableOptions
 from nnkit.task.task import load_task

@@ -12,7 +12,8 @@ from nnkit.config.yaml import parse_yaml
 from nnkit.errors import ConfigError
 from nnkit.experiments.search_settings import grid_values
 from nnkit.experiments.spaces import TAGS, AnySpace, SearchSpace, Value, is_space, picking
-from nnkit.task.config import Config, config_document
+from nnkit.task.config import Config
+from nnkit.task.config_loading import config_document
 
 CONDITIONAL = """
 optimizer:

@@ -19,7 +19,8 @@ from nnkit.nn.losses import AnyLoss, Loss
 from nnkit.nn.params import Array
 from nnkit.random import generator
 from nnkit.task.prepared_set import PreparedSet
-from nnkit.task.targets import NumberTargets, classes_for
+from nnkit.task.target_factory import classes_for
+from nnkit.task.targets import NumberTargets
 from tests.nn.examples import examples, loss_of, model_of, name
 
 CLASS_LOSSES = [loss for loss in examples(AnyLoss) if loss.coding != "number"]

@@ -13,11 +13,12 @@ import nnkit
 from nnkit.data.dataset import Column
 from nnkit.data.records import encoded, table_of
 from nnkit.data.sources.csv import Csv
+from nnkit.data.sources.source import ExpectedData
 from nnkit.data.tables.dates import DateColumn
 from nnkit.data.tables.parsed_table import ParsedTable
 from nnkit.data.tables.table_reader import read_table
 from nnkit.errors import DataError, UsageError
-from nnkit.task.config import config_from
+from nnkit.task.config_loading import config_from
 
 ROWS = [("1.5", "red", "yes"), ("1", "blue", "no"), ("2", "red", "yes"), ("0.5", "blue", "no")] * 5
 
@@ -180,7 +181,9 @@ def test_a_label_given_by_index_is_found_by_its_name(tmp_path: Path) -> None:
     columns = (Column("size"), Column("colour", ("blue", "red")))
     rows = [(sold, colour, size) for size, colour, sold in ROWS[:2]]
     path = write_table(tmp_path / "other.csv", rows, "sold,colour,size")
-    samples = Csv(path="t.csv", label=-1).read_labelled(path, columns, "sold", ("no", "yes"))
+    samples = Csv(path="t.csv", label=-1).read_labelled(
+        path, ExpectedData(columns, "sold", ("no", "yes"))
+    )
     assert np.asarray(samples.targets).tolist() == [1, 0]
     np.testing.assert_array_equal(samples.inputs, [[1.5, 1], [1, 0]])
 
@@ -189,7 +192,7 @@ def test_a_table_without_a_header_has_its_label_by_index(tmp_path: Path) -> None
     columns = (Column("0"), Column("1", ("blue", "red")))
     path = write_table(tmp_path / "other.csv", ROWS[1:2], ",".join(ROWS[0]))
     source = Csv(path="t.csv", header=False, label=2)
-    samples = source.read_labelled(path, columns, "2", ("no", "yes"))
+    samples = source.read_labelled(path, ExpectedData(columns, "2", ("no", "yes")))
     assert np.asarray(samples.targets).tolist() == [1, 0]
 
 
@@ -276,14 +279,14 @@ def test_classes_may_be_spelled_otherwise(
     tmp_path: Path, labels: tuple[str, str], classes: tuple[str, str], targets: list[int]
 ) -> None:
     path = write_table(tmp_path / "t.csv", [("1", label) for label in labels], "x,y")
-    samples = Csv(path="o.csv").read_labelled(path, (Column("x"),), "y", classes)
+    samples = Csv(path="o.csv").read_labelled(path, ExpectedData((Column("x"),), "y", classes))
     assert np.asarray(samples.targets).tolist() == targets
 
 
 def test_codes_with_leading_zeros_are_not_numbers(tmp_path: Path) -> None:
     path = write_table(tmp_path / "t.csv", [("1", "7")], "x,y")
     with pytest.raises(DataError, match="does not know the class 7; it was trained on 007, 8"):
-        Csv(path="o.csv").read_labelled(path, (Column("x"),), "y", ("007", "8"))
+        Csv(path="o.csv").read_labelled(path, ExpectedData((Column("x"),), "y", ("007", "8")))
 
 
 def test_a_number_with_another_decimal_mark_is_said_to_be_one(tmp_path: Path) -> None:

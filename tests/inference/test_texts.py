@@ -94,6 +94,14 @@ def test_a_language_model_of_lines_begins_from_nothing(models: dict[str, Trained
     assert models["windows"].write("")[0][0].text == ""
 
 
+@pytest.mark.parametrize("kind", ["lines", "windows"])
+def test_a_text_begins_as_it_was_given(models: dict[str, TrainedModel], kind: str) -> None:
+    """Even with symbols that the model does not know."""
+    ((found,),) = models[kind].write("Zw\u00f6lf <unk> one")
+    assert found.text.startswith("Zw\u00f6lf <unk> one")
+    assert "<unk>" in found.symbols
+
+
 def test_many_threads_write_what_one_does(translator: TrainedModel) -> None:
     texts = [" ".join(TEXTS[: 1 + i % 4]) for i in range(16)]
     expected = [translator.write(text, {"beam": 3}) for text in texts]

@@ -12,7 +12,7 @@ import nnkit
 from nnkit.nn.params import Array
 from nnkit.random import generator
 from nnkit.reading.pretrained import DIGITS
-from nnkit.task.config import config_from
+from nnkit.task.config_loading import config_from
 
 THREADS = 8
 IMAGES = generator(0, "images").integers(0, 256, (200, 1, 28, 28)).astype(np.uint8)

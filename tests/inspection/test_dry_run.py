@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from math import isfinite
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import nnkit
 from nnkit.errors import ConfigError
-from nnkit.inspection.dry_run import dry_run
-from nnkit.task.config import load_config
+from nnkit.inspection.dry_run import dry_run, memory_of
+from nnkit.nn.parallel.execution import Execution
+from nnkit.task.config_loading import config_from, load_config
+from nnkit.task.task import load_task
+from nnkit.training.trainer import Trainer
 from tests.training.configs import iris
+from tests.training.test_texts import KINDS
 
 FOLDER = Path(__file__).parents[2] / "configs"
 CONFIGS = sorted([*FOLDER.glob("*.yaml"), *FOLDER.glob("fast/*.yaml")])
+TAGGER: list[Any] = [
+    {"embedding": 64},
+    {"lstm": {"units": 128, "output": "all"}},
+    {"dense": "auto"},
+]
+TRANSLATOR: dict[str, list[Any]] = {
+    "encoder": [{"embedding": 64}, {"gru": {"units": 64, "bidirectional": True}}],
+    "decoder": [{"embedding": 64}, {"gru": 128}, {"attention": "general"}, {"dense": "auto"}],
+}
 # A step of these takes seconds, or their data half a second.
 LARGE = {
     "adding",
@@ -38,6 +53,35 @@ def test_matches_the_actual_run(tmp_path: Path) -> None:
         assert foretold[known] == summary[known]
     assert sum(layer["parameters"] for layer in foretold["layers"]) == summary["parameters"]
     assert all(size > 0 for size in foretold["memory"].values())
+
+
+@pytest.mark.parametrize(
+    ("kind", "training", "program"),
+    [
+        ("tags", {"batch_size": 8}, True),
+        ("tags", {"batch_size": 8}, False),
+        ("tags", {"batch_tokens": 60}, True),
+        ("stream", {"batch_size": 8}, False),
+        ("translations", {"batch_size": 8}, False),
+    ],
+    ids=str,
+)
+def test_predicts_the_memory_of_a_step(
+    kind: str, training: dict[str, int], program: bool, tmp_path: Path
+) -> None:
+    """Compares it with what a step on the largest batch of an epoch allocates."""
+    architecture = TRANSLATOR if kind == "translations" else {"layers": TAGGER}
+    config = {**KINDS[kind](tmp_path), "architecture": architecture, "training": training}
+    trainer = Trainer(load_task(config_from(config)), tmp_path)
+    trainer.model.execution = Execution(program=program)
+    batches = trainer.loop.batches.epoch(0)
+    largest = max(batches, key=lambda batch: batch.X.size + batch.T.size)
+    foretold = memory_of(trainer)["buffers"]
+    tracemalloc.start()
+    trainer.loop.step((largest,))
+    allocated = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert 0.6 < foretold / allocated < 1.1
 
 
 def test_says_what_does_not_fit(tmp_path: Path) -> None:

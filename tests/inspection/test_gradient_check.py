@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nnkit.inspection.gradient_check import check_gradients
-from nnkit.task.config import config_from, load_config
+from nnkit.task.config_loading import config_from, load_config
 from tests.training.configs import diabetes, iris
 
 

@@ -11,7 +11,8 @@ import pytest
 from nnkit.errors import ConfigError, DataError, UsageError
 from nnkit.inspection.samples import show_samples
 from nnkit.random import generator
-from nnkit.task.config import Config, config_from
+from nnkit.task.config import Config
+from nnkit.task.config_loading import config_from
 from nnkit.task.task import load_task
 from tests.training.configs import batches_of, diabetes, iris, trainer_for
 

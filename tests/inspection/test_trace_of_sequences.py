@@ -15,7 +15,8 @@ from nnkit.inspection.trace_pages import as_json, as_markdown
 from nnkit.inspection.trace_tables import chapters
 from nnkit.nn.params import Array
 from nnkit.nn.seq2seq.seq2seq_model import Seq2SeqModel
-from nnkit.task.config import Config, config_from
+from nnkit.task.config import Config
+from nnkit.task.config_loading import config_from
 from nnkit.task.prepared_set import pass_of
 from tests.training.configs import laid_over, trainer_for
 

@@ -129,6 +129,21 @@ NETWORKS: dict[str, tuple[list[Any], Shape]] = {
         ],
         (30,),
     ),
+    # Tiles that reach beyond the image, rows of them that fill no whole tile of registers.
+    "winograd": (
+        [
+            {"conv": {"filters": 17, "kernel": 3}},
+            {"conv": {"filters": 19, **SAME, "activation": "identity", "bias": False}},
+            "batch_norm",
+            {"activation": "relu"},
+            {"max_pool": 2},
+            {"residual": [{"conv": {"filters": 19, **SAME, "activation": "tanh"}}]},
+            {"conv": {"filters": 16, "kernel": 3, "padding": [0, 2], "activation": "gelu"}},
+            "flatten",
+            {"dense": 3},
+        ],
+        (16, 13, 16),
+    ),
     "frozen": (
         [
             {"conv": {"filters": 3, "kernel": 3, "lr_factor": 0}},

@@ -67,6 +67,22 @@ NETWORKS: dict[str, tuple[list[Any], Form]] = {
         [{"rnn": {"units": 5, "output": "all", "lr_factor": 0}}, {"lstm": 4}, {"dense": 3}],
         NUMBERS,
     ),
+    "dropout": (
+        [
+            {"spatial_dropout": 0.2},
+            {"lstm": {"units": 20, "output": "all"}},
+            {"dropout": 0.3},
+            {"gru": {"units": 17, "output": "all"}},
+            {"dropout": 0.4},
+            {"activation": "relu"},
+            {"dense": 3},
+        ],
+        NUMBERS,
+    ),
+    "dropout_of_embeddings": (
+        [{"embedding": 6}, {"dropout": 0.5}, {"gru": 20}, {"dropout": 0.5}, {"dense": 3}],
+        IDS,
+    ),
 }
 every_network = pytest.mark.parametrize("name", NETWORKS)
 
@@ -102,7 +118,8 @@ def assert_as_numpy(
     """Compares loss and gradients, in and outside training, and outputs with those of NumPy."""
     X, T = batch(model, lengths)
     model.execution = Execution(threads, program=True)
-    now, outside = Pass(lengths=lengths), Pass(training=False, lengths=lengths)
+    now = Pass(step=3, before=2, after=5, lengths=lengths)  # among the draws of other ranks
+    outside = Pass(training=False, lengths=lengths)
     network = model.network(SAMPLES, (LENGTH,))
     assert isinstance(network, SequenceProgramNetwork)
     use_threads(network.program, threads)

@@ -13,7 +13,7 @@ from nnkit.nn.model import Model
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.parallel.micro_batches import MicroBatches
 from nnkit.nn.passes import Observer, Pass, Recorder
-from nnkit.task.config import load_config
+from nnkit.task.config_loading import load_config
 from nnkit.task.task import build_model
 from tests.nn.examples import batch_of, model_of
 

@@ -17,7 +17,7 @@ from nnkit.nn.model import Model
 from nnkit.nn.params import Array
 from nnkit.nn.passes import INFERENCE, Pass
 from nnkit.random import generator
-from nnkit.task.config import load_config
+from nnkit.task.config_loading import load_config
 from tests.nn.examples import alone, batch_of, first_layer, model_of, name
 
 CONFIG = Path(__file__).parents[2] / "configs" / "lenet-1998.yaml"

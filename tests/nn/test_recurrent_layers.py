@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pydantic import TypeAdapter, ValidationError
+from scipy import stats
 
 from nnkit.nn.form import Form
 from nnkit.nn.layer import LayerSpec
@@ -166,6 +167,47 @@ def test_each_gate_starts_orthogonal_and_forgets_little() -> None:
     for gate in np.split(views["only.W"], 4):
         np.testing.assert_allclose(gate @ gate.T, np.eye(4), atol=1e-12)
     np.testing.assert_array_equal(views["only.b"], [0] * 4 + [1] * 4 + [0] * 8)
+
+
+CHRONO = [  # gates in the order of the rows: +1 keeps the state, −1 admits inputs
+    ({"kind": "lstm"}, [-1, 1, 0, 0]),
+    ({"kind": "lstm", "peepholes": True}, [-1, 1, 0, 0]),
+    ({"kind": "gru"}, [0, 1, 0]),
+    ({"kind": "gru", "reset": "before"}, [0, 1, 0]),
+]
+
+
+@pytest.mark.parametrize(("kind", "signs"), CHRONO, ids=str)
+def test_chrono_initialization_spreads_time_scales(kind: dict[str, Any], signs: list[int]) -> None:
+    """log u, with u uniform in [1, T − 1), for the gate that keeps the state; −log u for i."""
+    model = layer_of({**kind, "units": 2000, "chrono": 51})
+    gates = np.split(model.layout.views(model.params)["only.b"], len(signs))
+    log_u = gates[signs.index(1)]
+    u = np.exp(log_u)
+    assert stats.kstest(u, stats.uniform(1, 49).cdf).pvalue > 0.001
+    for gate, sign in zip(gates, signs, strict=True):
+        np.testing.assert_array_equal(gate, sign * log_u)
+
+
+def test_chrono_leaves_other_gates_to_the_bias_initializer() -> None:
+    settings = {"kind": "lstm", "chrono": 51, "bias_initializer": {"constant": 0.5}}
+    views = (model := layer_of({**settings, "bidirectional": True})).layout.views(model.params)
+    for direction in ("", "reverse."):
+        np.testing.assert_array_equal(views[f"only.{direction}b"][8:], [0.5] * 8)
+    assert (views["only.b"] != views["only.reverse.b"])[:8].all()
+
+
+def test_chrono_and_forget_bias_exclude_each_other() -> None:
+    with pytest.raises(ValidationError, match="chrono draws the biases of f; remove forget_bias"):
+        LAYER.validate_python({"kind": "lstm", "units": 4, "chrono": 51, "forget_bias": 2})
+
+
+def test_forget_bias_takes_precedence_over_the_bias_initializer() -> None:
+    drawn = {"kind": "lstm", "bias_initializer": {"constant": 0.5}}
+    for settings, bias in (({}, 0.5), ({"forget_bias": 2}, 2)):
+        model = layer_of({**drawn, **settings})
+        b = model.layout.views(model.params)["only.b"]
+        np.testing.assert_array_equal(b, [0.5] * 4 + [bias] * 4 + [0.5] * 8)
 
 
 @pytest.mark.parametrize("activation", ["softmax", "sign", "prelu"])

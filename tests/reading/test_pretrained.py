@@ -9,7 +9,7 @@ import pytest
 import nnkit
 from nnkit.reading.pretrained import DIGITS, IN_PICTURES, VERIFIER
 from nnkit.runs.checkpoint import read_checkpoint
-from nnkit.task.config import config_from
+from nnkit.task.config_loading import config_from
 
 CONFIG = Path(__file__).parents[2] / "configs" / "digits.yaml"
 IN_PICTURES_CONFIG = CONFIG.parent / "pretrained" / "digits-in-pictures.yaml"

@@ -16,7 +16,7 @@ from nnkit.inference.saving import trained_from
 from nnkit.inference.trained_model import TrainedModel
 from nnkit.reading.reader import can_read_digits, read_digits
 from nnkit.runs.checkpoint import read_checkpoint
-from nnkit.task.config import config_from
+from nnkit.task.config_loading import config_from
 
 PICTURE = Path(__file__).parents[2] / "data" / "pictures" / "7.png"
 

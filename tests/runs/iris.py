@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from nnkit.cli.app import main
-from nnkit.task.config import Config, config_from
+from nnkit.task.config import Config
+from nnkit.task.config_loading import config_from
 from tests.data.small import DATA
 
 

@@ -16,7 +16,7 @@ from nnkit.inference.evaluation import evaluate
 from nnkit.nn.losses import AnyLoss, ClassLoss, CrossEntropy, SquaredError
 from nnkit.nn.passes import Pass
 from nnkit.task.class_weights import class_weights, counted, weights_of
-from nnkit.task.config import load_config
+from nnkit.task.config_loading import load_config
 from nnkit.training.loop import Evaluation
 from tests.nn.examples import examples, name
 from tests.training.configs import TABLES, diabetes, iris, trainer_for

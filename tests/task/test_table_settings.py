@@ -17,7 +17,8 @@ ROWS = 40
 
 def choose(folder: Path, columns: dict[str, list[str]], delimiter: str = ";") -> TableSettings:
     """Chooses the settings of a table of some columns and a label."""
-    columns = columns | {"y": [("no", "yes")[i % 2] for i in range(ROWS)]}
+    rows = len(next(iter(columns.values())))
+    columns = columns | {"y": [("no", "yes")[i % 2] for i in range(rows)]}
     lines = [list(columns), *zip(*columns.values(), strict=True)]
     path = folder / "t.csv"
     path.write_text("\n".join(map(delimiter.join, lines)), encoding="utf-8")
@@ -161,3 +162,10 @@ def test_a_label_that_is_another_word_in_most_rows_cannot_be_predicted(tmp_path:
 def test_words_that_tell_the_rows_of_a_small_table_apart_are_left_out(tmp_path: Path) -> None:
     columns = {"patient": [f"P{i:03d}" for i in range(ROWS)], "a": written("{t}.5")}
     assert choose(tmp_path, columns).settings["ignore"] == ["patient"]
+
+
+@pytest.mark.parametrize("step", [1, 7])
+def test_rows_in_the_order_of_time_may_be_forecast(step: int, tmp_path: Path) -> None:
+    days = [f"2024-01-{1 + i * step % 29:02d}" for i in range(29)]
+    chosen = choose(tmp_path, {"day": days, "a": [str(i % 5) for i in range(29)]})
+    assert any("the source 'series' forecasts" in said for said in chosen.remarks()) == (step == 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,9 +13,10 @@ import nnkit
 from nnkit.errors import ConfigError, SettingError
 from nnkit.inference.evaluation import EVALUATION_BATCH, evaluate
 from nnkit.metrics import METRICS_OF
+from nnkit.nn.form import Form
 from nnkit.nn.losses import AnyLoss, Loss
 from nnkit.random import generator
-from nnkit.task.config import config_from
+from nnkit.task.config_loading import config_from
 from nnkit.task.prepared_set import PreparedSet
 from nnkit.task.targets import ClassTargets, NumberTargets
 from nnkit.task.task import build_model, load_task
@@ -193,3 +195,42 @@ def test_binary_targets_are_evaluated_in_the_coding_of_the_outputs(tmp_path: Pat
         0.0,
         1.0,
     }
+
+
+@pytest.mark.parametrize(
+    ("layers", "kinds"),
+    [
+        ([{"dense": 4}, {"dense": 2}], "dense relu dropout dense softmax"),
+        ([{"dense": 4}, {"activation": "tanh"}, {"dense": 2}], "dense tanh dropout dense softmax"),
+        (
+            [{"dense": {"units": 4, "activation": "tanh"}}, {"activation": "relu"}, {"dense": 2}],
+            "dense tanh relu dropout dense softmax",
+        ),
+    ],
+)
+def test_dropout_follows_every_hidden_activation_however_written(
+    layers: list[Any], kinds: str
+) -> None:
+    config = config_from(
+        {
+            "data": {"source": "mnist"},
+            "architecture": {"layers": layers},
+            "regularization": {"dropout": 0.5},
+        }
+    )
+    stages = build_model(config, (3,)).stages
+    shown = [getattr(stage.spec, "function", stage.spec).tag() for stage in stages]
+    assert shown == kinds.split()
+
+
+@pytest.mark.parametrize("written", ["default", "own", "layer"])
+def test_weights_before_a_rectifier_are_drawn_by_he(written: str) -> None:
+    forms: dict[str, list[Any]] = {
+        "default": [{"dense": 4}, {"dense": 2}],
+        "own": [{"dense": {"units": 4, "activation": "relu"}}, {"dense": 2}],
+        "layer": [{"dense": 4}, {"activation": "relu"}, {"dense": 2}],
+    }
+    config = config_from({"data": {"source": "mnist"}, "architecture": {"layers": forms[written]}})
+    first = build_model(config, (3,)).stages[0].spec
+    (W, _) = first.parameters(Form.of((3,)))
+    assert W.initializer.tag() == "he"

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from nnkit.errors import DataError
-from nnkit.task.config import Config, config_from
+from nnkit.task.config import Config
+from nnkit.task.config_loading import config_from
 from nnkit.task.task import check_data, load_task
 
 LINES = [f"{'very ' * (i % 4)}good {'abcdefghij'[i % 10]}\tyes\n" for i in range(20)]
@@ -73,3 +74,31 @@ def test_what_is_cut_is_said_with_files_and_lines(files: Path) -> None:
     assert counts == sum(line.split("\t")[0].count(" ") == 4 for line in LINES)
     assert all("inputs are cut to 4 symbols: " in notice for notice in said)
     assert f"{files / 'train.tsv'}:4" in " ".join(said)
+
+
+def test_targets_longer_than_texts_may_be_written_are_counted(tmp_path: Path) -> None:
+    train, test = tmp_path / "train.tsv", tmp_path / "test.tsv"
+    train.write_text("one\teins\n" * 4, encoding="utf-8")
+    lengths = (1, 22, 23, 30)  # by default 2 · 1 + 20 symbols may be written
+    test.write_text("".join(f"one\t{'eins ' * n}\n" for n in lengths), encoding="utf-8")
+    document = {
+        "data": {
+            "source": {"kind": "pairs", "path": str(train), "test": str(test)},
+            "split": {"validation": 0},
+            "text": "whitespace",
+        },
+        "architecture": {
+            "encoder": [{"embedding": 2}, {"gru": 2}],
+            "decoder": [{"embedding": 2}, {"gru": 2}, {"dense": "auto"}],
+        },
+    }
+    (notice,) = said_of_lengths(document)
+    assert notice == (
+        "test: 2 of 4 targets are longer than decoding.max_length lets the network write; the "
+        "longest has 30 symbols"
+    )
+    assert not said_of_lengths({**document, "decoding": {"greedy": {"max_length": 30}}})
+
+
+def said_of_lengths(document: dict[str, Any]) -> list[str]:
+    return [said for said in load_task(config_from(document)).notices if "max_length" in said]

@@ -12,7 +12,8 @@ from nnkit.optim.optimizer import Optimizer
 from nnkit.optim.optimizers import Pegasos
 from nnkit.random import generator
 from nnkit.runs.directory import DEFAULT_RUNS
-from nnkit.task.config import Config, config_from
+from nnkit.task.config import Config
+from nnkit.task.config_loading import config_from
 from nnkit.task.task import load_task
 from nnkit.training.trainer import Trainer
 

@@ -16,7 +16,8 @@ import nnkit
 from nnkit.launcher import launched
 from nnkit.ranks import ALONE, MPIRanks, Ranks
 from nnkit.runs.directory import RunDirectory
-from nnkit.task.config import Config, config_from
+from nnkit.task.config import Config
+from nnkit.task.config_loading import config_from
 
 SAMPLES, HELD_OUT = 60, 10  # 50 for training: the last of 4 batches has 2, fewer than three ranks
 

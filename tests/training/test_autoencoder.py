@@ -14,7 +14,8 @@ from nnkit.errors import ConfigError
 from nnkit.inspection.gradient_check import check_gradients
 from nnkit.nn.params import Array
 from nnkit.random import generator
-from nnkit.task.config import Config, config_from
+from nnkit.task.config import Config
+from nnkit.task.config_loading import config_from
 from nnkit.task.task import check_data, load_task
 from tests.training.configs import iris, trainer_for
 

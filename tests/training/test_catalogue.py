@@ -23,7 +23,8 @@ from nnkit.optim.averaging import AnyAveraging
 from nnkit.optim.clipping import AnyClipping
 from nnkit.optim.optimizers import AnyOptimizer, Pegasos
 from nnkit.optim.schedules import AnySchedule
-from nnkit.task.config import Config, config_from
+from nnkit.task.config import Config
+from nnkit.task.config_loading import config_from
 from tests.nn.examples import examples, input_form, name
 from tests.training.configs import DIABETES, IRIS, laid_over, pictures, texts
 from tests.training.resuming import resumes

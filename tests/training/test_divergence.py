@@ -10,7 +10,7 @@ import pytest
 
 import nnkit
 from nnkit.nn.passes import Pass
-from nnkit.task.config import config_from
+from nnkit.task.config_loading import config_from
 from nnkit.training.divergence import measure
 from nnkit.training.run import train
 from tests.training.configs import DIABETES, diabetes, iris, trainer_for

@@ -9,7 +9,7 @@ import pytest
 
 import nnkit
 from nnkit.data.sources.generators.reber import symbols_after
-from nnkit.task.config import load_config
+from nnkit.task.config_loading import load_config
 from nnkit.task.prepared_set import pass_of
 from nnkit.task.task import load_task
 

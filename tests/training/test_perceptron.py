@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 import nnkit
 from nnkit.nn.params import Array
 from nnkit.random import generator
-from nnkit.task.config import Config, config_from
+from nnkit.task.config import Config
+from nnkit.task.config_loading import config_from
 from nnkit.training.loop import Step
 from tests.training.configs import trainer_for
 

@@ -18,7 +18,8 @@ from nnkit.data.batches import Batches
 from nnkit.inference.evaluation import evaluate
 from nnkit.nn.numerics import numerics
 from nnkit.nn.params import Array
-from nnkit.task.config import Config, config_from
+from nnkit.task.config import Config
+from nnkit.task.config_loading import config_from
 from nnkit.training.loop import Evaluation
 from tests.training.configs import TABLES, trainer_for
 

@@ -15,7 +15,8 @@ from sklearn.preprocessing import StandardScaler
 import nnkit
 from nnkit.data.target_scaling import StandardizedTargets
 from nnkit.errors import ConfigError
-from nnkit.task.config import Config, config_from
+from nnkit.task.config import Config
+from nnkit.task.config_loading import config_from
 from nnkit.task.task import load_task
 from nnkit.training.run import Run, train
 from tests.training.configs import DIABETES, diabetes, iris, laid_over

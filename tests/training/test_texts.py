@@ -11,7 +11,8 @@ import pytest
 
 import nnkit
 from nnkit.inspection.gradient_check import check_gradients
-from nnkit.task.config import Config, config_from
+from nnkit.task.config import Config
+from nnkit.task.config_loading import config_from
 from nnkit.task.task import load_task
 from nnkit.training.trainer import Trainer
 from tests.training.configs import laid_over

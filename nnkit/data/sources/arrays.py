@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 import zipfile
 from abc import abstractmethod
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Self
@@ -14,12 +13,11 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from nnkit.config.spec import PATH_SETTINGS, FilePath
-from nnkit.data.dataset import Array, Column, Dataset, Samples, check_pair, sample_weights
+from nnkit.data.dataset import Array, Dataset, Samples, check_pair, sample_weights
 from nnkit.data.idx import read_idx
 from nnkit.data.missing_targets import MISSING_TARGET, MissingTargetsInMemory, OnMissing
 from nnkit.data.npy import UNREADABLE, npy_header
-from nnkit.data.sources.source import Source, existing, renumbered, targets_of
-from nnkit.data.tables.conversion import UnknownWords
+from nnkit.data.sources.source import ExpectedData, Source, existing, renumbered, targets_of
 from nnkit.errors import DataError
 
 TEST_SET = {"test_inputs", "test_targets", "test_weights"}  # settings
@@ -111,24 +109,16 @@ class _Arrays(Source):
             update={name: str(folder / Path(file).name) for name, file in named.items() if file}
         )
 
-    def read_labelled(
-        self,
-        place: Path,
-        columns: Sequence[Column],
-        label: str,
-        classes: Sequence[str] | None,
-        *,
-        unknown: UnknownWords = "error",
-    ) -> Samples:
+    def read_labelled(self, place: Path, expected: ExpectedData) -> Samples:
         if place.suffix.lower() == ".npz" and not isinstance(self, Npz):
             archive = Npz(path=str(place), missing_target=self.missing_target)
-            return archive.read_labelled(place, columns, label, classes, unknown=unknown)
+            return archive.read_labelled(place, expected)
         no_test = dict.fromkeys(type(self).model_fields.keys() & TEST_SET)
         source = self.moved(place).model_copy(update=no_test)
         weights = source.weight_names[0]
         samples, names, missing = source._samples(source.inputs, source.targets, weights)
         missing.warn()
-        numbers = renumbered(np.asarray(samples.targets), names, classes, str(place))
+        numbers = renumbered(np.asarray(samples.targets), names, expected.classes, str(place))
         return replace(samples, targets=numbers)
 
     def _samples(

@@ -15,7 +15,7 @@ from nnkit.config.spec import FilePath, Listed
 from nnkit.data.dataset import Array, Column, Dataset, Samples
 from nnkit.data.missing_targets import MISSING_TARGET, OnMissing
 from nnkit.data.records import Notation
-from nnkit.data.sources.source import Source, TableRows, renumbered
+from nnkit.data.sources.source import ExpectedData, Source, TableRows, renumbered
 from nnkit.data.tables.column_report import ColumnReport, report_column
 from nnkit.data.tables.conversion import UnknownWords, numbers
 from nnkit.data.tables.dates import DateColumn
@@ -222,39 +222,33 @@ class Csv(Source):
         errors = dict(zip(rows, ragged.values(), strict=True))
         return TableRows(reader.values(table, errors), lines.tolist(), errors)
 
-    def read_labelled(
-        self,
-        place: Path,
-        columns: Sequence[Column],
-        label: str,
-        classes: Sequence[str] | None,
-        *,
-        unknown: UnknownWords = "error",
-    ) -> Samples:
+    def read_labelled(self, place: Path, expected: ExpectedData) -> Samples:
         if isinstance(self.label, tuple):
             labels: Sequence[ColumnName] = self.label
         else:
             # By name, if the checkpoint knows it, because the columns may be in another order.
-            labels = [label if self.header and label else self.label]
+            labels = [expected.label if self.header and expected.label else self.label]
         _check_has_labels(place, self._other_dialect, labels)
         weights = [] if self.weights is None else [self.weights]
-        reader = InputReader(columns, self.dates, unknown)
+        reader = InputReader(expected.columns, self.dates, expected.unknown)
         table = reader.read(
             place,
             self._other_dialect,
             self.number_format,
             also=[*labels, *weights],
-            as_words=[] if classes is None else labels,
+            as_words=[] if expected.classes is None else labels,
         )
         indices = [table.index(name) for name in labels]
         missing = missing_labels(table, indices)
         missing.check(self.missing_target)
         missing.warn()
-        if classes is None:
+        if expected.classes is None:
             targets = real_targets(table, indices)
         else:
             found, names = class_labels(table, indices[0], least=1)
-            targets = renumbered(found, spelled_as(names, classes), classes, str(place))
+            targets = renumbered(
+                found, spelled_as(names, expected.classes), expected.classes, str(place)
+            )
         samples = Samples(
             reader.values(table),
             targets,

@@ -15,9 +15,8 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from nnkit.config.spec import Count, FilePath, Listed
-from nnkit.data.dataset import Array, Column, Dataset, Samples
-from nnkit.data.sources.source import Source, check_known_classes, existing
-from nnkit.data.tables.conversion import UnknownWords
+from nnkit.data.dataset import Array, Dataset, Samples
+from nnkit.data.sources.source import ExpectedData, Source, check_known_classes, existing
 from nnkit.errors import DataError
 
 if TYPE_CHECKING:
@@ -95,19 +94,10 @@ class ImageFolder(Source):
             notices=(*notices, *_left_out(root, others), *self._dropped(problems, pictures)),
         )
 
-    def read_labelled(
-        self,
-        place: Path,
-        columns: Sequence[Column],
-        label: str,
-        classes: Sequence[str] | None,
-        *,
-        unknown: UnknownWords = "error",
-    ) -> Samples:
+    def read_labelled(self, place: Path, expected: ExpectedData) -> Samples:
         root = existing(str(place), "folder")
         folders = _folders(root)
-        if classes is None:  # for an autoencoder, which has none
-            classes = folders
+        classes = folders if expected.classes is None else expected.classes  # autoencoder: none
         check_known_classes([n for n in folders if n not in classes], classes, str(place))
         found = _found(root, classes)
         samples, problems = self._read(root, found, classes)

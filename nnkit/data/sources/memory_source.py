@@ -14,7 +14,7 @@ from nnkit.data.missing_targets import MISSING_TARGET, OnMissing
 from nnkit.data.records import Notation
 from nnkit.data.sources.arrays import Npz
 from nnkit.data.sources.csv import Csv
-from nnkit.data.sources.source import Source, TableRows
+from nnkit.data.sources.source import ExpectedData, Source, TableRows
 from nnkit.data.tables.conversion import UnknownWords
 from nnkit.data.tables.dates import DateColumn
 from nnkit.errors import DataError
@@ -54,18 +54,15 @@ class Memory(Source):
             return super().read_rows(path, columns)
         return Csv(path=str(path), dates=self.dates).read_rows(path, columns, unknown=unknown)
 
-    def read_labelled(
-        self,
-        place: Path,
-        columns: Sequence[Column],
-        label: str,
-        classes: Sequence[str] | None,
-        *,
-        unknown: UnknownWords = "error",
-    ) -> Samples:
+    def read_labelled(self, place: Path, expected: ExpectedData) -> Samples:
         source: Source = (
-            Csv(path=str(place), label=label, dates=self.dates, missing_target=self.missing_target)
-            if columns
+            Csv(
+                path=str(place),
+                label=expected.label,
+                dates=self.dates,
+                missing_target=self.missing_target,
+            )
+            if expected.columns
             else Npz(path=str(place), missing_target=self.missing_target)
         )
-        return source.read_labelled(place, columns, label, classes, unknown=unknown)
+        return source.read_labelled(place, expected)

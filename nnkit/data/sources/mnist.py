@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from nnkit.data.dataset import Column, Dataset, Samples, check_pair, class_targets
+from nnkit.data.dataset import Dataset, Samples, check_pair, class_targets
 from nnkit.data.idx import read_idx
 from nnkit.data.sources.arrays import Idx, Npz
-from nnkit.data.sources.source import Source
-from nnkit.data.tables.conversion import UnknownWords
+from nnkit.data.sources.source import ExpectedData, Source
 from nnkit.errors import DataError
 from nnkit.paths import cache_folder
 
@@ -42,22 +40,12 @@ class Mnist(Source):
         folder = find_mnist()
         return [] if folder is None else [folder / name for name in FILES]
 
-    def read_labelled(
-        self,
-        place: Path,
-        columns: Sequence[Column],
-        label: str,
-        classes: Sequence[str] | None,
-        *,
-        unknown: UnknownWords = "error",
-    ) -> Samples:
+    def read_labelled(self, place: Path, expected: ExpectedData) -> Samples:
         if place.suffix.lower() == ".npz":
-            return Npz(path=str(place)).read_labelled(
-                place, columns, label, classes, unknown=unknown
-            )
+            return Npz(path=str(place)).read_labelled(place, expected)
         images, labels = FILES[2:]
         pair = Idx(inputs=str(place / images), targets=str(place / labels))
-        return pair.read_labelled(place, columns, label, classes)
+        return pair.read_labelled(place, expected)
 
     def read(self) -> Dataset:
         folder = find_mnist()

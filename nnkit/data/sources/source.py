@@ -39,6 +39,23 @@ class TableRows:
     errors: Mapping[int, str]
 
 
+@dataclass(frozen=True, slots=True)
+class ExpectedData:
+    """The columns, label and classes that labelled data for a trained model must have.
+
+    Attributes:
+        columns: the columns of the table, matched by name; empty for other data.
+        label: the name of the predicted quantity; "" if the source gives none.
+        classes: the names of the predicted classes, by number; None for numbers.
+        unknown: as for `Source.read_rows`.
+    """
+
+    columns: Sequence[Column] = ()
+    label: str = ""
+    classes: Sequence[str] | None = None
+    unknown: UnknownWords = "error"
+
+
 class Source(Component):
     """The data source."""
 
@@ -152,9 +169,8 @@ class Source(Component):
                 f"{place} is data.source.{twice[0]}, too; held-out sets are other data",
             )
         try:
-            samples = self.read_labelled(
-                place, dataset.columns, dataset.label, dataset.classes, unknown=unknown
-            )
+            expected = ExpectedData(dataset.columns, dataset.label, dataset.classes, unknown)
+            samples = self.read_labelled(place, expected)
         except DataError as error:
             raise SettingError(setting, str(error), exit_code=3) from None
         shape = samples.inputs.shape[1:]
@@ -257,23 +273,12 @@ class Source(Component):
             raise DataError(message)
         return rows.inputs
 
-    def read_labelled(
-        self,
-        place: Path,
-        columns: Sequence[Column],
-        label: str,
-        classes: Sequence[str] | None,
-        *,
-        unknown: UnknownWords = "error",
-    ) -> Samples:
+    def read_labelled(self, place: Path, expected: ExpectedData) -> Samples:
         """Reads all samples of another labelled file or folder: a held-out set, or other data.
 
         Args:
             place: the file or folder.
-            columns: the columns of the table that the model was trained on; empty for other data.
-            label: the name of the predicted quantity, if the source gives one.
-            classes: the names of the classes that the model predicts, by number; None for numbers.
-            unknown: as for `read_rows`.
+            expected: the columns, the label and the classes of the training data.
 
         Raises:
             DataError: the data cannot be read, or contains a class that the model does not know.
@@ -283,7 +288,7 @@ class Source(Component):
         for notice in dataset.notices:
             warnings.warn(notice, stacklevel=2)
         samples = dataset.samples
-        numbers = renumbered(samples.targets[:], dataset.classes, classes, str(place))
+        numbers = renumbered(samples.targets[:], dataset.classes, expected.classes, str(place))
         return replace(samples, targets=numbers)
 
 

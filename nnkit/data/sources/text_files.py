@@ -12,11 +12,10 @@ import numpy as np
 from pydantic import Field
 
 from nnkit.config.spec import Count, FilePath
-from nnkit.data.dataset import Column, Dataset, Samples
+from nnkit.data.dataset import Dataset, Samples
 from nnkit.data.sources.csv import Character
-from nnkit.data.sources.source import Source, existing, renumbered
-from nnkit.data.tables.conversion import UnknownWords
-from nnkit.data.text.csv_pairs import read_csv_pairs
+from nnkit.data.sources.source import ExpectedData, Source, existing, renumbered
+from nnkit.data.text.csv_pairs import read_csv_pairs, read_csv_texts
 from nnkit.data.text.tagged_sentences import read_tagged
 from nnkit.data.text.text_coding import TextCoding
 from nnkit.data.text.text_lines import read_lines
@@ -45,21 +44,13 @@ class _TextFile(Source):
     def is_single_set(self, place: Path) -> bool:
         return self.validation is None and self.test is None
 
-    def read_labelled(
-        self,
-        place: Path,
-        columns: Sequence[Column],
-        label: str,
-        classes: Sequence[str] | None,
-        *,
-        unknown: UnknownWords = "error",
-    ) -> Samples:
+    def read_labelled(self, place: Path, expected: ExpectedData) -> Samples:
         found = self._read(existing(str(place), "file"))
-        if classes is None:
+        if expected.classes is None:
             return found.samples
         numbers = np.asarray(found.samples.targets)
         return replace(
-            found.samples, targets=renumbered(numbers, found.classes, classes, str(place))
+            found.samples, targets=renumbered(numbers, found.classes, expected.classes, str(place))
         )
 
 
@@ -136,6 +127,20 @@ class Pairs(_TextFile):
     targets: Literal["text", "class", "number"] = Field(
         "text", description="What the targets are: texts, classes, or numbers."
     )
+
+    def reads_columns_of(self, path: Path) -> bool:
+        """Whether a file to predict from is a table like the source's, rather than plain texts."""
+        return self.delimiter != "\t" and path.suffix.lower() == ".csv"
+
+    def read_sources(self, path: Path) -> list[tuple[int, str, str | None]]:
+        """Reads the texts of another table, as `read_csv_texts` does.
+
+        Raises:
+            DataError: the file cannot be read, or has no column of texts like the source's.
+        """
+        return read_csv_texts(
+            path, self.source, delimiter=self.delimiter, header=self.header is not False
+        )
 
     def _read(self, path: Path) -> Dataset:
         if self.delimiter == "\t":

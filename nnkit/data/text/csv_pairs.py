@@ -1,4 +1,4 @@
-"""Pairs of texts from two columns of a CSV table."""
+"""Texts from a column of a CSV table, and pairs of texts from two."""
 
 from __future__ import annotations
 
@@ -47,6 +47,35 @@ def read_csv_pairs(
     lines = table.lines.of_all(table.rows).tolist()
     names = tuple(names[i] for i in chosen) if header else ()
     return nonempty_pairs(path, list(zip(sources, targets, lines, strict=True)), names)
+
+
+def read_csv_texts(
+    path: Path, column: ColumnChoice, *, delimiter: str = ",", header: bool = True
+) -> list[tuple[int, str, str | None]]:
+    """Reads the texts in a column of a table: their lines, the texts, and what is wrong with them.
+
+    A row with the wrong number of cells has no text, and a message; an empty cell is an empty text.
+
+    Args:
+        path: the file, in UTF-8.
+        column: its index from 0, or its name.
+        delimiter: the field separator.
+        header: whether the first row names the columns.
+
+    Raises:
+        DataError: the file is missing, not text or empty, or has no such column.
+    """
+    dialect = Dialect(delimiter, header=header)
+    names = column_names(path, dialect)
+    chosen = column_index(path, names, column)
+    others = [i for i in range(len(names)) if i != chosen]
+    wrong: dict[int, str] = {}
+    table = read_table(
+        path, dialect, NOTHING_IS_MISSING, skip=others, as_words=[chosen], ragged=wrong
+    )
+    lines = table.lines.of_all(table.rows).tolist()
+    texts = zip(lines, _texts(table, chosen), strict=True)
+    return [(line, text, wrong.get(line)) for line, text in texts]
 
 
 def _texts(table: ParsedTable, index: int) -> list[str]:

@@ -175,7 +175,9 @@ class TextEncoder:
             )
         return EncodedTexts(values, offsets, cut)
 
-    def decode(self, ids: Iterable[int], unknown: str | None = None) -> str:
+    def decode(
+        self, ids: Iterable[int], unknown: str | None = None, begun: Sequence[str] = ()
+    ) -> str:
         """The text of ids.
 
         Reserved symbols other than the unknown one add nothing to it.
@@ -183,16 +185,18 @@ class TextEncoder:
         Args:
             ids: the ids, (symbols,).
             unknown: what stands for unknown symbols; default: `<unk>`.
+            begun: symbols before those of the ids, known or not, as `split` gives them.
 
         Raises:
             IndexError: an id is not in the vocabulary.
         """
         stand_in = self.coding.unit.unknown if unknown is None else unknown
-        return self.coding.unit.join(
+        symbols = (
             stand_in if symbol is Reserved.UNKNOWN else symbol
             for symbol in map(self._symbol, ids)
             if symbol is Reserved.UNKNOWN or isinstance(symbol, str)
         )
+        return self.coding.unit.join(chain(begun, symbols))
 
     def record(self) -> dict[str, Any]:
         """The encoder as plain values for JSON, from which `from_record` makes it again."""

@@ -225,7 +225,7 @@ static conv_tile *const POOL_FUNCTION[POOL_FILTERS] = {
  * `chosen` is where the numbers of the largest entries go for the row of filter 0, or NULL. The
  * weights of filter 0 are the kernel's first.
  */
-static void conv_row(
+SINGLE void conv_row(
     const struct kernel *k, const struct epilogue *epilogue, const struct image *in,
     const struct image *out, int64_t first, int64_t end, int64_t block, int64_t y, int pooled,
     uint8_t *chosen) {

@@ -19,6 +19,9 @@
 #include "recurrent_layer.h"
 #include "resizing_layers.h"
 #include "softmax_layer.h"
+#if REAL_BITS == 32
+#include "winograd_layer.h"
+#endif
 
 struct layer_functions {
     /* Y from the output of the layer before. */
@@ -63,6 +66,9 @@ static const struct layer_functions LAYER_FUNCTIONS[] = {
     [LAYER_JOIN] = {join_forward, join_inputs, 0, 0},
     [LAYER_RECURRENT] =
         {recurrent_forward, rows_received, recurrent_weights, 0, recurrent_through_time},
+#if REAL_BITS == 32
+    [LAYER_WINOGRAD] = {winograd_layer_forward, 0, 0, 0},
+#endif
 };
 
 #endif

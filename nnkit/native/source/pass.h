@@ -11,6 +11,7 @@ struct pass {
     int64_t samples;
     int64_t training; /* whether dropout is active, and normalization uses the batch */
     int64_t draw;     /* the counter of random draws */
+    int64_t is_prepared; /* whether an earlier pass of the same call has transformed the weights */
 };
 
 /* Vectors in rows, `step` numbers apart. */

@@ -34,6 +34,7 @@ enum layer_kind {
     LAYER_RECURRENT = 23,
     LAYER_EMBEDDING = 24,
     LAYER_ONE_HOT = 25,
+    LAYER_WINOGRAD = 26, /* a convolution, by other means, outside training */
 };
 enum activation_kind {
     ACTIVATION_IDENTITY = 0,
@@ -152,7 +153,7 @@ struct layer {
     int64_t activation;
     double a, b, c;           /* settings of the activation */
     int64_t weights, biases;  /* their first parameters; biases is -1 if there are none */
-    void *packed;             /* room for packed weights of a dense layer, or NULL */
+    void *packed;             /* room for packed or transformed weights, or NULL */
     double lr_factor;         /* of the weights and biases; 0 if they are frozen */
     int64_t decays;           /* whether weight decay and penalties apply to the weights */
     void *output;             /* Y of vectors, (samples, padded outputs) */
@@ -200,9 +201,12 @@ struct program {
     const int64_t *starts;   /* the first row of each step, and the number of rows, (steps + 1,);
                                 NULL if all sequences have `steps` positions */
     const int64_t *sorted;   /* the samples from the longest to the shortest sequence */
+    const int64_t *slots;    /* the place of each sample among them */
     const int64_t *classes;  /* the class of each row, if the loss is taken by position */
     double *losses;          /* of these rows */
     int64_t capacity;        /* the samples that the buffers have room for */
+    void *scratch;           /* room of `scratch_size` numbers for each of some threads, or NULL */
+    int64_t scratch_size, scratch_count;
     void *target;            /* its targets, (samples, outputs) */
     void *weight;            /* its sample weights, or NULL */
     /* The data set that training and predictions take batches from, if need be into `batch`. */

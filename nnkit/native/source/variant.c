@@ -37,7 +37,7 @@ static void evaluate(void *argument, struct member *me) {
 
 /* The outputs for the batch in `input`. */
 EXPORT void NAMED(nnkit_forward, VARIANT)(const struct program *p, int64_t samples) {
-    struct request request = {{p, samples, 0, 0}, 0, 0};
+    struct request request = {{p, samples, 0, 0, 0}, 0, 0};
     run_pass(evaluate, &request, &request.pass);
 }
 
@@ -58,7 +58,8 @@ EXPORT int64_t NAMED(nnkit_predict, VARIANT)(
     int64_t output_width = p->layers[p->layer_count - 1].outputs;
     for (int64_t at = 0, count; at < samples; at += count) {
         count = smaller_of(samples - at, p->capacity);
-        struct prediction now = {{p, count, 0, 0}, at, outputs + at * output_width, checks, 1};
+        struct prediction now = {
+            {p, count, 0, 0, at > 0}, at, outputs + at * output_width, checks, 1};
         int in_place = reads_in_place(&now.pass);
         p->input = in_place ? inputs_of(p, at, width) : p->batch;
         p->input_row = in_place ? width : padded(width);
@@ -71,7 +72,7 @@ EXPORT int64_t NAMED(nnkit_predict, VARIANT)(
 
 /* The same, and the mean loss for the batch in `target`. */
 EXPORT double NAMED(nnkit_evaluate, VARIANT)(const struct program *p, int64_t samples) {
-    struct request request = {{p, samples, 0, 0}, 1, 0};
+    struct request request = {{p, samples, 0, 0, 0}, 1, 0};
     run_pass(evaluate, &request, &request.pass);
     return request.loss;
 }
@@ -87,7 +88,7 @@ static void compute_gradient(void *argument, struct member *me) {
 
 /* The mean loss of the batch in `input` and `target`; writes the gradients of the parameters. */
 EXPORT double NAMED(nnkit_gradient, VARIANT)(const struct program *p, int64_t samples) {
-    struct request request = {{p, samples, 1, p->draw}, 1, 0};
+    struct request request = {{p, samples, 1, p->draw, 0}, 1, 0};
     run_pass(compute_gradient, &request, &request.pass);
     return request.loss;
 }
@@ -107,7 +108,7 @@ static void train(void *argument, struct member *me) {
     const struct program *p = t->program;
     for (int64_t step = t->first; step < t->end; step++) {
         int64_t at = step * t->batch, samples = smaller_of(t->count - at, t->batch);
-        struct pass pass = {p, samples, 1, p->draw + step};
+        struct pass pass = {p, samples, 1, p->draw + step, 0};
         gather(p, t->order + at, samples, me);
         at += samples;
         prefetch(p, t->order + at, smaller_of(t->count - at, t->batch), me);
@@ -179,7 +180,7 @@ static void sweep(void *argument, struct member *me) {
  * inputs. */
 EXPORT void NAMED(nnkit_sweep, VARIANT)(
     const struct program *p, int64_t samples, int64_t is_backward) {
-    struct sweep request = {{p, samples, 0, 0}, is_backward};
+    struct sweep request = {{p, samples, 0, 0, 0}, is_backward};
     int64_t rows = start_of_step(&request.pass, p->steps);
     double began = seconds();
     int64_t threads = run_together(sweep, &request, threads_for_spell(p->pace, p->threads));

@@ -28,9 +28,7 @@ class Dropout(LayerSpec):
     rate: DropoutRate
 
     def in_program(self, form: Form) -> ProgramLayer | None:
-        if form.varies:
-            return None
-        shape = form.image_shape or (form.size, 1, 1)
+        shape = form.sequence_shape or form.image_shape or (form.size, 1, 1)
         return ProgramLayer(LayerKind.DROPOUT, shape, shape, dropped=dropped_draws(self.rate))
 
     def bind(self, binding: Binding) -> Layer:
@@ -58,7 +56,7 @@ class SpatialDropout(LayerSpec):
         return form
 
     def in_program(self, form: Form) -> ProgramLayer | None:
-        shape = form.image_shape
+        shape = form.sequence_shape or form.image_shape
         if shape is None:
             return None
         return ProgramLayer(

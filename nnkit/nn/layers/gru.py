@@ -12,18 +12,16 @@ from nnkit.native.recurrence import Recurrence
 from nnkit.native.structures import CellKind
 from nnkit.nn.initializers import Zeros
 from nnkit.nn.layer import Binding
-from nnkit.nn.layers.recurrent import Recurrent
+from nnkit.nn.layers.gated_recurrent import GatedRecurrent
 from nnkit.nn.params import Array, Parameter
-from nnkit.nn.passes import Pass
 from nnkit.nn.recurrent.cell import RecurrentCell
 from nnkit.nn.recurrent.gate_functions import halved_to_sigmoid, through_sigmoid, through_tanh
-from nnkit.nn.recurrent.states import LayerState
 from nnkit.nn.recurrent.steps import Steps
 
 Reset = Literal["after", "before"]
 
 
-class GRU(Recurrent):
+class GRU(GatedRecurrent):
     """Gated recurrent unit (Cho et al. 2014, eq. 5 to 8).
 
     r, z = σ(W s(t−1) + U x(t) + b), each with rows of its own; s(t) = z ⊙ s(t−1) + (1 − z) ⊙ n.
@@ -38,13 +36,14 @@ class GRU(Recurrent):
     )
     kind: Literal["gru"] = "gru"
     gates: ClassVar[int] = 3
+    signs_of_chrono: ClassVar[tuple[int, ...]] = (0, 1, 0)
     reset: Reset = Field(
         "after", description="Whether r acts after or before the product with W, which is slower."
     )
 
     def biases(self) -> Sequence[Parameter]:
         initial = self.bias_initializer or Zeros()
-        found = [self.block("b", (self.gates * self.units,), 1, [initial] * self.gates)]
+        found = [self.bias_of_gates([initial] * self.gates)]
         if self.reset == "after":
             found.append(self.block("d", (self.units,), 1, [initial]))
         return found
@@ -68,8 +67,8 @@ class _GRUCell(RecurrentCell):
         self.of_gates, self.of_n = slice(0, 2 * units), slice(2 * units, 3 * units)
         self._kept = self.memory(units)
 
-    def begin(self, steps: Steps, now: Pass, first: LayerState | None = None) -> None:
-        super().begin(steps, now, first)
+    def divide(self, steps: Steps) -> None:
+        super().divide(steps)
         # W s(t−1) + d, which r multiplies after the product, or r ⊙ s(t−1) before it.
         self.kept = steps.blocks(self._kept, self.units)
 
@@ -84,18 +83,18 @@ class _GRUCell(RecurrentCell):
         super().project(step)
         n -= np.dot(self.W[self.of_n], z[:units])
 
-    def gates(self, step: int) -> tuple[Array, Array, Array]:
+    def open_gates(self, step: int) -> tuple[Array, Array, Array]:
         """Computes r and z; returns them and the rows of n."""
         a = self.sums[step]
         gates = a[self.of_gates]
         np.tanh(gates, out=gates)
         halved_to_sigmoid(gates)
-        r, z, n = a.reshape(3, self.units, -1)
+        r, z, n = self.gates[step]
         return r, z, n
 
     def mix(self, step: int) -> None:
         """s(t) = n + z ⊙ (s(t−1) − n), for n the tanh of its rows."""
-        _, z, n = self.sums[step].reshape(3, self.units, -1)
+        _, z, n = self.gates[step]
         np.tanh(n, out=n)
         s = np.subtract(self.before[0][step], n, out=self.states[0][step])
         s *= z
@@ -107,7 +106,7 @@ class _GRUCell(RecurrentCell):
         Returns:
             r, dE/da of the rows of n, and scratch.
         """
-        r, z, n = self.sums[step].reshape(3, *ds.shape)
+        r, z, n = self.gates[step]
         work, dn, dz = (self.scratch(ds.shape, number) for number in range(1, 4))
         np.multiply(ds, np.subtract(self.before[0][step], n, out=work), out=dz)
         np.multiply(ds, z, out=work)
@@ -127,7 +126,7 @@ class ResetAfterCell(_GRUCell):
     """n = tanh(a + r ⊙ h) with h = W s(t−1) + d."""
 
     def advance(self, step: int) -> None:
-        r, _, n = self.gates(step)
+        r, _, n = self.open_gates(step)
         h = np.dot(self.W[self.of_n], self.z[step][: self.units], out=self.kept[step])
         h += self.params["d"][:, None]
         n += np.multiply(r, h, out=self.scratch(n.shape))
@@ -155,7 +154,7 @@ class ResetBeforeCell(_GRUCell):
     """n = tanh(a + W k) with k = r ⊙ s(t−1)."""
 
     def advance(self, step: int) -> None:
-        r, _, n = self.gates(step)
+        r, _, n = self.open_gates(step)
         k = np.multiply(r, self.z[step][: self.units], out=self.kept[step])
         n += np.dot(self.W[self.of_n], k, out=self.scratch(n.shape))
         self.mix(step)

@@ -11,14 +11,14 @@ from nnkit.native.recurrence import Recurrence
 from nnkit.native.structures import CellKind
 from nnkit.nn.initializers import AnyInitializer, Constant, Zeros
 from nnkit.nn.layer import Binding
-from nnkit.nn.layers.recurrent import Recurrent
+from nnkit.nn.layers.gated_recurrent import GatedRecurrent
 from nnkit.nn.params import Parameter
 from nnkit.nn.recurrent.cell import RecurrentCell
 from nnkit.nn.recurrent.lstm_cell import GATES, STATES, LSTMCell
 from nnkit.nn.recurrent.normalized_lstm_cell import NormalizedLSTMCell
 
 
-class LSTM(Recurrent):
+class LSTM(GatedRecurrent):
     """Long short-term memory (Hochreiter & Schmidhuber 1997; forget gates: Gers et al. 2000).
 
     i, f, o = σ(W s(t−1) + U x(t) + b), g = tanh(W s(t−1) + U x(t) + b), each with rows of its own;
@@ -39,8 +39,11 @@ class LSTM(Recurrent):
     kind: Literal["lstm"] = "lstm"
     gates: ClassVar[int] = GATES
     states: ClassVar[int] = STATES
-    forget_bias: float = Field(
-        1.0, description="Initial bias of f, added to that drawn (Jozefowicz et al. 2015)."
+    signs_of_chrono: ClassVar[tuple[int, ...]] = (-1, 1, 0, 0)
+    forget_bias: float | None = Field(
+        None,
+        description="Initial bias of f; by default 1 (Jozefowicz et al. 2015), or as "
+        "`bias_initializer` draws it.",
     )
     peepholes: bool = Field(False, description="Whether the gates see the cell.")
     layer_norm: bool = Field(False, description="Whether to normalize over the units.")
@@ -51,12 +54,18 @@ class LSTM(Recurrent):
             raise ValueError("layer_norm is not defined with peepholes; choose one of them")
         return self
 
+    @model_validator(mode="after")
+    def _one_initial_bias_of_f(self) -> Self:
+        if self.chrono is not None and self.forget_bias is not None:
+            raise ValueError("chrono draws the biases of f; remove forget_bias")
+        return self
+
     def biases(self) -> Sequence[Parameter]:
         initial = self.bias_initializer or Zeros()
         of_gates: list[AnyInitializer] = [initial] * self.gates
-        if isinstance(initial, Zeros):
-            of_gates[1] = Constant(value=self.forget_bias)
-        found = [self.block("b", (self.gates * self.units,), 1, of_gates)]
+        if self.forget_bias is not None or isinstance(initial, Zeros):
+            of_gates[1] = Constant(value=1.0 if self.forget_bias is None else self.forget_bias)
+        found = [self.bias_of_gates(of_gates)]
         if self.peepholes:
             found.append(self.block("p", (3 * self.units,), 1, [Zeros()] * 3))
         if self.layer_norm:

@@ -29,6 +29,7 @@ class RecurrentCell(ABC):
         halved: rows of a(t) that are computed as a(t)/2, because of σ(a) = ½ + ½ tanh(a/2).
         z: the factors of the weights, (units + 1 + features, n).
         sums: a(t), which a step turns into its gates in place, and finally into dE/da(t).
+        gates: the blocks of `units` rows of these.
         before: for each vector of the state, its blocks before each step, (units, n).
         states: for each vector of the state, its blocks after each step; the first is the output.
         name: the name of the layer, with `.reverse` added for the direction from the end.
@@ -63,7 +64,9 @@ class RecurrentCell(ABC):
         self._sums = self.memory(self.rows)
         self._starts = [self.memory(units) for _ in self.trained]
         self._states = [self.memory(units) for _ in self.trained]
-        self._scratch: dict[tuple[int, int], Array] = {}
+        self._scratch_memory: dict[tuple[int, int], Array] = {}
+        self._scratch: dict[tuple[Shape, int], Array] = {}
+        self.steps = Steps(0, self.samples)  # until the first pass
         self._masks: list[tuple[slice, DropoutMask]] = []
         self.columns: dict[str, slice | int] = {  # of the parameters in [W b U]
             "W": slice(units),
@@ -83,12 +86,16 @@ class RecurrentCell(ABC):
 
     def scratch(self, shape: Shape, number: int = 0) -> Array:
         """One of several arrays for the numbers of one step; each call may return the same."""
-        rows, columns = shape
-        memory = self._scratch.get((rows, number))
-        if memory is None:
-            memory = np.empty(rows * self.samples, self._binding.dtype)
-            self._scratch[rows, number] = memory
-        return memory[: rows * columns].reshape(rows, columns)
+        found = self._scratch.get((shape, number))
+        if found is None:
+            rows, columns = shape
+            memory = self._scratch_memory.get((rows, number))
+            if memory is None:
+                memory = np.empty(rows * self.samples, self._binding.dtype)
+                self._scratch_memory[rows, number] = memory
+            found = memory[: rows * columns].reshape(rows, columns)
+            self._scratch[shape, number] = found
+        return found
 
     def drop(self, inputs: float | None, state: float | None) -> None:
         """Adds dropout of x(t) and of s(t−1) at these rates, with one mask for all steps."""
@@ -122,25 +129,46 @@ class RecurrentCell(ABC):
             first: the state before the sequences, (units, N); None for the layer's own.
         """
         self.begin(steps, now, first)
-        for at in steps.transitions(self.reverse):
+        for at in self.order:
             self.step(at, steps.of(X, at.step))
         return self.states[0]
 
     def begin(self, steps: Steps, now: Pass, first: LayerState | None = None) -> None:
         """Prepares for the steps of a batch; arguments are those of `forward`."""
-        self.steps, self.is_given, self.observer = steps, first is not None, now.observer
+        self.is_given, self.observer = first is not None, now.observer
+        if steps is not self.steps:
+            self.divide(steps)
         self.initial = first if first is not None else self._own_first()
         self.initial = [steps.to_columns(s) for s in self.initial]
-        blocks = steps.blocks
-        self.z = blocks(self._factors, self.packed.shape[1])
-        self.sums = blocks(self._sums, self.rows)
-        self._at_start = [blocks(memory, self.units) for memory in self._starts]
-        self.before = [list(found) for found in self._at_start]
-        self.states = [blocks(memory, self.units) for memory in self._states]
         self.mask = self._mask(now)
         self.is_packed = len(steps.counts) > 1  # for a single step the copy would take longer
         if self.is_packed:
             self._pack()
+
+    def divide(self, steps: Steps) -> None:
+        """Divides the memory among the steps of a batch."""
+        self.steps, blocks = steps, steps.blocks
+        self.order = [*steps.transitions(self.reverse)]
+        self.z = blocks(self._factors, self.packed.shape[1])
+        self.sums = blocks(self._sums, self.rows)
+        gates = self.rows // self.units
+        self.gates = [[*a.reshape(gates, self.units, -1)] for a in self.sums]
+        self.states = [blocks(memory, self.units) for memory in self._states]
+        self.before = [blocks(memory, self.units) for memory in self._starts]
+        if not self._masks:  # s(t−1) is needed only as it stands in z(t)
+            self.before[0] = [z[: self.units] for z in self.z]
+        for at in self.order:
+            if at.previous is not None and self._shares(at):
+                for states, before in zip(self.states, self.before, strict=True):
+                    states[at.previous] = before[at.step]
+
+    def _shares(self, at: Transition) -> bool:
+        """Whether the states before a step are in the memory of those after the previous one.
+
+        They are if all sequences go on and none starts.
+        """
+        counts = self.steps.counts
+        return at.previous is not None and at.running == counts[at.step] == counts[at.previous]
 
     def _own_first(self) -> LayerState:
         """The layer's state before the sequences, (units, N): zero or trained."""
@@ -157,9 +185,10 @@ class RecurrentCell(ABC):
     def step(self, at: Transition, x: Array) -> Array:
         """The output (units, n) of a step, for its input x (features, n)."""
         z = self.z[at.step]
-        for number in range(len(self.states)):
-            self._carry(number, *at)
-        z[: self.units] = self.before[0][at.step]
+        if not self._shares(at):
+            self._carry(*at)
+        if self._masks:
+            z[: self.units] = self.before[0][at.step]
         z[self.units] = 1
         z[self.units + 1 :] = x
         if self.mask is not None:
@@ -170,15 +199,13 @@ class RecurrentCell(ABC):
             self.observer.step(self.name, at.step, self.values(at.step))
         return self.states[0][at.step]
 
-    def _carry(self, number: int, step: int, previous: int | None, running: int) -> None:
-        """Sets a vector of the state before a step: that after the previous, or the initial one."""
-        if previous is not None and running == self.steps.counts[step]:
-            self.before[number][step] = self.states[number][previous][:, :running]
-            return
-        before = self._at_start[number][step]
-        if previous is not None:
-            before[:, :running] = self.states[number][previous][:, :running]
-        before[:, running:] = self.initial[number][:, running : before.shape[1]]
+    def _carry(self, step: int, previous: int | None, running: int) -> None:
+        """Copies the state before a step from after the previous, and the initial one."""
+        for number, blocks in enumerate(self.before):
+            before = blocks[step]
+            if previous is not None:
+                before[:, :running] = self.states[number][previous][:, :running]
+            before[:, running:] = self.initial[number][:, running : before.shape[1]]
 
     def project(self, step: int) -> None:
         """Computes a(t), with some rows halved, from z(t)."""
@@ -220,7 +247,7 @@ class RecurrentCell(ABC):
             dE/dS of the state before the sequences, (units, N), if that was given.
         """
         self.begin_backward(d_last)
-        for at in reversed([*self.steps.transitions(self.reverse)]):
+        for at in reversed(self.order):
             dy = None if dY is None else self.steps.of(dY, at.step)
             self.step_back(at, dy)
             if dX is not None:

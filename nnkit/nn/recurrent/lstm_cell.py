@@ -8,10 +8,8 @@ import numpy as np
 
 from nnkit.nn.layer import Binding
 from nnkit.nn.params import Array
-from nnkit.nn.passes import Pass
 from nnkit.nn.recurrent.cell import RecurrentCell
 from nnkit.nn.recurrent.gate_functions import halved_to_sigmoid, through_sigmoid, through_tanh
-from nnkit.nn.recurrent.states import LayerState
 from nnkit.nn.recurrent.steps import Steps
 
 GATES, STATES = 4, 2
@@ -33,20 +31,21 @@ class LSTMCell(RecurrentCell):
             self.p = np.split(binding.params["p"][:, None], 3)
         self._tanh_c = self.memory(units)
 
-    def begin(self, steps: Steps, now: Pass, first: LayerState | None = None) -> None:
-        super().begin(steps, now, first)
+    def divide(self, steps: Steps) -> None:
+        super().divide(steps)
         self.tanh_c = steps.blocks(self._tanh_c, self.units)
+        self.sigmoids = [a[self.halved] for a in self.sums]
 
     def advance(self, step: int) -> None:
         a, c, c_before = self.sums[step], self.states[1][step], self.before[1][step]
-        i, f, o, g = a.reshape(GATES, *c.shape)
+        i, f, o, g = self.gates[step]
         work = self.scratch(c.shape)
         if self.p is not None:
             i += np.multiply(self.p[0] / 2, c_before, out=work)
             f += np.multiply(self.p[1] / 2, c_before, out=work)
             halved_before = o.copy()
         np.tanh(a, out=a)
-        halved_to_sigmoid(a[self.halved])
+        halved_to_sigmoid(self.sigmoids[step])
         np.multiply(f, c_before, out=c)
         c += np.multiply(i, g, out=work)
         if self.p is not None:
@@ -68,10 +67,9 @@ class LSTMCell(RecurrentCell):
     def retreat(self, step: int, gradients: Sequence[Array]) -> None:
         ds, dc = gradients
         a, c_before, tanh_c = self.sums[step], self.before[1][step], self.tanh_c[step]
-        rows, columns = ds.shape
-        i, f, o, g = a.reshape(GATES, rows, columns)
+        i, f, o, g = self.gates[step]
         of_gates = self.scratch(a.shape)
-        di, df, do, dg = of_gates.reshape(GATES, rows, columns)
+        di, df, do, dg = of_gates.reshape(GATES, *ds.shape)
         np.multiply(ds, tanh_c, out=do)
         ds *= o
         dc += self.squash_back(step, ds)
@@ -94,7 +92,7 @@ class LSTMCell(RecurrentCell):
         """Adds the gradients of p, and those of c(t−1) that pass through i and f."""
         assert self.p is not None
         c_before, c = self.before[1][step], self.states[1][step]
-        di, df, do, _ = self.sums[step].reshape(GATES, *c.shape)
+        di, df, do, _ = self.gates[step]
         dc_before += self.p[0] * di + self.p[1] * df
         seen = ((di, c_before), (df, c_before), (do, c))
         for dp, (gate, cell) in zip(np.split(self.grads["p"], 3), seen, strict=True):

@@ -6,9 +6,7 @@ import numpy as np
 
 from nnkit.nn.layer import Binding
 from nnkit.nn.params import Array
-from nnkit.nn.passes import Pass
 from nnkit.nn.recurrent.lstm_cell import LSTMCell
-from nnkit.nn.recurrent.states import LayerState
 from nnkit.nn.recurrent.steps import Steps
 
 EPSILON = 1e-5  # that of the layer `layer_norm`
@@ -27,10 +25,10 @@ class NormalizedLSTMCell(LSTMCell):
         self.of_input = _Normalization(self, self.rows, "scale_x")
         self.of_cell = _Normalization(self, units, "scale_c")
 
-    def begin(self, steps: Steps, now: Pass, first: LayerState | None = None) -> None:
-        super().begin(steps, now, first)
+    def divide(self, steps: Steps) -> None:
+        super().divide(steps)
         for each in (self.of_state, self.of_input, self.of_cell):
-            each.begin(steps)
+            each.divide(steps)
 
     def project(self, step: int) -> None:
         z, a, units = self.z[step], self.sums[step], self.units
@@ -73,8 +71,8 @@ class _Normalization:
         self.d_scale = cell.grads.get(name)
         self._normalized, self._spread = cell.memory(rows), cell.memory(1)
 
-    def begin(self, steps: Steps) -> None:
-        """Divides the memory among the steps of the current batch."""
+    def divide(self, steps: Steps) -> None:
+        """Divides the memory among the steps of a batch."""
         self.normalized = steps.blocks(self._normalized, self.rows)
         self.spread = steps.blocks(self._spread, 1)
 

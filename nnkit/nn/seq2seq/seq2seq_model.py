@@ -15,6 +15,7 @@ from nnkit.nn.layer import Binding, Stage, rebuild_stages
 from nnkit.nn.losses import Loss
 from nnkit.nn.model import Model
 from nnkit.nn.network import Network
+from nnkit.nn.packed_output import network_over_symbols
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.parallel.pool import Pool
 from nnkit.nn.params import Array
@@ -95,7 +96,8 @@ class Seq2SeqModel(Model):
     def _decoder(self, size: Size, buffers: Buffers, training: bool) -> Network:
         binding = self._binding(self.target_form, size, buffers, training)
         # Gradients pass to the encoder through layers before which nothing is trained.
-        return Network(self.parts.decoder, replace(binding, input_gradient=training), self.loss)
+        own = replace(binding, input_gradient=training)
+        return network_over_symbols(self.parts.decoder, own, self.loss)
 
     def _binding(self, form: Form, size: Size, buffers: Buffers, training: bool) -> Binding:
         whole = self._whole_binding(
@@ -111,6 +113,18 @@ class Seq2SeqModel(Model):
         Arguments are those of `Model.network`.
         """
         return self._trained
+
+    def training_bytes(
+        self, batch: int, positions: Positions = (), target_positions: Positions = ()
+    ) -> int:
+        """The memory of encoder and decoder for training, in bytes.
+
+        Arguments are those of `Model.training_bytes`.
+        """
+        (longest,), (longest_target,) = positions, target_positions
+        assert longest is not None
+        assert longest_target is not None
+        return self.new_network(training=True).reserve(batch, longest, longest_target)
 
     @contextmanager
     def lent(

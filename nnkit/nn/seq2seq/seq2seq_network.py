@@ -85,9 +85,23 @@ class Seq2SeqNetwork:
             return {}
         return {**self._open.encoder.layers, **self._open.decoder.layers}
 
+    def reserve(self, samples: int, positions: int, target_positions: int) -> int:
+        """Allocates the buffers for batches of a size; returns their bytes.
+
+        Args:
+            samples: the number of samples, N.
+            positions: the positions of the longest source.
+            target_positions: those of the longest target.
+        """
+        self._encoder(Size(samples, positions))
+        self.decoder(samples, target_positions)
+        return self._encoders.nbytes + self._decoders.nbytes
+
     def encoder(self, X: Array) -> BoundEncoder:
         """The encoder bound to the size of source sequences X (…, T, N)."""
-        size = Size(X.shape[-1], X.shape[-2])
+        return self._encoder(Size(X.shape[-1], X.shape[-2]))
+
+    def _encoder(self, size: Size) -> BoundEncoder:
         return self._encoders.get(size, lambda buffers: self._bind_encoder(size, buffers))
 
     def decoder(self, samples: int, positions: int) -> Network:
@@ -142,9 +156,10 @@ class Seq2SeqNetwork:
         of_decoder = _of_decoder(now, memory, States(first))
         decoder = self.decoder(T.shape[1], T.shape[0])
         self._open = _OpenPass(encoder, decoder, of_decoder)
-        self.dY = decoder.dY
         symbols = self._given(T, now, memory, first)
-        return decoder.training_loss(symbols, T, of_decoder, weights, share)
+        loss = decoder.training_loss(symbols, T, of_decoder, weights, share)
+        self.dY = decoder.dY
+        return loss
 
     def backward(self, dY: Array, now: Pass) -> None:
         """Writes the gradients of the parameters, after `training_loss`."""

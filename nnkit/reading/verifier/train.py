@@ -38,7 +38,7 @@ from nnkit.reading.verifier.compose import (
 )
 from nnkit.reading.verifier.printed import typeset
 from nnkit.reading.verifier.signs import drawn_sign
-from nnkit.task.config import config_from
+from nnkit.task.config_loading import config_from
 
 WHOLE = 0.8  # intersection over union from which a candidate is the digit
 NEITHER = 0.65  # intersection over union below which a candidate is a part

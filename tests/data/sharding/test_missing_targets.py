@@ -20,7 +20,8 @@ from nnkit.data.sharding.row_groups import RowGroups, ShardedArray
 from nnkit.data.sharding.shard import Field, FieldType, Shard
 from nnkit.data.sources.shards import Shards
 from nnkit.errors import DataError
-from nnkit.task.config import Config, config_from
+from nnkit.task.config import Config
+from nnkit.task.config_loading import config_from
 from tests.data.files import write_shard, write_shards
 
 SIZES = [40, 7, 33, 20]

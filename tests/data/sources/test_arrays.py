@@ -13,6 +13,7 @@ import pytest
 from nnkit.data.dataset import Array, Dataset
 from nnkit.data.sources.arrays import Idx, Npy, Npz
 from nnkit.data.sources.mnist import Mnist
+from nnkit.data.sources.source import ExpectedData
 from nnkit.errors import ConfigError, DataError, SettingError, UsageError
 from tests.data.files import write_npy
 from tests.data.small import DATA, small_config
@@ -211,25 +212,27 @@ class TestLabelled:
             Idx(inputs="x.idx", targets="y.idx"),
             Mnist(),
         ):
-            samples = source.read_labelled(tmp_path / "o.npz", (), "", ("0", "1", "2"))
+            samples = source.read_labelled(
+                tmp_path / "o.npz", ExpectedData(classes=("0", "1", "2"))
+            )
             assert np.asarray(samples.targets).tolist() == [2, 0, 2]
 
     def test_the_names_of_the_arrays_are_those_of_the_config(self, tmp_path: Path) -> None:
         np.savez(tmp_path / "o.npz", a=np.ones((3, 2)), b=[1, 0, 1])
         source = Npz(path="t.npz", inputs="a", targets="b", test_inputs="c", test_targets="d")
-        samples = source.read_labelled(tmp_path / "o.npz", (), "", ("0", "1"))
+        samples = source.read_labelled(tmp_path / "o.npz", ExpectedData(classes=("0", "1")))
         assert np.asarray(samples.targets).tolist() == [1, 0, 1]
 
     def test_files_of_the_same_names_in_another_folder(self, tmp_path: Path) -> None:
         np.save(tmp_path / "x.npy", np.ones((2, 3)))
         np.save(tmp_path / "y.npy", [0.5, 1.5])
         source = Npy(inputs="elsewhere/x.npy", targets="elsewhere/y.npy")
-        samples = source.read_labelled(tmp_path, (), "", None)
+        samples = source.read_labelled(tmp_path, ExpectedData())
         np.testing.assert_array_equal(samples.targets, [[0.5], [1.5]])
 
     def test_whole_numbers_are_targets_of_a_regression(self, tmp_path: Path) -> None:
         np.savez(tmp_path / "o.npz", inputs=np.ones((2, 2)), targets=[5, 3])
-        samples = Npz(path="t.npz").read_labelled(tmp_path / "o.npz", (), "", None)
+        samples = Npz(path="t.npz").read_labelled(tmp_path / "o.npz", ExpectedData())
         np.testing.assert_array_equal(samples.targets, [[5.0], [3.0]])
 
     @pytest.mark.parametrize(
@@ -242,7 +245,7 @@ class TestLabelled:
     def test_targets_must_fit(self, tmp_path: Path, targets: list[float], message: str) -> None:
         np.savez(tmp_path / "o.npz", inputs=np.ones((2, 2)), targets=targets)
         with pytest.raises(DataError, match=message):
-            Npz(path="t.npz").read_labelled(tmp_path / "o.npz", (), "", ("0", "1"))
+            Npz(path="t.npz").read_labelled(tmp_path / "o.npz", ExpectedData(classes=("0", "1")))
 
 
 def test_samples_without_a_target_are_an_error_or_dropped(tmp_path: Path) -> None:
@@ -260,7 +263,7 @@ def test_samples_without_a_target_are_an_error_or_dropped(tmp_path: Path) -> Non
     assert np.asarray(dataset.samples.origins).tolist() == [1, 3]
     assert "2 of 4 samples lack it and are left out" in dataset.notices[0]
     with pytest.warns(UserWarning, match="2 of 4 samples lack it and are left out"):
-        assert len(source.read_labelled(tmp_path / "t.npz", (), "", None)) == 2
+        assert len(source.read_labelled(tmp_path / "t.npz", ExpectedData())) == 2
 
 
 def test_an_infinite_target_is_not_a_missing_one(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 import nnkit
 from nnkit.data.dataset import Column, Dataset
 from nnkit.data.sources.csv import Csv
+from nnkit.data.sources.source import ExpectedData
 from nnkit.errors import DataError, SettingError
 from tests.data.small import DATA, small_config
 
@@ -138,7 +139,7 @@ def test_rows_without_a_label_may_be_dropped(label: str, tmp_path: Path) -> None
         UserWarning, match=r":3: the label '.' is missing; 2 of 5 rows lack it and are left out"
     ):
         again = source.read_labelled(
-            tmp_path / "table.csv", dataset.columns, label, dataset.classes
+            tmp_path / "table.csv", ExpectedData(dataset.columns, label, dataset.classes)
         )
     np.testing.assert_array_equal(again.inputs, samples.inputs)
     np.testing.assert_array_equal(again.targets, samples.targets)

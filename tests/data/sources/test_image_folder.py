@@ -11,6 +11,7 @@ from PIL import Image
 import nnkit
 from nnkit.data.dataset import Dataset
 from nnkit.data.sources.image_folder import NAMED, ImageFolder
+from nnkit.data.sources.source import ExpectedData
 from nnkit.data.splits import Split, split_dataset
 from nnkit.errors import DataError, SettingError
 from tests.data.small import small_config
@@ -269,12 +270,14 @@ def test_only_the_first_unreadable_pictures_are_listed(tmp_path: Path) -> None:
 
 def test_a_labelled_folder_has_classes_that_are_known(tmp_path: Path) -> None:
     source = ImageFolder(path=str(paint(tmp_path / "a", {"red": 3, "green": 2})))
-    samples = source.read_labelled(paint(tmp_path / "b", {"red": 1}), (), "", ("green", "red"))
+    samples = source.read_labelled(
+        paint(tmp_path / "b", {"red": 1}), ExpectedData(classes=("green", "red"))
+    )
     assert np.asarray(samples.targets).tolist() == [1]
     assert samples.origins is not None
     assert samples.origins[:][0] == str(tmp_path / "b" / "red" / "0.png")
     with pytest.raises(DataError, match="does not know the class green; it was trained on blue"):
-        source.read_labelled(tmp_path / "a", (), "", ("blue", "red"))
+        source.read_labelled(tmp_path / "a", ExpectedData(classes=("blue", "red")))
 
 
 def test_held_out_sets_may_be_in_other_folders(tmp_path: Path) -> None:

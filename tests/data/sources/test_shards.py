@@ -24,7 +24,8 @@ from nnkit.errors import DataError, NnkitError, UsageError
 from nnkit.nn.model import batch_first
 from nnkit.nn.numerics import numerics
 from nnkit.runs.checkpoint import read_checkpoint
-from nnkit.task.config import Config, config_from
+from nnkit.task.config import Config
+from nnkit.task.config_loading import config_from
 from nnkit.task.task import check_data, load_task
 from nnkit.training.loop import Evaluation
 from nnkit.training.trainer import Trainer
@@ -402,7 +403,7 @@ import sys
 import json
 from pathlib import Path
 from nnkit.data import batches
-from nnkit.task.config import config_from
+from nnkit.task.config_loading import config_from
 from nnkit.task.task import load_task
 from nnkit.training.trainer import Trainer
 

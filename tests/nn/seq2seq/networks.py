@@ -24,19 +24,21 @@ def model_of(
     start: str = "bridge",
     dtype: str = "float64",
     source: Form | None = None,
+    symbols: int = TARGET_SYMBOLS,
+    biased: bool = True,
 ) -> Seq2SeqModel:
     """A network whose decoder ends with an output for each target symbol."""
     architecture = Architecture.model_validate(
         {
             "encoder": encoder,
-            "decoder": [*decoder, {"dense": "auto"}],
+            "decoder": [*decoder, {"dense": {"units": "auto", "bias": biased}}],
             "start": start,
             "bias_initializer": "normal",
         }
     )
     source = source or Form(SOURCE_SYMBOLS, (None,), ids=True)
     loss = loss_of("cross_entropy")
-    parts = build_encoder_decoder(architecture, Activations(), loss, source, TARGET_SYMBOLS)
+    parts = build_encoder_decoder(architecture, Activations(), loss, source, symbols)
     return Seq2SeqModel(parts, loss, START, 0, dtype)
 
 

@@ -1,4 +1,4 @@
-"""Tests of consistency between sections: outputs that suit the loss, and dropout."""
+"""Tests of the checks between the sections of a config."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ import pytest
 from nnkit.errors import ConfigError
 from nnkit.metrics import METRICS
 from nnkit.metrics.metric import Metric
-from nnkit.nn.form import Form
-from nnkit.task.config import config_from
-from nnkit.task.task import build_model
+from nnkit.task.config_loading import config_from
 
 
 def settings(layers: list[Any], **sections: Any) -> dict[str, Any]:
@@ -53,35 +51,3 @@ def test_a_bound_within_a_metric_s_range_is_accepted_and_one_beyond_is_not(
         if isfinite(end):
             with pytest.raises(ConfigError, match=rf"expect.test.{metric.name}.min: {metric.name}"):
                 config_from(bound(end + beyond))
-
-
-@pytest.mark.parametrize(
-    ("layers", "kinds"),
-    [
-        ([{"dense": 4}, {"dense": 2}], "dense relu dropout dense softmax"),
-        ([{"dense": 4}, {"activation": "tanh"}, {"dense": 2}], "dense tanh dropout dense softmax"),
-        (
-            [{"dense": {"units": 4, "activation": "tanh"}}, {"activation": "relu"}, {"dense": 2}],
-            "dense tanh relu dropout dense softmax",
-        ),
-    ],
-)
-def test_dropout_follows_every_hidden_activation_however_written(
-    layers: list[Any], kinds: str
-) -> None:
-    config = config_from(settings(layers, regularization={"dropout": 0.5}))
-    stages = build_model(config, (3,)).stages
-    shown = [getattr(stage.spec, "function", stage.spec).tag() for stage in stages]
-    assert shown == kinds.split()
-
-
-@pytest.mark.parametrize("written", ["default", "own", "layer"])
-def test_weights_before_a_rectifier_are_drawn_by_he(written: str) -> None:
-    forms: dict[str, list[Any]] = {
-        "default": [{"dense": 4}, {"dense": 2}],
-        "own": [{"dense": {"units": 4, "activation": "relu"}}, {"dense": 2}],
-        "layer": [{"dense": 4}, {"activation": "relu"}, {"dense": 2}],
-    }
-    first = build_model(config_from(settings(forms[written])), (3,)).stages[0].spec
-    (W, _) = first.parameters(Form.of((3,)))
-    assert W.initializer.tag() == "he"
