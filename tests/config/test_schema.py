@@ -16,7 +16,8 @@ from nnkit.config.schema import json_schema
 from nnkit.config.spec import Spec
 from nnkit.config.yaml import parse_yaml, read_yaml
 from nnkit.errors import ConfigError
-from nnkit.task.config import Config, config_from
+from nnkit.task.config import Config
+from nnkit.task.config_loading import config_from
 from tests.config.forms import Case, cases
 from tests.config.rich import RICH
 
